@@ -1,0 +1,136 @@
+//! Creating lakes, projects, tasks, users and requirements.
+
+use std::sync::Arc;
+
+use super::fields::id_field;
+use super::{Bench, Step};
+use crate::domain::any::AnyRecord;
+use crate::domain::id::{ProjectId, TaskId};
+use crate::domain::key::{ProjectKey, TaskKey};
+use crate::domain::patch::{Op, Patch, Place};
+use crate::domain::state::ProjectState;
+use crate::domain::task::Task;
+use crate::domain::value::{FieldValue, Name};
+use crate::domain::violation::{Rule, Violation};
+
+impl Bench<'_> {
+    /// The patch's record with its fields filled in, provided that nothing has its id yet.
+    fn fresh(&mut self, patch: &Patch) -> Step<AnyRecord> {
+        if self.find(patch).is_some() {
+            let message = format!("the {} {} exists already", patch.entity.noun(), patch.id);
+            return self.fail(Violation::new(self.patch, Rule::AlreadyExists, message).field("id"));
+        }
+        let mut record = AnyRecord::blank(patch.entity, patch.id);
+        self.fill(&mut record, patch, true)?;
+        Ok(record)
+    }
+
+    fn create(&mut self, mut record: AnyRecord, patch: &Patch) -> Step {
+        self.check(&mut record, patch)?;
+        self.write(Op::Create, record, None);
+        Ok(())
+    }
+
+    /// Only the store itself makes the lake's row, with fields no author may write.
+    pub(super) fn create_lake(&mut self, patch: &Patch) -> Step {
+        if self.state.lake.is_some() {
+            return self.fail(Violation::new(self.patch, Rule::AlreadyExists, "the lake exists already"));
+        }
+        let mut record = AnyRecord::blank(patch.entity, patch.id);
+        for (field, value) in &patch.fields {
+            if let Err(misfit) = record.set(field, value) {
+                return self.fail(Violation::new(self.patch, Rule::Value, misfit.0).field(format!("fields.{field}")));
+            }
+        }
+        self.write(Op::Create, record, None);
+        Ok(())
+    }
+
+    pub(super) fn create_project(&mut self, patch: &Patch) -> Step {
+        let mut record = self.fresh(patch)?;
+        if let AnyRecord::Project(project) = &mut record {
+            let project = Arc::make_mut(project);
+            if !patch.fields.contains_key("key") {
+                project.key = ProjectKey::suggest(project.name.as_str(), |key| self.state.project_by_key(key).is_some());
+            } else if let Some(other) = self.state.project_by_key(&project.key).and_then(ProjectState::project) {
+                let message = format!("{} is the key of the project {:?}", project.key, other.name.as_str());
+                let hint = "leave key out to have one chosen";
+                return self.fail(Violation::new(self.patch, Rule::KeyTaken, message).field("fields.key").hint(hint));
+            }
+        }
+        self.create(record, patch)
+    }
+
+    pub(super) fn create_user(&mut self, patch: &Patch) -> Step {
+        let record = self.fresh(patch)?;
+        self.create(record, patch)
+    }
+
+    pub(super) fn create_requirement(&mut self, patch: &Patch) -> Step {
+        let project = self.required_project(patch)?;
+        self.project(project)?;
+        let record = self.fresh(patch)?;
+        self.create(record, patch)
+    }
+
+    pub(super) fn create_task(&mut self, patch: &Patch) -> Step {
+        let project_id = self.required_project(patch)?;
+        self.project(project_id)?;
+        let parent = match id_field::<TaskId>(patch, "parent_id") {
+            Some(parent) => Some(self.live_task(project_id, parent, "fields.parent_id")?),
+            None => None,
+        };
+        let record = self.fresh(patch)?;
+        let AnyRecord::Task(task) = record else { return self.create(record, patch) };
+        let mut task = Arc::unwrap_or_clone(task);
+        let number = self.next_number(project_id);
+        self.give_key(&mut task, project_id, number);
+        self.stand_below(&mut task, parent.as_deref())?;
+        task.position = self.position(project_id, task.parent_id, patch.place.unwrap_or(Place::Last), task.id)?;
+        let mut record = AnyRecord::Task(Arc::new(task));
+        if patch.fields.contains_key("status") || patch.fields.contains_key("actual_minutes") {
+            self.note_progress(&mut record, None);
+        }
+        self.create(record, patch)
+    }
+
+    fn required_project(&mut self, patch: &Patch) -> Step<ProjectId> {
+        match id_field(patch, "project_id").or(patch.project) {
+            Some(project) => Ok(project),
+            None => self.fail(Violation::new(self.patch, Rule::Required, "must be given").field("fields.project_id")),
+        }
+    }
+
+    pub(super) fn next_number(&self, project: ProjectId) -> u32 {
+        self.state.project(project).map_or(1, |state| state.highest_number() + 1)
+    }
+
+    pub(super) fn give_key(&self, task: &mut Task, project: ProjectId, number: u32) {
+        task.project_id = project;
+        let key = self.state.project(project).and_then(ProjectState::project).map(|project| project.key.clone());
+        task.key = TaskKey::new(key.unwrap_or_default(), number);
+    }
+
+    /// Gives a task the parent, depth, path and root that go together.
+    pub(super) fn stand_below(&mut self, task: &mut Task, parent: Option<&Task>) -> Step {
+        task.parent_id = parent.map(|parent| parent.id);
+        task.depth = parent.map_or(0, |parent| parent.depth + 1);
+        task.root_id = parent.map_or(task.id, |parent| parent.root_id);
+        let path = match parent {
+            Some(parent) => format!("{}/{}", parent.path, task.key),
+            None => task.key.to_string(),
+        };
+        task.path = Name::new(&path).unwrap_or_else(|_| Name::absent());
+        let deepest = self.state.lake.as_ref().map_or(5, |lake| lake.max_depth);
+        if task.depth > deepest {
+            let name = match parent {
+                Some(parent) => format!("below {}", parent.key),
+                None => "here".to_owned(),
+            };
+            let message = format!("{name} a task would stand on level {}, the deepest is {deepest}", task.depth);
+            let hint = "put it beside its parent, or raise max_depth of the lake (at most 5)";
+            return self.fail(Violation::new(self.patch, Rule::Depth, message).field("fields.parent_id").hint(hint));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,216 @@
+//! Filling a record from a patch, and the rules between its fields.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Bench, Failed, Step};
+use crate::domain::any::AnyRecord;
+use crate::domain::id::{EntityId, UserId};
+use crate::domain::patch::Patch;
+use crate::domain::record::{Field, Writer};
+use crate::domain::value::FieldValue;
+use crate::domain::violation::{Rule, Violation};
+
+impl Bench<'_> {
+    /// Sets the fields of `patch` on `record`. Whatever does not fit is refused, all of it at once.
+    pub(super) fn fill(&mut self, record: &mut AnyRecord, patch: &Patch, creating: bool) -> Step {
+        let faults = self.violations.len();
+        let fields = record.entity().fields();
+        for (name, value) in &patch.fields {
+            let place = format!("fields.{name}");
+            let Some(field) = fields.iter().find(|field| field.name == name) else {
+                let fault =
+                    Violation::new(self.patch, Rule::UnknownField, format!("a {} has no such field", record.entity().noun()));
+                let fault = fault.field(place);
+                self.refuse(match nearest(name, fields) {
+                    Some(known) => fault.hint(format!("did you mean {known}?")),
+                    None => fault,
+                });
+                continue;
+            };
+            let allowed = match field.writer {
+                Writer::Author | Writer::Required => true,
+                Writer::Once => creating,
+                Writer::Store => false,
+            };
+            if !allowed {
+                let message = match field.writer {
+                    Writer::Once => "is given when the entity is created and stays",
+                    _ => "is written by Lakeplan",
+                };
+                self.refuse(Violation::new(self.patch, Rule::FieldNotYours, message).field(place));
+            } else if value.is_null() && field.writer == Writer::Required {
+                self.refuse(Violation::new(self.patch, Rule::Required, "cannot be cleared").field(place));
+            } else if let Err(misfit) = record.set(name, value) {
+                self.refuse(Violation::new(self.patch, Rule::Value, misfit.0).field(place));
+            }
+        }
+        if creating {
+            for field in fields.iter().filter(|field| field.writer == Writer::Required) {
+                if !patch.fields.contains_key(field.name) {
+                    let fault = Violation::new(self.patch, Rule::Required, "must be given");
+                    self.refuse(fault.field(format!("fields.{}", field.name)));
+                }
+            }
+        }
+        if self.violations.len() > faults { Err(Failed) } else { Ok(()) }
+    }
+
+    /// The rules between fields and towards other records, for a record as it would stand.
+    pub(super) fn check(&mut self, record: &mut AnyRecord, patch: &Patch) -> Step {
+        let faults = self.violations.len();
+        match record {
+            AnyRecord::Task(task) => {
+                let task = Arc::make_mut(task);
+                self.check_estimate(task.estimate_low, task.estimate_likely, task.estimate_high);
+                if let (Some(begin), Some(due)) = (task.not_before, task.due_date)
+                    && begin > due
+                    && touches(patch, &["not_before", "due_date"])
+                {
+                    let message = format!("not_before {begin} is after due_date {due}");
+                    self.refuse(Violation::new(self.patch, Rule::DateOrder, message).field("fields.not_before"));
+                }
+                if touches(patch, &["assignee_id"]) {
+                    task.assignee_id = self.check_user(task.assignee_id, "assignee_id");
+                }
+            }
+            AnyRecord::Project(project) => {
+                let project = Arc::make_mut(project);
+                if let (Some(start), Some(due)) = (project.start_date, project.due_date)
+                    && start > due
+                {
+                    let message = format!("start_date {start} is after due_date {due}");
+                    self.refuse(Violation::new(self.patch, Rule::DateOrder, message).field("fields.start_date"));
+                }
+                if touches(patch, &["owner"]) {
+                    project.owner = self.check_user(project.owner, "owner");
+                }
+            }
+            AnyRecord::User(user) => {
+                let user = Arc::clone(user);
+                self.check_user_names(user.id, user.handle.as_str(), user.email.as_ref().map(|email| email.as_str()));
+                if let Some(into) = user.merged_into
+                    && touches(patch, &["merged_into"])
+                {
+                    self.check_merge_target(user.id, into);
+                }
+            }
+            AnyRecord::Requirement(requirement) => {
+                let taken = self.state.project(requirement.project_id).is_some_and(|project| {
+                    project
+                        .requirements()
+                        .any(|other| other.deleted_at.is_none() && other.id != requirement.id && other.label == requirement.label)
+                });
+                if taken && requirement.deleted_at.is_none() {
+                    let message = format!("the project already has a requirement {}", requirement.label);
+                    self.refuse(Violation::new(self.patch, Rule::KeyTaken, message).field("fields.label"));
+                }
+            }
+            AnyRecord::Lake(_) | AnyRecord::TaskLink(_) | AnyRecord::TaskRequirement(_) => {}
+        }
+        if self.violations.len() > faults { Err(Failed) } else { Ok(()) }
+    }
+
+    fn check_estimate<M: Ord + std::fmt::Display>(&mut self, low: Option<M>, likely: Option<M>, high: Option<M>) {
+        let mut refuse = |message: String| {
+            self.refuse(Violation::new(self.patch, Rule::EstimateOrder, message).field("fields.estimate_likely"));
+        };
+        match (&low, &likely, &high) {
+            (None, None, None) => {}
+            (_, None, _) => refuse("must be given where estimate_low or estimate_high is".to_owned()),
+            (Some(low), Some(likely), _) if low > likely => refuse(format!("is {likely}, below estimate_low, {low}")),
+            (_, Some(likely), Some(high)) if likely > high => refuse(format!("is {likely}, above estimate_high, {high}")),
+            _ => {}
+        }
+    }
+
+    /// The living user a reference means, merges followed.
+    fn check_user(&mut self, id: Option<UserId>, field: &str) -> Option<UserId> {
+        let id = self.state.acting_user(id?);
+        let message = match self.state.user(id) {
+            Some(user) if user.deleted_at.is_none() => return Some(id),
+            Some(user) => format!("the user @{} is deleted", user.handle),
+            None if self.failed.contains(&id.uuid()) => return Some(id),
+            None => format!("there is no user {id}"),
+        };
+        let fault = Violation::new(self.patch, Rule::UnknownReference, message).field(format!("fields.{field}"));
+        self.refuse(fault.hint("lakeplan user list"));
+        None
+    }
+
+    fn check_user_names(&mut self, id: UserId, handle: &str, email: Option<&str>) {
+        if handle.starts_with('@') || handle.contains(char::is_whitespace) {
+            let message = "is one word, written without the @";
+            self.refuse(Violation::new(self.patch, Rule::Value, message).field("fields.handle"));
+        }
+        let taken = |name: Option<&str>| {
+            name.and_then(|name| {
+                self.state.users().find(|user| {
+                    user.id != id
+                        && user.deleted_at.is_none()
+                        && (user.handle.as_str() == name || user.email.as_ref().is_some_and(|email| email.as_str() == name))
+                })
+            })
+            .map(|user| user.handle.clone())
+        };
+        for (field, other) in [("handle", taken(Some(handle))), ("email", taken(email))] {
+            if let Some(other) = other {
+                let fault = Violation::new(self.patch, Rule::HandleTaken, format!("belongs to the user @{other}"));
+                self.refuse(fault.field(format!("fields.{field}")).hint("lakeplan user merge joins two users"));
+            }
+        }
+    }
+
+    fn check_merge_target(&mut self, id: UserId, into: UserId) {
+        let message = match self.state.user(into) {
+            None => format!("there is no user {into}"),
+            Some(target) if target.deleted_at.is_some() => format!("the user @{} is deleted", target.handle),
+            Some(_) if self.state.acting_user(into) == id => "leads back to the same user".to_owned(),
+            Some(_) => return,
+        };
+        self.refuse(Violation::new(self.patch, Rule::UnknownReference, message).field("fields.merged_into"));
+    }
+
+    /// Notes that work moved, where the status or the spent minutes did.
+    pub(super) fn note_progress(&self, record: &mut AnyRecord, old: Option<&AnyRecord>) {
+        let moved = ["status", "actual_minutes"].iter().any(|field| {
+            record.get(field)
+                != old.map_or_else(|| AnyRecord::blank(record.entity(), record.id()).get(field), |old| old.get(field))
+        });
+        if moved && let AnyRecord::Task(task) = record {
+            Arc::make_mut(task).last_progress_at = Some(self.at);
+        }
+    }
+}
+
+fn touches(patch: &Patch, fields: &[&str]) -> bool {
+    fields.iter().any(|field| patch.fields.contains_key(*field))
+}
+
+/// The known field whose name is closest to a wrong one, where one is close at all.
+fn nearest(name: &str, fields: &'static [Field]) -> Option<&'static str> {
+    let close = |field: &&Field| field.name.starts_with(name) || name.starts_with(field.name) || distance(name, field.name) <= 2;
+    fields.iter().filter(|field| field.writer != Writer::Store).find(close).map(|field| field.name)
+}
+
+/// Edits (insert, delete, replace a character) that lead from one word to another.
+pub fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.chars().take(64).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}
+
+/// The id a patch gives in one of its fields, if it gives a valid one.
+pub(super) fn id_field<I: FieldValue>(patch: &Patch, field: &str) -> Option<I> {
+    patch.fields.get(field).filter(|value| !Value::is_null(value)).and_then(|value| I::read(value).ok())
+}

@@ -1,0 +1,106 @@
+//! Linking tasks with each other and with requirements.
+
+use std::sync::Arc;
+
+use super::fields::id_field;
+use super::{Bench, Step};
+use crate::domain::any::AnyRecord;
+use crate::domain::id::{EntityId, RequirementId, TaskId};
+use crate::domain::link::{LinkKind, TaskLink};
+use crate::domain::patch::{Op, Patch};
+use crate::domain::violation::{Rule, Violation};
+
+impl Bench<'_> {
+    pub(super) fn link_tasks(&mut self, patch: &Patch) -> Step {
+        let from = self.end_of_link(patch, "from_id")?;
+        let to = self.end_of_link(patch, "to_id")?;
+        let mut record = AnyRecord::blank(patch.entity, patch.id);
+        self.fill(&mut record, patch, true)?;
+        let AnyRecord::TaskLink(link) = record else { return Ok(()) };
+        let mut link = Arc::unwrap_or_clone(link);
+        link.project_id = from.project_id;
+        let is_dependency = link.kind == LinkKind::DependsOn;
+        let fault = |rule, message: String| Violation::new(self.patch, rule, message).field("fields.to_id");
+        if from.id == to.id {
+            return self.fail(fault(Rule::SelfLink, format!("{} cannot be linked to itself", from.key)));
+        }
+        if is_dependency && from.project_id != to.project_id {
+            let message = format!("{} and {} are in different projects, and a dependency stays inside one", from.key, to.key);
+            return self.fail(fault(Rule::DependencyAcrossProjects, message).hint("link them with kind relates"));
+        }
+        if !is_dependency && (patch.fields.contains_key("dependency") || patch.fields.contains_key("lag_minutes")) {
+            let message = "only a dependency has a type and a lag".to_owned();
+            return self.fail(fault(Rule::Operation, message));
+        }
+        self.refuse_second(&link)?;
+        if is_dependency {
+            self.touch_graph(link.project_id);
+            self.linked.insert(link.id, self.patch);
+        }
+        self.write(Op::Link, AnyRecord::TaskLink(Arc::new(link)), None);
+        Ok(())
+    }
+
+    /// Refuses a link where a living one says the same.
+    pub(super) fn refuse_second(&mut self, link: &TaskLink) -> Step {
+        let same = self.state.project(link.project_id).is_some_and(|project| {
+            project.links_at(link.from_id).any(|other| {
+                let alike = (other.from_id, other.to_id) == (link.from_id, link.to_id)
+                    || (link.kind == LinkKind::Relates && (other.to_id, other.from_id) == (link.from_id, link.to_id));
+                other.id != link.id && other.kind == link.kind && alike
+            })
+        });
+        if !same {
+            return Ok(());
+        }
+        let message = format!("the two tasks are linked by {} already", link.kind);
+        self.fail(Violation::new(self.patch, Rule::DuplicateLink, message).field("fields.to_id"))
+    }
+
+    pub(super) fn link_requirement(&mut self, patch: &Patch) -> Step {
+        let task = self.end_of_link(patch, "task_id")?;
+        let Some(id) = id_field::<RequirementId>(patch, "requirement_id") else {
+            return self.fail(Violation::new(self.patch, Rule::Required, "must be given").field("fields.requirement_id"));
+        };
+        let Some(project) = self.state.project(task.project_id) else { return Ok(()) };
+        let known = project.requirement(id).is_some_and(|requirement| requirement.deleted_at.is_none());
+        let twice = project.answers_at(task.id.uuid()).any(|answer| answer.requirement_id == id);
+        if !known {
+            let message = format!("the task's project has no living requirement {id}");
+            let fault = Violation::new(self.patch, Rule::UnknownReference, message).field("fields.requirement_id");
+            return self.lost(id.uuid(), fault);
+        }
+        if twice {
+            let message = format!("{} answers that requirement already", task.key);
+            return self.fail(Violation::new(self.patch, Rule::DuplicateLink, message).field("fields.requirement_id"));
+        }
+        let mut record = AnyRecord::blank(patch.entity, patch.id);
+        self.fill(&mut record, patch, true)?;
+        if let AnyRecord::TaskRequirement(answer) = &mut record {
+            Arc::make_mut(answer).project_id = task.project_id;
+        }
+        self.write(Op::Link, record, None);
+        Ok(())
+    }
+
+    fn end_of_link(&mut self, patch: &Patch, field: &str) -> Step<Arc<crate::domain::task::Task>> {
+        if self.find(patch).is_some() {
+            let message = format!("the {} {} exists already", patch.entity.noun(), patch.id);
+            return self.fail(Violation::new(self.patch, Rule::AlreadyExists, message).field("id"));
+        }
+        let place = format!("fields.{field}");
+        let Some(id) = id_field::<TaskId>(patch, field) else {
+            return self.fail(Violation::new(self.patch, Rule::Required, "must be the id of a task").field(place));
+        };
+        // The ends are looked for where the set says they may be, not in the whole lake.
+        let project =
+            self.scope.iter().copied().find(|project| self.state.project(*project).is_some_and(|state| state.task(id).is_some()));
+        match project.or(patch.project) {
+            Some(project) => self.live_task(project, id, &place),
+            None => {
+                let fault = Violation::new(self.patch, Rule::UnknownReference, format!("there is no task {id}")).field(place);
+                self.lost(id.uuid(), fault)
+            }
+        }
+    }
+}

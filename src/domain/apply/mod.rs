@@ -1,0 +1,297 @@
+//! Applying a patch set to a state: all of it or nothing, with every reason for a refusal at once.
+//!
+//! Decisions, each with a test in `tests/it/domain`:
+//! - Patches are judged in order, each seeing what the ones before it did. A patch that fails is passed over, so that
+//!   the rest is judged too; references to what it would have created are not reported a second time.
+//! - Dependencies are judged once, when the whole set stands: a set may pass through a cycle, not end in one. Besides
+//!   cycles among the links themselves, a cycle through parents is refused (A's part waits for B, B's part for A).
+//! - A deleted record can be updated: it keeps the edit and stays deleted. It cannot be moved, linked or built on.
+//! - A delete takes the branch, its links and its answers with it, under the id of the set; restore brings back what
+//!   that set deleted there, except links whose other end is gone.
+//! - A task moved to another project takes its branch along under new keys; the old keys still find it. Dependencies
+//!   that would cross projects refuse the move, answers to the old project's requirements end.
+
+mod create;
+mod fields;
+mod graph;
+mod link;
+mod relocate;
+mod remove;
+mod update;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::any::{AnyRecord, Slot};
+use super::change::Change;
+use super::id::{ProjectId, TaskId, TaskLinkId};
+use super::patch::{Op, Patch, PatchSet};
+use super::record::{Entity, Fields};
+use super::state::{ProjectState, State};
+use super::task::Task;
+use super::time::Instant;
+use super::value::FieldValue;
+use super::violation::{Rule, Violation};
+
+/// A set that was applied: what the journal writes, and the way back should the slot be lost.
+#[must_use = "a set that was applied must be written or rolled back"]
+#[derive(Debug)]
+pub struct Applied {
+    pub changes: Vec<Change>,
+    pub rollback: Rollback,
+}
+
+/// Takes an applied set out of the state again.
+#[must_use = "dropping a rollback keeps what it would undo"]
+#[derive(Debug, Default)]
+pub struct Rollback(Vec<(Slot, Option<AnyRecord>)>);
+
+impl Rollback {
+    pub fn undo(self, state: &mut State) {
+        for (slot, old) in self.0.into_iter().rev() {
+            state.remove(slot);
+            if let Some(old) = old {
+                state.put(old);
+            }
+        }
+    }
+}
+
+/// A value that a patch expected to stand, and does not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conflict {
+    pub patch: usize,
+    pub entity: Entity,
+    pub id: Uuid,
+    pub field: String,
+    pub expected: Value,
+    pub theirs: Value,
+}
+
+/// Why a set was not applied; the state is as it was.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rejection {
+    Refused(Vec<Violation>),
+    Conflicted(Conflict),
+}
+
+/// Applies `set` to `state` as a change made at `at`.
+pub fn apply(state: &mut State, set: &PatchSet, at: Instant) -> Result<Applied, Rejection> {
+    let mut bench = Bench {
+        state,
+        set,
+        at,
+        patch: 0,
+        changes: Vec::with_capacity(set.patches.len()),
+        rollback: Rollback::default(),
+        violations: Vec::new(),
+        conflict: None,
+        scope: set.scope().collect(),
+        failed: BTreeSet::new(),
+        graphs: BTreeMap::new(),
+        linked: BTreeMap::new(),
+    };
+    if set.patches.is_empty() {
+        bench.refuse(Violation::new(0, Rule::Shape, "the set has no patches"));
+    }
+    for (index, patch) in set.patches.iter().enumerate() {
+        bench.patch = index;
+        bench.step(patch);
+        if bench.changes.len() > PatchSet::MAX_CHANGES {
+            bench.refuse(
+                Violation::new(index, Rule::Cap, format!("the set makes more than {} changes", PatchSet::MAX_CHANGES))
+                    .hint("split it into several sets"),
+            );
+            break;
+        }
+    }
+    bench.check_graphs();
+    let Bench { changes, rollback, violations, conflict, state, .. } = bench;
+    let rejection = match (violations.is_empty(), conflict) {
+        (true, None) => return Ok(Applied { changes, rollback }),
+        (true, Some(conflict)) => Rejection::Conflicted(conflict),
+        (false, _) => Rejection::Refused(violations),
+    };
+    rollback.undo(state);
+    Err(rejection)
+}
+
+/// The state while a set is being applied to it.
+struct Bench<'a> {
+    state: &'a mut State,
+    set: &'a PatchSet,
+    at: Instant,
+    patch: usize,
+    changes: Vec<Change>,
+    rollback: Rollback,
+    violations: Vec<Violation>,
+    conflict: Option<Conflict>,
+    /// The projects the set speaks of.
+    scope: BTreeSet<ProjectId>,
+    /// What the patches that failed would have created.
+    failed: BTreeSet<Uuid>,
+    /// The projects whose dependencies are to be judged at the end, and the patch that last touched them.
+    graphs: BTreeMap<ProjectId, usize>,
+    /// The dependencies this set makes, and in which patch.
+    linked: BTreeMap<TaskLinkId, usize>,
+}
+
+/// The step could not be taken; why is already among the violations.
+struct Failed;
+
+type Step<T = ()> = Result<T, Failed>;
+
+impl Bench<'_> {
+    fn step(&mut self, patch: &Patch) {
+        self.check_expectations(patch);
+        let done = match (patch.op, patch.entity) {
+            (Op::Create, Entity::Project) => self.create_project(patch),
+            (Op::Create, Entity::Task) => self.create_task(patch),
+            (Op::Create, Entity::User) => self.create_user(patch),
+            (Op::Create, Entity::Requirement) => self.create_requirement(patch),
+            (Op::Create, Entity::Lake) => self.create_lake(patch),
+            (Op::Link, Entity::TaskLink) => self.link_tasks(patch),
+            (Op::Link, Entity::TaskRequirement) => self.link_requirement(patch),
+            (Op::Update, _) => self.update(patch),
+            (Op::Move, Entity::Task) => self.relocate(patch),
+            (Op::Delete, Entity::Project | Entity::Task | Entity::User | Entity::Requirement) => self.delete(patch),
+            (Op::Unlink, Entity::TaskLink | Entity::TaskRequirement) => self.delete(patch),
+            (Op::Restore, entity) if entity != Entity::Lake => self.restore(patch),
+            (op, entity) => {
+                let message = format!("a {} cannot be the object of {op}", entity.noun());
+                let hint = match (op, entity) {
+                    (Op::Create, _) => "links are made with op link",
+                    (Op::Delete, _) => "links are ended with op unlink",
+                    (Op::Move, _) => "only tasks move; use op update",
+                    _ => "see the patch set schema",
+                };
+                self.fail(Violation::new(self.patch, Rule::Operation, message).field("op").hint(hint))
+            }
+        };
+        if done.is_err() {
+            self.failed.insert(patch.id);
+        }
+    }
+
+    fn check_expectations(&mut self, patch: &Patch) {
+        for (field, expected) in &patch.expect {
+            let Some(record) = self.find(patch) else { continue };
+            match record.get(field) {
+                None => {
+                    let fault = Violation::new(self.patch, Rule::UnknownField, "is no field to expect a value of");
+                    self.refuse(fault.field(format!("expect.{field}")));
+                }
+                Some(theirs) if theirs != *expected && self.conflict.is_none() => {
+                    self.conflict = Some(Conflict {
+                        patch: self.patch,
+                        entity: patch.entity,
+                        id: patch.id,
+                        field: field.clone(),
+                        expected: expected.clone(),
+                        theirs,
+                    });
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn refuse(&mut self, violation: Violation) {
+        self.violations.push(violation);
+    }
+
+    fn fail<T>(&mut self, violation: Violation) -> Step<T> {
+        self.refuse(violation);
+        Err(Failed)
+    }
+
+    /// Fails because a reference leads nowhere, silently where an earlier patch's failure is the cause.
+    fn lost<T>(&mut self, id: Uuid, violation: Violation) -> Step<T> {
+        if !self.failed.contains(&id) {
+            self.refuse(violation);
+        }
+        Err(Failed)
+    }
+
+    fn find(&self, patch: &Patch) -> Option<AnyRecord> {
+        self.state.get(Slot { entity: patch.entity, id: patch.id, project: patch.project })
+    }
+
+    /// The record a patch is about.
+    fn target(&mut self, patch: &Patch) -> Step<AnyRecord> {
+        match self.find(patch) {
+            Some(record) => Ok(record),
+            None => {
+                let message = format!("there is no {} {}", patch.entity.noun(), patch.id);
+                self.lost(patch.id, Violation::new(self.patch, Rule::UnknownReference, message).field("id"))
+            }
+        }
+    }
+
+    fn project(&mut self, id: ProjectId) -> Step<&ProjectState> {
+        // Looked up twice because the borrow of the first look would last into the failure.
+        let live = self.state.project(id).and_then(ProjectState::project).map(|project| project.deleted_at.is_none());
+        match live {
+            Some(true) => self.state.project(id).ok_or(Failed),
+            Some(false) => {
+                self.fail(Violation::new(self.patch, Rule::Deleted, format!("project {id} is deleted")).field("project_id"))
+            }
+            None => {
+                let fault = Violation::new(self.patch, Rule::UnknownReference, format!("there is no project {id}"));
+                self.lost(super::id::EntityId::uuid(id), fault.field("project_id"))
+            }
+        }
+    }
+
+    /// A living task of a project, referred to by `field`.
+    fn live_task(&mut self, project: ProjectId, id: TaskId, field: &str) -> Step<std::sync::Arc<Task>> {
+        match self.state.project(project).and_then(|project| project.task(id)).cloned() {
+            Some(task) if task.is_live() => Ok(task),
+            Some(task) => {
+                let fault = Violation::new(self.patch, Rule::Deleted, format!("{} is deleted", task.key));
+                self.fail(fault.field(field).hint(format!("lakeplan task restore {}", task.key)))
+            }
+            None => {
+                let message = format!("there is no task {id} in the project");
+                let fault = Violation::new(self.patch, Rule::UnknownReference, message).field(field);
+                self.lost(super::id::EntityId::uuid(id), fault)
+            }
+        }
+    }
+
+    /// Stamps a record, puts it into the state and notes the change. `from` is where it stood, if anywhere.
+    fn write(&mut self, op: Op, mut record: AnyRecord, from: Option<Slot>) {
+        let old = from.and_then(|slot| self.state.get(slot));
+        let blank = AnyRecord::blank(record.entity(), record.id());
+        if old.as_ref() != Some(&record) {
+            self.stamp(&mut record, old.is_none());
+        }
+        let (before, after) = record.touched(old.as_ref().unwrap_or(&blank));
+        let before = if old.is_some() { before } else { Fields::new() };
+        let slot = record.slot();
+        if let Some(from) = from.filter(|from| *from != slot) {
+            self.state.remove(from);
+        }
+        self.changes.push(Change { entity: slot.entity, id: slot.id, project: slot.project, op, before, after });
+        self.state.put(record);
+        self.rollback.0.push((slot, old));
+    }
+
+    fn stamp(&self, record: &mut AnyRecord, is_new: bool) {
+        let (at, actor) = (self.at.json(), self.set.actor.json());
+        let mut stamps = vec![("updated_at", &at), ("updated_by", &actor)];
+        if is_new {
+            stamps.extend([("created_at", &at), ("created_by", &actor)]);
+        }
+        for (field, value) in stamps {
+            // The lake has no creator; every other record has all four fields.
+            let _ = record.set(field, value);
+        }
+    }
+
+    fn touch_graph(&mut self, project: ProjectId) {
+        self.graphs.insert(project, self.patch);
+    }
+}

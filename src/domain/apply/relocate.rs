@@ -1,0 +1,184 @@
+//! Moving a task: to another place among its siblings, below another parent, into another project.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::fields::id_field;
+use super::{Bench, Step};
+use crate::domain::any::AnyRecord;
+use crate::domain::id::{EntityId, ProjectId, TaskId};
+use crate::domain::key::TaskKey;
+use crate::domain::link::LinkKind;
+use crate::domain::patch::{Op, Patch, Place};
+use crate::domain::task::Task;
+use crate::domain::violation::{Rule, Violation};
+
+/// How far apart siblings are numbered, so that one can be put between two others without renumbering.
+const GAP: i64 = 1024;
+
+impl Bench<'_> {
+    pub(super) fn relocate(&mut self, patch: &Patch) -> Step {
+        let faults = self.violations.len();
+        let AnyRecord::Task(task) = self.target(patch)? else { return Ok(()) };
+        let from = task.project_id;
+        let task = self.live_task(from, task.id, "id")?;
+        if let Some(field) = patch.fields.keys().find(|field| !matches!(field.as_str(), "parent_id" | "project_id")) {
+            let fault = Violation::new(self.patch, Rule::Operation, "a move takes parent_id, project_id and place only");
+            return self.fail(fault.field(format!("fields.{field}")).hint("use op update for other fields"));
+        }
+        let to = id_field::<ProjectId>(patch, "project_id").unwrap_or(from);
+        self.project(to)?;
+        let names_parent = patch.fields.contains_key("parent_id") || to != from;
+        let parent_id = if names_parent { id_field::<TaskId>(patch, "parent_id") } else { task.parent_id };
+        let parent = match parent_id {
+            Some(id) => Some(self.live_task(to, id, "fields.parent_id")?),
+            None => None,
+        };
+        let below_itself = parent.as_ref().is_some_and(|parent| {
+            to == from && self.state.project(from).is_some_and(|project| project.is_within(parent.id, task.id))
+        });
+        if below_itself {
+            let message = format!("{} cannot stand below itself", task.key);
+            return self.fail(Violation::new(self.patch, Rule::OwnDescendant, message).field("fields.parent_id"));
+        }
+
+        let branch: Vec<Arc<Task>> = match self.state.project(from) {
+            Some(project) => project.descendants(task.id).into_iter().cloned().collect(),
+            None => Vec::new(),
+        };
+        if to != from {
+            self.leave_project(&task, &branch)?;
+        }
+        self.touch_graph(to);
+        let keeps_place = patch.place.is_none() && to == from && parent_id == task.parent_id;
+        let mut moved = Arc::unwrap_or_clone(Arc::clone(&task));
+        if to != from {
+            self.rename(&mut moved, to);
+        }
+        self.stand_below(&mut moved, parent.as_deref())?;
+        if !keeps_place {
+            moved.position = self.position(to, moved.parent_id, patch.place.unwrap_or(Place::Last), moved.id)?;
+        }
+        self.write(Op::Move, AnyRecord::Task(Arc::new(moved)), Some(AnyRecord::Task(task).slot()));
+        for below in branch {
+            let mut moved = Arc::unwrap_or_clone(Arc::clone(&below));
+            if to != from {
+                self.rename(&mut moved, to);
+            }
+            let parent = moved.parent_id.and_then(|parent| self.state.project(to)?.task(parent).cloned());
+            self.stand_below(&mut moved, parent.as_deref())?;
+            if moved != *below {
+                self.write(Op::Move, AnyRecord::Task(Arc::new(moved)), Some(AnyRecord::Task(below).slot()));
+            }
+        }
+        if self.violations.len() > faults { Err(super::Failed) } else { Ok(()) }
+    }
+
+    /// Gives a task that comes from another project a key in its new one, the one it had there if it ever had one;
+    /// the key it leaves still finds it.
+    fn rename(&mut self, task: &mut Task, to: ProjectId) {
+        let left = task.key.to_string();
+        let next = self.next_number(to);
+        self.give_key(task, to, next);
+        let prefix = format!("{}-", task.key.project());
+        let had = task.former_keys.0.iter().position(|key| key.starts_with(&prefix));
+        if let Some(number) = had.and_then(|at| task.former_keys.0.remove(at).parse::<TaskKey>().ok()) {
+            self.give_key(task, to, number.number());
+        }
+        task.former_keys.0.push(left);
+    }
+
+    /// Ends what cannot cross projects, refuses what must not end by a move, and takes inner links along.
+    fn leave_project(&mut self, task: &Task, branch: &[Arc<Task>]) -> Step {
+        let from = task.project_id;
+        let ids: BTreeSet<TaskId> = branch.iter().map(|task| task.id).chain([task.id]).collect();
+        let Some(project) = self.state.project(from) else { return Ok(()) };
+        let mut links: Vec<_> = ids.iter().flat_map(|id| project.links_at(*id)).cloned().collect();
+        links.sort_by_key(|link| link.id);
+        links.dedup_by_key(|link| link.id);
+        let answers: Vec<_> = ids.iter().flat_map(|id| project.answers_at(id.uuid())).cloned().collect();
+        let target = self.set.patches.get(self.patch).and_then(|patch| id_field::<ProjectId>(patch, "project_id"));
+        let outer = links
+            .iter()
+            .find(|link| link.kind == LinkKind::DependsOn && !(ids.contains(&link.from_id) && ids.contains(&link.to_id)));
+        if let Some(link) = outer {
+            let name = |id| project.task(id).map_or_else(String::new, |task| task.key.to_string());
+            let (waiting, waited) = (name(link.from_id), name(link.to_id));
+            let message = format!("{waiting} depends on {waited}, and a dependency cannot cross projects");
+            let hint = format!("lakeplan task unlink {waiting} {waited}, or move both");
+            let fault = Violation::new(self.patch, Rule::DependencyAcrossProjects, message);
+            return self.fail(fault.field("fields.project_id").hint(hint));
+        }
+        let highest = self.next_number(from) - 1;
+        if let Some(project) = self.state.project(from).and_then(|state| state.project()).cloned() {
+            let mut left = Arc::unwrap_or_clone(Arc::clone(&project));
+            left.left_number = highest;
+            self.write(Op::Update, AnyRecord::Project(Arc::new(left)), Some(AnyRecord::Project(project).slot()));
+        }
+        for answer in answers {
+            self.end(Op::Unlink, AnyRecord::TaskRequirement(answer));
+        }
+        for link in links.into_iter().filter(|link| ids.contains(&link.from_id)) {
+            if let Some(to) = target {
+                let mut moved = Arc::unwrap_or_clone(Arc::clone(&link));
+                moved.project_id = to;
+                self.write(Op::Move, AnyRecord::TaskLink(Arc::new(moved)), Some(AnyRecord::TaskLink(link).slot()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The position for a task at `place` among the living children of `parent`; makes room where there is none.
+    pub(super) fn position(&mut self, project: ProjectId, parent: Option<TaskId>, place: Place, task: TaskId) -> Step<i64> {
+        for attempt in 0..2 {
+            let siblings: Vec<Arc<Task>> = match self.state.project(project) {
+                Some(state) => match place {
+                    // The common case: no list is made of siblings that do not matter.
+                    Place::Last => state.children(parent).rev().filter(|other| other.id != task).take(1).cloned().collect(),
+                    _ => state.children(parent).filter(|other| other.id != task).cloned().collect(),
+                },
+                None => Vec::new(),
+            };
+            let at = |id: TaskId| siblings.iter().position(|other| other.id == id);
+            let (before, after) = match place {
+                Place::First => (None, siblings.first()),
+                Place::Last => (siblings.last(), None),
+                Place::After(id) => match at(id) {
+                    Some(index) => (siblings.get(index), siblings.get(index + 1)),
+                    None => return self.no_sibling(id),
+                },
+                Place::Before(id) => match at(id) {
+                    Some(index) => (index.checked_sub(1).and_then(|index| siblings.get(index)), siblings.get(index)),
+                    None => return self.no_sibling(id),
+                },
+            };
+            match (before, after) {
+                (None, None) => return Ok(0),
+                (Some(before), None) => return Ok(before.position + GAP),
+                (None, Some(after)) => return Ok(after.position - GAP),
+                (Some(before), Some(after)) if after.position - before.position > 1 => {
+                    return Ok(before.position + (after.position - before.position) / 2);
+                }
+                (Some(_), Some(_)) if attempt == 0 => self.spread(&siblings),
+                (Some(_), Some(_)) => {}
+            }
+        }
+        self.fail(Violation::new(self.patch, Rule::Cap, "there is no room between these siblings").field("place"))
+    }
+
+    fn no_sibling<T>(&mut self, id: TaskId) -> Step<T> {
+        let fault = Violation::new(self.patch, Rule::UnknownReference, "names a task that is no sibling there").field("place");
+        self.lost(id.uuid(), fault)
+    }
+
+    fn spread(&mut self, siblings: &[Arc<Task>]) {
+        for (index, sibling) in siblings.iter().enumerate() {
+            let mut spread = Arc::unwrap_or_clone(Arc::clone(sibling));
+            spread.position = index as i64 * GAP;
+            if spread.position != sibling.position {
+                let slot = AnyRecord::Task(Arc::clone(sibling)).slot();
+                self.write(Op::Move, AnyRecord::Task(Arc::new(spread)), Some(slot));
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Updating the fields of a record.
+
+use super::{Bench, Step};
+use crate::domain::any::AnyRecord;
+use crate::domain::link::LinkKind;
+use crate::domain::patch::{Op, Patch, Source};
+use crate::domain::violation::{Rule, Violation};
+
+impl Bench<'_> {
+    pub(super) fn update(&mut self, patch: &Patch) -> Step {
+        let old = self.target(patch)?;
+        if patch.fields.is_empty() {
+            let fault = Violation::new(self.patch, Rule::Shape, "an update must name at least one field");
+            return self.fail(fault.field("fields"));
+        }
+        let mut record = old.clone();
+        if matches!(old, AnyRecord::Lake(_)) && self.set.source == Source::Maintenance {
+            // Adopting and upgrading write the fields of the lake's row that no author may.
+            for (field, value) in &patch.fields {
+                if let Err(misfit) = record.set(field, value) {
+                    return self.fail(Violation::new(self.patch, Rule::Value, misfit.0).field(format!("fields.{field}")));
+                }
+            }
+        } else {
+            self.fill(&mut record, patch, false)?;
+            self.check(&mut record, patch)?;
+        }
+        self.note_progress(&mut record, Some(&old));
+        if let AnyRecord::TaskLink(link) = &record {
+            if link.kind != LinkKind::DependsOn {
+                let message = "only a dependency has a type and a lag";
+                return self.fail(Violation::new(self.patch, Rule::Operation, message).field("fields"));
+            }
+            self.touch_graph(link.project_id);
+            self.linked.insert(link.id, self.patch);
+        }
+        self.write(Op::Update, record, Some(old.slot()));
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! Typed identifiers. Every id is a UUID; the type says of what, so that a task's id cannot stand where a project's is meant.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// What all typed ids have in common: they wrap a UUID and can be made from one.
+pub trait EntityId: Copy + Eq + Ord + std::hash::Hash {
+    fn uuid(self) -> Uuid;
+    fn of(uuid: Uuid) -> Self;
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl EntityId for $name {
+            fn uuid(self) -> Uuid {
+                self.0
+            }
+            fn of(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A lake: one team's tables under one root.
+    LakeId,
+    ProjectId,
+    TaskId,
+    TaskLinkId,
+    UserId,
+    RequirementId,
+    TaskRequirementId,
+    /// The public unit of change. UUIDv7, so that its time is in its first 48 bits.
+    PatchSetId,
+}
+
+impl PatchSetId {
+    /// Milliseconds since the epoch at which the id says it was made; `None` where it is no UUIDv7.
+    pub fn millis(self) -> Option<i64> {
+        if self.0.get_version_num() != 7 {
+            return None;
+        }
+        let bytes = self.0.as_bytes();
+        let mut wide = [0u8; 8];
+        wide[2..].copy_from_slice(&bytes[..6]);
+        Some(i64::from_be_bytes(wide))
+    }
+
+    /// A set's id made from the event that caused it (a webhook delivery, an inbox row, a file):
+    /// the same event at the same time always gives the same id, so a second delivery is a repeat.
+    pub fn of_event(millis: i64, event: &[u8]) -> Self {
+        let digest = Sha256::digest(event);
+        let mut bytes = [0u8; 16];
+        bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
+        bytes[6..].copy_from_slice(&digest[..10]);
+        bytes[6] = (bytes[6] & 0x0f) | 0x70;
+        bytes[8] = (bytes[8] & 0x3f) | 0x80;
+        Self(Uuid::from_bytes(bytes))
+    }
+}
+
+/// The id of something a patch set creates under a local name: a function of the set and the name,
+/// so that sending the same set again names the same thing.
+pub fn derived(set: PatchSetId, name: &str) -> Uuid {
+    let mut hash = Sha256::new();
+    hash.update(set.0.as_bytes());
+    hash.update(name.as_bytes());
+    let digest = hash.finalize();
+    let mut bytes = [0u8; 16];
+    bytes[..6].copy_from_slice(&set.0.as_bytes()[..6]);
+    bytes[6..].copy_from_slice(&digest[..10]);
+    bytes[6] = (bytes[6] & 0x0f) | 0x80;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    Uuid::from_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_always_gives_the_same_id_and_keeps_its_time() {
+        let first = PatchSetId::of_event(1_700_000_000_123, b"delivery 7");
+        assert_eq!(first, PatchSetId::of_event(1_700_000_000_123, b"delivery 7"));
+        assert_ne!(first, PatchSetId::of_event(1_700_000_000_123, b"delivery 8"));
+        assert_eq!(first.millis(), Some(1_700_000_000_123));
+    }
+
+    #[test]
+    fn a_random_uuid_has_no_time() {
+        let id: PatchSetId = "5f3f2d54-1111-4222-8333-444455556666".parse().unwrap();
+        assert_eq!(id.millis(), None);
+    }
+}

@@ -1,0 +1,103 @@
+//! Undo: the patch set that takes a committed set back, refused by its expectations where a field has changed since.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::any::{AnyRecord, Slot};
+use super::change::Change;
+use super::id::{EntityId, TaskId};
+use super::patch::{Op, Patch, Place};
+use super::record::{Entity, Writer};
+use super::state::State;
+
+/// The patches that take `changes` (one set, in order) back. `state` is the lake now; it tells what carried-along
+/// records need no patch of their own. Empty where the set changed nothing that an author can change.
+pub fn invert(changes: &[Change], state: &State) -> Vec<Patch> {
+    let ended: BTreeSet<Uuid> = changes.iter().filter(|c| matches!(c.op, Op::Delete | Op::Unlink)).map(|c| c.id).collect();
+    let begun: BTreeSet<Uuid> = changes.iter().filter(|c| c.op == Op::Restore).map(|c| c.id).collect();
+    let made: BTreeSet<Uuid> = changes.iter().filter(|c| matches!(c.op, Op::Create | Op::Link)).map(|c| c.id).collect();
+    let crossed: BTreeSet<Uuid> =
+        changes.iter().filter(|c| c.op == Op::Move && c.before.contains_key("project_id")).map(|c| c.id).collect();
+    let mut patches = Vec::new();
+    for change in changes.iter().rev() {
+        let patch = Patch::new(Op::Update, change.entity, change.id, change.project);
+        let carrier = carrier(change, state);
+        match change.op {
+            Op::Create if !carrier.iter().any(|id| made.contains(id)) => patches.push(Patch { op: Op::Delete, ..patch }),
+            Op::Link if !carrier.iter().any(|id| made.contains(id)) => patches.push(Patch { op: Op::Unlink, ..patch }),
+            Op::Delete | Op::Unlink if !carrier.iter().any(|id| ended.contains(id)) => {
+                patches.push(Patch { op: Op::Restore, ..patch });
+            }
+            Op::Restore if !carrier.iter().any(|id| begun.contains(id)) => {
+                let op =
+                    if matches!(change.entity, Entity::TaskLink | Entity::TaskRequirement) { Op::Unlink } else { Op::Delete };
+                patches.push(Patch { op, ..patch });
+            }
+            Op::Update if !made.contains(&change.id) => patches.extend(update_back(change, patch)),
+            Op::Move if !made.contains(&change.id) && !carrier.iter().any(|id| crossed.contains(id)) => {
+                patches.extend(move_back(change, patch, state))
+            }
+            _ => {}
+        }
+    }
+    patches
+}
+
+/// What a delete or restore of which would carry this record along: its parents, the ends of a link, its project.
+fn carrier(change: &Change, state: &State) -> Vec<Uuid> {
+    let slot = Slot { entity: change.entity, id: change.id, project: change.project };
+    let Some(record) = state.get(slot) else { return Vec::new() };
+    let project = record.project().filter(|_| change.entity != Entity::Project).map(EntityId::uuid);
+    let mut found: Vec<Uuid> = project.into_iter().collect();
+    match &record {
+        AnyRecord::Task(task) => {
+            let mut at = task.parent_id;
+            while let Some(parent) = at {
+                found.push(parent.uuid());
+                at = state.task(parent).and_then(|parent| parent.parent_id);
+            }
+        }
+        AnyRecord::TaskLink(link) => found.extend([link.from_id.uuid(), link.to_id.uuid()]),
+        AnyRecord::TaskRequirement(answer) => found.extend([answer.task_id.uuid(), answer.requirement_id.uuid()]),
+        _ => {}
+    }
+    found
+}
+
+fn update_back(change: &Change, mut patch: Patch) -> Option<Patch> {
+    for (name, was) in &change.before {
+        let authored = change.entity.field(name).is_some_and(|field| matches!(field.writer, Writer::Author | Writer::Required));
+        if authored {
+            patch.fields.insert(name.clone(), was.clone());
+            patch.expect.insert(name.clone(), change.after.get(name).cloned().unwrap_or_default());
+        }
+    }
+    (!patch.fields.is_empty()).then_some(patch)
+}
+
+/// A move back to the old parent and between the old neighbours, as far as they still stand there.
+fn move_back(change: &Change, mut patch: Patch, state: &State) -> Option<Patch> {
+    let moved = ["parent_id", "project_id", "position"].iter().any(|field| change.before.contains_key(*field));
+    if change.entity != Entity::Task || !moved {
+        return None;
+    }
+    patch.op = Op::Move;
+    for name in ["parent_id", "project_id"] {
+        if let Some(was) = change.before.get(name) {
+            patch.fields.insert(name.to_owned(), was.clone());
+            patch.expect.insert(name.to_owned(), change.after.get(name).cloned().unwrap_or_default());
+        }
+    }
+    let task = state.task(TaskId::of(change.id))?;
+    let project = change.before.get("project_id").and_then(|id| id.as_str()?.parse().ok()).unwrap_or(task.project_id);
+    let parent = match change.before.get("parent_id") {
+        Some(was) => was.as_str().and_then(|id| id.parse().ok()),
+        None => task.parent_id,
+    };
+    let position = change.before.get("position").and_then(serde_json::Value::as_i64).unwrap_or(task.position);
+    let siblings = state.project(project)?.children(parent).filter(|other| other.id != task.id);
+    let before = siblings.filter(|other| other.position <= position).last();
+    patch.place = Some(before.map_or(Place::First, |other| Place::After(other.id)));
+    Some(patch)
+}

@@ -1,0 +1,167 @@
+//! The form all entities share: a record is a struct whose fields are declared once, with their documentation and
+//! with who may write them. From that one declaration come the JSON of the journal, the patch set schema, the
+//! columns of the current table and the data dictionary.
+
+use serde_json::{Map, Value};
+
+use super::value::{Kind, Misfit};
+
+/// Who writes a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// The author of a patch, and it must be there when the entity is created.
+    Required,
+    /// The author of a patch.
+    Author,
+    /// The author of a patch, when the entity is created; a task also gets another project or parent by a move.
+    Once,
+    /// The store, for the slot a change takes.
+    Store,
+}
+
+/// One field of a record, and one column of its table.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    pub name: &'static str,
+    pub doc: &'static str,
+    pub kind: Kind,
+    pub nullable: bool,
+    pub writer: Writer,
+}
+
+/// The fields a change touched, by name; null = cleared, absent = untouched.
+pub type Fields = Map<String, Value>;
+
+/// A record of one entity.
+pub trait Record: Clone + PartialEq {
+    const ENTITY: Entity;
+    const FIELDS: &'static [Field];
+    type Id: super::id::EntityId;
+
+    /// A record with every field absent.
+    fn blank(id: Self::Id) -> Self;
+    fn id(&self) -> Self::Id;
+    /// The field's JSON, null where absent; `None` where there is no such field.
+    fn get(&self, field: &str) -> Option<Value>;
+    /// Sets a field from JSON; null clears it.
+    fn set(&mut self, field: &str, value: &Value) -> Result<(), Misfit>;
+
+    fn field(name: &str) -> Option<&'static Field> {
+        Self::FIELDS.iter().find(|field| field.name == name)
+    }
+
+    /// Every field that is not absent.
+    fn present(&self) -> Fields {
+        self.touched(&Self::blank(self.id())).1
+    }
+
+    /// The fields in which `self` differs from `old`: their values in `old`, and in `self`.
+    fn touched(&self, old: &Self) -> (Fields, Fields) {
+        let (mut before, mut after) = (Fields::new(), Fields::new());
+        for field in Self::FIELDS {
+            let (was, is) = (old.get(field.name), self.get(field.name));
+            if was != is {
+                before.insert(field.name.to_owned(), was.unwrap_or_default());
+                after.insert(field.name.to_owned(), is.unwrap_or_default());
+            }
+        }
+        (before, after)
+    }
+}
+
+/// Declares a record: its struct, its entity, its fields.
+macro_rules! record {
+    (
+        $(#[doc = $sdoc:literal])*
+        $name:ident: $entity:ident, $id:ident {
+            $($(#[doc = $fdoc:literal])+ $field:ident: $type:ty, $writer:ident;)+
+        }
+    ) => {
+        $(#[doc = $sdoc])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $name {
+            pub id: $crate::domain::id::$id,
+            $($(#[doc = $fdoc])+ pub $field: $type,)+
+        }
+
+        impl $crate::domain::record::Record for $name {
+            const ENTITY: $crate::domain::record::Entity = $crate::domain::record::Entity::$entity;
+            const FIELDS: &'static [$crate::domain::record::Field] = &[
+                $($crate::domain::record::Field {
+                    name: stringify!($field),
+                    doc: concat!($($fdoc),+),
+                    kind: <$type as $crate::domain::value::FieldValue>::KIND,
+                    nullable: <$type as $crate::domain::value::FieldValue>::NULLABLE,
+                    writer: $crate::domain::record::Writer::$writer,
+                },)+
+            ];
+            type Id = $crate::domain::id::$id;
+
+            fn blank(id: Self::Id) -> Self {
+                Self { id, $($field: <$type as $crate::domain::value::FieldValue>::absent(),)+ }
+            }
+            fn id(&self) -> Self::Id {
+                self.id
+            }
+            fn get(&self, field: &str) -> Option<serde_json::Value> {
+                match field {
+                    $(stringify!($field) => Some($crate::domain::value::FieldValue::json(&self.$field)),)+
+                    _ => None,
+                }
+            }
+            fn set(&mut self, field: &str, value: &serde_json::Value) -> Result<(), $crate::domain::value::Misfit> {
+                match field {
+                    $(stringify!($field) => self.$field = if value.is_null() {
+                        <$type as $crate::domain::value::FieldValue>::absent()
+                    } else {
+                        <$type as $crate::domain::value::FieldValue>::read(value)?
+                    },)+
+                    _ => return Err($crate::domain::value::Misfit("is no field of this entity".to_owned())),
+                }
+                Ok(())
+            }
+        }
+    };
+}
+pub(crate) use record;
+
+super::value::words! {
+    /// What a change is about.
+    Entity {
+        Lake = "lake",
+        Project = "project",
+        Task = "task",
+        TaskLink = "task_link",
+        User = "user",
+        Requirement = "requirement",
+        TaskRequirement = "task_requirement",
+    }
+}
+
+impl Entity {
+    /// The fields of the entity's record.
+    pub fn fields(self) -> &'static [Field] {
+        match self {
+            Self::Lake => super::lake::Lake::FIELDS,
+            Self::Project => super::project::Project::FIELDS,
+            Self::Task => super::task::Task::FIELDS,
+            Self::TaskLink => super::link::TaskLink::FIELDS,
+            Self::User => super::user::User::FIELDS,
+            Self::Requirement => super::requirement::Requirement::FIELDS,
+            Self::TaskRequirement => super::requirement::TaskRequirement::FIELDS,
+        }
+    }
+
+    pub fn field(self, name: &str) -> Option<&'static Field> {
+        self.fields().iter().find(|field| field.name == name)
+    }
+
+    /// The name with spaces, as a sentence has it.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::TaskLink => "task link",
+            Self::TaskRequirement => "link from a task to a requirement",
+            other => other.word(),
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! The state of a lake, or of some of its projects, at one position of the journal: a value that is cheap to copy.
+//!
+//! Everything is behind `Arc`: a snapshot is a handful of pointers, and a writer copies a project only where someone
+//! still holds the old one. Iteration is always in a fixed order, so that the same state gives the same answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::any::{AnyRecord, Slot};
+use super::id::{EntityId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, UserId};
+use super::key::{ProjectKey, TaskKey};
+use super::lake::Lake;
+use super::link::{LinkKind, TaskLink};
+use super::project::Project;
+use super::record::Entity;
+use super::requirement::{Requirement, TaskRequirement};
+use super::task::Task;
+use super::user::User;
+
+/// What is known of the lake: its own row, its users, its projects.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    pub lake: Option<Arc<Lake>>,
+    users: BTreeMap<UserId, Arc<User>>,
+    projects: BTreeMap<ProjectId, Arc<ProjectState>>,
+    keys: BTreeMap<ProjectKey, ProjectId>,
+}
+
+/// A project and everything in it, deleted records included.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectState {
+    project: Option<Arc<Project>>,
+    tasks: BTreeMap<TaskId, Arc<Task>>,
+    numbers: BTreeMap<u32, TaskId>,
+    /// Tasks by parent, in sibling order; deleted ones too.
+    children: BTreeMap<Option<TaskId>, BTreeSet<(i64, TaskId)>>,
+    links: BTreeMap<TaskLinkId, Arc<TaskLink>>,
+    links_of: BTreeSet<(TaskId, TaskLinkId)>,
+    requirements: BTreeMap<RequirementId, Arc<Requirement>>,
+    answers: BTreeMap<TaskRequirementId, Arc<TaskRequirement>>,
+    answers_of: BTreeSet<(Uuid, TaskRequirementId)>,
+}
+
+impl State {
+    pub fn project(&self, id: ProjectId) -> Option<&ProjectState> {
+        self.projects.get(&id).map(Arc::as_ref)
+    }
+
+    pub fn project_by_key(&self, key: &ProjectKey) -> Option<&ProjectState> {
+        self.project(*self.keys.get(key)?)
+    }
+
+    /// Every project, by id, which is the order of creation.
+    pub fn projects(&self) -> impl Iterator<Item = &ProjectState> {
+        self.projects.values().map(Arc::as_ref)
+    }
+
+    pub fn user(&self, id: UserId) -> Option<&Arc<User>> {
+        self.users.get(&id)
+    }
+
+    pub fn users(&self) -> impl Iterator<Item = &Arc<User>> {
+        self.users.values()
+    }
+
+    /// The living user of this handle (with or without `@`) or e-mail address.
+    pub fn user_by_name(&self, name: &str) -> Option<&Arc<User>> {
+        let handle = name.strip_prefix('@').unwrap_or(name);
+        self.users.values().find(|user| {
+            user.deleted_at.is_none()
+                && (user.handle.as_str() == handle || user.email.as_ref().is_some_and(|email| email.as_str() == name))
+        })
+    }
+
+    /// The user that assignments to `id` mean, merges followed.
+    pub fn acting_user(&self, id: UserId) -> UserId {
+        let mut at = id;
+        // A chain longer than the users there are would be a circle, which `apply` refuses.
+        for _ in 0..self.users.len() {
+            match self.users.get(&at).and_then(|user| user.merged_into) {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        at
+    }
+
+    /// The task of this key; keys it had before a move to another project count too.
+    pub fn task_by_key(&self, key: &TaskKey) -> Option<&Arc<Task>> {
+        let here = self.project_by_key(key.project()).and_then(|project| project.task_by_number(key.number()));
+        here.or_else(|| {
+            let text = key.to_string();
+            self.projects().flat_map(ProjectState::tasks).find(|task| task.former_keys.0.contains(&text))
+        })
+    }
+
+    /// The task of this id, in whichever project it is.
+    pub fn task(&self, id: TaskId) -> Option<&Arc<Task>> {
+        self.projects.values().find_map(|project| project.tasks.get(&id))
+    }
+
+    pub fn get(&self, slot: Slot) -> Option<AnyRecord> {
+        match slot.entity {
+            Entity::Lake => self.lake.clone().map(AnyRecord::Lake),
+            Entity::User => self.users.get(&UserId::of(slot.id)).cloned().map(AnyRecord::User),
+            _ => self.project(slot.project?)?.get(slot.entity, slot.id),
+        }
+    }
+
+    /// Puts a record where it belongs, in place of what stood in its slot.
+    pub fn put(&mut self, record: AnyRecord) {
+        match (record.project(), record) {
+            (_, AnyRecord::Lake(lake)) => self.lake = Some(lake),
+            (_, AnyRecord::User(user)) => {
+                self.users.insert(user.id, user);
+            }
+            (Some(project), record) => {
+                if let AnyRecord::Project(project) = &record {
+                    self.keys.insert(project.key.clone(), project.id);
+                }
+                Arc::make_mut(self.projects.entry(project).or_default()).put(record);
+            }
+            (None, _) => {}
+        }
+    }
+
+    pub fn remove(&mut self, slot: Slot) {
+        match (slot.entity, slot.project) {
+            (Entity::Lake, _) => self.lake = None,
+            (Entity::User, _) => {
+                self.users.remove(&UserId::of(slot.id));
+            }
+            (Entity::Project, Some(id)) => {
+                if let Some(gone) = self.projects.remove(&id).and_then(|state| state.project.clone()) {
+                    self.keys.remove(&gone.key);
+                }
+            }
+            (entity, Some(project)) => {
+                if let Some(state) = self.projects.get_mut(&project) {
+                    Arc::make_mut(state).remove(entity, slot.id);
+                }
+            }
+            (_, None) => {}
+        }
+    }
+
+    /// Every record, in a fixed order.
+    pub fn records(&self) -> impl Iterator<Item = AnyRecord> {
+        let lake = self.lake.iter().cloned().map(AnyRecord::Lake);
+        let users = self.users.values().cloned().map(AnyRecord::User);
+        lake.chain(users).chain(self.projects.values().flat_map(|project| project.records()))
+    }
+}
+
+impl ProjectState {
+    /// The project's own row; absent only while its create has not been replayed yet.
+    pub fn project(&self) -> Option<&Arc<Project>> {
+        self.project.as_ref()
+    }
+
+    pub fn task(&self, id: TaskId) -> Option<&Arc<Task>> {
+        self.tasks.get(&id)
+    }
+
+    pub fn task_by_number(&self, number: u32) -> Option<&Arc<Task>> {
+        self.tasks.get(self.numbers.get(&number)?)
+    }
+
+    fn last_number_in_use(&self) -> u32 {
+        self.numbers.last_key_value().map_or(0, |(number, _)| *number)
+    }
+
+    /// The highest task number that was ever given in the project.
+    pub fn highest_number(&self) -> u32 {
+        self.project().map_or(0, |project| project.left_number).max(self.last_number_in_use())
+    }
+
+    pub fn tasks(&self) -> impl Iterator<Item = &Arc<Task>> {
+        self.tasks.values()
+    }
+
+    /// The children of a task (of the top, for `None`) in sibling order, deleted ones included.
+    pub fn children(&self, parent: Option<TaskId>) -> impl DoubleEndedIterator<Item = &Arc<Task>> {
+        self.children.get(&parent).into_iter().flatten().filter_map(|(_, id)| self.tasks.get(id))
+    }
+
+    /// Everything below a task, parents before children, deleted ones included.
+    pub fn descendants(&self, id: TaskId) -> Vec<&Arc<Task>> {
+        let mut found = Vec::new();
+        let mut open: Vec<&Arc<Task>> = self.children(Some(id)).rev().collect();
+        while let Some(task) = open.pop() {
+            found.push(task);
+            open.extend(self.children(Some(task.id)).rev());
+        }
+        found
+    }
+
+    /// Whether `id` is `ancestor` or stands below it.
+    pub fn is_within(&self, id: TaskId, ancestor: TaskId) -> bool {
+        let mut at = Some(id);
+        while let Some(here) = at {
+            if here == ancestor {
+                return true;
+            }
+            at = self.tasks.get(&here).and_then(|task| task.parent_id);
+        }
+        false
+    }
+
+    /// The living links at a task, whichever end it is; of links from other projects only those that start here.
+    pub fn links_at(&self, task: TaskId) -> impl Iterator<Item = &Arc<TaskLink>> {
+        let first = (task, TaskLinkId::default());
+        self.links_of
+            .range(first..)
+            .take_while(move |(at, _)| *at == task)
+            .filter_map(|(_, id)| self.links.get(id))
+            .filter(|link| link.deleted_at.is_none())
+    }
+
+    pub fn link(&self, id: TaskLinkId) -> Option<&Arc<TaskLink>> {
+        self.links.get(&id)
+    }
+
+    /// Every link, deleted ones included.
+    pub fn links(&self) -> impl Iterator<Item = &Arc<TaskLink>> {
+        self.links.values()
+    }
+
+    /// The living dependencies of the project.
+    pub fn dependencies(&self) -> impl Iterator<Item = &Arc<TaskLink>> {
+        self.links.values().filter(|link| link.deleted_at.is_none() && link.kind == LinkKind::DependsOn)
+    }
+
+    pub fn requirement(&self, id: RequirementId) -> Option<&Arc<Requirement>> {
+        self.requirements.get(&id)
+    }
+
+    pub fn requirements(&self) -> impl Iterator<Item = &Arc<Requirement>> {
+        self.requirements.values()
+    }
+
+    /// The living links between tasks and requirements at either of them.
+    pub fn answers_at(&self, id: Uuid) -> impl Iterator<Item = &Arc<TaskRequirement>> {
+        self.answers_of
+            .range((id, TaskRequirementId::default())..)
+            .take_while(move |(at, _)| *at == id)
+            .filter_map(|(_, answer)| self.answers.get(answer))
+            .filter(|answer| answer.deleted_at.is_none())
+    }
+
+    pub fn get(&self, entity: Entity, id: Uuid) -> Option<AnyRecord> {
+        match entity {
+            Entity::Project => self.project.clone().map(AnyRecord::Project),
+            Entity::Task => self.tasks.get(&TaskId::of(id)).cloned().map(AnyRecord::Task),
+            Entity::TaskLink => self.links.get(&TaskLinkId::of(id)).cloned().map(AnyRecord::TaskLink),
+            Entity::Requirement => self.requirements.get(&RequirementId::of(id)).cloned().map(AnyRecord::Requirement),
+            Entity::TaskRequirement => self.answers.get(&TaskRequirementId::of(id)).cloned().map(AnyRecord::TaskRequirement),
+            Entity::Lake | Entity::User => None,
+        }
+    }
+
+    pub fn records(&self) -> impl Iterator<Item = AnyRecord> + '_ {
+        let project = self.project.iter().cloned().map(AnyRecord::Project);
+        project
+            .chain(self.tasks.values().cloned().map(AnyRecord::Task))
+            .chain(self.links.values().cloned().map(AnyRecord::TaskLink))
+            .chain(self.requirements.values().cloned().map(AnyRecord::Requirement))
+            .chain(self.answers.values().cloned().map(AnyRecord::TaskRequirement))
+    }
+
+    fn put(&mut self, record: AnyRecord) {
+        self.remove(record.entity(), record.id());
+        match record {
+            AnyRecord::Project(project) => self.project = Some(project),
+            AnyRecord::Task(task) => {
+                self.numbers.insert(task.key.number(), task.id);
+                self.children.entry(task.parent_id).or_default().insert((task.position, task.id));
+                self.tasks.insert(task.id, task);
+            }
+            AnyRecord::TaskLink(link) => {
+                self.links_of.insert((link.from_id, link.id));
+                self.links_of.insert((link.to_id, link.id));
+                self.links.insert(link.id, link);
+            }
+            AnyRecord::Requirement(requirement) => {
+                self.requirements.insert(requirement.id, requirement);
+            }
+            AnyRecord::TaskRequirement(answer) => {
+                self.answers_of.insert((answer.task_id.uuid(), answer.id));
+                self.answers_of.insert((answer.requirement_id.uuid(), answer.id));
+                self.answers.insert(answer.id, answer);
+            }
+            AnyRecord::Lake(_) | AnyRecord::User(_) => {}
+        }
+    }
+
+    fn remove(&mut self, entity: Entity, id: Uuid) {
+        match entity {
+            Entity::Project => self.project = None,
+            Entity::Task => {
+                if let Some(task) = self.tasks.remove(&TaskId::of(id)) {
+                    self.numbers.remove(&task.key.number());
+                    if let Some(siblings) = self.children.get_mut(&task.parent_id) {
+                        siblings.remove(&(task.position, task.id));
+                        if siblings.is_empty() {
+                            self.children.remove(&task.parent_id);
+                        }
+                    }
+                }
+            }
+            Entity::TaskLink => {
+                if let Some(link) = self.links.remove(&TaskLinkId::of(id)) {
+                    self.links_of.remove(&(link.from_id, link.id));
+                    self.links_of.remove(&(link.to_id, link.id));
+                }
+            }
+            Entity::Requirement => {
+                self.requirements.remove(&RequirementId::of(id));
+            }
+            Entity::TaskRequirement => {
+                if let Some(answer) = self.answers.remove(&TaskRequirementId::of(id)) {
+                    self.answers_of.remove(&(answer.task_id.uuid(), answer.id));
+                    self.answers_of.remove(&(answer.requirement_id.uuid(), answer.id));
+                }
+            }
+            Entity::Lake | Entity::User => {}
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Tasks: a tree in each project, at most six levels deep.
+
+use chrono::NaiveDate;
+
+use super::id::{PatchSetId, ProjectId, TaskId, UserId};
+use super::key::TaskKey;
+use super::record::record;
+use super::time::{Estimate, Instant, Minutes};
+use super::value::{Importance, LongText, Metadata, Name, Tags, Title, words};
+
+words! {
+    /// Where a task stands. Any move between them is allowed, because trackers make any.
+    TaskStatus {
+        Pending = "pending",
+        Assigned = "assigned",
+        InProgress = "in_progress",
+        Review = "review",
+        Blocked = "blocked",
+        OnHold = "on_hold",
+        Completed = "completed",
+        Cancelled = "cancelled",
+        Archived = "archived",
+    }
+}
+
+impl TaskStatus {
+    /// Work on the task has ended, one way or the other.
+    pub fn is_closed(self) -> bool {
+        matches!(self, Self::Completed | Self::Cancelled | Self::Archived)
+    }
+}
+
+words! {
+    /// What comes first.
+    Priority {
+        Low = "low",
+        Medium = "medium",
+        High = "high",
+        Critical = "critical",
+    }
+}
+
+record! {
+    /// A piece of work.
+    Task: Task, TaskId {
+        /// The project it belongs to.
+        project_id: ProjectId, Once;
+        /// The name people use, such as PAY-42; never reused.
+        key: TaskKey, Store;
+        /// Keys it had in projects it was moved from; they still find it.
+        former_keys: Tags, Store;
+        /// The task it is part of; absent at the top.
+        parent_id: Option<TaskId>, Once;
+        /// Order among its siblings; only the order means something.
+        position: i64, Store;
+        /// Levels below the top: 0 to 5.
+        depth: u8, Store;
+        /// The keys from the top down to this task, joined by '/'.
+        path: Name, Store;
+        /// The task at the top of its branch, itself where it stands there.
+        root_id: TaskId, Store;
+        /// What is to be done, in a line.
+        title: Title, Required;
+        /// Details, Markdown or plain text.
+        description: Option<LongText>, Author;
+        /// pending, assigned, in_progress, review, blocked, on_hold, completed, cancelled (will not be done) or archived.
+        status: TaskStatus, Author;
+        /// low, medium, high or critical.
+        priority: Option<Priority>, Author;
+        /// Who is to do it.
+        assignee_id: Option<UserId>, Author;
+        /// The day it is to be done.
+        due_date: Option<NaiveDate>, Author;
+        /// The day before which it cannot begin.
+        not_before: Option<NaiveDate>, Author;
+        /// Work minutes if all goes well.
+        estimate_low: Option<Minutes>, Author;
+        /// Work minutes that are likely.
+        estimate_likely: Option<Minutes>, Author;
+        /// Work minutes if much goes wrong.
+        estimate_high: Option<Minutes>, Author;
+        /// Work minutes spent so far.
+        actual_minutes: Option<Minutes>, Author;
+        /// How much it matters, 1 (little) to 5.
+        importance: Option<Importance>, Author;
+        /// The moment by which a promise to others requires it.
+        sla_due: Option<Instant>, Author;
+        /// When its status or its spent work last changed.
+        last_progress_at: Option<Instant>, Store;
+        /// Labels.
+        tags: Tags, Author;
+        /// The text it was planned from, such as a file's name.
+        source: Option<Name>, Author;
+        /// First line of that text which it comes from, counted from 1.
+        source_line: Option<u32>, Author;
+        /// Last line of that text which it comes from.
+        source_end_line: Option<u32>, Author;
+        /// Free facts about the task.
+        metadata: Metadata, Author;
+        /// When the task was created.
+        created_at: Instant, Store;
+        /// Who created it.
+        created_by: Name, Store;
+        /// When it last changed.
+        updated_at: Instant, Store;
+        /// Who changed it last.
+        updated_by: Name, Store;
+        /// When it was deleted; absent where it lives.
+        deleted_at: Option<Instant>, Store;
+        /// Who deleted it.
+        deleted_by: Option<Name>, Store;
+        /// The patch set that deleted it, which is also what restores it.
+        deleted_in: Option<PatchSetId>, Store;
+    }
+}
+
+impl Task {
+    pub fn is_live(&self) -> bool {
+        self.deleted_at.is_none()
+    }
+
+    /// The estimate where the likely effort is known; the ends default to it.
+    pub fn estimate(&self) -> Option<Estimate> {
+        let likely = self.estimate_likely?;
+        Some(Estimate { low: self.estimate_low.unwrap_or(likely), likely, high: self.estimate_high.unwrap_or(likely) })
+    }
+}

@@ -1,0 +1,177 @@
+//! Amounts of work and moments: minutes are the only unit of effort, instants are UTC, due dates are dates.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Work minutes. A day of work is 480 of them ([`Minutes::PER_DAY`]), a week five days.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Minutes(u32);
+
+impl Minutes {
+    pub const PER_HOUR: u32 = 60;
+    pub const PER_DAY: u32 = 480;
+    pub const PER_WEEK: u32 = 5 * Self::PER_DAY;
+    /// Ten years of one person: what is longer is a typing error.
+    pub const MAX: Minutes = Minutes(10 * 52 * Self::PER_WEEK);
+
+    pub const fn new(minutes: u32) -> Self {
+        Self(minutes)
+    }
+
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    pub fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error(
+    "a duration is a number with m, h, d or w, such as 45m, 2h, 1.5d or 1h30m (a day is 8 h, a week 5 d), up to ten years; this is {0:?}"
+)]
+pub struct DurationError(String);
+
+impl FromStr for Minutes {
+    type Err = DurationError;
+
+    /// `45m`, `2h`, `1.5d`, `1w`, `1h30m`: a day is 8 hours of work, a week 5 days.
+    fn from_str(text: &str) -> Result<Self, DurationError> {
+        let fault = || DurationError(text.chars().take(40).collect());
+        let mut rest = text.trim();
+        if rest.is_empty() {
+            return Err(fault());
+        }
+        let mut total = 0f64;
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(fault)?;
+            let amount: f64 = rest[..digits].parse().map_err(|_| fault())?;
+            rest = rest[digits..].trim_start();
+            let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+            let unit = match &rest[..letters] {
+                "m" | "min" => 1,
+                "h" => Self::PER_HOUR,
+                "d" => Self::PER_DAY,
+                "w" => Self::PER_WEEK,
+                _ => return Err(fault()),
+            };
+            total += amount * f64::from(unit);
+            rest = rest[letters..].trim_start();
+        }
+        let minutes = total.round();
+        if minutes > f64::from(Self::MAX.0) { Err(fault()) } else { Ok(Self(minutes as u32)) }
+    }
+}
+
+impl fmt::Display for Minutes {
+    /// The shortest exact form: `45m`, `2h`, `1d`, `1d 2h`, `1h 30m`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, hours, minutes) = (self.0 / Self::PER_DAY, self.0 % Self::PER_DAY / Self::PER_HOUR, self.0 % Self::PER_HOUR);
+        let mut parts = Vec::new();
+        for (amount, unit) in [(days, "d"), (hours, "h"), (minutes, "m")] {
+            if amount > 0 {
+                parts.push(format!("{amount}{unit}"));
+            }
+        }
+        f.pad(&if parts.is_empty() { "0m".to_owned() } else { parts.join(" ") })
+    }
+}
+
+/// Effort as a range. `low <= likely <= high` wherever a record has been validated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Estimate {
+    pub low: Minutes,
+    pub likely: Minutes,
+    pub high: Minutes,
+}
+
+impl fmt::Display for Estimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.low == self.high { self.likely.fmt(f) } else { f.pad(&format!("{} to {}", self.low, self.high)) }
+    }
+}
+
+/// A moment as the tables hold it: UTC, whole microseconds.
+pub type Instant = DateTime<Utc>;
+
+/// Cuts a clock's reading to what the tables hold, so that what was written reads back equal.
+pub fn micros(at: Instant) -> Instant {
+    at.trunc_subsecs(6)
+}
+
+/// RFC 3339 with microseconds and `Z`.
+pub fn rfc3339(at: Instant) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
+}
+
+/// A point to read the lake at: a position in the journal or a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsOf {
+    Seq(u64),
+    Time(Instant),
+}
+
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error(
+    "a point in time is a seq such as 42, a date such as 2026-11-20 (its end, in UTC) or an RFC 3339 time such as 2026-11-20T10:00:00Z; this is {0:?}"
+)]
+pub struct AsOfError(String);
+
+impl FromStr for AsOf {
+    type Err = AsOfError;
+
+    fn from_str(text: &str) -> Result<Self, AsOfError> {
+        if let Ok(seq) = text.parse() {
+            return Ok(Self::Seq(seq));
+        }
+        if let Ok(date) = text.parse::<NaiveDate>() {
+            let end = NaiveTime::from_hms_micro_opt(23, 59, 59, 999_999).unwrap_or_default();
+            return Ok(Self::Time(date.and_time(end).and_utc()));
+        }
+        DateTime::parse_from_rfc3339(text)
+            .map(|at| Self::Time(at.to_utc()))
+            .map_err(|_| AsOfError(text.chars().take(40).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_and_print() {
+        for (text, minutes, printed) in [
+            ("45m", 45, "45m"),
+            ("2h", 120, "2h"),
+            ("1.5d", 720, "1d 4h"),
+            ("1h30m", 90, "1h 30m"),
+            ("1w", 2400, "5d"),
+            ("1d 2h", 600, "1d 2h"),
+            ("0m", 0, "0m"),
+        ] {
+            let read: Minutes = text.parse().unwrap();
+            assert_eq!((read.get(), read.to_string().as_str()), (minutes, printed), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused() {
+        for text in ["", "2", "h", "2x", "-2h", "1e9h", "999999w", "2h three", "1..5h", "²h"] {
+            assert!(text.parse::<Minutes>().is_err(), "{text:?} passed");
+        }
+    }
+
+    #[test]
+    fn a_date_means_its_end() {
+        assert_eq!("42".parse(), Ok(AsOf::Seq(42)));
+        let end: AsOf = "2026-11-20".parse().unwrap();
+        assert_eq!(end, "2026-11-20T23:59:59.999999Z".parse().unwrap());
+        assert!("yesterday".parse::<AsOf>().is_err());
+    }
+}

@@ -1,0 +1,445 @@
+//! What a field can hold: each kind of value says how it is read from JSON, what it refuses, and which column it becomes.
+
+use std::fmt;
+
+use chrono::{DateTime, NaiveDate};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::id::EntityId;
+use super::key::{ProjectKey, TaskKey};
+use super::time::{Instant, Minutes, micros, rfc3339};
+
+/// The kind of a field: its column type, its JSON schema and its limits in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text of at most so many bytes.
+    Text {
+        max: usize,
+    },
+    /// One line of text of at most so many characters.
+    Line {
+        max: usize,
+    },
+    /// One of these words.
+    Word(&'static [&'static str]),
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    Date,
+    Instant,
+    /// The id of an entity of this name.
+    Id(&'static str),
+    /// A list of lines.
+    Lines {
+        max: usize,
+    },
+    /// A JSON object of at most so many bytes.
+    Object {
+        max: usize,
+    },
+}
+
+/// A value that does not fit its field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit(pub String);
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A typed field value. `read` never sees JSON null: null means "cleared", which is [`FieldValue::absent`].
+pub trait FieldValue: Clone + PartialEq {
+    const KIND: Kind;
+    /// Whether null is a value of the field.
+    const NULLABLE: bool = false;
+    fn absent() -> Self;
+    fn read(value: &Value) -> Result<Self, Misfit>;
+    /// JSON null where the value is absent.
+    fn json(&self) -> Value;
+}
+
+impl<T: FieldValue> FieldValue for Option<T> {
+    const KIND: Kind = T::KIND;
+    const NULLABLE: bool = true;
+    fn absent() -> Self {
+        None
+    }
+    fn read(value: &Value) -> Result<Self, Misfit> {
+        T::read(value).map(Some)
+    }
+    fn json(&self) -> Value {
+        self.as_ref().map_or(Value::Null, T::json)
+    }
+}
+
+fn misfit<T>(wanted: impl fmt::Display, value: &Value) -> Result<T, Misfit> {
+    let shown = value.to_string();
+    let cut: String = shown.chars().take(60).collect();
+    let dots = if cut.len() < shown.len() { "…" } else { "" };
+    Err(Misfit(format!("must be {wanted}, not {cut}{dots}")))
+}
+
+fn text<'v>(value: &'v Value, wanted: &str) -> Result<&'v str, Misfit> {
+    let Some(text) = value.as_str() else { return misfit(wanted, value) };
+    if text.contains('\0') {
+        return Err(Misfit("must not hold a NUL character".to_owned()));
+    }
+    Ok(text)
+}
+
+fn line(text: &str, max: usize) -> Result<String, Misfit> {
+    if text.trim().is_empty() {
+        return Err(Misfit("must not be empty".to_owned()));
+    }
+    if text.contains(['\n', '\r']) {
+        return Err(Misfit("must be one line".to_owned()));
+    }
+    let length = text.chars().count();
+    if length > max {
+        return Err(Misfit(format!("must be at most {max} characters, this has {length}")));
+    }
+    Ok(text.to_owned())
+}
+
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident { $kind:ident, $max:expr, $read:expr }),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            pub const MAX: usize = $max;
+            pub fn new(text: &str) -> Result<Self, Misfit> {
+                Self::read(&Value::String(text.to_owned()))
+            }
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl FieldValue for $name {
+            const KIND: Kind = Kind::$kind { max: $max };
+            fn absent() -> Self {
+                Self::default()
+            }
+            fn read(value: &Value) -> Result<Self, Misfit> {
+                let read: fn(&str, usize) -> Result<String, Misfit> = $read;
+                read(text(value, "text")?, $max).map(Self)
+            }
+            fn json(&self) -> Value {
+                Value::String(self.0.clone())
+            }
+        }
+    )+};
+}
+
+texts! {
+    /// What a thing is called: one line, at most 500 characters.
+    Title { Line, 500, line },
+    /// A short name, handle, address or reference.
+    Name { Line, 200, line },
+    /// Markdown or plain text, at most 1 MiB.
+    LongText { Text, 1 << 20, |text, max| {
+        if text.len() > max {
+            return Err(Misfit(format!("must be at most {max} bytes, this has {}", text.len())));
+        }
+        Ok(text.to_owned())
+    } },
+    /// An IANA time zone, such as Europe/Berlin.
+    Zone { Line, 60, |text, _| match text.parse::<chrono_tz::Tz>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(Misfit(format!("must be an IANA time zone such as Europe/Berlin, not {:?}", text.chars().take(40).collect::<String>()))),
+    } },
+}
+
+/// Declares an enum whose values are words, in the order in which they sort.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant),+ }
+
+        impl $name {
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.word())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(format!("must be one of {}", Self::WORDS.join(", "))),
+                }
+            }
+        }
+
+        impl $crate::domain::value::FieldValue for $name {
+            const KIND: $crate::domain::value::Kind = $crate::domain::value::Kind::Word(Self::WORDS);
+            fn absent() -> Self {
+                Self::ALL[0]
+            }
+            fn read(value: &serde_json::Value) -> Result<Self, $crate::domain::value::Misfit> {
+                value
+                    .as_str()
+                    .and_then(|text| text.parse().ok())
+                    .ok_or_else(|| $crate::domain::value::not_a_word(Self::WORDS, value))
+            }
+            fn json(&self) -> serde_json::Value {
+                serde_json::Value::String(self.word().to_owned())
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+/// The misfit of a word that is none of those a field knows.
+pub fn not_a_word(words: &[&str], value: &Value) -> Misfit {
+    match misfit::<()>(format_args!("one of {}", words.join(", ")), value) {
+        Err(fault) => fault,
+        Ok(()) => Misfit(String::new()),
+    }
+}
+
+macro_rules! integers {
+    ($($type:ty: $min:expr, $max:expr;)+) => {$(
+        impl FieldValue for $type {
+            const KIND: Kind = Kind::Integer { min: $min, max: $max };
+            fn absent() -> Self {
+                0
+            }
+            fn read(value: &Value) -> Result<Self, Misfit> {
+                let whole = value.as_i64().filter(|n| ($min..=$max).contains(n));
+                match whole.and_then(|n| Self::try_from(n).ok()) {
+                    Some(n) => Ok(n),
+                    None => misfit(format_args!("a whole number from {} to {}", $min, $max), value),
+                }
+            }
+            fn json(&self) -> Value {
+                Value::from(*self)
+            }
+        }
+    )+};
+}
+
+integers! {
+    u8: 0i64, 5i64;
+    u32: 0i64, u32::MAX as i64;
+    i64: i64::MIN, i64::MAX;
+}
+
+/// How much a task matters, 1 (little) to 5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Importance(u8);
+
+impl Importance {
+    pub fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl FieldValue for Importance {
+    const KIND: Kind = Kind::Integer { min: 1, max: 5 };
+    fn absent() -> Self {
+        Self(3)
+    }
+    fn read(value: &Value) -> Result<Self, Misfit> {
+        match value.as_u64().filter(|n| (1..=5).contains(n)) {
+            Some(n) => Ok(Self(n as u8)),
+            None => misfit("a whole number from 1 to 5", value),
+        }
+    }
+    fn json(&self) -> Value {
+        Value::from(self.0)
+    }
+}
+
+impl FieldValue for Minutes {
+    const KIND: Kind = Kind::Integer { min: 0, max: Minutes::MAX.get() as i64 };
+    fn absent() -> Self {
+        Self::default()
+    }
+    fn read(value: &Value) -> Result<Self, Misfit> {
+        match value.as_u64().filter(|n| *n <= u64::from(Minutes::MAX.get())) {
+            Some(n) => Ok(Self::new(n as u32)),
+            None => misfit(format_args!("whole minutes from 0 to {}", Minutes::MAX.get()), value),
+        }
+    }
+    fn json(&self) -> Value {
+        Value::from(self.get())
+    }
+}
+
+impl FieldValue for NaiveDate {
+    const KIND: Kind = Kind::Date;
+    fn absent() -> Self {
+        Self::default()
+    }
+    fn read(value: &Value) -> Result<Self, Misfit> {
+        let date = value.as_str().filter(|text| text.len() == 10).and_then(|text| text.parse::<Self>().ok());
+        date.map_or_else(|| misfit("a date such as 2026-11-20", value), Ok)
+    }
+    fn json(&self) -> Value {
+        Value::String(self.to_string())
+    }
+}
+
+impl FieldValue for Instant {
+    const KIND: Kind = Kind::Instant;
+    fn absent() -> Self {
+        Self::default()
+    }
+    fn read(value: &Value) -> Result<Self, Misfit> {
+        let at = value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+        match at.map(|at| micros(at.to_utc())).filter(|at| (0..10_000).contains(&chrono::Datelike::year(at))) {
+            Some(at) => Ok(at),
+            None => misfit("an RFC 3339 time such as 2026-11-20T10:00:00Z", value),
+        }
+    }
+    fn json(&self) -> Value {
+        Value::String(rfc3339(*self))
+    }
+}
+
+macro_rules! id_values {
+    ($($type:ident: $of:literal),+ $(,)?) => {$(
+        impl FieldValue for super::id::$type {
+            const KIND: Kind = Kind::Id($of);
+            fn absent() -> Self {
+                Self::default()
+            }
+            fn read(value: &Value) -> Result<Self, Misfit> {
+                let id = value.as_str().and_then(|text| Uuid::try_parse(text).ok());
+                id.map_or_else(|| misfit(concat!("the id of a ", $of), value), |id| Ok(Self::of(id)))
+            }
+            fn json(&self) -> Value {
+                Value::String(self.to_string())
+            }
+        }
+    )+};
+}
+
+id_values! {
+    ProjectId: "project", TaskId: "task", UserId: "user", RequirementId: "requirement",
+    PatchSetId: "patch set", LakeId: "lake",
+}
+
+macro_rules! key_values {
+    ($($type:ty: $max:literal),+) => {$(
+        impl FieldValue for $type {
+            const KIND: Kind = Kind::Line { max: $max };
+            fn absent() -> Self {
+                Self::default()
+            }
+            fn read(value: &Value) -> Result<Self, Misfit> {
+                text(value, "a key")?.parse().map_err(|fault| Misfit(format!("is wrong: {fault}")))
+            }
+            fn json(&self) -> Value {
+                Value::String(self.to_string())
+            }
+        }
+    )+};
+}
+
+key_values! { ProjectKey: 10, TaskKey: 21 }
+
+/// Labels in the order given, without repeats: at most 100 of at most 100 characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tags(pub Vec<String>);
+
+impl FieldValue for Tags {
+    const KIND: Kind = Kind::Lines { max: 100 };
+    fn absent() -> Self {
+        Self::default()
+    }
+    fn read(value: &Value) -> Result<Self, Misfit> {
+        let Some(items) = value.as_array() else { return misfit("a list of texts", value) };
+        if items.len() > 100 {
+            return Err(Misfit(format!("must be at most 100 texts, these are {}", items.len())));
+        }
+        let mut tags: Vec<String> = Vec::with_capacity(items.len());
+        for item in items {
+            let tag = line(text(item, "a list of texts")?, 100)?;
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        Ok(Self(tags))
+    }
+    fn json(&self) -> Value {
+        Value::from(self.0.clone())
+    }
+}
+
+/// Free facts that Lakeplan keeps and does not read: a JSON object of at most 64 KiB.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metadata(pub serde_json::Map<String, Value>);
+
+impl FieldValue for Metadata {
+    const KIND: Kind = Kind::Object { max: 64 << 10 };
+    fn absent() -> Self {
+        Self::default()
+    }
+    fn read(value: &Value) -> Result<Self, Misfit> {
+        let Some(object) = value.as_object() else { return misfit("a JSON object", value) };
+        let bytes = value.to_string();
+        if bytes.len() > 64 << 10 {
+            return Err(Misfit(format!("must be at most {} bytes of JSON, this has {}", 64 << 10, bytes.len())));
+        }
+        if bytes.contains("\\u0000") {
+            return Err(Misfit("must not hold a NUL character".to_owned()));
+        }
+        Ok(Self(object.clone()))
+    }
+    fn json(&self) -> Value {
+        Value::Object(self.0.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_title_is_one_line_of_at_most_500_characters() {
+        assert!(Title::new(&"é".repeat(500)).is_ok());
+        for wrong in ["", "  ", "two\nlines", "nul\0", &"e".repeat(501)] {
+            assert!(Title::new(wrong).is_err(), "{wrong:?} passed");
+        }
+    }
+
+    #[test]
+    fn misfits_say_what_was_wanted_and_what_came() {
+        assert_eq!(u8::read(&json!(6)).unwrap_err().0, "must be a whole number from 0 to 5, not 6");
+        assert_eq!(Minutes::read(&json!("2h")).unwrap_err().0, "must be whole minutes from 0 to 1248000, not \"2h\"");
+        assert_eq!(NaiveDate::read(&json!("2026-02-30")).unwrap_err().0, "must be a date such as 2026-11-20, not \"2026-02-30\"");
+        assert!(Tags::read(&json!(["a", 1])).is_err());
+        assert!(Metadata::read(&json!([])).is_err());
+    }
+
+    #[test]
+    fn instants_come_back_in_utc_microseconds() {
+        let at = Instant::read(&json!("2026-11-20T12:00:00.1234567+02:00")).unwrap();
+        assert_eq!(at.json(), json!("2026-11-20T10:00:00.123456Z"));
+    }
+}

@@ -1,0 +1,75 @@
+//! Why a patch set is refused: every reason at once, each naming the patch, the field and the rule.
+
+use std::fmt;
+
+use serde::Serialize;
+
+super::value::words! {
+    /// The rule a patch breaks. The word is stable: programs may branch on it.
+    Rule {
+        Shape = "shape",
+        UnknownField = "unknown_field",
+        FieldNotYours = "field_not_yours",
+        Required = "required",
+        Value = "value",
+        UnknownReference = "unknown_reference",
+        Deleted = "deleted",
+        NotDeleted = "not_deleted",
+        AlreadyExists = "already_exists",
+        KeyTaken = "key_taken",
+        HandleTaken = "handle_taken",
+        EstimateOrder = "estimate_order",
+        DateOrder = "date_order",
+        Depth = "depth",
+        OwnDescendant = "own_descendant",
+        DependencyOnRelative = "dependency_on_relative",
+        DependencyAcrossProjects = "dependency_across_projects",
+        DependencyCycle = "dependency_cycle",
+        SelfLink = "self_link",
+        DuplicateLink = "duplicate_link",
+        ParentDeleted = "parent_deleted",
+        Operation = "operation",
+        Cap = "cap",
+    }
+}
+
+/// One broken rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// Which patch of the set, counted from 0.
+    pub patch: usize,
+    /// Which of its fields; absent where the patch as a whole is at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    pub rule: Rule,
+    pub message: String,
+    /// What to do instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Violation {
+    pub fn new(patch: usize, rule: Rule, message: impl Into<String>) -> Self {
+        Self { patch, field: None, rule, message: message.into(), hint: None }
+    }
+
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "patch {}", self.patch)?;
+        if let Some(field) = &self.field {
+            write!(f, ", {field}")?;
+        }
+        write!(f, ": {} [{}]", self.message, self.rule)
+    }
+}

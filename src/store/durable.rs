@@ -1,0 +1,155 @@
+//! A local folder as an object store whose writes survive a power cut.
+//!
+//! Creating writes a temporary file, flushes it to the disk, links it under its name (which fails where the name is
+//! taken, atomically) and flushes the folder. Everything else is object_store's own local store.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+};
+use thiserror::Error as ThisError;
+
+/// A write that surely left nothing under the name, whatever it says went wrong.
+#[derive(Debug, ThisError)]
+#[error("{0}")]
+pub struct NotLanded(#[source] io::Error);
+
+/// A folder.
+#[derive(Debug)]
+pub struct DurableLocal {
+    inner: Arc<LocalFileSystem>,
+    root: PathBuf,
+    temporaries: AtomicU64,
+}
+
+impl DurableLocal {
+    /// The folder must exist.
+    pub fn new(root: PathBuf) -> Result<Self> {
+        let inner = Arc::new(LocalFileSystem::new_with_prefix(&root)?);
+        // Where two processes, or two machines, share the folder, their temporary names must differ.
+        let first = RandomState::new().hash_one(std::process::id()) >> 8;
+        Ok(Self { inner, root, temporaries: AtomicU64::new(first) })
+    }
+}
+
+fn create(target: &std::path::Path, temporary: &std::path::Path, payload: &PutPayload) -> std::result::Result<(), Fault> {
+    let folder = target.parent().ok_or_else(|| Fault::Before(io::ErrorKind::InvalidInput.into()))?;
+    std::fs::create_dir_all(folder).map_err(Fault::Before)?;
+    let written = write_through(temporary, payload)
+        // A taken temporary name says nothing of the target.
+        .map_err(|fault| if fault.kind() == io::ErrorKind::AlreadyExists { io::Error::other(fault) } else { fault })
+        .and_then(|()| std::fs::hard_link(temporary, target));
+    // The temporary name is gone whatever happened; if it cannot be removed, vacuum will.
+    let _ = std::fs::remove_file(temporary);
+    written.map_err(Fault::Before)?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Fault::After)
+}
+
+fn write_through(path: &std::path::Path, payload: &PutPayload) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    for part in payload.iter() {
+        file.write_all(part)?;
+    }
+    file.sync_all()
+}
+
+/// Whether the name existed when it went wrong.
+enum Fault {
+    Before(io::Error),
+    After(io::Error),
+}
+
+impl Fault {
+    fn into_error(self, path: &Path) -> Error {
+        let path = path.to_string();
+        match self {
+            Self::Before(fault) if fault.kind() == io::ErrorKind::AlreadyExists => {
+                Error::AlreadyExists { path, source: fault.into() }
+            }
+            Self::Before(fault) if fault.kind() == io::ErrorKind::PermissionDenied => {
+                Error::PermissionDenied { path, source: NotLanded(fault).into() }
+            }
+            Self::Before(fault) => Error::Generic { store: "DurableLocal", source: NotLanded(fault).into() },
+            Self::After(fault) => Error::Generic { store: "DurableLocal", source: fault.into() },
+        }
+    }
+}
+
+impl fmt::Display for DurableLocal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DurableLocal({})", self.root.display())
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ObjectStore for DurableLocal {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        if options.mode != PutMode::Create {
+            return self.inner.put_opts(location, payload, options).await;
+        }
+        let target = self.inner.path_to_filesystem(location)?;
+        let number = self.temporaries.fetch_add(1, Ordering::Relaxed);
+        // Names with # and digits are object_store's own for unfinished files: its listings leave them out.
+        let mut temporary = target.clone().into_os_string();
+        temporary.push(format!("#{number}"));
+        let temporary = PathBuf::from(temporary);
+        let location = location.clone();
+        let done = tokio::task::spawn_blocking(move || create(&target, &temporary, &payload)).await;
+        match done {
+            Ok(Ok(())) => Ok(PutResult { e_tag: None, version: None }),
+            Ok(Err(fault)) => Err(fault.into_error(&location)),
+            Err(source) => Err(Error::JoinError { source }),
+        }
+    }
+
+    async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(location, options).await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.inner.get_opts(location, options).await
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.inner.get_ranges(location, ranges).await
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list_with_offset(prefix, offset)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.inner.rename_opts(from, to, options).await
+    }
+}

@@ -1,0 +1,83 @@
+//! Situations in which the lake cannot be read or written.
+
+use thiserror::Error;
+
+use crate::domain::time::{Instant, rfc3339};
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the lake could not be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    #[error("there is no lake at {root}")]
+    NotALake { root: String },
+    #[error("there is a lake at {root} already")]
+    AlreadyALake { root: String },
+    #[error("{root} is no place for a lake: {why}")]
+    UnusableRoot { root: String, why: String },
+    #[error(
+        "the lake at {root} needs a lakeplan that {verb}s format {needed}; this one ({version}) knows formats up to {known}",
+        version = env!("CARGO_PKG_VERSION")
+    )]
+    NewerFormat { root: String, verb: &'static str, needed: u32, known: u32 },
+    #[error("{operation} {path} failed")]
+    Storage { operation: &'static str, path: String, source: Source },
+    #[error("{path} is damaged: {what}")]
+    Damaged { path: String, what: String },
+    #[error(
+        "the lake's last change is dated {head}, more than a day ahead of this machine's clock ({now})",
+        head = rfc3339(*head), now = rfc3339(*now)
+    )]
+    ClockBehind { head: Instant, now: Instant },
+    #[error("the lake did not answer within {seconds} s")]
+    Deadline { seconds: u64 },
+    #[error("the writer has stopped")]
+    WriterGone,
+}
+
+impl StoreError {
+    pub(crate) fn storage(operation: &'static str, path: impl Into<String>, source: impl Into<Source>) -> Self {
+        Self::Storage { operation, path: path.into(), source: source.into() }
+    }
+
+    pub(crate) fn damaged(path: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::Damaged { path: path.into(), what: what.into() }
+    }
+
+    /// What the person at the keyboard can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotALake { .. } => "lakeplan init makes one; --lake or LAKEPLAN_LAKE names another".to_owned(),
+            Self::AlreadyALake { .. } => "leave init out, or name another place with --lake".to_owned(),
+            Self::NewerFormat { .. } => "install a newer lakeplan".to_owned(),
+            Self::ClockBehind { .. } => {
+                "set this machine's clock; if the writer of that change had a wrong clock, lakeplan restore-lake goes back to before it".to_owned()
+            }
+            Self::Damaged { .. } => "lakeplan doctor --full tells what is affected; lakeplan restore-lake brings a backup back".to_owned(),
+            Self::Deadline { .. } | Self::WriterGone => "repeat the command; what was committed stays committed once".to_owned(),
+            Self::Storage { .. } | Self::UnusableRoot { .. } => return None,
+        })
+    }
+}
+
+impl StoreError {
+    /// The same situation, to be told to another caller; the source is kept as text.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::NotALake { root } => Self::NotALake { root: root.clone() },
+            Self::AlreadyALake { root } => Self::AlreadyALake { root: root.clone() },
+            Self::UnusableRoot { root, why } => Self::UnusableRoot { root: root.clone(), why: why.clone() },
+            Self::NewerFormat { root, verb, needed, known } => {
+                Self::NewerFormat { root: root.clone(), verb, needed: *needed, known: *known }
+            }
+            Self::Storage { operation, path, source } => {
+                Self::Storage { operation, path: path.clone(), source: source.to_string().into() }
+            }
+            Self::Damaged { path, what } => Self::Damaged { path: path.clone(), what: what.clone() },
+            Self::ClockBehind { head, now } => Self::ClockBehind { head: *head, now: *now },
+            Self::Deadline { seconds } => Self::Deadline { seconds: *seconds },
+            Self::WriterGone => Self::WriterGone,
+        }
+    }
+}

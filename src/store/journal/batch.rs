@@ -1,0 +1,160 @@
+//! Rows to Parquet and back.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::DateTime;
+use deltalake::arrow::array::{
+    Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use deltalake::arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
+use deltalake::parquet::arrow::ArrowWriter;
+use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
+use deltalake::parquet::basic::Compression;
+use deltalake::parquet::errors::ParquetError;
+use deltalake::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use uuid::Uuid;
+
+use super::schema::FILE_SCHEMA;
+use crate::domain::id::{EntityId, PatchSetId};
+use crate::store::error::StoreError;
+use crate::store::row::{Row, Stream, hex, unhex};
+
+/// Below this many rows a file is written for speed: it lives until the next compaction.
+const SMALL: usize = 4096;
+
+/// The rows of one stream as a Parquet file.
+pub fn write(rows: &[&Row]) -> Result<Bytes, ParquetError> {
+    let batch = batch(rows)?;
+    let properties = WriterProperties::builder()
+        .set_compression(if rows.len() < SMALL { Compression::UNCOMPRESSED } else { Compression::SNAPPY })
+        .set_dictionary_enabled(rows.len() >= SMALL)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_max_row_group_row_count(Some(8192))
+        .build();
+    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let mut file = Vec::new();
+    let mut writer = ArrowWriter::try_new_with_options(&mut file, Arc::clone(&FILE_SCHEMA), options)?;
+    writer.write(&batch)?;
+    writer.close()?;
+    Ok(file.into())
+}
+
+fn batch(rows: &[&Row]) -> Result<RecordBatch, deltalake::arrow::error::ArrowError> {
+    fn text<'r>(rows: &[&'r Row], of: impl Fn(&'r Row) -> Option<std::borrow::Cow<'r, str>>) -> ArrayRef {
+        Arc::new(rows.iter().map(|row| of(row)).collect::<StringArray>())
+    }
+    let at: Vec<i64> = rows.iter().map(|row| row.at.timestamp_micros()).collect();
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(rows.iter().map(|row| row.seq as i64).collect::<Int64Array>()),
+        Arc::new(rows.iter().map(|row| row.ordinal as i32).collect::<Int32Array>()),
+        text(rows, |row| Some(row.patch_set_id.to_string().into())),
+        text(rows, |row| row.request_hash.map(|hash| hex(&hash).into())),
+        Arc::new(rows.iter().map(|row| row.v as i32).collect::<Int32Array>()),
+        text(rows, |row| row.project_id.map(|id| id.to_string().into())),
+        text(rows, |row| Some(row.entity.word().into())),
+        text(rows, |row| Some(row.entity_id.to_string().into())),
+        text(rows, |row| Some(row.op.word().into())),
+        text(rows, |row| row.before.as_deref().map(Into::into)),
+        text(rows, |row| row.after.as_deref().map(Into::into)),
+        text(rows, |row| Some(row.actor.as_str().into())),
+        text(rows, |row| Some(row.source.word().into())),
+        text(rows, |row| row.reason.as_deref().map(Into::into)),
+        Arc::new(TimestampMicrosecondArray::from(at).with_timezone("UTC")),
+        text(rows, |row| row.salt.map(|salt| hex(&salt).into())),
+        text(rows, |row| Some(hex(&row.digest).into())),
+        text(rows, |row| row.chain.map(|chain| hex(&chain).into())),
+    ];
+    RecordBatch::try_new(Arc::clone(&FILE_SCHEMA), columns)
+}
+
+/// The rows of a file. `path` is named where they cannot be read.
+pub fn read(path: &str, stream: Stream, file: Bytes) -> Result<Vec<Row>, StoreError> {
+    let damaged = |fault: String| StoreError::damaged(path, fault);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.with_batch_size(8192).build());
+    let mut rows = Vec::new();
+    for batch in reader.map_err(|fault| damaged(fault.to_string()))? {
+        let batch = batch.map_err(|fault| damaged(fault.to_string()))?;
+        let columns = Columns::of(&batch).ok_or_else(|| damaged("a column is missing or of another type".to_owned()))?;
+        for index in 0..batch.num_rows() {
+            rows.push(
+                columns
+                    .row(index, stream)
+                    .ok_or_else(|| damaged(format!("row {index} holds a value that is none of its kind")))?,
+            );
+        }
+    }
+    Ok(rows)
+}
+
+struct Columns<'b> {
+    seq: &'b Int64Array,
+    ordinal: &'b Int32Array,
+    v: &'b Int32Array,
+    at: &'b TimestampMicrosecondArray,
+    texts: Vec<&'b StringArray>,
+}
+
+/// The text columns in the order in which [`Columns::row`] takes them.
+const TEXTS: [&str; 14] = [
+    "patch_set_id",
+    "request_hash",
+    "project_id",
+    "entity",
+    "entity_id",
+    "op",
+    "before",
+    "after",
+    "actor",
+    "source",
+    "reason",
+    "salt",
+    "digest",
+    "chain",
+];
+
+impl<'b> Columns<'b> {
+    fn of(batch: &'b RecordBatch) -> Option<Self> {
+        let column = |name: &str| batch.column_by_name(name);
+        Some(Self {
+            seq: column("seq")?.as_primitive_opt::<Int64Type>()?,
+            ordinal: column("ordinal")?.as_primitive_opt::<Int32Type>()?,
+            v: column("v")?.as_primitive_opt::<Int32Type>()?,
+            at: column("at")?.as_primitive_opt::<TimestampMicrosecondType>()?,
+            texts: TEXTS.iter().map(|name| column(name)?.as_string_opt::<i32>()).collect::<Option<_>>()?,
+        })
+    }
+
+    fn row(&self, index: usize, stream: Stream) -> Option<Row> {
+        let text = |at: usize| self.texts[at].is_valid(index).then(|| self.texts[at].value(index));
+        let hash = |at: usize| text(at).map_or(Some(None), |text| unhex::<32>(text).map(Some));
+        Some(Row {
+            seq: self.seq.value(index).try_into().ok()?,
+            ordinal: self.ordinal.value(index).try_into().ok()?,
+            patch_set_id: PatchSetId::of(Uuid::try_parse(text(0)?).ok()?),
+            request_hash: hash(1)?,
+            v: self.v.value(index).try_into().ok()?,
+            project_id: match text(2) {
+                Some(id) => Some(id.parse().ok()?),
+                None => None,
+            },
+            entity: text(3)?.parse().ok()?,
+            entity_id: Uuid::try_parse(text(4)?).ok()?,
+            op: text(5)?.parse().ok()?,
+            before: text(6).map(str::to_owned),
+            after: text(7).map(str::to_owned),
+            actor: text(8)?.to_owned(),
+            source: text(9)?.parse().ok()?,
+            reason: text(10).map(str::to_owned),
+            at: DateTime::from_timestamp_micros(self.at.value(index))?,
+            stream,
+            salt: match text(11) {
+                Some(salt) => Some(unhex::<16>(salt)?),
+                None => None,
+            },
+            digest: unhex::<32>(text(12)?)?,
+            chain: hash(13)?,
+        })
+    }
+}

@@ -1,0 +1,36 @@
+//! The first patch set of a lake: it says what the lake is and which format it has.
+
+use crate::domain::id::{EntityId, LakeId};
+use crate::domain::patch::{Op, Patch, PatchSet, Source};
+use crate::domain::record::Entity;
+use crate::domain::time::Instant;
+use crate::domain::value::{FieldValue, Name};
+use crate::runtime::{Random, fresh_id};
+use crate::store::format::Format;
+
+/// The deepest level of a task in a new lake.
+const MAX_DEPTH: u8 = 5;
+
+/// A URL longer than a name can hold is cut; it is only compared.
+pub fn root_name(root: &str) -> Name {
+    let cut: String = root.chars().take(Name::MAX).collect();
+    Name::new(&cut).unwrap_or_else(|_| Name::absent())
+}
+
+pub fn set(lake: LakeId, root: &str, format: &Format, now: Instant, random: &dyn Random) -> PatchSet {
+    let patch = Patch::new(Op::Create, Entity::Lake, lake.uuid(), None)
+        .with("root", root_name(root).json())
+        .with("format_reader", format.current())
+        .with("format_writer", format.current())
+        .with("max_depth", MAX_DEPTH)
+        .with("created_at", now.json());
+    PatchSet {
+        id: fresh_id(now, random),
+        request_hash: [0; 32],
+        actor: root_name("lakeplan"),
+        source: Source::Maintenance,
+        reason: None,
+        patches: vec![patch],
+        also: Vec::new(),
+    }
+}

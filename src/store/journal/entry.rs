@@ -1,0 +1,133 @@
+//! One entry of the journal's Delta log: what a commit writes, and what is learnt from one that another wrote.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use deltalake::kernel::{Action, Add, CommitInfo, Transaction, Version};
+use deltalake::logstore::get_actions;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::domain::time::{Instant, rfc3339};
+use crate::store::error::StoreError;
+use crate::store::row::{Row, Stream};
+
+/// The app id whose transaction version is the last `seq`.
+pub const TXN: &str = "lakeplan";
+/// The name under which a commit carries the id that tells it from every other attempt.
+const ATTEMPT: &str = "lakeplanAttempt";
+
+/// A file of the journal: what is known of it without opening it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournalFile {
+    pub path: String,
+    pub size: i64,
+    pub stream: Stream,
+    pub rows: usize,
+    pub seq: (u64, u64),
+    /// The lowest and highest patch set id, as text.
+    pub ids: (String, String),
+}
+
+/// What is read from a log entry.
+#[derive(Clone, Debug, Default)]
+pub struct Entry {
+    pub attempt: Option<Uuid>,
+    pub added: Vec<JournalFile>,
+    pub removed: Vec<String>,
+}
+
+/// The action that adds a file of these rows.
+pub fn add(path: &str, size: usize, rows: &[&Row], at: Instant) -> Action {
+    let seqs = rows.iter().map(|row| row.seq);
+    let ids = || rows.iter().map(|row| row.patch_set_id);
+    let date = rows.first().map(|row| row.date().to_string());
+    let stream = rows.first().map(|row| row.stream.word().to_owned());
+    let text = |id: Option<_>| id.map(|id: crate::domain::id::PatchSetId| id.to_string());
+    let bounds = |seq: Option<u64>, id: Option<String>, at: Option<Instant>| json!({"seq": seq, "patch_set_id": id, "at": at.map(rfc3339)});
+    let stats = json!({
+        "numRecords": rows.len(),
+        "minValues": bounds(seqs.clone().min(), text(ids().min()), rows.iter().map(|row| row.at).min()),
+        "maxValues": bounds(seqs.max(), text(ids().max()), rows.iter().map(|row| row.at).max()),
+        "nullCount": {"seq": 0, "patch_set_id": 0, "at": 0},
+    });
+    Action::Add(Add {
+        path: path.to_owned(),
+        partition_values: HashMap::from([("stream".to_owned(), stream), ("date".to_owned(), date)]),
+        size: size as i64,
+        modification_time: at.timestamp_millis(),
+        data_change: true,
+        stats: Some(stats.to_string()),
+        ..Add::default()
+    })
+}
+
+/// The actions of a commit besides its files: who made it, when (never the clock's own reading), and the last `seq`.
+pub fn commit_info(operation: &str, attempt: Uuid, at: Instant) -> Action {
+    Action::CommitInfo(CommitInfo {
+        timestamp: Some(at.timestamp_millis()),
+        operation: Some(operation.to_owned()),
+        operation_parameters: Some(HashMap::from([("mode".to_owned(), Value::from("Append"))])),
+        is_blind_append: Some(true),
+        engine_info: Some(concat!("lakeplan/", env!("CARGO_PKG_VERSION")).to_owned()),
+        info: HashMap::from([(ATTEMPT.to_owned(), Value::from(attempt.to_string()))]),
+        ..CommitInfo::default()
+    })
+}
+
+pub fn txn(seq: u64) -> Action {
+    Action::Txn(Transaction::new(TXN, seq as i64))
+}
+
+/// The bytes of an entry: one action a line.
+pub fn bytes(actions: &[Value]) -> Bytes {
+    let mut text = String::new();
+    for action in actions {
+        text.push_str(&action.to_string());
+        text.push('\n');
+    }
+    text.into()
+}
+
+pub fn json_of(actions: &[Action]) -> Result<Vec<Value>, StoreError> {
+    actions
+        .iter()
+        .map(|action| serde_json::to_value(action).map_err(|fault| StoreError::storage("writing", "_delta_log", fault)))
+        .collect()
+}
+
+pub fn read(version: Version, bytes: &Bytes) -> Result<Entry, StoreError> {
+    let name = || format!("journal/_delta_log/{version:020}.json");
+    let mut entry = Entry::default();
+    for action in get_actions(version, bytes).map_err(|fault| StoreError::damaged(name(), fault.to_string()))? {
+        match action {
+            Action::CommitInfo(info) => {
+                entry.attempt = info.info.get(ATTEMPT).and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
+            }
+            Action::Add(add) => {
+                let stream = add.partition_values.get("stream").cloned().flatten();
+                entry.added.push(file(&add.path, add.size, stream.as_deref(), add.stats.as_deref())?);
+            }
+            Action::Remove(remove) => entry.removed.push(remove.path),
+            _ => {}
+        }
+    }
+    Ok(entry)
+}
+
+/// A journal file as its add action describes it. A file without our statistics was not written by Lakeplan.
+pub fn file(path: &str, size: i64, stream: Option<&str>, stats: Option<&str>) -> Result<JournalFile, StoreError> {
+    let foreign =
+        || StoreError::damaged(format!("journal/{path}"), "it was not written by Lakeplan, the only writer of this table");
+    let stats: Value = serde_json::from_str(stats.ok_or_else(foreign)?).map_err(|_| foreign())?;
+    let seq = |side: &str| stats[side]["seq"].as_u64().ok_or_else(foreign);
+    let id = |side: &str| stats[side]["patch_set_id"].as_str().map(str::to_owned).ok_or_else(foreign);
+    Ok(JournalFile {
+        path: path.to_owned(),
+        size,
+        stream: stream.and_then(|stream| stream.parse().ok()).ok_or_else(foreign)?,
+        rows: stats["numRecords"].as_u64().ok_or_else(foreign)? as usize,
+        seq: (seq("minValues")?, seq("maxValues")?),
+        ids: (id("minValues")?, id("maxValues")?),
+    })
+}

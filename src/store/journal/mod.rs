@@ -1,0 +1,421 @@
+//! The journal: the one Delta table that is the commit point of the lake.
+//!
+//! A commit is a Parquet file per stream and one log entry, put only if its version does not exist. No snapshot is
+//! held and, as long as nothing goes wrong, nothing is listed. What each attempt rests on:
+//!
+//! - A group of sets is judged against the state at version v and written for the slot v+1. Only whoever puts entry
+//!   v+1 has committed; whoever does not takes in the winner's rows, judges again, and writes new rows in a new file.
+//! - From the first put of the log entry on, every error means "unknown": the entry is read to see whose it is, and
+//!   put again, byte for byte, into the same slot while it is free. So a put that lands late either is the commit or
+//!   finds the slot taken.
+//! - A slot is free only while the entry before it exists and nothing after it is listed: behind cleaned-up entries
+//!   there are holes that look free.
+//! - At the deadline the slot is occupied by an empty commit, so that a late put can never land.
+
+mod batch;
+pub mod birth;
+mod entry;
+mod files;
+mod schema;
+mod slot;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use object_store::ObjectStore;
+use uuid::Uuid;
+
+use super::error::StoreError;
+use super::ledger::{Accepted, Ledger, Proposal, Seen};
+use super::row::{Row, Stream};
+use super::{Head, Outcome, Snapshot};
+use crate::domain::id::PatchSetId;
+use crate::domain::patch::PatchSet;
+use crate::domain::time::Instant;
+use crate::runtime::{Clock, Random, random_bytes, uuid_v7};
+use entry::JournalFile;
+use files::Files;
+use slot::Taken;
+
+/// How long a commit tries before it gives its slot up.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+/// After so long without a look at the log, what was known of its end may lie behind a clean-up.
+const STALE: TimeDelta = TimeDelta::minutes(5);
+
+/// The journal as one writer knows it.
+pub struct Journal {
+    files: Files,
+    ledger: Ledger,
+    /// The version of the last entry that is in the ledger.
+    version: u64,
+    /// When the log's end was last seen to be there.
+    looked: Instant,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+/// A group as it was judged for one slot.
+#[derive(Default)]
+struct Judged {
+    verdicts: Vec<Verdict>,
+    rows: usize,
+}
+
+enum Verdict {
+    Accepted(Accepted, u64),
+    Other(Outcome),
+}
+
+impl Journal {
+    /// Makes a lake: entry 0 creates the table and holds its first row.
+    pub async fn create(
+        store: Arc<dyn ObjectStore>,
+        mut ledger: Ledger,
+        format: &super::Format,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StoreError> {
+        let now = clock.now();
+        let id = crate::runtime::fresh_id(now, random.as_ref());
+        let set = birth::set(id, ledger.root(), format, now, random.as_ref());
+        let Proposal::Accepted(first) = ledger.propose(&set, None, now, || random_bytes(random.as_ref())) else {
+            return Err(StoreError::damaged("journal", "the first row was refused"));
+        };
+        let files = Files::new(store);
+        let attempt = uuid_v7(now, random.as_ref());
+        let rows: Vec<&Row> = first.rows.iter().collect();
+        let added = files.put_rows(0, attempt, &rows).await?;
+        let mut actions = entry::json_of(&[entry::commit_info("CREATE TABLE", attempt, now)])?;
+        actions.extend(schema::actions(attempt, now.timestamp_millis()));
+        actions.extend(entry::json_of(&[entry::txn(1), added])?);
+        let root = ledger.root().to_owned();
+        match slot::take(&files, 0, entry::bytes(&actions), attempt, DEADLINE, random.as_ref()).await {
+            Taken::Ours => {}
+            Taken::Theirs(_) | Taken::Moved => return Err(StoreError::AlreadyALake { root }),
+            Taken::Never { cause, .. } | Taken::Unknown(cause) => return Err(cause),
+        }
+        let mut journal = Self { files, ledger, version: 0, looked: now, clock, random };
+        journal.files.note(&journal.files.read_entry(0).await?.unwrap_or_default());
+        Ok(journal)
+    }
+
+    /// Opens the journal at its head and reads it.
+    pub async fn open(
+        store: Arc<dyn ObjectStore>,
+        ledger: Ledger,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StoreError> {
+        let looked = clock.now();
+        let mut files = Files::new(store);
+        let Some(version) = files.load().await? else {
+            return Err(StoreError::NotALake { root: ledger.root().to_owned() });
+        };
+        let mut journal = Self { files, ledger, version, looked, clock, random };
+        journal.replay_files().await?;
+        journal.ledger.may_read()?;
+        Ok(journal)
+    }
+
+    pub fn head(&self) -> Head {
+        Head { seq: self.ledger.seq, at: self.ledger.at, chain: self.ledger.chain, version: self.version }
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot { seq: self.ledger.seq, at: self.ledger.at, state: self.ledger.state.clone() }
+    }
+
+    /// The live files that hold rows of a stream after a position, and the store to read them from.
+    pub fn reader(&self, after: u64, stream: Stream) -> JournalReader {
+        let wanted = |file: &&JournalFile| file.stream == stream && file.seq.1 > after;
+        let mut files: Vec<JournalFile> = self.files.live().filter(wanted).cloned().collect();
+        files.sort_by_key(|file| file.seq);
+        JournalReader { files, store: self.files.clone(), after, stream }
+    }
+
+    /// Writes a checkpoint of the head, so that opening need not read the whole log. A failure is only logged:
+    /// without a checkpoint the lake is slower to open and nothing else.
+    pub fn checkpoint(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (files, version) = (self.files.clone(), self.version);
+        async move {
+            if let Err(fault) = files.checkpoint(version).await {
+                tracing::warn!(%fault, version, "no checkpoint was written; opening the lake stays slower until the next one");
+            }
+        }
+    }
+
+    /// Takes in what others have committed since; whether there was anything.
+    pub async fn refresh(&mut self) -> Result<bool, StoreError> {
+        let before = self.version;
+        let now = self.clock.now();
+        if now - self.looked > STALE && !self.files.is_end(self.version).await?.is_reachable() {
+            self.version = self.files.load().await?.unwrap_or(self.version);
+            self.replay_files().await?;
+        }
+        while let Some(entry) = self.files.read_entry(self.version + 1).await? {
+            self.take_in(&entry).await?;
+        }
+        self.looked = now;
+        self.ledger.may_read()?;
+        Ok(self.version > before)
+    }
+
+    /// Commits the sets in order, each by itself; those that may stand go into the journal together.
+    pub async fn commit(&mut self, sets: &[PatchSet]) -> Vec<Outcome> {
+        let started = tokio::time::Instant::now();
+        loop {
+            match self.attempt(sets, DEADLINE.saturating_sub(started.elapsed())).await {
+                Ok(Some(outcomes)) => return outcomes,
+                Ok(None) if started.elapsed() < DEADLINE => {}
+                Ok(None) => {
+                    let cause = || StoreError::Deadline { seconds: DEADLINE.as_secs() };
+                    return sets.iter().map(|_| Outcome::NotWritten { cause: cause() }).collect();
+                }
+                Err(cause) => return not_written(sets, cause),
+            }
+        }
+    }
+
+    /// One try for one slot; `None` where another writer had it. On an error nothing was written.
+    async fn attempt(&mut self, sets: &[PatchSet], time_left: Duration) -> Result<Option<Vec<Outcome>>, StoreError> {
+        if self.clock.now() - self.looked > STALE {
+            self.refresh().await?;
+        }
+        self.ledger.may_write()?;
+        let at = self.ledger.time(self.clock.now())?;
+        let judged = self.judge(sets, at).await?;
+        if judged.rows == 0 {
+            // What was decided rests on version v being the head: that must be seen to be so.
+            return Ok(if self.refresh().await? { None } else { Some(judged.outcomes()) });
+        }
+        let attempt = uuid_v7(at, self.random.as_ref());
+        let entry = match self.prepare(&judged, attempt, at).await {
+            Ok(entry) => entry,
+            Err(cause) => {
+                self.withdraw(judged);
+                return Err(cause);
+            }
+        };
+        match slot::take(&self.files, self.version + 1, entry, attempt, time_left, self.random.as_ref()).await {
+            Taken::Ours => self.acknowledge(judged, attempt).await,
+            Taken::Theirs(entry) => {
+                self.withdraw(judged);
+                self.take_in(&entry).await?;
+                self.refresh().await?;
+                Ok(None)
+            }
+            Taken::Moved => {
+                self.withdraw(judged);
+                self.looked = Instant::default();
+                self.refresh().await?;
+                Ok(None)
+            }
+            Taken::Never { cause, occupied } => {
+                self.withdraw(judged);
+                if occupied {
+                    self.version += 1;
+                }
+                Err(cause)
+            }
+            Taken::Unknown(cause) => {
+                let outcomes = self.unknown(judged, &cause);
+                self.looked = Instant::default();
+                Ok(Some(outcomes))
+            }
+        }
+    }
+
+    async fn judge(&mut self, sets: &[PatchSet], at: Instant) -> Result<Judged, StoreError> {
+        let mut earlier: Vec<Option<Seen>> = Vec::with_capacity(sets.len());
+        for set in sets {
+            earlier.push(self.find_earlier(set.id).await?);
+        }
+        let mut judged = Judged::default();
+        for (set, earlier) in sets.iter().zip(earlier) {
+            let random = Arc::clone(&self.random);
+            let too_old = if earlier.or(self.ledger.seen(set.id)).is_some() { None } else { self.ledger.refuse_id(set, at) };
+            judged.verdicts.push(match too_old {
+                Some(violation) => Verdict::Other(Outcome::Refused(vec![violation])),
+                None => match self.ledger.propose(set, earlier, at, || random_bytes(random.as_ref())) {
+                    Proposal::Accepted(accepted) => {
+                        judged.rows += accepted.rows.len();
+                        Verdict::Accepted(accepted, self.ledger.seq)
+                    }
+                    Proposal::Repeat { seq } => Verdict::Other(Outcome::AlreadyCommitted { seq }),
+                    Proposal::Refused(violations) => Verdict::Other(Outcome::Refused(violations)),
+                    Proposal::Conflicted(conflict) => Verdict::Other(Outcome::Conflicted(conflict)),
+                },
+            });
+        }
+        Ok(judged)
+    }
+
+    /// Whether a set that the ledger no longer remembers stands in the files.
+    async fn find_earlier(&self, id: PatchSetId) -> Result<Option<Seen>, StoreError> {
+        let text = id.to_string();
+        let remembered = self.ledger.remembers_from();
+        for file in self
+            .files
+            .live()
+            .filter(|file| file.seq.0 < remembered && (file.ids.0.as_str()..=file.ids.1.as_str()).contains(&text.as_str()))
+        {
+            let found = self.files.read_rows(file).await?.into_iter().find(|row| row.patch_set_id == id);
+            if let Some(row) = found {
+                return Ok(Some(Seen { seq: row.seq, request_hash: row.request_hash }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes the files of a group and makes its log entry.
+    async fn prepare(&mut self, judged: &Judged, attempt: Uuid, at: Instant) -> Result<bytes::Bytes, StoreError> {
+        let mut actions = vec![entry::commit_info("WRITE", attempt, at), entry::txn(self.ledger.seq)];
+        for stream in Stream::ALL {
+            let rows: Vec<&Row> = judged.rows().filter(|row| row.stream == *stream).collect();
+            if !rows.is_empty() {
+                actions.push(self.files.put_rows(self.version + 1, attempt, &rows).await?);
+            }
+        }
+        Ok(entry::bytes(&entry::json_of(&actions)?))
+    }
+
+    async fn acknowledge(&mut self, judged: Judged, attempt: Uuid) -> Result<Option<Vec<Outcome>>, StoreError> {
+        let now = self.clock.now();
+        if now - self.looked > STALE {
+            // This process may have slept through a clean-up and put its entry into a hole.
+            self.looked = Instant::default();
+            let name = attempt.to_string();
+            match self.files.load().await {
+                Ok(head) if self.files.live().any(|file| file.path.contains(&name)) => {
+                    self.version = head.unwrap_or(self.version + 1);
+                    self.replay_files().await?;
+                    self.looked = now;
+                    return Ok(Some(judged.outcomes()));
+                }
+                Ok(head) => {
+                    self.withdraw(judged);
+                    self.version = head.unwrap_or(self.version);
+                    self.replay_files().await?;
+                    self.looked = now;
+                    return Ok(None);
+                }
+                Err(cause) => return Ok(Some(self.unknown(judged, &cause))),
+            }
+        }
+        self.version += 1;
+        self.looked = now;
+        let rows: Vec<&Row> = judged.rows().collect();
+        self.files.note_rows(self.version, attempt, &rows);
+        Ok(Some(judged.outcomes()))
+    }
+
+    fn unknown(&mut self, judged: Judged, cause: &StoreError) -> Vec<Outcome> {
+        let ids: Vec<Option<PatchSetId>> = judged
+            .verdicts
+            .iter()
+            .map(|verdict| match verdict {
+                Verdict::Accepted(accepted, _) => accepted.rows.first().map(|row| row.patch_set_id),
+                Verdict::Other(_) => None,
+            })
+            .collect();
+        let shown = cause.to_string();
+        let again = |shown: &str| StoreError::storage("committing to", "journal", shown.to_owned());
+        self.withdraw(judged);
+        ids.into_iter()
+            .map(|id| match id {
+                Some(patch_set_id) => Outcome::Unknown { patch_set_id, cause: again(&shown) },
+                // What the others were told may rest on the ones whose fate is open.
+                None => Outcome::NotWritten { cause: again(&shown) },
+            })
+            .collect()
+    }
+
+    fn withdraw(&mut self, judged: Judged) {
+        for verdict in judged.verdicts.into_iter().rev() {
+            if let Verdict::Accepted(accepted, _) = verdict {
+                self.ledger.withdraw(accepted);
+            }
+        }
+    }
+
+    /// Takes in the next entry of the log.
+    async fn take_in(&mut self, entry: &entry::Entry) -> Result<(), StoreError> {
+        self.version += 1;
+        self.files.note(entry);
+        let mut rows = Vec::new();
+        for file in entry.added.iter().filter(|file| file.seq.1 > self.ledger.seq) {
+            rows.extend(self.files.read_rows(file).await?);
+        }
+        self.replay(rows)
+    }
+
+    async fn replay_files(&mut self) -> Result<(), StoreError> {
+        let after = self.ledger.seq;
+        let mut rows = Vec::new();
+        for file in self.files.live().filter(|file| file.seq.1 > after) {
+            rows.extend(self.files.read_rows(file).await?);
+        }
+        self.replay(rows)
+    }
+
+    fn replay(&mut self, mut rows: Vec<Row>) -> Result<(), StoreError> {
+        rows.retain(|row| row.seq > self.ledger.seq);
+        rows.sort_by_key(|row| (row.seq, row.ordinal));
+        for set in rows.chunk_by(|a, b| a.seq == b.seq) {
+            if set[0].seq != self.ledger.seq + 1 {
+                let what = format!("seq {} follows seq {}; what is between is missing", set[0].seq, self.ledger.seq);
+                return Err(StoreError::damaged("journal", what));
+            }
+            self.ledger.replay(set)?;
+        }
+        Ok(())
+    }
+}
+
+impl Judged {
+    fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.verdicts.iter().flat_map(|verdict| match verdict {
+            Verdict::Accepted(accepted, _) => accepted.rows.as_slice(),
+            Verdict::Other(_) => &[],
+        })
+    }
+
+    fn outcomes(self) -> Vec<Outcome> {
+        let outcome = |verdict| match verdict {
+            Verdict::Accepted(accepted, seq) => Outcome::Committed { seq, keys: accepted.keys },
+            Verdict::Other(outcome) => outcome,
+        };
+        self.verdicts.into_iter().map(outcome).collect()
+    }
+}
+
+/// One cause, told to everyone it concerns.
+fn not_written(sets: &[PatchSet], cause: StoreError) -> Vec<Outcome> {
+    let mut causes: Vec<StoreError> = sets.iter().skip(1).map(|_| cause.again()).collect();
+    causes.push(cause);
+    causes.into_iter().map(|cause| Outcome::NotWritten { cause }).collect()
+}
+
+/// Files of the journal, to be read one after the other.
+pub struct JournalReader {
+    files: Vec<JournalFile>,
+    store: Files,
+    after: u64,
+    stream: Stream,
+}
+
+impl JournalReader {
+    /// The rows of the next file, in order; `None` after the last.
+    pub async fn next(&mut self) -> Option<Result<Vec<Row>, StoreError>> {
+        if self.files.is_empty() {
+            return None;
+        }
+        let file = self.files.remove(0);
+        Some(self.store.read_rows(&file).await.map(|mut rows| {
+            rows.retain(|row| row.seq > self.after && row.stream == self.stream);
+            rows.sort_by_key(|row| (row.seq, row.ordinal));
+            rows
+        }))
+    }
+}

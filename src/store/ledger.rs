@@ -1,0 +1,271 @@
+//! The part of a store that is the same wherever the rows are kept: the state at the head, the order of sets, which
+//! ids were seen, and what a set would become in the next place. Pure: the time and the salts come from the caller.
+
+use std::collections::{HashMap, VecDeque};
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::error::StoreError;
+use super::format::Format;
+use super::row::{Envelope, Hash, Row, Stream};
+use crate::domain::any::{AnyRecord, Slot};
+use crate::domain::apply::{self, Conflict, Rejection, Rollback};
+use crate::domain::id::{EntityId, PatchSetId, ProjectId};
+use crate::domain::patch::{Op, PatchSet, Source};
+use crate::domain::record::Entity;
+use crate::domain::state::State;
+use crate::domain::time::Instant;
+use crate::domain::violation::{Rule, Violation};
+
+/// How long the id of a client's set is known to be the same set.
+pub const ID_LIFETIME: TimeDelta = TimeDelta::days(7);
+/// How far ahead of the store's clock a client's may be.
+const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+/// How many of the last sets are remembered without looking at files.
+const REMEMBERED: usize = 200_000;
+
+/// The lake at the head, as a writer needs it.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    pub state: State,
+    pub seq: u64,
+    pub at: Instant,
+    pub chain: Hash,
+    format: Format,
+    root: String,
+    seen: HashMap<PatchSetId, Seen>,
+    order: VecDeque<PatchSetId>,
+}
+
+/// A set that was committed before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub seq: u64,
+    /// Absent after an erase.
+    pub request_hash: Option<Hash>,
+}
+
+/// What a set would be at the next place.
+#[must_use]
+#[derive(Debug)]
+pub enum Proposal {
+    /// It stands in the ledger now; it must be written, or taken back with [`Ledger::withdraw`].
+    Accepted(Accepted),
+    Repeat {
+        seq: u64,
+    },
+    Refused(Vec<Violation>),
+    Conflicted(Conflict),
+}
+
+#[derive(Debug)]
+pub struct Accepted {
+    pub rows: Vec<Row>,
+    pub keys: Vec<(Uuid, String)>,
+    undo: Undo,
+}
+
+#[derive(Debug)]
+struct Undo {
+    rollback: Rollback,
+    seq: u64,
+    at: Instant,
+    chain: Hash,
+    id: PatchSetId,
+}
+
+impl Ledger {
+    pub fn new(format: Format, root: impl Into<String>) -> Self {
+        Self {
+            state: State::default(),
+            seq: 0,
+            at: Instant::default(),
+            chain: [0; 32],
+            format,
+            root: root.into(),
+            seen: HashMap::new(),
+            order: VecDeque::new(),
+        }
+    }
+
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    pub fn may_read(&self) -> Result<(), StoreError> {
+        self.lake()?.map_or(Ok(()), |lake| self.format.may_read(lake, &self.root))
+    }
+
+    pub fn may_write(&self) -> Result<(), StoreError> {
+        self.lake()?.map_or(Ok(()), |lake| self.format.may_write(lake, &self.root))
+    }
+
+    fn lake(&self) -> Result<Option<&crate::domain::lake::Lake>, StoreError> {
+        match (&self.state.lake, self.seq) {
+            (None, 1..) => Err(StoreError::damaged("journal", "its first row, which says what the lake is, is missing")),
+            (lake, _) => Ok(lake.as_deref()),
+        }
+    }
+
+    /// The time for a group committed now: never before the last change, refused where the clock is far behind it.
+    pub fn time(&self, now: Instant) -> Result<Instant, StoreError> {
+        if self.at - now > TimeDelta::days(1) {
+            return Err(StoreError::ClockBehind { head: self.at, now });
+        }
+        Ok(now.max(self.at))
+    }
+
+    /// The set of this id among those remembered.
+    pub fn seen(&self, id: PatchSetId) -> Option<Seen> {
+        self.seen.get(&id).copied()
+    }
+
+    /// The lowest seq whose set is remembered; earlier ones are found in the files only.
+    pub fn remembers_from(&self) -> u64 {
+        self.order.front().and_then(|id| self.seen.get(id)).map_or(self.seq + 1, |seen| seen.seq)
+    }
+
+    /// What a client's id may not be; ids made from an event may be of any age, because they are always looked up.
+    pub fn refuse_id(&self, set: &PatchSet, now: Instant) -> Option<Violation> {
+        let from_event = matches!(set.source, Source::Sync | Source::Import | Source::Inbox);
+        let fault = |message: String, hint: &str| Some(Violation::new(0, Rule::Shape, message).field("id").hint(hint));
+        let Some(millis) = set.id.millis() else {
+            return fault(format!("{} is no UUIDv7", set.id), "leave id out to have one made");
+        };
+        let age = TimeDelta::milliseconds(now.timestamp_millis().saturating_sub(millis));
+        if age > ID_LIFETIME && !from_event {
+            return fault(
+                format!("{} is from {} days ago; an id counts for 7", set.id, age.num_days()),
+                "look at lakeplan history before sending it under a new id",
+            );
+        }
+        if -age > CLOCK_SKEW {
+            return fault(
+                format!("{} is from the future, by {} s", set.id, -age.num_seconds()),
+                "set the clock of the machine that made it",
+            );
+        }
+        None
+    }
+
+    /// Judges a set for the next place and, where it may stand, puts it there.
+    pub fn propose(&mut self, set: &PatchSet, earlier: Option<Seen>, at: Instant, salt: impl FnMut() -> [u8; 16]) -> Proposal {
+        if let Some(earlier) = self.seen(set.id).or(earlier) {
+            return repeat(set, earlier);
+        }
+        let applied = match apply::apply(&mut self.state, set, at) {
+            Ok(applied) => applied,
+            Err(Rejection::Refused(violations)) => return Proposal::Refused(violations),
+            Err(Rejection::Conflicted(conflict)) => return Proposal::Conflicted(conflict),
+        };
+        let envelope = Envelope {
+            seq: self.seq + 1,
+            patch_set_id: set.id,
+            request_hash: set.request_hash,
+            v: self.format.current(),
+            actor: set.actor.as_str(),
+            source: set.source,
+            reason: set.reason.as_ref().map(|reason| reason.as_str()),
+            at,
+            stream: Stream::Work,
+        };
+        let rows = Row::chain_set(&envelope, &applied.changes, self.chain, salt);
+        let size: usize =
+            rows.iter().map(|row| row.before.as_ref().map_or(0, String::len) + row.after.as_ref().map_or(0, String::len)).sum();
+        if size > PatchSet::MAX_BYTES {
+            applied.rollback.undo(&mut self.state);
+            let message =
+                format!("the set brings {} MiB to the journal, at most {} are allowed", size >> 20, PatchSet::MAX_BYTES >> 20);
+            return Proposal::Refused(vec![Violation::new(0, Rule::Cap, message).hint("split it into several sets")]);
+        }
+        let undo = Undo { rollback: applied.rollback, seq: self.seq, at: self.at, chain: self.chain, id: set.id };
+        let keys = keys_given(&rows, &self.state);
+        self.advance(&rows, at);
+        Proposal::Accepted(Accepted { rows, keys, undo })
+    }
+
+    /// Takes the last accepted set back out.
+    pub fn withdraw(&mut self, accepted: Accepted) -> Vec<Row> {
+        let Undo { rollback, seq, at, chain, id } = accepted.undo;
+        rollback.undo(&mut self.state);
+        (self.seq, self.at, self.chain) = (seq, at, chain);
+        self.seen.remove(&id);
+        if self.order.back() == Some(&id) {
+            self.order.pop_back();
+        }
+        accepted.rows
+    }
+
+    /// Takes in a set that another writer committed, or that stands in the journal being read.
+    pub fn replay(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+        for row in rows {
+            self.replay_row(row)?;
+        }
+        if let Some(last) = rows.last() {
+            self.advance(rows, last.at);
+        }
+        Ok(())
+    }
+
+    fn replay_row(&mut self, row: &Row) -> Result<(), StoreError> {
+        let damaged = |what: String| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), what);
+        let fields = |fields: Result<_, serde_json::Error>| fields.map_err(|fault| damaged(fault.to_string()));
+        let before = self.format.read(row.v, row.entity, fields(row.before_fields())?);
+        let after = self.format.read(row.v, row.entity, fields(row.after_fields())?);
+        let was_in = before.get("project_id").and_then(|id| id.as_str()?.parse::<ProjectId>().ok());
+        let slot = Slot { entity: row.entity, id: row.entity_id, project: was_in.or(row.project_id) };
+        let mut record = self.state.get(slot).unwrap_or_else(|| AnyRecord::blank(row.entity, row.entity_id));
+        for (field, value) in &after {
+            record.set(field, value).map_err(|misfit| damaged(format!("{field} {misfit}")))?;
+        }
+        if was_in.is_some() && was_in != row.project_id {
+            self.state.remove(slot);
+        }
+        self.state.put(record);
+        Ok(())
+    }
+
+    fn advance(&mut self, rows: &[Row], at: Instant) {
+        let Some(last) = rows.last() else { return };
+        self.seq = last.seq;
+        self.at = at.max(self.at);
+        self.chain = last.chain.unwrap_or(self.chain);
+        if self.seen.insert(last.patch_set_id, Seen { seq: last.seq, request_hash: last.request_hash }).is_none() {
+            self.order.push_back(last.patch_set_id);
+        }
+        while self.order.len() > REMEMBERED {
+            if let Some(oldest) = self.order.pop_front() {
+                self.seen.remove(&oldest);
+            }
+        }
+    }
+}
+
+fn repeat(set: &PatchSet, earlier: Seen) -> Proposal {
+    if earlier.request_hash.is_none_or(|hash| hash == set.request_hash) {
+        return Proposal::Repeat { seq: earlier.seq };
+    }
+    let message = format!("{} was committed as seq {} with another content", set.id, earlier.seq);
+    Proposal::Refused(vec![Violation::new(0, Rule::AlreadyExists, message).field("id").hint("give the new content a new id")])
+}
+
+/// The keys of the projects and tasks a set created or took into another project.
+fn keys_given(rows: &[Row], state: &State) -> Vec<(Uuid, String)> {
+    let named = rows
+        .iter()
+        .filter(|row| matches!((row.entity, row.op), (Entity::Task | Entity::Project, Op::Create) | (Entity::Task, Op::Move)));
+    let mut keys: Vec<(Uuid, String)> = named
+        .filter_map(|row| {
+            let slot = Slot { entity: row.entity, id: row.entity_id, project: row.project_id };
+            match state.get(slot)? {
+                AnyRecord::Task(task) => Some((task.id.uuid(), task.key.to_string())),
+                AnyRecord::Project(project) => Some((project.id.uuid(), project.key.to_string())),
+                _ => None,
+            }
+        })
+        .collect();
+    keys.sort();
+    keys.dedup();
+    keys
+}

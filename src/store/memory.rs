@@ -1,0 +1,125 @@
+//! A lake in memory, for tests and dry runs: the same ledger without storage. It is the strictest of the stores: it
+//! checks after every commit that replaying its rows gives the state it holds, and that the chain verifies.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+
+use super::error::StoreError;
+use super::format::Format;
+use super::ledger::{Ledger, Proposal};
+use super::row::{Row, Stream, next_chain};
+use super::{Head, Outcome, Scope, Snapshot, Store};
+use crate::domain::any::AnyRecord;
+use crate::domain::id::LakeId;
+use crate::domain::patch::PatchSet;
+use crate::runtime::{Clock, Random, fresh_id, random_bytes};
+
+/// A lake that lives as long as the value.
+pub struct MemoryStore {
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    ledger: Ledger,
+    rows: Vec<Row>,
+}
+
+impl MemoryStore {
+    pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StoreError> {
+        let format = Format::default();
+        let mut ledger = Ledger::new(format.clone(), "memory");
+        let now = clock.now();
+        let set = super::journal::birth::set(fresh_id::<LakeId>(now, random.as_ref()), "memory", &format, now, random.as_ref());
+        let rows = match ledger.propose(&set, None, now, || random_bytes(random.as_ref())) {
+            Proposal::Accepted(accepted) => accepted.rows,
+            other => return Err(StoreError::damaged("memory", format!("the first row was not accepted: {other:?}"))),
+        };
+        Ok(Self { clock, random, inner: Mutex::new(Inner { ledger, rows }) })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn commit_one(&self, inner: &mut Inner, set: &PatchSet) -> Outcome {
+        let now = self.clock.now();
+        if let Some(violation) = inner.ledger.refuse_id(set, now) {
+            return Outcome::Refused(vec![violation]);
+        }
+        let at = match inner.ledger.time(now) {
+            Ok(at) => at,
+            Err(cause) => return Outcome::NotWritten { cause },
+        };
+        match inner.ledger.propose(set, None, at, || random_bytes(self.random.as_ref())) {
+            Proposal::Accepted(accepted) => {
+                let (seq, keys) = (inner.ledger.seq, accepted.keys);
+                inner.rows.extend(accepted.rows);
+                Outcome::Committed { seq, keys }
+            }
+            Proposal::Repeat { seq } => Outcome::AlreadyCommitted { seq },
+            Proposal::Refused(violations) => Outcome::Refused(violations),
+            Proposal::Conflicted(conflict) => Outcome::Conflicted(conflict),
+        }
+    }
+}
+
+impl Inner {
+    /// Replays everything and compares: the journal alone must say what the state is.
+    fn verify(&self) -> Result<(), StoreError> {
+        let mut replayed = Ledger::new(Format::default(), "memory");
+        let mut chain = [0; 32];
+        for set in self.rows.chunk_by(|a, b| a.seq == b.seq) {
+            chain = next_chain(chain, set.iter().map(Row::compute_digest));
+            replayed.replay(set)?;
+        }
+        let same = replayed.state.records().eq(self.ledger.state.records());
+        if same && chain == self.ledger.chain && replayed.seq == self.ledger.seq {
+            return Ok(());
+        }
+        let differs = replayed.state.records().zip(self.ledger.state.records()).find(|(a, b)| a != b);
+        let name = differs.map_or_else(String::new, |(replayed, held)| format!(": {:?}", AnyRecord::touched(&held, &replayed)));
+        Err(StoreError::damaged("memory", format!("replaying the rows gives another state{name}")))
+    }
+}
+
+impl fmt::Display for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("memory")
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn snapshot(&self, _scope: &Scope) -> Result<Snapshot, StoreError> {
+        let inner = self.inner();
+        inner.verify()?;
+        Ok(Snapshot { seq: inner.ledger.seq, at: inner.ledger.at, state: inner.ledger.state.clone() })
+    }
+
+    async fn commit(&self, sets: Vec<PatchSet>) -> Vec<Outcome> {
+        let mut inner = self.inner();
+        sets.iter().map(|set| self.commit_one(&mut inner, set)).collect()
+    }
+
+    async fn changes(
+        &self,
+        after: u64,
+        stream: Stream,
+        scope: &Scope,
+    ) -> Result<BoxStream<'static, Result<Row, StoreError>>, StoreError> {
+        let scope = scope.clone();
+        let rows: Vec<Row> = self.inner().rows.iter().filter(|row| row.seq > after && row.stream == stream).cloned().collect();
+        Ok(stream::iter(rows.into_iter().filter(move |row| scope.holds(row.project_id)).map(Ok)).boxed())
+    }
+
+    async fn head(&self) -> Result<Head, StoreError> {
+        let inner = self.inner();
+        Ok(Head { seq: inner.ledger.seq, at: inner.ledger.at, chain: inner.ledger.chain, version: inner.ledger.seq })
+    }
+}

@@ -1,0 +1,120 @@
+//! Keeping the lake: one journal that every change goes through, and the tables folded from it.
+//!
+//! Belongs here: everything that knows Delta, object stores and Parquet, and the trait the rest of the product sees.
+//! Does not: what should change (that is `service` and the pure rooms), SQL (`analytics`). Data leaves as
+//! [`State`] values, as [`Row`]s and as [`Outcome`]s.
+
+pub mod delta;
+pub mod durable;
+mod error;
+mod format;
+mod journal;
+mod ledger;
+pub mod memory;
+pub mod row;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use uuid::Uuid;
+
+pub use error::StoreError;
+pub use format::Format;
+
+use crate::domain::apply::Conflict;
+use crate::domain::id::{PatchSetId, ProjectId};
+use crate::domain::patch::PatchSet;
+use crate::domain::state::State;
+use crate::domain::time::Instant;
+use crate::domain::violation::Violation;
+use row::{Row, Stream};
+
+/// Which projects a caller wants to see. Users, the lake's row and the projects' own rows belong to every scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    All,
+    Projects(Vec<ProjectId>),
+}
+
+impl Scope {
+    pub fn holds(&self, project: Option<ProjectId>) -> bool {
+        match (self, project) {
+            (Self::All, _) | (_, None) => true,
+            (Self::Projects(projects), Some(project)) => projects.contains(&project),
+        }
+    }
+}
+
+/// The lake at one position.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub seq: u64,
+    pub at: Instant,
+    pub state: State,
+}
+
+/// The end of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// How many patch sets there are.
+    pub seq: u64,
+    /// When the last one was committed.
+    pub at: Instant,
+    /// The hash chain over all of them.
+    pub chain: [u8; 32],
+    /// The Delta version of the journal.
+    pub version: u64,
+}
+
+/// What became of a patch set.
+#[must_use = "an outcome decides what the caller may say has happened"]
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is in the journal, durable, at `seq`; `keys` are the names given to what it created.
+    Committed { seq: u64, keys: Vec<(Uuid, String)> },
+    /// The same set was committed before; this is its place.
+    AlreadyCommitted { seq: u64 },
+    /// A value it expected does not stand.
+    Conflicted(Conflict),
+    /// It breaks rules; all of them.
+    Refused(Vec<Violation>),
+    /// It is not in the journal and never will be under this attempt; trying again is safe.
+    NotWritten { cause: StoreError },
+    /// The storage would not say. Repeating it with the same id is safe and will tell.
+    Unknown { patch_set_id: PatchSetId, cause: StoreError },
+}
+
+/// A lake that can be read and changed.
+///
+/// # Atomicity
+/// A patch set is wholly in the journal or not at all, in one place, and `commit` answers for each set by itself.
+///
+/// # Idempotency
+/// A set is known by its id. The same id and request give the first answer again; the same id with another request is
+/// refused. An id made by a client counts for seven days.
+///
+/// # Order
+/// Sets have one order, `seq`, without gaps; a snapshot taken after an answer shows what was answered for.
+///
+/// # Errors
+/// What a caller branches on is an [`Outcome`]; `Err` is for a lake that cannot be read at all.
+#[async_trait]
+pub trait Store: fmt::Display + Send + Sync {
+    /// The lake as it is now, at least as far as `scope` asks.
+    async fn snapshot(&self, scope: &Scope) -> Result<Snapshot, StoreError>;
+
+    /// Commits each set, all or nothing, in the order given; one outcome per set.
+    async fn commit(&self, sets: Vec<PatchSet>) -> Vec<Outcome>;
+
+    /// The committed changes of a stream after a position, in order.
+    async fn changes(
+        &self,
+        after: u64,
+        stream: Stream,
+        scope: &Scope,
+    ) -> Result<BoxStream<'static, Result<Row, StoreError>>, StoreError>;
+
+    /// The end of the journal.
+    async fn head(&self) -> Result<Head, StoreError>;
+}
