@@ -1,3 +1,26 @@
+//! Lakeplan: a description becomes a plan, and the plan lives as Delta tables.
+//!
+//! A change comes in through [`cli`], is put in order by [`service`], decided by the pure rooms [`domain`] and
+//! [`planning`], and committed by [`store`]. Each room says at its top what belongs in it. Rooms and what they may use:
+//!
+//! | room | may use |
+//! |---|---|
+//! | domain | - |
+//! | planning | domain |
+//! | runtime, config | domain |
+//! | store, exchange | domain, runtime, config |
+//! | service | all of the above |
+//! | cli | service, planning and exchange for their types, config, app |
+//! | app | everything |
+//!
+//! A test reads every `crate::` path and holds them to this table.
+
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod domain;
+pub mod exchange;
+pub mod planning;
 pub mod runtime;
+pub mod service;
 pub mod store;

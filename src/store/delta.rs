@@ -50,7 +50,7 @@ impl Root {
                 Self::local(name, &path, create)
             }
             Ok(url) if url.scheme().len() > 1 => {
-                let options = std::env::vars().map(|(key, value)| (key.to_ascii_lowercase(), value));
+                let options = crate::config::variables().into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value));
                 let (store, path) = object_store::parse_url_opts(&url, options).map_err(|fault| unusable(fault.to_string()))?;
                 let store: Arc<dyn ObjectStore> = Arc::from(store);
                 Ok(Self { url, store: Arc::new(object_store::prefix::PrefixStore::new(store, path)) })

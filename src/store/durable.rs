@@ -1,7 +1,7 @@
 //! A local folder as an object store whose writes survive a power cut.
 //!
 //! Creating writes a temporary file, flushes it to the disk, links it under its name (which fails where the name is
-//! taken, atomically) and flushes the folder. Everything else is object_store's own local store.
+//! taken, atomically) and flushes the folder. Listings come in the order of names. Everything else is object_store's own local store.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -44,6 +45,19 @@ impl DurableLocal {
         let first = RandomState::new().hash_one(std::process::id()) >> 8;
         Ok(Self { inner, root, temporaries: AtomicU64::new(first) })
     }
+}
+
+/// A listing by name, as the clouds' stores give it and readers of Delta logs expect it.
+fn in_order(listing: BoxStream<'static, Result<ObjectMeta>>) -> BoxStream<'static, Result<ObjectMeta>> {
+    let sorted = async move {
+        let mut listed: Vec<Result<ObjectMeta>> = listing.collect().await;
+        listed.sort_by(|a, b| match (a, b) {
+            (Ok(a), Ok(b)) => a.location.cmp(&b.location),
+            (a, b) => b.is_err().cmp(&a.is_err()),
+        });
+        futures::stream::iter(listed)
+    };
+    futures::stream::once(sorted).flatten().boxed()
 }
 
 fn create(target: &std::path::Path, temporary: &std::path::Path, payload: &PutPayload) -> std::result::Result<(), Fault> {
@@ -134,11 +148,11 @@ impl ObjectStore for DurableLocal {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        in_order(self.inner.list(prefix))
     }
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
+        in_order(self.inner.list_with_offset(prefix, offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {

@@ -51,7 +51,10 @@ pub struct Rollback(Vec<(Slot, Option<AnyRecord>)>);
 impl Rollback {
     pub fn undo(self, state: &mut State) {
         for (slot, old) in self.0.into_iter().rev() {
-            state.remove(slot);
+            // Removing a project takes everything in it along, so a record that goes back to its place is only replaced.
+            if old.as_ref().map(AnyRecord::slot) != Some(slot) {
+                state.remove(slot);
+            }
             if let Some(old) = old {
                 state.put(old);
             }

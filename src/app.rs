@@ -1,0 +1,50 @@
+//! The composition root: from settings to the parts a command works with. The only file that names concrete adapters.
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::domain::value::Name;
+use crate::runtime::{Clock, Random, SystemClock, SystemRandom};
+use crate::service::{Service, ServiceError};
+use crate::store::delta::{DeltaStore, Root};
+use crate::store::{Format, Store, StoreError};
+
+/// An open lake and what works on it.
+pub struct App {
+    pub service: Service,
+    store: Arc<DeltaStore>,
+}
+
+impl App {
+    /// Opens the lake the settings name.
+    pub async fn open(config: &Config) -> Result<Self, ServiceError> {
+        let root = Root::open(&config.lake.value, false)?;
+        Self::start(config, |clock, random| async move { DeltaStore::open(&root, Format::default(), clock, random).await }).await
+    }
+
+    /// Makes the lake the settings name.
+    pub async fn create(config: &Config) -> Result<Self, ServiceError> {
+        let root = Root::open(&config.lake.value, true)?;
+        Self::start(config, |clock, random| async move { DeltaStore::create(&root, Format::default(), clock, random).await }).await
+    }
+
+    async fn start<F>(config: &Config, open: impl FnOnce(Arc<dyn Clock>, Arc<dyn Random>) -> F) -> Result<Self, ServiceError>
+    where
+        F: Future<Output = Result<DeltaStore, StoreError>>,
+    {
+        let actor = Name::new(&config.actor.value).map_err(|misfit| ServiceError::input(&config.actor.origin, format!("the actor {misfit}")))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let random: Arc<dyn Random> = Arc::new(SystemRandom::default());
+        let store = Arc::new(open(Arc::clone(&clock), Arc::clone(&random)).await?);
+        let service = Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random, actor };
+        Ok(Self { service, store })
+    }
+
+    /// Waits for what was begun beside the answers, such as a checkpoint.
+    pub async fn close(self) {
+        drop(self.service);
+        if let Some(store) = Arc::into_inner(self.store) {
+            store.close().await;
+        }
+    }
+}

@@ -1,0 +1,63 @@
+use std::io::Read;
+use std::path::PathBuf;
+
+use super::{CliError, Context, Reply, show};
+use crate::domain::id::PatchSetId;
+use crate::domain::patch::{PatchSet, Source};
+use crate::exchange::{json, patchset::Request};
+use crate::service::ServiceError;
+
+/// Applies a patch set from a JSON file, or from standard input for `-`. All of it happens, or nothing does; every
+/// reason for a refusal is told at once. The format is schemas/patchset.schema.json.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  lakeplan apply plan.json\n  echo '{\"patches\":[{\"op\":\"update\",\"entity\":\"task\",\"id\":\"PAY-1\",\"fields\":{\"status\":\"review\"}}]}' | lakeplan apply -")]
+pub struct Args {
+    /// A JSON file, or - for standard input.
+    file: PathBuf,
+    /// The set's id (UUIDv7). Sending the same set again under the same id is safe.
+    #[arg(long, value_name = "UUID")]
+    id: Option<PatchSetId>,
+    /// Says what would happen and writes nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    let place = args.file.display().to_string();
+    let bytes = read_input(&args.file, 2 * PatchSet::MAX_BYTES as u64)?;
+    let value = json::parse(&bytes).map_err(|fault| ServiceError::json(&place, &fault))?;
+    let mut request = Request::from_json(&value).map_err(ServiceError::Refused)?;
+    request.id = args.id.or(request.id);
+    let app = context.open().await?;
+    let reply = if args.dry_run {
+        let preview = app.service.preview(&request, Source::Cli).await?;
+        Reply::new(serde_json::json!({"changes": preview.len()}), format!("would make {}; nothing was written", super::reply::count(preview.len(), "change")))
+    } else {
+        let done = app.service.change(&request, Source::Cli).await?;
+        let mut text = super::reply::count(request.patches.len(), "patch").replace("patchs", "patches");
+        text.push_str(" applied");
+        for (_, key) in &done.keys {
+            text.push_str(&format!("\n  {key}"));
+        }
+        show::done(&done, text)
+    };
+    app.close().await;
+    Ok(reply)
+}
+
+/// A file or standard input, up to a size.
+pub fn read_input(path: &std::path::Path, most: u64) -> Result<Vec<u8>, CliError> {
+    let fault = |fault: std::io::Error| CliError::from(ServiceError::input(path.display().to_string(), fault.to_string()));
+    let mut bytes = Vec::new();
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(most + 1).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
+    };
+    read.map_err(fault)?;
+    if bytes.len() as u64 > most {
+        let message = format!("is larger than {} MiB, the most that is read", most >> 20);
+        return Err(ServiceError::input(path.display().to_string(), message).into());
+    }
+    Ok(bytes)
+}

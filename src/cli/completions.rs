@@ -1,0 +1,18 @@
+use clap_complete::Shell;
+use serde_json::json;
+
+use super::{CliError, Context, Reply};
+
+/// Writes the completions for a shell.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  lakeplan completions bash > ~/.local/share/bash-completion/completions/lakeplan")]
+pub struct Args {
+    shell: Shell,
+}
+
+pub async fn run(args: Args, _: &Context) -> Result<Reply, CliError> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut super::definition(), "lakeplan", &mut script);
+    let script = String::from_utf8_lossy(&script).into_owned();
+    Ok(Reply::new(json!({"shell": args.shell.to_string(), "script": script}), script))
+}

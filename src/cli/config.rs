@@ -1,0 +1,32 @@
+use serde_json::json;
+
+use super::reply::table;
+use super::{CliError, Context, Reply};
+
+/// The settings in force and where each comes from.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  lakeplan config show\n  lakeplan config defaults > lakeplan.toml")]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Each setting, its value, and whether a flag, a variable, a file or the default set it.
+    Show,
+    /// The documented defaults, to start a lakeplan.toml from.
+    Defaults,
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    let config = &context.config;
+    Ok(match args.verb {
+        Verb::Defaults => Reply::new(json!({"defaults": crate::config::DEFAULTS}), crate::config::DEFAULTS),
+        Verb::Show => {
+            let settings = [("lake", Some(&config.lake)), ("actor", Some(&config.actor)), ("output", Some(&config.output)), ("target", config.target.as_ref())];
+            let rows = settings.iter().filter_map(|(name, setting)| setting.map(|setting| vec![(*name).to_owned(), setting.value.clone(), setting.origin.clone()]));
+            Reply::new(json!(config), table(&["setting", "value", "from"], rows))
+        }
+    })
+}

@@ -1,0 +1,151 @@
+//! What a command says when it did not do what it was asked, and the exit code that goes with it.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::config::ConfigError;
+use crate::service::ServiceError;
+use crate::store::StoreError;
+
+/// Exit codes. Scripts branch on them, so they never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Ok = 0,
+    Refused = 1,
+    Usage = 2,
+    Configuration = 3,
+    TryAgain = 4,
+    Bug = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error("{message}")]
+    Usage { message: String, hint: Option<String> },
+}
+
+impl From<StoreError> for CliError {
+    fn from(fault: StoreError) -> Self {
+        Self::Service(fault.into())
+    }
+}
+
+impl CliError {
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), hint: None }
+    }
+
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_) => Exit::Configuration,
+            Self::Usage { .. } => Exit::Usage,
+            Self::Io(_) => Exit::TryAgain,
+            Self::Service(fault) => match fault {
+                ServiceError::Refused(_) | ServiceError::Conflicted { .. } | ServiceError::NotFound { .. } | ServiceError::Input { .. } => Exit::Refused,
+                ServiceError::Unknown { .. } => Exit::TryAgain,
+                ServiceError::Store(cause) | ServiceError::NotWritten(cause) => match cause {
+                    StoreError::Storage { .. } | StoreError::Deadline { .. } => Exit::TryAgain,
+                    StoreError::WriterGone | StoreError::Damaged { .. } => Exit::Bug,
+                    StoreError::AlreadyALake { .. } => Exit::Refused,
+                    _ => Exit::Configuration,
+                },
+            },
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Config(_) => "configuration",
+            Self::Usage { .. } => "usage",
+            Self::Io(_) => "io",
+            Self::Service(fault) => match fault {
+                ServiceError::Refused(_) => "refused",
+                ServiceError::Conflicted { .. } => "conflict",
+                ServiceError::NotFound { .. } => "not_found",
+                ServiceError::Input { .. } => "input",
+                ServiceError::NotWritten(_) => "not_written",
+                ServiceError::Unknown { .. } => "unknown_outcome",
+                ServiceError::Store(cause) => match cause {
+                    StoreError::NotALake { .. } => "not_a_lake",
+                    StoreError::AlreadyALake { .. } => "already_a_lake",
+                    StoreError::NewerFormat { .. } => "newer_format",
+                    StoreError::Damaged { .. } => "damaged",
+                    _ => "storage",
+                },
+            },
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Service(fault) => fault.hint(),
+            Self::Usage { hint, .. } => hint.clone(),
+            Self::Config(_) => Some("lakeplan config show tells where each value comes from".to_owned()),
+            Self::Io(_) => None,
+        }
+    }
+
+    /// The sentence, with what caused it.
+    fn message(&self) -> String {
+        let mut message = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(fault) = cause {
+            let told = fault.to_string();
+            if !message.contains(&told) {
+                message.push_str(": ");
+                message.push_str(&told);
+            }
+            cause = fault.source();
+        }
+        message
+    }
+
+    pub fn to_json(&self) -> Value {
+        let mut error = json!({"code": self.code(), "message": self.message(), "hint": self.hint(), "exit": self.exit() as u8});
+        if let (Self::Service(ServiceError::Refused(violations)), Some(error)) = (self, error.as_object_mut()) {
+            error.insert("violations".to_owned(), json!(violations));
+        }
+        json!({ "error": error })
+    }
+
+    /// Says it on standard error.
+    pub fn report(&self, json: bool) -> Exit {
+        let exit = self.exit();
+        let text = if json { self.to_json().to_string() } else { self.text() };
+        // If standard error is closed there is no one left to tell.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{text}\n").as_bytes());
+        exit
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("error: {}", self.message());
+        if let Self::Service(ServiceError::Refused(violations)) = self {
+            for violation in violations {
+                text.push_str(&format!("\n  {violation}"));
+                if let Some(hint) = &violation.hint {
+                    text.push_str(&format!("\n    hint: {hint}"));
+                }
+            }
+        }
+        if let Some(hint) = self.hint() {
+            text.push_str(&format!("\nhint: {hint}"));
+        }
+        if self.exit() == Exit::Bug {
+            text.push_str("\nThis should not happen. Please report it with the command and LAKEPLAN_LOG=debug.");
+        }
+        text
+    }
+}

@@ -1,0 +1,110 @@
+use serde_json::{Value, json};
+
+use super::reply::count;
+use super::{CliError, Context, Reply};
+use crate::domain::patch::Op;
+use crate::domain::state::State;
+use crate::domain::time::rfc3339;
+use crate::service::history::{Past, concerns, subject};
+use crate::service::{ServiceError, find};
+use crate::store::Scope;
+use crate::store::row::Row;
+
+/// What happened, the last change first: of the lake, of a project or of a task.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  lakeplan history\n  lakeplan history PAY-42\n  lakeplan history PAY --limit 100 --json")]
+pub struct Args {
+    /// A project or a task.
+    of: Option<String>,
+    #[arg(long, default_value_t = 20)]
+    limit: usize,
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    let app = context.open().await?;
+    let state = app.service.state().await?;
+    let (project, record) = match args.of.as_deref() {
+        None => (None, None),
+        Some(name) => match find::project(&state, name) {
+            Ok((_, project)) => (Some(project.id), None),
+            Err(_) => {
+                let task = find::task(&state, name)?;
+                (None, Some(crate::domain::any::AnyRecord::Task(task.clone())))
+            }
+        },
+    };
+    let past = app.service.past(0, &Scope::All).await?;
+    app.close().await;
+    let mut shown: Vec<Past> = past
+        .into_iter()
+        .filter_map(|mut past| {
+            past.rows.retain(|row| concerns(row, project, record.as_ref()));
+            (!past.rows.is_empty()).then_some(past)
+        })
+        .collect();
+    shown.reverse();
+    let total = shown.len();
+    shown.truncate(args.limit);
+    let mut lines = Vec::new();
+    let mut sets = Vec::new();
+    for past in &shown {
+        let reason = past.reason.as_ref().map_or_else(String::new, |reason| format!("  {reason}"));
+        lines.push(format!("{}  {}  {} ({}){reason}", past.seq, rfc3339(past.at), past.actor, past.source));
+        for row in past.rows.iter().take(5) {
+            lines.push(format!("    {}", sentence(&state, row)?));
+        }
+        if past.rows.len() > 5 {
+            lines.push(format!("    and {} more", count(past.rows.len() - 5, "change")));
+        }
+        sets.push(set_json(&state, past)?);
+    }
+    if total > shown.len() {
+        lines.push(format!("{} earlier; --limit shows more", count(total - shown.len(), "change")));
+    }
+    Ok(Reply::new(json!({"total": total, "changes": sets}), if lines.is_empty() { "nothing yet".to_owned() } else { lines.join("\n") }))
+}
+
+fn set_json(state: &State, past: &Past) -> Result<Value, CliError> {
+    let rows = past.rows.iter().map(|row| row_json(state, row)).collect::<Result<Vec<_>, _>>()?;
+    Ok(json!({
+        "seq": past.seq, "patch_set_id": past.id.to_string(), "at": rfc3339(past.at), "actor": past.actor,
+        "source": past.source, "reason": past.reason, "changes": rows,
+    }))
+}
+
+fn row_json(state: &State, row: &Row) -> Result<Value, CliError> {
+    Ok(json!({
+        "op": row.op, "entity": row.entity, "id": row.entity_id.to_string(), "name": subject(state, row),
+        "before": row.before_fields().map_err(|fault| damaged(row, &fault))?, "after": row.after_fields().map_err(|fault| damaged(row, &fault))?,
+    }))
+}
+
+/// `update PAY-3: status pending -> review`
+fn sentence(state: &State, row: &Row) -> Result<String, CliError> {
+    let (before, after) = (row.before_fields().map_err(|fault| damaged(row, &fault))?, row.after_fields().map_err(|fault| damaged(row, &fault))?);
+    let mut told = format!("{} {}", row.op, subject(state, row));
+    if row.op == Op::Update {
+        let quiet = ["updated_at", "updated_by", "last_progress_at"];
+        let changed = after.iter().filter(|(field, _)| !quiet.contains(&field.as_str()));
+        let parts: Vec<String> = changed.map(|(field, is)| format!("{field} {} -> {}", brief(before.get(field)), brief(Some(is)))).collect();
+        told.push_str(&format!(": {}", parts.join(", ")));
+    } else if let Some(title) = after.get("title").or_else(|| after.get("name")) {
+        told.push_str(&format!(": {}", brief(Some(title))));
+    }
+    Ok(told)
+}
+
+fn brief(value: Option<&Value>) -> String {
+    let text = match value {
+        None | Some(Value::Null) => return "nothing".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let line = text.lines().next().unwrap_or_default();
+    let cut: String = line.chars().take(60).collect();
+    if cut.len() < text.len() { format!("{cut}…") } else { cut }
+}
+
+fn damaged(row: &Row, fault: &serde_json::Error) -> ServiceError {
+    crate::store::StoreError::Damaged { path: format!("journal row {}.{}", row.seq, row.ordinal), what: fault.to_string() }.into()
+}

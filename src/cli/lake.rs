@@ -1,0 +1,55 @@
+use serde_json::json;
+
+use super::{CliError, Context, Reply, show};
+use crate::domain::time::rfc3339;
+use crate::store::row::hex;
+
+/// The lake itself.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  lakeplan lake show\n  lakeplan lake adopt")]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// What the lake is: where, which format, how many changes, the head of its hash chain.
+    Show,
+    /// Make a copied lake its own: from then on it counts as the one at this place.
+    Adopt,
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    let app = context.open().await?;
+    let service = &app.service;
+    let reply = match args.verb {
+        Verb::Show => {
+            let head = service.store.head().await?;
+            let state = service.state().await?;
+            let lake = state.lake.clone().ok_or_else(|| crate::service::ServiceError::input("lake", "has no row of its own"))?;
+            let place = service.store.to_string();
+            let is_copy = lake.root.as_str() != place;
+            let json = json!({
+                "id": lake.id.to_string(), "root": place, "recorded_root": lake.root.as_str(), "copy": is_copy,
+                "format_reader": lake.format_reader, "format_writer": lake.format_writer, "max_depth": lake.max_depth,
+                "created_at": rfc3339(lake.created_at), "seq": head.seq, "changed_at": rfc3339(head.at),
+                "chain": hex(&head.chain), "version": head.version,
+            });
+            let mut text = format!(
+                "lake {}\n  at           {place}\n  made         {}\n  format       {} to read, {} to write\n  changes      {} (last {})\n  chain        {}:{}",
+                lake.id, rfc3339(lake.created_at), lake.format_reader, lake.format_writer, head.seq, rfc3339(head.at), head.seq, hex(&head.chain),
+            );
+            if is_copy {
+                text.push_str(&format!("\n  a copy of    {}\n  nothing leaves it until lakeplan lake adopt", lake.root));
+            }
+            Reply::new(json, text)
+        }
+        Verb::Adopt => {
+            let done = service.adopt().await?;
+            show::done(&done, format!("the lake at {} is its own now", service.store))
+        }
+    };
+    app.close().await;
+    Ok(reply)
+}

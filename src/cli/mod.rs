@@ -1,0 +1,170 @@
+//! The command line: one file a subcommand, each with its `Args` (whose comments are the help) and its `run`.
+//!
+//! Belongs here: talking to a person or a script. Does not: logic; a command reads its words, calls `service`, and
+//! shows the answer. Data leaves as a [`Reply`] on standard output; everything else goes to standard error.
+
+mod apply;
+mod completions;
+mod config;
+mod error;
+mod history;
+mod init;
+mod lake;
+mod next;
+mod project;
+mod reply;
+mod show;
+mod task;
+mod undo;
+mod upgrade;
+mod user;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::app::App;
+use crate::config::{Config, Flags};
+pub use error::{CliError, Exit};
+pub use reply::Reply;
+
+/// Turns a description into a plan and keeps the plan as Delta tables: audited, undoable, readable by any engine.
+#[derive(Debug, Parser)]
+#[command(name = "lakeplan", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 ok, 1 refused, 2 usage, 3 configuration, 4 try again, 5 bug.")]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct Global {
+    /// Where the lake is: a folder or a storage URL [default: LAKEPLAN_LAKE, else ./lake].
+    #[arg(long, global = true, value_name = "URI")]
+    lake: Option<String>,
+    /// Which [target.NAME] section of the configuration holds: dev, staging or prod.
+    #[arg(short, long, global = true, value_name = "NAME")]
+    target: Option<String>,
+    /// text or json.
+    #[arg(short, long, global = true, value_name = "FORMAT")]
+    output: Option<String>,
+    /// The same as --output json.
+    #[arg(long, global = true, conflicts_with = "output")]
+    json: bool,
+    /// Who makes the change [default: LAKEPLAN_ACTOR, else the user of the machine].
+    #[arg(long, global = true, value_name = "NAME")]
+    actor: Option<String>,
+    /// A configuration file [default: lakeplan.toml, where there is one].
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// What a command works with.
+pub struct Context {
+    pub config: Config,
+    pub json: bool,
+}
+
+impl Context {
+    pub async fn open(&self) -> Result<App, CliError> {
+        Ok(App::open(&self.config).await?)
+    }
+}
+
+macro_rules! commands {
+    ($($(#[doc = $doc:literal])* $variant:ident = $module:ident),+ $(,)?) => {
+        #[derive(Debug, Subcommand)]
+        enum Command {
+            $($(#[doc = $doc])* $variant($module::Args),)+
+        }
+
+        impl Command {
+            async fn run(self, context: &Context) -> Result<Reply, CliError> {
+                match self {
+                    $(Self::$variant(args) => Box::pin($module::run(args, context)).await,)+
+                }
+            }
+        }
+
+        /// The subcommands and the files they live in, for the test that holds them together.
+        pub const COMMANDS: &[(&str, &str)] = &[$((stringify!($variant), stringify!($module))),+];
+    };
+}
+
+commands! {
+    /// Make a lake.
+    Init = init,
+    /// Apply a patch set: all of it, or nothing.
+    Apply = apply,
+    /// Projects: create, list, show, update, delete, restore.
+    Project = project,
+    /// Tasks: the plan itself.
+    Task = task,
+    /// The people and agents who do the work.
+    User = user,
+    /// What can be worked on now, the best first.
+    Next = next,
+    /// What happened, the last change first.
+    History = history,
+    /// Take a change back.
+    Undo = undo,
+    /// The lake itself: show what it is, adopt a copy.
+    Lake = lake,
+    /// Raise the lake to the format of this lakeplan.
+    Upgrade = upgrade,
+    /// The settings in force and where each comes from.
+    Config = config,
+    /// Completions for a shell.
+    Completions = completions,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(fault) => {
+            // Help and version are answers, everything else is a usage error; clap prints each where it belongs.
+            let code = if fault.use_stderr() { Exit::Usage } else { Exit::Ok };
+            let _ = fault.print();
+            return code.into();
+        }
+    };
+    let filter = crate::config::variable("LAKEPLAN_LOG").unwrap_or_else(|| "warn,delta_kernel=error,buoyant_kernel=error".to_owned());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().with_target(false).init();
+    let wants_json = cli.global.json || cli.global.output.as_deref() == Some("json");
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(fault) => return CliError::from(fault).report(wants_json).into(),
+    };
+    let (json, done) = runtime.block_on(run(cli, wants_json));
+    match done.and_then(|reply| reply.print(json)) {
+        Ok(()) => Exit::Ok.into(),
+        Err(fault) => fault.report(json).into(),
+    }
+}
+
+async fn run(cli: Cli, wants_json: bool) -> (bool, Result<Reply, CliError>) {
+    let flags = Flags {
+        lake: cli.global.lake,
+        actor: cli.global.actor,
+        output: if cli.global.json { Some("json".to_owned()) } else { cli.global.output },
+        target: cli.global.target,
+        file: cli.global.config,
+    };
+    let config = match Config::load(&flags, crate::config::variable) {
+        Ok(config) => config,
+        Err(fault) => return (wants_json, Err(fault.into())),
+    };
+    let json = config.output.value == "json";
+    let context = Context { config, json };
+    let done = cli.command.run(&context).await;
+    (json, done)
+}
+
+/// The whole command line as clap knows it.
+pub fn definition() -> clap::Command {
+    Cli::command()
+}

@@ -1,0 +1,54 @@
+use serde_json::{Value, json};
+
+use super::{CliError, Context, Reply, show};
+use crate::planning::next::ready;
+use crate::service::find;
+
+/// What can be worked on now, the best first: open, nothing it waits for is open, and its day has come.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  lakeplan next\n  lakeplan next --assignee @ana --json")]
+pub struct Args {
+    #[arg(long)]
+    project: Option<String>,
+    /// Only what is this user's or no one's.
+    #[arg(long, value_name = "USER")]
+    assignee: Option<String>,
+    #[arg(long, default_value_t = 5)]
+    limit: usize,
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    let app = context.open().await?;
+    let snapshot = app.service.read(None).await?;
+    let today = app.service.clock.now().date_naive();
+    app.close().await;
+    let state = &snapshot.state;
+    let assignee = args.assignee.as_deref().map(|name| find::user(state, name)).transpose()?.map(|user| user.id);
+    let projects = match &args.project {
+        Some(name) => vec![find::project(state, name)?.0],
+        None => state.projects().filter(|found| found.project().is_some_and(|project| project.deleted_at.is_none())).collect(),
+    };
+    let found: Vec<_> = projects.into_iter().flat_map(|project| ready(project, today, assignee)).take(args.limit).collect();
+    let (mut lines, mut json) = (Vec::new(), Vec::new());
+    for ready in &found {
+        let mut line = show::task_line(state, ready.task);
+        if ready.overdue {
+            line.push_str("  overdue");
+        }
+        if ready.holds_up > 0 {
+            line.push_str(&format!("  holds up {}", ready.holds_up));
+        }
+        lines.push(line);
+        let mut task = show::task_json(state, ready.task);
+        if let Value::Object(task) = &mut task {
+            task.insert("holds_up".to_owned(), json!(ready.holds_up));
+            task.insert("overdue".to_owned(), json!(ready.overdue));
+        }
+        json.push(task);
+    }
+    let text = match found.first() {
+        None => "nothing is ready; lakeplan task list --open shows what waits".to_owned(),
+        Some(first) => format!("{}\nnext: lakeplan task start {}", lines.join("\n"), first.task.key),
+    };
+    Ok(Reply::new(json!({"seq": snapshot.seq, "tasks": json}), text))
+}

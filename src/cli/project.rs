@@ -1,0 +1,194 @@
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+
+use super::reply::{count, table};
+use super::{CliError, Context, Reply, show};
+use crate::domain::patch::{Op, Source};
+use crate::domain::project::ProjectStatus;
+use crate::domain::record::Entity;
+use crate::domain::state::ProjectState;
+use crate::domain::time::AsOf;
+use crate::exchange::patchset::{RawPatch, Request};
+use crate::service::find;
+
+/// Projects.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  lakeplan project create \"Payments migration\" --key PAY\n  lakeplan project list\n  lakeplan project update PAY --status active")]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Make a project.
+    Create {
+        name: String,
+        /// Its short name, 2 to 10 capital letters or digits; chosen from the name where absent.
+        #[arg(long)]
+        key: Option<String>,
+        #[command(flatten)]
+        fields: Fields,
+    },
+    /// The projects.
+    List {
+        /// Archived ones too.
+        #[arg(long)]
+        all: bool,
+        /// The lake as it was: a seq, a date or a time.
+        #[arg(long, value_name = "SEQ|TIME")]
+        as_of: Option<AsOf>,
+    },
+    /// One project.
+    Show {
+        project: String,
+        /// The lake as it was: a seq, a date or a time.
+        #[arg(long, value_name = "SEQ|TIME")]
+        as_of: Option<AsOf>,
+    },
+    /// Change its fields.
+    Update {
+        project: String,
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        fields: Fields,
+    },
+    /// Delete it with everything in it; restore brings it back.
+    Delete { project: String },
+    /// Bring a deleted project back with what was deleted with it.
+    Restore { project: String },
+}
+
+#[derive(Debug, clap::Args)]
+struct Fields {
+    /// The description; its text, not a file.
+    #[arg(long)]
+    description: Option<String>,
+    /// planned, active, on_hold, completed or archived.
+    #[arg(long)]
+    status: Option<ProjectStatus>,
+    /// Who answers for it.
+    #[arg(long, value_name = "USER")]
+    owner: Option<String>,
+    #[arg(long, value_name = "DATE")]
+    start: Option<NaiveDate>,
+    #[arg(long, value_name = "DATE")]
+    due: Option<NaiveDate>,
+    /// IANA time zone, such as Europe/Berlin.
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+}
+
+impl Fields {
+    fn apply(self, patch: RawPatch) -> RawPatch {
+        let fields = [
+            ("description", self.description),
+            ("status", self.status.map(|status| status.to_string())),
+            ("owner", self.owner),
+            ("start_date", self.start.map(|day| day.to_string())),
+            ("due_date", self.due.map(|day| day.to_string())),
+            ("time_zone", self.time_zone),
+        ];
+        fields.into_iter().fold(patch, |patch, (field, value)| match value {
+            Some(value) => patch.with(field, value),
+            None => patch,
+        })
+    }
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    let app = context.open().await?;
+    let service = &app.service;
+    let change = |patch: RawPatch| async move { service.change(&Request::of(vec![patch]), Source::Cli).await };
+    let reply = match args.verb {
+        Verb::Create { name, key, fields } => {
+            let mut patch = RawPatch::new(Op::Create, Entity::Project).with("name", name.as_str());
+            if let Some(key) = key {
+                patch = patch.with("key", key);
+            }
+            let done = change(fields.apply(patch)).await?;
+            let key = done.keys.first().map(|(_, key)| key.clone()).unwrap_or_default();
+            show::done(&done, format!("project {key}: {name}"))
+        }
+        Verb::List { all, as_of } => list(service.read(as_of).await?.state, all),
+        Verb::Show { project, as_of } => {
+            let state = service.read(as_of).await?.state;
+            let (found, project) = find::project(&state, &project)?;
+            let mut json = show::record_json(project.as_ref(), project.id.to_string());
+            let (open, done) = totals(found);
+            json.insert("open_tasks".to_owned(), json!(open));
+            json.insert("closed_tasks".to_owned(), json!(done));
+            let mut text = format!("{}  {}\n  status       {}\n  tasks        {open} open, {done} closed", project.key, project.name, project.status);
+            for (name, day) in [("start", project.start_date), ("due", project.due_date)] {
+                if let Some(day) = day {
+                    text.push_str(&format!("\n  {name:<12} {day}"));
+                }
+            }
+            if let Some(owner) = project.owner {
+                text.push_str(&format!("\n  owner        {}", show::handle(&state, owner)));
+            }
+            if project.deleted_at.is_some() {
+                text.push_str("\n  deleted");
+            }
+            if let Some(description) = &project.description {
+                text.push_str(&format!("\n\n{description}"));
+            }
+            Reply::new(Value::Object(json), text)
+        }
+        Verb::Update { project, name, fields } => {
+            let mut patch = fields.apply(RawPatch::of(Op::Update, Entity::Project, project.as_str()));
+            if let Some(name) = name {
+                patch = patch.with("name", name);
+            }
+            if patch.fields.is_empty() {
+                return Err(CliError::usage("say what to change, such as --status active"));
+            }
+            show::done(&change(patch).await?, format!("{project} updated"))
+        }
+        Verb::Delete { project } => {
+            let done = change(RawPatch::of(Op::Delete, Entity::Project, project.as_str())).await?;
+            show::done(&done, format!("{project} deleted; lakeplan project restore {project} brings it back"))
+        }
+        Verb::Restore { project } => {
+            let done = change(RawPatch::of(Op::Restore, Entity::Project, project.as_str())).await?;
+            show::done(&done, format!("{project} restored"))
+        }
+    };
+    app.close().await;
+    Ok(reply)
+}
+
+fn list(state: crate::domain::state::State, all: bool) -> Reply {
+    let shown = state.projects().filter_map(|found| Some((found, found.project()?))).filter(|(_, project)| {
+        project.deleted_at.is_none() && (all || project.status != ProjectStatus::Archived)
+    });
+    let (mut rows, mut json) = (Vec::new(), Vec::new());
+    for (found, project) in shown {
+        let (open, closed) = totals(found);
+        rows.push(vec![
+            project.key.to_string(),
+            project.name.to_string(),
+            project.status.to_string(),
+            open.to_string(),
+            closed.to_string(),
+            project.due_date.map_or_else(String::new, |day| day.to_string()),
+        ]);
+        let mut record = show::record_json(project.as_ref(), project.id.to_string());
+        record.insert("open_tasks".to_owned(), json!(open));
+        record.insert("closed_tasks".to_owned(), json!(closed));
+        json.push(Value::Object(record));
+    }
+    if rows.is_empty() {
+        return Reply::new(json!({"projects": []}), "no projects yet; lakeplan project create NAME makes one");
+    }
+    let total = count(rows.len(), "project");
+    let text = format!("{}\n{total}", table(&["key", "name", "status", "open", "closed", "due"], rows));
+    Reply::new(json!({"projects": json}), text)
+}
+
+fn totals(project: &ProjectState) -> (usize, usize) {
+    let living = || project.tasks().filter(|task| task.is_live());
+    let closed = living().filter(|task| task.status.is_closed()).count();
+    (living().count() - closed, closed)
+}

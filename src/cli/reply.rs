@@ -1,0 +1,57 @@
+//! What a command answers: the same thing as JSON and as text.
+
+use std::io::{self, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
+
+use super::CliError;
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub json: Value,
+    pub text: String,
+}
+
+impl Reply {
+    pub fn new(json: Value, text: impl Into<String>) -> Self {
+        Self { json, text: text.into() }
+    }
+
+    pub fn print(&self, json: bool) -> Result<(), CliError> {
+        let mut out = io::stdout().lock();
+        let written = if json { serde_json::to_writer_pretty(&mut out, &self.json).map_err(io::Error::from) } else { out.write_all(self.text.trim_end().as_bytes()) };
+        match written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()) {
+            // Whoever read the answer has seen enough of it.
+            Err(fault) if fault.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            done => Ok(done?),
+        }
+    }
+}
+
+/// A table that fits the terminal.
+pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if !table.is_tty() {
+        table.set_width(width());
+    }
+    table.set_header(header.iter().map(|name| name.to_uppercase()));
+    table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n")
+}
+
+/// The width of what is not a terminal, unless COLUMNS says otherwise.
+fn width() -> u16 {
+    crate::config::variable("COLUMNS").and_then(|columns| columns.parse().ok()).unwrap_or(120)
+}
+
+/// `1 task`, `2 tasks`.
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

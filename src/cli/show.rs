@@ -1,0 +1,163 @@
+//! How records look: as JSON for programs, as lines and trees for people.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::id::UserId;
+use crate::domain::record::Record;
+use crate::domain::state::{ProjectState, State};
+use crate::domain::task::{Task, TaskStatus};
+use crate::domain::time::{Minutes, rfc3339};
+use crate::service::change::Done;
+
+use super::reply::Reply;
+
+/// Every field of a record, absent ones as null.
+pub fn record_json<R: Record>(record: &R, id: String) -> Map<String, Value> {
+    let fields = R::FIELDS.iter().map(|field| (field.name.to_owned(), record.get(field.name).unwrap_or_default()));
+    std::iter::once(("id".to_owned(), Value::from(id))).chain(fields).collect()
+}
+
+/// A task with the names behind its references.
+pub fn task_json(state: &State, task: &Task) -> Value {
+    let mut json = record_json(task, task.id.to_string());
+    let project = state.project(task.project_id);
+    let name = project.and_then(ProjectState::project).map(|project| project.key.to_string());
+    let parent = task.parent_id.and_then(|id| project?.task(id)).map(|parent| parent.key.to_string());
+    json.insert("project".to_owned(), json!(name));
+    json.insert("parent".to_owned(), json!(parent));
+    json.insert("assignee".to_owned(), json!(task.assignee_id.map(|id| handle(state, id))));
+    Value::Object(json)
+}
+
+pub fn handle(state: &State, id: UserId) -> String {
+    state.user(id).map_or_else(|| id.to_string(), |user| format!("@{}", user.handle))
+}
+
+/// `PAY-7  Title  [in_progress]  2h to 4h  @ana  due 2026-12-01`
+pub fn task_line(state: &State, task: &Task) -> String {
+    let mut line = format!("{}  {}", task.key, task.title);
+    if task.status != TaskStatus::Pending {
+        line.push_str(&format!("  [{}]", task.status));
+    }
+    if let Some(estimate) = task.estimate() {
+        line.push_str(&format!("  {estimate}"));
+    }
+    if let Some(assignee) = task.assignee_id {
+        line.push_str(&format!("  {}", handle(state, assignee)));
+    }
+    if let Some(due) = task.due_date {
+        line.push_str(&format!("  due {due}"));
+    }
+    if !task.is_live() {
+        line.push_str("  (deleted)");
+    }
+    line
+}
+
+/// The tree below a task (below the top, for `None`), living tasks only, and what each waits for.
+pub fn tree(state: &State, project: &ProjectState, root: Option<&Task>, deepest: u8) -> String {
+    let mut text = String::new();
+    let mut open: Vec<(&Task, Vec<bool>)> = match root {
+        Some(task) => vec![(task, Vec::new())],
+        None => with_ends(project.children(None).map(AsRef::as_ref).filter(|task| task.is_live()).collect(), &[], true),
+    };
+    while let Some((task, ends)) = open.pop() {
+        for (level, is_last) in ends.iter().enumerate().skip(1) {
+            let own = level == ends.len() - 1;
+            text.push_str(match (own, is_last) {
+                (true, true) => "└─ ",
+                (true, false) => "├─ ",
+                (false, true) => "   ",
+                (false, false) => "│  ",
+            });
+        }
+        text.push_str(&task_line(state, task));
+        let waits: Vec<String> = project
+            .links_at(task.id)
+            .filter(|link| link.kind == crate::domain::link::LinkKind::DependsOn && link.from_id == task.id)
+            .filter_map(|link| project.task(link.to_id))
+            .filter(|other| !other.status.is_closed())
+            .map(|other| other.key.to_string())
+            .collect();
+        if !waits.is_empty() {
+            text.push_str(&format!("  waits for {}", waits.join(", ")));
+        }
+        text.push('\n');
+        let children: Vec<&Task> = project.children(Some(task.id)).map(AsRef::as_ref).filter(|task| task.is_live()).collect();
+        if task.depth >= deepest && !children.is_empty() {
+            for _ in 0..ends.len().max(1) - 1 {
+                text.push_str("   ");
+            }
+            text.push_str(&format!("   … {} below\n", project.descendants(task.id).iter().filter(|task| task.is_live()).count()));
+            continue;
+        }
+        let below = if ends.is_empty() { vec![true] } else { ends };
+        open.extend(with_ends(children, &below, false));
+    }
+    text
+}
+
+/// Siblings, the first one last so that it is popped first, each with which levels above it end there.
+fn with_ends<'s>(tasks: Vec<&'s Task>, above: &[bool], top: bool) -> Vec<(&'s Task, Vec<bool>)> {
+    let last = tasks.len().saturating_sub(1);
+    let ends = |index: usize| if top { vec![true] } else { above.iter().copied().chain([index == last]).collect() };
+    let mut siblings: Vec<(&Task, Vec<bool>)> = tasks.into_iter().enumerate().map(|(index, task)| (task, ends(index))).collect();
+    siblings.reverse();
+    siblings
+}
+
+/// What a task's own fields say, one a line.
+pub fn task_page(state: &State, project: &ProjectState, task: &Task) -> String {
+    let mut lines = vec![format!("{}  {}", task.key, task.title)];
+    let mut line = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            lines.push(format!("  {name:<12} {value}"));
+        }
+    };
+    line("status", Some(task.status.to_string()));
+    line("priority", task.priority.map(|priority| priority.to_string()));
+    line("importance", task.importance.map(|importance| importance.get().to_string()));
+    line("assignee", task.assignee_id.map(|id| handle(state, id)));
+    line("estimate", task.estimate().map(|estimate| format!("{estimate}, likely {}", estimate.likely)));
+    line("spent", task.actual_minutes.map(|minutes: Minutes| minutes.to_string()));
+    line("not before", task.not_before.map(|day| day.to_string()));
+    line("due", task.due_date.map(|day| day.to_string()));
+    line("tags", (!task.tags.0.is_empty()).then(|| task.tags.0.join(", ")));
+    line("below", task.parent_id.and_then(|id| project.task(id)).map(|parent| format!("{} {}", parent.key, parent.title)));
+    line("from", task.source.as_ref().map(|source| match (task.source_line, task.source_end_line) {
+        (Some(first), Some(last)) if last > first => format!("{source}, lines {first} to {last}"),
+        (Some(first), _) => format!("{source}, line {first}"),
+        _ => source.to_string(),
+    }));
+    line("once", (!task.former_keys.0.is_empty()).then(|| task.former_keys.0.join(", ")));
+    for link in project.links_at(task.id) {
+        let (phrase, other) = match (link.kind.word(), link.from_id == task.id) {
+            ("depends_on", true) => ("waits for", link.to_id),
+            ("depends_on", false) => ("holds up", link.from_id),
+            ("duplicates", true) => ("duplicates", link.to_id),
+            ("duplicates", false) => ("duplicate", link.from_id),
+            (_, true) => ("relates to", link.to_id),
+            (_, false) => ("relates to", link.from_id),
+        };
+        line(phrase, state.task(other).map(|other| format!("{} {} [{}]", other.key, other.title, other.status)));
+    }
+    for answer in project.answers_at(crate::domain::id::EntityId::uuid(task.id)) {
+        line("answers", project.requirement(answer.requirement_id).map(|found| format!("{} {}", found.label, found.text)));
+    }
+    line("changed", Some(format!("{} by {}", rfc3339(task.updated_at), task.updated_by)));
+    line("deleted", task.deleted_at.map(|at| rfc3339(at)));
+    if let Some(description) = &task.description {
+        lines.push(String::new());
+        lines.push(description.to_string());
+    }
+    lines.join("\n")
+}
+
+/// The answer to a change.
+pub fn done(done: &Done, text: impl Into<String>) -> Reply {
+    let keys: Map<String, Value> = done.keys.iter().map(|(id, key)| (id.to_string(), Value::from(key.as_str()))).collect();
+    let json = json!({"seq": done.seq, "patch_set_id": done.id.to_string(), "repeated": done.repeated, "keys": keys});
+    let text = text.into();
+    let mark = if done.repeated { "was done before" } else { "done" };
+    Reply::new(json, format!("{text}  ({mark}, seq {})", done.seq))
+}

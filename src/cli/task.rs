@@ -1,0 +1,340 @@
+mod filter;
+mod words;
+
+use serde_json::{Value, json};
+
+use super::{CliError, Context, Reply, show};
+use crate::domain::patch::{Op, Source};
+use crate::domain::record::Entity;
+use crate::domain::task::TaskStatus;
+use crate::domain::time::{AsOf, Minutes};
+use crate::domain::value::{FieldValue, Title};
+use crate::exchange::patchset::{RawPatch, RawPlace, Request};
+use crate::planning::split::Part;
+use crate::service::{Service, ServiceError, find};
+use words::Words;
+
+/// Tasks. A task is named by its key, such as PAY-42, or its id.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  lakeplan task create \"Move the ledger\" --project PAY --estimate 1d-3d --assignee @ana\n  lakeplan task list --open --assignee @ana --sort due\n  lakeplan task tree PAY\n  lakeplan task link PAY-3 PAY-1      PAY-3 waits for PAY-1\n  lakeplan task log PAY-3 1.5h")]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// The tasks, filtered and sorted.
+    List(filter::Args),
+    /// One task with all that is known of it.
+    Show {
+        task: String,
+        /// The lake as it was: a seq, a date or a time.
+        #[arg(long, value_name = "SEQ|TIME")]
+        as_of: Option<AsOf>,
+    },
+    /// A project, or the branch below a task, as a tree.
+    Tree {
+        /// A project or a task; may be left out where there is one project.
+        root: Option<String>,
+        /// The deepest level to show, counted from 0.
+        #[arg(long, default_value_t = 5)]
+        depth: u8,
+        /// The lake as it was: a seq, a date or a time.
+        #[arg(long, value_name = "SEQ|TIME")]
+        as_of: Option<AsOf>,
+    },
+    /// Make a task.
+    Create {
+        title: String,
+        /// The project it belongs to; may be left out where there is one, or with --parent.
+        #[arg(long)]
+        project: Option<String>,
+        /// The task it is part of.
+        #[arg(long, value_name = "TASK")]
+        parent: Option<String>,
+        /// Tasks it waits for.
+        #[arg(long, value_name = "TASK")]
+        depends_on: Vec<String>,
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        words: Words,
+    },
+    /// Change its fields; --clear FIELD empties one.
+    Update {
+        task: String,
+        #[arg(long)]
+        title: Option<String>,
+        #[arg(long)]
+        status: Option<TaskStatus>,
+        #[command(flatten)]
+        words: Words,
+        /// Fields to empty, such as due_date or assignee_id.
+        #[arg(long, value_name = "FIELD")]
+        clear: Vec<String>,
+    },
+    /// Move it below another task, to the top, to another place or project.
+    Move {
+        task: String,
+        /// The task it becomes part of.
+        #[arg(long, value_name = "TASK", conflicts_with = "top")]
+        parent: Option<String>,
+        /// To the top of the project.
+        #[arg(long)]
+        top: bool,
+        #[arg(long)]
+        project: Option<String>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Merge two tasks that are the same work: the first stays, the second ends in it.
+    Merge { kept: String, gone: String },
+    /// Split a task into parts below it; a part may say its effort: "Write the reader=3h".
+    Split {
+        task: String,
+        #[arg(required = true, num_args = 2..)]
+        parts: Vec<String>,
+    },
+    /// Begin: in_progress.
+    Start { task: String },
+    /// End: completed. --spent adds what it took.
+    Done {
+        task: String,
+        /// Work spent on it, added to what was logged.
+        #[arg(long, value_name = "DURATION")]
+        spent: Option<Minutes>,
+    },
+    /// Add work spent on a task: 2h, 1.5d.
+    Log { task: String, spent: Minutes },
+    /// Make a task wait for another, or link the two otherwise.
+    Link {
+        from: String,
+        to: String,
+        /// depends_on, relates or duplicates.
+        #[arg(long, default_value = "depends_on")]
+        kind: crate::domain::link::LinkKind,
+        /// Which ends: FS, SS, FF or SF.
+        #[arg(long = "type", value_name = "TYPE")]
+        dependency: Option<crate::domain::link::DependencyType>,
+        /// Work time to wait between the ends.
+        #[arg(long, value_name = "DURATION")]
+        lag: Option<Minutes>,
+    },
+    /// End a link between two tasks.
+    Unlink {
+        from: String,
+        to: String,
+        #[arg(long)]
+        kind: Option<crate::domain::link::LinkKind>,
+    },
+    /// Delete it with everything below it; restore brings it back.
+    Delete { task: String },
+    /// Bring a deleted task back with what was deleted with it.
+    Restore { task: String },
+}
+
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// Before this sibling.
+    #[arg(long, value_name = "TASK", group = "place")]
+    before: Option<String>,
+    /// After this sibling.
+    #[arg(long, value_name = "TASK", group = "place")]
+    after: Option<String>,
+    /// Before all siblings.
+    #[arg(long, group = "place")]
+    first: bool,
+}
+
+impl Place {
+    fn raw(self) -> Option<RawPlace> {
+        let first = self.first.then_some(RawPlace::First);
+        first.or(self.before.map(RawPlace::Before)).or(self.after.map(RawPlace::After))
+    }
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    let app = context.open().await?;
+    let reply = answer(args.verb, &app.service).await;
+    app.close().await;
+    reply
+}
+
+async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
+    let change = |patches: Vec<RawPatch>| async move { service.change(&Request::of(patches), Source::Cli).await };
+    let update = |task: &str| RawPatch::of(Op::Update, Entity::Task, task);
+    Ok(match verb {
+        Verb::List(args) => filter::run(args, service).await?,
+        Verb::Show { task, as_of } => {
+            let state = service.read(as_of).await?.state;
+            let task = find::task(&state, &task)?;
+            let project = state.project(task.project_id).ok_or_else(|| ServiceError::input("project", "is not there"))?;
+            Reply::new(show::task_json(&state, task), show::task_page(&state, project, task))
+        }
+        Verb::Tree { root, depth, as_of } => tree(service, root, depth, as_of).await?,
+        Verb::Create { title, project, parent, depends_on, place, words } => {
+            create(service, Create { title, project, parent, depends_on, place: place.raw() }, words).await?
+        }
+        Verb::Update { task, title, status, words, clear } => {
+            let mut patch = words.apply(update(&task))?;
+            if let Some(title) = title {
+                patch = patch.with("title", title);
+            }
+            if let Some(status) = status {
+                patch = patch.with("status", status.json());
+            }
+            for field in clear {
+                patch = patch.with(&field, Value::Null);
+            }
+            if patch.fields.is_empty() {
+                return Err(CliError::usage("say what to change, such as --priority high"));
+            }
+            show::done(&change(vec![patch]).await?, format!("{task} updated"))
+        }
+        Verb::Move { task, parent, top, project, place } => {
+            let mut patch = RawPatch::of(Op::Move, Entity::Task, task.as_str());
+            patch.place = place.raw();
+            if let Some(parent) = parent {
+                patch = patch.with("parent_id", parent);
+            }
+            if top {
+                patch = patch.with("parent_id", Value::Null);
+            }
+            if let Some(project) = project {
+                patch = patch.with("project_id", project);
+            }
+            if patch.fields.is_empty() && patch.place.is_none() {
+                return Err(CliError::usage("say where to: --parent, --top, --project, --first, --before or --after"));
+            }
+            let done = change(vec![patch]).await?;
+            let new = done.keys.first().map(|(_, key)| key.clone()).filter(|key| *key != task);
+            show::done(&done, new.map_or(format!("{task} moved"), |key| format!("{task} moved, now {key}")))
+        }
+        Verb::Merge { kept, gone } => {
+            let done = service.merge_tasks(&kept, &gone).await?;
+            show::done(&done, format!("{gone} merged into {kept}; lakeplan undo {} takes it apart again", done.seq))
+        }
+        Verb::Split { task, parts } => {
+            let parts = parts.iter().map(|part| read_part(part)).collect::<Result<Vec<_>, _>>()?;
+            let done = service.split_task(&task, &parts).await?;
+            let keys: Vec<&str> = done.keys.iter().map(|(_, key)| key.as_str()).collect();
+            show::done(&done, format!("{task} split into {}", keys.join(", ")))
+        }
+        Verb::Start { task } => {
+            let patch = update(&task).with("status", TaskStatus::InProgress.json());
+            show::done(&change(vec![patch]).await?, format!("{task} started"))
+        }
+        Verb::Done { task, spent } => {
+            if let Some(spent) = spent {
+                let _ = service.log_work(&task, spent).await?;
+            }
+            let patch = update(&task).with("status", TaskStatus::Completed.json());
+            show::done(&change(vec![patch]).await?, format!("{task} completed"))
+        }
+        Verb::Log { task, spent } => {
+            let (total, done) = service.log_work(&task, spent).await?;
+            show::done(&done, format!("{task}: {spent} logged, {total} in all"))
+        }
+        Verb::Link { from, to, kind, dependency, lag } => {
+            let mut patch = RawPatch::new(Op::Link, Entity::TaskLink)
+                .with("from_id", from.as_str())
+                .with("to_id", to.as_str())
+                .with("kind", kind.json());
+            if let Some(dependency) = dependency {
+                patch = patch.with("dependency", dependency.json());
+            }
+            if let Some(lag) = lag {
+                patch = patch.with("lag_minutes", lag.get());
+            }
+            show::done(&change(vec![patch]).await?, format!("{from} {kind} {to}"))
+        }
+        Verb::Unlink { from, to, kind } => {
+            let mut patch = RawPatch::new(Op::Unlink, Entity::TaskLink).with("from_id", from.as_str()).with("to_id", to.as_str());
+            if let Some(kind) = kind {
+                patch = patch.with("kind", kind.json());
+            }
+            show::done(&change(vec![patch]).await?, format!("{from} and {to} unlinked"))
+        }
+        Verb::Delete { task } => {
+            let done = change(vec![RawPatch::of(Op::Delete, Entity::Task, task.as_str())]).await?;
+            show::done(&done, format!("{task} deleted; lakeplan task restore {task} brings it back"))
+        }
+        Verb::Restore { task } => {
+            let done = change(vec![RawPatch::of(Op::Restore, Entity::Task, task.as_str())]).await?;
+            show::done(&done, format!("{task} restored"))
+        }
+    })
+}
+
+async fn tree(service: &Service, root: Option<String>, depth: u8, as_of: Option<AsOf>) -> Result<Reply, CliError> {
+    let snapshot = service.read(as_of).await?;
+    let state = &snapshot.state;
+    let (project, task) = match &root {
+        None => (find::only_project(state)?.0, None),
+        Some(name) => match find::project(state, name) {
+            Ok((project, _)) => (project, None),
+            Err(_) => {
+                let task = find::task(state, name)?;
+                let project = state.project(task.project_id).ok_or_else(|| ServiceError::input("project", "is not there"))?;
+                (project, Some(task.as_ref()))
+            }
+        },
+    };
+    let tasks: Vec<Value> = match task {
+        Some(task) => std::iter::once(task).chain(project.descendants(task.id).into_iter().map(AsRef::as_ref)).map(|task| show::task_json(state, task)).collect(),
+        None => project
+            .children(None)
+            .flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)))
+            .filter(|task| task.is_live())
+            .map(|task| show::task_json(state, task))
+            .collect(),
+    };
+    let head = project.project().map(|project| format!("{}  {}\n", project.key, project.name)).unwrap_or_default();
+    let tree = show::tree(state, project, task, depth);
+    let text = match (task, tree.is_empty()) {
+        (Some(_), _) => tree,
+        (None, false) => format!("{head}{tree}"),
+        (None, true) => format!("{head}no tasks yet; lakeplan task create TITLE makes one"),
+    };
+    Ok(Reply::new(json!({"seq": snapshot.seq, "tasks": tasks}), text))
+}
+
+struct Create {
+    title: String,
+    project: Option<String>,
+    parent: Option<String>,
+    depends_on: Vec<String>,
+    place: Option<RawPlace>,
+}
+
+async fn create(service: &Service, wanted: Create, words: Words) -> Result<Reply, CliError> {
+    let state = service.state().await?;
+    let project = match (&wanted.project, &wanted.parent) {
+        (Some(project), _) => find::project(&state, project)?.1.id,
+        (None, Some(parent)) => find::live_task(&state, parent)?.project_id,
+        (None, None) => find::only_project(&state)?.1.id,
+    };
+    let mut patch = RawPatch::of(Op::Create, Entity::Task, "$new").with("project_id", project.to_string()).with("title", wanted.title.as_str());
+    patch.place = wanted.place;
+    if let Some(parent) = wanted.parent {
+        patch = patch.with("parent_id", parent);
+    }
+    let mut patches = vec![words.apply(patch)?];
+    patches.extend(wanted.depends_on.iter().map(|other| RawPatch::new(Op::Link, Entity::TaskLink).with("from_id", "$new").with("to_id", other.as_str())));
+    let done = service.change(&Request::of(patches), Source::Cli).await?;
+    let key = done.keys.first().map(|(_, key)| key.clone()).unwrap_or_default();
+    Ok(show::done(&done, format!("{key}  {}", wanted.title)))
+}
+
+fn read_part(text: &str) -> Result<Part, CliError> {
+    let (title, estimate) = match text.rsplit_once('=') {
+        Some((title, effort)) => match effort.parse::<Minutes>() {
+            Ok(estimate) => (title, Some(estimate)),
+            Err(_) => (text, None),
+        },
+        None => (text, None),
+    };
+    let title = Title::new(title.trim()).map_err(|misfit| CliError::usage(format!("the part {text:?} {misfit}")))?;
+    Ok(Part { title, estimate })
+}

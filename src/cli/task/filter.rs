@@ -1,0 +1,209 @@
+//! `task list`: filters, order, pages.
+
+use std::cmp::Reverse;
+
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+
+use crate::cli::reply::{count, table};
+use crate::cli::{CliError, Reply, show};
+use crate::domain::state::State;
+use crate::domain::task::{Priority, Task, TaskStatus};
+use crate::domain::time::AsOf;
+use crate::service::{Service, find};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only of these projects.
+    #[arg(long)]
+    project: Vec<String>,
+    /// Only with one of these statuses.
+    #[arg(long)]
+    status: Vec<TaskStatus>,
+    /// Only what is not completed, cancelled or archived.
+    #[arg(long)]
+    open: bool,
+    /// Only of this user; `none` for what is no one's.
+    #[arg(long, value_name = "USER")]
+    assignee: Option<String>,
+    #[arg(long)]
+    priority: Vec<Priority>,
+    /// Only with this label.
+    #[arg(long)]
+    tag: Vec<String>,
+    /// Only what stands below this task.
+    #[arg(long, value_name = "TASK")]
+    below: Option<String>,
+    /// Only with these words in the title or description, in any case.
+    #[arg(long)]
+    text: Option<String>,
+    /// Only what is open after its due date.
+    #[arg(long)]
+    overdue: bool,
+    /// Deleted ones instead of living ones.
+    #[arg(long)]
+    deleted: bool,
+    /// Plan order where absent; - before it turns it round.
+    #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
+    sort: Option<Sort>,
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    /// The cursor of the page before, which goes on at the same state of the lake.
+    #[arg(long)]
+    cursor: Option<Cursor>,
+    /// The lake as it was: a seq, a date or a time.
+    #[arg(long, value_name = "SEQ|TIME", conflicts_with = "cursor")]
+    as_of: Option<AsOf>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sort {
+    by: By,
+    reversed: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum By {
+    Key,
+    Title,
+    Status,
+    Priority,
+    Due,
+    Estimate,
+    Created,
+    Updated,
+}
+
+const SORTS: [(&str, By); 8] = [
+    ("key", By::Key),
+    ("title", By::Title),
+    ("status", By::Status),
+    ("priority", By::Priority),
+    ("due", By::Due),
+    ("estimate", By::Estimate),
+    ("created", By::Created),
+    ("updated", By::Updated),
+];
+
+impl std::str::FromStr for Sort {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, reversed) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
+        let known = SORTS.iter().find(|(known, _)| *known == name);
+        let names = || SORTS.map(|(name, _)| name).join(", ");
+        known.map(|(_, by)| Self { by: *by, reversed }).ok_or_else(|| format!("must be one of {}", names()))
+    }
+}
+
+/// A page's place: the seq it is of, and how many tasks came before it.
+#[derive(Clone, Copy, Debug)]
+struct Cursor {
+    seq: u64,
+    offset: usize,
+}
+
+impl std::str::FromStr for Cursor {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('.').and_then(|(seq, offset)| Some(Self { seq: seq.parse().ok()?, offset: offset.parse().ok()? }));
+        parts.ok_or_else(|| "is no cursor; take the one of the page before".to_owned())
+    }
+}
+
+pub async fn run(args: Args, service: &Service) -> Result<Reply, CliError> {
+    let as_of = args.cursor.map(|cursor| AsOf::Seq(cursor.seq)).or(args.as_of);
+    let snapshot = service.read(as_of).await?;
+    let state = &snapshot.state;
+    let offset = args.cursor.map_or(0, |cursor| cursor.offset);
+    let mut found = select(&args, state, service.clock.now().date_naive())?;
+    if let Some(sort) = args.sort {
+        sort_by(&mut found, sort);
+    }
+    let total = found.len();
+    let page: Vec<&Task> = found.into_iter().skip(offset).take(args.limit).collect();
+    let end = offset + page.len();
+    let next = (end < total).then(|| format!("{}.{end}", snapshot.seq));
+    let json: Vec<Value> = page.iter().map(|task| show::task_json(state, task)).collect();
+    let json = json!({"seq": snapshot.seq, "total": total, "tasks": json, "next": next});
+    if page.is_empty() {
+        return Ok(Reply::new(json, "no such tasks"));
+    }
+    let rows = page.iter().map(|task| {
+        let text = |value: Option<String>| value.unwrap_or_default();
+        vec![
+            task.key.to_string(),
+            format!("{}{}", "  ".repeat(if args.sort.is_none() { task.depth.into() } else { 0 }), task.title),
+            task.status.to_string(),
+            text(task.priority.map(|priority| priority.to_string())),
+            text(task.assignee_id.map(|id| show::handle(state, id))),
+            text(task.estimate().map(|estimate| estimate.to_string())),
+            text(task.due_date.map(|day| day.to_string())),
+        ]
+    });
+    let mut text = table(&["key", "title", "status", "priority", "assignee", "estimate", "due"], rows);
+    text.push_str(&format!("\n{}", count(total, "task")));
+    if let Some(next) = next {
+        text.push_str(&format!(", {} to {end} shown; the next page: --cursor {next}", offset + 1));
+    }
+    Ok(Reply::new(json, text))
+}
+
+/// The tasks that pass every filter, in plan order.
+fn select<'s>(args: &Args, state: &'s State, today: NaiveDate) -> Result<Vec<&'s Task>, CliError> {
+    let wanted = args.project.iter().map(|name| find::project(state, name).map(|(_, project)| project.id)).collect::<Result<Vec<_>, _>>()?;
+    let below = args.below.as_deref().map(|name| find::task(state, name)).transpose()?;
+    let assignee = match args.assignee.as_deref() {
+        None => None,
+        Some("none") => Some(None),
+        Some(name) => Some(Some(find::user(state, name)?.id)),
+    };
+    let text = args.text.as_ref().map(|text| text.to_lowercase());
+    let holds = |task: &Task, text: &str| {
+        let description = task.description.as_ref().map(|description| description.as_str().to_lowercase());
+        task.title.as_str().to_lowercase().contains(text) || description.is_some_and(|description| description.contains(text))
+    };
+    let mut found = Vec::new();
+    for project in state.projects() {
+        let id = project.project().map(|project| project.id);
+        if !wanted.is_empty() && !id.is_some_and(|id| wanted.contains(&id)) {
+            continue;
+        }
+        let order = project.children(None).flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)));
+        found.extend(order.map(AsRef::as_ref).filter(|task: &&Task| {
+            task.is_live() != args.deleted
+                && (args.status.is_empty() || args.status.contains(&task.status))
+                && (!args.open || !task.status.is_closed())
+                && assignee.is_none_or(|assignee| task.assignee_id == assignee)
+                && (args.priority.is_empty() || task.priority.is_some_and(|priority| args.priority.contains(&priority)))
+                && args.tag.iter().all(|tag| task.tags.0.contains(tag))
+                && below.is_none_or(|above| task.id != above.id && project.is_within(task.id, above.id))
+                && text.as_ref().is_none_or(|text| holds(task, text))
+                && (!args.overdue || (!task.status.is_closed() && task.due_date.is_some_and(|due| due < today)))
+        }));
+    }
+    Ok(found)
+}
+
+/// Sorts stably; what has no value comes last either way.
+fn sort_by(tasks: &mut [&Task], sort: Sort) {
+    fn order<'t, K: Ord>(tasks: &mut [&'t Task], reversed: bool, key: impl Fn(&'t Task) -> Option<K>) {
+        if reversed {
+            tasks.sort_by_key(|task| key(task).map_or((true, None), |value| (false, Some(Reverse(value)))));
+        } else {
+            tasks.sort_by_key(|task| key(task).map_or((true, None), |value| (false, Some(value))));
+        }
+    }
+    let reversed = sort.reversed;
+    match sort.by {
+        By::Key => order(tasks, reversed, |task| Some(&task.key)),
+        By::Title => order(tasks, reversed, |task| Some(&task.title)),
+        By::Status => order(tasks, reversed, |task| Some(task.status)),
+        By::Priority => order(tasks, reversed, |task| task.priority),
+        By::Due => order(tasks, reversed, |task| task.due_date),
+        By::Estimate => order(tasks, reversed, |task| task.estimate_likely),
+        By::Created => order(tasks, reversed, |task| Some(task.created_at)),
+        By::Updated => order(tasks, reversed, |task| Some(task.updated_at)),
+    }
+}

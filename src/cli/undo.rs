@@ -1,0 +1,18 @@
+use super::{CliError, Context, Reply, show};
+
+/// Takes a change back: the given one, or your last. It is refused where a field has changed since. The undo is a
+/// change itself, so it can be undone too.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  lakeplan undo\n  lakeplan undo 42")]
+pub struct Args {
+    /// The change's seq, as lakeplan history shows it.
+    seq: Option<u64>,
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    let app = context.open().await?;
+    let (past, done) = app.service.undo(args.seq).await?;
+    app.close().await;
+    let what = past.reason.as_ref().map_or_else(String::new, |reason| format!(", {reason}"));
+    Ok(show::done(&done, format!("took back {} by {}{what}", past.seq, past.actor)))
+}

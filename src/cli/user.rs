@@ -1,0 +1,141 @@
+use serde_json::{Value, json};
+
+use super::reply::{count, table};
+use super::{CliError, Context, Reply, show};
+use crate::domain::patch::{Op, Source};
+use crate::domain::record::Entity;
+use crate::domain::time::Minutes;
+use crate::domain::value::FieldValue;
+use crate::exchange::patchset::{RawPatch, Request};
+use crate::service::find;
+
+/// The people and agents who do the work.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  lakeplan user add ana --name \"Ana Souza\" --email ana@example.com\n  lakeplan user list\n  lakeplan user merge ana asouza      asouza's tasks become ana's")]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Add a user.
+    Add {
+        /// The short name, one word.
+        handle: String,
+        #[command(flatten)]
+        fields: Fields,
+    },
+    /// The users and how much open work each has.
+    List,
+    /// One user.
+    Show { user: String },
+    /// Change a user's fields.
+    Update {
+        user: String,
+        #[arg(long)]
+        handle: Option<String>,
+        #[command(flatten)]
+        fields: Fields,
+    },
+    /// Join two users: the first stays and takes the other's tasks.
+    Merge { kept: String, gone: String },
+}
+
+#[derive(Debug, clap::Args)]
+struct Fields {
+    #[arg(long)]
+    name: Option<String>,
+    #[arg(long)]
+    email: Option<String>,
+    /// IANA time zone, such as Europe/Berlin.
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+    /// Work time in a day, such as 6h.
+    #[arg(long, value_name = "DURATION")]
+    day: Option<Minutes>,
+}
+
+impl Fields {
+    fn apply(self, patch: RawPatch) -> RawPatch {
+        let texts = [("name", self.name), ("email", self.email), ("time_zone", self.time_zone)];
+        let patch = texts.into_iter().fold(patch, |patch, (field, value)| match value {
+            Some(value) => patch.with(field, value),
+            None => patch,
+        });
+        match self.day {
+            Some(day) => patch.with("day_minutes", day.json()),
+            None => patch,
+        }
+    }
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    let app = context.open().await?;
+    let service = &app.service;
+    let change = |patch: RawPatch| async move { service.change(&Request::of(vec![patch]), Source::Cli).await };
+    let reply = match args.verb {
+        Verb::Add { handle, fields } => {
+            let handle = handle.trim_start_matches('@').to_owned();
+            let patch = fields.apply(RawPatch::new(Op::Create, Entity::User).with("handle", handle.as_str()));
+            show::done(&change(patch).await?, format!("@{handle} added"))
+        }
+        Verb::List => list(&service.state().await?),
+        Verb::Show { user } => {
+            let state = service.state().await?;
+            let user = find::user(&state, &user)?;
+            let json = show::record_json(user.as_ref(), user.id.to_string());
+            let mut text = format!("@{}", user.handle);
+            for (name, value) in [("name", &user.name), ("email", &user.email)] {
+                if let Some(value) = value {
+                    text.push_str(&format!("\n  {name:<12} {value}"));
+                }
+            }
+            if let Some(zone) = &user.time_zone {
+                text.push_str(&format!("\n  time zone    {zone}"));
+            }
+            if let Some(day) = user.day_minutes {
+                text.push_str(&format!("\n  day          {day}"));
+            }
+            Reply::new(Value::Object(json), text)
+        }
+        Verb::Update { user, handle, fields } => {
+            let mut patch = fields.apply(RawPatch::of(Op::Update, Entity::User, user.as_str()));
+            if let Some(handle) = handle {
+                patch = patch.with("handle", handle);
+            }
+            if patch.fields.is_empty() {
+                return Err(CliError::usage("say what to change, such as --email ana@example.com"));
+            }
+            show::done(&change(patch).await?, format!("{user} updated"))
+        }
+        Verb::Merge { kept, gone } => {
+            let (tasks, done) = service.merge_users(&kept, &gone).await?;
+            show::done(&done, format!("{gone} merged into {kept}, {} reassigned", count(tasks, "task")))
+        }
+    };
+    app.close().await;
+    Ok(reply)
+}
+
+fn list(state: &crate::domain::state::State) -> Reply {
+    let (mut rows, mut json) = (Vec::new(), Vec::new());
+    for user in state.users().filter(|user| user.deleted_at.is_none()) {
+        let open: Vec<_> = state
+            .projects()
+            .flat_map(|project| project.tasks())
+            .filter(|task| task.is_live() && !task.status.is_closed() && task.assignee_id == Some(user.id))
+            .collect();
+        let effort: u32 = open.iter().filter_map(|task| task.estimate_likely).map(Minutes::get).sum();
+        let text = |value: &Option<crate::domain::value::Name>| value.as_ref().map(|value| value.to_string()).unwrap_or_default();
+        rows.push(vec![format!("@{}", user.handle), text(&user.name), text(&user.email), open.len().to_string(), Minutes::new(effort).to_string()]);
+        let mut record = show::record_json(user.as_ref(), user.id.to_string());
+        record.insert("open_tasks".to_owned(), json!(open.len()));
+        record.insert("open_minutes".to_owned(), json!(effort));
+        json.push(Value::Object(record));
+    }
+    if rows.is_empty() {
+        return Reply::new(json!({"users": []}), "no users yet; lakeplan user add HANDLE adds one");
+    }
+    Reply::new(json!({"users": json}), table(&["handle", "name", "email", "open", "likely work"], rows))
+}

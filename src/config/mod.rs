@@ -1,0 +1,200 @@
+//! Settings: one documented file of defaults, over it a file of the user's, the environment, the flags.
+//!
+//! This room alone reads the environment. Unknown keys are refused, and every value knows where it came from.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The defaults, with the documentation of every setting.
+pub const DEFAULTS: &str = include_str!("default.toml");
+/// The file that is read where none is named.
+const FILE: &str = "lakeplan.toml";
+
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    #[error("{path} cannot be read")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{path}: {message}")]
+    Malformed { path: PathBuf, message: String },
+    #[error("{origin}: {value:?} is none of {known}", known = known.join(", "))]
+    NoneOf { origin: String, value: String, known: &'static [&'static str] },
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    lake: Option<String>,
+    actor: Option<String>,
+    output: Option<String>,
+    target: Option<String>,
+    #[serde(default)]
+    target_sections: BTreeMap<String, TargetSettings>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TargetSettings {
+    lake: Option<String>,
+    actor: Option<String>,
+    output: Option<String>,
+}
+
+/// A value and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    pub value: String,
+    pub origin: String,
+}
+
+/// What the flags say.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    pub lake: Option<String>,
+    pub actor: Option<String>,
+    pub output: Option<String>,
+    pub target: Option<String>,
+    pub file: Option<PathBuf>,
+}
+
+/// The settings in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Config {
+    pub lake: Setting,
+    pub actor: Setting,
+    pub output: Setting,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Setting>,
+}
+
+pub const TARGETS: &[&str] = &["dev", "staging", "prod"];
+pub const OUTPUTS: &[&str] = &["text", "json"];
+
+impl Config {
+    /// Reads the settings. `env` looks a variable up; the process's own is [`variable`].
+    pub fn load(flags: &Flags, env: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let path = flags.file.clone().unwrap_or_else(|| PathBuf::from(FILE));
+        let file = read(&path, flags.file.is_some())?;
+        let defaults: Settings = parse(Path::new("default.toml"), DEFAULTS)?;
+        let from_flag = |value: &Option<String>, flag: &str| value.clone().map(|value| Setting { value, origin: flag.to_owned() });
+        let from_env = |name: &str| {
+            let value = env(name).filter(|value| !value.is_empty())?;
+            Some(Setting { value, origin: name.to_owned() })
+        };
+        let from_file = |value: &Option<String>| value.clone().map(|value| Setting { value, origin: path.display().to_string() });
+
+        let target = from_flag(&flags.target, "--target").or_else(|| from_env("LAKEPLAN_TARGET")).or_else(|| from_file(&file.target));
+        one_of(target.as_ref(), TARGETS)?;
+        let section = target.as_ref().and_then(|target| file.target_sections.get(&target.value)).cloned().unwrap_or_default();
+        let from_section = |value: &Option<String>| {
+            let origin = || format!("{} [target.{}]", path.display(), target.as_ref().map_or("", |target| &target.value));
+            value.clone().map(|value| Setting { value, origin: origin() })
+        };
+        let default = |value: &Option<String>| Setting { value: value.clone().unwrap_or_default(), origin: "default".to_owned() };
+
+        let lake = from_flag(&flags.lake, "--lake")
+            .or_else(|| from_env("LAKEPLAN_LAKE"))
+            .or_else(|| from_section(&section.lake))
+            .or_else(|| from_file(&file.lake))
+            .unwrap_or_else(|| default(&defaults.lake));
+        let output = from_flag(&flags.output, "--output")
+            .or_else(|| from_env("LAKEPLAN_OUTPUT"))
+            .or_else(|| from_section(&section.output))
+            .or_else(|| from_file(&file.output))
+            .unwrap_or_else(|| default(&defaults.output));
+        one_of(Some(&output), OUTPUTS)?;
+        let actor = from_flag(&flags.actor, "--actor")
+            .or_else(|| from_env("LAKEPLAN_ACTOR"))
+            .or_else(|| from_section(&section.actor))
+            .or_else(|| from_file(&file.actor))
+            .or_else(|| from_env("USER"))
+            .or_else(|| from_env("USERNAME"))
+            .unwrap_or_else(|| Setting { value: "lakeplan".to_owned(), origin: "default".to_owned() });
+        Ok(Self { lake, actor, output, target })
+    }
+}
+
+/// A variable of the process's environment.
+#[expect(clippy::disallowed_methods, reason = "the one room that reads the environment")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Every variable of the process's environment, for storage credentials.
+#[expect(clippy::disallowed_methods, reason = "the one room that reads the environment")]
+pub fn variables() -> Vec<(String, String)> {
+    std::env::vars().collect()
+}
+
+fn one_of(setting: Option<&Setting>, known: &'static [&'static str]) -> Result<(), ConfigError> {
+    match setting {
+        Some(setting) if !known.contains(&setting.value.as_str()) => {
+            Err(ConfigError::NoneOf { origin: setting.origin.clone(), value: setting.value.clone(), known })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read(path: &Path, named: bool) -> Result<Settings, ConfigError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(path, &text),
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound && !named => Ok(Settings::default()),
+        Err(source) => Err(ConfigError::Unreadable { path: path.to_owned(), source }),
+    }
+}
+
+/// `target` is a word at the top and a family of tables below it; TOML has one name for both, so the tables are taken
+/// out before the rest is read.
+fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
+    let malformed = |fault: toml::de::Error| ConfigError::Malformed { path: path.to_owned(), message: fault.to_string().trim_end().to_owned() };
+    let mut table: toml::Table = toml::from_str(text).map_err(malformed)?;
+    let sections: BTreeMap<String, TargetSettings> = match table.remove("target") {
+        Some(toml::Value::Table(sections)) => toml::Value::Table(sections).try_into().map_err(malformed)?,
+        Some(word) => {
+            table.insert("target".to_owned(), word);
+            BTreeMap::new()
+        }
+        None => BTreeMap::new(),
+    };
+    let mut settings: Settings = toml::Value::Table(table).try_into().map_err(malformed)?;
+    if let Some(unknown) = sections.keys().find(|name| !TARGETS.contains(&name.as_str())) {
+        return Err(ConfigError::NoneOf { origin: format!("{}: [target.{unknown}]", path.display()), value: unknown.clone(), known: TARGETS });
+    }
+    settings.target_sections = sections;
+    Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, flags: Flags, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lakeplan.toml");
+        std::fs::write(&path, file).unwrap();
+        let env: BTreeMap<String, String> = env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Config::load(&Flags { file: Some(path), ..flags }, |name| env.get(name).cloned())
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+        let file = "lake = 'file'\n[target.prod]\nlake = 'section'\n";
+        let flag = Flags { lake: Some("flag".to_owned()), ..Flags::default() };
+        let prod = Flags { target: Some("prod".to_owned()), ..Flags::default() };
+        assert_eq!(load(file, flag, &[("LAKEPLAN_LAKE", "env")]).unwrap().lake.value, "flag");
+        assert_eq!(load(file, Flags::default(), &[("LAKEPLAN_LAKE", "env")]).unwrap().lake.origin, "LAKEPLAN_LAKE");
+        assert_eq!(load(file, prod, &[]).unwrap().lake.value, "section");
+        assert_eq!(load(file, Flags::default(), &[]).unwrap().lake.value, "file");
+        assert_eq!(load("", Flags::default(), &[]).unwrap().lake, Setting { value: "./lake".to_owned(), origin: "default".to_owned() });
+    }
+
+    #[test]
+    fn what_is_unknown_is_refused_with_its_place() {
+        for (file, says) in [("lakee = 'x'", "lakee"), ("[target.moon]\nlake = 'x'", "moon"), ("output = 'xml'", "xml"), ("lake = ", "line 1")] {
+            let fault = load(file, Flags::default(), &[]).unwrap_err().to_string();
+            assert!(fault.contains(says) && fault.contains("lakeplan.toml"), "{file}: {fault}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! JSON that keeps what it was given: a key given twice or a number that cannot be held exactly is refused, not mended.
+
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use thiserror::Error;
+
+/// The largest whole number that a float holds exactly, with all below it.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+#[derive(Debug, Error)]
+pub enum JsonError {
+    #[error("the text is not UTF-8: byte {at} begins no character")]
+    NotUtf8 { at: usize },
+    #[error("line {line}, column {column}: {message}")]
+    Syntax { line: usize, column: usize, message: String },
+}
+
+/// Reads one JSON value.
+pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
+    let text = std::str::from_utf8(bytes).map_err(|fault| JsonError::NotUtf8 { at: fault.valid_up_to() })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    serde_json::from_str::<Strict>(text).map(|strict| strict.0).map_err(|fault| {
+        let message = fault.to_string();
+        let cut = message.rfind(" at line ").unwrap_or(message.len());
+        JsonError::Syntax { line: fault.line(), column: fault.column(), message: message[..cut].to_owned() }
+    })
+}
+
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Strict)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        let number = Number::from_f64(value).filter(|_| value.fract() != 0.0 || value.abs() < EXACT);
+        number.map(Value::Number).ok_or_else(|| E::custom("the number is too large to be kept exactly; write it as text"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Strict(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            let Strict(value) = entries.next_value()?;
+            if object.contains_key(&key) {
+                return Err(de::Error::custom(format_args!("the key {key:?} is given twice")));
+            }
+            object.insert(key, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_kept_is_refused_with_its_place() {
+        for (text, says) in [
+            (r#"{"a":1,"a":2}"#, "given twice"),
+            ("123456789012345678901234567890", "too large"),
+            ("[1,\n 2,,]", "line 2"),
+            ("\"\u{0}\"", "control character"),
+            ("1e400", "out of range"),
+        ] {
+            let fault = parse(text.as_bytes()).unwrap_err().to_string();
+            assert!(fault.contains(says), "{text}: {fault}");
+        }
+        assert!(matches!(parse(b"\"\xff\""), Err(JsonError::NotUtf8 { at: 1 })));
+    }
+
+    #[test]
+    fn a_deep_bomb_is_an_error_and_not_a_crash() {
+        assert!(parse("[".repeat(100_000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn what_can_be_kept_comes_back_equal() {
+        let text = r#"{"a":[null,true,-1,1.5,18446744073709551615,"x é 😀"]}"#;
+        assert_eq!(parse(text.as_bytes()).unwrap().to_string(), text);
+    }
+}

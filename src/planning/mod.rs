@@ -1,0 +1,8 @@
+//! What should happen to the tasks: pure verbs from a state to patches.
+//!
+//! Belongs here: planning from a description, merging, splitting, choosing what is next. Does not: clocks, storage,
+//! models; what is true of a task whatever anyone wants (that is `domain`). Data leaves as patches and as values.
+
+pub mod merge;
+pub mod next;
+pub mod split;

@@ -1,0 +1,84 @@
+//! Splitting a task into parts. The task stays and the parts become its children: its links, requirements and history
+//! keep their meaning, and its estimate is what the parts share. What was spent stays with it.
+
+use crate::domain::id::{EntityId, PatchSetId, derived};
+use crate::domain::patch::{Op, Patch};
+use crate::domain::record::Entity;
+use crate::domain::task::Task;
+use crate::domain::time::Minutes;
+use crate::domain::value::{FieldValue, Title};
+use crate::domain::violation::{Rule, Violation};
+
+/// A part: its title and, where its author says so, its likely effort.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    pub title: Title,
+    pub estimate: Option<Minutes>,
+}
+
+/// The patches that split `task`. Parts without an effort of their own share what the others leave of the task's.
+pub fn split(task: &Task, parts: &[Part], set: PatchSetId) -> Result<Vec<Patch>, Violation> {
+    if parts.len() < 2 {
+        return Err(Violation::new(0, Rule::Operation, format!("{} is split into two parts or more", task.key)));
+    }
+    let stated: u32 = parts.iter().filter_map(|part| part.estimate).map(Minutes::get).sum();
+    let open = parts.iter().filter(|part| part.estimate.is_none()).count() as u32;
+    let mut patches = Vec::new();
+    let mut shared = 0;
+    for (index, part) in parts.iter().enumerate() {
+        let id = derived(set, &format!("part {index}"));
+        let mut patch = Patch::new(Op::Create, Entity::Task, id, Some(task.project_id))
+            .with("project_id", task.project_id.json())
+            .with("parent_id", task.id.json())
+            .with("title", part.title.json());
+        for (field, inherited) in [
+            ("priority", task.priority.json()),
+            ("assignee_id", task.assignee_id.json()),
+            ("due_date", task.due_date.json()),
+        ] {
+            if !inherited.is_null() {
+                patch = patch.with(field, inherited);
+            }
+        }
+        if let Some(estimate) = part.estimate {
+            patch = patch.with("estimate_likely", estimate.json());
+        } else {
+            let share = |whole: Option<Minutes>| whole.map(|whole| share_of(whole.get().saturating_sub(stated), open, shared));
+            for (field, whole) in [
+                ("estimate_low", task.estimate_low),
+                ("estimate_likely", task.estimate_likely),
+                ("estimate_high", task.estimate_high),
+            ] {
+                if let Some(minutes) = share(whole) {
+                    patch = patch.with(field, minutes);
+                }
+            }
+            shared += 1;
+        }
+        patches.push(patch);
+    }
+    let mut guard = Patch::new(Op::Update, Entity::Task, task.id.uuid(), Some(task.project_id)).with("title", task.title.json());
+    for (field, value) in [("estimate_likely", task.estimate_likely.json()), ("assignee_id", task.assignee_id.json())] {
+        guard = guard.expecting(field, value);
+    }
+    patches.insert(0, guard);
+    Ok(patches)
+}
+
+/// The `index`th of `count` shares of a whole that add up to it.
+fn share_of(whole: u32, count: u32, index: u32) -> u32 {
+    let count = count.max(1);
+    whole / count + u32::from(index < whole % count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share_of;
+
+    #[test]
+    fn shares_add_up_to_the_whole() {
+        for (whole, count) in [(480, 3), (100, 7), (5, 8), (0, 2)] {
+            assert_eq!((0..count).map(|index| share_of(whole, count, index)).sum::<u32>(), whole);
+        }
+    }
+}

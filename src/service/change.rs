@@ -1,0 +1,71 @@
+//! Making a change: resolve it, commit it, and turn the outcome into an answer or an error.
+
+use uuid::Uuid;
+
+use super::resolve::{name_of, resolve};
+use super::{Service, ServiceError};
+use crate::domain::apply::{Conflict, Rejection, apply};
+use crate::domain::change::Change;
+use crate::domain::id::PatchSetId;
+use crate::domain::patch::{Patch, PatchSet, Source};
+use crate::domain::state::State;
+use crate::exchange::patchset::Request;
+use crate::runtime::fresh_set_id;
+use crate::store::{Outcome, StoreError};
+
+/// A change that stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Done {
+    pub id: PatchSetId,
+    pub seq: u64,
+    /// It stood already: this was a repeat.
+    pub repeated: bool,
+    /// Keys of the projects and tasks it created.
+    pub keys: Vec<(Uuid, String)>,
+}
+
+impl Service {
+    /// Resolves a request against the lake as it is and commits it.
+    pub async fn change(&self, request: &Request, source: Source) -> Result<Done, ServiceError> {
+        let state = self.state().await?;
+        let set = self.resolve(&state, request, source)?;
+        self.commit(&state, set).await
+    }
+
+    /// What a request would change, nothing written.
+    pub async fn preview(&self, request: &Request, source: Source) -> Result<Vec<Change>, ServiceError> {
+        let mut state = self.state().await?;
+        let set = self.resolve(&state, request, source)?;
+        match apply(&mut state, &set, self.clock.now()) {
+            Ok(applied) => Ok(applied.changes),
+            Err(Rejection::Refused(violations)) => Err(ServiceError::Refused(violations)),
+            Err(Rejection::Conflicted(conflict)) => Err(self.conflicted(&state, &set.patches, conflict)),
+        }
+    }
+
+    fn conflicted(&self, state: &State, patches: &[Patch], conflict: Conflict) -> ServiceError {
+        let project = patches.get(conflict.patch).and_then(|patch| patch.project);
+        ServiceError::Conflicted { subject: name_of(state, conflict.entity, conflict.id, project), conflict }
+    }
+
+    /// The patch set a request means, not committed.
+    pub fn resolve(&self, state: &State, request: &Request, source: Source) -> Result<PatchSet, ServiceError> {
+        let id = request.id.unwrap_or_else(|| fresh_set_id(self.clock.as_ref(), self.random.as_ref()));
+        resolve(state, request, id, &self.actor, source).map_err(ServiceError::Refused)
+    }
+
+    /// Commits a patch set; `state` is only used to name things in an answer.
+    pub async fn commit(&self, state: &State, set: PatchSet) -> Result<Done, ServiceError> {
+        let (id, patches) = (set.id, set.patches.clone());
+        let outcome = self.store.commit(vec![set]).await.pop();
+        match outcome {
+            Some(Outcome::Committed { seq, keys }) => Ok(Done { id, seq, repeated: false, keys }),
+            Some(Outcome::AlreadyCommitted { seq }) => Ok(Done { id, seq, repeated: true, keys: Vec::new() }),
+            Some(Outcome::Refused(violations)) => Err(ServiceError::Refused(violations)),
+            Some(Outcome::Conflicted(conflict)) => Err(self.conflicted(state, &patches, conflict)),
+            Some(Outcome::NotWritten { cause }) => Err(ServiceError::NotWritten(cause)),
+            Some(Outcome::Unknown { patch_set_id, cause }) => Err(ServiceError::Unknown { id: patch_set_id, cause }),
+            None => Err(ServiceError::Unknown { id, cause: StoreError::WriterGone }),
+        }
+    }
+}

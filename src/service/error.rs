@@ -1,0 +1,56 @@
+//! Why a use case did not do what it was asked.
+
+use thiserror::Error;
+
+use crate::domain::apply::Conflict;
+use crate::domain::id::PatchSetId;
+use crate::domain::violation::Violation;
+use crate::exchange::json::JsonError;
+use crate::store::StoreError;
+
+#[derive(Debug, Error)]
+pub enum ServiceError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The change breaks rules; nothing was written.
+    #[error("the change was refused")]
+    Refused(Vec<Violation>),
+    /// Something stands otherwise than the change expected; nothing was written.
+    #[error("{subject}: {field} is {theirs}, not {expected} as the change expects", field = conflict.field, theirs = conflict.theirs, expected = conflict.expected)]
+    Conflicted { subject: String, conflict: Conflict },
+    /// Nothing was written; trying again is safe.
+    #[error("nothing was written")]
+    NotWritten(#[source] StoreError),
+    /// It may or may not be written; the same id tells.
+    #[error("the storage would not say whether patch set {id} was written")]
+    Unknown {
+        id: PatchSetId,
+        #[source]
+        cause: StoreError,
+    },
+    #[error("there is no {what} {name:?}")]
+    NotFound { what: &'static str, name: String, hint: Option<String> },
+    #[error("{place}: {message}")]
+    Input { place: String, message: String, hint: Option<String> },
+}
+
+impl ServiceError {
+    pub fn input(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Input { place: place.into(), message: message.into(), hint: None }
+    }
+
+    pub fn json(place: impl Into<String>, fault: &JsonError) -> Self {
+        Self::input(place, fault.to_string())
+    }
+
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Store(cause) => cause.hint(),
+            Self::Refused(_) => None,
+            Self::Conflicted { .. } => Some("look at it again and repeat the change if it still holds".to_owned()),
+            Self::NotWritten(cause) => cause.hint().or_else(|| Some("repeat the command".to_owned())),
+            Self::Unknown { id, .. } => Some(format!("repeat the command with --id {id}: it is written once at most")),
+            Self::NotFound { hint, .. } | Self::Input { hint, .. } => hint.clone(),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Finding what a person means by a key, an id, a handle or a name.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::ServiceError;
+use crate::domain::id::{EntityId, ProjectId, TaskId, UserId};
+use crate::domain::key::{ProjectKey, TaskKey};
+use crate::domain::project::Project;
+use crate::domain::state::{ProjectState, State};
+use crate::domain::task::Task;
+use crate::domain::user::User;
+
+/// A task by its key (`PAY-42`, in any case) or id, deleted ones included.
+pub fn task<'s>(state: &'s State, name: &str) -> Result<&'s Arc<Task>, ServiceError> {
+    let by_key = name.to_ascii_uppercase().parse::<TaskKey>().ok().and_then(|key| state.task_by_key(&key));
+    let by_id = || Uuid::try_parse(name).ok().and_then(|id| state.task(TaskId::of(id)));
+    by_key.or_else(by_id).ok_or_else(|| {
+        let hint = match state.projects().filter_map(ProjectState::project).next() {
+            Some(project) => format!("lakeplan task list shows the tasks; keys look like {}-1", project.key),
+            None => "lakeplan task list shows the tasks".to_owned(),
+        };
+        ServiceError::NotFound { what: "task", name: name.to_owned(), hint: Some(hint) }
+    })
+}
+
+/// A living task.
+pub fn live_task<'s>(state: &'s State, name: &str) -> Result<&'s Arc<Task>, ServiceError> {
+    let task = task(state, name)?;
+    if task.is_live() {
+        return Ok(task);
+    }
+    let hint = Some(format!("lakeplan task restore {}", task.key));
+    Err(ServiceError::Input { place: task.key.to_string(), message: "the task is deleted".to_owned(), hint })
+}
+
+/// A project by its key (in any case), its id or its whole name.
+pub fn project<'s>(state: &'s State, name: &str) -> Result<(&'s ProjectState, &'s Arc<Project>), ServiceError> {
+    let by_key = name.to_ascii_uppercase().parse::<ProjectKey>().ok().and_then(|key| state.project_by_key(&key));
+    let by_id = || Uuid::try_parse(name).ok().and_then(|id| state.project(ProjectId::of(id)));
+    let by_name = || state.projects().find(|found| found.project().is_some_and(|project| project.name.as_str() == name));
+    let found = by_key.or_else(by_id).or_else(by_name);
+    found.and_then(|found| Some((found, found.project()?))).ok_or_else(|| {
+        let keys: Vec<String> = state.projects().filter_map(|found| Some(found.project()?.key.to_string())).take(8).collect();
+        let hint = match keys.as_slice() {
+            [] => "there is none yet; lakeplan plan FILE or lakeplan project create makes one".to_owned(),
+            keys => format!("there are {}", keys.join(", ")),
+        };
+        ServiceError::NotFound { what: "project", name: name.to_owned(), hint: Some(hint) }
+    })
+}
+
+/// The one living project there is, where none was named.
+pub fn only_project(state: &State) -> Result<(&ProjectState, &Arc<Project>), ServiceError> {
+    let mut living = state.projects().filter_map(|found| found.project().map(|project| (found, project))).filter(|(_, project)| project.deleted_at.is_none());
+    match (living.next(), living.next()) {
+        (Some(only), None) => Ok(only),
+        (None, _) => Err(ServiceError::Input {
+            place: "--project".to_owned(),
+            message: "the lake has no project yet".to_owned(),
+            hint: Some("lakeplan plan FILE or lakeplan project create NAME makes one".to_owned()),
+        }),
+        (Some(_), Some(_)) => Err(ServiceError::Input {
+            place: "--project".to_owned(),
+            message: "there are several projects; say which".to_owned(),
+            hint: Some("lakeplan project list".to_owned()),
+        }),
+    }
+}
+
+/// A user by handle (with or without `@`), e-mail address or id.
+pub fn user<'s>(state: &'s State, name: &str) -> Result<&'s Arc<User>, ServiceError> {
+    let by_id = || Uuid::try_parse(name).ok().and_then(|id| state.user(UserId::of(id)));
+    state.user_by_name(name).or_else(by_id).ok_or_else(|| ServiceError::NotFound {
+        what: "user",
+        name: name.to_owned(),
+        hint: Some(format!("lakeplan user add {}", name.trim_start_matches('@'))),
+    })
+}

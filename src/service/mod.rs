@@ -1,0 +1,48 @@
+//! Use cases: load a value, call a pure function, commit, return.
+//!
+//! Belongs here: putting store, domain and the pure rooms in order. Does not: talking to a person or a wire (`cli`),
+//! deciding what should happen (the pure rooms). Data leaves as values and as [`ServiceError`].
+
+pub mod change;
+pub mod error;
+pub mod find;
+pub mod history;
+pub mod lake;
+pub mod resolve;
+pub mod task;
+
+use std::sync::Arc;
+
+pub use error::ServiceError;
+
+use crate::domain::state::State;
+use crate::domain::time::AsOf;
+use crate::domain::value::Name;
+use crate::runtime::{Clock, Random};
+use crate::store::row::Stream;
+use crate::store::{Scope, Snapshot, Store};
+
+/// What every use case needs.
+#[derive(Clone)]
+pub struct Service {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+    /// Who acts, where a request does not say.
+    pub actor: Name,
+}
+
+impl Service {
+    /// The lake as it is, or as it was at a position or moment.
+    pub async fn read(&self, as_of: Option<AsOf>) -> Result<Snapshot, ServiceError> {
+        let snapshot = self.store.snapshot(&Scope::All).await?;
+        match as_of {
+            None => Ok(snapshot),
+            Some(as_of) => history::rewind(self.store.as_ref(), snapshot, as_of, Stream::Work).await,
+        }
+    }
+
+    pub async fn state(&self) -> Result<State, ServiceError> {
+        Ok(self.read(None).await?.state)
+    }
+}
