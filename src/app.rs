@@ -25,14 +25,16 @@ impl App {
     /// Makes the lake the settings name.
     pub async fn create(config: &Config) -> Result<Self, ServiceError> {
         let root = Root::open(&config.lake.value, true)?;
-        Self::start(config, |clock, random| async move { DeltaStore::create(&root, Format::default(), clock, random).await }).await
+        Self::start(config, |clock, random| async move { DeltaStore::create(&root, Format::default(), clock, random).await })
+            .await
     }
 
     async fn start<F>(config: &Config, open: impl FnOnce(Arc<dyn Clock>, Arc<dyn Random>) -> F) -> Result<Self, ServiceError>
     where
         F: Future<Output = Result<DeltaStore, StoreError>>,
     {
-        let actor = Name::new(&config.actor.value).map_err(|misfit| ServiceError::input(&config.actor.origin, format!("the actor {misfit}")))?;
+        let actor = Name::new(&config.actor.value)
+            .map_err(|misfit| ServiceError::input(&config.actor.origin, format!("the actor {misfit}")))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn Random> = Arc::new(SystemRandom::default());
         let store = Arc::new(open(Arc::clone(&clock), Arc::clone(&random)).await?);

@@ -10,7 +10,9 @@ use crate::service::ServiceError;
 /// Applies a patch set from a JSON file, or from standard input for `-`. All of it happens, or nothing does; every
 /// reason for a refusal is told at once. The format is schemas/patchset.schema.json.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  lakeplan apply plan.json\n  echo '{\"patches\":[{\"op\":\"update\",\"entity\":\"task\",\"id\":\"PAY-1\",\"fields\":{\"status\":\"review\"}}]}' | lakeplan apply -")]
+#[command(
+    after_help = "Examples:\n  lakeplan apply plan.json\n  echo '{\"patches\":[{\"op\":\"update\",\"entity\":\"task\",\"id\":\"PAY-1\",\"fields\":{\"status\":\"review\"}}]}' | lakeplan apply -"
+)]
 pub struct Args {
     /// A JSON file, or - for standard input.
     file: PathBuf,
@@ -31,7 +33,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     let reply = if args.dry_run {
         let preview = app.service.preview(&request, Source::Cli).await?;
-        Reply::new(serde_json::json!({"changes": preview.len()}), format!("would make {}; nothing was written", super::reply::count(preview.len(), "change")))
+        Reply::new(
+            serde_json::json!({"changes": preview.len()}),
+            format!("would make {}; nothing was written", super::reply::count(preview.len(), "change")),
+        )
     } else {
         let done = app.service.change(&request, Source::Cli).await?;
         let mut text = super::reply::count(request.patches.len(), "patch").replace("patchs", "patches");

@@ -24,8 +24,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     Ok(match args.verb {
         Verb::Defaults => Reply::new(json!({"defaults": crate::config::DEFAULTS}), crate::config::DEFAULTS),
         Verb::Show => {
-            let settings = [("lake", Some(&config.lake)), ("actor", Some(&config.actor)), ("output", Some(&config.output)), ("target", config.target.as_ref())];
-            let rows = settings.iter().filter_map(|(name, setting)| setting.map(|setting| vec![(*name).to_owned(), setting.value.clone(), setting.origin.clone()]));
+            let settings = [
+                ("lake", Some(&config.lake)),
+                ("actor", Some(&config.actor)),
+                ("output", Some(&config.output)),
+                ("target", config.target.as_ref()),
+            ];
+            let rows = settings.iter().filter_map(|(name, setting)| {
+                setting.map(|setting| vec![(*name).to_owned(), setting.value.clone(), setting.origin.clone()])
+            });
             Reply::new(json!(config), table(&["setting", "value", "from"], rows))
         }
     })

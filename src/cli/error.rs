@@ -54,7 +54,10 @@ impl CliError {
             Self::Usage { .. } => Exit::Usage,
             Self::Io(_) => Exit::TryAgain,
             Self::Service(fault) => match fault {
-                ServiceError::Refused(_) | ServiceError::Conflicted { .. } | ServiceError::NotFound { .. } | ServiceError::Input { .. } => Exit::Refused,
+                ServiceError::Refused(_)
+                | ServiceError::Conflicted { .. }
+                | ServiceError::NotFound { .. }
+                | ServiceError::Input { .. } => Exit::Refused,
                 ServiceError::Unknown { .. } => Exit::TryAgain,
                 ServiceError::Store(cause) | ServiceError::NotWritten(cause) => match cause {
                     StoreError::Storage { .. } | StoreError::Deadline { .. } => Exit::TryAgain,

@@ -61,7 +61,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     if total > shown.len() {
         lines.push(format!("{} earlier; --limit shows more", count(total - shown.len(), "change")));
     }
-    Ok(Reply::new(json!({"total": total, "changes": sets}), if lines.is_empty() { "nothing yet".to_owned() } else { lines.join("\n") }))
+    Ok(Reply::new(
+        json!({"total": total, "changes": sets}),
+        if lines.is_empty() { "nothing yet".to_owned() } else { lines.join("\n") },
+    ))
 }
 
 fn set_json(state: &State, past: &Past) -> Result<Value, CliError> {
@@ -81,12 +84,14 @@ fn row_json(state: &State, row: &Row) -> Result<Value, CliError> {
 
 /// `update PAY-3: status pending -> review`
 fn sentence(state: &State, row: &Row) -> Result<String, CliError> {
-    let (before, after) = (row.before_fields().map_err(|fault| damaged(row, &fault))?, row.after_fields().map_err(|fault| damaged(row, &fault))?);
+    let (before, after) =
+        (row.before_fields().map_err(|fault| damaged(row, &fault))?, row.after_fields().map_err(|fault| damaged(row, &fault))?);
     let mut told = format!("{} {}", row.op, subject(state, row));
     if row.op == Op::Update {
         let quiet = ["updated_at", "updated_by", "last_progress_at"];
         let changed = after.iter().filter(|(field, _)| !quiet.contains(&field.as_str()));
-        let parts: Vec<String> = changed.map(|(field, is)| format!("{field} {} -> {}", brief(before.get(field)), brief(Some(is)))).collect();
+        let parts: Vec<String> =
+            changed.map(|(field, is)| format!("{field} {} -> {}", brief(before.get(field)), brief(Some(is)))).collect();
         told.push_str(&format!(": {}", parts.join(", ")));
     } else if let Some(title) = after.get("title").or_else(|| after.get("name")) {
         told.push_str(&format!(": {}", brief(Some(title))));

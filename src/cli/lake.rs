@@ -38,7 +38,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             });
             let mut text = format!(
                 "lake {}\n  at           {place}\n  made         {}\n  format       {} to read, {} to write\n  changes      {} (last {})\n  chain        {}:{}",
-                lake.id, rfc3339(lake.created_at), lake.format_reader, lake.format_writer, head.seq, rfc3339(head.at), head.seq, hex(&head.chain),
+                lake.id,
+                rfc3339(lake.created_at),
+                lake.format_reader,
+                lake.format_writer,
+                head.seq,
+                rfc3339(head.at),
+                head.seq,
+                hex(&head.chain),
             );
             if is_copy {
                 text.push_str(&format!("\n  a copy of    {}\n  nothing leaves it until lakeplan lake adopt", lake.root));

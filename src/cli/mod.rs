@@ -132,7 +132,8 @@ pub fn main() -> ExitCode {
             return code.into();
         }
     };
-    let filter = crate::config::variable("LAKEPLAN_LOG").unwrap_or_else(|| "warn,delta_kernel=error,buoyant_kernel=error".to_owned());
+    let filter =
+        crate::config::variable("LAKEPLAN_LOG").unwrap_or_else(|| "warn,delta_kernel=error,buoyant_kernel=error".to_owned());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().with_target(false).init();
     let wants_json = cli.global.json || cli.global.output.as_deref() == Some("json");
     let runtime = match tokio::runtime::Runtime::new() {

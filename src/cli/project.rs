@@ -13,7 +13,9 @@ use crate::service::find;
 
 /// Projects.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  lakeplan project create \"Payments migration\" --key PAY\n  lakeplan project list\n  lakeplan project update PAY --status active")]
+#[command(
+    after_help = "Examples:\n  lakeplan project create \"Payments migration\" --key PAY\n  lakeplan project list\n  lakeplan project update PAY --status active"
+)]
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -119,7 +121,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             let (open, done) = totals(found);
             json.insert("open_tasks".to_owned(), json!(open));
             json.insert("closed_tasks".to_owned(), json!(done));
-            let mut text = format!("{}  {}\n  status       {}\n  tasks        {open} open, {done} closed", project.key, project.name, project.status);
+            let mut text = format!(
+                "{}  {}\n  status       {}\n  tasks        {open} open, {done} closed",
+                project.key, project.name, project.status
+            );
             for (name, day) in [("start", project.start_date), ("due", project.due_date)] {
                 if let Some(day) = day {
                     text.push_str(&format!("\n  {name:<12} {day}"));
@@ -160,9 +165,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
 }
 
 fn list(state: crate::domain::state::State, all: bool) -> Reply {
-    let shown = state.projects().filter_map(|found| Some((found, found.project()?))).filter(|(_, project)| {
-        project.deleted_at.is_none() && (all || project.status != ProjectStatus::Archived)
-    });
+    let shown = state
+        .projects()
+        .filter_map(|found| Some((found, found.project()?)))
+        .filter(|(_, project)| project.deleted_at.is_none() && (all || project.status != ProjectStatus::Archived));
     let (mut rows, mut json) = (Vec::new(), Vec::new());
     for (found, project) in shown {
         let (open, closed) = totals(found);

@@ -21,7 +21,11 @@ impl Reply {
 
     pub fn print(&self, json: bool) -> Result<(), CliError> {
         let mut out = io::stdout().lock();
-        let written = if json { serde_json::to_writer_pretty(&mut out, &self.json).map_err(io::Error::from) } else { out.write_all(self.text.trim_end().as_bytes()) };
+        let written = if json {
+            serde_json::to_writer_pretty(&mut out, &self.json).map_err(io::Error::from)
+        } else {
+            out.write_all(self.text.trim_end().as_bytes())
+        };
         match written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()) {
             // Whoever read the answer has seen enough of it.
             Err(fault) if fault.kind() == io::ErrorKind::BrokenPipe => Ok(()),

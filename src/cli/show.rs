@@ -124,11 +124,14 @@ pub fn task_page(state: &State, project: &ProjectState, task: &Task) -> String {
     line("due", task.due_date.map(|day| day.to_string()));
     line("tags", (!task.tags.0.is_empty()).then(|| task.tags.0.join(", ")));
     line("below", task.parent_id.and_then(|id| project.task(id)).map(|parent| format!("{} {}", parent.key, parent.title)));
-    line("from", task.source.as_ref().map(|source| match (task.source_line, task.source_end_line) {
-        (Some(first), Some(last)) if last > first => format!("{source}, lines {first} to {last}"),
-        (Some(first), _) => format!("{source}, line {first}"),
-        _ => source.to_string(),
-    }));
+    line(
+        "from",
+        task.source.as_ref().map(|source| match (task.source_line, task.source_end_line) {
+            (Some(first), Some(last)) if last > first => format!("{source}, lines {first} to {last}"),
+            (Some(first), _) => format!("{source}, line {first}"),
+            _ => source.to_string(),
+        }),
+    );
     line("once", (!task.former_keys.0.is_empty()).then(|| task.former_keys.0.join(", ")));
     for link in project.links_at(task.id) {
         let (phrase, other) = match (link.kind.word(), link.from_id == task.id) {

@@ -16,7 +16,9 @@ use words::Words;
 
 /// Tasks. A task is named by its key, such as PAY-42, or its id.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  lakeplan task create \"Move the ledger\" --project PAY --estimate 1d-3d --assignee @ana\n  lakeplan task list --open --assignee @ana --sort due\n  lakeplan task tree PAY\n  lakeplan task link PAY-3 PAY-1      PAY-3 waits for PAY-1\n  lakeplan task log PAY-3 1.5h")]
+#[command(
+    after_help = "Examples:\n  lakeplan task create \"Move the ledger\" --project PAY --estimate 1d-3d --assignee @ana\n  lakeplan task list --open --assignee @ana --sort due\n  lakeplan task tree PAY\n  lakeplan task link PAY-3 PAY-1      PAY-3 waits for PAY-1\n  lakeplan task log PAY-3 1.5h"
+)]
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -282,7 +284,10 @@ async fn tree(service: &Service, root: Option<String>, depth: u8, as_of: Option<
         },
     };
     let tasks: Vec<Value> = match task {
-        Some(task) => std::iter::once(task).chain(project.descendants(task.id).into_iter().map(AsRef::as_ref)).map(|task| show::task_json(state, task)).collect(),
+        Some(task) => std::iter::once(task)
+            .chain(project.descendants(task.id).into_iter().map(AsRef::as_ref))
+            .map(|task| show::task_json(state, task))
+            .collect(),
         None => project
             .children(None)
             .flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)))
@@ -315,13 +320,20 @@ async fn create(service: &Service, wanted: Create, words: Words) -> Result<Reply
         (None, Some(parent)) => find::live_task(&state, parent)?.project_id,
         (None, None) => find::only_project(&state)?.1.id,
     };
-    let mut patch = RawPatch::of(Op::Create, Entity::Task, "$new").with("project_id", project.to_string()).with("title", wanted.title.as_str());
+    let mut patch = RawPatch::of(Op::Create, Entity::Task, "$new")
+        .with("project_id", project.to_string())
+        .with("title", wanted.title.as_str());
     patch.place = wanted.place;
     if let Some(parent) = wanted.parent {
         patch = patch.with("parent_id", parent);
     }
     let mut patches = vec![words.apply(patch)?];
-    patches.extend(wanted.depends_on.iter().map(|other| RawPatch::new(Op::Link, Entity::TaskLink).with("from_id", "$new").with("to_id", other.as_str())));
+    patches.extend(
+        wanted
+            .depends_on
+            .iter()
+            .map(|other| RawPatch::new(Op::Link, Entity::TaskLink).with("from_id", "$new").with("to_id", other.as_str())),
+    );
     let done = service.change(&Request::of(patches), Source::Cli).await?;
     let key = done.keys.first().map(|(_, key)| key.clone()).unwrap_or_default();
     Ok(show::done(&done, format!("{key}  {}", wanted.title)))

@@ -11,7 +11,9 @@ use crate::service::find;
 
 /// The people and agents who do the work.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  lakeplan user add ana --name \"Ana Souza\" --email ana@example.com\n  lakeplan user list\n  lakeplan user merge ana asouza      asouza's tasks become ana's")]
+#[command(
+    after_help = "Examples:\n  lakeplan user add ana --name \"Ana Souza\" --email ana@example.com\n  lakeplan user list\n  lakeplan user merge ana asouza      asouza's tasks become ana's"
+)]
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -128,7 +130,13 @@ fn list(state: &crate::domain::state::State) -> Reply {
             .collect();
         let effort: u32 = open.iter().filter_map(|task| task.estimate_likely).map(Minutes::get).sum();
         let text = |value: &Option<crate::domain::value::Name>| value.as_ref().map(|value| value.to_string()).unwrap_or_default();
-        rows.push(vec![format!("@{}", user.handle), text(&user.name), text(&user.email), open.len().to_string(), Minutes::new(effort).to_string()]);
+        rows.push(vec![
+            format!("@{}", user.handle),
+            text(&user.name),
+            text(&user.email),
+            open.len().to_string(),
+            Minutes::new(effort).to_string(),
+        ]);
         let mut record = show::record_json(user.as_ref(), user.id.to_string());
         record.insert("open_tasks".to_owned(), json!(open.len()));
         record.insert("open_minutes".to_owned(), json!(effort));

@@ -78,14 +78,16 @@ impl Config {
         let path = flags.file.clone().unwrap_or_else(|| PathBuf::from(FILE));
         let file = read(&path, flags.file.is_some())?;
         let defaults: Settings = parse(Path::new("default.toml"), DEFAULTS)?;
-        let from_flag = |value: &Option<String>, flag: &str| value.clone().map(|value| Setting { value, origin: flag.to_owned() });
+        let from_flag =
+            |value: &Option<String>, flag: &str| value.clone().map(|value| Setting { value, origin: flag.to_owned() });
         let from_env = |name: &str| {
             let value = env(name).filter(|value| !value.is_empty())?;
             Some(Setting { value, origin: name.to_owned() })
         };
         let from_file = |value: &Option<String>| value.clone().map(|value| Setting { value, origin: path.display().to_string() });
 
-        let target = from_flag(&flags.target, "--target").or_else(|| from_env("LAKEPLAN_TARGET")).or_else(|| from_file(&file.target));
+        let target =
+            from_flag(&flags.target, "--target").or_else(|| from_env("LAKEPLAN_TARGET")).or_else(|| from_file(&file.target));
         one_of(target.as_ref(), TARGETS)?;
         let section = target.as_ref().and_then(|target| file.target_sections.get(&target.value)).cloned().unwrap_or_default();
         let from_section = |value: &Option<String>| {
@@ -148,7 +150,10 @@ fn read(path: &Path, named: bool) -> Result<Settings, ConfigError> {
 /// `target` is a word at the top and a family of tables below it; TOML has one name for both, so the tables are taken
 /// out before the rest is read.
 fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
-    let malformed = |fault: toml::de::Error| ConfigError::Malformed { path: path.to_owned(), message: fault.to_string().trim_end().to_owned() };
+    let malformed = |fault: toml::de::Error| ConfigError::Malformed {
+        path: path.to_owned(),
+        message: fault.to_string().trim_end().to_owned(),
+    };
     let mut table: toml::Table = toml::from_str(text).map_err(malformed)?;
     let sections: BTreeMap<String, TargetSettings> = match table.remove("target") {
         Some(toml::Value::Table(sections)) => toml::Value::Table(sections).try_into().map_err(malformed)?,
@@ -160,7 +165,11 @@ fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
     };
     let mut settings: Settings = toml::Value::Table(table).try_into().map_err(malformed)?;
     if let Some(unknown) = sections.keys().find(|name| !TARGETS.contains(&name.as_str())) {
-        return Err(ConfigError::NoneOf { origin: format!("{}: [target.{unknown}]", path.display()), value: unknown.clone(), known: TARGETS });
+        return Err(ConfigError::NoneOf {
+            origin: format!("{}: [target.{unknown}]", path.display()),
+            value: unknown.clone(),
+            known: TARGETS,
+        });
     }
     settings.target_sections = sections;
     Ok(settings)
@@ -187,12 +196,17 @@ mod tests {
         assert_eq!(load(file, Flags::default(), &[("LAKEPLAN_LAKE", "env")]).unwrap().lake.origin, "LAKEPLAN_LAKE");
         assert_eq!(load(file, prod, &[]).unwrap().lake.value, "section");
         assert_eq!(load(file, Flags::default(), &[]).unwrap().lake.value, "file");
-        assert_eq!(load("", Flags::default(), &[]).unwrap().lake, Setting { value: "./lake".to_owned(), origin: "default".to_owned() });
+        assert_eq!(
+            load("", Flags::default(), &[]).unwrap().lake,
+            Setting { value: "./lake".to_owned(), origin: "default".to_owned() }
+        );
     }
 
     #[test]
     fn what_is_unknown_is_refused_with_its_place() {
-        for (file, says) in [("lakee = 'x'", "lakee"), ("[target.moon]\nlake = 'x'", "moon"), ("output = 'xml'", "xml"), ("lake = ", "line 1")] {
+        for (file, says) in
+            [("lakee = 'x'", "lakee"), ("[target.moon]\nlake = 'x'", "moon"), ("output = 'xml'", "xml"), ("lake = ", "line 1")]
+        {
             let fault = load(file, Flags::default(), &[]).unwrap_err().to_string();
             assert!(fault.contains(says) && fault.contains("lakeplan.toml"), "{file}: {fault}");
         }

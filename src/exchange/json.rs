@@ -6,9 +6,6 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use thiserror::Error;
 
-/// The largest whole number that a float holds exactly, with all below it.
-const EXACT: f64 = 9_007_199_254_740_992.0;
-
 #[derive(Debug, Error)]
 pub enum JsonError {
     #[error("the text is not UTF-8: byte {at} begins no character")]
@@ -21,11 +18,49 @@ pub enum JsonError {
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     let text = std::str::from_utf8(bytes).map_err(|fault| JsonError::NotUtf8 { at: fault.valid_up_to() })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    serde_json::from_str::<Strict>(text).map(|strict| strict.0).map_err(|fault| {
+    let value = serde_json::from_str::<Strict>(text).map(|strict| strict.0).map_err(|fault| {
         let message = fault.to_string();
         let cut = message.rfind(" at line ").unwrap_or(message.len());
         JsonError::Syntax { line: fault.line(), column: fault.column(), message: message[..cut].to_owned() }
-    })
+    })?;
+    match inexact_integer(text) {
+        None => Ok(value),
+        Some(at) => {
+            let line = text[..at].matches('\n').count() + 1;
+            let column = at - text[..at].rfind('\n').map_or(0, |newline| newline + 1) + 1;
+            let message = "the number is too large to be kept exactly; write it as text".to_owned();
+            Err(JsonError::Syntax { line, column, message })
+        }
+    }
+}
+
+/// Where a whole number begins that no integer holds, and that would silently become a rounded float. The text is
+/// valid JSON.
+fn inexact_integer(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => {
+                at += 1;
+                while bytes.get(at).is_some_and(|byte| *byte != b'"') {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+                at += 1;
+            }
+            b'-' | b'0'..=b'9' => {
+                let end = bytes[at..].iter().position(|byte| !matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9'));
+                let number = &text[at..end.map_or(bytes.len(), |length| at + length)];
+                let whole = !number.contains(['.', 'e', 'E']);
+                if whole && number.parse::<i64>().is_err() && number.parse::<u64>().is_err() {
+                    return Some(at);
+                }
+                at += number.len();
+            }
+            _ => at += 1,
+        }
+    }
+    None
 }
 
 struct Strict(Value);
@@ -62,8 +97,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        let number = Number::from_f64(value).filter(|_| value.fract() != 0.0 || value.abs() < EXACT);
-        number.map(Value::Number).ok_or_else(|| E::custom("the number is too large to be kept exactly; write it as text"))
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("the number is not finite"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -103,7 +137,7 @@ mod tests {
     fn what_cannot_be_kept_is_refused_with_its_place() {
         for (text, says) in [
             (r#"{"a":1,"a":2}"#, "given twice"),
-            ("123456789012345678901234567890", "too large"),
+            ("[\"9999999999999999999999\",\n  123456789012345678901234567890]", "line 2, column 3: the number is too large"),
             ("[1,\n 2,,]", "line 2"),
             ("\"\u{0}\"", "control character"),
             ("1e400", "out of range"),

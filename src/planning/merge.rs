@@ -28,7 +28,11 @@ pub fn merge(project: &ProjectState, kept: &Task, gone: &Task, set: PatchSetId) 
     }
     let task = |op, id: TaskId| Patch::new(op, Entity::Task, id.uuid(), Some(kept.project_id));
     let mut patches = Vec::new();
-    patches.extend(joined_fields(kept, gone)?.map(|update| Patch { id: kept.id.uuid(), project: Some(kept.project_id), ..update }));
+    patches.extend(joined_fields(kept, gone)?.map(|update| Patch {
+        id: kept.id.uuid(),
+        project: Some(kept.project_id),
+        ..update
+    }));
     for child in project.children(Some(gone.id)).filter(|child| child.is_live()) {
         patches.push(task(Op::Move, child.id).with("parent_id", kept.id.json()));
     }

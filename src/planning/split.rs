@@ -31,11 +31,9 @@ pub fn split(task: &Task, parts: &[Part], set: PatchSetId) -> Result<Vec<Patch>,
             .with("project_id", task.project_id.json())
             .with("parent_id", task.id.json())
             .with("title", part.title.json());
-        for (field, inherited) in [
-            ("priority", task.priority.json()),
-            ("assignee_id", task.assignee_id.json()),
-            ("due_date", task.due_date.json()),
-        ] {
+        for (field, inherited) in
+            [("priority", task.priority.json()), ("assignee_id", task.assignee_id.json()), ("due_date", task.due_date.json())]
+        {
             if !inherited.is_null() {
                 patch = patch.with(field, inherited);
             }

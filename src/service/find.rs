@@ -53,7 +53,10 @@ pub fn project<'s>(state: &'s State, name: &str) -> Result<(&'s ProjectState, &'
 
 /// The one living project there is, where none was named.
 pub fn only_project(state: &State) -> Result<(&ProjectState, &Arc<Project>), ServiceError> {
-    let mut living = state.projects().filter_map(|found| found.project().map(|project| (found, project))).filter(|(_, project)| project.deleted_at.is_none());
+    let mut living = state
+        .projects()
+        .filter_map(|found| found.project().map(|project| (found, project)))
+        .filter(|(_, project)| project.deleted_at.is_none());
     match (living.next(), living.next()) {
         (Some(only), None) => Ok(only),
         (None, _) => Err(ServiceError::Input {

@@ -90,7 +90,10 @@ impl Service {
             .filter_map(|past| past.reason.as_ref()?.strip_prefix("undo of ")?.parse().ok())
             .collect();
         past.into_iter().rev().find(|past| {
-            past.actor == self.actor.as_str() && past.source != Source::Undo && past.source != Source::Maintenance && !undone.contains(&past.seq)
+            past.actor == self.actor.as_str()
+                && past.source != Source::Undo
+                && past.source != Source::Maintenance
+                && !undone.contains(&past.seq)
         })
     }
 }
@@ -144,7 +147,10 @@ fn take_out(state: &mut crate::domain::state::State, row: &Row) -> Result<(), St
 }
 
 fn change(row: &Row) -> Result<Change, StoreError> {
-    let damaged = |fault: serde_json::Error| StoreError::Damaged { path: format!("journal row {}.{}", row.seq, row.ordinal), what: fault.to_string() };
+    let damaged = |fault: serde_json::Error| StoreError::Damaged {
+        path: format!("journal row {}.{}", row.seq, row.ordinal),
+        what: fault.to_string(),
+    };
     Ok(Change {
         entity: row.entity,
         id: row.entity_id,

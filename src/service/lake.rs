@@ -22,7 +22,8 @@ impl Service {
         if from >= current {
             return Ok(None);
         }
-        let done = self.change_lake("upgrade", |patch| patch.with("format_reader", current).with("format_writer", current)).await?;
+        let done =
+            self.change_lake("upgrade", |patch| patch.with("format_reader", current).with("format_writer", current)).await?;
         Ok(Some((from, current, done)))
     }
 

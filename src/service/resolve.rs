@@ -16,7 +16,13 @@ use crate::domain::violation::{Rule, Violation};
 use crate::exchange::patchset::{RawPatch, RawPlace, Request};
 
 /// Resolves every reference against the lake, or says all that lead nowhere.
-pub fn resolve(state: &State, request: &Request, id: PatchSetId, actor: &Name, source: Source) -> Result<PatchSet, Vec<Violation>> {
+pub fn resolve(
+    state: &State,
+    request: &Request,
+    id: PatchSetId,
+    actor: &Name,
+    source: Source,
+) -> Result<PatchSet, Vec<Violation>> {
     let mut resolver = Resolver { state, set: id, patch: 0, local: BTreeMap::new(), also: Vec::new(), faults: Vec::new() };
     for (index, raw) in request.patches.iter().enumerate() {
         resolver.patch = index;
@@ -107,7 +113,9 @@ impl Resolver<'_> {
             Some(RawPlace::First) => Some(Place::First),
             Some(RawPlace::Last) => Some(Place::Last),
             Some(RawPlace::After(name)) => Some(Place::After(TaskId::of(self.reference(Entity::Task, name, "place", false)?.0))),
-            Some(RawPlace::Before(name)) => Some(Place::Before(TaskId::of(self.reference(Entity::Task, name, "place", false)?.0))),
+            Some(RawPlace::Before(name)) => {
+                Some(Place::Before(TaskId::of(self.reference(Entity::Task, name, "place", false)?.0)))
+            }
         };
         let fields = if unlinks_by_ends { Fields::new() } else { fields };
         Some(Patch { op: raw.op, entity: raw.entity, id, project, fields, place, expect })
@@ -178,7 +186,8 @@ impl Resolver<'_> {
         };
         let (project, label) = name.split_once('/').ok_or_else(missing)?;
         let (state, project) = find::project(self.state, project)?;
-        let found = state.requirements().find(|requirement| requirement.label.as_str() == label && requirement.deleted_at.is_none());
+        let found =
+            state.requirements().find(|requirement| requirement.label.as_str() == label && requirement.deleted_at.is_none());
         found.map(|requirement| (requirement.id.uuid(), Some(project.id))).ok_or_else(missing)
     }
 

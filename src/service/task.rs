@@ -62,9 +62,9 @@ impl Service {
         let (kept, gone) = (find::user(&state, kept)?, find::user(&state, gone)?);
         let mut patches = vec![RawPatch::of(Op::Update, Entity::User, gone.id.to_string()).with("merged_into", kept.id.json())];
         let assigned = state.projects().flat_map(|project| project.tasks()).filter(|task| task.assignee_id == Some(gone.id));
-        patches.extend(assigned.map(|task| {
-            RawPatch::of(Op::Update, Entity::Task, task.id.to_string()).with("assignee_id", kept.id.json())
-        }));
+        patches.extend(
+            assigned.map(|task| RawPatch::of(Op::Update, Entity::Task, task.id.to_string()).with("assignee_id", kept.id.json())),
+        );
         let reassigned = patches.len() - 1;
         patches.push(RawPatch::of(Op::Delete, Entity::User, gone.id.to_string()));
         let done = self.change(&Request::of(patches), Source::Cli).await?;

@@ -27,7 +27,7 @@ use thiserror::Error as ThisError;
 /// A write that surely left nothing under the name, whatever it says went wrong.
 #[derive(Debug, ThisError)]
 #[error("{0}")]
-pub struct NotLanded(#[source] io::Error);
+pub struct NotLanded(#[source] pub io::Error);
 
 /// A folder.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub struct DurableLocal {
 impl DurableLocal {
     /// The folder must exist.
     pub fn new(root: PathBuf) -> Result<Self> {
-        let inner = Arc::new(LocalFileSystem::new_with_prefix(&root)?);
+        let inner = Arc::new(LocalFileSystem::new_with_prefix(&root)?.with_automatic_cleanup(true));
         // Where two processes, or two machines, share the folder, their temporary names must differ.
         let first = RandomState::new().hash_one(std::process::id()) >> 8;
         Ok(Self { inner, root, temporaries: AtomicU64::new(first) })

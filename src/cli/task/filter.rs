@@ -107,7 +107,8 @@ impl std::str::FromStr for Cursor {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once('.').and_then(|(seq, offset)| Some(Self { seq: seq.parse().ok()?, offset: offset.parse().ok()? }));
+        let parts =
+            text.split_once('.').and_then(|(seq, offset)| Some(Self { seq: seq.parse().ok()?, offset: offset.parse().ok()? }));
         parts.ok_or_else(|| "is no cursor; take the one of the page before".to_owned())
     }
 }
@@ -152,7 +153,11 @@ pub async fn run(args: Args, service: &Service) -> Result<Reply, CliError> {
 
 /// The tasks that pass every filter, in plan order.
 fn select<'s>(args: &Args, state: &'s State, today: NaiveDate) -> Result<Vec<&'s Task>, CliError> {
-    let wanted = args.project.iter().map(|name| find::project(state, name).map(|(_, project)| project.id)).collect::<Result<Vec<_>, _>>()?;
+    let wanted = args
+        .project
+        .iter()
+        .map(|name| find::project(state, name).map(|(_, project)| project.id))
+        .collect::<Result<Vec<_>, _>>()?;
     let below = args.below.as_deref().map(|name| find::task(state, name)).transpose()?;
     let assignee = match args.assignee.as_deref() {
         None => None,

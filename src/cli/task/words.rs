@@ -57,10 +57,8 @@ impl Words {
         }
         if let Some(estimate) = &self.estimate {
             let (low, likely, high) = read_estimate(estimate)?;
-            patch = patch
-                .with("estimate_low", low.json())
-                .with("estimate_likely", likely.json())
-                .with("estimate_high", high.json());
+            patch =
+                patch.with("estimate_low", low.json()).with("estimate_likely", likely.json()).with("estimate_high", high.json());
         }
         Ok(patch)
     }

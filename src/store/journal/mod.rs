@@ -108,12 +108,8 @@ impl Journal {
         random: Arc<dyn Random>,
     ) -> Result<Self, StoreError> {
         let looked = clock.now();
-        let mut files = Files::new(store);
-        let Some(version) = files.load().await? else {
-            return Err(StoreError::NotALake { root: ledger.root().to_owned() });
-        };
-        let mut journal = Self { files, ledger, version, looked, clock, random };
-        journal.replay_files().await?;
+        let mut journal = Self { files: Files::new(store), ledger, version: 0, looked, clock, random };
+        journal.jump_to_head().await?;
         journal.ledger.may_read()?;
         Ok(journal)
     }
@@ -150,8 +146,7 @@ impl Journal {
         let before = self.version;
         let now = self.clock.now();
         if now - self.looked > STALE && !self.files.is_end(self.version).await?.is_reachable() {
-            self.version = self.files.load().await?.unwrap_or(self.version);
-            self.replay_files().await?;
+            self.jump_to_head().await?;
         }
         while let Some(entry) = self.files.read_entry(self.version + 1).await? {
             self.take_in(&entry).await?;
@@ -219,9 +214,9 @@ impl Journal {
                 Err(cause)
             }
             Taken::Unknown(cause) => {
-                let outcomes = self.unknown(judged, &cause);
+                let told = self.withdraw(judged);
                 self.looked = Instant::default();
-                Ok(Some(outcomes))
+                Ok(Some(unknown(told, &cause)))
             }
         }
     }
@@ -285,23 +280,14 @@ impl Journal {
         if now - self.looked > STALE {
             // This process may have slept through a clean-up and put its entry into a hole.
             self.looked = Instant::default();
-            let name = attempt.to_string();
-            match self.files.load().await {
-                Ok(head) if self.files.live().any(|file| file.path.contains(&name)) => {
-                    self.version = head.unwrap_or(self.version + 1);
-                    self.replay_files().await?;
-                    self.looked = now;
-                    return Ok(Some(judged.outcomes()));
-                }
-                Ok(head) => {
-                    self.withdraw(judged);
-                    self.version = head.unwrap_or(self.version);
-                    self.replay_files().await?;
-                    self.looked = now;
-                    return Ok(None);
-                }
-                Err(cause) => return Ok(Some(self.unknown(judged, &cause))),
+            let told = self.withdraw(judged);
+            if let Err(cause) = self.jump_to_head().await {
+                return Ok(Some(unknown(told, &cause)));
             }
+            self.looked = now;
+            let name = attempt.to_string();
+            let landed = self.files.live().any(|file| file.path.contains(&name));
+            return Ok(landed.then(|| told.into_iter().map(|(_, outcome)| outcome).collect()));
         }
         self.version += 1;
         self.looked = now;
@@ -310,53 +296,48 @@ impl Journal {
         Ok(Some(judged.outcomes()))
     }
 
-    fn unknown(&mut self, judged: Judged, cause: &StoreError) -> Vec<Outcome> {
-        let ids: Vec<Option<PatchSetId>> = judged
-            .verdicts
-            .iter()
-            .map(|verdict| match verdict {
-                Verdict::Accepted(accepted, _) => accepted.rows.first().map(|row| row.patch_set_id),
-                Verdict::Other(_) => None,
-            })
-            .collect();
-        let shown = cause.to_string();
-        let again = |shown: &str| StoreError::storage("committing to", "journal", shown.to_owned());
-        self.withdraw(judged);
-        ids.into_iter()
-            .map(|id| match id {
-                Some(patch_set_id) => Outcome::Unknown { patch_set_id, cause: again(&shown) },
-                // What the others were told may rest on the ones whose fate is open.
-                None => Outcome::NotWritten { cause: again(&shown) },
-            })
-            .collect()
-    }
-
-    fn withdraw(&mut self, judged: Judged) {
+    /// Takes a group out of the ledger again. Gives what would have been answered, and the ids of those accepted.
+    fn withdraw(&mut self, judged: Judged) -> Vec<(Option<PatchSetId>, Outcome)> {
+        let mut told: Vec<(Option<PatchSetId>, Outcome)> = Vec::with_capacity(judged.verdicts.len());
         for verdict in judged.verdicts.into_iter().rev() {
-            if let Verdict::Accepted(accepted, _) = verdict {
-                self.ledger.withdraw(accepted);
-            }
+            told.push(match verdict {
+                Verdict::Accepted(accepted, seq) => {
+                    let keys = accepted.keys.clone();
+                    let rows = self.ledger.withdraw(accepted);
+                    (rows.first().map(|row| row.patch_set_id), Outcome::Committed { seq, keys })
+                }
+                Verdict::Other(outcome) => (None, outcome),
+            });
         }
+        told.reverse();
+        told
     }
 
-    /// Takes in the next entry of the log.
+    /// Takes in the next entry of the log, wholly or not at all.
     async fn take_in(&mut self, entry: &entry::Entry) -> Result<(), StoreError> {
-        self.version += 1;
-        self.files.note(entry);
         let mut rows = Vec::new();
         for file in entry.added.iter().filter(|file| file.seq.1 > self.ledger.seq) {
             rows.extend(self.files.read_rows(file).await?);
         }
-        self.replay(rows)
+        self.replay(rows)?;
+        self.files.note(entry);
+        self.version += 1;
+        Ok(())
     }
 
-    async fn replay_files(&mut self) -> Result<(), StoreError> {
-        let after = self.ledger.seq;
+    /// Takes in everything up to the head as the log itself tells it, wholly or not at all.
+    async fn jump_to_head(&mut self) -> Result<(), StoreError> {
+        let mut files = self.files.clone();
+        let Some(version) = files.load().await? else {
+            return Err(StoreError::NotALake { root: self.ledger.root().to_owned() });
+        };
         let mut rows = Vec::new();
-        for file in self.files.live().filter(|file| file.seq.1 > after) {
-            rows.extend(self.files.read_rows(file).await?);
+        for file in files.live().filter(|file| file.seq.1 > self.ledger.seq) {
+            rows.extend(files.read_rows(file).await?);
         }
-        self.replay(rows)
+        self.replay(rows)?;
+        (self.files, self.version) = (files, version);
+        Ok(())
     }
 
     fn replay(&mut self, mut rows: Vec<Row>) -> Result<(), StoreError> {
@@ -388,6 +369,16 @@ impl Judged {
         };
         self.verdicts.into_iter().map(outcome).collect()
     }
+}
+
+/// What is said of a group whose fate the storage would not tell.
+fn unknown(told: Vec<(Option<PatchSetId>, Outcome)>, cause: &StoreError) -> Vec<Outcome> {
+    let outcome = |(id, _)| match id {
+        Some(patch_set_id) => Outcome::Unknown { patch_set_id, cause: cause.again() },
+        // What the others were told may rest on the ones whose fate is open.
+        None => Outcome::NotWritten { cause: cause.again() },
+    };
+    told.into_iter().map(outcome).collect()
 }
 
 /// One cause, told to everyone it concerns.

@@ -1,0 +1,249 @@
+//! The real binary: what it prints, where, and with which exit code; and several of them at once.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_lakeplan");
+
+fn command(folder: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(BINARY);
+    command.args(words).current_dir(folder).env_clear().env("USER", "tester").stdin(Stdio::null());
+    command
+}
+
+fn run(folder: &Path, words: &[&str]) -> Output {
+    command(folder, words).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs a command that must succeed.
+fn ok(folder: &Path, words: &[&str]) -> String {
+    let output = run(folder, words);
+    assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
+    assert!(output.stderr.is_empty(), "{words:?} said on standard error: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+fn json_of(folder: &Path, words: &[&str]) -> Value {
+    serde_json::from_str(&ok(folder, &[words, &["--json"]].concat())).unwrap()
+}
+
+/// Runs a command that must fail with a code; gives what it said.
+fn fails(folder: &Path, words: &[&str], code: i32) -> String {
+    let output = run(folder, words);
+    assert_eq!(output.status.code(), Some(code), "{words:?}: {}{}", text(&output.stdout), text(&output.stderr));
+    assert!(output.stdout.is_empty(), "{words:?} wrote to standard output");
+    text(&output.stderr)
+}
+
+fn lake() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    ok(folder.path(), &["init"]);
+    ok(folder.path(), &["project", "create", "Payments", "--key", "PAY"]);
+    folder
+}
+
+fn apply(folder: &Path, document: &[u8], words: &[&str]) -> Output {
+    let mut child = command(folder, &[&["apply", "-"], words].concat())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A refusal may come before everything is read.
+    let _ = child.stdin.take().unwrap().write_all(document);
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn exit_codes_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    assert!(fails(path, &["task", "list"], 3).contains("there is no lake at ./lake\nhint: lakeplan init"));
+    ok(path, &["init"]);
+    assert!(fails(path, &["init"], 1).contains("already"));
+    assert!(fails(path, &["task", "frobnicate"], 2).contains("unrecognized subcommand"));
+    assert!(fails(path, &["task", "show", "PAY-9"], 1).contains("there is no task \"PAY-9\""));
+    assert!(fails(path, &["-o", "xml", "task", "list"], 3).contains("xml"));
+    std::fs::write(path.join("lakeplan.toml"), "lakee = 'x'").unwrap();
+    assert!(fails(path, &["task", "list"], 3).contains("lakee"));
+}
+
+#[test]
+fn errors_as_json_have_a_code_a_message_and_a_hint() {
+    let folder = lake();
+    let said: Value =
+        serde_json::from_str(&fails(folder.path(), &["--json", "task", "create", "", "--project", "PAY"], 1)).unwrap();
+    assert_eq!(said["error"]["code"], "refused");
+    assert_eq!(said["error"]["violations"][0]["field"], "fields.title");
+    assert_eq!(said["error"]["violations"][0]["rule"], "value");
+    let said: Value = serde_json::from_str(&fails(folder.path(), &["--json", "task", "show", "PAY-7"], 1)).unwrap();
+    assert!(said["error"]["hint"].as_str().unwrap().contains("lakeplan task list"));
+}
+
+#[test]
+fn a_day_with_tasks() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["user", "add", "ana"]);
+    ok(path, &["task", "create", "Move the ledger", "--estimate", "1d-3d", "--assignee", "@ana", "--due", "2026-12-01"]);
+    ok(path, &["task", "create", "Write the reader", "--parent", "PAY-1"]);
+    ok(path, &["task", "create", "Check totals", "--parent", "pay-1", "--depends-on", "PAY-2"]);
+    let tree = ok(path, &["task", "tree"]);
+    assert_eq!(
+        tree,
+        "PAY  Payments\nPAY-1  Move the ledger  1d to 3d  @ana  due 2026-12-01\n├─ PAY-2  Write the reader\n└─ PAY-3  Check totals  waits for PAY-2\n"
+    );
+    assert_eq!(json_of(path, &["next"])["tasks"][0]["key"], "PAY-2");
+    ok(path, &["task", "log", "PAY-2", "1.5h"]);
+    ok(path, &["task", "done", "PAY-2", "--spent", "30m"]);
+    let task = json_of(path, &["task", "show", "PAY-2"]);
+    assert_eq!((&task["actual_minutes"], &task["status"], &task["parent"]), (&json!(120), &json!("completed"), &json!("PAY-1")));
+    assert_eq!(json_of(path, &["next"])["tasks"][0]["key"], "PAY-3");
+    ok(path, &["undo"]);
+    assert_eq!(json_of(path, &["task", "show", "PAY-2"])["status"], "pending");
+    ok(path, &["task", "split", "PAY-3", "Sums=1h", "Counts"]);
+    ok(path, &["task", "merge", "PAY-2", "PAY-4"]);
+    ok(path, &["task", "delete", "PAY-1"]);
+    assert_eq!(json_of(path, &["task", "list"])["total"], 0);
+    ok(path, &["undo"]);
+    assert_eq!(json_of(path, &["task", "list"])["total"], 4);
+    assert_eq!(json_of(path, &["task", "list", "--as-of", "4"])["total"], 1);
+    let history = json_of(path, &["history", "PAY-2"]);
+    let ops: Vec<&str> =
+        history["changes"].as_array().unwrap().iter().map(|set| set["changes"][0]["op"].as_str().unwrap()).collect();
+    assert_eq!(ops, ["restore", "delete", "update", "update", "update", "update", "update", "create"]);
+}
+
+#[test]
+fn pages_go_on_at_the_state_they_began_at() {
+    let folder = lake();
+    for n in 0..5 {
+        ok(folder.path(), &["task", "create", &format!("t{n}")]);
+    }
+    let first = json_of(folder.path(), &["task", "list", "--limit", "2"]);
+    ok(folder.path(), &["task", "delete", "PAY-1"]);
+    let cursor = first["next"].as_str().unwrap();
+    let second = json_of(folder.path(), &["task", "list", "--limit", "9", "--cursor", cursor]);
+    let titles: Vec<&str> = second["tasks"].as_array().unwrap().iter().map(|task| task["title"].as_str().unwrap()).collect();
+    assert_eq!(titles, ["t2", "t3", "t4"]);
+}
+
+#[test]
+fn a_patch_set_is_applied_once_under_its_id() {
+    let folder = lake();
+    let document = json!({"reason": "first tasks", "patches": [
+        {"op": "create", "entity": "task", "id": "$design", "fields": {"project_id": "PAY", "title": "Design"}},
+        {"op": "create", "entity": "task", "id": "$build", "fields": {"project_id": "PAY", "title": "Build"}},
+        {"op": "link", "entity": "task_link", "fields": {"from_id": "$build", "to_id": "$design"}},
+    ]})
+    .to_string();
+    let id =
+        lakeplan::runtime::fresh_set_id(&lakeplan::runtime::SystemClock, &lakeplan::runtime::SystemRandom::default()).to_string();
+    let dry = apply(folder.path(), document.as_bytes(), &["--dry-run"]);
+    assert!(text(&dry.stdout).contains("3 changes; nothing was written"), "{}", text(&dry.stderr));
+    for repeated in [false, true] {
+        let output = apply(folder.path(), document.as_bytes(), &["--id", &id, "--json"]);
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+        assert_eq!(answer["repeated"], repeated);
+    }
+    assert_eq!(json_of(folder.path(), &["task", "list"])["total"], 2);
+    let other = apply(folder.path(), document.replace("Build", "Destroy").as_bytes(), &["--id", &id]);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(text(&other.stderr).contains("another content"), "{}", text(&other.stderr));
+}
+
+#[test]
+fn bad_documents_are_refused_with_their_place_and_leave_nothing() {
+    let folder = lake();
+    let before = json_of(folder.path(), &["lake", "show"])["chain"].clone();
+    let nul = r#"{"patches":[{"op":"create","entity":"task","fields":{"project_id":"PAY","title":"a\u0000b"}}]}"#;
+    let cases: [(&[u8], &str); 8] = [
+        (b"{\"patches\": [", "line 1"),
+        (b"\"\xff\"", "UTF-8"),
+        (b"{\"patches\": [], \"colour\": 1}", "colour"),
+        (b"{\"patches\": []}", "no patches"),
+        (nul.as_bytes(), "NUL"),
+        (
+            b"{\"patches\":[{\"op\":\"create\",\"entity\":\"task\",\"fields\":{\"project_id\":\"PAY\",\"title\":7}}]}",
+            "fields.title",
+        ),
+        (b"{\"patches\":[{\"op\":\"update\",\"entity\":\"task\",\"id\":\"PAY-1\",\"fields\":{\"status\":\"review\"}}]}", "PAY-1"),
+        (b"{\"a\":1,\"a\":2}", "twice"),
+    ];
+    for (document, says) in cases {
+        let output = apply(folder.path(), document, &[]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(says), "{}: {said}", text(document));
+    }
+    assert_eq!(json_of(folder.path(), &["lake", "show"])["chain"], before);
+}
+
+#[test]
+fn a_file_that_is_too_large_missing_or_a_folder_is_refused_by_name() {
+    let folder = lake();
+    let huge = folder.path().join("huge.json");
+    std::fs::File::create(&huge).unwrap().set_len(2 << 30).unwrap();
+    assert!(fails(folder.path(), &["apply", "huge.json"], 1).contains("huge.json: is larger than 128 MiB"));
+    assert!(fails(folder.path(), &["apply", "missing.json"], 1).contains("missing.json"));
+    assert!(fails(folder.path(), &["apply", "lake"], 1).contains("lake"));
+}
+
+#[test]
+fn what_is_no_lake_is_said_to_be_none() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "x").unwrap();
+    std::fs::create_dir_all(folder.path().join("odd/journal/_delta_log")).unwrap();
+    std::fs::write(folder.path().join("odd/journal/_delta_log/00000000000000000000.json"), "{not json").unwrap();
+    assert!(fails(folder.path(), &["--lake", "file", "task", "list"], 3).contains("file"));
+    assert!(fails(folder.path(), &["--lake", "nowhere", "task", "list"], 3).contains("nowhere"));
+    let said = fails(folder.path(), &["--lake", "odd", "task", "list"], 5);
+    assert!(said.contains("journal/_delta_log is damaged"), "{said}");
+    assert!(fails(folder.path(), &["--lake", "moon://x/y", "task", "list"], 3).contains("moon"));
+}
+
+/// Two processes at a time, each changing the same lake: every change that was acknowledged is there.
+#[test]
+fn processes_race_and_nothing_is_lost() {
+    let folder = lake();
+    let path = folder.path();
+    let each = crate::support::counts(6, 60);
+    std::thread::scope(|scope| {
+        for process in 0..4 {
+            scope.spawn(move || {
+                for n in 0..each {
+                    ok(path, &["task", "create", &format!("{process}-{n}")]);
+                }
+            });
+        }
+    });
+    let list = json_of(path, &["task", "list", "--limit", "1000", "--sort", "key"]);
+    let tasks = list["tasks"].as_array().unwrap();
+    let mut titles: Vec<&str> = tasks.iter().map(|task| task["title"].as_str().unwrap()).collect();
+    titles.sort_unstable();
+    titles.dedup();
+    assert_eq!((titles.len(), tasks.len()), (4 * each, 4 * each));
+    let numbers: Vec<u64> = tasks.iter().map(|task| task["key"].as_str().unwrap()[4..].parse().unwrap()).collect();
+    assert_eq!(numbers, (1..=4 * each as u64).collect::<Vec<_>>());
+}
+
+/// Work logged by several at once adds up: a change that rests on a value just read is tried again.
+#[test]
+fn minutes_logged_at_once_add_up() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["task", "create", "a"]);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(move || ok(path, &["task", "log", "PAY-1", "10m"]));
+        }
+    });
+    assert_eq!(json_of(path, &["task", "show", "PAY-1"])["actual_minutes"], 30);
+}

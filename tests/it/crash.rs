@@ -1,0 +1,102 @@
+//! The real binary, killed without warning again and again: what it acknowledged is there, the rest is whole or absent.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::{Format, Scope, Store};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::json;
+
+use crate::store::faults::journal;
+use crate::support::{clock, counts, random};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_lakeplan");
+
+fn lakeplan(lake: &str) -> Command {
+    let mut command = Command::new(BINARY);
+    command
+        .env_clear()
+        .env("USER", "tester")
+        .env("LAKEPLAN_LAKE", lake)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// One client: `each` patch sets of two tasks, each process killed after a random moment. Gives which were acknowledged.
+fn client(lake: &str, client: u64, each: usize) -> (Vec<String>, usize) {
+    let mut random = StdRng::seed_from_u64(client);
+    let (mut acknowledged, mut killed) = (Vec::new(), 0);
+    for n in 0..each {
+        let name = format!("{client}-{n}");
+        let task = |part: &str| json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": format!("{name}{part}")}});
+        let file = format!("{lake}-{name}.json");
+        std::fs::write(&file, json!({"patches": [task("a"), task("b")]}).to_string()).unwrap();
+        let mut process = lakeplan(lake).args(["apply", &file]).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(random.random_range(5_000..90_000)));
+        // It may have ended by itself; then there is nothing to kill.
+        let _ = process.kill();
+        let status = process.wait().unwrap();
+        if status.success() {
+            acknowledged.push(name);
+        } else {
+            assert_eq!(status.code(), None, "it failed instead of being killed");
+            killed += 1;
+        }
+    }
+    (acknowledged, killed)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_process_leaves_whole_sets_or_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = folder.path().join("lake").display().to_string();
+    assert!(lakeplan(&lake).arg("init").status().unwrap().success());
+    assert!(lakeplan(&lake).args(["project", "create", "Payments", "--key", "PAY"]).status().unwrap().success());
+    let each = counts(25, 250);
+    let results: Vec<(Vec<String>, usize)> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..4)
+            .map(|number| {
+                let lake = &lake;
+                scope.spawn(move || client(lake, number, each))
+            })
+            .collect();
+        running.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    let killed: usize = results.iter().map(|(_, killed)| killed).sum();
+    let acknowledged: BTreeSet<String> = results.into_iter().flat_map(|(acknowledged, _)| acknowledged).collect();
+
+    let root = Root::open(&lake, false).unwrap();
+    let store = DeltaStore::open(&root, Format::default(), clock(), random(1)).await.unwrap();
+    let sets = journal(&store).await;
+    let state = store.snapshot(&Scope::All).await.unwrap().state;
+    let titles: Vec<String> = crate::store::titles(&state);
+    let unique: BTreeSet<&String> = titles.iter().collect();
+    assert_eq!(unique.len(), titles.len(), "a set is there twice");
+    for name in &acknowledged {
+        assert!(
+            unique.contains(&format!("{name}a")) && unique.contains(&format!("{name}b")),
+            "{name} was acknowledged and is not there"
+        );
+    }
+    for title in &titles {
+        let other =
+            if let Some(name) = title.strip_suffix('a') { format!("{name}b") } else { format!("{}a", &title[..title.len() - 1]) };
+        assert!(unique.contains(&other), "only half of {title} is there");
+    }
+    eprintln!(
+        "{} processes, {killed} killed, {} acknowledged, {} sets in the journal",
+        4 * each,
+        acknowledged.len(),
+        sets.len() - 2
+    );
+    assert!(
+        killed > each / 2 && !acknowledged.is_empty(),
+        "{killed} killed, {} acknowledged: the moments are badly chosen",
+        acknowledged.len()
+    );
+}

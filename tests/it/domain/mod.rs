@@ -1,0 +1,139 @@
+//! The rules of tasks and patch sets, on a value: no storage, no runtime.
+
+mod delete;
+mod fields;
+mod links;
+mod merge_split;
+mod relocate;
+mod undo;
+
+use lakeplan::domain::apply::{Applied, Rejection, apply};
+use lakeplan::domain::change::Change;
+use lakeplan::domain::invert::invert;
+use lakeplan::domain::patch::{Patch, PatchSet, Source};
+use lakeplan::domain::state::{ProjectState, State};
+use lakeplan::domain::task::Task;
+use lakeplan::domain::value::Name;
+use lakeplan::domain::violation::Violation;
+use lakeplan::service::find;
+use serde_json::{Value, json};
+
+use crate::support::{noon, patch_set, set_id};
+
+/// A state that patch sets are applied to, and what each changed.
+pub struct World {
+    pub state: State,
+    pub past: Vec<Vec<Change>>,
+}
+
+impl World {
+    /// A project PAY with no tasks and the users ana and bo.
+    pub fn new() -> Self {
+        let mut world = Self { state: State::default(), past: Vec::new() };
+        world.apply(json!([
+            {"op": "create", "entity": "project", "fields": {"name": "Payments", "key": "PAY"}},
+            {"op": "create", "entity": "user", "fields": {"handle": "ana"}},
+            {"op": "create", "entity": "user", "fields": {"handle": "bo"}},
+        ]));
+        world
+    }
+
+    /// A world with tasks given as `title` or `title below KEY`, which get PAY-1, PAY-2, … in order.
+    pub fn with(tasks: &[&str]) -> Self {
+        let mut world = Self::new();
+        for task in tasks {
+            world.task(task);
+        }
+        world
+    }
+
+    pub fn task(&mut self, task: &str) {
+        let (title, parent) = task.split_once(" below ").map_or((task, None), |(title, parent)| (title, Some(parent)));
+        let mut fields = json!({"project_id": "PAY", "title": title});
+        if let Some(parent) = parent {
+            fields["parent_id"] = parent.into();
+        }
+        self.apply(json!([{"op": "create", "entity": "task", "fields": fields}]));
+    }
+
+    pub fn try_set(&mut self, set: &PatchSet) -> Result<Vec<Change>, Rejection> {
+        let before = self.fingerprint();
+        match apply(&mut self.state, set, noon()) {
+            Ok(Applied { changes, .. }) => {
+                self.past.push(changes.clone());
+                Ok(changes)
+            }
+            Err(rejection) => {
+                assert_eq!(self.fingerprint(), before, "a rejected set left something behind");
+                Err(rejection)
+            }
+        }
+    }
+
+    pub fn apply(&mut self, patches: Value) -> Vec<Change> {
+        let set = patch_set(&self.state, patches).unwrap_or_else(|faults| panic!("{faults:?}"));
+        self.try_set(&set).unwrap_or_else(|rejection| panic!("{rejection:?}"))
+    }
+
+    /// The violations of a set that must be refused.
+    pub fn refused(&mut self, patches: Value) -> Vec<Violation> {
+        let set = match patch_set(&self.state, patches) {
+            Ok(set) => set,
+            Err(faults) => return faults,
+        };
+        match self.try_set(&set) {
+            Err(Rejection::Refused(violations)) => violations,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    /// The rules a refused set breaks.
+    pub fn rules(&mut self, patches: Value) -> Vec<String> {
+        self.refused(patches).iter().map(|violation| violation.rule.to_string()).collect()
+    }
+
+    pub fn patches(&mut self, patches: Vec<Patch>) -> Result<Vec<Change>, Rejection> {
+        let set = PatchSet {
+            id: set_id(),
+            request_hash: [0; 32],
+            actor: Name::new("tester").unwrap(),
+            source: Source::Cli,
+            reason: None,
+            patches,
+            also: self.state.projects().filter_map(|found| Some(found.project()?.id)).collect(),
+        };
+        self.try_set(&set)
+    }
+
+    /// Takes the last set back.
+    pub fn undo(&mut self) -> Result<Vec<Change>, Rejection> {
+        let last = self.past.last().unwrap().clone();
+        self.patches(invert(&last, &self.state))
+    }
+
+    pub fn get(&self, key: &str) -> &Task {
+        find::task(&self.state, key).unwrap()
+    }
+
+    pub fn project(&self) -> &ProjectState {
+        self.state.project_by_key(&"PAY".parse().unwrap()).unwrap()
+    }
+
+    /// The living tasks as an indented outline of keys.
+    pub fn outline(&self) -> String {
+        let project = self.project();
+        let all = project.children(None).flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)));
+        let lines: Vec<String> = all
+            .filter(|task| task.is_live())
+            .map(|task| format!("{}{}", ".".repeat(task.depth.into()), task.key.number()))
+            .collect();
+        lines.join(" ")
+    }
+
+    /// Everything the state holds, comparable.
+    pub fn fingerprint(&self) -> String {
+        let records: Vec<String> =
+            self.state.records().map(|record| format!("{:?} {}", record.slot(), Value::Object(record.present()))).collect();
+        records.join("\n")
+    }
+}

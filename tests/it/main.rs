@@ -1,0 +1,17 @@
+//! The integration tests, linked once: linking Arrow and DataFusion per file would cost more than running them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why"
+)]
+
+mod cli;
+mod corpora;
+mod crash;
+mod domain;
+mod generated;
+mod rooms;
+mod store;
+mod support;

@@ -1,0 +1,200 @@
+//! An object store that does what storage does on a bad day, by a seed.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use lakeplan::store::durable::NotLanded;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
+    PutOptions, PutPayload, PutResult, RenameOptions, Result,
+};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+/// What goes wrong with a put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// An error, and nothing is stored.
+    FailBefore,
+    /// Stored, and then an error.
+    FailAfter,
+    /// No answer for a while, then an error; stored.
+    Drop,
+    /// An error now; the put lands later, if the name is still free then.
+    LandLate,
+    /// "It exists already", although it does not: what a 409 of a conditional put may mean.
+    FalseConflict,
+    /// 503, nothing stored.
+    Throttle,
+    /// The disk is full and the store knows that nothing landed.
+    Full,
+    /// The process dies before the put: no answer ever comes, nothing is stored.
+    DieBefore,
+    /// The process dies after the put: no answer ever comes, it is stored.
+    DieAfter,
+}
+
+pub const FAULTS: [Fault; 7] =
+    [Fault::FailBefore, Fault::FailAfter, Fault::Drop, Fault::LandLate, Fault::FalseConflict, Fault::Throttle, Fault::Full];
+
+/// Faults with a probability, or one planned for the nth matching put.
+#[derive(Clone, Copy, Debug)]
+pub enum Plan {
+    Quiet,
+    Random {
+        share: f64,
+    },
+    /// The `nth` put whose path contains `part`, counted from 0.
+    Once {
+        part: &'static str,
+        nth: u64,
+        fault: Fault,
+    },
+}
+
+#[derive(Debug)]
+pub struct FaultStore {
+    inner: Arc<dyn ObjectStore>,
+    random: Mutex<StdRng>,
+    plan: Mutex<Plan>,
+    matching: AtomicU64,
+    /// How many faults there were.
+    pub faults: AtomicU64,
+}
+
+impl FaultStore {
+    pub fn new(inner: Arc<dyn ObjectStore>, seed: u64) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            random: Mutex::new(StdRng::seed_from_u64(seed)),
+            plan: Mutex::new(Plan::Quiet),
+            matching: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
+        })
+    }
+
+    pub fn plan(&self, plan: Plan) {
+        *self.plan.lock().unwrap() = plan;
+        self.matching.store(0, Ordering::SeqCst);
+    }
+
+    fn draw(&self, path: &Path) -> Option<Fault> {
+        let fault = match *self.plan.lock().unwrap() {
+            Plan::Quiet => None,
+            Plan::Random { share } => {
+                let mut random = self.random.lock().unwrap();
+                random.random_bool(share).then(|| FAULTS[random.random_range(0..FAULTS.len())])
+            }
+            Plan::Once { part, nth, fault } => {
+                (path.as_ref().contains(part) && self.matching.fetch_add(1, Ordering::SeqCst) == nth).then_some(fault)
+            }
+        };
+        if fault.is_some() {
+            self.faults.fetch_add(1, Ordering::SeqCst);
+        }
+        fault
+    }
+
+    /// Reads fail too, as often, but only by saying so.
+    fn read_fails(&self) -> Result<()> {
+        let fails = match *self.plan.lock().unwrap() {
+            Plan::Random { share } => self.random.lock().unwrap().random_bool(share / 3.0),
+            _ => false,
+        };
+        if fails { Err(error("the connection was reset")) } else { Ok(()) }
+    }
+}
+
+fn error(what: &str) -> Error {
+    Error::Generic { store: "fault", source: what.to_owned().into() }
+}
+
+impl fmt::Display for FaultStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fault({})", self.inner)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ObjectStore for FaultStore {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        let Some(fault) = self.draw(location) else { return self.inner.put_opts(location, payload, options).await };
+        match fault {
+            Fault::FailBefore => Err(error("500 before it was stored")),
+            Fault::Throttle => Err(error("503 SlowDown")),
+            Fault::Full => {
+                let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+                Err(Error::Generic { store: "fault", source: NotLanded(full).into() })
+            }
+            Fault::DieBefore => std::future::pending().await,
+            Fault::DieAfter => {
+                let _ = self.inner.put_opts(location, payload, options).await;
+                std::future::pending().await
+            }
+            Fault::FailAfter => {
+                let _ = self.inner.put_opts(location, payload, options).await;
+                Err(error("500 after it was stored"))
+            }
+            Fault::Drop => {
+                let _ = self.inner.put_opts(location, payload, options).await;
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                Err(error("the connection was dropped"))
+            }
+            Fault::LandLate => {
+                let delay = Duration::from_millis(self.random.lock().unwrap().random_range(1..60_000));
+                let (inner, location) = (Arc::clone(&self.inner), location.clone());
+                tokio::spawn(async move {
+                    tokio::time::sleep(delay).await;
+                    let _ = inner.put_opts(&location, payload, options).await;
+                });
+                Err(error("timed out"))
+            }
+            Fault::FalseConflict => Err(Error::AlreadyExists { path: location.to_string(), source: "409".into() }),
+        }
+    }
+
+    async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(location, options).await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.read_fails()?;
+        self.inner.get_opts(location, options).await
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.inner.get_ranges(location, ranges).await
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list_with_offset(prefix, offset)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.inner.rename_opts(from, to, options).await
+    }
+}

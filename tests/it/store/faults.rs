@@ -1,0 +1,231 @@
+//! Ambiguous storage: whatever it answers, an acknowledged set is there once and whole, and a refused one never.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use lakeplan::domain::id::PatchSetId;
+use lakeplan::domain::patch::PatchSet;
+use lakeplan::store::row::{Row, Stream, next_chain};
+use lakeplan::store::{Outcome, Scope, Store};
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+
+use super::fault::{FAULTS, Fault, FaultStore, Plan};
+use super::{commit, delta_in_memory, make_project, open, root, set, task, titles};
+use crate::support::{clock, counts, patch_set};
+
+/// What a client was told of its set in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Committed,
+    NotWritten,
+    Unknown,
+}
+
+/// The sets in the journal by id, checked to be whole, in one place each, and chained.
+pub async fn journal(store: &dyn Store) -> BTreeMap<PatchSetId, usize> {
+    let rows: Vec<Row> = store.changes(0, Stream::Work, &Scope::All).await.unwrap().try_collect().await.unwrap();
+    let mut found = BTreeMap::new();
+    let mut chain = [0; 32];
+    for (index, rows) in rows.chunk_by(|a, b| a.seq == b.seq).enumerate() {
+        assert_eq!(rows[0].seq, index as u64 + 1, "the journal has a gap");
+        chain = next_chain(chain, rows.iter().map(Row::compute_digest));
+        assert_eq!(rows.last().unwrap().chain, Some(chain), "the chain breaks at {}", rows[0].seq);
+        let twice = found.insert(rows[0].patch_set_id, rows.len());
+        assert!(twice.is_none(), "{} is in the journal twice", rows[0].patch_set_id);
+    }
+    found
+}
+
+/// Commits a set as a careful client does: what was not written or is unknown is repeated with the same id, up to a
+/// patience. Gives what was said last.
+async fn commit_carefully(store: &dyn Store, set: PatchSet, patience: usize) -> Told {
+    let mut told = Told::Unknown;
+    for _ in 0..patience {
+        told = match commit(store, set.clone()).await {
+            Outcome::Committed { .. } | Outcome::AlreadyCommitted { .. } => return Told::Committed,
+            Outcome::NotWritten { .. } => Told::NotWritten,
+            Outcome::Unknown { .. } => Told::Unknown,
+            other => panic!("{other:?}"),
+        };
+    }
+    told
+}
+
+fn check(told: &[(PatchSetId, Told)], found: &BTreeMap<PatchSetId, usize>) {
+    for (id, told) in told {
+        match told {
+            Told::Committed => assert_eq!(found.get(id), Some(&2), "{id} was acknowledged and is not there whole"),
+            Told::NotWritten => assert!(!found.contains_key(id), "{id} was said not to be written and is there"),
+            Told::Unknown => {}
+        }
+    }
+}
+
+fn two_tasks(n: usize) -> serde_json::Value {
+    let title = |part: &str| serde_json::json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": format!("{n}{part}")}});
+    serde_json::json!([title("a"), title("b")])
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_commits_of_three_writers_through_many_faults() {
+    let commits = counts(240, 2_000);
+    let mut faults = 0;
+    let mut totals: BTreeMap<String, usize> = BTreeMap::new();
+    for seed in 0..4 {
+        let (calm, lake) = delta_in_memory().await;
+        make_project(calm.as_ref()).await;
+        let mut clients = Vec::new();
+        for writer in 0..3u64 {
+            let flaky = FaultStore::new(Arc::clone(&lake.store), seed * 10 + writer);
+            let store =
+                Arc::new(open(&root(Arc::clone(&flaky) as Arc<dyn ObjectStore>), clock(), seed * 10 + writer).await.unwrap());
+            flaky.plan(Plan::Random { share: 0.35 });
+            clients.push((store, flaky));
+        }
+        let state = super::state(calm.as_ref()).await;
+        let mut running = Vec::new();
+        for (writer, (store, _)) in clients.iter().enumerate() {
+            let sets: Vec<PatchSet> =
+                (0..commits / 12).map(|n| patch_set(&state, two_tasks(writer * 10_000 + n)).unwrap()).collect();
+            let store = Arc::clone(store);
+            running.push(tokio::spawn(async move {
+                let mut told = Vec::new();
+                for (n, set) in sets.into_iter().enumerate() {
+                    // Some clients give up at the first bad news: then it must be true.
+                    let patience = if n % 4 == 0 { 1 } else { 4 };
+                    told.push((set.id, commit_carefully(store.as_ref(), set, patience).await));
+                }
+                told
+            }));
+        }
+        let mut told = Vec::new();
+        for client in running {
+            told.extend(client.await.unwrap());
+        }
+        // Whatever was still on its way lands or bounces now.
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        check(&told, &journal(calm.as_ref()).await);
+        faults += clients.iter().map(|(_, flaky)| flaky.faults.load(Ordering::SeqCst)).sum::<u64>();
+        for (_, told) in told {
+            *totals.entry(format!("{told:?}")).or_default() += 1;
+        }
+    }
+    eprintln!("{commits} commits, {faults} faults, told {totals:?}");
+    assert!(totals.get("Committed").copied().unwrap_or_default() > commits / 2, "{totals:?}");
+    assert!(faults as usize >= commits * 3 / 10, "{faults} faults for {commits} commits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_fault_at_each_put_of_a_commit() {
+    let mut outcomes = BTreeSet::new();
+    for seed in 0..8 {
+        for part in ["stream=work", "_delta_log"] {
+            for fault in FAULTS {
+                let (calm, lake) = delta_in_memory().await;
+                make_project(calm.as_ref()).await;
+                let flaky = FaultStore::new(Arc::clone(&lake.store), seed);
+                let store = open(&root(Arc::clone(&flaky) as Arc<dyn ObjectStore>), clock(), seed).await.unwrap();
+                flaky.plan(Plan::Once { part, nth: 0, fault });
+                let set = set(calm.as_ref(), two_tasks(0)).await;
+                let told = commit_carefully(&store, set.clone(), 1).await;
+                tokio::time::sleep(Duration::from_secs(120)).await;
+                assert_eq!(flaky.faults.load(Ordering::SeqCst), 1, "{part} {fault:?} did not happen");
+                check(&[(set.id, told)], &journal(calm.as_ref()).await);
+                let again = commit_carefully(&store, set.clone(), 1).await;
+                assert_eq!(again, Told::Committed, "{part} {fault:?}: a repeat with the same id did not settle it");
+                check(&[(set.id, again)], &journal(calm.as_ref()).await);
+                outcomes.insert((part, format!("{fault:?}"), format!("{told:?}")));
+            }
+        }
+    }
+    let told = |part: &str, fault: Fault| {
+        outcomes
+            .iter()
+            .filter(|(p, f, _)| *p == part && *f == format!("{fault:?}"))
+            .map(|(_, _, told)| told.as_str())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told("_delta_log", Fault::FailAfter), ["Committed"], "our own commit was taken for another's");
+    assert_eq!(told("_delta_log", Fault::FalseConflict), ["Committed"]);
+    assert_eq!(told("_delta_log", Fault::Full), ["NotWritten"], "a full disk is no reason to wait for the deadline");
+    assert_eq!(told("stream=work", Fault::FailBefore), ["NotWritten"]);
+}
+
+/// A process that dies at any point of the commit path leaves the set whole or absent, and the next one goes on.
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_dies_at_any_put_leaves_whole_sets_or_none() {
+    let mut left = BTreeSet::new();
+    for seed in 0..8 {
+        for part in ["stream=work", "_delta_log"] {
+            for fault in [Fault::DieBefore, Fault::DieAfter] {
+                let (calm, lake) = delta_in_memory().await;
+                make_project(calm.as_ref()).await;
+                let flaky = FaultStore::new(Arc::clone(&lake.store), seed);
+                let dying = open(&root(Arc::clone(&flaky) as Arc<dyn ObjectStore>), clock(), seed).await.unwrap();
+                flaky.plan(Plan::Once { part, nth: 0, fault });
+                let set = set(calm.as_ref(), two_tasks(0)).await;
+                let answer = tokio::time::timeout(Duration::from_secs(600), commit(&dying, set.clone())).await;
+                assert!(answer.is_err(), "a dead process answered");
+                drop(dying);
+                let next = open(&lake, clock(), seed + 100).await.unwrap();
+                let there = journal(&next).await.get(&set.id).copied();
+                assert!(matches!(there, None | Some(2)), "{there:?}");
+                assert_eq!(commit_carefully(&next, set.clone(), 1).await, Told::Committed);
+                assert_eq!(journal(&next).await.get(&set.id), Some(&2));
+                left.insert((part, format!("{fault:?}"), there.is_some()));
+            }
+        }
+    }
+    let wanted = [
+        ("_delta_log", "DieAfter", true),
+        ("_delta_log", "DieBefore", false),
+        ("stream=work", "DieAfter", false),
+        ("stream=work", "DieBefore", false),
+    ];
+    assert_eq!(left, wanted.map(|(part, fault, there)| (part, fault.to_owned(), there)).into_iter().collect());
+}
+
+/// Storage that answers no put of a log entry: the writer gives the slot up at the deadline, and says what is so.
+#[tokio::test(start_paused = true)]
+async fn at_the_deadline_nothing_is_claimed_that_is_not_so() {
+    let (calm, lake) = delta_in_memory().await;
+    make_project(calm.as_ref()).await;
+    let flaky = FaultStore::new(Arc::clone(&lake.store), 5);
+    let store = open(&root(Arc::clone(&flaky) as Arc<dyn ObjectStore>), clock(), 5).await.unwrap();
+    let set = set(calm.as_ref(), task("a")).await;
+    flaky.plan(Plan::Random { share: 1.0 });
+    let before = tokio::time::Instant::now();
+    let told = commit_carefully(&store, set.clone(), 1).await;
+    assert!(before.elapsed() < Duration::from_secs(60), "it took {:?}", before.elapsed());
+    flaky.plan(Plan::Quiet);
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let found = journal(calm.as_ref()).await.contains_key(&set.id);
+    assert!(told != Told::Committed || found);
+    assert!(told != Told::NotWritten || !found);
+    assert_eq!(commit_carefully(&store, set, 1).await, Told::Committed);
+    assert_eq!(titles(&super::state(calm.as_ref()).await), ["a"]);
+}
+
+/// A commit that lost its slot is judged again: what the winner made impossible is refused.
+#[tokio::test]
+async fn a_set_is_judged_against_what_the_winner_left() {
+    let inner: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let lake = root(inner);
+    let first =
+        lakeplan::store::delta::DeltaStore::create(&lake, lakeplan::store::Format::default(), clock(), crate::support::random(1))
+            .await
+            .unwrap();
+    make_project(&first).await;
+    let _ = super::committed(&first, task("a")).await;
+    let second = open(&lake, clock(), 2).await.unwrap();
+    let late = set(&first, serde_json::json!([{"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": "b", "parent_id": "PAY-1"}}])).await;
+    let _ = super::committed(&first, serde_json::json!([{"op": "delete", "entity": "task", "id": "PAY-1"}])).await;
+    match commit(&second, late).await {
+        Outcome::Refused(violations) => assert_eq!(violations[0].rule.word(), "deleted"),
+        other => panic!("{other:?}"),
+    }
+}

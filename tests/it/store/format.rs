@@ -1,0 +1,83 @@
+//! Older lakes are read, newer ones are refused with the sentence.
+
+use std::sync::Arc;
+
+use lakeplan::domain::patch::Source;
+use lakeplan::domain::record::{Entity, Fields};
+use lakeplan::domain::value::Name;
+use lakeplan::service::Service;
+use lakeplan::store::delta::DeltaStore;
+use lakeplan::store::{Format, Store, StoreError};
+use serde_json::json;
+
+use super::{commit, committed, delta_in_memory, make_project, open, set, state, task};
+use crate::support::{clock, random};
+
+/// A made-up next format, in which the priority `critical` is what used to be `high`.
+fn next_format() -> Format {
+    fn raise(entity: Entity, mut fields: Fields) -> Fields {
+        if entity == Entity::Task && fields.get("priority") == Some(&json!("high")) {
+            fields.insert("priority".to_owned(), json!("critical"));
+        }
+        fields
+    }
+    Format::with(vec![raise])
+}
+
+#[tokio::test]
+async fn a_lake_of_an_older_format_opens_upgrades_and_then_refuses_the_older_binary() {
+    let (old, root) = delta_in_memory().await;
+    make_project(old.as_ref()).await;
+    let urgent = json!([{"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": "a", "priority": "high"}}]);
+    let _ = committed(old.as_ref(), urgent).await;
+
+    let new = DeltaStore::open(&root, next_format(), clock(), random(2)).await.unwrap();
+    let priority =
+        |state: &lakeplan::domain::state::State| lakeplan::service::find::task(state, "PAY-1").unwrap().priority.unwrap().word();
+    assert_eq!(priority(&state(&new).await), "critical", "the payload was not brought up");
+    assert_eq!(priority(&state(old.as_ref()).await), "high");
+
+    let new: Arc<dyn Store> = Arc::new(new);
+    let service = Service { store: Arc::clone(&new), clock: clock(), random: random(3), actor: Name::new("tester").unwrap() };
+    let (from, to, _) = service.upgrade(next_format().current()).await.unwrap().unwrap();
+    assert_eq!((from, to), (1, 2));
+    assert!(service.upgrade(2).await.unwrap().is_none(), "a second upgrade has nothing to do");
+    let _ = committed(new.as_ref(), task("b")).await;
+
+    let sentence = "needs a lakeplan that reads format 2; this one";
+    let open_now = open(&root, clock(), 4).await;
+    match open_now {
+        Err(fault @ StoreError::NewerFormat { .. }) => assert!(fault.to_string().contains(sentence), "{fault}"),
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("a newer lake was opened"),
+    }
+    let outcome = old.commit(vec![set(new.as_ref(), task("c")).await]).await.pop().unwrap();
+    assert!(format!("{outcome:?}").contains("NewerFormat"), "the older writer that was open already went on: {outcome:?}");
+}
+
+#[tokio::test]
+async fn opening_what_is_no_lake_or_making_one_twice_is_an_error_that_says_so() {
+    let root = super::root(Arc::new(object_store::memory::InMemory::new()));
+    assert!(matches!(open(&root, clock(), 1).await, Err(StoreError::NotALake { .. })));
+    let _first = DeltaStore::create(&root, Format::default(), clock(), random(1)).await.unwrap();
+    let second = DeltaStore::create(&root, Format::default(), clock(), random(2)).await;
+    assert!(matches!(second, Err(StoreError::AlreadyALake { .. })), "{:?}", second.err());
+}
+
+#[tokio::test]
+async fn a_clock_an_hour_back_is_absorbed_and_one_two_days_back_is_refused() {
+    let (ahead, root) = delta_in_memory().await;
+    make_project(ahead.as_ref()).await;
+    let head = ahead.head().await.unwrap().at;
+    let at =
+        |hours| Arc::new(lakeplan::runtime::ManualClock::new(head - chrono::TimeDelta::hours(hours), chrono::TimeDelta::zero()));
+    let hour_back = open(&root, at(1), 2).await.unwrap();
+    let mut late = set(ahead.as_ref(), task("a")).await;
+    late.source = Source::Cli;
+    late.id = lakeplan::runtime::fresh_set_id(at(1).as_ref(), random(9).as_ref());
+    assert!(matches!(commit(&hour_back, late).await, lakeplan::store::Outcome::Committed { .. }));
+    assert!(hour_back.head().await.unwrap().at >= head, "time went back in the journal");
+    let days_back = open(&root, at(49), 3).await.unwrap();
+    let outcome = commit(&days_back, set(ahead.as_ref(), task("b")).await).await;
+    assert!(format!("{outcome:?}").contains("ClockBehind"), "{outcome:?}");
+}

@@ -1,0 +1,77 @@
+//! The stores: one suite for every implementation, then what only the one on an object store can get wrong.
+
+mod conformance;
+mod fault;
+pub mod faults;
+mod format;
+mod sleepers;
+
+use std::sync::Arc;
+
+use lakeplan::domain::patch::PatchSet;
+use lakeplan::domain::state::State;
+use lakeplan::runtime::Clock;
+use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::{Format, Outcome, Scope, Store, StoreError};
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::support::{clock, patch_set, random};
+
+/// A root on any object store.
+pub fn root(store: Arc<dyn ObjectStore>) -> Root {
+    Root { url: Url::parse("memory:///lake/").unwrap(), store }
+}
+
+/// A new lake in memory, by way of Delta.
+pub async fn delta_in_memory() -> (Arc<DeltaStore>, Root) {
+    let root = root(Arc::new(InMemory::new()));
+    let store = DeltaStore::create(&root, Format::default(), clock(), random(1)).await.unwrap();
+    (Arc::new(store), root)
+}
+
+/// Another writer of the same lake.
+pub async fn open(root: &Root, clock: Arc<dyn Clock>, seed: u64) -> Result<DeltaStore, StoreError> {
+    DeltaStore::open(root, Format::default(), clock, random(seed)).await
+}
+
+pub async fn state(store: &dyn Store) -> State {
+    store.snapshot(&Scope::All).await.unwrap().state
+}
+
+/// Commits one set and gives its outcome.
+pub async fn commit(store: &dyn Store, set: PatchSet) -> Outcome {
+    store.commit(vec![set]).await.pop().unwrap()
+}
+
+/// A set resolved against the store as it is.
+pub async fn set(store: &dyn Store, patches: Value) -> PatchSet {
+    patch_set(&state(store).await, patches).unwrap()
+}
+
+/// Commits patches that must be accepted; gives the seq.
+pub async fn committed(store: &dyn Store, patches: Value) -> u64 {
+    match commit(store, set(store, patches).await).await {
+        Outcome::Committed { seq, .. } => seq,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The project that the tests work in.
+pub async fn make_project(store: &dyn Store) {
+    let _ = committed(store, json!([{"op": "create", "entity": "project", "fields": {"name": "Payments", "key": "PAY"}}])).await;
+}
+
+pub fn task(title: &str) -> Value {
+    json!([{"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": title}}])
+}
+
+/// The titles of all tasks, sorted.
+pub fn titles(state: &State) -> Vec<String> {
+    let mut titles: Vec<String> =
+        state.projects().flat_map(|project| project.tasks()).map(|task| task.title.to_string()).collect();
+    titles.sort();
+    titles
+}

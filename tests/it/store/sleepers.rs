@@ -1,0 +1,114 @@
+//! Writers that were away: stale ones, suspended ones, and ones whose log was cleaned up behind them.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use futures::TryStreamExt;
+use lakeplan::runtime::{Clock, ManualClock, fresh_set_id};
+use lakeplan::store::Outcome;
+use lakeplan::store::delta::{DeltaStore, Root};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+
+use super::{commit, committed, delta_in_memory, make_project, open, set, state, task, titles};
+use crate::support::{clock, noon, random};
+
+/// Removes the log entries below a version, as a clean-up behind a checkpoint does.
+async fn clean_up(root: &Root, below: u64) {
+    let listed: Vec<_> = root.store.list(Some(&Path::from("journal/_delta_log"))).try_collect().await.unwrap();
+    for meta in listed {
+        let version = meta.location.filename().unwrap().strip_suffix(".json").and_then(|name| name.parse::<u64>().ok());
+        if version.is_some_and(|version| version < below) {
+            root.store.delete(&meta.location).await.unwrap();
+        }
+    }
+}
+
+/// Commits until a checkpoint stands, and cleans up behind it. Gives the number of tasks.
+async fn advance_past_a_checkpoint(store: Arc<DeltaStore>, root: &Root) -> usize {
+    for n in 0..105 {
+        let _ = committed(store.as_ref(), task(&format!("{n:03}"))).await;
+    }
+    Arc::into_inner(store).unwrap().close().await;
+    let checkpoint = root.store.get(&Path::from("journal/_delta_log/_last_checkpoint")).await;
+    assert!(checkpoint.is_ok(), "no checkpoint was written after a hundred commits");
+    clean_up(root, 100).await;
+    105
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stale_writer_whose_log_was_cleaned_up_does_not_write_into_the_hole() {
+    let (busy, root) = delta_in_memory().await;
+    make_project(busy.as_ref()).await;
+    let time = Arc::new(ManualClock::new(noon(), TimeDelta::zero()));
+    let sleeper = open(&root, Arc::clone(&time) as Arc<dyn Clock>, 7).await.unwrap();
+    let early = set(busy.as_ref(), task("sleeper")).await;
+    let tasks = advance_past_a_checkpoint(busy, &root).await;
+    time.advance(TimeDelta::days(3));
+    match commit(&sleeper, early).await {
+        Outcome::Committed { seq, .. } => assert_eq!(seq, 3 + tasks as u64),
+        other => panic!("{other:?}"),
+    }
+    let fresh = open(&root, clock(), 8).await.unwrap();
+    let found = titles(&state(&fresh).await);
+    assert_eq!(found.len(), tasks + 1, "{found:?}");
+    assert!(found.contains(&"sleeper".to_owned()));
+}
+
+/// The clock jumps between the writer's last look and the return of its put, as when a laptop's lid was closed.
+#[derive(Debug)]
+struct JumpingClock {
+    jump: std::sync::atomic::AtomicBool,
+    looks: std::sync::atomic::AtomicU64,
+    after: u64,
+}
+
+impl Clock for JumpingClock {
+    fn now(&self) -> lakeplan::domain::time::Instant {
+        use std::sync::atomic::Ordering::SeqCst;
+        if !self.jump.load(SeqCst) {
+            return noon();
+        }
+        let looks = self.looks.fetch_add(1, SeqCst);
+        if looks < self.after { noon() } else { noon() + TimeDelta::days(3) }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_suspended_writer_does_not_acknowledge_what_lies_in_a_hole() {
+    let (busy, root) = delta_in_memory().await;
+    make_project(busy.as_ref()).await;
+    // It takes two looks before the put: one for staleness, one for the time of the group.
+    let time = Arc::new(JumpingClock { jump: false.into(), looks: 0.into(), after: 2 });
+    let sleeper = open(&root, Arc::clone(&time) as Arc<dyn Clock>, 7).await.unwrap();
+    let early = set(busy.as_ref(), task("sleeper")).await;
+    let tasks = advance_past_a_checkpoint(busy, &root).await;
+    time.jump.store(true, std::sync::atomic::Ordering::SeqCst);
+    let outcome = commit(&sleeper, early.clone()).await;
+    let hole = root.store.get(&Path::from("journal/_delta_log/00000000000000000002.json")).await;
+    assert!(hole.is_ok(), "the put did not go into the hole, so this test shows nothing");
+    let fresh = open(&root, clock(), 8).await.unwrap();
+    let found = titles(&state(&fresh).await);
+    match outcome {
+        Outcome::Committed { seq, .. } => {
+            assert_eq!(seq, 3 + tasks as u64);
+            assert!(found.contains(&"sleeper".to_owned()), "acknowledged and lost in a hole");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(found.len(), tasks + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_that_is_only_behind_catches_up() {
+    let (busy, root) = delta_in_memory().await;
+    make_project(busy.as_ref()).await;
+    let slow = open(&root, clock(), 3).await.unwrap();
+    for n in 0..10 {
+        let _ = committed(busy.as_ref(), task(&n.to_string())).await;
+    }
+    let mut late = set(busy.as_ref(), task("late")).await;
+    late.id = fresh_set_id(clock().as_ref(), random(77).as_ref());
+    assert!(matches!(commit(&slow, late).await, Outcome::Committed { seq: 13, .. }));
+    assert_eq!(titles(&state(busy.as_ref()).await).len(), 11);
+}

@@ -1,0 +1,68 @@
+//! What the tests share: a fixed clock, seeded randomness, short ways to write patches.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::{DateTime, TimeDelta};
+use lakeplan::domain::id::{EntityId, PatchSetId};
+use lakeplan::domain::patch::{PatchSet, Source};
+use lakeplan::domain::state::State;
+use lakeplan::domain::time::Instant;
+use lakeplan::domain::value::Name;
+use lakeplan::domain::violation::Violation;
+use lakeplan::exchange::patchset::Request;
+use lakeplan::runtime::{ManualClock, SeededRandom, uuid_v7};
+use lakeplan::service::resolve::resolve;
+use serde_json::Value;
+
+/// Noon of a day, which every test begins at.
+pub fn noon() -> Instant {
+    DateTime::from_timestamp(1_790_000_000, 0).unwrap()
+}
+
+pub fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(noon(), TimeDelta::milliseconds(1)))
+}
+
+pub fn random(seed: u64) -> Arc<SeededRandom> {
+    Arc::new(SeededRandom::new(seed))
+}
+
+/// A set id of the tests' time; each call gives another.
+pub fn set_id() -> PatchSetId {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let random = SeededRandom::new(1_000_000 + NEXT.fetch_add(1, Ordering::Relaxed));
+    PatchSetId::of(uuid_v7(noon(), &random))
+}
+
+/// A request from JSON.
+pub fn request(json: Value) -> Request {
+    Request::from_json(&json).unwrap_or_else(|faults| panic!("{faults:?}"))
+}
+
+/// A patch set from the JSON of its patches, resolved against a state.
+pub fn patch_set(state: &State, patches: Value) -> Result<PatchSet, Vec<Violation>> {
+    let request = request(serde_json::json!({ "patches": patches }));
+    resolve(state, &request, set_id(), &Name::new("tester").unwrap(), Source::Cli)
+}
+
+/// A folder of the material that is handed out beside the project, or `None`, said aloud.
+pub fn shared(folder: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared").join(folder);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: no shared data ({folder})");
+    None
+}
+
+/// Whether the full counts are to be run; `tests/run --full` asks for them.
+pub fn full() -> bool {
+    lakeplan::config::variable("LAKEPLAN_TEST_FULL").is_some()
+}
+
+/// A small count, or the full one.
+pub fn counts(small: usize, full_count: usize) -> usize {
+    if full() { full_count } else { small }
+}
