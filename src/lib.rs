@@ -6,9 +6,10 @@
 //! | room | may use |
 //! |---|---|
 //! | domain | - |
-//! | planning | domain |
+//! | text | domain |
+//! | planning | domain, text |
 //! | runtime, config | domain |
-//! | store, exchange | domain, runtime, config |
+//! | store, exchange | domain, text, runtime, config |
 //! | service | all of the above |
 //! | cli | service, planning and exchange for their types, config, app |
 //! | app | everything |
@@ -24,3 +25,4 @@ pub mod planning;
 pub mod runtime;
 pub mod service;
 pub mod store;
+pub mod text;

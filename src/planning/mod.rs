@@ -5,4 +5,6 @@
 
 pub mod merge;
 pub mod next;
+pub mod outline;
+pub mod plan;
 pub mod split;

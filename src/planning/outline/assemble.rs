@@ -1,0 +1,320 @@
+//! From the draft to the plan: kinds, keys, links, problems, accounts.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::acyclic::{self, Refused};
+use super::cues::{Cues, Rank};
+use super::dependencies::{self, Link, Reason};
+use super::draft::Draft;
+use super::problems::{self, Rows};
+use super::split::{self, Splits};
+use super::title::Title;
+use super::units::UnitClass;
+use super::{Options, estimates, requirements};
+use crate::planning::plan::{
+    LinkBasis, Node, NodeKind, Origin, Plan, PlanLink, Problem, Requirement, SkipReason, Skipped, Span, Stats, Unresolved,
+};
+
+/// Makes the plan of a draft read at a rank.
+pub(super) fn plan(
+    text: &str,
+    cues: &Cues,
+    options: Options,
+    title: Title,
+    mut draft: Draft,
+    rank: Rank,
+    is_known_language: bool,
+) -> Plan {
+    let lines = Lines::of(text);
+    let splits = split::split(&mut draft, options);
+    let kinds = kinds(&draft, rank, &splits);
+    let order = draft.preorder();
+    let keys = keys(&draft, &kinds);
+    let mut nodes = nodes(&draft, &kinds, &keys, &splits, cues, options, &lines);
+    account_for_all(text, &mut draft, &title);
+
+    let found = dependencies::find(&draft, cues);
+    let (family, links): (Vec<Link>, Vec<Link>) =
+        found.links.into_iter().partition(|link| draft.is_ancestor(link.from, link.to) || draft.is_ancestor(link.to, link.from));
+    let (links, refused) = acyclic::accept(&draft, links);
+
+    let requirements = requirements(&draft, &mut nodes, &lines);
+    let rows = Rows { draft: &draft, nodes: &nodes };
+    let problems = problems(&rows, &order, &splits, &links, &family, &refused, &requirements, &lines);
+    let skipped = skipped(&draft, &lines);
+    let unresolved = found
+        .open
+        .into_iter()
+        .map(|open| Unresolved {
+            from: keys[open.from].clone(),
+            text: open.text,
+            span: lines.span(open.span),
+            best_guess: open.guess.map(|row| keys[row].clone()),
+        })
+        .collect();
+    let links: Vec<PlanLink> = links.into_iter().map(|link| plan_link(link, &keys, &lines)).collect();
+
+    let mut by_row: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
+    let nodes: Vec<Node> = order.iter().filter_map(|row| by_row[*row].take()).collect();
+    let stats = stats(text, &lines, &draft, &nodes, links.len(), &requirements, skipped.len());
+    let language_note = (!is_known_language).then(|| {
+        "The text is in a language the planner has no cue words for: it is planned by headings and lists only, and dependencies, durations and sections without work are not recognised.".to_owned()
+    });
+    Plan {
+        title: title.text,
+        title_span: title.span.map(|span| lines.span(span)),
+        language_note,
+        nodes,
+        links,
+        unresolved,
+        requirements,
+        problems,
+        skipped,
+        stats,
+    }
+}
+
+/// Line numbers by byte.
+struct Lines {
+    starts: Vec<usize>,
+    end: usize,
+}
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { starts, end: text.len() }
+    }
+
+    fn line(&self, byte: usize) -> usize {
+        self.starts.partition_point(|start| *start <= byte).max(1)
+    }
+
+    fn span(&self, bytes: Range<usize>) -> Span {
+        let (start, end) = (bytes.start.min(self.end), bytes.end.min(self.end));
+        Span {
+            start_byte: start,
+            end_byte: end,
+            start_line: self.line(start),
+            end_line: self.line(end.saturating_sub(1).max(start)),
+        }
+    }
+}
+
+/// Kinds by row: phases at the top, subtasks at the leaves below tasks.
+fn kinds(draft: &Draft, rank: Rank, splits: &Splits) -> Vec<NodeKind> {
+    let mut kinds = vec![NodeKind::Task; draft.rows.len()];
+    for index in draft.preorder() {
+        let row = &draft.rows[index];
+        let is_leaf = row.children.is_empty();
+        let has_grandchildren = row.children.iter().any(|child| !draft.rows[*child].children.is_empty());
+        let is_task_unit = row.unit.as_ref().is_some_and(|unit| matches!(unit.class, UnitClass::Task | UnitClass::Feature));
+        kinds[index] = match row.parent {
+            None if row.is_phase_unit() || has_grandchildren => NodeKind::Phase,
+            None if is_leaf || is_task_unit || !row.from_heading || rank < Rank::Plan => NodeKind::Task,
+            None => NodeKind::Phase,
+            Some(parent) if kinds[parent] == NodeKind::Phase || !is_leaf => NodeKind::Task,
+            Some(_) => NodeKind::Subtask,
+        };
+    }
+    for (part, _, _) in &splits.parts {
+        kinds[*part] = NodeKind::Task;
+    }
+    kinds
+}
+
+/// "P1.T2.S1": the kind and the position among siblings of that kind, from the top down.
+fn keys(draft: &Draft, kinds: &[NodeKind]) -> Vec<String> {
+    let mut keys = vec![String::new(); draft.rows.len()];
+    let mut counted: BTreeMap<(Option<usize>, char), usize> = BTreeMap::new();
+    for index in draft.preorder() {
+        let parent = draft.rows[index].parent;
+        let letter = match kinds[index] {
+            NodeKind::Phase => 'P',
+            NodeKind::Task => 'T',
+            NodeKind::Subtask => 'S',
+        };
+        let position = counted.entry((parent, letter)).or_default();
+        *position += 1;
+        keys[index] = match parent {
+            Some(parent) => format!("{}.{letter}{position}", keys[parent]),
+            None => format!("{letter}{position}"),
+        };
+    }
+    keys
+}
+
+fn nodes(
+    draft: &Draft,
+    kinds: &[NodeKind],
+    keys: &[String],
+    splits: &Splits,
+    cues: &Cues,
+    options: Options,
+    lines: &Lines,
+) -> Vec<Node> {
+    let estimates = estimates::estimates(draft, kinds, cues, options);
+    let parts: BTreeMap<usize, (u32, u32)> = splits.parts.iter().map(|(row, part, parts)| (*row, (*part, *parts))).collect();
+    draft
+        .rows
+        .iter()
+        .enumerate()
+        .zip(estimates)
+        .map(|((index, row), estimate)| {
+            let parent = row.parent.map(|parent| keys[parent].clone());
+            let origin = match (parts.get(&index), &parent) {
+                (Some((part, parts)), Some(of)) => Origin::Split { of: of.clone(), part: *part, parts: *parts },
+                _ => Origin::Stated,
+            };
+            Node {
+                key: keys[index].clone(),
+                parent,
+                kind: kinds[index],
+                title: row.title.clone(),
+                description: row.description.join("\n\n"),
+                span: lines.span(row.span.clone()),
+                done: row.done,
+                estimate,
+                priority: row.priority,
+                owner: row.owners.first().cloned(),
+                due: row.window.due,
+                not_before: row.window.not_before,
+                relative_week: row.weeks,
+                origin,
+                requirement_keys: Vec::new(),
+            }
+        })
+        .collect()
+}
+
+fn requirements(draft: &Draft, nodes: &mut [Node], lines: &Lines) -> Vec<Requirement> {
+    let coverage = requirements::coverage(draft);
+    let mut numbered: Vec<usize> = (0..draft.statements.len()).collect();
+    numbered.sort_by_key(|at| draft.statements[*at].span.start);
+    numbered.dedup_by_key(|at| draft.statements[*at].span.clone());
+    numbered
+        .into_iter()
+        .enumerate()
+        .map(|(number, at)| {
+            let statement = &draft.statements[at];
+            let key = format!("R{}", number + 1);
+            for row in &coverage[at] {
+                nodes[*row].requirement_keys.push(key.clone());
+            }
+            let covered_by = coverage[at].iter().map(|row| nodes[*row].key.clone()).collect();
+            Requirement { key, text: statement.text.clone(), span: lines.span(statement.span.clone()), covered_by }
+        })
+        .collect()
+}
+
+#[expect(clippy::too_many_arguments, reason = "everything that can go wrong, gathered once")]
+fn problems(
+    rows: &Rows<'_>,
+    order: &[usize],
+    splits: &Splits,
+    links: &[Link],
+    family: &[Link],
+    refused: &[Refused],
+    requirements: &[Requirement],
+    lines: &Lines,
+) -> Vec<Problem> {
+    let line_of = |link: &Link| lines.line(link.span.start);
+    let mut problems: Vec<Problem> = refused.iter().map(|refused| rows.cycle(refused, line_of)).collect();
+    problems.extend(family.iter().map(|link| rows.family(link, line_of(link))));
+    problems.extend(rows.dates(links));
+    problems.extend(rows.of_rows(order));
+    problems.extend(splits.oversize.iter().map(|row| rows.oversize(*row)));
+    problems.extend(rows.draft.folded.iter().map(|row| rows.folded(*row)));
+    if rows.nodes.is_empty() {
+        let design = rows.draft.skips.iter().filter(|skip| skip.reason != SkipReason::Markup).count();
+        let reasons =
+            if design == 0 { String::new() } else { format!(" ({design} sections and paragraphs are listed as skipped)") };
+        problems.push(problems::no_work(&reasons));
+    } else {
+        problems.extend(requirements.iter().filter(|requirement| requirement.covered_by.is_empty()).map(problems::uncovered));
+    }
+    problems
+}
+
+fn plan_link(link: Link, keys: &[String], lines: &Lines) -> PlanLink {
+    let span = lines.span(link.span);
+    let basis = match link.reason {
+        Reason::Cue(word) => LinkBasis::Cue { word, span },
+        Reason::Steps => LinkBasis::Steps { span },
+        Reason::Phases => LinkBasis::Phases { span },
+    };
+    PlanLink { from: keys[link.from].clone(), to: keys[link.to].clone(), basis }
+}
+
+/// Lists every word of the text that no row, statement or skip holds.
+fn account_for_all(text: &str, draft: &mut Draft, title: &Title) {
+    let rows = draft.rows.iter().map(|row| row.span.clone());
+    let statements = draft.statements.iter().map(|statement| statement.span.clone());
+    let skips = draft.skips.iter().map(|skip| skip.span.clone());
+    let mut held: Vec<Range<usize>> = rows.chain(statements).chain(skips).chain(title.span.clone()).collect();
+    held.sort_by_key(|range| range.start);
+    held.push(text.len()..text.len());
+    let mut at = 0;
+    for range in held {
+        if let Some(gap) = text.get(at..range.start) {
+            skip_gap(draft, gap, at);
+        }
+        at = at.max(range.end);
+    }
+    draft.skips.sort_by_key(|skip| (skip.span.start, skip.span.end));
+}
+
+/// Lists the paragraphs of a gap that hold any word.
+fn skip_gap(draft: &mut Draft, gap: &str, start: usize) {
+    let mut at = start;
+    for piece in gap.split_inclusive("\n\n") {
+        let words = piece.trim();
+        let from = at + (piece.len() - piece.trim_start().len());
+        at += piece.len();
+        let holds_word = words.split(|c: char| !c.is_alphabetic()).any(|word| word.chars().nth(1).is_some() || !word.is_ascii());
+        if !holds_word {
+            continue;
+        }
+        let reason = match words.trim_start_matches(['#', ' ']).chars().next() {
+            Some('|') => SkipReason::Table,
+            Some('[' | '<' | '!') => SkipReason::Markup,
+            _ if words.starts_with('#') => SkipReason::Container,
+            _ => SkipReason::Prose,
+        };
+        draft.skip(from..from + words.len(), words, reason);
+    }
+}
+
+fn skipped(draft: &Draft, lines: &Lines) -> Vec<Skipped> {
+    draft
+        .skips
+        .iter()
+        .map(|skip| Skipped { span: lines.span(skip.span.clone()), what: skip.what.clone(), reason: skip.reason })
+        .collect()
+}
+
+fn stats(
+    text: &str,
+    lines: &Lines,
+    draft: &Draft,
+    nodes: &[Node],
+    links: usize,
+    requirements: &[Requirement],
+    skipped: usize,
+) -> Stats {
+    let of_kind = |kind: NodeKind| nodes.iter().filter(|node| node.kind == kind).count();
+    Stats {
+        lines: lines.starts.len(),
+        words: text.split_whitespace().count(),
+        phases: of_kind(NodeKind::Phase),
+        tasks: of_kind(NodeKind::Task),
+        subtasks: of_kind(NodeKind::Subtask),
+        done: nodes.iter().filter(|node| node.done).count(),
+        depth: draft.rows.iter().map(|row| row.depth as usize).max().unwrap_or(0),
+        links,
+        requirements: requirements.len(),
+        covered: requirements.iter().filter(|requirement| !requirement.covered_by.is_empty()).count(),
+        skipped,
+    }
+}

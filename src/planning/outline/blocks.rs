@@ -1,0 +1,189 @@
+//! From text to blocks: headings, paragraphs, lists, tables, each with its bytes.
+//!
+//! Markdown is read as Markdown. Plain text is read by the same rules, which
+//! fit it well, apart from indentation (prose there, code here). Two habits of
+//! people are repaired: bullets typed as "•", and tables with broken fences.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use pulldown_cmark::{Options, Parser};
+
+use super::builder::Builder;
+use super::repair::repaired;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Block {
+    Heading { level: u8, line: Line },
+    Paragraph { lines: Vec<Line>, span: Range<usize> },
+    List { ordered: bool, items: Vec<Item>, span: Range<usize> },
+    Table { header: Vec<String>, rows: Vec<Row>, span: Range<usize> },
+    Code { span: Range<usize> },
+    Quote { blocks: Vec<Block>, span: Range<usize> },
+    Markup { span: Range<usize> },
+    FrontMatter { span: Range<usize> },
+}
+
+impl Block {
+    pub(super) fn span(&self) -> Range<usize> {
+        match self {
+            Self::Heading { line, .. } => line.span.clone(),
+            Self::Paragraph { span, .. }
+            | Self::List { span, .. }
+            | Self::Table { span, .. }
+            | Self::Code { span }
+            | Self::Quote { span, .. }
+            | Self::Markup { span }
+            | Self::FrontMatter { span } => span.clone(),
+        }
+    }
+}
+
+/// One line of running text without its markup; code keeps its backticks.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Line {
+    pub(super) text: String,
+    pub(super) span: Range<usize>,
+    /// Bytes of `text` from its start that are bold.
+    pub(super) strong: usize,
+    /// The whole line is struck through.
+    pub(super) struck: bool,
+}
+
+impl Line {
+    /// The bold text the line starts with, or nothing.
+    pub(super) fn bold_start(&self) -> &str {
+        self.text.get(..self.strong).unwrap_or_default()
+    }
+
+    pub(super) fn is_all_strong(&self) -> bool {
+        let end = self.text.trim_end_matches([' ', ':', '.']).len();
+        self.strong > 0 && self.strong >= end
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Item {
+    pub(super) number: Option<u64>,
+    pub(super) checked: Option<bool>,
+    pub(super) span: Range<usize>,
+    pub(super) blocks: Vec<Block>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Row {
+    pub(super) cells: Vec<String>,
+    pub(super) span: Range<usize>,
+}
+
+/// Reads the text into blocks, in order.
+pub(super) fn read(text: &str) -> Vec<Block> {
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let offset = text.len() - body.len();
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
+    let mut builder = Builder::new(text, is_markdown(body));
+    let body = without_tag_lines(body);
+    for (event, span) in Parser::new_ext(&body, options).into_offset_iter() {
+        builder.event(event, span.start + offset..span.end + offset);
+    }
+    repaired(builder.finish())
+}
+
+/// Blanks lines that are nothing but a tag, byte for byte.
+///
+/// Prompt templates wrap their sections in `<context>`; Markdown would take all
+/// that follows such a line for HTML.
+fn without_tag_lines(text: &str) -> Cow<'_, str> {
+    let is_tag = |line: &str| {
+        let name = line.trim().trim_start_matches(['<', '/']).trim_end_matches('>');
+        line.trim().starts_with('<')
+            && line.trim().ends_with('>')
+            && !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+    };
+    if !text.lines().any(is_tag) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text
+        .split_inclusive('\n')
+        .map(|line| if is_tag(line) { line.replace(|c: char| !c.is_whitespace(), " ") } else { line.to_owned() });
+    Cow::Owned(lines.collect())
+}
+
+/// Whether the text uses any Markdown beyond lists and underlined titles.
+fn is_markdown(text: &str) -> bool {
+    text.lines().any(|line| {
+        line.starts_with("# ")
+            || line.starts_with("## ")
+            || line.starts_with("### ")
+            || line.starts_with("```")
+            || line.starts_with("~~~")
+            || line.contains("**")
+            || line.starts_with("|-")
+            || line.contains("](")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item_texts(block: &Block) -> Vec<&str> {
+        let Block::List { items, .. } = block else {
+            return Vec::new();
+        };
+        items
+            .iter()
+            .filter_map(|item| match item.blocks.first() {
+                Some(Block::Paragraph { lines, .. }) => lines.first().map(|line| line.text.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn tight_and_loose_items_both_have_paragraphs() {
+        for text in ["- one\n- two\n", "- one\n\n- two\n"] {
+            assert_eq!(item_texts(&read(text)[0]), ["one", "two"], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn checkboxes_numbers_and_strikes_are_kept() {
+        let blocks = read("3. [x] ship\n4. [ ] ~~sail~~\n");
+        let Block::List { items, .. } = &blocks[0] else { unreachable!() };
+        assert_eq!((items[0].number, items[0].checked), (Some(3), Some(true)));
+        assert_eq!((items[1].number, items[1].checked), (Some(4), Some(false)));
+        assert!(matches!(&items[1].blocks[0], Block::Paragraph { lines, .. } if lines[0].struck));
+    }
+
+    #[test]
+    fn typed_bullets_become_a_list() {
+        let blocks = read("Plan:\n\u{2022} dig\n\u{2022} sow\n");
+        assert_eq!(item_texts(&blocks[1]), ["dig", "sow"]);
+    }
+
+    #[test]
+    fn a_table_with_blank_lines_inside_is_one_table() {
+        let blocks = read("| Task | Days |\n\n| Dig | 2 |\n\n| Sow | 1 |\n");
+        assert_eq!(blocks.len(), 1);
+        assert!(matches!(&blocks[0], Block::Table { rows, .. } if rows.len() == 2));
+    }
+
+    #[test]
+    fn spans_survive_a_byte_order_mark_and_wide_characters() {
+        let text = "\u{feff}# \u{8ba1}\u{5212}\r\n\r\n- \u{1f680} go\r\n";
+        for block in read(text) {
+            assert!(text.get(block.span()).is_some_and(|slice| !slice.trim().is_empty()));
+        }
+    }
+
+    #[test]
+    fn plain_indented_text_is_not_code() {
+        assert!(matches!(read("Plan\n\n    dig the hole\n")[1], Block::Paragraph { .. }));
+        assert!(matches!(read("# Plan\n\n    dig()\n")[1], Block::Code { .. }));
+    }
+}

@@ -1,0 +1,284 @@
+//! From parser events to blocks.
+
+use std::ops::Range;
+
+use pulldown_cmark::{CodeBlockKind, Event, Tag, TagEnd};
+
+use super::blocks::{Block, Item, Line, Row};
+
+/// Collects parser events; containers are frames on a stack, so depth costs no recursion.
+pub(super) struct Builder<'a> {
+    text: &'a str,
+    markdown: bool,
+    frames: Vec<Frame>,
+    /// Containers opened beyond [`MAX_NESTING`]; their text joins the last one kept.
+    flattened: usize,
+    inline: Inline,
+}
+
+/// Deeper nesting is an accident or an attack, and would overflow the stack when dropped.
+const MAX_NESTING: usize = 60;
+
+enum Frame {
+    Root { blocks: Vec<Block> },
+    Quote { blocks: Vec<Block>, span: Range<usize> },
+    List { ordered: Option<u64>, items: Vec<Item>, span: Range<usize> },
+    Item { number: Option<u64>, checked: Option<bool>, blocks: Vec<Block>, span: Range<usize> },
+    Table { header: Vec<String>, rows: Vec<Row>, span: Range<usize> },
+}
+
+/// The running text being collected.
+#[derive(Default)]
+struct Inline {
+    lines: Vec<Line>,
+    strong_depth: usize,
+    strike_depth: usize,
+    image_depth: usize,
+    struck_bytes: usize,
+    cells: Vec<String>,
+    in_code: bool,
+    in_metadata: bool,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(text: &'a str, markdown: bool) -> Self {
+        Self { text, markdown, frames: vec![Frame::Root { blocks: Vec::new() }], flattened: 0, inline: Inline::default() }
+    }
+
+    pub(super) fn event(&mut self, event: Event<'_>, span: Range<usize>) {
+        match event {
+            Event::Start(tag) => self.start(tag, span),
+            Event::End(tag) => self.end(tag, span),
+            Event::Text(_) if self.inline.in_code || self.inline.in_metadata => {}
+            Event::Text(text) => self.inline.push(&text, span),
+            Event::Code(code) => self.inline.push(&format!("`{code}`"), span),
+            Event::SoftBreak | Event::HardBreak => self.inline.break_line(),
+            Event::InlineHtml(html) if html.starts_with("<br") => self.inline.break_line(),
+            Event::TaskListMarker(done) => {
+                if self.flattened == 0
+                    && let Some(Frame::Item { checked, .. }) = self.frames.last_mut()
+                {
+                    *checked = Some(done);
+                }
+            }
+            Event::Rule => self.push(Block::Markup { span }),
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, tag: Tag<'_>, span: Range<usize>) {
+        match tag {
+            Tag::List(_) | Tag::BlockQuote(_) | Tag::Item | Tag::Table(_) if self.is_too_deep(&tag) => {
+                self.close_loose_lines();
+                self.flattened += 1;
+            }
+            Tag::Heading { .. } | Tag::Paragraph => self.close_loose_lines(),
+            Tag::List(ordered) => {
+                self.close_loose_lines();
+                self.frames.push(Frame::List { ordered, items: Vec::new(), span });
+            }
+            Tag::Item => {
+                let number = match self.frames.last() {
+                    Some(Frame::List { ordered: Some(first), items, .. }) => Some(first.saturating_add(items.len() as u64)),
+                    _ => None,
+                };
+                self.frames.push(Frame::Item { number, checked: None, blocks: Vec::new(), span });
+            }
+            Tag::BlockQuote(_) => {
+                self.close_loose_lines();
+                self.frames.push(Frame::Quote { blocks: Vec::new(), span });
+            }
+            Tag::Table(_) => {
+                self.close_loose_lines();
+                self.frames.push(Frame::Table { header: Vec::new(), rows: Vec::new(), span });
+            }
+            Tag::CodeBlock(kind) => {
+                self.close_loose_lines();
+                self.inline.in_code = self.markdown || matches!(kind, CodeBlockKind::Fenced(_));
+            }
+            Tag::HtmlBlock => self.close_loose_lines(),
+            Tag::MetadataBlock(_) => self.inline.in_metadata = true,
+            Tag::Strong => self.inline.strong_depth += 1,
+            Tag::Strikethrough => self.inline.strike_depth += 1,
+            Tag::Image { .. } => self.inline.image_depth += 1,
+            _ => {}
+        }
+    }
+
+    fn is_too_deep(&self, tag: &Tag<'_>) -> bool {
+        self.flattened > 0 || (self.frames.len() > MAX_NESTING && !matches!(tag, Tag::Item))
+    }
+
+    fn end(&mut self, tag: TagEnd, span: Range<usize>) {
+        match tag {
+            TagEnd::Heading(level) => {
+                let lines = self.inline.take();
+                let mut line = joined(&lines);
+                line.span = span;
+                if line.text.is_empty() {
+                    self.push(Block::Markup { span: line.span });
+                } else {
+                    self.push(Block::Heading { level: level as u8, line });
+                }
+            }
+            TagEnd::Paragraph => self.close_lines(span),
+            TagEnd::CodeBlock => {
+                let indented_prose = !self.inline.in_code;
+                self.inline.in_code = false;
+                self.inline.take();
+                if indented_prose {
+                    let lines = plain_lines(self.text, span.clone());
+                    self.push(Block::Paragraph { lines, span });
+                } else {
+                    self.push(Block::Code { span });
+                }
+            }
+            TagEnd::HtmlBlock => self.push(Block::Markup { span }),
+            TagEnd::MetadataBlock(_) => {
+                self.inline.in_metadata = false;
+                self.push(Block::FrontMatter { span });
+            }
+            TagEnd::Strong => self.inline.strong_depth = self.inline.strong_depth.saturating_sub(1),
+            TagEnd::Strikethrough => self.inline.strike_depth = self.inline.strike_depth.saturating_sub(1),
+            TagEnd::Image => self.inline.image_depth = self.inline.image_depth.saturating_sub(1),
+            TagEnd::TableCell => {
+                let cell: Vec<String> = self.inline.take().into_iter().map(|line| line.text).collect();
+                self.inline.cells.push(cell.join("\n").trim().to_owned());
+            }
+            TagEnd::TableHead | TagEnd::TableRow => {
+                let cells = std::mem::take(&mut self.inline.cells);
+                if let Some(Frame::Table { header, rows, .. }) = self.frames.last_mut() {
+                    if tag == TagEnd::TableHead {
+                        *header = cells;
+                    } else {
+                        rows.push(Row { cells, span });
+                    }
+                }
+            }
+            TagEnd::Item | TagEnd::List(_) | TagEnd::BlockQuote(_) | TagEnd::Table => {
+                self.close_loose_lines();
+                if self.flattened > 0 {
+                    self.flattened -= 1;
+                } else {
+                    self.close_frame();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn close_frame(&mut self) {
+        if self.frames.len() < 2 {
+            return;
+        }
+        match self.frames.pop() {
+            Some(Frame::Item { number, checked, blocks, span }) => {
+                if let Some(Frame::List { items, .. }) = self.frames.last_mut() {
+                    items.push(Item { number, checked, span, blocks });
+                }
+            }
+            Some(Frame::List { ordered, items, span }) => {
+                self.push(Block::List { ordered: ordered.is_some(), items, span });
+            }
+            Some(Frame::Quote { blocks, span }) => self.push(Block::Quote { blocks, span }),
+            Some(Frame::Table { header, rows, span }) => self.push(Block::Table { header, rows, span }),
+            Some(Frame::Root { .. }) | None => {}
+        }
+    }
+
+    /// Text of a tight list item comes without a paragraph around it.
+    fn close_loose_lines(&mut self) {
+        let span = match (self.inline.lines.first(), self.inline.lines.last()) {
+            (Some(first), Some(last)) => first.span.start..last.span.end,
+            _ => return,
+        };
+        self.close_lines(span);
+    }
+
+    fn close_lines(&mut self, span: Range<usize>) {
+        let lines = self.inline.take();
+        if lines.is_empty() {
+            self.push(Block::Markup { span });
+        } else {
+            self.push(Block::Paragraph { lines, span });
+        }
+    }
+
+    fn push(&mut self, block: Block) {
+        if let Some(Frame::Root { blocks } | Frame::Quote { blocks, .. } | Frame::Item { blocks, .. }) = self.frames.last_mut() {
+            blocks.push(block);
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Vec<Block> {
+        while self.frames.len() > 1 {
+            self.close_frame();
+        }
+        match self.frames.pop() {
+            Some(Frame::Root { blocks }) => blocks,
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Inline {
+    fn push(&mut self, text: &str, span: Range<usize>) {
+        if self.image_depth > 0 {
+            return;
+        }
+        if self.lines.is_empty() {
+            self.break_line();
+        }
+        let Some(line) = self.lines.last_mut() else {
+            return;
+        };
+        if line.span == (0..0) {
+            line.span = span.clone();
+        }
+        if self.strong_depth > 0 && line.strong == line.text.len() {
+            line.strong += text.len();
+        }
+        self.struck_bytes += if self.strike_depth > 0 { text.len() } else { 0 };
+        line.text.push_str(text);
+        line.span.end = line.span.end.max(span.end);
+        line.struck = self.struck_bytes > 0 && self.struck_bytes == line.text.len();
+    }
+
+    fn break_line(&mut self) {
+        self.struck_bytes = 0;
+        self.lines.push(Line::default());
+    }
+
+    fn take(&mut self) -> Vec<Line> {
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.retain(|line| !line.text.trim().is_empty());
+        self.struck_bytes = 0;
+        lines
+    }
+}
+
+fn joined(lines: &[Line]) -> Line {
+    let mut whole = Line::default();
+    for line in lines {
+        if !whole.text.is_empty() {
+            whole.text.push(' ');
+        }
+        whole.strong = if whole.strong == whole.text.len() { whole.strong + line.strong } else { whole.strong };
+        whole.text.push_str(line.text.trim());
+        whole.struck = line.struck;
+    }
+    whole
+}
+
+fn plain_lines(text: &str, span: Range<usize>) -> Vec<Line> {
+    let mut at = span.start;
+    text[span]
+        .split_inclusive('\n')
+        .map(|raw| {
+            let start = at;
+            at += raw.len();
+            Line { text: raw.trim().to_owned(), span: start..start + raw.trim_end().len(), ..Line::default() }
+        })
+        .filter(|line| !line.text.is_empty())
+        .collect()
+}

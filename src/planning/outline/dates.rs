@@ -1,0 +1,188 @@
+//! Calendar dates and weeks as a text states them.
+//!
+//! A date counts only when its year is known: written with it, or in a heading
+//! above. No clock is read, so "next Friday" stays text.
+
+use std::sync::LazyLock;
+
+use chrono::{Datelike, NaiveDate};
+use regex::Regex;
+
+use super::cues::pattern;
+
+/// What the dates of one text mean for its task.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) not_before: Option<NaiveDate>,
+    pub(super) due: Option<NaiveDate>,
+}
+
+static MONTH_NAME: &str = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)";
+
+static DATE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(&format!(
+        r"(?i)\b(?P<y>\d{{4}})-(?P<m>\d{{2}})-(?P<d>\d{{2}})\b|\b(?P<mn>{MONTH_NAME})\.? (?P<md>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (?P<my>\d{{4}})\b)?|\b(?P<dd>\d{{1,2}})(?:st|nd|rd|th)? (?P<dn>{MONTH_NAME})\b\.?(?:,? (?P<dy>\d{{4}})\b)?"
+    ))
+});
+static SAME_MONTH_END: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s*(?:-|\u{2013}|\u{2014}|to)\s*(\d{1,2})(?:\D|$)"));
+static RANGE_SIGN: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s*\\?(?:-|\u{2013}|\u{2014}|to|until|through)\s*$"));
+static START_CUE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)(?:not before|no earlier than|starting(?: on| from)?|starts?(?: on)?|start(?: date)?:|from|kick-?off(?: on)?:?)\s*$",
+    )
+});
+static DUE_CUE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)(?:due(?: date)?(?: on| by)?:?|by|until|before|deadline:?|no later than|ends?(?: on)?:?|complete[sd]? by|target(?: date)?:?)\s*$",
+    )
+});
+static YEAR: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b(20\d{2})\b"));
+static WEEKS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)\b(?P<unit>weeks?|months?)\s*(?P<a>\d{1,3})(?:\s*(?:-|\u{2013}|\u{2014}|to|and|&)\s*(?:weeks?|months?)?\s*(?P<b>\d{1,3}))?",
+    )
+});
+static BARE_RANGE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^\s*(\d{1,3})(?:\s*(?:-|\u{2013}|\u{2014}|to)\s*(\d{1,3}))?\s*$"));
+
+/// The start and end a text states; `year` completes dates written without one.
+///
+/// A date after a word like "by" or "due" is an end, after "from" a start, two
+/// dates joined by a dash are both. A bare date means nothing unless
+/// `bare_is_due` (a column or field called "due").
+pub(super) fn window(text: &str, year: Option<i32>, bare_is_due: bool) -> Window {
+    let found = dates(text, year);
+    let mut window = Window::default();
+    for (position, (start, end, date)) in found.iter().enumerate() {
+        let before = &text[..*start];
+        let after = &text[*end..];
+        if let Some((next_start, _, next)) = found.get(position + 1)
+            && RANGE_SIGN.is_match(&text[*end..*next_start])
+            && date <= next
+        {
+            return Window { not_before: Some(*date), due: Some(*next) };
+        }
+        let same_month = SAME_MONTH_END
+            .captures(after)
+            .and_then(|found| found[1].parse().ok())
+            .and_then(|day| date.with_day(day))
+            .filter(|last| last >= date);
+        if let Some(last) = same_month {
+            return Window { not_before: Some(*date), due: Some(last) };
+        }
+        if START_CUE.is_match(before) {
+            window.not_before.get_or_insert(*date);
+        } else if DUE_CUE.is_match(before) || bare_is_due {
+            window.due.get_or_insert(*date);
+        }
+    }
+    window
+}
+
+/// The only year the text names, when it names just one.
+pub(super) fn only_year(text: &str) -> Option<i32> {
+    let mut years: Vec<i32> = YEAR.captures_iter(text).filter_map(|found| found[1].parse().ok()).collect();
+    years.dedup();
+    match years.as_slice() {
+        [year] => Some(*year),
+        _ => None,
+    }
+}
+
+/// "Weeks 3-4" as (3, 4); months count four weeks each.
+pub(super) fn weeks(text: &str) -> Option<(u32, u32)> {
+    let found = WEEKS.captures(text)?;
+    let first: u32 = found["a"].parse().ok()?;
+    let last = found.name("b").and_then(|b| b.as_str().parse().ok()).unwrap_or(first);
+    let months = found["unit"].to_ascii_lowercase().starts_with('m');
+    in_order(if months { (4 * first.checked_sub(1)? + 1, 4 * last) } else { (first, last) })
+}
+
+/// A cell of a column called "Week": "3" or "1-2", or whatever [`weeks`] reads.
+pub(super) fn week_cell(text: &str) -> Option<(u32, u32)> {
+    let Some(found) = BARE_RANGE.captures(text) else {
+        return weeks(text);
+    };
+    let first: u32 = found[1].parse().ok()?;
+    let last = found.get(2).and_then(|last| last.as_str().parse().ok()).unwrap_or(first);
+    in_order((first, last))
+}
+
+fn in_order((first, last): (u32, u32)) -> Option<(u32, u32)> {
+    (first <= last).then_some((first, last))
+}
+
+fn dates(text: &str, year: Option<i32>) -> Vec<(usize, usize, NaiveDate)> {
+    DATE.captures_iter(text)
+        .filter_map(|found| {
+            let whole = found.get(0)?;
+            let number = |name: &str| found.name(name).and_then(|part| part.as_str().parse::<u32>().ok());
+            let stated_year = |name: &str| number(name).and_then(|year| i32::try_from(year).ok()).or(year);
+            let date = if let Some(month) = number("m") {
+                NaiveDate::from_ymd_opt(stated_year("y")?, month, number("d")?)
+            } else if let Some(name) = found.name("mn") {
+                NaiveDate::from_ymd_opt(stated_year("my")?, month(name.as_str())?, number("md")?)
+            } else {
+                let name = found.name("dn")?;
+                NaiveDate::from_ymd_opt(stated_year("dy")?, month(name.as_str())?, number("dd")?)
+            };
+            Some((whole.start(), whole.end(), date?))
+        })
+        .collect()
+}
+
+fn month(name: &str) -> Option<u32> {
+    const STARTS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    let name = name.to_ascii_lowercase();
+    STARTS.iter().position(|start| name.starts_with(start)).and_then(|at| u32::try_from(at + 1).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(year: i32, month: u32, day: u32) -> Option<NaiveDate> {
+        NaiveDate::from_ymd_opt(year, month, day)
+    }
+
+    #[test]
+    fn due_dates_need_a_cue_and_a_year() {
+        assert_eq!(window("ship by 2031-04-05", None, false).due, day(2031, 4, 5));
+        assert_eq!(window("due: April 5, 2031", None, false).due, day(2031, 4, 5));
+        assert_eq!(window("before 5th April 2031", None, false).due, day(2031, 4, 5));
+        assert_eq!(window("by April 5", None, false), Window::default());
+        assert_eq!(window("by April 5", Some(2031), false).due, day(2031, 4, 5));
+        assert_eq!(window("we met on 2031-04-05", None, false), Window::default());
+        assert_eq!(window("2031-04-05", None, true).due, day(2031, 4, 5));
+    }
+
+    #[test]
+    fn ranges_give_both_ends() {
+        let both = Window { not_before: day(2031, 5, 25), due: day(2031, 5, 31) };
+        assert_eq!(window("May 25 - May 31", Some(2031), false), both);
+        assert_eq!(window("May 25\u{2013}31", Some(2031), false), both);
+        assert_eq!(window("2031-05-25 to 2031-05-31", None, false), both);
+    }
+
+    #[test]
+    fn impossible_dates_are_no_dates() {
+        assert_eq!(window("by 2031-02-30", None, true), Window::default());
+        assert_eq!(window("by June 99", Some(2031), true), Window::default());
+    }
+
+    #[test]
+    fn weeks_and_months() {
+        assert_eq!(weeks("(Weeks 1-4)"), Some((1, 4)));
+        assert_eq!(weeks("Week 3: glue"), Some((3, 3)));
+        assert_eq!(weeks("Months 2-3"), Some((5, 12)));
+        assert_eq!(weeks("Weeks 9-2"), None);
+        assert_eq!(week_cell("1\u{2013}2"), Some((1, 2)));
+        assert_eq!(week_cell("5"), Some((5, 5)));
+    }
+
+    #[test]
+    fn only_an_unambiguous_year_is_inherited() {
+        assert_eq!(only_year("June-August 2031, 12 weeks"), Some(2031));
+        assert_eq!(only_year("2031 to 2032"), None);
+    }
+}

@@ -1,0 +1,304 @@
+//! Who waits for whom: cues of the text, resolved to rows, without cycles.
+//!
+//! A target is taken by its number or name, then by likeness of titles above a
+//! floor. Anything less sure is reported as unresolved; nothing is guessed.
+
+use super::cues::{Attribute, Cues};
+use super::draft::{Draft, Mention};
+use super::targets::{IDENTIFIER, LIKENESS_FLOOR, NUMBERED};
+use super::wording::without_code;
+use crate::text::similarity::TitleIndex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+/// A dependency between rows, `from` waiting for `to`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Link {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) reason: Reason,
+    pub(super) span: Range<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reason {
+    Cue(String),
+    Steps,
+    Phases,
+}
+
+/// A stated dependency whose target is not sure.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) from: usize,
+    pub(super) text: String,
+    pub(super) span: Range<usize>,
+    pub(super) guess: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Dependencies {
+    pub(super) links: Vec<Link>,
+    pub(super) open: Vec<Open>,
+}
+
+/// All dependencies the text states, explicit ones first.
+pub(super) fn find(draft: &Draft, cues: &Cues) -> Dependencies {
+    let mut finder = Finder {
+        draft,
+        cues,
+        titles: TitleIndex::new(draft.rows.iter().map(|row| row.title.as_str())),
+        names: names(draft),
+        found: Dependencies::default(),
+    };
+    for index in draft.preorder() {
+        for mention in &draft.rows[index].mentions {
+            finder.mention(index, mention, &[]);
+        }
+    }
+    finder.order_notes();
+    finder.sequences();
+    let mut seen = BTreeSet::new();
+    finder.found.links.retain(|link| link.from != link.to && seen.insert((link.from, link.to)));
+    let mut seen = BTreeSet::new();
+    finder.found.open.retain(|open| seen.insert((open.from, open.text.to_lowercase())));
+    finder.found
+}
+
+pub(super) struct Finder<'a> {
+    pub(super) draft: &'a Draft,
+    pub(super) cues: &'a Cues,
+    pub(super) titles: TitleIndex,
+    /// Rows by their numbers and ids, in lower case.
+    pub(super) names: BTreeMap<String, Vec<usize>>,
+    pub(super) found: Dependencies,
+}
+
+/// An item of a list outside the plan, and the row it means.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) name: String,
+    pub(super) row: Option<usize>,
+    pub(super) title: String,
+}
+
+/// What a phrase turned out to name.
+pub(super) enum Target {
+    Rows(Vec<usize>),
+    Unsure(Option<usize>),
+}
+
+impl Finder<'_> {
+    /// Reads the cues of one text. `known` are the items of its list, when that is outside the plan.
+    fn mention(&mut self, from: usize, mention: &Mention, known: &[Known]) {
+        match mention.field {
+            Some(Attribute::Blocks) => self.targets(from, &mention.text, "blocks", mention, known, true, true),
+            Some(_) => self.targets(from, &mention.text, "depends on", mention, known, false, true),
+            None => self.cues_in(from, mention, known),
+        }
+    }
+
+    fn cues_in(&mut self, from: usize, mention: &Mention, known: &[Known]) {
+        let words = &self.cues.dependencies;
+        let text = without_code(&mention.text);
+        let lists: [(&[String], bool, bool); 4] = [
+            (&words.strong, false, true),
+            (&words.reverse_strong, true, true),
+            (&words.weak, false, false),
+            (&words.reverse_weak, true, false),
+        ];
+        let mut taken: Vec<Range<usize>> = Vec::new();
+        for (cues, reverse, strong) in lists {
+            for cue in cues {
+                let Some(at) = find_word(&text, cue) else {
+                    continue;
+                };
+                if taken.iter().any(|range| range.contains(&at)) {
+                    continue;
+                }
+                taken.push(at..at + cue.len());
+                let rest = &mention.text[at + cue.len()..];
+                // A label such as "After:" speaks of something else.
+                if !strong && rest.trim_start().starts_with(':') {
+                    continue;
+                }
+                let phrase = self.phrase(rest.trim_start_matches([':', ' ']));
+                self.targets(from, phrase, cue, mention, known, reverse, strong);
+            }
+        }
+    }
+
+    /// The part of the text after a cue that names its targets.
+    fn phrase<'t>(&self, rest: &'t str) -> &'t str {
+        let end = rest.find([';', ')', ']', '(']).unwrap_or(rest.len());
+        let end = rest[..end].find(". ").unwrap_or(end).min(end);
+        let rest = rest[..end].trim_end_matches('.');
+        let mut stop = rest.len();
+        let mut at = 0;
+        for word in rest.split_inclusive(' ') {
+            let plain = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+            if at > 0 && self.cues.dependencies.stops.contains(&plain) {
+                stop = at;
+                break;
+            }
+            at += word.len();
+        }
+        rest[..stop].trim()
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one cue, as it was read")]
+    fn targets(&mut self, from: usize, phrase: &str, cue: &str, mention: &Mention, known: &[Known], reverse: bool, strong: bool) {
+        let is_pronoun = !phrase.contains(' ') && self.cues.dependencies.previous.contains(&phrase.to_lowercase());
+        if self.cues.says_nothing(phrase) || is_pronoun {
+            return;
+        }
+        let is_list_of_ids = phrase.contains([',', '&']) && IDENTIFIER.find_iter(phrase).count() > 1;
+        let whole = if is_list_of_ids { Target::Unsure(None) } else { self.resolve(from, phrase, known, strong) };
+        let parts: Vec<&str> = if matches!(whole, Target::Rows(_)) { Vec::new() } else { separate(phrase) };
+        if parts.len() < 2 {
+            return self.record(from, &named(phrase, known), cue, mention, whole, reverse, strong);
+        }
+        for part in parts {
+            let target = self.resolve(from, part, known, strong);
+            self.record(from, &named(part, known), cue, mention, target, reverse, strong);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one cue, as it was read")]
+    fn record(&mut self, from: usize, phrase: &str, cue: &str, mention: &Mention, target: Target, reverse: bool, strong: bool) {
+        match target {
+            Target::Rows(rows) => {
+                for row in rows.into_iter().filter(|row| *row != from) {
+                    let (from, to) = if reverse { (row, from) } else { (from, row) };
+                    let reason = Reason::Cue(cue.to_owned());
+                    self.found.links.push(Link { from, to, reason, span: mention.span.clone() });
+                }
+            }
+            Target::Unsure(guess) => {
+                let names_a_row = NUMBERED
+                    .captures(phrase.trim())
+                    .is_some_and(|found| found.name("word").is_some_and(|word| self.is_unit_word(word.as_str())));
+                let is_name = phrase.contains(' ') && guess.is_some();
+                let worth_saying = strong || (mention.is_title && (is_name || names_a_row));
+                if worth_saying && !phrase.is_empty() {
+                    self.found.open.push(Open { from, text: phrase.to_owned(), span: mention.span.clone(), guess });
+                }
+            }
+        }
+    }
+
+    pub(super) fn is_unit_word(&self, word: &str) -> bool {
+        let word = word.to_lowercase();
+        let singular = word.strip_suffix('s').unwrap_or(&word);
+        let units = &self.cues.units;
+        [&units.phase, &units.time, &units.task, &units.feature]
+            .into_iter()
+            .any(|words| words.iter().any(|unit| *unit == word || unit == singular))
+    }
+
+    /// Cues of a section that orders rows listed elsewhere.
+    fn order_notes(&mut self) {
+        let notes = &self.draft.order_notes;
+        let rows: Vec<Option<usize>> = notes
+            .iter()
+            .map(|note| {
+                self.titles.matches(&note.title).first().filter(|best| best.score >= LIKENESS_FLOOR).map(|best| best.index)
+            })
+            .collect();
+        let mut known: Vec<Known> = Vec::new();
+        for (note, row) in notes.iter().zip(&rows) {
+            known.extend(note.names.iter().map(|name| Known { name: name.clone(), row: *row, title: note.title.clone() }));
+        }
+        let is_unique = |name: &str| known.iter().filter(|other| other.name == name).count() == 1;
+        let unique: Vec<Known> = known.iter().filter(|known| is_unique(&known.name)).cloned().collect();
+        for (note, row) in notes.iter().zip(rows) {
+            let Some(row) = row else { continue };
+            for mention in &note.mentions {
+                self.mention(row, mention, &unique);
+            }
+        }
+    }
+
+    /// Consecutive steps, and consecutive numbered phases.
+    fn sequences(&mut self) {
+        let parents = std::iter::once(&self.draft.roots).chain(self.draft.rows.iter().map(|row| &row.children));
+        let mut links = Vec::new();
+        for siblings in parents {
+            let mut last_of_unit: BTreeMap<&str, usize> = BTreeMap::new();
+            for (at, &row) in siblings.iter().enumerate() {
+                if let Some(before) = at.checked_sub(1).map(|at| siblings[at])
+                    && self.is_next_step(before, row)
+                {
+                    links.push(Link { from: row, to: before, reason: Reason::Steps, span: self.draft.rows[row].head.clone() });
+                }
+                let Some(unit) = &self.draft.rows[row].unit else {
+                    continue;
+                };
+                if let Some(before) = last_of_unit.insert(&unit.word, row)
+                    && self.is_next_phase(before, row)
+                {
+                    links.push(Link { from: row, to: before, reason: Reason::Phases, span: self.draft.rows[row].head.clone() });
+                }
+            }
+        }
+        self.found.links.extend(links);
+    }
+
+    fn is_next_step(&self, before: usize, after: usize) -> bool {
+        let (before, after) = (&self.draft.rows[before], &self.draft.rows[after]);
+        after.is_next || (before.is_step && after.is_step && before.group == after.group)
+    }
+
+    /// "Phase 2" after "Phase 1", unless their weeks overlap.
+    fn is_next_phase(&self, before: usize, after: usize) -> bool {
+        let (before, after) = (&self.draft.rows[before], &self.draft.rows[after]);
+        let (Some(first), Some(second)) = (&before.unit, &after.unit) else {
+            return false;
+        };
+        let ordered = self.cues.units.ordered.contains(&first.word);
+        let consecutive = matches!((first.number.parse::<u32>(), second.number.parse::<u32>()), (Ok(a), Ok(b)) if b == a + 1);
+        let overlap = matches!((before.weeks, after.weeks), (Some((_, end)), Some((start, _))) if start <= end);
+        ordered && consecutive && !overlap
+    }
+}
+
+fn names(draft: &Draft) -> BTreeMap<String, Vec<usize>> {
+    let mut names: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (index, row) in draft.rows.iter().enumerate() {
+        let own: BTreeSet<String> = row.names.iter().map(|name| name.to_lowercase()).collect();
+        for name in own {
+            names.entry(name).or_default().push(index);
+        }
+    }
+    names
+}
+
+/// "7" as "7 (Title of item 7)".
+fn named(phrase: &str, known: &[Known]) -> String {
+    match known.iter().find(|known| known.name == phrase) {
+        Some(known) => format!("{phrase} ({})", known.title),
+        None => phrase.to_owned(),
+    }
+}
+
+/// The byte at which a cue stands as words of its own.
+fn find_word(text: &str, cue: &str) -> Option<usize> {
+    let lower = text.to_ascii_lowercase();
+    lower.match_indices(cue).map(|(at, _)| at).find(|at| {
+        let before = lower[..*at].chars().next_back();
+        let after = lower[at + cue.len()..].chars().next();
+        let is_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '-' || c == '_');
+        !is_word(before) && !is_word(after)
+    })
+}
+
+/// "A, B and C" as its parts.
+fn separate(phrase: &str) -> Vec<&str> {
+    phrase
+        .split([',', '&', '+'])
+        .flat_map(|part| part.split(" and "))
+        .map(str::trim)
+        .map(|part| part.strip_prefix("and ").unwrap_or(part))
+        .filter(|part| !part.is_empty())
+        .collect()
+}

@@ -1,0 +1,201 @@
+//! The plan while it is being read: rows by index, nothing resolved yet.
+
+use std::ops::Range;
+
+use super::cues::Attribute;
+use super::dates::Window;
+use super::durations::Stated;
+use super::items::Head;
+use super::units::{Unit, UnitClass};
+use crate::domain::task::Priority;
+use crate::planning::plan::SkipReason;
+
+/// Everything one reading of the text found.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    /// Parents before children; siblings in the order of the text.
+    pub(super) rows: Vec<Row>,
+    pub(super) roots: Vec<usize>,
+    pub(super) statements: Vec<Statement>,
+    pub(super) order_notes: Vec<OrderNote>,
+    pub(super) skips: Vec<Skip>,
+    /// Parents whose deeper levels were folded into their description.
+    pub(super) folded: Vec<usize>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    pub(super) parent: Option<usize>,
+    pub(super) children: Vec<usize>,
+    pub(super) depth: u32,
+    pub(super) title: String,
+    pub(super) description: Vec<String>,
+    /// The line the row is read from.
+    pub(super) head: Range<usize>,
+    /// Everything of the row, children included.
+    pub(super) span: Range<usize>,
+    pub(super) from_heading: bool,
+    pub(super) unit: Option<Unit>,
+    pub(super) names: Vec<String>,
+    /// Rows of the same list share a group.
+    pub(super) group: usize,
+    /// The text calls the items of the list steps.
+    pub(super) is_step: bool,
+    /// The text says it comes after the row before it.
+    pub(super) is_next: bool,
+    pub(super) done: bool,
+    pub(super) stated: Option<Stated>,
+    pub(super) priority: Option<Priority>,
+    pub(super) owners: Vec<String>,
+    pub(super) window: Window,
+    pub(super) weeks: Option<(u32, u32)>,
+    pub(super) mentions: Vec<Mention>,
+}
+
+/// Text that may name other rows as prerequisites.
+#[derive(Debug, Clone)]
+pub(super) struct Mention {
+    pub(super) text: String,
+    pub(super) span: Range<usize>,
+    /// A field such as "Depends on:", whose whole value names rows.
+    pub(super) field: Option<Attribute>,
+    /// The title itself: the place where weak cues count.
+    pub(super) is_title: bool,
+}
+
+impl Mention {
+    /// Running text that belongs to a row.
+    pub(super) fn of_text(text: &str, span: Range<usize>) -> Self {
+        Self { text: text.to_owned(), span, field: None, is_title: false }
+    }
+}
+
+/// A statement of what must be true.
+#[derive(Debug)]
+pub(super) struct Statement {
+    pub(super) text: String,
+    pub(super) span: Range<usize>,
+    /// The row the statement belongs to by its place in the text.
+    pub(super) owner: Option<usize>,
+}
+
+/// An item of a section that tells the order of rows listed elsewhere.
+#[derive(Debug)]
+pub(super) struct OrderNote {
+    pub(super) title: String,
+    pub(super) names: Vec<String>,
+    pub(super) mentions: Vec<Mention>,
+}
+
+#[derive(Debug)]
+pub(super) struct Skip {
+    pub(super) span: Range<usize>,
+    pub(super) what: String,
+    pub(super) reason: SkipReason,
+}
+
+impl Row {
+    /// A row as its line describes it, not yet placed.
+    pub(super) fn of_head(head: Head, line: Range<usize>, span: Range<usize>) -> Self {
+        let mentions = head
+            .asides
+            .iter()
+            .map(|aside| Mention::of_text(aside, line.clone()))
+            .chain(std::iter::once(Mention { text: head.title.clone(), span: line.clone(), field: None, is_title: true }))
+            .collect();
+        Self {
+            title: head.title,
+            head: line,
+            span,
+            unit: head.unit,
+            names: head.names,
+            is_next: head.is_next,
+            done: head.done,
+            stated: head.stated,
+            priority: head.priority,
+            owners: head.owners,
+            window: head.window,
+            weeks: head.weeks,
+            mentions,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn is_phase_unit(&self) -> bool {
+        self.unit.as_ref().is_some_and(|unit| matches!(unit.class, UnitClass::Phase | UnitClass::Time))
+    }
+
+    /// Adds what another mention of the same row says and this one does not.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.done |= other.done;
+        self.stated = self.stated.take().or(other.stated);
+        self.priority = self.priority.or(other.priority);
+        self.weeks = self.weeks.or(other.weeks);
+        self.window.due = self.window.due.or(other.window.due);
+        self.window.not_before = self.window.not_before.or(other.window.not_before);
+        for owner in other.owners {
+            if !self.owners.contains(&owner) {
+                self.owners.push(owner);
+            }
+        }
+        self.mentions.extend(other.mentions.into_iter().filter(|mention| !mention.is_title));
+        self.description.extend(other.description);
+    }
+}
+
+impl Draft {
+    /// Places a row under its parent and returns its index.
+    pub(super) fn place(&mut self, mut row: Row, parent: Option<usize>) -> usize {
+        let index = self.rows.len();
+        row.parent = parent;
+        row.depth = parent.map_or(0, |parent| self.rows[parent].depth + 1);
+        self.rows.push(row);
+        match parent {
+            Some(parent) => self.rows[parent].children.push(index),
+            None => self.roots.push(index),
+        }
+        index
+    }
+
+    pub(super) fn skip(&mut self, span: Range<usize>, what: &str, reason: SkipReason) {
+        let mut what: String = super::wording::clean(what).chars().take(80).collect();
+        if what.is_empty() {
+            what = "(no text)".to_owned();
+        }
+        self.skips.push(Skip { span, what, reason });
+    }
+
+    pub(super) fn leaves(&self) -> usize {
+        self.rows.iter().filter(|row| row.children.is_empty()).count()
+    }
+
+    /// Puts siblings in the order of the text; notes below a list may be read before it.
+    pub(super) fn sort_siblings(&mut self) {
+        let starts: Vec<usize> = self.rows.iter().map(|row| row.head.start).collect();
+        self.roots.sort_by_key(|row| starts[*row]);
+        for row in &mut self.rows {
+            row.children.sort_by_key(|child| starts[*child]);
+        }
+    }
+
+    /// Rows in document order, parents before children.
+    pub(super) fn preorder(&self) -> Vec<usize> {
+        let mut order = Vec::with_capacity(self.rows.len());
+        let mut open: Vec<usize> = self.roots.iter().rev().copied().collect();
+        while let Some(row) = open.pop() {
+            order.push(row);
+            open.extend(self.rows[row].children.iter().rev());
+        }
+        order
+    }
+
+    pub(super) fn is_ancestor(&self, ancestor: usize, mut row: usize) -> bool {
+        while let Some(parent) = self.rows[row].parent {
+            if parent == ancestor {
+                return true;
+            }
+            row = parent;
+        }
+        false
+    }
+}

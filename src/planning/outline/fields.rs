@@ -1,0 +1,60 @@
+//! "Label: value" notes of a row, written as lines, sections or table cells.
+
+use std::ops::Range;
+
+use super::cues::{Attribute, normalised};
+use super::dates;
+use super::draft::Mention;
+use super::walk::Walker;
+
+/// Writes the value of a field into the row; what cannot be read is left alone.
+pub(super) fn apply(walker: &mut Walker<'_>, row: usize, field: Attribute, value: &str, span: Range<usize>, year: Option<i32>) {
+    let cues = walker.cues;
+    let value = value.trim();
+    if cues.says_nothing(value) {
+        return;
+    }
+    let stated = walker.stated(value);
+    let row = &mut walker.draft.rows[row];
+    match field {
+        Attribute::Estimate => row.stated = row.stated.take().or(stated),
+        Attribute::Depends | Attribute::Blocks => {
+            row.mentions.push(Mention { text: value.to_owned(), span, field: Some(field), is_title: false });
+        }
+        Attribute::Priority => row.priority = row.priority.or(cues.priority(value)),
+        Attribute::Owner => {
+            for owner in value.split([',', '&', '/']).map(owner_name).filter(|owner| !owner.is_empty()) {
+                if !row.owners.contains(&owner) {
+                    row.owners.push(owner);
+                }
+            }
+        }
+        Attribute::Status => {
+            let words = normalised(value);
+            let says_done = cues
+                .status
+                .done
+                .iter()
+                .any(|word| words == *word || words.strip_prefix(word.as_str()).is_some_and(|rest| rest.starts_with(' ')));
+            row.done |= says_done || value.starts_with(|c: char| cues.status.done_marks.contains(&c));
+        }
+        Attribute::Due => row.window.due = row.window.due.or(dates::window(value, year, true).due),
+        Attribute::Start => {
+            let start = dates::window(value, year, true);
+            row.window.not_before = row.window.not_before.or(start.not_before).or(start.due);
+        }
+        Attribute::Dates => {
+            let window = dates::window(value, year, false);
+            row.window.not_before = row.window.not_before.or(window.not_before);
+            row.window.due = row.window.due.or(window.due);
+            row.weeks = row.weeks.or(dates::weeks(value));
+        }
+        Attribute::Week => row.weeks = row.weeks.or(dates::week_cell(value)),
+        Attribute::Acceptance => {}
+    }
+}
+
+fn owner_name(text: &str) -> String {
+    let name = text.trim_matches(|c: char| !c.is_alphanumeric());
+    name.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
+}

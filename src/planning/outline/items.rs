@@ -1,0 +1,412 @@
+//! One line of work: its title, and everything else people write into it.
+//!
+//! "3. [x] **Ship it** (2 days, @anna) - COMPLETED" is the title "Ship it" with
+//! a number, a state, a duration and an owner.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::Options;
+use super::cues::{Cues, normalised, pattern};
+use super::dates::{self, Window};
+use super::durations::{self, Stated};
+use super::units::{Unit, UnitClass};
+use super::wording::{is_picture, title, without_code, without_lead_in};
+use crate::domain::task::Priority;
+
+/// What a line of work says about itself.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Head {
+    /// Empty when the line has no words of its own.
+    pub(super) title: String,
+    /// The title does not hold the whole line; the description should.
+    pub(super) shortened: bool,
+    pub(super) unit: Option<Unit>,
+    /// Numbers and ids others may call it by, such as "2.1" and "T-12".
+    pub(super) names: Vec<String>,
+    pub(super) done: bool,
+    pub(super) has_mark: bool,
+    /// Opens with a word such as "then": comes after the item before it.
+    pub(super) is_next: bool,
+    pub(super) stated: Option<Stated>,
+    pub(super) priority: Option<Priority>,
+    pub(super) owners: Vec<String>,
+    pub(super) window: Window,
+    pub(super) weeks: Option<(u32, u32)>,
+    /// Notes in parentheses that were taken out of the title and may name prerequisites.
+    pub(super) asides: Vec<String>,
+}
+
+pub(super) static NUMBERING: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^#?(?:(?P<a>\d{1,3}(?:\.\d{1,3})+)\.?|#(?P<b>\d{1,5}):?|(?P<c>\d{1,3})\\?[.)])\s+"));
+static IDENTIFIER: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^\[?(?P<id>[A-Z]{1,8}-\d{1,5}(?:\.\d{1,3})*)\]?\s*(?::|-\s|\u{2013}|\u{2014}|\)|\.\s)\s*"));
+static GROUP: LazyLock<Regex> = LazyLock::new(|| pattern(r"\(([^()]{1,160})\)|\[([^\[\]]{1,160})\]"));
+static HANDLE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:^|[\s(,])@([A-Za-z][A-Za-z0-9_-]{1,38})\b"));
+static OWNER_NOTE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?i)\b(?:(?:owner|assignee|responsible)\s*:\s*|assigned to:?\s+)@?(\p{L}[\p{L}0-9_-]*(?: \p{Lu}[\p{L}0-9_-]*)?)")
+});
+static TRAILING_PART: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^(?P<head>.*\S)\s*(?:\s-|:|,|;|\u{2013}|\u{2014})\s*(?P<tail>[^,;:\u{2013}\u{2014}]{1,60})$"));
+
+/// Reads a line of work. `strong` is how many bytes of its start are bold.
+pub(super) fn head(cues: &Cues, options: Options, year: Option<i32>, text: &str, strong: usize) -> Head {
+    let mut head = Head { weeks: dates::weeks(text), ..Head::default() };
+    let whole = text.trim();
+    let mut rest = whole.to_owned();
+    let mut strong = strong.saturating_sub(text.len() - text.trim_start().len()).min(rest.len());
+    let mut strip = |rest: &mut String, bytes: usize| {
+        rest.drain(..bytes);
+        strong = strong.saturating_sub(bytes);
+    };
+
+    if let Some(bytes) = literal_checkbox(&rest, &mut head) {
+        strip(&mut rest, bytes);
+    }
+    let bytes = leading_marks(cues, &rest, &mut head);
+    strip(&mut rest, bytes);
+    if let Some(found) = NUMBERING.captures(&rest) {
+        let number = found.name("a").or(found.name("b")).or(found.name("c"));
+        head.names.extend(number.map(|number| number.as_str().to_owned()));
+        let bytes = found.get(0).map_or(0, |found| found.end());
+        strip(&mut rest, bytes);
+    }
+    let bytes = leading_marks(cues, &rest, &mut head);
+    strip(&mut rest, bytes);
+    if let Some(found) = IDENTIFIER.captures(&rest) {
+        head.names.push(found["id"].to_owned());
+        let bytes = found.get(0).map_or(0, |found| found.end());
+        if rest[bytes..].contains(char::is_alphanumeric) {
+            strip(&mut rest, bytes);
+        }
+    }
+    if let Some((unit, bytes)) = Unit::leading(cues, &rest) {
+        let after = rest[bytes..].trim_start_matches([':', '-', '.', ' ', '\u{2013}', '\u{2014}', '*']);
+        let stripped = rest.len() - after.len();
+        head.names.push(unit.number.clone());
+        if matches!(unit.class, UnitClass::Task | UnitClass::Feature)
+            && after.contains(char::is_alphanumeric)
+            && !after.starts_with('(')
+        {
+            strip(&mut rest, stripped);
+        }
+        head.unit = Some(unit);
+    }
+    let bytes = sequence_word(cues, &rest, &mut head);
+    strip(&mut rest, bytes);
+    let bytes = commitment(cues, &rest);
+    strip(&mut rest, bytes);
+    head.window = dates::window(&rest, year, false);
+    owners(cues, &mut rest, &mut head);
+    clause(cues, &mut rest, &mut head);
+    groups(cues, options, &mut rest, &mut head);
+    tail(cues, options, &mut rest, &mut head);
+    if rest.trim_end().ends_with(':') {
+        let kept = without_lead_in(cues, rest.trim_end_matches([':', ' '])).len();
+        rest.truncate(kept);
+        strong = strong.min(kept);
+    }
+    let (title, shortened) = title(&rest, strong);
+    head.shortened = shortened;
+    head.title = title;
+    let words = normalised(&head.title);
+    if cues.durations.horizons.iter().any(|horizon| words.contains(horizon.as_str())) {
+        head.stated = None;
+    }
+    head
+}
+
+/// "[x] " typed into running text.
+fn literal_checkbox(text: &str, head: &mut Head) -> Option<usize> {
+    let inside = text.strip_prefix('[')?;
+    let mark = inside.chars().next()?;
+    let rest = inside.strip_prefix(mark)?.strip_prefix(']')?;
+    if !matches!(mark, ' ' | 'x' | 'X') {
+        return None;
+    }
+    head.has_mark = true;
+    head.done |= mark != ' ';
+    Some(text.len() - rest.trim_start().len())
+}
+
+/// Bytes of state marks, pictures and spaces at the start.
+fn leading_marks(cues: &Cues, text: &str, head: &mut Head) -> usize {
+    let mut bytes = 0;
+    for c in text.chars() {
+        if cues.status.done_marks.contains(&c) {
+            head.done = true;
+            head.has_mark = true;
+        } else if cues.status.open_marks.contains(&c) {
+            head.has_mark = true;
+        } else if !(is_picture(c) || c.is_whitespace()) {
+            break;
+        }
+        bytes += c.len_utf8();
+    }
+    bytes
+}
+
+/// Bytes of "First, " or "Then, " at the start.
+fn sequence_word(cues: &Cues, text: &str, head: &mut Head) -> usize {
+    let next = opening_word(&cues.dependencies.then, text);
+    head.is_next = next > 0;
+    next.max(opening_word(&cues.dependencies.first, text))
+}
+
+/// The text without "First, " or "Then, " at its start.
+pub(super) fn after_sequence_word<'t>(cues: &Cues, text: &'t str) -> &'t str {
+    &text[sequence_word(cues, text, &mut Head::default())..]
+}
+
+/// Bytes of the first of the words that opens the text and is not all of it.
+fn opening_word(words: &[String], text: &str) -> usize {
+    let lower = text.to_ascii_lowercase();
+    let opens =
+        |word: &&String| lower.strip_prefix(word.as_str()).is_some_and(|rest| rest.starts_with(' ') && rest.trim().contains(' '));
+    words.iter().find(opens).map_or(0, |word| word.len() + 1)
+}
+
+/// Bytes of "We will " or "Must " before a verb of work.
+pub(super) fn commitment(cues: &Cues, text: &str) -> usize {
+    let lower = text.to_ascii_lowercase();
+    let promised = cues
+        .statements
+        .commitments
+        .iter()
+        .flat_map(|cue| [cue.clone(), cue.replace(" ll", "'ll"), cue.replace(" ll", "\u{2019}ll")]);
+    promised
+        .filter(|cue| lower.strip_prefix(cue.as_str()).is_some_and(|rest| rest.starts_with(' ')))
+        .map(|cue| cue.len() + 1)
+        .find(|bytes| {
+            lower[*bytes..].split(|c: char| !c.is_alphanumeric()).next().is_some_and(|verb| cues.kind_of_verb(verb).is_some())
+        })
+        .unwrap_or(0)
+}
+
+/// Takes "(owner: Ann)", "@ann" at the end and the like out of the line.
+fn owners(cues: &Cues, rest: &mut String, head: &mut Head) {
+    if cues.knows_words()
+        && let Some(found) = OWNER_NOTE.captures(rest)
+    {
+        head.owners.push(found[1].to_owned());
+    }
+    let code_free = without_code(rest);
+    for found in HANDLE.captures_iter(&code_free) {
+        let (Some(whole), Some(handle)) = (found.get(0), found.get(1)) else {
+            continue;
+        };
+        let after = code_free[handle.end()..].trim_start_matches([')', ']', '.', ',', ' ']);
+        let before = code_free[..whole.start()].trim_end().rsplit(' ').next().unwrap_or_default().to_lowercase();
+        let is_object = matches!(before.as_str(), "with" | "using" | "via" | "from" | "use" | "to" | "the" | "add");
+        let in_group = whole.as_str().starts_with('(');
+        let is_object = is_object || before == "/";
+        if (in_group || after.is_empty() || after.starts_with('@')) && !is_object {
+            head.owners.push(handle.as_str().to_owned());
+        }
+    }
+    head.owners.dedup();
+    while let Some(at) = rest.rfind('@') {
+        let handle = &rest[at + 1..];
+        let is_last = !handle.is_empty() && handle.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+        let starts_word = rest[..at].ends_with([' ', ',', '(']);
+        if !is_last || !starts_word || !head.owners.iter().any(|owner| owner == handle) {
+            break;
+        }
+        let kept = rest[..at].trim_end_matches([' ', ',', '-', ':', '\u{2013}', '\u{2014}']).len();
+        rest.truncate(kept);
+    }
+}
+
+/// Takes ", depends on ..." off the end; what it names is kept as an aside.
+fn clause(cues: &Cues, rest: &mut String, head: &mut Head) {
+    let lower = without_code(rest).to_ascii_lowercase();
+    let found = cues.dependencies.strong.iter().filter_map(|cue| {
+        let at = lower.find(&format!(" {cue} "))?;
+        let before = rest[..at].trim_end();
+        let kept = before.trim_end_matches([',', ';', '-', '\u{2013}', '\u{2014}']).trim_end();
+        (kept.len() < before.len() && kept.contains(' ') && !rest[at..].contains(". ")).then_some((kept.len(), at))
+    });
+    if let Some((kept, at)) = found.min() {
+        head.asides.push(rest[at..].trim().to_owned());
+        rest.truncate(kept);
+    }
+}
+
+/// Takes parenthesised notes that describe the task out of its title.
+fn groups(cues: &Cues, options: Options, rest: &mut String, head: &mut Head) {
+    let mut removed: Vec<(usize, usize)> = Vec::new();
+    for found in GROUP.captures_iter(rest) {
+        let (Some(whole), Some(inner)) = (found.get(0), found.get(1).or(found.get(2))) else {
+            continue;
+        };
+        let mut known = 0;
+        let mut parts = 0;
+        for part in inner.as_str().split([',', ';']).map(str::trim).filter(|part| !part.is_empty()) {
+            parts += 1;
+            known += usize::from(note(cues, options, part, head));
+        }
+        if known == 0 && names_prerequisite(cues, inner.as_str()) {
+            head.asides.push(inner.as_str().to_owned());
+            known = parts;
+        }
+        if parts > 0 && known == parts {
+            removed.push((whole.start(), whole.end()));
+        }
+    }
+    for (start, end) in removed.into_iter().rev() {
+        let start = rest[..start].trim_end().len();
+        rest.replace_range(start..end, "");
+    }
+}
+
+/// Reads one short note about a task; false when it is not one.
+fn note(cues: &Cues, options: Options, text: &str, head: &mut Head) -> bool {
+    let bare = text.trim_matches(|c: char| is_picture(c) || c.is_whitespace() || c == '*');
+    if let Some(stated) = durations::parse(cues, options.day_minutes, bare) {
+        head.stated.get_or_insert(stated);
+        return true;
+    }
+    if dates::weeks(bare).is_some_and(|_| bare.split_whitespace().count() <= 4) {
+        return true;
+    }
+    if bare.split_whitespace().count() <= 5 && dates::window(bare, None, false) != Window::default() {
+        return true;
+    }
+    let words = normalised(bare);
+    if cues.status.done.contains(&words) {
+        head.done = true;
+        head.has_mark = true;
+        return true;
+    }
+    let label = words.strip_suffix(" priority").or(words.strip_prefix("priority ")).unwrap_or(&words);
+    if words.split(' ').count() <= 3
+        && let Some(priority) = cues.priority(label)
+        && (words != label || cues.status.open.contains(&words) || words.starts_with('p') || label == words)
+    {
+        head.priority.get_or_insert(priority);
+        return true;
+    }
+    if cues.status.open.contains(&words) {
+        head.has_mark = true;
+        return true;
+    }
+    OWNER_NOTE.find(bare).is_some_and(|found| found.start() == 0) || (bare.starts_with('@') && !bare.contains(' '))
+}
+
+fn names_prerequisite(cues: &Cues, text: &str) -> bool {
+    let text = text.trim().to_lowercase();
+    cues.dependencies
+        .strong
+        .iter()
+        .chain(&cues.dependencies.weak)
+        .any(|cue| text.strip_prefix(cue.as_str()).is_some_and(|rest| rest.starts_with([' ', ':'])))
+}
+
+/// Takes notes after the last dash, colon or comma off the end.
+fn tail(cues: &Cues, options: Options, rest: &mut String, head: &mut Head) {
+    for _ in 0..4 {
+        let trimmed = rest.trim_end_matches(|c: char| {
+            head.done |= cues.status.done_marks.contains(&c);
+            head.has_mark |= cues.status.done_marks.contains(&c) || cues.status.open_marks.contains(&c);
+            is_picture(c) || c.is_whitespace() || cues.status.done_marks.contains(&c)
+        });
+        rest.truncate(trimmed.len());
+        if let Some(kept) = shouted_status(cues, rest, head) {
+            rest.truncate(kept);
+            continue;
+        }
+        let Some(kept) = TRAILING_PART.captures(rest).and_then(|found| {
+            let tail = found["tail"].trim();
+            let short = tail.split_whitespace().count() <= 5;
+            let balanced = found["head"].matches(['(', '[']).count() == found["head"].matches([')', ']']).count();
+            (short && balanced && note(cues, options, tail, head)).then(|| found["head"].len())
+        }) else {
+            return;
+        };
+        rest.truncate(kept);
+    }
+}
+
+/// "… COMPLETED" and "… 🔄 MEDIUM PRIORITY": the bytes before the shouting.
+fn shouted_status(cues: &Cues, text: &str, head: &mut Head) -> Option<usize> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    (1..=2.min(words.len().saturating_sub(1))).rev().find_map(|count| {
+        let start = text.rfind(words[words.len() - count])?;
+        let shout = &text[start..];
+        if shout.chars().any(char::is_lowercase) || !shout.chars().any(char::is_uppercase) {
+            return None;
+        }
+        let said = normalised(shout);
+        let done = cues.status.done.contains(&said);
+        if !done && !cues.status.open.contains(&said) {
+            return None;
+        }
+        head.done |= done;
+        head.has_mark = true;
+        if let Some(label) = said.strip_suffix(" priority") {
+            head.priority = head.priority.or(cues.priority(label));
+        }
+        Some(text[..start].trim_end().len())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Head {
+        head(Cues::english(), Options::default(), None, text, 0)
+    }
+
+    #[test]
+    fn titles_lose_everything_that_is_no_title() {
+        let cases = [
+            ("Set up the shed.", "Set up the shed"),
+            ("3.1.2. Set up the shed:", "Set up the shed"),
+            ("[ ] #4 Set up the shed", "Set up the shed"),
+            ("T-12: Set up the shed", "Set up the shed"),
+            ("Task 4: Set up the shed", "Set up the shed"),
+            ("Set up the shed (2 days)", "Set up the shed"),
+            ("Set up the shed - 3 hours", "Set up the shed"),
+            ("Set up the shed (High Priority)", "Set up the shed"),
+            ("Set up the shed (depends on 3 & 4)", "Set up the shed"),
+            ("Set up the shed @anna", "Set up the shed"),
+            ("\u{2705} Set up the shed COMPLETED", "Set up the shed"),
+            ("Set up `shed` (north side)", "Set up shed (north side)"),
+            ("Phase 2: Harvest (Weeks 3-4)", "Phase 2: Harvest"),
+        ];
+        for (text, title) in cases {
+            assert_eq!(read(text).title, title, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_out_is_kept_beside_the_title() {
+        let head = read("[x] Set up the shed (2 days, critical) @anna");
+        assert!(head.done);
+        assert_eq!(head.stated.map(|stated| stated.range.likely.get()), Some(960));
+        assert_eq!(head.priority, Some(Priority::Critical));
+        assert_eq!(head.owners, ["anna"]);
+        assert_eq!(read("Phase 2: Harvest (Weeks 3-4)").weeks, Some((3, 4)));
+        assert_eq!(read("Dig (assigned to Ben)").owners, ["Ben"]);
+    }
+
+    #[test]
+    fn addresses_and_code_are_no_owners() {
+        assert!(read("Mail anna@example.org about `@cached` things").owners.is_empty());
+    }
+
+    #[test]
+    fn a_long_line_is_cut_where_one_pauses() {
+        let head = read("Dig the northern bed of the garden as deep as it goes. Then rest, because the soil is heavy and wet.");
+        assert_eq!(head.title, "Dig the northern bed of the garden as deep as it goes");
+        assert!(head.shortened);
+    }
+
+    #[test]
+    fn wide_characters_are_never_cut_in_two() {
+        let text = "\u{8ba1}".repeat(400);
+        assert!(read(&text).title.chars().all(|c| c == '\u{8ba1}'));
+    }
+}

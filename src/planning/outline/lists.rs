@@ -1,0 +1,324 @@
+//! Lists and sentences of work, item by item.
+
+use std::ops::Range;
+
+use super::blocks::{Block, Item, Line};
+use super::cues::{Cues, HeadingRole, Rank, normalised};
+use super::draft::{Mention, Row};
+use super::evidence::{Evidence, is_field, label_and_value, starts_with_verb};
+use super::items;
+use super::reading::first_word;
+use super::requirements::has_modal;
+use super::statements::may_state;
+use super::walk::{Place, Walker};
+use super::wording;
+use crate::planning::plan::SkipReason;
+
+/// A list of fields this near the start describes the document.
+const METADATA_REACH: usize = 400;
+
+impl Walker<'_> {
+    pub(super) fn list(&mut self, list: &[Item], span: Range<usize>, place: Place, has_rows_below: bool, lead_in: &str) {
+        let evidence = Evidence::of(self.cues, list);
+        let is_work = match (place.skip, place.work) {
+            (Some(_), _) => false,
+            (None, Some(_)) if !self.cues.knows_words() => true,
+            (None, Some(rank)) => match place.parent {
+                None => evidence.is_listed_work(),
+                Some(parent) => {
+                    let row = &self.draft.rows[parent];
+                    let phase_like = rank == Rank::Plan && (row.is_phase_unit() || row.depth == 0) && row.from_heading;
+                    if phase_like && !has_rows_below && self.draft.rows[parent].children.is_empty() {
+                        evidence.is_listed_work() && !negative(lead_in)
+                    } else {
+                        evidence.is_parts() && !negative(lead_in)
+                    }
+                }
+            },
+            (None, None) => self.threshold == Rank::Evidence && evidence.is_strong(),
+        };
+        if is_work {
+            let work = place.work.or(Some(self.threshold));
+            self.items(list, Place { work, ..place });
+            return;
+        }
+        match place.parent {
+            Some(parent) => {
+                for item in list {
+                    self.field_item(parent, item, place);
+                }
+                self.describe(parent, span);
+            }
+            None => self.plain_items(list, span, place, evidence),
+        }
+    }
+
+    /// A list outside the plan: statements of a requirements section, or skipped.
+    pub(super) fn plain_items(&mut self, list: &[Item], span: Range<usize>, place: Place, evidence: Evidence) {
+        let states =
+            place.skip == Some(SkipReason::PlannedElsewhere) || (place.work.is_some() && evidence.modals * 2 > evidence.items);
+        if states && evidence.fields * 2 < evidence.items.max(1) {
+            for item in list {
+                let line = item_line(item).filter(|line| !is_placeholder(&line.text) && !names_a_group(item, line));
+                if let Some(line) = line {
+                    self.state(&line, item.span.clone(), None);
+                }
+            }
+            return;
+        }
+        let all_fields = place.parent.is_none() && list.iter().filter_map(item_line).all(|line| label_and_value(&line).is_some());
+        if all_fields && span.start < METADATA_REACH && place.skip.is_none() {
+            let what = list.first().and_then(item_line).map(|line| line.text).unwrap_or_default();
+            return self.draft.skip(span, &what, SkipReason::Metadata);
+        }
+        let reason = place.skip.unwrap_or(if evidence.is_strong() { SkipReason::PlannedElsewhere } else { SkipReason::Prose });
+        let what = list.first().and_then(item_line).map(|line| line.text).unwrap_or_default();
+        self.draft.skip(span, &what, reason);
+        if may_state(reason) {
+            for line in list.iter().filter_map(item_line) {
+                if has_modal(self.cues, &line.text) {
+                    self.state(&line, line.span.clone(), None);
+                }
+            }
+        }
+    }
+
+    pub(super) fn field_item(&mut self, parent: usize, item: &Item, place: Place) {
+        let Some(line) = item_line(item) else { return };
+        if !self.field_line(parent, &line, place) {
+            self.draft.rows[parent].mentions.push(Mention::of_text(&line.text, line.span));
+        }
+    }
+
+    /// Reads one item of a list of work; the row it became, when it did.
+    pub(super) fn item(&mut self, item: &Item, place: Place) -> Option<usize> {
+        let line = item_line(item)?;
+        if is_placeholder(&line.text) {
+            self.draft.skip(item.span.clone(), &line.text, SkipReason::Placeholder);
+            return None;
+        }
+        if let Some(parent) = place.parent {
+            if self.field_line(parent, &line, place) || is_field(self.cues, &line) {
+                self.describe(parent, item.span.clone());
+                return None;
+            }
+            if self.labelled_part(item, &line, parent, place) {
+                return None;
+            }
+        } else if let Some(HeadingRole::Skip(reason)) = self.label_role(&line, false).filter(|role| ends_work(*role)) {
+            self.draft.skip(item.span.clone(), &line.text, reason);
+            return None;
+        }
+        let index = self.row_of_item(item, &line, place)?;
+        let below = Place { parent: Some(index), is_steps: false, ..place };
+        for block in item.blocks.iter().skip(1) {
+            self.below_item(block, index, below);
+        }
+        Some(index)
+    }
+
+    /// The row for the item's first line; text too deep for a row goes to the parent.
+    fn row_of_item(&mut self, item: &Item, line: &Line, place: Place) -> Option<usize> {
+        let head = items::head(self.cues, self.options, place.year, &line.text, line.strong);
+        if !head.title.contains(char::is_alphanumeric) {
+            self.keep(item.span.clone(), place);
+            return None;
+        }
+        let shortened = head.shortened;
+        let mut row = Row::of_head(head, line.span.clone(), item.span.clone());
+        row.names.extend(item.number.map(|number| number.to_string()));
+        row.done |= item.checked == Some(true) || line.struck;
+        row.group = place.group;
+        row.is_step = place.is_steps && item.number.is_some();
+        if shortened {
+            row.description.push(line.text.trim().to_owned());
+            row.mentions.push(Mention::of_text(&line.text, line.span.clone()));
+        }
+        let added = self.add(row, place);
+        if let (None, Some(parent)) = (added, place.parent) {
+            self.describe(parent, item.span.clone());
+            self.draft.skip(item.span.clone(), &line.text, SkipReason::Folded);
+            if !self.draft.folded.contains(&parent) {
+                self.draft.folded.push(parent);
+            }
+        }
+        added
+    }
+
+    /// What stands below the first line of an item that is a row.
+    fn below_item(&mut self, block: &Block, index: usize, below: Place) {
+        match block {
+            Block::List { items, span, .. } => {
+                let evidence = Evidence::of(self.cues, items);
+                let is_work =
+                    if self.draft.rows[index].is_phase_unit() { evidence.is_listed_work() } else { evidence.is_subparts() };
+                if is_work || !self.cues.knows_words() || has_labelled_parts(self, items) {
+                    self.items(items, below);
+                } else {
+                    for item in items {
+                        self.field_item(index, item, below);
+                    }
+                    self.describe(index, span.clone());
+                }
+            }
+            Block::Paragraph { lines, span } => {
+                for line in lines {
+                    self.field_line(index, line, below);
+                }
+                self.describe(index, span.clone());
+            }
+            Block::Code { span } => self.skip_code(span.clone()),
+            other => self.describe(index, other.span()),
+        }
+    }
+
+    /// Reads the items of one list of work.
+    fn items(&mut self, items: &[Item], place: Place) {
+        let place = Place { group: self.next_group(), ..place };
+        for item in items {
+            self.item(item, place);
+        }
+    }
+
+    pub(super) fn label_role(&self, line: &Line, inside: bool) -> Option<HeadingRole> {
+        let bold = line.bold_start();
+        let label = match label_and_value(line) {
+            Some((label, _)) => label,
+            None if line.is_all_strong() => bold,
+            None => return None,
+        };
+        self.cues.heading(label, inside)
+    }
+
+    /// "Activities:" with a list below it is not a row but holds rows.
+    pub(super) fn labelled_part(&mut self, item: &Item, line: &Line, parent: usize, place: Place) -> bool {
+        let Some(role) = self.label_role(line, true) else {
+            return false;
+        };
+        let has_list = item.blocks.iter().skip(1).any(|block| matches!(block, Block::List { .. }));
+        let value_is_empty = label_and_value(line).is_none_or(|(_, value)| value.is_empty());
+        match role {
+            HeadingRole::Children if has_list && value_is_empty => {
+                for block in item.blocks.iter().skip(1) {
+                    if let Block::List { items, .. } = block {
+                        self.items(items, place);
+                    } else {
+                        self.describe(parent, block.span());
+                    }
+                }
+                true
+            }
+            HeadingRole::Criteria if has_list && value_is_empty => {
+                self.describe(parent, item.span.clone());
+                for block in item.blocks.iter().skip(1) {
+                    if let Block::List { items, .. } = block {
+                        self.criteria_items(items, place, false);
+                    }
+                }
+                true
+            }
+            HeadingRole::Detail if value_is_empty || self.is_detail_label(line) => {
+                self.describe(parent, item.span.clone());
+                true
+            }
+            HeadingRole::Skip(reason) if ends_work(role) => {
+                self.draft.skip(item.span.clone(), &line.text, reason);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn is_detail_label(&self, line: &Line) -> bool {
+        label_and_value(line).is_some_and(|(label, _)| self.cues.statements.attributes.contains(&normalised(label)))
+    }
+
+    /// Sentences that promise work, in a work section without lists.
+    pub(super) fn sentences(&mut self, blocks: &[Block], place: Place, only_promises: bool) {
+        for block in blocks {
+            let Block::Paragraph { lines, .. } = block else {
+                continue;
+            };
+            let whole = join(lines);
+            let mut rest = whole.text.as_str();
+            while !rest.trim().is_empty() {
+                let sentence = wording::first_sentence(rest);
+                rest = &rest[sentence.len()..];
+                let task = sentence.trim();
+                if promises_work(self.cues, task, only_promises) {
+                    let head = items::head(self.cues, self.options, place.year, task, 0);
+                    let mut row = Row::of_head(head, whole.span.clone(), whole.span.clone());
+                    row.description.push(sentence.trim().to_owned());
+                    if self.add(row, place).is_some() {
+                        self.draft.skips.retain(|skip| skip.span != whole.span && skip.span.start != whole.span.start);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether an item so labelled is no work although its neighbours are.
+pub(super) fn ends_work(role: HeadingRole) -> bool {
+    use SkipReason::{Future, NonGoals, OpenQuestions, OutOfScope, Risks};
+    matches!(role, HeadingRole::Skip(Future | NonGoals | OpenQuestions | OutOfScope | Risks))
+}
+
+/// "Without this:" introduces what is wrong, not what to do.
+pub(super) fn negative(lead_in: &str) -> bool {
+    let lead_in = lead_in.to_lowercase();
+    lead_in.ends_with(':')
+        && (lead_in.starts_with("without") || lead_in.contains("should not") || lead_in.contains("not include"))
+}
+
+pub(super) fn has_labelled_parts(walker: &Walker<'_>, items: &[Item]) -> bool {
+    items.iter().filter_map(item_line).any(|line| {
+        matches!(walker.label_role(&line, true), Some(HeadingRole::Children | HeadingRole::Criteria))
+            && line.text.trim_end_matches('*').ends_with(':')
+    })
+}
+
+/// Whether a sentence promises work: after "we will", or as an imperative.
+fn promises_work(cues: &Cues, sentence: &str, only_promises: bool) -> bool {
+    const FEWEST_WORDS: usize = 3;
+    let said = items::after_sequence_word(cues, sentence);
+    if said.ends_with([':', '?']) || said.split_whitespace().count() < FEWEST_WORDS {
+        return false;
+    }
+    if items::commitment(cues, said) > 0 {
+        return true;
+    }
+    !only_promises && starts_with_verb(cues, said) && !cues.statements.not_work.contains(&first_word(said))
+}
+
+/// A short name with a list below it, which says nothing by itself.
+pub(super) fn names_a_group(item: &Item, line: &Line) -> bool {
+    const SHORT: usize = 5;
+    let outside = line.text.split('(').next().unwrap_or_default();
+    item.blocks.len() > 1 && outside.split_whitespace().count() <= SHORT
+}
+
+pub(super) fn is_placeholder(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with('[') && text.ends_with(']') && !text.contains("](") && text.split_whitespace().count() > 3
+}
+
+/// The first paragraph of an item as one line; fields on later lines stay apart.
+pub(super) fn item_line(item: &Item) -> Option<Line> {
+    match item.blocks.first() {
+        Some(Block::Paragraph { lines, .. }) if !lines.is_empty() => Some(join(lines)),
+        _ => None,
+    }
+}
+
+/// Soft-wrapped lines as one.
+pub(super) fn join(lines: &[Line]) -> Line {
+    let mut whole = lines.first().cloned().unwrap_or_default();
+    for line in lines.iter().skip(1) {
+        whole.text.push(' ');
+        whole.text.push_str(line.text.trim());
+        whole.span.end = whole.span.end.max(line.span.end);
+        whole.struck &= line.struck;
+    }
+    whole
+}

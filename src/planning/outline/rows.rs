@@ -1,0 +1,142 @@
+//! Adding rows: new ones, ones that restate a row, and text that belongs to one.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::cues::Rank;
+use super::draft::Row;
+use super::items;
+use super::sections::Section;
+use super::walk::{Place, Walker};
+use crate::planning::plan::SkipReason;
+use crate::text::stem::content_words;
+
+impl<'a> Walker<'a> {
+    /// Adds a row, or merges it into the row it restates; `None` when it would be too deep.
+    pub(super) fn add(&mut self, mut row: Row, place: Place) -> Option<usize> {
+        if let Some(first) = row.title.chars().next().filter(|c| c.is_lowercase())
+            && row.title.split_whitespace().next().is_some_and(|word| word.chars().all(char::is_alphabetic))
+            && self.cues.kind_of_verb(row.title.split_whitespace().next().unwrap_or_default()).is_some()
+        {
+            row.title.replace_range(..first.len_utf8(), &first.to_uppercase().to_string());
+        }
+        if let Some(known) = self.restated(&row, place) {
+            self.draft.skip(row.head.clone(), &row.title, SkipReason::Restated);
+            self.draft.rows[known].absorb(row);
+            return Some(known);
+        }
+        let depth = place.parent.map_or(0, |parent| self.draft.rows[parent].depth + 1);
+        if depth > self.options.max_depth {
+            return None;
+        }
+        let index = self.draft.place(row, place.parent);
+        if place.parent.is_none() {
+            self.remember_root(index);
+        }
+        Some(index)
+    }
+
+    /// A top row with the same title as another, such as a phase in a later timeline table.
+    pub(super) fn restated(&self, row: &Row, place: Place) -> Option<usize> {
+        if place.parent.is_some() {
+            return None;
+        }
+        let plain = plain_words(&row.title);
+        let of_unit = row
+            .unit
+            .as_ref()
+            .filter(|_| row.is_phase_unit())
+            .and_then(|unit| self.root_units.get(&(unit.word.clone(), unit.number.clone())));
+        let same_unit = of_unit.filter(|known| overlap(&plain, &plain_words(&self.draft.rows[**known].title)));
+        let same_title = self.root_titles.get(&plain);
+        same_unit.or(same_title).copied().filter(|known| self.draft.rows[*known].group != row.group)
+    }
+
+    pub(super) fn remember_root(&mut self, index: usize) {
+        let row = &self.draft.rows[index];
+        self.root_titles.entry(plain_words(&row.title)).or_insert(index);
+        if let Some(unit) = row.unit.as_ref().filter(|_| row.is_phase_unit()) {
+            self.root_units.entry((unit.word.clone(), unit.number.clone())).or_insert(index);
+        }
+    }
+
+    /// A feature described in a section of its own belongs to the row that builds it.
+    pub(super) fn describing_sections(&mut self) {
+        self.is_last_pass = true;
+        for (section, place) in std::mem::take(&mut self.deferred) {
+            let Some(row) = self.row_described(section) else {
+                self.section(section, place);
+                continue;
+            };
+            self.draft.skip(section.span(), section.title(), SkipReason::Restated);
+            self.content(section, Place { parent: Some(row), work: Some(Rank::Feature), skip: None, ..place });
+        }
+    }
+
+    /// The one leaf whose title, without its verb, is the heading.
+    pub(super) fn row_described(&self, section: &Section) -> Option<usize> {
+        const LIKENESS: f64 = 0.75;
+        let words = |text: &str| -> BTreeSet<String> { content_words(text).into_iter().collect() };
+        let head = items::head(self.cues, self.options, None, section.title(), 0);
+        let wanted = words(&head.title);
+        let likeness = |row: &Row| {
+            let object = match row.title.split_once(' ') {
+                Some((verb, object)) if self.cues.kind_of_verb(verb).is_some() => object,
+                _ => row.title.as_str(),
+            };
+            let own = words(object);
+            let common = wanted.intersection(&own).count();
+            if common < 2 { 0.0 } else { common as f64 / wanted.len().max(own.len()) as f64 }
+        };
+        let leaves = self.draft.rows.iter().enumerate().filter(|(_, row)| row.children.is_empty());
+        let mut found: Vec<(usize, f64)> =
+            leaves.map(|(index, row)| (index, likeness(row))).filter(|(_, score)| *score >= LIKENESS).collect();
+        found.sort_by(|a, b| b.1.total_cmp(&a.1));
+        match found.as_slice() {
+            [(index, _)] => Some(*index),
+            [(index, best), (_, second), ..] if best > second => Some(*index),
+            _ => None,
+        }
+    }
+
+    pub(super) fn describe(&mut self, row: usize, span: Range<usize>) {
+        let text = dedented(&self.text[span.clone()]);
+        let known = self.draft.rows[row].description.last();
+        if !text.is_empty() && known != Some(&text) {
+            self.draft.rows[row].description.push(text);
+        }
+    }
+}
+
+pub(super) fn overlap(a: &str, b: &str) -> bool {
+    let words = |text: &str| content_words(text);
+    let (a, b) = (words(a), words(b));
+    let common = a.iter().filter(|word| b.contains(word)).count();
+    common * 2 >= a.len().min(b.len()).max(1)
+}
+
+pub(super) fn plain_words(text: &str) -> String {
+    crate::text::stem::words(text).collect::<Vec<_>>().join(" ")
+}
+
+/// A heading with only labels below it, not a group of further sections.
+pub(super) fn describes_one_thing(section: &Section) -> bool {
+    !section.is_label() && !section.blocks.is_empty() && section.children.iter().all(|child| child.is_label())
+}
+
+/// A piece of the text with the indentation all its lines share removed.
+pub(super) fn dedented(text: &str) -> String {
+    let indent = text
+        .lines()
+        .skip(1)
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| line.len() - line.trim_start_matches([' ', '\t']).len())
+        .min()
+        .unwrap_or(0);
+    let lines: Vec<&str> = text
+        .lines()
+        .enumerate()
+        .map(|(at, line)| if at == 0 { line.trim_start() } else { line.get(indent..).unwrap_or("") })
+        .collect();
+    lines.join("\n").trim().to_owned()
+}

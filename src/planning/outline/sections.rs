@@ -1,0 +1,268 @@
+//! From blocks to sections: what stands under which heading.
+//!
+//! People mark headings in more ways than Markdown knows: a bold line, a line
+//! in capitals, "Phase 2: Harvest", "Requirements:". All of them open a section.
+
+use std::ops::Range;
+
+use super::blocks::{Block, Item, Line};
+use super::cues::{Cues, HeadingRole, Rank};
+use super::units::Unit;
+
+/// A heading and what belongs to it. The first section of a text has none.
+#[derive(Debug, Default)]
+pub(super) struct Section {
+    pub(super) heading: Option<Heading>,
+    /// Blocks before the first section below this one.
+    pub(super) blocks: Vec<Block>,
+    pub(super) children: Vec<Section>,
+    level: u32,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Heading {
+    pub(super) line: Line,
+    /// A bold line or "Label:" instead of a real heading.
+    pub(super) is_label: bool,
+}
+
+impl Section {
+    /// From the heading to the end of the last block in it.
+    pub(super) fn span(&self) -> Range<usize> {
+        let mut span: Option<Range<usize>> = self.heading.as_ref().map(|heading| heading.line.span.clone());
+        for part in self.blocks.iter().map(Block::span).chain(self.children.iter().map(Self::span)) {
+            let whole = span.get_or_insert_with(|| part.clone());
+            whole.start = whole.start.min(part.start);
+            whole.end = whole.end.max(part.end);
+        }
+        span.unwrap_or(0..0)
+    }
+
+    pub(super) fn title(&self) -> &str {
+        self.heading.as_ref().map_or("", |heading| heading.line.text.as_str())
+    }
+
+    pub(super) fn is_label(&self) -> bool {
+        self.heading.as_ref().is_some_and(|heading| heading.is_label)
+    }
+}
+
+/// Levels between those of real headings, which are multiples of ten.
+const LABEL_BOLD: u32 = 5;
+const LABEL_PLAIN: u32 = 7;
+const CAPITALS: u32 = 12;
+const UNIT_LINE: u32 = 14;
+
+/// Builds the tree of sections; the result is the root, which has no heading.
+pub(super) fn tree(blocks: Vec<Block>, cues: &Cues) -> Section {
+    let has_headings = blocks.iter().any(|block| matches!(block, Block::Heading { level: 1 | 2, .. }));
+    let mut outline = Outline { cues, has_headings, stack: vec![Section::default()] };
+    let mut blocks = blocks.into_iter().peekable();
+    while let Some(block) = blocks.next() {
+        let next_is_content = blocks.peek().is_some_and(|next| !matches!(next, Block::Heading { .. }));
+        let next_is_list = matches!(blocks.peek(), Some(Block::List { .. } | Block::Table { .. } | Block::Code { .. }));
+        match block {
+            Block::Heading { level, line } => outline.open(line, u32::from(level) * 10, false),
+            Block::Paragraph { lines, span } => outline.paragraph(lines, span, next_is_content, next_is_list),
+            Block::List { ordered, items, span } => outline.list(ordered, items, span),
+            other => outline.add(other),
+        }
+    }
+    outline.finish()
+}
+
+struct Outline<'a> {
+    cues: &'a Cues,
+    has_headings: bool,
+    /// Open sections, outermost first, levels rising.
+    stack: Vec<Section>,
+}
+
+impl Outline<'_> {
+    fn open(&mut self, line: Line, level: u32, is_label: bool) {
+        let ends = |open: &Section| {
+            let is_mere_label = open.is_label() && !matches!(open.level, CAPITALS | UNIT_LINE);
+            open.heading.is_some() && (open.level >= level || (is_mere_label && !is_label))
+        };
+        while self.stack.last().is_some_and(ends) {
+            self.close();
+        }
+        let heading = Some(Heading { line, is_label });
+        self.stack.push(Section { heading, level, ..Section::default() });
+    }
+
+    fn close(&mut self) {
+        if self.stack.len() > 1
+            && let Some(done) = self.stack.pop()
+            && let Some(parent) = self.stack.last_mut()
+        {
+            parent.children.push(done);
+        }
+    }
+
+    fn add(&mut self, block: Block) {
+        if let Some(open) = self.stack.last_mut() {
+            open.blocks.push(block);
+        }
+    }
+
+    fn finish(mut self) -> Section {
+        while self.stack.len() > 1 {
+            self.close();
+        }
+        self.stack.pop().unwrap_or_default()
+    }
+
+    /// A label's level lies below the real heading it stands under.
+    fn label_level(&self, offset: u32) -> u32 {
+        let real = self.stack.iter().rev().find(|open| !open.is_label()).map_or(0, |open| open.level);
+        real + offset
+    }
+
+    fn paragraph(&mut self, mut lines: Vec<Line>, span: Range<usize>, followed: bool, list_follows: bool) {
+        let more = lines.len() > 1;
+        if let Some(level) = lines.first().and_then(|line| self.heading_level(line, more || followed, more, list_follows)) {
+            let line = lines.remove(0);
+            self.open(line, level, true);
+        }
+        if let Some(first) = lines.first() {
+            let span = first.span.start.max(span.start)..span.end;
+            let after_list =
+                self.stack.last().is_some_and(|open| open.is_label() && matches!(open.blocks.last(), Some(Block::List { .. })));
+            if after_list && span.start == lines[0].span.start {
+                // A label reaches as far as its list.
+                self.close();
+            }
+            self.add(Block::Paragraph { lines, span });
+        }
+    }
+
+    /// The level of the section this line opens, when it is a heading in disguise.
+    fn heading_level(&self, line: &Line, followed: bool, more: bool, list_follows: bool) -> Option<u32> {
+        const LONGEST: usize = 110;
+        const LABEL_WORDS: usize = 8;
+        let text = line.text.trim();
+        let words = text.split_whitespace().count();
+        if text.len() > LONGEST || text.ends_with(['.', ',', ';']) || !followed || text.starts_with('[') {
+            return None;
+        }
+        let is_unit = Unit::leading(self.cues, text).is_some();
+        if line.is_all_strong() {
+            return Some(self.label_level(LABEL_BOLD));
+        }
+        if is_capitals(text) {
+            return Some(if self.has_atx_parent() { self.label_level(LABEL_BOLD) } else { CAPITALS });
+        }
+        if is_unit && !more {
+            return Some(if self.has_atx_parent() { self.label_level(LABEL_BOLD) } else { UNIT_LINE });
+        }
+        let labels_list = text.ends_with(':') && list_follows && !more && words <= LABEL_WORDS;
+        if labels_list {
+            return Some(self.label_level(LABEL_PLAIN));
+        }
+        let known = !more && words <= LABEL_WORDS && !text.contains(['.', '?']) && text.starts_with(char::is_uppercase);
+        let names_section = matches!(self.cues.heading(text, false), Some(HeadingRole::Work(_) | HeadingRole::Skip(_)));
+        (known && names_section && (list_follows || self.cues.is_exact(text))).then(|| self.label_level(LABEL_BOLD))
+    }
+
+    fn has_atx_parent(&self) -> bool {
+        self.has_headings && self.stack.iter().any(|open| open.level > 0 && !open.is_label() && open.level < 20)
+    }
+
+    /// A list whose items are headings ("4. **Weekly timeline:**") opens a section for each item.
+    fn list(&mut self, ordered: bool, items: Vec<Item>, span: Range<usize>) {
+        let roles: Vec<Option<HeadingRole>> = items.iter().map(|item| self.item_role(item)).collect();
+        let known = roles.iter().flatten().count();
+        let plans = roles.iter().flatten().any(|role| matches!(role, HeadingRole::Work(Rank::Plan)));
+        if !plans || known * 2 < items.len() {
+            self.add(Block::List { ordered, items, span });
+            return;
+        }
+        let level = self.label_level(LABEL_BOLD);
+        for item in items {
+            let mut blocks = item.blocks.into_iter();
+            if let Some(Block::Paragraph { mut lines, span }) = blocks.next() {
+                let first = lines.remove(0);
+                let (label, rest) = split_label(first);
+                self.open(label, level, true);
+                let lines: Vec<Line> = rest.into_iter().chain(lines).collect();
+                if let Some(first) = lines.first() {
+                    let span = first.span.start..span.end;
+                    self.add(Block::Paragraph { lines, span });
+                }
+            }
+            for block in blocks {
+                self.add(block);
+            }
+        }
+    }
+
+    fn item_role(&self, item: &Item) -> Option<HeadingRole> {
+        let Some(Block::Paragraph { lines, .. }) = item.blocks.first() else {
+            return None;
+        };
+        let line = lines.first().filter(|line| line.strong > 0 && !line.text.contains("...."))?;
+        let label = line.bold_start().trim_end_matches([':', ' ']);
+        self.cues.heading(label, false)
+    }
+}
+
+/// Splits "**Label:** text" after its bold start.
+fn split_label(line: Line) -> (Line, Option<Line>) {
+    let rest =
+        line.text.get(line.strong..).unwrap_or_default().trim_start_matches([':', ' ', '-', '\u{2013}', '\u{2014}']).to_owned();
+    if line.strong == 0 || rest.is_empty() {
+        return (line, None);
+    }
+    let mut label = line.clone();
+    label.text.truncate(line.strong);
+    (label, Some(Line { text: rest, strong: 0, ..line }))
+}
+
+/// Whether the line shouts: all letters capitals, and enough of them.
+fn is_capitals(text: &str) -> bool {
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    letters >= 4
+        && !text.chars().any(char::is_lowercase)
+        && text.chars().any(char::is_uppercase)
+        && !text.contains(" MUST ")
+        && !text.contains(" SHALL ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::planning::outline::blocks;
+
+    /// The tree as indented headings.
+    fn shape(text: &str) -> Vec<String> {
+        fn walk(section: &Section, depth: usize, lines: &mut Vec<String>) {
+            for child in &section.children {
+                lines.push(format!("{}{}", " ".repeat(depth), child.title().trim_end_matches(':')));
+                walk(child, depth + 1, lines);
+            }
+        }
+        let mut lines = Vec::new();
+        walk(&tree(blocks::read(text), Cues::english()), 0, &mut lines);
+        lines
+    }
+
+    #[test]
+    fn disguised_headings_open_sections() {
+        assert_eq!(shape("GARDEN WORK\n\nDig first.\n"), ["GARDEN WORK"]);
+        assert_eq!(shape("# Garden\n\n**Spring**\n\n- dig\n\n**Autumn**\n\n- rake\n"), ["Garden", " Spring", " Autumn"]);
+        assert_eq!(shape("Phase 1: Spring\n\n- dig\n\nPhase 2: Autumn\n\n- rake\n"), ["Phase 1: Spring", "Phase 2: Autumn"]);
+        assert_eq!(shape("## Spring\n\nNeeds:\n- spade\n\n## Autumn\n"), ["Spring", " Needs", "Autumn"]);
+    }
+
+    #[test]
+    fn running_text_opens_none() {
+        assert!(shape("This is a plain sentence.\n\nAnother one follows here.\n").is_empty());
+    }
+
+    #[test]
+    fn list_items_that_are_headings_open_sections() {
+        let text = "1. **Abstract:** We garden.\n2. **Weekly Timeline:**\n\n| Week | Tasks |\n|--|--|\n| 1 | Dig |\n";
+        assert_eq!(shape(text), ["Abstract", "Weekly Timeline"]);
+    }
+}

@@ -1,0 +1,173 @@
+//! Tables of work: a row is a task, the columns say the rest.
+
+use super::blocks::Row as TableRow;
+use super::cues::{Attribute, Rank, normalised};
+use super::dates;
+use super::draft::Row;
+use super::fields;
+use super::items;
+use super::units::Unit;
+use super::walk::{Place, Walker};
+use super::wording;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Title,
+    WeakTitle,
+    Number,
+    Field(Attribute),
+    Other,
+}
+
+/// Reads the table as tasks; false when it is not about work.
+pub(super) fn read(walker: &mut Walker<'_>, header: &[String], rows: &[TableRow], place: Place) -> bool {
+    let columns: Vec<Column> = header.iter().map(|name| column(walker, name)).collect();
+    let support = columns
+        .iter()
+        .any(|column| matches!(column, Column::Field(field) if *field != Attribute::Priority && *field != Attribute::Acceptance));
+    let of = |wanted: Column| columns.iter().position(|column| *column == wanted);
+    let title = of(Column::Title).or_else(|| of(Column::WeakTitle).filter(|_| support));
+    let (Some(title), true) = (title, support || place.work.is_some()) else {
+        return false;
+    };
+    let prefix = (0..title).find(|at| columns[*at] == Column::Other).filter(|_| has_duplicates(rows, title));
+    let group = walker.next_group();
+    let place = Place { skip: None, work: place.work.or(Some(Rank::Plan)), group, ..place };
+    for row in rows {
+        let is_total = |at: usize| row.cells.get(at).is_some_and(|cell| walker.cues.columns.total.contains(&normalised(cell)));
+        if is_total(0) || is_total(title) {
+            continue;
+        }
+        table_row(walker, header, &columns, row, title, prefix, place);
+    }
+    true
+}
+
+fn column(walker: &Walker<'_>, name: &str) -> Column {
+    let cues = walker.cues;
+    if cues.columns.number.iter().any(|number| number == name.trim()) {
+        return Column::Number;
+    }
+    let name = normalised(name.split('(').next().unwrap_or(name));
+    if cues.columns.title.contains(&name) {
+        Column::Title
+    } else if cues.columns.number.contains(&name) {
+        Column::Number
+    } else if let Some(field) = cues.attribute(&name) {
+        Column::Field(field)
+    } else if cues.columns.weak_title.contains(&name) {
+        Column::WeakTitle
+    } else {
+        Column::Other
+    }
+}
+
+fn has_duplicates(rows: &[TableRow], title: usize) -> bool {
+    let mut titles: Vec<&str> = rows.iter().filter_map(|row| row.cells.get(title)).map(String::as_str).collect();
+    titles.sort_unstable();
+    titles.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+fn table_row(
+    walker: &mut Walker<'_>,
+    header: &[String],
+    columns: &[Column],
+    row: &TableRow,
+    title: usize,
+    prefix: Option<usize>,
+    place: Place,
+) {
+    let cell = |at: usize| row.cells.get(at).map_or("", String::as_str);
+    let mut parts = parts(cell(title));
+    let window = period(walker, header, columns, row);
+    let text = match (prefix, parts.len()) {
+        (_, 0) => return,
+        (Some(prefix), 1) => format!("{}: {}", cell(prefix), parts[0]),
+        (_, 1) => parts.remove(0),
+        // Several tasks in one cell: the row is named by its period, the tasks stand below it.
+        _ => window.clone().unwrap_or_else(|| parts.remove(0)),
+    };
+    let head = items::head(walker.cues, walker.options, place.year, &text, 0);
+    if !head.title.contains(char::is_alphanumeric) {
+        return;
+    }
+    let shortened = head.shortened;
+    let mut draft = Row::of_head(head, row.span.clone(), row.span.clone());
+    draft.group = place.group;
+    if shortened {
+        draft.description.push(wording::clean(&text));
+    }
+    let Some(index) = walker.add(draft, place) else {
+        return;
+    };
+    for (at, column) in columns.iter().enumerate().filter(|(at, _)| *at != title) {
+        other_cell(walker, index, *column, &header[at], cell(at), row, place);
+    }
+    if parts.len() > 1 {
+        let group = walker.next_group();
+        for part in parts {
+            let head = items::head(walker.cues, walker.options, place.year, &part, 0);
+            let mut draft = Row::of_head(head, row.span.clone(), row.span.clone());
+            draft.group = group;
+            walker.add(draft, Place { parent: Some(index), ..place });
+        }
+    }
+}
+
+fn other_cell(walker: &mut Walker<'_>, index: usize, column: Column, name: &str, cell: &str, row: &TableRow, place: Place) {
+    let plain = wording::clean(cell);
+    if plain.is_empty() {
+        return;
+    }
+    match column {
+        Column::Number => {
+            walker.draft.rows[index].names.push(plain);
+            return;
+        }
+        Column::Field(field) => {
+            let value = if field == Attribute::Estimate { with_unit(name, &plain) } else { plain.clone() };
+            fields::apply(walker, index, field, &value, row.span.clone(), place.year);
+        }
+        Column::WeakTitle => {
+            if let Some(weeks) = dates::weeks(&plain) {
+                walker.draft.rows[index].weeks.get_or_insert(weeks);
+            }
+        }
+        Column::Title | Column::Other => {}
+    }
+    walker.draft.rows[index].description.push(format!("{}: {plain}", wording::clean(name)));
+}
+
+/// "10" under "Hours" is "10 hours".
+fn with_unit(header: &str, value: &str) -> String {
+    let is_bare = value.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | ' ' | '\u{2013}'));
+    let unit = ["minute", "hour", "day", "week", "month"].into_iter().find(|unit| header.to_lowercase().contains(unit));
+    match unit.filter(|_| is_bare) {
+        Some(unit) => format!("{value} {unit}s"),
+        None => value.to_owned(),
+    }
+}
+
+/// The tasks of one cell: bullets or lines typed into it.
+fn parts(cell: &str) -> Vec<String> {
+    cell.split(['\n', '\u{2022}', '\u{25aa}'])
+        .map(|part| part.trim().trim_start_matches("- ").trim())
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// "Week 3" from a column called "Week", or the cell itself when it names a period.
+fn period(walker: &Walker<'_>, header: &[String], columns: &[Column], row: &TableRow) -> Option<String> {
+    columns.iter().enumerate().find_map(|(at, column)| {
+        let cell = wording::clean(row.cells.get(at)?);
+        match column {
+            Column::Field(Attribute::Week) if cell.starts_with(|c: char| c.is_ascii_digit()) => {
+                Some(format!("{} {cell}", wording::clean(&header[at])))
+            }
+            Column::Field(Attribute::Week) if !cell.is_empty() => Some(cell),
+            Column::WeakTitle if Unit::leading(walker.cues, &cell).is_some() => Some(cell),
+            _ => None,
+        }
+    })
+}

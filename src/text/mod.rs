@@ -1,0 +1,4 @@
+//! Words and their likeness, shared by every reader of free text.
+
+pub mod similarity;
+pub mod stem;
