@@ -148,7 +148,7 @@ pub fn task_page(state: &State, project: &ProjectState, task: &Task) -> String {
         line("answers", project.requirement(answer.requirement_id).map(|found| format!("{} {}", found.label, found.text)));
     }
     line("changed", Some(format!("{} by {}", rfc3339(task.updated_at), task.updated_by)));
-    line("deleted", task.deleted_at.map(|at| rfc3339(at)));
+    line("deleted", task.deleted_at.map(rfc3339));
     if let Some(description) = &task.description {
         lines.push(String::new());
         lines.push(description.to_string());

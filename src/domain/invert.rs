@@ -96,8 +96,8 @@ fn move_back(change: &Change, mut patch: Patch, state: &State) -> Option<Patch> 
         None => task.parent_id,
     };
     let position = change.before.get("position").and_then(serde_json::Value::as_i64).unwrap_or(task.position);
-    let siblings = state.project(project)?.children(parent).filter(|other| other.id != task.id);
-    let before = siblings.filter(|other| other.position <= position).last();
+    let mut siblings = state.project(project)?.children(parent).rev().filter(|other| other.id != task.id);
+    let before = siblings.find(|other| other.position <= position);
     patch.place = Some(before.map_or(Place::First, |other| Place::After(other.id)));
     Some(patch)
 }

@@ -17,7 +17,7 @@ pub enum ServiceError {
     Refused(Vec<Violation>),
     /// Something stands otherwise than the change expected; nothing was written.
     #[error("{subject}: {field} is {theirs}, not {expected} as the change expects", field = conflict.field, theirs = conflict.theirs, expected = conflict.expected)]
-    Conflicted { subject: String, conflict: Conflict },
+    Conflicted { subject: String, conflict: Box<Conflict> },
     /// Nothing was written; trying again is safe.
     #[error("nothing was written")]
     NotWritten(#[source] StoreError),
