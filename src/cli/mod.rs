@@ -7,6 +7,7 @@ mod apply;
 mod completions;
 mod config;
 mod error;
+mod fold;
 mod history;
 mod init;
 mod lake;
@@ -111,6 +112,8 @@ commands! {
     History = history,
     /// Take a change back.
     Undo = undo,
+    /// Bring the current tables up to the journal.
+    Fold = fold,
     /// The lake itself: show what it is, adopt a copy.
     Lake = lake,
     /// Raise the lake to the format of this lakeplan.

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as StorePath;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use tokio::sync::{mpsc, oneshot};
@@ -20,8 +21,11 @@ use super::format::Format;
 use super::journal::{Journal, JournalReader};
 use super::ledger::Ledger;
 use super::row::{Row, Stream};
-use super::{Head, Outcome, Scope, Snapshot, Store};
+use super::tables::fold::{Folding, Target};
+use super::tables::{TABLES, field_changes};
+use super::{FoldReport, Head, Outcome, Scope, Snapshot, Store};
 use crate::domain::patch::PatchSet;
+use crate::domain::record::Entity;
 use crate::runtime::{Clock, Random, uuid_v7};
 
 /// The most sets of one commit.
@@ -79,13 +83,18 @@ impl Root {
 /// A lake on an object store.
 pub struct DeltaStore {
     name: String,
+    root: Arc<dyn ObjectStore>,
+    random: Arc<dyn Random>,
     writer: mpsc::Sender<Message>,
     task: JoinHandle<()>,
+    /// Something was committed that the tables do not show yet.
+    unfolded: AtomicBool,
 }
 
 enum Message {
     Commit { sets: Vec<PatchSet>, answer: oneshot::Sender<Vec<Outcome>> },
     Look { answer: oneshot::Sender<Result<(Snapshot, Head), StoreError>> },
+    Folded { seq: u64 },
     Read { after: u64, stream: Stream, answer: oneshot::Sender<Result<JournalReader, StoreError>> },
 }
 
@@ -94,25 +103,31 @@ impl DeltaStore {
     pub async fn create(root: &Root, format: Format, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StoreError> {
         probe(root, clock.as_ref(), random.as_ref()).await?;
         let ledger = Ledger::new(format.clone(), root.url.as_str());
-        let journal = Journal::create(Arc::clone(&root.store), ledger, &format, clock, random).await?;
-        Ok(Self::start(root, journal))
+        let journal = Journal::create(Arc::clone(&root.store), ledger, &format, clock, Arc::clone(&random)).await?;
+        Ok(Self::start(root, journal, random))
     }
 
     /// Opens the lake that is there.
     pub async fn open(root: &Root, format: Format, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StoreError> {
         let ledger = Ledger::new(format, root.url.as_str());
-        let journal = Journal::open(Arc::clone(&root.store), ledger, clock, random).await?;
-        Ok(Self::start(root, journal))
+        let journal = Journal::open(Arc::clone(&root.store), ledger, clock, Arc::clone(&random)).await?;
+        Ok(Self::start(root, journal, random))
     }
 
-    fn start(root: &Root, journal: Journal) -> Self {
+    fn start(root: &Root, journal: Journal, random: Arc<dyn Random>) -> Self {
         let (writer, inbox) = mpsc::channel(4096);
         let task = tokio::spawn(run(journal, inbox));
-        Self { name: root.url.to_string(), writer, task }
+        Self { name: root.url.to_string(), root: Arc::clone(&root.store), random, writer, task, unfolded: AtomicBool::new(false) }
     }
 
-    /// Waits until everything begun is done. Dropping the store does not wait.
+    /// Folds what this process committed and waits until everything begun is done. Dropping the store does neither:
+    /// the next process folds what is left.
     pub async fn close(self) {
+        if self.unfolded.load(Ordering::Acquire)
+            && let Err(fault) = self.fold().await
+        {
+            tracing::warn!(%fault, "the tables lag behind the journal; the next command or lakeplan fold brings them up");
+        }
         drop(self.writer);
         if let Err(fault) = self.task.await {
             tracing::error!(%fault, "the writer ended before its time");
@@ -144,7 +159,11 @@ impl Store for DeltaStore {
         if self.writer.send(Message::Commit { sets, answer }).await.is_err() {
             return ids.iter().map(|_| Outcome::NotWritten { cause: StoreError::WriterGone }).collect();
         }
-        answered.await.unwrap_or_else(|_| {
+        let outcomes = answered.await;
+        if outcomes.iter().flatten().any(|outcome| matches!(outcome, Outcome::Committed { .. })) {
+            self.unfolded.store(true, Ordering::Release);
+        }
+        outcomes.unwrap_or_else(|_| {
             ids.into_iter().map(|patch_set_id| Outcome::Unknown { patch_set_id, cause: StoreError::WriterGone }).collect()
         })
     }
@@ -164,6 +183,25 @@ impl Store for DeltaStore {
         });
         let wanted = move |row: &Result<Row, StoreError>| row.as_ref().map_or(true, |row| scope.holds(row.project_id));
         Ok(rows.filter(move |row| std::future::ready(wanted(row))).boxed())
+    }
+
+    async fn fold(&self) -> Result<FoldReport, StoreError> {
+        let (snapshot, head) = self.ask(|answer| Message::Look { answer }).await?;
+        let rows: Vec<Row> = self.changes(head.folded, Stream::Work, &Scope::All).await?.try_collect().await?;
+        let rows: Vec<Row> = rows.into_iter().filter(|row| row.seq <= snapshot.seq).collect();
+        let target = Target { state: &snapshot.state, seq: snapshot.seq, at: snapshot.at };
+        let folding = Folding { root: &self.root, target, rows: &rows, known: head.folded, random: self.random.as_ref() };
+        let mut report = FoldReport { seq: snapshot.seq, tables: Vec::new() };
+        // What nothing concerns since all tables were known to be folded needs no look.
+        let concerned = |entity| head.folded == 0 || rows.iter().any(|row| row.entity == entity);
+        for table in TABLES.iter().filter(|table| concerned(table.entity)) {
+            report.tables.push((table.name, folding.current(table).await?));
+        }
+        if concerned(Entity::Task) {
+            report.tables.push((field_changes::NAME, folding.field_changes().await?));
+        }
+        self.writer.send(Message::Folded { seq: snapshot.seq }).await.map_err(|_| StoreError::WriterGone)?;
+        Ok(report)
     }
 
     async fn head(&self) -> Result<Head, StoreError> {
@@ -189,6 +227,7 @@ async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
                 // Whoever asked may be gone.
                 let _ = answer.send(looked);
             }
+            Message::Folded { seq } => journal.note_folded(seq),
             Message::Read { after, stream, answer } => {
                 let looked = journal.refresh().await.map(|_| journal.reader(after, stream));
                 let _ = answer.send(looked);

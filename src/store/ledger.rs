@@ -89,6 +89,16 @@ impl Ledger {
         }
     }
 
+    /// Starts from what the current tables say: the records at least as of `last`'s set, which is where replaying goes on.
+    pub fn restore(&mut self, records: impl Iterator<Item = AnyRecord>, last: &Row) {
+        for record in records {
+            self.state.put(record);
+        }
+        self.seq = last.seq;
+        self.at = last.at;
+        self.chain = last.chain.unwrap_or_default();
+    }
+
     pub fn root(&self) -> &str {
         &self.root
     }
@@ -215,12 +225,17 @@ impl Ledger {
         let after = self.format.read(row.v, row.entity, fields(row.after_fields())?);
         let was_in = before.get("project_id").and_then(|id| id.as_str()?.parse::<ProjectId>().ok());
         let slot = Slot { entity: row.entity, id: row.entity_id, project: was_in.or(row.project_id) };
-        let mut record = self.state.get(slot).unwrap_or_else(|| AnyRecord::blank(row.entity, row.entity_id));
+        // A table may be folded past this row: then the record stands already where the row moved it.
+        let there = || self.state.get(Slot { project: row.project_id, ..slot });
+        let mut record = self.state.get(slot).or_else(there).unwrap_or_else(|| AnyRecord::blank(row.entity, row.entity_id));
         for (field, value) in &after {
             record.set(field, value).map_err(|misfit| damaged(format!("{field} {misfit}")))?;
         }
         if was_in.is_some() && was_in != row.project_id {
             self.state.remove(slot);
+        }
+        if record.project() != row.project_id && row.entity != Entity::User && row.entity != Entity::Lake {
+            return Err(damaged("its record belongs to another project than the row says".to_owned()));
         }
         self.state.put(record);
         Ok(())

@@ -12,7 +12,7 @@ use super::error::StoreError;
 use super::format::Format;
 use super::ledger::{Ledger, Proposal};
 use super::row::{Row, Stream, next_chain};
-use super::{Head, Outcome, Scope, Snapshot, Store};
+use super::{FoldReport, Head, Outcome, Scope, Snapshot, Store};
 use crate::domain::any::AnyRecord;
 use crate::domain::id::LakeId;
 use crate::domain::patch::PatchSet;
@@ -118,8 +118,19 @@ impl Store for MemoryStore {
         Ok(stream::iter(rows.into_iter().filter(move |row| scope.holds(row.project_id)).map(Ok)).boxed())
     }
 
+    /// There are no tables to fold.
+    async fn fold(&self) -> Result<FoldReport, StoreError> {
+        Ok(FoldReport { seq: self.inner().ledger.seq, tables: Vec::new() })
+    }
+
     async fn head(&self) -> Result<Head, StoreError> {
         let inner = self.inner();
-        Ok(Head { seq: inner.ledger.seq, at: inner.ledger.at, chain: inner.ledger.chain, version: inner.ledger.seq })
+        Ok(Head {
+            seq: inner.ledger.seq,
+            at: inner.ledger.at,
+            chain: inner.ledger.chain,
+            version: inner.ledger.seq,
+            folded: inner.ledger.seq,
+        })
     }
 }

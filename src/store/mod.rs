@@ -12,6 +12,8 @@ mod journal;
 mod ledger;
 pub mod memory;
 pub mod row;
+mod table_log;
+pub mod tables;
 
 use std::fmt;
 
@@ -29,6 +31,7 @@ use crate::domain::state::State;
 use crate::domain::time::Instant;
 use crate::domain::violation::Violation;
 use row::{Row, Stream};
+pub use tables::fold::Folded;
 
 /// Which projects a caller wants to see. Users, the lake's row and the projects' own rows belong to every scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +68,15 @@ pub struct Head {
     pub chain: [u8; 32],
     /// The Delta version of the journal.
     pub version: u64,
+    /// How far the current tables are known to be folded.
+    pub folded: u64,
+}
+
+/// What a fold did: the seq the tables now show, and for each what was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoldReport {
+    pub seq: u64,
+    pub tables: Vec<(&'static str, Folded)>,
 }
 
 /// What became of a patch set.
@@ -117,4 +129,7 @@ pub trait Store: fmt::Display + Send + Sync {
 
     /// The end of the journal.
     async fn head(&self) -> Result<Head, StoreError>;
+
+    /// Brings the current tables up to the head, where there are tables.
+    async fn fold(&self) -> Result<FoldReport, StoreError>;
 }

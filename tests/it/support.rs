@@ -8,13 +8,16 @@ use chrono::{DateTime, TimeDelta};
 use lakeplan::domain::id::{EntityId, PatchSetId};
 use lakeplan::domain::patch::{PatchSet, Source};
 use lakeplan::domain::state::State;
+use lakeplan::domain::task::{Task, TaskStatus};
 use lakeplan::domain::time::Instant;
 use lakeplan::domain::value::Name;
 use lakeplan::domain::violation::Violation;
 use lakeplan::exchange::patchset::Request;
 use lakeplan::runtime::{ManualClock, SeededRandom, uuid_v7};
 use lakeplan::service::resolve::resolve;
-use serde_json::Value;
+use rand::RngExt;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
 
 /// Noon of a day, which every test begins at.
 pub fn noon() -> Instant {
@@ -65,4 +68,39 @@ pub fn full() -> bool {
 /// A small count, or the full one.
 pub fn counts(small: usize, full_count: usize) -> usize {
     if full() { full_count } else { small }
+}
+
+/// One to three patches that some author might send, right or wrong, against a state.
+pub fn random_patches(state: &State, random: &mut StdRng) -> Value {
+    let tasks: Vec<&Task> = state.projects().flat_map(|project| project.tasks()).map(AsRef::as_ref).collect();
+    let projects: Vec<String> = state.projects().filter_map(|project| Some(project.project()?.key.to_string())).collect();
+    let count = random.random_range(1..=3);
+    (0..count).map(|_| random_patch(&tasks, &projects, random)).collect()
+}
+
+fn random_patch(tasks: &[&Task], projects: &[String], random: &mut StdRng) -> Value {
+    let number: u32 = random.random_range(0..1_000_000);
+    let project = &projects[random.random_range(0..projects.len())];
+    let any = |random: &mut StdRng| (!tasks.is_empty()).then(|| tasks[random.random_range(0..tasks.len())].key.to_string());
+    let (Some(task), Some(other)) = (any(random), any(random)) else {
+        return json!({"op": "create", "entity": "task", "fields": {"project_id": project, "title": format!("task {number}")}});
+    };
+    match random.random_range(0..13) {
+        0..3 => {
+            json!({"op": "create", "entity": "task", "fields": {"project_id": project, "title": format!("task {number}"), "estimate_likely": number % 1000}})
+        }
+        3..5 => {
+            json!({"op": "create", "entity": "task", "fields": {"project_id": task.split('-').next(), "title": format!("part {number}"), "parent_id": task}})
+        }
+        5..7 => {
+            let status = TaskStatus::WORDS[number as usize % TaskStatus::WORDS.len()];
+            json!({"op": "update", "entity": "task", "id": task, "fields": {"status": status, "description": format!("text {number}"), "tags": ["a", format!("t{number}")]}})
+        }
+        7 => json!({"op": "move", "entity": "task", "id": task, "fields": {"parent_id": other}}),
+        8 => json!({"op": "move", "entity": "task", "id": task, "fields": {"project_id": project}}),
+        9 => json!({"op": "delete", "entity": "task", "id": task}),
+        10 => json!({"op": "restore", "entity": "task", "id": task}),
+        11 => json!({"op": "link", "entity": "task_link", "fields": {"from_id": task, "to_id": other}}),
+        _ => json!({"op": "create", "entity": "project", "fields": {"name": format!("project {number}")}}),
+    }
 }

@@ -14,6 +14,8 @@ use crate::store::row::{Row, Stream};
 
 /// The app id whose transaction version is the last `seq`.
 pub const TXN: &str = "lakeplan";
+/// The app id whose transaction version is the seq up to which every current table of stream `work` is folded.
+pub const FOLDED: &str = "fold-work";
 /// The name under which a commit carries the id that tells it from every other attempt.
 const ATTEMPT: &str = "lakeplanAttempt";
 
@@ -35,6 +37,8 @@ pub struct Entry {
     pub attempt: Option<Uuid>,
     pub added: Vec<JournalFile>,
     pub removed: Vec<String>,
+    /// How far the commit says the current tables are folded.
+    pub folded: Option<u64>,
 }
 
 /// The action that adds a file of these rows.
@@ -75,18 +79,8 @@ pub fn commit_info(operation: &str, attempt: Uuid, at: Instant) -> Action {
     })
 }
 
-pub fn txn(seq: u64) -> Action {
-    Action::Txn(Transaction::new(TXN, seq as i64))
-}
-
-/// The bytes of an entry: one action a line.
-pub fn bytes(actions: &[Value]) -> Bytes {
-    let mut text = String::new();
-    for action in actions {
-        text.push_str(&action.to_string());
-        text.push('\n');
-    }
-    text.into()
+pub fn txn(app: &str, seq: u64) -> Action {
+    Action::Txn(Transaction::new(app, seq as i64))
 }
 
 pub fn json_of(actions: &[Action]) -> Result<Vec<Value>, StoreError> {
@@ -109,6 +103,7 @@ pub fn read(version: Version, bytes: &Bytes) -> Result<Entry, StoreError> {
                 entry.added.push(file(&add.path, add.size, stream.as_deref(), add.stats.as_deref())?);
             }
             Action::Remove(remove) => entry.removed.push(remove.path),
+            Action::Txn(txn) if txn.app_id == FOLDED => entry.folded = u64::try_from(txn.version).ok(),
             _ => {}
         }
     }

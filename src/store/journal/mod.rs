@@ -29,9 +29,13 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::ledger::{Accepted, Ledger, Proposal, Seen};
 use super::row::{Row, Stream};
+use super::table_log::entry_bytes;
+use super::tables;
 use super::{Head, Outcome, Snapshot};
+use crate::domain::any::AnyRecord;
 use crate::domain::id::PatchSetId;
 use crate::domain::patch::PatchSet;
+use crate::domain::record::Entity;
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, random_bytes, uuid_v7};
 use entry::JournalFile;
@@ -51,6 +55,8 @@ pub struct Journal {
     version: u64,
     /// When the log's end was last seen to be there.
     looked: Instant,
+    /// How far the current tables are known to be folded; the next commit records it.
+    folded: u64,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -88,14 +94,14 @@ impl Journal {
         let added = files.put_rows(0, attempt, &rows).await?;
         let mut actions = entry::json_of(&[entry::commit_info("CREATE TABLE", attempt, now)])?;
         actions.extend(schema::actions(attempt, now.timestamp_millis()));
-        actions.extend(entry::json_of(&[entry::txn(1), added])?);
+        actions.extend(entry::json_of(&[entry::txn(entry::TXN, 1), added])?);
         let root = ledger.root().to_owned();
-        match slot::take(&files, 0, entry::bytes(&actions), attempt, DEADLINE, random.as_ref()).await {
+        match slot::take(&files, 0, entry_bytes(&actions), attempt, DEADLINE, random.as_ref()).await {
             Taken::Ours => {}
             Taken::Theirs(_) | Taken::Moved => return Err(StoreError::AlreadyALake { root }),
             Taken::Never { cause, .. } | Taken::Unknown(cause) => return Err(cause),
         }
-        let mut journal = Self { files, ledger, version: 0, looked: now, clock, random };
+        let mut journal = Self { files, ledger, version: 0, looked: now, folded: 0, clock, random };
         journal.files.note(&journal.files.read_entry(0).await?.unwrap_or_default());
         Ok(journal)
     }
@@ -108,14 +114,43 @@ impl Journal {
         random: Arc<dyn Random>,
     ) -> Result<Self, StoreError> {
         let looked = clock.now();
-        let mut journal = Self { files: Files::new(store), ledger, version: 0, looked, clock, random };
-        journal.jump_to_head().await?;
+        let mut files = Files::new(Arc::clone(&store));
+        let Some(version) = files.load().await? else {
+            return Err(StoreError::NotALake { root: ledger.root().to_owned() });
+        };
+        let tables = tables::read::all(&store).await?.unwrap_or_default();
+        let recorded = files.folded;
+        let seqs: Vec<(Entity, u64)> = tables.iter().map(|table| (table.entity, table.seq.max(recorded))).collect();
+        let mut journal = Self { files, ledger, version, looked, folded: recorded, clock, random };
+        if let Some(from) = seqs.iter().map(|(_, seq)| *seq).min() {
+            journal.start_from(tables.into_iter().flat_map(|table| table.records), from).await?;
+        }
+        let rows = journal.rows_after(&journal.files, journal.ledger.seq).await?;
+        journal.folded = folded_to(&seqs, &rows).unwrap_or(recorded);
+        journal.replay(rows)?;
         journal.ledger.may_read()?;
         Ok(journal)
     }
 
+    /// Starts the ledger from the current tables, which hold at least everything up to `seq`.
+    async fn start_from(&mut self, records: impl Iterator<Item = AnyRecord>, seq: u64) -> Result<(), StoreError> {
+        let Some(file) = self.files.live().find(|file| (file.seq.0..=file.seq.1).contains(&seq)) else {
+            return Err(StoreError::damaged("journal", format!("seq {seq}, to which the tables are folded, is missing")));
+        };
+        let rows = self.files.read_rows(file).await?;
+        if let Some(last) = rows.iter().rfind(|row| row.seq == seq && row.chain.is_some()) {
+            self.ledger.restore(records, last);
+        }
+        Ok(())
+    }
+
     pub fn head(&self) -> Head {
-        Head { seq: self.ledger.seq, at: self.ledger.at, chain: self.ledger.chain, version: self.version }
+        Head { seq: self.ledger.seq, at: self.ledger.at, chain: self.ledger.chain, version: self.version, folded: self.folded }
+    }
+
+    /// Notes that every current table is folded up to `seq`.
+    pub fn note_folded(&mut self, seq: u64) {
+        self.folded = self.folded.max(seq);
     }
 
     pub fn snapshot(&self) -> Snapshot {
@@ -135,7 +170,7 @@ impl Journal {
     pub fn checkpoint(&self) -> impl Future<Output = ()> + Send + 'static {
         let (files, version) = (self.files.clone(), self.version);
         async move {
-            if let Err(fault) = files.checkpoint(version).await {
+            if let Err(fault) = files.log.checkpoint(version).await {
                 tracing::warn!(%fault, version, "no checkpoint was written; opening the lake stays slower until the next one");
             }
         }
@@ -145,7 +180,7 @@ impl Journal {
     pub async fn refresh(&mut self) -> Result<bool, StoreError> {
         let before = self.version;
         let now = self.clock.now();
-        if now - self.looked > STALE && !self.files.is_end(self.version).await?.is_reachable() {
+        if now - self.looked > STALE && !self.files.log.end(self.version).await?.is_reachable() {
             self.jump_to_head().await?;
         }
         while let Some(entry) = self.files.read_entry(self.version + 1).await? {
@@ -265,14 +300,17 @@ impl Journal {
 
     /// Writes the files of a group and makes its log entry.
     async fn prepare(&mut self, judged: &Judged, attempt: Uuid, at: Instant) -> Result<bytes::Bytes, StoreError> {
-        let mut actions = vec![entry::commit_info("WRITE", attempt, at), entry::txn(self.ledger.seq)];
+        let mut actions = vec![entry::commit_info("WRITE", attempt, at), entry::txn(entry::TXN, self.ledger.seq)];
+        if self.folded > self.files.folded {
+            actions.push(entry::txn(entry::FOLDED, self.folded));
+        }
         for stream in Stream::ALL {
             let rows: Vec<&Row> = judged.rows().filter(|row| row.stream == *stream).collect();
             if !rows.is_empty() {
                 actions.push(self.files.put_rows(self.version + 1, attempt, &rows).await?);
             }
         }
-        Ok(entry::bytes(&entry::json_of(&actions)?))
+        Ok(entry_bytes(&entry::json_of(&actions)?))
     }
 
     async fn acknowledge(&mut self, judged: Judged, attempt: Uuid) -> Result<Option<Vec<Outcome>>, StoreError> {
@@ -293,6 +331,7 @@ impl Journal {
         self.looked = now;
         let rows: Vec<&Row> = judged.rows().collect();
         self.files.note_rows(self.version, attempt, &rows);
+        self.files.folded = self.folded;
         Ok(Some(judged.outcomes()))
     }
 
@@ -331,13 +370,19 @@ impl Journal {
         let Some(version) = files.load().await? else {
             return Err(StoreError::NotALake { root: self.ledger.root().to_owned() });
         };
-        let mut rows = Vec::new();
-        for file in files.live().filter(|file| file.seq.1 > self.ledger.seq) {
-            rows.extend(files.read_rows(file).await?);
-        }
+        let rows = self.rows_after(&files, self.ledger.seq).await?;
         self.replay(rows)?;
         (self.files, self.version) = (files, version);
         Ok(())
+    }
+
+    async fn rows_after(&self, files: &Files, seq: u64) -> Result<Vec<Row>, StoreError> {
+        let mut rows = Vec::new();
+        for file in files.live().filter(|file| file.seq.1 > seq) {
+            rows.extend(files.read_rows(file).await?);
+        }
+        rows.retain(|row| row.seq > seq);
+        Ok(rows)
     }
 
     fn replay(&mut self, mut rows: Vec<Row>) -> Result<(), StoreError> {
@@ -369,6 +414,17 @@ impl Judged {
         };
         self.verdicts.into_iter().map(outcome).collect()
     }
+}
+
+/// How far the tables together are folded, given how far each says it is and the rows after the least of that: a table
+/// is up to date until the first row that concerns it. `None` where there are no tables.
+fn folded_to(tables: &[(Entity, u64)], rows: &[Row]) -> Option<u64> {
+    let head = rows.iter().map(|row| row.seq).max();
+    let of_table = |(entity, seq): &(Entity, u64)| {
+        let waiting = rows.iter().filter(|row| row.entity == *entity && row.seq > *seq).map(|row| row.seq).min();
+        waiting.map_or(head.unwrap_or(*seq), |seq| seq - 1)
+    };
+    tables.iter().map(of_table).min()
 }
 
 /// What is said of a group whose fate the storage would not tell.

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::entry::{self, Entry};
-use super::files::{End, Files};
+use super::files::Files;
 use crate::domain::time::Instant;
 use crate::runtime::{Random, random_bytes};
 use crate::store::durable::NotLanded;
 use crate::store::error::StoreError;
+use crate::store::table_log::{End, entry_bytes};
 
 /// Whose the slot is.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ pub async fn take(files: &Files, version: u64, bytes: Bytes, attempt: Uuid, time
     let mut wait = FIRST_WAIT;
     let mut may_have_landed = false;
     loop {
-        let fault = match files.put_entry(version, bytes.clone()).await {
+        let fault = match files.log.put_entry(version, bytes.clone()).await {
             Ok(()) => return Taken::Ours,
             Err(fault) => fault,
         };
@@ -65,7 +66,7 @@ async fn look(files: &Files, version: u64, attempt: Uuid) -> Option<Taken> {
     match files.read_entry(version).await {
         Ok(Some(entry)) if entry.attempt == Some(attempt) => Some(Taken::Ours),
         Ok(Some(entry)) => Some(Taken::Theirs(entry)),
-        Ok(None) if version > 0 => match files.is_end(version - 1).await {
+        Ok(None) if version > 0 => match files.log.end(version - 1).await {
             Ok(End::Cleaned) => Some(Taken::Moved),
             Ok(End::Here | End::Behind) | Err(_) => None,
         },
@@ -78,7 +79,7 @@ async fn occupy(files: &Files, version: u64, attempt: Uuid, cause: StoreError, r
     let plug = Uuid::from_bytes(random_bytes(random));
     let actions = entry::json_of(&[entry::commit_info("OCCUPY", plug, Instant::default())]);
     if let Ok(actions) = actions
-        && files.put_entry(version, entry::bytes(&actions)).await.is_ok()
+        && files.log.put_entry(version, entry_bytes(&actions)).await.is_ok()
     {
         return Taken::Never { cause, occupied: true };
     }

@@ -3,6 +3,7 @@
 mod conformance;
 mod fault;
 pub mod faults;
+mod folding;
 mod format;
 mod sleepers;
 

@@ -1,0 +1,187 @@
+//! The Delta log of one of the lake's tables: finding its head, reading and putting entries and files.
+//!
+//! Entries are put only where their version does not exist, and nothing else of delta-rs writes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use deltalake::kernel::EagerSnapshot;
+use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use serde_json::Value;
+use url::Url;
+
+use super::error::StoreError;
+
+/// A table's log below the lake's root.
+#[derive(Clone)]
+pub struct TableLog {
+    folder: String,
+    root: Arc<dyn ObjectStore>,
+    store: Arc<dyn ObjectStore>,
+}
+
+/// A table as its log tells it.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    pub version: u64,
+    pub files: Vec<LiveFile>,
+}
+
+/// A file that belongs to the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveFile {
+    pub path: String,
+    pub size: i64,
+    pub partitions: BTreeMap<String, Option<String>>,
+    pub stats: Option<String>,
+}
+
+/// How the end of the log looks from a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The version exists and nothing comes after it.
+    Here,
+    /// The version exists and others follow.
+    Behind,
+    /// The version is gone: entries up to somewhere after it have been cleaned up.
+    Cleaned,
+}
+
+impl End {
+    /// Walking forward from the version finds every later entry.
+    pub fn is_reachable(self) -> bool {
+        self != Self::Cleaned
+    }
+}
+
+impl TableLog {
+    /// `root` is the store of the whole lake, `folder` the table's place in it.
+    pub fn new(root: Arc<dyn ObjectStore>, folder: &str) -> Self {
+        Self { folder: folder.to_owned(), store: Arc::new(PrefixStore::new(Arc::clone(&root), folder)), root }
+    }
+
+    pub fn folder(&self) -> &str {
+        &self.folder
+    }
+
+    /// Finds the head and its live files; `None` where there is no table. `txns` are filled with the versions of the
+    /// applications asked for.
+    pub async fn load(&self, txns: &mut BTreeMap<&'static str, Option<i64>>) -> Result<Option<Table>, StoreError> {
+        let place = format!("{}/_delta_log", self.folder);
+        let log = self.delta()?;
+        let is_table =
+            log.is_delta_table_location().await.map_err(|fault| StoreError::storage("reading", place.clone(), fault))?;
+        if !is_table {
+            return Ok(None);
+        }
+        let damaged = |fault: deltalake::DeltaTableError| StoreError::damaged(place.clone(), fault.to_string());
+        let snapshot = EagerSnapshot::try_new(log.as_ref(), None).await.map_err(damaged)?;
+        for (app, version) in txns.iter_mut() {
+            *version = snapshot.transaction_version(log.as_ref(), app).await.map_err(damaged)?;
+        }
+        let data = snapshot.log_data();
+        let files = data.iter().map(|view| LiveFile {
+            path: view.path().into_owned(),
+            size: view.size(),
+            partitions: view.partition_values_map().into_iter().collect(),
+            stats: view.stats(),
+        });
+        Ok(Some(Table { version: snapshot.version(), files: files.collect() }))
+    }
+
+    /// The table as delta-rs sees it. The URL is only a name: every read goes through the store.
+    pub fn delta(&self) -> Result<LogStoreRef, StoreError> {
+        let url = Url::parse(&format!("memory:///{}/", self.folder))
+            .map_err(|fault| StoreError::storage("naming", &self.folder, fault))?;
+        Ok(default_logstore(Arc::clone(&self.store), Arc::clone(&self.root), &url, &StorageConfig::default()))
+    }
+
+    /// Writes a checkpoint of a version.
+    pub async fn checkpoint(&self, version: u64) -> Result<(), StoreError> {
+        let failed = |fault: deltalake::DeltaTableError| StoreError::storage("checkpointing", &self.folder, fault);
+        let mut table = deltalake::DeltaTable::new(self.delta()?);
+        table.load_version(version).await.map_err(failed)?;
+        deltalake::checkpoints::create_checkpoint(&table, None).await.map_err(failed)
+    }
+
+    /// Reads a file or entry; `None` where it does not exist.
+    pub async fn get(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
+        let failed = |fault: Error| StoreError::storage("reading", format!("{}/{path}", self.folder), fault);
+        match self.store.get(&Path::from(path)).await {
+            Ok(found) => found.bytes().await.map(Some).map_err(failed),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(fault) => Err(failed(fault)),
+        }
+    }
+
+    /// Reads a file that the log says is there.
+    pub async fn get_live(&self, path: &str) -> Result<Bytes, StoreError> {
+        let missing = || StoreError::damaged(format!("{}/{path}", self.folder), "the file is missing");
+        self.get(path).await?.ok_or_else(missing)
+    }
+
+    /// Puts a file whose name is new.
+    pub async fn put(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
+        let put = self.create(path, bytes).await;
+        put.map_err(|fault| StoreError::storage("writing", format!("{}/{path}", self.folder), fault))
+    }
+
+    pub async fn get_entry(&self, version: u64) -> Result<Option<Bytes>, StoreError> {
+        self.get(&entry_path(version)).await
+    }
+
+    /// Puts a log entry if there is none of its version.
+    pub async fn put_entry(&self, version: u64, bytes: Bytes) -> Result<(), Error> {
+        self.create(&entry_path(version), bytes).await
+    }
+
+    async fn create(&self, path: &str, bytes: Bytes) -> Result<(), Error> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        self.store.put_opts(&Path::from(path), bytes.into(), options).await.map(drop)
+    }
+
+    /// How the end of the log looks from a version, by listing.
+    pub async fn end(&self, version: u64) -> Result<End, StoreError> {
+        let offset = Path::from(entry_path(version.saturating_sub(1)));
+        let listed = self.store.list_with_offset(Some(&Path::from("_delta_log")), &offset);
+        let names: Vec<String> = listed
+            .map_ok(|meta| meta.location.filename().unwrap_or_default().to_owned())
+            .try_collect()
+            .await
+            .map_err(|fault| StoreError::storage("listing", format!("{}/_delta_log", self.folder), fault))?;
+        let versions = names
+            .iter()
+            .filter_map(|name| name.strip_suffix(".json"))
+            .filter(|name| name.len() == 20)
+            .filter_map(|name| name.parse::<u64>().ok());
+        let (mut here, mut after) = (false, false);
+        for listed in versions {
+            here |= listed == version;
+            after |= listed > version;
+        }
+        Ok(match (here, after) {
+            (true, false) => End::Here,
+            (true, true) => End::Behind,
+            (false, _) => End::Cleaned,
+        })
+    }
+}
+
+/// The bytes of an entry: one action a line.
+pub fn entry_bytes(actions: &[Value]) -> Bytes {
+    let mut text = String::new();
+    for action in actions {
+        text.push_str(&action.to_string());
+        text.push('\n');
+    }
+    text.into()
+}
+
+fn entry_path(version: u64) -> String {
+    format!("_delta_log/{version:020}.json")
+}

@@ -1,0 +1,149 @@
+//! Records to columns and back.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate};
+use deltalake::arrow::array::{
+    Array, ArrayRef, AsArray, Date32Builder, Int32Builder, Int64Builder, ListBuilder, RecordBatch, StringBuilder,
+    TimestampMicrosecondBuilder,
+};
+use deltalake::arrow::datatypes::{
+    DataType, Date32Type, Field as Column, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
+use deltalake::arrow::error::ArrowError;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::domain::any::AnyRecord;
+use crate::domain::record::{Entity, Field};
+use crate::domain::time::rfc3339;
+use crate::domain::value::Kind;
+use crate::store::error::StoreError;
+
+/// Whether an integer column needs 64 bits.
+pub fn is_long(min: i64, max: i64) -> bool {
+    i32::try_from(min).is_err() || i32::try_from(max).is_err()
+}
+
+fn data_type(kind: Kind) -> DataType {
+    match kind {
+        Kind::Text { .. } | Kind::Line { .. } | Kind::Word(_) | Kind::Id(_) | Kind::Object { .. } => DataType::Utf8,
+        Kind::Integer { min, max } if is_long(min, max) => DataType::Int64,
+        Kind::Integer { .. } => DataType::Int32,
+        Kind::Date => DataType::Date32,
+        Kind::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        Kind::Lines { .. } => DataType::List(Arc::new(Column::new("element", DataType::Utf8, false))),
+    }
+}
+
+/// The columns inside an entity's files: its id and its fields.
+pub fn schema(entity: Entity) -> SchemaRef {
+    let id = Column::new("id", DataType::Utf8, false);
+    let fields = entity.fields().iter().map(|field| Column::new(field.name, data_type(field.kind), field.nullable));
+    Arc::new(Schema::new(std::iter::once(id).chain(fields).collect::<Vec<_>>()))
+}
+
+/// Records of one entity as a batch.
+pub fn encode(entity: Entity, records: &[AnyRecord]) -> Result<RecordBatch, ArrowError> {
+    let mut ids = StringBuilder::new();
+    for record in records {
+        ids.append_value(record.id().hyphenated().to_string());
+    }
+    let mut columns: Vec<ArrayRef> = vec![Arc::new(ids.finish())];
+    for field in entity.fields() {
+        columns.push(column(field, records));
+    }
+    RecordBatch::try_new(schema(entity), columns)
+}
+
+fn column(field: &Field, records: &[AnyRecord]) -> ArrayRef {
+    let values = || records.iter().map(|record| record.get(field.name).unwrap_or_default());
+    match field.kind {
+        Kind::Text { .. } | Kind::Line { .. } | Kind::Word(_) | Kind::Id(_) => {
+            let mut column = StringBuilder::new();
+            values().for_each(|value| column.append_option(value.as_str()));
+            Arc::new(column.finish())
+        }
+        Kind::Object { .. } => {
+            let mut column = StringBuilder::new();
+            values().for_each(|value| column.append_option((!value.is_null()).then(|| value.to_string())));
+            Arc::new(column.finish())
+        }
+        Kind::Integer { min, max } if is_long(min, max) => {
+            let mut column = Int64Builder::new();
+            values().for_each(|value| column.append_option(value.as_i64()));
+            Arc::new(column.finish())
+        }
+        Kind::Integer { .. } => {
+            let mut column = Int32Builder::new();
+            values().for_each(|value| column.append_option(value.as_i64().and_then(|value| i32::try_from(value).ok())));
+            Arc::new(column.finish())
+        }
+        Kind::Date => {
+            let mut column = Date32Builder::new();
+            values().for_each(|value| {
+                column
+                    .append_option(value.as_str().and_then(|day| day.parse::<NaiveDate>().ok()).map(Date32Type::from_naive_date))
+            });
+            Arc::new(column.finish())
+        }
+        Kind::Instant => {
+            let mut column = TimestampMicrosecondBuilder::new().with_timezone("UTC");
+            let micros = |value: &Value| DateTime::parse_from_rfc3339(value.as_str()?).ok().map(|at| at.timestamp_micros());
+            values().for_each(|value| column.append_option(micros(&value)));
+            Arc::new(column.finish())
+        }
+        Kind::Lines { .. } => {
+            let element = Arc::new(Column::new("element", DataType::Utf8, false));
+            let mut column = ListBuilder::new(StringBuilder::new()).with_field(element);
+            for value in values() {
+                for line in value.as_array().into_iter().flatten() {
+                    column.values().append_option(line.as_str());
+                }
+                column.append(!value.is_null());
+            }
+            Arc::new(column.finish())
+        }
+    }
+}
+
+/// The records of a batch. `path` is named where they cannot be read.
+pub fn decode(entity: Entity, batch: &RecordBatch, path: &str) -> Result<Vec<AnyRecord>, StoreError> {
+    let missing = |name: &str| StoreError::damaged(path, format!("the column {name} is missing or of another type"));
+    let ids = batch.column_by_name("id").and_then(|column| column.as_string_opt::<i32>()).ok_or_else(|| missing("id"))?;
+    let mut records = Vec::with_capacity(batch.num_rows());
+    for id in ids {
+        let id = id.and_then(|id| Uuid::try_parse(id).ok()).ok_or_else(|| missing("id"))?;
+        records.push(AnyRecord::blank(entity, id));
+    }
+    for field in entity.fields() {
+        let column = batch.column_by_name(field.name).ok_or_else(|| missing(field.name))?;
+        for (index, record) in records.iter_mut().enumerate().filter(|(index, _)| column.is_valid(*index)) {
+            let value = value(field.kind, column, index).ok_or_else(|| missing(field.name))?;
+            record.set(field.name, &value).map_err(|misfit| StoreError::damaged(path, format!("{} {misfit}", field.name)))?;
+        }
+    }
+    Ok(records)
+}
+
+fn value(kind: Kind, column: &ArrayRef, index: usize) -> Option<Value> {
+    Some(match kind {
+        Kind::Text { .. } | Kind::Line { .. } | Kind::Word(_) | Kind::Id(_) => {
+            Value::from(column.as_string_opt::<i32>()?.value(index))
+        }
+        Kind::Object { .. } => serde_json::from_str(column.as_string_opt::<i32>()?.value(index)).ok()?,
+        Kind::Integer { min, max } if is_long(min, max) => Value::from(column.as_primitive_opt::<Int64Type>()?.value(index)),
+        Kind::Integer { .. } => Value::from(column.as_primitive_opt::<Int32Type>()?.value(index)),
+        Kind::Date => {
+            Value::from(Date32Type::to_naive_date_opt(column.as_primitive_opt::<Date32Type>()?.value(index))?.to_string())
+        }
+        Kind::Instant => {
+            let micros = column.as_primitive_opt::<TimestampMicrosecondType>()?.value(index);
+            Value::from(rfc3339(DateTime::from_timestamp_micros(micros)?))
+        }
+        Kind::Lines { .. } => {
+            let lines = column.as_list_opt::<i32>()?.value(index);
+            lines.as_string_opt::<i32>()?.iter().map(Option::unwrap_or_default).collect()
+        }
+    })
+}

@@ -1,0 +1,106 @@
+//! A current table as Delta describes it: the actions that create it, and those that add and remove its files.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::BUCKET;
+use super::columns::is_long;
+use crate::domain::record::Entity;
+use crate::domain::time::Instant;
+use crate::domain::value::Kind;
+use crate::store::table_log::LiveFile;
+
+/// A column for people and for Delta: name, type, nullable, documentation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    pub name: String,
+    pub kind: Value,
+    pub nullable: bool,
+    pub doc: String,
+}
+
+/// The columns of an entity's table, the partition column last.
+pub fn columns(entity: Entity) -> Vec<Column> {
+    let column = |name: &str, kind: Value, nullable: bool, doc: &str| Column {
+        name: name.to_owned(),
+        kind,
+        nullable,
+        doc: doc.trim().to_owned(),
+    };
+    let mut columns = vec![column("id", json!("string"), false, "The record's id (UUID).")];
+    columns.extend(entity.fields().iter().map(|field| column(field.name, delta_type(field.kind), field.nullable, field.doc)));
+    columns.push(column(BUCKET, json!("integer"), false, "The bucket of the project; which files hold it."));
+    columns
+}
+
+fn delta_type(kind: Kind) -> Value {
+    match kind {
+        Kind::Text { .. } | Kind::Line { .. } | Kind::Word(_) | Kind::Id(_) | Kind::Object { .. } => json!("string"),
+        Kind::Integer { min, max } if is_long(min, max) => json!("long"),
+        Kind::Integer { .. } => json!("integer"),
+        Kind::Date => json!("date"),
+        Kind::Instant => json!("timestamp"),
+        Kind::Lines { .. } => json!({"type": "array", "elementType": "string", "containsNull": false}),
+    }
+}
+
+/// The protocol and metadata actions of a table's first entry.
+pub fn create(name: &str, doc: &str, columns: Vec<Column>, id: Uuid, at: Instant) -> [Value; 2] {
+    let fields: Vec<Value> = columns
+        .into_iter()
+        .map(|column| json!({"name": column.name, "type": column.kind, "nullable": column.nullable, "metadata": {"comment": column.doc}}))
+        .collect();
+    [
+        json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}),
+        json!({"metaData": {
+            "id": id,
+            "name": name,
+            "description": format!("{doc} Written by Lakeplan only."),
+            "format": {"provider": "parquet", "options": {}},
+            "schemaString": json!({"type": "struct", "fields": fields}).to_string(),
+            "partitionColumns": [BUCKET],
+            "configuration": {"delta.enableExpiredLogCleanup": "false", "delta.checkpointInterval": "100", "delta.logRetentionDuration": "interval 2 days"},
+            "createdTime": at.timestamp_millis(),
+        }}),
+    ]
+}
+
+/// A file that a fold has written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewFile {
+    pub path: String,
+    pub size: usize,
+    pub bucket: u32,
+    pub rows: usize,
+    /// The column whose bounds are known, and its lowest and highest value.
+    pub key: &'static str,
+    pub ids: (String, String),
+}
+
+pub fn add(file: &NewFile, at: Instant) -> Value {
+    let stats = json!({
+        "numRecords": file.rows,
+        "minValues": {file.key: file.ids.0}, "maxValues": {file.key: file.ids.1}, "nullCount": {file.key: 0},
+    });
+    json!({"add": {
+        "path": file.path, "partitionValues": {BUCKET: file.bucket.to_string()}, "size": file.size,
+        "modificationTime": at.timestamp_millis(), "dataChange": true, "stats": stats.to_string(),
+    }})
+}
+
+pub fn remove(file: &LiveFile, at: Instant) -> Value {
+    json!({"remove": {
+        "path": file.path, "deletionTimestamp": at.timestamp_millis(), "dataChange": true,
+        "extendedFileMetadata": true, "partitionValues": file.partitions, "size": file.size,
+    }})
+}
+
+pub fn commit(operation: &str, seq: u64, at: Instant) -> [Value; 2] {
+    [
+        json!({"commitInfo": {
+            "timestamp": at.timestamp_millis(), "operation": operation, "operationParameters": {},
+            "engineInfo": concat!("lakeplan/", env!("CARGO_PKG_VERSION")),
+        }}),
+        json!({"txn": {"appId": super::TXN, "version": seq}}),
+    ]
+}

@@ -1,0 +1,126 @@
+//! `field_changes`: every change of a task's status, assignee, due date or likely estimate as a row of its own, so that
+//! cycle times and burn-up need no JSON. Folding appends; a row is never changed again.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use deltalake::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use deltalake::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use deltalake::parquet::arrow::ArrowWriter;
+use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
+use deltalake::parquet::basic::Compression;
+use deltalake::parquet::file::properties::WriterProperties;
+use serde_json::{Value, json};
+
+use super::definition::{Column, NewFile};
+use super::{BUCKET, bucket};
+use crate::domain::record::Entity;
+use crate::store::error::StoreError;
+use crate::store::row::Row;
+
+pub const NAME: &str = "field_changes";
+pub const DOC: &str = "Every change of a task's status, assignee, due date or likely estimate.";
+
+/// The fields whose changes are kept.
+pub const FIELDS: [&str; 4] = ["status", "assignee_id", "due_date", "estimate_likely"];
+
+const COLUMNS: [(&str, &str, bool, &str); 8] = [
+    ("project_id", "string", false, "The task's project after the change."),
+    ("task_id", "string", false, "The task."),
+    ("field", "string", false, "status, assignee_id, due_date or estimate_likely."),
+    ("from_value", "string", true, "The value before, as text; null where there was none."),
+    ("to_value", "string", true, "The value after, as text; null where it was cleared."),
+    ("at", "timestamp", false, "When it changed (UTC)."),
+    ("seq", "long", false, "The patch set that changed it."),
+    ("actor", "string", false, "Who changed it."),
+];
+
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let kind = |name: &str| match name {
+        "long" => DataType::Int64,
+        "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        _ => DataType::Utf8,
+    };
+    Arc::new(Schema::new(
+        COLUMNS.iter().map(|(name, of, nullable, _)| Field::new(*name, kind(of), *nullable)).collect::<Vec<_>>(),
+    ))
+});
+
+/// The table's columns, the partition column last.
+pub fn columns() -> Vec<Column> {
+    let bucket = (BUCKET, "integer", false, "The bucket of the project; which files hold it.");
+    let column = |(name, kind, nullable, doc): (&str, &str, bool, &str)| Column {
+        name: name.to_owned(),
+        kind: json!(kind),
+        nullable,
+        doc: doc.to_owned(),
+    };
+    COLUMNS.into_iter().chain([bucket]).map(column).collect()
+}
+
+struct Change<'r> {
+    row: &'r Row,
+    field: &'static str,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+/// The files of the changes in these rows, one a bucket. `name` gives each a name that is new.
+pub fn files(rows: &[&Row], mut name: impl FnMut(u32) -> String) -> Result<Vec<(NewFile, bytes::Bytes)>, StoreError> {
+    let mut buckets: BTreeMap<u32, Vec<Change<'_>>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.entity == Entity::Task) {
+        let damaged =
+            |fault: serde_json::Error| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), fault.to_string());
+        let (before, after) = (row.before_fields().map_err(damaged)?, row.after_fields().map_err(damaged)?);
+        for field in FIELDS {
+            let value = |fields: &serde_json::Map<String, Value>| fields.get(field).and_then(text);
+            // A task begins with a status even where its author named none.
+            let begins = field == "status" && row.before.is_none();
+            if !after.contains_key(field) && !begins {
+                continue;
+            }
+            let first = || begins.then(|| crate::domain::task::TaskStatus::Pending.word().to_owned());
+            let change = Change { row, field, from: value(&before), to: value(&after).or_else(first) };
+            buckets.entry(bucket(row.project_id)).or_default().push(change);
+        }
+    }
+    let mut files = Vec::with_capacity(buckets.len());
+    for (bucket, changes) in buckets {
+        let encoded = encode(&changes).map_err(|fault| StoreError::storage("encoding", NAME, fault))?;
+        let ids = changes.iter().map(|change| change.row.entity_id.to_string());
+        let ids = (ids.clone().min().unwrap_or_default(), ids.max().unwrap_or_default());
+        let path = format!("{BUCKET}={bucket}/{}", name(bucket));
+        files.push((NewFile { path, size: encoded.len(), bucket, rows: changes.len(), key: "task_id", ids }, encoded));
+    }
+    Ok(files)
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+fn encode(changes: &[Change<'_>]) -> Result<bytes::Bytes, deltalake::parquet::errors::ParquetError> {
+    let texts =
+        |of: &dyn Fn(&Change<'_>) -> Option<String>| -> ArrayRef { Arc::new(changes.iter().map(of).collect::<StringArray>()) };
+    let at: Vec<i64> = changes.iter().map(|change| change.row.at.timestamp_micros()).collect();
+    let columns: Vec<ArrayRef> = vec![
+        texts(&|change| Some(change.row.project_id.map(|id| id.to_string()).unwrap_or_default())),
+        texts(&|change| Some(change.row.entity_id.to_string())),
+        texts(&|change| Some(change.field.to_owned())),
+        texts(&|change| change.from.clone()),
+        texts(&|change| change.to.clone()),
+        Arc::new(TimestampMicrosecondArray::from(at).with_timezone("UTC")),
+        Arc::new(changes.iter().map(|change| change.row.seq as i64).collect::<Int64Array>()),
+        texts(&|change| Some(change.row.actor.clone())),
+    ];
+    let batch = RecordBatch::try_new(Arc::clone(&SCHEMA), columns)?;
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&SCHEMA), options)?;
+    writer.write(&batch)?;
+    writer.into_inner().map(Into::into)
+}

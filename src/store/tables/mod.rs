@@ -1,0 +1,54 @@
+//! The current tables: what users query, folded from the journal.
+//!
+//! A table holds the records of one entity, one sorted file (or a few) per bucket of projects. Its columns follow from
+//! the record's declaration, so there is nothing to keep in step by hand.
+
+pub mod columns;
+pub mod definition;
+pub mod field_changes;
+pub mod fold;
+pub mod read;
+
+use uuid::Uuid;
+
+use crate::domain::id::{EntityId, ProjectId};
+use crate::domain::record::Entity;
+
+/// A current table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CurrentTable {
+    pub name: &'static str,
+    pub entity: Entity,
+    pub doc: &'static str,
+}
+
+/// Every current table. A new entity gets its line here.
+pub const TABLES: &[CurrentTable] = &[
+    CurrentTable { name: "lake", entity: Entity::Lake, doc: "The lake itself: one row." },
+    CurrentTable { name: "projects", entity: Entity::Project, doc: "Projects as they are now." },
+    CurrentTable { name: "tasks", entity: Entity::Task, doc: "Tasks as they are now, deleted ones included." },
+    CurrentTable { name: "task_links", entity: Entity::TaskLink, doc: "Links between tasks as they are now." },
+    CurrentTable { name: "users", entity: Entity::User, doc: "People and agents as they are now." },
+    CurrentTable {
+        name: "requirements",
+        entity: Entity::Requirement,
+        doc: "What descriptions state that the work must make true.",
+    },
+    CurrentTable { name: "task_requirements", entity: Entity::TaskRequirement, doc: "Which task answers which requirement." },
+];
+
+/// The partition column of every current table.
+pub const BUCKET: &str = "bucket";
+/// How many buckets projects are spread over.
+pub const BUCKETS: u64 = 64;
+
+/// The application id whose transaction version is the seq a table is folded to.
+pub const TXN: &str = "lakeplan";
+
+/// The bucket of a project's rows; rows of no project are in bucket 0.
+pub fn bucket(project: Option<ProjectId>) -> u32 {
+    let id = project.map_or(Uuid::nil(), EntityId::uuid);
+    // The last bytes are the random ones of every kind of id there is.
+    let (_, low) = id.as_u64_pair();
+    (low % BUCKETS) as u32
+}

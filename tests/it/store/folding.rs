@@ -1,0 +1,115 @@
+//! The current tables say what the journal says, whoever folds and when.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lakeplan::domain::any::AnyRecord;
+use lakeplan::domain::state::State;
+use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::tables::read;
+use lakeplan::store::{Format, Outcome, Store};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::fault::{FaultStore, Plan};
+use super::{commit, delta_in_memory, make_project, open, root, state};
+use crate::support::{clock, counts, patch_set, random, random_patches};
+
+/// The records of a state by slot, comparable.
+fn records(records: impl Iterator<Item = AnyRecord>) -> BTreeMap<String, String> {
+    records.map(|record| (format!("{:?}", record.slot()), serde_json::Value::Object(record.present()).to_string())).collect()
+}
+
+async fn in_tables(root: &Root) -> BTreeMap<String, String> {
+    let tables = read::all(&root.store).await.unwrap().expect("a table is missing");
+    let count: usize = tables.iter().map(|table| table.records.len()).sum();
+    let found = records(tables.into_iter().flat_map(|table| table.records));
+    assert_eq!(found.len(), count, "a record is in the tables twice");
+    found
+}
+
+async fn change_at_random(store: &dyn Store, random: &mut StdRng) {
+    let state: State = state(store).await;
+    if let Ok(set) = patch_set(&state, random_patches(&state, random)) {
+        match commit(store, set).await {
+            Outcome::Committed { .. } | Outcome::Refused(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn folded_tables_equal_the_state_and_open_the_lake() {
+    for seed in 0..counts(3, 40) as u64 {
+        let (store, lake) = delta_in_memory().await;
+        make_project(store.as_ref()).await;
+        let mut rng = StdRng::seed_from_u64(seed);
+        for round in 0..10 {
+            for _ in 0..8 {
+                change_at_random(store.as_ref(), &mut rng).await;
+            }
+            let report = store.fold().await.unwrap();
+            let wanted = records(state(store.as_ref()).await.records());
+            assert_eq!(in_tables(&lake).await, wanted, "seed {seed}, round {round}");
+            assert_eq!(report.seq, store.head().await.unwrap().seq);
+            let again = store.fold().await.unwrap();
+            assert!(again.tables.iter().all(|(_, folded)| folded.files == 0), "a second fold wrote files: {again:?}");
+            // A tail that is not folded, read by a process that starts from the tables.
+            change_at_random(store.as_ref(), &mut rng).await;
+            let fresh = open(&lake, clock(), seed + 50).await.unwrap();
+            assert_eq!(
+                records(state(&fresh).await.records()),
+                records(state(store.as_ref()).await.records()),
+                "seed {seed}, round {round}"
+            );
+            assert_eq!(fresh.head().await.unwrap().chain, store.head().await.unwrap().chain);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn folders_and_writers_race_and_the_tables_are_right() {
+    for seed in 0..counts(2, 30) as u64 {
+        let (first, lake) = delta_in_memory().await;
+        make_project(first.as_ref()).await;
+        let mut running = Vec::new();
+        for process in 0..3u64 {
+            let store = Arc::new(DeltaStore::open(&lake, Format::default(), clock(), random(seed * 7 + process)).await.unwrap());
+            running.push(tokio::spawn(async move {
+                let mut rng = StdRng::seed_from_u64(seed * 100 + process);
+                for _ in 0..10 {
+                    change_at_random(store.as_ref(), &mut rng).await;
+                    store.fold().await.unwrap();
+                }
+            }));
+        }
+        for process in running {
+            process.await.unwrap();
+        }
+        first.fold().await.unwrap();
+        assert_eq!(in_tables(&lake).await, records(state(first.as_ref()).await.records()), "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fold_through_faults_is_right_or_not_there() {
+    for seed in 0..counts(8, 40) as u64 {
+        let (calm, lake) = delta_in_memory().await;
+        make_project(calm.as_ref()).await;
+        let flaky = FaultStore::new(Arc::clone(&lake.store), seed);
+        let store = open(&root(Arc::clone(&flaky) as Arc<_>), clock(), seed).await.unwrap();
+        let mut rng = StdRng::seed_from_u64(seed);
+        for _ in 0..6 {
+            for _ in 0..3 {
+                change_at_random(calm.as_ref(), &mut rng).await;
+            }
+            flaky.plan(Plan::Random { share: 0.1 });
+            // A fold that fails is done again by the next one.
+            let _ = store.fold().await;
+            flaky.plan(Plan::Quiet);
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(120)).await;
+        calm.fold().await.unwrap();
+        assert_eq!(in_tables(&lake).await, records(state(calm.as_ref()).await.records()), "seed {seed}");
+    }
+}
