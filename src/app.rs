@@ -7,7 +7,7 @@ use crate::domain::value::Name;
 use crate::runtime::{Clock, Random, SystemClock, SystemRandom};
 use crate::service::{Service, ServiceError};
 use crate::store::delta::{DeltaStore, Root};
-use crate::store::{Format, Store, StoreError};
+use crate::store::{Format, LakeTables, Store, StoreError};
 
 /// An open lake and what works on it.
 pub struct App {
@@ -40,6 +40,11 @@ impl App {
         let store = Arc::new(open(Arc::clone(&clock), Arc::clone(&random)).await?);
         let service = Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random, actor };
         Ok(Self { service, store })
+    }
+
+    /// The tables, for SQL.
+    pub fn tables(&self) -> LakeTables {
+        self.store.tables()
     }
 
     /// Waits for what was begun beside the answers, such as a checkpoint.

@@ -10,12 +10,14 @@
 //! | planning | domain, text |
 //! | runtime, config | domain |
 //! | store, exchange | domain, text, runtime, config |
+//! | analytics | domain, store |
 //! | service | all of the above |
-//! | cli | service, planning and exchange for their types, config, app |
+//! | cli | service, the types of the other rooms, config, app |
 //! | app | everything |
 //!
 //! A test reads every `crate::` path and holds them to this table.
 
+pub mod analytics;
 pub mod app;
 pub mod cli;
 pub mod config;

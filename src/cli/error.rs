@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use crate::analytics::AnalyticsError;
 use crate::config::ConfigError;
 use crate::service::ServiceError;
 use crate::store::StoreError;
@@ -58,6 +59,9 @@ impl CliError {
                 | ServiceError::Conflicted { .. }
                 | ServiceError::NotFound { .. }
                 | ServiceError::Input { .. } => Exit::Refused,
+                ServiceError::Query(AnalyticsError::Sql(_)) => Exit::Refused,
+                ServiceError::Query(AnalyticsError::Encoding(_)) => Exit::Bug,
+                ServiceError::Query(AnalyticsError::Store(_)) => Exit::TryAgain,
                 ServiceError::Unknown { .. } => Exit::TryAgain,
                 ServiceError::Store(cause) | ServiceError::NotWritten(cause) => match cause {
                     StoreError::Storage { .. } | StoreError::Deadline { .. } => Exit::TryAgain,
@@ -79,6 +83,7 @@ impl CliError {
                 ServiceError::Conflicted { .. } => "conflict",
                 ServiceError::NotFound { .. } => "not_found",
                 ServiceError::Input { .. } => "input",
+                ServiceError::Query(_) => "query",
                 ServiceError::NotWritten(_) => "not_written",
                 ServiceError::Unknown { .. } => "unknown_outcome",
                 ServiceError::Store(cause) => match cause {

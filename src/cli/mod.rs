@@ -13,6 +13,7 @@ mod init;
 mod lake;
 mod next;
 mod project;
+mod query;
 mod reply;
 mod show;
 mod task;
@@ -112,6 +113,8 @@ commands! {
     History = history,
     /// Take a change back.
     Undo = undo,
+    /// Answer by SQL: the tables, the views, any SELECT.
+    Query = query,
     /// Bring the current tables up to the journal.
     Fold = fold,
     /// The lake itself: show what it is, adopt a copy.

@@ -12,21 +12,29 @@ use super::CliError;
 pub struct Reply {
     pub json: Value,
     pub text: String,
+    /// Bytes that are the answer whatever the output format, such as a Parquet file.
+    raw: Option<Vec<u8>>,
 }
 
 impl Reply {
     pub fn new(json: Value, text: impl Into<String>) -> Self {
-        Self { json, text: text.into() }
+        Self { json, text: text.into(), raw: None }
+    }
+
+    pub fn raw(bytes: Vec<u8>) -> Self {
+        Self { json: Value::Null, text: String::new(), raw: Some(bytes) }
     }
 
     pub fn print(&self, json: bool) -> Result<(), CliError> {
         let mut out = io::stdout().lock();
-        let written = if json {
-            serde_json::to_writer_pretty(&mut out, &self.json).map_err(io::Error::from)
-        } else {
-            out.write_all(self.text.trim_end().as_bytes())
+        let written = match (&self.raw, json) {
+            (Some(bytes), _) => out.write_all(bytes),
+            (None, true) => {
+                serde_json::to_writer_pretty(&mut out, &self.json).map_err(io::Error::from).and_then(|()| out.write_all(b"\n"))
+            }
+            (None, false) => out.write_all(self.text.trim_end().as_bytes()).and_then(|()| out.write_all(b"\n")),
         };
-        match written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()) {
+        match written.and_then(|()| out.flush()) {
             // Whoever read the answer has seen enough of it.
             Err(fault) if fault.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             done => Ok(done?),

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::analytics::AnalyticsError;
 use crate::domain::apply::Conflict;
 use crate::domain::id::PatchSetId;
 use crate::domain::violation::Violation;
@@ -12,6 +13,8 @@ use crate::store::StoreError;
 pub enum ServiceError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Query(#[from] AnalyticsError),
     /// The change breaks rules; nothing was written.
     #[error("the change was refused")]
     Refused(Vec<Violation>),
@@ -46,7 +49,11 @@ impl ServiceError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Store(cause) => cause.hint(),
-            Self::Refused(_) => None,
+            Self::Query(AnalyticsError::Store(cause)) => cause.hint(),
+            Self::Query(AnalyticsError::Sql(_)) => {
+                Some("lakeplan query --views lists the views; SELECT table_name, column_name FROM information_schema.columns the columns".to_owned())
+            }
+            Self::Refused(_) | Self::Query(_) => None,
             Self::Conflicted { .. } => Some("look at it again and repeat the change if it still holds".to_owned()),
             Self::NotWritten(cause) => cause.hint().or_else(|| Some("repeat the command".to_owned())),
             Self::Unknown { id, .. } => Some(format!("repeat the command with --id {id}: it is written once at most")),

@@ -22,7 +22,7 @@ use super::journal::{Journal, JournalReader};
 use super::ledger::Ledger;
 use super::row::{Row, Stream};
 use super::tables::fold::{Folding, Target};
-use super::tables::{TABLES, field_changes};
+use super::tables::{LakeTables, TABLES, field_changes};
 use super::{FoldReport, Head, Outcome, Scope, Snapshot, Store};
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Entity;
@@ -118,6 +118,11 @@ impl DeltaStore {
         let (writer, inbox) = mpsc::channel(4096);
         let task = tokio::spawn(run(journal, inbox));
         Self { name: root.url.to_string(), root: Arc::clone(&root.store), random, writer, task, unfolded: AtomicBool::new(false) }
+    }
+
+    /// The tables, for an engine that reads them.
+    pub fn tables(&self) -> LakeTables {
+        LakeTables(Arc::clone(&self.root))
     }
 
     /// Folds what this process committed and waits until everything begun is done. Dropping the store does neither:

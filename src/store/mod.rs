@@ -31,6 +31,7 @@ use crate::domain::state::State;
 use crate::domain::time::Instant;
 use crate::domain::violation::Violation;
 use row::{Row, Stream};
+pub use tables::LakeTables;
 pub use tables::fold::Folded;
 
 /// Which projects a caller wants to see. Users, the lake's row and the projects' own rows belong to every scope.

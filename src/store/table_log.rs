@@ -172,6 +172,11 @@ impl TableLog {
     }
 }
 
+/// The URL under which the tables know the lake's root. It is only a name; every read goes through the store.
+pub fn root_url() -> Result<Url, StoreError> {
+    Url::parse("memory:///").map_err(|fault| StoreError::storage("naming", "the lake", fault))
+}
+
 /// The bytes of an entry: one action a line.
 pub fn entry_bytes(actions: &[Value]) -> Bytes {
     let mut text = String::new();

@@ -14,13 +14,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     ("store", &["domain", "text", "runtime", "config"]),
     ("exchange", &["domain", "text", "runtime", "config"]),
-    ("service", &["domain", "text", "planning", "runtime", "config", "store", "exchange"]),
-    ("cli", &["domain", "text", "planning", "runtime", "config", "store", "exchange", "service", "app"]),
+    ("analytics", &["domain", "store"]),
+    ("service", &["domain", "text", "planning", "runtime", "config", "store", "exchange", "analytics"]),
+    ("cli", &["analytics", "domain", "text", "planning", "runtime", "config", "store", "exchange", "service", "app"]),
 ];
 
 /// Third-party crate and the rooms it may stand in.
 const WALLS: &[(&str, &[&str])] = &[
-    ("deltalake", &["store"]),
+    ("deltalake", &["store", "analytics"]),
+    ("datafusion", &["analytics"]),
     ("object_store", &["store"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),

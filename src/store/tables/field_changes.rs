@@ -24,13 +24,14 @@ pub const DOC: &str = "Every change of a task's status, assignee, due date or li
 /// The fields whose changes are kept.
 pub const FIELDS: [&str; 4] = ["status", "assignee_id", "due_date", "estimate_likely"];
 
-const COLUMNS: [(&str, &str, bool, &str); 8] = [
+const COLUMNS: [(&str, &str, bool, &str); 9] = [
     ("project_id", "string", false, "The task's project after the change."),
     ("task_id", "string", false, "The task."),
     ("field", "string", false, "status, assignee_id, due_date or estimate_likely."),
     ("from_value", "string", true, "The value before, as text; null where there was none."),
     ("to_value", "string", true, "The value after, as text; null where it was cleared."),
     ("at", "timestamp", false, "When it changed (UTC)."),
+    ("at_minute", "long", false, "When it changed, in whole minutes since 1970, for differences."),
     ("seq", "long", false, "The patch set that changed it."),
     ("actor", "string", false, "Who changed it."),
 ];
@@ -114,6 +115,7 @@ fn encode(changes: &[Change<'_>]) -> Result<bytes::Bytes, deltalake::parquet::er
         texts(&|change| change.from.clone()),
         texts(&|change| change.to.clone()),
         Arc::new(TimestampMicrosecondArray::from(at).with_timezone("UTC")),
+        Arc::new(changes.iter().map(|change| change.row.at.timestamp().div_euclid(60)).collect::<Int64Array>()),
         Arc::new(changes.iter().map(|change| change.row.seq as i64).collect::<Int64Array>()),
         texts(&|change| Some(change.row.actor.clone())),
     ];

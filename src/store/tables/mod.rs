@@ -9,8 +9,15 @@ pub mod field_changes;
 pub mod fold;
 pub mod read;
 
+use std::sync::Arc;
+
+use deltalake::DeltaTable;
+use object_store::ObjectStore;
+use url::Url;
 use uuid::Uuid;
 
+use super::error::StoreError;
+use super::table_log::root_url;
 use crate::domain::id::{EntityId, ProjectId};
 use crate::domain::record::Entity;
 
@@ -51,4 +58,25 @@ pub fn bucket(project: Option<ProjectId>) -> u32 {
     // The last bytes are the random ones of every kind of id there is.
     let (_, low) = id.as_u64_pair();
     (low % BUCKETS) as u32
+}
+
+/// The lake's tables, for an engine that reads them.
+#[derive(Clone, Debug)]
+pub struct LakeTables(pub(super) Arc<dyn ObjectStore>);
+
+impl LakeTables {
+    /// Every table there can be: the folded ones and the journal.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        TABLES.iter().map(|table| table.name).chain([field_changes::NAME, "journal"])
+    }
+
+    /// A table at its newest version; `None` where it does not exist yet.
+    pub async fn delta(&self, name: &str) -> Result<Option<DeltaTable>, StoreError> {
+        read::delta_table(&self.0, name).await
+    }
+
+    /// The store that every read goes through, and the URL under which the tables name it.
+    pub fn object_store(&self) -> Result<(Url, Arc<dyn ObjectStore>), StoreError> {
+        Ok((root_url()?, Arc::clone(&self.0)))
+    }
 }

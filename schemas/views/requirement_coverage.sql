@@ -1,0 +1,22 @@
+-- Each requirement with how many tasks answer it and how far they are: uncovered, planned, started or done.
+SELECT
+  p.key AS project,
+  r.label AS requirement,
+  r.text,
+  r.source,
+  r.source_line,
+  COUNT(t.id) AS tasks,
+  SUM(CASE WHEN t.status = 'completed' THEN 1 ELSE 0 END) AS completed,
+  CASE
+    WHEN COUNT(t.id) = 0 THEN 'uncovered'
+    WHEN SUM(CASE WHEN t.status = 'completed' THEN 1 ELSE 0 END) = COUNT(t.id) THEN 'done'
+    WHEN SUM(CASE WHEN t.status IN ('in_progress', 'review', 'completed') THEN 1 ELSE 0 END) > 0 THEN 'started'
+    ELSE 'planned'
+  END AS coverage
+FROM requirements r
+JOIN projects p ON p.id = r.project_id
+LEFT JOIN (SELECT * FROM task_requirements WHERE deleted_at IS NULL) a ON a.requirement_id = r.id
+LEFT JOIN (SELECT * FROM tasks WHERE deleted_at IS NULL AND status <> 'cancelled') t ON t.id = a.task_id
+WHERE r.deleted_at IS NULL
+  AND p.deleted_at IS NULL
+GROUP BY p.key, r.label, r.text, r.source, r.source_line

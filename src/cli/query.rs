@@ -1,0 +1,67 @@
+use serde_json::json;
+
+use super::reply::{count, table};
+use super::{CliError, Context, Reply};
+use crate::analytics::{Format, Session, VIEWS, rows_json, rows_text};
+
+/// Answers by SQL, over the tables and views of the lake. Only SELECT: nothing can be changed here.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  lakeplan query \"SELECT status, count(*) FROM tasks GROUP BY status\"\n  lakeplan query --view workload\n  lakeplan query --view audit --format csv > audit.csv\n  lakeplan query --views")]
+pub struct Args {
+    /// One SELECT.
+    #[arg(required_unless_present_any = ["view", "views"])]
+    sql: Option<String>,
+    /// All of a view.
+    #[arg(long, value_name = "NAME", conflicts_with = "sql")]
+    view: Option<String>,
+    /// What views there are.
+    #[arg(long, conflicts_with_all = ["sql", "view"])]
+    views: bool,
+    /// table, json, csv or parquet.
+    #[arg(long)]
+    format: Option<Format>,
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    if args.views {
+        let rows = VIEWS.iter().map(|view| vec![view.name.to_owned(), view.doc().to_owned()]);
+        let json: Vec<_> = VIEWS.iter().map(|view| json!({"name": view.name, "doc": view.doc()})).collect();
+        return Ok(Reply::new(json!({"views": json}), table(&["view", "what it shows"], rows)));
+    }
+    let sql = match (&args.sql, &args.view) {
+        (Some(sql), _) => sql.clone(),
+        (None, Some(name)) => {
+            let known = VIEWS.iter().any(|view| view.name == name);
+            if !known {
+                let names: Vec<&str> = VIEWS.iter().map(|view| view.name).collect();
+                return Err(CliError::usage(format!("there is no view {name:?}; there are {}", names.join(", "))));
+            }
+            format!("SELECT * FROM {name}")
+        }
+        (None, None) => return Err(CliError::usage("say what to ask: a SELECT, or --view NAME")),
+    };
+    let app = context.open().await?;
+    // What a killed process left unfolded is folded first, so that the answer is of now.
+    app.service.store.fold().await?;
+    let today = app.service.clock.now().date_naive();
+    let session = Session::open(&app.tables(), today).await.map_err(crate::service::ServiceError::from)?;
+    let batches = session.query(&sql).await.map_err(crate::service::ServiceError::from)?;
+    app.close().await;
+    let format = args.format.unwrap_or(if context.json { Format::Json } else { Format::Table });
+    let encoded = |format: Format| format.encode(&batches).map_err(crate::service::ServiceError::from);
+    match format {
+        Format::Csv | Format::Parquet => Ok(Reply::raw(encoded(format)?)),
+        Format::Json => {
+            let json = rows_json(&batches).map_err(crate::service::ServiceError::from)?;
+            let text = json.to_string();
+            Ok(Reply::new(json, text))
+        }
+        Format::Table => {
+            let (header, rows) = rows_text(&batches).map_err(crate::service::ServiceError::from)?;
+            let total = count(rows.len(), "row");
+            let header: Vec<&str> = header.iter().map(String::as_str).collect();
+            let json = rows_json(&batches).map_err(crate::service::ServiceError::from)?;
+            Ok(Reply::new(json, format!("{}\n{total}", table(&header, rows))))
+        }
+    }
+}
