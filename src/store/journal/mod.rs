@@ -16,7 +16,7 @@ mod batch;
 pub mod birth;
 mod entry;
 mod files;
-mod schema;
+pub mod schema;
 mod slot;
 
 use std::sync::Arc;
@@ -93,7 +93,7 @@ impl Journal {
         let rows: Vec<&Row> = first.rows.iter().collect();
         let added = files.put_rows(0, attempt, &rows).await?;
         let mut actions = entry::json_of(&[entry::commit_info("CREATE TABLE", attempt, now)])?;
-        actions.extend(schema::actions(attempt, now.timestamp_millis()));
+        actions.extend(schema::actions(attempt, now));
         actions.extend(entry::json_of(&[entry::txn(entry::TXN, 1), added])?);
         let root = ledger.root().to_owned();
         match slot::take(&files, 0, entry_bytes(&actions), attempt, DEADLINE, random.as_ref()).await {

@@ -6,10 +6,11 @@ use deltalake::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// A column: name, type as Delta names it, nullable, documentation.
-type Column = (&'static str, &'static str, bool, &'static str);
+use crate::domain::time::Instant;
+use crate::store::tables::definition::{Column, Description};
 
-const COLUMNS: &[Column] = &[
+/// Name, type as Delta names it, nullable, documentation.
+const COLUMNS: &[(&str, &str, bool, &str)] = &[
     ("seq", "long", false, "The patch set's place in the journal, from 1 without gaps"),
     ("ordinal", "integer", false, "The change's place in its patch set, from 0"),
     ("patch_set_id", "string", false, "The patch set (UUIDv7)"),
@@ -52,31 +53,21 @@ fn arrow_type(kind: &str) -> DataType {
     }
 }
 
+/// The journal's columns, for the data dictionary.
+pub fn columns() -> Vec<Column> {
+    let column = |(name, kind, nullable, doc): &(&str, &str, bool, &str)| Column {
+        name: (*name).to_owned(),
+        kind: json!(kind),
+        nullable: *nullable,
+        doc: format!("{doc}."),
+    };
+    COLUMNS.iter().map(column).collect()
+}
+
+/// What the journal is, in a sentence.
+pub const DOC: &str = "Every change of the lake, in order.";
+
 /// The protocol and metadata actions of the journal's first log entry.
-pub fn actions(table_id: Uuid, created_millis: i64) -> [Value; 2] {
-    let fields: Vec<Value> = COLUMNS
-        .iter()
-        .map(
-            |(name, kind, nullable, doc)| json!({"name": name, "type": kind, "nullable": nullable, "metadata": {"comment": doc}}),
-        )
-        .collect();
-    let schema = json!({"type": "struct", "fields": fields}).to_string();
-    let configuration = json!({
-        "delta.enableExpiredLogCleanup": "false",
-        "delta.checkpointInterval": "100",
-        "delta.logRetentionDuration": "interval 2 days",
-    });
-    [
-        json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}),
-        json!({"metaData": {
-            "id": table_id,
-            "name": "journal",
-            "description": "Every change of the lake, in order. Written by Lakeplan only.",
-            "format": {"provider": "parquet", "options": {}},
-            "schemaString": schema,
-            "partitionColumns": PARTITIONS,
-            "configuration": configuration,
-            "createdTime": created_millis,
-        }}),
-    ]
+pub fn actions(table_id: Uuid, at: Instant) -> [Value; 2] {
+    Description { name: "journal", doc: DOC, columns: columns(), partitions: &PARTITIONS }.create(table_id, at)
 }

@@ -44,25 +44,41 @@ fn delta_type(kind: Kind) -> Value {
     }
 }
 
-/// The protocol and metadata actions of a table's first entry.
-pub fn create(name: &str, doc: &str, columns: Vec<Column>, id: Uuid, at: Instant) -> [Value; 2] {
-    let fields: Vec<Value> = columns
-        .into_iter()
-        .map(|column| json!({"name": column.name, "type": column.kind, "nullable": column.nullable, "metadata": {"comment": column.doc}}))
-        .collect();
-    [
-        json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}),
-        json!({"metaData": {
-            "id": id,
-            "name": name,
-            "description": format!("{doc} Written by Lakeplan only."),
-            "format": {"provider": "parquet", "options": {}},
-            "schemaString": json!({"type": "struct", "fields": fields}).to_string(),
-            "partitionColumns": [BUCKET],
-            "configuration": {"delta.enableExpiredLogCleanup": "false", "delta.checkpointInterval": "100", "delta.logRetentionDuration": "interval 2 days"},
-            "createdTime": at.timestamp_millis(),
-        }}),
-    ]
+/// A table as its first log entry describes it.
+pub struct Description<'a> {
+    pub name: &'a str,
+    pub doc: &'a str,
+    pub columns: Vec<Column>,
+    pub partitions: &'a [&'a str],
+}
+
+impl Description<'_> {
+    /// The protocol and metadata actions that create the table. The protocol is what every reader knows.
+    pub fn create(self, id: Uuid, at: Instant) -> [Value; 2] {
+        let fields: Vec<Value> = self
+            .columns
+            .into_iter()
+            .map(|column| json!({"name": column.name, "type": column.kind, "nullable": column.nullable, "metadata": {"comment": column.doc}}))
+            .collect();
+        let configuration = json!({
+            "delta.enableExpiredLogCleanup": "false",
+            "delta.checkpointInterval": "100",
+            "delta.logRetentionDuration": "interval 2 days",
+        });
+        [
+            json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}),
+            json!({"metaData": {
+                "id": id,
+                "name": self.name,
+                "description": format!("{} Written by Lakeplan only.", self.doc),
+                "format": {"provider": "parquet", "options": {}},
+                "schemaString": json!({"type": "struct", "fields": fields}).to_string(),
+                "partitionColumns": self.partitions,
+                "configuration": configuration,
+                "createdTime": at.timestamp_millis(),
+            }}),
+        ]
+    }
 }
 
 /// A file that a fold has written.

@@ -17,7 +17,7 @@ use deltalake::parquet::file::properties::WriterProperties;
 use object_store::{Error, ObjectStore};
 use uuid::Uuid;
 
-use super::definition::{self, NewFile};
+use super::definition::{self, Description, NewFile};
 use super::read::{ROW_GROUP, batches, load};
 use super::{BUCKET, CurrentTable, bucket, columns, field_changes};
 use crate::domain::any::{AnyRecord, Slot};
@@ -107,8 +107,13 @@ impl Prepare for Append<'_> {
         }
         let mut actions = definition::commit("FOLD", target.seq, target.at).to_vec();
         if current.is_none() {
-            let columns = field_changes::columns();
-            actions.extend(definition::create(field_changes::NAME, field_changes::DOC, columns, self.folding.fresh(), target.at));
+            let table = Description {
+                name: field_changes::NAME,
+                doc: field_changes::DOC,
+                columns: field_changes::columns(),
+                partitions: &[BUCKET],
+            };
+            actions.extend(table.create(self.folding.fresh(), target.at));
         }
         let mut folded = Folded { seq: target.seq, ..Folded::default() };
         for (file, bytes) in files {
@@ -200,8 +205,13 @@ impl Prepare for Rewrite<'_> {
         let operation = if current.is_some() { "FOLD" } else { "CREATE TABLE AS FOLD" };
         let mut actions = definition::commit(operation, target.seq, at).to_vec();
         if current.is_none() {
-            let columns = definition::columns(self.table.entity);
-            actions.extend(definition::create(self.table.name, self.table.doc, columns, self.folding.fresh(), at));
+            let table = Description {
+                name: self.table.name,
+                doc: self.table.doc,
+                columns: definition::columns(self.table.entity),
+                partitions: &[BUCKET],
+            };
+            actions.extend(table.create(self.folding.fresh(), at));
         }
         let mut folded = Folded { seq: target.seq, ..Folded::default() };
         for (bucket, records) in &changed.buckets {

@@ -17,6 +17,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::error::StoreError;
+use super::journal::schema;
 use super::table_log::root_url;
 use crate::domain::id::{EntityId, ProjectId};
 use crate::domain::record::Entity;
@@ -79,4 +80,19 @@ impl LakeTables {
     pub fn object_store(&self) -> Result<(Url, Arc<dyn ObjectStore>), StoreError> {
         Ok((root_url()?, Arc::clone(&self.0)))
     }
+}
+
+/// A table for the data dictionary: its name, what it is, its columns.
+pub struct Entry {
+    pub name: &'static str,
+    pub doc: &'static str,
+    pub columns: Vec<definition::Column>,
+}
+
+/// Every table there is, as its columns and their documentation.
+pub fn dictionary() -> Vec<Entry> {
+    let current = TABLES.iter().map(|table| Entry { name: table.name, doc: table.doc, columns: definition::columns(table.entity) });
+    let journal = Entry { name: "journal", doc: schema::DOC, columns: schema::columns() };
+    let changes = Entry { name: field_changes::NAME, doc: field_changes::DOC, columns: field_changes::columns() };
+    current.chain([changes, journal]).collect()
 }
