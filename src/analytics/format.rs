@@ -64,11 +64,18 @@ pub fn rows_json(batches: &[RecordBatch]) -> Result<Value, AnalyticsError> {
 /// The column names, and the rows as texts; null is empty.
 pub fn rows_text(batches: &[RecordBatch]) -> Result<(Vec<String>, Vec<Vec<String>>), AnalyticsError> {
     let options = FormatOptions::default();
-    let header = batches.first().map(|batch| batch.schema().fields().iter().map(|field| field.name().clone()).collect()).unwrap_or_default();
+    let header = batches
+        .first()
+        .map(|batch| batch.schema().fields().iter().map(|field| field.name().clone()).collect())
+        .unwrap_or_default();
     let mut rows = Vec::new();
     for batch in batches {
-        let columns: Vec<ArrayFormatter<'_>> =
-            batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options)).collect::<Result<_, _>>().map_err(encoding)?;
+        let columns: Vec<ArrayFormatter<'_>> = batch
+            .columns()
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column.as_ref(), &options))
+            .collect::<Result<_, _>>()
+            .map_err(encoding)?;
         rows.extend((0..batch.num_rows()).map(|row| columns.iter().map(|column| column.value(row).to_string()).collect()));
     }
     Ok((header, rows))

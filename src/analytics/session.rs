@@ -60,7 +60,9 @@ fn sql(fault: DataFusionError) -> AnalyticsError {
     let refused = ["DDL not supported", "DML not supported", "Statement not supported"].iter().any(|kind| text.contains(kind));
     if refused {
         let what = text.rsplit(": ").next().unwrap_or_default();
-        return AnalyticsError::Sql(format!("a query only reads, and this would do more ({what}); changes go through lakeplan task, plan or apply"));
+        return AnalyticsError::Sql(format!(
+            "a query only reads, and this would do more ({what}); changes go through lakeplan task, plan or apply"
+        ));
     }
     let prefixes = ["Error during planning: ", "Schema error: ", "SQL error: ", "This feature is not implemented: "];
     let text = prefixes.iter().fold(text.as_str(), |text, prefix| text.strip_prefix(prefix).unwrap_or(text));

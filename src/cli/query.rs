@@ -6,7 +6,9 @@ use crate::analytics::{Format, Session, VIEWS, rows_json, rows_text};
 
 /// Answers by SQL, over the tables and views of the lake. Only SELECT: nothing can be changed here.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  lakeplan query \"SELECT status, count(*) FROM tasks GROUP BY status\"\n  lakeplan query --view workload\n  lakeplan query --view audit --format csv > audit.csv\n  lakeplan query --views")]
+#[command(
+    after_help = "Examples:\n  lakeplan query \"SELECT status, count(*) FROM tasks GROUP BY status\"\n  lakeplan query --view workload\n  lakeplan query --view audit --format csv > audit.csv\n  lakeplan query --views"
+)]
 pub struct Args {
     /// One SELECT.
     #[arg(required_unless_present_any = ["view", "views"])]

@@ -84,6 +84,7 @@ impl Root {
 pub struct DeltaStore {
     name: String,
     root: Arc<dyn ObjectStore>,
+    clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     writer: mpsc::Sender<Message>,
     task: JoinHandle<()>,
@@ -103,21 +104,29 @@ impl DeltaStore {
     pub async fn create(root: &Root, format: Format, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StoreError> {
         probe(root, clock.as_ref(), random.as_ref()).await?;
         let ledger = Ledger::new(format.clone(), root.url.as_str());
-        let journal = Journal::create(Arc::clone(&root.store), ledger, &format, clock, Arc::clone(&random)).await?;
-        Ok(Self::start(root, journal, random))
+        let journal = Journal::create(Arc::clone(&root.store), ledger, &format, Arc::clone(&clock), Arc::clone(&random)).await?;
+        Ok(Self::start(root, journal, clock, random))
     }
 
     /// Opens the lake that is there.
     pub async fn open(root: &Root, format: Format, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StoreError> {
         let ledger = Ledger::new(format, root.url.as_str());
-        let journal = Journal::open(Arc::clone(&root.store), ledger, clock, Arc::clone(&random)).await?;
-        Ok(Self::start(root, journal, random))
+        let journal = Journal::open(Arc::clone(&root.store), ledger, Arc::clone(&clock), Arc::clone(&random)).await?;
+        Ok(Self::start(root, journal, clock, random))
     }
 
-    fn start(root: &Root, journal: Journal, random: Arc<dyn Random>) -> Self {
+    fn start(root: &Root, journal: Journal, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         let (writer, inbox) = mpsc::channel(4096);
         let task = tokio::spawn(run(journal, inbox));
-        Self { name: root.url.to_string(), root: Arc::clone(&root.store), random, writer, task, unfolded: AtomicBool::new(false) }
+        Self {
+            name: root.url.to_string(),
+            root: Arc::clone(&root.store),
+            clock,
+            random,
+            writer,
+            task,
+            unfolded: AtomicBool::new(false),
+        }
     }
 
     /// The tables, for an engine that reads them.
@@ -195,7 +204,14 @@ impl Store for DeltaStore {
         let rows: Vec<Row> = self.changes(head.folded, Stream::Work, &Scope::All).await?.try_collect().await?;
         let rows: Vec<Row> = rows.into_iter().filter(|row| row.seq <= snapshot.seq).collect();
         let target = Target { state: &snapshot.state, seq: snapshot.seq, at: snapshot.at };
-        let folding = Folding { root: &self.root, target, rows: &rows, known: head.folded, random: self.random.as_ref() };
+        let folding = Folding {
+            root: &self.root,
+            target,
+            rows: &rows,
+            known: head.folded,
+            clock: self.clock.as_ref(),
+            random: self.random.as_ref(),
+        };
         let mut report = FoldReport { seq: snapshot.seq, tables: Vec::new() };
         // What nothing concerns since all tables were known to be folded needs no look.
         let concerned = |entity| head.folded == 0 || rows.iter().any(|row| row.entity == entity);

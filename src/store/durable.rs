@@ -65,11 +65,13 @@ fn create(target: &std::path::Path, temporary: &std::path::Path, payload: &PutPa
     std::fs::create_dir_all(folder).map_err(Fault::Before)?;
     let written = write_through(temporary, payload)
         // A taken temporary name says nothing of the target.
-        .map_err(|fault| if fault.kind() == io::ErrorKind::AlreadyExists { io::Error::other(fault) } else { fault })
-        .and_then(|()| std::fs::hard_link(temporary, target));
+        .map_err(|fault| {
+            Fault::Before(if fault.kind() == io::ErrorKind::AlreadyExists { io::Error::other(fault) } else { fault })
+        })
+        .and_then(|()| std::fs::hard_link(temporary, target).map_err(Fault::of_link));
     // The temporary name is gone whatever happened; if it cannot be removed, vacuum will.
     let _ = std::fs::remove_file(temporary);
-    written.map_err(Fault::Before)?;
+    written?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Fault::After)
 }
 
@@ -88,6 +90,20 @@ enum Fault {
 }
 
 impl Fault {
+    /// A link that failed for one of these reasons was not made; on a network's file system any other may hide that it
+    /// was.
+    fn of_link(fault: io::Error) -> Self {
+        use io::ErrorKind::{
+            AlreadyExists, CrossesDevices, NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull, Unsupported,
+        };
+        match fault.kind() {
+            AlreadyExists | CrossesDevices | NotFound | PermissionDenied | ReadOnlyFilesystem | StorageFull | Unsupported => {
+                Self::Before(fault)
+            }
+            _ => Self::After(fault),
+        }
+    }
+
     fn into_error(self, path: &Path) -> Error {
         let path = path.to_string();
         match self {

@@ -52,13 +52,6 @@ pub enum End {
     Cleaned,
 }
 
-impl End {
-    /// Walking forward from the version finds every later entry.
-    pub fn is_reachable(self) -> bool {
-        self != Self::Cleaned
-    }
-}
-
 impl TableLog {
     /// `root` is the store of the whole lake, `folder` the table's place in it.
     pub fn new(root: Arc<dyn ObjectStore>, folder: &str) -> Self {
@@ -147,7 +140,8 @@ impl TableLog {
 
     /// How the end of the log looks from a version, by listing.
     pub async fn end(&self, version: u64) -> Result<End, StoreError> {
-        let offset = Path::from(entry_path(version.saturating_sub(1)));
+        // The entry's name without its ending: after every earlier entry, before its own.
+        let offset = Path::from(format!("_delta_log/{version:020}"));
         let listed = self.store.list_with_offset(Some(&Path::from("_delta_log")), &offset);
         let names: Vec<String> = listed
             .map_ok(|meta| meta.location.filename().unwrap_or_default().to_owned())

@@ -31,7 +31,12 @@ fn the_data_dictionary_is_current() {
         page.push_str(&format!("\n## {}\n\n{}\n\n| column | type | null | what |\n|---|---|---|---|\n", table.name, table.doc));
         for column in &table.columns {
             let kind = column.kind.as_str().map_or_else(|| "array of string".to_owned(), str::to_owned);
-            page.push_str(&format!("| {} | {kind} | {} | {} |\n", column.name, if column.nullable { "yes" } else { "" }, column.doc));
+            page.push_str(&format!(
+                "| {} | {kind} | {} | {} |\n",
+                column.name,
+                if column.nullable { "yes" } else { "" },
+                column.doc
+            ));
         }
         let columns: Vec<Value> = table
             .columns
@@ -51,8 +56,10 @@ fn the_data_dictionary_is_current() {
 /// The names of the files in a folder, without their ending.
 fn names(folder: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let mut names: Vec<String> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
     names.sort();
     names
 }

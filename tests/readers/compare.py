@@ -1,25 +1,49 @@
-"""Compares the journal as an engine read it with what lakeplan says of it."""
+"""Compares what an engine read from the lake's tables with what lakeplan says they hold.
+
+usage of every reader: read_ENGINE.py FOLDER, where FOLDER holds lake/ and one TABLE.json per table.
+"""
+import datetime
 import json
+import re
 import sys
+from pathlib import Path
+
+FOLDER = Path(sys.argv[1])
+TABLES = sorted(path.stem for path in FOLDER.glob("*.json"))
+INSTANT = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 
 
-def expected():
-    """The changes lakeplan tells of: (seq, ordinal, op, entity id, after)."""
-    history = json.load(open(sys.argv[2], encoding="utf-8"))
-    rows = []
-    for change_set in history["changes"]:
-        for ordinal, change in enumerate(change_set["changes"]):
-            rows.append((change_set["seq"], ordinal, change["op"], change["id"], change["after"]))
-    return sorted(rows, key=lambda row: row[:2])
+def plain(value):
+    """A value as every engine would give it: instants in UTC, dates as text, lists as lists."""
+    if isinstance(value, datetime.datetime):
+        value = value.replace(tzinfo=datetime.timezone.utc) if value.tzinfo is None else value.astimezone(datetime.timezone.utc)
+        return value.isoformat(timespec="microseconds")
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    if isinstance(value, str) and INSTANT.match(value):
+        text = value.replace("Z", "+00:00")
+        try:
+            return plain(datetime.datetime.fromisoformat(text))
+        except ValueError:
+            return value
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
 
 
-def check(engine, rows):
-    """`rows`: what the engine read, each (seq, ordinal, op, entity_id, after as JSON text)."""
-    read = sorted(((s, o, op, i, json.loads(after)) for s, o, op, i, after in rows), key=lambda row: row[:2])
-    wanted = expected()
-    if read == wanted:
-        print(f"{engine}: {len(read)} journal rows equal")
-        return
-    different = next(((a, b) for a, b in zip(read, wanted) if a != b), None)
-    print(f"{engine}: read {len(read)} rows, lakeplan says {len(wanted)}; first difference: {different}", file=sys.stderr)
-    sys.exit(1)
+def rows(dictionaries):
+    lines = (json.dumps({key: plain(value) for key, value in row.items()}, sort_keys=True, ensure_ascii=False) for row in dictionaries)
+    return sorted(lines)
+
+
+def check(engine, version, read):
+    """`read(path)` gives a table's rows as dictionaries."""
+    total = 0
+    for table in TABLES:
+        wanted = rows(json.loads((FOLDER / f"{table}.json").read_text(encoding="utf-8")))
+        found = rows(read(str(FOLDER / "lake" / table)))
+        if found != wanted:
+            different = next(((a, b) for a, b in zip(found, wanted) if a != b), None)
+            sys.exit(f"{engine}: {table}: read {len(found)} rows, lakeplan says {len(wanted)}; first difference: {different}")
+        total += len(found)
+    print(f"every table equal: {engine} {version}, {len(TABLES)} tables, {total} rows", flush=True)

@@ -1,24 +1,48 @@
-"""Fills a lake with changes of every kind, through the command line. usage: fill.py BINARY"""
+"""Fills a lake with changes of every kind, through the command line. usage: fill.py BINARY [CHANGES]"""
 import json
+import random
 import subprocess
 import sys
 
+CHANGES = int(sys.argv[2]) if len(sys.argv) > 2 and sys.argv[2] else 60
+RANDOM = random.Random(1)
 
-def lakeplan(*words, document=None):
-    subprocess.run([sys.argv[1], *words], input=document, text=True, check=True, stdout=subprocess.DEVNULL)
+
+def lakeplan(*words, document=None, check=True):
+    subprocess.run([sys.argv[1], *words], input=document, text=True, check=check, stdout=subprocess.DEVNULL,
+                   stderr=None if check else subprocess.DEVNULL)
+
+
+def apply(patches):
+    lakeplan("apply", "-", document=json.dumps({"reason": "fill", "patches": patches}), check=False)
 
 
 lakeplan("init")
-lakeplan("project", "create", "Payments", "--key", "PAY")
-lakeplan("user", "add", "ana")
-patches = [
-    {"op": "create", "entity": "task", "id": f"$t{n}",
-     "fields": {"project_id": "PAY", "title": f"Task {n} – äöü 計画 🚀", "estimate_likely": 60 * n, "tags": ["a", "b\"c"]}}
-    for n in range(1, 201)
-]
-patches += [{"op": "link", "entity": "task_link", "fields": {"from_id": f"$t{n + 1}", "to_id": f"$t{n}"}} for n in range(1, 200)]
-lakeplan("apply", "-", document=json.dumps({"reason": "fill", "patches": patches}))
-for n in range(1, 21):
-    lakeplan("task", "update", f"PAY-{n}", "--assignee", "@ana", "--due", "2026-12-01")
-lakeplan("task", "delete", "PAY-7")
-lakeplan("undo")
+lakeplan("user", "add", "ana", "--email", "ana@example.com")
+patches = []
+for key in ("PAY", "OPS", "WEB"):
+    lakeplan("project", "create", f"Project {key}", "--key", key)
+    patches.append({"op": "create", "entity": "requirement", "id": f"$r{key}", "fields": {"project_id": key, "label": "R1", "text": "It\nworks: \"yes\""}})
+    for n in range(1, 101):
+        fields = {"project_id": key, "title": f"Task {n} – äöü 計画 🚀", "estimate_likely": 60 * n, "tags": ["a", "b\"c"], "due_date": "2026-12-01",
+                  "sla_due": "2026-12-01T10:00:00.5Z", "metadata": {"n": n, "deep": {"x": [1, None, "ü"]}}}
+        patches.append({"op": "create", "entity": "task", "id": f"${key}{n}", "fields": fields})
+        patches.append({"op": "link", "entity": "task_requirement", "fields": {"task_id": f"${key}{n}", "requirement_id": f"$r{key}"}})
+        if n > 1:
+            patches.append({"op": "link", "entity": "task_link", "fields": {"from_id": f"${key}{n}", "to_id": f"${key}{n - 1}"}})
+apply(patches)
+for n in range(CHANGES):
+    task = f"{RANDOM.choice(('PAY', 'OPS', 'WEB'))}-{RANDOM.randint(1, 100)}"
+    kind = n % 6
+    if kind == 0:
+        apply([{"op": "update", "entity": "task", "id": task, "fields": {"status": RANDOM.choice(("completed", "in_progress", "blocked")), "assignee_id": "@ana"}}])
+    elif kind == 1:
+        apply([{"op": "delete", "entity": "task", "id": task}])
+    elif kind == 2:
+        apply([{"op": "restore", "entity": "task", "id": task}])
+    elif kind == 3:
+        apply([{"op": "move", "entity": "task", "id": task, "place": "first"}])
+    elif kind == 4:
+        apply([{"op": "update", "entity": "task", "id": task, "fields": {"due_date": None, "description": "x" * 2000, "actual_minutes": n}}])
+    else:
+        lakeplan("undo", check=False)

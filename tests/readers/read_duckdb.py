@@ -1,5 +1,3 @@
-import sys
-
 import duckdb
 from duckdb_extensions import import_extension
 
@@ -8,5 +6,13 @@ from compare import check
 import_extension("delta")
 connection = duckdb.connect()
 connection.execute("load delta")
-query = 'select seq, ordinal, op, entity_id, "after" from delta_scan(?)'
-check(f"duckdb {duckdb.__version__}", connection.execute(query, [f"{sys.argv[1]}/journal"]).fetchall())
+connection.execute("set timezone = 'UTC'")
+
+
+def read(path):
+    relation = connection.execute("select * from delta_scan(?)", [path])
+    names = [column[0] for column in relation.description]
+    return [dict(zip(names, row)) for row in relation.fetchall()]
+
+
+check("duckdb", duckdb.__version__, read)

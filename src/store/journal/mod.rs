@@ -19,6 +19,7 @@ mod files;
 pub mod schema;
 mod slot;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::ledger::{Accepted, Ledger, Proposal, Seen};
 use super::row::{Row, Stream};
-use super::table_log::entry_bytes;
+use super::table_log::{End, entry_bytes};
 use super::tables;
 use super::{Head, Outcome, Snapshot};
 use crate::domain::any::AnyRecord;
@@ -45,7 +46,7 @@ use slot::Taken;
 /// How long a commit tries before it gives its slot up.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 /// After so long without a look at the log, what was known of its end may lie behind a clean-up.
-const STALE: TimeDelta = TimeDelta::minutes(5);
+pub const STALE: TimeDelta = TimeDelta::minutes(5);
 
 /// The journal as one writer knows it.
 pub struct Journal {
@@ -57,8 +58,19 @@ pub struct Journal {
     looked: Instant,
     /// How far the current tables are known to be folded; the next commit records it.
     folded: u64,
+    /// Sets whose outcome was Unknown, and the slot that they may yet come to be in.
+    open: HashMap<PatchSetId, u64>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+}
+
+/// What came of one try for one slot.
+enum Tried {
+    Told(Vec<Outcome>),
+    /// Another writer had the slot, so nothing was written.
+    Lost,
+    /// The slot was slept through; only judging again tells what became of the group.
+    Slept,
 }
 
 /// A group as it was judged for one slot.
@@ -88,7 +100,11 @@ impl Journal {
         let Proposal::Accepted(first) = ledger.propose(&set, None, now, || random_bytes(random.as_ref())) else {
             return Err(StoreError::damaged("journal", "the first row was refused"));
         };
-        let files = Files::new(store);
+        let mut files = Files::new(store);
+        // The first entries of an old lake are cleaned up: their names are free, and it is a lake.
+        if files.load().await?.is_some() {
+            return Err(StoreError::AlreadyALake { root: ledger.root().to_owned() });
+        }
         let attempt = uuid_v7(now, random.as_ref());
         let rows: Vec<&Row> = first.rows.iter().collect();
         let added = files.put_rows(0, attempt, &rows).await?;
@@ -101,7 +117,7 @@ impl Journal {
             Taken::Theirs(_) | Taken::Moved => return Err(StoreError::AlreadyALake { root }),
             Taken::Never { cause, .. } | Taken::Unknown(cause) => return Err(cause),
         }
-        let mut journal = Self { files, ledger, version: 0, looked: now, folded: 0, clock, random };
+        let mut journal = Self { files, ledger, version: 0, looked: now, folded: 0, open: HashMap::new(), clock, random };
         journal.files.note(&journal.files.read_entry(0).await?.unwrap_or_default());
         Ok(journal)
     }
@@ -115,13 +131,15 @@ impl Journal {
     ) -> Result<Self, StoreError> {
         let looked = clock.now();
         let mut files = Files::new(Arc::clone(&store));
+        files.load().await?;
+        let recorded = files.folded;
+        let tables = tables::read::all(&store).await?.unwrap_or_default();
+        // The head is looked for again after the tables, which may have been folded past the first one meanwhile.
         let Some(version) = files.load().await? else {
             return Err(StoreError::NotALake { root: ledger.root().to_owned() });
         };
-        let tables = tables::read::all(&store).await?.unwrap_or_default();
-        let recorded = files.folded;
         let seqs: Vec<(Entity, u64)> = tables.iter().map(|table| (table.entity, table.seq.max(recorded))).collect();
-        let mut journal = Self { files, ledger, version, looked, folded: recorded, clock, random };
+        let mut journal = Self { files, ledger, version, looked, folded: recorded, open: HashMap::new(), clock, random };
         if let Some(from) = seqs.iter().map(|(_, seq)| *seq).min() {
             journal.start_from(tables.into_iter().flat_map(|table| table.records), from).await?;
         }
@@ -180,7 +198,8 @@ impl Journal {
     pub async fn refresh(&mut self) -> Result<bool, StoreError> {
         let before = self.version;
         let now = self.clock.now();
-        if now - self.looked > STALE && !self.files.log.end(self.version).await?.is_reachable() {
+        // After so long, what is found by walking on may lie in holes, and the walk may end before one.
+        if now - self.looked > STALE && self.files.log.end(self.version).await? != End::Here {
             self.jump_to_head().await?;
         }
         while let Some(entry) = self.files.read_entry(self.version + 1).await? {
@@ -196,19 +215,17 @@ impl Journal {
         let started = tokio::time::Instant::now();
         loop {
             match self.attempt(sets, DEADLINE.saturating_sub(started.elapsed())).await {
-                Ok(Some(outcomes)) => return outcomes,
-                Ok(None) if started.elapsed() < DEADLINE => {}
-                Ok(None) => {
-                    let cause = || StoreError::Deadline { seconds: DEADLINE.as_secs() };
-                    return sets.iter().map(|_| Outcome::NotWritten { cause: cause() }).collect();
-                }
-                Err(cause) => return not_written(sets, cause),
+                Ok(Tried::Told(outcomes)) => return outcomes,
+                Ok(Tried::Slept) => {}
+                Ok(Tried::Lost) if started.elapsed() < DEADLINE => {}
+                Ok(Tried::Lost) => return self.not_written(sets, &StoreError::Deadline { seconds: DEADLINE.as_secs() }),
+                Err(cause) => return self.not_written(sets, &cause),
             }
         }
     }
 
-    /// One try for one slot; `None` where another writer had it. On an error nothing was written.
-    async fn attempt(&mut self, sets: &[PatchSet], time_left: Duration) -> Result<Option<Vec<Outcome>>, StoreError> {
+    /// One try for one slot. On an error nothing was written.
+    async fn attempt(&mut self, sets: &[PatchSet], time_left: Duration) -> Result<Tried, StoreError> {
         if self.clock.now() - self.looked > STALE {
             self.refresh().await?;
         }
@@ -217,7 +234,7 @@ impl Journal {
         let judged = self.judge(sets, at).await?;
         if judged.rows == 0 {
             // What was decided rests on version v being the head: that must be seen to be so.
-            return Ok(if self.refresh().await? { None } else { Some(judged.outcomes()) });
+            return Ok(if self.refresh().await? { Tried::Lost } else { Tried::Told(judged.outcomes()) });
         }
         let attempt = uuid_v7(at, self.random.as_ref());
         let entry = match self.prepare(&judged, attempt, at).await {
@@ -227,31 +244,38 @@ impl Journal {
                 return Err(cause);
             }
         };
-        match slot::take(&self.files, self.version + 1, entry, attempt, time_left, self.random.as_ref()).await {
-            Taken::Ours => self.acknowledge(judged, attempt).await,
-            Taken::Theirs(entry) => {
+        let taken = slot::take(&self.files, self.version + 1, entry, attempt, time_left, self.random.as_ref()).await;
+        let now = self.clock.now();
+        match taken {
+            Taken::Never { cause, occupied: false } => {
                 self.withdraw(judged);
-                self.take_in(&entry).await?;
-                self.refresh().await?;
-                Ok(None)
-            }
-            Taken::Moved => {
-                self.withdraw(judged);
-                self.looked = Instant::default();
-                self.refresh().await?;
-                Ok(None)
-            }
-            Taken::Never { cause, occupied } => {
-                self.withdraw(judged);
-                if occupied {
-                    self.version += 1;
-                }
                 Err(cause)
             }
             Taken::Unknown(cause) => {
                 let told = self.withdraw(judged);
-                self.looked = Instant::default();
-                Ok(Some(unknown(told, &cause)))
+                Ok(Tried::Told(self.unknown(sets, told, &cause)))
+            }
+            Taken::Moved => Ok(self.find_at_head(sets, judged, attempt, now).await),
+            // This process may have slept through a clean-up: whatever it saw or put in the slot may lie in a hole.
+            _ if now - self.looked > STALE => Ok(self.find_at_head(sets, judged, attempt, now).await),
+            Taken::Ours => {
+                self.version += 1;
+                self.looked = now;
+                let rows: Vec<&Row> = judged.rows().collect();
+                self.files.note_rows(self.version, attempt, &rows);
+                self.files.folded = self.folded;
+                Ok(Tried::Told(judged.outcomes()))
+            }
+            Taken::Theirs(entry) => {
+                self.withdraw(judged);
+                self.take_in(&entry).await?;
+                self.refresh().await?;
+                Ok(Tried::Lost)
+            }
+            Taken::Never { cause, occupied: true } => {
+                self.withdraw(judged);
+                self.version += 1;
+                Err(cause)
             }
         }
     }
@@ -313,26 +337,45 @@ impl Journal {
         Ok(entry_bytes(&entry::json_of(&actions)?))
     }
 
-    async fn acknowledge(&mut self, judged: Judged, attempt: Uuid) -> Result<Option<Vec<Outcome>>, StoreError> {
-        let now = self.clock.now();
-        if now - self.looked > STALE {
-            // This process may have slept through a clean-up and put its entry into a hole.
-            self.looked = Instant::default();
-            let told = self.withdraw(judged);
-            if let Err(cause) = self.jump_to_head().await {
-                return Ok(Some(unknown(told, &cause)));
-            }
-            self.looked = now;
-            let name = attempt.to_string();
-            let landed = self.files.live().any(|file| file.path.contains(&name));
-            return Ok(landed.then(|| told.into_iter().map(|(_, outcome)| outcome).collect()));
+    /// Looks for the group where the log ends now.
+    async fn find_at_head(&mut self, sets: &[PatchSet], judged: Judged, attempt: Uuid, now: Instant) -> Tried {
+        let told = self.withdraw(judged);
+        if let Err(cause) = self.jump_to_head().await {
+            return Tried::Told(self.unknown(sets, told, &cause));
         }
-        self.version += 1;
         self.looked = now;
-        let rows: Vec<&Row> = judged.rows().collect();
-        self.files.note_rows(self.version, attempt, &rows);
-        self.files.folded = self.folded;
-        Ok(Some(judged.outcomes()))
+        let name = attempt.to_string();
+        if self.files.live().any(|file| file.path.contains(&name)) {
+            return Tried::Told(told.into_iter().map(|(_, outcome)| outcome).collect());
+        }
+        Tried::Slept
+    }
+
+    /// What is said of a group, withdrawn, whose fate the storage would not tell.
+    fn unknown(&mut self, sets: &[PatchSet], told: Vec<(Option<PatchSetId>, Outcome)>, cause: &StoreError) -> Vec<Outcome> {
+        self.looked = Instant::default();
+        for (set, (accepted, outcome)) in sets.iter().zip(told) {
+            let repeats = matches!(outcome, Outcome::AlreadyCommitted { seq } if seq > self.ledger.seq);
+            if accepted.is_some() || repeats {
+                self.open.insert(set.id, self.version + 1);
+            }
+        }
+        self.not_written(sets, cause)
+    }
+
+    /// What is said of sets that this call did not write. Those in the journal stand, and those whose fate an earlier
+    /// call left open stay so until it is seen who has their slot.
+    fn not_written(&mut self, sets: &[PatchSet], cause: &StoreError) -> Vec<Outcome> {
+        let version = self.version;
+        self.open.retain(|_, slot| *slot > version);
+        let outcome = |set: &PatchSet| match self.ledger.seen(set.id) {
+            Some(seen) if seen.request_hash.is_none_or(|hash| hash == set.request_hash) => {
+                Outcome::AlreadyCommitted { seq: seen.seq }
+            }
+            _ if self.open.contains_key(&set.id) => Outcome::Unknown { patch_set_id: set.id, cause: cause.again() },
+            _ => Outcome::NotWritten { cause: cause.again() },
+        };
+        sets.iter().map(outcome).collect()
     }
 
     /// Takes a group out of the ledger again. Gives what would have been answered, and the ids of those accepted.
@@ -425,23 +468,6 @@ fn folded_to(tables: &[(Entity, u64)], rows: &[Row]) -> Option<u64> {
         waiting.map_or(head.unwrap_or(*seq), |seq| seq - 1)
     };
     tables.iter().map(of_table).min()
-}
-
-/// What is said of a group whose fate the storage would not tell.
-fn unknown(told: Vec<(Option<PatchSetId>, Outcome)>, cause: &StoreError) -> Vec<Outcome> {
-    let outcome = |(id, _)| match id {
-        Some(patch_set_id) => Outcome::Unknown { patch_set_id, cause: cause.again() },
-        // What the others were told may rest on the ones whose fate is open.
-        None => Outcome::NotWritten { cause: cause.again() },
-    };
-    told.into_iter().map(outcome).collect()
-}
-
-/// One cause, told to everyone it concerns.
-fn not_written(sets: &[PatchSet], cause: StoreError) -> Vec<Outcome> {
-    let mut causes: Vec<StoreError> = sets.iter().skip(1).map(|_| cause.again()).collect();
-    causes.push(cause);
-    causes.into_iter().map(|cause| Outcome::NotWritten { cause }).collect()
 }
 
 /// Files of the journal, to be read one after the other.

@@ -67,8 +67,14 @@ async fn look(files: &Files, version: u64, attempt: Uuid) -> Option<Taken> {
         Ok(Some(entry)) if entry.attempt == Some(attempt) => Some(Taken::Ours),
         Ok(Some(entry)) => Some(Taken::Theirs(entry)),
         Ok(None) if version > 0 => match files.log.end(version - 1).await {
-            Ok(End::Cleaned) => Some(Taken::Moved),
-            Ok(End::Here | End::Behind) | Err(_) => None,
+            Ok(End::Here) | Err(_) => None,
+            // Others follow: the entry came to be there just now, or was cleaned up before the one below it.
+            Ok(End::Behind | End::Cleaned) => match files.read_entry(version).await {
+                Ok(Some(entry)) if entry.attempt == Some(attempt) => Some(Taken::Ours),
+                Ok(Some(entry)) => Some(Taken::Theirs(entry)),
+                Ok(None) => Some(Taken::Moved),
+                Err(_) => None,
+            },
         },
         Ok(None) | Err(_) => None,
     }
@@ -76,6 +82,10 @@ async fn look(files: &Files, version: u64, attempt: Uuid) -> Option<Taken> {
 
 /// Fills the slot with nothing, so that an entry on its way can never land there.
 async fn occupy(files: &Files, version: u64, attempt: Uuid, cause: StoreError, random: &dyn Random) -> Taken {
+    if version == 0 {
+        // An empty first entry would leave a table that is none.
+        return Taken::Unknown(cause);
+    }
     let plug = Uuid::from_bytes(random_bytes(random));
     let actions = entry::json_of(&[entry::commit_info("OCCUPY", plug, Instant::default())]);
     if let Ok(actions) = actions

@@ -24,8 +24,9 @@ use crate::domain::any::{AnyRecord, Slot};
 use crate::domain::id::ProjectId;
 use crate::domain::state::State;
 use crate::domain::time::Instant;
-use crate::runtime::{Random, uuid_v7};
+use crate::runtime::{Clock, Random, uuid_v7};
 use crate::store::error::StoreError;
+use crate::store::journal::STALE;
 use crate::store::row::Row;
 use crate::store::table_log::{LiveFile, Table, TableLog, entry_bytes};
 
@@ -56,6 +57,7 @@ pub struct Folding<'a> {
     pub target: Target<'a>,
     pub rows: &'a [Row],
     pub known: u64,
+    pub clock: &'a dyn Clock,
     pub random: &'a dyn Random,
 }
 
@@ -130,6 +132,7 @@ impl Prepare for Append<'_> {
 async fn until_folded(log: &TableLog, folding: &Folding<'_>, way: &dyn Prepare) -> Result<Folded, StoreError> {
     let (seq, known) = (folding.target.seq, folding.known);
     for _ in 0..TRIES {
+        let begun = folding.clock.now();
         let found = load(log).await?;
         let from = found.as_ref().map_or(0, |(_, from)| (*from).max(known));
         let current = found.as_ref().map(|(table, _)| table);
@@ -140,7 +143,9 @@ async fn until_folded(log: &TableLog, folding: &Folding<'_>, way: &dyn Prepare) 
         let Some((actions, folded)) = way.prepare(current, from).await? else { return nothing };
         let version = current.map_or(0, |table| table.version + 1);
         match log.put_entry(version, entry_bytes(&actions)).await {
-            Ok(()) => return Ok(folded),
+            // After a long sleep the put may have gone into a hole behind a clean-up; the table itself tells.
+            Ok(()) if folding.clock.now() - begun <= STALE => return Ok(folded),
+            Ok(()) => {}
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {}
             // Whether it landed is seen by reading the table again.
             Err(fault) => tracing::warn!(table = log.folder(), %fault, "the fold's commit was not answered; looking again"),

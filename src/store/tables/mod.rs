@@ -91,7 +91,8 @@ pub struct Entry {
 
 /// Every table there is, as its columns and their documentation.
 pub fn dictionary() -> Vec<Entry> {
-    let current = TABLES.iter().map(|table| Entry { name: table.name, doc: table.doc, columns: definition::columns(table.entity) });
+    let current =
+        TABLES.iter().map(|table| Entry { name: table.name, doc: table.doc, columns: definition::columns(table.entity) });
     let journal = Entry { name: "journal", doc: schema::DOC, columns: schema::columns() };
     let changes = Entry { name: field_changes::NAME, doc: field_changes::DOC, columns: field_changes::columns() };
     current.chain([changes, journal]).collect()

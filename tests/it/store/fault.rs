@@ -33,6 +33,10 @@ pub enum Fault {
     FalseConflict,
     /// 503, nothing stored.
     Throttle,
+    /// Stored or refused as it should be, but only when a commit's deadline has passed.
+    Slow,
+    /// No answer for a second, then an error; the put lands after a commit's deadline, if the name is still free then.
+    LandAfterDeadline,
     /// The disk is full and the store knows that nothing landed.
     Full,
     /// The process dies before the put: no answer ever comes, nothing is stored.
@@ -50,6 +54,15 @@ pub enum Plan {
     Quiet,
     Random {
         share: f64,
+    },
+    /// Every put whose path contains `part`.
+    Each {
+        part: &'static str,
+        fault: Fault,
+    },
+    /// Every read of a path that contains `part` fails.
+    NoReads {
+        part: &'static str,
     },
     /// The `nth` put whose path contains `part`, counted from 0.
     Once {
@@ -87,7 +100,8 @@ impl FaultStore {
 
     fn draw(&self, path: &Path) -> Option<Fault> {
         let fault = match *self.plan.lock().unwrap() {
-            Plan::Quiet => None,
+            Plan::Quiet | Plan::NoReads { .. } => None,
+            Plan::Each { part, fault } => path.as_ref().contains(part).then_some(fault),
             Plan::Random { share } => {
                 let mut random = self.random.lock().unwrap();
                 random.random_bool(share).then(|| FAULTS[random.random_range(0..FAULTS.len())])
@@ -103,9 +117,10 @@ impl FaultStore {
     }
 
     /// Reads fail too, as often, but only by saying so.
-    fn read_fails(&self) -> Result<()> {
+    fn read_fails(&self, path: &Path) -> Result<()> {
         let fails = match *self.plan.lock().unwrap() {
             Plan::Random { share } => self.random.lock().unwrap().random_bool(share / 3.0),
+            Plan::NoReads { part } => path.as_ref().contains(part),
             _ => false,
         };
         if fails { Err(error("the connection was reset")) } else { Ok(()) }
@@ -157,6 +172,19 @@ impl ObjectStore for FaultStore {
                 });
                 Err(error("timed out"))
             }
+            Fault::Slow => {
+                tokio::time::sleep(Duration::from_secs(31)).await;
+                self.inner.put_opts(location, payload, options).await
+            }
+            Fault::LandAfterDeadline => {
+                let (inner, location) = (Arc::clone(&self.inner), location.clone());
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_secs(45)).await;
+                    let _ = inner.put_opts(&location, payload, options).await;
+                });
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Err(error("timed out"))
+            }
             Fault::FalseConflict => Err(Error::AlreadyExists { path: location.to_string(), source: "409".into() }),
         }
     }
@@ -166,7 +194,7 @@ impl ObjectStore for FaultStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.read_fails()?;
+        self.read_fails(location)?;
         self.inner.get_opts(location, options).await
     }
 

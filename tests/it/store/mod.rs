@@ -6,6 +6,7 @@ pub mod faults;
 mod folding;
 mod format;
 mod sleepers;
+mod truth;
 
 use std::sync::Arc;
 

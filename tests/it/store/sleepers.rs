@@ -25,7 +25,7 @@ async fn clean_up(root: &Root, below: u64) {
 }
 
 /// Commits until a checkpoint stands, and cleans up behind it. Gives the number of tasks.
-async fn advance_past_a_checkpoint(store: Arc<DeltaStore>, root: &Root) -> usize {
+pub async fn advance_past_a_checkpoint(store: Arc<DeltaStore>, root: &Root) -> usize {
     for n in 0..105 {
         let _ = committed(store.as_ref(), task(&format!("{n:03}"))).await;
     }
@@ -57,10 +57,10 @@ async fn a_stale_writer_whose_log_was_cleaned_up_does_not_write_into_the_hole() 
 
 /// The clock jumps between the writer's last look and the return of its put, as when a laptop's lid was closed.
 #[derive(Debug)]
-struct JumpingClock {
-    jump: std::sync::atomic::AtomicBool,
-    looks: std::sync::atomic::AtomicU64,
-    after: u64,
+pub struct JumpingClock {
+    pub jump: std::sync::atomic::AtomicBool,
+    pub looks: std::sync::atomic::AtomicU64,
+    pub after: u64,
 }
 
 impl Clock for JumpingClock {

@@ -1,0 +1,15 @@
+"""ClickHouse, with its own reader of Delta logs: a second opinion on the log, not only on the Parquet files."""
+import json
+
+import chdb
+
+from compare import check
+
+
+def read(path):
+    settings = "allow_delta_kernel_rs = 0, output_format_json_quote_64bit_integers = 0, date_time_output_format = 'iso'"
+    answer = str(chdb.query(f"select * from deltaLakeLocal('{path}') settings {settings}", "JSONEachRow"))
+    return [json.loads(line) for line in answer.splitlines()]
+
+
+check("chdb", chdb.__version__, read)
