@@ -1,14 +1,18 @@
 """ClickHouse, with its own reader of Delta logs: a second opinion on the log, not only on the Parquet files."""
 import json
+import os
 
 import chdb
 
-from compare import check
+from compare import FOLDER, check
+
+# It reads only below the folder it runs in.
+os.chdir(FOLDER)
 
 
 def read(path):
     settings = "allow_delta_kernel_rs = 0, output_format_json_quote_64bit_integers = 0, date_time_output_format = 'iso'"
-    answer = str(chdb.query(f"select * from deltaLakeLocal('{path}') settings {settings}", "JSONEachRow"))
+    answer = str(chdb.query(f"select * from deltaLakeLocal('{os.path.relpath(path)}') settings {settings}", "JSONEachRow"))
     return [json.loads(line) for line in answer.splitlines()]
 
 
