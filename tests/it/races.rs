@@ -1,0 +1,163 @@
+//! Eight processes at once, each changing and reading the same lake: there is one order of all their operations that
+//! explains every answer and agrees with the time at which each was given.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use lakeplan::domain::id::PatchSetId;
+use lakeplan::runtime::{SeededRandom, SystemClock, fresh_set_id};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+
+use crate::linearizability::{Journal, JournalOp, JournalOutcome, Operation, Verdict, check};
+use crate::support::counts;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_lakeplan");
+const PROCESSES: usize = 8;
+const TASKS: u64 = 5;
+
+type Op = Operation<JournalOp<String>, JournalOutcome<String>>;
+
+/// Runs a command; gives its exit code and what it said as JSON.
+fn lakeplan(folder: &Path, words: &[&str], document: Option<&Value>) -> (i32, Value) {
+    let mut command = Command::new(BINARY);
+    command.args(words).arg("--json").current_dir(folder).env_clear().env("USER", "tester");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    if let Some(document) = document {
+        input.write_all(document.to_string().as_bytes()).unwrap();
+    }
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let said = if output.status.success() { &output.stdout } else { &output.stderr };
+    let said = serde_json::from_slice(said).unwrap_or_else(|_| panic!("{words:?}: {}", String::from_utf8_lossy(said)));
+    (output.status.code().unwrap(), said)
+}
+
+struct Shared<'a> {
+    folder: &'a Path,
+    begun: Instant,
+    /// The seq of the last set before the race.
+    base: u64,
+    /// What each task was last seen to hold: the id of the set that wrote it.
+    seen: Mutex<Vec<Option<String>>>,
+    /// Sets that another process is to send again.
+    again: Mutex<Vec<(String, Value, u64, Option<String>)>>,
+}
+
+impl Shared<'_> {
+    fn now(&self) -> u64 {
+        self.begun.elapsed().as_nanos() as u64
+    }
+
+    fn seq(&self, said: &Value) -> usize {
+        (said["seq"].as_u64().unwrap() - self.base) as usize
+    }
+
+    fn read(&self) -> Op {
+        let called = self.now();
+        let (code, said) = lakeplan(self.folder, &["history", "--limit", "1000000"], None);
+        assert_eq!(code, 0, "{said}");
+        let sets = said["changes"].as_array().unwrap().iter().rev();
+        let ids = sets.filter(|set| set["seq"].as_u64().unwrap() > self.base).map(|set| set["patch_set_id"].as_str().unwrap().to_owned());
+        Operation { op: JournalOp::Read, called, returned: Some((self.now(), JournalOutcome::Listed(ids.collect()))) }
+    }
+
+    /// Sends a set that writes its id into a task, expecting what the task held when last seen.
+    fn append(&self, id: String, document: &Value, entity: u64, expects: Option<String>) -> Op {
+        let called = self.now();
+        let (code, said) = lakeplan(self.folder, &["apply", "-", "--id", &id], Some(document));
+        let outcome = match (code, said["error"]["code"].as_str()) {
+            (0, _) if said["repeated"] == true => Some(JournalOutcome::AlreadyCommitted { seq: self.seq(&said) }),
+            (0, _) => Some(JournalOutcome::Committed { seq: self.seq(&said) }),
+            (1, Some("conflict")) => Some(JournalOutcome::Refused),
+            (4, Some("not_written")) => Some(JournalOutcome::NotWritten),
+            (4, Some("unknown_outcome")) => None,
+            _ => panic!("{code}: {said}"),
+        };
+        if matches!(outcome, Some(JournalOutcome::Committed { .. })) {
+            self.seen.lock().unwrap()[entity as usize] = Some(id.clone());
+        }
+        let returned = outcome.map(|outcome| (self.now(), outcome));
+        Operation { op: JournalOp::Append { id, entity, expects }, called, returned }
+    }
+
+    fn process(&self, number: usize, operations: usize) -> Vec<Op> {
+        let mut random = StdRng::seed_from_u64(number as u64);
+        let ids = SeededRandom::new(number as u64 + 1000);
+        let mut done = Vec::new();
+        for _ in 0..operations {
+            let dice = random.random_range(0..100);
+            let repeat = if dice < 10 { self.again.lock().unwrap().pop() } else { None };
+            if let Some((id, document, entity, expects)) = repeat {
+                done.push(self.append(id, &document, entity, expects));
+            } else if dice < 14 {
+                done.push(self.read());
+            } else {
+                let id: PatchSetId = fresh_set_id(&SystemClock, &ids);
+                let entity = random.random_range(0..TASKS);
+                let expects = if dice < 60 { self.seen.lock().unwrap()[entity as usize].clone() } else { None };
+                let mut patch = json!({"op": "update", "entity": "task", "id": format!("PAY-{}", entity + 1), "fields": {"description": id.to_string()}});
+                if let Some(expected) = &expects {
+                    patch["expect"] = json!({"description": expected});
+                }
+                let document = json!({"patches": [patch]});
+                if dice % 5 == 0 {
+                    self.again.lock().unwrap().push((id.to_string(), document.clone(), entity, expects.clone()));
+                }
+                done.push(self.append(id.to_string(), &document, entity, expects));
+            }
+        }
+        done
+    }
+}
+
+#[test]
+fn eight_processes_behave_as_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |words: &[&str]| lakeplan(folder.path(), words, None).1;
+    run(&["init"]);
+    run(&["project", "create", "Payments", "--key", "PAY"]);
+    for _ in 0..TASKS {
+        run(&["task", "create", "t"]);
+    }
+    let base = run(&["lake", "show"])["seq"].as_u64().unwrap();
+    let shared = Shared {
+        folder: folder.path(),
+        begun: Instant::now(),
+        base,
+        seen: Mutex::new(vec![None; TASKS as usize]),
+        again: Mutex::new(Vec::new()),
+    };
+    let operations = counts(96, 10_000);
+    let mut history: Vec<Op> = std::thread::scope(|scope| {
+        let shared = &shared;
+        let running: Vec<_> = (0..PROCESSES).map(|number| scope.spawn(move || shared.process(number, operations / PROCESSES))).collect();
+        running.into_iter().flat_map(|process| process.join().unwrap()).collect()
+    });
+    history.push(shared.read());
+    let told = |wanted: fn(&JournalOutcome<String>) -> bool| history.iter().filter(|op| op.returned.as_ref().is_some_and(|(_, outcome)| wanted(outcome))).count();
+    let (committed, refused) = (told(|o| matches!(o, JournalOutcome::Committed { .. })), told(|o| matches!(o, JournalOutcome::Refused)));
+    let repeated = told(|o| matches!(o, JournalOutcome::AlreadyCommitted { .. }));
+    let seconds = shared.begun.elapsed().as_secs_f64();
+    eprintln!(
+        "{} operations of {PROCESSES} processes in {seconds:.1} s: {committed} committed ({:.0}/s), {refused} refused, {repeated} repeated",
+        history.len(),
+        committed as f64 / seconds
+    );
+    assert!(committed > operations / 4 && refused > 0, "the operations are badly chosen");
+    let verdict = check(&Journal::new(), &history, Duration::from_secs(600));
+    assert!(matches!(verdict, Verdict::Linearizable), "no order of the operations explains the answers");
+
+    // The checker must be able to say no to this very history: an answer changed after the fact.
+    let changed = history.iter_mut().find_map(|op| match &mut op.returned {
+        Some((_, outcome @ JournalOutcome::Refused)) => Some(outcome),
+        _ => None,
+    });
+    *changed.unwrap() = JournalOutcome::Committed { seq: 1 };
+    assert!(!matches!(check(&Journal::new(), &history, Duration::from_secs(600)), Verdict::Linearizable));
+}
