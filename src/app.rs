@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use crate::config::Config;
+use crate::domain::time::AsOf;
 use crate::domain::value::Name;
 use crate::runtime::{Clock, Random, SystemClock, SystemRandom};
 use crate::service::{Service, ServiceError};
+use crate::store::copy::{self, Copied};
 use crate::store::delta::{DeltaStore, Root};
+use crate::store::doctor::{self, Anchor, Checkup};
 use crate::store::{Format, LakeTables, Store, StoreError};
 
 /// An open lake and what works on it.
@@ -27,6 +30,24 @@ impl App {
         let root = Root::open(&config.lake.value, true)?;
         Self::start(config, |clock, random| async move { DeltaStore::create(&root, Format::default(), clock, random).await })
             .await
+    }
+
+    /// Examines the lake the settings name, which may be too damaged to open.
+    pub async fn examine(config: &Config, anchor: Option<Anchor>) -> Result<Checkup, ServiceError> {
+        let root = Root::open(&config.lake.value, false)?;
+        Ok(doctor::examine(&root.store, root.url.as_str(), &Format::default(), anchor).await?)
+    }
+
+    /// Copies the lake of the settings to a new place, which becomes a lake of its own, folded.
+    pub async fn copy(config: &Config, from: &str, to: &str, up_to: Option<AsOf>) -> Result<Copied, ServiceError> {
+        let (source, target) = (Root::open(from, false)?, Root::open(to, true)?);
+        let copied = copy::copy(&source, &target, up_to, &SystemClock, &SystemRandom::default()).await?;
+        let there =
+            Self::start(config, |clock, random| async move { DeltaStore::open(&target, Format::default(), clock, random).await })
+                .await?;
+        there.service.store.fold().await?;
+        there.close().await;
+        Ok(copied)
     }
 
     async fn start<F>(config: &Config, open: impl FnOnce(Arc<dyn Clock>, Arc<dyn Random>) -> F) -> Result<Self, ServiceError>

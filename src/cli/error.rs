@@ -34,6 +34,9 @@ pub enum CliError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// A check-up found something; the whole of it is the answer.
+    #[error("the lake is not as it should be")]
+    Found(Value),
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
 }
@@ -53,6 +56,7 @@ impl CliError {
         match self {
             Self::Config(_) => Exit::Configuration,
             Self::Usage { .. } => Exit::Usage,
+            Self::Found(_) => Exit::Refused,
             Self::Io(_) => Exit::TryAgain,
             Self::Service(fault) => match fault {
                 ServiceError::Refused(_)
@@ -66,7 +70,7 @@ impl CliError {
                 ServiceError::Store(cause) | ServiceError::NotWritten(cause) => match cause {
                     StoreError::Storage { .. } | StoreError::Deadline { .. } => Exit::TryAgain,
                     StoreError::WriterGone | StoreError::Damaged { .. } => Exit::Bug,
-                    StoreError::AlreadyALake { .. } => Exit::Refused,
+                    StoreError::AlreadyALake { .. } | StoreError::BeforeItsTime => Exit::Refused,
                     _ => Exit::Configuration,
                 },
             },
@@ -77,6 +81,7 @@ impl CliError {
         match self {
             Self::Config(_) => "configuration",
             Self::Usage { .. } => "usage",
+            Self::Found(_) => "found",
             Self::Io(_) => "io",
             Self::Service(fault) => match fault {
                 ServiceError::Refused(_) => "refused",
@@ -102,7 +107,7 @@ impl CliError {
             Self::Service(fault) => fault.hint(),
             Self::Usage { hint, .. } => hint.clone(),
             Self::Config(_) => Some("lakeplan config show tells where each value comes from".to_owned()),
-            Self::Io(_) => None,
+            Self::Io(_) | Self::Found(_) => None,
         }
     }
 
@@ -125,6 +130,9 @@ impl CliError {
         let mut error = json!({"code": self.code(), "message": self.message(), "hint": self.hint(), "exit": self.exit() as u8});
         if let (Self::Service(ServiceError::Refused(violations)), Some(error)) = (self, error.as_object_mut()) {
             error.insert("violations".to_owned(), json!(violations));
+        }
+        if let (Self::Found(checkup), Some(error)) = (self, error.as_object_mut()) {
+            error.insert("checkup".to_owned(), checkup.clone());
         }
         json!({ "error": error })
     }

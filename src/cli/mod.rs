@@ -4,8 +4,10 @@
 //! shows the answer. Data leaves as a [`Reply`] on standard output; everything else goes to standard error.
 
 mod apply;
+mod backup;
 mod completions;
 mod config;
+mod doctor;
 mod error;
 mod fold;
 mod history;
@@ -15,6 +17,7 @@ mod next;
 mod project;
 mod query;
 mod reply;
+mod restore_lake;
 mod show;
 mod task;
 mod undo;
@@ -117,6 +120,12 @@ commands! {
     Query = query,
     /// Bring the current tables up to the journal.
     Fold = fold,
+    /// Examine the lake: is everything there, unchanged, and do the tables say what the journal says?
+    Doctor = doctor,
+    /// Copy the lake to another place, consistent at one position.
+    Backup = backup,
+    /// Make a lake from a backup, or from another lake as it was.
+    RestoreLake = restore_lake,
     /// The lake itself: show what it is, adopt a copy.
     Lake = lake,
     /// Raise the lake to the format of this lakeplan.

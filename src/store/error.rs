@@ -30,6 +30,8 @@ pub enum StoreError {
         head = rfc3339(*head), now = rfc3339(*now)
     )]
     ClockBehind { head: Instant, now: Instant },
+    #[error("the lake did not exist then")]
+    BeforeItsTime,
     #[error("the lake did not answer within {seconds} s")]
     Deadline { seconds: u64 },
     #[error("the writer has stopped")]
@@ -55,6 +57,7 @@ impl StoreError {
                 "set this machine's clock; if the writer of that change had a wrong clock, lakeplan restore-lake goes back to before it".to_owned()
             }
             Self::Damaged { .. } => "lakeplan doctor --full tells what is affected; lakeplan restore-lake brings a backup back".to_owned(),
+            Self::BeforeItsTime => "lakeplan history shows where it begins".to_owned(),
             Self::Deadline { .. } | Self::WriterGone => "repeat the command; what was committed stays committed once".to_owned(),
             Self::Storage { .. } | Self::UnusableRoot { .. } => return None,
         })
@@ -77,6 +80,7 @@ impl StoreError {
             Self::Damaged { path, what } => Self::Damaged { path: path.clone(), what: what.clone() },
             Self::ClockBehind { head, now } => Self::ClockBehind { head: *head, now: *now },
             Self::Deadline { seconds } => Self::Deadline { seconds: *seconds },
+            Self::BeforeItsTime => Self::BeforeItsTime,
             Self::WriterGone => Self::WriterGone,
         }
     }

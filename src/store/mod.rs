@@ -4,7 +4,9 @@
 //! Does not: what should change (that is `service` and the pure rooms), SQL (`analytics`). Data leaves as
 //! [`State`] values, as [`Row`]s and as [`Outcome`]s.
 
+pub mod copy;
 pub mod delta;
+pub mod doctor;
 pub mod durable;
 mod error;
 mod format;

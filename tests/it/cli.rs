@@ -247,3 +247,89 @@ fn minutes_logged_at_once_add_up() {
     });
     assert_eq!(json_of(path, &["task", "show", "PAY-1"])["actual_minutes"], 30);
 }
+
+#[test]
+fn a_backup_is_a_lake_and_so_is_what_is_restored_from_it() {
+    let folder = lake();
+    let path = folder.path();
+    for title in ["a", "b", "c"] {
+        ok(path, &["task", "create", title]);
+    }
+    let head = json_of(path, &["doctor"])["head"].clone();
+    ok(path, &["backup", "copy"]);
+    assert_eq!(json_of(path, &["--lake", "copy", "doctor"])["head"], head);
+    assert!(fails(path, &["backup", "copy"], 1).contains("already"));
+    ok(path, &["--lake", "before", "restore-lake", "copy", "--at", "4"]);
+    assert_eq!(json_of(path, &["--lake", "before", "task", "list"])["total"], 2);
+    assert_eq!(json_of(path, &["--lake", "before", "lake", "show"])["copy"], true);
+    ok(path, &["--lake", "before", "lake", "adopt"]);
+    assert_eq!(json_of(path, &["--lake", "before", "lake", "show"])["copy"], false);
+    assert!(fails(path, &["--lake", "new", "restore-lake", "copy", "--at", "2020-01-01"], 1).contains("did not exist then"));
+}
+
+#[test]
+fn a_copied_folder_knows_that_it_is_a_copy() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["task", "create", "a"]);
+    assert!(Command::new("cp").args(["-r", "lake", "twin"]).current_dir(path).status().unwrap().success());
+    assert_eq!(json_of(path, &["--lake", "twin", "lake", "show"])["copy"], true);
+    ok(path, &["--lake", "twin", "task", "create", "b"]);
+    assert_eq!(json_of(path, &["task", "list"])["total"], 1);
+}
+
+#[test]
+fn sql_answers_and_cannot_write() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["user", "add", "ana"]);
+    ok(path, &["task", "create", "a", "--assignee", "ana", "--estimate", "2h"]);
+    ok(path, &["task", "done", "PAY-1", "--spent", "3h"]);
+    let rows = json_of(path, &["query", "SELECT key, status, actual_minutes FROM tasks"]);
+    assert_eq!(rows, json!([{"key": "PAY-1", "status": "completed", "actual_minutes": 180}]));
+    let accuracy = json_of(path, &["query", "--view", "planning_accuracy"]);
+    assert_eq!((&accuracy[0]["ratio"], &accuracy[0]["actual_source"]), (&json!(1.5), &json!("logged")));
+    assert_eq!(ok(path, &["query", "SELECT key FROM tasks", "--format", "csv"]), "key\nPAY-1\n");
+    let parquet = run(path, &["query", "SELECT key FROM tasks", "--format", "parquet"]);
+    assert!(parquet.stdout.starts_with(b"PAR1") && parquet.stdout.ends_with(b"PAR1"));
+    for view in json_of(path, &["query", "--views"])["views"].as_array().unwrap() {
+        ok(path, &["query", "--view", view["name"].as_str().unwrap()]);
+    }
+    let outside = path.join("outside.csv");
+    let copy = format!("COPY (SELECT 1) TO '{}'", outside.display());
+    let external = "CREATE EXTERNAL TABLE x STORED AS CSV LOCATION '/etc/passwd'";
+    let writes = [
+        "DELETE FROM tasks",
+        "INSERT INTO tasks SELECT * FROM tasks",
+        "DROP TABLE tasks",
+        "SET x = 1",
+        "CREATE VIEW x AS SELECT 1",
+        external,
+        &copy,
+    ];
+    for sql in writes {
+        assert!(fails(path, &["query", sql], 1).contains("a query only reads"), "{sql}");
+    }
+    assert!(!outside.exists());
+    assert!(fails(path, &["query", "SELECT * FROM '/etc/passwd'"], 1).contains("not found"));
+    assert!(fails(path, &["query", "SELECT nope FROM tasks"], 1).contains("nope"));
+    assert!(fails(path, &["query", "--view", "nope"], 2).contains("workload"));
+}
+
+/// A read-only folder: an error that names the place, and nothing half-written.
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let closed = folder.path().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o555)).unwrap();
+    if std::fs::write(closed.join("probe"), "x").is_ok() {
+        // Whoever may write everywhere cannot be refused; a folder below a file can.
+        std::fs::write(folder.path().join("file"), "x").unwrap();
+        assert!(fails(folder.path(), &["--lake", "file/lake", "init"], 3).contains("file/lake"));
+        return;
+    }
+    let said = fails(folder.path(), &["--lake", "closed", "init"], 4);
+    assert!(said.contains("closed"), "{said}");
+}

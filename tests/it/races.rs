@@ -38,6 +38,9 @@ fn lakeplan(folder: &Path, words: &[&str], document: Option<&Value>) -> (i32, Va
     (output.status.code().unwrap(), said)
 }
 
+/// A set that was sent: its id, its document, the task it writes and what it expects there.
+type Sent = (String, Value, u64, Option<String>);
+
 struct Shared<'a> {
     folder: &'a Path,
     begun: Instant,
@@ -46,7 +49,7 @@ struct Shared<'a> {
     /// What each task was last seen to hold: the id of the set that wrote it.
     seen: Mutex<Vec<Option<String>>>,
     /// Sets that another process is to send again.
-    again: Mutex<Vec<(String, Value, u64, Option<String>)>>,
+    again: Mutex<Vec<Sent>>,
 }
 
 impl Shared<'_> {
@@ -63,7 +66,9 @@ impl Shared<'_> {
         let (code, said) = lakeplan(self.folder, &["history", "--limit", "1000000"], None);
         assert_eq!(code, 0, "{said}");
         let sets = said["changes"].as_array().unwrap().iter().rev();
-        let ids = sets.filter(|set| set["seq"].as_u64().unwrap() > self.base).map(|set| set["patch_set_id"].as_str().unwrap().to_owned());
+        let ids = sets
+            .filter(|set| set["seq"].as_u64().unwrap() > self.base)
+            .map(|set| set["patch_set_id"].as_str().unwrap().to_owned());
         Operation { op: JournalOp::Read, called, returned: Some((self.now(), JournalOutcome::Listed(ids.collect()))) }
     }
 
@@ -136,12 +141,16 @@ fn eight_processes_behave_as_one_after_the_other() {
     let operations = counts(96, 10_000);
     let mut history: Vec<Op> = std::thread::scope(|scope| {
         let shared = &shared;
-        let running: Vec<_> = (0..PROCESSES).map(|number| scope.spawn(move || shared.process(number, operations / PROCESSES))).collect();
+        let running: Vec<_> =
+            (0..PROCESSES).map(|number| scope.spawn(move || shared.process(number, operations / PROCESSES))).collect();
         running.into_iter().flat_map(|process| process.join().unwrap()).collect()
     });
     history.push(shared.read());
-    let told = |wanted: fn(&JournalOutcome<String>) -> bool| history.iter().filter(|op| op.returned.as_ref().is_some_and(|(_, outcome)| wanted(outcome))).count();
-    let (committed, refused) = (told(|o| matches!(o, JournalOutcome::Committed { .. })), told(|o| matches!(o, JournalOutcome::Refused)));
+    let told = |wanted: fn(&JournalOutcome<String>) -> bool| {
+        history.iter().filter(|op| op.returned.as_ref().is_some_and(|(_, outcome)| wanted(outcome))).count()
+    };
+    let (committed, refused) =
+        (told(|o| matches!(o, JournalOutcome::Committed { .. })), told(|o| matches!(o, JournalOutcome::Refused)));
     let repeated = told(|o| matches!(o, JournalOutcome::AlreadyCommitted { .. }));
     let seconds = shared.begun.elapsed().as_secs_f64();
     eprintln!(

@@ -14,8 +14,8 @@
 
 mod batch;
 pub mod birth;
-mod entry;
-mod files;
+pub mod entry;
+pub mod files;
 pub mod schema;
 mod slot;
 

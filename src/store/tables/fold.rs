@@ -32,6 +32,8 @@ use crate::store::table_log::{LiveFile, Table, TableLog, entry_bytes};
 
 /// A bucket's file is closed, at the next project, when it has grown to this.
 const FILE_SIZE: usize = 16 << 20;
+/// Folds of a table between two checkpoints of its log.
+const CHECKPOINT_EVERY: u64 = 100;
 /// How often a fold that loses its slot tries again before it leaves the rest to the winner.
 const TRIES: usize = 10;
 
@@ -144,7 +146,15 @@ async fn until_folded(log: &TableLog, folding: &Folding<'_>, way: &dyn Prepare) 
         let version = current.map_or(0, |table| table.version + 1);
         match log.put_entry(version, entry_bytes(&actions)).await {
             // After a long sleep the put may have gone into a hole behind a clean-up; the table itself tells.
-            Ok(()) if folding.clock.now() - begun <= STALE => return Ok(folded),
+            Ok(()) if folding.clock.now() - begun <= STALE => {
+                if version > 0
+                    && version.is_multiple_of(CHECKPOINT_EVERY)
+                    && let Err(fault) = log.checkpoint(version).await
+                {
+                    tracing::warn!(table = log.folder(), %fault, "no checkpoint was written; reading the table stays slower until the next one");
+                }
+                return Ok(folded);
+            }
             Ok(()) => {}
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {}
             // Whether it landed is seen by reading the table again.

@@ -10,7 +10,7 @@ use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use object_store::ObjectStore;
 
 use super::columns::decode;
-use super::{TABLES, TXN, field_changes};
+use super::{CurrentTable, TABLES, TXN, field_changes};
 use crate::domain::any::AnyRecord;
 use crate::domain::record::Entity;
 use crate::store::error::StoreError;
@@ -35,20 +35,26 @@ pub struct Contents {
     pub seq: u64,
 }
 
+/// A current table; `None` where it does not exist yet.
+pub async fn one(root: &Arc<dyn ObjectStore>, table: &CurrentTable) -> Result<Option<Contents>, StoreError> {
+    let log = TableLog::new(Arc::clone(root), table.name);
+    let Some((found, seq)) = load(&log).await? else { return Ok(None) };
+    let mut records = Vec::new();
+    for file in &found.files {
+        let path = format!("{}/{}", table.name, file.path);
+        for batch in batches(&path, log.get_live(&file.path).await?)? {
+            records.extend(decode(table.entity, &batch?, &path)?);
+        }
+    }
+    Ok(Some(Contents { entity: table.entity, records, seq }))
+}
+
 /// Every folded table; `None` while one is missing. Of `field_changes` only how far it is.
 pub async fn all(root: &Arc<dyn ObjectStore>) -> Result<Option<Vec<Contents>>, StoreError> {
     let mut tables = Vec::with_capacity(TABLES.len());
     for table in TABLES {
-        let log = TableLog::new(Arc::clone(root), table.name);
-        let Some((found, seq)) = load(&log).await? else { return Ok(None) };
-        let mut records = Vec::new();
-        for file in &found.files {
-            let path = format!("{}/{}", table.name, file.path);
-            for batch in batches(&path, log.get_live(&file.path).await?)? {
-                records.extend(decode(table.entity, &batch?, &path)?);
-            }
-        }
-        tables.push(Contents { entity: table.entity, records, seq });
+        let Some(contents) = one(root, table).await? else { return Ok(None) };
+        tables.push(contents);
     }
     let Some((_, seq)) = load(&TableLog::new(Arc::clone(root), field_changes::NAME)).await? else { return Ok(None) };
     tables.push(Contents { entity: Entity::Task, records: Vec::new(), seq });

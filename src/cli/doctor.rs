@@ -1,0 +1,65 @@
+use std::str::FromStr;
+
+use serde_json::json;
+
+use super::reply::{count, table};
+use super::{CliError, Context, Reply};
+use crate::app::App;
+use crate::service::ServiceError;
+use crate::store::doctor::{Anchor, Finding};
+use crate::store::row::{hex, unhex};
+
+/// Examines the lake without changing it: every log entry, every row's digest, the hash chain, and every current table
+/// against the journal. Prints the head of the chain; kept somewhere else, it proves later that nothing was rewritten.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  lakeplan doctor\n  lakeplan doctor --anchor 42:9f86d081…")]
+pub struct Args {
+    /// A head that an earlier check-up printed, SEQ:HASH.
+    #[arg(long, value_name = "SEQ:HASH")]
+    anchor: Option<AnchorWord>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct AnchorWord(Anchor);
+
+impl FromStr for AnchorWord {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once(':').and_then(|(seq, chain)| Some(Anchor { seq: seq.parse().ok()?, chain: unhex(chain)? }));
+        parts.map(Self).ok_or_else(|| "must be a seq, a colon and 64 hexadecimal digits, as doctor prints them".to_owned())
+    }
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    let checkup = App::examine(&context.config, args.anchor.map(|word| word.0)).await?;
+    let head = format!("{}:{}", checkup.sets, hex(&checkup.chain));
+    let finding = |finding: &Finding| json!({"place": finding.place, "what": finding.what, "way_out": finding.way_out});
+    let json = json!({
+        "head": head, "sets": checkup.sets, "rows": checkup.rows, "erased": checkup.erased,
+        "tables": checkup.tables.iter().map(|(name, rows, seq)| json!({"table": name, "rows": rows, "seq": seq})).collect::<Vec<_>>(),
+        "findings": checkup.findings.iter().map(finding).collect::<Vec<_>>(),
+    });
+    if !checkup.findings.is_empty() {
+        let lines =
+            checkup.findings.iter().map(|finding| format!("{}: {}\n    {}", finding.place, finding.what, finding.way_out));
+        let message = format!("{}\n  {}", count(checkup.findings.len(), "finding"), lines.collect::<Vec<_>>().join("\n  "));
+        return Err(if context.json {
+            CliError::Found(json)
+        } else {
+            ServiceError::input(&context.config.lake.value, message).into()
+        });
+    }
+    let rows = checkup.tables.iter().map(|(name, rows, seq)| vec![(*name).to_owned(), rows.to_string(), seq.to_string()]);
+    let mut text = String::new();
+    if !checkup.tables.is_empty() {
+        text = format!("{}\n", table(&["table", "rows", "folded to"], rows));
+    }
+    text.push_str(&format!(
+        "{} in {}, {}; digests and chain verify, the tables say what the journal says\nhead {head}",
+        count(checkup.rows, "journal row"),
+        count(checkup.sets as usize, "set"),
+        if checkup.erased == 0 { "none erased".to_owned() } else { format!("{} erased", checkup.erased) },
+    ));
+    Ok(Reply::new(json, text))
+}

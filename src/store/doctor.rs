@@ -1,0 +1,271 @@
+//! The check-up: reads the whole lake without changing it and says everything that is not as it should be.
+//!
+//! The journal is read in order: every entry of its log is there, every row's digest and every set's chain verify, no
+//! seq is missing. Then it is replayed, and each current table is compared with what the journal says it should hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use serde_json::Value;
+
+use super::error::StoreError;
+use super::format::Format;
+use super::journal::files::Files;
+use super::ledger::Ledger;
+use super::row::{Hash, Row, hex, next_chain};
+use super::table_log::TableLog;
+use super::tables::{TABLES, field_changes, read};
+use crate::domain::any::AnyRecord;
+use crate::domain::record::Entity;
+use crate::domain::state::State;
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub place: String,
+    pub what: String,
+    pub way_out: &'static str,
+}
+
+/// What a check-up saw.
+#[derive(Clone, Debug, Default)]
+pub struct Checkup {
+    pub sets: u64,
+    pub rows: usize,
+    pub erased: usize,
+    /// The chain after the last set.
+    pub chain: Hash,
+    /// Each current table with its rows and the seq it is folded to.
+    pub tables: Vec<(&'static str, usize, u64)>,
+    pub findings: Vec<Finding>,
+}
+
+const RESTORE: &str = "bring the lake back from a backup, or the object's earlier version from the storage";
+const REFOLD: &str = "remove the table's folder; lakeplan fold builds it anew from the journal";
+
+impl Checkup {
+    fn find(&mut self, place: impl Into<String>, what: impl Into<String>, way_out: &'static str) {
+        self.findings.push(Finding { place: place.into(), what: what.into(), way_out });
+    }
+}
+
+/// A position and the chain that stood there, as an earlier check-up printed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    pub seq: u64,
+    pub chain: Hash,
+}
+
+/// Examines the lake at `root`.
+pub async fn examine(
+    root: &Arc<dyn ObjectStore>,
+    name: &str,
+    format: &Format,
+    anchor: Option<Anchor>,
+) -> Result<Checkup, StoreError> {
+    let mut checkup = Checkup::default();
+    let mut files = Files::new(Arc::clone(root));
+    check_log(&mut checkup, &files.log, root).await?;
+    match files.load().await {
+        Ok(Some(_)) => {}
+        Ok(None) => return Err(StoreError::NotALake { root: name.to_owned() }),
+        Err(fault) => {
+            checkup.find("journal/_delta_log", told(&fault), RESTORE);
+            return Ok(checkup);
+        }
+    }
+    let mut rows = Vec::new();
+    for file in files.live() {
+        match files.read_rows(file).await {
+            Ok(found) if found.len() == file.rows => rows.extend(found),
+            Ok(found) => {
+                let what = format!("it holds {} rows, the log says {}", found.len(), file.rows);
+                checkup.find(format!("journal/{}", file.path), what, RESTORE);
+                rows.extend(found);
+            }
+            Err(fault) => checkup.find(format!("journal/{}", file.path), told(&fault), RESTORE),
+        }
+    }
+    rows.sort_by_key(|row| (row.seq, row.ordinal));
+    check_chain(&mut checkup, &rows, anchor);
+    let folded = folded(root, files.folded, &mut checkup).await?;
+    let wanted: BTreeSet<u64> = folded.iter().map(|(_, _, seq)| *seq).collect();
+    if let Some(states) = replay(&mut checkup, &rows, name, format, &wanted) {
+        for (entity, records, seq) in folded {
+            if let Some(state) = states.get(&seq) {
+                compare(&mut checkup, entity, &records, state);
+            }
+        }
+    }
+    Ok(checkup)
+}
+
+/// Every entry of the log between the first and the last that are there.
+async fn check_log(checkup: &mut Checkup, log: &TableLog, root: &Arc<dyn ObjectStore>) -> Result<(), StoreError> {
+    let place = format!("{}/_delta_log", log.folder());
+    let listed = root.list(Some(&Path::from(place.as_str())));
+    let names: Vec<String> = listed
+        .map_ok(|meta| meta.location.filename().unwrap_or_default().to_owned())
+        .try_collect()
+        .await
+        .map_err(|fault| StoreError::storage("listing", place.clone(), fault))?;
+    let versions: BTreeSet<u64> = names
+        .iter()
+        .filter_map(|name| name.strip_suffix(".json"))
+        .filter(|name| name.len() == 20)
+        .filter_map(|name| name.parse().ok())
+        .collect();
+    let checkpoint =
+        names.iter().filter(|name| name.contains(".checkpoint")).filter_map(|name| name.get(..20)?.parse::<u64>().ok()).max();
+    let (Some(first), Some(last)) = (versions.first().copied(), versions.last().copied()) else { return Ok(()) };
+    // What lies behind a checkpoint may have been cleaned up, in whatever order.
+    let from = checkpoint.map_or(first, |checkpoint| first.max(checkpoint + 1));
+    let missing: Vec<u64> = (from..=last).filter(|version| !versions.contains(version)).collect();
+    if first > 0 && checkpoint.is_none_or(|checkpoint| checkpoint + 1 < first) {
+        checkup.find(format!("{place}/{:020}.json", first - 1), "the entry is missing, and no checkpoint stands for it", RESTORE);
+    }
+    for version in missing {
+        checkup.find(format!("{place}/{version:020}.json"), "the entry is missing", RESTORE);
+    }
+    Ok(())
+}
+
+fn check_chain(checkup: &mut Checkup, rows: &[Row], anchor: Option<Anchor>) {
+    let mut chain: Hash = [0; 32];
+    let mut expected = 1;
+    for set in rows.chunk_by(|a, b| a.seq == b.seq) {
+        let seq = set[0].seq;
+        if seq != expected {
+            checkup.find(format!("journal, seq {expected}"), format!("it is missing; the next set is seq {seq}"), RESTORE);
+        }
+        expected = seq + 1;
+        for (ordinal, row) in set.iter().enumerate() {
+            if row.ordinal as usize != ordinal {
+                checkup.find(format!("journal, row {seq}.{ordinal}"), "it is missing", RESTORE);
+                break;
+            }
+            if row.salt.is_none() {
+                checkup.erased += 1;
+            } else if row.compute_digest() != row.digest {
+                checkup.find(
+                    format!("journal, row {seq}.{ordinal}"),
+                    "its digest does not fit what it says: it was changed",
+                    RESTORE,
+                );
+            }
+        }
+        chain = next_chain(chain, set.iter().map(|row| row.digest));
+        if set.last().and_then(|row| row.chain) != Some(chain) {
+            checkup.find(
+                format!("journal, seq {seq}"),
+                "the hash chain breaks here: a set before it was changed, or it was",
+                RESTORE,
+            );
+            chain = set.last().and_then(|row| row.chain).unwrap_or(chain);
+        }
+        if let Some(anchor) = anchor.filter(|anchor| anchor.seq == seq && anchor.chain != chain) {
+            let what = format!(
+                "the chain is {}, the anchor says {}: the history up to here was rewritten",
+                hex(&chain),
+                hex(&anchor.chain)
+            );
+            checkup.find(format!("journal, seq {seq}"), what, RESTORE);
+        }
+        checkup.sets = seq;
+    }
+    if let Some(anchor) = anchor.filter(|anchor| anchor.seq >= expected) {
+        checkup.find(
+            format!("journal, seq {}", anchor.seq),
+            format!("the anchor is of a set that is not there; the last is {}", expected - 1),
+            RESTORE,
+        );
+    }
+    checkup.rows = rows.len();
+    checkup.chain = chain;
+}
+
+/// The records of each current table, and the seq to which it is folded.
+async fn folded(
+    root: &Arc<dyn ObjectStore>,
+    known: u64,
+    checkup: &mut Checkup,
+) -> Result<Vec<(Entity, Vec<AnyRecord>, u64)>, StoreError> {
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for table in TABLES {
+        match read::one(root, table).await {
+            Ok(Some(contents)) => {
+                let seq = contents.seq.max(known);
+                checkup.tables.push((table.name, contents.records.len(), seq));
+                found.push((table.entity, contents.records, seq));
+            }
+            Ok(None) => missing.push(table.name),
+            Err(fault) => checkup.find(table.name, told(&fault), REFOLD),
+        }
+    }
+    match read::load(&TableLog::new(Arc::clone(root), field_changes::NAME)).await {
+        Ok(Some(_)) => {}
+        Ok(None) => missing.push(field_changes::NAME),
+        Err(fault) => checkup.find(field_changes::NAME, told(&fault), REFOLD),
+    }
+    // Before the first fold there are none.
+    if !found.is_empty() || known > 0 {
+        for name in missing {
+            checkup.find(name, "the table is missing", REFOLD);
+        }
+    }
+    Ok(found)
+}
+
+/// The states at the wanted positions; `None` where the journal cannot be replayed.
+fn replay(
+    checkup: &mut Checkup,
+    rows: &[Row],
+    name: &str,
+    format: &Format,
+    wanted: &BTreeSet<u64>,
+) -> Option<BTreeMap<u64, State>> {
+    let mut ledger = Ledger::new(format.clone(), name);
+    let mut states = BTreeMap::new();
+    for set in rows.chunk_by(|a, b| a.seq == b.seq) {
+        if let Err(fault) = ledger.replay(set) {
+            checkup.find(format!("journal, seq {}", set[0].seq), told(&fault), RESTORE);
+            return None;
+        }
+        if wanted.contains(&ledger.seq) {
+            states.insert(ledger.seq, ledger.state.clone());
+        }
+    }
+    Some(states)
+}
+
+fn compare(checkup: &mut Checkup, entity: Entity, records: &[AnyRecord], state: &State) {
+    let table = TABLES.iter().find(|table| table.entity == entity).map_or("", |table| table.name);
+    let mut wanted: BTreeMap<_, AnyRecord> =
+        state.records().filter(|record| record.entity() == entity).map(|record| (record.id(), record)).collect();
+    for record in records {
+        match wanted.remove(&record.id()) {
+            None => checkup.find(table, format!("the row {} is not in the journal, or is there twice", record.id()), REFOLD),
+            Some(known) if known != *record => {
+                let (journal, found) = record.touched(&known);
+                let what =
+                    format!("the row {} says {}, the journal {}", record.id(), Value::Object(found), Value::Object(journal));
+                checkup.find(table, what, REFOLD);
+            }
+            Some(_) => {}
+        }
+    }
+    for id in wanted.keys() {
+        checkup.find(table, format!("the row {id} is missing"), REFOLD);
+    }
+}
+
+/// An error with what caused it.
+fn told(fault: &StoreError) -> String {
+    match std::error::Error::source(fault) {
+        Some(cause) => format!("{fault}: {cause}"),
+        None => fault.to_string(),
+    }
+}
