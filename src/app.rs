@@ -10,7 +10,7 @@ use crate::service::{Service, ServiceError};
 use crate::store::copy::{self, Copied};
 use crate::store::delta::{DeltaStore, Root};
 use crate::store::doctor::{self, Anchor, Checkup};
-use crate::store::{Format, LakeTables, Store, StoreError};
+use crate::store::{Format, LakeTables, Maintained, Retention, Store, StoreError};
 
 /// An open lake and what works on it.
 pub struct App {
@@ -66,6 +66,11 @@ impl App {
     /// The tables, for SQL.
     pub fn tables(&self) -> LakeTables {
         self.store.tables()
+    }
+
+    /// A round of maintenance with the usual retention.
+    pub async fn maintain(&self) -> Result<Maintained, ServiceError> {
+        Ok(self.store.maintain(Retention::default()).await?)
     }
 
     /// Waits for what was begun beside the answers, such as a checkpoint.

@@ -13,6 +13,7 @@ mod fold;
 mod history;
 mod init;
 mod lake;
+mod maintain;
 mod next;
 mod project;
 mod query;
@@ -120,6 +121,8 @@ commands! {
     Query = query,
     /// Bring the current tables up to the journal.
     Fold = fold,
+    /// Keep the lake fast: fold, compact, checkpoint, vacuum.
+    Maintain = maintain,
     /// Examine the lake: is everything there, unchanged, and do the tables say what the journal says?
     Doctor = doctor,
     /// Copy the lake to another place, consistent at one position.

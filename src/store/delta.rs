@@ -1,5 +1,6 @@
 //! The lake on an object store: one writer task a process, through which every commit and every look goes.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,9 +22,11 @@ use super::format::Format;
 use super::journal::{Journal, JournalReader};
 use super::ledger::Ledger;
 use super::row::{Row, Stream};
+use super::table_log::TableLog;
 use super::tables::fold::{Folding, Target};
 use super::tables::{LakeTables, TABLES, field_changes};
-use super::{FoldReport, Head, Outcome, Scope, Snapshot, Store};
+use super::vacuum::{self, Retention};
+use super::{Compacted, FoldReport, Head, Maintained, Outcome, Scope, Snapshot, Store};
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Entity;
 use crate::runtime::{Clock, Random, uuid_v7};
@@ -96,6 +99,7 @@ enum Message {
     Commit { sets: Vec<PatchSet>, answer: oneshot::Sender<Vec<Outcome>> },
     Look { answer: oneshot::Sender<Result<(Snapshot, Head), StoreError>> },
     Folded { seq: u64 },
+    Compact { answer: oneshot::Sender<Result<Compacted, StoreError>> },
     Read { after: u64, stream: Stream, answer: oneshot::Sender<Result<JournalReader, StoreError>> },
 }
 
@@ -127,6 +131,22 @@ impl DeltaStore {
             task,
             unfolded: AtomicBool::new(false),
         }
+    }
+
+    /// Folds, compacts the journal, writes checkpoints, and deletes what is older than the retention.
+    pub async fn maintain(&self, retention: Retention) -> Result<Maintained, StoreError> {
+        let folded = self.fold().await?;
+        let compacted = self.ask(|answer| Message::Compact { answer }).await?;
+        let mut report = Maintained { seq: folded.seq, compacted, vacuumed: Vec::new() };
+        for name in LakeTables::names() {
+            let log = TableLog::new(Arc::clone(&self.root), name);
+            if let Some(table) = log.load(&mut BTreeMap::new()).await?.filter(|table| table.version > 0) {
+                log.checkpoint(table.version).await?;
+            }
+            let vacuumed = vacuum::vacuum(&log, retention, self.clock.as_ref(), self.random.as_ref()).await?;
+            report.vacuumed.push((name, vacuumed));
+        }
+        Ok(report)
     }
 
     /// The tables, for an engine that reads them.
@@ -249,6 +269,9 @@ async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
                 let _ = answer.send(looked);
             }
             Message::Folded { seq } => journal.note_folded(seq),
+            Message::Compact { answer } => {
+                let _ = answer.send(journal.compact().await);
+            }
             Message::Read { after, stream, answer } => {
                 let looked = journal.refresh().await.map(|_| journal.reader(after, stream));
                 let _ = answer.send(looked);

@@ -16,6 +16,7 @@ pub mod memory;
 pub mod row;
 mod table_log;
 pub mod tables;
+pub mod vacuum;
 
 use std::fmt;
 
@@ -32,9 +33,11 @@ use crate::domain::patch::PatchSet;
 use crate::domain::state::State;
 use crate::domain::time::Instant;
 use crate::domain::violation::Violation;
+pub use journal::compact::Compacted;
 use row::{Row, Stream};
 pub use tables::LakeTables;
 pub use tables::fold::Folded;
+pub use vacuum::{Retention, Vacuumed};
 
 /// Which projects a caller wants to see. Users, the lake's row and the projects' own rows belong to every scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +83,14 @@ pub struct Head {
 pub struct FoldReport {
     pub seq: u64,
     pub tables: Vec<(&'static str, Folded)>,
+}
+
+/// What a round of maintenance did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Maintained {
+    pub seq: u64,
+    pub compacted: Compacted,
+    pub vacuumed: Vec<(&'static str, Vacuumed)>,
 }
 
 /// What became of a patch set.

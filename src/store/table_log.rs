@@ -62,6 +62,11 @@ impl TableLog {
         &self.folder
     }
 
+    /// The table's own folder.
+    pub fn store(&self) -> &dyn ObjectStore {
+        self.store.as_ref()
+    }
+
     /// Finds the head and its live files; `None` where there is no table. `txns` are filled with the versions of the
     /// applications asked for.
     pub async fn load(&self, txns: &mut BTreeMap<&'static str, Option<i64>>) -> Result<Option<Table>, StoreError> {

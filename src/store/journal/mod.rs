@@ -14,6 +14,7 @@
 
 mod batch;
 pub mod birth;
+pub mod compact;
 pub mod entry;
 pub mod files;
 pub mod schema;
@@ -39,7 +40,7 @@ use crate::domain::patch::PatchSet;
 use crate::domain::record::Entity;
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, random_bytes, uuid_v7};
-use entry::JournalFile;
+use entry::{Entry, JournalFile};
 use files::Files;
 use slot::Taken;
 
@@ -203,7 +204,7 @@ impl Journal {
             self.jump_to_head().await?;
         }
         while let Some(entry) = self.files.read_entry(self.version + 1).await? {
-            self.take_in(&entry).await?;
+            self.follow(&entry).await?;
         }
         self.looked = now;
         self.ledger.may_read()?;
@@ -268,7 +269,7 @@ impl Journal {
             }
             Taken::Theirs(entry) => {
                 self.withdraw(judged);
-                self.take_in(&entry).await?;
+                self.follow(&entry).await?;
                 self.refresh().await?;
                 Ok(Tried::Lost)
             }
@@ -395,8 +396,16 @@ impl Journal {
         told
     }
 
+    /// Takes in the next entry of the log, or all there is where its files have been compacted and deleted since.
+    async fn follow(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        match self.take_in(entry).await {
+            Ok(()) => Ok(()),
+            Err(fault) => self.jump_to_head().await.map_err(|_| fault),
+        }
+    }
+
     /// Takes in the next entry of the log, wholly or not at all.
-    async fn take_in(&mut self, entry: &entry::Entry) -> Result<(), StoreError> {
+    async fn take_in(&mut self, entry: &Entry) -> Result<(), StoreError> {
         let mut rows = Vec::new();
         for file in entry.added.iter().filter(|file| file.seq.1 > self.ledger.seq) {
             rows.extend(self.files.read_rows(file).await?);

@@ -1,11 +1,13 @@
 //! `field_changes`: every change of a task's status, assignee, due date or likely estimate as a row of its own, so that
-//! cycle times and burn-up need no JSON. Folding appends; a row is never changed again.
+//! cycle times and burn-up need no JSON. Folding appends, and joins a bucket's
+//! files when they have become many; a row is never changed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use deltalake::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use deltalake::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use deltalake::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use deltalake::arrow::error::ArrowError;
 use deltalake::parquet::arrow::ArrowWriter;
 use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use deltalake::parquet::basic::Compression;
@@ -14,7 +16,9 @@ use serde_json::{Value, json};
 
 use super::definition::{Column, NewFile};
 use super::{BUCKET, bucket};
+use crate::domain::patch::Op;
 use crate::domain::record::Entity;
+use crate::domain::task::TaskStatus;
 use crate::store::error::StoreError;
 use crate::store::row::Row;
 
@@ -66,8 +70,8 @@ struct Change<'r> {
     to: Option<String>,
 }
 
-/// The files of the changes in these rows, one a bucket. `name` gives each a name that is new.
-pub fn files(rows: &[&Row], mut name: impl FnMut(u32) -> String) -> Result<Vec<(NewFile, bytes::Bytes)>, StoreError> {
+/// The changes in these rows, a batch for each bucket that has any.
+pub fn batches(rows: &[&Row]) -> Result<Vec<(u32, RecordBatch)>, StoreError> {
     let mut buckets: BTreeMap<u32, Vec<Change<'_>>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.entity == Entity::Task) {
         let damaged =
@@ -76,24 +80,35 @@ pub fn files(rows: &[&Row], mut name: impl FnMut(u32) -> String) -> Result<Vec<(
         for field in FIELDS {
             let value = |fields: &serde_json::Map<String, Value>| fields.get(field).and_then(text);
             // A task begins with a status even where its author named none.
-            let begins = field == "status" && row.before.is_none();
+            let begins = field == "status" && row.op == Op::Create;
             if !after.contains_key(field) && !begins {
                 continue;
             }
-            let first = || begins.then(|| crate::domain::task::TaskStatus::Pending.word().to_owned());
+            let first = || begins.then(|| TaskStatus::Pending.word().to_owned());
             let change = Change { row, field, from: value(&before), to: value(&after).or_else(first) };
             buckets.entry(bucket(row.project_id)).or_default().push(change);
         }
     }
-    let mut files = Vec::with_capacity(buckets.len());
-    for (bucket, changes) in buckets {
-        let encoded = encode(&changes).map_err(|fault| StoreError::storage("encoding", NAME, fault))?;
-        let ids = changes.iter().map(|change| change.row.entity_id.to_string());
-        let ids = (ids.clone().min().unwrap_or_default(), ids.max().unwrap_or_default());
-        let path = format!("{BUCKET}={bucket}/{}", name(bucket));
-        files.push((NewFile { path, size: encoded.len(), bucket, rows: changes.len(), key: "task_id", ids }, encoded));
-    }
-    Ok(files)
+    let batch = |(bucket, changes): (u32, Vec<Change<'_>>)| encode(&changes).map(|batch| (bucket, batch));
+    buckets.into_iter().map(batch).collect::<Result<_, _>>().map_err(|fault| StoreError::storage("encoding", NAME, fault))
+}
+
+/// Batches as one file; `path` is where it goes.
+pub fn file(path: String, bucket: u32, batches: &[RecordBatch]) -> Result<(NewFile, bytes::Bytes), StoreError> {
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let write = || {
+        let mut writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&SCHEMA), options)?;
+        for batch in batches {
+            writer.write(batch)?;
+        }
+        writer.into_inner()
+    };
+    let bytes = write().map_err(|fault| StoreError::storage("encoding", NAME, fault))?;
+    let tasks = || batches.iter().filter_map(|batch| batch.column_by_name("task_id")?.as_string_opt::<i32>()).flatten().flatten();
+    let ids = (tasks().min().unwrap_or_default().to_owned(), tasks().max().unwrap_or_default().to_owned());
+    let rows = batches.iter().map(RecordBatch::num_rows).sum();
+    Ok((NewFile { path, size: bytes.len(), bucket, rows, key: "task_id", ids }, bytes.into()))
 }
 
 fn text(value: &Value) -> Option<String> {
@@ -104,7 +119,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-fn encode(changes: &[Change<'_>]) -> Result<bytes::Bytes, deltalake::parquet::errors::ParquetError> {
+fn encode(changes: &[Change<'_>]) -> Result<RecordBatch, ArrowError> {
     let texts =
         |of: &dyn Fn(&Change<'_>) -> Option<String>| -> ArrayRef { Arc::new(changes.iter().map(of).collect::<StringArray>()) };
     let at: Vec<i64> = changes.iter().map(|change| change.row.at.timestamp_micros()).collect();
@@ -119,10 +134,5 @@ fn encode(changes: &[Change<'_>]) -> Result<bytes::Bytes, deltalake::parquet::er
         Arc::new(changes.iter().map(|change| change.row.seq as i64).collect::<Int64Array>()),
         texts(&|change| Some(change.row.actor.clone())),
     ];
-    let batch = RecordBatch::try_new(Arc::clone(&SCHEMA), columns)?;
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&SCHEMA), options)?;
-    writer.write(&batch)?;
-    writer.into_inner().map(Into::into)
+    RecordBatch::try_new(Arc::clone(&SCHEMA), columns)
 }

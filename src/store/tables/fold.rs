@@ -18,7 +18,7 @@ use object_store::{Error, ObjectStore};
 use uuid::Uuid;
 
 use super::definition::{self, Description, NewFile};
-use super::read::{ROW_GROUP, batches, load};
+use super::read::{self, ROW_GROUP, batches, load};
 use super::{BUCKET, CurrentTable, bucket, columns, field_changes};
 use crate::domain::any::{AnyRecord, Slot};
 use crate::domain::id::ProjectId;
@@ -32,6 +32,8 @@ use crate::store::table_log::{LiveFile, Table, TableLog, entry_bytes};
 
 /// A bucket's file is closed, at the next project, when it has grown to this.
 const FILE_SIZE: usize = 16 << 20;
+/// So many files of appended rows a bucket may have before they are joined.
+const MOST_FILES: usize = 16;
 /// Folds of a table between two checkpoints of its log.
 const CHECKPOINT_EVERY: u64 = 100;
 /// How often a fold that loses its slot tries again before it leaves the rest to the winner.
@@ -105,7 +107,7 @@ impl Prepare for Append<'_> {
     async fn prepare(&self, current: Option<&Table>, from: u64) -> Result<Prepared, StoreError> {
         let Folding { target, .. } = self.folding;
         let rows: Vec<&Row> = self.folding.rows_after(from).collect();
-        let files = field_changes::files(&rows, |_| format!("{:020}-{}.parquet", target.seq, self.folding.fresh()))?;
+        let files = field_changes::batches(&rows)?;
         if current.is_some() && files.is_empty() {
             return Ok(None);
         }
@@ -120,11 +122,24 @@ impl Prepare for Append<'_> {
             actions.extend(table.create(self.folding.fresh(), target.at));
         }
         let mut folded = Folded { seq: target.seq, ..Folded::default() };
-        for (file, bytes) in files {
+        for (bucket, batch) in files {
+            let mut batches = vec![batch];
+            let old = current.map_or_else(Vec::new, |table| in_bucket(table, bucket));
+            if old.len() >= MOST_FILES {
+                for file in old {
+                    let path = format!("{}/{}", self.log.folder(), file.path);
+                    for batch in read::batches(&path, self.log.get_live(&file.path).await?)? {
+                        batches.push(batch?);
+                    }
+                    actions.push(definition::remove(file, target.at));
+                }
+            }
+            folded.rows += batches.first().map_or(0, RecordBatch::num_rows);
+            let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", target.seq, self.folding.fresh());
+            let (file, bytes) = field_changes::file(path, bucket, &batches)?;
             self.log.put(&file.path, bytes).await?;
             actions.push(definition::add(&file, target.at));
             folded.files += 1;
-            folded.rows += file.rows;
         }
         Ok(Some((actions, folded)))
     }
@@ -230,10 +245,7 @@ impl Prepare for Rewrite<'_> {
         }
         let mut folded = Folded { seq: target.seq, ..Folded::default() };
         for (bucket, records) in &changed.buckets {
-            let name = bucket.to_string();
-            let in_bucket = |file: &&LiveFile| file.partitions.get(BUCKET).cloned().flatten().as_deref() == Some(name.as_str());
-            let mut old: Vec<&LiveFile> = current.iter().flat_map(|table| &table.files).filter(in_bucket).collect();
-            old.sort_by(|a, b| a.path.cmp(&b.path));
+            let old = current.map_or_else(Vec::new, |table| in_bucket(table, *bucket));
             folded.rows += records.len();
             for file in self.rewrite(*bucket, &old, records, &changed.ids).await? {
                 folded.files += 1;
@@ -277,6 +289,15 @@ impl Rewrite<'_> {
         output.write(new.slice(next, records.len() - next)).await?;
         output.finish().await
     }
+}
+
+/// A bucket's files, in the order of their rows.
+fn in_bucket(table: &Table, bucket: u32) -> Vec<&LiveFile> {
+    let name = bucket.to_string();
+    let own = |file: &&LiveFile| file.partitions.get(BUCKET).cloned().flatten().as_deref() == Some(name.as_str());
+    let mut files: Vec<&LiveFile> = table.files.iter().filter(own).collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
 }
 
 /// The order of rows in a bucket: by project, where the table has one, and id.

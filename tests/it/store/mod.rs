@@ -6,6 +6,7 @@ mod fault;
 pub mod faults;
 mod folding;
 mod format;
+mod maintenance;
 mod sleepers;
 mod truth;
 

@@ -1,0 +1,45 @@
+use serde_json::json;
+
+use super::reply::{count, table};
+use super::{CliError, Context, Reply};
+
+/// Keeps the lake fast: folds, joins the journal's small files, writes checkpoints, and deletes files that no version
+/// of the last seven days needs and log entries that a checkpoint stands for. Safe beside writers and readers.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  lakeplan maintain")]
+pub struct Args {}
+
+pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
+    let app = context.open().await?;
+    let report = app.maintain().await?;
+    app.close().await;
+    let tables: Vec<_> = report
+        .vacuumed
+        .iter()
+        .map(|(name, vacuumed)| json!({"table": name, "files": vacuumed.files, "bytes": vacuumed.bytes, "log_entries": vacuumed.entries}))
+        .collect();
+    let json = json!({
+        "seq": report.seq, "compacted": {"from": report.compacted.from, "into": report.compacted.into}, "vacuumed": tables,
+    });
+    let rows = report.vacuumed.iter().filter(|(_, vacuumed)| vacuumed.files + vacuumed.entries > 0);
+    let rows: Vec<Vec<String>> = rows
+        .map(|(name, vacuumed)| {
+            vec![
+                (*name).to_owned(),
+                vacuumed.files.to_string(),
+                format!("{} KiB", vacuumed.bytes >> 10),
+                vacuumed.entries.to_string(),
+            ]
+        })
+        .collect();
+    let mut text = match report.compacted.from {
+        0 => "the journal's files are few enough\n".to_owned(),
+        from => format!("{} of the journal became {}\n", count(from, "file"), report.compacted.into),
+    };
+    if rows.is_empty() {
+        text.push_str("nothing is old enough to be deleted");
+    } else {
+        text.push_str(&table(&["table", "files deleted", "freed", "log entries deleted"], rows));
+    }
+    Ok(Reply::new(json, text))
+}

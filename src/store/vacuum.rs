@@ -1,0 +1,113 @@
+//! Deleting what no longer belongs to a table: files that are not live, and log entries behind a checkpoint.
+//!
+//! A writer puts its file before its log entry, so a file that is not live may be about to become it. Vacuum therefore
+//! chooses its files at version h, puts an empty commit at h+1, and deletes only if that slot became its own: whoever
+//! still meant to add one of these files meant to do so at h+1, loses the slot and writes a new file. The age is for
+//! readers of older versions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{Error, ObjectMeta, ObjectStoreExt};
+
+use super::error::StoreError;
+use super::journal::{STALE, entry};
+use super::table_log::{TableLog, entry_bytes};
+use crate::runtime::{Clock, Random, uuid_v7};
+
+/// How old something must be before it is deleted.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    pub files: TimeDelta,
+    pub log: TimeDelta,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { files: TimeDelta::days(7), log: TimeDelta::days(2) }
+    }
+}
+
+/// What was deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Vacuumed {
+    pub files: usize,
+    pub bytes: u64,
+    pub entries: usize,
+}
+
+const TRIES: usize = 5;
+
+/// Vacuums a table and cleans its log up.
+pub async fn vacuum(
+    log: &TableLog,
+    retention: Retention,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<Vacuumed, StoreError> {
+    let mut vacuumed = clean_log(log, clock.now() - retention.log).await?;
+    for _ in 0..TRIES {
+        let begun = clock.now();
+        let Some(table) = log.load(&mut BTreeMap::new()).await? else { return Ok(vacuumed) };
+        let live: BTreeSet<&str> = table.files.iter().map(|file| file.path.as_str()).collect();
+        let listed = list(log, "").await?;
+        let dead: Vec<&ObjectMeta> = listed
+            .iter()
+            .filter(|meta| meta.location.as_ref().ends_with(".parquet") && !meta.location.as_ref().starts_with("_delta_log/"))
+            .filter(|meta| !live.contains(meta.location.as_ref()) && meta.last_modified < begun - retention.files)
+            .collect();
+        if dead.is_empty() {
+            return Ok(vacuumed);
+        }
+        let fence = entry::json_of(&[entry::commit_info("VACUUM", uuid_v7(begun, random), begun)])?;
+        match log.put_entry(table.version + 1, entry_bytes(&fence)).await {
+            Ok(()) if clock.now() - begun <= STALE => {}
+            // It slept, so the fence may stand in a hole; or another commit came first: choose again.
+            Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => continue,
+            Err(fault) => return Err(StoreError::storage("vacuuming", log.folder(), fault)),
+        }
+        for meta in dead {
+            delete(log, &meta.location).await?;
+            vacuumed.files += 1;
+            vacuumed.bytes += meta.size;
+        }
+        return Ok(vacuumed);
+    }
+    Ok(vacuumed)
+}
+
+/// Deletes log entries and checkpoints older than the last checkpoint, oldest first, so that what is left has no gap.
+async fn clean_log(log: &TableLog, before: DateTime<Utc>) -> Result<Vacuumed, StoreError> {
+    let version = |meta: &ObjectMeta| meta.location.filename()?.get(..20)?.parse::<u64>().ok();
+    let mut listed = list(log, "_delta_log").await?;
+    listed.sort_by_key(version);
+    let is_checkpoint = |meta: &&ObjectMeta| meta.location.filename().is_some_and(|name| name.contains(".checkpoint"));
+    let last = listed.iter().filter(is_checkpoint).filter_map(version).max();
+    let mut cleaned = Vacuumed::default();
+    let Some(last) = last else { return Ok(cleaned) };
+    for meta in listed.iter().filter(|meta| version(meta).is_some_and(|version| version < last)) {
+        // Oldest first, and stop at the first that is too young: a gap would look like a free slot.
+        if meta.last_modified >= before {
+            break;
+        }
+        delete(log, &meta.location).await?;
+        cleaned.entries += 1;
+    }
+    Ok(cleaned)
+}
+
+async fn list(log: &TableLog, below: &str) -> Result<Vec<ObjectMeta>, StoreError> {
+    let prefix = Path::from(below);
+    let listed = log.store().list((!below.is_empty()).then_some(&prefix)).try_collect().await;
+    listed.map_err(|fault| StoreError::storage("listing", log.folder(), fault))
+}
+
+async fn delete(log: &TableLog, path: &Path) -> Result<(), StoreError> {
+    match log.store().delete(path).await {
+        // Another vacuum was faster.
+        Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+        Err(fault) => Err(StoreError::storage("deleting", format!("{}/{path}", log.folder()), fault)),
+    }
+}
