@@ -11,6 +11,7 @@ mod history;
 mod init;
 mod lake;
 mod next;
+mod plan;
 mod project;
 mod reply;
 mod show;
@@ -97,6 +98,8 @@ macro_rules! commands {
 commands! {
     /// Make a lake.
     Init = init,
+    /// Turn a description into a plan, or bring the plan up to date with it.
+    Plan = plan,
     /// Apply a patch set: all of it, or nothing.
     Apply = apply,
     /// Projects: create, list, show, update, delete, restore.
