@@ -88,11 +88,13 @@ pub(super) fn page(preview: &Preview, request: &PlanRequest, done: Option<&Done>
     let project = preview.after.project(preview.project).and_then(ProjectState::project);
     let (key, name) = project.map_or_else(Default::default, |project| (project.key.to_string(), project.name.to_string()));
     let source = request.source.as_deref().unwrap_or("standard input");
-    let mut parts = vec![format!("{key}  {name}    from {source}")];
+    let mut parts = vec![tree::cut(&format!("{key}  {name}  (from {source})"), shown.width)];
     if preview.is_new || preview.report.count(Mark::New, Entity::Task) == preview.plan.nodes.len() {
         parts.push(notes::counts(preview));
-        parts.push(String::new());
-        parts.push(tree::tree(preview, shown));
+        if !preview.plan.nodes.is_empty() {
+            parts.push(String::new());
+            parts.push(tree::tree(preview, shown));
+        }
         parts.extend(notes::problems(preview, shown));
         parts.extend(notes::skipped(preview, shown));
     } else {
@@ -129,17 +131,18 @@ fn told(preview: &Preview) -> String {
             .into_iter()
             .filter_map(|(mark, noun)| of(mark, noun))
             .collect();
-    if parts.is_empty() { "no task changed, the rest is up to date".to_owned() } else { parts.join(", ") }
+    match (parts.is_empty(), preview.is_new) {
+        (true, true) => "a project without tasks".to_owned(),
+        (true, false) => "no task changed, the rest is up to date".to_owned(),
+        (false, _) => parts.join(", "),
+    }
 }
 
 fn next(args: &Args, preview: &Preview, done: Option<&Done>) -> String {
     let project = preview.after.project(preview.project).and_then(ProjectState::project);
     let key = project.map(|project| project.key.to_string()).unwrap_or_default();
-    let file = args.file.display();
     if done.is_some() {
-        return format!(
-            "next: lakeplan task tree {key}, lakeplan next; edit {file} and plan it again; lakeplan undo takes it back"
-        );
+        return format!("next: lakeplan task tree {key} | lakeplan next | change the text and plan it again | lakeplan undo");
     }
     if preview.set.patches.is_empty() {
         return "nothing changed".to_owned();

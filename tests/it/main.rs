@@ -12,6 +12,7 @@ mod corpora;
 mod crash;
 mod domain;
 mod generated;
+mod planning;
 mod rooms;
 mod store;
 mod support;

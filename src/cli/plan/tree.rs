@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Shown;
 use crate::domain::state::ProjectState;
-use crate::planning::plan::{Node, Span};
+use crate::domain::time::Minutes;
+use crate::planning::plan::{Basis, Node, Span};
 use crate::service::plan::Preview;
 
 /// The rows as a tree: all of them, or the upper levels and as many branches as there is room for.
@@ -34,7 +35,7 @@ pub(in super::super) fn tree(preview: &Preview, shown: Shown) -> String {
             title.push_str(&format!("  (+{})", forest.size(index)));
         }
         let after = waits.get(node.key.as_str()).map(|keys| format!("after {}", keys.join(", "))).unwrap_or_default();
-        rows.push([title, node.estimate.range.to_string(), lines(node.span), after]);
+        rows.push([title, effort(node), lines(node.span), after]);
         if is_open {
             let last = children.len().saturating_sub(1);
             let deeper = children.iter().enumerate().rev();
@@ -73,6 +74,23 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     } else {
         text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
     }
+}
+
+/// A range of effort. Sums are told to the half day: nobody knows them to the minute.
+fn effort(node: &Node) -> String {
+    let range = node.estimate.range;
+    if node.estimate.basis != Basis::Children || range.high.get() <= Minutes::PER_DAY {
+        return range.to_string();
+    }
+    let rough = |minutes: Minutes| match minutes.get() {
+        few if few < Minutes::PER_DAY => format!("{}h", few.div_ceil(Minutes::PER_HOUR)),
+        many => {
+            let halves = (2 * many).div_ceil(Minutes::PER_DAY);
+            format!("{}{}d", halves / 2, if halves % 2 == 1 { ".5" } else { "" })
+        }
+    };
+    let (low, high) = (rough(range.low), rough(range.high));
+    if low == high { low } else { format!("{low} to {high}") }
 }
 
 fn row_title(node: &Node) -> String {

@@ -14,22 +14,30 @@ use crate::domain::patch::{Op, Patch, Place};
 use crate::domain::record::{Entity, Fields, Record};
 use crate::domain::task::{Task, TaskStatus};
 use crate::domain::value::FieldValue;
-use crate::planning::plan::{Node, Span};
+use crate::planning::plan::{Node, Origin, Span};
 
 const EDITED: &str = "edited since it was planned";
 
 impl Work<'_> {
-    /// Says which task each row is. A row below a task that a person deleted is none.
+    /// Says which task each row is. A row below a task that a person deleted is none, and work that is done is not cut
+    /// into parts.
     pub(super) fn name_tasks(&mut self) {
         for (index, node) in self.said.plan.nodes.iter().enumerate() {
             self.tasks[index] = match self.of_node[index].map(|known| self.known[known].task) {
                 Some(task) => task.is_live().then_some(task.id),
                 None => {
                     let is_lost = self.parents[index].is_some_and(|parent| self.tasks[parent].is_none());
-                    (!is_lost).then(|| TaskId::of(derived(self.set, &format!("task {}", node.key))))
+                    (!is_lost && !self.is_part_of_done(index))
+                        .then(|| TaskId::of(derived(self.set, &format!("task {}", node.key))))
                 }
             };
         }
+    }
+
+    fn is_part_of_done(&self, index: usize) -> bool {
+        let parent = self.parents[index].and_then(|parent| self.live(parent));
+        matches!(self.said.plan.nodes[index].origin, Origin::Split { .. })
+            && parent.is_some_and(|known| known.task.status.is_closed())
     }
 
     pub(super) fn write_tasks(&mut self, moves: &Moves) {
@@ -62,6 +70,7 @@ impl Work<'_> {
                 let reason = format!("{} was deleted by {who}; lakeplan task restore {} brings it back", task.key, task.key);
                 self.report.push(Mark::Kept, Entity::Task, task.id.uuid(), &title).because(reason);
             }
+            None if self.is_part_of_done(index) => {}
             None => {
                 let id = derived(self.set, &format!("task {}", node.key));
                 let reason = "it is part of a task that was deleted";
