@@ -13,6 +13,7 @@ mod lake;
 mod next;
 mod plan;
 mod project;
+mod quickstart;
 mod reply;
 mod show;
 mod task;
@@ -96,6 +97,8 @@ macro_rules! commands {
 }
 
 commands! {
+    /// A minute's tour on a lake of its own.
+    Quickstart = quickstart,
     /// Make a lake.
     Init = init,
     /// Turn a description into a plan, or bring the plan up to date with it.

@@ -6,6 +6,10 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+pub(super) use difference::difference;
+pub(super) use notes::{counts, reason, wrap};
+pub(super) use tree::{cut, effort, keys};
+
 use super::apply::read_input;
 use super::reply::count;
 use super::{CliError, Context, Reply};
@@ -88,9 +92,9 @@ pub(super) fn page(preview: &Preview, request: &PlanRequest, done: Option<&Done>
     let project = preview.after.project(preview.project).and_then(ProjectState::project);
     let (key, name) = project.map_or_else(Default::default, |project| (project.key.to_string(), project.name.to_string()));
     let source = request.source.as_deref().unwrap_or("standard input");
-    let mut parts = vec![tree::cut(&format!("{key}  {name}  (from {source})"), shown.width)];
+    let mut parts = vec![cut(&format!("{key}  {name}  (from {source})"), shown.width)];
     if preview.is_new || preview.report.count(Mark::New, Entity::Task) == preview.plan.nodes.len() {
-        parts.push(notes::counts(preview));
+        parts.push(counts(preview));
         if !preview.plan.nodes.is_empty() {
             parts.push(String::new());
             parts.push(tree::tree(preview, shown));
@@ -99,7 +103,7 @@ pub(super) fn page(preview: &Preview, request: &PlanRequest, done: Option<&Done>
         parts.extend(notes::skipped(preview, shown));
     } else {
         parts.push(String::new());
-        parts.push(difference::difference(preview, shown));
+        parts.push(difference(preview, shown));
         let changed = !preview.set.patches.is_empty();
         if shown.is_full {
             parts.push(String::new());

@@ -54,8 +54,12 @@ impl Desk {
 
     /// What a person does between two plans.
     pub fn change(&self, patches: Value) {
+        self.try_change(patches).unwrap_or_else(|fault| panic!("{fault}: {fault:?}"));
+    }
+
+    pub fn try_change(&self, patches: Value) -> Result<(), ServiceError> {
         let request = Request::from_json(&json!({ "patches": patches })).unwrap();
-        self.runtime.block_on(self.service.change(&request, Source::Cli)).unwrap_or_else(|fault| panic!("{fault}: {fault:?}"));
+        self.runtime.block_on(self.service.change(&request, Source::Cli)).map(|_| ())
     }
 
     pub fn edit(&self, task: &str, fields: Value) {

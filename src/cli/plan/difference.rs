@@ -11,7 +11,7 @@ use crate::domain::time::Minutes;
 use crate::planning::replan::report::{FieldChange, Item, Mark};
 use crate::service::plan::Preview;
 
-pub(super) fn difference(preview: &Preview, shown: Shown) -> String {
+pub(in crate::cli) fn difference(preview: &Preview, shown: Shown) -> String {
     let items = &preview.report.items;
     let most = if shown.is_full { items.len() } else { shown.rows };
     let mut told: Vec<String> = items.iter().take(most).flat_map(|item| item_lines(preview, item, shown)).collect();
@@ -103,6 +103,10 @@ fn subject(preview: &Preview, item: &Item) -> String {
             format!("{}  {}{place}", key(preview, id), cut(&item.title, 70))
         }
         (Entity::TaskLink, Some((from, to))) => format!("{} waits for {}", key(preview, from), key(preview, to)),
+        // Its text stands on the next line.
+        (Entity::Requirement, _) if item.mark == Mark::Changed => {
+            format!("requirement {}", item.title.split(' ').next().unwrap_or_default())
+        }
         (Entity::Requirement, _) => format!("requirement {}", item.title),
         (entity, _) => format!("{} {}", entity.noun(), item.title),
     }

@@ -11,7 +11,7 @@ use crate::service::plan::Preview;
 
 const FEW: usize = 8;
 
-pub(super) fn counts(preview: &Preview) -> String {
+pub(in crate::cli) fn counts(preview: &Preview) -> String {
     let stats = &preview.plan.stats;
     let kinds = [(stats.phases, "phase"), (stats.tasks, "task"), (stats.subtasks, "subtask")];
     let mut parts: Vec<String> =
@@ -34,7 +34,7 @@ pub(super) fn counts(preview: &Preview) -> String {
     };
     let (low, high) = (sum(|range| range.low), sum(|range| range.high));
     if high > Minutes::new(0) {
-        parts.push(format!("{} to {} of work", days(low), days(high)));
+        parts.push(format!("effort {} to {}", days(low), days(high)));
     }
     parts.join(", ")
 }
@@ -97,7 +97,7 @@ fn section<'t>(title: &str, texts: impl ExactSizeIterator<Item = &'t str>, shown
 }
 
 /// A point of a list, its lines after the first indented.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(in crate::cli) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     for word in text.split_whitespace() {
@@ -151,7 +151,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// A reason in words.
-pub(in super::super) fn reason(reason: SkipReason) -> String {
+pub(in crate::cli) fn reason(reason: SkipReason) -> String {
     match reason {
         SkipReason::PlannedElsewhere => "planned elsewhere".to_owned(),
         SkipReason::Container => "heading".to_owned(),

@@ -9,7 +9,7 @@ use crate::planning::plan::{Basis, Node, Span};
 use crate::service::plan::Preview;
 
 /// The rows as a tree: all of them, or the upper levels and as many branches as there is room for.
-pub(in super::super) fn tree(preview: &Preview, shown: Shown) -> String {
+pub(super) fn tree(preview: &Preview, shown: Shown) -> String {
     let forest = Forest::of(&preview.plan.nodes);
     let open = if shown.is_full { None } else { Some(forest.open_branches(shown.rows)) };
     let keys = keys(preview);
@@ -52,7 +52,7 @@ pub(in super::super) fn tree(preview: &Preview, shown: Shown) -> String {
 }
 
 /// The keys of the plan's rows in the lake as it would stand.
-pub(super) fn keys(preview: &Preview) -> BTreeMap<&str, String> {
+pub(in crate::cli) fn keys(preview: &Preview) -> BTreeMap<&str, String> {
     let project: Option<&ProjectState> = preview.after.project(preview.project);
     let rows = preview.report.rows.iter();
     rows.filter_map(|row| Some((row.key.as_str(), project?.task(row.task?)?.key.to_string()))).collect()
@@ -68,7 +68,7 @@ pub(super) fn lines(span: Span) -> String {
 }
 
 /// A text cut to a width, the cut shown.
-pub(super) fn cut(text: &str, width: usize) -> String {
+pub(in crate::cli) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         text.to_owned()
     } else {
@@ -77,7 +77,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
 }
 
 /// A range of effort. Sums are told to the half day: nobody knows them to the minute.
-fn effort(node: &Node) -> String {
+pub(in crate::cli) fn effort(node: &Node) -> String {
     let range = node.estimate.range;
     if node.estimate.basis != Basis::Children || range.high.get() <= Minutes::PER_DAY {
         return range.to_string();

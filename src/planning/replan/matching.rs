@@ -11,9 +11,10 @@ use crate::domain::state::ProjectState;
 use crate::domain::task::Task;
 use crate::planning::plan::{Node, Plan};
 use crate::text::similarity::TitleIndex;
+use crate::text::stem::content_words;
 
 /// Below this likeness a changed text is another task.
-const FLOOR: f64 = 0.5;
+const FLOOR: f64 = 0.55;
 
 /// A task that was planned from a description before.
 pub(super) struct Known<'a> {
@@ -24,18 +25,20 @@ pub(super) struct Known<'a> {
 /// The planned tasks of a project: the living ones, and those that a person deleted while the description stated them.
 pub(super) fn known<'a>(project: &'a ProjectState, previous: Option<&Plan>) -> Vec<Known<'a>> {
     let mut known: Vec<Known<'a>> = project.tasks().filter_map(|task| Some(Known { task, base: Base::read(task)? })).collect();
-    known.sort_by_key(|known| (!known.task.is_live(), known.base.gone, known.task.source_line, known.task.key.number()));
-    // A deleted task was left out by a person where the description that was planned last has more statements of its
-    // text than there are tasks; otherwise a plan or an undo deleted it.
-    let mut missing: BTreeMap<String, usize> = BTreeMap::new();
+    // A deleted task was left out by a person where the description that was planned last still states it, on the line
+    // that every plan keeps up to date; otherwise a plan or an undo deleted it.
+    let mut stated: BTreeMap<(String, Option<u32>), usize> = BTreeMap::new();
     for node in previous.into_iter().flat_map(|plan| &plan.nodes) {
-        *missing.entry(normal(&super::base::title(&node.title))).or_default() += 1;
+        let line = u32::try_from(node.span.start_line).ok();
+        *stated.entry((normal(&super::base::title(&node.title)), line)).or_default() += 1;
     }
+    known.sort_by_key(|known| (!known.task.is_live(), known.task.key.number()));
     known.retain(|known| {
-        let left = missing.get_mut(&normal(known.base.title()));
-        let stated = left.is_some_and(|left| std::mem::replace(left, left.saturating_sub(1)) > 0);
-        known.task.is_live() || (stated && !known.base.gone)
+        let left = stated.get_mut(&(normal(known.base.title()), known.task.source_line));
+        let is_stated = left.is_some_and(|left| std::mem::replace(left, left.saturating_sub(1)) > 0);
+        known.task.is_live() || (is_stated && !known.base.gone)
     });
+    known.sort_by_key(|known| (known.base.gone, known.task.source_line, known.task.key.number()));
     known
 }
 
@@ -151,9 +154,11 @@ impl Matcher<'_> {
     }
 
     fn similar(&mut self) {
-        let index = TitleIndex::new(self.known.iter().map(|known| known.base.title()));
+        let open = self.open();
+        let old: Vec<usize> = self.free().collect();
+        let likeness = Likeness::of(self, &open, &old);
         let mut siblings: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
-        for node in self.open() {
+        for node in open {
             siblings.entry(self.parents[node]).or_default().push(node);
         }
         // Parents come before their rows in a plan, so a parent matched here is known when its rows are looked at.
@@ -161,12 +166,9 @@ impl Matcher<'_> {
             let Some(parent) = nodes.first().and_then(|node| self.parent_of(*node)) else { continue };
             let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
             for node in nodes {
-                let alike = index.matches(&self.nodes[*node].title).into_iter().take_while(|found| found.score >= FLOOR);
-                let here = alike.filter(|found| {
-                    let known = &self.known[found.index];
-                    !self.is_taken[found.index] && known.task.is_live() && known.base.parent == parent
-                });
-                pairs.extend(here.map(|found| (found.score, *node, found.index)));
+                let alike = likeness.of_node.get(node).into_iter().flatten();
+                let here = alike.filter(|(known, _)| !self.is_taken[**known] && self.known[**known].base.parent == parent);
+                pairs.extend(here.map(|(known, score)| (*score, *node, *known)));
             }
             pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
             for (_, node, known) in pairs {
@@ -175,5 +177,36 @@ impl Matcher<'_> {
                 }
             }
         }
+    }
+}
+
+/// For each row the tasks whose text is like its own, and how much. People shorten and lengthen statements, so it is
+/// enough that one of the two texts says most of the other, if that is more than a word.
+struct Likeness {
+    of_node: BTreeMap<usize, BTreeMap<usize, f64>>,
+}
+
+impl Likeness {
+    fn of(matcher: &Matcher<'_>, nodes: &[usize], known: &[usize]) -> Self {
+        let mut likeness = Self { of_node: BTreeMap::new() };
+        let said = |known: usize| matcher.known[known].base.title();
+        let old = TitleIndex::new(known.iter().map(|known| said(*known)));
+        for node in nodes {
+            for found in old.matches(&matcher.nodes[*node].title).into_iter().take_while(|found| found.score >= FLOOR) {
+                likeness.note(*node, known[found.index], found.score);
+            }
+        }
+        let new = TitleIndex::new(nodes.iter().map(|node| matcher.nodes[*node].title.as_str()));
+        for known in known.iter().filter(|known| content_words(said(**known)).len() > 1) {
+            for found in new.matches(said(*known)).into_iter().take_while(|found| found.score >= FLOOR) {
+                likeness.note(nodes[found.index], *known, found.score);
+            }
+        }
+        likeness
+    }
+
+    fn note(&mut self, node: usize, known: usize, score: f64) {
+        let best = self.of_node.entry(node).or_default().entry(known).or_insert(score);
+        *best = best.max(score);
     }
 }

@@ -62,6 +62,9 @@ impl Work<'_> {
 
     /// Moves a task in the shape, or says why it cannot go there and leaves it.
     fn obstacle(&mut self, id: TaskId, wanted: Option<TaskId>, carefully: bool) -> Option<&'static str> {
+        if wanted.is_some_and(|parent| !self.shape.holds(parent)) {
+            return Some("the task it would stand below was deleted");
+        }
         if wanted.is_some_and(|parent| self.shape.is_within(parent, id)) {
             return Some("its new parent was moved below it by hand");
         }

@@ -29,6 +29,10 @@ impl Shape {
         self.parents.remove(&task);
     }
 
+    pub(super) fn holds(&self, task: TaskId) -> bool {
+        self.parents.contains_key(&task)
+    }
+
     pub(super) fn parent(&self, task: TaskId) -> Option<TaskId> {
         self.parents.get(&task).copied().flatten()
     }

@@ -64,11 +64,19 @@ impl Work<'_> {
 
     fn report_lost(&mut self, index: usize, node: &Node) {
         let title = super::base::title(&node.title);
-        match self.of_node[index].map(|known| self.known[known].task) {
-            Some(task) => {
+        match self.of_node[index].map(|known| &self.known[known]) {
+            Some(known) => {
+                let task = known.task;
                 let who = task.deleted_by.as_ref().map_or_else(|| "somebody".to_owned(), ToString::to_string);
                 let reason = format!("{} was deleted by {who}; lakeplan task restore {} brings it back", task.key, task.key);
                 self.report.push(Mark::Kept, Entity::Task, task.id.uuid(), &title).because(reason);
+                // Where it would stand tells it from others of the same text.
+                let mut fields = self.lines(node.span);
+                let base = Base { parent: self.planned_parent(index), ..known.base.clone() };
+                fields.insert("metadata".to_owned(), base.write(&task.metadata).json());
+                let patch = self.update_of(task, fields);
+                self.report.shifted += usize::from(patch.is_some());
+                self.patches.extend(patch);
             }
             None if self.is_part_of_done(index) => {}
             None => {
@@ -201,9 +209,10 @@ impl Work<'_> {
         (!patch.fields.is_empty()).then_some(patch)
     }
 
-    /// The task the plan puts a row below, whether or not a person has moved it.
+    /// The task the plan puts a row below, whether or not a person has moved or deleted it.
     pub(super) fn planned_parent(&self, index: usize) -> Option<TaskId> {
-        self.parents[index].and_then(|parent| self.tasks[parent])
+        let parent = self.parents[index]?;
+        self.tasks[parent].or_else(|| self.of_node[parent].map(|known| self.known[known].task.id))
     }
 
     pub(super) fn lines(&self, span: Span) -> Fields {

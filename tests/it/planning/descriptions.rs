@@ -134,6 +134,63 @@ fn descriptions_survive_edits() {
     eprintln!("{edits} patches from edits");
 }
 
+/// Whatever people do between two plans, the second is never refused, and the third changes nothing.
+#[test]
+fn people_and_texts_change_at_once() {
+    let texts: Vec<String> = std::iter::once(super::replanning::CELLAR.to_owned())
+        .chain(descriptions().into_iter().filter(|(_, text)| text.len() < 12_000).map(|(_, text)| text))
+        .collect();
+    let (mut done, mut refused) = (0, 0);
+    for (number, text) in texts.iter().enumerate() {
+        for round in 0..counts(2, 40) {
+            let random = SeededRandom::new((number * 1000 + round) as u64);
+            let desk = Desk::with(text);
+            for _ in 0..3 {
+                for _ in 0..8 {
+                    match act(&desk, &random) {
+                        true => done += 1,
+                        false => refused += 1,
+                    }
+                }
+                let changed = scramble(text, &random);
+                desk.plan(&changed);
+                let again = desk.plan(&changed);
+                assert!(again.set.patches.is_empty(), "{number}/{round}: {:#?}", again.set.patches);
+            }
+        }
+    }
+    eprintln!("{done} changes by people between plans, {refused} more refused");
+    assert!(done > refused);
+}
+
+/// One random thing a person may do.
+fn act(desk: &Desk, random: &dyn Random) -> bool {
+    let state = desk.state();
+    let tasks: Vec<_> = state.projects().flat_map(ProjectState::tasks).cloned().collect();
+    let pick = || tasks.get(below(random, tasks.len()));
+    let (Some(task), Some(other)) = (pick(), pick()) else { return true };
+    let (id, other) = (task.id.to_string(), other.id.to_string());
+    let update = |fields: serde_json::Value| json!([{"op": "update", "entity": "task", "id": id, "fields": fields}]);
+    let links: Vec<_> = state.projects().flat_map(ProjectState::dependencies).collect();
+    let patches = match below(random, 12) {
+        0 => update(json!({"title": format!("Renamed {}", below(random, 99))})),
+        1 => update(json!({"status": "in_progress", "actual_minutes": 30})),
+        2 => update(json!({"status": "completed"})),
+        3 => update(json!({"estimate_low": 5, "estimate_likely": 6, "estimate_high": 7})),
+        4 => update(json!({"not_before": "2031-05-01", "due_date": "2031-06-01"})),
+        5 => json!([{"op": "delete", "entity": "task", "id": id}]),
+        6 => json!([{"op": "restore", "entity": "task", "id": id}]),
+        7 => json!([{"op": "move", "entity": "task", "id": id, "fields": {"parent_id": other}}]),
+        8 => json!([{"op": "create", "entity": "task",
+            "fields": {"project_id": task.project_id.to_string(), "parent_id": id, "title": format!("By hand {}", below(random, 99))}}]),
+        9 if !links.is_empty() => {
+            json!([{"op": "unlink", "entity": "task_link", "id": links[below(random, links.len())].id.to_string()}])
+        }
+        _ => json!([{"op": "link", "entity": "task_link", "fields": {"from_id": id, "to_id": other}}]),
+    };
+    desk.try_change(patches).is_ok()
+}
+
 fn finish_some(desk: &Desk, random: &dyn Random) {
     let state = desk.state();
     let chosen = state.projects().flat_map(ProjectState::tasks).filter(|_| below(random, 6) == 0);

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Desk, only, told};
 
-const CELLAR: &str = "\
+pub const CELLAR: &str = "\
 # Wine cellar
 
 ## Requirements
