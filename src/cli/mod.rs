@@ -15,8 +15,10 @@ mod init;
 mod lake;
 mod maintain;
 mod next;
+mod plan;
 mod project;
 mod query;
+mod quickstart;
 mod reply;
 mod restore_lake;
 mod show;
@@ -101,8 +103,12 @@ macro_rules! commands {
 }
 
 commands! {
+    /// A minute's tour on a lake of its own.
+    Quickstart = quickstart,
     /// Make a lake.
     Init = init,
+    /// Turn a description into a plan, or bring the plan up to date with it.
+    Plan = plan,
     /// Apply a patch set: all of it, or nothing.
     Apply = apply,
     /// Projects: create, list, show, update, delete, restore.

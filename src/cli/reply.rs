@@ -67,3 +67,9 @@ fn width() -> u16 {
 pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
+
+/// The width there is to write in.
+pub fn terminal_width() -> u16 {
+    let table = Table::new();
+    if table.is_tty() { table.width().unwrap_or_else(width) } else { width() }
+}

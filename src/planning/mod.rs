@@ -7,4 +7,5 @@ pub mod merge;
 pub mod next;
 pub mod outline;
 pub mod plan;
+pub mod replan;
 pub mod split;

@@ -43,7 +43,7 @@ impl Service {
         }
     }
 
-    fn conflicted(&self, state: &State, patches: &[Patch], conflict: Conflict) -> ServiceError {
+    pub(super) fn conflicted(&self, state: &State, patches: &[Patch], conflict: Conflict) -> ServiceError {
         let project = patches.get(conflict.patch).and_then(|patch| patch.project);
         ServiceError::Conflicted { subject: name_of(state, conflict.entity, conflict.id, project), conflict: Box::new(conflict) }
     }

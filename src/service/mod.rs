@@ -8,6 +8,7 @@ pub mod error;
 pub mod find;
 pub mod history;
 pub mod lake;
+pub mod plan;
 pub mod resolve;
 pub mod task;
 

@@ -1,5 +1,7 @@
 //! The real binary: what it prints, where, and with which exit code; and several of them at once.
 
+mod plan;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -13,6 +13,7 @@ mod crash;
 mod domain;
 mod generated;
 mod linearizability;
+mod planning;
 mod races;
 mod rooms;
 mod store;

@@ -76,15 +76,15 @@ pub(super) fn plan(
 }
 
 /// Line numbers by byte.
-struct Lines {
+struct Lines<'t> {
+    text: &'t str,
     starts: Vec<usize>,
-    end: usize,
 }
 
-impl Lines {
-    fn of(text: &str) -> Self {
+impl<'t> Lines<'t> {
+    fn of(text: &'t str) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { starts, end: text.len() }
+        Self { text, starts }
     }
 
     fn line(&self, byte: usize) -> usize {
@@ -92,12 +92,14 @@ impl Lines {
     }
 
     fn span(&self, bytes: Range<usize>) -> Span {
-        let (start, end) = (bytes.start.min(self.end), bytes.end.min(self.end));
+        let (start, end) = (bytes.start.min(self.text.len()), bytes.end.min(self.text.len()));
+        // Blank lines that follow a section are nothing a reader looks for under its lines.
+        let said = self.text.get(start..end).map_or(end - start, |said| said.trim_end().len());
         Span {
             start_byte: start,
             end_byte: end,
             start_line: self.line(start),
-            end_line: self.line(end.saturating_sub(1).max(start)),
+            end_line: self.line((start + said).saturating_sub(1).max(start)),
         }
     }
 }
@@ -152,7 +154,7 @@ fn nodes(
     splits: &Splits,
     cues: &Cues,
     options: Options,
-    lines: &Lines,
+    lines: &Lines<'_>,
 ) -> Vec<Node> {
     let estimates = estimates::estimates(draft, kinds, cues, options);
     let parts: BTreeMap<usize, (u32, u32)> = splits.parts.iter().map(|(row, part, parts)| (*row, (*part, *parts))).collect();
@@ -188,7 +190,7 @@ fn nodes(
         .collect()
 }
 
-fn requirements(draft: &Draft, nodes: &mut [Node], lines: &Lines) -> Vec<Requirement> {
+fn requirements(draft: &Draft, nodes: &mut [Node], lines: &Lines<'_>) -> Vec<Requirement> {
     let coverage = requirements::coverage(draft);
     let mut numbered: Vec<usize> = (0..draft.statements.len()).collect();
     numbered.sort_by_key(|at| draft.statements[*at].span.start);
@@ -217,7 +219,7 @@ fn problems(
     family: &[Link],
     refused: &[Refused],
     requirements: &[Requirement],
-    lines: &Lines,
+    lines: &Lines<'_>,
 ) -> Vec<Problem> {
     let line_of = |link: &Link| lines.line(link.span.start);
     let mut problems: Vec<Problem> = refused.iter().map(|refused| rows.cycle(refused, line_of)).collect();
@@ -237,7 +239,7 @@ fn problems(
     problems
 }
 
-fn plan_link(link: Link, keys: &[String], lines: &Lines) -> PlanLink {
+fn plan_link(link: Link, keys: &[String], lines: &Lines<'_>) -> PlanLink {
     let span = lines.span(link.span);
     let basis = match link.reason {
         Reason::Cue(word) => LinkBasis::Cue { word, span },
@@ -286,7 +288,7 @@ fn skip_gap(draft: &mut Draft, gap: &str, start: usize) {
     }
 }
 
-fn skipped(draft: &Draft, lines: &Lines) -> Vec<Skipped> {
+fn skipped(draft: &Draft, lines: &Lines<'_>) -> Vec<Skipped> {
     draft
         .skips
         .iter()
@@ -296,7 +298,7 @@ fn skipped(draft: &Draft, lines: &Lines) -> Vec<Skipped> {
 
 fn stats(
     text: &str,
-    lines: &Lines,
+    lines: &Lines<'_>,
     draft: &Draft,
     nodes: &[Node],
     links: usize,

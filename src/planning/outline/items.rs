@@ -38,6 +38,14 @@ pub(super) struct Head {
     pub(super) asides: Vec<String>,
 }
 
+impl Head {
+    fn add_owner(&mut self, owner: &str) {
+        if !self.owners.iter().any(|known| known == owner) {
+            self.owners.push(owner.to_owned());
+        }
+    }
+}
+
 pub(super) static NUMBERING: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^#?(?:(?P<a>\d{1,3}(?:\.\d{1,3})+)\.?|#(?P<b>\d{1,5}):?|(?P<c>\d{1,3})\\?[.)])\s+"));
 static IDENTIFIER: LazyLock<Regex> =
@@ -98,10 +106,13 @@ pub(super) fn head(cues: &Cues, options: Options, year: Option<i32>, text: &str,
     let bytes = commitment(cues, &rest);
     strip(&mut rest, bytes);
     head.window = dates::window(&rest, year, false);
+    // An owner may stand before what comes off the end: "Ship it @ann, depends on 2" and "Ship it @ann, due 2027-01-31".
     owners(cues, &mut rest, &mut head);
     clause(cues, &mut rest, &mut head);
+    owners(cues, &mut rest, &mut head);
     groups(cues, options, &mut rest, &mut head);
     tail(cues, options, &mut rest, &mut head);
+    owners(cues, &mut rest, &mut head);
     if rest.trim_end().ends_with(':') {
         let kept = without_lead_in(cues, rest.trim_end_matches([':', ' '])).len();
         rest.truncate(kept);
@@ -189,7 +200,7 @@ fn owners(cues: &Cues, rest: &mut String, head: &mut Head) {
     if cues.knows_words()
         && let Some(found) = OWNER_NOTE.captures(rest)
     {
-        head.owners.push(found[1].to_owned());
+        head.add_owner(&found[1]);
     }
     let code_free = without_code(rest);
     for found in HANDLE.captures_iter(&code_free) {
@@ -202,10 +213,9 @@ fn owners(cues: &Cues, rest: &mut String, head: &mut Head) {
         let in_group = whole.as_str().starts_with('(');
         let is_object = is_object || before == "/";
         if (in_group || after.is_empty() || after.starts_with('@')) && !is_object {
-            head.owners.push(handle.as_str().to_owned());
+            head.add_owner(handle.as_str());
         }
     }
-    head.owners.dedup();
     while let Some(at) = rest.rfind('@') {
         let handle = &rest[at + 1..];
         let is_last = !handle.is_empty() && handle.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
@@ -372,6 +382,8 @@ mod tests {
             ("Set up the shed (High Priority)", "Set up the shed"),
             ("Set up the shed (depends on 3 & 4)", "Set up the shed"),
             ("Set up the shed @anna", "Set up the shed"),
+            ("Set up the shed (2 days) @anna, depends on the wood", "Set up the shed"),
+            ("Set up the shed @anna, due 2027-03-19", "Set up the shed"),
             ("\u{2705} Set up the shed COMPLETED", "Set up the shed"),
             ("Set up `shed` (north side)", "Set up shed (north side)"),
             ("Phase 2: Harvest (Weeks 3-4)", "Phase 2: Harvest"),
@@ -388,6 +400,7 @@ mod tests {
         assert_eq!(head.stated.map(|stated| stated.range.likely.get()), Some(960));
         assert_eq!(head.priority, Some(Priority::Critical));
         assert_eq!(head.owners, ["anna"]);
+        assert_eq!(read("Set up the shed (2 days) @anna, depends on the wood").owners, ["anna"]);
         assert_eq!(read("Phase 2: Harvest (Weeks 3-4)").weeks, Some((3, 4)));
         assert_eq!(read("Dig (assigned to Ben)").owners, ["Ben"]);
     }

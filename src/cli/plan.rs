@@ -1,0 +1,207 @@
+mod difference;
+mod notes;
+mod tree;
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+pub(super) use difference::difference;
+pub(super) use notes::{counts, reason, wrap};
+pub(super) use tree::{cut, effort, keys};
+
+use super::apply::read_input;
+use super::reply::count;
+use super::{CliError, Context, Reply};
+use crate::domain::id::PatchSetId;
+use crate::domain::patch::{Patch, PatchSet};
+use crate::domain::record::Entity;
+use crate::domain::state::ProjectState;
+use crate::planning::replan::report::Mark;
+use crate::service::change::Done;
+use crate::service::plan::{PlanRequest, Preview};
+
+/// Reads a description (Markdown or plain text; - for standard input) as a plan. Without --yes it only shows what it
+/// would do. Run again on the same file it changes what the description changed: unchanged statements keep their
+/// tasks, done work and people's edits stay.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  lakeplan plan prd.md\n  lakeplan plan prd.md --yes\n  lakeplan plan prd.md --full --skipped\n  cat notes.txt | lakeplan plan - --project PAY --yes"
+)]
+pub struct Args {
+    /// The description, or - for standard input.
+    file: PathBuf,
+    /// Do it.
+    #[arg(long, short)]
+    yes: bool,
+    /// The project to plan, where it is not the one that was planned from this file.
+    #[arg(long, value_name = "PROJECT")]
+    project: Option<String>,
+    /// What to call the project, where not as the description does.
+    #[arg(long)]
+    name: Option<String>,
+    /// The set's id (UUIDv7). Sending the same description again under the same id is safe.
+    #[arg(long, value_name = "UUID")]
+    id: Option<PatchSetId>,
+    /// Show every row.
+    #[arg(long)]
+    full: bool,
+    /// List what was read and not planned, with its lines and the reason.
+    #[arg(long)]
+    skipped: bool,
+}
+
+/// How much of a preview is shown, and how wide.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown {
+    pub rows: usize,
+    pub is_full: bool,
+    pub lists_skipped: bool,
+    pub width: usize,
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    let place = if args.file.as_os_str() == "-" { "standard input".to_owned() } else { args.file.display().to_string() };
+    let mut request = PlanRequest::read(&place, read_input(&args.file, PatchSet::MAX_BYTES as u64)?)?;
+    request.source = (args.file.as_os_str() != "-").then(|| tidy(&args.file));
+    (request.project, request.name, request.id) = (args.project.clone(), args.name.clone(), args.id);
+    let app = context.open().await?;
+    let (preview, done) = match args.yes {
+        true => app.service.apply_plan(&request).await?,
+        false => (app.service.plan(&request).await?, None),
+    };
+    app.close().await;
+    let shown = Shown {
+        rows: 40,
+        is_full: args.full,
+        lists_skipped: args.skipped,
+        width: super::reply::terminal_width().clamp(60, 120).into(),
+    };
+    let text = page(&preview, &request, done.as_ref(), shown);
+    Ok(Reply::new(whole(&preview, done.as_ref(), args.yes), format!("{text}\n{}", next(&args, &preview, done.as_ref()))))
+}
+
+/// A path as it is compared: `./prd.md` is `prd.md`.
+fn tidy(path: &std::path::Path) -> String {
+    let parts: PathBuf = path.components().filter(|part| !matches!(part, std::path::Component::CurDir)).collect();
+    parts.display().to_string()
+}
+
+/// A preview for a person, without what to do next.
+pub(super) fn page(preview: &Preview, request: &PlanRequest, done: Option<&Done>, shown: Shown) -> String {
+    let project = preview.after.project(preview.project).and_then(ProjectState::project);
+    let (key, name) = project.map_or_else(Default::default, |project| (project.key.to_string(), project.name.to_string()));
+    let source = request.source.as_deref().unwrap_or("standard input");
+    let mut parts = vec![cut(&format!("{key}  {name}  (from {source})"), shown.width)];
+    if preview.is_new || preview.report.count(Mark::New, Entity::Task) == preview.plan.nodes.len() {
+        parts.push(counts(preview));
+        if !preview.plan.nodes.is_empty() {
+            parts.push(String::new());
+            parts.push(tree::tree(preview, shown));
+        }
+        parts.extend(notes::problems(preview, shown));
+        parts.extend(notes::skipped(preview, shown));
+    } else {
+        parts.push(String::new());
+        parts.push(difference(preview, shown));
+        let changed = !preview.set.patches.is_empty();
+        if shown.is_full {
+            parts.push(String::new());
+            parts.push(tree::tree(preview, shown));
+        }
+        if changed || shown.is_full {
+            parts.extend(notes::problems(preview, shown));
+        }
+        if shown.lists_skipped {
+            parts.extend(notes::skipped(preview, shown));
+        }
+    }
+    if let Some(done) = done {
+        let mark = if done.repeated { "was done before" } else { "done" };
+        parts.push(String::new());
+        parts.push(format!("{}  ({mark}, seq {})", told(preview), done.seq));
+    }
+    parts.join("\n")
+}
+
+/// What was done, in a clause.
+fn told(preview: &Preview) -> String {
+    let of = |mark, noun: &str| match preview.report.count(mark, Entity::Task) {
+        0 => None,
+        number => Some(format!("{} {noun}", count(number, "task"))),
+    };
+    let parts: Vec<String> =
+        [(Mark::New, "created"), (Mark::Changed, "changed"), (Mark::Moved, "moved"), (Mark::Gone, "deleted")]
+            .into_iter()
+            .filter_map(|(mark, noun)| of(mark, noun))
+            .collect();
+    match (parts.is_empty(), preview.is_new) {
+        (true, true) => "a project without tasks".to_owned(),
+        (true, false) => "no task changed, the rest is up to date".to_owned(),
+        (false, _) => parts.join(", "),
+    }
+}
+
+fn next(args: &Args, preview: &Preview, done: Option<&Done>) -> String {
+    let project = preview.after.project(preview.project).and_then(ProjectState::project);
+    let key = project.map(|project| project.key.to_string()).unwrap_or_default();
+    if done.is_some() {
+        return format!("next: lakeplan task tree {key} | lakeplan next | change the text and plan it again | lakeplan undo");
+    }
+    if preview.set.patches.is_empty() {
+        return "nothing changed".to_owned();
+    }
+    let more = [("--full", "every row", args.full), ("--skipped", "what was not planned", args.skipped)];
+    let more: Vec<String> =
+        more.into_iter().filter(|(_, _, given)| !given).map(|(flag, what, _)| format!("{flag} shows {what}")).collect();
+    let tail = if more.is_empty() { String::new() } else { format!("; {}", more.join(", ")) };
+    format!("\nnothing is written yet; --yes does it{tail}")
+}
+
+/// Everything, for programs.
+fn whole(preview: &Preview, done: Option<&Done>, asked: bool) -> Value {
+    let project = preview.after.project(preview.project).and_then(ProjectState::project);
+    let tasks = preview.after.project(preview.project);
+    let rows = preview.report.rows.iter().map(|row| {
+        let key = row.task.and_then(|id| tasks?.task(id)).map(|task| task.key.to_string());
+        json!({"row": row.key, "task": key, "id": row.task})
+    });
+    json!({
+        "project": project.map(|project| project.key.to_string()),
+        "is_new": preview.is_new,
+        "applied": asked && done.is_some(),
+        "seq": done.map(|done| done.seq),
+        "repeated": done.is_some_and(|done| done.repeated),
+        "plan": preview.plan,
+        "report": {
+            "items": preview.report.items,
+            "rows": rows.collect::<Vec<_>>(),
+            "shifted": preview.report.shifted,
+            "unchanged": preview.report.unchanged,
+        },
+        "patch_set": {
+            "id": preview.set.id.to_string(),
+            "reason": preview.set.reason.as_ref().map(ToString::to_string),
+            "patches": preview.set.patches.iter().map(patch).collect::<Vec<_>>(),
+        },
+    })
+}
+
+/// A patch as lakeplan apply reads it.
+fn patch(patch: &Patch) -> Value {
+    use crate::domain::patch::Place;
+    let mut json = json!({"op": patch.op.word(), "entity": patch.entity.word(), "id": patch.id.to_string()});
+    for (part, fields) in [("fields", &patch.fields), ("expect", &patch.expect)] {
+        if !fields.is_empty() {
+            json[part] = Value::Object(fields.clone());
+        }
+    }
+    match patch.place {
+        None => {}
+        Some(Place::First) => json["place"] = "first".into(),
+        Some(Place::Last) => json["place"] = "last".into(),
+        Some(Place::After(id)) => json["place"] = json!({"after": id.to_string()}),
+        Some(Place::Before(id)) => json["place"] = json!({"before": id.to_string()}),
+    }
+    json
+}

@@ -1,0 +1,191 @@
+//! The rows of a plan under the keys they have or will have, with estimate, lines and what each waits for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Shown;
+use crate::domain::state::ProjectState;
+use crate::domain::time::Minutes;
+use crate::planning::plan::{Basis, Node, Span};
+use crate::service::plan::Preview;
+
+/// The rows as a tree: all of them, or the upper levels and as many branches as there is room for.
+pub(super) fn tree(preview: &Preview, shown: Shown) -> String {
+    let forest = Forest::of(&preview.plan.nodes);
+    let open = if shown.is_full { None } else { Some(forest.open_branches(shown.rows)) };
+    let keys = keys(preview);
+    let mut waits: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for link in &preview.plan.links {
+        let to = keys.get(link.to.as_str()).map_or(link.to.as_str(), String::as_str);
+        waits.entry(link.from.as_str()).or_default().push(to);
+    }
+    let mut rows: Vec<[String; 4]> = Vec::new();
+    let mut hidden = 0;
+    let mut stack: Vec<(usize, Vec<bool>)> = Vec::new();
+    let tops = forest.below(None);
+    let most_tops = if shown.is_full { tops.len() } else { shown.rows.max(1) };
+    stack.extend(tops.iter().take(most_tops).rev().map(|top| (*top, Vec::new())));
+    hidden += tops.iter().skip(most_tops).map(|top| 1 + forest.size(*top)).sum::<usize>();
+    while let Some((index, ends)) = stack.pop() {
+        let node = &preview.plan.nodes[index];
+        let children = forest.below(Some(index));
+        let is_open = open.as_ref().is_none_or(|open| open.contains(&index));
+        let key = keys.get(node.key.as_str()).map_or("-", String::as_str);
+        let mut title = format!("{}{key}  {}", branches(&ends), row_title(node));
+        if !is_open && !children.is_empty() {
+            title.push_str(&format!("  (+{})", forest.size(index)));
+        }
+        let after = waits.get(node.key.as_str()).map(|keys| format!("after {}", keys.join(", "))).unwrap_or_default();
+        rows.push([title, effort(node), lines(node.span), after]);
+        if is_open {
+            let last = children.len().saturating_sub(1);
+            let deeper = children.iter().enumerate().rev();
+            stack.extend(deeper.map(|(at, child)| (*child, ends.iter().copied().chain([at == last]).collect())));
+        } else {
+            hidden += forest.size(index);
+        }
+    }
+    let mut text = columns(&rows, shown.width);
+    if hidden > 0 {
+        text.push_str(&format!("\n… {hidden} more rows; --full shows them"));
+    }
+    text
+}
+
+/// The keys of the plan's rows in the lake as it would stand.
+pub(in crate::cli) fn keys(preview: &Preview) -> BTreeMap<&str, String> {
+    let project: Option<&ProjectState> = preview.after.project(preview.project);
+    let rows = preview.report.rows.iter();
+    rows.filter_map(|row| Some((row.key.as_str(), project?.task(row.task?)?.key.to_string()))).collect()
+}
+
+/// `L12`, `L12-14`.
+pub(super) fn lines(span: Span) -> String {
+    if span.end_line > span.start_line {
+        format!("L{}-{}", span.start_line, span.end_line)
+    } else {
+        format!("L{}", span.start_line)
+    }
+}
+
+/// A text cut to a width, the cut shown.
+pub(in crate::cli) fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        text.to_owned()
+    } else {
+        text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+    }
+}
+
+/// A range of effort. Sums are told to the half day: nobody knows them to the minute.
+pub(in crate::cli) fn effort(node: &Node) -> String {
+    let range = node.estimate.range;
+    if node.estimate.basis != Basis::Children || range.high.get() <= Minutes::PER_DAY {
+        return range.to_string();
+    }
+    let rough = |minutes: Minutes| match minutes.get() {
+        few if few < Minutes::PER_DAY => format!("{}h", few.div_ceil(Minutes::PER_HOUR)),
+        many => {
+            let halves = (2 * many).div_ceil(Minutes::PER_DAY);
+            format!("{}{}d", halves / 2, if halves % 2 == 1 { ".5" } else { "" })
+        }
+    };
+    let (low, high) = (rough(range.low), rough(range.high));
+    if low == high { low } else { format!("{low} to {high}") }
+}
+
+fn row_title(node: &Node) -> String {
+    let mut title = if node.done { format!("[x] {}", node.title) } else { node.title.clone() };
+    if let Some(owner) = &node.owner {
+        title.push_str(&format!("  @{}", owner.trim_start_matches('@')));
+    }
+    if let Some(due) = node.due {
+        title.push_str(&format!("  due {due}"));
+    }
+    title
+}
+
+fn branches(ends: &[bool]) -> String {
+    let mut text = String::new();
+    for (level, is_last) in ends.iter().enumerate() {
+        text.push_str(match (level + 1 == ends.len(), is_last) {
+            (true, true) => "└─ ",
+            (true, false) => "├─ ",
+            (false, true) => "   ",
+            (false, false) => "│  ",
+        });
+    }
+    text
+}
+
+/// Rows in columns that fit: the title gives way first, then what a row waits for.
+fn columns(rows: &[[String; 4]], width: usize) -> String {
+    let longest = |column: usize, most: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).min(most);
+    let (estimate, lines, after) = (longest(1, 16), longest(2, 11), longest(3, width / 4));
+    let gaps = if after > 0 { 6 } else { 4 };
+    let title = longest(0, width.saturating_sub(estimate + lines + after + gaps));
+    let row = |row: &[String; 4]| {
+        let text = format!(
+            "{:title$}  {:>estimate$}  {:lines$}  {}",
+            cut(&row[0], title),
+            cut(&row[1], estimate),
+            cut(&row[2], lines),
+            cut(&row[3], after)
+        );
+        text.trim_end().to_owned()
+    };
+    rows.iter().map(row).collect::<Vec<_>>().join("\n")
+}
+
+struct Forest {
+    children: BTreeMap<Option<usize>, Vec<usize>>,
+    depths: Vec<usize>,
+    sizes: Vec<usize>,
+}
+
+impl Forest {
+    fn of(nodes: &[Node]) -> Self {
+        let rows: BTreeMap<&str, usize> = nodes.iter().enumerate().map(|(index, node)| (node.key.as_str(), index)).collect();
+        let parents: Vec<Option<usize>> =
+            nodes.iter().map(|node| node.parent.as_deref().and_then(|parent| rows.get(parent).copied())).collect();
+        let mut forest = Self { children: BTreeMap::new(), depths: vec![0; nodes.len()], sizes: vec![0; nodes.len()] };
+        for (index, parent) in parents.iter().enumerate() {
+            forest.children.entry(*parent).or_default().push(index);
+            forest.depths[index] = parent.map_or(0, |parent| forest.depths[parent] + 1);
+        }
+        for (index, parent) in parents.iter().enumerate().rev() {
+            if let Some(parent) = parent {
+                forest.sizes[*parent] += forest.sizes[index] + 1;
+            }
+        }
+        forest
+    }
+
+    fn below(&self, parent: Option<usize>) -> &[usize] {
+        self.children.get(&parent).map_or(&[], Vec::as_slice)
+    }
+
+    fn size(&self, index: usize) -> usize {
+        self.sizes[index]
+    }
+
+    /// Which rows show what is below them: level by level, in order, as long as there is room.
+    fn open_branches(&self, room: usize) -> BTreeSet<usize> {
+        let mut left = room.saturating_sub(self.below(None).len());
+        let mut open = BTreeSet::new();
+        let deepest = self.depths.iter().copied().max().unwrap_or(0);
+        for level in 0..=deepest {
+            for index in (0..self.depths.len()).filter(|index| self.depths[*index] == level) {
+                let is_shown = self
+                    .children
+                    .iter()
+                    .all(|(parent, children)| parent.is_none_or(|parent| open.contains(&parent) || !children.contains(&index)));
+                let below = self.below(Some(index)).len();
+                if is_shown && below > 0 && below <= left {
+                    left -= below;
+                    open.insert(index);
+                }
+            }
+        }
+        open
+    }
+}

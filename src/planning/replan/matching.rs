@@ -1,0 +1,212 @@
+//! Which row of a new plan is which task of the old one.
+//!
+//! In this order: the same text below the same task; the same text elsewhere, which is a move; a parent by the rows it
+//! keeps; a similar text below the same task. "Below" means where the plan last put a task, not where a person did.
+
+use std::collections::BTreeMap;
+
+use super::base::{Base, normal};
+use crate::domain::id::TaskId;
+use crate::domain::state::ProjectState;
+use crate::domain::task::Task;
+use crate::planning::plan::{Node, Plan};
+use crate::text::similarity::TitleIndex;
+use crate::text::stem::content_words;
+
+/// Below this likeness a changed text is another task.
+const FLOOR: f64 = 0.55;
+
+/// A task that was planned from a description before.
+pub(super) struct Known<'a> {
+    pub task: &'a Task,
+    pub base: Base,
+}
+
+/// The planned tasks of a project: the living ones, and those that a person deleted while the description stated them.
+pub(super) fn known<'a>(project: &'a ProjectState, previous: Option<&Plan>) -> Vec<Known<'a>> {
+    let mut known: Vec<Known<'a>> = project.tasks().filter_map(|task| Some(Known { task, base: Base::read(task)? })).collect();
+    // A deleted task was left out by a person where the description that was planned last still states it, on the line
+    // that every plan keeps up to date; otherwise a plan or an undo deleted it.
+    let mut stated: BTreeMap<(String, Option<u32>), usize> = BTreeMap::new();
+    for node in previous.into_iter().flat_map(|plan| &plan.nodes) {
+        let line = u32::try_from(node.span.start_line).ok();
+        *stated.entry((normal(&super::base::title(&node.title)), line)).or_default() += 1;
+    }
+    known.sort_by_key(|known| (!known.task.is_live(), known.task.key.number()));
+    known.retain(|known| {
+        let left = stated.get_mut(&(normal(known.base.title()), known.task.source_line));
+        let is_stated = left.is_some_and(|left| std::mem::replace(left, left.saturating_sub(1)) > 0);
+        known.task.is_live() || (is_stated && !known.base.gone)
+    });
+    known.sort_by_key(|known| (known.base.gone, known.task.source_line, known.task.key.number()));
+    known
+}
+
+/// For each row the index of its task among the known ones.
+pub(super) fn matches(plan: &Plan, known: &[Known<'_>]) -> Vec<Option<usize>> {
+    let rows: BTreeMap<&str, usize> = plan.nodes.iter().enumerate().map(|(index, node)| (node.key.as_str(), index)).collect();
+    let parents: Vec<Option<usize>> =
+        plan.nodes.iter().map(|node| node.parent.as_deref().and_then(|parent| rows.get(parent).copied())).collect();
+    let mut matcher = Matcher {
+        nodes: &plan.nodes,
+        texts: plan.nodes.iter().map(|node| normal(&super::base::title(&node.title))).collect(),
+        parents,
+        known,
+        places: known.iter().enumerate().map(|(index, known)| (known.task.id, index)).collect(),
+        of_node: vec![None; plan.nodes.len()],
+        is_taken: vec![false; known.len()],
+    };
+    matcher.same_place();
+    matcher.elsewhere();
+    matcher.by_their_rows();
+    matcher.similar();
+    matcher.of_node
+}
+
+struct Matcher<'a> {
+    nodes: &'a [Node],
+    texts: Vec<String>,
+    parents: Vec<Option<usize>>,
+    known: &'a [Known<'a>],
+    places: BTreeMap<TaskId, usize>,
+    of_node: Vec<Option<usize>>,
+    is_taken: Vec<bool>,
+}
+
+impl Matcher<'_> {
+    fn take(&mut self, node: usize, known: usize) {
+        self.of_node[node] = Some(known);
+        self.is_taken[known] = true;
+    }
+
+    /// The task a row's parent is: `None` where the parent is new, `Some(None)` at the top.
+    fn parent_of(&self, node: usize) -> Option<Option<TaskId>> {
+        match self.parents[node] {
+            None => Some(None),
+            Some(parent) => self.of_node[parent].map(|known| Some(self.known[known].task.id)),
+        }
+    }
+
+    fn free(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.known.len()).filter(|index| !self.is_taken[*index] && self.known[*index].task.is_live())
+    }
+
+    fn open(&self) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|node| self.of_node[*node].is_none()).collect()
+    }
+
+    fn same_place(&mut self) {
+        let mut waiting: BTreeMap<(Option<TaskId>, String), Vec<usize>> = BTreeMap::new();
+        for (index, known) in self.known.iter().enumerate().rev() {
+            waiting.entry((known.base.parent, normal(known.base.title()))).or_default().push(index);
+        }
+        for node in 0..self.nodes.len() {
+            let Some(parent) = self.parent_of(node) else { continue };
+            if let Some(found) = waiting.get_mut(&(parent, self.texts[node].clone())).and_then(Vec::pop) {
+                self.take(node, found);
+            }
+        }
+    }
+
+    fn elsewhere(&mut self) {
+        let mut waiting: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for index in self.free() {
+            waiting.entry(normal(self.known[index].base.title())).or_default().push(index);
+        }
+        for node in self.open() {
+            let wanted = self.parents[node].map(|parent| self.texts[parent].clone());
+            let Some(found) = waiting.get_mut(&self.texts[node]).filter(|found| !found.is_empty()) else { continue };
+            let parent_text = |index: usize| {
+                let parent = self.known[index].base.parent.and_then(|parent| self.places.get(&parent));
+                parent.map(|parent| normal(self.known[*parent].base.title()))
+            };
+            let at = found.iter().position(|index| parent_text(*index) == wanted).unwrap_or(0);
+            let found = found.remove(at);
+            self.take(node, found);
+        }
+    }
+
+    /// A parent whose text changed is still the one most of its rows were below.
+    fn by_their_rows(&mut self) {
+        let mut below: BTreeMap<usize, BTreeMap<usize, usize>> = BTreeMap::new();
+        let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
+        for node in 0..self.nodes.len() {
+            let Some(parent) = self.parents[node] else { continue };
+            *sizes.entry(parent).or_default() += 1;
+            let came_from = self.of_node[node].and_then(|known| self.known[known].base.parent);
+            if let Some(old) = came_from.and_then(|old| self.places.get(&old)) {
+                *below.entry(parent).or_default().entry(*old).or_default() += 1;
+            }
+        }
+        for node in self.open() {
+            let Some(parent) = self.parent_of(node) else { continue };
+            let fits = |index: &usize| {
+                let known = &self.known[*index];
+                !self.is_taken[*index] && known.task.is_live() && known.base.parent == parent
+            };
+            let most = below.get(&node).into_iter().flatten().filter(|(index, _)| fits(index)).max_by_key(|(_, count)| **count);
+            if let Some((index, count)) = most
+                && 2 * *count >= sizes.get(&node).copied().unwrap_or_default()
+            {
+                self.take(node, *index);
+            }
+        }
+    }
+
+    fn similar(&mut self) {
+        let open = self.open();
+        let old: Vec<usize> = self.free().collect();
+        let likeness = Likeness::of(self, &open, &old);
+        let mut siblings: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+        for node in open {
+            siblings.entry(self.parents[node]).or_default().push(node);
+        }
+        // Parents come before their rows in a plan, so a parent matched here is known when its rows are looked at.
+        for nodes in siblings.values() {
+            let Some(parent) = nodes.first().and_then(|node| self.parent_of(*node)) else { continue };
+            let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
+            for node in nodes {
+                let alike = likeness.of_node.get(node).into_iter().flatten();
+                let here = alike.filter(|(known, _)| !self.is_taken[**known] && self.known[**known].base.parent == parent);
+                pairs.extend(here.map(|(known, score)| (*score, *node, *known)));
+            }
+            pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+            for (_, node, known) in pairs {
+                if self.of_node[node].is_none() && !self.is_taken[known] {
+                    self.take(node, known);
+                }
+            }
+        }
+    }
+}
+
+/// For each row the tasks whose text is like its own, and how much. People shorten and lengthen statements, so it is
+/// enough that one of the two texts says most of the other, if that is more than a word.
+struct Likeness {
+    of_node: BTreeMap<usize, BTreeMap<usize, f64>>,
+}
+
+impl Likeness {
+    fn of(matcher: &Matcher<'_>, nodes: &[usize], known: &[usize]) -> Self {
+        let mut likeness = Self { of_node: BTreeMap::new() };
+        let said = |known: usize| matcher.known[known].base.title();
+        let old = TitleIndex::new(known.iter().map(|known| said(*known)));
+        for node in nodes {
+            for found in old.matches(&matcher.nodes[*node].title).into_iter().take_while(|found| found.score >= FLOOR) {
+                likeness.note(*node, known[found.index], found.score);
+            }
+        }
+        let new = TitleIndex::new(nodes.iter().map(|node| matcher.nodes[*node].title.as_str()));
+        for known in known.iter().filter(|known| content_words(said(**known)).len() > 1) {
+            for found in new.matches(said(*known)).into_iter().take_while(|found| found.score >= FLOOR) {
+                likeness.note(nodes[found.index], *known, found.score);
+            }
+        }
+        likeness
+    }
+
+    fn note(&mut self, node: usize, known: usize, score: f64) {
+        let best = self.of_node.entry(node).or_default().entry(known).or_insert(score);
+        *best = best.max(score);
+    }
+}

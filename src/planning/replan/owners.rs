@@ -1,0 +1,74 @@
+//! The people a description names.
+
+use super::Work;
+use super::report::Mark;
+use crate::domain::id::{EntityId, UserId, derived};
+use crate::domain::patch::{Op, Patch};
+use crate::domain::record::Entity;
+use crate::domain::value::{FieldValue, Name};
+use crate::planning::plan::Node;
+
+/// Words that stand where an owner would and name nobody.
+const NOBODY: &[&str] = &["tbd", "tba", "n/a", "na", "none", "nobody", "unassigned", "unknown", "open", "-", "?"];
+
+impl Work<'_> {
+    /// Finds the users the plan names and makes those there are none of.
+    pub(super) fn name_owners(&mut self) {
+        for node in &self.said.plan.nodes {
+            let Some(owner) = node.owner.as_deref().map(str::trim).filter(|owner| is_somebody(owner)) else { continue };
+            let key = owner.to_lowercase();
+            if self.owners.contains_key(&key) {
+                continue;
+            }
+            let Some(handle) = handle(owner) else { continue };
+            let id = match self.known_user(owner, &handle) {
+                Some(id) => id,
+                None => self.new_user(owner, &handle),
+            };
+            self.owners.insert(key, id);
+        }
+    }
+
+    pub(super) fn owner(&self, node: &Node) -> Option<UserId> {
+        self.owners.get(&node.owner.as_deref()?.trim().to_lowercase()).copied()
+    }
+
+    fn known_user(&self, owner: &str, handle: &Name) -> Option<UserId> {
+        let is_them = |text: &str| text.eq_ignore_ascii_case(owner) || text.eq_ignore_ascii_case(handle.as_str());
+        let named = |user: &&std::sync::Arc<crate::domain::user::User>| {
+            is_them(user.handle.as_str()) || user.name.as_ref().is_some_and(|name| is_them(name.as_str()))
+        };
+        let living = self.state.users().filter(|user| user.deleted_at.is_none()).find(named).map(|user| user.id);
+        // A user merged into another keeps meaning that one.
+        living.or_else(|| {
+            let merged = self.state.users().filter(|user| user.merged_into.is_some()).find(named)?;
+            let acting = self.state.acting_user(merged.id);
+            self.state.user(acting).filter(|user| user.deleted_at.is_none()).map(|user| user.id)
+        })
+    }
+
+    fn new_user(&mut self, owner: &str, handle: &Name) -> UserId {
+        let id = UserId::of(derived(self.set, &format!("user {}", handle.as_str().to_lowercase())));
+        if self.owners.values().any(|known| *known == id) {
+            return id;
+        }
+        let mut patch = Patch::new(Op::Create, Entity::User, id.uuid(), None).with("handle", handle.json());
+        if let Some(name) = Name::new(owner).ok().filter(|name| name.as_str() != handle.as_str()) {
+            patch = patch.with("name", name.json());
+        }
+        self.patches.push(patch);
+        self.report.push(Mark::New, Entity::User, id.uuid(), &format!("@{handle}"));
+        id
+    }
+}
+
+fn is_somebody(owner: &str) -> bool {
+    owner.chars().any(char::is_alphanumeric) && !NOBODY.contains(&owner.to_lowercase().as_str())
+}
+
+/// A name as one word: `Ana Lopez` is `@ana-lopez`.
+fn handle(owner: &str) -> Option<Name> {
+    let words: Vec<&str> = owner.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    let joined = if words.len() > 1 { words.join("-").to_lowercase() } else { words.concat() };
+    Name::new(joined.trim_start_matches('@')).ok()
+}

@@ -1,0 +1,228 @@
+//! Rows as tasks: made, or changed field by field.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::Work;
+use super::base::{Base, GROUPS, stated};
+use super::matching::Known;
+use super::moves::Moves;
+use super::report::{FieldChange, Mark};
+use crate::domain::id::{EntityId, TaskId, derived};
+use crate::domain::patch::{Op, Patch, Place};
+use crate::domain::record::{Entity, Fields, Record};
+use crate::domain::task::{Task, TaskStatus};
+use crate::domain::value::FieldValue;
+use crate::planning::plan::{Node, Origin, Span};
+
+const EDITED: &str = "edited since it was planned";
+
+impl Work<'_> {
+    /// Says which task each row is. A row below a task that a person deleted is none, and work that is done is not cut
+    /// into parts.
+    pub(super) fn name_tasks(&mut self) {
+        for (index, node) in self.said.plan.nodes.iter().enumerate() {
+            self.tasks[index] = match self.of_node[index].map(|known| self.known[known].task) {
+                Some(task) => task.is_live().then_some(task.id),
+                None => {
+                    let is_lost = self.parents[index].is_some_and(|parent| self.tasks[parent].is_none());
+                    (!is_lost && !self.is_part_of_done(index))
+                        .then(|| TaskId::of(derived(self.set, &format!("task {}", node.key))))
+                }
+            };
+        }
+    }
+
+    fn is_part_of_done(&self, index: usize) -> bool {
+        let parent = self.parents[index].and_then(|parent| self.live(parent));
+        matches!(self.said.plan.nodes[index].origin, Origin::Split { .. })
+            && parent.is_some_and(|known| known.task.status.is_closed())
+    }
+
+    pub(super) fn write_tasks(&mut self, moves: &Moves) {
+        let plan = self.said.plan;
+        // The task after which the next one below the same parent goes.
+        let mut last: BTreeMap<Option<TaskId>, TaskId> = BTreeMap::new();
+        for (index, node) in plan.nodes.iter().enumerate() {
+            let Some(id) = self.tasks[index] else {
+                self.report_lost(index, node);
+                continue;
+            };
+            let parent = self.shape.parent(id);
+            let place = last.get(&parent).map_or(Place::First, |before| Place::After(*before));
+            match self.live(index) {
+                None => self.create(index, node, id, parent, place),
+                Some(known) => {
+                    self.relocate(known, moves, parent, place);
+                    self.update(index, node, known);
+                }
+            }
+            last.insert(parent, id);
+        }
+    }
+
+    fn report_lost(&mut self, index: usize, node: &Node) {
+        let title = super::base::title(&node.title);
+        match self.of_node[index].map(|known| &self.known[known]) {
+            Some(known) => {
+                let task = known.task;
+                let who = task.deleted_by.as_ref().map_or_else(|| "somebody".to_owned(), ToString::to_string);
+                let reason = format!("{} was deleted by {who}; lakeplan task restore {} brings it back", task.key, task.key);
+                self.report.push(Mark::Kept, Entity::Task, task.id.uuid(), &title).because(reason);
+                // Where it would stand tells it from others of the same text.
+                let mut fields = self.lines(node.span);
+                let base = Base { parent: self.planned_parent(index), ..known.base.clone() };
+                fields.insert("metadata".to_owned(), base.write(&task.metadata).json());
+                let patch = self.update_of(task, fields);
+                self.report.shifted += usize::from(patch.is_some());
+                self.patches.extend(patch);
+            }
+            None if self.is_part_of_done(index) => {}
+            None => {
+                let id = derived(self.set, &format!("task {}", node.key));
+                let reason = "it is part of a task that was deleted";
+                self.report.push(Mark::LeftOut, Entity::Task, id, &title).because(reason);
+            }
+        }
+    }
+
+    fn create(&mut self, index: usize, node: &Node, id: TaskId, parent: Option<TaskId>, place: Place) {
+        let fields = stated(node, self.owner(node));
+        let mut base = Base::of(&fields, node.done, self.planned_parent(index));
+        base.after = self.remembered_links(index, id, None);
+        base.answers = self.remembered_answers(index, id, None);
+        let mut patch = self.patch(Op::Create, Entity::Task, id.uuid()).with("project_id", self.id.json());
+        patch.fields.extend(fields.into_iter().filter(|(_, value)| !value.is_null()));
+        patch.fields.extend(self.lines(node.span));
+        if let Some(parent) = parent {
+            patch = patch.with("parent_id", parent.json());
+        }
+        if node.done {
+            patch = patch.with("status", TaskStatus::Completed.json());
+        }
+        patch = patch.with("metadata", base.write(&Default::default()).json());
+        // Below what is new itself, in a new project too, the order of the patches is the order of the tasks.
+        let is_old = |parent: TaskId| self.project.is_some_and(|project| project.task(parent).is_some());
+        if parent.map_or(self.project.is_some(), is_old) {
+            patch = patch.placed(place);
+        }
+        self.patches.push(patch);
+        self.report.push(Mark::New, Entity::Task, id.uuid(), &super::base::title(&node.title));
+    }
+
+    fn relocate(&mut self, known: &Known<'_>, moves: &Moves, parent: Option<TaskId>, place: Place) {
+        let task = known.task;
+        if let Some(reason) = moves.kept.get(&task.id) {
+            self.report.push(Mark::Kept, Entity::Task, task.id.uuid(), task.title.as_str()).because(*reason);
+        }
+        if !moves.made.contains(&task.id) {
+            return;
+        }
+        let mut patch = self.patch(Op::Move, Entity::Task, task.id.uuid()).expecting("parent_id", task.parent_id.json());
+        if parent != task.parent_id {
+            patch = patch.with("parent_id", parent.json());
+        }
+        self.patches.push(patch.placed(place));
+        let change = FieldChange { field: "parent_id".to_owned(), from: task.parent_id.json(), to: parent.json() };
+        let item = self.report.push(Mark::Moved, Entity::Task, task.id.uuid(), task.title.as_str());
+        if parent != task.parent_id {
+            item.changes.push(change);
+        }
+    }
+
+    fn update(&mut self, index: usize, node: &Node, known: &Known<'_>) {
+        let (task, old) = (known.task, &known.base);
+        let fields = stated(node, self.owner(node));
+        let mut changes = Fields::new();
+        let mut kept: Vec<(&str, String)> = Vec::new();
+        for group in GROUPS {
+            let is_there = group.iter().all(|name| task.get(name) == fields.get(*name).cloned());
+            if old.says(group, &fields) || is_there {
+                continue;
+            }
+            if task.status.is_closed() {
+                kept.push((group[0], format!("it is {}", task.status)));
+            } else if old.stands(group, task, |user| self.state.acting_user(user)) {
+                let differing = group.iter().filter(|name| task.get(name).as_ref() != fields.get(**name));
+                changes.extend(differing.map(|name| ((*name).to_owned(), fields.get(*name).cloned().unwrap_or_default())));
+            } else {
+                kept.push((group[0], EDITED.to_owned()));
+            }
+        }
+        self.tick(node, known, &mut changes, &mut kept);
+        let told = changes.iter().map(|(field, to)| FieldChange {
+            field: field.clone(),
+            from: task.get(field).unwrap_or_default(),
+            to: to.clone(),
+        });
+        let told: Vec<FieldChange> = told.collect();
+        let is_told = !told.is_empty();
+        if is_told {
+            self.report.push(Mark::Changed, Entity::Task, task.id.uuid(), task.title.as_str()).changes = told;
+        }
+        for (field, reason) in kept {
+            let from = task.get(field).unwrap_or_default();
+            let to = fields.get(field).cloned().unwrap_or_else(|| Value::from(node.done));
+            let item = self.report.push(Mark::Kept, Entity::Task, task.id.uuid(), task.title.as_str()).because(reason);
+            item.changes.push(FieldChange { field: field.to_owned(), from, to });
+        }
+        changes.extend(self.lines(node.span));
+        let mut base = Base::of(&fields, node.done, self.planned_parent(index));
+        base.after = self.remembered_links(index, task.id, Some(old));
+        base.answers = self.remembered_answers(index, task.id, Some(old));
+        if base != *old {
+            changes.insert("metadata".to_owned(), base.write(&task.metadata).json());
+        }
+        match self.update_of(task, changes) {
+            None => self.report.unchanged += 1,
+            Some(patch) => {
+                self.report.shifted += usize::from(!is_told);
+                self.patches.push(patch);
+            }
+        }
+    }
+
+    /// Work the description calls done is done; work that is done is not reopened.
+    fn tick(&self, node: &Node, known: &Known<'_>, changes: &mut Fields, kept: &mut Vec<(&str, String)>) {
+        use TaskStatus::{Assigned, InProgress, Pending, Review};
+        let task = known.task;
+        if node.done == known.base.done || node.done == (task.status == TaskStatus::Completed) {
+            return;
+        }
+        if node.done && matches!(task.status, Pending | Assigned | InProgress | Review) {
+            changes.insert("status".to_owned(), TaskStatus::Completed.json());
+        } else if node.done || task.status.is_closed() {
+            kept.push(("status", format!("it is {}", task.status)));
+        }
+    }
+
+    /// An update of those fields that differ, each expecting what it replaces.
+    pub(super) fn update_of(&self, task: &Task, fields: Fields) -> Option<Patch> {
+        let mut patch = self.patch(Op::Update, Entity::Task, task.id.uuid());
+        for (field, to) in fields {
+            let from = task.get(&field).unwrap_or_default();
+            if from != to {
+                patch = patch.expecting(&field, from).with(&field, to);
+            }
+        }
+        (!patch.fields.is_empty()).then_some(patch)
+    }
+
+    /// The task the plan puts a row below, whether or not a person has moved or deleted it.
+    pub(super) fn planned_parent(&self, index: usize) -> Option<TaskId> {
+        let parent = self.parents[index]?;
+        self.tasks[parent].or_else(|| self.of_node[parent].map(|known| self.known[known].task.id))
+    }
+
+    pub(super) fn lines(&self, span: Span) -> Fields {
+        let line = |line: usize| Value::from(u32::try_from(line).unwrap_or(u32::MAX));
+        [
+            ("source".to_owned(), self.said.source.json()),
+            ("source_line".to_owned(), line(span.start_line)),
+            ("source_end_line".to_owned(), line(span.end_line)),
+        ]
+        .into_iter()
+        .collect()
+    }
+}

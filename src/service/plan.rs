@@ -1,0 +1,186 @@
+//! From a description to a plan: what it would change, and the change.
+
+use sha2::{Digest, Sha256};
+
+use super::change::Done;
+use super::{Service, ServiceError, find};
+use crate::domain::apply::{Rejection, apply};
+use crate::domain::id::{PatchSetId, ProjectId};
+use crate::domain::patch::{PatchSet, Source};
+use crate::domain::state::{ProjectState, State};
+use crate::domain::value::{LongText, Name, Title};
+use crate::planning::outline::{Options, outline};
+use crate::planning::plan::Plan;
+use crate::planning::replan::report::Report;
+use crate::planning::replan::{Description, replan};
+use crate::runtime::fresh_set_id;
+
+/// How often a plan that rests on a state just read is made again against a moving one.
+const TRIES: usize = 5;
+
+/// A description to plan.
+#[derive(Clone, Debug, Default)]
+pub struct PlanRequest {
+    /// What the text is called, which is how a second time finds its project; absent for text from a pipe.
+    pub source: Option<String>,
+    pub text: String,
+    /// The project to plan again, where the source does not tell.
+    pub project: Option<String>,
+    /// What to call the project.
+    pub name: Option<String>,
+    /// The set's id, which makes a repeat safe.
+    pub id: Option<PatchSetId>,
+}
+
+/// What planning a description would do; nothing is written.
+#[derive(Debug)]
+pub struct Preview {
+    pub plan: Plan,
+    pub report: Report,
+    pub set: PatchSet,
+    pub project: ProjectId,
+    /// It is planned for the first time.
+    pub is_new: bool,
+    pub before: State,
+    /// The lake as it would stand.
+    pub after: State,
+}
+
+impl PlanRequest {
+    /// A request from the bytes of a file; `place` is what errors call it.
+    pub fn read(place: &str, bytes: Vec<u8>) -> Result<Self, ServiceError> {
+        let wrong = |message: String, hint: &str| {
+            Err(ServiceError::Input { place: place.to_owned(), message, hint: Some(hint.to_owned()) })
+        };
+        if bytes.len() > LongText::MAX {
+            let size = format!("is {:.1} MiB, and a description is at most 1 MiB", bytes.len() as f64 / f64::from(1 << 20));
+            return wrong(size, "plan its parts as projects of their own");
+        }
+        let line = |at: usize| bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let text = match std::str::from_utf8(&bytes) {
+            Ok(text) => text,
+            Err(fault) => {
+                let message = format!("line {} is not UTF-8 text", line(fault.valid_up_to()));
+                return wrong(message, "save it as UTF-8; a description is Markdown or plain text");
+            }
+        };
+        if let Some(at) = text.find('\0') {
+            return wrong(format!("line {} holds a NUL character", line(at)), "a description is Markdown or plain text");
+        }
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if text.trim().is_empty() {
+            return wrong("is empty".to_owned(), "write what is to be done: headings, lists, sentences");
+        }
+        Ok(Self { text: text.to_owned(), ..Self::default() })
+    }
+}
+
+impl Service {
+    /// What planning a description would change.
+    pub async fn plan(&self, request: &PlanRequest) -> Result<Preview, ServiceError> {
+        let before = self.state().await?;
+        let options = Options { max_depth: before.lake.as_ref().map_or(5, |lake| lake.max_depth).into(), ..Options::default() };
+        let plan = outline(&request.text, options);
+        let existing = project_of(&before, request, &plan)?;
+        let kept = existing.and_then(ProjectState::project);
+        let source = match (&request.source, kept.and_then(|project| project.source.clone())) {
+            (Some(source), _) => source_name(source)?,
+            (None, Some(source)) => source,
+            (None, None) => piped_name(&plan),
+        };
+        let name = request.name.as_deref().map(Title::new).transpose();
+        let name = name.map_err(|misfit| ServiceError::input("--name", misfit.to_string()))?;
+        let previous = kept.and_then(|project| project.description.as_ref()).map(|text| outline(text.as_str(), options));
+        let id = request.id.unwrap_or_else(|| fresh_set_id(self.clock.as_ref(), self.random.as_ref()));
+        let said = Description { source: &source, text: &request.text, plan: &plan, name: name.as_ref() };
+        let made = replan(&before, existing, said, previous.as_ref(), id);
+        let set = PatchSet {
+            id,
+            request_hash: hash(request),
+            actor: self.actor.clone(),
+            source: Source::Plan,
+            reason: LongText::new(&format!("plan of {source}")).ok(),
+            patches: made.patches,
+            also: vec![made.project],
+        };
+        let mut after = before.clone();
+        if !set.patches.is_empty() {
+            match apply(&mut after, &set, self.clock.now()) {
+                Ok(_) => {}
+                Err(Rejection::Refused(violations)) => return Err(ServiceError::Refused(violations)),
+                Err(Rejection::Conflicted(conflict)) => return Err(self.conflicted(&before, &set.patches, conflict)),
+            }
+        }
+        let is_new = existing.is_none();
+        Ok(Preview { plan, report: made.report, set, project: made.project, is_new, before, after })
+    }
+
+    /// Plans a description and writes it; `None` where nothing changes.
+    pub async fn apply_plan(&self, request: &PlanRequest) -> Result<(Preview, Option<Done>), ServiceError> {
+        let mut tries = 0;
+        loop {
+            let preview = self.plan(request).await?;
+            if preview.set.patches.is_empty() && request.id.is_none() {
+                return Ok((preview, None));
+            }
+            tries += 1;
+            match self.commit(&preview.before, preview.set.clone()).await {
+                Err(ServiceError::Conflicted { .. }) if tries < TRIES => {}
+                // With an id of its own even a set without patches is asked for: it may stand already.
+                Err(ServiceError::Refused(_)) if preview.set.patches.is_empty() => return Ok((preview, None)),
+                done => return Ok((preview, Some(done?))),
+            }
+        }
+    }
+}
+
+/// The project a description was planned into before: the named one, else the living one of the same source.
+fn project_of<'s>(state: &'s State, request: &PlanRequest, plan: &Plan) -> Result<Option<&'s ProjectState>, ServiceError> {
+    if let Some(name) = &request.project {
+        let (found, project) = find::project(state, name)?;
+        if project.deleted_at.is_some() {
+            let hint = Some(format!("lakeplan project restore {}", project.key));
+            return Err(ServiceError::Input {
+                place: project.key.to_string(),
+                message: "the project is deleted".to_owned(),
+                hint,
+            });
+        }
+        return Ok(Some(found));
+    }
+    let source = match &request.source {
+        Some(source) => source_name(source)?,
+        None => piped_name(plan),
+    };
+    let mut found = state.projects().filter(|found| {
+        found.project().is_some_and(|project| project.deleted_at.is_none() && project.source.as_ref() == Some(&source))
+    });
+    match (found.next(), found.next()) {
+        (Some(first), Some(second)) => {
+            let keys = [first, second].map(|found| found.project().map(|project| project.key.to_string()).unwrap_or_default());
+            let message = format!("{} and {} were both planned from {source}", keys[0], keys[1]);
+            let hint = Some(format!("say which with --project {}", keys[0]));
+            Err(ServiceError::Input { place: "--project".to_owned(), message, hint })
+        }
+        (found, _) => Ok(found),
+    }
+}
+
+fn source_name(source: &str) -> Result<Name, ServiceError> {
+    // The end of a long path says most.
+    let length = source.chars().count();
+    let end: String = source.chars().skip(length.saturating_sub(Name::MAX)).collect();
+    Name::new(&end).map_err(|misfit| ServiceError::input("the file's name", misfit.to_string()))
+}
+
+/// Text from a pipe has no name but its title.
+fn piped_name(plan: &Plan) -> Name {
+    let title: String = plan.title.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(Name::MAX - 10).collect();
+    Name::new(&format!("stdin: {title}")).unwrap_or_default()
+}
+
+/// The request as its author gave it, so that the same id with another description is noticed.
+fn hash(request: &PlanRequest) -> [u8; 32] {
+    let parts = serde_json::json!(["plan", request.source, request.text, request.project, request.name]);
+    Sha256::digest(parts.to_string()).into()
+}

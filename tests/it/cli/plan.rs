@@ -1,0 +1,180 @@
+//! `lakeplan plan` and `lakeplan quickstart`, as a person types them.
+
+use std::path::Path;
+
+use super::{fails, json_of, ok, run, text};
+
+const SHED: &str = "\
+# Garden shed
+
+## Requirements
+
+- The shed must have a lock.
+
+## Plan
+
+### Phase 1: Ground
+
+- Level the ground (2 hours) @ana
+- Lay the slabs (1 day), depends on \"Level the ground\"
+
+### Phase 2: House
+
+- Raise the walls (1-2 days)
+- Hang the door (2 hours)
+
+## Risks
+
+- It may rain
+";
+
+fn lake() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    ok(folder.path(), &["init"]);
+    std::fs::write(folder.path().join("shed.md"), SHED).unwrap();
+    folder
+}
+
+fn edit(folder: &Path, from: &str, to: &str) {
+    let before = std::fs::read_to_string(folder.join("shed.md")).unwrap();
+    assert!(before.contains(from));
+    std::fs::write(folder.join("shed.md"), before.replace(from, to)).unwrap();
+}
+
+#[test]
+fn a_preview_shows_the_plan_and_writes_nothing() {
+    let folder = lake();
+    let before = json_of(folder.path(), &["lake", "show"])["chain"].clone();
+    let shown = ok(folder.path(), &["plan", "shed.md"]);
+    assert!(shown.contains("GS-2  Level the ground  @ana") && shown.contains("L11"), "{shown}");
+    assert!(shown.contains("1d to 2d") && shown.contains("after GS-2"), "{shown}");
+    assert!(shown.contains("1 requirement no task answers\n  line 5: The shed must have a lock"), "{shown}");
+    assert!(shown.contains("not planned: ") && shown.contains("risks (L19-21)"), "{shown}");
+    assert!(shown.contains("nothing is written yet; --yes does it"), "{shown}");
+    assert!(shown.lines().all(|line| line.chars().count() <= 120), "{shown}");
+    assert_eq!(json_of(folder.path(), &["plan", "shed.md"])["applied"], false);
+    assert_eq!(json_of(folder.path(), &["lake", "show"])["chain"], before);
+    let listed = ok(folder.path(), &["plan", "shed.md", "--skipped"]);
+    assert!(listed.contains("L19-21     risks"), "{listed}");
+}
+
+#[test]
+fn yes_writes_and_a_second_time_shows_the_difference() {
+    let folder = lake();
+    let path = folder.path();
+    assert!(ok(path, &["plan", "./shed.md", "--yes"]).contains("6 tasks created  (done, seq 2)"));
+    assert!(ok(path, &["plan", "shed.md", "--yes"]).contains("nothing changed"));
+    assert_eq!(json_of(path, &["lake", "show"])["seq"], 2);
+    ok(path, &["task", "done", "GS-2"]);
+    ok(path, &["task", "update", "GS-6", "--estimate", "5h"]);
+    edit(path, "Raise the walls (1-2 days)", "Raise the brick walls (2 days)");
+    edit(path, "Hang the door (2 hours)", "Hang the door (3 hours)");
+    edit(path, ", depends on \"Level the ground\"", "\n- Wait for the rain (1 hour)");
+    let shown = ok(path, &["plan", "shed.md"]);
+    for line in [
+        "~ GS-5  Raise the walls  L17",
+        "    title: \"Raise the walls\" -> \"Raise the brick walls\"",
+        "    estimate: 1d to 2d -> 2d",
+        "+ GS-7  Wait for the rain  L13",
+        "- GS-3 waits for GS-2",
+        "= GS-6  Hang the door  L18  estimate  (edited since it was planned)",
+    ] {
+        assert!(shown.lines().any(|told| told == line), "no {line:?} in\n{shown}");
+    }
+    let done = json_of(path, &["plan", "shed.md", "--yes"]);
+    assert_eq!((&done["applied"], &done["seq"], &done["is_new"]), (&true.into(), &5.into(), &false.into()));
+    assert_eq!(json_of(path, &["task", "show", "GS-2"])["status"], "completed");
+    assert_eq!(json_of(path, &["task", "show", "GS-5"])["title"], "Raise the brick walls");
+    ok(path, &["undo"]);
+    assert_eq!(json_of(path, &["task", "show", "GS-5"])["title"], "Raise the walls");
+}
+
+#[test]
+fn the_patch_set_of_a_preview_can_be_applied() {
+    let folder = lake();
+    let path = folder.path();
+    let preview = json_of(path, &["plan", "shed.md"]);
+    let patches = serde_json::json!({"patches": preview["patch_set"]["patches"]});
+    std::fs::write(path.join("set.json"), patches.to_string()).unwrap();
+    ok(path, &["apply", "set.json"]);
+    assert!(ok(path, &["plan", "shed.md"]).contains("nothing changed"));
+}
+
+#[test]
+fn a_pipe_is_planned_into_the_project_it_is_told() {
+    let folder = lake();
+    ok(folder.path(), &["project", "create", "House", "--key", "HOUSE"]);
+    let mut child = super::command(folder.path(), &["plan", "-", "--project", "house", "--yes"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), SHED.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(text(&output.stdout).contains("6 tasks created"), "{}", text(&output.stdout));
+    assert!(ok(folder.path(), &["task", "tree", "HOUSE"]).contains("HOUSE-6  Hang the door"));
+}
+
+#[test]
+fn what_is_no_description_is_refused_by_name() {
+    let folder = lake();
+    let path = folder.path();
+    let cases: [(&str, Vec<u8>, &str); 4] = [
+        ("nul.md", b"# a\n\n- b\0\n".to_vec(), "nul.md: line 3 holds a NUL"),
+        ("bytes.md", b"\xff\xfe".to_vec(), "bytes.md: line 1 is not UTF-8"),
+        ("empty.md", b"\n".to_vec(), "empty.md: is empty"),
+        ("large.md", vec![b'a'; 3 << 20], "large.md: is 3.0 MiB"),
+    ];
+    for (name, bytes, says) in cases {
+        std::fs::write(path.join(name), bytes).unwrap();
+        let said = fails(path, &["plan", name, "--yes"], 1);
+        assert!(said.contains(says) && said.contains("hint: "), "{said}");
+    }
+    let huge = std::fs::File::create(path.join("huge.md")).unwrap();
+    huge.set_len(2 << 30).unwrap();
+    assert!(fails(path, &["plan", "huge.md"], 1).contains("huge.md: is larger than"));
+    assert!(fails(path, &["plan", "missing.md"], 1).contains("missing.md"));
+    assert!(fails(path, &["plan", "shed.md", "--project", "NOPE"], 1).contains("there is no project \"NOPE\""));
+    assert_eq!(json_of(path, &["lake", "show"])["seq"], 1);
+}
+
+#[test]
+fn a_text_without_work_says_so() {
+    let folder = lake();
+    std::fs::write(folder.path().join("poem.md"), "# Poem\n\nThe sea was calm that night.\n").unwrap();
+    let shown = ok(folder.path(), &["plan", "poem.md"]);
+    assert!(shown.contains("no tasks") && shown.contains("lists no work the planner can read"), "{shown}");
+}
+
+#[test]
+fn the_quickstart_tells_its_story_in_sixty_lines_and_can_be_typed_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for _ in 0..2 {
+        let told = ok(path, &["quickstart"]);
+        assert!(told.lines().count() <= 60, "{} lines", told.lines().count());
+        assert!(told.lines().all(|line| line.chars().count() <= 120), "{told}");
+        assert!(told.contains("a circle: line 54 says") && told.contains("not covered: line 25"), "{told}");
+        assert!(told.contains("[completed]  1d  @mara   (not touched)"), "{told}");
+        assert!(told.contains("estimate: 4h -> 1d") && told.contains("--as-of 4"), "{told}");
+    }
+    let inside = path.join("lakeplan-quickstart");
+    assert!(ok(&inside, &["plan", "migration.md"]).contains("nothing changed"));
+    assert_eq!(json_of(&inside, &["task", "show", "LM-11", "--as-of", "4"])["estimate_likely"], 480);
+    assert_eq!(json_of(&inside, &["task", "show", "LM-11"])["estimate_likely"], 240);
+    for command in ["task tree LM", "next", "history LM-11"] {
+        let words: Vec<&str> = command.split(' ').collect();
+        ok(&inside, &words);
+    }
+}
+
+#[test]
+fn the_quickstart_leaves_a_folder_alone_that_is_not_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mine = folder.path().join("lakeplan-quickstart");
+    std::fs::create_dir(&mine).unwrap();
+    std::fs::write(mine.join("thesis.txt"), "years of work").unwrap();
+    assert!(fails(folder.path(), &["quickstart"], 1).contains("was not made by lakeplan quickstart"));
+    assert!(mine.join("thesis.txt").exists());
+    assert_eq!(run(folder.path(), &["quickstart", "--json"]).status.code(), Some(1));
+}

@@ -1,0 +1,142 @@
+//! Planning a description, and planning it again.
+
+mod descriptions;
+mod replanning;
+
+use std::sync::Arc;
+
+use lakeplan::domain::patch::Source;
+use lakeplan::domain::state::{ProjectState, State};
+use lakeplan::domain::task::Task;
+use lakeplan::domain::value::Name;
+use lakeplan::exchange::patchset::Request;
+use lakeplan::planning::replan::report::{Item, Mark};
+use lakeplan::service::plan::{PlanRequest, Preview};
+use lakeplan::service::{Service, ServiceError};
+use lakeplan::store::memory::MemoryStore;
+use serde_json::{Value, json};
+
+use crate::support::{clock, random};
+
+/// A lake in memory and one description that is planned into it.
+pub struct Desk {
+    pub service: Service,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Desk {
+    pub fn new() -> Self {
+        let (clock, random) = (clock(), random(7));
+        let store = MemoryStore::new(Arc::clone(&clock) as _, Arc::clone(&random) as _).unwrap();
+        let service = Service { store: Arc::new(store), clock, random, actor: Name::new("planner").unwrap() };
+        Self { service, runtime: tokio::runtime::Builder::new_current_thread().build().unwrap() }
+    }
+
+    /// A desk on which a description was planned as `plan.md`.
+    pub fn with(text: &str) -> Self {
+        let desk = Self::new();
+        desk.plan(text);
+        desk
+    }
+
+    pub fn request(text: &str) -> PlanRequest {
+        let request = PlanRequest::read("plan.md", text.as_bytes().to_vec()).unwrap();
+        PlanRequest { source: Some("plan.md".to_owned()), ..request }
+    }
+
+    pub fn try_plan(&self, request: &PlanRequest) -> Result<Preview, ServiceError> {
+        self.runtime.block_on(self.service.apply_plan(request)).map(|(preview, _)| preview)
+    }
+
+    pub fn plan(&self, text: &str) -> Preview {
+        self.try_plan(&Self::request(text)).unwrap_or_else(|fault| panic!("{fault}: {fault:?}"))
+    }
+
+    /// What a person does between two plans.
+    pub fn change(&self, patches: Value) {
+        self.try_change(patches).unwrap_or_else(|fault| panic!("{fault}: {fault:?}"));
+    }
+
+    pub fn try_change(&self, patches: Value) -> Result<(), ServiceError> {
+        let request = Request::from_json(&json!({ "patches": patches })).unwrap();
+        self.runtime.block_on(self.service.change(&request, Source::Cli)).map(|_| ())
+    }
+
+    pub fn edit(&self, task: &str, fields: Value) {
+        self.change(json!([{"op": "update", "entity": "task", "id": self.key(task), "fields": fields}]));
+    }
+
+    pub fn undo(&self) {
+        self.runtime.block_on(self.service.undo(None)).unwrap_or_else(|fault| panic!("{fault}: {fault:?}"));
+    }
+
+    pub fn state(&self) -> State {
+        self.runtime.block_on(self.service.state()).unwrap()
+    }
+
+    /// The key of the living task of this title.
+    pub fn key(&self, title: &str) -> String {
+        self.task(title).key.to_string()
+    }
+
+    pub fn task(&self, title: &str) -> Task {
+        let state = self.state();
+        let mut found =
+            state.projects().flat_map(ProjectState::tasks).filter(|task| task.is_live() && task.title.as_str() == title);
+        let task = found.next().unwrap_or_else(|| panic!("no living task {title:?}"));
+        assert!(found.next().is_none(), "several tasks {title:?}");
+        task.as_ref().clone()
+    }
+
+    pub fn has(&self, title: &str) -> bool {
+        self.state().projects().flat_map(ProjectState::tasks).any(|task| task.is_live() && task.title.as_str() == title)
+    }
+
+    /// The living dependencies as pairs of titles, sorted.
+    pub fn dependencies(&self) -> Vec<(String, String)> {
+        let state = self.state();
+        let title = |id| state.task(id).unwrap().title.to_string();
+        let links = state.projects().flat_map(ProjectState::dependencies);
+        let mut pairs: Vec<(String, String)> = links.map(|link| (title(link.from_id), title(link.to_id))).collect();
+        pairs.sort();
+        pairs
+    }
+
+    /// The living tasks in order, indented by depth.
+    pub fn outline(&self) -> String {
+        let state = self.state();
+        let mut lines = Vec::new();
+        for project in state.projects() {
+            let all = project.children(None).flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)));
+            lines
+                .extend(all.filter(|task| task.is_live()).map(|task| format!("{}{}", ".".repeat(task.depth.into()), task.title)));
+        }
+        lines.join("\n")
+    }
+
+    /// Everything but stamps, comparable.
+    pub fn substance(&self) -> Vec<String> {
+        let stamps = ["updated_at", "updated_by"];
+        let state = self.state();
+        let records = state.records().filter(lakeplan::domain::any::AnyRecord::is_live);
+        records
+            .map(|record| {
+                let mut fields = record.present();
+                fields.retain(|name, _| !stamps.contains(&name.as_str()));
+                format!("{:?} {}", record.slot(), Value::Object(fields))
+            })
+            .collect()
+    }
+}
+
+/// The marks and titles of what a preview reports, in order.
+pub fn told(preview: &Preview) -> Vec<(Mark, String)> {
+    preview.report.items.iter().map(|item| (item.mark, item.title.clone())).collect()
+}
+
+/// The one item of a mark.
+pub fn only(preview: &Preview, mark: Mark) -> &Item {
+    let found: Vec<&Item> = preview.report.items.iter().filter(|item| item.mark == mark).collect();
+    assert_eq!(found.len(), 1, "{:?}", told(preview));
+    found[0]
+}
