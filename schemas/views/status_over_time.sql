@@ -1,4 +1,4 @@
--- How many tasks of a project stood in each status at the end of each day on which that changed.
+-- How many tasks of a project stood in each status at the end of each day on which that changed. Deleted tasks are left out.
 SELECT
   p.key AS project,
   d.day,
@@ -7,11 +7,15 @@ SELECT
 FROM (
   SELECT m.project_id, m.day, m.status, SUM(m.change) AS change
   FROM (
-    SELECT project_id, CAST(at AS DATE) AS day, to_value AS status, 1 AS change
-    FROM field_changes WHERE field = 'status' AND to_value IS NOT NULL
+    SELECT f.project_id, CAST(f.at AS DATE) AS day, f.to_value AS status, 1 AS change
+    FROM field_changes f
+    JOIN tasks t ON t.id = f.task_id
+    WHERE f.field = 'status' AND f.to_value IS NOT NULL AND t.deleted_at IS NULL
     UNION ALL
-    SELECT project_id, CAST(at AS DATE) AS day, from_value AS status, -1 AS change
-    FROM field_changes WHERE field = 'status' AND from_value IS NOT NULL
+    SELECT f.project_id, CAST(f.at AS DATE) AS day, f.from_value AS status, -1 AS change
+    FROM field_changes f
+    JOIN tasks t ON t.id = f.task_id
+    WHERE f.field = 'status' AND f.from_value IS NOT NULL AND t.deleted_at IS NULL
   ) m
   GROUP BY m.project_id, m.day, m.status
 ) d

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{CliError, Context, Reply};
+use crate::analytics::{Session, rows_text};
 use crate::app::App;
 use crate::domain::patch::{Op, Source};
 use crate::domain::record::Entity;
@@ -48,7 +49,15 @@ struct Story {
     /// The lake before the change was taken back, read from after it.
     then: State,
     now: State,
+    /// The answers of [`QUESTIONS`], each with its rows.
+    answers: Vec<Vec<Vec<String>>>,
 }
+
+/// What SQL is asked.
+const QUESTIONS: [&str; 2] = [
+    "SELECT assignee, tasks, remaining_minutes / 60 AS hours FROM workload ORDER BY hours DESC, assignee LIMIT 3",
+    "SELECT coverage, count(*) AS requirements FROM requirement_coverage GROUP BY coverage ORDER BY coverage",
+];
 
 pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
     let folder = Path::new(FOLDER);
@@ -94,7 +103,19 @@ async fn tell(app: &App, file: &Path) -> Result<Story, CliError> {
     std::fs::write(file, TEXT)?;
     let then = service.read(Some(AsOf::Seq(replanned.seq))).await?.state;
     let now = service.state().await?;
-    Ok(Story { first, planned, done_key, changed_key, second, replanned, undone, then, now })
+    let answers = ask(app).await?;
+    Ok(Story { first, planned, done_key, changed_key, second, replanned, undone, then, now, answers })
+}
+
+async fn ask(app: &App) -> Result<Vec<Vec<Vec<String>>>, CliError> {
+    app.service.store.fold().await?;
+    let session = Session::open(&app.tables(), app.service.clock.now().date_naive()).await.map_err(ServiceError::from)?;
+    let mut answers = Vec::new();
+    for question in QUESTIONS {
+        let batches = session.query(question).await.map_err(ServiceError::from)?;
+        answers.push(rows_text(&batches).map_err(ServiceError::from)?.1);
+    }
+    Ok(answers)
 }
 
 /// As `lakeplan plan migration.md` asks in the folder, so that it finds the same project.

@@ -1,7 +1,7 @@
 //! The part of a store that is the same wherever the rows are kept: the state at the head, the order of sets, which
 //! ids were seen, and what a set would become in the next place. Pure: the time and the salts come from the caller.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -34,6 +34,8 @@ pub struct Ledger {
     pub chain: Hash,
     format: Format,
     root: String,
+    /// Up to which seq the records of an entity came from its table.
+    restored: BTreeMap<Entity, u64>,
     seen: HashMap<PatchSetId, Seen>,
     order: VecDeque<PatchSetId>,
 }
@@ -84,16 +86,19 @@ impl Ledger {
             chain: [0; 32],
             format,
             root: root.into(),
+            restored: BTreeMap::new(),
             seen: HashMap::new(),
             order: VecDeque::new(),
         }
     }
 
-    /// Starts from what the current tables say: the records at least as of `last`'s set, which is where replaying goes on.
-    pub fn restore(&mut self, records: impl Iterator<Item = AnyRecord>, last: &Row) {
+    /// Starts from what the current tables say: the records of each entity as of its seq in `seqs`. Replaying goes on
+    /// after `last`'s set and passes over what an entity's table shows already.
+    pub fn restore(&mut self, records: impl Iterator<Item = AnyRecord>, seqs: impl Iterator<Item = (Entity, u64)>, last: &Row) {
         for record in records {
             self.state.put(record);
         }
+        self.restored = seqs.collect();
         self.seq = last.seq;
         self.at = last.at;
         self.chain = last.chain.unwrap_or_default();
@@ -219,15 +224,16 @@ impl Ledger {
     }
 
     fn replay_row(&mut self, row: &Row) -> Result<(), StoreError> {
+        if self.restored.get(&row.entity).is_some_and(|seq| row.seq <= *seq) {
+            return Ok(());
+        }
         let damaged = |what: String| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), what);
         let fields = |fields: Result<_, serde_json::Error>| fields.map_err(|fault| damaged(fault.to_string()));
         let before = self.format.read(row.v, row.entity, fields(row.before_fields())?);
         let after = self.format.read(row.v, row.entity, fields(row.after_fields())?);
         let was_in = before.get("project_id").and_then(|id| id.as_str()?.parse::<ProjectId>().ok());
         let slot = Slot { entity: row.entity, id: row.entity_id, project: was_in.or(row.project_id) };
-        // A table may be folded past this row: then the record stands already where the row moved it.
-        let there = || self.state.get(Slot { project: row.project_id, ..slot });
-        let mut record = self.state.get(slot).or_else(there).unwrap_or_else(|| AnyRecord::blank(row.entity, row.entity_id));
+        let mut record = self.state.get(slot).unwrap_or_else(|| AnyRecord::blank(row.entity, row.entity_id));
         for (field, value) in &after {
             record.set(field, value).map_err(|misfit| damaged(format!("{field} {misfit}")))?;
         }

@@ -16,5 +16,6 @@ mod linearizability;
 mod planning;
 mod races;
 mod rooms;
+mod sql;
 mod store;
 mod support;

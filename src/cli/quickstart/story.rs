@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FOLDER, SENTENCE, Story, TEXT};
+use super::{FOLDER, QUESTIONS, SENTENCE, Story, TEXT};
 use crate::cli::plan::{Shown, counts, cut, difference, effort, keys, reason, wrap};
 use crate::cli::show;
 use crate::domain::state::{ProjectState, State};
@@ -57,17 +57,20 @@ pub(super) fn text(story: &Story) -> String {
     told.extend(asked.into_iter().map(|(command, answer)| format!("   {:<39}{answer}", format!("$ lakeplan {command}"))));
 
     told.push(String::new());
-    told.push("4. Every change is a row of a Delta table, and other engines read it.   $ duckdb".to_owned());
-    told.push(
-        "   SELECT seq, at, actor, op, entity, \"after\" FROM delta_scan('lake/journal') ORDER BY seq, ordinal;".to_owned(),
-    );
+    told.push("4. Everything is in Delta tables: ask them by SQL.   $ lakeplan query \"SELECT …\"".to_owned());
+    for (question, answer) in QUESTIONS.iter().zip(&story.answers) {
+        told.push(format!("   {question}"));
+        let rows: Vec<String> = answer.iter().map(|row| row.join(" ")).collect();
+        told.push(format!("     {}", rows.join("  |  ")));
+    }
+    told.push("   Other engines read the same tables. DuckDB: SELECT key, title, status FROM delta_scan('lake/tasks');".to_owned());
 
     told.push(String::new());
     told.push("5. Your turn.".to_owned());
     let roles = [
         ("team lead", format!("lakeplan task tree {key} | edit migration.md, then lakeplan plan migration.md | lakeplan next")),
         ("coding agent", "lakeplan next --json | lakeplan task start KEY | lakeplan apply patches.json --id UUID".to_owned()),
-        ("Databricks", "lakeplan --lake abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/plans init".to_owned()),
+        ("data team", "lakeplan query --views | lakeplan query --view velocity --format parquet > velocity.parquet".to_owned()),
     ];
     told.extend(roles.into_iter().map(|(role, commands)| format!("   {role:<14}{commands}")));
     told.join("\n")

@@ -32,9 +32,9 @@ use super::error::StoreError;
 use super::ledger::{Accepted, Ledger, Proposal, Seen};
 use super::row::{Row, Stream};
 use super::table_log::{End, entry_bytes};
-use super::tables;
+use super::tables::read::Contents;
+use super::tables::{self, field_changes};
 use super::{Head, Outcome, Snapshot};
-use crate::domain::any::AnyRecord;
 use crate::domain::id::PatchSetId;
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Entity;
@@ -142,7 +142,7 @@ impl Journal {
         let seqs: Vec<(Entity, u64)> = tables.iter().map(|table| (table.entity, table.seq.max(recorded))).collect();
         let mut journal = Self { files, ledger, version, looked, folded: recorded, open: HashMap::new(), clock, random };
         if let Some(from) = seqs.iter().map(|(_, seq)| *seq).min() {
-            journal.start_from(tables.into_iter().flat_map(|table| table.records), from).await?;
+            journal.start_from(tables, from).await?;
         }
         let rows = journal.rows_after(&journal.files, journal.ledger.seq).await?;
         journal.folded = folded_to(&seqs, &rows).unwrap_or(recorded);
@@ -151,15 +151,19 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Starts the ledger from the current tables, which hold at least everything up to `seq`.
-    async fn start_from(&mut self, records: impl Iterator<Item = AnyRecord>, seq: u64) -> Result<(), StoreError> {
+    /// Starts the ledger from the folded tables, which hold at least everything up to `seq`.
+    async fn start_from(&mut self, tables: Vec<Contents>, seq: u64) -> Result<(), StoreError> {
         let Some(file) = self.files.live().find(|file| (file.seq.0..=file.seq.1).contains(&seq)) else {
             return Err(StoreError::damaged("journal", format!("seq {seq}, to which the tables are folded, is missing")));
         };
         let rows = self.files.read_rows(file).await?;
-        if let Some(last) = rows.iter().rfind(|row| row.seq == seq && row.chain.is_some()) {
-            self.ledger.restore(records, last);
-        }
+        let Some(last) = rows.iter().rfind(|row| row.seq == seq && row.chain.is_some()) else {
+            return Err(StoreError::damaged("journal", format!("the last row of seq {seq} is missing")));
+        };
+        // `field_changes` holds no records; of tasks what their own table shows counts.
+        let tables = tables.into_iter().filter(|table| table.name != field_changes::NAME);
+        let (seqs, records): (Vec<_>, Vec<_>) = tables.map(|table| ((table.entity, table.seq), table.records)).unzip();
+        self.ledger.restore(records.into_iter().flatten(), seqs.into_iter(), last);
         Ok(())
     }
 

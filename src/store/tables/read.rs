@@ -30,6 +30,7 @@ pub async fn load(log: &TableLog) -> Result<Option<(Table, u64)>, StoreError> {
 
 /// What a current table holds, and the seq to which it says it is folded.
 pub struct Contents {
+    pub name: &'static str,
     pub entity: Entity,
     pub records: Vec<AnyRecord>,
     pub seq: u64,
@@ -46,7 +47,7 @@ pub async fn one(root: &Arc<dyn ObjectStore>, table: &CurrentTable) -> Result<Op
             records.extend(decode(table.entity, &batch?, &path)?);
         }
     }
-    Ok(Some(Contents { entity: table.entity, records, seq }))
+    Ok(Some(Contents { name: table.name, entity: table.entity, records, seq }))
 }
 
 /// Every folded table; `None` while one is missing. Of `field_changes` only how far it is.
@@ -57,7 +58,7 @@ pub async fn all(root: &Arc<dyn ObjectStore>) -> Result<Option<Vec<Contents>>, S
         tables.push(contents);
     }
     let Some((_, seq)) = load(&TableLog::new(Arc::clone(root), field_changes::NAME)).await? else { return Ok(None) };
-    tables.push(Contents { entity: Entity::Task, records: Vec::new(), seq });
+    tables.push(Contents { name: field_changes::NAME, entity: Entity::Task, records: Vec::new(), seq });
     Ok(Some(tables))
 }
 

@@ -1,0 +1,99 @@
+//! The SQL files of `tests/sql`, run over a small lake whose times are fixed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{NaiveDate, TimeDelta};
+use lakeplan::analytics::{AnalyticsError, Session, rows_text};
+use lakeplan::runtime::{ManualClock, fresh_set_id};
+use lakeplan::store::delta::DeltaStore;
+use lakeplan::store::{Format, Outcome, Store};
+use object_store::memory::InMemory;
+use serde_json::{Value, json};
+use sqllogictest::{DBOutput, DefaultColumnType, Runner};
+
+use crate::store::{commit, committed, root, set};
+use crate::support::{noon, random};
+
+/// A project whose tasks are built, tested and shipped over a week that begins on Monday, 21 September 2026.
+async fn lake() -> DeltaStore {
+    let clock = Arc::new(ManualClock::new(noon(), TimeDelta::milliseconds(1)));
+    let root = root(Arc::new(InMemory::new()));
+    let store = DeltaStore::create(&root, Format::default(), Arc::clone(&clock) as Arc<_>, random(1)).await.unwrap();
+    let create = |entity: &str, id: &str, fields: Value| json!({"op": "create", "entity": entity, "id": id, "fields": fields});
+    let task = |id: &str, title: &str, more: Value| {
+        let mut fields = json!({"project_id": "$pay", "title": title});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        create("task", id, fields)
+    };
+    let answers = |task: &str| json!({"op": "link", "entity": "task_requirement", "fields": {"task_id": task, "requirement_id": "$r1"}});
+    let _ = committed(
+        &store,
+        json!([
+            create("user", "00000000-0000-0000-0000-00000000000a", json!({"handle": "ana"})),
+            create("user", "$bo", json!({"handle": "bo"})),
+            create("project", "$pay", json!({"name": "Payments", "key": "PAY"})),
+            create("requirement", "$r1", json!({"project_id": "$pay", "label": "R1", "text": "It works"})),
+            create("requirement", "$r2", json!({"project_id": "$pay", "label": "R2", "text": "It is fast"})),
+            task("$1", "Phase", json!({})),
+            task("$2", "Build", json!({"parent_id": "$1", "assignee_id": "00000000-0000-0000-0000-00000000000a",
+                "estimate_low": 120, "estimate_likely": 240, "estimate_high": 480})),
+            task("$3", "Test", json!({"parent_id": "$1", "assignee_id": "$bo", "estimate_likely": 60, "due_date": "2026-09-22"})),
+            task("$4", "Ship", json!({})),
+            task("$5", "Left out", json!({})),
+            answers("$2"),
+            answers("$3"),
+        ]),
+    )
+    .await;
+    // The ids of the tests are of the first day, and an id counts for a week.
+    let later = async |patches: Value| {
+        let mut set = set(&store, patches).await;
+        set.id = fresh_set_id(clock.as_ref(), random(2).as_ref());
+        assert!(matches!(commit(&store, set).await, Outcome::Committed { .. }));
+    };
+    let update = |task: &str, fields: Value| json!([{"op": "update", "entity": "task", "id": task, "fields": fields}]);
+    let _ = committed(&store, json!([{"op": "delete", "entity": "task", "id": "PAY-5"}])).await;
+    clock.advance(TimeDelta::days(1));
+    let _ = committed(&store, update("PAY-2", json!({"status": "in_progress"}))).await;
+    clock.advance(TimeDelta::days(2));
+    let _ = committed(&store, update("PAY-2", json!({"status": "completed", "actual_minutes": 300}))).await;
+    clock.advance(TimeDelta::days(4));
+    later(update("PAY-4", json!({"status": "completed"}))).await;
+    store.fold().await.unwrap();
+    store
+}
+
+struct Engine(Arc<Session>);
+
+#[async_trait::async_trait]
+impl sqllogictest::AsyncDB for Engine {
+    type Error = AnalyticsError;
+    type ColumnType = DefaultColumnType;
+
+    async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, AnalyticsError> {
+        let (names, rows) = rows_text(&self.0.query(sql).await?)?;
+        let absent = |text: String| if text.is_empty() { "NULL".to_owned() } else { text };
+        let rows = rows.into_iter().map(|row| row.into_iter().map(absent).collect()).collect();
+        Ok(DBOutput::Rows { types: vec![DefaultColumnType::Any; names.len()], rows })
+    }
+
+    async fn shutdown(&mut self) {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sql_files_give_their_answers() {
+    let store = lake().await;
+    let today = NaiveDate::from_ymd_opt(2026, 10, 1).unwrap();
+    let session = Arc::new(Session::open(&store.tables(), today).await.unwrap());
+    let mut files: Vec<_> = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 2);
+    for file in files {
+        let mut runner = Runner::new(|| {
+            let session = Arc::clone(&session);
+            async move { Ok(Engine(session)) }
+        });
+        runner.run_file_async(&file).await.unwrap_or_else(|fault| panic!("{}", fault.display(true)));
+    }
+}
