@@ -34,7 +34,8 @@ pub(in crate::cli) fn counts(preview: &Preview) -> String {
     };
     let (low, high) = (sum(|range| range.low), sum(|range| range.high));
     if high > Minutes::new(0) {
-        parts.push(format!("effort {} to {}", days(low), days(high)));
+        let (low, high) = (days(low), days(high));
+        parts.push(if low == high { format!("effort {low}") } else { format!("effort {low} to {high}") });
     }
     parts.join(", ")
 }
