@@ -118,6 +118,7 @@ pub(super) fn skipped(preview: &Preview, shown: Shown) -> Vec<String> {
     // Headings that only hold others and bare markup would bury what a person looks for.
     let said: Vec<_> = (preview.plan.skipped.iter())
         .filter(|skipped| !matches!(skipped.reason, SkipReason::Markup | SkipReason::Container | SkipReason::Restated))
+        .filter(|skipped| skipped.reason != SkipReason::PlannedElsewhere || skipped.span.end_line > skipped.span.start_line)
         .collect();
     if said.is_empty() {
         return Vec::new();
