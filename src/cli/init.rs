@@ -14,5 +14,5 @@ pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
     let head = app.service.store.head().await?;
     app.close().await;
     let json = json!({"lake": root, "seq": head.seq});
-    Ok(Reply::new(json, format!("made a lake at {root}\nnext: lakeplan project create \"My project\", or lakeplan apply FILE")))
+    Ok(Reply::new(json, format!("made a lake at {root}\nnext: lakeplan plan FILE, or lakeplan project create \"My project\"")))
 }

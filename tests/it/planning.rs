@@ -48,6 +48,14 @@ impl Desk {
         self.runtime.block_on(self.service.apply_plan(request)).map(|(preview, _)| preview)
     }
 
+    pub fn preview(&self, request: &PlanRequest) -> Preview {
+        self.runtime.block_on(self.service.plan(request)).unwrap()
+    }
+
+    pub fn commit(&self, preview: &Preview) -> Result<(), ServiceError> {
+        self.runtime.block_on(self.service.commit(&preview.before, preview.set.clone())).map(|_| ())
+    }
+
     pub fn plan(&self, text: &str) -> Preview {
         self.try_plan(&Self::request(text)).unwrap_or_else(|fault| panic!("{fault}: {fault:?}"))
     }

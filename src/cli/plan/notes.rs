@@ -34,7 +34,8 @@ pub(in crate::cli) fn counts(preview: &Preview) -> String {
     };
     let (low, high) = (sum(|range| range.low), sum(|range| range.high));
     if high > Minutes::new(0) {
-        parts.push(format!("effort {} to {}", days(low), days(high)));
+        let (low, high) = (days(low), days(high));
+        parts.push(if low == high { format!("effort {low}") } else { format!("effort {low} to {high}") });
     }
     parts.join(", ")
 }
@@ -117,6 +118,7 @@ pub(super) fn skipped(preview: &Preview, shown: Shown) -> Vec<String> {
     // Headings that only hold others and bare markup would bury what a person looks for.
     let said: Vec<_> = (preview.plan.skipped.iter())
         .filter(|skipped| !matches!(skipped.reason, SkipReason::Markup | SkipReason::Container | SkipReason::Restated))
+        .filter(|skipped| skipped.reason != SkipReason::PlannedElsewhere || skipped.span.end_line > skipped.span.start_line)
         .collect();
     if said.is_empty() {
         return Vec::new();

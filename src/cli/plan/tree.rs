@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Shown;
 use crate::domain::state::ProjectState;
+use crate::domain::task::Priority;
 use crate::domain::time::Minutes;
 use crate::planning::plan::{Basis, Node, Span};
 use crate::service::plan::Preview;
@@ -97,6 +98,9 @@ fn row_title(node: &Node) -> String {
     let mut title = if node.done { format!("[x] {}", node.title) } else { node.title.clone() };
     if let Some(owner) = &node.owner {
         title.push_str(&format!("  @{}", owner.trim_start_matches('@')));
+    }
+    if let Some(priority) = node.priority.filter(|priority| *priority > Priority::Medium) {
+        title.push_str(&format!("  {priority}"));
     }
     if let Some(due) = node.due {
         title.push_str(&format!("  due {due}"));

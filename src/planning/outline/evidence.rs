@@ -60,7 +60,11 @@ impl Evidence {
 
     /// Plainly work, wherever it stands.
     pub(super) fn is_strong(self) -> bool {
-        self.units * 2 >= self.items.max(1)
+        let most = self.items.max(1);
+        self.units * 2 >= most
+            || self.marks * 2 >= most
+            || self.sized * 2 >= most
+            || (self.verbs >= most && self.statements == 0)
             || (self.items >= 3 && self.verbs * 4 >= self.items * 3 && self.statements * 4 <= self.items)
     }
 

@@ -4,6 +4,7 @@ use lakeplan::domain::id::{EntityId, PatchSetId};
 use lakeplan::domain::state::ProjectState;
 use lakeplan::domain::task::TaskStatus;
 use lakeplan::planning::replan::report::Mark;
+use lakeplan::service::ServiceError;
 use lakeplan::service::plan::PlanRequest;
 use serde_json::json;
 
@@ -308,6 +309,27 @@ fn where_a_person_put_a_task_it_stays() {
     desk.plan(&edited("Buy barrels (2 hours)", "Buy barrels (3 hours)"));
     let task = desk.task("Buy barrels");
     assert_eq!((task.parent_id, task.estimate_likely.unwrap().get()), (Some(desk.task("Phase 1: Room").id), 180));
+    // Neither where the text moves it, nor where the text drops it.
+    let preview =
+        desk.plan(&edited("- Buy barrels (2 hours)\n", "").replace("### Phase 1", "- Buy barrels (3 hours)\n\n### Phase 1"));
+    assert_eq!(desk.task("Buy barrels").parent_id, Some(desk.task("Phase 1: Room").id));
+    assert!(only(&preview, Mark::Kept).reason.as_ref().unwrap().contains("moved by hand"), "{:?}", told(&preview));
+}
+
+#[test]
+fn a_change_made_in_between_is_a_conflict_and_is_not_written_over() {
+    for fields in [json!({"estimate_low": 1, "estimate_likely": 1, "estimate_high": 1}), json!({"metadata": {"mine": 1}})] {
+        let desk = Desk::with(CELLAR);
+        let preview = desk.preview(&Desk::request(&edited("(1 day)", "(2 days)")));
+        desk.edit("Insulate the walls", fields);
+        let before = desk.substance();
+        assert!(matches!(desk.commit(&preview), Err(ServiceError::Conflicted { .. })));
+        assert_eq!(desk.substance(), before);
+    }
+    let desk = Desk::with(CELLAR);
+    let preview = desk.preview(&Desk::request(&edited("- Buy barrels (2 hours)\n", "")));
+    desk.edit("Buy barrels", json!({"status": "in_progress"}));
+    assert!(matches!(desk.commit(&preview), Err(ServiceError::Conflicted { .. })));
 }
 
 #[test]
