@@ -85,14 +85,12 @@ pub async fn copy(
 /// The copied sets are all there and unchanged.
 fn verify(rows: &[(u64, u32, Row)]) -> Result<Copied, StoreError> {
     let mut chain: Hash = [0; 32];
-    let mut expected = 1;
-    for set in rows.chunk_by(|a, b| a.0 == b.0) {
+    for (expected, set) in (1..).zip(rows.chunk_by(|a, b| a.0 == b.0)) {
         let seq = set[0].0;
         chain = next_chain(chain, set.iter().map(|(_, _, row)| row.digest));
         if seq != expected || set.last().and_then(|(_, _, row)| row.chain) != Some(chain) {
             return Err(StoreError::damaged(format!("journal, seq {seq}"), "the hash chain breaks here, so it is not copied"));
         }
-        expected += 1;
     }
     let Some((seq, _, last)) = rows.last() else {
         return Err(StoreError::BeforeItsTime);

@@ -26,7 +26,8 @@ async fn lake() -> DeltaStore {
         fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         create("task", id, fields)
     };
-    let answers = |task: &str| json!({"op": "link", "entity": "task_requirement", "fields": {"task_id": task, "requirement_id": "$r1"}});
+    let answers =
+        |task: &str| json!({"op": "link", "entity": "task_requirement", "fields": {"task_id": task, "requirement_id": "$r1"}});
     let _ = committed(
         &store,
         json!([
@@ -36,8 +37,12 @@ async fn lake() -> DeltaStore {
             create("requirement", "$r1", json!({"project_id": "$pay", "label": "R1", "text": "It works"})),
             create("requirement", "$r2", json!({"project_id": "$pay", "label": "R2", "text": "It is fast"})),
             task("$1", "Phase", json!({})),
-            task("$2", "Build", json!({"parent_id": "$1", "assignee_id": "00000000-0000-0000-0000-00000000000a",
-                "estimate_low": 120, "estimate_likely": 240, "estimate_high": 480})),
+            task(
+                "$2",
+                "Build",
+                json!({"parent_id": "$1", "assignee_id": "00000000-0000-0000-0000-00000000000a",
+                "estimate_low": 120, "estimate_likely": 240, "estimate_high": 480})
+            ),
             task("$3", "Test", json!({"parent_id": "$1", "assignee_id": "$bo", "estimate_likely": 60, "due_date": "2026-09-22"})),
             task("$4", "Ship", json!({})),
             task("$5", "Left out", json!({})),
@@ -86,7 +91,10 @@ async fn the_sql_files_give_their_answers() {
     let store = lake().await;
     let today = NaiveDate::from_ymd_opt(2026, 10, 1).unwrap();
     let session = Arc::new(Session::open(&store.tables(), today).await.unwrap());
-    let mut files: Vec<_> = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     assert!(files.len() >= 2);
     for file in files {

@@ -63,7 +63,9 @@ pub(super) fn text(story: &Story) -> String {
         let rows: Vec<String> = answer.iter().map(|row| row.join(" ")).collect();
         told.push(format!("     {}", rows.join("  |  ")));
     }
-    told.push("   Other engines read the same tables. DuckDB: SELECT key, title, status FROM delta_scan('lake/tasks');".to_owned());
+    told.push(
+        "   Other engines read the same tables. DuckDB: SELECT key, title, status FROM delta_scan('lake/tasks');".to_owned(),
+    );
 
     told.push(String::new());
     told.push("5. Your turn.".to_owned());
