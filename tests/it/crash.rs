@@ -28,7 +28,7 @@ fn lakeplan(lake: &str) -> Command {
 }
 
 /// One client: `each` patch sets of two tasks, each process killed after a random moment. Gives which were acknowledged.
-fn client(lake: &str, client: u64, each: usize, longest: Duration) -> (Vec<String>, usize) {
+fn client(lake: &str, client: u64, each: usize, mut longest: Duration) -> (Vec<String>, usize) {
     let mut random = StdRng::seed_from_u64(client);
     let (mut acknowledged, mut killed) = (Vec::new(), 0);
     for n in 0..each {
@@ -41,11 +41,14 @@ fn client(lake: &str, client: u64, each: usize, longest: Duration) -> (Vec<Strin
         // It may have ended by itself; then there is nothing to kill.
         let _ = process.kill();
         let status = process.wait().unwrap();
+        // The moments are kept where about half of the processes get through.
         if status.success() {
             acknowledged.push(name);
+            longest = longest.mul_f64(0.93);
         } else {
             assert_eq!(status.code(), None, "it failed instead of being killed");
             killed += 1;
+            longest = longest.mul_f64(1.07);
         }
     }
     (acknowledged, killed)
