@@ -1,6 +1,7 @@
 //! Planning a description, and planning it again.
 
 mod descriptions;
+mod people;
 mod replanning;
 
 use std::sync::Arc;
