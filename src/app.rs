@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use crate::config::Config;
-use crate::domain::time::AsOf;
+use crate::domain::time::{AsOf, Instant, rfc3339};
 use crate::domain::value::Name;
-use crate::runtime::{Clock, Random, SystemClock, SystemRandom};
+use crate::runtime::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use crate::service::{Service, ServiceError};
+use crate::store::appended::RUNS;
 use crate::store::copy::{self, Copied};
 use crate::store::delta::{DeltaStore, Root};
 use crate::store::doctor::{self, Anchor, Checkup};
@@ -16,6 +19,8 @@ use crate::store::{Format, LakeTables, Maintained, Retention, Store, StoreError}
 pub struct App {
     pub service: Service,
     store: Arc<DeltaStore>,
+    /// What is being run, and since when; what changes the lake is noted in `runs`.
+    run: Option<(&'static str, Instant)>,
 }
 
 impl App {
@@ -60,7 +65,7 @@ impl App {
         let random: Arc<dyn Random> = Arc::new(SystemRandom::default());
         let store = Arc::new(open(Arc::clone(&clock), Arc::clone(&random)).await?);
         let service = Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random, actor };
-        Ok(Self { service, store })
+        Ok(Self { service, store, run: None })
     }
 
     /// The tables, for SQL.
@@ -73,8 +78,31 @@ impl App {
         Ok(self.store.maintain(Retention::default()).await?)
     }
 
-    /// Waits for what was begun beside the answers, such as a checkpoint.
+    /// Names the command that this is opened for.
+    pub fn running(mut self, command: &'static str) -> Self {
+        self.run = Some((command, self.service.clock.now()));
+        self
+    }
+
+    async fn note_run(&self) -> Result<(), StoreError> {
+        let Some((command, begun)) = self.run.filter(|_| self.store.has_written()) else { return Ok(()) };
+        let now = self.service.clock.now();
+        let row = json!({
+            "run_id": uuid_v7(now, self.service.random.as_ref()).to_string(), "started_at": rfc3339(begun),
+            "duration_ms": (now - begun).num_milliseconds(), "command": command, "actor": self.service.actor.as_str(),
+            "seq": self.store.head().await?.seq, "version": env!("CARGO_PKG_VERSION"),
+        });
+        match row {
+            Value::Object(row) => self.store.append(&RUNS, row).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes the run and waits for what was begun beside the answers, such as a fold or a checkpoint.
     pub async fn close(self) {
+        if let Err(fault) = self.note_run().await {
+            tracing::warn!(%fault, "the command was not noted in runs");
+        }
         drop(self.service);
         if let Some(store) = Arc::into_inner(self.store) {
             store.close().await;

@@ -74,11 +74,13 @@ struct Global {
 pub struct Context {
     pub config: Config,
     pub json: bool,
+    /// The subcommand, as it is typed.
+    command: &'static str,
 }
 
 impl Context {
     pub async fn open(&self) -> Result<App, CliError> {
-        Ok(App::open(&self.config).await?)
+        Ok(App::open(&self.config).await?.running(self.command))
     }
 }
 
@@ -90,6 +92,12 @@ macro_rules! commands {
         }
 
         impl Command {
+            fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => stringify!($module),)+
+                }
+            }
+
             async fn run(self, context: &Context) -> Result<Reply, CliError> {
                 match self {
                     $(Self::$variant(args) => Box::pin($module::run(args, context)).await,)+
@@ -184,7 +192,7 @@ async fn run(cli: Cli, wants_json: bool) -> (bool, Result<Reply, CliError>) {
         Err(fault) => return (wants_json, Err(fault.into())),
     };
     let json = config.output.value == "json";
-    let context = Context { config, json };
+    let context = Context { config, json, command: cli.command.name() };
     let done = cli.command.run(&context).await;
     (json, done)
 }

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::reply::{count, table};
+use super::reply::{count, rows, table};
 use super::{CliError, Context, Reply};
 use crate::analytics::{Format, Session, VIEWS, rows_json, rows_text};
 
@@ -26,9 +26,9 @@ pub struct Args {
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     if args.views {
-        let rows = VIEWS.iter().map(|view| vec![view.name.to_owned(), view.doc().to_owned()]);
+        let listed = VIEWS.iter().map(|view| vec![view.name.to_owned(), view.doc().to_owned()]);
         let json: Vec<_> = VIEWS.iter().map(|view| json!({"name": view.name, "doc": view.doc()})).collect();
-        return Ok(Reply::new(json!({"views": json}), table(&["view", "what it shows"], rows)));
+        return Ok(Reply::new(json!({"views": json}), table(&["view", "what it shows"], listed)));
     }
     let sql = match (&args.sql, &args.view) {
         (Some(sql), _) => sql.clone(),
@@ -59,11 +59,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             Ok(Reply::new(json, text))
         }
         Format::Table => {
-            let (header, rows) = rows_text(&batches).map_err(crate::service::ServiceError::from)?;
-            let total = count(rows.len(), "row");
+            let (header, found) = rows_text(&batches).map_err(crate::service::ServiceError::from)?;
+            let total = count(found.len(), "row");
             let header: Vec<&str> = header.iter().map(String::as_str).collect();
             let json = rows_json(&batches).map_err(crate::service::ServiceError::from)?;
-            Ok(Reply::new(json, format!("{}\n{total}", table(&header, rows))))
+            Ok(Reply::new(json, format!("{}\n{total}", rows(&header, found)).trim_start().to_owned()))
         }
     }
 }

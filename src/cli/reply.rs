@@ -58,6 +58,20 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> St
     lines.join("\n")
 }
 
+/// Rows as a table where that can be read, else each row as a page of names and values.
+pub fn rows(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    // A column is still read well when its longest value is broken into lines of this many characters.
+    let narrow = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0).clamp(header[at].len(), 24);
+    let needed: usize = (0..header.len()).map(|at| narrow(at) + 2).sum();
+    if needed <= usize::from(Table::new().width().unwrap_or_else(width)) {
+        return table(header, rows);
+    }
+    let longest = header.iter().map(|name| name.len()).max().unwrap_or(0);
+    let line = |(name, value): (&&str, &String)| format!("{name:<longest$}  {value}").trim_end().to_owned();
+    let page = |row: &Vec<String>| header.iter().zip(row).map(line).collect::<Vec<_>>().join("\n");
+    rows.iter().map(page).collect::<Vec<_>>().join("\n\n")
+}
+
 /// The width of what is not a terminal, unless COLUMNS says otherwise.
 fn width() -> u16 {
     crate::config::variable("COLUMNS").and_then(|columns| columns.parse().ok()).unwrap_or(120)

@@ -1,5 +1,6 @@
 //! From a description to a plan: what it would change, and the change.
 
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::change::Done;
@@ -7,13 +8,16 @@ use super::{Service, ServiceError, find};
 use crate::domain::apply::{Rejection, apply};
 use crate::domain::id::{PatchSetId, ProjectId};
 use crate::domain::patch::{PatchSet, Source};
+use crate::domain::record::Fields;
 use crate::domain::state::{ProjectState, State};
+use crate::domain::time::{Instant, rfc3339};
 use crate::domain::value::{LongText, Name, Title};
 use crate::planning::outline::{Options, outline};
-use crate::planning::plan::Plan;
+use crate::planning::plan::{NodeKind, Plan};
 use crate::planning::replan::report::Report;
 use crate::planning::replan::{Description, replan};
-use crate::runtime::fresh_set_id;
+use crate::runtime::{fresh_set_id, uuid_v7};
+use crate::store::appended::AGENT_LOGS;
 
 /// How often a plan that rests on a state just read is made again against a moving one.
 const TRIES: usize = 5;
@@ -115,8 +119,41 @@ impl Service {
         Ok(Preview { plan, report: made.report, set, project: made.project, is_new, before, after })
     }
 
-    /// Plans a description and writes it; `None` where nothing changes.
+    /// Plans a description and writes it; `None` where nothing changes. The run is a row in `agent_logs`.
     pub async fn apply_plan(&self, request: &PlanRequest) -> Result<(Preview, Option<Done>), ServiceError> {
+        let begun = self.clock.now();
+        let (preview, done) = self.write_plan(request).await?;
+        let row = self.log_row(&preview, done.as_ref(), begun);
+        if let Err(fault) = self.store.append(&AGENT_LOGS, row).await {
+            // The plan stands; only the note of it is missing.
+            tracing::warn!(%fault, "the run was not noted in agent_logs");
+        }
+        Ok((preview, done))
+    }
+
+    fn log_row(&self, preview: &Preview, done: Option<&Done>, begun: Instant) -> Fields {
+        let now = self.clock.now();
+        let plan = &preview.plan;
+        let of_kind = |kind| plan.nodes.iter().filter(|node| node.kind == kind).count();
+        let skipped: Vec<Value> =
+            (plan.skipped.iter()).map(|part| json!({"line": part.span.start_line, "reason": part.reason})).collect();
+        let source =
+            preview.after.project(preview.project).and_then(ProjectState::project).and_then(|project| project.source.clone());
+        let row = json!({
+            "run_id": uuid_v7(now, self.random.as_ref()).to_string(), "at": rfc3339(now), "agent": "planner", "model": "outline",
+            "actor": self.actor.as_str(), "source": source.map(|source| source.to_string()), "project_id": preview.project.to_string(),
+            "patch_set_id": done.map(|done| done.id.to_string()), "seq": done.map(|done| done.seq),
+            "duration_ms": (now - begun).num_milliseconds(), "phases": of_kind(NodeKind::Phase), "tasks": of_kind(NodeKind::Task),
+            "subtasks": of_kind(NodeKind::Subtask), "links": plan.links.len(), "requirements": plan.requirements.len(),
+            "problems": plan.problems.len(), "skipped": skipped.len(), "skipped_parts": Value::Array(skipped).to_string(),
+        });
+        match row {
+            Value::Object(row) => row,
+            _ => Fields::new(),
+        }
+    }
+
+    async fn write_plan(&self, request: &PlanRequest) -> Result<(Preview, Option<Done>), ServiceError> {
         let mut tries = 0;
         loop {
             let preview = self.plan(request).await?;

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use url::Url;
 
+use super::appended::Appended;
 use super::durable::DurableLocal;
 use super::error::StoreError;
 use super::format::Format;
@@ -28,7 +29,7 @@ use super::tables::{LakeTables, TABLES, field_changes};
 use super::vacuum::{self, Retention};
 use super::{Compacted, FoldReport, Head, Maintained, Outcome, Scope, Snapshot, Store};
 use crate::domain::patch::PatchSet;
-use crate::domain::record::Entity;
+use crate::domain::record::{Entity, Fields};
 use crate::runtime::{Clock, Random, uuid_v7};
 
 /// The most sets of one commit.
@@ -154,10 +155,15 @@ impl DeltaStore {
         LakeTables(Arc::clone(&self.root))
     }
 
+    /// Whether this process committed something.
+    pub fn has_written(&self) -> bool {
+        self.unfolded.load(Ordering::Acquire)
+    }
+
     /// Folds what this process committed and waits until everything begun is done. Dropping the store does neither:
     /// the next process folds what is left.
     pub async fn close(self) {
-        if self.unfolded.load(Ordering::Acquire)
+        if self.has_written()
             && let Err(fault) = self.fold().await
         {
             tracing::warn!(%fault, "the tables lag behind the journal; the next command or lakeplan fold brings them up");
@@ -217,6 +223,10 @@ impl Store for DeltaStore {
         });
         let wanted = move |row: &Result<Row, StoreError>| row.as_ref().map_or(true, |row| scope.holds(row.project_id));
         Ok(rows.filter(move |row| std::future::ready(wanted(row))).boxed())
+    }
+
+    async fn append(&self, table: &'static Appended, row: Fields) -> Result<(), StoreError> {
+        table.append(&self.root, &row, self.clock.now(), self.random.as_ref()).await
     }
 
     async fn fold(&self) -> Result<FoldReport, StoreError> {

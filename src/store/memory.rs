@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
+use super::appended::Appended;
 use super::error::StoreError;
 use super::format::Format;
 use super::ledger::{Ledger, Proposal};
@@ -16,6 +17,7 @@ use super::{FoldReport, Head, Outcome, Scope, Snapshot, Store};
 use crate::domain::any::AnyRecord;
 use crate::domain::id::LakeId;
 use crate::domain::patch::PatchSet;
+use crate::domain::record::Fields;
 use crate::runtime::{Clock, Random, fresh_id, random_bytes};
 
 /// A lake that lives as long as the value.
@@ -116,6 +118,11 @@ impl Store for MemoryStore {
         let scope = scope.clone();
         let rows: Vec<Row> = self.inner().rows.iter().filter(|row| row.seq > after && row.stream == stream).cloned().collect();
         Ok(stream::iter(rows.into_iter().filter(move |row| scope.holds(row.project_id)).map(Ok)).boxed())
+    }
+
+    /// There are no tables to append to.
+    async fn append(&self, _table: &'static Appended, _row: Fields) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// There are no tables to fold.

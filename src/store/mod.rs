@@ -4,6 +4,7 @@
 //! Does not: what should change (that is `service` and the pure rooms), SQL (`analytics`). Data leaves as
 //! [`State`] values, as [`Row`]s and as [`Outcome`]s.
 
+pub mod appended;
 pub mod copy;
 pub mod delta;
 pub mod doctor;
@@ -30,9 +31,11 @@ pub use format::Format;
 use crate::domain::apply::Conflict;
 use crate::domain::id::{PatchSetId, ProjectId};
 use crate::domain::patch::PatchSet;
+use crate::domain::record::Fields;
 use crate::domain::state::State;
 use crate::domain::time::Instant;
 use crate::domain::violation::Violation;
+use appended::Appended;
 pub use journal::compact::Compacted;
 use row::{Row, Stream};
 pub use tables::LakeTables;
@@ -143,6 +146,9 @@ pub trait Store: fmt::Display + Send + Sync {
 
     /// The end of the journal.
     async fn head(&self) -> Result<Head, StoreError>;
+
+    /// Appends a row to one of the tables beside the journal.
+    async fn append(&self, table: &'static Appended, row: Fields) -> Result<(), StoreError>;
 
     /// Brings the current tables up to the head, where there are tables.
     async fn fold(&self) -> Result<FoldReport, StoreError>;

@@ -335,3 +335,25 @@ fn a_folder_that_cannot_be_written_is_named() {
     let said = fails(folder.path(), &["--lake", "closed", "init"], 4);
     assert!(said.contains("closed"), "{said}");
 }
+
+#[test]
+fn planning_and_changing_are_noted_in_their_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    ok(path, &["init"]);
+    std::fs::write(
+        path.join("a.md"),
+        "# Portal\n\n## Goals\n\nJoy.\n\n## Tasks\n\n- Build the page (1 day)\n- Test the page (2 hours)\n",
+    )
+    .unwrap();
+    ok(path, &["plan", "a.md", "--yes"]);
+    ok(path, &["task", "list"]);
+    let log = json_of(path, &["query", "SELECT model, source, seq, tasks + subtasks AS found, skipped FROM agent_logs"]);
+    assert_eq!(
+        (&log[0]["model"], &log[0]["source"], &log[0]["seq"], &log[0]["found"]),
+        (&json!("outline"), &json!("a.md"), &json!(2), &json!(2))
+    );
+    assert!(log[0]["skipped"].as_u64().unwrap() > 0);
+    let runs = json_of(path, &["query", "SELECT command, actor, seq FROM runs"]);
+    assert_eq!(runs, json!([{"command": "plan", "actor": "tester", "seq": 2}]), "what only reads is no run");
+}

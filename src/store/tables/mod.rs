@@ -16,6 +16,7 @@ use object_store::ObjectStore;
 use url::Url;
 use uuid::Uuid;
 
+use super::appended::APPENDED;
 use super::error::StoreError;
 use super::journal::schema;
 use super::table_log::root_url;
@@ -66,9 +67,10 @@ pub fn bucket(project: Option<ProjectId>) -> u32 {
 pub struct LakeTables(pub(super) Arc<dyn ObjectStore>);
 
 impl LakeTables {
-    /// Every table there can be: the folded ones and the journal.
+    /// Every table there can be: the folded ones, the journal and the appended ones.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        TABLES.iter().map(|table| table.name).chain([field_changes::NAME, "journal"])
+        let appended = APPENDED.iter().map(|table| table.name);
+        TABLES.iter().map(|table| table.name).chain([field_changes::NAME, "journal"]).chain(appended)
     }
 
     /// A table at its newest version; `None` where it does not exist yet.
@@ -95,5 +97,6 @@ pub fn dictionary() -> Vec<Entry> {
         TABLES.iter().map(|table| Entry { name: table.name, doc: table.doc, columns: definition::columns(table.entity) });
     let journal = Entry { name: "journal", doc: schema::DOC, columns: schema::columns() };
     let changes = Entry { name: field_changes::NAME, doc: field_changes::DOC, columns: field_changes::columns() };
-    current.chain([changes, journal]).collect()
+    let appended = APPENDED.iter().map(|table| Entry { name: table.name, doc: table.doc, columns: table.columns() });
+    current.chain([changes, journal]).chain(appended).collect()
 }
