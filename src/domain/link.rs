@@ -1,9 +1,8 @@
 //! Links between tasks.
 
-use super::id::{PatchSetId, ProjectId, TaskId};
+use super::id::{ProjectId, TaskId};
 use super::record::record;
-use super::time::Instant;
-use super::value::{Name, words};
+use super::value::words;
 
 words! {
     /// What one task is to another.
@@ -28,7 +27,7 @@ words! {
 
 record! {
     /// A link from one task to another. A dependency stays inside one project and never makes a circle.
-    TaskLink: TaskLink, TaskLinkId {
+    TaskLink: TaskLink, TaskLinkId, tracked {
         /// The project of the task it starts from.
         project_id: ProjectId, Store;
         /// The task it starts from; of a dependency, the one that waits.
@@ -41,19 +40,5 @@ record! {
         dependency: DependencyType, Author;
         /// Work minutes to wait between the two ends; negative lets them overlap. Dependencies only.
         lag_minutes: i64, Author;
-        /// When the link was made.
-        created_at: Instant, Store;
-        /// Who made it.
-        created_by: Name, Store;
-        /// When it last changed.
-        updated_at: Instant, Store;
-        /// Who changed it last.
-        updated_by: Name, Store;
-        /// When it was deleted; absent where it lives.
-        deleted_at: Option<Instant>, Store;
-        /// Who deleted it.
-        deleted_by: Option<Name>, Store;
-        /// The patch set that deleted it.
-        deleted_in: Option<PatchSetId>, Store;
     }
 }

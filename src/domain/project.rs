@@ -2,10 +2,9 @@
 
 use chrono::NaiveDate;
 
-use super::id::{PatchSetId, UserId};
+use super::id::UserId;
 use super::key::ProjectKey;
 use super::record::record;
-use super::time::Instant;
 use super::value::{LongText, Metadata, Name, Title, Zone, words};
 
 words! {
@@ -21,7 +20,7 @@ words! {
 
 record! {
     /// A body of work with its own tasks, requirements and task numbers.
-    Project: Project, ProjectId {
+    Project: Project, ProjectId, tracked {
         /// Short name, unique in the lake, the first part of its tasks' keys; it never changes.
         key: ProjectKey, Once;
         /// What the project is called.
@@ -44,19 +43,5 @@ record! {
         metadata: Metadata, Author;
         /// The highest number of a task that was moved away; with the numbers in use it keeps numbers from being given twice.
         left_number: u32, Store;
-        /// When the project was created.
-        created_at: Instant, Store;
-        /// Who created it, as the change named its actor.
-        created_by: Name, Store;
-        /// When it last changed.
-        updated_at: Instant, Store;
-        /// Who changed it last.
-        updated_by: Name, Store;
-        /// When it was deleted; absent where it lives.
-        deleted_at: Option<Instant>, Store;
-        /// Who deleted it.
-        deleted_by: Option<Name>, Store;
-        /// The patch set that deleted it, which is also what restores it.
-        deleted_in: Option<PatchSetId>, Store;
     }
 }

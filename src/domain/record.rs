@@ -69,8 +69,35 @@ pub trait Record: Clone + PartialEq {
     }
 }
 
-/// Declares a record: its struct, its entity, its fields.
+/// Declares a record: its struct, its entity, its fields. `tracked` adds who created, changed and deleted it, and when.
 macro_rules! record {
+    (
+        $(#[doc = $sdoc:literal])*
+        $name:ident: $entity:ident, $id:ident, tracked {
+            $($(#[doc = $fdoc:literal])+ $field:ident: $type:ty, $writer:ident;)+
+        }
+    ) => {
+        $crate::domain::record::record! {
+            $(#[doc = $sdoc])*
+            $name: $entity, $id {
+                $($(#[doc = $fdoc])+ $field: $type, $writer;)+
+                /// When it was created.
+                created_at: $crate::domain::time::Instant, Store;
+                /// Who created it, as the change named its actor.
+                created_by: $crate::domain::value::Name, Store;
+                /// When it last changed.
+                updated_at: $crate::domain::time::Instant, Store;
+                /// Who changed it last.
+                updated_by: $crate::domain::value::Name, Store;
+                /// When it was deleted; absent where it lives.
+                deleted_at: Option<$crate::domain::time::Instant>, Store;
+                /// Who deleted it.
+                deleted_by: Option<$crate::domain::value::Name>, Store;
+                /// The patch set that deleted it, which is also what restores it.
+                deleted_in: Option<$crate::domain::id::PatchSetId>, Store;
+            }
+        }
+    };
     (
         $(#[doc = $sdoc:literal])*
         $name:ident: $entity:ident, $id:ident {

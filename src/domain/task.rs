@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::id::{PatchSetId, ProjectId, TaskId, UserId};
+use super::id::{ProjectId, TaskId, UserId};
 use super::key::TaskKey;
 use super::record::record;
 use super::time::{Estimate, Instant, Minutes};
@@ -42,7 +42,7 @@ words! {
 
 record! {
     /// A piece of work.
-    Task: Task, TaskId {
+    Task: Task, TaskId, tracked {
         /// The project it belongs to.
         project_id: ProjectId, Once;
         /// The name people use, such as PAY-42; never reused.
@@ -97,20 +97,6 @@ record! {
         source_end_line: Option<u32>, Author;
         /// Free facts about the task.
         metadata: Metadata, Author;
-        /// When the task was created.
-        created_at: Instant, Store;
-        /// Who created it.
-        created_by: Name, Store;
-        /// When it last changed.
-        updated_at: Instant, Store;
-        /// Who changed it last.
-        updated_by: Name, Store;
-        /// When it was deleted; absent where it lives.
-        deleted_at: Option<Instant>, Store;
-        /// Who deleted it.
-        deleted_by: Option<Name>, Store;
-        /// The patch set that deleted it, which is also what restores it.
-        deleted_in: Option<PatchSetId>, Store;
     }
 }
 

@@ -1,13 +1,13 @@
 //! People and agents who do the work.
 
-use super::id::{PatchSetId, UserId};
+use super::id::UserId;
 use super::record::record;
-use super::time::{Instant, Minutes};
+use super::time::Minutes;
 use super::value::{Metadata, Name, Zone};
 
 record! {
     /// A person or an agent.
-    User: User, UserId {
+    User: User, UserId, tracked {
         /// Short name, unique among living users, written @handle in a description.
         handle: Name, Required;
         /// The full name.
@@ -22,19 +22,5 @@ record! {
         merged_into: Option<UserId>, Author;
         /// Free facts about the user.
         metadata: Metadata, Author;
-        /// When the user was created.
-        created_at: Instant, Store;
-        /// Who created it.
-        created_by: Name, Store;
-        /// When it last changed.
-        updated_at: Instant, Store;
-        /// Who changed it last.
-        updated_by: Name, Store;
-        /// When the user was deleted; absent where it lives.
-        deleted_at: Option<Instant>, Store;
-        /// Who deleted it.
-        deleted_by: Option<Name>, Store;
-        /// The patch set that deleted it, which is also what restores it.
-        deleted_in: Option<PatchSetId>, Store;
     }
 }

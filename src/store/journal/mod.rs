@@ -17,6 +17,8 @@ pub mod birth;
 pub mod compact;
 pub mod entry;
 pub mod files;
+mod group;
+mod reader;
 pub mod schema;
 mod slot;
 
@@ -29,7 +31,7 @@ use object_store::ObjectStore;
 use uuid::Uuid;
 
 use super::error::StoreError;
-use super::ledger::{Accepted, Ledger, Proposal, Seen};
+use super::ledger::{Ledger, Proposal, Seen};
 use super::row::{Row, Stream};
 use super::table_log::{End, entry_bytes};
 use super::tables::read::Contents;
@@ -42,6 +44,8 @@ use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, random_bytes, uuid_v7};
 use entry::{Entry, JournalFile};
 use files::Files;
+use group::{Judged, Verdict};
+pub use reader::JournalReader;
 use slot::Taken;
 
 /// How long a commit tries before it gives its slot up.
@@ -72,18 +76,6 @@ enum Tried {
     Lost,
     /// The slot was slept through; only judging again tells what became of the group.
     Slept,
-}
-
-/// A group as it was judged for one slot.
-#[derive(Default)]
-struct Judged {
-    verdicts: Vec<Verdict>,
-    rows: usize,
-}
-
-enum Verdict {
-    Accepted(Accepted, u64),
-    Other(Outcome),
 }
 
 impl Journal {
@@ -455,23 +447,6 @@ impl Journal {
     }
 }
 
-impl Judged {
-    fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.verdicts.iter().flat_map(|verdict| match verdict {
-            Verdict::Accepted(accepted, _) => accepted.rows.as_slice(),
-            Verdict::Other(_) => &[],
-        })
-    }
-
-    fn outcomes(self) -> Vec<Outcome> {
-        let outcome = |verdict| match verdict {
-            Verdict::Accepted(accepted, seq) => Outcome::Committed { seq, keys: accepted.keys },
-            Verdict::Other(outcome) => outcome,
-        };
-        self.verdicts.into_iter().map(outcome).collect()
-    }
-}
-
 /// How far the tables together are folded, given how far each says it is and the rows after the least of that: a table
 /// is up to date until the first row that concerns it. `None` where there are no tables.
 fn folded_to(tables: &[(Entity, u64)], rows: &[Row]) -> Option<u64> {
@@ -481,27 +456,4 @@ fn folded_to(tables: &[(Entity, u64)], rows: &[Row]) -> Option<u64> {
         waiting.map_or(head.unwrap_or(*seq), |seq| seq - 1)
     };
     tables.iter().map(of_table).min()
-}
-
-/// Files of the journal, to be read one after the other.
-pub struct JournalReader {
-    files: Vec<JournalFile>,
-    store: Files,
-    after: u64,
-    stream: Stream,
-}
-
-impl JournalReader {
-    /// The rows of the next file, in order; `None` after the last.
-    pub async fn next(&mut self) -> Option<Result<Vec<Row>, StoreError>> {
-        if self.files.is_empty() {
-            return None;
-        }
-        let file = self.files.remove(0);
-        Some(self.store.read_rows(&file).await.map(|mut rows| {
-            rows.retain(|row| row.seq > self.after && row.stream == self.stream);
-            rows.sort_by_key(|row| (row.seq, row.ordinal));
-            rows
-        }))
-    }
 }
