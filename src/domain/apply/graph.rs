@@ -47,7 +47,11 @@ impl Bench<'_> {
         for link in state.dependencies() {
             links.entry(link.from_id).or_default().push((link.to_id, Some(link.id)));
         }
-        for (tasks, ids) in cycles(&links) {
+        for (mut tasks, ids) in cycles(&links) {
+            // A circle has no first task; it is told from its lowest key on.
+            let number = |id: &TaskId| state.task(*id).map_or(u32::MAX, |task| task.key.number());
+            let lowest = (0..tasks.len()).min_by_key(|at| number(&tasks[*at])).unwrap_or(0);
+            tasks.rotate_left(lowest);
             let names: Vec<String> = tasks.iter().chain(tasks.first()).map(|id| name(*id)).collect();
             found.push(self.circle(patch, &ids, &names.join(" waits for ")));
         }
