@@ -104,7 +104,9 @@ pub async fn rewind(store: &dyn Store, now: Snapshot, as_of: AsOf, stream: Strea
         AsOf::Seq(seq) => seq.saturating_sub(1),
         AsOf::Time(_) => 0,
     };
-    let rows: Vec<Row> = store.changes(after, stream, &Scope::All).await?.try_collect().await?;
+    let mut rows: Vec<Row> = store.changes(after, stream, &Scope::All).await?.try_collect().await?;
+    // What came after the snapshot was taken is not in it.
+    rows.retain(|row| row.seq <= now.seq);
     let past = |row: &&Row| match as_of {
         AsOf::Seq(seq) => row.seq <= seq,
         AsOf::Time(at) => row.at <= at,

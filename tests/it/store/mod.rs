@@ -1,5 +1,6 @@
 //! The stores: one suite for every implementation, then what only the one on an object store can get wrong.
 
+mod as_of;
 mod check_up;
 mod conformance;
 mod fault;
