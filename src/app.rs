@@ -46,6 +46,9 @@ impl App {
     /// Copies the lake of the settings to a new place, which becomes a lake of its own, folded.
     pub async fn copy(config: &Config, from: &str, to: &str, up_to: Option<AsOf>) -> Result<Copied, ServiceError> {
         let (source, target) = (Root::open(from, false)?, Root::open(to, true)?);
+        if target.url.as_str().starts_with(source.url.as_str()) {
+            return Err(ServiceError::input(to, "lies in the lake itself; a copy goes beside it or elsewhere"));
+        }
         let copied = copy::copy(&source, &target, up_to, &SystemClock, &SystemRandom::default()).await?;
         let there =
             Self::start(config, |clock, random| async move { DeltaStore::open(&target, Format::default(), clock, random).await })

@@ -1,7 +1,11 @@
 //! Record batches as text, JSON, CSV and Parquet.
 
-use deltalake::arrow::array::RecordBatch;
+use std::sync::Arc;
+
+use deltalake::arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+use deltalake::arrow::compute::cast;
 use deltalake::arrow::csv::WriterBuilder;
+use deltalake::arrow::datatypes::{DataType, Field, Schema};
 use deltalake::arrow::json::ArrayWriter;
 use deltalake::arrow::util::display::{ArrayFormatter, FormatOptions};
 use deltalake::parquet::arrow::ArrowWriter;
@@ -28,7 +32,7 @@ impl Format {
             Self::Csv => {
                 let mut writer = WriterBuilder::new().with_header(true).build(&mut bytes);
                 for batch in batches {
-                    writer.write(batch).map_err(encoding)?;
+                    writer.write(&flat(batch)?).map_err(encoding)?;
                 }
             }
             Self::Parquet => {
@@ -43,6 +47,26 @@ impl Format {
         }
         Ok(bytes)
     }
+}
+
+/// A batch whose lists are JSON text, which is all that CSV can hold.
+fn flat(batch: &RecordBatch) -> Result<RecordBatch, AnalyticsError> {
+    let mut fields = Vec::with_capacity(batch.num_columns());
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        let Some(lists) = column.as_list_opt::<i32>() else {
+            fields.push(field.as_ref().clone());
+            columns.push(Arc::clone(column));
+            continue;
+        };
+        let text = |list: Option<ArrayRef>| {
+            let list = cast(&list?, &DataType::Utf8).ok()?;
+            Some(list.as_string_opt::<i32>()?.iter().collect::<Value>().to_string())
+        };
+        fields.push(Field::new(field.name(), DataType::Utf8, true));
+        columns.push(Arc::new(lists.iter().map(text).collect::<StringArray>()));
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(encoding)
 }
 
 fn encoding(fault: impl std::error::Error + Send + Sync + 'static) -> AnalyticsError {

@@ -36,7 +36,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let head = format!("{}:{}", checkup.sets, hex(&checkup.chain));
     let finding = |finding: &Finding| json!({"place": finding.place, "what": finding.what, "way_out": finding.way_out});
     let json = json!({
-        "head": head, "sets": checkup.sets, "rows": checkup.rows, "erased": checkup.erased,
+        "head": head, "sets": checkup.sets, "rows": checkup.rows,
         "tables": checkup.tables.iter().map(|(name, rows, seq)| json!({"table": name, "rows": rows, "seq": seq})).collect::<Vec<_>>(),
         "findings": checkup.findings.iter().map(finding).collect::<Vec<_>>(),
     });
@@ -56,10 +56,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         text = format!("{}\n", table(&["table", "rows", "folded to"], rows));
     }
     text.push_str(&format!(
-        "{} in {}, {}; digests and chain verify, the tables say what the journal says\nhead {head}",
+        "{} in {}; digests and chain verify, the tables say what the journal says\nhead {head}",
         count(checkup.rows, "journal row"),
         count(checkup.sets as usize, "set"),
-        if checkup.erased == 0 { "none erased".to_owned() } else { format!("{} erased", checkup.erased) },
     ));
     Ok(Reply::new(json, text))
 }

@@ -69,7 +69,7 @@ impl CliError {
                 ServiceError::Unknown { .. } => Exit::TryAgain,
                 ServiceError::Store(cause) | ServiceError::NotWritten(cause) => match cause {
                     StoreError::Storage { .. } | StoreError::Deadline { .. } => Exit::TryAgain,
-                    StoreError::WriterGone | StoreError::Damaged { .. } => Exit::Bug,
+                    StoreError::WriterGone => Exit::Bug,
                     StoreError::AlreadyALake { .. } | StoreError::BeforeItsTime => Exit::Refused,
                     _ => Exit::Configuration,
                 },

@@ -160,6 +160,13 @@ pub fn main() -> ExitCode {
         Err(fault) => {
             // Help and version are answers, everything else is a usage error; clap prints each where it belongs.
             let code = if fault.use_stderr() { Exit::Usage } else { Exit::Ok };
+            let words: Vec<String> = std::env::args().collect();
+            let wants_json = words.iter().any(|word| word == "--json")
+                || words.windows(2).any(|pair| pair[0].starts_with("-o") && pair[1] == "json");
+            if code == Exit::Usage && wants_json {
+                let text = fault.render().to_string();
+                return CliError::usage(text.trim_start_matches("error: ").trim_end()).report(true).into();
+            }
             let _ = fault.print();
             return code.into();
         }

@@ -69,6 +69,7 @@ pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
     std::fs::write(&file, TEXT)?;
     let story = tell(&app, &file).await?;
     app.close().await;
+    std::fs::write(folder.join(MARKER), commits(folder))?;
     let json = json!({
         "folder": FOLDER,
         "lake": config.lake.value,
@@ -131,9 +132,29 @@ fn make_room(folder: &Path) -> Result<(), CliError> {
             let hint = Some("run it in another folder, or move that one away".to_owned());
             return Err(ServiceError::Input { place: format!("./{FOLDER}"), message, hint }.into());
         }
+        if !is_untouched(folder) {
+            let message = "holds work of yours: its lake or its description changed since the tour".to_owned();
+            let hint = Some("go on there, or run quickstart in another folder".to_owned());
+            return Err(ServiceError::Input { place: format!("./{FOLDER}"), message, hint }.into());
+        }
         std::fs::remove_dir_all(folder)?;
     }
     std::fs::create_dir(folder)?;
-    std::fs::write(folder.join(MARKER), "lakeplan quickstart removes this folder when it is run again\n")?;
+    std::fs::write(folder.join(MARKER), "")?;
     Ok(())
+}
+
+/// The folder is as the tour left it, or as a tour that broke off did.
+fn is_untouched(folder: &Path) -> bool {
+    let marked = std::fs::read_to_string(folder.join(MARKER)).unwrap_or_default();
+    let text = std::fs::read_to_string(folder.join(FILE)).unwrap_or_default();
+    marked.is_empty() || (marked == commits(folder) && text == TEXT)
+}
+
+/// How many commits the lake's journal has, as the marker says it.
+fn commits(folder: &Path) -> String {
+    let log = std::fs::read_dir(folder.join("lake/journal/_delta_log"));
+    let entries =
+        log.into_iter().flatten().flatten().filter(|entry| entry.path().extension().is_some_and(|ending| ending == "json"));
+    format!("{} commits\n", entries.count())
 }

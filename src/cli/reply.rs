@@ -61,7 +61,7 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> St
 /// Rows as a table where that can be read, else each row as a page of names and values.
 pub fn rows(header: &[&str], rows: Vec<Vec<String>>) -> String {
     // A column is still read well when its longest value is broken into lines of this many characters.
-    let narrow = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0).clamp(header[at].len(), 24);
+    let narrow = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0).min(24).max(header[at].len());
     let needed: usize = (0..header.len()).map(|at| narrow(at) + 2).sum();
     if needed <= usize::from(Table::new().width().unwrap_or_else(width)) {
         return table(header, rows);

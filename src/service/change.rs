@@ -6,9 +6,11 @@ use super::resolve::{name_of, resolve};
 use super::{Service, ServiceError};
 use crate::domain::apply::{Conflict, Rejection, apply};
 use crate::domain::change::Change;
-use crate::domain::id::PatchSetId;
-use crate::domain::patch::{Patch, PatchSet, Source};
+use crate::domain::id::{EntityId, PatchSetId, TaskId};
+use crate::domain::patch::{Op, Patch, PatchSet, Source};
+use crate::domain::record::Entity;
 use crate::domain::state::State;
+use crate::domain::violation::{Rule, Violation};
 use crate::exchange::patchset::Request;
 use crate::runtime::fresh_set_id;
 use crate::store::{Outcome, StoreError};
@@ -29,6 +31,7 @@ impl Service {
     pub async fn change(&self, request: &Request, source: Source) -> Result<Done, ServiceError> {
         let state = self.state().await?;
         let set = self.resolve(&state, request, source)?;
+        refuse_deleted(&state, &set)?;
         self.commit(&state, set).await
     }
 
@@ -36,6 +39,7 @@ impl Service {
     pub async fn preview(&self, request: &Request, source: Source) -> Result<Vec<Change>, ServiceError> {
         let mut state = self.state().await?;
         let set = self.resolve(&state, request, source)?;
+        refuse_deleted(&state, &set)?;
         match apply(&mut state, &set, self.clock.now()) {
             Ok(applied) => Ok(applied.changes),
             Err(Rejection::Refused(violations)) => Err(ServiceError::Refused(violations)),
@@ -68,4 +72,18 @@ impl Service {
             None => Err(ServiceError::Unknown { id, cause: StoreError::WriterGone }),
         }
     }
+}
+
+/// A deleted task can hold an edit, for the sake of sync and undo; an author who names one has not seen that it is gone.
+fn refuse_deleted(state: &State, set: &PatchSet) -> Result<(), ServiceError> {
+    let gone = set.patches.iter().enumerate().filter(|(_, patch)| patch.op == Op::Update && patch.entity == Entity::Task);
+    let gone = gone
+        .filter_map(|(index, patch)| state.task(TaskId::of(patch.id)).filter(|task| !task.is_live()).map(|task| (index, task)));
+    let violations: Vec<Violation> = gone
+        .map(|(index, task)| {
+            let fault = Violation::new(index, Rule::Deleted, format!("{} is deleted", task.key)).field("id");
+            fault.hint(format!("lakeplan task restore {}", task.key))
+        })
+        .collect();
+    if violations.is_empty() { Ok(()) } else { Err(ServiceError::Refused(violations)) }
 }

@@ -104,6 +104,12 @@ pub async fn rewind(store: &dyn Store, now: Snapshot, as_of: AsOf, stream: Strea
         AsOf::Seq(seq) => seq.saturating_sub(1),
         AsOf::Time(_) => 0,
     };
+    if let AsOf::Seq(seq) = as_of
+        && seq > now.seq
+    {
+        let message = format!("there is no seq {seq} yet; the last is {}", now.seq);
+        return Err(ServiceError::Input { place: "--as-of".to_owned(), message, hint: Some("lakeplan history".to_owned()) });
+    }
     let mut rows: Vec<Row> = store.changes(after, stream, &Scope::All).await?.try_collect().await?;
     // What came after the snapshot was taken is not in it.
     rows.retain(|row| row.seq <= now.seq);

@@ -16,6 +16,7 @@ use super::journal::files::Files;
 use super::journal::{entry, schema};
 use super::row::{Hash, Row, next_chain};
 use super::table_log::entry_bytes;
+use super::tables::LakeTables;
 use crate::domain::time::{AsOf, Instant};
 use crate::runtime::{Clock, Random, uuid_v7};
 
@@ -62,7 +63,7 @@ pub async fn copy(
         actions.push(target.put_rows(0, uuid_v7(clock.now(), random), &kept).await?);
         // Only what the chain needs is kept; the payload stays in the files.
         sets.extend(rows.into_iter().map(|row| {
-            let sound = row.salt.is_none() || row.compute_digest() == row.digest;
+            let sound = row.compute_digest() == row.digest;
             let digest = if sound { row.digest } else { [0; 32] };
             (row.seq, row.ordinal, Row { before: None, after: None, digest, ..row })
         }));
@@ -99,10 +100,12 @@ fn verify(rows: &[(u64, u32, Row)]) -> Result<Copied, StoreError> {
 }
 
 async fn refuse_used(root: &Root) -> Result<(), StoreError> {
-    let first = root.store.list(Some(&Path::from("journal"))).next().await;
-    match first {
-        None => Ok(()),
-        Some(Ok(_)) => Err(StoreError::AlreadyALake { root: root.url.to_string() }),
-        Some(Err(fault)) => Err(StoreError::storage("listing", root.url.to_string(), fault)),
+    for name in LakeTables::names() {
+        match root.store.list(Some(&Path::from(name))).next().await {
+            None => {}
+            Some(Ok(_)) => return Err(StoreError::AlreadyALake { root: root.url.to_string() }),
+            Some(Err(fault)) => return Err(StoreError::storage("listing", root.url.to_string(), fault)),
+        }
     }
+    Ok(())
 }

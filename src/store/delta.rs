@@ -107,6 +107,7 @@ enum Message {
 impl DeltaStore {
     /// Makes a new lake.
     pub async fn create(root: &Root, format: Format, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StoreError> {
+        refuse_remains(root).await?;
         probe(root, clock.as_ref(), random.as_ref()).await?;
         let ledger = Ledger::new(format.clone(), root.url.as_str());
         let journal = Journal::create(Arc::clone(&root.store), ledger, &format, Arc::clone(&clock), Arc::clone(&random)).await?;
@@ -336,6 +337,24 @@ fn fits(group: &[PatchSet], more: &[PatchSet]) -> bool {
 
 fn patches(group: &[PatchSet]) -> usize {
     group.iter().map(|set| set.patches.len()).sum()
+}
+
+/// A lake whose journal is gone is not begun anew over what is left of it.
+async fn refuse_remains(root: &Root) -> Result<(), StoreError> {
+    let has_log = async |name: &str| root.store.list(Some(&StorePath::from(format!("{name}/_delta_log")))).next().await.is_some();
+    if has_log("journal").await {
+        // There is a lake, which making the journal will find.
+        return Ok(());
+    }
+    for name in LakeTables::names() {
+        if has_log(name).await {
+            let why = format!(
+                "it holds the table {name} of a lake whose journal is missing; bring the journal back, or use another place"
+            );
+            return Err(StoreError::UnusableRoot { root: root.url.to_string(), why });
+        }
+    }
+    Ok(())
 }
 
 /// Finds out whether the storage creates a name only where there is none, which everything rests on.

@@ -35,7 +35,6 @@ pub struct Finding {
 pub struct Checkup {
     pub sets: u64,
     pub rows: usize,
-    pub erased: usize,
     /// The chain after the last set.
     pub chain: Hash,
     /// Each current table with its rows and the seq it is folded to.
@@ -91,13 +90,26 @@ pub async fn examine(
     }
     rows.sort_by_key(|row| (row.seq, row.ordinal));
     check_chain(&mut checkup, &rows, anchor);
+    let journal_is_sound = checkup.findings.is_empty();
     let folded = folded(root, files.folded, &mut checkup).await?;
+    for (name, _, seq) in checkup.tables.clone() {
+        if seq > checkup.sets {
+            let what = format!("it is folded to seq {seq}, and the journal ends at {}: the journal lost its end", checkup.sets);
+            checkup.find(name, what, RESTORE);
+        }
+    }
     let wanted: BTreeSet<u64> = folded.iter().map(|(_, _, seq)| *seq).collect();
     if let Some(states) = replay(&mut checkup, &rows, name, format, &wanted) {
         for (entity, records, seq) in folded {
             if let Some(state) = states.get(&seq) {
                 compare(&mut checkup, entity, &records, state);
             }
+        }
+    }
+    if !journal_is_sound {
+        // The tables may be all that is left of what the journal lost.
+        for finding in checkup.findings.iter_mut().filter(|finding| finding.way_out == REFOLD) {
+            finding.way_out = "mend the journal first; until then keep the table as it is";
         }
     }
     Ok(checkup)
@@ -147,9 +159,7 @@ fn check_chain(checkup: &mut Checkup, rows: &[Row], anchor: Option<Anchor>) {
                 checkup.find(format!("journal, row {seq}.{ordinal}"), "it is missing", RESTORE);
                 break;
             }
-            if row.salt.is_none() {
-                checkup.erased += 1;
-            } else if row.compute_digest() != row.digest {
+            if row.compute_digest() != row.digest {
                 checkup.find(
                     format!("journal, row {seq}.{ordinal}"),
                     "its digest does not fit what it says: it was changed",

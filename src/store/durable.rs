@@ -1,7 +1,7 @@
 //! A local folder as an object store whose writes survive a power cut.
 //!
 //! Creating writes a temporary file, flushes it to the disk, links it under its name (which fails where the name is
-//! taken, atomically) and flushes the folder. Listings come in the order of names. Everything else is object_store's own local store.
+//! taken, atomically) and flushes the folder. What replaces a file is flushed too. Listings come in the order of names. Everything else is object_store's own local store.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -75,6 +75,12 @@ fn create(target: &std::path::Path, temporary: &std::path::Path, payload: &PutPa
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Fault::After)
 }
 
+/// Flushes a file that is there, and its folder.
+fn flush(path: &std::path::Path) -> io::Result<()> {
+    File::open(path)?.sync_all()?;
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
 fn write_through(path: &std::path::Path, payload: &PutPayload) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
     for part in payload.iter() {
@@ -129,10 +135,16 @@ impl fmt::Display for DurableLocal {
 #[deny(clippy::missing_trait_methods)]
 impl ObjectStore for DurableLocal {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        if options.mode != PutMode::Create {
-            return self.inner.put_opts(location, payload, options).await;
-        }
         let target = self.inner.path_to_filesystem(location)?;
+        if options.mode != PutMode::Create {
+            let put = self.inner.put_opts(location, payload, options).await?;
+            let flushed = tokio::task::spawn_blocking(move || flush(&target)).await;
+            return match flushed {
+                Ok(Ok(())) => Ok(put),
+                Ok(Err(fault)) => Err(Fault::After(fault).into_error(location)),
+                Err(source) => Err(Error::JoinError { source }),
+            };
+        }
         let number = self.temporaries.fetch_add(1, Ordering::Relaxed);
         // Names with # and digits are object_store's own for unfinished files: its listings leave them out.
         let mut temporary = target.clone().into_os_string();

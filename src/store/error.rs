@@ -14,7 +14,7 @@ pub enum StoreError {
     NotALake { root: String },
     #[error("there is a lake at {root} already")]
     AlreadyALake { root: String },
-    #[error("{root} is no place for a lake: {why}")]
+    #[error("{root} cannot be used: {why}")]
     UnusableRoot { root: String, why: String },
     #[error(
         "the lake at {root} needs a lakeplan that {verb}s format {needed}; this one ({version}) knows formats up to {known}",
@@ -40,7 +40,13 @@ pub enum StoreError {
 
 impl StoreError {
     pub(crate) fn storage(operation: &'static str, path: impl Into<String>, source: impl Into<Source>) -> Self {
-        Self::Storage { operation, path: path.into(), source: source.into() }
+        let (path, source): (String, Source) = (path.into(), source.into());
+        match source.downcast_ref::<object_store::Error>() {
+            Some(object_store::Error::PermissionDenied { .. }) => {
+                Self::UnusableRoot { root: path, why: "this user may not write or read it".to_owned() }
+            }
+            _ => Self::Storage { operation, path, source },
+        }
     }
 
     pub(crate) fn damaged(path: impl Into<String>, what: impl Into<String>) -> Self {
@@ -56,7 +62,7 @@ impl StoreError {
             Self::ClockBehind { .. } => {
                 "set this machine's clock; if the writer of that change had a wrong clock, lakeplan restore-lake goes back to before it".to_owned()
             }
-            Self::Damaged { .. } => "lakeplan doctor --full tells what is affected; lakeplan restore-lake brings a backup back".to_owned(),
+            Self::Damaged { .. } => "lakeplan doctor tells what is affected; lakeplan restore-lake brings a backup back".to_owned(),
             Self::BeforeItsTime => "lakeplan history shows where it begins".to_owned(),
             Self::Deadline { .. } | Self::WriterGone => "repeat the command; what was committed stays committed once".to_owned(),
             Self::Storage { .. } | Self::UnusableRoot { .. } => return None,

@@ -1,7 +1,7 @@
 //! The part of a store that is the same wherever the rows are kept: the state at the head, the order of sets, which
 //! ids were seen, and what a set would become in the next place. Pure: the time and the salts come from the caller.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -286,7 +286,7 @@ fn keys_given(rows: &[Row], state: &State) -> Vec<(Uuid, String)> {
             }
         })
         .collect();
-    keys.sort();
-    keys.dedup();
+    let mut seen = HashSet::new();
+    keys.retain(|(id, _)| seen.insert(*id));
     keys
 }

@@ -2,12 +2,14 @@
 //!
 //! Entries are put only where their version does not exist, and nothing else of delta-rs writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chrono::TimeDelta;
 use deltalake::kernel::EagerSnapshot;
 use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use deltalake::operations::vacuum::VacuumMode;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -16,6 +18,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::error::StoreError;
+use crate::domain::time::Instant;
 
 /// A table's log below the lake's root.
 #[derive(Clone)]
@@ -39,6 +42,16 @@ pub struct LiveFile {
     pub size: i64,
     pub partitions: BTreeMap<String, Option<String>>,
     pub stats: Option<String>,
+}
+
+/// The time of a vacuum.
+#[derive(Debug)]
+struct At(Instant);
+
+impl deltalake::operations::vacuum::Clock for At {
+    fn current_timestamp_millis(&self) -> i64 {
+        self.0.timestamp_millis()
+    }
 }
 
 /// How the end of the log looks from a version.
@@ -97,6 +110,28 @@ impl TableLog {
         let url = Url::parse(&format!("memory:///{}/", self.folder))
             .map_err(|fault| StoreError::storage("naming", &self.folder, fault))?;
         Ok(default_logstore(Arc::clone(&self.store), Arc::clone(&self.root), &url, &StorageConfig::default()))
+    }
+
+    /// The version of the head, and the files that neither it nor any version of the retention needs. Files removed
+    /// from the table within the retention are needed by readers of the versions before.
+    pub async fn unneeded(&self, retention: TimeDelta, now: Instant) -> Result<Option<(u64, BTreeSet<String>)>, StoreError> {
+        let failed = |fault: deltalake::DeltaTableError| StoreError::storage("examining", &self.folder, fault);
+        if self.load(&mut BTreeMap::new()).await?.is_none() {
+            return Ok(None);
+        }
+        let mut table = deltalake::DeltaTable::new(self.delta()?);
+        table.load().await.map_err(failed)?;
+        let version = table.version().unwrap_or_default();
+        let listed = table
+            .vacuum()
+            .with_dry_run(true)
+            .with_mode(VacuumMode::Full)
+            .with_enforce_retention_duration(false)
+            .with_retention_period(retention)
+            .with_clock(Arc::new(At(now)))
+            .await;
+        let (_, metrics) = listed.map_err(failed)?;
+        Ok(Some((version, metrics.files_deleted.into_iter().collect())))
     }
 
     /// Writes a checkpoint of a version.

@@ -5,9 +5,7 @@
 //! still meant to add one of these files meant to do so at h+1, loses the slot and writes a new file. The age is for
 //! readers of older versions.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStoreExt};
@@ -15,6 +13,7 @@ use object_store::{Error, ObjectMeta, ObjectStoreExt};
 use super::error::StoreError;
 use super::journal::{STALE, entry};
 use super::table_log::{TableLog, entry_bytes};
+use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, uuid_v7};
 
 /// How old something must be before it is deleted.
@@ -47,22 +46,22 @@ pub async fn vacuum(
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<Vacuumed, StoreError> {
-    let mut vacuumed = clean_log(log, clock.now() - retention.log).await?;
+    let mut vacuumed = clean_log(log, retention.log, clock).await?;
     for _ in 0..TRIES {
         let begun = clock.now();
-        let Some(table) = log.load(&mut BTreeMap::new()).await? else { return Ok(vacuumed) };
-        let live: BTreeSet<&str> = table.files.iter().map(|file| file.path.as_str()).collect();
         let listed = list(log, "").await?;
+        let now = storage_now(&listed, begun);
+        let Some((version, unneeded)) = log.unneeded(retention.files, now).await? else { return Ok(vacuumed) };
         let dead: Vec<&ObjectMeta> = listed
             .iter()
             .filter(|meta| meta.location.as_ref().ends_with(".parquet") && !meta.location.as_ref().starts_with("_delta_log/"))
-            .filter(|meta| !live.contains(meta.location.as_ref()) && meta.last_modified < begun - retention.files)
+            .filter(|meta| unneeded.contains(meta.location.as_ref()) && meta.last_modified < now - retention.files)
             .collect();
         if dead.is_empty() {
             return Ok(vacuumed);
         }
         let fence = entry::json_of(&[entry::commit_info("VACUUM", uuid_v7(begun, random), begun)])?;
-        match log.put_entry(table.version + 1, entry_bytes(&fence)).await {
+        match log.put_entry(version + 1, entry_bytes(&fence)).await {
             Ok(()) if clock.now() - begun <= STALE => {}
             // It slept, so the fence may stand in a hole; or another commit came first: choose again.
             Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => continue,
@@ -79,11 +78,15 @@ pub async fn vacuum(
 }
 
 /// Deletes log entries and checkpoints older than the last checkpoint, oldest first, so that what is left has no gap.
-async fn clean_log(log: &TableLog, before: DateTime<Utc>) -> Result<Vacuumed, StoreError> {
+async fn clean_log(log: &TableLog, retention: TimeDelta, clock: &dyn Clock) -> Result<Vacuumed, StoreError> {
     let version = |meta: &ObjectMeta| meta.location.filename()?.get(..20)?.parse::<u64>().ok();
     let mut listed = list(log, "_delta_log").await?;
     listed.sort_by_key(version);
-    let is_checkpoint = |meta: &&ObjectMeta| meta.location.filename().is_some_and(|name| name.contains(".checkpoint"));
+    let before = storage_now(&listed, clock.now()) - retention;
+    // A checkpoint counts when it is as old as what it lets go: a fresh one may not have reached the disk yet.
+    let is_checkpoint = |meta: &&ObjectMeta| {
+        meta.location.filename().is_some_and(|name| name.contains(".checkpoint")) && meta.size > 0 && meta.last_modified <= before
+    };
     let last = listed.iter().filter(is_checkpoint).filter_map(version).max();
     let mut cleaned = Vacuumed::default();
     let Some(last) = last else { return Ok(cleaned) };
@@ -96,6 +99,11 @@ async fn clean_log(log: &TableLog, before: DateTime<Utc>) -> Result<Vacuumed, St
         cleaned.entries += 1;
     }
     Ok(cleaned)
+}
+
+/// The time by which ages are judged: the storage's own, as its newest object tells, where this machine's clock is ahead.
+fn storage_now(listed: &[ObjectMeta], now: Instant) -> Instant {
+    listed.iter().map(|meta| meta.last_modified).max().map_or(now, |newest| now.min(newest))
 }
 
 async fn list(log: &TableLog, below: &str) -> Result<Vec<ObjectMeta>, StoreError> {

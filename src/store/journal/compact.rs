@@ -44,7 +44,7 @@ impl Journal {
                 let mut rows: Vec<Row> = Vec::new();
                 for file in run {
                     rows.extend(self.files.read_rows(file).await?);
-                    actions.push(remove(file, at.timestamp_millis()));
+                    actions.push(remove(file, self.clock.now().timestamp_millis()));
                 }
                 rows.sort_by_key(|row| (row.seq, row.ordinal));
                 let rows: Vec<&Row> = rows.iter().collect();

@@ -126,11 +126,22 @@ impl Journal {
         let mut files = Files::new(Arc::clone(&store));
         files.load().await?;
         let recorded = files.folded;
-        let tables = tables::read::all(&store).await?.unwrap_or_default();
+        let tables = match tables::read::all(&store).await {
+            // The tables can be made anew from the journal, so a damaged one does not keep the lake shut.
+            Err(fault @ StoreError::Damaged { .. }) => {
+                tracing::warn!(%fault, "the lake is read from its journal alone; lakeplan doctor tells more");
+                None
+            }
+            read => read?,
+        };
+        // Where a table is missing, nothing counts as folded: the next fold makes it anew.
+        let recorded = if tables.is_some() { recorded } else { 0 };
+        let tables = tables.unwrap_or_default();
         // The head is looked for again after the tables, which may have been folded past the first one meanwhile.
         let Some(version) = files.load().await? else {
             return Err(StoreError::NotALake { root: ledger.root().to_owned() });
         };
+        let ahead = tables.iter().map(|table| table.seq).max().unwrap_or(0);
         let seqs: Vec<(Entity, u64)> = tables.iter().map(|table| (table.entity, table.seq.max(recorded))).collect();
         let mut journal = Self { files, ledger, version, looked, folded: recorded, open: HashMap::new(), clock, random };
         if let Some(from) = seqs.iter().map(|(_, seq)| *seq).min() {
@@ -139,6 +150,10 @@ impl Journal {
         let rows = journal.rows_after(&journal.files, journal.ledger.seq).await?;
         journal.folded = folded_to(&seqs, &rows).unwrap_or(recorded);
         journal.replay(rows)?;
+        if ahead > journal.ledger.seq {
+            let what = format!("it ends at seq {}, and a table is folded to {ahead}: it has lost its end", journal.ledger.seq);
+            return Err(StoreError::damaged("journal", what));
+        }
         journal.ledger.may_read()?;
         Ok(journal)
     }
@@ -260,7 +275,7 @@ impl Journal {
                 self.looked = now;
                 let rows: Vec<&Row> = judged.rows().collect();
                 self.files.note_rows(self.version, attempt, &rows);
-                self.files.folded = self.folded;
+                self.files.folded = self.files.folded.max(self.folded);
                 Ok(Tried::Told(judged.outcomes()))
             }
             Taken::Theirs(entry) => {

@@ -131,7 +131,7 @@ impl Prepare for Append<'_> {
                     for batch in read::batches(&path, self.log.get_live(&file.path).await?)? {
                         batches.push(batch?);
                     }
-                    actions.push(definition::remove(file, target.at));
+                    actions.push(definition::remove(file, self.folding.clock.now()));
                 }
             }
             folded.rows += batches.first().map_or(0, RecordBatch::num_rows);
@@ -251,7 +251,7 @@ impl Prepare for Rewrite<'_> {
                 folded.files += 1;
                 actions.push(definition::add(&file, at));
             }
-            actions.extend(old.iter().map(|file| definition::remove(file, at)));
+            actions.extend(old.iter().map(|file| definition::remove(file, self.folding.clock.now())));
         }
         Ok(Some((actions, folded)))
     }
