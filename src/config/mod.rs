@@ -19,6 +19,8 @@ pub enum ConfigError {
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{path}: {message}")]
     Malformed { path: PathBuf, message: String },
+    #[error("{origin} names the target {target}, and {path} has no section [target.{target}]")]
+    NoSection { origin: String, target: String, path: PathBuf },
     #[error("{origin}: {value:?} is none of {known}", known = known.join(", "))]
     NoneOf { origin: String, value: String, known: &'static [&'static str] },
 }
@@ -89,7 +91,17 @@ impl Config {
         let target =
             from_flag(&flags.target, "--target").or_else(|| from_env("LAKEPLAN_TARGET")).or_else(|| from_file(&file.target));
         one_of(target.as_ref(), TARGETS)?;
-        let section = target.as_ref().and_then(|target| file.target_sections.get(&target.value)).cloned().unwrap_or_default();
+        let section = match &target {
+            None => TargetSettings::default(),
+            // A target without a section would quietly be the default lake.
+            Some(target) => match file.target_sections.get(&target.value) {
+                Some(section) => section.clone(),
+                None => {
+                    let Setting { value, origin } = target.clone();
+                    return Err(ConfigError::NoSection { origin, target: value, path });
+                }
+            },
+        };
         let from_section = |value: &Option<String>| {
             let origin = || format!("{} [target.{}]", path.display(), target.as_ref().map_or("", |target| &target.value));
             value.clone().map(|value| Setting { value, origin: origin() })
@@ -204,9 +216,13 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_refused_with_its_place() {
-        for (file, says) in
-            [("lakee = 'x'", "lakee"), ("[target.moon]\nlake = 'x'", "moon"), ("output = 'xml'", "xml"), ("lake = ", "line 1")]
-        {
+        for (file, says) in [
+            ("lakee = 'x'", "lakee"),
+            ("[target.moon]\nlake = 'x'", "moon"),
+            ("output = 'xml'", "xml"),
+            ("lake = ", "line 1"),
+            ("target = 'prod'", "[target.prod]"),
+        ] {
             let fault = load(file, Flags::default(), &[]).unwrap_err().to_string();
             assert!(fault.contains(says) && fault.contains("lakeplan.toml"), "{file}: {fault}");
         }

@@ -32,6 +32,9 @@ for key in ("PAY", "OPS", "WEB"):
             patches.append({"op": "link", "entity": "task_link", "fields": {"from_id": f"${key}{n}", "to_id": f"${key}{n - 1}"}})
 apply(patches)
 for n in range(CHANGES):
+    if n in (CHANGES // 2, CHANGES - 5):
+        # The journal's small files become large ones, and the logs get checkpoints.
+        lakeplan("maintain")
     task = f"{RANDOM.choice(('PAY', 'OPS', 'WEB'))}-{RANDOM.randint(1, 100)}"
     kind = n % 6
     if kind == 0:
