@@ -30,6 +30,8 @@ pub struct Appended {
 
 /// The folder a row is in: the day it was written.
 const DATE: &str = "date";
+/// Rows between two checkpoints of the log, without which every row would read the whole of it.
+const CHECKPOINT_EVERY: u64 = 100;
 /// How often a row that loses its slot is put into the next one.
 const TRIES: usize = 20;
 
@@ -156,7 +158,15 @@ impl Appended {
             actions.push(add.clone());
             let version = next.unwrap_or(0);
             match log.put_entry(version, entry_bytes(&actions)).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    if version > 0
+                        && version.is_multiple_of(CHECKPOINT_EVERY)
+                        && let Err(fault) = log.checkpoint(version).await
+                    {
+                        tracing::warn!(table = self.name, %fault, "no checkpoint was written; appending stays slower until the next one");
+                    }
+                    return Ok(());
+                }
                 Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => next = Some(version + 1),
                 Err(fault) => return Err(StoreError::storage("writing", format!("{}/_delta_log", self.name), fault)),
             }
