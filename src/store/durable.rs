@@ -69,7 +69,7 @@ fn create(target: &std::path::Path, temporary: &std::path::Path, payload: &PutPa
             Fault::Before(if fault.kind() == io::ErrorKind::AlreadyExists { io::Error::other(fault) } else { fault })
         })
         .and_then(|()| std::fs::hard_link(temporary, target).map_err(Fault::of_link));
-    // The temporary name is gone whatever happened; if it cannot be removed, vacuum will.
+    // Listings leave a temporary name out, so one that stays, here or after a kill, costs its space and nothing else.
     let _ = std::fs::remove_file(temporary);
     written?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Fault::After)
