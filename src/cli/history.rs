@@ -2,11 +2,12 @@ use serde_json::{Value, json};
 
 use super::reply::count;
 use super::{CliError, Context, Reply};
+use crate::domain::any::AnyRecord;
 use crate::domain::patch::Op;
 use crate::domain::state::State;
 use crate::domain::time::rfc3339;
 use crate::service::history::{Past, concerns, subject};
-use crate::service::{ServiceError, find};
+use crate::service::{Service, ServiceError, find};
 use crate::store::Scope;
 use crate::store::row::Row;
 
@@ -22,29 +23,38 @@ pub struct Args {
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
-    let state = app.service.state().await?;
+    let reply = tell(&args, &app.service).await;
+    app.close().await;
+    reply
+}
+
+async fn tell(args: &Args, service: &Service) -> Result<Reply, CliError> {
+    let words: Vec<&str> = args.of.iter().map(String::as_str).collect();
+    let state = service.state(&service.scope_of(&words).await?).await?;
     let (project, record) = match args.of.as_deref() {
         None => (None, None),
         Some(name) => match find::project(&state, name) {
             Ok((_, project)) => (Some(project.id), None),
-            Err(_) => {
-                let task = find::task(&state, name)?;
-                (None, Some(crate::domain::any::AnyRecord::Task(task.clone())))
-            }
+            Err(_) => (None, Some(AnyRecord::Task(find::task(&state, name)?.clone()))),
         },
     };
-    let past = app.service.past(0, &Scope::All).await?;
-    app.close().await;
-    let mut shown: Vec<Past> = past
-        .into_iter()
-        .filter_map(|mut past| {
-            past.rows.retain(|row| concerns(row, project, record.as_ref()));
-            (!past.rows.is_empty()).then_some(past)
-        })
-        .collect();
-    shown.reverse();
-    let total = shown.len();
-    shown.truncate(args.limit);
+    // A task may have been in other projects.
+    let scope = project.map_or(Scope::All, |project| Scope::of([project]));
+    let mut past = service.past(&scope).await?;
+    let mut shown: Vec<Past> = Vec::new();
+    let mut is_more = false;
+    while let Some(mut set) = past.next().await.map_err(ServiceError::from)? {
+        set.rows.retain(|row| concerns(row, project, record.as_ref()));
+        if set.rows.is_empty() {
+            continue;
+        }
+        if shown.len() == args.limit {
+            is_more = true;
+            break;
+        }
+        shown.push(set);
+    }
+    let state = service.state(&Scope::of(shown.iter().flat_map(Past::projects))).await?;
     let mut lines = Vec::new();
     let mut sets = Vec::new();
     for past in &shown {
@@ -58,13 +68,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         }
         sets.push(set_json(&state, past)?);
     }
-    if total > shown.len() {
-        lines.push(format!("{} earlier; --limit shows more", count(total - shown.len(), "change")));
+    if is_more {
+        lines.push(format!("there are earlier ones; --limit {} shows more", args.limit.saturating_mul(5).max(1)));
     }
-    Ok(Reply::new(
-        json!({"total": total, "changes": sets}),
-        if lines.is_empty() { "nothing yet".to_owned() } else { lines.join("\n") },
-    ))
+    let text = if lines.is_empty() { "nothing yet".to_owned() } else { lines.join("\n") };
+    Ok(Reply::new(json!({"changes": sets, "more": is_more}), text))
 }
 
 fn set_json(state: &State, past: &Past) -> Result<Value, CliError> {

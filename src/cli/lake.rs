@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::{CliError, Context, Reply, show};
 use crate::domain::time::rfc3339;
+use crate::store::Scope;
 use crate::store::row::hex;
 
 /// The lake itself.
@@ -26,7 +27,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let reply = match args.verb {
         Verb::Show => {
             let head = service.store.head().await?;
-            let state = service.state().await?;
+            let state = service.state(&Scope::outline()).await?;
             let lake = state.lake.clone().ok_or_else(|| crate::service::ServiceError::input("lake", "has no row of its own"))?;
             let place = service.store.to_string();
             let is_copy = lake.root.as_str() != place;

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::{CliError, Context, Reply, show};
 use crate::planning::next::ready;
 use crate::service::find;
+use crate::store::Scope;
 
 /// What can be worked on now, the best first: open, nothing it waits for is open, and its day has come.
 #[derive(Debug, clap::Args)]
@@ -19,7 +20,11 @@ pub struct Args {
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
-    let snapshot = app.service.read(None).await?;
+    let scope = match &args.project {
+        Some(project) => app.service.scope_of(&[project]).await?,
+        None => Scope::All,
+    };
+    let snapshot = app.service.read(&scope, None).await?;
     let today = app.service.clock.now().date_naive();
     app.close().await;
     let state = &snapshot.state;

@@ -10,6 +10,7 @@ use crate::domain::state::ProjectState;
 use crate::domain::time::AsOf;
 use crate::exchange::patchset::{RawPatch, Request};
 use crate::service::find;
+use crate::store::Scope;
 
 /// Projects.
 #[derive(Debug, clap::Args)]
@@ -113,9 +114,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             let key = done.keys.first().map(|(_, key)| key.clone()).unwrap_or_default();
             show::done(&done, format!("project {key}: {name}"))
         }
-        Verb::List { all, as_of } => list(service.read(as_of).await?.state, all),
+        Verb::List { all, as_of } => list(service.read(&Scope::All, as_of).await?.state, all),
         Verb::Show { project, as_of } => {
-            let state = service.read(as_of).await?.state;
+            let state = service.read(&service.scope_of(&[&project]).await?, as_of).await?.state;
             let (found, project) = find::project(&state, &project)?;
             let mut json = show::record_json(project.as_ref(), project.id.to_string());
             let (open, done) = totals(found);

@@ -15,6 +15,7 @@ use crate::exchange::patchset::{RawPatch, Request};
 use crate::service::ServiceError;
 use crate::service::change::Done;
 use crate::service::plan::{PlanRequest, Preview};
+use crate::store::Scope;
 
 /// Shows in a minute what Lakeplan does, on a lake of its own in ./lakeplan-quickstart: a description becomes a plan,
 /// the description changes, the change is taken back. Every line comes from the commands it names. The lake stays, to
@@ -102,8 +103,8 @@ async fn tell(app: &App, file: &Path) -> Result<Story, CliError> {
     let replanned = replanned.ok_or_else(|| lost("the change"))?;
     let (_, undone) = service.undo(None).await?;
     std::fs::write(file, TEXT)?;
-    let then = service.read(Some(AsOf::Seq(replanned.seq))).await?.state;
-    let now = service.state().await?;
+    let then = service.read(&Scope::All, Some(AsOf::Seq(replanned.seq))).await?.state;
+    let now = service.state(&Scope::All).await?;
     let answers = ask(app).await?;
     Ok(Story { first, planned, done_key, changed_key, second, replanned, undone, then, now, answers })
 }

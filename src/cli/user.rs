@@ -8,6 +8,7 @@ use crate::domain::time::Minutes;
 use crate::domain::value::FieldValue;
 use crate::exchange::patchset::{RawPatch, Request};
 use crate::service::find;
+use crate::store::Scope;
 
 /// The people and agents who do the work.
 #[derive(Debug, clap::Args)]
@@ -82,9 +83,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             let patch = fields.apply(RawPatch::new(Op::Create, Entity::User).with("handle", handle.as_str()));
             show::done(&change(patch).await?, format!("@{handle} added"))
         }
-        Verb::List => list(&service.state().await?),
+        Verb::List => list(&service.state(&Scope::All).await?),
         Verb::Show { user } => {
-            let state = service.state().await?;
+            let state = service.state(&Scope::outline()).await?;
             let user = find::user(&state, &user)?;
             let json = show::record_json(user.as_ref(), user.id.to_string());
             let mut text = format!("@{}", user.handle);

@@ -28,10 +28,12 @@ pub struct State {
     keys: BTreeMap<ProjectKey, ProjectId>,
 }
 
-/// A project and everything in it, deleted records included.
+/// A project and everything in it, deleted records included; or, of a project that is not at hand, its own row alone.
 #[derive(Clone, Debug, Default)]
 pub struct ProjectState {
     project: Option<Arc<Project>>,
+    /// Only the project's own row is known.
+    is_outline: bool,
     tasks: BTreeMap<TaskId, Arc<Task>>,
     numbers: BTreeMap<u32, TaskId>,
     /// Tasks by parent, in sibling order; deleted ones too.
@@ -109,7 +111,8 @@ impl State {
         }
     }
 
-    /// Puts a record where it belongs, in place of what stood in its slot.
+    /// Puts a record where it belongs, in place of what stood in its slot. Of a project that is not at hand only its
+    /// own row is kept.
     pub fn put(&mut self, record: AnyRecord) {
         match (record.project(), record) {
             (_, AnyRecord::Lake(lake)) => self.lake = Some(lake),
@@ -120,9 +123,40 @@ impl State {
                 if let AnyRecord::Project(project) = &record {
                     self.keys.insert(project.key.clone(), project.id);
                 }
-                Arc::make_mut(self.projects.entry(project).or_default()).put(record);
+                let place = self.projects.entry(project).or_default();
+                if !place.is_outline || record.entity() == Entity::Project {
+                    Arc::make_mut(place).put(record);
+                }
             }
             (None, _) => {}
+        }
+    }
+
+    /// Whether everything in a project is at hand; true of one that does not exist.
+    pub fn is_whole(&self, project: ProjectId) -> bool {
+        self.projects.get(&project).is_none_or(|project| !project.is_outline)
+    }
+
+    /// The projects of which only their own row is known.
+    pub fn outlines(&self) -> impl Iterator<Item = ProjectId> {
+        self.projects.iter().filter(|(_, project)| project.is_outline).map(|(id, _)| *id)
+    }
+
+    /// Takes everything in a project but its own row out of hand.
+    pub fn put_away(&mut self, project: ProjectId) {
+        if let Some(place) = self.projects.get_mut(&project) {
+            let own = place.project.clone();
+            *place = Arc::new(ProjectState { project: own, is_outline: true, ..ProjectState::default() });
+        }
+    }
+
+    /// Brings everything in a project to hand: these records, besides its own row.
+    pub fn bring(&mut self, project: ProjectId, records: impl IntoIterator<Item = AnyRecord>) {
+        if let Some(place) = self.projects.get_mut(&project) {
+            let own = place.project.clone();
+            let mut whole = ProjectState { project: own, ..ProjectState::default() };
+            records.into_iter().for_each(|record| whole.put(record));
+            *place = Arc::new(whole);
         }
     }
 
@@ -259,6 +293,20 @@ impl ProjectState {
             Entity::TaskRequirement => self.answers.get(&TaskRequirementId::of(id)).cloned().map(AnyRecord::TaskRequirement),
             Entity::Lake | Entity::User => None,
         }
+    }
+
+    /// How many records there are besides the project's own row.
+    pub fn len(&self) -> usize {
+        self.tasks.len() + self.links.len() + self.requirements.len() + self.answers.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The other ends of links that leave the project.
+    pub fn far_ends(&self) -> impl Iterator<Item = TaskId> {
+        self.links.values().map(|link| link.to_id).filter(|task| !self.tasks.contains_key(task))
     }
 
     pub fn records(&self) -> impl Iterator<Item = AnyRecord> + '_ {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::id::PatchSetId;
 use crate::domain::patch::{Op, PatchSet};
 use crate::domain::record::{Entity, Fields};
-use crate::domain::value::{FieldValue, LongText, Name};
+use crate::domain::value::{FieldValue, Kind, LongText, Name};
 use crate::domain::violation::{Rule, Violation};
 
 /// A patch set whose references are still words.
@@ -76,6 +76,11 @@ impl Request {
         Sha256::digest(value.to_string()).into()
     }
 
+    /// Every record the request refers to: its entity and the word for it, local names left out.
+    pub fn references(&self) -> impl Iterator<Item = (Entity, &str)> {
+        self.patches.iter().flat_map(RawPatch::references).filter(|(_, word)| !word.starts_with('$'))
+    }
+
     pub fn to_json(&self) -> Value {
         let mut object = Map::new();
         if let Some(id) = self.id {
@@ -100,6 +105,21 @@ impl Request {
 }
 
 impl RawPatch {
+    fn references(&self) -> impl Iterator<Item = (Entity, &str)> {
+        let own = self.id.as_deref().map(|id| (self.entity, id));
+        let place = match &self.place {
+            Some(RawPlace::After(name) | RawPlace::Before(name)) => Some((Entity::Task, name.as_str())),
+            Some(RawPlace::First | RawPlace::Last) | None => None,
+        };
+        let fields = self.fields.iter().chain(&self.expect).filter_map(|(name, value)| {
+            match self.entity.field(name).map(|field| field.kind) {
+                Some(Kind::Id(of)) => Some((of.parse().ok()?, value.as_str()?)),
+                _ => None,
+            }
+        });
+        own.into_iter().chain(place).chain(fields)
+    }
+
     fn to_json(&self) -> Value {
         let mut object = Map::new();
         object.insert("op".to_owned(), self.op.json());

@@ -1,8 +1,9 @@
 //! The past: what happened, how things stood, and taking a change back.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use futures::TryStreamExt;
+use futures::StreamExt;
+use futures::stream::BoxStream;
 
 use super::change::Done;
 use super::{Service, ServiceError};
@@ -11,6 +12,7 @@ use crate::domain::change::Change;
 use crate::domain::id::{PatchSetId, ProjectId};
 use crate::domain::invert::invert;
 use crate::domain::patch::{Op, PatchSet, Source};
+use crate::domain::state::State;
 use crate::domain::time::{AsOf, Instant};
 use crate::domain::value::LongText;
 use crate::runtime::fresh_set_id;
@@ -29,32 +31,67 @@ pub struct Past {
     pub rows: Vec<Row>,
 }
 
-impl Service {
-    /// The committed sets after a position, oldest first.
-    pub async fn past(&self, after: u64, scope: &Scope) -> Result<Vec<Past>, ServiceError> {
-        let rows: Vec<Row> = self.store.changes(after, Stream::Work, scope).await?.try_collect().await?;
-        let mut sets: BTreeMap<u64, Past> = BTreeMap::new();
-        for row in rows {
-            let past = sets.entry(row.seq).or_insert_with(|| Past {
-                seq: row.seq,
-                id: row.patch_set_id,
-                at: row.at,
-                actor: row.actor.clone(),
-                source: row.source,
-                reason: row.reason.clone(),
-                rows: Vec::new(),
-            });
+/// Committed sets one after the other, read as they are taken.
+pub struct Sets {
+    rows: BoxStream<'static, Result<Row, StoreError>>,
+    /// The first row of the set after the last one given.
+    first: Option<Row>,
+}
+
+impl Sets {
+    fn of(rows: BoxStream<'static, Result<Row, StoreError>>) -> Self {
+        Self { rows: rows.fuse().boxed(), first: None }
+    }
+
+    /// The next set, its rows in the order in which they were changed; `None` after the last.
+    pub async fn next(&mut self) -> Result<Option<Past>, StoreError> {
+        let first = match self.first.take() {
+            Some(first) => Some(first),
+            None => self.rows.next().await.transpose()?,
+        };
+        let Some(first) = first else { return Ok(None) };
+        let mut past = Past {
+            seq: first.seq,
+            id: first.patch_set_id,
+            at: first.at,
+            actor: first.actor.clone(),
+            source: first.source,
+            reason: first.reason.clone(),
+            rows: vec![first],
+        };
+        while let Some(row) = self.rows.next().await.transpose()? {
+            if row.seq != past.seq {
+                self.first = Some(row);
+                break;
+            }
             past.rows.push(row);
         }
-        Ok(sets.into_values().collect())
+        past.rows.sort_by_key(|row| row.ordinal);
+        Ok(Some(past))
+    }
+}
+
+impl Past {
+    /// The projects the set touched.
+    pub fn projects(&self) -> BTreeSet<ProjectId> {
+        self.rows.iter().flat_map(|row| [row.project_id, row.left_project()]).flatten().collect()
+    }
+}
+
+impl Service {
+    /// The committed sets that concern a scope, the last one first.
+    pub async fn past(&self, scope: &Scope) -> Result<Sets, ServiceError> {
+        Ok(Sets::of(self.store.changes_back(Stream::Work, scope).await?))
     }
 
     /// Takes back the set at `seq`, or the last one of this actor that is no undo itself and was not undone.
     pub async fn undo(&self, seq: Option<u64>) -> Result<(Past, Done), ServiceError> {
-        let past = self.past(seq.map_or(0, |seq| seq.saturating_sub(1)), &Scope::All).await?;
         let chosen = match seq {
-            Some(seq) => past.into_iter().find(|past| past.seq == seq),
-            None => self.last_of_actor(past),
+            Some(seq) => {
+                let rows = self.store.changes(seq.saturating_sub(1), Stream::Work, &Scope::All).await?;
+                Sets::of(rows).next().await?.filter(|past| past.seq == seq)
+            }
+            None => self.last_of_actor().await?,
         };
         let Some(chosen) = chosen.filter(|past| past.source != Source::Maintenance) else {
             let (name, hint) = match seq {
@@ -63,7 +100,8 @@ impl Service {
             };
             return Err(ServiceError::NotFound { what: "change to take back of", name, hint: Some(hint.to_owned()) });
         };
-        let state = self.state().await?;
+        let projects = chosen.projects();
+        let state = self.state(&Scope::Projects(projects.clone())).await?;
         let changes = chosen.rows.iter().map(change).collect::<Result<Vec<_>, _>>()?;
         let patches = invert(&changes, &state);
         if patches.is_empty() {
@@ -77,63 +115,88 @@ impl Service {
             source: Source::Undo,
             reason,
             patches,
-            also: state.projects().filter_map(|found| Some(found.project()?.id)).collect(),
+            also: projects.into_iter().collect(),
         };
         let done = self.commit(&state, set).await?;
         Ok((chosen, done))
     }
 
-    fn last_of_actor(&self, past: Vec<Past>) -> Option<Past> {
-        let undone: Vec<u64> = past
-            .iter()
-            .filter(|past| past.source == Source::Undo)
-            .filter_map(|past| past.reason.as_ref()?.strip_prefix("undo of ")?.parse().ok())
-            .collect();
-        past.into_iter().rev().find(|past| {
-            past.actor == self.actor.as_str()
-                && past.source != Source::Undo
-                && past.source != Source::Maintenance
-                && !undone.contains(&past.seq)
-        })
+    async fn last_of_actor(&self) -> Result<Option<Past>, ServiceError> {
+        let mut undone: BTreeSet<u64> = BTreeSet::new();
+        let mut past = self.past(&Scope::All).await?;
+        while let Some(set) = past.next().await? {
+            if set.source == Source::Undo {
+                undone.extend(set.reason.as_ref().and_then(|reason| reason.strip_prefix("undo of ")?.parse::<u64>().ok()));
+            } else if set.source != Source::Maintenance && set.actor == self.actor.as_str() && !undone.contains(&set.seq) {
+                return Ok(Some(set));
+            }
+        }
+        Ok(None)
     }
 }
 
-/// The state as it was: every later change taken out again, the last one first.
-pub async fn rewind(store: &dyn Store, now: Snapshot, as_of: AsOf, stream: Stream) -> Result<Snapshot, ServiceError> {
-    let after = match as_of {
-        AsOf::Seq(seq) => seq.saturating_sub(1),
-        AsOf::Time(_) => 0,
-    };
+/// The lake as it was: every later change taken out again, the last one first.
+pub async fn read_as_of(store: &dyn Store, scope: &Scope, as_of: AsOf, stream: Stream) -> Result<Snapshot, ServiceError> {
+    let mut scope = scope.clone();
+    loop {
+        let now = store.snapshot(&scope).await?;
+        match rewind(store, &scope, now, as_of, stream).await? {
+            Rewound::To(then) => return Ok(then),
+            // What left for another project since is to be had from there only.
+            Rewound::Needs(project) => match &mut scope {
+                Scope::All => return Err(StoreError::damaged("journal", format!("the project {project} is missing")).into()),
+                Scope::Projects(projects) => projects.insert(project),
+            },
+        };
+    }
+}
+
+enum Rewound {
+    To(Snapshot),
+    Needs(ProjectId),
+}
+
+async fn rewind(store: &dyn Store, scope: &Scope, now: Snapshot, as_of: AsOf, stream: Stream) -> Result<Rewound, ServiceError> {
     if let AsOf::Seq(seq) = as_of
         && seq > now.seq
     {
         let message = format!("there is no seq {seq} yet; the last is {}", now.seq);
         return Err(ServiceError::Input { place: "--as-of".to_owned(), message, hint: Some("lakeplan history".to_owned()) });
     }
-    let mut rows: Vec<Row> = store.changes(after, stream, &Scope::All).await?.try_collect().await?;
-    // What came after the snapshot was taken is not in it.
-    rows.retain(|row| row.seq <= now.seq);
-    let past = |row: &&Row| match as_of {
+    let is_past = |row: &Row| match as_of {
         AsOf::Seq(seq) => row.seq <= seq,
         AsOf::Time(at) => row.at <= at,
     };
-    let Snapshot { mut state, seq, at } = now;
-    let kept = rows.iter().rfind(past).map(|row| (row.seq, row.at));
-    for row in rows.iter().rev().take_while(|row| !past(row)) {
-        take_out(&mut state, row)?;
+    let Snapshot { mut state, seq: head, at: mut kept_at } = now;
+    // Every row is looked at, so that the position is one of the lake and not of the scope.
+    let mut rows = store.changes_back(stream, &Scope::All).await?;
+    let mut kept = 0;
+    while let Some(row) = rows.next().await.transpose()? {
+        if is_past(&row) {
+            (kept, kept_at) = (row.seq, row.at);
+            break;
+        }
+        // What came after the snapshot was taken is not in it.
+        if row.seq > head || !scope.concerns(&row) {
+            continue;
+        }
+        match row.project_id.filter(|project| !scope.holds(Some(*project))) {
+            Some(project) if row.left_project().is_some() => return Ok(Rewound::Needs(project)),
+            _ => take_out(&mut state, &row)?,
+        }
     }
     let seq = match as_of {
-        AsOf::Seq(wanted) => wanted.min(seq),
-        AsOf::Time(_) => kept.map_or(0, |(seq, _)| seq),
+        AsOf::Seq(wanted) => wanted,
+        AsOf::Time(_) => kept,
     };
-    if seq == 0 {
+    if seq == 0 || kept == 0 {
         let hint = Some("lakeplan history shows where it begins".to_owned());
         return Err(ServiceError::Input { place: "--as-of".to_owned(), message: "the lake did not exist then".to_owned(), hint });
     }
-    Ok(Snapshot { seq, at: kept.map_or(at, |(_, at)| at), state })
+    Ok(Rewound::To(Snapshot { seq, at: kept_at, state }))
 }
 
-fn take_out(state: &mut crate::domain::state::State, row: &Row) -> Result<(), StoreError> {
+fn take_out(state: &mut State, row: &Row) -> Result<(), StoreError> {
     let damaged = |what: String| StoreError::Damaged { path: format!("journal row {}.{}", row.seq, row.ordinal), what };
     let before = row.before_fields().map_err(|fault| damaged(fault.to_string()))?;
     let slot = Slot { entity: row.entity, id: row.entity_id, project: row.project_id };
@@ -170,7 +233,7 @@ fn change(row: &Row) -> Result<Change, StoreError> {
 }
 
 /// What one row says happened, for people.
-pub fn subject(state: &crate::domain::state::State, row: &Row) -> String {
+pub fn subject(state: &State, row: &Row) -> String {
     super::resolve::name_of(state, row.entity, row.entity_id, row.project_id)
 }
 

@@ -7,6 +7,7 @@ use crate::domain::patch::{Op, Patch, PatchSet, Source};
 use crate::domain::record::Entity;
 use crate::domain::value::LongText;
 use crate::runtime::fresh_set_id;
+use crate::store::Scope;
 
 impl Service {
     /// Makes a copied lake its own: its recorded root becomes where it is.
@@ -17,7 +18,7 @@ impl Service {
 
     /// Raises the lake's format; `None` where it has it. Gives the format before and after.
     pub async fn upgrade(&self, current: u32) -> Result<Option<(u32, u32, Done)>, ServiceError> {
-        let state = self.state().await?;
+        let state = self.state(&Scope::outline()).await?;
         let from = state.lake.as_ref().map_or(current, |lake| lake.format_writer);
         if from >= current {
             return Ok(None);
@@ -28,7 +29,7 @@ impl Service {
     }
 
     async fn change_lake(&self, reason: &str, fields: impl FnOnce(Patch) -> Patch) -> Result<Done, ServiceError> {
-        let state = self.state().await?;
+        let state = self.state(&Scope::outline()).await?;
         let lake = state.lake.as_ref().ok_or_else(|| ServiceError::input("lake", "has no row of its own"))?;
         let set = PatchSet {
             id: fresh_set_id(self.clock.as_ref(), self.random.as_ref()),

@@ -10,6 +10,7 @@ pub mod history;
 pub mod lake;
 pub mod plan;
 pub mod resolve;
+mod scope;
 pub mod task;
 
 use std::sync::Arc;
@@ -34,16 +35,16 @@ pub struct Service {
 }
 
 impl Service {
-    /// The lake as it is, or as it was at a position or moment.
-    pub async fn read(&self, as_of: Option<AsOf>) -> Result<Snapshot, ServiceError> {
-        let snapshot = self.store.snapshot(&Scope::All).await?;
+    /// The lake as it is, or as it was at a position or moment, as far as a scope asks.
+    pub async fn read(&self, scope: &Scope, as_of: Option<AsOf>) -> Result<Snapshot, ServiceError> {
         match as_of {
-            None => Ok(snapshot),
-            Some(as_of) => history::rewind(self.store.as_ref(), snapshot, as_of, Stream::Work).await,
+            None => Ok(self.store.snapshot(scope).await?),
+            Some(as_of) => history::read_as_of(self.store.as_ref(), scope, as_of, Stream::Work).await,
         }
     }
 
-    pub async fn state(&self) -> Result<State, ServiceError> {
-        Ok(self.read(None).await?.state)
+    /// The lake as it is, as far as a scope asks.
+    pub async fn state(&self, scope: &Scope) -> Result<State, ServiceError> {
+        Ok(self.read(scope, None).await?.state)
     }
 }

@@ -17,6 +17,7 @@ use crate::planning::plan::{NodeKind, Plan};
 use crate::planning::replan::report::Report;
 use crate::planning::replan::{Description, replan};
 use crate::runtime::{fresh_set_id, uuid_v7};
+use crate::store::Scope;
 use crate::store::appended::AGENT_LOGS;
 
 /// How often a plan that rests on a state just read is made again against a moving one.
@@ -82,10 +83,12 @@ impl PlanRequest {
 impl Service {
     /// What planning a description would change.
     pub async fn plan(&self, request: &PlanRequest) -> Result<Preview, ServiceError> {
-        let before = self.state().await?;
-        let options = Options { max_depth: before.lake.as_ref().map_or(5, |lake| lake.max_depth).into(), ..Options::default() };
+        let lake = self.state(&Scope::outline()).await?;
+        let options = Options { max_depth: lake.lake.as_ref().map_or(5, |lake| lake.max_depth).into(), ..Options::default() };
         let plan = outline(&request.text, options);
-        let existing = project_of(&before, request, &plan)?;
+        let project = project_of(&lake, request, &plan)?.and_then(ProjectState::project).map(|project| project.id);
+        let before = self.state(&Scope::of(project)).await?;
+        let existing = project.and_then(|project| before.project(project));
         let kept = existing.and_then(ProjectState::project);
         let source = match (&request.source, kept.and_then(|project| project.source.clone())) {
             (Some(source), _) => source_name(source)?,

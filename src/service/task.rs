@@ -12,6 +12,7 @@ use crate::exchange::patchset::{RawPatch, Request};
 use crate::planning::merge::merge;
 use crate::planning::split::{Part, split};
 use crate::runtime::fresh_set_id;
+use crate::store::Scope;
 
 /// How often a change that rests on a value just read is tried against a moving one.
 const TRIES: usize = 5;
@@ -21,7 +22,7 @@ impl Service {
     pub async fn log_work(&self, task: &str, minutes: Minutes) -> Result<(Minutes, Done), ServiceError> {
         let mut tries = 0;
         loop {
-            let state = self.state().await?;
+            let state = self.state(&self.scope_of(&[task]).await?).await?;
             let found = find::live_task(&state, task)?;
             let spent = found.actual_minutes.unwrap_or_default().saturating_add(minutes);
             let patch = RawPatch::of(Op::Update, Entity::Task, found.id.to_string())
@@ -37,7 +38,7 @@ impl Service {
 
     /// Merges `gone` into `kept`.
     pub async fn merge_tasks(&self, kept: &str, gone: &str) -> Result<Done, ServiceError> {
-        let state = self.state().await?;
+        let state = self.state(&self.scope_of(&[kept, gone]).await?).await?;
         let (kept, gone) = (find::live_task(&state, kept)?, find::live_task(&state, gone)?);
         let project = state.project(kept.project_id).ok_or_else(|| ServiceError::input("project", "is not there"))?;
         let set = fresh_set_id(self.clock.as_ref(), self.random.as_ref());
@@ -48,7 +49,7 @@ impl Service {
 
     /// Splits a task into parts below it.
     pub async fn split_task(&self, task: &str, parts: &[Part]) -> Result<Done, ServiceError> {
-        let state = self.state().await?;
+        let state = self.state(&self.scope_of(&[task]).await?).await?;
         let task = find::live_task(&state, task)?;
         let set = fresh_set_id(self.clock.as_ref(), self.random.as_ref());
         let patches = split(task, parts, set).map_err(one)?;
@@ -58,7 +59,8 @@ impl Service {
 
     /// Joins two users: `gone` becomes another name of `kept`, and its tasks are reassigned.
     pub async fn merge_users(&self, kept: &str, gone: &str) -> Result<(usize, Done), ServiceError> {
-        let state = self.state().await?;
+        // Their tasks may be anywhere.
+        let state = self.state(&Scope::All).await?;
         let (kept, gone) = (find::user(&state, kept)?, find::user(&state, gone)?);
         let mut patches = vec![RawPatch::of(Op::Update, Entity::User, gone.id.to_string()).with("merged_into", kept.id.json())];
         let assigned = state.projects().flat_map(|project| project.tasks()).filter(|task| task.assignee_id == Some(gone.id));

@@ -53,7 +53,7 @@ pub async fn copy(
     let mut actions = Vec::new();
     let mut sets: Vec<(u64, u32, Row)> = Vec::new();
     for file in &files {
-        let mut rows = source.read_rows(file).await?;
+        let mut rows = source.read_rows(file, 0).await?;
         rows.retain(&wanted);
         rows.sort_by_key(|row| (row.seq, row.ordinal));
         if rows.is_empty() {

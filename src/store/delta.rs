@@ -1,8 +1,7 @@
-//! The lake on an object store: one writer task a process, through which every commit and every look goes.
+//! The lake on an object store: what callers see of it. Commits and looks go to the one writer task.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,98 +9,48 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use object_store::path::Path as StorePath;
-use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use object_store::ObjectStore;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use url::Url;
 
 use super::appended::Appended;
-use super::durable::DurableLocal;
 use super::error::StoreError;
 use super::format::Format;
-use super::journal::{Journal, JournalReader};
+use super::journal::hand::MOST_RECORDS;
+use super::journal::{Journal, Order};
 use super::ledger::Ledger;
+pub use super::root::Root;
+use super::root::{probe, refuse_remains};
 use super::row::{Row, Stream};
 use super::table_log::TableLog;
-use super::tables::fold::{Folding, Target};
+use super::tables::fold::Folding;
 use super::tables::{LakeTables, TABLES, field_changes};
 use super::vacuum::{self, Retention};
-use super::{Compacted, FoldReport, Head, Maintained, Outcome, Scope, Snapshot, Store};
+use super::writer::{self, Message};
+use super::{FoldReport, Head, Maintained, Outcome, Scope, Snapshot, Sought, Store};
+use crate::domain::id::ProjectId;
 use crate::domain::patch::PatchSet;
 use crate::domain::record::{Entity, Fields};
-use crate::runtime::{Clock, Random, uuid_v7};
+use crate::runtime::{Clock, Random};
 
-/// The most sets of one commit.
-const GROUP_SETS: usize = 500;
-/// The most patches of one commit; a larger set goes alone.
-const GROUP_PATCHES: usize = 20_000;
-/// A busy writer commits at most this often, so that the log stays short.
-const SHORTEST_COMMIT: Duration = Duration::from_millis(5);
-/// Commits between two checkpoints.
-const CHECKPOINT_EVERY: u64 = 100;
-
-/// A place for a lake: its URL and the store rooted there.
-#[derive(Clone, Debug)]
-pub struct Root {
-    pub url: Url,
-    pub store: Arc<dyn ObjectStore>,
-}
-
-impl Root {
-    /// The root that a person named: a folder, or a storage URL.
-    pub fn open(name: &str, create: bool) -> Result<Self, StoreError> {
-        let unusable = |why: String| StoreError::UnusableRoot { root: name.to_owned(), why };
-        match Url::parse(name) {
-            Ok(url) if url.scheme() == "file" => {
-                let path = url.to_file_path().map_err(|()| unusable("it is no path on this machine".to_owned()))?;
-                Self::local(name, &path, create)
-            }
-            Ok(url) if url.scheme().len() > 1 => {
-                let options = crate::config::variables().into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value));
-                let (store, path) = object_store::parse_url_opts(&url, options).map_err(|fault| unusable(fault.to_string()))?;
-                let store: Arc<dyn ObjectStore> = Arc::from(store);
-                Ok(Self { url, store: Arc::new(object_store::prefix::PrefixStore::new(store, path)) })
-            }
-            _ => Self::local(name, Path::new(name), create),
-        }
-    }
-
-    fn local(name: &str, path: &Path, create: bool) -> Result<Self, StoreError> {
-        let unusable = |why: std::io::Error| StoreError::UnusableRoot { root: name.to_owned(), why: why.to_string() };
-        if create {
-            std::fs::create_dir_all(path).map_err(unusable)?;
-        } else if !path.exists() {
-            return Err(StoreError::NotALake { root: name.to_owned() });
-        }
-        let path: PathBuf = path.canonicalize().map_err(unusable)?;
-        if !path.is_dir() {
-            return Err(unusable(std::io::ErrorKind::NotADirectory.into()));
-        }
-        let url = Url::from_directory_path(&path).map_err(|()| unusable(std::io::ErrorKind::InvalidFilename.into()))?;
-        let store = DurableLocal::new(path).map_err(|fault| StoreError::storage("opening", name, fault))?;
-        Ok(Self { url, store: Arc::new(store) })
-    }
-}
+/// How often a process that lives long looks whether to fold.
+const LOOK: Duration = Duration::from_millis(100);
+/// It folds after so many commits,
+const TAIL_COMMITS: u64 = 64;
+/// or where changes have waited for so long.
+const TAIL_AGE: Duration = Duration::from_secs(2);
 
 /// A lake on an object store.
 pub struct DeltaStore {
     name: String,
     root: Arc<dyn ObjectStore>,
+    format: Format,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     writer: mpsc::Sender<Message>,
     task: JoinHandle<()>,
     /// Something was committed that the tables do not show yet.
     unfolded: AtomicBool,
-}
-
-enum Message {
-    Commit { sets: Vec<PatchSet>, answer: oneshot::Sender<Vec<Outcome>> },
-    Look { answer: oneshot::Sender<Result<(Snapshot, Head), StoreError>> },
-    Folded { seq: u64 },
-    Compact { answer: oneshot::Sender<Result<Compacted, StoreError>> },
-    Read { after: u64, stream: Stream, answer: oneshot::Sender<Result<JournalReader, StoreError>> },
 }
 
 impl DeltaStore {
@@ -111,22 +60,34 @@ impl DeltaStore {
         probe(root, clock.as_ref(), random.as_ref()).await?;
         let ledger = Ledger::new(format.clone(), root.url.as_str());
         let journal = Journal::create(Arc::clone(&root.store), ledger, &format, Arc::clone(&clock), Arc::clone(&random)).await?;
-        Ok(Self::start(root, journal, clock, random))
+        Ok(Self::start(root, format, journal, clock, random))
     }
 
     /// Opens the lake that is there.
     pub async fn open(root: &Root, format: Format, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StoreError> {
-        let ledger = Ledger::new(format, root.url.as_str());
-        let journal = Journal::open(Arc::clone(&root.store), ledger, Arc::clone(&clock), Arc::clone(&random)).await?;
-        Ok(Self::start(root, journal, clock, random))
+        Self::open_keeping(root, format, MOST_RECORDS, clock, random).await
     }
 
-    fn start(root: &Root, journal: Journal, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+    /// Opens the lake that is there, to keep at most so many records at hand beside those in use.
+    pub async fn open_keeping(
+        root: &Root,
+        format: Format,
+        most: usize,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StoreError> {
+        let ledger = Ledger::new(format.clone(), root.url.as_str());
+        let journal = Journal::open(Arc::clone(&root.store), ledger, most, Arc::clone(&clock), Arc::clone(&random)).await?;
+        Ok(Self::start(root, format, journal, clock, random))
+    }
+
+    fn start(root: &Root, format: Format, journal: Journal, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         let (writer, inbox) = mpsc::channel(4096);
-        let task = tokio::spawn(run(journal, inbox));
+        let task = tokio::spawn(writer::run(journal, inbox));
         Self {
             name: root.url.to_string(),
             root: Arc::clone(&root.store),
+            format,
             clock,
             random,
             writer,
@@ -156,6 +117,34 @@ impl DeltaStore {
         LakeTables(Arc::clone(&self.root))
     }
 
+    /// Folds in the background for as long as the store is held, so that what readers have to read of the journal stays
+    /// short. For processes that live long; a short one folds when it closes.
+    pub fn keep_folded(self: &Arc<Self>) -> JoinHandle<()> {
+        let store = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let mut folded = (0, tokio::time::Instant::now());
+            loop {
+                tokio::time::sleep(LOOK).await;
+                let Some(store) = store.upgrade() else { break };
+                let done = store.fold_if_due(&mut folded).await;
+                if let Err(fault) = done {
+                    tracing::warn!(%fault, "the tables lag behind the journal; the next fold brings them up");
+                }
+            }
+        })
+    }
+
+    /// Folds where the tail has become long or old; `folded` is the version and the time of the last fold.
+    async fn fold_if_due(&self, folded: &mut (u64, tokio::time::Instant)) -> Result<(), StoreError> {
+        let head = self.head().await?;
+        let is_behind = head.seq > head.folded;
+        if is_behind && (head.version >= folded.0 + TAIL_COMMITS || folded.1.elapsed() >= TAIL_AGE) {
+            self.fold_tail().await?;
+            *folded = (head.version, tokio::time::Instant::now());
+        }
+        Ok(())
+    }
+
     /// Whether this process committed something.
     pub fn has_written(&self) -> bool {
         self.unfolded.load(Ordering::Acquire)
@@ -165,7 +154,7 @@ impl DeltaStore {
     /// the next process folds what is left.
     pub async fn close(self) {
         if self.has_written()
-            && let Err(fault) = self.fold().await
+            && let Err(fault) = self.fold_tail().await
         {
             tracing::warn!(%fault, "the tables lag behind the journal; the next command or lakeplan fold brings them up");
         }
@@ -173,6 +162,70 @@ impl DeltaStore {
         if let Err(fault) = self.task.await {
             tracing::error!(%fault, "the writer ended before its time");
         }
+    }
+
+    async fn look(&self, scope: Scope) -> Result<(Snapshot, Head), StoreError> {
+        self.ask(|answer| Message::Look { scope, answer }).await
+    }
+
+    async fn read(
+        &self,
+        after: u64,
+        stream: Stream,
+        order: Order,
+        scope: Scope,
+    ) -> Result<BoxStream<'static, Result<Row, StoreError>>, StoreError> {
+        let reader = self.ask(|answer| Message::Read { after, stream, order, answer }).await?;
+        let batches = stream::unfold(reader, |mut reader| async move { reader.next().await.map(|batch| (batch, reader)) });
+        let rows = batches.flat_map(|batch| match batch {
+            Ok(rows) => stream::iter(rows.into_iter().map(Ok).collect::<Vec<_>>()),
+            Err(fault) => stream::iter(vec![Err(fault)]),
+        });
+        let wanted = move |row: &Result<Row, StoreError>| row.as_ref().map_or(true, |row| scope.concerns(row));
+        Ok(rows.filter(move |row| std::future::ready(wanted(row))).boxed())
+    }
+
+    /// Folds what is after the seq to which all tables are known to be folded.
+    async fn fold_tail(&self) -> Result<FoldReport, StoreError> {
+        let head = self.head().await?;
+        let mut report = FoldReport { seq: head.seq, tables: Vec::new() };
+        let mut from = head.folded;
+        while !self.fold_after(from, &head, &mut report).await? {
+            // A table turned out to be missing: it is made anew from everything there is.
+            from = 0;
+            report.tables.clear();
+        }
+        self.writer.send(Message::Folded { seq: head.seq }).await.map_err(|_| StoreError::WriterGone)?;
+        Ok(report)
+    }
+
+    /// Folds the rows after `from` into the tables they concern; `false` where that is not enough for one.
+    async fn fold_after(&self, from: u64, head: &Head, report: &mut FoldReport) -> Result<bool, StoreError> {
+        let mut rows: Vec<Row> = self.changes(from, Stream::Work, &Scope::All).await?.try_collect().await?;
+        rows.retain(|row| row.seq <= head.seq);
+        let folding = Folding {
+            root: &self.root,
+            format: &self.format,
+            seq: head.seq,
+            at: head.at,
+            rows: &rows,
+            from,
+            known: head.folded,
+            clock: self.clock.as_ref(),
+            random: self.random.as_ref(),
+        };
+        // What nothing concerns since all tables were known to be folded needs no look.
+        let concerned = |entity| from == 0 || rows.iter().any(|row| row.entity == entity);
+        if concerned(Entity::Task) {
+            // Before the tasks, so that a folded `tasks` says that this is too.
+            let Some(folded) = folding.field_changes().await? else { return Ok(false) };
+            report.tables.push((field_changes::NAME, folded));
+        }
+        for table in TABLES.iter().filter(|table| concerned(table.entity)) {
+            let Some(folded) = folding.current(table).await? else { return Ok(false) };
+            report.tables.push((table.name, folded));
+        }
+        Ok(true)
     }
 
     async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Message) -> Result<T, StoreError> {
@@ -190,8 +243,8 @@ impl fmt::Display for DeltaStore {
 
 #[async_trait]
 impl Store for DeltaStore {
-    async fn snapshot(&self, _scope: &Scope) -> Result<Snapshot, StoreError> {
-        self.ask(|answer| Message::Look { answer }).await.map(|(snapshot, _)| snapshot)
+    async fn snapshot(&self, scope: &Scope) -> Result<Snapshot, StoreError> {
+        self.look(scope.clone()).await.map(|(snapshot, _)| snapshot)
     }
 
     async fn commit(&self, sets: Vec<PatchSet>) -> Vec<Outcome> {
@@ -209,21 +262,25 @@ impl Store for DeltaStore {
         })
     }
 
+    async fn find(&self, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError> {
+        self.ask(|answer| Message::Find { sought: sought.to_vec(), answer }).await
+    }
+
     async fn changes(
         &self,
         after: u64,
         stream: Stream,
         scope: &Scope,
     ) -> Result<BoxStream<'static, Result<Row, StoreError>>, StoreError> {
-        let reader = self.ask(|answer| Message::Read { after, stream, answer }).await?;
-        let scope = scope.clone();
-        let batches = stream::unfold(reader, |mut reader| async move { reader.next().await.map(|batch| (batch, reader)) });
-        let rows = batches.flat_map(|batch| match batch {
-            Ok(rows) => stream::iter(rows.into_iter().map(Ok).collect::<Vec<_>>()),
-            Err(fault) => stream::iter(vec![Err(fault)]),
-        });
-        let wanted = move |row: &Result<Row, StoreError>| row.as_ref().map_or(true, |row| scope.holds(row.project_id));
-        Ok(rows.filter(move |row| std::future::ready(wanted(row))).boxed())
+        self.read(after, stream, Order::OldestFirst, scope.clone()).await
+    }
+
+    async fn changes_back(
+        &self,
+        stream: Stream,
+        scope: &Scope,
+    ) -> Result<BoxStream<'static, Result<Row, StoreError>>, StoreError> {
+        self.read(0, stream, Order::NewestFirst, scope.clone()).await
     }
 
     async fn append(&self, table: &'static Appended, row: Fields) -> Result<(), StoreError> {
@@ -231,148 +288,11 @@ impl Store for DeltaStore {
     }
 
     async fn fold(&self) -> Result<FoldReport, StoreError> {
-        let (snapshot, head) = self.ask(|answer| Message::Look { answer }).await?;
-        let rows: Vec<Row> = self.changes(head.folded, Stream::Work, &Scope::All).await?.try_collect().await?;
-        let rows: Vec<Row> = rows.into_iter().filter(|row| row.seq <= snapshot.seq).collect();
-        let target = Target { state: &snapshot.state, seq: snapshot.seq, at: snapshot.at };
-        let folding = Folding {
-            root: &self.root,
-            target,
-            rows: &rows,
-            known: head.folded,
-            clock: self.clock.as_ref(),
-            random: self.random.as_ref(),
-        };
-        let mut report = FoldReport { seq: snapshot.seq, tables: Vec::new() };
-        // What nothing concerns since all tables were known to be folded needs no look.
-        let concerned = |entity| head.folded == 0 || rows.iter().any(|row| row.entity == entity);
-        for table in TABLES.iter().filter(|table| concerned(table.entity)) {
-            report.tables.push((table.name, folding.current(table).await?));
-        }
-        if concerned(Entity::Task) {
-            report.tables.push((field_changes::NAME, folding.field_changes().await?));
-        }
-        self.writer.send(Message::Folded { seq: snapshot.seq }).await.map_err(|_| StoreError::WriterGone)?;
-        Ok(report)
+        self.ask(|answer| Message::Survey { answer }).await?;
+        self.fold_tail().await
     }
 
     async fn head(&self) -> Result<Head, StoreError> {
-        self.ask(|answer| Message::Look { answer }).await.map(|(_, head)| head)
-    }
-}
-
-/// The writer: commits in groups of what arrived while the last commit was in flight, and answers looks in between.
-async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
-    let mut waiting: Option<Message> = None;
-    let mut checkpoints: Vec<JoinHandle<()>> = Vec::new();
-    loop {
-        let first = match waiting.take() {
-            Some(message) => message,
-            None => match inbox.recv().await {
-                Some(message) => message,
-                None => break,
-            },
-        };
-        match first {
-            Message::Look { answer } => {
-                let looked = journal.refresh().await.map(|_| (journal.snapshot(), journal.head()));
-                // Whoever asked may be gone.
-                let _ = answer.send(looked);
-            }
-            Message::Folded { seq } => journal.note_folded(seq),
-            Message::Compact { answer } => {
-                let _ = answer.send(journal.compact().await);
-            }
-            Message::Read { after, stream, answer } => {
-                let looked = journal.refresh().await.map(|_| journal.reader(after, stream));
-                let _ = answer.send(looked);
-            }
-            Message::Commit { sets, answer } => {
-                let begun = tokio::time::Instant::now();
-                let before = journal.head().version;
-                let mut answers = vec![(sets.len(), answer)];
-                let mut group = sets;
-                while room(&group) {
-                    match inbox.try_recv() {
-                        Ok(Message::Commit { sets, answer }) if fits(&group, &sets) => {
-                            answers.push((sets.len(), answer));
-                            group.extend(sets);
-                        }
-                        Ok(other) => {
-                            waiting = Some(other);
-                            break;
-                        }
-                        Err(_) => break,
-                    }
-                }
-                let mut outcomes = journal.commit(&group).await.into_iter();
-                for (count, answer) in answers {
-                    let _ = answer.send(outcomes.by_ref().take(count).collect());
-                }
-                let head = journal.head();
-                if head.version / CHECKPOINT_EVERY > before / CHECKPOINT_EVERY {
-                    checkpoints.retain(|checkpoint| !checkpoint.is_finished());
-                    checkpoints.push(tokio::spawn(journal.checkpoint()));
-                }
-                if waiting.is_some() || !inbox.is_empty() {
-                    tokio::time::sleep_until(begun + SHORTEST_COMMIT).await;
-                }
-            }
-        }
-    }
-    for checkpoint in checkpoints {
-        if let Err(fault) = checkpoint.await {
-            tracing::warn!(%fault, "a checkpoint was cut short; the next one makes up for it");
-        }
-    }
-}
-
-fn room(group: &[PatchSet]) -> bool {
-    group.len() < GROUP_SETS && patches(group) < GROUP_PATCHES
-}
-
-fn fits(group: &[PatchSet], more: &[PatchSet]) -> bool {
-    group.len() + more.len() <= GROUP_SETS && patches(group) + patches(more) <= GROUP_PATCHES
-}
-
-fn patches(group: &[PatchSet]) -> usize {
-    group.iter().map(|set| set.patches.len()).sum()
-}
-
-/// A lake whose journal is gone is not begun anew over what is left of it.
-async fn refuse_remains(root: &Root) -> Result<(), StoreError> {
-    let has_log = async |name: &str| root.store.list(Some(&StorePath::from(format!("{name}/_delta_log")))).next().await.is_some();
-    if has_log("journal").await {
-        // There is a lake, which making the journal will find.
-        return Ok(());
-    }
-    for name in LakeTables::names() {
-        if has_log(name).await {
-            let why = format!(
-                "it holds the table {name} of a lake whose journal is missing; bring the journal back, or use another place"
-            );
-            return Err(StoreError::UnusableRoot { root: root.url.to_string(), why });
-        }
-    }
-    Ok(())
-}
-
-/// Finds out whether the storage creates a name only where there is none, which everything rests on.
-async fn probe(root: &Root, clock: &dyn Clock, random: &dyn Random) -> Result<(), StoreError> {
-    let name = StorePath::from(format!("_probe/{}", uuid_v7(clock.now(), random)));
-    let put = || {
-        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        root.store.put_opts(&name, "probe".into(), options)
-    };
-    let failed = |fault: Error| StoreError::storage("writing to", root.url.to_string(), fault);
-    put().await.map_err(failed)?;
-    let second = put().await;
-    root.store.delete(&name).await.map_err(failed)?;
-    match second {
-        Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(()),
-        _ => Err(StoreError::UnusableRoot {
-            root: root.url.to_string(),
-            why: "it does not keep two writers from creating the same name, which a lake needs".to_owned(),
-        }),
+        self.look(Scope::outline()).await.map(|(_, head)| head)
     }
 }

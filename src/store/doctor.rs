@@ -16,6 +16,7 @@ use super::format::Format;
 use super::journal::files::Files;
 use super::ledger::Ledger;
 use super::row::{Hash, Row, hex, next_chain};
+use super::scope::Scope;
 use super::table_log::TableLog;
 use super::tables::{TABLES, field_changes, read};
 use crate::domain::any::AnyRecord;
@@ -78,7 +79,7 @@ pub async fn examine(
     }
     let mut rows = Vec::new();
     for file in files.live() {
-        match files.read_rows(file).await {
+        match files.read_rows(file, 0).await {
             Ok(found) if found.len() == file.rows => rows.extend(found),
             Ok(found) => {
                 let what = format!("it holds {} rows, the log says {}", found.len(), file.rows);
@@ -205,7 +206,7 @@ async fn folded(
 ) -> Result<Vec<(Entity, Vec<AnyRecord>, u64)>, StoreError> {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for table in TABLES {
-        match read::one(root, table).await {
+        match read::one(root, table, &Scope::All).await {
             Ok(Some(contents)) => {
                 let seq = contents.seq.max(known);
                 checkup.tables.push((table.name, contents.records.len(), seq));

@@ -4,6 +4,8 @@
 //! carries the version of its payload; an older payload is brought up by pure functions, one per step.
 
 use super::error::StoreError;
+use super::row::Row;
+use crate::domain::any::AnyRecord;
 use crate::domain::lake::Lake;
 use crate::domain::record::{Entity, Fields};
 
@@ -36,8 +38,23 @@ impl Format {
         self.current
     }
 
+    /// The record that a journal row makes of the one before it.
+    pub(super) fn replay(&self, row: &Row, before: Option<AnyRecord>) -> Result<AnyRecord, StoreError> {
+        let damaged = |what: String| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), what);
+        let after = row.after_fields().map_err(|fault| damaged(fault.to_string()))?;
+        let after = self.read(row.v, row.entity, after);
+        let mut record = before.unwrap_or_else(|| AnyRecord::blank(row.entity, row.entity_id));
+        for (field, value) in &after {
+            record.set(field, value).map_err(|misfit| damaged(format!("{field} {misfit}")))?;
+        }
+        if record.project() != row.project_id && !matches!(row.entity, Entity::User | Entity::Lake) {
+            return Err(damaged("its record belongs to another project than the row says".to_owned()));
+        }
+        Ok(record)
+    }
+
     /// The fields of a payload of version `v`, in the current version.
-    pub(super) fn read(&self, v: u32, entity: Entity, fields: Fields) -> Fields {
+    fn read(&self, v: u32, entity: Entity, fields: Fields) -> Fields {
         let steps = self.upcasts.iter().skip(v.max(1) as usize - 1);
         steps.fold(fields, |fields, step| step(entity, fields))
     }

@@ -1,7 +1,7 @@
 //! The part of a store that is the same wherever the rows are kept: the state at the head, the order of sets, which
 //! ids were seen, and what a set would become in the next place. Pure: the time and the salts come from the caller.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::format::Format;
 use super::row::{Envelope, Hash, Row, Stream};
+use super::scope::in_every_scope;
 use crate::domain::any::{AnyRecord, Slot};
 use crate::domain::apply::{self, Conflict, Rejection, Rollback};
 use crate::domain::id::{EntityId, PatchSetId, ProjectId};
@@ -34,8 +35,6 @@ pub struct Ledger {
     pub chain: Hash,
     format: Format,
     root: String,
-    /// Up to which seq the records of an entity came from its table.
-    restored: BTreeMap<Entity, u64>,
     seen: HashMap<PatchSetId, Seen>,
     order: VecDeque<PatchSetId>,
 }
@@ -86,22 +85,74 @@ impl Ledger {
             chain: [0; 32],
             format,
             root: root.into(),
-            restored: BTreeMap::new(),
             seen: HashMap::new(),
             order: VecDeque::new(),
         }
     }
 
-    /// Starts from what the current tables say: the records of each entity as of its seq in `seqs`. Replaying goes on
-    /// after `last`'s set and passes over what an entity's table shows already.
-    pub fn restore(&mut self, records: impl Iterator<Item = AnyRecord>, seqs: impl Iterator<Item = (Entity, u64)>, last: &Row) {
-        for record in records {
-            self.state.put(record);
+    /// Starts from what the tables of the entities that belong to every scope say, each as of its seq in `seqs`. The
+    /// projects themselves are not at hand yet. Replaying goes on after `seq`.
+    pub fn restore(&mut self, records: impl Iterator<Item = AnyRecord>, seq: u64) {
+        records.for_each(|record| self.state.put(record));
+        self.seq = seq;
+    }
+
+    /// Replays what belongs to every scope of sets that the tables show in part; what their seqs in `seqs` say they
+    /// show is passed over. Afterwards no project is at hand.
+    pub fn replay_outline(&mut self, rows: &[Row], seqs: &BTreeMap<Entity, u64>) -> Result<(), StoreError> {
+        for row in rows.iter().filter(|row| in_every_scope(row.entity)) {
+            if seqs.get(&row.entity).is_none_or(|seq| row.seq > *seq) {
+                self.replay_row(row)?;
+            }
         }
-        self.restored = seqs.collect();
-        self.seq = last.seq;
-        self.at = last.at;
-        self.chain = last.chain.unwrap_or_default();
+        if let Some(last) = rows.last() {
+            self.advance(rows, last.at);
+        }
+        let projects: Vec<ProjectId> = self.state.projects().filter_map(|found| Some(found.project()?.id)).collect();
+        projects.into_iter().for_each(|project| self.state.put_away(project));
+        Ok(())
+    }
+
+    /// Stands where the journal ends, which its last row says, with nothing after the tables to replay.
+    pub fn stand_at(&mut self, last: &Row) {
+        self.advance(std::slice::from_ref(last), last.at);
+    }
+
+    /// Brings projects to hand: what their tables say, each as of its seq, and the journal's rows after that.
+    pub fn bring(
+        &mut self,
+        projects: &BTreeSet<ProjectId>,
+        records: impl Iterator<Item = AnyRecord>,
+        seqs: &BTreeMap<Entity, u64>,
+        rows: &[Row],
+    ) -> Result<(), StoreError> {
+        let mut own: BTreeMap<ProjectId, Vec<AnyRecord>> = projects.iter().map(|project| (*project, Vec::new())).collect();
+        for record in records {
+            if let Some(records) = record.project().and_then(|project| own.get_mut(&project)) {
+                records.push(record);
+            }
+        }
+        for (project, records) in own {
+            self.state.bring(project, records);
+        }
+        let concerned = |row: &&Row| {
+            !in_every_scope(row.entity)
+                && seqs.get(&row.entity).is_none_or(|seq| row.seq > *seq)
+                && [row.project_id, row.left_project()].iter().flatten().any(|project| projects.contains(project))
+        };
+        let replayed = rows.iter().filter(concerned).try_for_each(|row| match row.project_id {
+            Some(project) if !projects.contains(&project) => {
+                // It went to a project that is at hand as it is now, or not at all.
+                self.state.remove(Slot { entity: row.entity, id: row.entity_id, project: row.left_project() });
+                Ok(())
+            }
+            _ => self.replay_row(row),
+        });
+        if replayed.is_err() {
+            // Half a project is none.
+            projects.iter().for_each(|project| self.state.put_away(*project));
+        }
+        replayed
     }
 
     pub fn root(&self) -> &str {
@@ -164,11 +215,13 @@ impl Ledger {
         None
     }
 
-    /// Judges a set for the next place and, where it may stand, puts it there.
+    /// Judges a set for the next place and, where it may stand, puts it there. The projects it speaks of must be at
+    /// hand.
     pub fn propose(&mut self, set: &PatchSet, earlier: Option<Seen>, at: Instant, salt: impl FnMut() -> [u8; 16]) -> Proposal {
         if let Some(earlier) = self.seen(set.id).or(earlier) {
             return repeat(set, earlier);
         }
+        debug_assert!(set.scope().all(|project| self.state.is_whole(project)), "a project of the set is not at hand");
         let applied = match apply::apply(&mut self.state, set, at) {
             Ok(applied) => applied,
             Err(Rejection::Refused(violations)) => return Proposal::Refused(violations),
@@ -224,24 +277,26 @@ impl Ledger {
     }
 
     fn replay_row(&mut self, row: &Row) -> Result<(), StoreError> {
-        if self.restored.get(&row.entity).is_some_and(|seq| row.seq <= *seq) {
-            return Ok(());
+        let left = row.left_project();
+        let slot = Slot { entity: row.entity, id: row.entity_id, project: left.or(row.project_id) };
+        if !in_every_scope(row.entity)
+            && let Some(project) = row.project_id
+        {
+            let (from, to) = (left.is_none_or(|left| self.state.is_whole(left)), self.state.is_whole(project));
+            if !to {
+                // It has left for where nothing is at hand.
+                self.state.remove(slot);
+                return Ok(());
+            }
+            if !from {
+                // What came is not known, so its new project is no longer whole.
+                self.state.put_away(project);
+                return Ok(());
+            }
         }
-        let damaged = |what: String| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), what);
-        let fields = |fields: Result<_, serde_json::Error>| fields.map_err(|fault| damaged(fault.to_string()));
-        let before = self.format.read(row.v, row.entity, fields(row.before_fields())?);
-        let after = self.format.read(row.v, row.entity, fields(row.after_fields())?);
-        let was_in = before.get("project_id").and_then(|id| id.as_str()?.parse::<ProjectId>().ok());
-        let slot = Slot { entity: row.entity, id: row.entity_id, project: was_in.or(row.project_id) };
-        let mut record = self.state.get(slot).unwrap_or_else(|| AnyRecord::blank(row.entity, row.entity_id));
-        for (field, value) in &after {
-            record.set(field, value).map_err(|misfit| damaged(format!("{field} {misfit}")))?;
-        }
-        if was_in.is_some() && was_in != row.project_id {
+        let record = self.format.replay(row, self.state.get(slot))?;
+        if left.is_some() && left != row.project_id {
             self.state.remove(slot);
-        }
-        if record.project() != row.project_id && row.entity != Entity::User && row.entity != Entity::Lake {
-            return Err(damaged("its record belongs to another project than the row says".to_owned()));
         }
         self.state.put(record);
         Ok(())

@@ -13,9 +13,9 @@ use super::error::StoreError;
 use super::format::Format;
 use super::ledger::{Ledger, Proposal};
 use super::row::{Row, Stream, next_chain};
-use super::{FoldReport, Head, Outcome, Scope, Snapshot, Store};
+use super::{FoldReport, Head, Outcome, Scope, Snapshot, Sought, Store};
 use crate::domain::any::AnyRecord;
-use crate::domain::id::LakeId;
+use crate::domain::id::{LakeId, ProjectId};
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Fields;
 use crate::runtime::{Clock, Random, fresh_id, random_bytes};
@@ -115,9 +115,24 @@ impl Store for MemoryStore {
         stream: Stream,
         scope: &Scope,
     ) -> Result<BoxStream<'static, Result<Row, StoreError>>, StoreError> {
-        let scope = scope.clone();
-        let rows: Vec<Row> = self.inner().rows.iter().filter(|row| row.seq > after && row.stream == stream).cloned().collect();
-        Ok(stream::iter(rows.into_iter().filter(move |row| scope.holds(row.project_id)).map(Ok)).boxed())
+        let wanted = |row: &&Row| row.seq > after && row.stream == stream && scope.concerns(row);
+        let rows: Vec<Row> = self.inner().rows.iter().filter(wanted).cloned().collect();
+        Ok(stream::iter(rows.into_iter().map(Ok)).boxed())
+    }
+
+    async fn changes_back(
+        &self,
+        stream: Stream,
+        scope: &Scope,
+    ) -> Result<BoxStream<'static, Result<Row, StoreError>>, StoreError> {
+        let wanted = |row: &&Row| row.stream == stream && scope.concerns(row);
+        let rows: Vec<Row> = self.inner().rows.iter().rev().filter(wanted).cloned().collect();
+        Ok(stream::iter(rows.into_iter().map(Ok)).boxed())
+    }
+
+    async fn find(&self, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError> {
+        let inner = self.inner();
+        Ok(sought.iter().map(|sought| sought.project_in(&inner.ledger.state)).collect())
     }
 
     /// There are no tables to append to.

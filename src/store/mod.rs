@@ -14,10 +14,13 @@ mod format;
 mod journal;
 mod ledger;
 pub mod memory;
+mod root;
 pub mod row;
+mod scope;
 mod table_log;
 pub mod tables;
 pub mod vacuum;
+mod writer;
 
 use std::fmt;
 
@@ -38,25 +41,11 @@ use crate::domain::violation::Violation;
 use appended::Appended;
 pub use journal::compact::Compacted;
 use row::{Row, Stream};
+pub use scope::Scope;
 pub use tables::LakeTables;
 pub use tables::fold::Folded;
+pub use tables::read::Sought;
 pub use vacuum::{Retention, Vacuumed};
-
-/// Which projects a caller wants to see. Users, the lake's row and the projects' own rows belong to every scope.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    All,
-    Projects(Vec<ProjectId>),
-}
-
-impl Scope {
-    pub fn holds(&self, project: Option<ProjectId>) -> bool {
-        match (self, project) {
-            (Self::All, _) | (_, None) => true,
-            (Self::Projects(projects), Some(project)) => projects.contains(&project),
-        }
-    }
-}
 
 /// The lake at one position.
 #[derive(Clone, Debug)]
@@ -136,10 +125,20 @@ pub trait Store: fmt::Display + Send + Sync {
     /// Commits each set, all or nothing, in the order given; one outcome per set.
     async fn commit(&self, sets: Vec<PatchSet>) -> Vec<Outcome>;
 
-    /// The committed changes of a stream after a position, in order.
+    /// The projects that hold these records, in the same order; `None` of what is nowhere.
+    async fn find(&self, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError>;
+
+    /// The committed changes of a stream after a position that concern a scope, in order. What is not taken is not read.
     async fn changes(
         &self,
         after: u64,
+        stream: Stream,
+        scope: &Scope,
+    ) -> Result<BoxStream<'static, Result<Row, StoreError>>, StoreError>;
+
+    /// The same from the last change back to the first.
+    async fn changes_back(
+        &self,
         stream: Stream,
         scope: &Scope,
     ) -> Result<BoxStream<'static, Result<Row, StoreError>>, StoreError>;

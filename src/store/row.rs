@@ -124,6 +124,14 @@ impl Row {
         self.before.as_deref().map_or(Ok(Fields::new()), serde_json::from_str)
     }
 
+    /// The project a move took the record out of.
+    pub fn left_project(&self) -> Option<ProjectId> {
+        if self.op != Op::Move {
+            return None;
+        }
+        self.before_fields().ok()?.get("project_id")?.as_str()?.parse().ok()
+    }
+
     /// SHA-256 over the salt and the row's fields in this order, each with its length, absent ones marked as such.
     pub fn compute_digest(&self) -> Hash {
         let mut hash = Sha256::new();

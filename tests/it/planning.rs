@@ -14,6 +14,7 @@ use lakeplan::exchange::patchset::Request;
 use lakeplan::planning::replan::report::{Item, Mark};
 use lakeplan::service::plan::{PlanRequest, Preview};
 use lakeplan::service::{Service, ServiceError};
+use lakeplan::store::Scope;
 use lakeplan::store::memory::MemoryStore;
 use serde_json::{Value, json};
 
@@ -80,7 +81,7 @@ impl Desk {
     }
 
     pub fn state(&self) -> State {
-        self.runtime.block_on(self.service.state()).unwrap()
+        self.runtime.block_on(self.service.state(&Scope::All)).unwrap()
     }
 
     /// The key of the living task of this title.

@@ -100,7 +100,10 @@ fn random_patch(tasks: &[&Task], projects: &[String], random: &mut StdRng) -> Va
         8 => json!({"op": "move", "entity": "task", "id": task, "fields": {"project_id": project}}),
         9 => json!({"op": "delete", "entity": "task", "id": task}),
         10 => json!({"op": "restore", "entity": "task", "id": task}),
-        11 => json!({"op": "link", "entity": "task_link", "fields": {"from_id": task, "to_id": other}}),
+        11 => {
+            let kind = if number.is_multiple_of(3) { "relates" } else { "depends_on" };
+            json!({"op": "link", "entity": "task_link", "fields": {"from_id": task, "to_id": other, "kind": kind}})
+        }
         _ => json!({"op": "create", "entity": "project", "fields": {"name": format!("project {number}")}}),
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::state::State;
 use crate::domain::task::{Priority, Task, TaskStatus};
 use crate::domain::time::AsOf;
 use crate::service::{Service, find};
+use crate::store::Scope;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -115,7 +116,9 @@ impl std::str::FromStr for Cursor {
 
 pub async fn run(args: Args, service: &Service) -> Result<Reply, CliError> {
     let as_of = args.cursor.map(|cursor| AsOf::Seq(cursor.seq)).or(args.as_of);
-    let snapshot = service.read(as_of).await?;
+    let words: Vec<&str> = args.project.iter().chain(&args.below).map(String::as_str).collect();
+    let scope = if words.is_empty() { Scope::All } else { service.scope_of(&words).await? };
+    let snapshot = service.read(&scope, as_of).await?;
     let state = &snapshot.state;
     let offset = args.cursor.map_or(0, |cursor| cursor.offset);
     let mut found = select(&args, state, service.clock.now().date_naive())?;
@@ -172,7 +175,8 @@ fn select<'s>(args: &Args, state: &'s State, today: NaiveDate) -> Result<Vec<&'s
     let mut found = Vec::new();
     for project in state.projects() {
         let id = project.project().map(|project| project.id);
-        if !wanted.is_empty() && !id.is_some_and(|id| wanted.contains(&id)) {
+        let is_wanted = |id| (wanted.is_empty() || wanted.contains(&id)) && below.is_none_or(|below| below.project_id == id);
+        if !id.is_some_and(is_wanted) {
             continue;
         }
         let order = project.children(None).flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)));

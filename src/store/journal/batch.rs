@@ -13,7 +13,9 @@ use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use deltalake::parquet::basic::Compression;
 use deltalake::parquet::errors::ParquetError;
+use deltalake::parquet::file::metadata::RowGroupMetaData;
 use deltalake::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use deltalake::parquet::file::statistics::Statistics;
 use uuid::Uuid;
 
 use super::schema::FILE_SCHEMA;
@@ -69,20 +71,46 @@ fn batch(rows: &[&Row]) -> Result<RecordBatch, deltalake::arrow::error::ArrowErr
     RecordBatch::try_new(Arc::clone(&FILE_SCHEMA), columns)
 }
 
-/// The rows of a file. `path` is named where they cannot be read.
-pub fn read(path: &str, stream: Stream, file: Bytes) -> Result<Vec<Row>, StoreError> {
+/// The rows of a file whose seq is greater than `after`. `path` is named where they cannot be read.
+pub fn read(path: &str, stream: Stream, file: Bytes, after: u64) -> Result<Vec<Row>, StoreError> {
+    let builder = open(path, file)?;
+    let groups = builder.metadata().row_groups().iter().enumerate();
+    let groups = groups.filter(|(_, group)| last_seq(group).is_none_or(|seq| seq > after)).map(|(index, _)| index).collect();
+    let mut rows = decode(path, stream, builder.with_row_groups(groups))?;
+    rows.retain(|row| row.seq > after);
+    Ok(rows)
+}
+
+/// The last row of a file.
+pub fn read_last(path: &str, stream: Stream, file: Bytes) -> Result<Option<Row>, StoreError> {
+    let builder = open(path, file)?;
+    let Some(group) = builder.metadata().num_row_groups().checked_sub(1) else { return Ok(None) };
+    let before = usize::try_from(builder.metadata().row_group(group).num_rows()).unwrap_or(0).saturating_sub(1);
+    Ok(decode(path, stream, builder.with_row_groups(vec![group]).with_offset(before))?.pop())
+}
+
+/// The highest seq of a row group, as its statistics tell.
+fn last_seq(group: &RowGroupMetaData) -> Option<u64> {
+    match group.columns().first()?.statistics()? {
+        Statistics::Int64(bounds) => bounds.max_opt().and_then(|seq| u64::try_from(*seq).ok()),
+        _ => None,
+    }
+}
+
+fn open(path: &str, file: Bytes) -> Result<ParquetRecordBatchReaderBuilder<Bytes>, StoreError> {
+    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|fault| StoreError::damaged(path, fault.to_string()))
+}
+
+fn decode(path: &str, stream: Stream, builder: ParquetRecordBatchReaderBuilder<Bytes>) -> Result<Vec<Row>, StoreError> {
     let damaged = |fault: String| StoreError::damaged(path, fault);
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.with_batch_size(8192).build());
+    let reader = builder.with_batch_size(8192).build().map_err(|fault| damaged(fault.to_string()))?;
     let mut rows = Vec::new();
-    for batch in reader.map_err(|fault| damaged(fault.to_string()))? {
+    for batch in reader {
         let batch = batch.map_err(|fault| damaged(fault.to_string()))?;
         let columns = Columns::of(&batch).ok_or_else(|| damaged("a column is missing or of another type".to_owned()))?;
         for index in 0..batch.num_rows() {
-            rows.push(
-                columns
-                    .row(index, stream)
-                    .ok_or_else(|| damaged(format!("row {index} holds a value that is none of its kind")))?,
-            );
+            let row = columns.row(index, stream);
+            rows.push(row.ok_or_else(|| damaged(format!("row {index} holds a value that is none of its kind")))?);
         }
     }
     Ok(rows)

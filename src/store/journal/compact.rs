@@ -43,7 +43,7 @@ impl Journal {
             for run in &runs {
                 let mut rows: Vec<Row> = Vec::new();
                 for file in run {
-                    rows.extend(self.files.read_rows(file).await?);
+                    rows.extend(self.files.read_rows(file, 0).await?);
                     actions.push(remove(file, self.clock.now().timestamp_millis()));
                 }
                 rows.sort_by_key(|row| (row.seq, row.ordinal));

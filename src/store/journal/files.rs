@@ -1,6 +1,6 @@
 //! The journal's files: which ones are live, and reading and writing them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deltalake::kernel::Action;
@@ -21,16 +21,36 @@ pub struct Files {
     /// How far the journal says the current tables are folded.
     pub folded: u64,
     live: BTreeMap<String, JournalFile>,
+    /// The live files by their highest patch set id, as text.
+    by_id: BTreeSet<(String, String)>,
 }
 
 impl Files {
     /// `root` is the store of the whole lake.
     pub fn new(root: Arc<dyn ObjectStore>) -> Self {
-        Self { log: TableLog::new(root, "journal"), folded: 0, live: BTreeMap::new() }
+        Self { log: TableLog::new(root, "journal"), folded: 0, live: BTreeMap::new(), by_id: BTreeSet::new() }
     }
 
     pub fn live(&self) -> impl Iterator<Item = &JournalFile> {
         self.live.values()
+    }
+
+    /// The live files that by their statistics may hold the set of an id.
+    pub fn with_id<'f>(&'f self, id: &'f str) -> impl Iterator<Item = &'f JournalFile> {
+        // Fresh ids are greater than all there were, so the files of old ones are not even looked at.
+        let from = (id.to_owned(), String::new());
+        self.by_id.range(from..).filter_map(|(_, path)| self.live.get(path)).filter(move |file| file.ids.0.as_str() <= id)
+    }
+
+    fn add(&mut self, file: JournalFile) {
+        self.by_id.insert((file.ids.1.clone(), file.path.clone()));
+        self.live.insert(file.path.clone(), file);
+    }
+
+    fn remove(&mut self, path: &str) {
+        if let Some(file) = self.live.remove(path) {
+            self.by_id.remove(&(file.ids.1, file.path));
+        }
     }
 
     /// Finds the head and its live files from the log itself; `None` where there is no journal.
@@ -39,10 +59,11 @@ impl Files {
         let Some(table) = self.log.load(&mut txns).await? else { return Ok(None) };
         self.folded = txns.into_values().flatten().next().and_then(|seq| u64::try_from(seq).ok()).unwrap_or(0);
         self.live.clear();
+        self.by_id.clear();
         for file in table.files {
             let stream = file.partitions.get("stream").cloned().flatten();
             let file = entry::file(&file.path, file.size, stream.as_deref(), file.stats.as_deref())?;
-            self.live.insert(file.path.clone(), file);
+            self.add(file);
         }
         Ok(Some(table.version))
     }
@@ -51,10 +72,10 @@ impl Files {
     pub fn note(&mut self, entry: &Entry) {
         self.folded = self.folded.max(entry.folded.unwrap_or(0));
         for path in &entry.removed {
-            self.live.remove(path);
+            self.remove(path);
         }
         for file in &entry.added {
-            self.live.insert(file.path.clone(), file.clone());
+            self.add(file.clone());
         }
     }
 
@@ -67,14 +88,14 @@ impl Files {
             let text = |id: Option<PatchSetId>| id.map(|id| id.to_string()).unwrap_or_default();
             let path = path(version, attempt, first);
             let file = JournalFile {
-                path: path.clone(),
+                path,
                 size: 0,
                 stream: *stream,
                 rows: rows.len(),
                 seq: (first.seq, last.seq),
                 ids: (text(ids().min()), text(ids().max())),
             };
-            self.live.insert(path, file);
+            self.add(file);
         }
     }
 
@@ -88,9 +109,30 @@ impl Files {
         Ok(entry::add(&path, size, rows, first.at))
     }
 
-    pub async fn read_rows(&self, file: &JournalFile) -> Result<Vec<Row>, StoreError> {
+    /// The last seq there is.
+    pub fn end(&self) -> u64 {
+        self.live().map(|file| file.seq.1).max().unwrap_or(0)
+    }
+
+    /// The rows of a file whose seq is greater than `after`.
+    pub async fn read_rows(&self, file: &JournalFile, after: u64) -> Result<Vec<Row>, StoreError> {
         let bytes = self.log.get_live(&file.path).await?;
-        batch::read(&format!("{}/{}", self.log.folder(), file.path), file.stream, bytes)
+        batch::read(&self.name(file), file.stream, bytes, after)
+    }
+
+    /// The journal's last row.
+    pub async fn read_last(&self) -> Result<Option<Row>, StoreError> {
+        let Some(file) = self.live().max_by_key(|file| file.seq) else { return Ok(None) };
+        let bytes = self.log.get_live(&file.path).await?;
+        let last = batch::read_last(&self.name(file), file.stream, bytes)?;
+        match last {
+            Some(row) if row.seq == file.seq.1 && row.chain.is_some() => Ok(Some(row)),
+            _ => Err(StoreError::damaged(self.name(file), "it does not end with the last row of a set")),
+        }
+    }
+
+    fn name(&self, file: &JournalFile) -> String {
+        format!("{}/{}", self.log.folder(), file.path)
     }
 
     pub async fn read_entry(&self, version: u64) -> Result<Option<Entry>, StoreError> {

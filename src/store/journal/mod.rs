@@ -18,11 +18,13 @@ pub mod compact;
 pub mod entry;
 pub mod files;
 mod group;
+pub mod hand;
+mod opening;
 mod reader;
 pub mod schema;
 mod slot;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,18 +36,17 @@ use super::error::StoreError;
 use super::ledger::{Ledger, Proposal, Seen};
 use super::row::{Row, Stream};
 use super::table_log::{End, entry_bytes};
-use super::tables::read::Contents;
-use super::tables::{self, field_changes};
 use super::{Head, Outcome, Snapshot};
 use crate::domain::id::PatchSetId;
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Entity;
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, random_bytes, uuid_v7};
-use entry::{Entry, JournalFile};
+use entry::Entry;
 use files::Files;
 use group::{Judged, Verdict};
-pub use reader::JournalReader;
+use hand::Hand;
+pub use reader::{JournalReader, Order};
 use slot::Taken;
 
 /// How long a commit tries before it gives its slot up.
@@ -63,6 +64,10 @@ pub struct Journal {
     looked: Instant,
     /// How far the current tables are known to be folded; the next commit records it.
     folded: u64,
+    /// How far each table says it is folded, as far as it was looked at; 0 where it is missing.
+    tables: BTreeMap<Entity, u64>,
+    hand: Hand,
+    root: Arc<dyn ObjectStore>,
     /// Sets whose outcome was Unknown, and the slot that they may yet come to be in.
     open: HashMap<PatchSetId, u64>,
     clock: Arc<dyn Clock>,
@@ -93,7 +98,7 @@ impl Journal {
         let Proposal::Accepted(first) = ledger.propose(&set, None, now, || random_bytes(random.as_ref())) else {
             return Err(StoreError::damaged("journal", "the first row was refused"));
         };
-        let mut files = Files::new(store);
+        let mut files = Files::new(Arc::clone(&store));
         // The first entries of an old lake are cleaned up: their names are free, and it is a lake.
         if files.load().await?.is_some() {
             return Err(StoreError::AlreadyALake { root: ledger.root().to_owned() });
@@ -110,68 +115,21 @@ impl Journal {
             Taken::Theirs(_) | Taken::Moved => return Err(StoreError::AlreadyALake { root }),
             Taken::Never { cause, .. } | Taken::Unknown(cause) => return Err(cause),
         }
-        let mut journal = Self { files, ledger, version: 0, looked: now, folded: 0, open: HashMap::new(), clock, random };
+        let mut journal = Self {
+            files,
+            ledger,
+            version: 0,
+            looked: now,
+            folded: 0,
+            tables: BTreeMap::new(),
+            hand: Hand::new(hand::MOST_RECORDS),
+            root: store,
+            open: HashMap::new(),
+            clock,
+            random,
+        };
         journal.files.note(&journal.files.read_entry(0).await?.unwrap_or_default());
         Ok(journal)
-    }
-
-    /// Opens the journal at its head and reads it.
-    pub async fn open(
-        store: Arc<dyn ObjectStore>,
-        ledger: Ledger,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
-    ) -> Result<Self, StoreError> {
-        let looked = clock.now();
-        let mut files = Files::new(Arc::clone(&store));
-        files.load().await?;
-        let recorded = files.folded;
-        let tables = match tables::read::all(&store).await {
-            // The tables can be made anew from the journal, so a damaged one does not keep the lake shut.
-            Err(fault @ StoreError::Damaged { .. }) => {
-                tracing::warn!(%fault, "the lake is read from its journal alone; lakeplan doctor tells more");
-                None
-            }
-            read => read?,
-        };
-        // Where a table is missing, nothing counts as folded: the next fold makes it anew.
-        let recorded = if tables.is_some() { recorded } else { 0 };
-        let tables = tables.unwrap_or_default();
-        // The head is looked for again after the tables, which may have been folded past the first one meanwhile.
-        let Some(version) = files.load().await? else {
-            return Err(StoreError::NotALake { root: ledger.root().to_owned() });
-        };
-        let ahead = tables.iter().map(|table| table.seq).max().unwrap_or(0);
-        let seqs: Vec<(Entity, u64)> = tables.iter().map(|table| (table.entity, table.seq.max(recorded))).collect();
-        let mut journal = Self { files, ledger, version, looked, folded: recorded, open: HashMap::new(), clock, random };
-        if let Some(from) = seqs.iter().map(|(_, seq)| *seq).min() {
-            journal.start_from(tables, from).await?;
-        }
-        let rows = journal.rows_after(&journal.files, journal.ledger.seq).await?;
-        journal.folded = folded_to(&seqs, &rows).unwrap_or(recorded);
-        journal.replay(rows)?;
-        if ahead > journal.ledger.seq {
-            let what = format!("it ends at seq {}, and a table is folded to {ahead}: it has lost its end", journal.ledger.seq);
-            return Err(StoreError::damaged("journal", what));
-        }
-        journal.ledger.may_read()?;
-        Ok(journal)
-    }
-
-    /// Starts the ledger from the folded tables, which hold at least everything up to `seq`.
-    async fn start_from(&mut self, tables: Vec<Contents>, seq: u64) -> Result<(), StoreError> {
-        let Some(file) = self.files.live().find(|file| (file.seq.0..=file.seq.1).contains(&seq)) else {
-            return Err(StoreError::damaged("journal", format!("seq {seq}, to which the tables are folded, is missing")));
-        };
-        let rows = self.files.read_rows(file).await?;
-        let Some(last) = rows.iter().rfind(|row| row.seq == seq && row.chain.is_some()) else {
-            return Err(StoreError::damaged("journal", format!("the last row of seq {seq} is missing")));
-        };
-        // `field_changes` holds no records; of tasks what their own table shows counts.
-        let tables = tables.into_iter().filter(|table| table.name != field_changes::NAME);
-        let (seqs, records): (Vec<_>, Vec<_>) = tables.map(|table| ((table.entity, table.seq), table.records)).unzip();
-        self.ledger.restore(records.into_iter().flatten(), seqs.into_iter(), last);
-        Ok(())
     }
 
     pub fn head(&self) -> Head {
@@ -181,26 +139,26 @@ impl Journal {
     /// Notes that every current table is folded up to `seq`.
     pub fn note_folded(&mut self, seq: u64) {
         self.folded = self.folded.max(seq);
+        for table in self.tables.values_mut() {
+            *table = seq.max(*table);
+        }
     }
 
     pub fn snapshot(&self) -> Snapshot {
         Snapshot { seq: self.ledger.seq, at: self.ledger.at, state: self.ledger.state.clone() }
     }
 
-    /// The live files that hold rows of a stream after a position, and the store to read them from.
-    pub fn reader(&self, after: u64, stream: Stream) -> JournalReader {
-        let wanted = |file: &&JournalFile| file.stream == stream && file.seq.1 > after;
-        let mut files: Vec<JournalFile> = self.files.live().filter(wanted).cloned().collect();
-        files.sort_by_key(|file| file.seq);
-        JournalReader { files, store: self.files.clone(), after, stream }
+    /// A reader of the rows of a stream after a position.
+    pub fn reader(&self, after: u64, stream: Stream, order: Order) -> JournalReader {
+        JournalReader::new(self.files.clone(), after, stream, order)
     }
 
     /// Writes a checkpoint of the head, so that opening need not read the whole log. A failure is only logged:
     /// without a checkpoint the lake is slower to open and nothing else.
     pub fn checkpoint(&self) -> impl Future<Output = ()> + Send + 'static {
-        let (files, version) = (self.files.clone(), self.version);
+        let (log, version) = (self.files.log.clone(), self.version);
         async move {
-            if let Err(fault) = files.log.checkpoint(version).await {
+            if let Err(fault) = log.checkpoint(version).await {
                 tracing::warn!(%fault, version, "no checkpoint was written; opening the lake stays slower until the next one");
             }
         }
@@ -241,6 +199,8 @@ impl Journal {
         if self.clock.now() - self.looked > STALE {
             self.refresh().await?;
         }
+        // It may take in what others committed, so the time of the group is taken after it.
+        self.bring_all_for(sets).await?;
         self.ledger.may_write()?;
         let at = self.ledger.time(self.clock.now())?;
         let judged = self.judge(sets, at).await?;
@@ -321,12 +281,8 @@ impl Journal {
     async fn find_earlier(&self, id: PatchSetId) -> Result<Option<Seen>, StoreError> {
         let text = id.to_string();
         let remembered = self.ledger.remembers_from();
-        for file in self
-            .files
-            .live()
-            .filter(|file| file.seq.0 < remembered && (file.ids.0.as_str()..=file.ids.1.as_str()).contains(&text.as_str()))
-        {
-            let found = self.files.read_rows(file).await?.into_iter().find(|row| row.patch_set_id == id);
+        for file in self.files.with_id(&text).filter(|file| file.seq.0 < remembered) {
+            let found = self.files.read_rows(file, 0).await?.into_iter().find(|row| row.patch_set_id == id);
             if let Some(row) = found {
                 return Ok(Some(Seen { seq: row.seq, request_hash: row.request_hash }));
             }
@@ -419,7 +375,7 @@ impl Journal {
     async fn take_in(&mut self, entry: &Entry) -> Result<(), StoreError> {
         let mut rows = Vec::new();
         for file in entry.added.iter().filter(|file| file.seq.1 > self.ledger.seq) {
-            rows.extend(self.files.read_rows(file).await?);
+            rows.extend(self.files.read_rows(file, self.ledger.seq).await?);
         }
         self.replay(rows)?;
         self.files.note(entry);
@@ -442,33 +398,32 @@ impl Journal {
     async fn rows_after(&self, files: &Files, seq: u64) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
         for file in files.live().filter(|file| file.seq.1 > seq) {
-            rows.extend(files.read_rows(file).await?);
+            rows.extend(files.read_rows(file, seq).await?);
         }
-        rows.retain(|row| row.seq > seq);
+        rows.sort_by_key(|row| (row.seq, row.ordinal));
         Ok(rows)
     }
 
     fn replay(&mut self, mut rows: Vec<Row>) -> Result<(), StoreError> {
         rows.retain(|row| row.seq > self.ledger.seq);
         rows.sort_by_key(|row| (row.seq, row.ordinal));
+        self.refuse_gap(&rows)?;
         for set in rows.chunk_by(|a, b| a.seq == b.seq) {
-            if set[0].seq != self.ledger.seq + 1 {
-                let what = format!("seq {} follows seq {}; what is between is missing", set[0].seq, self.ledger.seq);
-                return Err(StoreError::damaged("journal", what));
-            }
             self.ledger.replay(set)?;
         }
         Ok(())
     }
-}
 
-/// How far the tables together are folded, given how far each says it is and the rows after the least of that: a table
-/// is up to date until the first row that concerns it. `None` where there are no tables.
-fn folded_to(tables: &[(Entity, u64)], rows: &[Row]) -> Option<u64> {
-    let head = rows.iter().map(|row| row.seq).max();
-    let of_table = |(entity, seq): &(Entity, u64)| {
-        let waiting = rows.iter().filter(|row| row.entity == *entity && row.seq > *seq).map(|row| row.seq).min();
-        waiting.map_or(head.unwrap_or(*seq), |seq| seq - 1)
-    };
-    tables.iter().map(of_table).min()
+    /// Rows to replay next follow the head and each other without a gap.
+    fn refuse_gap(&self, rows: &[Row]) -> Result<(), StoreError> {
+        let mut last = self.ledger.seq;
+        for row in rows {
+            if row.seq > last + 1 {
+                let what = format!("seq {} follows seq {last}; what is between is missing", row.seq);
+                return Err(StoreError::damaged("journal", what));
+            }
+            last = row.seq;
+        }
+        Ok(())
+    }
 }

@@ -5,24 +5,44 @@ use super::files::Files;
 use crate::store::error::StoreError;
 use crate::store::row::{Row, Stream};
 
+/// Which end of the journal comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    OldestFirst,
+    NewestFirst,
+}
+
 /// Files of the journal, to be read one after the other.
 pub struct JournalReader {
-    pub(super) files: Vec<JournalFile>,
-    pub(super) store: Files,
-    pub(super) after: u64,
-    pub(super) stream: Stream,
+    /// The next one last.
+    files: Vec<JournalFile>,
+    store: Files,
+    after: u64,
+    stream: Stream,
+    order: Order,
 }
 
 impl JournalReader {
+    /// A reader of the live files that hold rows of a stream after a position.
+    pub(super) fn new(store: Files, after: u64, stream: Stream, order: Order) -> Self {
+        let wanted = |file: &&JournalFile| file.stream == stream && file.seq.1 > after;
+        let mut files: Vec<JournalFile> = store.live().filter(wanted).cloned().collect();
+        files.sort_by_key(|file| file.seq);
+        if order == Order::OldestFirst {
+            files.reverse();
+        }
+        Self { files, store, after, stream, order }
+    }
+
     /// The rows of the next file, in order; `None` after the last.
     pub async fn next(&mut self) -> Option<Result<Vec<Row>, StoreError>> {
-        if self.files.is_empty() {
-            return None;
-        }
-        let file = self.files.remove(0);
-        Some(self.store.read_rows(&file).await.map(|mut rows| {
-            rows.retain(|row| row.seq > self.after && row.stream == self.stream);
+        let file = self.files.pop()?;
+        Some(self.store.read_rows(&file, self.after).await.map(|mut rows| {
+            rows.retain(|row| row.stream == self.stream);
             rows.sort_by_key(|row| (row.seq, row.ordinal));
+            if self.order == Order::NewestFirst {
+                rows.reverse();
+            }
             rows
         }))
     }

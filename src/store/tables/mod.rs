@@ -7,7 +7,9 @@ pub mod columns;
 pub mod definition;
 pub mod field_changes;
 pub mod fold;
+mod output;
 pub mod read;
+mod rewrite;
 
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ use uuid::Uuid;
 use super::appended::APPENDED;
 use super::error::StoreError;
 use super::journal::schema;
-use super::table_log::root_url;
+use super::table_log::{LiveFile, Table, root_url};
 use crate::domain::id::{EntityId, ProjectId};
 use crate::domain::record::Entity;
 
@@ -60,6 +62,15 @@ pub fn bucket(project: Option<ProjectId>) -> u32 {
     // The last bytes are the random ones of every kind of id there is.
     let (_, low) = id.as_u64_pair();
     (low % BUCKETS) as u32
+}
+
+/// A bucket's files, in the order of their rows.
+pub(super) fn in_bucket(table: &Table, bucket: u32) -> Vec<&LiveFile> {
+    let name = bucket.to_string();
+    let own = |file: &&LiveFile| file.partitions.get(BUCKET).cloned().flatten().as_deref() == Some(name.as_str());
+    let mut files: Vec<&LiveFile> = table.files.iter().filter(own).collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
 }
 
 /// The lake's tables, for an engine that reads them.

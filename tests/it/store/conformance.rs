@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use futures::TryStreamExt;
 use lakeplan::domain::id::{EntityId, PatchSetId};
+use lakeplan::domain::record::Entity;
 use lakeplan::runtime::uuid_v7;
 use lakeplan::store::delta::{DeltaStore, Root};
 use lakeplan::store::memory::MemoryStore;
@@ -170,7 +171,15 @@ async fn changes_of_a_scope_are_only_its_own(store: Arc<dyn Store>) {
         .await;
     let _ = committed(store.as_ref(), task("a")).await;
     let other = state(store.as_ref()).await.project_by_key(&"OTH".parse().unwrap()).unwrap().project().unwrap().id;
-    let rows: Vec<Row> =
-        store.changes(1, Stream::Work, &Scope::Projects(vec![other])).await.unwrap().try_collect().await.unwrap();
-    assert!(rows.iter().all(|row| row.project_id == Some(other)) && rows.len() == 1, "{rows:?}");
+    let told = |row: &Row| (row.seq, row.entity, row.project_id == Some(other));
+    let scope = Scope::of([other]);
+    let rows: Vec<Row> = store.changes(1, Stream::Work, &scope).await.unwrap().try_collect().await.unwrap();
+    let forth: Vec<_> = rows.iter().map(told).collect();
+    // The projects' own rows belong to every scope.
+    assert_eq!(forth, [(2, Entity::Project, false), (3, Entity::Project, true)]);
+    let rows: Vec<Row> = store.changes_back(Stream::Work, &scope).await.unwrap().try_collect().await.unwrap();
+    let mut back: Vec<_> = rows.iter().map(told).collect();
+    assert_eq!(back.pop(), Some((1, Entity::Lake, false)));
+    back.reverse();
+    assert_eq!(back, forth);
 }

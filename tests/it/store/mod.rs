@@ -8,6 +8,7 @@ pub mod faults;
 mod folding;
 mod format;
 mod maintenance;
+mod scope;
 mod sleepers;
 mod truth;
 

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::fault::{Fault, FaultStore, Plan};
 use super::faults::journal;
 use super::sleepers::{JumpingClock, advance_past_a_checkpoint};
-use super::{commit, committed, delta_in_memory, make_project, open, root, set, task};
+use super::{commit, committed, delta_in_memory, make_project, open, root, set, state, task};
 use crate::support::{clock, noon, random};
 
 /// A lake with a project, its calm writer, and another writer whose storage can be made to fail.
@@ -111,6 +111,8 @@ async fn what_another_sleeper_put_into_a_hole_is_not_taken_in() {
     let clocks = [jumping(), jumping()];
     let first = open(&lake, Arc::clone(&clocks[0]) as Arc<dyn Clock>, 7).await.unwrap();
     let second = open(&lake, Arc::clone(&clocks[1]) as Arc<dyn Clock>, 8).await.unwrap();
+    // With the project at hand nothing is read again before the put.
+    let _ = (state(&first).await, state(&second).await);
     let (a, b) = (set(busy.as_ref(), task("first")).await, set(busy.as_ref(), task("second")).await);
     let _ = advance_past_a_checkpoint(busy, &lake).await;
     for clock in &clocks {

@@ -1,0 +1,95 @@
+//! A place for a lake, and whether one may begin there.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use object_store::path::Path as StorePath;
+use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use url::Url;
+
+use super::LakeTables;
+use super::durable::DurableLocal;
+use super::error::StoreError;
+use crate::runtime::{Clock, Random, uuid_v7};
+
+/// A place for a lake: its URL and the store rooted there.
+#[derive(Clone, Debug)]
+pub struct Root {
+    pub url: Url,
+    pub store: Arc<dyn ObjectStore>,
+}
+
+impl Root {
+    /// The root that a person named: a folder, or a storage URL.
+    pub fn open(name: &str, create: bool) -> Result<Self, StoreError> {
+        let unusable = |why: String| StoreError::UnusableRoot { root: name.to_owned(), why };
+        match Url::parse(name) {
+            Ok(url) if url.scheme() == "file" => {
+                let path = url.to_file_path().map_err(|()| unusable("it is no path on this machine".to_owned()))?;
+                Self::local(name, &path, create)
+            }
+            Ok(url) if url.scheme().len() > 1 => {
+                let options = crate::config::variables().into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value));
+                let (store, path) = object_store::parse_url_opts(&url, options).map_err(|fault| unusable(fault.to_string()))?;
+                let store: Arc<dyn ObjectStore> = Arc::from(store);
+                Ok(Self { url, store: Arc::new(object_store::prefix::PrefixStore::new(store, path)) })
+            }
+            _ => Self::local(name, Path::new(name), create),
+        }
+    }
+
+    fn local(name: &str, path: &Path, create: bool) -> Result<Self, StoreError> {
+        let unusable = |why: std::io::Error| StoreError::UnusableRoot { root: name.to_owned(), why: why.to_string() };
+        if create {
+            std::fs::create_dir_all(path).map_err(unusable)?;
+        } else if !path.exists() {
+            return Err(StoreError::NotALake { root: name.to_owned() });
+        }
+        let path: PathBuf = path.canonicalize().map_err(unusable)?;
+        if !path.is_dir() {
+            return Err(unusable(std::io::ErrorKind::NotADirectory.into()));
+        }
+        let url = Url::from_directory_path(&path).map_err(|()| unusable(std::io::ErrorKind::InvalidFilename.into()))?;
+        let store = DurableLocal::new(path).map_err(|fault| StoreError::storage("opening", name, fault))?;
+        Ok(Self { url, store: Arc::new(store) })
+    }
+}
+
+/// A lake whose journal is gone is not begun anew over what is left of it.
+pub(super) async fn refuse_remains(root: &Root) -> Result<(), StoreError> {
+    let has_log = async |name: &str| root.store.list(Some(&StorePath::from(format!("{name}/_delta_log")))).next().await.is_some();
+    if has_log("journal").await {
+        // There is a lake, which making the journal will find.
+        return Ok(());
+    }
+    for name in LakeTables::names() {
+        if has_log(name).await {
+            let why = format!(
+                "it holds the table {name} of a lake whose journal is missing; bring the journal back, or use another place"
+            );
+            return Err(StoreError::UnusableRoot { root: root.url.to_string(), why });
+        }
+    }
+    Ok(())
+}
+
+/// Finds out whether the storage creates a name only where there is none, which everything rests on.
+pub(super) async fn probe(root: &Root, clock: &dyn Clock, random: &dyn Random) -> Result<(), StoreError> {
+    let name = StorePath::from(format!("_probe/{}", uuid_v7(clock.now(), random)));
+    let put = || {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        root.store.put_opts(&name, "probe".into(), options)
+    };
+    let failed = |fault: Error| StoreError::storage("writing to", root.url.to_string(), fault);
+    put().await.map_err(failed)?;
+    let second = put().await;
+    root.store.delete(&name).await.map_err(failed)?;
+    match second {
+        Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(()),
+        _ => Err(StoreError::UnusableRoot {
+            root: root.url.to_string(),
+            why: "it does not keep two writers from creating the same name, which a lake needs".to_owned(),
+        }),
+    }
+}

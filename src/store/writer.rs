@@ -1,0 +1,132 @@
+//! The one task of a process that owns the journal. Everything that commits or looks goes through it, in turn.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::error::StoreError;
+use super::journal::{Journal, JournalReader, Order};
+use super::row::Stream;
+use super::{Compacted, Head, Outcome, Scope, Snapshot, Sought};
+use crate::domain::id::ProjectId;
+use crate::domain::patch::PatchSet;
+
+/// The most sets of one commit.
+const GROUP_SETS: usize = 500;
+/// The most patches of one commit; a larger set goes alone.
+const GROUP_PATCHES: usize = 20_000;
+/// A busy writer commits at most this often, so that the log stays short.
+const SHORTEST_COMMIT: Duration = Duration::from_millis(5);
+/// Commits between two checkpoints.
+const CHECKPOINT_EVERY: u64 = 100;
+
+/// What the writer is asked for.
+pub enum Message {
+    Commit { sets: Vec<PatchSet>, answer: oneshot::Sender<Vec<Outcome>> },
+    Look { scope: Scope, answer: oneshot::Sender<Result<(Snapshot, Head), StoreError>> },
+    Find { sought: Vec<Sought>, answer: oneshot::Sender<Result<Vec<Option<ProjectId>>, StoreError>> },
+    Survey { answer: oneshot::Sender<Result<(), StoreError>> },
+    Folded { seq: u64 },
+    Compact { answer: oneshot::Sender<Result<Compacted, StoreError>> },
+    Read { after: u64, stream: Stream, order: Order, answer: oneshot::Sender<Result<JournalReader, StoreError>> },
+}
+
+/// The writer: commits in groups of what arrived while the last commit was in flight, and answers looks in between.
+pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
+    let mut waiting: Option<Message> = None;
+    let mut checkpoints: Vec<JoinHandle<()>> = Vec::new();
+    loop {
+        let first = match waiting.take() {
+            Some(message) => message,
+            None => match inbox.recv().await {
+                Some(message) => message,
+                None => break,
+            },
+        };
+        match first {
+            Message::Look { scope, answer } => {
+                // Whoever asked may be gone, here and below.
+                let _ = answer.send(look(&mut journal, &scope).await);
+            }
+            Message::Find { sought, answer } => {
+                let _ = answer.send(find(&mut journal, &sought).await);
+            }
+            Message::Survey { answer } => {
+                let _ = answer.send(survey(&mut journal).await);
+            }
+            Message::Folded { seq } => journal.note_folded(seq),
+            Message::Compact { answer } => {
+                let _ = answer.send(journal.compact().await);
+            }
+            Message::Read { after, stream, order, answer } => {
+                let looked = journal.refresh().await.map(|_| journal.reader(after, stream, order));
+                let _ = answer.send(looked);
+            }
+            Message::Commit { sets, answer } => {
+                let begun = tokio::time::Instant::now();
+                let before = journal.head().version;
+                let mut answers = vec![(sets.len(), answer)];
+                let mut group = sets;
+                while room(&group) {
+                    match inbox.try_recv() {
+                        Ok(Message::Commit { sets, answer }) if fits(&group, &sets) => {
+                            answers.push((sets.len(), answer));
+                            group.extend(sets);
+                        }
+                        Ok(other) => {
+                            waiting = Some(other);
+                            break;
+                        }
+                        Err(_) => break,
+                    }
+                }
+                let mut outcomes = journal.commit(&group).await.into_iter();
+                for (count, answer) in answers {
+                    let _ = answer.send(outcomes.by_ref().take(count).collect());
+                }
+                let head = journal.head();
+                if head.version / CHECKPOINT_EVERY > before / CHECKPOINT_EVERY {
+                    checkpoints.retain(|checkpoint| !checkpoint.is_finished());
+                    checkpoints.push(tokio::spawn(journal.checkpoint()));
+                }
+                if waiting.is_some() || !inbox.is_empty() {
+                    tokio::time::sleep_until(begun + SHORTEST_COMMIT).await;
+                }
+            }
+        }
+    }
+    for checkpoint in checkpoints {
+        if let Err(fault) = checkpoint.await {
+            tracing::warn!(%fault, "a checkpoint was cut short; the next one makes up for it");
+        }
+    }
+}
+
+async fn look(journal: &mut Journal, scope: &Scope) -> Result<(Snapshot, Head), StoreError> {
+    journal.refresh().await?;
+    journal.bring(scope).await?;
+    Ok((journal.snapshot(), journal.head()))
+}
+
+async fn find(journal: &mut Journal, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError> {
+    journal.refresh().await?;
+    journal.find(sought).await
+}
+
+async fn survey(journal: &mut Journal) -> Result<(), StoreError> {
+    journal.refresh().await?;
+    journal.survey().await
+}
+
+fn room(group: &[PatchSet]) -> bool {
+    group.len() < GROUP_SETS && patches(group) < GROUP_PATCHES
+}
+
+fn fits(group: &[PatchSet], more: &[PatchSet]) -> bool {
+    group.len() + more.len() <= GROUP_SETS && patches(group) + patches(more) <= GROUP_PATCHES
+}
+
+fn patches(group: &[PatchSet]) -> usize {
+    group.iter().map(|set| set.patches.len()).sum()
+}
