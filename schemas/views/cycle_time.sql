@@ -12,7 +12,7 @@ FROM (
     MIN(at_minute) AS created_minute,
     MIN(CASE WHEN to_value = 'in_progress' THEN at_minute END) AS started_minute,
     MAX(CASE WHEN to_value = 'completed' THEN at_minute END) AS completed_minute,
-    MAX(CASE WHEN to_value = 'completed' THEN at END) AS completed_at
+    MAX(CASE WHEN to_value = 'completed' THEN field_changes.at END) AS completed_at
   FROM field_changes
   WHERE field = 'status'
   GROUP BY task_id

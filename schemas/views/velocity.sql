@@ -6,7 +6,7 @@ SELECT
   SUM(COALESCE(t.estimate_likely, 0)) AS likely_minutes,
   SUM(COALESCE(t.actual_minutes, 0)) AS logged_minutes
 FROM (
-  SELECT task_id, MAX(at) AS completed_at
+  SELECT task_id, MAX(field_changes.at) AS completed_at
   FROM field_changes
   WHERE field = 'status' AND to_value = 'completed'
   GROUP BY task_id

@@ -30,7 +30,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
 
 async fn tell(args: &Args, service: &Service) -> Result<Reply, CliError> {
     let words: Vec<&str> = args.of.iter().map(String::as_str).collect();
-    let state = service.state(&service.scope_of(&words).await?).await?;
+    let state = service.state_about(&words).await?;
     let (project, record) = match args.of.as_deref() {
         None => (None, None),
         Some(name) => match find::project(&state, name) {

@@ -21,7 +21,7 @@ mod query;
 mod quickstart;
 mod reply;
 mod restore_lake;
-mod show;
+pub mod show;
 mod task;
 mod undo;
 mod upgrade;

@@ -20,11 +20,10 @@ pub struct Args {
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
-    let scope = match &args.project {
-        Some(project) => app.service.scope_of(&[project]).await?,
-        None => Scope::All,
+    let snapshot = match &args.project {
+        Some(project) => app.service.read_about(&[project], None).await?,
+        None => app.service.read(&Scope::All, None).await?,
     };
-    let snapshot = app.service.read(&scope, None).await?;
     let today = app.service.clock.now().date_naive();
     app.close().await;
     let state = &snapshot.state;

@@ -116,7 +116,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         }
         Verb::List { all, as_of } => list(service.read(&Scope::All, as_of).await?.state, all),
         Verb::Show { project, as_of } => {
-            let state = service.read(&service.scope_of(&[&project]).await?, as_of).await?.state;
+            let state = service.read_about(&[&project], as_of).await?.state;
             let (found, project) = find::project(&state, &project)?;
             let mut json = show::record_json(project.as_ref(), project.id.to_string());
             let (open, done) = totals(found);

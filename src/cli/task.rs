@@ -169,8 +169,7 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
     Ok(match verb {
         Verb::List(args) => filter::run(args, service).await?,
         Verb::Show { task, as_of } => {
-            let scope = service.with_far_ends(service.scope_of(&[&task]).await?).await?;
-            let state = service.read(&scope, as_of).await?.state;
+            let state = service.read_page(&task, as_of).await?.state;
             let task = find::task(&state, &task)?;
             let project = state.project(task.project_id).ok_or_else(|| ServiceError::input("project", "is not there"))?;
             Reply::new(show::task_json(&state, task), show::task_page(&state, project, task))
@@ -271,11 +270,10 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
 }
 
 async fn tree(service: &Service, root: Option<String>, depth: u8, as_of: Option<AsOf>) -> Result<Reply, CliError> {
-    let scope = match &root {
-        None => service.only_project().await?,
-        Some(root) => service.scope_of(&[root]).await?,
+    let snapshot = match &root {
+        None => service.read_only_project(as_of).await?,
+        Some(root) => service.read_about(&[root], as_of).await?,
     };
-    let snapshot = service.read(&scope, as_of).await?;
     let state = &snapshot.state;
     let (project, task) = match &root {
         None => (find::only_project(state)?.0, None),
@@ -320,7 +318,7 @@ struct Create {
 
 async fn create(service: &Service, wanted: Create, words: Words) -> Result<Reply, CliError> {
     let named: Vec<&str> = wanted.project.iter().chain(&wanted.parent).map(String::as_str).collect();
-    let state = service.state(&service.scope_of(&named).await?).await?;
+    let state = service.state_about(&named).await?;
     let project = match (&wanted.project, &wanted.parent) {
         (Some(project), _) => find::project(&state, project)?.1.id,
         (None, Some(parent)) => find::live_task(&state, parent)?.project_id,

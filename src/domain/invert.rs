@@ -89,14 +89,16 @@ fn move_back(change: &Change, mut patch: Patch, state: &State) -> Option<Patch> 
             patch.expect.insert(name.to_owned(), change.after.get(name).cloned().unwrap_or_default());
         }
     }
-    let task = state.task(TaskId::of(change.id))?;
+    // A task that is not to be found is asked for all the same, so that the undo is refused and not done in part.
+    let Some(task) = state.task(TaskId::of(change.id)) else { return Some(patch) };
     let project = change.before.get("project_id").and_then(|id| id.as_str()?.parse().ok()).unwrap_or(task.project_id);
     let parent = match change.before.get("parent_id") {
         Some(was) => was.as_str().and_then(|id| id.parse().ok()),
         None => task.parent_id,
     };
     let position = change.before.get("position").and_then(serde_json::Value::as_i64).unwrap_or(task.position);
-    let mut siblings = state.project(project)?.children(parent).rev().filter(|other| other.id != task.id);
+    let Some(project) = state.project(project) else { return Some(patch) };
+    let mut siblings = project.children(parent).rev().filter(|other| other.id != task.id);
     let before = siblings.find(|other| other.position <= position);
     patch.place = Some(before.map_or(Place::First, |other| Place::After(other.id)));
     Some(patch)

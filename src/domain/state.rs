@@ -137,6 +137,10 @@ impl State {
         self.projects.get(&project).is_none_or(|project| !project.is_outline)
     }
 
+    pub fn project_ids(&self) -> impl Iterator<Item = ProjectId> {
+        self.projects.keys().copied()
+    }
+
     /// The projects of which only their own row is known.
     pub fn outlines(&self) -> impl Iterator<Item = ProjectId> {
         self.projects.iter().filter(|(_, project)| project.is_outline).map(|(id, _)| *id)
@@ -304,9 +308,11 @@ impl ProjectState {
         self.len() == 0
     }
 
-    /// The other ends of links that leave the project.
+    /// The tasks in other projects that links and answers here name, deleted ones included.
     pub fn far_ends(&self) -> impl Iterator<Item = TaskId> {
-        self.links.values().map(|link| link.to_id).filter(|task| !self.tasks.contains_key(task))
+        let linked = self.links.values().flat_map(|link| [link.from_id, link.to_id]);
+        let answering = self.answers.values().map(|answer| answer.task_id);
+        linked.chain(answering).filter(|task| !self.tasks.contains_key(task))
     }
 
     pub fn records(&self) -> impl Iterator<Item = AnyRecord> + '_ {

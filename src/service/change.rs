@@ -29,7 +29,7 @@ pub struct Done {
 impl Service {
     /// Resolves a request against the lake as it is and commits it.
     pub async fn change(&self, request: &Request, source: Source) -> Result<Done, ServiceError> {
-        let state = self.state(&self.scope_of_request(request).await?).await?;
+        let state = self.state_for(request).await?;
         let set = self.resolve(&state, request, source)?;
         refuse_deleted(&state, &set)?;
         self.commit(&state, set).await
@@ -37,7 +37,7 @@ impl Service {
 
     /// What a request would change, nothing written.
     pub async fn preview(&self, request: &Request, source: Source) -> Result<Vec<Change>, ServiceError> {
-        let mut state = self.state(&self.scope_of_request(request).await?).await?;
+        let mut state = self.state_for(request).await?;
         let set = self.resolve(&state, request, source)?;
         refuse_deleted(&state, &set)?;
         match apply(&mut state, &set, self.clock.now()) {

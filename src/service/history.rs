@@ -12,12 +12,13 @@ use crate::domain::change::Change;
 use crate::domain::id::{PatchSetId, ProjectId};
 use crate::domain::invert::invert;
 use crate::domain::patch::{Op, PatchSet, Source};
+use crate::domain::record::Entity;
 use crate::domain::state::State;
 use crate::domain::time::{AsOf, Instant};
 use crate::domain::value::LongText;
 use crate::runtime::fresh_set_id;
 use crate::store::row::{Row, Stream};
-use crate::store::{Scope, Snapshot, Store, StoreError};
+use crate::store::{Scope, Snapshot, Sought, Store, StoreError};
 
 /// A committed patch set.
 #[derive(Clone, Debug)]
@@ -100,7 +101,11 @@ impl Service {
             };
             return Err(ServiceError::NotFound { what: "change to take back of", name, hint: Some(hint.to_owned()) });
         };
-        let projects = chosen.projects();
+        // What moved on since is where it is now.
+        let moved = chosen.rows.iter().filter(|row| row.entity == Entity::Task && row.op == Op::Move);
+        let moved: Vec<Sought> = moved.map(|row| Sought::Id(row.entity, row.entity_id)).collect();
+        let mut projects = chosen.projects();
+        projects.extend(self.store.find(&moved).await?.into_iter().flatten());
         let state = self.state(&Scope::Projects(projects.clone())).await?;
         let changes = chosen.rows.iter().map(change).collect::<Result<Vec<_>, _>>()?;
         let patches = invert(&changes, &state);
@@ -135,25 +140,29 @@ impl Service {
     }
 }
 
-/// The lake as it was: every later change taken out again, the last one first.
+/// The lake as it was: every later change taken out again, the last one first. Projects outside the scope are outlines.
 pub async fn read_as_of(store: &dyn Store, scope: &Scope, as_of: AsOf, stream: Stream) -> Result<Snapshot, ServiceError> {
     let mut scope = scope.clone();
     loop {
         let now = store.snapshot(&scope).await?;
         match rewind(store, &scope, now, as_of, stream).await? {
-            Rewound::To(then) => return Ok(then),
-            // What left for another project since is to be had from there only.
-            Rewound::Needs(project) => match &mut scope {
-                Scope::All => return Err(StoreError::damaged("journal", format!("the project {project} is missing")).into()),
-                Scope::Projects(projects) => projects.insert(project),
-            },
+            Rewound::To(mut then) => {
+                let others: Vec<ProjectId> = then.state.project_ids().filter(|id| !scope.holds(Some(*id))).collect();
+                others.into_iter().for_each(|project| then.state.put_away(project));
+                return Ok(then);
+            }
+            // A record that was in two projects since is to be had from both or not at all.
+            Rewound::Needs(others) => {
+                let own = scope.projects().into_iter().flatten().copied();
+                scope = Scope::of(own.chain(others));
+            }
         };
     }
 }
 
 enum Rewound {
     To(Snapshot),
-    Needs(ProjectId),
+    Needs(BTreeSet<ProjectId>),
 }
 
 async fn rewind(store: &dyn Store, scope: &Scope, now: Snapshot, as_of: AsOf, stream: Stream) -> Result<Rewound, ServiceError> {
@@ -168,22 +177,30 @@ async fn rewind(store: &dyn Store, scope: &Scope, now: Snapshot, as_of: AsOf, st
         AsOf::Time(at) => row.at <= at,
     };
     let Snapshot { mut state, seq: head, at: mut kept_at } = now;
+    let mut needs = BTreeSet::new();
     // Every row is looked at, so that the position is one of the lake and not of the scope.
     let mut rows = store.changes_back(stream, &Scope::All).await?;
     let mut kept = 0;
     while let Some(row) = rows.next().await.transpose()? {
+        if row.seq > head {
+            // It came after the snapshot was taken.
+            continue;
+        }
         if is_past(&row) {
             (kept, kept_at) = (row.seq, row.at);
             break;
         }
-        // What came after the snapshot was taken is not in it.
-        if row.seq > head || !scope.concerns(&row) {
+        if !scope.concerns(&row) {
             continue;
         }
-        match row.project_id.filter(|project| !scope.holds(Some(*project))) {
-            Some(project) if row.left_project().is_some() => return Ok(Rewound::Needs(project)),
-            _ => take_out(&mut state, &row)?,
+        let ends = row.left_project().map(|left| [Some(left), row.project_id]);
+        needs.extend(ends.into_iter().flatten().flatten().filter(|project| !scope.holds(Some(*project))));
+        if needs.is_empty() {
+            take_out(&mut state, &row)?;
         }
+    }
+    if !needs.is_empty() {
+        return Ok(Rewound::Needs(needs));
     }
     let seq = match as_of {
         AsOf::Seq(wanted) => wanted,

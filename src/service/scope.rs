@@ -5,65 +5,104 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::{Service, ServiceError, find};
-use crate::domain::id::EntityId;
+use crate::domain::id::{EntityId, ProjectId, TaskId};
 use crate::domain::key::TaskKey;
+use crate::domain::patch::Op;
 use crate::domain::record::Entity;
-use crate::domain::state::ProjectState;
+use crate::domain::state::{ProjectState, State};
+use crate::domain::time::AsOf;
 use crate::exchange::patchset::Request;
-use crate::store::{Scope, Sought};
+use crate::store::{Scope, Snapshot, Sought};
 
 impl Service {
-    /// The projects that words for tasks or projects lead to. A word that leads nowhere is left to whoever uses it.
-    pub async fn scope_of(&self, words: &[&str]) -> Result<Scope, ServiceError> {
-        self.scope_of_records(words.iter().map(|word| (Entity::Task, *word))).await
+    /// The lake as it is, or was, with the projects at hand that words for tasks or projects lead to. A word that leads
+    /// nowhere is left to whoever uses it.
+    pub async fn read_about(&self, words: &[&str], as_of: Option<AsOf>) -> Result<Snapshot, ServiceError> {
+        let mut projects = self.projects_of(words.iter().map(|word| (Entity::Task, *word))).await?;
+        loop {
+            let snapshot = self.read(&Scope::Projects(projects.clone()), as_of).await?;
+            // In the past a name may have been another project's.
+            let led = words.iter().filter_map(|word| find::project(&snapshot.state, word).ok());
+            let away: Vec<ProjectId> =
+                led.map(|(_, project)| project.id).filter(|project| !snapshot.state.is_whole(*project)).collect();
+            if away.is_empty() {
+                return Ok(snapshot);
+            }
+            projects.extend(away);
+        }
     }
 
-    /// The projects that a request speaks of.
-    pub(super) async fn scope_of_request(&self, request: &Request) -> Result<Scope, ServiceError> {
-        self.scope_of_records(request.references()).await
+    /// The state with the projects at hand that words lead to.
+    pub async fn state_about(&self, words: &[&str]) -> Result<State, ServiceError> {
+        Ok(self.read_about(words, None).await?.state)
     }
 
-    /// The one living project there is.
-    pub async fn only_project(&self) -> Result<Scope, ServiceError> {
-        let state = self.state(&Scope::outline()).await?;
-        Ok(Scope::of([find::only_project(&state)?.1.id]))
+    /// The lake as it is, or was, with what a task's page shows: its project, and the tasks elsewhere that it is linked to.
+    pub async fn read_page(&self, task: &str, as_of: Option<AsOf>) -> Result<Snapshot, ServiceError> {
+        let snapshot = self.read_about(&[task], as_of).await?;
+        let Ok(found) = find::task(&snapshot.state, task) else { return Ok(snapshot) };
+        let project = snapshot.state.project(found.project_id);
+        let ends = project.into_iter().flat_map(|project| project.links_at(found.id)).flat_map(|link| [link.from_id, link.to_id]);
+        let far: Vec<Sought> = ends.filter(|task| snapshot.state.task(*task).is_none()).map(sought).collect();
+        if far.is_empty() {
+            return Ok(snapshot);
+        }
+        let mut projects: BTreeSet<ProjectId> = self.store.find(&far).await?.into_iter().flatten().collect();
+        projects.insert(found.project_id);
+        self.read(&Scope::Projects(projects), as_of).await
     }
 
-    /// A scope and the projects that links lead to from there.
-    pub async fn with_far_ends(&self, scope: Scope) -> Result<Scope, ServiceError> {
-        let Scope::Projects(mut projects) = scope else { return Ok(scope) };
+    /// The lake as it is, or was, with its one living project at hand.
+    pub async fn read_only_project(&self, as_of: Option<AsOf>) -> Result<Snapshot, ServiceError> {
+        let outline = self.read(&Scope::outline(), as_of).await?;
+        let only = find::only_project(&outline.state)?.1.id;
+        self.read(&Scope::of([only]), as_of).await
+    }
+
+    /// The state that a request is judged against: the projects it speaks of, and those that a restore may need.
+    pub(super) async fn state_for(&self, request: &Request) -> Result<State, ServiceError> {
+        let projects = self.projects_of(request.references()).await?;
         let state = self.state(&Scope::Projects(projects.clone())).await?;
-        let found = projects.iter().filter_map(|project| state.project(*project));
-        let far: Vec<Sought> = found.flat_map(ProjectState::far_ends).map(|task| Sought::Id(Entity::Task, task.uuid())).collect();
-        projects.extend(self.store.find(&far).await?.into_iter().flatten());
-        Ok(Scope::Projects(projects))
+        if !request.patches.iter().any(|patch| patch.op == Op::Restore) {
+            return Ok(state);
+        }
+        let far = projects.iter().filter_map(|project| state.project(*project)).flat_map(ProjectState::far_ends);
+        let far: BTreeSet<Sought> = far.map(sought).collect();
+        let homes = self.store.find(&far.into_iter().collect::<Vec<_>>()).await?;
+        self.state(&Scope::of(projects.into_iter().chain(homes.into_iter().flatten()))).await
     }
 
-    async fn scope_of_records(&self, words: impl Iterator<Item = (Entity, &str)>) -> Result<Scope, ServiceError> {
+    async fn projects_of(&self, words: impl Iterator<Item = (Entity, &str)>) -> Result<BTreeSet<ProjectId>, ServiceError> {
         let outline = self.state(&Scope::outline()).await?;
         let mut projects = BTreeSet::new();
         let mut keys: BTreeSet<TaskKey> = BTreeSet::new();
-        let mut sought: Vec<Sought> = Vec::new();
+        let mut far: BTreeSet<Sought> = BTreeSet::new();
         for (entity, word) in words.filter(|(entity, _)| !matches!(entity, Entity::User | Entity::Lake)) {
-            // A requirement is written PROJECT/LABEL.
-            let name = word.split_once('/').map_or(word, |(project, _)| project);
-            if let Ok((_, project)) = find::project(&outline, name) {
+            let named = find::project(&outline, word).or_else(|fault| match word.split_once('/') {
+                // A requirement is written PROJECT/LABEL.
+                Some((project, _)) if entity == Entity::Requirement => find::project(&outline, project),
+                _ => Err(fault),
+            });
+            if let Ok((_, project)) = named {
                 projects.insert(project.id);
             } else if let Ok(key) = word.to_ascii_uppercase().parse::<TaskKey>() {
-                let project = outline.project_by_key(key.project()).and_then(|found| found.project());
+                let project = outline.project_by_key(key.project()).and_then(ProjectState::project);
                 projects.extend(project.map(|project| project.id));
                 keys.insert(key);
             } else if let Ok(id) = Uuid::try_parse(word) {
-                sought.push(Sought::Id(entity, id));
+                far.insert(Sought::Id(entity, id));
             }
         }
-        projects.extend(self.store.find(&sought).await?.into_iter().flatten());
+        projects.extend(self.store.find(&far.into_iter().collect::<Vec<_>>()).await?.into_iter().flatten());
         if !keys.is_empty() {
             let state = self.state(&Scope::Projects(projects.clone())).await?;
             let former = keys.into_iter().filter(|key| state.task_by_key(key).is_none()).map(Sought::FormerKey);
-            let former: Vec<Sought> = former.collect();
-            projects.extend(self.store.find(&former).await?.into_iter().flatten());
+            projects.extend(self.store.find(&former.collect::<Vec<_>>()).await?.into_iter().flatten());
         }
-        Ok(Scope::Projects(projects))
+        Ok(projects)
     }
+}
+
+fn sought(task: TaskId) -> Sought {
+    Sought::Id(Entity::Task, task.uuid())
 }

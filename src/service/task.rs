@@ -22,7 +22,7 @@ impl Service {
     pub async fn log_work(&self, task: &str, minutes: Minutes) -> Result<(Minutes, Done), ServiceError> {
         let mut tries = 0;
         loop {
-            let state = self.state(&self.scope_of(&[task]).await?).await?;
+            let state = self.state_about(&[task]).await?;
             let found = find::live_task(&state, task)?;
             let spent = found.actual_minutes.unwrap_or_default().saturating_add(minutes);
             let patch = RawPatch::of(Op::Update, Entity::Task, found.id.to_string())
@@ -38,7 +38,7 @@ impl Service {
 
     /// Merges `gone` into `kept`.
     pub async fn merge_tasks(&self, kept: &str, gone: &str) -> Result<Done, ServiceError> {
-        let state = self.state(&self.scope_of(&[kept, gone]).await?).await?;
+        let state = self.state_about(&[kept, gone]).await?;
         let (kept, gone) = (find::live_task(&state, kept)?, find::live_task(&state, gone)?);
         let project = state.project(kept.project_id).ok_or_else(|| ServiceError::input("project", "is not there"))?;
         let set = fresh_set_id(self.clock.as_ref(), self.random.as_ref());
@@ -49,7 +49,7 @@ impl Service {
 
     /// Splits a task into parts below it.
     pub async fn split_task(&self, task: &str, parts: &[Part]) -> Result<Done, ServiceError> {
-        let state = self.state(&self.scope_of(&[task]).await?).await?;
+        let state = self.state_about(&[task]).await?;
         let task = find::live_task(&state, task)?;
         let set = fresh_set_id(self.clock.as_ref(), self.random.as_ref());
         let patches = split(task, parts, set).map_err(one)?;

@@ -1,7 +1,6 @@
 //! Tables that are appended to and never folded: what ran, and what agents did. They are not part of the journal; a row
 //! is written at least once and names itself, and losing one loses no one's work.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -148,7 +147,7 @@ impl Appended {
             "timestamp": at.timestamp_millis(), "operation": "WRITE", "operationParameters": {"mode": "Append"},
             "engineInfo": concat!("lakeplan/", env!("CARGO_PKG_VERSION")),
         }});
-        let mut next = log.load(&mut BTreeMap::new()).await?.map(|table| table.version + 1);
+        let mut next = log.load().await?.map(|table| table.version + 1);
         for _ in 0..TRIES {
             let mut actions = vec![info.clone()];
             if next.is_none() {

@@ -1,6 +1,5 @@
 //! The lake on an object store: what callers see of it. Commits and looks go to the one writer task.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -103,7 +102,7 @@ impl DeltaStore {
         let mut report = Maintained { seq: folded.seq, compacted, vacuumed: Vec::new() };
         for name in LakeTables::names() {
             let log = TableLog::new(Arc::clone(&self.root), name);
-            if let Some(table) = log.load(&mut BTreeMap::new()).await?.filter(|table| table.version > 0) {
+            if let Some(table) = log.load().await?.filter(|table| table.version > 0) {
                 log.checkpoint(table.version).await?;
             }
             let vacuumed = vacuum::vacuum(&log, retention, self.clock.as_ref(), self.random.as_ref()).await?;
@@ -187,13 +186,14 @@ impl DeltaStore {
 
     /// Folds what is after the seq to which all tables are known to be folded.
     async fn fold_tail(&self) -> Result<FoldReport, StoreError> {
-        let head = self.head().await?;
+        let mut head = self.head().await?;
         let mut report = FoldReport { seq: head.seq, tables: Vec::new() };
         let mut from = head.folded;
         while !self.fold_after(from, &head, &mut report).await? {
-            // A table turned out to be missing: it is made anew from everything there is.
+            // A table turned out to be missing: it is made anew from everything there is by now.
             from = 0;
-            report.tables.clear();
+            head = self.head().await?;
+            report = FoldReport { seq: head.seq, tables: Vec::new() };
         }
         self.writer.send(Message::Folded { seq: head.seq }).await.map_err(|_| StoreError::WriterGone)?;
         Ok(report)

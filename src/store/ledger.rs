@@ -90,40 +90,29 @@ impl Ledger {
         }
     }
 
-    /// Starts from what the tables of the entities that belong to every scope say, each as of its seq in `seqs`. The
-    /// projects themselves are not at hand yet. Replaying goes on after `seq`.
-    pub fn restore(&mut self, records: impl Iterator<Item = AnyRecord>, seq: u64) {
+    /// Starts with what belongs to every scope and no project at hand: what the tables say, the journal's rows of those
+    /// entities since, and the journal's last row, which says where it ends.
+    pub fn outline(
+        &mut self,
+        records: impl Iterator<Item = AnyRecord>,
+        rows: &[Row],
+        last: Option<&Row>,
+    ) -> Result<(), StoreError> {
         records.for_each(|record| self.state.put(record));
-        self.seq = seq;
-    }
-
-    /// Replays what belongs to every scope of sets that the tables show in part; what their seqs in `seqs` say they
-    /// show is passed over. Afterwards no project is at hand.
-    pub fn replay_outline(&mut self, rows: &[Row], seqs: &BTreeMap<Entity, u64>) -> Result<(), StoreError> {
-        for row in rows.iter().filter(|row| in_every_scope(row.entity)) {
-            if seqs.get(&row.entity).is_none_or(|seq| row.seq > *seq) {
-                self.replay_row(row)?;
-            }
-        }
-        if let Some(last) = rows.last() {
-            self.advance(rows, last.at);
-        }
+        rows.iter().try_for_each(|row| self.replay_row(row))?;
         let projects: Vec<ProjectId> = self.state.projects().filter_map(|found| Some(found.project()?.id)).collect();
         projects.into_iter().for_each(|project| self.state.put_away(project));
+        if let Some(last) = last {
+            self.advance(std::slice::from_ref(last), last.at);
+        }
         Ok(())
     }
 
-    /// Stands where the journal ends, which its last row says, with nothing after the tables to replay.
-    pub fn stand_at(&mut self, last: &Row) {
-        self.advance(std::slice::from_ref(last), last.at);
-    }
-
-    /// Brings projects to hand: what their tables say, each as of its seq, and the journal's rows after that.
+    /// Brings projects to hand: what their tables say, and the journal's rows since.
     pub fn bring(
         &mut self,
         projects: &BTreeSet<ProjectId>,
         records: impl Iterator<Item = AnyRecord>,
-        seqs: &BTreeMap<Entity, u64>,
         rows: &[Row],
     ) -> Result<(), StoreError> {
         let mut own: BTreeMap<ProjectId, Vec<AnyRecord>> = projects.iter().map(|project| (*project, Vec::new())).collect();
@@ -135,11 +124,8 @@ impl Ledger {
         for (project, records) in own {
             self.state.bring(project, records);
         }
-        let concerned = |row: &&Row| {
-            !in_every_scope(row.entity)
-                && seqs.get(&row.entity).is_none_or(|seq| row.seq > *seq)
-                && [row.project_id, row.left_project()].iter().flatten().any(|project| projects.contains(project))
-        };
+        let concerned =
+            |row: &&Row| [row.project_id, row.left_project()].iter().flatten().any(|project| projects.contains(project));
         let replayed = rows.iter().filter(concerned).try_for_each(|row| match row.project_id {
             Some(project) if !projects.contains(&project) => {
                 // It went to a project that is at hand as it is now, or not at all.

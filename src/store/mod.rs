@@ -13,6 +13,7 @@ mod error;
 mod format;
 mod journal;
 mod ledger;
+mod log_replay;
 pub mod memory;
 mod root;
 pub mod row;

@@ -23,6 +23,14 @@ impl Scope {
         Self::Projects(projects.into_iter().collect())
     }
 
+    /// The projects it is limited to.
+    pub fn projects(&self) -> Option<&BTreeSet<ProjectId>> {
+        match self {
+            Self::All => None,
+            Self::Projects(projects) => Some(projects),
+        }
+    }
+
     pub fn holds(&self, project: Option<ProjectId>) -> bool {
         match (self, project) {
             (Self::All, _) | (_, None) => true,

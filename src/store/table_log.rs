@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::TimeDelta;
-use deltalake::kernel::EagerSnapshot;
 use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use deltalake::operations::vacuum::VacuumMode;
 use futures::TryStreamExt;
@@ -18,6 +17,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::error::StoreError;
+use super::log_replay;
 use crate::domain::time::Instant;
 
 /// A table's log below the lake's root.
@@ -32,7 +32,10 @@ pub struct TableLog {
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     pub version: u64,
-    pub files: Vec<LiveFile>,
+    /// The live files by their paths.
+    pub files: BTreeMap<String, LiveFile>,
+    /// The last transaction of each application.
+    pub txns: BTreeMap<String, i64>,
 }
 
 /// A file that belongs to the table.
@@ -80,29 +83,9 @@ impl TableLog {
         self.store.as_ref()
     }
 
-    /// Finds the head and its live files; `None` where there is no table. `txns` are filled with the versions of the
-    /// applications asked for.
-    pub async fn load(&self, txns: &mut BTreeMap<&'static str, Option<i64>>) -> Result<Option<Table>, StoreError> {
-        let place = format!("{}/_delta_log", self.folder);
-        let log = self.delta()?;
-        let is_table =
-            log.is_delta_table_location().await.map_err(|fault| StoreError::storage("reading", place.clone(), fault))?;
-        if !is_table {
-            return Ok(None);
-        }
-        let damaged = |fault: deltalake::DeltaTableError| StoreError::damaged(place.clone(), fault.to_string());
-        let snapshot = EagerSnapshot::try_new(log.as_ref(), None).await.map_err(damaged)?;
-        for (app, version) in txns.iter_mut() {
-            *version = snapshot.transaction_version(log.as_ref(), app).await.map_err(damaged)?;
-        }
-        let data = snapshot.log_data();
-        let files = data.iter().map(|view| LiveFile {
-            path: view.path().into_owned(),
-            size: view.size(),
-            partitions: view.partition_values_map().into_iter().collect(),
-            stats: view.stats(),
-        });
-        Ok(Some(Table { version: snapshot.version(), files: files.collect() }))
+    /// The table at the head of its log; `None` where there is no table.
+    pub async fn load(&self) -> Result<Option<Table>, StoreError> {
+        log_replay::replay(self).await
     }
 
     /// The table as delta-rs sees it. The URL is only a name: every read goes through the store.
@@ -116,7 +99,7 @@ impl TableLog {
     /// from the table within the retention are needed by readers of the versions before.
     pub async fn unneeded(&self, retention: TimeDelta, now: Instant) -> Result<Option<(u64, BTreeSet<String>)>, StoreError> {
         let failed = |fault: deltalake::DeltaTableError| StoreError::storage("examining", &self.folder, fault);
-        if self.load(&mut BTreeMap::new()).await?.is_none() {
+        if self.load().await?.is_none() {
             return Ok(None);
         }
         let mut table = deltalake::DeltaTable::new(self.delta()?);
@@ -221,6 +204,6 @@ pub fn entry_bytes(actions: &[Value]) -> Bytes {
     text.into()
 }
 
-fn entry_path(version: u64) -> String {
+pub(super) fn entry_path(version: u64) -> String {
     format!("_delta_log/{version:020}.json")
 }

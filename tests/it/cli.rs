@@ -207,7 +207,7 @@ fn what_is_no_lake_is_said_to_be_none() {
     assert!(fails(folder.path(), &["--lake", "file", "task", "list"], 3).contains("file"));
     assert!(fails(folder.path(), &["--lake", "nowhere", "task", "list"], 3).contains("nowhere"));
     let said = fails(folder.path(), &["--lake", "odd", "task", "list"], 3);
-    assert!(said.contains("journal/_delta_log is damaged"), "{said}");
+    assert!(said.contains("journal/_delta_log/00000000000000000000.json is damaged"), "{said}");
     assert!(fails(folder.path(), &["--lake", "moon://x/y", "task", "list"], 3).contains("moon"));
 }
 

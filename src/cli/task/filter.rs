@@ -117,8 +117,10 @@ impl std::str::FromStr for Cursor {
 pub async fn run(args: Args, service: &Service) -> Result<Reply, CliError> {
     let as_of = args.cursor.map(|cursor| AsOf::Seq(cursor.seq)).or(args.as_of);
     let words: Vec<&str> = args.project.iter().chain(&args.below).map(String::as_str).collect();
-    let scope = if words.is_empty() { Scope::All } else { service.scope_of(&words).await? };
-    let snapshot = service.read(&scope, as_of).await?;
+    let snapshot = match words.as_slice() {
+        [] => service.read(&Scope::All, as_of).await?,
+        words => service.read_about(words, as_of).await?,
+    };
     let state = &snapshot.state;
     let offset = args.cursor.map_or(0, |cursor| cursor.offset);
     let mut found = select(&args, state, service.clock.now().date_naive())?;

@@ -8,6 +8,7 @@ use deltalake::logstore::get_actions;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::domain::record::Entity;
 use crate::domain::time::{Instant, rfc3339};
 use crate::store::error::StoreError;
 use crate::store::row::{Row, Stream};
@@ -29,6 +30,15 @@ pub struct JournalFile {
     pub seq: (u64, u64),
     /// The lowest and highest patch set id, as text.
     pub ids: (String, String),
+    /// The lowest and highest entity, by their words; absent where the file's author did not say.
+    pub entities: Option<(String, String)>,
+}
+
+impl JournalFile {
+    /// Whether the file may hold changes of an entity.
+    pub fn may_hold(&self, entity: Entity) -> bool {
+        self.entities.as_ref().is_none_or(|(low, high)| (low.as_str()..=high.as_str()).contains(&entity.word()))
+    }
 }
 
 /// What is read from a log entry.
@@ -48,12 +58,13 @@ pub fn add(path: &str, size: usize, rows: &[&Row], at: Instant) -> Action {
     let date = rows.first().map(|row| row.date().to_string());
     let stream = rows.first().map(|row| row.stream.word().to_owned());
     let text = |id: Option<_>| id.map(|id: crate::domain::id::PatchSetId| id.to_string());
-    let bounds = |seq: Option<u64>, id: Option<String>, at: Option<Instant>| json!({"seq": seq, "patch_set_id": id, "at": at.map(rfc3339)});
+    let entities = || rows.iter().map(|row| row.entity.word());
+    let bounds = |seq: Option<u64>, id: Option<String>, entity: Option<&str>, at: Option<Instant>| json!({"seq": seq, "patch_set_id": id, "entity": entity, "at": at.map(rfc3339)});
     let stats = json!({
         "numRecords": rows.len(),
-        "minValues": bounds(seqs.clone().min(), text(ids().min()), rows.iter().map(|row| row.at).min()),
-        "maxValues": bounds(seqs.max(), text(ids().max()), rows.iter().map(|row| row.at).max()),
-        "nullCount": {"seq": 0, "patch_set_id": 0, "at": 0},
+        "minValues": bounds(seqs.clone().min(), text(ids().min()), entities().min(), rows.iter().map(|row| row.at).min()),
+        "maxValues": bounds(seqs.max(), text(ids().max()), entities().max(), rows.iter().map(|row| row.at).max()),
+        "nullCount": {"seq": 0, "patch_set_id": 0, "entity": 0, "at": 0},
     });
     Action::Add(Add {
         path: path.to_owned(),
@@ -116,7 +127,8 @@ pub fn file(path: &str, size: i64, stream: Option<&str>, stats: Option<&str>) ->
         || StoreError::damaged(format!("journal/{path}"), "it was not written by Lakeplan, the only writer of this table");
     let stats: Value = serde_json::from_str(stats.ok_or_else(foreign)?).map_err(|_| foreign())?;
     let seq = |side: &str| stats[side]["seq"].as_u64().ok_or_else(foreign);
-    let id = |side: &str| stats[side]["patch_set_id"].as_str().map(str::to_owned).ok_or_else(foreign);
+    let text = |side: &str, column: &str| stats[side][column].as_str().map(str::to_owned);
+    let id = |side: &str| text(side, "patch_set_id").ok_or_else(foreign);
     Ok(JournalFile {
         path: path.to_owned(),
         size,
@@ -124,5 +136,6 @@ pub fn file(path: &str, size: i64, stream: Option<&str>, stats: Option<&str>) ->
         rows: stats["numRecords"].as_u64().ok_or_else(foreign)? as usize,
         seq: (seq("minValues")?, seq("maxValues")?),
         ids: (id("minValues")?, id("maxValues")?),
+        entities: text("minValues", "entity").zip(text("maxValues", "entity")),
     })
 }

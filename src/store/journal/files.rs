@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::batch;
 use super::entry::{self, Entry, JournalFile};
 use crate::domain::id::PatchSetId;
+use crate::domain::record::Entity;
 use crate::store::error::StoreError;
 use crate::store::row::{Row, Stream};
 use crate::store::table_log::TableLog;
@@ -55,12 +56,11 @@ impl Files {
 
     /// Finds the head and its live files from the log itself; `None` where there is no journal.
     pub async fn load(&mut self) -> Result<Option<u64>, StoreError> {
-        let mut txns = BTreeMap::from([(entry::FOLDED, None)]);
-        let Some(table) = self.log.load(&mut txns).await? else { return Ok(None) };
-        self.folded = txns.into_values().flatten().next().and_then(|seq| u64::try_from(seq).ok()).unwrap_or(0);
+        let Some(table) = self.log.load().await? else { return Ok(None) };
+        self.folded = table.txns.get(entry::FOLDED).and_then(|seq| u64::try_from(*seq).ok()).unwrap_or(0);
         self.live.clear();
         self.by_id.clear();
-        for file in table.files {
+        for file in table.files.into_values() {
             let stream = file.partitions.get("stream").cloned().flatten();
             let file = entry::file(&file.path, file.size, stream.as_deref(), file.stats.as_deref())?;
             self.add(file);
@@ -85,6 +85,7 @@ impl Files {
             let rows: Vec<&&Row> = rows.iter().filter(|row| row.stream == *stream).collect();
             let (Some(first), Some(last)) = (rows.first(), rows.last()) else { continue };
             let ids = || rows.iter().map(|row| row.patch_set_id);
+            let entities = || rows.iter().map(|row| row.entity.word());
             let text = |id: Option<PatchSetId>| id.map(|id| id.to_string()).unwrap_or_default();
             let path = path(version, attempt, first);
             let file = JournalFile {
@@ -94,6 +95,7 @@ impl Files {
                 rows: rows.len(),
                 seq: (first.seq, last.seq),
                 ids: (text(ids().min()), text(ids().max())),
+                entities: entities().min().zip(entities().max()).map(|(low, high)| (low.to_owned(), high.to_owned())),
             };
             self.add(file);
         }
@@ -112,6 +114,41 @@ impl Files {
     /// The last seq there is.
     pub fn end(&self) -> u64 {
         self.live().map(|file| file.seq.1).max().unwrap_or(0)
+    }
+
+    /// The files hold every seq there is.
+    pub fn refuse_gap(&self) -> Result<(), StoreError> {
+        let mut ranges: Vec<(u64, u64)> = self.live().map(|file| file.seq).collect();
+        ranges.sort_unstable();
+        let mut last = 0;
+        for (first, end) in ranges {
+            if first > last + 1 {
+                let what = format!("seq {first} follows seq {last}; what is between is missing");
+                return Err(StoreError::damaged(self.log.folder(), what));
+            }
+            last = last.max(end);
+        }
+        Ok(())
+    }
+
+    /// How far a table of an entity is up to date that is folded to `seq`: the next change of its kind comes later.
+    pub fn reach(&self, entity: Entity, seq: u64) -> u64 {
+        let waiting = self.live().filter(|file| file.seq.1 > seq && file.may_hold(entity));
+        waiting.map(|file| file.seq.0.max(seq + 1) - 1).min().unwrap_or_else(|| self.end().max(seq))
+    }
+
+    /// The rows of these entities after the seq of each, in order.
+    pub async fn rows_behind(&self, seqs: &BTreeMap<Entity, u64>) -> Result<Vec<Row>, StoreError> {
+        let mut rows = Vec::new();
+        for file in self.live() {
+            let behind = seqs.iter().filter(|(entity, seq)| file.seq.1 > **seq && file.may_hold(**entity)).map(|(_, seq)| *seq);
+            if let Some(after) = behind.min() {
+                rows.extend(self.read_rows(file, after).await?);
+            }
+        }
+        rows.retain(|row| seqs.get(&row.entity).is_some_and(|seq| row.seq > *seq));
+        rows.sort_by_key(|row| (row.seq, row.ordinal));
+        Ok(rows)
     }
 
     /// The rows of a file whose seq is greater than `after`.

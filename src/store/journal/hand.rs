@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use std::sync::Arc;
+
 use super::Journal;
-use super::opening::{lost_its_end, sound};
+use super::opening::{Seqs, lost_its_end, sound};
 use super::reader::Order;
 use crate::domain::id::{EntityId, ProjectId};
 use crate::domain::patch::{Op, PatchSet};
@@ -14,8 +16,9 @@ use crate::store::Scope;
 use crate::store::error::StoreError;
 use crate::store::row::{Row, Stream};
 use crate::store::scope::in_every_scope;
-use crate::store::tables::TABLES;
-use crate::store::tables::read::{self, Sought};
+use crate::store::table_log::TableLog;
+use crate::store::tables::read::{self, Sought, Wanted};
+use crate::store::tables::{TABLES, field_changes};
 
 /// The most records to keep beside those in use, about 256 MiB of them.
 pub const MOST_RECORDS: usize = 256 << 10;
@@ -36,27 +39,37 @@ impl Hand {
 impl Journal {
     /// Brings the projects of a scope to hand.
     pub async fn bring(&mut self, scope: &Scope) -> Result<(), StoreError> {
-        let wanted: BTreeSet<ProjectId> = match scope {
-            Scope::All => self.ledger.state.projects().filter_map(|found| Some(found.project()?.id)).collect(),
-            Scope::Projects(projects) => projects.clone(),
-        };
-        self.bring_projects(wanted).await
+        match scope {
+            Scope::Projects(projects) => self.bring_projects(projects.clone()).await,
+            Scope::All => loop {
+                let all: BTreeSet<ProjectId> = self.ledger.state.project_ids().collect();
+                self.bring_projects(all).await?;
+                // Others may have made projects meanwhile.
+                if self.ledger.state.outlines().next().is_none() {
+                    return Ok(());
+                }
+            },
+        }
     }
 
-    /// Brings what the sets speak of to hand, and the far ends of the links that a restore might bring back.
+    /// Brings what the sets speak of to hand, and the far ends of the links that a restore might bring back. Before the
+    /// first commit every table is looked at: one that is ahead of the journal shows that it has lost its end.
     pub(super) async fn bring_all_for(&mut self, sets: &[PatchSet]) -> Result<(), StoreError> {
         let wanted: BTreeSet<ProjectId> = sets.iter().flat_map(PatchSet::scope).collect();
         self.bring_projects(wanted.clone()).await?;
-        let restores = |set: &PatchSet| {
-            set.patches.iter().filter(|patch| patch.op == Op::Restore).filter_map(|patch| patch.project).collect::<Vec<_>>()
-        };
-        let restored = sets.iter().flat_map(restores).filter_map(|project| self.ledger.state.project(project));
-        let far: Vec<Sought> =
+        if !self.is_surveyed() {
+            self.survey().await?;
+            self.bring_projects(wanted.clone()).await?;
+        }
+        let restores = sets.iter().flat_map(|set| &set.patches).filter(|patch| patch.op == Op::Restore);
+        let restored: BTreeSet<ProjectId> = restores.filter_map(|patch| patch.project).collect();
+        let restored = restored.iter().filter_map(|project| self.ledger.state.project(*project));
+        let far: BTreeSet<Sought> =
             restored.flat_map(ProjectState::far_ends).map(|task| Sought::Id(Entity::Task, task.uuid())).collect();
         if far.is_empty() {
             return Ok(());
         }
-        let homes = self.find(&far).await?;
+        let homes = self.find(&far.into_iter().collect::<Vec<_>>()).await?;
         self.bring_projects(wanted.into_iter().chain(homes.into_iter().flatten()).collect()).await
     }
 
@@ -74,23 +87,11 @@ impl Journal {
             self.make_room(&wanted);
             let own = TABLES.iter().filter(|table| !in_every_scope(table.entity));
             let (seqs, records) = sound(&self.root, own, &Scope::Projects(missing.clone())).await?;
-            let ahead = seqs.values().copied().max().unwrap_or(0);
-            if ahead > self.ledger.seq {
-                self.refresh().await?;
-            }
-            if ahead > self.ledger.seq {
-                return Err(lost_its_end(self.ledger.seq, ahead));
-            }
-            let known = |(entity, seq): (&Entity, &u64)| (*entity, if *seq == 0 { 0 } else { (*seq).max(self.folded) });
-            let seqs: BTreeMap<Entity, u64> = seqs.iter().map(known).collect();
-            let from = seqs.values().copied().min().unwrap_or(0).min(self.folded);
-            let mut rows = self.rows_after(&self.files, from).await?;
+            self.refuse_ahead(&seqs).await?;
+            let mut rows = self.files.rows_behind(&self.known(&seqs)).await?;
             rows.retain(|row| row.seq <= self.ledger.seq);
             // What moved in after the tables were folded is in its old project's files: both are brought together.
-            let came = |row: &&Row| {
-                seqs.get(&row.entity).is_some_and(|seq| row.seq > *seq)
-                    && row.project_id.is_some_and(|project| missing.contains(&project))
-            };
+            let came = |row: &&Row| row.project_id.is_some_and(|project| missing.contains(&project));
             let others: Vec<ProjectId> =
                 rows.iter().filter(came).filter_map(Row::left_project).filter(|left| !missing.contains(left)).collect();
             if !others.is_empty() {
@@ -98,80 +99,85 @@ impl Journal {
                 wanted.extend(others);
                 continue;
             }
-            self.ledger.bring(&missing, records.into_iter(), &seqs, &rows)?;
-            self.note_tables(seqs, &rows);
+            self.ledger.bring(&missing, records.into_iter(), &rows)?;
+            self.note_tables(seqs);
         }
     }
 
     /// Puts the projects away that were not asked for the longest, where there are too many.
     fn make_room(&mut self, wanted: &BTreeSet<ProjectId>) {
         let state = &mut self.ledger.state;
-        let size = |state: &crate::domain::state::State, project| state.project(project).map_or(0, ProjectState::len);
-        self.hand.used.retain(|project, _| state.is_whole(*project));
-        let mut held: usize = self.hand.used.keys().map(|project| size(state, *project)).sum();
-        let mut oldest: Vec<(u64, ProjectId)> = self.hand.used.iter().map(|(project, used)| (*used, *project)).collect();
-        oldest.sort_unstable();
-        for (_, project) in oldest.into_iter().filter(|(_, project)| !wanted.contains(project)) {
-            if held <= self.hand.most {
+        let mut held: Vec<(u64, ProjectId, usize)> = Vec::new();
+        for project in state.project_ids().filter(|project| state.is_whole(*project)) {
+            let used = self.hand.used.get(&project).copied().unwrap_or(0);
+            held.push((used, project, state.project(project).map_or(0, ProjectState::len)));
+        }
+        self.hand.used.retain(|project, _| wanted.contains(project) || held.iter().any(|(_, held, _)| held == project));
+        held.sort_unstable();
+        let mut size: usize = held.iter().map(|(_, _, size)| size).sum();
+        for (_, project, own) in held.into_iter().filter(|(_, project, _)| !wanted.contains(project)) {
+            if size <= self.hand.most {
                 break;
             }
-            held -= size(state, project);
+            size -= own;
             state.put_away(project);
         }
     }
 
-    /// The projects that hold these records.
+    /// The projects that hold these records: what is at hand tells first, then the journal's tail, then the tables.
     pub async fn find(&mut self, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError> {
-        let mut found = Vec::with_capacity(sought.len());
-        for sought in sought {
-            found.push(match sought.project_in(&self.ledger.state) {
-                Some(project) => Some(project),
-                None => self.find_away(sought).await?,
-            });
+        let here: Vec<Option<ProjectId>> = sought.iter().map(|sought| sought.project_in(&self.ledger.state)).collect();
+        let away = sought.iter().zip(&here).filter(|(_, here)| here.is_none());
+        let away: BTreeSet<&Sought> = away.map(|(sought, _)| sought).filter(|sought| !in_every_scope(sought.entity())).collect();
+        let found = if away.is_empty() { BTreeMap::new() } else { self.find_away(&away).await? };
+        Ok(sought.iter().zip(here).map(|(sought, here)| here.or_else(|| found.get(sought).copied())).collect())
+    }
+
+    async fn find_away<'s>(&self, away: &BTreeSet<&'s Sought>) -> Result<BTreeMap<&'s Sought, ProjectId>, StoreError> {
+        let mut found = BTreeMap::new();
+        let mut after = self.folded;
+        for table in TABLES.iter().filter(|table| away.iter().any(|sought| sought.entity() == table.entity)) {
+            let own = || away.iter().copied().filter(|sought| sought.entity() == table.entity);
+            let wanted = [
+                Wanted::ids(own().filter_map(Sought::id)),
+                Wanted::former_keys(own().filter_map(|sought| sought.former_key().map(ToString::to_string))),
+            ];
+            for wanted in wanted.iter().filter(|wanted| !wanted.is_empty()) {
+                match read::projects_of(&self.root, table, wanted).await {
+                    Ok(Some(projects)) => found.extend(own().filter_map(|sought| Some((sought, *projects.get(&sought.text())?)))),
+                    // What cannot be asked of the table the journal knows.
+                    Ok(None) | Err(StoreError::Damaged { .. }) => after = 0,
+                    Err(fault) => return Err(fault),
+                }
+            }
+        }
+        let mut rows = self.reader(after, Stream::Work, Order::OldestFirst);
+        while let Some(batch) = rows.next().await {
+            for row in batch?.iter().filter(|row| !in_every_scope(row.entity)) {
+                let Some(project) = row.project_id else { continue };
+                found.extend(away.iter().filter(|sought| sought.is_told_by(row)).map(|sought| (*sought, project)));
+            }
         }
         Ok(found)
     }
 
-    /// The project of a record that is not at hand: the journal's tail tells first, then the table.
-    async fn find_away(&self, sought: &Sought) -> Result<Option<ProjectId>, StoreError> {
-        let entity = sought.entity();
-        let Some(table) = TABLES.iter().find(|table| table.entity == entity && !in_every_scope(entity)) else {
-            return Ok(None);
-        };
-        let concerns = |row: &Row| match sought {
-            Sought::Id(_, id) => row.entity_id == *id,
-            Sought::FormerKey(key) => {
-                let keys = row.after_fields().ok().and_then(|after| after.get("former_keys").cloned());
-                keys.is_some_and(|keys| keys.as_array().is_some_and(|keys| keys.iter().any(|is| *is == key.to_string())))
-            }
-        };
-        let mut tail = self.reader(self.folded, Stream::Work, Order::NewestFirst);
-        while let Some(rows) = tail.next().await {
-            if let Some(row) = rows?.into_iter().find(|row| row.entity == entity && concerns(row)) {
-                return Ok(row.project_id);
-            }
-        }
-        read::project_of(&self.root, table, sought).await
-    }
-
-    /// Looks at every table, so that what is missing or behind is known.
+    /// Looks at every table, so that what is missing, behind or ahead is known.
     pub async fn survey(&mut self) -> Result<(), StoreError> {
-        let (seqs, _) = sound(&self.root, TABLES.iter(), &Scope::outline()).await?;
-        let missing = seqs.values().any(|seq| *seq == 0);
-        let from = if missing { 0 } else { self.folded };
-        let rows = if missing { Vec::new() } else { self.rows_after(&self.files, from).await? };
-        self.note_tables(seqs, &rows);
+        let (mut seqs, _) = sound(&self.root, TABLES.iter(), &Scope::outline()).await?;
+        let log = TableLog::new(Arc::clone(&self.root), field_changes::NAME);
+        let changes = read::load(&log).await?.map_or(0, |(_, seq)| seq);
+        seqs.insert(field_changes::NAME, changes);
+        self.refuse_ahead(&seqs).await?;
+        self.note_tables(seqs);
         Ok(())
     }
-}
 
-/// How far the tables together are folded, given how far each is and the rows after the least of that: a table is up to
-/// date until the first row that concerns it.
-pub(super) fn folded_to(tables: &[(Entity, u64)], rows: &[Row]) -> u64 {
-    let head = rows.iter().map(|row| row.seq).max();
-    let of_table = |(entity, seq): &(Entity, u64)| {
-        let waiting = rows.iter().filter(|row| row.entity == *entity && row.seq > *seq).map(|row| row.seq).min();
-        waiting.map_or(head.unwrap_or(*seq), |seq| seq - 1)
-    };
-    tables.iter().map(of_table).min().unwrap_or(0)
+    /// A table is never ahead of the journal, unless the journal lost its end.
+    async fn refuse_ahead(&mut self, seqs: &Seqs) -> Result<(), StoreError> {
+        let ahead = seqs.values().copied().max().unwrap_or(0);
+        if ahead > self.ledger.seq {
+            self.refresh().await?;
+        }
+        if ahead > self.ledger.seq { Err(lost_its_end(self.ledger.seq, ahead)) } else { Ok(()) }
+    }
 }

@@ -39,7 +39,6 @@ use super::table_log::{End, entry_bytes};
 use super::{Head, Outcome, Snapshot};
 use crate::domain::id::PatchSetId;
 use crate::domain::patch::PatchSet;
-use crate::domain::record::Entity;
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, random_bytes, uuid_v7};
 use entry::Entry;
@@ -65,7 +64,7 @@ pub struct Journal {
     /// How far the current tables are known to be folded; the next commit records it.
     folded: u64,
     /// How far each table says it is folded, as far as it was looked at; 0 where it is missing.
-    tables: BTreeMap<Entity, u64>,
+    tables: opening::Seqs,
     hand: Hand,
     root: Arc<dyn ObjectStore>,
     /// Sets whose outcome was Unknown, and the slot that they may yet come to be in.

@@ -7,7 +7,7 @@ use object_store::ObjectStore;
 
 use super::Journal;
 use super::files::Files;
-use super::hand::{Hand, folded_to};
+use super::hand::Hand;
 use crate::domain::record::Entity;
 use crate::runtime::{Clock, Random};
 use crate::store::Scope;
@@ -15,7 +15,7 @@ use crate::store::error::StoreError;
 use crate::store::ledger::Ledger;
 use crate::store::scope::in_every_scope;
 use crate::store::tables::read::{self, Contents};
-use crate::store::tables::{CurrentTable, TABLES};
+use crate::store::tables::{CurrentTable, TABLES, field_changes};
 
 impl Journal {
     /// Opens the journal at its head, to keep at most so many records at hand beside those in use.
@@ -29,9 +29,10 @@ impl Journal {
         let looked = clock.now();
         let not_a_lake = || StoreError::NotALake { root: ledger.root().to_owned() };
         let mut files = Files::new(Arc::clone(&store));
-        let mut version = files.load().await?.ok_or_else(not_a_lake)?;
         let tables = TABLES.iter().filter(|table| in_every_scope(table.entity));
-        let (seqs, records) = sound(&store, tables, &Scope::outline()).await?;
+        let scope = Scope::outline();
+        let (version, found) = futures::join!(files.load(), sound(&store, tables, &scope));
+        let (mut version, (seqs, records)) = (version?.ok_or_else(not_a_lake)?, found?);
         let ahead = seqs.values().copied().max().unwrap_or(0);
         if ahead > files.end() {
             // They may have been folded past the head that was just read.
@@ -46,29 +47,44 @@ impl Journal {
         let (open, hand) = (HashMap::new(), Hand::new(most));
         let mut journal =
             Self { files, ledger, version, looked, folded, tables: BTreeMap::new(), hand, root: store, open, clock, random };
-        let from = seqs.values().map(|seq| (*seq).max(folded)).min().unwrap_or(0);
-        journal.ledger.restore(records.into_iter(), from);
-        let rows = journal.rows_after(&journal.files, from).await?;
-        journal.refuse_gap(&rows)?;
-        journal.ledger.replay_outline(&rows, &seqs)?;
-        if rows.is_empty()
-            && let Some(last) = journal.files.read_last().await?
-        {
-            journal.ledger.stand_at(&last);
-        }
-        journal.note_tables(seqs, &rows);
+        journal.files.refuse_gap()?;
+        let rows = journal.files.rows_behind(&journal.known(&seqs)).await?;
+        journal.ledger.outline(records.into_iter(), &rows, journal.files.read_last().await?.as_ref())?;
+        journal.note_tables(seqs);
         journal.ledger.may_read()?;
         Ok(journal)
     }
 
-    /// Notes how far tables say they are folded; `rows` are the journal's after the least of what is known.
-    pub(super) fn note_tables(&mut self, seqs: BTreeMap<Entity, u64>, rows: &[crate::store::row::Row]) {
+    /// How far the records of each table's entity are folded; what is missing is not.
+    pub(super) fn known(&self, seqs: &Seqs) -> BTreeMap<Entity, u64> {
+        let of = |table: &CurrentTable| {
+            let seq = *seqs.get(table.name)?;
+            Some((table.entity, if seq == 0 { 0 } else { seq.max(self.folded) }))
+        };
+        TABLES.iter().filter_map(of).collect()
+    }
+
+    /// Whether every table was looked at.
+    pub(super) fn is_surveyed(&self) -> bool {
+        folded_tables().all(|(name, _)| self.tables.contains_key(name))
+    }
+
+    /// Notes how far tables say they are folded.
+    pub(super) fn note_tables(&mut self, seqs: Seqs) {
         let is_missing = seqs.values().any(|seq| *seq == 0);
         self.tables.extend(seqs);
-        let of = |table: &CurrentTable| (table.entity, self.tables.get(&table.entity).copied().unwrap_or(0).max(self.folded));
-        let known: Vec<(Entity, u64)> = TABLES.iter().map(of).collect();
-        self.folded = if is_missing { 0 } else { folded_to(&known, rows).max(self.folded) };
+        let of = |name: &str| self.tables.get(name).copied().unwrap_or(0).max(self.folded);
+        let together = folded_tables().map(|(name, entity)| self.files.reach(entity, of(name))).min();
+        self.folded = if is_missing { 0 } else { together.unwrap_or(0).max(self.folded) };
     }
+}
+
+/// How far tables say they are folded, by name; 0 where one is missing.
+pub(super) type Seqs = BTreeMap<&'static str, u64>;
+
+/// Every folded table, and the entity whose changes concern it.
+fn folded_tables() -> impl Iterator<Item = (&'static str, Entity)> {
+    TABLES.iter().map(|table| (table.name, table.entity)).chain([(field_changes::NAME, Entity::Task)])
 }
 
 pub(super) fn lost_its_end(end: u64, ahead: u64) -> StoreError {
@@ -81,20 +97,19 @@ pub(super) async fn sound(
     root: &Arc<dyn ObjectStore>,
     tables: impl Iterator<Item = &CurrentTable>,
     scope: &Scope,
-) -> Result<(BTreeMap<Entity, u64>, Vec<crate::domain::any::AnyRecord>), StoreError> {
-    let (mut seqs, mut all) = (BTreeMap::new(), Vec::new());
-    for table in tables {
-        let (seq, records) = match read::one(root, table, scope).await {
-            Ok(Some(Contents { seq, records, .. })) => (seq, records),
-            Ok(None) => (0, Vec::new()),
+) -> Result<(Seqs, Vec<crate::domain::any::AnyRecord>), StoreError> {
+    let read = tables.map(|table| async move {
+        match read::one(root, table, scope).await {
+            Ok(Some(Contents { seq, records, .. })) => Ok((table.name, seq, records)),
+            Ok(None) => Ok((table.name, 0, Vec::new())),
             Err(fault @ StoreError::Damaged { .. }) => {
                 tracing::warn!(%fault, "what the table held is read from the journal; lakeplan doctor tells more");
-                (0, Vec::new())
+                Ok((table.name, 0, Vec::new()))
             }
-            Err(fault) => return Err(fault),
-        };
-        seqs.insert(table.entity, seq);
-        all.extend(records);
-    }
-    Ok((seqs, all))
+            Err(fault) => Err(fault),
+        }
+    });
+    let found: Vec<_> = futures::future::try_join_all(read).await?;
+    let seqs = found.iter().map(|(name, seq, _)| (*name, *seq)).collect();
+    Ok((seqs, found.into_iter().flat_map(|(_, _, records)| records).collect()))
 }

@@ -86,7 +86,7 @@ pub fn batches(rows: &[&Row]) -> Result<Vec<(u32, RecordBatch)>, StoreError> {
             }
             let first = || begins.then(|| TaskStatus::Pending.word().to_owned());
             let change = Change { row, field, from: value(&before), to: value(&after).or_else(first) };
-            buckets.entry(bucket(row.project_id)).or_default().push(change);
+            buckets.entry(bucket(Entity::Task, row.project_id)).or_default().push(change);
         }
     }
     let batch = |(bucket, changes): (u32, Vec<Change<'_>>)| encode(&changes).map(|batch| (bucket, batch));

@@ -16,11 +16,11 @@ use std::sync::Arc;
 use deltalake::DeltaTable;
 use object_store::ObjectStore;
 use url::Url;
-use uuid::Uuid;
 
 use super::appended::APPENDED;
 use super::error::StoreError;
 use super::journal::schema;
+use super::scope::in_every_scope;
 use super::table_log::{LiveFile, Table, root_url};
 use crate::domain::id::{EntityId, ProjectId};
 use crate::domain::record::Entity;
@@ -56,9 +56,9 @@ pub const BUCKETS: u64 = 64;
 /// The application id whose transaction version is the seq a table is folded to.
 pub const TXN: &str = "lakeplan";
 
-/// The bucket of a project's rows; rows of no project are in bucket 0.
-pub fn bucket(project: Option<ProjectId>) -> u32 {
-    let id = project.map_or(Uuid::nil(), EntityId::uuid);
+/// The bucket of an entity's rows of a project. What belongs to every scope is always read whole, so it is in bucket 0.
+pub fn bucket(entity: Entity, project: Option<ProjectId>) -> u32 {
+    let Some(id) = project.filter(|_| !in_every_scope(entity)).map(EntityId::uuid) else { return 0 };
     // The last bytes are the random ones of every kind of id there is.
     let (_, low) = id.as_u64_pair();
     (low % BUCKETS) as u32
@@ -68,7 +68,7 @@ pub fn bucket(project: Option<ProjectId>) -> u32 {
 pub(super) fn in_bucket(table: &Table, bucket: u32) -> Vec<&LiveFile> {
     let name = bucket.to_string();
     let own = |file: &&LiveFile| file.partitions.get(BUCKET).cloned().flatten().as_deref() == Some(name.as_str());
-    let mut files: Vec<&LiveFile> = table.files.iter().filter(own).collect();
+    let mut files: Vec<&LiveFile> = table.files.values().filter(own).collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
 }

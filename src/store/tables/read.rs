@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use deltalake::DeltaTable;
-use deltalake::arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use deltalake::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use deltalake::arrow::error::ArrowError;
 use deltalake::parquet::arrow::ProjectionMask;
 use deltalake::parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
 use deltalake::parquet::file::metadata::ParquetMetaData;
 use object_store::ObjectStore;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::columns::decode;
@@ -18,9 +19,11 @@ use super::{BUCKET, CurrentTable, TXN, bucket};
 use crate::domain::any::AnyRecord;
 use crate::domain::id::{EntityId, ProjectId};
 use crate::domain::key::TaskKey;
-use crate::domain::record::Entity;
+use crate::domain::patch::Op;
+use crate::domain::record::{Entity, Fields};
 use crate::domain::state::State;
 use crate::store::error::StoreError;
+use crate::store::row::Row;
 use crate::store::scope::{Scope, in_every_scope};
 use crate::store::table_log::{LiveFile, Table, TableLog};
 
@@ -29,9 +32,8 @@ pub const ROW_GROUP: usize = 8192;
 
 /// A folded table and the seq it says it is folded to; `None` where it does not exist yet.
 pub async fn load(log: &TableLog) -> Result<Option<(Table, u64)>, StoreError> {
-    let mut txns = BTreeMap::from([(TXN, None)]);
-    let Some(found) = log.load(&mut txns).await? else { return Ok(None) };
-    let seq = txns.get(TXN).copied().flatten().and_then(|seq| u64::try_from(seq).ok());
+    let Some(found) = log.load().await? else { return Ok(None) };
+    let seq = found.txns.get(TXN).and_then(|seq| u64::try_from(*seq).ok());
     let seq = seq.ok_or_else(|| StoreError::damaged(log.folder(), "it does not say how far it is folded"))?;
     Ok(Some((found, seq)))
 }
@@ -64,7 +66,7 @@ pub async fn records(
     wanted: Option<&Wanted>,
 ) -> Result<Vec<AnyRecord>, StoreError> {
     let mut records = Vec::new();
-    for file in table.files.iter().filter(|file| wanted.is_none_or(|wanted| wanted.may_be_in(file))) {
+    for file in table.files.values().filter(|file| wanted.is_none_or(|wanted| wanted.may_be_in(file))) {
         let path = format!("{}/{}", log.folder(), file.path);
         for batch in selected(&path, log.get_live(&file.path).await?, wanted, &[])? {
             records.extend(decode(entity, &batch?, &path)?);
@@ -74,7 +76,7 @@ pub async fn records(
 }
 
 /// What to find a record's project by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sought {
     Id(Entity, Uuid),
     /// A key that a task had before it moved to another project.
@@ -93,6 +95,41 @@ impl Sought {
         }
     }
 
+    pub fn id(&self) -> Option<Uuid> {
+        match self {
+            Self::Id(_, id) => Some(*id),
+            Self::FormerKey(_) => None,
+        }
+    }
+
+    pub fn former_key(&self) -> Option<&TaskKey> {
+        match self {
+            Self::Id(..) => None,
+            Self::FormerKey(key) => Some(key),
+        }
+    }
+
+    /// As it stands in its column.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Id(_, id) => id.hyphenated().to_string(),
+            Self::FormerKey(key) => key.to_string(),
+        }
+    }
+
+    /// Whether a change says where the record is.
+    pub fn is_told_by(&self, row: &Row) -> bool {
+        match self {
+            Self::Id(entity, id) => row.entity == *entity && row.entity_id == *id,
+            Self::FormerKey(key) => {
+                let told = |after: &Fields| {
+                    after.get("former_keys")?.as_array().map(|keys| keys.iter().any(|is| *is == key.to_string()))
+                };
+                row.entity == Entity::Task && row.op == Op::Move && row.after_fields().ok().as_ref().and_then(told) == Some(true)
+            }
+        }
+    }
+
     pub fn entity(&self) -> Entity {
         match self {
             Self::Id(entity, _) => *entity,
@@ -101,35 +138,50 @@ impl Sought {
     }
 }
 
-/// The project that holds a record, as the record's table tells it.
-pub async fn project_of(
+/// The projects that hold records with one of these values in a column, as the records' table tells it; `None` where
+/// there is no table.
+pub async fn projects_of(
     root: &Arc<dyn ObjectStore>,
     table: &CurrentTable,
-    sought: &Sought,
-) -> Result<Option<ProjectId>, StoreError> {
+    wanted: &Wanted,
+) -> Result<Option<BTreeMap<String, ProjectId>>, StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
-    let Some((found, _)) = load(&log).await? else { return Ok(None) };
-    let wanted = match sought {
-        Sought::Id(_, id) => Wanted::id(*id),
-        Sought::FormerKey(key) => Wanted { column: "former_keys", values: BTreeSet::from([key.to_string()]), buckets: None },
-    };
-    for file in found.files.iter().filter(|file| wanted.may_be_in(file)) {
+    let Some((current, _)) = load(&log).await? else { return Ok(None) };
+    let mut found = BTreeMap::new();
+    for file in current.files.values().filter(|file| wanted.may_be_in(file)) {
         let path = format!("{}/{}", table.name, file.path);
-        for batch in selected(&path, log.get_live(&file.path).await?, Some(&wanted), &["project_id"])? {
+        for batch in selected(&path, log.get_live(&file.path).await?, Some(wanted), &["project_id", wanted.column])? {
             let batch = batch?;
             let projects = batch.column_by_name("project_id").and_then(|column| column.as_string_opt::<i32>());
-            if let Some(project) = projects.and_then(|projects| projects.iter().flatten().next()) {
-                return Ok(project.parse().ok());
+            let values = batch.column_by_name(wanted.column);
+            let (Some(projects), Some(values)) = (projects, values) else { continue };
+            for row in 0..batch.num_rows() {
+                let project = projects.value(row).parse().map_err(|_| StoreError::damaged(&path, "a project's id is none"))?;
+                found.extend(
+                    texts(values, row).into_iter().filter(|text| wanted.values.contains(text)).map(|text| (text, project)),
+                );
             }
         }
+        if found.len() == wanted.values.len() {
+            break;
+        }
     }
-    Ok(None)
+    Ok(Some(found))
+}
+
+/// The text of a row, or the texts of its list.
+fn texts(column: &ArrayRef, row: usize) -> Vec<String> {
+    if let Some(column) = column.as_string_opt::<i32>() {
+        return vec![column.value(row).to_owned()];
+    }
+    let list = column.as_list_opt::<i32>().filter(|lists| lists.is_valid(row)).map(|lists| lists.value(row));
+    list.iter().filter_map(|list| list.as_string_opt::<i32>()).flatten().flatten().map(str::to_owned).collect()
 }
 
 /// A table of the lake as delta-rs reads it; `None` where it does not exist yet.
 pub async fn delta_table(root: &Arc<dyn ObjectStore>, name: &str) -> Result<Option<DeltaTable>, StoreError> {
     let log = TableLog::new(Arc::clone(root), name);
-    if log.get_entry(0).await?.is_none() && log.load(&mut BTreeMap::new()).await?.is_none() {
+    if log.get_entry(0).await?.is_none() && log.load().await?.is_none() {
         return Ok(None);
     }
     let mut table = DeltaTable::new(log.delta()?);
@@ -151,12 +203,8 @@ impl Wanted {
         Self {
             column: "project_id",
             values: projects.iter().map(ProjectId::to_string).collect(),
-            buckets: Some(projects.iter().map(|project| bucket(Some(*project)).to_string()).collect()),
+            buckets: Some(projects.iter().map(|project| bucket(Entity::Task, Some(*project)).to_string()).collect()),
         }
-    }
-
-    fn id(id: Uuid) -> Self {
-        Self { column: "id", values: BTreeSet::from([id.hyphenated().to_string()]), buckets: None }
     }
 
     /// Records by their ids, wherever they are.
@@ -165,14 +213,34 @@ impl Wanted {
         Self { column: "id", values, buckets: None }
     }
 
+    /// Tasks by keys they had before they moved.
+    pub fn former_keys(keys: impl IntoIterator<Item = String>) -> Self {
+        Self { column: "former_keys", values: keys.into_iter().collect(), buckets: None }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Only in these buckets.
+    pub fn in_buckets(self, buckets: impl IntoIterator<Item = u32>) -> Self {
+        Self { buckets: Some(buckets.into_iter().map(|bucket| bucket.to_string()).collect()), ..self }
+    }
+
     fn may_be_in(&self, file: &LiveFile) -> bool {
         let bucket = file.partitions.get(BUCKET).and_then(Option::as_deref);
-        self.buckets.as_ref().is_none_or(|buckets| bucket.is_none_or(|bucket| buckets.contains(bucket)))
+        if !self.buckets.as_ref().is_none_or(|buckets| bucket.is_none_or(|bucket| buckets.contains(bucket))) {
+            return false;
+        }
+        let stats: Option<Value> = file.stats.as_deref().and_then(|stats| serde_json::from_str(stats).ok());
+        let bound = |side: &str| stats.as_ref()?[side][self.column].as_str();
+        let bounds = bound("minValues").zip(bound("maxValues"));
+        bounds.is_none_or(|(low, high)| self.lies_within(low.as_bytes(), high.as_bytes()))
     }
 
     /// Whether some wanted value lies between two bounds.
     fn lies_within(&self, low: &[u8], high: &[u8]) -> bool {
-        self.values.iter().any(|value| (low..=high).contains(&value.as_bytes()))
+        self.values.iter().map(String::as_bytes).any(|value| (low..=high).contains(&value))
     }
 
     fn matches(&self, batch: &RecordBatch) -> Result<BooleanArray, ArrowError> {

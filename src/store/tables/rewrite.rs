@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use deltalake::arrow::array::{AsArray, BooleanArray, RecordBatch};
 use deltalake::arrow::compute::{SortColumn, concat_batches, filter_record_batch, lexsort_to_indices, not, take_record_batch};
 use deltalake::arrow::error::ArrowError;
+use futures::{StreamExt, TryStreamExt};
 use uuid::Uuid;
 
 use super::definition::{self, Description, NewFile};
@@ -23,6 +24,9 @@ use crate::domain::patch::Op;
 use crate::store::error::StoreError;
 use crate::store::row::Row;
 use crate::store::table_log::{LiveFile, Table, TableLog};
+
+/// Buckets rewritten at once: while one waits for the disk another is encoded.
+const AT_ONCE: usize = 4;
 
 /// Rewrites the files of the buckets that changed.
 pub(super) struct Rewrite<'a> {
@@ -52,16 +56,22 @@ impl Prepare for Rewrite<'_> {
         }
         let mut folded = Folded { seq, ..Folded::default() };
         let mut edited = 0;
+        let changed = &changed;
+        let mut rewritten = Vec::with_capacity(changed.buckets.len());
         for (bucket, coming) in &changed.buckets {
             let old = current.map_or_else(Vec::new, |table| in_bucket(table, *bucket));
-            let (files, found) = self.rewrite(*bucket, &old, coming, &changed).await?;
+            rewritten.push(async move {
+                let (files, found) = self.rewrite(*bucket, &old, coming, changed).await?;
+                Ok::<_, StoreError>((old, files, coming.len(), found))
+            });
+        }
+        let mut rewritten = futures::stream::iter(rewritten).buffered(AT_ONCE);
+        while let Some((old, files, came, found)) = rewritten.try_next().await? {
             edited += found;
-            folded.rows += coming.len() + found;
-            for file in files {
-                folded.files += 1;
-                actions.push(definition::add(&file, at));
-            }
-            actions.extend(old.iter().map(|file| definition::remove(file, self.folding.clock.now())));
+            folded.rows += came + found;
+            folded.files += files.len();
+            actions.extend(files.iter().map(|file| definition::add(file, at)));
+            actions.extend(old.into_iter().map(|file| definition::remove(file, self.folding.clock.now())));
         }
         if edited != changed.edits.len() {
             let what = format!("{} records that the journal changed are not in it", changed.edits.len() - edited);
@@ -91,7 +101,7 @@ impl Rewrite<'_> {
         let mut changed = Changed::default();
         let mut moved: BTreeMap<Uuid, Vec<&Row>> = BTreeMap::new();
         let come = |changed: &mut Changed<'_>, record: AnyRecord| {
-            changed.buckets.entry(bucket(record.project())).or_default().push(record);
+            changed.buckets.entry(bucket(record.entity(), record.project())).or_default().push(record);
         };
         for (id, rows) in histories {
             let is_new = rows.first().is_some_and(|row| matches!(row.op, Op::Create | Op::Link));
@@ -104,16 +114,18 @@ impl Rewrite<'_> {
                     format!("{} {id} is changed before it is created", self.table.entity.noun()),
                 ));
             } else if left.is_some() {
-                changed.buckets.entry(bucket(left)).or_default();
+                changed.buckets.entry(bucket(self.table.entity, left)).or_default();
                 changed.gone.insert(id);
                 moved.insert(id, rows);
             } else {
-                changed.buckets.entry(bucket(rows.first().and_then(|row| row.project_id))).or_default();
+                changed.buckets.entry(bucket(self.table.entity, rows.first().and_then(|row| row.project_id))).or_default();
                 changed.edits.insert(id, rows);
             }
         }
         if let Some(table) = current.filter(|_| !moved.is_empty()) {
-            let wanted = Wanted::ids(moved.keys().copied());
+            let left = |rows: &Vec<&Row>| rows.iter().find_map(|row| row.left_project());
+            let buckets = moved.values().map(|rows| bucket(self.table.entity, left(rows)));
+            let wanted = Wanted::ids(moved.keys().copied()).in_buckets(buckets);
             for record in read::records(self.log, table, self.table.entity, Some(&wanted)).await? {
                 if let Some(rows) = moved.remove(&record.id()) {
                     come(&mut changed, self.replay(Some(record), &rows)?);

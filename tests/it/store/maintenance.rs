@@ -40,7 +40,7 @@ async fn count(root: &Root, ending: &str) -> usize {
     listed.iter().filter(|meta| meta.location.as_ref().ends_with(ending)).count()
 }
 
-async fn sound(root: &Root) {
+pub async fn sound(root: &Root) {
     let checkup = examine(&root.store, "lake", &Format::default(), None).await.unwrap();
     assert_eq!(checkup.findings, []);
 }

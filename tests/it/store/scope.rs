@@ -3,15 +3,21 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures::TryStreamExt;
+
 use lakeplan::domain::id::{EntityId, ProjectId};
 use lakeplan::domain::key::TaskKey;
+use lakeplan::domain::patch::Source;
 use lakeplan::domain::record::Entity;
 use lakeplan::domain::state::{ProjectState, State};
 use lakeplan::domain::time::AsOf;
+use lakeplan::domain::value::Name;
 use lakeplan::service::history::read_as_of;
+use lakeplan::service::{Service, ServiceError, find};
 use lakeplan::store::delta::{DeltaStore, Root};
 use lakeplan::store::row::Stream;
-use lakeplan::store::{Format, Outcome, Scope, Snapshot, Sought, Store};
+use lakeplan::store::{Format, LakeTables, Outcome, Scope, Snapshot, Sought, Store};
+use object_store::ObjectStoreExt;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -107,4 +113,153 @@ async fn a_part_reads_as_the_whole() {
         moved += left.len();
     }
     assert!(moved > 10, "only {moved} tasks were moved between projects, so that was hardly tested");
+}
+
+/// A service over a store that was opened just now, with nothing at hand.
+async fn fresh(root: &Root, seed: u64) -> Service {
+    let store = Arc::new(forgetful(root, seed).await);
+    Service { store, clock: clock(), random: random(seed), actor: Name::new("tester").unwrap() }
+}
+
+/// Two projects, PAY and OPS; a task of each.
+async fn two_projects() -> Root {
+    let (store, root) = delta_in_memory().await;
+    make_project(store.as_ref()).await;
+    let fields = serde_json::json!({"name": "CI/CD", "key": "OPS"});
+    let _ = committed(store.as_ref(), serde_json::json!([{"op": "create", "entity": "project", "fields": fields}])).await;
+    for (project, title) in [("PAY", "one"), ("PAY", "two"), ("OPS", "three")] {
+        let fields = serde_json::json!({"project_id": project, "title": title});
+        let _ = committed(store.as_ref(), serde_json::json!([{"op": "create", "entity": "task", "fields": fields}])).await;
+    }
+    store.fold().await.unwrap();
+    root
+}
+
+async fn change(service: &Service, patches: serde_json::Value) -> Result<u64, ServiceError> {
+    let request = crate::support::request(serde_json::json!({ "patches": patches }));
+    service.change(&request, Source::Cli).await.map(|done| done.seq)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_with_a_slash_and_a_name_of_the_past_lead_to_their_tasks() {
+    let root = two_projects().await;
+    let service = fresh(&root, 1).await;
+    let before = service.store.head().await.unwrap().seq;
+    change(&service, serde_json::json!([{"op": "update", "entity": "project", "id": "PAY", "fields": {"name": "Money"}}]))
+        .await
+        .unwrap();
+    for (word, as_of, tasks) in [("CI/CD", None, 1), ("Payments", Some(AsOf::Seq(before)), 2), ("Money", None, 2)] {
+        let state = fresh(&root, 2).await.read_about(&[word], as_of).await.unwrap().state;
+        assert_eq!(find::project(&state, word).unwrap().0.tasks().count(), tasks, "{word}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_is_found_where_it_was() {
+    let root = two_projects().await;
+    let service = fresh(&root, 1).await;
+    let state = service.state_about(&["PAY-1"]).await.unwrap();
+    let (id, before) = (find::task(&state, "PAY-1").unwrap().id.to_string(), service.store.head().await.unwrap().seq);
+    change(&service, serde_json::json!([{"op": "move", "entity": "task", "id": "PAY-1", "fields": {"project_id": "OPS"}}]))
+        .await
+        .unwrap();
+    for word in [id.as_str(), "PAY-1", "OPS-2"] {
+        let now = fresh(&root, 2).await.state_about(&[word]).await.unwrap();
+        assert_eq!(find::task(&now, word).unwrap().key.to_string(), "OPS-2", "{word}");
+    }
+    for word in [id.as_str(), "PAY-1"] {
+        let then = fresh(&root, 3).await.read_about(&[word], Some(AsOf::Seq(before))).await.unwrap().state;
+        assert_eq!(find::task(&then, word).unwrap().key.to_string(), "PAY-1", "{word}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_undo_of_what_moved_on_is_refused_and_not_done_in_part() {
+    let root = two_projects().await;
+    let service = fresh(&root, 1).await;
+    let both = change(
+        &service,
+        serde_json::json!([
+            {"op": "move", "entity": "task", "id": "PAY-2", "fields": {"parent_id": "PAY-1"}},
+            {"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "changed"}},
+        ]),
+    )
+    .await
+    .unwrap();
+    change(
+        &service,
+        serde_json::json!([{"op": "move", "entity": "task", "id": "PAY-2", "fields": {"project_id": "OPS", "parent_id": null}}]),
+    )
+    .await
+    .unwrap();
+    service.store.fold().await.unwrap();
+    let refused = fresh(&root, 2).await.undo(Some(both)).await;
+    assert!(matches!(refused, Err(ServiceError::Refused(_) | ServiceError::Conflicted { .. })), "{refused:?}");
+    let state = fresh(&root, 3).await.state_about(&["PAY-1"]).await.unwrap();
+    assert_eq!(find::task(&state, "PAY-1").unwrap().title.as_str(), "changed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_between_projects_comes_back_with_its_task() {
+    let root = two_projects().await;
+    let service = fresh(&root, 1).await;
+    let patches = serde_json::json!([{"op": "link", "entity": "task_link", "fields": {"from_id": "PAY-1", "to_id": "OPS-1", "kind": "relates"}}]);
+    change(&service, patches).await.unwrap();
+    change(&service, serde_json::json!([{"op": "delete", "entity": "task", "id": "PAY-1"}])).await.unwrap();
+    service.store.fold().await.unwrap();
+    let restore =
+        || crate::support::request(serde_json::json!({"patches": [{"op": "restore", "entity": "task", "id": "PAY-1"}]}));
+    let preview = fresh(&root, 2).await.preview(&restore(), Source::Cli).await.unwrap();
+    assert_eq!(preview.len(), 2, "the task and its link: {preview:?}");
+    fresh(&root, 3).await.change(&restore(), Source::Cli).await.unwrap();
+    let page = fresh(&root, 4).await.read_page("PAY-1", None).await.unwrap().state;
+    let task = find::task(&page, "PAY-1").unwrap();
+    let far: Vec<_> = page
+        .project(task.project_id)
+        .unwrap()
+        .links_at(task.id)
+        .map(|link| page.task(link.to_id).unwrap().key.to_string())
+        .collect();
+    assert_eq!(far, ["OPS-1"]);
+}
+
+async fn remove(root: &Root, folder: &str) {
+    let listed: Vec<_> = root.store.list(Some(&folder.into())).try_collect().await.unwrap();
+    for meta in listed {
+        root.store.delete(&meta.location).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_table_is_noticed_and_made_anew() {
+    for table in LakeTables::names().filter(|name| !matches!(*name, "journal" | "agent_logs" | "runs")) {
+        let root = two_projects().await;
+        let id = {
+            let state = fresh(&root, 1).await.state_about(&["PAY-1"]).await.unwrap();
+            find::task(&state, "PAY-1").unwrap().id.to_string()
+        };
+        remove(&root, table).await;
+        let service = fresh(&root, 2).await;
+        let state = service.state_about(&[id.as_str()]).await.unwrap();
+        assert_eq!(find::task(&state, &id).unwrap().key.to_string(), "PAY-1", "without {table}");
+        let report = service.store.fold().await.unwrap();
+        assert!(report.tables.iter().any(|(name, _)| *name == table), "{table} was not made anew: {report:?}");
+        super::maintenance::sound(&root).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_that_lost_its_end_is_not_written_to() {
+    let root = two_projects().await;
+    let service = fresh(&root, 1).await;
+    let version = service.store.head().await.unwrap().version;
+    change(&service, serde_json::json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "new"}}]))
+        .await
+        .unwrap();
+    service.store.fold().await.unwrap();
+    drop(service);
+    root.store.delete(&format!("journal/_delta_log/{:020}.json", version + 1).into()).await.unwrap();
+    let user = serde_json::json!([{"op": "create", "entity": "user", "fields": {"handle": "ana"}}]);
+    let refused = change(&fresh(&root, 2).await, user).await;
+    assert!(format!("{refused:?}").contains("lost its end"), "{refused:?}");
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use futures::TryStreamExt;
 use lakeplan::runtime::{Clock, ManualClock, fresh_set_id};
-use lakeplan::store::Outcome;
 use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::{Outcome, Store};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
@@ -81,7 +81,8 @@ async fn a_suspended_writer_does_not_acknowledge_what_lies_in_a_hole() {
     // It takes two looks before the put: one for staleness, one for the time of the group.
     let time = Arc::new(JumpingClock { jump: false.into(), looks: 0.into(), after: 2 });
     let sleeper = open(&root, Arc::clone(&time) as Arc<dyn Clock>, 7).await.unwrap();
-    // With the project at hand nothing is read again before the put.
+    // With the project at hand and the tables seen nothing is read again before the put.
+    sleeper.fold().await.unwrap();
     let _ = state(&sleeper).await;
     let early = set(busy.as_ref(), task("sleeper")).await;
     let tasks = advance_past_a_checkpoint(busy, &root).await;

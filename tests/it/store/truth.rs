@@ -111,8 +111,11 @@ async fn what_another_sleeper_put_into_a_hole_is_not_taken_in() {
     let clocks = [jumping(), jumping()];
     let first = open(&lake, Arc::clone(&clocks[0]) as Arc<dyn Clock>, 7).await.unwrap();
     let second = open(&lake, Arc::clone(&clocks[1]) as Arc<dyn Clock>, 8).await.unwrap();
-    // With the project at hand nothing is read again before the put.
-    let _ = (state(&first).await, state(&second).await);
+    // With the project at hand and the tables seen nothing is read again before the put.
+    for sleeper in [&first, &second] {
+        sleeper.fold().await.unwrap();
+        let _ = state(sleeper).await;
+    }
     let (a, b) = (set(busy.as_ref(), task("first")).await, set(busy.as_ref(), task("second")).await);
     let _ = advance_past_a_checkpoint(busy, &lake).await;
     for clock in &clocks {

@@ -1,0 +1,117 @@
+//! Measures what the README promises and prints its table: `cargo bench`. Words after `--` choose rows by their names;
+//! `--write` puts the table into the README.
+//!
+//! Every row runs in a process of its own, so that its peak memory is its own, and beside it in the same run a peer does
+//! the same work. The peers live in the virtual environments that `tests/readers/run` makes below `.venv`; where one is
+//! missing its column says so.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a measurement that cannot go on ends, and talks to the terminal"
+)]
+
+mod lake;
+mod peers;
+mod rows;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+/// What a row found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// What was measured, in words.
+    pub ours: String,
+    pub peer: String,
+    /// Whether the goal is met; `None` where it could not be judged.
+    pub met: Option<bool>,
+}
+
+/// A row of the table.
+pub struct Row {
+    pub name: &'static str,
+    pub work: &'static str,
+    pub goal: &'static str,
+    pub run: fn(&Path) -> Found,
+}
+
+const BEGIN: &str = "<!-- speed: cargo bench -- --write -->";
+const END: &str = "<!-- end of speed -->";
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let rows = rows::all();
+    if let [flag, name, folder] = words.as_slice()
+        && flag == "--row"
+    {
+        let row = rows.iter().find(|row| row.name == name).expect("no such row");
+        let found = (row.run)(Path::new(folder));
+        println!("{}", json!({"ours": found.ours, "peer": found.peer, "met": found.met, "peak_mib": peak_mib("self")}));
+        return;
+    }
+    if let [flag, rest @ ..] = words.as_slice()
+        && flag == "--worker"
+    {
+        return rows::worker(rest);
+    }
+    let wanted: Vec<&String> = words.iter().filter(|word| !word.starts_with("--")).collect();
+    let mut lines =
+        vec!["| work | goal | measured | peer in the same run | peak memory |".to_owned(), "|---|---|---|---|---|".to_owned()];
+    for row in rows.iter().filter(|row| wanted.is_empty() || wanted.iter().any(|word| row.name.contains(word.as_str()))) {
+        eprintln!("{} ...", row.name);
+        let found = in_a_process(row);
+        let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
+        let mark = match found["met"].as_bool() {
+            Some(true) => "",
+            Some(false) => " (missed)",
+            None => " (not judged)",
+        };
+        let line =
+            format!("| {} | {}{mark} | {} | {} | {} MiB |", row.work, row.goal, text("ours"), text("peer"), found["peak_mib"]);
+        eprintln!("{line}");
+        lines.push(line);
+    }
+    let table = lines.join("\n");
+    println!("{table}");
+    if words.iter().any(|word| word == "--write") {
+        write_readme(&table);
+    }
+}
+
+fn in_a_process(row: &Row) -> Value {
+    let folder = tempfile::Builder::new().prefix("lakeplan-bench").tempdir_in(scratch()).expect("a folder to work in");
+    let own = std::env::current_exe().expect("this program has a path");
+    let done = Command::new(own).args(["--row", row.name]).arg(folder.path()).output().expect("the row starts");
+    assert!(done.status.success(), "{} failed: {}", row.name, String::from_utf8_lossy(&done.stderr));
+    let told = String::from_utf8_lossy(&done.stdout);
+    serde_json::from_str(told.lines().last().unwrap_or_default()).expect("a row ends with its JSON")
+}
+
+/// The highest memory a process of this machine had resident, in MiB.
+pub fn peak_mib(process: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+/// Where lakes are made: beside what cargo builds.
+pub fn scratch() -> PathBuf {
+    let own = std::env::current_exe().expect("this program has a path");
+    let target = own.ancestors().find(|folder| folder.ends_with("release")).and_then(Path::parent).expect("a target folder");
+    let scratch = target.join("bench-lakes");
+    std::fs::create_dir_all(&scratch).expect("a folder for lakes");
+    scratch
+}
+
+fn write_readme(table: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = std::fs::read_to_string(&path).expect("README.md is there");
+    let (before, rest) = text.split_once(BEGIN).expect("README.md says where the table goes");
+    let (_, after) = rest.split_once(END).expect("README.md says where the table ends");
+    std::fs::write(&path, format!("{before}{BEGIN}\n{table}\n{END}{after}")).expect("README.md is written");
+}

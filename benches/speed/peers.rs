@@ -1,0 +1,32 @@
+//! The peers: other engines, each a Python script in a virtual environment of its own.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Runs a peer's script and reads the JSON of its last line; `None`, said aloud, where it cannot run.
+pub fn run(environment: &str, script: &str, words: &[&str]) -> Option<Value> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = match environment {
+        "system" => "python3".into(),
+        _ => here.join(".venv").join(environment).join("bin/python"),
+    };
+    let script = here.join("benches/speed/peers").join(script);
+    let done = Command::new(&python).arg(&script).args(words).output();
+    let Ok(done) = done else {
+        eprintln!("skipped: {} is not installed; tests/readers/run installs it", python.display());
+        return None;
+    };
+    let told = String::from_utf8_lossy(&done.stdout);
+    // Judged by what it prints: some of these end with an error of their own making.
+    let found = told.lines().rev().find_map(|line| serde_json::from_str(line).ok());
+    if found.is_none() {
+        eprintln!("skipped: {}: {}", script.display(), String::from_utf8_lossy(&done.stderr).lines().last().unwrap_or_default());
+    }
+    found
+}
+
+pub fn number(found: &Option<Value>, key: &str) -> Option<f64> {
+    found.as_ref()?.get(key)?.as_f64()
+}

@@ -1,0 +1,28 @@
+"""Runs the lake's views in DuckDB over the same files; five times each, the middle one counts."""
+import json, os, pathlib, statistics, sys, time
+
+import duckdb
+
+lake, today, repeats = sys.argv[1], sys.argv[2], int(sys.argv[3])
+names = sys.argv[4:]
+base = duckdb.connect()
+base.execute("load delta")
+base.execute("set timezone='UTC'")
+base.execute("set threads=2")
+for table in sorted(os.listdir(lake)):
+    if os.path.isdir(os.path.join(lake, table, "_delta_log")):
+        base.execute(f"attach '{lake}/{table}' as d_{table} (type delta, pin_snapshot)")
+        base.execute(f"create view {table} as select * from d_{table}")
+base.execute(f"create view clock as select cast('{today}' as date) as today")
+views = pathlib.Path(__file__).resolve().parents[3] / "schemas/views"
+for name in names:
+    base.execute(f"create view {name} as {(views / (name + '.sql')).read_text()}")
+found = {}
+for name in names:
+    times = []
+    for _ in range(repeats):
+        begun = time.monotonic()
+        rows = base.execute(f"select * from {name}").fetch_arrow_table().num_rows
+        times.append(time.monotonic() - begun)
+    found[name] = {"seconds": statistics.median(times), "rows": rows}
+print(json.dumps(found))

@@ -1,0 +1,21 @@
+//! What is shipped.
+
+use std::path::Path;
+
+use crate::{Found, Row, scratch};
+
+pub fn rows() -> Vec<Row> {
+    vec![Row { name: "size", work: "the shipped binary (`cargo build --profile dist`)", goal: "≤ 120 MB", run: size }]
+}
+
+fn size(_: &Path) -> Found {
+    let target = scratch();
+    let binary = target.parent().map(|target| target.join("dist/lakeplan"));
+    match binary.and_then(|binary| std::fs::metadata(binary).ok()) {
+        Some(found) => {
+            let size = found.len() as f64 / 1e6;
+            Found { ours: format!("{size:.0} MB"), peer: String::new(), met: Some(size <= 120.0) }
+        }
+        None => Found { ours: "not built".to_owned(), peer: String::new(), met: None },
+    }
+}

@@ -1,0 +1,336 @@
+//! Reading a Delta log of ours: the newest checkpoint and the entries after it become the live files and transactions.
+//!
+//! delta-rs can do this too and does it for SQL; here it is done for every command, some ten times, so it takes as few
+//! reads as there are objects and all of them at once. It knows what Lakeplan writes, single-file checkpoints and no
+//! table features, and refuses what only another writer can have made.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use deltalake::arrow::array::{Array, AsArray, MapArray, RecordBatch, StringArray};
+use deltalake::arrow::datatypes::Int64Type;
+use deltalake::parquet::arrow::ProjectionMask;
+use deltalake::parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use serde::Deserialize;
+
+use super::error::StoreError;
+use super::table_log::{LiveFile, Table, TableLog, entry_path};
+
+const FOREIGN: &str = "another writer changed the table; only Lakeplan may write it";
+/// Objects read at once.
+const AT_ONCE: usize = 16;
+
+#[derive(Deserialize)]
+struct Hint {
+    version: u64,
+}
+
+#[derive(Deserialize)]
+struct Action {
+    add: Option<Add>,
+    remove: Option<Remove>,
+    txn: Option<Txn>,
+    protocol: Option<Protocol>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Add {
+    path: String,
+    size: i64,
+    partition_values: BTreeMap<String, Option<String>>,
+    stats: Option<String>,
+    deletion_vector: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Remove {
+    path: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Txn {
+    app_id: String,
+    version: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Protocol {
+    min_reader_version: u32,
+}
+
+/// The table at the head of its log; `None` where there is no log.
+pub async fn replay(log: &TableLog) -> Result<Option<Table>, StoreError> {
+    let hint = log.get("_delta_log/_last_checkpoint").await?;
+    // A hint is only that: one that is broken or leads nowhere is passed over.
+    let hinted = hint.and_then(|bytes| serde_json::from_slice::<Hint>(&bytes).ok()).map(|hint| hint.version);
+    let start = match hinted {
+        Some(version) => log.get(&checkpoint_path(version)).await?.map(|bytes| (version, bytes)),
+        None => None,
+    };
+    let (checkpoint, names) = match start {
+        Some((version, bytes)) => (Some((version, bytes)), list(log, Some(version)).await?),
+        None => {
+            let names = list(log, None).await?;
+            let newest = names.iter().filter_map(|name| version_of(name, ".checkpoint.parquet")).max();
+            let found = match newest {
+                Some(version) => Some((version, log.get_live(&checkpoint_path(version)).await?)),
+                None => None,
+            };
+            (found, names)
+        }
+    };
+    let mut replaying = Replaying { place: format!("{}/_delta_log", log.folder()), ..Replaying::default() };
+    let mut next = 0;
+    if let Some((version, bytes)) = checkpoint {
+        replaying.checkpoint(&checkpoint_path(version), bytes)?;
+        (next, replaying.table.version) = (version + 1, version);
+    }
+    let last = names.iter().filter_map(|name| version_of(name, ".json")).filter(|version| *version >= next).max();
+    let Some(last) = last else {
+        return Ok((next > 0).then_some(replaying.table));
+    };
+    // A listing that ran beside a writer may leave out an entry below one that it shows, so each is asked for.
+    let entries = futures::stream::iter(next..=last).map(|version| async move { Ok((version, log.get_entry(version).await?)) });
+    let entries: Vec<(u64, Option<Bytes>)> = entries.buffered(AT_ONCE).try_collect().await?;
+    for (version, bytes) in entries {
+        let missing = || StoreError::damaged(format!("{}/{}", log.folder(), entry_path(version)), "the entry is missing");
+        replaying.entry(version, &bytes.ok_or_else(missing)?)?;
+    }
+    Ok(Some(replaying.table))
+}
+
+#[derive(Default)]
+struct Replaying {
+    place: String,
+    table: Table,
+}
+
+impl Replaying {
+    fn entry(&mut self, version: u64, bytes: &Bytes) -> Result<(), StoreError> {
+        let place = format!("{}/{version:020}.json", self.place);
+        let damaged = |fault: serde_json::Error| StoreError::damaged(place.clone(), fault.to_string());
+        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let action: Action = serde_json::from_slice(line).map_err(damaged)?;
+            if action.add.as_ref().is_some_and(|add| add.deletion_vector.is_some())
+                || action.protocol.as_ref().is_some_and(|protocol| protocol.min_reader_version > 1)
+            {
+                return Err(StoreError::damaged(place, FOREIGN));
+            }
+            if let Some(remove) = action.remove {
+                self.table.files.remove(&remove.path);
+            }
+            if let Some(add) = action.add {
+                self.add(LiveFile { path: add.path, size: add.size, partitions: add.partition_values, stats: add.stats });
+            }
+            if let Some(txn) = action.txn {
+                self.table.txns.insert(txn.app_id, txn.version);
+            }
+        }
+        self.table.version = version;
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
+        let place = format!("{}/{name}", self.place.trim_end_matches("/_delta_log"));
+        let damaged = |fault: String| StoreError::damaged(place.clone(), fault);
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let builder =
+            ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options).map_err(|fault| damaged(fault.to_string()))?;
+        let wanted = ["add.path", "add.size", "add.partitionValues", "add.stats", "txn.appId", "txn.version", "sidecar.path"];
+        let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
+        let batches = builder.with_projection(mask).build().map_err(|fault| damaged(fault.to_string()))?;
+        for batch in batches {
+            let batch = batch.map_err(|fault| damaged(fault.to_string()))?;
+            let read = self.checkpoint_rows(&batch);
+            read.ok_or_else(|| damaged(FOREIGN.to_owned()))?;
+        }
+        Ok(())
+    }
+
+    fn checkpoint_rows(&mut self, batch: &RecordBatch) -> Option<()> {
+        let add = batch.column_by_name("add")?.as_struct_opt()?;
+        let (path, stats) = (add.column_by_name("path")?.as_string_opt()?, add.column_by_name("stats")?.as_string_opt()?);
+        let size = add.column_by_name("size")?.as_primitive_opt::<Int64Type>()?;
+        let partitions = add.column_by_name("partitionValues")?.as_map_opt()?;
+        let txn = batch.column_by_name("txn")?.as_struct_opt()?;
+        let app = txn.column_by_name("appId")?.as_string_opt::<i32>()?;
+        let version = txn.column_by_name("version")?.as_primitive_opt::<Int64Type>()?;
+        let sidecar = batch.column_by_name("sidecar");
+        for row in 0..batch.num_rows() {
+            if sidecar.is_some_and(|sidecar| sidecar.is_valid(row)) {
+                return None;
+            }
+            if txn.is_valid(row) && app.is_valid(row) {
+                self.table.txns.insert(app.value(row).to_owned(), version.value(row));
+            }
+            if add.is_valid(row) && path.is_valid(row) {
+                let stats: &StringArray = stats;
+                self.add(LiveFile {
+                    path: text(path, row)?,
+                    size: size.value(row),
+                    partitions: pairs(partitions, row)?,
+                    stats: text(stats, row),
+                });
+            }
+        }
+        Some(())
+    }
+
+    fn add(&mut self, file: LiveFile) {
+        self.table.files.insert(file.path.clone(), file);
+    }
+}
+
+fn text(column: &StringArray, row: usize) -> Option<String> {
+    column.is_valid(row).then(|| column.value(row).to_owned())
+}
+
+fn pairs(map: &MapArray, row: usize) -> Option<BTreeMap<String, Option<String>>> {
+    let entries = map.value(row);
+    let (keys, values) = (entries.column(0).as_string_opt::<i32>()?, entries.column(1).as_string_opt::<i32>()?);
+    (0..entries.len()).map(|at| Some((text(keys, at)?, text(values, at)))).collect()
+}
+
+/// The names in the log, after those of a version's entry and checkpoint where one is given.
+async fn list(log: &TableLog, after: Option<u64>) -> Result<Vec<String>, StoreError> {
+    let folder = Path::from("_delta_log");
+    let listed = match after {
+        Some(version) => log.store().list_with_offset(Some(&folder), &Path::from(entry_path(version))),
+        None => log.store().list(Some(&folder)),
+    };
+    let names = listed.map_ok(|meta| meta.location.filename().unwrap_or_default().to_owned()).try_collect();
+    names.await.map_err(|fault| StoreError::storage("listing", format!("{}/_delta_log", log.folder()), fault))
+}
+
+/// The version in a name of twenty digits and this ending.
+fn version_of(name: &str, ending: &str) -> Option<u64> {
+    let digits = name.strip_suffix(ending)?;
+    (digits.len() == 20).then(|| digits.parse().ok()).flatten()
+}
+
+fn checkpoint_path(version: u64) -> String {
+    format!("_delta_log/{version:020}.checkpoint.parquet")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use deltalake::DeltaTable;
+    use object_store::ObjectStoreExt;
+    use object_store::memory::InMemory;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::runtime::{Random, SeededRandom, random_bytes};
+    use crate::store::table_log::entry_bytes;
+    use crate::store::tables::TABLES;
+    use crate::store::tables::definition::{Description, columns};
+
+    fn below(limit: usize, random: &dyn Random) -> usize {
+        let [byte] = random_bytes(random);
+        usize::from(byte) % limit
+    }
+
+    fn log() -> TableLog {
+        TableLog::new(Arc::new(InMemory::new()), "tasks")
+    }
+
+    fn create() -> Vec<Value> {
+        let entity = TABLES[2].entity;
+        let table = Description { name: "tasks", doc: "Tasks.", columns: columns(entity), partitions: &["bucket"] };
+        table.create(uuid::Uuid::nil(), chrono::DateTime::UNIX_EPOCH).to_vec()
+    }
+
+    fn add(path: &str) -> Value {
+        json!({"add": {
+            "path": path, "partitionValues": {"bucket": "7"}, "size": 11, "modificationTime": 1, "dataChange": true,
+            "stats": json!({"numRecords": 3}).to_string(),
+        }})
+    }
+
+    fn remove(path: &str) -> Value {
+        json!({"remove": {"path": path, "deletionTimestamp": 1, "dataChange": true, "partitionValues": {"bucket": "7"}, "size": 11}})
+    }
+
+    async fn same_as_delta_rs(log: &TableLog) -> Table {
+        let ours = replay(log).await.unwrap().unwrap();
+        let mut theirs = DeltaTable::new(log.delta().unwrap());
+        theirs.load().await.unwrap();
+        let mut paths: Vec<String> =
+            theirs.get_file_uris().unwrap().map(|uri| uri.rsplit("tasks/").next().unwrap().to_owned()).collect();
+        paths.sort();
+        assert_eq!(ours.files.keys().cloned().collect::<Vec<_>>(), paths);
+        assert_eq!(Some(ours.version), theirs.version());
+        ours
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn it_reads_what_delta_rs_reads() {
+        for seed in 0..8 {
+            let (log, random) = (log(), SeededRandom::new(seed));
+            assert_eq!(replay(&log).await.unwrap().map(|table| table.version), None);
+            let mut live: Vec<String> = Vec::new();
+            for version in 0..40_u64 {
+                let mut actions = vec![json!({"txn": {"appId": "lakeplan", "version": version * 3}})];
+                if version == 0 {
+                    actions.extend(create());
+                }
+                if live.len() > 4 {
+                    actions.push(remove(&live.swap_remove(below(live.len(), &random))));
+                }
+                for number in 0..below(3, &random) {
+                    let path = format!("bucket=7/{version}-{number}.parquet");
+                    actions.push(add(&path));
+                    live.push(path);
+                }
+                log.put_entry(version, entry_bytes(&actions)).await.unwrap();
+                if below(5, &random) == 0 {
+                    log.checkpoint(version).await.unwrap();
+                    for old in 0..version {
+                        let _ = log.store().delete(&Path::from(entry_path(old))).await;
+                    }
+                }
+                if below(5, &random) == 0 {
+                    let hint = Path::from("_delta_log/_last_checkpoint");
+                    let broken = [r#"{"version":7777}"#, "", "{"][below(3, &random)];
+                    log.store().put(&hint, broken.into()).await.unwrap();
+                } else {
+                    let table = same_as_delta_rs(&log).await;
+                    assert_eq!(table.txns["lakeplan"], version as i64 * 3);
+                    assert!(
+                        table.files.values().all(|file| file.size == 11 && file.partitions["bucket"].as_deref() == Some("7"))
+                    );
+                    assert!(
+                        table
+                            .files
+                            .values()
+                            .all(|file| file.stats.as_deref().is_some_and(|stats| stats.contains("\"numRecords\":3")))
+                    );
+                }
+                let mut known: Vec<String> = replay(&log).await.unwrap().unwrap().files.into_keys().collect();
+                live.sort();
+                known.sort();
+                assert_eq!(known, live);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_missing_or_foreign_is_said() {
+        let log = log();
+        log.put_entry(0, entry_bytes(&create())).await.unwrap();
+        log.put_entry(1, entry_bytes(&[add("a")])).await.unwrap();
+        log.put_entry(3, entry_bytes(&[add("b")])).await.unwrap();
+        assert!(replay(&log).await.unwrap_err().to_string().contains("00000000000000000002.json"));
+        log.put_entry(2, entry_bytes(&[json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7}})])).await.unwrap();
+        assert!(replay(&log).await.unwrap_err().to_string().contains("another writer"));
+        log.store().put(&Path::from(entry_path(2)), "{\"add\":".into()).await.unwrap();
+        assert!(matches!(replay(&log).await, Err(StoreError::Damaged { .. })));
+    }
+}
