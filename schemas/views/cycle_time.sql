@@ -1,11 +1,15 @@
--- Completed tasks: minutes from creation (lead) and from the first start (cycle) to the last completion. Calendar time.
+-- Completed tasks: minutes from creation (lead) and from the first start (cycle) to the last completion, in calendar time; what was estimated and what was logged.
 SELECT
   p.key AS project,
   t.key AS task,
   t.title,
   h.completed_at,
   h.completed_minute - h.created_minute AS lead_minutes,
-  h.completed_minute - h.started_minute AS cycle_minutes
+  h.completed_minute - h.started_minute AS cycle_minutes,
+  t.estimate_low,
+  t.estimate_likely,
+  t.estimate_high,
+  t.actual_minutes AS logged_minutes
 FROM (
   SELECT
     task_id,

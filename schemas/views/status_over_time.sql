@@ -9,13 +9,13 @@ FROM (
   FROM (
     SELECT f.project_id, CAST(f.at AS DATE) AS day, f.to_value AS status, 1 AS change
     FROM field_changes f
-    JOIN tasks t ON t.id = f.task_id
-    WHERE f.field = 'status' AND f.to_value IS NOT NULL AND t.deleted_at IS NULL
+    LEFT JOIN (SELECT id FROM tasks WHERE deleted_at IS NOT NULL) gone ON gone.id = f.task_id
+    WHERE f.field = 'status' AND f.to_value IS NOT NULL AND gone.id IS NULL
     UNION ALL
     SELECT f.project_id, CAST(f.at AS DATE) AS day, f.from_value AS status, -1 AS change
     FROM field_changes f
-    JOIN tasks t ON t.id = f.task_id
-    WHERE f.field = 'status' AND f.from_value IS NOT NULL AND t.deleted_at IS NULL
+    LEFT JOIN (SELECT id FROM tasks WHERE deleted_at IS NOT NULL) gone ON gone.id = f.task_id
+    WHERE f.field = 'status' AND f.from_value IS NOT NULL AND gone.id IS NULL
   ) m
   GROUP BY m.project_id, m.day, m.status
 ) d

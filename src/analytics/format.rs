@@ -9,6 +9,7 @@ use deltalake::arrow::datatypes::{DataType, Field, Schema};
 use deltalake::arrow::json::ArrayWriter;
 use deltalake::arrow::util::display::{ArrayFormatter, FormatOptions};
 use deltalake::parquet::arrow::ArrowWriter;
+use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use serde_json::Value;
 
 use super::AnalyticsError;
@@ -37,7 +38,9 @@ impl Format {
             }
             Self::Parquet => {
                 let Some(first) = batches.first() else { return Ok(bytes) };
-                let mut writer = ArrowWriter::try_new(&mut bytes, first.schema(), None).map_err(encoding)?;
+                // Without Arrow's own schema in it: not every reader knows its string views.
+                let options = ArrowWriterOptions::new().with_skip_arrow_metadata(true);
+                let mut writer = ArrowWriter::try_new_with_options(&mut bytes, first.schema(), options).map_err(encoding)?;
                 for batch in batches {
                     writer.write(batch).map_err(encoding)?;
                 }

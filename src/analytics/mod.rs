@@ -5,6 +5,7 @@
 
 mod format;
 mod session;
+mod table;
 mod views;
 
 use thiserror::Error;

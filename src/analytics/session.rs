@@ -1,5 +1,7 @@
 //! The session: every table of the lake at its newest version, and the views over them.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 use deltalake::arrow::array::RecordBatch;
 use deltalake::datafusion::error::DataFusionError;
@@ -7,8 +9,10 @@ use deltalake::datafusion::execution::context::SQLOptions;
 use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::AnalyticsError;
+use super::table::LakeTable;
 use super::views::VIEWS;
 use crate::store::LakeTables;
+use crate::store::tables::dictionary;
 
 /// A read-only SQL session over a lake.
 pub struct Session {
@@ -23,10 +27,10 @@ impl Session {
         let (url, store) = tables.object_store()?;
         // Registered before any scan: DataFusion would otherwise take a store of its own for the URL.
         context.runtime_env().register_object_store(&url, store);
-        for name in LakeTables::names() {
-            if let Some(table) = tables.delta(name).await? {
-                let provider = table.table_provider().await.map_err(sql)?;
-                context.register_table(name, provider).map_err(sql)?;
+        for entry in dictionary() {
+            if let Some(files) = tables.files(entry.name).await? {
+                let table = LakeTable::new(&url, &entry, &files).map_err(sql)?;
+                context.register_table(entry.name, Arc::new(table)).map_err(sql)?;
             }
         }
         let clock = format!("CREATE VIEW clock AS SELECT CAST('{today}' AS DATE) AS today");

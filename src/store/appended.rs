@@ -28,7 +28,7 @@ pub struct Appended {
 }
 
 /// The folder a row is in: the day it was written.
-const DATE: &str = "date";
+pub const DATE: &str = "date";
 /// Rows between two checkpoints of the log, without which every row would read the whole of it.
 const CHECKPOINT_EVERY: u64 = 100;
 /// How often a row that loses its slot is put into the next one.

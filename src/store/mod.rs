@@ -43,6 +43,7 @@ use appended::Appended;
 pub use journal::compact::Compacted;
 use row::{Row, Stream};
 pub use scope::Scope;
+pub use table_log::LiveFile;
 pub use tables::LakeTables;
 pub use tables::fold::Folded;
 pub use tables::read::Sought;

@@ -35,7 +35,7 @@ pub enum Message {
 /// The writer: commits in groups of what arrived while the last commit was in flight, and answers looks in between.
 pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
     let mut waiting: Option<Message> = None;
-    let mut checkpoints: Vec<JoinHandle<()>> = Vec::new();
+    let mut checkpoint: Option<JoinHandle<()>> = None;
     loop {
         let first = match waiting.take() {
             Some(message) => message,
@@ -86,9 +86,10 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
                     let _ = answer.send(outcomes.by_ref().take(count).collect());
                 }
                 let head = journal.head();
-                if head.version / CHECKPOINT_EVERY > before / CHECKPOINT_EVERY {
-                    checkpoints.retain(|checkpoint| !checkpoint.is_finished());
-                    checkpoints.push(tokio::spawn(journal.checkpoint()));
+                // One at a time: where the last is still being written, the next makes up for this one.
+                let is_idle = checkpoint.as_ref().is_none_or(JoinHandle::is_finished);
+                if head.version / CHECKPOINT_EVERY > before / CHECKPOINT_EVERY && is_idle {
+                    checkpoint = Some(tokio::spawn(journal.checkpoint()));
                 }
                 if waiting.is_some() || !inbox.is_empty() {
                     tokio::time::sleep_until(begun + SHORTEST_COMMIT).await;
@@ -96,10 +97,10 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
             }
         }
     }
-    for checkpoint in checkpoints {
-        if let Err(fault) = checkpoint.await {
-            tracing::warn!(%fault, "a checkpoint was cut short; the next one makes up for it");
-        }
+    if let Some(checkpoint) = checkpoint
+        && let Err(fault) = checkpoint.await
+    {
+        tracing::warn!(%fault, "a checkpoint was cut short; the next one makes up for it");
     }
 }
 

@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const WALLS: &[(&str, &[&str])] = &[
     ("deltalake", &["store", "analytics"]),
     ("datafusion", &["analytics"]),
-    ("object_store", &["store"]),
+    ("object_store", &["store", "analytics"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("comfy_table", &["cli"]),

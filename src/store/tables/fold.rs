@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use deltalake::arrow::array::RecordBatch;
+use futures::{StreamExt, TryStreamExt};
 use object_store::{Error, ObjectStore};
 use uuid::Uuid;
 
-use super::definition::{self, Description};
+use super::definition::{self, Description, NewFile};
 use super::read::{self, load};
-use super::rewrite::Rewrite;
+use super::rewrite::{AT_ONCE, Rewrite};
 use super::{BUCKET, CurrentTable, field_changes, in_bucket};
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, uuid_v7};
@@ -20,10 +21,12 @@ use crate::store::error::StoreError;
 use crate::store::format::Format;
 use crate::store::journal::STALE;
 use crate::store::row::Row;
-use crate::store::table_log::{Table, TableLog, entry_bytes};
+use crate::store::table_log::{LiveFile, Table, TableLog, entry_bytes};
 
-/// So many files of appended rows a bucket may have before they are joined.
+/// So many small files of appended rows a bucket may have before they are joined.
 const MOST_FILES: usize = 16;
+/// A file of so many bytes is not joined with others any more.
+const LARGE: i64 = 4 << 20;
 /// Folds of a table between two checkpoints of its log.
 const CHECKPOINT_EVERY: u64 = 100;
 /// How often a fold that loses its slot tries again before it leaves the rest to the winner.
@@ -110,26 +113,45 @@ impl Prepare for Append<'_> {
             actions.extend(table.create(self.folding.fresh(), at));
         }
         let mut folded = Folded { seq, ..Folded::default() };
+        let mut written = Vec::with_capacity(files.len());
         for (bucket, batch) in files {
-            let mut batches = vec![batch];
-            let old = current.map_or_else(Vec::new, |table| in_bucket(table, bucket));
-            if old.len() >= MOST_FILES {
-                for file in old {
-                    let path = format!("{}/{}", self.log.folder(), file.path);
-                    for batch in read::batches(&path, self.log.get_live(&file.path).await?)? {
-                        batches.push(batch?);
-                    }
-                    actions.push(definition::remove(file, self.folding.clock.now()));
-                }
+            let mut old = current.map_or_else(Vec::new, |table| in_bucket(table, bucket));
+            old.retain(|file| file.size < LARGE);
+            if old.len() < MOST_FILES {
+                old.clear();
             }
-            folded.rows += batches.first().map_or(0, RecordBatch::num_rows);
-            let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", seq, self.folding.fresh());
-            let (file, bytes) = field_changes::file(path, bucket, &batches)?;
-            self.log.put(&file.path, bytes).await?;
+            folded.rows += batch.num_rows();
+            written.push(self.append(bucket, batch, old));
+        }
+        let mut written = futures::stream::iter(written).buffered(AT_ONCE);
+        while let Some((file, joined)) = written.try_next().await? {
+            actions.extend(joined.into_iter().map(|file| definition::remove(file, self.folding.clock.now())));
             actions.push(definition::add(&file, at));
             folded.files += 1;
         }
         Ok(Some((actions, folded)))
+    }
+}
+
+impl Append<'_> {
+    /// Writes the rows of a bucket as a file, joined with those of `old`, which go.
+    async fn append<'f>(
+        &self,
+        bucket: u32,
+        batch: RecordBatch,
+        old: Vec<&'f LiveFile>,
+    ) -> Result<(NewFile, Vec<&'f LiveFile>), StoreError> {
+        let mut batches = vec![batch];
+        for file in &old {
+            let path = format!("{}/{}", self.log.folder(), file.path);
+            for batch in read::batches(&path, self.log.get_live(&file.path).await?)? {
+                batches.push(batch?);
+            }
+        }
+        let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", self.folding.seq, self.folding.fresh());
+        let (file, bytes) = field_changes::file(path, bucket, &batches)?;
+        self.log.put(&file.path, bytes).await?;
+        Ok((file, old))
     }
 }
 

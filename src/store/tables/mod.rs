@@ -13,15 +13,14 @@ mod rewrite;
 
 use std::sync::Arc;
 
-use deltalake::DeltaTable;
 use object_store::ObjectStore;
 use url::Url;
 
-use super::appended::APPENDED;
+use super::appended::{APPENDED, DATE};
 use super::error::StoreError;
 use super::journal::schema;
 use super::scope::in_every_scope;
-use super::table_log::{LiveFile, Table, root_url};
+use super::table_log::{LiveFile, Table, TableLog, root_url};
 use crate::domain::id::{EntityId, ProjectId};
 use crate::domain::record::Entity;
 
@@ -84,9 +83,10 @@ impl LakeTables {
         TABLES.iter().map(|table| table.name).chain([field_changes::NAME, "journal"]).chain(appended)
     }
 
-    /// A table at its newest version; `None` where it does not exist yet.
-    pub async fn delta(&self, name: &str) -> Result<Option<DeltaTable>, StoreError> {
-        read::delta_table(&self.0, name).await
+    /// The live files of a table at its newest version; `None` where it does not exist yet.
+    pub async fn files(&self, name: &str) -> Result<Option<Vec<LiveFile>>, StoreError> {
+        let table = TableLog::new(Arc::clone(&self.0), name).load().await?;
+        Ok(table.map(|table| table.files.into_values().collect()))
     }
 
     /// The store that every read goes through, and the URL under which the tables name it.
@@ -100,14 +100,22 @@ pub struct Entry {
     pub name: &'static str,
     pub doc: &'static str,
     pub columns: Vec<definition::Column>,
+    /// The columns that its folders hold and its files do not.
+    pub partitions: &'static [&'static str],
 }
 
 /// Every table there is, as its columns and their documentation.
 pub fn dictionary() -> Vec<Entry> {
-    let current =
-        TABLES.iter().map(|table| Entry { name: table.name, doc: table.doc, columns: definition::columns(table.entity) });
-    let journal = Entry { name: "journal", doc: schema::DOC, columns: schema::columns() };
-    let changes = Entry { name: field_changes::NAME, doc: field_changes::DOC, columns: field_changes::columns() };
-    let appended = APPENDED.iter().map(|table| Entry { name: table.name, doc: table.doc, columns: table.columns() });
+    let current = TABLES.iter().map(|table| Entry {
+        name: table.name,
+        doc: table.doc,
+        columns: definition::columns(table.entity),
+        partitions: &[BUCKET],
+    });
+    let (name, doc) = (field_changes::NAME, field_changes::DOC);
+    let changes = Entry { name, doc, columns: field_changes::columns(), partitions: &[BUCKET] };
+    let journal = Entry { name: "journal", doc: schema::DOC, columns: schema::columns(), partitions: &schema::PARTITIONS };
+    let appended =
+        APPENDED.iter().map(|table| Entry { name: table.name, doc: table.doc, columns: table.columns(), partitions: &[DATE] });
     current.chain([changes, journal]).chain(appended).collect()
 }

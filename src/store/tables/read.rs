@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use deltalake::DeltaTable;
 use deltalake::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use deltalake::arrow::error::ArrowError;
 use deltalake::parquet::arrow::ProjectionMask;
@@ -176,17 +175,6 @@ fn texts(column: &ArrayRef, row: usize) -> Vec<String> {
     }
     let list = column.as_list_opt::<i32>().filter(|lists| lists.is_valid(row)).map(|lists| lists.value(row));
     list.iter().filter_map(|list| list.as_string_opt::<i32>()).flatten().flatten().map(str::to_owned).collect()
-}
-
-/// A table of the lake as delta-rs reads it; `None` where it does not exist yet.
-pub async fn delta_table(root: &Arc<dyn ObjectStore>, name: &str) -> Result<Option<DeltaTable>, StoreError> {
-    let log = TableLog::new(Arc::clone(root), name);
-    if log.get_entry(0).await?.is_none() && log.load().await?.is_none() {
-        return Ok(None);
-    }
-    let mut table = DeltaTable::new(log.delta()?);
-    table.load().await.map_err(|fault| StoreError::damaged(name, fault.to_string()))?;
-    Ok(Some(table))
 }
 
 /// Rows wanted by the value of one column.

@@ -26,7 +26,7 @@ use crate::store::row::Row;
 use crate::store::table_log::{LiveFile, Table, TableLog};
 
 /// Buckets rewritten at once: while one waits for the disk another is encoded.
-const AT_ONCE: usize = 4;
+pub(super) const AT_ONCE: usize = 8;
 
 /// Rewrites the files of the buckets that changed.
 pub(super) struct Rewrite<'a> {

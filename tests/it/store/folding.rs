@@ -116,3 +116,24 @@ async fn a_fold_through_faults_is_right_or_not_there() {
         assert_eq!(in_tables(&lake).await, records(state(calm.as_ref()).await.records()), "seed {seed}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_lives_long_folds_while_it_works() {
+    let (store, root) = delta_in_memory().await;
+    make_project(store.as_ref()).await;
+    let keeper = store.keep_folded();
+    let mut rng = StdRng::seed_from_u64(5);
+    for _ in 0..80 {
+        change_at_random(store.as_ref(), &mut rng).await;
+    }
+    let end = store.head().await.unwrap().seq;
+    let folded = async {
+        while store.head().await.unwrap().folded < end {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), folded).await.expect("it was never folded");
+    assert_eq!(in_tables(&root).await, records(state(store.as_ref()).await.records()));
+    keeper.abort();
+    let _ = keeper.await;
+}
