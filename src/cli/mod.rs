@@ -16,6 +16,7 @@ mod lake;
 mod maintain;
 mod next;
 mod plan;
+mod progress;
 mod project;
 mod query;
 mod quickstart;
@@ -49,6 +50,7 @@ struct Cli {
 }
 
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
 struct Global {
     /// Where the lake is: a folder or a storage URL [default: LAKEPLAN_LAKE, else ./lake].
     #[arg(long, global = true, value_name = "URI")]
@@ -200,7 +202,7 @@ async fn run(cli: Cli, wants_json: bool) -> (bool, Result<Reply, CliError>) {
     };
     let json = config.output.value == "json";
     let context = Context { config, json, command: cli.command.name() };
-    let done = cli.command.run(&context).await;
+    let done = progress::show(context.command, cli.command.run(&context)).await;
     (json, done)
 }
 

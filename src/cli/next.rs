@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{CliError, Context, Reply, show};
+use crate::domain::time::AsOf;
 use crate::planning::next::ready;
 use crate::service::find;
 use crate::store::Scope;
@@ -16,15 +17,19 @@ pub struct Args {
     assignee: Option<String>,
     #[arg(long, default_value_t = 5)]
     limit: usize,
+    /// The lake as it was: a seq, a date or a time.
+    #[arg(long, value_name = "SEQ|TIME")]
+    as_of: Option<AsOf>,
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     let snapshot = match &args.project {
-        Some(project) => app.service.read_about(&[project], None).await?,
-        None => app.service.read(&Scope::All, None).await?,
+        Some(project) => app.service.read_about(&[project], args.as_of).await?,
+        None => app.service.read(&Scope::All, args.as_of).await?,
     };
-    let today = app.service.clock.now().date_naive();
+    // What is due is judged by the day of the answer.
+    let today = args.as_of.map_or(app.service.clock.now(), |_| snapshot.at).date_naive();
     app.close().await;
     let state = &snapshot.state;
     let assignee = args.assignee.as_deref().map(|name| find::user(state, name)).transpose()?.map(|user| user.id);

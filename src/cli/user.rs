@@ -4,7 +4,7 @@ use super::reply::{count, table};
 use super::{CliError, Context, Reply, show};
 use crate::domain::patch::{Op, Source};
 use crate::domain::record::Entity;
-use crate::domain::time::Minutes;
+use crate::domain::time::{AsOf, Minutes};
 use crate::domain::value::FieldValue;
 use crate::exchange::patchset::{RawPatch, Request};
 use crate::service::find;
@@ -30,9 +30,18 @@ enum Verb {
         fields: Fields,
     },
     /// The users and how much open work each has.
-    List,
+    List {
+        /// The lake as it was: a seq, a date or a time.
+        #[arg(long, value_name = "SEQ|TIME")]
+        as_of: Option<AsOf>,
+    },
     /// One user.
-    Show { user: String },
+    Show {
+        user: String,
+        /// The lake as it was: a seq, a date or a time.
+        #[arg(long, value_name = "SEQ|TIME")]
+        as_of: Option<AsOf>,
+    },
     /// Change a user's fields.
     Update {
         user: String,
@@ -83,9 +92,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             let patch = fields.apply(RawPatch::new(Op::Create, Entity::User).with("handle", handle.as_str()));
             show::done(&change(patch).await?, format!("@{handle} added"))
         }
-        Verb::List => list(&service.state(&Scope::All).await?),
-        Verb::Show { user } => {
-            let state = service.state(&Scope::outline()).await?;
+        Verb::List { as_of } => list(&service.read(&Scope::All, as_of).await?.state),
+        Verb::Show { user, as_of } => {
+            let state = service.read(&Scope::outline(), as_of).await?.state;
             let user = find::user(&state, &user)?;
             let json = show::record_json(user.as_ref(), user.id.to_string());
             let mut text = format!("@{}", user.handle);
