@@ -248,6 +248,21 @@ async fn a_missing_table_is_noticed_and_made_anew() {
     }
 }
 
+/// Only a fold that is asked for looks at every table; the one at the end of a process finds out by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_goes_missing_under_a_process_is_made_anew_when_it_closes() {
+    for table in ["tasks", "field_changes"] {
+        let root = two_projects().await;
+        let store = DeltaStore::open(&root, Format::default(), clock(), random(1)).await.unwrap();
+        let _ = committed(&store, super::task("before")).await;
+        store.fold().await.unwrap();
+        remove(&root, table).await;
+        let _ = committed(&store, super::task("after")).await;
+        store.close().await;
+        super::maintenance::sound(&root).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_journal_that_lost_its_end_is_not_written_to() {
     let root = two_projects().await;
