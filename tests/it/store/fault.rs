@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use lakeplan::store::durable::NotLanded;
 use object_store::path::Path;
 use object_store::{
@@ -17,6 +18,8 @@ use object_store::{
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+
+use super::calls::{Calls, Late, Meeting, Verb, gone};
 
 /// What goes wrong with a put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub enum Fault {
     LandLate,
     /// "It exists already", although it does not: what a 409 of a conditional put may mean.
     FalseConflict,
+    /// 412, although nothing has the name.
+    Precondition,
     /// 503, nothing stored.
     Throttle,
     /// Stored or refused as it should be, but only when a commit's deadline has passed.
@@ -80,6 +85,8 @@ pub struct FaultStore {
     matching: AtomicU64,
     /// How many faults there were.
     pub faults: AtomicU64,
+    /// The calls one by one, beside the plan.
+    pub calls: Arc<Calls>,
 }
 
 impl FaultStore {
@@ -90,6 +97,7 @@ impl FaultStore {
             plan: Mutex::new(Plan::Quiet),
             matching: AtomicU64::new(0),
             faults: AtomicU64::new(0),
+            calls: Arc::default(),
         })
     }
 
@@ -125,23 +133,20 @@ impl FaultStore {
         };
         if fails { Err(error("the connection was reset")) } else { Ok(()) }
     }
-}
 
-fn error(what: &str) -> Error {
-    Error::Generic { store: "fault", source: what.to_owned().into() }
-}
-
-impl fmt::Display for FaultStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Fault({})", self.inner)
+    fn listing(
+        &self,
+        prefix: Option<&Path>,
+        list: impl FnOnce(&dyn ObjectStore) -> BoxStream<'static, Result<ObjectMeta>>,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        if let Err(fault) = self.calls.meet_read(Verb::List, prefix.map_or("", AsRef::as_ref)) {
+            return futures::stream::once(async { Err(fault) }).boxed();
+        }
+        let calls = Arc::clone(&self.calls);
+        list(self.inner.as_ref()).map_ok(move |meta| calls.aged(meta)).boxed()
     }
-}
 
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl ObjectStore for FaultStore {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        let Some(fault) = self.draw(location) else { return self.inner.put_opts(location, payload, options).await };
+    async fn put_with(&self, fault: Fault, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         match fault {
             Fault::FailBefore => Err(error("500 before it was stored")),
             Fault::Throttle => Err(error("503 SlowDown")),
@@ -186,6 +191,42 @@ impl ObjectStore for FaultStore {
                 Err(error("timed out"))
             }
             Fault::FalseConflict => Err(Error::AlreadyExists { path: location.to_string(), source: "409".into() }),
+            Fault::Precondition => Err(Error::Precondition { path: location.to_string(), source: "412".into() }),
+        }
+    }
+}
+
+fn error(what: &str) -> Error {
+    Error::Generic { store: "fault", source: what.to_owned().into() }
+}
+
+impl fmt::Display for FaultStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fault({})", self.inner)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ObjectStore for FaultStore {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        match self.calls.meet(Verb::Put, location.as_ref())? {
+            // Here time need not pass: what is late lands when the test says so, and who is gone asks for no more.
+            Meeting::Fault(Fault::LandLate) => {
+                self.calls.put_off(Late::Put(location.clone(), payload, options));
+                return Err(error("timed out"));
+            }
+            Meeting::Fault(Fault::DieBefore) => return Err(gone()),
+            Meeting::Fault(Fault::DieAfter) => {
+                let _ = self.inner.put_opts(location, payload, options).await;
+                return Err(gone());
+            }
+            Meeting::Fault(fault) => return self.put_with(fault, location, payload, options).await,
+            Meeting::Pass => {}
+        }
+        match self.draw(location) {
+            Some(fault) => self.put_with(fault, location, payload, options).await,
+            None => self.inner.put_opts(location, payload, options).await,
         }
     }
 
@@ -194,28 +235,38 @@ impl ObjectStore for FaultStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.calls.meet_read(Verb::Get, location.as_ref())?;
         self.read_fails(location)?;
         self.inner.get_opts(location, options).await
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.calls.meet_read(Verb::Get, location.as_ref())?;
         self.inner.get_ranges(location, ranges).await
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
+        let (calls, inner) = (Arc::clone(&self.calls), Arc::clone(&self.inner));
+        let one = move |path| {
+            let (calls, inner) = (Arc::clone(&calls), Arc::clone(&inner));
+            async move { calls.delete(inner, path).await }
+        };
+        locations.and_then(one).boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        self.listing(prefix, |inner| inner.list(prefix))
     }
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
+        self.listing(prefix, |inner| inner.list_with_offset(prefix, offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
+        self.calls.meet_read(Verb::List, prefix.map_or("", AsRef::as_ref))?;
+        let mut listed = self.inner.list_with_delimiter(prefix).await?;
+        listed.objects = listed.objects.into_iter().map(|meta| self.calls.aged(meta)).collect();
+        Ok(listed)
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {

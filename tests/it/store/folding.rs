@@ -16,11 +16,11 @@ use super::{commit, delta_in_memory, make_project, open, root, state};
 use crate::support::{clock, counts, patch_set, random, random_patches};
 
 /// The records of a state by slot, comparable.
-fn records(records: impl Iterator<Item = AnyRecord>) -> BTreeMap<String, String> {
+pub fn records(records: impl Iterator<Item = AnyRecord>) -> BTreeMap<String, String> {
     records.map(|record| (format!("{:?}", record.slot()), serde_json::Value::Object(record.present()).to_string())).collect()
 }
 
-async fn in_tables(root: &Root) -> BTreeMap<String, String> {
+pub async fn in_tables(root: &Root) -> BTreeMap<String, String> {
     let mut tables = Vec::new();
     for table in TABLES {
         tables.push(read::one(&root.store, table, &Scope::All).await.unwrap().expect("a table is missing"));
@@ -31,7 +31,7 @@ async fn in_tables(root: &Root) -> BTreeMap<String, String> {
     found
 }
 
-async fn change_at_random(store: &dyn Store, random: &mut StdRng) {
+pub async fn change_at_random(store: &dyn Store, random: &mut StdRng) {
     let state: State = state(store).await;
     if let Ok(set) = patch_set(&state, random_patches(&state, random)) {
         match commit(store, set).await {

@@ -1,13 +1,17 @@
 //! The stores: one suite for every implementation, then what only the one on an object store can get wrong.
 
+mod agreement;
 mod as_of;
+mod calls;
 mod check_up;
 mod conformance;
+mod failpoints;
 mod fault;
 pub mod faults;
 mod folding;
 mod format;
 mod maintenance;
+mod past;
 mod scope;
 mod sleepers;
 mod truth;

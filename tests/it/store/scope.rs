@@ -223,6 +223,27 @@ async fn a_link_between_projects_comes_back_with_its_task() {
     assert_eq!(far, ["OPS-1"]);
 }
 
+/// What left a project that is brought to hand is, where it went, already as it is now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bringing_a_project_leaves_what_moved_out_of_it_alone() {
+    let root = two_projects().await;
+    let service = fresh(&root, 1).await;
+    let third = serde_json::json!([{"op": "create", "entity": "project", "fields": {"name": "third", "key": "THI"}}]);
+    change(&service, third).await.unwrap();
+    let moves = serde_json::json!([{"op": "move", "entity": "task", "id": "PAY-1", "fields": {"project_id": "OPS"}}]);
+    change(&service, moves).await.unwrap();
+    let edit = serde_json::json!([{"op": "update", "entity": "task", "id": "OPS-2", "fields": {"title": "newer"}}]);
+    change(&service, edit).await.unwrap();
+    let store = DeltaStore::open_keeping(&root, Format::default(), 4, clock(), random(2)).await.unwrap();
+    let whole = state(fresh(&root, 3).await.store.as_ref()).await;
+    let id = |key: &str| whole.projects().find_map(|found| found.project().filter(|is| is.key.as_str() == key)).unwrap().id;
+    // The third makes PAY go and leaves OPS at hand; then PAY comes back beside it.
+    for key in ["PAY", "OPS", "THI", "PAY", "OPS"] {
+        let part = store.snapshot(&Scope::of([id(key)])).await.unwrap().state;
+        assert_eq!(records(part.project(id(key))), records(whole.project(id(key))), "{key}");
+    }
+}
+
 async fn remove(root: &Root, folder: &str) {
     let listed: Vec<_> = root.store.list(Some(&folder.into())).try_collect().await.unwrap();
     for meta in listed {
@@ -244,6 +265,21 @@ async fn a_missing_table_is_noticed_and_made_anew() {
         assert_eq!(find::task(&state, &id).unwrap().key.to_string(), "PAY-1", "without {table}");
         let report = service.store.fold().await.unwrap();
         assert!(report.tables.iter().any(|(name, _)| *name == table), "{table} was not made anew: {report:?}");
+        super::maintenance::sound(&root).await;
+    }
+}
+
+/// Only a fold that is asked for looks at every table; the one at the end of a process finds out by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_goes_missing_under_a_process_is_made_anew_when_it_closes() {
+    for table in ["tasks", "field_changes"] {
+        let root = two_projects().await;
+        let store = DeltaStore::open(&root, Format::default(), clock(), random(1)).await.unwrap();
+        let _ = committed(&store, super::task("before")).await;
+        store.fold().await.unwrap();
+        remove(&root, table).await;
+        let _ = committed(&store, super::task("after")).await;
+        store.close().await;
         super::maintenance::sound(&root).await;
     }
 }

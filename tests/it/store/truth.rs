@@ -61,6 +61,16 @@ async fn the_first_commit_of_a_lake_is_not_called_unwritten_while_it_may_land() 
     assert!(matches!(told, Outcome::Unknown { .. }), "{told:?}");
 }
 
+/// Else the one who made it would have to look for the keys it was given.
+#[tokio::test(start_paused = true)]
+async fn a_commit_whose_answer_was_lost_still_tells_its_keys() {
+    let (calm, _, flaky, faults) = calm_and_flaky().await;
+    let lost = set(calm.as_ref(), task("a")).await;
+    faults.plan(Plan::Once { part: "_delta_log", nth: 0, fault: Fault::FailAfter });
+    let told = commit(&flaky, lost).await;
+    assert!(matches!(&told, Outcome::Committed { keys, .. } if keys.len() == 1), "{told:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_set_seen_in_the_journal_is_committed_even_at_the_deadline() {
     let (calm, _, flaky, faults) = calm_and_flaky().await;
