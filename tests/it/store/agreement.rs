@@ -15,7 +15,7 @@ use super::calls::{Call, Kind, Verb};
 use super::fault::FaultStore;
 use super::folding::change_at_random;
 use super::past::{self, Past, late_clock};
-use super::{open, root};
+use super::{delta_rs, open, root};
 use crate::support::{clock, counts, random};
 
 /// Every table of a lake that is as it should be: `examine` reads all files of the journal and of the current tables, by
@@ -33,7 +33,7 @@ pub async fn tables_agree(door: &Arc<FaultStore>, store: &DeltaStore, at: &str) 
         }
     }
     for name in LakeTables::names() {
-        let Some(theirs) = store.tables().delta(name).await.unwrap() else { continue };
+        let Some(theirs) = delta_rs(&lake, name).await else { continue };
         let uris = theirs.get_file_uris().unwrap();
         let files: BTreeSet<String> = uris.map(|uri| uri[uri.find(&format!("{name}/")).unwrap()..].to_owned()).collect();
         if name == field_changes::NAME {

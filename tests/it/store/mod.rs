@@ -18,6 +18,8 @@ mod truth;
 
 use std::sync::Arc;
 
+use deltalake::DeltaTable;
+use deltalake::logstore::{StorageConfig, default_logstore};
 use lakeplan::domain::patch::PatchSet;
 use lakeplan::domain::state::State;
 use lakeplan::runtime::Clock;
@@ -25,12 +27,26 @@ use lakeplan::store::delta::{DeltaStore, Root};
 use lakeplan::store::{Format, Outcome, Scope, Store, StoreError};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
+use object_store::prefix::PrefixStore;
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::support::{clock, patch_set, random};
 
 /// A root on any object store.
+/// A table as delta-rs reads it; `None` where there is none.
+pub async fn delta_rs(lake: &Arc<dyn ObjectStore>, table: &str) -> Option<DeltaTable> {
+    let folder = Arc::new(PrefixStore::new(Arc::clone(lake), table));
+    let url = Url::parse(&format!("memory:///{table}/")).unwrap();
+    let log = default_logstore(folder, Arc::clone(lake), &url, &StorageConfig::default());
+    if !log.is_delta_table_location().await.unwrap() {
+        return None;
+    }
+    let mut table = DeltaTable::new(log);
+    table.load().await.unwrap();
+    Some(table)
+}
+
 pub fn root(store: Arc<dyn ObjectStore>) -> Root {
     Root { url: Url::parse("memory:///lake/").unwrap(), store }
 }

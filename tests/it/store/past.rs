@@ -22,7 +22,7 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
 use super::fault::FaultStore;
-use super::{make_project, root, state, task};
+use super::{delta_rs, make_project, root, state, task};
 use crate::support::{clock, noon, patch_set, random, random_patches};
 
 /// When the history is so old that vacuum may delete what it left.
@@ -95,7 +95,6 @@ impl Past {
     /// The same lake, the logs of the journal and of two tables one commit before a checkpoint.
     pub async fn before_a_checkpoint(&self) -> Self {
         let memory = Arc::new(self.lake.fork());
-        let store = DeltaStore::open(&root(Arc::clone(&memory) as _), Format::default(), clock(), random(0)).await.unwrap();
         let entry = |table: &str, version: u64| Path::from(format!("{table}/_delta_log/{version:020}.json"));
         let mut heads: BTreeMap<String, u64> = BTreeMap::new();
         for name in self.names.iter().filter(|name| name.contains("/_delta_log/") && name.ends_with(".json")) {
@@ -109,7 +108,7 @@ impl Past {
                 memory.put(&entry(&table, version), fence.into()).await.unwrap();
             }
             // The long log is put behind a checkpoint, so that the runs need not read it.
-            let delta = store.tables().delta(&table).await.unwrap().unwrap();
+            let delta = delta_rs(&(Arc::clone(&memory) as Arc<dyn ObjectStore>), &table).await.unwrap();
             deltalake::checkpoints::create_checkpoint(&delta, None).await.unwrap();
             for version in 0..BEFORE_A_CHECKPOINT {
                 let _ = memory.delete(&entry(&table, version)).await;
