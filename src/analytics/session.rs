@@ -1,6 +1,5 @@
 //! The session: every table of the lake at its newest version, and the views over them.
 
-use chrono::NaiveDate;
 use deltalake::arrow::array::RecordBatch;
 use deltalake::datafusion::error::DataFusionError;
 use deltalake::datafusion::execution::context::SQLOptions;
@@ -8,6 +7,7 @@ use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::AnalyticsError;
 use super::views::VIEWS;
+use crate::domain::time::{Instant, rfc3339};
 use crate::store::LakeTables;
 
 /// A read-only SQL session over a lake.
@@ -16,8 +16,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens the tables as they are now. `today` is what the view `clock` says.
-    pub async fn open(tables: &LakeTables, today: NaiveDate) -> Result<Self, AnalyticsError> {
+    /// Opens the tables as they are now. `now` is what the view `clock` says.
+    pub async fn open(tables: &LakeTables, now: Instant) -> Result<Self, AnalyticsError> {
         let config = SessionConfig::new().with_information_schema(true);
         let context = SessionContext::new_with_config(config);
         let (url, store) = tables.object_store()?;
@@ -29,7 +29,11 @@ impl Session {
                 context.register_table(name, provider).map_err(sql)?;
             }
         }
-        let clock = format!("CREATE VIEW clock AS SELECT CAST('{today}' AS DATE) AS today");
+        let clock = format!(
+            "CREATE VIEW clock AS SELECT CAST('{}' AS DATE) AS today, arrow_cast('{}', 'Timestamp(Microsecond, Some(\"UTC\"))') AS now",
+            now.date_naive(),
+            rfc3339(now),
+        );
         context.sql(&clock).await.map_err(sql)?;
         for view in VIEWS {
             // Before the first change there are no tables to look at.

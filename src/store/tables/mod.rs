@@ -19,6 +19,7 @@ use url::Url;
 
 use super::appended::APPENDED;
 use super::error::StoreError;
+use super::inbox;
 use super::journal::schema;
 use super::scope::in_every_scope;
 use super::table_log::{LiveFile, Table, root_url};
@@ -78,15 +79,31 @@ pub(super) fn in_bucket(table: &Table, bucket: u32) -> Vec<&LiveFile> {
 pub struct LakeTables(pub(super) Arc<dyn ObjectStore>);
 
 impl LakeTables {
-    /// Every table there can be: the folded ones, the journal and the appended ones.
+    /// Every table there can be.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        let appended = APPENDED.iter().map(|table| table.name);
-        TABLES.iter().map(|table| table.name).chain([field_changes::NAME, "journal"]).chain(appended)
+        Self::own().chain([inbox::NAME])
+    }
+
+    /// Those that only Lakeplan writes: the folded ones, the journal and the appended ones.
+    pub fn own() -> impl Iterator<Item = &'static str> {
+        Self::folded().chain(["journal"]).chain(APPENDED.iter().map(|table| table.name))
+    }
+
+    /// Those that are folded from the journal.
+    pub fn folded() -> impl Iterator<Item = &'static str> {
+        TABLES.iter().map(|table| table.name).chain([field_changes::NAME])
     }
 
     /// A table at its newest version; `None` where it does not exist yet.
     pub async fn delta(&self, name: &str) -> Result<Option<DeltaTable>, StoreError> {
-        read::delta_table(&self.0, name).await
+        match read::delta_table(&self.0, name).await {
+            // Its writers may use features of Delta that are not known here; the other tables can be read all the same.
+            Err(fault) if name == inbox::NAME => {
+                tracing::warn!(%fault, "the table inbox cannot be read");
+                Ok(None)
+            }
+            found => found,
+        }
     }
 
     /// The store that every read goes through, and the URL under which the tables name it.
@@ -109,5 +126,6 @@ pub fn dictionary() -> Vec<Entry> {
     let journal = Entry { name: "journal", doc: schema::DOC, columns: schema::columns() };
     let changes = Entry { name: field_changes::NAME, doc: field_changes::DOC, columns: field_changes::columns() };
     let appended = APPENDED.iter().map(|table| Entry { name: table.name, doc: table.doc, columns: table.columns() });
-    current.chain([changes, journal]).chain(appended).collect()
+    let inbox = Entry { name: inbox::NAME, doc: inbox::DOC, columns: inbox::columns() };
+    current.chain([changes, journal]).chain(appended).chain([inbox]).collect()
 }

@@ -1,6 +1,7 @@
 //! The stores: one suite for every implementation, then what only the one on an object store can get wrong.
 
 mod as_of;
+mod beside;
 mod check_up;
 mod conformance;
 mod fault;
