@@ -96,7 +96,7 @@ impl App {
             "seq": self.store.head().await?.seq, "version": env!("CARGO_PKG_VERSION"),
         });
         match row {
-            Value::Object(row) => self.store.append(&RUNS, row).await,
+            Value::Object(row) => self.store.append(&RUNS, vec![row]).await,
             _ => Ok(()),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::NaiveDate;
 use deltalake::arrow::array::RecordBatch;
 use deltalake::datafusion::error::DataFusionError;
 use deltalake::datafusion::execution::context::SQLOptions;
@@ -11,6 +10,7 @@ use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
 use super::AnalyticsError;
 use super::table::LakeTable;
 use super::views::VIEWS;
+use crate::domain::time::{Instant, rfc3339};
 use crate::store::LakeTables;
 use crate::store::tables::dictionary;
 
@@ -20,8 +20,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens the tables as they are now. `today` is what the view `clock` says.
-    pub async fn open(tables: &LakeTables, today: NaiveDate) -> Result<Self, AnalyticsError> {
+    /// Opens the tables as they are now. `now` is what the view `clock` says.
+    pub async fn open(tables: &LakeTables, now: Instant) -> Result<Self, AnalyticsError> {
         let config = SessionConfig::new().with_information_schema(true);
         let context = SessionContext::new_with_config(config);
         let (url, store) = tables.object_store()?;
@@ -33,7 +33,11 @@ impl Session {
                 context.register_table(entry.name, Arc::new(table)).map_err(sql)?;
             }
         }
-        let clock = format!("CREATE VIEW clock AS SELECT CAST('{today}' AS DATE) AS today");
+        let clock = format!(
+            "CREATE VIEW clock AS SELECT CAST('{}' AS DATE) AS today, arrow_cast('{}', 'Timestamp(Microsecond, Some(\"UTC\"))') AS now",
+            now.date_naive(),
+            rfc3339(now),
+        );
         context.sql(&clock).await.map_err(sql)?;
         for view in VIEWS {
             // Before the first change there are no tables to look at.

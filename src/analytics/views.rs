@@ -1,5 +1,5 @@
 //! The views, whose SQL lives in `schemas/views` in the dialect that DataFusion and Databricks SQL share: no JSON
-//! functions, no unnest, no recursion, no now(). "Today" is the one-row view `clock`.
+//! functions, no unnest, no recursion, no now(). "Today" is the one-row view `clock`, and so is now.
 
 /// A view: its name, and a SELECT whose first line says what it shows.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,10 @@ pub const VIEWS: &[View] = views![
     "velocity",
     "requirement_coverage",
     "audit",
+    "run_log",
+    "agent_runs",
+    "latest_table_state",
+    "lag",
 ];
 
 impl View {

@@ -6,8 +6,9 @@ use crate::domain::time::{AsOf, rfc3339};
 use crate::store::copy::Copied;
 use crate::store::row::hex;
 
-/// Copies the lake to another place, consistent at one position. Every row is checked on the way. The copy is a lake
-/// that can be read and changed by itself; nothing leaves it until it is adopted.
+/// Copies the lake to another place, consistent at one position. Every row of the journal is checked on the way; what
+/// commands and planners noted until then goes along, requests in the inbox do not. The copy is a lake that can be read
+/// and changed by itself; nothing leaves it until it is adopted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  lakeplan backup ../backup-2026-11-20\n  lakeplan backup ../as-of-yesterday --at 2026-11-19")]
 pub struct Args {

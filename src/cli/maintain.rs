@@ -3,8 +3,10 @@ use serde_json::json;
 use super::reply::{count, table};
 use super::{CliError, Context, Reply};
 
-/// Keeps the lake fast: folds, joins the journal's small files, writes checkpoints, and deletes files that no version
-/// of the last seven days needs and log entries that a checkpoint stands for. Safe beside writers and readers.
+/// Keeps the lake fast: folds, joins small files of the journal and of past days of the appended tables (whose rows go
+/// when their retention has passed), writes checkpoints, and deletes files that no version of the last seven days needs
+/// and log entries that a checkpoint stands for. Safe beside writers and readers; what others write, the inbox, is left
+/// to them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lakeplan maintain")]
 pub struct Args {}
@@ -18,8 +20,12 @@ pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
         .iter()
         .map(|(name, vacuumed)| json!({"table": name, "files": vacuumed.files, "bytes": vacuumed.bytes, "log_entries": vacuumed.entries}))
         .collect();
+    let condensed = report.condensed.iter().map(|(name, done)| {
+        json!({"table": name, "expired_rows": done.expired, "from": done.from, "into": done.into, "duplicates": done.duplicates})
+    });
     let json = json!({
-        "seq": report.seq, "compacted": {"from": report.compacted.from, "into": report.compacted.into}, "vacuumed": tables,
+        "seq": report.seq, "compacted": {"from": report.compacted.from, "into": report.compacted.into},
+        "condensed": condensed.collect::<Vec<_>>(), "vacuumed": tables,
     });
     let rows = report.vacuumed.iter().filter(|(_, vacuumed)| vacuumed.files + vacuumed.entries > 0);
     let rows: Vec<Vec<String>> = rows
@@ -36,6 +42,14 @@ pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
         0 => "the journal's files are few enough\n".to_owned(),
         from => format!("{} of the journal became {}\n", count(from, "file"), report.compacted.into),
     };
+    for (name, done) in &report.condensed {
+        if done.from > 0 {
+            text.push_str(&format!("{} of {name} became {}\n", count(done.from, "file"), done.into));
+        }
+        if done.expired > 0 {
+            text.push_str(&format!("{} of {name} expired\n", count(done.expired, "row")));
+        }
+    }
     if rows.is_empty() {
         text.push_str("nothing is old enough to be deleted");
     } else {

@@ -45,8 +45,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     // What a killed process left unfolded is folded first, so that the answer is of now.
     app.service.store.fold().await?;
-    let today = app.service.clock.now().date_naive();
-    let session = Session::open(&app.tables(), today).await.map_err(crate::service::ServiceError::from)?;
+    let now = app.service.clock.now();
+    let session = Session::open(&app.tables(), now).await.map_err(crate::service::ServiceError::from)?;
     let batches = session.query(&sql).await.map_err(crate::service::ServiceError::from)?;
     app.close().await;
     let format = args.format.unwrap_or(if context.json { Format::Json } else { Format::Table });

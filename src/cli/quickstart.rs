@@ -111,7 +111,7 @@ async fn tell(app: &App, file: &Path) -> Result<Story, CliError> {
 
 async fn ask(app: &App) -> Result<Vec<Vec<Vec<String>>>, CliError> {
     app.service.store.fold().await?;
-    let session = Session::open(&app.tables(), app.service.clock.now().date_naive()).await.map_err(ServiceError::from)?;
+    let session = Session::open(&app.tables(), app.service.clock.now()).await.map_err(ServiceError::from)?;
     let mut answers = Vec::new();
     for question in QUESTIONS {
         let batches = session.query(question).await.map_err(ServiceError::from)?;

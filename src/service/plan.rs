@@ -127,7 +127,7 @@ impl Service {
         let begun = self.clock.now();
         let (preview, done) = self.write_plan(request).await?;
         let row = self.log_row(&preview, done.as_ref(), begun);
-        if let Err(fault) = self.store.append(&AGENT_LOGS, row).await {
+        if let Err(fault) = self.store.append(&AGENT_LOGS, vec![row]).await {
             // The plan stands; only the note of it is missing.
             tracing::warn!(%fault, "the run was not noted in agent_logs");
         }

@@ -1,8 +1,10 @@
-//! Copying a lake: its journal, up to one position, into a new place. A backup is such a copy, and so is a restore.
+//! Copying a lake: its journal, up to one position, into a new place, and what was noted beside it until then. A backup
+//! is such a copy, and so is a restore.
 //!
-//! Every row is checked against its digest and every set against the chain on the way, so that damage is not carried on
-//! in silence. The log of the copy begins anew with one entry; the current tables are not copied but folded from it. The
-//! copy keeps the root it was made at in its own row, so it knows that it is one.
+//! Every row of the journal is checked against its digest and every set against the chain on the way, so that damage is
+//! not carried on in silence. The log of the copy begins anew with one entry; the current tables are not copied but
+//! folded from it. The inbox begins empty: its requests were made to the other lake. The copy keeps the root it was made
+//! at in its own row, so it knows that it is one.
 
 use std::sync::Arc;
 
@@ -10,8 +12,11 @@ use futures::StreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
+use super::appended::copy::UpTo;
+use super::appended::{self, APPENDED};
 use super::delta::Root;
 use super::error::StoreError;
+use super::inbox;
 use super::journal::files::Files;
 use super::journal::{entry, schema};
 use super::row::{Hash, Row, next_chain};
@@ -80,6 +85,11 @@ pub async fn copy(
         .put_entry(0, entry_bytes(&first))
         .await
         .map_err(|fault| StoreError::storage("writing", "journal/_delta_log", fault))?;
+    let until = UpTo { place: up_to, at: copied.at };
+    for table in APPENDED {
+        appended::copy::copy(table, &from.store, &to.store, until, clock, random).await?;
+    }
+    inbox::ensure(&to.store, clock.now(), random).await?;
     Ok(copied)
 }
 

@@ -1,13 +1,15 @@
 //! The lake on an object store: what callers see of it. Commits and looks go to the one writer task.
 
+mod folding;
+mod maintenance;
+
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -21,23 +23,14 @@ use super::ledger::Ledger;
 pub use super::root::Root;
 use super::root::{probe, refuse_remains};
 use super::row::{Row, Stream};
-use super::table_log::TableLog;
-use super::tables::fold::Folding;
-use super::tables::{LakeTables, TABLES, field_changes};
-use super::vacuum::{self, Retention};
+use super::tables::LakeTables;
 use super::writer::{self, Message};
-use super::{FoldReport, Head, Maintained, Outcome, Scope, Snapshot, Sought, Store};
+use super::{FoldReport, Head, Outcome, Scope, Snapshot, Sought, Store, beside};
 use crate::domain::id::ProjectId;
 use crate::domain::patch::PatchSet;
-use crate::domain::record::{Entity, Fields};
+use crate::domain::record::Fields;
 use crate::runtime::{Clock, Random};
-
-/// How often a process that lives long looks whether to fold.
-const LOOK: Duration = Duration::from_millis(100);
-/// It folds after so many commits,
-const TAIL_COMMITS: u64 = 64;
-/// or where changes have waited for so long.
-const TAIL_AGE: Duration = Duration::from_secs(2);
+use folding::Unnoted;
 
 /// A lake on an object store.
 pub struct DeltaStore {
@@ -50,6 +43,7 @@ pub struct DeltaStore {
     task: JoinHandle<()>,
     /// Something was committed that the tables do not show yet.
     unfolded: AtomicBool,
+    unnoted: Mutex<Unnoted>,
 }
 
 impl DeltaStore {
@@ -59,6 +53,8 @@ impl DeltaStore {
         probe(root, clock.as_ref(), random.as_ref()).await?;
         let ledger = Ledger::new(format.clone(), root.url.as_str());
         let journal = Journal::create(Arc::clone(&root.store), ledger, &format, Arc::clone(&clock), Arc::clone(&random)).await?;
+        // After the journal: a lake that was begun and has none of them is a lake, and the first row makes its table.
+        beside::ensure(&root.store, clock.now(), random.as_ref()).await?;
         Ok(Self::start(root, format, journal, clock, random))
     }
 
@@ -92,56 +88,13 @@ impl DeltaStore {
             writer,
             task,
             unfolded: AtomicBool::new(false),
+            unnoted: Mutex::default(),
         }
-    }
-
-    /// Folds, compacts the journal, writes checkpoints, and deletes what is older than the retention.
-    pub async fn maintain(&self, retention: Retention) -> Result<Maintained, StoreError> {
-        let folded = self.fold().await?;
-        let compacted = self.ask(|answer| Message::Compact { answer }).await?;
-        let mut report = Maintained { seq: folded.seq, compacted, vacuumed: Vec::new() };
-        for name in LakeTables::names() {
-            let log = TableLog::new(Arc::clone(&self.root), name);
-            if let Some(table) = log.load().await?.filter(|table| table.version > 0) {
-                log.checkpoint(table.version).await?;
-            }
-            let vacuumed = vacuum::vacuum(&log, retention, self.clock.as_ref(), self.random.as_ref()).await?;
-            report.vacuumed.push((name, vacuumed));
-        }
-        Ok(report)
     }
 
     /// The tables, for an engine that reads them.
     pub fn tables(&self) -> LakeTables {
         LakeTables(Arc::clone(&self.root))
-    }
-
-    /// Folds in the background for as long as the store is held, so that what readers have to read of the journal stays
-    /// short. For processes that live long; a short one folds when it closes.
-    pub fn keep_folded(self: &Arc<Self>) -> JoinHandle<()> {
-        let store = Arc::downgrade(self);
-        tokio::spawn(async move {
-            let mut folded = (0, tokio::time::Instant::now());
-            loop {
-                tokio::time::sleep(LOOK).await;
-                let Some(store) = store.upgrade() else { break };
-                let done = store.fold_if_due(&mut folded).await;
-                if let Err(fault) = done {
-                    tracing::warn!(%fault, "the tables lag behind the journal; the next fold brings them up");
-                }
-            }
-        })
-    }
-
-    /// Folds where the tail has become long or old; `folded` is the version and the time of the last fold.
-    async fn fold_if_due(&self, folded: &mut (u64, tokio::time::Instant)) -> Result<(), StoreError> {
-        let head = self.head().await?;
-        let is_behind = head.seq > head.folded;
-        if is_behind && (head.version >= folded.0 + TAIL_COMMITS || folded.1.elapsed() >= TAIL_AGE) {
-            self.fold_tail().await?;
-            *folded = (head.version, tokio::time::Instant::now());
-        }
-        Ok(())
     }
 
     /// Whether this process committed something.
@@ -157,6 +110,7 @@ impl DeltaStore {
         {
             tracing::warn!(%fault, "the tables lag behind the journal; the next command or lakeplan fold brings them up");
         }
+        self.note_fold().await;
         drop(self.writer);
         if let Err(fault) = self.task.await {
             tracing::error!(%fault, "the writer ended before its time");
@@ -184,48 +138,10 @@ impl DeltaStore {
         Ok(rows.filter(move |row| std::future::ready(wanted(row))).boxed())
     }
 
-    /// Folds what is after the seq to which all tables are known to be folded.
-    async fn fold_tail(&self) -> Result<FoldReport, StoreError> {
-        let mut head = self.head().await?;
-        let mut report = FoldReport { seq: head.seq, tables: Vec::new() };
-        let mut from = head.folded;
-        while !self.fold_after(from, &head, &mut report).await? {
-            // A table turned out to be missing: it is made anew from everything there is by now.
-            from = 0;
-            head = self.head().await?;
-            report = FoldReport { seq: head.seq, tables: Vec::new() };
-        }
-        self.writer.send(Message::Folded { seq: head.seq }).await.map_err(|_| StoreError::WriterGone)?;
-        Ok(report)
-    }
-
-    /// Folds the rows after `from` into the tables they concern; `false` where that is not enough for one.
-    async fn fold_after(&self, from: u64, head: &Head, report: &mut FoldReport) -> Result<bool, StoreError> {
-        let mut rows: Vec<Row> = self.changes(from, Stream::Work, &Scope::All).await?.try_collect().await?;
-        rows.retain(|row| row.seq <= head.seq);
-        let folding = Folding {
-            root: &self.root,
-            format: &self.format,
-            seq: head.seq,
-            at: head.at,
-            rows: &rows,
-            from,
-            known: head.folded,
-            clock: self.clock.as_ref(),
-            random: self.random.as_ref(),
-        };
-        // What nothing concerns since all tables were known to be folded needs no look.
-        let concerned = |entity| from == 0 || rows.iter().any(|row| row.entity == entity);
-        if concerned(Entity::Task) {
-            // Before the tasks, so that a folded `tasks` says that this is too.
-            let Some(folded) = folding.field_changes().await? else { return Ok(false) };
-            report.tables.push((field_changes::NAME, folded));
-        }
-        for table in TABLES.iter().filter(|table| concerned(table.entity)) {
-            let Some(folded) = folding.current(table).await? else { return Ok(false) };
-            report.tables.push((table.name, folded));
-        }
-        Ok(true)
+    /// Folds everything, whoever committed it, and leaves the note to the caller.
+    async fn fold_unnoted(&self) -> Result<FoldReport, StoreError> {
+        self.ask(|answer| Message::Survey { answer }).await?;
+        self.fold_tail().await
     }
 
     async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Message) -> Result<T, StoreError> {
@@ -283,13 +199,14 @@ impl Store for DeltaStore {
         self.read(0, stream, Order::NewestFirst, scope.clone()).await
     }
 
-    async fn append(&self, table: &'static Appended, row: Fields) -> Result<(), StoreError> {
-        table.append(&self.root, &row, self.clock.now(), self.random.as_ref()).await
+    async fn append(&self, table: &'static Appended, rows: Vec<Fields>) -> Result<(), StoreError> {
+        table.append(&self.root, &rows, self.clock.as_ref(), self.random.as_ref()).await
     }
 
     async fn fold(&self) -> Result<FoldReport, StoreError> {
-        self.ask(|answer| Message::Survey { answer }).await?;
-        self.fold_tail().await
+        let report = self.fold_unnoted().await?;
+        self.note_fold().await;
+        Ok(report)
     }
 
     async fn head(&self) -> Result<Head, StoreError> {

@@ -63,11 +63,30 @@ struct Protocol {
     min_reader_version: u32,
 }
 
+/// The version of the last checkpoint, if the log gives a hint. One that is broken or leads nowhere is passed over.
+async fn hinted(log: &TableLog) -> Result<Option<u64>, StoreError> {
+    let hint = log.get("_delta_log/_last_checkpoint").await?;
+    Ok(hint.and_then(|bytes| serde_json::from_slice::<Hint>(&bytes).ok()).map(|hint| hint.version))
+}
+
+/// The version of the head of a log; `None` where there is no log.
+pub async fn head(log: &TableLog) -> Result<Option<u64>, StoreError> {
+    let newest = |names: Vec<String>| {
+        let version = |name: &String| version_of(name, ".json").or_else(|| version_of(name, ".checkpoint.parquet"));
+        names.iter().filter_map(version).max()
+    };
+    // What the hint leads to must be there itself, else it says nothing.
+    if let Some(before) = hinted(log).await?.and_then(|version| version.checked_sub(1))
+        && let Some(version) = newest(list(log, Some(before)).await?)
+    {
+        return Ok(Some(version));
+    }
+    list(log, None).await.map(newest)
+}
+
 /// The table at the head of its log; `None` where there is no log.
 pub async fn replay(log: &TableLog) -> Result<Option<Table>, StoreError> {
-    let hint = log.get("_delta_log/_last_checkpoint").await?;
-    // A hint is only that: one that is broken or leads nowhere is passed over.
-    let hinted = hint.and_then(|bytes| serde_json::from_slice::<Hint>(&bytes).ok()).map(|hint| hint.version);
+    let hinted = hinted(log).await?;
     let start = match hinted {
         Some(version) => log.get(&checkpoint_path(version)).await?.map(|bytes| (version, bytes)),
         None => None,
@@ -313,6 +332,7 @@ mod tests {
                             .all(|file| file.stats.as_deref().is_some_and(|stats| stats.contains("\"numRecords\":3")))
                     );
                 }
+                assert_eq!(head(&log).await.unwrap(), Some(version), "the head is not what a replay finds");
                 let mut known: Vec<String> = replay(&log).await.unwrap().unwrap().files.into_keys().collect();
                 live.sort();
                 known.sort();

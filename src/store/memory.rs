@@ -136,7 +136,7 @@ impl Store for MemoryStore {
     }
 
     /// There are no tables to append to.
-    async fn append(&self, _table: &'static Appended, _row: Fields) -> Result<(), StoreError> {
+    async fn append(&self, _table: &'static Appended, _rows: Vec<Fields>) -> Result<(), StoreError> {
         Ok(())
     }
 

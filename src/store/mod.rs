@@ -5,12 +5,14 @@
 //! [`State`] values, as [`Row`]s and as [`Outcome`]s.
 
 pub mod appended;
+mod beside;
 pub mod copy;
 pub mod delta;
 pub mod doctor;
 pub mod durable;
 mod error;
 mod format;
+mod inbox;
 mod journal;
 mod ledger;
 mod log_replay;
@@ -19,6 +21,7 @@ mod root;
 pub mod row;
 mod scope;
 mod table_log;
+mod table_state;
 pub mod tables;
 pub mod vacuum;
 mod writer;
@@ -40,6 +43,7 @@ use crate::domain::state::State;
 use crate::domain::time::Instant;
 use crate::domain::violation::Violation;
 use appended::Appended;
+pub use appended::compact::Condensed;
 pub use journal::compact::Compacted;
 use row::{Row, Stream};
 pub use scope::Scope;
@@ -84,6 +88,7 @@ pub struct FoldReport {
 pub struct Maintained {
     pub seq: u64,
     pub compacted: Compacted,
+    pub condensed: Vec<(&'static str, Condensed)>,
     pub vacuumed: Vec<(&'static str, Vacuumed)>,
 }
 
@@ -148,8 +153,8 @@ pub trait Store: fmt::Display + Send + Sync {
     /// The end of the journal.
     async fn head(&self) -> Result<Head, StoreError>;
 
-    /// Appends a row to one of the tables beside the journal.
-    async fn append(&self, table: &'static Appended, row: Fields) -> Result<(), StoreError>;
+    /// Appends rows to one of the tables beside the journal, all in one commit.
+    async fn append(&self, table: &'static Appended, rows: Vec<Fields>) -> Result<(), StoreError>;
 
     /// Brings the current tables up to the head, where there are tables.
     async fn fold(&self) -> Result<FoldReport, StoreError>;

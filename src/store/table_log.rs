@@ -47,6 +47,32 @@ pub struct LiveFile {
     pub stats: Option<String>,
 }
 
+/// How large a table is at a version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableSize {
+    pub version: u64,
+    pub files: usize,
+    pub bytes: u64,
+}
+
+impl Table {
+    pub fn size(&self) -> TableSize {
+        let bytes = self.files.values().map(|file| file.size.unsigned_abs()).sum();
+        TableSize { version: self.version, files: self.files.len(), bytes }
+    }
+}
+
+impl TableSize {
+    /// The size at the version that a commit of these actions made.
+    pub fn after(self, version: u64, actions: &[Value]) -> Self {
+        let sizes = |kind: &str| actions.iter().filter_map(|action| action[kind]["size"].as_u64()).collect::<Vec<_>>();
+        let (added, removed) = (sizes("add"), sizes("remove"));
+        let files = (self.files + added.len()).saturating_sub(removed.len());
+        let bytes = (self.bytes + added.iter().sum::<u64>()).saturating_sub(removed.iter().sum());
+        Self { version, files, bytes }
+    }
+}
+
 /// The time of a vacuum.
 #[derive(Debug)]
 struct At(Instant);
@@ -86,6 +112,11 @@ impl TableLog {
     /// The table at the head of its log; `None` where there is no table.
     pub async fn load(&self) -> Result<Option<Table>, StoreError> {
         log_replay::replay(self).await
+    }
+
+    /// The version of the head, which takes no look at what the table holds; `None` where there is no table.
+    pub async fn head(&self) -> Result<Option<u64>, StoreError> {
+        log_replay::head(self).await
     }
 
     /// The table as delta-rs sees it. The URL is only a name: every read goes through the store.

@@ -46,7 +46,7 @@ fn the_data_dictionary_is_current() {
         let json = json!({"name": table.name, "comment": table.doc, "columns": columns});
         check(&format!("schemas/tables/{}.json", table.name), &format!("{}\n", serde_json::to_string_pretty(&json).unwrap()));
     }
-    page.push_str("\n## Views\n\n| view | what it shows |\n|---|---|\n| clock | One row: today. |\n");
+    page.push_str("\n## Views\n\n| view | what it shows |\n|---|---|\n| clock | One row: today, and now. |\n");
     for view in VIEWS {
         page.push_str(&format!("| [{0}](views/{0}.sql) | {1} |\n", view.name, view.doc()));
     }

@@ -3,16 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 use lakeplan::analytics::{AnalyticsError, Session, rows_text};
+use lakeplan::domain::record::Fields;
 use lakeplan::runtime::{ManualClock, fresh_set_id};
+use lakeplan::store::appended::{AGENT_LOGS, RUNS};
 use lakeplan::store::delta::DeltaStore;
 use lakeplan::store::{Format, Outcome, Store};
 use object_store::memory::InMemory;
 use serde_json::{Value, json};
 use sqllogictest::{DBOutput, DefaultColumnType, Runner};
 
-use crate::store::{commit, committed, root, set};
+use crate::store::{commit, committed, root, set, task};
 use crate::support::{noon, random};
 
 /// A project whose tasks are built, tested and shipped over a week that begins on Monday, 21 September 2026.
@@ -66,7 +68,26 @@ async fn lake() -> DeltaStore {
     clock.advance(TimeDelta::days(4));
     later(update("PAY-4", json!({"status": "completed"}))).await;
     store.fold().await.unwrap();
+    // A row may be there twice.
+    let (one, two) = (run("one", 1), run("two", 6));
+    store.append(&RUNS, vec![one.clone(), two]).await.unwrap();
+    store.append(&RUNS, vec![one]).await.unwrap();
+    let planned = json!({
+        "run_id": "plan", "at": "2026-09-21T12:00:00Z", "agent": "planner", "model": "outline", "actor": "ana", "seq": 2,
+        "duration_ms": 7, "phases": 1, "tasks": 2, "subtasks": 0, "links": 0, "requirements": 2, "problems": 0, "skipped": 0,
+        "skipped_parts": "[]",
+    });
+    let planned = planned.as_object().cloned().unwrap();
+    store.append(&AGENT_LOGS, vec![planned.clone(), planned]).await.unwrap();
     store
+}
+
+fn run(id: &str, seq: u64) -> Fields {
+    let row = json!({
+        "run_id": id, "started_at": "2026-09-21T12:00:00Z", "duration_ms": 40, "command": "task", "actor": "ana", "seq": seq,
+        "version": "0.1.0",
+    });
+    row.as_object().cloned().unwrap()
 }
 
 struct Engine(Arc<Session>);
@@ -89,8 +110,8 @@ impl sqllogictest::AsyncDB for Engine {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sql_files_give_their_answers() {
     let store = lake().await;
-    let today = NaiveDate::from_ymd_opt(2026, 10, 1).unwrap();
-    let session = Arc::new(Session::open(&store.tables(), today).await.unwrap());
+    let now = DateTime::from_timestamp(1_790_812_800, 0).unwrap();
+    let session = Arc::new(Session::open(&store.tables(), now).await.unwrap());
     let mut files: Vec<_> = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -104,4 +125,28 @@ async fn the_sql_files_give_their_answers() {
         });
         runner.run_file_async(&file).await.unwrap_or_else(|fault| panic!("{}", fault.display(true)));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lag_counts_what_waits_and_for_how_long() {
+    let store = lake().await;
+    for title in ["waits", "waits too"] {
+        let mut late = set(&store, task(title)).await;
+        late.id =
+            fresh_set_id(&ManualClock::new(noon() + TimeDelta::days(7), TimeDelta::zero()), random(title.len() as u64).as_ref());
+        assert!(matches!(commit(&store, late).await, Outcome::Committed { .. }));
+    }
+    let head = store.head().await.unwrap();
+    let lag = async |now: DateTime<Utc>| {
+        let session = Session::open(&store.tables(), now).await.unwrap();
+        let (_, rows) =
+            rows_text(&session.query("SELECT DISTINCT seq, head_seq, sets_behind, age_minutes FROM lag").await.unwrap()).unwrap();
+        rows
+    };
+    let (folded, last) = ((head.seq - 2).to_string(), head.seq.to_string());
+    assert_eq!(lag(head.at + TimeDelta::minutes(3)).await, [[&folded, &last, "2", "3"]]);
+    // The first of January comes in between.
+    assert_eq!(lag(head.at + TimeDelta::days(400)).await, [[&folded, &last, "2", &(400 * 1440).to_string()]]);
+    store.fold().await.unwrap();
+    assert_eq!(lag(head.at + TimeDelta::days(400)).await, [[&last, &last, "0", "0"]]);
 }

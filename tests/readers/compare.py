@@ -36,14 +36,28 @@ def rows(dictionaries):
     return sorted(lines)
 
 
-def check(engine, version, read):
-    """`read(path)` gives a table's rows as dictionaries."""
+VIEWS = ("run_log", "agent_runs", "latest_table_state", "lag")
+
+
+def differ(engine, name, found, wanted):
+    if found != wanted:
+        different = next(((a, b) for a, b in zip(found, wanted) if a != b), None)
+        sys.exit(f"{engine}: {name}: read {len(found)} rows, lakeplan says {len(wanted)}; first difference: {different}")
+
+
+def check(engine, version, read, query=None):
+    """`read(path)` gives a table's rows as dictionaries; `query(name, sql)` makes a view and gives its rows."""
     total = 0
     for table in TABLES:
         wanted = rows(json.loads((FOLDER / f"{table}.json").read_text(encoding="utf-8")))
         found = rows(read(str(FOLDER / "lake" / table)))
-        if found != wanted:
-            different = next(((a, b) for a, b in zip(found, wanted) if a != b), None)
-            sys.exit(f"{engine}: {table}: read {len(found)} rows, lakeplan says {len(wanted)}; first difference: {different}")
+        differ(engine, table, found, wanted)
         total += len(found)
-    print(f"every table equal: {engine} {version}, {len(TABLES)} tables, {total} rows", flush=True)
+    for view in VIEWS if query else ():
+        sql = (FOLDER / "views" / f"{view}.sql").read_text(encoding="utf-8")
+        wanted = rows(json.loads((FOLDER / "views" / f"{view}.json").read_text(encoding="utf-8")))
+        found = rows(query(view, sql))
+        differ(engine, view, found, wanted)
+        total += len(found)
+    views = f" and {len(VIEWS)} views" if query else ""
+    print(f"every table equal: {engine} {version}, {len(TABLES)} tables{views}, {total} rows", flush=True)

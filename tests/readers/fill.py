@@ -31,6 +31,7 @@ for key in ("PAY", "OPS", "WEB"):
         if n > 1:
             patches.append({"op": "link", "entity": "task_link", "fields": {"from_id": f"${key}{n}", "to_id": f"${key}{n - 1}"}})
 apply(patches)
+lakeplan("plan", "-", "--yes", document="# Portal\n\n- Design the page (1 day)\n- Build it (2 days)\n")
 for n in range(CHANGES):
     if n in (CHANGES // 2, CHANGES - 5):
         # The journal's small files become large ones, and the logs get checkpoints.

@@ -3,7 +3,7 @@ import json, os, pathlib, statistics, sys, time
 
 import duckdb
 
-lake, today, repeats = sys.argv[1], sys.argv[2], int(sys.argv[3])
+lake, now, repeats = sys.argv[1], sys.argv[2], int(sys.argv[3])
 names = sys.argv[4:]
 base = duckdb.connect()
 base.execute("load delta")
@@ -13,7 +13,7 @@ for table in sorted(os.listdir(lake)):
     if os.path.isdir(os.path.join(lake, table, "_delta_log")):
         base.execute(f"attach '{lake}/{table}' as d_{table} (type delta, pin_snapshot)")
         base.execute(f"create view {table} as select * from d_{table}")
-base.execute(f"create view clock as select cast('{today}' as date) as today")
+base.execute(f"create view clock as select cast('{now[:10]}' as date) as today, cast('{now}' as timestamptz) as now")
 views = pathlib.Path(__file__).resolve().parents[3] / "schemas/views"
 for name in names:
     base.execute(f"create view {name} as {(views / (name + '.sql')).read_text()}")

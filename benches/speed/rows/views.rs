@@ -9,7 +9,7 @@ use super::milliseconds;
 use crate::{Found, Row, lake, peers};
 
 const REPEATS: usize = 5;
-const TODAY: &str = "2026-11-20";
+const NOW: &str = "2026-11-20T12:00:00Z";
 
 pub fn rows() -> Vec<Row> {
     vec![
@@ -33,7 +33,7 @@ fn views(folder: &Path, tasks: usize, goal: f64) -> Found {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let own: Vec<(&str, f64, usize)> = runtime.block_on(async {
         let store = lake::open(&place).await;
-        let session = Session::open(&store.tables(), TODAY.parse().expect("a day")).await.expect("a session");
+        let session = Session::open(&store.tables(), NOW.parse().expect("a moment")).await.expect("a session");
         let mut found = Vec::new();
         for view in VIEWS {
             let mut times = Vec::new();
@@ -49,7 +49,7 @@ fn views(folder: &Path, tasks: usize, goal: f64) -> Found {
         found
     });
     let repeats = REPEATS.to_string();
-    let mut words = vec![place.to_str().unwrap_or_default(), TODAY, &repeats];
+    let mut words = vec![place.to_str().unwrap_or_default(), NOW, &repeats];
     words.extend(VIEWS.iter().map(|view| view.name));
     let peer = peers::run("duckdb", "views.py", &words);
     let mut ratios = Vec::new();

@@ -53,24 +53,36 @@ pub struct Description<'a> {
 }
 
 impl Description<'_> {
-    /// The protocol and metadata actions that create the table. The protocol is what every reader knows.
+    /// The protocol and metadata actions that create a table that only Lakeplan writes.
     pub fn create(self, id: Uuid, at: Instant) -> [Value; 2] {
-        let fields: Vec<Value> = self
-            .columns
-            .into_iter()
-            .map(|column| json!({"name": column.name, "type": column.kind, "nullable": column.nullable, "metadata": {"comment": column.doc}}))
-            .collect();
         let configuration = json!({
             "delta.enableExpiredLogCleanup": "false",
             "delta.checkpointInterval": "100",
             "delta.logRetentionDuration": "interval 2 days",
         });
+        let doc = format!("{} Written by Lakeplan only.", self.doc);
+        self.actions(doc, configuration, id, at)
+    }
+
+    /// The same for a table that others write, with whatever upkeep they give it.
+    pub fn create_for_others(self, id: Uuid, at: Instant) -> [Value; 2] {
+        let doc = self.doc.to_owned();
+        self.actions(doc, json!({}), id, at)
+    }
+
+    /// The protocol is what every reader knows.
+    fn actions(self, doc: String, configuration: Value, id: Uuid, at: Instant) -> [Value; 2] {
+        let fields: Vec<Value> = self
+            .columns
+            .into_iter()
+            .map(|column| json!({"name": column.name, "type": column.kind, "nullable": column.nullable, "metadata": {"comment": column.doc}}))
+            .collect();
         [
             json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}),
             json!({"metaData": {
                 "id": id,
                 "name": self.name,
-                "description": format!("{} Written by Lakeplan only.", self.doc),
+                "description": doc,
                 "format": {"provider": "parquet", "options": {}},
                 "schemaString": json!({"type": "struct", "fields": fields}).to_string(),
                 "partitionColumns": self.partitions,

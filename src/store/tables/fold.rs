@@ -21,7 +21,7 @@ use crate::store::error::StoreError;
 use crate::store::format::Format;
 use crate::store::journal::STALE;
 use crate::store::row::Row;
-use crate::store::table_log::{LiveFile, Table, TableLog, entry_bytes};
+use crate::store::table_log::{LiveFile, Table, TableLog, TableSize, entry_bytes};
 
 /// So many small files of appended rows a bucket may have before they are joined.
 const MOST_FILES: usize = 16;
@@ -38,6 +38,8 @@ pub struct Folded {
     pub seq: u64,
     pub rows: usize,
     pub files: usize,
+    /// The table since; `None` where this fold wrote nothing.
+    pub written: Option<TableSize>,
 }
 
 /// Everything a fold needs to know.
@@ -181,7 +183,8 @@ async fn until_folded(log: &TableLog, folding: &Folding<'_>, way: &dyn Prepare) 
                 {
                     tracing::warn!(table = log.folder(), %fault, "no checkpoint was written; reading the table stays slower until the next one");
                 }
-                return Ok(Some(folded));
+                let size = current.map(Table::size).unwrap_or_default().after(version, &actions);
+                return Ok(Some(Folded { written: Some(size), ..folded }));
             }
             Ok(()) => {}
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {}

@@ -18,6 +18,7 @@ use url::Url;
 
 use super::appended::{APPENDED, DATE};
 use super::error::StoreError;
+use super::inbox;
 use super::journal::schema;
 use super::scope::in_every_scope;
 use super::table_log::{LiveFile, Table, TableLog, root_url};
@@ -77,16 +78,31 @@ pub(super) fn in_bucket(table: &Table, bucket: u32) -> Vec<&LiveFile> {
 pub struct LakeTables(pub(super) Arc<dyn ObjectStore>);
 
 impl LakeTables {
-    /// Every table there can be: the folded ones, the journal and the appended ones.
+    /// Every table there can be.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        let appended = APPENDED.iter().map(|table| table.name);
-        TABLES.iter().map(|table| table.name).chain([field_changes::NAME, "journal"]).chain(appended)
+        Self::own().chain([inbox::NAME])
+    }
+
+    /// Those that only Lakeplan writes: the folded ones, the journal and the appended ones.
+    pub fn own() -> impl Iterator<Item = &'static str> {
+        Self::folded().chain(["journal"]).chain(APPENDED.iter().map(|table| table.name))
+    }
+
+    /// Those that are folded from the journal.
+    pub fn folded() -> impl Iterator<Item = &'static str> {
+        TABLES.iter().map(|table| table.name).chain([field_changes::NAME])
     }
 
     /// The live files of a table at its newest version; `None` where it does not exist yet.
     pub async fn files(&self, name: &str) -> Result<Option<Vec<LiveFile>>, StoreError> {
-        let table = TableLog::new(Arc::clone(&self.0), name).load().await?;
-        Ok(table.map(|table| table.files.into_values().collect()))
+        match TableLog::new(Arc::clone(&self.0), name).load().await {
+            // Its writers may use features of Delta that are not known here; the other tables can be read all the same.
+            Err(fault) if name == inbox::NAME => {
+                tracing::warn!(%fault, "the table inbox cannot be read");
+                Ok(None)
+            }
+            table => Ok(table?.map(|table| table.files.into_values().collect())),
+        }
     }
 
     /// The store that every read goes through, and the URL under which the tables name it.
@@ -117,5 +133,6 @@ pub fn dictionary() -> Vec<Entry> {
     let journal = Entry { name: "journal", doc: schema::DOC, columns: schema::columns(), partitions: &schema::PARTITIONS };
     let appended =
         APPENDED.iter().map(|table| Entry { name: table.name, doc: table.doc, columns: table.columns(), partitions: &[DATE] });
-    current.chain([changes, journal]).chain(appended).collect()
+    let inbox = Entry { name: inbox::NAME, doc: inbox::DOC, columns: inbox::columns(), partitions: &[] };
+    current.chain([changes, journal]).chain(appended).chain([inbox]).collect()
 }

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod as_of;
+mod beside;
 mod calls;
 mod check_up;
 mod conformance;

@@ -253,7 +253,7 @@ async fn remove(root: &Root, folder: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_table_is_noticed_and_made_anew() {
-    for table in LakeTables::names().filter(|name| !matches!(*name, "journal" | "agent_logs" | "runs")) {
+    for table in LakeTables::folded() {
         let root = two_projects().await;
         let id = {
             let state = fresh(&root, 1).await.state_about(&["PAY-1"]).await.unwrap();

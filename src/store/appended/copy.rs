@@ -1,0 +1,84 @@
+//! Copying an appended table into a copy of the lake, up to the position or moment of the copy.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use deltalake::arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use deltalake::arrow::compute::filter_record_batch;
+use deltalake::arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use object_store::ObjectStore;
+
+use super::{Appended, commit_info, rows};
+use crate::domain::time::{AsOf, Instant};
+use crate::runtime::{Clock, Random};
+use crate::store::error::StoreError;
+use crate::store::table_log::{LiveFile, TableLog, entry_bytes};
+
+/// How far a table is copied: everything, or what belongs to the journal up to here. `at` is the time of that place.
+#[derive(Clone, Copy, Debug)]
+pub struct UpTo {
+    pub place: Option<AsOf>,
+    pub at: Instant,
+}
+
+/// Makes the table at `to` with the rows that are at `from`, each key once; gives how many there are.
+pub async fn copy(
+    table: &Appended,
+    from: &Arc<dyn ObjectStore>,
+    to: &Arc<dyn ObjectStore>,
+    up_to: UpTo,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<usize, StoreError> {
+    let (source, target) = (TableLog::new(Arc::clone(from), table.name), TableLog::new(Arc::clone(to), table.name));
+    let now = clock.now();
+    let mut actions = vec![commit_info("CLONE", now)];
+    actions.extend(table.create(now, random));
+    let mut copied = 0;
+    // What tells of the files of a lake would not be true of its copy.
+    if let Some(found) = source.load().await?.filter(|_| table.is_of_the_plan) {
+        let mut days: BTreeMap<&str, Vec<&LiveFile>> = BTreeMap::new();
+        for file in found.files.values() {
+            days.entry(rows::date(file).unwrap_or_default()).or_default().push(file);
+        }
+        let mut known = BTreeSet::new();
+        for (day, files) in days {
+            let mut batches = Vec::new();
+            for file in files {
+                for batch in rows::read(table, &source, file).await? {
+                    let wanted = wanted(table, &batch, up_to);
+                    let keys = rows::keys(table, &batch).into_iter().zip(wanted);
+                    let kept: BooleanArray = keys.map(|(key, wanted)| Some(wanted && known.insert(key))).collect();
+                    let batch =
+                        filter_record_batch(&batch, &kept).map_err(|fault| StoreError::storage("encoding", table.name, fault))?;
+                    batches.push(batch);
+                }
+            }
+            let count: usize = batches.iter().map(RecordBatch::num_rows).sum();
+            if count > 0 {
+                let file = rows::parquet(table, &batches)?;
+                actions.push(rows::put(&target, day, file, count, now, random).await?);
+                copied += count;
+            }
+        }
+    }
+    target.put_entry(0, entry_bytes(&actions)).await.map_err(|fault| table.unwritten(fault))?;
+    Ok(copied)
+}
+
+/// Which rows belong to the copy. What a patch set led to was noted after it, so a place in the journal is compared with
+/// the row's own, and its time only where the row has none.
+fn wanted(table: &Appended, batch: &RecordBatch, up_to: UpTo) -> Vec<bool> {
+    let at = batch.column_by_name(table.at).and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
+    let seq = batch.column_by_name("seq").and_then(|column| column.as_primitive_opt::<Int64Type>());
+    let is_before = |row: usize, end: Instant| at.is_none_or(|at| at.value(row) <= end.timestamp_micros());
+    let wanted = |row: usize| match up_to.place {
+        None => true,
+        Some(AsOf::Time(end)) => is_before(row, end),
+        Some(AsOf::Seq(end)) => match seq.filter(|seq| seq.is_valid(row)) {
+            Some(seq) => u64::try_from(seq.value(row)).is_ok_and(|seq| seq <= end),
+            None => is_before(row, up_to.at),
+        },
+    };
+    (0..batch.num_rows()).map(wanted).collect()
+}

@@ -1,0 +1,144 @@
+//! Tables that are appended to and never folded: what ran, what agents did, how far folding is. They are not part of
+//! the journal; a row is written at least once and has a key, and losing one loses no one's work. Maintenance drops what
+//! is older than a table's retention and joins the files of past days; a view shows each key once.
+
+pub mod compact;
+pub mod copy;
+mod rows;
+mod tables;
+
+use std::sync::Arc;
+
+use object_store::{Error, ObjectStore};
+use serde_json::{Value, json};
+
+use super::error::StoreError;
+use super::journal::STALE;
+use super::table_log::{TableLog, entry_bytes};
+use super::tables::definition::{Column, Description};
+use crate::domain::record::Fields;
+use crate::domain::time::Instant;
+use crate::runtime::{Clock, Random, uuid_v7};
+
+pub use tables::{AGENT_LOGS, APPENDED, RUNS, TABLE_STATE};
+
+/// An appended table. Its rows are JSON objects with these columns, checked when they are written.
+#[derive(Debug)]
+pub struct Appended {
+    pub name: &'static str,
+    pub doc: &'static str,
+    /// How many days a row is kept, counted from the day it was written.
+    pub days: i64,
+    /// The columns, texts all, by which a row that was written twice is known.
+    pub key: &'static [&'static str],
+    /// The column that says when what a row tells of was.
+    at: &'static str,
+    /// Whether it tells of the plan, so that a backup takes it along; what tells of a lake's files is true of that lake alone.
+    is_of_the_plan: bool,
+    /// Name, type as Delta names it (string, long or timestamp), nullable, documentation.
+    columns: &'static [(&'static str, &'static str, bool, &'static str)],
+}
+
+/// The folder a row is in: the day it was written.
+pub const DATE: &str = "date";
+/// Commits between two checkpoints of the log, without which reading the table would read the whole of it.
+const CHECKPOINT_EVERY: u64 = 100;
+/// How often rows that lose their slot are put into the next one.
+const TRIES: usize = 20;
+
+impl Appended {
+    /// The table's columns, the partition column last.
+    pub fn columns(&self) -> Vec<Column> {
+        let date = (DATE, "date", false, "The day the row was written.");
+        let column = |(name, kind, nullable, doc): &(&str, &str, bool, &str)| Column {
+            name: (*name).to_owned(),
+            kind: json!(kind),
+            nullable: *nullable,
+            doc: (*doc).to_owned(),
+        };
+        self.columns.iter().chain([&date]).map(column).collect()
+    }
+
+    fn create(&self, at: Instant, random: &dyn Random) -> [Value; 2] {
+        let table = Description { name: self.name, doc: self.doc, columns: self.columns(), partitions: &[DATE] };
+        table.create(uuid_v7(at, random), at)
+    }
+
+    /// Makes the table, empty, where there is none.
+    pub async fn ensure(&self, root: &Arc<dyn ObjectStore>, at: Instant, random: &dyn Random) -> Result<(), StoreError> {
+        let log = TableLog::new(Arc::clone(root), self.name);
+        if log.head().await?.is_some() {
+            return Ok(());
+        }
+        let mut actions = vec![commit_info("CREATE TABLE", at)];
+        actions.extend(self.create(at, random));
+        match log.put_entry(0, entry_bytes(&actions)).await {
+            Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(()),
+            Err(fault) => Err(self.unwritten(fault)),
+        }
+    }
+
+    /// Appends rows: all of them, in one commit.
+    pub async fn append(
+        &self,
+        root: &Arc<dyn ObjectStore>,
+        rows: &[Fields],
+        clock: &dyn Clock,
+        random: &dyn Random,
+    ) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let log = TableLog::new(Arc::clone(root), self.name);
+        let file = rows::parquet(self, &[rows::encode(self, rows)?])?;
+        let mut next = log.head().await?.map(|version| version + 1);
+        let mut put: Option<(Instant, Value)> = None;
+        for _ in 0..TRIES {
+            let begun = clock.now();
+            // A file that waited long for its slot may be one that a vacuum has chosen.
+            let add = match put.take().filter(|(at, _)| begun - *at <= STALE) {
+                Some(fresh) => fresh,
+                None => {
+                    let date = begun.date_naive().to_string();
+                    (begun, rows::put(&log, &date, file.clone(), rows.len(), begun, random).await?)
+                }
+            };
+            let mut actions = vec![commit_info("WRITE", begun)];
+            if next.is_none() {
+                actions.extend(self.create(begun, random));
+            }
+            actions.push(add.1.clone());
+            let version = next.unwrap_or(0);
+            match log.put_entry(version, entry_bytes(&actions)).await {
+                Ok(()) if clock.now() - begun <= STALE => {
+                    if version > 0
+                        && version.is_multiple_of(CHECKPOINT_EVERY)
+                        && let Err(fault) = log.checkpoint(version).await
+                    {
+                        tracing::warn!(table = self.name, %fault, "no checkpoint was written; reading the table stays slower until the next one");
+                    }
+                    return Ok(());
+                }
+                // After a long sleep the put may have gone into a hole behind a clean-up. Once more is safe: a row has a key.
+                Ok(()) => next = log.head().await?.map(|version| version + 1),
+                Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
+                    next = Some(version + 1);
+                    put = Some(add);
+                }
+                Err(fault) => return Err(self.unwritten(fault)),
+            }
+        }
+        Err(self.unwritten("other writers were faster each time"))
+    }
+
+    fn unwritten(&self, fault: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+        StoreError::storage("writing", format!("{}/_delta_log", self.name), fault)
+    }
+}
+
+fn commit_info(operation: &str, at: Instant) -> Value {
+    json!({"commitInfo": {
+        "timestamp": at.timestamp_millis(), "operation": operation, "operationParameters": {},
+        "engineInfo": concat!("lakeplan/", env!("CARGO_PKG_VERSION")),
+    }})
+}

@@ -1,0 +1,116 @@
+//! The rows of an appended table as Parquet, and back.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::DateTime;
+use deltalake::arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
+};
+use deltalake::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use deltalake::parquet::arrow::ArrowWriter;
+use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
+use deltalake::parquet::basic::Compression;
+use deltalake::parquet::file::properties::WriterProperties;
+use serde_json::{Value, json};
+
+use super::{Appended, DATE};
+use crate::domain::record::Fields;
+use crate::domain::time::Instant;
+use crate::runtime::{Random, uuid_v7};
+use crate::store::error::StoreError;
+use crate::store::table_log::{LiveFile, TableLog};
+use crate::store::tables::read;
+
+fn schema(table: &Appended) -> SchemaRef {
+    let kind = |name: &str| match name {
+        "long" => DataType::Int64,
+        "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        _ => DataType::Utf8,
+    };
+    let fields = table.columns.iter().map(|(name, of, nullable, _)| Field::new(*name, kind(of), *nullable));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Rows as a batch; refused where one lacks a value that it must have.
+pub fn encode(table: &Appended, rows: &[Fields]) -> Result<RecordBatch, StoreError> {
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(table.columns.len());
+    for (name, kind, nullable, _) in table.columns {
+        let values = rows.iter().map(|row| row.get(*name));
+        let column: ArrayRef = match *kind {
+            "long" => Arc::new(values.map(|value| value?.as_i64()).collect::<Int64Array>()),
+            "timestamp" => {
+                let micros =
+                    |value: Option<&Value>| Some(DateTime::parse_from_rfc3339(value?.as_str()?).ok()?.timestamp_micros());
+                Arc::new(values.map(micros).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+            }
+            _ => Arc::new(values.map(|value| value?.as_str()).collect::<StringArray>()),
+        };
+        if column.null_count() > 0 && !nullable {
+            return Err(StoreError::storage("encoding", table.name, format!("the column {name} lacks its value")));
+        }
+        columns.push(column);
+    }
+    RecordBatch::try_new(schema(table), columns).map_err(|fault| StoreError::storage("encoding", table.name, fault))
+}
+
+/// Batches as one file.
+pub fn parquet(table: &Appended, batches: &[RecordBatch]) -> Result<Bytes, StoreError> {
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let write = || {
+        let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema(table), options)?;
+        for batch in batches {
+            writer.write(batch)?;
+        }
+        writer.into_inner()
+    };
+    write().map(Bytes::from).map_err(|fault| StoreError::storage("encoding", table.name, fault))
+}
+
+/// Puts a file of a day under a new name and gives the action that adds it.
+pub async fn put(
+    log: &TableLog,
+    date: &str,
+    file: Bytes,
+    rows: usize,
+    at: Instant,
+    random: &dyn Random,
+) -> Result<Value, StoreError> {
+    let path = format!("{DATE}={date}/{}.parquet", uuid_v7(at, random));
+    let size = file.len();
+    log.put(&path, file).await?;
+    Ok(json!({"add": {
+        "path": path, "partitionValues": {DATE: date}, "size": size, "modificationTime": at.timestamp_millis(),
+        "dataChange": true, "stats": json!({"numRecords": rows}).to_string(),
+    }}))
+}
+
+/// The day whose rows a file holds.
+pub fn date(file: &LiveFile) -> Option<&str> {
+    file.partitions.get(DATE)?.as_deref()
+}
+
+/// The batches of a file. A column that came after it was written is empty in it.
+pub async fn read(table: &Appended, log: &TableLog, file: &LiveFile) -> Result<Vec<RecordBatch>, StoreError> {
+    let path = format!("{}/{}", log.folder(), file.path);
+    let schema = schema(table);
+    let mut batches = Vec::new();
+    for batch in read::batches(&path, log.get_live(&file.path).await?)? {
+        let batch = batch?;
+        let column = |field: &Arc<Field>| {
+            batch.column_by_name(field.name()).cloned().unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))
+        };
+        let columns = schema.fields().iter().map(column).collect();
+        let aligned = RecordBatch::try_new(Arc::clone(&schema), columns);
+        batches.push(aligned.map_err(|fault| StoreError::damaged(path.clone(), fault.to_string()))?);
+    }
+    Ok(batches)
+}
+
+/// The key of each row.
+pub fn keys(table: &Appended, batch: &RecordBatch) -> Vec<Vec<String>> {
+    let columns: Vec<&StringArray> =
+        table.key.iter().filter_map(|name| batch.column_by_name(name)?.as_string_opt::<i32>()).collect();
+    (0..batch.num_rows()).map(|row| columns.iter().map(|column| column.value(row).to_owned()).collect()).collect()
+}

@@ -1,0 +1,81 @@
+//! The appended tables there are. A new one is its constant and its line in `APPENDED`.
+
+use super::Appended;
+
+/// What planners and agents did.
+pub const AGENT_LOGS: Appended = Appended {
+    name: "agent_logs",
+    doc: "Every run of a planner: what it read, what it made of it, how long it took. Kept for 365 days; the view agent_runs has one row a run.",
+    days: 365,
+    key: &["run_id"],
+    at: "at",
+    is_of_the_plan: true,
+    columns: &[
+        ("run_id", "string", false, "The run (UUIDv7); a row may be there twice, this tells."),
+        ("at", "timestamp", false, "When it ended (UTC)."),
+        ("agent", "string", false, "What ran, such as planner."),
+        ("model", "string", false, "What it thought with; outline is the embedded planner."),
+        ("actor", "string", false, "Who asked for it."),
+        ("source", "string", true, "The text it read."),
+        ("project_id", "string", true, "The project it planned."),
+        ("patch_set_id", "string", true, "The patch set it proposed."),
+        ("seq", "long", true, "Where that was committed; null where nothing changed."),
+        ("duration_ms", "long", false, "How long it took."),
+        ("phases", "long", false, "Phases it found."),
+        ("tasks", "long", false, "Tasks it found."),
+        ("subtasks", "long", false, "Subtasks it found."),
+        ("links", "long", false, "Dependencies it found."),
+        ("requirements", "long", false, "Requirements it found."),
+        ("problems", "long", false, "Problems it saw, such as circles and uncovered requirements."),
+        ("skipped", "long", false, "Parts of the text it did not plan."),
+        ("skipped_parts", "string", false, "JSON list of those parts: first line and reason."),
+    ],
+};
+
+/// What commands did.
+pub const RUNS: Appended = Appended {
+    name: "runs",
+    doc: "Every command and job that changed the lake. Kept for 90 days; the view run_log has one row a run.",
+    days: 90,
+    key: &["run_id"],
+    at: "started_at",
+    is_of_the_plan: true,
+    columns: &[
+        ("run_id", "string", false, "The run (UUIDv7); a row may be there twice, this tells."),
+        ("started_at", "timestamp", false, "When it began (UTC)."),
+        ("duration_ms", "long", false, "How long it took."),
+        ("command", "string", false, "The subcommand."),
+        ("actor", "string", false, "Who ran it."),
+        ("seq", "long", false, "The head of the journal when it ended."),
+        ("version", "string", false, "The version of lakeplan that ran."),
+    ],
+};
+
+/// How far folding is.
+pub const TABLE_STATE: Appended = Appended {
+    name: "table_state",
+    doc: "What each fold and each round of maintenance left of the current tables it wrote. A row is written when all of them are folded to its seq. Kept for 90 days; the view latest_table_state has one row a table.",
+    days: 90,
+    key: &["run_id", "table_name"],
+    at: "at",
+    is_of_the_plan: false,
+    columns: &[
+        (
+            "run_id",
+            "string",
+            false,
+            "The fold or the round of maintenance (UUIDv7); with table_name it tells a row that is there twice.",
+        ),
+        ("at", "timestamp", false, "When it ended (UTC)."),
+        ("table_name", "string", false, "The table."),
+        ("seq", "long", false, "The patch set that the table is folded to, and with it every other table."),
+        ("head_seq", "long", false, "The last patch set in the journal then."),
+        ("rows_written", "long", false, "Rows of the table that changed in it."),
+        ("files", "long", false, "Files that the table has since."),
+        ("bytes", "long", true, "How large these are."),
+        ("version", "long", false, "The table's Delta version since."),
+    ],
+};
+
+/// Every appended table. A new one gets its line here.
+pub const APPENDED: &[&Appended] = &[&AGENT_LOGS, &RUNS, &TABLE_STATE];

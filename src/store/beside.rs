@@ -1,0 +1,19 @@
+//! The tables beside the journal that nothing folds: they are made empty with the lake, so that queries and views of
+//! them have an answer from the first day.
+
+use std::sync::Arc;
+
+use futures::future::try_join_all;
+use object_store::ObjectStore;
+
+use super::appended::APPENDED;
+use super::error::StoreError;
+use super::inbox;
+use crate::domain::time::Instant;
+use crate::runtime::Random;
+
+/// Makes those that are missing.
+pub async fn ensure(root: &Arc<dyn ObjectStore>, at: Instant, random: &dyn Random) -> Result<(), StoreError> {
+    let appended = try_join_all(APPENDED.iter().map(|table| table.ensure(root, at, random)));
+    futures::try_join!(appended, inbox::ensure(root, at, random)).map(drop)
+}

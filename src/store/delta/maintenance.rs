@@ -1,0 +1,47 @@
+//! A round of maintenance.
+
+use std::sync::Arc;
+
+use super::DeltaStore;
+use crate::store::appended::{APPENDED, compact};
+use crate::store::error::StoreError;
+use crate::store::table_log::TableLog;
+use crate::store::table_state::TableState;
+use crate::store::tables::LakeTables;
+use crate::store::vacuum::{self, Retention};
+use crate::store::writer::Message;
+use crate::store::{Maintained, beside};
+
+impl DeltaStore {
+    /// Folds, compacts the journal and the appended tables, writes checkpoints, deletes what is older than the
+    /// retention, and notes how the current tables are. What others write is left alone.
+    pub async fn maintain(&self, retention: Retention) -> Result<Maintained, StoreError> {
+        let (clock, random) = (self.clock.as_ref(), self.random.as_ref());
+        // A lake that was made before one of them gets it now.
+        beside::ensure(&self.root, clock.now(), random).await?;
+        let folded = self.fold_unnoted().await?;
+        let mut unnoted = self.take_unnoted();
+        unnoted.seq = folded.seq;
+        let compacted = self.ask(|answer| Message::Compact { answer }).await?;
+        let mut report = Maintained { seq: folded.seq, compacted, ..Maintained::default() };
+        for table in APPENDED {
+            report.condensed.push((table.name, compact::condense(table, &self.root, clock, random).await?));
+        }
+        for name in LakeTables::own() {
+            let log = TableLog::new(Arc::clone(&self.root), name);
+            if let Some(table) = log.load().await?.filter(|table| table.version > 0) {
+                log.checkpoint(table.version).await?;
+            }
+            let vacuumed = vacuum::vacuum(&log, retention, clock, random).await?;
+            report.vacuumed.push((name, vacuumed));
+        }
+        for name in LakeTables::folded() {
+            if let Some(table) = TableLog::new(Arc::clone(&self.root), name).load().await? {
+                let rows = unnoted.tables.get(name).map_or(0, |state| state.rows);
+                unnoted.tables.insert(name, TableState { rows, size: table.size() });
+            }
+        }
+        self.note(unnoted).await?;
+        Ok(report)
+    }
+}

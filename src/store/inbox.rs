@@ -1,0 +1,47 @@
+//! `inbox`: the one table that others write, and Lakeplan only reads. It is made empty, so that there is something to
+//! insert into; from then on its files and its log belong to who writes it: nothing here appends to it, joins its files,
+//! writes its checkpoints or deletes what is old.
+
+use std::sync::Arc;
+
+use object_store::{Error, ObjectStore};
+use serde_json::json;
+
+use super::error::StoreError;
+use super::table_log::{TableLog, entry_bytes};
+use super::tables::definition::{Column, Description};
+use crate::domain::time::Instant;
+use crate::runtime::{Random, uuid_v7};
+
+pub const NAME: &str = "inbox";
+pub const DOC: &str = "Requests for change from those who have SQL: the one table that others write, and that Lakeplan only reads. A row is never changed; what keeps its files in order is the engine that writes it. Nothing applies the requests yet.";
+
+const COLUMNS: [(&str, &str, &str); 4] = [
+    ("request_id", "string", "The request's own id, chosen by its author; a request that is there twice counts once."),
+    ("at", "timestamp", "When it was made (UTC)."),
+    ("user", "string", "Who asks."),
+    ("patch_set", "string", "What is to change, as the JSON that lakeplan apply reads."),
+];
+
+pub fn columns() -> Vec<Column> {
+    let column = |(name, kind, doc): (&str, &str, &str)| Column {
+        name: name.to_owned(),
+        kind: json!(kind),
+        nullable: false,
+        doc: doc.to_owned(),
+    };
+    COLUMNS.into_iter().map(column).collect()
+}
+
+/// Makes the table, empty, where there is none. What is there is left alone, whatever it is.
+pub async fn ensure(root: &Arc<dyn ObjectStore>, at: Instant, random: &dyn Random) -> Result<(), StoreError> {
+    let log = TableLog::new(Arc::clone(root), NAME);
+    if log.head().await?.is_some() {
+        return Ok(());
+    }
+    let table = Description { name: NAME, doc: DOC, columns: columns(), partitions: &[] };
+    match log.put_entry(0, entry_bytes(&table.create_for_others(uuid_v7(at, random), at))).await {
+        Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(()),
+        Err(fault) => Err(StoreError::storage("writing", format!("{NAME}/_delta_log"), fault)),
+    }
+}

@@ -1,0 +1,154 @@
+//! The tables beside the journal: they begin empty, are kept in order beside those who append, and the inbox is left alone.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use futures::TryStreamExt;
+use lakeplan::analytics::{Session, rows_text};
+use lakeplan::domain::time::{AsOf, rfc3339};
+use lakeplan::runtime::ManualClock;
+use lakeplan::store::appended::RUNS;
+use lakeplan::store::copy::copy;
+use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::{Format, Retention, Store};
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use serde_json::json;
+
+use super::maintenance::sound;
+use super::{committed, delta_in_memory, make_project, open, root, task};
+use crate::support::{clock, noon, random};
+
+async fn rows(store: &DeltaStore, sql: &str) -> Vec<Vec<String>> {
+    let session = Session::open(&store.tables(), noon()).await.unwrap();
+    rows_text(&session.query(sql).await.unwrap()).unwrap().1
+}
+
+async fn listed(root: &Root, folder: &str) -> Vec<ObjectMeta> {
+    root.store.list(Some(&Path::from(folder))).try_collect().await.unwrap()
+}
+
+async fn note(store: &DeltaStore, run: &str, seq: u64, minute: i64) {
+    let row = json!({
+        "run_id": run, "started_at": rfc3339(noon() + TimeDelta::minutes(minute)), "duration_ms": 1, "command": "task",
+        "actor": "ana", "seq": seq, "version": "0.1.0",
+    });
+    store.append(&RUNS, vec![row.as_object().cloned().unwrap()]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_lake_has_them_empty() {
+    let (store, _) = delta_in_memory().await;
+    for name in ["runs", "agent_logs", "table_state", "inbox", "run_log", "agent_runs", "latest_table_state"] {
+        assert_eq!(rows(&store, &format!("SELECT count(*) FROM {name}")).await, [["0"]], "{name}");
+    }
+    assert_eq!(rows(&store, "SELECT * FROM lag").await, [[""; 0]; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn folds_are_noted_once_for_all_their_tables() {
+    let (store, root) = delta_in_memory().await;
+    make_project(store.as_ref()).await;
+    store.fold().await.unwrap();
+    let _ = committed(store.as_ref(), task("one")).await;
+    store.fold().await.unwrap();
+    store.fold().await.unwrap();
+    assert_eq!(listed(&root, "table_state").await.iter().filter(|meta| meta.location.as_ref().ends_with(".parquet")).count(), 2);
+    let found =
+        rows(&store, "SELECT table_name, seq, rows_written, files FROM table_state WHERE seq = 3 ORDER BY table_name").await;
+    assert_eq!(found, [["field_changes", "3", "1", "1"], ["tasks", "3", "1", "1"]]);
+    // What the log says of the tables is what was noted.
+    store.maintain(Retention::default()).await.unwrap();
+    let noted =
+        "SELECT count(DISTINCT bytes), count(DISTINCT files), count(*) FROM table_state WHERE table_name = 'tasks' AND seq = 3";
+    assert_eq!(rows(&store, noted).await, [["1", "1", "2"]]);
+    assert_eq!(rows(&store, "SELECT count(*), min(seq), max(sets_behind) FROM lag").await, [["8", "3", "0"]]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_appended_beside_maintenance_are_all_there_once() {
+    let (first, root) = delta_in_memory().await;
+    // Those who append have a clock that is a day behind: their days are past for the one who maintains.
+    let ahead = Arc::new(ManualClock::new(noon() + TimeDelta::days(1), TimeDelta::milliseconds(1)));
+    let keeper = open(&root, ahead, 9).await.unwrap();
+    let second = Arc::new(open(&root, clock(), 8).await.unwrap());
+    let running: Vec<_> = [(first, "a"), (second, "b")]
+        .into_iter()
+        .map(|(store, name)| {
+            tokio::spawn(async move {
+                for number in 0..40 {
+                    note(&store, &format!("{name}{number}"), 1, number).await;
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    let mut joined = 0;
+    while running.iter().any(|task| !task.is_finished()) {
+        joined += keeper.maintain(Retention::default()).await.unwrap().condensed.iter().map(|(_, done)| done.from).sum::<usize>();
+    }
+    for task in running {
+        task.await.unwrap();
+    }
+    joined += keeper.maintain(Retention::default()).await.unwrap().condensed.iter().map(|(_, done)| done.from).sum::<usize>();
+    assert!(joined > 1, "nothing was joined");
+    let found = rows(&keeper, "SELECT run_id FROM runs").await;
+    let distinct: BTreeSet<&Vec<String>> = found.iter().collect();
+    assert_eq!((found.len(), distinct.len()), (80, 80));
+    let files = rows(&keeper, "SELECT count(*) FROM run_log").await;
+    assert_eq!(files, [["80"]]);
+    sound(&root).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_inbox_is_left_to_those_who_write_it() {
+    let (store, lake) = delta_in_memory().await;
+    make_project(store.as_ref()).await;
+    let entry = |version: u32| Path::from(format!("inbox/_delta_log/{version:020}.json"));
+    let first = lake.store.get(&entry(0)).await.unwrap().bytes().await.unwrap();
+    assert!(std::str::from_utf8(&first).unwrap().contains(r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#));
+    // Another engine has made it a table that is not understood here, and left a file that no version needs.
+    lake.store.put(&entry(1), r#"{"protocol":{"minReaderVersion":99,"minWriterVersion":99}}"#.into()).await.unwrap();
+    lake.store.put(&Path::from("inbox/old.parquet"), "old".into()).await.unwrap();
+    let before = listed(&lake, "inbox").await;
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    let now = Retention { files: TimeDelta::zero(), log: TimeDelta::zero() };
+    let keeper = open(&lake, Arc::new(lakeplan::runtime::SystemClock), 3).await.unwrap();
+    let report = keeper.maintain(now).await.unwrap();
+    assert!(report.vacuumed.iter().all(|(name, _)| *name != "inbox"));
+    assert_eq!(listed(&lake, "inbox").await, before);
+    sound(&lake).await;
+    assert_eq!(rows(&keeper, "SELECT count(*) FROM projects").await, [["1"]], "the other tables are read all the same");
+
+    let target = root(Arc::new(InMemory::new()));
+    copy(&lake, &target, None, clock().as_ref(), random(4).as_ref()).await.unwrap();
+    assert!(!target.store.get(&entry(0)).await.unwrap().bytes().await.unwrap().is_empty());
+    assert_eq!(listed(&target, "inbox").await.len(), 1, "requests to the lake are not requests to its copy");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_holds_what_was_noted_until_then_once() {
+    let (store, lake) = delta_in_memory().await;
+    make_project(store.as_ref()).await;
+    let _ = committed(store.as_ref(), task("one")).await;
+    store.fold().await.unwrap();
+    for (run, seq) in [("two", 2), ("two", 2), ("three", 3)] {
+        note(&store, run, seq, seq as i64).await;
+    }
+    for (up_to, wanted) in [
+        (None, vec!["three", "two"]),
+        (Some(AsOf::Seq(2)), vec!["two"]),
+        (Some(AsOf::Time(noon() + TimeDelta::seconds(150))), vec!["two"]),
+    ] {
+        let target = root(Arc::new(InMemory::new()));
+        copy(&lake, &target, up_to, clock().as_ref(), random(4).as_ref()).await.unwrap();
+        let copied = DeltaStore::open(&target, Format::default(), clock(), random(5)).await.unwrap();
+        let found = rows(&copied, "SELECT run_id FROM runs ORDER BY run_id").await;
+        assert_eq!(found, wanted.into_iter().map(|run| vec![run.to_owned()]).collect::<Vec<_>>(), "{up_to:?}");
+        assert_eq!(rows(&copied, "SELECT count(*) FROM table_state").await, [["0"]], "it tells of the other lake's files");
+        copied.fold().await.unwrap();
+        sound(&target).await;
+    }
+}
