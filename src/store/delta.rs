@@ -13,8 +13,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::appended::Appended;
+use super::erasure::Place;
 use super::error::StoreError;
 use super::format::Format;
+use super::journal::entry::JournalFile;
+use super::journal::files::Files;
 use super::journal::hand::MOST_RECORDS;
 use super::journal::{Journal, Order};
 use super::ledger::Ledger;
@@ -23,10 +26,11 @@ use super::root::{probe, refuse_remains};
 use super::row::{Row, Stream};
 use super::table_log::TableLog;
 use super::tables::fold::Folding;
-use super::tables::{LakeTables, TABLES, field_changes};
+use super::tables::{LakeTables, TABLES, bucket, field_changes, in_bucket};
 use super::vacuum::{self, Retention};
 use super::writer::{self, Message};
-use super::{FoldReport, Head, Maintained, Outcome, Scope, Snapshot, Sought, Store};
+use super::{Erased, FoldReport, Head, Maintained, Outcome, Scope, Snapshot, Sought, Store};
+use crate::domain::any::Slot;
 use crate::domain::id::ProjectId;
 use crate::domain::patch::PatchSet;
 use crate::domain::record::{Entity, Fields};
@@ -109,6 +113,24 @@ impl DeltaStore {
             report.vacuumed.push((name, vacuumed));
         }
         Ok(report)
+    }
+
+    /// Takes every payload that an erase names out of the journal, after the tables show what stands in its place.
+    pub async fn erase_named(&self) -> Result<Erased, StoreError> {
+        self.fold().await?;
+        self.ask(|answer| Message::Erase { answer }).await
+    }
+
+    /// How many files of the journal hold these rows, and how many of its table the record.
+    pub async fn files_holding(&self, rows: &[Place], record: Slot) -> Result<(usize, usize), StoreError> {
+        let mut files = Files::new(Arc::clone(&self.root));
+        files.load().await?;
+        let holds = |file: &&JournalFile| rows.iter().any(|(seq, _)| (file.seq.0..=file.seq.1).contains(seq));
+        let journal = files.live().filter(holds).count();
+        let Some(table) = TABLES.iter().find(|table| table.entity == record.entity) else { return Ok((journal, 0)) };
+        let log = TableLog::new(Arc::clone(&self.root), table.name);
+        let table = log.load().await?;
+        Ok((journal, table.map_or(0, |table| in_bucket(&table, bucket(record.entity, record.project)).len())))
     }
 
     /// The tables, for an engine that reads them.

@@ -3,6 +3,7 @@
 mod as_of;
 mod check_up;
 mod conformance;
+mod erase;
 mod fault;
 pub mod faults;
 mod folding;
