@@ -8,12 +8,14 @@ use crate::config::Config;
 use crate::domain::time::{AsOf, Instant, rfc3339};
 use crate::domain::value::Name;
 use crate::runtime::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
+use crate::service::change::Done;
+use crate::service::erase::Erasable;
 use crate::service::{Service, ServiceError};
 use crate::store::appended::RUNS;
 use crate::store::copy::{self, Copied};
 use crate::store::delta::{DeltaStore, Root};
 use crate::store::doctor::{self, Anchor, Checkup};
-use crate::store::{Format, LakeTables, Maintained, Retention, Store, StoreError};
+use crate::store::{Erased, Format, LakeTables, Maintained, Retention, Store, StoreError};
 
 /// An open lake and what works on it.
 pub struct App {
@@ -79,6 +81,17 @@ impl App {
     /// A round of maintenance with the usual retention.
     pub async fn maintain(&self) -> Result<Maintained, ServiceError> {
         Ok(self.store.maintain(Retention::default()).await?)
+    }
+
+    /// How many files of the journal, and of its table, hold what an erase would take.
+    pub async fn files_to_erase(&self, erasable: &Erasable) -> Result<(usize, usize), ServiceError> {
+        Ok(self.store.files_holding(&erasable.rows, erasable.record).await?)
+    }
+
+    /// Erases a record: commits it, brings the tables up to it, and writes the journal's files anew.
+    pub async fn erase(&self, erasable: &Erasable) -> Result<(Option<Done>, Erased), ServiceError> {
+        let done = self.service.erase(erasable.record.entity, &erasable.record.id.to_string()).await?;
+        Ok((done, self.store.erase_named().await?))
     }
 
     /// Names the command that this is opened for.

@@ -86,6 +86,7 @@ fn set_json(state: &State, past: &Past) -> Result<Value, CliError> {
 fn row_json(state: &State, row: &Row) -> Result<Value, CliError> {
     Ok(json!({
         "op": row.op, "entity": row.entity, "id": row.entity_id.to_string(), "name": subject(state, row),
+        "erased": row.is_erased(),
         "before": row.before_fields().map_err(|fault| damaged(row, &fault))?, "after": row.after_fields().map_err(|fault| damaged(row, &fault))?,
     }))
 }
@@ -95,7 +96,12 @@ fn sentence(state: &State, row: &Row) -> Result<String, CliError> {
     let (before, after) =
         (row.before_fields().map_err(|fault| damaged(row, &fault))?, row.after_fields().map_err(|fault| damaged(row, &fault))?);
     let mut told = format!("{} {}", row.op, subject(state, row));
-    if row.op == Op::Update {
+    if row.op == Op::Erase {
+        let rows = after.get("rows").and_then(Value::as_array).map_or(0, Vec::len);
+        told.push_str(&format!(": values of {}", count(rows, "earlier change")));
+    } else if row.is_erased() {
+        told.push_str(": erased");
+    } else if row.op == Op::Update {
         let quiet = ["updated_at", "updated_by", "last_progress_at"];
         let changed = after.iter().filter(|(field, _)| !quiet.contains(&field.as_str()));
         let parts: Vec<String> =

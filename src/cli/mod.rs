@@ -8,6 +8,7 @@ mod backup;
 mod completions;
 mod config;
 mod doctor;
+mod erase;
 mod error;
 mod fold;
 mod history;
@@ -133,6 +134,8 @@ commands! {
     History = history,
     /// Take a change back.
     Undo = undo,
+    /// Take someone's personal data out of the lake and its history.
+    Erase = erase,
     /// Answer by SQL: the tables, the views, any SELECT.
     Query = query,
     /// Bring the current tables up to the journal.

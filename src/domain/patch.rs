@@ -16,6 +16,8 @@ words! {
         Restore = "restore",
         Link = "link",
         Unlink = "unlink",
+        /// Takes values out of earlier rows of the journal; only the store's own maintenance does it.
+        Erase = "erase",
     }
 }
 

@@ -101,6 +101,15 @@ impl Service {
             };
             return Err(ServiceError::NotFound { what: "change to take back of", name, hint: Some(hint.to_owned()) });
         };
+        if let Some(row) = chosen.rows.iter().find(|row| row.is_erased()) {
+            let message = format!(
+                "cannot be taken back: values of {} {} were erased since, so there is nothing to bring back",
+                row.entity.noun(),
+                row.entity_id
+            );
+            let hint = Some("lakeplan history shows the changes; change by hand what is to be otherwise".to_owned());
+            return Err(ServiceError::Input { place: format!("seq {}", chosen.seq), message, hint });
+        }
         // What moved on since is where it is now.
         let moved = chosen.rows.iter().filter(|row| row.entity == Entity::Task && row.op == Op::Move);
         let moved: Vec<Sought> = moved.map(|row| Sought::Id(row.entity, row.entity_id)).collect();

@@ -2,9 +2,10 @@
 //! is such a copy, and so is a restore.
 //!
 //! Every row of the journal is checked against its digest and every set against the chain on the way, so that damage is
-//! not carried on in silence. The log of the copy begins anew with one entry; the current tables are not copied but
-//! folded from it. The inbox begins empty: its requests were made to the other lake. The copy keeps the root it was made
-//! at in its own row, so it knows that it is one.
+//! not carried on in silence. Erased rows are copied as they are; the erase that names them must be copied with them,
+//! because without it they could not be replayed. The log of the copy begins anew with one entry; the current tables are
+//! not copied but folded from it. The inbox begins empty: its requests were made to the other lake. The copy keeps the
+//! root it was made at in its own row, so it knows that it is one.
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use object_store::path::Path;
 use super::appended::copy::UpTo;
 use super::appended::{self, APPENDED};
 use super::delta::Root;
+use super::erasure::{Erasures, Place, unnamed};
 use super::error::StoreError;
 use super::inbox;
 use super::journal::files::Files;
@@ -57,6 +59,8 @@ pub async fn copy(
     files.sort_by_key(|file| file.seq);
     let mut actions = Vec::new();
     let mut sets: Vec<(u64, u32, Row)> = Vec::new();
+    let mut erasures = Erasures::default();
+    let mut erased: Vec<Place> = Vec::new();
     for file in &files {
         let mut rows = source.read_rows(file, 0).await?;
         rows.retain(&wanted);
@@ -66,15 +70,23 @@ pub async fn copy(
         }
         let kept: Vec<&Row> = rows.iter().collect();
         actions.push(target.put_rows(0, uuid_v7(clock.now(), random), &kept).await?);
+        rows.iter().try_for_each(|row| erasures.note(row))?;
+        erased.extend(rows.iter().filter(|row| row.is_erased()).map(|row| (row.seq, row.ordinal)));
         // Only what the chain needs is kept; the payload stays in the files.
         sets.extend(rows.into_iter().map(|row| {
-            let sound = row.compute_digest() == row.digest;
+            let sound = row.is_erased() || row.compute_digest() == row.digest;
             let digest = if sound { row.digest } else { [0; 32] };
             (row.seq, row.ordinal, Row { before: None, after: None, digest, ..row })
         }));
     }
     sets.sort_by_key(|(seq, ordinal, _)| (*seq, *ordinal));
     let copied = verify(&sets)?;
+    if let Some((seq, ordinal)) = erased.into_iter().find(|place| !erasures.names(*place)) {
+        return Err(match up_to {
+            Some(_) => StoreError::ErasedSince { seq, ordinal, up_to: copied.seq },
+            None => unnamed((seq, ordinal)),
+        });
+    }
     let attempt = uuid_v7(clock.now(), random);
     let mut first = entry::json_of(&[entry::commit_info("CLONE", attempt, copied.at)])?;
     first.extend(schema::actions(attempt, clock.now()));

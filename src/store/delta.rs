@@ -1,5 +1,6 @@
 //! The lake on an object store: what callers see of it. Commits and looks go to the one writer task.
 
+mod erasing;
 mod folding;
 mod maintenance;
 

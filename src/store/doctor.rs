@@ -2,6 +2,8 @@
 //!
 //! The journal is read in order: every entry of its log is there, every row's digest and every set's chain verify, no
 //! seq is missing. Then it is replayed, and each current table is compared with what the journal says it should hold.
+//!
+//! Of an erased row the digest cannot be computed; it counts as sound where an erase names it, whose own digest verifies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use serde_json::Value;
 
+use super::erasure::{Erasures, unnamed};
 use super::error::StoreError;
 use super::format::Format;
 use super::journal::files::Files;
@@ -44,6 +47,7 @@ pub struct Checkup {
 }
 
 const RESTORE: &str = "bring the lake back from a backup, or the object's earlier version from the storage";
+const ERASE: &str = "lakeplan erase finishes it: name the record by its id, which lakeplan history --json shows";
 const REFOLD: &str = "remove the table's folder; lakeplan fold builds it anew from the journal";
 
 impl Checkup {
@@ -90,7 +94,8 @@ pub async fn examine(
         }
     }
     rows.sort_by_key(|row| (row.seq, row.ordinal));
-    check_chain(&mut checkup, &rows, anchor);
+    let erasures = erasures(&mut checkup, &rows);
+    check_chain(&mut checkup, &rows, &erasures, anchor);
     let journal_is_sound = checkup.findings.is_empty();
     let folded = folded(root, files.folded, &mut checkup).await?;
     for (name, _, seq) in checkup.tables.clone() {
@@ -100,7 +105,12 @@ pub async fn examine(
         }
     }
     let wanted: BTreeSet<u64> = folded.iter().map(|(_, _, seq)| *seq).collect();
-    if let Some(states) = replay(&mut checkup, &rows, name, format, &wanted) {
+    // A row that lost its payload to no erase is told of already; nothing after it can be replayed.
+    let states = match erasures.restore(&mut rows) {
+        None => replay(&mut checkup, &rows, name, format, &wanted),
+        Some(_) => None,
+    };
+    if let Some(states) = states {
         for (entity, records, seq) in folded {
             if let Some(state) = states.get(&seq) {
                 compare(&mut checkup, entity, &records, state);
@@ -146,7 +156,34 @@ async fn check_log(checkup: &mut Checkup, log: &TableLog, root: &Arc<dyn ObjectS
     Ok(())
 }
 
-fn check_chain(checkup: &mut Checkup, rows: &[Row], anchor: Option<Anchor>) {
+/// What the erases name. One that was changed names nothing.
+fn erasures(checkup: &mut Checkup, rows: &[Row]) -> Erasures {
+    Erasures::of(rows.iter().filter(|row| row.compute_digest() == row.digest)).unwrap_or_else(|fault| {
+        checkup.find("journal", told(&fault), RESTORE);
+        Erasures::default()
+    })
+}
+
+/// What is wrong with a row by itself.
+fn fault_of(row: &Row, erasures: &Erasures) -> Option<(String, &'static str)> {
+    let place = (row.seq, row.ordinal);
+    let is_bare = row.before.is_none() && row.after.is_none() && row.request_hash.is_none();
+    match (row.is_erased(), erasures.names(place)) {
+        (true, true) if is_bare => None,
+        (true, true) => Some(("an erase names it, and it has a payload that is not its own".to_owned(), RESTORE)),
+        (true, false) => match unnamed(place) {
+            StoreError::Damaged { what, .. } => Some((what, RESTORE)),
+            other => Some((told(&other), RESTORE)),
+        },
+        (false, _) if row.compute_digest() != row.digest => {
+            Some(("its digest does not fit what it says: it was changed".to_owned(), RESTORE))
+        }
+        (false, true) => Some(("an erase names it, and its payload is still there".to_owned(), ERASE)),
+        (false, false) => None,
+    }
+}
+
+fn check_chain(checkup: &mut Checkup, rows: &[Row], erasures: &Erasures, anchor: Option<Anchor>) {
     let mut chain: Hash = [0; 32];
     let mut expected = 1;
     for set in rows.chunk_by(|a, b| a.seq == b.seq) {
@@ -160,12 +197,8 @@ fn check_chain(checkup: &mut Checkup, rows: &[Row], anchor: Option<Anchor>) {
                 checkup.find(format!("journal, row {seq}.{ordinal}"), "it is missing", RESTORE);
                 break;
             }
-            if row.compute_digest() != row.digest {
-                checkup.find(
-                    format!("journal, row {seq}.{ordinal}"),
-                    "its digest does not fit what it says: it was changed",
-                    RESTORE,
-                );
+            if let Some((what, way_out)) = fault_of(row, erasures) {
+                checkup.find(format!("journal, row {seq}.{ordinal}"), what, way_out);
             }
         }
         chain = next_chain(chain, set.iter().map(|row| row.digest));

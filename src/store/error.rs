@@ -30,6 +30,8 @@ pub enum StoreError {
         head = rfc3339(*head), now = rfc3339(*now)
     )]
     ClockBehind { head: Instant, now: Instant },
+    #[error("a copy up to seq {up_to} cannot be made: the payload of row {seq}.{ordinal} was erased later")]
+    ErasedSince { seq: u64, ordinal: u32, up_to: u64 },
     #[error("the lake did not exist then")]
     BeforeItsTime,
     #[error("the lake did not answer within {seconds} s")]
@@ -63,6 +65,7 @@ impl StoreError {
                 "set this machine's clock; if the writer of that change had a wrong clock, lakeplan restore-lake goes back to before it".to_owned()
             }
             Self::Damaged { .. } => "lakeplan doctor tells what is affected; lakeplan restore-lake brings a backup back".to_owned(),
+            Self::ErasedSince { .. } => "copy all of it, or up to the erase or later; lakeplan history shows where it is".to_owned(),
             Self::BeforeItsTime => "lakeplan history shows where it begins".to_owned(),
             Self::Deadline { .. } | Self::WriterGone => "repeat the command; what was committed stays committed once".to_owned(),
             Self::Storage { .. } | Self::UnusableRoot { .. } => return None,
@@ -86,6 +89,7 @@ impl StoreError {
             Self::Damaged { path, what } => Self::Damaged { path: path.clone(), what: what.clone() },
             Self::ClockBehind { head, now } => Self::ClockBehind { head: *head, now: *now },
             Self::Deadline { seconds } => Self::Deadline { seconds: *seconds },
+            Self::ErasedSince { seq, ordinal, up_to } => Self::ErasedSince { seq: *seq, ordinal: *ordinal, up_to: *up_to },
             Self::BeforeItsTime => Self::BeforeItsTime,
             Self::WriterGone => Self::WriterGone,
         }

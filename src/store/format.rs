@@ -7,6 +7,7 @@ use super::error::StoreError;
 use super::row::Row;
 use crate::domain::any::AnyRecord;
 use crate::domain::lake::Lake;
+use crate::domain::patch::Op;
 use crate::domain::record::{Entity, Fields};
 
 /// Brings the fields of one change from a version to the next.
@@ -41,6 +42,10 @@ impl Format {
     /// The record that a journal row makes of the one before it.
     pub(super) fn replay(&self, row: &Row, before: Option<AnyRecord>) -> Result<AnyRecord, StoreError> {
         let damaged = |what: String| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), what);
+        if row.op == Op::Erase {
+            // Its payload is about rows, not about the record.
+            return before.ok_or_else(|| damaged("it erases a record that is not there".to_owned()));
+        }
         let after = row.after_fields().map_err(|fault| damaged(fault.to_string()))?;
         let after = self.read(row.v, row.entity, after);
         let mut record = before.unwrap_or_else(|| AnyRecord::blank(row.entity, row.entity_id));

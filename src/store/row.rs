@@ -110,16 +110,27 @@ impl Row {
         rows
     }
 
+    /// An erase took its payload. The salt went with it and every other row has one, so this tells.
+    pub fn is_erased(&self) -> bool {
+        self.salt.is_none()
+    }
+
+    /// The row without what an erase takes. The digest stays, and with it the chain; without the salt it cannot be used
+    /// to try guesses of what was erased.
+    pub fn erased(self) -> Self {
+        Self { before: None, after: None, salt: None, request_hash: None, ..self }
+    }
+
     pub fn date(&self) -> NaiveDate {
         self.at.date_naive()
     }
 
-    /// The touched fields as they are after the change; empty where they were erased.
+    /// The touched fields as they are after the change; of an erased row what its erase left, once that was put back.
     pub fn after_fields(&self) -> Result<Fields, serde_json::Error> {
         self.after.as_deref().map_or(Ok(Fields::new()), serde_json::from_str)
     }
 
-    /// The touched fields as they were before the change; empty where there was nothing, or where they were erased.
+    /// The touched fields as they were before the change; empty where there was nothing.
     pub fn before_fields(&self) -> Result<Fields, serde_json::Error> {
         self.before.as_deref().map_or(Ok(Fields::new()), serde_json::from_str)
     }

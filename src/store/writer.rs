@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::error::StoreError;
 use super::journal::{Journal, JournalReader, Order};
 use super::row::Stream;
-use super::{Compacted, Head, Outcome, Scope, Snapshot, Sought};
+use super::{Compacted, Erased, Head, Outcome, Scope, Snapshot, Sought};
 use crate::domain::id::ProjectId;
 use crate::domain::patch::PatchSet;
 
@@ -29,6 +29,7 @@ pub enum Message {
     Survey { answer: oneshot::Sender<Result<(), StoreError>> },
     Folded { seq: u64 },
     Compact { answer: oneshot::Sender<Result<Compacted, StoreError>> },
+    Erase { answer: oneshot::Sender<Result<Erased, StoreError>> },
     Read { after: u64, stream: Stream, order: Order, answer: oneshot::Sender<Result<JournalReader, StoreError>> },
 }
 
@@ -58,6 +59,9 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
             Message::Folded { seq } => journal.note_folded(seq),
             Message::Compact { answer } => {
                 let _ = answer.send(journal.compact().await);
+            }
+            Message::Erase { answer } => {
+                let _ = answer.send(journal.erase_named().await);
             }
             Message::Read { after, stream, order, answer } => {
                 let looked = journal.refresh().await.map(|_| journal.reader(after, stream, order));

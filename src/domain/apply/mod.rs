@@ -12,6 +12,7 @@
 //!   that would cross projects refuse the move, answers to the old project's requirements end.
 
 mod create;
+mod erase;
 mod fields;
 mod graph;
 mod link;
@@ -27,7 +28,7 @@ use uuid::Uuid;
 use super::any::{AnyRecord, Slot};
 use super::change::Change;
 use super::id::{ProjectId, TaskId, TaskLinkId};
-use super::patch::{Op, Patch, PatchSet};
+use super::patch::{Op, Patch, PatchSet, Source};
 use super::record::{Entity, Fields};
 use super::state::{ProjectState, State};
 use super::task::Task;
@@ -162,12 +163,14 @@ impl Bench<'_> {
             (Op::Delete, Entity::Project | Entity::Task | Entity::User | Entity::Requirement) => self.delete(patch),
             (Op::Unlink, Entity::TaskLink | Entity::TaskRequirement) => self.delete(patch),
             (Op::Restore, entity) if entity != Entity::Lake => self.restore(patch),
+            (Op::Erase, _) if self.set.source == Source::Maintenance => self.erase(patch),
             (op, entity) => {
                 let message = format!("a {} cannot be the object of {op}", entity.noun());
                 let hint = match (op, entity) {
                     (Op::Create, _) => "links are made with op link",
                     (Op::Delete, _) => "links are ended with op unlink",
                     (Op::Move, _) => "only tasks move; use op update",
+                    (Op::Erase, _) => "lakeplan erase does it",
                     _ => "see the patch set schema",
                 };
                 self.fail(Violation::new(self.patch, Rule::Operation, message).field("op").hint(hint))

@@ -44,7 +44,7 @@ impl Journal {
                 let mut rows: Vec<Row> = Vec::new();
                 for file in run {
                     rows.extend(self.files.read_rows(file, 0).await?);
-                    actions.push(remove(file, self.clock.now().timestamp_millis()));
+                    actions.push(remove(file, self.clock.now().timestamp_millis(), false));
                 }
                 rows.sort_by_key(|row| (row.seq, row.ordinal));
                 let rows: Vec<&Row> = rows.iter().collect();
@@ -101,14 +101,15 @@ impl Journal {
     }
 }
 
-fn remove(file: &JournalFile, millis: i64) -> Action {
+/// The action that removes a file; `changes` where the rows that replace it are not the same.
+pub(super) fn remove(file: &JournalFile, millis: i64, changes: bool) -> Action {
     let value = |name: &str| {
         let part = file.path.split('/').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
         part.map(str::to_owned)
     };
     Action::Remove(Remove {
         path: file.path.clone(),
-        data_change: false,
+        data_change: changes,
         deletion_timestamp: Some(millis),
         extended_file_metadata: Some(true),
         partition_values: Some(["stream", "date"].iter().map(|name| ((*name).to_owned(), value(name))).collect()),

@@ -1,7 +1,7 @@
 //! The journal's files: which ones are live, and reading and writing them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use deltalake::kernel::Action;
 use object_store::ObjectStore;
@@ -11,6 +11,7 @@ use super::batch;
 use super::entry::{self, Entry, JournalFile};
 use crate::domain::id::PatchSetId;
 use crate::domain::record::Entity;
+use crate::store::erasure::{Erasures, unnamed};
 use crate::store::error::StoreError;
 use crate::store::row::{Row, Stream};
 use crate::store::table_log::TableLog;
@@ -24,12 +25,15 @@ pub struct Files {
     live: BTreeMap<String, JournalFile>,
     /// The live files by their highest patch set id, as text.
     by_id: BTreeSet<(String, String)>,
+    /// What erases left of rows, as far as it was looked for. It never changes, so all who read share it.
+    erasures: Arc<Mutex<Erasures>>,
 }
 
 impl Files {
     /// `root` is the store of the whole lake.
     pub fn new(root: Arc<dyn ObjectStore>) -> Self {
-        Self { log: TableLog::new(root, "journal"), folded: 0, live: BTreeMap::new(), by_id: BTreeSet::new() }
+        let (live, by_id) = (BTreeMap::new(), BTreeSet::new());
+        Self { log: TableLog::new(root, "journal"), folded: 0, live, by_id, erasures: Arc::default() }
     }
 
     pub fn live(&self) -> impl Iterator<Item = &JournalFile> {
@@ -143,7 +147,7 @@ impl Files {
         for file in self.live() {
             let behind = seqs.iter().filter(|(entity, seq)| file.seq.1 > **seq && file.may_hold(**entity)).map(|(_, seq)| *seq);
             if let Some(after) = behind.min() {
-                rows.extend(self.read_rows(file, after).await?);
+                rows.extend(self.read_whole(file, after).await?);
             }
         }
         rows.retain(|row| seqs.get(&row.entity).is_some_and(|seq| row.seq > *seq));
@@ -151,7 +155,32 @@ impl Files {
         Ok(rows)
     }
 
-    /// The rows of a file whose seq is greater than `after`.
+    /// The rows of a file whose seq is greater than `after`, to be replayed or shown: erased ones with what their erase
+    /// left of them.
+    pub async fn read_whole(&self, file: &JournalFile, after: u64) -> Result<Vec<Row>, StoreError> {
+        let mut rows = self.read_rows(file, after).await?;
+        if self.known_erasures(|erasures| erasures.restore(&mut rows)).is_none() {
+            return Ok(rows);
+        }
+        let mut found = Erasures::default();
+        // The erase came after what it names.
+        for later in self.live().filter(|later| later.seq.1 > file.seq.0) {
+            for row in self.read_rows(later, file.seq.0).await? {
+                found.note(&row)?;
+            }
+        }
+        let missing = self.known_erasures(|erasures| {
+            erasures.extend(found);
+            erasures.restore(&mut rows)
+        });
+        missing.map_or(Ok(rows), |place| Err(unnamed(place)))
+    }
+
+    fn known_erasures<T>(&self, look: impl FnOnce(&mut Erasures) -> T) -> T {
+        look(&mut self.erasures.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The rows of a file whose seq is greater than `after`, as they stand in it.
     pub async fn read_rows(&self, file: &JournalFile, after: u64) -> Result<Vec<Row>, StoreError> {
         let bytes = self.log.get_live(&file.path).await?;
         batch::read(&self.name(file), file.stream, bytes, after)

@@ -75,6 +75,7 @@ impl Journal {
 
     async fn bring_projects(&mut self, mut wanted: BTreeSet<ProjectId>) -> Result<(), StoreError> {
         self.hand.tick += 1;
+        let mut has_jumped = false;
         loop {
             let missing: BTreeSet<ProjectId> =
                 wanted.iter().copied().filter(|project| !self.ledger.state.is_whole(*project)).collect();
@@ -88,7 +89,15 @@ impl Journal {
             let own = TABLES.iter().filter(|table| !in_every_scope(table.entity));
             let (seqs, records) = sound(&self.root, own, &Scope::Projects(missing.clone())).await?;
             self.refuse_ahead(&seqs).await?;
-            let mut rows = self.files.rows_behind(&self.known(&seqs)).await?;
+            let mut rows = match self.files.rows_behind(&self.known(&seqs)).await {
+                // What was live when this process last looked may have been compacted and deleted since.
+                Err(StoreError::Damaged { .. }) if !has_jumped => {
+                    self.jump_to_head().await?;
+                    has_jumped = true;
+                    continue;
+                }
+                rows => rows?,
+            };
             rows.retain(|row| row.seq <= self.ledger.seq);
             // What moved in after the tables were folded is in its old project's files: both are brought together.
             let came = |row: &&Row| row.project_id.is_some_and(|project| missing.contains(&project));

@@ -16,6 +16,7 @@ mod batch;
 pub mod birth;
 pub mod compact;
 pub mod entry;
+pub mod erase;
 pub mod files;
 mod group;
 pub mod hand;
@@ -374,7 +375,7 @@ impl Journal {
     async fn take_in(&mut self, entry: &Entry) -> Result<(), StoreError> {
         let mut rows = Vec::new();
         for file in entry.added.iter().filter(|file| file.seq.1 > self.ledger.seq) {
-            rows.extend(self.files.read_rows(file, self.ledger.seq).await?);
+            rows.extend(self.files.read_whole(file, self.ledger.seq).await?);
         }
         self.replay(rows)?;
         self.files.note(entry);
@@ -397,7 +398,7 @@ impl Journal {
     async fn rows_after(&self, files: &Files, seq: u64) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
         for file in files.live().filter(|file| file.seq.1 > seq) {
-            rows.extend(files.read_rows(file, seq).await?);
+            rows.extend(files.read_whole(file, seq).await?);
         }
         rows.sort_by_key(|row| (row.seq, row.ordinal));
         Ok(rows)

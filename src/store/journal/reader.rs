@@ -37,7 +37,7 @@ impl JournalReader {
     /// The rows of the next file, in order; `None` after the last.
     pub async fn next(&mut self) -> Option<Result<Vec<Row>, StoreError>> {
         let file = self.files.pop()?;
-        Some(self.store.read_rows(&file, self.after).await.map(|mut rows| {
+        Some(self.store.read_whole(&file, self.after).await.map(|mut rows| {
             rows.retain(|row| row.stream == self.stream);
             rows.sort_by_key(|row| (row.seq, row.ordinal));
             if self.order == Order::NewestFirst {

@@ -86,7 +86,8 @@ async fn operate(operation: Operation, store: DeltaStore, set: &PatchSet) -> (Op
         }
         Operation::Maintain => {
             let _ = store.maintain(Retention::default()).await;
-            (Some(store), None)
+            // Its clock is past the lifetime of the set's id.
+            (None, None)
         }
     }
 }

@@ -6,6 +6,7 @@ mod beside;
 mod calls;
 mod check_up;
 mod conformance;
+mod erase;
 mod failpoints;
 mod fault;
 pub mod faults;

@@ -1,0 +1,202 @@
+//! Erasing what a record says of someone: its values as it is now, and those of its past. What that means for the
+//! journal, and what it leaves, is told in `store::erasure`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::TryStreamExt;
+use serde_json::Value;
+
+use super::change::Done;
+use super::{Service, ServiceError, find};
+use crate::domain::any::{AnyRecord, Slot};
+use crate::domain::erase::{mask, missing};
+use crate::domain::id::EntityId;
+use crate::domain::patch::{Op, Patch, PatchSet, Source};
+use crate::domain::record::Entity;
+use crate::domain::state::State;
+use crate::domain::user::User;
+use crate::domain::value::LongText;
+use crate::runtime::fresh_set_id;
+use crate::store::erasure::{Erasures, Place, Remains, listed};
+use crate::store::row::{Row, Stream};
+use crate::store::{Scope, Snapshot, StoreError};
+
+/// What an erase of a record would take.
+#[derive(Clone, Debug)]
+pub struct Erasable {
+    pub record: Slot,
+    /// What it is called among people, as it is now.
+    pub name: String,
+    /// The fields of the record as it is that hold something to be erased.
+    pub fields: Vec<&'static str>,
+    /// The rows of the journal that hold something to be erased.
+    pub rows: Vec<Place>,
+    /// How many rows name the person as their actor. They stay.
+    pub as_actor: usize,
+}
+
+impl Erasable {
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.rows.is_empty()
+    }
+}
+
+impl Service {
+    /// What an erase of a user, task or project would take. Deleted records count.
+    pub async fn find_erasable(&self, entity: Entity, name: &str) -> Result<Erasable, ServiceError> {
+        let (Snapshot { seq, state, .. }, record) = self.record_to_erase(entity, name).await?;
+        let past = self.past_values(&record, seq).await?;
+        let slot = record.slot();
+        Ok(Erasable {
+            record: slot,
+            name: super::resolve::name_of(&state, slot.entity, slot.id, slot.project),
+            fields: missing(&record).into_iter().map(|(field, _)| field).collect(),
+            rows: past.holding.into_keys().collect(),
+            as_actor: past.as_actor,
+        })
+    }
+
+    /// Commits that a record is erased: neutral values for what it says now, and an erase that names every row with a
+    /// value of the past. `None` where both were done before. The journal's files are another's to write.
+    pub async fn erase(&self, entity: Entity, name: &str) -> Result<Option<Done>, ServiceError> {
+        let (Snapshot { seq, state, .. }, record) = self.record_to_erase(entity, name).await?;
+        let slot = record.slot();
+        let mut done = None;
+        let neutral = missing(&record);
+        // Rows are erased up to a position where the record is neutral: masked and replayed they end in what it is there.
+        let mut up_to = seq;
+        if !neutral.is_empty() {
+            let patch = Patch::new(Op::Update, slot.entity, slot.id, slot.project);
+            let patch = neutral.into_iter().fold(patch, |patch, (field, value)| patch.with(field, value));
+            let update = self.commit_erase(&state, patch).await?;
+            up_to = update.seq;
+            done = Some(update);
+        }
+        let past = self.past_values(&record, up_to).await?;
+        let unnamed: Vec<_> = past.holding.iter().filter(|(place, _)| !past.named.names(**place)).collect();
+        if !unnamed.is_empty() {
+            let (field, rows) = listed(unnamed);
+            let patch = Patch::new(Op::Erase, slot.entity, slot.id, slot.project).with(field, rows);
+            done = Some(self.commit_erase(&state, patch).await?);
+        }
+        Ok(done)
+    }
+
+    async fn commit_erase(&self, state: &State, patch: Patch) -> Result<Done, ServiceError> {
+        let set = PatchSet {
+            id: fresh_set_id(self.clock.as_ref(), self.random.as_ref()),
+            request_hash: [0; 32],
+            actor: self.actor.clone(),
+            source: Source::Maintenance,
+            reason: LongText::new("erase").ok(),
+            patches: vec![patch],
+            also: Vec::new(),
+        };
+        self.commit(state, set).await
+    }
+
+    async fn record_to_erase(&self, entity: Entity, name: &str) -> Result<(Snapshot, AnyRecord), ServiceError> {
+        let words: &[&str] = if entity == Entity::Task { &[name] } else { &[] };
+        let snapshot = self.read_about(words, None).await?;
+        let state = &snapshot.state;
+        let record = match entity {
+            Entity::User => AnyRecord::User(any_user(state, name)?),
+            Entity::Project => AnyRecord::Project(find::project(state, name)?.1.clone()),
+            Entity::Task => AnyRecord::Task(find::task(state, name)?.clone()),
+            other => return Err(ServiceError::input(name, format!("nothing of a {} can be erased", other.noun()))),
+        };
+        Ok((snapshot, record))
+    }
+
+    async fn past_values(&self, record: &AnyRecord, up_to: u64) -> Result<PastValues, ServiceError> {
+        let mut past = PastValues::default();
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        let mut actors: BTreeMap<String, usize> = BTreeMap::new();
+        note_names(&mut names, record, |field| record.get(field));
+        let mut rows = self.store.changes(0, Stream::Work, &Scope::All).await?;
+        while let Some(row) = rows.try_next().await? {
+            *actors.entry(row.actor.clone()).or_default() += 1;
+            if row.entity != record.entity() || row.entity_id != record.id() {
+                continue;
+            }
+            past.named.note(&row)?;
+            if row.op == Op::Erase || row.is_erased() || row.seq > up_to {
+                continue;
+            }
+            past.note(&row, &mut names, record)?;
+        }
+        past.as_actor = names.iter().filter_map(|name| actors.get(name)).sum();
+        Ok(past)
+    }
+}
+
+/// What the journal holds of a record that is to be erased.
+#[derive(Default)]
+struct PastValues {
+    /// The rows that hold a value, and what stays of each.
+    holding: BTreeMap<Place, Remains>,
+    /// What erases of the record name already.
+    named: Erasures,
+    as_actor: usize,
+}
+
+impl PastValues {
+    fn note(&mut self, row: &Row, names: &mut BTreeSet<String>, record: &AnyRecord) -> Result<(), StoreError> {
+        let damaged = |fault: serde_json::Error| StoreError::Damaged {
+            path: format!("journal row {}.{}", row.seq, row.ordinal),
+            what: fault.to_string(),
+        };
+        let before = row.before.is_some().then(|| row.before_fields()).transpose().map_err(damaged)?;
+        let after = row.after.is_some().then(|| row.after_fields()).transpose().map_err(damaged)?;
+        let masked = |payload: &Option<_>| payload.as_ref().and_then(|payload| mask(row.entity, row.entity_id, payload));
+        let (left_before, left_after) = (masked(&before), masked(&after));
+        if left_before.is_none() && left_after.is_none() {
+            return Ok(());
+        }
+        for payload in before.iter().chain(&after) {
+            note_names(names, record, |field| payload.get(field).cloned());
+        }
+        let remains = Remains { before: left_before.or(before), after: left_after.or(after) };
+        self.holding.insert((row.seq, row.ordinal), remains);
+        Ok(())
+    }
+}
+
+/// Notes the names that a user has, or had; a neutral one is no one's.
+fn note_names(names: &mut BTreeSet<String>, record: &AnyRecord, value: impl Fn(&str) -> Option<Value>) {
+    if record.entity() != Entity::User {
+        return;
+    }
+    let neutral = crate::domain::erase::neutral(record.entity(), record.id());
+    let found = neutral.iter().filter(|(field, _)| matches!(*field, "handle" | "name" | "email"));
+    let found = found.filter_map(|(field, neutral)| value(field).filter(|value| value != neutral));
+    names.extend(found.filter_map(|value| value.as_str().map(str::to_owned)));
+}
+
+/// A user by handle, e-mail address or id; a deleted one where no living one is meant.
+fn any_user(state: &State, name: &str) -> Result<std::sync::Arc<User>, ServiceError> {
+    let missing = match find::user(state, name) {
+        Ok(user) => return Ok(user.clone()),
+        Err(missing) => missing,
+    };
+    let handle = name.strip_prefix('@').unwrap_or(name);
+    let is_meant =
+        |user: &User| user.handle.as_str() == handle || user.email.as_ref().is_some_and(|email| email.as_str() == name);
+    let found: Vec<_> = state.users().filter(|user| is_meant(user)).collect();
+    match found.as_slice() {
+        [] => Err(match missing {
+            ServiceError::NotFound { what, name, .. } => ServiceError::NotFound {
+                what,
+                name,
+                hint: Some("lakeplan user list; one erased before is found by its id".to_owned()),
+            },
+            other => other,
+        }),
+        [only] => Ok((*only).clone()),
+        several => {
+            let ids: Vec<String> = several.iter().map(|user| user.id.uuid().to_string()).collect();
+            let hint = Some(format!("name one by its id: {}", ids.join(", ")));
+            Err(ServiceError::Input { place: name.to_owned(), message: "several deleted users had this name".to_owned(), hint })
+        }
+    }
+}

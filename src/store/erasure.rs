@@ -1,0 +1,121 @@
+//! Erasing: values leave the journal's past, and the past stays provable and replayable.
+//!
+//! An erase is a change like any other, with a row of its own whose `after` names each row it erases, by seq and ordinal,
+//! and holds what stays of that row's payload: everything but the personal values, and neutral ones in their place. Then
+//! the files that hold the named rows are written anew without `before`, `after`, `salt` and `request_hash` of these rows.
+//! Decisions:
+//!
+//! - The named rows keep their digest, so the chain verifies as it did, anchors of earlier check-ups too. What stays of
+//!   them lies in the erase's own row, under its digest and in the chain: it cannot be changed unnoticed either.
+//! - Whoever replays, folds or shows rows reads them through `Files::read_whole`, which puts back what stays. A create
+//!   whose payload is gone so gives a valid record with neutral values, in its project, under its key; a fold of all
+//!   tables from an erased journal gives the tables there are; and `--as-of` shows neutral values for the past and true
+//!   ones for what was not personal, such as the status. Compaction reads and writes the rows as they are.
+//! - A row without its payload that no erase names is damage: nothing replays it, and the check-up reports it.
+//! - Only rows that hold a value to be erased are named. The others tell nothing of anyone and can still be undone.
+//! - First the record as it is gets neutral values by a normal update, whose own `before` is erased with the rest; only
+//!   rows up to it are named. What someone enters afterwards is new, and not erased.
+//! - The tables are folded past that update before a payload leaves the journal, so no table shows what the journal no
+//!   longer says. `field_changes` holds no field that is erased.
+//! - The naming is committed first, the files are written after it. A crash between leaves rows that are named and still
+//!   hold their payload: the check-up reports them, and repeating the command, by the record's id, finishes.
+//! - Two erases at once name the same rows twice, with the same remains; the files are written by whoever has the slot,
+//!   and the other finds nothing left to do. So does a second erase of the same record, which then commits nothing.
+//! - A copy takes erased rows as they are, with the erase that names them. A copy that would end before that erase is
+//!   refused: it could not be replayed. A backup made before the erase still holds everything and must be thrown away.
+//! - An undo of a set that lost a value is refused, because the value is not there to be brought back.
+//!
+//! - A task that lost its source is no longer matched by its description: planning that text again makes the task anew,
+//!   with its title, as long as the text has it.
+//! - An older binary does not know the op and refuses to read the journal as damaged.
+//!
+//! What stays, and the command says the first of it: the names of actors (`actor`, `created_by`, `updated_by`, `deleted_by`, `runs`,
+//! `agent_logs`), because they are whatever name a process was run under, belong to no user's record, and are what an
+//! audit is about; reasons; the request's hash in the other rows of a set; names of source files in `agent_logs`; and
+//! names that somebody wrote into the texts of other records. Old files stay until `maintain` deletes them, seven days
+//! after they were replaced.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::error::StoreError;
+use super::row::Row;
+use crate::domain::patch::Op;
+use crate::domain::record::Fields;
+
+/// A row's place in the journal: seq and ordinal.
+pub type Place = (u64, u32);
+
+/// What stays of a row's payload.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Remains {
+    pub before: Option<Fields>,
+    pub after: Option<Fields>,
+}
+
+/// What erases say stays of the rows they name.
+#[derive(Clone, Debug, Default)]
+pub struct Erasures(BTreeMap<Place, Remains>);
+
+/// The field of an erase's `after` that lists the rows.
+const ROWS: &str = "rows";
+
+/// The value of [`ROWS`].
+pub fn listed<'r>(rows: impl IntoIterator<Item = (&'r Place, &'r Remains)>) -> (&'static str, Value) {
+    let row = |((seq, ordinal), remains): (&Place, &Remains)| json!({"seq": seq, "ordinal": ordinal, "before": remains.before, "after": remains.after});
+    (ROWS, rows.into_iter().map(row).collect())
+}
+
+impl Erasures {
+    pub fn of<'r>(rows: impl IntoIterator<Item = &'r Row>) -> Result<Self, StoreError> {
+        let mut erasures = Self::default();
+        rows.into_iter().try_for_each(|row| erasures.note(row))?;
+        Ok(erasures)
+    }
+
+    /// Notes what a row names, if it is an erase.
+    pub fn note(&mut self, row: &Row) -> Result<(), StoreError> {
+        if row.op != Op::Erase {
+            return Ok(());
+        }
+        let damaged = |what: &str| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), what);
+        let payload = row.after_fields().map_err(|fault| damaged(&fault.to_string()))?;
+        let rows = payload.get(ROWS).and_then(Value::as_array).ok_or_else(|| damaged("it does not say which rows it erases"))?;
+        for named in rows {
+            let place = named["seq"].as_u64().zip(named["ordinal"].as_u64().and_then(|ordinal| u32::try_from(ordinal).ok()));
+            let place = place.ok_or_else(|| damaged("it names a row without its place"))?;
+            let side = |name: &str| named[name].as_object().cloned();
+            self.0.insert(place, Remains { before: side("before"), after: side("after") });
+        }
+        Ok(())
+    }
+
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    pub fn names(&self, place: Place) -> bool {
+        self.0.contains_key(&place)
+    }
+
+    /// Whether a row with one of these seqs is named.
+    pub fn names_within(&self, (first, last): (u64, u64)) -> bool {
+        self.0.range((first, 0)..=(last, u32::MAX)).next().is_some()
+    }
+
+    /// Gives erased rows back what stays of them; the place of the first row that no erase names, if there is one.
+    pub fn restore(&self, rows: &mut [Row]) -> Option<Place> {
+        let text = |fields: &Option<Fields>| fields.as_ref().map(|fields| Value::Object(fields.clone()).to_string());
+        for row in rows.iter_mut().filter(|row| row.is_erased()) {
+            let Some(remains) = self.0.get(&(row.seq, row.ordinal)) else { return Some((row.seq, row.ordinal)) };
+            (row.before, row.after) = (text(&remains.before), text(&remains.after));
+        }
+        None
+    }
+}
+
+/// A row that lost its payload, and no erase says so.
+pub fn unnamed((seq, ordinal): Place) -> StoreError {
+    StoreError::damaged(format!("journal row {seq}.{ordinal}"), "its payload is gone, and no erase names it")
+}

@@ -1,0 +1,86 @@
+//! Writing the journal's files anew without the payloads that erases name.
+//!
+//! A commit like a compaction, at the next slot, that removes the files and adds new ones. Where another writer has the
+//! slot it is prepared anew. It ends only when no live file holds a named payload, so it also finishes what a process
+//! that was killed had begun.
+
+use super::compact::remove;
+use super::entry::{self, JournalFile};
+use super::slot::{self, Taken};
+use super::{DEADLINE, Journal};
+use crate::runtime::uuid_v7;
+use crate::store::erasure::Erasures;
+use crate::store::error::StoreError;
+use crate::store::row::Row;
+use crate::store::table_log::entry_bytes;
+
+/// How often it tries to get a slot before it asks to be repeated.
+const TRIES: usize = 20;
+
+/// What was erased from the journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    pub rows: usize,
+    pub files: usize,
+}
+
+impl Journal {
+    /// Takes every payload that an erase names out of the live files.
+    pub async fn erase_named(&mut self) -> Result<Erased, StoreError> {
+        self.refresh().await?;
+        self.ledger.may_write()?;
+        let mut erasures = Erasures::default();
+        for file in self.files.live() {
+            for row in self.files.read_rows(file, 0).await? {
+                erasures.note(&row)?;
+            }
+        }
+        let mut done = Erased::default();
+        for _ in 0..TRIES {
+            self.refresh().await?;
+            let holding = self.holding(&erasures).await?;
+            if holding.is_empty() {
+                return Ok(done);
+            }
+            let at = self.ledger.time(self.clock.now())?;
+            let attempt = uuid_v7(at, self.random.as_ref());
+            let mut actions = vec![entry::commit_info("ERASE", attempt, at)];
+            let mut erased = Erased::default();
+            for (file, rows) in holding {
+                let rows: Vec<Row> = rows
+                    .into_iter()
+                    .map(|row| {
+                        let is_named = erasures.names((row.seq, row.ordinal)) && !row.is_erased();
+                        erased.rows += usize::from(is_named);
+                        if is_named { row.erased() } else { row }
+                    })
+                    .collect();
+                erased.files += 1;
+                actions.push(remove(&file, self.clock.now().timestamp_millis(), true));
+                let name = uuid_v7(at, self.random.as_ref());
+                actions.push(self.files.put_rows(self.version + 1, name, &rows.iter().collect::<Vec<_>>()).await?);
+            }
+            let bytes = entry_bytes(&entry::json_of(&actions)?);
+            match slot::take(&self.files, self.version + 1, bytes, attempt, DEADLINE, self.random.as_ref()).await {
+                // Whether the slot was one of the log or a hole behind a clean-up is seen by looking again.
+                Taken::Ours => done = Erased { rows: done.rows + erased.rows, files: done.files + erased.files },
+                Taken::Theirs(_) | Taken::Moved => {}
+                Taken::Never { cause, .. } | Taken::Unknown(cause) => return Err(cause),
+            }
+        }
+        Err(StoreError::storage("erasing", "journal", "other writers were faster each time; repeat the command"))
+    }
+
+    /// The live files that hold a named payload, with their rows in order.
+    async fn holding(&self, erasures: &Erasures) -> Result<Vec<(JournalFile, Vec<Row>)>, StoreError> {
+        let mut holding = Vec::new();
+        for file in self.files.live().filter(|file| erasures.names_within(file.seq)) {
+            let mut rows = self.files.read_rows(file, 0).await?;
+            if rows.iter().any(|row| erasures.names((row.seq, row.ordinal)) && !row.is_erased()) {
+                rows.sort_by_key(|row| (row.seq, row.ordinal));
+                holding.push((file.clone(), rows));
+            }
+        }
+        Ok(holding)
+    }
+}
