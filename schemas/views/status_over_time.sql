@@ -7,16 +7,21 @@ SELECT
 FROM (
   SELECT m.project_id, m.day, m.status, SUM(m.change) AS change
   FROM (
-    SELECT f.project_id, CAST(f.at AS DATE) AS day, f.to_value AS status, 1 AS change
-    FROM field_changes f
-    LEFT JOIN (SELECT id FROM tasks WHERE deleted_at IS NOT NULL) gone ON gone.id = f.task_id
-    WHERE f.field = 'status' AND f.to_value IS NOT NULL AND gone.id IS NULL
-    UNION ALL
-    SELECT f.project_id, CAST(f.at AS DATE) AS day, f.from_value AS status, -1 AS change
-    FROM field_changes f
-    LEFT JOIN (SELECT id FROM tasks WHERE deleted_at IS NOT NULL) gone ON gone.id = f.task_id
-    WHERE f.field = 'status' AND f.from_value IS NOT NULL AND gone.id IS NULL
+    SELECT
+      c.project_id,
+      c.day,
+      CASE WHEN s.side = 1 THEN c.to_value ELSE c.from_value END AS status,
+      s.side * c.tasks AS change
+    FROM (
+      SELECT f.project_id, CAST(f.at AS DATE) AS day, f.from_value, f.to_value, COUNT(*) AS tasks
+      FROM field_changes f
+      LEFT JOIN (SELECT id FROM tasks WHERE deleted_at IS NOT NULL) gone ON gone.id = f.task_id
+      WHERE f.field = 'status' AND gone.id IS NULL
+      GROUP BY f.project_id, CAST(f.at AS DATE), f.from_value, f.to_value
+    ) c
+    CROSS JOIN (SELECT 1 AS side UNION ALL SELECT -1 AS side) s
   ) m
+  WHERE m.status IS NOT NULL
   GROUP BY m.project_id, m.day, m.status
 ) d
 JOIN projects p ON p.id = d.project_id
