@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use crate::config::Config;
 use crate::domain::time::{AsOf, Instant, rfc3339};
@@ -71,6 +72,11 @@ impl App {
         let store = Arc::new(open(Arc::clone(&clock), Arc::clone(&random)).await?);
         let service = Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random, actor };
         Ok(Self { service, store, run: None })
+    }
+
+    /// Comes when everything begun is done, also where a command failed before it could close.
+    pub fn ended(&self) -> Option<oneshot::Receiver<()>> {
+        self.store.ended()
     }
 
     /// The tables, for SQL.

@@ -31,8 +31,10 @@ mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use clap::{CommandFactory, Parser, Subcommand};
+use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::config::{Config, Flags};
@@ -79,11 +81,24 @@ pub struct Context {
     pub json: bool,
     /// The subcommand, as it is typed.
     command: &'static str,
+    /// What was opened, to be waited for before the process ends.
+    opened: Mutex<Vec<oneshot::Receiver<()>>>,
 }
 
 impl Context {
     pub async fn open(&self) -> Result<App, CliError> {
-        Ok(App::open(&self.config).await?.running(self.command))
+        let app = App::open(&self.config).await?.running(self.command);
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).extend(app.ended());
+        Ok(app)
+    }
+
+    /// Waits until what was begun beside the answer, such as a checkpoint, is done: a command that failed has not
+    /// closed what it opened.
+    async fn finish(self) {
+        for ended in self.opened.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            // It is gone where the writer is.
+            let _ = ended.await;
+        }
     }
 }
 
@@ -204,8 +219,9 @@ async fn run(cli: Cli, wants_json: bool) -> (bool, Result<Reply, CliError>) {
         Err(fault) => return (wants_json, Err(fault.into())),
     };
     let json = config.output.value == "json";
-    let context = Context { config, json, command: cli.command.name() };
+    let context = Context { config, json, command: cli.command.name(), opened: Mutex::default() };
     let done = progress::show(context.command, cli.command.run(&context)).await;
+    context.finish().await;
     (json, done)
 }
 

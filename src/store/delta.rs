@@ -42,6 +42,7 @@ pub struct DeltaStore {
     random: Arc<dyn Random>,
     writer: mpsc::Sender<Message>,
     task: JoinHandle<()>,
+    ended: Mutex<Option<oneshot::Receiver<()>>>,
     /// Something was committed that the tables do not show yet.
     unfolded: AtomicBool,
     unnoted: Mutex<Unnoted>,
@@ -79,7 +80,12 @@ impl DeltaStore {
 
     fn start(root: &Root, format: Format, journal: Journal, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         let (writer, inbox) = mpsc::channel(4096);
-        let task = tokio::spawn(writer::run(journal, inbox));
+        let (end, ended) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            writer::run(journal, inbox).await;
+            // Whoever waited may be gone.
+            let _ = end.send(());
+        });
         Self {
             name: root.url.to_string(),
             root: Arc::clone(&root.store),
@@ -88,6 +94,7 @@ impl DeltaStore {
             random,
             writer,
             task,
+            ended: Mutex::new(Some(ended)),
             unfolded: AtomicBool::new(false),
             unnoted: Mutex::default(),
         }
@@ -143,6 +150,11 @@ impl DeltaStore {
     async fn fold_unnoted(&self) -> Result<FoldReport, StoreError> {
         self.ask(|answer| Message::Survey { answer }).await?;
         self.fold_tail().await
+    }
+
+    /// Comes when the store was dropped and what it had begun is done; `None` the second time.
+    pub fn ended(&self) -> Option<oneshot::Receiver<()>> {
+        self.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
     }
 
     async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Message) -> Result<T, StoreError> {

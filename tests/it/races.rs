@@ -19,6 +19,8 @@ use crate::support::counts;
 const BINARY: &str = env!("CARGO_BIN_EXE_lakeplan");
 const PROCESSES: usize = 8;
 const TASKS: u64 = 5;
+/// The first process runs `maintain` every so many of its operations.
+const MAINTAINED: usize = 8;
 
 type Op = Operation<JournalOp<String>, JournalOutcome<String>>;
 
@@ -95,7 +97,12 @@ impl Shared<'_> {
         let mut random = StdRng::seed_from_u64(number as u64);
         let ids = SeededRandom::new(number as u64 + 1000);
         let mut done = Vec::new();
-        for _ in 0..operations {
+        for turn in 1..=operations {
+            if number == 0 && turn % MAINTAINED == 0 {
+                // Compaction and checkpoints go on beneath the others, and keep the readings short.
+                let (code, said) = lakeplan(self.folder, &["maintain"], None);
+                assert_eq!(code, 0, "{said}");
+            }
             let dice = random.random_range(0..100);
             let repeat = if dice < 10 { self.again.lock().unwrap().pop() } else { None };
             if let Some((id, document, entity, expects)) = repeat {
