@@ -40,6 +40,7 @@ pub struct Row {
     pub run: fn(&Path) -> Found,
 }
 
+const HEAD: &str = "| work | goal | measured | peer in the same run | peak memory |\n|---|---|---|---|---|";
 const BEGIN: &str = "<!-- speed: cargo bench -- --write -->";
 const END: &str = "<!-- end of speed -->";
 
@@ -60,27 +61,28 @@ fn main() {
         return rows::worker(rest);
     }
     let wanted: Vec<&String> = words.iter().filter(|word| !word.starts_with("--")).collect();
-    let mut lines =
-        vec!["| work | goal | measured | peer in the same run | peak memory |".to_owned(), "|---|---|---|---|---|".to_owned()];
+    let mut lines: Vec<(&str, String)> = Vec::new();
     for row in rows.iter().filter(|row| wanted.is_empty() || wanted.iter().any(|word| row.name.contains(word.as_str()))) {
         eprintln!("{} ...", row.name);
-        let found = in_a_process(row);
-        let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
-        let mark = match found["met"].as_bool() {
-            Some(true) => "",
-            Some(false) => " (missed)",
-            None => " (not judged)",
-        };
-        let line =
-            format!("| {} | {}{mark} | {} | {} | {} MiB |", row.work, row.goal, text("ours"), text("peer"), found["peak_mib"]);
+        let line = line(row, &in_a_process(row));
         eprintln!("{line}");
-        lines.push(line);
+        lines.push((row.work, line));
     }
-    let table = lines.join("\n");
-    println!("{table}");
+    println!("{HEAD}");
+    lines.iter().for_each(|(_, line)| println!("{line}"));
     if words.iter().any(|word| word == "--write") {
-        write_readme(&table);
+        write_readme(&rows, &lines);
     }
+}
+
+fn line(row: &Row, found: &Value) -> String {
+    let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
+    let mark = match found["met"].as_bool() {
+        Some(true) => "",
+        Some(false) => " (missed)",
+        None => " (not judged)",
+    };
+    format!("| {} | {}{mark} | {} | {} | {} MiB |", row.work, row.goal, text("ours"), text("peer"), found["peak_mib"])
 }
 
 fn in_a_process(row: &Row) -> Value {
@@ -108,10 +110,15 @@ pub fn scratch() -> PathBuf {
     scratch
 }
 
-fn write_readme(table: &str) {
+/// Puts the lines that were measured into the README's table; the others stay as they are.
+fn write_readme(rows: &[Row], measured: &[(&str, String)]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let text = std::fs::read_to_string(&path).expect("README.md is there");
     let (before, rest) = text.split_once(BEGIN).expect("README.md says where the table goes");
-    let (_, after) = rest.split_once(END).expect("README.md says where the table ends");
+    let (table, after) = rest.split_once(END).expect("README.md says where the table ends");
+    let kept = |work: &str| table.lines().find(|line| line.starts_with(&format!("| {work} |"))).map(str::to_owned);
+    let fresh = |work: &str| measured.iter().find(|(other, _)| *other == work).map(|(_, line)| line.clone());
+    let lines: Vec<String> = rows.iter().filter_map(|row| fresh(row.work).or_else(|| kept(row.work))).collect();
+    let table = format!("{HEAD}\n{}", lines.join("\n"));
     std::fs::write(&path, format!("{before}{BEGIN}\n{table}\n{END}{after}")).expect("README.md is written");
 }

@@ -2,7 +2,6 @@
 //! are many.
 
 use std::collections::{BTreeMap, BTreeSet};
-
 use std::sync::Arc;
 
 use super::Journal;
