@@ -33,6 +33,11 @@ pub fn columns(entity: Entity) -> Vec<Column> {
     columns
 }
 
+/// The columns by which the rows of a bucket are sorted.
+pub fn sort_columns(entity: Entity) -> impl Iterator<Item = &'static str> {
+    entity.field("project_id").map(|field| field.name).into_iter().chain(["id"])
+}
+
 fn delta_type(kind: Kind) -> Value {
     match kind {
         Kind::Text { .. } | Kind::Line { .. } | Kind::Word(_) | Kind::Id(_) | Kind::Object { .. } => json!("string"),

@@ -10,6 +10,7 @@ pub mod fold;
 mod output;
 pub mod read;
 mod rewrite;
+mod source;
 
 use std::sync::Arc;
 
