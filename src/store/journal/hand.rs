@@ -137,12 +137,22 @@ impl Journal {
         let here: Vec<Option<ProjectId>> = sought.iter().map(|sought| sought.project_in(&self.ledger.state)).collect();
         let away = sought.iter().zip(&here).filter(|(_, here)| here.is_none());
         let away: BTreeSet<&Sought> = away.map(|(sought, _)| sought).filter(|sought| !in_every_scope(sought.entity())).collect();
-        let found = if away.is_empty() { BTreeMap::new() } else { self.find_away(&away).await? };
+        let found = match self.find_away(&away).await {
+            // What was live when this process last looked may have been compacted and deleted since.
+            Err(StoreError::Damaged { .. }) => {
+                self.jump_to_head().await?;
+                self.find_away(&away).await?
+            }
+            found => found?,
+        };
         Ok(sought.iter().zip(here).map(|(sought, here)| here.or_else(|| found.get(sought).copied())).collect())
     }
 
     async fn find_away<'s>(&self, away: &BTreeSet<&'s Sought>) -> Result<BTreeMap<&'s Sought, ProjectId>, StoreError> {
         let mut found = BTreeMap::new();
+        if away.is_empty() {
+            return Ok(found);
+        }
         let mut after = self.folded;
         for table in TABLES.iter().filter(|table| away.iter().any(|sought| sought.entity() == table.entity)) {
             let own = || away.iter().copied().filter(|sought| sought.entity() == table.entity);

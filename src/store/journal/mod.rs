@@ -183,8 +183,16 @@ impl Journal {
     /// Commits the sets in order, each by itself; those that may stand go into the journal together.
     pub async fn commit(&mut self, sets: &[PatchSet]) -> Vec<Outcome> {
         let started = tokio::time::Instant::now();
+        let mut has_jumped = false;
         loop {
             match self.attempt(sets, DEADLINE.saturating_sub(started.elapsed())).await {
+                // What was live when this process last looked may have been compacted and deleted since.
+                Err(StoreError::Damaged { .. }) if !has_jumped => {
+                    has_jumped = true;
+                    if let Err(cause) = self.jump_to_head().await {
+                        return self.not_written(sets, &cause);
+                    }
+                }
                 Ok(Tried::Told(outcomes)) => return outcomes,
                 Ok(Tried::Slept) => {}
                 Ok(Tried::Lost) if started.elapsed() < DEADLINE => {}

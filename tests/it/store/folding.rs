@@ -20,7 +20,7 @@ use crate::support::{clock, counts, patch_set, random, random_patches};
 
 /// The records of a state by slot, comparable.
 pub fn records(records: impl Iterator<Item = AnyRecord>) -> BTreeMap<String, String> {
-    records.map(|record| (format!("{:?}", record.slot()), serde_json::Value::Object(record.present()).to_string())).collect()
+    records.map(|record| (format!("{:?}", record.slot()), Value::Object(record.present()).to_string())).collect()
 }
 
 pub async fn in_tables(root: &Root) -> BTreeMap<String, String> {
