@@ -10,7 +10,7 @@ mod erase;
 mod failpoints;
 mod fault;
 pub mod faults;
-mod folding;
+pub mod folding;
 mod format;
 mod maintenance;
 mod past;
