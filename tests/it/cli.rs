@@ -102,7 +102,7 @@ fn a_day_with_tasks() {
     let tree = ok(path, &["task", "tree"]);
     assert_eq!(
         tree,
-        "PAY  Payments\nPAY-1  Move the ledger  1d to 3d  @ana  due 2026-12-01\n├─ PAY-2  Write the reader\n└─ PAY-3  Check totals  waits for PAY-2\n"
+        "PAY  Payments  1d to 3d of open work\nPAY-1  Move the ledger  1d to 3d  @ana  due 2026-12-01\n├─ PAY-2  Write the reader\n└─ PAY-3  Check totals  waits for PAY-2\n"
     );
     assert_eq!(json_of(path, &["next"])["tasks"][0]["key"], "PAY-2");
     ok(path, &["task", "log", "PAY-2", "1.5h"]);
