@@ -137,3 +137,27 @@ async fn a_process_that_lives_long_folds_while_it_works() {
     keeper.abort();
     let _ = keeper.await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn many_rows_are_folded_before_their_time() {
+    let folded_after = async |rows: usize| {
+        let (store, _) = delta_in_memory().await;
+        make_project(store.as_ref()).await;
+        let keeper = store.keep_folded();
+        let head = async || store.head().await.unwrap();
+        while head().await.folded < head().await.seq {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let begun = tokio::time::Instant::now();
+        let tasks: Vec<serde_json::Value> = (0..rows).map(|n| super::task(&n.to_string())[0].clone()).collect();
+        let _ = super::committed(store.as_ref(), tasks.into()).await;
+        while head().await.folded < head().await.seq {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        keeper.abort();
+        begun.elapsed()
+    };
+    let (few, many) = (folded_after(1_000).await, folded_after(2_000).await);
+    assert!(few > std::time::Duration::from_millis(1_500), "a thousand rows were folded after {few:?}");
+    assert!(many < std::time::Duration::from_millis(500), "two thousand rows waited for {many:?}");
+}

@@ -12,6 +12,7 @@ mod fault;
 pub mod faults;
 pub mod folding;
 mod format;
+mod groups;
 mod maintenance;
 mod past;
 mod scope;
