@@ -12,6 +12,7 @@ use super::row::Stream;
 use super::{Compacted, Erased, Head, Outcome, Scope, Snapshot, Sought};
 use crate::domain::id::ProjectId;
 use crate::domain::patch::PatchSet;
+use crate::domain::tally::Tallies;
 
 /// A busy writer commits at most this often, so that the log stays short.
 const SHORTEST_COMMIT: Duration = Duration::from_millis(5);
@@ -23,6 +24,7 @@ pub enum Message {
     Commit { sets: Vec<PatchSet>, answer: oneshot::Sender<Vec<Outcome>> },
     Look { scope: Scope, answer: oneshot::Sender<Result<(Snapshot, Head), StoreError>> },
     Find { sought: Vec<Sought>, answer: oneshot::Sender<Result<Vec<Option<ProjectId>>, StoreError>> },
+    Tally { answer: oneshot::Sender<Result<Tallies, StoreError>> },
     CountWaiting { answer: oneshot::Sender<Result<(Head, usize), StoreError>> },
     Survey { answer: oneshot::Sender<Result<(), StoreError>> },
     Folded { seq: u64 },
@@ -50,6 +52,9 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
             }
             Message::Find { sought, answer } => {
                 let _ = answer.send(find(&mut journal, &sought).await);
+            }
+            Message::Tally { answer } => {
+                let _ = answer.send(tally(&mut journal).await);
             }
             Message::CountWaiting { answer } => {
                 let looked = journal.refresh().await.map(|_| (journal.head(), journal.rows_waiting()));
@@ -130,6 +135,11 @@ async fn look(journal: &mut Journal, scope: &Scope) -> Result<(Snapshot, Head), 
 async fn find(journal: &mut Journal, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError> {
     journal.refresh().await?;
     journal.find(sought).await
+}
+
+async fn tally(journal: &mut Journal) -> Result<Tallies, StoreError> {
+    journal.refresh().await?;
+    journal.tally().await
 }
 
 async fn survey(journal: &mut Journal) -> Result<(), StoreError> {

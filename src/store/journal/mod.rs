@@ -24,6 +24,7 @@ mod opening;
 mod reader;
 pub mod schema;
 mod slot;
+mod tally;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -10,6 +10,7 @@ pub mod fold;
 mod output;
 pub mod read;
 mod rewrite;
+pub mod tally;
 
 use std::sync::Arc;
 
