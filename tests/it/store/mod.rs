@@ -13,6 +13,7 @@ pub mod faults;
 pub mod folding;
 mod format;
 mod groups;
+mod holds;
 mod maintenance;
 mod past;
 mod scope;
