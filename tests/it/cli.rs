@@ -126,6 +126,22 @@ fn a_day_with_tasks() {
 }
 
 #[test]
+fn what_is_archived_is_out_of_sight_until_it_is_named() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["task", "create", "a"]);
+    ok(path, &["project", "create", "Old", "--key", "OLD"]);
+    ok(path, &["task", "create", "b", "--project", "OLD"]);
+    let listed = |words: &[&str]| json_of(path, &[&["task", "list"], words].concat())["total"].clone();
+    assert_eq!((listed(&[]), json_of(path, &["next"])["tasks"].as_array().unwrap().len()), (json!(2), 2));
+    ok(path, &["project", "update", "OLD", "--status", "archived"]);
+    assert_eq!((listed(&[]), json_of(path, &["next"])["tasks"].as_array().unwrap().len()), (json!(1), 1));
+    assert_eq!((listed(&["--project", "OLD"]), listed(&["--as-of", "5"])), (json!(1), json!(2)));
+    ok(path, &["project", "delete", "OLD"]);
+    assert_eq!((listed(&[]), listed(&["--deleted"])), (json!(1), json!(1)));
+}
+
+#[test]
 fn pages_go_on_at_the_state_they_began_at() {
     let folder = lake();
     for n in 0..5 {
