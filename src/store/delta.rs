@@ -30,6 +30,7 @@ use super::{FoldReport, Head, Outcome, Scope, Snapshot, Sought, Store, beside};
 use crate::domain::id::ProjectId;
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Fields;
+use crate::domain::tally::Tallies;
 use crate::runtime::{Clock, Random};
 use folding::Unnoted;
 
@@ -193,6 +194,10 @@ impl Store for DeltaStore {
 
     async fn find(&self, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError> {
         self.ask(|answer| Message::Find { sought: sought.to_vec(), answer }).await
+    }
+
+    async fn tally(&self) -> Result<Tallies, StoreError> {
+        self.ask(|answer| Message::Tally { answer }).await
     }
 
     async fn changes(

@@ -32,7 +32,7 @@ pub struct Appended {
     /// The columns, texts all, by which a row that was written twice is known.
     pub key: &'static [&'static str],
     /// The column that says when what a row tells of was.
-    at: &'static str,
+    pub at: &'static str,
     /// Whether it tells of the plan, so that a backup takes it along; what tells of a lake's files is true of that lake alone.
     is_of_the_plan: bool,
     /// Name, type as Delta names it (string, long or timestamp), nullable, documentation.

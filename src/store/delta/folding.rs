@@ -24,6 +24,8 @@ use crate::store::{FoldReport, Head, Scope, Store};
 const LOOK: Duration = Duration::from_millis(100);
 /// It folds after so many commits,
 const TAIL_COMMITS: u64 = 64;
+/// or so many rows,
+const TAIL_ROWS: usize = 2_000;
 /// or where changes have waited for so long.
 const TAIL_AGE: Duration = Duration::from_secs(2);
 /// It notes its folds no more often than this: a note is two writes, and lag is told in minutes.
@@ -57,9 +59,9 @@ impl DeltaStore {
 
     /// Folds where the tail has become long or old.
     async fn fold_if_due(&self, last: &mut Last) -> Result<(), StoreError> {
-        let head = self.head().await?;
-        let is_behind = head.seq > head.folded;
-        if is_behind && (head.version >= last.version + TAIL_COMMITS || last.folded.elapsed() >= TAIL_AGE) {
+        let (head, rows) = self.ask(|answer| Message::CountWaiting { answer }).await?;
+        let is_long = head.version >= last.version + TAIL_COMMITS || rows >= TAIL_ROWS;
+        if head.seq > head.folded && (is_long || last.folded.elapsed() >= TAIL_AGE) {
             self.fold_tail().await?;
             (last.version, last.folded) = (head.version, tokio::time::Instant::now());
         }

@@ -25,6 +25,8 @@ pub struct Files {
     live: BTreeMap<String, JournalFile>,
     /// The live files by their highest patch set id, as text.
     by_id: BTreeSet<(String, String)>,
+    /// The live files by their last seq.
+    by_end: BTreeSet<(u64, String)>,
     /// What erases left of rows, as far as it was looked for. It never changes, so all who read share it.
     erasures: Arc<Mutex<Erasures>>,
 }
@@ -32,8 +34,8 @@ pub struct Files {
 impl Files {
     /// `root` is the store of the whole lake.
     pub fn new(root: Arc<dyn ObjectStore>) -> Self {
-        let (live, by_id) = (BTreeMap::new(), BTreeSet::new());
-        Self { log: TableLog::new(root, "journal"), folded: 0, live, by_id, erasures: Arc::default() }
+        let (live, by_id, by_end) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Self { log: TableLog::new(root, "journal"), folded: 0, live, by_id, by_end, erasures: Arc::default() }
     }
 
     pub fn live(&self) -> impl Iterator<Item = &JournalFile> {
@@ -49,11 +51,13 @@ impl Files {
 
     fn add(&mut self, file: JournalFile) {
         self.by_id.insert((file.ids.1.clone(), file.path.clone()));
+        self.by_end.insert((file.seq.1, file.path.clone()));
         self.live.insert(file.path.clone(), file);
     }
 
     fn remove(&mut self, path: &str) {
         if let Some(file) = self.live.remove(path) {
+            self.by_end.remove(&(file.seq.1, file.path.clone()));
             self.by_id.remove(&(file.ids.1, file.path));
         }
     }
@@ -64,6 +68,7 @@ impl Files {
         self.folded = table.txns.get(entry::FOLDED).and_then(|seq| u64::try_from(*seq).ok()).unwrap_or(0);
         self.live.clear();
         self.by_id.clear();
+        self.by_end.clear();
         for file in table.files.into_values() {
             let stream = file.partitions.get("stream").cloned().flatten();
             let file = entry::file(&file.path, file.size, stream.as_deref(), file.stats.as_deref())?;
@@ -118,6 +123,12 @@ impl Files {
     /// The last seq there is.
     pub fn end(&self) -> u64 {
         self.live().map(|file| file.seq.1).max().unwrap_or(0)
+    }
+
+    /// How many rows the files hold that end after a seq.
+    pub fn count_after(&self, seq: u64) -> usize {
+        let ends = self.by_end.range((seq.saturating_add(1), String::new())..);
+        ends.filter_map(|(_, path)| self.live.get(path)).map(|file| file.rows).sum()
     }
 
     /// The files hold every seq there is.

@@ -74,7 +74,6 @@ impl Journal {
 
     async fn bring_projects(&mut self, mut wanted: BTreeSet<ProjectId>) -> Result<(), StoreError> {
         self.hand.tick += 1;
-        let mut has_jumped = false;
         loop {
             let missing: BTreeSet<ProjectId> =
                 wanted.iter().copied().filter(|project| !self.ledger.state.is_whole(*project)).collect();
@@ -88,15 +87,7 @@ impl Journal {
             let own = TABLES.iter().filter(|table| !in_every_scope(table.entity));
             let (seqs, records) = sound(&self.root, own, &Scope::Projects(missing.clone())).await?;
             self.refuse_ahead(&seqs).await?;
-            let mut rows = match self.files.rows_behind(&self.known(&seqs)).await {
-                // What was live when this process last looked may have been compacted and deleted since.
-                Err(StoreError::Damaged { .. }) if !has_jumped => {
-                    self.jump_to_head().await?;
-                    has_jumped = true;
-                    continue;
-                }
-                rows => rows?,
-            };
+            let mut rows = self.files.rows_behind(&self.known(&seqs)).await?;
             rows.retain(|row| row.seq <= self.ledger.seq);
             // What moved in after the tables were folded is in its old project's files: both are brought together.
             let came = |row: &&Row| row.project_id.is_some_and(|project| missing.contains(&project));
@@ -137,14 +128,7 @@ impl Journal {
         let here: Vec<Option<ProjectId>> = sought.iter().map(|sought| sought.project_in(&self.ledger.state)).collect();
         let away = sought.iter().zip(&here).filter(|(_, here)| here.is_none());
         let away: BTreeSet<&Sought> = away.map(|(sought, _)| sought).filter(|sought| !in_every_scope(sought.entity())).collect();
-        let found = match self.find_away(&away).await {
-            // What was live when this process last looked may have been compacted and deleted since.
-            Err(StoreError::Damaged { .. }) => {
-                self.jump_to_head().await?;
-                self.find_away(&away).await?
-            }
-            found => found?,
-        };
+        let found = self.find_away(&away).await?;
         Ok(sought.iter().zip(here).map(|(sought, here)| here.or_else(|| found.get(sought).copied())).collect())
     }
 

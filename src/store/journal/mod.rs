@@ -18,12 +18,13 @@ pub mod compact;
 pub mod entry;
 pub mod erase;
 pub mod files;
-mod group;
+pub mod group;
 pub mod hand;
 mod opening;
 mod reader;
 pub mod schema;
 mod slot;
+mod tally;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -134,6 +135,11 @@ impl Journal {
 
     pub fn head(&self) -> Head {
         Head { seq: self.ledger.seq, at: self.ledger.at, chain: self.ledger.chain, version: self.version, folded: self.folded }
+    }
+
+    /// About how many rows came after what all tables are known to be folded to.
+    pub fn rows_waiting(&self) -> usize {
+        self.files.count_after(self.folded)
     }
 
     /// Notes that every current table is folded up to `seq`.

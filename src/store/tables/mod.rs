@@ -11,6 +11,7 @@ mod output;
 pub mod read;
 mod rewrite;
 mod source;
+pub mod tally;
 
 use std::sync::Arc;
 
@@ -112,6 +113,17 @@ impl LakeTables {
     }
 }
 
+/// How it is known what a table held at an earlier position of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// It holds an entity's records as they are; earlier ones follow from the journal.
+    Records(Entity),
+    /// It only grows; this column is the seq a row came with,
+    Seq(&'static str),
+    /// or the time.
+    Time(&'static str),
+}
+
 /// A table for the data dictionary: its name, what it is, its columns.
 pub struct Entry {
     pub name: &'static str,
@@ -119,6 +131,7 @@ pub struct Entry {
     pub columns: Vec<definition::Column>,
     /// The columns that its folders hold and its files do not.
     pub partitions: &'static [&'static str],
+    pub earlier: Earlier,
 }
 
 /// Every table there is, as its columns and their documentation.
@@ -128,12 +141,21 @@ pub fn dictionary() -> Vec<Entry> {
         doc: table.doc,
         columns: definition::columns(table.entity),
         partitions: &[BUCKET],
+        earlier: Earlier::Records(table.entity),
     });
     let (name, doc) = (field_changes::NAME, field_changes::DOC);
-    let changes = Entry { name, doc, columns: field_changes::columns(), partitions: &[BUCKET] };
-    let journal = Entry { name: "journal", doc: schema::DOC, columns: schema::columns(), partitions: &schema::PARTITIONS };
-    let appended =
-        APPENDED.iter().map(|table| Entry { name: table.name, doc: table.doc, columns: table.columns(), partitions: &[DATE] });
-    let inbox = Entry { name: inbox::NAME, doc: inbox::DOC, columns: inbox::columns(), partitions: &[] };
+    let (columns, earlier) = (field_changes::columns(), Earlier::Seq("seq"));
+    let changes = Entry { name, doc, columns, partitions: &[BUCKET], earlier };
+    let (columns, partitions) = (schema::columns(), &schema::PARTITIONS);
+    let journal = Entry { name: "journal", doc: schema::DOC, columns, partitions, earlier };
+    let appended = APPENDED.iter().map(|table| Entry {
+        name: table.name,
+        doc: table.doc,
+        columns: table.columns(),
+        partitions: &[DATE],
+        earlier: Earlier::Time(table.at),
+    });
+    let (columns, earlier) = (inbox::columns(), Earlier::Time("at"));
+    let inbox = Entry { name: inbox::NAME, doc: inbox::DOC, columns, partitions: &[], earlier };
     current.chain([changes, journal]).chain(appended).chain([inbox]).collect()
 }

@@ -214,3 +214,27 @@ async fn row_groups(store: &DeltaStore, lake: &Root, table: &str) -> Vec<Vec<i64
     }
     groups
 }
+
+#[tokio::test(start_paused = true)]
+async fn many_rows_are_folded_before_their_time() {
+    let folded_after = async |rows: usize| {
+        let (store, _) = delta_in_memory().await;
+        make_project(store.as_ref()).await;
+        let keeper = store.keep_folded();
+        let head = async || store.head().await.unwrap();
+        while head().await.folded < head().await.seq {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let begun = tokio::time::Instant::now();
+        let tasks: Vec<Value> = (0..rows).map(|n| super::task(&n.to_string())[0].clone()).collect();
+        let _ = committed(store.as_ref(), tasks.into()).await;
+        while head().await.folded < head().await.seq {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        keeper.abort();
+        begun.elapsed()
+    };
+    let (few, many) = (folded_after(1_000).await, folded_after(2_000).await);
+    assert!(few > std::time::Duration::from_millis(1_500), "a thousand rows were folded after {few:?}");
+    assert!(many < std::time::Duration::from_millis(500), "two thousand rows waited for {many:?}");
+}
