@@ -6,21 +6,39 @@ use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use deltalake::parquet::basic::Compression;
 use deltalake::parquet::file::properties::WriterProperties;
 
+use uuid::Uuid;
+
 use super::definition::NewFile;
-use super::fold::Folding;
 use super::read::ROW_GROUP;
 use super::{BUCKET, CurrentTable, columns};
+use crate::domain::time::Instant;
+use crate::runtime::{Random, uuid_v7};
 use crate::store::error::StoreError;
 use crate::store::table_log::TableLog;
 
 /// A bucket's file is closed when it has grown to this.
 const FILE_SIZE: usize = 16 << 20;
 
+/// What files are named by.
+#[derive(Clone, Copy)]
+pub(super) struct Naming<'a> {
+    /// The seq that they are folded to, and when it was committed.
+    pub seq: u64,
+    pub at: Instant,
+    pub random: &'a dyn Random,
+}
+
+impl Naming<'_> {
+    pub fn fresh(&self) -> Uuid {
+        uuid_v7(self.at, self.random)
+    }
+}
+
 /// The files a bucket is written to.
 pub(super) struct Output<'a> {
     table: &'a CurrentTable,
     log: &'a TableLog,
-    folding: &'a Folding<'a>,
+    naming: Naming<'a>,
     bucket: u32,
     writer: Option<ArrowWriter<Vec<u8>>>,
     rows: usize,
@@ -29,8 +47,8 @@ pub(super) struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    pub fn new(table: &'a CurrentTable, log: &'a TableLog, folding: &'a Folding<'a>, bucket: u32) -> Self {
-        Self { table, log, folding, bucket, writer: None, rows: 0, ids: None, done: Vec::new() }
+    pub fn new(table: &'a CurrentTable, log: &'a TableLog, naming: Naming<'a>, bucket: u32) -> Self {
+        Self { table, log, naming, bucket, writer: None, rows: 0, ids: None, done: Vec::new() }
     }
 
     pub async fn write(&mut self, batch: RecordBatch) -> Result<(), StoreError> {
@@ -74,8 +92,8 @@ impl<'a> Output<'a> {
         let (Some(writer), Some(ids)) = (self.writer.take(), self.ids.take()) else { return Ok(()) };
         let bytes = writer.into_inner().map_err(|fault| StoreError::storage("encoding", self.table.name, fault))?;
         // The name sorts as the rows do: files of a bucket are read in its order.
-        let name = self.folding.fresh();
-        let path = format!("{BUCKET}={}/{:020}-{:04}-{name}.parquet", self.bucket, self.folding.seq, self.done.len());
+        let path =
+            format!("{BUCKET}={}/{:020}-{:04}-{}.parquet", self.bucket, self.naming.seq, self.done.len(), self.naming.fresh());
         let size = bytes.len();
         self.log.put(&path, bytes.into()).await?;
         self.done.push(NewFile { path, size, bucket: self.bucket, rows: std::mem::take(&mut self.rows), key: "id", ids });

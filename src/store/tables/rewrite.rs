@@ -14,11 +14,11 @@ use deltalake::arrow::error::ArrowError;
 use futures::{StreamExt, TryStreamExt};
 use uuid::Uuid;
 
-use super::definition::{self, Description, NewFile};
+use super::definition::{self, NewFile};
 use super::fold::{Folded, Folding, Prepare, Prepared};
 use super::output::Output;
 use super::read::{self, Wanted, batches};
-use super::{BUCKET, CurrentTable, bucket, columns, in_bucket};
+use super::{CurrentTable, bucket, columns, in_bucket};
 use crate::domain::any::AnyRecord;
 use crate::domain::patch::Op;
 use crate::store::error::StoreError;
@@ -37,29 +37,19 @@ pub(super) struct Rewrite<'a> {
 
 #[async_trait]
 impl Prepare for Rewrite<'_> {
-    async fn prepare(&self, current: Option<&Table>, from: u64) -> Result<Prepared, StoreError> {
+    async fn prepare(&self, current: &Table, from: u64) -> Result<Prepared, StoreError> {
         let (seq, at) = (self.folding.seq, self.folding.at);
         let changed = self.changed(current, from).await?;
-        if current.is_some() && changed.buckets.is_empty() {
+        if changed.buckets.is_empty() {
             return Ok(None);
         }
-        let operation = if current.is_some() { "FOLD" } else { "CREATE TABLE AS FOLD" };
-        let mut actions = definition::commit(operation, seq, at).to_vec();
-        if current.is_none() {
-            let table = Description {
-                name: self.table.name,
-                doc: self.table.doc,
-                columns: definition::columns(self.table.entity),
-                partitions: &[BUCKET],
-            };
-            actions.extend(table.create(self.folding.fresh(), at));
-        }
+        let mut actions = definition::commit("FOLD", seq, at).to_vec();
         let mut folded = Folded { seq, ..Folded::default() };
         let mut edited = 0;
         let changed = &changed;
         let mut rewritten = Vec::with_capacity(changed.buckets.len());
         for (bucket, coming) in &changed.buckets {
-            let old = current.map_or_else(Vec::new, |table| in_bucket(table, *bucket));
+            let old = in_bucket(current, *bucket);
             rewritten.push(async move {
                 let (files, found) = self.rewrite(*bucket, &old, coming, changed).await?;
                 Ok::<_, StoreError>((old, files, coming.len(), found))
@@ -93,7 +83,7 @@ struct Changed<'r> {
 }
 
 impl Rewrite<'_> {
-    async fn changed(&self, current: Option<&Table>, from: u64) -> Result<Changed<'_>, StoreError> {
+    async fn changed(&self, current: &Table, from: u64) -> Result<Changed<'_>, StoreError> {
         let mut histories: BTreeMap<Uuid, Vec<&Row>> = BTreeMap::new();
         for row in self.folding.rows_after(from).filter(|row| row.entity == self.table.entity) {
             histories.entry(row.entity_id).or_default().push(row);
@@ -108,11 +98,6 @@ impl Rewrite<'_> {
             let left = rows.iter().find_map(|row| row.left_project());
             if is_new {
                 come(&mut changed, self.replay(None, &rows)?);
-            } else if current.is_none() {
-                return Err(StoreError::damaged(
-                    "journal",
-                    format!("{} {id} is changed before it is created", self.table.entity.noun()),
-                ));
             } else if left.is_some() {
                 changed.buckets.entry(bucket(self.table.entity, left)).or_default();
                 changed.gone.insert(id);
@@ -122,11 +107,11 @@ impl Rewrite<'_> {
                 changed.edits.insert(id, rows);
             }
         }
-        if let Some(table) = current.filter(|_| !moved.is_empty()) {
+        if !moved.is_empty() {
             let left = |rows: &Vec<&Row>| rows.iter().find_map(|row| row.left_project());
             let buckets = moved.values().map(|rows| bucket(self.table.entity, left(rows)));
             let wanted = Wanted::ids(moved.keys().copied()).in_buckets(buckets);
-            for record in read::records(self.log, table, self.table.entity, Some(&wanted)).await? {
+            for record in read::records(self.log, current, self.table.entity, Some(&wanted)).await? {
                 if let Some(rows) = moved.remove(&record.id()) {
                     come(&mut changed, self.replay(Some(record), &rows)?);
                 }
@@ -161,7 +146,7 @@ impl Rewrite<'_> {
     ) -> Result<(Vec<NewFile>, usize), StoreError> {
         let entity = self.table.entity;
         let encoding = |fault: ArrowError| StoreError::storage("encoding", self.table.name, fault);
-        let mut output = Output::new(self.table, self.log, self.folding, bucket);
+        let mut output = Output::new(self.table, self.log, self.folding.naming(), bucket);
         let (mut next, mut found) = (0, 0);
         for file in old {
             let path = format!("{}/{}", self.table.name, file.path);
@@ -209,7 +194,7 @@ fn touched(batch: &RecordBatch, changed: &Changed<'_>) -> BooleanArray {
 }
 
 /// The order of rows in a bucket: by project, where the table has one, and id.
-fn key(record: &AnyRecord) -> (String, String) {
+pub(super) fn key(record: &AnyRecord) -> (String, String) {
     let project = record.get("project_id").and_then(|id| id.as_str().map(str::to_owned));
     (project.unwrap_or_default(), record.id().hyphenated().to_string())
 }
