@@ -91,3 +91,88 @@ impl<'f> Merge<'f> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use deltalake::kernel::Action;
+    use object_store::ObjectStoreExt;
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::change::Change;
+    use crate::domain::id::{EntityId, PatchSetId};
+    use crate::domain::patch::{Op, Source};
+    use crate::domain::record::{Entity, Fields};
+    use crate::domain::time::Instant;
+    use crate::store::journal::entry;
+    use crate::store::row::{Envelope, Stream};
+
+    /// A set of so many rows.
+    fn set(seq: u64, rows: usize) -> Vec<Row> {
+        let envelope = Envelope {
+            seq,
+            patch_set_id: PatchSetId::of(Uuid::from_u128(u128::from(seq))),
+            request_hash: [0; 32],
+            v: 1,
+            actor: "ana",
+            source: Source::Cli,
+            reason: None,
+            at: Instant::default(),
+            stream: Stream::Work,
+        };
+        let change = |number: usize| Change {
+            project: None,
+            entity: Entity::User,
+            id: Uuid::from_u128(number as u128),
+            op: Op::Create,
+            before: Fields::new(),
+            after: Fields::new(),
+        };
+        Row::chain_set(&envelope, &(0..rows).map(change).collect::<Vec<_>>(), [0; 32], || [0; 16])
+    }
+
+    async fn put(files: &Files, rows: &[Row]) -> JournalFile {
+        let name = Uuid::from_u128(u128::from(rows[0].seq * 10 + u64::from(rows[0].ordinal)));
+        let Action::Add(add) = files.put_rows(1, name, &rows.iter().collect::<Vec<_>>()).await.unwrap() else { panic!() };
+        entry::file(&add.path, add.size, Some("work"), add.stats.as_deref()).unwrap()
+    }
+
+    async fn places(merge: &mut Merge<'_>) -> Vec<Result<(u64, u32), String>> {
+        let mut places = Vec::new();
+        while let Some(row) = merge.next().await {
+            places.push(row.map(|row| (row.seq, row.ordinal)).map_err(|(file, _)| file.path));
+        }
+        places
+    }
+
+    #[tokio::test]
+    async fn files_that_overlap_give_their_rows_in_order_and_a_broken_one_is_told_of() {
+        let store = Arc::new(InMemory::new());
+        let files = Files::new(Arc::clone(&store) as Arc<_>);
+        let rows: Vec<Vec<Row>> = (1..=7).map(|seq| set(seq, 2)).collect();
+        let of = |seqs: &[usize]| seqs.iter().flat_map(|seq| rows[seq - 1].clone()).collect::<Vec<_>>();
+        let long = put(&files, &of(&[1, 4, 7])).await;
+        let short = put(&files, &of(&[2, 3])).await;
+        // A set may be parted between files.
+        let (first, second) = (put(&files, &of(&[5])[..1]).await, put(&files, &[&of(&[5])[1..], &of(&[6])].concat()).await);
+        let all = [second.clone(), short.clone(), long.clone(), first.clone()];
+        let mut merge = Merge::new(&files, all.clone(), None);
+        let wanted: Vec<_> = (1..=7).flat_map(|seq| [Ok((seq, 0)), Ok((seq, 1))]).collect();
+        assert_eq!(places(&mut merge).await, wanted);
+        assert_eq!(merge.read().len(), 4);
+        assert!(merge.read().iter().all(|(file, rows)| file.rows == *rows));
+
+        let odd: Wanted = Arc::new(|row| row.id == Uuid::from_u128(1));
+        let found = places(&mut Merge::new(&files, all.clone(), Some(odd))).await;
+        assert_eq!(found, (1..=7).map(|seq| Ok((seq, 1))).collect::<Vec<_>>());
+
+        store.put(&Path::from(format!("journal/{}", short.path)), "no parquet".into()).await.unwrap();
+        let found = places(&mut Merge::new(&files, all, None)).await;
+        assert_eq!(found.iter().filter(|found| found.is_err()).collect::<Vec<_>>(), [&Err(short.path)]);
+        assert_eq!(found.len(), 11);
+    }
+}

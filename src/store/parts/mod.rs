@@ -27,7 +27,7 @@ pub use survey::Survey;
 
 /// How many bytes of the journal's rows, not compressed, are replayed at a time. In memory the records, the changes of
 /// their fields and what is being decoded come to about three times that.
-pub const BUDGET: u64 = 64 << 20;
+pub const BUDGET: u64 = 96 << 20;
 
 /// The journal, to be replayed part by part.
 pub struct Parts<'f> {

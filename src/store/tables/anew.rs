@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deltalake::arrow::array::RecordBatch;
+use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ use super::definition::{self, NewFile};
 use super::fold::{Folded, commit};
 use super::output::{Naming, Output};
 use super::read::{Found, ROW_GROUP};
-use super::rewrite::key;
+use super::rewrite::{AT_ONCE, key};
 use super::{BUCKET, CurrentTable, FoldedTable, bucket, columns, field_changes};
 use crate::domain::any::AnyRecord;
 use crate::domain::record::Entity;
@@ -95,29 +96,36 @@ impl Anew<'_> {
         for (_, record) in records.remove(&table.entity).unwrap_or_default() {
             own.entry(bucket(table.entity, record.project())).or_default().push(record);
         }
-        let mut written = Vec::new();
-        for (bucket, mut records) in own {
-            records.sort_by_cached_key(key);
-            let mut output = Output::new(table, &log, self.naming(), bucket);
-            for records in records.chunks(ROW_GROUP) {
-                let batch = columns::encode(table.entity, records);
-                output.write(batch.map_err(|fault| StoreError::storage("encoding", table.name, fault))?).await?;
-            }
-            written.extend(output.finish().await?);
+        let written = own.into_iter().map(|(bucket, records)| self.write_bucket(table, &log, bucket, records));
+        let written: Vec<Vec<NewFile>> = futures::stream::iter(written).buffered(AT_ONCE).try_collect().await?;
+        Ok(written.into_iter().flatten().collect())
+    }
+
+    async fn write_bucket(
+        &self,
+        table: &CurrentTable,
+        log: &TableLog,
+        bucket: u32,
+        mut records: Vec<AnyRecord>,
+    ) -> Result<Vec<NewFile>, StoreError> {
+        records.sort_by_cached_key(key);
+        let mut output = Output::new(table, log, self.naming(), bucket);
+        for records in records.chunks(ROW_GROUP) {
+            let batch = columns::encode(table.entity, records);
+            output.write(batch.map_err(|fault| StoreError::storage("encoding", table.name, fault))?).await?;
         }
-        Ok(written)
+        output.finish().await
     }
 
     async fn write_changes(&self, changes: Changes) -> Result<Vec<NewFile>, StoreError> {
-        let log = FoldedTable::Changes.log(self.root);
-        let mut written = Vec::new();
-        for (bucket, batches) in changes.finish()? {
+        let log = &FoldedTable::Changes.log(self.root);
+        let written = changes.finish()?.into_iter().map(|(bucket, batches)| async move {
             let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", self.seq, self.naming().fresh());
             let (file, bytes) = field_changes::file(path, bucket, &batches)?;
             log.put(&file.path, bytes).await?;
-            written.push(file);
-        }
-        Ok(written)
+            Ok(file)
+        });
+        futures::stream::iter(written).buffered(AT_ONCE).try_collect().await
     }
 
     /// Commits a table's new files; `None` where it is no longer what it was when this began.
