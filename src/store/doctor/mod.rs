@@ -57,7 +57,9 @@ impl Checkup {
 
     /// Whether something was found about a table or in it.
     fn has_found_in(&self, table: &str) -> bool {
-        self.findings.iter().any(|finding| finding.place.strip_prefix(table).is_some_and(|rest| !rest.starts_with('_')))
+        self.findings
+            .iter()
+            .any(|finding| finding.place.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ','])))
     }
 }
 
