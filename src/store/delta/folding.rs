@@ -18,7 +18,7 @@ use crate::store::row::{Row, Stream};
 use crate::store::table_state::{self, TableState};
 use crate::store::tables::FoldedTable;
 use crate::store::tables::anew::{Anew, Lost};
-use crate::store::tables::fold::{Folding, TRIES};
+use crate::store::tables::fold::{Folded, Folding, TRIES};
 use crate::store::tables::read::Found;
 use crate::store::writer::Message;
 use crate::store::{FoldReport, Head, Scope, Store};
@@ -133,6 +133,7 @@ impl DeltaStore {
 
     /// Folds every table, and makes those anew that are missing or whose columns are of another time.
     async fn fold_all(&self) -> Result<FoldReport, StoreError> {
+        let mut written: BTreeMap<&'static str, Folded> = BTreeMap::new();
         for _ in 0..TRIES {
             let head = self.head().await?;
             let mut files = Files::new(Arc::clone(&self.root));
@@ -158,7 +159,16 @@ impl DeltaStore {
             if !lost.is_empty() {
                 report.tables.extend(self.anew(&head, &files).make(&lost).await?);
             }
-            if report.tables.len() == FoldedTable::all().count() {
+            let is_done = report.tables.len() == FoldedTable::all().count();
+            for (name, folded) in &mut report.tables {
+                // What an earlier try wrote is told too.
+                *folded = match written.get(name) {
+                    Some(earlier) if folded.written.is_none() => *earlier,
+                    _ => *folded,
+                };
+                written.insert(*name, *folded);
+            }
+            if is_done {
                 return Ok(report);
             }
         }
