@@ -21,6 +21,7 @@ use super::format::Format;
 use super::journal::hand::MOST_RECORDS;
 use super::journal::{Journal, Order};
 use super::ledger::Ledger;
+use super::parts::BUDGET;
 pub use super::root::Root;
 use super::root::{probe, refuse_remains};
 use super::row::{Row, Stream};
@@ -47,6 +48,7 @@ pub struct DeltaStore {
     /// Something was committed that the tables do not show yet.
     unfolded: AtomicBool,
     unnoted: Mutex<Unnoted>,
+    budget: u64,
 }
 
 impl DeltaStore {
@@ -98,7 +100,13 @@ impl DeltaStore {
             ended: Mutex::new(Some(ended)),
             unfolded: AtomicBool::new(false),
             unnoted: Mutex::default(),
+            budget: BUDGET,
         }
+    }
+
+    /// Replays at most so many bytes of the journal at a time when it makes a table anew, but always a bucket.
+    pub fn replaying(self, budget: u64) -> Self {
+        Self { budget, ..self }
     }
 
     /// The tables, for an engine that reads them.

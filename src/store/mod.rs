@@ -18,6 +18,7 @@ mod journal;
 mod ledger;
 mod log_replay;
 pub mod memory;
+mod parts;
 mod root;
 pub mod row;
 mod scope;

@@ -392,6 +392,22 @@ fn what_a_user_can_stumble_over_is_caught() {
 }
 
 #[test]
+fn a_full_check_up_reads_what_a_usual_one_does_not() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["task", "create", "a"]);
+    assert_eq!(ok(path, &["doctor", "--full"]), ok(path, &["doctor"]));
+    let mut day = std::fs::read_dir(path.join("lake/runs")).unwrap().map(|entry| entry.unwrap().path());
+    let day = day.find(|path| path.to_string_lossy().contains("date=")).unwrap();
+    let file = std::fs::read_dir(day).unwrap().next().unwrap().unwrap().path();
+    let size = std::fs::metadata(&file).unwrap().len();
+    std::fs::write(&file, vec![0; size as usize]).unwrap();
+    ok(path, &["doctor"]);
+    let said = fails(path, &["doctor", "--full"], 1);
+    assert!(said.contains("runs/date=") && said.contains("damaged"), "{said}");
+}
+
+#[test]
 fn a_lake_that_lost_its_journal_is_not_begun_anew_and_a_lost_table_is_folded_again() {
     let folder = lake();
     let path = folder.path();

@@ -7,7 +7,7 @@ use deltalake::kernel::Action;
 use object_store::ObjectStore;
 use uuid::Uuid;
 
-use super::batch;
+use super::batch::{self, Batches, Glance, Wanted};
 use super::entry::{self, Entry, JournalFile};
 use crate::domain::id::PatchSetId;
 use crate::domain::record::Entity;
@@ -152,16 +152,21 @@ impl Files {
         waiting.map(|file| file.seq.0.max(seq + 1) - 1).min().unwrap_or_else(|| self.end().max(seq))
     }
 
-    /// The rows of these entities after the seq of each, in order.
-    pub async fn rows_behind(&self, seqs: &BTreeMap<Entity, u64>) -> Result<Vec<Row>, StoreError> {
+    /// The rows of these entities after the seq of each that concern the caller, in order.
+    pub async fn rows_behind(
+        &self,
+        seqs: &BTreeMap<Entity, u64>,
+        concerns: impl Fn(&Row) -> bool,
+    ) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
         for file in self.live() {
             let behind = seqs.iter().filter(|(entity, seq)| file.seq.1 > **seq && file.may_hold(**entity)).map(|(_, seq)| *seq);
             if let Some(after) = behind.min() {
-                rows.extend(self.read_whole(file, after).await?);
+                let mut found = self.read_whole(file, after).await?;
+                found.retain(|row| seqs.get(&row.entity).is_some_and(|seq| row.seq > *seq) && concerns(row));
+                rows.append(&mut found);
             }
         }
-        rows.retain(|row| seqs.get(&row.entity).is_some_and(|seq| row.seq > *seq));
         rows.sort_by_key(|row| (row.seq, row.ordinal));
         Ok(rows)
     }
@@ -195,6 +200,16 @@ impl Files {
     pub async fn read_rows(&self, file: &JournalFile, after: u64) -> Result<Vec<Row>, StoreError> {
         let bytes = self.log.get_live(&file.path).await?;
         batch::read(&self.name(file), file.stream, bytes, after)
+    }
+
+    /// The rows of a file as they stand in it, to be decoded as they are taken; all of them, or those that are wanted.
+    pub async fn open_rows(&self, file: &JournalFile, wanted: Option<Wanted>) -> Result<Batches, StoreError> {
+        batch::rows(&self.name(file), file.stream, self.log.get_live(&file.path).await?, wanted)
+    }
+
+    /// A glance at every row of a file, and how many bytes its rows are when they are not compressed.
+    pub async fn glance(&self, file: &JournalFile) -> Result<(Vec<Glance>, u64), StoreError> {
+        batch::glance(&self.name(file), self.log.get_live(&file.path).await?)
     }
 
     /// The journal's last row.

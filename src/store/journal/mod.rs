@@ -12,7 +12,7 @@
 //!   there are holes that look free.
 //! - At the deadline the slot is occupied by an empty commit, so that a late put can never land.
 
-mod batch;
+pub mod batch;
 pub mod birth;
 pub mod compact;
 pub mod entry;
@@ -20,6 +20,7 @@ pub mod erase;
 pub mod files;
 pub mod group;
 pub mod hand;
+pub mod merge;
 mod opening;
 mod reader;
 pub mod schema;

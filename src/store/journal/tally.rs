@@ -28,7 +28,7 @@ impl Journal {
     async fn tally_table(&mut self) -> Result<Option<Tallies>, StoreError> {
         let Some((mut tallies, seq)) = tally(&self.root).await? else { return Ok(None) };
         let known = BTreeMap::from([(Entity::Task, if seq == 0 { 0 } else { seq.max(self.folded) })]);
-        let rows = self.files.rows_behind(&known).await?;
+        let rows = self.files.rows_behind(&known, |_| true).await?;
         let concerned: BTreeSet<ProjectId> = rows.iter().flat_map(|row| [row.project_id, row.left_project()]).flatten().collect();
         self.bring(&Scope::Projects(concerned.clone())).await?;
         tallies.replace(|project| concerned.contains(&project), Tallies::of(&self.ledger.state));

@@ -3,10 +3,12 @@
 //! A table holds the records of one entity, one sorted file (or a few) per bucket of projects. Its columns follow from
 //! the record's declaration, so there is nothing to keep in step by hand.
 
+pub mod anew;
 pub mod columns;
 pub mod definition;
 pub mod field_changes;
 pub mod fold;
+pub mod folded;
 mod output;
 pub mod read;
 mod rewrite;
@@ -17,6 +19,8 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 use url::Url;
+
+pub use folded::FoldedTable;
 
 use super::appended::{APPENDED, DATE};
 use super::error::StoreError;
@@ -92,7 +96,7 @@ impl LakeTables {
 
     /// Those that are folded from the journal.
     pub fn folded() -> impl Iterator<Item = &'static str> {
-        TABLES.iter().map(|table| table.name).chain([field_changes::NAME])
+        FoldedTable::all().map(FoldedTable::name)
     }
 
     /// The live files of a table at its newest version; `None` where it does not exist yet.

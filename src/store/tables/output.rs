@@ -15,12 +15,14 @@ use deltalake::parquet::errors::ParquetError;
 use deltalake::parquet::file::metadata::RowGroupMetaData;
 use deltalake::parquet::file::properties::WriterProperties;
 use deltalake::parquet::file::writer::SerializedFileWriter;
+use uuid::Uuid;
 
 use super::definition::NewFile;
-use super::fold::Folding;
 use super::read::ROW_GROUP;
 use super::source::Source;
 use super::{BUCKET, CurrentTable, columns};
+use crate::domain::time::Instant;
+use crate::runtime::{Random, uuid_v7};
 use crate::store::error::StoreError;
 use crate::store::table_log::TableLog;
 
@@ -34,11 +36,26 @@ pub(super) fn is_few(rows: usize) -> bool {
     (1..ROW_GROUP / 2).contains(&rows)
 }
 
+/// What files are named by.
+#[derive(Clone, Copy)]
+pub(super) struct Naming<'a> {
+    /// The seq that they are folded to, and when it was committed.
+    pub seq: u64,
+    pub at: Instant,
+    pub random: &'a dyn Random,
+}
+
+impl Naming<'_> {
+    pub fn fresh(&self) -> Uuid {
+        uuid_v7(self.at, self.random)
+    }
+}
+
 /// The files a bucket is written to.
 pub(super) struct Output<'a> {
     table: &'a CurrentTable,
     log: &'a TableLog,
-    folding: &'a Folding<'a>,
+    naming: Naming<'a>,
     bucket: u32,
     schema: SchemaRef,
     /// Rows that are not in a row group yet.
@@ -48,9 +65,9 @@ pub(super) struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    pub fn new(table: &'a CurrentTable, log: &'a TableLog, folding: &'a Folding<'a>, bucket: u32) -> Self {
+    pub fn new(table: &'a CurrentTable, log: &'a TableLog, naming: Naming<'a>, bucket: u32) -> Self {
         let schema = columns::schema(table.entity);
-        Self { table, log, folding, bucket, schema, waiting: Vec::new(), file: None, done: Vec::new() }
+        Self { table, log, naming, bucket, schema, waiting: Vec::new(), file: None, done: Vec::new() }
     }
 
     /// Whether the next row group should come as rows: a few wait to be joined with others, or the file is to end within it.
@@ -153,8 +170,8 @@ impl<'a> Output<'a> {
         let Some(file) = self.file.take() else { return Ok(()) };
         let failed = |fault: ParquetError| StoreError::storage("encoding", self.table.name, fault);
         // The name sorts as the rows do: files of a bucket are read in its order.
-        let name = self.folding.fresh();
-        let path = format!("{BUCKET}={}/{:020}-{:04}-{name}.parquet", self.bucket, self.folding.seq, self.done.len());
+        let name = self.naming.fresh();
+        let path = format!("{BUCKET}={}/{:020}-{:04}-{name}.parquet", self.bucket, self.naming.seq, self.done.len());
         let (file, bytes) = file.finish(path, self.bucket).map_err(failed)?;
         self.log.put(&file.path, bytes.into()).await?;
         self.done.push(file);

@@ -18,12 +18,12 @@ use futures::{StreamExt, TryStreamExt};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::definition::{self, Description, NewFile, sort_columns};
+use super::definition::{self, NewFile, sort_columns};
 use super::fold::{Folded, Folding, Prepare, Prepared};
 use super::output::{self, Output};
 use super::read::{self, Wanted};
 use super::source::{Key, Source};
-use super::{BUCKET, CurrentTable, bucket, columns, in_bucket};
+use super::{CurrentTable, bucket, columns, in_bucket};
 use crate::domain::any::AnyRecord;
 use crate::domain::id::ProjectId;
 use crate::domain::patch::Op;
@@ -44,29 +44,19 @@ pub(super) struct Rewrite<'a> {
 
 #[async_trait]
 impl Prepare for Rewrite<'_> {
-    async fn prepare(&self, current: Option<&Table>, from: u64) -> Result<Prepared, StoreError> {
+    async fn prepare(&self, current: &Table, from: u64) -> Result<Prepared, StoreError> {
         let (seq, at) = (self.folding.seq, self.folding.at);
         let changed = self.changed(current, from).await?;
-        if current.is_some() && changed.buckets.is_empty() {
+        if changed.buckets.is_empty() {
             return Ok(None);
         }
-        let operation = if current.is_some() { "FOLD" } else { "CREATE TABLE AS FOLD" };
-        let mut actions = definition::commit(operation, seq, at).to_vec();
-        if current.is_none() {
-            let table = Description {
-                name: self.table.name,
-                doc: self.table.doc,
-                columns: definition::columns(self.table.entity),
-                partitions: &[BUCKET],
-            };
-            actions.extend(table.create(self.folding.fresh(), at));
-        }
+        let mut actions = definition::commit("FOLD", seq, at).to_vec();
         let mut folded = Folded { seq, ..Folded::default() };
         let mut edited = 0;
         let changed = &changed;
         let mut rewritten = Vec::with_capacity(changed.buckets.len());
         for (bucket, coming) in &changed.buckets {
-            let old = current.map_or_else(Vec::new, |table| in_bucket(table, *bucket));
+            let old = in_bucket(current, *bucket);
             rewritten.push(async move {
                 let (files, found) = self.rewrite(*bucket, &old, coming, changed).await?;
                 Ok::<_, StoreError>((old, files, coming.len(), found))
@@ -100,7 +90,7 @@ struct Changed<'r> {
 }
 
 impl Rewrite<'_> {
-    async fn changed(&self, current: Option<&Table>, from: u64) -> Result<Changed<'_>, StoreError> {
+    async fn changed(&self, current: &Table, from: u64) -> Result<Changed<'_>, StoreError> {
         let mut histories: BTreeMap<Uuid, Vec<&Row>> = BTreeMap::new();
         for row in self.folding.rows_after(from).filter(|row| row.entity == self.table.entity) {
             histories.entry(row.entity_id).or_default().push(row);
@@ -115,11 +105,6 @@ impl Rewrite<'_> {
             let left = rows.iter().find_map(|row| row.left_project());
             if is_new {
                 come(&mut changed, self.replay(None, &rows)?);
-            } else if current.is_none() {
-                return Err(StoreError::damaged(
-                    "journal",
-                    format!("{} {id} is changed before it is created", self.table.entity.noun()),
-                ));
             } else if left.is_some() {
                 changed.buckets.entry(bucket(self.table.entity, left)).or_default();
                 changed.gone.insert(place(self.table.entity, left, id));
@@ -130,11 +115,11 @@ impl Rewrite<'_> {
                 changed.edits.insert(place(self.table.entity, project, id), rows);
             }
         }
-        if let Some(table) = current.filter(|_| !moved.is_empty()) {
+        if !moved.is_empty() {
             let left = |rows: &Vec<&Row>| rows.iter().find_map(|row| row.left_project());
             let buckets = moved.values().map(|rows| bucket(self.table.entity, left(rows)));
             let wanted = Wanted::ids(moved.keys().copied()).in_buckets(buckets);
-            for record in read::records(self.log, table, self.table.entity, Some(&wanted)).await? {
+            for record in read::records(self.log, current, self.table.entity, Some(&wanted)).await? {
                 if let Some(rows) = moved.remove(&record.id()) {
                     come(&mut changed, self.replay(Some(record), &rows)?);
                 }
@@ -167,7 +152,7 @@ impl Rewrite<'_> {
         coming: &[AnyRecord],
         changed: &Changed<'_>,
     ) -> Result<(Vec<NewFile>, usize), StoreError> {
-        let mut output = Output::new(self.table, self.log, self.folding, bucket);
+        let mut output = Output::new(self.table, self.log, self.folding.naming(), bucket);
         let mut coming = Coming(coming);
         let mut found = 0;
         for (number, file) in old.iter().enumerate() {
@@ -332,7 +317,7 @@ impl<'a> Coming<'a> {
 }
 
 /// The order of rows in a bucket: by project, where the table has one, and id.
-fn key(record: &AnyRecord) -> Key {
+pub(super) fn key(record: &AnyRecord) -> Key {
     place(record.entity(), record.project(), record.id())
 }
 

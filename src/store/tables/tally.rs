@@ -6,8 +6,9 @@ use deltalake::arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch,
 use deltalake::arrow::datatypes::Int32Type;
 use object_store::ObjectStore;
 
-use super::read::{load, selected};
+use super::read::{readable, selected};
 use crate::domain::id::{ProjectId, UserId};
+use crate::domain::record::Entity;
 use crate::domain::tally::Tallies;
 use crate::domain::task::TaskStatus;
 use crate::domain::time::Minutes;
@@ -19,7 +20,7 @@ const TABLE: &str = "tasks";
 /// The tasks of the table, counted, and the seq to which it says it is folded; `None` where it does not exist yet.
 pub async fn tally(root: &Arc<dyn ObjectStore>) -> Result<Option<(Tallies, u64)>, StoreError> {
     let log = TableLog::new(Arc::clone(root), TABLE);
-    let Some((table, seq)) = load(&log).await? else { return Ok(None) };
+    let Some((table, seq)) = readable(&log, Entity::Task).await? else { return Ok(None) };
     let mut tallies = Tallies::default();
     for file in table.files.values() {
         let path = format!("{TABLE}/{}", file.path);

@@ -1,6 +1,7 @@
 //! The stores: one suite for every implementation, then what only the one on an object store can get wrong.
 
 mod agreement;
+mod anew;
 mod as_of;
 mod beside;
 mod calls;
@@ -18,6 +19,7 @@ mod maintenance;
 mod past;
 mod scope;
 mod sleepers;
+mod thorough;
 mod truth;
 
 use std::sync::Arc;
