@@ -46,9 +46,14 @@ impl Format {
             // Its payload is about rows, not about the record.
             return before.ok_or_else(|| damaged("it erases a record that is not there".to_owned()));
         }
-        let after = self.changes(row)?;
-        let mut record = before.unwrap_or_else(|| AnyRecord::blank(row.entity, row.entity_id));
-        for (field, value) in &after {
+        let record = before.unwrap_or_else(|| AnyRecord::blank(row.entity, row.entity_id));
+        self.set(row, &self.changes(row)?, record)
+    }
+
+    /// A record with what a journal row sets in it.
+    pub(super) fn set(&self, row: &Row, changes: &Fields, mut record: AnyRecord) -> Result<AnyRecord, StoreError> {
+        let damaged = |what: String| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), what);
+        for (field, value) in changes {
             record.set(field, value).map_err(|misfit| damaged(format!("{field} {misfit}")))?;
         }
         if record.project() != row.project_id && !matches!(row.entity, Entity::User | Entity::Lake) {

@@ -121,7 +121,7 @@ impl Anew<'_> {
         let log = &FoldedTable::Changes.log(self.root);
         let written = changes.finish()?.into_iter().map(|(bucket, batches)| async move {
             let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", self.seq, self.naming().fresh());
-            let (file, bytes) = field_changes::file(path, bucket, &batches)?;
+            let (file, bytes) = field_changes::file(path, bucket, &batches).await?;
             log.put(&file.path, bytes).await?;
             Ok(file)
         });

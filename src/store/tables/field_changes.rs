@@ -11,13 +11,14 @@ use deltalake::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef,
 use deltalake::parquet::arrow::ArrowWriter;
 use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use deltalake::parquet::basic::Compression;
+use deltalake::parquet::errors::ParquetError;
 use deltalake::parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
 
 use uuid::Uuid;
 
 use super::definition::{Column, NewFile};
-use super::{BUCKET, bucket};
+use super::{BUCKET, Pace, bucket};
 use crate::domain::id::ProjectId;
 use crate::domain::patch::Op;
 use crate::domain::record::Entity;
@@ -31,6 +32,9 @@ pub const DOC: &str = "Every change of a task's status, assignee, due date or li
 
 /// The fields whose changes are kept.
 pub const FIELDS: [&str; 4] = ["status", "assignee_id", "due_date", "estimate_likely"];
+
+/// How many rows are encoded before others may go on.
+const ROWS_AT_ONCE: usize = 1024;
 
 const COLUMNS: [(&str, &str, bool, &str); 9] = [
     ("project_id", "string", false, "The task's project after the change."),
@@ -110,9 +114,11 @@ pub fn changes(row: &Row) -> Result<Vec<Change>, StoreError> {
 }
 
 /// The changes in these rows, a batch for each bucket that has any.
-pub fn batches(rows: &[&Row]) -> Result<Vec<(u32, RecordBatch)>, StoreError> {
+pub async fn batches(rows: &[&Row]) -> Result<Vec<(u32, RecordBatch)>, StoreError> {
     let mut buckets: BTreeMap<u32, Vec<Change>> = BTreeMap::new();
+    let mut pace = Pace::default();
     for row in rows {
+        pace.step(1).await;
         for change in changes(row)? {
             buckets.entry(bucket(Entity::Task, row.project_id)).or_default().push(change);
         }
@@ -121,17 +127,18 @@ pub fn batches(rows: &[&Row]) -> Result<Vec<(u32, RecordBatch)>, StoreError> {
 }
 
 /// Batches as one file; `path` is where it goes.
-pub fn file(path: String, bucket: u32, batches: &[RecordBatch]) -> Result<(NewFile, bytes::Bytes), StoreError> {
+pub async fn file(path: String, bucket: u32, batches: &[RecordBatch]) -> Result<(NewFile, bytes::Bytes), StoreError> {
+    let failed = |fault: ParquetError| StoreError::storage("encoding", NAME, fault);
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    let write = || {
-        let mut writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&SCHEMA), options)?;
-        for batch in batches {
-            writer.write(batch)?;
+    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&SCHEMA), options).map_err(failed)?;
+    for batch in batches {
+        for from in (0..batch.num_rows()).step_by(ROWS_AT_ONCE) {
+            writer.write(&batch.slice(from, ROWS_AT_ONCE.min(batch.num_rows() - from))).map_err(failed)?;
+            tokio::task::yield_now().await;
         }
-        writer.into_inner()
-    };
-    let bytes = write().map_err(|fault| StoreError::storage("encoding", NAME, fault))?;
+    }
+    let bytes = writer.into_inner().map_err(failed)?;
     let tasks = || batches.iter().filter_map(|batch| batch.column_by_name("task_id")?.as_string_opt::<i32>()).flatten().flatten();
     let ids = (tasks().min().unwrap_or_default().to_owned(), tasks().max().unwrap_or_default().to_owned());
     let rows = batches.iter().map(RecordBatch::num_rows).sum();

@@ -146,7 +146,7 @@ impl Prepare for Append<'_> {
     async fn prepare(&self, current: &Table, from: u64) -> Result<Prepared, StoreError> {
         let (seq, at) = (self.folding.seq, self.folding.at);
         let rows: Vec<&Row> = self.folding.rows_after(from).collect();
-        let files = field_changes::batches(&rows)?;
+        let files = field_changes::batches(&rows).await?;
         if files.is_empty() {
             return Ok(None);
         }
@@ -188,7 +188,7 @@ impl Append<'_> {
             }
         }
         let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", self.folding.seq, self.folding.naming().fresh());
-        let (file, bytes) = field_changes::file(path, bucket, &batches)?;
+        let (file, bytes) = field_changes::file(path, bucket, &batches).await?;
         self.log.put(&file.path, bytes).await?;
         Ok((file, old))
     }

@@ -70,6 +70,26 @@ pub fn bucket(entity: Entity, project: Option<ProjectId>) -> u32 {
     (low % BUCKETS) as u32
 }
 
+/// The pace of a long computation: others on its thread go on in between, so that in a process that lives long those who
+/// commit wait for no fold.
+#[derive(Default)]
+pub(super) struct Pace {
+    steps: usize,
+}
+
+impl Pace {
+    const MOST: usize = 100;
+
+    /// Notes so many steps, such as rows parsed.
+    pub async fn step(&mut self, steps: usize) {
+        self.steps += steps;
+        if self.steps >= Self::MOST {
+            self.steps = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 /// A bucket's files, in the order of their rows.
 pub(super) fn in_bucket(table: &Table, bucket: u32) -> Vec<&LiveFile> {
     let name = bucket.to_string();

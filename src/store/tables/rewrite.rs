@@ -23,7 +23,7 @@ use super::fold::{Folded, Folding, Prepare, Prepared};
 use super::output::{self, Output};
 use super::read::{self, Wanted};
 use super::source::{Key, Source};
-use super::{CurrentTable, bucket, columns, in_bucket};
+use super::{CurrentTable, Pace, bucket, columns, in_bucket};
 use crate::domain::any::AnyRecord;
 use crate::domain::id::ProjectId;
 use crate::domain::patch::Op;
@@ -78,11 +78,17 @@ impl Prepare for Rewrite<'_> {
     }
 }
 
+/// A record of which only what was set is known, and the numbers of those fields.
+struct Edit {
+    record: AnyRecord,
+    fields: BTreeSet<usize>,
+}
+
 /// What changed in a table since it was folded.
 #[derive(Default)]
-struct Changed<'r> {
-    /// The rows of each record that stays where it is, in order.
-    edits: BTreeMap<Key, Vec<&'r Row>>,
+struct Changed {
+    /// What each record that stays where it is has become.
+    edits: BTreeMap<Key, Edit>,
     /// The records that leave the files they are in.
     gone: BTreeSet<Key>,
     /// The buckets to rewrite, with the records that come into each, sorted.
@@ -90,17 +96,19 @@ struct Changed<'r> {
 }
 
 impl Rewrite<'_> {
-    async fn changed(&self, current: &Table, from: u64) -> Result<Changed<'_>, StoreError> {
+    async fn changed(&self, current: &Table, from: u64) -> Result<Changed, StoreError> {
         let mut histories: BTreeMap<Uuid, Vec<&Row>> = BTreeMap::new();
         for row in self.folding.rows_after(from).filter(|row| row.entity == self.table.entity) {
             histories.entry(row.entity_id).or_default().push(row);
         }
         let mut changed = Changed::default();
         let mut moved: BTreeMap<Uuid, Vec<&Row>> = BTreeMap::new();
-        let come = |changed: &mut Changed<'_>, record: AnyRecord| {
+        let come = |changed: &mut Changed, record: AnyRecord| {
             changed.buckets.entry(bucket(record.entity(), record.project())).or_default().push(record);
         };
+        let mut pace = Pace::default();
         for (id, rows) in histories {
+            pace.step(rows.len()).await;
             let is_new = rows.first().is_some_and(|row| matches!(row.op, Op::Create | Op::Link));
             let left = rows.iter().find_map(|row| row.left_project());
             if is_new {
@@ -112,7 +120,7 @@ impl Rewrite<'_> {
             } else {
                 let project = rows.first().and_then(|row| row.project_id);
                 changed.buckets.entry(bucket(self.table.entity, project)).or_default();
-                changed.edits.insert(place(self.table.entity, project, id), rows);
+                changed.edits.insert(place(self.table.entity, project, id), self.edit(&rows)?);
             }
         }
         if !moved.is_empty() {
@@ -150,7 +158,7 @@ impl Rewrite<'_> {
         bucket: u32,
         old: &[&LiveFile],
         coming: &[AnyRecord],
-        changed: &Changed<'_>,
+        changed: &Changed,
     ) -> Result<(Vec<NewFile>, usize), StoreError> {
         let mut output = Output::new(self.table, self.log, self.folding.naming(), bucket);
         let mut coming = Coming(coming);
@@ -185,7 +193,7 @@ impl Rewrite<'_> {
         group: usize,
         joins: bool,
         coming: &mut Coming<'_>,
-        changed: &Changed<'_>,
+        changed: &Changed,
         output: &mut Output<'_>,
     ) -> Result<usize, StoreError> {
         let is_whole = |output: &Output<'_>| !joins && !output.wants_rows();
@@ -209,8 +217,8 @@ impl Rewrite<'_> {
         if first > last {
             return Err(StoreError::damaged(source.path(), "its rows are not in order"));
         }
-        let edits: Vec<(usize, &Vec<&Row>)> =
-            changed.edits.range(first.clone()..=last.clone()).filter_map(|(key, rows)| Some((keys.find(key)?, rows))).collect();
+        let edits: Vec<(usize, &Edit)> =
+            changed.edits.range(first.clone()..=last.clone()).filter_map(|(key, edit)| Some((keys.find(key)?, edit))).collect();
         let gone: BTreeSet<usize> = changed.gone.range(first..=last.clone()).filter_map(|key| keys.find(key)).collect();
         let coming = coming.take(|key| *key <= last);
         let edited = edits.len();
@@ -237,22 +245,16 @@ impl Rewrite<'_> {
     }
 
     /// The columns of a row group that these edits change, by their numbers, as they are after them.
-    fn edited(
-        &self,
-        source: &Source,
-        group: usize,
-        edits: &[(usize, &Vec<&Row>)],
-    ) -> Result<BTreeMap<usize, ArrayRef>, StoreError> {
+    fn edited(&self, source: &Source, group: usize, edits: &[(usize, &Edit)]) -> Result<BTreeMap<usize, ArrayRef>, StoreError> {
         let entity = self.table.entity;
         let mut records = Vec::with_capacity(edits.len());
         // The rows of the group that each field changes in, with the record that says to what.
         let mut changes: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
-        for (at, rows) in edits {
-            let (record, fields) = self.changes(rows)?;
-            for field in fields {
-                changes.entry(field).or_default().push((*at, records.len()));
+        for (at, edit) in edits {
+            for field in &edit.fields {
+                changes.entry(*field).or_default().push((*at, records.len()));
             }
-            records.push(record);
+            records.push(edit.record.clone());
         }
         if changes.is_empty() {
             return Ok(BTreeMap::new());
@@ -275,16 +277,9 @@ impl Rewrite<'_> {
         Ok(after)
     }
 
-    /// What the rows of a record that stays in its project set: a record of which only that is known, and the numbers of
-    /// the fields.
-    fn changes(&self, rows: &[&Row]) -> Result<(AnyRecord, BTreeSet<usize>), StoreError> {
+    /// What the rows of a record that stays in its project set.
+    fn edit(&self, rows: &[&Row]) -> Result<Edit, StoreError> {
         let entity = self.table.entity;
-        let mut fields = BTreeSet::new();
-        for row in rows {
-            let names = self.folding.format.changes(row)?;
-            fields
-                .extend(entity.fields().iter().enumerate().filter(|(_, field)| names.contains_key(field.name)).map(|(at, _)| at));
-        }
         let first = rows.first().ok_or_else(|| StoreError::damaged(self.table.name, "a record without a row"))?;
         let mut record = AnyRecord::blank(entity, first.entity_id);
         if let Some(project) = first.project_id.filter(|_| entity.field("project_id").is_some()) {
@@ -292,7 +287,13 @@ impl Rewrite<'_> {
                 .set("project_id", &Value::from(project.to_string()))
                 .map_err(|misfit| StoreError::damaged(self.table.name, format!("a project's id {misfit}")))?;
         }
-        Ok((self.replay(Some(record), rows)?, fields))
+        let mut fields = BTreeSet::new();
+        for row in rows {
+            let changes = self.folding.format.changes(row)?;
+            fields.extend((0..).zip(entity.fields()).filter(|(_, field)| changes.contains_key(field.name)).map(|(at, _)| at));
+            record = self.folding.format.set(row, &changes, record)?;
+        }
+        Ok(Edit { record, fields })
     }
 
     fn encode(&self, records: &[AnyRecord]) -> Result<RecordBatch, StoreError> {

@@ -49,7 +49,7 @@ async fn rows_of(lake: &Arc<dyn ObjectStore>, files: &BTreeSet<String>) -> usize
 /// How many rows the journal says `field_changes` has.
 async fn wanted(store: &DeltaStore) -> usize {
     let rows = past::rows(store as &dyn Store).await;
-    let batches = field_changes::batches(&rows.iter().collect::<Vec<_>>()).unwrap();
+    let batches = field_changes::batches(&rows.iter().collect::<Vec<_>>()).await.unwrap();
     batches.iter().map(|(_, batch)| batch.num_rows()).sum()
 }
 
