@@ -131,9 +131,9 @@ impl Task {
         if self.status == TaskStatus::InProgress {
             self.started_at = self.started_at.or(Some(at));
         }
-        let until_completed = |from: Instant| self.completed_at.map(|end| whole_minute(end) - whole_minute(from));
-        self.lead_minutes = until_completed(self.created_at);
-        self.cycle_minutes = self.started_at.and_then(until_completed);
+        let minutes = |from: Instant, end: Instant| whole_minute(end) - whole_minute(from);
+        self.lead_minutes = self.completed_at.map(|end| minutes(self.created_at, end));
+        self.cycle_minutes = self.started_at.zip(self.completed_at).map(|(start, end)| minutes(start, end));
     }
 
     /// The estimate where the likely effort is known; the ends default to it.

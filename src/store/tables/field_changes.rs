@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use deltalake::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use deltalake::arrow::compute::kernels::cmp::eq;
+use deltalake::arrow::compute::{concat_batches, filter_record_batch};
 use deltalake::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use deltalake::arrow::error::ArrowError;
 use deltalake::parquet::arrow::ArrowWriter;
@@ -15,10 +17,12 @@ use deltalake::parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
 
 use super::definition::{Column, NewFile};
+use super::read::ROW_GROUP;
 use super::{BUCKET, bucket};
 use crate::domain::patch::Op;
 use crate::domain::record::Entity;
 use crate::domain::task::TaskStatus;
+use crate::domain::time::whole_minute;
 use crate::store::error::StoreError;
 use crate::store::row::Row;
 
@@ -93,18 +97,23 @@ pub fn batches(rows: &[&Row]) -> Result<Vec<(u32, RecordBatch)>, StoreError> {
     buckets.into_iter().map(batch).collect::<Result<_, _>>().map_err(|fault| StoreError::storage("encoding", NAME, fault))
 }
 
-/// Batches as one file; `path` is where it goes.
+/// Batches as one file; `path` is where it goes. The rows of each field stand together, in a large file in row groups of
+/// their own, so that who asks for one field reads no other.
 pub fn file(path: String, bucket: u32, batches: &[RecordBatch]) -> Result<(NewFile, bytes::Bytes), StoreError> {
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let write = || {
         let mut writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&SCHEMA), options)?;
-        for batch in batches {
-            writer.write(batch)?;
+        let rows = concat_batches(&SCHEMA, batches)?;
+        for field in FIELDS {
+            writer.write(&filter_record_batch(&rows, &eq(&rows["field"], &StringArray::new_scalar(field))?)?)?;
+            if rows.num_rows() > ROW_GROUP {
+                writer.flush()?;
+            }
         }
-        writer.into_inner()
+        Ok(writer.into_inner()?)
     };
-    let bytes = write().map_err(|fault| StoreError::storage("encoding", NAME, fault))?;
+    let bytes = write().map_err(|fault: ArrowError| StoreError::storage("encoding", NAME, fault))?;
     let tasks = || batches.iter().filter_map(|batch| batch.column_by_name("task_id")?.as_string_opt::<i32>()).flatten().flatten();
     let ids = (tasks().min().unwrap_or_default().to_owned(), tasks().max().unwrap_or_default().to_owned());
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
@@ -130,9 +139,49 @@ fn encode(changes: &[Change<'_>]) -> Result<RecordBatch, ArrowError> {
         texts(&|change| change.from.clone()),
         texts(&|change| change.to.clone()),
         Arc::new(TimestampMicrosecondArray::from(at).with_timezone("UTC")),
-        Arc::new(changes.iter().map(|change| change.row.at.timestamp().div_euclid(60)).collect::<Int64Array>()),
+        Arc::new(changes.iter().map(|change| whole_minute(change.row.at)).collect::<Int64Array>()),
         Arc::new(changes.iter().map(|change| change.row.seq as i64).collect::<Int64Array>()),
         texts(&|change| Some(change.row.actor.clone())),
     ];
     RecordBatch::try_new(Arc::clone(&SCHEMA), columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use deltalake::parquet::file::reader::{FileReader, SerializedFileReader};
+    use deltalake::parquet::file::statistics::Statistics;
+
+    use super::*;
+
+    #[test]
+    fn a_large_file_has_row_groups_of_one_field_each() {
+        let rows = ROW_GROUP + 4;
+        let text = |of: &dyn Fn(usize) -> String| -> ArrayRef { Arc::new((0..rows).map(of).map(Some).collect::<StringArray>()) };
+        let number = || -> ArrayRef { Arc::new((0..rows as i64).collect::<Int64Array>()) };
+        let at = TimestampMicrosecondArray::from(vec![0; rows]).with_timezone("UTC");
+        let same = || text(&|_| "x".to_owned());
+        let columns = vec![
+            same(),
+            text(&|row| format!("{row:06}")),
+            text(&|row| FIELDS[row % FIELDS.len()].to_owned()),
+            same(),
+            same(),
+            Arc::new(at),
+            number(),
+            number(),
+            same(),
+        ];
+        let batch = RecordBatch::try_new(Arc::clone(&SCHEMA), columns).unwrap();
+        let halves = [batch.slice(0, 5), batch.slice(5, rows - 5)];
+        let (file, bytes) = file("f".to_owned(), 0, &halves).unwrap();
+        assert_eq!((file.rows, file.ids), (rows, ("000000".to_owned(), format!("{:06}", rows - 1))));
+        let read = SerializedFileReader::new(bytes).unwrap();
+        let groups = read.metadata().row_groups().iter().map(|group| {
+            let Some(Statistics::ByteArray(field)) = group.column(2).statistics() else { panic!("no statistics") };
+            let bound = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap().to_vec()).unwrap();
+            (bound(field.min_bytes_opt()), bound(field.max_bytes_opt()), group.num_rows())
+        });
+        let wanted = FIELDS.map(|field| (field.to_owned(), field.to_owned(), rows as i64 / 4));
+        assert_eq!(groups.collect::<Vec<_>>(), wanted);
+    }
 }

@@ -7,6 +7,7 @@ pub mod columns;
 pub mod definition;
 pub mod field_changes;
 pub mod fold;
+pub mod join;
 mod output;
 pub mod read;
 mod rewrite;
