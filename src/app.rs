@@ -15,7 +15,7 @@ use crate::service::{Service, ServiceError};
 use crate::store::appended::RUNS;
 use crate::store::copy::{self, Copied};
 use crate::store::delta::{DeltaStore, Root};
-use crate::store::doctor::{self, Anchor, Checkup};
+use crate::store::doctor::{self, Checkup, Extent};
 use crate::store::{Erased, Format, LakeTables, Maintained, Retention, Store, StoreError};
 
 /// An open lake and what works on it.
@@ -41,9 +41,9 @@ impl App {
     }
 
     /// Examines the lake the settings name, which may be too damaged to open.
-    pub async fn examine(config: &Config, anchor: Option<Anchor>) -> Result<Checkup, ServiceError> {
+    pub async fn examine(config: &Config, extent: Extent) -> Result<Checkup, ServiceError> {
         let root = Root::open(&config.lake.value, false)?;
-        Ok(doctor::examine(&root.store, root.url.as_str(), &Format::default(), anchor).await?)
+        Ok(doctor::examine_to(&root.store, root.url.as_str(), &Format::default(), extent).await?)
     }
 
     /// Copies the lake of the settings to a new place, which becomes a lake of its own, folded.

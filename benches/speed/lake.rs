@@ -64,6 +64,8 @@ pub fn copy(tasks: usize, folder: &Path) -> PathBuf {
     let lake = folder.join("lake");
     let copied = Command::new("cp").arg("-a").arg(kept.join("lake")).arg(&lake).status().expect("cp runs");
     assert!(copied.success());
+    // The first flush of what is measured would otherwise flush the copy.
+    assert!(Command::new("sync").status().expect("sync runs").success());
     lake
 }
 

@@ -26,6 +26,7 @@ use url::Url;
 
 use crate::store::LiveFile;
 use crate::store::tables::Entry;
+use crate::store::tables::definition::Column;
 
 /// A table at one version.
 #[derive(Debug)]
@@ -39,13 +40,8 @@ pub struct LakeTable {
 impl LakeTable {
     /// The table of an entry of the dictionary, with these files below `url`.
     pub fn new(url: &Url, entry: &Entry, files: &[LiveFile]) -> Result<Self> {
-        let column = |column: &crate::store::tables::definition::Column| {
-            Field::new(&column.name, data_type(&column.kind), column.nullable)
-        };
-        let (folders, inside): (Vec<_>, Vec<_>) =
-            entry.columns.iter().partition(|column| entry.partitions.contains(&column.name.as_str()));
-        let folders: Vec<FieldRef> = folders.into_iter().map(|folder| Arc::new(column(folder))).collect();
-        let inside = Arc::new(Schema::new(inside.into_iter().map(column).collect::<Vec<_>>()));
+        let schema = schema(entry);
+        let folders = schema.table_partition_cols();
         let scanned = |file: &LiveFile| {
             let value = |field: &FieldRef| match file.partitions.get(field.name()).cloned().flatten() {
                 Some(text) => ScalarValue::try_from_string(text, field.data_type()),
@@ -56,12 +52,7 @@ impl LakeTable {
             Ok(PartitionedFile::new(path, file.size.unsigned_abs()).with_partition_values(values))
         };
         let scanned = files.iter().map(scanned).collect::<Result<Vec<_>>>()?;
-        Ok(Self {
-            url: ObjectStoreUrl::parse(url.as_str())?,
-            schema: TableSchema::builder(inside).with_table_partition_cols(folders).build(),
-            files: scanned,
-            rows: files.iter().map(rows).sum(),
-        })
+        Ok(Self { url: ObjectStoreUrl::parse(url.as_str())?, schema, files: scanned, rows: files.iter().map(rows).sum() })
     }
 
     /// The files in as many groups as there are workers, the groups about equal in size.
@@ -119,6 +110,16 @@ impl TableProvider for LakeTable {
         let options = state.default_table_options().parquet;
         ParquetFormat::new().with_options(options).create_physical_plan(state, config).await
     }
+}
+
+/// The columns of an entry of the dictionary, as the session has them.
+pub fn schema(entry: &Entry) -> TableSchema {
+    let column = |column: &Column| Field::new(&column.name, data_type(&column.kind), column.nullable);
+    let (folders, inside): (Vec<_>, Vec<_>) =
+        entry.columns.iter().partition(|column| entry.partitions.contains(&column.name.as_str()));
+    let folders: Vec<FieldRef> = folders.into_iter().map(|folder| Arc::new(column(folder))).collect();
+    let inside = Arc::new(Schema::new(inside.into_iter().map(column).collect::<Vec<_>>()));
+    TableSchema::builder(inside).with_table_partition_cols(folders).build()
 }
 
 fn rows(file: &LiveFile) -> Option<usize> {

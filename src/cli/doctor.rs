@@ -6,17 +6,22 @@ use super::reply::{count, table};
 use super::{CliError, Context, Reply};
 use crate::app::App;
 use crate::service::ServiceError;
-use crate::store::doctor::{Anchor, Finding};
+use crate::store::doctor::{Anchor, Extent, Finding};
 use crate::store::row::{hex, unhex};
 
-/// Examines the lake without changing it: every log entry, every row's digest, the hash chain, and every current table
-/// against the journal. Prints the head of the chain; kept somewhere else, it proves later that nothing was rewritten.
+/// Examines the lake without changing it: every log entry of the journal, every row's digest, the hash chain, every folded
+/// table against the journal, and that every file is there with its size. Prints the head of the chain; kept somewhere
+/// else, it proves later that nothing was rewritten.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  lakeplan doctor\n  lakeplan doctor --anchor 42:9f86d081…")]
+#[command(after_help = "Examples:\n  lakeplan doctor\n  lakeplan doctor --full\n  lakeplan doctor --anchor 42:9f86d081…")]
 pub struct Args {
     /// A head that an earlier check-up printed, SEQ:HASH.
     #[arg(long, value_name = "SEQ:HASH")]
     anchor: Option<AnchorWord>,
+    /// Also reads every file of the tables that are only appended to (runs, agent_logs, table_state), and compares the
+    /// checkpoints of every table's log with the entries they stand for.
+    #[arg(long)]
+    full: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +37,8 @@ impl FromStr for AnchorWord {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
-    let checkup = App::examine(&context.config, args.anchor.map(|word| word.0)).await?;
+    let extent = Extent { is_full: args.full, ..Extent::usual(args.anchor.map(|word| word.0)) };
+    let checkup = App::examine(&context.config, extent).await?;
     let head = format!("{}:{}", checkup.sets, hex(&checkup.chain));
     let finding = |finding: &Finding| json!({"place": finding.place, "what": finding.what, "way_out": finding.way_out});
     let json = json!({

@@ -63,9 +63,15 @@ impl CliError {
                 | ServiceError::Conflicted { .. }
                 | ServiceError::NotFound { .. }
                 | ServiceError::Input { .. } => Exit::Refused,
-                ServiceError::Query(AnalyticsError::Sql(_)) => Exit::Refused,
-                ServiceError::Query(AnalyticsError::Encoding(_)) => Exit::Bug,
-                ServiceError::Query(AnalyticsError::Store(_)) => Exit::TryAgain,
+                ServiceError::Query(cause) => match cause {
+                    AnalyticsError::Writes { .. } => Exit::Refused,
+                    AnalyticsError::UnknownTable { .. }
+                    | AnalyticsError::UnknownColumn { .. }
+                    | AnalyticsError::Syntax(_)
+                    | AnalyticsError::Sql(_) => Exit::Usage,
+                    AnalyticsError::Encoding(_) => Exit::Bug,
+                    AnalyticsError::Store(_) | AnalyticsError::Reading(_) => Exit::TryAgain,
+                },
                 ServiceError::Unknown { .. } => Exit::TryAgain,
                 ServiceError::Store(cause) | ServiceError::NotWritten(cause) => match cause {
                     StoreError::Storage { .. } | StoreError::Deadline { .. } => Exit::TryAgain,
@@ -88,7 +94,12 @@ impl CliError {
                 ServiceError::Conflicted { .. } => "conflict",
                 ServiceError::NotFound { .. } => "not_found",
                 ServiceError::Input { .. } => "input",
-                ServiceError::Query(_) => "query",
+                ServiceError::Query(cause) => match cause {
+                    AnalyticsError::UnknownTable { .. } => "unknown_table",
+                    AnalyticsError::UnknownColumn { .. } => "unknown_column",
+                    AnalyticsError::Syntax(_) => "syntax",
+                    _ => "query",
+                },
                 ServiceError::NotWritten(_) => "not_written",
                 ServiceError::Unknown { .. } => "unknown_outcome",
                 ServiceError::Store(cause) => match cause {

@@ -5,20 +5,25 @@ use super::{CliError, Context, Reply};
 use crate::domain::any::AnyRecord;
 use crate::domain::patch::Op;
 use crate::domain::state::State;
-use crate::domain::time::rfc3339;
+use crate::domain::time::{AsOf, rfc3339};
 use crate::service::history::{Past, concerns, subject};
 use crate::service::{Service, ServiceError, find};
-use crate::store::Scope;
 use crate::store::row::Row;
+use crate::store::{Scope, Snapshot};
 
 /// What happened, the last change first: of the lake, of a project or of a task.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  lakeplan history\n  lakeplan history PAY-42\n  lakeplan history PAY --limit 100 --json")]
+#[command(
+    after_help = "Examples:\n  lakeplan history\n  lakeplan history PAY-42\n  lakeplan history PAY --limit 100 --json\n  lakeplan history --as-of 2026-11-20      what had happened by then"
+)]
 pub struct Args {
     /// A project or a task.
     of: Option<String>,
     #[arg(long, default_value_t = 20)]
     limit: usize,
+    /// Only what had happened by then, under the names of then: a seq, a date or a time.
+    #[arg(long, value_name = "SEQ|TIME")]
+    as_of: Option<AsOf>,
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
@@ -30,7 +35,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
 
 async fn tell(args: &Args, service: &Service) -> Result<Reply, CliError> {
     let words: Vec<&str> = args.of.iter().map(String::as_str).collect();
-    let state = service.state_about(&words).await?;
+    let Snapshot { seq, state, .. } = service.read_about(&words, args.as_of).await?;
     let (project, record) = match args.of.as_deref() {
         None => (None, None),
         Some(name) => match find::project(&state, name) {
@@ -44,6 +49,9 @@ async fn tell(args: &Args, service: &Service) -> Result<Reply, CliError> {
     let mut shown: Vec<Past> = Vec::new();
     let mut is_more = false;
     while let Some(mut set) = past.next().await.map_err(ServiceError::from)? {
+        if set.seq > seq {
+            continue;
+        }
         set.rows.retain(|row| concerns(row, project, record.as_ref()));
         if set.rows.is_empty() {
             continue;
@@ -54,7 +62,7 @@ async fn tell(args: &Args, service: &Service) -> Result<Reply, CliError> {
         }
         shown.push(set);
     }
-    let state = service.state(&Scope::of(shown.iter().flat_map(Past::projects))).await?;
+    let state = service.read(&Scope::of(shown.iter().flat_map(Past::projects)), args.as_of).await?.state;
     let mut lines = Vec::new();
     let mut sets = Vec::new();
     for past in &shown {
@@ -72,7 +80,7 @@ async fn tell(args: &Args, service: &Service) -> Result<Reply, CliError> {
         lines.push(format!("there are earlier ones; --limit {} shows more", args.limit.saturating_mul(5).max(1)));
     }
     let text = if lines.is_empty() { "nothing yet".to_owned() } else { lines.join("\n") };
-    Ok(Reply::new(json!({"changes": sets, "more": is_more}), text))
+    Ok(Reply::new(json!({"seq": seq, "changes": sets, "more": is_more}), text))
 }
 
 fn set_json(state: &State, past: &Past) -> Result<Value, CliError> {

@@ -4,7 +4,6 @@ use super::{CliError, Context, Reply, show};
 use crate::domain::time::AsOf;
 use crate::planning::next::ready;
 use crate::service::find;
-use crate::store::Scope;
 
 /// What can be worked on now, the best first: open, nothing it waits for is open, and its day has come.
 #[derive(Debug, clap::Args)]
@@ -26,7 +25,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     let snapshot = match &args.project {
         Some(project) => app.service.read_about(&[project], args.as_of).await?,
-        None => app.service.read(&Scope::All, args.as_of).await?,
+        None => app.service.read_in_sight(args.as_of).await?,
     };
     // What is due is judged by the day of the answer.
     let today = args.as_of.map_or(app.service.clock.now(), |_| snapshot.at).date_naive();
@@ -35,7 +34,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let assignee = args.assignee.as_deref().map(|name| find::user(state, name)).transpose()?.map(|user| user.id);
     let projects = match &args.project {
         Some(name) => vec![find::project(state, name)?.0],
-        None => state.projects().filter(|found| found.project().is_some_and(|project| project.deleted_at.is_none())).collect(),
+        None => state.projects().filter(|found| found.project().is_some_and(|project| project.is_in_sight())).collect(),
     };
     let found: Vec<_> = projects.into_iter().flat_map(|project| ready(project, today, assignee)).take(args.limit).collect();
     let (mut lines, mut json) = (Vec::new(), Vec::new());

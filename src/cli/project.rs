@@ -6,11 +6,11 @@ use super::{CliError, Context, Reply, show};
 use crate::domain::patch::{Op, Source};
 use crate::domain::project::ProjectStatus;
 use crate::domain::record::Entity;
-use crate::domain::state::ProjectState;
+use crate::domain::state::{ProjectState, State};
+use crate::domain::tally::{Tallies, Tally};
 use crate::domain::time::AsOf;
 use crate::exchange::patchset::{RawPatch, Request};
 use crate::service::find;
-use crate::store::Scope;
 
 /// Projects.
 #[derive(Debug, clap::Args)]
@@ -114,16 +114,19 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             let key = done.keys.first().map(|(_, key)| key.clone()).unwrap_or_default();
             show::done(&done, format!("project {key}: {name}"))
         }
-        Verb::List { all, as_of } => list(service.read(&Scope::All, as_of).await?.state, all),
+        Verb::List { all, as_of } => {
+            let (state, tallies) = service.tallied(as_of).await?;
+            list(&state, &tallies, all)
+        }
         Verb::Show { project, as_of } => {
             let state = service.read_about(&[&project], as_of).await?.state;
-            let (found, project) = find::project(&state, &project)?;
+            let (_, project) = find::project(&state, &project)?;
             let mut json = show::record_json(project.as_ref(), project.id.to_string());
-            let (open, done) = totals(found);
+            let Tally { open, closed, .. } = Tallies::of(&state).project(project.id);
             json.insert("open_tasks".to_owned(), json!(open));
-            json.insert("closed_tasks".to_owned(), json!(done));
+            json.insert("closed_tasks".to_owned(), json!(closed));
             let mut text = format!(
-                "{}  {}\n  status       {}\n  tasks        {open} open, {done} closed",
+                "{}  {}\n  status       {}\n  tasks        {open} open, {closed} closed",
                 project.key, project.name, project.status
             );
             for (name, day) in [("start", project.start_date), ("due", project.due_date)] {
@@ -165,14 +168,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     Ok(reply)
 }
 
-fn list(state: crate::domain::state::State, all: bool) -> Reply {
+fn list(state: &State, tallies: &Tallies, all: bool) -> Reply {
     let shown = state
         .projects()
-        .filter_map(|found| Some((found, found.project()?)))
-        .filter(|(_, project)| project.deleted_at.is_none() && (all || project.status != ProjectStatus::Archived));
+        .filter_map(ProjectState::project)
+        .filter(|project| project.deleted_at.is_none() && (all || project.status != ProjectStatus::Archived));
     let (mut rows, mut json) = (Vec::new(), Vec::new());
-    for (found, project) in shown {
-        let (open, closed) = totals(found);
+    for project in shown {
+        let Tally { open, closed, .. } = tallies.project(project.id);
         rows.push(vec![
             project.key.to_string(),
             project.name.to_string(),
@@ -192,10 +195,4 @@ fn list(state: crate::domain::state::State, all: bool) -> Reply {
     let total = count(rows.len(), "project");
     let text = format!("{}\n{total}", table(&["key", "name", "status", "open", "closed", "due"], rows));
     Reply::new(json!({"projects": json}), text)
-}
-
-fn totals(project: &ProjectState) -> (usize, usize) {
-    let living = || project.tasks().filter(|task| task.is_live());
-    let closed = living().filter(|task| task.status.is_closed()).count();
-    (living().count() - closed, closed)
 }

@@ -2,12 +2,16 @@ use serde_json::json;
 
 use super::reply::{count, rows, table};
 use super::{CliError, Context, Reply};
-use crate::analytics::{Format, Session, VIEWS, rows_json, rows_text};
+use crate::analytics::{Format, Session, Then, VIEWS, rows_json, rows_text};
+use crate::app::App;
+use crate::domain::time::AsOf;
+use crate::service::ServiceError;
+use crate::store::Scope;
 
 /// Answers by SQL, over the tables and views of the lake. Only SELECT: nothing can be changed here.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  lakeplan query \"SELECT status, count(*) FROM tasks GROUP BY status\"\n  lakeplan query --view workload\n  lakeplan query --view audit --format csv > audit.csv\n  lakeplan query --views"
+    after_help = "Examples:\n  lakeplan query \"SELECT status, count(*) FROM tasks GROUP BY status\"\n  lakeplan query --view workload\n  lakeplan query --view workload --as-of 2026-11-20\n  lakeplan query --view audit --format csv > audit.csv\n  lakeplan query --views"
 )]
 pub struct Args {
     /// One SELECT.
@@ -19,6 +23,9 @@ pub struct Args {
     /// What views there are.
     #[arg(long, conflicts_with_all = ["sql", "view"])]
     views: bool,
+    /// The lake as it was: a seq, a date or a time.
+    #[arg(long, value_name = "SEQ|TIME", conflicts_with = "views")]
+    as_of: Option<AsOf>,
     /// table, json, csv or parquet.
     #[arg(long)]
     format: Option<Format>,
@@ -45,25 +52,36 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     // What a killed process left unfolded is folded first, so that the answer is of now.
     app.service.store.fold().await?;
-    let now = app.service.clock.now();
-    let session = Session::open(&app.tables(), now).await.map_err(crate::service::ServiceError::from)?;
-    let batches = session.query(&sql).await.map_err(crate::service::ServiceError::from)?;
+    let session = open(&app, args.as_of).await?;
+    let batches = session.query(&sql).await.map_err(ServiceError::from)?;
     app.close().await;
     let format = args.format.unwrap_or(if context.json { Format::Json } else { Format::Table });
-    let encoded = |format: Format| format.encode(&batches).map_err(crate::service::ServiceError::from);
+    let encoded = |format: Format| format.encode(&batches).map_err(ServiceError::from);
     match format {
         Format::Csv | Format::Parquet => Ok(Reply::raw(encoded(format)?)),
         Format::Json => {
-            let json = rows_json(&batches).map_err(crate::service::ServiceError::from)?;
+            let json = rows_json(&batches).map_err(ServiceError::from)?;
             let text = json.to_string();
             Ok(Reply::new(json, text))
         }
         Format::Table => {
-            let (header, found) = rows_text(&batches).map_err(crate::service::ServiceError::from)?;
+            let (header, found) = rows_text(&batches).map_err(ServiceError::from)?;
             let total = count(found.len(), "row");
             let header: Vec<&str> = header.iter().map(String::as_str).collect();
-            let json = rows_json(&batches).map_err(crate::service::ServiceError::from)?;
+            let json = rows_json(&batches).map_err(ServiceError::from)?;
             Ok(Reply::new(json, format!("{}\n{total}", rows(&header, found)).trim_start().to_owned()))
         }
     }
+}
+
+async fn open(app: &App, as_of: Option<AsOf>) -> Result<Session, ServiceError> {
+    let (service, now) = (&app.service, app.service.clock.now());
+    let Some(as_of) = as_of else { return Ok(Session::open(&app.tables(), now).await?) };
+    let snapshot = &service.read(&Scope::All, Some(as_of)).await?;
+    let at = match as_of {
+        // A day that is not over yet is asked of as far as it went.
+        AsOf::Time(asked) => asked.min(now).max(snapshot.at),
+        AsOf::Seq(_) => snapshot.at,
+    };
+    Ok(Session::open_then(&app.tables(), Then { snapshot, at }).await?)
 }

@@ -7,6 +7,7 @@ use crate::domain::record::Record;
 use crate::domain::state::{ProjectState, State};
 use crate::domain::task::{Task, TaskStatus};
 use crate::domain::time::{Minutes, rfc3339};
+use crate::planning::effort::Efforts;
 use crate::service::change::Done;
 
 use super::reply::Reply;
@@ -29,18 +30,41 @@ pub fn task_json(state: &State, task: &Task) -> Value {
     Value::Object(json)
 }
 
+/// The same with what its parts come to together, as `estimate_of_parts`.
+pub fn whole_task_json(state: &State, task: &Task, efforts: &Efforts) -> Value {
+    let mut json = task_json(state, task);
+    if let Value::Object(json) = &mut json {
+        json.insert("estimate_of_parts".to_owned(), json!(efforts.of_parts(task.id)));
+    }
+    json
+}
+
 pub fn handle(state: &State, id: UserId) -> String {
     state.user(id).map_or_else(|| id.to_string(), |user| format!("@{}", user.handle))
 }
 
 /// `PAY-7  Title  [in_progress]  2h to 4h  @ana  due 2026-12-01`
 pub fn task_line(state: &State, task: &Task) -> String {
+    line(state, task, task.estimate().map(|estimate| estimate.to_string()))
+}
+
+/// How long a task takes: its own estimate, and the sum of its parts (Σ) where it has none or a lower one.
+fn effort(task: &Task, efforts: &Efforts) -> Option<String> {
+    let parts = efforts.of_parts(task.id).map(|parts| (parts, format!("Σ {}", parts.rough())));
+    match (task.estimate(), parts) {
+        (Some(own), Some((parts, sum))) if parts.likely > own.likely => Some(format!("{own} (its parts {sum})")),
+        (Some(own), _) => Some(own.to_string()),
+        (None, parts) => parts.map(|(_, sum)| sum),
+    }
+}
+
+fn line(state: &State, task: &Task, effort: Option<String>) -> String {
     let mut line = format!("{}  {}", task.key, task.title);
     if task.status != TaskStatus::Pending {
         line.push_str(&format!("  [{}]", task.status));
     }
-    if let Some(estimate) = task.estimate() {
-        line.push_str(&format!("  {estimate}"));
+    if let Some(effort) = effort {
+        line.push_str(&format!("  {effort}"));
     }
     if let Some(assignee) = task.assignee_id {
         line.push_str(&format!("  {}", handle(state, assignee)));
@@ -55,7 +79,7 @@ pub fn task_line(state: &State, task: &Task) -> String {
 }
 
 /// The tree below a task (below the top, for `None`), living tasks only, and what each waits for.
-pub fn tree(state: &State, project: &ProjectState, root: Option<&Task>, deepest: u8) -> String {
+pub fn tree(state: &State, project: &ProjectState, root: Option<&Task>, deepest: u8, efforts: &Efforts) -> String {
     let mut text = String::new();
     let mut open: Vec<(&Task, Vec<bool>)> = match root {
         Some(task) => vec![(task, Vec::new())],
@@ -71,7 +95,7 @@ pub fn tree(state: &State, project: &ProjectState, root: Option<&Task>, deepest:
                 (false, false) => "│  ",
             });
         }
-        text.push_str(&task_line(state, task));
+        text.push_str(&line(state, task, effort(task, efforts)));
         let waits: Vec<String> = project
             .links_at(task.id)
             .filter(|link| link.kind == crate::domain::link::LinkKind::DependsOn && link.from_id == task.id)
@@ -107,7 +131,9 @@ fn with_ends<'s>(tasks: Vec<&'s Task>, above: &[bool], top: bool) -> Vec<(&'s Ta
 }
 
 /// What a task's own fields say, one a line.
-pub fn task_page(state: &State, project: &ProjectState, task: &Task) -> String {
+pub fn task_page(state: &State, project: &ProjectState, task: &Task, efforts: &Efforts) -> String {
+    let own = task.estimate();
+    let parts = efforts.of_parts(task.id).filter(|parts| own.is_none_or(|own| parts.likely > own.likely));
     let mut lines = vec![format!("{}  {}", task.key, task.title)];
     let mut line = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -118,7 +144,8 @@ pub fn task_page(state: &State, project: &ProjectState, task: &Task) -> String {
     line("priority", task.priority.map(|priority| priority.to_string()));
     line("importance", task.importance.map(|importance| importance.get().to_string()));
     line("assignee", task.assignee_id.map(|id| handle(state, id)));
-    line("estimate", task.estimate().map(|estimate| format!("{estimate}, likely {}", estimate.likely)));
+    line("estimate", own.map(|estimate| format!("{estimate}, likely {}", estimate.likely)));
+    line("its parts", parts.map(|parts| format!("Σ {parts}, likely {}", parts.likely)));
     line("spent", task.actual_minutes.map(|minutes: Minutes| minutes.to_string()));
     line("not before", task.not_before.map(|day| day.to_string()));
     line("due", task.due_date.map(|day| day.to_string()));

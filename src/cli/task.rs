@@ -10,6 +10,7 @@ use crate::domain::task::TaskStatus;
 use crate::domain::time::{AsOf, Minutes};
 use crate::domain::value::{FieldValue, Title};
 use crate::exchange::patchset::{RawPatch, RawPlace, Request};
+use crate::planning::effort::Efforts;
 use crate::planning::split::Part;
 use crate::service::{Service, ServiceError, find};
 use words::Words;
@@ -172,7 +173,9 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
             let state = service.read_page(&task, as_of).await?.state;
             let task = find::task(&state, &task)?;
             let project = state.project(task.project_id).ok_or_else(|| ServiceError::input("project", "is not there"))?;
-            Reply::new(show::task_json(&state, task), show::task_page(&state, project, task))
+            let efforts = Efforts::of(project);
+            let page = show::task_page(&state, project, task, &efforts);
+            Reply::new(show::whole_task_json(&state, task, &efforts), page)
         }
         Verb::Tree { root, depth, as_of } => tree(service, root, depth, as_of).await?,
         Verb::Create { title, project, parent, depends_on, place, words } => {
@@ -286,26 +289,29 @@ async fn tree(service: &Service, root: Option<String>, depth: u8, as_of: Option<
             }
         },
     };
+    let efforts = Efforts::of(project);
     let tasks: Vec<Value> = match task {
         Some(task) => std::iter::once(task)
             .chain(project.descendants(task.id).into_iter().map(AsRef::as_ref))
-            .map(|task| show::task_json(state, task))
+            .map(|task| show::whole_task_json(state, task, &efforts))
             .collect(),
         None => project
             .children(None)
             .flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)))
             .filter(|task| task.is_live())
-            .map(|task| show::task_json(state, task))
+            .map(|task| show::whole_task_json(state, task, &efforts))
             .collect(),
     };
-    let head = project.project().map(|project| format!("{}  {}\n", project.key, project.name)).unwrap_or_default();
-    let tree = show::tree(state, project, task, depth);
+    let open = efforts.open().filter(|_| task.is_none());
+    let work = open.map(|open| format!("  {} of open work", open.rough())).unwrap_or_default();
+    let head = project.project().map(|project| format!("{}  {}{work}\n", project.key, project.name)).unwrap_or_default();
+    let tree = show::tree(state, project, task, depth, &efforts);
     let text = match (task, tree.is_empty()) {
         (Some(_), _) => tree,
         (None, false) => format!("{head}{tree}"),
         (None, true) => format!("{head}no tasks yet; lakeplan task create TITLE makes one"),
     };
-    Ok(Reply::new(json!({"seq": snapshot.seq, "tasks": tasks}), text))
+    Ok(Reply::new(json!({"seq": snapshot.seq, "open_work": open, "tasks": tasks}), text))
 }
 
 struct Create {

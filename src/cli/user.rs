@@ -4,6 +4,8 @@ use super::reply::{count, table};
 use super::{CliError, Context, Reply, show};
 use crate::domain::patch::{Op, Source};
 use crate::domain::record::Entity;
+use crate::domain::state::State;
+use crate::domain::tally::{Tallies, Tally};
 use crate::domain::time::{AsOf, Minutes};
 use crate::domain::value::FieldValue;
 use crate::exchange::patchset::{RawPatch, Request};
@@ -92,7 +94,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             let patch = fields.apply(RawPatch::new(Op::Create, Entity::User).with("handle", handle.as_str()));
             show::done(&change(patch).await?, format!("@{handle} added"))
         }
-        Verb::List { as_of } => list(&service.read(&Scope::All, as_of).await?.state),
+        Verb::List { as_of } => {
+            let (state, tallies) = service.tallied(as_of).await?;
+            list(&state, &tallies)
+        }
         Verb::Show { user, as_of } => {
             let state = service.read(&Scope::outline(), as_of).await?.state;
             let user = find::user(&state, &user)?;
@@ -130,26 +135,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     Ok(reply)
 }
 
-fn list(state: &crate::domain::state::State) -> Reply {
+fn list(state: &State, tallies: &Tallies) -> Reply {
     let (mut rows, mut json) = (Vec::new(), Vec::new());
     for user in state.users().filter(|user| user.deleted_at.is_none()) {
-        let open: Vec<_> = state
-            .projects()
-            .flat_map(|project| project.tasks())
-            .filter(|task| task.is_live() && !task.status.is_closed() && task.assignee_id == Some(user.id))
-            .collect();
-        let effort: u32 = open.iter().filter_map(|task| task.estimate_likely).map(Minutes::get).sum();
+        let Tally { open, work, .. } = tallies.user(user.id);
         let text = |value: &Option<crate::domain::value::Name>| value.as_ref().map(|value| value.to_string()).unwrap_or_default();
-        rows.push(vec![
-            format!("@{}", user.handle),
-            text(&user.name),
-            text(&user.email),
-            open.len().to_string(),
-            Minutes::new(effort).to_string(),
-        ]);
+        rows.push(vec![format!("@{}", user.handle), text(&user.name), text(&user.email), open.to_string(), work.to_string()]);
         let mut record = show::record_json(user.as_ref(), user.id.to_string());
-        record.insert("open_tasks".to_owned(), json!(open.len()));
-        record.insert("open_minutes".to_owned(), json!(effort));
+        record.insert("open_tasks".to_owned(), json!(open));
+        record.insert("open_minutes".to_owned(), json!(work));
         json.push(Value::Object(record));
     }
     if rows.is_empty() {

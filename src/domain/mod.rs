@@ -18,6 +18,7 @@ pub mod project;
 pub mod record;
 pub mod requirement;
 pub mod state;
+pub mod tally;
 pub mod task;
 pub mod time;
 pub mod user;

@@ -18,6 +18,13 @@ words! {
     }
 }
 
+impl Project {
+    /// Neither deleted nor archived.
+    pub fn is_in_sight(&self) -> bool {
+        self.deleted_at.is_none() && self.status != ProjectStatus::Archived
+    }
+}
+
 record! {
     /// A body of work with its own tasks, requirements and task numbers.
     Project: Project, ProjectId, tracked {

@@ -30,6 +30,10 @@ impl Minutes {
     pub fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
+
+    pub fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
 }
 
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -89,6 +93,43 @@ pub struct Estimate {
     pub low: Minutes,
     pub likely: Minutes,
     pub high: Minutes,
+}
+
+impl Estimate {
+    /// One after the other.
+    pub fn and(self, other: Self) -> Self {
+        self.each(other, Minutes::saturating_add)
+    }
+
+    /// What is left of it.
+    pub fn less(self, other: Self) -> Self {
+        self.each(other, Minutes::saturating_sub)
+    }
+
+    /// The greater of both.
+    pub fn at_least(self, other: Self) -> Self {
+        self.each(other, Minutes::max)
+    }
+
+    fn each(self, other: Self, of: impl Fn(Minutes, Minutes) -> Minutes) -> Self {
+        Self { low: of(self.low, other.low), likely: of(self.likely, other.likely), high: of(self.high, other.high) }
+    }
+
+    /// As sums are told: to the half day, because nobody knows them to the minute.
+    pub fn rough(self) -> String {
+        if self.high.get() <= Minutes::PER_DAY {
+            return self.to_string();
+        }
+        let rough = |minutes: Minutes| match minutes.get() {
+            few if few < Minutes::PER_DAY => format!("{}h", few.div_ceil(Minutes::PER_HOUR)),
+            many => {
+                let halves = (2 * many).div_ceil(Minutes::PER_DAY);
+                format!("{}{}d", halves / 2, if halves % 2 == 1 { ".5" } else { "" })
+            }
+        };
+        let (low, high) = (rough(self.low), rough(self.high));
+        if low == high { low } else { format!("{low} to {high}") }
+    }
 }
 
 impl fmt::Display for Estimate {

@@ -49,11 +49,8 @@ impl ServiceError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Store(cause) => cause.hint(),
-            Self::Query(AnalyticsError::Store(cause)) => cause.hint(),
-            Self::Query(AnalyticsError::Sql(_)) => {
-                Some("lakeplan query --views lists the views; SELECT table_name, column_name FROM information_schema.columns the columns".to_owned())
-            }
-            Self::Refused(_) | Self::Query(_) => None,
+            Self::Query(cause) => cause.hint(),
+            Self::Refused(_) => None,
             Self::Conflicted { .. } => Some("look at it again and repeat the change if it still holds".to_owned()),
             Self::NotWritten(cause) => cause.hint().or_else(|| Some("repeat the command".to_owned())),
             Self::Unknown { id, .. } => Some(format!("repeat the command with --id {id}: it is written once at most")),

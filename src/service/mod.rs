@@ -19,6 +19,7 @@ use std::sync::Arc;
 pub use error::ServiceError;
 
 use crate::domain::state::State;
+use crate::domain::tally::Tallies;
 use crate::domain::time::AsOf;
 use crate::domain::value::Name;
 use crate::runtime::{Clock, Random};
@@ -42,6 +43,16 @@ impl Service {
             None => Ok(self.store.snapshot(scope).await?),
             Some(as_of) => history::read_as_of(self.store.as_ref(), scope, as_of, Stream::Work).await,
         }
+    }
+
+    /// What belongs to every scope, as it is or was, and the living tasks, counted.
+    pub async fn tallied(&self, as_of: Option<AsOf>) -> Result<(State, Tallies), ServiceError> {
+        if as_of.is_some() {
+            let state = self.read(&Scope::All, as_of).await?.state;
+            let tallies = Tallies::of(&state);
+            return Ok((state, tallies));
+        }
+        Ok((self.state(&Scope::outline()).await?, self.store.tally().await?))
     }
 
     /// The lake as it is, as far as a scope asks.

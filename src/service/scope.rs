@@ -59,6 +59,16 @@ impl Service {
         self.read(&Scope::of([only]), as_of).await
     }
 
+    /// The lake as it is, or was, at least with the projects at hand that are in sight.
+    pub async fn read_in_sight(&self, as_of: Option<AsOf>) -> Result<Snapshot, ServiceError> {
+        if as_of.is_some() {
+            return self.read(&Scope::All, as_of).await;
+        }
+        let outline = self.state(&Scope::outline()).await?;
+        let projects = outline.projects().filter_map(ProjectState::project).filter(|project| project.is_in_sight());
+        self.read(&Scope::of(projects.map(|project| project.id)), None).await
+    }
+
     /// The state that a request is judged against: the projects it speaks of, and those that a restore may need.
     pub(super) async fn state_for(&self, request: &Request) -> Result<State, ServiceError> {
         let projects = self.projects_of(request.references()).await?;

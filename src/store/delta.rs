@@ -21,6 +21,7 @@ use super::format::Format;
 use super::journal::hand::MOST_RECORDS;
 use super::journal::{Journal, Order};
 use super::ledger::Ledger;
+use super::parts::BUDGET;
 pub use super::root::Root;
 use super::root::{probe, refuse_remains};
 use super::row::{Row, Stream};
@@ -30,6 +31,7 @@ use super::{FoldReport, Head, Outcome, Scope, Snapshot, Sought, Store, beside};
 use crate::domain::id::ProjectId;
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Fields;
+use crate::domain::tally::Tallies;
 use crate::runtime::{Clock, Random};
 use folding::Unnoted;
 
@@ -46,6 +48,7 @@ pub struct DeltaStore {
     /// Something was committed that the tables do not show yet.
     unfolded: AtomicBool,
     unnoted: Mutex<Unnoted>,
+    budget: u64,
 }
 
 impl DeltaStore {
@@ -97,7 +100,13 @@ impl DeltaStore {
             ended: Mutex::new(Some(ended)),
             unfolded: AtomicBool::new(false),
             unnoted: Mutex::default(),
+            budget: BUDGET,
         }
+    }
+
+    /// Replays at most so many bytes of the journal at a time when it makes a table anew, but always a bucket.
+    pub fn replaying(self, budget: u64) -> Self {
+        Self { budget, ..self }
     }
 
     /// The tables, for an engine that reads them.
@@ -193,6 +202,10 @@ impl Store for DeltaStore {
 
     async fn find(&self, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError> {
         self.ask(|answer| Message::Find { sought: sought.to_vec(), answer }).await
+    }
+
+    async fn tally(&self) -> Result<Tallies, StoreError> {
+        self.ask(|answer| Message::Tally { answer }).await
     }
 
     async fn changes(

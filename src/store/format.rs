@@ -46,8 +46,7 @@ impl Format {
             // Its payload is about rows, not about the record.
             return before.ok_or_else(|| damaged("it erases a record that is not there".to_owned()));
         }
-        let after = row.after_fields().map_err(|fault| damaged(fault.to_string()))?;
-        let after = self.read(row.v, row.entity, after);
+        let after = self.changes(row)?;
         let mut record = before.unwrap_or_else(|| AnyRecord::blank(row.entity, row.entity_id));
         for (field, value) in &after {
             record.set(field, value).map_err(|misfit| damaged(format!("{field} {misfit}")))?;
@@ -56,6 +55,17 @@ impl Format {
             return Err(damaged("its record belongs to another project than the row says".to_owned()));
         }
         Ok(record)
+    }
+
+    /// The fields that a journal row sets in its record.
+    pub(super) fn changes(&self, row: &Row) -> Result<Fields, StoreError> {
+        if row.op == Op::Erase {
+            return Ok(Fields::new());
+        }
+        let after = row
+            .after_fields()
+            .map_err(|fault| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), fault.to_string()))?;
+        Ok(self.read(row.v, row.entity, after))
     }
 
     /// The fields of a payload of version `v`, in the current version.

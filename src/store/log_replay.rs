@@ -16,7 +16,7 @@ use object_store::path::Path;
 use serde::Deserialize;
 
 use super::error::StoreError;
-use super::table_log::{LiveFile, Table, TableLog, entry_path};
+use super::table_log::{Described, LiveFile, Table, TableLog, entry_path};
 
 const FOREIGN: &str = "another writer changed the table; only Lakeplan may write it";
 /// Objects read at once.
@@ -33,6 +33,8 @@ struct Action {
     remove: Option<Remove>,
     txn: Option<Txn>,
     protocol: Option<Protocol>,
+    #[serde(rename = "metaData")]
+    described: Option<MetaData>,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +57,13 @@ struct Remove {
 struct Txn {
     app_id: String,
     version: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MetaData {
+    id: String,
+    schema_string: String,
 }
 
 #[derive(Deserialize)]
@@ -103,11 +112,11 @@ pub async fn replay(log: &TableLog) -> Result<Option<Table>, StoreError> {
             (found, names)
         }
     };
-    let mut replaying = Replaying { place: format!("{}/_delta_log", log.folder()), ..Replaying::default() };
+    let mut replaying = Replaying::of(log);
     let mut next = 0;
     if let Some((version, bytes)) = checkpoint {
-        replaying.checkpoint(&checkpoint_path(version), bytes)?;
-        (next, replaying.table.version) = (version + 1, version);
+        replaying.checkpoint(version, bytes)?;
+        next = version + 1;
     }
     let last = names.iter().filter_map(|name| version_of(name, ".json")).filter(|version| *version >= next).max();
     let Some(last) = last else {
@@ -123,14 +132,19 @@ pub async fn replay(log: &TableLog) -> Result<Option<Table>, StoreError> {
     Ok(Some(replaying.table))
 }
 
-#[derive(Default)]
-struct Replaying {
+/// A table as far as its log was read.
+pub struct Replaying {
     place: String,
-    table: Table,
+    pub table: Table,
 }
 
 impl Replaying {
-    fn entry(&mut self, version: u64, bytes: &Bytes) -> Result<(), StoreError> {
+    pub fn of(log: &TableLog) -> Self {
+        Self { place: format!("{}/_delta_log", log.folder()), table: Table::default() }
+    }
+
+    /// Takes in the next entry.
+    pub fn entry(&mut self, version: u64, bytes: &Bytes) -> Result<(), StoreError> {
         let place = format!("{}/{version:020}.json", self.place);
         let damaged = |fault: serde_json::Error| StoreError::damaged(place.clone(), fault.to_string());
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -146,6 +160,9 @@ impl Replaying {
             if let Some(add) = action.add {
                 self.add(LiveFile { path: add.path, size: add.size, partitions: add.partition_values, stats: add.stats });
             }
+            if let Some(described) = action.described {
+                self.table.described = Some(Described { id: described.id, schema: described.schema_string });
+            }
             if let Some(txn) = action.txn {
                 self.table.txns.insert(txn.app_id, txn.version);
             }
@@ -154,13 +171,24 @@ impl Replaying {
         Ok(())
     }
 
-    fn checkpoint(&mut self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
-        let place = format!("{}/{name}", self.place.trim_end_matches("/_delta_log"));
+    /// Begins with a checkpoint.
+    pub fn checkpoint(&mut self, version: u64, bytes: Bytes) -> Result<(), StoreError> {
+        let place = format!("{}/{}", self.place.trim_end_matches("/_delta_log"), checkpoint_path(version));
         let damaged = |fault: String| StoreError::damaged(place.clone(), fault);
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let builder =
             ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options).map_err(|fault| damaged(fault.to_string()))?;
-        let wanted = ["add.path", "add.size", "add.partitionValues", "add.stats", "txn.appId", "txn.version", "sidecar.path"];
+        let wanted = [
+            "add.path",
+            "add.size",
+            "add.partitionValues",
+            "add.stats",
+            "txn.appId",
+            "txn.version",
+            "metaData.id",
+            "metaData.schemaString",
+            "sidecar.path",
+        ];
         let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
         let batches = builder.with_projection(mask).build().map_err(|fault| damaged(fault.to_string()))?;
         for batch in batches {
@@ -168,6 +196,7 @@ impl Replaying {
             let read = self.checkpoint_rows(&batch);
             read.ok_or_else(|| damaged(FOREIGN.to_owned()))?;
         }
+        self.table.version = version;
         Ok(())
     }
 
@@ -179,6 +208,9 @@ impl Replaying {
         let txn = batch.column_by_name("txn")?.as_struct_opt()?;
         let app = txn.column_by_name("appId")?.as_string_opt::<i32>()?;
         let version = txn.column_by_name("version")?.as_primitive_opt::<Int64Type>()?;
+        let described = batch.column_by_name("metaData")?.as_struct_opt()?;
+        let id = described.column_by_name("id")?.as_string_opt()?;
+        let schema = described.column_by_name("schemaString")?.as_string_opt()?;
         let sidecar = batch.column_by_name("sidecar");
         for row in 0..batch.num_rows() {
             if sidecar.is_some_and(|sidecar| sidecar.is_valid(row)) {
@@ -186,6 +218,9 @@ impl Replaying {
             }
             if txn.is_valid(row) && app.is_valid(row) {
                 self.table.txns.insert(app.value(row).to_owned(), version.value(row));
+            }
+            if described.is_valid(row) && schema.is_valid(row) {
+                self.table.described = Some(Described { id: text(id, row)?, schema: text(schema, row)? });
             }
             if add.is_valid(row) && path.is_valid(row) {
                 let stats: &StringArray = stats;
@@ -216,7 +251,7 @@ fn pairs(map: &MapArray, row: usize) -> Option<BTreeMap<String, Option<String>>>
 }
 
 /// The names in the log, after those of a version's entry and checkpoint where one is given.
-async fn list(log: &TableLog, after: Option<u64>) -> Result<Vec<String>, StoreError> {
+pub async fn list(log: &TableLog, after: Option<u64>) -> Result<Vec<String>, StoreError> {
     let folder = Path::from("_delta_log");
     let listed = match after {
         Some(version) => log.store().list_with_offset(Some(&folder), &Path::from(entry_path(version))),
@@ -227,12 +262,12 @@ async fn list(log: &TableLog, after: Option<u64>) -> Result<Vec<String>, StoreEr
 }
 
 /// The version in a name of twenty digits and this ending.
-fn version_of(name: &str, ending: &str) -> Option<u64> {
+pub fn version_of(name: &str, ending: &str) -> Option<u64> {
     let digits = name.strip_suffix(ending)?;
     (digits.len() == 20).then(|| digits.parse().ok()).flatten()
 }
 
-fn checkpoint_path(version: u64) -> String {
+pub fn checkpoint_path(version: u64) -> String {
     format!("_delta_log/{version:020}.checkpoint.parquet")
 }
 

@@ -18,6 +18,7 @@ use crate::domain::any::AnyRecord;
 use crate::domain::id::{LakeId, ProjectId};
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Fields;
+use crate::domain::tally::Tallies;
 use crate::runtime::{Clock, Random, fresh_id, random_bytes};
 
 /// A lake that lives as long as the value.
@@ -133,6 +134,10 @@ impl Store for MemoryStore {
     async fn find(&self, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError> {
         let inner = self.inner();
         Ok(sought.iter().map(|sought| sought.project_in(&inner.ledger.state)).collect())
+    }
+
+    async fn tally(&self) -> Result<Tallies, StoreError> {
+        Ok(Tallies::of(&self.inner().ledger.state))
     }
 
     /// There are no tables to append to.

@@ -18,6 +18,7 @@ mod journal;
 mod ledger;
 mod log_replay;
 pub mod memory;
+mod parts;
 mod root;
 pub mod row;
 mod scope;
@@ -41,6 +42,7 @@ use crate::domain::id::{PatchSetId, ProjectId};
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Fields;
 use crate::domain::state::State;
+use crate::domain::tally::Tallies;
 use crate::domain::time::Instant;
 use crate::domain::violation::Violation;
 use appended::Appended;
@@ -136,6 +138,9 @@ pub trait Store: fmt::Display + Send + Sync {
 
     /// The projects that hold these records, in the same order; `None` of what is nowhere.
     async fn find(&self, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError>;
+
+    /// The living tasks of the lake as it is now, counted.
+    async fn tally(&self) -> Result<Tallies, StoreError>;
 
     /// The committed changes of a stream after a position that concern a scope, in order. What is not taken is not read.
     async fn changes(

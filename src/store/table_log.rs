@@ -36,6 +36,15 @@ pub struct Table {
     pub files: BTreeMap<String, LiveFile>,
     /// The last transaction of each application.
     pub txns: BTreeMap<String, i64>,
+    /// What its last metadata say of it.
+    pub described: Option<Described>,
+}
+
+/// Which table it is, and its columns as Delta's JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    pub id: String,
+    pub schema: String,
 }
 
 /// A file that belongs to the table.

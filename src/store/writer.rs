@@ -6,16 +6,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::error::StoreError;
+use super::journal::group::{Load, groups};
 use super::journal::{Journal, JournalReader, Order};
 use super::row::Stream;
 use super::{Compacted, Erased, Head, Outcome, Scope, Snapshot, Sought};
 use crate::domain::id::ProjectId;
 use crate::domain::patch::PatchSet;
+use crate::domain::tally::Tallies;
 
-/// The most sets of one commit.
-const GROUP_SETS: usize = 500;
-/// The most patches of one commit; a larger set goes alone.
-const GROUP_PATCHES: usize = 20_000;
 /// A busy writer commits at most this often, so that the log stays short.
 const SHORTEST_COMMIT: Duration = Duration::from_millis(5);
 /// Commits between two checkpoints.
@@ -26,6 +24,8 @@ pub enum Message {
     Commit { sets: Vec<PatchSet>, answer: oneshot::Sender<Vec<Outcome>> },
     Look { scope: Scope, answer: oneshot::Sender<Result<(Snapshot, Head), StoreError>> },
     Find { sought: Vec<Sought>, answer: oneshot::Sender<Result<Vec<Option<ProjectId>>, StoreError>> },
+    Tally { answer: oneshot::Sender<Result<Tallies, StoreError>> },
+    CountWaiting { answer: oneshot::Sender<Result<(Head, usize), StoreError>> },
     Survey { answer: oneshot::Sender<Result<(), StoreError>> },
     Folded { seq: u64 },
     Compact { answer: oneshot::Sender<Result<Compacted, StoreError>> },
@@ -53,6 +53,13 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
             Message::Find { sought, answer } => {
                 let _ = answer.send(find(&mut journal, &sought).await);
             }
+            Message::Tally { answer } => {
+                let _ = answer.send(tally(&mut journal).await);
+            }
+            Message::CountWaiting { answer } => {
+                let looked = journal.refresh().await.map(|_| (journal.head(), journal.rows_waiting()));
+                let _ = answer.send(looked);
+            }
             Message::Survey { answer } => {
                 let _ = answer.send(survey(&mut journal).await);
             }
@@ -71,12 +78,19 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
                 let begun = tokio::time::Instant::now();
                 let before = journal.head().version;
                 let mut answers = vec![(sets.len(), answer)];
-                let mut group = sets;
-                while room(&group) {
+                let mut load = Load::of(&sets);
+                let mut together = sets;
+                while load.fits() {
                     match inbox.try_recv() {
-                        Ok(Message::Commit { sets, answer }) if fits(&group, &sets) => {
+                        Ok(Message::Commit { sets, answer }) => {
+                            let more = load.and(Load::of(&sets));
+                            if !more.fits() {
+                                waiting = Some(Message::Commit { sets, answer });
+                                break;
+                            }
                             answers.push((sets.len(), answer));
-                            group.extend(sets);
+                            together.extend(sets);
+                            load = more;
                         }
                         Ok(other) => {
                             waiting = Some(other);
@@ -85,7 +99,11 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
                         Err(_) => break,
                     }
                 }
-                let mut outcomes = journal.commit(&group).await.into_iter();
+                let mut outcomes = Vec::with_capacity(together.len());
+                for group in if load.fits() { vec![together.as_slice()] } else { groups(&together) } {
+                    outcomes.extend(journal.commit(group).await);
+                }
+                let mut outcomes = outcomes.into_iter();
                 for (count, answer) in answers {
                     let _ = answer.send(outcomes.by_ref().take(count).collect());
                 }
@@ -119,19 +137,12 @@ async fn find(journal: &mut Journal, sought: &[Sought]) -> Result<Vec<Option<Pro
     journal.find(sought).await
 }
 
+async fn tally(journal: &mut Journal) -> Result<Tallies, StoreError> {
+    journal.refresh().await?;
+    journal.tally().await
+}
+
 async fn survey(journal: &mut Journal) -> Result<(), StoreError> {
     journal.refresh().await?;
     journal.survey().await
-}
-
-fn room(group: &[PatchSet]) -> bool {
-    group.len() < GROUP_SETS && patches(group) < GROUP_PATCHES
-}
-
-fn fits(group: &[PatchSet], more: &[PatchSet]) -> bool {
-    group.len() + more.len() <= GROUP_SETS && patches(group) + patches(more) <= GROUP_PATCHES
-}
-
-fn patches(group: &[PatchSet]) -> usize {
-    group.iter().map(|set| set.patches.len()).sum()
 }

@@ -1,6 +1,7 @@
 //! Planning a description, and planning it again.
 
 mod descriptions;
+mod effort;
 mod people;
 mod replanning;
 

@@ -4,18 +4,25 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lakeplan::analytics::{AnalyticsError, Session, rows_text};
+use lakeplan::analytics::{AnalyticsError, Session, Then, VIEWS, rows_text};
 use lakeplan::domain::record::Fields;
+use lakeplan::domain::time::{AsOf, rfc3339};
 use lakeplan::runtime::{ManualClock, fresh_set_id};
+use lakeplan::service::history::read_as_of;
 use lakeplan::store::appended::{AGENT_LOGS, RUNS};
 use lakeplan::store::delta::DeltaStore;
-use lakeplan::store::{Format, Outcome, Store};
+use lakeplan::store::row::Stream;
+use lakeplan::store::tables::dictionary;
+use lakeplan::store::{Format, Outcome, Scope, Snapshot, Store};
 use object_store::memory::InMemory;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use sqllogictest::{DBOutput, DefaultColumnType, Runner};
 
-use crate::store::{commit, committed, root, set, task};
-use crate::support::{noon, random};
+use crate::store::folding::change_at_random;
+use crate::store::{commit, committed, delta_in_memory, make_project, root, set, task};
+use crate::support::{counts, noon, random};
 
 /// A project whose tasks are built, tested and shipped over a week that begins on Monday, 21 September 2026.
 async fn lake() -> DeltaStore {
@@ -149,4 +156,48 @@ async fn lag_counts_what_waits_and_for_how_long() {
     assert_eq!(lag(head.at + TimeDelta::days(400)).await, [[&folded, &last, "2", &(400 * 1440).to_string()]]);
     store.fold().await.unwrap();
     assert_eq!(lag(head.at + TimeDelta::days(400)).await, [[&last, &last, "0", "0"]]);
+}
+
+/// What every table and view says that tells of the plan, its rows in a fixed order.
+async fn told(session: &Session) -> Vec<(&'static str, Vec<Vec<String>>)> {
+    let about_folds = ["table_state", "latest_table_state", "lag"];
+    let tables = dictionary().into_iter().map(|entry| entry.name);
+    let names = tables.chain(VIEWS.iter().map(|view| view.name)).chain(["clock"]).filter(|name| !about_folds.contains(name));
+    let mut told = Vec::new();
+    for name in names {
+        let (header, mut rows) = rows_text(&session.query(&format!("SELECT * FROM {name}")).await.unwrap()).unwrap();
+        rows.sort();
+        rows.insert(0, header);
+        told.push((name, rows));
+    }
+    told
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_table_and_view_says_of_the_past_what_it_said_then() {
+    for seed in 0..counts(2, 20) as u64 {
+        let (store, _) = delta_in_memory().await;
+        make_project(store.as_ref()).await;
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut said = Vec::new();
+        for n in 0..6 {
+            for _ in 0..5 {
+                change_at_random(store.as_ref(), &mut rng).await;
+            }
+            let _ = committed(store.as_ref(), task(&format!("{n}"))).await;
+            let mut row = run(&format!("{n}"), n);
+            row.insert("started_at".to_owned(), rfc3339(store.head().await.unwrap().at).into());
+            store.append(&RUNS, vec![row]).await.unwrap();
+            store.fold().await.unwrap();
+            let Snapshot { seq, at, .. } = store.snapshot(&Scope::All).await.unwrap();
+            said.push((seq, told(&Session::open(&store.tables(), at).await.unwrap()).await));
+        }
+        for (seq, then) in said {
+            let snapshot = read_as_of(store.as_ref(), &Scope::All, AsOf::Seq(seq), Stream::Work).await.unwrap();
+            let session = Session::open_then(&store.tables(), Then { snapshot: &snapshot, at: snapshot.at }).await.unwrap();
+            for (was, is) in then.into_iter().zip(told(&session).await) {
+                assert_eq!(is, was, "seed {seed}, seq {seq}");
+            }
+        }
+    }
 }

@@ -9,6 +9,7 @@ use lakeplan::cli::show;
 use lakeplan::domain::patch::Source;
 use lakeplan::domain::value::Name;
 use lakeplan::exchange::{json, patchset::Request};
+use lakeplan::planning::effort::Efforts;
 use lakeplan::runtime::{SystemClock, SystemRandom};
 use lakeplan::service::Service;
 use lakeplan::store::{Scope, Store};
@@ -75,7 +76,7 @@ fn measured(folder: &Path, which: usize) -> Found {
                 let begun = Instant::now();
                 let state = service.state(&Scope::All).await.expect("it reads");
                 let project = state.project_by_key(&"BIG".parse().expect("a key")).expect("it is there");
-                let shown = show::tree(&state, project, None, 5);
+                let shown = show::tree(&state, project, None, 5, &Efforts::of(project));
                 tree.push(begun.elapsed().as_secs_f64());
                 assert_eq!(shown.lines().count(), TASKS);
             }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Shown;
 use crate::domain::state::ProjectState;
 use crate::domain::task::Priority;
-use crate::domain::time::Minutes;
 use crate::planning::plan::{Basis, Node, Span};
 use crate::service::plan::Preview;
 
@@ -77,21 +76,10 @@ pub(in crate::cli) fn cut(text: &str, width: usize) -> String {
     }
 }
 
-/// A range of effort. Sums are told to the half day: nobody knows them to the minute.
+/// A range of effort, roughly where it is a sum.
 pub(in crate::cli) fn effort(node: &Node) -> String {
     let range = node.estimate.range;
-    if node.estimate.basis != Basis::Children || range.high.get() <= Minutes::PER_DAY {
-        return range.to_string();
-    }
-    let rough = |minutes: Minutes| match minutes.get() {
-        few if few < Minutes::PER_DAY => format!("{}h", few.div_ceil(Minutes::PER_HOUR)),
-        many => {
-            let halves = (2 * many).div_ceil(Minutes::PER_DAY);
-            format!("{}{}d", halves / 2, if halves % 2 == 1 { ".5" } else { "" })
-        }
-    };
-    let (low, high) = (rough(range.low), rough(range.high));
-    if low == high { low } else { format!("{low} to {high}") }
+    if node.estimate.basis == Basis::Children { range.rough() } else { range.to_string() }
 }
 
 fn row_title(node: &Node) -> String {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::reply::{count, table};
 use crate::cli::{CliError, Reply, show};
+use crate::domain::project::Project;
 use crate::domain::state::State;
 use crate::domain::task::{Priority, Task, TaskStatus};
 use crate::domain::time::AsOf;
@@ -15,7 +16,7 @@ use crate::store::Scope;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only of these projects.
+    /// Only of these projects; without it, of all that are not archived.
     #[arg(long)]
     project: Vec<String>,
     /// Only with one of these statuses.
@@ -118,7 +119,8 @@ pub async fn run(args: Args, service: &Service) -> Result<Reply, CliError> {
     let as_of = args.cursor.map(|cursor| AsOf::Seq(cursor.seq)).or(args.as_of);
     let words: Vec<&str> = args.project.iter().chain(&args.below).map(String::as_str).collect();
     let snapshot = match words.as_slice() {
-        [] => service.read(&Scope::All, as_of).await?,
+        [] if args.deleted => service.read(&Scope::All, as_of).await?,
+        [] => service.read_in_sight(as_of).await?,
         words => service.read_about(words, as_of).await?,
     };
     let state = &snapshot.state;
@@ -175,12 +177,13 @@ fn select<'s>(args: &Args, state: &'s State, today: NaiveDate) -> Result<Vec<&'s
         task.title.as_str().to_lowercase().contains(text) || description.is_some_and(|description| description.contains(text))
     };
     let mut found = Vec::new();
-    for project in state.projects() {
-        let id = project.project().map(|project| project.id);
-        let is_wanted = |id| (wanted.is_empty() || wanted.contains(&id)) && below.is_none_or(|below| below.project_id == id);
-        if !id.is_some_and(is_wanted) {
-            continue;
+    let is_wanted = |project: &Project| match (wanted.as_slice(), below) {
+        ([], None) => args.deleted || project.is_in_sight(),
+        (wanted, below) => {
+            (wanted.is_empty() || wanted.contains(&project.id)) && below.is_none_or(|below| below.project_id == project.id)
         }
+    };
+    for project in state.projects().filter(|found| found.project().is_some_and(|project| is_wanted(project))) {
         let order = project.children(None).flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)));
         found.extend(order.map(AsRef::as_ref).filter(|task: &&Task| {
             task.is_live() != args.deleted

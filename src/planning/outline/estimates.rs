@@ -34,20 +34,10 @@ fn sum_up(draft: &Draft, order: &[usize], estimates: &mut [NodeEstimate]) {
     for &index in order.iter().rev() {
         let row = &draft.rows[index];
         if !row.children.is_empty() && row.stated.is_none() {
-            let range = sum(row.children.iter().map(|child| estimates[*child].range));
+            let range = row.children.iter().map(|child| estimates[*child].range).fold(Estimate::default(), Estimate::and);
             estimates[index] = NodeEstimate { range, basis: Basis::Children };
         }
     }
-}
-
-fn sum(ranges: impl Iterator<Item = Estimate>) -> Estimate {
-    let add = |a: Minutes, b: Minutes| Minutes::new(a.get().saturating_add(b.get()));
-    let zero = Minutes::new(0);
-    ranges.fold(Estimate { low: zero, likely: zero, high: zero }, |total, range| Estimate {
-        low: add(total.low, range.low),
-        likely: add(total.likely, range.likely),
-        high: add(total.high, range.high),
-    })
 }
 
 /// Scales the unstated leaves below a row down to what the row has room for.

@@ -106,7 +106,7 @@ async fn prepare(
     let mut condensed = Condensed::default();
     for (day, files) in days.range(..today) {
         if *day < today - TimeDelta::days(table.days) {
-            condensed.expired += files.iter().map(|file| recorded(file)).sum::<usize>();
+            condensed.expired += files.iter().map(|file| rows::recorded(file)).sum::<usize>();
             actions.extend(files.iter().map(|file| definition::remove(file, now)));
             continue;
         }
@@ -143,12 +143,6 @@ fn unknown(table: &Appended, batch: &RecordBatch, known: &mut BTreeSet<Vec<Strin
     filter_record_batch(batch, &is_new).map_err(|fault| StoreError::storage("encoding", table.name, fault))
 }
 
-/// How many rows the log says a file has.
-fn recorded(file: &LiveFile) -> usize {
-    let stats = file.stats.as_deref().and_then(|stats| serde_json::from_str::<Value>(stats).ok());
-    stats.and_then(|stats| stats["numRecords"].as_u64()).and_then(|rows| usize::try_from(rows).ok()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use object_store::memory::InMemory;
@@ -171,7 +165,7 @@ mod tests {
         let mut keys = Vec::new();
         for file in table.files.values() {
             for batch in rows::read(&RUNS, log, file).await.unwrap() {
-                assert!(batch.num_rows() <= recorded(file));
+                assert!(batch.num_rows() <= rows::recorded(file));
                 keys.extend(rows::keys(&RUNS, &batch).into_iter().flatten());
             }
         }

@@ -9,12 +9,13 @@ mod tables;
 
 use std::sync::Arc;
 
+use deltalake::arrow::array::RecordBatch;
 use object_store::{Error, ObjectStore};
 use serde_json::{Value, json};
 
 use super::error::StoreError;
 use super::journal::STALE;
-use super::table_log::{TableLog, entry_bytes};
+use super::table_log::{LiveFile, TableLog, entry_bytes};
 use super::tables::definition::{Column, Description};
 use crate::domain::record::Fields;
 use crate::domain::time::Instant;
@@ -32,7 +33,7 @@ pub struct Appended {
     /// The columns, texts all, by which a row that was written twice is known.
     pub key: &'static [&'static str],
     /// The column that says when what a row tells of was.
-    at: &'static str,
+    pub at: &'static str,
     /// Whether it tells of the plan, so that a backup takes it along; what tells of a lake's files is true of that lake alone.
     is_of_the_plan: bool,
     /// Name, type as Delta names it (string, long or timestamp), nullable, documentation.
@@ -129,6 +130,12 @@ impl Appended {
             }
         }
         Err(self.unwritten("other writers were faster each time"))
+    }
+
+    /// How many rows a file holds, and how many the log says it has.
+    pub async fn count(&self, log: &TableLog, file: &LiveFile) -> Result<(usize, usize), StoreError> {
+        let found = rows::read(self, log, file).await?;
+        Ok((found.iter().map(RecordBatch::num_rows).sum(), rows::recorded(file)))
     }
 
     fn unwritten(&self, fault: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {

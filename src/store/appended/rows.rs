@@ -86,6 +86,12 @@ pub async fn put(
     }}))
 }
 
+/// How many rows the log says a file has.
+pub fn recorded(file: &LiveFile) -> usize {
+    let stats = file.stats.as_deref().and_then(|stats| serde_json::from_str::<Value>(stats).ok());
+    stats.and_then(|stats| stats["numRecords"].as_u64()).and_then(|rows| usize::try_from(rows).ok()).unwrap_or_default()
+}
+
 /// The day whose rows a file holds.
 pub fn date(file: &LiveFile) -> Option<&str> {
     file.partitions.get(DATE)?.as_deref()

@@ -1,5 +1,6 @@
 //! Folding what is in the journal into the tables, at once or in the background, and noting how far it is.
 
+use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 use std::sync::PoisonError;
@@ -9,14 +10,16 @@ use futures::TryStreamExt;
 use tokio::task::JoinHandle;
 
 use super::DeltaStore;
-use crate::domain::record::Entity;
 use crate::runtime::uuid_v7;
 use crate::store::appended::TABLE_STATE;
 use crate::store::error::StoreError;
+use crate::store::journal::files::Files;
 use crate::store::row::{Row, Stream};
 use crate::store::table_state::{self, TableState};
-use crate::store::tables::fold::Folding;
-use crate::store::tables::{TABLES, field_changes};
+use crate::store::tables::FoldedTable;
+use crate::store::tables::anew::{Anew, Lost};
+use crate::store::tables::fold::{Folded, Folding, TRIES};
+use crate::store::tables::read::Found;
 use crate::store::writer::Message;
 use crate::store::{FoldReport, Head, Scope, Store};
 
@@ -24,6 +27,8 @@ use crate::store::{FoldReport, Head, Scope, Store};
 const LOOK: Duration = Duration::from_millis(100);
 /// It folds after so many commits,
 const TAIL_COMMITS: u64 = 64;
+/// or so many rows,
+const TAIL_ROWS: usize = 2_000;
 /// or where changes have waited for so long.
 const TAIL_AGE: Duration = Duration::from_secs(2);
 /// It notes its folds no more often than this: a note is two writes, and lag is told in minutes.
@@ -57,9 +62,9 @@ impl DeltaStore {
 
     /// Folds where the tail has become long or old.
     async fn fold_if_due(&self, last: &mut Last) -> Result<(), StoreError> {
-        let head = self.head().await?;
-        let is_behind = head.seq > head.folded;
-        if is_behind && (head.version >= last.version + TAIL_COMMITS || last.folded.elapsed() >= TAIL_AGE) {
+        let (head, rows) = self.ask(|answer| Message::CountWaiting { answer }).await?;
+        let is_long = head.version >= last.version + TAIL_COMMITS || rows >= TAIL_ROWS;
+        if head.seq > head.folded && (is_long || last.folded.elapsed() >= TAIL_AGE) {
             self.fold_tail().await?;
             (last.version, last.folded) = (head.version, tokio::time::Instant::now());
         }
@@ -72,16 +77,14 @@ impl DeltaStore {
 
     /// Folds what is after the seq to which all tables are known to be folded.
     pub(super) async fn fold_tail(&self) -> Result<FoldReport, StoreError> {
-        let mut head = self.head().await?;
-        let mut report = FoldReport { seq: head.seq, tables: Vec::new() };
-        let mut from = head.folded;
-        while !self.fold_after(from, &head, &mut report).await? {
-            // A table turned out to be missing: it is made anew from everything there is by now.
-            from = 0;
-            head = self.head().await?;
-            report = FoldReport { seq: head.seq, tables: Vec::new() };
-        }
-        self.writer.send(Message::Folded { seq: head.seq }).await.map_err(|_| StoreError::WriterGone)?;
+        let head = self.head().await?;
+        // Where nothing is known to be folded, or a table turns out to be missing, every table is looked at.
+        let tail = if head.folded > 0 { self.fold_after(&head).await? } else { None };
+        let report = match tail {
+            Some(report) => report,
+            None => self.fold_all().await?,
+        };
+        self.writer.send(Message::Folded { seq: report.seq }).await.map_err(|_| StoreError::WriterGone)?;
         let mut unnoted = self.unnoted.lock().unwrap_or_else(PoisonError::into_inner);
         unnoted.seq = unnoted.seq.max(report.seq);
         for (name, state) in table_state::written(&report) {
@@ -116,33 +119,88 @@ impl DeltaStore {
         TABLE_STATE.append(&self.root, &rows, self.clock.as_ref(), self.random.as_ref()).await
     }
 
-    /// Folds the rows after `from` into the tables they concern; `false` where that is not enough for one.
-    async fn fold_after(&self, from: u64, head: &Head, report: &mut FoldReport) -> Result<bool, StoreError> {
-        let mut rows: Vec<Row> = self.changes(from, Stream::Work, &Scope::All).await?.try_collect().await?;
+    /// Folds the rows after what is known to be folded into the tables they concern; `None` where one has to be made anew.
+    async fn fold_after(&self, head: &Head) -> Result<Option<FoldReport>, StoreError> {
+        let mut rows: Vec<Row> = self.changes(head.folded, Stream::Work, &Scope::All).await?.try_collect().await?;
         rows.retain(|row| row.seq <= head.seq);
-        let folding = Folding {
+        // What nothing concerns since all tables were known to be folded needs no look.
+        let concerned = FoldedTable::all().filter(|table| rows.iter().any(|row| row.entity == table.entity()));
+        let mut report = FoldReport { seq: head.seq, tables: Vec::new() };
+        for table in concerned {
+            let Some(folded) = self.folding(head, head.folded, &rows).fold(table).await? else { return Ok(None) };
+            report.tables.push((table.name(), folded));
+        }
+        Ok(Some(report))
+    }
+
+    /// Folds every table, and makes those anew that are missing or whose columns are of another time.
+    async fn fold_all(&self) -> Result<FoldReport, StoreError> {
+        let mut written: BTreeMap<&'static str, Folded> = BTreeMap::new();
+        for _ in 0..TRIES {
+            let head = self.head().await?;
+            let mut files = Files::new(Arc::clone(&self.root));
+            files.load().await?;
+            let (mut lost, mut whole, mut seqs) = (Vec::new(), Vec::new(), BTreeMap::new());
+            for table in FoldedTable::all() {
+                match table.find(&self.root).await? {
+                    Found::Nothing => lost.push(Lost { table, instead_of: None }),
+                    Found::Outdated(old) => lost.push(Lost { table, instead_of: Some(old) }),
+                    Found::Whole(_, seq) => {
+                        let known = seqs.entry(table.entity()).or_insert(u64::MAX);
+                        *known = seq.max(files.folded).min(*known);
+                        whole.push(table);
+                    }
+                }
+            }
+            let mut report = FoldReport { seq: head.seq, tables: Vec::new() };
+            let rows = files.rows_behind(&seqs, |row| row.seq <= head.seq && row.stream == Stream::Work).await?;
+            for table in whole {
+                let Some(folded) = self.folding(&head, files.folded, &rows).fold(table).await? else { continue };
+                report.tables.push((table.name(), folded));
+            }
+            if !lost.is_empty() {
+                report.tables.extend(self.anew(&head, &files).make(&lost).await?);
+            }
+            let is_done = report.tables.len() == FoldedTable::all().count();
+            for (name, folded) in &mut report.tables {
+                // What an earlier try wrote is told too.
+                *folded = match written.get(name) {
+                    Some(earlier) if folded.written.is_none() => *earlier,
+                    _ => *folded,
+                };
+                written.insert(*name, *folded);
+            }
+            if is_done {
+                return Ok(report);
+            }
+        }
+        Err(StoreError::storage("folding", "the tables", "other writers were faster each time"))
+    }
+
+    fn folding<'a>(&'a self, head: &Head, known: u64, rows: &'a [Row]) -> Folding<'a> {
+        Folding {
             root: &self.root,
             format: &self.format,
             seq: head.seq,
             at: head.at,
-            rows: &rows,
-            from,
-            known: head.folded,
+            rows,
+            known,
             clock: self.clock.as_ref(),
             random: self.random.as_ref(),
-        };
-        // What nothing concerns since all tables were known to be folded needs no look.
-        let concerned = |entity| from == 0 || rows.iter().any(|row| row.entity == entity);
-        if concerned(Entity::Task) {
-            // Before the tasks, so that a folded `tasks` says that this is too.
-            let Some(folded) = folding.field_changes().await? else { return Ok(false) };
-            report.tables.push((field_changes::NAME, folded));
         }
-        for table in TABLES.iter().filter(|table| concerned(table.entity)) {
-            let Some(folded) = folding.current(table).await? else { return Ok(false) };
-            report.tables.push((table.name, folded));
+    }
+
+    fn anew<'a>(&'a self, head: &Head, files: &'a Files) -> Anew<'a> {
+        Anew {
+            root: &self.root,
+            files,
+            format: &self.format,
+            seq: head.seq,
+            at: head.at,
+            budget: self.budget,
+            clock: self.clock.as_ref(),
+            random: self.random.as_ref(),
         }
-        Ok(true)
     }
 }
 
@@ -150,5 +208,5 @@ impl DeltaStore {
 #[derive(Debug, Default)]
 pub(super) struct Unnoted {
     pub seq: u64,
-    pub tables: std::collections::BTreeMap<&'static str, TableState>,
+    pub tables: BTreeMap<&'static str, TableState>,
 }

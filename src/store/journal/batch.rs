@@ -5,12 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::DateTime;
 use deltalake::arrow::array::{
-    Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use deltalake::arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
-use deltalake::parquet::arrow::ArrowWriter;
-use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use deltalake::arrow::error::ArrowError;
+use deltalake::parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
 use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
+use deltalake::parquet::arrow::{ArrowWriter, ProjectionMask};
 use deltalake::parquet::basic::Compression;
 use deltalake::parquet::errors::ParquetError;
 use deltalake::parquet::file::metadata::RowGroupMetaData;
@@ -19,10 +20,14 @@ use deltalake::parquet::file::statistics::Statistics;
 use uuid::Uuid;
 
 use super::schema::FILE_SCHEMA;
-use crate::domain::id::{EntityId, PatchSetId};
+use crate::domain::id::{EntityId, PatchSetId, ProjectId};
+use crate::domain::patch::Op;
+use crate::domain::record::Entity;
 use crate::store::error::StoreError;
 use crate::store::row::{Row, Stream, hex, unhex};
 
+/// Rows decoded at a time, and written as one group.
+const BATCH: usize = 8192;
 /// Below this many rows a file is written for speed: it lives until the next compaction.
 const SMALL: usize = 4096;
 
@@ -33,7 +38,7 @@ pub fn write(rows: &[&Row]) -> Result<Bytes, ParquetError> {
         .set_compression(if rows.len() < SMALL { Compression::UNCOMPRESSED } else { Compression::SNAPPY })
         .set_dictionary_enabled(rows.len() >= SMALL)
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_max_row_group_row_count(Some(8192))
+        .set_max_row_group_row_count(Some(BATCH))
         .build();
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let mut file = Vec::new();
@@ -43,7 +48,7 @@ pub fn write(rows: &[&Row]) -> Result<Bytes, ParquetError> {
     Ok(file.into())
 }
 
-fn batch(rows: &[&Row]) -> Result<RecordBatch, deltalake::arrow::error::ArrowError> {
+fn batch(rows: &[&Row]) -> Result<RecordBatch, ArrowError> {
     fn text<'r>(rows: &[&'r Row], of: impl Fn(&'r Row) -> Option<std::borrow::Cow<'r, str>>) -> ArrayRef {
         Arc::new(rows.iter().map(|row| of(row)).collect::<StringArray>())
     }
@@ -101,19 +106,95 @@ fn open(path: &str, file: Bytes) -> Result<ParquetRecordBatchReaderBuilder<Bytes
     ParquetRecordBatchReaderBuilder::try_new(file).map_err(|fault| StoreError::damaged(path, fault.to_string()))
 }
 
+/// Rows of a file, some thousands at a time.
+pub type Batches = Box<dyn Iterator<Item = Result<Vec<Row>, StoreError>> + Send>;
+
+/// The rows of a file in its order, as they stand in it; all of them, or those of which a glance says that they are wanted.
+pub fn rows(path: &str, stream: Stream, file: Bytes, wanted: Option<Wanted>) -> Result<Batches, StoreError> {
+    let mut builder = open(path, file)?;
+    if let Some(wanted) = wanted {
+        let mask = ProjectionMask::columns(builder.parquet_schema(), GLANCED);
+        let predicate = ArrowPredicateFn::new(mask, move |batch| {
+            let glances = glances(&batch).ok_or_else(|| ArrowError::SchemaError("a column is missing".to_owned()))?;
+            // What cannot be understood is left to be found where the whole row is read.
+            Ok(glances.into_iter().map(|glance| Some(glance.is_none_or(|glance| wanted(&glance)))).collect::<BooleanArray>())
+        });
+        builder = builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)]));
+    }
+    batches(path, stream, builder).map(|batches| Box::new(batches) as Batches)
+}
+
 fn decode(path: &str, stream: Stream, builder: ParquetRecordBatchReaderBuilder<Bytes>) -> Result<Vec<Row>, StoreError> {
-    let damaged = |fault: String| StoreError::damaged(path, fault);
-    let reader = builder.with_batch_size(8192).build().map_err(|fault| damaged(fault.to_string()))?;
-    let mut rows = Vec::new();
-    for batch in reader {
+    let batches: Vec<Vec<Row>> = batches(path, stream, builder)?.collect::<Result<_, _>>()?;
+    Ok(batches.into_iter().flatten().collect())
+}
+
+fn batches(
+    path: &str,
+    stream: Stream,
+    builder: ParquetRecordBatchReaderBuilder<Bytes>,
+) -> Result<impl Iterator<Item = Result<Vec<Row>, StoreError>> + use<>, StoreError> {
+    let path = path.to_owned();
+    let damaged = move |fault: String| StoreError::damaged(path.clone(), fault);
+    let reader = builder.with_batch_size(BATCH).build().map_err(|fault| damaged(fault.to_string()))?;
+    Ok(reader.map(move |batch| {
         let batch = batch.map_err(|fault| damaged(fault.to_string()))?;
         let columns = Columns::of(&batch).ok_or_else(|| damaged("a column is missing or of another type".to_owned()))?;
-        for index in 0..batch.num_rows() {
+        let row = |index| {
             let row = columns.row(index, stream);
-            rows.push(row.ok_or_else(|| damaged(format!("row {index} holds a value that is none of its kind")))?);
-        }
+            row.ok_or_else(|| damaged(format!("row {index} holds a value that is none of its kind")))
+        };
+        (0..batch.num_rows()).map(row).collect()
+    }))
+}
+
+/// What of a row tells whether it is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Glance {
+    pub seq: u64,
+    pub project: Option<ProjectId>,
+    pub entity: Entity,
+    pub id: Uuid,
+    pub op: Op,
+}
+
+/// Says of a row whether it is wanted.
+pub type Wanted = Arc<dyn Fn(&Glance) -> bool + Send + Sync>;
+
+const GLANCED: [&str; 5] = ["seq", "project_id", "entity", "entity_id", "op"];
+
+/// A glance at every row of a file, and how many bytes its rows are when they are not compressed.
+pub fn glance(path: &str, file: Bytes) -> Result<(Vec<Glance>, u64), StoreError> {
+    let damaged = |fault: String| StoreError::damaged(path, fault);
+    let builder = open(path, file)?;
+    let size = builder.metadata().row_groups().iter().map(|group| group.total_byte_size().unsigned_abs()).sum();
+    let mask = ProjectionMask::columns(builder.parquet_schema(), GLANCED);
+    let reader = builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|fault| damaged(fault.to_string()))?;
+    let mut found = Vec::new();
+    for batch in reader {
+        let batch = batch.map_err(|fault| damaged(fault.to_string()))?;
+        let glances = glances(&batch).ok_or_else(|| damaged("a column is missing or of another type".to_owned()))?;
+        let whole: Option<Vec<Glance>> = glances.into_iter().collect();
+        found.extend(whole.ok_or_else(|| damaged("it holds a value that is none of its kind".to_owned()))?);
     }
-    Ok(rows)
+    Ok((found, size))
+}
+
+/// A glance at each row of a batch; `None` of a row that holds a value that is none of its kind.
+fn glances(batch: &RecordBatch) -> Option<Vec<Option<Glance>>> {
+    let text = |name: &str| batch.column_by_name(name)?.as_string_opt::<i32>();
+    let seq = batch.column_by_name("seq")?.as_primitive_opt::<Int64Type>()?;
+    let [project, entity, id, op] = [text("project_id")?, text("entity")?, text("entity_id")?, text("op")?];
+    let glance = |row: usize| {
+        Some(Glance {
+            seq: seq.value(row).try_into().ok()?,
+            project: if project.is_valid(row) { Some(project.value(row).parse().ok()?) } else { None },
+            entity: entity.value(row).parse().ok()?,
+            id: Uuid::try_parse(id.value(row)).ok()?,
+            op: op.value(row).parse().ok()?,
+        })
+    };
+    Some((0..batch.num_rows()).map(glance).collect())
 }
 
 struct Columns<'b> {

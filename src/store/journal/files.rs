@@ -7,7 +7,7 @@ use deltalake::kernel::Action;
 use object_store::ObjectStore;
 use uuid::Uuid;
 
-use super::batch;
+use super::batch::{self, Batches, Glance, Wanted};
 use super::entry::{self, Entry, JournalFile};
 use crate::domain::id::PatchSetId;
 use crate::domain::record::Entity;
@@ -25,6 +25,8 @@ pub struct Files {
     live: BTreeMap<String, JournalFile>,
     /// The live files by their highest patch set id, as text.
     by_id: BTreeSet<(String, String)>,
+    /// The live files by their last seq.
+    by_end: BTreeSet<(u64, String)>,
     /// What erases left of rows, as far as it was looked for. It never changes, so all who read share it.
     erasures: Arc<Mutex<Erasures>>,
 }
@@ -32,8 +34,8 @@ pub struct Files {
 impl Files {
     /// `root` is the store of the whole lake.
     pub fn new(root: Arc<dyn ObjectStore>) -> Self {
-        let (live, by_id) = (BTreeMap::new(), BTreeSet::new());
-        Self { log: TableLog::new(root, "journal"), folded: 0, live, by_id, erasures: Arc::default() }
+        let (live, by_id, by_end) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Self { log: TableLog::new(root, "journal"), folded: 0, live, by_id, by_end, erasures: Arc::default() }
     }
 
     pub fn live(&self) -> impl Iterator<Item = &JournalFile> {
@@ -49,11 +51,13 @@ impl Files {
 
     fn add(&mut self, file: JournalFile) {
         self.by_id.insert((file.ids.1.clone(), file.path.clone()));
+        self.by_end.insert((file.seq.1, file.path.clone()));
         self.live.insert(file.path.clone(), file);
     }
 
     fn remove(&mut self, path: &str) {
         if let Some(file) = self.live.remove(path) {
+            self.by_end.remove(&(file.seq.1, file.path.clone()));
             self.by_id.remove(&(file.ids.1, file.path));
         }
     }
@@ -64,6 +68,7 @@ impl Files {
         self.folded = table.txns.get(entry::FOLDED).and_then(|seq| u64::try_from(*seq).ok()).unwrap_or(0);
         self.live.clear();
         self.by_id.clear();
+        self.by_end.clear();
         for file in table.files.into_values() {
             let stream = file.partitions.get("stream").cloned().flatten();
             let file = entry::file(&file.path, file.size, stream.as_deref(), file.stats.as_deref())?;
@@ -120,6 +125,12 @@ impl Files {
         self.live().map(|file| file.seq.1).max().unwrap_or(0)
     }
 
+    /// How many rows the files hold that end after a seq.
+    pub fn count_after(&self, seq: u64) -> usize {
+        let ends = self.by_end.range((seq.saturating_add(1), String::new())..);
+        ends.filter_map(|(_, path)| self.live.get(path)).map(|file| file.rows).sum()
+    }
+
     /// The files hold every seq there is.
     pub fn refuse_gap(&self) -> Result<(), StoreError> {
         let mut ranges: Vec<(u64, u64)> = self.live().map(|file| file.seq).collect();
@@ -141,16 +152,21 @@ impl Files {
         waiting.map(|file| file.seq.0.max(seq + 1) - 1).min().unwrap_or_else(|| self.end().max(seq))
     }
 
-    /// The rows of these entities after the seq of each, in order.
-    pub async fn rows_behind(&self, seqs: &BTreeMap<Entity, u64>) -> Result<Vec<Row>, StoreError> {
+    /// The rows of these entities after the seq of each that concern the caller, in order.
+    pub async fn rows_behind(
+        &self,
+        seqs: &BTreeMap<Entity, u64>,
+        concerns: impl Fn(&Row) -> bool,
+    ) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
         for file in self.live() {
             let behind = seqs.iter().filter(|(entity, seq)| file.seq.1 > **seq && file.may_hold(**entity)).map(|(_, seq)| *seq);
             if let Some(after) = behind.min() {
-                rows.extend(self.read_whole(file, after).await?);
+                let mut found = self.read_whole(file, after).await?;
+                found.retain(|row| seqs.get(&row.entity).is_some_and(|seq| row.seq > *seq) && concerns(row));
+                rows.append(&mut found);
             }
         }
-        rows.retain(|row| seqs.get(&row.entity).is_some_and(|seq| row.seq > *seq));
         rows.sort_by_key(|row| (row.seq, row.ordinal));
         Ok(rows)
     }
@@ -184,6 +200,16 @@ impl Files {
     pub async fn read_rows(&self, file: &JournalFile, after: u64) -> Result<Vec<Row>, StoreError> {
         let bytes = self.log.get_live(&file.path).await?;
         batch::read(&self.name(file), file.stream, bytes, after)
+    }
+
+    /// The rows of a file as they stand in it, to be decoded as they are taken; all of them, or those that are wanted.
+    pub async fn open_rows(&self, file: &JournalFile, wanted: Option<Wanted>) -> Result<Batches, StoreError> {
+        batch::rows(&self.name(file), file.stream, self.log.get_live(&file.path).await?, wanted)
+    }
+
+    /// A glance at every row of a file, and how many bytes its rows are when they are not compressed.
+    pub async fn glance(&self, file: &JournalFile) -> Result<(Vec<Glance>, u64), StoreError> {
+        batch::glance(&self.name(file), self.log.get_live(&file.path).await?)
     }
 
     /// The journal's last row.

@@ -2,7 +2,6 @@
 //! are many.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::Journal;
 use super::opening::{Seqs, lost_its_end, sound};
@@ -15,9 +14,8 @@ use crate::store::Scope;
 use crate::store::error::StoreError;
 use crate::store::row::{Row, Stream};
 use crate::store::scope::in_every_scope;
-use crate::store::table_log::TableLog;
-use crate::store::tables::read::{self, Sought, Wanted};
-use crate::store::tables::{TABLES, field_changes};
+use crate::store::tables::read::{self, Found, Sought, Wanted};
+use crate::store::tables::{FoldedTable, TABLES};
 
 /// The most records to keep beside those in use, about 256 MiB of them.
 pub const MOST_RECORDS: usize = 256 << 10;
@@ -74,7 +72,6 @@ impl Journal {
 
     async fn bring_projects(&mut self, mut wanted: BTreeSet<ProjectId>) -> Result<(), StoreError> {
         self.hand.tick += 1;
-        let mut has_jumped = false;
         loop {
             let missing: BTreeSet<ProjectId> =
                 wanted.iter().copied().filter(|project| !self.ledger.state.is_whole(*project)).collect();
@@ -88,15 +85,9 @@ impl Journal {
             let own = TABLES.iter().filter(|table| !in_every_scope(table.entity));
             let (seqs, records) = sound(&self.root, own, &Scope::Projects(missing.clone())).await?;
             self.refuse_ahead(&seqs).await?;
-            let mut rows = match self.files.rows_behind(&self.known(&seqs)).await {
-                // What was live when this process last looked may have been compacted and deleted since.
-                Err(StoreError::Damaged { .. }) if !has_jumped => {
-                    self.jump_to_head().await?;
-                    has_jumped = true;
-                    continue;
-                }
-                rows => rows?,
-            };
+            let concerns =
+                |row: &Row| [row.project_id, row.left_project()].into_iter().flatten().any(|project| missing.contains(&project));
+            let mut rows = self.files.rows_behind(&self.known(&seqs), concerns).await?;
             rows.retain(|row| row.seq <= self.ledger.seq);
             // What moved in after the tables were folded is in its old project's files: both are brought together.
             let came = |row: &&Row| row.project_id.is_some_and(|project| missing.contains(&project));
@@ -137,12 +128,15 @@ impl Journal {
         let here: Vec<Option<ProjectId>> = sought.iter().map(|sought| sought.project_in(&self.ledger.state)).collect();
         let away = sought.iter().zip(&here).filter(|(_, here)| here.is_none());
         let away: BTreeSet<&Sought> = away.map(|(sought, _)| sought).filter(|sought| !in_every_scope(sought.entity())).collect();
-        let found = if away.is_empty() { BTreeMap::new() } else { self.find_away(&away).await? };
+        let found = self.find_away(&away).await?;
         Ok(sought.iter().zip(here).map(|(sought, here)| here.or_else(|| found.get(sought).copied())).collect())
     }
 
     async fn find_away<'s>(&self, away: &BTreeSet<&'s Sought>) -> Result<BTreeMap<&'s Sought, ProjectId>, StoreError> {
         let mut found = BTreeMap::new();
+        if away.is_empty() {
+            return Ok(found);
+        }
         let mut after = self.folded;
         for table in TABLES.iter().filter(|table| away.iter().any(|sought| sought.entity() == table.entity)) {
             let own = || away.iter().copied().filter(|sought| sought.entity() == table.entity);
@@ -172,9 +166,11 @@ impl Journal {
     /// Looks at every table, so that what is missing, behind or ahead is known.
     pub async fn survey(&mut self) -> Result<(), StoreError> {
         let (mut seqs, _) = sound(&self.root, TABLES.iter(), &Scope::outline()).await?;
-        let log = TableLog::new(Arc::clone(&self.root), field_changes::NAME);
-        let changes = read::load(&log).await?.map_or(0, |(_, seq)| seq);
-        seqs.insert(field_changes::NAME, changes);
+        let changes = match FoldedTable::Changes.find(&self.root).await? {
+            Found::Whole(_, seq) => seq,
+            Found::Nothing | Found::Outdated(_) => 0,
+        };
+        seqs.insert(FoldedTable::Changes.name(), changes);
         self.refuse_ahead(&seqs).await?;
         self.note_tables(seqs);
         Ok(())

@@ -12,18 +12,20 @@
 //!   there are holes that look free.
 //! - At the deadline the slot is occupied by an empty commit, so that a late put can never land.
 
-mod batch;
+pub mod batch;
 pub mod birth;
 pub mod compact;
 pub mod entry;
 pub mod erase;
 pub mod files;
-mod group;
+pub mod group;
 pub mod hand;
+pub mod merge;
 mod opening;
 mod reader;
 pub mod schema;
 mod slot;
+mod tally;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -136,6 +138,11 @@ impl Journal {
         Head { seq: self.ledger.seq, at: self.ledger.at, chain: self.ledger.chain, version: self.version, folded: self.folded }
     }
 
+    /// About how many rows came after what all tables are known to be folded to.
+    pub fn rows_waiting(&self) -> usize {
+        self.files.count_after(self.folded)
+    }
+
     /// Notes that every current table is folded up to `seq`.
     pub fn note_folded(&mut self, seq: u64) {
         self.folded = self.folded.max(seq);
@@ -183,8 +190,16 @@ impl Journal {
     /// Commits the sets in order, each by itself; those that may stand go into the journal together.
     pub async fn commit(&mut self, sets: &[PatchSet]) -> Vec<Outcome> {
         let started = tokio::time::Instant::now();
+        let mut has_jumped = false;
         loop {
             match self.attempt(sets, DEADLINE.saturating_sub(started.elapsed())).await {
+                // What was live when this process last looked may have been compacted and deleted since.
+                Err(StoreError::Damaged { .. }) if !has_jumped => {
+                    has_jumped = true;
+                    if let Err(cause) = self.jump_to_head().await {
+                        return self.not_written(sets, &cause);
+                    }
+                }
                 Ok(Tried::Told(outcomes)) => return outcomes,
                 Ok(Tried::Slept) => {}
                 Ok(Tried::Lost) if started.elapsed() < DEADLINE => {}

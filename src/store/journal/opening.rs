@@ -15,7 +15,7 @@ use crate::store::error::StoreError;
 use crate::store::ledger::Ledger;
 use crate::store::scope::in_every_scope;
 use crate::store::tables::read::{self, Contents};
-use crate::store::tables::{CurrentTable, TABLES, field_changes};
+use crate::store::tables::{CurrentTable, FoldedTable, TABLES};
 
 impl Journal {
     /// Opens the journal at its head, to keep at most so many records at hand beside those in use.
@@ -48,7 +48,7 @@ impl Journal {
         let mut journal =
             Self { files, ledger, version, looked, folded, tables: BTreeMap::new(), hand, root: store, open, clock, random };
         journal.files.refuse_gap()?;
-        let rows = journal.files.rows_behind(&journal.known(&seqs)).await?;
+        let rows = journal.files.rows_behind(&journal.known(&seqs), |_| true).await?;
         journal.ledger.outline(records.into_iter(), &rows, journal.files.read_last().await?.as_ref())?;
         journal.note_tables(seqs);
         journal.ledger.may_read()?;
@@ -66,7 +66,7 @@ impl Journal {
 
     /// Whether every table was looked at.
     pub(super) fn is_surveyed(&self) -> bool {
-        folded_tables().all(|(name, _)| self.tables.contains_key(name))
+        FoldedTable::all().all(|table| self.tables.contains_key(table.name()))
     }
 
     /// Notes how far tables say they are folded.
@@ -74,18 +74,13 @@ impl Journal {
         let is_missing = seqs.values().any(|seq| *seq == 0);
         self.tables.extend(seqs);
         let of = |name: &str| self.tables.get(name).copied().unwrap_or(0).max(self.folded);
-        let together = folded_tables().map(|(name, entity)| self.files.reach(entity, of(name))).min();
+        let together = FoldedTable::all().map(|table| self.files.reach(table.entity(), of(table.name()))).min();
         self.folded = if is_missing { 0 } else { together.unwrap_or(0).max(self.folded) };
     }
 }
 
 /// How far tables say they are folded, by name; 0 where one is missing.
 pub(super) type Seqs = BTreeMap<&'static str, u64>;
-
-/// Every folded table, and the entity whose changes concern it.
-fn folded_tables() -> impl Iterator<Item = (&'static str, Entity)> {
-    TABLES.iter().map(|table| (table.name, table.entity)).chain([(field_changes::NAME, Entity::Task)])
-}
 
 pub(super) fn lost_its_end(end: u64, ahead: u64) -> StoreError {
     StoreError::damaged("journal", format!("it ends at seq {end}, and a table is folded to {ahead}: it has lost its end"))

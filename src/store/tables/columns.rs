@@ -56,7 +56,8 @@ pub fn encode(entity: Entity, records: &[AnyRecord]) -> Result<RecordBatch, Arro
     RecordBatch::try_new(schema(entity), columns)
 }
 
-fn column(field: &Field, records: &[AnyRecord]) -> ArrayRef {
+/// One field of records.
+pub fn column(field: &Field, records: &[AnyRecord]) -> ArrayRef {
     let values = || records.iter().map(|record| record.get(field.name).unwrap_or_default());
     match field.kind {
         Kind::Text { .. } | Kind::Line { .. } | Kind::Word(_) | Kind::Id(_) => {

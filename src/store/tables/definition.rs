@@ -1,5 +1,6 @@
 //! A current table as Delta describes it: the actions that create it, and those that add and remove its files.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -33,6 +34,11 @@ pub fn columns(entity: Entity) -> Vec<Column> {
     columns
 }
 
+/// The columns by which the rows of a bucket are sorted.
+pub fn sort_columns(entity: Entity) -> impl Iterator<Item = &'static str> {
+    entity.field("project_id").map(|field| field.name).into_iter().chain(["id"])
+}
+
 fn delta_type(kind: Kind) -> Value {
     match kind {
         Kind::Text { .. } | Kind::Line { .. } | Kind::Word(_) | Kind::Id(_) | Kind::Object { .. } => json!("string"),
@@ -42,6 +48,26 @@ fn delta_type(kind: Kind) -> Value {
         Kind::Instant => json!("timestamp"),
         Kind::Lines { .. } => json!({"type": "array", "elementType": "string", "containsNull": false}),
     }
+}
+
+/// Whether a table's schema, as its log says it, has these columns and no others, whatever it says to explain them.
+pub fn describes(schema: &str, columns: &[Column]) -> bool {
+    #[derive(Deserialize)]
+    struct Said {
+        name: String,
+        #[serde(rename = "type")]
+        kind: Value,
+        nullable: bool,
+    }
+    #[derive(Deserialize)]
+    struct Schema {
+        fields: Vec<Said>,
+    }
+    let Ok(Schema { fields }) = serde_json::from_str(schema) else { return false };
+    let same = |said: &Said| {
+        columns.iter().any(|column| column.name == said.name && column.kind == said.kind && column.nullable == said.nullable)
+    };
+    fields.len() == columns.len() && fields.iter().all(same)
 }
 
 /// A table as its first log entry describes it.

@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use deltalake::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use chrono::DateTime;
+use deltalake::arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use deltalake::arrow::compute::kernels::cmp::eq;
 use deltalake::arrow::compute::{concat_batches, filter_record_batch};
-use deltalake::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use deltalake::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use deltalake::arrow::error::ArrowError;
 use deltalake::parquet::arrow::ArrowWriter;
 use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -16,13 +17,16 @@ use deltalake::parquet::basic::Compression;
 use deltalake::parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
 
+use uuid::Uuid;
+
 use super::definition::{Column, NewFile};
 use super::read::ROW_GROUP;
 use super::{BUCKET, bucket};
+use crate::domain::id::ProjectId;
 use crate::domain::patch::Op;
 use crate::domain::record::Entity;
 use crate::domain::task::TaskStatus;
-use crate::domain::time::whole_minute;
+use crate::domain::time::{Instant, whole_minute};
 use crate::store::error::StoreError;
 use crate::store::row::Row;
 
@@ -67,34 +71,57 @@ pub fn columns() -> Vec<Column> {
     COLUMNS.into_iter().chain([bucket]).map(column).collect()
 }
 
-struct Change<'r> {
-    row: &'r Row,
-    field: &'static str,
-    from: Option<String>,
-    to: Option<String>,
+/// A row of the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    pub project: Option<ProjectId>,
+    pub task: Uuid,
+    pub field: &'static str,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub at: Instant,
+    pub minute: i64,
+    pub seq: u64,
+    pub actor: String,
+}
+
+/// The changes that a row of the journal makes.
+pub fn changes(row: &Row) -> Result<Vec<Change>, StoreError> {
+    if row.entity != Entity::Task {
+        return Ok(Vec::new());
+    }
+    let damaged =
+        |fault: serde_json::Error| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), fault.to_string());
+    let (before, after) = (row.before_fields().map_err(damaged)?, row.after_fields().map_err(damaged)?);
+    // A task begins with a status even where its author named none.
+    let begins = |field: &str| field == "status" && row.op == Op::Create;
+    let change = |field: &'static str| {
+        let value = |fields: &serde_json::Map<String, Value>| fields.get(field).and_then(text);
+        let first = || begins(field).then(|| TaskStatus::Pending.word().to_owned());
+        Change {
+            project: row.project_id,
+            task: row.entity_id,
+            field,
+            from: value(&before),
+            to: value(&after).or_else(first),
+            at: row.at,
+            minute: whole_minute(row.at),
+            seq: row.seq,
+            actor: row.actor.clone(),
+        }
+    };
+    Ok(FIELDS.into_iter().filter(|field| after.contains_key(*field) || begins(field)).map(change).collect())
 }
 
 /// The changes in these rows, a batch for each bucket that has any.
 pub fn batches(rows: &[&Row]) -> Result<Vec<(u32, RecordBatch)>, StoreError> {
-    let mut buckets: BTreeMap<u32, Vec<Change<'_>>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.entity == Entity::Task) {
-        let damaged =
-            |fault: serde_json::Error| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), fault.to_string());
-        let (before, after) = (row.before_fields().map_err(damaged)?, row.after_fields().map_err(damaged)?);
-        for field in FIELDS {
-            let value = |fields: &serde_json::Map<String, Value>| fields.get(field).and_then(text);
-            // A task begins with a status even where its author named none.
-            let begins = field == "status" && row.op == Op::Create;
-            if !after.contains_key(field) && !begins {
-                continue;
-            }
-            let first = || begins.then(|| TaskStatus::Pending.word().to_owned());
-            let change = Change { row, field, from: value(&before), to: value(&after).or_else(first) };
+    let mut buckets: BTreeMap<u32, Vec<Change>> = BTreeMap::new();
+    for row in rows {
+        for change in changes(row)? {
             buckets.entry(bucket(Entity::Task, row.project_id)).or_default().push(change);
         }
     }
-    let batch = |(bucket, changes): (u32, Vec<Change<'_>>)| encode(&changes).map(|batch| (bucket, batch));
-    buckets.into_iter().map(batch).collect::<Result<_, _>>().map_err(|fault| StoreError::storage("encoding", NAME, fault))
+    buckets.into_iter().map(|(bucket, changes)| Ok((bucket, encode(&changes)?))).collect()
 }
 
 /// Batches as one file; `path` is where it goes. The rows of each field stand together, in a large file in row groups of
@@ -128,22 +155,73 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-fn encode(changes: &[Change<'_>]) -> Result<RecordBatch, ArrowError> {
+/// Changes as a batch.
+pub fn encode(changes: &[Change]) -> Result<RecordBatch, StoreError> {
     let texts =
-        |of: &dyn Fn(&Change<'_>) -> Option<String>| -> ArrayRef { Arc::new(changes.iter().map(of).collect::<StringArray>()) };
-    let at: Vec<i64> = changes.iter().map(|change| change.row.at.timestamp_micros()).collect();
+        |of: &dyn Fn(&Change) -> Option<String>| -> ArrayRef { Arc::new(changes.iter().map(of).collect::<StringArray>()) };
+    let at: Vec<i64> = changes.iter().map(|change| change.at.timestamp_micros()).collect();
     let columns: Vec<ArrayRef> = vec![
-        texts(&|change| Some(change.row.project_id.map(|id| id.to_string()).unwrap_or_default())),
-        texts(&|change| Some(change.row.entity_id.to_string())),
+        texts(&|change| Some(change.project.map(|id| id.to_string()).unwrap_or_default())),
+        texts(&|change| Some(change.task.to_string())),
         texts(&|change| Some(change.field.to_owned())),
         texts(&|change| change.from.clone()),
         texts(&|change| change.to.clone()),
         Arc::new(TimestampMicrosecondArray::from(at).with_timezone("UTC")),
-        Arc::new(changes.iter().map(|change| whole_minute(change.row.at)).collect::<Int64Array>()),
-        Arc::new(changes.iter().map(|change| change.row.seq as i64).collect::<Int64Array>()),
-        texts(&|change| Some(change.row.actor.clone())),
+        Arc::new(changes.iter().map(|change| change.minute).collect::<Int64Array>()),
+        Arc::new(changes.iter().map(|change| change.seq as i64).collect::<Int64Array>()),
+        texts(&|change| Some(change.actor.clone())),
     ];
-    RecordBatch::try_new(Arc::clone(&SCHEMA), columns)
+    RecordBatch::try_new(Arc::clone(&SCHEMA), columns).map_err(|fault| StoreError::storage("encoding", NAME, fault))
+}
+
+/// The changes of a batch. `path` is named where they cannot be read.
+pub fn decode(batch: &RecordBatch, path: &str) -> Result<Vec<Change>, StoreError> {
+    let columns = Columns::of(batch).ok_or_else(|| StoreError::damaged(path, "a column is missing or of another type"))?;
+    let strange = |row: usize| StoreError::damaged(path, format!("row {row} holds a value that is none of its kind"));
+    (0..batch.num_rows()).map(|row| columns.change(row).ok_or_else(|| strange(row))).collect()
+}
+
+struct Columns<'b> {
+    texts: [&'b StringArray; 6],
+    at: &'b TimestampMicrosecondArray,
+    minute: &'b Int64Array,
+    seq: &'b Int64Array,
+}
+
+impl<'b> Columns<'b> {
+    fn of(batch: &'b RecordBatch) -> Option<Self> {
+        let text = |name: &str| batch.column_by_name(name)?.as_string_opt::<i32>();
+        let long = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<Int64Type>();
+        Some(Self {
+            texts: [
+                text("project_id")?,
+                text("task_id")?,
+                text("field")?,
+                text("from_value")?,
+                text("to_value")?,
+                text("actor")?,
+            ],
+            at: batch.column_by_name("at")?.as_primitive_opt::<TimestampMicrosecondType>()?,
+            minute: long("at_minute")?,
+            seq: long("seq")?,
+        })
+    }
+
+    fn change(&self, row: usize) -> Option<Change> {
+        let [project, task, field, from, to, actor] = self.texts;
+        let text = |column: &StringArray| column.is_valid(row).then(|| column.value(row).to_owned());
+        Some(Change {
+            project: if project.value(row).is_empty() { None } else { Some(project.value(row).parse().ok()?) },
+            task: Uuid::try_parse(task.value(row)).ok()?,
+            field: FIELDS.into_iter().find(|known| *known == field.value(row))?,
+            from: text(from),
+            to: text(to),
+            at: DateTime::from_timestamp_micros(self.at.value(row))?,
+            minute: self.minute.value(row),
+            seq: self.seq.value(row).try_into().ok()?,
+            actor: actor.value(row).to_owned(),
+        })
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Folding: bringing a current table up to a seq by rewriting the files of the buckets that changed.
 //!
 //! A table says in its own log how far it is folded, so a fold that runs twice does nothing the second time and two
-//! that run at once do no harm: the one that loses its slot reads the table again and stops or goes on.
+//! that run at once do no harm: the one that loses its slot reads the table again and stops or goes on. A table that is not
+//! there, or has columns of another time, is not folded but made [anew](super::anew).
 
 use std::sync::Arc;
 
@@ -9,14 +10,14 @@ use async_trait::async_trait;
 use deltalake::arrow::array::RecordBatch;
 use futures::{StreamExt, TryStreamExt};
 use object_store::{Error, ObjectStore};
-use uuid::Uuid;
 
-use super::definition::{self, Description, NewFile};
-use super::read::load;
+use super::definition::{self, NewFile};
+use super::output::Naming;
+use super::read::Found;
 use super::rewrite::{AT_ONCE, Rewrite};
-use super::{BUCKET, CurrentTable, field_changes, join};
+use super::{BUCKET, FoldedTable, field_changes, join};
 use crate::domain::time::Instant;
-use crate::runtime::{Clock, Random, uuid_v7};
+use crate::runtime::{Clock, Random};
 use crate::store::error::StoreError;
 use crate::store::format::Format;
 use crate::store::journal::STALE;
@@ -28,7 +29,7 @@ const MOST_FILES: usize = 16;
 /// Folds of a table between two checkpoints of its log.
 const CHECKPOINT_EVERY: u64 = 100;
 /// How often a fold that loses its slot tries again before it leaves the rest to the winner.
-const TRIES: usize = 10;
+pub const TRIES: usize = 10;
 
 /// What a fold did to a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,9 +48,8 @@ pub struct Folding<'a> {
     /// The seq to fold to, and when it was committed.
     pub seq: u64,
     pub at: Instant,
-    /// The journal's rows after `from` and up to `seq`, in order.
+    /// The journal's rows up to `seq`, in order: of every table all that it does not show yet.
     pub rows: &'a [Row],
-    pub from: u64,
     /// A seq up to which every table that is there is known to be folded, whatever it says itself.
     pub known: u64,
     pub clock: &'a dyn Clock,
@@ -57,25 +57,71 @@ pub struct Folding<'a> {
 }
 
 impl Folding<'_> {
-    /// Folds a current table; `None` where that takes rows from before `from`.
-    pub async fn current(&self, table: &CurrentTable) -> Result<Option<Folded>, StoreError> {
-        let log = TableLog::new(Arc::clone(self.root), table.name);
-        until_folded(&log, self, &Rewrite { table, log: &log, folding: self }).await
+    /// Folds a table; `None` where it has to be made anew.
+    pub async fn fold(&self, table: FoldedTable) -> Result<Option<Folded>, StoreError> {
+        let log = table.log(self.root);
+        match table {
+            FoldedTable::Changes => self.until_folded(table, &Append { log: &log, folding: self }).await,
+            FoldedTable::Current(current) => {
+                self.until_folded(table, &Rewrite { table: current, log: &log, folding: self }).await
+            }
+        }
     }
 
-    /// Folds `field_changes`; `None` where that takes rows from before `from`.
-    pub async fn field_changes(&self) -> Result<Option<Folded>, StoreError> {
-        let log = TableLog::new(Arc::clone(self.root), field_changes::NAME);
-        until_folded(&log, self, &Append { log: &log, folding: self }).await
+    /// Prepares and commits until the table says that it is folded to `seq`, by this fold or by another.
+    async fn until_folded(&self, table: FoldedTable, way: &dyn Prepare) -> Result<Option<Folded>, StoreError> {
+        let log = table.log(self.root);
+        for _ in 0..TRIES {
+            let begun = self.clock.now();
+            let Found::Whole(current, folded) = table.find(self.root).await? else { return Ok(None) };
+            let from = folded.max(self.known);
+            let nothing = Ok(Some(Folded { seq: from, ..Folded::default() }));
+            if from >= self.seq {
+                return nothing;
+            }
+            let Some((actions, folded)) = way.prepare(&current, from).await? else { return nothing };
+            if commit(&log, current.version + 1, &actions, begun, self.clock).await {
+                let size = current.size().after(current.version + 1, &actions);
+                return Ok(Some(Folded { written: Some(size), ..folded }));
+            }
+        }
+        let path = format!("{}/_delta_log", log.folder());
+        Err(StoreError::storage("folding", path, "other writers were faster each time"))
     }
 
     pub(super) fn rows_after(&self, seq: u64) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(move |row| row.seq > seq)
     }
 
-    pub(super) fn fresh(&self) -> Uuid {
-        uuid_v7(self.at, self.random)
+    pub(super) fn naming(&self) -> Naming<'_> {
+        Naming { seq: self.seq, at: self.at, random: self.random }
     }
+}
+
+/// Puts an entry into its slot; whether it surely is in the log. Where it may not be, the table is to be looked at again.
+pub(super) async fn commit(
+    log: &TableLog,
+    version: u64,
+    actions: &[serde_json::Value],
+    begun: Instant,
+    clock: &dyn Clock,
+) -> bool {
+    match log.put_entry(version, entry_bytes(actions)).await {
+        // After a long sleep the put may have gone into a hole behind a clean-up; the table itself tells.
+        Ok(()) if clock.now() - begun <= STALE => {
+            if version > 0
+                && version.is_multiple_of(CHECKPOINT_EVERY)
+                && let Err(fault) = log.checkpoint(version).await
+            {
+                tracing::warn!(table = log.folder(), %fault, "no checkpoint was written; reading the table stays slower until the next one");
+            }
+            return true;
+        }
+        Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {}
+        // Whether it landed is seen by reading the table again.
+        Err(fault) => tracing::warn!(table = log.folder(), %fault, "the fold's commit was not answered; looking again"),
+    }
+    false
 }
 
 /// What a fold would commit; nothing where the table needs nothing.
@@ -84,7 +130,7 @@ pub(super) type Prepared = Option<(Vec<serde_json::Value>, Folded)>;
 /// A way of bringing a table up to the target.
 #[async_trait]
 pub(super) trait Prepare: Sync {
-    async fn prepare(&self, current: Option<&Table>, from: u64) -> Result<Prepared, StoreError>;
+    async fn prepare(&self, current: &Table, from: u64) -> Result<Prepared, StoreError>;
 }
 
 /// Appends what the rows say.
@@ -95,27 +141,18 @@ struct Append<'a> {
 
 #[async_trait]
 impl Prepare for Append<'_> {
-    async fn prepare(&self, current: Option<&Table>, from: u64) -> Result<Prepared, StoreError> {
+    async fn prepare(&self, current: &Table, from: u64) -> Result<Prepared, StoreError> {
         let (seq, at) = (self.folding.seq, self.folding.at);
         let rows: Vec<&Row> = self.folding.rows_after(from).collect();
         let files = field_changes::batches(&rows)?;
-        if current.is_some() && files.is_empty() {
+        if files.is_empty() {
             return Ok(None);
         }
         let mut actions = definition::commit("FOLD", seq, at).to_vec();
-        if current.is_none() {
-            let table = Description {
-                name: field_changes::NAME,
-                doc: field_changes::DOC,
-                columns: field_changes::columns(),
-                partitions: &[BUCKET],
-            };
-            actions.extend(table.create(self.folding.fresh(), at));
-        }
         let mut folded = Folded { seq, ..Folded::default() };
         let mut written = Vec::with_capacity(files.len());
         for (bucket, batch) in files {
-            let mut old = current.map_or_else(Vec::new, |table| join::small(table, bucket));
+            let mut old = join::small(current, bucket);
             if old.len() < MOST_FILES {
                 old.clear();
             }
@@ -142,48 +179,9 @@ impl Append<'_> {
     ) -> Result<(NewFile, Vec<&'f LiveFile>), StoreError> {
         let mut batches = join::rows(self.log, &old).await?;
         batches.push(batch);
-        let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", self.folding.seq, self.folding.fresh());
+        let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", self.folding.seq, self.folding.naming().fresh());
         let (file, bytes) = field_changes::file(path, bucket, &batches)?;
         self.log.put(&file.path, bytes).await?;
         Ok((file, old))
     }
-}
-
-/// Prepares and commits until the table says that it is folded to `seq`, by this fold or by another.
-async fn until_folded(log: &TableLog, folding: &Folding<'_>, way: &dyn Prepare) -> Result<Option<Folded>, StoreError> {
-    let (seq, known) = (folding.seq, folding.known);
-    for _ in 0..TRIES {
-        let begun = folding.clock.now();
-        let found = load(log).await?;
-        let from = found.as_ref().map_or(0, |(_, from)| (*from).max(known));
-        let current = found.as_ref().map(|(table, _)| table);
-        let nothing = Ok(Some(Folded { seq: from, ..Folded::default() }));
-        if from < folding.from {
-            return Ok(None);
-        }
-        if current.is_some() && from >= seq {
-            return nothing;
-        }
-        let Some((actions, folded)) = way.prepare(current, from).await? else { return nothing };
-        let version = current.map_or(0, |table| table.version + 1);
-        match log.put_entry(version, entry_bytes(&actions)).await {
-            // After a long sleep the put may have gone into a hole behind a clean-up; the table itself tells.
-            Ok(()) if folding.clock.now() - begun <= STALE => {
-                if version > 0
-                    && version.is_multiple_of(CHECKPOINT_EVERY)
-                    && let Err(fault) = log.checkpoint(version).await
-                {
-                    tracing::warn!(table = log.folder(), %fault, "no checkpoint was written; reading the table stays slower until the next one");
-                }
-                let size = current.map(Table::size).unwrap_or_default().after(version, &actions);
-                return Ok(Some(Folded { written: Some(size), ..folded }));
-            }
-            Ok(()) => {}
-            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {}
-            // Whether it landed is seen by reading the table again.
-            Err(fault) => tracing::warn!(table = log.folder(), %fault, "the fold's commit was not answered; looking again"),
-        }
-    }
-    let path = format!("{}/_delta_log", log.folder());
-    Err(StoreError::storage("folding", path, "other writers were faster each time"))
 }

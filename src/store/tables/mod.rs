@@ -3,19 +3,25 @@
 //! A table holds the records of one entity, one sorted file (or a few) per bucket of projects. Its columns follow from
 //! the record's declaration, so there is nothing to keep in step by hand.
 
+pub mod anew;
 pub mod columns;
 pub mod definition;
 pub mod field_changes;
 pub mod fold;
+pub mod folded;
 pub mod join;
 mod output;
 pub mod read;
 mod rewrite;
+mod source;
+pub mod tally;
 
 use std::sync::Arc;
 
 use object_store::ObjectStore;
 use url::Url;
+
+pub use folded::FoldedTable;
 
 use super::appended::{APPENDED, DATE};
 use super::error::StoreError;
@@ -91,7 +97,7 @@ impl LakeTables {
 
     /// Those that are folded from the journal.
     pub fn folded() -> impl Iterator<Item = &'static str> {
-        TABLES.iter().map(|table| table.name).chain([field_changes::NAME])
+        FoldedTable::all().map(FoldedTable::name)
     }
 
     /// The live files of a table at its newest version; `None` where it does not exist yet.
@@ -112,6 +118,17 @@ impl LakeTables {
     }
 }
 
+/// How it is known what a table held at an earlier position of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// It holds an entity's records as they are; earlier ones follow from the journal.
+    Records(Entity),
+    /// It only grows; this column is the seq a row came with,
+    Seq(&'static str),
+    /// or the time.
+    Time(&'static str),
+}
+
 /// A table for the data dictionary: its name, what it is, its columns.
 pub struct Entry {
     pub name: &'static str,
@@ -119,6 +136,7 @@ pub struct Entry {
     pub columns: Vec<definition::Column>,
     /// The columns that its folders hold and its files do not.
     pub partitions: &'static [&'static str],
+    pub earlier: Earlier,
 }
 
 /// Every table there is, as its columns and their documentation.
@@ -128,12 +146,21 @@ pub fn dictionary() -> Vec<Entry> {
         doc: table.doc,
         columns: definition::columns(table.entity),
         partitions: &[BUCKET],
+        earlier: Earlier::Records(table.entity),
     });
     let (name, doc) = (field_changes::NAME, field_changes::DOC);
-    let changes = Entry { name, doc, columns: field_changes::columns(), partitions: &[BUCKET] };
-    let journal = Entry { name: "journal", doc: schema::DOC, columns: schema::columns(), partitions: &schema::PARTITIONS };
-    let appended =
-        APPENDED.iter().map(|table| Entry { name: table.name, doc: table.doc, columns: table.columns(), partitions: &[DATE] });
-    let inbox = Entry { name: inbox::NAME, doc: inbox::DOC, columns: inbox::columns(), partitions: &[] };
+    let (columns, earlier) = (field_changes::columns(), Earlier::Seq("seq"));
+    let changes = Entry { name, doc, columns, partitions: &[BUCKET], earlier };
+    let (columns, partitions) = (schema::columns(), &schema::PARTITIONS);
+    let journal = Entry { name: "journal", doc: schema::DOC, columns, partitions, earlier };
+    let appended = APPENDED.iter().map(|table| Entry {
+        name: table.name,
+        doc: table.doc,
+        columns: table.columns(),
+        partitions: &[DATE],
+        earlier: Earlier::Time(table.at),
+    });
+    let (columns, earlier) = (inbox::columns(), Earlier::Time("at"));
+    let inbox = Entry { name: inbox::NAME, doc: inbox::DOC, columns, partitions: &[], earlier };
     current.chain([changes, journal]).chain(appended).chain([inbox]).collect()
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::columns::decode;
+use super::definition::{self, Column};
 use super::{BUCKET, CurrentTable, TXN, bucket};
 use crate::domain::any::AnyRecord;
 use crate::domain::id::{EntityId, ProjectId};
@@ -29,12 +30,33 @@ use crate::store::table_log::{LiveFile, Table, TableLog};
 /// Rows read or written at a time.
 pub const ROW_GROUP: usize = 8192;
 
-/// A folded table and the seq it says it is folded to; `None` where it does not exist yet.
-pub async fn load(log: &TableLog) -> Result<Option<(Table, u64)>, StoreError> {
-    let Some(found) = log.load().await? else { return Ok(None) };
+/// What stands where a folded table should be.
+#[derive(Debug)]
+pub enum Found {
+    Nothing,
+    /// A table whose columns are not those that this binary gives it. Nothing is read of it; the next fold makes it anew.
+    Outdated(Table),
+    /// The table, and the seq it says it is folded to.
+    Whole(Table, u64),
+}
+
+/// What stands where a table of these columns should be.
+pub async fn find(log: &TableLog, columns: &[Column]) -> Result<Found, StoreError> {
+    let Some(found) = log.load().await? else { return Ok(Found::Nothing) };
+    if !found.described.as_ref().is_some_and(|described| definition::describes(&described.schema, columns)) {
+        return Ok(Found::Outdated(found));
+    }
     let seq = found.txns.get(TXN).and_then(|seq| u64::try_from(*seq).ok());
     let seq = seq.ok_or_else(|| StoreError::damaged(log.folder(), "it does not say how far it is folded"))?;
-    Ok(Some((found, seq)))
+    Ok(Found::Whole(found, seq))
+}
+
+/// A current table to be read; `None` where there is none, or one whose columns are of another time.
+pub(super) async fn readable(log: &TableLog, entity: Entity) -> Result<Option<(Table, u64)>, StoreError> {
+    Ok(match find(log, &definition::columns(entity)).await? {
+        Found::Whole(table, seq) => Some((table, seq)),
+        Found::Nothing | Found::Outdated(_) => None,
+    })
 }
 
 /// What a current table holds of a scope, and the seq to which it says it is folded.
@@ -45,10 +67,10 @@ pub struct Contents {
     pub seq: u64,
 }
 
-/// A current table, as far as a scope asks; `None` where it does not exist yet.
+/// A current table, as far as a scope asks; `None` where there is none to be read.
 pub async fn one(root: &Arc<dyn ObjectStore>, table: &CurrentTable, scope: &Scope) -> Result<Option<Contents>, StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
-    let Some((found, seq)) = load(&log).await? else { return Ok(None) };
+    let Some((found, seq)) = readable(&log, table.entity).await? else { return Ok(None) };
     let wanted = match scope {
         Scope::Projects(projects) if !in_every_scope(table.entity) => Some(Wanted::projects(projects)),
         _ => None,
@@ -138,14 +160,14 @@ impl Sought {
 }
 
 /// The projects that hold records with one of these values in a column, as the records' table tells it; `None` where
-/// there is no table.
+/// there is none to be read.
 pub async fn projects_of(
     root: &Arc<dyn ObjectStore>,
     table: &CurrentTable,
     wanted: &Wanted,
 ) -> Result<Option<BTreeMap<String, ProjectId>>, StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
-    let Some((current, _)) = load(&log).await? else { return Ok(None) };
+    let Some((current, _)) = readable(&log, table.entity).await? else { return Ok(None) };
     let mut found = BTreeMap::new();
     for file in current.files.values().filter(|file| wanted.may_be_in(file)) {
         let path = format!("{}/{}", table.name, file.path);

@@ -42,6 +42,25 @@ fn edit(folder: &Path, from: &str, to: &str) {
 }
 
 #[test]
+fn a_phase_takes_what_its_tasks_take() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["plan", "shed.md", "--yes"]);
+    ok(path, &["task", "done", "GS-2"]);
+    let tree = ok(path, &["task", "tree", "GS"]);
+    assert!(tree.starts_with("GS  Garden shed  2.5d to 3.5d of open work\n"), "{tree}");
+    assert!(tree.contains("\nGS-1  Phase 1: Ground  Σ 1.5d\n├─ GS-2  Level the ground  [completed]  2h"), "{tree}");
+    assert!(ok(path, &["task", "show", "GS-1"]).contains("\n  its parts    Σ 1d 2h, likely 1d 2h\n"));
+    let phase = json_of(path, &["task", "show", "GS-1"]);
+    assert_eq!(phase["estimate_likely"], serde_json::Value::Null);
+    assert_eq!(phase["estimate_of_parts"], serde_json::json!({"low": 600, "likely": 600, "high": 600}));
+    ok(path, &["task", "update", "GS-1", "--estimate", "4h"]);
+    assert!(ok(path, &["task", "tree", "GS"]).contains("GS-1  Phase 1: Ground  4h (its parts Σ 1.5d)\n"));
+    ok(path, &["task", "update", "GS-1", "--estimate", "2d"]);
+    assert!(ok(path, &["task", "tree", "GS"]).contains("GS-1  Phase 1: Ground  2d\n"));
+}
+
+#[test]
 fn a_preview_shows_the_plan_and_writes_nothing() {
     let folder = lake();
     let before = json_of(folder.path(), &["lake", "show"])["chain"].clone();

@@ -99,6 +99,7 @@ struct State {
 pub struct Calls {
     state: Mutex<State>,
     fired: Notify,
+    let_go: Notify,
 }
 
 impl Calls {
@@ -124,6 +125,15 @@ impl Calls {
         let mut state = self.state.lock().unwrap();
         state.point = None;
         state.has_fired
+    }
+
+    /// Returns when the test lets go.
+    pub async fn held(&self) {
+        self.let_go.notified().await;
+    }
+
+    pub fn let_go(&self) {
+        self.let_go.notify_one();
     }
 
     /// Objects of these names tell the one age, all others the other.
@@ -162,8 +172,7 @@ impl Calls {
     pub fn meet_read(&self, verb: Verb, path: &str) -> Result<()> {
         match self.meet(verb, path)? {
             Meeting::Pass => Ok(()),
-            Meeting::Fault(Fault::DieBefore | Fault::DieAfter) => Err(gone()),
-            Meeting::Fault(_) => Err(Error::Generic { store: "fault", source: "the connection was reset".into() }),
+            Meeting::Fault(fault) => Err(unread(fault)),
         }
     }
 
@@ -198,6 +207,14 @@ impl Calls {
             Fault::FalseConflict => Err(Error::NotFound { path: path.to_string(), source: "404".into() }),
             _ => error("500"),
         }
+    }
+}
+
+/// What a read that fails is answered.
+pub fn unread(fault: Fault) -> Error {
+    match fault {
+        Fault::DieBefore | Fault::DieAfter => gone(),
+        _ => Error::Generic { store: "fault", source: "the connection was reset".into() },
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{committed, delta_in_memory, make_project, state, task};
 use crate::support::{patch_set, random_patches};
 
-async fn lake() -> (std::sync::Arc<DeltaStore>, Root) {
+pub async fn lake() -> (std::sync::Arc<DeltaStore>, Root) {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     let mut random = StdRng::seed_from_u64(3);
@@ -28,11 +28,11 @@ async fn lake() -> (std::sync::Arc<DeltaStore>, Root) {
     (store, root)
 }
 
-async fn check_up(root: &Root, anchor: Option<Anchor>) -> Checkup {
+pub async fn check_up(root: &Root, anchor: Option<Anchor>) -> Checkup {
     examine(&root.store, "lake", &Format::default(), anchor).await.unwrap()
 }
 
-async fn files(root: &Root, folder: &str, ending: &str) -> Vec<Path> {
+pub async fn files(root: &Root, folder: &str, ending: &str) -> Vec<Path> {
     let listed: Vec<_> = root.store.list(Some(&Path::from(folder))).try_collect().await.unwrap();
     let mut paths: Vec<Path> =
         listed.into_iter().map(|meta| meta.location).filter(|path| path.as_ref().ends_with(ending)).collect();
@@ -49,7 +49,7 @@ async fn forge(root: &Root, path: &Path, from: &[u8], to: &[u8]) -> bool {
     true
 }
 
-fn says(checkup: &Checkup, place: &str, what: &str) -> bool {
+pub fn says(checkup: &Checkup, place: &str, what: &str) -> bool {
     checkup.findings.iter().any(|finding| finding.place.contains(place) && finding.what.contains(what))
 }
 

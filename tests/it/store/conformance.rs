@@ -6,13 +6,17 @@ use chrono::TimeDelta;
 use futures::TryStreamExt;
 use lakeplan::domain::id::{EntityId, PatchSetId};
 use lakeplan::domain::record::Entity;
+use lakeplan::domain::tally::Tallies;
 use lakeplan::runtime::uuid_v7;
 use lakeplan::store::delta::{DeltaStore, Root};
 use lakeplan::store::memory::MemoryStore;
 use lakeplan::store::row::{Row, Stream, next_chain};
 use lakeplan::store::{Format, Outcome, Scope, Store};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use serde_json::json;
 
+use super::folding::change_at_random;
 use super::{commit, committed, delta_in_memory, make_project, set, state, task, titles};
 use crate::support::{clock, noon, patch_set, random};
 
@@ -52,6 +56,7 @@ on_every_store! {
     the_journal_is_dense_ordered_and_chained,
     concurrent_sets_all_get_a_place,
     changes_of_a_scope_are_only_its_own,
+    tasks_are_counted_as_they_are,
 }
 
 async fn what_is_committed_is_read(store: Arc<dyn Store>) {
@@ -182,4 +187,19 @@ async fn changes_of_a_scope_are_only_its_own(store: Arc<dyn Store>) {
     assert_eq!(back.pop(), Some((1, Entity::Lake, false)));
     back.reverse();
     assert_eq!(back, forth);
+}
+
+async fn tasks_are_counted_as_they_are(store: Arc<dyn Store>) {
+    make_project(store.as_ref()).await;
+    let mut rng = StdRng::seed_from_u64(11);
+    for round in 0..12 {
+        for _ in 0..4 {
+            change_at_random(store.as_ref(), &mut rng).await;
+        }
+        let counted = store.tally().await.unwrap();
+        assert_eq!(counted, Tallies::of(&state(store.as_ref()).await), "round {round}");
+        if round % 3 == 0 {
+            store.fold().await.unwrap();
+        }
+    }
 }

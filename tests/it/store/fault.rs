@@ -19,7 +19,7 @@ use object_store::{
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::calls::{Calls, Late, Meeting, Verb, gone};
+use super::calls::{Calls, Late, Meeting, Verb, gone, unread};
 
 /// What goes wrong with a put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub enum Fault {
     DieBefore,
     /// The process dies after the put: no answer ever comes, it is stored.
     DieAfter,
+    /// The call waits until the test lets it go; then it is as it should be.
+    Hold,
 }
 
 pub const FAULTS: [Fault; 7] =
@@ -192,6 +194,10 @@ impl FaultStore {
             }
             Fault::FalseConflict => Err(Error::AlreadyExists { path: location.to_string(), source: "409".into() }),
             Fault::Precondition => Err(Error::Precondition { path: location.to_string(), source: "412".into() }),
+            Fault::Hold => {
+                self.calls.held().await;
+                self.inner.put_opts(location, payload, options).await
+            }
         }
     }
 }
@@ -235,7 +241,12 @@ impl ObjectStore for FaultStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.calls.meet_read(Verb::Get, location.as_ref())?;
+        if let Meeting::Fault(fault) = self.calls.meet(Verb::Get, location.as_ref())? {
+            match fault {
+                Fault::Hold => self.calls.held().await,
+                fault => return Err(unread(fault)),
+            }
+        }
         self.read_fails(location)?;
         self.inner.get_opts(location, options).await
     }

@@ -3,21 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use lakeplan::domain::any::AnyRecord;
 use lakeplan::domain::state::State;
 use lakeplan::store::delta::{DeltaStore, Root};
 use lakeplan::store::tables::{TABLES, read};
 use lakeplan::store::{Format, Outcome, Scope, Store};
+use object_store::ObjectStoreExt;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use serde_json::{Value, json};
 
 use super::fault::{FaultStore, Plan};
-use super::{commit, delta_in_memory, make_project, open, root, state};
+use super::{commit, committed, delta_in_memory, make_project, open, root, state};
 use crate::support::{clock, counts, patch_set, random, random_patches};
 
 /// The records of a state by slot, comparable.
 pub fn records(records: impl Iterator<Item = AnyRecord>) -> BTreeMap<String, String> {
-    records.map(|record| (format!("{:?}", record.slot()), serde_json::Value::Object(record.present()).to_string())).collect()
+    records.map(|record| (format!("{:?}", record.slot()), Value::Object(record.present()).to_string())).collect()
 }
 
 pub async fn in_tables(root: &Root) -> BTreeMap<String, String> {
@@ -136,4 +139,102 @@ async fn a_process_that_lives_long_folds_while_it_works() {
     assert_eq!(in_tables(&root).await, records(state(store.as_ref()).await.records()));
     keeper.abort();
     let _ = keeper.await;
+}
+
+/// Several row groups in a file, and changes of every kind at once: edits of some columns, of lists too, what comes
+/// between rows and behind them, what goes, and a second project whose rows stand in the same bucket.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_of_several_row_groups_is_rewritten_where_it_changed() {
+    const TASKS: usize = 24_000;
+    let (store, lake) = delta_in_memory().await;
+    // The last byte chooses the bucket.
+    let id = |kind: u32, number: usize| format!("01900000-0000-7000-8000-{kind:04x}{number:06x}00");
+    let patches = async |patches: Vec<Value>| {
+        let _ = committed(store.as_ref(), Value::from(patches)).await;
+    };
+    let project = |number: usize, key: &str| json!({"op": "create", "entity": "project", "id": id(1, number), "fields": {"name": key, "key": key}});
+    let task = |number: usize, project: usize| {
+        let fields = json!({"project_id": id(1, project), "title": format!("Task {number}"), "tags": ["a", "b"]});
+        json!({"op": "create", "entity": "task", "id": id(2, number), "fields": fields})
+    };
+    let update = |number: usize, fields: Value| json!({"op": "update", "entity": "task", "id": id(2, number), "fields": fields});
+    // Even numbers first, so that others can come between them.
+    patches((0..3).map(|number| project(number, ["ONE", "TWO", "FAR"][number])).collect()).await;
+    for part in (0..TASKS).collect::<Vec<_>>().chunks(6_000) {
+        patches(part.iter().map(|number| task(2 * number, number * 2 / TASKS)).collect()).await;
+    }
+    store.fold().await.unwrap();
+    let groups = row_groups(&store, &lake, "tasks").await;
+    assert!(groups.iter().any(|groups| groups.len() > 2), "{groups:?}");
+
+    let check = async |what: &str| {
+        let report = store.fold().await.unwrap();
+        assert!(report.tables.iter().any(|(name, folded)| *name == "tasks" && folded.files > 0), "{what}");
+        assert_eq!(in_tables(&lake).await, records(state(store.as_ref()).await.records()), "{what}");
+        let groups = row_groups(&store, &lake, "tasks").await;
+        assert!(groups.iter().flatten().all(|rows| (4_096..=12_288).contains(rows)), "{what}: {groups:?}");
+    };
+    patches(vec![
+        update(10, json!({"title": "Edited", "tags": ["c"]})),
+        update(2 * TASKS - 2, json!({"tags": [], "estimate_likely": 60})),
+    ])
+    .await;
+    check("edits of the first and the last group").await;
+    patches(vec![task(11, 0), update(12, json!({"priority": "high"})), task(2 * TASKS + 1, 1)]).await;
+    check("tasks that come between and behind, beside an edit").await;
+    let far = json!({"project_id": id(1, 2)});
+    patches(vec![
+        json!({"op": "move", "entity": "task", "id": id(2, 20), "fields": far}),
+        json!({"op": "move", "entity": "task", "id": id(2, 2 * TASKS - 4), "fields": {"project_id": id(1, 0)}}),
+        json!({"op": "delete", "entity": "task", "id": id(2, 22)}),
+        update(24, json!({"description": "Edited beside one that leaves"})),
+    ])
+    .await;
+    check("tasks that leave for another project").await;
+    patches(vec![update(11, json!({"metadata": {"a": 1}})), update(TASKS, json!({"due_date": "2026-11-20"}))]).await;
+    check("edits of what came").await;
+}
+
+/// The rows of each row group of each file of a table.
+async fn row_groups(store: &DeltaStore, lake: &Root, table: &str) -> Vec<Vec<i64>> {
+    let mut groups = Vec::new();
+    let live = store.tables().files(table).await.unwrap().unwrap();
+    for file in live {
+        let path = object_store::path::Path::from(format!("{table}/{}", file.path));
+        let bytes = lake.store.get(&path).await.unwrap().bytes().await.unwrap();
+        groups.push(
+            ParquetRecordBatchReaderBuilder::try_new(bytes)
+                .unwrap()
+                .metadata()
+                .row_groups()
+                .iter()
+                .map(|group| group.num_rows())
+                .collect(),
+        );
+    }
+    groups
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_rows_are_folded_before_their_time() {
+    let folded_after = async |rows: usize| {
+        let (store, _) = delta_in_memory().await;
+        make_project(store.as_ref()).await;
+        let keeper = store.keep_folded();
+        let head = async || store.head().await.unwrap();
+        while head().await.folded < head().await.seq {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let begun = tokio::time::Instant::now();
+        let tasks: Vec<Value> = (0..rows).map(|n| super::task(&n.to_string())[0].clone()).collect();
+        let _ = committed(store.as_ref(), tasks.into()).await;
+        while head().await.folded < head().await.seq {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        keeper.abort();
+        begun.elapsed()
+    };
+    let (few, many) = (folded_after(1_000).await, folded_after(2_000).await);
+    assert!(few > std::time::Duration::from_millis(1_500), "a thousand rows were folded after {few:?}");
+    assert!(many < std::time::Duration::from_millis(500), "two thousand rows waited for {many:?}");
 }

@@ -1,6 +1,7 @@
 //! The stores: one suite for every implementation, then what only the one on an object store can get wrong.
 
 mod agreement;
+mod anew;
 mod as_of;
 mod beside;
 mod calls;
@@ -10,12 +11,15 @@ mod erase;
 mod failpoints;
 mod fault;
 pub mod faults;
-mod folding;
+pub mod folding;
 mod format;
+mod groups;
+mod holds;
 mod maintenance;
 mod past;
 mod scope;
 mod sleepers;
+mod thorough;
 mod truth;
 
 use std::sync::Arc;

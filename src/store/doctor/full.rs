@@ -1,0 +1,107 @@
+//! What nothing else would notice: appended tables whose files cannot be read, and checkpoints that say something else
+//! than the entries they stand for.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+
+use super::{Checkup, RESTORE, told};
+use crate::store::appended::{APPENDED, Appended};
+use crate::store::error::StoreError;
+use crate::store::log_replay::{self, Replaying};
+use crate::store::table_log::{Table, TableLog, entry_path};
+use crate::store::tables::LakeTables;
+
+const REMOVE: &str = "remove this file and _last_checkpoint beside it; the entries of the log say the same without them";
+
+/// Reads the appended tables and the logs of all tables that only Lakeplan writes.
+pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>) -> Result<(), StoreError> {
+    for table in APPENDED {
+        check_rows(checkup, root, table).await;
+    }
+    for name in LakeTables::own() {
+        check_checkpoints(checkup, &TableLog::new(Arc::clone(root), name)).await?;
+    }
+    Ok(())
+}
+
+/// Every file can be read and holds the rows that the log says. A log that cannot be read was told of already.
+async fn check_rows(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, table: &Appended) {
+    let log = TableLog::new(Arc::clone(root), table.name);
+    let Ok(Some(found)) = log.load().await else { return };
+    for file in found.files.values() {
+        let place = format!("{}/{}", table.name, file.path);
+        // One that is missing or of another size was told of already.
+        if checkup.findings.iter().any(|finding| finding.place == place) {
+            continue;
+        }
+        match table.count(&log, file).await {
+            Ok((read, recorded)) if read != recorded => {
+                checkup.find(place, format!("it holds {read} rows, the log says {recorded}"), RESTORE);
+            }
+            Ok(_) => {}
+            Err(fault) => checkup.find(place, told(&fault), RESTORE),
+        }
+    }
+}
+
+/// Every checkpoint says what the entries say that it stands for. Where these were cleaned up, the next checkpoint is
+/// compared with this one and the entries since.
+async fn check_checkpoints(checkup: &mut Checkup, log: &TableLog) -> Result<(), StoreError> {
+    let names = log_replay::list(log, None).await?;
+    let versions = |ending: &str| names.iter().filter_map(|name| log_replay::version_of(name, ending)).collect::<BTreeSet<u64>>();
+    let (entries, checkpoints) = (versions(".json"), versions(".checkpoint.parquet"));
+    // What the log says, as long as it can be followed, and the version that comes next.
+    let mut followed = entries.contains(&0).then(|| (Replaying::of(log), 0));
+    for checkpoint in checkpoints {
+        let place = format!("{}/{}", log.folder(), log_replay::checkpoint_path(checkpoint));
+        let Some(bytes) = log.get(&log_replay::checkpoint_path(checkpoint)).await? else { continue };
+        let mut read = Replaying::of(log);
+        let read = read.checkpoint(checkpoint, bytes).map(|()| read);
+        followed = match followed {
+            Some((said, next)) => follow(checkup, log, said, next..=checkpoint).await?,
+            None => None,
+        };
+        match (read, followed.as_ref()) {
+            (Ok(read), None) => followed = Some((read, checkpoint + 1)),
+            (Ok(read), Some((said, _))) => {
+                if let Some(what) = difference(&read.table, &said.table) {
+                    checkup.find(place, what, REMOVE);
+                }
+            }
+            (Err(fault), Some(_)) => checkup.find(place, told(&fault), REMOVE),
+            (Err(fault), None) => checkup.find(place, told(&fault), RESTORE),
+        }
+    }
+    Ok(())
+}
+
+/// Follows the log through these versions; `None` where one is gone or cannot be read.
+async fn follow(
+    checkup: &mut Checkup,
+    log: &TableLog,
+    mut said: Replaying,
+    versions: std::ops::RangeInclusive<u64>,
+) -> Result<Option<(Replaying, u64)>, StoreError> {
+    let next = *versions.end() + 1;
+    for version in versions {
+        let Some(bytes) = log.get_entry(version).await? else { return Ok(None) };
+        if let Err(fault) = said.entry(version, &bytes) {
+            checkup.find(format!("{}/{}", log.folder(), entry_path(version)), told(&fault), RESTORE);
+            return Ok(None);
+        }
+    }
+    Ok(Some((said, next)))
+}
+
+/// What a checkpoint says otherwise than the entries.
+fn difference(checkpoint: &Table, entries: &Table) -> Option<String> {
+    let [more, fewer] = [(checkpoint, entries), (entries, checkpoint)]
+        .map(|(of, other)| of.files.iter().find(|(path, file)| other.files.get(*path) != Some(file)).map(|(path, _)| path));
+    if let Some(path) = more.or(fewer) {
+        return Some(format!("it says otherwise of {path} than the entries up to it"));
+    }
+    (checkpoint.txns != entries.txns || checkpoint.described != entries.described)
+        .then(|| "it says otherwise how far the table is, or which columns it has, than the entries up to it".to_owned())
+}

@@ -1,0 +1,142 @@
+//! The check-up: reads the whole lake without changing it and says everything that is not as it should be.
+//!
+//! The journal is read in order: every entry of its log is there, every row's digest and every set's chain verify, no
+//! seq is missing. Then it is replayed part by part, and each folded table is compared with what the journal says it
+//! should hold. Last, every live file is there with the size its log says. A thorough one also reads what nothing else
+//! would notice: the appended tables, and the checkpoints of the logs.
+//!
+//! Of an erased row the digest cannot be computed; it counts as sound where an erase names it, whose own digest verifies.
+
+mod changes;
+mod files;
+mod full;
+mod journal;
+mod records;
+mod tables;
+
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+
+use super::error::StoreError;
+use super::format::Format;
+use super::journal::files::Files;
+use super::parts::{BUDGET, Parts, Survey};
+use super::row::Hash;
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub place: String,
+    pub what: String,
+    pub way_out: &'static str,
+}
+
+/// What a check-up saw.
+#[derive(Clone, Debug, Default)]
+pub struct Checkup {
+    pub sets: u64,
+    pub rows: usize,
+    /// The chain after the last set.
+    pub chain: Hash,
+    /// Each folded table with its rows and the seq it is folded to.
+    pub tables: Vec<(&'static str, usize, u64)>,
+    pub findings: Vec<Finding>,
+}
+
+const RESTORE: &str = "bring the lake back from a backup, or the object's earlier version from the storage";
+const ERASE: &str = "lakeplan erase finishes it: name the record by its id, which lakeplan history --json shows";
+const REFOLD: &str = "remove the table's folder; lakeplan fold builds it anew from the journal";
+const FOLD: &str = "lakeplan fold makes it anew from the journal";
+const MEND: &str = "mend the journal first; until then keep the table as it is";
+
+impl Checkup {
+    fn find(&mut self, place: impl Into<String>, what: impl Into<String>, way_out: &'static str) {
+        self.findings.push(Finding { place: place.into(), what: what.into(), way_out });
+    }
+
+    /// Whether something was found about a table or in it.
+    fn has_found_in(&self, table: &str) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| finding.place.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ','])))
+    }
+}
+
+/// A position and the chain that stood there, as an earlier check-up printed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    pub seq: u64,
+    pub chain: Hash,
+}
+
+/// How much of a lake is examined.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    pub anchor: Option<Anchor>,
+    /// Whether that is also looked at which nothing else would notice.
+    pub is_full: bool,
+    /// How many bytes of the journal's rows are replayed at a time, but always a bucket.
+    pub budget: u64,
+}
+
+impl Extent {
+    /// What is looked at usually.
+    pub fn usual(anchor: Option<Anchor>) -> Self {
+        Self { anchor, is_full: false, budget: BUDGET }
+    }
+}
+
+/// Examines the lake at `root` as usual.
+pub async fn examine(
+    root: &Arc<dyn ObjectStore>,
+    name: &str,
+    format: &Format,
+    anchor: Option<Anchor>,
+) -> Result<Checkup, StoreError> {
+    examine_to(root, name, format, Extent::usual(anchor)).await
+}
+
+/// Examines the lake at `root` to an extent.
+pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format, extent: Extent) -> Result<Checkup, StoreError> {
+    let mut checkup = Checkup::default();
+    let mut journal = Files::new(Arc::clone(root));
+    journal::check_log(&mut checkup, &journal.log, root).await?;
+    match journal.load().await {
+        Ok(Some(_)) => {}
+        Ok(None) => return Err(StoreError::NotALake { root: name.to_owned() }),
+        Err(fault) => {
+            checkup.find("journal/_delta_log", told(&fault), RESTORE);
+            return Ok(checkup);
+        }
+    }
+    let all: Vec<_> = journal.live().cloned().collect();
+    let survey = Survey::of(&journal, &all).await;
+    if let Some(fault) = &survey.unsaid {
+        checkup.find("journal", told(fault), RESTORE);
+    }
+    let read = journal::check_rows(&mut checkup, &journal, &survey.erasures, extent.anchor).await;
+    let journal_is_sound = checkup.findings.is_empty();
+    // A row that lost its payload to no erase is told of already; nothing after it can be replayed.
+    let parts = read.is_whole.then(|| Parts::new(&journal, read.files, format, survey));
+    tables::check(&mut checkup, root, parts.as_ref(), journal.folded, extent.budget).await;
+    files::check(&mut checkup, root).await?;
+    if extent.is_full {
+        full::check(&mut checkup, root).await?;
+    }
+    if !journal_is_sound {
+        // The tables may be all that is left of what the journal lost.
+        for finding in checkup.findings.iter_mut().filter(|finding| [REFOLD, FOLD].contains(&finding.way_out)) {
+            finding.way_out = MEND;
+        }
+    }
+    Ok(checkup)
+}
+
+/// An error with what caused it.
+fn told(fault: &StoreError) -> String {
+    match std::error::Error::source(fault) {
+        Some(cause) => format!("{fault}: {cause}"),
+        None => fault.to_string(),
+    }
+}

@@ -1,0 +1,179 @@
+//! The folded tables against the journal, a few buckets at a time.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use deltalake::arrow::array::RecordBatch;
+use object_store::ObjectStore;
+
+use super::changes::Changes;
+use super::records::Wanted;
+use super::{Checkup, FOLD, REFOLD, RESTORE, told};
+use crate::store::error::StoreError;
+use crate::store::parts::{Parts, Records, Until};
+use crate::store::row::Row;
+use crate::store::table_log::{LiveFile, Table, TableLog};
+use crate::store::tables::read::{Found, batches};
+use crate::store::tables::{BUCKET, BUCKETS, FoldedTable, TABLES};
+
+/// So many rows of a table are told of one by one; of one that is wrong throughout nobody reads a million.
+const MOST: usize = 1000;
+
+/// A folded table that can be read.
+struct Standing {
+    table: FoldedTable,
+    log: TableLog,
+    found: Table,
+    seq: u64,
+    rows: usize,
+    wrong: usize,
+    /// Its files could be read so far.
+    is_readable: bool,
+}
+
+/// What a table's rows of some buckets are compared with.
+enum Against {
+    /// Nothing is known of what they should be; they are only counted.
+    Nothing,
+    Records(Wanted),
+    Changes(Changes),
+}
+
+impl Against {
+    /// What is wrong with rows of the table.
+    fn take(&mut self, batch: &RecordBatch, path: &str) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Nothing => Ok(Vec::new()),
+            Self::Records(wanted) => wanted.take(batch, path),
+            Self::Changes(changes) => changes.take(batch, path),
+        }
+    }
+
+    /// What the table lacks.
+    fn rest(self) -> Vec<String> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Records(wanted) => wanted.rest(),
+            Self::Changes(changes) => changes.rest(),
+        }
+    }
+}
+
+/// Compares every folded table with the journal, which knows them to be folded up to a seq. Where it cannot be replayed,
+/// the tables are only read.
+pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, parts: Option<&Parts<'_>>, known: u64, budget: u64) {
+    let mut standing = find(checkup, root, known).await;
+    for at in &standing {
+        if at.seq > checkup.sets {
+            let what =
+                format!("it is folded to seq {}, and the journal ends at {}: the journal lost its end", at.seq, checkup.sets);
+            checkup.find(at.table.name(), what, RESTORE);
+        }
+    }
+    let until = until(&standing);
+    let changed_to = standing.iter().find(|at| at.table == FoldedTable::Changes).map_or(0, |at| at.seq);
+    let mut parts = parts;
+    for buckets in parts.map_or_else(|| vec![(0..BUCKETS as u32).collect()], |parts| parts.split(budget)) {
+        let mut changes = Changes::default();
+        let noted = |row: &Row| if row.seq <= changed_to { changes.note(row) } else { Ok(()) };
+        let mut replayed = None;
+        if let Some(whole) = parts {
+            match whole.replay(&buckets, &until, noted).await {
+                Ok(records) => replayed = Some((records, changes)),
+                Err(stop) => {
+                    let place = stop.seq().map_or_else(|| "journal".to_owned(), |seq| format!("journal, seq {seq}"));
+                    checkup.find(place, told(&stop.fault()), RESTORE);
+                    parts = None;
+                }
+            }
+        }
+        for at in standing.iter_mut().filter(|at| at.is_readable) {
+            let against = at.against(replayed.as_mut(), checkup.sets);
+            if let Err(fault) = at.compare(checkup, &buckets, against).await {
+                at.is_readable = false;
+                checkup.find(at.table.name(), told(&fault), REFOLD);
+            }
+        }
+    }
+    for at in standing {
+        if at.wrong > MOST {
+            let what = format!("{} more of its rows are missing, too many or not what the journal says", at.wrong - MOST);
+            checkup.find(at.table.name(), what, REFOLD);
+        }
+        if at.is_readable {
+            checkup.tables.push((at.table.name(), at.rows, at.seq));
+        }
+    }
+}
+
+/// How far each entity's records are compared. Of what has no table the rows are replayed all the same.
+fn until(standing: &[Standing]) -> Until {
+    let end = |table| standing.iter().find(|at| at.table == FoldedTable::Current(table)).map_or(u64::MAX, |at| at.seq);
+    Until { ends: TABLES.iter().map(|table| (table.entity, end(table))).collect(), last: u64::MAX }
+}
+
+/// The tables that there are to compare.
+async fn find(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, known: u64) -> Vec<Standing> {
+    let (mut standing, mut missing) = (Vec::new(), Vec::new());
+    let mut is_folded = known > 0;
+    for table in FoldedTable::all() {
+        match table.find(root).await {
+            Ok(Found::Whole(found, seq)) => {
+                is_folded |= table != FoldedTable::Changes;
+                let seq = seq.max(known);
+                standing.push(Standing { table, log: table.log(root), found, seq, rows: 0, wrong: 0, is_readable: true });
+            }
+            Ok(Found::Outdated(_)) => {
+                checkup.find(table.name(), "its columns are not those of this lakeplan, so nothing is read of it", FOLD);
+            }
+            Ok(Found::Nothing) => missing.push(table.name()),
+            Err(fault) => checkup.find(table.name(), told(&fault), REFOLD),
+        }
+    }
+    // Before the first fold there are none.
+    for name in missing.into_iter().filter(|_| is_folded) {
+        checkup.find(name, "the table is missing", REFOLD);
+    }
+    standing
+}
+
+impl Standing {
+    /// What it is compared with of a part that was replayed. One that is ahead of the journal says what the journal lost.
+    fn against(&self, replayed: Option<&mut (Records, Changes)>, sets: u64) -> Against {
+        match (self.table, replayed.filter(|_| self.seq <= sets)) {
+            (_, None) => Against::Nothing,
+            (FoldedTable::Changes, Some((_, changes))) => Against::Changes(std::mem::take(changes)),
+            (FoldedTable::Current(table), Some((records, _))) => {
+                Against::Records(Wanted::new(table.entity, records.remove(&table.entity).unwrap_or_default()))
+            }
+        }
+    }
+
+    /// Reads its files of some buckets and tells what is wrong with them.
+    async fn compare(&mut self, checkup: &mut Checkup, buckets: &BTreeSet<u32>, against: Against) -> Result<(), StoreError> {
+        let mut against = against;
+        let files: Vec<&LiveFile> = self.found.files.values().filter(|file| buckets.contains(&bucket_of(file))).collect();
+        let (mut rows, mut wrong) = (0, Vec::new());
+        for file in files {
+            let path = format!("{}/{}", self.table.name(), file.path);
+            for batch in batches(&path, self.log.get_live(&file.path).await?)? {
+                let batch = batch?;
+                rows += batch.num_rows();
+                wrong.extend(against.take(&batch, &path)?);
+            }
+        }
+        wrong.extend(against.rest());
+        self.rows += rows;
+        for what in wrong.iter().take(MOST.saturating_sub(self.wrong)) {
+            checkup.find(self.table.name(), what, REFOLD);
+        }
+        self.wrong += wrong.len();
+        Ok(())
+    }
+}
+
+/// The bucket whose rows a file holds. What is in none that there is belongs nowhere, and is looked at with the first.
+fn bucket_of(file: &LiveFile) -> u32 {
+    let bucket = file.partitions.get(BUCKET).and_then(|bucket| bucket.as_deref()?.parse().ok());
+    bucket.filter(|bucket| u64::from(*bucket) < BUCKETS).unwrap_or(0)
+}

@@ -1,0 +1,69 @@
+//! What all tables folded from the journal have in common.
+
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use uuid::Uuid;
+
+use super::definition::{self, Column, Description};
+use super::read::{self, Found};
+use super::{BUCKET, CurrentTable, TABLES, field_changes};
+use crate::domain::record::Entity;
+use crate::domain::time::Instant;
+use crate::store::error::StoreError;
+use crate::store::table_log::TableLog;
+
+/// A table that is folded from the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoldedTable {
+    /// `field_changes`.
+    Changes,
+    Current(&'static CurrentTable),
+}
+
+impl FoldedTable {
+    /// Every folded table, in the order in which they are folded: a folded `tasks` says that `field_changes` is too.
+    pub fn all() -> impl Iterator<Item = Self> {
+        std::iter::once(Self::Changes).chain(TABLES.iter().map(Self::Current))
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Changes => field_changes::NAME,
+            Self::Current(table) => table.name,
+        }
+    }
+
+    /// The entity whose changes concern it.
+    pub fn entity(self) -> Entity {
+        match self {
+            Self::Changes => Entity::Task,
+            Self::Current(table) => table.entity,
+        }
+    }
+
+    pub fn columns(self) -> Vec<Column> {
+        match self {
+            Self::Changes => field_changes::columns(),
+            Self::Current(table) => definition::columns(table.entity),
+        }
+    }
+
+    pub fn log(self, root: &Arc<dyn ObjectStore>) -> TableLog {
+        TableLog::new(Arc::clone(root), self.name())
+    }
+
+    /// What stands in its place.
+    pub async fn find(self, root: &Arc<dyn ObjectStore>) -> Result<Found, StoreError> {
+        read::find(&self.log(root), &self.columns()).await
+    }
+
+    /// The actions that describe it in the first entry of its log.
+    pub(super) fn create(self, id: Uuid, at: Instant) -> [serde_json::Value; 2] {
+        let doc = match self {
+            Self::Changes => field_changes::DOC,
+            Self::Current(table) => table.doc,
+        };
+        Description { name: self.name(), doc, columns: self.columns(), partitions: &[BUCKET] }.create(id, at)
+    }
+}

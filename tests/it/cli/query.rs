@@ -1,0 +1,100 @@
+//! `lakeplan query` of the past and of what is not there, and `lakeplan history` of the past.
+
+use serde_json::{Value, json};
+
+use super::{fails, json_of, lake, ok};
+
+#[test]
+fn a_query_answers_for_the_past() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["task", "create", "Write the reader", "--due", "2020-01-01"]);
+    ok(path, &["task", "create", "Check totals"]);
+    ok(path, &["task", "done", "PAY-1"]);
+    ok(path, &["task", "delete", "PAY-2"]);
+    let ask = |sql: &str, as_of: &str| json_of(path, &["query", sql, "--as-of", as_of]);
+    let tasks = "SELECT key, status, deleted_at IS NULL AS lives FROM tasks ORDER BY key";
+    assert_eq!(
+        ask(tasks, "4"),
+        json!([{"key": "PAY-1", "status": "pending", "lives": true}, {"key": "PAY-2", "status": "pending", "lives": true}])
+    );
+    assert_eq!(ask(tasks, "6")[0]["status"], "completed");
+    assert_eq!(ask(tasks, "6")[1]["lives"], false);
+    assert_eq!(ask("SELECT max(seq) AS last FROM journal", "3"), json!([{"last": 3}]));
+    assert_eq!(ask("SELECT count(*) AS n FROM field_changes WHERE to_value = 'completed'", "4"), json!([{"n": 0}]));
+    let sets = json_of(path, &["history"]);
+    let at = sets["changes"].as_array().unwrap().iter().find(|set| set["seq"] == 4).unwrap()["at"].as_str().unwrap().to_owned();
+    assert_eq!(ask(tasks, &at), ask(tasks, "4"));
+    assert_eq!(ask("SELECT CAST(now AS VARCHAR) AS now FROM clock", &at)[0]["now"].as_str().unwrap()[..19], at[..19]);
+    let overdue = json_of(path, &["query", "--view", "overdue", "--as-of", "4"]);
+    assert_eq!(overdue[0]["task"], "PAY-1");
+    assert_eq!(json_of(path, &["query", "--view", "overdue"]), json!([]));
+    assert!(fails(path, &["query", tasks, "--as-of", "99"], 1).contains("the last is 6"));
+    assert!(fails(path, &["query", tasks, "--as-of", "2020-01-01"], 1).contains("did not exist then"));
+}
+
+#[test]
+fn what_was_erased_is_erased_in_the_past_too() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["task", "create", "Pay Ms Silva"]);
+    ok(path, &["erase", "task", "PAY-1", "--yes"]);
+    let titles = json_of(path, &["query", "SELECT title FROM tasks", "--as-of", "3"]);
+    assert_eq!(titles, json!([{"title": "erased"}]));
+    assert!(ok(path, &["history", "--as-of", "3"]).contains("create PAY-1: erased"));
+}
+
+#[test]
+fn history_ends_where_it_is_told_to() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["project", "create", "Other", "--key", "OTH"]);
+    ok(path, &["task", "create", "Move me", "--project", "PAY"]);
+    ok(path, &["task", "start", "PAY-1"]);
+    ok(path, &["task", "move", "PAY-1", "--project", "OTH"]);
+    let seqs = |words: &[&str]| -> Vec<u64> {
+        let said = json_of(path, words);
+        said["changes"].as_array().unwrap().iter().map(|set| set["seq"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(seqs(&["history"]), [6, 5, 4, 3, 2, 1]);
+    assert_eq!(seqs(&["history", "--as-of", "4"]), [4, 3, 2, 1]);
+    assert_eq!(seqs(&["history", "--as-of", "4", "--limit", "2"]), [4, 3]);
+    assert_eq!(seqs(&["history", "PAY-1", "--as-of", "5"]), [5, 4]);
+    let said = ok(path, &["history", "PAY-1", "--as-of", "5"]);
+    assert!(said.contains("update PAY-1: status pending -> in_progress"), "it is told under the name of then: {said}");
+    assert!(fails(path, &["history", "OTH-1", "--as-of", "5"], 1).contains("no task"));
+    assert!(fails(path, &["history", "--as-of", "7"], 1).contains("the last is 6"));
+}
+
+#[test]
+fn a_query_that_is_wrong_is_told_what_would_be_right() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["task", "create", "a"]);
+    let said = |sql: &str| -> (String, String, String) {
+        let said: Value = serde_json::from_str(&fails(path, &["--json", "query", sql], 2)).unwrap();
+        let text = |name: &str| said["error"][name].as_str().unwrap_or_default().to_owned();
+        (text("code"), text("message"), text("hint"))
+    };
+    let (code, message, hint) = said("SELECT key FROM taks");
+    assert_eq!((code.as_str(), message.as_str()), ("unknown_table", "there is no table or view taks"));
+    assert!(hint.starts_with("did you mean tasks? ") && hint.contains("lakeplan query --views"), "{hint}");
+    assert!(said("SELECT * FROM open_wrok").2.starts_with("did you mean open_work? "));
+    assert!(said("SELECT * FROM zzzzzzzzz").2.starts_with("lakeplan query --views"));
+
+    let (code, message, hint) = said("SELECT stauts FROM tasks");
+    assert_eq!((code.as_str(), message.as_str()), ("unknown_column", "there is no column stauts"));
+    assert!(hint.starts_with("did you mean status? ") && hint.contains("schemas/README.md"), "{hint}");
+    let (code, message, hint) = said("SELECT t.key FROM tasks t JOIN projects p ON p.id = t.project WHERE p.nam = 'x'");
+    assert_eq!((code.as_str(), message.as_str()), ("unknown_column", "there is no column t.project"), "{hint}");
+    assert!(hint.starts_with("did you mean project_id? "), "{hint}");
+
+    let (code, message, hint) = said("SELECT key\nFORM tasks t");
+    assert_eq!(code, "syntax");
+    assert!(message.starts_with("the SQL cannot be read: ") && message.contains("Line: 2, Column: 6"), "{message}");
+    assert!(hint.contains("one SELECT"), "{hint}");
+    assert_eq!(said("SELECT 'open FROM tasks").0, "syntax");
+    let (code, message, _) = said("SELECT nosuch(key) FROM tasks");
+    assert!(code == "query" && message.contains("nosuch"), "{code} {message}");
+    assert!(fails(path, &["query", "SELECT key FROM taks"], 2).contains("hint: did you mean tasks?"));
+}
