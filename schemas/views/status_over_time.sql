@@ -15,8 +15,8 @@ FROM (
     FROM (
       SELECT f.project_id, CAST(f.at AS DATE) AS day, f.from_value, f.to_value, COUNT(*) AS tasks
       FROM field_changes f
-      LEFT JOIN (SELECT id FROM tasks WHERE deleted_at IS NOT NULL) gone ON gone.id = f.task_id
-      WHERE f.field = 'status' AND gone.id IS NULL
+      WHERE f.field = 'status'
+        AND NOT EXISTS (SELECT 1 FROM tasks gone WHERE gone.id = f.task_id AND gone.deleted_at IS NOT NULL)
       GROUP BY f.project_id, CAST(f.at AS DATE), f.from_value, f.to_value
     ) c
     CROSS JOIN (SELECT 1 AS side UNION ALL SELECT -1 AS side) s

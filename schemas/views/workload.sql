@@ -14,12 +14,9 @@ SELECT
 FROM tasks t
 JOIN projects p ON p.id = t.project_id
 LEFT JOIN users u ON u.id = t.assignee_id
-LEFT JOIN (
-  SELECT DISTINCT parent_id FROM tasks WHERE deleted_at IS NULL AND parent_id IS NOT NULL
-) parts ON parts.parent_id = t.id
 WHERE t.deleted_at IS NULL
   AND p.deleted_at IS NULL
   AND p.status <> 'archived'
-  AND parts.parent_id IS NULL
   AND t.status NOT IN ('completed', 'cancelled', 'archived')
+  AND NOT EXISTS (SELECT 1 FROM tasks part WHERE part.parent_id = t.id AND part.deleted_at IS NULL)
 GROUP BY COALESCE(u.handle, 'nobody')

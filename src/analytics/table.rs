@@ -35,7 +35,6 @@ pub struct LakeTable {
     schema: TableSchema,
     files: Vec<PartitionedFile>,
     rows: Option<usize>,
-    bytes: usize,
 }
 
 impl LakeTable {
@@ -53,13 +52,7 @@ impl LakeTable {
             Ok(PartitionedFile::new(path, file.size.unsigned_abs()).with_partition_values(values))
         };
         let scanned = files.iter().map(scanned).collect::<Result<Vec<_>>>()?;
-        Ok(Self {
-            url: ObjectStoreUrl::parse(url.as_str())?,
-            schema,
-            files: scanned,
-            rows: files.iter().map(rows).sum(),
-            bytes: files.iter().map(|file| file.size.unsigned_abs() as usize).sum(),
-        })
+        Ok(Self { url: ObjectStoreUrl::parse(url.as_str())?, schema, files: scanned, rows: files.iter().map(rows).sum() })
     }
 
     /// The files in as many groups as there are workers, the groups about equal in size.
@@ -104,9 +97,10 @@ impl TableProvider for LakeTable {
             let schema = DFSchema::try_from(self.schema())?;
             source = source.with_predicate(state.create_physical_expr(filter, &schema)?);
         }
+        // Of the bytes nothing is said: the files' sizes are those of all columns, compressed, and a join that goes by them
+        // would hold the longer side in memory and not the wider one.
         let mut statistics = Statistics::new_unknown(&self.schema());
         statistics.num_rows = self.rows.map_or(Precision::Absent, Precision::Exact);
-        statistics.total_byte_size = Precision::Inexact(self.bytes);
         let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(source))
             .with_file_groups(self.groups(state.config().target_partitions()))
             .with_statistics(statistics)

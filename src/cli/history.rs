@@ -99,6 +99,10 @@ fn row_json(state: &State, row: &Row) -> Result<Value, CliError> {
     }))
 }
 
+/// What follows from a change and is not told of it.
+const QUIET: [&str; 7] =
+    ["updated_at", "updated_by", "last_progress_at", "started_at", "completed_at", "lead_minutes", "cycle_minutes"];
+
 /// `update PAY-3: status pending -> review`
 fn sentence(state: &State, row: &Row) -> Result<String, CliError> {
     let (before, after) =
@@ -110,8 +114,7 @@ fn sentence(state: &State, row: &Row) -> Result<String, CliError> {
     } else if row.is_erased() {
         told.push_str(": erased");
     } else if row.op == Op::Update {
-        let quiet = ["updated_at", "updated_by", "last_progress_at"];
-        let changed = after.iter().filter(|(field, _)| !quiet.contains(&field.as_str()));
+        let changed = after.iter().filter(|(field, _)| !QUIET.contains(&field.as_str()));
         let parts: Vec<String> =
             changed.map(|(field, is)| format!("{field} {} -> {}", brief(before.get(field)), brief(Some(is)))).collect();
         told.push_str(&format!(": {}", parts.join(", ")));

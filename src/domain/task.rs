@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::id::{ProjectId, TaskId, UserId};
 use super::key::TaskKey;
 use super::record::record;
-use super::time::{Estimate, Instant, Minutes};
+use super::time::{Estimate, Instant, Minutes, whole_minute};
 use super::value::{Importance, LongText, Metadata, Name, Tags, Title, words};
 
 words! {
@@ -87,6 +87,14 @@ record! {
         sla_due: Option<Instant>, Author;
         /// When its status or its spent work last changed.
         last_progress_at: Option<Instant>, Store;
+        /// When work on it first began: its status first became in_progress.
+        started_at: Option<Instant>, Store;
+        /// When it was last completed; absent unless it is completed, or archived since.
+        completed_at: Option<Instant>, Store;
+        /// Minutes of calendar time from its creation to its completion.
+        lead_minutes: Option<i64>, Store;
+        /// Minutes of calendar time from when work on it first began to its completion.
+        cycle_minutes: Option<i64>, Store;
         /// Labels.
         tags: Tags, Author;
         /// The text it was planned from, such as a file's name.
@@ -103,6 +111,29 @@ record! {
 impl Task {
     pub fn is_live(&self) -> bool {
         self.deleted_at.is_none()
+    }
+
+    /// Notes that its status or its spent work moved at `at`, where `was` is the status before; a new task was pending.
+    ///
+    /// Only the moves of its own status count: a task that another is merged into keeps its own times, and one that is
+    /// taken out of the archive was completed when it was completed, not when it came back.
+    pub fn note_progress(&mut self, was: TaskStatus, at: Instant) {
+        self.last_progress_at = Some(at);
+        if self.status == was {
+            return;
+        }
+        match self.status {
+            TaskStatus::Completed if was == TaskStatus::Archived => self.completed_at = self.completed_at.or(Some(at)),
+            TaskStatus::Completed => self.completed_at = Some(at),
+            TaskStatus::Archived => {}
+            _ => self.completed_at = None,
+        }
+        if self.status == TaskStatus::InProgress {
+            self.started_at = self.started_at.or(Some(at));
+        }
+        let minutes = |from: Instant, end: Instant| whole_minute(end) - whole_minute(from);
+        self.lead_minutes = self.completed_at.map(|end| minutes(self.created_at, end));
+        self.cycle_minutes = self.started_at.zip(self.completed_at).map(|(start, end)| minutes(start, end));
     }
 
     /// The estimate where the likely effort is known; the ends default to it.

@@ -146,6 +146,11 @@ pub fn micros(at: Instant) -> Instant {
     at.trunc_subsecs(6)
 }
 
+/// The whole minutes from 1970 to a moment, the unit in which the tables hold differences of moments.
+pub fn whole_minute(at: Instant) -> i64 {
+    at.timestamp().div_euclid(60)
+}
+
 /// RFC 3339 with microseconds and `Z`.
 pub fn rfc3339(at: Instant) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)

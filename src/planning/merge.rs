@@ -1,10 +1,10 @@
 //! Merging two tasks that are the same work: one stays, the other ends in it.
 //!
-//! What wins: the title, status and place of the one that stays. What it lacks it takes from the other: assignee,
-//! estimate, description (both are kept, one below the other). Spent minutes add up. The earlier due date, the later
-//! `not_before`, the higher priority and importance hold; tags are joined. Children move below the one that stays; its
-//! links and answered requirements become the other's too, except where that would link it to itself or say a thing
-//! twice. A circle that comes of it is refused with the whole merge.
+//! What wins: the title, status and place of the one that stays, and when it was started and completed. What it lacks
+//! it takes from the other: assignee, estimate, description (both are kept, one below the other). Spent minutes add up.
+//! The earlier due date, the later `not_before`, the higher priority and importance hold; tags are joined. Children move
+//! below the one that stays; its links and answered requirements become the other's too, except where that would link
+//! it to itself or say a thing twice. A circle that comes of it is refused with the whole merge.
 
 use crate::domain::id::{EntityId, PatchSetId, TaskId, derived};
 use crate::domain::patch::{Op, Patch};

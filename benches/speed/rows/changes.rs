@@ -96,6 +96,8 @@ async fn many_clients(folder: &Path) -> (Vec<f64>, f64) {
     }
     let seconds = begun.elapsed().as_secs_f64();
     keeper.abort();
+    let _ = keeper.await;
+    Arc::into_inner(store).expect("the clients and the keeper have ended").close().await;
     times.sort_by_key(|(order, _)| *order);
     (times.into_iter().map(|(_, time)| time).collect(), seconds)
 }

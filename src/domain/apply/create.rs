@@ -88,9 +88,7 @@ impl Bench<'_> {
         self.stand_below(&mut task, parent.as_deref())?;
         task.position = self.position(project_id, task.parent_id, patch.place.unwrap_or(Place::Last), task.id)?;
         let mut record = AnyRecord::Task(Arc::new(task));
-        if patch.fields.contains_key("status") || patch.fields.contains_key("actual_minutes") {
-            self.note_progress(&mut record, None);
-        }
+        self.note_progress(&mut record, None);
         self.create(record, patch)
     }
 

@@ -9,6 +9,7 @@ use crate::domain::any::AnyRecord;
 use crate::domain::id::{EntityId, UserId};
 use crate::domain::patch::Patch;
 use crate::domain::record::{Field, Writer};
+use crate::domain::task::TaskStatus;
 use crate::domain::value::FieldValue;
 use crate::domain::violation::{Rule, Violation};
 
@@ -174,13 +175,20 @@ impl Bench<'_> {
 
     /// Notes that work moved, where the status or the spent minutes did.
     pub(super) fn note_progress(&self, record: &mut AnyRecord, old: Option<&AnyRecord>) {
-        let moved = ["status", "actual_minutes"].iter().any(|field| {
-            record.get(field)
-                != old.map_or_else(|| AnyRecord::blank(record.entity(), record.id()).get(field), |old| old.get(field))
-        });
-        if moved && let AnyRecord::Task(task) = record {
-            Arc::make_mut(task).last_progress_at = Some(self.at);
+        let AnyRecord::Task(task) = record else { return };
+        let (status, spent) = match old {
+            Some(AnyRecord::Task(old)) => (old.status, old.actual_minutes),
+            _ => (TaskStatus::Pending, None),
+        };
+        if (task.status, task.actual_minutes) == (status, spent) {
+            return;
         }
+        let task = Arc::make_mut(task);
+        if old.is_none() {
+            // The lead counts from here; the other stamps follow when the task is written.
+            task.created_at = self.at;
+        }
+        task.note_progress(status, self.at);
     }
 }
 

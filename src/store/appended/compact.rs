@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use chrono::{NaiveDate, TimeDelta};
 use deltalake::arrow::array::{BooleanArray, RecordBatch};
 use deltalake::arrow::compute::filter_record_batch;
@@ -46,28 +47,54 @@ pub async fn condense(
     random: &dyn Random,
 ) -> Result<Condensed, StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
+    keep_up(&log, clock, &Condensing { table, random }).await
+}
+
+/// A way of keeping a table up.
+#[async_trait]
+pub trait Upkeep: Sync {
+    /// What a commit after this version would do; `None` where there is nothing to do.
+    async fn prepare(&self, log: &TableLog, current: &Table, now: Instant) -> Result<Prepared, StoreError>;
+}
+
+/// The actions of a commit, and what they do.
+pub type Prepared = Option<(Vec<Value>, Condensed)>;
+
+/// Keeps a table up with a commit at the next slot, prepared anew where another process has that.
+pub async fn keep_up(log: &TableLog, clock: &dyn Clock, way: &dyn Upkeep) -> Result<Condensed, StoreError> {
     for _ in 0..TRIES {
         let begun = clock.now();
         let Some(current) = log.load().await? else { break };
-        let Some((actions, condensed)) = prepare(table, &log, &current, begun, random).await? else { break };
+        let Some((actions, condensed)) = way.prepare(log, &current, begun).await? else { break };
         match log.put_entry(current.version + 1, entry_bytes(&actions)).await {
             Ok(()) if clock.now() - begun <= STALE => return Ok(condensed),
             // It slept, so the commit may stand in a hole; the table itself tells whether there is something left to do.
             Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {}
-            Err(fault) => return Err(table.unwritten(fault)),
+            Err(fault) => return Err(StoreError::storage("writing", log.folder(), fault)),
         }
     }
     Ok(Condensed::default())
 }
 
-/// What a commit after this version would do; `None` where there is nothing to do.
+struct Condensing<'a> {
+    table: &'a Appended,
+    random: &'a dyn Random,
+}
+
+#[async_trait]
+impl Upkeep for Condensing<'_> {
+    async fn prepare(&self, log: &TableLog, current: &Table, now: Instant) -> Result<Prepared, StoreError> {
+        prepare(self.table, log, current, now, self.random).await
+    }
+}
+
 async fn prepare(
     table: &Appended,
     log: &TableLog,
     current: &Table,
     now: Instant,
     random: &dyn Random,
-) -> Result<Option<(Vec<Value>, Condensed)>, StoreError> {
+) -> Result<Prepared, StoreError> {
     let today = now.date_naive();
     let mut days: BTreeMap<NaiveDate, Vec<&LiveFile>> = BTreeMap::new();
     for file in current.files.values() {

@@ -143,7 +143,7 @@ impl Appended {
     }
 }
 
-fn commit_info(operation: &str, at: Instant) -> Value {
+pub(super) fn commit_info(operation: &str, at: Instant) -> Value {
     json!({"commitInfo": {
         "timestamp": at.timestamp_millis(), "operation": operation, "operationParameters": {},
         "engineInfo": concat!("lakeplan/", env!("CARGO_PKG_VERSION")),

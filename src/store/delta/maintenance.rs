@@ -7,13 +7,13 @@ use crate::store::appended::{APPENDED, compact};
 use crate::store::error::StoreError;
 use crate::store::table_log::TableLog;
 use crate::store::table_state::TableState;
-use crate::store::tables::LakeTables;
+use crate::store::tables::{LakeTables, field_changes, join};
 use crate::store::vacuum::{self, Retention};
 use crate::store::writer::Message;
 use crate::store::{Maintained, beside};
 
 impl DeltaStore {
-    /// Folds, compacts the journal and the appended tables, writes checkpoints, deletes what is older than the
+    /// Folds, compacts the journal, the appended tables and `field_changes`, writes checkpoints, deletes what is older than the
     /// retention, and notes how the current tables are. What others write is left alone.
     pub async fn maintain(&self, retention: Retention) -> Result<Maintained, StoreError> {
         let (clock, random) = (self.clock.as_ref(), self.random.as_ref());
@@ -27,6 +27,7 @@ impl DeltaStore {
         for table in APPENDED {
             report.condensed.push((table.name, compact::condense(table, &self.root, clock, random).await?));
         }
+        report.condensed.push((field_changes::NAME, join::join(&self.root, clock, random).await?));
         for name in LakeTables::own() {
             let log = TableLog::new(Arc::clone(&self.root), name);
             if let Some(table) = log.load().await?.filter(|table| table.version > 0) {

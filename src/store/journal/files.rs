@@ -42,6 +42,21 @@ impl Files {
         self.live.values()
     }
 
+    /// The same of the files that end after a seq, which is all that reading rows after it takes: what an erase left of a
+    /// row stands after the row.
+    pub fn after(&self, seq: u64) -> Self {
+        let (live, by_id, by_end) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        let mut later =
+            Self { log: self.log.clone(), folded: self.folded, live, by_id, by_end, erasures: Arc::clone(&self.erasures) };
+        self.ending_after(seq).cloned().for_each(|file| later.add(file));
+        later
+    }
+
+    /// The live files that end after a seq, in the order of their ends.
+    fn ending_after(&self, seq: u64) -> impl Iterator<Item = &JournalFile> {
+        self.by_end.range((seq.saturating_add(1), String::new())..).filter_map(|(_, path)| self.live.get(path))
+    }
+
     /// The live files that by their statistics may hold the set of an id.
     pub fn with_id<'f>(&'f self, id: &'f str) -> impl Iterator<Item = &'f JournalFile> {
         // Fresh ids are greater than all there were, so the files of old ones are not even looked at.
@@ -127,8 +142,7 @@ impl Files {
 
     /// How many rows the files hold that end after a seq.
     pub fn count_after(&self, seq: u64) -> usize {
-        let ends = self.by_end.range((seq.saturating_add(1), String::new())..);
-        ends.filter_map(|(_, path)| self.live.get(path)).map(|file| file.rows).sum()
+        self.ending_after(seq).map(|file| file.rows).sum()
     }
 
     /// The files hold every seq there is.

@@ -157,7 +157,7 @@ impl Journal {
 
     /// A reader of the rows of a stream after a position.
     pub fn reader(&self, after: u64, stream: Stream, order: Order) -> JournalReader {
-        JournalReader::new(self.files.clone(), after, stream, order)
+        JournalReader::new(self.files.after(after), after, stream, order)
     }
 
     /// Writes a checkpoint of the head, so that opening need not read the whole log. A failure is only logged:

@@ -7,7 +7,10 @@ use std::sync::{Arc, LazyLock};
 
 use chrono::DateTime;
 use deltalake::arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use deltalake::arrow::compute::filter_record_batch;
+use deltalake::arrow::compute::kernels::cmp::eq;
 use deltalake::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use deltalake::arrow::error::ArrowError;
 use deltalake::parquet::arrow::ArrowWriter;
 use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use deltalake::parquet::basic::Compression;
@@ -18,12 +21,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::definition::{Column, NewFile};
+use super::read::ROW_GROUP;
 use super::{BUCKET, Pace, bucket};
 use crate::domain::id::ProjectId;
 use crate::domain::patch::Op;
 use crate::domain::record::Entity;
 use crate::domain::task::TaskStatus;
-use crate::domain::time::Instant;
+use crate::domain::time::{Instant, whole_minute};
 use crate::store::error::StoreError;
 use crate::store::row::Row;
 
@@ -105,7 +109,7 @@ pub fn changes(row: &Row) -> Result<Vec<Change>, StoreError> {
             from: value(&before),
             to: value(&after).or_else(first),
             at: row.at,
-            minute: row.at.timestamp().div_euclid(60),
+            minute: whole_minute(row.at),
             seq: row.seq,
             actor: row.actor.clone(),
         }
@@ -126,22 +130,34 @@ pub async fn batches(rows: &[&Row]) -> Result<Vec<(u32, RecordBatch)>, StoreErro
     buckets.into_iter().map(|(bucket, changes)| Ok((bucket, encode(&changes)?))).collect()
 }
 
-/// Batches as one file; `path` is where it goes.
+/// The changes of one field.
+fn of_field(rows: &RecordBatch, field: &str) -> Result<RecordBatch, ArrowError> {
+    filter_record_batch(rows, &eq(&rows["field"], &StringArray::new_scalar(field))?)
+}
+
+/// Batches as one file; `path` is where it goes. The rows of each field stand together, in a large file in row groups of
+/// their own, so that who asks for one field reads no other.
 pub async fn file(path: String, bucket: u32, batches: &[RecordBatch]) -> Result<(NewFile, bytes::Bytes), StoreError> {
     let failed = |fault: ParquetError| StoreError::storage("encoding", NAME, fault);
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&SCHEMA), options).map_err(failed)?;
-    for batch in batches {
-        for from in (0..batch.num_rows()).step_by(ROWS_AT_ONCE) {
-            writer.write(&batch.slice(from, ROWS_AT_ONCE.min(batch.num_rows() - from))).map_err(failed)?;
-            tokio::task::yield_now().await;
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    for field in FIELDS {
+        for batch in batches {
+            for from in (0..batch.num_rows()).step_by(ROWS_AT_ONCE) {
+                let part = batch.slice(from, ROWS_AT_ONCE.min(batch.num_rows() - from));
+                writer.write(&of_field(&part, field).map_err(|fault| failed(fault.into()))?).map_err(failed)?;
+                tokio::task::yield_now().await;
+            }
+        }
+        if rows > ROW_GROUP {
+            writer.flush().map_err(failed)?;
         }
     }
     let bytes = writer.into_inner().map_err(failed)?;
     let tasks = || batches.iter().filter_map(|batch| batch.column_by_name("task_id")?.as_string_opt::<i32>()).flatten().flatten();
     let ids = (tasks().min().unwrap_or_default().to_owned(), tasks().max().unwrap_or_default().to_owned());
-    let rows = batches.iter().map(RecordBatch::num_rows).sum();
     Ok((NewFile { path, size: bytes.len(), bucket, rows, key: "task_id", ids }, bytes.into()))
 }
 
@@ -219,5 +235,45 @@ impl<'b> Columns<'b> {
             seq: self.seq.value(row).try_into().ok()?,
             actor: actor.value(row).to_owned(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deltalake::parquet::file::reader::{FileReader, SerializedFileReader};
+    use deltalake::parquet::file::statistics::Statistics;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_large_file_has_row_groups_of_one_field_each() {
+        let rows = ROW_GROUP + 4;
+        let text = |of: &dyn Fn(usize) -> String| -> ArrayRef { Arc::new((0..rows).map(of).map(Some).collect::<StringArray>()) };
+        let number = || -> ArrayRef { Arc::new((0..rows as i64).collect::<Int64Array>()) };
+        let at = TimestampMicrosecondArray::from(vec![0; rows]).with_timezone("UTC");
+        let same = || text(&|_| "x".to_owned());
+        let columns = vec![
+            same(),
+            text(&|row| format!("{row:06}")),
+            text(&|row| FIELDS[row % FIELDS.len()].to_owned()),
+            same(),
+            same(),
+            Arc::new(at),
+            number(),
+            number(),
+            same(),
+        ];
+        let batch = RecordBatch::try_new(Arc::clone(&SCHEMA), columns).unwrap();
+        let halves = [batch.slice(0, 5), batch.slice(5, rows - 5)];
+        let (file, bytes) = file("f".to_owned(), 0, &halves).await.unwrap();
+        assert_eq!((file.rows, file.ids), (rows, ("000000".to_owned(), format!("{:06}", rows - 1))));
+        let read = SerializedFileReader::new(bytes).unwrap();
+        let groups = read.metadata().row_groups().iter().map(|group| {
+            let Some(Statistics::ByteArray(field)) = group.column(2).statistics() else { panic!("no statistics") };
+            let bound = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap().to_vec()).unwrap();
+            (bound(field.min_bytes_opt()), bound(field.max_bytes_opt()), group.num_rows())
+        });
+        let wanted = FIELDS.map(|field| (field.to_owned(), field.to_owned(), rows as i64 / 4));
+        assert_eq!(groups.collect::<Vec<_>>(), wanted);
     }
 }

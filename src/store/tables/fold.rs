@@ -13,9 +13,9 @@ use object_store::{Error, ObjectStore};
 
 use super::definition::{self, NewFile};
 use super::output::Naming;
-use super::read::{self, Found};
+use super::read::Found;
 use super::rewrite::{AT_ONCE, Rewrite};
-use super::{BUCKET, FoldedTable, field_changes, in_bucket};
+use super::{BUCKET, FoldedTable, field_changes, join};
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random};
 use crate::store::error::StoreError;
@@ -26,8 +26,6 @@ use crate::store::table_log::{LiveFile, Table, TableLog, TableSize, entry_bytes}
 
 /// So many small files of appended rows a bucket may have before they are joined.
 const MOST_FILES: usize = 16;
-/// A file of so many bytes is not joined with others any more.
-const LARGE: i64 = 4 << 20;
 /// Folds of a table between two checkpoints of its log.
 const CHECKPOINT_EVERY: u64 = 100;
 /// How often a fold that loses its slot tries again before it leaves the rest to the winner.
@@ -154,8 +152,7 @@ impl Prepare for Append<'_> {
         let mut folded = Folded { seq, ..Folded::default() };
         let mut written = Vec::with_capacity(files.len());
         for (bucket, batch) in files {
-            let mut old = in_bucket(current, bucket);
-            old.retain(|file| file.size < LARGE);
+            let mut old = join::small(current, bucket);
             if old.len() < MOST_FILES {
                 old.clear();
             }
@@ -180,13 +177,8 @@ impl Append<'_> {
         batch: RecordBatch,
         old: Vec<&'f LiveFile>,
     ) -> Result<(NewFile, Vec<&'f LiveFile>), StoreError> {
-        let mut batches = vec![batch];
-        for file in &old {
-            let path = format!("{}/{}", self.log.folder(), file.path);
-            for batch in read::batches(&path, self.log.get_live(&file.path).await?)? {
-                batches.push(batch?);
-            }
-        }
+        let mut batches = join::rows(self.log, &old).await?;
+        batches.push(batch);
         let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", self.folding.seq, self.folding.naming().fresh());
         let (file, bytes) = field_changes::file(path, bucket, &batches).await?;
         self.log.put(&file.path, bytes).await?;

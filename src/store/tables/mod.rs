@@ -9,6 +9,7 @@ pub mod definition;
 pub mod field_changes;
 pub mod fold;
 pub mod folded;
+pub mod join;
 mod output;
 pub mod read;
 mod rewrite;

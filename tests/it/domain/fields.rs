@@ -111,13 +111,3 @@ fn handles_project_keys_and_requirement_labels_are_unique_among_the_living() {
     world.apply(json!([{"op": "delete", "entity": "user", "id": "@ana"}]));
     world.apply(json!([{"op": "create", "entity": "user", "fields": {"handle": "ana"}}]));
 }
-
-#[test]
-fn progress_is_noted_when_status_or_spent_work_moves_and_only_then() {
-    let mut world = World::with(&["a"]);
-    assert_eq!(world.get("PAY-1").last_progress_at, None);
-    world.apply(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "b"}}]));
-    assert_eq!(world.get("PAY-1").last_progress_at, None);
-    world.apply(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"actual_minutes": 5}}]));
-    assert!(world.get("PAY-1").last_progress_at.is_some());
-}

@@ -4,6 +4,7 @@ mod delete;
 mod fields;
 mod links;
 mod merge_split;
+mod progress;
 mod relocate;
 mod undo;
 
@@ -13,6 +14,7 @@ use lakeplan::domain::invert::invert;
 use lakeplan::domain::patch::{Patch, PatchSet, Source};
 use lakeplan::domain::state::{ProjectState, State};
 use lakeplan::domain::task::Task;
+use lakeplan::domain::time::Instant;
 use lakeplan::domain::value::Name;
 use lakeplan::domain::violation::Violation;
 use lakeplan::service::find;
@@ -24,12 +26,14 @@ use crate::support::{noon, patch_set, set_id};
 pub struct World {
     pub state: State,
     pub past: Vec<Vec<Change>>,
+    /// When sets are applied.
+    pub at: Instant,
 }
 
 impl World {
     /// A project PAY with no tasks and the users ana and bo.
     pub fn new() -> Self {
-        let mut world = Self { state: State::default(), past: Vec::new() };
+        let mut world = Self { state: State::default(), past: Vec::new(), at: noon() };
         world.apply(json!([
             {"op": "create", "entity": "project", "fields": {"name": "Payments", "key": "PAY"}},
             {"op": "create", "entity": "user", "fields": {"handle": "ana"}},
@@ -58,7 +62,7 @@ impl World {
 
     pub fn try_set(&mut self, set: &PatchSet) -> Result<Vec<Change>, Rejection> {
         let before = self.fingerprint();
-        match apply(&mut self.state, set, noon()) {
+        match apply(&mut self.state, set, self.at) {
             Ok(Applied { changes, .. }) => {
                 self.past.push(changes.clone());
                 Ok(changes)
