@@ -12,11 +12,12 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 use serde_json::Value;
 
+use super::changed::key;
 use super::definition::{self, NewFile};
 use super::fold::{Folded, commit};
 use super::output::{Naming, Output};
 use super::read::{Found, ROW_GROUP};
-use super::rewrite::{AT_ONCE, key};
+use super::rewrite::AT_ONCE;
 use super::{BUCKET, CurrentTable, FoldedTable, bucket, columns, field_changes};
 use crate::domain::any::AnyRecord;
 use crate::domain::record::Entity;

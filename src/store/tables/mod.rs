@@ -4,6 +4,7 @@
 //! the record's declaration, so there is nothing to keep in step by hand.
 
 pub mod anew;
+mod changed;
 pub mod columns;
 pub mod definition;
 pub mod field_changes;

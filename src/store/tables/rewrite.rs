@@ -15,21 +15,17 @@ use deltalake::arrow::compute::{
 };
 use deltalake::arrow::error::ArrowError;
 use futures::{StreamExt, TryStreamExt};
-use serde_json::Value;
-use uuid::Uuid;
 
+use super::changed::{Changed, Edit, key};
 use super::definition::{self, NewFile, sort_columns};
 use super::fold::{Folded, Folding, Prepare, Prepared};
 use super::output::{self, Output};
-use super::read::{self, Wanted};
+use super::read;
 use super::source::{Key, Source};
-use super::{CurrentTable, Pace, bucket, columns, in_bucket};
+use super::{CurrentTable, columns, in_bucket};
 use crate::domain::any::AnyRecord;
-use crate::domain::id::ProjectId;
-use crate::domain::patch::Op;
 use crate::domain::record::{Entity, Field};
 use crate::store::error::StoreError;
-use crate::store::row::Row;
 use crate::store::table_log::{LiveFile, Table, TableLog};
 
 /// Buckets rewritten at once: while one waits for the disk another is encoded.
@@ -78,79 +74,7 @@ impl Prepare for Rewrite<'_> {
     }
 }
 
-/// A record of which only what was set is known, and the numbers of those fields.
-struct Edit {
-    record: AnyRecord,
-    fields: BTreeSet<usize>,
-}
-
-/// What changed in a table since it was folded.
-#[derive(Default)]
-struct Changed {
-    /// What each record that stays where it is has become.
-    edits: BTreeMap<Key, Edit>,
-    /// The records that leave the files they are in.
-    gone: BTreeSet<Key>,
-    /// The buckets to rewrite, with the records that come into each, sorted.
-    buckets: BTreeMap<u32, Vec<AnyRecord>>,
-}
-
 impl Rewrite<'_> {
-    async fn changed(&self, current: &Table, from: u64) -> Result<Changed, StoreError> {
-        let mut histories: BTreeMap<Uuid, Vec<&Row>> = BTreeMap::new();
-        for row in self.folding.rows_after(from).filter(|row| row.entity == self.table.entity) {
-            histories.entry(row.entity_id).or_default().push(row);
-        }
-        let mut changed = Changed::default();
-        let mut moved: BTreeMap<Uuid, Vec<&Row>> = BTreeMap::new();
-        let come = |changed: &mut Changed, record: AnyRecord| {
-            changed.buckets.entry(bucket(record.entity(), record.project())).or_default().push(record);
-        };
-        let mut pace = Pace::default();
-        for (id, rows) in histories {
-            pace.step(rows.len()).await;
-            let is_new = rows.first().is_some_and(|row| matches!(row.op, Op::Create | Op::Link));
-            let left = rows.iter().find_map(|row| row.left_project());
-            if is_new {
-                come(&mut changed, self.replay(None, &rows)?);
-            } else if left.is_some() {
-                changed.buckets.entry(bucket(self.table.entity, left)).or_default();
-                changed.gone.insert(place(self.table.entity, left, id));
-                moved.insert(id, rows);
-            } else {
-                let project = rows.first().and_then(|row| row.project_id);
-                changed.buckets.entry(bucket(self.table.entity, project)).or_default();
-                changed.edits.insert(place(self.table.entity, project, id), self.edit(&rows)?);
-            }
-        }
-        if !moved.is_empty() {
-            let left = |rows: &Vec<&Row>| rows.iter().find_map(|row| row.left_project());
-            let buckets = moved.values().map(|rows| bucket(self.table.entity, left(rows)));
-            let wanted = Wanted::ids(moved.keys().copied()).in_buckets(buckets);
-            for record in read::records(self.log, current, self.table.entity, Some(&wanted)).await? {
-                if let Some(rows) = moved.remove(&record.id()) {
-                    come(&mut changed, self.replay(Some(record), &rows)?);
-                }
-            }
-            if let Some(id) = moved.keys().next() {
-                return Err(StoreError::damaged(self.table.name, format!("{id}, which the journal moved, is not in it")));
-            }
-        }
-        for records in changed.buckets.values_mut() {
-            records.sort_by_cached_key(key);
-        }
-        Ok(changed)
-    }
-
-    /// A record after the rows that changed it.
-    fn replay(&self, before: Option<AnyRecord>, rows: &[&Row]) -> Result<AnyRecord, StoreError> {
-        let mut record = before;
-        for row in rows {
-            record = Some(self.folding.format.replay(row, record)?);
-        }
-        record.ok_or_else(|| StoreError::damaged(self.table.name, "a record without a row"))
-    }
-
     /// Streams the old files of a bucket into new ones, changed records in their places; gives the files, and how many
     /// records were edited.
     async fn rewrite(
@@ -277,25 +201,6 @@ impl Rewrite<'_> {
         Ok(after)
     }
 
-    /// What the rows of a record that stays in its project set.
-    fn edit(&self, rows: &[&Row]) -> Result<Edit, StoreError> {
-        let entity = self.table.entity;
-        let first = rows.first().ok_or_else(|| StoreError::damaged(self.table.name, "a record without a row"))?;
-        let mut record = AnyRecord::blank(entity, first.entity_id);
-        if let Some(project) = first.project_id.filter(|_| entity.field("project_id").is_some()) {
-            record
-                .set("project_id", &Value::from(project.to_string()))
-                .map_err(|misfit| StoreError::damaged(self.table.name, format!("a project's id {misfit}")))?;
-        }
-        let mut fields = BTreeSet::new();
-        for row in rows {
-            let changes = self.folding.format.changes(row)?;
-            fields.extend((0..).zip(entity.fields()).filter(|(_, field)| changes.contains_key(field.name)).map(|(at, _)| at));
-            record = self.folding.format.set(row, &changes, record)?;
-        }
-        Ok(Edit { record, fields })
-    }
-
     fn encode(&self, records: &[AnyRecord]) -> Result<RecordBatch, StoreError> {
         columns::encode(self.table.entity, records).map_err(|fault| StoreError::storage("encoding", self.table.name, fault))
     }
@@ -315,16 +220,6 @@ impl<'a> Coming<'a> {
         self.0 = rest;
         taken
     }
-}
-
-/// The order of rows in a bucket: by project, where the table has one, and id.
-pub(super) fn key(record: &AnyRecord) -> Key {
-    place(record.entity(), record.project(), record.id())
-}
-
-fn place(entity: Entity, project: Option<ProjectId>, id: Uuid) -> Key {
-    let project = project.filter(|_| entity.field("project_id").is_some()).map(|project| project.to_string());
-    (project.unwrap_or_default(), id.hyphenated().to_string())
 }
 
 /// What stands in the first sort column.
