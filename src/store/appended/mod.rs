@@ -121,13 +121,12 @@ impl Appended {
                     return Ok(());
                 }
                 // After a long sleep the put may have gone into a hole behind a clean-up. Once more is safe: a row has a key.
-                Ok(()) => next = log.head().await?.map(|version| version + 1),
-                Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
-                    next = Some(version + 1);
-                    put = Some(add);
-                }
+                Ok(()) => {}
+                Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => put = Some(add),
                 Err(fault) => return Err(self.unwritten(fault)),
             }
+            // A storage may say that a slot is taken which is not; to go on behind it would leave a hole.
+            next = log.head().await?.map(|version| version + 1);
         }
         Err(self.unwritten("other writers were faster each time"))
     }

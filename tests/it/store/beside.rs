@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use chrono::TimeDelta;
 use futures::TryStreamExt;
@@ -17,6 +18,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use serde_json::json;
 
+use super::fault::{Fault, FaultStore, Plan};
 use super::maintenance::sound;
 use super::{committed, delta_in_memory, make_project, open, root, task};
 use crate::support::{clock, noon, random};
@@ -151,4 +153,19 @@ async fn a_copy_holds_what_was_noted_until_then_once() {
         copied.fold().await.unwrap();
         sound(&target).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_is_said_to_be_taken_and_is_not_leaves_no_hole() {
+    let (calm, lake) = delta_in_memory().await;
+    make_project(calm.as_ref()).await;
+    for (seed, fault) in [(11, Fault::FalseConflict), (12, Fault::Precondition)] {
+        let flaky = FaultStore::new(Arc::clone(&lake.store), seed);
+        let store = open(&root(Arc::clone(&flaky) as Arc<_>), clock(), seed).await.unwrap();
+        flaky.plan(Plan::Once { part: "runs/_delta_log", nth: 0, fault });
+        note(&store, &format!("{fault:?}"), 2, 1).await;
+        assert_eq!(flaky.faults.load(Ordering::SeqCst), 1);
+        sound(&lake).await;
+    }
+    assert_eq!(rows(&calm, "SELECT run_id FROM runs ORDER BY run_id").await, [["FalseConflict"], ["Precondition"]]);
 }
