@@ -102,12 +102,19 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
     let mut checkup = Checkup::default();
     let mut journal = Files::new(Arc::clone(root));
     journal::check_log(&mut checkup, &journal.log, root).await?;
-    match journal.load().await {
-        Ok(Some(_)) => {}
-        Ok(None) => return Err(StoreError::NotALake { root: name.to_owned() }),
-        Err(fault) => {
-            checkup.find("journal/_delta_log", told(&fault), RESTORE);
-            return Ok(checkup);
+    // The tables are looked up before the end of the journal, so that none is ahead of it where others commit and fold
+    // meanwhile; and how far the journal says that they are folded before both.
+    let mut of_tables = Checkup::default();
+    let mut standing = Vec::new();
+    for has_looked_up in [false, true] {
+        match journal.load().await {
+            Ok(Some(_)) if has_looked_up => {}
+            Ok(Some(_)) => standing = tables::find(&mut of_tables, root, journal.folded).await,
+            Ok(None) => return Err(StoreError::NotALake { root: name.to_owned() }),
+            Err(fault) => {
+                checkup.find("journal/_delta_log", told(&fault), RESTORE);
+                return Ok(checkup);
+            }
         }
     }
     let all: Vec<_> = journal.live().cloned().collect();
@@ -117,9 +124,10 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
     }
     let read = journal::check_rows(&mut checkup, &journal, &survey.erasures, extent.anchor).await;
     let journal_is_sound = checkup.findings.is_empty();
+    checkup.findings.append(&mut of_tables.findings);
     // A row that lost its payload to no erase is told of already; nothing after it can be replayed.
     let parts = read.is_whole.then(|| Parts::new(&journal, read.files, format, survey));
-    tables::check(&mut checkup, root, parts.as_ref(), journal.folded, extent.budget).await;
+    tables::check(&mut checkup, standing, parts.as_ref(), extent.budget).await;
     files::check(&mut checkup, root).await?;
     if extent.is_full {
         full::check(&mut checkup, root).await?;

@@ -20,7 +20,7 @@ use crate::store::tables::{BUCKET, BUCKETS, FoldedTable, TABLES};
 const MOST: usize = 1000;
 
 /// A folded table that can be read.
-struct Standing {
+pub struct Standing {
     table: FoldedTable,
     log: TableLog,
     found: Table,
@@ -45,7 +45,7 @@ impl Against {
         match self {
             Self::Nothing => Ok(Vec::new()),
             Self::Records(wanted) => wanted.take(batch, path),
-            Self::Changes(changes) => changes.take(batch, path),
+            Self::Changes(changes) => changes.take(batch, path).map(|()| Vec::new()),
         }
     }
 
@@ -59,10 +59,8 @@ impl Against {
     }
 }
 
-/// Compares every folded table with the journal, which knows them to be folded up to a seq. Where it cannot be replayed,
-/// the tables are only read.
-pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, parts: Option<&Parts<'_>>, known: u64, budget: u64) {
-    let mut standing = find(checkup, root, known).await;
+/// Compares every folded table with the journal. Where it cannot be replayed, the tables are only read.
+pub async fn check(checkup: &mut Checkup, mut standing: Vec<Standing>, parts: Option<&Parts<'_>>, budget: u64) {
     for at in &standing {
         if at.seq > checkup.sets {
             let what =
@@ -112,8 +110,8 @@ fn until(standing: &[Standing]) -> Until {
     Until { ends: TABLES.iter().map(|table| (table.entity, end(table))).collect(), last: u64::MAX }
 }
 
-/// The tables that there are to compare.
-async fn find(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, known: u64) -> Vec<Standing> {
+/// The tables that there are to compare, which the journal knows to be folded up to a seq.
+pub async fn find(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, known: u64) -> Vec<Standing> {
     let (mut standing, mut missing) = (Vec::new(), Vec::new());
     let mut is_folded = known > 0;
     for table in FoldedTable::all() {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use lakeplan::store::delta::DeltaStore;
+use lakeplan::store::doctor::examine;
 use lakeplan::store::{Compacted, Format, Outcome, Retention, Store};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
@@ -128,4 +129,32 @@ async fn what_is_not_folded_is_not_compacted() {
     assert_eq!(report.unwrap().compacted, Compacted::default(), "files were joined that are not folded");
     assert_eq!(keeper.maintain(Retention::default()).await.unwrap().compacted, Compacted { from: 14, into: 1 });
     scene.agrees("after two rounds").await;
+}
+
+/// Another process commits and folds at some point of a check-up: it finds nothing that is not so.
+#[tokio::test(start_paused = true)]
+async fn a_check_up_beside_others_says_nothing_that_is_not_so() {
+    for table in ["journal", "tasks", "field_changes"] {
+        let mut held = 0;
+        loop {
+            let scene = Scene::new().await;
+            let rival = scene.opened(&scene.calm, 6).await;
+            rival.fold().await.unwrap();
+            scene.hold(Verb::Get, table, held);
+            let examined = root(Arc::clone(&scene.held) as Arc<_>);
+            let beside = async {
+                let _ = committed(&rival, task("between")).await;
+                rival.fold().await.unwrap();
+                // The next commit says how far the tables are folded.
+                let _ = committed(&rival, task("after")).await;
+            };
+            let (checkup, was_held) = scene.beside(examine(&examined.store, "lake", &Format::default(), None), beside).await;
+            assert_eq!(checkup.unwrap().findings, [], "held at look {held} at {table}");
+            if !was_held {
+                break;
+            }
+            held += 1;
+        }
+        assert!(held > 0, "the check-up was never held at {table}");
+    }
 }
