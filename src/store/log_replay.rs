@@ -5,20 +5,24 @@
 //! table features, and refuses what only another writer can have made.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::pin::pin;
 
 use bytes::Bytes;
 use deltalake::arrow::array::{Array, AsArray, MapArray, RecordBatch, StringArray};
-use deltalake::arrow::datatypes::Int64Type;
+use deltalake::arrow::datatypes::{Int32Type, Int64Type};
 use deltalake::parquet::arrow::ProjectionMask;
 use deltalake::parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use futures::{StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use serde::Deserialize;
 
 use super::error::StoreError;
 use super::table_log::{Described, LiveFile, Table, TableLog, entry_path};
 
-const FOREIGN: &str = "another writer changed the table; only Lakeplan may write it";
+pub const FOREIGN: &str = "another writer changed the table; only Lakeplan may write it";
+/// Where a log says which checkpoint is its newest.
+pub const HINT: &str = "_delta_log/_last_checkpoint";
 /// Objects read at once.
 const AT_ONCE: usize = 16;
 
@@ -66,15 +70,24 @@ struct MetaData {
     schema_string: String,
 }
 
+/// What a reader and a writer must know to work on the table.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Protocol {
-    min_reader_version: u32,
+pub struct Protocol {
+    pub min_reader_version: i32,
+    pub min_writer_version: i32,
+}
+
+impl Protocol {
+    /// Whether it asks for no more than Lakeplan's own tables do: no table features, so no deletion vectors.
+    pub fn is_known(&self) -> bool {
+        self.min_reader_version <= 1 && self.min_writer_version < 7
+    }
 }
 
 /// The version of the last checkpoint, if the log gives a hint. One that is broken or leads nowhere is passed over.
 async fn hinted(log: &TableLog) -> Result<Option<u64>, StoreError> {
-    let hint = log.get("_delta_log/_last_checkpoint").await?;
+    let hint = log.get(HINT).await?;
     Ok(hint.and_then(|bytes| serde_json::from_slice::<Hint>(&bytes).ok()).map(|hint| hint.version))
 }
 
@@ -95,23 +108,7 @@ pub async fn head(log: &TableLog) -> Result<Option<u64>, StoreError> {
 
 /// The table at the head of its log; `None` where there is no log.
 pub async fn replay(log: &TableLog) -> Result<Option<Table>, StoreError> {
-    let hinted = hinted(log).await?;
-    let start = match hinted {
-        Some(version) => log.get(&checkpoint_path(version)).await?.map(|bytes| (version, bytes)),
-        None => None,
-    };
-    let (checkpoint, names) = match start {
-        Some((version, bytes)) => (Some((version, bytes)), list(log, Some(version)).await?),
-        None => {
-            let names = list(log, None).await?;
-            let newest = names.iter().filter_map(|name| version_of(name, ".checkpoint.parquet")).max();
-            let found = match newest {
-                Some(version) => Some((version, log.get_live(&checkpoint_path(version)).await?)),
-                None => None,
-            };
-            (found, names)
-        }
-    };
+    let (checkpoint, names) = begin(log).await?;
     let mut replaying = Replaying::of(log);
     let mut next = 0;
     if let Some((version, bytes)) = checkpoint {
@@ -123,13 +120,37 @@ pub async fn replay(log: &TableLog) -> Result<Option<Table>, StoreError> {
         return Ok((next > 0).then_some(replaying.table));
     };
     // A listing that ran beside a writer may leave out an entry below one that it shows, so each is asked for.
-    let entries = futures::stream::iter(next..=last).map(|version| async move { Ok((version, log.get_entry(version).await?)) });
-    let entries: Vec<(u64, Option<Bytes>)> = entries.buffered(AT_ONCE).try_collect().await?;
-    for (version, bytes) in entries {
-        let missing = || StoreError::damaged(format!("{}/{}", log.folder(), entry_path(version)), "the entry is missing");
-        replaying.entry(version, &bytes.ok_or_else(missing)?)?;
+    let mut entries = pin!(entries(log, next..=last));
+    while let Some((version, bytes)) = entries.try_next().await? {
+        replaying.entry(version, &bytes)?;
     }
     Ok(Some(replaying.table))
+}
+
+/// The newest checkpoint with its version, if there is one, and the names in the log after what the hint leads to.
+pub async fn begin(log: &TableLog) -> Result<(Option<(u64, Bytes)>, Vec<String>), StoreError> {
+    let hinted = match hinted(log).await? {
+        Some(version) => log.get(&checkpoint_path(version)).await?.map(|bytes| (version, bytes)),
+        None => None,
+    };
+    let names = list(log, hinted.as_ref().map(|(version, _)| *version)).await?;
+    // A writer that slept may have put the hint back, to before entries that were cleaned up since.
+    let found = match names.iter().filter_map(|name| version_of(name, ".checkpoint.parquet")).max() {
+        Some(newer) if hinted.as_ref().is_none_or(|(version, _)| *version < newer) => {
+            Some((newer, log.get_live(&checkpoint_path(newer)).await?))
+        }
+        _ => hinted,
+    };
+    Ok((found, names))
+}
+
+/// The entries of these versions in order, each of which must be there.
+pub fn entries(log: &TableLog, versions: RangeInclusive<u64>) -> impl Stream<Item = Result<(u64, Bytes), StoreError>> {
+    let one = move |version| async move {
+        let missing = || StoreError::damaged(format!("{}/{}", log.folder(), entry_path(version)), "the entry is missing");
+        Ok((version, log.get_entry(version).await?.ok_or_else(missing)?))
+    };
+    futures::stream::iter(versions).map(one).buffered(AT_ONCE)
 }
 
 /// A table as far as its log was read.
@@ -150,7 +171,7 @@ impl Replaying {
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let action: Action = serde_json::from_slice(line).map_err(damaged)?;
             if action.add.as_ref().is_some_and(|add| add.deletion_vector.is_some())
-                || action.protocol.as_ref().is_some_and(|protocol| protocol.min_reader_version > 1)
+                || action.protocol.as_ref().is_some_and(|protocol| !protocol.is_known())
             {
                 return Err(StoreError::damaged(place, FOREIGN));
             }
@@ -187,6 +208,8 @@ impl Replaying {
             "txn.version",
             "metaData.id",
             "metaData.schemaString",
+            "protocol.minReaderVersion",
+            "protocol.minWriterVersion",
             "sidecar.path",
         ];
         let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
@@ -211,9 +234,13 @@ impl Replaying {
         let described = batch.column_by_name("metaData")?.as_struct_opt()?;
         let id = described.column_by_name("id")?.as_string_opt()?;
         let schema = described.column_by_name("schemaString")?.as_string_opt()?;
+        let protocol = batch.column_by_name("protocol")?.as_struct_opt()?;
+        let number = |name: &str| protocol.column_by_name(name)?.as_primitive_opt::<Int32Type>();
+        let (reader, writer) = (number("minReaderVersion")?, number("minWriterVersion")?);
         let sidecar = batch.column_by_name("sidecar");
         for row in 0..batch.num_rows() {
-            if sidecar.is_some_and(|sidecar| sidecar.is_valid(row)) {
+            let known = Protocol { min_reader_version: reader.value(row), min_writer_version: writer.value(row) };
+            if sidecar.is_some_and(|sidecar| sidecar.is_valid(row)) || (protocol.is_valid(row) && !known.is_known()) {
                 return None;
             }
             if txn.is_valid(row) && app.is_valid(row) {

@@ -6,6 +6,7 @@
 
 pub mod appended;
 mod beside;
+mod checkpoint;
 pub mod copy;
 pub mod delta;
 pub mod doctor;

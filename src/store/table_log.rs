@@ -1,6 +1,6 @@
 //! The Delta log of one of the lake's tables: finding its head, reading and putting entries and files.
 //!
-//! Entries are put only where their version does not exist, and nothing else of delta-rs writes.
+//! Entries are put only where their version does not exist, and nothing of delta-rs writes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::error::StoreError;
-use super::log_replay;
+use super::{checkpoint, log_replay};
 use crate::domain::time::Instant;
 
 /// A table's log below the lake's root.
@@ -157,12 +157,20 @@ impl TableLog {
         Ok(Some((version, metrics.files_deleted.into_iter().collect())))
     }
 
-    /// Writes a checkpoint of a version.
+    /// Writes a checkpoint of a version, unless there is one of it or of a later one.
     pub async fn checkpoint(&self, version: u64) -> Result<(), StoreError> {
-        let failed = |fault: deltalake::DeltaTableError| StoreError::storage("checkpointing", &self.folder, fault);
-        let mut table = deltalake::DeltaTable::new(self.delta()?);
-        table.load_version(version).await.map_err(failed)?;
-        deltalake::checkpoints::create_checkpoint(&table, None).await.map_err(failed)
+        checkpoint::write(self, version).await
+    }
+
+    /// The same where a version is due to have one. A failure is only logged: without a checkpoint the table is slower to
+    /// open and nothing else.
+    pub async fn checkpoint_if_due(&self, version: u64) {
+        if version > 0
+            && version.is_multiple_of(checkpoint::EVERY)
+            && let Err(fault) = self.checkpoint(version).await
+        {
+            tracing::warn!(table = self.folder, %fault, "no checkpoint was written; opening the table stays slower until the next one");
+        }
     }
 
     /// Reads a file or entry; `None` where it does not exist.
@@ -173,6 +181,21 @@ impl TableLog {
             Err(Error::NotFound { .. }) => Ok(None),
             Err(fault) => Err(failed(fault)),
         }
+    }
+
+    /// Puts a file if there is none of its name; whether it was put.
+    pub async fn put_if_absent(&self, path: &str, bytes: Bytes) -> Result<bool, StoreError> {
+        match self.create(path, bytes).await {
+            Ok(()) => Ok(true),
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
+            Err(fault) => Err(StoreError::storage("writing", format!("{}/{path}", self.folder), fault)),
+        }
+    }
+
+    /// Puts a file, whether there is one of its name or not.
+    pub async fn replace(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
+        let put = self.store.put(&Path::from(path), bytes.into()).await;
+        put.map(drop).map_err(|fault| StoreError::storage("writing", format!("{}/{path}", self.folder), fault))
     }
 
     /// Reads a file that the log says is there.
@@ -189,6 +212,16 @@ impl TableLog {
 
     pub async fn get_entry(&self, version: u64) -> Result<Option<Bytes>, StoreError> {
         self.get(&entry_path(version)).await
+    }
+
+    /// When the storage says that an entry was put.
+    pub async fn entry_time(&self, version: u64) -> Result<Instant, StoreError> {
+        let path = entry_path(version);
+        let meta = self.store.head(&Path::from(path.as_str())).await;
+        meta.map(|meta| meta.last_modified).map_err(|fault| match fault {
+            Error::NotFound { .. } => StoreError::damaged(format!("{}/{path}", self.folder), "the entry is missing"),
+            fault => StoreError::storage("reading", format!("{}/{path}", self.folder), fault),
+        })
     }
 
     /// Puts a log entry if there is none of its version.

@@ -16,8 +16,6 @@ use crate::domain::tally::Tallies;
 
 /// A busy writer commits at most this often, so that the log stays short.
 const SHORTEST_COMMIT: Duration = Duration::from_millis(5);
-/// Commits between two checkpoints.
-const CHECKPOINT_EVERY: u64 = 100;
 
 /// What the writer is asked for.
 pub enum Message {
@@ -107,10 +105,9 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
                 for (count, answer) in answers {
                     let _ = answer.send(outcomes.by_ref().take(count).collect());
                 }
-                let head = journal.head();
                 // One at a time: where the last is still being written, the next makes up for this one.
                 let is_idle = checkpoint.as_ref().is_none_or(JoinHandle::is_finished);
-                if head.version / CHECKPOINT_EVERY > before / CHECKPOINT_EVERY && is_idle {
+                if journal.is_checkpoint_due(before) && is_idle {
                     checkpoint = Some(tokio::spawn(journal.checkpoint()));
                 }
                 if waiting.is_some() || !inbox.is_empty() {

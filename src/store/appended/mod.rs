@@ -42,8 +42,6 @@ pub struct Appended {
 
 /// The folder a row is in: the day it was written.
 pub const DATE: &str = "date";
-/// Commits between two checkpoints of the log, without which reading the table would read the whole of it.
-const CHECKPOINT_EVERY: u64 = 100;
 /// How often rows that lose their slot are put into the next one.
 const TRIES: usize = 20;
 
@@ -112,12 +110,7 @@ impl Appended {
             let version = next.unwrap_or(0);
             match log.put_entry(version, entry_bytes(&actions)).await {
                 Ok(()) if clock.now() - begun <= STALE => {
-                    if version > 0
-                        && version.is_multiple_of(CHECKPOINT_EVERY)
-                        && let Err(fault) = log.checkpoint(version).await
-                    {
-                        tracing::warn!(table = self.name, %fault, "no checkpoint was written; reading the table stays slower until the next one");
-                    }
+                    log.checkpoint_if_due(version).await;
                     return Ok(());
                 }
                 // After a long sleep the put may have gone into a hole behind a clean-up. Once more is safe: a row has a key.

@@ -42,6 +42,10 @@ impl Files {
         self.live.values()
     }
 
+    pub fn count(&self) -> usize {
+        self.live.len()
+    }
+
     /// The same of the files that end after a seq, which is all that reading rows after it takes: what an erase left of a
     /// row stands after the row.
     pub fn after(&self, seq: u64) -> Self {

@@ -35,6 +35,7 @@ use chrono::TimeDelta;
 use object_store::ObjectStore;
 use uuid::Uuid;
 
+use super::checkpoint;
 use super::error::StoreError;
 use super::ledger::{Ledger, Proposal, Seen};
 use super::row::{Row, Stream};
@@ -158,6 +159,12 @@ impl Journal {
     /// A reader of the rows of a stream after a position.
     pub fn reader(&self, after: u64, stream: Stream, order: Order) -> JournalReader {
         JournalReader::new(self.files.after(after), after, stream, order)
+    }
+
+    /// Whether a checkpoint is due at one of the versions after `before`.
+    pub fn is_checkpoint_due(&self, before: u64) -> bool {
+        let every = checkpoint::interval(self.files.count());
+        self.version / every > before / every
     }
 
     /// Writes a checkpoint of the head, so that opening need not read the whole log. A failure is only logged:

@@ -26,8 +26,6 @@ use crate::store::table_log::{LiveFile, Table, TableLog, TableSize, entry_bytes}
 
 /// So many small files of appended rows a bucket may have before they are joined.
 const MOST_FILES: usize = 16;
-/// Folds of a table between two checkpoints of its log.
-const CHECKPOINT_EVERY: u64 = 100;
 /// How often a fold that loses its slot tries again before it leaves the rest to the winner.
 pub const TRIES: usize = 10;
 
@@ -109,12 +107,7 @@ pub(super) async fn commit(
     match log.put_entry(version, entry_bytes(actions)).await {
         // After a long sleep the put may have gone into a hole behind a clean-up; the table itself tells.
         Ok(()) if clock.now() - begun <= STALE => {
-            if version > 0
-                && version.is_multiple_of(CHECKPOINT_EVERY)
-                && let Err(fault) = log.checkpoint(version).await
-            {
-                tracing::warn!(table = log.folder(), %fault, "no checkpoint was written; reading the table stays slower until the next one");
-            }
+            log.checkpoint_if_due(version).await;
             return true;
         }
         Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {}
