@@ -14,6 +14,7 @@ pub mod durable;
 pub mod erasure;
 mod error;
 mod format;
+mod gently;
 mod inbox;
 mod journal;
 mod ledger;

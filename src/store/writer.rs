@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::error::StoreError;
+use super::gently::gently;
 use super::journal::group::{Load, groups};
 use super::journal::{Journal, JournalReader, Order};
 use super::row::Stream;
@@ -108,7 +109,7 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
                 // One at a time: where the last is still being written, the next makes up for this one.
                 let is_idle = checkpoint.as_ref().is_none_or(JoinHandle::is_finished);
                 if journal.is_checkpoint_due(before) && is_idle {
-                    checkpoint = Some(tokio::spawn(journal.checkpoint()));
+                    checkpoint = Some(tokio::spawn(gently(journal.checkpoint())));
                 }
                 if waiting.is_some() || !inbox.is_empty() {
                     tokio::time::sleep_until(begun + SHORTEST_COMMIT).await;

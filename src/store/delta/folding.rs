@@ -13,6 +13,7 @@ use super::DeltaStore;
 use crate::runtime::uuid_v7;
 use crate::store::appended::TABLE_STATE;
 use crate::store::error::StoreError;
+use crate::store::gently::gently;
 use crate::store::journal::files::Files;
 use crate::store::row::{Row, Stream};
 use crate::store::table_state::{self, TableState};
@@ -65,7 +66,7 @@ impl DeltaStore {
         let (head, rows) = self.ask(|answer| Message::CountWaiting { answer }).await?;
         let is_long = head.version >= last.version + TAIL_COMMITS || rows >= TAIL_ROWS;
         if head.seq > head.folded && (is_long || last.folded.elapsed() >= TAIL_AGE) {
-            self.fold_tail().await?;
+            gently(self.fold_tail()).await?;
             (last.version, last.folded) = (head.version, tokio::time::Instant::now());
         }
         if last.noted.elapsed() >= NOTE_AGE {
