@@ -1,17 +1,21 @@
 //! Long work beside those who wait for answers.
 
+use std::mem;
 use std::pin::pin;
 use std::task::Poll;
 
 use tokio::time::{Duration, Instant, sleep};
 
-/// Less work than this at a time is in nobody's way.
-const SHORT: Duration = Duration::from_micros(100);
+/// Work after which a rest is due; timers count no finer.
+const PIECE: Duration = Duration::from_millis(1);
+/// The longest rest: a machine that stood still meanwhile did not work.
+const LONGEST: Duration = Duration::from_millis(50);
 
-/// A future that rests after each piece of work for as long as the piece took, so that on a machine with few cores those
-/// who commit wait for half a core and not for a whole one.
+/// A future that rests for as long as it worked, piece by piece, so that on a machine with few cores those who commit wait
+/// for half a core and not for a whole one.
 pub async fn gently<F: Future>(work: F) -> F::Output {
-    let (mut work, mut rest, mut is_resting) = (pin!(work), pin!(sleep(Duration::ZERO)), false);
+    let (mut work, mut rest) = (pin!(work), pin!(sleep(Duration::ZERO)));
+    let (mut owed, mut is_resting) = (Duration::ZERO, false);
     std::future::poll_fn(|context| {
         loop {
             // Who wakes the work meanwhile loses nothing: it is looked at after the rest.
@@ -20,12 +24,12 @@ pub async fn gently<F: Future>(work: F) -> F::Output {
             }
             let begun = Instant::now();
             let done = work.as_mut().poll(context);
-            let took = begun.elapsed();
-            is_resting = took >= SHORT;
+            owed += begun.elapsed();
+            is_resting = owed >= PIECE;
             if done.is_ready() || !is_resting {
                 return done;
             }
-            rest.as_mut().reset(begun + took * 2);
+            rest.as_mut().reset(Instant::now() + mem::take(&mut owed).min(LONGEST));
         }
     })
     .await
@@ -35,24 +39,28 @@ pub async fn gently<F: Future>(work: F) -> F::Output {
 mod tests {
     use super::*;
 
+    const LONG: Duration = Duration::from_millis(5);
+
+    /// Works three times, and then waits for an answer if it has not come.
+    async fn three_pieces(answer: impl Future<Output = Duration>) -> Duration {
+        let pieces = async {
+            for _ in 0..3 {
+                std::thread::sleep(LONG);
+                tokio::task::yield_now().await;
+            }
+        };
+        futures::join!(answer, pieces).0
+    }
+
     #[tokio::test]
     async fn work_rests_and_loses_no_wake() {
-        const PIECE: Duration = Duration::from_millis(5);
         let (send, answer) = tokio::sync::oneshot::channel();
         let begun = Instant::now();
-        let other = tokio::spawn(async move {
-            // Comes while the work rests.
-            let _ = send.send(begun.elapsed());
-        });
-        let work = async {
-            std::thread::sleep(PIECE);
-            tokio::task::yield_now().await;
-            std::thread::sleep(PIECE);
-            answer.await
-        };
-        let sent = gently(work).await.unwrap();
-        other.await.unwrap();
-        assert!(sent >= PIECE, "the answer came before the first piece of work: {sent:?}");
-        assert!(begun.elapsed() >= PIECE * 3, "no rest in {:?}", begun.elapsed());
+        // It runs in the first rest, when the work waits for it already.
+        let other = tokio::spawn(async move { send.send(begun.elapsed()) });
+        let sent = gently(three_pieces(async { answer.await.unwrap() })).await;
+        other.await.unwrap().unwrap();
+        assert!(sent >= LONG, "the answer came after {sent:?}");
+        assert!(begun.elapsed() >= LONG * 6, "too little rest in {:?}", begun.elapsed());
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::DeltaStore;
@@ -34,6 +35,9 @@ const TAIL_ROWS: usize = 2_000;
 const TAIL_AGE: Duration = Duration::from_secs(2);
 /// It notes its folds no more often than this: a note is two writes, and lag is told in minutes.
 const NOTE_AGE: Duration = Duration::from_secs(30);
+
+/// Tables folded at once.
+const TABLES_AT_ONCE: usize = 2;
 
 /// When a long-lived process last folded, at which version, and when it last noted that.
 struct Last {
@@ -126,12 +130,25 @@ impl DeltaStore {
         rows.retain(|row| row.seq <= head.seq);
         // What nothing concerns since all tables were known to be folded needs no look.
         let concerned = FoldedTable::all().filter(|table| rows.iter().any(|row| row.entity == table.entity()));
-        let mut report = FoldReport { seq: head.seq, tables: Vec::new() };
-        for table in concerned {
-            let Some(folded) = self.folding(head, head.folded, &rows).fold(table).await? else { return Ok(None) };
-            report.tables.push((table.name(), folded));
-        }
-        Ok(Some(report))
+        let (changes_are_folded, turn) = watch::channel(false);
+        let mut changes_are_folded = Some(changes_are_folded);
+        let folding = &self.folding(head, head.folded, &rows, turn);
+        let folded: Vec<_> = concerned
+            .map(|table| {
+                let is_folded = changes_are_folded.take_if(|_| table == FoldedTable::Changes);
+                async move {
+                    let folded = folding.fold(table).await?;
+                    if let Some(is_folded) = is_folded {
+                        is_folded.send_replace(folded.is_some());
+                    }
+                    Ok::<_, StoreError>(folded.map(|folded| (table.name(), folded)))
+                }
+            })
+            .collect();
+        // While one table waits for the disk another is encoded. What befalls one keeps the others from nothing.
+        let folded: Vec<_> = futures::stream::iter(folded).buffered(TABLES_AT_ONCE).collect().await;
+        let tables: Option<Vec<_>> = folded.into_iter().collect::<Result<_, _>>()?;
+        Ok(tables.map(|tables| FoldReport { seq: head.seq, tables }))
     }
 
     /// Folds every table, and makes those anew that are missing or whose columns are of another time.
@@ -156,7 +173,9 @@ impl DeltaStore {
             let mut report = FoldReport { seq: head.seq, tables: Vec::new() };
             let rows = files.rows_behind(&seqs, |row| row.seq <= head.seq && row.stream == Stream::Work).await?;
             for table in whole {
-                let Some(folded) = self.folding(&head, files.folded, &rows).fold(table).await? else { continue };
+                let Some(folded) = self.folding(&head, files.folded, &rows, watch::channel(true).1).fold(table).await? else {
+                    continue;
+                };
                 report.tables.push((table.name(), folded));
             }
             if !lost.is_empty() {
@@ -178,7 +197,7 @@ impl DeltaStore {
         Err(StoreError::storage("folding", "the tables", "other writers were faster each time"))
     }
 
-    fn folding<'a>(&'a self, head: &Head, known: u64, rows: &'a [Row]) -> Folding<'a> {
+    fn folding<'a>(&'a self, head: &Head, known: u64, rows: &'a [Row], turn: watch::Receiver<bool>) -> Folding<'a> {
         Folding {
             root: &self.root,
             format: &self.format,
@@ -186,6 +205,7 @@ impl DeltaStore {
             at: head.at,
             rows,
             known,
+            turn,
             clock: self.clock.as_ref(),
             random: self.random.as_ref(),
         }

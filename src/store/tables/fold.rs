@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use deltalake::arrow::array::RecordBatch;
 use futures::{StreamExt, TryStreamExt};
 use object_store::{Error, ObjectStore};
+use tokio::sync::watch;
 
 use super::definition::{self, NewFile};
 use super::output::Naming;
@@ -50,6 +51,8 @@ pub struct Folding<'a> {
     pub rows: &'a [Row],
     /// A seq up to which every table that is there is known to be folded, whatever it says itself.
     pub known: u64,
+    /// Whether `field_changes` is folded to `seq`: `tasks`, which says that it is, commits no sooner.
+    pub turn: watch::Receiver<bool>,
     pub clock: &'a dyn Clock,
     pub random: &'a dyn Random,
 }
@@ -78,6 +81,10 @@ impl Folding<'_> {
                 return nothing;
             }
             let Some((actions, folded)) = way.prepare(&current, from).await? else { return nothing };
+            if table.follows_changes() && self.turn.clone().wait_for(|is_folded| *is_folded).await.is_err() {
+                // It will not be: it has to be made anew, and all tables are looked at for that.
+                return Ok(None);
+            }
             if commit(&log, current.version + 1, &actions, begun, self.clock).await {
                 let size = current.size().after(current.version + 1, &actions);
                 return Ok(Some(Folded { written: Some(size), ..folded }));

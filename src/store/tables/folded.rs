@@ -22,7 +22,7 @@ pub enum FoldedTable {
 }
 
 impl FoldedTable {
-    /// Every folded table, in the order in which they are folded: a folded `tasks` says that `field_changes` is too.
+    /// Every folded table; `field_changes` comes before the one that follows it.
     pub fn all() -> impl Iterator<Item = Self> {
         std::iter::once(Self::Changes).chain(TABLES.iter().map(Self::Current))
     }
@@ -40,6 +40,11 @@ impl FoldedTable {
             Self::Changes => Entity::Task,
             Self::Current(table) => table.entity,
         }
+    }
+
+    /// Whether a fold of it says that `field_changes` is folded as far.
+    pub fn follows_changes(self) -> bool {
+        self != Self::Changes && self.entity() == Entity::Task
     }
 
     pub fn columns(self) -> Vec<Column> {

@@ -8,6 +8,7 @@ use lakeplan::store::doctor::examine;
 use lakeplan::store::{Compacted, Format, Outcome, Retention, Store};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
+use object_store::path::Path;
 
 use super::agreement::tables_agree;
 use super::calls::{Call, Kind, Point, Verb};
@@ -111,6 +112,29 @@ async fn what_is_committed_in_the_middle_of_a_fold_is_folded_once() {
         held += 1;
     }
     assert!(held >= 3, "a fold looked only {held} times at the journal's log");
+}
+
+/// The change log's fold is held before its entry: `tasks`, which says that it is folded as far, has no entry either.
+#[tokio::test(start_paused = true)]
+async fn tasks_are_folded_after_their_changes() {
+    let scene = Scene::new().await;
+    let folder = scene.opened(&scene.held, 5).await;
+    folder.fold().await.unwrap();
+    let _ = committed(&folder, task("other")).await;
+    let entries = async || {
+        let log = Path::from("tasks/_delta_log");
+        scene.calm.list(Some(&log)).try_collect::<Vec<_>>().await.unwrap().len()
+    };
+    let before = entries().await;
+    scene.hold(Verb::Put, "field_changes", 0);
+    let beside = async {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert_eq!(entries().await, before);
+    };
+    let (folded, was_held) = scene.beside(folder.fold(), beside).await;
+    folded.unwrap();
+    assert!(was_held);
+    assert_eq!(entries().await, before + 1);
 }
 
 /// Maintenance folds and then compacts: what came in between is not folded, and stays as it is.
