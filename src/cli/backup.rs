@@ -21,7 +21,11 @@ pub struct Args {
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let copied = App::copy(&context.config, &context.config.lake.value, &args.dest, args.at).await?;
-    Ok(answer(&copied, &format!("copied to {}", args.dest), &format!("lakeplan restore-lake {} brings it back", args.dest)))
+    Ok(answer(
+        &copied,
+        &format!("copied to {}", args.dest),
+        &format!("lakeplan --lake NEW-PLACE restore-lake {} brings it back", args.dest),
+    ))
 }
 
 /// What is said of a copy.

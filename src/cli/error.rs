@@ -76,7 +76,7 @@ impl CliError {
                 ServiceError::Store(cause) | ServiceError::NotWritten(cause) => match cause {
                     StoreError::Storage { .. } | StoreError::Deadline { .. } => Exit::TryAgain,
                     StoreError::WriterGone => Exit::Bug,
-                    StoreError::AlreadyALake { .. } | StoreError::BeforeItsTime => Exit::Refused,
+                    StoreError::AlreadyALake { .. } | StoreError::BeforeItsTime | StoreError::AfterItsEnd { .. } => Exit::Refused,
                     _ => Exit::Configuration,
                 },
             },

@@ -54,8 +54,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             Reply::new(json, text)
         }
         Verb::Adopt => {
-            let done = service.adopt().await?;
-            show::done(&done, format!("the lake at {} is its own now", service.store))
+            let place = &service.store;
+            match service.adopt().await? {
+                Some(done) => show::done(&done, format!("the lake at {place} is its own now")),
+                None => Reply::new(json!({"seq": null}), format!("the lake at {place} is its own already")),
+            }
         }
     };
     app.close().await;

@@ -62,7 +62,7 @@ struct Global {
     #[arg(short, long, global = true, value_name = "NAME")]
     target: Option<String>,
     /// text or json.
-    #[arg(short, long, global = true, value_name = "FORMAT")]
+    #[arg(short, long, global = true, value_name = "FORMAT", value_parser = ["text", "json"], hide_possible_values = true)]
     output: Option<String>,
     /// The same as --output json.
     #[arg(long, global = true, conflicts_with = "output")]

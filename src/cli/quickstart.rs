@@ -26,6 +26,7 @@ pub struct Args {}
 
 const FOLDER: &str = "lakeplan-quickstart";
 const FILE: &str = "migration.md";
+const LAKE: &str = "lake";
 /// Tells a folder of ours from one that only has the name.
 const MARKER: &str = ".made-by-lakeplan-quickstart";
 const TEXT: &str = include_str!("quickstart/description.md");
@@ -65,7 +66,7 @@ pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
     make_room(folder)?;
     let file = folder.join(FILE);
     let mut config = context.config.clone();
-    config.lake.value = folder.join("lake").display().to_string();
+    config.lake.value = folder.join(LAKE).display().to_string();
     let app = App::create(&config).await?;
     std::fs::write(&file, TEXT)?;
     let story = tell(&app, &file).await?;
@@ -134,13 +135,17 @@ fn make_room(folder: &Path) -> Result<(), CliError> {
             return Err(ServiceError::Input { place: format!("./{FOLDER}"), message, hint }.into());
         }
         if !is_untouched(folder) {
-            let message = "holds work of yours: its lake or its description changed since the tour".to_owned();
+            let message =
+                "holds work of yours: files of your own, or its lake or its description changed since the tour".to_owned();
             let hint = Some("go on there, or run quickstart in another folder".to_owned());
             return Err(ServiceError::Input { place: format!("./{FOLDER}"), message, hint }.into());
         }
         std::fs::remove_dir_all(folder)?;
     }
-    std::fs::create_dir(folder)?;
+    std::fs::create_dir(folder).map_err(|fault| {
+        let hint = Some("run it in a folder that you may write to".to_owned());
+        ServiceError::Input { place: format!("./{FOLDER}"), message: format!("cannot be made: {fault}"), hint }
+    })?;
     std::fs::write(folder.join(MARKER), "")?;
     Ok(())
 }
@@ -149,7 +154,10 @@ fn make_room(folder: &Path) -> Result<(), CliError> {
 fn is_untouched(folder: &Path) -> bool {
     let marked = std::fs::read_to_string(folder.join(MARKER)).unwrap_or_default();
     let text = std::fs::read_to_string(folder.join(FILE)).unwrap_or_default();
-    marked.is_empty() || (marked == commits(folder) && text == TEXT)
+    let own = [MARKER, FILE, LAKE];
+    let holds_more =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| !own.iter().any(|name| entry.file_name() == *name));
+    !holds_more && (marked.is_empty() || (marked == commits(folder) && text == TEXT))
 }
 
 /// How many commits the lake's journal has, as the marker says it.

@@ -20,5 +20,9 @@ pub struct Args {
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let lake = &context.config.lake.value;
     let copied = App::copy(&context.config, &args.src, lake, args.at).await?;
-    Ok(answer(&copied, &format!("restored to {lake}"), "lakeplan lake adopt makes it the lake, if the other one is gone"))
+    Ok(answer(
+        &copied,
+        &format!("restored to {lake}"),
+        &format!("lakeplan --lake {lake} lake adopt makes it the lake, if the other one is gone"),
+    ))
 }

@@ -231,14 +231,15 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
             show::done(&change(vec![patch]).await?, format!("{task} started"))
         }
         Verb::Done { task, spent } => {
-            if let Some(spent) = spent {
-                let _ = service.log_work(&task, spent).await?;
-            }
-            let patch = update(&task).with("status", TaskStatus::Completed.json());
-            show::done(&change(vec![patch]).await?, format!("{task} completed"))
+            let status = TaskStatus::Completed;
+            let done = match spent {
+                Some(spent) => service.log_work(&task, spent, Some(status)).await?.1,
+                None => change(vec![update(&task).with("status", status.json())]).await?,
+            };
+            show::done(&done, format!("{task} completed"))
         }
         Verb::Log { task, spent } => {
-            let (total, done) = service.log_work(&task, spent).await?;
+            let (total, done) = service.log_work(&task, spent, None).await?;
             show::done(&done, format!("{task}: {spent} logged, {total} in all"))
         }
         Verb::Link { from, to, kind, dependency, lag } => {

@@ -11,9 +11,13 @@ use crate::store::Scope;
 
 impl Service {
     /// Makes a copied lake its own: its recorded root becomes where it is.
-    pub async fn adopt(&self) -> Result<Done, ServiceError> {
+    pub async fn adopt(&self) -> Result<Option<Done>, ServiceError> {
         let root = self.store.to_string();
-        self.change_lake("adopted here", |patch| patch.with("root", root)).await
+        let state = self.state(&Scope::outline()).await?;
+        if state.lake.as_ref().is_some_and(|lake| lake.root.as_str() == root) {
+            return Ok(None);
+        }
+        self.change_lake("adopted here", |patch| patch.with("root", root)).await.map(Some)
     }
 
     /// Raises the lake's format; `None` where it has it. Gives the format before and after.

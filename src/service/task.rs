@@ -5,6 +5,7 @@ use super::{Service, ServiceError, find};
 use crate::domain::patch::{Op, Patch, PatchSet, Source};
 use crate::domain::record::Entity;
 use crate::domain::state::State;
+use crate::domain::task::TaskStatus;
 use crate::domain::time::Minutes;
 use crate::domain::value::{FieldValue, LongText};
 use crate::domain::violation::Violation;
@@ -18,16 +19,24 @@ use crate::store::Scope;
 const TRIES: usize = 5;
 
 impl Service {
-    /// Adds spent minutes to a task, whoever else does so at the same time.
-    pub async fn log_work(&self, task: &str, minutes: Minutes) -> Result<(Minutes, Done), ServiceError> {
+    /// Adds spent minutes to a task, whoever else does so at the same time, and gives it a status with the same change.
+    pub async fn log_work(
+        &self,
+        task: &str,
+        minutes: Minutes,
+        status: Option<TaskStatus>,
+    ) -> Result<(Minutes, Done), ServiceError> {
         let mut tries = 0;
         loop {
             let state = self.state_about(&[task]).await?;
             let found = find::live_task(&state, task)?;
             let spent = found.actual_minutes.unwrap_or_default().saturating_add(minutes);
-            let patch = RawPatch::of(Op::Update, Entity::Task, found.id.to_string())
+            let mut patch = RawPatch::of(Op::Update, Entity::Task, found.id.to_string())
                 .with("actual_minutes", spent.json())
                 .expecting("actual_minutes", found.actual_minutes.json());
+            if let Some(status) = status {
+                patch = patch.with("status", status.json());
+            }
             tries += 1;
             match self.change(&Request::of(vec![patch]), Source::Cli).await {
                 Err(ServiceError::Conflicted { .. }) if tries < TRIES => {}

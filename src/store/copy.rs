@@ -49,6 +49,11 @@ pub async fn copy(
     if source.load().await?.is_none() {
         return Err(StoreError::NotALake { root: from.url.to_string() });
     }
+    if let Some(AsOf::Seq(seq)) = up_to
+        && seq > source.end()
+    {
+        return Err(StoreError::AfterItsEnd { seq, end: source.end() });
+    }
     let target = Files::new(Arc::clone(&to.store));
     let wanted = |row: &Row| match up_to {
         None => true,

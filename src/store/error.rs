@@ -34,6 +34,8 @@ pub enum StoreError {
     ErasedSince { seq: u64, ordinal: u32, up_to: u64 },
     #[error("the lake did not exist then")]
     BeforeItsTime,
+    #[error("there is no seq {seq} yet; the last is {end}")]
+    AfterItsEnd { seq: u64, end: u64 },
     #[error("the lake did not answer within {seconds} s")]
     Deadline { seconds: u64 },
     #[error("the writer has stopped")]
@@ -67,8 +69,10 @@ impl StoreError {
             Self::Damaged { .. } => "lakeplan doctor tells what is affected; lakeplan restore-lake brings a backup back".to_owned(),
             Self::ErasedSince { .. } => "copy all of it, or up to the erase or later; lakeplan history shows where it is".to_owned(),
             Self::BeforeItsTime => "lakeplan history shows where it begins".to_owned(),
+            Self::AfterItsEnd { .. } => "lakeplan history shows what there is".to_owned(),
             Self::Deadline { .. } | Self::WriterGone => "repeat the command; what was committed stays committed once".to_owned(),
-            Self::Storage { .. } | Self::UnusableRoot { .. } => return None,
+            Self::UnusableRoot { .. } => "give this user the right to write there, or name another lake with --lake".to_owned(),
+            Self::Storage { .. } => return None,
         })
     }
 }
@@ -91,6 +95,7 @@ impl StoreError {
             Self::Deadline { seconds } => Self::Deadline { seconds: *seconds },
             Self::ErasedSince { seq, ordinal, up_to } => Self::ErasedSince { seq: *seq, ordinal: *ordinal, up_to: *up_to },
             Self::BeforeItsTime => Self::BeforeItsTime,
+            Self::AfterItsEnd { seq, end } => Self::AfterItsEnd { seq: *seq, end: *end },
             Self::WriterGone => Self::WriterGone,
         }
     }

@@ -183,7 +183,10 @@ impl Ledger {
         let from_event = matches!(set.source, Source::Sync | Source::Import | Source::Inbox);
         let fault = |message: String, hint: &str| Some(Violation::new(0, Rule::Shape, message).field("id").hint(hint));
         let Some(millis) = set.id.millis() else {
-            return fault(format!("{} is no UUIDv7", set.id), "leave id out to have one made");
+            return fault(
+                format!("{} is no UUIDv7", set.id),
+                "leave --id out to have one made; for a retry, send the id of the first try again",
+            );
         };
         let age = TimeDelta::milliseconds(now.timestamp_millis().saturating_sub(millis));
         if age > ID_LIFETIME && !from_event {

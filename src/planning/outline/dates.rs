@@ -21,7 +21,7 @@ static MONTH_NAME: &str = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|
 
 static DATE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&format!(
-        r"(?i)\b(?P<y>\d{{4}})-(?P<m>\d{{2}})-(?P<d>\d{{2}})\b|\b(?P<mn>{MONTH_NAME})\.? (?P<md>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (?P<my>\d{{4}})\b)?|\b(?P<dd>\d{{1,2}})(?:st|nd|rd|th)? (?P<dn>{MONTH_NAME})\b\.?(?:,? (?P<dy>\d{{4}})\b)?"
+        r"(?i)\b(?P<y>\d{{4}})-(?P<m>\d{{2}})-(?P<d>\d{{2}})\b|\b(?P<mn>{MONTH_NAME})\.? (?P<md>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (?P<my>\d{{4}})\b)?|\b(?P<dd>\d{{1,2}})(?:st|nd|rd|th)? (?P<dn>{MONTH_NAME})\b\.?(?:,? (?P<dy>\d{{4}})\b)?|\b(?P<pd>\d{{1,2}})\.(?P<pm>\d{{1,2}})\.(?P<py>\d{{4}})\b"
     ))
 });
 static SAME_MONTH_END: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s*(?:-|\u{2013}|\u{2014}|to)\s*(\d{1,2})(?:\D|$)"));
@@ -79,6 +79,15 @@ pub(super) fn window(text: &str, year: Option<i32>, bare_is_due: bool) -> Window
     window
 }
 
+/// Where "due 2031-04-05" begins that ends the text: its word and its first byte.
+pub(super) fn closing_deadline(text: &str, year: Option<i32>) -> Option<(&str, usize)> {
+    let (start, end, _) = dates(text, year).pop()?;
+    let cue = DUE_CUE.find(&text[..start])?;
+    let opens_word = text[..cue.start()].ends_with(|c: char| !c.is_alphanumeric());
+    let closes = !text[end..].contains(char::is_alphanumeric);
+    (opens_word && closes).then(|| (cue.as_str(), cue.start()))
+}
+
 /// The only year the text names, when it names just one.
 pub(super) fn only_year(text: &str) -> Option<i32> {
     let mut years: Vec<i32> = YEAR.captures_iter(text).filter_map(|found| found[1].parse().ok()).collect();
@@ -122,6 +131,8 @@ fn dates(text: &str, year: Option<i32>) -> Vec<(usize, usize, NaiveDate)> {
                 NaiveDate::from_ymd_opt(stated_year("y")?, month, number("d")?)
             } else if let Some(name) = found.name("mn") {
                 NaiveDate::from_ymd_opt(stated_year("my")?, month(name.as_str())?, number("md")?)
+            } else if let Some(month) = number("pm") {
+                NaiveDate::from_ymd_opt(stated_year("py")?, month, number("pd")?)
             } else {
                 let name = found.name("dn")?;
                 NaiveDate::from_ymd_opt(stated_year("dy")?, month(name.as_str())?, number("dd")?)

@@ -108,6 +108,7 @@ pub(super) fn head(cues: &Cues, options: Options, year: Option<i32>, text: &str,
     head.window = dates::window(&rest, year, false);
     // An owner may stand before what comes off the end: "Ship it @ann, depends on 2" and "Ship it @ann, due 2027-01-31".
     owners(cues, &mut rest, &mut head);
+    deadline(&mut rest, year);
     clause(cues, &mut rest, &mut head);
     owners(cues, &mut rest, &mut head);
     groups(cues, options, &mut rest, &mut head);
@@ -224,6 +225,19 @@ fn owners(cues: &Cues, rest: &mut String, head: &mut Head) {
             break;
         }
         let kept = rest[..at].trim_end_matches([' ', ',', '-', ':', '\u{2013}', '\u{2014}']).len();
+        rest.truncate(kept);
+    }
+}
+
+/// Takes "due 2027-01-31" off the end, which was read already; "by" and "before" only where an owner or a note in brackets
+/// stands before them, as they may belong to a sentence.
+fn deadline(rest: &mut String, year: Option<i32>) {
+    let Some((cue, at)) = dates::closing_deadline(rest, year) else { return };
+    let before = rest[..at].trim_end_matches([' ', ',', ';', '-', '\u{2013}', '\u{2014}']);
+    let is_label = ["due", "deadline"].iter().any(|word| cue.to_ascii_lowercase().starts_with(word));
+    let follows_note = before.ends_with([')', ']']) || before.rsplit(' ').next().is_some_and(|word| word.starts_with('@'));
+    if before.contains(' ') && (is_label || follows_note) {
+        let kept = before.len();
         rest.truncate(kept);
     }
 }
@@ -384,6 +398,11 @@ mod tests {
             ("Set up the shed @anna", "Set up the shed"),
             ("Set up the shed (2 days) @anna, depends on the wood", "Set up the shed"),
             ("Set up the shed @anna, due 2027-03-19", "Set up the shed"),
+            ("Set up the shed (1 day) @anna due 2027-03-19", "Set up the shed"),
+            ("Set up the shed @anna by 19 March 2027", "Set up the shed"),
+            ("Set up the shed (2h) due: 2027-03-19 @anna", "Set up the shed"),
+            ("Set up the shed, due 19.03.2027", "Set up the shed"),
+            ("Clear the shed before 2027-03-19", "Clear the shed before 2027-03-19"),
             ("\u{2705} Set up the shed COMPLETED", "Set up the shed"),
             ("Set up `shed` (north side)", "Set up shed (north side)"),
             ("Phase 2: Harvest (Weeks 3-4)", "Phase 2: Harvest"),
@@ -401,6 +420,8 @@ mod tests {
         assert_eq!(head.priority, Some(Priority::Critical));
         assert_eq!(head.owners, ["anna"]);
         assert_eq!(read("Set up the shed (2 days) @anna, depends on the wood").owners, ["anna"]);
+        assert_eq!(read("Set up the shed (1 day) @anna due 2027-03-19").owners, ["anna"]);
+        assert_eq!(read("Set up the shed due 19.03.2027").window.due, chrono::NaiveDate::from_ymd_opt(2027, 3, 19));
         assert_eq!(read("Phase 2: Harvest (Weeks 3-4)").weeks, Some((3, 4)));
         assert_eq!(read("Dig (assigned to Ben)").owners, ["Ben"]);
     }

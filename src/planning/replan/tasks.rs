@@ -177,7 +177,9 @@ impl Work<'_> {
         match self.update_of(task, changes) {
             None => self.report.unchanged += 1,
             Some(patch) => {
-                self.report.shifted += usize::from(!is_told);
+                // What is only remembered of the text, such as an estimate that a finished task does not take, is told as kept.
+                let has_moved = patch.fields.contains_key("source_line") || patch.fields.contains_key("source_end_line");
+                self.report.shifted += usize::from(!is_told && has_moved);
                 self.patches.push(patch);
             }
         }

@@ -196,4 +196,13 @@ fn the_quickstart_leaves_a_folder_alone_that_is_not_its_own() {
     assert!(fails(folder.path(), &["quickstart"], 1).contains("was not made by lakeplan quickstart"));
     assert!(mine.join("thesis.txt").exists());
     assert_eq!(run(folder.path(), &["quickstart", "--json"]).status.code(), Some(1));
+
+    // Nor does a second tour take what someone put beside the first one's lake.
+    std::fs::remove_dir_all(&mine).unwrap();
+    ok(folder.path(), &["quickstart"]);
+    std::fs::write(mine.join("notes.txt"), "what I learnt").unwrap();
+    assert!(fails(folder.path(), &["quickstart"], 1).contains("files of your own"));
+    assert!(mine.join("notes.txt").exists());
+    std::fs::remove_file(mine.join("notes.txt")).unwrap();
+    ok(folder.path(), &["quickstart"]);
 }
