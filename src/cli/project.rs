@@ -1,7 +1,7 @@
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::reply::{count, table};
+use super::reply::{count, table_of_said};
 use super::{CliError, Context, Reply, show};
 use crate::domain::patch::{Op, Source};
 use crate::domain::project::ProjectStatus;
@@ -193,6 +193,6 @@ fn list(state: &State, tallies: &Tallies, all: bool) -> Reply {
         return Reply::new(json!({"projects": []}), "no projects yet; lakeplan project create NAME makes one");
     }
     let total = count(rows.len(), "project");
-    let text = format!("{}\n{total}", table(&["key", "name", "status", "open", "closed", "due"], rows));
+    let text = format!("{}\n{total}", table_of_said(&["key", "name", "status", "open", "closed", "due"], rows));
     Reply::new(json!({"projects": json}), text)
 }

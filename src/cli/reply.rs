@@ -42,6 +42,15 @@ impl Reply {
     }
 }
 
+/// A table without the columns in which no row says anything, so that the others have room.
+pub fn table_of_said(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let is_said: Vec<bool> = (0..header.len()).map(|at| rows.iter().any(|row| !row[at].is_empty())).collect();
+    let said = |at: &usize| is_said[*at];
+    let header: Vec<&str> = (0..header.len()).filter(said).map(|at| header[at]).collect();
+    let row = |row: Vec<String>| row.into_iter().enumerate().filter(|(at, _)| is_said[*at]).map(|(_, cell)| cell).collect();
+    table(&header, rows.into_iter().map(row))
+}
+
 /// A table that fits the terminal.
 pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
@@ -50,12 +59,21 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> St
         table.set_width(width());
     }
     table.set_header(header.iter().map(|name| name.to_uppercase()));
-    table.add_rows(rows);
+    table.add_rows(rows.into_iter().map(|row| row.into_iter().map(indented)));
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    let lines: Vec<String> = table.lines().map(|line| line.replace(HARD_SPACE, " ").trim_end().to_owned()).collect();
     lines.join("\n")
+}
+
+const HARD_SPACE: char = '\u{a0}';
+
+/// A cell whose indentation stays where its text is broken into lines.
+fn indented(cell: String) -> String {
+    let text = cell.trim_start_matches(' ');
+    let hard: String = std::iter::repeat_n(HARD_SPACE, cell.len() - text.len()).collect();
+    hard + text
 }
 
 /// Rows as a table where that can be read, else each row as a page of names and values.
@@ -86,4 +104,18 @@ pub fn count(number: usize, noun: &str) -> String {
 pub fn terminal_width() -> u16 {
     let table = Table::new();
     if table.is_tty() { table.width().unwrap_or_else(width) } else { width() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_title_keeps_its_indentation_and_empty_columns_give_way() {
+        let long = format!("    {}", "word ".repeat(60));
+        let told = table_of_said(&["title", "due", "key"], vec![vec![long, String::new(), "PAY-1".to_owned()]]);
+        let lines: Vec<&str> = told.lines().collect();
+        assert!(lines.len() > 2 && lines[1].starts_with("    word"), "{told}");
+        assert!(lines[0].starts_with("TITLE") && lines[0].ends_with("KEY") && !lines[0].contains("DUE"), "{told}");
+    }
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::reply::{count, table};
+use super::reply::{count, table_of_said};
 use super::{CliError, Context, Reply, show};
 use crate::domain::patch::{Op, Source};
 use crate::domain::record::Entity;
@@ -149,5 +149,5 @@ fn list(state: &State, tallies: &Tallies) -> Reply {
     if rows.is_empty() {
         return Reply::new(json!({"users": []}), "no users yet; lakeplan user add HANDLE adds one");
     }
-    Reply::new(json!({"users": json}), table(&["handle", "name", "email", "open", "likely work"], rows))
+    Reply::new(json!({"users": json}), table_of_said(&["handle", "name", "email", "open", "likely work"], rows))
 }

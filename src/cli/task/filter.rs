@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use crate::cli::reply::{count, table};
+use crate::cli::reply::{count, table_of_said};
 use crate::cli::{CliError, Reply, show};
 use crate::domain::project::Project;
 use crate::domain::state::State;
@@ -150,7 +150,7 @@ pub async fn run(args: Args, service: &Service) -> Result<Reply, CliError> {
             text(task.due_date.map(|day| day.to_string())),
         ]
     });
-    let mut text = table(&["key", "title", "status", "priority", "assignee", "estimate", "due"], rows);
+    let mut text = table_of_said(&["key", "title", "status", "priority", "assignee", "estimate", "due"], rows.collect());
     text.push_str(&format!("\n{}", count(total, "task")));
     if let Some(next) = next {
         text.push_str(&format!(", {} to {end} shown; the next page: --cursor {next}", offset + 1));
