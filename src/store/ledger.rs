@@ -185,7 +185,7 @@ impl Ledger {
         let Some(millis) = set.id.millis() else {
             return fault(
                 format!("{} is no UUIDv7", set.id),
-                "leave --id out to have one made; for a retry, send the id of the first try again",
+                "leave the id out to have one made; for a retry, send that of the first try again",
             );
         };
         let age = TimeDelta::milliseconds(now.timestamp_millis().saturating_sub(millis));

@@ -157,8 +157,8 @@ impl Work<'_> {
             to: to.clone(),
         });
         let told: Vec<FieldChange> = told.collect();
-        let is_told = !told.is_empty();
-        if is_told {
+        let is_told = !told.is_empty() || !kept.is_empty();
+        if !told.is_empty() {
             self.report.push(Mark::Changed, Entity::Task, task.id.uuid(), task.title.as_str()).changes = told;
         }
         for (field, reason) in kept {
@@ -177,9 +177,10 @@ impl Work<'_> {
         match self.update_of(task, changes) {
             None => self.report.unchanged += 1,
             Some(patch) => {
-                // What is only remembered of the text, such as an estimate that a finished task does not take, is told as kept.
                 let has_moved = patch.fields.contains_key("source_line") || patch.fields.contains_key("source_end_line");
                 self.report.shifted += usize::from(!is_told && has_moved);
+                // What the plan only remembers of the text leaves the task as it was.
+                self.report.unchanged += usize::from(!is_told && !has_moved);
                 self.patches.push(patch);
             }
         }

@@ -206,3 +206,18 @@ fn the_quickstart_leaves_a_folder_alone_that_is_not_its_own() {
     std::fs::remove_file(mine.join("notes.txt")).unwrap();
     ok(folder.path(), &["quickstart"]);
 }
+
+/// A finished task does not take a new estimate: it is told as kept, and counted once.
+#[test]
+fn every_task_of_a_second_plan_is_counted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    ok(path, &["init"]);
+    let text = "# Shed\n\n## Plan\n\n- Build the walls (1 day)\n- Build the roof (1 day)\n- Paint the door (1 day)\n";
+    std::fs::write(path.join("shed.md"), text).unwrap();
+    ok(path, &["plan", "shed.md", "--yes"]);
+    ok(path, &["task", "done", "SHED-1"]);
+    std::fs::write(path.join("shed.md"), text.replace("walls (1 day)", "walls (2 days)")).unwrap();
+    let told = ok(path, &["plan", "shed.md"]);
+    assert!(told.contains("= 1 kept, 2 tasks as they were\n"), "{told}");
+}
