@@ -6,6 +6,7 @@
 mod earlier;
 mod fault;
 mod format;
+mod inbox;
 mod session;
 mod table;
 mod views;
@@ -14,6 +15,7 @@ use thiserror::Error;
 
 pub use earlier::Then;
 pub use format::{Format, rows_json, rows_text};
+pub use inbox::InboxRequest;
 pub use session::Session;
 pub use views::{VIEWS, View};
 

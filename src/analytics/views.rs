@@ -25,6 +25,7 @@ pub const VIEWS: &[View] = views![
     "velocity",
     "requirement_coverage",
     "audit",
+    "requests",
     "run_log",
     "agent_runs",
     "latest_table_state",

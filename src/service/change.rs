@@ -30,9 +30,31 @@ impl Service {
     /// Resolves a request against the lake as it is and commits it.
     pub async fn change(&self, request: &Request, source: Source) -> Result<Done, ServiceError> {
         let state = self.state_for(request).await?;
-        let set = self.resolve(&state, request, source)?;
-        refuse_deleted(&state, &set)?;
-        self.commit(&state, set).await
+        let resolved = self.resolve(&state, request, source).and_then(|set| refuse_deleted(&state, &set).map(|()| set));
+        match (resolved, request.id) {
+            (Ok(set), _) => self.commit(&state, set).await,
+            // It may stand already, and what it speaks of may have gone since.
+            (Err(refused), Some(id)) => self.stands(&state, request, id, source).await?.ok_or(refused),
+            (Err(refused), None) => Err(refused),
+        }
+    }
+
+    /// What became of a request that was committed before under its id; `None` where it was not.
+    async fn stands(
+        &self,
+        state: &State,
+        request: &Request,
+        id: PatchSetId,
+        source: Source,
+    ) -> Result<Option<Done>, ServiceError> {
+        let empty = Request { patches: Vec::new(), ..request.clone() };
+        let set = PatchSet { request_hash: request.hash(), ..self.resolve(state, &Request { id: Some(id), ..empty }, source)? };
+        match self.commit(state, set).await {
+            Ok(done) => Ok(Some(done)),
+            // A set without patches is refused where it is new.
+            Err(ServiceError::Refused(_)) => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// What a request would change, nothing written.

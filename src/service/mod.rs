@@ -8,6 +8,7 @@ pub mod erase;
 pub mod error;
 pub mod find;
 pub mod history;
+pub mod inbox;
 pub mod lake;
 pub mod plan;
 pub mod resolve;

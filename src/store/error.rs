@@ -25,6 +25,8 @@ pub enum StoreError {
     Storage { operation: &'static str, path: String, source: Source },
     #[error("{path} is damaged: {what}")]
     Damaged { path: String, what: String },
+    #[error("{path} asks for {needs}, which Lakeplan does not know; another writer changed the table")]
+    UnknownFeatures { path: String, needs: String },
     #[error(
         "the lake's last change is dated {head}, more than a day ahead of this machine's clock ({now})",
         head = rfc3339(*head), now = rfc3339(*now)
@@ -67,6 +69,9 @@ impl StoreError {
                 "set this machine's clock; if the writer of that change had a wrong clock, lakeplan restore-lake goes back to before it".to_owned()
             }
             Self::Damaged { .. } => "lakeplan doctor tells what is affected; lakeplan restore-lake brings a backup back".to_owned(),
+            Self::UnknownFeatures { .. } => {
+                "a table that only Lakeplan writes comes back with lakeplan restore-lake; for the inbox, switch the feature off (ALTER TABLE … DROP FEATURE …) or drop the table and make it anew".to_owned()
+            }
             Self::ErasedSince { .. } => "copy all of it, or up to the erase or later; lakeplan history shows where it is".to_owned(),
             Self::BeforeItsTime => "lakeplan history shows where it begins".to_owned(),
             Self::AfterItsEnd { .. } => "lakeplan history shows what there is".to_owned(),
@@ -91,6 +96,7 @@ impl StoreError {
                 Self::Storage { operation, path: path.clone(), source: source.to_string().into() }
             }
             Self::Damaged { path, what } => Self::Damaged { path: path.clone(), what: what.clone() },
+            Self::UnknownFeatures { path, needs } => Self::UnknownFeatures { path: path.clone(), needs: needs.clone() },
             Self::ClockBehind { head, now } => Self::ClockBehind { head: *head, now: *now },
             Self::Deadline { seconds } => Self::Deadline { seconds: *seconds },
             Self::ErasedSince { seq, ordinal, up_to } => Self::ErasedSince { seq: *seq, ordinal: *ordinal, up_to: *up_to },

@@ -14,12 +14,12 @@ use crate::domain::time::Instant;
 use crate::runtime::{Random, uuid_v7};
 
 pub const NAME: &str = "inbox";
-pub const DOC: &str = "Requests for change from those who have SQL: the one table that others write, and that Lakeplan only reads. A row is never changed; what keeps its files in order is the engine that writes it. Nothing applies the requests yet.";
+pub const DOC: &str = "Requests for change from those who have SQL: the one table that others write, and that Lakeplan only reads. A row is never changed; what keeps its files in order is the engine that writes it. lakeplan inbox apply applies the requests and answers in inbox_results.";
 
 const COLUMNS: [(&str, &str, &str); 4] = [
     ("request_id", "string", "The request's own id, chosen by its author; a request that is there twice counts once."),
     ("at", "timestamp", "When it was made (UTC)."),
-    ("user", "string", "Who asks."),
+    ("user", "string", "Who asks, which is whom the change is noted as made by."),
     ("patch_set", "string", "What is to change, as the JSON that lakeplan apply reads."),
 ];
 

@@ -4,7 +4,7 @@
 //! reads as there are objects and all of them at once. It knows what Lakeplan writes, single-file checkpoints and no
 //! table features, and refuses what only another writer can have made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::pin::pin;
 
@@ -74,15 +74,33 @@ struct MetaData {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Protocol {
-    pub min_reader_version: i32,
-    pub min_writer_version: i32,
+    min_reader_version: i32,
+    min_writer_version: i32,
+    #[serde(default)]
+    reader_features: Vec<String>,
+    #[serde(default)]
+    writer_features: Vec<String>,
 }
 
 impl Protocol {
     /// Whether it asks for no more than Lakeplan's own tables do: no table features, so no deletion vectors.
     pub fn is_known(&self) -> bool {
-        self.min_reader_version <= 1 && self.min_writer_version < 7
+        is_known(self.min_reader_version, self.min_writer_version)
     }
+
+    /// What it asks for, in words.
+    fn needs(&self) -> String {
+        let features: BTreeSet<&str> = self.reader_features.iter().chain(&self.writer_features).map(String::as_str).collect();
+        match features.is_empty() {
+            true => format!("reader version {} and writer version {}", self.min_reader_version, self.min_writer_version),
+            false => features.into_iter().collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
+/// Whether these versions of the protocol are of tables as Lakeplan makes them.
+pub fn is_known(reader: i32, writer: i32) -> bool {
+    reader <= 1 && writer < 7
 }
 
 /// The version of the last checkpoint, if the log gives a hint. One that is broken or leads nowhere is passed over.
@@ -170,10 +188,11 @@ impl Replaying {
         let damaged = |fault: serde_json::Error| StoreError::damaged(place.clone(), fault.to_string());
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let action: Action = serde_json::from_slice(line).map_err(damaged)?;
-            if action.add.as_ref().is_some_and(|add| add.deletion_vector.is_some())
-                || action.protocol.as_ref().is_some_and(|protocol| !protocol.is_known())
-            {
-                return Err(StoreError::damaged(place, FOREIGN));
+            if let Some(protocol) = action.protocol.filter(|protocol| !protocol.is_known()) {
+                return Err(StoreError::UnknownFeatures { path: place, needs: protocol.needs() });
+            }
+            if action.add.as_ref().is_some_and(|add| add.deletion_vector.is_some()) {
+                return Err(StoreError::UnknownFeatures { path: place, needs: "deletionVectors".to_owned() });
             }
             if let Some(remove) = action.remove {
                 self.table.files.remove(&remove.path);
@@ -239,8 +258,8 @@ impl Replaying {
         let (reader, writer) = (number("minReaderVersion")?, number("minWriterVersion")?);
         let sidecar = batch.column_by_name("sidecar");
         for row in 0..batch.num_rows() {
-            let known = Protocol { min_reader_version: reader.value(row), min_writer_version: writer.value(row) };
-            if sidecar.is_some_and(|sidecar| sidecar.is_valid(row)) || (protocol.is_valid(row) && !known.is_known()) {
+            let is_known = is_known(reader.value(row), writer.value(row));
+            if sidecar.is_some_and(|sidecar| sidecar.is_valid(row)) || (protocol.is_valid(row) && !is_known) {
                 return None;
             }
             if txn.is_valid(row) && app.is_valid(row) {

@@ -21,7 +21,7 @@ use crate::domain::record::Fields;
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, uuid_v7};
 
-pub use tables::{AGENT_LOGS, APPENDED, RUNS, TABLE_STATE};
+pub use tables::{AGENT_LOGS, APPENDED, INBOX_RESULTS, RUNS, TABLE_STATE};
 
 /// An appended table. Its rows are JSON objects with these columns, checked when they are written.
 #[derive(Debug)]

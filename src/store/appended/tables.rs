@@ -77,5 +77,24 @@ pub const TABLE_STATE: Appended = Appended {
     ],
 };
 
+/// The answers to the requests of the inbox.
+pub const INBOX_RESULTS: Appended = Appended {
+    name: "inbox_results",
+    doc: "What became of each request of the inbox. A request without a row here waits. Rows are kept for a hundred years, because a request whose answer is gone would be judged again; the view requests has one row a request.",
+    days: 36_500,
+    key: &["request_id"],
+    at: "at",
+    is_of_the_plan: true,
+    columns: &[
+        ("request_id", "string", false, "The request, as its author called it."),
+        ("at", "timestamp", false, "When it was answered (UTC)."),
+        ("outcome", "string", false, "applied; refused: it breaks a rule; conflict: a value that it expected does not stand."),
+        ("seq", "long", true, "Where it was committed; null where it was not."),
+        ("patch_set_id", "string", false, "The patch set it became, or would have become."),
+        ("message", "string", true, "Why it was not applied."),
+        ("created_keys", "string", true, "The keys of the projects and tasks it created, separated by spaces."),
+    ],
+};
+
 /// Every appended table. A new one gets its line here.
-pub const APPENDED: &[&Appended] = &[&AGENT_LOGS, &RUNS, &TABLE_STATE];
+pub const APPENDED: &[&Appended] = &[&AGENT_LOGS, &INBOX_RESULTS, &RUNS, &TABLE_STATE];

@@ -189,8 +189,8 @@ impl Since {
             } else if txn.is_valid(row) {
                 Some(!self.txns.contains_key(app.value(row)))
             } else if protocol.is_valid(row) {
-                let known = Protocol { min_reader_version: reader.value(row), min_writer_version: writer.value(row) };
-                known.is_known().then_some(self.protocol.is_none())
+                let is_known = log_replay::is_known(reader.value(row), writer.value(row));
+                is_known.then_some(self.protocol.is_none())
             } else {
                 described.is_valid(row).then_some(self.described.is_none())
             }

@@ -133,6 +133,14 @@ impl LakeTables {
         }
     }
 
+    /// Makes sure that the inbox can be read.
+    pub async fn readable_inbox(&self) -> Result<(), StoreError> {
+        match TableLog::new(Arc::clone(&self.0), inbox::NAME).load().await? {
+            Some(_) => Ok(()),
+            None => Err(StoreError::damaged(inbox::NAME, "there is no such table; lakeplan maintain makes it")),
+        }
+    }
+
     /// The store that every read goes through, and the URL under which the tables name it.
     pub fn object_store(&self) -> Result<(Url, Arc<dyn ObjectStore>), StoreError> {
         Ok((root_url()?, Arc::clone(&self.0)))

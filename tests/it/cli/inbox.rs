@@ -1,0 +1,124 @@
+//! Requests that another engine wrote, here delta-rs, applied and answered by the real binary.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::DateTime;
+use deltalake::DeltaTable;
+use deltalake::arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray};
+use deltalake::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{fails, json_of, lake, ok};
+
+/// Inserts requests as (request_id, time, user, patch set).
+fn ask(folder: &Path, requests: &[(&str, &str, &str, &str)]) {
+    let field = |name: &str, kind| Field::new(name, kind, false);
+    let schema = Schema::new(vec![
+        field("request_id", DataType::Utf8),
+        field("at", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))),
+        field("user", DataType::Utf8),
+        field("patch_set", DataType::Utf8),
+    ]);
+    let text = |nth: fn(&(&str, &str, &str, &str)) -> String| {
+        Arc::new(StringArray::from_iter_values(requests.iter().map(nth))) as ArrayRef
+    };
+    let at = requests.iter().map(|request| DateTime::parse_from_rfc3339(request.1).unwrap().timestamp_micros());
+    let columns = vec![
+        text(|request| request.0.to_owned()),
+        Arc::new(TimestampMicrosecondArray::from_iter_values(at).with_timezone("UTC")) as ArrayRef,
+        text(|request| request.2.to_owned()),
+        text(|request| request.3.to_owned()),
+    ];
+    let batch = RecordBatch::try_new(Arc::new(schema), columns).unwrap();
+    let url = Url::from_directory_path(folder.join("lake/inbox").canonicalize().unwrap()).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let table: DeltaTable = deltalake::open_table(url).await.unwrap();
+        table.write([batch]).await.unwrap();
+    });
+}
+
+fn create(title: &str) -> String {
+    json!({"patches": [{"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": title}}]}).to_string()
+}
+
+fn rows(folder: &Path, sql: &str) -> Value {
+    json_of(folder, &["query", sql])
+}
+
+#[test]
+fn each_request_is_applied_once_in_order_and_answered() {
+    let lake = lake();
+    let folder = lake.path();
+    assert!(ok(folder, &["inbox", "apply"]).contains("no request waits"));
+    let review = json!({"actor": "mallory", "patches": [{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"status": "review"}}]});
+    let blocked = json!({"patches": [{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"status": "blocked"}, "expect": {"status": "pending"}}]});
+    ask(
+        folder,
+        &[
+            ("second", "2026-11-20T10:00:01Z", "ana", &review.to_string()),
+            ("first", "2026-11-20T10:00:00Z", "ana", &create("Read the ledger")),
+            ("broken", "2026-11-20T10:00:02Z", "bo", "{\"patches\": [,]}"),
+            ("nowhere", "2026-11-20T10:00:03Z", "bo", &create("x").replace("PAY", "NOPE")),
+            ("stale", "2026-11-20T10:00:04Z", "bo", &blocked.to_string()),
+            ("first", "2026-11-20T10:00:05Z", "bo", &create("a request that is there twice counts once")),
+            ("nobody", "2026-11-20T10:00:06Z", "", &create("x")),
+        ],
+    );
+    let answered = json_of(folder, &["inbox", "apply"]);
+    let told = |answer: &Value| format!("{} {}", answer["request_id"].as_str().unwrap(), answer["outcome"].as_str().unwrap());
+    let answers: Vec<String> = answered["answers"].as_array().unwrap().iter().map(told).collect();
+    assert_eq!(
+        answers,
+        ["first applied", "second applied", "broken refused", "nowhere refused", "stale conflict", "nobody refused"]
+    );
+    assert_eq!(answered["answers"][0]["created_keys"], json!(["PAY-1"]));
+    assert!(answered["answers"][2]["message"].as_str().unwrap().contains("line 1"), "{answered}");
+    let found = rows(folder, "SELECT key, title, status FROM tasks");
+    assert_eq!(found, json!([{"key": "PAY-1", "title": "Read the ledger", "status": "review"}]));
+    // Who asks is who did it, whatever the JSON says.
+    let found = rows(folder, "SELECT actor, source FROM audit WHERE seq > 2 ORDER BY seq");
+    assert_eq!(found, json!([{"actor": "ana", "source": "inbox"}, {"actor": "ana", "source": "inbox"}]));
+    let states = rows(folder, "SELECT state, count(*) AS requests FROM requests GROUP BY state ORDER BY state");
+    assert_eq!(
+        states,
+        json!([{"state": "applied", "requests": 2}, {"state": "conflict", "requests": 1}, {"state": "refused", "requests": 3}])
+    );
+    // A second run finds nothing, and says nothing twice.
+    assert!(ok(folder, &["inbox", "apply"]).contains("no request waits"));
+    assert_eq!(rows(folder, "SELECT count(*) AS n FROM inbox_results"), json!([{"n": 6}]));
+    assert!(ok(folder, &["inbox", "list"]).contains("nowhere"));
+}
+
+#[test]
+fn a_request_whose_answer_was_lost_is_answered_with_what_happened() {
+    let lake = lake();
+    let folder = lake.path();
+    let by_name = json!({"patches": [{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"status": "review"}}]});
+    ask(
+        folder,
+        &[("a", "2020-01-01T00:00:00Z", "ana", &create("One")), ("b", "2020-01-01T00:00:01Z", "ana", &by_name.to_string())],
+    );
+    ok(folder, &["inbox", "apply"]);
+    // Killed between the commit and the answers; since then the task has gone.
+    std::fs::remove_dir_all(folder.join("lake/inbox_results")).unwrap();
+    ok(folder, &["task", "delete", "PAY-1"]);
+    ok(folder, &["maintain"]);
+    let answered = json_of(folder, &["inbox", "apply"]);
+    let told = |answer: &Value| (answer["outcome"].clone(), answer["seq"].clone());
+    let answers: Vec<_> = answered["answers"].as_array().unwrap().iter().map(told).collect();
+    assert_eq!(answers, [(json!("applied"), json!(3)), (json!("applied"), json!(4))]);
+    assert_eq!(rows(folder, "SELECT count(*) AS n FROM journal WHERE source = 'inbox'"), json!([{"n": 2}]));
+}
+
+#[test]
+fn an_inbox_with_features_that_are_not_read_here_says_so() {
+    let lake = lake();
+    let folder = lake.path();
+    let entry = folder.join("lake/inbox/_delta_log/00000000000000000001.json");
+    let protocol = json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"], "writerFeatures": ["deletionVectors"]}});
+    std::fs::write(entry, format!("{protocol}\n")).unwrap();
+    let said = fails(folder, &["inbox", "apply"], 3);
+    assert!(said.contains("inbox") && said.contains("deletionVectors"), "{said}");
+}
