@@ -1,6 +1,6 @@
 //! The composition root: from settings to the parts a command works with. The only file that names concrete adapters.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -16,7 +16,7 @@ use crate::store::appended::RUNS;
 use crate::store::copy::{self, Copied};
 use crate::store::delta::{DeltaStore, Root};
 use crate::store::doctor::{self, Checkup, Extent};
-use crate::store::{Erased, Format, LakeTables, Maintained, Retention, Store, StoreError};
+use crate::store::{Erased, Format, Head, LakeTables, Maintained, Retention, Store, StoreError};
 
 /// An open lake and what works on it.
 pub struct App {
@@ -24,6 +24,8 @@ pub struct App {
     store: Arc<DeltaStore>,
     /// What is being run, and since when; what changes the lake is noted in `runs`.
     run: Option<(&'static str, Instant)>,
+    /// Where it is told how the lake stood at the end, for who asked.
+    end: Option<Arc<OnceLock<Head>>>,
 }
 
 impl App {
@@ -71,7 +73,7 @@ impl App {
         let random: Arc<dyn Random> = Arc::new(SystemRandom::default());
         let store = Arc::new(open(Arc::clone(&clock), Arc::clone(&random)).await?);
         let service = Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random, actor };
-        Ok(Self { service, store, run: None })
+        Ok(Self { service, store, run: None, end: None })
     }
 
     /// Comes when everything begun is done, also where a command failed before it could close.
@@ -106,6 +108,25 @@ impl App {
         self
     }
 
+    /// Has it told, when this is closed, how the lake stands then.
+    pub fn telling(mut self, end: &Arc<OnceLock<Head>>) -> Self {
+        self.end = Some(Arc::clone(end));
+        self
+    }
+
+    async fn tell_end(&self) {
+        let Some(end) = &self.end else { return };
+        // A fold that fails leaves a lag, which is what is told.
+        if let Err(fault) = self.store.fold().await {
+            tracing::warn!(%fault, "the tables lag behind the journal");
+        }
+        match self.store.head().await {
+            // The first lake that was opened is the one of the command.
+            Ok(head) => drop(end.set(head)),
+            Err(fault) => tracing::warn!(%fault, "the end of the journal could not be read"),
+        }
+    }
+
     async fn note_run(&self) -> Result<(), StoreError> {
         let Some((command, begun)) = self.run.filter(|_| self.store.has_written()) else { return Ok(()) };
         let now = self.service.clock.now();
@@ -125,6 +146,7 @@ impl App {
         if let Err(fault) = self.note_run().await {
             tracing::warn!(%fault, "the command was not noted in runs");
         }
+        self.tell_end().await;
         drop(self.service);
         if let Some(store) = Arc::into_inner(self.store) {
             store.close().await;

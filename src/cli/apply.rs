@@ -44,7 +44,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         for (_, key) in &done.keys {
             text.push_str(&format!("\n  {key}"));
         }
-        show::done(&done, text)
+        show::done(&done, text).counting("patches", request.patches.len())
     };
     app.close().await;
     Ok(reply)

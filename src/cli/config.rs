@@ -17,12 +17,21 @@ enum Verb {
     Show,
     /// The documented defaults, to start a lakeplan.toml from.
     Defaults,
+    /// Where the secrets lie that lakeplan expects in its environment; references, no values.
+    Secrets,
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let config = &context.config;
     Ok(match args.verb {
         Verb::Defaults => Reply::new(json!({"defaults": crate::config::DEFAULTS}), crate::config::DEFAULTS),
+        Verb::Secrets => {
+            let rows = config
+                .secrets
+                .iter()
+                .map(|secret| vec![secret.name.clone(), format!("{}/{}", secret.scope, secret.key), secret.origin.clone()]);
+            Reply::new(json!({"secrets": config.secrets}), table(&["variable", "scope and key", "from"], rows))
+        }
         Verb::Show => {
             let settings = [
                 ("lake", Some(&config.lake)),

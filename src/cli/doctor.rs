@@ -66,5 +66,5 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         count(checkup.rows, "journal row"),
         count(checkup.sets as usize, "set"),
     ));
-    Ok(Reply::new(json, text))
+    Ok(Reply::new(json, text).counting("rows", checkup.rows).counting("sets", checkup.sets as usize))
 }

@@ -37,6 +37,9 @@ pub enum CliError {
     /// A check-up found something; the whole of it is the answer.
     #[error("the lake is not as it should be")]
     Found(Value),
+    /// Some of it was done and some could not be; the whole of it is the answer.
+    #[error("{message}")]
+    Partly { message: String, answer: Value },
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
 }
@@ -56,7 +59,7 @@ impl CliError {
         match self {
             Self::Config(_) => Exit::Configuration,
             Self::Usage { .. } => Exit::Usage,
-            Self::Found(_) => Exit::Refused,
+            Self::Found(_) | Self::Partly { .. } => Exit::Refused,
             Self::Io(_) => Exit::TryAgain,
             Self::Service(fault) => match fault {
                 ServiceError::Refused(_)
@@ -88,6 +91,7 @@ impl CliError {
             Self::Config(_) => "configuration",
             Self::Usage { .. } => "usage",
             Self::Found(_) => "found",
+            Self::Partly { .. } => "partly",
             Self::Io(_) => "io",
             Self::Service(fault) => match fault {
                 ServiceError::Refused(_) => "refused",
@@ -118,7 +122,7 @@ impl CliError {
             Self::Service(fault) => fault.hint(),
             Self::Usage { hint, .. } => hint.clone(),
             Self::Config(_) => Some("lakeplan config show tells where each value comes from".to_owned()),
-            Self::Io(_) | Self::Found(_) => None,
+            Self::Io(_) | Self::Found(_) | Self::Partly { .. } => None,
         }
     }
 
@@ -144,6 +148,9 @@ impl CliError {
         }
         if let (Self::Found(checkup), Some(error)) = (self, error.as_object_mut()) {
             error.insert("checkup".to_owned(), checkup.clone());
+        }
+        if let (Self::Partly { answer, .. }, Some(error)) = (self, error.as_object_mut()) {
+            error.insert("answer".to_owned(), answer.clone());
         }
         json!({ "error": error })
     }

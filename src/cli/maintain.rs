@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::reply::{count, table};
 use super::{CliError, Context, Reply};
+use crate::store::Vacuumed;
 
 /// Keeps the lake fast: folds, joins small files of the journal and of past days of the appended tables (whose rows go
 /// when their retention has passed), writes checkpoints, and deletes files that no version of the last seven days needs
@@ -55,5 +56,9 @@ pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
     } else {
         text.push_str(&table(&["table", "files deleted", "freed", "log entries deleted"], rows));
     }
-    Ok(Reply::new(json, text))
+    let deleted = |of: fn(&Vacuumed) -> usize| report.vacuumed.iter().map(|(_, vacuumed)| of(vacuumed)).sum();
+    Ok(Reply::new(json, text)
+        .counting("files_joined", report.compacted.from)
+        .counting("files_deleted", deleted(|vacuumed| vacuumed.files))
+        .counting("log_entries_deleted", deleted(|vacuumed| vacuumed.entries)))
 }

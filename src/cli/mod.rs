@@ -12,6 +12,7 @@ mod erase;
 mod error;
 mod fold;
 mod history;
+mod inbox;
 mod init;
 mod lake;
 mod maintain;
@@ -24,6 +25,7 @@ mod quickstart;
 mod reply;
 mod restore_lake;
 pub mod show;
+mod summary;
 mod task;
 mod undo;
 mod upgrade;
@@ -31,15 +33,17 @@ mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use clap::{CommandFactory, Parser, Subcommand};
 use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::config::{Config, Flags};
+use crate::store::Head;
 pub use error::{CliError, Exit};
 pub use reply::Reply;
+use summary::Summary;
 
 /// Turns a description into a plan and keeps the plan as Delta tables: audited, undoable, readable by any engine.
 #[derive(Debug, Parser)]
@@ -73,6 +77,9 @@ struct Global {
     /// A configuration file [default: lakeplan.toml, where there is one].
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Writes what became of the command to a file, as one JSON object, for who started it.
+    #[arg(long, global = true, value_name = "FILE", env = "LAKEPLAN_SUMMARY", hide_env = true)]
+    summary: Option<PathBuf>,
 }
 
 /// What a command works with.
@@ -83,11 +90,16 @@ pub struct Context {
     command: &'static str,
     /// What was opened, to be waited for before the process ends.
     opened: Mutex<Vec<oneshot::Receiver<()>>>,
+    /// How the lake stood when the command ended, where that is to be told.
+    end: Option<Arc<OnceLock<Head>>>,
 }
 
 impl Context {
     pub async fn open(&self) -> Result<App, CliError> {
-        let app = App::open(&self.config).await?.running(self.command);
+        let mut app = App::open(&self.config).await?.running(self.command);
+        if let Some(end) = &self.end {
+            app = app.telling(end);
+        }
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).extend(app.ended());
         Ok(app)
     }
@@ -151,6 +163,8 @@ commands! {
     Undo = undo,
     /// Take someone's personal data out of the lake and its history.
     Erase = erase,
+    /// Requests for change from those who have SQL: apply and answer them.
+    Inbox = inbox,
     /// Answer by SQL: the tables, the views, any SELECT.
     Query = query,
     /// Bring the current tables up to the journal.
@@ -206,7 +220,17 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli, wants_json: bool) -> (bool, Result<Reply, CliError>) {
+async fn run(mut cli: Cli, wants_json: bool) -> (bool, Result<Reply, CliError>) {
+    let Some(file) = cli.global.summary.take() else { return answer(cli, wants_json, None).await };
+    let summary = Summary::begin(cli.command.name());
+    let end = Arc::default();
+    let (json, done) = answer(cli, wants_json, Some(Arc::clone(&end))).await;
+    let written = summary.write(&file, done.as_ref(), end.get());
+    // What the command did is told even where this cannot be.
+    (json, done.and_then(|reply| written.map(|()| reply)))
+}
+
+async fn answer(cli: Cli, wants_json: bool, end: Option<Arc<OnceLock<Head>>>) -> (bool, Result<Reply, CliError>) {
     let flags = Flags {
         lake: cli.global.lake,
         actor: cli.global.actor,
@@ -219,7 +243,7 @@ async fn run(cli: Cli, wants_json: bool) -> (bool, Result<Reply, CliError>) {
         Err(fault) => return (wants_json, Err(fault.into())),
     };
     let json = config.output.value == "json";
-    let context = Context { config, json, command: cli.command.name(), opened: Mutex::default() };
+    let context = Context { config, json, command: cli.command.name(), opened: Mutex::default(), end };
     let done = progress::show(context.command, cli.command.run(&context)).await;
     context.finish().await;
     (json, done)

@@ -1,8 +1,8 @@
 mod difference;
+mod folder;
+mod given;
 mod notes;
 mod tree;
-
-use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -10,11 +10,12 @@ pub(super) use difference::difference;
 pub(super) use notes::{counts, reason, wrap};
 pub(super) use tree::{cut, effort, keys};
 
-use super::apply::read_input;
+use given::{Given, given};
+
 use super::reply::count;
 use super::{CliError, Context, Reply};
 use crate::domain::id::PatchSetId;
-use crate::domain::patch::{Patch, PatchSet};
+use crate::domain::patch::Patch;
 use crate::domain::record::Entity;
 use crate::domain::state::ProjectState;
 use crate::planning::replan::report::Mark;
@@ -23,14 +24,20 @@ use crate::service::plan::{PlanRequest, Preview};
 
 /// Reads a description (Markdown or plain text; - for standard input) as a plan. Without --yes it only shows what it
 /// would do. Run again on the same file it changes what the description changed: unchanged statements keep their
-/// tasks, done work and people's edits stay.
+/// tasks, done work and people's edits stay. With --folder it does so for every description of a folder.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  lakeplan plan prd.md\n  lakeplan plan prd.md --yes\n  lakeplan plan prd.md --full --skipped\n  cat notes.txt | lakeplan plan - --project PAY --yes"
+    after_help = "Examples:\n  lakeplan plan prd.md\n  lakeplan plan prd.md --yes\n  lakeplan plan prd.md --full --skipped\n  cat notes.txt | lakeplan plan - --project PAY --yes\n  lakeplan plan --folder descriptions --yes"
 )]
 pub struct Args {
-    /// The description, or - for standard input.
-    file: PathBuf,
+    /// The description: a file, a storage URL, or - for standard input.
+    file: Option<String>,
+    /// The description itself.
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// Every description (*.md, *.markdown, *.txt) in a folder, or below a storage URL, that is new or has changed.
+    #[arg(long, value_name = "FOLDER|URI")]
+    folder: Option<String>,
     /// Do it.
     #[arg(long, short)]
     yes: bool,
@@ -61,10 +68,10 @@ pub(super) struct Shown {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
-    let place = if args.file.as_os_str() == "-" { "standard input".to_owned() } else { args.file.display().to_string() };
-    let mut request = PlanRequest::read(&place, read_input(&args.file, PatchSet::MAX_BYTES as u64)?)?;
-    request.source = (args.file.as_os_str() != "-").then(|| tidy(&args.file));
-    (request.project, request.name, request.id) = (args.project.clone(), args.name.clone(), args.id);
+    let request = match given(&args).await? {
+        Given::One(request) => request,
+        Given::Folder(folder) => return folder::run(&folder, args.yes, context).await,
+    };
     let app = context.open().await?;
     let (preview, done) = match args.yes {
         true => app.service.apply_plan(&request).await?,
@@ -78,13 +85,13 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         width: super::reply::terminal_width().clamp(60, 120).into(),
     };
     let text = page(&preview, &request, done.as_ref(), shown);
-    Ok(Reply::new(whole(&preview, done.as_ref(), args.yes), format!("{text}\n{}", next(&args, &preview, done.as_ref()))))
-}
-
-/// A path as it is compared: `./prd.md` is `prd.md`.
-fn tidy(path: &std::path::Path) -> String {
-    let parts: PathBuf = path.components().filter(|part| !matches!(part, std::path::Component::CurDir)).collect();
-    parts.display().to_string()
+    let text = format!("{text}\n{}", next(&args, &preview, done.as_ref()));
+    let of = |mark| preview.report.count(mark, Entity::Task);
+    Ok(Reply::new(whole(&preview, done.as_ref(), args.yes), text)
+        .counting("created", of(Mark::New))
+        .counting("changed", of(Mark::Changed))
+        .counting("moved", of(Mark::Moved))
+        .counting("deleted", of(Mark::Gone)))
 }
 
 /// A preview for a person, without what to do next.

@@ -1,6 +1,6 @@
 mod story;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -21,8 +21,12 @@ use crate::store::Scope;
 /// the description changes, the change is taken back. Every line comes from the commands it names. The lake stays, to
 /// type on with; running it again starts afresh.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  lakeplan quickstart\n  lakeplan quickstart --json")]
-pub struct Args {}
+#[command(after_help = "Examples:\n  lakeplan quickstart\n  lakeplan quickstart --within /tmp")]
+pub struct Args {
+    /// Where the folder of the tour goes.
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    within: PathBuf,
+}
 
 const FOLDER: &str = "lakeplan-quickstart";
 const FILE: &str = "migration.md";
@@ -61,8 +65,8 @@ const QUESTIONS: [&str; 2] = [
     "SELECT coverage, count(*) AS requirements FROM requirement_coverage GROUP BY coverage ORDER BY coverage",
 ];
 
-pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
-    let folder = Path::new(FOLDER);
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    let folder = &args.within.join(FOLDER);
     make_room(folder)?;
     let file = folder.join(FILE);
     let mut config = context.config.clone();
@@ -73,7 +77,7 @@ pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
     app.close().await;
     std::fs::write(folder.join(MARKER), commits(folder))?;
     let json = json!({
-        "folder": FOLDER,
+        "folder": folder,
         "lake": config.lake.value,
         "project": story::key(&story),
         "tasks": story.first.plan.nodes.len(),
@@ -81,7 +85,7 @@ pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
         "changes": story.second.report.items,
         "seqs": [story.planned.seq, story.replanned.seq, story.undone.seq],
     });
-    Ok(Reply::new(json, story::text(&story)))
+    Ok(Reply::new(json, story::text(&story)).counting("created", story.first.plan.nodes.len()))
 }
 
 async fn tell(app: &App, file: &Path) -> Result<Story, CliError> {
@@ -132,19 +136,19 @@ fn make_room(folder: &Path) -> Result<(), CliError> {
         if !folder.join(MARKER).is_file() {
             let message = "is there already and was not made by lakeplan quickstart".to_owned();
             let hint = Some("run it in another folder, or move that one away".to_owned());
-            return Err(ServiceError::Input { place: format!("./{FOLDER}"), message, hint }.into());
+            return Err(ServiceError::Input { place: folder.display().to_string(), message, hint }.into());
         }
         if !is_untouched(folder) {
             let message =
                 "holds work of yours: files of your own, or its lake or its description changed since the tour".to_owned();
             let hint = Some("go on there, or run quickstart in another folder".to_owned());
-            return Err(ServiceError::Input { place: format!("./{FOLDER}"), message, hint }.into());
+            return Err(ServiceError::Input { place: folder.display().to_string(), message, hint }.into());
         }
         std::fs::remove_dir_all(folder)?;
     }
     std::fs::create_dir(folder).map_err(|fault| {
         let hint = Some("run it in a folder that you may write to".to_owned());
-        ServiceError::Input { place: format!("./{FOLDER}"), message: format!("cannot be made: {fault}"), hint }
+        ServiceError::Input { place: folder.display().to_string(), message: format!("cannot be made: {fault}"), hint }
     })?;
     std::fs::write(folder.join(MARKER), "")?;
     Ok(())

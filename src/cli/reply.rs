@@ -1,5 +1,6 @@
 //! What a command answers: the same thing as JSON and as text.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
@@ -8,21 +9,29 @@ use serde_json::Value;
 use super::CliError;
 
 /// An answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Reply {
     pub json: Value,
     pub text: String,
+    /// How many of what, for who only wants to know that.
+    pub counts: BTreeMap<&'static str, u64>,
     /// Bytes that are the answer whatever the output format, such as a Parquet file.
     raw: Option<Vec<u8>>,
 }
 
 impl Reply {
     pub fn new(json: Value, text: impl Into<String>) -> Self {
-        Self { json, text: text.into(), raw: None }
+        Self { json, text: text.into(), ..Self::default() }
     }
 
     pub fn raw(bytes: Vec<u8>) -> Self {
-        Self { json: Value::Null, text: String::new(), raw: Some(bytes) }
+        Self { raw: Some(bytes), ..Self::default() }
+    }
+
+    /// The same, with how many there are of something.
+    pub fn counting(mut self, what: &'static str, number: usize) -> Self {
+        self.counts.insert(what, number as u64);
+        self
     }
 
     pub fn print(&self, json: bool) -> Result<(), CliError> {

@@ -23,6 +23,8 @@ pub enum ConfigError {
     NoSection { origin: String, target: String, path: PathBuf },
     #[error("{origin}: {value:?} is none of {known}", known = known.join(", "))]
     NoneOf { origin: String, value: String, known: &'static [&'static str] },
+    #[error("{origin}: {name} must name where the secret lies, as \"scope/key\"; the secret itself belongs there, not here")]
+    NoReference { origin: String, name: String },
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -33,6 +35,8 @@ struct Settings {
     output: Option<String>,
     target: Option<String>,
     #[serde(default)]
+    secrets: BTreeMap<String, String>,
+    #[serde(default)]
     target_sections: BTreeMap<String, TargetSettings>,
 }
 
@@ -42,6 +46,17 @@ struct TargetSettings {
     lake: Option<String>,
     actor: Option<String>,
     output: Option<String>,
+    #[serde(default)]
+    secrets: BTreeMap<String, String>,
+}
+
+/// Where a secret lies: who starts lakeplan reads it there and hands it over as a variable of this name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SecretReference {
+    pub name: String,
+    pub scope: String,
+    pub key: String,
+    pub origin: String,
 }
 
 /// A value and where it came from.
@@ -69,6 +84,8 @@ pub struct Config {
     pub output: Setting,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Setting>,
+    /// References, never values.
+    pub secrets: Vec<SecretReference>,
 }
 
 pub const TARGETS: &[&str] = &["dev", "staging", "prod"];
@@ -126,7 +143,12 @@ impl Config {
             .or_else(|| from_env("USER"))
             .or_else(|| from_env("USERNAME"))
             .unwrap_or_else(|| Setting { value: "lakeplan".to_owned(), origin: "default".to_owned() });
-        Ok(Self { lake, actor, output, target })
+        let mut secrets = references(&file.secrets, &format!("{} [secrets]", path.display()))?;
+        if let Some(target) = &target {
+            let own = references(&section.secrets, &format!("{} [target.{}.secrets]", path.display(), target.value))?;
+            secrets.extend(own);
+        }
+        Ok(Self { lake, actor, output, target, secrets: secrets.into_values().collect() })
     }
 }
 
@@ -140,6 +162,20 @@ pub fn variable(name: &str) -> Option<String> {
 #[expect(clippy::disallowed_methods, reason = "the one room that reads the environment")]
 pub fn variables() -> Vec<(String, String)> {
     std::env::vars().collect()
+}
+
+/// The references of a section by their names. What is none is not shown: it may be the secret itself.
+fn references(section: &BTreeMap<String, String>, origin: &str) -> Result<BTreeMap<String, SecretReference>, ConfigError> {
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c));
+    let is_variable = |name: &str| name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    let reference = |(name, value): (&String, &String)| {
+        let parts = value.split_once('/').filter(|(scope, key)| is_word(scope) && is_word(key) && is_variable(name));
+        let none = || ConfigError::NoReference { origin: origin.to_owned(), name: name.clone() };
+        let (scope, key) = parts.ok_or_else(none)?;
+        let (scope, key) = (scope.to_owned(), key.to_owned());
+        Ok((name.clone(), SecretReference { name: name.clone(), scope, key, origin: origin.to_owned() }))
+    };
+    section.iter().map(reference).collect()
 }
 
 fn one_of(setting: Option<&Setting>, known: &'static [&'static str]) -> Result<(), ConfigError> {
@@ -215,6 +251,18 @@ mod tests {
     }
 
     #[test]
+    fn a_target_has_secrets_of_its_own_beside_those_of_all() {
+        let file = "[secrets]\nA = 's/a'\nB = 's/b'\n[target.prod]\nlake = 'x'\n[target.prod.secrets]\nB = 'prod/b'\n";
+        let prod = Flags { target: Some("prod".to_owned()), ..Flags::default() };
+        let told = |flags| -> Vec<String> {
+            let secrets = load(file, flags, &[]).unwrap().secrets;
+            secrets.iter().map(|secret| format!("{}={}/{}", secret.name, secret.scope, secret.key)).collect()
+        };
+        assert_eq!(told(prod), ["A=s/a", "B=prod/b"]);
+        assert_eq!(told(Flags::default()), ["A=s/a", "B=s/b"]);
+    }
+
+    #[test]
     fn what_is_unknown_is_refused_with_its_place() {
         for (file, says) in [
             ("lakee = 'x'", "lakee"),
@@ -222,9 +270,12 @@ mod tests {
             ("output = 'xml'", "xml"),
             ("lake = ", "line 1"),
             ("target = 'prod'", "[target.prod]"),
+            ("[secrets]\nAWS_SECRET_ACCESS_KEY = 'hunter2'", "AWS_SECRET_ACCESS_KEY"),
+            ("[secrets]\nlower = 'scope/key'", "lower"),
         ] {
             let fault = load(file, Flags::default(), &[]).unwrap_err().to_string();
             assert!(fault.contains(says) && fault.contains("lakeplan.toml"), "{file}: {fault}");
+            assert!(!fault.contains("hunter2"), "{fault}");
         }
     }
 }

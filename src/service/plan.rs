@@ -122,6 +122,15 @@ impl Service {
         Ok(Preview { plan, report: made.report, set, project: made.project, is_new, before, after })
     }
 
+    /// The key of the project that a description was planned into, where that holds this very text.
+    pub async fn planned_as_it_is(&self, request: &PlanRequest) -> Result<Option<String>, ServiceError> {
+        let Some(source) = &request.source else { return Ok(None) };
+        let lake = self.state(&Scope::outline()).await?;
+        let project = planned_from(&lake, &source_name(source)?)?.and_then(ProjectState::project);
+        let project = project.filter(|project| project.description.as_ref().is_some_and(|text| text.as_str() == request.text));
+        Ok(project.map(|project| project.key.to_string()))
+    }
+
     /// Plans a description and writes it; `None` where nothing changes. The run is a row in `agent_logs`.
     pub async fn apply_plan(&self, request: &PlanRequest) -> Result<(Preview, Option<Done>), ServiceError> {
         let begun = self.clock.now();
@@ -192,8 +201,13 @@ fn project_of<'s>(state: &'s State, request: &PlanRequest, plan: &Plan) -> Resul
         Some(source) => source_name(source)?,
         None => piped_name(plan),
     };
+    planned_from(state, &source)
+}
+
+/// The living project that was planned from a source.
+fn planned_from<'s>(state: &'s State, source: &Name) -> Result<Option<&'s ProjectState>, ServiceError> {
     let mut found = state.projects().filter(|found| {
-        found.project().is_some_and(|project| project.deleted_at.is_none() && project.source.as_ref() == Some(&source))
+        found.project().is_some_and(|project| project.deleted_at.is_none() && project.source.as_ref() == Some(source))
     });
     match (found.next(), found.next()) {
         (Some(first), Some(second)) => {

@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod durable;
 pub mod erasure;
 mod error;
+pub mod folder;
 mod format;
 mod gently;
 mod inbox;

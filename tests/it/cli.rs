@@ -1,8 +1,10 @@
 //! The real binary: what it prints, where, and with which exit code; and several of them at once.
 
 mod erase;
+mod inbox;
 mod plan;
 mod query;
+mod summary;
 
 use std::io::Write;
 use std::path::Path;

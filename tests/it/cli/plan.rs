@@ -221,3 +221,60 @@ fn every_task_of_a_second_plan_is_counted_once() {
     let told = ok(path, &["plan", "shed.md"]);
     assert!(told.contains("= 1 kept, 2 tasks as they were\n"), "{told}");
 }
+
+#[test]
+fn a_folder_of_descriptions_is_planned_as_if_each_had_been_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    ok(path, &["init"]);
+    for (name, text) in [
+        ("texts/shed.md", "# Shed\n\n- Build the walls (1 day)\n- Build the roof (1 day)\n"),
+        ("texts/deep/boat.TXT", "# Boat\n\n- Paint the hull (1 day)\n"),
+        ("texts/_drafts/later.md", "# Later\n\n- Not yet\n"),
+        ("texts/picture.png", "no text"),
+    ] {
+        std::fs::create_dir_all(path.join(name).parent().unwrap()).unwrap();
+        std::fs::write(path.join(name), text).unwrap();
+    }
+    let preview = ok(path, &["plan", "--folder", "texts"]);
+    assert!(preview.contains("2 descriptions: 2 new") && preview.contains("nothing is written yet"), "{preview}");
+    assert_eq!(json_of(path, &["lake", "show"])["seq"], 1);
+
+    let outcomes = |words: &[&str]| -> Vec<String> {
+        let told = json_of(path, words);
+        let files = told["files"].as_array().unwrap();
+        files.iter().map(|file| format!("{} {}", file["file"].as_str().unwrap(), file["outcome"].as_str().unwrap())).collect()
+    };
+    let all = ["plan", "--folder", "./texts/", "--yes", "--text", "", "--project", ""];
+    assert_eq!(outcomes(&all), ["texts/deep/boat.TXT new", "texts/shed.md new"]);
+    // The same file by itself is the same project, and what has not changed leaves no trace.
+    assert!(ok(path, &["plan", "texts/shed.md"]).contains("nothing changed"));
+    let before = json_of(path, &["query", "SELECT count(*) AS runs FROM agent_logs"]);
+    assert_eq!(outcomes(&all), ["texts/deep/boat.TXT as it was", "texts/shed.md as it was"]);
+    assert_eq!(json_of(path, &["query", "SELECT count(*) AS runs FROM agent_logs"]), before);
+
+    // One that cannot be planned does not keep the others from it.
+    std::fs::write(path.join("texts/bad.md"), b"# Bad\n\n- \xff\n").unwrap();
+    std::fs::write(path.join("texts/shed.md"), "# Shed\n\n- Build the walls (2 days)\n- Build the roof (1 day)\n").unwrap();
+    let output = run(path, &all);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("texts/bad.md") && said.contains("line 3 is not UTF-8") && said.contains("1 changed"), "{said}");
+    assert_eq!(json_of(path, &["task", "show", "SHED-1"])["estimate_likely"], 960);
+    std::fs::remove_file(path.join("texts/bad.md")).unwrap();
+    assert_eq!(outcomes(&all), ["texts/deep/boat.TXT as it was", "texts/shed.md as it was"]);
+}
+
+#[test]
+fn a_description_can_be_given_as_text_and_only_in_one_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    ok(path, &["init"]);
+    let words = ["plan", "", "--text", "# Shed\n\n- Build the walls (1 day)\n", "--folder", "", "--yes"];
+    assert!(ok(path, &words).contains("1 task created"));
+    assert!(fails(path, &["plan", "", "--text", " "], 2).contains("there is nothing to plan"));
+    assert!(fails(path, &["plan", "a.md", "--text", "b"], 2).contains("give one"));
+    assert!(fails(path, &["plan", "--folder", "x", "--name", "Shed"], 2).contains("--name is of one description"));
+    let said = fails(path, &["plan", "--folder", "/Volumes/main/plans/texts"], 3);
+    assert!(said.contains("CREATE VOLUME main.plans.texts"), "{said}");
+}

@@ -1,0 +1,73 @@
+//! What a person or a job gave to be planned.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::super::CliError;
+use super::super::apply::read_input;
+use super::Args;
+use crate::domain::patch::PatchSet;
+use crate::service::ServiceError;
+use crate::service::plan::PlanRequest;
+use crate::store::folder::Folder;
+
+/// A description, or a folder of them.
+pub enum Given {
+    One(PlanRequest),
+    Folder(String),
+}
+
+/// What the words name. An empty one counts as not given, so that a job may pass on parameters that were left empty.
+pub async fn given(args: &Args) -> Result<Given, CliError> {
+    let said = |word: &Option<String>| word.clone().filter(|word| !word.trim().is_empty());
+    let (file, text, folder) = (said(&args.file), said(&args.text), said(&args.folder));
+    let (project, name) = (said(&args.project), said(&args.name));
+    let request = match (file, text, folder) {
+        (Some(file), None, None) => read_file(&file).await?,
+        (None, Some(text), None) => PlanRequest::read("--text", text.into_bytes())?,
+        (None, None, Some(folder)) => {
+            let one = [("--project", project.is_some()), ("--name", name.is_some()), ("--id", args.id.is_some())];
+            return match one.iter().find(|(_, is_given)| *is_given) {
+                Some((flag, _)) => {
+                    Err(CliError::usage(format!("{flag} is of one description; in a folder each is a project of its own")))
+                }
+                None => Ok(Given::Folder(tidy(&folder))),
+            };
+        }
+        (None, None, None) => {
+            return Err(CliError::Usage {
+                message: "there is nothing to plan".to_owned(),
+                hint: Some("lakeplan plan FILE, --text TEXT or --folder FOLDER".to_owned()),
+            });
+        }
+        _ => return Err(CliError::usage("a file, --text and --folder are three ways to say what to plan; give one")),
+    };
+    Ok(Given::One(PlanRequest { project, name, id: args.id, ..request }))
+}
+
+async fn read_file(file: &str) -> Result<PlanRequest, CliError> {
+    if file == "-" {
+        return Ok(PlanRequest::read("standard input", read_input(Path::new(file), PatchSet::MAX_BYTES as u64)?)?);
+    }
+    let source = tidy(file);
+    let bytes = match source.rsplit_once('/').filter(|_| is_url(file)) {
+        Some((folder, name)) => {
+            let found = Folder::open(folder)?.read(name).await?;
+            found.ok_or_else(|| ServiceError::input(file, "is not there"))?.to_vec()
+        }
+        None => read_input(Path::new(file), PatchSet::MAX_BYTES as u64)?,
+    };
+    Ok(PlanRequest { source: Some(source), ..PlanRequest::read(file, bytes)? })
+}
+
+fn is_url(name: &str) -> bool {
+    name.split_once("://").is_some_and(|(scheme, _)| scheme.len() > 1)
+}
+
+/// A name as it is compared: `./prd.md` is `prd.md`, `plans/` is `plans`.
+fn tidy(name: &str) -> String {
+    if is_url(name) {
+        return name.trim_end_matches('/').to_owned();
+    }
+    let parts: PathBuf = Path::new(name).components().filter(|part| !matches!(part, Component::CurDir)).collect();
+    parts.display().to_string()
+}
