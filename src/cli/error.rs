@@ -167,8 +167,15 @@ impl CliError {
     fn text(&self) -> String {
         let mut text = format!("error: {}", self.message());
         if let Self::Service(ServiceError::Refused(violations)) = self {
+            // Who made one change counts no patches; an author of several has to know which.
+            let is_one = violations.iter().all(|violation| violation.patch == 0);
             for violation in violations {
-                text.push_str(&format!("\n  {violation}"));
+                let told = match violation.field.as_deref() {
+                    Some(field) if is_one => format!("{field}: {}", violation.message),
+                    None if is_one => violation.message.clone(),
+                    _ => violation.to_string(),
+                };
+                text.push_str(&format!("\n  {told}"));
                 if let Some(hint) = &violation.hint {
                     text.push_str(&format!("\n    hint: {hint}"));
                 }

@@ -1,9 +1,11 @@
+mod sentence;
+
+use sentence::sentence;
 use serde_json::{Value, json};
 
 use super::reply::count;
 use super::{CliError, Context, Reply};
 use crate::domain::any::AnyRecord;
-use crate::domain::patch::Op;
 use crate::domain::state::State;
 use crate::domain::time::{AsOf, rfc3339};
 use crate::service::history::{Past, concerns, subject};
@@ -67,7 +69,8 @@ async fn tell(args: &Args, service: &Service) -> Result<Reply, CliError> {
     let mut sets = Vec::new();
     for past in &shown {
         let reason = past.reason.as_ref().map_or_else(String::new, |reason| format!("  {reason}"));
-        lines.push(format!("{}  {}  {} ({}){reason}", past.seq, rfc3339(past.at), past.actor, past.source));
+        let at = past.at.format("%Y-%m-%d %H:%M:%S");
+        lines.push(format!("{}  {at}  {} ({}){reason}", past.seq, past.actor, past.source));
         for row in past.rows.iter().take(5) {
             lines.push(format!("    {}", sentence(&state, row)?));
         }
@@ -97,42 +100,6 @@ fn row_json(state: &State, row: &Row) -> Result<Value, CliError> {
         "erased": row.is_erased(),
         "before": row.before_fields().map_err(|fault| damaged(row, &fault))?, "after": row.after_fields().map_err(|fault| damaged(row, &fault))?,
     }))
-}
-
-/// What follows from a change and is not told of it.
-const QUIET: [&str; 7] =
-    ["updated_at", "updated_by", "last_progress_at", "started_at", "completed_at", "lead_minutes", "cycle_minutes"];
-
-/// `update PAY-3: status pending -> review`
-fn sentence(state: &State, row: &Row) -> Result<String, CliError> {
-    let (before, after) =
-        (row.before_fields().map_err(|fault| damaged(row, &fault))?, row.after_fields().map_err(|fault| damaged(row, &fault))?);
-    let mut told = format!("{} {}", row.op, subject(state, row));
-    if row.op == Op::Erase {
-        let rows = after.get("rows").and_then(Value::as_array).map_or(0, Vec::len);
-        told.push_str(&format!(": values of {}", count(rows, "earlier change")));
-    } else if row.is_erased() {
-        told.push_str(": erased");
-    } else if row.op == Op::Update {
-        let changed = after.iter().filter(|(field, _)| !QUIET.contains(&field.as_str()));
-        let parts: Vec<String> =
-            changed.map(|(field, is)| format!("{field} {} -> {}", brief(before.get(field)), brief(Some(is)))).collect();
-        told.push_str(&format!(": {}", parts.join(", ")));
-    } else if let Some(title) = after.get("title").or_else(|| after.get("name")) {
-        told.push_str(&format!(": {}", brief(Some(title))));
-    }
-    Ok(told)
-}
-
-fn brief(value: Option<&Value>) -> String {
-    let text = match value {
-        None | Some(Value::Null) => return "nothing".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    };
-    let line = text.lines().next().unwrap_or_default();
-    let cut: String = line.chars().take(60).collect();
-    if cut.len() < text.len() { format!("{cut}…") } else { cut }
 }
 
 fn damaged(row: &Row, fault: &serde_json::Error) -> ServiceError {

@@ -97,8 +97,11 @@ impl Config {
         let path = flags.file.clone().unwrap_or_else(|| PathBuf::from(FILE));
         let file = read(&path, flags.file.is_some())?;
         let defaults: Settings = parse(Path::new("default.toml"), DEFAULTS)?;
-        let from_flag =
-            |value: &Option<String>, flag: &str| value.clone().map(|value| Setting { value, origin: flag.to_owned() });
+        // An empty one counts as not given, so that a job may pass on a parameter that was left empty.
+        let from_flag = |value: &Option<String>, flag: &str| {
+            let value = value.clone().filter(|value| !value.is_empty())?;
+            Some(Setting { value, origin: flag.to_owned() })
+        };
         let from_env = |name: &str| {
             let value = env(name).filter(|value| !value.is_empty())?;
             Some(Setting { value, origin: name.to_owned() })
