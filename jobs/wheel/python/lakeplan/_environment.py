@@ -1,0 +1,103 @@
+"""The environment of the binary: this process's, with identity and secrets added. Nothing secret goes anywhere else."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Sequence
+
+from . import _databricks, _process
+from ._errors import TaskFailed, failure
+from ._redact import Redactor
+
+_WITH_VALUE = ("--config", "--target", "-t")
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A variable of the binary's environment whose value lies in a secret scope."""
+
+    name: str
+    scope: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Environment:
+    """`variables` is what the child gets; `redact` knows every secret value in it."""
+
+    variables: dict[str, str]
+    redact: Redactor
+    dbutils: Any | None
+
+
+def prepare(binary: Path, words: Sequence[str]) -> Environment:
+    """The environment for running `binary` with `words`; this process's own environment stays as it is.
+
+    Raises TaskFailed where the configuration cannot be read, or where a secret it names can be had neither from its
+    scope nor from the environment.
+    """
+    variables = dict(os.environ)
+    variables.update(_databricks.credentials(variables))
+    redact = Redactor(variables[name] for name in (_databricks.TOKEN, "DATABRICKS_CLIENT_SECRET") if variables.get(name))
+    dbutils = _databricks.dbutils()
+    for secret in _named(binary, settings_words(words), variables, redact):
+        if dbutils is not None:
+            try:
+                variables[secret.name] = dbutils.secrets.get(scope=secret.scope, key=secret.key)
+            except Exception as fault:
+                if not variables.get(secret.name):
+                    raise _unreadable(secret, redact(str(fault))) from None
+        if variables.get(secret.name):
+            redact.add(variables[secret.name])
+    return Environment(variables, redact, dbutils)
+
+
+def settings_words(words: Sequence[str]) -> list[str]:
+    """Those of the words that choose the configuration: --config and --target, however they are written."""
+    chosen: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--":
+            break
+        if word in _WITH_VALUE:
+            value = next(rest, None)
+            chosen += [word] if value is None else [word, value]
+        elif word.startswith(("--config=", "--target=")) or (word.startswith("-t") and not word.startswith("--")):
+            chosen.append(word)
+    return chosen
+
+
+def _named(binary: Path, words: list[str], variables: dict[str, str], redact: Redactor) -> list[Secret]:
+    said: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
+    code = _process.follow(
+        binary, [*words, "config", "secrets", "--json"], variables, lambda stream, line: said[stream].append(line)
+    )
+    out, err = (redact(b"".join(said[stream]).decode(errors="replace")) for stream in ("stdout", "stderr"))
+    if code != 0:
+        raise failure("lakeplan config secrets", code, **error_of(err), tail=err.strip())
+    return [Secret(one["name"], one["scope"], one["key"]) for one in json.loads(out)["secrets"]]
+
+
+def error_of(stderr: str) -> dict[str, str | None]:
+    """Code, message and hint of the error that --json writes as the last line; nothing where there is none."""
+    for line in reversed(stderr.splitlines()):
+        try:
+            error = json.loads(line)["error"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        return {word: error.get(word) for word in ("code", "message", "hint")}
+    return {}
+
+
+def _unreadable(secret: Secret, why: str) -> TaskFailed:
+    return failure(
+        "lakeplan",
+        3,
+        code="configuration",
+        message=f"{secret.name} is the secret {secret.scope}/{secret.key}, and it cannot be read: {why}",
+        hint=f"databricks secrets put-secret {secret.scope} {secret.key} sets it; who runs this needs READ: "
+        f"databricks secrets put-acl {secret.scope} PRINCIPAL READ",
+    )

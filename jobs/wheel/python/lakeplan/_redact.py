@@ -1,0 +1,38 @@
+"""Keeps secrets out of what is printed and raised."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Iterable
+from urllib.parse import quote
+
+MARK = "[REDACTED]"
+
+
+class Redactor:
+    """Knows secret values and takes them out of text, also as JSON, URLs and base64 write them.
+
+    Text is looked at line by line where it is streamed, so each line of a value of several lines counts as a secret.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._forms: list[str] = []
+        for secret in secrets:
+            self.add(secret)
+
+    def add(self, secret: str) -> None:
+        """Registers one more value; what is blank is no secret."""
+        forms = set(self._forms)
+        for value in (secret, *secret.splitlines()):
+            plain = value.strip()
+            if plain:
+                encoded = base64.b64encode(plain.encode()).decode()
+                forms |= {plain, json.dumps(plain)[1:-1], quote(plain, safe=""), quote(plain), encoded, encoded.rstrip("=")}
+        # The longest first: a value may be part of another.
+        self._forms = sorted(forms, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for form in self._forms:
+            text = text.replace(form, MARK)
+        return text
