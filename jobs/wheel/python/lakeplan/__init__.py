@@ -9,3 +9,7 @@ from ._query import arrow, query, run
 from ._task import main
 
 __all__ = ["CannotStart", "TaskFailed", "TryAgainLater", "arrow", "main", "query", "run"]
+
+# Where a traceback names them, they are called what they are imported as.
+for _error in (CannotStart, TaskFailed, TryAgainLater):
+    _error.__module__ = __name__

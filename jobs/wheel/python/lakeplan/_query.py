@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
+from json import loads
 from typing import TYPE_CHECKING, Any
 
 from . import _binary, _environment, _process
@@ -21,8 +21,9 @@ def run(*words: str, json: bool = True) -> Any:
     What it says beside its answer is printed to standard error. Raises TaskFailed with `code`, `message` and `hint` on
     an error, TryAgainLater where repeating is safe.
     """
-    out = _answer([*words, *(["--json"] if json else [])]).decode(errors="replace")
-    return _parse(out) if json else out
+    command = " ".join(["lakeplan", *words[:1]])
+    out = _answer(command, [*words, *(["--json"] if json else [])]).decode(errors="replace")
+    return loads(out) if json else out
 
 
 def query(sql: str, lake: str | None = None, as_of: str | int | None = None, config: str | None = None) -> pandas.DataFrame:
@@ -49,10 +50,10 @@ def arrow(sql: str, lake: str | None = None, as_of: str | int | None = None, con
     for flag, value in (("--lake", lake), ("--as-of", as_of), ("--config", config)):
         if value is not None:
             words += [flag, str(value)]
-    return parquet.read_table(io.BytesIO(_answer([*words, "--", sql])))
+    return parquet.read_table(io.BytesIO(_answer("lakeplan query", [*words, "--", sql])))
 
 
-def _answer(words: list[str]) -> bytes:
+def _answer(command: str, words: list[str]) -> bytes:
     """What the binary writes to standard output."""
     binary = _binary.find()
     environment = _environment.prepare(binary, words)
@@ -65,15 +66,11 @@ def _answer(words: list[str]) -> bytes:
         else:
             err.append(environment.redact(line.decode(errors="replace")))
 
-    exit = _process.follow(binary, words, environment.variables, take)
+    ended = _process.follow(binary, words, environment.variables, take)
     said = "".join(err).strip()
-    if exit != 0:
+    if ended != 0:
         error = _environment.error_of(said)
-        raise failure("lakeplan " + words[0], exit, **error, tail="" if error else said)
+        raise failure(command, ended, **error, tail="" if error else said)
     if said:
         print(said, file=sys.stderr)
     return b"".join(out)
-
-
-def _parse(text: str) -> Any:
-    return json.loads(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Iterable
+from typing import Any, Iterable
 from urllib.parse import quote
 
 MARK = "[REDACTED]"
@@ -36,3 +36,11 @@ class Redactor:
         for form in self._forms:
             text = text.replace(form, MARK)
         return text
+
+    def inside(self, value: Any) -> Any:
+        """The same for every text within a value that JSON can hold."""
+        if isinstance(value, dict):
+            return {self(key): self.inside(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.inside(inner) for inner in value]
+        return self(value) if isinstance(value, str) else value

@@ -46,16 +46,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="lakeplan-") as folder:
         file = Path(folder, "summary.json")
         variables = environment.variables
-        exit = _process.follow(binary, words, {**variables, "LAKEPLAN_SUMMARY": str(file)}, take)
+        ended = _process.follow(binary, words, {**variables, "LAKEPLAN_SUMMARY": str(file)}, take)
         written = file.read_text(encoding="utf-8") if file.is_file() else ""
-    summary = json.loads(redact(written)) if written.strip() else {}
-    summary.setdefault("exit", exit)
+    summary = redact.inside(json.loads(written)) if written.strip() else {}
+    summary.setdefault("exit", ended)
     summary.setdefault("duration_ms", round((time.monotonic() - began) * 1000))
     hand_on(_values(summary), environment)
-    if exit != 0:
+    if ended != 0:
         command = f"lakeplan {summary['command']}" if summary.get("command") else "lakeplan"
         said = {word: summary.get(word) for word in ("code", "message", "hint")}
-        raise failure(command, exit, **said, tail="\n".join(tail))
+        raise failure(command, ended, **said, tail="\n".join(tail))
 
 
 def hand_on(values: dict[str, Any], environment: _environment.Environment) -> None:
