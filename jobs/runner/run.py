@@ -112,27 +112,24 @@ def _run_wheel(place: str, task: Mapping[str, Any], known: Mapping[str, Any], se
     print(f"[{task['task_key']}] {wheel['package_name']} {json.dumps(parameters)}", flush=True)
     with tempfile.TemporaryDirectory(prefix="lakeplan-job-") as folder:
         file = Path(folder, "values.json")
-        child = subprocess.Popen(
+        with subprocess.Popen(
             [settings.python, "-I", str(_WHEEL_TASK), wheel["package_name"], wheel["entry_point"], *parameters],
             env={**os.environ, "LAKEPLAN_TASK_VALUES": str(file)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-        )
-        limit = task.get("timeout_seconds", 0)
-        clock = threading.Timer(limit, child.terminate) if limit else None
-        if clock:
+        ) as child:
+            limit = task.get("timeout_seconds", 0)
+            clock = threading.Timer(limit or threading.TIMEOUT_MAX, child.terminate)
+            clock.daemon = True
             clock.start()
-        try:
-            for line in child.stdout or ():
-                print(f"[{task['task_key']}] | {line.decode(errors='replace').rstrip()}", flush=True)
-            code = child.wait()
-        finally:
-            if clock:
+            try:
+                for line in child.stdout or ():
+                    print(f"[{task['task_key']}] | {line.decode(errors='replace').rstrip()}", flush=True)
+                code = child.wait()
+            finally:
                 clock.cancel()
-            if child.poll() is None:
                 child.terminate()
-                child.wait()
         return code, json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 

@@ -1,0 +1,84 @@
+"""Holds the bundle to the models of Databricks' own package `databricks-bundles`, in every target: each resource is one
+they know, every reference resolves, every file that is named exists, every task runs what this project makes.
+
+  python tests/jobs/bundles.py        needs databricks-bundles and pyyaml
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Iterator
+
+from databricks.bundles.alerts import Alert
+from databricks.bundles.dashboards import Dashboard
+from databricks.bundles.jobs import Job
+from databricks.bundles.schemas import Schema
+from databricks.bundles.secret_scopes import SecretScope
+from databricks.bundles.volumes import Volume
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "jobs"))
+from runner.bundle import Bundle, included, read  # noqa: E402
+from runner.graph import order  # noqa: E402
+
+MODELS = {
+    "alerts": Alert,
+    "dashboards": Dashboard,
+    "jobs": Job,
+    "schemas": Schema,
+    "secret_scopes": SecretScope,
+    "volumes": Volume,
+}
+# Made by a command of its own, never checked in.
+BUILT = {"../dist/*.whl", "dist/*.whl"}
+
+
+def main() -> int:
+    problems = [*files(), *(problem for target in read(ROOT / "bundle.yml")["targets"] for problem in resources(target))]
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def resources(target: str) -> Iterator[str]:
+    bundle = Bundle(ROOT, target)
+    # Also what no job names, such as the workspace's paths and who runs.
+    bundle.resolved(bundle.config)
+    checked = 0
+    for kind, named in bundle.resolved(bundle.config["resources"]).items():
+        for name, resource in named.items():
+            try:
+                MODELS[kind].from_dict(resource)
+                checked += 1
+            except Exception as fault:
+                yield f"{target}: {kind}.{name}: {fault}"
+            if kind == "jobs":
+                order(resource["tasks"], name)
+    print(f"{target}: {checked} resources are what databricks-bundles knows")
+
+
+def files() -> Iterator[str]:
+    """Every path that is written relative to the file it stands in."""
+    root = ROOT / "bundle.yml"
+    for file in (root, *included(ROOT, read(root))):
+        for path in paths(read(file)):
+            if path not in BUILT and not any(file.parent.glob(path)):
+                yield f"{file.relative_to(ROOT)} names {path}, and there is no such file"
+
+
+def paths(value: Any, key: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from paths(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from paths(inner, key)
+    elif isinstance(value, str) and key in {"file_path", "notebook_path", "source", "whl", "dependencies", "include", "paths"}:
+        if not value.startswith(("/", "$")):
+            yield value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
