@@ -7,6 +7,7 @@
     reason = "a test fails by panicking and says why"
 )]
 
+mod bundle;
 mod cli;
 mod corpora;
 mod crash;
