@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Any
 
 import yaml
 
@@ -155,7 +156,8 @@ def _values(declared: Mapping[str, Any], chosen: Mapping[str, Any], given: Mappi
         if not isinstance(setting, dict):
             setting = {"default": setting}
         lookup = " ".join(f"{kind} {wanted}" for kind, wanted in setting.get("lookup", {}).items())
-        values[name] = given.get(name, os.environ.get(f"BUNDLE_VAR_{name}", f"<{lookup}>" if lookup else setting.get("default")))
+        default = f"<{lookup}>" if lookup else setting.get("default")
+        values[name] = given.get(name, os.environ.get(f"BUNDLE_VAR_{name}", default))
     return values
 
 

@@ -8,10 +8,11 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from .fault import Fault
 from .graph import Outcome, instead_of_running, order
@@ -75,7 +76,8 @@ def run_job(name: str, job: Mapping[str, Any], parameters: Mapping[str, str], se
 def _check(job: str, task: Mapping[str, Any]) -> None:
     kinds = [word for word in task if word.endswith("_task")]
     if len(kinds) != 1 or kinds[0] not in _KINDS:
-        raise Fault(f"{job}.{task['task_key']}: what runs here is one of {', '.join(_KINDS)}, not {', '.join(kinds) or 'nothing'}")
+        found = ", ".join(kinds) or "nothing"
+        raise Fault(f"{job}.{task['task_key']}: what runs here is one of {', '.join(_KINDS)}, not {found}")
     if "for_each_task" in task:
         _check(job, task["for_each_task"]["task"])
 

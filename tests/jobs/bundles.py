@@ -7,8 +7,9 @@ they know, every reference resolves, every file that is named exists, every task
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 from databricks.bundles.alerts import Alert
 from databricks.bundles.dashboards import Dashboard
@@ -33,6 +34,8 @@ MODELS = {
 }
 # Made by a command of its own, never checked in.
 BUILT = {"../dist/*.whl", "dist/*.whl"}
+# The keys whose values are paths, relative to the file they stand in.
+PATHS = {"file_path", "notebook_path", "source", "whl", "dependencies", "include", "paths"}
 
 
 def main() -> int:
@@ -75,9 +78,8 @@ def paths(value: Any, key: str = "") -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from paths(inner, key)
-    elif isinstance(value, str) and key in {"file_path", "notebook_path", "source", "whl", "dependencies", "include", "paths"}:
-        if not value.startswith(("/", "$")):
-            yield value
+    elif isinstance(value, str) and key in PATHS and not value.startswith(("/", "$")):
+        yield value
 
 
 if __name__ == "__main__":

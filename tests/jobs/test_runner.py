@@ -176,17 +176,19 @@ class Running(Folder):
         self.python.write_text(_PYTHON.format(python=sys.executable))
         self.python.chmod(self.python.stat().st_mode | stat.S_IXUSR)
 
-    def run_job(self, tasks, parameters={}, **settings):
+    def run_job(self, tasks, parameters=(), **settings):
         job = {"parameters": [{"name": name, "default": ""} for name in parameters], "tasks": tasks}
         with contextlib.redirect_stdout(io.StringIO()) as self.log:
-            return run_job("j", job, parameters, Settings(str(self.python), waits=False, **settings))
+            return run_job("j", job, dict(parameters), Settings(str(self.python), waits=False, **settings))
 
     def ran(self):
         ran = self.root / "ran"
         return ran.read_text().splitlines() if ran.exists() else []
 
     def test_values_go_from_task_to_task(self):
-        run = self.run_job([wheel("b", "{{tasks.a.values.seq}}", "x", after=["a"]), wheel("a", "first", "{{job.parameters.p}}")], {"p": "q"})
+        run = self.run_job(
+            [wheel("b", "{{tasks.a.values.seq}}", "x", after=["a"]), wheel("a", "first", "{{job.parameters.p}}")], {"p": "q"}
+        )
         self.assertEqual(self.ran(), ['["first", "q"]', '["7", "x"]'])
         self.assertEqual(run.values["a"], {"seq": 7, "echo": "q"})
         self.assertTrue(run.succeeded)

@@ -94,7 +94,7 @@ class Secrets(TaskCase):
 
     def test_a_configuration_that_cannot_be_read_fails_the_task_as_the_binary_does(self):
         self.binary.write_text(
-            "#!/bin/sh\necho '{\"error\":{\"code\":\"configuration\",\"message\":\"c.toml cannot be read\",\"hint\":\"h\"}}' >&2\nexit 3\n"
+            '#!/bin/sh\necho \'{"error":{"code":"configuration","message":"c.toml cannot be read","hint":"h"}}\' >&2\nexit 3\n'
         )
         raised = self.main("--config=c.toml", "plan").raised
         self.assertEqual((raised.exit, raised.code, raised.message), (3, "configuration", "c.toml cannot be read"))

@@ -22,7 +22,8 @@ class Run(TaskCase):
 
     def test_an_error_carries_code_message_and_hint(self):
         self.told(
-            does="""print('{"error": {"code": "not_found", "message": "no task X-1", "hint": "look"}}', file=sys.stderr)""", exit=1
+            does="""print('{"error": {"code": "not_found", "message": "no task X-1", "hint": "look"}}', file=sys.stderr)""",
+            exit=1,
         )
         with self.assertRaises(lakeplan.TaskFailed) as caught:
             lakeplan.run("task", "show", "X-1")

@@ -52,7 +52,9 @@ def made_for_machine(binary: Path) -> str | None:
 
 
 def _installed() -> Path:
-    places = [Path(sysconfig.get_path("scripts")), *_schemes(), Path(__file__).parent, Path(__file__).parent.parent / "bin"]
+    package = Path(__file__).parent
+    # The last two: beside the package, and where `pip install --target` puts scripts.
+    places = [Path(sysconfig.get_path("scripts")), *_user_scripts(), package, package.parent / "bin"]
     for place in places:
         candidate = place / NAME
         if candidate.is_file():
@@ -66,13 +68,10 @@ def _installed() -> Path:
     )
 
 
-def _schemes() -> list[Path]:
-    """Where `pip install --user` and `pip install --target` put scripts."""
-    places = []
-    for scheme in ("posix_user",):
-        if scheme in sysconfig.get_scheme_names():
-            places.append(Path(sysconfig.get_path("scripts", scheme)))
-    return places
+def _user_scripts() -> list[Path]:
+    """Where `pip install --user` puts scripts."""
+    known = "posix_user" in sysconfig.get_scheme_names()
+    return [Path(sysconfig.get_path("scripts", "posix_user"))] if known else []
 
 
 def _machine() -> str:

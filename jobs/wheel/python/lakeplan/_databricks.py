@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 HOST, TOKEN = "DATABRICKS_HOST", "DATABRICKS_TOKEN"
 
@@ -87,7 +88,8 @@ def _of_context() -> tuple[str | None, str | None]:
     from dbruntime.databricks_repl_context import get_context
 
     context = get_context()
-    return getattr(context, "workspaceUrl", None) or getattr(context, "browserHostName", None), getattr(context, "apiToken", None)
+    host = getattr(context, "workspaceUrl", None) or getattr(context, "browserHostName", None)
+    return host, getattr(context, "apiToken", None)
 
 
 def _address(host: str) -> str:

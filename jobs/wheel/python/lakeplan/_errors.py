@@ -56,7 +56,7 @@ class TryAgainLater(TaskFailed):
         return ["nothing is half done; repeating the task is safe"]
 
 
-def failure(command: str, exit: int, **what: str | None) -> TaskFailed:
+def failure(command: str, exit: int, *, tail: str = "", **said: str | None) -> TaskFailed:
     """The error that stands for an exit code other than 0."""
     kind = TryAgainLater if exit == TRY_AGAIN else TaskFailed
-    return kind(command, exit, **what)
+    return kind(command, exit, tail=tail, **said)

@@ -7,8 +7,9 @@ import queue
 import signal
 import subprocess
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Callable, Literal, Mapping, Sequence
+from typing import IO, Literal
 
 from . import _binary
 
@@ -21,9 +22,7 @@ class _Terminated(BaseException):
     """SIGTERM, as an exception, so that it interrupts the wait for lines."""
 
 
-def follow(
-    binary: Path, words: Sequence[str], environment: Mapping[str, str], take: Callable[[Stream, bytes], None]
-) -> int:
+def follow(binary: Path, words: Sequence[str], environment: Mapping[str, str], take: Callable[[Stream, bytes], None]) -> int:
     """Runs `binary` with `words` and gives each line to `take`, in the calling thread; returns the exit code.
 
     Both streams are read at once, so neither can fill up and stop the child. On Ctrl-C and SIGTERM the child gets the

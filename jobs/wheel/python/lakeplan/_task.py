@@ -76,7 +76,5 @@ def _values(summary: dict[str, Any]) -> dict[str, Any]:
     """The summary as task values, none of them empty or larger than Databricks takes."""
     facts = {word: summary.get(word) for word in _SINGLE_FACTS} | {"summary": json.dumps(summary)}
     return {
-        word: value
-        for word, value in facts.items()
-        if value is not None and len(json.dumps(value).encode()) <= VALUE_BYTES
+        word: value for word, value in facts.items() if value is not None and len(json.dumps(value).encode()) <= VALUE_BYTES
     }
