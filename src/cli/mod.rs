@@ -30,6 +30,7 @@ mod task;
 mod undo;
 mod upgrade;
 mod user;
+mod visualize;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -165,6 +166,8 @@ commands! {
     Erase = erase,
     /// Requests for change from those who have SQL: apply and answer them.
     Inbox = inbox,
+    /// Show a project as a page: tree and timeline.
+    Visualize = visualize,
     /// Answer by SQL: the tables, the views, any SELECT.
     Query = query,
     /// Bring the current tables up to the journal.

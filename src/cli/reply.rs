@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::Path;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
 use super::CliError;
+use crate::service::ServiceError;
 
 /// An answer.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +51,27 @@ impl Reply {
             done => Ok(done?),
         }
     }
+}
+
+/// Writes a file whole: what stood there stays until the new one is complete.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let fault = |fault: io::Error| ServiceError::Input {
+        place: path.display().to_string(),
+        message: format!("cannot be written: {fault}"),
+        hint: Some("name a file in a folder that exists and that you may write to".to_owned()),
+    };
+    // A pipe or a device is written to, never replaced.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Ok(std::fs::write(path, bytes).map_err(fault)?);
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.tmp", std::process::id()));
+    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
+    written.map_err(|cause| {
+        // Most often it was never made.
+        let _ = std::fs::remove_file(&beside);
+        fault(cause).into()
+    })
 }
 
 /// A table without the columns in which no row says anything, so that the others have room.

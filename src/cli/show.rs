@@ -49,7 +49,7 @@ pub fn task_line(state: &State, task: &Task) -> String {
 }
 
 /// How long a task takes: its own estimate, and the sum of its parts (Σ) where it has none or a lower one.
-fn effort(task: &Task, efforts: &Efforts) -> Option<String> {
+pub fn effort(task: &Task, efforts: &Efforts) -> Option<String> {
     let parts = efforts.of_parts(task.id).map(|parts| (parts, format!("Σ {}", parts.rough())));
     match (task.estimate(), parts) {
         (Some(own), Some((parts, sum))) if parts.likely > own.likely => Some(format!("{own} (its parts {sum})")),

@@ -5,6 +5,7 @@ mod inbox;
 mod plan;
 mod query;
 mod summary;
+mod visualize;
 
 use std::io::Write;
 use std::path::Path;

@@ -4,6 +4,7 @@ mod descriptions;
 mod effort;
 mod people;
 mod replanning;
+mod timeline;
 
 use std::sync::Arc;
 

@@ -1,0 +1,139 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+
+use super::reply::{count, write_file};
+use super::{CliError, Context, Reply, show};
+use crate::domain::id::TaskId;
+use crate::domain::state::{ProjectState, State};
+use crate::domain::task::Task;
+use crate::domain::time::{AsOf, Instant, Minutes, rfc3339};
+use crate::planning::effort::Efforts;
+use crate::planning::timeline::{Basis, timeline};
+use crate::service::find;
+
+/// Writes one HTML page with a project's tree and timeline. It needs nothing but a browser: no network, no server.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  lakeplan visualize PAY --out pay.html\n  lakeplan visualize PAY --out - > pay.html\n  lakeplan visualize PAY --as-of 2026-11-20 --out then.html"
+)]
+pub struct Args {
+    /// May be left out where there is one project.
+    project: Option<String>,
+    /// The file to write, or - for standard output.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// The lake as it was: a seq, a date or a time.
+    #[arg(long, value_name = "SEQ|TIME")]
+    as_of: Option<AsOf>,
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    let out = args.out.ok_or_else(|| CliError::Usage {
+        message: "say where the page goes".to_owned(),
+        hint: Some("--out plan.html writes a file, --out - writes to standard output".to_owned()),
+    })?;
+    let app = context.open().await?;
+    let snapshot = match &args.project {
+        None => app.service.read_only_project(args.as_of).await?,
+        Some(project) => app.service.read_about(&[project], args.as_of).await?,
+    };
+    // A page of the past is made as of then.
+    let now = args.as_of.map_or(app.service.clock.now(), |_| snapshot.at);
+    app.close().await;
+    let state = &snapshot.state;
+    let project = match &args.project {
+        None => find::only_project(state)?.0,
+        Some(name) => find::project(state, name)?.0,
+    };
+    let mut data = data(state, project, now);
+    data["seq"] = json!(snapshot.seq);
+    let html = page(&data);
+    if out.as_os_str() == "-" {
+        return Ok(Reply::raw(html.into_bytes()));
+    }
+    write_file(&out, html.as_bytes())?;
+    let (out, tasks) = (out.display().to_string(), data["tasks"].as_array().map_or(0, Vec::len));
+    let json = json!({"out": out, "bytes": html.len(), "tasks": tasks, "seq": snapshot.seq});
+    Ok(Reply::new(json, format!("wrote {out}: {}; open it in a browser", count(tasks, "task"))))
+}
+
+/// The page with its styles and scripts in place and the data at the one marker for it.
+fn page(data: &Value) -> String {
+    let parts = [
+        ("/*{styles}*/", include_str!("visualize/page.css")),
+        ("/*{timeline}*/", include_str!("visualize/timeline.js")),
+        ("/*{page}*/", include_str!("visualize/page.js")),
+    ];
+    let template =
+        parts.iter().fold(include_str!("visualize/page.html").to_owned(), |page, (marker, part)| page.replace(marker, part));
+    // Last, so that nothing in the data is taken for a marker; without `<` nothing in it can end the script it is in.
+    template.replacen("{data}", &data.to_string().replace('<', "\\u003c"), 1)
+}
+
+/// What the page shows. Tasks refer to each other by their place in the list, parents before their parts.
+fn data(state: &State, project: &ProjectState, now: Instant) -> Value {
+    let efforts = Efforts::of(project);
+    let spans = timeline(project, now);
+    let tops = project.children(None);
+    let all = tops.flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)));
+    let tasks: Vec<&Task> = all.map(AsRef::as_ref).filter(|task| task.is_live()).collect();
+    let places: BTreeMap<TaskId, usize> = tasks.iter().enumerate().map(|(place, task)| (task.id, place)).collect();
+    let listed = tasks.iter().map(|task| {
+        let span = spans.get(&task.id);
+        let day = |of: fn(&crate::planning::timeline::Span) -> NaiveDate| span.map(|span| of(span).to_string());
+        json!({
+            "key": task.key.to_string(),
+            "title": task.title.as_str(),
+            "parent": task.parent_id.and_then(|id| places.get(&id)),
+            "status": task.status.word(),
+            "priority": task.priority.map(|priority| priority.word()),
+            "assignee": task.assignee_id.map(|id| show::handle(state, id)),
+            "effort": show::effort(task, &efforts),
+            "spent": task.actual_minutes.map(|minutes| minutes.to_string()),
+            "not_before": task.not_before.map(|day| day.to_string()),
+            "due": task.due_date.map(|day| day.to_string()),
+            "start": day(|span| span.start),
+            "end": day(|span| span.end),
+            "basis": span.map(|span| word(span.basis)),
+        })
+    });
+    let links = project.dependencies().filter_map(|link| {
+        let (from, to) = (places.get(&link.from_id)?, places.get(&link.to_id)?);
+        Some(json!({"from": from, "to": to, "type": link.dependency.word(), "lag": lag(link.lag_minutes)}))
+    });
+    let own = project.project().map(|project| {
+        json!({
+            "key": project.key.to_string(),
+            "name": project.name.as_str(),
+            "status": project.status.word(),
+            "due": project.due_date.map(|day| day.to_string()),
+        })
+    });
+    json!({
+        "project": own,
+        "made_at": rfc3339(now),
+        "today": now.date_naive().to_string(),
+        "open_work": efforts.open().map(|open| open.rough()),
+        "tasks": listed.collect::<Vec<_>>(),
+        "links": links.collect::<Vec<_>>(),
+    })
+}
+
+fn word(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Done => "done",
+        Basis::Underway => "underway",
+        Basis::Due => "due",
+        Basis::LaidOut => "laid_out",
+        Basis::Parts => "parts",
+    }
+}
+
+/// `+ 1d`, `- 2h`; nothing for none.
+fn lag(minutes: i64) -> Option<String> {
+    let amount = Minutes::new(u32::try_from(minutes.unsigned_abs()).unwrap_or(u32::MAX));
+    (minutes != 0).then(|| format!("{} {amount}", if minutes < 0 { "-" } else { "+" }))
+}
