@@ -374,6 +374,8 @@ function listen() {
   addEventListener('afterprint', () => { if (before) { view(before[0]); if (before[0] !== 'tree') zoomTo(before[1]); } before = null; });
 }
 
+// A frame grows with the page in it, so the page must not grow with its frame.
+document.documentElement.classList.toggle('framed', self !== top);
 fillHead();
 fillFilter();
 fillLegend();
