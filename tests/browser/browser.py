@@ -43,6 +43,17 @@ class Browser:
     def js(self, script: str, *words):
         return self.driver.execute_script(script, *words)
 
+    def wait(self, script: str):
+        """What a script hands to its last argument, a function, once it is done."""
+        return self.driver.execute_async_script(script)
+
+    def find(self, selector: str):
+        return self.driver.find_element("css selector", selector)
+
+    def settle(self) -> None:
+        """Waits until frames have told their heights and everything is painted."""
+        self.wait("const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 250)")
+
     def picture(self, name: str, whole: bool = True) -> None:
         """Saves what is seen, or the page down to its end, as NAME.png."""
         size = self.js("const e = document.documentElement; return [e.clientWidth, e.scrollHeight, innerHeight]")

@@ -1,0 +1,182 @@
+"""Opens each page in Chromium, checks it and takes pictures: look.py CHROMIUM CHROMEDRIVER PAGES PICTURES."""
+
+import sys
+from pathlib import Path
+
+from browser import Browser
+from fill import HOSTILE
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+# Light text on light ground and its like: the least contrast of text that can be read well.
+CONTRAST = """
+const rgb = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
+const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+const ground = (e) => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.length === 3 || c[3] > 0) return c; }
+  return matchMedia('(prefers-color-scheme: dark)').matches ? [18, 18, 18] : [255, 255, 255]; };
+const found = new Set();
+for (const e of document.querySelectorAll('body *')) {
+  if (![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()) || !e.getClientRects().length || e.closest('svg,script,style,option,select')) continue;
+  let opacity = 1;
+  for (let up = e; up; up = up.parentElement) opacity *= getComputedStyle(up).opacity;
+  const [back, fore] = [ground(e), rgb(getComputedStyle(e).color)];
+  const seen = fore.slice(0, 3).map((v, i) => v * opacity + back[i] * (1 - opacity));
+  const [a, b] = [light(seen), light(back)].sort((x, y) => y - x);
+  if ((a + 0.05) / (b + 0.05) < 4.5) found.add(`${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 20)}: ${((a + 0.05) / (b + 0.05)).toFixed(2)}`);
+}
+return [...found];
+"""
+NAMELESS = """
+return [...document.querySelectorAll('button, input, select, [role=separator], [role=treegrid], iframe')].filter((e) =>
+  !(e.textContent.trim() && e.tagName === 'BUTTON') && !e.getAttribute('aria-label') && !e.title && !(e.labels && e.labels.length)).map((e) => e.outerHTML.slice(0, 80));
+"""
+
+
+class Looking:
+    def __init__(self, browser: Browser, pages: Path):
+        self.browser, self.pages, self.faults = browser, pages, []
+
+    def check(self, page: str, holds: bool, what: str) -> None:
+        if not holds:
+            self.faults.append(f"{page}: {what}")
+
+    def look(self, name: str, texts: list[str]) -> None:
+        """Each look of a page: what it says, what it reaches for, what can be read."""
+        for width in (1280, 400):
+            for look in ("light", "dark"):
+                self.browser.open(self.pages / f"{name}.html", width, dark=look == "dark")
+                self._judge(f"{name}-{width}-{look}", texts)
+        self.browser.open(self.pages / f"{name}.html", 1040, media="print")
+        self._judge(f"{name}-print", texts)
+        pdf = self.browser.cdp("Page.printToPDF", preferCSSPageSize=True, printBackground=True)["data"]
+        self.check(name, len(pdf) > 10_000, "prints nothing")
+
+    def _judge(self, picture: str, texts: list[str]) -> None:
+        browser = self.browser
+        browser.settle()
+        self.faults += [f"{picture}: {fault}" for fault in browser.faults()]
+        said = browser.js("return document.body.innerText")
+        for text in texts:
+            self.check(picture, text in said, f"does not say {text!r}")
+        self.faults += [f"{picture}: little contrast: {found}" for found in browser.js(CONTRAST)]
+        self.faults += [f"{picture}: without a name: {found}" for found in browser.js(NAMELESS)]
+        browser.picture(picture)
+
+    def project(self, name: str) -> None:
+        """What the page of a project does."""
+        browser, js, check = self.browser, self.browser.js, lambda holds, what: self.check(name, holds, what)
+        browser.open(self.pages / f"{name}.html")
+        rows = lambda: js("return document.querySelectorAll('.row').length")
+        count = lambda: js("return document.getElementById('count').textContent")
+        every = rows()
+        titles = js("return [...document.querySelectorAll('.row .text')].map((e) => e.textContent)")
+        check(HOSTILE in titles, "a title with markup is not shown as it is")
+        check(js("return document.querySelectorAll('#rows b, #rows img').length") == 0, "markup of a title became elements")
+        check(js("return document.querySelectorAll('.row .lane > svg > :is(rect, path)').length") >= every, "a task without a bar")
+        check(js("return document.querySelectorAll('#arrows .arrow').length") > 5, "hardly an arrow")
+        check(js("return [...document.querySelectorAll('.late-word')].map((e) => e.textContent).sort().join()") == "late,overdue", "late work is not named")
+
+        text = browser.find("#text")
+        text.send_keys("invoice")
+        found = rows()
+        check(0 < found < every, f"a text leaves {found} of {every} rows")
+        check(count() == "Showing 4 of 25 tasks", f"it counts: {count()}")
+        browser.find("#who").send_keys("@cleo")
+        check(count() == "Showing 2 of 25 tasks", f"text and person together: {count()}")
+        browser.picture(f"{name}-filtered", whole=False)
+        text.send_keys(Keys.ESCAPE)
+        check(rows() == every and count() == f"Showing {every} of {every} tasks", "Escape does not clear the filter")
+        js("document.querySelector('[data-status=late]').click()")
+        check(count() == "Showing 2 of 25 tasks", f"late: {count()}")
+        js("document.getElementById('clear').click()")
+
+        width = lambda: js("return document.querySelector('.lane > svg').getBoundingClientRect().width")
+        widths = []
+        for zoom in ("month", "week", "day"):
+            js(f"document.querySelector('[data-zoom={zoom}]').click()")
+            widths.append(width())
+        check(widths[0] * 2 < widths[1] and widths[1] * 2 < widths[2], f"zoom changes the width little: {widths}")
+        js("document.getElementById('chart').scrollTo(200, 300)")
+        browser.settle()
+        stays = "const c = document.getElementById('chart').getBoundingClientRect(), h = document.querySelector('.head .left').getBoundingClientRect(); return [h.top - c.top, h.left - c.left]"
+        check(max(js(stays)) < 3, f"the header does not stay: {js(stays)}")
+        browser.picture(f"{name}-day", whole=False)
+        js("document.querySelector('[data-zoom=fit]').click()")
+        check(js("const c = document.getElementById('chart'); return c.scrollWidth - c.clientWidth") <= 1, "fit does not fit")
+
+        js("document.querySelector('.row').focus()")
+        focused = lambda: js("return document.activeElement.querySelector?.('.c-key')?.textContent")
+        keys = lambda *pressed: [ActionChains(browser.driver).send_keys(key).perform() for key in pressed]
+        keys(Keys.ARROW_DOWN)
+        check(focused() == "CP-2", f"the arrow down leads to {focused()}")
+        keys(Keys.ARROW_UP, Keys.ARROW_LEFT)
+        check(rows() < every and js("return document.activeElement.getAttribute('aria-expanded')") == "false", "the arrow left closes no branch")
+        keys(Keys.ARROW_RIGHT, Keys.END)
+        check(rows() == every and focused() == "CP-25", f"End leads to {focused()}")
+        keys(Keys.ENTER)
+        check(HOSTILE in js("return document.getElementById('details').innerText"), "Enter does not open the details")
+        keys(Keys.ESCAPE, "/")
+        check(js("return document.getElementById('details').hidden && document.activeElement.id") == "text", "Escape and / do not lead to the filter")
+        js("document.querySelectorAll('.row')[18].querySelector('.c-title').click()")
+        browser.picture(f"{name}-details", whole=False)
+        browser.open(self.pages / f"{name}.html", 400)
+        js("document.querySelector('#views [data-view=timeline]').click()")
+        browser.picture(f"{name}-400-timeline", whole=False)
+        self.faults += [f"{name}: {fault}" for fault in browser.faults()]
+
+    def many(self, name: str) -> None:
+        """2,000 tasks: from the opening, and from one click, to what can be seen."""
+        self.browser.open(self.pages / f"{name}.html")
+        opened = self.browser.js("return performance.getEntriesByType('navigation')[0].loadEventEnd")
+        painted = "const done = arguments[0], begun = performance.now(); {}; requestAnimationFrame(() => setTimeout(() => done(performance.now() - begun)))"
+        expanded = self.browser.wait(painted.format("document.getElementById('expand').click()"))
+        rows = self.browser.js("return document.querySelectorAll('.row').length")
+        self.browser.picture(f"{name}-all", whole=False)
+        typed = "const t = document.getElementById('text'); t.value = 'part 7 '; t.dispatchEvent(new Event('input', { bubbles: true }))"
+        filtered = self.browser.wait(painted.format(typed))
+        print(f"2,000 tasks: opened in {opened:.0f} ms, all branches open in {expanded:.0f} ms, filtered in {filtered:.0f} ms")
+        self.check(name, rows == 2000, f"{rows} rows")
+        self.check(name, max(opened, expanded, filtered) < 1000, "takes a second or more")
+
+    def framed(self, name: str, texts: list[str]) -> None:
+        """What a notebook shows as a page of its own lies in a frame that is as high as it."""
+        self.browser.open(self.pages / f"{name}.html")
+        self.browser.settle()
+        frames = self.browser.driver.find_elements("css selector", "iframe")
+        self.check(name, bool(frames), "has no frame")
+        said = ""
+        for frame in frames:
+            self.check(name, frame.size["height"] > 450, f"a frame is {frame.size['height']} px high")
+            self.browser.driver.switch_to.frame(frame)
+            said += self.browser.js("return document.body.innerText")
+            self.browser.driver.switch_to.default_content()
+        for text in texts:
+            self.check(name, text in said, f"shows no {text!r} in its frame")
+
+
+def main(chromium: str, driver: str, pages: str, pictures: str) -> int:
+    browser = Browser(chromium, driver, Path(pictures))
+    looking = Looking(browser, Path(pages))
+    try:
+        looking.look("CP", ["Customer portal", "order and effort, not a schedule", "Showing 25 of 25 tasks", "9 of 18", "Design the sign-in page"])
+        looking.project("CP")
+        looking.many("BIG")
+        looking.look("report", ["Customer portal"])
+        looking.look("project_planner", ["From a description to a plan", "IA-1  Phase 1: Keep", "is written"])
+        looking.framed("project_planner", ["Invoice archive", "Search by number and year"])
+        looking.look("task_visualizer", ["A project as tree and timeline"])
+        looking.framed("task_visualizer", ["Customer portal", "Show the list of invoices"])
+        looking.look("analytics", ["Accuracy", "Velocity", "Burn-up", "completed tasks with an estimate", "Build the sign-in service"])
+        looking.framed("analytics", ["Customer portal"])
+    finally:
+        browser.close()
+    for fault in looking.faults:
+        print(f"error: {fault}", file=sys.stderr)
+    if not looking.faults:
+        print(f"every page as it should be; pictures in {pictures}")
+    return 1 if looking.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
