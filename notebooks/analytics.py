@@ -2,8 +2,8 @@
 # MAGIC %md
 # MAGIC # How the plan comes along
 # MAGIC
-# MAGIC How good the estimates were, how much gets done in a week, and how far the work is from its end; then the whole report
-# MAGIC as a page. The questions go to the lake's views, which SQL warehouses and dashboards ask too.
+# MAGIC The report as a page, and below it what it is made of: how good the estimates were, how much gets done in a week, and how
+# MAGIC far the work is from its end. The questions go to the lake's views, which SQL warehouses and dashboards ask too.
 # MAGIC
 # MAGIC | widget | what it is |
 # MAGIC |---|---|
@@ -39,6 +39,22 @@ def ask(sql):
     found = lakeplan.query(sql, lake=lake or None)
     return found[found["project"] == project] if project else found
 
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## The report
+
+# COMMAND ----------
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+with TemporaryDirectory() as folder:
+    page = Path(folder, "report.html")
+    chosen = [*(["--project", project] if project else []), *(["--lake", lake] if lake else [])]
+    lakeplan.run("report", "--out", str(page), *chosen)
+    displayHTML(page.read_text())
 
 # COMMAND ----------
 
@@ -85,19 +101,3 @@ display(velocity)
 
 burn_up = ask("SELECT project, day, scope, completed, scope - completed AS left FROM burn_up ORDER BY project, day")
 display(burn_up)
-
-# COMMAND ----------
-
-# MAGIC %md
-# MAGIC ## The report
-
-# COMMAND ----------
-
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
-with TemporaryDirectory() as folder:
-    page = Path(folder, "report.html")
-    chosen = [*(["--project", project] if project else []), *(["--lake", lake] if lake else [])]
-    lakeplan.run("report", "--out", str(page), *chosen)
-    displayHTML(page.read_text())

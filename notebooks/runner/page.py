@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 
@@ -17,6 +18,7 @@ _STYLE = """
 body { margin: 0 auto; padding: 20px 24px; max-width: 1320px; background: var(--ground); color: var(--ink); font: 14px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 h1 { font-size: 24px; } h2 { font-size: 18px; margin-top: 28px; }
 section { margin-bottom: 14px; }
+.silent { margin-bottom: 0; }
 summary { color: var(--quiet); font-size: 12.5px; cursor: pointer; }
 pre { margin: 6px 0; padding: 10px 12px; background: var(--panel); border: 1px solid var(--line); border-radius: 6px; overflow-x: auto; font: 12.5px/1.45 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 .source { color: var(--quiet); }
@@ -34,7 +36,8 @@ code { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace
 @media print { body { padding: 0; max-width: none; } details, .note { display: none; } .table { max-height: none; overflow: visible; } pre { white-space: pre-wrap; } }
 """
 
-# A page that a cell shows lives in a frame of its own, without access to this one, and tells it how high it is.
+# A page that a cell shows lives in a frame of its own, without access to this one, and tells it how high it is. The script
+# comes first: a page may forbid scripts from where it says so.
 _TELL_HEIGHT = """<script>(() => { const tell = () => parent.postMessage({ height: document.documentElement.offsetHeight }, '*');
 new ResizeObserver(tell).observe(document.documentElement); addEventListener('load', tell); })();</script>"""
 _HEAR_HEIGHT = """<script>addEventListener('message', (event) => { for (const frame of document.querySelectorAll('iframe'))
@@ -58,7 +61,8 @@ def _cell(one: Shown) -> str:
     kind = f" %{one.cell.magic}" if one.cell.magic else ""
     label = f"Cell {one.cell.number}{kind}" + (f": {escape(one.cell.title)}" if one.cell.title else "")
     source = f'<details><summary>{label}</summary><pre class="source">{escape(one.cell.text)}</pre></details>'
-    return f"<section>{source}\n{items}</section>"
+    silent = "" if items else ' class="silent"'
+    return f"<section{silent}>{source}\n{items}</section>"
 
 
 def _item(kind: str, thing: Any) -> str:
@@ -68,13 +72,19 @@ def _item(kind: str, thing: Any) -> str:
         case "table":
             return _table(thing)
         case "html":
-            return f'<iframe sandbox="allow-scripts" title="What the cell shows" srcdoc="{escape(thing + _TELL_HEIGHT)}"></iframe>'
+            return f'<iframe sandbox="allow-scripts" title="What the cell shows" srcdoc="{escape(_telling(thing))}"></iframe>'
         case "note":
             return f'<p class="note">{escape(thing)}</p>'
         case "error":
             return f'<pre class="error" role="alert">{escape(thing)}</pre>'
         case _:
             return f"<pre>{escape(thing.rstrip())}</pre>"
+
+
+def _telling(html: str) -> str:
+    doctype = re.match(r"\s*<!doctype[^>]*>", html, re.IGNORECASE)
+    at = doctype.end() if doctype else 0
+    return (html[:at] or "<!doctype html>") + _TELL_HEIGHT + html[at:]
 
 
 def _table(frame: Any) -> str:

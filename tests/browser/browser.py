@@ -56,6 +56,11 @@ class Browser:
 
     def picture(self, name: str, whole: bool = True) -> None:
         """Saves what is seen, or the page down to its end, as NAME.png."""
+        if whole and self.js("return document.querySelector('iframe') !== null"):
+            # What a frame holds is painted only where it is in sight.
+            width, height = self.js("return [innerWidth, document.documentElement.scrollHeight]")
+            self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+            self.settle()
         size = self.js("const e = document.documentElement; return [e.clientWidth, e.scrollHeight, innerHeight]")
         clip = {"x": 0, "y": 0, "width": size[0], "height": min(size[1], 4000) if whole else size[2], "scale": 1}
         shot = self.cdp("Page.captureScreenshot", format="png", captureBeyondViewport=whole, clip=clip)

@@ -74,7 +74,8 @@ class Looking:
         check(HOSTILE in titles, "a title with markup is not shown as it is")
         check(js("return document.querySelectorAll('#rows b, #rows img').length") == 0, "markup of a title became elements")
         check(js("return document.querySelectorAll('.row .lane > svg > :is(rect, path)').length") >= every, "a task without a bar")
-        check(js("return document.querySelectorAll('#arrows .arrow').length") > 5, "hardly an arrow")
+        arrows = js("return [...document.querySelectorAll('#arrows .tip')].map((e) => e.getAttribute('d').match(/M/g)?.length || 0)")
+        check(sum(arrows) == 12, f"{arrows} arrows for 12 dependencies")
         check(js("return [...document.querySelectorAll('.late-word')].map((e) => e.textContent).sort().join()") == "late,overdue", "late work is not named")
 
         text = browser.find("#text")
@@ -149,7 +150,8 @@ class Looking:
         for frame in frames:
             self.check(name, frame.size["height"] > 450, f"a frame is {frame.size['height']} px high")
             self.browser.driver.switch_to.frame(frame)
-            said += self.browser.js("return document.body.innerText")
+            # Rows out of sight are not in the text of the page.
+            said += self.browser.js("return document.body.innerText + [...document.querySelectorAll('.row .text')].map((e) => e.textContent)")
             self.browser.driver.switch_to.default_content()
         for text in texts:
             self.check(name, text in said, f"shows no {text!r} in its frame")

@@ -94,7 +94,7 @@ class Run(unittest.TestCase):
         done, page = self.run_cells("print('</pre><script>alert(1)</script>')", 'displayHTML(\'<b title="x">bold</b>\')')
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertNotIn("<script>alert", page)
-        self.assertIn('srcdoc="&lt;b title=&quot;x&quot;&gt;bold', page)
+        self.assertIn('&lt;b title=&quot;x&quot;&gt;bold&lt;/b&gt;"></iframe>', page)
         self.assertIn('sandbox="allow-scripts"', page)
 
     def test_tables_show_numbers_to_the_right_and_nothing_for_what_is_missing(self):

@@ -135,22 +135,27 @@ function drawBars() {
   drawArrows(height);
 }
 
-// A link into a closed branch leads to the row that stands for it.
+// A link into a closed branch leads to the row that stands for it. All lines are one path, but for those of the task that
+// was chosen last.
 function drawArrows(height) {
   const rows = new Map(shown.map((task, index) => [task, index]));
-  const standIn = (task) => { while (task && !rows.has(task)) task = task.above; return task; };
+  const isFiltered = !at('clear').hidden;
+  const standIn = (task) => { while (task && !rows.has(task) && !isFiltered) task = task.above; return rows.has(task) ? task : null; };
+  const isWithin = (task, above) => Boolean(task) && (task === above || isWithin(task.above, above));
   const drawn = new Set();
-  const parts = [];
+  const kinds = { plain: [[], []], hot: [[], []] };
   for (const link of links) {
     const [from, to] = [standIn(link.from), standIn(link.to)];
     const name = from && to ? `${from.place} ${to.place} ${link.type}` : '';
-    if (!name || from === to || drawn.has(name) || from.start === null || to.start === null) continue;
+    if (!name || drawn.has(name) || isWithin(from, to) || isWithin(to, from) || from.start === null || to.start === null) continue;
     drawn.add(name);
-    const [path, tip] = timeline.arrow({ from, to, fromRow: rows.get(from), toRow: rows.get(to), type: link.type }, height);
-    if (chosen && (from === chosen || to === chosen)) path.classList.add('hot');
-    parts.push(path, tip);
+    const [line, tip] = timeline.arrow({ from, to, fromRow: rows.get(from), toRow: rows.get(to), type: link.type }, height);
+    const kind = kinds[chosen && (from === chosen || to === chosen) ? 'hot' : 'plain'];
+    kind[0].push(line);
+    kind[1].push(tip);
   }
-  at('arrows').replaceChildren(...parts);
+  at('arrows').replaceChildren(...Object.entries(kinds).map(([kind, [lines, tips]]) =>
+    svg('g', { class: kind }, svg('path', { class: 'arrow', d: lines.join('') }), svg('path', { class: 'tip', d: tips.join('') }))));
   at('chart').classList.toggle('long', shown.length > 22);
 }
 

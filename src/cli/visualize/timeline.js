@@ -124,7 +124,7 @@ function makeTimeline({ nodes, first, last, today, projectDue }) {
     return picture;
   }
 
-  // From the end of the one waited for to the end that waits; rows are places from the top.
+  // A line and its tip, from the end of the one waited for to the end that waits; rows are places from the top.
   function arrow(link, height) {
     const leaves = link.type[0] === 'F';
     const enters = link.type[1] === 'S';
@@ -139,7 +139,7 @@ function makeTimeline({ nodes, first, last, today, projectDue }) {
       ? `M${x1} ${y1}H${out}V${y2}H${x2}`
       : `M${x1} ${y1}H${out}V${bend}H${into}V${y2}H${x2}`;
     const tip = enters ? `M${x2} ${y2}l-6-3.5v7z` : `M${x2} ${y2}l6-3.5v7z`;
-    return [svg('path', { class: 'arrow', d }), svg('path', { class: 'tip', d: tip })];
+    return [d, tip];
   }
 
   return {
