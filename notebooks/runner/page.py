@@ -31,9 +31,9 @@ th, td { text-align: left; padding: 4px 12px; border-bottom: 1px solid var(--lin
 .table th { position: sticky; top: 0; background: var(--panel); color: var(--quiet); font-weight: 600; white-space: nowrap; }
 .number { text-align: right; }
 iframe { width: 100%; height: 400px; border: 1px solid var(--line); border-radius: 6px; background: var(--panel); }
-code { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: .92em; overflow-wrap: anywhere; }
+code { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: .92em; overflow-wrap: break-word; }
 @media (max-width: 600px) { body { padding: 14px 12px; } th, td { padding: 4px 8px; } .markdown table { display: block; overflow-x: auto; } }
-@media print { body { padding: 0; max-width: none; } details, .note { display: none; } .table { max-height: none; overflow: visible; } pre { white-space: pre-wrap; } }
+@media print { :root { color-scheme: light; --ground: #fff; --panel: #fff; --ink: #000; --quiet: #444; --line: #c8c8c8; } body { padding: 0; max-width: none; } details, .note { display: none; } .table { max-height: none; overflow: visible; } pre { white-space: pre-wrap; } }
 """
 
 # A page that a cell shows lives in a frame of its own, without access to this one, and tells it how high it is. The script
@@ -41,7 +41,7 @@ code { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace
 _TELL_HEIGHT = """<script>(() => { const tell = () => parent.postMessage({ height: document.documentElement.offsetHeight }, '*');
 new ResizeObserver(tell).observe(document.documentElement); addEventListener('load', tell); })();</script>"""
 _HEAR_HEIGHT = """<script>addEventListener('message', (event) => { for (const frame of document.querySelectorAll('iframe'))
-if (frame.contentWindow === event.source && event.data.height) frame.style.height = `${Math.min(Math.max(event.data.height + 4, 60), 2400)}px`; });</script>"""
+if (frame.contentWindow === event.source && event.data.height) frame.style.height = `${Math.min(Math.max(event.data.height + 4, 60), 6000)}px`; });</script>"""
 
 
 def page(name: str, shown: list[Shown], exited: str | None) -> str:

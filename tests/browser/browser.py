@@ -29,7 +29,7 @@ class Browser:
         self.driver.quit()
         self.profile.cleanup()
 
-    def open(self, page: Path, width: int = 1280, height: int = 860, dark: bool = False, media: str = "screen") -> None:
+    def open(self, page: Path, width: int = 1280, height: int = 860, dark: bool = False, media: str = "") -> None:
         features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.cdp("Emulation.setEmulatedMedia", media=media, features=features)
         self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
