@@ -1,12 +1,13 @@
 //! Answers by SQL: the one DataFusion session, read-only, over the lake's tables and the views of `schemas/views`.
 //!
 //! Belongs here: opening a session, its views, running a SELECT. Does not: writing anything, deciding what a view is
-//! for a person. Data leaves as record batches, and as text in the formats programs read.
+//! for a person. Data leaves as record batches, as text in the formats programs read, and as the report.
 
 mod earlier;
 mod fault;
 mod format;
 mod inbox;
+pub mod report;
 mod session;
 mod table;
 mod views;

@@ -16,9 +16,13 @@ macro_rules! views {
 
 /// Every view, those that others read first. A new view is its file and its line here.
 pub const VIEWS: &[View] = views![
+    "portfolio",
     "open_work",
+    "workload_by_project",
     "workload",
     "overdue",
+    "at_risk",
+    "burn_up",
     "status_over_time",
     "cycle_time",
     "planning_accuracy",

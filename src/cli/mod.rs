@@ -23,6 +23,7 @@ mod project;
 mod query;
 mod quickstart;
 mod reply;
+mod report;
 mod restore_lake;
 pub mod show;
 mod summary;
@@ -170,6 +171,8 @@ commands! {
     Visualize = visualize,
     /// Answer by SQL: the tables, the views, any SELECT.
     Query = query,
+    /// Write how the plan stands as a page and as numbers.
+    Report = report,
     /// Bring the current tables up to the journal.
     Fold = fold,
     /// Keep the lake fast: fold, compact, checkpoint, vacuum.

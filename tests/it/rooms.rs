@@ -24,6 +24,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("deltalake", &["store", "analytics"]),
     ("datafusion", &["analytics"]),
     ("object_store", &["store", "analytics"]),
+    ("plotters", &["analytics"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("comfy_table", &["cli"]),

@@ -1,0 +1,109 @@
+//! The charts, drawn by plotters as SVG that is part of the page.
+//!
+//! Each colour stands for one role, so that the page's style can give the role another colour in the dark. A chart is
+//! drawn for the width of a phone and grows with the page.
+
+mod bars;
+mod steps;
+
+use plotters::coord::Shift;
+use plotters::drawing::DrawingAreaErrorKind;
+use plotters::prelude::{DrawingArea, IntoDrawingArea, IntoFont, PathElement, RGBColor, SVGBackend, Text, TextStyle};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use crate::analytics::AnalyticsError;
+
+pub use bars::{Bar, columns, rows};
+pub use steps::steps;
+
+/// What is measured: of Okabe and Ito's palette, which those who see few colours tell apart.
+const SERIES: RGBColor = RGBColor(0x00, 0x72, 0xb2);
+/// What it is measured against.
+const OTHER: RGBColor = RGBColor(0x76, 0x76, 0x76);
+const INK: RGBColor = RGBColor(0x24, 0x29, 0x2f);
+const GRID: RGBColor = RGBColor(0xd8, 0xdc, 0xe0);
+
+/// Units of every chart's width; text is written in the same units.
+const WIDTH: i32 = 440;
+const TEXT: f64 = 12.5;
+/// About how wide a letter is.
+const LETTER: i32 = 7;
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
+
+/// Draws what stands inside an `svg` element of [`WIDTH`] and this height, and gives the whole element.
+fn draw(name: &str, says: &str, height: i32, with: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String, AnalyticsError> {
+    let mut drawing = String::new();
+    let size = (WIDTH.unsigned_abs(), height.unsigned_abs());
+    let area = SVGBackend::with_string(&mut drawing, size).into_drawing_area();
+    with(&area).and_then(|()| area.present()).map_err(|fault| AnalyticsError::Encoding(fault.into()))?;
+    drop(area);
+    let inside = drawing.split_once('>').map_or("", |(_, rest)| rest.trim_end().trim_end_matches("</svg>"));
+    Ok(format!(
+        "<svg class=\"chart\" role=\"img\" viewBox=\"0 0 {WIDTH} {height}\" xmlns=\"http://www.w3.org/2000/svg\"><title>{}</title><desc>{}</desc>{inside}</svg>\n",
+        super::html::escape(name),
+        super::html::escape(says),
+    ))
+}
+
+fn line(area: &Area<'_>, from: (i32, i32), to: (i32, i32), colour: RGBColor) -> Drawn {
+    area.draw(&PathElement::new(vec![from, to], colour))
+}
+
+fn write(area: &Area<'_>, text: &str, at: (i32, i32), colour: RGBColor, horizontal: HPos, vertical: VPos) -> Drawn {
+    // The backend divides by what turns its sizes into those of SVG.
+    let font = ("sans-serif", TEXT * 1.24).into_font();
+    let style = TextStyle::from(font).color(&colour).pos(Pos::new(horizontal, vertical));
+    area.draw(&Text::new(text.to_owned(), at, style))
+}
+
+/// A text cut to what fits into a width.
+fn fitting(text: &str, width: i32) -> String {
+    let room = usize::try_from(width / LETTER).unwrap_or(0).max(2);
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    text.chars().take(room - 1).chain(['…']).collect()
+}
+
+/// An axis from 0 that ends at a round number not below `most`: its end and the step between its ticks. `whole` things
+/// have no halves.
+fn axis(most: f64, whole: bool) -> (f64, f64) {
+    let rough = (most / 4.0).max(if whole { 1.0 } else { f64::MIN_POSITIVE });
+    let power = 10f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0]
+        .into_iter()
+        .map(|nice| nice * power)
+        .find(|step| *step >= rough * 0.999 && (!whole || step.fract() == 0.0))
+        .unwrap_or(rough);
+    ((most / step * 0.9999).ceil().max(1.0) * step, step)
+}
+
+/// Where a value of an axis that ends at `end` lies between two places.
+fn place(value: f64, end: f64, from: i32, to: i32) -> i32 {
+    from + (f64::from(to - from) * value / end).round() as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_ends_at_a_round_number_with_few_ticks() {
+        let told = [0.0, 1.0, 3.0, 4.0, 5.0, 37.0, 1000.0, 1001.0].map(|most| axis(most, true));
+        assert_eq!(
+            told,
+            [(1.0, 1.0), (1.0, 1.0), (3.0, 1.0), (4.0, 1.0), (6.0, 2.0), (40.0, 10.0), (1000.0, 250.0), (1500.0, 500.0)]
+        );
+        assert_eq!(axis(0.9, false), (1.0, 0.25));
+    }
+
+    #[test]
+    fn a_chart_scales_is_told_to_who_cannot_see_it_and_takes_nothing_for_markup() {
+        let told = draw("a <b>", "says \"x\"", 40, |area| write(area, "<script>&", (0, 0), INK, HPos::Left, VPos::Top)).unwrap();
+        assert!(told.starts_with("<svg class=\"chart\" role=\"img\" viewBox=\"0 0 440 40\""), "{told}");
+        assert!(told.contains("<title>a &lt;b&gt;</title><desc>says &quot;x&quot;</desc>"), "{told}");
+        assert!(!told.contains("<script>") && told.matches("<svg").count() == 1 && told.matches("</svg>").count() == 1, "{told}");
+    }
+}

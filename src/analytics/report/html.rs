@@ -1,0 +1,81 @@
+//! HTML by hand: everything that comes from the lake passes [`escape`] on its way into the page.
+
+/// Text as it may stand in an element or a quoted attribute.
+pub fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            // HTML has no way to write them.
+            '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}' => safe.push('\u{fffd}'),
+            letter => safe.push(letter),
+        }
+    }
+    safe
+}
+
+/// A cell of a table.
+#[derive(Clone, Debug)]
+pub enum Cell {
+    Text(String),
+    /// Set to the right, so that its digits stand below each other.
+    Number(String),
+    /// HTML that is safe already.
+    Html(String),
+}
+
+impl Cell {
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    pub fn number(text: impl Into<String>) -> Self {
+        Self::Number(text.into())
+    }
+}
+
+/// A table that scrolls by itself where it is wider than the page. Each cell names its column, for narrow screens.
+pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) -> String {
+    let rows: Vec<Vec<Cell>> = rows.into_iter().collect();
+    let is_number = |at: usize| !rows.is_empty() && rows.iter().all(|row| matches!(row.get(at), Some(Cell::Number(_))));
+    let class = |number: bool| if number { " class=\"n\"" } else { "" };
+    let mut html = String::from("<div class=\"scroll\"><table><thead><tr>");
+    for (at, name) in header.iter().enumerate() {
+        html.push_str(&format!("<th scope=\"col\"{}>{}</th>", class(is_number(at)), escape(name)));
+    }
+    html.push_str("</tr></thead><tbody>");
+    for row in &rows {
+        html.push_str("<tr>");
+        for cell in row {
+            match cell {
+                Cell::Text(text) => html.push_str(&format!("<td>{}</td>", escape(text))),
+                Cell::Number(text) => html.push_str(&format!("<td class=\"n\">{}</td>", escape(text))),
+                Cell::Html(safe) => html.push_str(&format!("<td>{safe}</td>")),
+            }
+        }
+        html.push_str("</tr>");
+    }
+    html.push_str("</tbody></table></div>\n");
+    html
+}
+
+/// What is opened by who wants it.
+pub fn details(summary: &str, inside: &str) -> String {
+    format!("<details><summary>{}</summary>{inside}</details>\n", escape(summary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_from_the_lake_stays_text() {
+        assert_eq!(escape("<b onclick='x'>\"&\u{1}"), "&lt;b onclick=&#39;x&#39;&gt;&quot;&amp;\u{fffd}");
+        let told = table(&["<h>"], [vec![Cell::text("<script>")], vec![Cell::number("<i>")]]);
+        assert!(!told.contains("<script") && !told.contains("<i>") && !told.contains("<h>"), "{told}");
+    }
+}

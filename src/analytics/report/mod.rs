@@ -1,0 +1,208 @@
+//! The report: what the views say of a lake, as numbers and as one page that stands by itself.
+//!
+//! Belongs here: which views are asked, what follows from their rows, how a page shows it. Does not: a number that no view
+//! has and that another engine would need too; that is a view. Rows come in from the [`Session`], a [`Report`] goes out,
+//! and [`Report::page`] shows exactly what it holds.
+
+mod accuracy;
+mod chart;
+mod html;
+mod page;
+mod rows;
+mod trend;
+mod words;
+
+use chrono::{NaiveDate, TimeDelta};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{AnalyticsError, Session, rows_json};
+use crate::domain::key::ProjectKey;
+use crate::domain::time::{Instant, rfc3339};
+pub use accuracy::Accuracy;
+pub use rows::{Change, CommandRuns, Covered, Fold, Person, Project, Risk, Run, TableSize};
+pub use trend::{BurnUp, Week};
+
+/// What a report is asked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Only these projects; empty means every live one.
+    pub projects: Vec<ProjectKey>,
+    /// How many days the charts look back.
+    pub days: u16,
+    /// The place that the report is of.
+    pub lake: String,
+}
+
+/// Every number of the report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    pub lake: String,
+    pub as_of: Instant,
+    /// The last change in it.
+    pub seq: i64,
+    pub today: NaiveDate,
+    /// The first day that the charts show.
+    pub since: NaiveDate,
+    /// The projects it was asked for; empty means every live one.
+    pub asked: Vec<String>,
+    pub lately: Lately,
+    pub projects: Vec<Project>,
+    pub burn_up: Vec<BurnUp>,
+    pub workload: Vec<Person>,
+    pub accuracy: Accuracy,
+    pub velocity: Vec<Week>,
+    pub at_risk: Vec<Risk>,
+    pub requirements: Vec<Covered>,
+    pub operations: Operations,
+}
+
+/// What changed in the last days.
+#[derive(Clone, Debug, Serialize)]
+pub struct Lately {
+    pub since: NaiveDate,
+    /// How many tasks came to count, less those that no longer do.
+    pub scope: i64,
+    /// How many tasks were completed, less those opened again.
+    pub completed: i64,
+    /// The last changes, the latest first.
+    pub changes: Vec<Change>,
+}
+
+/// How the lake itself does.
+#[derive(Clone, Debug, Serialize)]
+pub struct Operations {
+    pub fold: Option<Fold>,
+    pub tables: Vec<TableSize>,
+    /// The last runs, the latest first.
+    pub runs: Vec<Run>,
+    /// The runs since the first day of the charts, by command.
+    pub commands: Vec<CommandRuns>,
+}
+
+/// How many days "lately" are.
+const LATELY: i64 = 7;
+
+impl Report {
+    /// Asks the views.
+    pub async fn gather(session: &Session, asked: &Asked) -> Result<Self, AnalyticsError> {
+        let asking = Asking { session, only: only(&asked.projects) };
+        let clock: rows::Clock = asking.one("SELECT today, now FROM clock").await?.unwrap_or_default();
+        let since = clock.today - TimeDelta::days(i64::from(asked.days));
+        let lately = clock.today - TimeDelta::days(LATELY.min(i64::from(asked.days)));
+        let Asking { only, .. } = &asking;
+        let projects = asking.all(&format!("SELECT * FROM portfolio {only} ORDER BY progress DESC, tasks DESC, project")).await?;
+        let burn_up: Vec<rows::BurnUpDay> = asking.all(&format!("SELECT * FROM burn_up {only} ORDER BY project, day")).await?;
+        let burn_up = trend::burn_up(burn_up, since, clock.today);
+        let accurate: Vec<rows::Accurate> =
+            asking.all(&format!("SELECT * FROM planning_accuracy {only} AND completed_at >= '{since}T00:00:00Z'")).await?;
+        let completed: rows::Count = asking
+            .one(&format!("SELECT count(*) AS n FROM cycle_time {only} AND completed_at >= '{since}T00:00:00Z'"))
+            .await?
+            .unwrap_or_default();
+        let velocity: Vec<rows::Velocity> = asking
+            .all(&format!(
+                "SELECT week, sum(tasks) AS tasks, sum(likely_minutes) AS likely_minutes, sum(logged_minutes) AS logged_minutes \
+                 FROM velocity {only} GROUP BY week ORDER BY week"
+            ))
+            .await?;
+        Ok(Self {
+            lake: asked.lake.clone(),
+            as_of: clock.now,
+            seq: asking.one::<rows::Count>("SELECT max(seq) AS n FROM journal").await?.unwrap_or_default().n,
+            today: clock.today,
+            since,
+            asked: asked.projects.iter().map(ToString::to_string).collect(),
+            lately: Lately {
+                since: lately,
+                scope: burn_up.iter().map(|project| project.since(lately).0).sum(),
+                completed: burn_up.iter().map(|project| project.since(lately).1).sum(),
+                changes: asking.all(&changes(only)).await?,
+            },
+            projects,
+            burn_up,
+            workload: asking.all(&workload(only)).await?,
+            accuracy: Accuracy::of(&accurate, completed.n),
+            velocity: trend::weeks(&velocity, since, clock.today),
+            at_risk: asking.all(&at_risk(only)).await?,
+            requirements: asking
+                .all(&format!("SELECT * FROM requirement_coverage {only} ORDER BY project, requirement, source_line"))
+                .await?,
+            operations: asking.operations(since).await?,
+        })
+    }
+
+    /// The page, which needs nothing beside itself.
+    pub fn page(&self) -> Result<String, AnalyticsError> {
+        page::page(self)
+    }
+}
+
+/// The condition that leaves the projects asked for; every query that has a project carries it.
+fn only(projects: &[ProjectKey]) -> String {
+    if projects.is_empty() {
+        return "WHERE project IS NOT NULL".to_owned();
+    }
+    let keys: Vec<String> = projects.iter().map(|key| format!("'{key}'")).collect();
+    format!("WHERE project IN ({})", keys.join(", "))
+}
+
+fn workload(only: &str) -> String {
+    format!(
+        "SELECT assignee, sum(tasks) AS tasks, sum(in_progress) AS in_progress, sum(likely_minutes) AS likely_minutes, \
+         sum(remaining_minutes) AS remaining_minutes, sum(without_estimate) AS without_estimate, min(first_due) AS first_due \
+         FROM workload_by_project {only} GROUP BY assignee ORDER BY remaining_minutes DESC, tasks DESC, assignee"
+    )
+}
+
+fn at_risk(only: &str) -> String {
+    format!(
+        "SELECT * FROM at_risk {only} ORDER BY CASE reason WHEN 'overdue' THEN 1 WHEN 'blocked' THEN 2 WHEN 'over_estimate' THEN 3 ELSE 4 END, \
+         due_date NULLS LAST, project, task"
+    )
+}
+
+/// The last patch sets, each with what it did.
+fn changes(only: &str) -> String {
+    let sets = format!("SELECT DISTINCT seq FROM audit {only} ORDER BY seq DESC LIMIT 8");
+    format!(
+        "SELECT seq, at, actor, source, reason, op, entity, min(project) AS project, count(*) AS changes FROM audit \
+         {only} AND seq IN ({sets}) GROUP BY seq, at, actor, source, reason, op, entity ORDER BY seq DESC, changes DESC, entity, op"
+    )
+}
+
+/// The session, and what is asked of it only.
+struct Asking<'s> {
+    session: &'s Session,
+    only: String,
+}
+
+impl Asking<'_> {
+    async fn all<T: DeserializeOwned>(&self, sql: &str) -> Result<Vec<T>, AnalyticsError> {
+        let rows = rows_json(&self.session.query(sql).await?)?;
+        serde_json::from_value(rows).map_err(|fault| AnalyticsError::Encoding(fault.into()))
+    }
+
+    async fn one<T: DeserializeOwned>(&self, sql: &str) -> Result<Option<T>, AnalyticsError> {
+        Ok(self.all(sql).await?.into_iter().next())
+    }
+
+    async fn operations(&self, since: NaiveDate) -> Result<Operations, AnalyticsError> {
+        Ok(Operations {
+            fold: self.one("SELECT seq, head_seq, sets_behind, age_minutes FROM lag ORDER BY sets_behind DESC LIMIT 1").await?,
+            tables: self.all("SELECT table_name, at, files, bytes, version FROM latest_table_state ORDER BY table_name").await?,
+            runs: self.all("SELECT * FROM run_log ORDER BY started_at DESC LIMIT 10").await?,
+            commands: self
+                .all(&format!(
+                    "SELECT command, count(*) AS runs, CAST(median(duration_ms) AS BIGINT) AS median_ms, max(duration_ms) AS longest_ms \
+                     FROM run_log WHERE started_at >= '{since}T00:00:00Z' GROUP BY command ORDER BY runs DESC, command"
+                ))
+                .await?,
+        })
+    }
+}
+
+/// A moment for people: to the minute, in UTC.
+fn minute(at: Instant) -> String {
+    rfc3339(at).chars().take(16).collect::<String>().replace('T', " ")
+}

@@ -1,0 +1,94 @@
+//! What happened in the lake, and how the lake itself does.
+
+use super::super::html::{Cell, details, table};
+use super::super::{Change, Report, minute, words};
+use super::{paragraph, section};
+
+pub fn lately(report: &Report) -> String {
+    let sets = report.lately.changes.chunk_by(|one, next| one.seq == next.seq);
+    let rows: Vec<Vec<Cell>> = sets
+        .filter_map(|set| {
+            let first = set.first()?;
+            let did: Vec<String> = set.iter().map(did).collect();
+            Some(vec![
+                Cell::text(minute(first.at)),
+                Cell::text(&first.actor),
+                Cell::text(did.join(", ")),
+                Cell::text(set.iter().find_map(|change| change.project.clone()).unwrap_or_else(|| "–".to_owned())),
+                Cell::text(first.reason.clone().unwrap_or_else(|| format!("by {}", first.source))),
+            ])
+        })
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    section("lately", "Last changes", &table(&["When (UTC)", "Who", "What", "Project", "Why"], rows))
+}
+
+/// `3 tasks created`.
+fn did(change: &Change) -> String {
+    let noun = match change.entity.as_str() {
+        "task_link" => "dependency".to_owned(),
+        "task_requirement" => "requirement answer".to_owned(),
+        entity => entity.replace('_', " "),
+    };
+    let noun = if change.changes > 1 && noun.ends_with('y') { noun.trim_end_matches('y').to_owned() + "ie" } else { noun };
+    let verb = match change.op.as_str() {
+        "link" => "linked".to_owned(),
+        "unlink" => "unlinked".to_owned(),
+        op if op.ends_with('e') => format!("{op}d"),
+        op => format!("{op}ed"),
+    };
+    format!("{} {verb}", words::count(change.changes, &noun))
+}
+
+pub fn operations(report: &Report) -> String {
+    let lake = &report.operations;
+    let mut inside = paragraph(&match &lake.fold {
+        None => "No table has been folded yet.".to_owned(),
+        Some(fold) if fold.sets_behind == 0 => {
+            format!("The tables are folded up to change {}, the last there is.", words::thousands(fold.seq))
+        }
+        Some(fold) => format!(
+            "The tables are {} behind, the oldest for {}.",
+            words::count(fold.sets_behind, "change"),
+            words::count(fold.age_minutes, "minute")
+        ),
+    });
+    if !lake.commands.is_empty() {
+        let rows = lake.commands.iter().map(|of| {
+            vec![
+                Cell::text(&of.command),
+                Cell::number(words::thousands(of.runs)),
+                Cell::number(words::duration(of.median_ms)),
+                Cell::number(words::duration(of.longest_ms)),
+            ]
+        });
+        inside.push_str(&format!("<h3>Runs that changed the lake, since {}</h3>\n", words::date(report.since)));
+        inside.push_str(&table(&["Command", "Runs", "Half took at most", "Longest"], rows));
+    }
+    if !lake.runs.is_empty() {
+        let rows = lake.runs.iter().map(|run| {
+            vec![
+                Cell::text(minute(run.started_at)),
+                Cell::text(&run.command),
+                Cell::text(&run.actor),
+                Cell::number(words::duration(run.duration_ms)),
+                Cell::number(words::thousands(run.seq)),
+            ]
+        });
+        inside.push_str(&details("The last runs", &table(&["Began (UTC)", "Command", "Who", "Took", "Up to change"], rows)));
+    }
+    if !lake.tables.is_empty() {
+        let rows = lake.tables.iter().map(|of| {
+            vec![
+                Cell::text(&of.table_name),
+                Cell::number(words::thousands(of.files)),
+                Cell::number(of.bytes.map_or_else(|| "–".to_owned(), words::bytes)),
+                Cell::text(minute(of.at)),
+            ]
+        });
+        inside.push_str(&details("The tables", &table(&["Table", "Files", "Size", "Last written (UTC)"], rows)));
+    }
+    section("operations", "Operations", &inside)
+}

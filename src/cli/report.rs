@@ -1,0 +1,113 @@
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::{CliError, Context, Reply};
+use crate::analytics::report::{Asked, Report};
+use crate::analytics::{AnalyticsError, Session};
+use crate::service::{ServiceError, find};
+use crate::store::Scope;
+
+/// Writes how the plan stands as one HTML page that needs nothing beside itself, and the same numbers as JSON: progress,
+/// what is at risk, burn-up, workload, velocity, planning accuracy, requirements, and how the lake itself does.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  lakeplan report --out report.html\n  lakeplan report --out portal.html --project CP --days 30\n  lakeplan report --out - > report.html\n  lakeplan report --json"
+)]
+pub struct Args {
+    /// The page; the numbers go beside it, with the ending .json. - prints the page and writes nothing.
+    #[arg(long, value_name = "FILE|-")]
+    out: Option<PathBuf>,
+    /// Only this project; may be given several times [default: every live one].
+    #[arg(long = "project", value_name = "KEY")]
+    projects: Vec<String>,
+    /// How many days the charts look back.
+    #[arg(long, value_name = "N", default_value_t = 84, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    days: u16,
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    let Some(out) = args.out.or_else(|| context.json.then(|| PathBuf::from("-"))) else {
+        return Err(CliError::Usage {
+            message: "say where the page goes: --out FILE.html, or --out - to print it".to_owned(),
+            hint: Some("lakeplan report --json prints the numbers alone".to_owned()),
+        });
+    };
+    let files = (out != Path::new("-")).then(|| files(&out)).transpose()?;
+    let app = context.open().await?;
+    // What a killed process left unfolded is folded first, so that the report is of now.
+    app.service.store.fold().await?;
+    let state = app.service.state(&Scope::outline()).await?;
+    let mut projects = Vec::new();
+    for name in args.projects.iter().filter(|name| !name.is_empty()) {
+        let (_, project) = find::project(&state, name)?;
+        if !project.is_in_sight() {
+            let hint = format!("lakeplan project show {} tells how it stands", project.key);
+            let message = format!("{name} is deleted or archived, and a report is of live projects").to_owned();
+            return Err(ServiceError::Input { place: "--project".to_owned(), message, hint: Some(hint) }.into());
+        }
+        projects.push(project.key.clone());
+    }
+    let asked = Asked { projects, days: args.days, lake: app.service.store.to_string() };
+    let session = Session::open(&app.tables(), app.service.clock.now()).await.map_err(ServiceError::from)?;
+    let report = Report::gather(&session, &asked).await.map_err(ServiceError::from)?;
+    let page = report.page().map_err(ServiceError::from)?;
+    app.close().await;
+    let numbers = serde_json::to_value(&report).map_err(|fault| ServiceError::from(AnalyticsError::Encoding(fault.into())))?;
+    let Some((html, beside)) = files else {
+        return Ok(if context.json { Reply::new(numbers, "") } else { Reply::raw(page.into_bytes()) });
+    };
+    put(&beside, format!("{numbers:#}\n").as_bytes())?;
+    put(&html, page.as_bytes())?;
+    let text = format!("{} written, its numbers in {}", html.display(), beside.display());
+    let written = json!({"page": html.display().to_string(), "numbers": beside.display().to_string()});
+    let mut json = numbers;
+    if let Some(json) = json.as_object_mut() {
+        json.insert("written".to_owned(), written);
+    }
+    Ok(Reply::new(json, text))
+}
+
+/// The page and the file of its numbers, whose folder is there.
+fn files(out: &Path) -> Result<(PathBuf, PathBuf), CliError> {
+    let usage = |message: String, hint: String| CliError::Usage { message, hint: Some(hint) };
+    if out.is_dir() {
+        return Err(usage(
+            format!("{} is a folder", out.display()),
+            format!("name the page: --out {}", out.join("report.html").display()),
+        ));
+    }
+    let beside = out.with_extension("json");
+    if beside == out {
+        return Err(usage(
+            format!("{} would be both the page and its numbers", out.display()),
+            "the page ends in .html; its numbers go beside it, with the ending .json".to_owned(),
+        ));
+    }
+    let folder = match out.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return Err(usage(
+            format!("there is no folder {}", folder.display()),
+            format!("make it first (mkdir -p {}), or write elsewhere with --out", folder.display()),
+        ));
+    }
+    Ok((out.to_owned(), beside))
+}
+
+/// Writes a file whole or not at all: readers see the old one or the new one.
+fn put(file: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let draft = file.with_file_name(name);
+    let told = |fault: std::io::Error| {
+        // It is of no use to anyone; where it cannot be taken away it was not made.
+        let _ = std::fs::remove_file(&draft);
+        std::io::Error::new(fault.kind(), format!("{}: {fault}", file.display()))
+    };
+    std::fs::write(&draft, bytes).map_err(told)?;
+    std::fs::rename(&draft, file).map_err(told)?;
+    Ok(())
+}
