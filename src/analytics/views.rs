@@ -24,6 +24,7 @@ pub const VIEWS: &[View] = views![
     "at_risk",
     "burn_up",
     "status_over_time",
+    "status_changes",
     "cycle_time",
     "planning_accuracy",
     "velocity",

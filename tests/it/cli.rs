@@ -6,6 +6,7 @@ mod plan;
 mod query;
 mod summary;
 mod visualize;
+mod report;
 
 use std::io::Write;
 use std::path::Path;

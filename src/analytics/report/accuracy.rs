@@ -8,8 +8,7 @@ use super::rows::Accurate;
 pub const FEW: usize = 20;
 
 /// The bins of the ratio actual ÷ estimate: the upper end of each and what it is called.
-const BINS: &[(f64, &str)] =
-    &[(0.5, "under ½"), (0.8, "½ to 0.8"), (1.25, "0.8 to 1.25"), (2.0, "1.25 to 2"), (f64::INFINITY, "over 2")];
+const BINS: &[(f64, &str)] = &[(0.5, "< 0.5"), (0.8, "0.5–0.8"), (1.25, "0.8–1.25"), (2.0, "1.25–2"), (f64::INFINITY, "≥ 2")];
 
 /// The completed tasks of the report's days that had an estimate and whose effort is known.
 #[derive(Clone, Debug, Serialize)]

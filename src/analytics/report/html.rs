@@ -24,6 +24,12 @@ pub enum Cell {
     Text(String),
     /// Set to the right, so that its digits stand below each other.
     Number(String),
+    /// A number that someone should look at.
+    Bad(String),
+    /// Text that is not broken into lines.
+    Short(String),
+    /// What it is called, and its key or the like behind that.
+    Named(String, String),
     /// HTML that is safe already.
     Html(String),
 }
@@ -31,6 +37,10 @@ pub enum Cell {
 impl Cell {
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
+    }
+
+    pub fn short(text: impl Into<String>) -> Self {
+        Self::Short(text.into())
     }
 
     pub fn number(text: impl Into<String>) -> Self {
@@ -41,7 +51,8 @@ impl Cell {
 /// A table that scrolls by itself where it is wider than the page. Each cell names its column, for narrow screens.
 pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) -> String {
     let rows: Vec<Vec<Cell>> = rows.into_iter().collect();
-    let is_number = |at: usize| !rows.is_empty() && rows.iter().all(|row| matches!(row.get(at), Some(Cell::Number(_))));
+    let is_number =
+        |at: usize| !rows.is_empty() && rows.iter().all(|row| matches!(row.get(at), Some(Cell::Number(_) | Cell::Bad(_))));
     let class = |number: bool| if number { " class=\"n\"" } else { "" };
     let mut html = String::from("<div class=\"scroll\"><table><thead><tr>");
     for (at, name) in header.iter().enumerate() {
@@ -54,6 +65,11 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) -> Stri
             match cell {
                 Cell::Text(text) => html.push_str(&format!("<td>{}</td>", escape(text))),
                 Cell::Number(text) => html.push_str(&format!("<td class=\"n\">{}</td>", escape(text))),
+                Cell::Bad(text) => html.push_str(&format!("<td class=\"n bad\"><b>{}</b></td>", escape(text))),
+                Cell::Short(text) => html.push_str(&format!("<td class=\"s\">{}</td>", escape(text))),
+                Cell::Named(name, key) => {
+                    html.push_str(&format!("<td class=\"t\">{} <span class=\"key\">{}</span></td>", escape(name), escape(key)))
+                }
                 Cell::Html(safe) => html.push_str(&format!("<td>{safe}</td>")),
             }
         }

@@ -20,7 +20,7 @@ use super::{AnalyticsError, Session, rows_json};
 use crate::domain::key::ProjectKey;
 use crate::domain::time::{Instant, rfc3339};
 pub use accuracy::Accuracy;
-pub use rows::{Change, CommandRuns, Covered, Fold, Person, Project, Risk, Run, TableSize};
+pub use rows::{Change, CommandRuns, Covered, Fold, Person, Project, Risk, Run, StatusChange, TableSize};
 pub use trend::{BurnUp, Week};
 
 /// What a report is asked for.
@@ -65,8 +65,8 @@ pub struct Lately {
     pub scope: i64,
     /// How many tasks were completed, less those opened again.
     pub completed: i64,
-    /// The last changes, the latest first.
-    pub changes: Vec<Change>,
+    /// The last changes of status, the latest first.
+    pub status_changes: Vec<StatusChange>,
 }
 
 /// How the lake itself does.
@@ -78,6 +78,8 @@ pub struct Operations {
     pub runs: Vec<Run>,
     /// The runs since the first day of the charts, by command.
     pub commands: Vec<CommandRuns>,
+    /// The last patch sets, the latest first.
+    pub changes: Vec<Change>,
 }
 
 /// How many days "lately" are.
@@ -91,7 +93,9 @@ impl Report {
         let since = clock.today - TimeDelta::days(i64::from(asked.days));
         let lately = clock.today - TimeDelta::days(LATELY.min(i64::from(asked.days)));
         let Asking { only, .. } = &asking;
-        let projects = asking.all(&format!("SELECT * FROM portfolio {only} ORDER BY progress DESC, tasks DESC, project")).await?;
+        let projects = asking
+            .all(&format!("SELECT * FROM portfolio {only} ORDER BY overdue DESC, remaining_minutes DESC, tasks DESC, project"))
+            .await?;
         let burn_up: Vec<rows::BurnUpDay> = asking.all(&format!("SELECT * FROM burn_up {only} ORDER BY project, day")).await?;
         let burn_up = trend::burn_up(burn_up, since, clock.today);
         let accurate: Vec<rows::Accurate> =
@@ -117,7 +121,9 @@ impl Report {
                 since: lately,
                 scope: burn_up.iter().map(|project| project.since(lately).0).sum(),
                 completed: burn_up.iter().map(|project| project.since(lately).1).sum(),
-                changes: asking.all(&changes(only)).await?,
+                status_changes: asking
+                    .all(&format!("SELECT * FROM status_changes {only} ORDER BY seq DESC, project, task LIMIT 12"))
+                    .await?,
             },
             projects,
             burn_up,
@@ -189,6 +195,7 @@ impl Asking<'_> {
 
     async fn operations(&self, since: NaiveDate) -> Result<Operations, AnalyticsError> {
         Ok(Operations {
+            changes: self.all(&changes(&self.only)).await?,
             fold: self.one("SELECT seq, head_seq, sets_behind, age_minutes FROM lag ORDER BY sets_behind DESC LIMIT 1").await?,
             tables: self.all("SELECT table_name, at, files, bytes, version FROM latest_table_state ORDER BY table_name").await?,
             runs: self.all("SELECT * FROM run_log ORDER BY started_at DESC LIMIT 10").await?,

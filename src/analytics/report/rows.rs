@@ -106,6 +106,19 @@ pub struct Covered {
     pub coverage: String,
 }
 
+/// A task's status that changed, of the view `status_changes`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct StatusChange {
+    pub project: String,
+    pub task: String,
+    pub title: String,
+    pub from_value: String,
+    pub to_value: Option<String>,
+    pub at: Instant,
+    pub actor: String,
+    pub seq: i64,
+}
+
 /// What one patch set did to one kind of record, of the view `audit`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Change {

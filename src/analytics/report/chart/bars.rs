@@ -29,7 +29,8 @@ pub fn columns(name: &str, says: &str, unit: &str, bars: &[Bar]) -> Result<Strin
     const HEIGHT: i32 = 220;
     let (left, right, top, bottom) = (44, WIDTH - 4, 34, HEIGHT - 26);
     let most = bars.iter().map(|bar| bar.value).fold(0.0, f64::max);
-    let (end, step) = axis(most, true);
+    // With room for the label of the highest bar.
+    let (end, step) = axis(most * 1.08, true);
     let wide = f64::from(right - left) / bars.len().max(1) as f64;
     draw(name, says, HEIGHT, |area: &Area<'_>| -> Drawn {
         scale(area, unit, (end, step), (left, right, top, bottom))?;
@@ -58,7 +59,7 @@ pub fn rows(name: &str, says: &str, bars: &[Bar]) -> Result<String, AnalyticsErr
     const ROW: i32 = 26;
     let longest = |of: fn(&Bar) -> &String| bars.iter().map(|bar| of(bar).chars().count()).max().unwrap_or(0) as i32 * LETTER;
     let left = longest(|bar| &bar.name).clamp(40, 120) + 8;
-    let right = WIDTH - longest(|bar| &bar.label).clamp(40, 190) - 10;
+    let right = WIDTH - longest(|bar| &bar.label).clamp(40, 220) - 10;
     let most = bars.iter().map(|bar| bar.value).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
     draw(name, says, ROW * bars.len() as i32 + 6, |area: &Area<'_>| -> Drawn {
         for (at, bar) in bars.iter().enumerate() {

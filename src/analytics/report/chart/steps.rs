@@ -14,8 +14,8 @@ use crate::analytics::report::words;
 pub fn steps(name: &str, says: &str, days: &[Day]) -> Result<String, AnalyticsError> {
     const HEIGHT: i32 = 220;
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(String::new()) };
-    let labels = (words::thousands(last.scope), words::thousands(last.completed));
-    let widest = (labels.0.len() + 6).max(labels.1.len() + 5) as i32;
+    let labels = (words::count(last.scope, "task"), format!("{} done", words::thousands(last.completed)));
+    let widest = labels.0.chars().count().max(labels.1.chars().count()) as i32;
     let (left, right, top, bottom) = (44, WIDTH - 8 - widest * LETTER, 34, HEIGHT - 26);
     let most = days.iter().map(|day| day.scope.max(day.completed)).max().unwrap_or(0) as f64;
     let (end, step) = axis(most, true);
@@ -38,12 +38,7 @@ pub fn steps(name: &str, says: &str, days: &[Day]) -> Result<String, AnalyticsEr
         for day in ticks(begin, last.day) {
             line(area, (across(day), bottom), (across(day), bottom + 4), OTHER)?;
             let text = if span > 300.0 { day.format("%b %Y").to_string() } else { words::day(day) };
-            // At the edges a name stands inside.
-            let side = match across(day) {
-                x if x > right - 16 && span > 1.0 => HPos::Right,
-                x if x < left + 16 && span > 1.0 => HPos::Left,
-                _ => HPos::Center,
-            };
+            let side = if across(day) > right - 16 && span > 1.0 { HPos::Right } else { HPos::Center };
             write(area, &text, (across(day), bottom + 7), OTHER, side, VPos::Top)?;
         }
         let mut below = completed.clone();
@@ -60,8 +55,8 @@ pub fn steps(name: &str, says: &str, days: &[Day]) -> Result<String, AnalyticsEr
         area.draw(&Circle::new(*completed, 4, SERIES.filled()))?;
         let apart = (completed.1 - scope.1).max(16);
         let low = (scope.1 + apart).max(top + 16);
-        write(area, &format!("{} tasks", labels.0), (right + 8, low - apart), OTHER, HPos::Left, VPos::Center)?;
-        write(area, &format!("{} done", labels.1), (right + 8, low), SERIES, HPos::Left, VPos::Center)
+        write(area, &labels.0, (right + 8, low - apart), OTHER, HPos::Left, VPos::Center)?;
+        write(area, &labels.1, (right + 8, low), SERIES, HPos::Left, VPos::Center)
     })
 }
 

@@ -1,28 +1,23 @@
-//! What happened in the lake, and how the lake itself does.
+//! How the lake itself does.
 
 use super::super::html::{Cell, details, table};
 use super::super::{Change, Report, minute, words};
 use super::{paragraph, section};
 
-pub fn lately(report: &Report) -> String {
-    let sets = report.lately.changes.chunk_by(|one, next| one.seq == next.seq);
-    let rows: Vec<Vec<Cell>> = sets
-        .filter_map(|set| {
-            let first = set.first()?;
-            let did: Vec<String> = set.iter().map(did).collect();
-            Some(vec![
-                Cell::text(minute(first.at)),
-                Cell::text(&first.actor),
-                Cell::text(did.join(", ")),
-                Cell::text(set.iter().find_map(|change| change.project.clone()).unwrap_or_else(|| "–".to_owned())),
-                Cell::text(first.reason.clone().unwrap_or_else(|| format!("by {}", first.source))),
-            ])
-        })
-        .collect();
-    if rows.is_empty() {
-        return String::new();
-    }
-    section("lately", "Last changes", &table(&["When (UTC)", "Who", "What", "Project", "Why"], rows))
+/// The last patch sets, each with what it did.
+fn changes(changes: &[Change]) -> Vec<Vec<Cell>> {
+    let row = |set: &[Change]| {
+        let first = set.first()?;
+        let did: Vec<String> = set.iter().map(did).collect();
+        Some(vec![
+            Cell::short(minute(first.at)),
+            Cell::text(&first.actor),
+            Cell::text(did.join(", ")),
+            Cell::text(set.iter().find_map(|change| change.project.clone()).unwrap_or_else(|| "–".to_owned())),
+            Cell::text(first.reason.clone().unwrap_or_else(|| format!("by {}", first.source))),
+        ])
+    };
+    changes.chunk_by(|one, next| one.seq == next.seq).filter_map(row).collect()
 }
 
 /// `3 tasks created`.
@@ -70,7 +65,7 @@ pub fn operations(report: &Report) -> String {
     if !lake.runs.is_empty() {
         let rows = lake.runs.iter().map(|run| {
             vec![
-                Cell::text(minute(run.started_at)),
+                Cell::short(minute(run.started_at)),
                 Cell::text(&run.command),
                 Cell::text(&run.actor),
                 Cell::number(words::duration(run.duration_ms)),
@@ -79,13 +74,17 @@ pub fn operations(report: &Report) -> String {
         });
         inside.push_str(&details("The last runs", &table(&["Began (UTC)", "Command", "Who", "Took", "Up to change"], rows)));
     }
+    if !lake.changes.is_empty() {
+        let header = ["When (UTC)", "Who", "What", "Project", "Why"];
+        inside.push_str(&details("The last changes", &table(&header, changes(&lake.changes))));
+    }
     if !lake.tables.is_empty() {
         let rows = lake.tables.iter().map(|of| {
             vec![
                 Cell::text(&of.table_name),
                 Cell::number(words::thousands(of.files)),
                 Cell::number(of.bytes.map_or_else(|| "–".to_owned(), words::bytes)),
-                Cell::text(minute(of.at)),
+                Cell::short(minute(of.at)),
             ]
         });
         inside.push_str(&details("The tables", &table(&["Table", "Files", "Size", "Last written (UTC)"], rows)));

@@ -13,12 +13,12 @@ pub fn page(report: &Report) -> Result<String, AnalyticsError> {
     let sections = [
         plan::progress(report),
         plan::at_risk(report),
+        plan::lately(report),
         plan::burn_up(report)?,
         plan::workload(report)?,
         pace::velocity(report)?,
         pace::accuracy(report)?,
         plan::coverage(report),
-        lake::lately(report),
         lake::operations(report),
     ];
     let title = title(report);
@@ -94,7 +94,7 @@ fn tiles(report: &Report) -> String {
         tile(
             &format!("Since {}", words::day(lately.since)),
             &words::thousands(lately.completed),
-            &format!("completed, {} in scope", words::signed(lately.scope)),
+            &format!("completed, scope {}", words::signed(lately.scope)),
             "",
         ),
         "</dl>\n".to_owned(),

@@ -28,30 +28,26 @@ pub fn progress(report: &Report) -> String {
         ["Project", "Done", "Tasks", "In progress", "Blocked", "Overdue", "Work left", "Next due", "Last due", "Last change"];
     let row = |of: &Project| {
         let due = |day: Option<chrono::NaiveDate>| day.map_or_else(|| "–".to_owned(), words::date);
+        let key = match of.status.as_str() {
+            "active" => of.project.clone(),
+            status => format!("{} · {}", of.project, status.replace('_', " ")),
+        };
         let left = match (of.remaining_minutes, of.tasks - of.completed) {
+            _ if of.tasks == 0 => "–".to_owned(),
             (0, open) if open > 0 => "not estimated".to_owned(),
             (minutes, _) => words::effort(minutes),
         };
         vec![
-            Cell::Html(format!(
-                "<b>{}</b> <span class=\"key\">{}{}</span>",
-                escape(&of.name),
-                escape(&of.project),
-                if of.status == "active" { String::new() } else { format!(" · {}", escape(&of.status.replace('_', " "))) }
-            )),
+            Cell::Named(of.name.clone(), key),
             Cell::Html(of.progress.map_or_else(|| "no tasks".to_owned(), bar)),
             Cell::number(format!("{} of {}", words::thousands(of.completed), words::thousands(of.tasks))),
             Cell::number(zero(of.in_progress)),
             Cell::number(zero(of.blocked)),
-            Cell::Html(if of.overdue > 0 {
-                format!("<b class=\"bad\">{}</b>", words::thousands(of.overdue))
-            } else {
-                "–".to_owned()
-            }),
+            if of.overdue > 0 { Cell::Bad(words::thousands(of.overdue)) } else { Cell::number("–") },
             Cell::number(left),
-            Cell::text(due(of.next_due)),
-            Cell::text(due(of.last_due)),
-            Cell::text(words::from_today(of.last_activity.date_naive(), report.today)),
+            Cell::short(due(of.next_due)),
+            Cell::short(due(of.last_due)),
+            Cell::short(words::from_today(of.last_activity.date_naive(), report.today)),
         ]
     };
     let shown = &report.projects[..report.projects.len().min(PROJECTS)];
@@ -78,7 +74,7 @@ pub fn progress(report: &Report) -> String {
 
 fn bar(share: f64) -> String {
     format!(
-        "<span class=\"bar\" aria-hidden=\"true\"><i style=\"width:{:.1}%\"></i></span> {}",
+        "<span class=\"done\"><span class=\"bar\" aria-hidden=\"true\"><i style=\"width:{:.1}%\"></i></span> {}</span>",
         (share * 100.0).clamp(0.0, 100.0),
         words::percent(share)
     )
@@ -108,14 +104,31 @@ pub fn at_risk(report: &Report) -> String {
                 if of.reason == "overdue" { "bad" } else { "" },
                 escape(&why(of, report.today))
             )),
-            Cell::Html(format!("{} <span class=\"key\">{}</span>", escape(&of.title), escape(&of.task))),
-            Cell::text(of.assignee.as_ref().map_or_else(|| "nobody".to_owned(), |handle| format!("@{handle}"))),
-            Cell::text(of.due_date.map_or_else(|| "–".to_owned(), words::date)),
-            Cell::text(of.status.replace('_', " ")),
+            Cell::Named(of.title.clone(), of.task.clone()),
+            Cell::short(of.assignee.as_ref().map_or_else(|| "nobody".to_owned(), |handle| format!("@{handle}"))),
+            Cell::short(of.due_date.map_or_else(|| "–".to_owned(), words::date)),
+            Cell::short(of.status.replace('_', " ")),
         ]
     };
     let inside = table(&["Why", "Task", "Who", "Due", "Status"], shown.iter().map(row)) + &note;
     section("risk", heading, &inside)
+}
+
+pub fn lately(report: &Report) -> String {
+    let changes = &report.lately.status_changes;
+    if changes.is_empty() {
+        return String::new();
+    }
+    let rows = changes.iter().map(|change| {
+        let now = change.to_value.as_deref().unwrap_or("–");
+        vec![
+            Cell::short(words::from_today(change.at.date_naive(), report.today)),
+            Cell::Named(change.title.clone(), change.task.clone()),
+            Cell::short(format!("{} → {}", change.from_value.replace('_', " "), now.replace('_', " "))),
+            Cell::text(&change.actor),
+        ]
+    });
+    section("lately", "What changed last", &table(&["When", "Task", "Status", "By"], rows))
 }
 
 fn why(risk: &Risk, today: chrono::NaiveDate) -> String {
@@ -157,18 +170,18 @@ pub fn burn_up(report: &Report) -> Result<String, AnalyticsError> {
 fn burned(name: &str, days: &[Day]) -> Result<String, AnalyticsError> {
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(String::new()) };
     let says = format!(
-        "{} of {} done. Since {}: {} done, {} in scope.",
+        "{} of {} done. Since {}: {} done, scope {}.",
         words::thousands(last.completed),
         words::count(last.scope, "task"),
         words::date(first.day),
-        words::signed(last.completed - first.completed),
+        words::thousands(last.completed - first.completed),
         words::signed(last.scope - first.scope)
     );
     let numbers = table(
         &["Day", "Tasks", "Done"],
         days.iter().map(|day| {
             vec![
-                Cell::text(words::date(day.day)),
+                Cell::short(words::date(day.day)),
                 Cell::number(words::thousands(day.scope)),
                 Cell::number(words::thousands(day.completed)),
             ]
@@ -190,7 +203,7 @@ pub fn workload(report: &Report) -> Result<String, AnalyticsError> {
         .map(|person| {
             let tasks = words::count(person.tasks, "task");
             let unknown =
-                if person.without_estimate == 0 { String::new() } else { format!(", {} not est.", person.without_estimate) };
+                if person.without_estimate == 0 { String::new() } else { format!(", {} not estimated", person.without_estimate) };
             Bar {
                 name: if person.assignee == "nobody" { "nobody yet".to_owned() } else { format!("@{}", person.assignee) },
                 value: if by_effort { person.remaining_minutes as f64 } else { person.tasks as f64 },
@@ -224,7 +237,7 @@ pub fn workload(report: &Report) -> Result<String, AnalyticsError> {
                 Cell::number(words::effort(person.remaining_minutes)),
                 Cell::number(words::effort(person.likely_minutes)),
                 Cell::number(words::thousands(person.without_estimate)),
-                Cell::text(person.first_due.map_or_else(|| "–".to_owned(), words::date)),
+                Cell::short(person.first_due.map_or_else(|| "–".to_owned(), words::date)),
             ]
         }),
     );

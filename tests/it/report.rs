@@ -1,0 +1,176 @@
+//! The report over a team's lake: what it says is what the views say, and its page is a page whatever the lake holds.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lakeplan::analytics::Session;
+use lakeplan::analytics::report::{Asked, Report};
+use lakeplan::domain::time::Instant;
+use lakeplan::store::Store;
+use lakeplan::store::delta::{DeltaStore, Root};
+use object_store::memory::InMemory;
+use serde_json::{Value, json};
+
+use crate::store::{committed, delta_in_memory, root};
+use crate::support::noon;
+use crate::team;
+
+/// A Saturday.
+const NOW: i64 = 1_795_255_200;
+
+async fn report(store: &DeltaStore, now: Instant, projects: &[&str]) -> Report {
+    let session = Session::open(&store.tables(), now).await.unwrap();
+    let projects = projects.iter().map(|key| key.parse().unwrap()).collect();
+    Report::gather(&session, &Asked { projects, days: 84, lake: "memory:///lake/".to_owned() }).await.unwrap()
+}
+
+/// Reads the page as far as anyone must: tags that open and close in order, no attribute that runs something, nothing fetched.
+fn well_formed(page: &str) {
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+    for wrong in ["NaN", "inf%", "src=", "href=", "http-equiv=\"refresh", "@import", "url("] {
+        let outside = page.replace("&lt;img src=x", "");
+        assert!(!outside.contains(wrong), "{wrong} is in the page");
+    }
+    let mut open = Vec::new();
+    let mut rest = page;
+    while let Some((_, tail)) = rest.split_once('<') {
+        let (tag, tail) = tail.split_once('>').expect("a tag ends");
+        rest = tail;
+        let name: String = tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
+        if tag.starts_with('/') {
+            assert_eq!(open.pop().as_deref(), Some(name.as_str()), "</{name}> closes another");
+        } else if !tag.ends_with('/') && !["meta", "!doctype", ""].contains(&name.as_str()) {
+            assert_ne!(name, "script");
+            assert!(!tag.contains(" on"), "<{tag}> would run something");
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "{open:?} stay open");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_of_a_team_shows_the_numbers_of_its_views() {
+    let place = root(Arc::new(InMemory::new()));
+    let now = DateTime::from_timestamp(NOW, 0).unwrap();
+    let store = team::at_work(&place, now).await;
+    let all = report(&store, now, &[]).await;
+    let page = all.page().unwrap();
+    well_formed(&page);
+    for text in [
+        "Customer portal",
+        "Burn-up",
+        "Velocity",
+        "Planning accuracy",
+        "R4",
+        "&lt;b&gt;bold&lt;/b&gt; &amp; &quot;quoted&quot;",
+        "@bea",
+    ] {
+        assert!(page.contains(text), "{text} is missing");
+    }
+    assert!(!page.contains("Shown to nobody") && !page.contains("<b>bold</b>"));
+
+    // Each number once more, by way of the records themselves.
+    let state = store.snapshot(&lakeplan::store::Scope::All).await.unwrap().state;
+    let told: Value = serde_json::to_value(&all).unwrap();
+    for project in told["projects"].as_array().unwrap() {
+        let key = project["project"].as_str().unwrap();
+        let records = state.project_by_key(&key.parse().unwrap()).unwrap();
+        let live: Vec<Value> = records
+            .tasks()
+            .filter(|task| task.deleted_at.is_none())
+            .map(|task| {
+                json!({
+                    "id": task.id.to_string(), "parent": task.parent_id.map(|id| id.to_string()), "status": task.status,
+                    "likely": task.estimate_likely.map(|minutes| minutes.get()), "was_completed": task.completed_at.is_some(),
+                })
+            })
+            .collect();
+        let counted: Vec<&Value> = live
+            .iter()
+            .filter(|task| !live.iter().any(|part| part["parent"] == task["id"]))
+            .filter(|task| task["status"] != "cancelled" && (task["status"] != "archived" || task["was_completed"] == true))
+            .collect();
+        let done = counted.iter().filter(|task| task["status"] == "completed" || task["status"] == "archived").count();
+        assert_eq!((&project["tasks"], &project["completed"]), (&json!(counted.len()), &json!(done)), "{key}");
+        let likely: u64 = counted.iter().filter_map(|task| task["likely"].as_u64()).sum();
+        assert_eq!(project["likely_minutes"], likely, "{key}");
+        let curve = told["burn_up"].as_array().unwrap().iter().find(|curve| curve["project"] == key);
+        let end =
+            curve.and_then(|curve| curve["days"].as_array()?.last().cloned()).unwrap_or(json!({"scope": 0, "completed": 0}));
+        assert_eq!(
+            (&end["scope"], &end["completed"]),
+            (&project["tasks"], &project["completed"]),
+            "the curve of {key} ends elsewhere"
+        );
+    }
+    assert!(all.accuracy.tasks > 15 && all.accuracy.ranges > 5 && all.accuracy.logged < all.accuracy.tasks, "{:?}", all.accuracy);
+    assert_eq!(all.accuracy.distribution.iter().map(|bin| bin.tasks).sum::<usize>(), all.accuracy.tasks);
+    assert_eq!(all.velocity.len(), 10);
+    assert!(all.at_risk.iter().any(|task| task.reason == "overdue") && all.lately.status_changes.len() == 12);
+
+    let one = report(&store, now, &["LED"]).await;
+    assert_eq!(one.projects.len(), 1);
+    assert!(one.page().unwrap().contains("<title>Ledger migration · plan report</title>"));
+    assert!(one.requirements.is_empty() && one.burn_up.len() == 1 && one.at_risk.iter().all(|task| task.project == "LED"));
+    assert!(
+        one.workload.iter().map(|person| person.tasks).sum::<i64>() < all.workload.iter().map(|person| person.tasks).sum::<i64>()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_lake_has_a_page_that_says_what_to_do() {
+    let (store, _) = delta_in_memory().await;
+    store.fold().await.unwrap();
+    let page = report(&store, noon(), &[]).await.page().unwrap();
+    well_formed(&page);
+    assert!(page.contains("There is no project yet") && page.contains("lakeplan plan FILE --yes"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn projects_without_tasks_or_estimates_and_two_hundred_of_them_have_a_page() {
+    let (store, _) = delta_in_memory().await;
+    let project = |n: usize| json!({"op": "create", "entity": "project", "id": format!("$p{n}"), "fields": {"name": format!("Project {n}"), "key": format!("P{n}")}});
+    let _ = committed(store.as_ref(), json!([project(1)])).await;
+    store.fold().await.unwrap();
+    let page = report(&store, noon(), &[]).await.page().unwrap();
+    well_formed(&page);
+    assert!(page.contains("No project has a task yet"), "{page}");
+
+    let task = json!({"op": "create", "entity": "task", "fields": {"project_id": "P1", "title": "Only this"}});
+    let _ = committed(store.as_ref(), json!([task])).await;
+    store.fold().await.unwrap();
+    let told = report(&store, noon(), &[]).await;
+    well_formed(&told.page().unwrap());
+    assert_eq!(told.burn_up[0].days.len(), 1);
+    assert!(told.page().unwrap().contains("No task has an estimate"));
+
+    let mut patches = Vec::new();
+    for n in 2..=200 {
+        patches.push(project(n));
+        patches.push(json!({"op": "create", "entity": "task", "fields": {"project_id": format!("$p{n}"), "title": "Only this", "due_date": "2020-01-01"}}));
+    }
+    let _ = committed(store.as_ref(), Value::Array(patches)).await;
+    store.fold().await.unwrap();
+    let told = report(&store, noon() + TimeDelta::days(1), &[]).await;
+    let page = told.page().unwrap();
+    well_formed(&page);
+    assert_eq!((told.projects.len(), told.at_risk.len()), (200, 199));
+    assert!(
+        page.contains("180 projects more") && page.contains("and 139 more") && page.matches("<svg").count() == 14,
+        "{}",
+        page.matches("<svg").count()
+    );
+    assert!(page.len() < 1_000_000, "{} bytes", page.len());
+}
+
+/// Writes the team's lake where other engines and eyes can see it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lake_of_a_team_is_written_where_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = lakeplan::config::variable("LAKEPLAN_TEAM_LAKE");
+    let place = asked.unwrap_or_else(|| folder.path().join("lake").display().to_string());
+    #[allow(clippy::disallowed_methods, reason = "the lake ends where the clock of the binary that goes on with it stands")]
+    let store = team::at_work(&Root::open(&place, true).unwrap(), Utc::now()).await;
+    assert!(store.head().await.unwrap().seq > 40);
+    store.close().await;
+}
