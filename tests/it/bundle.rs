@@ -226,5 +226,10 @@ fn the_targets_are_what_the_readme_says() {
     let told = told.lines().take_while(|line| line.starts_with('|'));
     // The order of the targets is the reader's.
     let sorted = |rows: Vec<String>| rows.into_iter().collect::<BTreeSet<_>>();
-    assert_eq!(sorted(told.map(str::to_owned).collect()), sorted(table.clone()), "README.md, below <!-- targets -->, is to say:\n{}\n", table.join("\n"));
+    assert_eq!(
+        sorted(told.map(str::to_owned).collect()),
+        sorted(table.clone()),
+        "README.md, below <!-- targets -->, is to say:\n{}\n",
+        table.join("\n")
+    );
 }

@@ -4,9 +4,9 @@ mod erase;
 mod inbox;
 mod plan;
 mod query;
+mod report;
 mod summary;
 mod visualize;
-mod report;
 
 use std::io::Write;
 use std::path::Path;
