@@ -161,10 +161,10 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Every variable of the process's environment, for storage credentials.
+/// Every variable of the process's environment that is text, for storage credentials.
 #[expect(clippy::disallowed_methods, reason = "the one room that reads the environment")]
 pub fn variables() -> Vec<(String, String)> {
-    std::env::vars().collect()
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
 }
 
 /// The references of a section by their names. What is none is not shown: it may be the secret itself.

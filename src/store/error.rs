@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::cloud::CloudFault;
 use crate::domain::time::{Instant, rfc3339};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -16,6 +17,9 @@ pub enum StoreError {
     AlreadyALake { root: String },
     #[error("{root} cannot be used: {why}")]
     UnusableRoot { root: String, why: String },
+    /// A place in a cloud that will not do until a setting or a right is changed.
+    #[error(transparent)]
+    Cloud(#[from] CloudFault),
     #[error(
         "the lake at {root} needs a lakeplan that {verb}s format {needed}; this one ({version}) knows formats up to {known}",
         version = env!("CARGO_PKG_VERSION")
@@ -47,6 +51,11 @@ pub enum StoreError {
 impl StoreError {
     pub(crate) fn storage(operation: &'static str, path: impl Into<String>, source: impl Into<Source>) -> Self {
         let (path, source): (String, Source) = (path.into(), source.into());
+        match CloudFault::within(source.as_ref()) {
+            Some(fault) if fault.is_passing() => return Self::Storage { operation, path, source: fault.clone().into() },
+            Some(fault) => return Self::Cloud(fault.clone()),
+            None => {}
+        }
         match source.downcast_ref::<object_store::Error>() {
             Some(object_store::Error::PermissionDenied { .. }) => {
                 Self::UnusableRoot { root: path, why: "this user may not write or read it".to_owned() }
@@ -77,7 +86,8 @@ impl StoreError {
             Self::AfterItsEnd { .. } => "lakeplan history shows what there is".to_owned(),
             Self::Deadline { .. } | Self::WriterGone => "repeat the command; what was committed stays committed once".to_owned(),
             Self::UnusableRoot { .. } => "give this user the right to write there, or name another lake with --lake".to_owned(),
-            Self::Storage { .. } => return None,
+            Self::Cloud(fault) => fault.hint().to_owned(),
+            Self::Storage { source, .. } => return CloudFault::within(source.as_ref()).map(|fault| fault.hint().to_owned()),
         })
     }
 }
@@ -92,8 +102,11 @@ impl StoreError {
             Self::NewerFormat { root, verb, needed, known } => {
                 Self::NewerFormat { root: root.clone(), verb, needed: *needed, known: *known }
             }
+            Self::Cloud(fault) => Self::Cloud(fault.clone()),
             Self::Storage { operation, path, source } => {
-                Self::Storage { operation, path: path.clone(), source: source.to_string().into() }
+                let source =
+                    CloudFault::within(source.as_ref()).map_or_else(|| source.to_string().into(), |fault| fault.clone().into());
+                Self::Storage { operation, path: path.clone(), source }
             }
             Self::Damaged { path, what } => Self::Damaged { path: path.clone(), what: what.clone() },
             Self::UnknownFeatures { path, needs } => Self::UnknownFeatures { path: path.clone(), needs: needs.clone() },

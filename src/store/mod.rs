@@ -7,6 +7,7 @@
 pub mod appended;
 mod beside;
 mod checkpoint;
+mod cloud;
 pub mod copy;
 pub mod delta;
 pub mod doctor;

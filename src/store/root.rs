@@ -9,6 +9,7 @@ use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use url::Url;
 
 use super::LakeTables;
+use super::cloud;
 use super::durable::DurableLocal;
 use super::error::StoreError;
 use crate::runtime::{Clock, Random, uuid_v7};
@@ -29,12 +30,8 @@ impl Root {
                 let path = url.to_file_path().map_err(|()| unusable("it is no path on this machine".to_owned()))?;
                 Self::local(name, &path, create)
             }
-            Ok(url) if url.scheme().len() > 1 => {
-                let options = crate::config::variables().into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value));
-                let (store, path) = object_store::parse_url_opts(&url, options).map_err(|fault| unusable(fault.to_string()))?;
-                let store: Arc<dyn ObjectStore> = Arc::from(store);
-                Ok(Self { url, store: Arc::new(object_store::prefix::PrefixStore::new(store, path)) })
-            }
+            // One letter is a drive of Windows.
+            Ok(url) if url.scheme().len() > 1 => cloud::open(&url, crate::config::variables()),
             _ => Self::local(name, Path::new(name), create),
         }
     }
@@ -77,13 +74,13 @@ pub(super) async fn refuse_remains(root: &Root) -> Result<(), StoreError> {
 /// Finds out whether the storage creates a name only where there is none, which everything rests on.
 pub(super) async fn probe(root: &Root, clock: &dyn Clock, random: &dyn Random) -> Result<(), StoreError> {
     let name = StorePath::from(format!("_probe/{}", uuid_v7(clock.now(), random)));
-    let put = || {
+    let put = |what: &'static str| {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        root.store.put_opts(&name, "probe".into(), options)
+        root.store.put_opts(&name, what.into(), options)
     };
     let failed = |fault: Error| StoreError::storage("writing to", root.url.to_string(), fault);
-    put().await.map_err(failed)?;
-    let second = put().await;
+    put("the first").await.map_err(failed)?;
+    let second = put("the second").await;
     root.store.delete(&name).await.map_err(failed)?;
     match second {
         Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(()),

@@ -1,0 +1,201 @@
+"""A proxy before an object store that does not keep its promises by itself, and that has to be made to break others.
+
+PUTs reach the store one after the other, because the stand-in for S3 checks If-None-Match and writes in two steps. Every
+request is counted, by its bucket, verb and kind. Rules, set by a test for its own bucket, answer in the store's place, or
+lose an answer that the store gave.
+
+    POST /_proxy/rules/BUCKET    a list of rules, the first that fits holds; see Rule
+    GET /_proxy/counts/BUCKET    what was asked of the bucket since the last time this was asked
+
+usage: proxy.py PORT-OF-THE-STORE   (prints the port that it listens on)
+"""
+
+import http.client
+import json
+import random
+import socket
+import sys
+import threading
+import time
+from collections import defaultdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, unquote, urlsplit
+
+UPSTREAM = int(sys.argv[1])
+PUTS = threading.Lock()
+STATE = threading.Lock()
+RULES = {}
+COUNTS = defaultdict(lambda: defaultdict(lambda: {"requests": 0, "sent": 0, "received": 0}))
+HOP = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "proxy-connection"}
+
+
+class Rule:
+    """What becomes of requests of a verb whose path holds a text.
+
+    verb, part    which requests it is for; a POST that deletes is a DELETE, and a GET that lists is a LIST
+    skip, times   it holds for the requests after the first `skip`, so many `times` (always where absent)
+    share, seed   it holds for this share of them, drawn from the seed
+    do            "before": the store never hears of it, "after": it does it and the answer is lost,
+                  "ignore": it is passed on without its conditions, "late": it is passed on after `seconds`
+    status, body  what is answered for "before" and "after"; the connection is cut where there is no status
+    """
+
+    def __init__(self, said):
+        self.verb, self.part, self.do = said.get("verb", "PUT"), said.get("part", ""), said["do"]
+        self.left_out, self.times = said.get("skip", 0), said.get("times")
+        self.share, self.random = said.get("share", 1), random.Random(said.get("seed", 0))
+        self.status, self.body, self.seconds = said.get("status"), said.get("body", ""), said.get("seconds", 0)
+
+    def holds(self, verb, path):
+        if self.verb not in (verb, "*") or self.part not in path or self.times == 0:
+            return False
+        if self.left_out > 0:
+            self.left_out -= 1
+            return False
+        if self.share < 1 and self.random.random() >= self.share:
+            return False
+        if self.times is not None:
+            self.times -= 1
+        return True
+
+
+def bucket_of(path):
+    """The bucket; Azure's paths begin with the account."""
+    parts = [unquote(part) for part in path.split("/") if part]
+    account = parts and parts[0].startswith("devstoreaccount")
+    return next(iter(parts[1:] if account else parts), "")
+
+
+def verb_of(method, path, query):
+    names = parse_qs(query, keep_blank_values=True)
+    if method == "POST" and ("delete" in names or names.get("comp") == ["batch"]):
+        return "DELETE"
+    if method == "GET" and ("list-type" in names or names.get("comp") == ["list"]):
+        return "LIST"
+    return method
+
+
+def kind_of(verb, path):
+    name = path.rsplit("/", 1)[-1]
+    if verb in ("LIST", "DELETE"):
+        return ""
+    if name == "_last_checkpoint":
+        return "hint"
+    if ".checkpoint" in name:
+        return "checkpoint"
+    return "entry" if "/_delta_log/" in path else "file"
+
+
+def table_of(path):
+    """The folder that holds a log, or the folders of partitions."""
+    folders = [part for part in path.split("/") if part]
+    inside = [at for at, folder in enumerate(folders) if folder == "_delta_log" or "=" in folder]
+    return folders[inside[0] - 1] if inside and inside[0] else ""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    upstream = None
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, status, body=b"", headers=()):
+        self.send_response_only(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        if not any(name.lower() == "content-length" for name, _ in headers) and status not in (204, 304):
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def cut(self):
+        """Ends the connection without an answer."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.connection.close()
+
+    def control(self, word, bucket, body):
+        with STATE:
+            if word == "rules":
+                RULES[bucket] = [Rule(said) for said in json.loads(body)]
+                return self.answer(204)
+            counts = COUNTS.pop(bucket, {})
+        rows = [{"verb": verb, "kind": kind, "status": status, "table": table, **count}
+                for (verb, kind, status, table), count in sorted(counts.items())]
+        return self.answer(200, json.dumps(rows).encode(), [("Content-Type", "application/json")])
+
+    def pass_on(self, body, conditional):
+        headers = [(name, value) for name, value in self.headers.items() if name.lower() not in HOP]
+        if not conditional:
+            headers = [(name, value) for name, value in headers if not name.lower().startswith("if-")]
+        for attempt in range(2):
+            if self.upstream is None:
+                self.upstream = http.client.HTTPConnection("127.0.0.1", UPSTREAM, timeout=60)
+            try:
+                # The Host header goes on as it was signed.
+                self.upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+                for name, value in headers:
+                    self.upstream.putheader(name, value)
+                self.upstream.endheaders(body or None)
+                answer = self.upstream.getresponse()
+                said = answer.read()
+                if answer.will_close:
+                    self.upstream.close()
+                    self.upstream = None
+                return answer.status, said, [pair for pair in answer.getheaders() if pair[0].lower() not in HOP]
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+                # A connection that the store had closed meanwhile; nothing was sent on it.
+                self.upstream.close()
+                self.upstream = None
+                if attempt:
+                    raise
+
+    def relay(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts = urlsplit(self.path)
+        path = unquote(parts.path)
+        if path.startswith("/_proxy/"):
+            _, _, word, bucket = path.split("/", 3)
+            return self.control(word, bucket, body)
+        bucket, verb = bucket_of(path), verb_of(self.command, path, parts.query)
+        with STATE:
+            rule = next((rule for rule in RULES.get(bucket, ()) if rule.holds(verb, path)), None)
+        status, said, headers = None, b"", []
+        if rule and rule.do == "late":
+            time.sleep(rule.seconds)
+        if not (rule and rule.do == "before"):
+            if verb == "PUT":
+                with PUTS:
+                    status, said, headers = self.pass_on(body, not (rule and rule.do == "ignore"))
+            else:
+                status, said, headers = self.pass_on(body, True)
+        if rule and rule.do in ("before", "after"):
+            status, said, headers = rule.status, rule.body.encode(), [("Content-Type", "application/xml")]
+        table = table_of((parse_qs(parts.query).get("prefix") or [path])[0])
+        with STATE:
+            count = COUNTS[bucket][(verb, kind_of(verb, path), status or 0, table)]
+            count["requests"] += 1
+            count["sent"] += len(body)
+            count["received"] += len(said)
+        if status is None:
+            return self.cut()
+        return self.answer(status, said, headers)
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = relay
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, *_):
+        # The client went away.
+        pass
+
+
+if __name__ == "__main__":
+    server = Server(("127.0.0.1", 0), Handler)
+    print(server.server_address[1], flush=True)
+    server.serve_forever()
