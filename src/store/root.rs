@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use futures::StreamExt;
+use futures::TryStreamExt;
 use object_store::path::Path as StorePath;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use url::Url;
@@ -22,8 +22,17 @@ pub struct Root {
 }
 
 impl Root {
-    /// The root that a person named: a folder, or a storage URL.
+    /// The root that a person named: a folder, or a storage URL, reached as the process's environment says.
     pub fn open(name: &str, create: bool) -> Result<Self, StoreError> {
+        Self::open_in(name, create, crate::config::variables())
+    }
+
+    /// The same in an environment that is given.
+    pub fn open_in(
+        name: &str,
+        create: bool,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, StoreError> {
         let unusable = |why: String| StoreError::UnusableRoot { root: name.to_owned(), why };
         match Url::parse(name) {
             Ok(url) if url.scheme() == "file" => {
@@ -31,7 +40,7 @@ impl Root {
                 Self::local(name, &path, create)
             }
             // One letter is a drive of Windows.
-            Ok(url) if url.scheme().len() > 1 => cloud::open(&url, crate::config::variables()),
+            Ok(url) if url.scheme().len() > 1 => cloud::open(&url, environment),
             _ => Self::local(name, Path::new(name), create),
         }
     }
@@ -55,13 +64,17 @@ impl Root {
 
 /// A lake whose journal is gone is not begun anew over what is left of it.
 pub(super) async fn refuse_remains(root: &Root) -> Result<(), StoreError> {
-    let has_log = async |name: &str| root.store.list(Some(&StorePath::from(format!("{name}/_delta_log")))).next().await.is_some();
-    if has_log("journal").await {
+    let has_log = async |name: &str| {
+        let mut listed = root.store.list(Some(&StorePath::from(format!("{name}/_delta_log"))));
+        let first = listed.try_next().await;
+        first.map(|first| first.is_some()).map_err(|fault| StoreError::storage("listing", root.url.to_string(), fault))
+    };
+    if has_log("journal").await? {
         // There is a lake, which making the journal will find.
         return Ok(());
     }
     for name in LakeTables::names() {
-        if has_log(name).await {
+        if has_log(name).await? {
             let why = format!(
                 "it holds the table {name} of a lake whose journal is missing; bring the journal back, or use another place"
             );

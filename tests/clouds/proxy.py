@@ -1,11 +1,11 @@
 """A proxy before an object store that does not keep its promises by itself, and that has to be made to break others.
 
 PUTs reach the store one after the other, because the stand-in for S3 checks If-None-Match and writes in two steps. Every
-request is counted, by its bucket, verb and kind. Rules, set by a test for its own bucket, answer in the store's place, or
-lose an answer that the store gave.
+request is counted, by verb and kind, under the bucket and the first folder in it, which is where a test has its lake. Rules,
+set by a test for its own folder, answer in the store's place, or lose an answer that the store gave.
 
-    POST /_proxy/rules/BUCKET    a list of rules, the first that fits holds; see Rule
-    GET /_proxy/counts/BUCKET    what was asked of the bucket since the last time this was asked
+    POST /_proxy/rules/BUCKET/FOLDER    a list of rules, the first that fits holds; see Rule
+    GET /_proxy/counts/BUCKET/FOLDER    what was asked of the folder since the last time this was asked
 
 usage: proxy.py PORT-OF-THE-STORE   (prints the port that it listens on)
 """
@@ -13,6 +13,7 @@ usage: proxy.py PORT-OF-THE-STORE   (prints the port that it listens on)
 import http.client
 import json
 import random
+import re
 import socket
 import sys
 import threading
@@ -59,11 +60,16 @@ class Rule:
         return True
 
 
-def bucket_of(path):
-    """The bucket; Azure's paths begin with the account."""
-    parts = [unquote(part) for part in path.split("/") if part]
-    account = parts and parts[0].startswith("devstoreaccount")
-    return next(iter(parts[1:] if account else parts), "")
+def place_of(path, query, body):
+    """The bucket and the first folder in it. Azure's paths begin with the account; a list names its folder in the query, a
+    delete of many in the body."""
+    parts = [part for part in path.split("/") if part]
+    bucket, *key = parts[1:] if parts[:1] == ["devstoreaccount1"] else parts or [""]
+    if not key:
+        named = re.search(rb"<Key>([^<]+)</Key>|^DELETE (?:https?://[^/]+)?/(?:devstoreaccount1/)?[^/]+/(\S+)", body, re.MULTILINE)
+        prefix = (parse_qs(query).get("prefix") or [""])[0]
+        key = unquote((named and (named[1] or named[2]).decode()) or prefix).split("/")
+    return f"{bucket}/{key[0]}"
 
 
 def verb_of(method, path, query):
@@ -116,12 +122,12 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.connection.close()
 
-    def control(self, word, bucket, body):
+    def control(self, word, place, body):
         with STATE:
             if word == "rules":
-                RULES[bucket] = [Rule(said) for said in json.loads(body)]
+                RULES[place] = [Rule(said) for said in json.loads(body)]
                 return self.answer(204)
-            counts = COUNTS.pop(bucket, {})
+            counts = COUNTS.pop(place, {})
         rows = [{"verb": verb, "kind": kind, "status": status, "table": table, **count}
                 for (verb, kind, status, table), count in sorted(counts.items())]
         return self.answer(200, json.dumps(rows).encode(), [("Content-Type", "application/json")])
@@ -157,11 +163,11 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         path = unquote(parts.path)
         if path.startswith("/_proxy/"):
-            _, _, word, bucket = path.split("/", 3)
-            return self.control(word, bucket, body)
-        bucket, verb = bucket_of(path), verb_of(self.command, path, parts.query)
+            _, _, word, place = path.split("/", 3)
+            return self.control(word, place, body)
+        place, verb = place_of(path, parts.query, body), verb_of(self.command, path, parts.query)
         with STATE:
-            rule = next((rule for rule in RULES.get(bucket, ()) if rule.holds(verb, path)), None)
+            rule = next((rule for rule in RULES.get(place, ()) if rule.holds(verb, path)), None)
         status, said, headers = None, b"", []
         if rule and rule.do == "late":
             time.sleep(rule.seconds)
@@ -175,7 +181,7 @@ class Handler(BaseHTTPRequestHandler):
             status, said, headers = rule.status, rule.body.encode(), [("Content-Type", "application/xml")]
         table = table_of((parse_qs(parts.query).get("prefix") or [path])[0])
         with STATE:
-            count = COUNTS[bucket][(verb, kind_of(verb, path), status or 0, table)]
+            count = COUNTS[place][(verb, kind_of(verb, path), status or 0, table)]
             count["requests"] += 1
             count["sent"] += len(body)
             count["received"] += len(said)

@@ -9,6 +9,7 @@
 
 mod bundle;
 mod cli;
+mod clouds;
 mod corpora;
 mod crash;
 mod domain;

@@ -96,6 +96,20 @@ const CODES: &[(&str, About)] = &[
     ("RequestTimeout", About::Busy),
 ];
 
+/// What a request names that asks for credentials and not for an object.
+const IDENTITIES: &[&str] = &[
+    "169.254.169.254",
+    "169.254.170.2",
+    "/latest/api/token",
+    "/latest/meta-data/",
+    "/computemetadata/",
+    "metadata.google.internal",
+    "token request",
+    "az account",
+    "assumerole",
+    "token file",
+];
+
 impl Answer {
     /// Reads it from what the client made of it.
     pub fn of(fault: &(dyn StdError + 'static)) -> Self {
@@ -230,17 +244,7 @@ impl Answer {
 
     /// The machine's own identity was asked for, or a token.
     fn concerns_credentials(&self) -> bool {
-        [
-            "169.254.169.254",
-            "169.254.170.2",
-            "metadata.google.internal",
-            "token request",
-            "az account",
-            "assumerole",
-            "token file",
-        ]
-        .iter()
-        .any(|word| self.words.contains(word))
+        IDENTITIES.iter().any(|word| self.words.contains(word))
     }
 
     fn said(&self) -> String {

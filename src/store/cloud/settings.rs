@@ -78,11 +78,12 @@ const SOURCES: &[&str] = &[
 const EMULATED: &str = "devstoreaccount1";
 
 /// Settings that hold an address, and the one that allows it to be of plain http.
-const ADDRESSES: [(&str, &str); 4] = [
+const ADDRESSES: [(&str, &str); 5] = [
     ("aws_endpoint_url_s3", "AWS_ALLOW_HTTP"),
     ("aws_endpoint_url", "AWS_ALLOW_HTTP"),
     ("aws_endpoint", "AWS_ALLOW_HTTP"),
     ("azure_storage_endpoint", "AZURE_ALLOW_HTTP"),
+    ("azure_endpoint", "AZURE_ALLOW_HTTP"),
 ];
 
 impl Settings {

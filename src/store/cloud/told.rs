@@ -15,12 +15,14 @@ use object_store::{
     ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 
-use super::fault::Answer;
+use super::fault::{Answer, CloudFault};
 use super::place::Place;
 
 /// How long a small object may take to be created. The commit's deadline is thrice as long, so that one put that hangs does
 /// not take all of it; who gave up on a put finds out whether it landed by reading.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The first wait before a create is tried again; it doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// What is small, in bytes.
 const SMALL: usize = 1 << 20;
 
@@ -73,20 +75,42 @@ impl ToldStore {
         answers.map_err(move |fault| teller.tell(fault)).boxed()
     }
 
+    /// Creates, and again where the connection failed: whoever finds these bytes under the name has created it.
     async fn create(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        let is_small = payload.content_length() <= SMALL;
-        let put = self.inner.put_opts(location, payload.clone(), options);
-        let done = if is_small { tokio::time::timeout(PATIENCE, put).await } else { Ok(put.await) };
-        match done {
-            Ok(Err(fault @ (Error::AlreadyExists { .. } | Error::Precondition { .. }))) => {
-                match self.holds(location, &payload).await {
-                    Some(result) => Ok(result),
-                    None => Err(self.teller.tell(fault)),
-                }
+        let begun = tokio::time::Instant::now();
+        let mut wait = FIRST_WAIT;
+        loop {
+            let fault = match self.try_create(location, &payload, options.clone(), PATIENCE.saturating_sub(begun.elapsed())).await
+            {
+                Err(fault) => fault,
+                done => return done,
+            };
+            let may_pass = CloudFault::within(&fault).is_some_and(CloudFault::is_passing);
+            if !may_pass || begun.elapsed() + wait >= PATIENCE {
+                return Err(fault);
             }
-            Ok(done) => self.tell(done),
-            Err(_) => self.tell(Err(Error::Generic { store: self.teller.place.cloud.name(), source: "timed out".into() })),
+            tokio::time::sleep(wait).await;
+            wait *= 2;
         }
+    }
+
+    async fn try_create(
+        &self,
+        location: &Path,
+        payload: &PutPayload,
+        options: PutOptions,
+        patience: Duration,
+    ) -> Result<PutResult> {
+        let put = self.inner.put_opts(location, payload.clone(), options);
+        let is_small = payload.content_length() <= SMALL;
+        let late = |_| Err(Error::Generic { store: self.teller.place.cloud.name(), source: "timed out".into() });
+        let done = if is_small { tokio::time::timeout(patience, put).await.unwrap_or_else(late) } else { put.await };
+        if let Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) = &done
+            && let Some(result) = self.holds(location, payload).await
+        {
+            return Ok(result);
+        }
+        self.tell(done)
     }
 
     /// Whether these bytes are under the name; where the storage does not say, it counts as no.

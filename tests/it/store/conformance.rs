@@ -18,6 +18,7 @@ use serde_json::json;
 
 use super::folding::change_at_random;
 use super::{commit, committed, delta_in_memory, make_project, set, state, task, titles};
+use crate::clouds::{Cloud, lake};
 use crate::support::{clock, noon, patch_set, random};
 
 /// Runs a check on every store.
@@ -42,6 +43,22 @@ macro_rules! on_every_store {
                 let root = super::Root::open(folder.path().to_str().unwrap(), true).unwrap();
                 let store = super::DeltaStore::create(&root, super::Format::default(), super::clock(), super::random(1)).await.unwrap();
                 super::$name(super::Arc::new(store)).await;
+            })+
+        }
+        mod clouds_s3 {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(lake) = super::lake(super::Cloud::S3, stringify!($name)).await {
+                    super::$name(lake).await;
+                }
+            })+
+        }
+        mod clouds_azure {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(lake) = super::lake(super::Cloud::Azure, stringify!($name)).await {
+                    super::$name(lake).await;
+                }
             })+
         }
     };

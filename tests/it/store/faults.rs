@@ -19,7 +19,7 @@ use crate::support::{clock, counts, patch_set};
 
 /// What a client was told of its set in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+pub enum Told {
     Committed,
     NotWritten,
     Unknown,
@@ -42,7 +42,7 @@ pub async fn journal(store: &dyn Store) -> BTreeMap<PatchSetId, usize> {
 
 /// Commits a set as a careful client does: what was not written or is unknown is repeated with the same id, up to a
 /// patience. Gives what was said last.
-async fn commit_carefully(store: &dyn Store, set: PatchSet, patience: usize) -> Told {
+pub async fn commit_carefully(store: &dyn Store, set: PatchSet, patience: usize) -> Told {
     let mut told = Told::Unknown;
     for _ in 0..patience {
         told = match commit(store, set.clone()).await {
@@ -55,7 +55,8 @@ async fn commit_carefully(store: &dyn Store, set: PatchSet, patience: usize) -> 
     told
 }
 
-fn check(told: &[(PatchSetId, Told)], found: &BTreeMap<PatchSetId, usize>) {
+/// What was told is so.
+pub fn check(told: &[(PatchSetId, Told)], found: &BTreeMap<PatchSetId, usize>) {
     for (id, told) in told {
         match told {
             Told::Committed => assert_eq!(found.get(id), Some(&2), "{id} was acknowledged and is not there whole"),
@@ -65,7 +66,7 @@ fn check(told: &[(PatchSetId, Told)], found: &BTreeMap<PatchSetId, usize>) {
     }
 }
 
-fn two_tasks(n: usize) -> serde_json::Value {
+pub fn two_tasks(n: usize) -> serde_json::Value {
     let title = |part: &str| serde_json::json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": format!("{n}{part}")}});
     serde_json::json!([title("a"), title("b")])
 }

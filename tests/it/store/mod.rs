@@ -15,7 +15,7 @@ pub mod folding;
 mod format;
 mod groups;
 mod holds;
-mod maintenance;
+pub mod maintenance;
 mod past;
 mod scope;
 mod sleepers;

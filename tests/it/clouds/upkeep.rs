@@ -1,0 +1,127 @@
+//! Folding, maintaining and examining lakes in the clouds, and what their listings and deletes do.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use futures::{StreamExt, TryStreamExt};
+use lakeplan::runtime::SystemClock;
+use lakeplan::store::delta::DeltaStore;
+use lakeplan::store::{Format, Retention, Store};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+
+use super::{Cloud, Place, place};
+use crate::store::faults::journal;
+use crate::store::maintenance::sound;
+use crate::store::{committed, delta_in_memory, make_project, state, task, titles};
+use crate::support::random;
+
+/// Everything that is not needed now may go at once.
+const NOW: Retention = Retention { files: TimeDelta::zero(), log: TimeDelta::zero() };
+
+/// The lake, by the time of the storage, by which ages are judged.
+async fn aging(place: &Place, seed: u64) -> DeltaStore {
+    DeltaStore::open(&place.root(), Format::default(), Arc::new(SystemClock), random(seed)).await.unwrap()
+}
+
+async fn names(store: &dyn ObjectStore) -> Vec<String> {
+    store.list(None).map_ok(|meta| meta.location.to_string()).try_collect().await.unwrap()
+}
+
+async fn maintains(cloud: Cloud) {
+    let Some(place) = place(cloud, "upkeep") else { return };
+    let store = place.lake().await;
+    make_project(&store).await;
+    for n in 0..30 {
+        let _ = committed(&store, task(&format!("{n:02}"))).await;
+        if n % 5 == 0 {
+            store.fold().await.unwrap();
+        }
+    }
+    let wanted = titles(&state(&store).await);
+    let before = names(&place.root().store).await;
+    store.close().await;
+    let store = aging(&place, 2).await;
+    let done = store.maintain(NOW).await.unwrap();
+    // The checkpoints have to be older than what they let go.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let again = store.maintain(NOW).await.unwrap();
+    assert!(done.compacted.from > done.compacted.into, "{done:?}");
+    let vacuumed = |what: fn(&lakeplan::store::Vacuumed) -> usize| -> usize {
+        done.vacuumed.iter().chain(&again.vacuumed).map(|(_, vacuumed)| what(vacuumed)).sum()
+    };
+    let (files, entries) = (vacuumed(|vacuumed| vacuumed.files), vacuumed(|vacuumed| vacuumed.entries));
+    assert!(files > 10 && entries > 10, "{files} files and {entries} entries were deleted");
+    let after = names(&place.root().store).await;
+    assert!(after.len() < before.len(), "{} objects, and {} before", after.len(), before.len());
+    assert!(after.iter().any(|name| name.contains("checkpoint.parquet")), "{after:?}");
+    store.close().await;
+    let reopened = place.open(3).await;
+    assert_eq!(titles(&state(&reopened).await), wanted);
+    assert_eq!(journal(&reopened).await.len(), 32);
+    sound(&place.root()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lake_on_s3_is_folded_compacted_vacuumed_and_still_says_the_same() {
+    maintains(Cloud::S3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lake_on_azure_is_folded_compacted_vacuumed_and_still_says_the_same() {
+    maintains(Cloud::Azure).await;
+}
+
+/// More entries than a page of a listing holds.
+const ENTRIES: usize = 1_050;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_of_more_entries_than_a_page_is_read_whole_and_deleted_by_the_thousand() {
+    let Some(place) = place(Cloud::S3, "pages") else { return };
+    let (lake, from) = delta_in_memory().await;
+    make_project(lake.as_ref()).await;
+    for n in 0..ENTRIES {
+        let _ = committed(lake.as_ref(), task(&format!("{n:04}"))).await;
+    }
+    let wanted = state(lake.as_ref()).await;
+    // Without checkpoints, so that the whole log has to be listed.
+    let listed: Vec<_> = from.store.list(None).try_collect().await.unwrap();
+    let (from, to) = (from.store, place.root().store);
+    let copied = listed.iter().filter(|meta| !meta.location.as_ref().contains("checkpoint")).map(|meta| {
+        let (from, to) = (Arc::clone(&from), Arc::clone(&to));
+        async move {
+            let bytes = from.get(&meta.location).await.unwrap().bytes().await.unwrap();
+            to.put(&meta.location, PutPayload::from(bytes)).await.unwrap();
+        }
+    });
+    futures::stream::iter(copied).buffer_unordered(8).collect::<Vec<()>>().await;
+    place.counts().await;
+    let there = place.open(2).await;
+    assert!(place.count("LIST", None).await >= 2, "the log fits a page");
+    assert_eq!(titles(&state(&there).await), titles(&wanted));
+    drop(there);
+    let found = names(&to).await;
+    assert!(found.is_sorted(), "a listing over pages is out of order");
+    assert!(found.len() > 2 * ENTRIES, "{} objects", found.len());
+    place.counts().await;
+    let paths = futures::stream::iter(found.clone()).map(|name| Ok(Path::from(name))).boxed();
+    let deleted: Vec<Path> = to.delete_stream(paths).try_collect().await.unwrap();
+    assert_eq!(deleted.len(), found.len());
+    assert_eq!(place.count("DELETE", None).await, found.len().div_ceil(1_000) as u64);
+    assert_eq!(names(&to).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn listings_come_in_the_order_of_names_and_begin_where_they_are_told() {
+    for cloud in [Cloud::S3, Cloud::Azure] {
+        let Some(place) = place(cloud, "order") else { continue };
+        let store = place.root().store;
+        for name in ["b/2", "a/10", "b/1", "a/9", "a/1"] {
+            store.put(&Path::from(name), "x".into()).await.unwrap();
+        }
+        assert_eq!(names(&store).await, ["a/1", "a/10", "a/9", "b/1", "b/2"], "{cloud:?}");
+        let after = store.list_with_offset(Some(&Path::from("a")), &Path::from("a/10"));
+        let after: Vec<String> = after.map_ok(|meta| meta.location.to_string()).try_collect().await.unwrap();
+        assert_eq!(after, ["a/9"], "{cloud:?}");
+    }
+}
