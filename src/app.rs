@@ -5,80 +5,174 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use crate::analytics::warehouse::Warehouse;
 use crate::config::Config;
 use crate::domain::time::{AsOf, Instant, rfc3339};
 use crate::domain::value::Name;
+use crate::net::Workspace;
 use crate::runtime::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use crate::service::change::Done;
 use crate::service::erase::Erasable;
 use crate::service::{Service, ServiceError};
 use crate::store::appended::RUNS;
+use crate::store::catalog::{Catalog, CatalogError, InboxRoot, SchemaName};
 use crate::store::copy::{self, Copied};
 use crate::store::delta::{DeltaStore, Root};
 use crate::store::doctor::{self, Checkup, Extent};
 use crate::store::{Erased, Format, Head, LakeTables, Maintained, Retention, Store, StoreError};
 
+/// Whether a lake is there or is to be made.
+#[derive(Clone, Copy)]
+enum Begin {
+    Open,
+    Create,
+}
+
 /// An open lake and what works on it.
 pub struct App {
     pub service: Service,
     store: Arc<DeltaStore>,
+    place: Place,
     /// What is being run, and since when; what changes the lake is noted in `runs`.
     run: Option<(&'static str, Instant)>,
     /// Where it is told how the lake stood at the end, for who asked.
     end: Option<Arc<OnceLock<Head>>>,
 }
 
+/// Where a lake is, and the catalog that says so where one does.
+#[derive(Clone)]
+struct Place {
+    root: Root,
+    catalog: Option<(Catalog, SchemaName)>,
+}
+
+impl Place {
+    /// What a person named: a folder, a storage URL, or a schema of Unity Catalog.
+    async fn open(config: &Config, name: &str, create: bool) -> Result<Self, ServiceError> {
+        let Ok(schema) = name.parse::<SchemaName>() else {
+            return Ok(Self { root: Root::open(name, create)?, catalog: None });
+        };
+        let catalog = Catalog::new(App::workspace(config)?, Arc::new(SystemClock));
+        let root = catalog.root(&schema).await?;
+        Ok(Self { root, catalog: Some((catalog, schema)) })
+    }
+}
+
 impl App {
     /// Opens the lake the settings name.
     pub async fn open(config: &Config) -> Result<Self, ServiceError> {
-        let root = Root::open(&config.lake.value, false)?;
-        Self::start(config, |clock, random| async move { DeltaStore::open(&root, Format::default(), clock, random).await }).await
+        Self::start(config, Place::open(config, &config.lake.value, false).await?, Begin::Open).await
     }
 
     /// Makes the lake the settings name.
     pub async fn create(config: &Config) -> Result<Self, ServiceError> {
-        let root = Root::open(&config.lake.value, true)?;
-        Self::start(config, |clock, random| async move { DeltaStore::create(&root, Format::default(), clock, random).await })
-            .await
+        let place = Place { root: Root::open(&config.lake.value, true)?, catalog: None };
+        Self::start(config, place, Begin::Create).await
+    }
+
+    /// Makes a lake for a schema of Unity Catalog at a place of an external location. One that was begun there before and
+    /// not registered is taken up again.
+    pub async fn create_in_catalog(config: &Config, schema: &SchemaName, location: &str) -> Result<Self, ServiceError> {
+        let catalog = Catalog::new(Self::workspace(config)?, Arc::new(SystemClock));
+        let root = catalog.place_for(schema, location).await?;
+        let place = Place { root, catalog: Some((catalog, schema.clone())) };
+        match Self::start(config, place.clone(), Begin::Create).await {
+            Err(ServiceError::Store(StoreError::AlreadyALake { .. })) => Self::start(config, place, Begin::Open).await,
+            made => made,
+        }
+    }
+
+    /// The workspace that the environment names, and who speaks to it.
+    pub fn workspace(config: &Config) -> Result<Arc<Workspace>, ServiceError> {
+        Ok(Arc::new(Workspace::open(config.databricks.host()?, config.databricks.login()?)?))
+    }
+
+    /// The catalog and the schema that the settings name as the lake.
+    pub fn catalog(config: &Config) -> Result<(Catalog, SchemaName), ServiceError> {
+        let schema = Self::schema(config).ok_or_else(|| {
+            ServiceError::input(&config.lake.value, "is no lake in Unity Catalog; name one as catalog.schema with --lake")
+        })?;
+        Ok((Catalog::new(Self::workspace(config)?, Arc::new(SystemClock)), schema))
+    }
+
+    /// The schema that the settings name as the lake, if it is one.
+    pub fn schema(config: &Config) -> Option<SchemaName> {
+        config.lake.value.parse().ok()
+    }
+
+    /// A SQL warehouse of the workspace, where names without a schema are those of the lake.
+    pub fn warehouse(config: &Config, id: &str) -> Result<Warehouse, ServiceError> {
+        Ok(Warehouse::new(Self::workspace(config)?, id, Self::schema(config)))
     }
 
     /// Examines the lake the settings name, which may be too damaged to open.
     pub async fn examine(config: &Config, extent: Extent) -> Result<Checkup, ServiceError> {
-        let root = Root::open(&config.lake.value, false)?;
+        let root = Place::open(config, &config.lake.value, false).await?.root;
         Ok(doctor::examine_to(&root.store, root.url.as_str(), &Format::default(), extent).await?)
     }
 
     /// Copies the lake of the settings to a new place, which becomes a lake of its own, folded.
     pub async fn copy(config: &Config, from: &str, to: &str, up_to: Option<AsOf>) -> Result<Copied, ServiceError> {
-        let (source, target) = (Root::open(from, false)?, Root::open(to, true)?);
+        let (source, place) = (Place::open(config, from, false).await?.root, Place::open(config, to, true).await?);
+        let target = &place.root;
         if target.url.as_str().starts_with(source.url.as_str()) {
             return Err(ServiceError::input(to, "lies in the lake itself; a copy goes beside it or elsewhere"));
         }
-        let copied = copy::copy(&source, &target, up_to, &SystemClock, &SystemRandom::default()).await?;
-        let there =
-            Self::start(config, |clock, random| async move { DeltaStore::open(&target, Format::default(), clock, random).await })
-                .await?;
+        let copied = copy::copy(&source, target, up_to, &SystemClock, &SystemRandom::default()).await?;
+        let there = Self::start(config, place, Begin::Open).await?;
         there.service.store.fold().await?;
         there.close().await;
         Ok(copied)
     }
 
-    async fn start<F>(config: &Config, open: impl FnOnce(Arc<dyn Clock>, Arc<dyn Random>) -> F) -> Result<Self, ServiceError>
-    where
-        F: Future<Output = Result<DeltaStore, StoreError>>,
-    {
+    async fn start(config: &Config, place: Place, begin: Begin) -> Result<Self, ServiceError> {
         let actor = Name::new(&config.actor.value)
             .map_err(|misfit| ServiceError::input(&config.actor.origin, format!("the actor {misfit}")))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn Random> = Arc::new(SystemRandom::default());
-        let store = Arc::new(open(Arc::clone(&clock), Arc::clone(&random)).await?);
+        let (format, at, chance) = (Format::default(), Arc::clone(&clock), Arc::clone(&random));
+        let store = match begin {
+            Begin::Open => DeltaStore::open(&place.root, format, at, chance).await?,
+            Begin::Create => DeltaStore::create(&place.root, format, at, chance).await?,
+        };
+        let store = Arc::new(store);
         let service = Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random, actor };
-        Ok(Self { service, store, run: None, end: None })
+        Ok(Self { service, store, place, run: None, end: None })
     }
 
     /// Comes when everything begun is done, also where a command failed before it could close.
     pub fn ended(&self) -> Option<oneshot::Receiver<()>> {
         self.store.ended()
+    }
+
+    /// The table of requests: in the lake, or where Databricks keeps it.
+    pub async fn inbox_root(&self) -> Result<InboxRoot, ServiceError> {
+        Ok(match &self.place.catalog {
+            Some((catalog, schema)) => catalog.inbox_root(schema, &self.place.root).await?,
+            None => InboxRoot::below(&self.place.root),
+        })
+    }
+
+    /// Folds what is left unfolded, so that the tables show all there is. A lake that may only be read is left as it is.
+    pub async fn fold_if_may(&self) -> Result<(), ServiceError> {
+        match self.service.store.fold().await {
+            Err(StoreError::Catalog(fault @ CatalogError::ReadOnly { .. })) => {
+                tracing::warn!(%fault, "the tables may lag behind the journal");
+                Ok(())
+            }
+            folded => Ok(folded.map(drop)?),
+        }
+    }
+
+    /// The tables that there are.
+    pub async fn tables_there(&self) -> Result<Vec<&'static str>, ServiceError> {
+        let (tables, mut there) = (self.tables(), Vec::new());
+        for name in LakeTables::names() {
+            if tables.files(name).await?.is_some() {
+                there.push(name);
+            }
+        }
+        Ok(there)
     }
 
     /// The tables, for SQL.

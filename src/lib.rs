@@ -8,9 +8,9 @@
 //! | domain | - |
 //! | text | domain |
 //! | planning | domain, text |
-//! | runtime, config | domain |
-//! | store, exchange | domain, text, runtime, config |
-//! | analytics | domain, store |
+//! | net, runtime, config | domain |
+//! | store, exchange | domain, text, net, runtime, config |
+//! | analytics | domain, net, store |
 //! | service | all of the above |
 //! | cli | service, the types of the other rooms, config, app |
 //! | app | everything |
@@ -23,6 +23,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod exchange;
+pub mod net;
 pub mod planning;
 pub mod runtime;
 pub mod service;

@@ -1,4 +1,5 @@
-//! Answers by SQL: the one DataFusion session, read-only, over the lake's tables and the views of `schemas/views`.
+//! Answers by SQL: the one DataFusion session, read-only, over the lake's tables and the views of `schemas/views`; and the
+//! same from a SQL warehouse.
 //!
 //! Belongs here: opening a session, its views, running a SELECT. Does not: writing anything, deciding what a view is
 //! for a person. Data leaves as record batches, as text in the formats programs read, and as the report.
@@ -8,15 +9,19 @@ mod fault;
 mod format;
 mod inbox;
 pub mod report;
+pub mod registration;
+mod select;
 mod session;
 mod table;
 mod views;
+pub mod warehouse;
 
 use thiserror::Error;
 
 pub use earlier::Then;
 pub use format::{Format, rows_json, rows_text};
 pub use inbox::InboxRequest;
+pub use select::Select;
 pub use session::Session;
 pub use views::{VIEWS, View};
 
@@ -27,6 +32,8 @@ use crate::store::StoreError;
 pub enum AnalyticsError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Warehouse(#[from] warehouse::WarehouseError),
     #[error("a query only reads, and this would do more ({what}); changes go through lakeplan task, plan or apply")]
     Writes { what: String },
     #[error("there is no table or view {name}")]
@@ -50,6 +57,7 @@ impl AnalyticsError {
         let meant = |nearest: &Option<String>| nearest.as_ref().map(|name| format!("did you mean {name}? ")).unwrap_or_default();
         match self {
             Self::Store(cause) => cause.hint(),
+            Self::Warehouse(cause) => cause.hint(),
             Self::UnknownTable { nearest, .. } => Some(format!(
                 "{}lakeplan query --views lists the views; SELECT table_name FROM information_schema.tables lists all there is",
                 meant(nearest)

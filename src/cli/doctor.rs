@@ -1,3 +1,5 @@
+mod databricks;
+
 use std::str::FromStr;
 
 use serde_json::json;
@@ -13,7 +15,9 @@ use crate::store::row::{hex, unhex};
 /// table against the journal, and that every file is there with its size. Prints the head of the chain; kept somewhere
 /// else, it proves later that nothing was rewritten.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  lakeplan doctor\n  lakeplan doctor --full\n  lakeplan doctor --anchor 42:9f86d081…")]
+#[command(
+    after_help = "Examples:\n  lakeplan doctor\n  lakeplan doctor --full\n  lakeplan doctor --anchor 42:9f86d081…\n  lakeplan --lake main.plan doctor --databricks --warehouse 1a2b3c"
+)]
 pub struct Args {
     /// A head that an earlier check-up printed, SEQ:HASH.
     #[arg(long, value_name = "SEQ:HASH")]
@@ -22,6 +26,13 @@ pub struct Args {
     /// checkpoints of every table's log with the entries they stand for.
     #[arg(long)]
     full: bool,
+    /// Instead of the lake, everything it needs in Databricks: rights, settings, registered tables, views; with the
+    /// statement or setting that gives what is missing.
+    #[arg(long, conflicts_with_all = ["anchor", "full"])]
+    databricks: bool,
+    /// A SQL warehouse to look at too.
+    #[arg(long, value_name = "ID", requires = "databricks")]
+    warehouse: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +48,9 @@ impl FromStr for AnchorWord {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    if args.databricks {
+        return databricks::run(args.warehouse.as_deref(), context).await;
+    }
     let extent = Extent { is_full: args.full, ..Extent::usual(args.anchor.map(|word| word.0)) };
     let checkup = App::examine(&context.config, extent).await?;
     let head = format!("{}:{}", checkup.sets, hex(&checkup.chain));

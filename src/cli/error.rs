@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::analytics::AnalyticsError;
+use crate::analytics::warehouse::WarehouseError;
 use crate::config::ConfigError;
 use crate::service::ServiceError;
 use crate::store::StoreError;
+use crate::store::catalog::CatalogError;
 
 /// Exit codes. Scripts branch on them, so they never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,14 @@ impl From<StoreError> for CliError {
     }
 }
 
+fn warehouse_exit(fault: &WarehouseError) -> Exit {
+    match fault {
+        WarehouseError::Failed { .. } => Exit::Usage,
+        fault if fault.is_passing() => Exit::TryAgain,
+        _ => Exit::Configuration,
+    }
+}
+
 impl CliError {
     pub fn usage(message: impl Into<String>) -> Self {
         Self::Usage { message: message.into(), hint: None }
@@ -66,6 +76,14 @@ impl CliError {
                 | ServiceError::Conflicted { .. }
                 | ServiceError::NotFound { .. }
                 | ServiceError::Input { .. } => Exit::Refused,
+                ServiceError::Config(_) => Exit::Configuration,
+                ServiceError::Net(fault) => {
+                    if fault.is_passing() {
+                        Exit::TryAgain
+                    } else {
+                        Exit::Configuration
+                    }
+                }
                 ServiceError::Query(cause) => match cause {
                     AnalyticsError::Writes { .. } => Exit::Refused,
                     AnalyticsError::UnknownTable { .. }
@@ -73,12 +91,15 @@ impl CliError {
                     | AnalyticsError::Syntax(_)
                     | AnalyticsError::Sql(_) => Exit::Usage,
                     AnalyticsError::Encoding(_) => Exit::Bug,
+                    AnalyticsError::Warehouse(cause) => warehouse_exit(cause),
                     AnalyticsError::Store(_) | AnalyticsError::Reading(_) => Exit::TryAgain,
                 },
                 ServiceError::Unknown { .. } => Exit::TryAgain,
                 ServiceError::Store(cause) | ServiceError::NotWritten(cause) => match cause {
                     StoreError::Storage { .. } | StoreError::Deadline { .. } => Exit::TryAgain,
                     StoreError::WriterGone => Exit::Bug,
+                    StoreError::Catalog(cause) if cause.is_passing() => Exit::TryAgain,
+                    StoreError::Catalog(CatalogError::AlreadyRegistered { .. } | CatalogError::ReadOnly { .. }) => Exit::Refused,
                     StoreError::AlreadyALake { .. } | StoreError::BeforeItsTime | StoreError::AfterItsEnd { .. } => Exit::Refused,
                     _ => Exit::Configuration,
                 },
@@ -98,10 +119,12 @@ impl CliError {
                 ServiceError::Conflicted { .. } => "conflict",
                 ServiceError::NotFound { .. } => "not_found",
                 ServiceError::Input { .. } => "input",
+                ServiceError::Config(_) | ServiceError::Net(_) => "configuration",
                 ServiceError::Query(cause) => match cause {
                     AnalyticsError::UnknownTable { .. } => "unknown_table",
                     AnalyticsError::UnknownColumn { .. } => "unknown_column",
                     AnalyticsError::Syntax(_) => "syntax",
+                    AnalyticsError::Warehouse(_) => "warehouse",
                     _ => "query",
                 },
                 ServiceError::NotWritten(_) => "not_written",
@@ -111,6 +134,8 @@ impl CliError {
                     StoreError::AlreadyALake { .. } => "already_a_lake",
                     StoreError::NewerFormat { .. } => "newer_format",
                     StoreError::Damaged { .. } => "damaged",
+                    StoreError::Features { .. } => "features",
+                    StoreError::Catalog(_) => "catalog",
                     _ => "storage",
                 },
             },
@@ -121,7 +146,7 @@ impl CliError {
         match self {
             Self::Service(fault) => fault.hint(),
             Self::Usage { hint, .. } => hint.clone(),
-            Self::Config(_) => Some("lakeplan config show tells where each value comes from".to_owned()),
+            Self::Config(fault) => Some(fault.hint()),
             Self::Io(_) | Self::Found(_) | Self::Partly { .. } => None,
         }
     }

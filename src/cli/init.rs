@@ -1,18 +1,87 @@
 use serde_json::json;
 
 use super::{CliError, Context, Reply};
+use crate::analytics::registration::Registration;
 use crate::app::App;
+use crate::config::Setting;
+use crate::store::catalog::{Catalog, SchemaName};
 
-/// Makes a lake where --lake says: a folder is made where there is none.
+/// Makes a lake where --lake says: a folder is made where there is none. A lake in Unity Catalog, catalog.schema, is made at
+/// a folder of an external location and its journal is registered in the schema, so that catalog.schema names the lake.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  lakeplan init\n  lakeplan --lake /data/team init")]
-pub struct Args {}
+#[command(
+    after_help = "Examples:\n  lakeplan init\n  lakeplan --lake /data/team init\n  lakeplan init main.plan --location s3://team-bucket/plan --warehouse 1a2b3c"
+)]
+pub struct Args {
+    /// The same as --lake.
+    #[arg(value_name = "URI")]
+    place: Option<String>,
+    /// For a lake in Unity Catalog, the folder of an external location that it lies in.
+    #[arg(long, value_name = "URL")]
+    location: Option<String>,
+    /// The SQL warehouse that registers the journal; else the statement to run is shown.
+    #[arg(long, value_name = "ID", requires = "location")]
+    warehouse: Option<String>,
+}
 
-pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
-    let app = App::create(&context.config).await?;
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    let mut config = context.config.clone();
+    if let Some(value) = args.place {
+        config.lake = Setting { value, origin: "init".to_owned() };
+    }
+    let name = config.lake.value.clone();
+    match (App::schema(&config), args.location) {
+        (Some(schema), Some(location)) => {
+            let app = App::create_in_catalog(&config, &schema, &location).await?;
+            let warehouse = args.warehouse.map(|id| App::warehouse(&config, &id)).transpose()?;
+            registered(app, &schema, App::catalog(&config)?.0, warehouse).await
+        }
+        (Some(schema), None) => Err(CliError::Usage {
+            message: format!("a lake in Unity Catalog needs a place: --location URL, for {schema}"),
+            hint: Some(format!("a folder of that name is written ./{schema}")),
+        }),
+        (None, Some(_)) => {
+            Err(CliError::usage(format!("--location is for a lake named catalog.schema, and {name} is its own place")))
+        }
+        (None, None) => {
+            let app = App::create(&config).await?;
+            let root = app.service.store.to_string();
+            let head = app.service.store.head().await?;
+            app.close().await;
+            let json = json!({"lake": root, "seq": head.seq});
+            let text = format!("made a lake at {root}\nnext: lakeplan plan FILE, or lakeplan project create \"My project\"");
+            Ok(Reply::new(json, text))
+        }
+    }
+}
+
+/// Makes the lake known by its schema.
+async fn registered(
+    app: App,
+    schema: &SchemaName,
+    catalog: Catalog,
+    warehouse: Option<crate::analytics::warehouse::Warehouse>,
+) -> Result<Reply, CliError> {
     let root = app.service.store.to_string();
     let head = app.service.store.head().await?;
     app.close().await;
-    let json = json!({"lake": root, "seq": head.seq});
-    Ok(Reply::new(json, format!("made a lake at {root}\nnext: lakeplan plan FILE, or lakeplan project create \"My project\"")))
+    let registration = Registration { schema, root: &root, tables: &[], principal: None };
+    let sql = registration.table("journal").sql;
+    let made = format!("made a lake at {root}");
+    let Some(warehouse) = warehouse else {
+        let json = json!({"lake": root, "seq": head.seq, "schema": schema.to_string(), "registered": false, "sql": sql});
+        let text = format!(
+            "{made}\nrun this in Databricks SQL, so that {schema} names it:\n{sql};\nthen: lakeplan --lake {schema} catalog register"
+        );
+        return Ok(Reply::new(json, text));
+    };
+    if let Err(fault) = warehouse.run(&sql).await {
+        let hint = fault.hint();
+        let message = format!("{made}, and its journal could not be registered: {fault}\n  {sql}");
+        return Err(CliError::Service(crate::service::ServiceError::Input { place: schema.to_string(), message, hint }));
+    }
+    catalog.root(schema).await?;
+    let json = json!({"lake": root, "seq": head.seq, "schema": schema.to_string(), "registered": true, "sql": sql});
+    let text = format!("{made}; {schema} names it\nnext: lakeplan --lake {schema} catalog register --warehouse ID");
+    Ok(Reply::new(json, text))
 }

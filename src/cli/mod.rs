@@ -5,6 +5,7 @@
 
 mod apply;
 mod backup;
+mod catalog;
 mod completions;
 mod config;
 mod doctor;
@@ -61,7 +62,7 @@ struct Cli {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// Where the lake is: a folder or a storage URL [default: LAKEPLAN_LAKE, else ./lake].
+    /// Where the lake is: a folder, a storage URL, or catalog.schema in Unity Catalog [default: LAKEPLAN_LAKE, else ./lake].
     #[arg(long, global = true, value_name = "URI")]
     lake: Option<String>,
     /// Which [target.NAME] section of the configuration holds: dev, staging or prod.
@@ -177,6 +178,8 @@ commands! {
     Fold = fold,
     /// Keep the lake fast: fold, compact, checkpoint, vacuum.
     Maintain = maintain,
+    /// Unity Catalog: register the lake's tables and views there.
+    Catalog = catalog,
     /// Examine the lake: is everything there, unchanged, and do the tables say what the journal says?
     Doctor = doctor,
     /// Copy the lake to another place, consistent at one position.

@@ -1,8 +1,11 @@
+mod warehouse;
+
 use serde_json::json;
 
 use super::reply::{count, rows, table};
 use super::{CliError, Context, Reply};
-use crate::analytics::{Format, Session, Then, VIEWS, rows_json, rows_text};
+use crate::analytics::warehouse::Param;
+use crate::analytics::{Format, Select, Session, Then, VIEWS, rows_json, rows_text};
 use crate::app::App;
 use crate::domain::time::AsOf;
 use crate::service::ServiceError;
@@ -11,7 +14,7 @@ use crate::store::Scope;
 /// Answers by SQL, over the tables and views of the lake. Only SELECT: nothing can be changed here.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  lakeplan query \"SELECT status, count(*) FROM tasks GROUP BY status\"\n  lakeplan query --view workload\n  lakeplan query --view workload --as-of 2026-11-20\n  lakeplan query --view audit --format csv > audit.csv\n  lakeplan query --views"
+    after_help = "Examples:\n  lakeplan query \"SELECT status, count(*) FROM tasks GROUP BY status\"\n  lakeplan query --view workload\n  lakeplan query --view workload --as-of 2026-11-20\n  lakeplan query --view audit --format csv > audit.csv\n  lakeplan query --views\n  lakeplan --lake main.plan query --warehouse 1a2b3c \"SELECT * FROM tasks WHERE key = :key\" --param key=PAY-1"
 )]
 pub struct Args {
     /// One SELECT.
@@ -29,6 +32,15 @@ pub struct Args {
     /// table, json, csv or parquet.
     #[arg(long)]
     format: Option<Format>,
+    /// Ask this SQL warehouse of Databricks; names without a schema are those of the lake, where it is catalog.schema.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["as_of", "views"])]
+    warehouse: Option<String>,
+    /// A value for :NAME in the SQL, with a type or without: day=2026-11-21:DATE.
+    #[arg(long = "param", value_name = "NAME=VALUE[:TYPE]", requires = "warehouse")]
+    params: Vec<Param>,
+    /// How long the warehouse may take, in seconds.
+    #[arg(long, value_name = "SECONDS", requires = "warehouse", default_value_t = 600)]
+    timeout: u64,
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
@@ -49,13 +61,25 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         }
         (None, None) => return Err(CliError::usage("say what to ask: a SELECT, or --view NAME")),
     };
-    let app = context.open().await?;
-    // What a killed process left unfolded is folded first, so that the answer is of now.
-    app.service.store.fold().await?;
-    let session = open(&app, args.as_of).await?;
-    let batches = session.query(&sql).await.map_err(ServiceError::from)?;
-    app.close().await;
     let format = args.format.unwrap_or(if context.json { Format::Json } else { Format::Table });
+    let mut is_truncated = false;
+    let batches = if let Some(id) = &args.warehouse {
+        let select = match &args.view {
+            Some(view) => Select::all_of(view),
+            None => Select::parse(&sql).map_err(ServiceError::from)?,
+        };
+        let rows = warehouse::rows(id, &select, &args, format, context).await?;
+        is_truncated = rows.is_truncated;
+        rows.batches
+    } else {
+        let app = context.open().await?;
+        // What a killed process left unfolded is folded first, so that the answer is of now.
+        app.fold_if_may().await?;
+        let session = open(&app, args.as_of).await?;
+        let batches = session.query(&sql).await.map_err(ServiceError::from)?;
+        app.close().await;
+        batches
+    };
     let encoded = |format: Format| format.encode(&batches).map_err(ServiceError::from);
     match format {
         Format::Csv | Format::Parquet => Ok(Reply::raw(encoded(format)?)),
@@ -66,7 +90,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         }
         Format::Table => {
             let (header, found) = rows_text(&batches).map_err(ServiceError::from)?;
-            let total = count(found.len(), "row");
+            let total = count(found.len(), "row") + if is_truncated { ", cut off by the warehouse's limit" } else { "" };
             let header: Vec<&str> = header.iter().map(String::as_str).collect();
             let json = rows_json(&batches).map_err(ServiceError::from)?;
             Ok(Reply::new(json, format!("{}\n{total}", rows(&header, found)).trim_start().to_owned()))

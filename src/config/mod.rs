@@ -2,11 +2,15 @@
 //!
 //! This room alone reads the environment. Unknown keys are refused, and every value knows where it came from.
 
+mod databricks;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use databricks::Databricks;
 
 /// The defaults, with the documentation of every setting.
 pub const DEFAULTS: &str = include_str!("default.toml");
@@ -25,6 +29,27 @@ pub enum ConfigError {
     NoneOf { origin: String, value: String, known: &'static [&'static str] },
     #[error("{origin}: {name} must name where the secret lies, as \"scope/key\"; the secret itself belongs there, not here")]
     NoReference { origin: String, name: String },
+    #[error("no Databricks workspace is named: DATABRICKS_HOST is not set")]
+    NoHost,
+    #[error("nothing says who speaks to the Databricks workspace: DATABRICKS_TOKEN is not set")]
+    NoLogin,
+    #[error("{set} is set and {missing} is not")]
+    HalfLogin { set: &'static str, missing: &'static str },
+}
+
+impl ConfigError {
+    /// What the person at the keyboard can do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NoHost => "set DATABRICKS_HOST to https:// and the workspace's host; a folder whose name reads as catalog.schema is written ./catalog.schema",
+            Self::NoLogin => {
+                "set DATABRICKS_TOKEN, or DATABRICKS_TOKEN_FILE, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service principal"
+            }
+            Self::HalfLogin { .. } => "a service principal needs both; the workspace's Settings, Identity and access, has them",
+            _ => "lakeplan config show tells where each value comes from",
+        }
+        .to_owned()
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -86,6 +111,8 @@ pub struct Config {
     pub target: Option<Setting>,
     /// References, never values.
     pub secrets: Vec<SecretReference>,
+    #[serde(skip)]
+    pub databricks: Databricks,
 }
 
 pub const TARGETS: &[&str] = &["dev", "staging", "prod"];
@@ -151,7 +178,7 @@ impl Config {
             let own = references(&section.secrets, &format!("{} [target.{}.secrets]", path.display(), target.value))?;
             secrets.extend(own);
         }
-        Ok(Self { lake, actor, output, target, secrets: secrets.into_values().collect() })
+        Ok(Self { lake, actor, output, target, secrets: secrets.into_values().collect(), databricks: Databricks::read(env) })
     }
 }
 

@@ -17,6 +17,7 @@ pub mod patch;
 pub mod project;
 pub mod record;
 pub mod requirement;
+pub mod secret;
 pub mod state;
 pub mod tally;
 pub mod task;

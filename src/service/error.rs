@@ -3,10 +3,12 @@
 use thiserror::Error;
 
 use crate::analytics::AnalyticsError;
+use crate::config::ConfigError;
 use crate::domain::apply::Conflict;
 use crate::domain::id::PatchSetId;
 use crate::domain::violation::Violation;
 use crate::exchange::json::JsonError;
+use crate::net::NetError;
 use crate::store::StoreError;
 
 #[derive(Debug, Error)]
@@ -15,6 +17,10 @@ pub enum ServiceError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Query(#[from] AnalyticsError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Net(#[from] NetError),
     /// The change breaks rules; nothing was written.
     #[error("the change was refused")]
     Refused(Vec<Violation>),
@@ -50,6 +56,8 @@ impl ServiceError {
         match self {
             Self::Store(cause) => cause.hint(),
             Self::Query(cause) => cause.hint(),
+            Self::Config(cause) => Some(cause.hint()),
+            Self::Net(cause) => cause.hint(),
             Self::Refused(_) => None,
             Self::Conflicted { .. } => Some("look at it again and repeat the change if it still holds".to_owned()),
             Self::NotWritten(cause) => cause.hint().or_else(|| Some("repeat the command".to_owned())),

@@ -11,6 +11,7 @@ pub mod history;
 pub mod inbox;
 pub mod lake;
 pub mod plan;
+pub mod preflight;
 pub mod resolve;
 mod scope;
 pub mod task;

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::cloud::CloudFault;
+use super::catalog::CatalogError;
 use crate::domain::time::{Instant, rfc3339};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -29,8 +30,6 @@ pub enum StoreError {
     Storage { operation: &'static str, path: String, source: Source },
     #[error("{path} is damaged: {what}")]
     Damaged { path: String, what: String },
-    #[error("{path} asks for {needs}, which Lakeplan does not know; another writer changed the table")]
-    UnknownFeatures { path: String, needs: String },
     #[error(
         "the lake's last change is dated {head}, more than a day ahead of this machine's clock ({now})",
         head = rfc3339(*head), now = rfc3339(*now)
@@ -46,6 +45,10 @@ pub enum StoreError {
     Deadline { seconds: u64 },
     #[error("the writer has stopped")]
     WriterGone,
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error("{path} has the table features {features}, which Lakeplan does not write")]
+    Features { path: String, features: String },
 }
 
 impl StoreError {
@@ -57,6 +60,7 @@ impl StoreError {
             None => {}
         }
         match source.downcast_ref::<object_store::Error>() {
+            Some(fault) if let Some(cause) = CatalogError::within(fault) => Self::Catalog(cause),
             Some(object_store::Error::PermissionDenied { .. }) => {
                 Self::UnusableRoot { root: path, why: "this user may not write or read it".to_owned() }
             }
@@ -78,9 +82,6 @@ impl StoreError {
                 "set this machine's clock; if the writer of that change had a wrong clock, lakeplan restore-lake goes back to before it".to_owned()
             }
             Self::Damaged { .. } => "lakeplan doctor tells what is affected; lakeplan restore-lake brings a backup back".to_owned(),
-            Self::UnknownFeatures { .. } => {
-                "a table that only Lakeplan writes comes back with lakeplan restore-lake; for the inbox, switch the feature off (ALTER TABLE … DROP FEATURE …) or drop the table and make it anew".to_owned()
-            }
             Self::ErasedSince { .. } => "copy all of it, or up to the erase or later; lakeplan history shows where it is".to_owned(),
             Self::BeforeItsTime => "lakeplan history shows where it begins".to_owned(),
             Self::AfterItsEnd { .. } => "lakeplan history shows what there is".to_owned(),
@@ -88,6 +89,10 @@ impl StoreError {
             Self::UnusableRoot { .. } => "give this user the right to write there, or name another lake with --lake".to_owned(),
             Self::Cloud(fault) => fault.hint().to_owned(),
             Self::Storage { source, .. } => return CloudFault::within(source.as_ref()).map(|fault| fault.hint().to_owned()),
+            Self::Catalog(cause) => return cause.hint(),
+            Self::Features { .. } => {
+                super::catalog::features::WAY_OUT.to_owned()
+            }
         })
     }
 }
@@ -109,13 +114,14 @@ impl StoreError {
                 Self::Storage { operation, path: path.clone(), source }
             }
             Self::Damaged { path, what } => Self::Damaged { path: path.clone(), what: what.clone() },
-            Self::UnknownFeatures { path, needs } => Self::UnknownFeatures { path: path.clone(), needs: needs.clone() },
             Self::ClockBehind { head, now } => Self::ClockBehind { head: *head, now: *now },
             Self::Deadline { seconds } => Self::Deadline { seconds: *seconds },
             Self::ErasedSince { seq, ordinal, up_to } => Self::ErasedSince { seq: *seq, ordinal: *ordinal, up_to: *up_to },
             Self::BeforeItsTime => Self::BeforeItsTime,
             Self::AfterItsEnd { seq, end } => Self::AfterItsEnd { seq: *seq, end: *end },
             Self::WriterGone => Self::WriterGone,
+            Self::Catalog(cause) => Self::Catalog(cause.clone()),
+            Self::Features { path, features } => Self::Features { path: path.clone(), features: features.clone() },
         }
     }
 }

@@ -17,6 +17,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use serde::Deserialize;
 
+use super::catalog::features::called;
 use super::error::StoreError;
 use super::table_log::{Described, LiveFile, Table, TableLog, entry_path};
 
@@ -71,36 +72,31 @@ struct MetaData {
 }
 
 /// What a reader and a writer must know to work on the table.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Protocol {
-    min_reader_version: i32,
-    min_writer_version: i32,
+    pub min_reader_version: i32,
+    pub min_writer_version: i32,
     #[serde(default)]
-    reader_features: Vec<String>,
+    pub reader_features: Vec<String>,
     #[serde(default)]
-    writer_features: Vec<String>,
+    pub writer_features: Vec<String>,
 }
 
 impl Protocol {
     /// Whether it asks for no more than Lakeplan's own tables do: no table features, so no deletion vectors.
     pub fn is_known(&self) -> bool {
-        is_known(self.min_reader_version, self.min_writer_version)
+        self.min_reader_version <= 1 && self.min_writer_version < 7
     }
 
-    /// What it asks for, in words.
-    fn needs(&self) -> String {
-        let features: BTreeSet<&str> = self.reader_features.iter().chain(&self.writer_features).map(String::as_str).collect();
-        match features.is_empty() {
-            true => format!("reader version {} and writer version {}", self.min_reader_version, self.min_writer_version),
-            false => features.into_iter().collect::<Vec<_>>().join(", "),
+    /// What it asks for, by name.
+    fn asks_for(&self) -> String {
+        let names: BTreeSet<&str> = self.reader_features.iter().chain(&self.writer_features).map(|name| called(name)).collect();
+        if names.is_empty() {
+            return format!("of protocol {}.{}", self.min_reader_version, self.min_writer_version);
         }
+        names.into_iter().collect::<Vec<_>>().join(", ")
     }
-}
-
-/// Whether these versions of the protocol are of tables as Lakeplan makes them.
-pub fn is_known(reader: i32, writer: i32) -> bool {
-    reader <= 1 && writer < 7
 }
 
 /// The version of the last checkpoint, if the log gives a hint. One that is broken or leads nowhere is passed over.
@@ -188,11 +184,11 @@ impl Replaying {
         let damaged = |fault: serde_json::Error| StoreError::damaged(place.clone(), fault.to_string());
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let action: Action = serde_json::from_slice(line).map_err(damaged)?;
-            if let Some(protocol) = action.protocol.filter(|protocol| !protocol.is_known()) {
-                return Err(StoreError::UnknownFeatures { path: place, needs: protocol.needs() });
+            if let Some(protocol) = action.protocol.as_ref().filter(|protocol| !protocol.is_known()) {
+                return Err(StoreError::Features { path: place, features: protocol.asks_for() });
             }
             if action.add.as_ref().is_some_and(|add| add.deletion_vector.is_some()) {
-                return Err(StoreError::UnknownFeatures { path: place, needs: "deletionVectors".to_owned() });
+                return Err(StoreError::Features { path: place, features: "deletion vectors".to_owned() });
             }
             if let Some(remove) = action.remove {
                 self.table.files.remove(&remove.path);
@@ -258,8 +254,9 @@ impl Replaying {
         let (reader, writer) = (number("minReaderVersion")?, number("minWriterVersion")?);
         let sidecar = batch.column_by_name("sidecar");
         for row in 0..batch.num_rows() {
-            let is_known = is_known(reader.value(row), writer.value(row));
-            if sidecar.is_some_and(|sidecar| sidecar.is_valid(row)) || (protocol.is_valid(row) && !is_known) {
+            let (min_reader_version, min_writer_version) = (reader.value(row), writer.value(row));
+            let known = Protocol { min_reader_version, min_writer_version, ..Protocol::default() };
+            if sidecar.is_some_and(|sidecar| sidecar.is_valid(row)) || (protocol.is_valid(row) && !known.is_known()) {
                 return None;
             }
             if txn.is_valid(row) && app.is_valid(row) {

@@ -6,6 +6,7 @@
 
 pub mod appended;
 mod beside;
+pub mod catalog;
 mod checkpoint;
 mod cloud;
 pub mod copy;

@@ -9,6 +9,7 @@ use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use url::Url;
 
 use super::LakeTables;
+use super::catalog::volume;
 use super::cloud;
 use super::durable::DurableLocal;
 use super::error::StoreError;
@@ -47,6 +48,9 @@ impl Root {
 
     fn local(name: &str, path: &Path, create: bool) -> Result<Self, StoreError> {
         let unusable = |why: std::io::Error| StoreError::UnusableRoot { root: name.to_owned(), why: why.to_string() };
+        if let Some((volume, false)) = volume::of(path) {
+            return Err(StoreError::UnusableRoot { root: name.to_owned(), why: volume::missing(&volume) });
+        }
         if create {
             std::fs::create_dir_all(path).map_err(unusable)?;
         } else if !path.exists() {
@@ -92,14 +96,27 @@ pub(super) async fn probe(root: &Root, clock: &dyn Clock, random: &dyn Random) -
         root.store.put_opts(&name, what.into(), options)
     };
     let failed = |fault: Error| StoreError::storage("writing to", root.url.to_string(), fault);
-    put("the first").await.map_err(failed)?;
+    let in_volume = root.url.to_file_path().is_ok_and(|path| volume::of(&path).is_some());
+    let not_once = || StoreError::UnusableRoot {
+        root: root.url.to_string(),
+        why: if in_volume {
+            volume::CANNOT_CREATE_ONCE
+        } else {
+            "it does not keep two writers from creating the same name, which a lake needs"
+        }
+        .to_owned(),
+    };
+    match put("the first").await {
+        // A volume has no hard links, by which a name is created once; it says so in one way or another.
+        Err(Error::Generic { .. } | Error::NotSupported { .. } | Error::NotImplemented { .. }) if in_volume => {
+            return Err(not_once());
+        }
+        done => done.map_err(failed)?,
+    };
     let second = put("the second").await;
     root.store.delete(&name).await.map_err(failed)?;
     match second {
         Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(()),
-        _ => Err(StoreError::UnusableRoot {
-            root: root.url.to_string(),
-            why: "it does not keep two writers from creating the same name, which a lake needs".to_owned(),
-        }),
+        _ => Err(not_once()),
     }
 }

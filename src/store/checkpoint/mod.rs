@@ -189,8 +189,9 @@ impl Since {
             } else if txn.is_valid(row) {
                 Some(!self.txns.contains_key(app.value(row)))
             } else if protocol.is_valid(row) {
-                let is_known = log_replay::is_known(reader.value(row), writer.value(row));
-                is_known.then_some(self.protocol.is_none())
+                let (min_reader_version, min_writer_version) = (reader.value(row), writer.value(row));
+                let known = Protocol { min_reader_version, min_writer_version, ..Protocol::default() };
+                known.is_known().then_some(self.protocol.is_none())
             } else {
                 described.is_valid(row).then_some(self.described.is_none())
             }

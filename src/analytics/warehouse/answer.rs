@@ -1,0 +1,82 @@
+//! A small answer: rows of texts in the API's own JSON, made into columns of their types.
+
+use std::sync::Arc;
+
+use deltalake::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use deltalake::arrow::compute::{CastOptions, cast_with_options};
+use deltalake::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use super::error::WarehouseError;
+use super::wire::{self, Answered, Chunk, Column};
+use super::{Rows, STATEMENTS};
+use crate::net::{Request, Workspace};
+
+/// The rows, piece after piece.
+pub async fn rows(workspace: &Workspace, answered: Answered) -> Result<Rows, WarehouseError> {
+    let columns = &answered.manifest.schema.columns;
+    let schema: SchemaRef =
+        Arc::new(Schema::new(columns.iter().map(|column| Field::new(&column.name, kind(column), true)).collect::<Vec<_>>()));
+    let mut batches = vec![RecordBatch::new_empty(Arc::clone(&schema))];
+    let mut next = answered.first.clone();
+    let mut seen = 0;
+    while let Some(chunk) = next.take() {
+        batches.push(batch(&schema, &chunk)?);
+        seen += 1;
+        if let Some(index) = chunk.next_chunk_index.filter(|_| seen <= answered.manifest.total_chunk_count) {
+            next = Some(piece(workspace, &answered.statement_id, index).await?);
+        }
+    }
+    whole(&batches, &answered)?;
+    Ok(Rows { batches, is_truncated: answered.manifest.truncated })
+}
+
+/// A further piece of an answer.
+pub async fn piece(workspace: &Workspace, statement: &str, index: u64) -> Result<Chunk, WarehouseError> {
+    let request = Request::get(STATEMENTS).part(statement).part("result").part("chunks").part(&index.to_string());
+    wire::read(workspace.ask(&request).await?)
+}
+
+/// An error where fewer rows came than were announced.
+pub fn whole(batches: &[RecordBatch], answered: &Answered) -> Result<(), WarehouseError> {
+    let rows: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+    match answered.manifest.total_row_count {
+        Some(announced) if announced != rows => {
+            Err(WarehouseError::Unreadable { what: format!("it announced {announced} rows, and {rows} came") })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn batch(schema: &SchemaRef, chunk: &Chunk) -> Result<RecordBatch, WarehouseError> {
+    let unreadable = |what: String| WarehouseError::Unreadable { what };
+    let fields = schema.fields();
+    if let Some(row) = chunk.data_array.iter().find(|row| row.len() != fields.len()) {
+        return Err(unreadable(format!("a row has {} values for {} columns", row.len(), fields.len())));
+    }
+    let column = |(at, field): (usize, &Arc<Field>)| {
+        let texts: ArrayRef = Arc::new(chunk.data_array.iter().map(|row| row[at].as_deref()).collect::<StringArray>());
+        // A value that is not of its column's type is an error and no null.
+        let options = CastOptions { safe: false, ..CastOptions::default() };
+        cast_with_options(&texts, field.data_type(), &options).map_err(|fault| unreadable(fault.to_string()))
+    };
+    let columns: Vec<ArrayRef> = fields.iter().enumerate().map(column).collect::<Result<_, _>>()?;
+    RecordBatch::try_new(Arc::clone(schema), columns).map_err(|fault| unreadable(fault.to_string()))
+}
+
+/// The Arrow type of a column. What is nested stays the JSON text that it comes as.
+fn kind(column: &Column) -> DataType {
+    match column.type_name.as_str() {
+        "BOOLEAN" => DataType::Boolean,
+        "BYTE" => DataType::Int8,
+        "SHORT" => DataType::Int16,
+        "INT" => DataType::Int32,
+        "LONG" => DataType::Int64,
+        "FLOAT" => DataType::Float32,
+        "DOUBLE" => DataType::Float64,
+        "DECIMAL" => DataType::Decimal128(column.type_precision.unwrap_or(38), column.type_scale.unwrap_or(0)),
+        "DATE" => DataType::Date32,
+        "TIMESTAMP" if column.type_text.eq_ignore_ascii_case("TIMESTAMP_NTZ") => DataType::Timestamp(TimeUnit::Microsecond, None),
+        "TIMESTAMP" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        _ => DataType::Utf8,
+    }
+}

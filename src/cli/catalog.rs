@@ -1,0 +1,87 @@
+use serde_json::json;
+
+use super::reply::count;
+use super::{CliError, Context, Reply};
+use crate::analytics::registration::{Registration, Statement, script, views};
+use crate::app::App;
+use crate::service::ServiceError;
+use crate::store::catalog::SchemaName;
+
+/// Unity Catalog: makes the lake's tables and views known there. Without a warehouse the SQL is printed, to be run by hand.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  lakeplan --lake main.plan catalog register\n  lakeplan --lake main.plan catalog register --warehouse 1a2b3c --grant plan-readers\n  lakeplan --lake main.plan catalog views --warehouse 1a2b3c"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// The tables, the inbox, the views, and the rights to them.
+    Register {
+        /// The SQL warehouse that runs the statements.
+        #[arg(long, value_name = "ID")]
+        warehouse: Option<String>,
+        /// Who may read the tables and views and write the inbox: a user, a group or a service principal.
+        #[arg(long, value_name = "PRINCIPAL")]
+        grant: Option<String>,
+    },
+    /// The views alone.
+    Views {
+        /// The SQL warehouse that runs the statements.
+        #[arg(long, value_name = "ID")]
+        warehouse: Option<String>,
+    },
+}
+
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
+    // Said before anything is opened.
+    let (_, schema) = App::catalog(&context.config)?;
+    match args.verb {
+        Verb::Views { warehouse } => done(&schema, views(&schema), warehouse.as_deref(), context).await,
+        Verb::Register { warehouse, grant } => {
+            let app = context.open().await?;
+            app.fold_if_may().await?;
+            let (root, tables) = (app.service.store.to_string(), app.tables_there().await?);
+            app.close().await;
+            let registration = Registration { schema: &schema, root: &root, tables: &tables, principal: grant.as_deref() };
+            done(&schema, registration.statements(), warehouse.as_deref(), context).await
+        }
+    }
+}
+
+/// Runs the statements, or shows them.
+async fn done(
+    schema: &SchemaName,
+    statements: Vec<Statement>,
+    warehouse: Option<&str>,
+    context: &Context,
+) -> Result<Reply, CliError> {
+    let json: Vec<_> = statements.iter().map(|statement| json!({"what": statement.what, "sql": statement.sql})).collect();
+    let Some(id) = warehouse else {
+        return Ok(Reply::new(
+            json!({"lake": schema.to_string(), "ran": false, "statements": json}),
+            script(schema, &statements),
+        ));
+    };
+    let warehouse = App::warehouse(&context.config, id)?;
+    for (at, statement) in statements.iter().enumerate() {
+        if let Err(fault) = warehouse.run(&statement.sql).await {
+            let hint = fault.hint();
+            let message = format!(
+                "{}: {fault}; {at} of {} ran, and running all of them again does no harm\n  {}",
+                statement.what,
+                count(statements.len(), "statement"),
+                statement.sql
+            );
+            return Err(ServiceError::Input { place: format!("warehouse {id}"), message, hint }.into());
+        }
+    }
+    let text = format!(
+        "{} ran; {schema} is registered\nnext: lakeplan --lake {schema} doctor --databricks --warehouse {id}",
+        count(statements.len(), "statement")
+    );
+    Ok(Reply::new(json!({"lake": schema.to_string(), "ran": true, "statements": json}), text))
+}

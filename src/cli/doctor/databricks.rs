@@ -1,0 +1,44 @@
+//! `doctor --databricks`: one line for each thing that is needed.
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::cli::reply::count;
+use crate::cli::{CliError, Context, Reply};
+use crate::service::ServiceError;
+use crate::service::preflight::preflight;
+use crate::store::catalog::{Check, State};
+
+pub async fn run(warehouse: Option<&str>, context: &Context) -> Result<Reply, CliError> {
+    let config = &context.config;
+    let (catalog, schema) = App::catalog(config)?;
+    let warehouse = warehouse.map(|id| App::warehouse(config, id)).transpose()?;
+    let checks = preflight(&catalog, &schema, warehouse.as_ref()).await;
+    let word = |state: State| match state {
+        State::Ok => "ok",
+        State::Missing => "missing",
+        State::Unknown => "unknown",
+    };
+    let missing = checks.iter().filter(|check| check.state == State::Missing).count();
+    let json = json!({
+        "lake": schema.to_string(), "missing": missing,
+        "checks": checks.iter().map(|check| json!({"what": check.what, "state": word(check.state), "said": check.said, "way_out": check.way_out})).collect::<Vec<_>>(),
+    });
+    let longest = checks.iter().map(|check| check.what.len()).max().unwrap_or(0);
+    let line = |check: &Check| {
+        let line = format!("{:<7}  {:<longest$}  {}", word(check.state), check.what, check.said);
+        match &check.way_out {
+            Some(way_out) => format!("{line}\n{:9}{way_out}", ""),
+            None => line,
+        }
+    };
+    let text = checks.iter().map(line).collect::<Vec<_>>().join("\n");
+    if missing == 0 {
+        return Ok(Reply::new(json, format!("{text}\n{schema} has what it needs")));
+    }
+    Err(if context.json {
+        CliError::Found(json)
+    } else {
+        ServiceError::input(schema.to_string(), format!("{} missing\n{text}", count(missing, "thing"))).into()
+    })
+}

@@ -1,0 +1,231 @@
+//! The part of the Unity Catalog API that is used, one function a request, answers as types.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::error::CatalogError;
+use crate::domain::secret::Secret;
+use crate::net::{NetError, Request, Workspace};
+
+const TABLES: &str = "api/2.1/unity-catalog/tables";
+const CATALOGS: &str = "api/2.1/unity-catalog/catalogs";
+const SCHEMAS: &str = "api/2.1/unity-catalog/schemas";
+const LOCATIONS: &str = "api/2.1/unity-catalog/external-locations";
+const SUMMARY: &str = "api/2.1/unity-catalog/metastore_summary";
+const FOR_PATH: &str = "api/2.1/unity-catalog/temporary-path-credentials";
+const FOR_TABLE: &str = "api/2.1/unity-catalog/temporary-table-credentials";
+const PERMISSIONS: &str = "api/2.1/unity-catalog/permissions";
+const ME: &str = "api/2.0/preview/scim/v2/Me";
+
+/// A table as the catalog has it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct TableInfo {
+    pub name: String,
+    pub table_id: String,
+    pub table_type: String,
+    pub data_source_format: String,
+    pub storage_location: String,
+    pub properties: BTreeMap<String, String>,
+}
+
+/// A credential that ends, of the cloud that its place is in.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Vended {
+    #[serde(rename = "aws_temp_credentials")]
+    pub aws: Option<Aws>,
+    #[serde(rename = "azure_user_delegation_sas")]
+    pub azure: Option<Azure>,
+    #[serde(rename = "gcp_oauth_token")]
+    pub gcp: Option<Gcp>,
+    /// When it ends, in milliseconds since 1970.
+    #[serde(rename = "expiration_time")]
+    pub ends_at: Option<i64>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Aws {
+    pub access_key_id: Hidden,
+    pub secret_access_key: Hidden,
+    pub session_token: Hidden,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Azure {
+    pub sas_token: Hidden,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Gcp {
+    pub oauth_token: Hidden,
+}
+
+/// A secret of an answer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "String")]
+pub struct Hidden(Secret);
+
+impl From<String> for Hidden {
+    fn from(text: String) -> Self {
+        Self(Secret::new(text))
+    }
+}
+
+impl Hidden {
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+/// What a credential for a place is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathOperation {
+    Read,
+    ReadWrite,
+    CreateTable,
+}
+
+impl PathOperation {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Read => "PATH_READ",
+            Self::ReadWrite => "PATH_READ_WRITE",
+            Self::CreateTable => "PATH_CREATE_TABLE",
+        }
+    }
+}
+
+/// An external location: its name and what lies below it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Location {
+    pub name: String,
+    pub url: String,
+}
+
+pub async fn table(workspace: &Workspace, full_name: &str) -> Result<Option<TableInfo>, CatalogError> {
+    found(workspace, Request::get(TABLES).part(full_name)).await
+}
+
+pub async fn has_catalog(workspace: &Workspace, name: &str) -> Result<bool, CatalogError> {
+    found::<Value>(workspace, Request::get(CATALOGS).part(name)).await.map(|found| found.is_some())
+}
+
+pub async fn has_schema(workspace: &Workspace, full_name: &str) -> Result<bool, CatalogError> {
+    found::<Value>(workspace, Request::get(SCHEMAS).part(full_name)).await.map(|found| found.is_some())
+}
+
+pub async fn for_path(workspace: &Workspace, url: &str, operation: PathOperation) -> Result<Vended, CatalogError> {
+    let body = json!({"url": url, "operation": operation.word()});
+    read(workspace, Request::post(FOR_PATH, body).repeatable()).await
+}
+
+pub async fn for_table(workspace: &Workspace, table_id: &str) -> Result<Vended, CatalogError> {
+    let body = json!({"table_id": table_id, "operation": "READ"});
+    read(workspace, Request::post(FOR_TABLE, body).repeatable()).await
+}
+
+/// Whether the metastore gives credentials to the outside; `None` where it does not say.
+pub async fn external_access(workspace: &Workspace) -> Result<Option<bool>, CatalogError> {
+    Ok(workspace.ask(&Request::get(SUMMARY)).await?["external_access_enabled"].as_bool())
+}
+
+/// The name by which rights are granted to who speaks.
+pub async fn me(workspace: &Workspace) -> Result<String, CatalogError> {
+    let answer = workspace.ask(&Request::get(ME)).await?;
+    let missing = || CatalogError::Unreadable { host: workspace.host().to_owned(), what: "a user without a name".to_owned() };
+    answer["userName"].as_str().map(str::to_owned).ok_or_else(missing)
+}
+
+/// Whether anyone was given a right to something.
+pub async fn has_grant(workspace: &Workspace, kind: &str, full_name: &str, privilege: &str) -> Result<bool, CatalogError> {
+    #[derive(Deserialize)]
+    struct List {
+        #[serde(default)]
+        privilege_assignments: Vec<Assignment>,
+    }
+    #[derive(Deserialize)]
+    struct Assignment {
+        #[serde(default)]
+        privileges: Vec<String>,
+    }
+    let list: List = read(workspace, Request::get(PERMISSIONS).part(kind).part(full_name)).await?;
+    let is_it = |given: &String| {
+        let given = given.replace('_', " ");
+        given == privilege || given == "ALL PRIVILEGES"
+    };
+    Ok(list.privilege_assignments.iter().any(|assignment| assignment.privileges.iter().any(is_it)))
+}
+
+/// The external location that a place lies in, of those that may be seen.
+pub async fn location_of(workspace: &Workspace, url: &str) -> Result<Option<Location>, CatalogError> {
+    #[derive(Deserialize)]
+    struct Page {
+        #[serde(default)]
+        external_locations: Vec<Location>,
+        next_page_token: Option<String>,
+    }
+    let mut nearest: Option<Location> = None;
+    let mut token: Option<String> = None;
+    loop {
+        let request = Request::get(LOCATIONS);
+        let request = match &token {
+            Some(token) => request.query("page_token", token),
+            None => request,
+        };
+        let page: Page = read(workspace, request).await?;
+        for location in page.external_locations {
+            let is_nearer = nearest.as_ref().is_none_or(|other| other.url.len() < location.url.len());
+            if lies_in(url, &location.url) && is_nearer {
+                nearest = Some(location);
+            }
+        }
+        match page.next_page_token.filter(|next| !next.is_empty() && token.as_ref() != Some(next)) {
+            Some(next) => token = Some(next),
+            None => return Ok(nearest),
+        }
+    }
+}
+
+/// Whether a place is another, or below it.
+pub fn lies_in(url: &str, folder: &str) -> bool {
+    let (url, folder) = (url.trim_end_matches('/'), folder.trim_end_matches('/'));
+    url.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+async fn found<T: DeserializeOwned>(workspace: &Workspace, request: Request) -> Result<Option<T>, CatalogError> {
+    match read(workspace, request).await {
+        Err(CatalogError::Net(fault)) if matches!(fault.as_ref(), NetError::NotFound { .. }) => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
+async fn read<T: DeserializeOwned>(workspace: &Workspace, request: Request) -> Result<T, CatalogError> {
+    let answer = workspace.ask(&request).await?;
+    // The fault of a misread answer could show a piece of it, and it may be a credential.
+    let unreadable = |_| CatalogError::Unreadable {
+        host: workspace.host().to_owned(),
+        what: "a field is missing or of another kind".to_owned(),
+    };
+    serde_json::from_value(answer).map_err(unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_lies_in_its_folder_and_not_in_one_whose_name_begins_alike() {
+        assert!(lies_in("s3://b/lake/inbox", "s3://b/lake") && lies_in("s3://b/lake", "s3://b/lake/"));
+        assert!(!lies_in("s3://b/lake2", "s3://b/lake") && !lies_in("s3://b", "s3://b/lake"));
+    }
+
+    #[test]
+    fn a_credential_is_not_in_what_prints_it() {
+        let json = json!({"aws_temp_credentials": {"access_key_id": "canary", "secret_access_key": "canary", "session_token": "canary"}, "expiration_time": 1});
+        let vended: Vended = serde_json::from_value(json).unwrap();
+        assert!(!format!("{vended:?}").contains("canary"));
+    }
+}

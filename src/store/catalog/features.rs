@@ -1,0 +1,92 @@
+//! Which features of Delta a table has that Lakeplan does not write.
+
+use std::collections::BTreeMap;
+
+/// What to do about a table that has one.
+pub const WAY_OUT: &str = "another writer gave it to the table, and only Lakeplan may write it: lakeplan restore-lake brings a backup back, and SQL users write into inbox";
+
+/// Properties that stand for a feature, and what it is called.
+const PROPERTIES: &[(&str, &str)] = &[
+    ("delta.enableRowTracking", "row tracking"),
+    ("delta.enableDeletionVectors", "deletion vectors"),
+    ("delta.enableInCommitTimestamps", "in-commit timestamps"),
+    ("delta.enableTypeWidening", "type widening"),
+    ("delta.enableIcebergCompatV2", "Iceberg compatibility"),
+];
+
+/// Names that the protocol has for a feature, and what it is called.
+const NAMES: &[(&str, &str)] = &[
+    ("rowTracking", "row tracking"),
+    ("deletionVectors", "deletion vectors"),
+    ("clustering", "liquid clustering"),
+    ("columnMapping", "column mapping"),
+    ("catalogManaged", "catalog commits"),
+    ("catalogOwned-preview", "catalog commits"),
+    ("inCommitTimestamp", "in-commit timestamps"),
+    ("typeWidening", "type widening"),
+    ("icebergCompatV2", "Iceberg compatibility"),
+];
+
+/// What a feature is called, by its name in the protocol.
+pub fn called(name: &str) -> &str {
+    NAMES.iter().find(|(known, _)| *known == name).map_or(name, |(_, words)| words)
+}
+
+/// The features that a table's properties tell of, as the catalog has them.
+pub fn of_properties(properties: &BTreeMap<String, String>) -> Vec<String> {
+    let is_on = |value: &str| value.eq_ignore_ascii_case("true");
+    let mut found: Vec<String> = Vec::new();
+    let mut note = |words: &str| {
+        if !found.iter().any(|known| known == words) {
+            found.push(words.to_owned());
+        }
+    };
+    for (name, value) in properties {
+        if let Some((_, words)) = PROPERTIES.iter().find(|(property, _)| property == name)
+            && is_on(value)
+        {
+            note(words);
+        }
+        // Features that every table of today may have and that change nothing for a writer are not of this list.
+        if let Some(feature) = name.strip_prefix("delta.feature.")
+            && !matches!(feature, "appendOnly" | "invariants")
+        {
+            note(called(feature));
+        }
+        if name == "delta.columnMapping.mode" && !value.eq_ignore_ascii_case("none") {
+            note("column mapping");
+        }
+        if name == "clusteringColumns" && value != "[]" {
+            note("liquid clustering");
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_are_called_by_their_names_and_once() {
+        let of = |pairs: &[(&str, &str)]| {
+            of_properties(&pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        };
+        assert_eq!(
+            of(&[("delta.enableDeletionVectors", "true"), ("delta.feature.deletionVectors", "supported")]),
+            ["deletion vectors"]
+        );
+        assert_eq!(
+            of(&[("delta.feature.rowTracking", "supported"), ("clusteringColumns", "[[\"id\"]]")]),
+            ["liquid clustering", "row tracking"]
+        );
+        assert!(
+            of(&[
+                ("delta.enableDeletionVectors", "false"),
+                ("delta.feature.appendOnly", "supported"),
+                ("delta.minReaderVersion", "1")
+            ])
+            .is_empty()
+        );
+    }
+}

@@ -1,0 +1,257 @@
+//! Everything a lake in Unity Catalog needs, looked at one by one: what is there, and what gives what is missing.
+
+use super::api::{self, PathOperation};
+use super::error::CatalogError;
+use super::name::SchemaName;
+use super::refusal::Right;
+use super::{Catalog, JOURNAL, features, place};
+use crate::net::NetError;
+use crate::store::LakeTables;
+use crate::store::inbox;
+use crate::store::root::Root;
+use crate::store::table_log::TableLog;
+
+/// One thing that is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    pub what: String,
+    pub state: State,
+    /// What was found.
+    pub said: String,
+    /// The statement or setting that gives it.
+    pub way_out: Option<String>,
+}
+
+/// How it stands with one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Ok,
+    Missing,
+    /// It could not be seen, which is no fault.
+    Unknown,
+}
+
+impl Check {
+    pub fn ok(what: impl Into<String>, said: impl Into<String>) -> Self {
+        Self { what: what.into(), state: State::Ok, said: said.into(), way_out: None }
+    }
+
+    pub fn missing(what: impl Into<String>, said: impl Into<String>, way_out: Option<String>) -> Self {
+        Self { what: what.into(), state: State::Missing, said: said.into(), way_out }
+    }
+
+    pub fn unknown(what: impl Into<String>, said: impl Into<String>) -> Self {
+        Self { what: what.into(), state: State::Unknown, said: said.into(), way_out: None }
+    }
+
+    pub fn is_ok(&self) -> bool {
+        self.state == State::Ok
+    }
+
+    fn fault(what: impl Into<String>, fault: &CatalogError) -> Self {
+        Self::missing(what, fault.to_string(), fault.hint())
+    }
+}
+
+impl Catalog {
+    /// Looks at all of it, as far as what is missing lets it. `views` are those that there should be.
+    pub async fn preflight(&self, name: &SchemaName, views: &[&str]) -> Vec<Check> {
+        let mut checks = Vec::new();
+        if self.look_at_workspace(&mut checks).await
+            && self.look_at_schema(name, &mut checks).await
+            && let Some(root) = self.look_at_place(name, &mut checks).await
+        {
+            self.look_at_tables(name, &root, &mut checks).await;
+            self.look_at_views(name, views, &mut checks).await;
+            self.look_at_inbox(name, &mut checks).await;
+        }
+        checks
+    }
+
+    async fn look_at_workspace(&self, checks: &mut Vec<Check>) -> bool {
+        let host = self.workspace.host();
+        match api::me(&self.workspace).await {
+            Ok(me) => {
+                checks.push(Check::ok("workspace", format!("{host} answers")));
+                checks.push(Check::ok("identity", me));
+            }
+            Err(fault) => {
+                let what = match &fault {
+                    CatalogError::Net(cause) if matches!(cause.as_ref(), NetError::Unauthorized { .. }) => "identity",
+                    _ => "workspace",
+                };
+                checks.push(Check::fault(what, &fault));
+                return false;
+            }
+        }
+        let what = "external data access";
+        checks.push(match api::external_access(&self.workspace).await {
+            Ok(Some(true)) => Check::ok(what, "the metastore gives credentials to programs outside"),
+            Ok(Some(false)) => Check::fault(what, &CatalogError::ExternalAccessOff),
+            Ok(None) => Check::unknown(what, "the metastore does not say"),
+            Err(fault) => Check::unknown(what, fault.to_string()),
+        });
+        true
+    }
+
+    async fn look_at_schema(&self, name: &SchemaName, checks: &mut Vec<Check>) -> bool {
+        match self.refuse_missing(name).await {
+            Ok(()) => {
+                checks.push(Check::ok("schema", format!("{name} is there")));
+                true
+            }
+            Err(fault) => {
+                checks.push(Check::fault("schema", &fault));
+                false
+            }
+        }
+    }
+
+    /// The journal, the rights to its place, and the place opened.
+    async fn look_at_place(&self, name: &SchemaName, checks: &mut Vec<Check>) -> Option<Root> {
+        let journal = match self.table(name, JOURNAL).await {
+            Ok(Some(journal)) => journal,
+            Ok(None) => {
+                checks.push(Check::fault("journal", &CatalogError::NotRegistered { schema: name.to_string() }));
+                return None;
+            }
+            Err(fault) => {
+                checks.push(Check::fault("journal", &fault));
+                return None;
+            }
+        };
+        let url = match place(name, &journal) {
+            Ok(url) => url,
+            Err(fault) => {
+                checks.push(Check::fault("journal", &fault));
+                return None;
+            }
+        };
+        checks.push(Check::ok("journal", format!("external, at {}", journal.storage_location)));
+        let what = Right::ExternalUseSchema.privilege();
+        let vended = api::for_table(&self.workspace, &journal.table_id).await.map(drop);
+        self.note_right(checks, what, vended, name, None, &[Right::ExternalUseSchema, Right::Select]).await;
+        let what = Right::ExternalUseLocation.privilege();
+        let vended = api::for_path(&self.workspace, &url, PathOperation::Read).await.map(drop);
+        let may_read =
+            self.note_right(checks, what, vended, name, Some(&url), &[Right::ExternalUseLocation, Right::ReadFiles]).await;
+        let vended = api::for_path(&self.workspace, &url, PathOperation::ReadWrite).await.map(drop);
+        let needs = [Right::ExternalUseLocation, Right::ReadFiles, Right::WriteFiles];
+        let may_write = self.note_right(checks, "write credential", vended, name, Some(&url), &needs).await;
+        if !may_read && !may_write {
+            return None;
+        }
+        match self.open(&url, Some(name), false).await {
+            Ok(root) => Some(root),
+            Err(fault) => {
+                checks.push(Check::missing("lake", fault.to_string(), fault.hint()));
+                None
+            }
+        }
+    }
+
+    async fn note_right(
+        &self,
+        checks: &mut Vec<Check>,
+        what: &str,
+        vended: Result<(), CatalogError>,
+        name: &SchemaName,
+        url: Option<&str>,
+        needs: &[Right],
+    ) -> bool {
+        match vended {
+            Ok(()) => {
+                checks.push(Check::ok(what, "a credential was given"));
+                true
+            }
+            Err(fault) => {
+                let fault = self.told(fault, "get a credential", Some(name), url, needs).await;
+                checks.push(Check::fault(what, &fault));
+                false
+            }
+        }
+    }
+
+    /// Each table of the lake: as its log says it, and as the catalog has it.
+    async fn look_at_tables(&self, name: &SchemaName, root: &Root, checks: &mut Vec<Check>) {
+        let register = || Some(format!("lakeplan --lake {name} catalog register"));
+        for table in LakeTables::own() {
+            let what = format!("table {table}");
+            match TableLog::new(std::sync::Arc::clone(&root.store), table).load().await {
+                Ok(None) => {
+                    checks.push(Check::unknown(what, "not there yet; the work that brings its first row makes it"));
+                    continue;
+                }
+                Err(fault) => {
+                    checks.push(Check::missing(what, fault.to_string(), fault.hint()));
+                    continue;
+                }
+                Ok(Some(_)) => {}
+            }
+            let expected = format!("{}/{table}", root.url.as_str().trim_end_matches('/'));
+            checks.push(match self.table(name, table).await {
+                Err(fault) => Check::fault(what, &fault),
+                Ok(None) => Check::missing(what, "it is not registered", register()),
+                Ok(Some(info)) if !same_place(&info.storage_location, &expected) => {
+                    let said = format!("it is registered at {}, and lies at {expected}", info.storage_location);
+                    Check::missing(
+                        what,
+                        said,
+                        Some(format!("DROP TABLE {}; then {}", name.quoted(table), register().unwrap_or_default())),
+                    )
+                }
+                Ok(Some(info)) => match features::of_properties(&info.properties) {
+                    found if found.is_empty() => Check::ok(what, "registered; of a protocol that Lakeplan writes"),
+                    found => Check::fault(what, &CatalogError::Features { table: name.of(table), features: found.join(", ") }),
+                },
+            });
+        }
+    }
+
+    async fn look_at_views(&self, name: &SchemaName, views: &[&str], checks: &mut Vec<Check>) {
+        let mut missing = Vec::new();
+        for view in views {
+            match self.table(name, view).await {
+                Ok(Some(_)) => {}
+                Ok(None) => missing.push(*view),
+                Err(fault) => {
+                    checks.push(Check::fault("views", &fault));
+                    return;
+                }
+            }
+        }
+        checks.push(if missing.is_empty() {
+            Check::ok("views", format!("all {} are there", views.len()))
+        } else {
+            let way_out = format!("lakeplan --lake {name} catalog views");
+            Check::missing("views", format!("missing: {}", missing.join(", ")), Some(way_out))
+        });
+    }
+
+    async fn look_at_inbox(&self, name: &SchemaName, checks: &mut Vec<Check>) {
+        let table = inbox::NAME;
+        match self.table(name, table).await {
+            Err(fault) => checks.push(Check::fault(table, &fault)),
+            Ok(None) => {
+                let way_out = format!("lakeplan --lake {name} catalog register --grant PRINCIPAL");
+                checks.push(Check::missing(table, "it is not registered", Some(way_out)));
+            }
+            Ok(Some(_)) => {
+                let places = [("table", name.of(table)), ("schema", name.to_string()), ("catalog", name.catalog.clone())];
+                for (kind, full_name) in places {
+                    match api::has_grant(&self.workspace, kind, &full_name, "MODIFY").await {
+                        Ok(true) => return checks.push(Check::ok(table, format!("may be written, by a grant on the {kind}"))),
+                        Ok(false) => {}
+                        Err(fault) => return checks.push(Check::unknown(table, fault.to_string())),
+                    }
+                }
+                let grant = format!("GRANT MODIFY, SELECT ON TABLE {} TO `<the SQL users>`", name.quoted(table));
+                checks.push(Check::missing(table, "nobody was given the right to write it", Some(grant)));
+            }
+        }
+    }
+}
+
+fn same_place(a: &str, b: &str) -> bool {
+    api::lies_in(a, b) && api::lies_in(b, a)
+}

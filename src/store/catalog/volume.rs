@@ -1,0 +1,50 @@
+//! Volumes of Unity Catalog, which a workspace's machines see as folders below `/Volumes`. One may hold a lake for a trial,
+//! if it lets a name be created only once.
+
+use std::path::{Component, Path};
+
+/// The volume that a path lies in, as `catalog.schema.volume`, and whether its folder is there; `None` for any other path.
+/// On a Mac the folder has another meaning.
+pub fn of(path: &Path) -> Option<(String, bool)> {
+    if cfg!(target_os = "macos") {
+        return None;
+    }
+    let mut parts = path.components();
+    let begins =
+        matches!((parts.next(), parts.next()), (Some(Component::RootDir), Some(Component::Normal(top))) if top == "Volumes");
+    if !begins {
+        return None;
+    }
+    let named: Vec<&str> = parts.take(3).filter_map(|part| part.as_os_str().to_str()).collect();
+    let folder = Path::new("/Volumes").join(named.iter().collect::<std::path::PathBuf>());
+    Some((named.join("."), named.len() == 3 && folder.is_dir()))
+}
+
+/// Why there can be no lake in a volume that is not there.
+pub fn missing(volume: &str) -> String {
+    let parts: Vec<&str> = volume.split('.').collect();
+    match parts.as_slice() {
+        [catalog, schema, name] => format!(
+            "there is no volume {volume} on this machine, or it is not to be seen; CREATE VOLUME `{catalog}`.`{schema}`.`{name}` makes one, and a bundle's first deploy makes those it declares before a job can use them"
+        ),
+        _ => "a volume's path is /Volumes/CATALOG/SCHEMA/VOLUME and a folder in it".to_owned(),
+    }
+}
+
+/// What to say of a volume whose file system does not create a name only once.
+pub const CANNOT_CREATE_ONCE: &str = "a volume does not keep two writers from creating the same name, which a lake needs; use a folder of an external location: lakeplan init CATALOG.SCHEMA --location URL";
+
+#[cfg(all(test, not(target_os = "macos")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_below_volumes_names_its_volume() {
+        assert_eq!(of(Path::new("/Volumes/main/plan/trial/lake")), Some(("main.plan.trial".to_owned(), false)));
+        assert_eq!(of(Path::new("/Volumes/main")), Some(("main".to_owned(), false)));
+        assert_eq!(of(Path::new("/data/Volumes/a/b/c")), None);
+        assert_eq!(of(Path::new("Volumes/a/b/c")), None);
+        assert!(missing("main.plan.trial").contains("CREATE VOLUME `main`.`plan`.`trial`"));
+        assert!(missing("main").contains("/Volumes/CATALOG"));
+    }
+}
