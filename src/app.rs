@@ -52,7 +52,7 @@ impl Place {
         let Ok(schema) = name.parse::<SchemaName>() else {
             return Ok(Self { root: Root::open(name, create)?, catalog: None });
         };
-        let catalog = Catalog::new(App::workspace(config)?, Arc::new(SystemClock));
+        let catalog = App::unity(config)?;
         let root = catalog.root(&schema).await?;
         Ok(Self { root, catalog: Some((catalog, schema)) })
     }
@@ -73,7 +73,7 @@ impl App {
     /// Makes a lake for a schema of Unity Catalog at a place of an external location. One that was begun there before and
     /// not registered is taken up again.
     pub async fn create_in_catalog(config: &Config, schema: &SchemaName, location: &str) -> Result<Self, ServiceError> {
-        let catalog = Catalog::new(Self::workspace(config)?, Arc::new(SystemClock));
+        let catalog = Self::unity(config)?;
         let root = catalog.place_for(schema, location).await?;
         let place = Place { root, catalog: Some((catalog, schema.clone())) };
         match Self::start(config, place.clone(), Begin::Create).await {
@@ -92,7 +92,11 @@ impl App {
         let schema = Self::schema(config).ok_or_else(|| {
             ServiceError::input(&config.lake.value, "is no lake in Unity Catalog; name one as catalog.schema with --lake")
         })?;
-        Ok((Catalog::new(Self::workspace(config)?, Arc::new(SystemClock)), schema))
+        Ok((Self::unity(config)?, schema))
+    }
+
+    fn unity(config: &Config) -> Result<Catalog, ServiceError> {
+        Ok(Catalog::new(Self::workspace(config)?, Arc::new(SystemClock), crate::config::variables()))
     }
 
     /// The schema that the settings name as the lake, if it is one.

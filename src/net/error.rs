@@ -27,7 +27,7 @@ pub enum NetError {
         source: reqwest::Error,
     },
     #[error("{host} does not accept the token: it is wrong, has expired or was revoked")]
-    Unauthorized { host: String, said: Said },
+    Unauthorized { host: String, said: Box<Said> },
     #[error("the token file {path} cannot be read")]
     TokenFile {
         path: String,
@@ -35,17 +35,17 @@ pub enum NetError {
         source: std::io::Error,
     },
     #[error("{host} refuses: {}", said.message)]
-    Forbidden { host: String, said: Said },
+    Forbidden { host: String, said: Box<Said> },
     #[error("{host} does not find it: {}", said.message)]
-    NotFound { host: String, said: Said },
+    NotFound { host: String, said: Box<Said> },
     #[error("{host} answers {status}: {}", said.message)]
-    Rejected { host: String, status: u16, said: Said },
+    Rejected { host: String, status: u16, said: Box<Said> },
     #[error("{host} answers {status} and points elsewhere, where no token is sent")]
     Redirected { host: String, status: u16 },
     #[error("{host} is asked too often")]
     RateLimited { host: String, after: Option<Duration> },
     #[error("{host} answers {status}: {}", said.message)]
-    Server { host: String, status: u16, after: Option<Duration>, said: Said },
+    Server { host: String, status: u16, after: Option<Duration>, said: Box<Said> },
     #[error("the answer of {host} is larger than {limit} bytes")]
     TooLarge { host: String, limit: usize },
     #[error("{host} answers with something that is not JSON")]
@@ -82,13 +82,14 @@ impl NetError {
             | Self::Forbidden { said, .. }
             | Self::NotFound { said, .. }
             | Self::Rejected { said, .. }
-            | Self::Server { said, .. } => Some(said),
+            | Self::Server { said, .. } => Some(said.as_ref()),
             _ => None,
         }
     }
 
     /// The situation of a status that is no success.
     pub(super) fn of_status(host: String, status: u16, after: Option<Duration>, said: Said) -> Self {
+        let said = Box::new(said);
         match status {
             300..=399 => Self::Redirected { host, status },
             // Unity Catalog answers so where it vends no credentials to the outside; the token is good.

@@ -138,11 +138,13 @@ fn retry_after(response: &Response) -> Option<Duration> {
 
 fn blotted(fault: NetError, secret: &Secret) -> NetError {
     match fault {
-        NetError::Unauthorized { host, said } => NetError::Unauthorized { host, said: said.blotted(secret) },
-        NetError::Forbidden { host, said } => NetError::Forbidden { host, said: said.blotted(secret) },
-        NetError::NotFound { host, said } => NetError::NotFound { host, said: said.blotted(secret) },
-        NetError::Rejected { host, status, said } => NetError::Rejected { host, status, said: said.blotted(secret) },
-        NetError::Server { host, status, after, said } => NetError::Server { host, status, after, said: said.blotted(secret) },
+        NetError::Unauthorized { host, said } => NetError::Unauthorized { host, said: Box::new(said.blotted(secret)) },
+        NetError::Forbidden { host, said } => NetError::Forbidden { host, said: Box::new(said.blotted(secret)) },
+        NetError::NotFound { host, said } => NetError::NotFound { host, said: Box::new(said.blotted(secret)) },
+        NetError::Rejected { host, status, said } => NetError::Rejected { host, status, said: Box::new(said.blotted(secret)) },
+        NetError::Server { host, status, after, said } => {
+            NetError::Server { host, status, after, said: Box::new(said.blotted(secret)) }
+        }
         other => other,
     }
 }

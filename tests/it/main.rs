@@ -12,6 +12,7 @@ mod cli;
 mod clouds;
 mod corpora;
 mod crash;
+mod databricks;
 mod domain;
 mod generated;
 mod linearizability;

@@ -59,7 +59,7 @@ impl Catalog {
         let store = if url.scheme() == "file" {
             Root::open(url.as_str(), false)?.store
         } else {
-            storage::open(&url, Arc::new(vending), &crate::config::variables()).await?
+            storage::open(&url, Arc::new(vending), &self.variables).await?
         };
         Ok(InboxRoot { url, store, is_below_root: false })
     }

@@ -44,11 +44,13 @@ pub const JOURNAL: &str = "journal";
 pub struct Catalog {
     workspace: Arc<Workspace>,
     clock: Arc<dyn Clock>,
+    variables: Arc<[(String, String)]>,
 }
 
 impl Catalog {
-    pub fn new(workspace: Arc<Workspace>, clock: Arc<dyn Clock>) -> Self {
-        Self { workspace, clock }
+    /// `variables` say of the clouds what is not a credential, such as a region.
+    pub fn new(workspace: Arc<Workspace>, clock: Arc<dyn Clock>, variables: Vec<(String, String)>) -> Self {
+        Self { workspace, clock, variables: variables.into() }
     }
 
     /// The root of the lake in a schema.
@@ -127,7 +129,7 @@ impl Catalog {
             // A catalog of one machine. The credential says that one may, and nothing more.
             return Ok(Root::open(url.as_str(), create)?.store);
         }
-        storage::open(url, Arc::new(vending), &crate::config::variables()).await
+        storage::open(url, Arc::new(vending), &self.variables).await
     }
 
     /// What a fault means, with the statement that mends it where a right is missing.

@@ -111,7 +111,7 @@ mod tests {
     fn refused(reason: &str, message: &str) -> CatalogError {
         let said = serde_json::json!({"message": message, "details": [{"reason": reason}]});
         let name = SchemaName { catalog: "main".to_owned(), schema: "team-plan".to_owned() };
-        let said = crate::net::Said::of(&said.to_string());
+        let said = Box::new(crate::net::Said::of(&said.to_string()));
         let fault = CatalogError::Net(Arc::new(NetError::Forbidden { host: "h".to_owned(), said }));
         let needs = [Right::ExternalUseLocation, Right::ReadFiles];
         let asked = Asked { what: "read", schema: Some(&name), location: Some("plans"), needs: &needs };

@@ -1,0 +1,213 @@
+//! A lake that is named by its schema: made, registered, found again, read only, and its inbox wherever it lies.
+
+use std::sync::Arc;
+
+use lakeplan::domain::secret::{Login, Secret};
+use lakeplan::net::Workspace;
+use lakeplan::store::catalog::{Catalog, SchemaName};
+use object_store::path::Path as StorePath;
+use object_store::ObjectStoreExt;
+use serde_json::json;
+
+use super::server::Server;
+use super::world::Script;
+use super::{BUCKET_LAKE, TOKEN, command, fails, guarded, json_of, ok, text, with_lake};
+use crate::support::clock;
+
+/// The catalog as a library, with the server's storage.
+pub fn catalog(server: &Server, clock: Arc<dyn lakeplan::runtime::Clock>) -> Catalog {
+    let workspace = Workspace::open(server.url(), Login::Token(Secret::new(TOKEN))).unwrap();
+    let variables = [("AWS_ENDPOINT_URL", server.url()), ("AWS_ALLOW_HTTP", "true"), ("AWS_REGION", "eu-central-1")];
+    Catalog::new(Arc::new(workspace), clock, variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec())
+}
+
+#[test]
+fn init_registers_the_journal_and_then_the_schema_names_the_lake() {
+    let (server, folder) = with_lake();
+    let path = folder.path();
+    assert_eq!(
+        server.world().ran(),
+        [format!("CREATE TABLE IF NOT EXISTS `main`.`plan`.`journal` USING DELTA LOCATION '{BUCKET_LAKE}/journal'")]
+    );
+    ok(&server, path, &["--lake", "main.plan", "project", "create", "Payments", "--key", "PAY"]);
+    ok(&server, path, &["--lake", "main.plan", "task", "create", "Move the ledger", "--project", "PAY"]);
+    let tasks = json_of(&server, path, &["--lake", "main.plan", "query", "SELECT key, title FROM tasks"]);
+    assert_eq!(tasks, json!([{"key": "PAY-1", "title": "Move the ledger"}]));
+    let shown = json_of(&server, path, &["--lake", "main.plan", "lake", "show"]);
+    assert_eq!((shown["root"].as_str(), shown["copy"].as_bool()), (Some(BUCKET_LAKE), Some(false)));
+    ok(&server, path, &["--lake", "main.plan", "doctor"]);
+    let world = server.world();
+    assert!(world.objects.keys().all(|key| key.starts_with("team/plans/lake/")) && world.objects.len() > 10);
+    assert_eq!(world.count("POST", "temporary-table-credentials"), 0, "one credential for the root is enough");
+}
+
+#[test]
+fn init_without_a_warehouse_shows_the_statement_and_can_be_taken_up_again() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    let path = folder.path();
+    let words = ["init", "main.plan", "--location", BUCKET_LAKE];
+    let said = ok(&server, path, &words);
+    assert!(
+        said.contains("CREATE TABLE IF NOT EXISTS `main`.`plan`.`journal` USING DELTA LOCATION 's3://team/plans/lake/journal';"),
+        "{said}"
+    );
+    assert!(server.world().ran().is_empty());
+    let said = fails(&server, path, &["--lake", "main.plan", "task", "list"], 3);
+    assert!(
+        said.contains("there is no lake in main.plan: it has no table journal\nhint: lakeplan init main.plan --location URL"),
+        "{said}"
+    );
+    let before = server.world().objects.len();
+    ok(&server, path, &[words.as_slice(), &["--warehouse", "w1"]].concat());
+    assert_eq!(server.world().objects.len(), before, "the lake is the one that was begun");
+    let said = fails(&server, path, &words, 1);
+    assert!(said.contains("there is a lake in main.plan already"), "{said}");
+}
+
+#[test]
+fn register_makes_tables_inbox_views_and_rights_known_and_may_run_again() {
+    let (server, folder) = with_lake();
+    let path = folder.path();
+    ok(&server, path, &["--lake", "main.plan", "project", "create", "Payments"]);
+    let before = server.world().objects.keys().cloned().collect::<Vec<_>>();
+    let printed = ok(&server, path, &["--lake", "main.plan", "catalog", "register", "--grant", "plan-readers"]);
+    assert!(printed.starts_with("USE CATALOG `main`;\nUSE SCHEMA `plan`;\nCREATE TABLE IF NOT EXISTS"), "{printed}");
+    assert_eq!(server.world().ran().len(), 1, "printing runs nothing");
+    for _ in 0..2 {
+        ok(&server, path, &["--lake", "main.plan", "catalog", "register", "--warehouse", "w1", "--grant", "plan-readers"]);
+    }
+    {
+        let world = server.world();
+        let printed_statements = printed.trim_end().trim_end_matches(';').split(";\n").skip(2).count();
+        assert_eq!(world.ran().len(), 1 + 2 * printed_statements, "the same statements are run that are printed");
+        assert!(world.statements.iter().all(|statement| statement["catalog"] == "main" && statement["schema"] == "plan"));
+        for table in ["journal", "projects", "tasks", "users", "inbox", "runs"] {
+            assert_eq!(world.tables[&format!("main.plan.{table}")]["storage_location"], format!("{BUCKET_LAKE}/{table}"));
+        }
+        for view in ["clock", "workload", "audit"] {
+            assert_eq!(world.tables[&format!("main.plan.{view}")]["table_type"], "VIEW");
+        }
+        let given = |name: &str| {
+            let mut given: Vec<_> = world.grants[&format!("main.plan.{name}")].iter().map(|(_, what)| what.as_str()).collect();
+            given.sort_unstable();
+            given.dedup();
+            given.join(",")
+        };
+        assert_eq!(
+            (given("journal").as_str(), given("workload").as_str(), given("inbox").as_str()),
+            ("SELECT", "SELECT", "MODIFY,SELECT")
+        );
+        let after = world.objects.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(before, after, "registering writes nothing into the lake");
+    }
+    let views = json_of(&server, path, &["--lake", "main.plan", "catalog", "views", "--warehouse", "w1"]);
+    assert!(
+        views["statements"].as_array().unwrap().iter().all(|statement| statement["what"].as_str().unwrap().starts_with("view "))
+    );
+}
+
+#[test]
+fn a_statement_that_fails_says_which_and_how_many_ran() {
+    let (server, folder) = with_lake();
+    let sql = "CREATE TABLE IF NOT EXISTS `main`.`plan`.`agent_logs` USING DELTA LOCATION 's3://team/plans/lake/agent_logs'";
+    let failure = super::statements::Answer { failure: Some(("42501", "no right to create")), ..Default::default() };
+    server.world().answers.insert(sql.to_owned(), failure);
+    let said = fails(&server, folder.path(), &["--lake", "main.plan", "catalog", "register", "--warehouse", "w1"], 1);
+    assert!(
+        said.contains("table agent_logs: the warehouse says: no right to create (SQLSTATE 42501)") && said.contains(sql),
+        "{said}"
+    );
+}
+
+#[test]
+fn who_may_only_read_reads_and_the_first_write_names_the_grant() {
+    let (server, folder) = with_lake();
+    let path = folder.path();
+    ok(&server, path, &["--lake", "main.plan", "project", "create", "Payments", "--key", "PAY"]);
+    let message = "User does not have WRITE FILES on External Location 'plans'.";
+    server.world().scripts.push(Script {
+        method: "POST",
+        path: "temporary-path-credentials",
+        body: "PATH_READ_WRITE",
+        times: usize::MAX,
+        status: 403,
+        headers: Vec::new(),
+        answer: json!({"error_code": "PERMISSION_DENIED", "message": message}),
+    });
+    assert!(ok(&server, path, &["--lake", "main.plan", "project", "list"]).contains("Payments"));
+    ok(&server, path, &["--lake", "main.plan", "query", "--view", "workload"]);
+    let said = fails(&server, path, &["--lake", "main.plan", "task", "create", "x", "--project", "PAY"], 1);
+    assert!(said.contains(&format!("the lake at {BUCKET_LAKE} is open to read only: {message}")), "{said}");
+    assert!(said.contains("GRANT WRITE FILES ON EXTERNAL LOCATION `plans` TO `ana@example.com`"), "{said}");
+    let world = server.world();
+    assert!(!world.seen.iter().any(|seen| seen.body["operation"] == "PATH_CREATE_TABLE"));
+}
+
+#[test]
+fn a_service_principal_gets_its_own_token() {
+    let (server, folder) = with_lake();
+    server.world().tokens.clear();
+    let mut listing = command(&server, folder.path(), &["--lake", "main.plan", "project", "list"]);
+    listing
+        .env_remove("DATABRICKS_TOKEN")
+        .env("DATABRICKS_CLIENT_ID", "app-1")
+        .env("DATABRICKS_CLIENT_SECRET", "client-canary-secret");
+    let output = guarded(&mut listing);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(server.world().tokens_granted, 1, "one token for all requests");
+    listing.env("DATABRICKS_CLIENT_SECRET", "wrong-canary");
+    let said = super::told(guarded(&mut listing), 3);
+    assert!(said.contains("does not accept the token"), "{said}");
+}
+
+#[tokio::test]
+async fn a_token_that_ends_is_taken_anew_from_its_file_or_asked_for_again() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, format!("{TOKEN}\n")).unwrap();
+    let me = lakeplan::net::Request::get("api/2.0/preview/scim/v2/Me");
+    let by_file = Workspace::open(server.url(), Login::TokenFile(file.clone())).unwrap();
+    by_file.ask(&me).await.unwrap();
+    server.world().tokens = ["second-canary".to_owned()].into();
+    let refused = by_file.ask(&me).await.unwrap_err();
+    assert!(matches!(refused, lakeplan::net::NetError::Unauthorized { .. }), "{refused}");
+    assert!(!format!("{refused} {refused:?} {by_file:?}").contains("canary"));
+    std::fs::write(&file, "second-canary").unwrap();
+    by_file.ask(&me).await.unwrap();
+
+    let client = Login::Client { id: "app-1".to_owned(), secret: Secret::new("client-canary-secret") };
+    let principal = Workspace::open(server.url(), client).unwrap();
+    futures::future::try_join_all((0..8).map(|_| principal.ask(&me))).await.unwrap();
+    assert_eq!(server.world().tokens_granted, 1, "asked for once, whoever comes meanwhile");
+    server.world().tokens.clear();
+    principal.ask(&me).await.unwrap();
+    assert_eq!(server.world().tokens_granted, 2);
+}
+
+#[tokio::test]
+async fn an_inbox_that_databricks_keeps_elsewhere_is_read_with_a_credential_of_its_own() {
+    let (server, _folder) = with_lake();
+    let catalog = catalog(&server, clock());
+    let name: SchemaName = "main.plan".parse().unwrap();
+    server.world().clock = clock();
+    let root = catalog.root(&name).await.unwrap();
+    let log = StorePath::from("_delta_log/00000000000000000000.json");
+    let below = catalog.inbox_root(&name, &root).await.unwrap();
+    assert!(below.is_below_root && below.url.as_str() == "s3://team/plans/lake/inbox");
+    assert!(below.store.get(&log).await.is_ok());
+    assert_eq!(server.world().count("POST", "temporary-table-credentials"), 0);
+
+    {
+        let mut world = server.world();
+        world.external_table("main.plan.inbox", "s3://team/__unitystorage/tables/7", "MANAGED");
+        let entry = super::s3::Object { bytes: "{}".into(), tag: 1 };
+        world.objects.insert("team/__unitystorage/tables/7/_delta_log/00000000000000000000.json".to_owned(), entry);
+    }
+    let elsewhere = catalog.inbox_root(&name, &root).await.unwrap();
+    assert!(!elsewhere.is_below_root);
+    assert_eq!(elsewhere.store.get(&log).await.unwrap().bytes().await.unwrap(), "{}");
+    assert!(elsewhere.store.put(&StorePath::from("x"), "x".into()).await.is_err(), "the credential is to read");
+    assert!(root.store.get(&StorePath::from("../__unitystorage/tables/7")).await.is_err());
+    assert_eq!(server.world().count("POST", "temporary-table-credentials"), 1);
+}

@@ -1,0 +1,183 @@
+//! Queries on a warehouse: types, pieces, links, waiting, cancelling, failing.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::server::Server;
+use super::statements::Answer;
+use super::{command, fails, guarded, json_of, ok, run, text, told};
+
+const SQL: &str = "SELECT key, effort FROM tasks";
+
+fn answered(answer: Answer) -> (Server, tempfile::TempDir) {
+    let server = Server::start();
+    server.world().answers.insert(SQL.to_owned(), answer);
+    (server, tempfile::tempdir().unwrap())
+}
+
+fn two_columns() -> Answer {
+    let rows = vec![vec![Some("PAY-1"), Some("90")], vec![Some("PAY-2"), None], vec![Some("PAY-3"), Some("30")]];
+    Answer { columns: vec![("key", "STRING"), ("effort", "LONG")], rows, piece: 2, ..Answer::default() }
+}
+
+fn query<'w>(words: &[&'w str]) -> Vec<&'w str> {
+    [&["--lake", "main.plan", "query", "--warehouse", "w1"], words].concat()
+}
+
+#[test]
+fn a_small_answer_comes_inline_in_pieces_and_with_types() {
+    let (server, folder) = answered(two_columns());
+    let rows = json!([{"key": "PAY-1", "effort": 90}, {"key": "PAY-2", "effort": null}, {"key": "PAY-3", "effort": 30}]);
+    assert_eq!(json_of(&server, folder.path(), &query(&[SQL])), rows);
+    assert!(ok(&server, folder.path(), &query(&[SQL])).ends_with("3 rows\n"));
+    let sent = server.world().statements[0].clone();
+    assert_eq!((&sent["catalog"], &sent["schema"], &sent["disposition"]), (&json!("main"), &json!("plan"), &json!("INLINE")));
+}
+
+#[test]
+fn every_type_is_read_as_what_it_is() {
+    let columns =
+        vec![("flag", "BOOLEAN"), ("n", "INT"), ("share", "DOUBLE"), ("day", "DATE"), ("at", "TIMESTAMP"), ("tags", "ARRAY")];
+    let row = vec![Some("true"), Some("-7"), Some("0.25"), Some("2026-11-21"), Some("2026-11-21T10:00:00.123Z"), Some("[\"a\"]")];
+    let (server, folder) = answered(Answer { columns, rows: vec![row], piece: 1, ..Answer::default() });
+    assert_eq!(
+        json_of(&server, folder.path(), &query(&[SQL])),
+        json!([{"flag": true, "n": -7, "share": 0.25, "day": "2026-11-21", "at": "2026-11-21T10:00:00.123Z", "tags": "[\"a\"]"}])
+    );
+    let wrong = Answer { columns: vec![("n", "INT")], rows: vec![vec![Some("seven")]], piece: 1, ..Answer::default() };
+    server.world().answers.insert(SQL.to_owned(), wrong);
+    assert!(fails(&server, folder.path(), &query(&[SQL]), 3).contains("cannot be read"));
+}
+
+#[test]
+fn a_large_answer_comes_by_links_that_see_no_token_and_are_asked_for_again_when_they_ended() {
+    let (server, folder) = answered(Answer { ended_links: 1, ..two_columns() });
+    let csv = ok(&server, folder.path(), &query(&[SQL, "--format", "csv"]));
+    assert_eq!(csv, "key,effort\nPAY-1,90\nPAY-2,\nPAY-3,30\n");
+    {
+        let world = server.world();
+        assert_eq!(world.statements[0]["disposition"], "EXTERNAL_LINKS");
+        assert_eq!(world.count("GET", "/result/chunks/0"), 1, "the first link had ended");
+        assert_eq!(world.count("GET", "/result/chunks/1"), 1);
+    }
+    let local = run(&server, folder.path(), &query(&[SQL, "--format", "parquet"]));
+    assert!(local.status.success() && local.stdout.starts_with(b"PAR1"));
+    server.world().answers.insert(SQL.to_owned(), Answer { ended_links: 9, ..two_columns() });
+    assert!(fails(&server, folder.path(), &query(&[SQL, "--format", "csv"]), 3).contains("refuses its links"));
+}
+
+#[test]
+fn an_answer_too_large_for_the_api_is_asked_for_again_by_links() {
+    let (server, folder) = answered(Answer { too_large_inline: true, ..two_columns() });
+    assert_eq!(json_of(&server, folder.path(), &query(&[SQL])).as_array().unwrap().len(), 3);
+    let world = server.world();
+    let ways: Vec<&str> = world.statements.iter().map(|statement| statement["disposition"].as_str().unwrap()).collect();
+    assert_eq!(ways, ["INLINE", "EXTERNAL_LINKS"]);
+}
+
+#[test]
+fn an_answer_that_was_cut_off_says_so() {
+    let (server, folder) = answered(Answer { truncated: true, ..two_columns() });
+    let output = run(&server, folder.path(), &query(&[SQL]));
+    assert!(text(&output.stderr).contains("the warehouse gave not all rows"));
+    assert!(text(&output.stdout).contains("3 rows, cut off by the warehouse's limit"));
+}
+
+#[test]
+fn parameters_go_with_the_statement_and_not_into_its_text() {
+    let sql = "SELECT key FROM tasks WHERE key = :key AND due < :day";
+    let server = Server::start();
+    let answer = Answer { columns: vec![("key", "STRING")], piece: 1, ..Answer::default() };
+    server.world().answers.insert(sql.to_owned(), answer);
+    let folder = tempfile::tempdir().unwrap();
+    let words = query(&[sql, "--param", "key=PAY-1'; DROP TABLE tasks", "--param", "day=2026-11-21:DATE"]);
+    assert_eq!(json_of(&server, folder.path(), &words), json!([]));
+    assert_eq!(
+        server.world().statements[0]["parameters"],
+        json!([{"name": "key", "value": "PAY-1'; DROP TABLE tasks"}, {"name": "day", "value": "2026-11-21", "type": "DATE"}])
+    );
+    assert!(fails(&server, folder.path(), &["query", "SELECT 1", "--param", "a=1"], 2).contains("--warehouse"));
+}
+
+#[test]
+fn a_statement_is_waited_for_and_a_warehouse_that_starts_is_told() {
+    let (server, folder) = answered(Answer { polls: 2, state: "PENDING", ..two_columns() });
+    server.world().warehouse_state = "STOPPED";
+    let output = run(&server, folder.path(), &query(&[SQL, "--json"]));
+    assert!(output.status.success());
+    assert!(text(&output.stderr).contains("the warehouse Starter is stopped; it starts now, which may take minutes"));
+    let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(rows.as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_statement_that_fails_tells_its_sql_state() {
+    let (server, folder) =
+        answered(Answer { failure: Some(("42703", "[UNRESOLVED_COLUMN] no column effort")), ..Answer::default() });
+    let said = fails(&server, folder.path(), &query(&[SQL]), 2);
+    assert!(said.contains("the warehouse says: [UNRESOLVED_COLUMN] no column effort (SQLSTATE 42703)"), "{said}");
+}
+
+#[test]
+fn an_answer_with_fewer_rows_than_announced_is_no_answer() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let answer = json!({
+        "statement_id": "x", "status": {"state": "SUCCEEDED"},
+        "manifest": {"schema": {"columns": [{"name": "key", "type_name": "STRING"}]}, "total_row_count": 2, "total_chunk_count": 1},
+        "result": {"data_array": [["PAY-1"]]},
+    });
+    server.script("POST", "sql/statements", 1, 200, answer);
+    let said = fails(&server, folder.path(), &query(&["SELECT key FROM tasks"]), 3);
+    assert!(said.contains("it announced 2 rows, and 1 came"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_cancels_the_statement_at_the_warehouse() {
+    let (server, folder) = answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
+    let mut asking = command(&server, folder.path(), &query(&[SQL]));
+    let child = asking.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while server.world().count("GET", "sql/statements/") == 0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let said = told(child.wait_with_output().unwrap(), 4);
+    assert!(said.contains("interrupted; the statement was cancelled"), "{said}");
+    assert!(server.world().running["st-1"].cancelled);
+}
+
+#[test]
+fn a_deadline_cancels_the_statement_too() {
+    let (server, folder) = answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
+    let said = fails(&server, folder.path(), &query(&[SQL, "--timeout", "1"]), 4);
+    assert!(said.contains("did not answer in time; the statement was cancelled") && said.contains("--timeout"), "{said}");
+    assert!(server.world().running["st-1"].cancelled);
+}
+
+#[test]
+fn what_does_more_than_read_is_refused_before_anything_is_sent() {
+    let (server, folder) = answered(two_columns());
+    for sql in ["DROP TABLE tasks", "SELECT 1; DELETE FROM tasks", "INSERT INTO inbox VALUES (1)", "SELECT secret('a', 'b')"] {
+        let said = fails(&server, folder.path(), &query(&[sql]), 1);
+        assert!(said.contains("a query only reads"), "{said}");
+    }
+    assert!(fails(&server, folder.path(), &query(&["SELEC 1"]), 2).contains("cannot be read"));
+    assert!(server.world().seen.is_empty());
+}
+
+#[test]
+fn a_view_is_asked_by_name_and_a_lake_that_is_no_schema_names_none() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let answer = Answer { columns: vec![("task", "STRING")], piece: 1, ..Answer::default() };
+    server.world().answers.insert("SELECT * FROM `overdue`".to_owned(), answer);
+    ok(&server, folder.path(), &query(&["--view", "overdue"]));
+    let output = guarded(&mut command(&server, folder.path(), &["query", "--warehouse", "w1", "--view", "overdue"]));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let world = server.world();
+    assert_eq!(world.statements[0]["schema"], "plan");
+    assert!(world.statements[1].get("schema").is_none());
+}

@@ -1,0 +1,86 @@
+//! Credentials that end while a process works: renewed before, by one for all, and no commit fails of it.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use lakeplan::runtime::ManualClock;
+use lakeplan::store::catalog::SchemaName;
+use lakeplan::store::delta::DeltaStore;
+use lakeplan::store::{Format, Outcome, Scope, Store};
+use serde_json::json;
+
+use super::BUCKET_LAKE;
+use super::lakes::catalog;
+use super::server::Server;
+use crate::support::{clock, patch_set, random};
+
+/// A lake of the server's, opened as the catalog has it; server and lake go by one clock.
+async fn opened(server: &Server, clock: &Arc<ManualClock>) -> DeltaStore {
+    server.world().clock = Arc::clone(clock) as _;
+    let catalog = catalog(server, Arc::clone(clock) as _);
+    let name: SchemaName = "main.plan".parse().unwrap();
+    let place = catalog.place_for(&name, BUCKET_LAKE).await.unwrap();
+    let made = DeltaStore::create(&place, Format::default(), Arc::clone(clock) as _, random(1)).await.unwrap();
+    made.close().await;
+    server.world().external_table("main.plan.journal", &format!("{BUCKET_LAKE}/journal"), "EXTERNAL");
+    let root = catalog.root(&name).await.unwrap();
+    DeltaStore::open(&root, Format::default(), Arc::clone(clock) as _, random(2)).await.unwrap()
+}
+
+async fn commit(store: &DeltaStore, number: usize) -> Outcome {
+    let state = store.snapshot(&Scope::All).await.unwrap().state;
+    let fields = json!({"name": format!("project {number}")});
+    let set = patch_set(&state, json!([{"op": "create", "entity": "project", "fields": fields}])).unwrap();
+    store.commit(vec![set]).await.pop().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_end_during_a_run_are_renewed_and_no_commit_fails() {
+    let (server, clock) = (Server::start(), clock());
+    let store = opened(&server, &clock).await;
+    let before = server.world().vended.len();
+    for number in 0..36 {
+        let outcome = commit(&store, number).await;
+        assert!(matches!(outcome, Outcome::Committed { .. }), "commit {number}: {outcome:?}");
+        clock.advance(TimeDelta::minutes(4));
+    }
+    store.close().await;
+    let world = server.world();
+    assert_eq!(world.refused_as_ended, 0, "the storage was shown an ended credential");
+    let renewed = world.vended.len() - before;
+    // 144 minutes of credentials that hold an hour and are renewed five minutes before.
+    assert!((2..=3).contains(&renewed), "renewed {renewed} times");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_storage_of_these_tests_refuses_a_credential_that_has_ended() {
+    let (server, clock) = (Server::start(), clock());
+    let store = opened(&server, &clock).await;
+    let denied = json!({"error_code": "PERMISSION_DENIED", "message": "no more"});
+    server.script("POST", "temporary-path-credentials", usize::MAX, 403, denied);
+    assert!(matches!(commit(&store, 1).await, Outcome::Committed { .. }));
+    // The catalog's clock goes on and the process's stands still: it does not know that the credential has ended.
+    server.world().clock = Arc::new(ManualClock::new(crate::support::noon() + TimeDelta::hours(2), TimeDelta::zero()));
+    assert!(store.fold().await.is_err());
+    assert!(server.world().refused_as_ended > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_that_is_away_for_a_while_is_not_noticed_while_the_credential_holds() {
+    let (server, clock) = (Server::start(), clock());
+    let store = opened(&server, &clock).await;
+    clock.advance(TimeDelta::minutes(56));
+    server.script(
+        "POST",
+        "temporary-path-credentials",
+        4,
+        503,
+        json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "later"}),
+    );
+    assert!(matches!(commit(&store, 1).await, Outcome::Committed { .. }));
+    clock.advance(TimeDelta::minutes(2));
+    assert!(matches!(commit(&store, 2).await, Outcome::Committed { .. }));
+    clock.advance(TimeDelta::hours(3));
+    assert!(matches!(commit(&store, 3).await, Outcome::Committed { .. }));
+    assert_eq!(server.world().refused_as_ended, 0);
+}

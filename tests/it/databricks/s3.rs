@@ -1,0 +1,149 @@
+//! The storage behind external locations, as S3 speaks: only who shows a vended credential that has not ended comes in,
+//! and only to the place that it was vended for.
+
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+
+use super::server::Reply;
+use super::world::World;
+
+#[derive(Clone, Debug)]
+pub struct Object {
+    pub bytes: Bytes,
+    pub tag: u64,
+}
+
+pub fn answer(world: &mut World, method: &str, path: &str, query: &str, headers: &HeaderMap, body: &Bytes) -> Reply {
+    let (bucket, key) = split(&decoded(path));
+    let query: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let said = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let place = match said("prefix") {
+        Some(prefix) => format!("s3://{bucket}/{prefix}"),
+        None => format!("s3://{bucket}/{key}"),
+    };
+    if let Err(refused) = admit(world, method, &place, said("delete").is_some(), headers) {
+        return refused;
+    }
+    let full = format!("{bucket}/{key}");
+    match method {
+        "PUT" => put(world, full, headers, body),
+        "GET" if said("list-type").is_some() => list(world, &bucket, &said),
+        "GET" | "HEAD" => get(world, &full, headers),
+        "DELETE" => {
+            world.objects.remove(&full);
+            Reply::bytes(204, Vec::new())
+        }
+        "POST" if said("delete").is_some() => {
+            let text = String::from_utf8_lossy(body).into_owned();
+            let keys: Vec<&str> = text.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next()).collect();
+            for key in &keys {
+                world.objects.remove(&format!("{bucket}/{key}"));
+            }
+            let deleted: String = keys.iter().map(|key| format!("<Deleted><Key>{key}</Key></Deleted>")).collect();
+            Reply::bytes(200, format!("<DeleteResult>{deleted}</DeleteResult>").into_bytes())
+        }
+        _ => fault(501, "NotImplemented"),
+    }
+}
+
+/// Whether the credential is one that was given, for this place and for this verb, and holds.
+fn admit(world: &mut World, method: &str, place: &str, deletes: bool, headers: &HeaderMap) -> Result<(), Reply> {
+    let token = headers.get("x-amz-security-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let now = world.now();
+    let Some(vended) = world.vended.get(token) else { return Err(fault(403, "InvalidAccessKeyId")) };
+    if now >= vended.ends_at {
+        world.refused_as_ended += 1;
+        return Err(fault(400, "ExpiredToken"));
+    }
+    let writes = matches!(method, "PUT" | "DELETE") || (method == "POST" && deletes);
+    // Several objects are deleted by the bucket's own address.
+    let is_within = deletes || place.starts_with(vended.url.trim_end_matches('/'));
+    if !is_within || (writes && !vended.may_write) {
+        return Err(fault(403, "AccessDenied"));
+    }
+    Ok(())
+}
+
+fn put(world: &mut World, full: String, headers: &HeaderMap, body: &Bytes) -> Reply {
+    if headers.get("if-none-match").is_some_and(|value| value == "*") && world.objects.contains_key(&full) {
+        return fault(412, "PreconditionFailed");
+    }
+    let tag = world.objects.len() as u64 + 1;
+    world.objects.insert(full, Object { bytes: body.clone(), tag });
+    let mut reply = Reply::bytes(200, Vec::new());
+    reply.headers.push(("etag".to_owned(), format!("\"{tag}\"")));
+    reply
+}
+
+fn get(world: &World, full: &str, headers: &HeaderMap) -> Reply {
+    let Some(object) = world.objects.get(full) else { return fault(404, "NoSuchKey") };
+    let size = object.bytes.len();
+    let range = headers.get("range").and_then(|value| value.to_str().ok()?.strip_prefix("bytes=")?.split_once('-'));
+    let (status, from, to) = match range {
+        None => (200, 0, size),
+        Some(("", last)) => (206, size.saturating_sub(last.parse().unwrap()), size),
+        Some((from, "")) => (206, from.parse().unwrap(), size),
+        Some((from, to)) => (206, from.parse().unwrap(), (to.parse::<usize>().unwrap() + 1).min(size)),
+    };
+    if from > to || (status == 206 && from == size) {
+        return fault(416, "InvalidRange");
+    }
+    let mut reply = Reply::bytes(status, object.bytes[from..to].to_vec());
+    reply.headers.push(("etag".to_owned(), format!("\"{}\"", object.tag)));
+    reply.headers.push(("last-modified".to_owned(), "Sat, 21 Nov 2026 10:00:00 GMT".to_owned()));
+    if status == 206 {
+        reply.headers.push(("content-range".to_owned(), format!("bytes {from}-{}/{size}", to.max(1) - 1)));
+    }
+    reply
+}
+
+fn list(world: &World, bucket: &str, said: &dyn Fn(&str) -> Option<String>) -> Reply {
+    let (prefix, after) = (said("prefix").unwrap_or_default(), said("start-after").unwrap_or_default());
+    let delimiter = said("delimiter");
+    let (mut contents, mut folders) = (String::new(), Vec::new());
+    let own = format!("{bucket}/");
+    for (full, object) in &world.objects {
+        let Some(key) = full.strip_prefix(&own).filter(|key| key.starts_with(&prefix) && key.as_bytes() > after.as_bytes())
+        else {
+            continue;
+        };
+        let folder = delimiter.as_ref().and_then(|delimiter| key[prefix.len()..].split_once(delimiter.as_str()));
+        if let Some((folder, _)) = folder {
+            let folder = format!("{prefix}{folder}/");
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+            continue;
+        }
+        contents.push_str(&format!(
+            "<Contents><Key>{key}</Key><LastModified>2026-11-21T10:00:00.000Z</LastModified><ETag>\"{}\"</ETag><Size>{}</Size></Contents>",
+            object.tag,
+            object.bytes.len()
+        ));
+    }
+    let folders: String =
+        folders.iter().map(|folder| format!("<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>")).collect();
+    Reply::bytes(
+        200,
+        format!("<ListBucketResult><IsTruncated>false</IsTruncated>{contents}{folders}</ListBucketResult>").into_bytes(),
+    )
+}
+
+fn fault(status: u16, code: &str) -> Reply {
+    Reply::bytes(status, format!("<Error><Code>{code}</Code><Message>{code}</Message></Error>").into_bytes())
+}
+
+fn split(path: &str) -> (String, String) {
+    let (bucket, key) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
+    (bucket.to_owned(), key.to_owned())
+}
+
+fn decoded(path: &str) -> String {
+    let mut bytes = path.bytes();
+    let mut decoded = Vec::new();
+    while let Some(byte) = bytes.next() {
+        let hex = |byte: Option<u8>| char::from(byte.unwrap()).to_digit(16).unwrap() as u8;
+        decoded.push(if byte == b'%' { hex(bytes.next()) * 16 + hex(bytes.next()) } else { byte });
+    }
+    String::from_utf8(decoded).unwrap()
+}

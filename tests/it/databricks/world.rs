@@ -1,0 +1,146 @@
+//! What the server knows: securables, rights, credentials given, statements run, objects stored.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use lakeplan::runtime::{Clock, SystemClock};
+use serde_json::{Value, json};
+
+use super::TOKEN;
+use super::s3::Object;
+use super::statements::{Answer, Running};
+
+/// A credential that was given.
+#[derive(Clone, Debug)]
+pub struct Vended {
+    pub url: String,
+    pub ends_at: i64,
+    pub may_write: bool,
+}
+
+/// An answer put before a request is looked at: so many times, where the method and the path fit.
+#[derive(Clone, Debug)]
+pub struct Script {
+    pub method: &'static str,
+    pub path: &'static str,
+    /// A text of the body, such as an operation.
+    pub body: &'static str,
+    pub times: usize,
+    pub status: u16,
+    pub headers: Vec<(&'static str, &'static str)>,
+    pub answer: Value,
+}
+
+/// A request that came.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub method: String,
+    pub path: String,
+    pub body: Value,
+}
+
+pub struct World {
+    pub clock: Arc<dyn Clock>,
+    pub address: String,
+    pub tokens: BTreeSet<String>,
+    pub catalogs: BTreeSet<String>,
+    pub schemas: BTreeSet<String>,
+    pub tables: BTreeMap<String, Value>,
+    pub locations: Vec<(String, String)>,
+    /// Of each securable, who may do what.
+    pub grants: BTreeMap<String, Vec<(String, String)>>,
+    pub external_access: Option<bool>,
+    pub warehouse_state: &'static str,
+    pub life: TimeDelta,
+    /// By session token.
+    pub vended: BTreeMap<String, Vended>,
+    pub scripts: Vec<Script>,
+    pub seen: Vec<Seen>,
+    pub answers: BTreeMap<String, Answer>,
+    pub running: BTreeMap<String, Running>,
+    pub statements: Vec<Value>,
+    pub objects: BTreeMap<String, Object>,
+    /// Requests that the storage refused because their credential had ended.
+    pub refused_as_ended: usize,
+    pub tokens_granted: usize,
+    /// What broke the APIs' rules; a test fails of it.
+    pub faults: Vec<String>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            address: String::new(),
+            tokens: BTreeSet::from([TOKEN.to_owned()]),
+            catalogs: BTreeSet::from(["main".to_owned()]),
+            schemas: BTreeSet::from(["main.plan".to_owned()]),
+            tables: BTreeMap::new(),
+            locations: vec![
+                ("team-root".to_owned(), "s3://team".to_owned()),
+                ("plans".to_owned(), "s3://team/plans/".to_owned()),
+            ],
+            grants: BTreeMap::new(),
+            external_access: Some(true),
+            warehouse_state: "RUNNING",
+            life: TimeDelta::hours(1),
+            vended: BTreeMap::new(),
+            scripts: Vec::new(),
+            seen: Vec::new(),
+            answers: BTreeMap::new(),
+            running: BTreeMap::new(),
+            statements: Vec::new(),
+            objects: BTreeMap::new(),
+            refused_as_ended: 0,
+            tokens_granted: 0,
+            faults: Vec::new(),
+        }
+    }
+
+    pub fn now(&self) -> i64 {
+        self.clock.now().timestamp_millis()
+    }
+
+    /// Gives a credential for a place.
+    pub fn vend(&mut self, url: &str, may_write: bool) -> Value {
+        let number = self.vended.len() + 1;
+        let session = format!("session-canary-{number}");
+        let ends_at = self.now() + self.life.num_milliseconds();
+        self.vended.insert(session.clone(), Vended { url: url.to_owned(), ends_at, may_write });
+        json!({
+            "aws_temp_credentials": {
+                "access_key_id": format!("ASIA{number:016}"), "secret_access_key": "secret-canary-key", "session_token": session,
+            },
+            "expiration_time": ends_at, "url": url,
+        })
+    }
+
+    pub fn external_table(&mut self, full_name: &str, location: &str, kind: &str) {
+        let mut parts = full_name.split('.');
+        let mut part = || parts.next().unwrap().to_owned();
+        let info = json!({
+            "catalog_name": part(), "schema_name": part(), "name": part(), "table_type": kind, "data_source_format": "DELTA",
+            "storage_location": location, "table_id": format!("id-of-{full_name}"), "columns": [], "properties": {},
+        });
+        self.tables.insert(full_name.to_owned(), info);
+    }
+
+    /// The answer that is put before this request, if any.
+    pub fn scripted(&mut self, method: &str, path: &str, body: &str) -> Option<Script> {
+        let fits = |script: &&mut Script| {
+            script.times > 0 && script.method == method && path.contains(script.path) && body.contains(script.body)
+        };
+        let script = self.scripts.iter_mut().find(fits)?;
+        script.times -= 1;
+        Some(script.clone())
+    }
+
+    pub fn count(&self, method: &str, path: &str) -> usize {
+        self.seen.iter().filter(|seen| seen.method == method && seen.path.contains(path)).count()
+    }
+
+    pub fn ran(&self) -> Vec<&str> {
+        self.statements.iter().map(|statement| statement["statement"].as_str().unwrap()).collect()
+    }
+}
