@@ -71,14 +71,16 @@ impl App {
     }
 
     /// Makes a lake for a schema of Unity Catalog at a place of an external location. One that was begun there before and
-    /// not registered is taken up again.
-    pub async fn create_in_catalog(config: &Config, schema: &SchemaName, location: &str) -> Result<Self, ServiceError> {
+    /// not registered is taken up again; whether this one is new is told with it.
+    pub async fn create_in_catalog(config: &Config, schema: &SchemaName, location: &str) -> Result<(Self, bool), ServiceError> {
         let catalog = Self::unity(config)?;
         let root = catalog.place_for(schema, location).await?;
         let place = Place { root, catalog: Some((catalog, schema.clone())) };
         match Self::start(config, place.clone(), Begin::Create).await {
-            Err(ServiceError::Store(StoreError::AlreadyALake { .. })) => Self::start(config, place, Begin::Open).await,
-            made => made,
+            Err(ServiceError::Store(StoreError::AlreadyALake { .. })) => {
+                Ok((Self::start(config, place, Begin::Open).await?, false))
+            }
+            made => Ok((made?, true)),
         }
     }
 

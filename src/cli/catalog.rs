@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::reply::count;
-use super::{CliError, Context, Reply};
+use super::{CliError, Context, Reply, interrupt};
 use crate::analytics::registration::{Registration, Statement, script, views};
 use crate::app::App;
 use crate::service::ServiceError;
@@ -68,7 +68,7 @@ async fn done(
     };
     let warehouse = App::warehouse(&context.config, id)?;
     for (at, statement) in statements.iter().enumerate() {
-        if let Err(fault) = warehouse.run(&statement.sql).await {
+        if let Err(fault) = warehouse.run(&statement.sql, interrupt::stop(interrupt::LONG)).await {
             let hint = fault.hint();
             let message = format!(
                 "{}: {fault}; {at} of {} ran, and running all of them again does no harm\n  {}",

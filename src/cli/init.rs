@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{CliError, Context, Reply};
+use super::{CliError, Context, Reply, interrupt};
 use crate::analytics::registration::Registration;
 use crate::app::App;
 use crate::config::Setting;
@@ -32,9 +32,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let name = config.lake.value.clone();
     match (App::schema(&config), args.location) {
         (Some(schema), Some(location)) => {
-            let app = App::create_in_catalog(&config, &schema, &location).await?;
+            let made = App::create_in_catalog(&config, &schema, &location).await?;
             let warehouse = args.warehouse.map(|id| App::warehouse(&config, &id)).transpose()?;
-            registered(app, &schema, App::catalog(&config)?.0, warehouse).await
+            registered(made, &schema, App::catalog(&config)?.0, warehouse).await
         }
         (Some(schema), None) => Err(CliError::Usage {
             message: format!("a lake in Unity Catalog needs a place: --location URL, for {schema}"),
@@ -57,7 +57,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
 
 /// Makes the lake known by its schema.
 async fn registered(
-    app: App,
+    (app, is_new): (App, bool),
     schema: &SchemaName,
     catalog: Catalog,
     warehouse: Option<crate::analytics::warehouse::Warehouse>,
@@ -67,7 +67,7 @@ async fn registered(
     app.close().await;
     let registration = Registration { schema, root: &root, tables: &[], principal: None };
     let sql = registration.table("journal").sql;
-    let made = format!("made a lake at {root}");
+    let made = if is_new { format!("made a lake at {root}") } else { format!("there is a lake at {root}") };
     let Some(warehouse) = warehouse else {
         let json = json!({"lake": root, "seq": head.seq, "schema": schema.to_string(), "registered": false, "sql": sql});
         let text = format!(
@@ -75,7 +75,7 @@ async fn registered(
         );
         return Ok(Reply::new(json, text));
     };
-    if let Err(fault) = warehouse.run(&sql).await {
+    if let Err(fault) = warehouse.run(&sql, interrupt::stop(interrupt::LONG)).await {
         let hint = fault.hint();
         let message = format!("{made}, and its journal could not be registered: {fault}\n  {sql}");
         return Err(CliError::Service(crate::service::ServiceError::Input { place: schema.to_string(), message, hint }));

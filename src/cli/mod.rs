@@ -15,6 +15,7 @@ mod fold;
 mod history;
 mod inbox;
 mod init;
+mod interrupt;
 mod lake;
 mod maintain;
 mod next;

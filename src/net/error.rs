@@ -34,6 +34,8 @@ pub enum NetError {
         #[source]
         source: std::io::Error,
     },
+    #[error("the token of {origin} has a space, a line break or another character that no token has")]
+    BadToken { origin: String },
     #[error("{host} refuses: {}", said.message)]
     Forbidden { host: String, said: Box<Said> },
     #[error("{host} does not find it: {}", said.message)]
@@ -62,6 +64,7 @@ impl NetError {
             Self::Unauthorized { .. } => {
                 "make a new token (the workspace's Settings, Developer, Access tokens) and set DATABRICKS_TOKEN, or DATABRICKS_TOKEN_FILE to a file that is kept fresh".to_owned()
             }
+            Self::BadToken { .. } => "set it to the token and nothing else, without quotes".to_owned(),
             Self::TokenFile { .. } => "DATABRICKS_TOKEN_FILE names a file that holds the token and nothing else".to_owned(),
             Self::Redirected { .. } => "set DATABRICKS_HOST to the workspace's own address, as its browser tab shows it".to_owned(),
             Self::RateLimited { .. } | Self::Server { .. } => "repeat the command later".to_owned(),

@@ -76,15 +76,11 @@ impl Workspace {
 
     async fn obtain(&self) -> Result<Held, NetError> {
         match &self.login {
-            Login::Token(token) => Ok(Held { token: token.clone(), renew_at: None }),
+            Login::Token(token) => Ok(Held { token: fit(token.expose(), "DATABRICKS_TOKEN")?, renew_at: None }),
             Login::TokenFile(path) => {
                 let unreadable = |source| NetError::TokenFile { path: path.display().to_string(), source };
                 let text = std::fs::read_to_string(path).map_err(unreadable)?;
-                let token = text.trim();
-                if token.is_empty() || !token.chars().all(|c| c.is_ascii_graphic()) {
-                    return Err(unreadable(std::io::ErrorKind::InvalidData.into()));
-                }
-                Ok(Held { token: Secret::new(token), renew_at: None })
+                Ok(Held { token: fit(text.trim(), &path.display().to_string())?, renew_at: None })
             }
             Login::Client { id, secret } => {
                 let answer = self.http.json(&Request::token("oidc/v1/token", id, secret), None).await;
@@ -101,4 +97,12 @@ impl Workspace {
             }
         }
     }
+}
+
+/// A token that fits into a header.
+fn fit(token: &str, origin: &str) -> Result<Secret, NetError> {
+    if token.is_empty() || !token.chars().all(|c| c.is_ascii_graphic()) {
+        return Err(NetError::BadToken { origin: origin.to_owned() });
+    }
+    Ok(Secret::new(token))
 }

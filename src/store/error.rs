@@ -47,7 +47,7 @@ pub enum StoreError {
     WriterGone,
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    #[error("{path} has the table features {features}, which Lakeplan does not write")]
+    #[error("another writer gave {path} the table features {features}, which Lakeplan does not write")]
     Features { path: String, features: String },
 }
 

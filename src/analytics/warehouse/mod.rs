@@ -90,9 +90,9 @@ impl Warehouse {
         }
     }
 
-    /// Runs a statement for what it does.
-    pub async fn run(&self, sql: &str) -> Result<(), WarehouseError> {
-        self.ask(sql, &[], Size::Small, std::pin::pin!(std::future::pending())).await.map(drop)
+    /// Runs a statement for what it does. When `stop` comes first, it is cancelled.
+    pub async fn run(&self, sql: &str, stop: impl Future<Output = Stop>) -> Result<(), WarehouseError> {
+        self.ask(sql, &[], Size::Small, std::pin::pin!(stop)).await.map(drop)
     }
 
     /// Whether there is such a warehouse and it runs.

@@ -24,7 +24,7 @@ pub enum CatalogError {
     NotExternal { table: String, kind: String },
     #[error("{table} lies at {location}; the journal of a lake is a folder named journal below the lake's place")]
     Misplaced { table: String, location: String },
-    #[error("{table} has the table features {features}, which Lakeplan does not write")]
+    #[error("another writer gave {table} the table features {features}, which Lakeplan does not write")]
     Features { table: String, features: String },
     #[error("the metastore gives no credentials to programs outside of Databricks: external data access is off")]
     ExternalAccessOff,

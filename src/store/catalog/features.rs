@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 /// What to do about a table that has one.
-pub const WAY_OUT: &str = "another writer gave it to the table, and only Lakeplan may write it: lakeplan restore-lake brings a backup back, and SQL users write into inbox";
+pub const WAY_OUT: &str =
+    "only Lakeplan may write the lake's tables: lakeplan restore-lake brings a backup back, and SQL users write into inbox";
 
 /// Properties that stand for a feature, and what it is called.
 const PROPERTIES: &[(&str, &str)] = &[

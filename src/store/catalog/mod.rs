@@ -102,21 +102,21 @@ impl Catalog {
         let writing = [Right::ExternalUseLocation, Right::ExternalUseSchema, Right::ReadFiles, Right::WriteFiles];
         let first = self.vending(url, PathOperation::ReadWrite).await;
         let refused = match first {
-            Ok(vending) => return Ok(Root { store: self.store(&place, vending, create).await?, url: place }),
+            Ok(vending) => return self.rooted(place, vending, create).await,
             Err(fault) => self.told(fault, "write the lake's place", name, Some(url), &writing).await,
         };
         // Anything but a right that is missing is not mended by asking for less.
         let CatalogError::Lacks { said, grants, .. } = &refused else { return Err(refused.into()) };
         if create {
             return match self.vending(url, PathOperation::CreateTable).await {
-                Ok(vending) => Ok(Root { store: self.store(&place, vending, true).await?, url: place }),
+                Ok(vending) => self.rooted(place, vending, true).await,
                 Err(_) => Err(refused.into()),
             };
         }
         let Ok(vending) = self.vending(url, PathOperation::Read).await else { return Err(refused.into()) };
         let why = CatalogError::ReadOnly { url: url.to_owned(), said: said.clone(), grants: grants.clone() };
-        let inner = self.store(&place, vending, false).await?;
-        Ok(Root { store: Arc::new(ReadOnly { inner, why }), url: place })
+        let root = self.rooted(place, vending, false).await?;
+        Ok(Root { store: Arc::new(ReadOnly { inner: root.store, why }), url: root.url })
     }
 
     async fn vending(&self, url: &str, operation: PathOperation) -> Result<Vending, CatalogError> {
@@ -124,12 +124,13 @@ impl Catalog {
         Vending::begin(Arc::new(vendor), Arc::clone(&self.clock)).await
     }
 
-    async fn store(&self, url: &Url, vending: Vending, create: bool) -> Result<Arc<dyn object_store::ObjectStore>, StoreError> {
+    async fn rooted(&self, url: Url, vending: Vending, create: bool) -> Result<Root, StoreError> {
         if url.scheme() == "file" {
             // A catalog of one machine. The credential says that one may, and nothing more.
-            return Ok(Root::open(url.as_str(), create)?.store);
+            return Root::open(url.as_str(), create);
         }
-        storage::open(url, Arc::new(vending), &self.variables).await
+        let store = storage::open(&url, Arc::new(vending), &self.variables).await?;
+        Ok(Root { url, store })
     }
 
     /// What a fault means, with the statement that mends it where a right is missing.

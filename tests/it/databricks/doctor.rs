@@ -87,7 +87,7 @@ fn each_thing_that_is_missing_is_told_with_its_way_out() {
     );
     assert_eq!(way_out("views"), "lakeplan --lake main.plan catalog views");
     assert_eq!(way_out("table users"), "lakeplan --lake main.plan catalog register");
-    assert!(way_out("table tasks").contains("another writer"), "{found:#?}");
+    assert!(way_out("table tasks").contains("only Lakeplan may"), "{found:#?}");
     assert_eq!(way_out("inbox"), "GRANT MODIFY, SELECT ON TABLE `main`.`plan`.`inbox` TO `<the SQL users>`");
     assert_eq!(found.len(), 6, "{found:#?}");
     let said = fails(&server, path, &DOCTOR, 1);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use lakeplan::domain::secret::{Login, Secret};
 use lakeplan::net::Workspace;
 use lakeplan::store::catalog::{Catalog, SchemaName};
-use object_store::path::Path as StorePath;
 use object_store::ObjectStoreExt;
+use object_store::path::Path as StorePath;
 use serde_json::json;
 
 use super::server::Server;
@@ -17,7 +17,15 @@ use crate::support::clock;
 /// The catalog as a library, with the server's storage.
 pub fn catalog(server: &Server, clock: Arc<dyn lakeplan::runtime::Clock>) -> Catalog {
     let workspace = Workspace::open(server.url(), Login::Token(Secret::new(TOKEN))).unwrap();
-    let variables = [("AWS_ENDPOINT_URL", server.url()), ("AWS_ALLOW_HTTP", "true"), ("AWS_REGION", "eu-central-1")];
+    let variables = [
+        ("AWS_ENDPOINT_URL", server.url()),
+        ("AWS_ALLOW_HTTP", "true"),
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_SECRET_ACCESS_KEY", "not-to-be-used"),
+        ("AZURE_STORAGE_ENDPOINT", server.url()),
+        ("AZURE_ALLOW_HTTP", "true"),
+        ("GOOGLE_BASE_URL", server.url()),
+    ];
     Catalog::new(Arc::new(workspace), clock, variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec())
 }
 
@@ -210,4 +218,44 @@ async fn an_inbox_that_databricks_keeps_elsewhere_is_read_with_a_credential_of_i
     assert!(elsewhere.store.put(&StorePath::from("x"), "x".into()).await.is_err(), "the credential is to read");
     assert!(root.store.get(&StorePath::from("../__unitystorage/tables/7")).await.is_err());
     assert_eq!(server.world().count("POST", "temporary-table-credentials"), 1);
+}
+
+#[tokio::test]
+async fn each_cloud_is_shown_the_credential_that_was_vended_for_it() {
+    let server = Server::start();
+    server.world().clock = clock();
+    let catalog = catalog(&server, clock());
+    let name: SchemaName = "main.plan".parse().unwrap();
+    for place in ["s3://team/lake", "abfss://plans@team.dfs.core.windows.net/lake", "gs://team/lake"] {
+        server.world().external_table("main.plan.journal", &format!("{place}/journal"), "EXTERNAL");
+        let root = catalog.root(&name).await.unwrap();
+        assert_eq!(root.url.as_str(), place);
+        // The server speaks S3 only; what counts is what it was shown.
+        let _ = root.store.get(&StorePath::from("journal/x")).await;
+        let session = format!("session-canary-{}", server.world().vended.len());
+        let [method, path, query, shown] = server.world().stored.pop().unwrap();
+        assert!(method == "GET" && path.ends_with("lake/journal/x"), "{method} {path}");
+        match place.split(':').next().unwrap() {
+            "s3" => assert!(shown.starts_with("AWS4-HMAC-SHA256 Credential=ASIA"), "{shown}"),
+            "abfss" => assert!(query.contains(&format!("sig={session}%2Bsigned%3D")) && shown.is_empty(), "{query} {shown}"),
+            _ => assert_eq!(shown, format!("Bearer {session}")),
+        }
+    }
+}
+
+#[test]
+fn a_lake_is_made_with_the_right_to_create_tables_where_there_is_no_other() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    server.world().scripts.push(Script {
+        method: "POST",
+        path: "temporary-path-credentials",
+        body: "PATH_READ_WRITE",
+        times: 1,
+        status: 403,
+        headers: Vec::new(),
+        answer: json!({"error_code": "PERMISSION_DENIED", "message": "no"}),
+    });
+    ok(&server, folder.path(), &["init", "main.plan", "--location", BUCKET_LAKE, "--warehouse", "w1"]);
+    assert!(server.world().seen.iter().any(|seen| seen.body["operation"] == "PATH_CREATE_TABLE"));
+    ok(&server, folder.path(), &["--lake", "main.plan", "project", "create", "Payments"]);
 }

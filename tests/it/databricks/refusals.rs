@@ -35,6 +35,8 @@ fn a_workspace_that_is_not_named_or_not_to_be_spoken_to_is_told() {
     assert!(said.contains("127.0.0.1 cannot be reached"), "{said}");
     let said = told(with("DATABRICKS_TOKEN_FILE", Some("/nowhere/token")), 3);
     assert!(said.contains("the token file /nowhere/token cannot be read"), "{said}");
+    let said = told(with("DATABRICKS_TOKEN", Some("two canary words")), 3);
+    assert!(said.contains("the token of DATABRICKS_TOKEN has a space"), "{said}");
     assert!(server.world().seen.is_empty());
 }
 
@@ -52,6 +54,15 @@ fn an_expired_token_is_told_and_not_repeated() {
     let mut debug = command(&server, folder.path(), &LIST);
     let said = text(&guarded(debug.env("LAKEPLAN_LOG", "debug")).stderr);
     assert!(said.contains("does not accept the token"), "{said}");
+}
+
+#[test]
+fn a_refusal_that_repeats_the_token_is_shown_without_it() {
+    let (server, folder) = with_lake();
+    let message = format!("the token {} may not see tables", super::TOKEN);
+    server.script("GET", "tables", usize::MAX, 403, json!({"error_code": "PERMISSION_DENIED", "message": message}));
+    let said = fails(&server, folder.path(), &LIST, 3);
+    assert!(said.contains("the token *** may not see tables") && said.contains("GRANT USE CATALOG ON CATALOG `main`"), "{said}");
 }
 
 #[test]
@@ -127,7 +138,7 @@ fn a_journal_that_is_not_ours_to_write_is_refused() {
     ] {
         let said = with(&|table| table["properties"][name] = json!(value));
         assert!(
-            said.contains(&format!("has the table features {feature}, which Lakeplan does not write\nhint: another writer")),
+            said.contains(&format!("the table features {feature}, which Lakeplan does not write\nhint: only Lakeplan may")),
             "{said}"
         );
     }
@@ -146,7 +157,7 @@ fn a_log_whose_protocol_asks_for_more_is_refused_by_name() {
         world.objects.insert(format!("team/plans/lake/journal/_delta_log/{last:020}.json"), entry);
     }
     let said = fails(&server, folder.path(), &LIST, 3);
-    assert!(said.contains("has the table features deletion vectors, liquid clustering, row tracking, which"), "{said}");
+    assert!(said.contains("the table features deletion vectors, liquid clustering, row tracking, which"), "{said}");
 }
 
 #[test]

@@ -14,6 +14,8 @@ pub struct Object {
 }
 
 pub fn answer(world: &mut World, method: &str, path: &str, query: &str, headers: &HeaderMap, body: &Bytes) -> Reply {
+    let shown = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    world.stored.push([method.to_owned(), path.to_owned(), query.to_owned(), shown.to_owned()]);
     let (bucket, key) = split(&decoded(path));
     let query: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let said = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());

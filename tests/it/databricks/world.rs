@@ -61,6 +61,8 @@ pub struct World {
     pub running: BTreeMap<String, Running>,
     pub statements: Vec<Value>,
     pub objects: BTreeMap<String, Object>,
+    /// Of each request to the storage: method, path, query, and what it showed as its right.
+    pub stored: Vec<[String; 4]>,
     /// Requests that the storage refused because their credential had ended.
     pub refused_as_ended: usize,
     pub tokens_granted: usize,
@@ -92,6 +94,7 @@ impl World {
             running: BTreeMap::new(),
             statements: Vec::new(),
             objects: BTreeMap::new(),
+            stored: Vec::new(),
             refused_as_ended: 0,
             tokens_granted: 0,
             faults: Vec::new(),
@@ -102,12 +105,19 @@ impl World {
         self.clock.now().timestamp_millis()
     }
 
-    /// Gives a credential for a place.
+    /// Gives a credential for a place, of the place's cloud.
     pub fn vend(&mut self, url: &str, may_write: bool) -> Value {
         let number = self.vended.len() + 1;
         let session = format!("session-canary-{number}");
         let ends_at = self.now() + self.life.num_milliseconds();
         self.vended.insert(session.clone(), Vended { url: url.to_owned(), ends_at, may_write });
+        if url.starts_with("abfss://") {
+            let sas = format!("sv=2024-11-04&sp=rwl&sig={session}%2Bsigned%3D");
+            return json!({"azure_user_delegation_sas": {"sas_token": sas}, "expiration_time": ends_at, "url": url});
+        }
+        if url.starts_with("gs://") {
+            return json!({"gcp_oauth_token": {"oauth_token": session}, "expiration_time": ends_at, "url": url});
+        }
         json!({
             "aws_temp_credentials": {
                 "access_key_id": format!("ASIA{number:016}"), "secret_access_key": "secret-canary-key", "session_token": session,

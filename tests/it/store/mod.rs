@@ -21,6 +21,7 @@ mod scope;
 mod sleepers;
 mod thorough;
 mod truth;
+mod volumes;
 
 use std::sync::Arc;
 
