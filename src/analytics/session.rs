@@ -8,6 +8,8 @@ use deltalake::datafusion::error::DataFusionError;
 use deltalake::datafusion::execution::context::SQLOptions;
 use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
 
+use futures::future::try_join_all;
+
 use super::AnalyticsError;
 use super::earlier::Then;
 use super::fault;
@@ -39,8 +41,10 @@ impl Session {
         let (url, store) = tables.object_store()?;
         // Registered before any scan: DataFusion would otherwise take a store of its own for the URL.
         context.runtime_env().register_object_store(&url, store);
-        for entry in dictionary() {
-            let files = tables.files(entry.name).await?;
+        let dictionary = dictionary();
+        // All at once: each is some answers of a storage that may be far away.
+        let found = try_join_all(dictionary.iter().map(|entry| tables.files(entry.name))).await?;
+        for (entry, files) in dictionary.into_iter().zip(found) {
             let table = files.map(|files| LakeTable::new(&url, &entry, &files)).transpose().map_err(opening)?;
             let table = match then {
                 Some(then) => then.table(&context, &entry, table).map_err(opening)?,

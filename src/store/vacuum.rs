@@ -6,13 +6,13 @@
 //! readers of older versions.
 
 use chrono::TimeDelta;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStoreExt};
 
 use super::error::StoreError;
 use super::journal::{STALE, entry};
-use super::table_log::{TableLog, entry_bytes};
+use super::table_log::{Table, TableLog, entry_bytes};
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, uuid_v7};
 
@@ -39,24 +39,33 @@ pub struct Vacuumed {
 
 const TRIES: usize = 5;
 
-/// Vacuums a table and cleans its log up.
+/// Vacuums a table, which is as it was read just now, and cleans its log up.
 pub async fn vacuum(
     log: &TableLog,
+    table: &Table,
     retention: Retention,
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<Vacuumed, StoreError> {
-    let mut vacuumed = clean_log(log, retention.log, clock).await?;
-    for _ in 0..TRIES {
+    let mut listed = list(log).await?;
+    let mut vacuumed = clean_log(log, &listed, retention.log, clock).await?;
+    for attempt in 0..TRIES {
         let begun = clock.now();
-        let listed = list(log, "").await?;
+        if attempt > 0 {
+            listed = list(log).await?;
+        }
         let now = storage_now(&listed, begun);
-        let Some((version, unneeded)) = log.unneeded(retention.files, now).await? else { return Ok(vacuumed) };
-        let dead: Vec<&ObjectMeta> = listed
+        let old: Vec<&ObjectMeta> = listed
             .iter()
-            .filter(|meta| meta.location.as_ref().ends_with(".parquet") && !meta.location.as_ref().starts_with("_delta_log/"))
-            .filter(|meta| unneeded.contains(meta.location.as_ref()) && meta.last_modified < now - retention.files)
+            .filter(|meta| meta.location.as_ref().ends_with(".parquet") && !is_of_log(meta))
+            .filter(|meta| meta.last_modified < now - retention.files && !table.files.contains_key(meta.location.as_ref()))
             .collect();
+        // Most nights there is nothing to ask about.
+        if old.is_empty() {
+            return Ok(vacuumed);
+        }
+        let Some((version, unneeded)) = log.unneeded(retention.files, now).await? else { return Ok(vacuumed) };
+        let dead: Vec<&ObjectMeta> = old.into_iter().filter(|meta| unneeded.contains(meta.location.as_ref())).collect();
         if dead.is_empty() {
             return Ok(vacuumed);
         }
@@ -67,27 +76,30 @@ pub async fn vacuum(
             Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => continue,
             Err(fault) => return Err(StoreError::storage("vacuuming", log.folder(), fault)),
         }
-        for meta in dead {
-            delete(log, &meta.location).await?;
-            vacuumed.files += 1;
-            vacuumed.bytes += meta.size;
-        }
+        delete_all(log, &dead).await?;
+        vacuumed.files += dead.len();
+        vacuumed.bytes += dead.iter().map(|meta| meta.size).sum::<u64>();
         return Ok(vacuumed);
     }
     Ok(vacuumed)
 }
 
 /// Deletes log entries and checkpoints older than the last checkpoint, oldest first, so that what is left has no gap.
-async fn clean_log(log: &TableLog, retention: TimeDelta, clock: &dyn Clock) -> Result<Vacuumed, StoreError> {
+async fn clean_log(
+    log: &TableLog,
+    listed: &[ObjectMeta],
+    retention: TimeDelta,
+    clock: &dyn Clock,
+) -> Result<Vacuumed, StoreError> {
     let version = |meta: &ObjectMeta| meta.location.filename()?.get(..20)?.parse::<u64>().ok();
-    let mut listed = list(log, "_delta_log").await?;
-    listed.sort_by_key(version);
-    let before = storage_now(&listed, clock.now()) - retention;
+    let before = storage_now(listed, clock.now()) - retention;
+    let mut listed: Vec<&ObjectMeta> = listed.iter().filter(|meta| is_of_log(meta)).collect();
+    listed.sort_by_key(|meta| version(meta));
     // A checkpoint counts when it is as old as what it lets go: a fresh one may not have reached the disk yet.
     let is_checkpoint = |meta: &&ObjectMeta| {
         meta.location.filename().is_some_and(|name| name.contains(".checkpoint")) && meta.size > 0 && meta.last_modified <= before
     };
-    let last = listed.iter().filter(is_checkpoint).filter_map(version).max();
+    let last = listed.iter().copied().filter(is_checkpoint).filter_map(version).max();
     let mut cleaned = Vacuumed::default();
     let Some(last) = last else { return Ok(cleaned) };
     for meta in listed.iter().filter(|meta| version(meta).is_some_and(|version| version < last)) {
@@ -106,10 +118,27 @@ fn storage_now(listed: &[ObjectMeta], now: Instant) -> Instant {
     listed.iter().map(|meta| meta.last_modified).max().map_or(now, |newest| now.min(newest))
 }
 
-async fn list(log: &TableLog, below: &str) -> Result<Vec<ObjectMeta>, StoreError> {
-    let prefix = Path::from(below);
-    let listed = log.store().list((!below.is_empty()).then_some(&prefix)).try_collect().await;
+fn is_of_log(meta: &ObjectMeta) -> bool {
+    meta.location.as_ref().starts_with("_delta_log/")
+}
+
+async fn list(log: &TableLog) -> Result<Vec<ObjectMeta>, StoreError> {
+    let listed = log.store().list(None).try_collect().await;
     listed.map_err(|fault| StoreError::storage("listing", log.folder(), fault))
+}
+
+/// Deletes objects, many with one request where the storage can.
+async fn delete_all(log: &TableLog, dead: &[&ObjectMeta]) -> Result<(), StoreError> {
+    let paths: Vec<object_store::Result<Path>> = dead.iter().map(|meta| Ok(meta.location.clone())).collect();
+    let mut deleted = log.store().delete_stream(futures::stream::iter(paths).boxed());
+    while let Some(answer) = deleted.next().await {
+        match answer {
+            // Another vacuum was faster.
+            Ok(_) | Err(Error::NotFound { .. }) => {}
+            Err(fault) => return Err(StoreError::storage("deleting", log.folder(), fault)),
+        }
+    }
+    Ok(())
 }
 
 async fn delete(log: &TableLog, path: &Path) -> Result<(), StoreError> {

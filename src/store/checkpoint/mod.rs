@@ -46,15 +46,20 @@ const GROUP: usize = 8192;
 
 /// Writes a checkpoint of a version, unless there is one of it or of a later one.
 pub async fn write(log: &TableLog, version: u64) -> Result<(), StoreError> {
-    write_at(log, version, log.entry_time(version).await?).await
+    write_at(log, version, None).await
 }
 
-/// The same at a time, which the storage must have told: by a wrong clock, what readers still need would count as expired.
-async fn write_at(log: &TableLog, version: u64, now: Instant) -> Result<(), StoreError> {
+/// The same at a time, the entry's own where none is given. The storage must have told it: by a wrong clock, what readers
+/// still need would count as expired.
+async fn write_at(log: &TableLog, version: u64, now: Option<Instant>) -> Result<(), StoreError> {
     let (before, _) = log_replay::begin(log).await?;
     if before.as_ref().is_some_and(|(before, _)| *before >= version) {
         return Ok(());
     }
+    let now = match now {
+        Some(now) => now,
+        None => log.entry_time(version).await?,
+    };
     let first = before.as_ref().map_or(0, |(before, _)| before + 1);
     let mut since = Since { oldest: (now - TOMBSTONE).timestamp_millis(), ..Since::default() };
     let mut entries = pin!(log_replay::entries(log, first..=version));

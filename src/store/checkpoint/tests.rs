@@ -167,7 +167,7 @@ async fn a_removed_file_is_noted_for_seven_days() {
     log.put_entry(2, entry_bytes(&[remove("a", day(1).timestamp_millis())])).await.unwrap();
     for (version, at, is_noted) in [(3, 2, true), (4, 8, true), (5, 9, false)] {
         log.put_entry(version, entry_bytes(&[json!({"commitInfo": {"operation": "WRITE"}})])).await.unwrap();
-        write_at(&log, version, day(at)).await.unwrap();
+        write_at(&log, version, Some(day(at))).await.unwrap();
         let (rows, _) = said(&lake, version).await;
         assert_eq!(rows.iter().any(|row| row.contains("remove")), is_noted, "on day {at}");
     }

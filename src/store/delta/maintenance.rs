@@ -30,10 +30,11 @@ impl DeltaStore {
         report.condensed.push((field_changes::NAME, join::join(&self.root, clock, random).await?));
         for name in LakeTables::own() {
             let log = TableLog::new(Arc::clone(&self.root), name);
-            if let Some(table) = log.load().await?.filter(|table| table.version > 0) {
+            let Some(table) = log.load().await? else { continue };
+            if table.version > 0 {
                 log.checkpoint(table.version).await?;
             }
-            let vacuumed = vacuum::vacuum(&log, retention, clock, random).await?;
+            let vacuumed = vacuum::vacuum(&log, &table, retention, clock, random).await?;
             report.vacuumed.push((name, vacuumed));
         }
         for name in LakeTables::folded() {

@@ -55,7 +55,8 @@ impl Journal {
         let wanted: BTreeSet<ProjectId> = sets.iter().flat_map(PatchSet::scope).collect();
         self.bring_projects(wanted.clone()).await?;
         if !self.is_surveyed() {
-            self.survey().await?;
+            let seen: BTreeSet<&str> = self.tables.keys().copied().collect();
+            self.look_at(|name| !seen.contains(name)).await?;
             self.bring_projects(wanted.clone()).await?;
         }
         let restores = sets.iter().flat_map(|set| &set.patches).filter(|patch| patch.op == Op::Restore);
@@ -165,12 +166,19 @@ impl Journal {
 
     /// Looks at every table, so that what is missing, behind or ahead is known.
     pub async fn survey(&mut self) -> Result<(), StoreError> {
-        let (mut seqs, _) = sound(&self.root, TABLES.iter(), &Scope::outline()).await?;
-        let changes = match FoldedTable::Changes.find(&self.root).await? {
-            Found::Whole(_, seq) => seq,
-            Found::Nothing | Found::Outdated(_) => 0,
-        };
-        seqs.insert(FoldedTable::Changes.name(), changes);
+        self.look_at(|_| true).await
+    }
+
+    async fn look_at(&mut self, is_wanted: impl Fn(&str) -> bool) -> Result<(), StoreError> {
+        let tables = TABLES.iter().filter(|table| is_wanted(table.name));
+        let (mut seqs, _) = sound(&self.root, tables, &Scope::outline()).await?;
+        if is_wanted(FoldedTable::Changes.name()) {
+            let changes = match FoldedTable::Changes.find(&self.root).await? {
+                Found::Whole(_, seq) => seq,
+                Found::Nothing | Found::Outdated(_) => 0,
+            };
+            seqs.insert(FoldedTable::Changes.name(), changes);
+        }
         self.refuse_ahead(&seqs).await?;
         self.note_tables(seqs);
         Ok(())
