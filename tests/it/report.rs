@@ -106,7 +106,10 @@ async fn the_page_of_a_team_shows_the_numbers_of_its_views() {
     assert!(all.accuracy.tasks > 15 && all.accuracy.ranges > 5 && all.accuracy.logged < all.accuracy.tasks, "{:?}", all.accuracy);
     assert_eq!(all.accuracy.distribution.iter().map(|bin| bin.tasks).sum::<usize>(), all.accuracy.tasks);
     assert_eq!(all.velocity.len(), 10);
-    assert!(all.at_risk.iter().any(|task| task.reason == "overdue") && all.lately.status_changes.len() == 12);
+    for reason in ["overdue", "blocked", "over_estimate", "due_soon"] {
+        assert!(all.at_risk.iter().any(|task| task.reason == reason), "{reason}");
+    }
+    assert!(all.lately.status_changes.len() == 12);
 
     let one = report(&store, now, &["LED"]).await;
     assert_eq!(one.projects.len(), 1);

@@ -29,7 +29,8 @@ pub async fn at_work(root: &Root, until: Instant) -> DeltaStore {
     let mut day = first;
     while morning(day) + TimeDelta::hours(8) < until {
         if day.weekday().number_from_monday() <= 5 {
-            team.clock.advance(morning(day) - team.clock_now());
+            let late = TimeDelta::seconds(team.random.random_range(0..3000));
+            team.clock.advance(morning(day) + late - team.clock_now());
             team.spend(day, first).await;
             team.clock.advance(TimeDelta::hours(7));
             team.end(day, first).await;
@@ -258,6 +259,19 @@ impl Team {
             52 => json!([
                 update("CP-5", json!({"status": "in_progress"})),
                 update("CP-24", json!({"due_date": day + TimeDelta::days(21)}))
+            ]),
+            59 => json!([
+                create(
+                    "task",
+                    "$soon",
+                    json!({"project_id": "CP", "title": "Tell the sales team", "due_date": first + TimeDelta::days(70)})
+                ),
+                create(
+                    "task",
+                    "$over",
+                    json!({"project_id": "LED", "title": "Close the old ledger", "status": "in_progress", "assignee_id": "@cem",
+                    "estimate_likely": 240, "actual_minutes": 600})
+                ),
             ]),
             _ => return,
         };

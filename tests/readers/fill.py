@@ -1,5 +1,6 @@
-"""Fills a lake with changes of every kind, through the command line. usage: fill.py BINARY [CHANGES]"""
+"""Fills a lake with changes of every kind, through the command line, and makes it where it is not there. usage: fill.py BINARY [CHANGES]"""
 import json
+import os
 import random
 import subprocess
 import sys
@@ -17,7 +18,8 @@ def apply(patches):
     lakeplan("apply", "-", document=json.dumps({"reason": "fill", "patches": patches}), check=False)
 
 
-lakeplan("init")
+if not os.path.exists(os.environ.get("LAKEPLAN_LAKE", "lake")):
+    lakeplan("init")
 lakeplan("user", "add", "ana", "--email", "ana@example.com")
 patches = []
 for key in ("PAY", "OPS", "WEB"):

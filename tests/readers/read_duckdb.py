@@ -1,7 +1,7 @@
 import duckdb
 from duckdb_extensions import import_extension
 
-from compare import FOLDER, TABLES, check
+from compare import CLOCK, FOLDER, TABLES, check
 
 import_extension("delta")
 connection = duckdb.connect()
@@ -19,12 +19,11 @@ def read(path):
     return answer("select * from delta_scan(?)", [path])
 
 
-def query(name, sql):
+def view(name, sql):
     connection.execute(f"create view {name} as {sql}")
-    return answer(f"select * from {name}")
 
 
 for table in TABLES:
-    connection.execute(f"create view {table} as select * from delta_scan('{FOLDER / 'lake' / table}')")
-connection.execute("create view clock as select current_date as today, now() as now")
-check("duckdb", duckdb.__version__, read, query)
+    view(table, f"select * from delta_scan('{FOLDER / 'lake' / table}')")
+view("clock", f"select cast('{CLOCK['today']}' as date) as today, cast('{CLOCK['now']}' as timestamptz) as now")
+check("duckdb", duckdb.__version__, read, view, answer)

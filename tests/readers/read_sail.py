@@ -5,7 +5,7 @@ warnings.filterwarnings("ignore")
 from pysail.spark import SparkConnectServer  # noqa: E402
 from pyspark.sql import SparkSession  # noqa: E402
 
-from compare import FOLDER, TABLES, check  # noqa: E402
+from compare import CLOCK, FOLDER, TABLES, check  # noqa: E402
 
 server = SparkConnectServer()
 server.start()
@@ -18,12 +18,11 @@ def answer(sql):
     return [row.asDict() for row in spark.sql(sql).collect()]
 
 
-def query(name, sql):
+def view(name, sql):
     spark.sql(f"create temporary view {name} as {sql}")
-    return answer(f"select * from {name}")
 
 
 for table in TABLES:
-    spark.sql(f"create temporary view {table} as select * from delta.`{FOLDER / 'lake' / table}`")
-spark.sql("create temporary view clock as select current_date() as today, current_timestamp() as now")
-check("sail", spark.version, lambda path: answer(f"select * from delta.`{path}`"), query)
+    view(table, f"select * from delta.`{FOLDER / 'lake' / table}`")
+view("clock", f"select cast('{CLOCK['today']}' as date) as today, cast('{CLOCK['now']}' as timestamp) as now")
+check("sail", spark.version, lambda path: answer(f"select * from delta.`{path}`"), view, answer)
