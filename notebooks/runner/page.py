@@ -32,6 +32,7 @@ th, td { text-align: left; padding: 4px 12px; border-bottom: 1px solid var(--lin
 .number { text-align: right; }
 iframe { width: 100%; height: 400px; border: 1px solid var(--line); border-radius: 6px; background: var(--panel); }
 code { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: .92em; overflow-wrap: break-word; }
+td:not(:first-child) code { overflow-wrap: anywhere; }
 @media (max-width: 600px) { body { padding: 14px 12px; } th, td { padding: 4px 8px; } .markdown table { display: block; overflow-x: auto; } }
 @media print { :root { color-scheme: light; --ground: #fff; --panel: #fff; --ink: #000; --quiet: #444; --line: #c8c8c8; } body { padding: 0; max-width: none; } details, .note { display: none; } .table { max-height: none; overflow: visible; } pre { white-space: pre-wrap; } }
 """

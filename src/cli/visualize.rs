@@ -11,7 +11,7 @@ use crate::domain::state::{ProjectState, State};
 use crate::domain::task::Task;
 use crate::domain::time::{AsOf, Instant, Minutes, rfc3339};
 use crate::planning::effort::Efforts;
-use crate::planning::timeline::{Basis, timeline};
+use crate::planning::timeline::{Basis, Span, timeline};
 use crate::service::find;
 
 /// Writes one HTML page with a project's tree and timeline. It needs nothing but a browser: no network, no server.
@@ -83,7 +83,7 @@ fn data(state: &State, project: &ProjectState, now: Instant) -> Value {
     let places: BTreeMap<TaskId, usize> = tasks.iter().enumerate().map(|(place, task)| (task.id, place)).collect();
     let listed = tasks.iter().map(|task| {
         let span = spans.get(&task.id);
-        let day = |of: fn(&crate::planning::timeline::Span) -> NaiveDate| span.map(|span| of(span).to_string());
+        let day = |of: fn(&Span) -> NaiveDate| span.map(|span| of(span).to_string());
         json!({
             "key": task.key.to_string(),
             "title": task.title.as_str(),

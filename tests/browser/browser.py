@@ -32,10 +32,13 @@ class Browser:
     def open(self, page: Path, width: int = 1280, height: int = 860, dark: bool = False, media: str = "") -> None:
         features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.cdp("Emulation.setEmulatedMedia", media=media, features=features)
-        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        self.size(width, height)
         self.driver.get(page.resolve().as_uri())
         if media == "print":
             self.js("dispatchEvent(new Event('beforeprint'))")
+
+    def size(self, width: int, height: int) -> None:
+        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
 
     def cdp(self, command: str, **words):
         return self.driver.execute_cdp_cmd(command, words)
@@ -59,7 +62,7 @@ class Browser:
         if whole and self.js("return document.querySelector('iframe') !== null"):
             # What a frame holds is painted only where it is in sight.
             width, height = self.js("return [innerWidth, document.documentElement.scrollHeight]")
-            self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+            self.size(width, height)
             self.settle()
         size = self.js("const e = document.documentElement; return [e.clientWidth, e.scrollHeight, innerHeight]")
         clip = {"x": 0, "y": 0, "width": size[0], "height": min(size[1], 4000) if whole else size[2], "scale": 1}

@@ -29,7 +29,7 @@ return [...found];
 """
 NAMELESS = """
 return [...document.querySelectorAll('button, input, select, [role=separator], [role=treegrid], iframe')].filter((e) =>
-  !(e.textContent.trim() && e.tagName === 'BUTTON') && !e.getAttribute('aria-label') && !e.title && !(e.labels && e.labels.length)).map((e) => e.outerHTML.slice(0, 80));
+  !(/[a-z]/i.test(e.textContent) && e.tagName === 'BUTTON') && !e.getAttribute('aria-label') && !e.title && !(e.labels && e.labels.length)).map((e) => e.outerHTML.slice(0, 80));
 """
 
 
@@ -101,9 +101,14 @@ class Looking:
         js("document.getElementById('chart').scrollTo(200, 300)")
         browser.settle()
         stays = "const c = document.getElementById('chart').getBoundingClientRect(), h = document.querySelector('.head .left').getBoundingClientRect(); return [h.top - c.top, h.left - c.left]"
-        check(max(js(stays)) < 3, f"the header does not stay: {js(stays)}")
+        check(max(map(abs, js(stays))) < 3, f"the header does not stay: {js(stays)}")
         browser.picture(f"{name}-day", whole=False)
         js("document.querySelector('[data-zoom=fit]').click()")
+        browser.size(1500, 860)
+        browser.settle()
+        check(js("const c = document.getElementById('chart'); return Math.abs(c.querySelector('.lane > svg').getBoundingClientRect().right - c.getBoundingClientRect().right) < 12"), "fit does not follow the window")
+        browser.size(1280, 860)
+        browser.settle()
         check(js("const c = document.getElementById('chart'); return c.scrollWidth - c.clientWidth") <= 1, "fit does not fit")
 
         js("document.querySelector('.row').focus()")
@@ -127,11 +132,14 @@ class Looking:
         self.faults += [f"{name}: {fault}" for fault in browser.faults()]
 
     def many(self, name: str) -> None:
-        """2,000 tasks: from the opening, and from one click, to what can be seen."""
-        self.browser.open(self.pages / f"{name}.html")
-        opened = self.browser.js("return performance.getEntriesByType('navigation')[0].loadEventEnd")
+        """2,000 tasks: from the opening, and from one click, to what can be seen; the best of three, for the machine may be busy."""
         painted = "const done = arguments[0], begun = performance.now(); {}; requestAnimationFrame(() => setTimeout(() => done(performance.now() - begun)))"
-        expanded = self.browser.wait(painted.format("document.getElementById('expand').click()"))
+        tries = []
+        for _ in range(3):
+            self.browser.open(self.pages / f"{name}.html")
+            opened = self.browser.js("return performance.getEntriesByType('navigation')[0].loadEventEnd")
+            tries.append((self.browser.wait(painted.format("document.getElementById('expand').click()")), opened))
+        expanded, opened = min(tries)
         rows = self.browser.js("return document.querySelectorAll('.row').length")
         self.browser.picture(f"{name}-all", whole=False)
         typed = "const t = document.getElementById('text'); t.value = 'part 7 '; t.dispatchEvent(new Event('input', { bubbles: true }))"
@@ -152,6 +160,8 @@ class Looking:
             self.browser.driver.switch_to.frame(frame)
             # Rows out of sight are not in the text of the page.
             said += self.browser.js("return document.body.innerText + [...document.querySelectorAll('.row .text')].map((e) => e.textContent)")
+            pressed = self.browser.js("return document.querySelector('#zoom [aria-pressed=true]')?.dataset.zoom || 'fit'")
+            self.check(name, pressed == "fit", f"its timeline opens at {pressed}")
             self.browser.driver.switch_to.default_content()
         for text in texts:
             self.check(name, text in said, f"shows no {text!r} in its frame")

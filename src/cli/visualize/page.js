@@ -46,6 +46,7 @@ const STANDINGS = {
 
 const shut = new Set(tasks.length > MANY ? tasks.filter((task) => task.parts.length) : []);
 const filter = { text: '', status: '', who: '', phase: '' };
+let isOpening = true; // whether the zoom still follows the window
 let shown = []; // the tasks of the rows, from the top
 let current = null; // the task that has the focus, or would get it
 let chosen = null; // the task whose links stand out
@@ -160,6 +161,7 @@ function drawArrows(height) {
 }
 
 function zoomTo(pixels, keep) {
+  isOpening = pixels === 'fit';
   const chart = at('chart');
   const left = chart.querySelector('.left').getBoundingClientRect().width;
   const room = chart.clientWidth - left;
@@ -178,8 +180,14 @@ function view(name) {
   at('chart').dataset.view = name;
   for (const button of at('views').children) button.setAttribute('aria-pressed', button.dataset.view === name);
   for (const group of document.querySelectorAll('.zoom')) group.hidden = name === 'tree';
-  if (name !== 'tree') zoomTo('fit');
-  if (name !== 'tree' && timeline.pixels < 2) zoomTo('month', todayDays() + 60);
+  if (name !== 'tree') zoomToOpen();
+}
+
+// As the timeline opens, and follows its window until somebody zooms: all of it where that can be read.
+function zoomToOpen() {
+  zoomTo('fit');
+  if (timeline.pixels < 2) zoomTo('month', todayDays() + 60);
+  isOpening = true;
 }
 
 function focus(task) {
@@ -373,6 +381,11 @@ function listen() {
     const step = { ArrowLeft: -24, ArrowRight: 24 }[event.key];
     if (step) widen(width() + step);
   });
+  let seen = chart.clientWidth;
+  new ResizeObserver(() => {
+    if (chart.clientWidth !== seen && isOpening && hasTimeline()) zoomToOpen();
+    seen = chart.clientWidth;
+  }).observe(chart);
   WIDE.addEventListener('change', () => view(WIDE.matches ? 'both' : 'tree'));
   let before = null;
   addEventListener('beforeprint', () => { before = before || [chart.dataset.view, timeline.pixels]; view('both'); });

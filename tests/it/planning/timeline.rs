@@ -106,6 +106,11 @@ fn what_happened_lies_where_it_happened() {
     assert_eq!(world.lies("PAY-2"), "19 to 26 Underway", "two of four days are left");
     assert_eq!(world.lies("PAY-3"), "25 to 25 LaidOut");
     assert_eq!(world.lies("PAY-4"), "19 to 25 Underway", "what took longer than likely still goes on");
+    world.at = "2026-11-25T09:00:00Z".parse().unwrap();
+    world.fields("PAY-1", json!({"status": "in_progress"}));
+    world.fields("PAY-1", json!({"status": "completed"}));
+    assert_eq!(world.lies("PAY-1"), "19 to 25 Done");
+    assert_eq!(world.lies("PAY-3"), "25 to 25 LaidOut", "what waited can begin on the day that ended it");
 }
 
 #[test]
@@ -156,11 +161,13 @@ fn what_will_not_be_done_lies_nowhere_and_holds_nothing() {
 
 #[test]
 fn efforts_and_lags_of_any_size_end_in_a_year_of_four_digits() {
-    let mut world = World::with(&["first", "last"]);
-    world.depends("PAY-2", "PAY-1", "FS", i64::MAX);
-    let spans = timeline(world.project(), wednesday());
-    assert_eq!(spans[&world.get("PAY-2").id].end.to_string(), "9999-12-31");
-    assert_eq!(spans[&world.get("PAY-2").id].basis, Basis::LaidOut);
+    for lag in [i64::MAX, 480 * 260 * 10_000] {
+        let mut world = World::with(&["first", "last"]);
+        world.depends("PAY-2", "PAY-1", "FS", lag);
+        let spans = timeline(world.project(), wednesday());
+        assert_eq!(spans[&world.get("PAY-2").id].end.to_string(), "9999-12-31");
+        assert_eq!(spans[&world.get("PAY-2").id].basis, Basis::LaidOut);
+    }
 }
 
 #[test]
