@@ -27,8 +27,13 @@ dbutils.widgets.text("wheel", "")
 # COMMAND ----------
 
 from glob import glob
+from importlib.util import find_spec
 
-wheel = dbutils.widgets.get("wheel") or max(glob("../../artifacts/.internal/lakeplan-*.whl"), default="lakeplan")
+wheel = dbutils.widgets.get("wheel") or max(glob("../../artifacts/.internal/lakeplan-*.whl"), default="")
+if not wheel and not find_spec("lakeplan"):
+    raise FileNotFoundError("lakeplan is not installed, and no bundle deployed its wheel beside this notebook: name it in the widget wheel")
+# Where it is installed already, pip has nothing to do. By its bare name it is never asked of a package index.
+wheel = wheel or "pip"
 
 # COMMAND ----------
 
