@@ -43,7 +43,8 @@ class Success(TaskCase):
     def test_a_summary_too_large_for_a_value_is_left_out_and_the_facts_stay(self):
         dbutils = self.on_databricks()
         self.told(summary=SUMMARY | {"message": "m" * 50_000})
-        self.main("plan")
+        ran = self.main("plan")
+        self.assertEqual(ran.err, "")
         self.assertNotIn("summary", dbutils.values)
         self.assertEqual(dbutils.values["seq"], 42)
 
