@@ -95,7 +95,7 @@ class Day(Jobs):
         self.assertEqual(self.ask("SELECT count(*) AS n FROM tasks WHERE title = 'Asked by SQL'")[0]["n"], 1)
         self.assertEqual(self.ask("SELECT request_id FROM inbox_results")[0]["request_id"], "r-1")
         reports = self.volumes / "dev" / "lakeplan_tester" / "reports"
-        for page in (reports / "report.html", reports / project / "report.html"):
+        for page in (reports / "report.html", reports / f"{project}.html"):
             self.assertIn("Customer portal", page.read_text())
             json.loads(page.with_suffix(".json").read_text())
         self.assertEqual({task: said["exit"] for task, said in values["maintain"].items()}, {"maintain": 0, "doctor": 0})
