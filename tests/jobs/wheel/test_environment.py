@@ -3,11 +3,12 @@
 import base64
 import json
 import os
+import types
 import unittest
 
 import lakeplan
 from lakeplan._environment import settings_words
-from stand_ins import TaskCase, context, sdk
+from stand_ins import DbUtils, TaskCase, context, sdk
 
 CANARY = "canary-5f2c/ü+=value"
 SECRET = {"name": "AWS_SECRET_ACCESS_KEY", "scope": "team", "key": "aws"}
@@ -49,6 +50,33 @@ class Identity(TaskCase):
     def test_on_databricks_without_any_it_is_said_what_was_tried(self):
         self.on_databricks()
         self.assertIn("no host and token found in the Databricks SDK", self.main("lake", "show").err)
+
+
+class WhereDbutilsIsFound(TaskCase):
+    def handed_over(self):
+        self.told(secrets=[SECRET])
+        self.main("plan", "x.md")
+        return self.calls()[-1]["environment"].get("AWS_SECRET_ACCESS_KEY")
+
+    def test_in_a_notebook_it_is_the_notebooks(self):
+        dbutils = DbUtils()
+        dbutils.scopes["team", "aws"] = CANARY
+        shell = types.SimpleNamespace(user_ns={"dbutils": dbutils})
+        self.modules(IPython={"get_ipython": lambda: shell})
+        self.assertEqual(self.handed_over(), CANARY)
+
+    def test_where_the_sdk_has_none_it_is_that_of_spark(self):
+        os.environ["DATABRICKS_RUNTIME_VERSION"] = "17.3"
+        dbutils = DbUtils()
+        dbutils.scopes["team", "aws"] = CANARY
+        session = types.SimpleNamespace(builder=types.SimpleNamespace(getOrCreate=lambda: "spark"))
+        spark = {"pyspark": {}, "pyspark.dbutils": {"DBUtils": lambda _: dbutils}, "pyspark.sql": {"SparkSession": session}}
+        self.modules(**spark)
+        self.assertEqual(self.handed_over(), CANARY)
+
+    def test_on_databricks_without_any_it_is_said_what_was_tried(self):
+        os.environ["DATABRICKS_RUNTIME_VERSION"] = "17.3"
+        self.assertIn("no dbutils in the Databricks SDK (ModuleNotFoundError), pyspark", self.main("plan", "x.md").err)
 
 
 class Secrets(TaskCase):

@@ -117,6 +117,34 @@ class Failure(TaskCase):
         self.assertEqual((rest, task.returncode, ended.read_text()), ("ending\n", -signal.SIGTERM, "yes"))
         self.assertLess(time.monotonic() - began, 15)
 
+    def test_a_task_that_is_interrupted_passes_it_on_and_raises_it(self):
+        self.told(
+            does="import signal\n"
+            "def end(*_): os.write(1, b'ending\\n'); os._exit(0)\n"
+            "signal.signal(signal.SIGINT, end); print('ready', flush=True); time.sleep(60)"
+        )
+        script = "import sys, lakeplan; sys.argv = ['lakeplan', 'plan']; lakeplan.main()"
+        task = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(task.stdout.readline(), "ready\n")
+        task.send_signal(signal.SIGINT)
+        rest, err = task.communicate(timeout=30)
+        self.assertEqual((rest, task.returncode), ("ending\n", -signal.SIGINT))
+        self.assertIn("KeyboardInterrupt", err)
+
+    def test_a_child_that_does_not_end_when_asked_is_killed(self):
+        self.told(
+            does="import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN); print(os.getpid(), flush=True); time.sleep(60)"
+        )
+        script = "import sys, lakeplan; from lakeplan import _process; _process.GRACE_SECONDS = 0.5\n"
+        script += "sys.argv = ['lakeplan', 'plan']; lakeplan.main()"
+        task = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+        child = int(task.stdout.readline())
+        task.send_signal(signal.SIGTERM)
+        task.communicate(timeout=20)
+        self.assertEqual(task.returncode, -signal.SIGTERM)
+        with self.assertRaises(ProcessLookupError):
+            os.kill(child, 0)
+
 
 if __name__ == "__main__":
     unittest.main()

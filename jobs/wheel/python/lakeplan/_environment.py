@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ class Secret:
 class Environment:
     """`variables` is what the child gets; `redact` knows every secret value in it."""
 
-    variables: dict[str, str]
+    variables: dict[str, str] = field(repr=False)
     redact: Redactor
     dbutils: Any | None
 
