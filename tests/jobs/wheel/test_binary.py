@@ -60,6 +60,22 @@ class Machine(TaskCase):
                 with self.assertRaisesRegex(lakeplan.CannotStart, f"no binary lakeplan in {nowhere}.* nor on PATH"):
                     _binary.find()
 
+    def test_a_wheel_that_a_deploy_gave_another_version_still_has_its_binary(self):
+        from lakeplan import _binary
+
+        del os.environ["LAKEPLAN_BINARY"]
+        site = self.folder / "site"
+        binary = site / "lakeplan-0.1.0.data" / "scripts" / "lakeplan"
+        binary.parent.mkdir(parents=True)
+        shutil.copy("/bin/true", binary)
+        binary.chmod(0o644)
+        with (
+            mock.patch.object(_binary.sysconfig, "get_path", return_value=str(self.folder / "nowhere")),
+            mock.patch.object(_binary, "__file__", str(site / "lakeplan" / "_binary.py")),
+        ):
+            self.assertEqual(_binary.find(), binary)
+        self.assertTrue(os.access(binary, os.X_OK))
+
 
 if __name__ == "__main__":
     unittest.main()

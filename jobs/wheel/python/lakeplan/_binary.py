@@ -53,12 +53,19 @@ def made_for_machine(binary: Path) -> str | None:
 
 def _installed() -> Path:
     package = Path(__file__).parent
-    # The last two: beside the package, and where `pip install --target` puts scripts.
-    places = [Path(sysconfig.get_path("scripts")), *_user_scripts(), package, package.parent / "bin"]
+    # After those of this interpreter: beside the package, and where `pip install --target` puts scripts. The last is for a
+    # wheel that a deploy gave a version of its own (`dynamic_version`): its scripts keep the folder of the old version.
+    places = [
+        Path(sysconfig.get_path("scripts")),
+        *_user_scripts(),
+        package,
+        package.parent / "bin",
+        *package.parent.glob(f"{NAME}-*.data/scripts"),
+    ]
     for place in places:
         candidate = place / NAME
         if candidate.is_file():
-            return candidate
+            return _executable(candidate)
     on_path = shutil.which(NAME)
     if on_path:
         return Path(on_path)
@@ -66,6 +73,19 @@ def _installed() -> Path:
     raise CannotStart(
         f"there is no binary {NAME} in {looked} nor on PATH: install the wheel with pip, or name the binary in LAKEPLAN_BINARY"
     )
+
+
+def _executable(binary: Path) -> Path:
+    """The binary with the right to be executed, which such a wheel has lost too."""
+    if not os.access(binary, os.X_OK):
+        try:
+            binary.chmod(binary.stat().st_mode | 0o111)
+        except OSError as fault:
+            raise CannotStart(
+                f"{binary} may not be executed, and this user cannot change that ({fault.strerror}): deploy the wheel as it "
+                "was built, without dynamic_version"
+            ) from fault
+    return binary
 
 
 def _user_scripts() -> list[Path]:
