@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use super::cloud::CloudFault;
 use super::catalog::CatalogError;
+use super::cloud::CloudFault;
 use crate::domain::time::{Instant, rfc3339};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
