@@ -90,9 +90,10 @@ impl StoreError {
             Self::Cloud(fault) => fault.hint().to_owned(),
             Self::Storage { source, .. } => return CloudFault::within(source.as_ref()).map(|fault| fault.hint().to_owned()),
             Self::Catalog(cause) => return cause.hint(),
-            Self::Features { .. } => {
-                super::catalog::features::WAY_OUT.to_owned()
+            Self::Features { path, .. } if path.starts_with(super::inbox::NAME) => {
+                super::catalog::features::WAY_OUT_OF_INBOX.to_owned()
             }
+            Self::Features { .. } => super::catalog::features::WAY_OUT.to_owned(),
         })
     }
 }

@@ -6,6 +6,10 @@ use std::collections::BTreeMap;
 pub const WAY_OUT: &str =
     "only Lakeplan may write the lake's tables: lakeplan restore-lake brings a backup back, and SQL users write into inbox";
 
+/// The same for the table that others write.
+pub const WAY_OUT_OF_INBOX: &str =
+    "switch the feature off, ALTER TABLE inbox DROP FEATURE …, or drop the table and make it anew with lakeplan catalog register";
+
 /// Properties that stand for a feature, and what it is called.
 const PROPERTIES: &[(&str, &str)] = &[
     ("delta.enableRowTracking", "row tracking"),

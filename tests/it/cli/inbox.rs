@@ -120,5 +120,5 @@ fn an_inbox_with_features_that_are_not_read_here_says_so() {
     let protocol = json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"], "writerFeatures": ["deletionVectors"]}});
     std::fs::write(entry, format!("{protocol}\n")).unwrap();
     let said = fails(folder, &["inbox", "apply"], 3);
-    assert!(said.contains("inbox") && said.contains("deletionVectors"), "{said}");
+    assert!(said.contains("inbox") && said.contains("deletion vectors") && said.contains("DROP FEATURE"), "{said}");
 }
