@@ -34,8 +34,9 @@ use super::table_log::TableLog;
 use crate::domain::time::Instant;
 use rows::{BATCH, ROWS};
 
-/// Commits to a table between two checkpoints of its log, without which opening it would read the whole of it.
-pub const EVERY: u64 = 100;
+/// Commits to a table between two checkpoints of its log, without which opening it would read the whole of it. Every command
+/// reads some ten tables, each entry since the checkpoint a request of its own: in a cloud that is what a command waits for.
+pub const EVERY: u64 = 20;
 /// Files for which one more commit lies between two checkpoints.
 const FILES_A_COMMIT: u64 = 16;
 /// How long a file that was removed stays noted: the time for which a vacuum leaves it to readers of older versions. It is
