@@ -21,13 +21,6 @@ use crate::store::delta::{DeltaStore, Root};
 use crate::store::doctor::{self, Checkup, Extent};
 use crate::store::{Erased, Format, Head, LakeTables, Maintained, Retention, Store, StoreError};
 
-/// Whether a lake is there or is to be made.
-#[derive(Clone, Copy)]
-enum Begin {
-    Open,
-    Create,
-}
-
 /// An open lake and what works on it.
 pub struct App {
     pub service: Service,
@@ -37,6 +30,13 @@ pub struct App {
     run: Option<(&'static str, Instant)>,
     /// Where it is told how the lake stood at the end, for who asked.
     end: Option<Arc<OnceLock<Head>>>,
+}
+
+/// Whether a lake is there or is to be made.
+#[derive(Clone, Copy)]
+enum Begin {
+    Open,
+    Create,
 }
 
 /// Where a lake is, and the catalog that says so where one does.
