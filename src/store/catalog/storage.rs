@@ -61,10 +61,6 @@ pub async fn open(url: &Url, vending: Arc<Vending>, variables: &[(String, String
         ObjectStoreScheme::GoogleCloudStorage => {
             let mut builder = GoogleCloudStorageBuilder::new().with_url(url.as_str());
             for (name, value) in said(GOOGLE_OPTIONS) {
-                // There is no option of its own for a local server, as the other clouds have.
-                if value.starts_with("http://") {
-                    builder = builder.with_client_options(ClientOptions::new().with_allow_http(true));
-                }
                 builder = builder.with_config(name.parse::<GoogleConfigKey>().map_err(unusable)?, value);
             }
             Arc::new(builder.with_credentials(Arc::new(ForGoogle(place))).build().map_err(unusable)?)
