@@ -40,7 +40,8 @@ pub fn columns(name: &str, says: &str, unit: &str, bars: &[Bar]) -> Result<Strin
         for (at, bar) in bars.iter().enumerate() {
             let from = left + (wide * at as f64) as i32;
             let to = left + (wide * (at + 1) as f64) as i32;
-            let (gap, middle) = (((to - from) / 8).max(1), (from + to) / 2);
+            // Few bars do not become walls.
+            let (gap, middle) = (((to - from) / 8).max((to - from - 72) / 2).max(1), (from + to) / 2);
             let height = place(bar.value, end, bottom, top);
             area.draw(&Rectangle::new([(from + gap, height), (to - gap, bottom)], bar.colour().filled()))?;
             if bar.label.chars().count() as f64 * f64::from(LETTER) <= wide + 8.0 {

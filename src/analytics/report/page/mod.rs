@@ -75,7 +75,11 @@ fn tiles(report: &Report) -> String {
     };
     let remaining = sum(|of| of.remaining_minutes);
     let unknown = report.workload.iter().map(|person| person.without_estimate).sum::<i64>();
-    let beside = if unknown == 0 { String::new() } else { format!("and {} without an estimate", words::count(unknown, "task")) };
+    let (left, beside) = match unknown {
+        0 => (words::effort(remaining), String::new()),
+        _ if remaining == 0 => ("–".to_owned(), format!("{} without an estimate", words::count(unknown, "task"))),
+        _ => (words::effort(remaining), format!("and {} without an estimate", words::count(unknown, "task"))),
+    };
     let (risky, lately) = (report.at_risk.len() as i64, &report.lately);
     let others = risky - report.at_risk.iter().filter(|task| task.reason == "overdue").count() as i64;
     let tile = |name: &str, value: &str, beside: &str, class: &str| {
@@ -84,7 +88,7 @@ fn tiles(report: &Report) -> String {
     [
         "<dl class=\"tiles\">\n".to_owned(),
         tile("Done", &done, &format!("{} of {}", words::thousands(completed), words::count(tasks, "task")), ""),
-        tile("Work left", &words::effort(remaining), &beside, ""),
+        tile("Work left", &left, &beside, ""),
         tile(
             "Overdue",
             &words::thousands(overdue),

@@ -13,8 +13,10 @@ const PROJECTS: usize = 20;
 const CHARTS: usize = 12;
 /// Bars of people.
 const PEOPLE: usize = 15;
-/// Rows of a list.
-const LISTED: usize = 60;
+/// Tasks at risk that are shown before the reader asks for more.
+const RISKS: usize = 20;
+/// Rows of a list; the others are in the JSON.
+const LISTED: usize = 200;
 
 pub fn progress(report: &Report) -> String {
     if report.projects.is_empty() {
@@ -65,8 +67,8 @@ pub fn progress(report: &Report) -> String {
         0 => "Done is by likely effort. Tasks with parts are counted by their parts, cancelled ones are left out.".to_owned(),
         _ if unknown == tasks => "No task has an estimate, so done is by count. Tasks with parts are counted by their parts, cancelled ones are left out.".to_owned(),
         _ => format!(
-            "Done is by likely effort; the {} without an estimate weigh as much as the average of their project. Tasks with parts are counted by their parts, cancelled ones are left out.",
-            words::count(unknown, "task")
+            "Done is by likely effort; a task without an estimate, of which there are {}, weighs as much as the average of its project. Tasks with parts are counted by their parts, cancelled ones are left out.",
+            words::thousands(unknown)
         ),
     }));
     section("progress", "Progress", &inside)
@@ -96,7 +98,6 @@ pub fn at_risk(report: &Report) -> String {
             &paragraph("No open task is overdue, blocked, over its estimate, or due within a week and not begun."),
         );
     }
-    let (shown, note) = first(&report.at_risk, LISTED);
     let row = |of: &Risk| {
         vec![
             Cell::Html(format!(
@@ -110,7 +111,14 @@ pub fn at_risk(report: &Report) -> String {
             Cell::short(of.status.replace('_', " ")),
         ]
     };
-    let inside = table(&["Why", "Task", "Who", "Due", "Status"], shown.iter().map(row)) + &note;
+    let header = ["Why", "Task", "Who", "Due", "Status"];
+    let (listed, note) = first(&report.at_risk, LISTED);
+    let (shown, rest) = listed.split_at(listed.len().min(RISKS));
+    let mut inside = table(&header, shown.iter().map(row));
+    if !rest.is_empty() {
+        let more = table(&header, rest.iter().map(row)) + &note;
+        inside.push_str(&details(&format!("{} more", words::thousands((report.at_risk.len() - shown.len()) as i64)), &more));
+    }
     section("risk", heading, &inside)
 }
 
@@ -169,14 +177,13 @@ pub fn burn_up(report: &Report) -> Result<String, AnalyticsError> {
 
 fn burned(name: &str, days: &[Day]) -> Result<String, AnalyticsError> {
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(String::new()) };
-    let says = format!(
-        "{} of {} done. Since {}: {} done, scope {}.",
-        words::thousands(last.completed),
-        words::count(last.scope, "task"),
-        words::date(first.day),
-        words::thousands(last.completed - first.completed),
-        words::signed(last.scope - first.scope)
-    );
+    let mut says = format!("{} of {} done.", words::thousands(last.completed), words::count(last.scope, "task"));
+    if first.day < last.day {
+        let (done, scope) = (last.completed - first.completed, last.scope - first.scope);
+        let grown =
+            format!(" Since {}: {} done, scope {}.", words::date(first.day), words::thousands(done), words::signed(scope));
+        says.push_str(&grown);
+    }
     let numbers = table(
         &["Day", "Tasks", "Done"],
         days.iter().map(|day| {
