@@ -1,5 +1,6 @@
 //! What a command says when it did not do what it was asked, and the exit code that goes with it.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -41,7 +42,7 @@ pub enum CliError {
     Found(Value),
     /// Some of it was done and some could not be; the whole of it is the answer.
     #[error("{message}")]
-    Partly { message: String, answer: Value },
+    Partly { message: String, text: String, counts: BTreeMap<&'static str, usize>, answer: Value },
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
 }
@@ -174,8 +175,9 @@ impl CliError {
         if let (Self::Found(checkup), Some(error)) = (self, error.as_object_mut()) {
             error.insert("checkup".to_owned(), checkup.clone());
         }
-        if let (Self::Partly { answer, .. }, Some(error)) = (self, error.as_object_mut()) {
+        if let (Self::Partly { answer, counts, .. }, Some(error)) = (self, error.as_object_mut()) {
             error.insert("answer".to_owned(), answer.clone());
+            error.insert("counts".to_owned(), json!(counts));
         }
         json!({ "error": error })
     }
@@ -191,6 +193,9 @@ impl CliError {
 
     fn text(&self) -> String {
         let mut text = format!("error: {}", self.message());
+        if let Self::Partly { text: told, .. } = self {
+            text.push_str(&format!("\n{told}"));
+        }
         if let Self::Service(ServiceError::Refused(violations)) = self {
             // Who made one change counts no patches; an author of several has to know which.
             let is_one = violations.iter().all(|violation| violation.patch == 0);

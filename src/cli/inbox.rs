@@ -25,7 +25,7 @@ enum Verb {
     List,
 }
 
-const LIST: &str = "SELECT request_id, at, user, state, seq, message FROM requests
+const LIST: &str = "SELECT substr(request_id, 1, 60) AS request_id, at, substr(user, 1, 40) AS user, state, seq, substr(message, 1, 200) AS message FROM requests
 ORDER BY CASE WHEN state = 'waiting' THEN 0 ELSE 1 END, at DESC, request_id";
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {

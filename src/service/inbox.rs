@@ -9,6 +9,7 @@ use crate::domain::patch::Source;
 use crate::domain::record::Fields;
 use crate::domain::time::rfc3339;
 use crate::domain::value::{Name, words};
+use crate::domain::violation::Violation;
 use crate::exchange::{json, patchset::Request};
 use crate::store::LakeTables;
 use crate::store::appended::INBOX_RESULTS;
@@ -43,6 +44,9 @@ pub struct Answered {
 
 /// How many answers are noted at a time. A request that was applied and not noted is found in the journal by its id.
 const NOTED: usize = 100;
+/// How many faults of a request its answer names, and how many characters it has at most.
+const FAULTS: usize = 20;
+const MESSAGE: usize = 2000;
 
 impl Service {
     /// Applies every request that waits, the oldest first, and notes the answers.
@@ -71,13 +75,13 @@ impl Service {
     /// Applies one request. An error is one that says nothing of the request.
     async fn answer(&self, waiting: &InboxRequest) -> Result<Answer, ServiceError> {
         let id = PatchSetId::of_event(waiting.at.timestamp_millis().max(0), waiting.request_id.as_bytes());
-        let answer = |fate, message| Answer {
+        let answer = |fate, message: String| Answer {
             request_id: waiting.request_id.clone(),
             fate,
             id,
             seq: None,
             keys: Vec::new(),
-            message: Some(message),
+            message: Some(cut(&message)),
         };
         let request = match read(waiting, id) {
             Ok(request) => request,
@@ -92,10 +96,7 @@ impl Service {
                 keys: done.keys.into_iter().map(|(_, key)| key).collect(),
                 message: None,
             }),
-            Err(ServiceError::Refused(violations)) => {
-                let told: Vec<String> = violations.iter().map(ToString::to_string).collect();
-                Ok(answer(Fate::Refused, told.join("; ")))
-            }
+            Err(ServiceError::Refused(violations)) => Ok(answer(Fate::Refused, told(&violations))),
             Err(fault @ ServiceError::Conflicted { .. }) => Ok(answer(Fate::Conflict, fault.to_string())),
             Err(fault @ (ServiceError::NotFound { .. } | ServiceError::Input { .. })) => {
                 Ok(answer(Fate::Refused, fault.to_string()))
@@ -122,9 +123,19 @@ impl Service {
 fn read(waiting: &InboxRequest, id: PatchSetId) -> Result<Request, String> {
     let actor = Name::new(&waiting.user).map_err(|misfit| format!("the user {misfit}"))?;
     let value = json::parse(waiting.patch_set.as_bytes()).map_err(|fault| format!("patch_set: {fault}"))?;
-    let request = Request::from_json(&value).map_err(|faults| {
-        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        told.join("; ")
-    })?;
+    let request = Request::from_json(&value).map_err(|faults| told(&faults))?;
     Ok(Request { id: Some(id), actor: Some(actor), ..request })
+}
+
+/// The faults of a request, the first of them where they are many: whoever may write a row must not flood a table with it.
+fn told(faults: &[Violation]) -> String {
+    let mut told: Vec<String> = faults.iter().take(FAULTS).map(ToString::to_string).collect();
+    if faults.len() > FAULTS {
+        told.push(format!("and {} more", faults.len() - FAULTS));
+    }
+    cut(&told.join("; "))
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().count() <= MESSAGE { text.to_owned() } else { text.chars().take(MESSAGE).chain(['…']).collect() }
 }

@@ -16,18 +16,28 @@ pub struct Folder {
     store: Arc<dyn ObjectStore>,
 }
 
-/// A file below a folder, by its path from there.
+/// A file below a folder, by its path from there as the storage has it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Listed {
-    pub path: String,
-    pub size: u64,
+pub struct Listed(Path);
+
+impl Listed {
+    /// A file of this name in the folder itself; `None` where there can be none.
+    pub fn named(name: &str) -> Option<Self> {
+        Path::parse(name).ok().map(Self)
+    }
+
+    pub fn path(&self) -> &str {
+        self.0.as_ref()
+    }
 }
 
 impl Folder {
     /// The folder that a person named: one on this machine, or a storage URL.
     pub fn open(name: &str) -> Result<Self, StoreError> {
         let root = Root::open(name, false).map_err(|fault| match fault {
-            StoreError::NotALake { .. } => missing(name),
+            StoreError::NotALake { .. } => {
+                StoreError::UnusableRoot { root: name.to_owned(), why: "there is no such folder".to_owned() }
+            }
             fault => fault,
         })?;
         Ok(Self { name: name.to_owned(), store: root.store })
@@ -42,33 +52,19 @@ impl Folder {
             let lower = path.to_ascii_lowercase();
             !is_hidden && endings.iter().any(|ending| lower.ends_with(ending))
         };
-        let mut files: Vec<Listed> = listed
-            .into_iter()
-            .map(|meta| Listed { path: meta.location.to_string(), size: meta.size })
-            .filter(|file| wanted(&file.path))
-            .collect();
+        let mut files: Vec<Listed> =
+            listed.into_iter().filter(|meta| wanted(meta.location.as_ref())).map(|meta| Listed(meta.location)).collect();
         files.sort();
         Ok(files)
     }
 
     /// The bytes of a file; `None` where it is not there.
-    pub async fn read(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
-        let failed = |fault| StoreError::storage("reading", format!("{}/{path}", self.name), fault);
-        match self.store.get(&Path::from(path)).await {
+    pub async fn read(&self, file: &Listed) -> Result<Option<Bytes>, StoreError> {
+        let failed = |fault| StoreError::storage("reading", format!("{}/{}", self.name, file.path()), fault);
+        match self.store.get(&file.0).await {
             Ok(found) => found.bytes().await.map(Some).map_err(failed),
             Err(Error::NotFound { .. }) => Ok(None),
             Err(fault) => Err(failed(fault)),
         }
     }
-}
-
-fn missing(name: &str) -> StoreError {
-    let volume = name.strip_prefix("/Volumes/").map(|rest| rest.split('/').take(3).collect::<Vec<_>>().join("."));
-    let why = match volume {
-        Some(volume) => {
-            format!("it is not there; databricks bundle deploy makes the volume, or in SQL: CREATE VOLUME {volume}")
-        }
-        None => "it is not there".to_owned(),
-    };
-    StoreError::UnusableRoot { root: name.to_owned(), why }
 }

@@ -1,5 +1,7 @@
 //! Every description of a folder, each planned as if it had been named by itself.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::super::reply::{count, table_of_said};
@@ -50,11 +52,11 @@ async fn plan(
     writes: bool,
 ) -> Result<Planned, ServiceError> {
     // Named so that the file by itself, lakeplan plan FOLDER/FILE, finds the same project.
-    let name = if folder.is_empty() { file.path.clone() } else { format!("{}/{}", folder.trim_end_matches('/'), file.path) };
+    let name = if folder == "." { file.path().to_owned() } else { format!("{folder}/{}", file.path()) };
     let planned = |project, outcome| Planned { file: name.clone(), project, outcome };
     let tried = async {
         // It may have gone since it was listed.
-        let Some(bytes) = descriptions.read(&file.path).await? else {
+        let Some(bytes) = descriptions.read(file).await? else {
             return Err(ServiceError::input(&name, "is not there any more"));
         };
         let request = PlanRequest { source: Some(name.clone()), ..PlanRequest::read(&name, bytes.to_vec())? };
@@ -112,7 +114,9 @@ fn told(folder: &str, done: &[Planned], writes: bool) -> Result<Reply, CliError>
     if failed > 0 {
         let of = if failed == 1 { "cannot" } else { "could not" };
         return Err(CliError::Partly {
-            message: format!("{} {of} be planned; the others were\n{text}", count(failed, "description")),
+            message: format!("{} {of} be planned; the others were", count(failed, "description")),
+            text,
+            counts: BTreeMap::from([("new", new), ("changed", changed), ("unchanged", kept), ("failed", failed)]),
             answer: json,
         });
     }

@@ -8,7 +8,7 @@ use super::Args;
 use crate::domain::patch::PatchSet;
 use crate::service::ServiceError;
 use crate::service::plan::PlanRequest;
-use crate::store::folder::Folder;
+use crate::store::folder::{Folder, Listed};
 
 /// A description, or a folder of them.
 pub enum Given {
@@ -51,7 +51,8 @@ async fn read_file(file: &str) -> Result<PlanRequest, CliError> {
     let source = tidy(file);
     let bytes = match source.rsplit_once('/').filter(|_| is_url(file)) {
         Some((folder, name)) => {
-            let found = Folder::open(folder)?.read(name).await?;
+            let named = Listed::named(name).ok_or_else(|| ServiceError::input(file, "is no name of a file"))?;
+            let found = Folder::open(folder)?.read(&named).await?;
             found.ok_or_else(|| ServiceError::input(file, "is not there"))?.to_vec()
         }
         None => read_input(Path::new(file), PatchSet::MAX_BYTES as u64)?,
@@ -63,11 +64,11 @@ fn is_url(name: &str) -> bool {
     name.split_once("://").is_some_and(|(scheme, _)| scheme.len() > 1)
 }
 
-/// A name as it is compared: `./prd.md` is `prd.md`, `plans/` is `plans`.
+/// A name as it is compared: `./prd.md` is `prd.md`, `plans/` is `plans`, `./` is `.`.
 fn tidy(name: &str) -> String {
     if is_url(name) {
         return name.trim_end_matches('/').to_owned();
     }
     let parts: PathBuf = Path::new(name).components().filter(|part| !matches!(part, Component::CurDir)).collect();
-    parts.display().to_string()
+    if parts.as_os_str().is_empty() { ".".to_owned() } else { parts.display().to_string() }
 }

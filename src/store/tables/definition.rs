@@ -9,6 +9,7 @@ use super::columns::is_long;
 use crate::domain::record::Entity;
 use crate::domain::time::Instant;
 use crate::domain::value::Kind;
+use crate::store::checkpoint;
 use crate::store::table_log::LiveFile;
 
 /// A column for people and for Delta: name, type, nullable, documentation.
@@ -83,7 +84,7 @@ impl Description<'_> {
     pub fn create(self, id: Uuid, at: Instant) -> [Value; 2] {
         let configuration = json!({
             "delta.enableExpiredLogCleanup": "false",
-            "delta.checkpointInterval": "100",
+            "delta.checkpointInterval": checkpoint::EVERY.to_string(),
             "delta.logRetentionDuration": "interval 2 days",
         });
         let doc = format!("{} Written by Lakeplan only.", self.doc);

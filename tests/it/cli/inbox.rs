@@ -122,3 +122,14 @@ fn an_inbox_with_features_that_are_not_read_here_says_so() {
     let said = fails(folder, &["inbox", "apply"], 3);
     assert!(said.contains("inbox") && said.contains("deletion vectors") && said.contains("DROP FEATURE"), "{said}");
 }
+
+#[test]
+fn a_request_with_very_many_faults_gets_a_short_answer() {
+    let lake = lake();
+    let folder = lake.path();
+    let bad = json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY"}});
+    ask(folder, &[("flood", "2026-11-20T10:00:00Z", "ana", &json!({"patches": vec![bad; 3000]}).to_string())]);
+    let answered = json_of(folder, &["inbox", "apply"]);
+    let message = answered["answers"][0]["message"].as_str().unwrap();
+    assert!(message.contains("and 2980 more") && message.chars().count() <= 2001, "{message}");
+}

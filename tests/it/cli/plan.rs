@@ -261,8 +261,27 @@ fn a_folder_of_descriptions_is_planned_as_if_each_had_been_named() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("texts/bad.md") && said.contains("line 3 is not UTF-8") && said.contains("1 changed"), "{said}");
     assert_eq!(json_of(path, &["task", "show", "SHED-1"])["estimate_likely"], 960);
+    let told: serde_json::Value = serde_json::from_slice(&run(path, &[&all[..], &["--json"]].concat()).stderr).unwrap();
+    assert_eq!(told["error"]["counts"], serde_json::json!({"new": 0, "changed": 0, "unchanged": 2, "failed": 1}));
     std::fs::remove_file(path.join("texts/bad.md")).unwrap();
     assert_eq!(outcomes(&all), ["texts/deep/boat.TXT as it was", "texts/shed.md as it was"]);
+}
+
+#[test]
+fn descriptions_of_a_folder_may_have_any_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    ok(path, &["init"]);
+    for name in ["größe.md", "计划 one.md", "a~b#c%20d[1].md"] {
+        std::fs::create_dir_all(path.join("d")).unwrap();
+        std::fs::write(path.join("d").join(name), format!("# Shed {name}\n\n- Build the walls (1 day)\n")).unwrap();
+    }
+    assert!(ok(path, &["plan", "--folder", "d", "--yes"]).contains("3 descriptions: 3 new"));
+    assert!(ok(path, &["plan", "d/größe.md"]).contains("nothing changed"));
+    std::fs::write(path.join("here.md"), "# Here\n\n- Build it (1 day)\n").unwrap();
+    let here = json_of(path, &["plan", "--folder", "./", "--yes"]);
+    let files: Vec<&str> = here["files"].as_array().unwrap().iter().map(|file| file["file"].as_str().unwrap()).collect();
+    assert!(files.contains(&"here.md") && files.contains(&"d/größe.md"), "{files:?}");
 }
 
 #[test]
@@ -276,5 +295,5 @@ fn a_description_can_be_given_as_text_and_only_in_one_way() {
     assert!(fails(path, &["plan", "a.md", "--text", "b"], 2).contains("give one"));
     assert!(fails(path, &["plan", "--folder", "x", "--name", "Shed"], 2).contains("--name is of one description"));
     let said = fails(path, &["plan", "--folder", "/Volumes/main/plans/texts"], 3);
-    assert!(said.contains("CREATE VOLUME main.plans.texts"), "{said}");
+    assert!(said.contains("there is no volume main.plans.texts") && said.contains("CREATE VOLUME"), "{said}");
 }
