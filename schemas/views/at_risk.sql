@@ -1,4 +1,4 @@
--- Open tasks that need someone's eye, each with the first reason that holds: overdue, blocked, over_estimate (more is logged than its high estimate), or due_soon (within 7 days and not begun).
+-- Open tasks, those with parts of their own too, that need someone's eye, each with the first reason that holds: overdue, blocked, over_estimate (more is logged than its high estimate), or due_soon (within 7 days and not begun).
 SELECT
   r.project,
   r.task,

@@ -1,4 +1,4 @@
--- Completed tasks: minutes from creation (lead) and from the first start (cycle) to the last completion, in calendar time; what was estimated and what was logged.
+-- Completed tasks without parts of their own, archived since or not: minutes from creation (lead) and from the first start (cycle) to the last completion, in calendar time; what was estimated and what was logged.
 SELECT
   p.key AS project,
   t.key AS task,
@@ -12,7 +12,9 @@ SELECT
   t.actual_minutes AS logged_minutes
 FROM tasks t
 JOIN projects p ON p.id = t.project_id
-WHERE t.status = 'completed'
+-- What is archived still counts if it was completed.
+WHERE t.status IN ('completed', 'archived')
   AND t.deleted_at IS NULL
   AND p.deleted_at IS NULL
   AND t.completed_at IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM tasks part WHERE part.parent_id = t.id AND part.deleted_at IS NULL)

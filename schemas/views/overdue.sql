@@ -1,4 +1,4 @@
--- Open tasks whose due date has passed.
+-- Open tasks whose own due date has passed, those with parts of their own too.
 SELECT
   p.key AS project,
   t.key AS task,

@@ -1,4 +1,4 @@
--- Completed tasks with an estimate: what they took against what was likely. actual_source says whether the work was logged, or is taken from the status history at 8 of 24 hours.
+-- Completed tasks with an estimate and without parts of their own, archived since or not: what they took against what was likely. actual_source says whether the work was logged, or is taken from the status history at 8 of 24 hours.
 SELECT
   a.project,
   a.task,

@@ -1,4 +1,4 @@
--- Each live project: how many tasks it has (those without parts of their own, cancelled ones left out), how they stand, their likely minutes, and how far it is. A task without an estimate weighs as much as the average of those with one.
+-- Each live project: how many tasks it has (those without parts of their own, cancelled ones left out), how they stand (in_progress counts those in review too), their likely minutes, and how far it is. A task without an estimate weighs as much as the average of those with one. overdue and the due dates are of every open task by its own due date, those with parts too.
 SELECT
   p.key AS project,
   p.name,
@@ -29,7 +29,7 @@ LEFT JOIN (
     SUM(c.is_done) AS completed,
     SUM(CASE WHEN c.status IN ('in_progress', 'review') THEN c.counts ELSE 0 END) AS in_progress,
     SUM(CASE WHEN c.status = 'blocked' THEN c.counts ELSE 0 END) AS blocked,
-    SUM(CASE WHEN c.is_done = 0 AND c.due_date < k.today THEN c.counts ELSE 0 END) AS overdue,
+    SUM(CASE WHEN c.open_due < k.today THEN 1 ELSE 0 END) AS overdue,
     SUM(CASE WHEN c.estimate_likely > 0 THEN 0 ELSE c.counts END) AS without_estimate,
     SUM(CASE WHEN c.estimate_likely > 0 THEN 0 ELSE c.is_done END) AS completed_without_estimate,
     SUM(c.counts * COALESCE(c.estimate_likely, 0)) AS likely_minutes,
@@ -39,23 +39,30 @@ LEFT JOIN (
         THEN c.counts * (c.estimate_likely - COALESCE(c.actual_minutes, 0))
       ELSE 0
     END) AS remaining_minutes,
-    MIN(CASE WHEN c.counts = 1 AND c.is_done = 0 AND c.due_date >= k.today THEN c.due_date END) AS next_due,
-    MAX(CASE WHEN c.counts = 1 AND c.is_done = 0 THEN c.due_date END) AS last_due,
+    MIN(CASE WHEN c.open_due >= k.today THEN c.open_due END) AS next_due,
+    MAX(c.open_due) AS last_due,
     MAX(c.updated_at) AS last_change
   FROM (
     SELECT
       t.project_id,
       t.status,
-      t.due_date,
       t.estimate_likely,
       t.actual_minutes,
       t.updated_at,
+      CASE WHEN t.status NOT IN ('completed', 'cancelled', 'archived') THEN t.due_date END AS open_due,
       -- What is archived still counts if it was completed.
-      CASE WHEN t.status = 'cancelled' OR (t.status = 'archived' AND t.completed_at IS NULL) THEN 0 ELSE 1 END AS counts,
-      CASE WHEN t.status = 'completed' OR (t.status = 'archived' AND t.completed_at IS NOT NULL) THEN 1 ELSE 0 END AS is_done
+      CASE
+        WHEN whole.id IS NOT NULL OR t.status = 'cancelled' OR (t.status = 'archived' AND t.completed_at IS NULL) THEN 0
+        ELSE 1
+      END AS counts,
+      CASE
+        WHEN whole.id IS NOT NULL THEN 0
+        WHEN t.status = 'completed' OR (t.status = 'archived' AND t.completed_at IS NOT NULL) THEN 1
+        ELSE 0
+      END AS is_done
     FROM tasks t
+    LEFT JOIN (SELECT DISTINCT part.parent_id AS id FROM tasks part WHERE part.deleted_at IS NULL) whole ON whole.id = t.id
     WHERE t.deleted_at IS NULL
-      AND NOT EXISTS (SELECT 1 FROM tasks part WHERE part.parent_id = t.id AND part.deleted_at IS NULL)
   ) c
   CROSS JOIN clock k
   GROUP BY c.project_id

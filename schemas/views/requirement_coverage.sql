@@ -1,4 +1,4 @@
--- Each requirement with how many tasks answer it and how far they are: uncovered, planned, started or done.
+-- Each requirement with how many tasks answer it and how far they are: uncovered, planned, started or done. Cancelled tasks are left out; what is archived counts if it was completed.
 SELECT
   p.key AS project,
   r.label AS requirement,
@@ -16,7 +16,14 @@ SELECT
 FROM requirements r
 JOIN projects p ON p.id = r.project_id
 LEFT JOIN (SELECT * FROM task_requirements WHERE deleted_at IS NULL) a ON a.requirement_id = r.id
-LEFT JOIN (SELECT * FROM tasks WHERE deleted_at IS NULL AND status <> 'cancelled') t ON t.id = a.task_id
+LEFT JOIN (
+  -- What is archived still counts if it was completed.
+  SELECT tasks.id, CASE WHEN tasks.status = 'archived' THEN 'completed' ELSE tasks.status END AS status
+  FROM tasks
+  WHERE deleted_at IS NULL
+    AND tasks.status <> 'cancelled'
+    AND (tasks.status <> 'archived' OR completed_at IS NOT NULL)
+) t ON t.id = a.task_id
 WHERE r.deleted_at IS NULL
   AND p.deleted_at IS NULL
 GROUP BY p.key, r.label, r.text, r.source, r.source_line

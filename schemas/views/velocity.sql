@@ -1,4 +1,4 @@
--- Tasks without parts of their own completed in each week (which begins on Monday), and the likely minutes they were planned with.
+-- Tasks without parts of their own completed in each week (which begins on Monday), archived since or not, and the likely minutes they were planned with.
 SELECT
   p.key AS project,
   CAST(DATE_TRUNC('week', t.completed_at) AS DATE) AS week,
@@ -7,7 +7,8 @@ SELECT
   SUM(COALESCE(t.actual_minutes, 0)) AS logged_minutes
 FROM tasks t
 JOIN projects p ON p.id = t.project_id
-WHERE t.status = 'completed'
+-- What is archived still counts if it was completed.
+WHERE t.status IN ('completed', 'archived')
   AND t.deleted_at IS NULL
   AND p.deleted_at IS NULL
   AND t.completed_at IS NOT NULL

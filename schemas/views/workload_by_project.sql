@@ -1,4 +1,4 @@
--- Open work by project and person: tasks without parts of their own, and the likely minutes they still need.
+-- Open work by project and person: tasks without parts of their own, how many of them are in progress or in review (in_progress), and the likely minutes they still need.
 SELECT
   p.key AS project,
   COALESCE(u.handle, 'nobody') AS assignee,
@@ -13,7 +13,7 @@ FROM (
     t.project_id,
     t.assignee_id,
     COUNT(*) AS tasks,
-    SUM(CASE WHEN t.status = 'in_progress' THEN 1 ELSE 0 END) AS in_progress,
+    SUM(CASE WHEN t.status IN ('in_progress', 'review') THEN 1 ELSE 0 END) AS in_progress,
     SUM(COALESCE(t.estimate_likely, 0)) AS likely_minutes,
     SUM(CASE
       WHEN COALESCE(t.estimate_likely, 0) > COALESCE(t.actual_minutes, 0)

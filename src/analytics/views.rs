@@ -23,6 +23,7 @@ pub const VIEWS: &[View] = views![
     "overdue",
     "at_risk",
     "burn_up",
+    "burn_up_line",
     "status_over_time",
     "status_changes",
     "cycle_time",

@@ -92,6 +92,8 @@ async fn the_page_of_a_team_shows_the_numbers_of_its_views() {
             .collect();
         let done = counted.iter().filter(|task| task["status"] == "completed" || task["status"] == "archived").count();
         assert_eq!((&project["tasks"], &project["completed"]), (&json!(counted.len()), &json!(done)), "{key}");
+        let going = counted.iter().filter(|task| task["status"] == "in_progress" || task["status"] == "review").count();
+        assert_eq!(project["in_progress"], going, "{key}");
         let likely: u64 = counted.iter().filter_map(|task| task["likely"].as_u64()).sum();
         assert_eq!(project["likely_minutes"], likely, "{key}");
         let curve = told["burn_up"].as_array().unwrap().iter().find(|curve| curve["project"] == key);
@@ -106,6 +108,16 @@ async fn the_page_of_a_team_shows_the_numbers_of_its_views() {
     assert!(all.accuracy.tasks > 15 && all.accuracy.ranges > 5 && all.accuracy.logged < all.accuracy.tasks, "{:?}", all.accuracy);
     assert_eq!(all.accuracy.distribution.iter().map(|bin| bin.tasks).sum::<usize>(), all.accuracy.tasks);
     assert_eq!(all.velocity.len(), 10);
+    // All that is completed was completed in these weeks, archived since or not.
+    let completed: i64 = all.projects.iter().map(|project| project.completed).sum();
+    assert_eq!(all.velocity.iter().map(|week| week.tasks).sum::<i64>(), completed);
+    assert_eq!(all.accuracy.tasks as i64 + all.accuracy.unknown, completed);
+    // The tile of what is overdue and the rows below it count the same tasks, those with parts too.
+    let overdue: Vec<_> = all.at_risk.iter().filter(|task| task.reason == "overdue").collect();
+    assert!(overdue.iter().any(|task| task.title == "Sign-in"));
+    assert_eq!(all.projects.iter().map(|project| project.overdue).sum::<i64>(), overdue.len() as i64);
+    let going: i64 = all.projects.iter().map(|project| project.in_progress).sum();
+    assert_eq!(all.workload.iter().map(|person| person.in_progress).sum::<i64>(), going);
     for reason in ["overdue", "blocked", "over_estimate", "due_soon"] {
         assert!(all.at_risk.iter().any(|task| task.reason == reason), "{reason}");
     }

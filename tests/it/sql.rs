@@ -24,19 +24,21 @@ use crate::store::folding::change_at_random;
 use crate::store::{commit, committed, delta_in_memory, make_project, root, set, task};
 use crate::support::{counts, noon, random};
 
-/// A project whose tasks are built, tested and shipped over a week that begins on Monday, 21 September 2026.
+/// A project whose tasks are built, tested and shipped over a week that begins on Monday, 21 September 2026; and one whose
+/// parent task has an estimate of its own, whose completed part is archived, and that has a task in review.
 async fn lake() -> DeltaStore {
     let clock = Arc::new(ManualClock::new(noon(), TimeDelta::milliseconds(1)));
     let root = root(Arc::new(InMemory::new()));
     let store = DeltaStore::create(&root, Format::default(), Arc::clone(&clock) as Arc<_>, random(1)).await.unwrap();
     let create = |entity: &str, id: &str, fields: Value| json!({"op": "create", "entity": entity, "id": id, "fields": fields});
-    let task = |id: &str, title: &str, more: Value| {
-        let mut fields = json!({"project_id": "$pay", "title": title});
+    let task_of = |project: &str, id: &str, title: &str, more: Value| {
+        let mut fields = json!({"project_id": project, "title": title});
         fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         create("task", id, fields)
     };
-    let answers =
-        |task: &str| json!({"op": "link", "entity": "task_requirement", "fields": {"task_id": task, "requirement_id": "$r1"}});
+    let task = |id: &str, title: &str, more: Value| task_of("$pay", id, title, more);
+    let moved = |id: &str, title: &str, more: Value| task_of("$ops", id, title, more);
+    let answers = |task: &str, requirement: &str| json!({"op": "link", "entity": "task_requirement", "fields": {"task_id": task, "requirement_id": requirement}});
     let _ = committed(
         &store,
         json!([
@@ -45,7 +47,7 @@ async fn lake() -> DeltaStore {
             create("project", "$pay", json!({"name": "Payments", "key": "PAY"})),
             create("requirement", "$r1", json!({"project_id": "$pay", "label": "R1", "text": "It works"})),
             create("requirement", "$r2", json!({"project_id": "$pay", "label": "R2", "text": "It is fast"})),
-            task("$1", "Phase", json!({})),
+            task("$1", "Phase", json!({"due_date": "2026-09-25"})),
             task(
                 "$2",
                 "Build",
@@ -55,8 +57,15 @@ async fn lake() -> DeltaStore {
             task("$3", "Test", json!({"parent_id": "$1", "assignee_id": "$bo", "estimate_likely": 60, "due_date": "2026-09-22"})),
             task("$4", "Ship", json!({})),
             task("$5", "Left out", json!({})),
-            answers("$2"),
-            answers("$3"),
+            answers("$2", "$r1"),
+            answers("$3", "$r1"),
+            create("project", "$ops", json!({"name": "Operations", "key": "OPS"})),
+            create("requirement", "$r3", json!({"project_id": "$ops", "label": "R3", "text": "It moves"})),
+            moved("$o1", "Move", json!({"estimate_likely": 100})),
+            moved("$o2", "Copy", json!({"parent_id": "$o1", "estimate_likely": 60})),
+            moved("$o3", "Compare", json!({"assignee_id": "$bo", "estimate_likely": 30})),
+            moved("$o4", "Give up", json!({})),
+            answers("$o2", "$r3"),
         ]),
     )
     .await;
@@ -74,6 +83,16 @@ async fn lake() -> DeltaStore {
     let _ = committed(&store, update("PAY-2", json!({"status": "completed", "actual_minutes": 300}))).await;
     clock.advance(TimeDelta::days(4));
     later(update("PAY-4", json!({"status": "completed"}))).await;
+    let change = |task: &str, fields: Value| update(task, fields)[0].clone();
+    clock.advance(TimeDelta::days(1));
+    later(json!([
+        change("OPS-2", json!({"status": "completed", "actual_minutes": 90})),
+        change("OPS-1", json!({"status": "completed"})),
+        change("OPS-3", json!({"status": "review"})),
+    ]))
+    .await;
+    clock.advance(TimeDelta::days(1));
+    later(json!([change("OPS-2", json!({"status": "archived"})), change("OPS-4", json!({"status": "cancelled"}))])).await;
     store.fold().await.unwrap();
     // A row may be there twice.
     let (one, two) = (run("one", 1), run("two", 6));

@@ -156,7 +156,11 @@ impl Team {
         ] {
             numbers.0 += 1;
             let parent = format!("$cp{}", numbers.0);
-            patches.push(create("task", &parent, json!({"project_id": "$CP", "title": phase})));
+            patches.push(create(
+                "task",
+                &parent,
+                json!({"project_id": "$CP", "title": phase, "due_date": first + TimeDelta::days(i64::from(numbers.0) * 5 + 25)}),
+            ));
             for title in parts {
                 numbers.0 += 1;
                 let likely = 240 * self.random.random_range(1..=6);
@@ -271,6 +275,11 @@ impl Team {
                     "$over",
                     json!({"project_id": "LED", "title": "Close the old ledger", "status": "in_progress", "assignee_id": "@cem",
                     "estimate_likely": 240, "actual_minutes": 600})
+                ),
+                create(
+                    "task",
+                    "$seen",
+                    json!({"project_id": "LED", "title": "Read the last balance", "status": "review", "assignee_id": "@dan"})
                 ),
             ]),
             _ => return,

@@ -158,7 +158,7 @@ fn said(known: &Accuracy, bias: f64) -> String {
         + &details(
             "How this is counted",
             &paragraph(
-                "Tasks completed in the days of the charts. The range of the true share is Wilson's interval at 95 %: shares that could well have given these tasks. Tasks left open for long weigh nothing here, so work that went badly wrong may still be missing.",
+                "Tasks without parts of their own that were completed in the days of the charts, archived since or not. The range of the true share is Wilson's interval at 95 %: shares that could well have given these tasks. Tasks left open for long weigh nothing here, so work that went badly wrong may still be missing.",
             ),
         )
 }

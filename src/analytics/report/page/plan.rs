@@ -17,6 +17,8 @@ const PEOPLE: usize = 15;
 const RISKS: usize = 20;
 /// Rows of a list; the others are in the JSON.
 const LISTED: usize = 200;
+/// Which tasks the numbers of the projects count.
+const COUNTED: &str = "Tasks with parts are counted by their parts, cancelled ones are left out; overdue is every open task whose own due date has passed, and in progress is what is in review too.";
 
 pub fn progress(report: &Report) -> String {
     if report.projects.is_empty() {
@@ -64,10 +66,10 @@ pub fn progress(report: &Report) -> String {
         report.projects.iter().fold((0, 0), |(tasks, unknown), of| (tasks + of.tasks, unknown + of.without_estimate));
     inside.push_str(&paragraph(&match unknown {
         _ if tasks == 0 => "No project has a task yet.".to_owned(),
-        0 => "Done is by likely effort. Tasks with parts are counted by their parts, cancelled ones are left out.".to_owned(),
-        _ if unknown == tasks => "No task has an estimate, so done is by count. Tasks with parts are counted by their parts, cancelled ones are left out.".to_owned(),
+        0 => format!("Done is by likely effort. {COUNTED}"),
+        _ if unknown == tasks => format!("No task has an estimate, so done is by count. {COUNTED}"),
         _ => format!(
-            "Done is by likely effort; a task without an estimate, of which there are {}, weighs as much as the average of its project. Tasks with parts are counted by their parts, cancelled ones are left out.",
+            "Done is by likely effort; a task without an estimate, of which there are {}, weighs as much as the average of its project. {COUNTED}",
             words::thousands(unknown)
         ),
     }));
