@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use crate::analytics::reads;
 use crate::analytics::warehouse::Warehouse;
 use crate::config::Config;
 use crate::domain::time::{AsOf, Instant, rfc3339};
@@ -19,7 +20,7 @@ use crate::store::catalog::{Catalog, CatalogError, InboxRoot, SchemaName};
 use crate::store::copy::{self, Copied};
 use crate::store::delta::{DeltaStore, Root};
 use crate::store::doctor::{self, Checkup, Extent};
-use crate::store::{Erased, Format, Head, LakeTables, Maintained, Retention, Store, StoreError};
+use crate::store::{Erased, Format, Head, INBOX, LakeTables, Maintained, Retention, Store, StoreError};
 
 /// An open lake and what works on it.
 pub struct App {
@@ -151,14 +152,6 @@ impl App {
         self.store.ended()
     }
 
-    /// The table of requests: in the lake, or where Databricks keeps it.
-    pub async fn inbox_root(&self) -> Result<InboxRoot, ServiceError> {
-        Ok(match &self.place.catalog {
-            Some((catalog, schema)) => catalog.inbox_root(schema, &self.place.root).await?,
-            None => InboxRoot::below(&self.place.root),
-        })
-    }
-
     /// Folds what is left unfolded, so that the tables show all there is. A lake that may only be read is left as it is.
     pub async fn fold_if_may(&self) -> Result<(), ServiceError> {
         match self.service.store.fold().await {
@@ -181,9 +174,23 @@ impl App {
         Ok(there)
     }
 
-    /// The tables, for SQL.
+    /// The tables, for SQL that reads what only Lakeplan writes.
     pub fn tables(&self) -> LakeTables {
         self.store.tables()
+    }
+
+    /// The tables, for SQL that reads the inbox too: in the lake, or where Databricks keeps it.
+    pub async fn tables_with_inbox(&self) -> Result<LakeTables, ServiceError> {
+        let inbox = match &self.place.catalog {
+            Some((catalog, schema)) => catalog.inbox_root(schema, &self.place.root).await?,
+            None => InboxRoot::below(&self.place.root),
+        };
+        Ok(self.tables().with_inbox(inbox))
+    }
+
+    /// The tables that a query reads, which asks no catalog where it does not read the inbox.
+    pub async fn tables_of(&self, sql: &str) -> Result<LakeTables, ServiceError> {
+        if reads(sql, INBOX) { self.tables_with_inbox().await } else { Ok(self.tables()) }
     }
 
     /// A round of maintenance with the usual retention.

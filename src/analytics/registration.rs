@@ -3,11 +3,9 @@
 //! Nothing here writes into a log of Lakeplan's: no comment, no property, no ALTER. Every statement may be run again.
 
 use super::views::VIEWS;
+use crate::store::INBOX;
 use crate::store::catalog::{SchemaName, literal, quoted};
 use crate::store::tables::{Entry, dictionary};
-
-/// The one table that others write.
-const INBOX: &str = "inbox";
 
 /// A statement, and in words what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]

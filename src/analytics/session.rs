@@ -38,14 +38,14 @@ impl Session {
     async fn open_at(tables: &LakeTables, now: Instant, then: Option<Then<'_>>) -> Result<Self, AnalyticsError> {
         let config = SessionConfig::new().with_information_schema(true);
         let context = SessionContext::new_with_config(config);
-        let (url, store) = tables.object_store()?;
-        // Registered before any scan: DataFusion would otherwise take a store of its own for the URL.
-        context.runtime_env().register_object_store(&url, store);
         let dictionary = dictionary();
         // All at once: each is some answers of a storage that may be far away.
         let found = try_join_all(dictionary.iter().map(|entry| tables.files(entry.name))).await?;
         for (entry, files) in dictionary.into_iter().zip(found) {
-            let table = files.map(|files| LakeTable::new(&url, &entry, &files)).transpose().map_err(opening)?;
+            let place = tables.place(entry.name)?;
+            // Registered before any scan: DataFusion would otherwise take a store of its own for the URL.
+            context.runtime_env().register_object_store(&place.url, Arc::clone(&place.store));
+            let table = files.map(|files| LakeTable::new(&place, &entry, &files)).transpose().map_err(opening)?;
             let table = match then {
                 Some(then) => then.table(&context, &entry, table).map_err(opening)?,
                 None => table.map(|table| Arc::new(table) as Arc<dyn TableProvider>),

@@ -22,11 +22,10 @@ use deltalake::datafusion::logical_expr::utils::conjunction;
 use deltalake::datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use deltalake::datafusion::physical_plan::ExecutionPlan;
 use serde_json::Value;
-use url::Url;
 
 use crate::store::LiveFile;
-use crate::store::tables::Entry;
 use crate::store::tables::definition::Column;
+use crate::store::tables::{Entry, TablePlace};
 
 /// A table at one version.
 #[derive(Debug)]
@@ -38,8 +37,8 @@ pub struct LakeTable {
 }
 
 impl LakeTable {
-    /// The table of an entry of the dictionary, with these files below `url`.
-    pub fn new(url: &Url, entry: &Entry, files: &[LiveFile]) -> Result<Self> {
+    /// The table of an entry of the dictionary, with these files in its place.
+    pub fn new(place: &TablePlace, entry: &Entry, files: &[LiveFile]) -> Result<Self> {
         let schema = schema(entry);
         let folders = schema.table_partition_cols();
         let scanned = |file: &LiveFile| {
@@ -48,11 +47,13 @@ impl LakeTable {
                 None => ScalarValue::try_from(field.data_type()),
             };
             let values = folders.iter().map(value).collect::<Result<Vec<_>>>()?;
-            let path = format!("{}/{}", entry.name, file.path);
+            // The engine takes a path without its leading slash.
+            let path = format!("{}/{}", place.folder, file.path);
             Ok(PartitionedFile::new(path, file.size.unsigned_abs()).with_partition_values(values))
         };
         let scanned = files.iter().map(scanned).collect::<Result<Vec<_>>>()?;
-        Ok(Self { url: ObjectStoreUrl::parse(url.as_str())?, schema, files: scanned, rows: files.iter().map(rows).sum() })
+        let url = ObjectStoreUrl::parse(place.url.as_str())?;
+        Ok(Self { url, schema, files: scanned, rows: files.iter().map(rows).sum() })
     }
 
     /// The files in as many groups as there are workers, the groups about equal in size.

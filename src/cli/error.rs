@@ -61,6 +61,17 @@ fn warehouse_exit(fault: &WarehouseError) -> Exit {
     }
 }
 
+fn store_exit(fault: &StoreError) -> Exit {
+    match fault {
+        StoreError::Storage { .. } | StoreError::Deadline { .. } => Exit::TryAgain,
+        StoreError::WriterGone => Exit::Bug,
+        StoreError::Catalog(cause) if cause.is_passing() => Exit::TryAgain,
+        StoreError::Catalog(CatalogError::AlreadyRegistered { .. } | CatalogError::ReadOnly { .. }) => Exit::Refused,
+        StoreError::AlreadyALake { .. } | StoreError::BeforeItsTime | StoreError::AfterItsEnd { .. } => Exit::Refused,
+        _ => Exit::Configuration,
+    }
+}
+
 impl CliError {
     pub fn usage(message: impl Into<String>) -> Self {
         Self::Usage { message: message.into(), hint: None }
@@ -93,17 +104,11 @@ impl CliError {
                     | AnalyticsError::Sql(_) => Exit::Usage,
                     AnalyticsError::Encoding(_) => Exit::Bug,
                     AnalyticsError::Warehouse(cause) => warehouse_exit(cause),
-                    AnalyticsError::Store(_) | AnalyticsError::Reading(_) => Exit::TryAgain,
+                    AnalyticsError::Store(cause) => store_exit(cause),
+                    AnalyticsError::Reading(_) => Exit::TryAgain,
                 },
                 ServiceError::Unknown { .. } => Exit::TryAgain,
-                ServiceError::Store(cause) | ServiceError::NotWritten(cause) => match cause {
-                    StoreError::Storage { .. } | StoreError::Deadline { .. } => Exit::TryAgain,
-                    StoreError::WriterGone => Exit::Bug,
-                    StoreError::Catalog(cause) if cause.is_passing() => Exit::TryAgain,
-                    StoreError::Catalog(CatalogError::AlreadyRegistered { .. } | CatalogError::ReadOnly { .. }) => Exit::Refused,
-                    StoreError::AlreadyALake { .. } | StoreError::BeforeItsTime | StoreError::AfterItsEnd { .. } => Exit::Refused,
-                    _ => Exit::Configuration,
-                },
+                ServiceError::Store(cause) | ServiceError::NotWritten(cause) => store_exit(cause),
             },
         }
     }

@@ -32,7 +32,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     match args.verb {
         Verb::List => {
-            let session = Session::open(&app.tables(), app.service.clock.now()).await.map_err(ServiceError::from)?;
+            let session =
+                Session::open(&app.tables_with_inbox().await?, app.service.clock.now()).await.map_err(ServiceError::from)?;
             let batches = session.query(LIST).await.map_err(ServiceError::from)?;
             app.close().await;
             let json = rows_json(&batches).map_err(ServiceError::from)?;
@@ -43,7 +44,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             Ok(Reply::new(json!({"requests": json}), text).counting("requests", total))
         }
         Verb::Apply => {
-            let answered = app.service.apply_inbox(&app.tables()).await?;
+            let answered = app.service.apply_inbox(&app.tables_with_inbox().await?).await?;
             app.close().await;
             match answered.stopped {
                 // What was answered is noted; the rest waits for the next run.

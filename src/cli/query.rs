@@ -75,7 +75,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         let app = context.open().await?;
         // What a killed process left unfolded is folded first, so that the answer is of now.
         app.fold_if_may().await?;
-        let session = open(&app, args.as_of).await?;
+        let session = open(&app, &sql, args.as_of).await?;
         let batches = session.query(&sql).await.map_err(ServiceError::from)?;
         app.close().await;
         batches
@@ -98,14 +98,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     }
 }
 
-async fn open(app: &App, as_of: Option<AsOf>) -> Result<Session, ServiceError> {
-    let (service, now) = (&app.service, app.service.clock.now());
-    let Some(as_of) = as_of else { return Ok(Session::open(&app.tables(), now).await?) };
+async fn open(app: &App, sql: &str, as_of: Option<AsOf>) -> Result<Session, ServiceError> {
+    let (service, now, tables) = (&app.service, app.service.clock.now(), app.tables_of(sql).await?);
+    let Some(as_of) = as_of else { return Ok(Session::open(&tables, now).await?) };
     let snapshot = &service.read(&Scope::All, Some(as_of)).await?;
     let at = match as_of {
         // A day that is not over yet is asked of as far as it went.
         AsOf::Time(asked) => asked.min(now).max(snapshot.at),
         AsOf::Seq(_) => snapshot.at,
     };
-    Ok(Session::open_then(&app.tables(), Then { snapshot, at }).await?)
+    Ok(Session::open_then(&tables, Then { snapshot, at }).await?)
 }

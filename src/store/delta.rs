@@ -111,7 +111,7 @@ impl DeltaStore {
 
     /// The tables, for an engine that reads them.
     pub fn tables(&self) -> LakeTables {
-        LakeTables(Arc::clone(&self.root))
+        LakeTables::new(Arc::clone(&self.root))
     }
 
     /// Whether this process committed something.

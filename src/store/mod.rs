@@ -41,6 +41,7 @@ use uuid::Uuid;
 
 pub use error::StoreError;
 pub use format::Format;
+pub use inbox::NAME as INBOX;
 
 use crate::domain::apply::Conflict;
 use crate::domain::id::{PatchSetId, ProjectId};

@@ -109,6 +109,11 @@ impl TableLog {
         Self { folder: folder.to_owned(), store: Arc::new(PrefixStore::new(Arc::clone(&root), folder)), root }
     }
 
+    /// The log of a table that lies elsewhere, by the store of the table itself.
+    pub fn rooted(store: Arc<dyn ObjectStore>, name: &str) -> Self {
+        Self { folder: name.to_owned(), root: Arc::clone(&store), store }
+    }
+
     pub fn folder(&self) -> &str {
         &self.folder
     }

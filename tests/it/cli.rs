@@ -1,7 +1,7 @@
 //! The real binary: what it prints, where, and with which exit code; and several of them at once.
 
 mod erase;
-mod inbox;
+pub mod inbox;
 mod plan;
 mod query;
 mod report;

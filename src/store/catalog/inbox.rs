@@ -17,8 +17,7 @@ use crate::store::error::StoreError;
 use crate::store::inbox::NAME;
 use crate::store::root::Root;
 
-/// The table `inbox`: where it is, and a store rooted there. A session that scans it and other tables needs a URL of its
-/// own for it, since a session keeps one store a host.
+/// The table `inbox`: where it is, and a store rooted there.
 #[derive(Clone, Debug)]
 pub struct InboxRoot {
     pub url: Url,

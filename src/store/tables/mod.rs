@@ -25,6 +25,7 @@ use url::Url;
 pub use folded::FoldedTable;
 
 use super::appended::{APPENDED, DATE};
+use super::catalog::InboxRoot;
 use super::error::StoreError;
 use super::inbox;
 use super::journal::schema;
@@ -103,9 +104,33 @@ pub(super) fn in_bucket(table: &Table, bucket: u32) -> Vec<&LiveFile> {
 
 /// The lake's tables, for an engine that reads them.
 #[derive(Clone, Debug)]
-pub struct LakeTables(pub(super) Arc<dyn ObjectStore>);
+pub struct LakeTables {
+    root: Arc<dyn ObjectStore>,
+    /// The inbox, where who asks reads it.
+    inbox: Option<InboxRoot>,
+}
+
+/// Where an engine finds the files of a table.
+#[derive(Clone, Debug)]
+pub struct TablePlace {
+    /// The store that every read goes through,
+    pub store: Arc<dyn ObjectStore>,
+    /// the name that the engine has for it,
+    pub url: Url,
+    /// and the table's folder in it; empty where the store is rooted at the table.
+    pub folder: &'static str,
+}
 
 impl LakeTables {
+    pub(super) fn new(root: Arc<dyn ObjectStore>) -> Self {
+        Self { root, inbox: None }
+    }
+
+    /// The same for who reads the inbox, which may lie elsewhere. One that cannot be read is then a fault, not left out.
+    pub fn with_inbox(self, inbox: InboxRoot) -> Self {
+        Self { inbox: Some(inbox), ..self }
+    }
+
     /// Every table there can be.
     pub fn names() -> impl Iterator<Item = &'static str> {
         Self::own().chain([inbox::NAME])
@@ -123,9 +148,9 @@ impl LakeTables {
 
     /// The live files of a table at its newest version; `None` where it does not exist yet.
     pub async fn files(&self, name: &str) -> Result<Option<Vec<LiveFile>>, StoreError> {
-        match TableLog::new(Arc::clone(&self.0), name).load().await {
+        match self.log(name).load().await {
             // Its writers may use features of Delta that are not known here; the other tables can be read all the same.
-            Err(fault) if name == inbox::NAME => {
+            Err(fault) if name == inbox::NAME && self.inbox.is_none() => {
                 tracing::warn!(%fault, "the table inbox cannot be read");
                 Ok(None)
             }
@@ -135,15 +160,36 @@ impl LakeTables {
 
     /// Makes sure that the inbox can be read.
     pub async fn readable_inbox(&self) -> Result<(), StoreError> {
-        match TableLog::new(Arc::clone(&self.0), inbox::NAME).load().await? {
-            Some(_) => Ok(()),
-            None => Err(StoreError::damaged(inbox::NAME, "there is no such table; lakeplan maintain makes it")),
+        match (self.log(inbox::NAME).load().await?, self.elsewhere(inbox::NAME)) {
+            (Some(_), _) => Ok(()),
+            (None, None) => Err(StoreError::damaged(inbox::NAME, "there is no such table; lakeplan maintain makes it")),
+            (None, Some(inbox)) => Err(StoreError::damaged(inbox::NAME, format!("there is no Delta table at {}", inbox.url))),
         }
     }
 
-    /// The store that every read goes through, and the URL under which the tables name it.
-    pub fn object_store(&self) -> Result<(Url, Arc<dyn ObjectStore>), StoreError> {
-        Ok((root_url()?, Arc::clone(&self.0)))
+    /// Where the files of a table are. A session keeps one store a host, so each store has a host of its own.
+    pub fn place(&self, name: &'static str) -> Result<TablePlace, StoreError> {
+        let root = root_url()?;
+        Ok(match self.elsewhere(name) {
+            None => TablePlace { store: Arc::clone(&self.root), url: root, folder: name },
+            Some(inbox) => {
+                let url = Url::parse(&format!("{}://{name}/", root.scheme()));
+                let url = url.map_err(|fault| StoreError::storage("naming", name, fault))?;
+                TablePlace { store: Arc::clone(&inbox.store), url, folder: "" }
+            }
+        })
+    }
+
+    fn log(&self, name: &str) -> TableLog {
+        match self.elsewhere(name) {
+            None => TableLog::new(Arc::clone(&self.root), name),
+            Some(inbox) => TableLog::rooted(Arc::clone(&inbox.store), name),
+        }
+    }
+
+    /// The place of a table that is not below the lake's root.
+    fn elsewhere(&self, name: &str) -> Option<&InboxRoot> {
+        self.inbox.as_ref().filter(|inbox| name == inbox::NAME && !inbox.is_below_root)
     }
 }
 

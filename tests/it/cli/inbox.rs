@@ -12,8 +12,8 @@ use url::Url;
 
 use super::{fails, json_of, lake, ok};
 
-/// Inserts requests as (request_id, time, user, patch set).
-fn ask(folder: &Path, requests: &[(&str, &str, &str, &str)]) {
+/// Inserts requests as (request_id, time, user, patch set) into the inbox of the folder's lake.
+pub fn ask(folder: &Path, requests: &[(&str, &str, &str, &str)]) {
     let field = |name: &str, kind| Field::new(name, kind, false);
     let schema = Schema::new(vec![
         field("request_id", DataType::Utf8),
@@ -39,7 +39,7 @@ fn ask(folder: &Path, requests: &[(&str, &str, &str, &str)]) {
     });
 }
 
-fn create(title: &str) -> String {
+pub fn create(title: &str) -> String {
     json!({"patches": [{"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": title}}]}).to_string()
 }
 

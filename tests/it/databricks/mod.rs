@@ -2,6 +2,7 @@
 //! answers are held against the API's own description, its credentials end, and its storage refuses ended ones.
 
 mod doctor;
+mod inbox;
 mod lakes;
 mod openapi;
 mod query;
