@@ -4,7 +4,6 @@ use super::reply::count;
 use super::{CliError, Context, Reply, interrupt};
 use crate::analytics::registration::{Registration, Statement, script, views};
 use crate::app::App;
-use crate::service::ServiceError;
 use crate::store::catalog::SchemaName;
 
 /// Unity Catalog: makes the lake's tables and views known there. Without a warehouse the SQL is printed, to be run by hand.
@@ -69,14 +68,12 @@ async fn done(
     let warehouse = App::warehouse(&context.config, id)?;
     for (at, statement) in statements.iter().enumerate() {
         if let Err(fault) = warehouse.run(&statement.sql, interrupt::stop(interrupt::LONG)).await {
-            let hint = fault.hint();
-            let message = format!(
-                "{}: {fault}; {at} of {} ran, and running all of them again does no harm\n  {}",
-                statement.what,
-                count(statements.len(), "statement"),
-                statement.sql
-            );
-            return Err(ServiceError::Input { place: format!("warehouse {id}"), message, hint }.into());
+            let total = count(statements.len(), "statement");
+            return Err(CliError::Statement {
+                what: format!("warehouse {id}: {}", statement.what),
+                told: format!("; {at} of {total} ran, and running all of them again does no harm\n  {}", statement.sql),
+                cause: Box::new(fault),
+            });
         }
     }
     let text = format!(

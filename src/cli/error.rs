@@ -43,6 +43,14 @@ pub enum CliError {
     /// Some of it was done and some could not be; the whole of it is the answer.
     #[error("{message}")]
     Partly { message: String, text: String, counts: BTreeMap<&'static str, usize>, answer: Value },
+    /// A statement that makes the lake known did not run: what it was for, and what is told after the cause.
+    #[error("{what}: {cause}")]
+    Statement {
+        what: String,
+        told: String,
+        #[source]
+        cause: Box<WarehouseError>,
+    },
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
 }
@@ -82,6 +90,9 @@ impl CliError {
             Self::Config(_) => Exit::Configuration,
             Self::Usage { .. } => Exit::Usage,
             Self::Found(_) | Self::Partly { .. } => Exit::Refused,
+            // The statement is Lakeplan's own, so its failure is no wrong use.
+            Self::Statement { cause, .. } if matches!(**cause, WarehouseError::Failed { .. }) => Exit::Refused,
+            Self::Statement { cause, .. } => warehouse_exit(cause),
             Self::Io(_) => Exit::TryAgain,
             Self::Service(fault) => match fault {
                 ServiceError::Refused(_)
@@ -119,6 +130,7 @@ impl CliError {
             Self::Usage { .. } => "usage",
             Self::Found(_) => "found",
             Self::Partly { .. } => "partly",
+            Self::Statement { .. } => "warehouse",
             Self::Io(_) => "io",
             Self::Service(fault) => match fault {
                 ServiceError::Refused(_) => "refused",
@@ -153,6 +165,7 @@ impl CliError {
             Self::Service(fault) => fault.hint(),
             Self::Usage { hint, .. } => hint.clone(),
             Self::Config(fault) => Some(fault.hint()),
+            Self::Statement { cause, .. } => cause.hint(),
             Self::Io(_) | Self::Found(_) | Self::Partly { .. } => None,
         }
     }
@@ -168,6 +181,9 @@ impl CliError {
                 message.push_str(&told);
             }
             cause = fault.source();
+        }
+        if let Self::Statement { told, .. } = self {
+            message.push_str(told);
         }
         message
     }

@@ -76,9 +76,11 @@ async fn registered(
         return Ok(Reply::new(json, text));
     };
     if let Err(fault) = warehouse.run(&sql, interrupt::stop(interrupt::LONG)).await {
-        let hint = fault.hint();
-        let message = format!("{made}, and its journal could not be registered: {fault}\n  {sql}");
-        return Err(CliError::Service(crate::service::ServiceError::Input { place: schema.to_string(), message, hint }));
+        return Err(CliError::Statement {
+            what: format!("{schema}: {made}, and its journal could not be registered"),
+            told: format!("\n  {sql}"),
+            cause: Box::new(fault),
+        });
     }
     catalog.root(schema).await?;
     let json = json!({"lake": root, "seq": head.seq, "schema": schema.to_string(), "registered": true, "sql": sql});

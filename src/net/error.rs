@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::domain::secret::Secret;
+
 /// How an API's refusal reads: its own code, its reason where it has one, its words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Said {
@@ -34,19 +36,21 @@ pub enum NetError {
         #[source]
         source: std::io::Error,
     },
-    #[error("the token of {origin} has a space, a line break or another character that no token has")]
-    BadToken { origin: String },
-    #[error("{host} refuses: {}", said.message)]
+    #[error("the {what} of {origin} has a space, a line break or another character that no {what} has")]
+    BadToken { what: &'static str, origin: String },
+    #[error("{host} grants a token that is empty or has a character that no token has")]
+    BadGrant { host: String },
+    #[error("{host} refuses{}", said.told())]
     Forbidden { host: String, said: Box<Said> },
-    #[error("{host} does not find it: {}", said.message)]
+    #[error("{host} does not find it{}", said.told())]
     NotFound { host: String, said: Box<Said> },
-    #[error("{host} answers {status}: {}", said.message)]
+    #[error("{host} answers {status}{}", said.told())]
     Rejected { host: String, status: u16, said: Box<Said> },
     #[error("{host} answers {status} and points elsewhere, where no token is sent")]
     Redirected { host: String, status: u16 },
     #[error("{host} is asked too often")]
     RateLimited { host: String, after: Option<Duration> },
-    #[error("{host} answers {status}: {}", said.message)]
+    #[error("{host} answers {status}{}", said.told())]
     Server { host: String, status: u16, after: Option<Duration>, said: Box<Said> },
     #[error("the answer of {host} is larger than {limit} bytes")]
     TooLarge { host: String, limit: usize },
@@ -64,11 +68,11 @@ impl NetError {
             Self::Unauthorized { .. } => {
                 "make a new token (the workspace's Settings, Developer, Access tokens) and set DATABRICKS_TOKEN, or DATABRICKS_TOKEN_FILE to a file that is kept fresh".to_owned()
             }
-            Self::BadToken { .. } => "set it to the token and nothing else, without quotes".to_owned(),
+            Self::BadToken { what, .. } => format!("set it to the {what} and nothing else, without quotes"),
             Self::TokenFile { .. } => "DATABRICKS_TOKEN_FILE names a file that holds the token and nothing else".to_owned(),
             Self::Redirected { .. } => "set DATABRICKS_HOST to the workspace's own address, as its browser tab shows it".to_owned(),
             Self::RateLimited { .. } | Self::Server { .. } => "repeat the command later".to_owned(),
-            Self::NotJson { .. } => "look at DATABRICKS_HOST: this may be another service, or a proxy's page".to_owned(),
+            Self::NotJson { .. } | Self::BadGrant { .. } => "look at DATABRICKS_HOST: this may be another service, or a proxy's page".to_owned(),
             Self::Forbidden { .. } | Self::NotFound { .. } | Self::Rejected { .. } | Self::TooLarge { .. } => return None,
         })
     }
@@ -114,11 +118,14 @@ impl Said {
     /// The refusal in a text, for tests of what is made of one.
     #[cfg(test)]
     pub fn of(body: &str) -> Self {
-        Self::read(body.as_bytes())
+        Self::read(body.as_bytes(), &[])
     }
 
-    /// The refusal in a body, in the form Databricks gives it or as what text there is.
-    pub(super) fn read(body: &[u8]) -> Self {
+    /// The refusal in a body, in the form Databricks gives it or as what text there is. Secrets are blotted out of it, should
+    /// the API have repeated them.
+    pub(super) fn read(body: &[u8], secrets: &[Secret]) -> Self {
+        // Blotted before it is shortened: half a secret would not be found.
+        let plain = |text: &str| plain(&secrets.iter().fold(text.to_owned(), |text, secret| secret.blotted(&text)));
         let Ok(json) = serde_json::from_slice::<Value>(body) else {
             return Self { message: plain(String::from_utf8_lossy(body).lines().next().unwrap_or_default()), ..Self::default() };
         };
@@ -132,9 +139,9 @@ impl Said {
         }
     }
 
-    /// The same with a secret blotted out, should the API have repeated it.
-    pub(super) fn blotted(&self, secret: &crate::domain::secret::Secret) -> Self {
-        Self { code: secret.blotted(&self.code), reason: secret.blotted(&self.reason), message: secret.blotted(&self.message) }
+    /// The words as the end of a sentence, which may have none.
+    fn told(&self) -> String {
+        if self.message.is_empty() { String::new() } else { format!(": {}", self.message) }
     }
 }
 
@@ -150,11 +157,17 @@ mod tests {
     #[test]
     fn a_refusal_is_read_with_its_code_reason_and_words() {
         let body = br#"{"error_code":"PERMISSION_DENIED","message":"User does not have EXTERNAL USE SCHEMA on Schema 'a.b'.\u001b[2J","details":[{"@type":"x"},{"reason":"PERMISSION_DENIED"}]}"#;
-        let said = Said::read(body);
+        let said = Said::read(body, &[]);
         assert_eq!((said.code.as_str(), said.reason.as_str()), ("PERMISSION_DENIED", "PERMISSION_DENIED"));
         assert_eq!(said.message, "User does not have EXTERNAL USE SCHEMA on Schema 'a.b'. [2J");
-        assert_eq!(Said::read(b"<html>\nlogin").message, "<html>");
-        assert!(Said::read("x".repeat(5000).as_bytes()).message.len() == MOST_SAID);
+        assert_eq!(Said::read(b"<html>\nlogin", &[]).message, "<html>");
+        assert!(Said::read("x".repeat(5000).as_bytes(), &[]).message.len() == MOST_SAID);
+    }
+
+    #[test]
+    fn a_secret_that_is_cut_off_is_not_shown_in_part() {
+        let body = format!("{}dapi-canary", "x".repeat(MOST_SAID - 5));
+        assert!(!Said::read(body.as_bytes(), &[Secret::new("dapi-canary")]).message.contains("dapi"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, redirect};
 use serde_json::Value;
 use url::Url;
@@ -25,6 +25,21 @@ pub struct Http {
     client: Client,
     base: Url,
     host: String,
+}
+
+/// Who answers, how much is taken from it, and which of its words are told.
+struct Answerer<'a> {
+    host: &'a str,
+    most: usize,
+    words: Words<'a>,
+}
+
+/// The words of a refusal that are told.
+#[derive(Clone, Copy)]
+enum Words<'a> {
+    /// All but the credential that the request shows and the secret that this one is made of.
+    Without(Option<&'a Secret>),
+    Untold,
 }
 
 impl Http {
@@ -51,32 +66,32 @@ impl Http {
 
     /// Sends a request, again where that is right, and gives the JSON it is answered with.
     pub async fn json(&self, request: &Request, bearer: Option<&Secret>) -> Result<Value, NetError> {
-        let body = self.repeated(request.is_repeatable, request.most, || self.prepared(request, bearer)).await;
-        let body = body.map_err(|fault| match bearer {
-            Some(secret) => blotted(fault, secret),
-            None => fault,
-        })?;
+        let answerer = Answerer { host: &self.host, most: request.most, words: Words::Without(request.secret()) };
+        let body = self.repeated(request.is_repeatable, &answerer, || self.prepared(request, bearer)).await?;
         if body.is_empty() {
             return Ok(Value::Null);
         }
         serde_json::from_slice(&body).map_err(|_| NetError::NotJson { host: self.host.clone() })
     }
 
-    /// The bytes behind a link of an answer. The link proves itself, so no token goes there.
+    /// The bytes behind a link of an answer. The link proves itself, so no token goes there, and the words of a refusal
+    /// are not told: they may repeat the link.
     pub async fn fetch(&self, link: &str) -> Result<Vec<u8>, NetError> {
         let url = host::link(link, &self.base)?;
-        self.repeated(true, MOST_FETCHED, || self.client.get(url.clone()).timeout(FETCH_WITHIN)).await
+        let storage = url.host_str().unwrap_or_default();
+        let answerer = Answerer { host: storage, most: MOST_FETCHED, words: Words::Untold };
+        self.repeated(true, &answerer, || self.client.get(url.clone()).timeout(FETCH_WITHIN)).await
     }
 
     async fn repeated(
         &self,
         is_repeatable: bool,
-        most: usize,
+        answerer: &Answerer<'_>,
         prepared: impl Fn() -> RequestBuilder,
     ) -> Result<Vec<u8>, NetError> {
         let mut attempt = 1;
         loop {
-            let fault = match self.once(prepared(), most).await {
+            let fault = match self.once(prepared(), answerer).await {
                 Ok(body) => return Ok(body),
                 Err(fault) => fault,
             };
@@ -87,19 +102,21 @@ impl Http {
         }
     }
 
-    async fn once(&self, request: RequestBuilder, most: usize) -> Result<Vec<u8>, NetError> {
+    async fn once(&self, request: RequestBuilder, answerer: &Answerer<'_>) -> Result<Vec<u8>, NetError> {
+        let host = || answerer.host.to_owned();
         // The address of a fault may be a signed link.
-        let unreachable =
-            |source: reqwest::Error| NetError::Unreachable { host: self.host.clone(), source: source.without_url() };
-        let mut response = request.send().await.map_err(unreachable)?;
+        let unreachable = |source: reqwest::Error| NetError::Unreachable { host: host(), source: source.without_url() };
+        let request = request.build().map_err(unreachable)?;
+        let shown = credential(&request);
+        let mut response = self.client.execute(request).await.map_err(unreachable)?;
         let status = response.status();
-        let most = if status.is_success() { most } else { MOST_EXPLAINED };
+        let most = if status.is_success() { answerer.most } else { MOST_EXPLAINED };
         let after = retry_after(&response);
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(unreachable)? {
             if body.len() + piece.len() > most {
                 if status.is_success() {
-                    return Err(NetError::TooLarge { host: self.host.clone(), limit: most });
+                    return Err(NetError::TooLarge { host: host(), limit: most });
                 }
                 break;
             }
@@ -108,7 +125,14 @@ impl Http {
         if status.is_success() {
             return Ok(body);
         }
-        Err(NetError::of_status(self.host.clone(), status.as_u16(), after, Said::read(&body)))
+        let said = match answerer.words {
+            Words::Without(secret) => {
+                let secrets: Vec<Secret> = secret.cloned().into_iter().chain(shown).collect();
+                Said::read(&body, &secrets)
+            }
+            Words::Untold => Said::default(),
+        };
+        Err(NetError::of_status(host(), status.as_u16(), after, said))
     }
 
     fn prepared(&self, request: &Request, bearer: Option<&Secret>) -> RequestBuilder {
@@ -136,15 +160,8 @@ fn retry_after(response: &Response) -> Option<Duration> {
     response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-fn blotted(fault: NetError, secret: &Secret) -> NetError {
-    match fault {
-        NetError::Unauthorized { host, said } => NetError::Unauthorized { host, said: Box::new(said.blotted(secret)) },
-        NetError::Forbidden { host, said } => NetError::Forbidden { host, said: Box::new(said.blotted(secret)) },
-        NetError::NotFound { host, said } => NetError::NotFound { host, said: Box::new(said.blotted(secret)) },
-        NetError::Rejected { host, status, said } => NetError::Rejected { host, status, said: Box::new(said.blotted(secret)) },
-        NetError::Server { host, status, after, said } => {
-            NetError::Server { host, status, after, said: Box::new(said.blotted(secret)) }
-        }
-        other => other,
-    }
+/// What a request shows as its right: a token, or a name and a password in one.
+fn credential(request: &reqwest::Request) -> Option<Secret> {
+    let shown = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    shown.split_once(' ').map(|(_, credential)| Secret::new(credential))
 }

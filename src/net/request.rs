@@ -70,6 +70,14 @@ impl Request {
         Self { is_repeatable: true, ..self }
     }
 
+    /// The secret that its credential is made of, where that is not the secret itself.
+    pub(super) fn secret(&self) -> Option<&Secret> {
+        match &self.body {
+            Body::TokenForm { secret, .. } => Some(secret),
+            Body::None | Body::Json(_) => None,
+        }
+    }
+
     pub(super) fn url(&self, base: &Url) -> Url {
         let mut url = base.clone();
         if let Ok(mut parts) = url.path_segments_mut() {

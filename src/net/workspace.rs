@@ -76,14 +76,15 @@ impl Workspace {
 
     async fn obtain(&self) -> Result<Held, NetError> {
         match &self.login {
-            Login::Token(token) => Ok(Held { token: fit(token.expose(), "DATABRICKS_TOKEN")?, renew_at: None }),
+            Login::Token(token) => Ok(Held { token: fit(token.expose(), "token", "DATABRICKS_TOKEN")?, renew_at: None }),
             Login::TokenFile(path) => {
                 let unreadable = |source| NetError::TokenFile { path: path.display().to_string(), source };
                 let text = std::fs::read_to_string(path).map_err(unreadable)?;
-                Ok(Held { token: fit(text.trim(), &path.display().to_string())?, renew_at: None })
+                Ok(Held { token: fit(text.trim(), "token", &path.display().to_string())?, renew_at: None })
             }
             Login::Client { id, secret } => {
-                let answer = self.http.json(&Request::token("oidc/v1/token", id, secret), None).await;
+                let secret = fit(secret.expose(), "client secret", "DATABRICKS_CLIENT_SECRET")?;
+                let answer = self.http.json(&Request::token("oidc/v1/token", id, &secret), None).await;
                 // A principal that is not known is answered so too; the sentence is that of a token.
                 let answer = answer.map_err(|fault| match fault {
                     NetError::Rejected { host, said, .. } => NetError::Unauthorized { host, said },
@@ -91,6 +92,9 @@ impl Workspace {
                 })?;
                 let not_json = |_| NetError::NotJson { host: self.host().to_owned() };
                 let granted: Granted = serde_json::from_value(answer).map_err(not_json)?;
+                if !is_fit(&granted.access_token) {
+                    return Err(NetError::BadGrant { host: self.host().to_owned() });
+                }
                 let lifetime = Duration::from_secs(granted.expires_in);
                 let margin = MARGIN.min(lifetime / 5);
                 Ok(Held { token: Secret::new(granted.access_token), renew_at: Some(Instant::now() + (lifetime - margin)) })
@@ -99,10 +103,14 @@ impl Workspace {
     }
 }
 
-/// A token that fits into a header.
-fn fit(token: &str, origin: &str) -> Result<Secret, NetError> {
-    if token.is_empty() || !token.chars().all(|c| c.is_ascii_graphic()) {
-        return Err(NetError::BadToken { origin: origin.to_owned() });
+/// A token or a secret that fits into a header.
+fn fit(token: &str, what: &'static str, origin: &str) -> Result<Secret, NetError> {
+    if !is_fit(token) {
+        return Err(NetError::BadToken { what, origin: origin.to_owned() });
     }
     Ok(Secret::new(token))
+}
+
+fn is_fit(token: &str) -> bool {
+    !token.is_empty() && token.chars().all(|c| c.is_ascii_graphic())
 }

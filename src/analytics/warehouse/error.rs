@@ -1,5 +1,7 @@
 //! Why a warehouse gave no answer.
 
+use std::fmt;
+
 use thiserror::Error;
 
 use super::Stop;
@@ -23,24 +25,42 @@ pub enum WarehouseError {
     Cancelled,
     #[error("the warehouse no longer has the answer")]
     Closed,
-    #[error("interrupted; the statement was cancelled")]
-    Interrupted,
-    #[error("the warehouse did not answer in time; the statement was cancelled")]
-    Deadline,
+    #[error("interrupted; {left}")]
+    Interrupted { left: Left },
+    #[error("the warehouse did not answer in time; {left}")]
+    Deadline { left: Left },
     #[error("the warehouse's answer cannot be read: {what}")]
     Unreadable { what: String },
 }
 
-impl From<Stop> for WarehouseError {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Interrupted => Self::Interrupted,
-            Stop::Deadline => Self::Deadline,
-        }
+/// What became of a statement that is no longer waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    Cancelled,
+    /// The cancelling was not confirmed.
+    Unknown,
+    /// It had ended by itself, before all of its answer was here.
+    Ended,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cancelled => "the statement was cancelled",
+            Self::Unknown => "the statement may still run",
+            Self::Ended => "the statement had ended, and not all of its answer was fetched",
+        })
     }
 }
 
 impl WarehouseError {
+    pub(super) fn stopped(why: Stop, left: Left) -> Self {
+        match why {
+            Stop::Interrupted => Self::Interrupted { left },
+            Stop::Deadline => Self::Deadline { left },
+        }
+    }
+
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Net(fault) => return fault.hint(),
@@ -56,8 +76,8 @@ impl WarehouseError {
                 "lakeplan query --views lists the views; the data dictionary, schemas/README.md, tells the columns".to_owned()
             }
             Self::Cancelled | Self::Closed => "repeat the command".to_owned(),
-            Self::Deadline => "give it longer with --timeout, or ask for less".to_owned(),
-            Self::Interrupted => return None,
+            Self::Deadline { .. } => "give it longer with --timeout, or ask for less".to_owned(),
+            Self::Interrupted { .. } => return None,
             Self::Unreadable { .. } => "repeat the command with --format json".to_owned(),
         })
     }
@@ -66,7 +86,7 @@ impl WarehouseError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Net(fault) => fault.is_passing(),
-            Self::Cancelled | Self::Closed | Self::Interrupted | Self::Deadline => true,
+            Self::Cancelled | Self::Closed | Self::Interrupted { .. } | Self::Deadline { .. } => true,
             _ => false,
         }
     }

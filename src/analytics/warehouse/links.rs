@@ -49,22 +49,32 @@ async fn fetched(workspace: &Workspace, statement: &str, link: &Link) -> Result<
         match workspace.fetch(&link.external_link).await {
             Ok(bytes) => return Ok((bytes, link.next_chunk_index)),
             // The storage's word for a link that is over.
-            Err(
-                NetError::Forbidden { .. }
-                | NetError::Unauthorized { .. }
-                | NetError::NotFound { .. }
-                | NetError::Rejected { .. },
-            ) if attempt < ATTEMPTS => {
+            Err(fault) if attempt < ATTEMPTS && refused(&fault).is_some() => {
                 attempt += 1;
                 link = linked(workspace, statement, link.chunk_index).await?;
             }
-            // Of the storage's refusal nothing is shown but that it refused: it may repeat the link.
-            Err(NetError::Forbidden { host, .. } | NetError::Unauthorized { host, .. }) => {
-                return Err(WarehouseError::Unreadable { what: format!("the storage of {host}'s answers refuses its links") });
+            Err(fault) => {
+                return Err(match refused(&fault) {
+                    Some((host, status)) => {
+                        let what = format!("the storage at {host} refuses its links with {status}");
+                        WarehouseError::Unreadable { what }
+                    }
+                    None => fault.into(),
+                });
             }
-            Err(fault) => return Err(fault.into()),
         }
     }
+}
+
+/// The storage that refuses a link, and its status.
+fn refused(fault: &NetError) -> Option<(&str, u16)> {
+    Some(match fault {
+        NetError::Unauthorized { host, .. } => (host, 401),
+        NetError::Forbidden { host, .. } => (host, 403),
+        NetError::NotFound { host, .. } => (host, 404),
+        NetError::Rejected { host, status, .. } | NetError::Redirected { host, status } => (host, *status),
+        _ => return None,
+    })
 }
 
 async fn linked(workspace: &Workspace, statement: &str, index: u64) -> Result<Link, WarehouseError> {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use deltalake::arrow::array::RecordBatch;
 use serde_json::{Value, json};
 
-pub use error::WarehouseError;
+pub use error::{Left, WarehouseError};
 pub use param::Param;
 
 use super::select::Select;
@@ -70,7 +70,7 @@ impl Warehouse {
         Self { workspace, id: id.to_owned(), schema }
     }
 
-    /// Asks one SELECT. When `stop` comes first, the statement is cancelled.
+    /// Asks one SELECT. When `stop` comes first, the statement is cancelled where it still runs.
     pub async fn query(
         &self,
         select: &Select,
@@ -79,14 +79,15 @@ impl Warehouse {
         stop: impl Future<Output = Stop>,
     ) -> Result<Rows, WarehouseError> {
         let mut stop = std::pin::pin!(stop);
-        match self.ask(select.as_str(), params, size, stop.as_mut()).await {
+        let (answered, size) = match self.ask(select.as_str(), params, size, stop.as_mut()).await {
             Err(WarehouseError::Failed { message, .. }) if size == Size::Small && is_about_size(&message) => {
-                let answered = self.ask(select.as_str(), params, Size::Large, stop).await?;
-                links::rows(&self.workspace, answered).await
+                (self.ask(select.as_str(), params, Size::Large, stop.as_mut()).await?, Size::Large)
             }
-            Err(fault) => Err(fault),
-            Ok(answered) if size == Size::Small => answer::rows(&self.workspace, answered).await,
-            Ok(answered) => links::rows(&self.workspace, answered).await,
+            answered => (answered?, size),
+        };
+        tokio::select! {
+            rows = self.fetched(answered, size) => rows,
+            why = stop => Err(WarehouseError::stopped(why, Left::Ended)),
         }
     }
 
@@ -110,6 +111,13 @@ impl Warehouse {
         wire::read(answer.map_err(|fault| self.told(fault))?)
     }
 
+    async fn fetched(&self, answered: Answered, size: Size) -> Result<Rows, WarehouseError> {
+        match size {
+            Size::Small => answer::rows(&self.workspace, answered).await,
+            Size::Large => links::rows(&self.workspace, answered).await,
+        }
+    }
+
     /// The statement's success, whatever became of it before.
     async fn ask(
         &self,
@@ -119,15 +127,25 @@ impl Warehouse {
         mut stop: std::pin::Pin<&mut impl Future<Output = Stop>>,
     ) -> Result<Answered, WarehouseError> {
         let mut begun = std::pin::pin!(self.begin(sql, params, size));
-        let mut running = tokio::select! {
+        let running = tokio::select! {
             begun = &mut begun => begun?,
-            // The first answer, which is never long in coming, says what to cancel.
+            // The first answer, which is seldom long in coming, says what to cancel.
             why = &mut stop => {
-                let running = begun.await?;
-                self.cancel(&running).await;
-                return Err(why.into());
+                let left = match tokio::time::timeout(CANCEL_WITHIN, begun).await {
+                    Ok(begun) => self.cancel(&begun?).await,
+                    Err(_) => Left::Unknown,
+                };
+                return Err(WarehouseError::stopped(why, left));
             }
         };
+        tokio::select! {
+            ended = self.ended(running.clone()) => ended,
+            why = stop => Err(WarehouseError::stopped(why, self.cancel(&running).await)),
+        }
+    }
+
+    /// The statement's success, asked for with growing pauses. One whose state can no longer be learned is cancelled.
+    async fn ended(&self, mut running: Running) -> Result<Answered, WarehouseError> {
         let mut pause = FIRST_PAUSE;
         let mut is_told = false;
         loop {
@@ -138,17 +156,21 @@ impl Warehouse {
                 is_told = true;
                 self.tell_of_start().await;
             }
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                why = &mut stop => {
-                    self.cancel(&running).await;
-                    return Err(why.into());
-                }
-            }
+            tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
-            let answer = self.workspace.ask(&Request::get(STATEMENTS).part(&running.statement_id)).await;
-            running = wire::read(answer.map_err(|fault| self.told(fault))?)?;
+            running = match self.polled(&running).await {
+                Ok(polled) => polled,
+                Err(fault) => {
+                    self.cancel(&running).await;
+                    return Err(fault);
+                }
+            };
         }
+    }
+
+    async fn polled(&self, running: &Running) -> Result<Running, WarehouseError> {
+        let answer = self.workspace.ask(&Request::get(STATEMENTS).part(&running.statement_id)).await;
+        wire::read(answer.map_err(|fault| self.told(fault))?)
     }
 
     async fn begin(&self, sql: &str, params: &[Param], size: Size) -> Result<Running, WarehouseError> {
@@ -171,16 +193,18 @@ impl Warehouse {
         wire::read(answer.map_err(|fault| self.told(fault))?)
     }
 
-    async fn cancel(&self, running: &Running) {
+    /// Cancels a statement that was running when it was last heard of.
+    async fn cancel(&self, running: &Running) -> Left {
         if running.ended().is_some() {
-            return;
+            return Left::Ended;
         }
         let request = Request::post(STATEMENTS, json!({})).part(&running.statement_id).part("cancel").repeatable();
         match tokio::time::timeout(CANCEL_WITHIN, self.workspace.ask(&request)).await {
-            Ok(Ok(_)) => {}
+            Ok(Ok(_)) => return Left::Cancelled,
             Ok(Err(fault)) => tracing::warn!(%fault, statement = running.statement_id, "the statement could not be cancelled"),
             Err(_) => tracing::warn!(statement = running.statement_id, "the workspace did not confirm the cancelling in time"),
         }
+        Left::Unknown
     }
 
     /// Says once why nothing happens yet.

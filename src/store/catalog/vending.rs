@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta};
@@ -17,6 +18,8 @@ use crate::runtime::Clock;
 const MARGIN: TimeDelta = TimeDelta::minutes(5);
 /// How long a credential is rested on after a renewal that failed.
 const PAUSE: TimeDelta = TimeDelta::seconds(10);
+/// How long a caller waits for a renewal while the held credential would do.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// A credential that does not say when it ends is asked for again after this long.
 const UNSAID: TimeDelta = TimeDelta::minutes(15);
 
@@ -113,21 +116,31 @@ impl Vending {
             Age::Due => match self.renewing.try_lock() {
                 // Someone is at it, and this one holds.
                 Err(_) => Ok(held.vended),
-                Ok(_renewing) => match self.renewed(Age::Due).await {
-                    Ok(vended) => Ok(vended),
-                    Err(fault) => {
-                        tracing::warn!(%fault, "the storage credential could not be renewed yet; it still holds");
-                        let again_at = (self.clock.now() + PAUSE).min(held.ends_at);
-                        self.keep(Held { renew_at: again_at, ..held.clone() });
-                        Ok(held.vended)
-                    }
-                },
+                Ok(_renewing) => self.renewed_soon().await,
             },
             Age::Over => {
                 let _renewing = self.renewing.lock().await;
                 self.renewed(Age::Over).await
             }
         }
+    }
+
+    /// A new credential if one comes soon, else the held one, but only while that one holds. Called by the one who renews.
+    async fn renewed_soon(&self) -> Result<Arc<Vended>, CatalogError> {
+        let held = self.held();
+        let renewed = tokio::time::timeout(PATIENCE, self.renewed(Age::Due)).await;
+        let now = self.clock.now();
+        let is_over = held.age(now) == Age::Over;
+        match renewed {
+            Ok(Ok(vended)) => return Ok(vended),
+            Ok(Err(fault)) if is_over => return Err(fault),
+            // Nothing is left to work with meanwhile.
+            Err(_) if is_over => return self.renewed(Age::Over).await,
+            Ok(Err(fault)) => tracing::warn!(%fault, "the storage credential could not be renewed yet; it still holds"),
+            Err(_) => tracing::warn!("the storage credential is slow to be renewed; it still holds"),
+        }
+        self.keep(Held { renew_at: (now + PAUSE).min(held.ends_at), ..held.clone() });
+        Ok(held.vended)
     }
 
     /// A new credential, unless another caller has brought one since. Called by the one who renews.

@@ -1,5 +1,7 @@
 //! `doctor --databricks`: what is there, and of what is missing the statement that gives it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::server::Server;
@@ -74,6 +76,7 @@ fn each_thing_that_is_missing_is_told_with_its_way_out() {
             body: "PATH_READ_WRITE",
             times: usize::MAX,
             status: 403,
+            after: Duration::ZERO,
             headers: Vec::new(),
             answer: json!({"error_code": "PERMISSION_DENIED", "message": message}),
         });

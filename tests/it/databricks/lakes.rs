@@ -1,6 +1,7 @@
 //! A lake that is named by its schema: made, registered, found again, read only, and its inbox wherever it lies.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lakeplan::domain::secret::{Login, Secret};
 use lakeplan::net::Workspace;
@@ -128,6 +129,30 @@ fn a_statement_that_fails_says_which_and_how_many_ran() {
 }
 
 #[test]
+fn a_warehouse_that_is_away_for_a_while_is_a_reason_to_try_again() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    let away = || {
+        let answer = json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "later"});
+        server.script("POST", "sql/statements", 1, 503, answer);
+    };
+    let init = ["init", "main.plan", "--location", BUCKET_LAKE, "--warehouse", "w1"];
+    away();
+    let said = fails(&server, folder.path(), &init, 4);
+    assert!(said.contains("its journal could not be registered: 127.0.0.1 answers 503: later\n  CREATE TABLE"), "{said}");
+    assert!(said.contains("hint: repeat the command later"), "{said}");
+    ok(&server, folder.path(), &init);
+    for verb in ["register", "views"] {
+        away();
+        let said = fails(&server, folder.path(), &["--lake", "main.plan", "catalog", verb, "--warehouse", "w1"], 4);
+        assert!(said.contains("answers 503: later; 0 of ") && said.contains("does no harm\n  CREATE "), "{said}");
+        assert!(said.contains("hint: repeat the command later"), "{said}");
+    }
+    server.script("POST", "sql/statements", 1, 403, json!({"error_code": "PERMISSION_DENIED", "message": "no CAN USE"}));
+    let said = fails(&server, folder.path(), &["--lake", "main.plan", "catalog", "views", "--warehouse", "w1"], 3);
+    assert!(said.contains("the warehouse w1 may not be used: no CAN USE; 0 of "), "{said}");
+}
+
+#[test]
 fn who_may_only_read_reads_and_the_first_write_names_the_grant() {
     let (server, folder) = with_lake();
     let path = folder.path();
@@ -139,6 +164,7 @@ fn who_may_only_read_reads_and_the_first_write_names_the_grant() {
         body: "PATH_READ_WRITE",
         times: usize::MAX,
         status: 403,
+        after: Duration::ZERO,
         headers: Vec::new(),
         answer: json!({"error_code": "PERMISSION_DENIED", "message": message}),
     });
@@ -252,6 +278,7 @@ fn a_lake_is_made_with_the_right_to_create_tables_where_there_is_no_other() {
         body: "PATH_READ_WRITE",
         times: 1,
         status: 403,
+        after: Duration::ZERO,
         headers: Vec::new(),
         answer: json!({"error_code": "PERMISSION_DENIED", "message": "no"}),
     });

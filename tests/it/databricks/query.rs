@@ -1,7 +1,7 @@
 //! Queries on a warehouse: types, pieces, links, waiting, cancelling, failing.
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -155,6 +155,83 @@ fn a_deadline_cancels_the_statement_too() {
     let said = fails(&server, folder.path(), &query(&[SQL, "--timeout", "1"]), 4);
     assert!(said.contains("did not answer in time; the statement was cancelled") && said.contains("--timeout"), "{said}");
     assert!(server.world().running["st-1"].cancelled);
+}
+
+#[test]
+fn a_deadline_holds_while_the_answer_is_fetched() {
+    let (server, folder) = answered(Answer { links_after: Duration::from_secs(40), ..two_columns() });
+    server.hang("GET", "/result/chunks/1");
+    let began = Instant::now();
+    for words in [[SQL, "--timeout", "1", "--json"].as_slice(), &[SQL, "--timeout", "1", "--format", "csv"]] {
+        let said = fails(&server, folder.path(), &query(words), 4);
+        assert!(said.contains("did not answer in time; the statement had ended, and not all of its answer"), "{said}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(server.world().count("POST", "/cancel"), 0, "there is nothing to cancel");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_the_fetching_of_an_answer() {
+    let (server, folder) = answered(two_columns());
+    server.hang("GET", "/result/chunks/1");
+    let mut asking = command(&server, folder.path(), &query(&[SQL]));
+    let child = asking.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while server.world().count("GET", "/result/chunks/1") == 0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let began = Instant::now();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let said = told(child.wait_with_output().unwrap(), 4);
+    assert!(said.contains("interrupted; the statement had ended"), "{said}");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_deadline_holds_while_the_warehouse_is_asked_how_far_it_is() {
+    let (server, folder) = answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
+    server.hang("GET", "sql/statements/");
+    let began = Instant::now();
+    let said = fails(&server, folder.path(), &query(&[SQL, "--timeout", "1"]), 4);
+    assert!(said.contains("did not answer in time; the statement was cancelled"), "{said}");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(server.world().running["st-1"].cancelled);
+}
+
+#[test]
+fn a_statement_whose_state_cannot_be_learned_is_cancelled() {
+    let (server, folder) = answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
+    let answer = json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "later"});
+    server.script("GET", "sql/statements/", usize::MAX, 503, answer);
+    let said = fails(&server, folder.path(), &query(&[SQL]), 4);
+    assert!(said.contains("answers 503: later"), "{said}");
+    assert!(server.world().running["st-1"].cancelled);
+}
+
+#[test]
+fn a_cancelling_that_is_not_confirmed_is_not_told_as_one() {
+    let (server, folder) = answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
+    server.script("POST", "/cancel", usize::MAX, 403, json!({"error_code": "PERMISSION_DENIED", "message": "not yours"}));
+    let said = fails(&server, folder.path(), &query(&[SQL, "--timeout", "1"]), 4);
+    assert!(said.contains("did not answer in time; the statement may still run"), "{said}");
+}
+
+#[test]
+fn a_refusal_that_repeats_a_signed_link_is_told_by_status_and_storage_alone() {
+    for (status, exit, tells) in [
+        (400, 3, "the storage at localhost refuses its links with 400"),
+        (404, 3, "the storage at localhost refuses its links with 404"),
+        (503, 4, "localhost answers 503\n"),
+    ] {
+        let (server, folder) = answered(Answer { refused_links: Some(status), ..two_columns() });
+        let elsewhere = server.url().replace("127.0.0.1", "localhost");
+        server.world().address = elsewhere;
+        let mut asking = command(&server, folder.path(), &query(&[SQL, "--format", "csv"]));
+        let said = told(guarded(asking.env("LAKEPLAN_LOG", "debug")), exit);
+        let (log, error) = said.split_once("error: ").unwrap();
+        assert!(error.contains(tells) && !error.contains("127.0.0.1") && !said.contains("AuthenticationFailed"), "{said}");
+        assert_eq!(log.contains("sent again after a pause"), status == 503, "{said}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What is missing or wrong gets one sentence and the way out, and nothing is left half done.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::server::Server;
@@ -66,6 +68,54 @@ fn a_refusal_that_repeats_the_token_is_shown_without_it() {
 }
 
 #[test]
+fn a_request_that_is_sent_again_is_logged_without_the_token_that_its_refusal_repeats() {
+    let (server, folder) = with_lake();
+    let message = format!("the token {} is too busy", super::TOKEN);
+    server.script("GET", "tables", 1, 503, json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": message}));
+    let mut listing = command(&server, folder.path(), &LIST);
+    let output = guarded(listing.env("LAKEPLAN_LOG", "debug"));
+    let said = text(&output.stderr);
+    assert!(output.status.success() && said.contains("answers 503: the token *** is too busy"), "{said}");
+}
+
+/// The list, asked for by a service principal.
+fn by_client(server: &Server, folder: &std::path::Path, secret: &str) -> std::process::Output {
+    let mut listing = command(server, folder, &LIST);
+    listing.env_remove("DATABRICKS_TOKEN").env("DATABRICKS_CLIENT_ID", "app-1").env("DATABRICKS_CLIENT_SECRET", secret);
+    guarded(&mut listing)
+}
+
+#[test]
+fn a_client_secret_with_a_space_is_told_and_sent_nowhere() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    let said = told(by_client(&server, folder.path(), "two canary words"), 3);
+    assert!(said.contains("the client secret of DATABRICKS_CLIENT_SECRET has a space"), "{said}");
+    assert!(said.contains("hint: set it to the client secret and nothing else"), "{said}");
+    assert!(server.world().seen.is_empty());
+}
+
+#[test]
+fn a_granted_token_that_is_none_is_told_as_such() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    for token in ["two canary\nwords", ""] {
+        server.script("POST", "oidc/v1/token", 1, 200, json!({"access_token": token, "expires_in": 3600}));
+        let said = told(by_client(&server, folder.path(), "client-canary-secret"), 3);
+        assert!(said.contains("127.0.0.1 grants a token that is empty or has a character that no token has"), "{said}");
+    }
+    assert_eq!(server.world().seen.len(), 2, "such a token is not sent");
+}
+
+#[test]
+fn a_refusal_that_repeats_the_client_secret_is_shown_without_it() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    let header = "YXBwLTE6Y2xpZW50LWNhbmFyeS1zZWNyZXQ=";
+    let message = format!("not from here with client-canary-secret, sent as {header}");
+    server.script("POST", "oidc/v1/token", 1, 403, json!({"error": "access_denied", "error_description": message}));
+    let said = told(by_client(&server, folder.path(), "client-canary-secret"), 3);
+    assert!(said.contains("not from here with ***, sent as ***"), "{said}");
+}
+
+#[test]
 fn nothing_secret_is_in_the_log_of_a_whole_run() {
     let (server, folder) = with_lake();
     let words = ["--lake", "main.plan", "project", "create", "Payments"];
@@ -77,7 +127,16 @@ fn nothing_secret_is_in_the_log_of_a_whole_run() {
 
 fn refuse(server: &Server, path: &'static str, body: &'static str, status: u16, message: &str) {
     let answer = json!({"error_code": "PERMISSION_DENIED", "message": message});
-    server.world().scripts.push(Script { method: "POST", path, body, times: usize::MAX, status, headers: Vec::new(), answer });
+    server.world().scripts.push(Script {
+        method: "POST",
+        path,
+        body,
+        times: usize::MAX,
+        status,
+        after: Duration::ZERO,
+        headers: Vec::new(),
+        answer,
+    });
 }
 
 #[test]
@@ -218,6 +277,7 @@ fn a_busy_workspace_is_asked_again_and_a_redirect_is_not_followed() {
         body: "",
         times: 1,
         status,
+        after: Duration::ZERO,
         headers: vec![("retry-after", "0")],
         answer: json!({"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "slow down"}),
     };

@@ -1,6 +1,7 @@
 //! Credentials that end while a process works: renewed before, by one for all, and no commit fails of it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use lakeplan::runtime::ManualClock;
@@ -83,4 +84,41 @@ async fn a_catalog_that_is_away_for_a_while_is_not_noticed_while_the_credential_
     clock.advance(TimeDelta::hours(3));
     assert!(matches!(commit(&store, 3).await, Outcome::Committed { .. }));
     assert_eq!(server.world().refused_as_ended, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_hangs_holds_no_work_up_while_the_credential_holds() {
+    let (server, clock) = (Server::start(), clock());
+    let store = opened(&server, &clock).await;
+    clock.advance(TimeDelta::minutes(56));
+    server.hang("POST", "temporary-path-credentials");
+    let began = Instant::now();
+    for number in 0..3 {
+        assert!(matches!(commit(&store, number).await, Outcome::Committed { .. }));
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(server.world().refused_as_ended, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_ends_while_its_renewal_fails_is_not_used() {
+    let (server, clock) = (Server::start(), clock());
+    let store = opened(&server, &clock).await;
+    clock.advance(TimeDelta::minutes(56));
+    let asked = || server.world().count("POST", "temporary-path-credentials");
+    let before = asked();
+    let denied = json!({"error_code": "PERMISSION_DENIED", "message": "no more"});
+    server.script("POST", "temporary-path-credentials", 1, 403, denied);
+    server.world().scripts[0].after = Duration::from_secs(1);
+    let ending = async {
+        while asked() == before {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        clock.advance(TimeDelta::minutes(10));
+    };
+    // Looking is a try: what counts is what the storage is shown.
+    let (looked, ()) = tokio::join!(store.snapshot(&Scope::All), ending);
+    assert!(looked.is_err(), "there was no credential that holds");
+    assert_eq!(server.world().refused_as_ended, 0, "the storage was shown an ended credential");
+    assert!(matches!(commit(&store, 1).await, Outcome::Committed { .. }));
 }

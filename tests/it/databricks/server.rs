@@ -82,9 +82,17 @@ impl Server {
         self.world.lock().unwrap()
     }
 
+    /// Has every such request answered so late that nobody should wait for it.
+    pub fn hang(&self, method: &'static str, path: &'static str) {
+        self.script(method, path, usize::MAX, 503, json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "too late"}));
+        if let Some(script) = self.world().scripts.last_mut() {
+            script.after = Duration::from_secs(40);
+        }
+    }
+
     /// Has requests answered otherwise, so many times.
     pub fn script(&self, method: &'static str, path: &'static str, times: usize, status: u16, answer: Value) {
-        let script = Script { method, path, body: "", times, status, headers: Vec::new(), answer };
+        let script = Script { method, path, body: "", times, status, after: Duration::ZERO, headers: Vec::new(), answer };
         self.world().scripts.push(script);
     }
 }
@@ -123,13 +131,14 @@ fn answer(shared: &Shared, method: &str, path: &str, query: &str, headers: &Head
     }
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
     world.seen.push(Seen { method: method.to_owned(), path: path.to_owned(), body: json.clone() });
-    if path == "/oidc/v1/token" {
-        return token(&mut world, headers, body);
-    }
     if let Some(script) = world.scripted(method, path, &String::from_utf8_lossy(body)) {
         let mut reply = Reply::json(script.status, &script.answer);
         reply.headers.extend(script.headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        reply.after = script.after;
         return reply;
+    }
+    if path == "/oidc/v1/token" {
+        return token(&mut world, headers, body);
     }
     let bearer = headers.get("authorization").and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     if !bearer.is_some_and(|token| world.tokens.contains(token)) {

@@ -2,6 +2,7 @@
 //! what DDL does to the catalog.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 use deltalake::arrow::array::{ArrayRef, RecordBatch, StringArray};
@@ -29,6 +30,10 @@ pub struct Answer {
     pub truncated: bool,
     /// How many links of it have ended before they are used.
     pub ended_links: usize,
+    /// The status with which the storage refuses every link, if it does.
+    pub refused_links: Option<u16>,
+    /// How late the storage answers.
+    pub links_after: Duration,
     /// The inline answer is refused for its size.
     pub too_large_inline: bool,
 }
@@ -153,11 +158,11 @@ pub fn link(world: &mut World, rest: &str, query: &str, headers: &HeaderMap) -> 
     let (id, index) = rest.split_once('/').unwrap();
     let number: usize = query.strip_prefix("sig=canary-").unwrap().parse().unwrap();
     let answer = &world.running[id].answer;
-    if number <= answer.ended_links {
-        return Reply::bytes(
-            403,
-            format!("<Error><Code>AccessDenied</Code><Message>expired {query}</Message></Error>").into_bytes(),
-        );
+    let refused = if number <= answer.ended_links { Some(403) } else { answer.refused_links };
+    if let Some(status) = refused {
+        let url = format!("/links/{rest}?{query}");
+        let body = format!("<Error><Code>AuthenticationFailed</Code><Message>not with {url}</Message></Error>");
+        return Reply::bytes(status, body.into_bytes());
     }
     let size = answer.piece.max(1);
     let rows: Vec<_> = answer.rows.iter().skip(index.parse::<usize>().unwrap() * size).take(size).collect();
@@ -178,7 +183,7 @@ pub fn link(world: &mut World, rest: &str, query: &str, headers: &HeaderMap) -> 
     writer.write(&batch).unwrap();
     writer.finish().unwrap();
     drop(writer);
-    Reply::bytes(200, bytes)
+    Reply { after: answer.links_after, ..Reply::bytes(200, bytes) }
 }
 
 /// What DDL does: tables and views appear, rights are given. A table of a place takes its columns from the log there.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use lakeplan::runtime::{Clock, SystemClock};
@@ -28,6 +29,7 @@ pub struct Script {
     pub body: &'static str,
     pub times: usize,
     pub status: u16,
+    pub after: Duration,
     pub headers: Vec<(&'static str, &'static str)>,
     pub answer: Value,
 }
