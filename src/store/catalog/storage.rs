@@ -3,76 +3,23 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, resolve_bucket_region};
-use object_store::azure::{AzureConfigKey, AzureCredential, MicrosoftAzureBuilder};
-use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey};
-use object_store::prefix::PrefixStore;
-use object_store::{ClientOptions, CredentialProvider, Error, ObjectStore, ObjectStoreScheme};
+use object_store::aws::AwsCredential;
+use object_store::azure::AzureCredential;
+use object_store::gcp::GcpCredential;
+use object_store::{CredentialProvider, Error, ObjectStore};
 use url::Url;
 
 use super::api::Vended;
 use super::error::CatalogError;
 use super::vending::Vending;
+use crate::store::cloud::{self, Given};
 use crate::store::error::StoreError;
 
-/// What the environment may say of a cloud beside credentials, which Unity Catalog gives.
-const S3_OPTIONS: &[&str] = &[
-    "aws_region",
-    "aws_default_region",
-    "aws_endpoint_url",
-    "aws_endpoint",
-    "aws_endpoint_url_s3",
-    "aws_allow_http",
-    "aws_virtual_hosted_style_request",
-];
-const AZURE_OPTIONS: &[&str] = &["azure_storage_endpoint", "azure_endpoint", "azure_storage_use_emulator", "azure_allow_http"];
-const GOOGLE_OPTIONS: &[&str] = &["google_base_url"];
-
-/// The store rooted at a place, its credentials from `vending`.
+/// The store rooted at a place, its credentials from `vending`. `variables` say the way to it.
 pub async fn open(url: &Url, vending: Arc<Vending>, variables: &[(String, String)]) -> Result<Arc<dyn ObjectStore>, StoreError> {
-    let unusable = |fault: Error| StoreError::UnusableRoot { root: url.to_string(), why: fault.to_string() };
-    let elsewhere = || CatalogError::Elsewhere { url: url.to_string() };
-    let (scheme, path) = ObjectStoreScheme::parse(url).map_err(|_| elsewhere())?;
-    let place = Place { url: url.to_string(), vending };
-    let said = |names: &[&str]| -> Vec<(String, String)> {
-        let lower = variables.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
-        lower.filter(|(name, _)| names.contains(&name.as_str())).collect()
-    };
-    let store: Arc<dyn ObjectStore> = match scheme {
-        ObjectStoreScheme::AmazonS3 => {
-            let mut builder = AmazonS3Builder::new().with_url(url.as_str());
-            let said = said(S3_OPTIONS);
-            if let (false, Some(bucket)) = (said.iter().any(|(name, _)| is_of_region(name)), url.host_str()) {
-                let region = resolve_bucket_region(bucket, &ClientOptions::new()).await.map_err(unusable)?;
-                builder = builder.with_region(region);
-            }
-            for (name, value) in said {
-                builder = builder.with_config(name.parse::<AmazonS3ConfigKey>().map_err(unusable)?, value);
-            }
-            Arc::new(builder.with_credentials(Arc::new(ForS3(place))).build().map_err(unusable)?)
-        }
-        ObjectStoreScheme::MicrosoftAzure => {
-            let mut builder = MicrosoftAzureBuilder::new().with_url(url.as_str());
-            for (name, value) in said(AZURE_OPTIONS) {
-                builder = builder.with_config(name.parse::<AzureConfigKey>().map_err(unusable)?, value);
-            }
-            Arc::new(builder.with_credentials(Arc::new(ForAzure(place))).build().map_err(unusable)?)
-        }
-        ObjectStoreScheme::GoogleCloudStorage => {
-            let mut builder = GoogleCloudStorageBuilder::new().with_url(url.as_str());
-            for (name, value) in said(GOOGLE_OPTIONS) {
-                builder = builder.with_config(name.parse::<GoogleConfigKey>().map_err(unusable)?, value);
-            }
-            Arc::new(builder.with_credentials(Arc::new(ForGoogle(place))).build().map_err(unusable)?)
-        }
-        _ => return Err(elsewhere().into()),
-    };
-    Ok(Arc::new(PrefixStore::new(store, path)))
-}
-
-/// Whether the region is known, or of no account where an endpoint of one's own is named.
-fn is_of_region(name: &str) -> bool {
-    name.ends_with("region") || name.contains("endpoint")
+    let place = || Place { url: url.to_string(), vending: Arc::clone(&vending) };
+    let given = Given { s3: Arc::new(ForS3(place())), azure: Arc::new(ForAzure(place())), google: Arc::new(ForGoogle(place())) };
+    Ok(cloud::open_with(url, &given, variables.iter().cloned()).await?.store)
 }
 
 /// The credential of a place as an S3 store takes it.

@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use thiserror::Error;
 
 use super::place::{Cloud, Place};
+use super::settings::Source;
 
 /// Why a place in a cloud cannot be used, or not now.
 #[derive(Clone, Debug, Error)]
@@ -24,6 +25,14 @@ impl CloudFault {
 
     fn passing(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { is_passing: true, ..Self::lasting(what, hint) }
+    }
+
+    /// The region of a bucket is not to be had: the network did not lead there, or there is no such bucket.
+    pub fn no_region(place: &Place, fault: &(dyn StdError + 'static)) -> Self {
+        let what = format!("the region of {} could not be found", place.name());
+        let hint = "look at the network and at the bucket's name, or set AWS_REGION to its region";
+        // Below the client's words there is a cause only where the network failed.
+        if causes(fault).count() > 2 { Self::passing(what, hint) } else { Self::lasting(what, hint) }
     }
 
     pub fn hint(&self) -> &str {
@@ -135,32 +144,32 @@ impl Answer {
         CODES.iter().find(|(known, _)| *known == code).map(|(_, about)| *about)
     }
 
-    /// The sentence, for a place whose settings name credentials or not.
-    pub fn fault(&self, place: &Place, has_credentials: bool) -> CloudFault {
+    /// The sentence, for a place whose credentials come from there.
+    pub fn fault(&self, place: &Place, source: Source) -> CloudFault {
         let cloud = place.cloud;
         let status = self.status.unwrap_or_default();
-        if self.concerns_credentials() && !has_credentials {
+        if self.concerns_credentials() && source == Source::Machine {
             let what = format!("there are no credentials for {}", place.name());
             return CloudFault::lasting(what, cloud.credentials());
         }
         match (self.about(), status) {
-            (Some(about), _) => self.known(about, place),
-            (None, _) if self.words.contains("redirect without location") => self.known(About::Region, place),
-            (None, 403) => self.known(About::Rights, place),
-            (None, 401) => self.known(About::SecretKey, place),
-            (None, 408 | 429 | 500..) => self.known(About::Busy, place),
+            (Some(about), _) => self.known(about, place, source),
+            (None, _) if self.words.contains("redirect without location") => self.known(About::Region, place, source),
+            (None, 403) => self.known(About::Rights, place, source),
+            (None, 401) => self.known(About::SecretKey, place, source),
+            (None, 408 | 429 | 500..) => self.known(About::Busy, place, source),
             (None, 1..) => CloudFault::lasting(
                 format!("{} answered {} for {}", cloud.name(), self.said(), place.name()),
                 format!("look at the {}* settings and at the URL of the lake", cloud.prefix()),
             ),
             (None, 0) if self.concerns_credentials() => {
-                CloudFault::lasting(format!("the credentials for {} could not be had", place.name()), cloud.credentials())
+                CloudFault::lasting(format!("the credentials for {} could not be had", place.name()), others(cloud, source))
             }
             (None, 0) => self.unreached(place),
         }
     }
 
-    fn known(&self, about: About, place: &Place) -> CloudFault {
+    fn known(&self, about: About, place: &Place, source: Source) -> CloudFault {
         let (cloud, name, said) = (place.cloud, place.name(), self.said());
         match about {
             About::NoBucket => CloudFault::lasting(
@@ -168,29 +177,32 @@ impl Answer {
                 format!("make the {}, or name another with --lake", cloud.container()),
             ),
             About::AccessKey => {
-                CloudFault::lasting(format!("{} does not know the access key ({said})", cloud.name()), cloud.credentials())
+                CloudFault::lasting(format!("{} does not know the access key ({said})", cloud.name()), others(cloud, source))
             }
             About::SecretKey => CloudFault::lasting(
                 format!("{} does not accept the credentials for {name} ({said})", cloud.name()),
-                cloud.credentials(),
+                others(cloud, source),
             ),
             About::Rights => CloudFault::lasting(
                 format!("these credentials may not use {name} ({said})"),
-                match cloud {
-                    Cloud::S3 => "give them s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject there, or use others",
-                    Cloud::Azure => "give them the role Storage Blob Data Contributor there, or use others",
-                    Cloud::Google => "give them the role Storage Object User there, or use others",
+                match source {
+                    Source::Catalog => format!("give the storage credential of the external location {} there", cloud.rights()),
+                    Source::Machine | Source::Settings => format!("give them {} there, or use others", cloud.rights()),
                 },
+            ),
+            About::Expired if source == Source::Catalog => CloudFault::passing(
+                format!("the credentials for {name} have expired"),
+                "repeat the command, which gets new ones; if it stays so, set this machine's clock",
             ),
             About::Expired => CloudFault::lasting(
                 format!("the credentials for {name} have expired"),
                 format!("get new ones: {}", cloud.credentials()),
             ),
             About::Token => {
-                let hint = if cloud == Cloud::S3 {
+                let hint = if cloud == Cloud::S3 && source != Source::Catalog {
                     "give the AWS_SESSION_TOKEN that came with the keys, or unset it"
                 } else {
-                    cloud.credentials()
+                    others(cloud, source)
                 };
                 CloudFault::lasting(format!("{} does not accept the session's token ({said})", cloud.name()), hint)
             }
@@ -257,6 +269,14 @@ impl Answer {
     }
 }
 
+/// How to come by other credentials.
+fn others(cloud: Cloud, source: Source) -> &'static str {
+    match source {
+        Source::Catalog => "Unity Catalog gave them; lakeplan doctor --databricks looks at what they rest on",
+        Source::Machine | Source::Settings => cloud.credentials(),
+    }
+}
+
 /// An error and what caused it.
 fn causes<'e>(fault: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
     let mut next = Some(fault);
@@ -275,7 +295,7 @@ mod tests {
 
     fn told(url: &str, said: &str) -> CloudFault {
         let place = Place::of(&Url::parse(url).unwrap()).unwrap();
-        Answer::of(&object_store::Error::Generic { store: "S3", source: said.to_owned().into() }).fault(&place, true)
+        Answer::of(&object_store::Error::Generic { store: "S3", source: said.to_owned().into() }).fault(&place, Source::Settings)
     }
 
     fn answered(status: &str, body: &str) -> String {
@@ -346,7 +366,8 @@ mod tests {
         let said = "Error performing PUT http://169.254.169.254/latest/api/token in 10s - HTTP error: error sending request";
         for (url, hint) in [("s3://team/lake", "AWS_ACCESS_KEY_ID"), ("gs://team/lake", "GOOGLE_APPLICATION_CREDENTIALS")] {
             let place = Place::of(&Url::parse(url).unwrap()).unwrap();
-            let fault = Answer::of(&object_store::Error::Generic { store: "S3", source: said.into() }).fault(&place, false);
+            let fault =
+                Answer::of(&object_store::Error::Generic { store: "S3", source: said.into() }).fault(&place, Source::Machine);
             assert!(fault.to_string().contains("no credentials") && fault.hint().contains(hint), "{fault}");
             assert!(!fault.is_passing());
         }

@@ -1,7 +1,7 @@
 //! A lake in a cloud: S3, Azure or Google storage, by conditional puts alone.
 //!
 //! A storage URL names the place, the environment says how to reach it: `AWS_*`, `AZURE_*` and `GOOGLE_*`, each for URLs
-//! of its own cloud only. Settings of other ways to keep writers apart are refused, because two ways on one lake keep no one
+//! of its own cloud only. Where Unity Catalog gives the credentials, the environment says the way and nothing else. Settings of other ways to keep writers apart are refused, because two ways on one lake keep no one
 //! apart.
 //!
 //! What the storage's client does by itself: it repeats a request that was refused for now (500, 503, 429) or not sent, for
@@ -17,12 +17,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::aws::{AmazonS3Builder, AwsCredentialProvider, S3ConditionalPut, resolve_bucket_region};
+use object_store::azure::{AzureCredentialProvider, MicrosoftAzureBuilder};
+use object_store::gcp::{GcpCredentialProvider, GoogleCloudStorageBuilder};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{BackoffConfig, ObjectStore, RetryConfig};
+use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
 
 pub use fault::CloudFault;
@@ -39,18 +39,47 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// The root at a storage URL. Nothing is asked of the storage yet.
 pub fn open(url: &Url, environment: impl IntoIterator<Item = (String, String)>) -> Result<Root, StoreError> {
-    let mut place = Place::of(url)?;
+    let place = Place::of(url)?;
     let settings = Settings::of(&place, environment)?;
+    rooted(place, &settings, None)
+}
+
+/// Credentials that are given, and kept fresh, by another than the environment, as the client of each cloud takes them.
+#[derive(Clone, Debug)]
+pub struct Given {
+    pub s3: AwsCredentialProvider,
+    pub azure: AzureCredentialProvider,
+    pub google: GcpCredentialProvider,
+}
+
+/// The root at a storage URL with credentials that are given. Of the storage only a bucket's region is asked, where neither
+/// a region nor an endpoint is set.
+pub async fn open_with(
+    url: &Url,
+    given: &Given,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Root, StoreError> {
+    let place = Place::of(url)?;
+    let mut settings = Settings::of_way(&place, environment)?;
+    if place.cloud == Cloud::S3 && !settings.say_region() {
+        let region = resolve_bucket_region(&place.bucket, &ClientOptions::new()).await;
+        settings.set_region(region.map_err(|fault| CloudFault::no_region(&place, &fault))?);
+    }
+    rooted(place, &settings, Some(given))
+}
+
+/// Every root in a cloud is made here.
+fn rooted(mut place: Place, settings: &Settings, given: Option<&Given>) -> Result<Root, StoreError> {
     if place.cloud == Cloud::Azure && place.account.is_none() {
         place.in_account(settings.account()?)?;
     }
-    let store = connect(&place, &settings).map_err(|fault| settings.misfit(&fault))?;
-    let told = ToldStore::new(store, place.clone(), settings.has_credentials());
+    let store = connect(&place, settings, given).map_err(|fault| settings.misfit(&fault))?;
+    let told = ToldStore::new(store, place.clone(), settings.source());
     let path = Path::from_url_path(place.url.path()).map_err(|_| place.no_path())?;
     Ok(Root { url: place.url, store: Arc::new(PrefixStore::new(told, path)) })
 }
 
-fn connect(place: &Place, settings: &Settings) -> object_store::Result<Arc<dyn ObjectStore>> {
+fn connect(place: &Place, settings: &Settings, given: Option<&Given>) -> object_store::Result<Arc<dyn ObjectStore>> {
     let retry = RetryConfig {
         backoff: BackoffConfig { max_backoff: LONGEST_WAIT, ..BackoffConfig::default() },
         retry_timeout: RETRY,
@@ -58,7 +87,11 @@ fn connect(place: &Place, settings: &Settings) -> object_store::Result<Arc<dyn O
     };
     Ok(match place.cloud {
         Cloud::S3 => {
-            let builder = keys(settings).fold(AmazonS3Builder::new(), |builder, (key, value)| builder.with_config(key, value));
+            let mut builder =
+                keys(settings).fold(AmazonS3Builder::new(), |builder, (key, value)| builder.with_config(key, value));
+            if let Some(given) = given {
+                builder = builder.with_credentials(Arc::clone(&given.s3));
+            }
             let builder = builder.with_bucket_name(&place.bucket).with_conditional_put(S3ConditionalPut::ETagMatch);
             Arc::new(builder.with_retry(retry).build()?)
         }
@@ -68,11 +101,17 @@ fn connect(place: &Place, settings: &Settings) -> object_store::Result<Arc<dyn O
             if let Some(account) = &place.account {
                 builder = builder.with_account(account);
             }
+            if let Some(given) = given {
+                builder = builder.with_credentials(Arc::clone(&given.azure));
+            }
             Arc::new(builder.with_container_name(&place.bucket).with_retry(retry).build()?)
         }
         Cloud::Google => {
-            let builder =
+            let mut builder =
                 keys(settings).fold(GoogleCloudStorageBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
+            if let Some(given) = given {
+                builder = builder.with_credentials(Arc::clone(&given.google));
+            }
             Arc::new(builder.with_bucket_name(&place.bucket).with_retry(retry).build()?)
         }
     })

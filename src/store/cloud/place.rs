@@ -70,6 +70,15 @@ impl Cloud {
         }
     }
 
+    /// What a lake needs to be allowed there.
+    pub fn rights(self) -> &'static str {
+        match self {
+            Self::S3 => "s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject",
+            Self::Azure => "the role Storage Blob Data Contributor",
+            Self::Google => "the role Storage Object User",
+        }
+    }
+
     /// How to give it credentials.
     pub fn credentials(self) -> &'static str {
         match self {

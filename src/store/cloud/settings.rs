@@ -12,6 +12,17 @@ use crate::store::error::StoreError;
 pub struct Settings {
     cloud: Cloud,
     taken: BTreeMap<String, Taken>,
+    /// Whether credentials are none of their business.
+    are_of_way: bool,
+}
+
+/// Where credentials for a place come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// No setting says it, so only the machine's own identity is left.
+    Machine,
+    Settings,
+    Catalog,
 }
 
 struct Taken {
@@ -74,6 +85,22 @@ const SOURCES: &[&str] = &[
     "google_skip_signature",
 ];
 
+/// What says the way to a storage and no credential.
+const WAY: &[&str] = &[
+    "aws_region",
+    "aws_default_region",
+    "aws_endpoint_url",
+    "aws_endpoint",
+    "aws_endpoint_url_s3",
+    "aws_allow_http",
+    "aws_virtual_hosted_style_request",
+    "azure_storage_endpoint",
+    "azure_endpoint",
+    "azure_storage_use_emulator",
+    "azure_allow_http",
+    "google_base_url",
+];
+
 /// The account that the emulator of Azure has.
 const EMULATED: &str = "devstoreaccount1";
 
@@ -89,6 +116,21 @@ const ADDRESSES: [(&str, &str); 5] = [
 impl Settings {
     /// Takes what concerns the place.
     pub fn of(place: &Place, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, CloudFault> {
+        let settings = Self::taken_of(place, environment)?;
+        settings.refuse_halves()?;
+        settings.refuse_addresses()?;
+        Ok(settings)
+    }
+
+    /// Takes what says the way to the place, whose credentials come from elsewhere.
+    pub fn of_way(place: &Place, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, CloudFault> {
+        let mut settings = Self { are_of_way: true, ..Self::taken_of(place, environment)? };
+        settings.taken.retain(|known, _| WAY.contains(&known.as_str()));
+        settings.refuse_addresses()?;
+        Ok(settings)
+    }
+
+    fn taken_of(place: &Place, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, CloudFault> {
         let cloud = place.cloud;
         let mut taken = BTreeMap::new();
         for (name, value) in environment.into_iter().filter(|(_, value)| !value.is_empty()) {
@@ -101,10 +143,16 @@ impl Settings {
                 taken.insert(known.to_owned(), Taken { name, value });
             }
         }
-        let settings = Self { cloud, taken };
-        settings.refuse_halves()?;
-        settings.refuse_addresses()?;
-        Ok(settings)
+        Ok(Self { cloud, taken, are_of_way: false })
+    }
+
+    /// Whether the region of a bucket is set, or of no account because an endpoint is.
+    pub fn say_region(&self) -> bool {
+        self.taken.keys().any(|known| known.ends_with("region") || known.contains("endpoint"))
+    }
+
+    pub fn set_region(&mut self, region: String) {
+        self.taken.insert("aws_region".to_owned(), Taken { name: "AWS_REGION".to_owned(), value: region });
     }
 
     /// Each setting with its value.
@@ -125,9 +173,13 @@ impl Settings {
         })
     }
 
-    /// Whether any setting says where credentials come from; else only the machine's own identity is left.
-    pub fn has_credentials(&self) -> bool {
-        SOURCES.iter().any(|source| self.taken.contains_key(*source))
+    /// Where credentials come from.
+    pub fn source(&self) -> Source {
+        match SOURCES.iter().any(|source| self.taken.contains_key(*source)) {
+            _ if self.are_of_way => Source::Catalog,
+            true => Source::Settings,
+            false => Source::Machine,
+        }
     }
 
     /// Why the client could not be made. Its own words may repeat a value, so only the name of the setting is told.

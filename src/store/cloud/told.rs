@@ -17,6 +17,8 @@ use object_store::{
 
 use super::fault::{Answer, CloudFault};
 use super::place::Place;
+use super::settings::Source;
+use crate::store::catalog::CatalogError;
 
 /// How long a small object may take to be created. The commit's deadline is thrice as long, so that one put that hangs does
 /// not take all of it; who gave up on a put finds out whether it landed by reading.
@@ -38,14 +40,18 @@ pub struct ToldStore {
 #[derive(Debug)]
 struct Teller {
     place: Place,
-    has_credentials: bool,
+    source: Source,
 }
 
 impl Teller {
     /// The same situation without the storage's own words.
     fn tell(&self, fault: Error) -> Error {
+        // Nothing was asked of the storage: the catalog gave no credential, and says why.
+        if let Some(cause) = CatalogError::within(&fault) {
+            return Error::Generic { store: self.place.cloud.name(), source: cause.into() };
+        }
         let answer = Answer::of(&fault);
-        let told = || answer.fault(&self.place, self.has_credentials).into();
+        let told = || answer.fault(&self.place, self.source).into();
         match fault {
             Error::NotFound { path, .. } if !answer.is_without_bucket() => {
                 Error::NotFound { path, source: "there is no such object".into() }
@@ -62,8 +68,8 @@ impl Teller {
 }
 
 impl ToldStore {
-    pub fn new(inner: Arc<dyn ObjectStore>, place: Place, has_credentials: bool) -> Self {
-        Self { inner, teller: Arc::new(Teller { place, has_credentials }) }
+    pub fn new(inner: Arc<dyn ObjectStore>, place: Place, source: Source) -> Self {
+        Self { inner, teller: Arc::new(Teller { place, source }) }
     }
 
     fn tell<T>(&self, answer: Result<T>) -> Result<T> {

@@ -11,6 +11,7 @@ mod renewal;
 mod s3;
 mod server;
 mod statements;
+mod storage;
 mod world;
 
 use std::path::Path;

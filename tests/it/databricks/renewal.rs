@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use lakeplan::runtime::ManualClock;
 use lakeplan::store::catalog::SchemaName;
 use lakeplan::store::delta::DeltaStore;
-use lakeplan::store::{Format, Outcome, Scope, Store};
+use lakeplan::store::{Format, Outcome, Scope, Store, StoreError};
 use serde_json::json;
 
 use super::BUCKET_LAKE;
@@ -62,7 +62,8 @@ async fn the_storage_of_these_tests_refuses_a_credential_that_has_ended() {
     assert!(matches!(commit(&store, 1).await, Outcome::Committed { .. }));
     // The catalog's clock goes on and the process's stands still: it does not know that the credential has ended.
     server.world().clock = Arc::new(ManualClock::new(crate::support::noon() + TimeDelta::hours(2), TimeDelta::zero()));
-    assert!(store.fold().await.is_err());
+    let fault = store.fold().await.unwrap_err();
+    assert!(matches!(&fault, StoreError::Storage { .. }) && fault.hint().unwrap().contains("which gets new ones"), "{fault:?}");
     assert!(server.world().refused_as_ended > 0);
 }
 
@@ -121,4 +122,16 @@ async fn a_credential_that_ends_while_its_renewal_fails_is_not_used() {
     assert!(looked.is_err(), "there was no credential that holds");
     assert_eq!(server.world().refused_as_ended, 0, "the storage was shown an ended credential");
     assert!(matches!(commit(&store, 1).await, Outcome::Committed { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_is_refused_is_told_by_what_the_catalog_said() {
+    let (server, clock) = (Server::start(), clock());
+    let store = opened(&server, &clock).await;
+    assert!(matches!(commit(&store, 1).await, Outcome::Committed { .. }));
+    clock.advance(TimeDelta::hours(3));
+    let denied = json!({"error_code": "PERMISSION_DENIED", "message": "no more"});
+    server.script("POST", "temporary-path-credentials", usize::MAX, 403, denied);
+    let fault = store.fold().await.unwrap_err();
+    assert!(matches!(&fault, StoreError::Catalog(_)) && fault.to_string().contains("no more"), "{fault:?}");
 }

@@ -13,7 +13,26 @@ pub struct Object {
     pub tag: u64,
 }
 
+/// Answers, or says what a script has instead.
 pub fn answer(world: &mut World, method: &str, path: &str, query: &str, headers: &HeaderMap, body: &Bytes) -> Reply {
+    let asked = decoded(path);
+    let fits =
+        |script: &&mut super::world::StorageScript| script.times > 0 && script.method == method && asked.contains(script.path);
+    let script = world.storage_scripts.iter_mut().find(fits).map(|script| {
+        script.times -= 1;
+        script.clone()
+    });
+    match script {
+        Some(script) if !script.is_done => fault(script.status, script.code),
+        Some(script) => {
+            done(world, method, path, query, headers, body);
+            fault(script.status, script.code)
+        }
+        None => done(world, method, path, query, headers, body),
+    }
+}
+
+fn done(world: &mut World, method: &str, path: &str, query: &str, headers: &HeaderMap, body: &Bytes) -> Reply {
     let shown = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     world.stored.push([method.to_owned(), path.to_owned(), query.to_owned(), shown.to_owned()]);
     let (bucket, key) = split(&decoded(path));

@@ -34,6 +34,18 @@ pub struct Script {
     pub answer: Value,
 }
 
+/// What the storage answers instead, so many times, where the method and the path fit.
+#[derive(Clone, Debug)]
+pub struct StorageScript {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub times: usize,
+    pub status: u16,
+    pub code: &'static str,
+    /// Whether it does what it was asked before it says otherwise.
+    pub is_done: bool,
+}
+
 /// A request that came.
 #[derive(Clone, Debug)]
 pub struct Seen {
@@ -58,6 +70,7 @@ pub struct World {
     /// By session token.
     pub vended: BTreeMap<String, Vended>,
     pub scripts: Vec<Script>,
+    pub storage_scripts: Vec<StorageScript>,
     pub seen: Vec<Seen>,
     pub answers: BTreeMap<String, Answer>,
     pub running: BTreeMap<String, Running>,
@@ -91,6 +104,7 @@ impl World {
             life: TimeDelta::hours(1),
             vended: BTreeMap::new(),
             scripts: Vec::new(),
+            storage_scripts: Vec::new(),
             seen: Vec::new(),
             answers: BTreeMap::new(),
             running: BTreeMap::new(),
