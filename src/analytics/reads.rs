@@ -17,7 +17,8 @@ pub fn reads(sql: &str, table: &str) -> bool {
     names_one(sql, &names)
 }
 
-fn names_one(sql: &str, names: &[&str]) -> bool {
+/// Whether a query names one of these tables or views as what it reads.
+pub(super) fn names_one(sql: &str, names: &[&str]) -> bool {
     let statements = DFParser::parse_sql(sql).unwrap_or_default();
     let read = statements.iter().filter_map(|statement| resolve_table_references(statement, true).ok());
     read.flat_map(|(tables, _)| tables).any(|read| names.contains(&read.table()))
