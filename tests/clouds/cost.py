@@ -85,21 +85,14 @@ def fill():
     run("maintain")
 
 
-def has(*words):
-    """Whether this binary knows a command."""
-    return subprocess.run([BINARY, *words, "--help"], env=ENVIRONMENT, cwd=work, capture_output=True).returncode == 0
-
-
 # What a working day asks: how often, of how many runs the count is taken, whether a job starts for it, and how to run it.
-polls = (lambda n: run("inbox", "apply")) if has("inbox", "apply") else (lambda n: run("query", "SELECT * FROM inbox"))
-reports = (lambda n: run("report", "--out", "report.html")) if has("report") else (lambda n: run("query", "--view", "workload"))
 DAY = [
     ("a task changed (`task done`, `update`, `create`)", 200, 20, False, lambda n: run("task", "start", f"P{chr(65 + n % 5)}-{n // 5 + 1}")),
     ("a task looked at (`task show`)", 200, 10, False, lambda n: run("task", "show", f"P{chr(65 + n % 5)}-{n // 5 + 1}")),
     ("a question (`query`, notebooks)", 50, 5, False, lambda n: run("query", "--view", "open_work")),
     ("a description planned (job plan)", 20, 5, True, lambda n: run("plan", "-", "--yes", text=description(n))),
-    ("the inbox polled (job inbox, every 5 min)", 288, 5, True, polls),
-    ("the report (job report)", 1, 1, True, reports),
+    ("the inbox polled (job inbox, every ten minutes)", 144, 5, True, lambda n: run("inbox", "apply")),
+    ("the report (job report)", 1, 1, True, lambda n: run("report", "--out", "report.html")),
     ("the night's upkeep (job maintain)", 1, 1, True, lambda n: run("maintain")),
     ("the night's check-up (in job maintain)", 1, 1, False, lambda n: run("doctor")),
 ]
@@ -124,8 +117,7 @@ for name, times, sample, is_job, once in DAY:
 written = sum(each["sent"] * times * days for _, times, days, each in rows)
 
 print(f"Assumed: ten people, {WORKDAYS} working days of {DAYS}, a lake of {prices.history} tasks in five projects when the day begins.")
-print("Each line is the mean of the commands that were run and counted; `inbox` and `report` stand for"
-      " the nearest command where this binary has none.\n")
+print("Each line is the mean of the commands that were run and counted.\n")
 print("| what | times a day | days | PUT | LIST | GET | HEAD | DELETE | KB up | KB down |")
 print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
 for name, times, days, each in rows:
