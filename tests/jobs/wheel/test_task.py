@@ -123,7 +123,9 @@ class Failure(TaskCase):
             "def end(*_): os.write(1, b'ending\\n'); os._exit(0)\n"
             "signal.signal(signal.SIGINT, end); print('ready', flush=True); time.sleep(60)"
         )
-        script = "import sys, lakeplan; sys.argv = ['lakeplan', 'plan']; lakeplan.main()"
+        # What runs in the background, as these tests may, ignores Ctrl-C from its start; a task does not.
+        script = "import signal, sys, lakeplan; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        script += "sys.argv = ['lakeplan', 'plan']; lakeplan.main()"
         task = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.assertEqual(task.stdout.readline(), "ready\n")
         task.send_signal(signal.SIGINT)
