@@ -7,7 +7,6 @@ use deltalake::datafusion::datasource::TableProvider;
 use deltalake::datafusion::error::DataFusionError;
 use deltalake::datafusion::execution::context::SQLOptions;
 use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
-
 use futures::future::try_join_all;
 
 use super::AnalyticsError;

@@ -81,8 +81,8 @@ struct Global {
     /// A configuration file [default: lakeplan.toml, where there is one].
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Writes what became of the command to a file, as one JSON object, for who started it.
-    #[arg(long, global = true, value_name = "FILE", env = "LAKEPLAN_SUMMARY", hide_env = true)]
+    /// Writes what became of the command to a file, as one JSON object, for who started it [default: LAKEPLAN_SUMMARY].
+    #[arg(long, global = true, value_name = "FILE")]
     summary: Option<PathBuf>,
 }
 
@@ -231,13 +231,16 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(mut cli: Cli, wants_json: bool) -> (bool, Result<Reply, CliError>) {
-    let Some(file) = cli.global.summary.take() else { return answer(cli, wants_json, None).await };
-    let summary = Summary::begin(cli.command.name());
+    let asked = cli.global.summary.take().or_else(|| Some(crate::config::variable("LAKEPLAN_SUMMARY")?.into()));
+    let Some(file) = asked.filter(|file| !file.as_os_str().is_empty()) else { return answer(cli, wants_json, None).await };
+    let summary = match Summary::begin(cli.command.name(), file) {
+        Ok(summary) => summary,
+        Err(fault) => return (wants_json, Err(fault)),
+    };
     let end = Arc::default();
     let (json, done) = answer(cli, wants_json, Some(Arc::clone(&end))).await;
-    let written = summary.write(&file, done.as_ref(), end.get());
-    // What the command did is told even where this cannot be.
-    (json, done.and_then(|reply| written.map(|()| reply)))
+    summary.write(done.as_ref(), end.get());
+    (json, done)
 }
 
 async fn answer(cli: Cli, wants_json: bool, end: Option<Arc<OnceLock<Head>>>) -> (bool, Result<Reply, CliError>) {

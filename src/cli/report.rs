@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::reply::write_file;
 use super::{CliError, Context, Reply};
 use crate::analytics::report::{Asked, Report};
 use crate::analytics::{AnalyticsError, Session};
@@ -57,8 +58,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let Some((html, beside)) = files else {
         return Ok(if context.json { Reply::new(numbers, "") } else { Reply::raw(page.into_bytes()) });
     };
-    put(&beside, format!("{numbers:#}\n").as_bytes())?;
-    put(&html, page.as_bytes())?;
+    write_file(&beside, format!("{numbers:#}\n").as_bytes())?;
+    write_file(&html, page.as_bytes())?;
     let text = format!("{} written, its numbers in {}", html.display(), beside.display());
     let written = json!({"page": html.display().to_string(), "numbers": beside.display().to_string()});
     let mut json = numbers;
@@ -95,19 +96,4 @@ fn files(out: &Path) -> Result<(PathBuf, PathBuf), CliError> {
         ));
     }
     Ok((out.to_owned(), beside))
-}
-
-/// Writes a file whole or not at all: readers see the old one or the new one.
-fn put(file: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let draft = file.with_file_name(name);
-    let told = |fault: std::io::Error| {
-        // It is of no use to anyone; where it cannot be taken away it was not made.
-        let _ = std::fs::remove_file(&draft);
-        std::io::Error::new(fault.kind(), format!("{}: {fault}", file.display()))
-    };
-    std::fs::write(&draft, bytes).map_err(told)?;
-    std::fs::rename(&draft, file).map_err(told)?;
-    Ok(())
 }

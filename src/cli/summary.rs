@@ -1,9 +1,10 @@
 //! What became of a command, as one JSON object in a file: for a job that started it and wants to pass it on.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::reply::write_file;
 use super::{CliError, Exit, Reply};
 use crate::domain::time::{Instant, rfc3339};
 use crate::runtime::{Clock, SystemClock};
@@ -12,16 +13,25 @@ use crate::store::Head;
 /// A command that has begun.
 pub struct Summary {
     command: &'static str,
+    file: PathBuf,
     begun: Instant,
 }
 
 impl Summary {
-    pub fn begin(command: &'static str) -> Self {
-        Self { command, begun: SystemClock.now() }
+    /// Refused where the file's folder is not there: before the command has done anything.
+    pub fn begin(command: &'static str, file: PathBuf) -> Result<Self, CliError> {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        match folder.filter(|folder| !folder.is_dir()) {
+            Some(folder) => {
+                Err(CliError::usage(format!("--summary {}: there is no folder {}", file.display(), folder.display())))
+            }
+            None => Ok(Self { command, file, begun: SystemClock.now() }),
+        }
     }
 
-    /// Writes the file, whole or not at all. `end` is how the lake stood, where one was opened and closed.
-    pub fn write(&self, file: &Path, done: Result<&Reply, &CliError>, end: Option<&Head>) -> Result<(), CliError> {
+    /// Writes the file, whole or not at all. `end` is how the lake stood, where one was opened and closed. What the command
+    /// did stands where this fails, so that is only logged.
+    pub fn write(&self, done: Result<&Reply, &CliError>, end: Option<&Head>) {
         let (exit, error) = match done {
             Ok(_) => (Exit::Ok, Value::Null),
             Err(fault) => (fault.exit(), fault.to_json()["error"].take()),
@@ -38,9 +48,8 @@ impl Summary {
             "sets_behind": end.map(|head| head.seq.saturating_sub(head.folded)),
             "counts": done.map(|reply| json!(reply.counts)).unwrap_or_else(|_| error["counts"].clone()),
         });
-        let unwritten = |fault: std::io::Error| CliError::usage(format!("--summary {}: {fault}", file.display()));
-        let mut beside = file.as_os_str().to_owned();
-        beside.push(".part");
-        std::fs::write(&beside, format!("{summary}\n")).and_then(|()| std::fs::rename(&beside, file)).map_err(unwritten)
+        if let Err(fault) = write_file(&self.file, format!("{summary}\n").as_bytes()) {
+            tracing::warn!(%fault, "the summary was not written");
+        }
     }
 }

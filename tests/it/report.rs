@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta};
 use lakeplan::analytics::Session;
 use lakeplan::analytics::report::{Asked, Report};
 use lakeplan::domain::time::Instant;
+use lakeplan::runtime::{Clock, SystemClock};
 use lakeplan::store::Store;
 use lakeplan::store::delta::{DeltaStore, Root};
 use object_store::memory::InMemory;
@@ -184,8 +185,8 @@ async fn the_lake_of_a_team_is_written_where_it_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let asked = lakeplan::config::variable("LAKEPLAN_TEAM_LAKE");
     let place = asked.unwrap_or_else(|| folder.path().join("lake").display().to_string());
-    #[allow(clippy::disallowed_methods, reason = "the lake ends where the clock of the binary that goes on with it stands")]
-    let store = team::at_work(&Root::open(&place, true).unwrap(), Utc::now()).await;
+    // It ends where the clock of the binary that goes on with it stands.
+    let store = team::at_work(&Root::open(&place, true).unwrap(), SystemClock.now()).await;
     assert!(store.head().await.unwrap().seq > 40);
     store.close().await;
 }

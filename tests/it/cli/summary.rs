@@ -31,6 +31,8 @@ fn a_summary_tells_what_became_of_a_command_whatever_that_was() {
 
     fails(folder, &["task", "list", "--lake", "elsewhere", "--summary", "summary.json"], 3);
     assert_eq!(summary(folder)["code"], json!("not_a_lake"));
-    let said = fails(folder, &["task", "list", "--summary", "no/such/folder/summary.json"], 2);
-    assert!(said.contains("no/such/folder/summary.json"), "{said}");
+    // Where it cannot be written nothing is done, rather than done and called a failure.
+    let said = fails(folder, &["task", "create", "Late", "--project", "PAY", "--summary", "no/such/summary.json"], 2);
+    assert!(said.contains("no/such/summary.json"), "{said}");
+    assert!(!ok(folder, &["task", "list"]).contains("Late"));
 }

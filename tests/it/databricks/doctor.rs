@@ -1,11 +1,8 @@
 //! `doctor --databricks`: what is there, and of what is missing the statement that gives it.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::server::Server;
-use super::world::Script;
 use super::{fails, json_of, ok, run, with_lake};
 
 const DOCTOR: [&str; 6] = ["--lake", "main.plan", "doctor", "--databricks", "--warehouse", "w1"];
@@ -69,18 +66,9 @@ fn each_thing_that_is_missing_is_told_with_its_way_out() {
         world.tables.remove("main.plan.users");
         world.tables.get_mut("main.plan.tasks").unwrap()["properties"]["delta.enableRowTracking"] = json!("true");
         world.grants.remove("main.plan.inbox");
-        let message = "User does not have WRITE FILES on External Location 'plans'.";
-        world.scripts.push(Script {
-            method: "POST",
-            path: "temporary-path-credentials",
-            body: "PATH_READ_WRITE",
-            times: usize::MAX,
-            status: 403,
-            after: Duration::ZERO,
-            headers: Vec::new(),
-            answer: json!({"error_code": "PERMISSION_DENIED", "message": message}),
-        });
     }
+    let message = "User does not have WRITE FILES on External Location 'plans'.";
+    server.refuse("temporary-path-credentials", "PATH_READ_WRITE", 403, message);
     let found = missing(&server, path);
     let way_out = |what: &str| found.iter().find(|(name, ..)| name == what).map_or("", |(_, _, way_out)| way_out).to_owned();
     assert!(way_out("external data access").contains("metastore admin"), "{found:#?}");

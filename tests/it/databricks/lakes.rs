@@ -158,16 +158,7 @@ fn who_may_only_read_reads_and_the_first_write_names_the_grant() {
     let path = folder.path();
     ok(&server, path, &["--lake", "main.plan", "project", "create", "Payments", "--key", "PAY"]);
     let message = "User does not have WRITE FILES on External Location 'plans'.";
-    server.world().scripts.push(Script {
-        method: "POST",
-        path: "temporary-path-credentials",
-        body: "PATH_READ_WRITE",
-        times: usize::MAX,
-        status: 403,
-        after: Duration::ZERO,
-        headers: Vec::new(),
-        answer: json!({"error_code": "PERMISSION_DENIED", "message": message}),
-    });
+    server.refuse("temporary-path-credentials", "PATH_READ_WRITE", 403, message);
     assert!(ok(&server, path, &["--lake", "main.plan", "project", "list"]).contains("Payments"));
     ok(&server, path, &["--lake", "main.plan", "query", "--view", "workload"]);
     let said = fails(&server, path, &["--lake", "main.plan", "task", "create", "x", "--project", "PAY"], 1);

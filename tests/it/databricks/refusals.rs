@@ -125,20 +125,6 @@ fn nothing_secret_is_in_the_log_of_a_whole_run() {
     assert!(server.world().vended.keys().all(|session| session.contains(super::CANARY)));
 }
 
-fn refuse(server: &Server, path: &'static str, body: &'static str, status: u16, message: &str) {
-    let answer = json!({"error_code": "PERMISSION_DENIED", "message": message});
-    server.world().scripts.push(Script {
-        method: "POST",
-        path,
-        body,
-        times: usize::MAX,
-        status,
-        after: Duration::ZERO,
-        headers: Vec::new(),
-        answer,
-    });
-}
-
 #[test]
 fn a_missing_right_comes_with_its_grant() {
     let cases = [
@@ -154,7 +140,7 @@ fn a_missing_right_comes_with_its_grant() {
     ];
     for (message, grant) in cases {
         let (server, folder) = with_lake();
-        refuse(&server, "temporary-path-credentials", "", 403, message);
+        server.refuse("temporary-path-credentials", "", 403, message);
         let said = fails(&server, folder.path(), &LIST, 3);
         assert!(said.contains(message) && said.contains(&format!("hint: let the owner run: {grant}")), "{said}");
         assert!(said.matches("GRANT").count() == 1 || message == "Access denied.", "only what is missing: {said}");

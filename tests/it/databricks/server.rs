@@ -95,6 +95,14 @@ impl Server {
         let script = Script { method, path, body: "", times, status, after: Duration::ZERO, headers: Vec::new(), answer };
         self.world().scripts.push(script);
     }
+
+    /// Denies requests whose body holds a text, such as an operation.
+    pub fn refuse(&self, path: &'static str, body: &'static str, status: u16, message: &str) {
+        self.script("POST", path, usize::MAX, status, json!({"error_code": "PERMISSION_DENIED", "message": message}));
+        if let Some(script) = self.world().scripts.last_mut() {
+            script.body = body;
+        }
+    }
 }
 
 impl Drop for Server {
