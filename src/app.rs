@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use crate::analytics::reads;
+use crate::analytics::Reads;
 use crate::analytics::warehouse::Warehouse;
 use crate::config::Config;
 use crate::domain::time::{AsOf, Instant, rfc3339};
@@ -190,7 +190,7 @@ impl App {
 
     /// The tables that a query reads, which asks no catalog where it does not read the inbox.
     pub async fn tables_of(&self, sql: &str) -> Result<LakeTables, ServiceError> {
-        if reads(sql, INBOX) { self.tables_with_inbox().await } else { Ok(self.tables()) }
+        if Reads::of(sql).names(INBOX) { self.tables_with_inbox().await } else { Ok(self.tables()) }
     }
 
     /// A round of maintenance with the usual retention.

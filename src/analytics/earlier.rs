@@ -23,13 +23,13 @@ use crate::store::tables::{Earlier, Entry, bucket};
 const ROWS: usize = 8192;
 
 /// The lake as it stood, and the moment that it is asked of.
-#[derive(Clone, Copy, Debug)]
-pub struct Then<'s> {
-    pub snapshot: &'s Snapshot,
+#[derive(Debug)]
+pub struct Then {
+    pub snapshot: Snapshot,
     pub at: Instant,
 }
 
-impl Then<'_> {
+impl Then {
     /// What a table held. `now` is the table as it is, where there is one.
     pub fn table(
         &self,

@@ -22,7 +22,7 @@ use thiserror::Error;
 pub use earlier::Then;
 pub use format::{Format, rows_json, rows_text};
 pub use inbox::InboxRequest;
-pub use reads::reads;
+pub use reads::Reads;
 pub use select::Select;
 pub use session::Session;
 pub use views::{VIEWS, View};

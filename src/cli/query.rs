@@ -101,7 +101,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
 async fn open(app: &App, sql: &str, as_of: Option<AsOf>) -> Result<Session, ServiceError> {
     let (service, now, tables) = (&app.service, app.service.clock.now(), app.tables_of(sql).await?);
     let Some(as_of) = as_of else { return Ok(Session::open(&tables, now).await?) };
-    let snapshot = &service.read(&Scope::All, Some(as_of)).await?;
+    let snapshot = service.read(&Scope::All, Some(as_of)).await?;
     let at = match as_of {
         // A day that is not over yet is asked of as far as it went.
         AsOf::Time(asked) => asked.min(now).max(snapshot.at),

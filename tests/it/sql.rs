@@ -213,7 +213,8 @@ async fn every_table_and_view_says_of_the_past_what_it_said_then() {
         }
         for (seq, then) in said {
             let snapshot = read_as_of(store.as_ref(), &Scope::All, AsOf::Seq(seq), Stream::Work).await.unwrap();
-            let session = Session::open_then(&store.tables(), Then { snapshot: &snapshot, at: snapshot.at }).await.unwrap();
+            let at = snapshot.at;
+            let session = Session::open_then(&store.tables(), Then { snapshot, at }).await.unwrap();
             for (was, is) in then.into_iter().zip(told(&session).await) {
                 assert_eq!(is, was, "seed {seed}, seq {seq}");
             }

@@ -80,22 +80,11 @@ impl Hidden {
     }
 }
 
-/// What a credential for a place is for.
+/// What a credential is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PathOperation {
+pub enum Access {
     Read,
-    ReadWrite,
-    CreateTable,
-}
-
-impl PathOperation {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Read => "PATH_READ",
-            Self::ReadWrite => "PATH_READ_WRITE",
-            Self::CreateTable => "PATH_CREATE_TABLE",
-        }
-    }
+    Write,
 }
 
 /// An external location: its name and what lies below it.
@@ -117,13 +106,28 @@ pub async fn has_schema(workspace: &Workspace, full_name: &str) -> Result<bool, 
     found::<Value>(workspace, Request::get(SCHEMAS).part(full_name)).await.map(|found| found.is_some())
 }
 
-pub async fn for_path(workspace: &Workspace, url: &str, operation: PathOperation) -> Result<Vended, CatalogError> {
-    let body = json!({"url": url, "operation": operation.word()});
-    read(workspace, Request::post(FOR_PATH, body).repeatable()).await
+/// A credential for a place that is no table's. Where it may not be written as it is, but tables may be made there, that is
+/// enough; the refusal that is told is the first.
+pub async fn for_path(workspace: &Workspace, url: &str, access: Access) -> Result<Vended, CatalogError> {
+    let ask = async |operation: &str| {
+        let body = json!({"url": url, "operation": operation});
+        read(workspace, Request::post(FOR_PATH, body).repeatable()).await
+    };
+    match access {
+        Access::Read => ask("PATH_READ").await,
+        Access::Write => match ask("PATH_READ_WRITE").await {
+            Err(fault) if fault.is_refusal() => ask("PATH_CREATE_TABLE").await.map_err(|_| fault),
+            answer => answer,
+        },
+    }
 }
 
-pub async fn for_table(workspace: &Workspace, table_id: &str) -> Result<Vended, CatalogError> {
-    let body = json!({"table_id": table_id, "operation": "READ"});
+pub async fn for_table(workspace: &Workspace, table_id: &str, access: Access) -> Result<Vended, CatalogError> {
+    let operation = match access {
+        Access::Read => "READ",
+        Access::Write => "READ_WRITE",
+    };
+    let body = json!({"table_id": table_id, "operation": operation});
     read(workspace, Request::post(FOR_TABLE, body).repeatable()).await
 }
 

@@ -95,6 +95,11 @@ impl CatalogError {
         None
     }
 
+    /// Whether a right is missing, and not something else amiss.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Net(fault) if matches!(fault.as_ref(), NetError::Forbidden { .. }))
+    }
+
     /// Whether the same may work in a while, with nothing changed.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Net(fault) if fault.is_passing())

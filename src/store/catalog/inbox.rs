@@ -7,12 +7,13 @@ use object_store::ObjectStore;
 use object_store::prefix::PrefixStore;
 use url::Url;
 
-use super::api::{self, TableInfo};
+use super::Catalog;
+use super::api::{self, Access, TableInfo};
 use super::error::CatalogError;
 use super::name::SchemaName;
 use super::refusal::Right;
+use super::storage::Way;
 use super::vending::{ForTable, Vending};
-use super::{Catalog, storage};
 use crate::store::error::StoreError;
 use crate::store::inbox::NAME;
 use crate::store::root::Root;
@@ -47,7 +48,7 @@ impl Catalog {
         }
         let location = table.storage_location.trim_end_matches('/').to_owned();
         let url = Url::parse(&location).map_err(|_| CatalogError::Elsewhere { url: location.clone() })?;
-        let vendor = ForTable { workspace: Arc::clone(&self.workspace), table_id: table.table_id };
+        let vendor = ForTable { workspace: Arc::clone(&self.workspace), table_id: table.table_id, access: Access::Read };
         let vending = match Vending::begin(Arc::new(vendor), Arc::clone(&self.clock)).await {
             Ok(vending) => vending,
             Err(fault) => {
@@ -58,7 +59,7 @@ impl Catalog {
         let store = if url.scheme() == "file" {
             Root::open(url.as_str(), false)?.store
         } else {
-            storage::open(&url, Arc::new(vending), &self.variables).await?
+            Way::find(&url, &self.variables).await?.open(vending)?
         };
         Ok(InboxRoot { url, store, is_below_root: false })
     }

@@ -1,12 +1,13 @@
 //! Lakes in Unity Catalog: `catalog.schema` is the place of that schema's table `journal`, without its last folder.
 //!
-//! One credential and one store are for the lake's root; the credential is vended by the catalog and renewed before it
-//! ends. Who may not write gets the lake to read. Only the table `inbox` may lie elsewhere, and is then read with a
-//! credential of its own.
+//! Each table is reached with a credential that the catalog vends for it and that is renewed before it ends; [`folders`]
+//! makes one root of them. Who may not write gets the lake to read. The table `inbox` may lie elsewhere, and is then read
+//! there. A lake that is to be made has one credential for its place.
 
 mod api;
 mod error;
 pub mod features;
+mod folders;
 mod inbox;
 mod name;
 mod preflight;
@@ -16,6 +17,7 @@ mod storage;
 mod vending;
 pub mod volume;
 
+use std::fmt;
 use std::sync::Arc;
 
 use url::Url;
@@ -31,9 +33,10 @@ use super::error::StoreError;
 use super::root::Root;
 use crate::net::Workspace;
 use crate::runtime::Clock;
-use api::{PathOperation, TableInfo};
-use readonly::ReadOnly;
+use api::{Access, TableInfo};
+use folders::Folders;
 use refusal::{Asked, Right};
+use storage::Way;
 use vending::ForPath;
 
 /// The table whose place is the lake's.
@@ -60,7 +63,8 @@ impl Catalog {
             return Err(CatalogError::NotRegistered { schema: name.to_string() }.into());
         };
         let url = place(name, &journal)?;
-        self.open(&url, Some(name), false).await
+        let url = Url::parse(&url).map_err(|_| CatalogError::Elsewhere { url })?;
+        self.rooted(name, url, &journal).await
     }
 
     /// The place for a lake that is to be made in a schema and registered afterwards.
@@ -73,7 +77,21 @@ impl Catalog {
         let location = location.trim_end_matches('/');
         let elsewhere = || CatalogError::Elsewhere { url: location.to_owned() };
         let url = Url::parse(location).ok().filter(|url| !url.cannot_be_a_base()).ok_or_else(elsewhere)?;
-        self.open(url.as_str(), Some(name), true).await
+        if url.scheme() == "file" {
+            return Root::open(url.as_str(), true);
+        }
+        let (workspace, path) = (Arc::clone(&self.workspace), url.to_string());
+        let vendor = ForPath { workspace, url: path, access: Access::Write };
+        match Vending::begin(Arc::new(vendor), Arc::clone(&self.clock)).await {
+            Ok(vending) => {
+                let store = Way::find(&url, &self.variables).await?.open(vending)?;
+                Ok(Root { url, store })
+            }
+            Err(fault) => {
+                let needs = [Right::ExternalUseLocation, Right::ReadFiles, Right::WriteFiles];
+                Err(self.told(fault, "write the lake's place", Some(name), Some(url.as_str()), &needs).await.into())
+            }
+        }
     }
 
     /// A table of a schema, where there is one that may be seen.
@@ -96,41 +114,13 @@ impl Catalog {
         Ok(())
     }
 
-    /// The store of a place, to write if that may be; `create` where a lake is to be made there.
-    async fn open(&self, url: &str, name: Option<&SchemaName>, create: bool) -> Result<Root, StoreError> {
-        let place = Url::parse(url).map_err(|_| CatalogError::Elsewhere { url: url.to_owned() })?;
-        let writing = [Right::ExternalUseLocation, Right::ExternalUseSchema, Right::ReadFiles, Right::WriteFiles];
-        let first = self.vending(url, PathOperation::ReadWrite).await;
-        let refused = match first {
-            Ok(vending) => return self.rooted(place, vending, create).await,
-            Err(fault) => self.told(fault, "write the lake's place", name, Some(url), &writing).await,
-        };
-        // Anything but a right that is missing is not mended by asking for less.
-        let CatalogError::Lacks { said, grants, .. } = &refused else { return Err(refused.into()) };
-        if create {
-            return match self.vending(url, PathOperation::CreateTable).await {
-                Ok(vending) => self.rooted(place, vending, true).await,
-                Err(_) => Err(refused.into()),
-            };
-        }
-        let Ok(vending) = self.vending(url, PathOperation::Read).await else { return Err(refused.into()) };
-        let why = CatalogError::ReadOnly { url: url.to_owned(), said: said.clone(), grants: grants.clone() };
-        let root = self.rooted(place, vending, false).await?;
-        Ok(Root { store: Arc::new(ReadOnly { inner: root.store, why }), url: root.url })
-    }
-
-    async fn vending(&self, url: &str, operation: PathOperation) -> Result<Vending, CatalogError> {
-        let vendor = ForPath { workspace: Arc::clone(&self.workspace), url: url.to_owned(), operation };
-        Vending::begin(Arc::new(vendor), Arc::clone(&self.clock)).await
-    }
-
-    async fn rooted(&self, url: Url, vending: Vending, create: bool) -> Result<Root, StoreError> {
+    /// The root of a lake whose journal is registered.
+    async fn rooted(&self, name: &SchemaName, url: Url, journal: &TableInfo) -> Result<Root, StoreError> {
         if url.scheme() == "file" {
-            // A catalog of one machine. The credential says that one may, and nothing more.
-            return Root::open(url.as_str(), create);
+            // A catalog of one machine, whose files ask for no credential.
+            return Root::open(url.as_str(), false);
         }
-        let store = storage::open(&url, Arc::new(vending), &self.variables).await?;
-        Ok(Root { url, store })
+        Folders::open(self, name, url, journal).await
     }
 
     /// What a fault means, with the statement that mends it where a right is missing.
@@ -142,7 +132,7 @@ impl Catalog {
         url: Option<&str>,
         needs: &[Right],
     ) -> CatalogError {
-        if !matches!(&fault, CatalogError::Net(cause) if matches!(cause.as_ref(), crate::net::NetError::Forbidden { .. })) {
+        if !fault.is_refusal() {
             return fault;
         }
         let location = match url {
@@ -179,6 +169,16 @@ fn place(name: &SchemaName, journal: &TableInfo) -> Result<String, CatalogError>
         Some(root) => Ok(root.to_owned()),
         None => Err(CatalogError::Misplaced { table, location: location.to_owned() }),
     }
+}
+
+impl fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Catalog").field("workspace", &self.workspace).finish_non_exhaustive()
+    }
+}
+
+fn same_place(a: &str, b: &str) -> bool {
+    a.trim_end_matches('/') == b.trim_end_matches('/')
 }
 
 #[cfg(test)]

@@ -1,15 +1,20 @@
 //! Everything a lake in Unity Catalog needs, looked at one by one: what is there, and what gives what is missing.
 
-use super::api::{self, PathOperation};
+use url::Url;
+
+use super::api::{self, Access, TableInfo};
 use super::error::CatalogError;
 use super::name::SchemaName;
 use super::refusal::Right;
-use super::{Catalog, JOURNAL, features, place};
+use super::{Catalog, JOURNAL, features, place, same_place};
 use crate::net::NetError;
 use crate::store::LakeTables;
 use crate::store::inbox;
 use crate::store::root::Root;
 use crate::store::table_log::TableLog;
+
+/// What writing a registered table needs.
+const WRITING: [Right; 3] = [Right::ExternalUseSchema, Right::Select, Right::Modify];
 
 /// One thing that is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,9 +64,9 @@ impl Catalog {
         let mut checks = Vec::new();
         if self.look_at_workspace(&mut checks).await
             && self.look_at_schema(name, &mut checks).await
-            && let Some(root) = self.look_at_place(name, &mut checks).await
+            && let Some((root, may_write)) = self.look_at_place(name, &mut checks).await
         {
-            self.look_at_tables(name, &root, &mut checks).await;
+            self.look_at_tables(name, &root, may_write, &mut checks).await;
             self.look_at_views(name, views, &mut checks).await;
             self.look_at_inbox(name, &mut checks).await;
         }
@@ -107,8 +112,8 @@ impl Catalog {
         }
     }
 
-    /// The journal, the rights to its place, and the place opened.
-    async fn look_at_place(&self, name: &SchemaName, checks: &mut Vec<Check>) -> Option<Root> {
+    /// The journal, the rights to it, the lake opened, and whether it may be written.
+    async fn look_at_place(&self, name: &SchemaName, checks: &mut Vec<Check>) -> Option<(Root, bool)> {
         let journal = match self.table(name, JOURNAL).await {
             Ok(Some(journal)) => journal,
             Ok(None) => {
@@ -129,20 +134,18 @@ impl Catalog {
         };
         checks.push(Check::ok("journal", format!("external, at {}", journal.storage_location)));
         let what = Right::ExternalUseSchema.privilege();
-        let vended = api::for_table(&self.workspace, &journal.table_id).await.map(drop);
-        self.note_right(checks, what, vended, name, None, &[Right::ExternalUseSchema, Right::Select]).await;
-        let what = Right::ExternalUseLocation.privilege();
-        let vended = api::for_path(&self.workspace, &url, PathOperation::Read).await.map(drop);
-        let may_read =
-            self.note_right(checks, what, vended, name, Some(&url), &[Right::ExternalUseLocation, Right::ReadFiles]).await;
-        let vended = api::for_path(&self.workspace, &url, PathOperation::ReadWrite).await.map(drop);
-        let needs = [Right::ExternalUseLocation, Right::ReadFiles, Right::WriteFiles];
-        let may_write = self.note_right(checks, "write credential", vended, name, Some(&url), &needs).await;
-        if !may_read && !may_write {
+        let vended = api::for_table(&self.workspace, &journal.table_id, Access::Read).await.map(drop);
+        if !self.note_right(checks, what, vended, name, None, &[Right::ExternalUseSchema, Right::Select]).await {
             return None;
         }
-        match self.open(&url, Some(name), false).await {
-            Ok(root) => Some(root),
+        let vended = api::for_table(&self.workspace, &journal.table_id, Access::Write).await.map(drop);
+        let may_write = self.note_right(checks, "write credential", vended, name, None, &WRITING).await;
+        let root = match Url::parse(&url) {
+            Ok(place) => self.rooted(name, place, &journal).await,
+            Err(_) => Err(CatalogError::Elsewhere { url }.into()),
+        };
+        match root {
+            Ok(root) => Some((root, may_write)),
             Err(fault) => {
                 checks.push(Check::missing("lake", fault.to_string(), fault.hint()));
                 None
@@ -173,10 +176,26 @@ impl Catalog {
     }
 
     /// Each table of the lake: as its log says it, and as the catalog has it.
-    async fn look_at_tables(&self, name: &SchemaName, root: &Root, checks: &mut Vec<Check>) {
+    async fn look_at_tables(&self, name: &SchemaName, root: &Root, may_write: bool, checks: &mut Vec<Check>) {
+        let place = |table: &str| format!("{}/{table}", root.url.as_str().trim_end_matches('/'));
         let register = || Some(format!("lakeplan --lake {name} catalog register"));
+        // It stands for a table that is not registered.
+        let at_path = api::for_path(&self.workspace, &place("_probe"), Access::Write).await.map(drop);
+        let mut unregistered = false;
         for table in LakeTables::own() {
             let what = format!("table {table}");
+            let info = match self.table(name, table).await {
+                Ok(info) => info,
+                Err(fault) => {
+                    checks.push(Check::fault(what, &fault));
+                    continue;
+                }
+            };
+            unregistered |= info.is_none();
+            if info.is_none() && at_path.is_err() {
+                checks.push(Check::unknown(what, "it is not registered, and its place is not to be seen"));
+                continue;
+            }
             match TableLog::new(std::sync::Arc::clone(&root.store), table).load().await {
                 Ok(None) => {
                     checks.push(Check::unknown(what, "not there yet; the work that brings its first row makes it"));
@@ -188,23 +207,38 @@ impl Catalog {
                 }
                 Ok(Some(_)) => {}
             }
-            let expected = format!("{}/{table}", root.url.as_str().trim_end_matches('/'));
-            checks.push(match self.table(name, table).await {
-                Err(fault) => Check::fault(what, &fault),
-                Ok(None) => Check::missing(what, "it is not registered", register()),
-                Ok(Some(info)) if !same_place(&info.storage_location, &expected) => {
-                    let said = format!("it is registered at {}, and lies at {expected}", info.storage_location);
-                    Check::missing(
-                        what,
-                        said,
-                        Some(format!("DROP TABLE {}; then {}", name.quoted(table), register().unwrap_or_default())),
-                    )
+            checks.push(match info {
+                None => Check::missing(what, "it is not registered", register()),
+                Some(info) if !same_place(&info.storage_location, &place(table)) => {
+                    let said = format!("it is registered at {}, and lies at {}", info.storage_location, place(table));
+                    let way_out = format!("DROP TABLE {}; then {}", name.quoted(table), register().unwrap_or_default());
+                    Check::missing(what, said, Some(way_out))
                 }
-                Ok(Some(info)) => match features::of_properties(&info.properties) {
-                    found if found.is_empty() => Check::ok(what, "registered; of a protocol that Lakeplan writes"),
-                    found => Check::fault(what, &CatalogError::Features { table: name.of(table), features: found.join(", ") }),
-                },
+                Some(info) => self.look_at_table(name, &info, what, may_write).await,
             });
+        }
+        let what = Right::ExternalUseLocation.privilege();
+        if at_path.is_err() && !unregistered {
+            checks.push(Check::ok(what, "not given, and not needed: every table is registered"));
+            return;
+        }
+        let needs = [Right::ExternalUseLocation, Right::ReadFiles, Right::WriteFiles];
+        self.note_right(checks, what, at_path, name, Some(root.url.as_str()), &needs).await;
+    }
+
+    /// A table that is registered where it lies. Where the journal may not be written it is no matter whether this may.
+    async fn look_at_table(&self, name: &SchemaName, info: &TableInfo, what: String, may_write: bool) -> Check {
+        let found = features::of_properties(&info.properties);
+        if !found.is_empty() {
+            return Check::fault(what, &CatalogError::Features { table: name.of(&info.name), features: found.join(", ") });
+        }
+        let said = "registered; of a protocol that Lakeplan writes";
+        if !may_write {
+            return Check::ok(what, said);
+        }
+        match api::for_table(&self.workspace, &info.table_id, Access::Write).await {
+            Ok(_) => Check::ok(what, said),
+            Err(fault) => Check::fault(what, &self.told(fault, "write it", Some(name), None, &WRITING).await),
         }
     }
 
@@ -250,8 +284,4 @@ impl Catalog {
             }
         }
     }
-}
-
-fn same_place(a: &str, b: &str) -> bool {
-    api::lies_in(a, b) && api::lies_in(b, a)
 }

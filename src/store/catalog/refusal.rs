@@ -21,6 +21,7 @@ pub enum Right {
     UseCatalog,
     UseSchema,
     Select,
+    Modify,
     ExternalUseSchema,
     ExternalUseLocation,
     ReadFiles,
@@ -36,6 +37,7 @@ impl Right {
             Self::UseCatalog => "USE CATALOG",
             Self::UseSchema => "USE SCHEMA",
             Self::Select => "SELECT",
+            Self::Modify => "MODIFY",
             Self::ExternalUseSchema => "EXTERNAL USE SCHEMA",
             Self::ExternalUseLocation => "EXTERNAL USE LOCATION",
             Self::ReadFiles => "READ FILES",
@@ -52,7 +54,9 @@ impl Right {
             Self::UseCatalog => {
                 format!("CATALOG {}", asked.schema.map_or_else(|| "<the catalog>".to_owned(), |name| quoted(&name.catalog)))
             }
-            Self::UseSchema | Self::Select | Self::ExternalUseSchema | Self::CreateTable => format!("SCHEMA {}", schema()),
+            Self::UseSchema | Self::Select | Self::Modify | Self::ExternalUseSchema | Self::CreateTable => {
+                format!("SCHEMA {}", schema())
+            }
             Self::ExternalUseLocation | Self::ReadFiles | Self::WriteFiles | Self::CreateExternalTable => {
                 format!("EXTERNAL LOCATION {}", asked.location.map_or_else(|| "<its external location>".to_owned(), quoted))
             }
@@ -61,7 +65,7 @@ impl Right {
     }
 
     /// Longer names first: they hold the shorter ones.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::ExternalUseSchema,
         Self::ExternalUseLocation,
         Self::CreateExternalTable,
@@ -70,6 +74,7 @@ impl Right {
         Self::CreateTable,
         Self::ReadFiles,
         Self::WriteFiles,
+        Self::Modify,
         Self::Select,
     ];
 

@@ -15,11 +15,26 @@ use super::vending::Vending;
 use crate::store::cloud::{self, Given};
 use crate::store::error::StoreError;
 
-/// The store rooted at a place, its credentials from `vending`. `variables` say the way to it.
-pub async fn open(url: &Url, vending: Arc<Vending>, variables: &[(String, String)]) -> Result<Arc<dyn ObjectStore>, StoreError> {
-    let place = || Place { url: url.to_string(), vending: Arc::clone(&vending) };
-    let given = Given { s3: Arc::new(ForS3(place())), azure: Arc::new(ForAzure(place())), google: Arc::new(ForGoogle(place())) };
-    Ok(cloud::open_with(url, &given, variables.iter().cloned()).await?.store)
+/// The way to a place, from which a store is opened for each credential.
+pub struct Way {
+    url: Url,
+    way: cloud::Way,
+}
+
+impl Way {
+    /// `variables` say the way.
+    pub async fn find(url: &Url, variables: &[(String, String)]) -> Result<Self, StoreError> {
+        Ok(Self { url: url.clone(), way: cloud::Way::find(url, variables.iter().cloned()).await? })
+    }
+
+    /// The store rooted at the place, its credentials from `vending`.
+    pub fn open(&self, vending: Vending) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        let vending = Arc::new(vending);
+        let place = || Place { url: self.url.to_string(), vending: Arc::clone(&vending) };
+        let given =
+            Given { s3: Arc::new(ForS3(place())), azure: Arc::new(ForAzure(place())), google: Arc::new(ForGoogle(place())) };
+        Ok(self.way.open(&given)?.store)
+    }
 }
 
 /// The credential of a place as an S3 store takes it.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta};
 
-use super::api::{self, PathOperation, Vended};
+use super::api::{self, Access, Vended};
 use super::error::CatalogError;
 use crate::domain::time::Instant;
 use crate::net::Workspace;
@@ -34,27 +34,28 @@ pub trait Vendor: fmt::Debug + Send + Sync {
 pub struct ForPath {
     pub workspace: Arc<Workspace>,
     pub url: String,
-    pub operation: PathOperation,
+    pub access: Access,
 }
 
 #[async_trait]
 impl Vendor for ForPath {
     async fn vend(&self) -> Result<Vended, CatalogError> {
-        api::for_path(&self.workspace, &self.url, self.operation).await
+        api::for_path(&self.workspace, &self.url, self.access).await
     }
 }
 
-/// The credential to read a table.
+/// The credential for a table.
 #[derive(Debug)]
 pub struct ForTable {
     pub workspace: Arc<Workspace>,
     pub table_id: String,
+    pub access: Access,
 }
 
 #[async_trait]
 impl Vendor for ForTable {
     async fn vend(&self) -> Result<Vended, CatalogError> {
-        api::for_table(&self.workspace, &self.table_id).await
+        api::for_table(&self.workspace, &self.table_id, self.access).await
     }
 }
 

@@ -14,11 +14,12 @@ mod settings;
 mod told;
 
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AwsCredentialProvider, S3ConditionalPut, resolve_bucket_region};
 use object_store::azure::{AzureCredentialProvider, MicrosoftAzureBuilder};
+use object_store::client::{HttpClient, HttpConnector, ReqwestConnector};
 use object_store::gcp::{GcpCredentialProvider, GoogleCloudStorageBuilder};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -52,24 +53,47 @@ pub struct Given {
     pub google: GcpCredentialProvider,
 }
 
-/// The root at a storage URL with credentials that are given. Of the storage only a bucket's region is asked, where neither
-/// a region nor an endpoint is set.
-pub async fn open_with(
-    url: &Url,
-    given: &Given,
-    environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<Root, StoreError> {
-    let place = Place::of(url)?;
-    let mut settings = Settings::of_way(&place, environment)?;
-    if place.cloud == Cloud::S3 && !settings.say_region() {
-        let region = resolve_bucket_region(&place.bucket, &ClientOptions::new()).await;
-        settings.set_region(region.map_err(|fault| CloudFault::no_region(&place, &fault))?);
+/// The way to a storage URL for credentials that are given. The stores of one way share their connections.
+pub struct Way {
+    place: Place,
+    settings: Settings,
+    connections: Connections,
+}
+
+impl Way {
+    /// Of the storage only a bucket's region is asked, where neither a region nor an endpoint is set.
+    pub async fn find(url: &Url, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, StoreError> {
+        let place = Place::of(url)?;
+        let mut settings = Settings::of_way(&place, environment)?;
+        if place.cloud == Cloud::S3 && !settings.say_region() {
+            let region = resolve_bucket_region(&place.bucket, &ClientOptions::new()).await;
+            settings.set_region(region.map_err(|fault| CloudFault::no_region(&place, &fault))?);
+        }
+        Ok(Self { place, settings, connections: Connections::default() })
     }
-    rooted(place, &settings, Some(given))
+
+    /// The root at the URL, with these credentials.
+    pub fn open(&self, given: &Given) -> Result<Root, StoreError> {
+        rooted(self.place.clone(), &self.settings, Some((given, &self.connections)))
+    }
+}
+
+/// The connections to a place, opened once for all the stores that are reached by the same settings.
+#[derive(Clone, Debug, Default)]
+struct Connections(Arc<OnceLock<HttpClient>>);
+
+impl HttpConnector for Connections {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        if let Some(client) = self.0.get() {
+            return Ok(client.clone());
+        }
+        let client = ReqwestConnector::default().connect(options)?;
+        Ok(self.0.get_or_init(|| client).clone())
+    }
 }
 
 /// Every root in a cloud is made here.
-fn rooted(mut place: Place, settings: &Settings, given: Option<&Given>) -> Result<Root, StoreError> {
+fn rooted(mut place: Place, settings: &Settings, given: Option<(&Given, &Connections)>) -> Result<Root, StoreError> {
     if place.cloud == Cloud::Azure && place.account.is_none() {
         place.in_account(settings.account()?)?;
     }
@@ -79,7 +103,11 @@ fn rooted(mut place: Place, settings: &Settings, given: Option<&Given>) -> Resul
     Ok(Root { url: place.url, store: Arc::new(PrefixStore::new(told, path)) })
 }
 
-fn connect(place: &Place, settings: &Settings, given: Option<&Given>) -> object_store::Result<Arc<dyn ObjectStore>> {
+fn connect(
+    place: &Place,
+    settings: &Settings,
+    given: Option<(&Given, &Connections)>,
+) -> object_store::Result<Arc<dyn ObjectStore>> {
     let retry = RetryConfig {
         backoff: BackoffConfig { max_backoff: LONGEST_WAIT, ..BackoffConfig::default() },
         retry_timeout: RETRY,
@@ -89,8 +117,8 @@ fn connect(place: &Place, settings: &Settings, given: Option<&Given>) -> object_
         Cloud::S3 => {
             let mut builder =
                 keys(settings).fold(AmazonS3Builder::new(), |builder, (key, value)| builder.with_config(key, value));
-            if let Some(given) = given {
-                builder = builder.with_credentials(Arc::clone(&given.s3));
+            if let Some((given, connections)) = given {
+                builder = builder.with_credentials(Arc::clone(&given.s3)).with_http_connector(connections.clone());
             }
             let builder = builder.with_bucket_name(&place.bucket).with_conditional_put(S3ConditionalPut::ETagMatch);
             Arc::new(builder.with_retry(retry).build()?)
@@ -101,16 +129,16 @@ fn connect(place: &Place, settings: &Settings, given: Option<&Given>) -> object_
             if let Some(account) = &place.account {
                 builder = builder.with_account(account);
             }
-            if let Some(given) = given {
-                builder = builder.with_credentials(Arc::clone(&given.azure));
+            if let Some((given, connections)) = given {
+                builder = builder.with_credentials(Arc::clone(&given.azure)).with_http_connector(connections.clone());
             }
             Arc::new(builder.with_container_name(&place.bucket).with_retry(retry).build()?)
         }
         Cloud::Google => {
             let mut builder =
                 keys(settings).fold(GoogleCloudStorageBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
-            if let Some(given) = given {
-                builder = builder.with_credentials(Arc::clone(&given.google));
+            if let Some((given, connections)) = given {
+                builder = builder.with_credentials(Arc::clone(&given.google)).with_http_connector(connections.clone());
             }
             Arc::new(builder.with_bucket_name(&place.bucket).with_retry(retry).build()?)
         }

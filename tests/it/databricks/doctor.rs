@@ -67,15 +67,12 @@ fn each_thing_that_is_missing_is_told_with_its_way_out() {
         world.tables.get_mut("main.plan.tasks").unwrap()["properties"]["delta.enableRowTracking"] = json!("true");
         world.grants.remove("main.plan.inbox");
     }
-    let message = "User does not have WRITE FILES on External Location 'plans'.";
-    server.refuse("temporary-path-credentials", "PATH_READ_WRITE", 403, message);
+    let message = "User does not have MODIFY on Table 'main.plan.journal'.";
+    server.refuse("temporary-table-credentials", "READ_WRITE", 403, message);
     let found = missing(&server, path);
     let way_out = |what: &str| found.iter().find(|(name, ..)| name == what).map_or("", |(_, _, way_out)| way_out).to_owned();
     assert!(way_out("external data access").contains("metastore admin"), "{found:#?}");
-    assert!(
-        way_out("write credential").contains("GRANT WRITE FILES ON EXTERNAL LOCATION `plans` TO `ana@example.com`"),
-        "{found:#?}"
-    );
+    assert!(way_out("write credential").contains("GRANT MODIFY ON SCHEMA `main`.`plan` TO `ana@example.com`"), "{found:#?}");
     assert_eq!(way_out("views"), "lakeplan --lake main.plan catalog views");
     assert_eq!(way_out("table users"), "lakeplan --lake main.plan catalog register");
     assert!(way_out("table tasks").contains("only Lakeplan may"), "{found:#?}");

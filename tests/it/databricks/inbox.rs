@@ -11,7 +11,6 @@ use super::{fails, json_of, ok, with_lake};
 use crate::cli::inbox::{ask, create};
 
 const KEPT: &str = "team/__unitystorage/tables/7";
-const ASKED: (&str, &str) = ("POST", "temporary-table-credentials");
 const ON_PLAN: [&str; 2] = ["--lake", "main.plan"];
 
 fn on_plan<'w>(words: &[&'w str]) -> Vec<&'w str> {
@@ -60,7 +59,7 @@ fn requests_of_a_managed_inbox_are_applied_and_answered_with_one_credential_of_i
     );
     {
         let world = server.world();
-        assert_eq!(world.count(ASKED.0, ASKED.1), 1);
+        assert_eq!(world.credentials("inbox"), 1);
         let key = world.vended.values().position(|vended| vended.url == format!("s3://{KEPT}"));
         assert!(key.is_some(), "the credential is for the table's place");
         let own = |path: &str, query: &str| format!("{path}?{query}").replace("%2F", "/").contains("__unitystorage/tables/7");
@@ -88,6 +87,7 @@ fn requests_of_a_managed_inbox_are_applied_and_answered_with_one_credential_of_i
 fn lists_views_and_queries_read_the_managed_inbox_and_others_ask_nothing_of_it() {
     let (server, folder) = with_managed_inbox();
     let path = folder.path();
+    server.world().seen.clear();
     for words in [
         &["query", "SELECT count(*) FROM tasks WHERE title = 'inbox'"][..],
         &["query", "--view", "workload"],
@@ -96,14 +96,14 @@ fn lists_views_and_queries_read_the_managed_inbox_and_others_ask_nothing_of_it()
     ] {
         ok(&server, path, &on_plan(words));
         let world = server.world();
-        assert_eq!((world.count("GET", "main.plan.inbox"), world.count(ASKED.0, ASKED.1)), (0, 0), "{words:?}");
+        assert_eq!((world.looked_up("inbox"), world.credentials("inbox")), (0, 0), "{words:?}");
     }
     let waits = json!([{"request_id": "managed", "state": "waiting"}]);
     for (number, sql) in
         ["SELECT request_id, state FROM requests", "SELECT request_id, 'waiting' AS state FROM inbox"].iter().enumerate()
     {
         assert_eq!(json_of(&server, path, &on_plan(&["query", sql])), waits);
-        assert_eq!(server.world().count(ASKED.0, ASKED.1), number + 1);
+        assert_eq!(server.world().credentials("inbox"), number + 1);
     }
     let listed = json_of(&server, path, &on_plan(&["inbox", "list"]));
     assert_eq!(listed["requests"][0]["request_id"], "managed");
@@ -115,8 +115,8 @@ fn lists_views_and_queries_read_the_managed_inbox_and_others_ask_nothing_of_it()
 fn a_managed_inbox_that_may_not_be_read_names_the_grant_and_keeps_no_one_from_the_rest() {
     let (server, folder) = with_managed_inbox();
     let path = folder.path();
-    let denied = json!({"error_code": "PERMISSION_DENIED", "message": "User does not have SELECT on Table 'inbox'."});
-    server.script(ASKED.0, ASKED.1, usize::MAX, 403, denied);
+    let denied = "User does not have SELECT on Table 'inbox'.";
+    server.refuse("temporary-table-credentials", "id-of-main.plan.inbox", 403, denied);
     for words in [&["inbox", "apply"][..], &["inbox", "list"], &["query", "SELECT * FROM requests"]] {
         let said = fails(&server, path, &on_plan(words), 3);
         assert!(said.contains("lacks a right to read the table inbox") && said.contains("GRANT SELECT"), "{words:?}: {said}");

@@ -47,7 +47,11 @@ fn init_registers_the_journal_and_then_the_schema_names_the_lake() {
     ok(&server, path, &["--lake", "main.plan", "doctor"]);
     let world = server.world();
     assert!(world.objects.keys().all(|key| key.starts_with("team/plans/lake/")) && world.objects.len() > 10);
-    assert_eq!(world.count("POST", "temporary-table-credentials"), 0, "one credential for the root is enough");
+    let seen = |operation: &str| world.seen.iter().filter(|seen| seen.body["operation"] == operation).collect::<Vec<_>>();
+    let at_root = seen("PATH_READ_WRITE").into_iter().filter(|seen| seen.body["url"] == BUCKET_LAKE).count();
+    assert_eq!(at_root, 1, "the place itself is asked for to make the lake, and never again");
+    let is_journal = |seen: &&super::world::Seen| seen.body["table_id"] == "id-of-main.plan.journal";
+    assert!(seen("READ_WRITE").iter().all(is_journal), "nothing else is registered");
 }
 
 #[test]
@@ -157,15 +161,85 @@ fn who_may_only_read_reads_and_the_first_write_names_the_grant() {
     let (server, folder) = with_lake();
     let path = folder.path();
     ok(&server, path, &["--lake", "main.plan", "project", "create", "Payments", "--key", "PAY"]);
-    let message = "User does not have WRITE FILES on External Location 'plans'.";
-    server.refuse("temporary-path-credentials", "PATH_READ_WRITE", 403, message);
+    ok(&server, path, &["--lake", "main.plan", "catalog", "register", "--warehouse", "w1"]);
+    server.world().seen.clear();
+    let message = "User does not have MODIFY on Table 'main.plan.journal'.";
+    server.refuse("temporary-table-credentials", "READ_WRITE", 403, message);
+    server.refuse("temporary-path-credentials", "", 403, "Access denied.");
     assert!(ok(&server, path, &["--lake", "main.plan", "project", "list"]).contains("Payments"));
     ok(&server, path, &["--lake", "main.plan", "query", "--view", "workload"]);
     let said = fails(&server, path, &["--lake", "main.plan", "task", "create", "x", "--project", "PAY"], 1);
     assert!(said.contains(&format!("the lake at {BUCKET_LAKE} is open to read only: {message}")), "{said}");
-    assert!(said.contains("GRANT WRITE FILES ON EXTERNAL LOCATION `plans` TO `ana@example.com`"), "{said}");
+    assert!(said.contains("GRANT MODIFY ON SCHEMA `main`.`plan` TO `ana@example.com`"), "{said}");
     let world = server.world();
-    assert!(!world.seen.iter().any(|seen| seen.body["operation"] == "PATH_CREATE_TABLE"));
+    let writes = world.seen.iter().filter(|seen| seen.body["operation"] == "READ_WRITE");
+    assert!(writes.count() == 3, "each of the three asks to write once");
+    assert!(!world.seen.iter().any(|seen| seen.body["operation"] == "PATH_READ_WRITE"));
+}
+
+#[test]
+fn a_registered_lake_is_worked_on_with_the_rights_to_its_tables_alone() {
+    let (server, folder) = with_lake();
+    let path = folder.path();
+    ok(&server, path, &["--lake", "main.plan", "project", "create", "Payments", "--key", "PAY"]);
+    // The work that brings a table's first row makes the table.
+    ok(&server, path, &["--lake", "main.plan", "maintain"]);
+    ok(&server, path, &["--lake", "main.plan", "catalog", "register", "--warehouse", "w1"]);
+    server.refuse("temporary-path-credentials", "", 403, "Access denied.");
+    server.world().seen.clear();
+    ok(&server, path, &["--lake", "main.plan", "task", "create", "Move the ledger", "--project", "PAY"]);
+    ok(&server, path, &["--lake", "main.plan", "maintain"]);
+    ok(&server, path, &["--lake", "main.plan", "doctor", "--full"]);
+    let tasks = json_of(&server, path, &["--lake", "main.plan", "query", "SELECT key FROM tasks"]);
+    assert_eq!(tasks, json!([{"key": "PAY-1"}]));
+    let world = server.world();
+    assert!(world.credentials("tasks") > 0 && world.credentials("journal") > 0);
+}
+
+#[test]
+fn a_table_that_is_new_needs_the_right_to_its_place() {
+    let (server, folder) = with_lake();
+    let message = "User does not have EXTERNAL USE LOCATION on External Location 'plans'.";
+    server.refuse("temporary-path-credentials", "", 403, message);
+    let path = folder.path();
+    let said = fails(&server, path, &["--lake", "main.plan", "maintain"], 3);
+    assert!(said.contains("lacks a right to use the place of") && said.contains("a table that is not registered: "), "{said}");
+    let grant = "hint: let the owner run: GRANT EXTERNAL USE LOCATION ON EXTERNAL LOCATION `plans` TO `ana@example.com`";
+    assert!(said.contains(grant), "{said}");
+}
+
+#[tokio::test]
+async fn the_catalog_of_these_tests_gives_nobody_a_folder_that_holds_registered_tables() {
+    let (server, _folder) = with_lake();
+    let workspace = Workspace::open(server.url(), Login::Token(Secret::new(TOKEN))).unwrap();
+    let ask = async |url: String| {
+        let body = json!({"url": url, "operation": "PATH_READ"});
+        workspace.ask(&lakeplan::net::Request::post("api/2.1/unity-catalog/temporary-path-credentials", body)).await
+    };
+    for parent in [BUCKET_LAKE.to_owned(), format!("{BUCKET_LAKE}/"), "s3://team/plans".to_owned()] {
+        assert!(matches!(ask(parent).await, Err(lakeplan::net::NetError::Forbidden { .. })));
+    }
+    assert!(ask(format!("{BUCKET_LAKE}/tasks")).await.is_ok() && ask("s3://team/plans/lake2".to_owned()).await.is_ok());
+}
+
+#[test]
+fn a_query_opens_the_tables_that_it_reads_and_no_other() {
+    let (server, folder) = with_lake();
+    let path = folder.path();
+    ok(&server, path, &["--lake", "main.plan", "project", "create", "Payments", "--key", "PAY"]);
+    ok(&server, path, &["--lake", "main.plan", "query", "SELECT 1"]);
+    let listed = |sql: &str| {
+        server.world().stored.clear();
+        ok(&server, path, &["--lake", "main.plan", "query", sql]);
+        let world = server.world();
+        let requests = world.stored.iter().map(|[_, path, query, _]| format!("{path}?{query}").replace("%2F", "/"));
+        requests.collect::<Vec<_>>()
+    };
+    let reads = |requests: &[String], table: &str| requests.iter().any(|request| request.contains(&format!("lake/{table}/")));
+    let requests = listed("SELECT count(*) FROM tasks");
+    assert!(reads(&requests, "tasks") && !reads(&requests, "agent_logs") && !reads(&requests, "inbox"), "{requests:?}");
+    assert!(reads(&listed("SELECT * FROM agent_runs"), "agent_logs"));
+    assert!(reads(&listed("SELECT * FROM information_schema.tables"), "agent_logs"));
 }
 
 #[test]
@@ -221,7 +295,7 @@ async fn an_inbox_that_databricks_keeps_elsewhere_is_read_with_a_credential_of_i
     let below = catalog.inbox_root(&name, &root).await.unwrap();
     assert!(below.is_below_root && below.url.as_str() == "s3://team/plans/lake/inbox");
     assert!(below.store.get(&log).await.is_ok());
-    assert_eq!(server.world().count("POST", "temporary-table-credentials"), 0);
+    assert_eq!(server.world().credentials("inbox"), 0, "it is not registered");
 
     {
         let mut world = server.world();
@@ -234,7 +308,7 @@ async fn an_inbox_that_databricks_keeps_elsewhere_is_read_with_a_credential_of_i
     assert_eq!(elsewhere.store.get(&log).await.unwrap().bytes().await.unwrap(), "{}");
     assert!(elsewhere.store.put(&StorePath::from("x"), "x".into()).await.is_err(), "the credential is to read");
     assert!(root.store.get(&StorePath::from("../__unitystorage/tables/7")).await.is_err());
-    assert_eq!(server.world().count("POST", "temporary-table-credentials"), 1);
+    assert_eq!(server.world().credentials("inbox"), 1);
 }
 
 #[tokio::test]
@@ -267,7 +341,7 @@ fn a_lake_is_made_with_the_right_to_create_tables_where_there_is_no_other() {
         method: "POST",
         path: "temporary-path-credentials",
         body: "PATH_READ_WRITE",
-        times: 1,
+        times: usize::MAX,
         status: 403,
         after: Duration::ZERO,
         headers: Vec::new(),

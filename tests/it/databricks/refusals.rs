@@ -132,15 +132,12 @@ fn a_missing_right_comes_with_its_grant() {
             "User does not have EXTERNAL USE SCHEMA on Schema 'main.plan'.",
             "GRANT EXTERNAL USE SCHEMA ON SCHEMA `main`.`plan` TO `ana@example.com`",
         ),
-        (
-            "User does not have EXTERNAL USE LOCATION on External Location 'plans'.",
-            "GRANT EXTERNAL USE LOCATION ON EXTERNAL LOCATION `plans` TO `ana@example.com`",
-        ),
-        ("Access denied.", "GRANT EXTERNAL USE LOCATION ON EXTERNAL LOCATION `plans` TO `ana@example.com`; GRANT"),
+        ("User does not have SELECT on Table 'journal'.", "GRANT SELECT ON SCHEMA `main`.`plan` TO `ana@example.com`"),
+        ("Access denied.", "GRANT EXTERNAL USE SCHEMA ON SCHEMA `main`.`plan` TO `ana@example.com`; GRANT"),
     ];
     for (message, grant) in cases {
         let (server, folder) = with_lake();
-        server.refuse("temporary-path-credentials", "", 403, message);
+        server.refuse("temporary-table-credentials", "", 403, message);
         let said = fails(&server, folder.path(), &LIST, 3);
         assert!(said.contains(message) && said.contains(&format!("hint: let the owner run: {grant}")), "{said}");
         assert!(said.matches("GRANT").count() == 1 || message == "Access denied.", "only what is missing: {said}");
@@ -148,12 +145,22 @@ fn a_missing_right_comes_with_its_grant() {
 }
 
 #[test]
+fn a_place_where_no_lake_may_be_made_comes_with_its_grant() {
+    let message = "User does not have EXTERNAL USE LOCATION on External Location 'plans'.";
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    server.refuse("temporary-path-credentials", "", 403, message);
+    let said = fails(&server, folder.path(), &["init", "main.plan", "--location", BUCKET_LAKE], 3);
+    let grant = "GRANT EXTERNAL USE LOCATION ON EXTERNAL LOCATION `plans` TO `ana@example.com`";
+    assert!(said.contains(message) && said.contains(&format!("hint: let the owner run: {grant}")), "{said}");
+}
+
+#[test]
 fn external_data_access_that_is_off_is_told_as_a_setting() {
     let (server, folder) = with_lake();
     let message = "Request to generate access credential for path from outside of Databricks Unity Catalog enabled compute environment is denied for security.";
-    let details = json!([{"reason": "UNITY_CATALOG_EXTERNAL_GENERATE_PATH_CREDENTIALS_DENIED"}]);
+    let details = json!([{"reason": "UNITY_CATALOG_EXTERNAL_GENERATE_TABLE_CREDENTIALS_DENIED"}]);
     let answer = json!({"error_code": "UNAUTHENTICATED", "message": message, "details": details});
-    server.script("POST", "temporary-path-credentials", usize::MAX, 401, answer);
+    server.script("POST", "temporary-table-credentials", usize::MAX, 401, answer);
     let said = fails(&server, folder.path(), &LIST, 3);
     assert!(said.contains("external data access is off\nhint: a metastore admin turns it on"), "{said}");
 }
@@ -268,9 +275,9 @@ fn a_busy_workspace_is_asked_again_and_a_redirect_is_not_followed() {
         answer: json!({"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "slow down"}),
     };
     server.world().scripts.extend([later(429), later(503)]);
-    let before = server.world().count("GET", "/tables/");
+    let before = server.world().looked_up("journal");
     ok(&server, path, &LIST);
-    assert_eq!(server.world().count("GET", "/tables/") - before, 3);
+    assert_eq!(server.world().looked_up("journal") - before, 3);
 
     let elsewhere = vec![("location", "http://127.0.0.1:1/login")];
     server.world().scripts.push(Script { times: 1, headers: elsewhere, ..later(302) });

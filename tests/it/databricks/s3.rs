@@ -42,7 +42,11 @@ fn done(world: &mut World, method: &str, path: &str, query: &str, headers: &Head
         Some(prefix) => format!("s3://{bucket}/{prefix}"),
         None => format!("s3://{bucket}/{key}"),
     };
-    if let Err(refused) = admit(world, method, &place, said("delete").is_some(), headers) {
+    let deletes = said("delete").is_some();
+    // Several objects are deleted by the bucket's own address.
+    let deleted: Vec<String> = if deletes { keys(body) } else { Vec::new() };
+    let places = if deletes { deleted.iter().map(|key| format!("s3://{bucket}/{key}")).collect() } else { vec![place] };
+    if let Err(refused) = admit(world, method, &places, deletes, headers) {
         return refused;
     }
     let full = format!("{bucket}/{key}");
@@ -54,21 +58,25 @@ fn done(world: &mut World, method: &str, path: &str, query: &str, headers: &Head
             world.objects.remove(&full);
             Reply::bytes(204, Vec::new())
         }
-        "POST" if said("delete").is_some() => {
-            let text = String::from_utf8_lossy(body).into_owned();
-            let keys: Vec<&str> = text.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next()).collect();
-            for key in &keys {
+        "POST" if deletes => {
+            for key in &deleted {
                 world.objects.remove(&format!("{bucket}/{key}"));
             }
-            let deleted: String = keys.iter().map(|key| format!("<Deleted><Key>{key}</Key></Deleted>")).collect();
+            let deleted: String = deleted.iter().map(|key| format!("<Deleted><Key>{key}</Key></Deleted>")).collect();
             Reply::bytes(200, format!("<DeleteResult>{deleted}</DeleteResult>").into_bytes())
         }
         _ => fault(501, "NotImplemented"),
     }
 }
 
+/// The keys of a request to delete several.
+fn keys(body: &Bytes) -> Vec<String> {
+    let text = String::from_utf8_lossy(body).into_owned();
+    text.split("<Key>").skip(1).filter_map(|rest| Some(rest.split_once("</Key>")?.0.to_owned())).collect()
+}
+
 /// Whether the credential is one that was given, for this place and for this verb, and holds.
-fn admit(world: &mut World, method: &str, place: &str, deletes: bool, headers: &HeaderMap) -> Result<(), Reply> {
+fn admit(world: &mut World, method: &str, places: &[String], deletes: bool, headers: &HeaderMap) -> Result<(), Reply> {
     let token = headers.get("x-amz-security-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let now = world.now();
     let Some(vended) = world.vended.get(token) else { return Err(fault(403, "InvalidAccessKeyId")) };
@@ -77,8 +85,9 @@ fn admit(world: &mut World, method: &str, place: &str, deletes: bool, headers: &
         return Err(fault(400, "ExpiredToken"));
     }
     let writes = matches!(method, "PUT" | "DELETE") || (method == "POST" && deletes);
-    // Several objects are deleted by the bucket's own address.
-    let is_within = deletes || place.starts_with(vended.url.trim_end_matches('/'));
+    let own = vended.url.trim_end_matches('/');
+    let lies_in = |place: &String| place.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let is_within = places.iter().all(lies_in);
     if !is_within || (writes && !vended.may_write) {
         return Err(fault(403, "AccessDenied"));
     }

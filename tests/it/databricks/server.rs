@@ -217,6 +217,9 @@ fn unity(world: &mut World, method: &str, path: &str, body: &Value) -> Reply {
         }
         ("POST", ["temporary-path-credentials"]) => {
             let url = body["url"].as_str().unwrap_or_default().to_owned();
+            if world.holds_tables(&url) {
+                return Reply::refused(403, "PERMISSION_DENIED", "Access denied.");
+            }
             let vended = world.vend(&url, body["operation"] != "PATH_READ");
             Reply::json(200, &vended)
         }

@@ -121,6 +121,13 @@ impl World {
         self.clock.now().timestamp_millis()
     }
 
+    /// Whether registered tables lie below a place. A credential for it would be one for tables that its owner may not have,
+    /// so it is given to nobody, as the open-source Unity Catalog does.
+    pub fn holds_tables(&self, url: &str) -> bool {
+        let below = format!("{}/", url.trim_end_matches('/'));
+        self.tables.values().any(|table| table["storage_location"].as_str().is_some_and(|at| at.starts_with(&below)))
+    }
+
     /// Gives a credential for a place, of the place's cloud.
     pub fn vend(&mut self, url: &str, may_write: bool) -> Value {
         let number = self.vended.len() + 1;
@@ -164,6 +171,18 @@ impl World {
 
     pub fn count(&self, method: &str, path: &str) -> usize {
         self.seen.iter().filter(|seen| seen.method == method && seen.path.contains(path)).count()
+    }
+
+    /// How often a table of the lake was looked up.
+    pub fn looked_up(&self, table: &str) -> usize {
+        let path = format!("/tables/main.plan.{table}");
+        self.seen.iter().filter(|seen| seen.method == "GET" && seen.path.ends_with(&path)).count()
+    }
+
+    /// How often a credential for a table of the lake was asked for.
+    pub fn credentials(&self, table: &str) -> usize {
+        let id = format!("id-of-main.plan.{table}");
+        self.seen.iter().filter(|seen| seen.body["table_id"] == id.as_str()).count()
     }
 
     pub fn ran(&self) -> Vec<&str> {

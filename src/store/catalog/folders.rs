@@ -1,0 +1,290 @@
+//! A lake's root whose tables are each reached with the credential that is vended for that table.
+//!
+//! A catalog may refuse a credential for a folder that holds registered tables, and one for a table asks for the rights
+//! that SQL asks for: SELECT, MODIFY. A table that is not registered yet is reached as a path of its external location.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
+    PutOptions, PutPayload, PutResult, RenameOptions, Result,
+};
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::api::{Access, TableInfo, Vended};
+use super::error::CatalogError;
+use super::name::SchemaName;
+use super::readonly::ReadOnly;
+use super::refusal::Right;
+use super::storage::Way;
+use super::vending::{ForPath, ForTable, Vending, Vendor};
+use super::{Catalog, JOURNAL, same_place};
+use crate::store::error::StoreError;
+use crate::store::root::Root;
+
+/// How many deletions are handed to a folder's store at once, which is what S3 deletes by one request.
+const DELETED_AT_ONCE: usize = 1000;
+
+/// The root of a lake, as a store.
+#[derive(Clone)]
+pub struct Folders(Arc<Lake>);
+
+/// A table's folder, opened by the first who comes to it.
+type Opened = OnceCell<Arc<dyn ObjectStore>>;
+
+struct Lake {
+    catalog: Catalog,
+    schema: SchemaName,
+    root: Url,
+    /// The journal's id, which was looked up to find the lake.
+    journal: String,
+    way: Way,
+    /// Why nothing may be written, once that is known.
+    read_only: OnceLock<CatalogError>,
+    opened: Mutex<HashMap<String, Arc<Opened>>>,
+}
+
+impl Folders {
+    /// Opens the journal at once, so that a right that is missing is known; the other tables when they are come to.
+    pub async fn open(catalog: &Catalog, schema: &SchemaName, root: Url, journal: &TableInfo) -> Result<Root, StoreError> {
+        let way = Way::find(&root, &catalog.variables).await?;
+        let (catalog, schema, url) = (catalog.clone(), schema.clone(), root.clone());
+        let journal = journal.table_id.clone();
+        let lake = Lake { catalog, schema, root, journal, way, read_only: OnceLock::new(), opened: Mutex::default() };
+        let folders = Self(Arc::new(lake));
+        folders.0.folder(JOURNAL).await?;
+        Ok(Root { url, store: Arc::new(folders) })
+    }
+
+    async fn of(&self, location: &Path) -> Result<Arc<dyn ObjectStore>> {
+        let fault = |fault: StoreError| {
+            let source = match fault {
+                StoreError::Catalog(fault) => fault.into(),
+                fault => fault.into(),
+            };
+            Error::Generic { store: "UnityCatalog", source }
+        };
+        match location.parts().next() {
+            Some(folder) => self.0.folder(folder.as_ref()).await.map_err(fault),
+            None => Err(not_of_a_table("the lake's root")),
+        }
+    }
+}
+
+impl Lake {
+    async fn folder(&self, name: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        let cell = Arc::clone(self.opened.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default());
+        cell.get_or_try_init(|| self.open_folder(name)).await.cloned()
+    }
+
+    /// To write if that may be, else to read. What is not registered and may not be seen is empty for who may not see it,
+    /// and the first write says why.
+    async fn open_folder(&self, name: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        if let Some(why) = self.read_only.get() {
+            return self.open_to_read(name, why.clone()).await;
+        }
+        let refused = match self.vending(name, Access::Write).await {
+            Ok(vending) => return self.way.open(vending),
+            Err(fault) => self.told(name, fault).await?,
+        };
+        let CatalogError::Lacks { said, grants, .. } = &refused else { return Err(refused.into()) };
+        if name != JOURNAL {
+            return self.open_to_read(name, refused).await;
+        }
+        let Ok(vending) = self.vending(name, Access::Read).await else { return Err(refused.into()) };
+        let why = CatalogError::ReadOnly { url: self.root.to_string(), said: said.clone(), grants: grants.clone() };
+        let why = self.read_only.get_or_init(|| why).clone();
+        Ok(Arc::new(ReadOnly { inner: self.way.open(vending)?, why }))
+    }
+
+    async fn open_to_read(&self, name: &str, why: CatalogError) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        let inner = match self.vending(name, Access::Read).await {
+            Ok(vending) => self.way.open(vending)?,
+            Err(fault) => {
+                let refused = self.told(name, fault).await?;
+                let is_missing = matches!(refused, CatalogError::Lacks { .. }) && self.table(name).await?.is_none();
+                if !is_missing {
+                    return Err(refused.into());
+                }
+                tracing::debug!(table = name, %refused, "taken as not there: it is not registered and may not be looked for");
+                Arc::new(InMemory::new())
+            }
+        };
+        Ok(Arc::new(ReadOnly { inner, why }))
+    }
+
+    async fn vending(&self, name: &str, access: Access) -> Result<Vending, CatalogError> {
+        let vendor: Arc<dyn Vendor> = if name == JOURNAL {
+            Arc::new(ForTable { workspace: Arc::clone(&self.catalog.workspace), table_id: self.journal.clone(), access })
+        } else {
+            let (catalog, schema, url) = (self.catalog.clone(), self.schema.clone(), self.url(name));
+            Arc::new(ForFolder { catalog, schema, name: name.to_owned(), url, access })
+        };
+        Vending::begin(vendor, Arc::clone(&self.catalog.clock)).await
+    }
+
+    /// What a fault of vending means, with the grants that would mend it.
+    async fn told(&self, name: &str, fault: CatalogError) -> Result<CatalogError, CatalogError> {
+        let (what, url, needs) = match self.table(name).await? {
+            Some(_) => {
+                let needs = [Right::ExternalUseSchema, Right::Select, Right::Modify];
+                (format!("use the table {name} from outside"), None, needs)
+            }
+            None => {
+                let needs = [Right::ExternalUseLocation, Right::ReadFiles, Right::WriteFiles];
+                (format!("use the place of {name}, a table that is not registered"), Some(self.url(name)), needs)
+            }
+        };
+        Ok(self.catalog.told(fault, &what, Some(&self.schema), url.as_deref(), &needs).await)
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<TableInfo>, CatalogError> {
+        let table = self.catalog.table(&self.schema, name).await?;
+        Ok(table.filter(|table| same_place(&table.storage_location, &self.url(name))))
+    }
+
+    fn url(&self, name: &str) -> String {
+        format!("{}/{name}", self.root.as_str().trim_end_matches('/'))
+    }
+}
+
+/// The credential for a folder of a lake: of the table that is registered there, or of the path where none is, which may
+/// change between one credential and the next.
+#[derive(Debug)]
+struct ForFolder {
+    catalog: Catalog,
+    schema: SchemaName,
+    name: String,
+    url: String,
+    access: Access,
+}
+
+#[async_trait]
+impl Vendor for ForFolder {
+    async fn vend(&self) -> Result<Vended, CatalogError> {
+        let (workspace, access) = (Arc::clone(&self.catalog.workspace), self.access);
+        match self.catalog.table(&self.schema, &self.name).await? {
+            Some(table) if same_place(&table.storage_location, &self.url) => {
+                ForTable { workspace, table_id: table.table_id, access }.vend().await
+            }
+            _ => ForPath { workspace, url: self.url.clone(), access }.vend().await,
+        }
+    }
+}
+
+fn not_of_a_table(what: &str) -> Error {
+    let source = format!("{what} is not in the folder of one table");
+    Error::NotSupported { source: source.into() }
+}
+
+impl fmt::Debug for Folders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Folders").field("root", &self.0.root.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Folders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Folders({})", self.0.root)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ObjectStore for Folders {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        self.of(location).await?.put_opts(location, payload, options).await
+    }
+
+    async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        self.of(location).await?.put_multipart_opts(location, options).await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.of(location).await?.get_opts(location, options).await
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.of(location).await?.get_ranges(location, ranges).await
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        let folders = self.clone();
+        let delete = move |asked: Vec<Result<Path>>| {
+            let folders = folders.clone();
+            async move {
+                let table = |path: &Result<Path>| path.as_ref().ok()?.parts().next().map(|part| part.as_ref().to_owned());
+                let mut done = Vec::new();
+                for run in runs(asked, table) {
+                    match run.first() {
+                        Some(Ok(first)) => match folders.of(first).await {
+                            Ok(store) => done.push(store.delete_stream(stream::iter(run).boxed())),
+                            Err(fault) => done.push(stream::iter([Err(fault)]).boxed()),
+                        },
+                        _ => done.push(stream::iter(run).boxed()),
+                    }
+                }
+                stream::iter(done).flatten()
+            }
+        };
+        locations.chunks(DELETED_AT_ONCE).then(delete).flatten().boxed()
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let (folders, prefix) = (self.clone(), prefix.cloned().unwrap_or_default());
+        let listed = async move { Ok::<_, Error>(folders.of(&prefix).await?.list(Some(&prefix))) };
+        stream::once(listed).try_flatten().boxed()
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        let (folders, prefix, offset) = (self.clone(), prefix.cloned().unwrap_or_default(), offset.clone());
+        let listed = async move { Ok::<_, Error>(folders.of(&prefix).await?.list_with_offset(Some(&prefix), &offset)) };
+        stream::once(listed).try_flatten().boxed()
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        let prefix = prefix.cloned().unwrap_or_default();
+        self.of(&prefix).await?.list_with_delimiter(Some(&prefix)).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.of_both(from, to).await?.copy_opts(from, to, options).await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.of_both(from, to).await?.rename_opts(from, to, options).await
+    }
+}
+
+impl Folders {
+    /// The store that two places are in.
+    async fn of_both(&self, from: &Path, to: &Path) -> Result<Arc<dyn ObjectStore>> {
+        if from.parts().next() == to.parts().next() {
+            self.of(to).await
+        } else {
+            Err(not_of_a_table(&format!("what goes from {from} to {to}")))
+        }
+    }
+}
+
+/// Neighbours that are alike, together.
+fn runs<T, K: PartialEq>(items: Vec<T>, key: impl Fn(&T) -> K) -> Vec<Vec<T>> {
+    let mut runs: Vec<Vec<T>> = Vec::new();
+    for item in items {
+        match runs.last_mut().filter(|run| run.last().is_some_and(|last| key(last) == key(&item))) {
+            Some(run) => run.push(item),
+            None => runs.push(vec![item]),
+        }
+    }
+    runs
+}
