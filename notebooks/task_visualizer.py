@@ -23,8 +23,9 @@ dbutils.widgets.text("wheel", "")
 
 from glob import glob
 from importlib.util import find_spec
+from os.path import getmtime
 
-wheel = dbutils.widgets.get("wheel") or max(glob("../../artifacts/.internal/lakeplan-*.whl"), default="")
+wheel = dbutils.widgets.get("wheel") or max(glob("../../artifacts/.internal/lakeplan-*.whl"), key=getmtime, default="")
 if not wheel and not find_spec("lakeplan"):
     raise FileNotFoundError("lakeplan is not installed, and no bundle deployed its wheel beside this notebook: name it in the widget wheel")
 # Where it is installed already, pip has nothing to do. By its bare name it is never asked of a package index.

@@ -207,9 +207,16 @@ pub fn main() -> ExitCode {
             let words: Vec<String> = std::env::args().collect();
             let wants_json = words.iter().any(|word| word == "--json")
                 || words.windows(2).any(|pair| pair[0].starts_with("-o") && pair[1] == "json");
-            if code == Exit::Usage && wants_json {
+            if code == Exit::Usage {
                 let text = fault.render().to_string();
-                return CliError::usage(text.trim_start_matches("error: ").trim_end()).report(true).into();
+                let told = CliError::usage(text.trim_start_matches("error: ").trim_end());
+                // A flag may be what cannot be read, so only the environment is asked.
+                if let Some(Ok(summary)) = summary_of_environment().map(|file| Summary::begin("lakeplan", file)) {
+                    summary.write(Err(&told), None);
+                }
+                if wants_json {
+                    return told.report(true).into();
+                }
             }
             let _ = fault.print();
             return code.into();
@@ -230,8 +237,12 @@ pub fn main() -> ExitCode {
     }
 }
 
+fn summary_of_environment() -> Option<PathBuf> {
+    crate::config::variable("LAKEPLAN_SUMMARY").map(PathBuf::from).filter(|file| !file.as_os_str().is_empty())
+}
+
 async fn run(mut cli: Cli, wants_json: bool) -> (bool, Result<Reply, CliError>) {
-    let asked = cli.global.summary.take().or_else(|| Some(crate::config::variable("LAKEPLAN_SUMMARY")?.into()));
+    let asked = cli.global.summary.take().or_else(summary_of_environment);
     let Some(file) = asked.filter(|file| !file.as_os_str().is_empty()) else { return answer(cli, wants_json, None).await };
     let summary = match Summary::begin(cli.command.name(), file) {
         Ok(summary) => summary,

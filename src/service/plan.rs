@@ -80,6 +80,17 @@ impl PlanRequest {
     }
 }
 
+/// How a description stands to what was planned before. The texts are keys of projects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The project holds this very text.
+    AsItIs(String),
+    /// The project was deleted.
+    Deleted(String),
+    /// There is something to plan, or to look at.
+    ToPlan,
+}
+
 impl Service {
     /// What planning a description would change.
     pub async fn plan(&self, request: &PlanRequest) -> Result<Preview, ServiceError> {
@@ -122,13 +133,16 @@ impl Service {
         Ok(Preview { plan, report: made.report, set, project: made.project, is_new, before, after })
     }
 
-    /// The key of the project that a description was planned into, where that holds this very text.
-    pub async fn planned_as_it_is(&self, request: &PlanRequest) -> Result<Option<String>, ServiceError> {
-        let Some(source) = &request.source else { return Ok(None) };
-        let lake = self.state(&Scope::outline()).await?;
-        let project = planned_from(&lake, &source_name(source)?)?.and_then(ProjectState::project);
-        let project = project.filter(|project| project.description.as_ref().is_some_and(|text| text.as_str() == request.text));
-        Ok(project.map(|project| project.key.to_string()))
+    /// How a description stands to the project that was planned from the same source.
+    pub async fn standing(&self, request: &PlanRequest) -> Result<Standing, ServiceError> {
+        let Some(source) = &request.source else { return Ok(Standing::ToPlan) };
+        let (lake, source) = (self.state(&Scope::outline()).await?, source_name(source)?);
+        if let Some(project) = planned_from(&lake, &source)?.and_then(ProjectState::project) {
+            let is_same = project.description.as_ref().is_some_and(|text| text.as_str() == request.text);
+            return Ok(if is_same { Standing::AsItIs(project.key.to_string()) } else { Standing::ToPlan });
+        }
+        let gone = lake.projects().filter_map(ProjectState::project).find(|project| project.source.as_ref() == Some(&source));
+        Ok(gone.map_or(Standing::ToPlan, |project| Standing::Deleted(project.key.to_string())))
     }
 
     /// Plans a description and writes it; `None` where nothing changes. The run is a row in `agent_logs`.

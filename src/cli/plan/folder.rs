@@ -9,7 +9,7 @@ use super::super::{CliError, Context, Reply};
 use crate::domain::record::Entity;
 use crate::domain::state::ProjectState;
 use crate::planning::replan::report::Mark;
-use crate::service::plan::{PlanRequest, Preview};
+use crate::service::plan::{PlanRequest, Preview, Standing};
 use crate::service::{Service, ServiceError};
 use crate::store::folder::{Folder, Listed};
 
@@ -25,6 +25,8 @@ struct Planned {
 enum Outcome {
     /// Its project says what it says already.
     AsItWas,
+    /// Its project was deleted, which a file that still lies there does not take back.
+    Deleted,
     /// What it changes, and where that was committed.
     Changes { is_new: bool, tasks: Vec<(&'static str, usize)>, seq: Option<u64> },
     /// It cannot be planned; the others can.
@@ -60,8 +62,10 @@ async fn plan(
             return Err(ServiceError::input(&name, "is not there any more"));
         };
         let request = PlanRequest { source: Some(name.clone()), ..PlanRequest::read(&name, bytes.to_vec())? };
-        if let Some(key) = service.planned_as_it_is(&request).await? {
-            return Ok(planned(key, Outcome::AsItWas));
+        match service.standing(&request).await? {
+            Standing::AsItIs(key) => return Ok(planned(key, Outcome::AsItWas)),
+            Standing::Deleted(key) => return Ok(planned(key, Outcome::Deleted)),
+            Standing::ToPlan => {}
         }
         let (preview, done) = match writes {
             true => service.apply_plan(&request).await?,
@@ -92,7 +96,8 @@ fn told(folder: &str, done: &[Planned], writes: bool) -> Result<Reply, CliError>
     let of = |wanted: fn(&Outcome) -> bool| done.iter().filter(|planned| wanted(&planned.outcome)).count();
     let new = of(|outcome| matches!(outcome, Outcome::Changes { is_new: true, .. }));
     let changed = of(|outcome| matches!(outcome, Outcome::Changes { is_new: false, .. }));
-    let (kept, failed) = (of(|outcome| matches!(outcome, Outcome::AsItWas)), of(|outcome| matches!(outcome, Outcome::Failed(_))));
+    let is_kept = |outcome: &Outcome| matches!(outcome, Outcome::AsItWas | Outcome::Deleted);
+    let (kept, failed) = (of(is_kept), of(|outcome| matches!(outcome, Outcome::Failed(_))));
     let rows: Vec<Vec<String>> = done
         .iter()
         .map(|planned| {
@@ -129,6 +134,7 @@ impl Outcome {
     fn words(&self) -> (&'static str, String) {
         match self {
             Self::AsItWas => ("as it was", String::new()),
+            Self::Deleted => ("deleted", "none; lakeplan plan of the file alone begins it anew".to_owned()),
             Self::Changes { is_new, tasks, .. } => {
                 let told = |(word, number): &(&str, usize)| format!("{number} {word}");
                 (if *is_new { "new" } else { "changed" }, tasks.iter().map(told).collect::<Vec<_>>().join(", "))
@@ -143,7 +149,7 @@ impl Planned {
         let (outcome, _) = self.outcome.words();
         let mut json = json!({"file": self.file, "project": self.project, "outcome": outcome});
         match &self.outcome {
-            Outcome::AsItWas => {}
+            Outcome::AsItWas | Outcome::Deleted => {}
             Outcome::Changes { tasks, seq, .. } => {
                 json["seq"] = json!(seq);
                 for (word, number) in tasks {

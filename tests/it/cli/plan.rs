@@ -268,6 +268,24 @@ fn a_folder_of_descriptions_is_planned_as_if_each_had_been_named() {
 }
 
 #[test]
+fn a_project_that_was_deleted_is_not_made_anew_because_its_description_still_lies_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    ok(path, &["init"]);
+    std::fs::create_dir(path.join("texts")).unwrap();
+    std::fs::write(path.join("texts/shed.md"), "# Shed\n\n- Build the walls (1 day)\n").unwrap();
+    let all = ["plan", "--folder", "texts", "--yes"];
+    ok(path, &all);
+    ok(path, &["project", "delete", "SHED"]);
+    let told = ok(path, &all);
+    assert!(told.contains("deleted") && told.contains("begins it anew") && told.contains("1 as they were"), "{told}");
+    assert_eq!(json_of(path, &["project", "list"])["projects"], serde_json::json!([]));
+    ok(path, &["plan", "texts/shed.md", "--yes"]);
+    assert_eq!(json_of(path, &["project", "list"])["projects"].as_array().unwrap().len(), 1);
+    assert!(ok(path, &all).contains("as it was"));
+}
+
+#[test]
 fn descriptions_of_a_folder_may_have_any_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{fails, lake, ok};
+use super::{command, fails, lake, ok};
 
 fn summary(folder: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(folder.join("summary.json")).unwrap()).unwrap()
@@ -35,4 +35,8 @@ fn a_summary_tells_what_became_of_a_command_whatever_that_was() {
     let said = fails(folder, &["task", "create", "Late", "--project", "PAY", "--summary", "no/such/summary.json"], 2);
     assert!(said.contains("no/such/summary.json"), "{said}");
     assert!(!ok(folder, &["task", "list"]).contains("Late"));
+    let mut wrong = command(folder, &["task", "lits"]);
+    assert_eq!(wrong.env("LAKEPLAN_SUMMARY", "summary.json").output().unwrap().status.code(), Some(2));
+    assert_eq!((&summary(folder)["code"], &summary(folder)["exit"]), (&json!("usage"), &json!(2)));
+    assert!(summary(folder)["message"].as_str().unwrap().contains("lits"));
 }

@@ -182,8 +182,6 @@ fn a_registered_lake_is_worked_on_with_the_rights_to_its_tables_alone() {
     let (server, folder) = with_lake();
     let path = folder.path();
     ok(&server, path, &["--lake", "main.plan", "project", "create", "Payments", "--key", "PAY"]);
-    // The work that brings a table's first row makes the table.
-    ok(&server, path, &["--lake", "main.plan", "maintain"]);
     ok(&server, path, &["--lake", "main.plan", "catalog", "register", "--warehouse", "w1"]);
     server.refuse("temporary-path-credentials", "", 403, "Access denied.");
     server.world().seen.clear();
