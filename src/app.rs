@@ -16,7 +16,7 @@ use crate::service::change::Done;
 use crate::service::erase::Erasable;
 use crate::service::{Service, ServiceError};
 use crate::store::appended::RUNS;
-use crate::store::catalog::{Catalog, CatalogError, InboxRoot, SchemaName};
+use crate::store::catalog::{Catalog, InboxRoot, SchemaName};
 use crate::store::copy::{self, Copied};
 use crate::store::delta::{DeltaStore, Root};
 use crate::store::doctor::{self, Checkup, Extent};
@@ -152,10 +152,10 @@ impl App {
         self.store.ended()
     }
 
-    /// Folds what is left unfolded, so that the tables show all there is. A lake that may only be read is left as it is.
+    /// Folds what is left unfolded, so that the tables show all there is. What may only be read is left as it is.
     pub async fn fold_if_may(&self) -> Result<(), ServiceError> {
         match self.service.store.fold().await {
-            Err(StoreError::Catalog(fault @ CatalogError::ReadOnly { .. })) => {
+            Err(StoreError::Catalog(fault)) if fault.is_of_rights() => {
                 tracing::warn!(%fault, "the tables may lag behind the journal");
                 Ok(())
             }
@@ -205,6 +205,8 @@ impl App {
 
     /// Erases a record: commits it, brings the tables up to it, and writes the journal's files anew.
     pub async fn erase(&self, erasable: &Erasable) -> Result<(Option<Done>, Erased), ServiceError> {
+        // Where a table may not be written, nothing is begun.
+        self.store.fold().await?;
         let done = self.service.erase(erasable.record.entity, &erasable.record.id.to_string()).await?;
         Ok((done, self.store.erase_named().await?))
     }

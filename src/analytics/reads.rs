@@ -10,45 +10,51 @@ use super::views::VIEWS;
 use crate::store::LakeTables;
 
 /// What a query reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reads {
-    /// These tables and views, and what the views read.
-    These(BTreeSet<&'static str>),
-    /// It cannot be said, or it is of all: what is no SQL, what names something that is not there, the list of all there is.
-    Anything,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// Tables and views, and what the views read.
+    these: BTreeSet<&'static str>,
+    /// That it may read others too: it is no SQL, names something that is not there, or asks for the list of all there is.
+    is_vague: bool,
 }
 
 impl Reads {
     pub fn of(sql: &str) -> Self {
-        let mut these = BTreeSet::new();
-        if gather(sql, &mut these) { Self::These(these) } else { Self::Anything }
+        let mut reads = Self::default();
+        reads.gather(sql);
+        reads
     }
 
     /// Whether a table or view is read by name, itself or by a view.
     pub fn names(&self, name: &str) -> bool {
-        matches!(self, Self::These(these) if these.contains(name))
+        self.these.contains(name)
     }
 
-    /// Whether a table or view is to be there for the query.
-    pub(super) fn needs(&self, name: &str) -> bool {
-        *self == Self::Anything || self.names(name)
+    /// Whether a table or view is to be there for the query, if it can be.
+    pub(super) fn may_need(&self, name: &str) -> bool {
+        self.is_vague || self.names(name)
     }
-}
 
-/// Adds what a query reads; whether all of it is known.
-fn gather(sql: &str, these: &mut BTreeSet<&'static str>) -> bool {
-    let Some(named) = named(sql) else { return false };
-    named.iter().all(|reference| {
-        if reference.schema().is_some_and(|schema| schema != "public") {
-            return false;
+    fn gather(&mut self, sql: &str) {
+        let named = named(sql);
+        self.is_vague |= named.is_none();
+        for reference in named.unwrap_or_default() {
+            let name = reference.table();
+            let is_elsewhere = reference.schema().is_some_and(|schema| schema != "public");
+            match VIEWS.iter().find(|view| view.name == name) {
+                _ if is_elsewhere => self.is_vague = true,
+                Some(view) => {
+                    if self.these.insert(view.name) {
+                        self.gather(view.sql);
+                    }
+                }
+                None => match LakeTables::names().find(|table| *table == name) {
+                    Some(table) => drop(self.these.insert(table)),
+                    None => self.is_vague |= name != CLOCK,
+                },
+            }
         }
-        let name = reference.table();
-        match VIEWS.iter().find(|view| view.name == name) {
-            Some(view) => !these.insert(view.name) || gather(view.sql, these),
-            None if name == CLOCK => true,
-            None => LakeTables::names().find(|table| *table == name).map(|table| these.insert(table)).is_some(),
-        }
-    })
+    }
 }
 
 /// The view of now, which reads nothing.
@@ -92,23 +98,26 @@ mod tests {
 
     #[test]
     fn what_a_view_reads_is_read_with_it_and_nothing_else() {
-        let reads = |sql: &str| match Reads::of(sql) {
-            Reads::These(these) => these.into_iter().collect::<Vec<_>>().join(" "),
-            Reads::Anything => "anything".to_owned(),
+        let reads = |sql: &str| {
+            let reads = Reads::of(sql);
+            let these = reads.these.into_iter().collect::<Vec<_>>().join(" ");
+            if reads.is_vague { format!("{these} and others").trim_start().to_owned() } else { these }
         };
         assert_eq!(reads("SELECT 1"), "");
         assert_eq!(reads("SELECT today FROM clock"), "");
         assert_eq!(reads("SELECT * FROM lag"), "journal lag latest_table_state table_state");
         assert_eq!(reads("SELECT key FROM tasks WHERE id IN (SELECT from_id FROM task_links)"), "task_links tasks");
         for sql in ["SELECT * FROM information_schema.tables", "SHOW TABLES", "SELECT * FROM taks", "SELEC 1"] {
-            assert_eq!(reads(sql), "anything", "{sql}");
+            assert_eq!(reads(sql), "and others", "{sql}");
         }
+        assert_eq!(reads("SELECT * FROM inbox, information_schema.tables"), "inbox and others");
+        assert_eq!(reads("SELECT * FROM taks, generate_series(1, 2), inbox"), "inbox and others");
     }
 
     #[test]
     fn every_view_reads_what_is_there() {
         for view in VIEWS {
-            assert_ne!(Reads::of(view.sql), Reads::Anything, "{}", view.name);
+            assert!(!Reads::of(view.sql).is_vague, "{}", view.name);
         }
     }
 }

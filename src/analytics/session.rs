@@ -16,10 +16,10 @@ use super::earlier::Then;
 use super::fault;
 use super::reads::{CLOCK, Reads};
 use super::table::LakeTable;
-use super::views::VIEWS;
+use super::views::{VIEWS, View};
 use crate::domain::time::{Instant, rfc3339};
-use crate::store::LakeTables;
 use crate::store::tables::{Entry, dictionary};
+use crate::store::{LakeTables, LiveFile, StoreError};
 
 /// A read-only SQL session over a lake. A table is opened by the first query that reads it, and is the same for all after.
 pub struct Session {
@@ -52,50 +52,63 @@ impl Session {
         Ok(Self { context, tables: tables.clone(), then, opened: Mutex::default() })
     }
 
-    /// Opens what a query reads and none before it has read.
-    async fn bring(&self, sql: &str) -> Result<(), AnalyticsError> {
-        let reads = Reads::of(sql);
+    /// Opens what these queries read and none before them has, all at once, so that they are answered from one moment.
+    pub(super) async fn bring(&self, queries: &[&str]) -> Result<(), AnalyticsError> {
+        let reads: Vec<Reads> = queries.iter().map(|sql| Reads::of(sql)).collect();
         let mut opened = self.opened.lock().await;
-        let is_new = |name: &&'static str| reads.needs(name) && !opened.contains(name);
-        let (tables, views): (BTreeSet<_>, Vec<_>) =
-            (LakeTables::names().filter(is_new).collect(), VIEWS.iter().filter(|view| is_new(&view.name)).collect());
-        if !tables.is_empty() {
-            self.open_tables(&tables).await?;
+        let is_new = |name: &'static str| !opened.contains(name) && reads.iter().any(|reads| reads.may_need(name));
+        let is_named = |name: &str| reads.iter().any(|reads| reads.names(name));
+        let entries: Vec<Entry> = dictionary().into_iter().filter(|entry| is_new(entry.name)).collect();
+        let views: Vec<&View> = VIEWS.iter().filter(|view| is_new(view.name)).collect();
+        // All at once: each is some answers of a storage that may be far away.
+        let found = try_join_all(entries.iter().map(|entry| self.files(entry.name, is_named(entry.name)))).await?;
+        let mut come_to: Vec<&'static str> = entries.iter().map(|entry| entry.name).collect();
+        for (entry, files) in entries.into_iter().zip(found) {
+            self.register(&entry, files)?;
         }
-        for view in &views {
+        for view in views {
             // Before the first change there are no tables to look at.
-            let made = self.context.sql(&format!("CREATE VIEW {} AS {}", view.name, view.sql)).await;
+            let made = self.context.sql(&format!("CREATE OR REPLACE VIEW {} AS {}", view.name, view.sql)).await;
             if let Err(fault) = made {
                 tracing::debug!(view = view.name, %fault, "the view is not there yet");
             }
+            come_to.push(view.name);
         }
-        opened.extend(tables.into_iter().chain(views.iter().map(|view| view.name)));
+        opened.extend(come_to);
         Ok(())
     }
 
-    async fn open_tables(&self, names: &BTreeSet<&'static str>) -> Result<(), AnalyticsError> {
-        let entries: Vec<Entry> = dictionary().into_iter().filter(|entry| names.contains(entry.name)).collect();
-        // All at once: each is some answers of a storage that may be far away.
-        let found = try_join_all(entries.iter().map(|entry| self.tables.files(entry.name))).await?;
-        for (entry, files) in entries.into_iter().zip(found) {
-            let place = self.tables.place(entry.name)?;
-            // Registered before any scan: DataFusion would otherwise take a store of its own for the URL.
-            self.context.runtime_env().register_object_store(&place.url, Arc::clone(&place.store));
-            let table = files.map(|files| LakeTable::new(&place, &entry, &files)).transpose().map_err(opening)?;
-            let table = match &self.then {
-                Some(then) => then.table(&self.context, &entry, table).map_err(opening)?,
-                None => table.map(|table| Arc::new(table) as Arc<dyn TableProvider>),
-            };
-            if let Some(table) = table {
-                self.context.register_table(entry.name, table).map_err(opening)?;
+    /// The files of a table. One that no query names and that may not be read is left out.
+    async fn files(&self, name: &'static str, is_named: bool) -> Result<Option<Vec<LiveFile>>, StoreError> {
+        match self.tables.files(name).await {
+            Err(StoreError::Catalog(fault)) if !is_named && fault.is_of_rights() => {
+                tracing::warn!(table = name, %fault, "the table is left out");
+                Ok(None)
             }
+            found => found,
+        }
+    }
+
+    fn register(&self, entry: &Entry, files: Option<Vec<LiveFile>>) -> Result<(), AnalyticsError> {
+        let place = self.tables.place(entry.name)?;
+        // Registered before any scan: DataFusion would otherwise take a store of its own for the URL.
+        self.context.runtime_env().register_object_store(&place.url, Arc::clone(&place.store));
+        let table = files.map(|files| LakeTable::new(&place, entry, &files)).transpose().map_err(opening)?;
+        let table = match &self.then {
+            Some(then) => then.table(&self.context, entry, table).map_err(opening)?,
+            None => table.map(|table| Arc::new(table) as Arc<dyn TableProvider>),
+        };
+        if let Some(table) = table {
+            // One that a query brought that was given up before it was done.
+            self.context.deregister_table(entry.name).map_err(opening)?;
+            self.context.register_table(entry.name, table).map_err(opening)?;
         }
         Ok(())
     }
 
     /// Runs one SELECT. Anything that writes, sets or creates is refused.
     pub async fn query(&self, text: &str) -> Result<Vec<RecordBatch>, AnalyticsError> {
-        self.bring(text).await?;
+        self.bring(&[text]).await?;
         let only_reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         let frame = self.context.sql_with_options(text, only_reading).await.map_err(|fault| self.told(fault))?;
         let schema = frame.schema().inner().clone();

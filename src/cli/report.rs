@@ -37,7 +37,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let files = (out != Path::new("-")).then(|| files(&out)).transpose()?;
     let app = context.open().await?;
     // What a killed process left unfolded is folded first, so that the report is of now.
-    app.service.store.fold().await?;
+    app.fold_if_may().await?;
     let state = app.service.state(&Scope::outline()).await?;
     let mut projects = Vec::new();
     for name in args.projects.iter().filter(|name| !name.is_empty()) {

@@ -22,7 +22,7 @@ use super::inbox;
 use super::journal::files::Files;
 use super::journal::{entry, schema};
 use super::row::{Hash, Row, next_chain};
-use super::table_log::entry_bytes;
+use super::table_log::{TableLog, entry_bytes};
 use super::tables::LakeTables;
 use crate::domain::time::{AsOf, Instant};
 use crate::runtime::{Clock, Random, uuid_v7};
@@ -53,6 +53,10 @@ pub async fn copy(
         && seq > source.end()
     {
         return Err(StoreError::AfterItsEnd { seq, end: source.end() });
+    }
+    // Looked at before anything is written: what may not be read would make half a copy.
+    for table in APPENDED {
+        TableLog::new(Arc::clone(&from.store), table.name).head().await?;
     }
     let target = Files::new(Arc::clone(&to.store));
     let wanted = |row: &Row| match up_to {

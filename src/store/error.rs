@@ -72,6 +72,15 @@ impl StoreError {
         Self::Damaged { path: path.into(), what: what.into() }
     }
 
+    /// Whether it is of the way to the storage and tells nothing of what is stored: a right, a catalog or storage that is away.
+    pub(crate) fn is_of_the_way(&self) -> bool {
+        match self {
+            Self::Catalog(_) | Self::Cloud(_) => true,
+            Self::Storage { source, .. } => CloudFault::within(source.as_ref()).is_some(),
+            _ => false,
+        }
+    }
+
     /// What the person at the keyboard can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

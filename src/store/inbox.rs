@@ -7,6 +7,7 @@ use std::sync::Arc;
 use object_store::{Error, ObjectStore};
 use serde_json::json;
 
+use super::catalog::CatalogError;
 use super::error::StoreError;
 use super::table_log::{TableLog, entry_bytes};
 use super::tables::definition::{Column, Description};
@@ -33,11 +34,13 @@ pub fn columns() -> Vec<Column> {
     COLUMNS.into_iter().map(column).collect()
 }
 
-/// Makes the table, empty, where there is none. What is there is left alone, whatever it is.
+/// Makes the table, empty, where there is none. What is there is left alone, whatever it is; where a catalog has it
+/// elsewhere, none is needed.
 pub async fn ensure(root: &Arc<dyn ObjectStore>, at: Instant, random: &dyn Random) -> Result<(), StoreError> {
     let log = TableLog::new(Arc::clone(root), NAME);
-    if log.head().await?.is_some() {
-        return Ok(());
+    match log.head().await {
+        Ok(Some(_)) | Err(StoreError::Catalog(CatalogError::Moved { .. })) => return Ok(()),
+        found => drop(found?),
     }
     let table = Description { name: NAME, doc: DOC, columns: columns(), partitions: &[] };
     match log.put_entry(0, entry_bytes(&table.create_for_others(uuid_v7(at, random), at))).await {

@@ -82,12 +82,16 @@ pub struct Operations {
     pub changes: Vec<Change>,
 }
 
+/// What is asked, so that all of it is opened at once and the page is of one moment.
+const READ: &str = "SELECT 1 FROM journal, portfolio, burn_up, planning_accuracy, cycle_time, velocity, workload_by_project, \
+    status_changes, at_risk, requirement_coverage, audit, lag, latest_table_state, run_log";
 /// How many days "lately" are.
 const LATELY: i64 = 7;
 
 impl Report {
     /// Asks the views.
     pub async fn gather(session: &Session, asked: &Asked) -> Result<Self, AnalyticsError> {
+        session.bring(&[READ]).await?;
         let asking = Asking { session, only: only(&asked.projects) };
         let clock: rows::Clock = asking.one("SELECT today, now FROM clock").await?.unwrap_or_default();
         let since = clock.today - TimeDelta::days(i64::from(asked.days));

@@ -71,6 +71,7 @@ pub(super) fn text(story: &Story) -> String {
     told.push("5. Your turn.".to_owned());
     let roles = [
         ("team lead", format!("lakeplan task tree {key} | edit migration.md, then lakeplan plan migration.md | lakeplan next")),
+        ("to look at", format!("lakeplan visualize {key} --out plan.html | lakeplan report --out report.html")),
         ("coding agent", "lakeplan next --json | lakeplan task start KEY | lakeplan apply patches.json --id UUID".to_owned()),
         ("data team", "lakeplan query --views | lakeplan query --view velocity --format parquet > velocity.parquet".to_owned()),
     ];

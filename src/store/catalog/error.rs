@@ -30,6 +30,10 @@ pub enum CatalogError {
     ExternalAccessOff,
     #[error("{principal} lacks a right to {what}: {said}")]
     Lacks { principal: String, what: String, said: String, grants: Vec<String> },
+    #[error("{table} is not registered in {schema}, and its place may not be used: {said}")]
+    Unregistered { table: String, schema: String, said: String, grants: Vec<String> },
+    #[error("{table} is registered at {location}, which is not its place in the lake")]
+    Moved { table: String, location: String },
     #[error("the lake at {url} is open to read only: {said}")]
     ReadOnly { url: String, said: String, grants: Vec<String> },
     #[error("a lake in Unity Catalog lies on s3://, abfss:// or gs://, not at {url}")]
@@ -77,6 +81,11 @@ impl CatalogError {
             Self::Lacks { grants, .. } | Self::ReadOnly { grants, .. } => {
                 format!("let the owner run: {}", grants.join("; "))
             }
+            Self::Unregistered { schema, grants, .. } => format!(
+                "lakeplan --lake {schema} catalog register makes it known; or let the owner run: {}",
+                grants.join("; ")
+            ),
+            Self::Moved { .. } => "drop that table, and lakeplan catalog register makes the lake's own known".to_owned(),
             Self::Elsewhere { .. } => "name a folder of an external location with --location".to_owned(),
             Self::NoCredential { .. } => "the external location's credential must be of the location's own cloud".to_owned(),
             Self::Unreadable { .. } => "look at DATABRICKS_HOST".to_owned(),
@@ -98,6 +107,11 @@ impl CatalogError {
     /// Whether a right is missing, and not something else amiss.
     pub(super) fn is_refusal(&self) -> bool {
         matches!(self, Self::Net(fault) if matches!(fault.as_ref(), NetError::Forbidden { .. }))
+    }
+
+    /// Whether a right is missing to something that others may have a right to.
+    pub fn is_of_rights(&self) -> bool {
+        matches!(self, Self::ReadOnly { .. } | Self::Lacks { .. } | Self::Unregistered { .. } | Self::Moved { .. })
     }
 
     /// Whether the same may work in a while, with nothing changed.

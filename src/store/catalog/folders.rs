@@ -12,7 +12,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
-use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
@@ -45,7 +44,8 @@ type Opened = OnceCell<Arc<dyn ObjectStore>>;
 struct Lake {
     catalog: Catalog,
     schema: SchemaName,
-    root: Url,
+    /// As the catalog writes it.
+    root: String,
     /// The journal's id, which was looked up to find the lake.
     journal: String,
     way: Way,
@@ -56,9 +56,10 @@ struct Lake {
 
 impl Folders {
     /// Opens the journal at once, so that a right that is missing is known; the other tables when they are come to.
-    pub async fn open(catalog: &Catalog, schema: &SchemaName, root: Url, journal: &TableInfo) -> Result<Root, StoreError> {
-        let way = Way::find(&root, &catalog.variables).await?;
-        let (catalog, schema, url) = (catalog.clone(), schema.clone(), root.clone());
+    pub async fn open(catalog: &Catalog, schema: &SchemaName, root: String, journal: &TableInfo) -> Result<Root, StoreError> {
+        let url = Url::parse(&root).map_err(|_| CatalogError::Elsewhere { url: root.clone() })?;
+        let way = Way::find(&url, &catalog.variables).await?;
+        let (catalog, schema) = (catalog.clone(), schema.clone());
         let journal = journal.table_id.clone();
         let lake = Lake { catalog, schema, root, journal, way, read_only: OnceLock::new(), opened: Mutex::default() };
         let folders = Self(Arc::new(lake));
@@ -87,40 +88,30 @@ impl Lake {
         cell.get_or_try_init(|| self.open_folder(name)).await.cloned()
     }
 
-    /// To write if that may be, else to read. What is not registered and may not be seen is empty for who may not see it,
-    /// and the first write says why.
+    /// To write if that may be, else to read, where the first write says why.
     async fn open_folder(&self, name: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
-        if let Some(why) = self.read_only.get() {
-            return self.open_to_read(name, why.clone()).await;
-        }
-        let refused = match self.vending(name, Access::Write).await {
-            Ok(vending) => return self.way.open(vending),
-            Err(fault) => self.told(name, fault).await?,
+        let why = match self.read_only.get() {
+            Some(why) => why.clone(),
+            None => match self.vending(name, Access::Write).await {
+                Ok(vending) => return self.way.open(vending),
+                Err(fault) => self.told(name, fault).await?,
+            },
         };
-        let CatalogError::Lacks { said, grants, .. } = &refused else { return Err(refused.into()) };
-        if name != JOURNAL {
-            return self.open_to_read(name, refused).await;
+        if !why.is_of_rights() {
+            return Err(why.into());
         }
-        let Ok(vending) = self.vending(name, Access::Read).await else { return Err(refused.into()) };
-        let why = CatalogError::ReadOnly { url: self.root.to_string(), said: said.clone(), grants: grants.clone() };
-        let why = self.read_only.get_or_init(|| why).clone();
-        Ok(Arc::new(ReadOnly { inner: self.way.open(vending)?, why }))
-    }
-
-    async fn open_to_read(&self, name: &str, why: CatalogError) -> Result<Arc<dyn ObjectStore>, StoreError> {
-        let inner = match self.vending(name, Access::Read).await {
-            Ok(vending) => self.way.open(vending)?,
-            Err(fault) => {
-                let refused = self.told(name, fault).await?;
-                let is_missing = matches!(refused, CatalogError::Lacks { .. }) && self.table(name).await?.is_none();
-                if !is_missing {
-                    return Err(refused.into());
-                }
-                tracing::debug!(table = name, %refused, "taken as not there: it is not registered and may not be looked for");
-                Arc::new(InMemory::new())
+        let vending = match self.vending(name, Access::Read).await {
+            Ok(vending) => vending,
+            Err(fault) => return Err(self.told(name, fault).await?.into()),
+        };
+        let why = match why {
+            CatalogError::Lacks { said, grants, .. } if name == JOURNAL => {
+                let why = CatalogError::ReadOnly { url: self.root.to_string(), said, grants };
+                self.read_only.get_or_init(|| why).clone()
             }
+            why => why,
         };
-        Ok(Arc::new(ReadOnly { inner, why }))
+        Ok(Arc::new(ReadOnly { inner: self.way.open(vending)?, why }))
     }
 
     async fn vending(&self, name: &str, access: Access) -> Result<Vending, CatalogError> {
@@ -135,26 +126,29 @@ impl Lake {
 
     /// What a fault of vending means, with the grants that would mend it.
     async fn told(&self, name: &str, fault: CatalogError) -> Result<CatalogError, CatalogError> {
-        let (what, url, needs) = match self.table(name).await? {
-            Some(_) => {
-                let needs = [Right::ExternalUseSchema, Right::Select, Right::Modify];
-                (format!("use the table {name} from outside"), None, needs)
-            }
-            None => {
-                let needs = [Right::ExternalUseLocation, Right::ReadFiles, Right::WriteFiles];
-                (format!("use the place of {name}, a table that is not registered"), Some(self.url(name)), needs)
-            }
-        };
-        Ok(self.catalog.told(fault, &what, Some(&self.schema), url.as_deref(), &needs).await)
-    }
-
-    async fn table(&self, name: &str) -> Result<Option<TableInfo>, CatalogError> {
+        if !fault.is_refusal() {
+            return Ok(fault);
+        }
         let table = self.catalog.table(&self.schema, name).await?;
-        Ok(table.filter(|table| same_place(&table.storage_location, &self.url(name))))
+        let (what, schema, url) = (format!("use the table {name} from outside"), Some(&self.schema), self.url(name));
+        if table.as_ref().is_some_and(|table| same_place(&table.storage_location, &url)) {
+            let needs = [Right::ExternalUseSchema, Right::Select, Right::Modify];
+            return Ok(self.catalog.told(fault, &what, schema, None, &needs).await);
+        }
+        let needs = [Right::ExternalUseLocation, Right::ReadFiles, Right::WriteFiles];
+        Ok(match (self.catalog.told(fault, &what, schema, Some(&url), &needs).await, table) {
+            (CatalogError::Lacks { .. }, Some(table)) => {
+                CatalogError::Moved { table: self.schema.of(name), location: table.storage_location }
+            }
+            (CatalogError::Lacks { said, grants, .. }, None) => {
+                CatalogError::Unregistered { table: name.to_owned(), schema: self.schema.to_string(), said, grants }
+            }
+            (told, _) => told,
+        })
     }
 
     fn url(&self, name: &str) -> String {
-        format!("{}/{name}", self.root.as_str().trim_end_matches('/'))
+        format!("{}/{name}", self.root)
     }
 }
 
@@ -189,7 +183,7 @@ fn not_of_a_table(what: &str) -> Error {
 
 impl fmt::Debug for Folders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Folders").field("root", &self.0.root.as_str()).finish_non_exhaustive()
+        f.debug_struct("Folders").field("root", &self.0.root).finish_non_exhaustive()
     }
 }
 
@@ -223,7 +217,7 @@ impl ObjectStore for Folders {
         let delete = move |asked: Vec<Result<Path>>| {
             let folders = folders.clone();
             async move {
-                let table = |path: &Result<Path>| path.as_ref().ok()?.parts().next().map(|part| part.as_ref().to_owned());
+                let table = |path: &Result<Path>| Some(path.as_ref().ok()?.parts().next().map(|part| part.as_ref().to_owned()));
                 let mut done = Vec::new();
                 for run in runs(asked, table) {
                     match run.first() {

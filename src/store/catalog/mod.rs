@@ -62,9 +62,7 @@ impl Catalog {
             self.refuse_missing(name).await?;
             return Err(CatalogError::NotRegistered { schema: name.to_string() }.into());
         };
-        let url = place(name, &journal)?;
-        let url = Url::parse(&url).map_err(|_| CatalogError::Elsewhere { url })?;
-        self.rooted(name, url, &journal).await
+        self.rooted(name, &journal).await
     }
 
     /// The place for a lake that is to be made in a schema and registered afterwards.
@@ -114,13 +112,14 @@ impl Catalog {
         Ok(())
     }
 
-    /// The root of a lake whose journal is registered.
-    async fn rooted(&self, name: &SchemaName, url: Url, journal: &TableInfo) -> Result<Root, StoreError> {
-        if url.scheme() == "file" {
+    /// The root of the lake whose journal this is.
+    async fn rooted(&self, name: &SchemaName, journal: &TableInfo) -> Result<Root, StoreError> {
+        let root = place(name, journal)?;
+        if root.starts_with("file:") {
             // A catalog of one machine, whose files ask for no credential.
-            return Root::open(url.as_str(), false);
+            return Root::open(&root, false);
         }
-        Folders::open(self, name, url, journal).await
+        Folders::open(self, name, root, journal).await
     }
 
     /// What a fault means, with the statement that mends it where a right is missing.

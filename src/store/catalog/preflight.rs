@@ -1,7 +1,5 @@
 //! Everything a lake in Unity Catalog needs, looked at one by one: what is there, and what gives what is missing.
 
-use url::Url;
-
 use super::api::{self, Access, TableInfo};
 use super::error::CatalogError;
 use super::name::SchemaName;
@@ -125,13 +123,10 @@ impl Catalog {
                 return None;
             }
         };
-        let url = match place(name, &journal) {
-            Ok(url) => url,
-            Err(fault) => {
-                checks.push(Check::fault("journal", &fault));
-                return None;
-            }
-        };
+        if let Err(fault) = place(name, &journal) {
+            checks.push(Check::fault("journal", &fault));
+            return None;
+        }
         checks.push(Check::ok("journal", format!("external, at {}", journal.storage_location)));
         let what = Right::ExternalUseSchema.privilege();
         let vended = api::for_table(&self.workspace, &journal.table_id, Access::Read).await.map(drop);
@@ -140,11 +135,7 @@ impl Catalog {
         }
         let vended = api::for_table(&self.workspace, &journal.table_id, Access::Write).await.map(drop);
         let may_write = self.note_right(checks, "write credential", vended, name, None, &WRITING).await;
-        let root = match Url::parse(&url) {
-            Ok(place) => self.rooted(name, place, &journal).await,
-            Err(_) => Err(CatalogError::Elsewhere { url }.into()),
-        };
-        match root {
+        match self.rooted(name, &journal).await {
             Ok(root) => Some((root, may_write)),
             Err(fault) => {
                 checks.push(Check::missing("lake", fault.to_string(), fault.hint()));
@@ -179,9 +170,10 @@ impl Catalog {
     async fn look_at_tables(&self, name: &SchemaName, root: &Root, may_write: bool, checks: &mut Vec<Check>) {
         let place = |table: &str| format!("{}/{table}", root.url.as_str().trim_end_matches('/'));
         let register = || Some(format!("lakeplan --lake {name} catalog register"));
+        let access = if may_write { Access::Write } else { Access::Read };
         // It stands for a table that is not registered.
-        let at_path = api::for_path(&self.workspace, &place("_probe"), Access::Write).await.map(drop);
-        let mut unregistered = false;
+        let at_path = api::for_path(&self.workspace, &place("_probe"), access).await.map(drop);
+        let mut needs_path = false;
         for table in LakeTables::own() {
             let what = format!("table {table}");
             let info = match self.table(name, table).await {
@@ -191,11 +183,8 @@ impl Catalog {
                     continue;
                 }
             };
-            unregistered |= info.is_none();
-            if info.is_none() && at_path.is_err() {
-                checks.push(Check::unknown(what, "it is not registered, and its place is not to be seen"));
-                continue;
-            }
+            let is_here = info.as_ref().is_some_and(|info| same_place(&info.storage_location, &place(table)));
+            needs_path |= !is_here;
             match TableLog::new(std::sync::Arc::clone(&root.store), table).load().await {
                 Ok(None) => {
                     checks.push(Check::unknown(what, "not there yet; the work that brings its first row makes it"));
@@ -209,7 +198,7 @@ impl Catalog {
             }
             checks.push(match info {
                 None => Check::missing(what, "it is not registered", register()),
-                Some(info) if !same_place(&info.storage_location, &place(table)) => {
+                Some(info) if !is_here => {
                     let said = format!("it is registered at {}, and lies at {}", info.storage_location, place(table));
                     let way_out = format!("DROP TABLE {}; then {}", name.quoted(table), register().unwrap_or_default());
                     Check::missing(what, said, Some(way_out))
@@ -218,12 +207,15 @@ impl Catalog {
             });
         }
         let what = Right::ExternalUseLocation.privilege();
-        if at_path.is_err() && !unregistered {
+        if !needs_path && at_path.as_ref().is_err_and(CatalogError::is_refusal) {
             checks.push(Check::ok(what, "not given, and not needed: every table is registered"));
             return;
         }
-        let needs = [Right::ExternalUseLocation, Right::ReadFiles, Right::WriteFiles];
-        self.note_right(checks, what, at_path, name, Some(root.url.as_str()), &needs).await;
+        let needs: &[Right] = match access {
+            Access::Write => &[Right::ExternalUseLocation, Right::ReadFiles, Right::WriteFiles],
+            Access::Read => &[Right::ExternalUseLocation, Right::ReadFiles],
+        };
+        self.note_right(checks, what, at_path, name, Some(root.url.as_str()), needs).await;
     }
 
     /// A table that is registered where it lies. Where the journal may not be written it is no matter whether this may.

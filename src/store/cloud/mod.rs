@@ -137,8 +137,9 @@ fn connect(
         Cloud::Google => {
             let mut builder =
                 keys(settings).fold(GoogleCloudStorageBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
-            if let Some((given, connections)) = given {
-                builder = builder.with_credentials(Arc::clone(&given.google)).with_http_connector(connections.clone());
+            // Its builder connects to the machine's metadata first, by other settings, so that it shares no connections.
+            if let Some((given, _)) = given {
+                builder = builder.with_credentials(Arc::clone(&given.google));
             }
             Arc::new(builder.with_bucket_name(&place.bucket).with_retry(retry).build()?)
         }

@@ -7,7 +7,7 @@ use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use super::{Checkup, REFOLD, RESTORE, told};
+use super::{Checkup, REFOLD, RESTORE};
 use crate::store::error::StoreError;
 use crate::store::table_log::TableLog;
 use crate::store::tables::LakeTables;
@@ -24,7 +24,7 @@ pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>) -> Result
             Ok(Some(table)) => table,
             Ok(None) => continue,
             Err(fault) => {
-                checkup.find(format!("{name}/_delta_log"), told(&fault), way_out);
+                checkup.unread(format!("{name}/_delta_log"), fault, way_out)?;
                 continue;
             }
         };

@@ -18,7 +18,7 @@ const REMOVE: &str = "remove this file and _last_checkpoint beside it; the entri
 /// Reads the appended tables and the logs of all tables that only Lakeplan writes.
 pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>) -> Result<(), StoreError> {
     for table in APPENDED {
-        check_rows(checkup, root, table).await;
+        check_rows(checkup, root, table).await?;
     }
     for name in LakeTables::own() {
         check_checkpoints(checkup, &TableLog::new(Arc::clone(root), name)).await?;
@@ -27,9 +27,9 @@ pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>) -> Result
 }
 
 /// Every file can be read and holds the rows that the log says. A log that cannot be read was told of already.
-async fn check_rows(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, table: &Appended) {
+async fn check_rows(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, table: &Appended) -> Result<(), StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
-    let Ok(Some(found)) = log.load().await else { return };
+    let Ok(Some(found)) = log.load().await else { return Ok(()) };
     for file in found.files.values() {
         let place = format!("{}/{}", table.name, file.path);
         // One that is missing or of another size was told of already.
@@ -41,9 +41,10 @@ async fn check_rows(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, table: &
                 checkup.find(place, format!("it holds {read} rows, the log says {recorded}"), RESTORE);
             }
             Ok(_) => {}
-            Err(fault) => checkup.find(place, told(&fault), RESTORE),
+            Err(fault) => checkup.unread(place, fault, RESTORE)?,
         }
     }
+    Ok(())
 }
 
 /// Every checkpoint says what the entries say that it stands for. Where these were cleaned up, the next checkpoint is

@@ -54,7 +54,12 @@ pub struct Read {
 }
 
 /// Every row and every set, in order.
-pub async fn check_rows(checkup: &mut Checkup, files: &Files, erasures: &Erasures, anchor: Option<Anchor>) -> Read {
+pub async fn check_rows(
+    checkup: &mut Checkup,
+    files: &Files,
+    erasures: &Erasures,
+    anchor: Option<Anchor>,
+) -> Result<Read, StoreError> {
     let mut chain = Chain { anchor, ..Chain::default() };
     let mut read = Read { files: Vec::new(), is_whole: true };
     let mut rows = Merge::new(files, files.live().cloned(), None);
@@ -64,7 +69,7 @@ pub async fn check_rows(checkup: &mut Checkup, files: &Files, erasures: &Erasure
                 read.is_whole &= !row.is_erased() || erasures.names((row.seq, row.ordinal));
                 chain.take(checkup, &row, erasures);
             }
-            Err((file, fault)) => checkup.find(format!("journal/{}", file.path), told(&fault), RESTORE),
+            Err((file, fault)) => checkup.unread(format!("journal/{}", file.path), fault, RESTORE)?,
         }
     }
     chain.finish(checkup);
@@ -75,7 +80,7 @@ pub async fn check_rows(checkup: &mut Checkup, files: &Files, erasures: &Erasure
         }
         read.files.push(file.clone());
     }
-    read
+    Ok(read)
 }
 
 /// The sets so far, and the one whose rows are coming.

@@ -55,6 +55,16 @@ impl Checkup {
         self.findings.push(Finding { place: place.into(), what: what.into(), way_out });
     }
 
+    /// Notes what could not be read. A fault that tells nothing of what is stored is no finding and ends the check-up: a
+    /// right that is missing, a catalog or storage that is away.
+    fn unread(&mut self, place: impl Into<String>, fault: StoreError, way_out: &'static str) -> Result<(), StoreError> {
+        if fault.is_of_the_way() {
+            return Err(fault);
+        }
+        self.find(place, told(&fault), way_out);
+        Ok(())
+    }
+
     /// Whether something was found about a table or in it.
     fn has_found_in(&self, table: &str) -> bool {
         self.findings
@@ -109,10 +119,10 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
     for has_looked_up in [false, true] {
         match journal.load().await {
             Ok(Some(_)) if has_looked_up => {}
-            Ok(Some(_)) => standing = tables::find(&mut of_tables, root, journal.folded).await,
+            Ok(Some(_)) => standing = tables::find(&mut of_tables, root, journal.folded).await?,
             Ok(None) => return Err(StoreError::NotALake { root: name.to_owned() }),
             Err(fault) => {
-                checkup.find("journal/_delta_log", told(&fault), RESTORE);
+                checkup.unread("journal/_delta_log", fault, RESTORE)?;
                 return Ok(checkup);
             }
         }
@@ -122,12 +132,12 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
     if let Some(fault) = &survey.unsaid {
         checkup.find("journal", told(fault), RESTORE);
     }
-    let read = journal::check_rows(&mut checkup, &journal, &survey.erasures, extent.anchor).await;
+    let read = journal::check_rows(&mut checkup, &journal, &survey.erasures, extent.anchor).await?;
     let journal_is_sound = checkup.findings.is_empty();
     checkup.findings.append(&mut of_tables.findings);
     // A row that lost its payload to no erase is told of already; nothing after it can be replayed.
     let parts = read.is_whole.then(|| Parts::new(&journal, read.files, format, survey));
-    tables::check(&mut checkup, standing, parts.as_ref(), extent.budget).await;
+    tables::check(&mut checkup, standing, parts.as_ref(), extent.budget).await?;
     files::check(&mut checkup, root).await?;
     if extent.is_full {
         full::check(&mut checkup, root).await?;

@@ -8,7 +8,7 @@ use object_store::ObjectStore;
 
 use super::changes::Changes;
 use super::records::Wanted;
-use super::{Checkup, FOLD, REFOLD, RESTORE, told};
+use super::{Checkup, FOLD, REFOLD, RESTORE};
 use crate::store::error::StoreError;
 use crate::store::parts::{Parts, Records, Until};
 use crate::store::row::Row;
@@ -60,7 +60,12 @@ impl Against {
 }
 
 /// Compares every folded table with the journal. Where it cannot be replayed, the tables are only read.
-pub async fn check(checkup: &mut Checkup, mut standing: Vec<Standing>, parts: Option<&Parts<'_>>, budget: u64) {
+pub async fn check(
+    checkup: &mut Checkup,
+    mut standing: Vec<Standing>,
+    parts: Option<&Parts<'_>>,
+    budget: u64,
+) -> Result<(), StoreError> {
     for at in &standing {
         if at.seq > checkup.sets {
             let what =
@@ -80,7 +85,7 @@ pub async fn check(checkup: &mut Checkup, mut standing: Vec<Standing>, parts: Op
                 Ok(records) => replayed = Some((records, changes)),
                 Err(stop) => {
                     let place = stop.seq().map_or_else(|| "journal".to_owned(), |seq| format!("journal, seq {seq}"));
-                    checkup.find(place, told(&stop.fault()), RESTORE);
+                    checkup.unread(place, stop.fault(), RESTORE)?;
                     parts = None;
                 }
             }
@@ -89,7 +94,7 @@ pub async fn check(checkup: &mut Checkup, mut standing: Vec<Standing>, parts: Op
             let against = at.against(replayed.as_mut(), checkup.sets);
             if let Err(fault) = at.compare(checkup, &buckets, against).await {
                 at.is_readable = false;
-                checkup.find(at.table.name(), told(&fault), REFOLD);
+                checkup.unread(at.table.name(), fault, REFOLD)?;
             }
         }
     }
@@ -102,6 +107,7 @@ pub async fn check(checkup: &mut Checkup, mut standing: Vec<Standing>, parts: Op
             checkup.tables.push((at.table.name(), at.rows, at.seq));
         }
     }
+    Ok(())
 }
 
 /// How far each entity's records are compared. Of what has no table the rows are replayed all the same.
@@ -111,7 +117,7 @@ fn until(standing: &[Standing]) -> Until {
 }
 
 /// The tables that there are to compare, which the journal knows to be folded up to a seq.
-pub async fn find(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, known: u64) -> Vec<Standing> {
+pub async fn find(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, known: u64) -> Result<Vec<Standing>, StoreError> {
     let (mut standing, mut missing) = (Vec::new(), Vec::new());
     let mut is_folded = known > 0;
     for table in FoldedTable::all() {
@@ -125,14 +131,14 @@ pub async fn find(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, known: u64
                 checkup.find(table.name(), "its columns are not those of this lakeplan, so nothing is read of it", FOLD);
             }
             Ok(Found::Nothing) => missing.push(table.name()),
-            Err(fault) => checkup.find(table.name(), told(&fault), REFOLD),
+            Err(fault) => checkup.unread(table.name(), fault, REFOLD)?,
         }
     }
     // Before the first fold there are none.
     for name in missing.into_iter().filter(|_| is_folded) {
         checkup.find(name, "the table is missing", REFOLD);
     }
-    standing
+    Ok(standing)
 }
 
 impl Standing {

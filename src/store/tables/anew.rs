@@ -152,7 +152,7 @@ impl Anew<'_> {
         let old = still.iter().flat_map(|table| table.files.values());
         actions.extend(old.map(|file| definition::remove(file, self.clock.now())));
         actions.extend(files.iter().map(|file| definition::add(file, self.at)));
-        if !commit(&lost.table.log(self.root), next, &actions, begun, self.clock).await {
+        if !commit(&lost.table.log(self.root), next, &actions, begun, self.clock).await? {
             return Ok(None);
         }
         let size = still.as_ref().map(Table::size).unwrap_or_default().after(next, &actions);

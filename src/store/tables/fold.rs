@@ -19,6 +19,7 @@ use super::rewrite::{AT_ONCE, Rewrite};
 use super::{BUCKET, FoldedTable, field_changes, join};
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random};
+use crate::store::catalog::CatalogError;
 use crate::store::error::StoreError;
 use crate::store::format::Format;
 use crate::store::journal::STALE;
@@ -85,7 +86,7 @@ impl Folding<'_> {
                 // It will not be: it has to be made anew, and all tables are looked at for that.
                 return Ok(None);
             }
-            if commit(&log, current.version + 1, &actions, begun, self.clock).await {
+            if commit(&log, current.version + 1, &actions, begun, self.clock).await? {
                 let size = current.size().after(current.version + 1, &actions);
                 return Ok(Some(Folded { written: Some(size), ..folded }));
             }
@@ -104,24 +105,28 @@ impl Folding<'_> {
 }
 
 /// Puts an entry into its slot; whether it surely is in the log. Where it may not be, the table is to be looked at again.
+/// Where it may not be written at all, that is an error.
 pub(super) async fn commit(
     log: &TableLog,
     version: u64,
     actions: &[serde_json::Value],
     begun: Instant,
     clock: &dyn Clock,
-) -> bool {
+) -> Result<bool, StoreError> {
     match log.put_entry(version, entry_bytes(actions)).await {
         // After a long sleep the put may have gone into a hole behind a clean-up; the table itself tells.
         Ok(()) if clock.now() - begun <= STALE => {
             log.checkpoint_if_due(version).await;
-            return true;
+            return Ok(true);
         }
         Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {}
+        Err(fault) if CatalogError::within(&fault).is_some_and(|fault| fault.is_of_rights()) => {
+            return Err(StoreError::storage("writing", log.folder(), fault));
+        }
         // Whether it landed is seen by reading the table again.
         Err(fault) => tracing::warn!(table = log.folder(), %fault, "the fold's commit was not answered; looking again"),
     }
-    false
+    Ok(false)
 }
 
 /// What a fold would commit; nothing where the table needs nothing.

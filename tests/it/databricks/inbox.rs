@@ -99,8 +99,13 @@ fn lists_views_and_queries_read_the_managed_inbox_and_others_ask_nothing_of_it()
         assert_eq!((world.looked_up("inbox"), world.credentials("inbox")), (0, 0), "{words:?}");
     }
     let waits = json!([{"request_id": "managed", "state": "waiting"}]);
-    for (number, sql) in
-        ["SELECT request_id, state FROM requests", "SELECT request_id, 'waiting' AS state FROM inbox"].iter().enumerate()
+    for (number, sql) in [
+        "SELECT request_id, state FROM requests",
+        "SELECT request_id, 'waiting' AS state FROM inbox",
+        "SELECT request_id, state FROM requests, generate_series(1, 1)",
+    ]
+    .iter()
+    .enumerate()
     {
         assert_eq!(json_of(&server, path, &on_plan(&["query", sql])), waits);
         assert_eq!(server.world().credentials("inbox"), number + 1);

@@ -8,6 +8,7 @@ mod openapi;
 mod query;
 mod refusals;
 mod renewal;
+mod rights;
 mod s3;
 mod server;
 mod statements;
