@@ -11,7 +11,7 @@ use lakeplan::domain::record::Entity;
 use lakeplan::domain::value::Name;
 use lakeplan::runtime::{Clock, ManualClock, Random, SeededRandom, SystemClock, SystemRandom, uuid_v7};
 use lakeplan::store::delta::{DeltaStore, Root};
-use lakeplan::store::{Format, Outcome, Store};
+use lakeplan::store::{Format, LakeTables, Outcome, Store};
 
 /// Tasks of one project.
 pub const PROJECT: usize = 1_000;
@@ -52,14 +52,16 @@ pub async fn open(folder: &Path) -> DeltaStore {
 /// over ninety days.
 pub fn copy(tasks: usize, folder: &Path) -> PathBuf {
     let kept = super::scratch().join(format!("{tasks}-tasks"));
-    if !kept.join("done").exists() {
+    // One that was made before there was a table is made anew.
+    let mark = LakeTables::names().collect::<Vec<_>>().join(" ");
+    if std::fs::read_to_string(kept.join("done")).ok().as_ref() != Some(&mark) {
         eprintln!("making a lake of {tasks} tasks, once");
         let _ = std::fs::remove_dir_all(&kept);
         // By another process, so that its memory is not the row's.
         let own = std::env::current_exe().expect("this program has a path");
         let made = Command::new(own).args(["--worker", "make", &tasks.to_string()]).arg(kept.join("lake")).status();
         assert!(made.expect("a worker starts").success());
-        std::fs::write(kept.join("done"), "").expect("the mark is written");
+        std::fs::write(kept.join("done"), mark).expect("the mark is written");
     }
     let lake = folder.join("lake");
     let copied = Command::new("cp").arg("-a").arg(kept.join("lake")).arg(&lake).status().expect("cp runs");
