@@ -19,11 +19,14 @@ FROM (
       CASE WHEN f.from_value IS NULL OR f.from_value = 'cancelled' THEN 0 WHEN f.from_value = 'archived' AND t.completed_at IS NULL THEN 0 ELSE 1 END AS counts_before,
       CASE WHEN f.to_value = 'completed' THEN 1 WHEN f.to_value = 'archived' AND t.completed_at IS NOT NULL THEN 1 ELSE 0 END AS done_after,
       CASE WHEN f.from_value = 'completed' THEN 1 WHEN f.from_value = 'archived' AND t.completed_at IS NOT NULL THEN 1 ELSE 0 END AS done_before
-    FROM field_changes f
-    JOIN tasks t ON t.id = f.task_id
+    FROM (
+      SELECT own.id, own.project_id, own.completed_at
+      FROM tasks own
+      WHERE own.deleted_at IS NULL
+        AND NOT EXISTS (SELECT 1 FROM tasks part WHERE part.parent_id = own.id AND part.deleted_at IS NULL)
+    ) t
+    JOIN field_changes f ON f.task_id = t.id
     WHERE f.field = 'status'
-      AND t.deleted_at IS NULL
-      AND NOT EXISTS (SELECT 1 FROM tasks part WHERE part.parent_id = t.id AND part.deleted_at IS NULL)
   ) c
   GROUP BY c.project_id, c.day
 ) d
