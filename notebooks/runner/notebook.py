@@ -6,6 +6,7 @@ import ast
 import contextlib
 import io
 import linecache
+import re
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,9 +45,10 @@ class Notebook:
         }
 
     @property
-    def asked(self) -> set[str]:
-        """The widgets there are."""
-        return set(self._widgets.values)
+    def widgets(self) -> set[str]:
+        """The widgets that its cells name, known before any of them runs."""
+        code = "\n".join(cell.text for cell in self.cells if cell.magic is None)
+        return set(re.findall(r"""dbutils\.widgets\.(?:text|dropdown|combobox|multiselect)\(\s*(?:name\s*=\s*)?["'](\w+)["']""", code))
 
     def run(self, say: Callable[[str], None]) -> None:
         """Runs every cell; raises Failed at the first that fails. `say` hears of each."""

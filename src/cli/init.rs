@@ -30,7 +30,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         config.lake = Setting { value, origin: "init".to_owned() };
     }
     let name = config.lake.value.clone();
-    match (App::schema(&config), args.location) {
+    // A job passes a parameter as it is, given or not.
+    match (App::schema(&config), args.location.filter(|location| !location.is_empty())) {
         (Some(schema), Some(location)) => {
             let made = App::create_in_catalog(&config, &schema, &location).await?;
             let warehouse = args.warehouse.map(|id| App::warehouse(&config, &id)).transpose()?;

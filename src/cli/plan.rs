@@ -100,8 +100,9 @@ pub(super) fn page(preview: &Preview, request: &PlanRequest, done: Option<&Done>
     let (key, name) = project.map_or_else(Default::default, |project| (project.key.to_string(), project.name.to_string()));
     let source = request.source.as_deref().unwrap_or("standard input");
     let mut parts = vec![cut(&format!("{key}  {name}  (from {source})"), shown.width)];
-    if preview.is_new || preview.report.count(Mark::New, Entity::Task) == preview.plan.nodes.len() {
+    if is_first(preview) {
         parts.push(counts(preview));
+        parts.extend(namesake(preview).filter(|_| preview.is_new).map(|said| wrap(&said, shown.width).join("\n")));
         if !preview.plan.nodes.is_empty() {
             parts.push(String::new());
             parts.push(tree::tree(preview, shown));
@@ -129,6 +130,22 @@ pub(super) fn page(preview: &Preview, request: &PlanRequest, done: Option<&Done>
         parts.push(format!("{}  ({mark}, seq {})", told(preview), done.seq));
     }
     parts.join("\n")
+}
+
+/// Whether the plan is all there is to see: it changes nothing that was there.
+fn is_first(preview: &Preview) -> bool {
+    let tasks = preview.report.count(Mark::New, Entity::Task);
+    let has_others = preview.report.items.iter().any(|item| item.mark != Mark::New);
+    preview.is_new || (tasks == preview.plan.nodes.len() && !has_others)
+}
+
+/// Another live project of the same name, for who names the same description in another way.
+fn namesake(preview: &Preview) -> Option<String> {
+    let own = preview.after.project(preview.project)?.project()?;
+    let projects = preview.before.projects().filter_map(ProjectState::project);
+    let other = projects.filter(|other| other.id != own.id).find(|other| other.is_in_sight() && other.name == own.name)?;
+    let from = other.source.as_ref().map(|source| format!(", planned from {source}")).unwrap_or_default();
+    Some(format!("there is {} of this name already{from}; --project {} plans into that one", other.key, other.key))
 }
 
 /// What was done, in a clause.

@@ -55,8 +55,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let page = report.page().map_err(ServiceError::from)?;
     app.close().await;
     let numbers = serde_json::to_value(&report).map_err(|fault| ServiceError::from(AnalyticsError::Encoding(fault.into())))?;
+    let projects = report.projects.len();
     let Some((html, beside)) = files else {
-        return Ok(if context.json { Reply::new(numbers, "") } else { Reply::raw(page.into_bytes()) });
+        let reply = if context.json { Reply::new(numbers, "") } else { Reply::raw(page.into_bytes()) };
+        return Ok(reply.counting("projects", projects));
     };
     write_file(&beside, format!("{numbers:#}\n").as_bytes())?;
     write_file(&html, page.as_bytes())?;
@@ -66,7 +68,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     if let Some(json) = json.as_object_mut() {
         json.insert("written".to_owned(), written);
     }
-    Ok(Reply::new(json, text))
+    Ok(Reply::new(json, text).counting("projects", projects))
 }
 
 /// The page and the file of its numbers, whose folder is there.

@@ -37,8 +37,9 @@ class Run(unittest.TestCase):
         self.assertIn("{&#x27;a&#x27;: &#x27;one&#x27;, &#x27;b&#x27;: &#x27;yes&#x27;}", page)
 
     def test_a_value_without_a_widget_is_an_error_that_names_the_widgets(self):
-        done, _ = self.run_cells('dbutils.widgets.text("lake", "")', words=["--set", "lak=x"])
+        done, _ = self.run_cells('dbutils.widgets.text("lake", "")\nprint("ran")', words=["--set", "lak=x"])
         self.assertEqual(done.returncode, 2)
+        self.assertNotIn("ran", done.stdout, "no cell ran")
         self.assertIn("has no widget lak; it has lake", done.stderr)
 
     def test_a_choice_that_a_dropdown_does_not_have_fails(self):

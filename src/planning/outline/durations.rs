@@ -270,7 +270,7 @@ impl Reader<'_> {
             self.eat(&["-"]);
         }
         let size = self.tokens.get(self.at).and_then(|token| {
-            let inside_compound = below != u32::MAX;
+            let inside_compound = below != u32::MAX || self.stands_alone();
             self.cues.durations.unit_minutes(&token.word, self.day_minutes, inside_compound)
         });
         match size.filter(|size| *size < below) {
@@ -283,6 +283,21 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// Whether the unit is written on to its number, and the two are all there is in brackets or in the text: "(30m)" is
+    /// a duration, "10m rows" is not.
+    fn stands_alone(&self) -> bool {
+        let Some([number, unit]) = self.at.checked_sub(1).and_then(|at| self.tokens.get(at..=self.at)) else { return false };
+        let is_amount = |token: &&Token| {
+            token.word.starts_with(|c: char| c.is_ascii_digit()) || ["-", "\u{2013}", "~"].contains(&token.word.as_str())
+        };
+        let before = self.tokens[..self.at].iter().rev().find(|token| !is_amount(token));
+        let after = self.tokens.get(self.at + 1);
+        let closes = |token: &Token| [")", "]", ",", ";"].contains(&token.word.as_str());
+        number.span.end == unit.span.start
+            && before.is_none_or(|token| ["(", "["].contains(&token.word.as_str()))
+            && after.is_none_or(closes)
     }
 
     fn hedge(&mut self) -> Hedge {

@@ -51,7 +51,7 @@ pub(super) static NUMBERING: LazyLock<Regex> =
 static IDENTIFIER: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^\[?(?P<id>[A-Z]{1,8}-\d{1,5}(?:\.\d{1,3})*)\]?\s*(?::|-\s|\u{2013}|\u{2014}|\)|\.\s)\s*"));
 static GROUP: LazyLock<Regex> = LazyLock::new(|| pattern(r"\(([^()]{1,160})\)|\[([^\[\]]{1,160})\]"));
-static HANDLE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:^|[\s(,])@([A-Za-z][A-Za-z0-9_-]{1,38})\b"));
+static HANDLE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:^|[\s(,])@(\p{L}[\p{L}0-9_-]{1,38})\b"));
 static OWNER_NOTE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"(?i)\b(?:(?:owner|assignee|responsible)\s*:\s*|assigned to:?\s+)@?(\p{L}[\p{L}0-9_-]*(?: \p{Lu}[\p{L}0-9_-]*)?)")
 });

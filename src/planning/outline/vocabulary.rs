@@ -11,6 +11,8 @@ pub(super) struct Language {
     #[cfg_attr(not(test), expect(dead_code, reason = "names the language for whoever reads the file"))]
     pub(super) name: String,
     pub(super) function_words: Vec<String>,
+    /// Those of other languages.
+    pub(super) foreign_words: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

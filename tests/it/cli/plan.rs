@@ -315,3 +315,56 @@ fn a_description_can_be_given_as_text_and_only_in_one_way() {
     let said = fails(path, &["plan", "--folder", "/Volumes/main/plans/texts"], 3);
     assert!(said.contains("there is no volume main.plans.texts") && said.contains("CREATE VOLUME"), "{said}");
 }
+
+#[test]
+fn a_text_that_shares_nothing_with_the_old_one_shows_what_would_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    ok(path, &["init"]);
+    std::fs::write(path.join("a.md"), "# Portal\n\n- Design the page (1 day)\n- Build it (2 days)\n").unwrap();
+    ok(path, &["plan", "a.md", "--yes"]);
+    std::fs::write(path.join("a.md"), "# Other\n\n- Write a report (2 h)\n").unwrap();
+    let preview = ok(path, &["plan", "a.md"]);
+    for said in ["- PORT-1  Design the page", "- PORT-2  Build it", "- 2 gone", "name: \"Portal\" -> \"Other\""] {
+        assert!(preview.contains(said), "{said}: {preview}");
+    }
+}
+
+#[test]
+fn a_description_that_goes_by_another_name_is_told_of_the_project_of_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    ok(path, &["init"]);
+    std::fs::write(path.join("a.md"), "# Portal\n\n- Design the page (1 day)\n").unwrap();
+    assert!(!ok(path, &["plan", "a.md", "--yes"]).contains("of this name already"));
+    std::fs::copy(path.join("a.md"), path.join("b.md")).unwrap();
+    let said = ok(path, &["plan", "b.md"]);
+    assert!(said.contains("there is PORT of this name already, planned from a.md; --project PORT plans into that one"), "{said}");
+}
+
+#[test]
+fn a_terse_list_is_english_and_minutes_may_be_written_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    ok(path, &["init"]);
+    let text = "# Backlog\n\n- Fix login bug (2h) @ana\n- Upgrade Databricks runtime (1 day) @bo\n- Write release notes (30m) @cy\n- Rotate keys (15min) @jürgen\n- Vacuum old tables (45 m)\n- Load 10m rows\n";
+    ok(path, &["plan", "--text", text, "--yes"]);
+    let sql = "SELECT t.title, t.estimate_likely AS minutes, u.handle FROM tasks t LEFT JOIN users u ON u.id = t.assignee_id WHERE t.parent_id IS NULL ORDER BY t.key";
+    let tasks = json_of(path, &["query", sql]);
+    let told: Vec<String> = tasks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|task| format!("{} {} {}", task["title"].as_str().unwrap(), task["minutes"], task["handle"]))
+        .collect();
+    assert_eq!(
+        told[..4],
+        [
+            "Fix login bug 120 \"ana\"",
+            "Upgrade Databricks runtime 480 \"bo\"",
+            "Write release notes 30 \"cy\"",
+            "Rotate keys 15 \"jürgen\""
+        ]
+    );
+    assert!(told[5].starts_with("Load 10m rows"), "{told:?}");
+}

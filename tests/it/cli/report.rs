@@ -56,7 +56,9 @@ fn a_report_that_cannot_be_written_says_where_and_what_to_do() {
 fn what_cannot_be_put_in_place_leaves_the_old_page_and_no_draft() {
     let folder = lake();
     let path = folder.path();
-    ok(path, &["report", "--out", "r.html"]);
+    ok(path, &["report", "--out", "r.html", "--summary", "s.json"]);
+    let summary: Value = serde_json::from_slice(&std::fs::read(path.join("s.json")).unwrap()).unwrap();
+    assert_eq!(summary["counts"], serde_json::json!({"projects": 1}));
     let before = std::fs::read(path.join("r.html")).unwrap();
     // No file takes the place of a folder.
     std::fs::remove_file(path.join("r.json")).unwrap();

@@ -45,7 +45,7 @@ def arrow(sql: str, lake: str | None = None, as_of: str | int | None = None, con
     try:
         from pyarrow import parquet
     except ImportError:
-        raise ImportError("asking by SQL needs pyarrow: %pip install pyarrow") from None
+        raise ImportError("asking by SQL needs pyarrow: pip install pyarrow, in a notebook %pip install pyarrow") from None
     words = ["query", "--format", "parquet"]
     for flag, value in (("--lake", lake), ("--as-of", as_of), ("--config", config)):
         if value is not None:
