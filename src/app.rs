@@ -205,7 +205,7 @@ impl App {
 
     /// Erases a record: commits it, brings the tables up to it, and writes the journal's files anew.
     pub async fn erase(&self, erasable: &Erasable) -> Result<(Option<Done>, Erased), ServiceError> {
-        // Where a table may not be written, nothing is begun.
+        // What cannot be brought up to now could not be erased from either.
         self.store.fold().await?;
         let done = self.service.erase(erasable.record.entity, &erasable.record.id.to_string()).await?;
         Ok((done, self.store.erase_named().await?))

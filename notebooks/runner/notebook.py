@@ -45,10 +45,18 @@ class Notebook:
         }
 
     @property
-    def widgets(self) -> set[str]:
-        """The widgets that its cells name, known before any of them runs."""
+    def widgets(self) -> set[str] | None:
+        """The widgets that its cells name, known before any of them runs; None where only running tells."""
         code = "\n".join(cell.text for cell in self.cells if cell.magic is None)
-        return set(re.findall(r"""dbutils\.widgets\.(?:text|dropdown|combobox|multiselect)\(\s*(?:name\s*=\s*)?["'](\w+)["']""", code))
+        calls = len(re.findall(r"dbutils\.widgets\.(?:text|dropdown|combobox|multiselect)\(", code))
+        named = re.findall(r"""dbutils\.widgets\.(?:text|dropdown|combobox|multiselect)\(\s*(?:name\s*=\s*)?["']([^"']+)["']""", code)
+        is_told = calls == len(named) and not any(cell.magic == "run" for cell in self.cells)
+        return set(named) if is_told else None
+
+    @property
+    def asked(self) -> set[str]:
+        """The widgets there are, once its cells have run."""
+        return set(self._widgets.values)
 
     def run(self, say: Callable[[str], None]) -> None:
         """Runs every cell; raises Failed at the first that fails. `say` hears of each."""

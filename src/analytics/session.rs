@@ -62,8 +62,12 @@ impl Session {
         let views: Vec<&View> = VIEWS.iter().filter(|view| is_new(view.name)).collect();
         // All at once: each is some answers of a storage that may be far away.
         let found = try_join_all(entries.iter().map(|entry| self.files(entry.name, is_named(entry.name)))).await?;
-        let mut come_to: Vec<&'static str> = entries.iter().map(|entry| entry.name).collect();
+        let mut come_to = Vec::new();
         for (entry, files) in entries.into_iter().zip(found) {
+            // One that was left out is looked at again by a query that names it.
+            if files.is_some() || is_named(entry.name) {
+                come_to.push(entry.name);
+            }
             self.register(&entry, files)?;
         }
         for view in views {

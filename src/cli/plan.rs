@@ -102,7 +102,8 @@ pub(super) fn page(preview: &Preview, request: &PlanRequest, done: Option<&Done>
     let mut parts = vec![cut(&format!("{key}  {name}  (from {source})"), shown.width)];
     if is_first(preview) {
         parts.push(counts(preview));
-        parts.extend(namesake(preview).filter(|_| preview.is_new).map(|said| wrap(&said, shown.width).join("\n")));
+        parts
+            .extend(namesake(preview, done.is_some()).filter(|_| preview.is_new).map(|said| wrap(&said, shown.width).join("\n")));
         if !preview.plan.nodes.is_empty() {
             parts.push(String::new());
             parts.push(tree::tree(preview, shown));
@@ -132,20 +133,20 @@ pub(super) fn page(preview: &Preview, request: &PlanRequest, done: Option<&Done>
     parts.join("\n")
 }
 
-/// Whether the plan is all there is to see: it changes nothing that was there.
+/// Whether the plan is all there is to see: no task was there before.
 fn is_first(preview: &Preview) -> bool {
-    let tasks = preview.report.count(Mark::New, Entity::Task);
-    let has_others = preview.report.items.iter().any(|item| item.mark != Mark::New);
-    preview.is_new || (tasks == preview.plan.nodes.len() && !has_others)
+    let before = preview.before.project(preview.project);
+    preview.is_new || before.is_none_or(|project| project.tasks().all(|task| task.deleted_at.is_some()))
 }
 
 /// Another live project of the same name, for who names the same description in another way.
-fn namesake(preview: &Preview) -> Option<String> {
+fn namesake(preview: &Preview, is_done: bool) -> Option<String> {
     let own = preview.after.project(preview.project)?.project()?;
     let projects = preview.before.projects().filter_map(ProjectState::project);
     let other = projects.filter(|other| other.id != own.id).find(|other| other.is_in_sight() && other.name == own.name)?;
     let from = other.source.as_ref().map(|source| format!(", planned from {source}")).unwrap_or_default();
-    Some(format!("there is {} of this name already{from}; --project {} plans into that one", other.key, other.key))
+    let undo = if is_done { "lakeplan undo takes this one back, and " } else { "" };
+    Some(format!("there is {} of this name already{from}; {undo}--project {} plans into that one", other.key, other.key))
 }
 
 /// What was done, in a clause.

@@ -75,7 +75,7 @@ impl StoreError {
     /// Whether it is of the way to the storage and tells nothing of what is stored: a right, a catalog or storage that is away.
     pub(crate) fn is_of_the_way(&self) -> bool {
         match self {
-            Self::Catalog(_) | Self::Cloud(_) => true,
+            Self::Catalog(_) | Self::Cloud(_) | Self::UnusableRoot { .. } => true,
             Self::Storage { source, .. } => CloudFault::within(source.as_ref()).is_some(),
             _ => false,
         }

@@ -109,8 +109,9 @@ impl Cues {
         });
         // A list of short tasks has hardly a function word. One of another language still has its own, or its letters.
         known.or_else(|| {
-            let foreign = share(&|word| LANGUAGES[0].language.foreign_words.binary_search(word).is_ok());
-            (foreign < 0.03 && share(&|word| word.is_ascii()) >= 0.9).then(|| &LANGUAGES[0])
+            let is_foreign = |word: &&String| LANGUAGES[0].language.foreign_words.binary_search(word).is_ok();
+            let foreign: BTreeSet<&String> = words.iter().filter(is_foreign).collect();
+            (foreign.len() < 2 && share(&|word| word.is_ascii()) >= 0.9).then(|| &LANGUAGES[0])
         })
     }
 

@@ -294,9 +294,9 @@ impl Reader<'_> {
         };
         let before = self.tokens[..self.at].iter().rev().find(|token| !is_amount(token));
         let after = self.tokens.get(self.at + 1);
-        let closes = |token: &Token| [")", "]", ",", ";"].contains(&token.word.as_str());
+        let closes = |token: &Token| [")", "]"].contains(&token.word.as_str());
         number.span.end == unit.span.start
-            && before.is_none_or(|token| ["(", "["].contains(&token.word.as_str()))
+            && before.is_none_or(|token| ["(", "[", ",", "about", "max", "est", "."].contains(&token.word.as_str()))
             && after.is_none_or(closes)
     }
 

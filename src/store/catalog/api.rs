@@ -195,8 +195,9 @@ pub async fn location_of(workspace: &Workspace, url: &str) -> Result<Option<Loca
 
 /// Whether a place is another, or below it.
 pub fn lies_in(url: &str, folder: &str) -> bool {
-    let (url, folder) = (url.trim_end_matches('/'), folder.trim_end_matches('/'));
-    url.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    // A catalog may write a place as it was given, where a URL has it encoded.
+    let plain = |url: &str| url::Url::parse(url).map_or_else(|_| url.to_owned(), String::from).trim_end_matches('/').to_owned();
+    plain(url).strip_prefix(&plain(folder)).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 async fn found<T: DeserializeOwned>(workspace: &Workspace, request: Request) -> Result<Option<T>, CatalogError> {
@@ -223,6 +224,7 @@ mod tests {
     #[test]
     fn a_place_lies_in_its_folder_and_not_in_one_whose_name_begins_alike() {
         assert!(lies_in("s3://b/lake/inbox", "s3://b/lake") && lies_in("s3://b/lake", "s3://b/lake/"));
+        assert!(lies_in("s3://b/my plans/inbox", "s3://b/my%20plans/"));
         assert!(!lies_in("s3://b/lake2", "s3://b/lake") && !lies_in("s3://b", "s3://b/lake"));
     }
 

@@ -82,10 +82,12 @@ impl CatalogError {
                 format!("let the owner run: {}", grants.join("; "))
             }
             Self::Unregistered { schema, grants, .. } => format!(
-                "lakeplan --lake {schema} catalog register makes it known; or let the owner run: {}",
+                "let the owner run: {}; or let who has these rights run: lakeplan --lake {schema} catalog register",
                 grants.join("; ")
             ),
-            Self::Moved { .. } => "drop that table, and lakeplan catalog register makes the lake's own known".to_owned(),
+            Self::Moved { .. } => {
+                "let the owner drop that table, and run lakeplan catalog register, which makes the lake's own known".to_owned()
+            }
             Self::Elsewhere { .. } => "name a folder of an external location with --location".to_owned(),
             Self::NoCredential { .. } => "the external location's credential must be of the location's own cloud".to_owned(),
             Self::Unreadable { .. } => "look at DATABRICKS_HOST".to_owned(),

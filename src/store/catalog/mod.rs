@@ -177,7 +177,7 @@ impl fmt::Debug for Catalog {
 }
 
 fn same_place(a: &str, b: &str) -> bool {
-    a.trim_end_matches('/') == b.trim_end_matches('/')
+    api::lies_in(a, b) && api::lies_in(b, a)
 }
 
 #[cfg(test)]

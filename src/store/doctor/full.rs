@@ -29,7 +29,11 @@ pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>) -> Result
 /// Every file can be read and holds the rows that the log says. A log that cannot be read was told of already.
 async fn check_rows(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, table: &Appended) -> Result<(), StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
-    let Ok(Some(found)) = log.load().await else { return Ok(()) };
+    let found = match log.load().await {
+        Ok(Some(found)) => found,
+        Err(fault) if fault.is_of_the_way() => return Err(fault),
+        Ok(None) | Err(_) => return Ok(()),
+    };
     for file in found.files.values() {
         let place = format!("{}/{}", table.name, file.path);
         // One that is missing or of another size was told of already.

@@ -130,7 +130,7 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
     let all: Vec<_> = journal.live().cloned().collect();
     let survey = Survey::of(&journal, &all).await;
     if let Some(fault) = &survey.unsaid {
-        checkup.find("journal", told(fault), RESTORE);
+        checkup.unread("journal", fault.again(), RESTORE)?;
     }
     let read = journal::check_rows(&mut checkup, &journal, &survey.erasures, extent.anchor).await?;
     let journal_is_sound = checkup.findings.is_empty();

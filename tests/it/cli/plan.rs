@@ -347,7 +347,7 @@ fn a_terse_list_is_english_and_minutes_may_be_written_short() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     ok(path, &["init"]);
-    let text = "# Backlog\n\n- Fix login bug (2h) @ana\n- Upgrade Databricks runtime (1 day) @bo\n- Write release notes (30m) @cy\n- Rotate keys (15min) @jürgen\n- Vacuum old tables (45 m)\n- Load 10m rows\n";
+    let text = "# Backlog\n\n- Fix login bug (2h) @ana\n- Upgrade Databricks runtime (1 day) @bo\n- Write release notes (30m) @cy\n- Rotate keys (15min) @jürgen\n- Vacuum old tables per tenant (45 min)\n- Load 10m rows\n";
     ok(path, &["plan", "--text", text, "--yes"]);
     let sql = "SELECT t.title, t.estimate_likely AS minutes, u.handle FROM tasks t LEFT JOIN users u ON u.id = t.assignee_id WHERE t.parent_id IS NULL ORDER BY t.key";
     let tasks = json_of(path, &["query", sql]);
@@ -366,5 +366,17 @@ fn a_terse_list_is_english_and_minutes_may_be_written_short() {
             "Rotate keys 15 \"jürgen\""
         ]
     );
-    assert!(told[5].starts_with("Load 10m rows"), "{told:?}");
+    assert_eq!(told[4], "Vacuum old tables per tenant 45 null");
+    assert!(told[5].starts_with("Load 10m rows") && !told[5].contains(" 10 "), "{told:?}");
+}
+
+#[test]
+fn a_first_plan_into_a_project_without_tasks_is_shown_as_a_tree() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    ok(path, &["init"]);
+    ok(path, &["project", "create", "Portal", "--key", "POR"]);
+    std::fs::write(path.join("a.md"), "# Portal\n\n- Design the page (1 day)\n").unwrap();
+    let preview = ok(path, &["plan", "a.md", "--project", "POR"]);
+    assert!(preview.contains("1 task, effort 1d") && preview.contains("POR-1  Design the page"), "{preview}");
 }

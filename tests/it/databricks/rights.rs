@@ -72,7 +72,7 @@ fn a_table_that_is_new_needs_the_right_to_its_place() {
     let path = folder.path();
     let said = fails(&server, path, &["--lake", "main.plan", "maintain"], 3);
     assert!(said.contains("is not registered in main.plan, and its place may not be used: User does not"), "{said}");
-    let grant = "hint: lakeplan --lake main.plan catalog register makes it known; or let the owner run: GRANT EXTERNAL USE LOCATION ON EXTERNAL LOCATION `plans` TO `ana@example.com`";
+    let grant = "hint: let the owner run: GRANT EXTERNAL USE LOCATION ON EXTERNAL LOCATION `plans` TO `ana@example.com`";
     assert!(said.contains(grant), "{said}");
 }
 
