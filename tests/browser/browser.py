@@ -53,20 +53,21 @@ class Browser:
     def find(self, selector: str):
         return self.driver.find_element("css selector", selector)
 
-    def settle(self) -> None:
+    def settle(self, milliseconds: int = 250) -> None:
         """Waits until frames have told their heights and everything is painted."""
-        self.wait("const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 250)")
+        self.wait(f"const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), {milliseconds})")
 
     def picture(self, name: str, whole: bool = True) -> None:
         """Saves what is seen, or the page down to its end, as NAME.png."""
-        if whole and self.js("return document.querySelector('iframe') !== null"):
-            # What a frame holds is painted only where it is in sight.
+        has_frames = self.js("return document.querySelector('iframe') !== null")
+        if whole and has_frames:
+            # What a frame holds is painted only where it is in sight, and a high one takes its time.
             width, height = self.js("return [innerWidth, document.documentElement.scrollHeight]")
             self.size(width, height)
-            self.settle()
+            self.settle(1500)
         size = self.js("const e = document.documentElement; return [e.clientWidth, e.scrollHeight, innerHeight]")
         clip = {"x": 0, "y": 0, "width": size[0], "height": min(size[1], 4000) if whole else size[2], "scale": 1}
-        shot = self.cdp("Page.captureScreenshot", format="png", captureBeyondViewport=whole, clip=clip)
+        shot = self.cdp("Page.captureScreenshot", format="png", captureBeyondViewport=whole and not has_frames, clip=clip)
         (self.pictures / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
     def faults(self) -> list[str]:
