@@ -285,8 +285,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether the unit is written on to its number, and the two are all there is in brackets or in the text: "(30m)" is
-    /// a duration, "10m rows" is not.
+    /// Whether the unit is written on to its number, and nothing follows the two in the brackets or the text, nor stands
+    /// before them but a hedge or a clause of its own: "(30m)" and "(ana, 30m)" are durations, "10m rows" is not.
     fn stands_alone(&self) -> bool {
         let Some([number, unit]) = self.at.checked_sub(1).and_then(|at| self.tokens.get(at..=self.at)) else { return false };
         let is_amount = |token: &&Token| {

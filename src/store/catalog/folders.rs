@@ -106,7 +106,7 @@ impl Lake {
         };
         let why = match why {
             CatalogError::Lacks { said, grants, .. } if name == JOURNAL => {
-                let why = CatalogError::ReadOnly { url: self.root.to_string(), said, grants };
+                let why = CatalogError::ReadOnly { url: self.root.clone(), said, grants };
                 self.read_only.get_or_init(|| why).clone()
             }
             why => why,

@@ -131,20 +131,8 @@ fn who_may_not_write_one_table_reads_all_the_same() {
     let path = folder.path();
     ok(&server, path, &["--lake", "main.plan", "task", "create", "Move the ledger", "--project", "PAY"]);
     server.world().tables.get_mut("main.plan.tasks").unwrap()["table_id"] = json!("no-modify");
-    let denied = json!({"error_code": "PERMISSION_DENIED", "message": "User does not have MODIFY on Table 'tasks'."});
-    server.world().scripts.insert(
-        0,
-        super::world::Script {
-            method: "POST",
-            path: "temporary-table-credentials",
-            body: r#""operation":"READ_WRITE","table_id":"no-modify""#,
-            times: usize::MAX,
-            status: 403,
-            after: std::time::Duration::ZERO,
-            headers: Vec::new(),
-            answer: denied,
-        },
-    );
+    let write = r#""operation":"READ_WRITE","table_id":"no-modify""#;
+    server.refuse("temporary-table-credentials", write, 403, "User does not have MODIFY on Table 'tasks'.");
     // The change is committed; the table of it cannot be brought up to it.
     ok(&server, path, &["--lake", "main.plan", "task", "create", "Close the ledger", "--project", "PAY"]);
     let output = run(&server, path, &["--lake", "main.plan", "query", "SELECT key FROM tasks ORDER BY key"]);
