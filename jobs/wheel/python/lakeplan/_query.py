@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from json import loads
 from typing import TYPE_CHECKING, Any
@@ -43,14 +42,16 @@ def query(sql: str, lake: str | None = None, as_of: str | int | None = None, con
 def arrow(sql: str, lake: str | None = None, as_of: str | int | None = None, config: str | None = None) -> pyarrow.Table:
     """The same as `query`, as a pyarrow Table with the types that the lake has."""
     try:
-        from pyarrow import parquet
+        from pyarrow import BufferReader, parquet
     except ImportError:
         raise ImportError("asking by SQL needs pyarrow: pip install pyarrow, in a notebook %pip install pyarrow") from None
     words = ["query", "--format", "parquet"]
     for flag, value in (("--lake", lake), ("--as-of", as_of), ("--config", config)):
         if value is not None:
             words += [flag, str(value)]
-    return parquet.read_table(io.BytesIO(_answer("lakeplan query", [*words, "--", sql])))
+    answer = BufferReader(_answer("lakeplan query", [*words, "--", sql]))
+    # read_table leaves threads behind that at times abort a process which ends right after it (apache/arrow#34314).
+    return parquet.ParquetFile(answer).read(use_threads=False)
 
 
 def _answer(command: str, words: list[str]) -> bytes:
