@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{CliError, Context, Reply, show};
+use crate::domain::task::TaskStatus;
 use crate::domain::time::AsOf;
 use crate::planning::next::ready;
 use crate::service::find;
@@ -36,12 +37,19 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         Some(name) => vec![find::project(state, name)?.0],
         None => state.projects().filter(|found| found.project().is_some_and(|project| project.is_in_sight())).collect(),
     };
-    let found: Vec<_> = projects.into_iter().flat_map(|project| ready(project, today, assignee)).take(args.limit).collect();
+    let mut found = ready(projects, today, assignee);
+    found.truncate(args.limit);
     let (mut lines, mut json) = (Vec::new(), Vec::new());
     for ready in &found {
         let mut line = show::task_line(state, ready.task);
+        if let Some(due) = ready.due.filter(|_| ready.due != ready.task.due_date) {
+            line.push_str(&format!("  due {due} with the whole"));
+        }
         if ready.overdue {
             line.push_str("  overdue");
+        }
+        if ready.is_whole {
+            line.push_str("  all its parts are closed");
         }
         if ready.holds_up > 0 {
             line.push_str(&format!("  holds up {}", ready.holds_up));
@@ -51,12 +59,18 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         if let Value::Object(task) = &mut task {
             task.insert("holds_up".to_owned(), json!(ready.holds_up));
             task.insert("overdue".to_owned(), json!(ready.overdue));
+            task.insert("due_with_whole".to_owned(), json!(ready.due));
+            task.insert("all_parts_closed".to_owned(), json!(ready.is_whole));
         }
         json.push(task);
     }
     let text = match found.first() {
         None => "nothing is ready; lakeplan task list --open shows what waits".to_owned(),
-        Some(first) => format!("{}\nnext: lakeplan task start {}", lines.join("\n"), first.task.key),
+        Some(first) => {
+            let is_begun = matches!(first.task.status, TaskStatus::InProgress | TaskStatus::Review);
+            let verb = if first.is_whole || is_begun { "done" } else { "start" };
+            format!("{}\nnext: lakeplan task {verb} {}", lines.join("\n"), first.task.key)
+        }
     };
     Ok(Reply::new(json!({"seq": snapshot.seq, "tasks": json}), text))
 }

@@ -99,6 +99,7 @@ pub fn tree(state: &State, project: &ProjectState, root: Option<&Task>, deepest:
         let waits: Vec<String> = project
             .links_at(task.id)
             .filter(|link| link.kind == crate::domain::link::LinkKind::DependsOn && link.from_id == task.id)
+            .filter(|_| !task.status.is_closed())
             .filter_map(|link| project.task(link.to_id))
             .filter(|other| !other.status.is_closed())
             .map(|other| other.key.to_string())

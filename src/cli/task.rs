@@ -1,3 +1,4 @@
+mod done;
 mod filter;
 mod words;
 
@@ -107,6 +108,9 @@ enum Verb {
         /// Work spent on it, added to what was logged.
         #[arg(long, value_name = "DURATION")]
         spent: Option<Minutes>,
+        /// Its open parts too, at every level.
+        #[arg(long)]
+        parts: bool,
     },
     /// Add work spent on a task: 2h, 1.5d.
     Log { task: String, spent: Minutes },
@@ -230,16 +234,9 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
             let patch = update(&task).with("status", TaskStatus::InProgress.json());
             show::done(&change(vec![patch]).await?, format!("{task} started"))
         }
-        Verb::Done { task, spent } => {
-            let status = TaskStatus::Completed;
-            let done = match spent {
-                Some(spent) => service.log_work(&task, spent, Some(status)).await?.1,
-                None => change(vec![update(&task).with("status", status.json())]).await?,
-            };
-            show::done(&done, format!("{task} completed"))
-        }
+        Verb::Done { task, spent, parts } => done::reply(&task, &service.complete_task(&task, spent, parts).await?),
         Verb::Log { task, spent } => {
-            let (total, done) = service.log_work(&task, spent, None).await?;
+            let (total, done) = service.log_work(&task, spent).await?;
             show::done(&done, format!("{task}: {spent} logged, {total} in all"))
         }
         Verb::Link { from, to, kind, dependency, lag } => {

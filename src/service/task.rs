@@ -1,11 +1,14 @@
 //! Changes of tasks that are more than one patch, or need the state first.
 
+use std::sync::Arc;
+
 use super::change::Done;
 use super::{Service, ServiceError, find};
+use crate::domain::key::TaskKey;
 use crate::domain::patch::{Op, Patch, PatchSet, Source};
 use crate::domain::record::Entity;
 use crate::domain::state::State;
-use crate::domain::task::TaskStatus;
+use crate::domain::task::{Task, TaskStatus};
 use crate::domain::time::Minutes;
 use crate::domain::value::{FieldValue, LongText};
 use crate::domain::violation::Violation;
@@ -18,29 +21,63 @@ use crate::store::Scope;
 /// How often a change that rests on a value just read is tried against a moving one.
 const TRIES: usize = 5;
 
+/// A completed task, and what that leaves to be completed.
+pub struct Completed {
+    pub done: Done,
+    pub completed_parts: Vec<TaskKey>,
+    pub open_parts: Vec<TaskKey>,
+    /// What the task is part of, where this was its last open part.
+    pub whole: Option<TaskKey>,
+}
+
 impl Service {
-    /// Adds spent minutes to a task, whoever else does so at the same time, and gives it a status with the same change.
-    pub async fn log_work(
-        &self,
-        task: &str,
-        minutes: Minutes,
-        status: Option<TaskStatus>,
-    ) -> Result<(Minutes, Done), ServiceError> {
+    /// Adds spent minutes to a task, whoever else does so at the same time.
+    pub async fn log_work(&self, task: &str, minutes: Minutes) -> Result<(Minutes, Done), ServiceError> {
         let mut tries = 0;
         loop {
             let state = self.state_about(&[task]).await?;
-            let found = find::live_task(&state, task)?;
-            let spent = found.actual_minutes.unwrap_or_default().saturating_add(minutes);
-            let mut patch = RawPatch::of(Op::Update, Entity::Task, found.id.to_string())
-                .with("actual_minutes", spent.json())
-                .expecting("actual_minutes", found.actual_minutes.json());
-            if let Some(status) = status {
-                patch = patch.with("status", status.json());
-            }
+            let (patch, spent) = spending(find::live_task(&state, task)?, minutes);
             tries += 1;
             match self.change(&Request::of(vec![patch]), Source::Cli).await {
                 Err(ServiceError::Conflicted { .. }) if tries < TRIES => {}
                 done => return done.map(|done| (spent, done)),
+            }
+        }
+    }
+
+    /// Completes a task, adds what was spent on it, and completes its open parts too where that is wanted.
+    pub async fn complete_task(&self, task: &str, spent: Option<Minutes>, with_parts: bool) -> Result<Completed, ServiceError> {
+        let mut tries = 0;
+        loop {
+            let state = self.state_about(&[task]).await?;
+            let found = find::live_task(&state, task)?;
+            let project = state.project(found.project_id).ok_or_else(|| ServiceError::input("project", "is not there"))?;
+            let is_open = |task: &Task| task.is_live() && !task.status.is_closed();
+            let open: Vec<&Arc<Task>> = project.descendants(found.id).into_iter().filter(|part| is_open(part)).collect();
+            let completed = |patch: RawPatch| patch.with("status", TaskStatus::Completed.json());
+            let own = match spent {
+                Some(spent) => spending(found, spent).0,
+                None => RawPatch::of(Op::Update, Entity::Task, found.id.to_string()),
+            };
+            let parts = open.iter().filter(|_| with_parts);
+            let parts = parts.map(|part| completed(RawPatch::of(Op::Update, Entity::Task, part.id.to_string())));
+            let patches = std::iter::once(completed(own)).chain(parts).collect();
+            tries += 1;
+            match self.change(&Request::of(patches), Source::Cli).await {
+                Err(ServiceError::Conflicted { .. }) if tries < TRIES => continue,
+                Err(fault) => return Err(fault),
+                Ok(done) => {
+                    let whole = found.parent_id.and_then(|whole| project.task(whole)).filter(|whole| is_open(whole));
+                    let has_more =
+                        |whole: &Task| project.children(Some(whole.id)).any(|part| part.id != found.id && is_open(part));
+                    let keys = open.iter().map(|part| part.key.clone());
+                    return Ok(Completed {
+                        done,
+                        completed_parts: if with_parts { keys.clone().collect() } else { Vec::new() },
+                        open_parts: if with_parts { Vec::new() } else { keys.collect() },
+                        whole: whole.filter(|whole| !has_more(whole)).map(|whole| whole.key.clone()),
+                    });
+                }
             }
         }
     }
@@ -104,4 +141,13 @@ impl Service {
 
 fn one(violation: Violation) -> ServiceError {
     ServiceError::Refused(vec![violation])
+}
+
+/// The change that adds minutes to what was spent on a task, and what that comes to.
+fn spending(task: &Task, minutes: Minutes) -> (RawPatch, Minutes) {
+    let spent = task.actual_minutes.unwrap_or_default().saturating_add(minutes);
+    let patch = RawPatch::of(Op::Update, Entity::Task, task.id.to_string())
+        .with("actual_minutes", spent.json())
+        .expecting("actual_minutes", task.actual_minutes.json());
+    (patch, spent)
 }

@@ -2,6 +2,7 @@
 
 mod erase;
 pub mod inbox;
+mod next;
 mod plan;
 mod query;
 mod report;

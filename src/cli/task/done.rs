@@ -1,0 +1,37 @@
+use serde_json::json;
+
+use crate::cli::{Reply, show};
+use crate::domain::key::TaskKey;
+use crate::service::task::Completed;
+
+/// More keys than this would bury the sentence they stand in.
+const MOST_KEYS: usize = 8;
+
+/// What was completed, and what is left to be.
+pub(super) fn reply(task: &str, completed: &Completed) -> Reply {
+    let with_parts = match completed.completed_parts.as_slice() {
+        [] => String::new(),
+        parts => format!(" with {}", told(parts)),
+    };
+    let mut reply = show::done(&completed.done, format!("{task} completed{with_parts}"));
+    if !completed.open_parts.is_empty() {
+        let open = told(&completed.open_parts);
+        reply.text.push_str(&format!("\nstill open below it: {open}; lakeplan task done {task} --parts completes them"));
+    }
+    if let Some(whole) = &completed.whole {
+        reply.text.push_str(&format!("\nnext: lakeplan task done {whole}, as all its parts are closed"));
+    }
+    let keys = |keys: &[TaskKey]| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
+    reply.json["completed_parts"] = json!(keys(&completed.completed_parts));
+    reply.json["open_parts"] = json!(keys(&completed.open_parts));
+    reply.json["last_part_of"] = json!(completed.whole.as_ref().map(ToString::to_string));
+    reply
+}
+
+fn told(keys: &[TaskKey]) -> String {
+    let first: Vec<String> = keys.iter().take(MOST_KEYS).map(ToString::to_string).collect();
+    match keys.len().checked_sub(MOST_KEYS).filter(|more| *more > 0) {
+        Some(more) => format!("{} and {more} more", first.join(", ")),
+        None => first.join(", "),
+    }
+}
