@@ -40,7 +40,7 @@ pub struct Node {
     /// Source text that belongs to the row and is not a row itself.
     pub description: String,
     pub span: Span,
-    pub done: bool,
+    pub standing: Standing,
     pub estimate: NodeEstimate,
     pub priority: Option<Priority>,
     pub owner: Option<String>,
@@ -58,6 +58,16 @@ pub enum NodeKind {
     Phase,
     Task,
     Subtask,
+}
+
+/// How far the text says that a row is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    #[default]
+    Open,
+    Started,
+    Done,
 }
 
 /// A three-point estimate and where it comes from. `low <= likely <= high`.
@@ -233,6 +243,8 @@ pub enum SkipReason {
     PlannedElsewhere,
     /// A heading that only holds rows or requirements and is none itself.
     Container,
+    /// Work that the text calls cancelled.
+    Cancelled,
     /// Says again what a row of the plan already says.
     Restated,
     /// Running text without a statement of work.

@@ -155,6 +155,7 @@ fn one_line(text: &str) -> String {
 /// A reason in words.
 pub(in crate::cli) fn reason(reason: SkipReason) -> String {
     match reason {
+        SkipReason::Cancelled => "cancelled".to_owned(),
         SkipReason::PlannedElsewhere => "planned elsewhere".to_owned(),
         SkipReason::Container => "heading".to_owned(),
         SkipReason::Restated => "said before".to_owned(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Shown;
 use crate::domain::state::ProjectState;
 use crate::domain::task::Priority;
-use crate::planning::plan::{Basis, Node, Span};
+use crate::planning::plan::{Basis, Node, Span, Standing};
 use crate::service::plan::Preview;
 
 /// The rows as a tree: all of them, or the upper levels and as many branches as there is room for.
@@ -83,7 +83,10 @@ pub(in crate::cli) fn effort(node: &Node) -> String {
 }
 
 fn row_title(node: &Node) -> String {
-    let mut title = if node.done { format!("[x] {}", node.title) } else { node.title.clone() };
+    let mut title = if node.standing == Standing::Done { format!("[x] {}", node.title) } else { node.title.clone() };
+    if node.standing == Standing::Started {
+        title.push_str("  in progress");
+    }
     if let Some(owner) = &node.owner {
         title.push_str(&format!("  @{}", owner.trim_start_matches('@')));
     }

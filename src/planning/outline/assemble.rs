@@ -13,7 +13,8 @@ use super::title::Title;
 use super::units::UnitClass;
 use super::{Options, estimates, requirements};
 use crate::planning::plan::{
-    LinkBasis, Node, NodeKind, Origin, Plan, PlanLink, Problem, Requirement, SkipReason, Skipped, Span, Stats, Unresolved,
+    LinkBasis, Node, NodeKind, Origin, Plan, PlanLink, Problem, Requirement, SkipReason, Skipped, Span, Standing, Stats,
+    Unresolved,
 };
 
 /// Makes the plan of a draft read at a rank.
@@ -27,6 +28,7 @@ pub(super) fn plan(
     is_known_language: bool,
 ) -> Plan {
     let lines = Lines::of(text);
+    draft.leave_out_cancelled();
     let splits = split::split(&mut draft, options);
     let kinds = kinds(&draft, rank, &splits);
     let order = draft.preorder();
@@ -176,10 +178,10 @@ fn nodes(
                 title: row.title.clone(),
                 description: row.description.join("\n\n"),
                 span: lines.span(row.span.clone()),
-                done: row.done,
+                standing: row.standing,
                 estimate,
                 priority: row.priority,
-                owner: row.owners.first().cloned(),
+                owner: draft.owner(index).cloned(),
                 due: row.window.due,
                 not_before: row.window.not_before,
                 relative_week: row.weeks,
@@ -312,7 +314,7 @@ fn stats(
         phases: of_kind(NodeKind::Phase),
         tasks: of_kind(NodeKind::Task),
         subtasks: of_kind(NodeKind::Subtask),
-        done: nodes.iter().filter(|node| node.done).count(),
+        done: nodes.iter().filter(|node| node.standing == Standing::Done).count(),
         depth: draft.rows.iter().map(|row| row.depth as usize).max().unwrap_or(0),
         links,
         requirements: requirements.len(),

@@ -8,7 +8,7 @@ use super::durations::Stated;
 use super::items::Head;
 use super::units::{Unit, UnitClass};
 use crate::domain::task::Priority;
-use crate::planning::plan::SkipReason;
+use crate::planning::plan::{SkipReason, Standing};
 
 /// Everything one reading of the text found.
 #[derive(Debug, Default)]
@@ -43,7 +43,9 @@ pub(super) struct Row {
     pub(super) is_step: bool,
     /// The text says it comes after the row before it.
     pub(super) is_next: bool,
-    pub(super) done: bool,
+    pub(super) standing: Standing,
+    /// The text says that it will not be done.
+    pub(super) is_cancelled: bool,
     pub(super) stated: Option<Stated>,
     pub(super) priority: Option<Priority>,
     pub(super) owners: Vec<String>,
@@ -110,7 +112,8 @@ impl Row {
             unit: head.unit,
             names: head.names,
             is_next: head.is_next,
-            done: head.done,
+            standing: head.standing,
+            is_cancelled: head.is_cancelled,
             stated: head.stated,
             priority: head.priority,
             owners: head.owners,
@@ -127,7 +130,8 @@ impl Row {
 
     /// Adds what another mention of the same row says and this one does not.
     pub(super) fn absorb(&mut self, other: Self) {
-        self.done |= other.done;
+        self.standing = self.standing.max(other.standing);
+        self.is_cancelled |= other.is_cancelled;
         self.stated = self.stated.take().or(other.stated);
         self.priority = self.priority.or(other.priority);
         self.weeks = self.weeks.or(other.weeks);
@@ -155,6 +159,40 @@ impl Draft {
             None => self.roots.push(index),
         }
         index
+    }
+
+    /// Takes out the rows that will not be done, with all that is below them.
+    pub(super) fn leave_out_cancelled(&mut self) {
+        let mut kept: Vec<Option<usize>> = Vec::with_capacity(self.rows.len());
+        let mut count = 0;
+        for index in 0..self.rows.len() {
+            let row = &self.rows[index];
+            let is_below = row.parent.is_some_and(|parent| kept[parent].is_none());
+            if row.is_cancelled && !is_below {
+                let (span, title) = (row.span.clone(), row.title.clone());
+                self.skip(span, &title, SkipReason::Cancelled);
+            }
+            let is_kept = !is_below && !self.rows[index].is_cancelled;
+            kept.push(is_kept.then_some(count));
+            count += usize::from(is_kept);
+        }
+        let renumber = |rows: &mut Vec<usize>| *rows = rows.iter().filter_map(|row| kept[*row]).collect();
+        let rows = std::mem::take(&mut self.rows).into_iter().zip(&kept).filter(|(_, place)| place.is_some());
+        self.rows = rows.map(|(row, _)| row).collect();
+        for row in &mut self.rows {
+            row.parent = row.parent.and_then(|parent| kept[parent]);
+            renumber(&mut row.children);
+        }
+        renumber(&mut self.roots);
+        renumber(&mut self.folded);
+        for statement in &mut self.statements {
+            statement.owner = statement.owner.and_then(|owner| kept[owner]);
+        }
+    }
+
+    /// Who does a row: its own owner, else that of what it is part of.
+    pub(super) fn owner(&self, row: usize) -> Option<&String> {
+        std::iter::successors(Some(row), |row| self.rows[*row].parent).find_map(|row| self.rows[row].owners.first())
     }
 
     pub(super) fn skip(&mut self, span: Range<usize>, what: &str, reason: SkipReason) {

@@ -53,7 +53,7 @@ impl Evidence {
             evidence.sized += usize::from(
                 label_and_value(&line).is_none() && items::head(cues, Options::default(), None, text, 0).stated.is_some(),
             );
-            evidence.questions += usize::from(text.ends_with('?') || text.starts_with('['));
+            evidence.questions += usize::from(text.ends_with('?') || (text.starts_with('[') && items::checkbox(text).is_none()));
         }
         evidence
     }
@@ -107,8 +107,7 @@ pub(super) fn first_line(item: &Item) -> Option<Line> {
 fn has_mark(cues: &Cues, text: &str) -> bool {
     let first = text.chars().next();
     first.is_some_and(|c| cues.status.done_marks.contains(&c) || cues.status.open_marks.contains(&c))
-        || text.starts_with("[ ]")
-        || text.starts_with("[x]")
+        || items::checkbox(text).is_some()
 }
 
 /// "Build the thing", "**Build** the thing", "We will build the thing".

@@ -6,6 +6,7 @@ use super::cues::{Attribute, normalised};
 use super::dates;
 use super::draft::Mention;
 use super::walk::Walker;
+use crate::planning::plan::Standing;
 
 /// Writes the value of a field into the row; what cannot be read is left alone.
 pub(super) fn apply(walker: &mut Walker<'_>, row: usize, field: Attribute, value: &str, span: Range<usize>, year: Option<i32>) {
@@ -31,12 +32,10 @@ pub(super) fn apply(walker: &mut Walker<'_>, row: usize, field: Attribute, value
         }
         Attribute::Status => {
             let words = normalised(value);
-            let says_done = cues
-                .status
-                .done
-                .iter()
-                .any(|word| words == *word || words.strip_prefix(word.as_str()).is_some_and(|rest| rest.starts_with(' ')));
-            row.done |= says_done || value.starts_with(|c: char| cues.status.done_marks.contains(&c));
+            let is_ticked = value.starts_with(|c: char| cues.status.done_marks.contains(&c));
+            let standing = if is_ticked { Some(Standing::Done) } else { cues.status.standing_at_start(&words) };
+            row.standing = row.standing.max(standing.unwrap_or_default());
+            row.is_cancelled |= cues.status.cancelled.contains(&words);
         }
         Attribute::Due => row.window.due = row.window.due.or(dates::window(value, year, true).due),
         Attribute::Start => {

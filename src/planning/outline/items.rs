@@ -14,6 +14,7 @@ use super::durations::{self, Stated};
 use super::units::{Unit, UnitClass};
 use super::wording::{is_picture, title, without_code, without_lead_in};
 use crate::domain::task::Priority;
+use crate::planning::plan::Standing;
 
 /// What a line of work says about itself.
 #[derive(Debug, Default, Clone)]
@@ -25,7 +26,9 @@ pub(super) struct Head {
     pub(super) unit: Option<Unit>,
     /// Numbers and ids others may call it by, such as "2.1" and "T-12".
     pub(super) names: Vec<String>,
-    pub(super) done: bool,
+    pub(super) standing: Standing,
+    /// The text says that it will not be done.
+    pub(super) is_cancelled: bool,
     pub(super) has_mark: bool,
     /// Opens with a word such as "then": comes after the item before it.
     pub(super) is_next: bool,
@@ -39,6 +42,11 @@ pub(super) struct Head {
 }
 
 impl Head {
+    fn reaches(&mut self, standing: Standing) {
+        self.standing = self.standing.max(standing);
+        self.has_mark = true;
+    }
+
     fn add_owner(&mut self, owner: &str) {
         if !self.owners.iter().any(|known| known == owner) {
             self.owners.push(owner.to_owned());
@@ -57,6 +65,10 @@ static OWNER_NOTE: LazyLock<Regex> = LazyLock::new(|| {
 });
 static TRAILING_PART: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^(?P<head>.*\S)\s*(?:\s-|:|,|;|\u{2013}|\u{2014})\s*(?P<tail>[^,;:\u{2013}\u{2014}]{1,60})$"));
+
+static TRAILING_ESTIMATE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^(?P<head>.*\S)\s(?P<tail>[~\u{2248}]\s?\d[^,;:]{0,20})$"));
+static NAMED: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?P<id>[A-Z]{1,4}\d{1,4})\s*(?::|-\s|\u{2013}|\u{2014}|\)|\.\s)"));
 
 /// Reads a line of work. `strong` is how many bytes of its start are bold.
 pub(super) fn head(cues: &Cues, options: Options, year: Option<i32>, text: &str, strong: usize) -> Head {
@@ -88,6 +100,10 @@ pub(super) fn head(cues: &Cues, options: Options, year: Option<i32>, text: &str,
         if rest[bytes..].contains(char::is_alphanumeric) {
             strip(&mut rest, bytes);
         }
+    }
+    // "S3: make a bucket" may be a name as well as a number, so it stays in the title.
+    if let Some(found) = NAMED.captures(&rest) {
+        head.names.push(found["id"].to_owned());
     }
     if let Some((unit, bytes)) = Unit::leading(cues, &rest) {
         let after = rest[bytes..].trim_start_matches([':', '-', '.', ' ', '\u{2013}', '\u{2014}', '*']);
@@ -129,17 +145,26 @@ pub(super) fn head(cues: &Cues, options: Options, year: Option<i32>, text: &str,
     head
 }
 
-/// "[x] " typed into running text.
-fn literal_checkbox(text: &str, head: &mut Head) -> Option<usize> {
+/// The mark and the bytes of "[x] " typed into running text; those that Markdown does not know are there too.
+pub(super) fn checkbox(text: &str) -> Option<(char, usize)> {
     let inside = text.strip_prefix('[')?;
     let mark = inside.chars().next()?;
     let rest = inside.strip_prefix(mark)?.strip_prefix(']')?;
-    if !matches!(mark, ' ' | 'x' | 'X') {
-        return None;
-    }
+    matches!(mark, ' ' | 'x' | 'X' | '/' | '-' | '~').then(|| (mark, text.len() - rest.trim_start().len()))
+}
+
+/// Bytes of a checkbox at the start, and what it says.
+fn literal_checkbox(text: &str, head: &mut Head) -> Option<usize> {
+    let (mark, bytes) = checkbox(text)?;
     head.has_mark = true;
-    head.done |= mark != ' ';
-    Some(text.len() - rest.trim_start().len())
+    match mark {
+        'x' | 'X' => head.reaches(Standing::Done),
+        '/' => head.reaches(Standing::Started),
+        // As Obsidian and GitLab mark what will not be done.
+        '-' | '~' => head.is_cancelled = true,
+        _ => {}
+    }
+    Some(bytes)
 }
 
 /// Bytes of state marks, pictures and spaces at the start.
@@ -147,8 +172,7 @@ fn leading_marks(cues: &Cues, text: &str, head: &mut Head) -> usize {
     let mut bytes = 0;
     for c in text.chars() {
         if cues.status.done_marks.contains(&c) {
-            head.done = true;
-            head.has_mark = true;
+            head.reaches(Standing::Done);
         } else if cues.status.open_marks.contains(&c) {
             head.has_mark = true;
         } else if !(is_picture(c) || c.is_whitespace()) {
@@ -202,6 +226,13 @@ fn owners(cues: &Cues, rest: &mut String, head: &mut Head) {
         && let Some(found) = OWNER_NOTE.captures(rest)
     {
         head.add_owner(&found[1]);
+        let note = found.get(0).map_or(0..0, |note| note.range());
+        let before = rest[..note.start].trim_end_matches([' ', ',', ';', '-', '\u{2013}', '\u{2014}']);
+        let is_last = rest[note.end..].trim().is_empty();
+        if is_last && rest[note].contains(':') && before.contains(' ') {
+            let kept = before.len();
+            rest.truncate(kept);
+        }
     }
     let code_free = without_code(rest);
     for found in HANDLE.captures_iter(&code_free) {
@@ -213,10 +244,31 @@ fn owners(cues: &Cues, rest: &mut String, head: &mut Head) {
         let is_object = matches!(before.as_str(), "with" | "using" | "via" | "from" | "use" | "to" | "the" | "add");
         let in_group = whole.as_str().starts_with('(');
         let is_object = is_object || before == "/";
-        if (in_group || after.is_empty() || after.starts_with('@')) && !is_object {
+        let is_last = after.split_whitespace().all(|word| word.starts_with(['@', '#']));
+        if (in_group || is_last) && !is_object {
             head.add_owner(handle.as_str());
         }
     }
+    let (before_tags, tags) = rest.split_at(tags_at(rest));
+    let (mut before_tags, tags) = (before_tags.to_owned(), tags.to_owned());
+    strip_handles(&mut before_tags, head);
+    *rest = before_tags + &tags;
+}
+
+/// Where the words begin that end the text and start with "#", the space before them included.
+fn tags_at(text: &str) -> usize {
+    let mut kept = text.len();
+    while let Some((before, word)) = text[..kept].trim_end().rsplit_once(char::is_whitespace) {
+        if !word.starts_with('#') || word.len() == 1 {
+            break;
+        }
+        kept = before.trim_end().len();
+    }
+    kept
+}
+
+/// Takes the owners off the end.
+fn strip_handles(rest: &mut String, head: &Head) {
     while let Some(at) = rest.rfind('@') {
         let handle = &rest[at + 1..];
         let is_last = !handle.is_empty() && handle.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
@@ -236,7 +288,9 @@ fn deadline(rest: &mut String, year: Option<i32>) {
     let before = rest[..at].trim_end_matches([' ', ',', ';', '-', '\u{2013}', '\u{2014}']);
     let is_label = ["due", "deadline"].iter().any(|word| cue.to_ascii_lowercase().starts_with(word));
     let follows_note = before.ends_with([')', ']']) || before.rsplit(' ').next().is_some_and(|word| word.starts_with('@'));
-    if before.contains(' ') && (is_label || follows_note) {
+    // Within a note in brackets it is one of its parts.
+    let is_outside = before.matches(['(', '[']).count() == before.matches([')', ']']).count();
+    if before.contains(' ') && is_outside && (is_label || follows_note) {
         let kept = before.len();
         rest.truncate(kept);
     }
@@ -264,17 +318,7 @@ fn groups(cues: &Cues, options: Options, rest: &mut String, head: &mut Head) {
         let (Some(whole), Some(inner)) = (found.get(0), found.get(1).or(found.get(2))) else {
             continue;
         };
-        let mut known = 0;
-        let mut parts = 0;
-        for part in inner.as_str().split([',', ';']).map(str::trim).filter(|part| !part.is_empty()) {
-            parts += 1;
-            known += usize::from(note(cues, options, part, head));
-        }
-        if known == 0 && names_prerequisite(cues, inner.as_str()) {
-            head.asides.push(inner.as_str().to_owned());
-            known = parts;
-        }
-        if parts > 0 && known == parts {
+        if is_note(cues, options, inner.as_str(), head) {
             removed.push((whole.start(), whole.end()));
         }
     }
@@ -282,6 +326,35 @@ fn groups(cues: &Cues, options: Options, rest: &mut String, head: &mut Head) {
         let start = rest[..start].trim_end().len();
         rest.replace_range(start..end, "");
     }
+}
+
+/// Reads what stands in brackets; false when some of it is no note about the task.
+fn is_note(cues: &Cues, options: Options, inner: &str, head: &mut Head) -> bool {
+    let parts = inner.split([',', ';']).map(str::trim).filter(|part| !part.is_empty());
+    // "after 3, 4 and the wood": what names no note belongs to the prerequisites before it.
+    let mut prerequisites: Vec<&str> = Vec::new();
+    let (mut all, mut known) = (0, 0);
+    for part in parts {
+        all += 1;
+        if names_prerequisite(cues, part) {
+            prerequisites.push(part);
+        } else if cues.status.cancelled.contains(&normalised(part)) {
+            head.is_cancelled = true;
+        } else if !note(cues, options, part, head) {
+            if prerequisites.is_empty() {
+                continue;
+            }
+            prerequisites.push(part);
+        }
+        known += 1;
+    }
+    if known < all {
+        return false;
+    }
+    if !prerequisites.is_empty() {
+        head.asides.push(prerequisites.join(", "));
+    }
+    all > 0
 }
 
 /// Reads one short note about a task; false when it is not one.
@@ -297,10 +370,13 @@ fn note(cues: &Cues, options: Options, text: &str, head: &mut Head) -> bool {
     if bare.split_whitespace().count() <= 5 && dates::window(bare, None, false) != Window::default() {
         return true;
     }
+    if let Some(day) = dates::only_date(bare) {
+        head.window.due.get_or_insert(day);
+        return true;
+    }
     let words = normalised(bare);
-    if cues.status.done.contains(&words) {
-        head.done = true;
-        head.has_mark = true;
+    if let Some(standing) = cues.status.standing(&words) {
+        head.reaches(standing);
         return true;
     }
     let label = words.strip_suffix(" priority").or(words.strip_prefix("priority ")).unwrap_or(&words);
@@ -315,7 +391,11 @@ fn note(cues: &Cues, options: Options, text: &str, head: &mut Head) -> bool {
         head.has_mark = true;
         return true;
     }
-    OWNER_NOTE.find(bare).is_some_and(|found| found.start() == 0) || (bare.starts_with('@') && !bare.contains(' '))
+    if let Some(handle) = HANDLE.captures(bare).filter(|found| found.get(0).is_some_and(|whole| whole.len() == bare.len())) {
+        head.add_owner(&handle[1]);
+        return true;
+    }
+    OWNER_NOTE.find(bare).is_some_and(|found| found.start() == 0)
 }
 
 fn names_prerequisite(cues: &Cues, text: &str) -> bool {
@@ -331,8 +411,10 @@ fn names_prerequisite(cues: &Cues, text: &str) -> bool {
 fn tail(cues: &Cues, options: Options, rest: &mut String, head: &mut Head) {
     for _ in 0..4 {
         let trimmed = rest.trim_end_matches(|c: char| {
-            head.done |= cues.status.done_marks.contains(&c);
-            head.has_mark |= cues.status.done_marks.contains(&c) || cues.status.open_marks.contains(&c);
+            if cues.status.done_marks.contains(&c) {
+                head.reaches(Standing::Done);
+            }
+            head.has_mark |= cues.status.open_marks.contains(&c);
             is_picture(c) || c.is_whitespace() || cues.status.done_marks.contains(&c)
         });
         rest.truncate(trimmed.len());
@@ -340,7 +422,7 @@ fn tail(cues: &Cues, options: Options, rest: &mut String, head: &mut Head) {
             rest.truncate(kept);
             continue;
         }
-        let Some(kept) = TRAILING_PART.captures(rest).and_then(|found| {
+        let Some(kept) = TRAILING_PART.captures(rest).or_else(|| TRAILING_ESTIMATE.captures(rest)).and_then(|found| {
             let tail = found["tail"].trim();
             let short = tail.split_whitespace().count() <= 5;
             let balanced = found["head"].matches(['(', '[']).count() == found["head"].matches([')', ']']).count();
@@ -362,12 +444,8 @@ fn shouted_status(cues: &Cues, text: &str, head: &mut Head) -> Option<usize> {
             return None;
         }
         let said = normalised(shout);
-        let done = cues.status.done.contains(&said);
-        if !done && !cues.status.open.contains(&said) {
-            return None;
-        }
-        head.done |= done;
-        head.has_mark = true;
+        let standing = cues.status.standing(&said).or_else(|| cues.status.open.contains(&said).then_some(Standing::Open))?;
+        head.reaches(standing);
         if let Some(label) = said.strip_suffix(" priority") {
             head.priority = head.priority.or(cues.priority(label));
         }
@@ -403,6 +481,14 @@ mod tests {
             ("Set up the shed (2h) due: 2027-03-19 @anna", "Set up the shed"),
             ("Set up the shed, due 19.03.2027", "Set up the shed"),
             ("Clear the shed before 2027-03-19", "Clear the shed before 2027-03-19"),
+            ("Set up the shed (2 days, @anna, due 2027-03-19)", "Set up the shed"),
+            ("Set up the shed (effort: 1d; owner: anna; depends on: the wood, the nails)", "Set up the shed"),
+            ("Set up the shed owner: anna", "Set up the shed"),
+            ("Set up the shed ~2d", "Set up the shed"),
+            ("Set up the shed (3rd try, 2 days)", "Set up the shed (3rd try, 2 days)"),
+            ("[-] Set up the shed", "Set up the shed"),
+            ("Set up the shed @anna #north #2031", "Set up the shed #north #2031"),
+            ("Set up the shed (2031-03-19)", "Set up the shed"),
             ("\u{2705} Set up the shed COMPLETED", "Set up the shed"),
             ("Set up `shed` (north side)", "Set up shed (north side)"),
             ("Phase 2: Harvest (Weeks 3-4)", "Phase 2: Harvest"),
@@ -415,7 +501,7 @@ mod tests {
     #[test]
     fn what_is_taken_out_is_kept_beside_the_title() {
         let head = read("[x] Set up the shed (2 days, critical) @anna");
-        assert!(head.done);
+        assert_eq!(head.standing, Standing::Done);
         assert_eq!(head.stated.map(|stated| stated.range.likely.get()), Some(960));
         assert_eq!(head.priority, Some(Priority::Critical));
         assert_eq!(head.owners, ["anna"]);
@@ -424,6 +510,9 @@ mod tests {
         assert_eq!(read("Set up the shed due 19.03.2027").window.due, chrono::NaiveDate::from_ymd_opt(2027, 3, 19));
         assert_eq!(read("Phase 2: Harvest (Weeks 3-4)").weeks, Some((3, 4)));
         assert_eq!(read("Dig (assigned to Ben)").owners, ["Ben"]);
+        assert_eq!(read("Dig the bed @ben #north").owners, ["ben"]);
+        assert_eq!(read("Dig the bed (2031-03-19)").window.due, chrono::NaiveDate::from_ymd_opt(2031, 3, 19));
+        assert!(read("Dig the bed (cancelled)").is_cancelled && !read("Support the states open, cancelled").is_cancelled);
     }
 
     #[test]

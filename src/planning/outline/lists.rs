@@ -12,7 +12,7 @@ use super::requirements::has_modal;
 use super::statements::may_state;
 use super::walk::{Place, Walker};
 use super::wording;
-use crate::planning::plan::SkipReason;
+use crate::planning::plan::{SkipReason, Standing};
 
 /// A list of fields this near the start describes the document.
 const METADATA_REACH: usize = 400;
@@ -127,7 +127,9 @@ impl Walker<'_> {
         let shortened = head.shortened;
         let mut row = Row::of_head(head, line.span.clone(), item.span.clone());
         row.names.extend(item.number.map(|number| number.to_string()));
-        row.done |= item.checked == Some(true) || line.struck;
+        if item.checked == Some(true) || line.struck {
+            row.standing = Standing::Done;
+        }
         row.group = place.group;
         row.is_step = place.is_steps && item.number.is_some();
         if shortened {

@@ -4,6 +4,7 @@ use super::Options;
 use super::draft::{Draft, Row};
 use super::durations::Stated;
 use crate::domain::time::{Estimate, Minutes};
+use crate::planning::plan::Standing;
 
 /// More parts than this explain nothing; such a task stays whole and is reported.
 const MOST_PARTS: u32 = 8;
@@ -28,7 +29,7 @@ pub(super) fn split(draft: &mut Draft, options: Options) -> Splits {
         let Some(stated) = &row.stated else { continue };
         let largest = 2 * options.day_minutes;
         let likely = stated.range.likely.get();
-        if likely <= largest || !row.children.is_empty() || row.is_phase_unit() || row.done {
+        if likely <= largest || !row.children.is_empty() || row.is_phase_unit() || row.standing == Standing::Done {
             continue;
         }
         let parts = likely.div_ceil(largest);

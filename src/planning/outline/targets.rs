@@ -23,6 +23,9 @@ pub(super) static NUMBERED: LazyLock<Regex> = LazyLock::new(|| {
 });
 pub(super) static IDENTIFIER: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b[A-Za-z]{1,8}-\d{1,5}(?:\.\d{1,3})*\b"));
 
+/// What a plan may call its rows, such as "T1" or "M2".
+static SHORT_NAME: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[A-Za-z]{1,4}\d{1,4}$"));
+
 impl Finder<'_> {
     pub(super) fn resolve(&self, from: usize, phrase: &str, known: &[Known], strong: bool) -> Target {
         let phrase = phrase.trim().trim_matches(['"', '\'', '`', '*', '.', ',', '\u{201c}', '\u{201d}']).trim();
@@ -39,6 +42,12 @@ impl Finder<'_> {
             if word.map_or(strong, |word| self.is_unit_word(word)) {
                 return self.numbered(from, word, &found["number"], found.name("last").map(|last| last.as_str()), known);
             }
+        }
+        if SHORT_NAME.is_match(phrase)
+            && let [row] = self.rows_named(phrase).as_slice()
+            && *row != from
+        {
+            return Target::Rows(vec![*row]);
         }
         if let Some(id) = IDENTIFIER.find(phrase) {
             let rows = self.rows_named(id.as_str());

@@ -1,10 +1,12 @@
 //! The planner as a whole, on texts of its own.
 
+mod notes;
+
 use chrono::NaiveDate;
 
 use super::{Options, outline};
 use crate::domain::task::Priority;
-use crate::planning::plan::{LinkBasis, NodeKind, Plan, ProblemCode, SkipReason};
+use crate::planning::plan::{LinkBasis, NodeKind, Plan, ProblemCode, SkipReason, Standing};
 
 fn plan(text: &str) -> Plan {
     outline(text, Options::default())
@@ -75,7 +77,7 @@ fn a_roadmap_becomes_phases_tasks_and_subtasks() {
     assert_eq!(node("P1").relative_week, Some((1, 2)));
     assert_eq!(node("P1.T1").owner.as_deref(), Some("ben"));
     assert_eq!(node("P1.T1").estimate.range.likely.get(), 960);
-    assert!(node("P1.T2").done && !node("P1.T1").done);
+    assert_eq!([node("P1.T2").standing, node("P1.T1").standing], [Standing::Done, Standing::Open]);
     assert_eq!(node("P2.T3").priority, Some(Priority::High));
     assert!(node("P2.T1").description.contains("twenty of them"));
     assert_eq!(node("P1.T1.S1").kind, NodeKind::Subtask);
@@ -251,7 +253,7 @@ fn tables_of_work_give_rows_with_fields() {
     assert_eq!(plan.nodes[0].estimate.range.likely.get(), 960);
     assert_eq!(plan.nodes[0].owner.as_deref(), Some("Ann"));
     assert_eq!(plan.nodes[0].due, NaiveDate::from_ymd_opt(2031, 5, 1));
-    assert!(plan.nodes[0].done && !plan.nodes[1].done);
+    assert_eq!([plan.nodes[0].standing, plan.nodes[1].standing], [Standing::Done, Standing::Open]);
     assert_eq!(links(&plan), [("T2", "T1")]);
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::planning::plan::SkipReason;
+use crate::planning::plan::{SkipReason, Standing};
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Language {
@@ -90,9 +90,28 @@ pub(super) struct Columns {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct StatusWords {
     pub(super) done: Vec<String>,
+    pub(super) started: Vec<String>,
+    pub(super) cancelled: Vec<String>,
     pub(super) open: Vec<String>,
     pub(super) done_marks: Vec<char>,
     pub(super) open_marks: Vec<char>,
+}
+
+impl StatusWords {
+    /// How far work is that is called so, where that is known.
+    pub(super) fn standing(&self, words: &str) -> Option<Standing> {
+        self.standing_by(|word| word == words)
+    }
+
+    /// The same of a text that may go on: "done in May".
+    pub(super) fn standing_at_start(&self, words: &str) -> Option<Standing> {
+        self.standing_by(|word| words.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')))
+    }
+
+    fn standing_by(&self, is_said: impl Fn(&str) -> bool) -> Option<Standing> {
+        let lists = [(&self.done, Standing::Done), (&self.started, Standing::Started)];
+        lists.into_iter().find(|(list, _)| list.iter().any(|word| is_said(word))).map(|(_, standing)| standing)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

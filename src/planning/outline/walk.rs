@@ -21,7 +21,7 @@ use super::sections::Section;
 use super::statements::may_state;
 use super::title::Title;
 use super::{Options, dates, durations, fields};
-use crate::planning::plan::SkipReason;
+use crate::planning::plan::{SkipReason, Standing};
 
 /// Where in the plan the reader stands.
 #[derive(Debug, Clone, Copy, Default)]
@@ -219,7 +219,7 @@ impl<'a> Walker<'a> {
         row.from_heading = true;
         row.group = self.next_group();
         if line.struck {
-            row.done = true;
+            row.standing = Standing::Done;
         }
         if let Some(index) = self.add(row, place) {
             let work = place.work.or(Some(self.threshold));

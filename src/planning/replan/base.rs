@@ -8,7 +8,7 @@ use crate::domain::record::{Fields, Record};
 use crate::domain::task::Task;
 use crate::domain::time::{Estimate, Minutes};
 use crate::domain::value::{FieldValue, Metadata, Title};
-use crate::planning::plan::{Basis, Node};
+use crate::planning::plan::{Basis, Node, Standing};
 
 /// Fields that a description may state. A person's edit of one keeps its whole group: the ends of an estimate and the
 /// two dates hold each other.
@@ -30,7 +30,7 @@ const KEY: &str = "plan";
 pub(super) struct Base {
     /// The stated fields; of a description only its digest.
     pub fields: Fields,
-    pub done: bool,
+    pub standing: Standing,
     pub parent: Option<TaskId>,
     /// The tasks it was said to wait for.
     pub after: Vec<TaskId>,
@@ -96,9 +96,9 @@ fn remembered(name: &str, value: &Value) -> Value {
 }
 
 impl Base {
-    pub(super) fn of(fields: &Fields, done: bool, parent: Option<TaskId>) -> Self {
+    pub(super) fn of(fields: &Fields, standing: Standing, parent: Option<TaskId>) -> Self {
         let fields = fields.iter().map(|(name, value)| (name.clone(), remembered(name, value))).collect();
-        Self { fields, done, parent, ..Self::default() }
+        Self { fields, standing, parent, ..Self::default() }
     }
 
     /// What the plan last said of a task; `None` where it was never planned.
@@ -108,7 +108,11 @@ impl Base {
         let fields = GROUPS.iter().copied().flatten();
         Some(Self {
             fields: fields.map(|name| ((*name).to_owned(), plan.get(*name).cloned().unwrap_or_default())).collect(),
-            done: plan.get("done").is_some(),
+            standing: match (plan.get("done"), plan.get("started")) {
+                (Some(_), _) => Standing::Done,
+                (None, Some(_)) => Standing::Started,
+                (None, None) => Standing::Open,
+            },
             parent: plan.get("parent").and_then(Value::as_str).and_then(|id| id.parse().ok()),
             after: ids("after").filter_map(|id| id.parse().ok()).collect(),
             answers: ids("answers").filter_map(|id| id.parse().ok()).collect(),
@@ -120,7 +124,8 @@ impl Base {
     pub(super) fn write(&self, metadata: &Metadata) -> Metadata {
         let mut plan: Map<String, Value> =
             self.fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone())).collect();
-        for (name, holds) in [("done", self.done), ("gone", self.gone)] {
+        let (is_done, is_started) = (self.standing == Standing::Done, self.standing == Standing::Started);
+        for (name, holds) in [("done", is_done), ("started", is_started), ("gone", self.gone)] {
             if holds {
                 plan.insert(name.to_owned(), Value::Bool(true));
             }

@@ -14,9 +14,18 @@ use crate::domain::patch::{Op, Patch, Place};
 use crate::domain::record::{Entity, Fields, Record};
 use crate::domain::task::{Task, TaskStatus};
 use crate::domain::value::FieldValue;
-use crate::planning::plan::{Node, Origin, Span};
+use crate::planning::plan::{Node, Origin, Span, Standing};
 
 const EDITED: &str = "edited since it was planned";
+
+/// The status that a row states.
+fn status_of(standing: Standing) -> Option<TaskStatus> {
+    match standing {
+        Standing::Open => None,
+        Standing::Started => Some(TaskStatus::InProgress),
+        Standing::Done => Some(TaskStatus::Completed),
+    }
+}
 
 impl Work<'_> {
     /// Says which task each row is. A row below a task that a person deleted is none, and work that is done is not cut
@@ -89,7 +98,7 @@ impl Work<'_> {
 
     fn create(&mut self, index: usize, node: &Node, id: TaskId, parent: Option<TaskId>, place: Place) {
         let fields = stated(node, self.owner(node));
-        let mut base = Base::of(&fields, node.done, self.planned_parent(index));
+        let mut base = Base::of(&fields, node.standing, self.planned_parent(index));
         base.after = self.remembered_links(index, id, None);
         base.answers = self.remembered_answers(index, id, None);
         let mut patch = self.patch(Op::Create, Entity::Task, id.uuid()).with("project_id", self.id.json());
@@ -98,8 +107,8 @@ impl Work<'_> {
         if let Some(parent) = parent {
             patch = patch.with("parent_id", parent.json());
         }
-        if node.done {
-            patch = patch.with("status", TaskStatus::Completed.json());
+        if let Some(status) = status_of(node.standing) {
+            patch = patch.with("status", status.json());
         }
         patch = patch.with("metadata", base.write(&Default::default()).json());
         // Below what is new itself, in a new project too, the order of the patches is the order of the tasks.
@@ -163,12 +172,12 @@ impl Work<'_> {
         }
         for (field, reason) in kept {
             let from = task.get(field).unwrap_or_default();
-            let to = fields.get(field).cloned().unwrap_or_else(|| Value::from(node.done));
+            let to = fields.get(field).cloned().unwrap_or_else(|| status_of(node.standing).json());
             let item = self.report.push(Mark::Kept, Entity::Task, task.id.uuid(), task.title.as_str()).because(reason);
             item.changes.push(FieldChange { field: field.to_owned(), from, to });
         }
         changes.extend(self.lines(node.span));
-        let mut base = Base::of(&fields, node.done, self.planned_parent(index));
+        let mut base = Base::of(&fields, node.standing, self.planned_parent(index));
         base.after = self.remembered_links(index, task.id, Some(old));
         base.answers = self.remembered_answers(index, task.id, Some(old));
         if base != *old {
@@ -186,16 +195,22 @@ impl Work<'_> {
         }
     }
 
-    /// Work the description calls done is done; work that is done is not reopened.
+    /// What the description newly calls started or done is so; work that is done is not reopened.
     fn tick(&self, node: &Node, known: &Known<'_>, changes: &mut Fields, kept: &mut Vec<(&str, String)>) {
         use TaskStatus::{Assigned, InProgress, Pending, Review};
         let task = known.task;
-        if node.done == known.base.done || node.done == (task.status == TaskStatus::Completed) {
+        let status = status_of(node.standing);
+        if node.standing == known.base.standing || status == Some(task.status) {
             return;
         }
-        if node.done && matches!(task.status, Pending | Assigned | InProgress | Review) {
-            changes.insert("status".to_owned(), TaskStatus::Completed.json());
-        } else if node.done || task.status.is_closed() {
+        let (follows, contradicts) = match node.standing {
+            Standing::Open => (false, task.status == TaskStatus::Completed),
+            Standing::Started => (matches!(task.status, Pending | Assigned), task.status.is_closed()),
+            Standing::Done => (matches!(task.status, Pending | Assigned | InProgress | Review), true),
+        };
+        if follows {
+            changes.insert("status".to_owned(), status.json());
+        } else if contradicts {
             kept.push(("status", format!("it is {}", task.status)));
         }
     }

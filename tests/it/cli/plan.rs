@@ -380,3 +380,25 @@ fn a_first_plan_into_a_project_without_tasks_is_shown_as_a_tree() {
     let preview = ok(path, &["plan", "a.md", "--project", "POR"]);
     assert!(preview.contains("1 task, effort 1d") && preview.contains("POR-1  Design the page"), "{preview}");
 }
+
+#[test]
+fn what_a_description_calls_begun_or_cancelled_is_so() {
+    let folder = lake();
+    let path = folder.path();
+    edit(path, "- Raise the walls", "- [/] Raise the walls");
+    ok(path, &["plan", "shed.md", "--yes"]);
+    let status = |key: &str| json_of(path, &["task", "show", key])["status"].clone();
+    assert_eq!((status("GS-5"), status("GS-6")), ("in_progress".into(), "pending".into()));
+    edit(path, "- Hang the door (2 hours)", "- Hang the door (2 hours, in progress)");
+    let preview = ok(path, &["plan", "shed.md"]);
+    assert!(preview.contains("status: \"pending\" -> \"in_progress\""), "{preview}");
+    ok(path, &["plan", "shed.md", "--yes"]);
+    assert_eq!(status("GS-6"), "in_progress");
+    // What a person did since stands, whatever the description goes on saying.
+    ok(path, &["task", "update", "GS-6", "--status", "on_hold"]);
+    ok(path, &["plan", "shed.md", "--yes"]);
+    assert_eq!(status("GS-6"), "on_hold");
+    edit(path, "- [/] Raise the walls", "- [-] Raise the walls");
+    let preview = ok(path, &["plan", "shed.md", "--skipped"]);
+    assert!(preview.contains("cancelled") && preview.contains("Raise the walls"), "{preview}");
+}
