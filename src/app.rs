@@ -120,7 +120,15 @@ impl App {
 
     /// Copies the lake of the settings to a new place, which becomes a lake of its own, folded.
     pub async fn copy(config: &Config, from: &str, to: &str, up_to: Option<AsOf>) -> Result<Copied, ServiceError> {
-        let (source, place) = (Place::open(config, from, false).await?.root, Place::open(config, to, true).await?);
+        let source = Place::open(config, from, false).await.map_err(|fault| match fault {
+            ServiceError::Store(StoreError::NotALake { .. }) => ServiceError::Input {
+                place: from.to_owned(),
+                message: "holds no lake to copy from".to_owned(),
+                hint: Some("name a folder that lakeplan backup wrote, or a lake".to_owned()),
+            },
+            fault => fault,
+        })?;
+        let (source, place) = (source.root, Place::open(config, to, true).await?);
         let target = &place.root;
         if target.url.as_str().starts_with(source.url.as_str()) {
             return Err(ServiceError::input(to, "lies in the lake itself; a copy goes beside it or elsewhere"));

@@ -26,7 +26,7 @@ pub fn told(fault: DataFusionError, tables: &[String]) -> AnalyticsError {
             (_, Some(what)) => AnalyticsError::Writes { what: what.to_owned() },
             _ => AnalyticsError::Sql(said(&fault.strip_backtrace())),
         },
-        _ => AnalyticsError::Sql(said(&fault.strip_backtrace())),
+        root => AnalyticsError::Sql(said(&root.strip_backtrace())),
     }
 }
 
@@ -51,6 +51,18 @@ fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<Strin
 
 /// The engine's words without its own kinds of faults before them.
 fn said(text: &str) -> String {
-    let kinds = ["Error during planning: ", "Schema error: ", "sql parser error: ", "This feature is not implemented: "];
-    kinds.iter().fold(text, |text, kind| text.strip_prefix(kind).unwrap_or(text)).to_owned()
+    const KINDS: [&str; 8] = [
+        "Error during planning: ",
+        "Schema error: ",
+        "sql parser error: ",
+        "This feature is not implemented: ",
+        "Execution error: ",
+        "Arrow error: ",
+        "Cast error: ",
+        "Compute error: ",
+    ];
+    if text.contains("only supports a single SQL statement") {
+        return "these are several statements; ask one at a time".to_owned();
+    }
+    KINDS.iter().fold(text, |text, kind| text.strip_prefix(kind).unwrap_or(text)).to_owned()
 }

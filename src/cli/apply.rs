@@ -52,7 +52,17 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
 
 /// A file or standard input, up to a size.
 pub fn read_input(path: &std::path::Path, most: u64) -> Result<Vec<u8>, CliError> {
-    let fault = |fault: std::io::Error| CliError::from(ServiceError::input(path.display().to_string(), fault.to_string()));
+    use std::io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
+    let fault = |fault: std::io::Error| {
+        let (message, hint) = match fault.kind() {
+            NotFound => ("there is no such file".to_owned(), "name a file, or - for standard input"),
+            IsADirectory => ("is a folder".to_owned(), "name a file in it; lakeplan plan --folder plans all that lie in one"),
+            PermissionDenied => ("this user may not read it".to_owned(), "give this user the right to read it"),
+            _ => (format!("cannot be read: {fault}"), "name another file, or - for standard input"),
+        };
+        let place = path.display().to_string();
+        CliError::from(ServiceError::Input { place, message, hint: Some(hint.to_owned()) })
+    };
     let mut bytes = Vec::new();
     let read = if path.as_os_str() == "-" {
         std::io::stdin().lock().take(most + 1).read_to_end(&mut bytes)

@@ -21,10 +21,20 @@ enum Verb {
     Secrets,
 }
 
+impl Args {
+    pub fn asks_for_defaults(&self) -> bool {
+        matches!(self.verb, Verb::Defaults)
+    }
+}
+
+pub fn defaults() -> Reply {
+    Reply::new(json!({"defaults": crate::config::DEFAULTS}), crate::config::DEFAULTS)
+}
+
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let config = &context.config;
     Ok(match args.verb {
-        Verb::Defaults => Reply::new(json!({"defaults": crate::config::DEFAULTS}), crate::config::DEFAULTS),
+        Verb::Defaults => defaults(),
         Verb::Secrets => {
             let rows = config
                 .secrets

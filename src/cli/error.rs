@@ -75,7 +75,10 @@ fn store_exit(fault: &StoreError) -> Exit {
         StoreError::WriterGone => Exit::Bug,
         StoreError::Catalog(cause) if cause.is_passing() => Exit::TryAgain,
         StoreError::Catalog(CatalogError::AlreadyRegistered { .. } | CatalogError::ReadOnly { .. }) => Exit::Refused,
-        StoreError::AlreadyALake { .. } | StoreError::BeforeItsTime | StoreError::AfterItsEnd { .. } => Exit::Refused,
+        StoreError::AlreadyALake { .. }
+        | StoreError::CopyOntoLake { .. }
+        | StoreError::BeforeItsTime
+        | StoreError::AfterItsEnd { .. } => Exit::Refused,
         _ => Exit::Configuration,
     }
 }
@@ -149,7 +152,8 @@ impl CliError {
                 ServiceError::Unknown { .. } => "unknown_outcome",
                 ServiceError::Store(cause) => match cause {
                     StoreError::NotALake { .. } => "not_a_lake",
-                    StoreError::AlreadyALake { .. } => "already_a_lake",
+                    StoreError::AlreadyALake { .. } | StoreError::CopyOntoLake { .. } => "already_a_lake",
+                    StoreError::NoFolder { .. } => "no_folder",
                     StoreError::NewerFormat { .. } => "newer_format",
                     StoreError::Damaged { .. } => "damaged",
                     StoreError::Features { .. } => "features",

@@ -264,6 +264,13 @@ async fn answer(cli: Cli, wants_json: bool, end: Option<Arc<OnceLock<Head>>>) ->
     };
     let config = match Config::load(&flags, crate::config::variable) {
         Ok(config) => config,
+        // Whoever has to mend a file of settings may ask what belongs there.
+        Err(_)
+            if let Command::Config(args) = &cli.command
+                && args.asks_for_defaults() =>
+        {
+            return (wants_json, Ok(config::defaults()));
+        }
         Err(fault) => return (wants_json, Err(fault.into())),
     };
     let json = config.output.value == "json";

@@ -74,9 +74,9 @@ struct Fields {
     /// Who answers for it.
     #[arg(long, value_name = "USER")]
     owner: Option<String>,
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = crate::domain::day::read)]
     start: Option<NaiveDate>,
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = crate::domain::day::read)]
     due: Option<NaiveDate>,
     /// IANA time zone, such as Europe/Berlin.
     #[arg(long, value_name = "ZONE")]

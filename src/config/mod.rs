@@ -45,6 +45,8 @@ impl ConfigError {
             Self::NoLogin => {
                 "set DATABRICKS_TOKEN, or DATABRICKS_TOKEN_FILE, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service principal"
             }
+            Self::Unreadable { .. } => "name a file that is there and that this user may read, or leave --config out",
+            Self::Malformed { .. } | Self::NoSection { .. } => "lakeplan config defaults shows every setting as a file holds it",
             Self::HalfLogin { .. } => "a service principal needs both; the workspace's Settings, Identity and access, has them",
             _ => "lakeplan config show tells where each value comes from",
         }

@@ -7,6 +7,7 @@
 pub mod any;
 pub mod apply;
 pub mod change;
+pub mod day;
 pub mod erase;
 pub mod id;
 pub mod invert;

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc};
+use chrono::{DateTime, NaiveTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use super::day;
 
 /// Work minutes. A day of work is 480 of them ([`Minutes::PER_DAY`]), a week five days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -176,7 +178,7 @@ impl FromStr for AsOf {
         if let Ok(seq) = text.parse() {
             return Ok(Self::Seq(seq));
         }
-        if let Ok(date) = text.parse::<NaiveDate>() {
+        if let Ok(date) = day::read(text) {
             let end = NaiveTime::from_hms_micro_opt(23, 59, 59, 999_999).unwrap_or_default();
             return Ok(Self::Time(date.and_time(end).and_utc()));
         }

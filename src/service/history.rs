@@ -94,13 +94,18 @@ impl Service {
             }
             None => self.last_of_actor().await?,
         };
-        let Some(chosen) = chosen.filter(|past| past.source != Source::Maintenance) else {
-            let (name, hint) = match seq {
-                Some(seq) => (seq.to_string(), "lakeplan history shows the changes"),
-                None => (self.actor.to_string(), "lakeplan undo SEQ takes back anyone's change; lakeplan history shows them"),
+        let hint = Some("lakeplan history shows the changes; lakeplan undo SEQ takes back anyone's".to_owned());
+        let Some(chosen) = chosen else {
+            let (what, name) = match seq {
+                Some(seq) => ("change with the seq", seq.to_string()),
+                None => ("change to take back of", self.actor.to_string()),
             };
-            return Err(ServiceError::NotFound { what: "change to take back of", name, hint: Some(hint.to_owned()) });
+            return Err(ServiceError::NotFound { what, name, hint });
         };
+        if chosen.source == Source::Maintenance {
+            let message = "looks after the lake itself, so there is nothing to take back".to_owned();
+            return Err(ServiceError::Input { place: format!("seq {}", chosen.seq), message, hint });
+        }
         if let Some(row) = chosen.rows.iter().find(|row| row.is_erased()) {
             let message = format!(
                 "cannot be taken back: values of {} {} were erased since, so there is nothing to bring back",

@@ -134,7 +134,7 @@ async fn refuse_used(root: &Root) -> Result<(), StoreError> {
     for name in LakeTables::names() {
         match root.store.list(Some(&Path::from(name))).next().await {
             None => {}
-            Some(Ok(_)) => return Err(StoreError::AlreadyALake { root: root.url.to_string() }),
+            Some(Ok(_)) => return Err(StoreError::CopyOntoLake { root: root.url.to_string() }),
             Some(Err(fault)) => return Err(StoreError::storage("listing", root.url.to_string(), fault)),
         }
     }

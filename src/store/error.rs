@@ -16,6 +16,11 @@ pub enum StoreError {
     NotALake { root: String },
     #[error("there is a lake at {root} already")]
     AlreadyALake { root: String },
+    /// What was to become a copy is one lake already.
+    #[error("there is a lake at {root} already, and nothing is copied over one")]
+    CopyOntoLake { root: String },
+    #[error("there is no folder {name}")]
+    NoFolder { name: String },
     #[error("{root} cannot be used: {why}")]
     UnusableRoot { root: String, why: String },
     /// A place in a cloud that will not do until a setting or a right is changed.
@@ -86,6 +91,8 @@ impl StoreError {
         Some(match self {
             Self::NotALake { .. } => "lakeplan init makes one; --lake or LAKEPLAN_LAKE names another".to_owned(),
             Self::AlreadyALake { .. } => "leave init out, or name another place with --lake".to_owned(),
+            Self::CopyOntoLake { .. } => "name a place where there is no lake yet".to_owned(),
+            Self::NoFolder { .. } => "name a folder that is there, or a storage URL".to_owned(),
             Self::NewerFormat { .. } => "install a newer lakeplan".to_owned(),
             Self::ClockBehind { .. } => {
                 "set this machine's clock; if the writer of that change had a wrong clock, lakeplan restore-lake goes back to before it".to_owned()
@@ -113,6 +120,8 @@ impl StoreError {
         match self {
             Self::NotALake { root } => Self::NotALake { root: root.clone() },
             Self::AlreadyALake { root } => Self::AlreadyALake { root: root.clone() },
+            Self::CopyOntoLake { root } => Self::CopyOntoLake { root: root.clone() },
+            Self::NoFolder { name } => Self::NoFolder { name: name.clone() },
             Self::UnusableRoot { root, why } => Self::UnusableRoot { root: root.clone(), why: why.clone() },
             Self::NewerFormat { root, verb, needed, known } => {
                 Self::NewerFormat { root: root.clone(), verb, needed: *needed, known: *known }

@@ -35,9 +35,7 @@ impl Folder {
     /// The folder that a person named: one on this machine, or a storage URL.
     pub fn open(name: &str) -> Result<Self, StoreError> {
         let root = Root::open(name, false).map_err(|fault| match fault {
-            StoreError::NotALake { .. } => {
-                StoreError::UnusableRoot { root: name.to_owned(), why: "there is no such folder".to_owned() }
-            }
+            StoreError::NotALake { .. } => StoreError::NoFolder { name: name.to_owned() },
             fault => fault,
         })?;
         Ok(Self { name: name.to_owned(), store: root.store })

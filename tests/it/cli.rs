@@ -8,6 +8,7 @@ mod query;
 mod report;
 mod summary;
 mod visualize;
+mod ways_out;
 
 use std::io::Write;
 use std::path::Path;

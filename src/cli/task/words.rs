@@ -19,10 +19,10 @@ pub struct Words {
     /// Who is to do it: a handle or an e-mail address.
     #[arg(long, value_name = "USER")]
     assignee: Option<String>,
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = crate::domain::day::read)]
     due: Option<NaiveDate>,
     /// The day before which it cannot begin.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = crate::domain::day::read)]
     not_before: Option<NaiveDate>,
     /// The effort: 2h, a range 1d-3d, or low/likely/high 1d/2d/4d.
     #[arg(long, value_name = "DURATION")]

@@ -10,9 +10,10 @@ use regex::Regex;
 use super::Options;
 use super::cues::{Cues, normalised, pattern};
 use super::dates::{self, Window};
-use super::durations::{self, Stated};
+use super::durations::Stated;
+use super::notes;
 use super::units::{Unit, UnitClass};
-use super::wording::{is_picture, title, without_code, without_lead_in};
+use super::wording::{is_picture, title, without_lead_in};
 use crate::domain::task::Priority;
 use crate::planning::plan::Standing;
 
@@ -42,12 +43,12 @@ pub(super) struct Head {
 }
 
 impl Head {
-    fn reaches(&mut self, standing: Standing) {
+    pub(super) fn reaches(&mut self, standing: Standing) {
         self.standing = self.standing.max(standing);
         self.has_mark = true;
     }
 
-    fn add_owner(&mut self, owner: &str) {
+    pub(super) fn add_owner(&mut self, owner: &str) {
         if !self.owners.iter().any(|known| known == owner) {
             self.owners.push(owner.to_owned());
         }
@@ -58,16 +59,7 @@ pub(super) static NUMBERING: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^#?(?:(?P<a>\d{1,3}(?:\.\d{1,3})+)\.?|#(?P<b>\d{1,5}):?|(?P<c>\d{1,3})\\?[.)])\s+"));
 static IDENTIFIER: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^\[?(?P<id>[A-Z]{1,8}-\d{1,5}(?:\.\d{1,3})*)\]?\s*(?::|-\s|\u{2013}|\u{2014}|\)|\.\s)\s*"));
-static GROUP: LazyLock<Regex> = LazyLock::new(|| pattern(r"\(([^()]{1,160})\)|\[([^\[\]]{1,160})\]"));
-static HANDLE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:^|[\s(,])@(\p{L}[\p{L}0-9_-]{1,38})\b"));
-static OWNER_NOTE: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)\b(?:(?:owner|assignee|responsible)\s*:\s*|assigned to:?\s+)@?(\p{L}[\p{L}0-9_-]*(?: \p{Lu}[\p{L}0-9_-]*)?)")
-});
-static TRAILING_PART: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"^(?P<head>.*\S)\s*(?:\s-|:|,|;|\u{2013}|\u{2014})\s*(?P<tail>[^,;:\u{2013}\u{2014}]{1,60})$"));
 
-static TRAILING_ESTIMATE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"^(?P<head>.*\S)\s(?P<tail>[~\u{2248}]\s?\d[^,;:]{0,20})$"));
 static NAMED: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?P<id>[A-Z]{1,4}\d{1,4})\s*(?::|-\s|\u{2013}|\u{2014}|\)|\.\s)"));
 
 /// Reads a line of work. `strong` is how many bytes of its start are bold.
@@ -123,13 +115,13 @@ pub(super) fn head(cues: &Cues, options: Options, year: Option<i32>, text: &str,
     strip(&mut rest, bytes);
     head.window = dates::window(&rest, year, false);
     // An owner may stand before what comes off the end: "Ship it @ann, depends on 2" and "Ship it @ann, due 2027-01-31".
-    owners(cues, &mut rest, &mut head);
-    deadline(&mut rest, year);
-    clause(cues, &mut rest, &mut head);
-    owners(cues, &mut rest, &mut head);
-    groups(cues, options, &mut rest, &mut head);
-    tail(cues, options, &mut rest, &mut head);
-    owners(cues, &mut rest, &mut head);
+    notes::owners(cues, &mut rest, &mut head);
+    notes::deadline(&mut rest, year);
+    notes::clause(cues, &mut rest, &mut head);
+    notes::owners(cues, &mut rest, &mut head);
+    notes::groups(cues, options, &mut rest, &mut head);
+    notes::tail(cues, options, &mut rest, &mut head);
+    notes::owners(cues, &mut rest, &mut head);
     if rest.trim_end().ends_with(':') {
         let kept = without_lead_in(cues, rest.trim_end_matches([':', ' '])).len();
         rest.truncate(kept);
@@ -220,239 +212,6 @@ pub(super) fn commitment(cues: &Cues, text: &str) -> usize {
         .unwrap_or(0)
 }
 
-/// Takes "(owner: Ann)", "@ann" at the end and the like out of the line.
-fn owners(cues: &Cues, rest: &mut String, head: &mut Head) {
-    if cues.knows_words()
-        && let Some(found) = OWNER_NOTE.captures(rest)
-    {
-        head.add_owner(&found[1]);
-        let note = found.get(0).map_or(0..0, |note| note.range());
-        let before = rest[..note.start].trim_end_matches([' ', ',', ';', '-', '\u{2013}', '\u{2014}']);
-        let is_last = rest[note.end..].trim().is_empty();
-        if is_last && rest[note].contains(':') && before.contains(' ') {
-            let kept = before.len();
-            rest.truncate(kept);
-        }
-    }
-    let code_free = without_code(rest);
-    for found in HANDLE.captures_iter(&code_free) {
-        let (Some(whole), Some(handle)) = (found.get(0), found.get(1)) else {
-            continue;
-        };
-        let after = code_free[handle.end()..].trim_start_matches([')', ']', '.', ',', ' ']);
-        let before = code_free[..whole.start()].trim_end().rsplit(' ').next().unwrap_or_default().to_lowercase();
-        let is_object = matches!(before.as_str(), "with" | "using" | "via" | "from" | "use" | "to" | "the" | "add");
-        let in_group = whole.as_str().starts_with('(');
-        let is_object = is_object || before == "/";
-        let is_last = after.split_whitespace().all(|word| word.starts_with(['@', '#']));
-        if (in_group || is_last) && !is_object {
-            head.add_owner(handle.as_str());
-        }
-    }
-    let (before_tags, tags) = rest.split_at(tags_at(rest));
-    let (mut before_tags, tags) = (before_tags.to_owned(), tags.to_owned());
-    strip_handles(&mut before_tags, head);
-    *rest = before_tags + &tags;
-}
-
-/// Where the words begin that end the text and start with "#", the space before them included.
-fn tags_at(text: &str) -> usize {
-    let mut kept = text.len();
-    while let Some((before, word)) = text[..kept].trim_end().rsplit_once(char::is_whitespace) {
-        if !word.starts_with('#') || word.len() == 1 {
-            break;
-        }
-        kept = before.trim_end().len();
-    }
-    kept
-}
-
-/// Takes the owners off the end.
-fn strip_handles(rest: &mut String, head: &Head) {
-    while let Some(at) = rest.rfind('@') {
-        let handle = &rest[at + 1..];
-        let is_last = !handle.is_empty() && handle.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
-        let starts_word = rest[..at].ends_with([' ', ',', '(']);
-        if !is_last || !starts_word || !head.owners.iter().any(|owner| owner == handle) {
-            break;
-        }
-        let kept = rest[..at].trim_end_matches([' ', ',', '-', ':', '\u{2013}', '\u{2014}']).len();
-        rest.truncate(kept);
-    }
-}
-
-/// Takes "due 2027-01-31" off the end, which was read already; "by" and "before" only where an owner or a note in brackets
-/// stands before them, as they may belong to a sentence.
-fn deadline(rest: &mut String, year: Option<i32>) {
-    let Some((cue, at)) = dates::closing_deadline(rest, year) else { return };
-    let before = rest[..at].trim_end_matches([' ', ',', ';', '-', '\u{2013}', '\u{2014}']);
-    let is_label = ["due", "deadline"].iter().any(|word| cue.to_ascii_lowercase().starts_with(word));
-    let follows_note = before.ends_with([')', ']']) || before.rsplit(' ').next().is_some_and(|word| word.starts_with('@'));
-    // Within a note in brackets it is one of its parts.
-    let is_outside = before.matches(['(', '[']).count() == before.matches([')', ']']).count();
-    if before.contains(' ') && is_outside && (is_label || follows_note) {
-        let kept = before.len();
-        rest.truncate(kept);
-    }
-}
-
-/// Takes ", depends on ..." off the end; what it names is kept as an aside.
-fn clause(cues: &Cues, rest: &mut String, head: &mut Head) {
-    let lower = without_code(rest).to_ascii_lowercase();
-    let found = cues.dependencies.strong.iter().filter_map(|cue| {
-        let at = lower.find(&format!(" {cue} "))?;
-        let before = rest[..at].trim_end();
-        let kept = before.trim_end_matches([',', ';', '-', '\u{2013}', '\u{2014}']).trim_end();
-        (kept.len() < before.len() && kept.contains(' ') && !rest[at..].contains(". ")).then_some((kept.len(), at))
-    });
-    if let Some((kept, at)) = found.min() {
-        head.asides.push(rest[at..].trim().to_owned());
-        rest.truncate(kept);
-    }
-}
-
-/// Takes parenthesised notes that describe the task out of its title.
-fn groups(cues: &Cues, options: Options, rest: &mut String, head: &mut Head) {
-    let mut removed: Vec<(usize, usize)> = Vec::new();
-    for found in GROUP.captures_iter(rest) {
-        let (Some(whole), Some(inner)) = (found.get(0), found.get(1).or(found.get(2))) else {
-            continue;
-        };
-        if is_note(cues, options, inner.as_str(), head) {
-            removed.push((whole.start(), whole.end()));
-        }
-    }
-    for (start, end) in removed.into_iter().rev() {
-        let start = rest[..start].trim_end().len();
-        rest.replace_range(start..end, "");
-    }
-}
-
-/// Reads what stands in brackets; false when some of it is no note about the task.
-fn is_note(cues: &Cues, options: Options, inner: &str, head: &mut Head) -> bool {
-    let parts = inner.split([',', ';']).map(str::trim).filter(|part| !part.is_empty());
-    // "after 3, 4 and the wood": what names no note belongs to the prerequisites before it.
-    let mut prerequisites: Vec<&str> = Vec::new();
-    let (mut all, mut known) = (0, 0);
-    for part in parts {
-        all += 1;
-        if names_prerequisite(cues, part) {
-            prerequisites.push(part);
-        } else if cues.status.cancelled.contains(&normalised(part)) {
-            head.is_cancelled = true;
-        } else if !note(cues, options, part, head) {
-            if prerequisites.is_empty() {
-                continue;
-            }
-            prerequisites.push(part);
-        }
-        known += 1;
-    }
-    if known < all {
-        return false;
-    }
-    if !prerequisites.is_empty() {
-        head.asides.push(prerequisites.join(", "));
-    }
-    all > 0
-}
-
-/// Reads one short note about a task; false when it is not one.
-fn note(cues: &Cues, options: Options, text: &str, head: &mut Head) -> bool {
-    let bare = text.trim_matches(|c: char| is_picture(c) || c.is_whitespace() || c == '*');
-    if let Some(stated) = durations::parse(cues, options.day_minutes, bare) {
-        head.stated.get_or_insert(stated);
-        return true;
-    }
-    if dates::weeks(bare).is_some_and(|_| bare.split_whitespace().count() <= 4) {
-        return true;
-    }
-    if bare.split_whitespace().count() <= 5 && dates::window(bare, None, false) != Window::default() {
-        return true;
-    }
-    if let Some(day) = dates::only_date(bare) {
-        head.window.due.get_or_insert(day);
-        return true;
-    }
-    let words = normalised(bare);
-    if let Some(standing) = cues.status.standing(&words) {
-        head.reaches(standing);
-        return true;
-    }
-    let label = words.strip_suffix(" priority").or(words.strip_prefix("priority ")).unwrap_or(&words);
-    if words.split(' ').count() <= 3
-        && let Some(priority) = cues.priority(label)
-        && (words != label || cues.status.open.contains(&words) || words.starts_with('p') || label == words)
-    {
-        head.priority.get_or_insert(priority);
-        return true;
-    }
-    if cues.status.open.contains(&words) {
-        head.has_mark = true;
-        return true;
-    }
-    if let Some(handle) = HANDLE.captures(bare).filter(|found| found.get(0).is_some_and(|whole| whole.len() == bare.len())) {
-        head.add_owner(&handle[1]);
-        return true;
-    }
-    OWNER_NOTE.find(bare).is_some_and(|found| found.start() == 0)
-}
-
-fn names_prerequisite(cues: &Cues, text: &str) -> bool {
-    let text = text.trim().to_lowercase();
-    cues.dependencies
-        .strong
-        .iter()
-        .chain(&cues.dependencies.weak)
-        .any(|cue| text.strip_prefix(cue.as_str()).is_some_and(|rest| rest.starts_with([' ', ':'])))
-}
-
-/// Takes notes after the last dash, colon or comma off the end.
-fn tail(cues: &Cues, options: Options, rest: &mut String, head: &mut Head) {
-    for _ in 0..4 {
-        let trimmed = rest.trim_end_matches(|c: char| {
-            if cues.status.done_marks.contains(&c) {
-                head.reaches(Standing::Done);
-            }
-            head.has_mark |= cues.status.open_marks.contains(&c);
-            is_picture(c) || c.is_whitespace() || cues.status.done_marks.contains(&c)
-        });
-        rest.truncate(trimmed.len());
-        if let Some(kept) = shouted_status(cues, rest, head) {
-            rest.truncate(kept);
-            continue;
-        }
-        let Some(kept) = TRAILING_PART.captures(rest).or_else(|| TRAILING_ESTIMATE.captures(rest)).and_then(|found| {
-            let tail = found["tail"].trim();
-            let short = tail.split_whitespace().count() <= 5;
-            let balanced = found["head"].matches(['(', '[']).count() == found["head"].matches([')', ']']).count();
-            (short && balanced && note(cues, options, tail, head)).then(|| found["head"].len())
-        }) else {
-            return;
-        };
-        rest.truncate(kept);
-    }
-}
-
-/// "… COMPLETED" and "… 🔄 MEDIUM PRIORITY": the bytes before the shouting.
-fn shouted_status(cues: &Cues, text: &str, head: &mut Head) -> Option<usize> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    (1..=2.min(words.len().saturating_sub(1))).rev().find_map(|count| {
-        let start = text.rfind(words[words.len() - count])?;
-        let shout = &text[start..];
-        if shout.chars().any(char::is_lowercase) || !shout.chars().any(char::is_uppercase) {
-            return None;
-        }
-        let said = normalised(shout);
-        let standing = cues.status.standing(&said).or_else(|| cues.status.open.contains(&said).then_some(Standing::Open))?;
-        head.reaches(standing);
-        if let Some(label) = said.strip_suffix(" priority") {
-            head.priority = head.priority.or(cues.priority(label));
-        }
-        Some(text[..start].trim_end().len())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -485,6 +244,7 @@ mod tests {
             ("Set up the shed (effort: 1d; owner: anna; depends on: the wood, the nails)", "Set up the shed"),
             ("Set up the shed owner: anna", "Set up the shed"),
             ("Set up the shed ~2d", "Set up the shed"),
+            ("Set up the shed, effort: 2d", "Set up the shed"),
             ("Set up the shed (3rd try, 2 days)", "Set up the shed (3rd try, 2 days)"),
             ("[-] Set up the shed", "Set up the shed"),
             ("Set up the shed @anna #north #2031", "Set up the shed #north #2031"),

@@ -47,6 +47,7 @@ mod fields;
 mod front_matter;
 mod items;
 mod lists;
+mod notes;
 mod problems;
 mod reading;
 mod repair;
