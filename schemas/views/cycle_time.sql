@@ -1,10 +1,11 @@
--- Completed tasks without parts of their own, archived since or not: minutes from creation (lead) and from the first start (cycle) to the last completion, in calendar time; what was estimated and what was logged.
+-- Completed tasks without parts of their own, archived since or not: minutes from creation (lead) and from the first start (cycle) to the last completion, in calendar time; what was estimated and what was logged. What was done already when it was planned has no lead.
 SELECT
   p.key AS project,
   t.key AS task,
   t.title,
   t.completed_at,
-  t.lead_minutes,
+  -- What was done already when it was planned had no lead.
+  CASE WHEN t.completed_at > t.created_at THEN t.lead_minutes END AS lead_minutes,
   t.cycle_minutes,
   t.estimate_low,
   t.estimate_likely,

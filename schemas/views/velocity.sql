@@ -1,4 +1,4 @@
--- Tasks without parts of their own completed in each week (which begins on Monday), archived since or not, and the likely minutes they were planned with.
+-- Tasks without parts of their own completed in each week (which begins on Monday), archived since or not, and the likely minutes they were planned with. What was done already when it was planned is left out.
 SELECT
   p.key AS project,
   CAST(DATE_TRUNC('week', t.completed_at) AS DATE) AS week,
@@ -11,6 +11,7 @@ JOIN projects p ON p.id = t.project_id
 WHERE t.status IN ('completed', 'archived')
   AND t.deleted_at IS NULL
   AND p.deleted_at IS NULL
-  AND t.completed_at IS NOT NULL
+  -- What was done already when it was planned tells no speed.
+  AND t.completed_at > t.created_at
   AND NOT EXISTS (SELECT 1 FROM tasks part WHERE part.parent_id = t.id AND part.deleted_at IS NULL)
 GROUP BY p.key, CAST(DATE_TRUNC('week', t.completed_at) AS DATE)

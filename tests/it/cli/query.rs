@@ -98,3 +98,18 @@ fn a_query_that_is_wrong_is_told_what_would_be_right() {
     assert!(code == "query" && message.contains("nosuch"), "{code} {message}");
     assert!(fails(path, &["query", "SELECT key FROM taks"], 2).contains("hint: did you mean tasks?"));
 }
+
+#[test]
+fn what_was_done_before_it_was_planned_is_no_pace() {
+    let folder = lake();
+    let path = folder.path();
+    std::fs::write(path.join("plan.md"), "# Shed\n\n## Tasks\n\n- [x] Level the ground (1 day)\n- [ ] Lay the slabs (1 day)\n")
+        .unwrap();
+    ok(path, &["plan", "plan.md", "--yes"]);
+    let rows = |sql: &str| ok(path, &["query", sql, "--format", "csv"]);
+    assert_eq!(rows("SELECT project, tasks FROM velocity"), "project,tasks\n");
+    assert_eq!(rows("SELECT task, lead_minutes FROM cycle_time"), "task,lead_minutes\nSHED-1,\n");
+    assert_eq!(rows("SELECT completed, tasks FROM portfolio WHERE project = 'SHED'"), "completed,tasks\n1,2\n");
+    ok(path, &["task", "done", "SHED-2"]);
+    assert_eq!(rows("SELECT project, tasks FROM velocity"), "project,tasks\nSHED,1\n");
+}
