@@ -112,6 +112,15 @@ fn grant(schema: &SchemaName, name: &str, kind: &str, privilege: &str, principal
     Statement { what: format!("{privilege} on {name}"), sql }
 }
 
+/// The rights without which those to the tables and views are of no use, and which their owners may have to give.
+pub fn ways_in(schema: &SchemaName, principal: &str) -> [String; 2] {
+    let (catalog, to) = (quoted(&schema.catalog), quoted(principal));
+    [
+        format!("GRANT USE CATALOG ON CATALOG {catalog} TO {to}"),
+        format!("GRANT USE SCHEMA ON SCHEMA {catalog}.{} TO {to}", quoted(&schema.schema)),
+    ]
+}
+
 /// The statements as one text to be run by hand.
 pub fn script(schema: &SchemaName, statements: &[Statement]) -> String {
     let begin = format!("USE CATALOG {};\nUSE SCHEMA {};\n", quoted(&schema.catalog), quoted(&schema.schema));

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::reply::count;
 use super::{CliError, Context, Reply, interrupt};
-use crate::analytics::registration::{Registration, Statement, script, views};
+use crate::analytics::registration::{Registration, Statement, script, views, ways_in};
 use crate::app::App;
 use crate::store::catalog::SchemaName;
 
@@ -39,14 +39,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     // Said before anything is opened.
     let (_, schema) = App::catalog(&context.config)?;
     match args.verb {
-        Verb::Views { warehouse } => done(&schema, views(&schema), warehouse.as_deref(), context).await,
+        Verb::Views { warehouse } => done(&schema, views(&schema), warehouse.as_deref(), None, context).await,
         Verb::Register { warehouse, grant } => {
             let app = context.open().await?;
             app.fold_if_may().await?;
             let (root, tables) = (app.service.store.to_string(), app.tables_there().await?);
             app.close().await;
             let registration = Registration { schema: &schema, root: &root, tables: &tables, principal: grant.as_deref() };
-            done(&schema, registration.statements(), warehouse.as_deref(), context).await
+            done(&schema, registration.statements(), warehouse.as_deref(), grant.as_deref(), context).await
         }
     }
 }
@@ -56,13 +56,15 @@ async fn done(
     schema: &SchemaName,
     statements: Vec<Statement>,
     warehouse: Option<&str>,
+    principal: Option<&str>,
     context: &Context,
 ) -> Result<Reply, CliError> {
+    let ways_in: Vec<String> = principal.into_iter().flat_map(|principal| ways_in(schema, principal)).collect();
     let json: Vec<_> = statements.iter().map(|statement| json!({"what": statement.what, "sql": statement.sql})).collect();
     let Some(id) = warehouse else {
         return Ok(Reply::new(
-            json!({"lake": schema.to_string(), "ran": false, "statements": json}),
-            script(schema, &statements),
+            json!({"lake": schema.to_string(), "ran": false, "statements": json, "ways_in": ways_in}),
+            script(schema, &statements) + &told(&ways_in, "-- "),
         ));
     };
     let warehouse = App::warehouse(&context.config, id)?;
@@ -77,8 +79,18 @@ async fn done(
         }
     }
     let text = format!(
-        "{} ran; {schema} is registered\nnext: lakeplan --lake {schema} doctor --databricks --warehouse {id}",
-        count(statements.len(), "statement")
+        "{} ran; {schema} is registered\n{}next: lakeplan --lake {schema} doctor --databricks --warehouse {id}",
+        count(statements.len(), "statement"),
+        told(&ways_in, "  "),
     );
-    Ok(Reply::new(json!({"lake": schema.to_string(), "ran": true, "statements": json}), text))
+    Ok(Reply::new(json!({"lake": schema.to_string(), "ran": true, "statements": json, "ways_in": ways_in}), text))
+}
+
+/// What the owners of catalog and schema may have to run, which is not always who registers.
+fn told(ways_in: &[String], indent: &str) -> String {
+    if ways_in.is_empty() {
+        return String::new();
+    }
+    let lines = ways_in.iter().map(|sql| format!("{indent}{sql};\n"));
+    lines.fold(format!("{indent}where it lacks them, from the owners of catalog and schema:\n"), |text, line| text + &line)
 }

@@ -91,6 +91,10 @@ fn register_makes_tables_inbox_views_and_rights_known_and_may_run_again() {
     }
     {
         let world = server.world();
+        let (printed, of_owners) = printed.split_once("-- where it lacks them, from the owners").unwrap();
+        assert!(of_owners.contains(
+            "\n-- GRANT USE CATALOG ON CATALOG `main` TO `plan-readers`;\n-- GRANT USE SCHEMA ON SCHEMA `main`.`plan` TO"
+        ));
         let printed_statements = printed.trim_end().trim_end_matches(';').split(";\n").skip(2).count();
         assert_eq!(world.ran().len(), 1 + 2 * printed_statements, "the same statements are run that are printed");
         assert!(world.statements.iter().all(|statement| statement["catalog"] == "main" && statement["schema"] == "plan"));
