@@ -1,6 +1,6 @@
 //! Days as people type them.
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use thiserror::Error;
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -11,6 +11,8 @@ pub struct NotADay;
 pub fn read(text: &str) -> Result<NaiveDate, NotADay> {
     let forms = ["%Y-%m-%d", "%d.%m.%Y"];
     let day = forms.iter().find_map(|form| NaiveDate::parse_from_str(text.trim(), form).ok());
+    // "31.1.27" would be a day of the year 27.
+    let day = day.filter(|day| day.year() >= 1000);
     day.ok_or(NotADay)
 }
 
@@ -22,7 +24,7 @@ mod tests {
     fn a_day_has_one_meaning() {
         assert_eq!(read("31.1.2027"), read("2027-01-31"));
         assert_eq!(read("2027-01-31"), Ok(NaiveDate::from_ymd_opt(2027, 1, 31).unwrap()));
-        for text in ["", "1/2/2027", "2027-02-30", "31.1.", "tomorrow"] {
+        for text in ["", "1/2/2027", "2027-02-30", "31.1.", "31.1.27", "27-1-31", "tomorrow"] {
             assert!(read(text).is_err(), "{text}");
         }
     }

@@ -62,8 +62,10 @@ fn of_project(project: &ProjectState, today: NaiveDate, assignee: Option<UserId>
             *holds_up.entry(link.to_id).or_default() += 1;
         }
     }
+    // A closed task above says nothing of what is still to be done below it.
     let with_those_above = |task: &'_ Task| {
         std::iter::successors(project.task(task.id), |task| task.parent_id.and_then(|above| project.task(above)))
+            .filter(|task| is_open(task.id))
     };
     let can_start = |task: &Task| {
         matches!(task.status, TaskStatus::Pending | TaskStatus::Assigned | TaskStatus::InProgress | TaskStatus::Review)
@@ -72,7 +74,7 @@ fn of_project(project: &ProjectState, today: NaiveDate, assignee: Option<UserId>
     let mut found = Vec::new();
     for task in project.tasks().map(AsRef::as_ref).filter(|task| task.is_live() && can_start(task)) {
         let is_theirs = assignee.is_none() || task.assignee_id.is_none() || task.assignee_id == assignee;
-        let has_open_part = project.children(Some(task.id)).any(|child| is_open(child.id));
+        let has_open_part = project.descendants(task.id).into_iter().any(|part| is_open(part.id));
         let may_begin = |task: &Task| task.not_before.is_none_or(|day| day <= today) && !waits_for.contains_key(&task.id);
         if !is_theirs || has_open_part || !with_those_above(task).all(|task| may_begin(task)) {
             continue;

@@ -55,30 +55,26 @@ impl Service {
             let is_open = |task: &Task| task.is_live() && !task.status.is_closed();
             let open: Vec<&Arc<Task>> = project.descendants(found.id).into_iter().filter(|part| is_open(part)).collect();
             let completed = |patch: RawPatch| patch.with("status", TaskStatus::Completed.json());
-            let own = match spent {
-                Some(spent) => spending(found, spent).0,
-                None => RawPatch::of(Op::Update, Entity::Task, found.id.to_string()),
-            };
-            let parts = open.iter().filter(|_| with_parts);
-            let parts = parts.map(|part| completed(RawPatch::of(Op::Update, Entity::Task, part.id.to_string())));
+            let update = |task: &Task| RawPatch::of(Op::Update, Entity::Task, task.id.to_string());
+            let own = spent.map_or_else(|| update(found), |spent| spending(found, spent).0);
+            // A part that somebody closes otherwise meanwhile stays as they closed it.
+            let part = |part: &&Arc<Task>| completed(update(part).expecting("status", part.status.json()));
+            let parts = open.iter().filter(|_| with_parts).map(part);
             let patches = std::iter::once(completed(own)).chain(parts).collect();
             tries += 1;
-            match self.change(&Request::of(patches), Source::Cli).await {
+            let done = match self.change(&Request::of(patches), Source::Cli).await {
                 Err(ServiceError::Conflicted { .. }) if tries < TRIES => continue,
-                Err(fault) => return Err(fault),
-                Ok(done) => {
-                    let whole = found.parent_id.and_then(|whole| project.task(whole)).filter(|whole| is_open(whole));
-                    let has_more =
-                        |whole: &Task| project.children(Some(whole.id)).any(|part| part.id != found.id && is_open(part));
-                    let keys = open.iter().map(|part| part.key.clone());
-                    return Ok(Completed {
-                        done,
-                        completed_parts: if with_parts { keys.clone().collect() } else { Vec::new() },
-                        open_parts: if with_parts { Vec::new() } else { keys.collect() },
-                        whole: whole.filter(|whole| !has_more(whole)).map(|whole| whole.key.clone()),
-                    });
-                }
-            }
+                done => done?,
+            };
+            let keys: Vec<TaskKey> = open.iter().map(|part| part.key.clone()).collect();
+            let (completed_parts, open_parts) = if with_parts { (keys, Vec::new()) } else { (Vec::new(), keys) };
+            let whole = found.parent_id.and_then(|whole| project.task(whole)).filter(|whole| is_open(whole));
+            let was_last = |whole: &&Arc<Task>| {
+                let others = project.descendants(whole.id).into_iter().filter(|part| is_open(part) && part.id != found.id);
+                open_parts.is_empty() && others.count() == completed_parts.len()
+            };
+            let whole = whole.filter(was_last).map(|whole| whole.key.clone());
+            return Ok(Completed { done, completed_parts, open_parts, whole });
         }
     }
 

@@ -28,7 +28,9 @@ pub(super) fn plan(
     is_known_language: bool,
 ) -> Plan {
     let lines = Lines::of(text);
-    draft.leave_out_cancelled();
+    // What is cancelled may still be what a phrase names, so it goes only when all phrases are read.
+    let found = dependencies::find(&draft, cues);
+    let found = found.among(&draft.leave_out_cancelled());
     let splits = split::split(&mut draft, options);
     let kinds = kinds(&draft, rank, &splits);
     let order = draft.preorder();
@@ -36,7 +38,6 @@ pub(super) fn plan(
     let mut nodes = nodes(&draft, &kinds, &keys, &splits, cues, options, &lines);
     account_for_all(text, &mut draft, &title);
 
-    let found = dependencies::find(&draft, cues);
     let (family, links): (Vec<Link>, Vec<Link>) =
         found.links.into_iter().partition(|link| draft.is_ancestor(link.from, link.to) || draft.is_ancestor(link.to, link.from));
     let (links, refused) = acyclic::accept(&draft, links);
@@ -234,7 +235,8 @@ fn problems(
         let design = rows.draft.skips.iter().filter(|skip| skip.reason != SkipReason::Markup).count();
         let reasons =
             if design == 0 { String::new() } else { format!(" ({design} sections and paragraphs are listed as skipped)") };
-        problems.push(problems::no_work(&reasons));
+        let is_cancelled = rows.draft.skips.iter().any(|skip| skip.reason == SkipReason::Cancelled);
+        problems.push(if is_cancelled { problems::all_cancelled() } else { problems::no_work(&reasons) });
     } else {
         problems.extend(requirements.iter().filter(|requirement| requirement.covered_by.is_empty()).map(problems::uncovered));
     }

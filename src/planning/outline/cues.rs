@@ -220,6 +220,18 @@ impl Cues {
         text.is_empty() || self.attributes.nothing.contains(&text)
     }
 
+    /// Whether what follows the word belongs to the sentence: "to", "the", "under".
+    pub(super) fn introduces(&self, word: &str) -> bool {
+        let word = word.to_lowercase();
+        let words = &self.durations;
+        self.language.function_words.binary_search(&word).is_ok()
+            || [&words.at_most, &words.at_least, &words.about]
+                .into_iter()
+                .flatten()
+                .any(|phrase| phrase.split(' ').any(|part| part == word))
+            || ["every", "after", "before", "until", "per"].contains(&word.as_str())
+    }
+
     /// The kind of work whose verb this word is.
     pub(super) fn kind_of_verb(&self, word: &str) -> Option<&Kind> {
         self.kind_of_verb.get(&word.to_lowercase()).map(|index| &self.kinds[*index])

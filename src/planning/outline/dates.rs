@@ -88,14 +88,6 @@ pub(super) fn closing_deadline(text: &str, year: Option<i32>) -> Option<(&str, u
     (opens_word && closes).then(|| (cue.as_str(), cue.start()))
 }
 
-/// The date that a text is, where it is nothing else.
-pub(super) fn only_date(text: &str) -> Option<NaiveDate> {
-    match dates(text, None).as_slice() {
-        [(0, end, date)] if *end == text.len() => Some(*date),
-        _ => None,
-    }
-}
-
 /// The only year the text names, when it names just one.
 pub(super) fn only_year(text: &str) -> Option<i32> {
     let mut years: Vec<i32> = YEAR.captures_iter(text).filter_map(|found| found[1].parse().ok()).collect();

@@ -65,6 +65,25 @@ pub(super) fn find(draft: &Draft, cues: &Cues) -> Dependencies {
     finder.found
 }
 
+impl Dependencies {
+    /// Those between rows that are kept, by their new indices. What came after a row that goes comes after the one before it.
+    pub(super) fn among(mut self, kept: &[Option<usize>]) -> Self {
+        let is_sequence = |link: &&Link| matches!(link.reason, Reason::Steps | Reason::Phases);
+        for gone in (0..kept.len()).filter(|row| kept[*row].is_none()) {
+            let before: Vec<usize> =
+                self.links.iter().filter(is_sequence).filter(|link| link.from == gone).map(|link| link.to).collect();
+            let after: Vec<Link> = self.links.iter().filter(is_sequence).filter(|link| link.to == gone).cloned().collect();
+            let bridges = after.iter().flat_map(|link| before.iter().map(|to| Link { to: *to, ..link.clone() }));
+            self.links.extend(bridges);
+        }
+        let renumbered = |link: Link| Some(Link { from: kept[link.from]?, to: kept[link.to]?, ..link });
+        self.links = self.links.into_iter().filter_map(renumbered).collect();
+        let renumbered = |open: Open| Some(Open { from: kept[open.from]?, guess: open.guess.and_then(|row| kept[row]), ..open });
+        self.open = self.open.into_iter().filter_map(renumbered).collect();
+        self
+    }
+}
+
 pub(super) struct Finder<'a> {
     pub(super) draft: &'a Draft,
     pub(super) cues: &'a Cues,

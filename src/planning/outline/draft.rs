@@ -161,8 +161,8 @@ impl Draft {
         index
     }
 
-    /// Takes out the rows that will not be done, with all that is below them.
-    pub(super) fn leave_out_cancelled(&mut self) {
+    /// Takes out the rows that will not be done, with all that is below them. Gives the new index of each row.
+    pub(super) fn leave_out_cancelled(&mut self) -> Vec<Option<usize>> {
         let mut kept: Vec<Option<usize>> = Vec::with_capacity(self.rows.len());
         let mut count = 0;
         for index in 0..self.rows.len() {
@@ -185,9 +185,11 @@ impl Draft {
         }
         renumber(&mut self.roots);
         renumber(&mut self.folded);
+        self.statements.retain(|statement| statement.owner.is_none_or(|owner| kept[owner].is_some()));
         for statement in &mut self.statements {
             statement.owner = statement.owner.and_then(|owner| kept[owner]);
         }
+        kept
     }
 
     /// Who does a row: its own owner, else that of what it is part of.

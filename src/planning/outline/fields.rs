@@ -35,7 +35,7 @@ pub(super) fn apply(walker: &mut Walker<'_>, row: usize, field: Attribute, value
             let is_ticked = value.starts_with(|c: char| cues.status.done_marks.contains(&c));
             let standing = if is_ticked { Some(Standing::Done) } else { cues.status.standing_at_start(&words) };
             row.standing = row.standing.max(standing.unwrap_or_default());
-            row.is_cancelled |= cues.status.cancelled.contains(&words);
+            row.is_cancelled |= cues.status.calls_off_at_start(&words);
         }
         Attribute::Due => row.window.due = row.window.due.or(dates::window(value, year, true).due),
         Attribute::Start => {
@@ -54,6 +54,7 @@ pub(super) fn apply(walker: &mut Walker<'_>, row: usize, field: Attribute, value
 }
 
 fn owner_name(text: &str) -> String {
-    let name = text.trim_matches(|c: char| !c.is_alphanumeric());
+    let outside = text.split('(').next().unwrap_or_default();
+    let name = outside.trim_matches(|c: char| !c.is_alphanumeric());
     name.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }

@@ -127,6 +127,11 @@ impl Walker<'_> {
         let shortened = head.shortened;
         let mut row = Row::of_head(head, line.span.clone(), item.span.clone());
         row.names.extend(item.number.map(|number| number.to_string()));
+        // What has ticked and open parts is half done, as org-mode marks it.
+        if has_checkboxes_below(item) && row.is_cancelled {
+            row.is_cancelled = false;
+            row.standing = Standing::Started;
+        }
         if item.checked == Some(true) || line.struck {
             row.standing = Standing::Done;
         }
@@ -260,6 +265,15 @@ impl Walker<'_> {
     }
 }
 
+/// Whether checkboxes stand below an item.
+fn has_checkboxes_below(item: &Item) -> bool {
+    let mut lists = item.blocks.iter().filter_map(|block| match block {
+        Block::List { items, .. } => Some(items),
+        _ => None,
+    });
+    lists.any(|items| items.iter().any(|part| part.checked.is_some()))
+}
+
 /// Whether an item so labelled is no work although its neighbours are.
 pub(super) fn ends_work(role: HeadingRole) -> bool {
     use SkipReason::{Future, NonGoals, OpenQuestions, OutOfScope, Risks};
@@ -302,6 +316,7 @@ pub(super) fn names_a_group(item: &Item, line: &Line) -> bool {
 
 pub(super) fn is_placeholder(text: &str) -> bool {
     let text = text.trim();
+    let text = items::checkbox(text).map_or(text, |(_, bytes)| &text[bytes..]);
     text.starts_with('[') && text.ends_with(']') && !text.contains("](") && text.split_whitespace().count() > 3
 }
 

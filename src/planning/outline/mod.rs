@@ -29,8 +29,9 @@
 //! # Layers
 //! `blocks` (bytes to blocks) -> `sections` (what stands under which heading)
 //! -> `walk` (sections to rows: `reading` decides, `lists`, `tables`,
-//! `statements`, `items` and `fields` read) -> `split`, `estimates`,
-//! `dependencies`, `requirements` -> `assemble` (the plan and its `problems`).
+//! `statements`, `items`, their `notes` and `fields` read) -> `dependencies`,
+//! `split`, `estimates`, `requirements` -> `assemble` (the plan and its
+//! `problems`).
 
 mod acyclic;
 mod assemble;

@@ -23,8 +23,9 @@ static TRAILING_PART: LazyLock<Regex> =
 static TRAILING_FIELD: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"^(?P<head>.*\S)\s*(?:\s-|,|;|\u{2013}|\u{2014})\s*(?P<tail>\p{L}[\p{L} ]{1,20}:\s*[^,;:\u{2013}\u{2014}]{1,40})$")
 });
+/// "~2d", but for "limit it to ~20h"
 static TRAILING_ESTIMATE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"^(?P<head>.*\S)\s(?P<tail>[~\u{2248}]\s?\d[^,;:]{0,20})$"));
+    LazyLock::new(|| pattern(r"^(?P<head>.*\b(?P<before>\p{L}+))\s(?P<tail>[~\u{2248}]\d+(?:\.\d+)?[mhdw])$"));
 
 /// Takes "(owner: Ann)", "@ann" at the end and the like out of the line.
 pub(super) fn owners(cues: &Cues, rest: &mut String, head: &mut Head) {
@@ -33,10 +34,11 @@ pub(super) fn owners(cues: &Cues, rest: &mut String, head: &mut Head) {
     {
         head.add_owner(&found[1]);
         let note = found.get(0).map_or(0..0, |note| note.range());
-        let before = rest[..note.start].trim_end_matches([' ', ',', ';', '-', '\u{2013}', '\u{2014}']);
-        let is_last = rest[note.end..].trim().is_empty();
-        if is_last && rest[note].contains(':') && before.contains(' ') {
-            let kept = before.len();
+        // "Add the column owner: string" is about owners.
+        let before = rest[..note.start].trim_end();
+        let kept = before.trim_end_matches([',', ';', '-', '\u{2013}', '\u{2014}']).trim_end();
+        if rest[note.end..].trim().is_empty() && kept.len() < before.len() && kept.contains(' ') {
+            let kept = kept.len();
             rest.truncate(kept);
         }
     }
@@ -134,33 +136,50 @@ pub(super) fn groups(cues: &Cues, options: Options, rest: &mut String, head: &mu
     }
 }
 
-/// Reads what stands in brackets; false when some of it is no note about the task.
+/// Reads what stands in brackets; false when some of it is no note about the task. A state counts only where all of it is
+/// notes and no other state is named: "(open, shipped, cancelled)" says what the task is about.
 fn is_note(cues: &Cues, options: Options, inner: &str, head: &mut Head) -> bool {
-    let parts = inner.split([',', ';']).map(str::trim).filter(|part| !part.is_empty());
+    let before = (head.standing, head.is_cancelled, head.has_mark);
+    let parts: Vec<&str> = inner.split([',', ';']).map(str::trim).filter(|part| !part.is_empty()).collect();
+    let states = parts.iter().filter(|part| cues.status.is_state(&state_words(part))).count();
     // "after 3, 4 and the wood": what names no note belongs to the prerequisites before it.
     let mut prerequisites: Vec<&str> = Vec::new();
-    let (mut all, mut known) = (0, 0);
-    for part in parts {
-        all += 1;
+    let mut is_after_prerequisite = false;
+    let mut known = 0;
+    for part in &parts {
         if names_prerequisite(cues, part) {
-            prerequisites.push(part);
-        } else if cues.status.cancelled.contains(&normalised(part)) {
-            head.is_cancelled = true;
-        } else if !note(cues, options, part, head) {
-            if prerequisites.is_empty() {
-                continue;
-            }
-            prerequisites.push(part);
+            is_after_prerequisite = true;
+        } else if note(cues, options, part, head) || calls_off(cues, part, head) {
+            is_after_prerequisite = false;
+            known += 1;
+            continue;
         }
-        known += 1;
+        if is_after_prerequisite {
+            prerequisites.push(part);
+            known += 1;
+        }
     }
-    if known < all {
+    if known < parts.len() || states > 1 {
+        (head.standing, head.is_cancelled, head.has_mark) = before;
         return false;
     }
     if !prerequisites.is_empty() {
         head.asides.push(prerequisites.join(", "));
     }
-    all > 0
+    !parts.is_empty()
+}
+
+/// "cancelled", where it is all that is said.
+fn calls_off(cues: &Cues, text: &str, head: &mut Head) -> bool {
+    let says_so = cues.status.cancelled.contains(&state_words(text));
+    head.is_cancelled |= says_so;
+    says_so
+}
+
+/// The words of a state, without the label before them: "status: in progress".
+fn state_words(text: &str) -> String {
+    let words = normalised(text);
+    words.strip_prefix("status ").map(str::to_owned).unwrap_or(words)
 }
 
 /// Reads one short note about a task; false when it is not one.
@@ -176,12 +195,8 @@ fn note(cues: &Cues, options: Options, text: &str, head: &mut Head) -> bool {
     if bare.split_whitespace().count() <= 5 && dates::window(bare, None, false) != Window::default() {
         return true;
     }
-    if let Some(day) = dates::only_date(bare) {
-        head.window.due.get_or_insert(day);
-        return true;
-    }
     let words = normalised(bare);
-    if let Some(standing) = cues.status.standing(&words) {
+    if let Some(standing) = cues.status.standing(&state_words(bare)) {
         head.reaches(standing);
         return true;
     }
@@ -199,9 +214,9 @@ fn note(cues: &Cues, options: Options, text: &str, head: &mut Head) -> bool {
     }
     if let Some(handle) = HANDLE.captures(bare).filter(|found| found.get(0).is_some_and(|whole| whole.len() == bare.len())) {
         head.add_owner(&handle[1]);
-        return true;
     }
-    OWNER_NOTE.find(bare).is_some_and(|found| found.start() == 0)
+    let is_handle = bare.starts_with('@') && !bare.contains(' ');
+    is_handle || OWNER_NOTE.find(bare).is_some_and(|found| found.start() == 0)
 }
 
 fn names_prerequisite(cues: &Cues, text: &str) -> bool {
@@ -228,12 +243,20 @@ pub(super) fn tail(cues: &Cues, options: Options, rest: &mut String, head: &mut 
             rest.truncate(kept);
             continue;
         }
-        let mut parts = [&TRAILING_FIELD, &TRAILING_PART, &TRAILING_ESTIMATE].into_iter().filter_map(|part| part.captures(rest));
-        let Some(kept) = parts.find_map(|found| {
+        let estimate = TRAILING_ESTIMATE.captures(rest).filter(|found| !cues.introduces(&found["before"]));
+        let ends = [TRAILING_FIELD.captures(rest), TRAILING_PART.captures(rest), estimate];
+        let Some(kept) = ends.into_iter().flatten().find_map(|found| {
             let tail = found["tail"].trim();
             let short = tail.split_whitespace().count() <= 5;
             let balanced = found["head"].matches(['(', '[']).count() == found["head"].matches([')', ']']).count();
-            (short && balanced && note(cues, options, tail, head)).then(|| found["head"].len())
+            let sign = rest[found["head"].len()..].trim_start().chars().next();
+            // "Add a state: in progress" is about states, and "open, cancelled" may go on what was before.
+            let is_said = match sign {
+                Some(':') => cues.status.standing(&state_words(tail)) != Some(Standing::Started),
+                Some('-' | '\u{2013}' | '\u{2014}') if calls_off(cues, tail, head) => return Some(found["head"].len()),
+                _ => true,
+            };
+            (short && balanced && is_said && note(cues, options, tail, head)).then(|| found["head"].len())
         }) else {
             return;
         };
@@ -247,12 +270,18 @@ fn shouted_status(cues: &Cues, text: &str, head: &mut Head) -> Option<usize> {
     (1..=2.min(words.len().saturating_sub(1))).rev().find_map(|count| {
         let start = text.rfind(words[words.len() - count])?;
         let shout = &text[start..];
-        if shout.chars().any(char::is_lowercase) || !shout.chars().any(char::is_uppercase) {
+        // "Limit the WIP" is about it.
+        let is_named = cues.introduces(words[words.len() - count - 1]);
+        if shout.chars().any(char::is_lowercase) || !shout.chars().any(char::is_uppercase) || is_named {
             return None;
         }
         let said = normalised(shout);
-        let standing = cues.status.standing(&said).or_else(|| cues.status.open.contains(&said).then_some(Standing::Open))?;
-        head.reaches(standing);
+        match cues.status.standing(&said) {
+            Some(standing) => head.reaches(standing),
+            None if cues.status.open.contains(&said) => head.has_mark = true,
+            None if calls_off(cues, &said, head) => {}
+            None => return None,
+        }
         if let Some(label) = said.strip_suffix(" priority") {
             head.priority = head.priority.or(cues.priority(label));
         }

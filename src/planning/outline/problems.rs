@@ -163,6 +163,11 @@ pub(super) fn uncovered(requirement: &Requirement) -> Problem {
     }
 }
 
+pub(super) fn all_cancelled() -> Problem {
+    let message = "all work that the text lists is cancelled".to_owned();
+    Problem { code: ProblemCode::NoWork, message, nodes: Vec::new(), lines: Vec::new() }
+}
+
 pub(super) fn no_work(reasons: &str) -> Problem {
     let message = format!("the text lists no work the planner can read{reasons}; add a section such as \"Tasks\" with a list");
     Problem { code: ProblemCode::NoWork, message, nodes: Vec::new(), lines: Vec::new() }

@@ -43,7 +43,8 @@ impl Finder<'_> {
                 return self.numbered(from, word, &found["number"], found.name("last").map(|last| last.as_str()), known);
             }
         }
-        if SHORT_NAME.is_match(phrase)
+        if strong
+            && SHORT_NAME.is_match(phrase)
             && let [row] = self.rows_named(phrase).as_slice()
             && *row != from
         {

@@ -103,6 +103,19 @@ impl StatusWords {
         self.standing_by(|word| word == words)
     }
 
+    /// Whether the words are one state and nothing else.
+    pub(super) fn is_state(&self, words: &str) -> bool {
+        let lists = [&self.done, &self.started, &self.cancelled, &self.open];
+        lists.into_iter().any(|list| list.iter().any(|word| word == words))
+    }
+
+    /// Whether a text begins with the word that calls work off: "cancelled: no money".
+    pub(super) fn calls_off_at_start(&self, words: &str) -> bool {
+        self.cancelled
+            .iter()
+            .any(|word| words.strip_prefix(word.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')))
+    }
+
     /// The same of a text that may go on: "done in May".
     pub(super) fn standing_at_start(&self, words: &str) -> Option<Standing> {
         self.standing_by(|word| words.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')))

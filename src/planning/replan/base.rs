@@ -38,6 +38,8 @@ pub(super) struct Base {
     pub answers: Vec<RequirementId>,
     /// The description no longer says it.
     pub gone: bool,
+    /// The description called it cancelled, and so the plan cancelled it.
+    pub cancelled: bool,
 }
 
 /// The fields a row states, null where it is silent.
@@ -117,6 +119,7 @@ impl Base {
             after: ids("after").filter_map(|id| id.parse().ok()).collect(),
             answers: ids("answers").filter_map(|id| id.parse().ok()).collect(),
             gone: plan.get("gone").is_some(),
+            cancelled: plan.get("cancelled").is_some(),
         })
     }
 
@@ -125,7 +128,7 @@ impl Base {
         let mut plan: Map<String, Value> =
             self.fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone())).collect();
         let (is_done, is_started) = (self.standing == Standing::Done, self.standing == Standing::Started);
-        for (name, holds) in [("done", is_done), ("started", is_started), ("gone", self.gone)] {
+        for (name, holds) in [("done", is_done), ("started", is_started), ("gone", self.gone), ("cancelled", self.cancelled)] {
             if holds {
                 plan.insert(name.to_owned(), Value::Bool(true));
             }

@@ -5,8 +5,10 @@
 //! - A changed statement changes a field only where the plan says something new and the task still has what the plan
 //!   said before: a person's edit wins, and the report says so. What the plan last said is in `metadata.plan`.
 //! - A moved statement moves its task; a new one makes a task.
-//! - A statement that is gone deletes its task only if nobody touched it: pending, nothing spent, edited, linked or
-//!   placed by a person, and nothing below it that stays. Any other stays and is reported.
+//! - A statement that is gone deletes its task only if nobody touched it: its status as planned, nothing spent, edited,
+//!   linked or placed by a person, and nothing below it that stays. Any other stays and is reported.
+//! - A statement that is called cancelled cancels its task, with what is below it, unless a person began or closed it; a
+//!   statement that is back opens what was cancelled so.
 //! - Work that is closed is never reopened, renamed, moved or estimated anew; only its lines follow the text.
 //! - A task that a person deleted does not come back while its statement stays as it is.
 //! - Dependencies and answers to requirements follow the description where the plan made them. A link a person made

@@ -19,7 +19,7 @@ use crate::planning::plan::{Node, Origin, Span, Standing};
 const EDITED: &str = "edited since it was planned";
 
 /// The status that a row states.
-fn status_of(standing: Standing) -> Option<TaskStatus> {
+pub(super) fn status_of(standing: Standing) -> Option<TaskStatus> {
     match standing {
         Standing::Open => None,
         Standing::Started => Some(TaskStatus::InProgress),
@@ -195,11 +195,16 @@ impl Work<'_> {
         }
     }
 
-    /// What the description newly calls started or done is so; work that is done is not reopened.
+    /// What the description newly calls started or done is so, and what it no longer calls cancelled is open again; work that
+    /// is done is not reopened.
     fn tick(&self, node: &Node, known: &Known<'_>, changes: &mut Fields, kept: &mut Vec<(&str, String)>) {
         use TaskStatus::{Assigned, InProgress, Pending, Review};
         let task = known.task;
         let status = status_of(node.standing);
+        if known.base.cancelled && task.status == TaskStatus::Cancelled {
+            changes.insert("status".to_owned(), status.unwrap_or(Pending).json());
+            return;
+        }
         if node.standing == known.base.standing || status == Some(task.status) {
             return;
         }

@@ -1,18 +1,21 @@
-//! Tasks whose statement is gone: the untouched ones end, the others stay and lose their lines.
+//! Tasks whose statement is gone: what the description now calls cancelled is cancelled, other untouched ones end, and the
+//! rest stays and loses its lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::Work;
-use super::base::GROUPS;
+use super::base::{Base, GROUPS, normal};
 use super::matching::Known;
-use super::report::Mark;
+use super::report::{FieldChange, Mark};
+use super::tasks::status_of;
 use crate::domain::id::{EntityId, TaskId};
 use crate::domain::patch::Op;
 use crate::domain::record::{Entity, Fields, Record};
 use crate::domain::task::{Task, TaskStatus};
 use crate::domain::value::FieldValue;
+use crate::planning::plan::SkipReason;
 
 /// What a delete rests on: fields that say whether somebody has touched a task.
 const TOUCHED_BY_HAND: &[&str] = &[
@@ -28,11 +31,22 @@ const TOUCHED_BY_HAND: &[&str] = &[
     "metadata",
 ];
 
+/// Whether a task's status is still the one that the plan gave it.
+fn has_planned_status(known: &Known<'_>) -> bool {
+    known.task.status == status_of(known.base.standing).unwrap_or(TaskStatus::Pending)
+}
+
 /// What becomes of a task whose statement is gone.
 pub(super) struct Ended {
     task: TaskId,
-    /// Why it stays; `None` where it is deleted.
-    stays: Option<String>,
+    fate: Fate,
+}
+
+enum Fate {
+    Deleted,
+    Cancelled,
+    /// Why.
+    Stays(String),
 }
 
 impl Work<'_> {
@@ -50,11 +64,18 @@ impl Work<'_> {
         for known in gone {
             let task = known.task.id;
             let keeps = children.get(&task).into_iter().flatten().any(|child| !self.ending.contains(child));
-            let stays = self.touched(known).or_else(|| keeps.then(|| "work below it stays".to_owned()));
-            if stays.is_none() {
+            let fate = match self.touched(known) {
+                None if self.is_called_off(known) => Fate::Cancelled,
+                None if keeps => Fate::Stays("work below it stays".to_owned()),
+                None => Fate::Deleted,
+                // Nothing is lost with a task that stays and is cancelled, unless somebody has begun or closed it.
+                Some(_) if self.is_called_off(known) && has_planned_status(known) => Fate::Cancelled,
+                Some(reason) => Fate::Stays(reason),
+            };
+            if matches!(fate, Fate::Deleted) {
                 self.ending.insert(task);
             }
-            ended.push(Ended { task, stays });
+            ended.push(Ended { task, fate });
         }
         for task in &self.ending {
             self.shape.remove(*task);
@@ -73,7 +94,7 @@ impl Work<'_> {
         if task.status.is_closed() {
             return Some(format!("it is {}", task.status));
         }
-        if task.status != TaskStatus::Pending {
+        if !has_planned_status(known) {
             return Some(format!("its status is {}", task.status));
         }
         if task.actual_minutes.is_some() {
@@ -92,6 +113,21 @@ impl Work<'_> {
         self.is_linked_by_hand(task).then(|| "somebody linked it".to_owned())
     }
 
+    /// Whether the description lists it, or what the plan put it below, as cancelled.
+    fn is_called_off(&self, known: &Known<'_>) -> bool {
+        let cancelled = self.said.plan.skipped.iter().filter(|skipped| skipped.reason == SkipReason::Cancelled);
+        let titles: Vec<String> = cancelled.map(|skipped| normal(&skipped.what)).collect();
+        let mut at = Some(known);
+        while let Some(known) = at {
+            // What is listed may be cut to fit a line.
+            if titles.iter().any(|title| !title.is_empty() && normal(known.base.title()).starts_with(title)) {
+                return true;
+            }
+            at = known.base.parent.and_then(|parent| self.by_task.get(&parent)).map(|index| &self.known[*index]);
+        }
+        false
+    }
+
     fn is_linked_by_hand(&self, task: &Task) -> bool {
         let Some(project) = self.project else { return false };
         let planned = |from: TaskId, to: TaskId| self.base_of(from).is_some_and(|base| base.after.contains(&to));
@@ -104,19 +140,30 @@ impl Work<'_> {
         for ended in ended {
             let Some(known) = self.by_task.get(&ended.task).map(|index| &self.known[*index]) else { continue };
             let task = known.task;
-            match &ended.stays {
-                None => self.end(task),
+            let (status, reason) = match &ended.fate {
+                Fate::Deleted => {
+                    self.end(task);
+                    continue;
+                }
                 // Said once: from then on its base knows.
-                Some(_) if known.base.gone => {}
-                Some(reason) => {
-                    let mut base = known.base.clone();
-                    base.gone = true;
-                    let mut fields: Fields =
-                        ["source_line", "source_end_line"].map(|name| (name.to_owned(), Value::Null)).into_iter().collect();
-                    fields.insert("metadata".to_owned(), base.write(&task.metadata).json());
-                    self.patches.extend(self.update_of(task, fields));
-                    let reason = format!("no longer in the description; {reason}");
-                    self.report.push(Mark::Kept, Entity::Task, task.id.uuid(), task.title.as_str()).because(reason);
+                Fate::Stays(_) if known.base.gone => continue,
+                Fate::Stays(reason) => (None, reason),
+                Fate::Cancelled => (Some(TaskStatus::Cancelled), &String::new()),
+            };
+            let base = Base { gone: true, cancelled: status.is_some(), ..known.base.clone() };
+            let mut fields: Fields =
+                ["source_line", "source_end_line"].map(|name| (name.to_owned(), Value::Null)).into_iter().collect();
+            fields.insert("metadata".to_owned(), base.write(&task.metadata).json());
+            fields.extend(status.map(|status| ("status".to_owned(), status.json())));
+            self.patches.extend(self.update_of(task, fields));
+            let mark = if status.is_some() { Mark::Changed } else { Mark::Kept };
+            let item = self.report.push(mark, Entity::Task, task.id.uuid(), task.title.as_str());
+            match status {
+                Some(status) => {
+                    item.changes = vec![FieldChange { field: "status".to_owned(), from: task.status.json(), to: status.json() }];
+                }
+                None => {
+                    item.because(format!("no longer in the description; {reason}"));
                 }
             }
         }

@@ -398,7 +398,30 @@ fn what_a_description_calls_begun_or_cancelled_is_so() {
     ok(path, &["task", "update", "GS-6", "--status", "on_hold"]);
     ok(path, &["plan", "shed.md", "--yes"]);
     assert_eq!(status("GS-6"), "on_hold");
+}
+
+#[test]
+fn what_a_description_cancels_is_cancelled_and_comes_back_with_it() {
+    let folder = lake();
+    let path = folder.path();
+    edit(path, "- Raise the walls", "- [/] Raise the walls");
+    ok(path, &["plan", "shed.md", "--yes"]);
+    ok(path, &["task", "start", "GS-6"]);
+    let status = |key: &str| json_of(path, &["task", "show", key])["status"].as_str().unwrap().to_owned();
     edit(path, "- [/] Raise the walls", "- [-] Raise the walls");
-    let preview = ok(path, &["plan", "shed.md", "--skipped"]);
-    assert!(preview.contains("cancelled") && preview.contains("Raise the walls"), "{preview}");
+    edit(path, "- Hang the door", "- [-] Hang the door");
+    edit(path, "- Level the ground", "- [-] Level the ground");
+    let preview = ok(path, &["plan", "shed.md"]);
+    assert!(preview.contains("~ GS-5  Raise the walls") && preview.contains("\"in_progress\" -> \"cancelled\""), "{preview}");
+    assert!(preview.contains("= GS-6  Hang the door") && preview.contains("its status is in_progress"), "{preview}");
+    ok(path, &["plan", "shed.md", "--yes"]);
+    assert_eq!(["GS-5", "GS-6", "GS-2"].map(status), ["cancelled", "in_progress", "cancelled"]);
+    assert!(ok(path, &["plan", "shed.md"]).contains("nothing changed"));
+    edit(path, "- [-] Raise the walls", "- [/] Raise the walls");
+    edit(path, "- [-] Level the ground", "- Level the ground");
+    ok(path, &["plan", "shed.md", "--yes"]);
+    assert_eq!(["GS-5", "GS-2"].map(status), ["in_progress", "pending"]);
+    // What the description itself called begun, and nobody touched, ends with its line.
+    edit(path, "- [/] Raise the walls (1-2 days)\n", "");
+    assert!(ok(path, &["plan", "shed.md"]).contains("- GS-5  Raise the walls"));
 }
