@@ -292,6 +292,7 @@ mod tests {
         for text in ["Handle jobs (queued, in progress, failed)", "Handle jobs (open, in progress, done)"] {
             assert_eq!(read(text).standing, Standing::Open, "{text}");
         }
+        assert_eq!(read("Build the shed (done, without the roof)").standing, Standing::Done);
     }
 
     #[test]

@@ -161,6 +161,10 @@ fn is_note(cues: &Cues, options: Options, inner: &str, head: &mut Head) -> bool 
     }
     if known < parts.len() || states > 1 {
         (head.standing, head.is_cancelled, head.has_mark) = before;
+        // "(done, without the roof)" says first how far it is, and then more of it.
+        if let Some(standing) = parts.first().and_then(|part| cues.status.standing(&state_words(part))).filter(|_| states == 1) {
+            head.reaches(standing);
+        }
         return false;
     }
     if !prerequisites.is_empty() {
