@@ -18,15 +18,7 @@ use crate::planning::plan::{
 };
 
 /// Makes the plan of a draft read at a rank.
-pub(super) fn plan(
-    text: &str,
-    cues: &Cues,
-    options: Options,
-    title: Title,
-    mut draft: Draft,
-    rank: Rank,
-    is_known_language: bool,
-) -> Plan {
+pub(super) fn plan(text: &str, cues: &Cues, options: Options, title: Title, mut draft: Draft, rank: Rank) -> Plan {
     let lines = Lines::of(text);
     // What is cancelled may still be what a phrase names, so it goes only when all phrases are read.
     let found = dependencies::find(&draft, cues);
@@ -61,7 +53,7 @@ pub(super) fn plan(
     let mut by_row: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
     let nodes: Vec<Node> = order.iter().filter_map(|row| by_row[*row].take()).collect();
     let stats = stats(text, &lines, &draft, &nodes, links.len(), &requirements, skipped.len());
-    let language_note = (!is_known_language).then(|| {
+    let language_note = (!cues.knows_words()).then(|| {
         "The text is in a language the planner has no cue words for: it is planned by headings and lists only, and dependencies, durations and sections without work are not recognised.".to_owned()
     });
     Plan {

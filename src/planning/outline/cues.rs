@@ -80,25 +80,34 @@ struct HeadingPattern {
     role: HeadingRole,
 }
 
+/// What is known of the language of a text.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum WrittenIn {
+    Known(&'static Cues),
+    /// Nothing tells it from this one, and little says that it is.
+    Likely(&'static Cues),
+    Unknown,
+}
+
 impl Cues {
     #[cfg(test)]
     pub(super) fn english() -> &'static Self {
         &LANGUAGES[0]
     }
 
-    /// The language the text is written in, when it is one of the known ones.
+    /// The language the text is written in.
     ///
     /// Decided by the share of function words and, because plans are terse, of
     /// the cue words themselves. A text too short to tell is taken for the first
     /// language unless it is written in another script.
-    pub(super) fn of_text(text: &str) -> Option<&'static Self> {
+    pub(super) fn of_text(text: &str) -> WrittenIn {
         const SAMPLE_WORDS: usize = 4000;
         const ENOUGH_WORDS: usize = 12;
         let words: Vec<String> =
             crate::text::stem::words(text).filter(|word| !word.starts_with(char::is_numeric)).take(SAMPLE_WORDS).collect();
         if words.len() < ENOUGH_WORDS {
             let latin = words.iter().filter(|word| word.is_ascii()).count();
-            return (latin * 2 >= words.len()).then(|| &LANGUAGES[0]);
+            return if latin * 2 >= words.len() { WrittenIn::Known(&LANGUAGES[0]) } else { WrittenIn::Unknown };
         }
         let share =
             |is_hit: &dyn Fn(&String) -> bool| words.iter().filter(|word| is_hit(word)).count() as f64 / words.len() as f64;
@@ -107,12 +116,14 @@ impl Cues {
             let known = share(&|word| cues.vocabulary.contains(word));
             function >= 0.06 || (function >= 0.02 && known >= 0.2) || known >= 0.35
         });
+        if let Some(cues) = known {
+            return WrittenIn::Known(cues);
+        }
         // A list of short tasks has hardly a function word. One of another language still has its own, or its letters.
-        known.or_else(|| {
-            let is_foreign = |word: &&String| LANGUAGES[0].language.foreign_words.binary_search(word).is_ok();
-            let foreign: BTreeSet<&String> = words.iter().filter(is_foreign).collect();
-            (foreign.len() < 2 && share(&|word| word.is_ascii()) >= 0.9).then(|| &LANGUAGES[0])
-        })
+        let is_foreign = |word: &&String| LANGUAGES[0].language.foreign_words.binary_search(word).is_ok();
+        let foreign: BTreeSet<&String> = words.iter().filter(is_foreign).collect();
+        let is_likely = foreign.len() < 2 && share(&|word| word.is_ascii()) >= 0.9;
+        if is_likely { WrittenIn::Likely(&LANGUAGES[0]) } else { WrittenIn::Unknown }
     }
 
     /// No cue words at all: for a text in an unknown language.
@@ -367,8 +378,8 @@ mod tests {
     fn languages_are_told_apart() {
         let english = "The planner must read the text and list what is not work for the author of it.";
         let german = "Der Planer soll den Text lesen und alles auflisten, was keine Arbeit f\u{fc}r den Autor ist.";
-        assert!(Cues::of_text(english).is_some());
-        assert!(Cues::of_text(german).is_none());
-        assert!(Cues::of_text("\u{8ba1}\u{5212}").is_none());
+        assert!(matches!(Cues::of_text(english), WrittenIn::Known(_)));
+        assert!(matches!(Cues::of_text(german), WrittenIn::Unknown));
+        assert!(matches!(Cues::of_text("\u{8ba1}\u{5212}"), WrittenIn::Unknown));
     }
 }

@@ -66,7 +66,7 @@ mod walk;
 mod wording;
 
 use crate::planning::plan::Plan;
-use cues::{Cues, Rank};
+use cues::{Cues, Rank, WrittenIn};
 use draft::Draft;
 use sections::Section;
 use title::Title;
@@ -91,12 +91,22 @@ impl Default for Options {
 /// gives a plan without rows that says why.
 pub fn outline(text: &str, options: Options) -> Plan {
     let options = Options { day_minutes: options.day_minutes.clamp(1, 24 * 60), ..options };
-    let language = Cues::of_text(text);
-    let cues = language.unwrap_or_else(Cues::none);
+    match Cues::of_text(text) {
+        WrittenIn::Known(cues) => read_by(cues, text, options),
+        WrittenIn::Unknown => read_by(Cues::none(), text, options),
+        WrittenIn::Likely(cues) => {
+            let plan = read_by(cues, text, options);
+            let by_form = plan.nodes.is_empty().then(|| read_by(Cues::none(), text, options));
+            by_form.filter(|plan| !plan.nodes.is_empty()).unwrap_or(plan)
+        }
+    }
+}
+
+fn read_by(cues: &Cues, text: &str, options: Options) -> Plan {
     let root = sections::tree(blocks::read(text), cues);
     let title = title::find(text, cues, &root);
     let (draft, rank) = plainest(text, cues, options, &root, &title);
-    assemble::plan(text, cues, options, title, draft, rank, language.is_some())
+    assemble::plan(text, cues, options, title, draft, rank)
 }
 
 /// Reads the text by ever weaker kinds of sections until they yield a plan.

@@ -80,3 +80,13 @@ fn notes_in_brackets_are_read_whole() {
     );
     assert_eq!(links(&plan), [("T3", "T1"), ("T4", "T1"), ("T4", "T2")]);
 }
+
+#[test]
+fn a_list_in_a_language_that_may_be_any_is_read_by_its_form_where_its_words_give_no_work() {
+    let plan = plan(
+        "# Datenbank umziehen\n\n## Aufgaben\n\n- Schema anpassen @ana\n- Sicherung anlegen\n- Testumgebung bauen\n- Betrieb umschalten @ben\n",
+    );
+    let titles: Vec<_> = plan.nodes.iter().filter(|node| node.parent.is_some()).map(|node| node.title.as_str()).collect();
+    assert_eq!(titles, ["Schema anpassen", "Sicherung anlegen", "Testumgebung bauen", "Betrieb umschalten"]);
+    assert!(plan.language_note.is_some());
+}
