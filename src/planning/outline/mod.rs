@@ -65,7 +65,7 @@ mod vocabulary;
 mod walk;
 mod wording;
 
-use crate::planning::plan::Plan;
+use crate::planning::plan::{Node, Plan, Standing};
 use cues::{Cues, Rank, WrittenIn};
 use draft::Draft;
 use sections::Section;
@@ -97,7 +97,12 @@ pub fn outline(text: &str, options: Options) -> Plan {
         WrittenIn::Likely(cues) => {
             let plan = read_by(cues, text, options);
             let by_form = plan.nodes.is_empty().then(|| read_by(Cues::none(), text, options));
-            by_form.filter(|plan| !plan.nodes.is_empty()).unwrap_or(plan)
+            // A list of sources has the form of one of work, but nobody's name and no box to tick.
+            let is_work = |plan: &Plan| {
+                let is_marked = |node: &Node| node.owner.is_some() || node.standing != Standing::Open;
+                plan.nodes.iter().any(is_marked) || (text.contains("[ ] ") && !plan.nodes.is_empty())
+            };
+            by_form.filter(is_work).unwrap_or(plan)
         }
     }
 }

@@ -89,4 +89,8 @@ fn a_list_in_a_language_that_may_be_any_is_read_by_its_form_where_its_words_give
     let titles: Vec<_> = plan.nodes.iter().filter(|node| node.parent.is_some()).map(|node| node.title.as_str()).collect();
     assert_eq!(titles, ["Schema anpassen", "Sicherung anlegen", "Testumgebung bauen", "Betrieb umschalten"]);
     assert!(plan.language_note.is_some());
+    let sources = super::plan(
+        "# Quellen\n\n- alpha/beta @ 6113c7e5\n- gamma/delta, Licence MIT\n- epsilon.md, zeta.txt, eta.md\n- theta/iota, Licence Apache\n- kappa/lambda\n",
+    );
+    assert_eq!(sources.nodes.len(), 0);
 }
