@@ -5,6 +5,7 @@
 
 use super::cues::{Attribute, Cues};
 use super::draft::{Draft, Mention};
+use super::rows::plain_words;
 use super::targets::{IDENTIFIER, LIKENESS_FLOOR, NUMBERED};
 use super::wording::without_code;
 use crate::text::similarity::TitleIndex;
@@ -173,14 +174,21 @@ impl Finder<'_> {
         }
         let is_list_of_ids = phrase.contains([',', '&']) && IDENTIFIER.find_iter(phrase).count() > 1;
         let whole = if is_list_of_ids { Target::Unsure(None) } else { self.resolve(from, phrase, known, strong) };
-        let parts: Vec<&str> = if matches!(whole, Target::Rows(_)) { Vec::new() } else { separate(phrase) };
-        if parts.len() < 2 {
+        let parts = separate(phrase);
+        let targets: Vec<Target> = parts.iter().map(|part| self.resolve(from, part, known, strong)).collect();
+        let is_sure = |target: &Target| matches!(target, Target::Rows(_));
+        // A list may be like the title of one of its items, and a title may be a list.
+        let is_title = matches!(&whole, Target::Rows(rows) if rows.iter().any(|row| self.is_title(*row, phrase)));
+        if parts.len() < 2 || is_title || (is_sure(&whole) && !targets.iter().all(is_sure)) {
             return self.record(from, &named(phrase, known), cue, mention, whole, reverse, strong);
         }
-        for part in parts {
-            let target = self.resolve(from, part, known, strong);
+        for (part, target) in parts.into_iter().zip(targets) {
             self.record(from, &named(part, known), cue, mention, target, reverse, strong);
         }
+    }
+
+    fn is_title(&self, row: usize, phrase: &str) -> bool {
+        plain_words(&self.draft.rows[row].title) == plain_words(phrase)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one cue, as it was read")]

@@ -82,6 +82,14 @@ fn notes_in_brackets_are_read_whole() {
 }
 
 #[test]
+fn a_list_of_prerequisites_is_its_items_and_a_title_with_a_comma_one_task() {
+    let plan = plan(
+        "## Tasks\n\n- T1: Dig the well\n- Lay the path\n- Sow peas, beans and corn\n- Sow peas\n- Water the bed (depends on: T1, Lay the path)\n- Harvest, depends on \"Sow peas, beans and corn\"\n",
+    );
+    assert_eq!(links(&plan), [("T5", "T1"), ("T5", "T2"), ("T6", "T3")]);
+}
+
+#[test]
 fn a_list_in_a_language_that_may_be_any_is_read_by_its_form_where_its_words_give_no_work() {
     let plan = plan(
         "# Datenbank umziehen\n\n## Aufgaben\n\n- Schema anpassen @ana\n- Sicherung anlegen\n- Testumgebung bauen\n- Betrieb umschalten @ben\n",
