@@ -331,6 +331,10 @@ impl ProjectState {
         self.requirements.values()
     }
 
+    pub fn answer(&self, id: TaskRequirementId) -> Option<&Arc<TaskRequirement>> {
+        self.answers.get(&id)
+    }
+
     /// The living links between tasks and requirements at either of them.
     pub fn answers_at(&self, id: Uuid) -> impl Iterator<Item = &Arc<TaskRequirement>> {
         self.all_answers_at(id).filter(|answer| answer.deleted_at.is_none())
