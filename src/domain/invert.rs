@@ -17,13 +17,13 @@ pub fn invert(changes: &[Change], state: &State) -> Vec<Patch> {
     let ended: BTreeSet<Uuid> = changes.iter().filter(|c| matches!(c.op, Op::Delete | Op::Unlink)).map(|c| c.id).collect();
     let begun: BTreeSet<Uuid> = changes.iter().filter(|c| c.op == Op::Restore).map(|c| c.id).collect();
     let made: BTreeSet<Uuid> = changes.iter().filter(|c| matches!(c.op, Op::Create | Op::Link)).map(|c| c.id).collect();
-    let crossed: BTreeSet<Uuid> =
-        changes.iter().filter(|c| c.op == Op::Move && c.before.contains_key("project_id")).map(|c| c.id).collect();
     let mut patches = Vec::new();
+    // The lake as it stands when a patch is applied: what came after its change is taken back already.
+    let mut then = state.clone();
     for change in changes.iter().rev() {
-        let project = state.home(change.entity, change.id).or(change.project);
+        let project = then.home(change.entity, change.id).or(change.project);
         let patch = Patch::new(Op::Update, change.entity, change.id, project);
-        let carrier = carrier(change, state);
+        let carrier = carrier(change, &then);
         match change.op {
             Op::Create if !carrier.iter().any(|id| made.contains(id)) => patches.push(Patch { op: Op::Delete, ..patch }),
             Op::Link if !carrier.iter().any(|id| made.contains(id)) => patches.push(Patch { op: Op::Unlink, ..patch }),
@@ -36,13 +36,30 @@ pub fn invert(changes: &[Change], state: &State) -> Vec<Patch> {
                 patches.push(Patch { op, ..patch });
             }
             Op::Update if !made.contains(&change.id) => patches.extend(update_back(change, patch)),
-            Op::Move if !made.contains(&change.id) && !carrier.iter().any(|id| crossed.contains(id)) => {
-                patches.extend(move_back(change, patch, state))
+            Op::Move if !made.contains(&change.id) && !is_carried(change) => {
+                patches.extend(move_back(change, patch, &then))
             }
             _ => {}
         }
+        if !made.contains(&change.id) {
+            take_back(&mut then, change);
+        }
     }
     patches
+}
+
+/// Puts a record back to what it was before a change, as far as it is there.
+fn take_back(state: &mut State, change: &Change) {
+    let project = state.home(change.entity, change.id).or(change.project);
+    let slot = Slot { entity: change.entity, id: change.id, project };
+    let Some(mut record) = state.get(slot) else { return };
+    // A value that no longer fits its field leaves the record as it is; it is only looked at for where records stand.
+    if change.before.iter().all(|(field, value)| record.set(field, value).is_ok()) {
+        if record.slot() != slot {
+            state.remove(slot);
+        }
+        state.put(record);
+    }
 }
 
 /// What a delete or restore of which would carry this record along: its parents, the ends of a link, its project.
@@ -76,6 +93,12 @@ fn update_back(change: &Change, mut patch: Patch) -> Option<Patch> {
         }
     }
     (!patch.fields.is_empty()).then_some(patch)
+}
+
+/// Whether a task moved because a task above it did: it stands below another, and neither its parent nor its place changed.
+fn is_carried(change: &Change) -> bool {
+    let is_below = change.after.get("path").and_then(serde_json::Value::as_str).is_some_and(|path| path.contains('/'));
+    is_below && !change.before.contains_key("parent_id") && !change.before.contains_key("position")
 }
 
 /// A move back to the old parent and between the old neighbours, as far as they still stand there.

@@ -16,6 +16,7 @@ mod databricks;
 mod domain;
 mod generated;
 mod linearizability;
+mod oracle;
 mod planning;
 mod races;
 mod report;

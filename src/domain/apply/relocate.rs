@@ -7,7 +7,7 @@ use super::{Bench, Step};
 use crate::domain::any::AnyRecord;
 use crate::domain::id::{EntityId, ProjectId, TaskId};
 use crate::domain::key::TaskKey;
-use crate::domain::link::LinkKind;
+use crate::domain::link::{LinkKind, TaskLink};
 use crate::domain::patch::{Op, Patch, Place};
 use crate::domain::task::Task;
 use crate::domain::value::FieldValue;
@@ -117,13 +117,15 @@ impl Bench<'_> {
         let from = task.project_id;
         let ids: BTreeSet<TaskId> = branch.iter().map(|task| task.id).chain([task.id]).collect();
         let project = self.project(from)?;
-        let mut links: Vec<_> = ids.iter().flat_map(|id| project.links_at(*id)).cloned().collect();
+        let mut links: Vec<_> = ids.iter().flat_map(|id| project.all_links_at(*id)).cloned().collect();
         links.sort_by_key(|link| link.id);
         links.dedup_by_key(|link| link.id);
         let answers: Vec<_> = ids.iter().flat_map(|id| project.answers_at(id.uuid())).cloned().collect();
-        let outer = links
-            .iter()
-            .find(|link| link.kind == LinkKind::DependsOn && !(ids.contains(&link.from_id) && ids.contains(&link.to_id)));
+        let is_torn = |link: &&Arc<TaskLink>| {
+            let is_inside = ids.contains(&link.from_id) && ids.contains(&link.to_id);
+            link.deleted_at.is_none() && link.kind == LinkKind::DependsOn && !is_inside
+        };
+        let outer = links.iter().find(is_torn);
         if let Some(link) = outer {
             let name = |id| project.task(id).map_or_else(String::new, |task| task.key.to_string());
             let (waiting, waited) = (name(link.from_id), name(link.to_id));
@@ -141,6 +143,7 @@ impl Bench<'_> {
         for answer in answers {
             self.end(Op::Unlink, AnyRecord::TaskRequirement(answer));
         }
+        // Deleted ones too: a link is in the project of the task it starts from, where a restore looks for it.
         for link in links.into_iter().filter(|link| ids.contains(&link.from_id)) {
             let mut moved = Arc::unwrap_or_clone(Arc::clone(&link));
             moved.project_id = to;

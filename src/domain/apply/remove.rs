@@ -153,7 +153,8 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// A link is in the project of the task it starts from. That task may have moved while the link was deleted.
+    /// A link is in the project of the task it starts from. Earlier versions left it behind when the task moved while the
+    /// link was deleted.
     fn follow_start(&mut self, record: AnyRecord) -> AnyRecord {
         let AnyRecord::TaskLink(link) = &record else { return record };
         match self.state.task(link.from_id).map(|task| task.project_id) {

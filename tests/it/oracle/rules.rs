@@ -1,0 +1,399 @@
+//! The rules, as the model has them: what a patch asks for, whether it may, and what it does.
+
+use std::collections::BTreeSet;
+
+use super::model::{Link, Model, Project, Task, User};
+
+/// Stands for the id of the set that is being judged.
+pub const THIS_SET: &str = "this set";
+
+#[derive(Clone, Debug)]
+pub enum Where {
+    First,
+    Last,
+    After(String),
+    Before(String),
+}
+
+/// One patch.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    CreateProject { id: String, key: String },
+    RenameProject { id: String, name: String },
+    DeleteProject(String),
+    RestoreProject(String),
+    CreateTask { id: String, project: String, parent: Option<String>, place: Option<Where>, title: String, assignee: Option<String> },
+    UpdateTask { id: String, title: Option<String>, status: Option<String>, assignee: Option<Option<String>>, expect: Option<String> },
+    MoveTask { id: String, project: Option<String>, parent: Option<Option<String>>, place: Option<Where> },
+    DeleteTask(String),
+    RestoreTask(String),
+    Link { id: String, from: String, to: String, kind: String, dependency: Option<String> },
+    Unlink { from: String, to: String, kind: Option<String> },
+    UnlinkById(String),
+    RestoreLink(String),
+    CreateUser { id: String, handle: String },
+    MergeUser { id: String, into: String },
+    DeleteUser(String),
+    RestoreUser(String),
+}
+
+pub type Verdict = Result<(), String>;
+
+fn no<T>(why: impl Into<String>) -> Result<T, String> {
+    Err(why.into())
+}
+
+fn must(holds: bool, why: &str) -> Verdict {
+    if holds { Ok(()) } else { no(why) }
+}
+
+impl Model {
+    /// Applies a set, or says why it may not.
+    pub fn apply(&mut self, asks: &[Ask]) -> Verdict {
+        let before = self.clone();
+        let mut chosen = Vec::new();
+        let mut restored: BTreeSet<&str> = BTreeSet::new();
+        // References are resolved against the lake as it was before the set.
+        for ask in asks {
+            chosen.push(match ask {
+                Ask::Unlink { from, to, kind } => Some(before.only_link(from, to, kind.as_deref())?),
+                _ => None,
+            });
+            match ask {
+                Ask::RestoreProject(id) | Ask::RestoreTask(id) => {
+                    restored.insert(id);
+                }
+                Ask::UpdateTask { id, .. } if before.tasks.get(id).is_some_and(|task| task.deleted.is_some()) => {
+                    let mut above = before.ancestors(id);
+                    above.extend([id.clone(), before.tasks[id].project.clone()]);
+                    must(above.iter().any(|above| restored.contains(above.as_str())), "the task is deleted")?;
+                }
+                _ => {}
+            }
+        }
+        for (ask, link) in asks.iter().zip(chosen) {
+            self.step(ask, link)?;
+        }
+        self.check_dependencies()
+    }
+
+    fn only_link(&self, from: &str, to: &str, kind: Option<&str>) -> Result<String, String> {
+        let fits = |link: &Link| {
+            (link.from.as_str(), link.to.as_str()) == (from, to) && link.deleted.is_none() && kind.is_none_or(|kind| kind == link.kind)
+        };
+        let found: Vec<&String> = self.links.iter().filter(|(_, link)| fits(link)).map(|(id, _)| id).collect();
+        match found.as_slice() {
+            [one] => Ok((*one).clone()),
+            _ => no("not one link between the two"),
+        }
+    }
+
+    fn step(&mut self, ask: &Ask, link: Option<String>) -> Verdict {
+        match ask {
+            Ask::CreateProject { id, key } => {
+                must(self.projects.values().all(|project| project.key != *key), "the key is taken")?;
+                let project = Project { key: key.clone(), name: key.clone(), highest: 0, parts: Vec::new(), deleted: None };
+                self.projects.insert(id.clone(), project);
+            }
+            Ask::RenameProject { id, name } => self.projects.get_mut(id).ok_or("no project")?.name.clone_from(name),
+            Ask::DeleteProject(id) => {
+                self.live_project(id)?;
+                self.projects.get_mut(id).ok_or("no project")?.deleted = Some(THIS_SET.to_owned());
+                let tasks: Vec<String> = self.tasks.keys().filter(|task| self.tasks[*task].project == *id).cloned().collect();
+                self.end(&tasks);
+                for link in self.links.values_mut().filter(|link| link.project == *id && link.deleted.is_none()) {
+                    link.deleted = Some(THIS_SET.to_owned());
+                }
+            }
+            Ask::RestoreProject(id) => {
+                let set = self.projects.get(id).ok_or("no project")?.deleted.clone().ok_or("not deleted")?;
+                self.projects.get_mut(id).ok_or("no project")?.deleted = None;
+                let tops = self.projects[id].parts.clone();
+                let tasks: Vec<String> = tops.iter().flat_map(|top| self.branch(top)).collect();
+                let links = self.links.iter().filter(|(_, link)| link.project == *id).map(|(id, _)| id.clone()).collect();
+                self.bring_back(&tasks, links, &set)?;
+            }
+            Ask::CreateTask { id, project, parent, place, title, assignee } => {
+                self.live_project(project)?;
+                if let Some(parent) = parent {
+                    self.live_task_in(parent, project)?;
+                }
+                let assignee = assignee.as_ref().map(|user| self.acting(user)).transpose()?;
+                let own = self.projects.get_mut(project).ok_or("no project")?;
+                own.highest += 1;
+                let task = Task {
+                    project: project.clone(),
+                    number: own.highest,
+                    former: Vec::new(),
+                    parent: parent.clone(),
+                    parts: Vec::new(),
+                    title: title.clone(),
+                    status: "pending".to_owned(),
+                    assignee,
+                    deleted: None,
+                };
+                self.tasks.insert(id.clone(), task);
+                must(self.ancestors(id).len() <= 5, "too deep")?;
+                self.stand(id, project, parent.as_deref(), place.as_ref())?;
+            }
+            Ask::UpdateTask { id, title, status, assignee, expect } => {
+                let acting = match assignee {
+                    Some(Some(user)) => Some(Some(self.acting(user)?)),
+                    Some(None) => Some(None),
+                    None => None,
+                };
+                let task = self.tasks.get_mut(id).ok_or("no task")?;
+                must(expect.as_ref().is_none_or(|title| *title == task.title), "another title is expected")?;
+                task.title = title.clone().unwrap_or_else(|| task.title.clone());
+                task.status = status.clone().unwrap_or_else(|| task.status.clone());
+                task.assignee = acting.unwrap_or_else(|| task.assignee.clone());
+            }
+            Ask::MoveTask { id, project, parent, place } => self.relocate(id, project.as_deref(), parent, place.as_ref())?,
+            Ask::DeleteTask(id) => {
+                must(self.tasks.get(id).ok_or("no task")?.deleted.is_none(), "deleted already")?;
+                self.end(&self.branch(id));
+            }
+            Ask::RestoreTask(id) => {
+                let task = self.tasks.get(id).ok_or("no task")?;
+                let set = task.deleted.clone().ok_or("not deleted")?;
+                self.live_project(&task.project.clone())?;
+                let branch = self.branch(id);
+                self.bring_back(&branch, BTreeSet::new(), &set)?;
+            }
+            Ask::Link { id, from, to, kind, dependency } => {
+                let dependency = dependency.clone().unwrap_or_else(|| "FS".to_owned());
+                must(from != to, "linked to itself")?;
+                let project = self.tasks.get(from).ok_or("no task")?.project.clone();
+                let link = Link { project, from: from.clone(), to: to.clone(), kind: kind.clone(), dependency, deleted: None };
+                self.may_link(id, &link)?;
+                self.links.insert(id.clone(), link);
+            }
+            Ask::Unlink { .. } => self.unlink(&link.ok_or("no link")?)?,
+            Ask::UnlinkById(id) => self.unlink(id)?,
+            Ask::RestoreLink(id) => {
+                let link = self.links.get(id).ok_or("no link")?.clone();
+                must(link.deleted.is_some(), "not deleted")?;
+                self.live_project(&link.project)?;
+                self.link_again(id)?;
+            }
+            Ask::CreateUser { id, handle } => {
+                self.free_handle(handle)?;
+                self.users.insert(id.clone(), User { handle: handle.clone(), into: None, deleted: None });
+            }
+            Ask::MergeUser { id, into } => {
+                must(self.users.get(into).ok_or("no user")?.deleted.is_none(), "the user is deleted")?;
+                must(self.end_of_chain(into) != *id, "leads back to the same user")?;
+                self.users.get_mut(id).ok_or("no user")?.into = Some(into.clone());
+            }
+            Ask::DeleteUser(id) => {
+                let user = self.users.get_mut(id).ok_or("no user")?;
+                must(user.deleted.is_none(), "deleted already")?;
+                user.deleted = Some(THIS_SET.to_owned());
+            }
+            Ask::RestoreUser(id) => {
+                let user = self.users.get(id).ok_or("no user")?;
+                must(user.deleted.is_some(), "not deleted")?;
+                self.free_handle(&user.handle.clone())?;
+                self.users.get_mut(id).ok_or("no user")?.deleted = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn live_project(&self, id: &str) -> Verdict {
+        must(self.projects.get(id).ok_or("no project")?.deleted.is_none(), "the project is deleted")
+    }
+
+    fn live_task_in(&self, id: &str, project: &str) -> Verdict {
+        let task = self.tasks.get(id).ok_or("no task")?;
+        must(task.project == project && task.deleted.is_none(), "no living task of the project")
+    }
+
+    fn free_handle(&self, handle: &str) -> Verdict {
+        must(self.users.values().all(|user| user.deleted.is_some() || user.handle != handle), "the handle is taken")
+    }
+
+    pub fn end_of_chain(&self, user: &str) -> String {
+        let mut at = user.to_owned();
+        while let Some(next) = self.users.get(&at).and_then(|user| user.into.clone()) {
+            at = next;
+        }
+        at
+    }
+
+    fn acting(&self, user: &str) -> Result<String, String> {
+        let end = self.end_of_chain(user);
+        must(self.users.get(&end).ok_or("no user")?.deleted.is_none(), "the user is deleted")?;
+        Ok(end)
+    }
+
+    /// Puts a task into a list of siblings.
+    fn stand(&mut self, id: &str, project: &str, parent: Option<&str>, place: Option<&Where>) -> Verdict {
+        let siblings = self.siblings(project, parent);
+        siblings.retain(|other| other != id);
+        let at = |other: &String| siblings.iter().position(|sibling| sibling == other).ok_or("no sibling there");
+        let at = match place {
+            None | Some(Where::Last) => siblings.len(),
+            Some(Where::First) => 0,
+            Some(Where::After(other)) => at(other)? + 1,
+            Some(Where::Before(other)) => at(other)?,
+        };
+        siblings.insert(at, id.to_owned());
+        Ok(())
+    }
+
+    fn relocate(&mut self, id: &str, project: Option<&str>, parent: &Option<Option<String>>, place: Option<&Where>) -> Verdict {
+        let task = self.tasks.get(id).ok_or("no task")?.clone();
+        must(task.deleted.is_none(), "the task is deleted")?;
+        let to = project.unwrap_or(&task.project).to_owned();
+        self.live_project(&to)?;
+        let crosses = to != task.project;
+        let new_parent = match parent {
+            Some(parent) => parent.clone(),
+            None if crosses => None,
+            None => task.parent.clone(),
+        };
+        let branch = self.branch(id);
+        if let Some(parent) = &new_parent {
+            self.live_task_in(parent, &to)?;
+            must(!branch.contains(parent), "below itself")?;
+        }
+        if crosses {
+            let is_in = |id: &String| branch.contains(id);
+            for link in self.links.values_mut().filter(|link| link.project == task.project) {
+                let tears = link.deleted.is_none() && link.kind == "depends_on" && is_in(&link.from) != is_in(&link.to);
+                must(!tears, "a dependency would cross projects")?;
+                if is_in(&link.from) {
+                    link.project.clone_from(&to);
+                }
+            }
+            for moved in &branch {
+                self.rename(moved, &to);
+            }
+        }
+        let stays = !crosses && place.is_none() && new_parent == task.parent;
+        if !stays {
+            self.siblings(&task.project, task.parent.as_deref()).retain(|other| other != id);
+            self.tasks.get_mut(id).ok_or("no task")?.parent.clone_from(&new_parent);
+            self.stand(id, &to, new_parent.as_deref(), place)?;
+        }
+        must(branch.iter().all(|id| self.ancestors(id).len() <= 5), "too deep")
+    }
+
+    /// A key in another project: the one the task had there, else the next.
+    fn rename(&mut self, id: &str, to: &str) {
+        let left = self.key(id);
+        let project = self.projects.get_mut(to).expect("a project");
+        let task = self.tasks.get_mut(id).expect("a task");
+        let had = task.former.iter().position(|key| key.split_once('-').map(|(key, _)| key) == Some(&project.key));
+        task.number = match had {
+            Some(at) => task.former.remove(at).split_once('-').and_then(|(_, number)| number.parse().ok()).expect("a number"),
+            None => {
+                project.highest += 1;
+                project.highest
+            }
+        };
+        task.project = to.to_owned();
+        task.former.push(left);
+    }
+
+    /// Ends living tasks and every living link at them, wherever it is from.
+    fn end(&mut self, tasks: &[String]) {
+        for id in tasks {
+            let task = self.tasks.get_mut(id).expect("a task");
+            task.deleted.get_or_insert_with(|| THIS_SET.to_owned());
+        }
+        let touches = |link: &Link| tasks.contains(&link.from) || tasks.contains(&link.to);
+        for link in self.links.values_mut().filter(|link| touches(link)) {
+            link.deleted.get_or_insert_with(|| THIS_SET.to_owned());
+        }
+    }
+
+    /// Brings back what one set deleted: tasks whose parents live, then links whose ends do.
+    fn bring_back(&mut self, tasks: &[String], mut links: BTreeSet<String>, set: &str) -> Verdict {
+        for id in tasks {
+            if self.tasks[id].deleted.as_deref() != Some(set) {
+                continue;
+            }
+            let parent = self.tasks[id].parent.clone();
+            must(parent.is_none_or(|parent| self.tasks[&parent].deleted.is_none()), "the parent is deleted")?;
+            self.tasks.get_mut(id).expect("a task").deleted = None;
+        }
+        let touches = |link: &Link| tasks.contains(&link.from) || tasks.contains(&link.to);
+        links.extend(self.links.iter().filter(|(_, link)| touches(link)).map(|(id, _)| id.clone()));
+        links.retain(|id| self.links[id].deleted.as_deref() == Some(set));
+        for id in links {
+            let (from, to) = (&self.tasks[&self.links[&id].from], &self.tasks[&self.links[&id].to]);
+            let fits = self.links[&id].kind != "depends_on" || from.project == to.project;
+            if from.deleted.is_none() && to.deleted.is_none() && fits {
+                self.link_again(&id)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn link_again(&mut self, id: &str) -> Verdict {
+        let link = self.links[id].clone();
+        self.may_link(id, &link)?;
+        let project = self.tasks[&link.from].project.clone();
+        let link = self.links.get_mut(id).expect("a link");
+        (link.project, link.deleted) = (project, None);
+        Ok(())
+    }
+
+    fn may_link(&self, id: &str, link: &Link) -> Verdict {
+        let (from, to) = (self.tasks.get(&link.from).ok_or("no task")?, self.tasks.get(&link.to).ok_or("no task")?);
+        must(from.deleted.is_none() && to.deleted.is_none(), "an end is deleted")?;
+        must(link.kind != "depends_on" || from.project == to.project, "a dependency would cross projects")?;
+        let says_the_same = |(other_id, other): (&String, &Link)| {
+            let same = (&other.from, &other.to) == (&link.from, &link.to);
+            let mirrored = link.kind == "relates" && (&other.to, &other.from) == (&link.from, &link.to);
+            other_id != id && other.deleted.is_none() && other.kind == link.kind && (same || mirrored)
+        };
+        must(!self.links.iter().any(says_the_same), "linked already")
+    }
+
+    fn unlink(&mut self, id: &str) -> Verdict {
+        let link = self.links.get_mut(id).ok_or("no link")?;
+        must(link.deleted.is_none(), "deleted already")?;
+        link.deleted = Some(THIS_SET.to_owned());
+        Ok(())
+    }
+
+    /// No chain of "not before" leads from a start or finish back to itself, and no chain of dependencies does.
+    fn check_dependencies(&self) -> Verdict {
+        let links: Vec<&Link> = self.links.values().filter(|link| link.deleted.is_none() && link.kind == "depends_on").collect();
+        for link in &links {
+            let related = self.ancestors(&link.from).contains(&link.to) || self.ancestors(&link.to).contains(&link.from);
+            must(!related, "a dependency on a relative")?;
+        }
+        let chain = links.iter().map(|link| (format!("{}", link.to), format!("{}", link.from)));
+        must(is_acyclic(chain.collect()), "a circle of dependencies")?;
+        let (start, finish) = (|task: &String| format!("{task} starts"), |task: &String| format!("{task} ends"));
+        let mut before: Vec<(String, String)> = Vec::new();
+        for (id, task) in &self.tasks {
+            before.push((start(id), finish(id)));
+            if let Some(parent) = &task.parent {
+                before.extend([(start(parent), start(id)), (finish(id), finish(parent))]);
+            }
+        }
+        for link in links {
+            let held_by = if link.dependency.starts_with('F') { finish(&link.to) } else { start(&link.to) };
+            let holds = if link.dependency.ends_with('S') { start(&link.from) } else { finish(&link.from) };
+            before.push((held_by, holds));
+        }
+        must(is_acyclic(before), "a deadlock through parents")
+    }
+}
+
+/// Takes away what nothing comes before, again and again; what is left stands in circles.
+fn is_acyclic(mut edges: Vec<(String, String)>) -> bool {
+    loop {
+        let held: BTreeSet<String> = edges.iter().map(|(_, later)| later.clone()).collect();
+        let left: Vec<_> = edges.iter().filter(|(earlier, _)| held.contains(earlier)).cloned().collect();
+        if left.len() == edges.len() {
+            return edges.is_empty();
+        }
+        edges = left;
+    }
+}

@@ -1,0 +1,215 @@
+//! Random sets through the service on a lake that is opened again, folded, read in the past and undone in between.
+
+use std::sync::Arc;
+
+use lakeplan::domain::patch::Source;
+use lakeplan::domain::time::AsOf;
+use lakeplan::domain::value::Name;
+use lakeplan::domain::violation::Violation;
+use lakeplan::runtime::ManualClock;
+use lakeplan::service::{Service, ServiceError};
+use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::durable::DurableLocal;
+use lakeplan::store::memory::MemoryStore;
+use lakeplan::store::{Format, Scope};
+use object_store::memory::InMemory;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::json;
+use url::Url;
+
+use super::Counts;
+use super::generate::Author;
+use super::model::Model;
+use crate::support::{clock, counts, random, request};
+
+/// Where the lake is.
+enum Place {
+    Memory,
+    Delta { root: Root, _folder: Option<tempfile::TempDir> },
+}
+
+impl Place {
+    fn in_memory() -> Self {
+        let root = Root { url: Url::parse("memory:///lake/").unwrap(), store: Arc::new(InMemory::new()) };
+        Self::Delta { root, _folder: None }
+    }
+
+    fn in_a_folder() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = Url::from_directory_path(folder.path()).unwrap();
+        let store = Arc::new(DurableLocal::new(folder.path().to_path_buf()).unwrap());
+        Self::Delta { root: Root { url, store }, _folder: Some(folder) }
+    }
+
+    async fn create(&self, clock: &Arc<ManualClock>, seed: u64) -> Service {
+        let (clock, random) = (Arc::clone(clock), random(seed));
+        let actor = Name::new("tester").unwrap();
+        match self {
+            Self::Memory => {
+                let store = Arc::new(MemoryStore::new(clock.clone(), random.clone()).unwrap());
+                Service { store, clock, random, actor }
+            }
+            Self::Delta { root, .. } => {
+                let store = DeltaStore::create(root, Format::default(), clock.clone(), random.clone()).await.unwrap();
+                Service { store: Arc::new(store), clock, random, actor }
+            }
+        }
+    }
+
+    /// A new process, which keeps so many records at hand.
+    async fn open(&self, clock: &Arc<ManualClock>, seed: u64, most: usize) -> Option<Service> {
+        let Self::Delta { root, .. } = self else { return None };
+        let (clock, random) = (Arc::clone(clock), random(seed));
+        let store = DeltaStore::open_keeping(root, Format::default(), most, clock.clone(), random.clone()).await.unwrap();
+        Some(Service { store: Arc::new(store), clock, random, actor: Name::new("tester").unwrap() })
+    }
+}
+
+fn is_of_assignee(violation: &Violation) -> bool {
+    violation.field.as_deref() == Some("fields.assignee_id")
+}
+
+/// Names what differs, and not what is the same.
+fn assert_same(found: &[String], wanted: &[String], told: &str) {
+    let without = |from: &[String], others: &[String]| -> Vec<String> {
+        from.iter().filter(|line| !others.contains(line)).cloned().collect()
+    };
+    let (more, less) = (without(found, wanted), without(wanted, found));
+    assert!(found == wanted, "{told}\nthe lake has  {more:#?}\nthe model has {less:#?}");
+}
+
+async fn look(service: &Service) -> Model {
+    Model::of(&service.state(&Scope::All).await.unwrap())
+}
+
+async fn run(seed: u64, steps: usize, place: Place) -> Counts {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let clock = clock();
+    let mut service = place.create(&clock, seed).await;
+    let mut found = Counts::default();
+    let mut model = look(&service).await;
+    // The living part of the lake before the last set, where the last step was a set.
+    let mut undoable: Option<(Vec<String>, serde_json::Value)> = None;
+    let mut past: Vec<(u64, Vec<String>)> = Vec::new();
+    let mut named = 0;
+    for step in 0..steps {
+        let told = |what: &str| format!("seed {seed}, step {step}: {what}");
+        found.steps += 1;
+        let seq = service.store.head().await.unwrap().seq;
+        match rng.random_range(0..100) {
+            0..4 => {
+                let most = [1, 30, 100_000][rng.random_range(0..3)];
+                if let Some(again) = place.open(&clock, seed * 100_000 + step as u64, most).await {
+                    service = again;
+                    found.reopened += 1;
+                }
+            }
+            4..8 => {
+                service.store.fold().await.unwrap();
+                found.folded += 1;
+            }
+            8..16 if !past.is_empty() => {
+                let (seq, lines) = &past[rng.random_range(0..past.len())];
+                let then = service.read(&Scope::All, Some(AsOf::Seq(*seq))).await.unwrap().state;
+                assert_same(&Model::of(&then).lines(), lines, &told(&format!("as of {seq}")));
+                found.as_of += 1;
+            }
+            16..24 if undoable.is_some() => {
+                let (before, set) = undoable.take().unwrap_or_default();
+                match service.undo(Some(seq)).await {
+                    Ok(_) => {}
+                    // An assignment to a user who is gone is not taken up again.
+                    Err(ServiceError::Refused(violations)) if violations.iter().all(is_of_assignee) => {
+                        assert_same(&look(&service).await.lines(), &model.lines(), &told("a refused undo left something"));
+                        found.undo_refused += 1;
+                        continue;
+                    }
+                    Err(err) => panic!("{}", told(&format!("undo of {seq}, the last, {set}: {err:?}"))),
+                }
+                model = look(&service).await;
+                assert_same(&model.living(), &before, &told(&format!("undo of {seq}, the last, {set}")));
+                past.push((seq + 1, model.lines()));
+                found.undone += 1;
+            }
+            24..27 if !past.is_empty() => {
+                let chosen = past[rng.random_range(0..past.len())].0;
+                match service.undo(Some(chosen)).await {
+                    Ok((_, done)) => {
+                        model = look(&service).await;
+                        past.push((done.seq, model.lines()));
+                        undoable = None;
+                        found.undone += 1;
+                    }
+                    Err(err) => {
+                        let is_told = matches!(err, ServiceError::Refused(_) | ServiceError::Conflicted { .. } | ServiceError::Input { .. });
+                        assert!(is_told, "{}", told(&format!("undo of {chosen}: {err:?}")));
+                        assert_same(&look(&service).await.lines(), &model.lines(), &told("a refused undo left something"));
+                        found.undo_refused += 1;
+                    }
+                }
+            }
+            _ => {
+                let mut author = Author { random: &mut rng, named };
+                let asks = author.asks(&model);
+                let patches: Vec<_> = asks.iter().map(|ask| author.json(&model, ask)).collect();
+                named = author.named;
+                if asks.is_empty() {
+                    continue;
+                }
+                let mut predicted = model.clone();
+                let verdict = predicted.apply(&asks);
+                let patches = json!({ "patches": patches });
+                match (service.change(&request(patches.clone()), Source::Cli).await, verdict) {
+                    (Ok(done), Ok(())) => {
+                        predicted.name_set(&done.id.to_string());
+                        undoable = Some((model.living(), patches.clone()));
+                        model = look(&service).await;
+                        assert_same(&model.lines(), &predicted.lines(), &told(&patches.to_string()));
+                        past.push((done.seq, model.lines()));
+                        found.accepted += 1;
+                    }
+                    (Err(err), Err(_)) => {
+                        let is_told = match &err {
+                            ServiceError::Refused(violations) => violations.iter().any(|found| found.patch < asks.len()),
+                            ServiceError::Conflicted { .. } => true,
+                            _ => false,
+                        };
+                        assert!(is_told, "{}", told(&format!("{patches}: {err:?}")));
+                        assert_same(&look(&service).await.lines(), &model.lines(), &told("a refused set left something"));
+                        found.refused += 1;
+                    }
+                    (done, verdict) => panic!("{}", told(&format!("{patches}\nthe lake: {done:?}\nthe model: {verdict:?}"))),
+                }
+            }
+        }
+    }
+    found
+}
+
+async fn runs(name: &str, first: u64, seeds: u64, steps: usize, place: impl Fn() -> Place) {
+    let seeds = match lakeplan::config::variable("LAKEPLAN_TEST_SEED").and_then(|seed| seed.parse::<u64>().ok()) {
+        Some(seed) => seed..seed + 1,
+        None => first..first + seeds,
+    };
+    for seed in seeds {
+        let found = run(seed, steps, place()).await;
+        eprintln!("oracle, {name}, seed {seed}: {found}");
+        assert!(found.accepted > found.steps / 4 && found.refused > 0, "{found}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_sets_do_what_the_model_says_in_memory() {
+    runs("in memory", 0, counts(6, 12) as u64, counts(120, 250), || Place::Memory).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_sets_do_what_the_model_says_on_delta() {
+    runs("delta", 1_000, counts(6, 12) as u64, counts(100, 150), Place::in_memory).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_sets_do_what_the_model_says_in_a_folder() {
+    runs("folder", 2_000, 2, counts(60, 150), Place::in_a_folder).await;
+}
