@@ -69,11 +69,20 @@ fn update_back(change: &Change, mut patch: Patch) -> Option<Patch> {
     for (name, was) in &change.before {
         let authored = change.entity.field(name).is_some_and(|field| matches!(field.writer, Writer::Author | Writer::Required));
         if authored {
-            patch.fields.insert(name.clone(), was.clone());
-            patch.expect.insert(name.clone(), change.after.get(name).cloned().unwrap_or_default());
+            patch.fields.insert(name.clone(), as_read(change, name, was));
+            let is = change.after.get(name).map(|value| as_read(change, name, value));
+            patch.expect.insert(name.clone(), is.unwrap_or_default());
         }
     }
     (!patch.fields.is_empty()).then_some(patch)
+}
+
+/// A stored value as a record holds it: one that its field cannot hold is absent.
+fn as_read(change: &Change, field: &str, value: &serde_json::Value) -> serde_json::Value {
+    let mut record = AnyRecord::blank(change.entity, change.id);
+    // The error says what cannot be held; absent is what the lake shows of it.
+    let _ = record.restore(field, value);
+    record.get(field).unwrap_or_default()
 }
 
 /// A move back to the old parent and between the old neighbours, as far as they still stand there.

@@ -49,7 +49,7 @@ pub fn merge(project: &ProjectState, kept: &Task, gone: &Task, set: PatchSetId) 
             .with("to_id", to.json())
             .with("kind", link.kind.json());
         if link.kind == crate::domain::link::LinkKind::DependsOn {
-            patch = patch.with("dependency", link.dependency.json()).with("lag_minutes", link.lag_minutes);
+            patch = patch.with("dependency", link.dependency.json()).with("lag_minutes", link.lag_minutes.get());
         }
         patches.push(patch);
     }
