@@ -21,7 +21,8 @@ pub fn invert(changes: &[Change], state: &State) -> Vec<Patch> {
         changes.iter().filter(|c| c.op == Op::Move && c.before.contains_key("project_id")).map(|c| c.id).collect();
     let mut patches = Vec::new();
     for change in changes.iter().rev() {
-        let patch = Patch::new(Op::Update, change.entity, change.id, change.project);
+        let project = state.home(change.entity, change.id).or(change.project);
+        let patch = Patch::new(Op::Update, change.entity, change.id, project);
         let carrier = carrier(change, state);
         match change.op {
             Op::Create if !carrier.iter().any(|id| made.contains(id)) => patches.push(Patch { op: Op::Delete, ..patch }),
@@ -46,7 +47,8 @@ pub fn invert(changes: &[Change], state: &State) -> Vec<Patch> {
 
 /// What a delete or restore of which would carry this record along: its parents, the ends of a link, its project.
 fn carrier(change: &Change, state: &State) -> Vec<Uuid> {
-    let slot = Slot { entity: change.entity, id: change.id, project: change.project };
+    let project = state.home(change.entity, change.id).or(change.project);
+    let slot = Slot { entity: change.entity, id: change.id, project };
     let Some(record) = state.get(slot) else { return Vec::new() };
     let project = record.project().filter(|_| change.entity != Entity::Project).map(EntityId::uuid);
     let mut found: Vec<Uuid> = project.into_iter().collect();
@@ -107,8 +109,9 @@ fn move_back(change: &Change, mut patch: Patch, state: &State) -> Option<Patch> 
     };
     let position = change.before.get("position").and_then(serde_json::Value::as_i64).unwrap_or(task.position);
     let Some(project) = state.project(project) else { return Some(patch) };
-    let mut siblings = project.children(parent).rev().filter(|other| other.id != task.id);
-    let before = siblings.find(|other| other.position <= position);
+    // Behind every sibling that has its old position too.
+    let highest = TaskId::of(Uuid::max());
+    let before = project.before(parent, (position, highest)).find(|other| other.id != task.id);
     patch.place = Some(before.map_or(Place::First, |other| Place::After(other.id)));
     Some(patch)
 }

@@ -10,6 +10,7 @@ pub mod change;
 pub mod day;
 pub mod erase;
 pub mod id;
+pub mod index;
 pub mod invert;
 pub mod key;
 pub mod lake;

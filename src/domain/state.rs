@@ -4,12 +4,14 @@
 //! still holds the old one. Iteration is always in a fixed order, so that the same state gives the same answers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::any::{AnyRecord, Slot};
 use super::id::{EntityId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, UserId};
+use super::index::Index;
 use super::key::{ProjectKey, TaskKey};
 use super::lake::Lake;
 use super::link::{LinkKind, TaskLink};
@@ -26,6 +28,7 @@ pub struct State {
     users: BTreeMap<UserId, Arc<User>>,
     projects: BTreeMap<ProjectId, Arc<ProjectState>>,
     keys: BTreeMap<ProjectKey, ProjectId>,
+    index: Index,
 }
 
 /// A project and everything in it, deleted records included; or, of a project that is not at hand, its own row alone.
@@ -40,6 +43,8 @@ pub struct ProjectState {
     children: BTreeMap<Option<TaskId>, BTreeSet<(i64, TaskId)>>,
     links: BTreeMap<TaskLinkId, Arc<TaskLink>>,
     links_of: BTreeSet<(TaskId, TaskLinkId)>,
+    /// The living links from one task to another.
+    pairs: BTreeSet<(TaskId, TaskId, TaskLinkId)>,
     requirements: BTreeMap<RequirementId, Arc<Requirement>>,
     answers: BTreeMap<TaskRequirementId, Arc<TaskRequirement>>,
     answers_of: BTreeSet<(Uuid, TaskRequirementId)>,
@@ -92,15 +97,28 @@ impl State {
     /// The task of this key; keys it had before a move to another project count too.
     pub fn task_by_key(&self, key: &TaskKey) -> Option<&Arc<Task>> {
         let here = self.project_by_key(key.project()).and_then(|project| project.task_by_number(key.number()));
-        here.or_else(|| {
-            let text = key.to_string();
-            self.projects().flat_map(ProjectState::tasks).find(|task| task.former_keys.0.contains(&text))
-        })
+        here.or_else(|| self.index.had(key).find_map(|id| self.task(id)))
     }
 
     /// The task of this id, in whichever project it is.
     pub fn task(&self, id: TaskId) -> Option<&Arc<Task>> {
-        self.projects.values().find_map(|project| project.tasks.get(&id))
+        self.index.homes(id.uuid()).find_map(|project| self.project(project)?.task(id))
+    }
+
+    /// The project at hand that holds a record; `None` for users and the lake, which belong to no project.
+    pub fn home(&self, entity: Entity, id: Uuid) -> Option<ProjectId> {
+        match entity {
+            Entity::Lake | Entity::User => None,
+            Entity::Project => self.project(ProjectId::of(id))?.project().map(|project| project.id),
+            Entity::Task | Entity::TaskLink | Entity::Requirement | Entity::TaskRequirement => {
+                self.index.homes(id).find(|project| self.project(*project).is_some_and(|state| state.get(entity, id).is_some()))
+            }
+        }
+    }
+
+    /// The links at hand that lead to a task and may come from another project, deleted ones included.
+    pub fn links_to(&self, task: TaskId) -> impl Iterator<Item = &Arc<TaskLink>> {
+        self.index.links_to(task).filter_map(|(project, link)| self.project(project)?.link(link))
     }
 
     pub fn get(&self, slot: Slot) -> Option<AnyRecord> {
@@ -125,6 +143,8 @@ impl State {
                 }
                 let place = self.projects.entry(project).or_default();
                 if !place.is_outline || record.entity() == Entity::Project {
+                    let old = place.get(record.entity(), record.id());
+                    self.index.put(&record, old.as_ref());
                     Arc::make_mut(place).put(record);
                 }
             }
@@ -149,6 +169,7 @@ impl State {
     /// Takes everything in a project but its own row out of hand.
     pub fn put_away(&mut self, project: ProjectId) {
         if let Some(place) = self.projects.get_mut(&project) {
+            place.records().for_each(|record| self.index.remove(&record));
             let own = place.project.clone();
             *place = Arc::new(ProjectState { project: own, is_outline: true, ..ProjectState::default() });
         }
@@ -157,9 +178,13 @@ impl State {
     /// Brings everything in a project to hand: these records, besides its own row.
     pub fn bring(&mut self, project: ProjectId, records: impl IntoIterator<Item = AnyRecord>) {
         if let Some(place) = self.projects.get_mut(&project) {
+            place.records().for_each(|record| self.index.remove(&record));
             let own = place.project.clone();
             let mut whole = ProjectState { project: own, ..ProjectState::default() };
-            records.into_iter().for_each(|record| whole.put(record));
+            for record in records {
+                self.index.put(&record, whole.get(record.entity(), record.id()).as_ref());
+                whole.put(record);
+            }
             *place = Arc::new(whole);
         }
     }
@@ -171,12 +196,18 @@ impl State {
                 self.users.remove(&UserId::of(slot.id));
             }
             (Entity::Project, Some(id)) => {
-                if let Some(gone) = self.projects.remove(&id).and_then(|state| state.project.clone()) {
-                    self.keys.remove(&gone.key);
+                if let Some(state) = self.projects.remove(&id) {
+                    state.records().for_each(|record| self.index.remove(&record));
+                    if let Some(gone) = &state.project {
+                        self.keys.remove(&gone.key);
+                    }
                 }
             }
             (entity, Some(project)) => {
-                if let Some(state) = self.projects.get_mut(&project) {
+                if let Some(state) = self.projects.get_mut(&project)
+                    && let Some(gone) = state.get(entity, slot.id)
+                {
+                    self.index.remove(&gone);
                     Arc::make_mut(state).remove(entity, slot.id);
                 }
             }
@@ -224,6 +255,19 @@ impl ProjectState {
         self.children.get(&parent).into_iter().flatten().filter_map(|(_, id)| self.tasks.get(id))
     }
 
+    /// The siblings that stand before a place in their order, the nearest first, deleted ones included.
+    pub fn before(&self, parent: Option<TaskId>, place: (i64, TaskId)) -> impl Iterator<Item = &Arc<Task>> {
+        let siblings = self.children.get(&parent).into_iter();
+        siblings.flat_map(move |siblings| siblings.range(..place).rev()).filter_map(|(_, id)| self.tasks.get(id))
+    }
+
+    /// The siblings that stand behind a place in their order, the nearest first, deleted ones included.
+    pub fn behind(&self, parent: Option<TaskId>, place: (i64, TaskId)) -> impl Iterator<Item = &Arc<Task>> {
+        let siblings = self.children.get(&parent).into_iter();
+        let behind = (Bound::Excluded(place), Bound::Unbounded);
+        siblings.flat_map(move |siblings| siblings.range(behind)).filter_map(|(_, id)| self.tasks.get(id))
+    }
+
     /// Everything below a task, parents before children, deleted ones included.
     pub fn descendants(&self, id: TaskId) -> Vec<&Arc<Task>> {
         let mut found = Vec::new();
@@ -249,12 +293,20 @@ impl ProjectState {
 
     /// The living links at a task, whichever end it is; of links from other projects only those that start here.
     pub fn links_at(&self, task: TaskId) -> impl Iterator<Item = &Arc<TaskLink>> {
+        self.all_links_at(task).filter(|link| link.deleted_at.is_none())
+    }
+
+    /// The same, deleted ones included.
+    pub fn all_links_at(&self, task: TaskId) -> impl Iterator<Item = &Arc<TaskLink>> {
         let first = (task, TaskLinkId::default());
-        self.links_of
-            .range(first..)
-            .take_while(move |(at, _)| *at == task)
-            .filter_map(|(_, id)| self.links.get(id))
-            .filter(|link| link.deleted_at.is_none())
+        self.links_of.range(first..).take_while(move |(at, _)| *at == task).filter_map(|(_, id)| self.links.get(id))
+    }
+
+    /// The living links from one task to another.
+    pub fn links_between(&self, from: TaskId, to: TaskId) -> impl Iterator<Item = &Arc<TaskLink>> {
+        let first = (from, to, TaskLinkId::default());
+        let own = self.pairs.range(first..).take_while(move |(own, other, _)| (*own, *other) == (from, to));
+        own.filter_map(|(_, _, id)| self.links.get(id))
     }
 
     pub fn link(&self, id: TaskLinkId) -> Option<&Arc<TaskLink>> {
@@ -279,13 +331,26 @@ impl ProjectState {
         self.requirements.values()
     }
 
+    pub fn answer(&self, id: TaskRequirementId) -> Option<&Arc<TaskRequirement>> {
+        self.answers.get(&id)
+    }
+
     /// The living links between tasks and requirements at either of them.
     pub fn answers_at(&self, id: Uuid) -> impl Iterator<Item = &Arc<TaskRequirement>> {
+        self.all_answers_at(id).filter(|answer| answer.deleted_at.is_none())
+    }
+
+    /// The same, deleted ones included.
+    pub fn all_answers_at(&self, id: Uuid) -> impl Iterator<Item = &Arc<TaskRequirement>> {
         self.answers_of
             .range((id, TaskRequirementId::default())..)
             .take_while(move |(at, _)| *at == id)
             .filter_map(|(_, answer)| self.answers.get(answer))
-            .filter(|answer| answer.deleted_at.is_none())
+    }
+
+    /// Every link between a task and a requirement, deleted ones included.
+    pub fn answers(&self) -> impl Iterator<Item = &Arc<TaskRequirement>> {
+        self.answers.values()
     }
 
     pub fn get(&self, entity: Entity, id: Uuid) -> Option<AnyRecord> {
@@ -336,6 +401,9 @@ impl ProjectState {
             AnyRecord::TaskLink(link) => {
                 self.links_of.insert((link.from_id, link.id));
                 self.links_of.insert((link.to_id, link.id));
+                if link.deleted_at.is_none() {
+                    self.pairs.insert((link.from_id, link.to_id, link.id));
+                }
                 self.links.insert(link.id, link);
             }
             AnyRecord::Requirement(requirement) => {
@@ -368,6 +436,7 @@ impl ProjectState {
                 if let Some(link) = self.links.remove(&TaskLinkId::of(id)) {
                     self.links_of.remove(&(link.from_id, link.id));
                     self.links_of.remove(&(link.to_id, link.id));
+                    self.pairs.remove(&(link.from_id, link.to_id, link.id));
                 }
             }
             Entity::Requirement => {

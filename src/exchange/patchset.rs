@@ -145,6 +145,9 @@ impl RawPatch {
     }
 }
 
+/// A part was not read; the reason is among the faults.
+struct Misread(());
+
 #[derive(Default)]
 struct Reader {
     patch: usize,
@@ -152,8 +155,9 @@ struct Reader {
 }
 
 impl Reader {
-    fn fault(&mut self, field: &str, message: impl Into<String>) {
+    fn fault(&mut self, field: &str, message: impl Into<String>) -> Misread {
         self.faults.push(Violation::new(self.patch, Rule::Shape, message).field(field));
+        Misread(())
     }
 
     fn request(&mut self, value: &Value) -> Request {
@@ -169,28 +173,33 @@ impl Reader {
             patches: Vec::new(),
         };
         match object.get("patches").and_then(Value::as_array) {
-            None => self.fault("patches", "must be a list of patches"),
+            None => {
+                self.fault("patches", "must be a list of patches");
+            }
             Some(patches) if patches.len() > PatchSet::MAX_CHANGES => {
                 self.fault("patches", format!("holds {} patches, at most {} are allowed", patches.len(), PatchSet::MAX_CHANGES));
             }
             Some(patches) => {
                 for (index, patch) in patches.iter().enumerate() {
                     self.patch = index;
-                    request.patches.extend(self.patch(patch));
+                    match self.patch(patch) {
+                        Ok(patch) => request.patches.push(patch),
+                        // The rest is read too, so that every fault of the form is found at once.
+                        Err(Misread(())) => {}
+                    }
                 }
             }
         }
         request
     }
 
-    fn patch(&mut self, value: &Value) -> Option<RawPatch> {
+    fn patch(&mut self, value: &Value) -> Result<RawPatch, Misread> {
         let Some(object) = value.as_object() else {
-            self.fault("patch", "must be a JSON object with op and entity");
-            return None;
+            return Err(self.fault("patch", "must be a JSON object with op and entity"));
         };
         self.known_keys(object, &["op", "entity", "id", "fields", "place", "expect"], "patch");
-        let op: Option<Op> = self.required(object, "op");
-        let entity: Option<Entity> = self.required(object, "entity");
+        let op: Result<Op, Misread> = self.required(object, "op");
+        let entity: Result<Entity, Misread> = self.required(object, "entity");
         let id = match object.get("id") {
             None | Some(Value::Null) => None,
             Some(Value::String(id)) => Some(id.clone()),
@@ -202,7 +211,7 @@ impl Reader {
         let fields = self.object(object, "fields");
         let expect = self.object(object, "expect");
         let place = object.get("place").and_then(|place| self.place(place));
-        Some(RawPatch { op: op?, entity: entity?, id, fields, place, expect })
+        Ok(RawPatch { op: op?, entity: entity?, id, fields, place, expect })
     }
 
     fn place(&mut self, value: &Value) -> Option<RawPlace> {
@@ -235,12 +244,11 @@ impl Reader {
         }
     }
 
-    fn required<T: FieldValue>(&mut self, object: &Map<String, Value>, key: &str) -> Option<T> {
-        if object.get(key).is_none_or(Value::is_null) {
-            self.fault(key, "must be given");
-            return None;
+    fn required<T: FieldValue>(&mut self, object: &Map<String, Value>, key: &str) -> Result<T, Misread> {
+        match object.get(key).filter(|value| !value.is_null()) {
+            None => Err(self.fault(key, "must be given")),
+            Some(value) => T::read(value).map_err(|misfit| self.fault(key, misfit.0)),
         }
-        self.value(object, key)
     }
 
     fn value<T: FieldValue>(&mut self, object: &Map<String, Value>, key: &str) -> Option<T> {

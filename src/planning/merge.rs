@@ -3,19 +3,21 @@
 //! What wins: the title, status and place of the one that stays, and when it was started and completed. What it lacks
 //! it takes from the other: assignee, estimate, description (both are kept, one below the other). Spent minutes add up.
 //! The earlier due date, the later `not_before`, the higher priority and importance hold; tags are joined. Children move
-//! below the one that stays; its links and answered requirements become the other's too, except where that would link
-//! it to itself or say a thing twice. A circle that comes of it is refused with the whole merge.
+//! below the one that stays; its links (also those from other projects) and answered requirements become the other's too,
+//! except where that would link it to itself or say a thing twice. A circle that comes of it is refused with the whole merge.
 
 use crate::domain::id::{EntityId, PatchSetId, TaskId, derived};
+use crate::domain::link::LinkKind;
 use crate::domain::patch::{Op, Patch};
 use crate::domain::record::{Entity, Record};
-use crate::domain::state::ProjectState;
+use crate::domain::state::State;
 use crate::domain::task::Task;
 use crate::domain::value::{FieldValue, LongText, Tags};
 use crate::domain::violation::{Rule, Violation};
 
-/// The patches that merge `gone` into `kept`, both living tasks of `project`.
-pub fn merge(project: &ProjectState, kept: &Task, gone: &Task, set: PatchSetId) -> Result<Vec<Patch>, Violation> {
+/// The patches that merge `gone` into `kept`, both living tasks of one project. The projects with links that lead to them
+/// must be in `state`.
+pub fn merge(state: &State, kept: &Task, gone: &Task, set: PatchSetId) -> Result<Vec<Patch>, Violation> {
     let refuse = |message: String| Err(Violation::new(0, Rule::Operation, message));
     if kept.id == gone.id {
         return refuse(format!("{} cannot be merged into itself", kept.key));
@@ -23,6 +25,9 @@ pub fn merge(project: &ProjectState, kept: &Task, gone: &Task, set: PatchSetId) 
     if kept.project_id != gone.project_id {
         return refuse(format!("{} and {} are in different projects; move one first", kept.key, gone.key));
     }
+    let Some(project) = state.project(kept.project_id) else {
+        return refuse(format!("the project of {} is not there", kept.key));
+    };
     if project.is_within(kept.id, gone.id) {
         return refuse(format!("{} stands below {}; merge the other way round", kept.key, gone.key));
     }
@@ -36,11 +41,17 @@ pub fn merge(project: &ProjectState, kept: &Task, gone: &Task, set: PatchSetId) 
     for child in project.children(Some(gone.id)).filter(|child| child.is_live()) {
         patches.push(task(Op::Move, child.id).with("parent_id", kept.id.json()));
     }
-    for link in project.links_at(gone.id) {
+    let from_elsewhere = state.links_to(gone.id).filter(|link| link.project_id != gone.project_id && link.deleted_at.is_none());
+    for link in project.links_at(gone.id).chain(from_elsewhere) {
         let other = if link.from_id == gone.id { link.to_id } else { link.from_id };
         let (from, to) = if link.from_id == gone.id { (kept.id, link.to_id) } else { (link.from_id, kept.id) };
-        let said = project.links_at(kept.id).any(|own| own.kind == link.kind && (own.from_id, own.to_id) == (from, to));
-        if other == kept.id || said {
+        let is_said = |from: TaskId, to: TaskId| {
+            let own = state.task(from).and_then(|task| state.project(task.project_id));
+            own.is_some_and(|own| own.links_between(from, to).any(|own| own.kind == link.kind))
+        };
+        // Two tasks relate to each other whichever of them the link starts from.
+        let is_said = is_said(from, to) || (link.kind == LinkKind::Relates && is_said(to, from));
+        if other == kept.id || is_said {
             continue;
         }
         let id = derived(set, &format!("link {}", link.id));
@@ -48,7 +59,7 @@ pub fn merge(project: &ProjectState, kept: &Task, gone: &Task, set: PatchSetId) 
             .with("from_id", from.json())
             .with("to_id", to.json())
             .with("kind", link.kind.json());
-        if link.kind == crate::domain::link::LinkKind::DependsOn {
+        if link.kind == LinkKind::DependsOn {
             patch = patch.with("dependency", link.dependency.json()).with("lag_minutes", link.lag_minutes.get());
         }
         patches.push(patch);

@@ -1,5 +1,7 @@
 //! Making a change: resolve it, commit it, and turn the outcome into an answer or an error.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use super::resolve::{name_of, resolve};
@@ -59,9 +61,10 @@ impl Service {
 
     /// What a request would change, nothing written.
     pub async fn preview(&self, request: &Request, source: Source) -> Result<Vec<Change>, ServiceError> {
-        let mut state = self.state_for(request).await?;
+        let state = self.state_for(request).await?;
         let set = self.resolve(&state, request, source)?;
         refuse_deleted(&state, &set)?;
+        let mut state = self.state_judging(&set).await?;
         match apply(&mut state, &set, self.clock.now()) {
             Ok(applied) => Ok(applied.changes),
             Err(Rejection::Refused(violations)) => Err(ServiceError::Refused(violations)),
@@ -98,14 +101,23 @@ impl Service {
 
 /// A deleted task can hold an edit, for the sake of sync and undo; an author who names one has not seen that it is gone.
 fn refuse_deleted(state: &State, set: &PatchSet) -> Result<(), ServiceError> {
-    let gone = set.patches.iter().enumerate().filter(|(_, patch)| patch.op == Op::Update && patch.entity == Entity::Task);
-    let gone = gone
-        .filter_map(|(index, patch)| state.task(TaskId::of(patch.id)).filter(|task| !task.is_live()).map(|task| (index, task)));
-    let violations: Vec<Violation> = gone
-        .map(|(index, task)| {
-            let fault = Violation::new(index, Rule::Deleted, format!("{} is deleted", task.key)).field("id");
-            fault.hint(format!("lakeplan task restore {}", task.key))
-        })
-        .collect();
+    let mut restored: BTreeSet<Uuid> = BTreeSet::new();
+    let mut violations: Vec<Violation> = Vec::new();
+    for (index, patch) in set.patches.iter().enumerate() {
+        if patch.op == Op::Restore {
+            restored.insert(patch.id);
+        }
+        if (patch.op, patch.entity) != (Op::Update, Entity::Task) {
+            continue;
+        }
+        let Some(task) = state.task(TaskId::of(patch.id)).filter(|task| !task.is_live()) else { continue };
+        // An earlier patch of the set may bring it back, by itself or with what it is part of.
+        let above = std::iter::successors(Some(task), |task| state.task(task.parent_id?));
+        if restored.contains(&task.project_id.uuid()) || above.into_iter().any(|task| restored.contains(&task.id.uuid())) {
+            continue;
+        }
+        let fault = Violation::new(index, Rule::Deleted, format!("{} is deleted", task.key)).field("id");
+        violations.push(fault.hint(format!("lakeplan task restore {}", task.key)));
+    }
     if violations.is_empty() { Ok(()) } else { Err(ServiceError::Refused(violations)) }
 }

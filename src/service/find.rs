@@ -1,5 +1,7 @@
 //! Finding what a person means by a key, an id, a handle or a name.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -49,6 +51,33 @@ pub fn project<'s>(state: &'s State, name: &str) -> Result<(&'s ProjectState, &'
         };
         ServiceError::NotFound { what: "project", name: name.to_owned(), hint: Some(hint) }
     })
+}
+
+/// The projects of a state by every name that [`project`] takes, for callers that ask often.
+pub struct ProjectNames<'s> {
+    state: &'s State,
+    by_name: OnceCell<HashMap<&'s str, ProjectId>>,
+}
+
+impl<'s> ProjectNames<'s> {
+    pub fn of(state: &'s State) -> Self {
+        Self { state, by_name: OnceCell::new() }
+    }
+
+    pub fn get(&self, name: &str) -> Option<ProjectId> {
+        let by_key = name.to_ascii_uppercase().parse::<ProjectKey>().ok().and_then(|key| self.state.project_by_key(&key));
+        let by_id = || Uuid::try_parse(name).ok().and_then(|id| self.state.project(ProjectId::of(id)));
+        let found = by_key.or_else(by_id).and_then(ProjectState::project).map(|project| project.id);
+        found.or_else(|| self.by_name.get_or_init(|| self.index()).get(name).copied())
+    }
+
+    fn index(&self) -> HashMap<&'s str, ProjectId> {
+        let mut names = HashMap::new();
+        for project in self.state.projects().filter_map(ProjectState::project) {
+            names.entry(project.name.as_str()).or_insert(project.id);
+        }
+        names
+    }
 }
 
 /// The one living project there is, where none was named.

@@ -12,13 +12,12 @@ use crate::domain::change::Change;
 use crate::domain::id::{PatchSetId, ProjectId};
 use crate::domain::invert::invert;
 use crate::domain::patch::{Op, PatchSet, Source};
-use crate::domain::record::Entity;
 use crate::domain::state::State;
 use crate::domain::time::{AsOf, Instant};
 use crate::domain::value::LongText;
 use crate::runtime::fresh_set_id;
 use crate::store::row::{Row, Stream};
-use crate::store::{Scope, Snapshot, Sought, Store, StoreError};
+use crate::store::{Scope, Snapshot, Sought, Store, StoreError, in_every_scope};
 
 /// A committed patch set.
 #[derive(Clone, Debug)]
@@ -115,12 +114,16 @@ impl Service {
             let hint = Some("lakeplan history shows the changes; change by hand what is to be otherwise".to_owned());
             return Err(ServiceError::Input { place: format!("seq {}", chosen.seq), message, hint });
         }
-        // What moved on since is where it is now.
-        let moved = chosen.rows.iter().filter(|row| row.entity == Entity::Task && row.op == Op::Move);
-        let moved: Vec<Sought> = moved.map(|row| Sought::Id(row.entity, row.entity_id)).collect();
         let mut projects = chosen.projects();
-        projects.extend(self.store.find(&moved).await?.into_iter().flatten());
-        let state = self.state(&Scope::Projects(projects.clone())).await?;
+        let mut state = self.state(&Scope::Projects(projects.clone())).await?;
+        // What moved on since is where it is now.
+        let is_here = |row: &&Row| in_every_scope(row.entity) || state.home(row.entity, row.entity_id).is_some();
+        let away = chosen.rows.iter().filter(|row| !is_here(row)).map(|row| Sought::Id(row.entity, row.entity_id));
+        let away: BTreeSet<Sought> = away.collect();
+        if !away.is_empty() {
+            projects.extend(self.store.find(&away.into_iter().collect::<Vec<_>>()).await?.into_iter().flatten());
+            state = self.state(&Scope::Projects(projects.clone())).await?;
+        }
         let changes = chosen.rows.iter().map(change).collect::<Result<Vec<_>, _>>()?;
         let patches = invert(&changes, &state);
         if patches.is_empty() {

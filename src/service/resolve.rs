@@ -1,6 +1,9 @@
 //! From a request whose references are words to a patch set whose references are ids.
+//!
+//! Every patch of the request becomes one patch of the set, or the request is refused: [`Unresolved`] can only be made
+//! from a violation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -8,10 +11,11 @@ use uuid::Uuid;
 use super::{ServiceError, find};
 use crate::domain::any::{AnyRecord, Slot};
 use crate::domain::id::{EntityId, PatchSetId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, derived};
+use crate::domain::link::LinkKind;
 use crate::domain::patch::{Op, Patch, PatchSet, Place, Source};
 use crate::domain::record::{Entity, Fields};
 use crate::domain::state::State;
-use crate::domain::value::{Kind, Name};
+use crate::domain::value::{FieldValue, Kind, Name};
 use crate::domain::violation::{Rule, Violation};
 use crate::exchange::patchset::{RawPatch, RawPlace, Request};
 
@@ -23,7 +27,16 @@ pub fn resolve(
     actor: &Name,
     source: Source,
 ) -> Result<PatchSet, Vec<Violation>> {
-    let mut resolver = Resolver { state, set: id, patch: 0, local: BTreeMap::new(), also: Vec::new(), faults: Vec::new() };
+    let mut resolver = Resolver {
+        state,
+        names: find::ProjectNames::of(state),
+        set: id,
+        patch: 0,
+        local: BTreeMap::new(),
+        made: HashMap::new(),
+        also: Vec::new(),
+        faults: Vec::new(),
+    };
     for (index, raw) in request.patches.iter().enumerate() {
         resolver.patch = index;
         resolver.declare(raw);
@@ -31,7 +44,11 @@ pub fn resolve(
     let mut patches = Vec::with_capacity(request.patches.len());
     for (index, raw) in request.patches.iter().enumerate() {
         resolver.patch = index;
-        patches.extend(resolver.patch(raw));
+        match resolver.patch(raw) {
+            Ok(patch) => patches.push(patch),
+            // The rest is resolved too, so that every violation is found at once.
+            Err(Unresolved(())) => {}
+        }
     }
     if !resolver.faults.is_empty() {
         return Err(resolver.faults);
@@ -40,15 +57,24 @@ pub fn resolve(
     Ok(PatchSet { id, request_hash: request.hash(), actor, source, reason: request.reason.clone(), patches, also: resolver.also })
 }
 
+/// A patch or a reference was not resolved; the reason is among the violations.
+struct Unresolved(());
+
 struct Resolver<'a> {
     state: &'a State,
+    names: find::ProjectNames<'a>,
     set: PatchSetId,
     patch: usize,
     /// What the set itself creates under local names, and in which project as far as is known.
     local: BTreeMap<String, Local>,
+    /// The projects of the records that the set itself creates, as far as they are known.
+    made: HashMap<Uuid, Option<ProjectId>>,
     also: Vec<ProjectId>,
     faults: Vec<Violation>,
 }
+
+/// The id of a record, and the project that holds it.
+type Found = (Uuid, Option<ProjectId>);
 
 struct Local {
     entity: Entity,
@@ -57,12 +83,17 @@ struct Local {
 }
 
 impl Resolver<'_> {
-    fn fault(&mut self, field: &str, message: String, hint: Option<String>) {
+    fn refuse<T>(&mut self, violation: Violation) -> Result<T, Unresolved> {
+        self.faults.push(violation);
+        Err(Unresolved(()))
+    }
+
+    fn fault<T>(&mut self, field: &str, message: String, hint: Option<String>) -> Result<T, Unresolved> {
         let fault = Violation::new(self.patch, Rule::UnknownReference, message).field(field);
-        self.faults.push(match hint {
+        self.refuse(match hint {
             Some(hint) => fault.hint(hint),
             None => fault,
-        });
+        })
     }
 
     /// Notes what a patch creates under a local name.
@@ -76,6 +107,7 @@ impl Resolver<'_> {
             Entity::Project => Some(ProjectId::of(id)),
             _ => raw.fields.get("project_id").and_then(Value::as_str).and_then(|name| self.project_named(name)),
         };
+        self.made.insert(id, project);
         let twice = self.local.insert(name.to_owned(), Local { entity: raw.entity, id, project });
         if twice.is_some() {
             let message = format!("the local name {name} is given to two things");
@@ -86,27 +118,27 @@ impl Resolver<'_> {
     fn project_named(&self, name: &str) -> Option<ProjectId> {
         match self.local.get(name) {
             Some(local) => Some(ProjectId::of(local.id)),
-            None => find::project(self.state, name).ok().map(|(_, project)| project.id),
+            None => self.names.get(name),
         }
     }
 
-    fn patch(&mut self, raw: &RawPatch) -> Option<Patch> {
-        let fields = self.references(raw.entity, &raw.fields, "fields");
-        let expect = self.references(raw.entity, &raw.expect, "expect");
+    fn patch(&mut self, raw: &RawPatch) -> Result<Patch, Unresolved> {
+        // Both are looked at before either stops the patch, so that every violation is found at once.
+        let (fields, expect) =
+            (self.references(raw.entity, &raw.fields, "fields"), self.references(raw.entity, &raw.expect, "expect"));
+        let (fields, expect) = (fields?, expect?);
         let creates = matches!(raw.op, Op::Create | Op::Link);
         let (id, project) = match raw.id.as_deref() {
             None if creates => (derived(self.set, &format!("#{}", self.patch)), self.project_of_new(raw.entity, &fields)),
             None if raw.op == Op::Unlink => self.link_between(raw.entity, &fields)?,
-            None => {
-                self.faults.push(Violation::new(self.patch, Rule::Required, "must say which one").field("id"));
-                return None;
-            }
+            None => return self.refuse(Violation::new(self.patch, Rule::Required, "must say which one").field("id")),
             Some(name) => {
                 let (id, known) = self.reference(raw.entity, name, "id", creates)?;
                 (id, if creates { self.project_of_new(raw.entity, &fields) } else { known })
             }
         };
         let project = if raw.op == Op::Create && raw.entity == Entity::Project { Some(ProjectId::of(id)) } else { project };
+        // The fields of an unlink without an id only say which link it is.
         let unlinks_by_ends = raw.op == Op::Unlink && raw.id.is_none();
         let place = match &raw.place {
             None => None,
@@ -118,12 +150,13 @@ impl Resolver<'_> {
             }
         };
         let fields = if unlinks_by_ends { Fields::new() } else { fields };
-        Some(Patch { op: raw.op, entity: raw.entity, id, project, fields, place, expect })
+        Ok(Patch { op: raw.op, entity: raw.entity, id, project, fields, place, expect })
     }
 
     /// The fields with every reference among them as an id.
-    fn references(&mut self, entity: Entity, fields: &Fields, part: &str) -> Fields {
+    fn references(&mut self, entity: Entity, fields: &Fields, part: &str) -> Result<Fields, Unresolved> {
         let mut resolved = Fields::new();
+        let mut lost = Ok(());
         for (name, value) in fields {
             let of = match entity.field(name).map(|field| field.kind) {
                 Some(Kind::Id(of)) => of.parse::<Entity>().ok(),
@@ -131,49 +164,50 @@ impl Resolver<'_> {
             };
             let id = match (of, value.as_str()) {
                 (Some(of), Some(text)) => match self.reference(of, text, &format!("{part}.{name}"), false) {
-                    Some((id, project)) => {
+                    Ok((id, project)) => {
                         self.also.extend(project.filter(|_| of == Entity::Task));
                         Some(Value::from(id.hyphenated().to_string()))
                     }
-                    None => continue,
+                    Err(unresolved) => {
+                        lost = Err(unresolved);
+                        continue;
+                    }
                 },
                 _ => None,
             };
             resolved.insert(name.clone(), id.unwrap_or_else(|| value.clone()));
         }
-        resolved
+        lost.map(|()| resolved)
     }
 
     /// What a word refers to: its id, and the project it is in.
-    fn reference(&mut self, entity: Entity, name: &str, field: &str, new: bool) -> Option<(Uuid, Option<ProjectId>)> {
+    fn reference(&mut self, entity: Entity, name: &str, field: &str, new: bool) -> Result<Found, Unresolved> {
         if let Some(local) = self.local.get(name) {
             if local.entity == entity {
-                return Some((local.id, local.project));
+                return Ok((local.id, local.project));
             }
             let message = format!("{name} is a {}, and a {} is wanted", local.entity.noun(), entity.noun());
-            self.fault(field, message, None);
-            return None;
+            return self.fault(field, message, None);
         }
         if name.starts_with('$') {
-            self.fault(field, format!("nothing in the set is called {name}"), None);
-            return None;
+            return self.fault(field, format!("nothing in the set is called {name}"), None);
         }
         if let Ok(id) = Uuid::try_parse(name) {
-            return Some((id, if new { None } else { self.home(entity, id) }));
+            return Ok((id, if new { None } else { self.home(entity, id) }));
         }
         let found = match entity {
             Entity::Task => find::task(self.state, name).map(|task| (task.id.uuid(), Some(task.project_id))),
-            Entity::Project => find::project(self.state, name).map(|(_, project)| (project.id.uuid(), Some(project.id))),
+            Entity::Project => match self.names.get(name) {
+                Some(project) => Ok((project.uuid(), Some(project))),
+                None => find::project(self.state, name).map(|(_, project)| (project.id.uuid(), Some(project.id))),
+            },
             Entity::User => find::user(self.state, name).map(|user| (user.id.uuid(), None)),
             Entity::Requirement => self.requirement(name),
             _ => Err(ServiceError::input(field, format!("must be the UUID of a {}", entity.noun()))),
         };
         match found {
-            Ok(found) => Some(found),
-            Err(error) => {
-                self.fault(field, error.to_string(), error.hint());
-                None
-            }
+            Ok(found) => Ok(found),
+            Err(err) => self.fault(field, err.to_string(), err.hint()),
         }
     }
 
@@ -194,15 +228,8 @@ impl Resolver<'_> {
     /// The project that holds a record of this id.
     fn home(&self, entity: Entity, id: Uuid) -> Option<ProjectId> {
         match entity {
-            Entity::Lake | Entity::User => None,
             Entity::Project => Some(ProjectId::of(id)),
-            Entity::Task => self.state.task(TaskId::of(id)).map(|task| task.project_id),
-            Entity::TaskLink | Entity::Requirement | Entity::TaskRequirement => self
-                .state
-                .projects()
-                .filter_map(|state| state.project())
-                .map(|project| project.id)
-                .find(|project| self.state.get(Slot { entity, id, project: Some(*project) }).is_some()),
+            _ => self.state.home(entity, id),
         }
     }
 
@@ -211,8 +238,7 @@ impl Resolver<'_> {
         let id = |field: &str| fields.get(field).and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
         let of_task = |field: &str| {
             let task = id(field)?;
-            let local = self.local.values().find(|local| local.id == task);
-            local.map_or_else(|| self.home(Entity::Task, task), |local| local.project)
+            self.made.get(&task).copied().unwrap_or_else(|| self.home(Entity::Task, task))
         };
         match entity {
             Entity::Task | Entity::Requirement => id("project_id").map(ProjectId::of),
@@ -223,32 +249,57 @@ impl Resolver<'_> {
     }
 
     /// The living link between the two ends that an unlink names instead of an id.
-    fn link_between(&mut self, entity: Entity, fields: &Fields) -> Option<(Uuid, Option<ProjectId>)> {
-        let id = |field: &str| fields.get(field).and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
-        let found = match entity {
-            Entity::TaskLink => {
-                let (from, to) = (TaskId::of(id("from_id")?), TaskId::of(id("to_id")?));
-                let kind = fields.get("kind").and_then(Value::as_str);
-                let state = self.home(Entity::Task, from.uuid()).and_then(|project| self.state.project(project));
-                let mut links = state.into_iter().flat_map(|state| state.links_at(from));
-                links
-                    .find(|link| link.from_id == from && link.to_id == to && kind.is_none_or(|kind| kind == link.kind.word()))
-                    .map(|link| (TaskLinkId::uuid(link.id), Some(link.project_id)))
+    fn link_between(&mut self, entity: Entity, fields: &Fields) -> Result<Found, Unresolved> {
+        let (ends, kinds): ([&str; 2], &[&str]) = match entity {
+            Entity::TaskLink => (["from_id", "to_id"], &["kind"]),
+            Entity::TaskRequirement => (["task_id", "requirement_id"], &[]),
+            _ => {
+                let message = format!("a {} cannot be the object of unlink", entity.noun());
+                return self.refuse(Violation::new(self.patch, Rule::Operation, message).field("entity"));
             }
-            Entity::TaskRequirement => {
-                let (task, requirement) = (id("task_id")?, RequirementId::of(id("requirement_id")?));
-                let state = self.home(Entity::Task, task).and_then(|project| self.state.project(project));
-                let mut answers = state.into_iter().flat_map(|state| state.answers_at(task));
-                answers
-                    .find(|answer| answer.requirement_id == requirement)
-                    .map(|answer| (TaskRequirementId::uuid(answer.id), Some(answer.project_id)))
-            }
-            _ => None,
         };
-        if found.is_none() {
-            self.fault("fields", "there is no living link between the two".to_owned(), None);
+        let before = self.faults.len();
+        let hint = format!("name the link by its id, or by {} and {}", ends[0], ends[1]);
+        let mut id = |field: &str| {
+            let id = fields.get(field).and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
+            if id.is_none() {
+                let fault = Violation::new(self.patch, Rule::Required, "must be given").field(format!("fields.{field}"));
+                self.faults.push(fault.hint(hint.as_str()));
+            }
+            id
+        };
+        let (from, to) = (id(ends[0]), id(ends[1]));
+        for field in fields.keys().filter(|field| !ends.contains(&field.as_str()) && !kinds.contains(&field.as_str())) {
+            let fault = Violation::new(self.patch, Rule::Operation, "does not say which link is meant");
+            self.faults.push(fault.field(format!("fields.{field}")).hint(hint.as_str()));
         }
-        found
+        let kind = fields.get("kind").filter(|_| entity == Entity::TaskLink).map(LinkKind::read).transpose();
+        let kind = kind.or_else(|misfit| self.refuse(Violation::new(self.patch, Rule::Value, misfit.0).field("fields.kind")));
+        let (Some(from), Some(to), Ok(kind)) = (from, to, kind) else { return Err(Unresolved(())) };
+        if self.faults.len() > before {
+            return Err(Unresolved(()));
+        }
+        let state = self.home(Entity::Task, from).and_then(|project| self.state.project(project));
+        let found: Vec<Found> = match entity {
+            Entity::TaskLink => {
+                let links = state.into_iter().flat_map(|state| state.links_between(TaskId::of(from), TaskId::of(to)));
+                let wanted = links.filter(|link| kind.is_none_or(|kind| kind == link.kind));
+                wanted.map(|link| (TaskLinkId::uuid(link.id), Some(link.project_id))).collect()
+            }
+            _ => {
+                let answers = state.into_iter().flat_map(|state| state.answers_at(from));
+                let wanted = answers.filter(|answer| answer.requirement_id == RequirementId::of(to));
+                wanted.map(|answer| (TaskRequirementId::uuid(answer.id), Some(answer.project_id))).collect()
+            }
+        };
+        match found.as_slice() {
+            [one] => Ok(*one),
+            [] => self.fault("fields", "there is no living link between the two".to_owned(), None),
+            _ => {
+                let fault = Violation::new(self.patch, Rule::Required, "the two are linked in several ways; say which is meant");
+                self.refuse(fault.field("fields.kind").hint(LinkKind::WORDS.join(", ")))
+            }
+        }
     }
 }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::{Service, ServiceError, find};
+use crate::domain::apply::reach::{Reach, reach};
 use crate::domain::id::{EntityId, ProjectId, TaskId};
 use crate::domain::key::TaskKey;
-use crate::domain::patch::Op;
+use crate::domain::patch::PatchSet;
 use crate::domain::record::Entity;
 use crate::domain::state::{ProjectState, State};
 use crate::domain::time::AsOf;
@@ -69,17 +70,35 @@ impl Service {
         self.read(&Scope::of(projects.map(|project| project.id)), None).await
     }
 
-    /// The state that a request is judged against: the projects it speaks of, and those that a restore may need.
+    /// The state that a request is resolved against: the projects it speaks of.
     pub(super) async fn state_for(&self, request: &Request) -> Result<State, ServiceError> {
         let projects = self.projects_of(request.references()).await?;
+        self.state(&Scope::Projects(projects)).await
+    }
+
+    /// The state that a set is judged against: the projects it names and those it reaches. A store loads the same before
+    /// it commits the set.
+    pub(super) async fn state_judging(&self, set: &PatchSet) -> Result<State, ServiceError> {
+        let projects: BTreeSet<ProjectId> = set.scope().collect();
         let state = self.state(&Scope::Projects(projects.clone())).await?;
-        if !request.patches.iter().any(|patch| patch.op == Op::Restore) {
+        let Reach { linked, ends } = reach(&state, set.patches.iter());
+        if linked.is_empty() && ends.is_empty() {
             return Ok(state);
         }
-        let far = projects.iter().filter_map(|project| state.project(*project)).flat_map(ProjectState::far_ends);
-        let far: BTreeSet<Sought> = far.map(sought).collect();
-        let homes = self.store.find(&far.into_iter().collect::<Vec<_>>()).await?;
-        self.state(&Scope::of(projects.into_iter().chain(homes.into_iter().flatten()))).await
+        let elsewhere = self.store.linked_from(&linked).await?;
+        let projects = self.projects_with(projects, elsewhere, ends).await?;
+        self.state(&Scope::Projects(projects)).await
+    }
+
+    /// These projects and those of some tasks.
+    pub(super) async fn projects_with(
+        &self,
+        projects: BTreeSet<ProjectId>,
+        more: BTreeSet<ProjectId>,
+        tasks: BTreeSet<TaskId>,
+    ) -> Result<BTreeSet<ProjectId>, ServiceError> {
+        let homes = self.store.find(&tasks.into_iter().map(sought).collect::<Vec<_>>()).await?;
+        Ok(projects.into_iter().chain(more).chain(homes.into_iter().flatten()).collect())
     }
 
     async fn projects_of(&self, words: impl Iterator<Item = (Entity, &str)>) -> Result<BTreeSet<ProjectId>, ServiceError> {
@@ -87,14 +106,17 @@ impl Service {
         let mut projects = BTreeSet::new();
         let mut keys: BTreeSet<TaskKey> = BTreeSet::new();
         let mut far: BTreeSet<Sought> = BTreeSet::new();
-        for (entity, word) in words.filter(|(entity, _)| !matches!(entity, Entity::User | Entity::Lake)) {
-            let named = find::project(&outline, word).or_else(|fault| match word.split_once('/') {
+        let names = find::ProjectNames::of(&outline);
+        let words: BTreeSet<(Entity, &str)> =
+            words.filter(|(entity, _)| !matches!(entity, Entity::User | Entity::Lake)).collect();
+        for (entity, word) in words {
+            let named = names.get(word).or_else(|| match word.split_once('/') {
                 // A requirement is written PROJECT/LABEL.
-                Some((project, _)) if entity == Entity::Requirement => find::project(&outline, project),
-                _ => Err(fault),
+                Some((project, _)) if entity == Entity::Requirement => names.get(project),
+                _ => None,
             });
-            if let Ok((_, project)) = named {
-                projects.insert(project.id);
+            if let Some(project) = named {
+                projects.insert(project);
             } else if let Ok(key) = word.to_ascii_uppercase().parse::<TaskKey>() {
                 let project = outline.project_by_key(key.project()).and_then(ProjectState::project);
                 projects.extend(project.map(|project| project.id));

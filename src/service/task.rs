@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::change::Done;
 use super::{Service, ServiceError, find};
+use crate::domain::id::ProjectId;
 use crate::domain::key::TaskKey;
 use crate::domain::patch::{Op, Patch, PatchSet, Source};
 use crate::domain::record::Entity;
@@ -81,12 +82,19 @@ impl Service {
     /// Merges `gone` into `kept`.
     pub async fn merge_tasks(&self, kept: &str, gone: &str) -> Result<Done, ServiceError> {
         let state = self.state_about(&[kept, gone]).await?;
+        let tasks = [find::live_task(&state, kept)?, find::live_task(&state, gone)?];
+        let elsewhere = self.store.linked_from(&tasks.iter().map(|task| task.id).collect()).await?;
+        // A link that a merge takes over may lead to a task of any project.
+        let ends = tasks.iter().filter_map(|task| Some((state.project(task.project_id)?, task.id)));
+        let ends = ends.flat_map(|(project, task)| project.links_at(task)).flat_map(|link| [link.from_id, link.to_id]);
+        let own = tasks.iter().map(|task| task.project_id).collect();
+        let projects = self.projects_with(own, elsewhere, ends.collect()).await?;
+        let state = self.state(&Scope::Projects(projects.clone())).await?;
         let (kept, gone) = (find::live_task(&state, kept)?, find::live_task(&state, gone)?);
-        let project = state.project(kept.project_id).ok_or_else(|| ServiceError::input("project", "is not there"))?;
         let set = fresh_set_id(self.clock.as_ref(), self.random.as_ref());
-        let patches = merge(project, kept, gone, set).map_err(one)?;
+        let patches = merge(&state, kept, gone, set).map_err(one)?;
         let reason = LongText::new(&format!("merge of {} into {}", gone.key, kept.key)).ok();
-        self.commit_patches(&state, set, patches, reason).await
+        self.commit_patches(&state, set, patches, reason, projects.into_iter().collect()).await
     }
 
     /// Splits a task into parts below it.
@@ -96,7 +104,7 @@ impl Service {
         let set = fresh_set_id(self.clock.as_ref(), self.random.as_ref());
         let patches = split(task, parts, set).map_err(one)?;
         let reason = LongText::new(&format!("split of {}", task.key)).ok();
-        self.commit_patches(&state, set, patches, reason).await
+        self.commit_patches(&state, set, patches, reason, Vec::new()).await
     }
 
     /// Joins two users: `gone` becomes another name of `kept`, and its tasks are reassigned.
@@ -121,16 +129,9 @@ impl Service {
         id: crate::domain::id::PatchSetId,
         patches: Vec<Patch>,
         reason: Option<LongText>,
+        also: Vec<ProjectId>,
     ) -> Result<Done, ServiceError> {
-        let set = PatchSet {
-            id,
-            request_hash: [0; 32],
-            actor: self.actor.clone(),
-            source: Source::Cli,
-            reason,
-            patches,
-            also: Vec::new(),
-        };
+        let set = PatchSet { id, request_hash: [0; 32], actor: self.actor.clone(), source: Source::Cli, reason, patches, also };
         self.commit(state, set).await
     }
 }

@@ -4,6 +4,7 @@ mod erasing;
 mod folding;
 mod maintenance;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -28,7 +29,7 @@ use super::row::{Row, Stream};
 use super::tables::LakeTables;
 use super::writer::{self, Message};
 use super::{FoldReport, Head, Outcome, Scope, Snapshot, Sought, Store, beside};
-use crate::domain::id::ProjectId;
+use crate::domain::id::{ProjectId, TaskId};
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Fields;
 use crate::domain::tally::Tallies;
@@ -202,6 +203,10 @@ impl Store for DeltaStore {
 
     async fn find(&self, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError> {
         self.ask(|answer| Message::Find { sought: sought.to_vec(), answer }).await
+    }
+
+    async fn linked_from(&self, tasks: &BTreeSet<TaskId>) -> Result<BTreeSet<ProjectId>, StoreError> {
+        self.ask(|answer| Message::LinkedFrom { tasks: tasks.clone(), answer }).await
     }
 
     async fn tally(&self) -> Result<Tallies, StoreError> {

@@ -1,6 +1,7 @@
 //! A lake in memory, for tests and dry runs: the same ledger without storage. It is the strictest of the stores: it
 //! checks after every commit that replaying its rows gives the state it holds, and that the chain verifies.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +16,7 @@ use super::ledger::{Ledger, Proposal};
 use super::row::{Row, Stream, next_chain};
 use super::{FoldReport, Head, Outcome, Scope, Snapshot, Sought, Store};
 use crate::domain::any::AnyRecord;
-use crate::domain::id::{LakeId, ProjectId};
+use crate::domain::id::{LakeId, ProjectId, TaskId};
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Fields;
 use crate::domain::tally::Tallies;
@@ -134,6 +135,11 @@ impl Store for MemoryStore {
     async fn find(&self, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError> {
         let inner = self.inner();
         Ok(sought.iter().map(|sought| sought.project_in(&inner.ledger.state)).collect())
+    }
+
+    async fn linked_from(&self, tasks: &BTreeSet<TaskId>) -> Result<BTreeSet<ProjectId>, StoreError> {
+        let inner = self.inner();
+        Ok(tasks.iter().flat_map(|task| inner.ledger.state.links_to(*task)).map(|link| link.project_id).collect())
     }
 
     async fn tally(&self) -> Result<Tallies, StoreError> {

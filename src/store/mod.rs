@@ -33,6 +33,7 @@ pub mod tables;
 pub mod vacuum;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -44,7 +45,7 @@ pub use format::Format;
 pub use inbox::NAME as INBOX;
 
 use crate::domain::apply::Conflict;
-use crate::domain::id::{PatchSetId, ProjectId};
+use crate::domain::id::{PatchSetId, ProjectId, TaskId};
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Fields;
 use crate::domain::state::State;
@@ -56,7 +57,7 @@ pub use appended::compact::Condensed;
 pub use journal::compact::Compacted;
 pub use journal::erase::Erased;
 use row::{Row, Stream};
-pub use scope::Scope;
+pub use scope::{Scope, in_every_scope};
 pub use table_log::LiveFile;
 pub use tables::LakeTables;
 pub use tables::fold::Folded;
@@ -144,6 +145,10 @@ pub trait Store: fmt::Display + Send + Sync {
 
     /// The projects that hold these records, in the same order; `None` of what is nowhere.
     async fn find(&self, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError>;
+
+    /// The projects with links that lead to these tasks, deleted links included. Dependencies are left out: they stay
+    /// inside the project of their tasks.
+    async fn linked_from(&self, tasks: &BTreeSet<TaskId>) -> Result<BTreeSet<ProjectId>, StoreError>;
 
     /// The living tasks of the lake as it is now, counted.
     async fn tally(&self) -> Result<Tallies, StoreError>;

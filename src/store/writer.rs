@@ -1,5 +1,6 @@
 //! The one task of a process that owns the journal. Everything that commits or looks goes through it, in turn.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -11,7 +12,7 @@ use super::journal::group::{Load, groups};
 use super::journal::{Journal, JournalReader, Order};
 use super::row::Stream;
 use super::{Compacted, Erased, Head, Outcome, Scope, Snapshot, Sought};
-use crate::domain::id::ProjectId;
+use crate::domain::id::{ProjectId, TaskId};
 use crate::domain::patch::PatchSet;
 use crate::domain::tally::Tallies;
 
@@ -23,6 +24,7 @@ pub enum Message {
     Commit { sets: Vec<PatchSet>, answer: oneshot::Sender<Vec<Outcome>> },
     Look { scope: Scope, answer: oneshot::Sender<Result<(Snapshot, Head), StoreError>> },
     Find { sought: Vec<Sought>, answer: oneshot::Sender<Result<Vec<Option<ProjectId>>, StoreError>> },
+    LinkedFrom { tasks: BTreeSet<TaskId>, answer: oneshot::Sender<Result<BTreeSet<ProjectId>, StoreError>> },
     Tally { answer: oneshot::Sender<Result<Tallies, StoreError>> },
     CountWaiting { answer: oneshot::Sender<Result<(Head, usize), StoreError>> },
     Survey { answer: oneshot::Sender<Result<(), StoreError>> },
@@ -51,6 +53,9 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
             }
             Message::Find { sought, answer } => {
                 let _ = answer.send(find(&mut journal, &sought).await);
+            }
+            Message::LinkedFrom { tasks, answer } => {
+                let _ = answer.send(linked_from(&mut journal, &tasks).await);
             }
             Message::Tally { answer } => {
                 let _ = answer.send(tally(&mut journal).await);
@@ -133,6 +138,11 @@ async fn look(journal: &mut Journal, scope: &Scope) -> Result<(Snapshot, Head), 
 async fn find(journal: &mut Journal, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError> {
     journal.refresh().await?;
     journal.find(sought).await
+}
+
+async fn linked_from(journal: &mut Journal, tasks: &BTreeSet<TaskId>) -> Result<BTreeSet<ProjectId>, StoreError> {
+    journal.refresh().await?;
+    journal.linked_from(tasks).await
 }
 
 async fn tally(journal: &mut Journal) -> Result<Tallies, StoreError> {

@@ -8,6 +8,7 @@ use crate::domain::any::AnyRecord;
 use crate::domain::id::{EntityId, RequirementId, TaskId};
 use crate::domain::link::{LinkKind, TaskLink};
 use crate::domain::patch::{Op, Patch};
+use crate::domain::record::Entity;
 use crate::domain::violation::{Rule, Violation};
 
 impl Bench<'_> {
@@ -16,7 +17,7 @@ impl Bench<'_> {
         let to = self.end_of_link(patch, "to_id")?;
         let mut record = AnyRecord::blank(patch.entity, patch.id);
         self.fill(&mut record, patch, true)?;
-        let AnyRecord::TaskLink(link) = record else { return Ok(()) };
+        let AnyRecord::TaskLink(link) = record else { return self.other_kind(patch) };
         let mut link = Arc::unwrap_or_clone(link);
         link.project_id = from.project_id;
         let is_dependency = link.kind == LinkKind::DependsOn;
@@ -43,14 +44,12 @@ impl Bench<'_> {
 
     /// Refuses a link where a living one says the same.
     pub(super) fn refuse_second(&mut self, link: &TaskLink) -> Step {
-        let same = self.state.project(link.project_id).is_some_and(|project| {
-            project.links_at(link.from_id).any(|other| {
-                let alike = (other.from_id, other.to_id) == (link.from_id, link.to_id)
-                    || (link.kind == LinkKind::Relates && (other.to_id, other.from_id) == (link.from_id, link.to_id));
-                other.id != link.id && other.kind == link.kind && alike
-            })
-        });
-        if !same {
+        let says_the_same = |from: TaskId, to: TaskId| {
+            let state = self.state.task(from).and_then(|task| self.state.project(task.project_id));
+            state.is_some_and(|state| state.links_between(from, to).any(|other| other.id != link.id && other.kind == link.kind))
+        };
+        let is_mutual = link.kind == LinkKind::Relates;
+        if !says_the_same(link.from_id, link.to_id) && !(is_mutual && says_the_same(link.to_id, link.from_id)) {
             return Ok(());
         }
         let message = format!("the two tasks are linked by {} already", link.kind);
@@ -62,7 +61,7 @@ impl Bench<'_> {
         let Some(id) = id_field::<RequirementId>(patch, "requirement_id") else {
             return self.fail(Violation::new(self.patch, Rule::Required, "must be given").field("fields.requirement_id"));
         };
-        let Some(project) = self.state.project(task.project_id) else { return Ok(()) };
+        let project = self.project(task.project_id)?;
         let known = project.requirement(id).is_some_and(|requirement| requirement.deleted_at.is_none());
         let twice = project.answers_at(task.id.uuid()).any(|answer| answer.requirement_id == id);
         if !known {
@@ -83,6 +82,11 @@ impl Bench<'_> {
         Ok(())
     }
 
+    fn other_kind(&mut self, patch: &Patch) -> Step {
+        let message = format!("a {} cannot be the object of {}", patch.entity.noun(), patch.op);
+        self.fail(Violation::new(self.patch, Rule::Operation, message).field("entity"))
+    }
+
     fn end_of_link(&mut self, patch: &Patch, field: &str) -> Step<Arc<crate::domain::task::Task>> {
         if self.find(patch).is_some() {
             let message = format!("the {} {} exists already", patch.entity.noun(), patch.id);
@@ -93,8 +97,7 @@ impl Bench<'_> {
             return self.fail(Violation::new(self.patch, Rule::Required, "must be the id of a task").field(place));
         };
         // The ends are looked for where the set says they may be, not in the whole lake.
-        let project =
-            self.scope.iter().copied().find(|project| self.state.project(*project).is_some_and(|state| state.task(id).is_some()));
+        let project = self.state.home(Entity::Task, id.uuid()).filter(|project| self.scope.contains(project));
         match project.or(patch.project) {
             Some(project) => self.live_task(project, id, &place),
             None => {

@@ -8,6 +8,10 @@
 //! - A deleted record can be updated: it keeps the edit and stays deleted. It cannot be moved, linked or built on.
 //! - A delete takes the branch, its links and its answers with it, under the id of the set; restore brings back what
 //!   that set deleted there, except links whose other end is gone.
+//! - Links from other projects that lead to a deleted task end and come back with it.
+//! - A later patch of a set finds a record where an earlier one has put it.
+//! - Every patch makes at least one change or is refused. An update to the values that stand and a move to where the task
+//!   stands make a change without fields. What an op does not take (fields, place, expect) is refused.
 //! - A task moved to another project takes its branch along under new keys; the old keys still find it. Dependencies
 //!   that would cross projects refuse the move, answers to the old project's requirements end.
 
@@ -16,6 +20,7 @@ mod erase;
 mod fields;
 mod graph;
 mod link;
+pub mod reach;
 mod relocate;
 mod remove;
 mod update;
@@ -102,7 +107,7 @@ pub fn apply(state: &mut State, set: &PatchSet, at: Instant) -> Result<Applied, 
     }
     for (index, patch) in set.patches.iter().enumerate() {
         bench.patch = index;
-        bench.step(patch);
+        bench.judge_patch(patch);
         if bench.changes.len() > PatchSet::MAX_CHANGES {
             bench.refuse(
                 Violation::new(index, Rule::Cap, format!("the set makes more than {} changes", PatchSet::MAX_CHANGES))
@@ -148,9 +153,27 @@ struct Failed;
 type Step<T = ()> = Result<T, Failed>;
 
 impl Bench<'_> {
-    fn step(&mut self, patch: &Patch) {
+    /// Takes the step a patch asks for. A patch that changed nothing and was not refused would be lost in silence.
+    fn judge_patch(&mut self, patch: &Patch) {
+        let changes = self.changes.len();
+        let done = self.step(patch);
+        let is_told = match done {
+            Ok(()) => self.changes.len() > changes,
+            Err(Failed) => !self.violations.is_empty(),
+        };
+        if !is_told {
+            let message = format!("{} of a {} changes nothing", patch.op, patch.entity.noun());
+            self.refuse(Violation::new(self.patch, Rule::Operation, message).field("op"));
+        }
+        if done.is_err() {
+            self.failed.insert(patch.id);
+        }
+    }
+
+    fn step(&mut self, patch: &Patch) -> Step {
+        self.refuse_unused(patch)?;
         self.check_expectations(patch);
-        let done = match (patch.op, patch.entity) {
+        match (patch.op, patch.entity) {
             (Op::Create, Entity::Project) => self.create_project(patch),
             (Op::Create, Entity::Task) => self.create_task(patch),
             (Op::Create, Entity::User) => self.create_user(patch),
@@ -175,10 +198,26 @@ impl Bench<'_> {
                 };
                 self.fail(Violation::new(self.patch, Rule::Operation, message).field("op").hint(hint))
             }
-        };
-        if done.is_err() {
-            self.failed.insert(patch.id);
         }
+    }
+
+    /// Refuses parts of a patch that its op would not look at.
+    fn refuse_unused(&mut self, patch: &Patch) -> Step {
+        let faults = self.violations.len();
+        let is_placed = matches!((patch.op, patch.entity), (Op::Create | Op::Move, Entity::Task));
+        if patch.place.is_some() && !is_placed {
+            let message = "only a created or moved task has a place among its siblings";
+            self.refuse(Violation::new(self.patch, Rule::Operation, message).field("place"));
+        }
+        if matches!(patch.op, Op::Create | Op::Link) && !patch.expect.is_empty() {
+            let message = format!("{} makes something new, so there is no value to expect", patch.op);
+            self.refuse(Violation::new(self.patch, Rule::Operation, message).field("expect"));
+        }
+        if matches!(patch.op, Op::Delete | Op::Unlink | Op::Restore) && !patch.fields.is_empty() {
+            let message = format!("{} takes no fields", patch.op);
+            self.refuse(Violation::new(self.patch, Rule::Operation, message).field("fields"));
+        }
+        if self.violations.len() > faults { Err(Failed) } else { Ok(()) }
     }
 
     fn check_expectations(&mut self, patch: &Patch) {
@@ -221,8 +260,15 @@ impl Bench<'_> {
         Err(Failed)
     }
 
+    /// The record of a patch's id: in the project the patch names, or where an earlier patch has put it.
     fn find(&self, patch: &Patch) -> Option<AnyRecord> {
-        self.state.get(Slot { entity: patch.entity, id: patch.id, project: patch.project })
+        let slot = Slot { entity: patch.entity, id: patch.id, project: patch.project };
+        let moved = || {
+            // Only the projects of the set are known to be at hand wherever the set is judged.
+            let project = self.state.home(patch.entity, patch.id).filter(|project| self.scope.contains(project));
+            self.state.get(Slot { project: Some(project?), ..slot })
+        };
+        self.state.get(slot).or_else(moved).filter(|record| record.id() == patch.id)
     }
 
     /// The record a patch is about.

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::fields::id_field;
 use super::{Bench, Step};
 use crate::domain::any::AnyRecord;
 use crate::domain::id::{EntityId, ProjectId, TaskId};
@@ -11,6 +10,7 @@ use crate::domain::key::TaskKey;
 use crate::domain::link::LinkKind;
 use crate::domain::patch::{Op, Patch, Place};
 use crate::domain::task::Task;
+use crate::domain::value::FieldValue;
 use crate::domain::violation::{Rule, Violation};
 
 /// How far apart siblings are numbered, so that one can be put between two others without renumbering.
@@ -19,17 +19,41 @@ const GAP: i64 = 1024;
 impl Bench<'_> {
     pub(super) fn relocate(&mut self, patch: &Patch) -> Step {
         let faults = self.violations.len();
-        let AnyRecord::Task(task) = self.target(patch)? else { return Ok(()) };
+        let record = self.target(patch)?;
+        let AnyRecord::Task(task) = record else {
+            let message = format!("a {} cannot be moved", record.entity().noun());
+            return self.fail(Violation::new(self.patch, Rule::Operation, message).field("entity"));
+        };
         let from = task.project_id;
         let task = self.live_task(from, task.id, "id")?;
         if let Some(field) = patch.fields.keys().find(|field| !matches!(field.as_str(), "parent_id" | "project_id")) {
             let fault = Violation::new(self.patch, Rule::Operation, "a move takes parent_id, project_id and place only");
             return self.fail(fault.field(format!("fields.{field}")).hint("use op update for other fields"));
         }
-        let to = id_field::<ProjectId>(patch, "project_id").unwrap_or(from);
+        if patch.fields.is_empty() && patch.place.is_none() {
+            let fault = Violation::new(self.patch, Rule::Shape, "a move must say where to: parent_id, project_id or place");
+            return self.fail(fault.field("fields"));
+        }
+        let to = match patch.fields.get("project_id") {
+            None => from,
+            Some(value) => match ProjectId::read(value) {
+                Ok(to) => to,
+                Err(misfit) => {
+                    return self.fail(Violation::new(self.patch, Rule::Value, misfit.0).field("fields.project_id"));
+                }
+            },
+        };
         self.project(to)?;
-        let names_parent = patch.fields.contains_key("parent_id") || to != from;
-        let parent_id = if names_parent { id_field::<TaskId>(patch, "parent_id") } else { task.parent_id };
+        let named = patch.fields.get("parent_id");
+        let named = named.map(|value| if value.is_null() { Ok(None) } else { TaskId::read(value).map(Some) });
+        let parent_id = match named {
+            None if to == from => task.parent_id,
+            None => None,
+            Some(Ok(parent)) => parent,
+            Some(Err(misfit)) => {
+                return self.fail(Violation::new(self.patch, Rule::Value, misfit.0).field("fields.parent_id"));
+            }
+        };
         let parent = match parent_id {
             Some(id) => Some(self.live_task(to, id, "fields.parent_id")?),
             None => None,
@@ -47,7 +71,7 @@ impl Bench<'_> {
             None => Vec::new(),
         };
         if to != from {
-            self.leave_project(&task, &branch)?;
+            self.leave_project(&task, &branch, to)?;
         }
         self.touch_graph(to);
         let keeps_place = patch.place.is_none() && to == from && parent_id == task.parent_id;
@@ -89,15 +113,14 @@ impl Bench<'_> {
     }
 
     /// Ends what cannot cross projects, refuses what must not end by a move, and takes inner links along.
-    fn leave_project(&mut self, task: &Task, branch: &[Arc<Task>]) -> Step {
+    fn leave_project(&mut self, task: &Task, branch: &[Arc<Task>], to: ProjectId) -> Step {
         let from = task.project_id;
         let ids: BTreeSet<TaskId> = branch.iter().map(|task| task.id).chain([task.id]).collect();
-        let Some(project) = self.state.project(from) else { return Ok(()) };
+        let project = self.project(from)?;
         let mut links: Vec<_> = ids.iter().flat_map(|id| project.links_at(*id)).cloned().collect();
         links.sort_by_key(|link| link.id);
         links.dedup_by_key(|link| link.id);
         let answers: Vec<_> = ids.iter().flat_map(|id| project.answers_at(id.uuid())).cloned().collect();
-        let target = self.set.patches.get(self.patch).and_then(|patch| id_field::<ProjectId>(patch, "project_id"));
         let outer = links
             .iter()
             .find(|link| link.kind == LinkKind::DependsOn && !(ids.contains(&link.from_id) && ids.contains(&link.to_id)));
@@ -119,11 +142,9 @@ impl Bench<'_> {
             self.end(Op::Unlink, AnyRecord::TaskRequirement(answer));
         }
         for link in links.into_iter().filter(|link| ids.contains(&link.from_id)) {
-            if let Some(to) = target {
-                let mut moved = Arc::unwrap_or_clone(Arc::clone(&link));
-                moved.project_id = to;
-                self.write(Op::Move, AnyRecord::TaskLink(Arc::new(moved)), Some(AnyRecord::TaskLink(link).slot()));
-            }
+            let mut moved = Arc::unwrap_or_clone(Arc::clone(&link));
+            moved.project_id = to;
+            self.write(Op::Move, AnyRecord::TaskLink(Arc::new(moved)), Some(AnyRecord::TaskLink(link).slot()));
         }
         Ok(())
     }
@@ -131,24 +152,18 @@ impl Bench<'_> {
     /// The position for a task at `place` among the living children of `parent`; makes room where there is none.
     pub(super) fn position(&mut self, project: ProjectId, parent: Option<TaskId>, place: Place, task: TaskId) -> Step<i64> {
         for attempt in 0..2 {
-            let siblings: Vec<Arc<Task>> = match self.state.project(project) {
-                Some(state) => match place {
-                    // The common case: no list is made of siblings that do not matter.
-                    Place::Last => state.children(parent).rev().filter(|other| other.id != task).take(1).cloned().collect(),
-                    _ => state.children(parent).filter(|other| other.id != task).cloned().collect(),
-                },
-                None => Vec::new(),
-            };
-            let at = |id: TaskId| siblings.iter().position(|other| other.id == id);
+            let state = self.project(project)?;
+            let is_other = |other: &&Arc<Task>| other.id != task;
+            let sibling = |id: TaskId| state.task(id).filter(|other| other.id != task && other.parent_id == parent);
             let (before, after) = match place {
-                Place::First => (None, siblings.first()),
-                Place::Last => (siblings.last(), None),
-                Place::After(id) => match at(id) {
-                    Some(index) => (siblings.get(index), siblings.get(index + 1)),
+                Place::First => (None, state.children(parent).find(is_other)),
+                Place::Last => (state.children(parent).rev().find(is_other), None),
+                Place::After(id) => match sibling(id) {
+                    Some(before) => (Some(before), state.behind(parent, (before.position, id)).find(is_other)),
                     None => return self.no_sibling(id),
                 },
-                Place::Before(id) => match at(id) {
-                    Some(index) => (index.checked_sub(1).and_then(|index| siblings.get(index)), siblings.get(index)),
+                Place::Before(id) => match sibling(id) {
+                    Some(after) => (state.before(parent, (after.position, id)).find(is_other), Some(after)),
                     None => return self.no_sibling(id),
                 },
             };
@@ -159,7 +174,10 @@ impl Bench<'_> {
                 (Some(before), Some(after)) if after.position - before.position > 1 => {
                     return Ok(before.position + (after.position - before.position) / 2);
                 }
-                (Some(_), Some(_)) if attempt == 0 => self.spread(&siblings),
+                (Some(_), Some(_)) if attempt == 0 => {
+                    let siblings: Vec<Arc<Task>> = state.children(parent).filter(is_other).cloned().collect();
+                    self.spread(&siblings);
+                }
                 (Some(_), Some(_)) => {}
             }
         }

@@ -1,19 +1,30 @@
 //! Deleting and restoring. Both are soft and take along what belongs to the record.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Bench, Step};
-use crate::domain::any::AnyRecord;
+use crate::domain::any::{AnyRecord, Slot};
 use crate::domain::id::EntityId;
+use crate::domain::link::{LinkKind, TaskLink};
 use crate::domain::patch::{Op, Patch};
 use crate::domain::record::Entity;
+use crate::domain::task::Task;
 use crate::domain::value::FieldValue;
 use crate::domain::violation::{Rule, Violation};
+
+/// How the two ends of a link stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    Fit,
+    Gone,
+    /// They are in different projects, and the link stays inside one.
+    Apart,
+}
 
 impl Bench<'_> {
     pub(super) fn delete(&mut self, patch: &Patch) -> Step {
         let record = self.target(patch)?;
-        self.refuse_fields(patch)?;
         if !record.is_live() {
             let message = format!("the {} is deleted already", patch.entity.noun());
             return self.fail(Violation::new(self.patch, Rule::Deleted, message).field("id"));
@@ -32,7 +43,6 @@ impl Bench<'_> {
 
     pub(super) fn restore(&mut self, patch: &Patch) -> Step {
         let record = self.target(patch)?;
-        self.refuse_fields(patch)?;
         if record.is_live() {
             let message = format!("the {} is not deleted", patch.entity.noun());
             return self.fail(Violation::new(self.patch, Rule::NotDeleted, message).field("id"));
@@ -41,19 +51,11 @@ impl Bench<'_> {
         self.begin_again(record.clone())?;
         for carried in self.belongings(&record) {
             let same_set = !carried.is_live() && carried.get("deleted_in") == deleted_in;
-            if same_set && self.ends_live(&carried) {
+            if same_set && self.ends(&carried) == Ends::Fit {
                 self.begin_again(carried)?;
             }
         }
         Ok(())
-    }
-
-    fn refuse_fields(&mut self, patch: &Patch) -> Step {
-        if patch.fields.is_empty() {
-            return Ok(());
-        }
-        let message = format!("{} takes no fields", patch.op);
-        self.fail(Violation::new(self.patch, Rule::Operation, message).field("fields"))
     }
 
     /// What goes and comes with a record, living or deleted: parents before children, links after both ends.
@@ -64,28 +66,39 @@ impl Bench<'_> {
                 let tops = state
                     .children(None)
                     .flat_map(|top| std::iter::once(Arc::clone(top)).chain(state.descendants(top.id).into_iter().cloned()));
-                let others = state.records().filter(|record| !matches!(record, AnyRecord::Project(_) | AnyRecord::Task(_)));
-                let mut others: Vec<AnyRecord> = others.collect();
-                others.sort_by_key(|record| record.entity() != Entity::Requirement);
-                tops.map(AnyRecord::Task).chain(others).collect()
+                let far = state.tasks().flat_map(|task| self.links_from_elsewhere(task));
+                tops.map(AnyRecord::Task)
+                    .chain(state.requirements().cloned().map(AnyRecord::Requirement))
+                    .chain(state.links().cloned().map(AnyRecord::TaskLink))
+                    .chain(far.map(AnyRecord::TaskLink))
+                    .chain(state.answers().cloned().map(AnyRecord::TaskRequirement))
+                    .collect()
             }
             AnyRecord::Task(task) => {
-                let below: Vec<AnyRecord> = state.descendants(task.id).into_iter().cloned().map(AnyRecord::Task).collect();
-                let branch: std::collections::BTreeSet<_> = below.iter().map(AnyRecord::id).chain([task.id.uuid()]).collect();
-                let links =
-                    state.links().filter(|link| branch.contains(&link.from_id.uuid()) || branch.contains(&link.to_id.uuid()));
-                let answers = state.records().filter(|record| match record {
-                    AnyRecord::TaskRequirement(answer) => branch.contains(&answer.task_id.uuid()),
-                    _ => false,
-                });
-                below.iter().cloned().chain(links.cloned().map(AnyRecord::TaskLink)).chain(answers).collect()
+                let below = state.descendants(task.id);
+                let branch = || std::iter::once(task).chain(below.iter().copied());
+                // A link inside the branch is met at both of its ends.
+                let own: BTreeMap<_, _> =
+                    branch().flat_map(|task| state.all_links_at(task.id)).map(|link| (link.id, Arc::clone(link))).collect();
+                let far = branch().flat_map(|task| self.links_from_elsewhere(task));
+                let answers = branch().flat_map(|task| state.all_answers_at(task.id.uuid())).cloned();
+                let tasks = below.iter().copied().cloned().map(AnyRecord::Task);
+                tasks
+                    .chain(own.into_values().map(AnyRecord::TaskLink))
+                    .chain(far.map(AnyRecord::TaskLink))
+                    .chain(answers.map(AnyRecord::TaskRequirement))
+                    .collect()
             }
-            AnyRecord::Requirement(requirement) => state
-                .records()
-                .filter(|record| matches!(record, AnyRecord::TaskRequirement(answer) if answer.requirement_id == requirement.id))
-                .collect(),
+            AnyRecord::Requirement(requirement) => {
+                state.all_answers_at(requirement.id.uuid()).cloned().map(AnyRecord::TaskRequirement).collect()
+            }
             _ => Vec::new(),
         }
+    }
+
+    /// The links of other projects that lead to a task, deleted ones included.
+    fn links_from_elsewhere(&self, task: &Task) -> Vec<Arc<TaskLink>> {
+        self.state.links_to(task.id).filter(|link| link.project_id != task.project_id).cloned().collect()
     }
 
     /// Marks a record as deleted by this set.
@@ -114,33 +127,64 @@ impl Bench<'_> {
             let fault = Violation::new(self.patch, Rule::ParentDeleted, "its project is deleted").field("id");
             return self.fail(fault.hint("restore the project"));
         }
-        if !self.ends_live(&record) {
-            let message = "one of the two it links is deleted";
-            return self.fail(Violation::new(self.patch, Rule::Deleted, message).field("id").hint("restore that first"));
+        match self.ends(&record) {
+            Ends::Fit => {}
+            Ends::Gone => {
+                let message = "one of the two it links is deleted";
+                return self.fail(Violation::new(self.patch, Rule::Deleted, message).field("id").hint("restore that first"));
+            }
+            Ends::Apart => {
+                let message = "the two it links are in different projects now";
+                return self.fail(Violation::new(self.patch, Rule::DependencyAcrossProjects, message).field("id"));
+            }
         }
+        record = self.follow_start(record);
         let slot = record.slot();
         self.mark(&mut record, false);
         self.check(&mut record, &Patch::new(Op::Restore, slot.entity, slot.id, slot.project))?;
         if let AnyRecord::TaskLink(link) = &record {
             self.refuse_second(link)?;
-            self.touch_graph(link.project_id);
-            self.linked.insert(link.id, self.patch);
+            if link.kind == LinkKind::DependsOn {
+                self.touch_graph(link.project_id);
+                self.linked.insert(link.id, self.patch);
+            }
         }
         self.write(Op::Restore, record, Some(slot));
         Ok(())
     }
 
-    /// Both ends of a link live; true of what is no link.
-    fn ends_live(&self, record: &AnyRecord) -> bool {
-        let task = |id| self.state.task(id).is_some_and(|task| task.is_live());
-        match record {
-            AnyRecord::TaskLink(link) => task(link.from_id) && task(link.to_id),
+    /// A link is in the project of the task it starts from. That task may have moved while the link was deleted.
+    fn follow_start(&mut self, record: AnyRecord) -> AnyRecord {
+        let AnyRecord::TaskLink(link) = &record else { return record };
+        match self.state.task(link.from_id).map(|task| task.project_id) {
+            Some(project) if project != link.project_id => {
+                let slot = record.slot();
+                let mut moved = Arc::unwrap_or_clone(Arc::clone(link));
+                moved.project_id = project;
+                self.write(Op::Move, AnyRecord::TaskLink(Arc::new(moved)), Some(slot));
+                self.state.get(Slot { project: Some(project), ..slot }).unwrap_or(record)
+            }
+            _ => record,
+        }
+    }
+
+    /// How the ends of a link stand; those of what is no link always fit.
+    fn ends(&self, record: &AnyRecord) -> Ends {
+        let task = |id| self.state.task(id).filter(|task| task.is_live()).map(|task| task.project_id);
+        let (ends, stays_inside) = match record {
+            AnyRecord::TaskLink(link) => ((task(link.from_id), task(link.to_id)), link.kind == LinkKind::DependsOn),
             AnyRecord::TaskRequirement(answer) => {
                 let requirement =
                     self.state.project(answer.project_id).and_then(|state| state.requirement(answer.requirement_id));
-                task(answer.task_id) && requirement.is_some_and(|requirement| requirement.deleted_at.is_none())
+                let requirement = requirement.filter(|requirement| requirement.deleted_at.is_none());
+                ((task(answer.task_id), requirement.map(|requirement| requirement.project_id)), true)
             }
-            _ => true,
+            _ => return Ends::Fit,
+        };
+        match ends {
+            (Some(from), Some(to)) if stays_inside && from != to => Ends::Apart,
+            (Some(_), Some(_)) => Ends::Fit,
+            _ => Ends::Gone,
         }
     }
 

@@ -3,10 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use uuid::Uuid;
+
 use super::Journal;
 use super::opening::{Seqs, lost_its_end, sound};
 use super::reader::Order;
-use crate::domain::id::{EntityId, ProjectId};
+use crate::domain::apply::reach::{Reach, reach};
+use crate::domain::id::{EntityId, ProjectId, TaskId};
 use crate::domain::patch::{Op, PatchSet};
 use crate::domain::record::Entity;
 use crate::domain::state::ProjectState;
@@ -49,7 +52,7 @@ impl Journal {
         }
     }
 
-    /// Brings what the sets speak of to hand, and the far ends of the links that a restore might bring back. Before the
+    /// Brings what the sets speak of to hand, and what they reach beyond it. Before the
     /// first commit every table is looked at: one that is ahead of the journal shows that it has lost its end.
     pub(super) async fn bring_all_for(&mut self, sets: &[PatchSet]) -> Result<(), StoreError> {
         let wanted: BTreeSet<ProjectId> = sets.iter().flat_map(PatchSet::scope).collect();
@@ -59,16 +62,14 @@ impl Journal {
             self.look_at(|name| !seen.contains(name)).await?;
             self.bring_projects(wanted.clone()).await?;
         }
-        let restores = sets.iter().flat_map(|set| &set.patches).filter(|patch| patch.op == Op::Restore);
-        let restored: BTreeSet<ProjectId> = restores.filter_map(|patch| patch.project).collect();
-        let restored = restored.iter().filter_map(|project| self.ledger.state.project(*project));
-        let far: BTreeSet<Sought> =
-            restored.flat_map(ProjectState::far_ends).map(|task| Sought::Id(Entity::Task, task.uuid())).collect();
-        if far.is_empty() {
+        let Reach { linked, ends } = reach(&self.ledger.state, sets.iter().flat_map(|set| &set.patches));
+        if linked.is_empty() && ends.is_empty() {
             return Ok(());
         }
-        let homes = self.find(&far.into_iter().collect::<Vec<_>>()).await?;
-        self.bring_projects(wanted.into_iter().chain(homes.into_iter().flatten()).collect()).await
+        let elsewhere = self.linked_from(&linked).await?;
+        let ends: Vec<Sought> = ends.into_iter().map(|task| Sought::Id(Entity::Task, task.uuid())).collect();
+        let homes = self.find(&ends).await?;
+        self.bring_projects(wanted.into_iter().chain(elsewhere).chain(homes.into_iter().flatten()).collect()).await
     }
 
     async fn bring_projects(&mut self, mut wanted: BTreeSet<ProjectId>) -> Result<(), StoreError> {
@@ -133,6 +134,41 @@ impl Journal {
         Ok(sought.iter().zip(here).map(|(sought, here)| here.or_else(|| found.get(sought).copied())).collect())
     }
 
+    /// The projects with links that lead to these tasks, deleted links included. Only what is not at hand is looked up.
+    pub async fn linked_from(&mut self, tasks: &BTreeSet<TaskId>) -> Result<BTreeSet<ProjectId>, StoreError> {
+        let state = &self.ledger.state;
+        let here = tasks.iter().flat_map(|task| state.links_to(*task)).map(|link| link.project_id);
+        let mut projects: BTreeSet<ProjectId> = here.collect();
+        if tasks.is_empty() || state.outlines().next().is_none() {
+            return Ok(projects);
+        }
+        let mut after = self.folded;
+        let mut links: BTreeSet<Uuid> = BTreeSet::new();
+        match read::links_to(&self.root, tasks.iter().map(|task| task.uuid())).await {
+            Ok(Some(found)) => {
+                for (link, project) in found {
+                    links.insert(link);
+                    projects.insert(project);
+                }
+            }
+            // What cannot be asked of the table the journal knows.
+            Ok(None) | Err(StoreError::Damaged { .. }) => after = 0,
+            Err(err) => return Err(err),
+        }
+        let mut rows = self.reader(after, Stream::Work, Order::OldestFirst);
+        while let Some(batch) = rows.next().await {
+            for row in batch?.iter().filter(|row| row.entity == Entity::TaskLink) {
+                let to = || row.after_fields().ok()?.get("to_id")?.as_str()?.parse::<TaskId>().ok();
+                // A link that moves to another project is told of by its id alone.
+                if links.contains(&row.entity_id) || (row.op == Op::Link && to().is_some_and(|to| tasks.contains(&to))) {
+                    links.insert(row.entity_id);
+                    projects.extend(row.project_id);
+                }
+            }
+        }
+        Ok(projects)
+    }
+
     async fn find_away<'s>(&self, away: &BTreeSet<&'s Sought>) -> Result<BTreeMap<&'s Sought, ProjectId>, StoreError> {
         let mut found = BTreeMap::new();
         if away.is_empty() {
@@ -154,11 +190,15 @@ impl Journal {
                 }
             }
         }
+        let by_id: BTreeMap<(Entity, Uuid), &'s Sought> =
+            away.iter().filter_map(|sought| Some(((sought.entity(), sought.id()?), *sought))).collect();
+        let by_key: Vec<&'s Sought> = away.iter().filter(|sought| sought.former_key().is_some()).copied().collect();
         let mut rows = self.reader(after, Stream::Work, Order::OldestFirst);
         while let Some(batch) = rows.next().await {
             for row in batch?.iter().filter(|row| !in_every_scope(row.entity)) {
                 let Some(project) = row.project_id else { continue };
-                found.extend(away.iter().filter(|sought| sought.is_told_by(row)).map(|sought| (*sought, project)));
+                found.extend(by_id.get(&(row.entity, row.entity_id)).map(|sought| (*sought, project)));
+                found.extend(by_key.iter().filter(|sought| sought.is_told_by(row)).map(|sought| (*sought, project)));
             }
         }
         Ok(found)

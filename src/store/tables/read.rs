@@ -1,6 +1,7 @@
 //! Reading current tables back into records: all of a table, or what concerns some projects.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,10 +16,11 @@ use uuid::Uuid;
 
 use super::columns::decode;
 use super::definition::{self, Column};
-use super::{BUCKET, CurrentTable, TXN, bucket};
+use super::{BUCKET, CurrentTable, TABLES, TXN, bucket};
 use crate::domain::any::AnyRecord;
-use crate::domain::id::{EntityId, ProjectId};
+use crate::domain::id::ProjectId;
 use crate::domain::key::TaskKey;
+use crate::domain::link::LinkKind;
 use crate::domain::patch::Op;
 use crate::domain::record::{Entity, Fields};
 use crate::domain::state::State;
@@ -108,10 +110,7 @@ impl Sought {
     /// The project at hand that holds the record.
     pub fn project_in(&self, state: &State) -> Option<ProjectId> {
         match self {
-            Self::Id(Entity::Project, id) => state.project(ProjectId::of(*id))?.project().map(|project| project.id),
-            Self::Id(entity, id) => {
-                state.projects().find_map(|project| project.get(*entity, *id)).and_then(|record| record.project())
-            }
+            Self::Id(entity, id) => state.home(*entity, *id),
             Self::FormerKey(key) => state.task_by_key(key).map(|task| task.project_id),
         }
     }
@@ -190,6 +189,34 @@ pub async fn projects_of(
     Ok(Some(found))
 }
 
+/// The links that lead to these tasks, each with its project, as the table of links tells it; `None` where there is none to
+/// be read.
+pub async fn links_to(
+    root: &Arc<dyn ObjectStore>,
+    tasks: impl IntoIterator<Item = Uuid>,
+) -> Result<Option<Vec<(Uuid, ProjectId)>>, StoreError> {
+    let Some(table) = TABLES.iter().find(|table| table.entity == Entity::TaskLink) else { return Ok(None) };
+    let log = TableLog::new(Arc::clone(root), table.name);
+    let Some((current, _)) = readable(&log, table.entity).await? else { return Ok(None) };
+    let wanted = Wanted { column: "to_id", ..Wanted::ids(tasks) };
+    let mut found = Vec::new();
+    for file in current.files.values().filter(|file| wanted.may_be_in(file)) {
+        let path = format!("{}/{}", table.name, file.path);
+        for batch in selected(&path, log.get_live(&file.path).await?, Some(&wanted), &["id", "project_id", "kind"])? {
+            let batch = batch?;
+            let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+            let (Some(ids), Some(projects), Some(kinds)) = (text("id"), text("project_id"), text("kind")) else {
+                return Err(StoreError::damaged(&path, "a column of the links is missing or of another type"));
+            };
+            for row in (0..batch.num_rows()).filter(|row| kinds.value(*row) != LinkKind::DependsOn.word()) {
+                let id = Uuid::try_parse(ids.value(row)).ok().zip(projects.value(row).parse().ok());
+                found.push(id.ok_or_else(|| StoreError::damaged(&path, "the id of a link or of its project is none"))?);
+            }
+        }
+    }
+    Ok(Some(found))
+}
+
 /// The text of a row, or the texts of its list.
 fn texts(column: &ArrayRef, row: usize) -> Vec<String> {
     if let Some(column) = column.as_string_opt::<i32>() {
@@ -250,7 +277,15 @@ impl Wanted {
 
     /// Whether some wanted value lies between two bounds.
     fn lies_within(&self, low: &[u8], high: &[u8]) -> bool {
-        self.values.iter().map(String::as_bytes).any(|value| (low..=high).contains(&value))
+        // The order of texts is that of their bytes, so one look tells for however many values.
+        match std::str::from_utf8(low) {
+            Ok(low) => self
+                .values
+                .range::<str, _>((Bound::Included(low), Bound::Unbounded))
+                .next()
+                .is_some_and(|value| value.as_bytes() <= high),
+            Err(_) => self.values.iter().map(String::as_bytes).any(|value| (low..=high).contains(&value)),
+        }
     }
 
     fn matches(&self, batch: &RecordBatch) -> Result<BooleanArray, ArrowError> {

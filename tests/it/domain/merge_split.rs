@@ -8,7 +8,7 @@ use super::World;
 use crate::support::set_id;
 
 fn merge_in(world: &mut World, kept: &str, gone: &str) -> Result<(), String> {
-    let patches = merge(world.project(), world.get(kept), world.get(gone), set_id()).map_err(|fault| fault.message)?;
+    let patches = merge(&world.state, world.get(kept), world.get(gone), set_id()).map_err(|fault| fault.message)?;
     world.patches(patches).map(drop).map_err(|rejection| format!("{rejection:?}"))
 }
 

@@ -1,9 +1,13 @@
 //! The rules of tasks and patch sets, on a value: no storage, no runtime.
 
+mod crossing;
 mod delete;
 mod fields;
+mod growth;
 mod links;
 mod merge_split;
+mod moved;
+mod odd;
 mod progress;
 mod relocate;
 mod undo;

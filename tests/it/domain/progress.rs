@@ -124,7 +124,7 @@ fn the_task_that_stays_keeps_its_own_times() {
     world.later(10, "completed");
     world.apply(json!([{"op": "update", "entity": "task", "id": "PAY-2", "fields": {"actual_minutes": 5}}]));
     let joined = |world: &mut World, kept: &str, gone: &str| {
-        let patches = merge(world.project(), world.get(kept), world.get(gone), set_id()).unwrap();
+        let patches = merge(&world.state, world.get(kept), world.get(gone), set_id()).unwrap();
         world.patches(patches).unwrap();
     };
     joined(&mut world, "PAY-2", "PAY-1");
