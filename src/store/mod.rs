@@ -40,6 +40,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use uuid::Uuid;
 
+pub use durable::Temporaries;
 pub use error::StoreError;
 pub use format::Format;
 pub use inbox::NAME as INBOX;
@@ -101,6 +102,7 @@ pub struct Maintained {
     pub compacted: Compacted,
     pub condensed: Vec<(&'static str, Condensed)>,
     pub vacuumed: Vec<(&'static str, Vacuumed)>,
+    pub temporaries: Temporaries,
 }
 
 /// What became of a patch set.
