@@ -8,6 +8,8 @@
 //! - A deleted record can be updated: it keeps the edit and stays deleted. It cannot be moved, linked or built on.
 //! - A delete takes the branch, its links and its answers with it, under the id of the set; restore brings back what
 //!   that set deleted there, except links whose other end is gone.
+//! - Living projects have different sources. A project that is restored while another one has its source comes back
+//!   without a source.
 //! - A task moved to another project takes its branch along under new keys; the old keys still find it. Dependencies
 //!   that would cross projects refuse the move, answers to the old project's requirements end.
 

@@ -118,6 +118,11 @@ impl Bench<'_> {
             let message = "one of the two it links is deleted";
             return self.fail(Violation::new(self.patch, Rule::Deleted, message).field("id").hint("restore that first"));
         }
+        if let AnyRecord::Project(project) = &mut record
+            && self.other_of_source(project).is_some()
+        {
+            Arc::make_mut(project).source = None;
+        }
         let slot = record.slot();
         self.mark(&mut record, false);
         self.check(&mut record, &Patch::new(Op::Restore, slot.entity, slot.id, slot.project))?;
