@@ -518,6 +518,29 @@ mod tests {
     }
 
     #[test]
+    fn days_and_times_lie_in_the_years_that_every_engine_reads() {
+        for day in ["1900-01-01", "2026-02-28", "9999-12-31"] {
+            assert_eq!(NaiveDate::read(&json!(day)).unwrap().json(), json!(day));
+        }
+        for day in ["-001-01-01", "+99999-1-1", "1899-12-31", "2026-1-005", "20260101aa", "+2026-1-01", "0000-00-00"] {
+            assert!(NaiveDate::read(&json!(day)).is_err(), "{day} passed");
+        }
+        for at in ["2016-12-31T23:59:60Z", "1899-12-31T23:59:59Z", "9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00Z"] {
+            assert!(Instant::read(&json!(at)).is_err(), "{at} passed");
+        }
+    }
+
+    #[test]
+    fn stored_values_of_earlier_versions_are_read() {
+        let leap = Instant::read_stored(&json!("2016-12-31T23:59:60.000000Z")).unwrap();
+        assert_eq!(leap.json(), json!("2017-01-01T00:00:00.000000Z"));
+        assert!(NaiveDate::read_stored(&json!("-0001-01-01")).is_err());
+        assert_eq!(Title::read_stored(&json!("x".repeat(501))).unwrap().as_str().len(), 501);
+        assert!(Metadata::read(&json!({"a": "\u{0}"})).is_err());
+        assert!(Metadata::read(&json!({"a": "\\u0000"})).is_ok());
+    }
+
+    #[test]
     fn instants_come_back_in_utc_microseconds() {
         let at = Instant::read(&json!("2026-11-20T12:00:00.1234567+02:00")).unwrap();
         assert_eq!(at.json(), json!("2026-11-20T10:00:00.123456Z"));

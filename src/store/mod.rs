@@ -86,6 +86,8 @@ pub struct Head {
     pub version: u64,
     /// How far the current tables are known to be folded.
     pub folded: u64,
+    /// Current tables whose files could not be read, which the next fold rebuilds.
+    pub unreadable: Vec<&'static str>,
 }
 
 /// What a fold did: the seq the tables now show, and for each what was written.

@@ -1,5 +1,6 @@
 //! Descriptions planned at the same moment: a text has one project, whoever is first.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -9,7 +10,7 @@ use chrono::TimeDelta;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use lakeplan::domain::any::AnyRecord;
-use lakeplan::domain::id::{EntityId, PatchSetId, ProjectId};
+use lakeplan::domain::id::{EntityId, PatchSetId, ProjectId, TaskId};
 use lakeplan::domain::patch::{Op, PatchSet, Source};
 use lakeplan::domain::project::Project;
 use lakeplan::domain::record::Fields;
@@ -69,6 +70,10 @@ impl Store for Late {
         }
         Ok(snapshot)
     }
+    async fn linked_from(&self, tasks: &BTreeSet<TaskId>) -> Result<BTreeSet<ProjectId>, StoreError> {
+        self.inner.linked_from(tasks).await
+    }
+
     async fn commit(&self, sets: Vec<PatchSet>) -> Vec<Outcome> {
         if let Some(twin) = &self.twin {
             let deletes = sets[0].patches.iter().filter(|patch| patch.op == Op::Delete).map(|patch| patch.id);
