@@ -18,7 +18,7 @@ mod error;
 pub mod folder;
 mod format;
 mod gently;
-mod inbox;
+pub mod inbox;
 mod journal;
 mod ledger;
 mod log_replay;

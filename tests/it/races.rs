@@ -186,8 +186,8 @@ fn processes_that_plan_one_description_at_once_make_one_project() {
         let path = folder.path();
         lakeplan(path, &["init"], None);
         std::fs::create_dir(path.join("texts")).unwrap();
-        std::fs::write(path.join("texts/portal.md"), "# Portal\n\n- Do a (1 day) @ana\n- Do b (2 days)\n").unwrap();
-        std::fs::write(path.join("texts/shop.md"), "# Shop\n\n- Do c (1 day) @ana\n").unwrap();
+        std::fs::write(path.join("texts/portal.md"), "# Portal\n\n- Do a (1 day)\n- Do b (2 days)\n").unwrap();
+        std::fs::write(path.join("texts/shop.md"), "# Shop\n\n- Do c (1 day)\n").unwrap();
         let of_folder = ["plan", "--folder", "texts", "--yes"];
         let of_file = ["plan", "texts/portal.md", "--yes"];
         let mut random = StdRng::seed_from_u64(round as u64);
