@@ -20,7 +20,8 @@ use crate::store::catalog::{Catalog, InboxRoot, SchemaName};
 use crate::store::copy::{self, Copied};
 use crate::store::delta::{DeltaStore, Root};
 use crate::store::doctor::{self, Checkup, Extent};
-use crate::store::{Erased, Format, Head, INBOX, LakeTables, Maintained, Retention, Store, StoreError};
+use crate::store::tables::FoldedTable;
+use crate::store::{Erased, FoldReport, Format, Head, INBOX, LakeTables, Maintained, Retention, Store, StoreError};
 
 /// An open lake and what works on it.
 pub struct App {
@@ -199,6 +200,11 @@ impl App {
     /// The tables that a query reads, which asks no catalog where it does not read the inbox.
     pub async fn tables_of(&self, sql: &str) -> Result<LakeTables, ServiceError> {
         if Reads::of(sql).names(INBOX) { self.tables_with_inbox().await } else { Ok(self.tables()) }
+    }
+
+    /// Rebuilds a current table from the journal, or all of them.
+    pub async fn rebuild(&self, table: Option<FoldedTable>) -> Result<FoldReport, ServiceError> {
+        Ok(self.store.rebuild(table).await?)
     }
 
     /// A round of maintenance with the usual retention.

@@ -1,20 +1,73 @@
 -- Every request of the inbox, once each, with its answer: waiting, applied, refused or conflict.
-SELECT
-  i.request_id,
-  i.at,
-  i.user,
-  CASE WHEN r.outcome IS NULL THEN 'waiting' ELSE r.outcome END AS state,
-  r.at AS answered_at,
-  r.seq,
-  r.message,
-  r.created_keys,
-  i.patch_set
+-- A request_id is one request: its first row, by time, user and patch set, until it is answered, and then the row that was
+-- answered, whatever rows come later. user and patch_set are null where that row is gone from the inbox or was changed
+-- since; rows without a request_id are none.
+SELECT request_id, at, user, state, answered_at, seq, message, created_keys, patch_set
 FROM (
-  SELECT inbox.*, ROW_NUMBER() OVER (PARTITION BY request_id ORDER BY inbox.at, inbox.patch_set) AS place
-  FROM inbox
-) i
-LEFT JOIN (
-  -- Where two answered at the same time, what is in the journal counts.
+  SELECT
+    i.request_id,
+    CASE WHEN i.is_own = 1 OR i.request_at IS NULL THEN i.at ELSE i.request_at END AS at,
+    CASE WHEN i.is_own = 1 THEN i.user END AS user,
+    CASE WHEN i.outcome IS NULL THEN 'waiting' ELSE i.outcome END AS state,
+    i.answered_at,
+    i.seq,
+    i.message,
+    i.created_keys,
+    CASE WHEN i.is_own = 1 THEN i.patch_set END AS patch_set,
+    ROW_NUMBER() OVER (
+      PARTITION BY i.request_key
+      ORDER BY i.is_own DESC, i.at ASC NULLS LAST, i.user ASC NULLS LAST, i.patch_set ASC NULLS LAST
+    ) AS place
+  FROM (
+    SELECT
+      asked.request_id,
+      asked.request_key,
+      asked.at,
+      asked.user,
+      asked.patch_set,
+      r.outcome,
+      r.at AS answered_at,
+      r.seq,
+      r.message,
+      r.created_keys,
+      r.request_at,
+      -- Answers of earlier versions do not tell which row it was; then it is the first.
+      CASE
+        WHEN r.request_hash IS NULL THEN 1
+        WHEN r.request_hash = md5(concat(coalesce(asked.user, ''), ' ', coalesce(asked.patch_set, '')))
+          AND (r.request_at IS NULL OR r.request_at = asked.at) THEN 1
+        ELSE 0
+      END AS is_own
+    FROM (
+      SELECT inbox.*, substr(inbox.request_id, 1, 1000) AS request_key
+      FROM inbox
+      WHERE inbox.request_id IS NOT NULL
+    ) asked
+    LEFT JOIN (
+      -- Where two answered at the same time, what is in the journal counts.
+      SELECT
+        inbox_results.*,
+        ROW_NUMBER() OVER (
+          PARTITION BY request_id
+          ORDER BY CASE WHEN seq IS NULL THEN 1 ELSE 0 END, inbox_results.at
+        ) AS place
+      FROM inbox_results
+    ) r ON r.request_id = asked.request_key AND r.place = 1
+  ) i
+) shown
+WHERE place = 1
+UNION ALL
+SELECT
+  gone.request_id,
+  gone.request_at AS at,
+  CAST(NULL AS STRING) AS user,
+  gone.outcome AS state,
+  gone.at AS answered_at,
+  gone.seq,
+  gone.message,
+  gone.created_keys,
+  CAST(NULL AS STRING) AS patch_set
+FROM (
   SELECT
     inbox_results.*,
     ROW_NUMBER() OVER (
@@ -22,5 +75,8 @@ LEFT JOIN (
       ORDER BY CASE WHEN seq IS NULL THEN 1 ELSE 0 END, inbox_results.at
     ) AS place
   FROM inbox_results
-) r ON r.request_id = i.request_id AND r.place = 1
-WHERE i.place = 1
+) gone
+LEFT JOIN (
+  SELECT DISTINCT substr(inbox.request_id, 1, 1000) AS request_key FROM inbox WHERE inbox.request_id IS NOT NULL
+) kept ON kept.request_key = gone.request_id
+WHERE gone.place = 1 AND kept.request_key IS NULL

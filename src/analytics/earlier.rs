@@ -11,7 +11,7 @@ use deltalake::datafusion::datasource::{MemTable, TableProvider};
 use deltalake::datafusion::error::Result;
 use deltalake::datafusion::prelude::{SessionContext, col, lit};
 
-use super::table::{self, LakeTable};
+use super::table;
 use crate::domain::any::AnyRecord;
 use crate::domain::record::Entity;
 use crate::domain::time::Instant;
@@ -35,7 +35,7 @@ impl Then {
         &self,
         context: &SessionContext,
         entry: &Entry,
-        now: Option<LakeTable>,
+        now: Option<Arc<dyn TableProvider>>,
     ) -> Result<Option<Arc<dyn TableProvider>>> {
         let (column, last) = match entry.earlier {
             Earlier::Records(entity) => return self.records(entry, entity).map(|table| Some(Arc::new(table) as Arc<_>)),
@@ -45,7 +45,7 @@ impl Then {
             }
         };
         let Some(now) = now else { return Ok(None) };
-        let grown = context.read_table(Arc::new(now))?.filter(col(column).lt_eq(lit(last)))?;
+        let grown = context.read_table(now)?.filter(col(column).lt_eq(lit(last)))?;
         Ok(Some(grown.into_view()))
     }
 

@@ -21,7 +21,6 @@ use thiserror::Error;
 
 pub use earlier::Then;
 pub use format::{Format, rows_json, rows_text};
-pub use inbox::InboxRequest;
 pub use reads::Reads;
 pub use select::Select;
 pub use session::Session;

@@ -14,12 +14,13 @@ use tokio::sync::Mutex;
 use super::AnalyticsError;
 use super::earlier::Then;
 use super::fault;
+use super::inbox::InboxTable;
 use super::reads::{CLOCK, Reads};
 use super::table::LakeTable;
 use super::views::{VIEWS, View};
 use crate::domain::time::{Instant, rfc3339};
 use crate::store::tables::{Entry, dictionary};
-use crate::store::{LakeTables, LiveFile, StoreError};
+use crate::store::{INBOX, LakeTables, LiveFile, StoreError};
 
 /// A read-only SQL session over a lake. A table is opened by the first query that reads it, and is the same for all after.
 pub struct Session {
@@ -97,10 +98,16 @@ impl Session {
         let place = self.tables.place(entry.name)?;
         // Registered before any scan: DataFusion would otherwise take a store of its own for the URL.
         self.context.runtime_env().register_object_store(&place.url, Arc::clone(&place.store));
-        let table = files.map(|files| LakeTable::new(&place, entry, &files)).transpose().map_err(opening)?;
+        let open = |files: Vec<LiveFile>| -> Result<Arc<dyn TableProvider>, DataFusionError> {
+            if entry.name == INBOX {
+                return Ok(Arc::new(InboxTable::new(self.tables.inbox_of(files), entry)));
+            }
+            Ok(Arc::new(LakeTable::new(&place, entry, &files)?))
+        };
+        let table = files.map(open).transpose().map_err(opening)?;
         let table = match &self.then {
             Some(then) => then.table(&self.context, entry, table).map_err(opening)?,
-            None => table.map(|table| Arc::new(table) as Arc<dyn TableProvider>),
+            None => table,
         };
         if let Some(table) = table {
             // One that a query brought that was given up before it was done.

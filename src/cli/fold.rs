@@ -2,16 +2,29 @@ use serde_json::json;
 
 use super::reply::table;
 use super::{CliError, Context, Reply};
+use crate::store::tables::FoldedTable;
 
 /// Brings the current tables up to the journal. Every command that changes something does so before it ends; this is
 /// for what a process that was killed has left.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  lakeplan fold")]
-pub struct Args {}
+#[command(after_help = "Examples:\n  lakeplan fold\n  lakeplan fold --rebuild\n  lakeplan fold --rebuild tasks")]
+pub struct Args {
+    /// Rebuilds the current tables from the journal, or the one that is named, whatever they hold.
+    #[arg(long, value_name = "TABLE", num_args = 0..=1)]
+    rebuild: Option<Option<String>>,
+}
 
-pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
-    let report = app.service.store.fold().await?;
+    let report = match args.rebuild {
+        None => app.service.store.fold().await?,
+        Some(name) => {
+            let table = name.map(|name| named(&name)).transpose()?;
+            let rebuilt = app.rebuild(table).await?;
+            app.service.store.fold().await?;
+            rebuilt
+        }
+    };
     app.close().await;
     let tables: Vec<_> = report.tables.iter().filter(|(_, folded)| folded.files > 0).collect();
     let json: Vec<_> =
@@ -25,4 +38,15 @@ pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
         json,
         format!("{}\nthe tables show seq {}", table(&["table", "changed rows", "files written"], rows), report.seq),
     ))
+}
+
+/// The current table of a name.
+fn named(name: &str) -> Result<FoldedTable, CliError> {
+    FoldedTable::all().find(|table| table.name() == name).ok_or_else(|| {
+        let names: Vec<&str> = FoldedTable::all().map(FoldedTable::name).collect();
+        CliError::Usage {
+            message: format!("{name:?} is no current table"),
+            hint: Some(format!("the current tables are {}", names.join(", "))),
+        }
+    })
 }

@@ -6,7 +6,8 @@ use crate::store::Vacuumed;
 
 /// Keeps the lake fast: folds, joins small files of the journal and of past days of the appended tables (whose rows go
 /// when their retention has passed), writes checkpoints, and deletes files that no version of the last seven days needs
-/// and log entries that a checkpoint stands for. Safe beside writers and readers; what others write, the inbox, is left
+/// and log entries that a checkpoint stands for, and in a local folder the temporary files that killed processes left more than
+/// a day ago. Safe beside writers and readers; what others write, the inbox, is left
 /// to them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lakeplan maintain")]
@@ -27,6 +28,7 @@ pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
     let json = json!({
         "seq": report.seq, "compacted": {"from": report.compacted.from, "into": report.compacted.into},
         "condensed": condensed.collect::<Vec<_>>(), "vacuumed": tables,
+        "temporaries": {"files": report.temporaries.files, "bytes": report.temporaries.bytes},
     });
     let rows = report.vacuumed.iter().filter(|(_, vacuumed)| vacuumed.files + vacuumed.entries > 0);
     let rows: Vec<Vec<String>> = rows
@@ -50,6 +52,9 @@ pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
         if done.expired > 0 {
             text.push_str(&format!("{} of {name} expired\n", count(done.expired, "row")));
         }
+    }
+    if report.temporaries.files > 0 {
+        text.push_str(&format!("{} of killed processes deleted\n", count(report.temporaries.files, "temporary file")));
     }
     if rows.is_empty() {
         text.push_str("nothing is old enough to be deleted");

@@ -113,7 +113,9 @@ pub fn rows(header: &[&str], rows: Vec<Vec<String>>) -> String {
     // A column is still read well when its longest value is broken into lines of this many characters.
     let narrow = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0).min(24).max(header[at].len());
     let needed: usize = (0..header.len()).map(|at| narrow(at) + 2).sum();
-    if needed <= usize::from(Table::new().width().unwrap_or_else(width)) {
+    // To break a text of many thousand characters into lines takes longer than anyone waits.
+    let is_short = rows.iter().flatten().all(|value| value.len() <= 10_000);
+    if is_short && needed <= usize::from(Table::new().width().unwrap_or_else(width)) {
         return table(header, rows);
     }
     let longest = header.iter().map(|name| name.len()).max().unwrap_or(0);

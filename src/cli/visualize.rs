@@ -102,7 +102,7 @@ fn data(state: &State, project: &ProjectState, now: Instant) -> Value {
     });
     let links = project.dependencies().filter_map(|link| {
         let (from, to) = (places.get(&link.from_id)?, places.get(&link.to_id)?);
-        Some(json!({"from": from, "to": to, "type": link.dependency.word(), "lag": lag(link.lag_minutes)}))
+        Some(json!({"from": from, "to": to, "type": link.dependency.word(), "lag": lag(link.lag_minutes.get())}))
     });
     let own = project.project().map(|project| {
         json!({

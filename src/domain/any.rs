@@ -119,6 +119,11 @@ impl AnyRecord {
         each!(self, record => Arc::make_mut(record).set(field, value))
     }
 
+    /// Sets a field from a stored value. One that the field cannot hold leaves it absent, and the error says why.
+    pub fn restore(&mut self, field: &str, value: &Value) -> Result<(), Misfit> {
+        each!(self, record => Arc::make_mut(record).restore(field, value))
+    }
+
     pub fn present(&self) -> Fields {
         each!(self, record => record.present())
     }

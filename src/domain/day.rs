@@ -1,10 +1,21 @@
-//! Days as people type them.
+//! Days: which ones a lake holds, and how people type them.
 
 use chrono::{Datelike, NaiveDate};
 use thiserror::Error;
 
+/// The years of the days that every engine reads alike: before 1582 Spark counts by another calendar, and after 9999
+/// a year has no fixed number of digits.
+const YEARS: std::ops::RangeInclusive<i32> = 1900..=9999;
+/// The range of days and times, as an error names it.
+pub const RANGE: &str = "between 1900-01-01 and 9999-12-31";
+
+/// Whether a day can be stored.
+pub fn is_storable(day: NaiveDate) -> bool {
+    YEARS.contains(&day.year())
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("a day is written as year, month, day: 2027-01-31")]
+#[error("a day is written as year, month, day, such as 2027-01-31, and lies {RANGE}")]
 pub struct NotADay;
 
 /// Reads `2027-01-31`, or `31.1.2027` as much of Europe writes it. `1/31/2027` may be two days and is refused.
@@ -12,8 +23,7 @@ pub fn read(text: &str) -> Result<NaiveDate, NotADay> {
     let forms = ["%Y-%m-%d", "%d.%m.%Y"];
     let day = forms.iter().find_map(|form| NaiveDate::parse_from_str(text.trim(), form).ok());
     // "31.1.27" would be a day of the year 27.
-    let day = day.filter(|day| day.year() >= 1000);
-    day.ok_or(NotADay)
+    day.filter(|day| is_storable(*day)).ok_or(NotADay)
 }
 
 #[cfg(test)]
@@ -24,7 +34,9 @@ mod tests {
     fn a_day_has_one_meaning() {
         assert_eq!(read("31.1.2027"), read("2027-01-31"));
         assert_eq!(read("2027-01-31"), Ok(NaiveDate::from_ymd_opt(2027, 1, 31).unwrap()));
-        for text in ["", "1/2/2027", "2027-02-30", "31.1.", "31.1.27", "27-1-31", "tomorrow"] {
+        for text in
+            ["", "1/2/2027", "2027-02-30", "31.1.", "31.1.27", "27-1-31", "tomorrow", "1899-12-31", "10000-01-01", "-2027-01-31"]
+        {
             assert!(read(text).is_err(), "{text}");
         }
     }

@@ -79,6 +79,12 @@ impl PatchSetId {
     }
 }
 
+/// Whether an id has the form of those that are derived from a patch set. They follow from a hash of the set's id, so no
+/// other record has one.
+pub fn is_derived_from(set: PatchSetId, id: Uuid) -> bool {
+    id.get_version_num() == 8 && id.as_bytes()[..6] == set.0.as_bytes()[..6]
+}
+
 /// The id of something a patch set creates under a local name: a function of the set and the name,
 /// so that sending the same set again names the same thing.
 pub fn derived(set: PatchSetId, name: &str) -> Uuid {

@@ -53,13 +53,14 @@ fn take_back(state: &mut State, change: &Change) {
     let project = state.home(change.entity, change.id).or(change.project);
     let slot = Slot { entity: change.entity, id: change.id, project };
     let Some(mut record) = state.get(slot) else { return };
-    // A value that no longer fits its field leaves the record as it is; it is only looked at for where records stand.
-    if change.before.iter().all(|(field, value)| record.set(field, value).is_ok()) {
-        if record.slot() != slot {
-            state.remove(slot);
-        }
-        state.put(record);
+    for (field, value) in &change.before {
+        // The error says what cannot be held; absent is what the lake shows of it.
+        let _ = record.restore(field, value);
     }
+    if record.slot() != slot {
+        state.remove(slot);
+    }
+    state.put(record);
 }
 
 /// What a delete or restore of which would carry this record along: its parents, the ends of a link, its project.
@@ -88,8 +89,9 @@ fn update_back(change: &Change, mut patch: Patch) -> Option<Patch> {
     for (name, was) in &change.before {
         let authored = change.entity.field(name).is_some_and(|field| matches!(field.writer, Writer::Author | Writer::Required));
         if authored {
-            patch.fields.insert(name.clone(), was.clone());
-            patch.expect.insert(name.clone(), change.after.get(name).cloned().unwrap_or_default());
+            patch.fields.insert(name.clone(), as_read(change, name, was));
+            let is = change.after.get(name).map(|value| as_read(change, name, value));
+            patch.expect.insert(name.clone(), is.unwrap_or_default());
         }
     }
     (!patch.fields.is_empty()).then_some(patch)
@@ -99,6 +101,14 @@ fn update_back(change: &Change, mut patch: Patch) -> Option<Patch> {
 fn is_carried(change: &Change) -> bool {
     let is_below = change.after.get("path").and_then(serde_json::Value::as_str).is_some_and(|path| path.contains('/'));
     is_below && !change.before.contains_key("parent_id") && !change.before.contains_key("position")
+}
+
+/// A stored value as a record holds it: one that its field cannot hold is absent.
+fn as_read(change: &Change, field: &str, value: &serde_json::Value) -> serde_json::Value {
+    let mut record = AnyRecord::blank(change.entity, change.id);
+    // The error says what cannot be held; absent is what the lake shows of it.
+    let _ = record.restore(field, value);
+    record.get(field).unwrap_or_default()
 }
 
 /// A move back to the old parent and between the old neighbours, as far as they still stand there.

@@ -2,6 +2,7 @@
 
 use super::id::{ProjectId, TaskId};
 use super::record::record;
+use super::time::Lag;
 use super::value::words;
 
 words! {
@@ -39,6 +40,6 @@ record! {
         /// FS, SS, FF or SF: which end of the prerequisite holds which end of the dependent. Dependencies only.
         dependency: DependencyType, Author;
         /// Work minutes to wait between the two ends; negative lets them overlap. Dependencies only.
-        lag_minutes: i64, Author;
+        lag_minutes: Lag, Author;
     }
 }

@@ -44,7 +44,7 @@ record! {
         due_date: Option<NaiveDate>, Author;
         /// The project's time zone (IANA); the lake's where absent.
         time_zone: Option<Zone>, Author;
-        /// Where the description was read from.
+        /// Where the description was read from; no two living projects have the same source.
         source: Option<Name>, Author;
         /// Free facts about the project.
         metadata: Metadata, Author;

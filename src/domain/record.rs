@@ -45,6 +45,8 @@ pub trait Record: Clone + PartialEq {
     fn get(&self, field: &str) -> Option<Value>;
     /// Sets a field from JSON; null clears it.
     fn set(&mut self, field: &str, value: &Value) -> Result<(), Misfit>;
+    /// Sets a field from a stored value. One that the field cannot hold leaves it absent, and the error says why.
+    fn restore(&mut self, field: &str, value: &Value) -> Result<(), Misfit>;
 
     fn field(name: &str) -> Option<&'static Field> {
         Self::FIELDS.iter().find(|field| field.name == name)
@@ -143,6 +145,18 @@ macro_rules! record {
                     } else {
                         <$type as $crate::domain::value::FieldValue>::read(value)?
                     },)+
+                    _ => return Err($crate::domain::value::Misfit("is no field of this entity".to_owned())),
+                }
+                Ok(())
+            }
+            fn restore(&mut self, field: &str, value: &serde_json::Value) -> Result<(), $crate::domain::value::Misfit> {
+                match field {
+                    $(stringify!($field) => {
+                        self.$field = <$type as $crate::domain::value::FieldValue>::absent();
+                        if !value.is_null() {
+                            self.$field = <$type as $crate::domain::value::FieldValue>::read_stored(value)?;
+                        }
+                    })+
                     _ => return Err($crate::domain::value::Misfit("is no field of this entity".to_owned())),
                 }
                 Ok(())

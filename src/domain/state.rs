@@ -116,6 +116,21 @@ impl State {
         }
     }
 
+    /// The record at hand that has an id, of whichever entity it is.
+    pub fn holder(&self, id: Uuid) -> Option<AnyRecord> {
+        let lake = self.lake.as_ref().filter(|lake| lake.id.uuid() == id).cloned().map(AnyRecord::Lake);
+        let user = || self.users.get(&UserId::of(id)).cloned().map(AnyRecord::User);
+        let project = || self.project(ProjectId::of(id))?.project.clone().map(AnyRecord::Project);
+        let within = || {
+            let held = [Entity::Task, Entity::TaskLink, Entity::Requirement, Entity::TaskRequirement];
+            self.index
+                .homes(id)
+                .filter_map(|home| self.project(home))
+                .find_map(|state| held.iter().find_map(|entity| state.get(*entity, id)))
+        };
+        lake.or_else(user).or_else(project).or_else(within)
+    }
+
     /// The links at hand that lead to a task and may come from another project, deleted ones included.
     pub fn links_to(&self, task: TaskId) -> impl Iterator<Item = &Arc<TaskLink>> {
         self.index.links_to(task).filter_map(|(project, link)| self.project(project)?.link(link))

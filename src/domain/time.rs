@@ -38,6 +38,20 @@ impl Minutes {
     }
 }
 
+/// Work minutes between the ends of two tasks; negative where they overlap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lag(i64);
+
+impl Lag {
+    pub const fn new(minutes: i64) -> Self {
+        Self(minutes)
+    }
+
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
     "a duration is a number with m, h, d or w, such as 45m, 2h, 1.5d or 1h30m (a day is 8 h, a week 5 d), up to ten years; this is {0:?}"

@@ -6,9 +6,13 @@ use chrono::{DateTime, NaiveDate};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::day;
 use super::id::EntityId;
 use super::key::{ProjectKey, TaskKey};
-use super::time::{Instant, Minutes, micros, rfc3339};
+use super::time::{Instant, Lag, Minutes, micros, rfc3339};
+
+/// A leap second has this many nanoseconds or more.
+const NANOS_OF_SECOND: u32 = 1_000_000_000;
 
 /// The kind of a field: its column type, its JSON schema and its limits in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,13 +55,21 @@ impl fmt::Display for Misfit {
     }
 }
 
-/// A typed field value. `read` never sees JSON null: null means "cleared", which is [`FieldValue::absent`].
+/// A typed field value. `read` and `read_stored` never see JSON null: null means "cleared", which is [`FieldValue::absent`].
+///
+/// There is one rule for what an author may give, whichever way it comes in, and a more lenient one for what is stored:
+/// a value that an earlier version accepted must not keep a lake from being read.
 pub trait FieldValue: Clone + PartialEq {
     const KIND: Kind;
     /// Whether null is a value of the field.
     const NULLABLE: bool = false;
     fn absent() -> Self;
+    /// Reads a value that an author gives. Refuses what cannot be written to a table and read back unchanged.
     fn read(value: &Value) -> Result<Self, Misfit>;
+    /// Reads a value that is stored. Fails only where the field cannot hold it in any form.
+    fn read_stored(value: &Value) -> Result<Self, Misfit> {
+        Self::read(value)
+    }
     /// JSON null where the value is absent.
     fn json(&self) -> Value;
 }
@@ -70,6 +82,9 @@ impl<T: FieldValue> FieldValue for Option<T> {
     }
     fn read(value: &Value) -> Result<Self, Misfit> {
         T::read(value).map(Some)
+    }
+    fn read_stored(value: &Value) -> Result<Self, Misfit> {
+        T::read_stored(value).map(Some)
     }
     fn json(&self) -> Value {
         self.as_ref().map_or(Value::Null, T::json)
@@ -91,6 +106,11 @@ fn text<'v>(value: &'v Value, wanted: &str) -> Result<&'v str, Misfit> {
     Ok(text)
 }
 
+/// Any text, however long it is and whatever it holds.
+fn any_text(value: &Value) -> Result<String, Misfit> {
+    value.as_str().map_or_else(|| misfit("text", value), |text| Ok(text.to_owned()))
+}
+
 fn line(text: &str, max: usize) -> Result<String, Misfit> {
     if text.trim().is_empty() {
         return Err(Misfit("must not be empty".to_owned()));
@@ -106,7 +126,7 @@ fn line(text: &str, max: usize) -> Result<String, Misfit> {
 }
 
 macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident { $kind:ident, $max:expr, $read:expr }),+ $(,)?) => {$(
+    ($($(#[$doc:meta])* $name:ident { $kind:ident, $max:expr, $read:expr, $stored:expr }),+ $(,)?) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
@@ -136,6 +156,10 @@ macro_rules! texts {
                 let read: fn(&str, usize) -> Result<String, Misfit> = $read;
                 read(text(value, "text")?, $max).map(Self)
             }
+            fn read_stored(value: &Value) -> Result<Self, Misfit> {
+                let read: fn(&Value) -> Result<Self, Misfit> = $stored;
+                read(value)
+            }
             fn json(&self) -> Value {
                 Value::String(self.0.clone())
             }
@@ -145,21 +169,21 @@ macro_rules! texts {
 
 texts! {
     /// What a thing is called: one line, at most 500 characters.
-    Title { Line, 500, line },
+    Title { Line, 500, line, |value| any_text(value).map(Self) },
     /// A short name, handle, address or reference.
-    Name { Line, 200, line },
+    Name { Line, 200, line, |value| any_text(value).map(Self) },
     /// Markdown or plain text, at most 1 MiB.
     LongText { Text, 1 << 20, |text, max| {
         if text.len() > max {
             return Err(Misfit(format!("must be at most {max} bytes, this has {}", text.len())));
         }
         Ok(text.to_owned())
-    } },
+    }, |value| any_text(value).map(Self) },
     /// An IANA time zone, such as Europe/Berlin.
     Zone { Line, 60, |text, _| match text.parse::<chrono_tz::Tz>() {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err(Misfit(format!("must be an IANA time zone such as Europe/Berlin, not {:?}", text.chars().take(40).collect::<String>()))),
-    } },
+    }, Self::read },
 }
 
 /// Declares an enum whose values are words, in the order in which they sort.
@@ -289,14 +313,46 @@ impl FieldValue for Minutes {
     }
 }
 
+impl FieldValue for Lag {
+    const KIND: Kind = Kind::Integer { min: -(Minutes::MAX.get() as i64), max: Minutes::MAX.get() as i64 };
+    fn absent() -> Self {
+        Self::default()
+    }
+    fn read(value: &Value) -> Result<Self, Misfit> {
+        let most = i64::from(Minutes::MAX.get());
+        match value.as_i64().filter(|n| (-most..=most).contains(n)) {
+            Some(n) => Ok(Self::new(n)),
+            None => misfit(format_args!("whole minutes from -{most} to {most}"), value),
+        }
+    }
+    fn json(&self) -> Value {
+        Value::from(self.get())
+    }
+}
+
 impl FieldValue for NaiveDate {
     const KIND: Kind = Kind::Date;
     fn absent() -> Self {
         Self::default()
     }
     fn read(value: &Value) -> Result<Self, Misfit> {
-        let date = value.as_str().filter(|text| text.len() == 10).and_then(|text| text.parse::<Self>().ok());
-        date.map_or_else(|| misfit("a date such as 2026-11-20", value), Ok)
+        let written = |text: &&str| {
+            text.len() == 10
+                && text
+                    .bytes()
+                    .enumerate()
+                    .all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() })
+        };
+        let date = value.as_str().filter(written).and_then(|text| text.parse::<Self>().ok());
+        match date {
+            Some(date) if day::is_storable(date) => Ok(date),
+            Some(_) => misfit(day::RANGE, value),
+            None => misfit("a date such as 2026-11-20", value),
+        }
+    }
+    fn read_stored(value: &Value) -> Result<Self, Misfit> {
+        let date = value.as_str().and_then(|text| text.parse::<Self>().ok());
+        date.filter(|date| day::is_storable(*date)).map_or_else(|| misfit(day::RANGE, value), Ok)
     }
     fn json(&self) -> Value {
         Value::String(self.to_string())
@@ -309,11 +365,19 @@ impl FieldValue for Instant {
         Self::default()
     }
     fn read(value: &Value) -> Result<Self, Misfit> {
-        let at = value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-        match at.map(|at| micros(at.to_utc())).filter(|at| (0..10_000).contains(&chrono::Datelike::year(at))) {
-            Some(at) => Ok(at),
+        let at = value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok()).map(|at| at.to_utc());
+        match at {
+            Some(at) if at.timestamp_subsec_nanos() >= NANOS_OF_SECOND => misfit("a time without a leap second", value),
+            Some(at) if day::is_storable(at.date_naive()) => Ok(micros(at)),
+            Some(_) => misfit(day::RANGE, value),
             None => misfit("an RFC 3339 time such as 2026-11-20T10:00:00Z", value),
         }
+    }
+    /// A leap second is the moment after it, as in the columns of the tables.
+    fn read_stored(value: &Value) -> Result<Self, Misfit> {
+        let at = value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+        let at = at.and_then(|at| DateTime::from_timestamp_micros(at.timestamp_micros()));
+        at.filter(|at| day::is_storable(at.date_naive())).map_or_else(|| misfit(day::RANGE, value), Ok)
     }
     fn json(&self) -> Value {
         Value::String(rfc3339(*self))
@@ -385,6 +449,10 @@ impl FieldValue for Tags {
         }
         Ok(Self(tags))
     }
+    fn read_stored(value: &Value) -> Result<Self, Misfit> {
+        let texts = value.as_array().and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
+        texts.map_or_else(|| misfit("a list of texts", value), |texts| Ok(Self(texts)))
+    }
     fn json(&self) -> Value {
         Value::from(self.0.clone())
     }
@@ -405,13 +473,25 @@ impl FieldValue for Metadata {
         if bytes.len() > 64 << 10 {
             return Err(Misfit(format!("must be at most {} bytes of JSON, this has {}", 64 << 10, bytes.len())));
         }
-        if bytes.contains("\\u0000") {
+        if holds_nul(value) {
             return Err(Misfit("must not hold a NUL character".to_owned()));
         }
         Ok(Self(object.clone()))
     }
+    fn read_stored(value: &Value) -> Result<Self, Misfit> {
+        value.as_object().map_or_else(|| misfit("a JSON object", value), |object| Ok(Self(object.clone())))
+    }
     fn json(&self) -> Value {
         Value::Object(self.0.clone())
+    }
+}
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(object) => object.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -435,6 +515,29 @@ mod tests {
         assert_eq!(NaiveDate::read(&json!("2026-02-30")).unwrap_err().0, "must be a date such as 2026-11-20, not \"2026-02-30\"");
         assert!(Tags::read(&json!(["a", 1])).is_err());
         assert!(Metadata::read(&json!([])).is_err());
+    }
+
+    #[test]
+    fn days_and_times_lie_in_the_years_that_every_engine_reads() {
+        for day in ["1900-01-01", "2026-02-28", "9999-12-31"] {
+            assert_eq!(NaiveDate::read(&json!(day)).unwrap().json(), json!(day));
+        }
+        for day in ["-001-01-01", "+99999-1-1", "1899-12-31", "2026-1-005", "20260101aa", "+2026-1-01", "0000-00-00"] {
+            assert!(NaiveDate::read(&json!(day)).is_err(), "{day} passed");
+        }
+        for at in ["2016-12-31T23:59:60Z", "1899-12-31T23:59:59Z", "9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00Z"] {
+            assert!(Instant::read(&json!(at)).is_err(), "{at} passed");
+        }
+    }
+
+    #[test]
+    fn stored_values_of_earlier_versions_are_read() {
+        let leap = Instant::read_stored(&json!("2016-12-31T23:59:60.000000Z")).unwrap();
+        assert_eq!(leap.json(), json!("2017-01-01T00:00:00.000000Z"));
+        assert!(NaiveDate::read_stored(&json!("-0001-01-01")).is_err());
+        assert_eq!(Title::read_stored(&json!("x".repeat(501))).unwrap().as_str().len(), 501);
+        assert!(Metadata::read(&json!({"a": "\u{0}"})).is_err());
+        assert!(Metadata::read(&json!({"a": "\\u0000"})).is_ok());
     }
 
     #[test]

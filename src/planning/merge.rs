@@ -60,7 +60,7 @@ pub fn merge(state: &State, kept: &Task, gone: &Task, set: PatchSetId) -> Result
             .with("to_id", to.json())
             .with("kind", link.kind.json());
         if link.kind == LinkKind::DependsOn {
-            patch = patch.with("dependency", link.dependency.json()).with("lag_minutes", link.lag_minutes);
+            patch = patch.with("dependency", link.dependency.json()).with("lag_minutes", link.lag_minutes.get());
         }
         patches.push(patch);
     }

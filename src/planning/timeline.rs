@@ -106,7 +106,7 @@ impl<'s> Layout<'s> {
                 DependencyType::FinishToFinish => (1, 1),
                 DependencyType::StartToFinish => (0, 1),
             };
-            edges[2 * to + held_by].push((2 * from + holds, link.lag_minutes));
+            edges[2 * to + held_by].push((2 * from + holds, link.lag_minutes.get()));
             places[*to].start_is_awaited |= held_by == 0;
         }
         let bounds = vec![i64::MIN; 2 * places.len()];

@@ -42,7 +42,7 @@ impl Service {
     }
 
     /// What became of a request that was committed before under its id; `None` where it was not.
-    async fn stands(
+    pub(super) async fn stands(
         &self,
         state: &State,
         request: &Request,

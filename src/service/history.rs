@@ -242,7 +242,10 @@ fn take_out(state: &mut State, row: &Row) -> Result<(), StoreError> {
         return Err(damaged("it changed a record that is not there".to_owned()));
     };
     for (field, value) in &before {
-        record.set(field, value).map_err(|misfit| damaged(format!("{field} {misfit}")))?;
+        // A value that its field cannot hold reads as absent, then as now.
+        if let Err(err) = record.restore(field, value) {
+            tracing::debug!("journal row {}.{}: {field} {err}", row.seq, row.ordinal);
+        }
     }
     if record.slot() != slot {
         state.remove(slot);

@@ -4,6 +4,7 @@
 //! deciding what should happen (the pure rooms). Data leaves as values and as [`ServiceError`].
 
 pub mod change;
+pub mod duplicates;
 pub mod erase;
 pub mod error;
 pub mod find;

@@ -12,6 +12,7 @@ use crate::domain::record::Fields;
 use crate::domain::state::{ProjectState, State};
 use crate::domain::time::{Instant, rfc3339};
 use crate::domain::value::{LongText, Name, Title};
+use crate::domain::violation::Violation;
 use crate::planning::outline::{Options, outline};
 use crate::planning::plan::{NodeKind, Plan};
 use crate::planning::replan::report::Report;
@@ -21,7 +22,7 @@ use crate::store::Scope;
 use crate::store::appended::AGENT_LOGS;
 
 /// How often a plan that rests on a state just read is made again against a moving one.
-const TRIES: usize = 5;
+pub(super) const TRIES: usize = 5;
 
 /// A description to plan.
 #[derive(Clone, Debug, Default)]
@@ -97,8 +98,13 @@ impl Service {
         let lake = self.state(&Scope::outline()).await?;
         let options = Options { max_depth: lake.lake.as_ref().map_or(5, |lake| lake.max_depth).into(), ..Options::default() };
         let plan = outline(&request.text, options);
-        let project = project_of(&lake, request, &plan)?.and_then(ProjectState::project).map(|project| project.id);
-        let before = self.state(&Scope::of(project)).await?;
+        let mut project = id_of(&lake, request, &plan)?;
+        let mut before = self.state(&Scope::of(project)).await?;
+        // Between the two readings another process may have planned the same text.
+        while id_of(&before, request, &plan)? != project {
+            project = id_of(&before, request, &plan)?;
+            before = self.state(&Scope::of(project)).await?;
+        }
         let existing = project.and_then(|project| before.project(project));
         let kept = existing.and_then(ProjectState::project);
         let source = match (&request.source, kept.and_then(|project| project.source.clone())) {
@@ -187,14 +193,27 @@ impl Service {
                 return Ok((preview, None));
             }
             tries += 1;
+            let is_empty = preview.set.patches.is_empty();
             match self.commit(&preview.before, preview.set.clone()).await {
                 Err(ServiceError::Conflicted { .. }) if tries < TRIES => {}
+                // The set was valid when it was made, so the lake has changed since: another process may have planned
+                // the same text, or added a user of the same name.
+                Err(ServiceError::Refused(violations)) if tries < TRIES && !is_about_id(&violations) && !is_empty => {}
                 // With an id of its own even a set without patches is asked for: it may stand already.
-                Err(ServiceError::Refused(_)) if preview.set.patches.is_empty() => return Ok((preview, None)),
+                Err(ServiceError::Refused(_)) if is_empty => return Ok((preview, None)),
                 done => return Ok((preview, Some(done?))),
             }
         }
     }
+}
+
+/// Whether a set is refused because of its id, which planning again does not change.
+fn is_about_id(violations: &[Violation]) -> bool {
+    violations.iter().all(|violation| violation.patch == 0 && violation.field.as_deref() == Some("id"))
+}
+
+fn id_of(state: &State, request: &PlanRequest, plan: &Plan) -> Result<Option<ProjectId>, ServiceError> {
+    Ok(project_of(state, request, plan)?.and_then(ProjectState::project).map(|project| project.id))
 }
 
 /// The project a description was planned into before: the named one, else the living one of the same source.
@@ -220,21 +239,30 @@ fn project_of<'s>(state: &'s State, request: &PlanRequest, plan: &Plan) -> Resul
 
 /// The living project that was planned from a source.
 fn planned_from<'s>(state: &'s State, source: &Name) -> Result<Option<&'s ProjectState>, ServiceError> {
-    let mut found = state.projects().filter(|found| {
-        found.project().is_some_and(|project| project.deleted_at.is_none() && project.source.as_ref() == Some(source))
-    });
-    match (found.next(), found.next()) {
-        (Some(first), Some(second)) => {
-            let keys = [first, second].map(|found| found.project().map(|project| project.key.to_string()).unwrap_or_default());
-            let message = format!("{} and {} were both planned from {source}", keys[0], keys[1]);
-            let hint = Some(format!("say which with --project {}", keys[0]));
-            Err(ServiceError::Input { place: "--project".to_owned(), message, hint })
-        }
-        (found, _) => Ok(found),
+    let found = all_planned_from(state, source);
+    if let [first, second, ..] = found.as_slice() {
+        let keys = [first, second].map(|found| found.project().map(|project| project.key.to_string()).unwrap_or_default());
+        let message = format!("{} and {} were both planned from {source}", keys[0], keys[1]);
+        let hint = format!(
+            "say which with --project {}, and delete the other: lakeplan project delete {}; lakeplan plan --folder does it where nobody has worked in the other",
+            keys[0], keys[1]
+        );
+        return Err(ServiceError::Input { place: "--project".to_owned(), message, hint: Some(hint) });
     }
+    Ok(found.first().copied())
 }
 
-fn source_name(source: &str) -> Result<Name, ServiceError> {
+/// The living projects of a source, oldest first. There is more than one only in lakes of earlier versions.
+pub(super) fn all_planned_from<'s>(state: &'s State, source: &Name) -> Vec<&'s ProjectState> {
+    let is_of = |found: &&ProjectState| {
+        found.project().is_some_and(|project| project.deleted_at.is_none() && project.source.as_ref() == Some(source))
+    };
+    let mut found: Vec<&ProjectState> = state.projects().filter(is_of).collect();
+    found.sort_by_key(|found| found.project().map(|project| (project.created_at, project.id)));
+    found
+}
+
+pub(super) fn source_name(source: &str) -> Result<Name, ServiceError> {
     // The end of a long path says most.
     let length = source.chars().count();
     let end: String = source.chars().skip(length.saturating_sub(Name::MAX)).collect();

@@ -133,6 +133,9 @@ impl Resolver<'_> {
             None if raw.op == Op::Unlink => self.link_between(raw.entity, &fields)?,
             None => return self.refuse(Violation::new(self.patch, Rule::Required, "must say which one").field("id")),
             Some(name) => {
+                if creates {
+                    self.check_new_id(raw.entity, name)?;
+                }
                 let (id, known) = self.reference(raw.entity, name, "id", creates)?;
                 (id, if creates { self.project_of_new(raw.entity, &fields) } else { known })
             }
@@ -181,6 +184,24 @@ impl Resolver<'_> {
     }
 
     /// What a word refers to: its id, and the project it is in.
+    /// Refuses what cannot be the id of a new record, such as the key, handle or label of another. The project of a record
+    /// that has the id is loaded with the set, so that the set is refused with that record's name.
+    fn check_new_id(&mut self, entity: Entity, name: &str) -> Result<(), Unresolved> {
+        if name.starts_with('$') {
+            return Ok(());
+        }
+        let message = match Uuid::try_parse(name) {
+            Err(_) => format!("{name:?} is no id for a new {}: an id is a UUID or a local name", entity.noun()),
+            Ok(id) if id.is_nil() || id.is_max() => format!("{id} is reserved"),
+            Ok(id) => {
+                self.also.extend(self.state.holder(id).and_then(|holder| holder.project()));
+                return Ok(());
+            }
+        };
+        let hint = "leave the id out, or give the new record a local name such as $a";
+        self.refuse(Violation::new(self.patch, Rule::Value, message).field("id").hint(hint))
+    }
+
     fn reference(&mut self, entity: Entity, name: &str, field: &str, new: bool) -> Result<Found, Unresolved> {
         if let Some(local) = self.local.get(name) {
             if local.entity == entity {

@@ -97,7 +97,10 @@ impl StoreError {
             Self::ClockBehind { .. } => {
                 "set this machine's clock; if the writer of that change had a wrong clock, lakeplan restore-lake goes back to before it".to_owned()
             }
-            Self::Damaged { .. } => "lakeplan doctor tells what is affected; lakeplan restore-lake brings a backup back".to_owned(),
+            Self::Damaged { path, .. } if is_of_folded_table(path) => {
+                "lakeplan fold --rebuild rebuilds the current tables from the journal".to_owned()
+            }
+            Self::Damaged { .. } => "lakeplan doctor names what is affected, and what to do about it".to_owned(),
             Self::ErasedSince { .. } => "copy all of it, or up to the erase or later; lakeplan history shows where it is".to_owned(),
             Self::BeforeItsTime => "lakeplan history shows where it begins".to_owned(),
             Self::AfterItsEnd { .. } => "lakeplan history shows what there is".to_owned(),
@@ -143,4 +146,9 @@ impl StoreError {
             Self::Features { path, features } => Self::Features { path: path.clone(), features: features.clone() },
         }
     }
+}
+
+/// Whether a place is a current table, or in one: the journal has all that it holds.
+fn is_of_folded_table(path: &str) -> bool {
+    super::tables::FoldedTable::at(path).is_some()
 }

@@ -50,11 +50,19 @@ impl Format {
         self.set(row, &self.changes(row)?, record)
     }
 
-    /// A record with what a journal row sets in it.
+    /// A record with what a journal row sets in it. A value that its field cannot hold leaves the field absent.
     pub(super) fn set(&self, row: &Row, changes: &Fields, mut record: AnyRecord) -> Result<AnyRecord, StoreError> {
         let damaged = |what: String| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), what);
         for (field, value) in changes {
-            record.set(field, value).map_err(|misfit| damaged(format!("{field} {misfit}")))?;
+            if let Err(err) = record.restore(field, value) {
+                tracing::warn!(
+                    "journal row {}.{}: {field} of the {} {} {err}; it is read as absent, and lakeplan doctor names it",
+                    row.seq,
+                    row.ordinal,
+                    row.entity.noun(),
+                    row.entity_id
+                );
+            }
         }
         if record.project() != row.project_id && !matches!(row.entity, Entity::User | Entity::Lake) {
             return Err(damaged("its record belongs to another project than the row says".to_owned()));

@@ -164,6 +164,7 @@ impl Store for MemoryStore {
             chain: inner.ledger.chain,
             version: inner.ledger.seq,
             folded: inner.ledger.seq,
+            unreadable: Vec::new(),
         })
     }
 }

@@ -18,7 +18,7 @@ mod error;
 pub mod folder;
 mod format;
 mod gently;
-mod inbox;
+pub mod inbox;
 mod journal;
 mod ledger;
 mod log_replay;
@@ -40,6 +40,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use uuid::Uuid;
 
+pub use durable::Temporaries;
 pub use error::StoreError;
 pub use format::Format;
 pub use inbox::NAME as INBOX;
@@ -85,6 +86,8 @@ pub struct Head {
     pub version: u64,
     /// How far the current tables are known to be folded.
     pub folded: u64,
+    /// Current tables whose files could not be read, which the next fold rebuilds.
+    pub unreadable: Vec<&'static str>,
 }
 
 /// What a fold did: the seq the tables now show, and for each what was written.
@@ -101,6 +104,7 @@ pub struct Maintained {
     pub compacted: Compacted,
     pub condensed: Vec<(&'static str, Condensed)>,
     pub vacuumed: Vec<(&'static str, Vacuumed)>,
+    pub temporaries: Temporaries,
 }
 
 /// What became of a patch set.

@@ -15,6 +15,9 @@ use super::durable::DurableLocal;
 use super::error::StoreError;
 use crate::runtime::{Clock, Random, uuid_v7};
 
+/// The folder in which a new lake tries its storage.
+pub(super) const PROBE: &str = "_probe";
+
 /// A place for a lake: its URL and the store rooted there.
 #[derive(Clone, Debug)]
 pub struct Root {
@@ -90,7 +93,7 @@ pub(super) async fn refuse_remains(root: &Root) -> Result<(), StoreError> {
 
 /// Finds out whether the storage creates a name only where there is none, which everything rests on.
 pub(super) async fn probe(root: &Root, clock: &dyn Clock, random: &dyn Random) -> Result<(), StoreError> {
-    let name = StorePath::from(format!("_probe/{}", uuid_v7(clock.now(), random)));
+    let name = StorePath::from(format!("{PROBE}/{}", uuid_v7(clock.now(), random)));
     let put = |what: &'static str| {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         root.store.put_opts(&name, what.into(), options)

@@ -28,7 +28,7 @@ pub enum Message {
     Tally { answer: oneshot::Sender<Result<Tallies, StoreError>> },
     CountWaiting { answer: oneshot::Sender<Result<(Head, usize), StoreError>> },
     Survey { answer: oneshot::Sender<Result<(), StoreError>> },
-    Folded { seq: u64 },
+    Folded { seq: u64, written: Vec<(&'static str, u64)> },
     Compact { answer: oneshot::Sender<Result<Compacted, StoreError>> },
     Erase { answer: oneshot::Sender<Result<Erased, StoreError>> },
     Read { after: u64, stream: Stream, order: Order, answer: oneshot::Sender<Result<JournalReader, StoreError>> },
@@ -67,7 +67,7 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
             Message::Survey { answer } => {
                 let _ = answer.send(survey(&mut journal).await);
             }
-            Message::Folded { seq } => journal.note_folded(seq),
+            Message::Folded { seq, written } => journal.note_folded(seq, written),
             Message::Compact { answer } => {
                 let _ = answer.send(journal.compact().await);
             }

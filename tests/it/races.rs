@@ -177,3 +177,36 @@ fn eight_processes_behave_as_one_after_the_other() {
     *changed.unwrap() = JournalOutcome::Committed { seq: 1 };
     assert!(!matches!(check(&Journal::new(), &history, Duration::from_secs(600)), Verdict::Linearizable));
 }
+
+/// A job and a person, or two jobs, plan the same description for the first time.
+#[test]
+fn processes_that_plan_one_description_at_once_make_one_project() {
+    for round in 0..counts(3, 60) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        lakeplan(path, &["init"], None);
+        std::fs::create_dir(path.join("texts")).unwrap();
+        std::fs::write(path.join("texts/portal.md"), "# Portal\n\n- Do a (1 day)\n- Do b (2 days)\n").unwrap();
+        std::fs::write(path.join("texts/shop.md"), "# Shop\n\n- Do c (1 day)\n").unwrap();
+        let of_folder = ["plan", "--folder", "texts", "--yes"];
+        let of_file = ["plan", "texts/portal.md", "--yes"];
+        let mut random = StdRng::seed_from_u64(round as u64);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let words: &[&str] = if random.random_range(0..3) == 0 { &of_file } else { &of_folder };
+                let pause = Duration::from_millis(random.random_range(0..40));
+                scope.spawn(move || {
+                    std::thread::sleep(pause);
+                    let (code, said) = lakeplan(path, words, None);
+                    assert_eq!(code, 0, "round {round}: {said}");
+                });
+            }
+        });
+        assert_eq!(lakeplan(path, &of_folder, None).0, 0);
+        let found =
+            lakeplan(path, &["query", "SELECT source, count(*) AS n FROM projects GROUP BY source ORDER BY source"], None).1;
+        assert_eq!(found, json!([{"source": "texts/portal.md", "n": 1}, {"source": "texts/shop.md", "n": 1}]), "round {round}");
+        let tasks = lakeplan(path, &["query", "SELECT count(*) AS n FROM tasks"], None).1;
+        assert_eq!(tasks, json!([{"n": 3}]), "round {round}");
+    }
+}

@@ -20,6 +20,8 @@ struct Planned {
     file: String,
     project: String,
     outcome: Outcome,
+    /// Other projects of the same file in which nobody worked; they were deleted, or would be.
+    duplicates: Vec<String>,
 }
 
 enum Outcome {
@@ -55,16 +57,22 @@ async fn plan(
 ) -> Result<Planned, ServiceError> {
     // Named so that the file by itself, lakeplan plan FOLDER/FILE, finds the same project.
     let name = if folder == "." { file.path().to_owned() } else { format!("{folder}/{}", file.path()) };
-    let planned = |project, outcome| Planned { file: name.clone(), project, outcome };
-    let tried = async {
+    let mut duplicates = Vec::new();
+    let tried: Result<(String, Outcome), ServiceError> = async {
         // It may have gone since it was listed.
         let Some(bytes) = descriptions.read(file).await? else {
             return Err(ServiceError::input(&name, "is not there any more"));
         };
         let request = PlanRequest { source: Some(name.clone()), ..PlanRequest::read(&name, bytes.to_vec())? };
+        if let Some(found) = service.end_duplicates(&request, writes).await? {
+            duplicates = found.deleted;
+            if !writes {
+                return Ok((found.kept, Outcome::AsItWas));
+            }
+        }
         match service.standing(&request).await? {
-            Standing::AsItIs(key) => return Ok(planned(key, Outcome::AsItWas)),
-            Standing::Deleted(key) => return Ok(planned(key, Outcome::Deleted)),
+            Standing::AsItIs(key) => return Ok((key, Outcome::AsItWas)),
+            Standing::Deleted(key) => return Ok((key, Outcome::Deleted)),
             Standing::ToPlan => {}
         }
         let (preview, done) = match writes {
@@ -73,14 +81,19 @@ async fn plan(
         };
         let key = preview.after.project(preview.project).and_then(ProjectState::project);
         let key = key.map(|project| project.key.to_string()).unwrap_or_default();
-        Ok(planned(key, changes(&preview, done.map(|done| done.seq))))
-    };
-    match tried.await {
-        Err(fault @ (ServiceError::Refused(_) | ServiceError::Input { .. } | ServiceError::NotFound { .. })) => {
-            Ok(planned(String::new(), Outcome::Failed(fault)))
-        }
-        done => done,
+        Ok((key, changes(&preview, done.map(|done| done.seq))))
     }
+    .await;
+    let (project, outcome) = match tried {
+        Err(
+            fault @ (ServiceError::Refused(_)
+            | ServiceError::Conflicted { .. }
+            | ServiceError::Input { .. }
+            | ServiceError::NotFound { .. }),
+        ) => (String::new(), Outcome::Failed(fault)),
+        done => done?,
+    };
+    Ok(Planned { file: name, project, outcome, duplicates })
 }
 
 fn changes(preview: &Preview, seq: Option<u64>) -> Outcome {
@@ -101,7 +114,12 @@ fn told(folder: &str, done: &[Planned], writes: bool) -> Result<Reply, CliError>
     let rows: Vec<Vec<String>> = done
         .iter()
         .map(|planned| {
-            let (outcome, what) = planned.outcome.words();
+            let (outcome, mut what) = planned.outcome.words();
+            if !planned.duplicates.is_empty() {
+                let verb = if writes { "deleted" } else { "would be deleted" };
+                let also = if what.is_empty() { "" } else { "; " };
+                what.push_str(&format!("{also}{verb}: {}, planned from the same file", planned.duplicates.join(", ")));
+            }
             vec![planned.file.clone(), planned.project.clone(), outcome.to_owned(), what]
         })
         .collect();
@@ -148,6 +166,9 @@ impl Planned {
     fn json(&self) -> Value {
         let (outcome, _) = self.outcome.words();
         let mut json = json!({"file": self.file, "project": self.project, "outcome": outcome});
+        if !self.duplicates.is_empty() {
+            json["duplicates"] = json!(self.duplicates);
+        }
         match &self.outcome {
             Outcome::AsItWas | Outcome::Deleted => {}
             Outcome::Changes { tasks, seq, .. } => {

@@ -8,7 +8,7 @@ use crate::domain::any::AnyRecord;
 use crate::domain::id::{ProjectId, TaskId};
 use crate::domain::key::{ProjectKey, TaskKey};
 use crate::domain::patch::{Op, Patch, Place};
-use crate::domain::state::ProjectState;
+use crate::domain::state::{ProjectState, State};
 use crate::domain::task::Task;
 use crate::domain::value::{FieldValue, Name};
 use crate::domain::violation::{Rule, Violation};
@@ -16,13 +16,18 @@ use crate::domain::violation::{Rule, Violation};
 impl Bench<'_> {
     /// The patch's record with its fields filled in, provided that nothing has its id yet.
     fn fresh(&mut self, patch: &Patch) -> Step<AnyRecord> {
-        if self.find(patch).is_some() {
-            let message = format!("the {} {} exists already", patch.entity.noun(), patch.id);
-            return self.fail(Violation::new(self.patch, Rule::AlreadyExists, message).field("id"));
-        }
+        self.check_id_is_free(patch)?;
         let mut record = AnyRecord::blank(patch.entity, patch.id);
         self.fill(&mut record, patch, true)?;
         Ok(record)
+    }
+
+    /// Refuses an id that a record of the lake has, of whichever entity and project.
+    pub(super) fn check_id_is_free(&mut self, patch: &Patch) -> Step {
+        let Some(holder) = self.state.holder(patch.id) else { return Ok(()) };
+        let message = format!("the id {} belongs to {}", patch.id, described(self.state, &holder));
+        let hint = "leave the id out, or give the new record a local name such as $a";
+        self.fail(Violation::new(self.patch, Rule::AlreadyExists, message).field("id").hint(hint))
     }
 
     fn create(&mut self, mut record: AnyRecord, patch: &Patch) -> Step {
@@ -130,5 +135,19 @@ impl Bench<'_> {
             return self.fail(Violation::new(self.patch, Rule::Depth, message).field("fields.parent_id").hint(hint));
         }
         Ok(())
+    }
+}
+
+/// A record as a sentence names it.
+fn described(state: &State, record: &AnyRecord) -> String {
+    let project = record.project().and_then(|id| state.project(id)?.project()).map(|project| project.key.to_string());
+    let of = project.map_or_else(String::new, |key| format!(" of the project {key}"));
+    match record {
+        AnyRecord::Task(task) => format!("the task {}{of}", task.key),
+        AnyRecord::Project(project) => format!("the project {}", project.key),
+        AnyRecord::User(user) => format!("the user @{}", user.handle),
+        AnyRecord::Requirement(requirement) => format!("the requirement {}{of}", requirement.label),
+        AnyRecord::Lake(_) => "the lake".to_owned(),
+        AnyRecord::TaskLink(_) | AnyRecord::TaskRequirement(_) => format!("a {}{of}", record.entity().noun()),
     }
 }

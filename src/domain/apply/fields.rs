@@ -8,6 +8,7 @@ use super::{Bench, Failed, Step};
 use crate::domain::any::AnyRecord;
 use crate::domain::id::{EntityId, UserId};
 use crate::domain::patch::Patch;
+use crate::domain::project::Project;
 use crate::domain::record::{Field, Writer};
 use crate::domain::task::TaskStatus;
 use crate::domain::value::FieldValue;
@@ -87,6 +88,10 @@ impl Bench<'_> {
                 if touches(patch, &["owner"]) {
                     project.owner = self.check_user(project.owner, "owner");
                 }
+                if touches(patch, &["source"]) {
+                    let project = project.clone();
+                    self.check_source(&project);
+                }
             }
             AnyRecord::User(user) => {
                 let user = Arc::clone(user);
@@ -111,6 +116,24 @@ impl Bench<'_> {
             AnyRecord::Lake(_) | AnyRecord::TaskLink(_) | AnyRecord::TaskRequirement(_) => {}
         }
         if self.violations.len() > faults { Err(Failed) } else { Ok(()) }
+    }
+
+    /// Refuses a source that another living project has: planning that text again would not know which one it means.
+    fn check_source(&mut self, project: &Project) {
+        let Some(key) = self.other_of_source(project).map(|other| other.key.clone()) else { return };
+        let source = project.source.as_ref().map(ToString::to_string).unwrap_or_default();
+        let message = format!("{source} is the source of the project {key}");
+        let fault = Violation::new(self.patch, Rule::AlreadyExists, message).field("fields.source");
+        self.refuse(fault.hint(format!("change {key}, or delete it first: lakeplan project delete {key}")));
+    }
+
+    /// Another living project with the source of this one.
+    pub(super) fn other_of_source(&self, project: &Project) -> Option<&Project> {
+        let source = project.source.as_ref()?;
+        let projects = self.state.projects().filter_map(|found| found.project().map(AsRef::as_ref));
+        projects
+            .filter(|other: &&Project| other.id != project.id && other.deleted_at.is_none())
+            .find(|other| other.source.as_ref() == Some(source))
     }
 
     fn check_estimate<M: Ord + std::fmt::Display>(&mut self, low: Option<M>, likely: Option<M>, high: Option<M>) {

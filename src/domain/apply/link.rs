@@ -88,10 +88,7 @@ impl Bench<'_> {
     }
 
     fn end_of_link(&mut self, patch: &Patch, field: &str) -> Step<Arc<crate::domain::task::Task>> {
-        if self.find(patch).is_some() {
-            let message = format!("the {} {} exists already", patch.entity.noun(), patch.id);
-            return self.fail(Violation::new(self.patch, Rule::AlreadyExists, message).field("id"));
-        }
+        self.check_id_is_free(patch)?;
         let place = format!("fields.{field}");
         let Some(id) = id_field::<TaskId>(patch, field) else {
             return self.fail(Violation::new(self.patch, Rule::Required, "must be the id of a task").field(place));

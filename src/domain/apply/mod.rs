@@ -12,6 +12,8 @@
 //! - A later patch of a set finds a record where an earlier one has put it.
 //! - Every patch makes at least one change or is refused. An update to the values that stand and a move to where the task
 //!   stands make a change without fields. What an op does not take (fields, place, expect) is refused.
+//! - Living projects have different sources. A project that is restored while another one has its source comes back
+//!   without a source.
 //! - A task moved to another project takes its branch along under new keys; the old keys still find it. Dependencies
 //!   that would cross projects refuse the move, answers to the old project's requirements end.
 

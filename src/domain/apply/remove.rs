@@ -139,6 +139,11 @@ impl Bench<'_> {
             }
         }
         record = self.follow_start(record);
+        if let AnyRecord::Project(project) = &mut record
+            && self.other_of_source(project).is_some()
+        {
+            Arc::make_mut(project).source = None;
+        }
         let slot = record.slot();
         self.mark(&mut record, false);
         self.check(&mut record, &Patch::new(Op::Restore, slot.entity, slot.id, slot.project))?;

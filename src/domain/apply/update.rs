@@ -35,6 +35,21 @@ impl Bench<'_> {
             self.linked.insert(link.id, self.patch);
         }
         self.write(Op::Update, record, Some(old.slot()));
+        self.note_cleared(patch, &old);
         Ok(())
+    }
+
+    /// Adds fields that the patch clears and that were absent to the change: where the journal holds a value that cannot be
+    /// read, which counts as absent, the row says that it stands no more.
+    fn note_cleared(&mut self, patch: &Patch, old: &AnyRecord) {
+        let Some(change) = self.changes.last_mut().filter(|change| change.id == patch.id) else { return };
+        for (name, _) in patch.fields.iter().filter(|(_, value)| value.is_null()) {
+            if !change.after.contains_key(name)
+                && let Some(absent) = old.get(name)
+            {
+                change.before.insert(name.clone(), absent.clone());
+                change.after.insert(name.clone(), absent);
+            }
+        }
     }
 }

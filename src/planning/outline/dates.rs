@@ -9,6 +9,7 @@ use chrono::{Datelike, NaiveDate};
 use regex::Regex;
 
 use super::cues::pattern;
+use crate::domain::day;
 
 /// What the dates of one text mean for its task.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -137,7 +138,9 @@ fn dates(text: &str, year: Option<i32>) -> Vec<(usize, usize, NaiveDate)> {
                 let name = found.name("dn")?;
                 NaiveDate::from_ymd_opt(stated_year("dy")?, month(name.as_str())?, number("dd")?)
             };
-            Some((whole.start(), whole.end(), date?))
+            // A day that a lake cannot hold stays text.
+            let date = date.filter(|date| day::is_storable(*date))?;
+            Some((whole.start(), whole.end(), date))
         })
         .collect()
 }
@@ -152,24 +155,24 @@ fn month(name: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn day(year: i32, month: u32, day: u32) -> Option<NaiveDate> {
+    fn date(year: i32, month: u32, day: u32) -> Option<NaiveDate> {
         NaiveDate::from_ymd_opt(year, month, day)
     }
 
     #[test]
     fn due_dates_need_a_cue_and_a_year() {
-        assert_eq!(window("ship by 2031-04-05", None, false).due, day(2031, 4, 5));
-        assert_eq!(window("due: April 5, 2031", None, false).due, day(2031, 4, 5));
-        assert_eq!(window("before 5th April 2031", None, false).due, day(2031, 4, 5));
+        assert_eq!(window("ship by 2031-04-05", None, false).due, date(2031, 4, 5));
+        assert_eq!(window("due: April 5, 2031", None, false).due, date(2031, 4, 5));
+        assert_eq!(window("before 5th April 2031", None, false).due, date(2031, 4, 5));
         assert_eq!(window("by April 5", None, false), Window::default());
-        assert_eq!(window("by April 5", Some(2031), false).due, day(2031, 4, 5));
+        assert_eq!(window("by April 5", Some(2031), false).due, date(2031, 4, 5));
         assert_eq!(window("we met on 2031-04-05", None, false), Window::default());
-        assert_eq!(window("2031-04-05", None, true).due, day(2031, 4, 5));
+        assert_eq!(window("2031-04-05", None, true).due, date(2031, 4, 5));
     }
 
     #[test]
     fn ranges_give_both_ends() {
-        let both = Window { not_before: day(2031, 5, 25), due: day(2031, 5, 31) };
+        let both = Window { not_before: date(2031, 5, 25), due: date(2031, 5, 31) };
         assert_eq!(window("May 25 - May 31", Some(2031), false), both);
         assert_eq!(window("May 25\u{2013}31", Some(2031), false), both);
         assert_eq!(window("2031-05-25 to 2031-05-31", None, false), both);

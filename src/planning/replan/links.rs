@@ -39,7 +39,7 @@ impl Work<'_> {
                 let said = self.wanted[index].contains(to);
                 let Some(link) = self.dependency(known.task.id, *to).filter(|_| !said).cloned() else { continue };
                 let id = link.id.uuid();
-                let is_edited = link.dependency != DependencyType::FinishToStart || link.lag_minutes != 0;
+                let is_edited = link.dependency != DependencyType::FinishToStart || link.lag_minutes.get() != 0;
                 let title = self.link_title(link.from_id, link.to_id);
                 if is_edited {
                     let item = self.report.push(Mark::Kept, Entity::TaskLink, id, &title).between(known.task.id, *to);
@@ -121,7 +121,7 @@ impl Work<'_> {
             let item = self.report.push(Mark::Gone, Entity::TaskLink, link.id.uuid(), &title);
             item.between(link.from_id, link.to_id).because("no longer in the description");
             let patch = self.patch(Op::Unlink, Entity::TaskLink, link.id.uuid());
-            let patch = patch.expecting("dependency", link.dependency.json()).expecting("lag_minutes", link.lag_minutes);
+            let patch = patch.expecting("dependency", link.dependency.json()).expecting("lag_minutes", link.lag_minutes.get());
             self.patches.push(patch);
         }
         for (from, to) in self.missing() {

@@ -9,7 +9,7 @@ mod tables;
 
 use std::sync::Arc;
 
-use deltalake::arrow::array::RecordBatch;
+use deltalake::arrow::array::{AsArray, RecordBatch};
 use object_store::{Error, ObjectStore};
 use serde_json::{Value, json};
 
@@ -122,6 +122,19 @@ impl Appended {
             next = log.head().await?.map(|version| version + 1);
         }
         Err(self.unwritten("other writers were faster each time"))
+    }
+
+    /// The values of a column of texts, each handed to `take`, a file at a time.
+    pub async fn texts(&self, root: &Arc<dyn ObjectStore>, column: &str, mut take: impl FnMut(&str)) -> Result<(), StoreError> {
+        let log = TableLog::new(Arc::clone(root), self.name);
+        let Some(table) = log.load().await? else { return Ok(()) };
+        for file in table.files.values() {
+            for batch in rows::read(self, &log, file).await? {
+                let found = batch.column_by_name(column).and_then(|column| column.as_string_opt::<i32>());
+                found.into_iter().flat_map(|found| found.iter().flatten()).for_each(&mut take);
+            }
+        }
+        Ok(())
     }
 
     /// How many rows a file holds, and how many the log says it has.

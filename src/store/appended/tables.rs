@@ -80,19 +80,26 @@ pub const TABLE_STATE: Appended = Appended {
 /// The answers to the requests of the inbox.
 pub const INBOX_RESULTS: Appended = Appended {
     name: "inbox_results",
-    doc: "What became of each request of the inbox. A request without a row here waits. Rows are kept for a hundred years, because a request whose answer is gone would be judged again; the view requests has one row a request.",
+    doc: "What became of each request of the inbox. A request without a row here waits; one with a row is never judged again, whatever rows the inbox gets later. Rows are kept for a hundred years, because a request whose answer is gone would be judged again; the view requests has one row a request.",
     days: 36_500,
     key: &["request_id"],
     at: "at",
     is_of_the_plan: true,
     columns: &[
-        ("request_id", "string", false, "The request, as its author called it."),
+        ("request_id", "string", false, "The request, as its author called it; of a longer id the first 1000 characters."),
         ("at", "timestamp", false, "When it was answered (UTC)."),
         ("outcome", "string", false, "applied; refused: it breaks a rule; conflict: a value that it expected does not stand."),
         ("seq", "long", true, "Where it was committed; null where it was not."),
         ("patch_set_id", "string", false, "The patch set it became, or would have become."),
         ("message", "string", true, "Why it was not applied."),
         ("created_keys", "string", true, "The keys of the projects and tasks it created, separated by spaces."),
+        ("request_at", "timestamp", true, "The time of the row that was answered; null where it has none that can be."),
+        (
+            "request_hash",
+            "string",
+            true,
+            "md5(concat(user, ' ', patch_set)) of the row that was answered, which tells it from later rows of the same request_id; empty where the patch set was too large.",
+        ),
     ],
 };
 

@@ -1,6 +1,6 @@
 //! Folding what is in the journal into the tables, at once or in the background, and noting how far it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
 use std::sync::PoisonError;
@@ -80,16 +80,50 @@ impl DeltaStore {
         Ok(())
     }
 
+    /// Rebuilds a current table from the journal, or all of them, whatever they hold.
+    pub async fn rebuild(&self, table: Option<FoldedTable>) -> Result<FoldReport, StoreError> {
+        for _ in 0..TRIES {
+            let head = self.head().await?;
+            let mut files = Files::new(Arc::clone(&self.root));
+            files.load().await?;
+            let mut lost = Vec::new();
+            for table in FoldedTable::all().filter(|one| table.is_none_or(|table| table == *one)) {
+                let instead_of = match table.find(&self.root, files.written_at(table.name())).await? {
+                    Found::Nothing => None,
+                    Found::Outdated(old, _) | Found::Whole(old, _) => Some(old),
+                };
+                lost.push(Lost { table, instead_of, is_forced: true });
+            }
+            let tables = self.anew(&head, &files).make(&lost).await?;
+            if tables.len() == lost.len() {
+                let written = tables.iter().map(|(name, folded)| (*name, folded.seq)).collect();
+                // What the other tables show is as it was.
+                self.writer.send(Message::Folded { seq: head.folded, written }).await.map_err(|_| StoreError::WriterGone)?;
+                return Ok(FoldReport { seq: head.seq, tables });
+            }
+        }
+        Err(StoreError::storage("rebuilding", "the tables", "other writers were faster each time"))
+    }
+
     /// Folds what is after the seq to which all tables are known to be folded.
     pub(super) async fn fold_tail(&self) -> Result<FoldReport, StoreError> {
-        let head = self.head().await?;
-        // Where nothing is known to be folded, or a table turns out to be missing, every table is looked at.
-        let tail = if head.folded > 0 { self.fold_after(&head).await? } else { None };
-        let report = match tail {
-            Some(report) => report,
-            None => self.fold_all().await?,
+        let mut rebuilt = BTreeSet::new();
+        let report = loop {
+            match self.fold_once().await {
+                // The journal has what a broken file held.
+                Err(StoreError::Damaged { path, what }) if let Some(table) = FoldedTable::at(&path) => {
+                    if !rebuilt.insert(table.name()) {
+                        return Err(StoreError::Damaged { path, what });
+                    }
+                    tracing::warn!("{path} is damaged: {what}; the table is rebuilt from the journal");
+                    self.rebuild(Some(table)).await?;
+                }
+                folded => break folded?,
+            }
         };
-        self.writer.send(Message::Folded { seq: report.seq }).await.map_err(|_| StoreError::WriterGone)?;
+        let written = report.tables.iter().filter(|(_, folded)| folded.written.is_some());
+        let written = written.map(|(name, folded)| (*name, folded.seq)).collect();
+        self.writer.send(Message::Folded { seq: report.seq, written }).await.map_err(|_| StoreError::WriterGone)?;
         let mut unnoted = self.unnoted.lock().unwrap_or_else(PoisonError::into_inner);
         unnoted.seq = unnoted.seq.max(report.seq);
         for (name, state) in table_state::written(&report) {
@@ -98,6 +132,16 @@ impl DeltaStore {
         }
         drop(unnoted);
         Ok(report)
+    }
+
+    async fn fold_once(&self) -> Result<FoldReport, StoreError> {
+        let head = self.head().await?;
+        // Where nothing is known to be folded, or a table turns out to be missing, every table is looked at.
+        let tail = if head.folded > 0 { self.fold_after(&head).await? } else { None };
+        match tail {
+            Some(report) => Ok(report),
+            None => self.fold_all().await,
+        }
     }
 
     /// What was folded since it was last noted.
@@ -126,13 +170,15 @@ impl DeltaStore {
 
     /// Folds the rows after what is known to be folded into the tables they concern; `None` where one has to be made anew.
     async fn fold_after(&self, head: &Head) -> Result<Option<FoldReport>, StoreError> {
+        // The writer has looked at the tables and at how far the journal says they are.
+        let nothing = BTreeMap::new();
         let mut rows: Vec<Row> = self.changes(head.folded, Stream::Work, &Scope::All).await?.try_collect().await?;
         rows.retain(|row| row.seq <= head.seq);
         // What nothing concerns since all tables were known to be folded needs no look.
         let concerned = FoldedTable::all().filter(|table| rows.iter().any(|row| row.entity == table.entity()));
         let (changes_are_folded, turn) = watch::channel(false);
         let mut changes_are_folded = Some(changes_are_folded);
-        let folding = &self.folding(head, head.folded, &rows, turn);
+        let folding = &self.folding(head, (head.folded, &nothing), &rows, turn);
         let folded: Vec<_> = concerned
             .map(|table| {
                 let is_folded = changes_are_folded.take_if(|_| table == FoldedTable::Changes);
@@ -160,9 +206,12 @@ impl DeltaStore {
             files.load().await?;
             let (mut lost, mut whole, mut seqs) = (Vec::new(), Vec::new(), BTreeMap::new());
             for table in FoldedTable::all() {
-                match table.find(&self.root).await? {
-                    Found::Nothing => lost.push(Lost { table, instead_of: None }),
-                    Found::Outdated(old) => lost.push(Lost { table, instead_of: Some(old) }),
+                match table.find(&self.root, files.written_at(table.name())).await? {
+                    Found::Nothing => lost.push(Lost { table, instead_of: None, is_forced: false }),
+                    Found::Outdated(old, _) => lost.push(Lost { table, instead_of: Some(old), is_forced: false }),
+                    Found::Whole(old, _) if head.unreadable.contains(&table.name()) && !written.contains_key(table.name()) => {
+                        lost.push(Lost { table, instead_of: Some(old), is_forced: true });
+                    }
                     Found::Whole(_, seq) => {
                         let known = seqs.entry(table.entity()).or_insert(u64::MAX);
                         *known = seq.max(files.folded).min(*known);
@@ -173,7 +222,9 @@ impl DeltaStore {
             let mut report = FoldReport { seq: head.seq, tables: Vec::new() };
             let rows = files.rows_behind(&seqs, |row| row.seq <= head.seq && row.stream == Stream::Work).await?;
             for table in whole {
-                let Some(folded) = self.folding(&head, files.folded, &rows, watch::channel(true).1).fold(table).await? else {
+                let Some(folded) =
+                    self.folding(&head, (files.folded, &files.written), &rows, watch::channel(true).1).fold(table).await?
+                else {
                     continue;
                 };
                 report.tables.push((table.name(), folded));
@@ -197,7 +248,13 @@ impl DeltaStore {
         Err(StoreError::storage("folding", "the tables", "other writers were faster each time"))
     }
 
-    fn folding<'a>(&'a self, head: &Head, known: u64, rows: &'a [Row], turn: watch::Receiver<bool>) -> Folding<'a> {
+    fn folding<'a>(
+        &'a self,
+        head: &Head,
+        (known, written): (u64, &'a BTreeMap<String, u64>),
+        rows: &'a [Row],
+        turn: watch::Receiver<bool>,
+    ) -> Folding<'a> {
         Folding {
             root: &self.root,
             format: &self.format,
@@ -205,6 +262,7 @@ impl DeltaStore {
             at: head.at,
             rows,
             known,
+            written,
             turn,
             clock: self.clock.as_ref(),
             random: self.random.as_ref(),

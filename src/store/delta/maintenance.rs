@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use url::Url;
+
 use super::DeltaStore;
 use crate::store::appended::{APPENDED, compact};
+use crate::store::durable::{self, Temporaries};
 use crate::store::error::StoreError;
+use crate::store::root::PROBE;
 use crate::store::table_log::TableLog;
 use crate::store::table_state::TableState;
 use crate::store::tables::{LakeTables, field_changes, join};
@@ -43,7 +47,21 @@ impl DeltaStore {
                 unnoted.tables.insert(name, TableState { rows, size: table.size() });
             }
         }
+        report.temporaries = self.remove_temporaries().await?;
         self.note(unnoted).await?;
         Ok(report)
+    }
+
+    /// Deletes old temporary files of killed processes, which only a local folder has. Those in the inbox are not ours.
+    async fn remove_temporaries(&self) -> Result<Temporaries, StoreError> {
+        let url = Url::parse(&self.name).ok().filter(|url| url.scheme() == "file");
+        let Some(root) = url.and_then(|url| url.to_file_path().ok()) else { return Ok(Temporaries::default()) };
+        let now = self.clock.now();
+        let removed = tokio::task::spawn_blocking(move || {
+            let folders: Vec<&str> = LakeTables::own().chain([PROBE]).collect();
+            durable::remove_temporaries(&root, &folders, now)
+        });
+        let failed = |err: std::io::Error| StoreError::storage("deleting temporary files in", self.name.as_str(), err);
+        removed.await.map_err(|err| failed(err.into()))?.map_err(failed)
     }
 }

@@ -7,6 +7,7 @@ use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
+use super::values::UnreadableValues;
 use super::{Anchor, Checkup, ERASE, RESTORE, told};
 use crate::store::erasure::{Erasures, unnamed};
 use crate::store::error::StoreError;
@@ -51,6 +52,8 @@ pub struct Read {
     pub files: Vec<JournalFile>,
     /// No row lacks its payload but those that an erase names.
     pub is_whole: bool,
+    /// The values that cannot be read.
+    pub values: Checkup,
 }
 
 /// Every row and every set, in order.
@@ -61,18 +64,21 @@ pub async fn check_rows(
     anchor: Option<Anchor>,
 ) -> Result<Read, StoreError> {
     let mut chain = Chain { anchor, ..Chain::default() };
-    let mut read = Read { files: Vec::new(), is_whole: true };
+    let mut read = Read { files: Vec::new(), is_whole: true, values: Checkup::default() };
+    let mut values = UnreadableValues::default();
     let mut rows = Merge::new(files, files.live().cloned(), None);
     while let Some(row) = rows.next().await {
         match row {
             Ok(row) => {
                 read.is_whole &= !row.is_erased() || erasures.names((row.seq, row.ordinal));
                 chain.take(checkup, &row, erasures);
+                values.note(&row);
             }
             Err((file, fault)) => checkup.unread(format!("journal/{}", file.path), fault, RESTORE)?,
         }
     }
     chain.finish(checkup);
+    values.finish(&mut read.values);
     for (file, found) in rows.read() {
         if *found != file.rows {
             let what = format!("it holds {found} rows, the log says {}", file.rows);

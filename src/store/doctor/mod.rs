@@ -13,6 +13,7 @@ mod full;
 mod journal;
 mod records;
 mod tables;
+mod values;
 
 use std::sync::Arc;
 
@@ -46,8 +47,9 @@ pub struct Checkup {
 
 const RESTORE: &str = "bring the lake back from a backup, or the object's earlier version from the storage";
 const ERASE: &str = "lakeplan erase finishes it: name the record by its id, which lakeplan history --json shows";
-const REFOLD: &str = "remove the table's folder; lakeplan fold builds it anew from the journal";
-const FOLD: &str = "lakeplan fold makes it anew from the journal";
+const REFOLD: &str =
+    "lakeplan fold --rebuild rebuilds it from the journal; where its log is broken, remove the table's folder first";
+const FOLD: &str = "lakeplan fold rebuilds it from the journal";
 const MEND: &str = "mend the journal first; until then keep the table as it is";
 
 impl Checkup {
@@ -119,7 +121,7 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
     for has_looked_up in [false, true] {
         match journal.load().await {
             Ok(Some(_)) if has_looked_up => {}
-            Ok(Some(_)) => standing = tables::find(&mut of_tables, root, journal.folded).await?,
+            Ok(Some(_)) => standing = tables::find(&mut of_tables, root, &journal).await?,
             Ok(None) => return Err(StoreError::NotALake { root: name.to_owned() }),
             Err(fault) => {
                 checkup.unread("journal/_delta_log", fault, RESTORE)?;
@@ -134,6 +136,7 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
     }
     let read = journal::check_rows(&mut checkup, &journal, &survey.erasures, extent.anchor).await?;
     let journal_is_sound = checkup.findings.is_empty();
+    checkup.findings.extend(read.values.findings);
     checkup.findings.append(&mut of_tables.findings);
     // A row that lost its payload to no erase is told of already; nothing after it can be replayed.
     let parts = read.is_whole.then(|| Parts::new(&journal, read.files, format, survey));

@@ -10,6 +10,7 @@ use super::changes::Changes;
 use super::records::Wanted;
 use super::{Checkup, FOLD, REFOLD, RESTORE};
 use crate::store::error::StoreError;
+use crate::store::journal::files::Files;
 use crate::store::parts::{Parts, Records, Until};
 use crate::store::row::Row;
 use crate::store::table_log::{LiveFile, Table, TableLog};
@@ -117,19 +118,18 @@ fn until(standing: &[Standing]) -> Until {
 }
 
 /// The tables that there are to compare, which the journal knows to be folded up to a seq.
-pub async fn find(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, known: u64) -> Result<Vec<Standing>, StoreError> {
+pub async fn find(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, files: &Files) -> Result<Vec<Standing>, StoreError> {
     let (mut standing, mut missing) = (Vec::new(), Vec::new());
+    let known = files.folded;
     let mut is_folded = known > 0;
     for table in FoldedTable::all() {
-        match table.find(root).await {
+        match table.find(root, files.written_at(table.name())).await {
             Ok(Found::Whole(found, seq)) => {
                 is_folded |= table != FoldedTable::Changes;
                 let seq = seq.max(known);
                 standing.push(Standing { table, log: table.log(root), found, seq, rows: 0, wrong: 0, is_readable: true });
             }
-            Ok(Found::Outdated(_)) => {
-                checkup.find(table.name(), "its columns are not those of this lakeplan, so nothing is read of it", FOLD);
-            }
+            Ok(Found::Outdated(_, why)) => checkup.find(table.name(), why.to_string(), FOLD),
             Ok(Found::Nothing) => missing.push(table.name()),
             Err(fault) => checkup.unread(table.name(), fault, REFOLD)?,
         }

@@ -9,7 +9,7 @@ use deltalake::arrow::array::{
 };
 use deltalake::arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use deltalake::arrow::error::ArrowError;
-use deltalake::parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
+use deltalake::parquet::arrow::arrow_reader::{ArrowPredicateFn, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowFilter};
 use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use deltalake::parquet::arrow::{ArrowWriter, ProjectionMask};
 use deltalake::parquet::basic::Compression;
@@ -86,9 +86,16 @@ pub fn read(path: &str, stream: Stream, file: Bytes, after: u64) -> Result<Vec<R
     Ok(rows)
 }
 
-/// The last row of a file.
-pub fn read_last(path: &str, stream: Stream, file: Bytes) -> Result<Option<Row>, StoreError> {
+/// The last row of a file: the one with the highest seq and ordinal, wherever in the file it is.
+pub fn read_last(path: &str, stream: Stream, file: Bytes, is_sorted: bool) -> Result<Option<Row>, StoreError> {
     let builder = open(path, file)?;
+    if !is_sorted {
+        let mut last: Option<Row> = None;
+        for rows in batches(path, stream, builder)? {
+            last = rows?.into_iter().chain(last).max_by_key(|row| (row.seq, row.ordinal));
+        }
+        return Ok(last);
+    }
     let Some(group) = builder.metadata().num_row_groups().checked_sub(1) else { return Ok(None) };
     let before = usize::try_from(builder.metadata().row_group(group).num_rows()).unwrap_or(0).saturating_sub(1);
     Ok(decode(path, stream, builder.with_row_groups(vec![group]).with_offset(before))?.pop())
@@ -103,14 +110,17 @@ fn last_seq(group: &RowGroupMetaData) -> Option<u64> {
 }
 
 fn open(path: &str, file: Bytes) -> Result<ParquetRecordBatchReaderBuilder<Bytes>, StoreError> {
-    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|fault| StoreError::damaged(path, fault.to_string()))
+    // An engine that rewrote the file may have noted other types for the same columns.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(|err| StoreError::damaged(path, err.to_string()))
 }
 
 /// Rows of a file, some thousands at a time.
 pub type Batches = Box<dyn Iterator<Item = Result<Vec<Row>, StoreError>> + Send>;
 
-/// The rows of a file in its order, as they stand in it; all of them, or those of which a glance says that they are wanted.
-pub fn rows(path: &str, stream: Stream, file: Bytes, wanted: Option<Wanted>) -> Result<Batches, StoreError> {
+/// The rows of a file by seq and ordinal, as they stand in it; all of them, or those of which a glance says that they are
+/// wanted. A file that is not known to be sorted is read whole.
+pub fn rows(path: &str, stream: Stream, file: Bytes, wanted: Option<Wanted>, is_sorted: bool) -> Result<Batches, StoreError> {
     let mut builder = open(path, file)?;
     if let Some(wanted) = wanted {
         let mask = ProjectionMask::columns(builder.parquet_schema(), GLANCED);
@@ -121,7 +131,12 @@ pub fn rows(path: &str, stream: Stream, file: Bytes, wanted: Option<Wanted>) -> 
         });
         builder = builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)]));
     }
-    batches(path, stream, builder).map(|batches| Box::new(batches) as Batches)
+    if is_sorted {
+        return batches(path, stream, builder).map(|batches| Box::new(batches) as Batches);
+    }
+    let mut rows = decode(path, stream, builder)?;
+    rows.sort_by_key(|row| (row.seq, row.ordinal));
+    Ok(Box::new(std::iter::once(Ok(rows))))
 }
 
 fn decode(path: &str, stream: Stream, builder: ParquetRecordBatchReaderBuilder<Bytes>) -> Result<Vec<Row>, StoreError> {

@@ -35,6 +35,13 @@ pub struct JournalFile {
 }
 
 impl JournalFile {
+    /// Whether the rows are in the order of seq and ordinal. Lakeplan writes them so; an engine that joined or clustered
+    /// files may not have.
+    pub fn is_sorted(&self) -> bool {
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        name.split_once('-').is_some_and(|(version, _)| version.len() == 20 && version.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
     /// Whether the file may hold changes of an entity.
     pub fn may_hold(&self, entity: Entity) -> bool {
         self.entities.as_ref().is_none_or(|(low, high)| (low.as_str()..=high.as_str()).contains(&entity.word()))
@@ -49,6 +56,8 @@ pub struct Entry {
     pub removed: Vec<String>,
     /// How far the commit says the current tables are folded.
     pub folded: Option<u64>,
+    /// The seq that each table was last written at, as far as the commit says.
+    pub written: Vec<(String, u64)>,
 }
 
 /// The action that adds a file of these rows.
@@ -94,6 +103,17 @@ pub fn txn(app: &str, seq: u64) -> Action {
     Action::Txn(Transaction::new(app, seq as i64))
 }
 
+/// The table and seq of a transaction that says at which seq a table was last written.
+pub fn written(app: &str, version: i64) -> Option<(String, u64)> {
+    let table = app.strip_prefix(FOLDED)?.strip_prefix('/')?;
+    Some((table.to_owned(), u64::try_from(version).ok()?))
+}
+
+/// The transaction that says so.
+pub fn written_txn(table: &str, seq: u64) -> Action {
+    txn(&format!("{FOLDED}/{table}"), seq)
+}
+
 pub fn json_of(actions: &[Action]) -> Result<Vec<Value>, StoreError> {
     actions
         .iter()
@@ -115,6 +135,7 @@ pub fn read(version: Version, bytes: &Bytes) -> Result<Entry, StoreError> {
             }
             Action::Remove(remove) => entry.removed.push(remove.path),
             Action::Txn(txn) if txn.app_id == FOLDED => entry.folded = u64::try_from(txn.version).ok(),
+            Action::Txn(txn) => entry.written.extend(written(&txn.app_id, txn.version)),
             _ => {}
         }
     }
@@ -123,8 +144,12 @@ pub fn read(version: Version, bytes: &Bytes) -> Result<Entry, StoreError> {
 
 /// A journal file as its add action describes it. A file without our statistics was not written by Lakeplan.
 pub fn file(path: &str, size: i64, stream: Option<&str>, stats: Option<&str>) -> Result<JournalFile, StoreError> {
-    let foreign =
-        || StoreError::damaged(format!("journal/{path}"), "it was not written by Lakeplan, the only writer of this table");
+    let foreign = || {
+        StoreError::damaged(
+            format!("journal/{path}"),
+            "another writer put rows into it, and only Lakeplan writes this table; RESTORE TABLE journal to the version before that commit, with the engine that made it",
+        )
+    };
     let stats: Value = serde_json::from_str(stats.ok_or_else(foreign)?).map_err(|_| foreign())?;
     let seq = |side: &str| stats[side]["seq"].as_u64().ok_or_else(foreign);
     let text = |side: &str, column: &str| stats[side][column].as_str().map(str::to_owned);

@@ -22,6 +22,8 @@ pub struct Files {
     pub log: TableLog,
     /// How far the journal says the current tables are folded.
     pub folded: u64,
+    /// The seq that each current table was last written at, as far as the journal says.
+    pub written: BTreeMap<String, u64>,
     live: BTreeMap<String, JournalFile>,
     /// The live files by their highest patch set id, as text.
     by_id: BTreeSet<(String, String)>,
@@ -35,7 +37,15 @@ impl Files {
     /// `root` is the store of the whole lake.
     pub fn new(root: Arc<dyn ObjectStore>) -> Self {
         let (live, by_id, by_end) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        Self { log: TableLog::new(root, "journal"), folded: 0, live, by_id, by_end, erasures: Arc::default() }
+        Self {
+            log: TableLog::new(root, "journal"),
+            folded: 0,
+            written: BTreeMap::new(),
+            live,
+            by_id,
+            by_end,
+            erasures: Arc::default(),
+        }
     }
 
     pub fn live(&self) -> impl Iterator<Item = &JournalFile> {
@@ -50,8 +60,15 @@ impl Files {
     /// row stands after the row.
     pub fn after(&self, seq: u64) -> Self {
         let (live, by_id, by_end) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        let mut later =
-            Self { log: self.log.clone(), folded: self.folded, live, by_id, by_end, erasures: Arc::clone(&self.erasures) };
+        let mut later = Self {
+            log: self.log.clone(),
+            folded: self.folded,
+            written: self.written.clone(),
+            live,
+            by_id,
+            by_end,
+            erasures: Arc::clone(&self.erasures),
+        };
         self.ending_after(seq).cloned().for_each(|file| later.add(file));
         later
     }
@@ -85,6 +102,7 @@ impl Files {
     pub async fn load(&mut self) -> Result<Option<u64>, StoreError> {
         let Some(table) = self.log.load().await? else { return Ok(None) };
         self.folded = table.txns.get(entry::FOLDED).and_then(|seq| u64::try_from(*seq).ok()).unwrap_or(0);
+        self.written = table.txns.iter().filter_map(|(app, version)| entry::written(app, *version)).collect();
         self.live.clear();
         self.by_id.clear();
         self.by_end.clear();
@@ -99,12 +117,18 @@ impl Files {
     /// Notes what an entry added and removed.
     pub fn note(&mut self, entry: &Entry) {
         self.folded = self.folded.max(entry.folded.unwrap_or(0));
+        self.written.extend(entry.written.iter().cloned());
         for path in &entry.removed {
             self.remove(path);
         }
         for file in &entry.added {
             self.add(file.clone());
         }
+    }
+
+    /// The seq that a current table was last written at, as the journal says; 0 where it does not say.
+    pub fn written_at(&self, table: &str) -> u64 {
+        self.written.get(table).copied().unwrap_or(0)
     }
 
     /// Notes the files this process has just committed.
@@ -222,7 +246,7 @@ impl Files {
 
     /// The rows of a file as they stand in it, to be decoded as they are taken; all of them, or those that are wanted.
     pub async fn open_rows(&self, file: &JournalFile, wanted: Option<Wanted>) -> Result<Batches, StoreError> {
-        batch::rows(&self.name(file), file.stream, self.log.get_live(&file.path).await?, wanted)
+        batch::rows(&self.name(file), file.stream, self.log.get_live(&file.path).await?, wanted, file.is_sorted())
     }
 
     /// A glance at every row of a file, and how many bytes its rows are when they are not compressed.
@@ -234,7 +258,7 @@ impl Files {
     pub async fn read_last(&self) -> Result<Option<Row>, StoreError> {
         let Some(file) = self.live().max_by_key(|file| file.seq) else { return Ok(None) };
         let bytes = self.log.get_live(&file.path).await?;
-        let last = batch::read_last(&self.name(file), file.stream, bytes)?;
+        let last = batch::read_last(&self.name(file), file.stream, bytes, file.is_sorted())?;
         match last {
             Some(row) if row.seq == file.seq.1 && row.chain.is_some() => Ok(Some(row)),
             _ => Err(StoreError::damaged(self.name(file), "it does not end with the last row of a set")),

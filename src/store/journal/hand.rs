@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::Journal;
-use super::opening::{Seqs, lost_its_end, sound};
+use super::opening::{Seqs, Sound, lost_its_end, sound};
 use super::reader::Order;
 use crate::domain::apply::reach::{Reach, reach};
-use crate::domain::id::{EntityId, ProjectId, TaskId};
+use crate::domain::id::{EntityId, ProjectId, TaskId, is_derived_from};
 use crate::domain::patch::{Op, PatchSet};
 use crate::domain::record::Entity;
 use crate::domain::state::ProjectState;
@@ -62,6 +62,7 @@ impl Journal {
             self.look_at(|name| !seen.contains(name)).await?;
             self.bring_projects(wanted.clone()).await?;
         }
+        self.bring_holders(sets, &wanted).await?;
         let Reach { linked, ends } = reach(&self.ledger.state, sets.iter().flat_map(|set| &set.patches));
         if linked.is_empty() && ends.is_empty() {
             return Ok(());
@@ -70,6 +71,22 @@ impl Journal {
         let ends: Vec<Sought> = ends.into_iter().map(|task| Sought::Id(Entity::Task, task.uuid())).collect();
         let homes = self.find(&ends).await?;
         self.bring_projects(wanted.into_iter().chain(elsewhere).chain(homes.into_iter().flatten()).collect()).await
+    }
+
+    /// Loads the projects that hold records with ids which authors chose for new ones, so that a set which would use an id
+    /// twice is refused. Derived ids cannot collide and are not looked up.
+    async fn bring_holders(&mut self, sets: &[PatchSet], wanted: &BTreeSet<ProjectId>) -> Result<(), StoreError> {
+        let created = sets.iter().flat_map(|set| set.patches.iter().map(move |patch| (set.id, patch)));
+        let created = created.filter(|(_, patch)| matches!(patch.op, Op::Create | Op::Link));
+        let chosen: BTreeSet<Uuid> =
+            created.filter(|(set, patch)| !is_derived_from(*set, patch.id)).map(|(_, patch)| patch.id).collect();
+        if chosen.is_empty() {
+            return Ok(());
+        }
+        let entities = TABLES.iter().map(|table| table.entity).filter(|entity| !in_every_scope(*entity));
+        let lookups: Vec<Sought> = entities.flat_map(|entity| chosen.iter().map(move |id| Sought::Id(entity, *id))).collect();
+        let holders = self.find(&lookups).await?;
+        self.bring_projects(wanted.iter().copied().chain(holders.into_iter().flatten()).collect()).await
     }
 
     async fn bring_projects(&mut self, mut wanted: BTreeSet<ProjectId>) -> Result<(), StoreError> {
@@ -85,7 +102,9 @@ impl Journal {
             }
             self.make_room(&wanted);
             let own = TABLES.iter().filter(|table| !in_every_scope(table.entity));
-            let (seqs, records) = sound(&self.root, own, &Scope::Projects(missing.clone())).await?;
+            let Sound { seqs, records, unreadable } =
+                sound(&self.root, own, &Scope::Projects(missing.clone()), &self.files.written).await?;
+            self.unreadable.extend(unreadable);
             self.refuse_ahead(&seqs).await?;
             let concerns =
                 |row: &Row| [row.project_id, row.left_project()].into_iter().flatten().any(|project| missing.contains(&project));
@@ -144,7 +163,7 @@ impl Journal {
         }
         let mut after = self.folded;
         let mut links: BTreeSet<Uuid> = BTreeSet::new();
-        match read::links_to(&self.root, tasks.iter().map(|task| task.uuid())).await {
+        match read::links_to(&self.root, tasks.iter().map(|task| task.uuid()), self.files.written_at("task_links")).await {
             Ok(Some(found)) => {
                 for (link, project) in found {
                     links.insert(link);
@@ -182,7 +201,7 @@ impl Journal {
                 Wanted::former_keys(own().filter_map(|sought| sought.former_key().map(ToString::to_string))),
             ];
             for wanted in wanted.iter().filter(|wanted| !wanted.is_empty()) {
-                match read::projects_of(&self.root, table, wanted).await {
+                match read::projects_of(&self.root, table, wanted, self.files.written_at(table.name)).await {
                     Ok(Some(projects)) => found.extend(own().filter_map(|sought| Some((sought, *projects.get(&sought.text())?)))),
                     // What cannot be asked of the table the journal knows.
                     Ok(None) | Err(StoreError::Damaged { .. }) => after = 0,
@@ -211,11 +230,12 @@ impl Journal {
 
     async fn look_at(&mut self, is_wanted: impl Fn(&str) -> bool) -> Result<(), StoreError> {
         let tables = TABLES.iter().filter(|table| is_wanted(table.name));
-        let (mut seqs, _) = sound(&self.root, tables, &Scope::outline()).await?;
+        let Sound { mut seqs, unreadable, .. } = sound(&self.root, tables, &Scope::outline(), &self.files.written).await?;
+        self.unreadable.extend(unreadable);
         if is_wanted(FoldedTable::Changes.name()) {
-            let changes = match FoldedTable::Changes.find(&self.root).await? {
+            let changes = match FoldedTable::Changes.find(&self.root, self.files.written_at(FoldedTable::Changes.name())).await? {
                 Found::Whole(_, seq) => seq,
-                Found::Nothing | Found::Outdated(_) => 0,
+                Found::Nothing | Found::Outdated(..) => 0,
             };
             seqs.insert(FoldedTable::Changes.name(), changes);
         }

@@ -27,7 +27,7 @@ pub mod schema;
 mod slot;
 mod tally;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +67,10 @@ pub struct Journal {
     looked: Instant,
     /// How far the current tables are known to be folded; the next commit records it.
     folded: u64,
+    /// The seq that each table was last written at, as far as this process knows; the next commit records it.
+    written: BTreeMap<String, u64>,
+    /// Tables that could not be read, which the next fold rebuilds.
+    unreadable: BTreeSet<&'static str>,
     /// How far each table says it is folded, as far as it was looked at; 0 where it is missing.
     tables: opening::Seqs,
     hand: Hand,
@@ -124,6 +128,8 @@ impl Journal {
             version: 0,
             looked: now,
             folded: 0,
+            written: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
             tables: BTreeMap::new(),
             hand: Hand::new(hand::MOST_RECORDS),
             root: store,
@@ -136,7 +142,14 @@ impl Journal {
     }
 
     pub fn head(&self) -> Head {
-        Head { seq: self.ledger.seq, at: self.ledger.at, chain: self.ledger.chain, version: self.version, folded: self.folded }
+        Head {
+            seq: self.ledger.seq,
+            at: self.ledger.at,
+            chain: self.ledger.chain,
+            version: self.version,
+            folded: self.folded,
+            unreadable: self.unreadable.iter().copied().collect(),
+        }
     }
 
     /// About how many rows came after what all tables are known to be folded to.
@@ -144,9 +157,13 @@ impl Journal {
         self.files.count_after(self.folded)
     }
 
-    /// Notes that every current table is folded up to `seq`.
-    pub fn note_folded(&mut self, seq: u64) {
+    /// Notes that every current table is folded up to `seq`, and which tables were written at which seq for that.
+    pub fn note_folded(&mut self, seq: u64, written: Vec<(&'static str, u64)>) {
         self.folded = self.folded.max(seq);
+        for (table, seq) in &written {
+            self.unreadable.remove(table);
+            self.written.insert((*table).to_owned(), *seq);
+        }
         for table in self.tables.values_mut() {
             *table = seq.max(*table);
         }
@@ -258,6 +275,10 @@ impl Journal {
                 let rows: Vec<&Row> = judged.rows().collect();
                 self.files.note_rows(self.version, attempt, &rows);
                 self.files.folded = self.files.folded.max(self.folded);
+                for (table, seq) in &self.written {
+                    let known = self.files.written.entry(table.clone()).or_default();
+                    *known = (*known).max(*seq);
+                }
                 Ok(Tried::Told(judged.outcomes()))
             }
             Taken::Theirs(entry) => {
@@ -318,6 +339,8 @@ impl Journal {
         if self.folded > self.files.folded {
             actions.push(entry::txn(entry::FOLDED, self.folded));
         }
+        let news = self.written.iter().filter(|(table, seq)| self.files.written_at(table) < **seq);
+        actions.extend(news.map(|(table, seq)| entry::written_txn(table, *seq)));
         for stream in Stream::ALL {
             let rows: Vec<&Row> = judged.rows().filter(|row| row.stream == *stream).collect();
             if !rows.is_empty() {

@@ -1,6 +1,6 @@
 //! Opening the journal at its head, with what belongs to every scope at hand and no project yet.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use object_store::ObjectStore;
@@ -8,6 +8,7 @@ use object_store::ObjectStore;
 use super::Journal;
 use super::files::Files;
 use super::hand::Hand;
+use crate::domain::any::AnyRecord;
 use crate::domain::record::Entity;
 use crate::runtime::{Clock, Random};
 use crate::store::Scope;
@@ -31,8 +32,14 @@ impl Journal {
         let mut files = Files::new(Arc::clone(&store));
         let tables = TABLES.iter().filter(|table| in_every_scope(table.entity));
         let scope = Scope::outline();
-        let (version, found) = futures::join!(files.load(), sound(&store, tables, &scope));
-        let (mut version, (seqs, records)) = (version?.ok_or_else(not_a_lake)?, found?);
+        let nothing = BTreeMap::new();
+        let (version, found) = futures::join!(files.load(), sound(&store, tables.clone(), &scope, &nothing));
+        let (mut version, mut found) = (version?.ok_or_else(not_a_lake)?, found?);
+        if found.seqs.iter().any(|(name, seq)| *seq > 0 && *seq < files.written_at(name)) {
+            // One is an older copy, which could not be known before the journal was read.
+            found = sound(&store, tables, &scope, &files.written).await?;
+        }
+        let Sound { seqs, records, unreadable } = found;
         let ahead = seqs.values().copied().max().unwrap_or(0);
         if ahead > files.end() {
             // They may have been folded past the head that was just read.
@@ -45,8 +52,21 @@ impl Journal {
         // Where a table is missing, nothing counts as folded: the next fold makes it anew.
         let folded = if is_missing { 0 } else { files.folded };
         let (open, hand) = (HashMap::new(), Hand::new(most));
-        let mut journal =
-            Self { files, ledger, version, looked, folded, tables: BTreeMap::new(), hand, root: store, open, clock, random };
+        let mut journal = Self {
+            files,
+            ledger,
+            version,
+            looked,
+            folded,
+            written: BTreeMap::new(),
+            unreadable,
+            tables: BTreeMap::new(),
+            hand,
+            root: store,
+            open,
+            clock,
+            random,
+        };
         journal.files.refuse_gap()?;
         let rows = journal.files.rows_behind(&journal.known(&seqs), |_| true).await?;
         journal.ledger.outline(records.into_iter(), &rows, journal.files.read_last().await?.as_ref())?;
@@ -72,6 +92,10 @@ impl Journal {
     /// Notes how far tables say they are folded.
     pub(super) fn note_tables(&mut self, seqs: Seqs) {
         let is_missing = seqs.values().any(|seq| *seq == 0);
+        for (table, seq) in &seqs {
+            let written = self.written.entry((*table).to_owned()).or_default();
+            *written = (*written).max(*seq);
+        }
         self.tables.extend(seqs);
         let of = |name: &str| self.tables.get(name).copied().unwrap_or(0).max(self.folded);
         let together = FoldedTable::all().map(|table| self.files.reach(table.entity(), of(table.name()))).min();
@@ -81,6 +105,14 @@ impl Journal {
 
 /// How far tables say they are folded, by name; 0 where one is missing.
 pub(super) type Seqs = BTreeMap<&'static str, u64>;
+
+/// What was read of the current tables.
+pub(super) struct Sound {
+    pub seqs: Seqs,
+    pub records: Vec<AnyRecord>,
+    /// Those whose files could not be read.
+    pub unreadable: BTreeSet<&'static str>,
+}
 
 pub(super) fn lost_its_end(end: u64, ahead: u64) -> StoreError {
     StoreError::damaged("journal", format!("it ends at seq {end}, and a table is folded to {ahead}: it has lost its end"))
@@ -92,19 +124,21 @@ pub(super) async fn sound(
     root: &Arc<dyn ObjectStore>,
     tables: impl Iterator<Item = &CurrentTable>,
     scope: &Scope,
-) -> Result<(Seqs, Vec<crate::domain::any::AnyRecord>), StoreError> {
+    written: &BTreeMap<String, u64>,
+) -> Result<Sound, StoreError> {
     let read = tables.map(|table| async move {
-        match read::one(root, table, scope).await {
-            Ok(Some(Contents { seq, records, .. })) => Ok((table.name, seq, records)),
-            Ok(None) => Ok((table.name, 0, Vec::new())),
+        match read::one(root, table, scope, written.get(table.name).copied().unwrap_or(0)).await {
+            Ok(Some(Contents { seq, records, .. })) => Ok((table.name, seq, records, false)),
+            Ok(None) => Ok((table.name, 0, Vec::new(), false)),
             Err(fault @ StoreError::Damaged { .. }) => {
-                tracing::warn!(%fault, "what the table held is read from the journal; lakeplan doctor tells more");
-                Ok((table.name, 0, Vec::new()))
+                tracing::warn!(%fault, "the table is read from the journal, and the next fold rebuilds it");
+                Ok((table.name, 0, Vec::new(), true))
             }
             Err(fault) => Err(fault),
         }
     });
     let found: Vec<_> = futures::future::try_join_all(read).await?;
-    let seqs = found.iter().map(|(name, seq, _)| (*name, *seq)).collect();
-    Ok((seqs, found.into_iter().flat_map(|(_, _, records)| records).collect()))
+    let seqs = found.iter().map(|(name, seq, ..)| (*name, *seq)).collect();
+    let unreadable = found.iter().filter(|(.., is_unreadable)| *is_unreadable).map(|(name, ..)| *name).collect();
+    Ok(Sound { seqs, records: found.into_iter().flat_map(|(_, _, records, _)| records).collect(), unreadable })
 }

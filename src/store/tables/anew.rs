@@ -35,6 +35,8 @@ use crate::store::table_log::{Table, TableLog};
 pub struct Lost {
     pub table: FoldedTable,
     pub instead_of: Option<Table>,
+    /// Whether it is rebuilt even where its log says that it is whole.
+    pub is_forced: bool,
 }
 
 /// What tables are made anew from.
@@ -132,9 +134,10 @@ impl Anew<'_> {
     /// Commits a table's new files; `None` where it is no longer what it was when this began.
     async fn put(&self, lost: &Lost, files: &[NewFile]) -> Result<Option<Folded>, StoreError> {
         let begun = self.clock.now();
-        let still = match lost.table.find(self.root).await? {
+        let still = match lost.table.find(self.root, self.files.written_at(lost.table.name())).await? {
             Found::Nothing => None,
-            Found::Outdated(table) => Some(table),
+            Found::Outdated(table, _) => Some(table),
+            Found::Whole(table, _) if lost.is_forced => Some(table),
             Found::Whole(..) => return Ok(None),
         };
         let version = |table: &Option<Table>| table.as_ref().map(|table| table.version);
@@ -152,6 +155,7 @@ impl Anew<'_> {
         let old = still.iter().flat_map(|table| table.files.values());
         actions.extend(old.map(|file| definition::remove(file, self.clock.now())));
         actions.extend(files.iter().map(|file| definition::add(file, self.at)));
+        definition::seal(&mut actions, None);
         if !commit(&lost.table.log(self.root), next, &actions, begun, self.clock).await? {
             return Ok(None);
         }

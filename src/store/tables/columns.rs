@@ -121,7 +121,10 @@ pub fn decode(entity: Entity, batch: &RecordBatch, path: &str) -> Result<Vec<Any
         let column = batch.column_by_name(field.name).ok_or_else(|| missing(field.name))?;
         for (index, record) in records.iter_mut().enumerate().filter(|(index, _)| column.is_valid(*index)) {
             let value = value(field.kind, column, index).ok_or_else(|| missing(field.name))?;
-            record.set(field.name, &value).map_err(|misfit| StoreError::damaged(path, format!("{} {misfit}", field.name)))?;
+            // The journal's row has the value, and reading that says so.
+            if let Err(err) = record.restore(field.name, &value) {
+                tracing::debug!("{path}: {} of {} {err}; it is read as absent", field.name, record.id());
+            }
         }
     }
     Ok(records)
@@ -136,11 +139,12 @@ fn value(kind: Kind, column: &ArrayRef, index: usize) -> Option<Value> {
         Kind::Integer { min, max } if is_long(min, max) => Value::from(column.as_primitive_opt::<Int64Type>()?.value(index)),
         Kind::Integer { .. } => Value::from(column.as_primitive_opt::<Int32Type>()?.value(index)),
         Kind::Date => {
-            Value::from(Date32Type::to_naive_date_opt(column.as_primitive_opt::<Date32Type>()?.value(index))?.to_string())
+            let days = column.as_primitive_opt::<Date32Type>()?.value(index);
+            Date32Type::to_naive_date_opt(days).map_or(Value::Null, |date| Value::from(date.to_string()))
         }
         Kind::Instant => {
             let micros = column.as_primitive_opt::<TimestampMicrosecondType>()?.value(index);
-            Value::from(rfc3339(DateTime::from_timestamp_micros(micros)?))
+            DateTime::from_timestamp_micros(micros).map_or(Value::Null, |at| Value::from(rfc3339(at)))
         }
         Kind::Lines { .. } => {
             let lines = column.as_list_opt::<i32>()?.value(index);

@@ -1,7 +1,10 @@
 //! A current table as Delta describes it: the actions that create it, and those that add and remove its files.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::BUCKET;
@@ -10,7 +13,7 @@ use crate::domain::record::Entity;
 use crate::domain::time::Instant;
 use crate::domain::value::Kind;
 use crate::store::checkpoint;
-use crate::store::table_log::LiveFile;
+use crate::store::table_log::{LiveFile, Table};
 
 /// A column for people and for Delta: name, type, nullable, documentation.
 #[derive(Clone, Debug, PartialEq)]
@@ -148,6 +151,51 @@ pub fn remove(file: &LiveFile, at: Instant) -> Value {
         "path": file.path, "deletionTimestamp": at.timestamp_millis(), "dataChange": true,
         "extendedFileMetadata": true, "partitionValues": file.partitions, "size": file.size,
     }})
+}
+
+/// The application id whose transaction version is the [`fingerprint`] of the table's live files.
+const SEAL: &str = "lakeplan-files";
+
+/// Adds to a commit's actions the fingerprint of the files that are live after it, so that a commit of another writer,
+/// which leaves the fingerprint as it is, is noticed. `before` are the files that were live.
+pub fn seal(actions: &mut Vec<Value>, before: Option<&Table>) {
+    let mut live: BTreeMap<String, i64> =
+        before.into_iter().flat_map(|table| table.files.values()).map(|file| (file.path.clone(), file.size)).collect();
+    for action in actions.iter() {
+        if let Some(path) = action["remove"]["path"].as_str() {
+            live.remove(path);
+        }
+    }
+    for action in actions.iter() {
+        if let (Some(path), Some(size)) = (action["add"]["path"].as_str(), action["add"]["size"].as_i64()) {
+            live.insert(path.to_owned(), size);
+        }
+    }
+    let seal = fingerprint(live.iter().map(|(path, size)| (path.as_str(), *size)));
+    actions.push(json!({"txn": {"appId": SEAL, "version": seal}}));
+}
+
+/// Whether every live file came to be there by a commit of Lakeplan. A table from before there were fingerprints is judged
+/// by the names of its files.
+pub fn is_sealed(table: &Table) -> bool {
+    match table.txns.get(SEAL) {
+        Some(seal) => *seal == fingerprint(table.files.values().map(|file| (file.path.as_str(), file.size))),
+        None => table.files.keys().all(|path| path.starts_with(&format!("{BUCKET}=")) && !path.contains("part-")),
+    }
+}
+
+/// A number that follows from a set of files, given in the order of their paths.
+fn fingerprint<'f>(files: impl Iterator<Item = (&'f str, i64)>) -> i64 {
+    let mut hash = Sha256::new();
+    for (path, size) in files {
+        hash.update((path.len() as u64).to_be_bytes());
+        hash.update(path.as_bytes());
+        hash.update(size.to_be_bytes());
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    let [a, b, c, d, e, f, g, h, ..] = digest;
+    // Positive, as transaction versions are.
+    i64::from_be_bytes([a & 0x7f, b, c, d, e, f, g, h])
 }
 
 pub fn commit(operation: &str, seq: u64, at: Instant) -> [Value; 2] {

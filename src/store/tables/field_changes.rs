@@ -114,7 +114,9 @@ pub fn changes(row: &Row) -> Result<Vec<Change>, StoreError> {
             actor: row.actor.clone(),
         }
     };
-    Ok(FIELDS.into_iter().filter(|field| after.contains_key(*field) || begins(field)).map(change).collect())
+    let made = FIELDS.into_iter().filter(|field| after.contains_key(*field) || begins(field)).map(change);
+    // A field that was absent and was cleared has not changed.
+    Ok(made.filter(|change| change.from != change.to).collect())
 }
 
 /// The changes in these rows, a batch for each bucket that has any.

@@ -4,6 +4,7 @@
 //! that run at once do no harm: the one that loses its slot reads the table again and stops or goes on. A table that is not
 //! there, or has columns of another time, is not folded but made [anew](super::anew).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -52,6 +53,8 @@ pub struct Folding<'a> {
     pub rows: &'a [Row],
     /// A seq up to which every table that is there is known to be folded, whatever it says itself.
     pub known: u64,
+    /// The seq that each table was last written at, as the journal says. One that says an earlier one is out of date.
+    pub written: &'a BTreeMap<String, u64>,
     /// Whether `field_changes` is folded to `seq`: `tasks`, which says that it is, commits no sooner.
     pub turn: watch::Receiver<bool>,
     pub clock: &'a dyn Clock,
@@ -75,13 +78,15 @@ impl Folding<'_> {
         let log = table.log(self.root);
         for _ in 0..TRIES {
             let begun = self.clock.now();
-            let Found::Whole(current, folded) = table.find(self.root).await? else { return Ok(None) };
+            let written = self.written.get(table.name()).copied().unwrap_or(0);
+            let Found::Whole(current, folded) = table.find(self.root, written).await? else { return Ok(None) };
             let from = folded.max(self.known);
             let nothing = Ok(Some(Folded { seq: from, ..Folded::default() }));
             if from >= self.seq {
                 return nothing;
             }
-            let Some((actions, folded)) = way.prepare(&current, from).await? else { return nothing };
+            let Some((mut actions, folded)) = way.prepare(&current, from).await? else { return nothing };
+            definition::seal(&mut actions, Some(&current));
             if table.follows_changes() && self.turn.clone().wait_for(|is_folded| *is_folded).await.is_err() {
                 // It will not be: it has to be made anew, and all tables are looked at for that.
                 return Ok(None);

@@ -27,6 +27,12 @@ impl FoldedTable {
         std::iter::once(Self::Changes).chain(TABLES.iter().map(Self::Current))
     }
 
+    /// The table that a place is in, such as `tasks/bucket=7/file.parquet`.
+    pub fn at(place: &str) -> Option<Self> {
+        let name = place.split('/').next().unwrap_or_default();
+        Self::all().find(|table| table.name() == name)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Changes => field_changes::NAME,
@@ -58,9 +64,9 @@ impl FoldedTable {
         TableLog::new(Arc::clone(root), self.name())
     }
 
-    /// What stands in its place.
-    pub async fn find(self, root: &Arc<dyn ObjectStore>) -> Result<Found, StoreError> {
-        read::find(&self.log(root), &self.columns()).await
+    /// What stands in its place. `written` is the seq that the journal says it was last written at; 0 where it does not say.
+    pub async fn find(self, root: &Arc<dyn ObjectStore>, written: u64) -> Result<Found, StoreError> {
+        read::find(&self.log(root), &self.columns(), written).await
     }
 
     /// The actions that describe it in the first entry of its log.

@@ -52,6 +52,10 @@ struct Join<'a> {
 #[async_trait]
 impl Upkeep for Join<'_> {
     async fn prepare(&self, log: &TableLog, current: &Table, now: Instant) -> Result<Prepared, StoreError> {
+        if !definition::is_sealed(current) {
+            // Another writer changed the table: the next fold rebuilds it.
+            return Ok(None);
+        }
         let mut actions = vec![commit_info("COMPACT", now)];
         let mut done = Condensed::default();
         let mut joined = Vec::new();
@@ -75,6 +79,7 @@ impl Upkeep for Join<'_> {
             add["add"]["dataChange"] = json!(false);
             actions.push(add);
         }
+        definition::seal(&mut actions, Some(current));
         Ok((done.into > 0).then_some((actions, done)))
     }
 }

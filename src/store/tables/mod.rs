@@ -24,10 +24,10 @@ use url::Url;
 
 pub use folded::FoldedTable;
 
-use super::appended::{APPENDED, DATE};
+use super::appended::{APPENDED, DATE, INBOX_RESULTS};
 use super::catalog::InboxRoot;
 use super::error::StoreError;
-use super::inbox;
+use super::inbox::{self, Inbox};
 use super::journal::schema;
 use super::scope::in_every_scope;
 use super::table_log::{LiveFile, Table, TableLog, root_url};
@@ -158,13 +158,23 @@ impl LakeTables {
         }
     }
 
-    /// Makes sure that the inbox can be read.
-    pub async fn readable_inbox(&self) -> Result<(), StoreError> {
-        match (self.log(inbox::NAME).load().await?, self.elsewhere(inbox::NAME)) {
-            (Some(_), _) => Ok(()),
+    /// The inbox as it is now.
+    pub async fn open_inbox(&self) -> Result<Arc<Inbox>, StoreError> {
+        match (Inbox::open(self.log(inbox::NAME)).await?, self.elsewhere(inbox::NAME)) {
+            (Some(inbox), _) => Ok(Arc::new(inbox)),
             (None, None) => Err(StoreError::damaged(inbox::NAME, "there is no such table; lakeplan maintain makes it")),
             (None, Some(inbox)) => Err(StoreError::damaged(inbox::NAME, format!("there is no Delta table at {}", inbox.url))),
         }
+    }
+
+    /// The inbox with the files of a version that is known already.
+    pub fn inbox_of(&self, files: Vec<LiveFile>) -> Arc<Inbox> {
+        Arc::new(Inbox::of(self.log(inbox::NAME), files))
+    }
+
+    /// The requests that have an answer, each handed to `take`.
+    pub async fn answered(&self, take: impl FnMut(&str)) -> Result<(), StoreError> {
+        INBOX_RESULTS.texts(&self.root, "request_id", take).await
     }
 
     /// Where the files of a table are. A session keeps one store a host, so each store has a host of its own.

@@ -1,6 +1,7 @@
 //! Reading current tables back into records: all of a table, or what concerns some projects.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use deltalake::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use deltalake::arrow::error::ArrowError;
 use deltalake::parquet::arrow::ProjectionMask;
-use deltalake::parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
+use deltalake::parquet::arrow::arrow_reader::{ArrowPredicateFn, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowFilter};
 use deltalake::parquet::file::metadata::ParquetMetaData;
 use object_store::ObjectStore;
 use serde_json::Value;
@@ -36,28 +37,67 @@ pub const ROW_GROUP: usize = 8192;
 #[derive(Debug)]
 pub enum Found {
     Nothing,
-    /// A table whose columns are not those that this binary gives it. Nothing is read of it; the next fold makes it anew.
-    Outdated(Table),
+    /// A table that cannot be believed, and why. Nothing is read of it; the next fold rebuilds it from the journal.
+    Outdated(Table, Distrust),
     /// The table, and the seq it says it is folded to.
     Whole(Table, u64),
 }
 
-/// What stands where a table of these columns should be.
-pub async fn find(log: &TableLog, columns: &[Column]) -> Result<Found, StoreError> {
+/// Why a folded table is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// Its columns are not those that this binary gives it.
+    Columns,
+    /// Another writer committed to it.
+    Foreign,
+    /// It says that it was written at a seq before the one that the journal knows: it is an older copy.
+    Behind { seq: u64, written: u64 },
+    /// Its files cannot be read.
+    Damaged,
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Columns => f.write_str("its columns are not those of this lakeplan"),
+            Self::Foreign => f.write_str("another writer changed its files"),
+            Self::Behind { seq, written } => {
+                write!(f, "it is an older copy: it was written at seq {written}, and says that it was written at seq {seq}")
+            }
+            Self::Damaged => f.write_str("its files cannot be read"),
+        }
+    }
+}
+
+/// What stands where a table of these columns should be, which the journal says was written at a seq.
+pub async fn find(log: &TableLog, columns: &[Column], written: u64) -> Result<Found, StoreError> {
     let Some(found) = log.load().await? else { return Ok(Found::Nothing) };
     if !found.described.as_ref().is_some_and(|described| definition::describes(&described.schema, columns)) {
-        return Ok(Found::Outdated(found));
+        return Ok(Found::Outdated(found, Distrust::Columns));
+    }
+    if !definition::is_sealed(&found) {
+        return Ok(Found::Outdated(found, Distrust::Foreign));
     }
     let seq = found.txns.get(TXN).and_then(|seq| u64::try_from(*seq).ok());
     let seq = seq.ok_or_else(|| StoreError::damaged(log.folder(), "it does not say how far it is folded"))?;
+    if seq < written {
+        return Ok(Found::Outdated(found, Distrust::Behind { seq, written }));
+    }
     Ok(Found::Whole(found, seq))
 }
 
-/// A current table to be read; `None` where there is none, or one whose columns are of another time.
-pub(super) async fn readable(log: &TableLog, entity: Entity) -> Result<Option<(Table, u64)>, StoreError> {
-    Ok(match find(log, &definition::columns(entity)).await? {
+/// A current table to be read; `None` where there is none, or one that cannot be believed.
+pub(super) async fn readable(log: &TableLog, entity: Entity, written: u64) -> Result<Option<(Table, u64)>, StoreError> {
+    Ok(match find(log, &definition::columns(entity), written).await? {
         Found::Whole(table, seq) => Some((table, seq)),
-        Found::Nothing | Found::Outdated(_) => None,
+        Found::Nothing => None,
+        Found::Outdated(_, why) => {
+            tracing::warn!(
+                "the table {} is not used: {why}; it is read from the journal, and the next fold rebuilds it",
+                log.folder()
+            );
+            None
+        }
     })
 }
 
@@ -70,9 +110,14 @@ pub struct Contents {
 }
 
 /// A current table, as far as a scope asks; `None` where there is none to be read.
-pub async fn one(root: &Arc<dyn ObjectStore>, table: &CurrentTable, scope: &Scope) -> Result<Option<Contents>, StoreError> {
+pub async fn one(
+    root: &Arc<dyn ObjectStore>,
+    table: &CurrentTable,
+    scope: &Scope,
+    written: u64,
+) -> Result<Option<Contents>, StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
-    let Some((found, seq)) = readable(&log, table.entity).await? else { return Ok(None) };
+    let Some((found, seq)) = readable(&log, table.entity, written).await? else { return Ok(None) };
     let wanted = match scope {
         Scope::Projects(projects) if !in_every_scope(table.entity) => Some(Wanted::projects(projects)),
         _ => None,
@@ -164,9 +209,10 @@ pub async fn projects_of(
     root: &Arc<dyn ObjectStore>,
     table: &CurrentTable,
     wanted: &Wanted,
+    written: u64,
 ) -> Result<Option<BTreeMap<String, ProjectId>>, StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
-    let Some((current, _)) = readable(&log, table.entity).await? else { return Ok(None) };
+    let Some((current, _)) = readable(&log, table.entity, written).await? else { return Ok(None) };
     let mut found = BTreeMap::new();
     for file in current.files.values().filter(|file| wanted.may_be_in(file)) {
         let path = format!("{}/{}", table.name, file.path);
@@ -194,10 +240,11 @@ pub async fn projects_of(
 pub async fn links_to(
     root: &Arc<dyn ObjectStore>,
     tasks: impl IntoIterator<Item = Uuid>,
+    written: u64,
 ) -> Result<Option<Vec<(Uuid, ProjectId)>>, StoreError> {
     let Some(table) = TABLES.iter().find(|table| table.entity == Entity::TaskLink) else { return Ok(None) };
     let log = TableLog::new(Arc::clone(root), table.name);
-    let Some((current, _)) = readable(&log, table.entity).await? else { return Ok(None) };
+    let Some((current, _)) = readable(&log, table.entity, written).await? else { return Ok(None) };
     let wanted = Wanted { column: "to_id", ..Wanted::ids(tasks) };
     let mut found = Vec::new();
     for file in current.files.values().filter(|file| wanted.may_be_in(file)) {
@@ -319,7 +366,9 @@ pub fn selected(
 ) -> Result<impl Iterator<Item = Result<RecordBatch, StoreError>> + use<>, StoreError> {
     let path = path.to_owned();
     let damaged = move |fault: String| StoreError::damaged(path.clone(), fault);
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|fault| damaged(fault.to_string()))?;
+    // An engine that rewrote the file may have noted other types for the same columns.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(|err| damaged(err.to_string()))?;
     let mut builder = builder.with_batch_size(ROW_GROUP);
     if !columns.is_empty() {
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());

@@ -18,9 +18,9 @@ use crate::store::table_log::TableLog;
 const TABLE: &str = "tasks";
 
 /// The tasks of the table, counted, and the seq to which it says it is folded; `None` where it does not exist yet.
-pub async fn tally(root: &Arc<dyn ObjectStore>) -> Result<Option<(Tallies, u64)>, StoreError> {
+pub async fn tally(root: &Arc<dyn ObjectStore>, written: u64) -> Result<Option<(Tallies, u64)>, StoreError> {
     let log = TableLog::new(Arc::clone(root), TABLE);
-    let Some((table, seq)) = readable(&log, Entity::Task).await? else { return Ok(None) };
+    let Some((table, seq)) = readable(&log, Entity::Task, written).await? else { return Ok(None) };
     let mut tallies = Tallies::default();
     for file in table.files.values() {
         let path = format!("{TABLE}/{}", file.path);

@@ -10,7 +10,7 @@ use deltalake::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{fails, json_of, lake, ok};
+use super::{fails, json_of, lake, ok, run, text as text_of};
 
 /// Inserts requests as (request_id, time, user, patch set) into the inbox of the folder's lake.
 pub fn ask(folder: &Path, requests: &[(&str, &str, &str, &str)]) {
@@ -132,4 +132,406 @@ fn a_request_with_very_many_faults_gets_a_short_answer() {
     let answered = json_of(folder, &["inbox", "apply"]);
     let message = answered["answers"][0]["message"].as_str().unwrap();
     assert!(message.contains("and 2980 more") && message.chars().count() <= 2001, "{message}");
+}
+
+/// A file of the inbox as some engine may write it, by Parquet's own means: of each column its declaration, and of each row
+/// its bytes, a number, or nothing.
+pub mod odd {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use deltalake::parquet::column::writer::ColumnWriter;
+    use deltalake::parquet::data_type::{ByteArray, Int96};
+    use deltalake::parquet::file::properties::WriterProperties;
+    use deltalake::parquet::file::writer::SerializedFileWriter;
+    use deltalake::parquet::schema::parser::parse_message_type;
+    use serde_json::{Value, json};
+
+    #[derive(Clone, Debug)]
+    pub enum Odd {
+        Null,
+        Text(String),
+        Bytes(Vec<u8>),
+        Number(i64),
+    }
+
+    impl From<&str> for Odd {
+        fn from(text: &str) -> Self {
+            Self::Text(text.to_owned())
+        }
+    }
+
+    impl From<i64> for Odd {
+        fn from(number: i64) -> Self {
+            Self::Number(number)
+        }
+    }
+
+    /// The columns as the inbox is made, but that each may be null.
+    pub const USUAL: [&str; 4] = [
+        "optional binary request_id (UTF8)",
+        "optional int64 at (TIMESTAMP(MICROS,true))",
+        "optional binary user (UTF8)",
+        "optional binary patch_set (UTF8)",
+    ];
+
+    /// The microseconds of a moment that is past and not long ago.
+    pub const AT: i64 = 1_790_000_000_000_000;
+
+    pub fn file(columns: &[&str], rows: &[Vec<Odd>]) -> Vec<u8> {
+        let declared = |column: &&str| if column.ends_with('}') { (*column).to_owned() } else { format!("{column};") };
+        let schema = format!("message rows {{ {} }}", columns.iter().map(declared).collect::<Vec<_>>().join(" "));
+        let schema = Arc::new(parse_message_type(&schema).unwrap());
+        let properties = Arc::new(WriterProperties::builder().build());
+        let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        for at in 0..columns.len() {
+            let mut column = group.next_column().unwrap().unwrap();
+            let cells: Vec<&Odd> = rows.iter().map(|row| &row[at]).collect();
+            let levels: Vec<i16> = cells.iter().map(|cell| i16::from(!matches!(cell, Odd::Null))).collect();
+            let numbers = || cells.iter().filter_map(|cell| if let Odd::Number(number) = cell { Some(*number) } else { None });
+            match column.untyped() {
+                ColumnWriter::ByteArrayColumnWriter(writer) => {
+                    let bytes = |cell: &&Odd| match cell {
+                        Odd::Text(text) => Some(ByteArray::from(text.as_bytes().to_vec())),
+                        Odd::Bytes(bytes) => Some(ByteArray::from(bytes.clone())),
+                        _ => None,
+                    };
+                    let values: Vec<ByteArray> = cells.iter().filter_map(bytes).collect();
+                    writer.write_batch(&values, Some(&levels), None).unwrap();
+                }
+                ColumnWriter::Int64ColumnWriter(writer) => {
+                    writer.write_batch(&numbers().collect::<Vec<_>>(), Some(&levels), None).unwrap();
+                }
+                ColumnWriter::Int32ColumnWriter(writer) => {
+                    writer.write_batch(&numbers().map(|number| number as i32).collect::<Vec<_>>(), Some(&levels), None).unwrap();
+                }
+                ColumnWriter::Int96ColumnWriter(writer) => {
+                    let int96 = |micros: i64| {
+                        let (day, rest) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000) * 1000);
+                        let mut value = Int96::new();
+                        value.set_data(rest as u32, (rest >> 32) as u32, (day + 2_440_588) as u32);
+                        value
+                    };
+                    writer.write_batch(&numbers().map(int96).collect::<Vec<_>>(), Some(&levels), None).unwrap();
+                }
+                _ => panic!("no such column here"),
+            }
+            column.close().unwrap();
+        }
+        group.close().unwrap();
+        writer.into_inner().unwrap()
+    }
+
+    /// Commits a file to the inbox of the folder's lake, and takes others out of it; gives its name.
+    pub fn put(folder: &Path, bytes: &[u8], partitions: Value, removed: &[String]) -> String {
+        let log = folder.join("lake/inbox/_delta_log");
+        let version = std::fs::read_dir(&log)
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "json"))
+            .count();
+        let name = format!("part-{version}.parquet");
+        std::fs::write(folder.join("lake/inbox").join(&name), bytes).unwrap();
+        let mut entry = json!({"add": {"path": name, "partitionValues": partitions, "size": bytes.len(), "modificationTime": 0, "dataChange": true}}).to_string();
+        for path in removed {
+            entry.push_str(&format!("\n{}", json!({"remove": {"path": path, "dataChange": true}})));
+        }
+        std::fs::write(log.join(format!("{version:020}.json")), entry).unwrap();
+        name
+    }
+
+    /// Adds rows with the usual columns.
+    pub fn add(folder: &Path, rows: &[Vec<Odd>]) -> String {
+        put(folder, &file(&USUAL, rows), json!({}), &[])
+    }
+}
+
+use odd::{AT, Odd};
+
+fn row(id: impl Into<Odd>, at: impl Into<Odd>, user: impl Into<Odd>, patch_set: impl Into<Odd>) -> Vec<Odd> {
+    vec![id.into(), at.into(), user.into(), patch_set.into()]
+}
+
+/// What each answer says, by request.
+fn told(folder: &Path) -> std::collections::BTreeMap<String, String> {
+    let found = rows(folder, "SELECT request_id, state, coalesce(message, '') AS message FROM requests");
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
+    let found = found.as_array().unwrap();
+    let told: std::collections::BTreeMap<_, _> =
+        found.iter().map(|row| (text(row, "request_id"), format!("{}: {}", text(row, "state"), text(row, "message")))).collect();
+    assert_eq!(told.len(), found.len(), "a request is there twice");
+    told
+}
+
+#[test]
+fn a_row_that_cannot_be_is_refused_by_itself_and_the_others_go_on() {
+    let lake = lake();
+    let folder = lake.path();
+    let long = "x".repeat(201);
+    let endless = "y".repeat(100_000);
+    let huge = format!("{{\"patches\":[],\"reason\":\"{}\"}}", "z".repeat(5 << 20));
+    let mut wanted = Vec::new();
+    let mut rows_put = Vec::new();
+    let mut bad = |id: &str, row: Vec<Odd>, says: &'static str| {
+        wanted.push((id.to_owned(), says));
+        rows_put.push(row);
+    };
+    for (id, at, says) in [
+        ("late", 9 * 10i64.pow(18), "no time of the years 1 to 9999"),
+        ("last", i64::MAX, "no time of the years 1 to 9999"),
+        ("early", -9 * 10i64.pow(18), "no time of the years 1 to 9999"),
+        ("first", i64::MIN, "no time of the years 1 to 9999"),
+        ("rome", -60_000_000_000_000_000, "before the year 2000"),
+        ("seconds", AT / 1_000_000, "before the year 2000"),
+        ("future", 4_000_000_000_000_000, "in the future"),
+    ] {
+        bad(id, row(id, at, "ana", create(id).as_str()), says);
+    }
+    bad("no time", row("no time", Odd::Null, "ana", create("x").as_str()), "at is NULL");
+    bad("no user", row("no user", AT, Odd::Null, create("x").as_str()), "user is NULL");
+    bad("no patches", row("no patches", AT, "ana", Odd::Null), "patch_set is NULL");
+    bad("bytes", row("bytes", AT, "ana", Odd::Bytes(b"{\"patches\": \"\xff\"}".to_vec())), "patch_set is not UTF-8");
+    bad("whose", row("whose", AT, Odd::Bytes(b"a\xff".to_vec()), create("x").as_str()), "user is not UTF-8");
+    bad("long name", row("long name", AT, long.as_str(), create("x").as_str()), "at most 200 characters");
+    bad("bell", row("bell", AT, "a\u{7}b", create("x").as_str()), "the user holds a control character");
+    bad("huge", row("huge", AT, "ana", huge.as_str()), "patch_set has 5.0 MiB, at most 4");
+    bad("json", row("json", AT, "ana", "{"), "patch_set: line 1");
+    bad("what", row("what", AT, "ana", &*create("x").replace("PAY", "\\u001b[31mNO")), "there is no project");
+    bad("", row("", AT, "ana", create("x").as_str()), "the request_id is empty");
+    bad("a\u{1b}[31m", row("a\u{1b}[31m", AT, "ana", create("x").as_str()), "the request_id holds a control character");
+    bad(&long, row(long.as_str(), AT, "ana", create("x").as_str()), "more than 200 characters");
+    bad(&endless, row(endless.as_str(), AT, "ana", create("x").as_str()), "is too long");
+    bad("b\u{fffd}", row(Odd::Bytes(b"b\xff".to_vec()), AT, "ana", create("x").as_str()), "request_id is not UTF-8");
+    rows_put.push(row(Odd::Null, AT, "ana", create("nobody can be told").as_str()));
+    rows_put.push(row("good", AT, "ana", create("The good one").as_str()));
+    let number = wanted.len();
+    odd::add(folder, &rows_put);
+    let said = ok(folder, &["inbox", "apply"]);
+    assert!(said.contains(&format!("{} requests: 1 applied, {number} refused", number + 1)), "{said}");
+    assert!(said.contains("1 row has no request_id") && said.contains("a row of ana, 2026-09-21"), "{said}");
+    assert!(!said.contains(|char: char| char.is_control() && char != '\n'), "{said:?}");
+    let told = told(folder);
+    for (id, says) in &wanted {
+        // Of what is too long to be known by, the view shows what there is.
+        let told = told.get(id).unwrap_or_else(|| panic!("{}: {:?}", &id[..id.len().min(20)], told.keys()));
+        assert!(told.starts_with("refused: ") && told.contains(says), "{says}: {told}");
+    }
+    assert_eq!(told["good"], "applied: ");
+    assert_eq!(rows(folder, "SELECT title FROM tasks"), json!([{"title": "The good one"}]));
+    // The next run finds none of them, and says again what it cannot answer.
+    let again = json_of(folder, &["inbox", "apply"]);
+    assert_eq!((&again["answers"], &again["waiting"], &again["rows_without_id"]["count"]), (&json!([]), &json!(0), &json!(1)));
+    let listed = json_of(folder, &["inbox", "list"]);
+    assert_eq!((&listed["total"], &listed["rows_without_id"]), (&json!(number + 1), &json!(1)));
+    assert!(!ok(folder, &["inbox", "list"]).contains('\u{1b}'));
+    for format in ["json", "csv", "table"] {
+        ok(folder, &["query", "SELECT * FROM inbox", "--format", format]);
+        ok(folder, &["query", "SELECT * FROM requests", "--format", format]);
+    }
+}
+
+#[test]
+fn an_inbox_whose_columns_were_changed_is_read() {
+    let lake = lake();
+    let folder = lake.path();
+    let patch = |title: &str| Odd::from(create(title).as_str());
+    let put = |columns: &[&str], row: Vec<Odd>, partitions: Value| odd::put(folder, &odd::file(columns, &[row]), partitions, &[]);
+    let text = |name: &str| format!("optional binary {name} (UTF8)");
+    let (id, user, patches) = (text("request_id"), text("user"), text("patch_set"));
+    let usual = |id: &str, at: Odd, title: &str| vec![Odd::from(id), at, "ana".into(), patch(title)];
+    for (number, (at, value)) in [
+        ("int64 at (TIMESTAMP(MICROS,false))", AT),
+        ("int64 at (TIMESTAMP(NANOS,true))", AT * 1000),
+        ("int64 at (TIMESTAMP(MILLIS,true))", AT / 1000),
+        ("int96 at", AT),
+        ("int32 at (DATE)", AT / 86_400_000_000),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("time {number}");
+        put(&[&id, &format!("optional {at}"), &user, &patches], usual(&name, Odd::Number(value), &name), json!({}));
+    }
+    put(&[&id, &text("at"), &user, &patches], usual("written", "2026-09-21 14:13:20".into(), "a time as text"), json!({}));
+    put(&[&id, &text("at"), &user, &patches], usual("word", "yesterday".into(), "no time"), json!({}));
+    put(&[&id, "optional int64 at", &user, &patches], usual("number", Odd::Number(AT), "a number"), json!({}));
+    put(
+        &["optional int64 request_id", odd::USUAL[1], "optional int32 USER", &patches, "optional int64 more"],
+        vec![Odd::Number(17), Odd::Number(AT), Odd::Number(4), patch("numbers for texts"), Odd::Number(1)],
+        json!({}),
+    );
+    put(&[&patches, &id, odd::USUAL[1]], vec![patch("parted"), "parted".into(), Odd::Number(AT)], json!({"user": "bo"}));
+    put(&[&id, odd::USUAL[1], &user], vec!["nothing".into(), Odd::Number(AT), "ana".into()], json!({}));
+    let structure = "optional group patch_set { optional binary patches (UTF8); }";
+    put(&[&id, odd::USUAL[1], &user, structure], vec!["structure".into(), Odd::Number(AT), "ana".into(), Odd::Null], json!({}));
+    put(&[odd::USUAL[1], &user, &patches], vec![Odd::Number(AT), "ana".into(), patch("x")], json!({}));
+    // What is no file of Parquet's is named, and keeps no one waiting.
+    odd::put(folder, b"PAR1 this is none PAR1", json!({}), &[]);
+    let missing = odd::put(folder, b"gone", json!({}), &[]);
+    std::fs::remove_file(folder.join("lake/inbox").join(&missing)).unwrap();
+    let answered = json_of(folder, &["inbox", "apply"]);
+    assert_eq!(answered["unreadable_files"].as_array().unwrap().len(), 2, "{answered}");
+    assert_eq!(answered["rows_without_id"]["count"], 1);
+    let told: std::collections::BTreeMap<&str, String> = answered["answers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|answer| {
+            let message = answer["message"].as_str().unwrap_or_default();
+            (answer["request_id"].as_str().unwrap(), format!("{} {message}", answer["outcome"].as_str().unwrap()))
+        })
+        .collect();
+    for id in ["time 0", "time 1", "time 2", "time 3", "time 4", "written", "17", "parted"] {
+        assert_eq!(told[id], "applied ", "{id}");
+    }
+    for (id, says) in [
+        ("word", "at is not a time"),
+        ("number", "at is not a time"),
+        ("nothing", "patch_set is NULL"),
+        ("structure", "patch_set is a list or a structure and not a text"),
+    ] {
+        assert!(told[id].starts_with("refused ") && told[id].contains(says), "{id}: {}", told[id]);
+    }
+    let actors = rows(folder, "SELECT DISTINCT actor FROM audit WHERE source = 'inbox' ORDER BY actor");
+    assert_eq!(actors, json!([{"actor": "4"}, {"actor": "ana"}, {"actor": "bo"}]));
+    // What a query leaves out it says beside the answer.
+    let output =
+        run(folder, &["query", "SELECT DISTINCT CAST(at AS DATE) AS day FROM inbox WHERE request_id LIKE 'time%'", "--json"]);
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), json!([{"day": "2026-09-21"}]));
+    assert!(text_of(&output.stderr).contains("a file of the inbox is left out"));
+}
+
+#[test]
+fn users_take_turns_and_the_rest_waits() {
+    let lake = lake();
+    let folder = lake.path();
+    let rows_of = |user: &str, number: i64, from: i64| -> Vec<Vec<Odd>> {
+        (0..number).map(|n| row(format!("{user} {n}").as_str(), AT + from + n, user, "{")).collect()
+    };
+    odd::add(folder, &rows_of("many", 3000, 0));
+    odd::add(folder, &[rows_of("bo", 3, 10_000), rows_of("cy", 1, 20_000)].concat());
+    let mut waiting = 3004;
+    let first = json_of(folder, &["inbox", "apply", "--limit", "9"]);
+    waiting -= 9;
+    let ids = |answered: &Value| -> Vec<String> {
+        answered["answers"].as_array().unwrap().iter().map(|answer| answer["request_id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(&first), ["many 0", "many 1", "many 2", "many 3", "many 4", "bo 0", "bo 1", "bo 2", "cy 0"]);
+    assert_eq!(first["waiting"], waiting);
+    assert!(ok(folder, &["inbox", "apply", "--limit", "1000"]).contains("1995 rows wait for the next run"));
+    assert_eq!(json_of(folder, &["inbox", "apply"])["waiting"], 0);
+    let found = rows(folder, "SELECT count(*) AS n, count(DISTINCT request_id) AS ids FROM inbox_results");
+    assert_eq!(found, json!([{"n": 3004, "ids": 3004}]));
+}
+
+#[test]
+fn a_run_reads_no_more_patch_sets_than_it_can_hold() {
+    let lake = lake();
+    let folder = lake.path();
+    let large = "x".repeat(3 << 20);
+    let large: Vec<Vec<Odd>> = (0..30).map(|n| row(format!("large {n:02}").as_str(), AT + n, "ana", large.as_str())).collect();
+    odd::add(folder, &large);
+    odd::add(folder, &[row("small", AT + 99, "bo", "{"), row("smaller", AT + 100, "ana", "{")]);
+    let first = json_of(folder, &["inbox", "apply"]);
+    let answers = first["answers"].as_array().unwrap();
+    // The other user's is answered, and the own one after those that wait is not.
+    let ids: Vec<&str> = answers.iter().map(|answer| answer["request_id"].as_str().unwrap()).collect();
+    assert!(ids.contains(&"small") && !ids.contains(&"smaller") && (15..25).contains(&ids.len()), "{ids:?}");
+    assert_eq!(first["waiting"], 32 - ids.len());
+    let second = json_of(folder, &["inbox", "apply"]);
+    assert_eq!((second["waiting"].clone(), second["answers"].as_array().unwrap().len()), (json!(0), 32 - ids.len()));
+}
+
+#[test]
+fn an_answered_request_stays_as_it_is_whatever_comes_later() {
+    let lake = lake();
+    let folder = lake.path();
+    odd::add(folder, &[row("a", AT, "ana", create("One").as_str()), row("b", AT, "ana", "{")]);
+    ok(folder, &["inbox", "apply"]);
+    let shown =
+        || rows(folder, "SELECT request_id, at, user, state, seq, created_keys, patch_set FROM requests ORDER BY request_id");
+    let before = shown();
+    assert_eq!(before[0]["state"], "applied");
+    // Earlier, of the same time, without one, and by others; also with a smaller patch set.
+    for (at, user) in [(AT - 9, "mallory"), (AT, "aaa"), (AT, "ana"), (AT + 9, "ana")] {
+        odd::add(folder, &[row("a", at, user, create("A second time").as_str()), row("b", at, user, create("B").as_str())]);
+    }
+    odd::add(folder, &[row("a", Odd::Null, Odd::Null, Odd::Null), row("a", AT, "ana", "")]);
+    assert_eq!(json_of(folder, &["inbox", "apply"])["answers"], json!([]));
+    assert_eq!(shown(), before);
+    assert_eq!(rows(folder, "SELECT title FROM tasks"), json!([{"title": "One"}]));
+}
+
+#[test]
+fn a_request_that_was_applied_before_its_answer_was_noted_is_not_applied_by_another_row() {
+    let lake = lake();
+    let folder = lake.path();
+    odd::add(folder, &[row("a", AT, "ana", create("One").as_str())]);
+    ok(folder, &["inbox", "apply"]);
+    std::fs::remove_dir_all(folder.join("lake/inbox_results")).unwrap();
+    odd::add(folder, &[row("a", AT - 5, "bo", create("Two").as_str()), row("a", AT, "ana", create("Three").as_str())]);
+    ok(folder, &["maintain"]);
+    let answered = json_of(folder, &["inbox", "apply"]);
+    let answer = &answered["answers"][0];
+    assert_eq!((&answer["outcome"], &answer["seq"], &answer["rows_without_effect"]), (&json!("applied"), &json!(3), &json!(2)));
+    assert_eq!(rows(folder, "SELECT title FROM tasks"), json!([{"title": "One"}]));
+    let shown = rows(folder, "SELECT user, state FROM requests");
+    assert_eq!(shown, json!([{"user": "ana", "state": "applied"}]));
+}
+
+#[test]
+fn answered_rows_may_be_blanked_or_deleted() {
+    let lake = lake();
+    let folder = lake.path();
+    let first = odd::add(
+        folder,
+        &[row("a", AT, "ana", create("One").as_str()), row("b", AT, "ana", create("Two").as_str()), row("c", AT, "ana", "{")],
+    );
+    ok(folder, &["inbox", "apply"]);
+    // UPDATE … SET user = '', patch_set = '', or NULL; and DELETE.
+    let blanked = odd::file(&odd::USUAL, &[row("a", AT, "", ""), row("b", AT, Odd::Null, Odd::Null)]);
+    odd::put(folder, &blanked, json!({}), &[first]);
+    assert_eq!(json_of(folder, &["inbox", "apply"])["answers"], json!([]));
+    let shown = rows(folder, "SELECT request_id, at, user, state, created_keys FROM requests ORDER BY request_id");
+    let row = |id: &str, state: &str, keys: Option<&str>| json!({"request_id": id, "at": "2026-09-21T14:13:20Z", "user": null, "state": state, "created_keys": keys});
+    assert_eq!(shown, json!([row("a", "applied", Some("PAY-1")), row("b", "applied", Some("PAY-2")), row("c", "refused", None)]));
+    assert_eq!(json_of(folder, &["inbox", "list"])["total"], 3);
+}
+
+/// Many rows by one user: `LAKEPLAN_TEST_FULL` says what a run over a million takes.
+#[test]
+fn a_run_over_very_many_rows_takes_little_memory() {
+    let lake = lake();
+    let folder = lake.path();
+    let number = crate::support::counts(20_000, 1_000_000) as i64;
+    let patch_set = create("One of very many tasks that somebody asks for");
+    let rows_of = |from: i64, to: i64| -> Vec<Vec<Odd>> {
+        (from..to).map(|n| row(format!("many {n}").as_str(), AT + n, "many", patch_set.as_str())).collect()
+    };
+    for from in (0..number).step_by(100_000) {
+        odd::add(folder, &rows_of(from, (from + 100_000).min(number)));
+    }
+    odd::add(folder, &[row("one", AT + 99_000_000, "bo", "{")]);
+    let script = format!("ulimit -v 4000000; exec {} inbox apply --limit 50 --json", super::BINARY);
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(folder)
+        .env_clear()
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = std::time::Instant::now();
+    let mut most = 0;
+    while child.try_wait().unwrap().is_none() {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<usize>().ok());
+        most = peak.unwrap_or(most);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let answered: Value = serde_json::from_reader(child.stdout.take().unwrap()).unwrap();
+    eprintln!("{number} rows in {:.1} s and at most {} MiB", begun.elapsed().as_secs_f64(), most >> 10);
+    assert_eq!(answered["answers"].as_array().unwrap().len(), 50);
+    assert_eq!(answered["answers"][49]["request_id"], "one");
+    assert_eq!(answered["waiting"], number + 1 - 50);
+    assert!(most < 400 << 10, "{} MiB", most >> 10);
 }

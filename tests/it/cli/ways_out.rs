@@ -16,7 +16,7 @@ fn an_error_says_what_to_do_instead() {
         (&["backup", "lake2", "--at", "9999"], 1, &["there is no seq 9999 yet"]),
         (&["backup", "copy"], 1, &["nothing is copied over one", "hint: name a place where there is no lake yet"]),
         (&["--lake", "new", "restore-lake", "nowhere"], 1, &["nowhere: holds no lake", "lakeplan backup wrote"]),
-        (&["task", "create", "X", "--due", "1/2/2031"], 2, &["--due", "written as year, month, day: 2027-01-31"]),
+        (&["task", "create", "X", "--due", "1/2/2031"], 2, &["--due", "written as year, month, day, such as 2027-01-31"]),
         (&["undo", "1"], 1, &["seq 1: looks after the lake itself", "hint: lakeplan history"]),
         (&["undo", "99"], 1, &["there is no change with the seq \"99\"", "hint: lakeplan history"]),
         (&["query", "SELECT 1; SELECT 2"], 2, &["ask one at a time"]),

@@ -12,6 +12,7 @@ mod failpoints;
 mod fault;
 pub mod faults;
 pub mod folding;
+mod foreign;
 mod format;
 mod groups;
 mod holds;

@@ -2,6 +2,9 @@
 //! insert into; from then on its files and its log belong to who writes it: nothing here appends to it, joins its files,
 //! writes its checkpoints or deletes what is old.
 
+mod cells;
+mod reader;
+
 use std::sync::Arc;
 
 use object_store::{Error, ObjectStore};
@@ -14,14 +17,21 @@ use super::tables::definition::{Column, Description};
 use crate::domain::time::Instant;
 use crate::runtime::{Random, uuid_v7};
 
+pub use cells::Cell;
+pub use reader::{Columns, Inbox, InboxRow, Place, Scan, Scanned};
+
 pub const NAME: &str = "inbox";
-pub const DOC: &str = "Requests for change from those who have SQL: the one table that others write, and that Lakeplan only reads. A row is never changed; what keeps its files in order is the engine that writes it. lakeplan inbox apply applies the requests and answers in inbox_results.";
+pub const DOC: &str = "Requests for change from those who have SQL: the one table that others write, and that Lakeplan only reads; what keeps its files in order is the engine that writes it. lakeplan inbox apply applies the requests and answers in inbox_results. Rows that have an answer may be deleted, or their user and patch_set set to ''.";
 
 const COLUMNS: [(&str, &str, &str); 4] = [
-    ("request_id", "string", "The request's own id, chosen by its author; a request that is there twice counts once."),
-    ("at", "timestamp", "When it was made (UTC)."),
+    (
+        "request_id",
+        "string",
+        "The request's own id, chosen by its author, at most 200 characters; of several rows of one id the first that is answered counts, and no later one.",
+    ),
+    ("at", "timestamp", "When it was made (UTC); neither before the year 2000 nor in the future."),
     ("user", "string", "Who asks, which is whom the change is noted as made by."),
-    ("patch_set", "string", "What is to change, as the JSON that lakeplan apply reads."),
+    ("patch_set", "string", "What is to change, as the JSON that lakeplan apply reads; at most 4 MiB."),
 ];
 
 pub fn columns() -> Vec<Column> {
@@ -32,6 +42,12 @@ pub fn columns() -> Vec<Column> {
         doc: doc.to_owned(),
     };
     COLUMNS.into_iter().map(column).collect()
+}
+
+/// A time that a person or a program can have meant, of microseconds since 1970: one in the years 1 to 9999.
+pub fn possible(micros: i64) -> Option<Instant> {
+    let at = Instant::from_timestamp_micros(micros)?;
+    (1..=9999).contains(&chrono::Datelike::year(&at)).then_some(at)
 }
 
 /// Makes the table, empty, where there is none. What is there is left alone, whatever it is; where a catalog has it

@@ -1,0 +1,97 @@
+//! Several living projects of one source: which one stays.
+//!
+//! A project's source is unique, but a lake of an earlier version may hold two projects that were planned from one text at
+//! the same moment. A project is untouched if every change in the journal that concerns it was made by planning. The
+//! project that somebody worked in stays, or the oldest one where nobody worked in any; untouched others are deleted,
+//! which `lakeplan project restore` takes back. Where people worked in more than one, nothing is decided here.
+
+use futures::TryStreamExt;
+
+use super::plan::{PlanRequest, TRIES, all_planned_from, source_name};
+use super::{Service, ServiceError};
+use crate::domain::id::{EntityId, ProjectId};
+use crate::domain::patch::{Op, Patch, PatchSet, Source};
+use crate::domain::project::Project;
+use crate::domain::record::Entity;
+use crate::domain::state::ProjectState;
+use crate::domain::value::LongText;
+use crate::runtime::fresh_set_id;
+use crate::store::Scope;
+use crate::store::row::Stream;
+
+/// What to do about several living projects of one source: the key of the one that stays, and the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Duplicates {
+    pub kept: String,
+    pub deleted: Vec<String>,
+}
+
+impl Service {
+    /// Decides as [`Self::decide`] says, and decides again where another process did it meanwhile.
+    pub async fn end_duplicates(&self, request: &PlanRequest, writes: bool) -> Result<Option<Duplicates>, ServiceError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.decide(request, writes).await {
+                Err(ServiceError::Conflicted { .. } | ServiceError::Refused(_)) if tries < TRIES => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// The projects of a description's source beside the one that stays; `None` where there is one project at most, or
+    /// where people worked in more than one. Deletes them where `writes` says so.
+    async fn decide(&self, request: &PlanRequest, writes: bool) -> Result<Option<Duplicates>, ServiceError> {
+        let Some(source) = &request.source else { return Ok(None) };
+        let (state, source) = (self.state(&Scope::outline()).await?, source_name(source)?);
+        let projects: Vec<&Project> =
+            all_planned_from(&state, &source).into_iter().filter_map(ProjectState::project).map(AsRef::as_ref).collect();
+        if projects.len() < 2 {
+            return Ok(None);
+        }
+        let mut touched = Vec::new();
+        for project in &projects {
+            if self.is_touched(project.id).await? {
+                touched.push(project.id);
+            }
+        }
+        let kept = match touched.as_slice() {
+            [] => projects[0].id,
+            [one] => *one,
+            _ => return Ok(None),
+        };
+        let key = |project: &&Project| project.key.to_string();
+        let (stays, others): (Vec<&Project>, Vec<&Project>) = projects.into_iter().partition(|project| project.id == kept);
+        let found = Duplicates { kept: stays.iter().map(key).collect(), deleted: others.iter().map(key).collect() };
+        if writes {
+            let delete = |project: &&Project| {
+                // Whoever changes the project's own row meanwhile keeps it.
+                let patch = Patch::new(Op::Delete, Entity::Project, project.id.uuid(), Some(project.id));
+                patch.expecting("updated_at", crate::domain::value::FieldValue::json(&project.updated_at))
+            };
+            let set = PatchSet {
+                id: fresh_set_id(self.clock.as_ref(), self.random.as_ref()),
+                request_hash: [0; 32],
+                actor: self.actor.clone(),
+                source: Source::Plan,
+                reason: LongText::new(&format!("planned twice from {source}")).ok(),
+                patches: others.iter().map(delete).collect(),
+                also: Vec::new(),
+            };
+            self.commit(&state, set).await?;
+        }
+        Ok(Some(found))
+    }
+
+    /// Whether anything but planning changed a project.
+    async fn is_touched(&self, project: ProjectId) -> Result<bool, ServiceError> {
+        let mut rows = self.store.changes(0, Stream::Work, &Scope::of([project])).await?;
+        while let Some(row) = rows.try_next().await? {
+            let is_own = row.project_id == Some(project) || row.left_project() == Some(project);
+            if is_own && row.source != Source::Plan {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,267 @@
+//! Descriptions planned at the same moment: a text has one project, whoever is first.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use lakeplan::domain::any::AnyRecord;
+use lakeplan::domain::id::{EntityId, PatchSetId, ProjectId, TaskId};
+use lakeplan::domain::patch::{Op, PatchSet, Source};
+use lakeplan::domain::project::Project;
+use lakeplan::domain::record::Fields;
+use lakeplan::domain::tally::Tallies;
+use lakeplan::domain::value::Name;
+use lakeplan::runtime::{SystemClock, fresh_set_id};
+use lakeplan::service::Service;
+use lakeplan::service::duplicates::Duplicates;
+use lakeplan::service::plan::PlanRequest;
+use lakeplan::store::appended::Appended;
+use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::row::{Row, Stream};
+use lakeplan::store::{FoldReport, Format, Head, Outcome, Scope, Snapshot, Sought, Store, StoreError};
+use object_store::memory::InMemory;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::store::{root, state};
+use crate::support::{patch_set, random};
+
+type Meanwhile = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A store that lets something else happen between a reading and the first commit that rests on it; or, as no commit can
+/// make it any more, one in which a project is there a second time.
+struct Late {
+    inner: Arc<dyn Store>,
+    meanwhile: Mutex<Option<Meanwhile>>,
+    twin: Option<Twin>,
+}
+
+/// A second project like the first one, the source of the last change of each, and the projects that were deleted.
+struct Twin {
+    id: ProjectId,
+    changed_by: [Source; 2],
+    deleted: Mutex<Vec<Uuid>>,
+}
+
+impl std::fmt::Display for Late {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+#[async_trait]
+impl Store for Late {
+    async fn snapshot(&self, scope: &Scope) -> Result<Snapshot, StoreError> {
+        let mut snapshot = self.inner.snapshot(scope).await?;
+        if let Some(twin) = &self.twin {
+            let first = snapshot.state.projects().next().unwrap().project().unwrap().as_ref().clone();
+            let second = Project {
+                id: twin.id,
+                key: "PORT2".parse().unwrap(),
+                created_at: first.created_at + TimeDelta::seconds(1),
+                ..first
+            };
+            snapshot.state.put(AnyRecord::Project(Arc::new(second)));
+        }
+        Ok(snapshot)
+    }
+    async fn linked_from(&self, tasks: &BTreeSet<TaskId>) -> Result<BTreeSet<ProjectId>, StoreError> {
+        self.inner.linked_from(tasks).await
+    }
+
+    async fn commit(&self, sets: Vec<PatchSet>) -> Vec<Outcome> {
+        if let Some(twin) = &self.twin {
+            let deletes = sets[0].patches.iter().filter(|patch| patch.op == Op::Delete).map(|patch| patch.id);
+            twin.deleted.lock().unwrap().extend(deletes);
+            return vec![Outcome::AlreadyCommitted { seq: 9 }];
+        }
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile.await;
+        }
+        self.inner.commit(sets).await
+    }
+    async fn find(&self, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError> {
+        self.inner.find(sought).await
+    }
+    async fn tally(&self) -> Result<Tallies, StoreError> {
+        self.inner.tally().await
+    }
+    async fn changes(
+        &self,
+        after: u64,
+        stream: Stream,
+        scope: &Scope,
+    ) -> Result<BoxStream<'static, Result<Row, StoreError>>, StoreError> {
+        let Some(twin) = &self.twin else { return self.inner.changes(after, stream, scope).await };
+        let rows: Vec<_> = self.inner.changes(after, stream, &Scope::All).await?.collect().await;
+        let is_second = scope.projects().unwrap().contains(&twin.id);
+        let mut rows: Vec<Row> = rows.into_iter().map(Result::unwrap).filter(|row| row.project_id.is_some()).collect();
+        rows.iter_mut().filter(|_| is_second).for_each(|row| row.project_id = Some(twin.id));
+        rows.last_mut().unwrap().source = twin.changed_by[usize::from(is_second)];
+        Ok(futures::stream::iter(rows.into_iter().map(Ok)).boxed())
+    }
+    async fn changes_back(
+        &self,
+        stream: Stream,
+        scope: &Scope,
+    ) -> Result<BoxStream<'static, Result<Row, StoreError>>, StoreError> {
+        self.inner.changes_back(stream, scope).await
+    }
+    async fn head(&self) -> Result<Head, StoreError> {
+        self.inner.head().await
+    }
+    async fn append(&self, table: &'static Appended, rows: Vec<Fields>) -> Result<(), StoreError> {
+        self.inner.append(table, rows).await
+    }
+    async fn fold(&self) -> Result<FoldReport, StoreError> {
+        self.inner.fold().await
+    }
+}
+
+fn service(store: Arc<dyn Store>, seed: u64) -> Service {
+    Service { store, clock: Arc::new(SystemClock), random: random(seed), actor: Name::new("tester").unwrap() }
+}
+
+async fn writer(root: &Root, seed: u64) -> Arc<dyn Store> {
+    Arc::new(DeltaStore::open(root, Format::default(), Arc::new(SystemClock), random(seed)).await.unwrap())
+}
+
+async fn new_lake() -> Root {
+    let root = root(Arc::new(InMemory::new()));
+    DeltaStore::create(&root, Format::default(), Arc::new(SystemClock), random(1)).await.unwrap().close().await;
+    root
+}
+
+fn description(source: Option<&str>, text: &str, id: Option<PatchSetId>) -> PlanRequest {
+    PlanRequest { source: source.map(str::to_owned), text: text.to_owned(), id, ..PlanRequest::default() }
+}
+
+/// Plans `late` while `first` is planned between its reading and its commit, by another writer; the living projects as
+/// (source, number of living tasks).
+async fn at_once(late: PlanRequest, first: PlanRequest) -> Vec<(String, usize)> {
+    let lake = new_lake().await;
+    let other = service(writer(&lake, 2).await, 20);
+    let store = writer(&lake, 3).await;
+    let meanwhile = Box::pin(async move {
+        other.apply_plan(&first).await.unwrap();
+    });
+    let service = service(Arc::new(Late { inner: store, meanwhile: Mutex::new(Some(meanwhile)), twin: None }), 30);
+    service.apply_plan(&late).await.unwrap();
+    let repeated = service.apply_plan(&PlanRequest { id: None, ..late.clone() }).await.unwrap();
+    assert!(repeated.1.is_none(), "the text cannot be planned again without a change");
+    let state = state(service.store.as_ref()).await;
+    let living = state.projects().filter(|found| found.project().unwrap().deleted_at.is_none());
+    living
+        .map(|found| {
+            let source = found.project().unwrap().source.as_ref().unwrap().to_string();
+            (source, found.tasks().filter(|task| task.is_live()).count())
+        })
+        .collect()
+}
+
+/// It names nobody: a user that both would add is refused to the second for a reason of its own.
+const TEXT: &str = "# Portal\n\n- Do a (1 day)\n- Do b (2 days)\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_first_plans_of_one_text_make_one_project() {
+    let fresh = |seed| Some(fresh_set_id(&SystemClock, random(seed).as_ref()));
+    let (one, two) = (fresh(101), fresh(102));
+    for source in [Some("portal.md"), None] {
+        let plain = || description(source, TEXT, None);
+        let with = |id| description(source, TEXT, id);
+        for (late, first) in
+            [(plain(), plain()), (with(one), plain()), (plain(), with(one)), (with(one), with(two)), (with(one), with(one))]
+        {
+            let found = at_once(late.clone(), first.clone()).await;
+            assert_eq!(found.len(), 1, "{late:?} after {first:?}: {found:?}");
+            assert_eq!(found[0].1, 2);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_that_changed_meanwhile_ends_as_the_later_commit_says() {
+    let longer = format!("{TEXT}- Do c (1 day)\n");
+    let found = at_once(description(Some("portal.md"), &longer, None), description(Some("portal.md"), TEXT, None)).await;
+    assert_eq!(found, [("portal.md".to_owned(), 3)]);
+}
+
+/// The owner is added by whoever is first, and the other plan is made again with that user.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_texts_that_name_the_same_new_person_are_both_planned() {
+    let text = TEXT.replace("(1 day)", "(1 day) @ana");
+    let mut found = at_once(description(Some("a.md"), &text, None), description(Some("b.md"), &text, None)).await;
+    found.sort();
+    assert_eq!(found, [("a.md".to_owned(), 2), ("b.md".to_owned(), 2)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn living_projects_have_different_sources() {
+    let lake = new_lake().await;
+    let store = writer(&lake, 2).await;
+    let service = service(Arc::clone(&store), 20);
+    let mut seed = 200;
+    let mut commit = async |patches| {
+        seed += 1;
+        let mut set = patch_set(&state(store.as_ref()).await, patches).unwrap();
+        set.id = fresh_set_id(&SystemClock, random(seed).as_ref());
+        store.commit(vec![set]).await.pop().unwrap()
+    };
+    service.apply_plan(&description(Some("portal.md"), TEXT, None)).await.unwrap();
+    let create = json!([{"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}}]);
+    assert!(matches!(commit(create).await, Outcome::Committed { .. }));
+    for patches in [
+        json!([{"op": "create", "entity": "project", "fields": {"name": "Second", "source": "portal.md"}}]),
+        json!([{"op": "update", "entity": "project", "id": "OTH", "fields": {"source": "portal.md"}}]),
+    ] {
+        let Outcome::Refused(violations) = commit(patches).await else { panic!("it was not refused") };
+        assert!(violations[0].message.contains("portal.md is the source of the project PORT"), "{violations:?}");
+    }
+    // A deleted project gives its source free, and comes back without it.
+    assert!(matches!(commit(json!([{"op": "delete", "entity": "project", "id": "PORT"}])).await, Outcome::Committed { .. }));
+    service.apply_plan(&description(Some("portal.md"), TEXT, None)).await.unwrap();
+    assert!(matches!(commit(json!([{"op": "restore", "entity": "project", "id": "PORT"}])).await, Outcome::Committed { .. }));
+    let state = state(store.as_ref()).await;
+    let found: Vec<_> =
+        state.projects().map(|found| found.project().unwrap()).filter(|project| project.deleted_at.is_none()).collect();
+    let sourced: Vec<String> =
+        found.iter().filter(|project| project.source.is_some()).map(|project| project.key.to_string()).collect();
+    assert_eq!((found.len(), sourced.len()), (3, 1), "{found:?}");
+    assert_ne!(sourced, ["PORT"]);
+}
+
+/// Of two projects of one source the one that somebody worked in stays, else the older one; of two that people worked in
+/// neither goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_project_of_a_source_is_deleted_where_nobody_worked_in_it() {
+    for (changed_by, kept, deleted) in [
+        ([Source::Plan, Source::Plan], Some("PORT"), vec!["PORT2"]),
+        ([Source::Cli, Source::Plan], Some("PORT"), vec!["PORT2"]),
+        ([Source::Plan, Source::Inbox], Some("PORT2"), vec!["PORT"]),
+        ([Source::Undo, Source::Cli], None, vec![]),
+    ] {
+        let lake = new_lake().await;
+        let inner = writer(&lake, 2).await;
+        let request = description(Some("portal.md"), TEXT, None);
+        service(Arc::clone(&inner), 20).apply_plan(&request).await.unwrap();
+        let id = ProjectId::of(Uuid::from_u128(7));
+        let store =
+            Arc::new(Late { inner, meanwhile: Mutex::new(None), twin: Some(Twin { id, changed_by, deleted: Mutex::default() }) });
+        let service = service(Arc::clone(&store) as Arc<dyn Store>, 30);
+        let said = service.plan(&request).await.unwrap_err();
+        assert!(said.to_string().contains("PORT and PORT2 were both planned from portal.md"), "{said}");
+        let wanted =
+            kept.map(|kept| Duplicates { kept: kept.to_owned(), deleted: deleted.iter().map(|key| (*key).to_owned()).collect() });
+        let gone = || store.twin.as_ref().unwrap().deleted.lock().unwrap().clone();
+        assert_eq!(service.end_duplicates(&request, false).await.unwrap(), wanted);
+        assert!(gone().is_empty(), "it was only to be told");
+        assert_eq!(service.end_duplicates(&request, true).await.unwrap(), wanted);
+        assert_eq!((gone().len(), gone().contains(&id.uuid())), (deleted.len(), deleted.contains(&"PORT2")), "{changed_by:?}");
+    }
+}

@@ -1,0 +1,164 @@
+//! Commits of other engines to the lake's tables, and tables that are older than the journal: the lake goes on, and the
+//! next fold leaves the tables as the journal says.
+
+use std::sync::Arc;
+
+use deltalake::operations::optimize::OptimizeType;
+use futures::TryStreamExt;
+use lakeplan::domain::state::ProjectState;
+use lakeplan::store::Store;
+use lakeplan::store::delta::Root;
+use lakeplan::store::tables::LakeTables;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use serde_json::json;
+
+use super::check_up::{check_up, files};
+use super::{committed, delta_in_memory, delta_rs, make_project, open, state, task, titles};
+use crate::support::clock;
+
+async fn lake(tasks: usize) -> Root {
+    let (store, root) = delta_in_memory().await;
+    make_project(store.as_ref()).await;
+    for number in 0..tasks {
+        committed(store.as_ref(), task(&format!("task {number}"))).await;
+    }
+    store.fold().await.unwrap();
+    Arc::into_inner(store).unwrap().close().await;
+    root
+}
+
+/// Opens the lake, adds a task and folds; gives the titles and keys.
+async fn go_on(root: &Root, title: &str) -> (Vec<String>, Vec<String>) {
+    let store = open(root, clock(), 7).await.unwrap();
+    committed(&store, task(title)).await;
+    store.fold().await.unwrap();
+    let state = state(&store).await;
+    let mut keys: Vec<String> =
+        state.projects().flat_map(ProjectState::tasks).map(|task| format!("{:>4}", task.key.number())).collect();
+    keys.sort();
+    keys.dedup();
+    store.close().await;
+    (titles(&state), keys)
+}
+
+async fn rewrite(root: &Root, table: &str, kind: OptimizeType) {
+    let table = delta_rs(&root.store, table).await.unwrap();
+    table.optimize().with_type(kind).await.unwrap();
+}
+
+async fn copy(root: &Root, folder: &str) -> Vec<(Path, bytes::Bytes)> {
+    let listed: Vec<_> = root.store.list(Some(&Path::from(folder))).try_collect().await.unwrap();
+    let mut copied = Vec::new();
+    for meta in listed {
+        let bytes = root.store.get(&meta.location).await.unwrap().bytes().await.unwrap();
+        copied.push((meta.location, bytes));
+    }
+    copied
+}
+
+async fn put_back(root: &Root, folder: &str, copied: Vec<(Path, bytes::Bytes)>) {
+    for (path, _) in copy(root, folder).await {
+        root.store.delete(&path).await.unwrap();
+    }
+    for (path, bytes) in copied {
+        root.store.put(&path, bytes.into()).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn optimize_and_z_order_of_any_table_leave_the_lake_whole() {
+    for table in LakeTables::own() {
+        for is_clustered in [false, true] {
+            let kind = if is_clustered { OptimizeType::ZOrder(vec![order_of(table)]) } else { OptimizeType::Compact };
+            let root = lake(12).await;
+            if delta_rs(&root.store, table).await.is_none_or(|table| table.get_file_uris().unwrap().next().is_none()) {
+                continue;
+            }
+            rewrite(&root, table, kind).await;
+            let (titles, keys) = go_on(&root, "after").await;
+            assert_eq!((titles.len(), keys.len()), (13, 13), "{table} {is_clustered}");
+            assert_eq!(check_up(&root, None).await.findings, [], "{table} {is_clustered}");
+        }
+    }
+}
+
+fn order_of(table: &str) -> String {
+    match table {
+        "journal" => "digest",
+        "field_changes" => "to_value",
+        "tasks" => "title",
+        "runs" | "agent_logs" | "table_state" => "run_id",
+        "inbox_results" => "request_id",
+        _ => "id",
+    }
+    .to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_copy_of_a_table_gives_no_key_twice() {
+    let root = lake(3).await;
+    let old = copy(&root, "tasks").await;
+    go_on(&root, "fourth").await;
+    go_on(&root, "fifth").await;
+    put_back(&root, "tasks", old).await;
+    let (titles, keys) = go_on(&root, "sixth").await;
+    assert_eq!((titles.len(), keys.len()), (6, 6), "{titles:?} {keys:?}");
+    assert_eq!(check_up(&root, None).await.findings, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_or_broken_file_of_a_table_is_rebuilt_from_the_journal() {
+    for bytes in [None, Some(""), Some("no parquet")] {
+        let root = lake(3).await;
+        let file = files(&root, "tasks", ".parquet").await.pop().unwrap();
+        match bytes {
+            None => root.store.delete(&file).await.unwrap(),
+            Some(bytes) => drop(root.store.put(&file, bytes.into()).await.unwrap()),
+        }
+        let (titles, keys) = go_on(&root, "fourth").await;
+        assert_eq!((titles.len(), keys.len()), (4, 4), "{bytes:?}");
+        assert_eq!(check_up(&root, None).await.findings, [], "{bytes:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_another_engine_deletes_come_back() {
+    let root = lake(3).await;
+    let table = delta_rs(&root.store, "tasks").await.unwrap();
+    table.delete().await.unwrap();
+    let (titles, keys) = go_on(&root, "fourth").await;
+    assert_eq!((titles.len(), keys.len()), (4, 4));
+    assert_eq!(check_up(&root, None).await.findings, []);
+}
+
+#[tokio::test]
+async fn an_id_is_used_once_in_the_lake() {
+    let (store, _) = delta_in_memory().await;
+    make_project(store.as_ref()).await;
+    committed(store.as_ref(), json!([{"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}}])).await;
+    let id = "019c0000-0000-7000-8000-00000000aaaa";
+    let create =
+        |project: &str| json!([{"op": "create", "entity": "task", "id": id, "fields": {"project_id": project, "title": "one"}}]);
+    committed(store.as_ref(), create("PAY")).await;
+    let twice = [
+        create("OTH"),
+        json!([{"op": "create", "entity": "user", "id": id, "fields": {"handle": "ana"}}]),
+        json!([{"op": "create", "entity": "project", "id": id, "fields": {"name": "p"}}]),
+        json!([{"op": "create", "entity": "requirement", "id": id, "fields": {"project_id": "OTH", "label": "R1", "text": "t"}}]),
+    ];
+    for patches in twice {
+        let set = super::set(store.as_ref(), patches.clone()).await;
+        match super::commit(store.as_ref(), set).await {
+            lakeplan::store::Outcome::Refused(violations) => {
+                assert!(violations[0].message.contains("the task PAY-1"), "{patches}: {violations:?}");
+            }
+            other => panic!("{patches}: {other:?}"),
+        }
+    }
+    let state = state(store.as_ref()).await;
+    for name in ["PAY-1", "PAY", "00000000-0000-0000-0000-000000000000", "@ana"] {
+        let patches = json!([{"op": "create", "entity": "task", "id": name, "fields": {"project_id": "OTH", "title": "t"}}]);
+        assert!(crate::support::patch_set(&state, patches).is_err(), "{name}");
+    }
+}
