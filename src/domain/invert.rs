@@ -36,9 +36,7 @@ pub fn invert(changes: &[Change], state: &State) -> Vec<Patch> {
                 patches.push(Patch { op, ..patch });
             }
             Op::Update if !made.contains(&change.id) => patches.extend(update_back(change, patch)),
-            Op::Move if !made.contains(&change.id) && !is_carried(change) => {
-                patches.extend(move_back(change, patch, &then))
-            }
+            Op::Move if !made.contains(&change.id) && !is_carried(change) => patches.extend(move_back(change, patch, &then)),
             _ => {}
         }
         if !made.contains(&change.id) {

@@ -1,1 +1,267 @@
+//! Random commands of the real binary: what it answers, and how the lake stands, is what the model says.
 
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+
+use lakeplan::runtime::SystemClock;
+use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::durable::DurableLocal;
+use lakeplan::store::{Format, Scope, Store};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::generate::Author;
+use super::model::Model;
+use super::rules::{Ask, Where};
+use super::{Counts, assert_same};
+use crate::support::{counts, random};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_lakeplan");
+
+fn run(folder: &Path, words: &[String], input: Option<&Value>) -> Output {
+    let mut command = Command::new(BINARY);
+    command.args(words).current_dir(folder).env_clear().env("USER", "tester");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let text = input.map(Value::to_string).unwrap_or_default();
+    // A refusal may come before everything is read.
+    let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn words(text: &[&str]) -> Vec<String> {
+    text.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn answer(folder: &Path, text: &[&str]) -> Value {
+    let output = run(folder, &words(text), None);
+    assert!(output.status.success(), "{text:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The lake as a process that opens it now finds it.
+async fn look(folder: &Path) -> Model {
+    let place = folder.join("lake");
+    let root = Root { url: Url::from_directory_path(&place).unwrap(), store: Arc::new(DurableLocal::new(place).unwrap()) };
+    let store = DeltaStore::open(&root, Format::default(), Arc::new(SystemClock), random(1)).await.unwrap();
+    Model::of(&store.snapshot(&Scope::All).await.unwrap().state)
+}
+
+/// The command that asks for a patch, where there is one; else the patch goes through `apply`.
+fn command_of(author: &mut Author<'_>, model: &Model, ask: &Ask) -> Option<Vec<String>> {
+    let mut said = Vec::new();
+    let text = |word: Value| word.as_str().unwrap_or_default().to_owned();
+    let place = |author: &mut Author<'_>, said: &mut Vec<String>, place: &Option<Where>| match place {
+        None => true,
+        Some(Where::Last) => false,
+        Some(Where::First) => {
+            said.push("--first".to_owned());
+            true
+        }
+        Some(Where::After(task)) => {
+            said.extend(["--after".to_owned(), text(author.task_word(model, task))]);
+            true
+        }
+        Some(Where::Before(task)) => {
+            said.extend(["--before".to_owned(), text(author.task_word(model, task))]);
+            true
+        }
+    };
+    match ask {
+        Ask::CreateProject { key, .. } => said.extend(words(&["project", "create", key, "--key", key])),
+        Ask::DeleteProject(id) => said.extend(["project".to_owned(), "delete".to_owned(), text(author.project_word(model, id))]),
+        Ask::RestoreProject(id) => {
+            said.extend(["project".to_owned(), "restore".to_owned(), text(author.project_word(model, id))])
+        }
+        Ask::CreateTask { project, parent, place: at, title, assignee: None, .. } => {
+            said.extend(words(&["task", "create", title]));
+            said.extend(["--project".to_owned(), text(author.project_word(model, project))]);
+            if let Some(parent) = parent {
+                said.extend(["--parent".to_owned(), text(author.task_word(model, parent))]);
+            }
+            place(author, &mut said, at).then_some(())?;
+        }
+        Ask::UpdateTask { id, title: Some(title), status, assignee: None, expect: None } => {
+            said.extend(["task".to_owned(), "update".to_owned(), text(author.task_word(model, id))]);
+            said.extend(words(&["--title", title]));
+            said.extend(status.iter().flat_map(|status| words(&["--status", status])));
+        }
+        Ask::MoveTask { id, project, parent, place: at } => {
+            said.extend(["task".to_owned(), "move".to_owned(), text(author.task_word(model, id))]);
+            if let Some(project) = project {
+                said.extend(["--project".to_owned(), text(author.project_word(model, project))]);
+            }
+            match parent {
+                Some(Some(parent)) => said.extend(["--parent".to_owned(), text(author.task_word(model, parent))]),
+                Some(None) => said.push("--top".to_owned()),
+                None => {}
+            }
+            place(author, &mut said, at).then_some(())?;
+        }
+        Ask::DeleteTask(id) => said.extend(["task".to_owned(), "delete".to_owned(), text(author.task_word(model, id))]),
+        Ask::RestoreTask(id) => said.extend(["task".to_owned(), "restore".to_owned(), text(author.task_word(model, id))]),
+        Ask::Link { from, to, kind, dependency, .. } => {
+            let (from, to) = (text(author.task_word(model, from)), text(author.task_word(model, to)));
+            said.extend(words(&["task", "link", &from, &to, "--kind", kind]));
+            said.extend(dependency.iter().flat_map(|dependency| words(&["--type", dependency])));
+        }
+        Ask::Unlink { from, to, kind } => {
+            let (from, to) = (text(author.task_word(model, from)), text(author.task_word(model, to)));
+            said.extend(words(&["task", "unlink", &from, &to]));
+            said.extend(kind.iter().flat_map(|kind| words(&["--kind", kind])));
+        }
+        Ask::CreateUser { handle, .. } => said.extend(words(&["user", "add", handle])),
+        Ask::Merge { kept, gone } => {
+            said.extend([
+                "task".to_owned(),
+                "merge".to_owned(),
+                text(author.task_word(model, kept)),
+                text(author.task_word(model, gone)),
+            ]);
+        }
+        Ask::Split { task, parts } => {
+            said.extend(["task".to_owned(), "split".to_owned(), text(author.task_word(model, task))]);
+            said.extend(parts.iter().cloned());
+        }
+        _ => return None,
+    }
+    Some(said)
+}
+
+/// What the model says of a task that `task list --json` and `query` tell too.
+fn told_of(model: &Model, id: &str) -> Value {
+    let task = &model.tasks[id];
+    let above: Vec<String> = model.ancestors(id).iter().rev().map(|id| model.key(id)).collect();
+    let path = [above.clone(), vec![model.key(id)]].concat();
+    json!({
+        "key": model.key(id), "title": task.title, "status": task.status, "depth": above.len(),
+        "path": path.join("/"), "former_keys": task.former,
+        "parent": task.parent.as_ref().map(|parent| model.key(parent)), "project": model.projects[&task.project].key,
+        "assignee": task.assignee.as_ref().map(|user| format!("@{}", model.users[user].handle)),
+    })
+}
+
+fn check_answers(folder: &Path, model: &Model, random: &mut StdRng, told: &str) {
+    let pick = |from: &Value| {
+        let names = ["key", "title", "status", "depth", "path", "former_keys", "parent", "project", "assignee"];
+        Value::Object(names.iter().map(|name| ((*name).to_owned(), from[*name].clone())).collect())
+    };
+    let sorted = |mut tasks: Vec<Value>| {
+        tasks.sort_by_key(|task| task["key"].as_str().map(str::to_owned));
+        tasks
+    };
+    for (deleted, more) in [(false, [].as_slice()), (true, ["--deleted"].as_slice())] {
+        let answer = answer(folder, &[["task", "list", "--json", "--limit", "1000"].as_slice(), more].concat());
+        let listed = sorted(answer["tasks"].as_array().unwrap().iter().map(pick).collect());
+        let own = model.tasks.iter().filter(|(_, task)| task.deleted.is_some() == deleted);
+        assert_eq!(listed, sorted(own.map(|(id, _)| told_of(model, id)).collect()), "{told}: task list, deleted {deleted}");
+    }
+    let sql = "select key, title, status, depth, path, deleted_at is not null as gone from tasks order by key";
+    let rows = answer(folder, &["query", sql, "--format", "json"]);
+    let mut wanted: Vec<Value> = model.tasks.iter().map(|(id, task)| {
+        let told = told_of(model, id);
+        json!({"key": told["key"], "title": told["title"], "status": told["status"], "depth": told["depth"], "path": told["path"], "gone": task.deleted.is_some()})
+    }).collect();
+    wanted.sort_by_key(|task| task["key"].as_str().map(str::to_owned));
+    assert_eq!(rows, Value::Array(wanted), "{told}: query");
+    let live: i64 = model.links.values().filter(|link| link.deleted.is_none()).count() as i64;
+    let rows = answer(folder, &["query", "select count(*) as n from task_links where deleted_at is null", "--format", "json"]);
+    assert_eq!(rows[0]["n"], json!(live), "{told}: living links");
+    let ids: Vec<&String> = model.tasks.keys().collect();
+    if !ids.is_empty() {
+        let id = ids[random.random_range(0..ids.len())];
+        let task = &model.tasks[id];
+        // A task is found by its key, by one it had, and by its id.
+        for word in [model.key(id), task.former.last().cloned().unwrap_or_else(|| id.clone())] {
+            assert_eq!(pick(&answer(folder, &["task", "show", &word, "--json"])), told_of(model, id), "{told}: task show {word}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_commands_do_what_the_model_says() {
+    for seed in 3_000..3_000 + counts(2, 6) as u64 {
+        let found = run_commands(seed, counts(80, 250)).await;
+        eprintln!("oracle, binary, seed {seed}: {found}");
+        assert!(found.accepted > found.steps / 4 && found.refused > 0, "{found}");
+    }
+}
+
+async fn run_commands(seed: u64, steps: usize) -> Counts {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    assert!(run(path, &words(&["init"]), None).status.success());
+    let mut rng = StdRng::seed_from_u64(seed);
+    let (mut model, mut named, mut found) = (look(path).await, 0, Counts::default());
+    let mut undoable: Option<(Vec<String>, String)> = None;
+    for step in 0..steps {
+        found.steps += 1;
+        if rng.random_bool(0.08)
+            && let Some((before, told)) = undoable.take()
+        {
+            let seq = answer(path, &["history", "--limit", "1", "--json"])["changes"][0]["seq"].to_string();
+            let output = run(path, &words(&["undo", &seq]), None);
+            let told = format!("seed {seed}, step {step}: undo of {told}: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(output.status.success(), "{told}");
+            model = look(path).await;
+            assert_same(&model.living(), &before, &told);
+            found.undone += 1;
+            continue;
+        }
+        let mut author = Author { random: &mut rng, named };
+        let asks = match author.random.random_range(0..100) {
+            0..10 => author.command(&model).into_iter().collect(),
+            10..75 => author.ask(&model).into_iter().collect(),
+            _ => author.asks(&model),
+        };
+        if asks.is_empty() {
+            continue;
+        }
+        let command = if let [ask] = asks.as_slice() { command_of(&mut author, &model, ask) } else { None };
+        let (said, input) = match command {
+            Some(said) => (said, None),
+            None if asks.iter().any(|ask| matches!(ask, Ask::Merge { .. } | Ask::Split { .. })) => continue,
+            None => {
+                let patches: Vec<Value> = asks.iter().map(|ask| author.json(&model, ask)).collect();
+                (words(&["apply", "-"]), Some(json!({ "patches": patches })))
+            }
+        };
+        named = author.named;
+        let output = run(path, &said, input.as_ref());
+        let text = String::from_utf8_lossy(&output.stderr);
+        let told = format!("seed {seed}, step {step}: {said:?} {}: {text}", input.unwrap_or_default());
+        let mut predicted = model.clone();
+        match (output.status.code(), predicted.apply(&asks)) {
+            (Some(0), Ok(())) => {
+                undoable = Some((model.living(), told.clone()));
+                model = look(path).await;
+                let set = [
+                    model.projects.values().map(|it| it.deleted.clone()).collect::<Vec<_>>(),
+                    model.tasks.values().map(|it| it.deleted.clone()).collect(),
+                    model.links.values().map(|it| it.deleted.clone()).collect(),
+                    model.users.values().map(|it| it.deleted.clone()).collect(),
+                ];
+                // The newest id of a set is that of this one: they count up with time.
+                if let Some(set) = set.into_iter().flatten().flatten().max() {
+                    predicted.name_set(&set);
+                }
+                assert_same(&model.lines(), &predicted.lines(), &told);
+                found.accepted += 1;
+            }
+            (Some(1), Err(_)) => {
+                assert!(text.starts_with("error: "), "{told}");
+                assert_same(&look(path).await.lines(), &model.lines(), &told);
+                found.refused += 1;
+            }
+            (_, verdict) => panic!("{told}\nthe model: {verdict:?}"),
+        }
+        if step % 8 == 0 {
+            check_answers(path, &model, &mut rng, &told);
+        }
+    }
+    found
+}

@@ -79,7 +79,8 @@ impl Author<'_> {
             5..8 => Ask::RestoreProject(self.mostly(&model.projects, |project| project.deleted.is_some())?),
             8..32 => {
                 let project = self.project(model)?;
-                let tasks: Vec<String> = model.tasks.iter().filter(|(_, task)| task.project == project).map(|(id, _)| id.clone()).collect();
+                let tasks: Vec<String> =
+                    model.tasks.iter().filter(|(_, task)| task.project == project).map(|(id, _)| id.clone()).collect();
                 let parent = if self.chance(50) { self.any(&tasks) } else { None };
                 let place = self.place(model, &project, parent.as_ref());
                 let assignee = if self.chance(20) { self.user(model) } else { None };
@@ -98,7 +99,8 @@ impl Author<'_> {
                 let own = model.tasks[&id].project.clone();
                 let project = if self.chance(35) { self.project(model) } else { None };
                 let to = project.clone().unwrap_or(own);
-                let tasks: Vec<String> = model.tasks.iter().filter(|(_, task)| task.project == to).map(|(id, _)| id.clone()).collect();
+                let tasks: Vec<String> =
+                    model.tasks.iter().filter(|(_, task)| task.project == to).map(|(id, _)| id.clone()).collect();
                 let parent = match self.random.random_range(0..3) {
                     0 => None,
                     1 => Some(None),
@@ -120,8 +122,12 @@ impl Author<'_> {
             74..88 => {
                 let from = self.task(model)?;
                 let to = if self.chance(60) {
-                    let own: Vec<String> =
-                        model.tasks.iter().filter(|(_, task)| task.project == model.tasks[&from].project).map(|(id, _)| id.clone()).collect();
+                    let own: Vec<String> = model
+                        .tasks
+                        .iter()
+                        .filter(|(_, task)| task.project == model.tasks[&from].project)
+                        .map(|(id, _)| id.clone())
+                        .collect();
                     self.any(&own)?
                 } else {
                     self.task(model)?
@@ -150,6 +156,21 @@ impl Author<'_> {
         })
     }
 
+    /// What only a command asks for.
+    pub fn command(&mut self, model: &Model) -> Option<Ask> {
+        let task = self.task(model)?;
+        if self.chance(40) {
+            return Some(Ask::Split { task, parts: vec![self.name("part "), self.name("part ")] });
+        }
+        let own: Vec<String> = model
+            .tasks
+            .iter()
+            .filter(|(_, other)| other.project == model.tasks[&task].project)
+            .map(|(id, _)| id.clone())
+            .collect();
+        Some(Ask::Merge { kept: task, gone: self.any(&own)? })
+    }
+
     /// A set: patches each made against what the ones before it left.
     pub fn asks(&mut self, model: &Model) -> Vec<Ask> {
         let mut at = model.clone();
@@ -176,7 +197,7 @@ impl Author<'_> {
     }
 
     /// A word for a task: its key before the set, one it had, or its id.
-    fn task_word(&mut self, before: &Model, id: &str) -> Value {
+    pub fn task_word(&mut self, before: &Model, id: &str) -> Value {
         let Some(task) = before.tasks.get(id) else { return json!(id) };
         let key = before.key(id);
         match (self.random.random_range(0..4), task.former.first()) {
@@ -187,7 +208,7 @@ impl Author<'_> {
         }
     }
 
-    fn project_word(&mut self, before: &Model, id: &str) -> Value {
+    pub fn project_word(&mut self, before: &Model, id: &str) -> Value {
         let Some(project) = before.projects.get(id) else { return json!(id) };
         if self.chance(20) { json!(id) } else { json!(project.key) }
     }
@@ -289,6 +310,7 @@ impl Author<'_> {
             }
             Ask::DeleteUser(id) => ("delete", "user", Some(self.user_word(before, id))),
             Ask::RestoreUser(id) => ("restore", "user", Some(self.user_word(before, id))),
+            Ask::Merge { .. } | Ask::Split { .. } => panic!("these are commands and no patches"),
         };
         let mut patch = Map::from_iter([("op".to_owned(), json!(op)), ("entity".to_owned(), json!(entity))]);
         patch.extend(id.map(|id| ("id".to_owned(), id)));

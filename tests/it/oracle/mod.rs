@@ -35,3 +35,12 @@ impl fmt::Display for Counts {
         )
     }
 }
+
+/// Names what differs, and not what is the same.
+fn assert_same(found: &[String], wanted: &[String], told: &str) {
+    let without = |from: &[String], others: &[String]| -> Vec<String> {
+        from.iter().filter(|line| !others.contains(line)).cloned().collect()
+    };
+    let (more, less) = (without(found, wanted), without(wanted, found));
+    assert!(found == wanted, "{told}\nthe lake has  {more:#?}\nthe model has {less:#?}");
+}

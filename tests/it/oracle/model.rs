@@ -174,7 +174,10 @@ impl Model {
         let mut lines: Vec<String> = Vec::new();
         for project in self.projects.values() {
             let parts: Vec<String> = project.parts.iter().map(task).collect();
-            lines.push(format!("project {} {:?} up to {} {parts:?} {:?}", project.key, project.name, project.highest, project.deleted));
+            lines.push(format!(
+                "project {} {:?} up to {} {parts:?} {:?}",
+                project.key, project.name, project.highest, project.deleted
+            ));
         }
         for (id, own) in &self.tasks {
             let parts: Vec<String> = own.parts.iter().map(task).collect();

@@ -18,23 +18,73 @@ pub enum Where {
 /// One patch.
 #[derive(Clone, Debug)]
 pub enum Ask {
-    CreateProject { id: String, key: String },
-    RenameProject { id: String, name: String },
+    CreateProject {
+        id: String,
+        key: String,
+    },
+    RenameProject {
+        id: String,
+        name: String,
+    },
     DeleteProject(String),
     RestoreProject(String),
-    CreateTask { id: String, project: String, parent: Option<String>, place: Option<Where>, title: String, assignee: Option<String> },
-    UpdateTask { id: String, title: Option<String>, status: Option<String>, assignee: Option<Option<String>>, expect: Option<String> },
-    MoveTask { id: String, project: Option<String>, parent: Option<Option<String>>, place: Option<Where> },
+    CreateTask {
+        id: String,
+        project: String,
+        parent: Option<String>,
+        place: Option<Where>,
+        title: String,
+        assignee: Option<String>,
+    },
+    UpdateTask {
+        id: String,
+        title: Option<String>,
+        status: Option<String>,
+        assignee: Option<Option<String>>,
+        expect: Option<String>,
+    },
+    MoveTask {
+        id: String,
+        project: Option<String>,
+        parent: Option<Option<String>>,
+        place: Option<Where>,
+    },
     DeleteTask(String),
     RestoreTask(String),
-    Link { id: String, from: String, to: String, kind: String, dependency: Option<String> },
-    Unlink { from: String, to: String, kind: Option<String> },
+    Link {
+        id: String,
+        from: String,
+        to: String,
+        kind: String,
+        dependency: Option<String>,
+    },
+    Unlink {
+        from: String,
+        to: String,
+        kind: Option<String>,
+    },
     UnlinkById(String),
     RestoreLink(String),
-    CreateUser { id: String, handle: String },
-    MergeUser { id: String, into: String },
+    CreateUser {
+        id: String,
+        handle: String,
+    },
+    MergeUser {
+        id: String,
+        into: String,
+    },
     DeleteUser(String),
     RestoreUser(String),
+    /// Two tasks that are the same work; a command of its own.
+    Merge {
+        kept: String,
+        gone: String,
+    },
+    /// A task and the titles of its parts; a command of its own.
+    Split {
+        task: String,
+        parts: Vec<String>,
+    },
 }
 
 pub type Verdict = Result<(), String>;
@@ -79,7 +129,9 @@ impl Model {
 
     fn only_link(&self, from: &str, to: &str, kind: Option<&str>) -> Result<String, String> {
         let fits = |link: &Link| {
-            (link.from.as_str(), link.to.as_str()) == (from, to) && link.deleted.is_none() && kind.is_none_or(|kind| kind == link.kind)
+            (link.from.as_str(), link.to.as_str()) == (from, to)
+                && link.deleted.is_none()
+                && kind.is_none_or(|kind| kind == link.kind)
         };
         let found: Vec<&String> = self.links.iter().filter(|(_, link)| fits(link)).map(|(id, _)| id).collect();
         match found.as_slice() {
@@ -196,8 +248,56 @@ impl Model {
                 self.free_handle(&user.handle.clone())?;
                 self.users.get_mut(id).ok_or("no user")?.deleted = None;
             }
+            Ask::Merge { kept, gone } => self.merge(kept, gone)?,
+            Ask::Split { task, parts } => {
+                let own = self.tasks.get(task).ok_or("no task")?.clone();
+                must(own.deleted.is_none(), "the task is deleted")?;
+                for title in parts {
+                    let ask = Ask::CreateTask {
+                        id: format!("$part {title}"),
+                        project: own.project.clone(),
+                        parent: Some(task.clone()),
+                        place: None,
+                        title: title.clone(),
+                        assignee: own.assignee.clone(),
+                    };
+                    self.step(&ask, None)?;
+                }
+            }
         }
         Ok(())
+    }
+
+    fn merge(&mut self, kept: &str, gone: &str) -> Verdict {
+        let (own, other) = (self.tasks.get(kept).ok_or("no task")?.clone(), self.tasks.get(gone).ok_or("no task")?.clone());
+        must(own.deleted.is_none() && other.deleted.is_none(), "one is deleted")?;
+        must(kept != gone && own.project == other.project, "not two tasks of one project")?;
+        must(!self.ancestors(kept).iter().any(|above| above == gone), "stands below it")?;
+        if let (None, Some(user)) = (&own.assignee, &other.assignee) {
+            self.tasks.get_mut(kept).ok_or("no task")?.assignee = Some(self.acting(user)?);
+        }
+        for part in other.parts.iter().filter(|part| self.tasks[*part].deleted.is_none()).cloned().collect::<Vec<_>>() {
+            self.relocate(&part, None, &Some(Some(kept.to_owned())), None)?;
+        }
+        let taken = |task: &String| if task == gone { kept.to_owned() } else { task.clone() };
+        let at_gone = |link: &&Link| link.deleted.is_none() && (link.from == gone || link.to == gone);
+        for link in self.links.values().filter(at_gone).cloned().collect::<Vec<_>>() {
+            let new = Link { from: taken(&link.from), to: taken(&link.to), ..link };
+            if new.from != new.to && self.is_new(&new) {
+                self.links.insert(format!("$taken {} {} {}", new.from, new.kind, new.to), new);
+            }
+        }
+        self.end(&self.branch(gone));
+        Ok(())
+    }
+
+    fn is_new(&self, link: &Link) -> bool {
+        let mirrored = Link { from: link.to.clone(), to: link.from.clone(), ..link.clone() };
+        let says = |wanted: &Link| {
+            let own = self.links.values().filter(|own| own.deleted.is_none() && own.kind == wanted.kind);
+            own.into_iter().any(|own| (&own.from, &own.to) == (&wanted.from, &wanted.to))
+        };
+        !says(link) && (link.kind != "relates" || !says(&mirrored))
     }
 
     fn live_project(&self, id: &str) -> Verdict {

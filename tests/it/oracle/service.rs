@@ -18,9 +18,9 @@ use rand::{RngExt, SeedableRng};
 use serde_json::json;
 use url::Url;
 
-use super::Counts;
 use super::generate::Author;
 use super::model::Model;
+use super::{Counts, assert_same};
 use crate::support::{clock, counts, random, request};
 
 /// Where the lake is.
@@ -68,15 +68,6 @@ impl Place {
 
 fn is_of_assignee(violation: &Violation) -> bool {
     violation.field.as_deref() == Some("fields.assignee_id")
-}
-
-/// Names what differs, and not what is the same.
-fn assert_same(found: &[String], wanted: &[String], told: &str) {
-    let without = |from: &[String], others: &[String]| -> Vec<String> {
-        from.iter().filter(|line| !others.contains(line)).cloned().collect()
-    };
-    let (more, less) = (without(found, wanted), without(wanted, found));
-    assert!(found == wanted, "{told}\nthe lake has  {more:#?}\nthe model has {less:#?}");
 }
 
 async fn look(service: &Service) -> Model {
@@ -142,7 +133,10 @@ async fn run(seed: u64, steps: usize, place: Place) -> Counts {
                         found.undone += 1;
                     }
                     Err(err) => {
-                        let is_told = matches!(err, ServiceError::Refused(_) | ServiceError::Conflicted { .. } | ServiceError::Input { .. });
+                        let is_told = matches!(
+                            err,
+                            ServiceError::Refused(_) | ServiceError::Conflicted { .. } | ServiceError::Input { .. }
+                        );
                         assert!(is_told, "{}", told(&format!("undo of {chosen}: {err:?}")));
                         assert_same(&look(&service).await.lines(), &model.lines(), &told("a refused undo left something"));
                         found.undo_refused += 1;
