@@ -87,6 +87,28 @@ fn an_expectation_is_held_to_what_stands_after_the_move() {
 }
 
 #[test]
+fn an_undo_puts_siblings_back_between_those_that_stood_there() {
+    let mut world = world();
+    let tops = |world: &World| world.outline();
+    let before = tops(&world);
+    world.apply(json!([
+        {"op": "move", "entity": "task", "id": "PAY-4", "place": "first"},
+        {"op": "move", "entity": "task", "id": "OTH-1", "fields": {"project_id": "PAY"}, "place": {"after": "PAY-3"}},
+        {"op": "move", "entity": "task", "id": "PAY-3", "place": "last"},
+    ]));
+    world.undo().unwrap();
+    assert_eq!(tops(&world), before);
+    // A part that was moved below a task, which then left the project with it.
+    world.apply(json!([
+        {"op": "move", "entity": "task", "id": "PAY-3", "fields": {"parent_id": "PAY-4"}},
+        {"op": "move", "entity": "task", "id": "PAY-4", "fields": {"project_id": "THI"}},
+        {"op": "delete", "entity": "task", "id": "PAY-3"},
+    ]));
+    world.undo().unwrap();
+    assert_eq!(tops(&world), before);
+}
+
+#[test]
 fn what_was_changed_before_it_moved_on_can_be_taken_back() {
     let mut world = world();
     let first = world.apply(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "z"}}]));

@@ -1,0 +1,114 @@
+//! Links from projects that nobody named: a writer that has nothing at hand finds them before it judges a set.
+
+use std::sync::Arc;
+
+use lakeplan::domain::id::EntityId;
+use lakeplan::domain::patch::Source;
+use lakeplan::domain::value::Name;
+use lakeplan::service::{Service, find};
+use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::{Format, Scope, Store};
+use serde_json::{Value, json};
+
+use super::{committed, delta_in_memory, make_project, state};
+use crate::support::{clock, random, request};
+
+/// A process that has nothing at hand yet.
+async fn fresh(root: &Root, seed: u64) -> Service {
+    let store = DeltaStore::open_keeping(root, Format::default(), 1, clock(), random(seed)).await.unwrap();
+    Service { store: Arc::new(store), clock: clock(), random: random(seed), actor: Name::new("tester").unwrap() }
+}
+
+async fn change(root: &Root, seed: u64, patches: Value) {
+    let service = fresh(root, seed).await;
+    service.change(&request(json!({ "patches": patches })), Source::Cli).await.unwrap();
+}
+
+/// PAY-1 and PAY-2; OTH-1 relates to PAY-1, and the link moved there with its task after a fold, where that is asked for.
+async fn lake(folds: bool, moves: bool) -> (Arc<DeltaStore>, Root) {
+    let (store, root) = delta_in_memory().await;
+    make_project(store.as_ref()).await;
+    let project = |key: &str| json!({"op": "create", "entity": "project", "fields": {"name": key, "key": key}});
+    let _ = committed(store.as_ref(), json!([project("OTH"), project("THI")])).await;
+    let task = |project: &str| json!({"op": "create", "entity": "task", "fields": {"project_id": project, "title": "t"}});
+    let start = if moves { "THI" } else { "OTH" };
+    let _ = committed(store.as_ref(), json!([task("PAY"), task("PAY"), task(start)])).await;
+    let link = json!({"from_id": format!("{start}-1"), "to_id": "PAY-1", "kind": "relates"});
+    let _ = committed(store.as_ref(), json!([{"op": "link", "entity": "task_link", "fields": link}])).await;
+    if folds {
+        store.fold().await.unwrap();
+    }
+    if moves {
+        let _ =
+            committed(store.as_ref(), json!([{"op": "move", "entity": "task", "id": "THI-1", "fields": {"project_id": "OTH"}}]))
+                .await;
+    }
+    (store, root)
+}
+
+/// The living links by the keys of their ends.
+async fn links(store: &dyn Store) -> Vec<String> {
+    let state = state(store).await;
+    let key = |id| state.task(id).unwrap().key.to_string();
+    let live = state.projects().flat_map(|project| project.links()).filter(|link| link.deleted_at.is_none());
+    let mut told: Vec<String> = live.map(|link| format!("{} {}", key(link.from_id), key(link.to_id))).collect();
+    told.sort();
+    told
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fresh_writer_ends_restores_and_merges_links_from_elsewhere() {
+    for (folds, moves) in [(false, false), (true, false), (false, true), (true, true)] {
+        let (store, root) = lake(folds, moves).await;
+        let told = format!("folded {folds}, moved {moves}");
+        change(&root, 11, json!([{"op": "delete", "entity": "task", "id": "PAY-1"}])).await;
+        assert_eq!(links(store.as_ref()).await, Vec::<String>::new(), "{told}: delete");
+        change(&root, 12, json!([{"op": "restore", "entity": "task", "id": "PAY-1"}])).await;
+        assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{told}: restore");
+        change(&root, 13, json!([{"op": "delete", "entity": "project", "id": "PAY"}])).await;
+        assert_eq!(links(store.as_ref()).await, Vec::<String>::new(), "{told}: delete of the project");
+        fresh(&root, 14).await.undo(None).await.unwrap();
+        assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{told}: undo");
+        let merged = fresh(&root, 15).await.merge_tasks("PAY-2", "PAY-1").await.unwrap();
+        assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-2"], "{told}: merge");
+        fresh(&root, 16).await.undo(Some(merged.seq)).await.unwrap();
+        assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{told}: undo of the merge");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preview_shows_them_and_the_store_names_their_projects() {
+    let (store, root) = lake(true, true).await;
+    let delete = request(json!({"patches": [{"op": "delete", "entity": "task", "id": "PAY-1"}]}));
+    let changes = fresh(&root, 21).await.preview(&delete, Source::Cli).await.unwrap();
+    assert_eq!(changes.len(), 2, "the task and the link");
+    let whole = state(store.as_ref()).await;
+    let [one, two] = ["PAY-1", "PAY-2"].map(|key| find::task(&whole, key).unwrap().id);
+    let other = find::project(&whole, "OTH").unwrap().1.id;
+    for store in [store.clone(), Arc::new(DeltaStore::open(&root, Format::default(), clock(), random(22)).await.unwrap())] {
+        assert!(store.linked_from(&[one].into()).await.unwrap().contains(&other));
+        assert!(store.linked_from(&[two].into()).await.unwrap().is_empty());
+        assert!(store.linked_from(&[].into()).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_made_after_a_writer_looked_is_ended_too() {
+    let (store, root) = lake(true, false).await;
+    // This process knows the lake without the second link.
+    let early = fresh(&root, 31).await;
+    let _ = early.state(&Scope::outline()).await.unwrap();
+    let whole = state(store.as_ref()).await;
+    let task = find::task(&whole, "PAY-1").unwrap().id.uuid().to_string();
+    let late = json!({"from_id": "OTH-1", "to_id": "PAY-1", "kind": "duplicates"});
+    let set = early
+        .resolve(
+            &early.state_about(&["PAY-1"]).await.unwrap(),
+            &request(json!({"patches": [{"op": "delete", "entity": "task", "id": task}]})),
+            Source::Cli,
+        )
+        .unwrap();
+    let _ = committed(store.as_ref(), json!([{"op": "link", "entity": "task_link", "fields": late}])).await;
+    early.commit(&whole, set).await.unwrap();
+    assert_eq!(links(store.as_ref()).await, Vec::<String>::new());
+}
