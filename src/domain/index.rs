@@ -19,7 +19,10 @@ const PARTS: usize = 256;
 
 /// Values by id.
 #[derive(Clone, Debug)]
-struct ById<V>(Arc<Vec<Arc<BTreeSet<(Uuid, V)>>>>);
+struct ById<V>(Arc<Vec<Part<V>>>);
+
+/// The values of some ids, shared until one of them changes.
+type Part<V> = Arc<BTreeSet<(Uuid, V)>>;
 
 impl<V> Default for ById<V> {
     fn default() -> Self {

@@ -182,10 +182,9 @@ impl Reader {
             Some(patches) => {
                 for (index, patch) in patches.iter().enumerate() {
                     self.patch = index;
-                    match self.patch(patch) {
-                        Ok(patch) => request.patches.push(patch),
-                        // The rest is read too, so that every fault of the form is found at once.
-                        Err(Misread(())) => {}
+                    // The rest is read too, so that every error of the form is found at once.
+                    if let Ok(patch) = self.patch(patch) {
+                        request.patches.push(patch);
                     }
                 }
             }

@@ -44,10 +44,9 @@ pub fn resolve(
     let mut patches = Vec::with_capacity(request.patches.len());
     for (index, raw) in request.patches.iter().enumerate() {
         resolver.patch = index;
-        match resolver.patch(raw) {
-            Ok(patch) => patches.push(patch),
-            // The rest is resolved too, so that every violation is found at once.
-            Err(Unresolved(())) => {}
+        // The rest is resolved too, so that every violation is found at once.
+        if let Ok(patch) = resolver.patch(raw) {
+            patches.push(patch);
         }
     }
     if !resolver.faults.is_empty() {
