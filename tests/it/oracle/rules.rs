@@ -467,7 +467,7 @@ impl Model {
             let related = self.ancestors(&link.from).contains(&link.to) || self.ancestors(&link.to).contains(&link.from);
             must(!related, "a dependency on a relative")?;
         }
-        let chain = links.iter().map(|link| (format!("{}", link.to), format!("{}", link.from)));
+        let chain = links.iter().map(|link| (link.to.clone(), link.from.clone()));
         must(is_acyclic(chain.collect()), "a circle of dependencies")?;
         let (start, finish) = (|task: &String| format!("{task} starts"), |task: &String| format!("{task} ends"));
         let mut before: Vec<(String, String)> = Vec::new();
