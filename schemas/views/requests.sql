@@ -2,7 +2,16 @@
 -- A request_id is one request: its first row, by time, user and patch set, until it is answered, and then the row that was
 -- answered, whatever rows come later. user and patch_set are null where that row is gone from the inbox or was changed
 -- since; rows without a request_id are none.
-SELECT request_id, at, user, state, answered_at, seq, message, created_keys, patch_set
+SELECT
+  shown.request_id,
+  shown.at,
+  shown.user,
+  shown.state,
+  shown.answered_at,
+  shown.seq,
+  shown.message,
+  shown.created_keys,
+  shown.patch_set
 FROM (
   SELECT
     i.request_id,
@@ -55,7 +64,7 @@ FROM (
     ) r ON r.request_id = asked.request_key AND r.place = 1
   ) i
 ) shown
-WHERE place = 1
+WHERE shown.place = 1
 UNION ALL
 SELECT
   gone.request_id,
