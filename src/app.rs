@@ -8,14 +8,16 @@ use tokio::sync::oneshot;
 use crate::analytics::Reads;
 use crate::analytics::warehouse::Warehouse;
 use crate::config::Config;
+use crate::domain::any::Slot;
 use crate::domain::time::{AsOf, Instant, rfc3339};
 use crate::domain::value::Name;
 use crate::net::Workspace;
 use crate::runtime::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use crate::service::change::Done;
 use crate::service::erase::Erasable;
+use crate::service::mentions::{InboxSeen, Mention, Names};
 use crate::service::{Service, ServiceError};
-use crate::store::appended::RUNS;
+use crate::store::appended::{INBOX_RESULTS, RUNS};
 use crate::store::catalog::{Catalog, InboxRoot, SchemaName};
 use crate::store::copy::{self, Copied};
 use crate::store::delta::{DeltaStore, Root};
@@ -215,6 +217,17 @@ impl App {
     /// How many files of the journal, and of its table, hold what an erase would take.
     pub async fn files_to_erase(&self, erasable: &Erasable) -> Result<(usize, usize), ServiceError> {
         Ok(self.store.files_holding(&erasable.rows, erasable.record).await?)
+    }
+
+    /// Where a person still stands after their record is erased.
+    pub async fn mentions(&self, record: Slot, names: &Names) -> Result<Vec<Mention>, ServiceError> {
+        let (tables, error) = match self.tables_with_inbox().await {
+            Ok(tables) => (tables, None),
+            Err(err) => (self.tables(), Some(err.to_string())),
+        };
+        let sql = |table: &str| self.place.catalog.as_ref().map_or_else(|| table.to_owned(), |(_, schema)| schema.quoted(table));
+        let inbox = InboxSeen { tables: &tables, error, names: [INBOX, INBOX_RESULTS.name].map(sql) };
+        self.service.mentions(record, names, inbox).await
     }
 
     /// Erases a record: commits it, brings the tables up to it, and writes the journal's files anew.

@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::reply::count;
 use super::{CliError, Context, Reply};
@@ -6,11 +6,13 @@ use crate::app::App;
 use crate::domain::erase::fields;
 use crate::domain::record::Entity;
 use crate::service::erase::Erasable;
+use crate::service::mentions::{Mention, Names};
 use crate::store::Retention;
 use crate::store::tables::TABLES;
 
 /// Erases what a record says of someone, now and in its history: the values become neutral, the earlier ones leave the
-/// journal, and the hash chain still verifies. It cannot be undone. Without --yes it shows what would be erased.
+/// journal, and the hash chain still verifies. It cannot be undone. Without --yes it shows what would be erased. It tells
+/// where a person still stands afterwards, such as in texts of other records and in the inbox, and what to do about it.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan erase user @ana\n  lakeplan erase user @ana --yes\n  lakeplan erase task PAY-42 --yes"
@@ -21,6 +23,9 @@ pub struct Args {
     /// Do it.
     #[arg(long, global = true)]
     yes: bool,
+    /// Another name of the person, or a text, to look for in what stays; may be given more than once.
+    #[arg(long, global = true, value_name = "NAME")]
+    also: Vec<String>,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -50,12 +55,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         What::Project { project } => (Entity::Project, project),
     };
     let erasable = app.service.find_erasable(entity, name).await?;
-    let reply = erase(&app, &erasable, args.yes).await?;
+    let names = Names::new(erasable.names.iter().cloned().chain(args.also));
+    let mentions = app.mentions(erasable.record, &names).await?;
+    let reply = erase(&app, &erasable, &mentions, args.yes).await?;
     app.close().await;
     Ok(reply)
 }
 
-async fn erase(app: &App, erasable: &Erasable, yes: bool) -> Result<Reply, CliError> {
+async fn erase(app: &App, erasable: &Erasable, mentions: &[Mention], yes: bool) -> Result<Reply, CliError> {
     let entity = erasable.record.entity;
     let table = TABLES.iter().find(|table| table.entity == entity).map_or("", |table| table.name);
     let (journal_files, table_files) = app.files_to_erase(erasable).await?;
@@ -72,10 +79,12 @@ async fn erase(app: &App, erasable: &Erasable, yes: bool) -> Result<Reply, CliEr
         "entity": entity, "id": erasable.record.id.to_string(), "name": erasable.name, "fields": erasable.fields,
         "journal_rows": journal_rows, "journal_files": written, "table": table, "table_files": table_files,
         "rows_as_actor": erasable.as_actor, "erased": done, "seq": seq,
-        "old_files_until": done.then(|| until.to_string()),
+        "old_files_until": done.then(|| until.to_string()), "remains": mentions.iter().map(mention_json).collect::<Vec<_>>(),
     });
     if erasable.is_empty() {
-        return Ok(Reply::new(json, format!("{} {}: nothing is left to erase", entity.noun(), erasable.name)));
+        let mut lines = vec![format!("{} {}: nothing is left to erase", entity.noun(), erasable.name)];
+        lines.extend(remains(mentions));
+        return Ok(Reply::new(json, lines.join("\n")));
     }
     let mut lines = vec![format!("{} {}  {}", entity.noun(), erasable.name, erasable.record.id)];
     let verb = if done { "erased" } else { "would erase" };
@@ -89,6 +98,7 @@ async fn erase(app: &App, erasable: &Erasable, yes: bool) -> Result<Reply, CliEr
         let rows = count(erasable.as_actor, "row");
         lines.push(format!("stays: {rows} of the journal with this person's name as the actor, and what others wrote of them"));
     }
+    lines.extend(remains(mentions));
     if done {
         lines.push(format!(
             "The old files can be read until lakeplan maintain deletes them, on {until} at the earliest. Backups made before hold everything still."
@@ -97,4 +107,30 @@ async fn erase(app: &App, erasable: &Erasable, yes: bool) -> Result<Reply, CliEr
         lines.push("nothing is erased yet, and it cannot be undone; --yes does it".to_owned());
     }
     Ok(Reply::new(json, lines.join("\n")))
+}
+
+/// Where the person still stands, and what to do about it.
+fn remains(mentions: &[Mention]) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !mentions.is_empty() {
+        lines.push("still named afterwards in:".to_owned());
+    }
+    for mention in mentions {
+        let keys: Vec<String> = mention.keys.iter().map(|key| key.chars().map(shown).collect()).collect();
+        let keys = if keys.is_empty() { String::new() } else { format!(" ({})", keys.join(", ")) };
+        lines.push(format!("  {} of {}: {}{keys}", count(mention.rows, "row"), mention.table, mention.place));
+        lines.extend(mention.remedy.iter().map(|remedy| format!("    {}", remedy.chars().map(shown).collect::<String>())));
+    }
+    lines
+}
+
+/// A character as a terminal may have it.
+fn shown(char: char) -> char {
+    if char.is_control() { '\u{fffd}' } else { char }
+}
+
+fn mention_json(mention: &Mention) -> Value {
+    json!({
+        "table": mention.table, "columns": mention.place, "rows": mention.rows, "keys": mention.keys, "remedy": mention.remedy,
+    })
 }

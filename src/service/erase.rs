@@ -33,6 +33,8 @@ pub struct Erasable {
     pub rows: Vec<Place>,
     /// How many rows name the person as their actor. They stay.
     pub as_actor: usize,
+    /// The names that the person has or had, where it is one.
+    pub names: BTreeSet<String>,
 }
 
 impl Erasable {
@@ -53,6 +55,7 @@ impl Service {
             fields: missing(&record).into_iter().map(|(field, _)| field).collect(),
             rows: past.holding.into_keys().collect(),
             as_actor: past.as_actor,
+            names: past.names,
         })
     }
 
@@ -126,6 +129,7 @@ impl Service {
             past.note(&row, &mut names, record)?;
         }
         past.as_actor = names.iter().filter_map(|name| actors.get(name)).sum();
+        past.names = names;
         Ok(past)
     }
 }
@@ -138,6 +142,7 @@ struct PastValues {
     /// What erases of the record name already.
     named: Erasures,
     as_actor: usize,
+    names: BTreeSet<String>,
 }
 
 impl PastValues {

@@ -11,6 +11,7 @@ pub mod find;
 pub mod history;
 pub mod inbox;
 pub mod lake;
+pub mod mentions;
 pub mod plan;
 pub mod preflight;
 pub mod resolve;

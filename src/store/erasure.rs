@@ -29,7 +29,8 @@
 //!   with its title, as long as the text has it.
 //! - An older binary does not know the op and refuses to read the journal as damaged.
 //!
-//! What stays, and the command says the first of it: the names of actors (`actor`, `created_by`, `updated_by`, `deleted_by`, `runs`,
+//! What stays, and the command tells where and what to do about it (`service::mentions`): rows of `inbox`, which belong to
+//! those who write it, and messages in `inbox_results`; the names of actors (`actor`, `created_by`, `updated_by`, `deleted_by`, `runs`,
 //! `agent_logs`), because they are whatever name a process was run under, belong to no user's record, and are what an
 //! audit is about; reasons; the request's hash in the other rows of a set; names of source files in `agent_logs`; and
 //! names that somebody wrote into the texts of other records. Old files stay until `maintain` deletes them, seven days

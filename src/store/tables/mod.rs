@@ -24,7 +24,7 @@ use url::Url;
 
 pub use folded::FoldedTable;
 
-use super::appended::{APPENDED, DATE, INBOX_RESULTS};
+use super::appended::{APPENDED, Appended, DATE, INBOX_RESULTS};
 use super::catalog::InboxRoot;
 use super::error::StoreError;
 use super::inbox::{self, Inbox};
@@ -170,6 +170,11 @@ impl LakeTables {
     /// The inbox with the files of a version that is known already.
     pub fn inbox_of(&self, files: Vec<LiveFile>) -> Arc<Inbox> {
         Arc::new(Inbox::of(self.log(inbox::NAME), files))
+    }
+
+    /// The values of a text column of an appended table, each handed to `take`.
+    pub async fn texts(&self, table: &Appended, column: &str, take: impl FnMut(&str)) -> Result<(), StoreError> {
+        table.texts(&self.root, column, take).await
     }
 
     /// The requests that have an answer, each handed to `take`.

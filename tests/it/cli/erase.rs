@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use super::inbox::create;
+use super::inbox::odd::{self, AT, Odd};
 use super::{fails, json_of, lake, ok};
 
 #[test]
@@ -53,4 +55,61 @@ fn an_erase_is_shown_first_and_done_with_yes() {
         &["query", "SELECT count(*) AS n FROM journal WHERE salt IS NULL AND before IS NULL AND after IS NULL", "--json"],
     );
     assert!(counted.contains('4'), "{counted}");
+}
+
+/// What an erase leaves is told with its rows, its keys and what to do about it, before and after.
+#[test]
+fn an_erase_tells_where_the_person_is_still_named() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["user", "add", "ana", "--name", "Ana Souza", "--email", "ana@example.com"]);
+    ok(path, &["task", "create", "Ask ANA for the key", "--project", "PAY"]);
+    ok(path, &["task", "create", "Buy a banana", "--project", "PAY"]);
+    ok(path, &["task", "create", "Mail Ana@Example.com", "--project", "PAY"]);
+    ok(path, &["task", "update", "PAY-3", "--title", "Mail her"]);
+    ok(path, &["task", "start", "PAY-2", "--actor", "ana"]);
+    std::fs::write(path.join("ana.md"), "# Portal of Ana Souza\n\n- Do it (1 day)\n").unwrap();
+    ok(path, &["plan", "ana.md", "--yes"]);
+    let row = |id: &str, user: &str, patch_set: String| vec![Odd::from(id), AT.into(), user.into(), patch_set.as_str().into()];
+    odd::add(
+        path,
+        &[row("by", "ana", "{".to_owned()), row("of", "bo", create("Call Ana Souza")), row("none", "bo", create("Banana"))],
+    );
+    ok(path, &["inbox", "apply"]);
+    odd::add(path, &[row("waits", "Ana", create("x")), vec![Odd::Null, AT.into(), "ana".into(), Odd::Null]]);
+    for words in [&["erase", "user", "@ana"][..], &["erase", "user", "@ana", "--yes"]] {
+        let told = json_of(path, words);
+        let of = |table: &str, columns: &str| {
+            let found =
+                told["remains"].as_array().unwrap().iter().find(|place| place["table"] == table && place["columns"] == columns);
+            found.cloned().unwrap_or_else(|| panic!("{table}, {columns}: {told:#}"))
+        };
+        let texts = of("tasks", "texts");
+        assert_eq!((&texts["rows"], &texts["keys"]), (&json!(3), &json!(["PAY-1", "PAY-4", "POAS-1"])), "{texts}");
+        assert!(texts["remedy"][0].as_str().unwrap().starts_with("lakeplan erase task PAY-1 --yes"), "{texts}");
+        assert_eq!(of("projects", "texts")["rows"], 1);
+        assert_eq!(of("tasks", "created_by, updated_by, deleted_by")["keys"], json!(["PAY-2"]));
+        assert_eq!(of("agent_logs", "source")["rows"], 1);
+        let answered = of("inbox", "user, patch_set of answered rows");
+        assert_eq!((&answered["rows"], &answered["keys"]), (&json!(2), &json!(["by", "of"])));
+        let statement = answered["remedy"][0].as_str().unwrap();
+        assert!(statement.starts_with("UPDATE inbox SET user = '', patch_set = '' WHERE request_id IN (SELECT request_id FROM inbox_results) AND (user RLIKE"), "{statement}");
+        assert_eq!(of("inbox", "user, patch_set of rows that wait")["rows"], 2);
+        // The title that PAY-3 had is in the journal alone.
+        assert!(of("journal", "before, after of other records")["rows"].as_u64().unwrap() >= 5);
+        assert_eq!(of("journal", "actor")["rows"], 1);
+        assert!(!told.to_string().to_lowercase().contains("banana") && !told.to_string().contains("\"none\""), "{told}");
+    }
+    let id = json_of(path, &["user", "list"])["users"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(json_of(path, &["erase", "user", &id])["remains"], json!([]), "nobody is known by the names any more");
+    let said = ok(path, &["erase", "user", &id, "--also", "Ana Souza"]);
+    assert!(
+        said.contains("nothing is left to erase") && said.contains("still named afterwards in:") && said.contains("row of inbox"),
+        "{said}"
+    );
+    // An inbox that cannot be read does not keep anyone from being erased, and is not taken for empty.
+    ok(path, &["user", "add", "eve"]);
+    std::fs::remove_dir_all(path.join("lake/inbox/_delta_log")).unwrap();
+    let told = json_of(path, &["erase", "user", "@eve", "--yes"]);
+    assert_eq!((&told["erased"], &told["remains"][0]["table"]), (&json!(true), &json!("inbox")), "{told}");
 }

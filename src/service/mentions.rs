@@ -1,0 +1,304 @@
+//! Where a person still stands after their record is erased: in what others wrote, in the inbox, and as the name under which
+//! something was done. Nothing is changed here; each place comes with what can be done about it.
+
+use std::collections::{BTreeSet, HashSet};
+
+use futures::TryStreamExt;
+use serde_json::Value;
+
+use super::resolve::name_of;
+use super::{Service, ServiceError};
+use crate::domain::any::Slot;
+use crate::domain::record::Entity;
+use crate::store::appended::{AGENT_LOGS, Appended, INBOX_RESULTS, RUNS};
+use crate::store::catalog::literal;
+use crate::store::inbox::{Cell, Columns, Scanned};
+use crate::store::row::{Row, Stream};
+use crate::store::tables::TABLES;
+use crate::store::{INBOX, LakeTables, Scope};
+
+/// How many keys of a place are told.
+const KEYS: usize = 20;
+/// Columns that hold the name under which something was done.
+const ACTORS: [&str; 3] = ["created_by", "updated_by", "deleted_by"];
+
+/// The names of a person, found in a text as whole words in any case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names(BTreeSet<String>);
+
+/// A place that names a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mention {
+    pub table: &'static str,
+    /// The columns, and which of their rows.
+    pub place: &'static str,
+    pub rows: usize,
+    /// What the first of them are called.
+    pub keys: Vec<String>,
+    /// Commands and statements, or why there is none.
+    pub remedy: Vec<String>,
+}
+
+/// The inbox as far as it can be seen.
+pub struct InboxSeen<'a> {
+    pub tables: &'a LakeTables,
+    /// Why it cannot be.
+    pub error: Option<String>,
+    /// What the inbox and the table of its answers are called in SQL.
+    pub names: [String; 2],
+}
+
+impl Names {
+    pub fn new(names: impl IntoIterator<Item = String>) -> Self {
+        Self(
+            names
+                .into_iter()
+                .map(|name| name.trim().trim_start_matches('@').to_lowercase())
+                .filter(|name| !name.is_empty())
+                .collect(),
+        )
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn are_in(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        let is_word = |char: char| char.is_alphanumeric() || char == '_';
+        self.0.iter().any(|name| {
+            text.match_indices(name.as_str()).any(|(at, _)| {
+                let before = text[..at].chars().next_back();
+                let after = text[at + name.len()..].chars().next();
+                !before.is_some_and(is_word) && !after.is_some_and(is_word)
+            })
+        })
+    }
+
+    fn are_in_value(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => self.are_in(text),
+            Value::Array(items) => items.iter().any(|item| self.are_in_value(item)),
+            Value::Object(fields) => fields.iter().any(|(name, value)| self.are_in(name) || self.are_in_value(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+
+    /// A condition in the SQL of Databricks that a column holds one of the names.
+    fn condition(&self, column: &str) -> String {
+        let escaped = self.0.iter().map(|name| name.chars().map(escape).collect::<String>());
+        let pattern = format!("(?iu)(^|[^\\p{{L}}\\p{{N}}_])({})($|[^\\p{{L}}\\p{{N}}_])", escaped.collect::<Vec<_>>().join("|"));
+        format!("{column} RLIKE {}", literal(&pattern))
+    }
+}
+
+/// A character as it stands for itself in a regular expression.
+fn escape(char: char) -> String {
+    if char.is_alphanumeric() || char == ' ' { char.to_string() } else { format!("\\{char}") }
+}
+
+impl Mention {
+    fn new(table: &'static str, place: &'static str) -> Self {
+        Self { table, place, ..Self::default() }
+    }
+
+    fn note(&mut self, key: impl FnOnce() -> String) {
+        self.rows += 1;
+        if self.keys.len() < KEYS {
+            let key = key();
+            if !self.keys.contains(&key) {
+                self.keys.push(key);
+            }
+        }
+    }
+
+    fn remedy(self, remedy: impl Into<String>) -> Self {
+        Self { remedy: vec![remedy.into()], ..self }
+    }
+}
+
+impl Service {
+    /// The places that name a person, but for their own record.
+    pub async fn mentions(&self, own: Slot, names: &Names, inbox: InboxSeen<'_>) -> Result<Vec<Mention>, ServiceError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut found = self.in_records(own, names).await?;
+        found.extend(self.in_journal(own, names).await?);
+        found.extend(in_inbox(names, &inbox).await?);
+        found.extend(in_appended(names, inbox.tables).await?);
+        found.retain(|mention| mention.rows > 0);
+        Ok(found)
+    }
+
+    async fn in_records(&self, own: Slot, names: &Names) -> Result<Vec<Mention>, ServiceError> {
+        let state = self.state(&Scope::All).await?;
+        let mut mentions = Vec::new();
+        for table in TABLES {
+            let mut texts = Mention::new(table.name, "texts");
+            let mut actors = Mention::new(table.name, "created_by, updated_by, deleted_by");
+            for record in state.records().filter(|record| record.entity() == table.entity && record.slot() != own) {
+                let slot = record.slot();
+                let key = || name_of(&state, slot.entity, slot.id, slot.project);
+                let holds = |name: &str| record.get(name).is_some_and(|value| names.are_in_value(&value));
+                let fields = slot.entity.fields().iter().map(|field| field.name);
+                if fields.filter(|name| !ACTORS.contains(name)).any(holds) {
+                    texts.note(key);
+                }
+                if ACTORS.iter().any(|name| holds(name)) {
+                    actors.note(key);
+                }
+            }
+            texts.keys.sort();
+            actors.keys.sort();
+            texts.remedy = of_texts(table.entity, &texts.keys);
+            mentions.push(texts);
+            mentions.push(actors.remedy("stays: it is the name of who did it"));
+        }
+        Ok(mentions)
+    }
+
+    async fn in_journal(&self, own: Slot, names: &Names) -> Result<Vec<Mention>, ServiceError> {
+        let mut texts = Mention::new("journal", "before, after of other records");
+        let mut reasons = Mention::new("journal", "reason");
+        let mut actors = Mention::new("journal", "actor");
+        let mut rows = self.store.changes(0, Stream::Work, &Scope::All).await?;
+        while let Some(row) = rows.try_next().await? {
+            let key = || format!("seq {}", row.seq);
+            if (row.entity, row.entity_id) != (own.entity, own.id) && payload_names(&row, names) {
+                texts.note(key);
+            }
+            if row.reason.as_deref().is_some_and(|reason| names.are_in(reason)) {
+                reasons.note(key);
+            }
+            if names.are_in(&row.actor) {
+                actors.note(key);
+            }
+        }
+        Ok(vec![
+            texts.remedy(
+                "lakeplan erase task KEY --yes, or lakeplan erase project KEY --yes, takes the past of one with what it says now",
+            ),
+            reasons.remedy("stays: the hash chain holds it"),
+            actors.remedy("stays: it is the name of who did it"),
+        ])
+    }
+}
+
+fn payload_names(row: &Row, names: &Names) -> bool {
+    let in_payload = |payload: &Option<String>| {
+        let Some(text) = payload else { return false };
+        match serde_json::from_str::<Value>(text) {
+            Ok(Value::Object(fields)) => {
+                fields.iter().filter(|(name, _)| !ACTORS.contains(&name.as_str())).any(|(_, value)| names.are_in_value(value))
+            }
+            _ => names.are_in(text),
+        }
+    };
+    in_payload(&row.before) || in_payload(&row.after)
+}
+
+fn of_texts(entity: Entity, keys: &[String]) -> Vec<String> {
+    let each = |command: &str, end: &str| keys.iter().map(|key| format!("{command} {key}{end}")).collect();
+    match entity {
+        Entity::Task => each("lakeplan erase task", " --yes, or change it: lakeplan task update"),
+        Entity::Project => each("lakeplan erase project", " --yes, or change it: lakeplan project update"),
+        Entity::User => each("lakeplan user show", ", and change what it says"),
+        Entity::Requirement => vec!["change the description and plan it again: lakeplan plan FILE --yes".to_owned()],
+        Entity::Lake | Entity::TaskLink | Entity::TaskRequirement => vec!["change it: lakeplan apply".to_owned()],
+    }
+}
+
+async fn in_inbox(names: &Names, seen: &InboxSeen<'_>) -> Result<Vec<Mention>, ServiceError> {
+    let (tables, [inbox, results]) = (seen.tables, &seen.names);
+    let mut answered = Mention::new(INBOX, "user, patch_set of answered rows");
+    let mut waiting = Mention::new(INBOX, "user, patch_set of rows that wait");
+    let mut unreadable = Mention::new(INBOX, "files that cannot be read");
+    let mut answers = HashSet::new();
+    let note_answer = |id: &str| {
+        answers.insert(id.to_owned());
+    };
+    tables.answered(note_answer).await?;
+    let opened = match &seen.error {
+        Some(error) => Err(error.clone()),
+        None => tables.open_inbox().await.map_err(|err| err.to_string()),
+    };
+    let condition = format!("{} OR {}", names.condition("user"), names.condition("patch_set"));
+    let look = format!("look yourself: SELECT * FROM {inbox} WHERE {condition}");
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            // What cannot be looked at must not be taken for empty, and does not keep the record from being erased.
+            unreadable.note(|| error);
+            return Ok(vec![unreadable.remedy(look)]);
+        }
+    };
+    let mut scan = opened.scan(Columns::All, usize::MAX);
+    while let Some(scanned) = scan.next().await? {
+        let (rows, patch_sets) = match scanned {
+            Scanned::Rows(rows, patch_sets) => (rows, patch_sets),
+            Scanned::Unreadable(err) => {
+                unreadable.note(|| err.to_string());
+                continue;
+            }
+        };
+        let holds = |cell: &Cell| cell.text().is_some_and(|text| names.are_in(text));
+        for (row, patch_set) in rows.iter().zip(&patch_sets) {
+            if !holds(&row.user) && !holds(patch_set) && !holds(&row.request_id) {
+                continue;
+            }
+            let id = row.request_id.text();
+            let is_answered = id.is_some_and(|id| answers.contains(&id.chars().take(1000).collect::<String>()));
+            let key = || id.unwrap_or("NULL").chars().take(60).collect();
+            if is_answered { answered.note(key) } else { waiting.note(key) }
+        }
+    }
+    let answer = format!("(SELECT request_id FROM {results})");
+    Ok(vec![
+        answered.remedy(format!(
+            "UPDATE {inbox} SET user = '', patch_set = '' WHERE request_id IN {answer} AND ({condition}); then VACUUM {inbox}"
+        )),
+        waiting.remedy(format!(
+            "lakeplan inbox apply, then as for answered rows; or DELETE FROM {inbox} WHERE (request_id IS NULL OR request_id NOT IN {answer}) AND ({condition})"
+        )),
+        unreadable.remedy(look),
+    ])
+}
+
+async fn in_appended(names: &Names, tables: &LakeTables) -> Result<Vec<Mention>, ServiceError> {
+    const COLUMNS: [(&Appended, &str); 6] = [
+        (&INBOX_RESULTS, "message"),
+        (&INBOX_RESULTS, "request_id"),
+        (&AGENT_LOGS, "actor"),
+        (&AGENT_LOGS, "source"),
+        (&AGENT_LOGS, "skipped_parts"),
+        (&RUNS, "actor"),
+    ];
+    let mut mentions = Vec::new();
+    for (table, column) in COLUMNS {
+        let mut mention = Mention::new(table.name, column);
+        tables.texts(table, column, |text| mention.rows += usize::from(names.are_in(text))).await?;
+        mentions.push(mention.remedy(format!("stays until its rows expire, {} days after they were written", table.days)));
+    }
+    Ok(mentions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_as_whole_words_in_any_case() {
+        let names = Names::new(["@ana".to_owned(), "Ana Souza".to_owned(), "ana.s@example.com".to_owned(), "Łukasz".to_owned()]);
+        for text in ["ask ANA", "@ana", "(ana)", "ana's task", "mail Ana.S@Example.com now", "łukasz!", "x_ana ana"] {
+            assert!(names.are_in(text), "{text}");
+        }
+        for text in ["banana", "anabel", "x_ana", "", "łukaszek"] {
+            assert!(!names.are_in(text), "{text}");
+        }
+        assert_eq!(
+            Names::new(["o'b.c".to_owned()]).condition("user"),
+            r"user RLIKE '(?iu)(^|[^\\p{L}\\p{N}_])(o\\\'b\\.c)($|[^\\p{L}\\p{N}_])'"
+        );
+    }
+}
