@@ -62,7 +62,7 @@ impl Journal {
             self.look_at(|name| !seen.contains(name)).await?;
             self.bring_projects(wanted.clone()).await?;
         }
-        self.bring_holders(sets, &wanted).await?;
+        let wanted = self.bring_holders(sets, wanted).await?;
         let Reach { linked, ends } = reach(&self.ledger.state, sets.iter().flat_map(|set| &set.patches));
         if linked.is_empty() && ends.is_empty() {
             return Ok(());
@@ -74,19 +74,24 @@ impl Journal {
     }
 
     /// Loads the projects that hold records with ids which authors chose for new ones, so that a set which would use an id
-    /// twice is refused. Derived ids cannot collide and are not looked up.
-    async fn bring_holders(&mut self, sets: &[PatchSet], wanted: &BTreeSet<ProjectId>) -> Result<(), StoreError> {
+    /// twice is refused. Derived ids cannot collide and are not looked up. Returns the wanted projects and these.
+    async fn bring_holders(
+        &mut self,
+        sets: &[PatchSet],
+        mut wanted: BTreeSet<ProjectId>,
+    ) -> Result<BTreeSet<ProjectId>, StoreError> {
         let created = sets.iter().flat_map(|set| set.patches.iter().map(move |patch| (set.id, patch)));
         let created = created.filter(|(_, patch)| matches!(patch.op, Op::Create | Op::Link));
         let chosen: BTreeSet<Uuid> =
             created.filter(|(set, patch)| !is_derived_from(*set, patch.id)).map(|(_, patch)| patch.id).collect();
         if chosen.is_empty() {
-            return Ok(());
+            return Ok(wanted);
         }
         let entities = TABLES.iter().map(|table| table.entity).filter(|entity| !in_every_scope(*entity));
         let lookups: Vec<Sought> = entities.flat_map(|entity| chosen.iter().map(move |id| Sought::Id(entity, *id))).collect();
-        let holders = self.find(&lookups).await?;
-        self.bring_projects(wanted.iter().copied().chain(holders.into_iter().flatten()).collect()).await
+        wanted.extend(self.find(&lookups).await?.into_iter().flatten());
+        self.bring_projects(wanted.clone()).await?;
+        Ok(wanted)
     }
 
     async fn bring_projects(&mut self, mut wanted: BTreeSet<ProjectId>) -> Result<(), StoreError> {

@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use super::check_up::{check_up, files};
+use super::{committed, delta_in_memory, delta_rs, make_project, open, state, task, titles};
+use crate::support::clock;
 use deltalake::operations::optimize::OptimizeType;
 use futures::TryStreamExt;
 use lakeplan::domain::state::ProjectState;
@@ -11,11 +14,6 @@ use lakeplan::store::delta::Root;
 use lakeplan::store::tables::LakeTables;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use serde_json::json;
-
-use super::check_up::{check_up, files};
-use super::{committed, delta_in_memory, delta_rs, make_project, open, state, task, titles};
-use crate::support::clock;
 
 async fn lake(tasks: usize) -> Root {
     let (store, root) = delta_in_memory().await;
@@ -130,35 +128,4 @@ async fn rows_that_another_engine_deletes_come_back() {
     let (titles, keys) = go_on(&root, "fourth").await;
     assert_eq!((titles.len(), keys.len()), (4, 4));
     assert_eq!(check_up(&root, None).await.findings, []);
-}
-
-#[tokio::test]
-async fn an_id_is_used_once_in_the_lake() {
-    let (store, _) = delta_in_memory().await;
-    make_project(store.as_ref()).await;
-    committed(store.as_ref(), json!([{"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}}])).await;
-    let id = "019c0000-0000-7000-8000-00000000aaaa";
-    let create =
-        |project: &str| json!([{"op": "create", "entity": "task", "id": id, "fields": {"project_id": project, "title": "one"}}]);
-    committed(store.as_ref(), create("PAY")).await;
-    let twice = [
-        create("OTH"),
-        json!([{"op": "create", "entity": "user", "id": id, "fields": {"handle": "ana"}}]),
-        json!([{"op": "create", "entity": "project", "id": id, "fields": {"name": "p"}}]),
-        json!([{"op": "create", "entity": "requirement", "id": id, "fields": {"project_id": "OTH", "label": "R1", "text": "t"}}]),
-    ];
-    for patches in twice {
-        let set = super::set(store.as_ref(), patches.clone()).await;
-        match super::commit(store.as_ref(), set).await {
-            lakeplan::store::Outcome::Refused(violations) => {
-                assert!(violations[0].message.contains("the task PAY-1"), "{patches}: {violations:?}");
-            }
-            other => panic!("{patches}: {other:?}"),
-        }
-    }
-    let state = state(store.as_ref()).await;
-    for name in ["PAY-1", "PAY", "00000000-0000-0000-0000-000000000000", "@ana"] {
-        let patches = json!([{"op": "create", "entity": "task", "id": name, "fields": {"project_id": "OTH", "title": "t"}}]);
-        assert!(crate::support::patch_set(&state, patches).is_err(), "{name}");
-    }
 }

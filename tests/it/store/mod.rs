@@ -16,6 +16,7 @@ mod foreign;
 mod format;
 mod groups;
 mod holds;
+mod ids;
 mod inbound;
 pub mod maintenance;
 mod past;

@@ -1,0 +1,73 @@
+//! An id belongs to one record of the lake, whichever project and entity it is of.
+
+use lakeplan::store::delta::DeltaStore;
+use lakeplan::store::{Format, Outcome, Store};
+use serde_json::json;
+
+use super::{commit, committed, delta_in_memory, make_project, set, state, task};
+use crate::support::{clock, patch_set, random};
+
+#[tokio::test]
+async fn an_id_is_used_once_in_the_lake() {
+    let (store, _) = delta_in_memory().await;
+    make_project(store.as_ref()).await;
+    committed(store.as_ref(), json!([{"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}}])).await;
+    let id = "019c0000-0000-7000-8000-00000000aaaa";
+    let create =
+        |project: &str| json!([{"op": "create", "entity": "task", "id": id, "fields": {"project_id": project, "title": "one"}}]);
+    committed(store.as_ref(), create("PAY")).await;
+    let twice = [
+        create("OTH"),
+        json!([{"op": "create", "entity": "user", "id": id, "fields": {"handle": "ana"}}]),
+        json!([{"op": "create", "entity": "project", "id": id, "fields": {"name": "p"}}]),
+        json!([{"op": "create", "entity": "requirement", "id": id, "fields": {"project_id": "OTH", "label": "R1", "text": "t"}}]),
+    ];
+    for patches in twice {
+        let set = set(store.as_ref(), patches.clone()).await;
+        match commit(store.as_ref(), set).await {
+            Outcome::Refused(violations) => {
+                assert!(violations[0].message.contains("the task PAY-1"), "{patches}: {violations:?}");
+            }
+            other => panic!("{patches}: {other:?}"),
+        }
+    }
+    let state = state(store.as_ref()).await;
+    for name in ["PAY-1", "PAY", "00000000-0000-0000-0000-000000000000", "@ana"] {
+        let patches = json!([{"op": "create", "entity": "task", "id": name, "fields": {"project_id": "OTH", "title": "t"}}]);
+        assert!(patch_set(&state, patches).is_err(), "{name}");
+    }
+}
+
+/// The lookup of an id and that of links from other projects load projects one after the other. With room for few, the
+/// second must not evict what the first found.
+#[tokio::test]
+async fn the_holder_of_an_id_stays_loaded_until_the_set_is_judged() {
+    let id = "019c0000-0000-7000-8000-00000000aaaa";
+    let (store, root) = delta_in_memory().await;
+    make_project(store.as_ref()).await;
+    for key in ["OTH", "THI", "FOU"] {
+        let project = json!([{"op": "create", "entity": "project", "fields": {"name": key, "key": key}}]);
+        committed(store.as_ref(), project).await;
+        let task = json!([{"op": "create", "entity": "task", "fields": {"project_id": key, "title": "one"}}]);
+        committed(store.as_ref(), task).await;
+    }
+    let held = json!([{"op": "create", "entity": "task", "id": id, "fields": {"project_id": "PAY", "title": "held"}}]);
+    committed(store.as_ref(), held).await;
+    committed(store.as_ref(), task("another")).await;
+    let link = json!({"from_id": "FOU-1", "to_id": "THI-1", "kind": "relates"});
+    committed(store.as_ref(), json!([{"op": "link", "entity": "task_link", "fields": link}])).await;
+    store.fold().await.unwrap();
+    let mut twice = set(
+        store.as_ref(),
+        json!([
+            {"op": "create", "entity": "task", "id": id, "fields": {"project_id": "OTH", "title": "second"}},
+            {"op": "delete", "entity": "task", "id": "THI-1"},
+        ]),
+    )
+    .await;
+    // A writer that looks by itself: the resolver has noted neither the holder nor the link's project.
+    twice.also.clear();
+    let cold = DeltaStore::open_keeping(&root, Format::default(), 0, clock(), random(9)).await.unwrap();
+    let outcome = commit(&cold, twice).await;
+    assert!(matches!(&outcome, Outcome::Refused(found) if found[0].message.contains("the task PAY-1")), "{outcome:?}");
+}
