@@ -136,8 +136,9 @@ impl DeltaStore {
 
     async fn fold_once(&self) -> Result<FoldReport, StoreError> {
         let head = self.head().await?;
-        // Where nothing is known to be folded, or a table turns out to be missing, every table is looked at.
-        let tail = if head.folded > 0 { self.fold_after(&head).await? } else { None };
+        // Where nothing is known to be folded, or a table is missing or could not be read, every table is looked at.
+        let is_known = head.folded > 0 && head.unreadable.is_empty();
+        let tail = if is_known { self.fold_after(&head).await? } else { None };
         match tail {
             Some(report) => Ok(report),
             None => self.fold_all().await,
