@@ -121,7 +121,7 @@ impl App {
         Ok(doctor::examine_to(&root.store, root.url.as_str(), &Format::default(), extent).await?)
     }
 
-    /// Copies the lake of the settings to a new place, which becomes a lake of its own, folded.
+    /// Copies a lake to a new place, which becomes a lake of its own, folded. A copy that was interrupted goes on.
     pub async fn copy(config: &Config, from: &str, to: &str, up_to: Option<AsOf>) -> Result<Copied, ServiceError> {
         let source = Place::open(config, from, false).await.map_err(|fault| match fault {
             ServiceError::Store(StoreError::NotALake { .. }) => ServiceError::Input {
@@ -137,9 +137,11 @@ impl App {
             return Err(ServiceError::input(to, "lies in the lake itself; a copy goes beside it or elsewhere"));
         }
         let copied = copy::copy(&source, target, up_to, &SystemClock, &SystemRandom::default()).await?;
+        let root = target.clone();
         let there = Self::start(config, place, Begin::Open).await?;
         there.service.store.fold().await?;
         there.close().await;
+        copy::finish(root.store.as_ref()).await?;
         Ok(copied)
     }
 

@@ -7,12 +7,13 @@ use crate::store::copy::Copied;
 use crate::store::row::hex;
 
 /// Copies the lake to another place, consistent at one position. Every row of the journal is checked on the way; what
-/// commands and planners noted until then goes along, requests in the inbox do not. The copy is a lake that can be read
-/// and changed by itself; nothing leaves it until it is adopted.
+/// commands and planners noted until then goes along, requests in the inbox do not. A copy that was interrupted says that
+/// it is unfinished; the same command goes on where it stopped. The copy is a lake that can be read and changed by itself;
+/// nothing leaves it until it is adopted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  lakeplan backup ../backup-2026-11-20\n  lakeplan backup ../as-of-yesterday --at 2026-11-19")]
 pub struct Args {
-    /// A new or empty place: a folder or a storage URL.
+    /// A new or empty place, or one with the same copy unfinished: a folder or a storage URL.
     dest: String,
     /// Only up to here: a seq, a date or a time.
     #[arg(long, value_name = "SEQ|TIME")]

@@ -77,6 +77,7 @@ fn store_exit(fault: &StoreError) -> Exit {
         StoreError::Catalog(CatalogError::AlreadyRegistered { .. } | CatalogError::ReadOnly { .. }) => Exit::Refused,
         StoreError::AlreadyALake { .. }
         | StoreError::CopyOntoLake { .. }
+        | StoreError::UnfinishedCopy { .. }
         | StoreError::BeforeItsTime
         | StoreError::AfterItsEnd { .. } => Exit::Refused,
         _ => Exit::Configuration,
@@ -152,6 +153,7 @@ impl CliError {
                 ServiceError::Unknown { .. } => "unknown_outcome",
                 ServiceError::Store(cause) => match cause {
                     StoreError::NotALake { .. } => "not_a_lake",
+                    StoreError::UnfinishedCopy { .. } => "unfinished_copy",
                     StoreError::AlreadyALake { .. } | StoreError::CopyOntoLake { .. } => "already_a_lake",
                     StoreError::NoFolder { .. } => "no_folder",
                     StoreError::NewerFormat { .. } => "newer_format",

@@ -4,7 +4,8 @@ use crate::app::App;
 use crate::domain::time::AsOf;
 
 /// Makes the lake that --lake names, which must not exist yet, from a backup or another lake, as it is or as it was.
-/// It is a copy until it is adopted: it can be read and changed, and nothing leaves it.
+/// It is a copy until it is adopted: it can be read and changed, and nothing leaves it. A restore that was interrupted
+/// says that it is unfinished; the same command goes on where it stopped.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan --lake ./restored restore-lake ../backup-2026-11-20\n  lakeplan --lake ./before restore-lake ./lake --at 41"

@@ -57,10 +57,10 @@ impl DeltaStore {
     pub async fn create(root: &Root, format: Format, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StoreError> {
         refuse_remains(root).await?;
         probe(root, clock.as_ref(), random.as_ref()).await?;
+        // Before the journal, whose first entry makes it a lake: one that is there has all its tables.
+        beside::ensure(&root.store, clock.now(), random.as_ref()).await?;
         let ledger = Ledger::new(format.clone(), root.url.as_str());
         let journal = Journal::create(Arc::clone(&root.store), ledger, &format, Arc::clone(&clock), Arc::clone(&random)).await?;
-        // After the journal: a lake that was begun and has none of them is a lake, and the first row makes its table.
-        beside::ensure(&root.store, clock.now(), random.as_ref()).await?;
         Ok(Self::start(root, format, journal, clock, random))
     }
 

@@ -19,6 +19,8 @@ pub enum StoreError {
     /// What was to become a copy is one lake already.
     #[error("there is a lake at {root} already, and nothing is copied over one")]
     CopyOntoLake { root: String },
+    #[error("{root} holds an unfinished copy of {from} up to {up_to}")]
+    UnfinishedCopy { root: String, from: String, up_to: String },
     #[error("there is no folder {name}")]
     NoFolder { name: String },
     #[error("{root} cannot be used: {why}")]
@@ -92,6 +94,9 @@ impl StoreError {
             Self::NotALake { .. } => "lakeplan init makes one; --lake or LAKEPLAN_LAKE names another".to_owned(),
             Self::AlreadyALake { .. } => "leave init out, or name another place with --lake".to_owned(),
             Self::CopyOntoLake { .. } => "name a place where there is no lake yet".to_owned(),
+            Self::UnfinishedCopy { .. } => {
+                "repeat the lakeplan backup or restore-lake that began it, which goes on; or delete it, or name another place".to_owned()
+            }
             Self::NoFolder { .. } => "name a folder that is there, or a storage URL".to_owned(),
             Self::NewerFormat { .. } => "install a newer lakeplan".to_owned(),
             Self::ClockBehind { .. } => {
@@ -101,7 +106,7 @@ impl StoreError {
                 "lakeplan fold --rebuild rebuilds the current tables from the journal".to_owned()
             }
             Self::Damaged { .. } => "lakeplan doctor names what is affected, and what to do about it".to_owned(),
-            Self::ErasedSince { .. } => "copy all of it, or up to the erase or later; lakeplan history shows where it is".to_owned(),
+            Self::ErasedSince { .. } => "copy all of it, or up to the erase or later, to a new place; delete an unfinished copy, which still holds it".to_owned(),
             Self::BeforeItsTime => "lakeplan history shows where it begins".to_owned(),
             Self::AfterItsEnd { .. } => "lakeplan history shows what there is".to_owned(),
             Self::Deadline { .. } | Self::WriterGone => "repeat the command; what was committed stays committed once".to_owned(),
@@ -124,6 +129,9 @@ impl StoreError {
             Self::NotALake { root } => Self::NotALake { root: root.clone() },
             Self::AlreadyALake { root } => Self::AlreadyALake { root: root.clone() },
             Self::CopyOntoLake { root } => Self::CopyOntoLake { root: root.clone() },
+            Self::UnfinishedCopy { root, from, up_to } => {
+                Self::UnfinishedCopy { root: root.clone(), from: from.clone(), up_to: up_to.clone() }
+            }
             Self::NoFolder { name } => Self::NoFolder { name: name.clone() },
             Self::UnusableRoot { root, why } => Self::UnusableRoot { root: root.clone(), why: why.clone() },
             Self::NewerFormat { root, verb, needed, known } => {

@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use futures::TryStreamExt;
 use object_store::path::Path as StorePath;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use url::Url;
 
-use super::LakeTables;
-use super::catalog::volume;
-use super::cloud;
+use super::catalog::{CatalogError, volume};
 use super::durable::DurableLocal;
 use super::error::StoreError;
+use super::journal::files::Files;
+use super::table_log::{Table, TableLog};
+use super::{LakeTables, cloud, copy};
 use crate::runtime::{Clock, Random, uuid_v7};
 
 /// The folder in which a new lake tries its storage.
@@ -69,19 +69,22 @@ impl Root {
     }
 }
 
-/// A lake whose journal is gone is not begun anew over what is left of it.
+/// Refuses a place where a lake, an unfinished copy or what is left of a lake is. A lake whose journal is gone is not
+/// begun anew over its tables; the empty tables of an `init` that was interrupted before it made the journal are.
 pub(super) async fn refuse_remains(root: &Root) -> Result<(), StoreError> {
-    let has_log = async |name: &str| {
-        let mut listed = root.store.list(Some(&StorePath::from(format!("{name}/_delta_log"))));
-        let first = listed.try_next().await;
-        first.map(|first| first.is_some()).map_err(|fault| StoreError::storage("listing", root.url.to_string(), fault))
-    };
-    if has_log("journal").await? {
-        // There is a lake, which making the journal will find.
-        return Ok(());
+    // The first entries of an old lake are cleaned up: their names are free, and it is a lake.
+    if Files::new(Arc::clone(&root.store)).load().await?.is_some() {
+        return Err(StoreError::AlreadyALake { root: root.url.to_string() });
     }
+    copy::refuse_unfinished(root).await?;
     for name in LakeTables::names() {
-        if has_log(name).await? {
+        let table = match TableLog::new(Arc::clone(&root.store), name).load().await {
+            // A catalog keeps the inbox elsewhere.
+            Err(StoreError::Catalog(CatalogError::Moved { .. })) => continue,
+            table => table?,
+        };
+        let is_new = |table: &Table| table.version == 0 && table.files.is_empty() && !LakeTables::folded().any(|it| it == name);
+        if table.is_some_and(|table| !is_new(&table)) {
             let why = format!(
                 "it holds the table {name} of a lake whose journal is missing; bring the journal back, or use another place"
             );

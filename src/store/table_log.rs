@@ -203,6 +203,15 @@ impl TableLog {
         put.map(drop).map_err(|fault| StoreError::storage("writing", format!("{}/{path}", self.folder), fault))
     }
 
+    /// Returns how many bytes a file has; `None` where it does not exist.
+    pub async fn size(&self, path: &str) -> Result<Option<usize>, StoreError> {
+        match self.store.head(&Path::from(path)).await {
+            Ok(meta) => Ok(usize::try_from(meta.size).ok()),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(err) => Err(StoreError::storage("reading", format!("{}/{path}", self.folder), err)),
+        }
+    }
+
     /// Reads a file that the log says is there.
     pub async fn get_live(&self, path: &str) -> Result<Bytes, StoreError> {
         let missing = || StoreError::damaged(format!("{}/{path}", self.folder), "the file is missing");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use deltalake::arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use deltalake::arrow::compute::filter_record_batch;
 use deltalake::arrow::datatypes::{Int64Type, TimestampMicrosecondType};
-use object_store::ObjectStore;
+use object_store::{Error, ObjectStore};
 
 use super::{Appended, commit_info, rows};
 use crate::domain::time::{AsOf, Instant};
@@ -14,14 +14,17 @@ use crate::runtime::{Clock, Random};
 use crate::store::error::StoreError;
 use crate::store::table_log::{LiveFile, TableLog, entry_bytes};
 
-/// How far a table is copied: everything, or what belongs to the journal up to here. `at` is the time of that place.
+/// How far a table is copied: everything, or what belongs to the journal up to here. `seq` and `at` are those of the
+/// last set that is copied.
 #[derive(Clone, Copy, Debug)]
 pub struct UpTo {
     pub place: Option<AsOf>,
+    pub seq: u64,
     pub at: Instant,
 }
 
-/// Makes the table at `to` with the rows that are at `from`, each key once; gives how many there are.
+/// Makes the table at `to` with the rows that are at `from`, each key once. One that is there was made by an earlier
+/// attempt at the same copy and is kept.
 pub async fn copy(
     table: &Appended,
     from: &Arc<dyn ObjectStore>,
@@ -29,12 +32,14 @@ pub async fn copy(
     up_to: UpTo,
     clock: &dyn Clock,
     random: &dyn Random,
-) -> Result<usize, StoreError> {
+) -> Result<(), StoreError> {
     let (source, target) = (TableLog::new(Arc::clone(from), table.name), TableLog::new(Arc::clone(to), table.name));
+    if target.head().await?.is_some() {
+        return Ok(());
+    }
     let now = clock.now();
     let mut actions = vec![commit_info("CLONE", now)];
     actions.extend(table.create(now, random));
-    let mut copied = 0;
     // What tells of the files of a lake would not be true of its copy.
     if let Some(found) = source.load().await?.filter(|_| table.is_of_the_plan) {
         let mut days: BTreeMap<&str, Vec<&LiveFile>> = BTreeMap::new();
@@ -58,12 +63,13 @@ pub async fn copy(
             if count > 0 {
                 let file = rows::parquet(table, &batches)?;
                 actions.push(rows::put(&target, day, file, count, now, random).await?);
-                copied += count;
             }
         }
     }
-    target.put_entry(0, entry_bytes(&actions)).await.map_err(|fault| table.unwritten(fault))?;
-    Ok(copied)
+    match target.put_entry(0, entry_bytes(&actions)).await {
+        Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(()),
+        Err(err) => Err(table.unwritten(err)),
+    }
 }
 
 /// Which rows belong to the copy. What a patch set led to was noted after it, so a place in the journal is compared with
@@ -71,14 +77,12 @@ pub async fn copy(
 fn wanted(table: &Appended, batch: &RecordBatch, up_to: UpTo) -> Vec<bool> {
     let at = batch.column_by_name(table.at).and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
     let seq = batch.column_by_name("seq").and_then(|column| column.as_primitive_opt::<Int64Type>());
+    let seq_of = |row: usize| seq.filter(|seq| seq.is_valid(row)).map(|seq| seq.value(row).unsigned_abs());
     let is_before = |row: usize, end: Instant| at.is_none_or(|at| at.value(row) <= end.timestamp_micros());
     let wanted = |row: usize| match up_to.place {
-        None => true,
+        None => seq_of(row).is_none_or(|seq| seq <= up_to.seq),
         Some(AsOf::Time(end)) => is_before(row, end),
-        Some(AsOf::Seq(end)) => match seq.filter(|seq| seq.is_valid(row)) {
-            Some(seq) => u64::try_from(seq.value(row)).is_ok_and(|seq| seq <= end),
-            None => is_before(row, up_to.at),
-        },
+        Some(AsOf::Seq(end)) => seq_of(row).map_or_else(|| is_before(row, up_to.at), |seq| seq <= end),
     };
     (0..batch.num_rows()).map(wanted).collect()
 }

@@ -14,7 +14,7 @@ use crate::store::table_state::TableState;
 use crate::store::tables::{LakeTables, field_changes, join};
 use crate::store::vacuum::{self, Retention};
 use crate::store::writer::Message;
-use crate::store::{Maintained, beside};
+use crate::store::{Maintained, beside, copy};
 
 impl DeltaStore {
     /// Folds, compacts the journal, the appended tables and `field_changes`, writes checkpoints, deletes what is older than the
@@ -47,6 +47,8 @@ impl DeltaStore {
                 unnoted.tables.insert(name, TableState { rows, size: table.size() });
             }
         }
+        // The copy that this lake was made by may have been interrupted after its last table.
+        copy::finish(self.root.as_ref()).await?;
         report.temporaries = self.remove_temporaries().await?;
         self.note(unnoted).await?;
         Ok(report)
@@ -58,7 +60,7 @@ impl DeltaStore {
         let Some(root) = url.and_then(|url| url.to_file_path().ok()) else { return Ok(Temporaries::default()) };
         let now = self.clock.now();
         let removed = tokio::task::spawn_blocking(move || {
-            let folders: Vec<&str> = LakeTables::own().chain([PROBE]).collect();
+            let folders: Vec<&str> = LakeTables::own().chain([PROBE, copy::FOLDER]).collect();
             durable::remove_temporaries(&root, &folders, now)
         });
         let failed = |err: std::io::Error| StoreError::storage("deleting temporary files in", self.name.as_str(), err);

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 
+use super::copy::no_lake;
 use super::error::StoreError;
 use super::format::Format;
 use super::journal::files::Files;
@@ -122,7 +123,7 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
         match journal.load().await {
             Ok(Some(_)) if has_looked_up => {}
             Ok(Some(_)) => standing = tables::find(&mut of_tables, root, &journal).await?,
-            Ok(None) => return Err(StoreError::NotALake { root: name.to_owned() }),
+            Ok(None) => return Err(no_lake(root, name).await),
             Err(fault) => {
                 checkup.unread("journal/_delta_log", fault, RESTORE)?;
                 return Ok(checkup);

@@ -163,6 +163,22 @@ impl Files {
         Ok(entry::add(&path, size, rows, first.at))
     }
 
+    /// The same under a name that an earlier attempt may have written these rows to already; version 0 is to add it.
+    pub async fn put_rows_once(&self, id: Uuid, rows: &[&Row]) -> Result<Action, StoreError> {
+        let Some(first) = rows.first() else { return Err(StoreError::damaged(self.log.folder(), "a file without rows")) };
+        let path = path(0, id, first);
+        let size = match self.log.size(&path).await? {
+            Some(size) => size,
+            None => {
+                let file = batch::write(rows).map_err(|err| StoreError::storage("encoding", path.clone(), err))?;
+                let size = file.len();
+                self.log.put_if_absent(&path, file).await?;
+                size
+            }
+        };
+        Ok(entry::add(&path, size, rows, first.at))
+    }
+
     /// The last seq there is.
     pub fn end(&self) -> u64 {
         self.live().map(|file| file.seq.1).max().unwrap_or(0)

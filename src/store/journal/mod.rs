@@ -91,7 +91,7 @@ enum Tried {
 }
 
 impl Journal {
-    /// Makes a lake: entry 0 creates the table and holds its first row.
+    /// Makes a lake where there is none: entry 0 creates the table and holds its first row.
     pub async fn create(
         store: Arc<dyn ObjectStore>,
         mut ledger: Ledger,
@@ -105,11 +105,7 @@ impl Journal {
         let Proposal::Accepted(first) = ledger.propose(&set, None, now, || random_bytes(random.as_ref())) else {
             return Err(StoreError::damaged("journal", "the first row was refused"));
         };
-        let mut files = Files::new(Arc::clone(&store));
-        // The first entries of an old lake are cleaned up: their names are free, and it is a lake.
-        if files.load().await?.is_some() {
-            return Err(StoreError::AlreadyALake { root: ledger.root().to_owned() });
-        }
+        let files = Files::new(Arc::clone(&store));
         let attempt = uuid_v7(now, random.as_ref());
         let rows: Vec<&Row> = first.rows.iter().collect();
         let added = files.put_rows(0, attempt, &rows).await?;

@@ -12,6 +12,7 @@ use crate::domain::any::AnyRecord;
 use crate::domain::record::Entity;
 use crate::runtime::{Clock, Random};
 use crate::store::Scope;
+use crate::store::copy::no_lake;
 use crate::store::error::StoreError;
 use crate::store::ledger::Ledger;
 use crate::store::scope::in_every_scope;
@@ -28,13 +29,13 @@ impl Journal {
         random: Arc<dyn Random>,
     ) -> Result<Self, StoreError> {
         let looked = clock.now();
-        let not_a_lake = || StoreError::NotALake { root: ledger.root().to_owned() };
         let mut files = Files::new(Arc::clone(&store));
         let tables = TABLES.iter().filter(|table| in_every_scope(table.entity));
         let scope = Scope::outline();
         let nothing = BTreeMap::new();
         let (version, found) = futures::join!(files.load(), sound(&store, tables.clone(), &scope, &nothing));
-        let (mut version, mut found) = (version?.ok_or_else(not_a_lake)?, found?);
+        let Some(mut version) = version? else { return Err(no_lake(&store, ledger.root()).await) };
+        let mut found = found?;
         if found.seqs.iter().any(|(name, seq)| *seq > 0 && *seq < files.written_at(name)) {
             // One is an older copy, which could not be known before the journal was read.
             found = sound(&store, tables, &scope, &files.written).await?;
@@ -43,7 +44,10 @@ impl Journal {
         let ahead = seqs.values().copied().max().unwrap_or(0);
         if ahead > files.end() {
             // They may have been folded past the head that was just read.
-            version = files.load().await?.ok_or_else(not_a_lake)?;
+            version = match files.load().await? {
+                Some(version) => version,
+                None => return Err(no_lake(&store, ledger.root()).await),
+            };
         }
         if ahead > files.end() {
             return Err(lost_its_end(files.end(), ahead));

@@ -6,12 +6,20 @@
 //! because without it they could not be replayed. The log of the copy begins anew with one entry; the current tables are
 //! not copied but folded from it. The inbox begins empty: its requests were made to the other lake. The copy keeps the
 //! root it was made at in its own row, so it knows that it is one.
+//!
+//! A copy is complete or says that it is not. A [`Marker`] is put first and entry 0 of the journal last, so a place with
+//! a journal holds all of the copy. A repeat of an interrupted copy takes the position and the names of its files from
+//! the marker, keeps the files that are there, and goes on.
+
+mod marker;
 
 use std::sync::Arc;
 
-use futures::StreamExt;
-use object_store::ObjectStore;
+use futures::TryStreamExt;
 use object_store::path::Path;
+use object_store::{Error, ObjectStore};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::appended::copy::UpTo;
 use super::appended::{self, APPENDED};
@@ -27,6 +35,10 @@ use super::tables::LakeTables;
 use crate::domain::time::{AsOf, Instant};
 use crate::runtime::{Clock, Random, uuid_v7};
 
+pub use marker::FOLDER;
+use marker::Marker;
+pub(super) use marker::{no_lake, refuse_unfinished};
+
 /// A copy that was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copied {
@@ -36,7 +48,8 @@ pub struct Copied {
     pub rows: usize,
 }
 
-/// Copies the lake at `from` to `to`, which must be empty, up to a position or moment, or all of it.
+/// Copies the lake at `from` to `to`, up to a position or moment, or all of it. The place must be empty, or hold the
+/// same copy unfinished, which is then finished up to the position it was begun for. The marker stays until [`finish`].
 pub async fn copy(
     from: &Root,
     to: &Root,
@@ -44,10 +57,13 @@ pub async fn copy(
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<Copied, StoreError> {
-    refuse_used(to).await?;
+    let mut begun = Marker::read(to.store.as_ref()).await?;
+    if begun.is_none() {
+        refuse_used(to).await?;
+    }
     let mut source = Files::new(Arc::clone(&from.store));
     if source.load().await?.is_none() {
-        return Err(StoreError::NotALake { root: from.url.to_string() });
+        return Err(no_lake(&from.store, from.url.as_str()).await);
     }
     if let Some(AsOf::Seq(seq)) = up_to
         && seq > source.end()
@@ -59,10 +75,11 @@ pub async fn copy(
         TableLog::new(Arc::clone(&from.store), table.name).head().await?;
     }
     let target = Files::new(Arc::clone(&to.store));
+    let end = begun.as_ref().map_or_else(|| source.end(), |marker| marker.end);
     let wanted = |row: &Row| match up_to {
-        None => true,
+        None => row.seq <= end,
         Some(AsOf::Seq(seq)) => row.seq <= seq,
-        Some(AsOf::Time(at)) => row.at <= at,
+        Some(AsOf::Time(at)) => row.at <= at && row.seq <= end,
     };
     let mut files: Vec<_> = source.live().cloned().collect();
     files.sort_by_key(|file| file.seq);
@@ -74,11 +91,28 @@ pub async fn copy(
         let mut rows = source.read_rows(file, 0).await?;
         rows.retain(&wanted);
         rows.sort_by_key(|row| (row.seq, row.ordinal));
-        if rows.is_empty() {
-            continue;
+        let Some(first) = rows.first() else { continue };
+        let marker = match begun.take() {
+            Some(marker) => marker,
+            None => {
+                let marker = Marker {
+                    lake: first.entity_id,
+                    from: from.url.to_string(),
+                    up_to: Marker::position(up_to),
+                    end,
+                    attempt: uuid_v7(clock.now(), random),
+                    begun_at: clock.now(),
+                };
+                marker.put(to.store.as_ref()).await?
+            }
+        };
+        if actions.is_empty() && (marker.lake != first.entity_id || marker.up_to != Marker::position(up_to) || marker.end != end)
+        {
+            return Err(marker.unfinished(to.url.as_str()));
         }
         let kept: Vec<&Row> = rows.iter().collect();
-        actions.push(target.put_rows(0, uuid_v7(clock.now(), random), &kept).await?);
+        actions.push(target.put_rows_once(file_id(&marker, &file.path), &kept).await?);
+        begun = Some(marker);
         rows.iter().try_for_each(|row| erasures.note(row))?;
         erased.extend(rows.iter().filter(|row| row.is_erased()).map(|row| (row.seq, row.ordinal)));
         // Only what the chain needs is kept; the payload stays in the files.
@@ -90,28 +124,43 @@ pub async fn copy(
     }
     sets.sort_by_key(|(seq, ordinal, _)| (*seq, *ordinal));
     let copied = verify(&sets)?;
+    let Some(marker) = begun else { return Err(StoreError::BeforeItsTime) };
     if let Some((seq, ordinal)) = erased.into_iter().find(|place| !erasures.names(*place)) {
-        return Err(match up_to {
-            Some(_) => StoreError::ErasedSince { seq, ordinal, up_to: copied.seq },
-            None => unnamed((seq, ordinal)),
+        return Err(match source.end() > copied.seq {
+            true => StoreError::ErasedSince { seq, ordinal, up_to: copied.seq },
+            false => unnamed((seq, ordinal)),
         });
     }
-    let attempt = uuid_v7(clock.now(), random);
-    let mut first = entry::json_of(&[entry::commit_info("CLONE", attempt, copied.at)])?;
-    first.extend(schema::actions(attempt, clock.now()));
-    actions.push(entry::txn(entry::TXN, copied.seq));
-    first.extend(entry::json_of(&actions)?);
-    target
-        .log
-        .put_entry(0, entry_bytes(&first))
-        .await
-        .map_err(|fault| StoreError::storage("writing", "journal/_delta_log", fault))?;
-    let until = UpTo { place: up_to, at: copied.at };
+    let until = UpTo { place: up_to, seq: copied.seq, at: copied.at };
     for table in APPENDED {
         appended::copy::copy(table, &from.store, &to.store, until, clock, random).await?;
     }
     inbox::ensure(&to.store, clock.now(), random).await?;
-    Ok(copied)
+    let mut first = entry::json_of(&[entry::commit_info("CLONE", marker.attempt, copied.at)])?;
+    first.extend(schema::actions(marker.attempt, marker.begun_at));
+    actions.push(entry::txn(entry::TXN, copied.seq));
+    first.extend(entry::json_of(&actions)?);
+    match target.log.put_entry(0, entry_bytes(&first)).await {
+        Ok(()) => Ok(copied),
+        Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
+            let is_this = target.read_entry(0).await?.and_then(|entry| entry.attempt) == Some(marker.attempt);
+            if is_this { Ok(copied) } else { Err(StoreError::CopyOntoLake { root: to.url.to_string() }) }
+        }
+        Err(err) => Err(StoreError::storage("writing", "journal/_delta_log", err)),
+    }
+}
+
+/// Ends the copy at a place, which is complete and folded.
+pub async fn finish(to: &dyn ObjectStore) -> Result<(), StoreError> {
+    marker::remove(to).await
+}
+
+/// The id in the name of the copy of a file: the same in every repeat, which reads the same rows from the same file.
+fn file_id(marker: &Marker, path: &str) -> Uuid {
+    let digest = Sha256::new().chain_update(marker.attempt).chain_update(path).finalize();
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(digest).for_each(|(byte, hashed)| *byte = hashed);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 /// The copied sets are all there and unchanged.
@@ -132,10 +181,9 @@ fn verify(rows: &[(u64, u32, Row)]) -> Result<Copied, StoreError> {
 
 async fn refuse_used(root: &Root) -> Result<(), StoreError> {
     for name in LakeTables::names() {
-        match root.store.list(Some(&Path::from(name))).next().await {
-            None => {}
-            Some(Ok(_)) => return Err(StoreError::CopyOntoLake { root: root.url.to_string() }),
-            Some(Err(fault)) => return Err(StoreError::storage("listing", root.url.to_string(), fault)),
+        let first = root.store.list(Some(&Path::from(name))).try_next().await;
+        if first.map_err(|err| StoreError::storage("listing", root.url.to_string(), err))?.is_some() {
+            return Err(StoreError::CopyOntoLake { root: root.url.to_string() });
         }
     }
     Ok(())

@@ -1,0 +1,200 @@
+//! Copies and new lakes whose process dies at each of its puts: an unfinished one says so, and a repeat finishes it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use lakeplan::domain::time::{AsOf, rfc3339};
+use lakeplan::store::appended::RUNS;
+use lakeplan::store::copy::{self, Copied, copy};
+use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::doctor::{Extent, examine_to};
+use lakeplan::store::{Format, Store, StoreError};
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use serde_json::json;
+
+use super::fault::{Fault, FaultStore, Plan};
+use super::{committed, delta_in_memory, make_project, open, root, state, task, titles};
+use crate::support::{clock, noon, random};
+
+/// A lake of two tasks and one noted run, in three journal files.
+async fn lake() -> (Arc<DeltaStore>, Root) {
+    let (store, lake) = delta_in_memory().await;
+    make_project(store.as_ref()).await;
+    for title in ["one", "two"] {
+        let _ = committed(store.as_ref(), task(title)).await;
+    }
+    note(&store, "first", 3).await;
+    (store, lake)
+}
+
+async fn note(store: &DeltaStore, run: &str, seq: u64) {
+    let row = json!({
+        "run_id": run, "started_at": rfc3339(noon() + TimeDelta::minutes(1)), "duration_ms": 1, "command": "task",
+        "actor": "ana", "seq": seq, "version": "0.1.0",
+    });
+    store.append(&RUNS, vec![row.as_object().cloned().unwrap()]).await.unwrap();
+}
+
+async fn runs(lake: &Root) -> Vec<String> {
+    let mut runs = Vec::new();
+    RUNS.texts(&lake.store, "run_id", |run| runs.push(run.to_owned())).await.unwrap();
+    runs
+}
+
+async fn sound(lake: &Root, at: &str) {
+    let extent = Extent { is_full: true, ..Extent::usual(None) };
+    let checkup = examine_to(&lake.store, "lake", &Format::default(), extent).await.unwrap();
+    assert_eq!(checkup.findings, [], "{at}");
+}
+
+/// Runs an operation whose storage dies at its nth put; whether it died.
+async fn dies<T>(door: &FaultStore, nth: u64, fault: Fault, operation: impl Future<Output = Result<T, StoreError>>) -> bool {
+    door.plan(Plan::Once { part: "", nth, fault });
+    match tokio::time::timeout(Duration::from_secs(3600), operation).await {
+        Err(_) => true,
+        Ok(done) => {
+            done.map(drop).unwrap_or_else(|err| panic!("put {nth}, {fault:?}: {err:?}"));
+            assert_eq!(door.faults.load(Ordering::SeqCst), 0);
+            false
+        }
+    }
+}
+
+async fn begin(from: &Root, to: &Root, up_to: Option<AsOf>, seed: u64) -> Result<Copied, StoreError> {
+    copy(from, to, up_to, clock().as_ref(), random(seed).as_ref()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_died_at_any_put_says_so_and_is_finished_by_a_repeat() {
+    let mut deaths = 0;
+    for fault in [Fault::DieBefore, Fault::DieAfter] {
+        for nth in 0.. {
+            let at = format!("put {nth}, {fault:?}");
+            let (store, source) = lake().await;
+            let target = root(Arc::new(InMemory::new()));
+            let door = FaultStore::new(Arc::clone(&target.store), nth);
+            let through = root(Arc::clone(&door) as Arc<dyn ObjectStore>);
+            if !dies(&door, nth, fault, begin(&source, &through, None, 5)).await {
+                break;
+            }
+            deaths += 1;
+            let is_begun = target.store.head(&Path::from("_copy/copy.json")).await.is_ok();
+            let is_lake = target.store.head(&Path::from("journal/_delta_log/00000000000000000000.json")).await.is_ok();
+            if is_begun && !is_lake {
+                let unfinished = |err: Option<StoreError>| {
+                    assert!(matches!(err, Some(StoreError::UnfinishedCopy { .. })), "{at}: {err:?}");
+                };
+                unfinished(open(&target, clock(), 6).await.err());
+                unfinished(examine_to(&target.store, "lake", &Format::default(), Extent::usual(None)).await.err());
+                unfinished(DeltaStore::create(&target, Format::default(), clock(), random(7)).await.err());
+                unfinished(begin(&source, &target, Some(AsOf::Seq(2)), 8).await.err());
+                let (_, other) = other_lake().await;
+                unfinished(begin(&other, &target, None, 8).await.err());
+                unfinished(begin(&target, &root(Arc::new(InMemory::new())), None, 8).await.err());
+            }
+            if is_lake {
+                assert_eq!(runs(&target).await, ["first"], "{at}: it passes for a copy and is not whole");
+                sound(&target, &at).await;
+            }
+            // The lake goes on; the copy was begun before.
+            let _ = committed(store.as_ref(), task("later")).await;
+            note(&store, "second", 5).await;
+            let copied = begin(&source, &target, None, 9).await.unwrap_or_else(|err| panic!("{at}: {err:?}"));
+            let (seq, tasks, noted) = if is_begun { (4, 2, 1) } else { (5, 3, 2) };
+            assert_eq!(copied.seq, seq, "{at}");
+            copy::finish(target.store.as_ref()).await.unwrap();
+            let there = open(&target, clock(), 10).await.unwrap();
+            assert_eq!(titles(&state(&there).await).len(), tasks, "{at}");
+            there.fold().await.unwrap();
+            assert_eq!(runs(&target).await.len(), noted, "{at}");
+            sound(&target, &at).await;
+            assert!(matches!(begin(&source, &target, None, 11).await, Err(StoreError::CopyOntoLake { .. })), "{at}");
+        }
+    }
+    eprintln!("copy: died at {deaths} puts");
+    assert!(deaths >= 20, "{deaths}");
+}
+
+async fn other_lake() -> (Arc<DeltaStore>, Root) {
+    let other = root(Arc::new(InMemory::new()));
+    let store = DeltaStore::create(&other, Format::default(), clock(), random(77)).await.unwrap();
+    (Arc::new(store), other)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_of_a_copy_writes_no_journal_file_again() {
+    let (_, source) = lake().await;
+    let target = root(Arc::new(InMemory::new()));
+    let door = FaultStore::new(Arc::clone(&target.store), 1);
+    let through = root(Arc::clone(&door) as Arc<dyn ObjectStore>);
+    door.plan(Plan::Once { part: "journal/_delta_log", nth: 0, fault: Fault::DieBefore });
+    assert!(tokio::time::timeout(Duration::from_secs(3600), begin(&source, &through, None, 5)).await.is_err());
+    let calm = FaultStore::new(Arc::clone(&target.store), 2);
+    begin(&source, &root(Arc::clone(&calm) as Arc<dyn ObjectStore>), None, 6).await.unwrap();
+    let puts = calm.calls.seen().into_iter().filter(|(verb, _)| *verb == super::calls::Verb::Put);
+    let puts: Vec<String> = puts.map(|(_, path)| path).collect();
+    assert_eq!(puts, ["journal/_delta_log/00000000000000000000.json"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_copies_at_once_to_one_place_make_one() {
+    let (_, source) = lake().await;
+    let target = root(Arc::new(InMemory::new()));
+    let (one, two) = futures::join!(begin(&source, &target, None, 5), begin(&source, &target, None, 6));
+    assert_eq!(one.unwrap(), two.unwrap());
+    copy::finish(target.store.as_ref()).await.unwrap();
+    let there = open(&target, clock(), 10).await.unwrap();
+    there.fold().await.unwrap();
+    sound(&target, "two at once").await;
+    assert_eq!(runs(&target).await, ["first"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_marker_of_a_copy_that_died_at_its_end_is_removed_by_maintenance() {
+    let (_, source) = lake().await;
+    let target = root(Arc::new(InMemory::new()));
+    begin(&source, &target, None, 5).await.unwrap();
+    let marker = Path::from("_copy/copy.json");
+    assert!(target.store.head(&marker).await.is_ok());
+    let there = open(&target, clock(), 10).await.unwrap();
+    there.maintain(lakeplan::store::Retention::default()).await.unwrap();
+    assert!(target.store.head(&marker).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_lake_that_died_at_any_put_is_made_by_a_repeat() {
+    let mut deaths = 0;
+    for fault in [Fault::DieBefore, Fault::DieAfter] {
+        for nth in 0.. {
+            let at = format!("put {nth}, {fault:?}");
+            let place = root(Arc::new(InMemory::new()));
+            let door = FaultStore::new(Arc::clone(&place.store), nth);
+            let through = root(Arc::clone(&door) as Arc<dyn ObjectStore>);
+            if !dies(&door, nth, fault, DeltaStore::create(&through, Format::default(), clock(), random(5))).await {
+                break;
+            }
+            deaths += 1;
+            match open(&place, clock(), 6).await {
+                // It is a lake: then it is whole.
+                Ok(_) => {}
+                Err(StoreError::NotALake { .. }) => {
+                    DeltaStore::create(&place, Format::default(), clock(), random(7))
+                        .await
+                        .unwrap_or_else(|err| panic!("{at}: {err:?}"));
+                }
+                Err(err) => panic!("{at}: {err:?}"),
+            }
+            for table in ["runs", "agent_logs", "table_state", "inbox", "inbox_results"] {
+                let entry = Path::from(format!("{table}/_delta_log/00000000000000000000.json"));
+                assert!(place.store.head(&entry).await.is_ok(), "{at}: {table}");
+            }
+            sound(&place, &at).await;
+        }
+    }
+    eprintln!("create: died at {deaths} puts");
+    assert!(deaths >= 14, "{deaths}");
+}
