@@ -53,7 +53,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             let session =
                 Session::open(&app.tables_with_inbox().await?, app.service.clock.now()).await.map_err(ServiceError::from)?;
             let query = async |sql: &str| session.query(sql).await.map_err(ServiceError::from);
-            let batches = query(&format!("{LIST} LIMIT {limit}")).await?;
+            // SQL has no larger number.
+            let most = i64::try_from(limit).unwrap_or(i64::MAX);
+            let batches = query(&format!("{LIST} LIMIT {most}")).await?;
             let states = rows_json(&query(STATES).await?).map_err(ServiceError::from)?;
             let without_id = rows_json(&query(WITHOUT_ID).await?).map_err(ServiceError::from)?;
             app.close().await;

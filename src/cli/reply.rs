@@ -109,9 +109,9 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
         message: format!("cannot be written: {fault}"),
         hint: Some("name a file in a folder that exists and that you may write to".to_owned()),
     };
-    // A pipe or a device is written to, never replaced.
-    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        let options = OpenOptions::new().write(true).truncate(true).clone();
+    // A pipe or a device is written to, never replaced, and so is what a link leads to: /dev/stdout is one.
+    if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        let options = OpenOptions::new().write(true).create(true).truncate(true).clone();
         return Ok(open(&options, path).and_then(|mut file| file.write_all(bytes)).map_err(fault)?);
     }
     let (beside, mut file) = new_beside(path).map_err(fault)?;

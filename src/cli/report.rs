@@ -83,6 +83,12 @@ fn files(out: &Path) -> Result<(PathBuf, PathBuf), CliError> {
             format!("name the page: --out {}", path_text(&out.join("report.html"))),
         ));
     }
+    if std::fs::metadata(out).is_ok_and(|found| !found.is_file()) {
+        return Err(usage(
+            format!("{} is a pipe or a device, which has no place beside it for the numbers", path_text(out)),
+            "--out - prints the page alone, and lakeplan report --json the numbers".to_owned(),
+        ));
+    }
     let beside = out.with_extension("json");
     if beside.as_os_str().eq_ignore_ascii_case(out) {
         return Err(usage(

@@ -1,5 +1,6 @@
 //! The real binary: what it prints, where, and with which exit code; and several of them at once.
 
+mod absurd;
 mod erase;
 mod full_output;
 mod hostile;

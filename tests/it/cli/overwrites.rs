@@ -1,6 +1,6 @@
 //! No file is lost that a command did not name or did not write itself.
 
-use super::{fails, lake, ok};
+use super::{command, fails, lake, ok, text};
 
 #[test]
 fn a_report_replaces_its_own_files_and_no_others() {
@@ -36,4 +36,34 @@ fn a_report_replaces_its_own_files_and_no_others() {
     let mut left: Vec<_> = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert!(left.iter().all(|name| !name.to_string_lossy().contains(".tmp")), "{left:?}");
+}
+
+#[test]
+#[cfg(unix)]
+fn what_a_link_leads_to_is_written_and_the_link_stays() {
+    use std::os::unix::fs::symlink;
+    let folder = lake();
+    let path = folder.path();
+    let is_link = |name: &str| path.join(name).symlink_metadata().unwrap().is_symlink();
+    std::fs::create_dir(path.join("site")).unwrap();
+    for name in ["page.html", "page.json", "new.html"] {
+        symlink(format!("site/{name}"), path.join(name)).unwrap();
+    }
+    symlink("loop.html", path.join("loop.html")).unwrap();
+    // As /dev/stdout is: a link to what an open file is called.
+    symlink("/proc/self/fd/1", path.join("stdout")).unwrap();
+    ok(path, &["visualize", "--out", "new.html"]);
+    ok(path, &["visualize", "--out", "page.html"]);
+    assert!(is_link("new.html") && is_link("page.html") && path.join("site/new.html").is_file());
+    let said = fails(path, &["visualize", "--out", "loop.html"], 1);
+    assert!(said.contains("cannot be written") && is_link("loop.html"), "{said}");
+    assert!(fails(path, &["report", "--out", "page.html"], 1).contains("page.json: is there already"));
+    for command_name in ["visualize", "report"] {
+        let out = std::fs::File::create(path.join("captured")).unwrap();
+        let output = command(path, &[command_name, "--out", "stdout"]).stdout(out).output().unwrap();
+        assert!(is_link("stdout"), "{command_name}: {}", text(&output.stderr));
+    }
+    let said = fails(path, &["report", "--out", "/dev/null"], 2);
+    assert!(said.contains("/dev/null is a pipe or a device") && said.contains("--out -"), "{said}");
+    ok(path, &["visualize", "--out", "/dev/null"]);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{NaiveDate, TimeDelta, TimeZone, Utc};
 use lakeplan::runtime::{Clock, ManualClock};
@@ -26,9 +27,15 @@ async fn note(store: &DeltaStore, clock: &ManualClock) {
     store.append(&INBOX_RESULTS, vec![fields(answer)]).await.unwrap();
 }
 
+/// A writer with this clock; ids of one never meet those of another.
+async fn writer(root: &Root, clock: &Arc<ManualClock>) -> DeltaStore {
+    static SEED: AtomicU64 = AtomicU64::new(100);
+    open(root, Arc::clone(clock) as Arc<dyn Clock>, SEED.fetch_add(1, Ordering::Relaxed)).await.unwrap()
+}
+
 /// What a round of maintenance expired, by table.
 async fn maintain(root: &Root, clock: &Arc<ManualClock>) -> BTreeMap<&'static str, usize> {
-    let store = open(root, Arc::clone(clock) as Arc<dyn Clock>, 77).await.unwrap();
+    let store = writer(root, clock).await;
     let report = store.maintain(Retention::default()).await.unwrap();
     store.close().await;
     report.condensed.into_iter().map(|(name, done)| (name, done.expired)).filter(|(_, expired)| *expired > 0).collect()
@@ -46,19 +53,18 @@ async fn a_clock_far_ahead_expires_nothing_and_leaves_nothing_refused() {
     store.fold().await.unwrap();
     let clock = Arc::new(ManualClock::new(noon(), TimeDelta::milliseconds(1)));
     for _ in 0..10 {
-        let writer = open(&root, Arc::clone(&clock) as Arc<dyn Clock>, 5).await.unwrap();
-        note(&writer, &clock).await;
+        note(&writer(&root, &clock).await, &clock).await;
         assert_eq!(maintain(&root, &clock).await, BTreeMap::new());
         clock.advance(TimeDelta::days(1));
     }
     // A day, a second round, and the next days: what the wrong clock noted itself is no witness for it.
     for day in ["2099-01-01", "2099-01-01", "2099-01-02", "2300-01-01"] {
         let wrong = at(day.parse().unwrap());
-        note(&open(&root, Arc::clone(&wrong) as Arc<dyn Clock>, 6).await.unwrap(), &wrong).await;
+        note(&writer(&root, &wrong).await, &wrong).await;
         assert_eq!(maintain(&root, &wrong).await, BTreeMap::new(), "{day}");
     }
     // The clock is right again: commits go on, and rows expire when their time has come.
-    let again = open(&root, Arc::clone(&clock) as Arc<dyn Clock>, 7).await.unwrap();
+    let again = writer(&root, &clock).await;
     let _ = committed(&again, task("after it")).await;
     let outcome = commit(&again, set(&again, task("with an id of its own")).await).await;
     assert!(matches!(outcome, Outcome::Committed { .. }), "{outcome:?}");
@@ -66,7 +72,7 @@ async fn a_clock_far_ahead_expires_nothing_and_leaves_nothing_refused() {
     let mut expired = BTreeMap::new();
     for _ in 0..20 {
         clock.advance(TimeDelta::days(5));
-        note(&open(&root, Arc::clone(&clock) as Arc<dyn Clock>, 8).await.unwrap(), &clock).await;
+        note(&writer(&root, &clock).await, &clock).await;
         expired.extend(maintain(&root, &clock).await);
     }
     let names: Vec<_> = expired.keys().copied().collect();
