@@ -63,6 +63,7 @@ pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
     }
     let deleted = |of: fn(&Vacuumed) -> usize| report.vacuumed.iter().map(|(_, vacuumed)| of(vacuumed)).sum();
     Ok(Reply::new(json, text)
+        .standing("the round of maintenance is done")
         .counting("files_joined", report.compacted.from)
         .counting("files_deleted", deleted(|vacuumed| vacuumed.files))
         .counting("log_entries_deleted", deleted(|vacuumed| vacuumed.entries)))

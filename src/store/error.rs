@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::catalog::CatalogError;
 use super::cloud::CloudFault;
+use crate::config::NotText;
 use crate::domain::time::{Instant, rfc3339};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -21,10 +22,14 @@ pub enum StoreError {
     CopyOntoLake { root: String },
     #[error("{root} holds an unfinished copy of {from} up to {up_to}")]
     UnfinishedCopy { root: String, from: String, up_to: String },
+    #[error("{root} lies in the {what} at {outer}, which would take the files of a lake for its own")]
+    Within { root: String, what: &'static str, outer: String },
     #[error("there is no folder {name}")]
     NoFolder { name: String },
     #[error("{root} cannot be used: {why}")]
     UnusableRoot { root: String, why: String },
+    #[error(transparent)]
+    NotText(#[from] NotText),
     /// A place in a cloud that will not do until a setting or a right is changed.
     #[error(transparent)]
     Cloud(#[from] CloudFault),
@@ -97,6 +102,7 @@ impl StoreError {
             Self::UnfinishedCopy { .. } => {
                 "repeat the lakeplan backup or restore-lake that began it, which goes on; or delete it, or name another place".to_owned()
             }
+            Self::Within { .. } => "name a folder outside of it".to_owned(),
             Self::NoFolder { .. } => "name a folder that is there, or a storage URL".to_owned(),
             Self::NewerFormat { .. } => "install a newer lakeplan".to_owned(),
             Self::ClockBehind { .. } => {
@@ -111,6 +117,7 @@ impl StoreError {
             Self::AfterItsEnd { .. } => "lakeplan history shows what there is".to_owned(),
             Self::Deadline { .. } | Self::WriterGone => "repeat the command; what was committed stays committed once".to_owned(),
             Self::UnusableRoot { .. } => "give this user the right to write there, or name another lake with --lake".to_owned(),
+            Self::NotText(fault) => fault.hint(),
             Self::Cloud(fault) => fault.hint().to_owned(),
             Self::Storage { source, .. } => return CloudFault::within(source.as_ref()).map(|fault| fault.hint().to_owned()),
             Self::Catalog(cause) => return cause.hint(),
@@ -132,11 +139,13 @@ impl StoreError {
             Self::UnfinishedCopy { root, from, up_to } => {
                 Self::UnfinishedCopy { root: root.clone(), from: from.clone(), up_to: up_to.clone() }
             }
+            Self::Within { root, what, outer } => Self::Within { root: root.clone(), what, outer: outer.clone() },
             Self::NoFolder { name } => Self::NoFolder { name: name.clone() },
             Self::UnusableRoot { root, why } => Self::UnusableRoot { root: root.clone(), why: why.clone() },
             Self::NewerFormat { root, verb, needed, known } => {
                 Self::NewerFormat { root: root.clone(), verb, needed: *needed, known: *known }
             }
+            Self::NotText(fault) => Self::NotText(fault.clone()),
             Self::Cloud(fault) => Self::Cloud(fault.clone()),
             Self::Storage { operation, path, source } => {
                 let source =

@@ -13,8 +13,8 @@ mod trend;
 mod words;
 
 use chrono::{NaiveDate, TimeDelta};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 
 use super::{AnalyticsError, Session, rows_json};
 use crate::domain::key::ProjectKey;
@@ -142,10 +142,27 @@ impl Report {
         })
     }
 
+    /// Whether these bytes are the numbers of some report, of this version or another.
+    pub fn is_in(bytes: &[u8]) -> bool {
+        serde_json::from_slice::<Known>(bytes).is_ok()
+    }
+
     /// The page, which needs nothing beside itself.
     pub fn page(&self) -> Result<String, AnalyticsError> {
         page::page(self)
     }
+}
+
+/// What tells the numbers of a report from other JSON.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only that they are there is asked")]
+struct Known {
+    lake: String,
+    as_of: Instant,
+    seq: i64,
+    burn_up: IgnoredAny,
+    at_risk: IgnoredAny,
+    operations: IgnoredAny,
 }
 
 /// The condition that leaves the projects asked for; every query that has a project carries it.
