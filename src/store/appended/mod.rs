@@ -5,7 +5,9 @@
 pub mod compact;
 pub mod copy;
 mod rows;
+pub mod salvage;
 mod tables;
+pub mod take_back;
 
 use std::sync::Arc;
 

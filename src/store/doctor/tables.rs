@@ -8,13 +8,14 @@ use object_store::ObjectStore;
 
 use super::changes::Changes;
 use super::records::Wanted;
-use super::{Checkup, FOLD, REFOLD, RESTORE};
+use super::{Checkup, FOLD, REFOLD, RESTORE, told};
+use crate::store::catalog::features::WAY_OUT_OF_FOLDED;
 use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
 use crate::store::parts::{Parts, Records, Until};
 use crate::store::row::Row;
 use crate::store::table_log::{LiveFile, Table, TableLog};
-use crate::store::tables::read::{Found, batches};
+use crate::store::tables::read::{Distrust, Found, batches};
 use crate::store::tables::{BUCKET, BUCKETS, FoldedTable, TABLES};
 
 /// So many rows of a table are told of one by one; of one that is wrong throughout nobody reads a million.
@@ -129,7 +130,9 @@ pub async fn find(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, files: &Fi
                 let seq = seq.max(known);
                 standing.push(Standing { table, log: table.log(root), found, seq, rows: 0, wrong: 0, is_readable: true });
             }
+            Ok(Found::Outdated(_, why @ Distrust::Features)) => checkup.find(table.name(), why.to_string(), WAY_OUT_OF_FOLDED),
             Ok(Found::Outdated(_, why)) => checkup.find(table.name(), why.to_string(), FOLD),
+            Ok(Found::Broken(fault, _)) => checkup.find(format!("{}/_delta_log", table.name()), told(&fault), FOLD),
             Ok(Found::Nothing) => missing.push(table.name()),
             Err(fault) => checkup.unread(table.name(), fault, REFOLD)?,
         }
