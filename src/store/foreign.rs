@@ -226,7 +226,9 @@ impl Others {
     /// Says in the log of the process what does not count.
     pub fn warn(&self, table: &str) {
         if let Some((_, features)) = &self.features {
-            tracing::warn!("another writer gave {table} the table features {features}: it is read and not written; lakeplan doctor says what to do");
+            tracing::warn!(
+                "another writer gave {table} the table features {features}: it is read and not written; lakeplan doctor says what to do"
+            );
         }
         if let Some(last) = self.commits.last() {
             tracing::warn!(

@@ -10,7 +10,7 @@ pub mod catalog;
 mod checkpoint;
 mod cloud;
 pub mod copy;
-mod decode;
+pub mod decode;
 pub mod delta;
 pub mod doctor;
 pub mod durable;

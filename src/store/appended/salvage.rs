@@ -56,12 +56,8 @@ pub async fn salvage(
 
 /// The files that Lakeplan put into the folders of days.
 async fn files(log: &TableLog) -> Result<Vec<LiveFile>, StoreError> {
-    let listed: Vec<_> = log
-        .store()
-        .list(None)
-        .try_collect()
-        .await
-        .map_err(|fault| StoreError::storage("listing", log.folder(), fault))?;
+    let listed: Vec<_> =
+        log.store().list(None).try_collect().await.map_err(|fault| StoreError::storage("listing", log.folder(), fault))?;
     let mut files = Vec::new();
     for meta in listed {
         let path = meta.location.to_string();

@@ -54,7 +54,11 @@ impl Upkeep for TakingBack<'_> {
                 }}));
             } else {
                 let rows = file.rows().unwrap_or_default();
-                tracing::warn!("{}/{}: another writer removed the file and it is gone since; its {rows} rows are lost", log.folder(), file.path);
+                tracing::warn!(
+                    "{}/{}: another writer removed the file and it is gone since; its {rows} rows are lost",
+                    log.folder(),
+                    file.path
+                );
                 actions.push(definition::remove(file, now));
             }
         }

@@ -127,7 +127,9 @@ impl DeltaStore {
         // What was left out does not show that seq.
         let seq = if report.skipped.is_empty() { report.seq } else { 0 };
         for table in &report.skipped {
-            tracing::warn!("the table {table} is not folded: another writer gave it features that Lakeplan does not write; lakeplan fold --rebuild {table} rebuilds it without them");
+            tracing::warn!(
+                "the table {table} is not folded: another writer gave it features that Lakeplan does not write; lakeplan fold --rebuild {table} rebuilds it without them"
+            );
         }
         self.writer.send(Message::Folded { seq, written }).await.map_err(|_| StoreError::WriterGone)?;
         if seq == 0 {
@@ -223,7 +225,9 @@ impl DeltaStore {
                         lost.push(Lost { table, instead_of: None, broken_at: Some(last), is_forced: false });
                     }
                     Found::Outdated(_, Distrust::Features) => skipped.push(table.name()),
-                    Found::Outdated(old, _) => lost.push(Lost { table, instead_of: Some(old), broken_at: None, is_forced: false }),
+                    Found::Outdated(old, _) => {
+                        lost.push(Lost { table, instead_of: Some(old), broken_at: None, is_forced: false })
+                    }
                     Found::Whole(old, _) if head.unreadable.contains(&table.name()) && !written.contains_key(table.name()) => {
                         lost.push(Lost { table, instead_of: Some(old), broken_at: None, is_forced: true });
                     }

@@ -33,7 +33,11 @@ pub async fn check_appended(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>) 
 
 async fn check(checkup: &mut Checkup, log: &TableLog, others: &Others) -> Result<(), StoreError> {
     if let Some((place, features)) = &others.features {
-        checkup.find(place, format!("another writer gave the table the features {features}, which Lakeplan does not write"), WAY_OUT);
+        checkup.find(
+            place,
+            format!("another writer gave the table the features {features}, which Lakeplan does not write"),
+            WAY_OUT,
+        );
     }
     let is_journal = log.folder() == JOURNAL;
     for commit in &others.commits {
@@ -50,7 +54,8 @@ async fn check(checkup: &mut Checkup, log: &TableLog, others: &Others) -> Result
         match (gone.as_slice(), is_journal) {
             ([], _) => checkup.find(place, format!("{did}; it does not count"), if is_journal { TAKE_BACK } else { UPKEEP }),
             (gone, true) => {
-                let seqs = gone.iter().filter_map(|file| entry::file(file)).map(|file| format!("{} to {}", file.seq.0, file.seq.1));
+                let seqs =
+                    gone.iter().filter_map(|file| entry::file(file)).map(|file| format!("{} to {}", file.seq.0, file.seq.1));
                 let seqs = seqs.collect::<Vec<_>>().join(", ");
                 checkup.find(place, format!("{did}; the files are gone since, and with them seq {seqs}"), RESTORE);
             }

@@ -60,7 +60,9 @@ async fn check_checkpoints(checkup: &mut Checkup, log: &TableLog) -> Result<(), 
     // What the log says, as long as it can be followed, and the version that comes next.
     let mut followed = entries.contains(&0).then(|| (Replaying::of(log, Belief::All), 0));
     // What is before the newest checkpoint of a folded table is nobody's any more: it may be why the table was rebuilt.
-    let is_past = |version: u64| LakeTables::folded().any(|name| name == log.folder()) && checkpoints.last().is_some_and(|last| version < *last);
+    let is_past = |version: u64| {
+        LakeTables::folded().any(|name| name == log.folder()) && checkpoints.last().is_some_and(|last| version < *last)
+    };
     for checkpoint in checkpoints.iter().copied() {
         let place = format!("{}/{}", log.folder(), log_replay::checkpoint_path(checkpoint));
         let Some(bytes) = log.get(&log_replay::checkpoint_path(checkpoint)).await? else { continue };

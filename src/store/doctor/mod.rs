@@ -144,7 +144,11 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
     foreign::check_journal(&mut checkup, &journal.log, &journal.others).await?;
     checkup.findings.append(&mut of_tables.findings);
     // A row that lost its payload to no erase is told of already; nothing after it can be replayed.
-    let parts = read.is_whole.then(|| Parts::new(&journal, read.files, format, survey));
+    // Nor does a journal that has lost something tell what the tables should hold.
+    let parts = (read.is_whole && journal_is_sound).then(|| Parts::new(&journal, read.files, format, survey));
+    if !journal_is_sound {
+        standing.iter_mut().for_each(tables::Standing::only_read);
+    }
     tables::check(&mut checkup, standing, parts.as_ref(), extent.budget).await?;
     foreign::check_appended(&mut checkup, root).await?;
     files::check(&mut checkup, root).await?;

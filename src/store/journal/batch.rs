@@ -135,7 +135,8 @@ pub fn rows(path: &str, stream: Stream, file: Bytes, wanted: Option<Wanted>, is_
     if let Some(wanted) = wanted {
         let mask = ProjectionMask::columns(builder.parquet_schema(), GLANCED);
         let predicate = ArrowPredicateFn::new(mask, move |batch| {
-            let glances = glances(&decode::typed(batch, &FILE_SCHEMA)?).ok_or_else(|| ArrowError::SchemaError("a column is missing".to_owned()))?;
+            let glances = glances(&decode::typed(batch, &FILE_SCHEMA)?)
+                .ok_or_else(|| ArrowError::SchemaError("a column is missing".to_owned()))?;
             // What cannot be understood is left to be found where the whole row is read.
             Ok(glances.into_iter().map(|glance| Some(glance.is_none_or(|glance| wanted(&glance)))).collect::<BooleanArray>())
         });

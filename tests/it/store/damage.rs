@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 
 use futures::{FutureExt, TryStreamExt};
+use lakeplan::analytics::Session;
 use lakeplan::domain::state::ProjectState;
 use lakeplan::store::delta::Root;
 use lakeplan::store::doctor::{Anchor, Extent, examine_to};
+use lakeplan::store::tables::read::batches;
 use lakeplan::store::{Format, LakeTables, Outcome, Retention, Scope, Store, StoreError};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -15,10 +17,11 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
+use super::check_up::files;
 use super::folding::{in_tables, records};
 use super::foreign_acts::{backup, follow, fork, small, thorough};
 use super::{commit, open, set, state, task};
-use crate::support::{clock, counts, full};
+use crate::support::{clock, counts, full, noon};
 
 /// What befalls a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,4 +206,34 @@ async fn whatever_befalls_a_file_nothing_is_believed_that_is_not_so() {
     }
     eprintln!("damage to the {} files of a lake: {came:?}", all.len());
     assert!(failed.is_empty(), "{} failed:\n{}", failed.len(), failed.join("\n"));
+}
+
+/// Neither the reader, to which a name without a checksum leaves it, nor the engine that answers SQL.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_byte_makes_a_reader_panic() {
+    let lake = small().await;
+    let path = files(&lake, "tasks/bucket", ".parquet").await.pop().unwrap();
+    let sound = lake.store.get(&path).await.unwrap().bytes().await.unwrap();
+    let mut random = StdRng::seed_from_u64(11);
+    let (mut refused, mut unanswered) = (0, 0);
+    let store = open(&lake, clock(), 7).await.unwrap();
+    for number in 0..counts(400, 20_000) {
+        let mut bytes = sound.to_vec();
+        // Most of what can be misread is in the footer and the heads of pages.
+        let at = if number % 2 == 0 {
+            random.random_range(bytes.len() * 3 / 4..bytes.len())
+        } else {
+            random.random_range(0..bytes.len())
+        };
+        bytes[at] ^= 1 << random.random_range(0..8);
+        let read = batches("tasks", bytes.clone().into()).and_then(|batches| batches.collect::<Result<Vec<_>, _>>());
+        refused += usize::from(read.is_err());
+        if number % 20 == 0 {
+            lake.store.put(&path, bytes.into()).await.unwrap();
+            let session = Session::open(&store.tables(), noon()).await.unwrap();
+            unanswered += usize::from(session.query("SELECT * FROM tasks").await.is_err());
+        }
+    }
+    eprintln!("flipped bytes that a reader refused: {refused}, that an engine refused: {unanswered}");
+    assert!(refused > 0 && unanswered > 0);
 }

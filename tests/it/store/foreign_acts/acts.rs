@@ -151,7 +151,8 @@ async fn of(root: &Root, name: &str, table: DeltaTable, act: Act) -> DeltaResult
             table.write(more).with_save_mode(SaveMode::Append).await.map(drop)
         }
         Act::Overwrite => {
-            let some: Vec<RecordBatch> = rows(&table).await?.iter().map(|batch| batch.slice(0, 1.min(batch.num_rows()))).collect();
+            let some: Vec<RecordBatch> =
+                rows(&table).await?.iter().map(|batch| batch.slice(0, 1.min(batch.num_rows()))).collect();
             table.write(some).with_save_mode(SaveMode::Overwrite).await.map(drop)
         }
         Act::OverwriteColumns => {
@@ -183,7 +184,9 @@ async fn of(root: &Root, name: &str, table: DeltaTable, act: Act) -> DeltaResult
         Act::LoseEntries => {
             let log = format!("{name}/_delta_log");
             let checkpoints = files(root, &log, ".checkpoint.parquet").await;
-            let Some(last) = checkpoints.last().and_then(|path| path.filename()).map(|name| name[..20].to_owned()) else { return Ok(()) };
+            let Some(last) = checkpoints.last().and_then(|path| path.filename()).map(|name| name[..20].to_owned()) else {
+                return Ok(());
+            };
             for path in files(root, &log, "").await {
                 let is_old = path.filename().is_some_and(|name| name.len() > 20 && name[..20] < *last && !name.starts_with('_'));
                 let is_entry = path.filename().is_some_and(|name| name == format!("{last}.json"));

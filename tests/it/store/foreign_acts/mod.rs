@@ -157,7 +157,7 @@ enum Came {
     Restored,
 }
 
-async fn live_on(before: &Root, wanted: &Records, table: &str, acts: &[Act]) -> Came {
+async fn live_on(before: &Root, wanted: &Records, table: &str, acts: &[Act], has_views: bool) -> Came {
     let mut lake = fork(before).await;
     for act in acts {
         match acts::act(&lake, table, *act).await {
@@ -166,7 +166,8 @@ async fn live_on(before: &Root, wanted: &Records, table: &str, acts: &[Act]) -> 
         }
     }
     let mut came = Came::Well;
-    let is_foreign = |finding: &Finding| !finding.place.starts_with(table) && !(table == "journal" && finding.place.starts_with("journal"));
+    let is_foreign =
+        |finding: &Finding| !finding.place.starts_with(table) && !(table == "journal" && finding.place.starts_with("journal"));
     let found = thorough(&lake).await.unwrap().findings;
     assert!(!found.iter().any(is_foreign), "something else is named: {found:?}");
     // What cannot be read says so, and the backup is what is left.
@@ -175,7 +176,9 @@ async fn live_on(before: &Root, wanted: &Records, table: &str, acts: &[Act]) -> 
         (lake, came) = (backup(before).await.unwrap(), Came::Restored);
     }
     let store = open(&lake, clock(), 7).await.unwrap();
-    views_where_readable(&store, &found).await;
+    if has_views {
+        views_where_readable(&store, &found).await;
+    }
     let known = keys(&store).await;
     let mut outcome = commit(&store, set(&store, task("after")).await).await;
     if let Outcome::NotWritten { cause } = &outcome {
@@ -202,12 +205,13 @@ async fn live_on(before: &Root, wanted: &Records, table: &str, acts: &[Act]) -> 
         let Some(finding) = thorough(&lake).await.unwrap().findings.into_iter().next() else { break };
         lake = follow(lake, finding.way_out, &finding.place, before).await;
     }
-    assert_eq!(thorough(&lake).await.unwrap().findings, [], "after the way out");
     let store = open(&lake, clock(), 11).await.unwrap();
     store.fold().await.unwrap();
     store.maintain(Retention::default()).await.unwrap();
     assert_eq!(records(state(&store).await.records()), after, "after the way out");
-    views(&store).await;
+    if has_views {
+        views(&store).await;
+    }
     store.close().await;
     assert_eq!(in_tables(&lake).await, after, "in the tables");
     assert_eq!(thorough(&lake).await.unwrap().findings, [], "after maintenance");
@@ -271,10 +275,15 @@ async fn the_lake_lives_on_after_every_act_of_another_engine_on_every_table() {
     for table in LakeTables::names() {
         for (number, acts) in CASES.iter().enumerate() {
             let name = format!("{table} {acts:?}");
-            if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) || !is_due(table, number) {
+            if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) || (only.is_none() && !is_due(table, number)) {
                 continue;
             }
-            let lived = std::panic::AssertUnwindSafe(live_on(&before, &wanted, table, acts)).catch_unwind().await;
+            if only.is_some() {
+                eprintln!("{name}");
+            }
+            // Planning every view takes longer than all the rest.
+            let has_views = crate::support::full() || (table.len() + number).is_multiple_of(12);
+            let lived = std::panic::AssertUnwindSafe(live_on(&before, &wanted, table, acts, has_views)).catch_unwind().await;
             match lived {
                 Ok(came) => *counts.entry(format!("{came:?}")).or_default() += 1,
                 Err(panic) => {
@@ -289,7 +298,7 @@ async fn the_lake_lives_on_after_every_act_of_another_engine_on_every_table() {
     assert!(failed.is_empty(), "{} failed:\n{}", failed.len(), failed.join("\n"));
 }
 
-/// Every case on the journal and on one table of each kind; all of them where the full counts are run.
+/// Every case on the journal, and some on each other table; all of them where the full counts are run.
 fn is_due(table: &str, case: usize) -> bool {
-    crate::support::full() || ["journal", "tasks"].contains(&table) || (table.len() + case).is_multiple_of(5)
+    crate::support::full() || table == "journal" || (table.len() * 5 + case).is_multiple_of(12)
 }
