@@ -19,6 +19,7 @@ use super::reads::{CLOCK, Reads};
 use super::table::LakeTable;
 use super::views::{VIEWS, View};
 use crate::domain::time::{Instant, rfc3339};
+use crate::store::decode::guarded_engine;
 use crate::store::tables::{Entry, dictionary};
 use crate::store::{INBOX, LakeTables, LiveFile, StoreError};
 
@@ -123,7 +124,7 @@ impl Session {
         let only_reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         let frame = self.context.sql_with_options(text, only_reading).await.map_err(|fault| self.told(fault))?;
         let schema = frame.schema().inner().clone();
-        let mut batches = frame.collect().await.map_err(|fault| self.told(fault))?;
+        let mut batches = guarded_engine(frame.collect()).await?.map_err(|fault| self.told(fault))?;
         if batches.is_empty() {
             batches.push(RecordBatch::new_empty(schema));
         }

@@ -29,8 +29,12 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let tables: Vec<_> = report.tables.iter().filter(|(_, folded)| folded.files > 0).collect();
     let json: Vec<_> =
         tables.iter().map(|(name, folded)| json!({"table": name, "rows": folded.rows, "files": folded.files})).collect();
-    let json = json!({"seq": report.seq, "tables": json});
+    let json = json!({"seq": report.seq, "tables": json, "skipped": report.skipped});
     let standing = format!("the tables show seq {}", report.seq);
+    if !report.skipped.is_empty() {
+        let text = format!("left as they are, because of table features: {}", report.skipped.join(", "));
+        return Ok(Reply::new(json, text).standing(standing));
+    }
     if tables.is_empty() {
         return Ok(Reply::new(json, format!("{standing} already")).standing(standing));
     }

@@ -124,6 +124,7 @@ impl StoreError {
             Self::Features { path, .. } if path.starts_with(super::inbox::NAME) => {
                 super::catalog::features::WAY_OUT_OF_INBOX.to_owned()
             }
+            Self::Features { path, .. } if is_of_folded_table(path) => super::catalog::features::WAY_OUT_OF_FOLDED.to_owned(),
             Self::Features { .. } => super::catalog::features::WAY_OUT.to_owned(),
         })
     }

@@ -2,7 +2,8 @@
 //!
 //! delta-rs can do this too and does it for SQL; here it is done for every command, some ten times, so it takes as few
 //! reads as there are objects and all of them at once. It knows what Lakeplan writes, single-file checkpoints and no
-//! table features, and refuses what only another writer can have made.
+//! table features. Of the tables in which only Lakeplan's commits count it passes over what others did, and begins with a
+//! checkpoint of Lakeplan's; elsewhere it refuses what only another writer can have made.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -10,69 +11,34 @@ use std::pin::pin;
 
 use bytes::Bytes;
 use deltalake::arrow::array::{Array, AsArray, MapArray, RecordBatch, StringArray};
-use deltalake::arrow::datatypes::{Int32Type, Int64Type};
+use deltalake::arrow::datatypes::Int64Type;
 use deltalake::parquet::arrow::ProjectionMask;
-use deltalake::parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use futures::{Stream, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use serde::Deserialize;
 
 use super::catalog::features::called;
+use super::checkpoint;
+use super::decode::{self, guarded};
 use super::error::StoreError;
-use super::table_log::{Described, LiveFile, Table, TableLog, entry_path};
+use super::foreign::{LogEntry, protocol_in};
+use super::table_log::{Belief, Described, LiveFile, Table, TableLog, entry_path};
 
 pub const FOREIGN: &str = "another writer changed the table; only Lakeplan may write it";
 /// Where a log says which checkpoint is its newest.
 pub const HINT: &str = "_delta_log/_last_checkpoint";
 /// Objects read at once.
 const AT_ONCE: usize = 16;
+/// Features for writers that change nothing for one that adds its own files and removes them.
+const HARMLESS: [&str; 5] = ["appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns"];
 
 #[derive(Deserialize)]
 struct Hint {
     version: u64,
 }
 
-#[derive(Deserialize)]
-struct Action {
-    add: Option<Add>,
-    remove: Option<Remove>,
-    txn: Option<Txn>,
-    protocol: Option<Protocol>,
-    #[serde(rename = "metaData")]
-    described: Option<MetaData>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Add {
-    path: String,
-    size: i64,
-    partition_values: BTreeMap<String, Option<String>>,
-    stats: Option<String>,
-    deletion_vector: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct Remove {
-    path: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Txn {
-    app_id: String,
-    version: i64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MetaData {
-    id: String,
-    schema_string: String,
-}
-
 /// What a reader and a writer must know to work on the table.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Protocol {
     pub min_reader_version: i32,
@@ -84,13 +50,21 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// Whether it asks for no more than Lakeplan's own tables do: no table features, so no deletion vectors.
+    /// Whether it asks for nothing that Lakeplan would have to do and does not: no feature that says how rows are read or
+    /// files are kept.
     pub fn is_known(&self) -> bool {
-        self.min_reader_version <= 1 && self.min_writer_version < 7
+        let is_harmless = |name: &String| HARMLESS.contains(&name.as_str());
+        self.min_reader_version <= 1
+            && self.reader_features.is_empty()
+            && match self.min_writer_version {
+                ..=6 => true,
+                7 => self.writer_features.iter().all(is_harmless),
+                _ => false,
+            }
     }
 
     /// What it asks for, by name.
-    fn asks_for(&self) -> String {
+    pub fn asks_for(&self) -> String {
         let names: BTreeSet<&str> = self.reader_features.iter().chain(&self.writer_features).map(|name| called(name)).collect();
         if names.is_empty() {
             return format!("of protocol {}.{}", self.min_reader_version, self.min_writer_version);
@@ -123,22 +97,57 @@ pub async fn head(log: &TableLog) -> Result<Option<u64>, StoreError> {
 /// The table at the head of its log; `None` where there is no log.
 pub async fn replay(log: &TableLog) -> Result<Option<Table>, StoreError> {
     let (checkpoint, names) = begin(log).await?;
-    let mut replaying = Replaying::of(log);
+    let mut replaying = Replaying::of(log, log.belief());
     let mut next = 0;
     if let Some((version, bytes)) = checkpoint {
-        replaying.checkpoint(version, bytes)?;
+        let read = replaying.checkpoint(version, bytes);
+        if log.belief() == Belief::Own && !matches!(read, Ok(true)) {
+            // Into a checkpoint of another writer may have gone what does not count.
+            return before(log, version, read.map(|_| replaying)).await.map(Some);
+        }
+        read?;
         next = version + 1;
     }
     let last = names.iter().filter_map(|name| version_of(name, ".json")).filter(|version| *version >= next).max();
     let Some(last) = last else {
         return Ok((next > 0).then_some(replaying.table));
     };
-    // A listing that ran beside a writer may leave out an entry below one that it shows, so each is asked for.
-    let mut entries = pin!(entries(log, next..=last));
+    Ok(Some(follow(log, replaying, next..=last).await?))
+}
+
+/// The table at the head of a log, from the newest checkpoint of Lakeplan before another writer's, or from the first entry.
+/// Where the entries since are gone, from that checkpoint as it was read.
+async fn before(log: &TableLog, foreign: u64, read: Result<Replaying, StoreError>) -> Result<Table, StoreError> {
+    let names = list(log, None).await?;
+    let entries: BTreeSet<u64> = names.iter().filter_map(|name| version_of(name, ".json")).collect();
+    let last = entries.last().copied().unwrap_or(foreign).max(foreign);
+    let is_whole = |from: u64| (from..=last).all(|version| entries.contains(&version));
+    let mut earlier: Vec<u64> = names.iter().filter_map(|name| version_of(name, ".checkpoint.parquet")).collect();
+    earlier.sort_unstable();
+    while let Some(version) = earlier.pop().filter(|version| is_whole(version + 1)) {
+        let mut replaying = Replaying::of(log, Belief::Own);
+        if version < foreign
+            && let Some(bytes) = log.get(&checkpoint_path(version)).await?
+            && matches!(replaying.checkpoint(version, bytes), Ok(true))
+        {
+            return follow(log, replaying, version + 1..=last).await;
+        }
+    }
+    if is_whole(0) {
+        return follow(log, Replaying::of(log, Belief::Own), 0..=last).await;
+    }
+    let mut replaying = read?;
+    replaying.table.others.unsure = Some(foreign);
+    if last > foreign { follow(log, replaying, foreign + 1..=last).await } else { Ok(replaying.table) }
+}
+
+/// A listing that ran beside a writer may leave out an entry below one that it shows, so each is asked for.
+async fn follow(log: &TableLog, mut replaying: Replaying, versions: RangeInclusive<u64>) -> Result<Table, StoreError> {
+    let mut entries = pin!(entries(log, versions));
     while let Some((version, bytes)) = entries.try_next().await? {
         replaying.entry(version, &bytes)?;
     }
-    Ok(Some(replaying.table))
+    Ok(replaying.table)
 }
 
 /// The newest checkpoint with its version, if there is one, and the names in the log after what the hint leads to.
@@ -170,50 +179,35 @@ pub fn entries(log: &TableLog, versions: RangeInclusive<u64>) -> impl Stream<Ite
 /// A table as far as its log was read.
 pub struct Replaying {
     place: String,
+    belief: Belief,
     pub table: Table,
 }
 
 impl Replaying {
-    pub fn of(log: &TableLog) -> Self {
-        Self { place: format!("{}/_delta_log", log.folder()), table: Table::default() }
+    pub fn of(log: &TableLog, belief: Belief) -> Self {
+        Self { place: format!("{}/_delta_log", log.folder()), belief, table: Table::default() }
     }
 
     /// Takes in the next entry.
     pub fn entry(&mut self, version: u64, bytes: &Bytes) -> Result<(), StoreError> {
         let place = format!("{}/{version:020}.json", self.place);
-        let damaged = |fault: serde_json::Error| StoreError::damaged(place.clone(), fault.to_string());
-        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let action: Action = serde_json::from_slice(line).map_err(damaged)?;
-            if let Some(protocol) = action.protocol.as_ref().filter(|protocol| !protocol.is_known()) {
-                return Err(StoreError::Features { path: place, features: protocol.asks_for() });
-            }
-            if action.add.as_ref().is_some_and(|add| add.deletion_vector.is_some()) {
-                return Err(StoreError::Features { path: place, features: "deletion vectors".to_owned() });
-            }
-            if let Some(remove) = action.remove {
-                self.table.files.remove(&remove.path);
-            }
-            if let Some(add) = action.add {
-                self.add(LiveFile { path: add.path, size: add.size, partitions: add.partition_values, stats: add.stats });
-            }
-            if let Some(described) = action.described {
-                self.table.described = Some(Described { id: described.id, schema: described.schema_string });
-            }
-            if let Some(txn) = action.txn {
-                self.table.txns.insert(txn.app_id, txn.version);
-            }
-        }
+        let entry = LogEntry::read(bytes).map_err(|what| StoreError::damaged(place.clone(), what))?;
         self.table.version = version;
+        if self.belief == Belief::Own {
+            self.table.believe(version, &place, entry);
+            return Ok(());
+        }
+        if let Some(protocol) = &entry.protocol {
+            self.table.others.features = (!protocol.is_known()).then_some((place, protocol.asks_for()));
+        }
+        self.table.apply(entry);
         Ok(())
     }
 
-    /// Begins with a checkpoint.
-    pub fn checkpoint(&mut self, version: u64, bytes: Bytes) -> Result<(), StoreError> {
+    /// Begins with a checkpoint; whether Lakeplan wrote it.
+    pub fn checkpoint(&mut self, version: u64, bytes: Bytes) -> Result<bool, StoreError> {
         let place = format!("{}/{}", self.place.trim_end_matches("/_delta_log"), checkpoint_path(version));
-        let damaged = |fault: String| StoreError::damaged(place.clone(), fault);
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let builder =
-            ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options).map_err(|fault| damaged(fault.to_string()))?;
+        let builder = decode::open(&place, bytes)?;
         let wanted = [
             "add.path",
             "add.size",
@@ -225,17 +219,20 @@ impl Replaying {
             "metaData.schemaString",
             "protocol.minReaderVersion",
             "protocol.minWriterVersion",
+            "protocol.readerFeatures.list.element",
+            "protocol.writerFeatures.list.element",
+            "add.deletionVector.storageType",
             "sidecar.path",
         ];
+        let is_own = builder.metadata().file_metadata().created_by().is_some_and(|by| by.starts_with(checkpoint::CREATED_BY));
         let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
-        let batches = builder.with_projection(mask).build().map_err(|fault| damaged(fault.to_string()))?;
-        for batch in batches {
-            let batch = batch.map_err(|fault| damaged(fault.to_string()))?;
-            let read = self.checkpoint_rows(&batch);
-            read.ok_or_else(|| damaged(FOREIGN.to_owned()))?;
+        for batch in decode::batches(&place, builder.with_projection(mask))? {
+            let batch = batch?;
+            let read = guarded(&place, || Ok(self.checkpoint_rows(&batch)))?;
+            read.ok_or_else(|| StoreError::damaged(place.clone(), FOREIGN))?;
         }
         self.table.version = version;
-        Ok(())
+        Ok(is_own)
     }
 
     fn checkpoint_rows(&mut self, batch: &RecordBatch) -> Option<()> {
@@ -250,14 +247,17 @@ impl Replaying {
         let id = described.column_by_name("id")?.as_string_opt()?;
         let schema = described.column_by_name("schemaString")?.as_string_opt()?;
         let protocol = batch.column_by_name("protocol")?.as_struct_opt()?;
-        let number = |name: &str| protocol.column_by_name(name)?.as_primitive_opt::<Int32Type>();
-        let (reader, writer) = (number("minReaderVersion")?, number("minWriterVersion")?);
+        let vector = add.column_by_name("deletionVector");
         let sidecar = batch.column_by_name("sidecar");
         for row in 0..batch.num_rows() {
-            let (min_reader_version, min_writer_version) = (reader.value(row), writer.value(row));
-            let known = Protocol { min_reader_version, min_writer_version, ..Protocol::default() };
-            if sidecar.is_some_and(|sidecar| sidecar.is_valid(row)) || (protocol.is_valid(row) && !known.is_known()) {
+            let has_vector = vector.is_some_and(|vector| vector.is_valid(row));
+            if has_vector || sidecar.is_some_and(|sidecar| sidecar.is_valid(row)) {
                 return None;
+            }
+            if protocol.is_valid(row) {
+                let protocol = protocol_in(batch, row)?;
+                let place = || self.place.clone();
+                self.table.others.features = (!protocol.is_known()).then(|| (place(), protocol.asks_for()));
             }
             if txn.is_valid(row) && app.is_valid(row) {
                 self.table.txns.insert(app.value(row).to_owned(), version.value(row));
@@ -272,6 +272,7 @@ impl Replaying {
                     size: size.value(row),
                     partitions: pairs(partitions, row)?,
                     stats: text(stats, row),
+                    vector: None,
                 });
             }
         }
@@ -427,7 +428,8 @@ mod tests {
         log.put_entry(3, entry_bytes(&[add("b")])).await.unwrap();
         assert!(replay(&log).await.unwrap_err().to_string().contains("00000000000000000002.json"));
         log.put_entry(2, entry_bytes(&[json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7}})])).await.unwrap();
-        assert!(replay(&log).await.unwrap_err().to_string().contains("another writer"));
+        let table = replay(&log).await.unwrap().unwrap();
+        assert!(table.others.may_write().unwrap_err().to_string().contains("another writer"));
         log.store().put(&Path::from(entry_path(2)), "{\"add\":".into()).await.unwrap();
         assert!(matches!(replay(&log).await, Err(StoreError::Damaged { .. })));
     }

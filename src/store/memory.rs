@@ -153,7 +153,7 @@ impl Store for MemoryStore {
 
     /// There are no tables to fold.
     async fn fold(&self) -> Result<FoldReport, StoreError> {
-        Ok(FoldReport { seq: self.inner().ledger.seq, tables: Vec::new() })
+        Ok(FoldReport { seq: self.inner().ledger.seq, tables: Vec::new(), ..FoldReport::default() })
     }
 
     async fn head(&self) -> Result<Head, StoreError> {

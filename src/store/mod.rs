@@ -10,12 +10,14 @@ pub mod catalog;
 mod checkpoint;
 mod cloud;
 pub mod copy;
+pub mod decode;
 pub mod delta;
 pub mod doctor;
 pub mod durable;
 pub mod erasure;
 mod error;
 pub mod folder;
+mod foreign;
 mod format;
 mod gently;
 pub mod inbox;
@@ -96,6 +98,8 @@ pub struct Head {
 pub struct FoldReport {
     pub seq: u64,
     pub tables: Vec<(&'static str, Folded)>,
+    /// Tables that were left as they are, because another writer gave them features that Lakeplan does not write.
+    pub skipped: Vec<&'static str>,
 }
 
 /// What a round of maintenance did.

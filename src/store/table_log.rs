@@ -16,7 +16,10 @@ use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use serde_json::Value;
 use url::Url;
 
+use super::appended::APPENDED;
+use super::catalog::JOURNAL;
 use super::error::StoreError;
+use super::foreign::Others;
 use super::{checkpoint, log_replay};
 use crate::domain::time::Instant;
 
@@ -26,6 +29,15 @@ pub struct TableLog {
     folder: String,
     root: Arc<dyn ObjectStore>,
     store: Arc<dyn ObjectStore>,
+    belief: Belief,
+}
+
+/// Which commits of a log count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Belief {
+    All,
+    /// Those of Lakeplan, and those of others that change no rows.
+    Own,
 }
 
 /// A table as its log tells it.
@@ -38,6 +50,8 @@ pub struct Table {
     pub txns: BTreeMap<String, i64>,
     /// What its last metadata say of it.
     pub described: Option<Described>,
+    /// What other writers did that does not count.
+    pub others: Others,
 }
 
 /// Which table it is, and its columns as Delta's JSON.
@@ -54,6 +68,8 @@ pub struct LiveFile {
     pub size: i64,
     pub partitions: BTreeMap<String, Option<String>>,
     pub stats: Option<String>,
+    /// Which of its rows another writer deleted, as Delta's JSON.
+    pub vector: Option<Value>,
 }
 
 /// How large a table is at a version.
@@ -106,12 +122,20 @@ pub enum End {
 impl TableLog {
     /// `root` is the store of the whole lake, `folder` the table's place in it.
     pub fn new(root: Arc<dyn ObjectStore>, folder: &str) -> Self {
-        Self { folder: folder.to_owned(), store: Arc::new(PrefixStore::new(Arc::clone(&root), folder)), root }
+        // A current table tells by itself whether others changed it, and others write the inbox.
+        let is_own = folder == JOURNAL || APPENDED.iter().any(|table| table.name == folder);
+        let belief = if is_own { Belief::Own } else { Belief::All };
+        Self { folder: folder.to_owned(), store: Arc::new(PrefixStore::new(Arc::clone(&root), folder)), root, belief }
     }
 
     /// The log of a table that lies elsewhere, by the store of the table itself.
     pub fn rooted(store: Arc<dyn ObjectStore>, name: &str) -> Self {
-        Self { folder: name.to_owned(), root: Arc::clone(&store), store }
+        Self { folder: name.to_owned(), root: Arc::clone(&store), store, belief: Belief::All }
+    }
+
+    /// Which commits count.
+    pub fn belief(&self) -> Belief {
+        self.belief
     }
 
     pub fn folder(&self) -> &str {
@@ -131,6 +155,18 @@ impl TableLog {
     /// The version of the head, which takes no look at what the table holds; `None` where there is no table.
     pub async fn head(&self) -> Result<Option<u64>, StoreError> {
         log_replay::head(self).await
+    }
+
+    /// The last version of which there is anything in the log, readable or not.
+    pub async fn last(&self) -> Result<u64, StoreError> {
+        let names = log_replay::list(self, None).await?;
+        let version = |name: &String| name.get(..20)?.parse::<u64>().ok();
+        Ok(names.iter().filter_map(version).max().unwrap_or(0))
+    }
+
+    /// Writes the checkpoint of a version whose entry by itself says all of the table, so that nobody needs what is before it.
+    pub async fn begin_at(&self, version: u64, entry: &Bytes) -> Result<(), StoreError> {
+        checkpoint::write_of(self, version, entry).await
     }
 
     /// The table as delta-rs sees it. The URL is only a name: every read goes through the store.
@@ -203,19 +239,30 @@ impl TableLog {
         put.map(drop).map_err(|fault| StoreError::storage("writing", format!("{}/{path}", self.folder), fault))
     }
 
-    /// Returns how many bytes a file has; `None` where it does not exist.
-    pub async fn size(&self, path: &str) -> Result<Option<usize>, StoreError> {
+    /// Whether there is a file.
+    pub async fn has(&self, path: &str) -> Result<bool, StoreError> {
         match self.store.head(&Path::from(path)).await {
-            Ok(meta) => Ok(usize::try_from(meta.size).ok()),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(err) => Err(StoreError::storage("reading", format!("{}/{path}", self.folder), err)),
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(fault) => Err(StoreError::storage("reading", format!("{}/{path}", self.folder), fault)),
         }
     }
 
-    /// Reads a file that the log says is there.
+    /// Reads a file that the log says is there. One whose name holds its checksum is as it was written.
     pub async fn get_live(&self, path: &str) -> Result<Bytes, StoreError> {
-        let missing = || StoreError::damaged(format!("{}/{path}", self.folder), "the file is missing");
-        self.get(path).await?.ok_or_else(missing)
+        let damaged = |what: &str| StoreError::damaged(format!("{}/{path}", self.folder), what);
+        let bytes = self.get(path).await?.ok_or_else(|| damaged("the file is missing"))?;
+        match checksum_in(path) {
+            Some(sum) if sum != crc32fast::hash(&bytes) => Err(damaged("its bytes are not those that were written")),
+            _ => Ok(bytes),
+        }
+    }
+
+    /// Puts a file whose name is new, with its checksum in the name. Returns the whole path.
+    pub async fn put_checked(&self, path: &str, bytes: Bytes) -> Result<String, StoreError> {
+        let path = checked_path(path, &bytes);
+        self.put(&path, bytes).await?;
+        Ok(path)
     }
 
     /// Puts a file whose name is new.
@@ -274,6 +321,17 @@ impl TableLog {
             (false, _) => End::Cleaned,
         })
     }
+}
+
+/// The path of a file with the checksum of its bytes in its name: a name lasts through every log, checkpoint and reader.
+pub fn checked_path(path: &str, bytes: &[u8]) -> String {
+    format!("{}.c{:08x}.parquet", path.strip_suffix(".parquet").unwrap_or(path), crc32fast::hash(bytes))
+}
+
+/// The checksum in the name of a file.
+fn checksum_in(path: &str) -> Option<u32> {
+    let (_, sum) = path.strip_suffix(".parquet")?.rsplit_once(".c")?;
+    if sum.len() == 8 { u32::from_str_radix(sum, 16).ok() } else { None }
 }
 
 /// The URL under which the tables know the lake's root. It is only a name; every read goes through the store.

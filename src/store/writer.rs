@@ -152,5 +152,6 @@ async fn tally(journal: &mut Journal) -> Result<Tallies, StoreError> {
 
 async fn survey(journal: &mut Journal) -> Result<(), StoreError> {
     journal.refresh().await?;
+    journal.mend().await;
     journal.survey().await
 }

@@ -66,6 +66,10 @@ pub async fn keep_up(log: &TableLog, clock: &dyn Clock, way: &dyn Upkeep) -> Res
     for _ in 0..TRIES {
         let begun = clock.now();
         let Some(current) = log.load().await? else { break };
+        if let Err(fault) = current.others.may_write() {
+            tracing::warn!(%fault, "{} is not kept up; {}", log.folder(), fault.hint().unwrap_or_default());
+            break;
+        }
         let Some((actions, condensed)) = way.prepare(log, &current, begun).await? else { break };
         match log.put_entry(current.version + 1, entry_bytes(&actions)).await {
             Ok(()) if clock.now() - begun <= STALE => return Ok(condensed),

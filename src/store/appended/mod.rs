@@ -6,7 +6,9 @@ pub mod age;
 pub mod compact;
 pub mod copy;
 mod rows;
+pub mod salvage;
 mod tables;
+pub mod take_back;
 
 use std::sync::Arc;
 

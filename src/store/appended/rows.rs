@@ -18,6 +18,7 @@ use super::{Appended, DATE};
 use crate::domain::record::Fields;
 use crate::domain::time::Instant;
 use crate::runtime::{Random, uuid_v7};
+use crate::store::decode::typed;
 use crate::store::error::StoreError;
 use crate::store::table_log::{LiveFile, TableLog};
 use crate::store::tables::read;
@@ -79,7 +80,7 @@ pub async fn put(
 ) -> Result<Value, StoreError> {
     let path = format!("{DATE}={date}/{}.parquet", uuid_v7(at, random));
     let size = file.len();
-    log.put(&path, file).await?;
+    let path = log.put_checked(&path, file).await?;
     Ok(json!({"add": {
         "path": path, "partitionValues": {DATE: date}, "size": size, "modificationTime": at.timestamp_millis(),
         "dataChange": true, "stats": json!({"numRecords": rows}).to_string(),
@@ -108,7 +109,8 @@ pub async fn read(table: &Appended, log: &TableLog, file: &LiveFile) -> Result<V
     let schema = schema(table);
     let mut batches = Vec::new();
     for batch in read::batches(&path, log.get_live(&file.path).await?)? {
-        let batch = batch?;
+        // An engine that joined files may have stored the same values in other types.
+        let batch = typed(batch?, &schema).map_err(|fault| StoreError::damaged(path.clone(), fault.to_string()))?;
         let column = |field: &Arc<Field>| {
             batch.column_by_name(field.name()).cloned().unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))
         };

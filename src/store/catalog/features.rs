@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 /// What to do about a table that has one.
-pub const WAY_OUT: &str =
-    "only Lakeplan may write the lake's tables: lakeplan restore-lake brings a backup back, and SQL users write into inbox";
+pub const WAY_OUT: &str = "only Lakeplan may write the lake's tables, and SQL users write into inbox: switch the feature off, ALTER TABLE … DROP FEATURE …, or make a copy without it with lakeplan backup, which is a lake of its own";
+
+/// The same for a table that is rebuilt from the journal.
+pub const WAY_OUT_OF_FOLDED: &str = "lakeplan fold --rebuild with the table's name rebuilds it without the feature";
 
 /// The same for the table that others write.
 pub const WAY_OUT_OF_INBOX: &str =

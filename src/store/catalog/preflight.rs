@@ -194,7 +194,12 @@ impl Catalog {
                     checks.push(Check::missing(what, fault.to_string(), fault.hint()));
                     continue;
                 }
-                Ok(Some(_)) => {}
+                Ok(Some(table)) => {
+                    if let Err(fault) = table.others.may_write() {
+                        checks.push(Check::missing(what, fault.to_string(), fault.hint()));
+                        continue;
+                    }
+                }
             }
             checks.push(match info {
                 None => Check::missing(what, "it is not registered", register()),

@@ -8,7 +8,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use deltalake::arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StructArray};
 use deltalake::arrow::compute::filter_record_batch;
-use deltalake::arrow::datatypes::{Int32Type, Int64Type};
+use deltalake::arrow::datatypes::Int64Type;
 use deltalake::arrow::error::ArrowError;
 use deltalake::arrow::json::ReaderBuilder;
 use deltalake::parquet::arrow::ArrowWriter;
@@ -29,6 +29,7 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::error::StoreError;
+use super::foreign::protocol_in;
 use super::log_replay::{self, FOREIGN, Protocol, checkpoint_path};
 use super::table_log::TableLog;
 use crate::domain::time::Instant;
@@ -42,6 +43,8 @@ const FILES_A_COMMIT: u64 = 16;
 /// How long a file that was removed stays noted: the time for which a vacuum leaves it to readers of older versions. It is
 /// the default of Delta tables.
 const TOMBSTONE: TimeDelta = TimeDelta::days(7);
+/// What a checkpoint of Lakeplan says of who wrote it, begins so.
+pub const CREATED_BY: &str = "lakeplan";
 /// Rows of a row group.
 const GROUP: usize = 8192;
 
@@ -68,11 +71,15 @@ async fn write_at(log: &TableLog, version: u64, now: Option<Instant>) -> Result<
         let place = || format!("{}/_delta_log/{version:020}.json", log.folder());
         since.entry(&bytes).map_err(|what| StoreError::damaged(place(), what))?;
     }
+    if !since.vectors.is_empty() || (since.protocol.is_some() && !since.is_known) {
+        return Err(StoreError::damaged(format!("{}/_delta_log", log.folder()), FOREIGN));
+    }
     let mut output = Output::new().map_err(|fault| encoding(log, fault))?;
     if let Some((before, bytes)) = before {
         let damaged = |what: String| StoreError::damaged(format!("{}/{}", log.folder(), checkpoint_path(before)), what);
-        for batch in rows::read(bytes).map_err(|fault| damaged(fault.to_string()))? {
-            let batch = batch.map_err(|fault| damaged(fault.to_string()))?;
+        let place = format!("{}/{}", log.folder(), checkpoint_path(before));
+        for batch in rows::read(&place, bytes)? {
+            let batch = batch?;
             let stays = since.stays(&batch).ok_or_else(|| damaged(FOREIGN.to_owned()))?;
             let left = filter_record_batch(&batch, &stays).map_err(|fault| encoding(log, fault))?;
             output.write(&left).await.map_err(|fault| encoding(log, fault))?;
@@ -81,6 +88,22 @@ async fn write_at(log: &TableLog, version: u64, now: Option<Instant>) -> Result<
     for batch in since.into_batches() {
         output.write(&batch.map_err(|fault| encoding(log, fault))?).await.map_err(|fault| encoding(log, fault))?;
     }
+    put(log, version, output).await
+}
+
+/// Writes the checkpoint of a version from its entry alone, which says all there is. What is before it is not looked at.
+pub async fn write_of(log: &TableLog, version: u64, entry: &Bytes) -> Result<(), StoreError> {
+    let mut since = Since { oldest: i64::MAX, ..Since::default() };
+    since.entry(entry).map_err(|what| encoding(log, ArrowError::JsonError(what)))?;
+    let mut output = Output::new().map_err(|fault| encoding(log, fault))?;
+    for batch in since.into_batches() {
+        output.write(&batch.map_err(|fault| encoding(log, fault))?).await.map_err(|fault| encoding(log, fault))?;
+    }
+    put(log, version, output).await
+}
+
+/// Puts a checkpoint and the hint to it.
+async fn put(log: &TableLog, version: u64, output: Output) -> Result<(), StoreError> {
     let (rows, files) = (output.rows, output.files);
     let bytes = output.end().map_err(|fault| encoding(log, fault))?;
     let hint = json!({"version": version, "size": rows, "sizeInBytes": bytes.len(), "numOfAddFiles": files});
@@ -112,6 +135,10 @@ struct Since {
     files: BTreeMap<String, (String, Option<i64>)>,
     txns: BTreeMap<String, String>,
     protocol: Option<String>,
+    /// Whether that asks for nothing that Lakeplan does not write.
+    is_known: bool,
+    /// Files of which another writer deleted rows.
+    vectors: BTreeSet<String>,
     described: Option<String>,
     /// Since when, in milliseconds, a file must have been removed to stay noted.
     oldest: i64,
@@ -156,18 +183,19 @@ impl Since {
             let action: Action = serde_json::from_str(line).map_err(|fault| fault.to_string())?;
             let line = || line.to_owned();
             if let Some(removed) = action.remove {
+                self.vectors.remove(&removed.path);
                 self.files.insert(removed.path, (line(), removed.deletion_timestamp));
             } else if let Some(added) = action.add {
                 if added.deletion_vector.is_some() {
-                    return Err(FOREIGN.to_owned());
+                    self.vectors.insert(added.path.clone());
+                } else {
+                    self.vectors.remove(&added.path);
                 }
                 self.files.insert(added.path, (line(), None));
             } else if let Some(txn) = action.txn {
                 self.txns.insert(txn.app_id, line());
             } else if let Some(protocol) = action.protocol {
-                if !protocol.is_known() {
-                    return Err(FOREIGN.to_owned());
-                }
+                self.is_known = protocol.is_known();
                 self.protocol = Some(line());
             } else if action.meta_data.is_some() {
                 self.described = Some(line());
@@ -182,8 +210,6 @@ impl Since {
         let text = |of: &StructArray, name: &str| of.column_by_name(name)?.as_string_opt::<i32>().cloned();
         let (add, remove, txn) = (kind("add")?, kind("remove")?, kind("txn")?);
         let (protocol, described) = (kind("protocol")?, kind("metaData")?);
-        let number = |name: &str| protocol.column_by_name(name)?.as_primitive_opt::<Int32Type>();
-        let (reader, writer) = (number("minReaderVersion")?, number("minWriterVersion")?);
         let (added, removed, app) = (text(add, "path")?, text(remove, "path")?, text(txn, "appId")?);
         let since = remove.column_by_name("deletionTimestamp")?.as_primitive_opt::<Int64Type>()?;
         let stays = |row: usize| {
@@ -195,9 +221,10 @@ impl Since {
             } else if txn.is_valid(row) {
                 Some(!self.txns.contains_key(app.value(row)))
             } else if protocol.is_valid(row) {
-                let (min_reader_version, min_writer_version) = (reader.value(row), writer.value(row));
-                let known = Protocol { min_reader_version, min_writer_version, ..Protocol::default() };
-                known.is_known().then_some(self.protocol.is_none())
+                match self.protocol {
+                    Some(_) => Some(false),
+                    None => protocol_in(rows, row)?.is_known().then_some(true),
+                }
             } else {
                 described.is_valid(row).then_some(self.described.is_none())
             }
@@ -228,8 +255,11 @@ struct Output {
 
 impl Output {
     fn new() -> Result<Self, ArrowError> {
-        let properties =
-            WriterProperties::builder().set_compression(Compression::SNAPPY).set_max_row_group_row_count(Some(GROUP)).build();
+        let properties = WriterProperties::builder()
+            .set_created_by(format!("{CREATED_BY} {}", env!("CARGO_PKG_VERSION")))
+            .set_compression(Compression::SNAPPY)
+            .set_max_row_group_row_count(Some(GROUP))
+            .build();
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&ROWS), options)?;
         Ok(Self { writer, rows: 0, files: 0 })

@@ -7,7 +7,9 @@ use deltalake::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, Rec
 use deltalake::arrow::compute::cast;
 use deltalake::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use deltalake::arrow::error::ArrowError;
-use deltalake::parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+
+use crate::store::decode::{self, Guarded};
+use crate::store::error::StoreError;
 
 /// Rows read at once.
 pub const BATCH: usize = 512;
@@ -61,19 +63,25 @@ pub static ROWS: LazyLock<SchemaRef> = LazyLock::new(|| {
                 ("createdTime", &long),
             ],
         ),
-        row("protocol", &[("minReaderVersion", &int), ("minWriterVersion", &int)]),
+        row(
+            "protocol",
+            &[("minReaderVersion", &int), ("minWriterVersion", &int), ("readerFeatures", &list), ("writerFeatures", &list)],
+        ),
     ]))
 });
 
 /// The rows of a checkpoint, whoever wrote it.
-pub fn read(bytes: Bytes) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>>, ArrowError> {
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)?;
-    let batches = builder.with_batch_size(BATCH).build()?;
-    Ok(batches.map(|batch| {
-        let rows: ArrayRef = Arc::new(StructArray::from(batch?));
-        Ok(shaped(&rows, &DataType::Struct(ROWS.fields().clone()))?.as_struct().into())
-    }))
+pub fn read(place: &str, bytes: Bytes) -> Result<impl Iterator<Item = Result<RecordBatch, StoreError>> + use<>, StoreError> {
+    let batches = decode::batches(place, decode::open(place, bytes)?.with_batch_size(BATCH))?;
+    let path = place.to_owned();
+    Ok(Guarded::new(
+        place,
+        batches.map(move |batch| {
+            let rows: ArrayRef = Arc::new(StructArray::from(batch?));
+            let rows = shaped(&rows, &DataType::Struct(ROWS.fields().clone()));
+            Ok(rows.map_err(|fault| StoreError::damaged(&path, fault.to_string()))?.as_struct().into())
+        }),
+    ))
 }
 
 /// An array as another type: the same fields by their names, null where there are none.

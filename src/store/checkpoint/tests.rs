@@ -45,7 +45,7 @@ fn remove(path: &str, at: i64) -> Value {
 async fn said(lake: &Arc<dyn ObjectStore>, version: u64) -> (BTreeSet<String>, Value) {
     let log = TableLog::new(Arc::clone(lake), "tasks");
     let mut writer = LineDelimitedWriter::new(Vec::new());
-    for batch in rows::read(log.get_live(&checkpoint_path(version)).await.unwrap()).unwrap() {
+    for batch in rows::read("a checkpoint", log.get_live(&checkpoint_path(version)).await.unwrap()).unwrap() {
         writer.write(&batch.unwrap()).unwrap();
     }
     writer.finish().unwrap();

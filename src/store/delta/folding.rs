@@ -21,7 +21,7 @@ use crate::store::table_state::{self, TableState};
 use crate::store::tables::FoldedTable;
 use crate::store::tables::anew::{Anew, Lost};
 use crate::store::tables::fold::{Folded, Folding, TRIES};
-use crate::store::tables::read::Found;
+use crate::store::tables::read::{Distrust, Found};
 use crate::store::writer::Message;
 use crate::store::{FoldReport, Head, Scope, Store};
 
@@ -88,18 +88,19 @@ impl DeltaStore {
             files.load().await?;
             let mut lost = Vec::new();
             for table in FoldedTable::all().filter(|one| table.is_none_or(|table| table == *one)) {
-                let instead_of = match table.find(&self.root, files.written_at(table.name())).await? {
-                    Found::Nothing => None,
-                    Found::Outdated(old, _) | Found::Whole(old, _) => Some(old),
+                let (instead_of, broken_at) = match table.find(&self.root, files.written_at(table.name())).await? {
+                    Found::Nothing => (None, None),
+                    Found::Broken(_, last) => (None, Some(last)),
+                    Found::Outdated(old, _) | Found::Whole(old, _) => (Some(old), None),
                 };
-                lost.push(Lost { table, instead_of, is_forced: true });
+                lost.push(Lost { table, instead_of, broken_at, is_forced: true });
             }
             let tables = self.anew(&head, &files).make(&lost).await?;
             if tables.len() == lost.len() {
                 let written = tables.iter().map(|(name, folded)| (*name, folded.seq)).collect();
                 // What the other tables show is as it was.
                 self.writer.send(Message::Folded { seq: head.folded, written }).await.map_err(|_| StoreError::WriterGone)?;
-                return Ok(FoldReport { seq: head.seq, tables });
+                return Ok(FoldReport { seq: head.seq, tables, skipped: Vec::new() });
             }
         }
         Err(StoreError::storage("rebuilding", "the tables", "other writers were faster each time"))
@@ -123,7 +124,17 @@ impl DeltaStore {
         };
         let written = report.tables.iter().filter(|(_, folded)| folded.written.is_some());
         let written = written.map(|(name, folded)| (*name, folded.seq)).collect();
-        self.writer.send(Message::Folded { seq: report.seq, written }).await.map_err(|_| StoreError::WriterGone)?;
+        // What was left out does not show that seq.
+        let seq = if report.skipped.is_empty() { report.seq } else { 0 };
+        for table in &report.skipped {
+            tracing::warn!(
+                "the table {table} is not folded: another writer gave it features that Lakeplan does not write; lakeplan fold --rebuild {table} rebuilds it without them"
+            );
+        }
+        self.writer.send(Message::Folded { seq, written }).await.map_err(|_| StoreError::WriterGone)?;
+        if seq == 0 {
+            return Ok(report);
+        }
         let mut unnoted = self.unnoted.lock().unwrap_or_else(PoisonError::into_inner);
         unnoted.seq = unnoted.seq.max(report.seq);
         for (name, state) in table_state::written(&report) {
@@ -195,7 +206,7 @@ impl DeltaStore {
         // While one table waits for the disk another is encoded. What befalls one keeps the others from nothing.
         let folded: Vec<_> = futures::stream::iter(folded).buffered(TABLES_AT_ONCE).collect().await;
         let tables: Option<Vec<_>> = folded.into_iter().collect::<Result<_, _>>()?;
-        Ok(tables.map(|tables| FoldReport { seq: head.seq, tables }))
+        Ok(tables.map(|tables| FoldReport { seq: head.seq, tables, skipped: Vec::new() }))
     }
 
     /// Folds every table, and makes those anew that are missing or whose columns are of another time.
@@ -206,12 +217,19 @@ impl DeltaStore {
             let mut files = Files::new(Arc::clone(&self.root));
             files.load().await?;
             let (mut lost, mut whole, mut seqs) = (Vec::new(), Vec::new(), BTreeMap::new());
+            let mut skipped = Vec::new();
             for table in FoldedTable::all() {
                 match table.find(&self.root, files.written_at(table.name())).await? {
-                    Found::Nothing => lost.push(Lost { table, instead_of: None, is_forced: false }),
-                    Found::Outdated(old, _) => lost.push(Lost { table, instead_of: Some(old), is_forced: false }),
+                    Found::Nothing => lost.push(Lost { table, instead_of: None, broken_at: None, is_forced: false }),
+                    Found::Broken(_, last) => {
+                        lost.push(Lost { table, instead_of: None, broken_at: Some(last), is_forced: false });
+                    }
+                    Found::Outdated(_, Distrust::Features) => skipped.push(table.name()),
+                    Found::Outdated(old, _) => {
+                        lost.push(Lost { table, instead_of: Some(old), broken_at: None, is_forced: false })
+                    }
                     Found::Whole(old, _) if head.unreadable.contains(&table.name()) && !written.contains_key(table.name()) => {
-                        lost.push(Lost { table, instead_of: Some(old), is_forced: true });
+                        lost.push(Lost { table, instead_of: Some(old), broken_at: None, is_forced: true });
                     }
                     Found::Whole(_, seq) => {
                         let known = seqs.entry(table.entity()).or_insert(u64::MAX);
@@ -220,7 +238,7 @@ impl DeltaStore {
                     }
                 }
             }
-            let mut report = FoldReport { seq: head.seq, tables: Vec::new() };
+            let mut report = FoldReport { seq: head.seq, tables: Vec::new(), skipped };
             let rows = files.rows_behind(&seqs, |row| row.seq <= head.seq && row.stream == Stream::Work).await?;
             for table in whole {
                 let Some(folded) =
@@ -233,7 +251,7 @@ impl DeltaStore {
             if !lost.is_empty() {
                 report.tables.extend(self.anew(&head, &files).make(&lost).await?);
             }
-            let is_done = report.tables.len() == FoldedTable::all().count();
+            let is_done = report.tables.len() + report.skipped.len() == FoldedTable::all().count();
             for (name, folded) in &mut report.tables {
                 // What an earlier try wrote is told too.
                 *folded = match written.get(name) {

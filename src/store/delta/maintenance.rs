@@ -5,6 +5,8 @@ use std::sync::Arc;
 use url::Url;
 
 use super::DeltaStore;
+use crate::store::appended::salvage::salvage;
+use crate::store::appended::take_back::take_back;
 use crate::store::appended::{APPENDED, age, compact};
 use crate::store::durable::{self, Temporaries};
 use crate::store::error::StoreError;
@@ -28,6 +30,10 @@ impl DeltaStore {
         unnoted.seq = folded.seq;
         let compacted = self.ask(|answer| Message::Compact { answer }).await?;
         let mut report = Maintained { seq: folded.seq, compacted, ..Maintained::default() };
+        for table in APPENDED {
+            salvage(table, &self.root, clock, random).await?;
+            take_back(table, &self.root, clock, random).await?;
+        }
         let from = age::counted_from(&self.root, clock.now()).await?;
         for table in APPENDED {
             report.condensed.push((table.name, compact::condense(table, &self.root, from, clock, random).await?));
@@ -36,6 +42,10 @@ impl DeltaStore {
         for name in LakeTables::own() {
             let log = TableLog::new(Arc::clone(&self.root), name);
             let Some(table) = log.load().await? else { continue };
+            // What another writer did stays as it is until it is taken back, and what it removed with it.
+            if table.others.is_any() || table.others.may_write().is_err() {
+                continue;
+            }
             if table.version > 0 {
                 log.checkpoint(table.version).await?;
             }

@@ -7,7 +7,8 @@ use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use super::{Checkup, REFOLD, RESTORE};
+use super::{Checkup, REFOLD, RESTORE, SALVAGE};
+use crate::store::appended::APPENDED;
 use crate::store::error::StoreError;
 use crate::store::table_log::TableLog;
 use crate::store::tables::LakeTables;
@@ -24,7 +25,8 @@ pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>) -> Result
             Ok(Some(table)) => table,
             Ok(None) => continue,
             Err(fault) => {
-                checkup.unread(format!("{name}/_delta_log"), fault, way_out)?;
+                let is_appended = APPENDED.iter().any(|table| table.name == name);
+                checkup.unread(format!("{name}/_delta_log"), fault, if is_appended { SALVAGE } else { way_out })?;
                 continue;
             }
         };

@@ -10,7 +10,7 @@ use super::{Checkup, RESTORE, told};
 use crate::store::appended::{APPENDED, Appended};
 use crate::store::error::StoreError;
 use crate::store::log_replay::{self, Replaying};
-use crate::store::table_log::{Table, TableLog, entry_path};
+use crate::store::table_log::{Belief, Table, TableLog, entry_path};
 use crate::store::tables::LakeTables;
 
 const REMOVE: &str = "remove this file and _last_checkpoint beside it; the entries of the log say the same without them";
@@ -58,14 +58,18 @@ async fn check_checkpoints(checkup: &mut Checkup, log: &TableLog) -> Result<(), 
     let versions = |ending: &str| names.iter().filter_map(|name| log_replay::version_of(name, ending)).collect::<BTreeSet<u64>>();
     let (entries, checkpoints) = (versions(".json"), versions(".checkpoint.parquet"));
     // What the log says, as long as it can be followed, and the version that comes next.
-    let mut followed = entries.contains(&0).then(|| (Replaying::of(log), 0));
-    for checkpoint in checkpoints {
+    let mut followed = entries.contains(&0).then(|| (Replaying::of(log, Belief::All), 0));
+    // What is before the newest checkpoint of a folded table is nobody's any more: it may be why the table was rebuilt.
+    let is_past = |version: u64| {
+        LakeTables::folded().any(|name| name == log.folder()) && checkpoints.last().is_some_and(|last| version < *last)
+    };
+    for checkpoint in checkpoints.iter().copied() {
         let place = format!("{}/{}", log.folder(), log_replay::checkpoint_path(checkpoint));
         let Some(bytes) = log.get(&log_replay::checkpoint_path(checkpoint)).await? else { continue };
-        let mut read = Replaying::of(log);
-        let read = read.checkpoint(checkpoint, bytes).map(|()| read);
+        let mut read = Replaying::of(log, Belief::All);
+        let read = read.checkpoint(checkpoint, bytes).map(|_| read);
         followed = match followed {
-            Some((said, next)) => follow(checkup, log, said, next..=checkpoint).await?,
+            Some((said, next)) => follow(checkup, log, said, next..=checkpoint, is_past).await?,
             None => None,
         };
         match (read, followed.as_ref()) {
@@ -75,6 +79,7 @@ async fn check_checkpoints(checkup: &mut Checkup, log: &TableLog) -> Result<(), 
                     checkup.find(place, what, REMOVE);
                 }
             }
+            (Err(_), _) if is_past(checkpoint) => followed = None,
             (Err(fault), Some(_)) => checkup.find(place, told(&fault), REMOVE),
             (Err(fault), None) => checkup.find(place, told(&fault), RESTORE),
         }
@@ -88,11 +93,15 @@ async fn follow(
     log: &TableLog,
     mut said: Replaying,
     versions: std::ops::RangeInclusive<u64>,
+    is_past: impl Fn(u64) -> bool,
 ) -> Result<Option<(Replaying, u64)>, StoreError> {
     let next = *versions.end() + 1;
     for version in versions {
         let Some(bytes) = log.get_entry(version).await? else { return Ok(None) };
         if let Err(fault) = said.entry(version, &bytes) {
+            if is_past(version) {
+                return Ok(None);
+            }
             checkup.find(format!("{}/{}", log.folder(), entry_path(version)), told(&fault), RESTORE);
             return Ok(None);
         }

@@ -9,6 +9,7 @@
 
 mod changes;
 mod files;
+mod foreign;
 mod full;
 mod journal;
 mod records;
@@ -48,8 +49,11 @@ pub struct Checkup {
 
 const RESTORE: &str = "bring the lake back from a backup, or the object's earlier version from the storage";
 const ERASE: &str = "lakeplan erase finishes it: name the record by its id, which lakeplan history --json shows";
-const REFOLD: &str =
-    "lakeplan fold --rebuild rebuilds it from the journal; where its log is broken, remove the table's folder first";
+const REFOLD: &str = "lakeplan fold --rebuild rebuilds it from the journal";
+const SALVAGE: &str = "lakeplan maintain writes its log anew from the files that are there";
+const TAKE_BACK: &str = "lakeplan fold takes it back, so that other readers see the journal as it is";
+const UPKEEP: &str = "lakeplan maintain takes it back, so that other readers see the table as it is";
+const TAKE_REST_BACK: &str = "lakeplan maintain takes the rest back; these rows are lost";
 const FOLD: &str = "lakeplan fold rebuilds it from the journal";
 const MEND: &str = "mend the journal first; until then keep the table as it is";
 
@@ -138,10 +142,16 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
     let read = journal::check_rows(&mut checkup, &journal, &survey.erasures, extent.anchor).await?;
     let journal_is_sound = checkup.findings.is_empty();
     checkup.findings.extend(read.values.findings);
+    foreign::check_journal(&mut checkup, &journal.log, &journal.others).await?;
     checkup.findings.append(&mut of_tables.findings);
     // A row that lost its payload to no erase is told of already; nothing after it can be replayed.
-    let parts = read.is_whole.then(|| Parts::new(&journal, read.files, format, survey));
+    // Nor does a journal that has lost something tell what the tables should hold.
+    let parts = (read.is_whole && journal_is_sound).then(|| Parts::new(&journal, read.files, format, survey));
+    if !journal_is_sound {
+        standing.iter_mut().for_each(tables::Standing::only_read);
+    }
     tables::check(&mut checkup, standing, parts.as_ref(), extent.budget).await?;
+    foreign::check_appended(&mut checkup, root).await?;
     files::check(&mut checkup, root).await?;
     if extent.is_full {
         full::check(&mut checkup, root).await?;

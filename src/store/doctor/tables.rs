@@ -8,13 +8,14 @@ use object_store::ObjectStore;
 
 use super::changes::Changes;
 use super::records::Wanted;
-use super::{Checkup, FOLD, REFOLD, RESTORE};
+use super::{Checkup, FOLD, REFOLD, RESTORE, told};
+use crate::store::catalog::features::WAY_OUT_OF_FOLDED;
 use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
 use crate::store::parts::{Parts, Records, Until};
 use crate::store::row::Row;
 use crate::store::table_log::{LiveFile, Table, TableLog};
-use crate::store::tables::read::{Found, batches};
+use crate::store::tables::read::{Distrust, Found, batches};
 use crate::store::tables::{BUCKET, BUCKETS, FoldedTable, TABLES};
 
 /// So many rows of a table are told of one by one; of one that is wrong throughout nobody reads a million.
@@ -30,6 +31,8 @@ pub struct Standing {
     wrong: usize,
     /// Its files could be read so far.
     is_readable: bool,
+    /// The journal tells what it should hold.
+    is_compared: bool,
 }
 
 /// What a table's rows of some buckets are compared with.
@@ -67,7 +70,7 @@ pub async fn check(
     parts: Option<&Parts<'_>>,
     budget: u64,
 ) -> Result<(), StoreError> {
-    for at in &standing {
+    for at in standing.iter().filter(|at| at.is_compared) {
         if at.seq > checkup.sets {
             let what =
                 format!("it is folded to seq {}, and the journal ends at {}: the journal lost its end", at.seq, checkup.sets);
@@ -127,9 +130,20 @@ pub async fn find(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, files: &Fi
             Ok(Found::Whole(found, seq)) => {
                 is_folded |= table != FoldedTable::Changes;
                 let seq = seq.max(known);
-                standing.push(Standing { table, log: table.log(root), found, seq, rows: 0, wrong: 0, is_readable: true });
+                standing.push(Standing {
+                    table,
+                    log: table.log(root),
+                    found,
+                    seq,
+                    rows: 0,
+                    wrong: 0,
+                    is_readable: true,
+                    is_compared: true,
+                });
             }
+            Ok(Found::Outdated(_, why @ Distrust::Features)) => checkup.find(table.name(), why.to_string(), WAY_OUT_OF_FOLDED),
             Ok(Found::Outdated(_, why)) => checkup.find(table.name(), why.to_string(), FOLD),
+            Ok(Found::Broken(fault, _)) => checkup.find(format!("{}/_delta_log", table.name()), told(&fault), FOLD),
             Ok(Found::Nothing) => missing.push(table.name()),
             Err(fault) => checkup.unread(table.name(), fault, REFOLD)?,
         }
@@ -142,6 +156,11 @@ pub async fn find(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, files: &Fi
 }
 
 impl Standing {
+    /// Only its files are read: nothing tells what it should hold.
+    pub fn only_read(&mut self) {
+        self.is_compared = false;
+    }
+
     /// What it is compared with of a part that was replayed. One that is ahead of the journal says what the journal lost.
     fn against(&self, replayed: Option<&mut (Records, Changes)>, sets: u64) -> Against {
         match (self.table, replayed.filter(|_| self.seq <= sets)) {

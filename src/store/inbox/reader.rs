@@ -101,7 +101,9 @@ struct PatchSets {
 impl Inbox {
     /// `None` where there is no table.
     pub async fn open(log: TableLog) -> Result<Option<Self>, StoreError> {
-        Ok(log.load().await?.map(|table| Self { log, files: table.files.into_values().collect() }))
+        let Some(table) = log.load().await? else { return Ok(None) };
+        table.others.may_write()?;
+        Ok(Some(Self { log, files: table.files.into_values().collect() }))
     }
 
     /// With the files of a version that is known already.

@@ -9,7 +9,7 @@ use deltalake::arrow::array::{
 };
 use deltalake::arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use deltalake::arrow::error::ArrowError;
-use deltalake::parquet::arrow::arrow_reader::{ArrowPredicateFn, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowFilter};
+use deltalake::parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
 use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use deltalake::parquet::arrow::{ArrowWriter, ProjectionMask};
 use deltalake::parquet::basic::Compression;
@@ -23,6 +23,7 @@ use super::schema::FILE_SCHEMA;
 use crate::domain::id::{EntityId, PatchSetId, ProjectId};
 use crate::domain::patch::Op;
 use crate::domain::record::Entity;
+use crate::store::decode;
 use crate::store::error::StoreError;
 use crate::store::row::{Row, Stream, hex, unhex};
 
@@ -76,43 +77,52 @@ fn batch(rows: &[&Row]) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new(Arc::clone(&FILE_SCHEMA), columns)
 }
 
-/// The rows of a file whose seq is greater than `after`. `path` is named where they cannot be read.
-pub fn read(path: &str, stream: Stream, file: Bytes, after: u64) -> Result<Vec<Row>, StoreError> {
-    let builder = open(path, file)?;
+/// The rows of a file whose seq is greater than `after`. `path` is named where they cannot be read. Those of a file that
+/// Lakeplan did not write fit their digests.
+pub fn read(path: &str, stream: Stream, file: Bytes, after: u64, is_own: bool) -> Result<Vec<Row>, StoreError> {
+    let builder = decode::open(path, file)?;
     let groups = builder.metadata().row_groups().iter().enumerate();
     let groups = groups.filter(|(_, group)| last_seq(group).is_none_or(|seq| seq > after)).map(|(index, _)| index).collect();
-    let mut rows = decode(path, stream, builder.with_row_groups(groups))?;
+    let mut rows = all(path, stream, builder.with_row_groups(groups))?;
     rows.retain(|row| row.seq > after);
+    if !is_own {
+        rows.iter().try_for_each(|row| refuse_changed(path, row))?;
+    }
     Ok(rows)
+}
+
+/// Another engine that put a row into another file left it as it was.
+fn refuse_changed(path: &str, row: &Row) -> Result<(), StoreError> {
+    if row.is_erased() || row.compute_digest() == row.digest {
+        return Ok(());
+    }
+    let what = format!("another engine wrote it anew, and the row {}.{} does not fit its digest", row.seq, row.ordinal);
+    Err(StoreError::damaged(path, what))
 }
 
 /// The last row of a file: the one with the highest seq and ordinal, wherever in the file it is.
 pub fn read_last(path: &str, stream: Stream, file: Bytes, is_sorted: bool) -> Result<Option<Row>, StoreError> {
-    let builder = open(path, file)?;
+    let builder = decode::open(path, file)?;
     if !is_sorted {
         let mut last: Option<Row> = None;
         for rows in batches(path, stream, builder)? {
             last = rows?.into_iter().chain(last).max_by_key(|row| (row.seq, row.ordinal));
         }
+        last.iter().try_for_each(|row| refuse_changed(path, row))?;
         return Ok(last);
     }
     let Some(group) = builder.metadata().num_row_groups().checked_sub(1) else { return Ok(None) };
     let before = usize::try_from(builder.metadata().row_group(group).num_rows()).unwrap_or(0).saturating_sub(1);
-    Ok(decode(path, stream, builder.with_row_groups(vec![group]).with_offset(before))?.pop())
+    Ok(all(path, stream, builder.with_row_groups(vec![group]).with_offset(before))?.pop())
 }
 
 /// The highest seq of a row group, as its statistics tell.
 fn last_seq(group: &RowGroupMetaData) -> Option<u64> {
-    match group.columns().first()?.statistics()? {
+    let seq = group.columns().iter().find(|column| column.column_path().string() == "seq")?;
+    match seq.statistics()? {
         Statistics::Int64(bounds) => bounds.max_opt().and_then(|seq| u64::try_from(*seq).ok()),
         _ => None,
     }
-}
-
-fn open(path: &str, file: Bytes) -> Result<ParquetRecordBatchReaderBuilder<Bytes>, StoreError> {
-    // An engine that rewrote the file may have noted other types for the same columns.
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(|err| StoreError::damaged(path, err.to_string()))
 }
 
 /// Rows of a file, some thousands at a time.
@@ -121,11 +131,12 @@ pub type Batches = Box<dyn Iterator<Item = Result<Vec<Row>, StoreError>> + Send>
 /// The rows of a file by seq and ordinal, as they stand in it; all of them, or those of which a glance says that they are
 /// wanted. A file that is not known to be sorted is read whole.
 pub fn rows(path: &str, stream: Stream, file: Bytes, wanted: Option<Wanted>, is_sorted: bool) -> Result<Batches, StoreError> {
-    let mut builder = open(path, file)?;
+    let mut builder = decode::open(path, file)?;
     if let Some(wanted) = wanted {
         let mask = ProjectionMask::columns(builder.parquet_schema(), GLANCED);
         let predicate = ArrowPredicateFn::new(mask, move |batch| {
-            let glances = glances(&batch).ok_or_else(|| ArrowError::SchemaError("a column is missing".to_owned()))?;
+            let glances = glances(&decode::typed(batch, &FILE_SCHEMA)?)
+                .ok_or_else(|| ArrowError::SchemaError("a column is missing".to_owned()))?;
             // What cannot be understood is left to be found where the whole row is read.
             Ok(glances.into_iter().map(|glance| Some(glance.is_none_or(|glance| wanted(&glance)))).collect::<BooleanArray>())
         });
@@ -134,12 +145,13 @@ pub fn rows(path: &str, stream: Stream, file: Bytes, wanted: Option<Wanted>, is_
     if is_sorted {
         return batches(path, stream, builder).map(|batches| Box::new(batches) as Batches);
     }
-    let mut rows = decode(path, stream, builder)?;
+    let mut rows = all(path, stream, builder)?;
+    rows.iter().try_for_each(|row| refuse_changed(path, row))?;
     rows.sort_by_key(|row| (row.seq, row.ordinal));
     Ok(Box::new(std::iter::once(Ok(rows))))
 }
 
-fn decode(path: &str, stream: Stream, builder: ParquetRecordBatchReaderBuilder<Bytes>) -> Result<Vec<Row>, StoreError> {
+fn all(path: &str, stream: Stream, builder: ParquetRecordBatchReaderBuilder<Bytes>) -> Result<Vec<Row>, StoreError> {
     let batches: Vec<Vec<Row>> = batches(path, stream, builder)?.collect::<Result<_, _>>()?;
     Ok(batches.into_iter().flatten().collect())
 }
@@ -149,11 +161,11 @@ fn batches(
     stream: Stream,
     builder: ParquetRecordBatchReaderBuilder<Bytes>,
 ) -> Result<impl Iterator<Item = Result<Vec<Row>, StoreError>> + use<>, StoreError> {
+    let reader = decode::batches(path, builder.with_batch_size(BATCH))?;
     let path = path.to_owned();
     let damaged = move |fault: String| StoreError::damaged(path.clone(), fault);
-    let reader = builder.with_batch_size(BATCH).build().map_err(|fault| damaged(fault.to_string()))?;
     Ok(reader.map(move |batch| {
-        let batch = batch.map_err(|fault| damaged(fault.to_string()))?;
+        let batch = decode::typed(batch?, &FILE_SCHEMA).map_err(|fault| damaged(fault.to_string()))?;
         let columns = Columns::of(&batch).ok_or_else(|| damaged("a column is missing or of another type".to_owned()))?;
         let row = |index| {
             let row = columns.row(index, stream);
@@ -181,18 +193,39 @@ const GLANCED: [&str; 5] = ["seq", "project_id", "entity", "entity_id", "op"];
 /// A glance at every row of a file, and how many bytes its rows are when they are not compressed.
 pub fn glance(path: &str, file: Bytes) -> Result<(Vec<Glance>, u64), StoreError> {
     let damaged = |fault: String| StoreError::damaged(path, fault);
-    let builder = open(path, file)?;
+    let builder = decode::open(path, file)?;
     let size = builder.metadata().row_groups().iter().map(|group| group.total_byte_size().unsigned_abs()).sum();
     let mask = ProjectionMask::columns(builder.parquet_schema(), GLANCED);
-    let reader = builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|fault| damaged(fault.to_string()))?;
     let mut found = Vec::new();
-    for batch in reader {
-        let batch = batch.map_err(|fault| damaged(fault.to_string()))?;
+    for batch in decode::batches(path, builder.with_projection(mask).with_batch_size(BATCH))? {
+        let batch = decode::typed(batch?, &FILE_SCHEMA).map_err(|fault| damaged(fault.to_string()))?;
         let glances = glances(&batch).ok_or_else(|| damaged("a column is missing or of another type".to_owned()))?;
         let whole: Option<Vec<Glance>> = glances.into_iter().collect();
         found.extend(whole.ok_or_else(|| damaged("it holds a value that is none of its kind".to_owned()))?);
     }
     Ok((found, size))
+}
+
+/// What of a file's rows its entry in the log should have said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    pub rows: usize,
+    pub seq: (u64, u64),
+    pub ids: (String, String),
+    pub entities: (String, String),
+}
+
+/// The bounds of a file, as its rows tell.
+pub fn bounds(path: &str, stream: Stream, file: Bytes) -> Result<Bounds, StoreError> {
+    let rows = read(path, stream, file, 0, false)?;
+    let seqs = rows.iter().map(|row| row.seq);
+    let ids = || rows.iter().map(|row| row.patch_set_id.to_string());
+    let entities = || rows.iter().map(|row| row.entity.word().to_owned());
+    let bounds = (seqs.clone().min().zip(seqs.max()), ids().min().zip(ids().max()), entities().min().zip(entities().max()));
+    match bounds {
+        (Some(seq), Some(ids), Some(entities)) => Ok(Bounds { rows: rows.len(), seq, ids, entities }),
+        _ => Err(StoreError::damaged(path, "it holds no rows")),
+    }
 }
 
 /// A glance at each row of a batch; `None` of a row that holds a value that is none of its kind.

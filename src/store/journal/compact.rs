@@ -33,6 +33,7 @@ impl Journal {
     pub async fn compact(&mut self) -> Result<Compacted, StoreError> {
         for _ in 0..TRIES {
             self.refresh().await?;
+            self.take_back().await?;
             let runs = self.runs();
             if runs.is_empty() {
                 return Ok(Compacted::default());

@@ -3,22 +3,23 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use deltalake::kernel::{Action, Add, CommitInfo, Transaction, Version};
-use deltalake::logstore::get_actions;
+use deltalake::kernel::{Action, Add, CommitInfo, Remove, Transaction, Version};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::domain::record::Entity;
 use crate::domain::time::{Instant, rfc3339};
 use crate::store::error::StoreError;
+use crate::store::foreign::LogEntry;
 use crate::store::row::{Row, Stream};
+use crate::store::table_log::LiveFile;
 
 /// The app id whose transaction version is the last `seq`.
 pub const TXN: &str = "lakeplan";
 /// The app id whose transaction version is the seq up to which every current table of stream `work` is folded.
 pub const FOLDED: &str = "fold-work";
 /// The name under which a commit carries the id that tells it from every other attempt.
-const ATTEMPT: &str = "lakeplanAttempt";
+pub const ATTEMPT: &str = "lakeplanAttempt";
 
 /// A file of the journal: what is known of it without opening it.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +53,10 @@ impl JournalFile {
 #[derive(Clone, Debug, Default)]
 pub struct Entry {
     pub attempt: Option<Uuid>,
+    /// What it does to the table follows only from the whole log: another writer made it, or does not say what is in its files.
+    pub is_unclear: bool,
+    /// Whether it says which columns the table has.
+    pub is_described: bool,
     pub added: Vec<JournalFile>,
     pub removed: Vec<String>,
     /// How far the commit says the current tables are folded.
@@ -92,7 +97,7 @@ pub fn commit_info(operation: &str, attempt: Uuid, at: Instant) -> Action {
         timestamp: Some(at.timestamp_millis()),
         operation: Some(operation.to_owned()),
         operation_parameters: Some(HashMap::from([("mode".to_owned(), Value::from("Append"))])),
-        is_blind_append: Some(true),
+        is_blind_append: Some(operation == "WRITE"),
         engine_info: Some(concat!("lakeplan/", env!("CARGO_PKG_VERSION")).to_owned()),
         info: HashMap::from([(ATTEMPT.to_owned(), Value::from(attempt.to_string()))]),
         ..CommitInfo::default()
@@ -122,45 +127,75 @@ pub fn json_of(actions: &[Action]) -> Result<Vec<Value>, StoreError> {
 }
 
 pub fn read(version: Version, bytes: &Bytes) -> Result<Entry, StoreError> {
-    let name = || format!("journal/_delta_log/{version:020}.json");
-    let mut entry = Entry::default();
-    for action in get_actions(version, bytes).map_err(|fault| StoreError::damaged(name(), fault.to_string()))? {
-        match action {
-            Action::CommitInfo(info) => {
-                entry.attempt = info.info.get(ATTEMPT).and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
-            }
-            Action::Add(add) => {
-                let stream = add.partition_values.get("stream").cloned().flatten();
-                entry.added.push(file(&add.path, add.size, stream.as_deref(), add.stats.as_deref())?);
-            }
-            Action::Remove(remove) => entry.removed.push(remove.path),
-            Action::Txn(txn) if txn.app_id == FOLDED => entry.folded = u64::try_from(txn.version).ok(),
-            Action::Txn(txn) => entry.written.extend(written(&txn.app_id, txn.version)),
-            _ => {}
-        }
+    let damaged = |what: String| StoreError::damaged(format!("journal/_delta_log/{version:020}.json"), what);
+    let LogEntry { is_own, attempt, added, removed, txns, protocol, described, .. } = LogEntry::read(bytes).map_err(damaged)?;
+    let attempt = attempt.and_then(|id| Uuid::try_parse(&id).ok());
+    if !is_own {
+        let is_unclear = !added.is_empty() || !removed.is_empty() || protocol.is_some() || described.is_some();
+        return Ok(Entry { attempt, is_unclear, ..Entry::default() });
     }
-    Ok(entry)
+    let files: Vec<Option<JournalFile>> = added.iter().map(|add| file(&add.file)).collect();
+    Ok(Entry {
+        attempt,
+        is_described: described.is_some(),
+        is_unclear: files.iter().any(Option::is_none),
+        added: files.into_iter().flatten().collect(),
+        removed: removed.into_iter().map(|remove| remove.path).collect(),
+        folded: txns.get(FOLDED).and_then(|seq| u64::try_from(*seq).ok()),
+        written: txns.iter().filter_map(|(app, version)| written(app, *version)).collect(),
+    })
 }
 
-/// A journal file as its add action describes it. A file without our statistics was not written by Lakeplan.
-pub fn file(path: &str, size: i64, stream: Option<&str>, stats: Option<&str>) -> Result<JournalFile, StoreError> {
-    let foreign = || {
-        StoreError::damaged(
-            format!("journal/{path}"),
-            "another writer put rows into it, and only Lakeplan writes this table; RESTORE TABLE journal to the version before that commit, with the engine that made it",
-        )
-    };
-    let stats: Value = serde_json::from_str(stats.ok_or_else(foreign)?).map_err(|_| foreign())?;
-    let seq = |side: &str| stats[side]["seq"].as_u64().ok_or_else(foreign);
+/// A journal file as its add action describes it; `None` where that does not say what Lakeplan says of its own.
+pub fn file(file: &LiveFile) -> Option<JournalFile> {
+    let stats: Value = serde_json::from_str(file.stats.as_deref()?).ok()?;
+    let seq = |side: &str| stats[side]["seq"].as_u64();
     let text = |side: &str, column: &str| stats[side][column].as_str().map(str::to_owned);
-    let id = |side: &str| text(side, "patch_set_id").ok_or_else(foreign);
-    Ok(JournalFile {
-        path: path.to_owned(),
-        size,
-        stream: stream.and_then(|stream| stream.parse().ok()).ok_or_else(foreign)?,
-        rows: stats["numRecords"].as_u64().ok_or_else(foreign)? as usize,
+    Some(JournalFile {
+        path: file.path.clone(),
+        size: file.size,
+        stream: stream(file)?,
+        rows: usize::try_from(stats["numRecords"].as_u64()?).ok()?,
         seq: (seq("minValues")?, seq("maxValues")?),
-        ids: (id("minValues")?, id("maxValues")?),
+        ids: (text("minValues", "patch_set_id")?, text("maxValues", "patch_set_id")?),
         entities: text("minValues", "entity").zip(text("maxValues", "entity")),
+    })
+}
+
+/// The file that an action adds.
+pub fn added(action: &Action) -> Option<JournalFile> {
+    let Action::Add(add) = action else { return None };
+    let partitions = add.partition_values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    file(&LiveFile { path: add.path.clone(), size: add.size, partitions, stats: add.stats.clone(), vector: None })
+}
+
+/// The stream whose rows a file holds.
+pub fn stream(file: &LiveFile) -> Option<Stream> {
+    file.partitions.get("stream")?.as_deref()?.parse().ok()
+}
+
+/// The action that adds a file again that another writer removed.
+pub fn add_again(file: &LiveFile, at: Instant) -> Action {
+    Action::Add(Add {
+        path: file.path.clone(),
+        partition_values: file.partitions.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        size: file.size,
+        modification_time: at.timestamp_millis(),
+        data_change: true,
+        stats: file.stats.clone(),
+        ..Add::default()
+    })
+}
+
+/// The action that removes a file which another writer added.
+pub fn remove_strange(file: &LiveFile, at: Instant) -> Action {
+    Action::Remove(Remove {
+        path: file.path.clone(),
+        data_change: true,
+        deletion_timestamp: Some(at.timestamp_millis()),
+        extended_file_metadata: Some(true),
+        partition_values: Some(file.partitions.iter().map(|(name, value)| (name.clone(), value.clone())).collect()),
+        size: Some(file.size),
+        ..Remove::default()
     })
 }

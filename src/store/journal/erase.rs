@@ -38,6 +38,7 @@ impl Journal {
         let mut done = Erased::default();
         for _ in 0..TRIES {
             self.refresh().await?;
+            self.take_back().await?;
             let holding = self.holding(&erasures).await?;
             if holding.is_empty() {
                 return Ok(done);

@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use super::batch::{self, Batches, Glance, Wanted};
 use super::entry::{self, Entry, JournalFile};
-use crate::domain::id::PatchSetId;
 use crate::domain::record::Entity;
 use crate::store::erasure::{Erasures, unnamed};
 use crate::store::error::StoreError;
-use crate::store::row::{Row, Stream};
-use crate::store::table_log::TableLog;
+use crate::store::foreign::Others;
+use crate::store::row::Row;
+use crate::store::table_log::{LiveFile, TableLog};
 
 /// What is known of the journal's files.
 #[derive(Clone)]
@@ -24,6 +24,10 @@ pub struct Files {
     pub folded: u64,
     /// The seq that each current table was last written at, as far as the journal says.
     pub written: BTreeMap<String, u64>,
+    /// What other writers did that does not count.
+    pub others: Others,
+    /// The id of the table, as its log has it.
+    pub table_id: Option<Uuid>,
     live: BTreeMap<String, JournalFile>,
     /// The live files by their highest patch set id, as text.
     by_id: BTreeSet<(String, String)>,
@@ -41,6 +45,8 @@ impl Files {
             log: TableLog::new(root, "journal"),
             folded: 0,
             written: BTreeMap::new(),
+            others: Others::default(),
+            table_id: None,
             live,
             by_id,
             by_end,
@@ -64,6 +70,8 @@ impl Files {
             log: self.log.clone(),
             folded: self.folded,
             written: self.written.clone(),
+            others: Others::default(),
+            table_id: None,
             live,
             by_id,
             by_end,
@@ -106,18 +114,65 @@ impl Files {
         self.live.clear();
         self.by_id.clear();
         self.by_end.clear();
+        self.others = table.others;
+        self.table_id = table.described.and_then(|described| Uuid::try_parse(&described.id).ok());
         for file in table.files.into_values() {
-            let stream = file.partitions.get("stream").cloned().flatten();
-            let file = entry::file(&file.path, file.size, stream.as_deref(), file.stats.as_deref())?;
-            self.add(file);
+            let described = match entry::file(&file) {
+                Some(described) => described,
+                None => self.describe(file).await?,
+            };
+            self.add(described);
+        }
+        self.settle()?;
+        // The log says beside its files where they end, so a last entry that lost one is noticed.
+        if let Some(said) = table.txns.get(entry::TXN).and_then(|seq| u64::try_from(*seq).ok())
+            && said != self.end()
+        {
+            let what = format!("its files end at seq {}, and its log says that it ends at seq {said}", self.end());
+            return Err(StoreError::damaged(self.log.folder(), what));
         }
         Ok(Some(table.version))
+    }
+
+    /// A file of another writer that does not say what is in it, as its rows tell.
+    async fn describe(&self, file: LiveFile) -> Result<JournalFile, StoreError> {
+        let name = format!("{}/{}", self.log.folder(), file.path);
+        let Some(stream) = entry::stream(&file) else {
+            return Err(StoreError::damaged(name, "its entry in the log does not say which stream's rows it holds"));
+        };
+        let bounds = batch::bounds(&name, stream, self.log.get_live(&file.path).await?)?;
+        Ok(JournalFile {
+            path: file.path,
+            size: file.size,
+            stream,
+            rows: bounds.rows,
+            seq: bounds.seq,
+            ids: bounds.ids,
+            entities: Some(bounds.entities),
+        })
+    }
+
+    /// Compactions of others that did not say so themselves hold as many rows as there were.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        for (version, before, paths) in std::mem::take(&mut self.others.unsettled) {
+            let files: Vec<&JournalFile> = paths.iter().filter_map(|path| self.live.get(path)).collect();
+            let after: usize = files.iter().map(|file| file.rows).sum();
+            if files.len() == paths.len() && after as u64 != before {
+                let place = format!("{}/_delta_log/{version:020}.json", self.log.folder());
+                let what = format!("another writer put {before} rows into other files, and {after} are in these");
+                return Err(StoreError::damaged(place, what));
+            }
+        }
+        Ok(())
     }
 
     /// Notes what an entry added and removed.
     pub fn note(&mut self, entry: &Entry) {
         self.folded = self.folded.max(entry.folded.unwrap_or(0));
         self.written.extend(entry.written.iter().cloned());
+        let paths = entry.removed.iter().map(String::as_str);
+        self.others.has_other_columns &= !entry.is_described;
+        self.others.settle(paths.chain(entry.added.iter().map(|file| file.path.as_str())));
         for path in &entry.removed {
             self.remove(path);
         }
@@ -132,25 +187,8 @@ impl Files {
     }
 
     /// Notes the files this process has just committed.
-    pub fn note_rows(&mut self, version: u64, attempt: Uuid, rows: &[&Row]) {
-        for stream in Stream::ALL {
-            let rows: Vec<&&Row> = rows.iter().filter(|row| row.stream == *stream).collect();
-            let (Some(first), Some(last)) = (rows.first(), rows.last()) else { continue };
-            let ids = || rows.iter().map(|row| row.patch_set_id);
-            let entities = || rows.iter().map(|row| row.entity.word());
-            let text = |id: Option<PatchSetId>| id.map(|id| id.to_string()).unwrap_or_default();
-            let path = path(version, attempt, first);
-            let file = JournalFile {
-                path,
-                size: 0,
-                stream: *stream,
-                rows: rows.len(),
-                seq: (first.seq, last.seq),
-                ids: (text(ids().min()), text(ids().max())),
-                entities: entities().min().zip(entities().max()).map(|(low, high)| (low.to_owned(), high.to_owned())),
-            };
-            self.add(file);
-        }
+    pub fn note_added(&mut self, files: Vec<JournalFile>) {
+        files.into_iter().for_each(|file| self.add(file));
     }
 
     /// Writes rows of one stream and one day as a file; gives the action that would add it.
@@ -159,7 +197,7 @@ impl Files {
         let path = path(version, attempt, first);
         let file = batch::write(rows).map_err(|fault| StoreError::storage("encoding", path.clone(), fault))?;
         let size = file.len();
-        self.log.put(&path, file).await?;
+        let path = self.log.put_checked(&path, file).await?;
         Ok(entry::add(&path, size, rows, first.at))
     }
 
@@ -167,15 +205,11 @@ impl Files {
     pub async fn put_rows_once(&self, id: Uuid, rows: &[&Row]) -> Result<Action, StoreError> {
         let Some(first) = rows.first() else { return Err(StoreError::damaged(self.log.folder(), "a file without rows")) };
         let path = path(0, id, first);
-        let size = match self.log.size(&path).await? {
-            Some(size) => size,
-            None => {
-                let file = batch::write(rows).map_err(|err| StoreError::storage("encoding", path.clone(), err))?;
-                let size = file.len();
-                self.log.put_if_absent(&path, file).await?;
-                size
-            }
-        };
+        let file = batch::write(rows).map_err(|err| StoreError::storage("encoding", path.clone(), err))?;
+        let (path, size) = (checked_path(&path, &file), file.len());
+        if !self.log.has(&path).await? {
+            self.log.put_if_absent(&path, file).await?;
+        }
         Ok(entry::add(&path, size, rows, first.at))
     }
 
@@ -257,7 +291,7 @@ impl Files {
     /// The rows of a file whose seq is greater than `after`, as they stand in it.
     pub async fn read_rows(&self, file: &JournalFile, after: u64) -> Result<Vec<Row>, StoreError> {
         let bytes = self.log.get_live(&file.path).await?;
-        batch::read(&self.name(file), file.stream, bytes, after)
+        batch::read(&self.name(file), file.stream, bytes, after, file.is_sorted())
     }
 
     /// The rows of a file as they stand in it, to be decoded as they are taken; all of them, or those that are wanted.

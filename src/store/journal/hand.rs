@@ -240,7 +240,7 @@ impl Journal {
         if is_wanted(FoldedTable::Changes.name()) {
             let changes = match FoldedTable::Changes.find(&self.root, self.files.written_at(FoldedTable::Changes.name())).await? {
                 Found::Whole(_, seq) => seq,
-                Found::Nothing | Found::Outdated(..) => 0,
+                Found::Nothing | Found::Outdated(..) | Found::Broken(..) => 0,
             };
             seqs.insert(FoldedTable::Changes.name(), changes);
         }

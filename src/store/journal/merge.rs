@@ -96,7 +96,6 @@ impl<'f> Merge<'f> {
 mod tests {
     use std::sync::Arc;
 
-    use deltalake::kernel::Action;
     use object_store::ObjectStoreExt;
     use object_store::memory::InMemory;
     use object_store::path::Path;
@@ -137,8 +136,7 @@ mod tests {
 
     async fn put(files: &Files, rows: &[Row]) -> JournalFile {
         let name = Uuid::from_u128(u128::from(rows[0].seq * 10 + u64::from(rows[0].ordinal)));
-        let Action::Add(add) = files.put_rows(1, name, &rows.iter().collect::<Vec<_>>()).await.unwrap() else { panic!() };
-        entry::file(&add.path, add.size, Some("work"), add.stats.as_deref()).unwrap()
+        entry::added(&files.put_rows(1, name, &rows.iter().collect::<Vec<_>>()).await.unwrap()).unwrap()
     }
 
     async fn places(merge: &mut Merge<'_>) -> Vec<Result<(u64, u32), String>> {

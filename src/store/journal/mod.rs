@@ -25,7 +25,9 @@ mod opening;
 mod reader;
 pub mod schema;
 mod slot;
+mod take_back;
 mod tally;
+mod verify;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -45,7 +47,7 @@ use crate::domain::id::PatchSetId;
 use crate::domain::patch::PatchSet;
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, random_bytes, uuid_v7};
-use entry::Entry;
+use entry::{Entry, JournalFile};
 use files::Files;
 use group::{Judged, Verdict};
 use hand::Hand;
@@ -184,8 +186,10 @@ impl Journal {
     /// without a checkpoint the lake is slower to open and nothing else.
     pub fn checkpoint(&self) -> impl Future<Output = ()> + Send + 'static {
         let (log, version) = (self.files.log.clone(), self.version);
+        // A checkpoint holds what the log says, so it waits until that is what is believed.
+        let is_due = !self.files.others.is_any();
         async move {
-            if let Err(fault) = log.checkpoint(version).await {
+            if is_due && let Err(fault) = log.checkpoint(version).await {
                 tracing::warn!(%fault, version, "no checkpoint was written; opening the lake stays slower until the next one");
             }
         }
@@ -237,6 +241,7 @@ impl Journal {
         // It may take in what others committed, so the time of the group is taken after it.
         self.bring_all_for(sets).await?;
         self.ledger.may_write()?;
+        self.take_back().await?;
         let at = self.ledger.time(self.clock.now())?;
         let judged = self.judge(sets, at).await?;
         if judged.rows == 0 {
@@ -244,8 +249,8 @@ impl Journal {
             return Ok(if self.refresh().await? { Tried::Lost } else { Tried::Told(judged.outcomes()) });
         }
         let attempt = uuid_v7(at, self.random.as_ref());
-        let entry = match self.prepare(&judged, attempt, at).await {
-            Ok(entry) => entry,
+        let (entry, added) = match self.prepare(&judged, attempt, at).await {
+            Ok(prepared) => prepared,
             Err(cause) => {
                 self.withdraw(judged);
                 return Err(cause);
@@ -268,8 +273,7 @@ impl Journal {
             Taken::Ours => {
                 self.version += 1;
                 self.looked = now;
-                let rows: Vec<&Row> = judged.rows().collect();
-                self.files.note_rows(self.version, attempt, &rows);
+                self.files.note_added(added);
                 self.files.folded = self.files.folded.max(self.folded);
                 for (table, seq) in &self.written {
                     let known = self.files.written.entry(table.clone()).or_default();
@@ -330,7 +334,12 @@ impl Journal {
     }
 
     /// Writes the files of a group and makes its log entry.
-    async fn prepare(&mut self, judged: &Judged, attempt: Uuid, at: Instant) -> Result<bytes::Bytes, StoreError> {
+    async fn prepare(
+        &mut self,
+        judged: &Judged,
+        attempt: Uuid,
+        at: Instant,
+    ) -> Result<(bytes::Bytes, Vec<JournalFile>), StoreError> {
         let mut actions = vec![entry::commit_info("WRITE", attempt, at), entry::txn(entry::TXN, self.ledger.seq)];
         if self.folded > self.files.folded {
             actions.push(entry::txn(entry::FOLDED, self.folded));
@@ -343,7 +352,8 @@ impl Journal {
                 actions.push(self.files.put_rows(self.version + 1, attempt, &rows).await?);
             }
         }
-        Ok(entry_bytes(&entry::json_of(&actions)?))
+        let added = actions.iter().filter_map(entry::added).collect();
+        Ok((entry_bytes(&entry::json_of(&actions)?), added))
     }
 
     /// Looks for the group where the log ends now.
@@ -406,6 +416,14 @@ impl Journal {
 
     /// Takes in the next entry of the log, or all there is where its files have been compacted and deleted since.
     async fn follow(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        if entry.is_unclear {
+            let before = self.files.others.clone();
+            self.jump_to_head().await?;
+            if self.files.others != before {
+                self.files.others.warn(self.files.log.folder());
+            }
+            return Ok(());
+        }
         match self.take_in(entry).await {
             Ok(()) => Ok(()),
             Err(fault) => self.jump_to_head().await.map_err(|_| fault),

@@ -8,6 +8,7 @@ use object_store::ObjectStore;
 use super::Journal;
 use super::files::Files;
 use super::hand::Hand;
+use super::verify::verify;
 use crate::domain::any::AnyRecord;
 use crate::domain::record::Entity;
 use crate::runtime::{Clock, Random};
@@ -72,6 +73,10 @@ impl Journal {
             random,
         };
         journal.files.refuse_gap()?;
+        journal.files.others.warn(journal.files.log.folder());
+        if journal.files.others.unsure.is_some() {
+            verify(&journal.files).await?;
+        }
         let rows = journal.files.rows_behind(&journal.known(&seqs), |_| true).await?;
         journal.ledger.outline(records.into_iter(), &rows, journal.files.read_last().await?.as_ref())?;
         journal.note_tables(seqs);

@@ -28,13 +28,15 @@ use crate::store::format::Format;
 use crate::store::journal::files::Files;
 use crate::store::parts::{Parts, Records, Stop, Survey, Until};
 use crate::store::row::Row;
-use crate::store::table_log::{Table, TableLog};
+use crate::store::table_log::{Table, TableLog, entry_bytes};
 
 /// A table to be made anew, and what stands in its place.
 #[derive(Debug)]
 pub struct Lost {
     pub table: FoldedTable,
     pub instead_of: Option<Table>,
+    /// The last version in its log where that cannot be read.
+    pub broken_at: Option<u64>,
     /// Whether it is rebuilt even where its log says that it is whole.
     pub is_forced: bool,
 }
@@ -124,8 +126,8 @@ impl Anew<'_> {
         let log = &FoldedTable::Changes.log(self.root);
         let written = changes.finish()?.into_iter().map(|(bucket, batches)| async move {
             let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", self.seq, self.naming().fresh());
-            let (file, bytes) = field_changes::file(path, bucket, &batches).await?;
-            log.put(&file.path, bytes).await?;
+            let (mut file, bytes) = field_changes::file(path, bucket, &batches).await?;
+            file.path = log.put_checked(&file.path, bytes).await?;
             Ok(file)
         });
         futures::stream::iter(written).buffered(AT_ONCE).try_collect().await
@@ -134,18 +136,23 @@ impl Anew<'_> {
     /// Commits a table's new files; `None` where it is no longer what it was when this began.
     async fn put(&self, lost: &Lost, files: &[NewFile]) -> Result<Option<Folded>, StoreError> {
         let begun = self.clock.now();
+        let mut broken_at = None;
         let still = match lost.table.find(self.root, self.files.written_at(lost.table.name())).await? {
             Found::Nothing => None,
+            Found::Broken(_, last) => {
+                broken_at = Some(last);
+                None
+            }
             Found::Outdated(table, _) => Some(table),
             Found::Whole(table, _) if lost.is_forced => Some(table),
             Found::Whole(..) => return Ok(None),
         };
         let version = |table: &Option<Table>| table.as_ref().map(|table| table.version);
-        if version(&still) != version(&lost.instead_of) {
+        if version(&still) != version(&lost.instead_of) || broken_at != lost.broken_at {
             return Ok(None);
         }
-        let next = version(&still).map_or(0, |version| version + 1);
-        let operation = if still.is_some() { "REPLACE TABLE AS FOLD" } else { "CREATE TABLE AS FOLD" };
+        let next = version(&still).or(broken_at).map_or(0, |version| version + 1);
+        let operation = if next > 0 { "REPLACE TABLE AS FOLD" } else { "CREATE TABLE AS FOLD" };
         let mut actions: Vec<Value> = definition::commit(operation, self.seq, self.at).to_vec();
         let [protocol, mut description] = lost.table.create(self.naming().fresh(), self.at);
         if let Some(described) = still.as_ref().and_then(|table| table.described.as_ref()) {
@@ -156,8 +163,13 @@ impl Anew<'_> {
         actions.extend(old.map(|file| definition::remove(file, self.clock.now())));
         actions.extend(files.iter().map(|file| definition::add(file, self.at)));
         definition::seal(&mut actions, None);
-        if !commit(&lost.table.log(self.root), next, &actions, begun, self.clock).await? {
+        let log = lost.table.log(self.root);
+        if !commit(&log, next, &actions, begun, self.clock).await? {
             return Ok(None);
+        }
+        if broken_at.is_some() {
+            // Readers begin here; what is before it stays as it is.
+            log.begin_at(next, &entry_bytes(&actions)).await?;
         }
         let size = still.as_ref().map(Table::size).unwrap_or_default().after(next, &actions);
         let rows = files.iter().map(|file| file.rows).sum();

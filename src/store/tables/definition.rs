@@ -147,10 +147,14 @@ pub fn add(file: &NewFile, at: Instant) -> Value {
 }
 
 pub fn remove(file: &LiveFile, at: Instant) -> Value {
-    json!({"remove": {
+    let mut remove = json!({"remove": {
         "path": file.path, "deletionTimestamp": at.timestamp_millis(), "dataChange": true,
         "extendedFileMetadata": true, "partitionValues": file.partitions, "size": file.size,
-    }})
+    }});
+    if let Some(vector) = &file.vector {
+        remove["remove"]["deletionVector"] = vector.clone();
+    }
+    remove
 }
 
 /// The application id whose transaction version is the [`fingerprint`] of the table's live files.

@@ -190,8 +190,8 @@ impl Append<'_> {
         let mut batches = join::rows(self.log, &old).await?;
         batches.push(batch);
         let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", self.folding.seq, self.folding.naming().fresh());
-        let (file, bytes) = field_changes::file(path, bucket, &batches).await?;
-        self.log.put(&file.path, bytes).await?;
+        let (mut file, bytes) = field_changes::file(path, bucket, &batches).await?;
+        file.path = self.log.put_checked(&file.path, bytes).await?;
         Ok((file, old))
     }
 }

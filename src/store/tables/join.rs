@@ -91,7 +91,7 @@ async fn one_of<'f>(
     files: Vec<&'f LiveFile>,
     path: String,
 ) -> Result<(NewFile, Vec<&'f LiveFile>), StoreError> {
-    let (file, bytes) = field_changes::file(path, bucket, &rows(log, &files).await?).await?;
-    log.put(&file.path, bytes).await?;
+    let (mut file, bytes) = field_changes::file(path, bucket, &rows(log, &files).await?).await?;
+    file.path = log.put_checked(&file.path, bytes).await?;
     Ok((file, files))
 }

@@ -30,7 +30,7 @@ use super::error::StoreError;
 use super::inbox::{self, Inbox};
 use super::journal::schema;
 use super::scope::in_every_scope;
-use super::table_log::{LiveFile, Table, TableLog, root_url};
+use super::table_log::{Belief, LiveFile, Table, TableLog, root_url};
 use crate::domain::id::{EntityId, ProjectId};
 use crate::domain::record::Entity;
 
@@ -148,7 +148,13 @@ impl LakeTables {
 
     /// The live files of a table at its newest version; `None` where it does not exist yet.
     pub async fn files(&self, name: &str) -> Result<Option<Vec<LiveFile>>, StoreError> {
-        match self.log(name).load().await {
+        let log = self.log(name);
+        let known = |table: Option<Table>| match (&table, log.belief()) {
+            // Its files alone do not say what it holds.
+            (Some(found), Belief::All) => found.others.may_write().map(|()| table),
+            _ => Ok(table),
+        };
+        match log.load().await.and_then(known) {
             // Its writers may use features of Delta that are not known here; the other tables can be read all the same.
             Err(fault) if name == inbox::NAME && self.inbox.is_none() => {
                 tracing::warn!(%fault, "the table inbox cannot be read");

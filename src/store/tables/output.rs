@@ -172,8 +172,8 @@ impl<'a> Output<'a> {
         // The name sorts as the rows do: files of a bucket are read in its order.
         let name = self.naming.fresh();
         let path = format!("{BUCKET}={}/{:020}-{:04}-{name}.parquet", self.bucket, self.naming.seq, self.done.len());
-        let (file, bytes) = file.finish(path, self.bucket).map_err(failed)?;
-        self.log.put(&file.path, bytes.into()).await?;
+        let (mut file, bytes) = file.finish(path, self.bucket).map_err(failed)?;
+        file.path = self.log.put_checked(&file.path, bytes.into()).await?;
         self.done.push(file);
         Ok(())
     }

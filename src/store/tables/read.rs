@@ -9,7 +9,7 @@ use bytes::Bytes;
 use deltalake::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use deltalake::arrow::error::ArrowError;
 use deltalake::parquet::arrow::ProjectionMask;
-use deltalake::parquet::arrow::arrow_reader::{ArrowPredicateFn, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowFilter};
+use deltalake::parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
 use deltalake::parquet::file::metadata::ParquetMetaData;
 use object_store::ObjectStore;
 use serde_json::Value;
@@ -25,6 +25,8 @@ use crate::domain::link::LinkKind;
 use crate::domain::patch::Op;
 use crate::domain::record::{Entity, Fields};
 use crate::domain::state::State;
+use crate::store::catalog::features::WAY_OUT_OF_FOLDED;
+use crate::store::decode;
 use crate::store::error::StoreError;
 use crate::store::row::Row;
 use crate::store::scope::{Scope, in_every_scope};
@@ -39,6 +41,8 @@ pub enum Found {
     Nothing,
     /// A table that cannot be believed, and why. Nothing is read of it; the next fold rebuilds it from the journal.
     Outdated(Table, Distrust),
+    /// A table whose log cannot be read, why, and the last version of which there is anything in it.
+    Broken(StoreError, u64),
     /// The table, and the seq it says it is folded to.
     Whole(Table, u64),
 }
@@ -52,8 +56,10 @@ pub enum Distrust {
     Foreign,
     /// It says that it was written at a seq before the one that the journal knows: it is an older copy.
     Behind { seq: u64, written: u64 },
-    /// Its files cannot be read.
-    Damaged,
+    /// It does not say how far it is folded.
+    Unsaid,
+    /// Another writer gave it features that Lakeplan does not write.
+    Features,
 }
 
 impl fmt::Display for Distrust {
@@ -64,14 +70,23 @@ impl fmt::Display for Distrust {
             Self::Behind { seq, written } => {
                 write!(f, "it is an older copy: it was written at seq {written}, and says that it was written at seq {seq}")
             }
-            Self::Damaged => f.write_str("its files cannot be read"),
+            Self::Unsaid => f.write_str("it does not say how far it is folded"),
+            Self::Features => f.write_str("another writer gave it table features that Lakeplan does not write"),
         }
     }
 }
 
 /// What stands where a table of these columns should be, which the journal says was written at a seq.
 pub async fn find(log: &TableLog, columns: &[Column], written: u64) -> Result<Found, StoreError> {
-    let Some(found) = log.load().await? else { return Ok(Found::Nothing) };
+    let found = match log.load().await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(Found::Nothing),
+        Err(fault @ StoreError::Damaged { .. }) => return Ok(Found::Broken(fault, log.last().await?)),
+        Err(fault) => return Err(fault),
+    };
+    if found.others.features.is_some() {
+        return Ok(Found::Outdated(found, Distrust::Features));
+    }
     if !found.described.as_ref().is_some_and(|described| definition::describes(&described.schema, columns)) {
         return Ok(Found::Outdated(found, Distrust::Columns));
     }
@@ -79,7 +94,10 @@ pub async fn find(log: &TableLog, columns: &[Column], written: u64) -> Result<Fo
         return Ok(Found::Outdated(found, Distrust::Foreign));
     }
     let seq = found.txns.get(TXN).and_then(|seq| u64::try_from(*seq).ok());
-    let seq = seq.ok_or_else(|| StoreError::damaged(log.folder(), "it does not say how far it is folded"))?;
+    // The table itself is the only one to say.
+    let Some(seq) = seq else {
+        return Ok(Found::Outdated(found, Distrust::Unsaid));
+    };
     if seq < written {
         return Ok(Found::Outdated(found, Distrust::Behind { seq, written }));
     }
@@ -91,6 +109,14 @@ pub(super) async fn readable(log: &TableLog, entity: Entity, written: u64) -> Re
     Ok(match find(log, &definition::columns(entity), written).await? {
         Found::Whole(table, seq) => Some((table, seq)),
         Found::Nothing => None,
+        Found::Broken(fault, _) => {
+            tracing::warn!(%fault, "the table {} is read from the journal, and the next fold rebuilds it", log.folder());
+            None
+        }
+        Found::Outdated(_, why @ Distrust::Features) => {
+            tracing::warn!("the table {} is read from the journal: {why}; {WAY_OUT_OF_FOLDED}", log.folder());
+            None
+        }
         Found::Outdated(_, why) => {
             tracing::warn!(
                 "the table {} is not used: {why}; it is read from the journal, and the next fold rebuilds it",
@@ -364,12 +390,7 @@ pub fn selected(
     wanted: Option<&Wanted>,
     columns: &[&str],
 ) -> Result<impl Iterator<Item = Result<RecordBatch, StoreError>> + use<>, StoreError> {
-    let path = path.to_owned();
-    let damaged = move |fault: String| StoreError::damaged(path.clone(), fault);
-    // An engine that rewrote the file may have noted other types for the same columns.
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(|err| damaged(err.to_string()))?;
-    let mut builder = builder.with_batch_size(ROW_GROUP);
+    let mut builder = decode::open(path, file)?.with_batch_size(ROW_GROUP);
     if !columns.is_empty() {
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
         builder = builder.with_projection(mask);
@@ -381,8 +402,7 @@ pub fn selected(
         let predicate = ArrowPredicateFn::new(mask, move |batch| wanted.matches(&batch));
         builder = builder.with_row_groups(groups).with_row_filter(RowFilter::new(vec![Box::new(predicate)]));
     }
-    let reader = builder.build().map_err(|fault| damaged(fault.to_string()))?;
-    Ok(reader.map(move |batch| batch.map_err(|fault| damaged(fault.to_string()))))
+    decode::batches(path, builder)
 }
 
 /// The row groups that may hold a wanted row.

@@ -14,6 +14,7 @@ use deltalake::parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use super::definition::sort_columns;
 use crate::domain::record::Entity;
+use crate::store::decode::guarded;
 use crate::store::error::StoreError;
 
 /// Where a row stands in its bucket: its project, where the table has one, and its id.
@@ -30,8 +31,9 @@ pub(super) struct Source {
 impl Source {
     pub fn open(path: String, entity: Entity, bytes: Bytes) -> Result<Self, StoreError> {
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-        let metadata =
-            ArrowReaderMetadata::load(&bytes, options).map_err(|fault| StoreError::damaged(&path, fault.to_string()))?;
+        let metadata = guarded(&path, || {
+            ArrowReaderMetadata::load(&bytes, options).map_err(|fault| StoreError::damaged(&path, fault.to_string()))
+        })?;
         Ok(Self { path, entity, bytes, metadata })
     }
 
@@ -72,6 +74,10 @@ impl Source {
 
     /// Columns of a row group, or all of them.
     pub fn read(&self, group: usize, columns: Option<&[&str]>) -> Result<RecordBatch, StoreError> {
+        guarded(&self.path, || self.decode(group, columns))
+    }
+
+    fn decode(&self, group: usize, columns: Option<&[&str]>) -> Result<RecordBatch, StoreError> {
         let damaged = |fault: String| StoreError::damaged(&self.path, fault);
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata.clone())
             .with_row_groups(vec![group])

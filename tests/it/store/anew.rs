@@ -175,3 +175,34 @@ async fn processes_that_make_a_table_anew_at_once_make_one() {
     assert_eq!(in_tables(&root).await, wanted);
     assert_eq!(check_up(&root, None).await.findings, []);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_whose_log_is_broken_is_written_anew_and_other_engines_read_it() {
+    for (table, garbage) in [("tasks", None), ("tasks", Some("{\"add\":")), ("projects", Some("")), ("field_changes", None)] {
+        let (store, root) = lake().await;
+        let _ = committed(store.as_ref(), task("later")).await;
+        store.fold().await.unwrap();
+        let wanted = records(state(store.as_ref()).await.records());
+        drop(store);
+        let broken = entry(&root, table, 0).await;
+        match garbage {
+            None => root.store.delete(&broken).await.unwrap(),
+            Some(text) => drop(root.store.put(&broken, text.into()).await.unwrap()),
+        }
+        let found = check_up(&root, None).await;
+        assert!(says(&found, &format!("{table}/_delta_log"), "damaged") && found.findings.len() == 1, "{:?}", found.findings);
+        assert!(found.findings[0].way_out.contains("lakeplan fold"), "{:?}", found.findings);
+        let fresh = open(&root, clock(), 9).await.unwrap();
+        assert_eq!(records(state(&fresh).await.records()), wanted, "{table} {garbage:?} is not read from the journal");
+        fresh.fold().await.unwrap();
+        fresh.close().await;
+        assert_eq!(in_tables(&root).await, wanted, "{table} {garbage:?}");
+        let extent = Extent { is_full: true, ..Extent::usual(None) };
+        assert_eq!(
+            examine_to(&root.store, "lake", &Format::default(), extent).await.unwrap().findings,
+            [],
+            "{table} {garbage:?}"
+        );
+        assert!(version(&root, table).await > 0, "{table} {garbage:?}: its history was begun anew");
+    }
+}

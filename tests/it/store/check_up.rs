@@ -10,6 +10,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::json;
 
+use super::forge::keep_checksum;
 use super::{committed, delta_in_memory, make_project, state, task};
 use crate::support::{patch_set, random_patches};
 
@@ -45,7 +46,7 @@ async fn forge(root: &Root, path: &Path, from: &[u8], to: &[u8]) -> bool {
     let mut bytes = root.store.get(path).await.unwrap().bytes().await.unwrap().to_vec();
     let Some(at) = bytes.windows(from.len()).position(|window| window == from) else { return false };
     bytes[at..at + to.len()].copy_from_slice(to);
-    root.store.put(path, bytes.into()).await.unwrap();
+    root.store.put(path, keep_checksum(path, &bytes).into()).await.unwrap();
     true
 }
 
@@ -118,7 +119,7 @@ async fn a_wrong_row_of_a_current_table_is_found_and_a_new_fold_mends_it() {
     let mut writer = deltalake::parquet::arrow::ArrowWriter::try_new(&mut forged, batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
-    root.store.put(&path, forged.into()).await.unwrap();
+    root.store.put(&path, keep_checksum(&path, &forged).into()).await.unwrap();
     let checkup = check_up(&root, None).await;
     assert!(says(&checkup, "tasks", "forged"), "{:?}", checkup.findings);
     assert_eq!(checkup.findings.len(), 1);
@@ -131,4 +132,17 @@ async fn a_wrong_row_of_a_current_table_is_found_and_a_new_fold_mends_it() {
     let fresh = super::open(&root, crate::support::clock(), 9).await.unwrap();
     fresh.fold().await.unwrap();
     assert_eq!(check_up(&root, None).await.findings, []);
+}
+
+#[tokio::test]
+async fn a_byte_of_a_file_that_is_another_is_found_by_its_checksum() {
+    for table in ["journal/stream=work", "tasks", "field_changes"] {
+        let (_, root) = lake().await;
+        let path = files(&root, table, ".parquet").await.remove(0);
+        let mut bytes = root.store.get(&path).await.unwrap().bytes().await.unwrap().to_vec();
+        bytes[20] ^= 1;
+        root.store.put(&path, bytes.into()).await.unwrap();
+        let checkup = check_up(&root, None).await;
+        assert!(says(&checkup, table.split('/').next().unwrap(), "not those that were written"), "{:?}", checkup.findings);
+    }
 }

@@ -361,7 +361,7 @@ async fn a_payload_that_no_erase_names_is_missed() {
     let mut writer = deltalake::parquet::arrow::ArrowWriter::try_new(&mut forged, schema, None).unwrap();
     writer.write(&bare).unwrap();
     writer.close().unwrap();
-    root.store.put(&path, forged.into()).await.unwrap();
+    root.store.put(&path, super::forge::keep_checksum(&path, &forged).into()).await.unwrap();
     let findings = check_up(&root, None).await.findings;
     assert!(
         findings.iter().any(|finding| finding.place.contains("journal, row") && finding.what.contains("no erase names it")),

@@ -5,15 +5,21 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::check_up::{check_up, files};
+use super::check_up::{check_up, files, says};
 use super::{committed, delta_in_memory, delta_rs, make_project, open, state, task, titles};
 use crate::support::clock;
+use deltalake::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use deltalake::arrow::compute::{cast, concat_batches};
+use deltalake::arrow::datatypes::{DataType, Field, TimeUnit};
 use deltalake::operations::optimize::OptimizeType;
+use deltalake::parquet::arrow::ArrowWriter;
 use futures::TryStreamExt;
 use lakeplan::domain::state::ProjectState;
-use lakeplan::store::Store;
 use lakeplan::store::delta::Root;
+use lakeplan::store::row::Stream;
 use lakeplan::store::tables::LakeTables;
+use lakeplan::store::tables::read::batches;
+use lakeplan::store::{Scope, Store};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
@@ -149,4 +155,86 @@ async fn rows_that_another_engine_deletes_come_back() {
     let (titles, keys) = go_on(&root, "fourth").await;
     assert_eq!((titles.len(), keys.len()), (4, 4));
     assert_eq!(check_up(&root, None).await.findings, []);
+}
+
+/// Puts the rows of all the journal's files into one, as an engine does that has other types and notes no statistics.
+async fn rewrite_in_other_types(root: &Root, forge: impl Fn(RecordBatch) -> RecordBatch) {
+    let table = delta_rs(&root.store, "journal").await.unwrap();
+    let version = table.version().unwrap() + 1;
+    let (mut actions, mut rows) = (Vec::new(), Vec::new());
+    let live: Vec<String> = table.get_file_uris().unwrap().map(|uri| uri.rsplit("journal/").next().unwrap().to_owned()).collect();
+    let values = json!({"stream": "work", "date": "2026-09-21"});
+    for path in live {
+        let bytes = root.store.get(&Path::from(format!("journal/{path}"))).await.unwrap().bytes().await.unwrap();
+        rows.extend(batches("journal", bytes).unwrap().map(Result::unwrap));
+        actions.push(json!({"remove": {"path": path, "dataChange": false, "deletionTimestamp": 1, "partitionValues": values}}));
+    }
+    let all = forge(concat_batches(&rows[0].schema(), &rows).unwrap());
+    let other = |field: &Field| match field.data_type() {
+        DataType::Int64 => DataType::Int32,
+        DataType::Int32 => DataType::Int64,
+        DataType::Timestamp(..) => DataType::Timestamp(TimeUnit::Nanosecond, None),
+        _ if field.name() == "actor" => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+        _ => DataType::LargeUtf8,
+    };
+    let schema = all.schema();
+    // The columns come in another order too.
+    let mut columns: Vec<(String, ArrayRef)> = schema
+        .fields()
+        .iter()
+        .zip(all.columns())
+        .map(|(field, column)| (field.name().clone(), cast(column, &other(field)).unwrap()))
+        .collect();
+    columns.reverse();
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut file = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let path = "stream=work/date=2026-09-21/part-00000-other.parquet";
+    actions.push(json!({"add": {
+        "path": path, "partitionValues": values, "size": file.len(), "modificationTime": 1, "dataChange": false,
+    }}));
+    actions.push(json!({"commitInfo": {"operation": "OPTIMIZE", "engineInfo": "another"}}));
+    root.store.put(&Path::from(format!("journal/{path}")), file.into()).await.unwrap();
+    let lines: String = actions.iter().map(|action| format!("{action}\n")).collect();
+    root.store.put(&Path::from(format!("journal/_delta_log/{version:020}.json")), lines.into()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_compaction_in_other_types_and_without_statistics_is_read() {
+    let root = lake(5).await;
+    rewrite_in_other_types(&root, |rows| rows).await;
+    assert_eq!(check_up(&root, None).await.findings, []);
+    for table in LakeTables::folded() {
+        put_back(&root, table, Vec::new()).await;
+    }
+    let (titles, keys) = go_on(&root, "after").await;
+    assert_eq!((titles.len(), keys.len()), (6, 6));
+    assert_eq!(check_up(&root, None).await.findings, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_compaction_that_loses_or_changes_rows_is_not_believed() {
+    let lost = |rows: RecordBatch| rows.slice(0, rows.num_rows() - 1);
+    let changed = |rows: RecordBatch| {
+        let schema = rows.schema();
+        let columns = schema.fields().iter().zip(rows.columns()).map(|(field, column)| match field.name().as_str() {
+            "actor" => Arc::new(StringArray::from(vec!["someone"; rows.num_rows()])) as ArrayRef,
+            _ => Arc::clone(column),
+        });
+        RecordBatch::try_new(rows.schema(), columns.collect()).unwrap()
+    };
+    let forges: [(&str, Box<dyn Fn(RecordBatch) -> RecordBatch>); 2] = [("rows", Box::new(lost)), ("digest", Box::new(changed))];
+    for (what, forge) in forges {
+        let root = lake(5).await;
+        rewrite_in_other_types(&root, forge).await;
+        let found = check_up(&root, None).await;
+        assert!(says(&found, "journal", what), "{:?}", found.findings);
+        let opened = match open(&root, clock(), 8).await {
+            Ok(store) => store.changes(0, Stream::Work, &Scope::All).await.map(drop).and(store.head().await.map(drop)),
+            Err(fault) => Err(fault),
+        };
+        assert!(opened.unwrap_err().to_string().contains(what), "{what} is believed");
+    }
 }

@@ -18,6 +18,7 @@ use object_store::path::Path;
 use serde_json::json;
 
 use super::check_up::{check_up, files, lake, says};
+use super::forge::keep_checksum;
 use super::{committed, task};
 
 async fn thorough(root: &Root) -> Checkup {
@@ -33,7 +34,7 @@ async fn rewrite(root: &Root, path: &Path, change: impl Fn(RecordBatch) -> Recor
     let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
-    root.store.put(path, file.into()).await.unwrap();
+    root.store.put(path, keep_checksum(path, &file).into()).await.unwrap();
 }
 
 fn with(batch: &RecordBatch, name: &str, change: impl Fn(usize, Option<&str>) -> Option<String>) -> RecordBatch {

@@ -1,0 +1,147 @@
+//! Decoding Parquet, the one way to it for all that reads files whole.
+//!
+//! The reader does not expect a file in which a byte is another: where it panics, the file is damaged and nothing else. A
+//! file that another engine wrote may hold the same values in other types.
+
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
+
+use bytes::Bytes;
+use deltalake::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use deltalake::arrow::compute::cast;
+use deltalake::arrow::datatypes::{Field, Schema};
+use deltalake::arrow::error::ArrowError;
+use deltalake::parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use futures::FutureExt;
+
+use super::error::StoreError;
+
+thread_local! {
+    /// Whether this thread decodes, so that a panic is told as damage and nothing is printed.
+    static DECODES: Cell<bool> = const { Cell::new(false) };
+}
+
+static QUIET: Once = Once::new();
+/// How many engines decode on threads of their own.
+static ENGINES: AtomicUsize = AtomicUsize::new(0);
+
+/// Keeps quiet about panics of what decodes.
+fn be_quiet() {
+    QUIET.call_once(|| {
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !DECODES.with(Cell::get) && ENGINES.load(Ordering::Relaxed) == 0 {
+                hook(info);
+            }
+        }));
+    });
+}
+
+/// An engine at work, for as long as this is held.
+struct AtWork;
+
+impl AtWork {
+    fn begin() -> Self {
+        be_quiet();
+        ENGINES.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        ENGINES.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Lets an engine read files; where it panics, one of them is damaged.
+pub async fn guarded_engine<T>(work: impl Future<Output = T>) -> Result<T, StoreError> {
+    let _at_work = AtWork::begin();
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.map_err(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        let what = format!("a file of it could not be decoded: {}", said.unwrap_or("the engine stopped"));
+        StoreError::damaged("a table of the query", what)
+    })
+}
+
+/// Decodes something of a file; `path` is named where that cannot be done.
+pub fn guarded<T>(path: &str, decode: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    be_quiet();
+    let outer = DECODES.replace(true);
+    let decoded = panic::catch_unwind(AssertUnwindSafe(decode));
+    DECODES.set(outer);
+    decoded.unwrap_or_else(|_| Err(StoreError::damaged(path, "its bytes are no Parquet that can be decoded")))
+}
+
+/// What is decoded bit by bit. After damage there is nothing more.
+pub struct Guarded<I> {
+    path: String,
+    inner: Option<I>,
+}
+
+impl<T, I: Iterator<Item = Result<T, StoreError>>> Guarded<I> {
+    pub fn new(path: &str, inner: I) -> Self {
+        Self { path: path.to_owned(), inner: Some(inner) }
+    }
+}
+
+impl<T, I: Iterator<Item = Result<T, StoreError>>> Iterator for Guarded<I> {
+    type Item = Result<T, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let inner = self.inner.as_mut()?;
+        let next = guarded(&self.path, || inner.next().transpose()).transpose();
+        if !matches!(next, Some(Ok(_))) {
+            self.inner = None;
+        }
+        next
+    }
+}
+
+/// A file to be read, its types those that its columns are stored in.
+pub fn open(path: &str, file: Bytes) -> Result<ParquetRecordBatchReaderBuilder<Bytes>, StoreError> {
+    guarded(path, || {
+        // An engine that rewrote the file may have noted other types for the same columns.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
+            .map_err(|fault| StoreError::damaged(path, fault.to_string()))
+    })
+}
+
+/// The batches that a builder gives.
+pub fn batches(
+    path: &str,
+    builder: ParquetRecordBatchReaderBuilder<Bytes>,
+) -> Result<Guarded<impl Iterator<Item = Result<RecordBatch, StoreError>> + use<>>, StoreError> {
+    let place = path.to_owned();
+    let damaged = move |fault: String| StoreError::damaged(place.clone(), fault);
+    let reader = guarded(path, || builder.build().map_err(|fault| damaged(fault.to_string())))?;
+    Ok(Guarded::new(path, reader.map(move |batch| batch.map_err(|fault| damaged(fault.to_string())))))
+}
+
+/// A batch with its columns as the types that a schema has for them; columns that it does not name stay as they are.
+pub fn typed(batch: RecordBatch, schema: &Schema) -> Result<RecordBatch, ArrowError> {
+    let wanted =
+        |field: &Field| schema.field_with_name(field.name()).ok().filter(|wanted| wanted.data_type() != field.data_type());
+    if batch.schema().fields().iter().all(|field| wanted(field).is_none()) {
+        return Ok(batch);
+    }
+    let (mut fields, mut columns): (Vec<Arc<Field>>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        match wanted(field) {
+            Some(wanted) => {
+                fields.push(Arc::new(wanted.clone().with_nullable(field.is_nullable() || wanted.is_nullable())));
+                columns.push(cast(column, wanted.data_type())?);
+            }
+            None => {
+                fields.push(Arc::clone(field));
+                columns.push(Arc::clone(column));
+            }
+        }
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+}

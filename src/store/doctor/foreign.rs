@@ -1,0 +1,77 @@
+//! What other writers did to the tables in which only commits of Lakeplan count.
+
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+
+use super::{Checkup, RESTORE, TAKE_BACK, TAKE_REST_BACK, UPKEEP};
+use crate::store::appended::APPENDED;
+use crate::store::catalog::JOURNAL;
+use crate::store::catalog::features::WAY_OUT;
+use crate::store::error::StoreError;
+use crate::store::foreign::{Foreign, Others};
+use crate::store::journal::entry;
+use crate::store::table_log::{LiveFile, TableLog, entry_path};
+
+/// Names the commits of others to the journal that do not count.
+pub async fn check_journal(checkup: &mut Checkup, log: &TableLog, others: &Others) -> Result<(), StoreError> {
+    check(checkup, log, others).await
+}
+
+/// The same of the appended tables. A log that cannot be read is told of elsewhere.
+pub async fn check_appended(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>) -> Result<(), StoreError> {
+    for table in APPENDED {
+        let log = TableLog::new(Arc::clone(root), table.name);
+        match log.load().await {
+            Ok(Some(found)) => check(checkup, &log, &found.others).await?,
+            Err(fault) if fault.is_of_the_way() => return Err(fault),
+            Ok(None) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+async fn check(checkup: &mut Checkup, log: &TableLog, others: &Others) -> Result<(), StoreError> {
+    if let Some((place, features)) = &others.features {
+        checkup.find(
+            place,
+            format!("another writer gave the table the features {features}, which Lakeplan does not write"),
+            WAY_OUT,
+        );
+    }
+    let is_journal = log.folder() == JOURNAL;
+    for commit in &others.commits {
+        let mut gone: Vec<&LiveFile> = Vec::new();
+        for path in &commit.removed {
+            if let Some(file) = others.lost.get(path)
+                && !log.has(path).await?
+            {
+                gone.push(file);
+            }
+        }
+        let place = format!("{}/{}", log.folder(), entry_path(commit.version));
+        let did = did(commit, others.has_other_columns);
+        match (gone.as_slice(), is_journal) {
+            ([], _) => checkup.find(place, format!("{did}; it does not count"), if is_journal { TAKE_BACK } else { UPKEEP }),
+            (gone, true) => {
+                let seqs =
+                    gone.iter().filter_map(|file| entry::file(file)).map(|file| format!("{} to {}", file.seq.0, file.seq.1));
+                let seqs = seqs.collect::<Vec<_>>().join(", ");
+                checkup.find(place, format!("{did}; the files are gone since, and with them seq {seqs}"), RESTORE);
+            }
+            (gone, false) => {
+                let rows: u64 = gone.iter().filter_map(|file| file.rows()).sum();
+                checkup.find(place, format!("{did}; the files are gone since, and with them {rows} rows"), TAKE_REST_BACK);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a commit did.
+fn did(commit: &Foreign, has_other_columns: bool) -> String {
+    match (commit.removed.len(), commit.added) {
+        (0, 0) if has_other_columns => format!("{commit} changed the columns of the table"),
+        (removed, added) => format!("{commit} removed {removed} of its files and added {added}"),
+    }
+}

@@ -1,0 +1,239 @@
+//! Every file of a small lake, removed, cut short, with another byte, or with what another file holds: nothing is believed
+//! that is not so, the check-up names what is wrong and nothing else, and what it advises leaves the lake whole.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+
+use futures::{FutureExt, TryStreamExt};
+use lakeplan::analytics::Session;
+use lakeplan::domain::state::ProjectState;
+use lakeplan::store::delta::Root;
+use lakeplan::store::doctor::{Anchor, Extent, examine_to};
+use lakeplan::store::tables::read::batches;
+use lakeplan::store::{Format, LakeTables, Outcome, Retention, Scope, Store, StoreError};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+
+use super::check_up::files;
+use super::folding::{in_tables, records};
+use super::foreign_acts::{backup, follow, fork, small, thorough};
+use super::{commit, open, set, state, task};
+use crate::support::{clock, counts, full, noon};
+
+/// What befalls a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Damage {
+    Removed,
+    Emptied,
+    Halved,
+    /// Without its last byte.
+    Cut,
+    /// One bit of a byte is another: where, as a part of a thousand.
+    Flipped(usize, u8),
+    /// It holds what the file before it, or after it, of its folder holds.
+    Replaced,
+}
+
+async fn befall(lake: &Root, path: &Path, damage: Damage, all: &[Path]) -> bool {
+    let bytes = lake.store.get(path).await.unwrap().bytes().await.unwrap().to_vec();
+    let cut = |end: usize| bytes[..end].to_vec();
+    let now = match damage {
+        Damage::Removed => {
+            lake.store.delete(path).await.unwrap();
+            return true;
+        }
+        Damage::Emptied => Vec::new(),
+        Damage::Halved => cut(bytes.len() / 2),
+        Damage::Cut => cut(bytes.len().saturating_sub(1)),
+        Damage::Flipped(part, bit) => {
+            let mut bytes = bytes.clone();
+            let at = (bytes.len().saturating_sub(1)) * part / 1000;
+            let Some(byte) = bytes.get_mut(at) else { return false };
+            *byte ^= 1 << bit;
+            bytes
+        }
+        Damage::Replaced => {
+            let kind = |path: &Path| {
+                let text = path.to_string();
+                (text.split('/').next().map(str::to_owned), path.extension().map(str::to_owned), text.contains("_delta_log"))
+            };
+            let Some(other) = all.iter().find(|other| *other != path && kind(other) == kind(path)) else { return false };
+            lake.store.get(other).await.unwrap().bytes().await.unwrap().to_vec()
+        }
+    };
+    let is_another = now != bytes;
+    lake.store.put(path, now.into()).await.unwrap();
+    is_another
+}
+
+/// What a case came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Came {
+    Nothing,
+    /// Nobody needs the file any more, or the lake mends it by itself.
+    Harmless,
+    Advised,
+    Restored,
+    /// As if the last change had never been made, which only an anchor tells.
+    WithoutItsEnd,
+}
+
+struct Before {
+    lake: Root,
+    records: BTreeMap<String, String>,
+    anchor: Anchor,
+}
+
+async fn read(lake: &Root) -> Result<(BTreeMap<String, String>, u64), StoreError> {
+    let store = open(lake, clock(), 7).await?;
+    let found = store.snapshot(&Scope::All).await?;
+    store.close().await;
+    Ok((records(found.state.records()), found.seq))
+}
+
+async fn live_on(before: &Before, all: &[Path], path: &Path, damage: Damage) -> Came {
+    let mut lake = fork(&before.lake).await;
+    if !befall(&lake, path, damage, all).await {
+        return Came::Nothing;
+    }
+    let table = path.as_ref().split('/').next().unwrap().to_owned();
+    let found = thorough(&lake).await.map(|checkup| checkup.findings);
+    let found = found.unwrap_or_else(|err| if damage == Damage::Removed { Vec::new() } else { panic!("no check-up: {err}") });
+    let elsewhere = found.iter().find(|finding| !finding.place.starts_with(&table));
+    assert_eq!(elsewhere, None, "something else is named");
+    assert!(found.iter().all(|finding| !finding.way_out.is_empty()));
+    let mut came = if found.is_empty() { Came::Harmless } else { Came::Advised };
+    match read(&lake).await {
+        Ok((now, seq)) if now != before.records => {
+            let extent = Extent { is_full: true, ..Extent::usual(Some(before.anchor)) };
+            let anchored = examine_to(&lake.store, "lake", &Format::default(), extent).await.unwrap();
+            assert!(seq < before.anchor.seq, "{} records of {}: something else is believed", now.len(), before.records.len());
+            assert!(!anchored.findings.is_empty(), "nothing tells that the end is gone");
+            return Came::WithoutItsEnd;
+        }
+        Ok(_) => {}
+        Err(err) => {
+            let err: StoreError = err;
+            assert!(err.hint().is_some(), "{err} and no way out");
+            assert!(!found.is_empty(), "{err}, and the check-up finds nothing");
+        }
+    }
+    // A change is made, or refused with a way out; a key is never given twice.
+    let mut count = before.records.len();
+    if let Ok(store) = open(&lake, clock(), 9).await {
+        let outcome = match store.snapshot(&Scope::All).await {
+            Ok(_) => Some(commit(&store, set(&store, task("after")).await).await),
+            Err(_) => None,
+        };
+        match outcome {
+            Some(Outcome::Committed { .. }) => count += 1,
+            Some(Outcome::NotWritten { cause }) => assert!(cause.hint().is_some(), "{cause} and no way out"),
+            None => {}
+            Some(other) => panic!("{other:?}"),
+        }
+        store.close().await;
+    }
+    for _ in 0..6 {
+        let Ok(checkup) = thorough(&lake).await else { break };
+        let Some(finding) = checkup.findings.into_iter().next() else { break };
+        if finding.way_out.contains("from a backup") {
+            (lake, came, count) = (backup(&before.lake).await.unwrap(), Came::Restored, before.records.len());
+        } else {
+            lake = follow(lake, finding.way_out, &finding.place, &before.lake).await;
+        }
+    }
+    let left = thorough(&lake).await.map(|checkup| checkup.findings);
+    assert!(matches!(&left, Ok(left) if left.is_empty()), "after the way out: {left:?}");
+    let store = open(&lake, clock(), 10).await.unwrap();
+    store.fold().await.unwrap();
+    store.maintain(Retention::default()).await.unwrap();
+    let now = state(&store).await;
+    let keys: Vec<String> = now.projects().flat_map(ProjectState::tasks).map(|task| task.key.to_string()).collect();
+    assert_eq!(keys.iter().collect::<std::collections::BTreeSet<_>>().len(), keys.len(), "a key was given twice");
+    let now = records(now.records());
+    assert_eq!(now.len(), count, "after the way out");
+    let same = |(slot, record): (&String, &String)| now.get(slot) == Some(record) || slot.contains("Project");
+    assert!(before.records.iter().all(same), "a record is another");
+    store.close().await;
+    assert_eq!(in_tables(&lake).await, now, "in the tables");
+    came
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_befalls_a_file_nothing_is_believed_that_is_not_so() {
+    let lake = small().await;
+    let checkup = thorough(&lake).await.unwrap();
+    assert_eq!(checkup.findings, []);
+    let (records, _) = read(&lake).await.unwrap();
+    let anchor = Anchor { seq: checkup.sets, chain: checkup.chain };
+    let before = Before { lake, records, anchor };
+    let listed: Vec<_> = before.lake.store.list(None).try_collect().await.unwrap();
+    let mut all: Vec<Path> = listed.into_iter().map(|meta| meta.location).collect();
+    all.retain(|path| LakeTables::names().any(|name| path.as_ref().starts_with(&format!("{name}/"))));
+    all.sort();
+    let mut random = StdRng::seed_from_u64(7);
+    let mut cases = Vec::new();
+    for path in &all {
+        for damage in [Damage::Removed, Damage::Emptied, Damage::Halved, Damage::Cut, Damage::Replaced] {
+            cases.push((path, damage));
+        }
+        for _ in 0..8 {
+            cases.push((path, Damage::Flipped(random.random_range(0..=1000), random.random_range(0..8))));
+        }
+    }
+    cases.shuffle(&mut random);
+    if !full() {
+        cases.truncate(counts(90, usize::MAX));
+    }
+    let only = lakeplan::config::variable("LAKEPLAN_TEST_DAMAGE");
+    let (mut failed, mut came) = (Vec::new(), BTreeMap::<Came, usize>::new());
+    for (path, damage) in cases {
+        let name = format!("{path} {damage:?}");
+        if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
+            continue;
+        }
+        match AssertUnwindSafe(live_on(&before, &all, path, damage)).catch_unwind().await {
+            Ok(how) => *came.entry(how).or_default() += 1,
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().cloned();
+                let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                failed.push(format!("{name}: {}", text.unwrap_or_default()));
+            }
+        }
+    }
+    eprintln!("damage to the {} files of a lake: {came:?}", all.len());
+    assert!(failed.is_empty(), "{} failed:\n{}", failed.len(), failed.join("\n"));
+}
+
+/// Neither the reader, to which a name without a checksum leaves it, nor the engine that answers SQL.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_byte_makes_a_reader_panic() {
+    let lake = small().await;
+    let path = files(&lake, "tasks/bucket", ".parquet").await.pop().unwrap();
+    let sound = lake.store.get(&path).await.unwrap().bytes().await.unwrap();
+    let mut random = StdRng::seed_from_u64(11);
+    let (mut refused, mut unanswered) = (0, 0);
+    let store = open(&lake, clock(), 7).await.unwrap();
+    for number in 0..counts(400, 20_000) {
+        let mut bytes = sound.to_vec();
+        // Most of what can be misread is in the footer and the heads of pages.
+        let at = if number % 2 == 0 {
+            random.random_range(bytes.len() * 3 / 4..bytes.len())
+        } else {
+            random.random_range(0..bytes.len())
+        };
+        bytes[at] ^= 1 << random.random_range(0..8);
+        let read = batches("tasks", bytes.clone().into()).and_then(|batches| batches.collect::<Result<Vec<_>, _>>());
+        refused += usize::from(read.is_err());
+        if number % 20 == 0 {
+            lake.store.put(&path, bytes.into()).await.unwrap();
+            let session = Session::open(&store.tables(), noon()).await.unwrap();
+            unanswered += usize::from(session.query("SELECT * FROM tasks").await.is_err());
+        }
+    }
+    eprintln!("flipped bytes that a reader refused: {refused}, that an engine refused: {unanswered}");
+    assert!(refused > 0 && unanswered > 0);
+}

@@ -1,0 +1,304 @@
+//! Every operation of delta-rs on every table of a small lake: the lake goes on, its journal says what it said, and what it
+//! advises leaves it whole.
+
+mod acts;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::{FutureExt, TryStreamExt};
+use lakeplan::analytics::{Session, VIEWS};
+use lakeplan::domain::state::ProjectState;
+use lakeplan::store::appended::{AGENT_LOGS, INBOX_RESULTS, RUNS};
+use lakeplan::store::copy::copy;
+use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::doctor::{Checkup, Extent, Finding, examine_to};
+use lakeplan::store::tables::FoldedTable;
+use lakeplan::store::{Format, LakeTables, Outcome, Retention, Store, StoreError};
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use serde_json::json;
+
+use super::folding::{in_tables, records};
+use super::{commit, committed, delta_in_memory, delta_rs, make_project, open, root, set, state, task};
+use crate::support::{clock, noon, random};
+use acts::{Act, CASES};
+
+type Records = BTreeMap<String, String>;
+
+/// A lake with something in every table, checkpoints, and a tail that is not folded.
+pub async fn small() -> Root {
+    let (store, root) = delta_in_memory().await;
+    make_project(store.as_ref()).await;
+    let user = json!([{"op": "create", "entity": "user", "fields": {"handle": "ana"}}]);
+    let _ = committed(store.as_ref(), user).await;
+    let stated = json!([
+        {"op": "create", "entity": "requirement", "id": "$r", "fields": {"project_id": "PAY", "label": "R1", "text": "It works"}},
+        {"op": "create", "entity": "task", "id": "$t", "fields": {"project_id": "PAY", "title": "stated"}},
+        {"op": "create", "entity": "task", "id": "$u", "fields": {"project_id": "PAY", "title": "later"}},
+        {"op": "link", "entity": "task_link", "fields": {"from_id": "$u", "to_id": "$t"}},
+        {"op": "link", "entity": "task_requirement", "fields": {"task_id": "$t", "requirement_id": "$r"}},
+    ]);
+    let _ = committed(store.as_ref(), stated).await;
+    for number in 0..20 {
+        let _ = committed(store.as_ref(), task(&format!("task {number}"))).await;
+        if number % 5 == 0 {
+            store.fold().await.unwrap();
+        }
+    }
+    let change = json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"status": "in_progress"}}]);
+    let _ = committed(store.as_ref(), change).await;
+    for id in ["a", "b", "c"] {
+        let run = json!({
+            "run_id": id, "started_at": "2026-09-21T12:00:00Z", "duration_ms": 1, "command": "task", "actor": "ana", "seq": 1,
+            "version": "0.1.0",
+        });
+        let log = json!({
+            "run_id": id, "at": "2026-09-21T12:00:00Z", "agent": "planner", "model": "outline", "actor": "ana", "seq": 2,
+            "duration_ms": 7, "phases": 1, "tasks": 2, "subtasks": 0, "links": 0, "requirements": 2, "problems": 0, "skipped": 0,
+            "skipped_parts": "[]",
+        });
+        let answer = json!({
+            "request_id": id, "at": "2026-09-21T12:00:00Z", "outcome": "applied", "seq": 3,
+            "patch_set_id": "0199b2a0-0000-7000-8000-000000000000", "request_hash": "",
+        });
+        for (table, row) in [(&RUNS, run), (&AGENT_LOGS, log), (&INBOX_RESULTS, answer)] {
+            store.append(table, vec![row.as_object().cloned().unwrap()]).await.unwrap();
+        }
+    }
+    store.fold().await.unwrap();
+    let _ = committed(store.as_ref(), task("not folded")).await;
+    Arc::into_inner(store).unwrap().close().await;
+    root
+}
+
+/// The same lake at a place of its own.
+pub async fn fork(of: &Root) -> Root {
+    let fork = InMemory::new();
+    let listed: Vec<_> = of.store.list(None).try_collect().await.unwrap();
+    for meta in listed {
+        let bytes = of.store.get(&meta.location).await.unwrap().bytes().await.unwrap();
+        fork.put(&meta.location, bytes.into()).await.unwrap();
+    }
+    root(Arc::new(fork))
+}
+
+pub async fn thorough(root: &Root) -> Result<Checkup, StoreError> {
+    let extent = Extent { is_full: true, ..Extent::usual(None) };
+    examine_to(&root.store, "lake", &Format::default(), extent).await
+}
+
+/// Copies a lake as a backup is made.
+pub async fn backup(of: &Root) -> Result<Root, StoreError> {
+    let to = root(Arc::new(InMemory::new()));
+    copy(of, &to, None, clock().as_ref(), random(5).as_ref()).await?;
+    let store = open(&to, clock(), 6).await?;
+    store.fold().await?;
+    store.close().await;
+    Ok(to)
+}
+
+/// Does what a way out says, to the letter; the lake to go on with.
+pub async fn follow(lake: Root, way_out: &str, place: &str, earlier: &Root) -> Root {
+    let table = place.split(['/', ',']).next().unwrap();
+    let store = || async { open(&lake, clock(), 8).await.unwrap_or_else(|err| panic!("{way_out}: {err}")) };
+    if way_out.contains("lakeplan fold --rebuild") {
+        let store = store().await;
+        store.rebuild(FoldedTable::at(table)).await.unwrap();
+        store.fold().await.unwrap();
+        store.close().await;
+    } else if way_out.contains("lakeplan fold") {
+        let store = store().await;
+        store.fold().await.unwrap();
+        store.close().await;
+    } else if way_out.contains("lakeplan maintain") {
+        let store = store().await;
+        store.maintain(Retention::default()).await.unwrap();
+        store.close().await;
+    } else if way_out.contains("remove this file") {
+        lake.store.delete(&Path::from(place)).await.unwrap();
+        let _ = lake.store.delete(&Path::from(format!("{table}/_delta_log/_last_checkpoint"))).await;
+    } else if way_out.contains("lakeplan backup") {
+        return backup(&lake).await.unwrap();
+    } else if way_out.contains("from a backup") {
+        return backup(earlier).await.unwrap();
+    } else {
+        panic!("{place}: nobody can follow {way_out:?}");
+    }
+    lake
+}
+
+async fn keys(store: &DeltaStore) -> Vec<String> {
+    let state = state(store).await;
+    let mut keys: Vec<String> = state.projects().flat_map(ProjectState::tasks).map(|task| task.key.to_string()).collect();
+    keys.sort();
+    let all = keys.len();
+    keys.dedup();
+    assert_eq!(keys.len(), all, "a key was given twice: {keys:?}");
+    keys
+}
+
+async fn views(store: &DeltaStore) {
+    let session = Session::open(&store.tables(), noon()).await.unwrap();
+    for view in VIEWS {
+        session.query(&format!("SELECT count(*) FROM {}", view.name)).await.unwrap_or_else(|err| panic!("{}: {err}", view.name));
+    }
+}
+
+/// What a case came to.
+#[derive(Debug, PartialEq, Eq)]
+enum Came {
+    /// There is nothing that delta-rs does to the table.
+    Refused,
+    Well,
+    /// The lake went on from a copy, or from a backup.
+    Copied,
+    Restored,
+}
+
+async fn live_on(before: &Root, wanted: &Records, table: &str, acts: &[Act], has_views: bool) -> Came {
+    let mut lake = fork(before).await;
+    for act in acts {
+        match acts::act(&lake, table, *act).await {
+            Some(Ok(())) => {}
+            _ => return Came::Refused,
+        }
+    }
+    let mut came = Came::Well;
+    let is_foreign =
+        |finding: &Finding| !finding.place.starts_with(table) && !(table == "journal" && finding.place.starts_with("journal"));
+    let found = thorough(&lake).await.unwrap().findings;
+    assert!(!found.iter().any(is_foreign), "something else is named: {found:?}");
+    // What cannot be read says so, and the backup is what is left.
+    if let Err(err) = try_reading(&lake, wanted).await {
+        assert!(found.iter().any(|finding| finding.way_out.contains("backup")), "{err}, and the check-up says {found:?}");
+        (lake, came) = (backup(before).await.unwrap(), Came::Restored);
+    }
+    let store = open(&lake, clock(), 7).await.unwrap();
+    if has_views {
+        views_where_readable(&store, &found).await;
+    }
+    let known = keys(&store).await;
+    let mut outcome = commit(&store, set(&store, task("after")).await).await;
+    if let Outcome::NotWritten { cause } = &outcome {
+        let hint = cause.hint().unwrap_or_else(|| panic!("{cause} and no way out"));
+        let way_out = if matches!(cause, StoreError::Features { .. }) { hint } else { told(&found, "backup") };
+        came = if way_out.contains("lakeplan backup") { Came::Copied } else { Came::Restored };
+        store.close().await;
+        lake = follow(lake, &way_out, "journal", before).await;
+        let store = open(&lake, clock(), 9).await.unwrap();
+        outcome = commit(&store, set(&store, task("after")).await).await;
+        assert!(matches!(outcome, Outcome::Committed { .. }), "{outcome:?}");
+        store.close().await;
+    } else {
+        store.close().await;
+    }
+    let Outcome::Committed { seq, .. } = outcome else { panic!("{outcome:?}") };
+    let store = open(&lake, clock(), 10).await.unwrap();
+    assert_eq!(keys(&store).await.len(), known.len() + 1);
+    assert_eq!(seq, store.head().await.unwrap().seq);
+    let after = records(state(&store).await.records());
+    assert!(wanted.iter().all(|(slot, record)| after.get(slot) == Some(record) || slot.contains("Project")), "a record is lost");
+    store.close().await;
+    for _ in 0..4 {
+        let Some(finding) = thorough(&lake).await.unwrap().findings.into_iter().next() else { break };
+        lake = follow(lake, finding.way_out, &finding.place, before).await;
+    }
+    let store = open(&lake, clock(), 11).await.unwrap();
+    store.fold().await.unwrap();
+    store.maintain(Retention::default()).await.unwrap();
+    assert_eq!(records(state(&store).await.records()), after, "after the way out");
+    if has_views {
+        views(&store).await;
+    }
+    store.close().await;
+    assert_eq!(in_tables(&lake).await, after, "in the tables");
+    assert_eq!(thorough(&lake).await.unwrap().findings, [], "after maintenance");
+    let copied = backup(&lake).await.unwrap();
+    assert_eq!(records(state(&open(&copied, clock(), 12).await.unwrap()).await.records()), after, "in a backup");
+    alike(&lake).await;
+    came
+}
+
+fn told(found: &[Finding], word: &str) -> String {
+    let finding = found.iter().find(|finding| finding.way_out.contains(word));
+    finding.unwrap_or_else(|| panic!("no way out with {word}: {found:?}")).way_out.to_owned()
+}
+
+/// The lake says what it said.
+async fn try_reading(lake: &Root, wanted: &Records) -> Result<(), StoreError> {
+    let store = open(lake, clock(), 7).await?;
+    let found = store.snapshot(&lakeplan::store::Scope::All).await?.state;
+    assert_eq!(&records(found.records()), wanted, "the lake says something else");
+    store.close().await;
+    Ok(())
+}
+
+/// Every view answers, unless the check-up names a table with a feature.
+async fn views_where_readable(store: &DeltaStore, found: &[Finding]) {
+    if !found.iter().any(|finding| finding.what.contains("feature") || finding.way_out.contains("from a backup")) {
+        store.fold().await.unwrap();
+        views(store).await;
+    }
+}
+
+/// Another engine finds in each log what Lakeplan believes of it.
+async fn alike(lake: &Root) {
+    let tables = store_tables(lake).await;
+    for name in LakeTables::own() {
+        let Some(theirs) = delta_rs(&lake.store, name).await else { continue };
+        let mut paths: Vec<String> =
+            theirs.get_file_uris().unwrap().map(|uri| uri.rsplit(&format!("{name}/")).next().unwrap().to_owned()).collect();
+        let mut ours: Vec<String> = tables.files(name).await.unwrap().unwrap().into_iter().map(|file| file.path).collect();
+        paths.sort();
+        ours.sort();
+        assert_eq!(paths, ours, "{name}: other engines see other files");
+    }
+}
+
+async fn store_tables(lake: &Root) -> LakeTables {
+    let store = open(lake, clock(), 13).await.unwrap();
+    let tables = store.tables();
+    store.close().await;
+    tables
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lake_lives_on_after_every_act_of_another_engine_on_every_table() {
+    let before = small().await;
+    let store = open(&before, clock(), 7).await.unwrap();
+    let wanted = records(state(&store).await.records());
+    store.close().await;
+    let only = lakeplan::config::variable("LAKEPLAN_TEST_ACTS");
+    let (mut failed, mut counts) = (Vec::new(), BTreeMap::<String, usize>::new());
+    for table in LakeTables::names() {
+        for (number, acts) in CASES.iter().enumerate() {
+            let name = format!("{table} {acts:?}");
+            if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) || (only.is_none() && !is_due(table, number)) {
+                continue;
+            }
+            if only.is_some() {
+                eprintln!("{name}");
+            }
+            // Planning every view takes longer than all the rest.
+            let has_views = crate::support::full() || (table.len() + number).is_multiple_of(12);
+            let lived = std::panic::AssertUnwindSafe(live_on(&before, &wanted, table, acts, has_views)).catch_unwind().await;
+            match lived {
+                Ok(came) => *counts.entry(format!("{came:?}")).or_default() += 1,
+                Err(panic) => {
+                    let text = panic.downcast_ref::<String>().cloned();
+                    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                    failed.push(format!("{name}: {}", text.unwrap_or_default()));
+                }
+            }
+        }
+    }
+    eprintln!("acts of another engine on a table: {counts:?}");
+    assert!(failed.is_empty(), "{} failed:\n{}", failed.len(), failed.join("\n"));
+}
+
+/// Every case on the journal, and some on each other table; all of them where the full counts are run.
+fn is_due(table: &str, case: usize) -> bool {
+    crate::support::full() || table == "journal" || (table.len() * 5 + case).is_multiple_of(12)
+}
