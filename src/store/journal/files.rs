@@ -14,7 +14,7 @@ use crate::store::erasure::{Erasures, unnamed};
 use crate::store::error::StoreError;
 use crate::store::foreign::Others;
 use crate::store::row::Row;
-use crate::store::table_log::{LiveFile, TableLog};
+use crate::store::table_log::{LiveFile, TableLog, checked_path};
 
 /// What is known of the journal's files.
 #[derive(Clone)]
