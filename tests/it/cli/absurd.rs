@@ -88,7 +88,7 @@ fn numbers_and_times_out_of_all_measure() {
     {
         let as_of = format!("--as-of={value}");
         for words in [&["next"][..], &["history"], &["query", "SELECT * FROM overdue"], &["visualize", "--out=-"]] {
-            sane(path, &[words, &[&as_of][..]].concat(), &[]);
+            sane(path, &[words, &[as_of.as_str()][..]].concat(), &[]);
         }
         sane(path, &["task", "create", "d", &format!("--due={value}"), &format!("--not-before={value}")], &[]);
     }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{NaiveDate, TimeDelta, TimeZone, Utc};
-use lakeplan::runtime::{Clock, ManualClock};
+use lakeplan::runtime::{Clock, ManualClock, fresh_set_id};
 use lakeplan::store::appended::{AGENT_LOGS, INBOX_RESULTS, RUNS};
 use lakeplan::store::delta::{DeltaStore, Root};
 use lakeplan::store::{Outcome, Retention, Store};
 use serde_json::{Value, json};
 
-use super::{commit, committed, delta_in_memory, make_project, open, set, task};
-use crate::support::noon;
+use super::{commit, delta_in_memory, make_project, open, set, task};
+use crate::support::{noon, random};
 
 async fn note(store: &DeltaStore, clock: &ManualClock) {
     let at = lakeplan::domain::time::rfc3339(clock.now());
@@ -65,8 +65,9 @@ async fn a_clock_far_ahead_expires_nothing_and_leaves_nothing_refused() {
     }
     // The clock is right again: commits go on, and rows expire when their time has come.
     let again = writer(&root, &clock).await;
-    let _ = committed(&again, task("after it")).await;
-    let outcome = commit(&again, set(&again, task("with an id of its own")).await).await;
+    let mut set = set(&again, task("after it")).await;
+    set.id = fresh_set_id(clock.as_ref(), random(9).as_ref());
+    let outcome = commit(&again, set).await;
     assert!(matches!(outcome, Outcome::Committed { .. }), "{outcome:?}");
     again.fold().await.unwrap();
     let mut expired = BTreeMap::new();
