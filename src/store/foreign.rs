@@ -116,9 +116,14 @@ fn yes() -> bool {
 impl LogEntry {
     /// Reads an entry; what is wrong with it otherwise.
     pub fn read(bytes: &Bytes) -> Result<Self, String> {
-        let mut entry = Self::default();
+        let (mut entry, mut is_empty) = (Self::default(), true);
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             entry.take(serde_json::from_slice(line).map_err(|fault| fault.to_string())?);
+            is_empty = false;
+        }
+        // Nobody commits nothing at all: what was in it is gone, such as after a power cut.
+        if is_empty {
+            return Err("it is empty".to_owned());
         }
         Ok(entry)
     }

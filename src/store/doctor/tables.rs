@@ -70,12 +70,14 @@ pub async fn check(
     parts: Option<&Parts<'_>>,
     budget: u64,
 ) -> Result<(), StoreError> {
-    for at in standing.iter().filter(|at| at.is_compared) {
-        if at.seq > checkup.sets {
-            let what =
-                format!("it is folded to seq {}, and the journal ends at {}: the journal lost its end", at.seq, checkup.sets);
-            checkup.find(at.table.name(), what, RESTORE);
-        }
+    let ahead = standing.iter().filter(|at| at.is_compared && at.seq > checkup.sets);
+    if let Some(at) = ahead.max_by_key(|at| at.seq) {
+        let (name, seq, end) = (at.table.name(), at.seq, checkup.sets);
+        checkup.find(
+            "journal",
+            format!("it ends at seq {end}, and {name} is folded to {seq}: the journal lost its end"),
+            RESTORE,
+        );
     }
     let until = until(&standing);
     let changed_to = standing.iter().find(|at| at.table == FoldedTable::Changes).map_or(0, |at| at.seq);

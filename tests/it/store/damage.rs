@@ -212,7 +212,7 @@ async fn whatever_befalls_a_file_nothing_is_believed_that_is_not_so() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_byte_makes_a_reader_panic() {
     let lake = small().await;
-    let path = files(&lake, "tasks/bucket", ".parquet").await.pop().unwrap();
+    let path = files(&lake, "tasks", ".parquet").await.pop().unwrap();
     let sound = lake.store.get(&path).await.unwrap().bytes().await.unwrap();
     let mut random = StdRng::seed_from_u64(11);
     let (mut refused, mut unanswered) = (0, 0);

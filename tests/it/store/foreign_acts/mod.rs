@@ -69,7 +69,11 @@ pub async fn small() -> Root {
     }
     store.fold().await.unwrap();
     let _ = committed(store.as_ref(), task("not folded")).await;
-    Arc::into_inner(store).unwrap().close().await;
+    let ended = store.ended();
+    drop(store);
+    if let Some(ended) = ended {
+        ended.await.unwrap();
+    }
     root
 }
 
