@@ -100,7 +100,11 @@ pub async fn holds(path: &Path) -> Result<Holds, String> {
     let chain = store.head().await.map_err(|fault| told(&fault))?.chain;
     let mut runs = BTreeSet::new();
     let root = root(path).map_err(|fault| told(&fault))?;
-    let read = RUNS.texts(&root.store, "run_id", |run| drop(runs.insert(run.to_owned()))).await;
+    let read = RUNS
+        .texts(&root.store, "run_id", |run| {
+            runs.insert(run.to_owned());
+        })
+        .await;
     read.map_err(|fault| told(&fault))?;
     Ok(Holds { sets, titles: titles(&state), chain, runs })
 }
@@ -110,13 +114,17 @@ pub async fn judge(path: &Path, kind: &Kind, sent: &[Value], acknowledged: &[Str
     match kind {
         Kind::Lake(before) => whole(path, before, sent, acknowledged).await,
         Kind::New => match examine(path).await {
-            Err(StoreError::NotALake { .. }) if acknowledged.is_empty() => {
+            Err(_) if acknowledged.is_empty() => {
                 let root = Root::open(&path.display().to_string(), true).map_err(|fault| told(&fault))?;
                 let made = DeltaStore::create(&root, Format::default(), Arc::new(SystemClock), random()).await;
                 made.map_err(|fault| format!("it is no lake and none can be made: {}", told(&fault)))?.close().await;
                 whole(path, &Holds::default(), sent, &[]).await.map(|_| Found::Unfinished)
             }
-            _ => whole(path, &Holds::default(), sent, &[]).await,
+            _ => {
+                let is_set = |id: &&String| sent.iter().any(|document| document["id"] == id.as_str());
+                let acknowledged: Vec<String> = acknowledged.iter().filter(is_set).cloned().collect();
+                whole(path, &Holds::default(), sent, &acknowledged).await
+            }
         },
         Kind::Copy(original) => {
             let finished = !acknowledged.is_empty();

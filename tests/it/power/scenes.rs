@@ -1,9 +1,10 @@
 //! What the testers do to lakes: each scene is a folder with what lies in it at first, and the processes that change it.
 
 use std::io::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use chrono::TimeDelta;
 use lakeplan::domain::patch::Source;
@@ -43,7 +44,7 @@ impl Step {
         // What runs the tests may have begun the line.
         match line.rsplit_once("acknowledged ") {
             Some((_, id)) => vec![id.to_owned()],
-            None if is_lakeplan(&self.command) => self.acknowledges.clone(),
+            None if self.command.get_program() == BINARY || line.contains(" applied") => self.acknowledges.clone(),
             None => Vec::new(),
         }
     }
@@ -66,10 +67,6 @@ impl Scene {
         // Under the name by which processes know it.
         self.folder.path().canonicalize().unwrap()
     }
-}
-
-fn is_lakeplan(command: &Command) -> bool {
-    command.get_program() == BINARY
 }
 
 pub fn lakeplan(lake: &Path, words: &[&str]) -> Command {
@@ -170,26 +167,65 @@ pub fn init(folder: TempDir) -> Scene {
 /// One set by the command line, which folds before it answers.
 pub async fn commit(folder: TempDir) -> Scene {
     let mut scene = with_lake(folder, "commit", 3, true, 1).await;
-    scene.steps = vec![applied(&scene, 0)];
+    let words = ["apply", &outside(&scene.sent[0]).display().to_string()];
+    scene.steps = vec![step(lakeplan(&scene.path().join("lake"), &words), ids(&scene.sent[..1]))];
     scene
-}
-
-/// The command that sends a request of a scene.
-pub fn applied(scene: &Scene, number: usize) -> Step {
-    let outside = tempfile::Builder::new().suffix(".json").tempfile().unwrap().into_temp_path().keep().unwrap();
-    std::fs::write(&outside, scene.sent[number].to_string()).unwrap();
-    let words = ["apply", &outside.display().to_string()];
-    step(lakeplan(&scene.path().join("lake"), &words), ids(&scene.sent[number..=number]))
 }
 
 /// Sets that one process commits one after the other, each acknowledged by the store and folded after that.
 pub async fn commits(folder: TempDir, name: &'static str, before: usize, count: usize) -> Scene {
     let mut scene = with_lake(folder, name, before, true, count).await;
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.env_clear().env(LAKE, scene.path().join("lake")).env(REQUESTS, Value::from(scene.sent[..count].to_vec()).to_string());
-    command.args(["power::scenes::sender", "--exact", "--ignored"]);
-    scene.steps = vec![step(command, ids(&scene.sent[..count]))];
+    scene.steps = vec![step(sending(&scene, 0..count), ids(&scene.sent[..count]))];
     scene
+}
+
+/// Two processes that each commit some sets, at once.
+pub async fn two_at_once(folder: TempDir, each: usize) -> Scene {
+    let mut scene = with_lake(folder, "two at once", 3, true, 2 * each).await;
+    let commands = [sending(&scene, 0..each), sending(&scene, each..2 * each)];
+    scene.steps = vec![step(shell(&commands.each_ref().map(spelled).join(" & "), " & wait"), ids(&scene.sent[..2 * each]))];
+    scene
+}
+
+/// The process that sends some of a scene's requests.
+fn sending(scene: &Scene, which: Range<usize>) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env_clear().env(LAKE, scene.path().join("lake")).env(REQUESTS, outside(&Value::from(scene.sent[which].to_vec())));
+    command.args(["power::scenes::sender", "--exact", "--ignored"]);
+    command
+}
+
+/// A document in a file that is no part of any scene.
+fn outside(document: &Value) -> PathBuf {
+    static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+    let path = FOLDER.path().join(format!("{}.json", set_id()));
+    std::fs::write(&path, document.to_string()).unwrap();
+    path
+}
+
+/// A command for the shell. No word of these has a space or a quote.
+fn spelled(command: &Command) -> String {
+    let variables = command.get_envs().filter_map(|(name, value)| Some(format!("{}={}", name.display(), value?.display())));
+    let words = std::iter::once(command.get_program()).chain(command.get_args()).map(|word| word.display().to_string());
+    format!("env -i {}", variables.chain(words).collect::<Vec<_>>().join(" "))
+}
+
+fn shell(commands: &str, rest: &str) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.env_clear().env("PATH", "/usr/bin:/bin").args(["-c", &format!("{commands}{rest}")]);
+    shell
+}
+
+/// What a second process does after the first of a scene was killed, until a set is acknowledged.
+pub fn again(scene: &Scene) -> Step {
+    let lake = scene.path().join(scene.place);
+    let words = |request: &Value| ["apply".to_owned(), outside(request).display().to_string()];
+    let apply = words(&scene.sent[0]);
+    let apply = lakeplan(&lake, &apply.each_ref().map(String::as_str));
+    // Where the first got far enough, there is a lake already.
+    let begin =
+        if matches!(scene.kind, Kind::New) { format!("{}; ", spelled(&lakeplan(&lake, &["init"]))) } else { String::new() };
+    step(shell(&begin, &spelled(&apply)), ids(&scene.sent[..1]))
 }
 
 pub async fn fold(folder: TempDir) -> Scene {
@@ -229,7 +265,7 @@ pub async fn restore_lake(folder: TempDir) -> Scene {
 #[ignore = "the testers of power cuts run it as a process of its own"]
 fn sender() {
     let (Some(lake), Some(sent)) = (lakeplan::config::variable(LAKE), lakeplan::config::variable(REQUESTS)) else { return };
-    let sent: Vec<Value> = serde_json::from_str(&sent).unwrap();
+    let sent: Vec<Value> = serde_json::from_slice(&std::fs::read(sent).unwrap()).unwrap();
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let root = Root::open(&lake, false).unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -4,7 +4,7 @@
 //! a process may do to files by a way that is not recorded here (a shared mapping, an unknown call) would go unseen, so the
 //! tester compares what it made of a recording with the folder as it really is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -62,6 +62,30 @@ pub enum Event {
     Ended(usize),
 }
 
+impl Call {
+    /// Whether the file system shows it right after it was the last one to touch what it touches.
+    fn is_done(&self) -> bool {
+        match self {
+            Self::Create { path, .. } | Self::MakeFolder { path } => path.exists(),
+            Self::Link { to, .. } => to.exists(),
+            Self::Rename { from, .. } | Self::Remove { path: from } => !from.exists(),
+            Self::Write { path, at, bytes } => path.metadata().is_ok_and(|found| found.len() >= at + bytes.len() as u64),
+            Self::Truncate { path, length } => path.metadata().is_ok_and(|found| found.len() == *length),
+            Self::Flush { .. } => false,
+            Self::Acknowledge(_) => true,
+        }
+    }
+}
+
+impl Event {
+    fn ended(&self) -> Option<usize> {
+        match self {
+            Self::Ended(call) => Some(*call),
+            Self::Begun(_) => None,
+        }
+    }
+}
+
 /// The calls in the order in which they began and ended. One whose end is missing may have been done or not.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
@@ -103,6 +127,7 @@ impl Recording {
             reader.line(line, &acknowledged);
         }
         let mut recording = reader.recording();
+        recording.settle();
         recording.succeeded = ran.status.success();
         assert!(
             recording.succeeded || ran.status.code().is_none() || ran.status.code() == Some(128 + 9),
@@ -111,6 +136,24 @@ impl Recording {
             String::from_utf8_lossy(&ran.stderr)
         );
         recording
+    }
+
+    /// Finds out what became of the calls that a kill cut short. Of a flush nothing can be seen, so it saved nothing.
+    fn settle(&mut self) {
+        let ended: HashSet<usize> = self.events.iter().filter_map(|event| event.ended()).collect();
+        for (number, call) in self.calls.iter().enumerate().filter(|(number, _)| !ended.contains(number)) {
+            if call.is_done() {
+                self.events.push(Event::Ended(number));
+            } else {
+                self.events.retain(|event| !matches!(event, Event::Begun(begun) if *begun == number));
+            }
+        }
+    }
+
+    /// How many events there are up to each acknowledgement, that included.
+    pub fn acknowledgements(&self) -> Vec<usize> {
+        let is_one = |event: &Event| matches!(event, Event::Begun(call) if matches!(self.calls[*call], Call::Acknowledge(_)));
+        (1..=self.events.len()).filter(|at| is_one(&self.events[at - 1])).collect()
     }
 
     /// The same, and then what another process did.
@@ -135,8 +178,8 @@ struct Reader {
     events: Vec<Event>,
     /// What a thread has begun: the text of the call so far and its number, where it is one of ours.
     begun: HashMap<String, (String, Option<usize>)>,
-    /// Where the next byte of an open file goes.
-    offsets: HashMap<String, u64>,
+    /// Where the next byte of a file goes that was opened; no file here is opened twice at once.
+    offsets: HashMap<PathBuf, u64>,
     counted: usize,
 }
 
@@ -195,9 +238,13 @@ impl Reader {
     fn note(&mut self, text: &str, result: &str, fails: bool) {
         let (name, args) = parts(text);
         match name {
-            "open" | "openat" | "creat" if !fails => drop(self.offsets.insert(number(result).to_owned(), 0)),
+            "open" | "openat" | "creat" if !fails => {
+                if let Some(path) = path_of(result) {
+                    self.offsets.insert(path, 0);
+                }
+            }
             "write" | "writev" if !fails => {
-                if let Some(offset) = self.offsets.get_mut(number(args[0])) {
+                if let Some(offset) = path_of(args[0]).and_then(|path| self.offsets.get_mut(&path)) {
                     *offset += result.parse::<u64>().unwrap_or_else(|_| panic!("{text}"));
                 }
             }
@@ -228,8 +275,7 @@ impl Reader {
                     return (!acknowledged.is_empty()).then_some(Call::Acknowledge(acknowledged));
                 }
                 let path = inside(path_of(args[0])?)?;
-                let offset =
-                    if name == "pwrite64" { args[3].parse().unwrap() } else { self.offsets.get(number(args[0])).copied()? };
+                let offset = if name == "pwrite64" { args[3].parse().unwrap() } else { self.offsets.get(&path).copied()? };
                 Some(Call::Write { path, at: offset, bytes: bytes.into() })
             }
             "truncate" | "ftruncate" => {
@@ -276,12 +322,16 @@ fn is_counted(text: &str) -> bool {
     match name {
         "open" | "openat" | "creat" => text.contains("O_CREAT"),
         "write" | "writev" | "pwrite64" => {
-            number(args[0]) == "1" || path_of(args[0]).is_some_and(|path| path.starts_with("/") && !path.starts_with("/dev"))
+            number(args[0]) == "1" || path_of(args[0]).is_some_and(|path| path.is_absolute() && !is_device(&path))
         }
         "link" | "linkat" | "rename" | "renameat" | "renameat2" | "unlink" | "unlinkat" | "rmdir" | "mkdir" | "mkdirat"
         | "ftruncate" | "truncate" | "fsync" | "fdatasync" => true,
         _ => false,
     }
+}
+
+fn is_device(path: &Path) -> bool {
+    path.starts_with("/dev") && !path.starts_with("/dev/shm")
 }
 
 fn pair(name: &str, from: PathBuf, to: PathBuf) -> Call {
