@@ -11,8 +11,10 @@
 mod check;
 mod disk;
 mod kill;
+mod reader;
 mod scenes;
 mod strace;
+mod tree;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
