@@ -1,0 +1,172 @@
+//! Recording what a process asks of the file system, with strace.
+//!
+//! Everything comes from the recorded calls, the bytes of the files too: strings are recorded whole and in hexadecimal. What
+//! a process may do to files by a way that is not recorded here (a shared mapping, an unknown call) would go unseen, so the
+//! tester compares what it made of a recording with the folder as it really is.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use super::reader::Reader;
+
+/// The calls that are recorded: all that change names or bytes, and all that flush them.
+const TRACED: &str = "open,openat,openat2,creat,write,pwrite64,writev,pwritev,pwritev2,link,linkat,symlink,\
+    symlinkat,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,truncate,ftruncate,fallocate,fsync,fdatasync,sync,\
+    syncfs,sync_file_range,copy_file_range,sendfile,splice";
+
+/// A call that succeeded, or whose end nobody saw.
+#[derive(Clone, Debug)]
+pub enum Call {
+    /// A file is there afterwards; it is emptied where there was one and that was asked for.
+    Create {
+        path: PathBuf,
+        empties: bool,
+    },
+    Write {
+        path: PathBuf,
+        at: u64,
+        bytes: Arc<[u8]>,
+    },
+    Truncate {
+        path: PathBuf,
+        length: u64,
+    },
+    Link {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    /// A file's name or an empty folder is gone afterwards.
+    Remove {
+        path: PathBuf,
+    },
+    MakeFolder {
+        path: PathBuf,
+    },
+    /// A file's bytes, or a folder's names, are on the disk when it returns.
+    Flush {
+        path: PathBuf,
+    },
+    /// Something was printed by which these are acknowledged.
+    Acknowledge(Vec<String>),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    Begun(usize),
+    Ended(usize),
+}
+
+impl Call {
+    /// Whether the file system shows it right after it was the last one to touch what it touches.
+    fn is_done(&self) -> bool {
+        match self {
+            Self::Create { path, .. } | Self::MakeFolder { path } => path.exists(),
+            Self::Link { to, .. } => to.exists(),
+            Self::Rename { from, .. } | Self::Remove { path: from } => !from.exists(),
+            Self::Write { path, at, bytes } => path.metadata().is_ok_and(|found| found.len() >= at + bytes.len() as u64),
+            Self::Truncate { path, length } => path.metadata().is_ok_and(|found| found.len() == *length),
+            Self::Flush { .. } => false,
+            Self::Acknowledge(_) => true,
+        }
+    }
+}
+
+impl Event {
+    fn ended(&self) -> Option<usize> {
+        match self {
+            Self::Ended(call) => Some(*call),
+            Self::Begun(_) => None,
+        }
+    }
+}
+
+/// The calls in the order in which they began and ended. One whose end is missing may have been done or not.
+#[derive(Clone, Debug, Default)]
+pub struct Recording {
+    pub calls: Vec<Call>,
+    pub events: Vec<Event>,
+    /// Whether the last process ended by itself and with success.
+    pub succeeded: bool,
+    /// How many calls there were that `kill.c` counts.
+    pub counted: usize,
+}
+
+pub fn is_installed() -> bool {
+    let found = Command::new("strace").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let found = found.is_ok_and(|status| status.success());
+    if !found {
+        eprintln!("skipped: strace is not installed");
+    }
+    found
+}
+
+impl Recording {
+    /// Runs a command under strace; `acknowledged` says what a line on its standard output acknowledges.
+    pub fn of(command: &Command, within: &Path, acknowledged: impl Fn(&str) -> Vec<String>) -> Self {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mut traced = Command::new("strace");
+        traced.args(["-f", "-y", "-xx", "-a", "1", "-s", "16777216", "--seccomp-bpf", "-e", "signal=none", "-e"]);
+        // The question mark lets go what a machine does not have.
+        let calls: Vec<String> = TRACED.split(',').map(|call| format!("?{call}")).collect();
+        traced.arg(format!("trace={}", calls.join(","))).arg("-o").arg(log.path());
+        traced.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        for (name, value) in command.get_envs() {
+            let value = value.map(OsStr::to_string_lossy).unwrap_or_default();
+            traced.arg("-E").arg(format!("{}={value}", name.to_string_lossy()));
+        }
+        traced.arg("--").arg(command.get_program()).args(command.get_args());
+        let ran = traced.stdin(Stdio::null()).output().unwrap();
+        let mut reader = Reader::within(within);
+        for line in std::fs::read_to_string(log.path()).unwrap().lines() {
+            reader.line(line, &acknowledged);
+        }
+        let mut recording = reader.recording();
+        recording.settle();
+        recording.succeeded = ran.status.success();
+        assert!(
+            recording.succeeded || ran.status.code().is_none() || ran.status.code() == Some(128 + 9),
+            "{command:?}: {}{}",
+            String::from_utf8_lossy(&ran.stdout),
+            String::from_utf8_lossy(&ran.stderr)
+        );
+        recording
+    }
+
+    /// Finds out what became of the calls that a kill cut short. Of a flush nothing can be seen, so it saved nothing.
+    fn settle(&mut self) {
+        let ended: HashSet<usize> = self.events.iter().filter_map(|event| event.ended()).collect();
+        for (number, call) in self.calls.iter().enumerate().filter(|(number, _)| !ended.contains(number)) {
+            if call.is_done() {
+                self.events.push(Event::Ended(number));
+            } else {
+                self.events.retain(|event| !matches!(event, Event::Begun(begun) if *begun == number));
+            }
+        }
+    }
+
+    /// How many events there are up to each acknowledgement, that included.
+    pub fn acknowledgements(&self) -> Vec<usize> {
+        let is_one = |event: &Event| matches!(event, Event::Begun(call) if matches!(self.calls[*call], Call::Acknowledge(_)));
+        (1..=self.events.len()).filter(|at| is_one(&self.events[at - 1])).collect()
+    }
+
+    /// The same, and then what another process did.
+    pub fn and(mut self, later: Self) -> Self {
+        let before = self.calls.len();
+        self.calls.extend(later.calls);
+        self.events.extend(later.events.into_iter().map(|event| match event {
+            Event::Begun(call) => Event::Begun(call + before),
+            Event::Ended(call) => Event::Ended(call + before),
+        }));
+        self.succeeded = later.succeeded;
+        self.counted += later.counted;
+        self
+    }
+}
