@@ -10,7 +10,7 @@
 //! | planning | domain, text |
 //! | net, runtime, config | domain |
 //! | store, exchange | domain, text, net, runtime, config |
-//! | analytics | domain, net, store |
+//! | analytics | domain, text, net, store |
 //! | service | all of the above |
 //! | cli | service, the types of the other rooms, config, app |
 //! | app | everything |

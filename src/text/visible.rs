@@ -1,0 +1,128 @@
+//! Characters that act on a terminal or a page and show nothing: written out as escapes, so that no value that somebody
+//! stored can move a cursor, reorder a line, or pass for another text.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+/// Returns whether a character controls how text is shown and shows nothing itself: controls (also line feed and tab),
+/// marks of direction, characters of no width, separators of lines and paragraphs, and tags.
+pub fn is_hidden(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// Returns a text as a person may read it: what is hidden in it stands there as an escape such as `\u{1b}`. Line feeds and
+/// tabs stay, a carriage return goes where a line feed follows, and a joiner stays between letters or signs of the kind that
+/// are written joined, such as Persian, Hindi and emoji.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    escaped(text, &['\n', '\t'])
+}
+
+/// Returns the same as [`visible`] as one line: line feeds and tabs are escaped too.
+pub fn visible_line(text: &str) -> Cow<'_, str> {
+    escaped(text, &[])
+}
+
+/// Returns what is most often text, such as the name of a file, as a person may read it: a byte that is no UTF-8 stands
+/// there as `\xe9`.
+pub fn visible_bytes(bytes: &[u8]) -> String {
+    let mut told = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        told.push_str(&visible_line(chunk.valid()));
+        chunk.invalid().iter().for_each(|byte| told.push_str(&format!("\\x{byte:02x}")));
+    }
+    told
+}
+
+/// Returns a path as text: as it is where it is text, else with its odd bytes written out.
+pub fn path_text(path: &Path) -> String {
+    path.to_str().map_or_else(|| visible_bytes(path.as_os_str().as_encoded_bytes()), str::to_owned)
+}
+
+/// Returns JSON that says the same without a hidden character in it. They stand only in its strings, where each has an
+/// escape.
+pub fn visible_json(json: &str) -> Cow<'_, str> {
+    // Outside of strings JSON may hold line feeds and tabs, inside of them it holds neither.
+    let is_unsafe = |letter: char| is_hidden(letter) && !matches!(letter, '\n' | '\t' | '\r');
+    if !json.contains(is_unsafe) {
+        return Cow::Borrowed(json);
+    }
+    let mut safe = String::with_capacity(json.len() + 64);
+    for letter in json.chars() {
+        if is_unsafe(letter) {
+            letter.encode_utf16(&mut [0; 2]).iter().for_each(|unit| safe.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            safe.push(letter);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+fn escaped<'t>(text: &'t str, kept: &[char]) -> Cow<'t, str> {
+    if !text.contains(|letter| is_hidden(letter) && !kept.contains(&letter)) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    let mut before = None;
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let after = letters.peek().copied();
+        let is_of_line_end = letter == '\r' && after == Some('\n') && kept.contains(&'\n');
+        let is_joiner = matches!(letter, '\u{200c}' | '\u{200d}') && before.is_some_and(joins) && after.is_some_and(joins);
+        if is_of_line_end {
+        } else if !is_hidden(letter) || kept.contains(&letter) || is_joiner {
+            safe.push(letter);
+        } else {
+            safe.extend(letter.escape_unicode());
+        }
+        before = Some(letter);
+    }
+    Cow::Owned(safe)
+}
+
+/// Whether a character may be written joined to the next one. Latin, Greek and Cyrillic letters never are.
+fn joins(letter: char) -> bool {
+    letter >= '\u{600}' && !is_hidden(letter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_acts_and_shows_nothing_is_written_out() {
+        assert_eq!(visible("\u{1b}[31mred\u{7}\u{7f}"), r"\u{1b}[31mred\u{7}\u{7f}");
+        assert_eq!(visible("a\u{9b}31m\u{85}b"), r"a\u{9b}31m\u{85}b");
+        assert_eq!(visible("\u{202e}gpj.exe\u{2066}\u{200f}"), r"\u{202e}gpj.exe\u{2066}\u{200f}");
+        assert_eq!(visible("pay\u{200b}pal a\u{200d}b \u{feff}\u{2028}"), r"pay\u{200b}pal a\u{200d}b \u{feff}\u{2028}");
+        assert_eq!(visible("one\r\n\ttwo\rthree"), "one\n\ttwo\\u{d}three");
+        assert_eq!(visible_line("one\n\ttwo"), r"one\u{a}\u{9}two");
+    }
+
+    #[test]
+    fn what_is_text_stays() {
+        for text in ["é ß 漢字 └─ Σ …", "👩\u{200d}💻 ❤\u{fe0f}", "می\u{200c}خواهم", "one\n\ttwo", ""] {
+            assert!(matches!(visible(text), Cow::Borrowed(_)) || visible(text) == text, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_shows_its_bytes() {
+        assert_eq!(visible_bytes(b"caf\xe9.md"), r"caf\xe9.md");
+        assert_eq!(visible_bytes("é\u{1b}\n".as_bytes()), r"é\u{1b}\u{a}");
+    }
+
+    #[test]
+    fn json_keeps_its_values() {
+        let value = serde_json::json!({"a\u{9b}": ["\u{1b}\u{7f}\u{85}\u{202e}\u{2028}\u{e0041}é", "\n\t"]});
+        for json in [value.to_string(), format!("{value:#}")] {
+            let safe = visible_json(&json);
+            assert!(!safe.contains(|letter| is_hidden(letter) && letter != '\n'), "{safe}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
+        }
+    }
+}
