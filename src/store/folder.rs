@@ -1,5 +1,8 @@
 //! Files that are only read, on this machine or in a cloud, such as descriptions to plan.
 
+mod local;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,6 +17,8 @@ use super::root::Root;
 pub struct Folder {
     name: String,
     store: Arc<dyn ObjectStore>,
+    /// Where it is on this machine.
+    local: Option<PathBuf>,
 }
 
 /// A file below a folder, by its path from there as the storage has it.
@@ -21,7 +26,7 @@ pub struct Folder {
 pub struct Listed(Path);
 
 impl Listed {
-    /// A file of this name in the folder itself; `None` where there can be none.
+    /// A file at this path below the folder; `None` where there can be none.
     pub fn named(name: &str) -> Option<Self> {
         Path::parse(name).ok().map(Self)
     }
@@ -38,11 +43,15 @@ impl Folder {
             StoreError::NotALake { .. } => StoreError::NoFolder { name: name.to_owned() },
             fault => fault,
         })?;
-        Ok(Self { name: name.to_owned(), store: root.store })
+        Ok(Self { name: name.to_owned(), store: root.store, local: root.url.to_file_path().ok() })
     }
 
-    /// The files with one of these endings, here and in folders below, by name. What begins with `.` or `_` is passed over.
-    pub async fn files(&self, endings: &[&str]) -> Result<Vec<Listed>, StoreError> {
+    /// The files with one of these endings, here and in folders below, by name. What begins with `.` or `_` is passed over;
+    /// so is what a symbolic link leads to outside of the folder, with a warning.
+    pub async fn files(&self, endings: &'static [&'static str]) -> Result<Vec<Listed>, StoreError> {
+        if let Some(root) = self.local.clone() {
+            return self.files_here(root, endings).await;
+        }
         let listed = self.store.list(None).try_collect::<Vec<_>>().await;
         let listed = listed.map_err(|fault| StoreError::storage("listing", &self.name, fault))?;
         let wanted = |path: &str| {
@@ -52,6 +61,18 @@ impl Folder {
         };
         let mut files: Vec<Listed> =
             listed.into_iter().filter(|meta| wanted(meta.location.as_ref())).map(|meta| Listed(meta.location)).collect();
+        files.sort();
+        Ok(files)
+    }
+
+    async fn files_here(&self, root: PathBuf, endings: &'static [&'static str]) -> Result<Vec<Listed>, StoreError> {
+        let failed = |fault: std::io::Error| StoreError::storage("listing", &self.name, fault);
+        let walked = tokio::task::spawn_blocking(move || local::walk(&root, endings)).await;
+        let walked = walked.map_err(|fault| failed(fault.into()))?.map_err(failed)?;
+        for (name, why) in walked.passed {
+            tracing::warn!("{}/{name} is not read: {why}", self.name.trim_end_matches('/'));
+        }
+        let mut files: Vec<Listed> = walked.files.iter().filter_map(|name| Listed::named(name)).collect();
         files.sort();
         Ok(files)
     }

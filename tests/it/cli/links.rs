@@ -1,0 +1,67 @@
+//! Symbolic links in a folder of descriptions.
+
+#![cfg(unix)]
+
+use std::os::unix::fs::symlink;
+
+use serde_json::Value;
+
+use super::{json_of, lake, run, text};
+
+#[test]
+fn a_link_out_of_the_folder_is_not_followed_and_a_loop_ends() {
+    let lake = lake();
+    let path = lake.path();
+    let plans = path.join("plans");
+    for folder in ["plans/team/deep", "plans/_drafts", "outside/more"] {
+        std::fs::create_dir_all(path.join(folder)).unwrap();
+    }
+    let write = |name: &str, title: &str| std::fs::write(path.join(name), format!("# {title}\n\n- Do it (1 day)\n")).unwrap();
+    write("plans/own.md", "Own");
+    write("plans/team/inner.md", "Inner");
+    write("plans/_drafts/draft.txt", "Draft");
+    write("outside/secret.md", "Secret");
+    write("outside/more/secret.md", "More");
+    symlink(path.join("outside/secret.md"), plans.join("file.md")).unwrap();
+    symlink("../../outside", plans.join("team/folder")).unwrap();
+    symlink(&plans, plans.join("team/deep/loop")).unwrap();
+    symlink("self.md", plans.join("self.md")).unwrap();
+    symlink("nowhere.md", plans.join("gone.md")).unwrap();
+    symlink("_drafts/draft.txt", plans.join("draft.md")).unwrap();
+    symlink("/etc", plans.join("_hidden")).unwrap();
+    let output = run(path, &["plan", "--folder", "plans", "--yes"]);
+    let (told, warned) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{told}{warned}");
+    for name in ["plans/file.md", "plans/team/folder"] {
+        assert!(warned.contains(&format!("{name} is not read: the link leads out of the folder, to ")), "{warned}");
+    }
+    for name in ["plans/self.md", "plans/gone.md"] {
+        assert!(warned.contains(&format!("{name} is not read: the link leads nowhere")), "{warned}");
+    }
+    assert_eq!(warned.lines().count(), 4, "{warned}");
+    let projects = json_of(path, &["project", "list"]);
+    let mut names: Vec<&str> =
+        projects["projects"].as_array().unwrap().iter().map(|project| project["name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["Draft", "Inner", "Own", "Payments"], "what lies inside is planned once, by whatever way");
+    // The folder itself may be named by a link.
+    symlink(&plans, path.join("by-link")).unwrap();
+    let output = run(path, &["plan", "--folder", "by-link", "--json"]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["files"].as_array().unwrap().len(), 3, "{told}");
+}
+
+#[test]
+fn what_is_no_file_is_no_description() {
+    let lake = lake();
+    let path = lake.path();
+    std::fs::create_dir(path.join("plans")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(path.join("plans/pipe.md")).status().unwrap();
+    assert!(made.success());
+    std::fs::create_dir(path.join("plans/folder.md")).unwrap();
+    symlink("/dev/zero", path.join("plans/zero.md")).unwrap();
+    let output = run(path, &["plan", "--folder", "plans", "--json"]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["files"], serde_json::json!([]));
+    assert!(text(&output.stderr).contains("plans/zero.md is not read"), "{}", text(&output.stderr));
+}
