@@ -39,15 +39,16 @@ pub struct Condensed {
     pub duplicates: usize,
 }
 
-/// Drops what is too old and joins the files of past days.
+/// Drops what is too old on a day, `from`, and joins the files of past days.
 pub async fn condense(
     table: &Appended,
     root: &Arc<dyn ObjectStore>,
+    from: NaiveDate,
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<Condensed, StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
-    keep_up(&log, clock, &Condensing { table, random }).await
+    keep_up(&log, clock, &Condensing { table, from, random }).await
 }
 
 /// A way of keeping a table up.
@@ -78,34 +79,31 @@ pub async fn keep_up(log: &TableLog, clock: &dyn Clock, way: &dyn Upkeep) -> Res
 
 struct Condensing<'a> {
     table: &'a Appended,
+    from: NaiveDate,
     random: &'a dyn Random,
 }
 
 #[async_trait]
 impl Upkeep for Condensing<'_> {
     async fn prepare(&self, log: &TableLog, current: &Table, now: Instant) -> Result<Prepared, StoreError> {
-        prepare(self.table, log, current, now, self.random).await
+        prepare(self, log, current, now).await
     }
 }
 
-async fn prepare(
-    table: &Appended,
-    log: &TableLog,
-    current: &Table,
-    now: Instant,
-    random: &dyn Random,
-) -> Result<Prepared, StoreError> {
+async fn prepare(way: &Condensing<'_>, log: &TableLog, current: &Table, now: Instant) -> Result<Prepared, StoreError> {
+    let Condensing { table, from, random } = *way;
     let today = now.date_naive();
     let mut days: BTreeMap<NaiveDate, Vec<&LiveFile>> = BTreeMap::new();
     for file in current.files.values() {
-        if let Some(day) = rows::date(file).and_then(|date| date.parse().ok()) {
+        if let Some(day) = rows::day(file) {
             days.entry(day).or_default().push(file);
         }
     }
     let mut actions = vec![commit_info("COMPACT", now)];
-    let mut condensed = Condensed::default();
+    let (mut condensed, mut expired_days) = (Condensed::default(), 0);
     for (day, files) in days.range(..today) {
-        if *day < today - TimeDelta::days(table.days) {
+        if *day < from - TimeDelta::days(table.days) {
+            expired_days += 1;
             condensed.expired += files.iter().map(|file| rows::recorded(file)).sum::<usize>();
             actions.extend(files.iter().map(|file| definition::remove(file, now)));
             continue;
@@ -133,6 +131,17 @@ async fn prepare(
         condensed.from += small.len();
         condensed.into += 1;
         condensed.duplicates += found - known.len();
+    }
+    let doubted = days.keys().filter(|day| **day < today - TimeDelta::days(table.days)).count();
+    if from < today && doubted > expired_days {
+        tracing::warn!(
+            table = table.name,
+            "rows of {} days are kept beyond their {} days: today is {today} by this machine's clock, {} days after the lake was \
+             last in use; they expire when the clock is right, or after some days of use",
+            doubted - expired_days,
+            table.days,
+            (today - from).num_days(),
+        );
     }
     Ok((actions.len() > 1).then_some((actions, condensed)))
 }
@@ -183,26 +192,27 @@ mod tests {
             RUNS.append(&root, &[run(number)], &clock, &random).await.unwrap();
         }
         RUNS.append(&root, &[run(100), run(139)], &clock, &random).await.unwrap();
-        let none = condense(&RUNS, &root, &clock, &random).await.unwrap();
+        let none = condense(&RUNS, &root, clock.now().date_naive(), &clock, &random).await.unwrap();
         assert_eq!(none, Condensed::default(), "today's files are appended beside");
         clock.advance(TimeDelta::days(1));
 
         // Another process appends between preparation and commit: the slot is lost and the work prepared anew.
         let before = log.load().await.unwrap().unwrap();
-        let (actions, _) = prepare(&RUNS, &log, &before, clock.now(), &random).await.unwrap().unwrap();
+        let way = Condensing { table: &RUNS, from: clock.now().date_naive(), random: &random };
+        let (actions, _) = prepare(&way, &log, &before, clock.now()).await.unwrap().unwrap();
         RUNS.append(&root, &[run(140)], &clock, &random).await.unwrap();
         let lost = log.put_entry(before.version + 1, entry_bytes(&actions)).await;
         assert!(matches!(lost, Err(Error::AlreadyExists { .. })));
-        let done = condense(&RUNS, &root, &clock, &random).await.unwrap();
+        let done = condense(&RUNS, &root, clock.now().date_naive(), &clock, &random).await.unwrap();
         assert_eq!(done, Condensed { expired: 0, from: 41, into: 1, duplicates: 2 });
         let (files, keys) = found(&log).await;
         assert_eq!(files, 2, "one of yesterday and one of today");
         assert_eq!(keys, (100..=140).map(|number| format!("run {number}")).collect::<Vec<_>>());
 
         clock.advance(TimeDelta::days(RUNS.days));
-        let done = condense(&RUNS, &root, &clock, &random).await.unwrap();
+        let done = condense(&RUNS, &root, clock.now().date_naive(), &clock, &random).await.unwrap();
         assert_eq!(done, Condensed { expired: 40, ..Condensed::default() });
         assert_eq!(found(&log).await, (1, vec!["run 140".to_owned()]));
-        assert_eq!(condense(&RUNS, &root, &clock, &random).await.unwrap(), Condensed::default());
+        assert_eq!(condense(&RUNS, &root, clock.now().date_naive(), &clock, &random).await.unwrap(), Condensed::default());
     }
 }

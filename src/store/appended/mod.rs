@@ -2,6 +2,7 @@
 //! the journal; a row is written at least once and has a key, and losing one loses no one's work. Maintenance drops what
 //! is older than a table's retention and joins the files of past days; a view shows each key once.
 
+pub mod age;
 pub mod compact;
 pub mod copy;
 mod rows;
@@ -28,7 +29,7 @@ pub use tables::{AGENT_LOGS, APPENDED, INBOX_RESULTS, RUNS, TABLE_STATE};
 pub struct Appended {
     pub name: &'static str,
     pub doc: &'static str,
-    /// How many days a row is kept, counted from the day it was written.
+    /// How many days a row is kept, counted from the day it was written to the day that [`age::counted_from`] says.
     pub days: i64,
     /// The columns, texts all, by which a row that was written twice is known.
     pub key: &'static [&'static str],

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate};
 use deltalake::arrow::array::{
     Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
 };
@@ -95,6 +95,11 @@ pub fn recorded(file: &LiveFile) -> usize {
 /// The day whose rows a file holds.
 pub fn date(file: &LiveFile) -> Option<&str> {
     file.partitions.get(DATE)?.as_deref()
+}
+
+/// The same as a day; `None` where it is none.
+pub fn day(file: &LiveFile) -> Option<NaiveDate> {
+    date(file)?.parse().ok()
 }
 
 /// The batches of a file. A column that came after it was written is empty in it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::DeltaStore;
-use crate::store::appended::{APPENDED, compact};
+use crate::store::appended::{APPENDED, age, compact};
 use crate::store::durable::{self, Temporaries};
 use crate::store::error::StoreError;
 use crate::store::root::PROBE;
@@ -28,8 +28,9 @@ impl DeltaStore {
         unnoted.seq = folded.seq;
         let compacted = self.ask(|answer| Message::Compact { answer }).await?;
         let mut report = Maintained { seq: folded.seq, compacted, ..Maintained::default() };
+        let from = age::counted_from(&self.root, clock.now()).await?;
         for table in APPENDED {
-            report.condensed.push((table.name, compact::condense(table, &self.root, clock, random).await?));
+            report.condensed.push((table.name, compact::condense(table, &self.root, from, clock, random).await?));
         }
         report.condensed.push((field_changes::NAME, join::join(&self.root, clock, random).await?));
         for name in LakeTables::own() {

@@ -6,6 +6,7 @@ mod as_of;
 mod beside;
 mod calls;
 mod check_up;
+mod clock_ahead;
 mod conformance;
 mod erase;
 mod failpoints;
