@@ -12,7 +12,7 @@ use deltalake::parquet::arrow::ArrowWriter;
 use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use serde_json::Value;
 
-use super::AnalyticsError;
+use super::{AnalyticsError, formula};
 use crate::domain::value::words;
 
 words! {
@@ -28,28 +28,40 @@ words! {
 impl Format {
     /// The answer as bytes; of `Table` and `Json` see [`rows_text`] and [`rows_json`].
     pub fn encode(self, batches: &[RecordBatch]) -> Result<Vec<u8>, AnalyticsError> {
-        let mut bytes = Vec::new();
         match self {
-            Self::Csv => {
-                let mut writer = WriterBuilder::new().with_header(true).build(&mut bytes);
-                for batch in batches {
-                    writer.write(&flat(batch)?).map_err(encoding)?;
-                }
-            }
-            Self::Parquet => {
-                let Some(first) = batches.first() else { return Ok(bytes) };
-                // Without Arrow's own schema in it: not every reader knows its string views.
-                let options = ArrowWriterOptions::new().with_skip_arrow_metadata(true);
-                let mut writer = ArrowWriter::try_new_with_options(&mut bytes, first.schema(), options).map_err(encoding)?;
-                for batch in batches {
-                    writer.write(batch).map_err(encoding)?;
-                }
-                writer.close().map_err(encoding)?;
-            }
-            Self::Table | Self::Json => bytes = rows_json(batches)?.to_string().into_bytes(),
+            Self::Csv => csv(batches.iter().map(flat)),
+            Self::Parquet => parquet(batches),
+            Self::Table | Self::Json => Ok(rows_json(batches)?.to_string().into_bytes()),
         }
-        Ok(bytes)
     }
+}
+
+/// The answer as CSV that a spreadsheet may open: no cell of it is taken for a formula.
+pub fn csv_for_spreadsheets(batches: &[RecordBatch]) -> Result<Vec<u8>, AnalyticsError> {
+    csv(batches.iter().map(|batch| formula::inert(&flat(batch)?).map_err(encoding)))
+}
+
+fn csv(batches: impl Iterator<Item = Result<RecordBatch, AnalyticsError>>) -> Result<Vec<u8>, AnalyticsError> {
+    let mut bytes = Vec::new();
+    let mut writer = WriterBuilder::new().with_header(true).build(&mut bytes);
+    for batch in batches {
+        writer.write(&batch?).map_err(encoding)?;
+    }
+    drop(writer);
+    Ok(bytes)
+}
+
+fn parquet(batches: &[RecordBatch]) -> Result<Vec<u8>, AnalyticsError> {
+    let mut bytes = Vec::new();
+    let Some(first) = batches.first() else { return Ok(bytes) };
+    // Without Arrow's own schema in it: not every reader knows its string views.
+    let options = ArrowWriterOptions::new().with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(&mut bytes, first.schema(), options).map_err(encoding)?;
+    for batch in batches {
+        writer.write(batch).map_err(encoding)?;
+    }
+    writer.close().map_err(encoding)?;
+    Ok(bytes)
 }
 
 /// A batch whose lists are JSON text, which is all that CSV can hold.

@@ -7,6 +7,7 @@
 mod earlier;
 mod fault;
 mod format;
+mod formula;
 mod inbox;
 mod reads;
 pub mod registration;
@@ -20,7 +21,7 @@ pub mod warehouse;
 use thiserror::Error;
 
 pub use earlier::Then;
-pub use format::{Format, rows_json, rows_text};
+pub use format::{Format, csv_for_spreadsheets, rows_json, rows_text};
 pub use reads::Reads;
 pub use select::Select;
 pub use session::Session;

@@ -5,11 +5,12 @@ use serde_json::json;
 use super::reply::{count, rows, table};
 use super::{CliError, Context, Reply};
 use crate::analytics::warehouse::Param;
-use crate::analytics::{Format, Select, Session, Then, VIEWS, rows_json, rows_text};
+use crate::analytics::{Format, Select, Session, Then, VIEWS, csv_for_spreadsheets, rows_json, rows_text};
 use crate::app::App;
 use crate::domain::time::AsOf;
 use crate::service::ServiceError;
 use crate::store::Scope;
+use crate::text::visible::visible_json;
 
 /// Answers by SQL, over the tables and views of the lake. Only SELECT: nothing can be changed here.
 #[derive(Debug, clap::Args)]
@@ -29,9 +30,13 @@ pub struct Args {
     /// The lake as it was: a seq, a date or a time.
     #[arg(long, value_name = "SEQ|TIME", conflicts_with = "views")]
     as_of: Option<AsOf>,
-    /// table, json, csv or parquet.
+    /// table, json, csv or parquet. What is CSV or Parquet is data and goes as it is, to a terminal too.
     #[arg(long)]
     format: Option<Format>,
+    /// For CSV that a spreadsheet is to open: a text that begins with =, +, -, @, a tab or a line end gets a ' before it, so
+    /// that it is no formula. Numbers stay numbers.
+    #[arg(long, requires = "format")]
+    safe_for_spreadsheets: bool,
     /// Ask this SQL warehouse of Databricks; names without a schema are those of the lake, where it is catalog.schema.
     #[arg(long, value_name = "ID", conflicts_with_all = ["as_of", "views"])]
     warehouse: Option<String>,
@@ -62,6 +67,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         (None, None) => return Err(CliError::usage("say what to ask: a SELECT, or --view NAME")),
     };
     let format = args.format.unwrap_or(if context.json { Format::Json } else { Format::Table });
+    if args.safe_for_spreadsheets && format != Format::Csv {
+        return Err(CliError::usage("--safe-for-spreadsheets is for --format csv"));
+    }
     let mut is_truncated = false;
     let batches = if let Some(id) = &args.warehouse {
         let select = match &args.view {
@@ -82,10 +90,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     };
     let encoded = |format: Format| format.encode(&batches).map_err(ServiceError::from);
     match format {
+        Format::Csv if args.safe_for_spreadsheets => Ok(Reply::raw(csv_for_spreadsheets(&batches).map_err(ServiceError::from)?)),
         Format::Csv | Format::Parquet => Ok(Reply::raw(encoded(format)?)),
         Format::Json => {
             let json = rows_json(&batches).map_err(ServiceError::from)?;
-            let text = json.to_string();
+            let text = visible_json(&json.to_string()).into_owned();
             Ok(Reply::new(json, text))
         }
         Format::Table => {

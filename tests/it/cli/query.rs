@@ -113,3 +113,20 @@ fn what_was_done_before_it_was_planned_is_no_pace() {
     ok(path, &["task", "done", "SHED-2"]);
     assert_eq!(rows("SELECT project, tasks FROM velocity"), "project,tasks\nSHED,1\n");
 }
+
+#[test]
+fn csv_for_spreadsheets_holds_no_formula() {
+    let folder = lake();
+    let path = folder.path();
+    for title in ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "-5", "plain"] {
+        ok(path, &["task", "create", "--", title]);
+    }
+    let sql = "SELECT title, -7 AS \"=n\", title AS t FROM tasks ORDER BY key";
+    let safe = ok(path, &["query", sql, "--format", "csv", "--safe-for-spreadsheets"]);
+    let first: Vec<&str> = safe.lines().map(|line| line.split(",-7,").next().unwrap()).collect();
+    assert_eq!(first[1..], ["'=1+1", "'+cmd|' /C calc'!A0", "'-2+3", "'@SUM(A1)", "'\t=1", "-5", "plain"]);
+    assert!(safe.starts_with("title,'=n,t\n") && safe.contains(",-7,"), "{safe}");
+    assert!(ok(path, &["query", sql, "--format", "csv"]).contains("\n=1+1,-7,=1+1\n"), "without it nothing is changed");
+    assert!(fails(path, &["query", sql, "--format", "json", "--safe-for-spreadsheets"], 2).contains("--format csv"));
+    assert!(fails(path, &["query", sql, "--safe-for-spreadsheets"], 2).contains("--format"));
+}

@@ -1,0 +1,60 @@
+//! Cells that a spreadsheet would take for a formula. What it computes may read other cells, call out to the network or
+//! start a program, and the text came from whoever may write a title.
+
+use std::sync::Arc;
+
+use deltalake::arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+use deltalake::arrow::compute::cast;
+use deltalake::arrow::datatypes::{DataType, Field, Schema};
+use deltalake::arrow::error::ArrowError;
+
+/// Returns the batch with a `'` before each text, and each name of a column, that would be a formula. Numbers, also those
+/// written as text, stay as they are.
+pub fn inert(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let mut fields = Vec::with_capacity(batch.num_columns());
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        let name = quoted(field.name());
+        if is_never_text(column.data_type()) {
+            fields.push(Field::new(name, column.data_type().clone(), field.is_nullable()));
+            columns.push(Arc::clone(column));
+            continue;
+        }
+        let texts = cast(column, &DataType::Utf8)?;
+        let texts: StringArray = texts.as_string::<i32>().iter().map(|text| text.map(quoted)).collect();
+        fields.push(Field::new(name, DataType::Utf8, true));
+        columns.push(Arc::new(texts));
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+}
+
+fn is_never_text(kind: &DataType) -> bool {
+    kind.is_numeric() || kind.is_temporal() || matches!(kind, DataType::Boolean | DataType::Null)
+}
+
+fn quoted(text: &str) -> String {
+    let begins_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && !is_number(text);
+    if begins_formula { format!("'{text}") } else { text.to_owned() }
+}
+
+/// Whether a text is a decimal number and nothing more.
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
+    [whole, part].iter().all(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_be_a_formula_is_quoted_and_numbers_stay() {
+        for text in ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "-", "-1e5", "+1.", "--1", "-1.2.3"] {
+            assert_eq!(quoted(text), format!("'{text}"));
+        }
+        for text in ["-5", "+3.25", "1=1", "a", "", "'=1", "2026-11-29"] {
+            assert_eq!(quoted(text), text);
+        }
+    }
+}
