@@ -16,6 +16,8 @@ use crate::service::ServiceError;
 use crate::service::change::Done;
 use crate::service::plan::{PlanRequest, Preview};
 use crate::store::Scope;
+use crate::store::outer::refuse_within;
+use crate::text::visible::path_text;
 
 /// Shows in a minute what Lakeplan does, on a lake of its own in ./lakeplan-quickstart: a description becomes a plan,
 /// the description changes, the change is taken back. Every line comes from the commands it names. The lake stays, to
@@ -67,6 +69,7 @@ const QUESTIONS: [&str; 2] = [
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let folder = &args.within.join(FOLDER);
+    refuse_within(&path_text(folder), folder)?;
     make_room(folder)?;
     let file = folder.join(FILE);
     let mut config = context.config.clone();
@@ -85,7 +88,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         "changes": story.second.report.items,
         "seqs": [story.planned.seq, story.replanned.seq, story.undone.seq],
     });
-    Ok(Reply::new(json, story::text(&story)).counting("created", story.first.plan.nodes.len()))
+    let reply = Reply::new(json, story::text(&story)).counting("created", story.first.plan.nodes.len());
+    Ok(reply.standing(format!("the tour is in {}", folder.display())))
 }
 
 async fn tell(app: &App, file: &Path) -> Result<Story, CliError> {

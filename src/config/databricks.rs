@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::ConfigError;
+use super::{ConfigError, NotText};
 use crate::domain::secret::{Login, Secret};
 
 /// What the environment says of a workspace.
@@ -17,15 +17,18 @@ pub struct Databricks {
 }
 
 impl Databricks {
-    pub(super) fn read(env: impl Fn(&str) -> Option<String>) -> Self {
-        let said = |name: &str| env(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        Self {
-            host: said("DATABRICKS_HOST"),
-            token_file: said("DATABRICKS_TOKEN_FILE").map(PathBuf::from),
-            token: said("DATABRICKS_TOKEN").map(Secret::new),
-            client_id: said("DATABRICKS_CLIENT_ID"),
-            client_secret: said("DATABRICKS_CLIENT_SECRET").map(Secret::new),
-        }
+    pub(super) fn read(env: impl Fn(&str) -> Result<Option<String>, NotText>) -> Result<Self, NotText> {
+        let said = |name: &str| {
+            let value = env(name)?.map(|value| value.trim().to_owned());
+            Ok::<_, NotText>(value.filter(|value| !value.is_empty()))
+        };
+        Ok(Self {
+            host: said("DATABRICKS_HOST")?,
+            token_file: said("DATABRICKS_TOKEN_FILE")?.map(PathBuf::from),
+            token: said("DATABRICKS_TOKEN")?.map(Secret::new),
+            client_id: said("DATABRICKS_CLIENT_ID")?,
+            client_secret: said("DATABRICKS_CLIENT_SECRET")?.map(Secret::new),
+        })
     }
 
     /// The workspace's address.
@@ -61,7 +64,7 @@ mod tests {
     use super::*;
 
     fn read(env: &[(&str, &str)]) -> Databricks {
-        Databricks::read(|name| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        Databricks::read(|name| Ok(env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))).unwrap()
     }
 
     #[test]

@@ -3,8 +3,12 @@
 //! This room alone reads the environment. Unknown keys are refused, and every value knows where it came from.
 
 mod databricks;
+pub mod file;
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -16,9 +20,35 @@ pub use databricks::Databricks;
 pub const DEFAULTS: &str = include_str!("default.toml");
 /// The file that is read where none is named.
 const FILE: &str = "lakeplan.toml";
+/// The most bytes that are read of it.
+const MOST: u64 = 1 << 20;
+/// What the names of variables for storage begin with.
+const CLOUDS: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
+
+/// A variable of the environment whose value is no text. The value is kept for variables that hold no secret.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{name} is not UTF-8{}", value.as_ref().map(|value| format!(": {value}")).unwrap_or_default())]
+pub struct NotText {
+    pub name: String,
+    pub value: Option<String>,
+}
+
+impl NotText {
+    fn of(name: &str, value: &OsStr) -> Self {
+        let is_shown = name.starts_with("LAKEPLAN_") || name.starts_with("USER");
+        // Rust writes a byte that is no UTF-8 as \xE9.
+        Self { name: name.to_owned(), value: is_shown.then(|| format!("{value:?}")) }
+    }
+
+    pub fn hint(&self) -> String {
+        format!("set {} to a value in UTF-8, or unset it", self.name)
+    }
+}
 
 #[derive(Debug, Error)]
 pub enum ConfigError {
+    #[error(transparent)]
+    NotText(#[from] NotText),
     #[error("{path} cannot be read")]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{path}: {message}")]
@@ -41,6 +71,7 @@ impl ConfigError {
     /// What the person at the keyboard can do about it.
     pub fn hint(&self) -> String {
         match self {
+            Self::NotText(fault) => return fault.hint(),
             Self::NoHost => "set DATABRICKS_HOST to https:// and the workspace's host; a folder whose name reads as catalog.schema is written ./catalog.schema",
             Self::NoLogin => {
                 "set DATABRICKS_TOKEN, or DATABRICKS_TOKEN_FILE, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service principal"
@@ -121,8 +152,8 @@ pub const TARGETS: &[&str] = &["dev", "staging", "prod"];
 pub const OUTPUTS: &[&str] = &["text", "json"];
 
 impl Config {
-    /// Reads the settings. `env` looks a variable up; the process's own is [`variable`].
-    pub fn load(flags: &Flags, env: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+    /// Reads the settings. `env` looks a variable up; the process's own is [`read_variable`].
+    pub fn load(flags: &Flags, env: impl Fn(&str) -> Result<Option<String>, NotText>) -> Result<Self, ConfigError> {
         let path = flags.file.clone().unwrap_or_else(|| PathBuf::from(FILE));
         let file = read(&path, flags.file.is_some())?;
         let defaults: Settings = parse(Path::new("default.toml"), DEFAULTS)?;
@@ -132,13 +163,18 @@ impl Config {
             Some(Setting { value, origin: flag.to_owned() })
         };
         let from_env = |name: &str| {
-            let value = env(name).filter(|value| !value.is_empty())?;
-            Some(Setting { value, origin: name.to_owned() })
+            let value = env(name)?.filter(|value| !value.is_empty());
+            Ok::<_, NotText>(value.map(|value| Setting { value, origin: name.to_owned() }))
         };
         let from_file = |value: &Option<String>| value.clone().map(|value| Setting { value, origin: path.display().to_string() });
 
-        let target =
-            from_flag(&flags.target, "--target").or_else(|| from_env("LAKEPLAN_TARGET")).or_else(|| from_file(&file.target));
+        // The environment is asked for what no flag says, and a value that cannot be read there is never passed over.
+        let given = |value: &Option<String>, flag: &str, name: &str| match from_flag(value, flag) {
+            None => from_env(name),
+            given => Ok(given),
+        };
+
+        let target = given(&flags.target, "--target", "LAKEPLAN_TARGET")?.or_else(|| from_file(&file.target));
         one_of(target.as_ref(), TARGETS)?;
         let section = match &target {
             None => TargetSettings::default(),
@@ -157,43 +193,64 @@ impl Config {
         };
         let default = |value: &Option<String>| Setting { value: value.clone().unwrap_or_default(), origin: "default".to_owned() };
 
-        let lake = from_flag(&flags.lake, "--lake")
-            .or_else(|| from_env("LAKEPLAN_LAKE"))
+        let lake = given(&flags.lake, "--lake", "LAKEPLAN_LAKE")?
             .or_else(|| from_section(&section.lake))
             .or_else(|| from_file(&file.lake))
             .unwrap_or_else(|| default(&defaults.lake));
-        let output = from_flag(&flags.output, "--output")
-            .or_else(|| from_env("LAKEPLAN_OUTPUT"))
+        let output = given(&flags.output, "--output", "LAKEPLAN_OUTPUT")?
             .or_else(|| from_section(&section.output))
             .or_else(|| from_file(&file.output))
             .unwrap_or_else(|| default(&defaults.output));
         one_of(Some(&output), OUTPUTS)?;
-        let actor = from_flag(&flags.actor, "--actor")
-            .or_else(|| from_env("LAKEPLAN_ACTOR"))
+        let actor = given(&flags.actor, "--actor", "LAKEPLAN_ACTOR")?
             .or_else(|| from_section(&section.actor))
-            .or_else(|| from_file(&file.actor))
-            .or_else(|| from_env("USER"))
-            .or_else(|| from_env("USERNAME"))
-            .unwrap_or_else(|| Setting { value: "lakeplan".to_owned(), origin: "default".to_owned() });
+            .or_else(|| from_file(&file.actor));
+        let actor = match actor {
+            Some(actor) => actor,
+            None => match from_env("USER")? {
+                Some(user) => user,
+                None => from_env("USERNAME")?
+                    .unwrap_or_else(|| Setting { value: "lakeplan".to_owned(), origin: "default".to_owned() }),
+            },
+        };
         let mut secrets = references(&file.secrets, &format!("{} [secrets]", path.display()))?;
         if let Some(target) = &target {
             let own = references(&section.secrets, &format!("{} [target.{}.secrets]", path.display(), target.value))?;
             secrets.extend(own);
         }
-        Ok(Self { lake, actor, output, target, secrets: secrets.into_values().collect(), databricks: Databricks::read(env) })
+        Ok(Self { lake, actor, output, target, secrets: secrets.into_values().collect(), databricks: Databricks::read(env)? })
     }
 }
 
-/// A variable of the process's environment.
-#[expect(clippy::disallowed_methods, reason = "the one room that reads the environment")]
+/// Returns a variable of the process's environment; `None` also where its value is no text, for what does without.
 pub fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    read_variable(name).ok().flatten()
 }
 
-/// Every variable of the process's environment that is text, for storage credentials.
+/// Returns a variable of the process's environment, which has to be text.
+pub fn read_variable(name: &str) -> Result<Option<String>, NotText> {
+    path_variable(name).map(|value| value.into_os_string().into_string().map_err(|value| NotText::of(name, &value))).transpose()
+}
+
+/// Returns a variable that names a file, whatever bytes that name has.
 #[expect(clippy::disallowed_methods, reason = "the one room that reads the environment")]
-pub fn variables() -> Vec<(String, String)> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+pub fn path_variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from)
+}
+
+/// Returns the variables of the process's environment for storage credentials, each of which has to be text. Variables of
+/// others are left out where they are not.
+#[expect(clippy::disallowed_methods, reason = "the one room that reads the environment")]
+pub fn variables() -> Result<Vec<(String, String)>, NotText> {
+    let of_cloud = |name: &str| CLOUDS.iter().any(|prefix| name.to_ascii_uppercase().starts_with(prefix));
+    let read = |(name, value): (OsString, OsString)| {
+        let name = name.into_string().ok()?;
+        match value.into_string() {
+            Ok(value) => Some(Ok((name, value))),
+            Err(value) => of_cloud(&name).then(|| Err(NotText::of(&name, &value))),
+        }
+    };
+    std::env::vars_os().filter_map(read).collect()
 }
 
 /// The references of a section by their names. What is none is not shown: it may be the secret itself.
@@ -220,8 +277,14 @@ fn one_of(setting: Option<&Setting>, known: &'static [&'static str]) -> Result<(
 }
 
 fn read(path: &Path, named: bool) -> Result<Settings, ConfigError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => parse(path, &text),
+    let mut text = String::new();
+    let read = file::open(OpenOptions::new().read(true), path).and_then(|file| file.take(MOST + 1).read_to_string(&mut text));
+    match read {
+        Ok(length) if length as u64 > MOST => Err(ConfigError::Malformed {
+            path: path.to_owned(),
+            message: format!("is larger than {} MiB, so it holds no settings", MOST >> 20),
+        }),
+        Ok(_) => parse(path, &text),
         Err(fault) if fault.kind() == std::io::ErrorKind::NotFound && !named => Ok(Settings::default()),
         Err(source) => Err(ConfigError::Unreadable { path: path.to_owned(), source }),
     }
@@ -264,7 +327,7 @@ mod tests {
         let path = folder.path().join("lakeplan.toml");
         std::fs::write(&path, file).unwrap();
         let env: BTreeMap<String, String> = env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Config::load(&Flags { file: Some(path), ..flags }, |name| env.get(name).cloned())
+        Config::load(&Flags { file: Some(path), ..flags }, |name| Ok(env.get(name).cloned()))
     }
 
     #[test]

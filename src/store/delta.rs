@@ -6,7 +6,7 @@ mod maintenance;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -48,6 +48,8 @@ pub struct DeltaStore {
     ended: Mutex<Option<oneshot::Receiver<()>>>,
     /// Something was committed that the tables do not show yet.
     unfolded: AtomicBool,
+    /// The last seq that this process committed, 0 for none.
+    committed: AtomicU64,
     unnoted: Mutex<Unnoted>,
     budget: u64,
 }
@@ -100,6 +102,7 @@ impl DeltaStore {
             task,
             ended: Mutex::new(Some(ended)),
             unfolded: AtomicBool::new(false),
+            committed: AtomicU64::new(0),
             unnoted: Mutex::default(),
             budget: BUDGET,
         }
@@ -118,6 +121,11 @@ impl DeltaStore {
     /// Whether this process committed something.
     pub fn has_written(&self) -> bool {
         self.unfolded.load(Ordering::Acquire)
+    }
+
+    /// The last seq that this process committed, 0 for none.
+    pub fn committed(&self) -> u64 {
+        self.committed.load(Ordering::Acquire)
     }
 
     /// Folds what this process committed and waits until everything begun is done. Dropping the store does neither:
@@ -193,8 +201,11 @@ impl Store for DeltaStore {
             return ids.iter().map(|_| Outcome::NotWritten { cause: StoreError::WriterGone }).collect();
         }
         let outcomes = answered.await;
-        if outcomes.iter().flatten().any(|outcome| matches!(outcome, Outcome::Committed { .. })) {
-            self.unfolded.store(true, Ordering::Release);
+        for outcome in outcomes.iter().flatten() {
+            if let Outcome::Committed { seq, .. } = outcome {
+                self.committed.fetch_max(*seq, Ordering::AcqRel);
+                self.unfolded.store(true, Ordering::Release);
+            }
         }
         outcomes.unwrap_or_else(|_| {
             ids.into_iter().map(|patch_set_id| Outcome::Unknown { patch_set_id, cause: StoreError::WriterGone }).collect()

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::catalog::CatalogError;
 use super::cloud::CloudFault;
+use crate::config::NotText;
 use crate::domain::time::{Instant, rfc3339};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -19,10 +20,14 @@ pub enum StoreError {
     /// What was to become a copy is one lake already.
     #[error("there is a lake at {root} already, and nothing is copied over one")]
     CopyOntoLake { root: String },
+    #[error("{root} lies in the {what} at {outer}, which would take the files of a lake for its own")]
+    Within { root: String, what: &'static str, outer: String },
     #[error("there is no folder {name}")]
     NoFolder { name: String },
     #[error("{root} cannot be used: {why}")]
     UnusableRoot { root: String, why: String },
+    #[error(transparent)]
+    NotText(#[from] NotText),
     /// A place in a cloud that will not do until a setting or a right is changed.
     #[error(transparent)]
     Cloud(#[from] CloudFault),
@@ -92,6 +97,7 @@ impl StoreError {
             Self::NotALake { .. } => "lakeplan init makes one; --lake or LAKEPLAN_LAKE names another".to_owned(),
             Self::AlreadyALake { .. } => "leave init out, or name another place with --lake".to_owned(),
             Self::CopyOntoLake { .. } => "name a place where there is no lake yet".to_owned(),
+            Self::Within { .. } => "name a folder outside of it".to_owned(),
             Self::NoFolder { .. } => "name a folder that is there, or a storage URL".to_owned(),
             Self::NewerFormat { .. } => "install a newer lakeplan".to_owned(),
             Self::ClockBehind { .. } => {
@@ -106,6 +112,7 @@ impl StoreError {
             Self::AfterItsEnd { .. } => "lakeplan history shows what there is".to_owned(),
             Self::Deadline { .. } | Self::WriterGone => "repeat the command; what was committed stays committed once".to_owned(),
             Self::UnusableRoot { .. } => "give this user the right to write there, or name another lake with --lake".to_owned(),
+            Self::NotText(fault) => fault.hint(),
             Self::Cloud(fault) => fault.hint().to_owned(),
             Self::Storage { source, .. } => return CloudFault::within(source.as_ref()).map(|fault| fault.hint().to_owned()),
             Self::Catalog(cause) => return cause.hint(),
@@ -124,11 +131,13 @@ impl StoreError {
             Self::NotALake { root } => Self::NotALake { root: root.clone() },
             Self::AlreadyALake { root } => Self::AlreadyALake { root: root.clone() },
             Self::CopyOntoLake { root } => Self::CopyOntoLake { root: root.clone() },
+            Self::Within { root, what, outer } => Self::Within { root: root.clone(), what, outer: outer.clone() },
             Self::NoFolder { name } => Self::NoFolder { name: name.clone() },
             Self::UnusableRoot { root, why } => Self::UnusableRoot { root: root.clone(), why: why.clone() },
             Self::NewerFormat { root, verb, needed, known } => {
                 Self::NewerFormat { root: root.clone(), verb, needed: *needed, known: *known }
             }
+            Self::NotText(fault) => Self::NotText(fault.clone()),
             Self::Cloud(fault) => Self::Cloud(fault.clone()),
             Self::Storage { operation, path, source } => {
                 let source =

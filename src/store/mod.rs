@@ -23,6 +23,7 @@ mod journal;
 mod ledger;
 mod log_replay;
 pub mod memory;
+pub mod outer;
 mod parts;
 mod root;
 pub mod row;

@@ -13,6 +13,7 @@ use super::catalog::volume;
 use super::cloud;
 use super::durable::DurableLocal;
 use super::error::StoreError;
+use super::outer::refuse_within;
 use crate::runtime::{Clock, Random, uuid_v7};
 
 /// The folder in which a new lake tries its storage.
@@ -28,7 +29,10 @@ pub struct Root {
 impl Root {
     /// The root that a person named: a folder, or a storage URL, reached as the process's environment says.
     pub fn open(name: &str, create: bool) -> Result<Self, StoreError> {
-        Self::open_in(name, create, crate::config::variables())
+        match Url::parse(name) {
+            Ok(url) if is_of_cloud(&url) => cloud::open(&url, crate::config::variables()?),
+            _ => Self::open_in(name, create, []),
+        }
     }
 
     /// The same in an environment that is given.
@@ -43,8 +47,7 @@ impl Root {
                 let path = url.to_file_path().map_err(|()| unusable("it is no path on this machine".to_owned()))?;
                 Self::local(name, &path, create)
             }
-            // One letter is a drive of Windows.
-            Ok(url) if url.scheme().len() > 1 => cloud::open(&url, environment),
+            Ok(url) if is_of_cloud(&url) => cloud::open(&url, environment),
             _ => Self::local(name, Path::new(name), create),
         }
     }
@@ -55,6 +58,7 @@ impl Root {
             return Err(StoreError::UnusableRoot { root: name.to_owned(), why: volume::missing(&volume) });
         }
         if create {
+            refuse_within(name, path)?;
             std::fs::create_dir_all(path).map_err(unusable)?;
         } else if !path.exists() {
             return Err(StoreError::NotALake { root: name.to_owned() });
@@ -67,6 +71,11 @@ impl Root {
         let store = DurableLocal::new(path).map_err(|fault| StoreError::storage("opening", name, fault))?;
         Ok(Self { url, store: Arc::new(store) })
     }
+}
+
+/// Whether a URL is one of storage in a cloud. A scheme of one letter is a drive of Windows.
+fn is_of_cloud(url: &Url) -> bool {
+    url.scheme() != "file" && url.scheme().len() > 1
 }
 
 /// A lake whose journal is gone is not begun anew over what is left of it.
