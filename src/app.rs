@@ -1,5 +1,6 @@
 //! The composition root: from settings to the parts a command works with. The only file that names concrete adapters.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
@@ -7,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::analytics::Reads;
 use crate::analytics::warehouse::Warehouse;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::domain::any::Slot;
 use crate::domain::time::{AsOf, Instant, rfc3339};
 use crate::domain::value::Name;
@@ -34,6 +35,8 @@ pub struct App {
     run: Option<(&'static str, Instant)>,
     /// Where it is told how the lake stood at the end, for who asked.
     end: Option<Arc<OnceLock<Head>>>,
+    /// Where it is told which seq was committed last.
+    committed: Option<Arc<AtomicU64>>,
 }
 
 /// Whether a lake is there or is to be made.
@@ -102,7 +105,8 @@ impl App {
     }
 
     fn unity(config: &Config) -> Result<Catalog, ServiceError> {
-        Ok(Catalog::new(Self::workspace(config)?, Arc::new(SystemClock), crate::config::variables()))
+        let variables = crate::config::variables().map_err(ConfigError::from)?;
+        Ok(Catalog::new(Self::workspace(config)?, Arc::new(SystemClock), variables))
     }
 
     /// The schema that the settings name as the lake, if it is one.
@@ -155,7 +159,7 @@ impl App {
         };
         let store = Arc::new(store);
         let service = Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random, actor };
-        Ok(Self { service, store, place, run: None, end: None })
+        Ok(Self { service, store, place, run: None, end: None, committed: None })
     }
 
     /// Comes when everything begun is done, also where a command failed before it could close.
@@ -250,6 +254,12 @@ impl App {
         self
     }
 
+    /// Has it told, when this is closed, which seq it committed last.
+    pub fn noting(mut self, committed: &Arc<AtomicU64>) -> Self {
+        self.committed = Some(Arc::clone(committed));
+        self
+    }
+
     async fn tell_end(&self) {
         let Some(end) = &self.end else { return };
         // A fold that fails leaves a lag, which is what is told.
@@ -279,6 +289,9 @@ impl App {
 
     /// Notes the run and waits for what was begun beside the answers, such as a fold or a checkpoint.
     pub async fn close(self) {
+        if let Some(committed) = &self.committed {
+            committed.fetch_max(self.store.committed(), Ordering::AcqRel);
+        }
         if let Err(fault) = self.note_run().await {
             tracing::warn!(%fault, "the command was not noted in runs");
         }

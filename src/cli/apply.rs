@@ -1,11 +1,14 @@
+use std::fs::OpenOptions;
 use std::io::Read;
 use std::path::PathBuf;
 
 use super::{CliError, Context, Reply, show};
+use crate::config::file::open;
 use crate::domain::id::PatchSetId;
 use crate::domain::patch::{PatchSet, Source};
 use crate::exchange::{json, patchset::Request};
 use crate::service::ServiceError;
+use crate::text::visible::path_text;
 
 /// Applies a patch set from a JSON file, or from standard input for `-`. All of it happens, or nothing does; every
 /// reason for a refusal is told at once. The format is schemas/patchset.schema.json.
@@ -25,7 +28,7 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
-    let place = args.file.display().to_string();
+    let place = path_text(&args.file);
     let bytes = read_input(&args.file, 2 * PatchSet::MAX_BYTES as u64)?;
     let value = json::parse(&bytes).map_err(|fault| ServiceError::json(&place, &fault))?;
     let mut request = Request::from_json(&value).map_err(ServiceError::Refused)?;
@@ -60,19 +63,19 @@ pub fn read_input(path: &std::path::Path, most: u64) -> Result<Vec<u8>, CliError
             PermissionDenied => ("this user may not read it".to_owned(), "give this user the right to read it"),
             _ => (format!("cannot be read: {fault}"), "name another file, or - for standard input"),
         };
-        let place = path.display().to_string();
+        let place = path_text(path);
         CliError::from(ServiceError::Input { place, message, hint: Some(hint.to_owned()) })
     };
     let mut bytes = Vec::new();
     let read = if path.as_os_str() == "-" {
         std::io::stdin().lock().take(most + 1).read_to_end(&mut bytes)
     } else {
-        std::fs::File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
+        open(OpenOptions::new().read(true), path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
     };
     read.map_err(fault)?;
     if bytes.len() as u64 > most {
         let message = format!("is larger than {} MiB, the most that is read", most >> 20);
-        return Err(ServiceError::input(path.display().to_string(), message).into());
+        return Err(ServiceError::input(path_text(path), message).into());
     }
     Ok(bytes)
 }

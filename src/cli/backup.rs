@@ -32,5 +32,5 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
 pub fn answer(copied: &Copied, done: &str, next: &str) -> Reply {
     let json = json!({"seq": copied.seq, "at": rfc3339(copied.at), "chain": hex(&copied.chain), "rows": copied.rows});
     let text = format!("{done}: seq {} of {}, {} rows, all verified\nnext: {next}", copied.seq, rfc3339(copied.at), copied.rows);
-    Reply::new(json, text)
+    Reply::new(json, text).standing(done)
 }

@@ -83,7 +83,8 @@ async fn done(
         count(statements.len(), "statement"),
         told(&ways_in, "  "),
     );
-    Ok(Reply::new(json!({"lake": schema.to_string(), "ran": true, "statements": json, "ways_in": ways_in}), text))
+    let json = json!({"lake": schema.to_string(), "ran": true, "statements": json, "ways_in": ways_in});
+    Ok(Reply::new(json, text).standing(format!("the statements for {schema} ran")))
 }
 
 /// What the owners of catalog and schema may have to run, which is not always who registers.

@@ -9,6 +9,7 @@ use crate::service::erase::Erasable;
 use crate::service::mentions::{Mention, Names};
 use crate::store::Retention;
 use crate::store::tables::TABLES;
+use crate::text::visible::visible_line;
 
 /// Erases what a record says of someone, now and in its history: the values become neutral, the earlier ones leave the
 /// journal, and the hash chain still verifies. It cannot be undone. Without --yes it shows what would be erased. It tells
@@ -116,17 +117,12 @@ fn remains(mentions: &[Mention]) -> Vec<String> {
         lines.push("still named afterwards in:".to_owned());
     }
     for mention in mentions {
-        let keys: Vec<String> = mention.keys.iter().map(|key| key.chars().map(shown).collect()).collect();
+        let keys: Vec<String> = mention.keys.iter().map(|key| visible_line(key).into_owned()).collect();
         let keys = if keys.is_empty() { String::new() } else { format!(" ({})", keys.join(", ")) };
         lines.push(format!("  {} of {}: {}{keys}", count(mention.rows, "row"), mention.table, mention.place));
-        lines.extend(mention.remedy.iter().map(|remedy| format!("    {}", remedy.chars().map(shown).collect::<String>())));
+        lines.extend(mention.remedy.iter().map(|remedy| format!("    {}", visible_line(remedy))));
     }
     lines
-}
-
-/// A character as a terminal may have it.
-fn shown(char: char) -> char {
-    if char.is_control() { '\u{fffd}' } else { char }
 }
 
 fn mention_json(mention: &Mention) -> Value {

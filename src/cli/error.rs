@@ -11,6 +11,7 @@ use crate::config::ConfigError;
 use crate::service::ServiceError;
 use crate::store::StoreError;
 use crate::store::catalog::CatalogError;
+use crate::text::visible::{visible, visible_json};
 
 /// Exit codes. Scripts branch on them, so they never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,16 @@ pub enum CliError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// There was an answer, and nothing was changed.
+    #[error("the answer could not be written to standard output")]
+    Output(#[source] std::io::Error),
+    /// The command did what it was asked; only its answer did not arrive.
+    #[error("{what}; the answer could not be written to standard output")]
+    Unread {
+        what: String,
+        #[source]
+        fault: std::io::Error,
+    },
     /// A check-up found something; the whole of it is the answer.
     #[error("the lake is not as it should be")]
     Found(Value),
@@ -77,6 +88,7 @@ fn store_exit(fault: &StoreError) -> Exit {
         StoreError::Catalog(CatalogError::AlreadyRegistered { .. } | CatalogError::ReadOnly { .. }) => Exit::Refused,
         StoreError::AlreadyALake { .. }
         | StoreError::CopyOntoLake { .. }
+        | StoreError::Within { .. }
         | StoreError::BeforeItsTime
         | StoreError::AfterItsEnd { .. } => Exit::Refused,
         _ => Exit::Configuration,
@@ -97,6 +109,9 @@ impl CliError {
             Self::Statement { cause, .. } if matches!(**cause, WarehouseError::Failed { .. }) => Exit::Refused,
             Self::Statement { cause, .. } => warehouse_exit(cause),
             Self::Io(_) => Exit::TryAgain,
+            Self::Output(_) => Exit::Refused,
+            // Any other code would have a script do it once more.
+            Self::Unread { .. } => Exit::Ok,
             Self::Service(fault) => match fault {
                 ServiceError::Refused(_)
                 | ServiceError::Conflicted { .. }
@@ -135,6 +150,7 @@ impl CliError {
             Self::Partly { .. } => "partly",
             Self::Statement { .. } => "warehouse",
             Self::Io(_) => "io",
+            Self::Output(_) | Self::Unread { .. } => "output",
             Self::Service(fault) => match fault {
                 ServiceError::Refused(_) => "refused",
                 ServiceError::Conflicted { .. } => "conflict",
@@ -153,6 +169,7 @@ impl CliError {
                 ServiceError::Store(cause) => match cause {
                     StoreError::NotALake { .. } => "not_a_lake",
                     StoreError::AlreadyALake { .. } | StoreError::CopyOntoLake { .. } => "already_a_lake",
+                    StoreError::Within { .. } => "within",
                     StoreError::NoFolder { .. } => "no_folder",
                     StoreError::NewerFormat { .. } => "newer_format",
                     StoreError::Damaged { .. } => "damaged",
@@ -170,6 +187,8 @@ impl CliError {
             Self::Usage { hint, .. } => hint.clone(),
             Self::Config(fault) => Some(fault.hint()),
             Self::Statement { cause, .. } => cause.hint(),
+            Self::Output(_) => Some("send it to a file on a disk with room, or into a pipe".to_owned()),
+            Self::Unread { .. } => Some("do not repeat the command; lakeplan history shows what was changed".to_owned()),
             Self::Io(_) | Self::Found(_) | Self::Partly { .. } => None,
         }
     }
@@ -204,20 +223,21 @@ impl CliError {
             error.insert("answer".to_owned(), answer.clone());
             error.insert("counts".to_owned(), json!(counts));
         }
-        json!({ "error": error })
+        if self.exit() == Exit::Ok { json!({ "warning": error }) } else { json!({ "error": error }) }
     }
 
     /// Says it on standard error.
     pub fn report(&self, json: bool) -> Exit {
         let exit = self.exit();
         let text = if json { self.to_json().to_string() } else { self.text() };
+        let text = if json { visible_json(&text) } else { visible(&text) };
         // If standard error is closed there is no one left to tell.
         let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{text}\n").as_bytes());
         exit
     }
 
     fn text(&self) -> String {
-        let mut text = format!("error: {}", self.message());
+        let mut text = format!("{}: {}", if self.exit() == Exit::Ok { "warning" } else { "error" }, self.message());
         if let Self::Partly { text: told, .. } = self {
             text.push_str(&format!("\n{told}"));
         }

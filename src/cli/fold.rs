@@ -30,14 +30,13 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let json: Vec<_> =
         tables.iter().map(|(name, folded)| json!({"table": name, "rows": folded.rows, "files": folded.files})).collect();
     let json = json!({"seq": report.seq, "tables": json});
+    let standing = format!("the tables show seq {}", report.seq);
     if tables.is_empty() {
-        return Ok(Reply::new(json, format!("the tables show seq {} already", report.seq)));
+        return Ok(Reply::new(json, format!("{standing} already")).standing(standing));
     }
     let rows = tables.iter().map(|(name, folded)| vec![(*name).to_owned(), folded.rows.to_string(), folded.files.to_string()]);
-    Ok(Reply::new(
-        json,
-        format!("{}\nthe tables show seq {}", table(&["table", "changed rows", "files written"], rows), report.seq),
-    ))
+    let text = format!("{}\n{standing}", table(&["table", "changed rows", "files written"], rows));
+    Ok(Reply::new(json, text).standing(standing))
 }
 
 /// The current table of a name.

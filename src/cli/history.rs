@@ -12,6 +12,7 @@ use crate::service::history::{Past, concerns, subject};
 use crate::service::{Service, ServiceError, find};
 use crate::store::row::Row;
 use crate::store::{Scope, Snapshot};
+use crate::text::visible::visible_line;
 
 /// What happened, the last change first: of the lake, of a project or of a task.
 #[derive(Debug, clap::Args)]
@@ -68,7 +69,7 @@ async fn tell(args: &Args, service: &Service) -> Result<Reply, CliError> {
     let mut lines = Vec::new();
     let mut sets = Vec::new();
     for past in &shown {
-        let reason = past.reason.as_ref().map_or_else(String::new, |reason| format!("  {reason}"));
+        let reason = past.reason.as_ref().map_or_else(String::new, |reason| format!("  {}", visible_line(reason.as_str())));
         let at = past.at.format("%Y-%m-%d %H:%M:%S");
         lines.push(format!("{}  {at}  {} ({}){reason}", past.seq, past.actor, past.source));
         for row in past.rows.iter().take(5) {

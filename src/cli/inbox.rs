@@ -6,6 +6,7 @@ use crate::analytics::{Session, rows_json, rows_text};
 use crate::domain::time::rfc3339;
 use crate::service::ServiceError;
 use crate::service::inbox::{Answer, Answered, Fate, MOST};
+use crate::text::visible::visible_line;
 
 /// Requests for change from those who have SQL. They insert rows into the table inbox: a request_id of their own, the
 /// time, who asks, and a patch set as JSON. The answers are in inbox_results; the view requests shows both.
@@ -52,7 +53,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             let session =
                 Session::open(&app.tables_with_inbox().await?, app.service.clock.now()).await.map_err(ServiceError::from)?;
             let query = async |sql: &str| session.query(sql).await.map_err(ServiceError::from);
-            let batches = query(&format!("{LIST} LIMIT {limit}")).await?;
+            // SQL has no larger number.
+            let most = i64::try_from(limit).unwrap_or(i64::MAX);
+            let batches = query(&format!("{LIST} LIMIT {most}")).await?;
             let states = rows_json(&query(STATES).await?).map_err(ServiceError::from)?;
             let without_id = rows_json(&query(WITHOUT_ID).await?).map_err(ServiceError::from)?;
             app.close().await;
@@ -73,7 +76,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
 }
 
 fn list(json: &Value, (header, mut found): (Vec<String>, Vec<Vec<String>>), states: &Value, without_id: u64) -> Reply {
-    found.iter_mut().flatten().for_each(|cell| *cell = cell.chars().map(shown).collect());
+    found.iter_mut().flatten().for_each(|cell| *cell = visible_line(cell).into_owned());
     let states = states.as_array().into_iter().flatten();
     let states: Map<String, Value> =
         states.filter_map(|row| Some((row["state"].as_str()?.to_owned(), row["requests"].clone()))).collect();
@@ -95,9 +98,10 @@ fn list(json: &Value, (header, mut found): (Vec<String>, Vec<Vec<String>>), stat
     Reply::new(json, text).counting("requests", number)
 }
 
-/// A character as a terminal may have it.
-fn shown(char: char) -> char {
-    if char.is_control() { '\u{fffd}' } else { char }
+/// The first characters of an id, as one line.
+fn short(id: &str) -> String {
+    let cut: String = id.chars().take(60).collect();
+    visible_line(&cut).into_owned()
 }
 
 fn no_id(number: usize) -> String {
@@ -119,11 +123,11 @@ fn said(answered: &Answered) -> Reply {
         }
     };
     for answer in answers.iter().filter(|answer| answer.fate != Fate::Applied) {
-        let id: String = answer.request_id.chars().take(60).map(shown).collect();
+        let id = short(&answer.request_id);
         text.push_str(&format!("\n  {id}: {}", answer.message.as_deref().unwrap_or_default()));
     }
     for answer in answers.iter().filter(|answer| answer.others > 0) {
-        let id: String = answer.request_id.chars().take(60).map(shown).collect();
+        let id = short(&answer.request_id);
         let verb = if answer.others == 1 { "has" } else { "have" };
         text.push_str(&format!("\n  {id}: {} more {verb} this request_id and {verb} no effect", count(answer.others, "row")));
     }
@@ -145,7 +149,12 @@ fn said(answered: &Answered) -> Reply {
         "answers": answers.iter().map(answer_json).collect::<Vec<_>>(), "waiting": answered.left,
         "rows_without_id": {"count": answered.without_id, "rows": answered.described}, "unreadable_files": answered.unreadable,
     });
-    Reply::new(json, text)
+    // What was judged is noted beside the journal, whatever became of it.
+    let reply = match answers.len() {
+        0 => Reply::new(json, text),
+        number => Reply::new(json, text).standing(format!("{} answered", count(number, "request"))),
+    };
+    reply
         .counting("applied", applied)
         .counting("refused", refused)
         .counting("conflicts", conflicts)

@@ -51,7 +51,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             app.close().await;
             let json = json!({"lake": root, "seq": head.seq});
             let text = format!("made a lake at {root}\nnext: lakeplan plan FILE, or lakeplan project create \"My project\"");
-            Ok(Reply::new(json, text))
+            Ok(Reply::new(json, text).standing(format!("there is a lake at {root}")))
         }
     }
 }
@@ -74,7 +74,7 @@ async fn registered(
         let text = format!(
             "{made}\nrun this in Databricks SQL, so that {schema} names it:\n{sql};\nthen: lakeplan --lake {schema} catalog register"
         );
-        return Ok(Reply::new(json, text));
+        return Ok(Reply::new(json, text).standing(made));
     };
     if let Err(fault) = warehouse.run(&sql, interrupt::stop(interrupt::LONG)).await {
         return Err(CliError::Statement {
@@ -86,5 +86,5 @@ async fn registered(
     catalog.root(schema).await?;
     let json = json!({"lake": root, "seq": head.seq, "schema": schema.to_string(), "registered": true, "sql": sql});
     let text = format!("{made}; {schema} names it\nnext: lakeplan --lake {schema} catalog register --warehouse ID");
-    Ok(Reply::new(json, text))
+    Ok(Reply::new(json, text).standing(made))
 }

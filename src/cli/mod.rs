@@ -17,6 +17,7 @@ mod inbox;
 mod init;
 mod interrupt;
 mod lake;
+mod log;
 mod maintain;
 mod next;
 mod plan;
@@ -31,12 +32,15 @@ pub mod show;
 mod summary;
 mod task;
 mod undo;
+mod unparsed;
 mod upgrade;
 mod user;
 mod visualize;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -96,11 +100,13 @@ pub struct Context {
     opened: Mutex<Vec<oneshot::Receiver<()>>>,
     /// How the lake stood when the command ended, where that is to be told.
     end: Option<Arc<OnceLock<Head>>>,
+    /// The last seq that the command committed, 0 for none.
+    committed: Arc<AtomicU64>,
 }
 
 impl Context {
     pub async fn open(&self) -> Result<App, CliError> {
-        let mut app = App::open(&self.config).await?.running(self.command);
+        let mut app = App::open(&self.config).await?.running(self.command).noting(&self.committed);
         if let Some(end) = &self.end {
             app = app.telling(end);
         }
@@ -199,46 +205,30 @@ commands! {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
-        Err(fault) => {
-            // Help and version are answers, everything else is a usage error; clap prints each where it belongs.
-            let code = if fault.use_stderr() { Exit::Usage } else { Exit::Ok };
-            let words: Vec<String> = std::env::args().collect();
-            let wants_json = words.iter().any(|word| word == "--json")
-                || words.windows(2).any(|pair| pair[0].starts_with("-o") && pair[1] == "json");
-            if code == Exit::Usage {
-                let text = fault.render().to_string();
-                let told = CliError::usage(text.trim_start_matches("error: ").trim_end());
-                // A flag may be what cannot be read, so only the environment is asked.
-                if let Some(Ok(summary)) = summary_of_environment().map(|file| Summary::begin("lakeplan", file)) {
-                    summary.write(Err(&told), None);
-                }
-                if wants_json {
-                    return told.report(true).into();
-                }
-            }
-            let _ = fault.print();
-            return code.into();
-        }
+        Err(fault) => return unparsed::tell(&words, fault).into(),
     };
-    let filter =
-        crate::config::variable("LAKEPLAN_LOG").unwrap_or_else(|| "warn,delta_kernel=error,buoyant_kernel=error".to_owned());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().with_target(false).init();
     let wants_json = cli.global.json || cli.global.output.as_deref() == Some("json");
+    match crate::config::read_variable("LAKEPLAN_LOG") {
+        Ok(filter) => log::begin(filter),
+        Err(fault) => return CliError::Config(fault.into()).report(wants_json).into(),
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(fault) => return CliError::from(fault).report(wants_json).into(),
     };
     let (json, done) = runtime.block_on(run(cli, wants_json));
-    match done.and_then(|reply| reply.print(json)) {
+    let told = done.and_then(|reply| reply.print(json).map_err(|fault| reply.unread(fault)));
+    match told {
         Ok(()) => Exit::Ok.into(),
         Err(fault) => fault.report(json).into(),
     }
 }
 
 fn summary_of_environment() -> Option<PathBuf> {
-    crate::config::variable("LAKEPLAN_SUMMARY").map(PathBuf::from).filter(|file| !file.as_os_str().is_empty())
+    crate::config::path_variable("LAKEPLAN_SUMMARY").filter(|file| !file.as_os_str().is_empty())
 }
 
 async fn run(mut cli: Cli, wants_json: bool) -> (bool, Result<Reply, CliError>) {
@@ -262,7 +252,7 @@ async fn answer(cli: Cli, wants_json: bool, end: Option<Arc<OnceLock<Head>>>) ->
         target: cli.global.target,
         file: cli.global.config,
     };
-    let config = match Config::load(&flags, crate::config::variable) {
+    let config = match Config::load(&flags, crate::config::read_variable) {
         Ok(config) => config,
         // Whoever has to mend a file of settings may ask what belongs there.
         Err(_)
@@ -274,9 +264,14 @@ async fn answer(cli: Cli, wants_json: bool, end: Option<Arc<OnceLock<Head>>>) ->
         Err(fault) => return (wants_json, Err(fault.into())),
     };
     let json = config.output.value == "json";
-    let context = Context { config, json, command: cli.command.name(), opened: Mutex::default(), end };
+    let (command, committed) = (cli.command.name(), Arc::default());
+    let context = Context { config, json, command, opened: Mutex::default(), end, committed: Arc::clone(&committed) };
     let done = progress::show(context.command, cli.command.run(&context)).await;
     context.finish().await;
+    let done = done.map(|reply| match committed.load(Ordering::Acquire) {
+        0 => reply,
+        seq => reply.standing_unless_said(|| format!("seq {seq} is committed")),
+    });
     (json, done)
 }
 

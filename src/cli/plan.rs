@@ -87,7 +87,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let text = page(&preview, &request, done.as_ref(), shown);
     let text = format!("{text}\n{}", next(&args, &preview, done.as_ref()));
     let of = |mark| preview.report.count(mark, Entity::Task);
-    Ok(Reply::new(whole(&preview, done.as_ref(), args.yes), text)
+    let reply = Reply::new(whole(&preview, done.as_ref(), args.yes), text);
+    let reply = done.iter().fold(reply, |reply, done| reply.standing(format!("seq {} is committed", done.seq)));
+    Ok(reply
         .counting("created", of(Mark::New))
         .counting("changed", of(Mark::Changed))
         .counting("moved", of(Mark::Moved))

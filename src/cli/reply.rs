@@ -1,14 +1,18 @@
 //! What a command answers: the same thing as JSON and as text.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
 use super::CliError;
+use crate::config::file::open;
 use crate::service::ServiceError;
+use crate::text::visible::{path_text, visible, visible_json};
 
 /// An answer.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +23,8 @@ pub struct Reply {
     pub counts: BTreeMap<&'static str, u64>,
     /// Bytes that are the answer whatever the output format, such as a Parquet file.
     raw: Option<Vec<u8>>,
+    /// What was done and stays so, whether or not the answer arrives.
+    standing: Option<String>,
 }
 
 impl Reply {
@@ -36,42 +42,100 @@ impl Reply {
         self
     }
 
-    pub fn print(&self, json: bool) -> Result<(), CliError> {
+    /// The same, for a command that did something: what stands, such as `seq 7 is committed`.
+    pub fn standing(mut self, what: impl Into<String>) -> Self {
+        self.standing = Some(what.into());
+        self
+    }
+
+    /// The same where the command did not say itself what stands.
+    pub fn standing_unless_said(mut self, what: impl FnOnce() -> String) -> Self {
+        self.standing.get_or_insert_with(what);
+        self
+    }
+
+    /// Writes the answer to standard output. Text goes to a person and JSON to any reader, so nothing hidden is in either;
+    /// bytes are data and go as they are.
+    pub fn print(&self, json: bool) -> io::Result<()> {
         let mut out = io::stdout().lock();
         let written = match (&self.raw, json) {
             (Some(bytes), _) => out.write_all(bytes),
             (None, true) => {
-                serde_json::to_writer_pretty(&mut out, &self.json).map_err(io::Error::from).and_then(|()| out.write_all(b"\n"))
+                let json = format!("{:#}\n", self.json);
+                out.write_all(visible_json(&json).as_bytes())
             }
-            (None, false) => out.write_all(self.text.trim_end().as_bytes()).and_then(|()| out.write_all(b"\n")),
+            (None, false) => out.write_all(visible(self.text.trim_end()).as_bytes()).and_then(|()| out.write_all(b"\n")),
         };
         match written.and_then(|()| out.flush()) {
             // Whoever read the answer has seen enough of it.
             Err(fault) if fault.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            done => Ok(done?),
+            done => done,
         }
     }
+
+    /// What is said where the answer could not be written.
+    pub fn unread(self, fault: io::Error) -> CliError {
+        match self.standing {
+            Some(what) => CliError::Unread { what, fault },
+            None => CliError::Output(fault),
+        }
+    }
+}
+
+/// Refuses to write a page over a file that is none, which most often is a slip of the keyboard.
+pub fn refuse_to_lose(path: &Path) -> Result<(), CliError> {
+    let mut start = [0; 14];
+    let mut read = 0;
+    // A pipe or a device is written to and loses nothing, and what cannot be read says so when it is written.
+    if std::fs::metadata(path).is_ok_and(|found| found.is_file())
+        && let Ok(mut file) = std::fs::File::open(path)
+    {
+        while let Ok(more @ 1..) = file.read(&mut start[read..]) {
+            read += more;
+        }
+    }
+    if read == 0 || start[..read].eq_ignore_ascii_case(b"<!doctype html") {
+        return Ok(());
+    }
+    let message = "is there already and is no HTML page, so it is not replaced by one".to_owned();
+    let hint = Some("name another file with --out, or move that one away".to_owned());
+    Err(ServiceError::Input { place: path_text(path), message, hint }.into())
 }
 
 /// Writes a file whole: what stood there stays until the new one is complete.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     let fault = |fault: io::Error| ServiceError::Input {
-        place: path.display().to_string(),
+        place: path_text(path),
         message: format!("cannot be written: {fault}"),
         hint: Some("name a file in a folder that exists and that you may write to".to_owned()),
     };
-    // A pipe or a device is written to, never replaced.
-    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Ok(std::fs::write(path, bytes).map_err(fault)?);
+    // A pipe or a device is written to, never replaced, and so is what a link leads to: /dev/stdout is one.
+    if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        let options = OpenOptions::new().write(true).create(true).truncate(true).clone();
+        return Ok(open(&options, path).and_then(|mut file| file.write_all(bytes)).map_err(fault)?);
     }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.tmp", std::process::id()));
-    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
+    let (beside, mut file) = new_beside(path).map_err(fault)?;
+    let written = file.write_all(bytes).and_then(|()| std::fs::rename(&beside, path));
     written.map_err(|cause| {
-        // Most often it was never made.
+        // A second fault would hide the first.
         let _ = std::fs::remove_file(&beside);
         fault(cause).into()
     })
+}
+
+/// A file beside this one that was not there before.
+fn new_beside(path: &Path) -> io::Result<(OsString, std::fs::File)> {
+    let mut number = 0;
+    loop {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(format!(".{}.{number}.tmp", std::process::id()));
+        match std::fs::File::create_new(&beside) {
+            Ok(file) => return Ok((beside, file)),
+            // Of a killed process with the same number, or somebody's own.
+            Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists && number < 1000 => number += 1,
+            Err(fault) => return Err(fault),
+        }
+    }
 }
 
 /// A table without the columns in which no row says anything, so that the others have room.
@@ -91,7 +155,7 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> St
         table.set_width(width());
     }
     table.set_header(header.iter().map(|name| name.to_uppercase()));
-    table.add_rows(rows.into_iter().map(|row| row.into_iter().map(indented)));
+    table.add_rows(rows.into_iter().map(|row| row.into_iter().map(|cell| indented(&visible(&cell)))));
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
@@ -102,7 +166,7 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> St
 const HARD_SPACE: char = '\u{a0}';
 
 /// A cell whose indentation stays where its text is broken into lines.
-fn indented(cell: String) -> String {
+fn indented(cell: &str) -> String {
     let text = cell.trim_start_matches(' ');
     let hard: String = std::iter::repeat_n(HARD_SPACE, cell.len() - text.len()).collect();
     hard + text

@@ -2,12 +2,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::reply::write_file;
+use super::reply::{refuse_to_lose, write_file};
 use super::{CliError, Context, Reply};
 use crate::analytics::report::{Asked, Report};
 use crate::analytics::{AnalyticsError, Session};
 use crate::service::{ServiceError, find};
 use crate::store::Scope;
+use crate::text::visible::{path_text, visible_json};
 
 /// Writes how the plan stands as one HTML page that needs nothing beside itself, and the same numbers as JSON: progress,
 /// what is at risk, burn-up, workload, velocity, planning accuracy, requirements, and how the lake itself does.
@@ -16,7 +17,8 @@ use crate::store::Scope;
     after_help = "Examples:\n  lakeplan report --out report.html\n  lakeplan report --out portal.html --project CP --days 30\n  lakeplan report --out - > report.html\n  lakeplan report --json"
 )]
 pub struct Args {
-    /// The page; the numbers go beside it, with the ending .json. - prints the page and writes nothing.
+    /// The page; the numbers go beside it, with the ending .json. An earlier report there is replaced, any other file is not.
+    /// - prints the page and writes nothing.
     #[arg(long, value_name = "FILE|-")]
     out: Option<PathBuf>,
     /// Only this project; may be given several times [default: every live one].
@@ -60,15 +62,16 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         let reply = if context.json { Reply::new(numbers, "") } else { Reply::raw(page.into_bytes()) };
         return Ok(reply.counting("projects", projects));
     };
-    write_file(&beside, format!("{numbers:#}\n").as_bytes())?;
+    write_file(&beside, visible_json(&format!("{numbers:#}\n")).as_bytes())?;
     write_file(&html, page.as_bytes())?;
-    let text = format!("{} written, its numbers in {}", html.display(), beside.display());
-    let written = json!({"page": html.display().to_string(), "numbers": beside.display().to_string()});
+    let (html, beside) = (path_text(&html), path_text(&beside));
+    let text = format!("{html} written, its numbers in {beside}");
+    let written = json!({"page": html, "numbers": beside});
     let mut json = numbers;
     if let Some(json) = json.as_object_mut() {
         json.insert("written".to_owned(), written);
     }
-    Ok(Reply::new(json, text).counting("projects", projects))
+    Ok(Reply::new(json, &*text).standing(&*text).counting("projects", projects))
 }
 
 /// The page and the file of its numbers, whose folder is there.
@@ -76,14 +79,20 @@ fn files(out: &Path) -> Result<(PathBuf, PathBuf), CliError> {
     let usage = |message: String, hint: String| CliError::Usage { message, hint: Some(hint) };
     if out.is_dir() {
         return Err(usage(
-            format!("{} is a folder", out.display()),
-            format!("name the page: --out {}", out.join("report.html").display()),
+            format!("{} is a folder", path_text(out)),
+            format!("name the page: --out {}", path_text(&out.join("report.html"))),
+        ));
+    }
+    if std::fs::metadata(out).is_ok_and(|found| !found.is_file()) {
+        return Err(usage(
+            format!("{} is a pipe or a device, which has no place beside it for the numbers", path_text(out)),
+            "--out - prints the page alone, and lakeplan report --json the numbers".to_owned(),
         ));
     }
     let beside = out.with_extension("json");
-    if beside == out {
+    if beside.as_os_str().eq_ignore_ascii_case(out) {
         return Err(usage(
-            format!("{} would be both the page and its numbers", out.display()),
+            format!("{} would be both the page and its numbers", path_text(out)),
             "the page ends in .html; its numbers go beside it, with the ending .json".to_owned(),
         ));
     }
@@ -93,9 +102,23 @@ fn files(out: &Path) -> Result<(PathBuf, PathBuf), CliError> {
     };
     if !folder.is_dir() {
         return Err(usage(
-            format!("there is no folder {}", folder.display()),
-            format!("make it first (mkdir -p {}), or write elsewhere with --out", folder.display()),
+            format!("there is no folder {}", path_text(folder)),
+            format!("make it first (mkdir -p {}), or write elsewhere with --out", path_text(folder)),
         ));
     }
+    refuse_to_lose(out)?;
+    if beside.symlink_metadata().is_ok() && !is_of_report(&beside) {
+        let message = format!(
+            "is there already and was not written by lakeplan report, which puts the numbers of {} there",
+            path_text(out)
+        );
+        let hint = Some(format!("give the page another name with --out, or move {} away", path_text(&beside)));
+        return Err(ServiceError::Input { place: path_text(&beside), message, hint }.into());
+    }
     Ok((out.to_owned(), beside))
+}
+
+/// Whether a file holds the numbers of a report.
+fn is_of_report(path: &Path) -> bool {
+    path.is_file() && std::fs::File::open(path).is_ok_and(Report::is_in)
 }

@@ -190,5 +190,5 @@ pub fn done(done: &Done, text: impl Into<String>) -> Reply {
     let json = json!({"seq": done.seq, "patch_set_id": done.id.to_string(), "repeated": done.repeated, "keys": keys});
     let text = text.into();
     let mark = if done.repeated { "was done before" } else { "done" };
-    Reply::new(json, format!("{text}  ({mark}, seq {})", done.seq))
+    Reply::new(json, format!("{text}  ({mark}, seq {})", done.seq)).standing(format!("seq {} is committed", done.seq))
 }

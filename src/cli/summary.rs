@@ -9,6 +9,7 @@ use super::{CliError, Exit, Reply};
 use crate::domain::time::{Instant, rfc3339};
 use crate::runtime::{Clock, SystemClock};
 use crate::store::Head;
+use crate::text::visible::{path_text, visible_json};
 
 /// A command that has begun.
 pub struct Summary {
@@ -23,7 +24,7 @@ impl Summary {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
         match folder.filter(|folder| !folder.is_dir()) {
             Some(folder) => {
-                Err(CliError::usage(format!("--summary {}: there is no folder {}", file.display(), folder.display())))
+                Err(CliError::usage(format!("--summary {}: there is no folder {}", path_text(&file), path_text(folder))))
             }
             None => Ok(Self { command, file, begun: SystemClock.now() }),
         }
@@ -48,7 +49,7 @@ impl Summary {
             "sets_behind": end.map(|head| head.seq.saturating_sub(head.folded)),
             "counts": done.map(|reply| json!(reply.counts)).unwrap_or_else(|_| error["counts"].clone()),
         });
-        if let Err(fault) = write_file(&self.file, format!("{summary}\n").as_bytes()) {
+        if let Err(fault) = write_file(&self.file, visible_json(&format!("{summary}\n")).as_bytes()) {
             tracing::warn!(%fault, "the summary was not written");
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::reply::{count, write_file};
+use super::reply::{count, refuse_to_lose, write_file};
 use super::{CliError, Context, Reply, show};
 use crate::domain::id::TaskId;
 use crate::domain::state::{ProjectState, State};
@@ -13,6 +13,7 @@ use crate::domain::time::{AsOf, Instant, Minutes, rfc3339};
 use crate::planning::effort::Efforts;
 use crate::planning::timeline::{Basis, Span, timeline};
 use crate::service::find;
+use crate::text::visible::{path_text, visible};
 
 /// Writes one HTML page with a project's tree and timeline. It needs nothing but a browser: no network, no server.
 #[derive(Debug, clap::Args)]
@@ -22,7 +23,7 @@ use crate::service::find;
 pub struct Args {
     /// May be left out where there is one project.
     project: Option<String>,
-    /// The file to write, or - for standard output.
+    /// The file to write, or - for standard output. A page that is there is replaced, any other file is not.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// The lake as it was: a seq, a date or a time.
@@ -35,6 +36,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         message: "say where the page goes".to_owned(),
         hint: Some("--out plan.html writes a file, --out - writes to standard output".to_owned()),
     })?;
+    if out.as_os_str() != "-" {
+        refuse_to_lose(&out)?;
+    }
     let app = context.open().await?;
     let snapshot = match &args.project {
         None => app.service.read_only_project(args.as_of).await?,
@@ -55,9 +59,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         return Ok(Reply::raw(html.into_bytes()));
     }
     write_file(&out, html.as_bytes())?;
-    let (out, tasks) = (out.display().to_string(), data["tasks"].as_array().map_or(0, Vec::len));
+    let (out, tasks) = (path_text(&out), data["tasks"].as_array().map_or(0, Vec::len));
     let json = json!({"out": out, "bytes": html.len(), "tasks": tasks, "seq": snapshot.seq});
-    Ok(Reply::new(json, format!("wrote {out}: {}; open it in a browser", count(tasks, "task"))))
+    let text = format!("wrote {out}: {}; open it in a browser", count(tasks, "task"));
+    Ok(Reply::new(json, text).standing(format!("{out} is written")))
 }
 
 /// The page with its styles and scripts in place and the data at the one marker for it.
@@ -70,7 +75,17 @@ fn page(data: &Value) -> String {
     let template =
         parts.iter().fold(include_str!("visualize/page.html").to_owned(), |page, (marker, part)| page.replace(marker, part));
     // Last, so that nothing in the data is taken for a marker; without `<` nothing in it can end the script it is in.
-    template.replacen("{data}", &data.to_string().replace('<', "\\u003c"), 1)
+    template.replacen("{data}", &shown(data.clone()).to_string().replace('<', "\\u003c"), 1)
+}
+
+/// The same data, its texts as a person may read them: on a page too a mark of direction would reorder what stands around it.
+fn shown(data: Value) -> Value {
+    match data {
+        Value::String(text) => visible(&text).into(),
+        Value::Array(values) => values.into_iter().map(shown).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, shown(value))).collect(),
+        other => other,
+    }
 }
 
 /// What the page shows. Tasks refer to each other by their place in the list, parents before their parts.

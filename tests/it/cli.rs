@@ -1,15 +1,21 @@
 //! The real binary: what it prints, where, and with which exit code; and several of them at once.
 
+mod absurd;
 mod erase;
+mod full_output;
+mod hostile;
 pub mod inbox;
 mod links;
 mod next;
+mod odd_names;
+mod overwrites;
 mod plan;
 mod query;
 mod report;
 mod summary;
 mod visualize;
 mod ways_out;
+mod within;
 
 use std::io::Write;
 use std::path::Path;
@@ -394,7 +400,7 @@ fn what_a_user_can_stumble_over_is_caught() {
     assert!(ok(path, &["query", "SELECT avg(estimate_likely) FROM tasks"]).contains("1 row"), "a heading longer than its column");
     assert!(ok(path, &["query", "SELECT tags FROM tasks ORDER BY key", "--format", "csv"]).contains("\"[\"\"x\"\"]\""));
     assert!(fails(path, &["task", "list", "--as-of", "99"], 1).contains("the last is 4"));
-    assert!(fails(path, &["backup", "lake/inside"], 1).contains("lies in the lake itself"));
+    assert!(fails(path, &["backup", "lake/inside"], 1).contains("lies in the lake at"));
     let usage: Value = serde_json::from_str(&fails(path, &["nonsense", "--json"], 2)).unwrap();
     assert_eq!(usage["error"]["code"], "usage");
     ok(path, &["task", "delete", "PAY-1"]);

@@ -12,9 +12,11 @@ mod rows;
 mod trend;
 mod words;
 
+use std::io::{BufReader, Read};
+
 use chrono::{NaiveDate, TimeDelta};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 
 use super::{AnalyticsError, Session, rows_json};
 use crate::domain::key::ProjectKey;
@@ -142,10 +144,27 @@ impl Report {
         })
     }
 
+    /// Whether a file holds the numbers of some report, of this version or another. It is read only as far as that takes.
+    pub fn is_in(file: impl Read) -> bool {
+        serde_json::from_reader::<_, Known>(BufReader::new(file)).is_ok()
+    }
+
     /// The page, which needs nothing beside itself.
     pub fn page(&self) -> Result<String, AnalyticsError> {
         page::page(self)
     }
+}
+
+/// What tells the numbers of a report from other JSON.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only that they are there is asked")]
+struct Known {
+    lake: String,
+    as_of: Instant,
+    seq: i64,
+    burn_up: IgnoredAny,
+    at_risk: IgnoredAny,
+    operations: IgnoredAny,
 }
 
 /// The condition that leaves the projects asked for; every query that has a project carries it.

@@ -64,7 +64,7 @@ fn what_cannot_be_put_in_place_leaves_the_old_page_and_no_draft() {
     std::fs::remove_file(path.join("r.json")).unwrap();
     std::fs::create_dir(path.join("r.json")).unwrap();
     let said = fails(path, &["report", "--out", "r.html"], 1);
-    assert!(said.contains("r.json: cannot be written") && said.contains("hint: "), "{said}");
+    assert!(said.contains("r.json: is there already") && said.contains("hint: "), "{said}");
     assert_eq!(std::fs::read(path.join("r.html")).unwrap(), before);
     let left: Vec<String> = path
         .read_dir()

@@ -12,6 +12,7 @@ use plotters::prelude::{DrawingArea, IntoDrawingArea, IntoFont, PathElement, RGB
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::analytics::AnalyticsError;
+use crate::text::visible::visible_line;
 
 pub use bars::{Bar, columns, rows};
 pub use steps::steps;
@@ -55,12 +56,13 @@ fn write(area: &Area<'_>, text: &str, at: (i32, i32), colour: RGBColor, horizont
     // The backend divides by what turns its sizes into those of SVG.
     let font = ("sans-serif", TEXT * 1.24).into_font();
     let style = TextStyle::from(font).color(&colour).pos(Pos::new(horizontal, vertical));
-    area.draw(&Text::new(text.to_owned(), at, style))
+    area.draw(&Text::new(visible_line(text).into_owned(), at, style))
 }
 
 /// A text cut to what fits into a width.
 fn fitting(text: &str, width: i32) -> String {
     let room = usize::try_from(width / LETTER).unwrap_or(0).max(2);
+    let text = &*visible_line(text);
     if text.chars().count() <= room {
         return text.to_owned();
     }

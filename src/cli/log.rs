@@ -1,0 +1,33 @@
+//! What is logged to standard error. `LAKEPLAN_LOG` says how much, as tracing-subscriber's `EnvFilter` reads it.
+
+use std::fmt;
+use std::io::IsTerminal;
+
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
+
+use crate::text::visible::visible_line;
+
+/// What is logged unless the environment says otherwise.
+const USUAL: &str = "warn,delta_kernel=error,buoyant_kernel=error";
+
+/// Begins to log. Values of events come from the lake, from storage and from arguments, so each is written as one line
+/// without anything that acts on a terminal; the colors of the log itself are written to a terminal only.
+pub fn begin(filter: Option<String>) {
+    let field = |writer: &mut Writer<'_>, field: &tracing::field::Field, value: &dyn fmt::Debug| {
+        let value = format!("{value:?}");
+        let value = visible_line(&value);
+        match field.name() {
+            "message" => write!(writer, "{value}"),
+            name => write!(writer, "{name}={value}"),
+        }
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter.unwrap_or_else(|| USUAL.to_owned()))
+        .fmt_fields(debug_fn(field).delimited(" "))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .without_time()
+        .with_target(false)
+        .init();
+}

@@ -1,0 +1,126 @@
+//! Standard output that takes nothing, or that somebody closed.
+
+#![cfg(target_os = "linux")]
+
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use super::{command, inbox, json_of, lake, ok, text};
+
+/// Runs a command whose standard output is a full disk; gives the code and what it said.
+fn run(folder: &Path, words: &[&str]) -> (Option<i32>, String) {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = command(folder, words).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    (output.status.code(), text(&output.stderr))
+}
+
+#[test]
+fn a_change_that_was_made_is_told_as_made() {
+    let folder = lake();
+    let path = folder.path();
+    std::fs::write(path.join("p.md"), "# Shed\n\n- Level the ground (1 day)\n").unwrap();
+    std::fs::write(
+        path.join("set.json"),
+        r#"{"patches":[{"op":"update","entity":"task","id":"PAY-1","fields":{"status":"review"}}]}"#,
+    )
+    .unwrap();
+    let seq = || json_of(path, &["lake", "show"])["seq"].as_u64().unwrap();
+    for words in [
+        &["task", "create", "one", "--project", "PAY"][..],
+        &["apply", "set.json"],
+        &["task", "done", "PAY-1"],
+        &["user", "add", "ana"],
+        &["plan", "p.md", "--yes"],
+        &["plan", "--folder", ".", "--yes", "--json"],
+        &["undo"],
+        &["task", "create", "two", "--project", "PAY", "--json"],
+    ] {
+        let before = seq();
+        let (code, said) = run(path, words);
+        if words.contains(&"--folder") {
+            assert_eq!(code, Some(1), "the file is planned already, so nothing was changed: {said}");
+            continue;
+        }
+        assert_eq!((code, seq()), (Some(0), before + 1), "{words:?}: {said}");
+        let wanted = format!("seq {} is committed; the answer could not be written to standard output", before + 1);
+        assert!(said.contains(&wanted) && said.contains("No space left"), "{words:?}: {said}");
+        assert!(said.contains("do not repeat"), "{said}");
+        if words.contains(&"--json") {
+            let said: Value = serde_json::from_str(&said).unwrap();
+            assert_eq!((&said["warning"]["code"], &said["warning"]["exit"]), (&"output".into(), &0.into()));
+        } else {
+            assert!(said.starts_with("warning: "), "{said}");
+        }
+    }
+    inbox::ask(path, &[("a", "2026-11-20T10:00:00Z", "ana", "{\"patches\":[]}")]);
+    for words in [
+        &["inbox", "apply"][..],
+        &["fold"],
+        &["maintain"],
+        &["backup", "copy"],
+        &["--lake", "back", "restore-lake", "copy"],
+        &["init", "new"],
+        &["quickstart"],
+        &["report", "--out", "r.html"],
+        &["visualize", "PAY", "--out", "v.html"],
+    ] {
+        let (code, said) = run(path, words);
+        assert_eq!(code, Some(0), "{words:?}: {said}");
+        assert!(said.contains("warning: ") && said.contains("could not be written to standard output"), "{words:?}: {said}");
+    }
+    for made in ["copy/journal", "back/journal", "new/journal", "lakeplan-quickstart/lake/journal", "r.html", "r.json", "v.html"]
+    {
+        assert!(path.join(made).exists(), "{made}");
+    }
+}
+
+#[test]
+fn an_answer_that_did_not_arrive_is_no_answer() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["task", "create", "one"]);
+    for words in [
+        &["task", "list"][..],
+        &["task", "list", "--json"],
+        &["query", "SELECT title FROM tasks", "--format", "csv"],
+        &["query", "SELECT title FROM tasks", "--format", "parquet"],
+        &["history"],
+        &["report", "--out", "-"],
+        &["plan", "--text", "# P\n\n- a\n"],
+        &["inbox", "apply"],
+        &["completions", "bash"],
+        &["config", "defaults"],
+        &["--help"],
+        &["task", "--help"],
+        &["--version"],
+    ] {
+        let (code, said) = run(path, words);
+        assert_eq!(code, Some(1), "{words:?}: {said}");
+        assert!(said.contains("could not be written to standard output"), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn who_has_read_enough_closes_the_pipe_and_hears_nothing() {
+    let folder = lake();
+    let path = folder.path();
+    let many: Vec<Value> = (0..2000)
+        .map(|n| serde_json::json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": format!("task {n}")}}))
+        .collect();
+    let applied = super::apply(path, serde_json::json!({ "patches": many }).to_string().as_bytes(), &[]);
+    assert!(applied.status.success());
+    for words in [
+        &["task", "list", "--limit", "2000"][..],
+        &["task", "list", "--limit", "2000", "--json"],
+        &["--help"],
+        &["task", "create", "x"],
+    ] {
+        let mut child = command(path, words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""), "{words:?}");
+    }
+}

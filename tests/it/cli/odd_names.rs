@@ -1,0 +1,101 @@
+//! Arguments and variables whose bytes are no UTF-8.
+
+#![cfg(unix)]
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use super::{BINARY, lake, ok, run, text};
+
+fn odd(bytes: &[u8]) -> &OsStr {
+    OsStr::from_bytes(bytes)
+}
+
+fn command(folder: &Path, words: &[&[u8]]) -> Command {
+    let mut command = Command::new(BINARY);
+    command.args(words.iter().map(|word| odd(word))).current_dir(folder).env_clear().env("USER", "tester").stdin(Stdio::null());
+    command
+}
+
+#[track_caller]
+fn told(output: &Output, code: i32) -> String {
+    let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{told}");
+    told
+}
+
+#[test]
+fn a_file_is_read_and_written_whatever_its_name() {
+    let folder = lake();
+    let path = folder.path();
+    let set = r#"{"patches":[{"op":"create","entity":"task","fields":{"project_id":"PAY","title":"one"}}]}"#;
+    std::fs::write(path.join(odd(b"caf\xe9.json")), set).unwrap();
+    told(&command(path, &[b"apply", b"caf\xe9.json"]).output().unwrap(), 0);
+    let no = told(&command(path, &[b"apply", b"no\xe9.json"]).output().unwrap(), 1);
+    assert!(no.contains(r"no\xe9.json: there is no such file"), "{no}");
+    let report = told(&command(path, &[b"report", b"--out", b"r\xe9.html"]).output().unwrap(), 0);
+    assert!(report.contains(r"r\xe9.html written, its numbers in r\xe9.json"), "{report}");
+    let page = told(&command(path, &[b"visualize", b"--out", b"v\xe9.html"]).output().unwrap(), 0);
+    assert!(page.contains(r"wrote v\xe9.html"), "{page}");
+    told(&command(path, &[b"next", b"--summary", b"s\xe9.json"]).output().unwrap(), 0);
+    told(&command(path, &[b"next"]).env("LAKEPLAN_SUMMARY", odd(b"t\xe9.json")).output().unwrap(), 0);
+    for name in [&b"r\xe9.html"[..], b"r\xe9.json", b"v\xe9.html", b"s\xe9.json", b"t\xe9.json"] {
+        assert!(path.join(odd(name)).is_file(), "{name:?}");
+    }
+    let within = path.join(odd(b"dossier\xe9"));
+    std::fs::create_dir(&within).unwrap();
+    ok(&within, &["init"]);
+    ok(&within, &["project", "create", "P"]);
+    assert!(ok(&within, &["doctor"]).contains("verify"));
+}
+
+#[test]
+fn what_must_be_text_is_refused_by_name() {
+    let folder = lake();
+    let path = folder.path();
+    for words in [
+        &[&b"plan"[..], b"caf\xe9.md"][..],
+        &[b"--lake", b"caf\xe9", b"task", b"list"],
+        &[b"task", b"create", b"caf\xe9"],
+        &[b"caf\xe9"],
+        &[b"--actor", b"caf\xe9", b"next"],
+    ] {
+        let said = told(&command(path, words).output().unwrap(), 2);
+        assert!(said.contains(r"caf\xe9"), "{said}");
+        let json = command(path, &[words, &[b"--json"]].concat()).output().unwrap();
+        let said: Value = serde_json::from_slice(&json.stderr).unwrap();
+        assert!(said["error"]["message"].as_str().unwrap().contains(r"caf\xe9"), "{said}");
+    }
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_never_passed_over() {
+    let folder = lake();
+    let path = folder.path();
+    let before = ok(path, &["lake", "show"]);
+    for name in ["LAKEPLAN_LAKE", "LAKEPLAN_ACTOR", "LAKEPLAN_OUTPUT", "LAKEPLAN_TARGET", "LAKEPLAN_LOG", "USER"] {
+        let words: [&[u8]; 5] = [b"task", b"create", b"lands elsewhere", b"--project", b"PAY"];
+        let said = told(&command(path, &words).env(name, odd(b"caf\xe9")).output().unwrap(), 3);
+        assert!(said.contains(&format!(r#"{name} is not UTF-8: "caf\xE9""#)), "{said}");
+    }
+    for (name, lake) in [
+        ("AWS_SECRET_ACCESS_KEY", &b"s3://bucket/lake"[..]),
+        ("DATABRICKS_TOKEN", b"main.plan"),
+        ("azure_storage_account_key", b"abfss://c@a.dfs.core.windows.net/l"),
+    ] {
+        let said = told(&command(path, &[b"--lake", lake, b"next"]).env(name, odd(b"hunter\xe9")).output().unwrap(), 3);
+        assert!(said.contains(&format!("{name} is not UTF-8")) && !said.contains("hunter"), "{said}");
+    }
+    assert_eq!(ok(path, &["lake", "show"]), before, "nothing was changed");
+    // What is not asked for does no harm.
+    let named =
+        command(path, &[b"next", b"--actor", b"ana"]).env("USER", odd(b"caf\xe9")).env("LS_COLORS", odd(b"\xff")).output();
+    told(&named.unwrap(), 0);
+    let columns = command(path, &[b"task", b"list"]).env("COLUMNS", odd(b"\xff")).env("AWS_PROFILE", odd(b"\xff")).output();
+    told(&columns.unwrap(), 0);
+    assert!(run(path, &["config", "show"]).status.success());
+}
