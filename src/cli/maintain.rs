@@ -5,7 +5,7 @@ use super::{CliError, Context, Reply};
 use crate::store::Vacuumed;
 
 /// Keeps the lake fast: folds, joins small files of the journal and of past days of the appended tables (whose rows go
-/// when their retention has passed), writes checkpoints, and deletes files that no version of the last seven days needs
+/// when their retention has passed, but not while this machine's clock is far ahead of all that the lake has seen), writes checkpoints, and deletes files that no version of the last seven days needs
 /// and log entries that a checkpoint stands for, and in a local folder the temporary files that killed processes left more than
 /// a day ago. Safe beside writers and readers; what others write, the inbox, is left
 /// to them.

@@ -120,5 +120,5 @@ fn files(out: &Path) -> Result<(PathBuf, PathBuf), CliError> {
 
 /// Whether a file holds the numbers of a report.
 fn is_of_report(path: &Path) -> bool {
-    path.is_file() && std::fs::read(path).is_ok_and(|bytes| Report::is_in(&bytes))
+    path.is_file() && std::fs::File::open(path).is_ok_and(Report::is_in)
 }

@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
+use crate::text::visible::path_text;
 
 /// Refuses a folder of this machine that is or lies in a Delta table, or lies in a lake. The folder need not be there yet.
 ///
-/// Of a storage URL nothing is asked: the credentials for a lake in a cloud are often of its own folder alone, and each
+/// A storage URL is not looked at: the credentials for a lake in a cloud are often of its own folder alone, and each
 /// folder further up would take two requests.
 pub fn refuse_within(name: &str, path: &Path) -> Result<(), StoreError> {
     let path = real(path);
@@ -19,7 +20,7 @@ pub fn refuse_within(name: &str, path: &Path) -> Result<(), StoreError> {
             return Err(StoreError::Within {
                 root: name.to_owned(),
                 what: if is_lake { "lake" } else { "Delta table" },
-                outer: outer.display().to_string(),
+                outer: path_text(outer),
             });
         }
     }

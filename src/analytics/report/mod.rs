@@ -12,6 +12,8 @@ mod rows;
 mod trend;
 mod words;
 
+use std::io::{BufReader, Read};
+
 use chrono::{NaiveDate, TimeDelta};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
@@ -142,9 +144,9 @@ impl Report {
         })
     }
 
-    /// Whether these bytes are the numbers of some report, of this version or another.
-    pub fn is_in(bytes: &[u8]) -> bool {
-        serde_json::from_slice::<Known>(bytes).is_ok()
+    /// Whether a file holds the numbers of some report, of this version or another. It is read only as far as that takes.
+    pub fn is_in(file: impl Read) -> bool {
+        serde_json::from_reader::<_, Known>(BufReader::new(file)).is_ok()
     }
 
     /// The page, which needs nothing beside itself.
