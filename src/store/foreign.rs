@@ -96,9 +96,12 @@ impl Others {
             );
         }
         if let Some(last) = self.commits.last() {
+            let earlier = match self.commits.len() - 1 {
+                0 => String::new(),
+                count => format!(" and {count} before it"),
+            };
             tracing::warn!(
-                "{} of another writer changed {table} and do not count, the last is {last}; lakeplan doctor names them, and the next change takes them back",
-                self.commits.len()
+                "{last}{earlier} changed {table}, which only Lakeplan may, and does not count; lakeplan doctor tells more, and the next change takes it back"
             );
         }
     }
