@@ -8,153 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use bytes::Bytes;
-use deltalake::arrow::array::RecordBatch;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::error::StoreError;
-use super::log_replay::Protocol;
+use super::log_entry::{Added, LogEntry, Removed};
 use super::table_log::{Described, LiveFile, Table};
 
-/// How the engine of a commit of Lakeplan begins.
-const ENGINE: &str = "lakeplan/";
-
-/// An entry of a log: all that it says.
-#[derive(Clone, Debug, Default)]
-pub struct LogEntry {
-    /// Whether Lakeplan made it.
-    pub is_own: bool,
-    /// The attempt of a commit of the journal.
-    pub attempt: Option<String>,
-    pub operation: String,
-    pub engine: String,
-    pub added: Vec<Added>,
-    pub removed: Vec<Removed>,
-    pub txns: BTreeMap<String, i64>,
-    pub described: Option<Described>,
-    pub protocol: Option<Protocol>,
-}
-
-/// A file that an entry adds.
-#[derive(Clone, Debug)]
-pub struct Added {
-    pub file: LiveFile,
-    pub changes_rows: bool,
-}
-
-/// A file that an entry removes.
-#[derive(Clone, Debug)]
-pub struct Removed {
-    pub path: String,
-    pub changes_rows: bool,
-}
-
-/// An action, of which a line holds one. What is none of these is no entry of Delta.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Action {
-    Add(Add),
-    Remove(Remove),
-    Txn(Txn),
-    MetaData(MetaData),
-    Protocol(Protocol),
-    CommitInfo(CommitInfo),
-    Cdc(IgnoredAny),
-    DomainMetadata(IgnoredAny),
-    CheckpointMetadata(IgnoredAny),
-    Sidecar(IgnoredAny),
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CommitInfo {
-    operation: Option<Value>,
-    engine_info: Option<Value>,
-    lakeplan_attempt: Option<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Add {
-    path: String,
-    size: i64,
-    partition_values: BTreeMap<String, Option<String>>,
-    stats: Option<String>,
-    #[serde(default = "yes")]
-    data_change: bool,
-    deletion_vector: Option<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Remove {
-    path: String,
-    #[serde(default = "yes")]
-    data_change: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Txn {
-    app_id: String,
-    version: i64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MetaData {
-    id: String,
-    schema_string: String,
-}
-
-fn yes() -> bool {
-    true
-}
-
 impl LogEntry {
-    /// Reads an entry; what is wrong with it otherwise.
-    pub fn read(bytes: &Bytes) -> Result<Self, String> {
-        let (mut entry, mut is_empty) = (Self::default(), true);
-        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            entry.take(serde_json::from_slice(line).map_err(|fault| fault.to_string())?);
-            is_empty = false;
-        }
-        // Nobody commits nothing at all: what was in it is gone, such as after a power cut.
-        if is_empty {
-            return Err("it is empty".to_owned());
-        }
-        Ok(entry)
-    }
-
-    fn take(&mut self, action: Action) {
-        match action {
-            Action::Add(Add { path, size, partition_values, stats, data_change, deletion_vector }) => {
-                let file = LiveFile { path, size, partitions: partition_values, stats, vector: deletion_vector };
-                self.added.push(Added { file, changes_rows: data_change });
-            }
-            Action::Remove(Remove { path, data_change }) => self.removed.push(Removed { path, changes_rows: data_change }),
-            Action::Txn(Txn { app_id, version }) => drop(self.txns.insert(app_id, version)),
-            Action::MetaData(MetaData { id, schema_string }) => self.described = Some(Described { id, schema: schema_string }),
-            Action::Protocol(protocol) => self.protocol = Some(protocol),
-            Action::CommitInfo(info) => {
-                let text = |value: Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
-                self.operation = text(info.operation).unwrap_or_default();
-                self.engine = text(info.engine_info).unwrap_or_default();
-                self.attempt = text(info.lakeplan_attempt);
-                // Each of the two tells, so that no one broken byte makes an entry another writer's.
-                self.is_own = self.attempt.is_some() || self.engine.starts_with(ENGINE);
-            }
-            Action::Cdc(_) | Action::DomainMetadata(_) | Action::CheckpointMetadata(_) | Action::Sidecar(_) => {}
-        }
-    }
-
-    /// Whether it says anything of files.
-    pub fn has_files(&self) -> bool {
-        !self.added.is_empty() || !self.removed.is_empty()
-    }
-
     /// Whether it puts rows of a table that are believed into other files and says that they stay the same.
     fn is_rewrite(&self, table: &Table) -> bool {
         let is_quiet = self.added.iter().all(|add| !add.changes_rows && add.file.vector.is_none())
@@ -236,9 +96,12 @@ impl Others {
             );
         }
         if let Some(last) = self.commits.last() {
+            let earlier = match self.commits.len() - 1 {
+                0 => String::new(),
+                count => format!(" and {count} before it"),
+            };
             tracing::warn!(
-                "{} of another writer changed {table} and do not count, the last is {last}; lakeplan doctor names them, and the next change takes them back",
-                self.commits.len()
+                "{last}{earlier} changed {table}, which only Lakeplan may, and does not count; lakeplan doctor tells more, and the next change takes it back"
             );
         }
     }
@@ -336,23 +199,4 @@ impl LiveFile {
     pub fn rows(&self) -> Option<u64> {
         serde_json::from_str::<Value>(self.stats.as_deref()?).ok()?["numRecords"].as_u64()
     }
-}
-
-/// What the protocol in a row of a checkpoint asks for.
-pub fn protocol_in(rows: &RecordBatch, row: usize) -> Option<Protocol> {
-    use deltalake::arrow::array::{Array, AsArray};
-    use deltalake::arrow::datatypes::Int32Type;
-    let protocol = rows.column_by_name("protocol")?.as_struct_opt()?;
-    let number = |name: &str| Some(protocol.column_by_name(name)?.as_primitive_opt::<Int32Type>()?.value(row));
-    let names = |name: &str| {
-        let lists = protocol.column_by_name(name).and_then(|lists| lists.as_list_opt::<i32>());
-        let list = lists.filter(|lists| lists.is_valid(row)).map(|lists| lists.value(row))?;
-        Some(list.as_string_opt::<i32>()?.iter().flatten().map(str::to_owned).collect::<Vec<_>>())
-    };
-    Some(Protocol {
-        min_reader_version: number("minReaderVersion")?,
-        min_writer_version: number("minWriterVersion")?,
-        reader_features: names("readerFeatures").unwrap_or_default(),
-        writer_features: names("writerFeatures").unwrap_or_default(),
-    })
 }

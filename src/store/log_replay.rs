@@ -21,7 +21,7 @@ use super::catalog::features::called;
 use super::checkpoint;
 use super::decode::{self, guarded};
 use super::error::StoreError;
-use super::foreign::{LogEntry, protocol_in};
+use super::log_entry::{LogEntry, protocol_in};
 use super::table_log::{Belief, Described, LiveFile, Table, TableLog, entry_path};
 
 pub const FOREIGN: &str = "another writer changed the table; only Lakeplan may write it";
@@ -219,8 +219,8 @@ impl Replaying {
             "metaData.schemaString",
             "protocol.minReaderVersion",
             "protocol.minWriterVersion",
-            "protocol.readerFeatures.list.element",
-            "protocol.writerFeatures.list.element",
+            "protocol.readerFeatures",
+            "protocol.writerFeatures",
             "add.deletionVector.storageType",
             "sidecar.path",
         ];

@@ -23,6 +23,7 @@ mod gently;
 pub mod inbox;
 mod journal;
 mod ledger;
+mod log_entry;
 mod log_replay;
 pub mod memory;
 pub mod outer;

@@ -29,7 +29,7 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::error::StoreError;
-use super::foreign::protocol_in;
+use super::log_entry::protocol_in;
 use super::log_replay::{self, FOREIGN, Protocol, checkpoint_path};
 use super::table_log::TableLog;
 use crate::domain::time::Instant;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::domain::record::Entity;
 use crate::domain::time::{Instant, rfc3339};
 use crate::store::error::StoreError;
-use crate::store::foreign::LogEntry;
+use crate::store::log_entry::LogEntry;
 use crate::store::row::{Row, Stream};
 use crate::store::table_log::LiveFile;
 

@@ -3,6 +3,7 @@
 //! A commit like a compaction, at the next slot: files of the journal that were removed are added again, files that were
 //! added are removed. Where another writer has the slot it is prepared anew.
 
+use super::files::Files;
 use super::slot::{self, Taken};
 use super::{DEADLINE, Journal, entry, schema};
 use crate::runtime::uuid_v7;
@@ -54,7 +55,7 @@ impl Journal {
     }
 }
 
-impl super::files::Files {
+impl Files {
     /// What other writers removed from the log is still there.
     pub async fn refuse_loss(&self) -> Result<(), StoreError> {
         let mut gone = Vec::new();

@@ -225,7 +225,8 @@ async fn a_compaction_that_loses_or_changes_rows_is_not_believed() {
         });
         RecordBatch::try_new(rows.schema(), columns.collect()).unwrap()
     };
-    let forges: [(&str, Box<dyn Fn(RecordBatch) -> RecordBatch>); 2] = [("rows", Box::new(lost)), ("digest", Box::new(changed))];
+    type Forge = fn(RecordBatch) -> RecordBatch;
+    let forges: [(&str, Forge); 2] = [("rows", lost), ("digest", changed)];
     for (what, forge) in forges {
         let root = lake(5).await;
         rewrite_in_other_types(&root, forge).await;

@@ -170,8 +170,7 @@ async fn live_on(before: &Root, wanted: &Records, table: &str, acts: &[Act], has
         }
     }
     let mut came = Came::Well;
-    let is_foreign =
-        |finding: &Finding| !finding.place.starts_with(table) && !(table == "journal" && finding.place.starts_with("journal"));
+    let is_foreign = |finding: &Finding| !finding.place.starts_with(table);
     let found = thorough(&lake).await.unwrap().findings;
     assert!(!found.iter().any(is_foreign), "something else is named: {found:?}");
     // What cannot be read says so, and the backup is what is left.
