@@ -161,7 +161,7 @@ macro_rules! kills {
 kills! {
     init_can_be_killed_anywhere: scenes::init(scratch());
     a_commit_can_be_killed_anywhere: scenes::commit(scratch()).await;
-    a_process_that_commits_several_times_can_be_killed_anywhere: scenes::commits(scratch(), "commits", 17, 4).await;
+    a_process_that_commits_several_times_can_be_killed_anywhere: scenes::checkpoints(scratch()).await;
     a_fold_can_be_killed_anywhere: scenes::fold(scratch()).await;
     maintenance_can_be_killed_anywhere: scenes::maintain(scratch()).await;
     a_backup_can_be_killed_anywhere: scenes::backup(scratch()).await;

@@ -60,6 +60,9 @@ pub struct Scene {
     pub steps: Vec<Step>,
     /// The requests that the steps send, and one more.
     pub sent: Vec<Value>,
+    /// What the steps must make and remove, by the table and the end of a name: without it the scene would show less than it says.
+    pub makes: &'static [(&'static str, &'static str)],
+    pub removes: &'static [(&'static str, &'static str)],
 }
 
 impl Scene {
@@ -132,7 +135,7 @@ fn age(folder: &Path, at: std::time::SystemTime) {
 }
 
 fn scene(folder: TempDir, name: &'static str, place: &'static str, kind: Kind) -> Scene {
-    Scene { name, folder, place, kind, steps: Vec::new(), sent: requests(1) }
+    Scene { name, folder, place, kind, steps: Vec::new(), sent: requests(1), makes: &[], removes: &[] }
 }
 
 /// A lake that so many requests are sent to.
@@ -177,6 +180,12 @@ pub async fn commits(folder: TempDir, name: &'static str, before: usize, count: 
     let mut scene = with_lake(folder, name, before, true, count).await;
     scene.steps = vec![step(sending(&scene, 0..count), ids(&scene.sent[..count]))];
     scene
+}
+
+/// Commits and folds that come to the versions at which checkpoints are written.
+pub async fn checkpoints(folder: TempDir) -> Scene {
+    let scene = commits(folder, "checkpoints", 17, 4).await;
+    Scene { makes: &[("journal/_delta_log/", ".checkpoint.parquet"), ("tasks/_delta_log/", ".checkpoint.parquet")], ..scene }
 }
 
 /// Two processes that each commit some sets, at once.
@@ -239,6 +248,8 @@ pub async fn fold(folder: TempDir) -> Scene {
 pub async fn maintain(folder: TempDir) -> Scene {
     let mut scene = with_lake(folder, "maintain", 24, true, 0).await;
     scene.steps = vec![step(lakeplan(&scene.path().join("lake"), &["maintain"]), [])];
+    scene.makes = &[("journal/stream=", ".parquet"), ("runs/date=", ".parquet"), ("tasks/_delta_log/", ".checkpoint.parquet")];
+    scene.removes = &[("tasks/bucket=", ".parquet"), ("journal/_delta_log/", ".json")];
     scene
 }
 
