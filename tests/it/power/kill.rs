@@ -10,7 +10,6 @@ use std::sync::OnceLock;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tempfile::TempDir;
 
 use super::check::{Found, Kind, judge};
 use super::disk::{Blind, Disk};
@@ -21,20 +20,22 @@ use crate::support::full;
 
 /// The library that is loaded into the processes; `None`, said aloud, where there is no compiler.
 fn library() -> Option<&'static Path> {
-    static MADE: OnceLock<Option<(TempDir, PathBuf)>> = OnceLock::new();
+    static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let made = MADE.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let library = folder.path().join("kill.so");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let (library, mine) = (folder.join("kill.so"), folder.join(format!("kill.{}.so", std::process::id())));
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/power/kill.c");
-        let compiled = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).arg("-ldl").output();
+        let compiled = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&mine).arg(source).arg("-ldl").output();
         let Ok(compiled) = compiled else {
             eprintln!("skipped: cc is not installed");
             return None;
         };
         assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
-        Some((folder, library))
+        // Another run of the tests may have loaded the one that is there.
+        std::fs::rename(&mine, &library).unwrap();
+        Some(library)
     });
-    made.as_ref().map(|(_, library)| library.as_path())
+    made.as_deref()
 }
 
 /// The same command, killed before its nth call; never for 0.
