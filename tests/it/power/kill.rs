@@ -202,7 +202,7 @@ async fn again_and_cut(scene: &Scene, places: impl Fn(usize) -> Vec<usize>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_repeat_finds_is_flushed_before_it_is_acknowledged() {
     let scene = scenes::commit(super::disk()).await;
-    let around = |calls| if full() { (1..=calls).collect() } else { near_the_entry(&scene) };
+    let around = |calls| if full() { (1..=calls).collect() } else { near_the_entry(&scene, calls) };
     again_and_cut(&scene, around).await;
 }
 
@@ -213,18 +213,18 @@ async fn what_a_killed_init_left_is_flushed_by_the_next() {
 }
 
 /// The calls around the one that makes the journal's entry.
-fn near_the_entry(scene: &Scene) -> Vec<usize> {
+fn near_the_entry(scene: &Scene, calls: usize) -> Vec<usize> {
     let Some(library) = library() else { return Vec::new() };
     let path = scene.path();
     let before = Disk::read(&path);
     let entries = || std::fs::read_dir(path.join("lake/journal/_delta_log")).unwrap().count();
     let there = entries();
-    let found = (1..).find(|nth| {
+    let found = (1..=calls).find(|nth| {
         put_back(&before, &path);
         let _ = killed(&scene.steps[0].command, library, *nth).output().unwrap();
         // The entry and the temporary file that it was.
         entries() >= there + 2
     });
-    let found = found.unwrap_or(1);
+    let found = found.expect("no call after which the entry and its temporary file are there");
     (found.max(2) - 1..found + 2).collect()
 }
