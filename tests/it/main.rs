@@ -18,6 +18,7 @@ mod generated;
 mod linearizability;
 mod oracle;
 mod planning;
+#[cfg(unix)]
 mod power;
 mod races;
 mod report;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use lakeplan::domain::patch::Source;
@@ -54,18 +54,30 @@ impl Step {
 pub struct Scene {
     pub name: &'static str,
     pub folder: TempDir,
+    /// What the steps read that is no part of the folder.
+    documents: TempDir,
     /// The place below the folder that is judged, and as what.
     pub place: &'static str,
     pub kind: Kind,
     pub steps: Vec<Step>,
     /// The requests that the steps send, and one more.
     pub sent: Vec<Value>,
+    /// What the steps must make and remove, by the table and the end of a name: without it the scene would show less than it says.
+    pub makes: &'static [(&'static str, &'static str)],
+    pub removes: &'static [(&'static str, &'static str)],
 }
 
 impl Scene {
     pub fn path(&self) -> PathBuf {
         // Under the name by which processes know it.
         self.folder.path().canonicalize().unwrap()
+    }
+
+    /// A document in a file of its own.
+    fn file(&self, document: &Value) -> String {
+        let path = self.documents.path().join(format!("{}.json", set_id()));
+        std::fs::write(&path, document.to_string()).unwrap();
+        path.display().to_string()
     }
 }
 
@@ -132,7 +144,8 @@ fn age(folder: &Path, at: std::time::SystemTime) {
 }
 
 fn scene(folder: TempDir, name: &'static str, place: &'static str, kind: Kind) -> Scene {
-    Scene { name, folder, place, kind, steps: Vec::new(), sent: requests(1) }
+    let documents = tempfile::tempdir().unwrap();
+    Scene { name, folder, documents, place, kind, steps: Vec::new(), sent: requests(1), makes: &[], removes: &[] }
 }
 
 /// A lake that so many requests are sent to.
@@ -167,7 +180,7 @@ pub fn init(folder: TempDir) -> Scene {
 /// One set by the command line, which folds before it answers.
 pub async fn commit(folder: TempDir) -> Scene {
     let mut scene = with_lake(folder, "commit", 3, true, 1).await;
-    let words = ["apply", &outside(&scene.sent[0]).display().to_string()];
+    let words = ["apply", &scene.file(&scene.sent[0])];
     scene.steps = vec![step(lakeplan(&scene.path().join("lake"), &words), ids(&scene.sent[..1]))];
     scene
 }
@@ -177,6 +190,12 @@ pub async fn commits(folder: TempDir, name: &'static str, before: usize, count: 
     let mut scene = with_lake(folder, name, before, true, count).await;
     scene.steps = vec![step(sending(&scene, 0..count), ids(&scene.sent[..count]))];
     scene
+}
+
+/// Commits and folds that come to the versions at which checkpoints are written.
+pub async fn checkpoints(folder: TempDir) -> Scene {
+    let scene = commits(folder, "checkpoints", 17, 4).await;
+    Scene { makes: &[("journal/_delta_log/", ".checkpoint.parquet"), ("tasks/_delta_log/", ".checkpoint.parquet")], ..scene }
 }
 
 /// Two processes that each commit some sets, at once.
@@ -190,17 +209,9 @@ pub async fn two_at_once(folder: TempDir, each: usize) -> Scene {
 /// The process that sends some of a scene's requests.
 fn sending(scene: &Scene, which: Range<usize>) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.env_clear().env(LAKE, scene.path().join("lake")).env(REQUESTS, outside(&Value::from(scene.sent[which].to_vec())));
+    command.env_clear().env(LAKE, scene.path().join("lake")).env(REQUESTS, scene.file(&Value::from(scene.sent[which].to_vec())));
     command.args(["power::scenes::sender", "--exact", "--ignored"]);
     command
-}
-
-/// A document in a file that is no part of any scene.
-fn outside(document: &Value) -> PathBuf {
-    static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
-    let path = FOLDER.path().join(format!("{}.json", set_id()));
-    std::fs::write(&path, document.to_string()).unwrap();
-    path
 }
 
 /// A command for the shell. No word of these has a space or a quote.
@@ -219,9 +230,7 @@ fn shell(commands: &str, rest: &str) -> Command {
 /// What a second process does after the first of a scene was killed, until a set is acknowledged.
 pub fn again(scene: &Scene) -> Step {
     let lake = scene.path().join(scene.place);
-    let words = |request: &Value| ["apply".to_owned(), outside(request).display().to_string()];
-    let apply = words(&scene.sent[0]);
-    let apply = lakeplan(&lake, &apply.each_ref().map(String::as_str));
+    let apply = lakeplan(&lake, &["apply", &scene.file(&scene.sent[0])]);
     // Where the first got far enough, there is a lake already.
     let begin =
         if matches!(scene.kind, Kind::New) { format!("{}; ", spelled(&lakeplan(&lake, &["init"]))) } else { String::new() };
@@ -239,6 +248,8 @@ pub async fn fold(folder: TempDir) -> Scene {
 pub async fn maintain(folder: TempDir) -> Scene {
     let mut scene = with_lake(folder, "maintain", 24, true, 0).await;
     scene.steps = vec![step(lakeplan(&scene.path().join("lake"), &["maintain"]), [])];
+    scene.makes = &[("journal/stream=", ".parquet"), ("runs/date=", ".parquet"), ("tasks/_delta_log/", ".checkpoint.parquet")];
+    scene.removes = &[("tasks/bucket=", ".parquet"), ("journal/_delta_log/", ".json")];
     scene
 }
 

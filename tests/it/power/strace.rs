@@ -157,6 +157,20 @@ impl Recording {
         (1..=self.events.len()).filter(|at| is_one(&self.events[at - 1])).collect()
     }
 
+    /// The objects that got their names and those that lost them.
+    pub fn made_and_removed(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let is_object = |path: &&PathBuf| !path.to_string_lossy().contains('#');
+        let made = self.calls.iter().filter_map(|call| match call {
+            Call::Link { to, .. } | Call::Rename { to, .. } => Some(to),
+            _ => None,
+        });
+        let removed = self.calls.iter().filter_map(|call| match call {
+            Call::Remove { path } => Some(path),
+            _ => None,
+        });
+        (made.filter(is_object).cloned().collect(), removed.filter(is_object).cloned().collect())
+    }
+
     /// The same, and then what another process did.
     pub fn and(mut self, later: Self) -> Self {
         let before = self.calls.len();
