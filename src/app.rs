@@ -200,8 +200,8 @@ impl App {
     }
 
     /// The tables that a query reads, which asks no catalog where it does not read the inbox.
-    pub async fn tables_of(&self, sql: &str) -> Result<LakeTables, ServiceError> {
-        if Reads::of(sql).names(INBOX) { self.tables_with_inbox().await } else { Ok(self.tables()) }
+    pub async fn tables_of(&self, reads: &Reads) -> Result<LakeTables, ServiceError> {
+        if reads.names(INBOX) { self.tables_with_inbox().await } else { Ok(self.tables()) }
     }
 
     /// Rebuilds a current table from the journal, or all of them.

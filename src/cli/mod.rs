@@ -231,6 +231,8 @@ pub fn main() -> ExitCode {
         Err(fault) => return CliError::from(fault).report(wants_json).into(),
     };
     let (json, done) = runtime.block_on(run(cli, wants_json));
+    // What is still written to someone who no longer reads is not waited for.
+    runtime.shutdown_background();
     match done.and_then(|reply| reply.print(json)) {
         Ok(()) => Exit::Ok.into(),
         Err(fault) => fault.report(json).into(),
@@ -260,6 +262,10 @@ async fn answer(cli: Cli, wants_json: bool, end: Option<Arc<OnceLock<Head>>>) ->
         actor: cli.global.actor,
         output: if cli.global.json { Some("json".to_owned()) } else { cli.global.output },
         target: cli.global.target,
+        query_memory: match &cli.command {
+            Command::Query(args) => args.memory().cloned(),
+            _ => None,
+        },
         file: cli.global.config,
     };
     let config = match Config::load(&flags, crate::config::variable) {

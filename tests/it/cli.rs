@@ -2,6 +2,7 @@
 
 mod erase;
 pub mod inbox;
+mod limits;
 mod next;
 mod plan;
 mod query;
