@@ -7,6 +7,7 @@ mod beside;
 mod calls;
 mod check_up;
 mod conformance;
+mod doors;
 mod erase;
 mod failpoints;
 mod fault;
