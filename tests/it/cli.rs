@@ -8,6 +8,7 @@ mod plan;
 mod query;
 mod report;
 mod summary;
+mod upgrade;
 mod visualize;
 mod ways_out;
 
