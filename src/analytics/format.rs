@@ -58,7 +58,7 @@ pub struct Encoder {
 enum Kind {
     Csv,
     Json(Json),
-    Parquet(Option<ArrowWriter<Shared>>, Shared),
+    Parquet(Option<Box<ArrowWriter<Shared>>>, Shared),
 }
 
 /// What a writer has written, taken while it goes on.
@@ -96,7 +96,7 @@ impl Encoder {
                 let options = ArrowWriterOptions::new().with_skip_arrow_metadata(true);
                 let written = Shared::default();
                 let writer = ArrowWriter::try_new_with_options(written.clone(), Arc::clone(&schema), options);
-                Kind::Parquet(Some(writer.map_err(encoding)?), written)
+                Kind::Parquet(Some(Box::new(writer.map_err(encoding)?)), written)
             }
         };
         Ok(Self { schema, kind, has_begun: false })

@@ -10,6 +10,7 @@ mod deep;
 mod earlier;
 mod fault;
 mod format;
+mod growth;
 mod inbox;
 mod limits;
 mod reads;
