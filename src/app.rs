@@ -17,6 +17,7 @@ use crate::runtime::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use crate::service::change::Done;
 use crate::service::erase::Erasable;
 use crate::service::mentions::{InboxSeen, Mention, Names};
+use crate::service::repair::Repair;
 use crate::service::{Service, ServiceError};
 use crate::store::appended::{INBOX_RESULTS, RUNS};
 use crate::store::catalog::{Catalog, InboxRoot, SchemaName};
@@ -24,7 +25,7 @@ use crate::store::copy::{self, Copied};
 use crate::store::delta::{DeltaStore, Root};
 use crate::store::doctor::{self, Checkup, Extent};
 use crate::store::tables::FoldedTable;
-use crate::store::{Erased, FoldReport, Format, Head, INBOX, LakeTables, Maintained, Retention, Store, StoreError};
+use crate::store::{Erased, FoldReport, Format, Head, INBOX, LakeTables, Maintained, Retention, Scope, Store, StoreError};
 
 /// An open lake and what works on it.
 pub struct App {
@@ -37,6 +38,18 @@ pub struct App {
     end: Option<Arc<OnceLock<Head>>>,
     /// Where it is told which seq was committed last.
     committed: Option<Arc<AtomicU64>>,
+}
+
+/// What an upgrade does or did.
+#[derive(Debug)]
+pub struct Upgrade {
+    /// The format before and after, where it is raised.
+    pub format: Option<(u32, u32)>,
+    pub repairs: Vec<Repair>,
+    /// The current tables with values that their fields cannot hold, and how many each has.
+    pub tables: Vec<(FoldedTable, usize)>,
+    /// The changes that were committed.
+    pub done: Vec<Done>,
 }
 
 /// Whether a lake is there or is to be made.
@@ -206,13 +219,41 @@ impl App {
     }
 
     /// The tables that a query reads, which asks no catalog where it does not read the inbox.
-    pub async fn tables_of(&self, sql: &str) -> Result<LakeTables, ServiceError> {
-        if Reads::of(sql).names(INBOX) { self.tables_with_inbox().await } else { Ok(self.tables()) }
+    pub async fn tables_of(&self, reads: &Reads) -> Result<LakeTables, ServiceError> {
+        if reads.names(INBOX) { self.tables_with_inbox().await } else { Ok(self.tables()) }
     }
 
     /// Rebuilds a current table from the journal, or all of them.
     pub async fn rebuild(&self, table: Option<FoldedTable>) -> Result<FoldReport, ServiceError> {
         Ok(self.store.rebuild(table).await?)
+    }
+
+    /// What an upgrade would do.
+    pub async fn plan_upgrade(&self) -> Result<Upgrade, ServiceError> {
+        let current = Format::default().current();
+        let lake = self.service.state(&Scope::outline()).await?.lake;
+        let format = lake.map(|lake| (lake.format_writer, current)).filter(|(from, to)| from < to);
+        let repairs = self.service.find_repairs().await?;
+        // Values that are cleared leave the tables with the fold that follows.
+        let tables = self.store.unreadable_in_tables().await?;
+        Ok(Upgrade { format, repairs, tables, done: Vec::new() })
+    }
+
+    /// Raises the lake to the format of this binary, clears what no field can hold, and rebuilds the current tables that
+    /// still hold such values.
+    pub async fn upgrade(&self) -> Result<Upgrade, ServiceError> {
+        let mut upgrade = self.plan_upgrade().await?;
+        if let Some((.., raised)) = self.service.upgrade(Format::default().current()).await? {
+            upgrade.done.push(raised);
+        }
+        upgrade.done.extend(self.service.clear(&mut upgrade.repairs).await?);
+        if !upgrade.repairs.is_empty() || !upgrade.tables.is_empty() {
+            self.service.store.fold().await?;
+            for (table, _) in self.store.unreadable_in_tables().await? {
+                self.store.rebuild(Some(table)).await?;
+            }
+        }
+        Ok(upgrade)
     }
 
     /// A round of maintenance with the usual retention.

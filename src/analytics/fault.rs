@@ -1,19 +1,33 @@
 //! What the engine says of a query that it cannot answer, in words that help.
 
+use deltalake::arrow::error::ArrowError;
 use deltalake::datafusion::common::SchemaError;
 use deltalake::datafusion::common::utils::datafusion_strsim::levenshtein;
 use deltalake::datafusion::error::DataFusionError;
+use deltalake::parquet::errors::ParquetError;
 
 use super::AnalyticsError;
+use super::bounded::Grown;
 
-/// Why a query was not answered. `tables` are the tables and views it could have asked.
-pub fn told(fault: DataFusionError, tables: &[String]) -> AnalyticsError {
+/// The most characters of what a query says that are repeated.
+const MOST_REPEATED: usize = 300;
+
+/// Why a query was not answered. `tables` are the tables and views it could have asked; `memory` is what it may take.
+pub fn told(fault: DataFusionError, tables: &[String], memory: u64) -> AnalyticsError {
     match fault.find_root() {
-        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => AnalyticsError::Reading(fault.into()),
+        DataFusionError::ObjectStore(_)
+        | DataFusionError::IoError(_)
+        | DataFusionError::ParquetError(_)
+        | DataFusionError::ExecutionJoin(_) => AnalyticsError::Reading(fault.into()),
+        DataFusionError::ArrowError(cause, _) if is_of_files(cause) => AnalyticsError::Reading(fault.into()),
+        DataFusionError::ResourcesExhausted(_) => AnalyticsError::Memory { most: memory },
+        DataFusionError::External(cause) if let Some(grown) = cause.downcast_ref::<Grown>() => {
+            AnalyticsError::Grows(grown.to_string())
+        }
         DataFusionError::SQL(parser, _) => AnalyticsError::Syntax(said(&parser.to_string())),
         DataFusionError::SchemaError(cause, _) => match cause.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => AnalyticsError::UnknownColumn {
-                name: field.flat_name(),
+                name: cut(&field.flat_name()),
                 nearest: nearest(&field.name, valid_fields.iter().map(|field| field.name.as_str())),
             },
             _ => AnalyticsError::Sql(said(&fault.strip_backtrace())),
@@ -21,9 +35,9 @@ pub fn told(fault: DataFusionError, tables: &[String]) -> AnalyticsError {
         DataFusionError::Plan(text) => match (unknown_table(text), writing(text)) {
             (Some(name), _) => {
                 let nearest = nearest(name, tables.iter().map(String::as_str));
-                AnalyticsError::UnknownTable { name: name.to_owned(), nearest }
+                AnalyticsError::UnknownTable { name: cut(name), nearest }
             }
-            (_, Some(what)) => AnalyticsError::Writes { what: what.to_owned() },
+            (_, Some(what)) => AnalyticsError::Writes { what: cut(what) },
             _ => AnalyticsError::Sql(said(&fault.strip_backtrace())),
         },
         root => AnalyticsError::Sql(said(&root.strip_backtrace())),
@@ -61,8 +75,25 @@ fn said(text: &str) -> String {
         "Cast error: ",
         "Compute error: ",
     ];
-    if text.contains("only supports a single SQL statement") {
-        return "these are several statements; ask one at a time".to_owned();
+    cut(KINDS.iter().fold(text, |text, kind| text.strip_prefix(kind).unwrap_or(text)))
+}
+
+/// A text as far as it helps: what the SQL says may be long, and an error repeats it.
+pub(super) fn cut(text: &str) -> String {
+    let mut characters = text.chars();
+    let mut cut: String = characters.by_ref().take(MOST_REPEATED).collect();
+    let left = characters.count();
+    if left > 0 {
+        cut.push_str(&format!(" … ({left} more characters)"));
     }
-    KINDS.iter().fold(text, |text, kind| text.strip_prefix(kind).unwrap_or(text)).to_owned()
+    cut
+}
+
+/// Whether the fault lies in the bytes of a file, and not in what is asked.
+fn is_of_files(fault: &ArrowError) -> bool {
+    match fault {
+        ArrowError::ParquetError(_) | ArrowError::IoError(..) | ArrowError::IpcError(_) => true,
+        ArrowError::ExternalError(cause) => cause.is::<ParquetError>(),
+        _ => false,
+    }
 }

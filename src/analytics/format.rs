@@ -1,11 +1,12 @@
 //! Record batches as text, JSON, CSV and Parquet.
 
-use std::sync::Arc;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use deltalake::arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use deltalake::arrow::compute::cast;
 use deltalake::arrow::csv::WriterBuilder;
-use deltalake::arrow::datatypes::{DataType, Field, Schema};
+use deltalake::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use deltalake::arrow::json::ArrayWriter;
 use deltalake::arrow::util::display::{ArrayFormatter, FormatOptions};
 use deltalake::parquet::arrow::ArrowWriter;
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use super::{AnalyticsError, formula};
 use crate::domain::value::words;
+use crate::text::visible::visible_json;
 
 words! {
     /// How an answer is written.
@@ -28,39 +30,155 @@ words! {
 impl Format {
     /// The answer as bytes; of `Table` and `Json` see [`rows_text`] and [`rows_json`].
     pub fn encode(self, batches: &[RecordBatch]) -> Result<Vec<u8>, AnalyticsError> {
-        match self {
-            Self::Csv => csv(batches.iter().map(flat)),
-            Self::Parquet => parquet(batches),
-            Self::Table | Self::Json => Ok(rows_json(batches)?.to_string().into_bytes()),
+        let Some(first) = batches.first() else { return Ok(Vec::new()) };
+        encoded(Encoder::new(self, first.schema(), Json::Compact)?, batches)
+    }
+}
+
+/// How JSON is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Json {
+    Compact,
+    /// With a line for each value.
+    Pretty,
+}
+
+/// An answer as bytes, batch by batch.
+pub struct Encoder {
+    schema: SchemaRef,
+    kind: Kind,
+    has_begun: bool,
+}
+
+enum Kind {
+    Csv { is_for_spreadsheets: bool },
+    Json(Json),
+    Parquet(Option<Box<ArrowWriter<Shared>>>, Shared),
+}
+
+/// What a writer has written, taken while it goes on.
+#[derive(Clone, Debug, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Shared {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The encoded bytes of a row group of Parquet that are held before they are written.
+const ROW_GROUP: usize = 64 << 20;
+
+impl Encoder {
+    /// Of columns; `Table` has no such form and becomes JSON.
+    pub fn new(format: Format, schema: SchemaRef, layout: Json) -> Result<Self, AnalyticsError> {
+        let kind = match format {
+            Format::Csv => Kind::Csv { is_for_spreadsheets: false },
+            Format::Table | Format::Json => Kind::Json(layout),
+            Format::Parquet => {
+                // Without Arrow's own schema in it: not every reader knows its string views.
+                let options = ArrowWriterOptions::new().with_skip_arrow_metadata(true);
+                let written = Shared::default();
+                let writer = ArrowWriter::try_new_with_options(written.clone(), Arc::clone(&schema), options);
+                Kind::Parquet(Some(Box::new(writer.map_err(encoding)?)), written)
+            }
+        };
+        Ok(Self { schema, kind, has_begun: false })
+    }
+
+    /// Of CSV that a spreadsheet may open.
+    pub fn csv_for_spreadsheets(schema: SchemaRef) -> Self {
+        Self { schema, kind: Kind::Csv { is_for_spreadsheets: true }, has_begun: false }
+    }
+
+    /// The bytes of the next rows.
+    pub fn batch(&mut self, batch: &RecordBatch) -> Result<Vec<u8>, AnalyticsError> {
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        let mut bytes = Vec::new();
+        match &mut self.kind {
+            Kind::Csv { is_for_spreadsheets } => {
+                let mut writer = WriterBuilder::new().with_header(is_first).build(&mut bytes);
+                let flat = flat(batch)?;
+                let flat = if *is_for_spreadsheets { formula::inert(&flat).map_err(encoding)? } else { flat };
+                writer.write(&flat).map_err(encoding)?;
+            }
+            Kind::Json(layout) => {
+                let Value::Array(rows) = rows_json(std::slice::from_ref(batch))? else { return Ok(bytes) };
+                if is_first {
+                    bytes.push(b'[');
+                }
+                self.has_begun = !is_first || !rows.is_empty();
+                for (at, row) in rows.iter().enumerate() {
+                    if !is_first || at > 0 {
+                        bytes.push(b',');
+                    }
+                    match layout {
+                        Json::Compact => bytes.extend_from_slice(visible_json(&row.to_string()).as_bytes()),
+                        Json::Pretty => {
+                            let text = serde_json::to_string_pretty(row).map_err(encoding)?;
+                            bytes.extend_from_slice(b"\n  ");
+                            bytes.extend_from_slice(visible_json(&text.replace('\n', "\n  ")).as_bytes());
+                        }
+                    }
+                }
+                if !self.has_begun {
+                    bytes.clear();
+                }
+            }
+            Kind::Parquet(writer, written) => {
+                if let Some(writer) = writer {
+                    writer.write(batch).map_err(encoding)?;
+                    if writer.in_progress_size() > ROW_GROUP {
+                        writer.flush().map_err(encoding)?;
+                    }
+                }
+                bytes = written.take();
+            }
+        }
+    }
+
+    /// The bytes after the last rows.
+    pub fn finish(&mut self) -> Result<Vec<u8>, AnalyticsError> {
+        match &mut self.kind {
+            // The names of the columns stand there also without a row.
+            Kind::Csv { .. } if !self.has_begun => self.batch(&RecordBatch::new_empty(Arc::clone(&self.schema))),
+            Kind::Csv { .. } => Ok(Vec::new()),
+            Kind::Json(_) if !self.has_begun => Ok(b"[]\n".to_vec()),
+            Kind::Json(Json::Compact) => Ok(b"]\n".to_vec()),
+            Kind::Json(Json::Pretty) => Ok(b"\n]\n".to_vec()),
+            Kind::Parquet(writer, written) => {
+                if let Some(writer) = writer.take() {
+                    writer.close().map_err(encoding)?;
+                }
+                Ok(written.take())
+            }
         }
     }
 }
 
-/// The answer as CSV that a spreadsheet may open: no cell of it is taken for a formula.
+/// Returns rows as CSV that a spreadsheet may open: no cell is taken for a formula.
 pub fn csv_for_spreadsheets(batches: &[RecordBatch]) -> Result<Vec<u8>, AnalyticsError> {
-    csv(batches.iter().map(|batch| formula::inert(&flat(batch)?).map_err(encoding)))
+    let Some(first) = batches.first() else { return Ok(Vec::new()) };
+    encoded(Encoder::csv_for_spreadsheets(first.schema()), batches)
 }
 
-fn csv(batches: impl Iterator<Item = Result<RecordBatch, AnalyticsError>>) -> Result<Vec<u8>, AnalyticsError> {
+fn encoded(mut encoder: Encoder, batches: &[RecordBatch]) -> Result<Vec<u8>, AnalyticsError> {
     let mut bytes = Vec::new();
-    let mut writer = WriterBuilder::new().with_header(true).build(&mut bytes);
     for batch in batches {
-        writer.write(&batch?).map_err(encoding)?;
+        bytes.append(&mut encoder.batch(batch)?);
     }
-    drop(writer);
-    Ok(bytes)
-}
-
-fn parquet(batches: &[RecordBatch]) -> Result<Vec<u8>, AnalyticsError> {
-    let mut bytes = Vec::new();
-    let Some(first) = batches.first() else { return Ok(bytes) };
-    // Without Arrow's own schema in it: not every reader knows its string views.
-    let options = ArrowWriterOptions::new().with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(&mut bytes, first.schema(), options).map_err(encoding)?;
-    for batch in batches {
-        writer.write(batch).map_err(encoding)?;
-    }
-    writer.close().map_err(encoding)?;
+    bytes.append(&mut encoder.finish()?);
     Ok(bytes)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use deltalake::datafusion::common::TableReference;
-use deltalake::datafusion::sql::parser::DFParser;
+use deltalake::datafusion::sql::parser::{DFParser, Statement};
 use deltalake::datafusion::sql::resolve::resolve_table_references;
 
 use super::views::VIEWS;
@@ -25,6 +25,13 @@ impl Reads {
         reads
     }
 
+    /// The same of a statement that was parsed.
+    pub(super) fn of_statement(statement: &Statement) -> Self {
+        let mut reads = Self::default();
+        reads.note(resolve_table_references(statement, true).ok().map(|(named, _)| named));
+        reads
+    }
+
     /// Whether a table or view is read by name, itself or by a view.
     pub fn names(&self, name: &str) -> bool {
         self.these.contains(name)
@@ -36,7 +43,10 @@ impl Reads {
     }
 
     fn gather(&mut self, sql: &str) {
-        let named = named(sql);
+        self.note(named(sql));
+    }
+
+    fn note(&mut self, named: Option<Vec<TableReference>>) {
         self.is_vague |= named.is_none();
         for reference in named.unwrap_or_default() {
             let name = reference.table();

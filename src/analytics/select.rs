@@ -1,34 +1,32 @@
-//! A query that only reads, told from one that does more before it is sent anywhere.
+//! A query that only reads, told from one that does more before it is planned or sent anywhere.
+//!
+//! The lake and the warehouses take the same queries: what one refuses the other refuses too, in the same words.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
+use deltalake::datafusion::sql::parser::Statement as EngineStatement;
 use deltalake::datafusion::sql::sqlparser::ast::{Expr, ObjectName, Query, SetExpr, Statement, TableFactor, Visit, Visitor};
-use deltalake::datafusion::sql::sqlparser::dialect::DatabricksDialect;
-use deltalake::datafusion::sql::sqlparser::parser::Parser;
+use deltalake::datafusion::sql::sqlparser::dialect::{DatabricksDialect, Dialect, GenericDialect};
+use deltalake::datafusion::sql::sqlparser::keywords::Keyword;
+use deltalake::datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use deltalake::datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::AnalyticsError;
+use super::deep::deep;
+use super::fault::cut;
+use super::limits::{self, Measure, RECURSION};
+use super::reads::Reads;
 
 /// One SELECT in the dialect of Databricks SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Select(String);
 
 impl Select {
-    /// Reads it. More than one statement, anything that writes, and functions that reach beyond the tables are refused.
+    /// Reads it. More than one statement, anything that is no SELECT, and functions that reach beyond the tables are refused.
     pub fn parse(sql: &str) -> Result<Self, AnalyticsError> {
-        let statements = Parser::parse_sql(&DatabricksDialect {}, sql).map_err(|fault| {
-            let text = fault.to_string();
-            AnalyticsError::Syntax(text.strip_prefix("sql parser error: ").unwrap_or(&text).to_owned())
-        })?;
-        let writes = |what: &str| AnalyticsError::Writes { what: what.to_owned() };
-        match statements.as_slice() {
-            [statement @ Statement::Query(_)] => match statement.visit(&mut Reading) {
-                ControlFlow::Continue(()) => Ok(Self(sql.to_owned())),
-                ControlFlow::Break(what) => Err(writes(&what)),
-            },
-            [] => Err(AnalyticsError::Syntax("there is no statement in it".to_owned())),
-            [other] => Err(writes(&first_words(&other.to_string()))),
-            _ => Err(writes("more than one statement")),
-        }
+        deep(|| checked(sql, &DatabricksDialect {}).map(drop))??;
+        Ok(Self(sql.to_owned()))
     }
 
     /// All rows of a table or view.
@@ -39,6 +37,77 @@ impl Select {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// One SELECT for the lake's own session.
+#[derive(Clone, Debug)]
+pub struct LakeSelect {
+    statement: Arc<EngineStatement>,
+    reads: Reads,
+}
+
+impl LakeSelect {
+    /// Reads it; the same is refused as for a warehouse.
+    pub fn parse(sql: &str) -> Result<Self, AnalyticsError> {
+        deep(|| {
+            let statement = EngineStatement::Statement(Box::new(checked(sql, &GenericDialect {})?));
+            let reads = Reads::of_statement(&statement);
+            Ok(Self { statement: Arc::new(statement), reads })
+        })?
+    }
+
+    pub(super) fn statement(&self) -> Arc<EngineStatement> {
+        Arc::clone(&self.statement)
+    }
+
+    /// Which tables and views it reads.
+    pub fn reads(&self) -> &Reads {
+        &self.reads
+    }
+}
+
+/// The statement of a text, which is one SELECT within the limits.
+fn checked(sql: &str, dialect: &dyn Dialect) -> Result<Statement, AnalyticsError> {
+    limits::check_text(sql)?;
+    let tokens = Tokenizer::new(dialect, sql).tokenize_with_location();
+    let tokens = tokens.map_err(|fault| AnalyticsError::Syntax(cut(&fault.to_string())))?;
+    limits::check_tokens(&tokens)?;
+    if let Some(what) = other_than_select(&tokens) {
+        return Err(AnalyticsError::Writes { what });
+    }
+    let mut parser = Parser::new(dialect).with_recursion_limit(RECURSION).with_tokens_with_locations(tokens);
+    let mut statements = parser.parse_statements().map_err(|fault| match fault {
+        ParserError::RecursionLimitExceeded => AnalyticsError::TooComplex("its expressions are nested too deep".to_owned()),
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => AnalyticsError::Syntax(cut(&text)),
+    })?;
+    if statements.len() > 1 {
+        let other = statements.iter().find(|statement| !matches!(statement, Statement::Query(_)));
+        return Err(
+            other.map_or(AnalyticsError::Several, |other| AnalyticsError::Writes { what: first_words(&other.to_string()) })
+        );
+    }
+    let statement = statements.pop().ok_or_else(|| AnalyticsError::Syntax("there is no statement in it".to_owned()))?;
+    if let ControlFlow::Break(fault) = statement.visit(&mut Measure::default()) {
+        return Err(fault);
+    }
+    match statement.visit(&mut Reading) {
+        ControlFlow::Continue(()) => Ok(statement),
+        ControlFlow::Break(what) => Err(AnalyticsError::Writes { what }),
+    }
+}
+
+/// The first words of a statement that begins as no SELECT does. Told before it is parsed, since each dialect knows other
+/// statements. A word that begins no statement is left to the parser.
+fn other_than_select(tokens: &[TokenWithSpan]) -> Option<String> {
+    let mut said = tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_)));
+    let mut said = said.by_ref().skip_while(|token| matches!(token, Token::LParen | Token::SemiColon)).peekable();
+    let Some(Token::Word(first)) = said.peek() else { return None };
+    let is_select = matches!(first.keyword, Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::TABLE | Keyword::FROM);
+    if is_select || first.keyword == Keyword::NoKeyword || first.quote_style.is_some() {
+        return None;
+    }
+    let words = said.take(2).filter(|token| matches!(token, Token::Word(_))).map(|token| cut(&token.to_string()));
+    Some(words.collect::<Vec<_>>().join(" "))
 }
 
 /// Functions that read files, speak to other systems, show secrets or run code, by how their names begin.
@@ -72,6 +141,9 @@ impl Visitor for Reading {
     type Break = String;
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<String> {
+        if !query.locks.is_empty() {
+            return ControlFlow::Break("FOR UPDATE or FOR SHARE".to_owned());
+        }
         body(&query.body)
     }
 
@@ -100,7 +172,7 @@ impl Visitor for Reading {
         let parts = parts(relation);
         match parts.as_slice() {
             [format, path] if FORMATS.contains(&format.as_str()) && path.contains(['/', ':']) => {
-                ControlFlow::Break(format!("it reads the files at {path}"))
+                ControlFlow::Break(format!("the files at {}", cut(path)))
             }
             _ => ControlFlow::Continue(()),
         }
@@ -125,7 +197,7 @@ fn body(expression: &SetExpr) -> ControlFlow<String> {
 fn named(name: &ObjectName) -> ControlFlow<String> {
     let name = parts(name).pop().unwrap_or_default();
     if BEYOND.iter().any(|beyond| name.starts_with(beyond)) {
-        return ControlFlow::Break(format!("{name} reaches beyond the tables"));
+        return ControlFlow::Break(format!("{name}, which reaches beyond the tables"));
     }
     ControlFlow::Continue(())
 }
@@ -138,55 +210,8 @@ fn parts(name: &ObjectName) -> Vec<String> {
 }
 
 fn first_words(text: &str) -> String {
-    text.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+    cut(&text.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_reads_tables_is_let_through() {
-        for sql in [
-            "SELECT status, count(*) FROM tasks GROUP BY status",
-            "WITH t AS (SELECT * FROM `main`.`plan`.`tasks`) SELECT * FROM t WHERE key = :key",
-            "SELECT 1 UNION ALL SELECT 2",
-            "SELECT * FROM main.plan.tasks VERSION AS OF 3",
-            "SELECT * EXCEPT (id) FROM tasks QUALIFY row_number() OVER (ORDER BY at) = 1",
-            "SELECT key FROM tasks; ",
-            "VALUES (1), (2)",
-            "SELECT * FROM delta.tasks",
-        ] {
-            assert!(Select::parse(sql).is_ok(), "{sql}: {:?}", Select::parse(sql));
-        }
-    }
-
-    #[test]
-    fn what_does_more_is_refused() {
-        for sql in [
-            "DROP TABLE tasks",
-            "INSERT INTO inbox VALUES (1)",
-            "SELECT 1; DROP TABLE tasks",
-            "SET x = 1",
-            "USE CATALOG main",
-            "CREATE VIEW v AS SELECT 1",
-            "GRANT SELECT ON TABLE t TO `x`",
-            "COPY INTO t FROM 's3://b'",
-            "WITH t AS (SELECT 1) INSERT INTO inbox SELECT * FROM t",
-            "SELECT * INTO t FROM tasks",
-            "SELECT secret('scope', 'key')",
-            "SELECT * FROM read_files('s3://b/x')",
-            "SELECT * FROM (SELECT http_request(conn => 'c'))",
-            "SELECT * FROM parquet.`s3://b/x`",
-            "SELECT ai_query('m', title) FROM tasks",
-            "EXPLAIN SELECT 1",
-            "SHOW TABLES",
-        ] {
-            let refused = Select::parse(sql);
-            assert!(matches!(refused, Err(AnalyticsError::Writes { .. } | AnalyticsError::Syntax(_))), "{sql}: {refused:?}");
-        }
-        assert!(matches!(Select::parse("SELECT 1; SELECT 2"), Err(AnalyticsError::Writes { .. })));
-        assert!(matches!(Select::parse("SELEC 1"), Err(AnalyticsError::Syntax(_))));
-        assert!(matches!(Select::parse("-- nothing"), Err(AnalyticsError::Syntax(_))));
-    }
-}
+mod tests;

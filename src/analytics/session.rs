@@ -1,33 +1,58 @@
 //! The session: the tables of the lake that are asked for, as they are or as they stood, and the views over them.
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use deltalake::arrow::array::RecordBatch;
 use deltalake::datafusion::datasource::TableProvider;
 use deltalake::datafusion::error::DataFusionError;
+use deltalake::datafusion::execution::SendableRecordBatchStream;
 use deltalake::datafusion::execution::context::SQLOptions;
+use deltalake::datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use deltalake::datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer};
+use deltalake::datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use deltalake::datafusion::logical_expr::registry::FunctionRegistry;
 use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
+use deltalake::datafusion::sql::parser::Statement;
 use futures::future::try_join_all;
-use tokio::sync::Mutex;
+use futures::{FutureExt, TryStreamExt};
+use tempfile::TempDir;
+use tokio::sync::{Mutex, mpsc};
 
 use super::AnalyticsError;
+use super::answer::Answer;
+use super::bounded::Bounds;
+use super::deep::{Engine, words};
 use super::earlier::Then;
 use super::fault;
 use super::inbox::InboxTable;
 use super::reads::{CLOCK, Reads};
+use super::select::LakeSelect;
 use super::table::LakeTable;
 use super::views::{VIEWS, View};
 use crate::domain::time::{Instant, rfc3339};
-use crate::store::decode::guarded_engine;
 use crate::store::tables::{Entry, dictionary};
 use crate::store::{INBOX, LakeTables, LiveFile, StoreError};
 
+/// The memory that a query may take where nobody says otherwise, in bytes.
+pub const MEMORY: u64 = 1 << 30;
+/// What it may write to a temporary folder, as a multiple of its memory.
+const SPILL: u64 = 16;
+
 /// A read-only SQL session over a lake. A table is opened by the first query that reads it, and is the same for all after.
 pub struct Session {
+    inside: Arc<Inside>,
+    engine: Engine,
+    /// Where what does not fit into memory is written; removed with the session.
+    _spill: TempDir,
+}
+
+struct Inside {
     context: SessionContext,
     tables: LakeTables,
     then: Option<Then>,
+    memory: u64,
     /// The tables and views that have been come to, whether they are there or not.
     opened: Mutex<BTreeSet<&'static str>>,
 }
@@ -35,28 +60,106 @@ pub struct Session {
 impl Session {
     /// Over the tables as they are. `now` is what the view `clock` says.
     pub async fn open(tables: &LakeTables, now: Instant) -> Result<Self, AnalyticsError> {
-        Self::open_at(tables, now, None).await
+        Self::open_at(tables, now, None, MEMORY).await
     }
 
     /// Over the tables as they stood. The moment they are asked of is what the view `clock` says.
     pub async fn open_then(tables: &LakeTables, then: Then) -> Result<Self, AnalyticsError> {
-        Self::open_at(tables, then.at, Some(then)).await
+        Self::open_at(tables, then.at, Some(then), MEMORY).await
     }
 
-    async fn open_at(tables: &LakeTables, now: Instant, then: Option<Then>) -> Result<Self, AnalyticsError> {
-        let context = SessionContext::new_with_config(SessionConfig::new().with_information_schema(true));
+    /// Over the tables as they are, or as they stood; with so much memory, in bytes.
+    pub async fn open_at(tables: &LakeTables, now: Instant, then: Option<Then>, memory: u64) -> Result<Self, AnalyticsError> {
+        let engine = Engine::start()?;
+        let spill = tempfile::Builder::new().prefix("lakeplan-query-").tempdir();
+        let spill = spill.map_err(|fault| AnalyticsError::Reading(fault.into()))?;
+        let disk = DiskManagerBuilder::default()
+            .with_mode(DiskManagerMode::Directories(vec![spill.path().to_owned()]))
+            .with_max_temp_directory_size(memory.saturating_mul(SPILL));
+        let pool = FairSpillPool::new(usize::try_from(memory).unwrap_or(usize::MAX));
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc();
+        let config = SessionConfig::new().with_information_schema(true);
+        let mut context = SessionContext::new_with_config_rt(config, runtime.map_err(opening)?);
+        context.register_function_rewrite(Arc::new(Bounds)).map_err(opening)?;
         let clock = format!(
             "CREATE VIEW {CLOCK} AS SELECT CAST('{}' AS DATE) AS today, arrow_cast('{}', 'Timestamp(Microsecond, Some(\"UTC\"))') AS now",
             now.date_naive(),
             rfc3339(now),
         );
-        context.sql(&clock).await.map_err(opening)?;
-        Ok(Self { context, tables: tables.clone(), then, opened: Mutex::default() })
+        let inside = Arc::new(Inside { context, tables: tables.clone(), then, memory, opened: Mutex::default() });
+        let made = Arc::clone(&inside);
+        engine.run(async move { made.context.sql(&clock).await.map(drop).map_err(opening) }).await?;
+        Ok(Self { inside, engine, _spill: spill })
     }
 
     /// Opens what these queries read and none before them has, all at once, so that they are answered from one moment.
     pub(super) async fn bring(&self, queries: &[&str]) -> Result<(), AnalyticsError> {
-        let reads: Vec<Reads> = queries.iter().map(|sql| Reads::of(sql)).collect();
+        let (inside, reads) = (Arc::clone(&self.inside), queries.iter().map(|sql| Reads::of(sql)).collect());
+        self.engine.run(async move { inside.bring(reads).await }).await
+    }
+
+    /// Runs one SELECT and gathers its rows. Anything that writes, sets or creates is refused.
+    pub async fn query(&self, text: &str) -> Result<Vec<RecordBatch>, AnalyticsError> {
+        self.gather(&LakeSelect::parse(text)?, 1).await
+    }
+
+    /// Runs a SELECT and gathers its rows, which take up so many times their size while they are shown.
+    pub async fn gather(&self, select: &LakeSelect, times: usize) -> Result<Vec<RecordBatch>, AnalyticsError> {
+        let mut answer = self.stream(select).await?;
+        let held = MemoryConsumer::new("answer").register(&self.inside.context.runtime_env().memory_pool);
+        let mut batches = Vec::new();
+        while let Some(batch) = answer.next().await? {
+            held.try_grow(batch.get_array_memory_size().saturating_mul(times)).map_err(|fault| self.inside.told(fault))?;
+            batches.push(batch);
+        }
+        if batches.is_empty() {
+            batches.push(RecordBatch::new_empty(Arc::clone(&answer.schema)));
+        }
+        Ok(batches)
+    }
+
+    /// Runs a SELECT, whose rows are given as they come.
+    pub async fn stream(&self, select: &LakeSelect) -> Result<Answer, AnalyticsError> {
+        let (inside, statement, reads) = (Arc::clone(&self.inside), select.statement(), select.reads().clone());
+        let begun = self.engine.run(async move {
+            inside.bring(vec![reads]).await?;
+            inside.begin(statement).await
+        });
+        let mut rows = match begun.await {
+            Ok(rows) => rows,
+            Err(fault) => {
+                let (inside, reads) = (Arc::clone(&self.inside), select.reads().clone());
+                return self.engine.run(async move { Err(inside.blamed(fault, &reads).await) }).await;
+            }
+        };
+        let schema = rows.schema();
+        let (sender, batches) = mpsc::channel(2);
+        let (inside, reads) = (Arc::clone(&self.inside), select.reads().clone());
+        let task = self.engine.spawn(async move {
+            loop {
+                let next = AssertUnwindSafe(rows.try_next()).catch_unwind().await;
+                let fault = match next {
+                    Ok(Ok(Some(batch))) => match sender.send(Ok(batch)).await {
+                        Ok(()) => continue,
+                        Err(_) => return,
+                    },
+                    Ok(Ok(None)) => return,
+                    Ok(Err(fault)) => inside.told(fault),
+                    Err(panic) => AnalyticsError::Panicked(words(panic.as_ref())),
+                };
+                // What else was begun of it ends first.
+                drop(rows);
+                let _ = sender.send(Err(inside.blamed(fault, &reads).await)).await;
+                return;
+            }
+        });
+        Ok(Answer { schema, batches, task })
+    }
+}
+
+impl Inside {
+    /// Opens what these queries read and none before them has, all at once, so that they are answered from one moment.
+    async fn bring(&self, reads: Vec<Reads>) -> Result<(), AnalyticsError> {
         let mut opened = self.opened.lock().await;
         let is_new = |name: &'static str| !opened.contains(name) && reads.iter().any(|reads| reads.may_need(name));
         let is_named = |name: &str| reads.iter().any(|reads| reads.names(name));
@@ -118,26 +221,43 @@ impl Session {
         Ok(())
     }
 
-    /// Runs one SELECT. Anything that writes, sets or creates is refused.
-    pub async fn query(&self, text: &str) -> Result<Vec<RecordBatch>, AnalyticsError> {
-        self.bring(&[text]).await?;
-        let only_reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        let frame = self.context.sql_with_options(text, only_reading).await.map_err(|fault| self.told(fault))?;
-        let schema = frame.schema().inner().clone();
-        let mut batches = guarded_engine(frame.collect()).await?.map_err(|fault| self.told(fault))?;
-        if batches.is_empty() {
-            batches.push(RecordBatch::new_empty(schema));
-        }
-        Ok(batches)
+    /// Plans a SELECT and begins to run it.
+    async fn begin(&self, statement: Arc<Statement>) -> Result<SendableRecordBatchStream, AnalyticsError> {
+        let begun = async {
+            let plan = self.context.state().statement_to_plan(Statement::clone(&statement)).await?;
+            // What is let through reads only; this is for what the engine makes of it.
+            let only_reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+            only_reading.verify_plan(&plan)?;
+            self.context.execute_logical_plan(plan).await?.execute_stream().await
+        };
+        begun.await.map_err(|fault| self.told(fault))
     }
 
     fn told(&self, fault: DataFusionError) -> AnalyticsError {
         let schemas = self.context.catalog_names().into_iter().filter_map(|name| self.context.catalog(&name)?.schema("public"));
         let tables: Vec<String> = schemas.flat_map(|schema| schema.table_names()).collect();
-        fault::told(fault, &tables)
+        fault::told(fault, &tables, self.memory)
+    }
+
+    /// Names the table whose files cannot be read, where that is why a query ended: each that it reads is read alone.
+    async fn blamed(&self, fault: AnalyticsError, reads: &Reads) -> AnalyticsError {
+        if !matches!(fault, AnalyticsError::Reading(_) | AnalyticsError::Panicked(_)) {
+            return fault;
+        }
+        // The inbox is read value by value, and what cannot be read of it is left out.
+        for entry in dictionary().into_iter().filter(|entry| entry.name != INBOX && reads.may_need(entry.name)) {
+            let cause = match AssertUnwindSafe(self.tables.read_whole(entry.name)).catch_unwind().await {
+                Ok(Ok(())) => continue,
+                Ok(Err(cause)) if cause.is_of_the_way() => return cause.into(),
+                Ok(Err(cause)) => cause.into(),
+                Err(panic) => AnalyticsError::Panicked(words(panic.as_ref())),
+            };
+            return AnalyticsError::Broken { table: entry.name, cause: Box::new(cause) };
+        }
+        fault
     }
 }
 
 fn opening(fault: DataFusionError) -> AnalyticsError {
-    fault::told(fault, &[])
+    fault::told(fault, &[], MEMORY)
 }

@@ -48,6 +48,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
                 ("actor", Some(&config.actor)),
                 ("output", Some(&config.output)),
                 ("target", config.target.as_ref()),
+                ("query_memory", Some(&config.query_memory)),
             ];
             let rows = settings.iter().filter_map(|(name, setting)| {
                 setting.map(|setting| vec![(*name).to_owned(), setting.value.clone(), setting.origin.clone()])

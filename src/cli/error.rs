@@ -127,15 +127,21 @@ impl CliError {
                     }
                 }
                 ServiceError::Query(cause) => match cause {
-                    AnalyticsError::Writes { .. } => Exit::Refused,
+                    AnalyticsError::Writes { .. } | AnalyticsError::Memory { .. } | AnalyticsError::Grows(_) => Exit::Refused,
                     AnalyticsError::UnknownTable { .. }
+                    | AnalyticsError::Several
+                    | AnalyticsError::TooComplex(_)
                     | AnalyticsError::UnknownColumn { .. }
                     | AnalyticsError::Syntax(_)
                     | AnalyticsError::Sql(_) => Exit::Usage,
-                    AnalyticsError::Encoding(_) => Exit::Bug,
+                    AnalyticsError::Encoding(_) | AnalyticsError::Panicked(_) => Exit::Bug,
+                    AnalyticsError::Broken { .. } => Exit::Configuration,
                     AnalyticsError::Warehouse(cause) => warehouse_exit(cause),
                     AnalyticsError::Store(cause) => store_exit(cause),
-                    AnalyticsError::Reading(_) => Exit::TryAgain,
+                    AnalyticsError::Reading(_)
+                    | AnalyticsError::Thread(_)
+                    | AnalyticsError::Deadline(_)
+                    | AnalyticsError::Interrupted => Exit::TryAgain,
                 },
                 ServiceError::Unknown { .. } => Exit::TryAgain,
                 ServiceError::Store(cause) | ServiceError::NotWritten(cause) => store_exit(cause),
@@ -162,6 +168,11 @@ impl CliError {
                     AnalyticsError::UnknownTable { .. } => "unknown_table",
                     AnalyticsError::UnknownColumn { .. } => "unknown_column",
                     AnalyticsError::Syntax(_) => "syntax",
+                    AnalyticsError::TooComplex(_) => "too_complex",
+                    AnalyticsError::Memory { .. } | AnalyticsError::Grows(_) => "memory",
+                    AnalyticsError::Deadline(_) => "deadline",
+                    AnalyticsError::Interrupted => "interrupted",
+                    AnalyticsError::Broken { .. } => "damaged",
                     AnalyticsError::Warehouse(_) => "warehouse",
                     _ => "query",
                 },

@@ -9,6 +9,17 @@ pub const LONG: u64 = 900;
 
 /// Comes with Ctrl-C, or after so many seconds.
 pub async fn stop(seconds: u64) -> Stop {
+    stop_after(Some(Duration::from_secs(seconds))).await
+}
+
+/// Comes with Ctrl-C, or when so much time has passed.
+pub async fn stop_after(within: Option<Duration>) -> Stop {
+    let late = async {
+        match within {
+            Some(within) => tokio::time::sleep(within).await,
+            None => std::future::pending().await,
+        }
+    };
     let interrupted = async {
         match tokio::signal::ctrl_c().await {
             Ok(()) => Stop::Interrupted,
@@ -18,6 +29,6 @@ pub async fn stop(seconds: u64) -> Stop {
     };
     tokio::select! {
         stop = interrupted => stop,
-        () = tokio::time::sleep(Duration::from_secs(seconds)) => Stop::Deadline,
+        () = late => Stop::Deadline,
     }
 }

@@ -220,8 +220,9 @@ pub fn main() -> ExitCode {
         Err(fault) => return CliError::from(fault).report(wants_json).into(),
     };
     let (json, done) = runtime.block_on(run(cli, wants_json));
-    let told = done.and_then(|reply| reply.print(json).map_err(|fault| reply.unread(fault)));
-    match told {
+    // What is still written to someone who no longer reads is not waited for.
+    runtime.shutdown_background();
+    match done.and_then(|reply| reply.print(json).map_err(|fault| reply.unread(fault))) {
         Ok(()) => Exit::Ok.into(),
         Err(fault) => fault.report(json).into(),
     }
@@ -250,6 +251,10 @@ async fn answer(cli: Cli, wants_json: bool, end: Option<Arc<OnceLock<Head>>>) ->
         actor: cli.global.actor,
         output: if cli.global.json { Some("json".to_owned()) } else { cli.global.output },
         target: cli.global.target,
+        query_memory: match &cli.command {
+            Command::Query(args) => args.memory().cloned(),
+            _ => None,
+        },
         file: cli.global.config,
     };
     let config = match Config::load(&flags, crate::config::read_variable) {

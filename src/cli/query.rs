@@ -1,16 +1,22 @@
+mod output;
+mod patience;
 mod warehouse;
 
 use serde_json::json;
 
 use super::reply::{count, rows, table};
-use super::{CliError, Context, Reply};
-use crate::analytics::warehouse::Param;
-use crate::analytics::{Format, Select, Session, Then, VIEWS, csv_for_spreadsheets, rows_json, rows_text};
+use super::{CliError, Context, Reply, interrupt};
+use crate::analytics::warehouse::{Param, Stop};
+use crate::analytics::{
+    AnalyticsError, Format, LakeSelect, RecordBatch, Select, Session, Then, VIEWS, csv_for_spreadsheets, outgrown, rows_json,
+    rows_text,
+};
 use crate::app::App;
 use crate::domain::time::AsOf;
 use crate::service::ServiceError;
 use crate::store::Scope;
 use crate::text::visible::visible_json;
+use patience::Patience;
 
 /// Answers by SQL, over the tables and views of the lake. Only SELECT: nothing can be changed here.
 #[derive(Debug, clap::Args)]
@@ -43,9 +49,20 @@ pub struct Args {
     /// A value for :NAME in the SQL, with a type or without: day=2026-11-21:DATE.
     #[arg(long = "param", value_name = "NAME=VALUE[:TYPE]", requires = "warehouse")]
     params: Vec<Param>,
-    /// How long the warehouse may take, in seconds.
-    #[arg(long, value_name = "SECONDS", requires = "warehouse", default_value_t = 600)]
-    timeout: u64,
+    /// How long it may take: 90, 90s, 5m or 1h; 0 is as long as it takes.
+    #[arg(long, value_name = "DURATION", conflicts_with = "views", default_value = "10m")]
+    timeout: Patience,
+    /// How much memory it may take, as 512MiB; what does not fit is written to a temporary folder, or refused
+    /// [default: LAKEPLAN_QUERY_MEMORY, else 1GiB].
+    #[arg(long, value_name = "SIZE", conflicts_with_all = ["warehouse", "views"])]
+    memory: Option<String>,
+}
+
+impl Args {
+    /// What the flag says of memory, which is a setting.
+    pub fn memory(&self) -> Option<&String> {
+        self.memory.as_ref()
+    }
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
@@ -70,51 +87,73 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     if args.safe_for_spreadsheets && format != Format::Csv {
         return Err(CliError::usage("--safe-for-spreadsheets is for --format csv"));
     }
-    let mut is_truncated = false;
-    let batches = if let Some(id) = &args.warehouse {
+    if let Some(id) = &args.warehouse {
         let select = match &args.view {
             Some(view) => Select::all_of(view),
             None => Select::parse(&sql).map_err(ServiceError::from)?,
         };
-        let rows = warehouse::rows(id, &select, &args, format, context).await?;
-        is_truncated = rows.is_truncated;
-        rows.batches
-    } else {
-        let app = context.open().await?;
-        // What a killed process left unfolded is folded first, so that the answer is of now.
-        app.fold_if_may().await?;
-        let session = open(&app, &sql, args.as_of).await?;
-        let batches = session.query(&sql).await.map_err(ServiceError::from)?;
-        app.close().await;
-        batches
-    };
-    let encoded = |format: Format| format.encode(&batches).map_err(ServiceError::from);
-    match format {
-        Format::Csv if args.safe_for_spreadsheets => Ok(Reply::raw(csv_for_spreadsheets(&batches).map_err(ServiceError::from)?)),
-        Format::Csv | Format::Parquet => Ok(Reply::raw(encoded(format)?)),
-        Format::Json => {
-            let json = rows_json(&batches).map_err(ServiceError::from)?;
-            let text = visible_json(&json.to_string()).into_owned();
-            Ok(Reply::new(json, text))
+        let found = warehouse::rows(id, &select, &args, format, context).await?;
+        return match format {
+            Format::Csv if args.safe_for_spreadsheets => {
+                Ok(Reply::raw(csv_for_spreadsheets(&found.batches).map_err(ServiceError::from)?))
+            }
+            Format::Csv | Format::Parquet => Ok(Reply::raw(format.encode(&found.batches).map_err(ServiceError::from)?)),
+            Format::Json | Format::Table => shown(&found.batches, format, found.is_truncated),
+        };
+    }
+    let select = LakeSelect::parse(&sql).map_err(ServiceError::from)?;
+    tokio::select! {
+        answered = of_lake(&select, &args, format, context) => answered,
+        () = outgrown(context.config.memory) => {
+            Err(ServiceError::from(AnalyticsError::Memory { most: context.config.memory }).into())
         }
-        Format::Table => {
-            let (header, found) = rows_text(&batches).map_err(ServiceError::from)?;
-            let total = count(found.len(), "row") + if is_truncated { ", cut off by the warehouse's limit" } else { "" };
-            let header: Vec<&str> = header.iter().map(String::as_str).collect();
-            let json = rows_json(&batches).map_err(ServiceError::from)?;
-            Ok(Reply::new(json, format!("{}\n{total}", rows(&header, found)).trim_start().to_owned()))
-        }
+        stop = interrupt::stop_after(args.timeout.0) => Err(ServiceError::from(match (stop, args.timeout.0) {
+            (Stop::Deadline, Some(within)) => AnalyticsError::Deadline(within),
+            _ => AnalyticsError::Interrupted,
+        }).into()),
     }
 }
 
-async fn open(app: &App, sql: &str, as_of: Option<AsOf>) -> Result<Session, ServiceError> {
-    let (service, now, tables) = (&app.service, app.service.clock.now(), app.tables_of(sql).await?);
-    let Some(as_of) = as_of else { return Ok(Session::open(&tables, now).await?) };
+/// Answers from the lake's own session: a table is laid out as a whole, anything else is written as it comes.
+async fn of_lake(select: &LakeSelect, args: &Args, format: Format, context: &Context) -> Result<Reply, CliError> {
+    let app = context.open().await?;
+    // What a killed process left unfolded is folded first, so that the answer is of now.
+    app.fold_if_may().await?;
+    let session = open(&app, select, args.as_of, context.config.memory).await?;
+    let reply = if format == Format::Table {
+        let batches = session.gather(select, TIMES_AS_TEXT).await.map_err(ServiceError::from)?;
+        shown(&batches, format, false)?
+    } else {
+        let answer = session.stream(select).await.map_err(ServiceError::from)?;
+        output::write(answer, format, context.json, args.safe_for_spreadsheets).await?
+    };
+    app.close().await;
+    Ok(reply)
+}
+
+/// How many times the size of its rows a table takes while it is laid out.
+const TIMES_AS_TEXT: usize = 8;
+
+fn shown(batches: &[RecordBatch], format: Format, is_truncated: bool) -> Result<Reply, CliError> {
+    let json = rows_json(batches).map_err(ServiceError::from)?;
+    if format == Format::Json {
+        let text = visible_json(&json.to_string()).into_owned();
+        return Ok(Reply::new(json, text));
+    }
+    let (header, found) = rows_text(batches).map_err(ServiceError::from)?;
+    let total = count(found.len(), "row") + if is_truncated { ", cut off by the warehouse's limit" } else { "" };
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    Ok(Reply::new(json, format!("{}\n{total}", rows(&header, found)).trim_start().to_owned()))
+}
+
+async fn open(app: &App, select: &LakeSelect, as_of: Option<AsOf>, memory: u64) -> Result<Session, ServiceError> {
+    let (service, now, tables) = (&app.service, app.service.clock.now(), app.tables_of(select.reads()).await?);
+    let Some(as_of) = as_of else { return Ok(Session::open_at(&tables, now, None, memory).await?) };
     let snapshot = service.read(&Scope::All, Some(as_of)).await?;
     let at = match as_of {
         // A day that is not over yet is asked of as far as it went.
         AsOf::Time(asked) => asked.min(now).max(snapshot.at),
         AsOf::Seq(_) => snapshot.at,
     };
-    Ok(Session::open_then(&tables, Then { snapshot, at }).await?)
+    Ok(Session::open_at(&tables, at, Some(Then { snapshot, at }), memory).await?)
 }

@@ -36,6 +36,11 @@ impl Reply {
         Self { raw: Some(bytes), ..Self::default() }
     }
 
+    /// One that was written to standard output already.
+    pub fn written() -> Self {
+        Self::raw(Vec::new())
+    }
+
     /// The same, with how many there are of something.
     pub fn counting(mut self, what: &'static str, number: usize) -> Self {
         self.counts.insert(what, number as u64);

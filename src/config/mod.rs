@@ -5,6 +5,7 @@
 mod databricks;
 mod environment;
 pub mod file;
+mod size;
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -36,6 +37,8 @@ pub enum ConfigError {
     NoSection { origin: String, target: String, path: PathBuf },
     #[error("{origin}: {value:?} is none of {known}", known = known.join(", "))]
     NoneOf { origin: String, value: String, known: &'static [&'static str] },
+    #[error("{origin}: {value:?} is no size of memory; write it as 512MiB or 2GiB, 16MiB at least")]
+    NoSize { origin: String, value: String },
     #[error("{origin}: {name} must name where the secret lies, as \"scope/key\"; the secret itself belongs there, not here")]
     NoReference { origin: String, name: String },
     #[error("no Databricks workspace is named: DATABRICKS_HOST is not set")]
@@ -71,6 +74,7 @@ struct Settings {
     actor: Option<String>,
     output: Option<String>,
     target: Option<String>,
+    query_memory: Option<String>,
     #[serde(default)]
     secrets: BTreeMap<String, String>,
     #[serde(default)]
@@ -83,6 +87,7 @@ struct TargetSettings {
     lake: Option<String>,
     actor: Option<String>,
     output: Option<String>,
+    query_memory: Option<String>,
     #[serde(default)]
     secrets: BTreeMap<String, String>,
 }
@@ -110,6 +115,7 @@ pub struct Flags {
     pub actor: Option<String>,
     pub output: Option<String>,
     pub target: Option<String>,
+    pub query_memory: Option<String>,
     pub file: Option<PathBuf>,
 }
 
@@ -121,6 +127,10 @@ pub struct Config {
     pub output: Setting,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Setting>,
+    pub query_memory: Setting,
+    /// The same in bytes.
+    #[serde(skip)]
+    pub memory: u64,
     /// References, never values.
     pub secrets: Vec<SecretReference>,
     #[serde(skip)]
@@ -192,12 +202,21 @@ impl Config {
                     .unwrap_or_else(|| Setting { value: "lakeplan".to_owned(), origin: "default".to_owned() }),
             },
         };
+        let query_memory = given(&flags.query_memory, "--memory", "LAKEPLAN_QUERY_MEMORY")?
+            .or_else(|| from_section(&section.query_memory))
+            .or_else(|| from_file(&file.query_memory))
+            .unwrap_or_else(|| default(&defaults.query_memory));
+        let memory = size::bytes(&query_memory.value).ok_or_else(|| {
+            let Setting { value, origin } = query_memory.clone();
+            ConfigError::NoSize { origin, value }
+        })?;
         let mut secrets = references(&file.secrets, &format!("{} [secrets]", path.display()))?;
         if let Some(target) = &target {
             let own = references(&section.secrets, &format!("{} [target.{}.secrets]", path.display(), target.value))?;
             secrets.extend(own);
         }
-        Ok(Self { lake, actor, output, target, secrets: secrets.into_values().collect(), databricks: Databricks::read(env)? })
+        let (secrets, databricks) = (secrets.into_values().collect(), Databricks::read(env)?);
+        Ok(Self { lake, actor, output, target, query_memory, memory, secrets, databricks })
     }
 }
 
@@ -294,6 +313,23 @@ mod tests {
     }
 
     #[test]
+    fn the_memory_of_queries_is_a_setting_like_others() {
+        let file = "query_memory = '64MiB'\n[target.dev]\nlake = 'x'\nquery_memory = '2GiB'\n";
+        let told = |flags: Flags, env: &[(&str, &str)]| {
+            let config = load(file, flags, env).unwrap();
+            (config.memory >> 20, config.query_memory.origin.split('/').next_back().unwrap_or_default().to_owned())
+        };
+        let flag = Flags { query_memory: Some("32 MiB".to_owned()), ..Flags::default() };
+        let dev = Flags { target: Some("dev".to_owned()), ..Flags::default() };
+        let env = [("LAKEPLAN_QUERY_MEMORY", "128MiB")];
+        assert_eq!(told(flag, &env), (32, "--memory".to_owned()));
+        assert_eq!(told(dev.clone(), &env), (128, "LAKEPLAN_QUERY_MEMORY".to_owned()));
+        assert_eq!(told(dev, &[]), (2048, "lakeplan.toml [target.dev]".to_owned()));
+        assert_eq!(told(Flags::default(), &[]), (64, "lakeplan.toml".to_owned()));
+        assert_eq!(load("", Flags::default(), &[]).unwrap().memory, 1 << 30);
+    }
+
+    #[test]
     fn a_target_has_secrets_of_its_own_beside_those_of_all() {
         let file = "[secrets]\nA = 's/a'\nB = 's/b'\n[target.prod]\nlake = 'x'\n[target.prod.secrets]\nB = 'prod/b'\n";
         let prod = Flags { target: Some("prod".to_owned()), ..Flags::default() };
@@ -313,6 +349,7 @@ mod tests {
             ("output = 'xml'", "xml"),
             ("lake = ", "line 1"),
             ("target = 'prod'", "[target.prod]"),
+            ("query_memory = 'much'", "512MiB"),
             ("[secrets]\nAWS_SECRET_ACCESS_KEY = 'hunter2'", "AWS_SECRET_ACCESS_KEY"),
             ("[secrets]\nlower = 'scope/key'", "lower"),
         ] {

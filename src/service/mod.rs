@@ -14,6 +14,7 @@ pub mod lake;
 pub mod mentions;
 pub mod plan;
 pub mod preflight;
+pub mod repair;
 pub mod resolve;
 mod scope;
 pub mod task;

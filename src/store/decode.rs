@@ -5,7 +5,6 @@
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once};
 
 use bytes::Bytes;
@@ -14,7 +13,6 @@ use deltalake::arrow::compute::cast;
 use deltalake::arrow::datatypes::{Field, Schema};
 use deltalake::arrow::error::ArrowError;
 use deltalake::parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use futures::FutureExt;
 
 use super::error::StoreError;
 
@@ -24,47 +22,17 @@ thread_local! {
 }
 
 static QUIET: Once = Once::new();
-/// How many engines decode on threads of their own.
-static ENGINES: AtomicUsize = AtomicUsize::new(0);
 
 /// Keeps quiet about panics of what decodes.
 fn be_quiet() {
     QUIET.call_once(|| {
         let hook = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            if !DECODES.with(Cell::get) && ENGINES.load(Ordering::Relaxed) == 0 {
+            if !DECODES.with(Cell::get) {
                 hook(info);
             }
         }));
     });
-}
-
-/// An engine at work, for as long as this is held.
-struct AtWork;
-
-impl AtWork {
-    fn begin() -> Self {
-        be_quiet();
-        ENGINES.fetch_add(1, Ordering::Relaxed);
-        Self
-    }
-}
-
-impl Drop for AtWork {
-    fn drop(&mut self) {
-        ENGINES.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Lets an engine read files; where it panics, one of them is damaged.
-pub async fn guarded_engine<T>(work: impl Future<Output = T>) -> Result<T, StoreError> {
-    let _at_work = AtWork::begin();
-    let done = AssertUnwindSafe(work).catch_unwind().await;
-    done.map_err(|panic| {
-        let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        let what = format!("a file of it could not be decoded: {}", said.unwrap_or("the engine stopped"));
-        StoreError::damaged("a table of the query", what)
-    })
 }
 
 /// Decodes something of a file; `path` is named where that cannot be done.

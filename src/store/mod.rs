@@ -34,6 +34,7 @@ mod scope;
 mod table_log;
 mod table_state;
 pub mod tables;
+pub mod unreadable;
 pub mod vacuum;
 mod writer;
 

@@ -11,7 +11,7 @@ pub async fn rows(id: &str, select: &Select, args: &Args, format: Format, contex
     let warehouse = App::warehouse(&context.config, id)?;
     // What is written to a file may be large.
     let size = if matches!(format, Format::Csv | Format::Parquet) { Size::Large } else { Size::Small };
-    let rows = warehouse.query(select, &args.params, size, interrupt::stop(args.timeout)).await;
+    let rows = warehouse.query(select, &args.params, size, interrupt::stop_after(args.timeout.0)).await;
     let rows = rows.map_err(|fault| ServiceError::from(crate::analytics::AnalyticsError::from(fault)))?;
     if rows.is_truncated {
         tracing::warn!("the warehouse gave not all rows: its limit cut the answer off");

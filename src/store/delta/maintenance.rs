@@ -13,7 +13,9 @@ use crate::store::error::StoreError;
 use crate::store::root::PROBE;
 use crate::store::table_log::TableLog;
 use crate::store::table_state::TableState;
-use crate::store::tables::{LakeTables, field_changes, join};
+use crate::store::tables::columns::count_unreadable;
+use crate::store::tables::read::batches;
+use crate::store::tables::{FoldedTable, LakeTables, TABLES, field_changes, join};
 use crate::store::vacuum::{self, Retention};
 use crate::store::writer::Message;
 use crate::store::{Maintained, beside, copy};
@@ -67,6 +69,27 @@ impl DeltaStore {
         report.temporaries = self.remove_temporaries().await?;
         self.note(unnoted).await?;
         Ok(report)
+    }
+
+    /// The current tables with values that their fields cannot hold, and how many each has. They are read as absent here, and
+    /// other engines read them as they are.
+    pub async fn unreadable_in_tables(&self) -> Result<Vec<(FoldedTable, usize)>, StoreError> {
+        let mut found = Vec::new();
+        for current in TABLES {
+            let log = TableLog::new(Arc::clone(&self.root), current.name);
+            let Some(table) = log.load().await? else { continue };
+            let mut count = 0;
+            for file in table.files.values() {
+                let path = format!("{}/{}", current.name, file.path);
+                for batch in batches(&path, log.get_live(&file.path).await?)? {
+                    count += count_unreadable(current.entity, &batch?, &path)?;
+                }
+            }
+            if count > 0 {
+                found.push((FoldedTable::Current(current), count));
+            }
+        }
+        Ok(found)
     }
 
     /// Deletes old temporary files of killed processes, which only a local folder has. Those in the inbox are not ours.

@@ -7,7 +7,7 @@ use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use super::values::UnreadableValues;
+use super::values;
 use super::{Anchor, Checkup, ERASE, RESTORE, told};
 use crate::store::erasure::{Erasures, unnamed};
 use crate::store::error::StoreError;
@@ -16,6 +16,7 @@ use crate::store::journal::files::Files;
 use crate::store::journal::merge::Merge;
 use crate::store::row::{Hash, Row, hex, next_chain};
 use crate::store::table_log::TableLog;
+use crate::store::unreadable::UnreadableValues;
 
 /// Every entry of the log between the first and the last that are there.
 pub async fn check_log(checkup: &mut Checkup, log: &TableLog, root: &Arc<dyn ObjectStore>) -> Result<(), StoreError> {
@@ -65,20 +66,20 @@ pub async fn check_rows(
 ) -> Result<Read, StoreError> {
     let mut chain = Chain { anchor, ..Chain::default() };
     let mut read = Read { files: Vec::new(), is_whole: true, values: Checkup::default() };
-    let mut values = UnreadableValues::default();
+    let mut unreadable = UnreadableValues::default();
     let mut rows = Merge::new(files, files.live().cloned(), None);
     while let Some(row) = rows.next().await {
         match row {
             Ok(row) => {
                 read.is_whole &= !row.is_erased() || erasures.names((row.seq, row.ordinal));
                 chain.take(checkup, &row, erasures);
-                values.note(&row);
+                unreadable.note(&row);
             }
             Err((file, fault)) => checkup.unread(format!("journal/{}", file.path), fault, RESTORE)?,
         }
     }
     chain.finish(checkup);
-    values.finish(&mut read.values);
+    values::find(unreadable, &mut read.values);
     for (file, found) in rows.read() {
         if *found != file.rows {
             let what = format!("it holds {found} rows, the log says {}", file.rows);

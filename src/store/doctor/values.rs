@@ -1,47 +1,16 @@
-//! Values of the journal that their fields cannot hold, such as a day that an earlier version accepted. They are read as
-//! absent, so that they keep nobody from the lake; the check-up names those that no later change has replaced.
-
-use std::collections::BTreeMap;
-
-use uuid::Uuid;
+//! Values of the journal that their fields cannot hold: the check-up names those that no later change has replaced.
 
 use super::Checkup;
-use crate::domain::any::AnyRecord;
-use crate::domain::patch::Op;
-use crate::store::row::Row;
+use crate::store::unreadable::UnreadableValues;
 
-const CLEAR: &str =
-    "give the field another value, or take the change back with lakeplan undo and this seq; both keep the history";
+const CLEAR: &str = "lakeplan upgrade clears it; or give the field another value, or take the change back with lakeplan undo and this seq; all keep the history";
 
-/// The values that cannot be held, by record and field: where each is, and what is wrong with it.
-#[derive(Default)]
-pub struct UnreadableValues(BTreeMap<(Uuid, String), (u64, u32, String)>);
-
-impl UnreadableValues {
-    /// Notes what a row sets.
-    pub fn note(&mut self, row: &Row) {
-        // A payload that is no JSON does not fit its digest either, which is named there.
-        let Some(fields) = row.after_fields().ok().filter(|_| row.op != Op::Erase) else { return };
-        let mut record = AnyRecord::blank(row.entity, row.entity_id);
-        for (name, value) in &fields {
-            match record.restore(name, value) {
-                Ok(()) if self.0.is_empty() => {}
-                Ok(()) => drop(self.0.remove(&(row.entity_id, name.clone()))),
-                Err(err) => {
-                    let what = format!("{name} of the {} {} {err}; it is read as absent", row.entity.noun(), row.entity_id);
-                    self.0.insert((row.entity_id, name.clone()), (row.seq, row.ordinal, what));
-                }
-            }
-        }
-    }
-
-    /// Names those that stand.
-    pub fn finish(self, checkup: &mut Checkup) {
-        let mut values: Vec<_> = self.0.into_values().collect();
-        values.sort();
-        for (seq, ordinal, what) in values {
-            checkup.find(format!("journal, row {seq}.{ordinal}"), what, CLEAR);
-        }
+/// Names those that stand.
+pub fn find(values: UnreadableValues, checkup: &mut Checkup) {
+    for value in values.standing() {
+        let (field, noun, id, why) = (&value.field, value.entity.noun(), value.id, &value.why);
+        let what = format!("{field} of the {noun} {id} {why}; it is read as absent");
+        checkup.find(format!("journal, row {}.{}", value.seq, value.ordinal), what, CLEAR);
     }
 }
 
@@ -49,13 +18,15 @@ impl UnreadableValues {
 mod tests {
     use serde_json::{Value, json};
 
+    use uuid::Uuid;
+
     use super::*;
     use crate::domain::change::Change;
     use crate::domain::id::{EntityId, PatchSetId};
-    use crate::domain::patch::Source;
+    use crate::domain::patch::{Op, Source};
     use crate::domain::record::Entity;
     use crate::domain::time::Instant;
-    use crate::store::row::{Envelope, Stream};
+    use crate::store::row::{Envelope, Row, Stream};
 
     fn named(days: &[Value]) -> Vec<String> {
         let mut values = UnreadableValues::default();
@@ -83,7 +54,7 @@ mod tests {
             Row::chain_set(&envelope, &[change], [0; 32], || [0; 16]).iter().for_each(|row| values.note(row));
         }
         let mut checkup = Checkup::default();
-        values.finish(&mut checkup);
+        find(values, &mut checkup);
         checkup.findings.into_iter().map(|finding| finding.place).collect()
     }
 

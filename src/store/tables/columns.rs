@@ -15,9 +15,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::domain::any::AnyRecord;
+use crate::domain::day;
 use crate::domain::record::{Entity, Field};
 use crate::domain::time::rfc3339;
-use crate::domain::value::Kind;
+use crate::domain::value::{Kind, Misfit};
 use crate::store::error::StoreError;
 
 /// Whether an integer column needs 64 bits.
@@ -110,6 +111,25 @@ pub fn column(field: &Field, records: &[AnyRecord]) -> ArrayRef {
 
 /// The records of a batch. `path` is named where they cannot be read.
 pub fn decode(entity: Entity, batch: &RecordBatch, path: &str) -> Result<Vec<AnyRecord>, StoreError> {
+    decode_noting(entity, batch, path, |field, record, why| {
+        // The journal's row has the value, and reading that says so.
+        tracing::debug!("{path}: {field} of {} {why}; it is read as absent", record.id());
+    })
+}
+
+/// How many values of a batch their fields cannot hold.
+pub fn count_unreadable(entity: Entity, batch: &RecordBatch, path: &str) -> Result<usize, StoreError> {
+    let mut count = 0;
+    decode_noting(entity, batch, path, |_, _, _| count += 1)?;
+    Ok(count)
+}
+
+fn decode_noting(
+    entity: Entity,
+    batch: &RecordBatch,
+    path: &str,
+    mut note: impl FnMut(&str, &AnyRecord, Misfit),
+) -> Result<Vec<AnyRecord>, StoreError> {
     let missing = |name: &str| StoreError::damaged(path, format!("the column {name} is missing or of another type"));
     let ids = batch.column_by_name("id").and_then(|column| column.as_string_opt::<i32>()).ok_or_else(|| missing("id"))?;
     let mut records = Vec::with_capacity(batch.num_rows());
@@ -121,9 +141,10 @@ pub fn decode(entity: Entity, batch: &RecordBatch, path: &str) -> Result<Vec<Any
         let column = batch.column_by_name(field.name).ok_or_else(|| missing(field.name))?;
         for (index, record) in records.iter_mut().enumerate().filter(|(index, _)| column.is_valid(*index)) {
             let value = value(field.kind, column, index).ok_or_else(|| missing(field.name))?;
-            // The journal's row has the value, and reading that says so.
-            if let Err(err) = record.restore(field.name, &value) {
-                tracing::debug!("{path}: {} of {} {err}; it is read as absent", field.name, record.id());
+            // A day that no text can say has no JSON.
+            let held = if value.is_null() { Err(Misfit(day::RANGE.to_owned())) } else { record.restore(field.name, &value) };
+            if let Err(why) = held {
+                note(field.name, record, why);
             }
         }
     }

@@ -16,6 +16,7 @@ pub mod read;
 mod rewrite;
 mod source;
 pub mod tally;
+mod whole;
 
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@ mod clock_ahead;
 mod conformance;
 mod copying;
 mod damage;
+mod doors;
 mod erase;
 mod failpoints;
 mod fault;

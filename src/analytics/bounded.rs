@@ -1,0 +1,201 @@
+//! Functions whose answer may be far larger than what they are given, kept within bounds.
+//!
+//! The engine's memory pool counts what sorts, joins and aggregations hold, and not what an expression allocates. So such a
+//! function is measured: before it runs by what it would make, where an argument or a text multiplies, and after it by what
+//! it made.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use deltalake::arrow::array::Array;
+use deltalake::arrow::datatypes::{DataType, FieldRef};
+use deltalake::datafusion::common::config::ConfigOptions;
+use deltalake::datafusion::common::tree_node::Transformed;
+use deltalake::datafusion::common::{DFSchema, Result};
+use deltalake::datafusion::error::DataFusionError;
+use deltalake::datafusion::logical_expr::expr::ScalarFunction;
+use deltalake::datafusion::logical_expr::expr_rewriter::FunctionRewrite;
+use deltalake::datafusion::logical_expr::{
+    BinaryExpr, ColumnarValue, Expr, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
+};
+
+use super::growth::{GROWING, Growth};
+
+/// The most bytes that one call makes for a batch of rows.
+const BATCH: usize = 256 << 20;
+/// The longest value that is the same for all rows: the engine copies it for each row of a batch.
+const CONSTANT: usize = 64 << 10;
+/// The same of an array, of which a query seldom shows all.
+const CONSTANT_ARRAY: usize = 1 << 20;
+
+/// A function made more than it may.
+#[derive(Debug, thiserror::Error)]
+#[error("{function} would make {bytes} bytes at once, and {most} are the most")]
+pub(super) struct Grown {
+    pub function: String,
+    pub bytes: usize,
+    pub most: usize,
+}
+
+/// Puts the measured form in the place of each function that grows, and around `||`.
+#[derive(Debug)]
+pub(super) struct Bounds;
+
+impl FunctionRewrite for Bounds {
+    fn name(&self) -> &str {
+        "bounds"
+    }
+
+    fn rewrite(&self, expr: Expr, _: &DFSchema, _: &ConfigOptions) -> Result<Transformed<Expr>> {
+        match expr {
+            Expr::ScalarFunction(call) => {
+                let growth = GROWING.iter().find(|(name, _)| *name == call.func.name()).map(|(_, growth)| *growth);
+                let is_measured = (call.func.inner().as_ref() as &dyn Any).is::<Bounded>();
+                let Some(growth) = growth.filter(|_| !is_measured) else {
+                    return Ok(Transformed::no(Expr::ScalarFunction(call)));
+                };
+                let func = Arc::new(ScalarUDF::new_from_impl(Bounded::new(call.func, growth)));
+                Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args: call.args })))
+            }
+            Expr::BinaryExpr(BinaryExpr { op: Operator::StringConcat, .. }) => {
+                let func = Arc::new(ScalarUDF::new_from_impl(Joined::default()));
+                Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args: vec![expr] })))
+            }
+            other => Ok(Transformed::no(other)),
+        }
+    }
+}
+
+/// A function, measured. It is not simplified, since that would bring the unmeasured form back.
+#[derive(PartialEq, Eq, Hash)]
+struct Bounded {
+    inner: Arc<ScalarUDF>,
+    growth: Growth,
+    signature: Signature,
+}
+
+impl Bounded {
+    fn new(inner: Arc<ScalarUDF>, growth: Growth) -> Self {
+        let mut signature = inner.signature().clone();
+        if growth.is_many() {
+            // Not worked out before the rows are known that it is made for.
+            signature.volatility = Volatility::Volatile;
+        }
+        Self { inner, growth, signature }
+    }
+
+    /// What a call may make: little where it is the same for all rows.
+    fn most(&self, args: &ScalarFunctionArgs) -> usize {
+        if self.growth.is_many() && args.args.iter().all(is_constant) {
+            return BATCH / args.number_rows.max(1);
+        }
+        most(args)
+    }
+}
+
+impl fmt::Debug for Bounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bounded({})", self.inner.name())
+    }
+}
+
+impl ScalarUDFImpl for Bounded {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        self.inner.schema_name(args)
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        self.inner.return_type(types)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        self.inner.return_field_from_args(args)
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        self.inner.coerce_types(types)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let most = self.most(&args);
+        let bytes = self.growth.estimate(&args)?;
+        measured(self.name(), bytes, most)?;
+        let made = self.inner.invoke_with_args(args)?;
+        measured(self.name(), size(&made), most)?;
+        Ok(made)
+    }
+}
+
+/// What `||` made, measured.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Joined {
+    signature: Signature,
+}
+
+impl Default for Joined {
+    fn default() -> Self {
+        Self { signature: Signature::any(1, Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for Joined {
+    fn name(&self) -> &str {
+        "||"
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        Ok(args.iter().map(|arg| arg.schema_name().to_string()).collect())
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(types.first().cloned().unwrap_or(DataType::Null))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let most = most(&args);
+        let made = args.args.into_iter().next().ok_or_else(|| DataFusionError::Internal("|| has no argument".to_owned()))?;
+        measured("||", size(&made), most)?;
+        Ok(made)
+    }
+}
+
+pub(super) fn is_constant(value: &ColumnarValue) -> bool {
+    matches!(value, ColumnarValue::Scalar(_))
+}
+
+fn most(args: &ScalarFunctionArgs) -> usize {
+    match args.return_field.data_type() {
+        _ if !args.args.iter().all(is_constant) => BATCH,
+        kind if kind.is_nested() => CONSTANT_ARRAY,
+        _ => CONSTANT,
+    }
+}
+
+fn measured(function: &str, bytes: usize, most: usize) -> Result<()> {
+    if bytes <= most {
+        return Ok(());
+    }
+    Err(DataFusionError::External(Box::new(Grown { function: function.to_owned(), bytes, most })))
+}
+
+/// The bytes of memory that a value takes.
+fn size(value: &ColumnarValue) -> usize {
+    match value {
+        ColumnarValue::Scalar(value) => value.size(),
+        ColumnarValue::Array(array) => array.get_array_memory_size(),
+    }
+}

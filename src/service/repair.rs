@@ -1,0 +1,113 @@
+//! Clearing values that an earlier version accepted and that no field can hold, so that the journal says what is read.
+
+use std::collections::BTreeMap;
+
+use futures::TryStreamExt;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::change::Done;
+use super::{Service, ServiceError};
+use crate::domain::patch::{Op, Patch, PatchSet, Source};
+use crate::domain::record::Writer;
+use crate::domain::state::State;
+use crate::domain::value::LongText;
+use crate::domain::violation::Violation;
+use crate::runtime::fresh_set_id;
+use crate::store::Scope;
+use crate::store::row::Stream;
+use crate::store::unreadable::{UnreadableValue, UnreadableValues};
+
+/// A value to be cleared, and the record as people name it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Repair {
+    pub name: String,
+    pub value: UnreadableValue,
+    /// Why it cannot be cleared, where it cannot.
+    pub obstacle: Option<String>,
+}
+
+impl Service {
+    /// The values that stand in the journal and that no field can hold.
+    pub async fn find_repairs(&self) -> Result<Vec<Repair>, ServiceError> {
+        let mut values = UnreadableValues::default();
+        let mut rows = self.store.changes(0, Stream::Work, &Scope::All).await?;
+        while let Some(row) = rows.try_next().await? {
+            values.note(&row);
+        }
+        let standing = values.standing();
+        if standing.is_empty() {
+            return Ok(Vec::new());
+        }
+        let state = self.state(&Scope::All).await?;
+        Ok(standing.into_iter().map(|value| repair(&state, value)).collect())
+    }
+
+    /// Clears them, in one patch set where it is large enough. What the rules do not let be changed gets its obstacle and is
+    /// left as it is.
+    pub async fn clear(&self, repairs: &mut [Repair]) -> Result<Vec<Done>, ServiceError> {
+        let mut done = Vec::new();
+        for some in repairs.chunks_mut(PatchSet::MAX_CHANGES / 2) {
+            // A set that is refused is made again without what was refused of it, so each try has fewer patches.
+            loop {
+                let state = self.state(&Scope::All).await?;
+                let mut patches: BTreeMap<Uuid, Patch> = BTreeMap::new();
+                for Repair { value, .. } in some.iter().filter(|repair| repair.obstacle.is_none()) {
+                    let project = state.home(value.entity, value.id);
+                    let patch = patches.entry(value.id);
+                    let patch = patch.or_insert_with(|| Patch::new(Op::Update, value.entity, value.id, project));
+                    patch.fields.insert(value.field.clone(), Value::Null);
+                }
+                if patches.is_empty() {
+                    break;
+                }
+                let ids: Vec<Uuid> = patches.keys().copied().collect();
+                match self.commit(&state, self.clearing(patches.into_values().collect())).await {
+                    Ok(committed) => {
+                        done.push(committed);
+                        break;
+                    }
+                    Err(ServiceError::Refused(violations)) => note_obstacles(some, &ids, violations)?,
+                    Err(fault) => return Err(fault),
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    fn clearing(&self, patches: Vec<Patch>) -> PatchSet {
+        PatchSet {
+            id: fresh_set_id(self.clock.as_ref(), self.random.as_ref()),
+            request_hash: [0; 32],
+            actor: self.actor.clone(),
+            source: Source::Maintenance,
+            reason: LongText::new("upgrade: clear values that their fields cannot hold").ok(),
+            patches,
+            also: Vec::new(),
+        }
+    }
+}
+
+/// Notes why the records of some patches cannot be changed. A refusal that is about none of them stays one.
+fn note_obstacles(repairs: &mut [Repair], patches: &[Uuid], violations: Vec<Violation>) -> Result<(), ServiceError> {
+    let mut is_noted = false;
+    for violation in &violations {
+        let refused = patches.get(violation.patch);
+        for repair in repairs.iter_mut().filter(|repair| repair.obstacle.is_none() && Some(&repair.value.id) == refused) {
+            repair.obstacle = Some(violation.message.clone());
+            is_noted = true;
+        }
+    }
+    if is_noted { Ok(()) } else { Err(ServiceError::Refused(violations)) }
+}
+
+fn repair(state: &State, value: UnreadableValue) -> Repair {
+    let name = super::resolve::name_of(state, value.entity, value.id, state.home(value.entity, value.id));
+    let writer = value.entity.field(&value.field).map(|field| field.writer);
+    let obstacle = match writer {
+        Some(Writer::Author) => None,
+        // What the store writes and what every record must have stays until the record gets another value.
+        _ => Some("the field cannot be cleared".to_owned()),
+    };
+    Repair { name, value, obstacle }
+}
