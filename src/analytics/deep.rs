@@ -24,7 +24,7 @@ pub(super) fn deep<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Analyt
     quiet();
     thread::scope(|scope| {
         let thread = thread::Builder::new().name(NAME.to_owned()).stack_size(STACK).spawn_scoped(scope, work);
-        thread.map_err(AnalyticsError::Thread)?.join().map_err(|panic| AnalyticsError::Panicked(words(panic.as_ref())))
+        thread.map_err(AnalyticsError::Thread)?.join().map_err(|panic| gave_up(panic.as_ref()))
     })
 }
 
@@ -76,17 +76,20 @@ impl Drop for Engine {
 
 /// What became of a task that ended by itself without an answer.
 pub(super) fn panicked(fault: JoinError) -> AnalyticsError {
-    let text = match fault.try_into_panic() {
-        Ok(panic) => words(panic.as_ref()),
-        Err(fault) => fault.to_string(),
-    };
-    AnalyticsError::Panicked(text)
+    match fault.try_into_panic() {
+        Ok(panic) => gave_up(panic.as_ref()),
+        Err(fault) => AnalyticsError::Panicked(fault.to_string()),
+    }
 }
 
-/// What a panic says.
-pub(super) fn words(panic: &(dyn Any + Send)) -> String {
+/// What a panic means. A column that becomes too long for the engine ends in one.
+pub(super) fn gave_up(panic: &(dyn Any + Send)) -> AnalyticsError {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    cut(text.unwrap_or("it gave no reason"))
+    let text = text.unwrap_or("it gave no reason");
+    if ["offset overflow", "capacity overflow"].iter().any(|what| text.contains(what)) {
+        return AnalyticsError::Grows("the query would make a column of more than 2 GiB at once".to_owned());
+    }
+    AnalyticsError::Panicked(cut(text))
 }
 
 /// Has panics of these threads told by the error alone, without the place in the engine's source.

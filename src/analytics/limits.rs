@@ -71,7 +71,8 @@ pub(super) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), AnalyticsErro
             }
             _ => {}
         }
-        let is_prefix = keyword == Keyword::NOT || matches!(token.token, Token::Minus | Token::Plus | Token::Tilde);
+        let is_word = matches!(keyword, Keyword::NOT | Keyword::INTERVAL) || (keyword == last && keyword != Keyword::NoKeyword);
+        let is_prefix = is_word || matches!(token.token, Token::Minus | Token::Plus | Token::Tilde);
         prefixes = if is_prefix { prefixes + 1 } else { 0 };
         last = keyword;
         count += 1;

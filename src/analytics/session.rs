@@ -23,7 +23,7 @@ use tokio::sync::{Mutex, mpsc};
 use super::AnalyticsError;
 use super::answer::Answer;
 use super::bounded::Bounds;
-use super::deep::{Engine, words};
+use super::deep::{Engine, gave_up};
 use super::earlier::Then;
 use super::fault;
 use super::inbox::InboxTable;
@@ -145,7 +145,7 @@ impl Session {
                     },
                     Ok(Ok(None)) => return,
                     Ok(Err(fault)) => inside.told(fault),
-                    Err(panic) => AnalyticsError::Panicked(words(panic.as_ref())),
+                    Err(panic) => gave_up(panic.as_ref()),
                 };
                 // What else was begun of it ends first.
                 drop(rows);
@@ -250,7 +250,7 @@ impl Inside {
                 Ok(Ok(())) => continue,
                 Ok(Err(cause)) if cause.is_of_the_way() => return cause.into(),
                 Ok(Err(cause)) => cause.into(),
-                Err(panic) => AnalyticsError::Panicked(words(panic.as_ref())),
+                Err(panic) => gave_up(panic.as_ref()),
             };
             return AnalyticsError::Broken { table: entry.name, cause: Box::new(cause) };
         }

@@ -38,6 +38,7 @@ fn what_is_too_deep_or_too_long_is_refused_in_a_sentence() {
         select(format!("{}1{}", "CASE WHEN 1 = 1 THEN ".repeat(2_000), " END".repeat(2_000))),
         select(format!("1 FROM {}SELECT 1{}", "(SELECT * FROM (".repeat(2_000), "))".repeat(2_000))),
         select(joined("NOT", 5_000, " ")),
+        select(joined("INTERVAL", 12_000, " ")),
         select(format!("1{}", "::int".repeat(10_000))),
         select(format!("1 AS \"{}\"", "a".repeat(70_000))),
         select(format!("1 FROM tasks {}", "CROSS JOIN tasks ".repeat(500))),
@@ -122,6 +123,8 @@ fn a_value_or_an_answer_that_would_fill_the_memory_is_refused() {
         let said = text(&output.stderr);
         assert!(output.status.code() == Some(1) && said.contains("more memory than the 32 MiB"), "{:?} {said}", output.status);
     }
+    let sql = "SELECT s FROM (SELECT repeat('x', 4000000 + value) AS s FROM generate_series(1, 2)) a CROSS JOIN generate_series(1, 1000000) b";
+    assert_eq!(refused(path, &[sql], 1).0, "memory", "a column of 32 GiB");
     // What is of use still works, and in the same words.
     let answers = [
         ("SELECT repeat('ab', 3) AS x", json!("ababab")),
