@@ -90,13 +90,15 @@ fn same(disk: &Disk, path: &Path) {
     assert!(seen == real, "the recording lacks bytes");
 }
 
-/// The moments to cut at: all, or some, with those at which something was just acknowledged.
+/// The moments to cut at: all, or some, with those at which something was just acknowledged or the journal has a new end.
 fn moments(recording: &Recording, random: &mut StdRng) -> Vec<usize> {
     let last = recording.events.len();
     if full() {
         return (0..=last).collect();
     }
     let mut moments: BTreeSet<usize> = recording.acknowledgements().into_iter().chain([last]).collect();
+    let ends = recording.flushes_of_the_journal();
+    moments.extend(ends.first().into_iter().chain(ends.last()));
     moments.extend((0..4).map(|_| random.random_range(0..=last)));
     moments.into_iter().collect()
 }

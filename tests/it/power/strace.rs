@@ -157,6 +157,15 @@ impl Recording {
         (1..=self.events.len()).filter(|at| is_one(&self.events[at - 1])).collect()
     }
 
+    /// How many events there are up to each return of a flush of the journal's log, after which it is believed.
+    pub fn flushes_of_the_journal(&self) -> Vec<usize> {
+        let is_one = |event: &Event| match event {
+            Event::Ended(call) => matches!(&self.calls[*call], Call::Flush { path } if path.ends_with("journal/_delta_log")),
+            Event::Begun(_) => false,
+        };
+        (1..=self.events.len()).filter(|at| is_one(&self.events[at - 1])).collect()
+    }
+
     /// The objects that got their names and those that lost them.
     pub fn made_and_removed(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
         let is_object = |path: &&PathBuf| !path.to_string_lossy().contains('#');
