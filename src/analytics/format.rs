@@ -146,6 +146,7 @@ impl Encoder {
                 bytes = written.take();
             }
         }
+        Ok(bytes)
     }
 
     /// The bytes after the last rows.
