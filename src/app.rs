@@ -258,7 +258,13 @@ impl App {
 
     /// A round of maintenance with the usual retention.
     pub async fn maintain(&self) -> Result<Maintained, ServiceError> {
-        Ok(self.store.maintain(Retention::default()).await?)
+        let report = self.store.maintain(Retention::default()).await?;
+        // The copy that made this lake may have been interrupted after its last table. A catalog gives rights to tables
+        // and not to what lies beside them; nothing reads the marker while there is a journal.
+        if self.place.catalog.is_none() {
+            copy::finish(self.place.root.store.as_ref()).await?;
+        }
+        Ok(report)
     }
 
     /// How many files of the journal, and of its table, hold what an erase would take.

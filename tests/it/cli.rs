@@ -295,6 +295,13 @@ fn a_backup_is_a_lake_and_so_is_what_is_restored_from_it() {
     ok(path, &["backup", "copy"]);
     assert_eq!(json_of(path, &["--lake", "copy", "doctor"])["head"], head);
     assert!(fails(path, &["backup", "copy"], 1).contains("already"));
+    // As a copy leaves it that was interrupted after its last table.
+    let marker = path.join("copy/_copy/copy.json");
+    assert!(!marker.exists());
+    std::fs::create_dir(path.join("copy/_copy")).unwrap();
+    std::fs::write(&marker, "{}").unwrap();
+    ok(path, &["--lake", "copy", "maintain"]);
+    assert!(!marker.exists());
     ok(path, &["--lake", "before", "restore-lake", "copy", "--at", "4"]);
     assert_eq!(json_of(path, &["--lake", "before", "task", "list"])["total"], 2);
     assert_eq!(json_of(path, &["--lake", "before", "lake", "show"])["copy"], true);

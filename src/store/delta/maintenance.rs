@@ -60,12 +60,6 @@ impl DeltaStore {
                 unnoted.tables.insert(name, TableState { rows, size: table.size() });
             }
         }
-        // The copy that this lake was made by may have been interrupted after its last table. Whoever may not use the
-        // place of the lake beside its tables leaves the marker, which nothing reads while there is a journal.
-        match copy::finish(self.root.as_ref()).await {
-            Err(err) if err.is_of_the_way() => {}
-            finished => finished?,
-        }
         report.temporaries = self.remove_temporaries().await?;
         self.note(unnoted).await?;
         Ok(report)

@@ -11,6 +11,7 @@ use lakeplan::store::{Format, Scope, Store};
 use serde_json::{Value, json};
 
 use super::{command, fails, json_of, lake, ok, run, text};
+use crate::store::forge::keep_checksum_and_size;
 use crate::support::random;
 
 /// A day that is stored, and one of an earlier version with as many characters.
@@ -36,7 +37,7 @@ fn replace(folder: &Path, from: &[u8], to: &[u8]) -> usize {
             bytes[*at..*at + to.len()].copy_from_slice(to);
         }
         if !places.is_empty() {
-            std::fs::write(&file, bytes).unwrap();
+            std::fs::write(&file, keep_checksum_and_size(file.file_name().unwrap().to_str().unwrap(), bytes)).unwrap();
         }
         count += places.len();
     }

@@ -154,18 +154,6 @@ async fn two_copies_at_once_to_one_place_make_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_marker_of_a_copy_that_died_at_its_end_is_removed_by_maintenance() {
-    let (_, source) = lake().await;
-    let target = root(Arc::new(InMemory::new()));
-    begin(&source, &target, None, 5).await.unwrap();
-    let marker = Path::from("_copy/copy.json");
-    assert!(target.store.head(&marker).await.is_ok());
-    let there = open(&target, clock(), 10).await.unwrap();
-    there.maintain(lakeplan::store::Retention::default()).await.unwrap();
-    assert!(target.store.head(&marker).await.is_err());
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_new_lake_that_died_at_any_put_is_made_by_a_repeat() {
     let mut deaths = 0;
     for fault in [Fault::DieBefore, Fault::DieAfter] {

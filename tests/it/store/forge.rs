@@ -1,33 +1,61 @@
-//! Files forged so that their names still fit: four bytes before the footer, which no reader looks at, make the checksum
-//! what it was.
+//! Files forged so that their names still fit: bytes that no reader looks at make the checksum what it was.
 
 use object_store::path::Path;
 
-/// The file with such bytes.
+/// The checksum in the name of a file.
+fn checksum(name: &str) -> Option<u32> {
+    u32::from_str_radix(name.strip_suffix(".parquet")?.rsplit_once(".c")?.1, 16).ok()
+}
+
+/// The file with such bytes: four more before the footer.
 pub fn keep_checksum(path: &Path, forged: &[u8]) -> Vec<u8> {
-    let name = path.filename().unwrap().strip_suffix(".parquet").unwrap();
-    let wanted = u32::from_str_radix(name.rsplit_once(".c").unwrap().1, 16).unwrap();
+    let wanted = checksum(path.filename().unwrap()).unwrap();
     let end = forged.len() - 8;
     let footer = u32::from_le_bytes(forged[end..end + 4].try_into().unwrap()) as usize;
     let at = end - footer;
-    let with = |patch: u32| [&forged[..at], &patch.to_le_bytes()[..], &forged[at..]].concat();
-    let zero = crc32fast::hash(&with(0));
+    let longer = [&forged[..at], &[0; 4][..], &forged[at..]].concat();
+    solve(longer, wanted, (0..32).map(|bit| (at + bit / 8, 1 << (bit % 8))))
+}
+
+/// The same without a byte more: the name of the program that wrote the file gives way to letters that fit. A file whose
+/// name has no checksum is as it was forged.
+pub fn keep_checksum_and_size(name: &str, mut forged: Vec<u8>) -> Vec<u8> {
+    const NAME: usize = "parquet-rs".len();
+    const AFTER: &[u8] = b" version ";
+    let Some(wanted) = checksum(name) else { return forged };
+    let at = forged.windows(AFTER.len()).rposition(|bytes| bytes == AFTER).unwrap() - NAME;
+    forged[at..at + NAME].fill(b'@');
+    solve(forged, wanted, (0..NAME * 5).map(|bit| (at + bit / 5, 1 << (bit % 5))))
+}
+
+/// Sets those of the bits, of which each is a place and a mask, that make the checksum what is wanted.
+fn solve(mut bytes: Vec<u8>, wanted: u32, bits: impl Iterator<Item = (usize, u8)>) -> Vec<u8> {
+    let zero = crc32fast::hash(&bytes);
     // A checksum is linear in the bits: those are sought that together make the difference.
-    let mut rows: Vec<(u32, u32)> = (0..32).map(|bit| (crc32fast::hash(&with(1 << bit)) ^ zero, 1 << bit)).collect();
-    let (mut left, mut patch) = (wanted ^ zero, 0);
+    let mut rows: Vec<(u32, Vec<(usize, u8)>)> = Vec::new();
+    for (at, mask) in bits {
+        bytes[at] ^= mask;
+        rows.push((crc32fast::hash(&bytes) ^ zero, vec![(at, mask)]));
+        bytes[at] ^= mask;
+    }
+    let (mut left, mut chosen) = (wanted ^ zero, Vec::new());
     for bit in (0..32).rev() {
         let Some(at) = rows.iter().position(|(sum, _)| sum >> bit == 1) else { continue };
         let (pivot, made) = rows.swap_remove(at);
         for (sum, with) in &mut rows {
             if *sum >> bit & 1 == 1 {
-                (*sum, *with) = (*sum ^ pivot, *with ^ made);
+                *sum ^= pivot;
+                with.extend(&made);
             }
         }
         if left >> bit & 1 == 1 {
-            (left, patch) = (left ^ pivot, patch ^ made);
+            left ^= pivot;
+            chosen.extend(made);
         }
     }
-    let forged = with(patch);
-    assert_eq!(crc32fast::hash(&forged), wanted);
-    forged
+    for (at, mask) in chosen {
+        bytes[at] ^= mask;
+    }
+    assert_eq!(crc32fast::hash(&bytes), wanted);
+    bytes
 }

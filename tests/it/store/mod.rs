@@ -18,7 +18,7 @@ pub mod faults;
 pub mod folding;
 mod foreign;
 mod foreign_acts;
-mod forge;
+pub mod forge;
 mod format;
 mod groups;
 mod holds;
