@@ -57,7 +57,7 @@ impl Engine {
         let mut task = Awaited(task);
         match (&mut task.0).await {
             Ok(done) => done,
-            Err(fault) => Err(panicked(fault)),
+            Err(err) => Err(panicked(err)),
         }
     }
 
@@ -75,10 +75,10 @@ impl Drop for Engine {
 }
 
 /// What became of a task that ended by itself without an answer.
-pub(super) fn panicked(fault: JoinError) -> AnalyticsError {
-    match fault.try_into_panic() {
+pub(super) fn panicked(err: JoinError) -> AnalyticsError {
+    match err.try_into_panic() {
         Ok(panic) => gave_up(panic.as_ref()),
-        Err(fault) => AnalyticsError::Panicked(fault.to_string()),
+        Err(err) => AnalyticsError::Panicked(err.to_string()),
     }
 }
 

@@ -11,46 +11,46 @@ use super::{Cli, CliError, Exit, summary_of_environment};
 use crate::text::visible::visible_bytes;
 
 /// Says why it is not run, and returns the exit code.
-pub fn tell(words: &[OsString], fault: clap::Error) -> Exit {
+pub fn tell(words: &[OsString], err: clap::Error) -> Exit {
     let is = |word: &OsString, wanted: &str| word.to_str() == Some(wanted);
     let wants_json = words.iter().any(|word| is(word, "--json"))
         || words.windows(2).any(|pair| pair[0].to_str().is_some_and(|word| word.starts_with("-o")) && is(&pair[1], "json"));
-    if !fault.use_stderr() {
-        return match fault.print().and_then(|()| io::stdout().flush()) {
+    if !err.use_stderr() {
+        return match err.print().and_then(|()| io::stdout().flush()) {
             // Whoever read it has seen enough of it.
-            Err(fault) if fault.kind() != io::ErrorKind::BrokenPipe => CliError::Output(fault).report(wants_json),
+            Err(err) if err.kind() != io::ErrorKind::BrokenPipe => CliError::Output(err).report(wants_json),
             _ => Exit::Ok,
         };
     }
-    let told = readable(words, fault);
-    let text = told.as_ref().map_or_else(|told| told.clone(), |fault| fault.render().to_string());
+    let told = readable(words, err);
+    let text = told.as_ref().map_or_else(|told| told.clone(), |err| err.render().to_string());
     let usage = CliError::usage(text.trim_start_matches("error: ").trim_end());
     // A flag may be what cannot be read, so only the environment is asked.
     if let Some(Ok(summary)) = summary_of_environment().map(|file| Summary::begin("lakeplan", file)) {
         summary.write(Err(&usage), None);
     }
     match told {
-        Ok(fault) if !wants_json => {
+        Ok(err) if !wants_json => {
             // If standard error is closed there is no one left to tell.
-            let _ = fault.print();
+            let _ = err.print();
             Exit::Usage
         }
         _ => usage.report(wants_json),
     }
 }
 
-/// The same fault of arguments that may be shown: clap repeats them as they are. Where clap has none for these, what is wrong
+/// The same error of arguments that may be shown: clap repeats them as they are. Where clap has none for these, what is wrong
 /// as a text.
-fn readable(words: &[OsString], fault: clap::Error) -> Result<clap::Error, String> {
+fn readable(words: &[OsString], err: clap::Error) -> Result<clap::Error, String> {
     let shown: Vec<String> = words.iter().map(|word| visible_bytes(word.as_encoded_bytes())).collect();
-    if fault.kind() == ErrorKind::InvalidUtf8 {
+    if err.kind() == ErrorKind::InvalidUtf8 {
         let odd = words.iter().zip(&shown).filter(|(word, _)| word.to_str().is_none()).map(|(_, shown)| shown.as_str());
         let odd: Vec<&str> = odd.collect();
-        return Err(format!("not UTF-8, and what is asked for there is a text: {}", odd.join(", ")));
+        return Err(format!("the argument must be UTF-8 text: {}", odd.join(", ")));
     }
     let are_plain = words.iter().zip(&shown).all(|(word, shown)| word.to_str() == Some(shown));
     if are_plain {
-        return Ok(fault);
+        return Ok(err);
     }
     match Cli::try_parse_from(&shown) {
         Err(again) if again.use_stderr() => Ok(again),

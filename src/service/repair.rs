@@ -68,7 +68,7 @@ impl Service {
                         break;
                     }
                     Err(ServiceError::Refused(violations)) => note_obstacles(some, &ids, violations)?,
-                    Err(fault) => return Err(fault),
+                    Err(err) => return Err(err),
                 }
             }
         }

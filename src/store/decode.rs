@@ -75,7 +75,7 @@ pub fn open(path: &str, file: Bytes) -> Result<ParquetRecordBatchReaderBuilder<B
         // An engine that rewrote the file may have noted other types for the same columns.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
-            .map_err(|fault| StoreError::damaged(path, fault.to_string()))
+            .map_err(|err| StoreError::damaged(path, err.to_string()))
     })
 }
 
@@ -86,8 +86,8 @@ pub fn batches(
 ) -> Result<Guarded<impl Iterator<Item = Result<RecordBatch, StoreError>> + use<>>, StoreError> {
     let place = path.to_owned();
     let damaged = move |fault: String| StoreError::damaged(place.clone(), fault);
-    let reader = guarded(path, || builder.build().map_err(|fault| damaged(fault.to_string())))?;
-    Ok(Guarded::new(path, reader.map(move |batch| batch.map_err(|fault| damaged(fault.to_string())))))
+    let reader = guarded(path, || builder.build().map_err(|err| damaged(err.to_string())))?;
+    Ok(Guarded::new(path, reader.map(move |batch| batch.map_err(|err| damaged(err.to_string())))))
 }
 
 /// A batch with its columns as the types that a schema has for them; columns that it does not name stay as they are.

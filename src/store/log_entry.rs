@@ -112,7 +112,7 @@ impl LogEntry {
     pub fn read(bytes: &Bytes) -> Result<Self, String> {
         let (mut entry, mut is_empty) = (Self::default(), true);
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            entry.take(serde_json::from_slice(line).map_err(|fault| fault.to_string())?);
+            entry.take(serde_json::from_slice(line).map_err(|err| err.to_string())?);
             is_empty = false;
         }
         // Nobody commits nothing at all: what was in it is gone, such as after a power cut.

@@ -34,7 +34,7 @@ async fn put(bytes: Vec<u8>) -> Result<bool, CliError> {
         out.write_all(&bytes).and_then(|()| out.flush())
     });
     match written.await.map_err(io::Error::from)? {
-        Err(fault) if fault.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         done => done.map(|()| true).map_err(CliError::Output),
     }
 }

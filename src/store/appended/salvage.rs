@@ -22,11 +22,11 @@ pub async fn salvage(
     random: &dyn Random,
 ) -> Result<bool, StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
-    let fault = match log.load().await {
+    let err = match log.load().await {
         Err(fault @ StoreError::Damaged { .. }) => fault,
         loaded => return loaded.map(|_| false),
     };
-    tracing::warn!(%fault, "the log of {} is written anew from the files that are there", table.name);
+    tracing::warn!(%err, "the log of {} is written anew from the files that are there", table.name);
     let next = log.last().await? + 1;
     let now = clock.now();
     let mut actions = vec![commit_info("SALVAGE", now)];
@@ -41,8 +41,8 @@ pub async fn salvage(
                     "stats": json!({"numRecords": rows}).to_string(),
                 }}));
             }
-            Err(fault @ StoreError::Damaged { .. }) => tracing::warn!(%fault, "its rows are lost"),
-            Err(fault) => return Err(fault),
+            Err(err @ StoreError::Damaged { .. }) => tracing::warn!(%err, "its rows are lost"),
+            Err(err) => return Err(err),
         }
     }
     let bytes = entry_bytes(&actions);
@@ -50,14 +50,14 @@ pub async fn salvage(
         Ok(()) => log.begin_at(next, &bytes).await.map(|()| true),
         // Another process does the same.
         Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
-        Err(fault) => Err(StoreError::storage("writing", log.folder(), fault)),
+        Err(err) => Err(StoreError::storage("writing", log.folder(), err)),
     }
 }
 
 /// The files that Lakeplan put into the folders of days.
 async fn files(log: &TableLog) -> Result<Vec<LiveFile>, StoreError> {
     let listed: Vec<_> =
-        log.store().list(None).try_collect().await.map_err(|fault| StoreError::storage("listing", log.folder(), fault))?;
+        log.store().list(None).try_collect().await.map_err(|err| StoreError::storage("listing", log.folder(), err))?;
     let mut files = Vec::new();
     for meta in listed {
         let path = meta.location.to_string();

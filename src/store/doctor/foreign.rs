@@ -24,7 +24,7 @@ pub async fn check_appended(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>) 
         let log = TableLog::new(Arc::clone(root), table.name);
         match log.load().await {
             Ok(Some(found)) => check(checkup, &log, &found.others).await?,
-            Err(fault) if fault.is_of_the_way() => return Err(fault),
+            Err(err) if err.is_of_the_way() => return Err(err),
             Ok(None) | Err(_) => {}
         }
     }

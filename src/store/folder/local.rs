@@ -59,14 +59,14 @@ impl Walk<'_> {
         let real = match path.canonicalize() {
             Ok(real) => real,
             // It leads nowhere, leads to itself, or has gone since the folder was read.
-            Err(fault) if is_link => {
+            Err(err) if is_link => {
                 if is_wanted {
-                    self.walked.passed.push((name.to_owned(), format!("the link leads nowhere: {fault}")));
+                    self.walked.passed.push((name.to_owned(), format!("the link leads nowhere: {err}")));
                 }
                 return Ok(());
             }
-            Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(fault) => return Err(fault),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(err) => return Err(err),
         };
         let is_folder = real.is_dir();
         if is_link && !real.starts_with(self.root) {

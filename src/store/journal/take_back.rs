@@ -48,9 +48,9 @@ impl Journal {
     /// The same where it can be done; the tables are folded all the same where not.
     pub async fn mend(&mut self) {
         if self.files.others.is_any()
-            && let Err(fault) = self.take_back().await
+            && let Err(err) = self.take_back().await
         {
-            tracing::warn!(%fault, "what another writer did to the journal stays in its log; lakeplan doctor says what to do");
+            tracing::warn!(%err, "what another writer did to the journal stays in its log; lakeplan doctor says what to do");
         }
     }
 }

@@ -15,7 +15,7 @@ pub async fn verify(files: &Files) -> Result<(), StoreError> {
     let (mut chain, mut seq): (Hash, u64) = ([0; 32], 0);
     let (mut digests, mut said): (Vec<Hash>, Option<Hash>) = (Vec::new(), Some(chain));
     while let Some(row) = rows.next().await {
-        let row = row.map_err(|(_, fault)| fault)?;
+        let row = row.map_err(|(_, err)| err)?;
         if row.seq != seq {
             chain = next_chain(chain, digests.drain(..));
             if row.seq != seq + 1 || (seq > 0 && said != Some(chain)) {
