@@ -66,6 +66,13 @@ impl PatchSetId {
         Some(i64::from_be_bytes(wide))
     }
 
+    /// The part of an id that [`PatchSetId::of_event`] makes from the event alone, whatever its time.
+    pub fn event(self) -> [u8; 10] {
+        let mut event = [0; 10];
+        event.copy_from_slice(&self.0.as_bytes()[6..]);
+        event
+    }
+
     /// A set's id made from the event that caused it (a webhook delivery, an inbox row, a file):
     /// the same event at the same time always gives the same id, so a second delivery is a repeat.
     pub fn of_event(millis: i64, event: &[u8]) -> Self {
@@ -79,10 +86,15 @@ impl PatchSetId {
     }
 }
 
-/// Whether an id has the form of those that are derived from a patch set. They follow from a hash of the set's id, so no
-/// other record has one.
+/// Whether an id has the form of derived ids. Authors may not give such an id to a new record: it could be one that a
+/// later patch set derives.
+pub fn has_derived_form(id: Uuid) -> bool {
+    id.get_version_num() == 8
+}
+
+/// Whether an id has the form of those that are derived from this patch set. No other record has one.
 pub fn is_derived_from(set: PatchSetId, id: Uuid) -> bool {
-    id.get_version_num() == 8 && id.as_bytes()[..6] == set.0.as_bytes()[..6]
+    has_derived_form(id) && id.as_bytes()[..6] == set.0.as_bytes()[..6]
 }
 
 /// The id of something a patch set creates under a local name: a function of the set and the name,
@@ -110,6 +122,8 @@ mod tests {
         assert_eq!(first, PatchSetId::of_event(1_700_000_000_123, b"delivery 7"));
         assert_ne!(first, PatchSetId::of_event(1_700_000_000_123, b"delivery 8"));
         assert_eq!(first.millis(), Some(1_700_000_000_123));
+        assert_eq!(first.event(), PatchSetId::of_event(5, b"delivery 7").event());
+        assert_ne!(first.event(), PatchSetId::of_event(1_700_000_000_123, b"delivery 8").event());
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::store::{Outcome, StoreError};
 /// A change that stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Done {
+    /// Of a request of the inbox, it may be the set of another row.
     pub id: PatchSetId,
     pub seq: u64,
     /// It stood already: this was a repeat.
@@ -89,7 +90,7 @@ impl Service {
         let outcome = self.store.commit(vec![set]).await.pop();
         match outcome {
             Some(Outcome::Committed { seq, keys }) => Ok(Done { id, seq, repeated: false, keys }),
-            Some(Outcome::AlreadyCommitted { seq }) => Ok(Done { id, seq, repeated: true, keys: Vec::new() }),
+            Some(Outcome::AlreadyCommitted { seq, id }) => Ok(Done { id, seq, repeated: true, keys: Vec::new() }),
             Some(Outcome::Refused(violations)) => Err(ServiceError::Refused(violations)),
             Some(Outcome::Conflicted(conflict)) => Err(self.conflicted(state, &patches, conflict)),
             Some(Outcome::NotWritten { cause }) => Err(ServiceError::NotWritten(cause)),

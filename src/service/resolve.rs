@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{ServiceError, find};
 use crate::domain::any::{AnyRecord, Slot};
-use crate::domain::id::{EntityId, PatchSetId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, derived};
+use crate::domain::id::{EntityId, PatchSetId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, derived, has_derived_form};
 use crate::domain::link::LinkKind;
 use crate::domain::patch::{Op, Patch, PatchSet, Place, Source};
 use crate::domain::record::{Entity, Fields};
@@ -192,6 +192,9 @@ impl Resolver<'_> {
         let message = match Uuid::try_parse(name) {
             Err(_) => format!("{name:?} is no id for a new {}: an id is a UUID or a local name", entity.noun()),
             Ok(id) if id.is_nil() || id.is_max() => format!("{id} is reserved"),
+            Ok(id) if has_derived_form(id) => {
+                format!("{id} is a UUID of version 8, which only ids that Lakeplan derives have")
+            }
             Ok(id) => {
                 self.also.extend(self.state.holder(id).and_then(|holder| holder.project()));
                 return Ok(());

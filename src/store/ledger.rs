@@ -36,6 +36,8 @@ pub struct Ledger {
     format: Format,
     root: String,
     seen: HashMap<PatchSetId, Seen>,
+    /// The sets of the inbox among those, by their events.
+    requests: HashMap<[u8; 10], PatchSetId>,
     order: VecDeque<PatchSetId>,
 }
 
@@ -55,6 +57,7 @@ pub enum Proposal {
     Accepted(Accepted),
     Repeat {
         seq: u64,
+        id: PatchSetId,
     },
     Refused(Vec<Violation>),
     Conflicted(Conflict),
@@ -86,6 +89,7 @@ impl Ledger {
             format,
             root: root.into(),
             seen: HashMap::new(),
+            requests: HashMap::new(),
             order: VecDeque::new(),
         }
     }
@@ -210,6 +214,12 @@ impl Ledger {
         if let Some(earlier) = self.seen(set.id).or(earlier) {
             return repeat(set, earlier);
         }
+        if set.source == Source::Inbox
+            && let Some(id) = self.requests.get(&set.id.event())
+            && let Some(seen) = self.seen(*id)
+        {
+            return Proposal::Repeat { seq: seen.seq, id: *id };
+        }
         debug_assert!(set.scope().all(|project| self.state.is_whole(project)), "a project of the set is not at hand");
         let applied = match apply::apply(&mut self.state, set, at) {
             Ok(applied) => applied,
@@ -247,7 +257,7 @@ impl Ledger {
         let Undo { rollback, seq, at, chain, id } = accepted.undo;
         rollback.undo(&mut self.state);
         (self.seq, self.at, self.chain) = (seq, at, chain);
-        self.seen.remove(&id);
+        self.forget(id);
         if self.order.back() == Some(&id) {
             self.order.pop_back();
         }
@@ -296,20 +306,30 @@ impl Ledger {
         self.seq = last.seq;
         self.at = at.max(self.at);
         self.chain = last.chain.unwrap_or(self.chain);
+        if last.source == Source::Inbox {
+            self.requests.entry(last.patch_set_id.event()).or_insert(last.patch_set_id);
+        }
         if self.seen.insert(last.patch_set_id, Seen { seq: last.seq, request_hash: last.request_hash }).is_none() {
             self.order.push_back(last.patch_set_id);
         }
         while self.order.len() > REMEMBERED {
             if let Some(oldest) = self.order.pop_front() {
-                self.seen.remove(&oldest);
+                self.forget(oldest);
             }
+        }
+    }
+
+    fn forget(&mut self, id: PatchSetId) {
+        self.seen.remove(&id);
+        if self.requests.get(&id.event()) == Some(&id) {
+            self.requests.remove(&id.event());
         }
     }
 }
 
 fn repeat(set: &PatchSet, earlier: Seen) -> Proposal {
     if earlier.request_hash.is_none_or(|hash| hash == set.request_hash) {
-        return Proposal::Repeat { seq: earlier.seq };
+        return Proposal::Repeat { seq: earlier.seq, id: set.id };
     }
     let message = format!("{} was committed as seq {} with another content", set.id, earlier.seq);
     Proposal::Refused(vec![Violation::new(0, Rule::AlreadyExists, message).field("id").hint("give the new content a new id")])

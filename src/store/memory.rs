@@ -66,7 +66,7 @@ impl MemoryStore {
                 inner.rows.extend(accepted.rows);
                 Outcome::Committed { seq, keys }
             }
-            Proposal::Repeat { seq } => Outcome::AlreadyCommitted { seq },
+            Proposal::Repeat { seq, id } => Outcome::AlreadyCommitted { seq, id },
             Proposal::Refused(violations) => Outcome::Refused(violations),
             Proposal::Conflicted(conflict) => Outcome::Conflicted(conflict),
         }

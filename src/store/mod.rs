@@ -120,8 +120,8 @@ pub struct Maintained {
 pub enum Outcome {
     /// It is in the journal, durable, at `seq`; `keys` are the names given to what it created.
     Committed { seq: u64, keys: Vec<(Uuid, String)> },
-    /// The same set was committed before; this is its place.
-    AlreadyCommitted { seq: u64 },
+    /// The same set was committed before, or another set of the same request of the inbox. This is its place and its id.
+    AlreadyCommitted { seq: u64, id: PatchSetId },
     /// A value it expected does not stand.
     Conflicted(Conflict),
     /// It breaks rules; all of them.
@@ -139,7 +139,8 @@ pub enum Outcome {
 ///
 /// # Idempotency
 /// A set is known by its id. The same id and request give the first answer again; the same id with another request is
-/// refused. An id made by a client counts for seven days.
+/// refused. An id made by a client counts for seven days. Of the sets that come of one request of the inbox, one is
+/// committed, though the rows of the request have several times.
 ///
 /// # Order
 /// Sets have one order, `seq`, without gaps; a snapshot taken after an answer shows what was answered for.

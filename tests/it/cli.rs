@@ -5,6 +5,7 @@ mod erase;
 mod full_output;
 mod hostile;
 pub mod inbox;
+mod inbox_races;
 mod limits;
 mod links;
 mod next;

@@ -1,6 +1,6 @@
 //! Planning a description, and planning it again.
 
-mod at_once;
+pub mod at_once;
 mod descriptions;
 mod effort;
 mod people;

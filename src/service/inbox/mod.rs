@@ -10,6 +10,8 @@
 //! - The id of the patch set is made from the request_id and the time of the row. Before a request with several rows is
 //!   applied, the sets of the other rows are looked for, so that a row that was applied by a run that ended before it noted
 //!   the answer is found though another row is now the first.
+//! - Of two runs at once that see different rows of a request, one applies its row, which the journal sees to. The other
+//!   leaves the request to it, and to the next run if that one ended before it noted the answer.
 //! - A run takes at most so many requests, and so many bytes of patch sets, the users in turn; the rest waits.
 
 mod request;
@@ -89,13 +91,14 @@ impl Service {
         let number = waiting.requests.len();
         for (answered, asked) in waiting.requests.into_iter().enumerate() {
             match self.answer(asked).await {
-                Ok(answer) => done.answers.push(answer),
+                Ok(Some(answer)) => done.answers.push(answer),
+                Ok(None) => done.left += 1,
                 Err(err) => {
                     done.stopped = Some((err, number - answered));
                     break;
                 }
             }
-            if done.answers.len() - noted == NOTED {
+            if done.answers.len() - noted >= NOTED {
                 self.note(&done.answers[noted..]).await?;
                 noted = done.answers.len();
             }
@@ -104,33 +107,35 @@ impl Service {
         Ok(done)
     }
 
-    /// Answers one request. An error is one that says nothing of the request.
-    async fn answer(&self, asked: Asked) -> Result<Answer, ServiceError> {
+    /// Answers one request; `None` where another run has applied another row of it meanwhile. An error is one that says
+    /// nothing of the request.
+    async fn answer(&self, asked: Asked) -> Result<Option<Answer>, ServiceError> {
         let mut rows = asked.rows.into_iter();
         let Some(first) = rows.next() else {
             return Err(ServiceError::input(&asked.key, "the row of the request is gone"));
         };
         for other in rows {
             if let Some(answer) = self.applied_before(&asked.key, &other).await? {
-                return Ok(Answer { others: asked.others, ..answer });
+                return Ok(Some(Answer { others: asked.others, ..answer }));
             }
         }
         let mut answer = blank(asked.key, &first);
         answer.others = asked.others;
         let request = match first.request(self.clock.now()) {
             Ok(request) => request,
-            Err(why) => return Ok(answer.failed(Fate::Refused, &why)),
+            Err(why) => return Ok(Some(answer.failed(Fate::Refused, &why))),
         };
         match self.change(&request, Source::Inbox).await {
+            Ok(done) if done.id != answer.id => Ok(None),
             Ok(done) => {
                 answer.seq = Some(done.seq);
                 answer.keys = done.keys.into_iter().map(|(_, key)| key).collect();
-                Ok(answer)
+                Ok(Some(answer))
             }
-            Err(ServiceError::Refused(violations)) => Ok(answer.failed(Fate::Refused, &said(&violations))),
-            Err(err @ ServiceError::Conflicted { .. }) => Ok(answer.failed(Fate::Conflict, &err.to_string())),
+            Err(ServiceError::Refused(violations)) => Ok(Some(answer.failed(Fate::Refused, &said(&violations)))),
+            Err(err @ ServiceError::Conflicted { .. }) => Ok(Some(answer.failed(Fate::Conflict, &err.to_string()))),
             Err(err @ (ServiceError::NotFound { .. } | ServiceError::Input { .. })) => {
-                Ok(answer.failed(Fate::Refused, &err.to_string()))
+                Ok(Some(answer.failed(Fate::Refused, &err.to_string())))
             }
             Err(err) => Err(err),
         }
@@ -141,7 +146,7 @@ impl Service {
         let Ok(request) = row.request(self.clock.now()) else { return Ok(None) };
         let state = self.state(&Scope::outline()).await?;
         let done = self.stands(&state, &request, row.set_id(), Source::Inbox).await?;
-        Ok(done.map(|done| Answer { seq: Some(done.seq), ..blank(key.to_owned(), row) }))
+        Ok(done.filter(|done| done.id == row.set_id()).map(|done| Answer { seq: Some(done.seq), ..blank(key.to_owned(), row) }))
     }
 
     async fn note(&self, answers: &[Answer]) -> Result<(), ServiceError> {

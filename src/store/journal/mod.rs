@@ -311,7 +311,7 @@ impl Journal {
                         judged.rows += accepted.rows.len();
                         Verdict::Accepted(accepted, self.ledger.seq)
                     }
-                    Proposal::Repeat { seq } => Verdict::Other(Outcome::AlreadyCommitted { seq }),
+                    Proposal::Repeat { seq, id } => Verdict::Other(Outcome::AlreadyCommitted { seq, id }),
                     Proposal::Refused(violations) => Verdict::Other(Outcome::Refused(violations)),
                     Proposal::Conflicted(conflict) => Verdict::Other(Outcome::Conflicted(conflict)),
                 },
@@ -374,7 +374,7 @@ impl Journal {
     fn unknown(&mut self, sets: &[PatchSet], told: Vec<(Option<PatchSetId>, Outcome)>, cause: &StoreError) -> Vec<Outcome> {
         self.looked = Instant::default();
         for (set, (accepted, outcome)) in sets.iter().zip(told) {
-            let repeats = matches!(outcome, Outcome::AlreadyCommitted { seq } if seq > self.ledger.seq);
+            let repeats = matches!(outcome, Outcome::AlreadyCommitted { seq, .. } if seq > self.ledger.seq);
             if accepted.is_some() || repeats {
                 self.open.insert(set.id, self.version + 1);
             }
@@ -389,7 +389,7 @@ impl Journal {
         self.open.retain(|_, slot| *slot > version);
         let outcome = |set: &PatchSet| match self.ledger.seen(set.id) {
             Some(seen) if seen.request_hash.is_none_or(|hash| hash == set.request_hash) => {
-                Outcome::AlreadyCommitted { seq: seen.seq }
+                Outcome::AlreadyCommitted { seq: seen.seq, id: set.id }
             }
             _ if self.open.contains_key(&set.id) => Outcome::Unknown { patch_set_id: set.id, cause: cause.again() },
             _ => Outcome::NotWritten { cause: cause.again() },

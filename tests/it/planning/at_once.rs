@@ -31,11 +31,11 @@ use uuid::Uuid;
 use crate::store::{root, state};
 use crate::support::{patch_set, random};
 
-type Meanwhile = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub type Meanwhile = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A store that lets something else happen between a reading and the first commit that rests on it; or, as no commit can
 /// make it any more, one in which a project is there a second time.
-struct Late {
+pub struct Late {
     inner: Arc<dyn Store>,
     meanwhile: Mutex<Option<Meanwhile>>,
     twin: Option<Twin>,
@@ -46,6 +46,12 @@ struct Twin {
     id: ProjectId,
     changed_by: [Source; 2],
     deleted: Mutex<Vec<Uuid>>,
+}
+
+impl Late {
+    pub fn new(inner: Arc<dyn Store>, meanwhile: Meanwhile) -> Arc<Self> {
+        Arc::new(Self { inner, meanwhile: Mutex::new(Some(meanwhile)), twin: None })
+    }
 }
 
 impl std::fmt::Display for Late {
@@ -78,7 +84,7 @@ impl Store for Late {
         if let Some(twin) = &self.twin {
             let deletes = sets[0].patches.iter().filter(|patch| patch.op == Op::Delete).map(|patch| patch.id);
             twin.deleted.lock().unwrap().extend(deletes);
-            return vec![Outcome::AlreadyCommitted { seq: 9 }];
+            return vec![Outcome::AlreadyCommitted { seq: 9, id: sets[0].id }];
         }
         let meanwhile = self.meanwhile.lock().unwrap().take();
         if let Some(meanwhile) = meanwhile {
@@ -124,11 +130,11 @@ impl Store for Late {
     }
 }
 
-fn service(store: Arc<dyn Store>, seed: u64) -> Service {
+pub fn service(store: Arc<dyn Store>, seed: u64) -> Service {
     Service { store, clock: Arc::new(SystemClock), random: random(seed), actor: Name::new("tester").unwrap() }
 }
 
-async fn writer(root: &Root, seed: u64) -> Arc<dyn Store> {
+pub async fn writer(root: &Root, seed: u64) -> Arc<dyn Store> {
     Arc::new(DeltaStore::open(root, Format::default(), Arc::new(SystemClock), random(seed)).await.unwrap())
 }
 
@@ -151,7 +157,7 @@ async fn at_once(late: PlanRequest, first: PlanRequest) -> Vec<(String, usize)> 
     let meanwhile = Box::pin(async move {
         other.apply_plan(&first).await.unwrap();
     });
-    let service = service(Arc::new(Late { inner: store, meanwhile: Mutex::new(Some(meanwhile)), twin: None }), 30);
+    let service = service(Late::new(store, meanwhile), 30);
     service.apply_plan(&late).await.unwrap();
     let repeated = service.apply_plan(&PlanRequest { id: None, ..late.clone() }).await.unwrap();
     assert!(repeated.1.is_none(), "the text cannot be planned again without a change");

@@ -125,11 +125,11 @@ async fn the_same_id_gives_the_first_answer_and_another_content_is_refused(store
     let mut other = set(store.as_ref(), task("b")).await;
     other.id = first.id;
     let outcomes = store.commit(vec![first.clone(), first.clone()]).await;
-    let (Outcome::Committed { seq, .. }, Outcome::AlreadyCommitted { seq: again }) = (&outcomes[0], &outcomes[1]) else {
+    let (Outcome::Committed { seq, .. }, Outcome::AlreadyCommitted { seq: again, .. }) = (&outcomes[0], &outcomes[1]) else {
         panic!("{outcomes:?}");
     };
     assert_eq!(seq, again);
-    assert!(matches!(commit(store.as_ref(), first).await, Outcome::AlreadyCommitted { seq: later } if later == *seq));
+    assert!(matches!(commit(store.as_ref(), first).await, Outcome::AlreadyCommitted { seq: later, .. } if later == *seq));
     assert!(matches!(commit(store.as_ref(), other).await, Outcome::Refused(_)));
     assert_eq!(titles(&state(store.as_ref()).await), ["a"]);
 }

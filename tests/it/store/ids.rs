@@ -1,5 +1,6 @@
 //! An id belongs to one record of the lake, whichever project and entity it is of.
 
+use lakeplan::domain::id::derived;
 use lakeplan::store::delta::DeltaStore;
 use lakeplan::store::{Format, Outcome, Store};
 use serde_json::json;
@@ -32,7 +33,9 @@ async fn an_id_is_used_once_in_the_lake() {
         }
     }
     let state = state(store.as_ref()).await;
-    for name in ["PAY-1", "PAY", "00000000-0000-0000-0000-000000000000", "@ana"] {
+    // A patch set that is known beforehand would derive this one.
+    let derived = derived("019c0000-0000-7000-8000-00000000bbbb".parse().unwrap(), "$a").to_string();
+    for name in [&derived, "PAY-1", "PAY", "00000000-0000-0000-0000-000000000000", "@ana"] {
         let patches = json!([{"op": "create", "entity": "task", "id": name, "fields": {"project_id": "OTH", "title": "t"}}]);
         assert!(patch_set(&state, patches).is_err(), "{name}");
     }

@@ -78,7 +78,7 @@ async fn a_set_seen_in_the_journal_is_committed_even_at_the_deadline() {
     assert!(matches!(commit(calm.as_ref(), twice.clone()).await, Outcome::Committed { .. }));
     faults.plan(Plan::Each { part: "_delta_log", fault: Fault::Slow });
     let told = commit(&flaky, twice).await;
-    assert!(matches!(told, Outcome::AlreadyCommitted { seq: 3 }), "{told:?}");
+    assert!(matches!(told, Outcome::AlreadyCommitted { seq: 3, .. }), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,7 +91,7 @@ async fn a_repeat_in_a_group_is_as_unknown_as_what_it_repeats() {
     settle().await;
     assert!(journal(calm.as_ref()).await.contains_key(&new.id), "nothing landed, so this test shows nothing");
     let told = <[Outcome; 3]>::try_from(told).unwrap();
-    let [Outcome::Unknown { .. }, Outcome::Unknown { .. }, Outcome::AlreadyCommitted { seq: 3 }] = told else {
+    let [Outcome::Unknown { .. }, Outcome::Unknown { .. }, Outcome::AlreadyCommitted { seq: 3, .. }] = told else {
         panic!("{told:?}")
     };
 }
