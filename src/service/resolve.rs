@@ -10,7 +10,9 @@ use uuid::Uuid;
 
 use super::{ServiceError, find};
 use crate::domain::any::{AnyRecord, Slot};
-use crate::domain::id::{EntityId, PatchSetId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, derived, has_derived_form};
+use crate::domain::id::{
+    EntityId, PatchSetId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, derived, has_derived_form,
+};
 use crate::domain::link::LinkKind;
 use crate::domain::patch::{Op, Patch, PatchSet, Place, Source};
 use crate::domain::record::{Entity, Fields};

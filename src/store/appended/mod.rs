@@ -140,8 +140,8 @@ impl Appended {
         Ok(())
     }
 
-    /// How many rows a file holds, and how many the log says it has.
-    pub async fn count(&self, log: &TableLog, file: &LiveFile) -> Result<(usize, usize), StoreError> {
+    /// How many rows a file holds, and how many the log says it has, where it says so.
+    pub async fn count(&self, log: &TableLog, file: &LiveFile) -> Result<(usize, Option<usize>), StoreError> {
         let found = rows::read(self, log, file).await?;
         Ok((found.iter().map(RecordBatch::num_rows).sum(), rows::recorded(file)))
     }

@@ -87,10 +87,10 @@ pub async fn put(
     }}))
 }
 
-/// How many rows the log says a file has.
-pub fn recorded(file: &LiveFile) -> usize {
-    let stats = file.stats.as_deref().and_then(|stats| serde_json::from_str::<Value>(stats).ok());
-    stats.and_then(|stats| stats["numRecords"].as_u64()).and_then(|rows| usize::try_from(rows).ok()).unwrap_or_default()
+/// How many rows the log says a file has; `None` where another engine wrote the file and noted no statistics.
+pub fn recorded(file: &LiveFile) -> Option<usize> {
+    let stats: Value = serde_json::from_str(file.stats.as_deref()?).ok()?;
+    usize::try_from(stats["numRecords"].as_u64()?).ok()
 }
 
 /// The day whose rows a file holds.

@@ -41,7 +41,7 @@ async fn check_rows(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, table: &
             continue;
         }
         match table.count(&log, file).await {
-            Ok((read, recorded)) if read != recorded => {
+            Ok((read, Some(recorded))) if read != recorded => {
                 checkup.find(place, format!("it holds {read} rows, the log says {recorded}"), RESTORE);
             }
             Ok(_) => {}

@@ -15,6 +15,7 @@ use deltalake::{DeltaResult, DeltaTable};
 use futures::TryStreamExt;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
+use serde_json::json;
 
 use crate::store::check_up::files;
 use crate::store::delta_rs;
@@ -25,6 +26,8 @@ use lakeplan::store::delta::Root;
 pub enum Act {
     Optimize,
     ZOrder,
+    /// Each file is written again under another name, without statistics, as an engine does that notes none.
+    Rewrite,
     Vacuum,
     VacuumAll,
     /// To the version before the last.
@@ -62,6 +65,7 @@ pub enum Feature {
 pub const CASES: &[&[Act]] = &[
     &[Act::Optimize],
     &[Act::ZOrder],
+    &[Act::Rewrite],
     &[Act::Vacuum],
     &[Act::VacuumAll],
     &[Act::RestoreBack],
@@ -113,6 +117,26 @@ fn columns(table: &str) -> (&'static str, &'static str) {
     }
 }
 
+async fn rewrite(root: &Root, name: &str, version: impl std::fmt::Display) -> DeltaResult<()> {
+    let live = super::store_tables(root).await.files(name).await.unwrap().unwrap_or_default();
+    let mut actions = vec![json!({"commitInfo": {"operation": "OPTIMIZE", "engineInfo": "Apache-Spark/3.5.0"}})];
+    for (number, file) in live.into_iter().enumerate() {
+        let of = Path::from(format!("{name}/{}", file.path));
+        let bytes = root.store.get(&of).await?.bytes().await?;
+        let folder = file.path.rsplit_once('/').map_or_else(String::new, |(folder, _)| format!("{folder}/"));
+        let path = format!("{folder}part-{version}-{number}.snappy.parquet");
+        root.store.put(&Path::from(format!("{name}/{path}")), bytes.into()).await?;
+        let added = json!({"path": path, "partitionValues": file.partitions, "size": file.size, "modificationTime": 0});
+        for (action, mut fields) in [("add", added), ("remove", json!({"path": file.path, "deletionTimestamp": 0}))] {
+            fields["dataChange"] = json!(false);
+            actions.push(json!({ action: fields }));
+        }
+    }
+    let entry: String = actions.iter().map(|action| format!("{action}\n")).collect();
+    root.store.put(&Path::from(format!("{name}/_delta_log/{version:0>20}.json")), entry.into()).await?;
+    Ok(())
+}
+
 /// Does one; `None` where there is no such table.
 pub async fn act(root: &Root, name: &str, act: Act) -> Option<DeltaResult<()>> {
     let table = delta_rs(&root.store, name).await?;
@@ -133,6 +157,7 @@ async fn of(root: &Root, name: &str, table: DeltaTable, act: Act) -> DeltaResult
     };
     match act {
         Act::Optimize => table.optimize().with_type(OptimizeType::Compact).await.map(drop),
+        Act::Rewrite => rewrite(root, name, version + 1).await,
         Act::ZOrder => table.optimize().with_type(OptimizeType::ZOrder(vec![column.to_owned()])).await.map(drop),
         Act::Vacuum => vacuum(table, VacuumMode::Lite).await.map(drop),
         Act::VacuumAll => vacuum(table, VacuumMode::Full).await.map(drop),

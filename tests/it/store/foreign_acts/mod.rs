@@ -173,6 +173,9 @@ async fn live_on(before: &Root, wanted: &Records, table: &str, acts: &[Act], has
     let is_foreign = |finding: &Finding| !finding.place.starts_with(table);
     let found = thorough(&lake).await.unwrap().findings;
     assert!(!found.iter().any(is_foreign), "something else is named: {found:?}");
+    let loses = acts.contains(&Act::VacuumAll) || acts.contains(&Act::LoseEntries);
+    let gives_up = found.iter().find(|finding| finding.way_out.contains("from a backup"));
+    assert!(loses || gives_up.is_none(), "nothing is lost, and the check-up gives up: {gives_up:?}");
     // What cannot be read says so, and the backup is what is left.
     if let Err(err) = try_reading(&lake, wanted).await {
         assert!(found.iter().any(|finding| finding.way_out.contains("backup")), "{err}, and the check-up says {found:?}");
