@@ -71,3 +71,51 @@ async fn files(log: &TableLog) -> Result<Vec<LiveFile>, StoreError> {
     }
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use object_store::ObjectStoreExt;
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+
+    use super::*;
+    use crate::domain::record::Fields;
+    use crate::runtime::{ManualClock, SeededRandom};
+    use crate::store::appended::RUNS;
+
+    fn run(number: u32) -> Fields {
+        let row = json!({
+            "run_id": format!("run {number}"), "started_at": "2026-09-21T12:00:00Z", "duration_ms": 1, "command": "task",
+            "actor": "ana", "seq": number, "version": "0.1.0",
+        });
+        row.as_object().cloned().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_broken_log_is_written_again_from_the_files_that_lakeplan_made() {
+        let root: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let clock = ManualClock::new(chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap(), TimeDelta::milliseconds(1));
+        let random = SeededRandom::new(1);
+        let log = TableLog::new(Arc::clone(&root), RUNS.name);
+        for number in 0..5 {
+            RUNS.append(&root, &[run(number)], &clock, &random).await.unwrap();
+        }
+        assert!(!salvage(&RUNS, &root, &clock, &random).await.unwrap(), "a log that can be read stays");
+        let first = log.load().await.unwrap().unwrap();
+        let (broken, foreign) = (first.files.values().next().unwrap(), Path::from("runs/date=2026-09-21/part-0.parquet"));
+        let of_run = Path::from(format!("runs/{}", broken.path));
+        root.copy(&of_run, &foreign).await.unwrap();
+        root.put(&of_run, "no parquet".into()).await.unwrap();
+        root.put(&Path::from("runs/_delta_log/00000000000000000003.json"), "{".into()).await.unwrap();
+        assert!(log.load().await.is_err());
+        assert!(salvage(&RUNS, &root, &clock, &random).await.unwrap());
+        let again = log.load().await.unwrap().unwrap();
+        let mut left = first.files.clone();
+        left.remove(&broken.path);
+        assert!(again.files.keys().eq(left.keys()), "{:?}", again.files.keys());
+        assert!(again.files.values().all(|file| rows::recorded(file) == Some(1)));
+        RUNS.append(&root, &[run(9)], &clock, &random).await.unwrap();
+        assert_eq!(log.load().await.unwrap().unwrap().files.len(), 5);
+    }
+}
