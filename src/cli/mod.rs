@@ -219,12 +219,18 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(fault) => return CliError::from(fault).report(wants_json).into(),
     };
-    let (json, done) = runtime.block_on(run(cli, wants_json));
+    let (json, done, summary) = runtime.block_on(run(cli, wants_json));
     // What is still written to someone who no longer reads is not waited for.
     runtime.shutdown_background();
-    match done.and_then(|reply| reply.print(json).map_err(|fault| reply.unread(fault))) {
-        Ok(()) => Exit::Ok.into(),
-        Err(fault) => fault.report(json).into(),
+    let lost = done.as_ref().ok().and_then(|reply| Some(reply.unread(reply.print(json).err()?)));
+    if let Some((summary, end)) = summary {
+        // Who made a change asks what became of it, who read asks for the answer.
+        let is_failure = lost.as_ref().is_some_and(|lost| lost.exit() != Exit::Ok);
+        summary.write(lost.as_ref().filter(|_| is_failure).map_or(done.as_ref(), Err), end.get());
+    }
+    match lost.or(done.err()) {
+        None => Exit::Ok.into(),
+        Some(err) => err.report(json).into(),
     }
 }
 
@@ -232,17 +238,19 @@ fn summary_of_environment() -> Option<PathBuf> {
     crate::config::path_variable("LAKEPLAN_SUMMARY").filter(|file| !file.as_os_str().is_empty())
 }
 
-async fn run(mut cli: Cli, wants_json: bool) -> (bool, Result<Reply, CliError>) {
+/// What a command came to, whether as JSON, and the summary that is to be written of it.
+type Ran = (bool, Result<Reply, CliError>, Option<(Summary, Arc<OnceLock<Head>>)>);
+
+async fn run(mut cli: Cli, wants_json: bool) -> Ran {
     let asked = cli.global.summary.take().or_else(summary_of_environment);
-    let Some(file) = asked.filter(|file| !file.as_os_str().is_empty()) else { return answer(cli, wants_json, None).await };
-    let summary = match Summary::begin(cli.command.name(), file) {
-        Ok(summary) => summary,
-        Err(fault) => return (wants_json, Err(fault)),
+    let summary = asked.filter(|file| !file.as_os_str().is_empty()).map(|file| Summary::begin(cli.command.name(), file));
+    let summary = match summary.transpose() {
+        Ok(summary) => summary.map(|summary| (summary, Arc::default())),
+        Err(err) => return (wants_json, Err(err), None),
     };
-    let end = Arc::default();
-    let (json, done) = answer(cli, wants_json, Some(Arc::clone(&end))).await;
-    summary.write(done.as_ref(), end.get());
-    (json, done)
+    let end = summary.as_ref().map(|(_, end)| Arc::clone(end));
+    let (json, done) = answer(cli, wants_json, end).await;
+    (json, done, summary)
 }
 
 async fn answer(cli: Cli, wants_json: bool, end: Option<Arc<OnceLock<Head>>>) -> (bool, Result<Reply, CliError>) {

@@ -79,8 +79,8 @@ impl Reply {
     }
 
     /// What is said where the answer could not be written.
-    pub fn unread(self, fault: io::Error) -> CliError {
-        match self.standing {
+    pub fn unread(&self, fault: io::Error) -> CliError {
+        match self.standing.clone() {
             Some(what) => CliError::Unread { what, fault },
             None => CliError::Output(fault),
         }

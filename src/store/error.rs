@@ -116,7 +116,7 @@ impl StoreError {
             Self::BeforeItsTime => "lakeplan history shows where it begins".to_owned(),
             Self::AfterItsEnd { .. } => "lakeplan history shows what there is".to_owned(),
             Self::Deadline { .. } | Self::WriterGone => "repeat the command; what was committed stays committed once".to_owned(),
-            Self::UnusableRoot { .. } => "give this user the right to write there, or name another lake with --lake".to_owned(),
+            Self::UnusableRoot { .. } => "name another lake with --lake, or see that this user may write there".to_owned(),
             Self::NotText(fault) => fault.hint(),
             Self::Cloud(fault) => fault.hint().to_owned(),
             Self::Storage { source, .. } => return CloudFault::within(source.as_ref()).map(|fault| fault.hint().to_owned()),

@@ -53,7 +53,11 @@ impl Root {
     }
 
     fn local(name: &str, path: &Path, create: bool) -> Result<Self, StoreError> {
-        let unusable = |why: std::io::Error| StoreError::UnusableRoot { root: name.to_owned(), why: why.to_string() };
+        let unusable = |why: std::io::Error| {
+            let is_file = path.ancestors().any(|path| path.is_file());
+            let why = if is_file { "a lake is a folder, and a file is there".to_owned() } else { why.to_string() };
+            StoreError::UnusableRoot { root: name.to_owned(), why }
+        };
         if let Some((volume, false)) = volume::of(path) {
             return Err(StoreError::UnusableRoot { root: name.to_owned(), why: volume::missing(&volume) });
         }

@@ -104,6 +104,20 @@ fn an_answer_that_did_not_arrive_is_no_answer() {
 }
 
 #[test]
+fn a_summary_tells_whether_the_answer_arrived() {
+    let folder = lake();
+    let path = folder.path();
+    let summary = |words: &[&str]| -> Value {
+        run(path, &[words, &["--summary", "s.json"]].concat());
+        serde_json::from_slice(&std::fs::read(path.join("s.json")).unwrap()).unwrap()
+    };
+    let read = summary(&["task", "list"]);
+    assert_eq!((&read["exit"], &read["code"]), (&1.into(), &"output".into()), "{read}");
+    let changed = summary(&["task", "create", "one", "--project", "PAY"]);
+    assert_eq!((&changed["exit"], &changed["code"]), (&0.into(), &Value::Null), "{changed}");
+}
+
+#[test]
 fn who_has_read_enough_closes_the_pipe_and_hears_nothing() {
     let folder = lake();
     let path = folder.path();

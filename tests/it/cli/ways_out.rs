@@ -8,6 +8,7 @@ fn an_error_says_what_to_do_instead() {
     let path = folder.path();
     ok(path, &["task", "create", "Move the ledger", "--due", "31.1.2031"]);
     ok(path, &["backup", "copy"]);
+    std::fs::write(path.join("a-file"), "").unwrap();
     let cases: &[(&[&str], i32, &[&str])] = &[
         (&["plan", "nofile.md"], 1, &["nofile.md: there is no such file", "hint: name a file"]),
         (&["plan", "."], 1, &[".: is a folder", "lakeplan plan --folder"]),
@@ -18,6 +19,8 @@ fn an_error_says_what_to_do_instead() {
         (&["--lake", "new", "restore-lake", "nowhere"], 1, &["nowhere: holds no lake", "lakeplan backup wrote"]),
         (&["task", "create", "X", "--due", "1/2/2031"], 2, &["--due", "written as year, month, day, such as 2027-01-31"]),
         (&["undo", "1"], 1, &["seq 1: looks after the lake itself", "hint: lakeplan history"]),
+        (&["--lake", "a-file", "task", "list"], 3, &["a lake is a folder, and a file is there", "--lake"]),
+        (&["--lake", "a-file/lake", "init"], 3, &["a lake is a folder, and a file is there", "--lake"]),
         (&["undo", "99"], 1, &["there is no change with the seq \"99\"", "hint: lakeplan history"]),
         (&["query", "SELECT 1; SELECT 2"], 2, &["ask one at a time"]),
         (&["query", "SELECT cast('a' AS int)"], 2, &["error: Cannot cast string 'a'"]),
