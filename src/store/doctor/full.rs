@@ -4,10 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use object_store::ObjectStore;
 
 use super::{Checkup, RESTORE, told};
 use crate::store::appended::{APPENDED, Appended};
+use crate::store::decode;
 use crate::store::error::StoreError;
 use crate::store::log_replay::{self, Replaying};
 use crate::store::table_log::{Belief, Table, TableLog, entry_path};
@@ -66,8 +68,7 @@ async fn check_checkpoints(checkup: &mut Checkup, log: &TableLog) -> Result<(), 
     for checkpoint in checkpoints.iter().copied() {
         let place = format!("{}/{}", log.folder(), log_replay::checkpoint_path(checkpoint));
         let Some(bytes) = log.get(&log_replay::checkpoint_path(checkpoint)).await? else { continue };
-        let mut read = Replaying::of(log, Belief::All);
-        let read = read.checkpoint(checkpoint, bytes).map(|_| read);
+        let read = read_whole(log, checkpoint, &place, bytes);
         followed = match followed {
             Some((said, next)) => follow(checkup, log, said, next..=checkpoint, is_past).await?,
             None => None,
@@ -85,6 +86,17 @@ async fn check_checkpoints(checkup: &mut Checkup, log: &TableLog) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// The table of a checkpoint, of which every column is read: maintenance and other engines need those that a command does
+/// not.
+fn read_whole(log: &TableLog, version: u64, place: &str, bytes: Bytes) -> Result<Replaying, StoreError> {
+    for batch in decode::batches(place, decode::open(place, bytes.clone())?)? {
+        batch?;
+    }
+    let mut read = Replaying::of(log, Belief::All);
+    read.checkpoint(version, bytes)?;
+    Ok(read)
 }
 
 /// Follows the log through these versions; `None` where one is gone or cannot be read.

@@ -14,7 +14,6 @@ use lakeplan::store::{Format, LakeTables, Outcome, Retention, Scope, Store, Stor
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use rand::rngs::StdRng;
-use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::check_up::files;
@@ -56,10 +55,6 @@ async fn befall(lake: &Root, path: &Path, damage: Damage, all: &[Path]) -> bool 
             bytes
         }
         Damage::Replaced => {
-            let kind = |path: &Path| {
-                let text = path.to_string();
-                (text.split('/').next().map(str::to_owned), path.extension().map(str::to_owned), text.contains("_delta_log"))
-            };
             let Some(other) = all.iter().find(|other| *other != path && kind(other) == kind(path)) else { return false };
             lake.store.get(other).await.unwrap().bytes().await.unwrap().to_vec()
         }
@@ -67,6 +62,32 @@ async fn befall(lake: &Root, path: &Path, damage: Damage, all: &[Path]) -> bool 
     let is_another = now != bytes;
     lake.store.put(path, now.into()).await.unwrap();
     is_another
+}
+
+/// The table of a file, and whether it holds rows, an entry, a checkpoint or the hint to one.
+fn kind(path: &Path) -> (String, Option<String>, bool) {
+    let text = path.to_string();
+    (text.split('/').next().unwrap_or_default().to_owned(), path.extension().map(str::to_owned), text.contains("_delta_log"))
+}
+
+/// Some cases on every kind of file. The file is the newest one of its kind, because the table rests on that.
+fn some<'p>(all: &'p [Path], random: &mut StdRng) -> Vec<(&'p Path, Damage)> {
+    let mut newest: BTreeMap<_, &Path> = BTreeMap::new();
+    for path in all {
+        let chosen = newest.entry(kind(path)).or_insert(path);
+        if path.filename() > chosen.filename() {
+            *chosen = path;
+        }
+    }
+    let mut cases = Vec::new();
+    for ((_, _, is_log), path) in newest {
+        let flipped = Damage::Flipped(random.random_range(0..=1000), random.random_range(0..8));
+        let other = [Damage::Removed, Damage::Emptied, Damage::Halved, Damage::Cut, flipped];
+        // Of two files of rows each is sound by itself, which is the hardest to notice.
+        let first = if is_log { flipped } else { Damage::Replaced };
+        cases.extend([(path, first), (path, other[random.random_range(0..other.len())])]);
+    }
+    cases
 }
 
 /// What a case came to.
@@ -184,9 +205,8 @@ async fn whatever_befalls_a_file_nothing_is_believed_that_is_not_so() {
             cases.push((path, Damage::Flipped(random.random_range(0..=1000), random.random_range(0..8))));
         }
     }
-    cases.shuffle(&mut random);
     if !full() {
-        cases.truncate(counts(90, usize::MAX));
+        cases = some(&all, &mut random);
     }
     let only = lakeplan::config::variable("LAKEPLAN_TEST_DAMAGE");
     let (mut failed, mut came) = (Vec::new(), BTreeMap::<Came, usize>::new());
