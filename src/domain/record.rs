@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::value::{Kind, Misfit};
+use super::value::{FieldValue, Kind, Misfit};
 
 /// Who writes a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,16 +58,18 @@ pub trait Record: Clone + PartialEq {
     }
 
     /// The fields in which `self` differs from `old`: their values in `old`, and in `self`.
-    fn touched(&self, old: &Self) -> (Fields, Fields) {
-        let (mut before, mut after) = (Fields::new(), Fields::new());
-        for field in Self::FIELDS {
-            let (was, is) = (old.get(field.name), self.get(field.name));
-            if was != is {
-                before.insert(field.name.to_owned(), was.unwrap_or_default());
-                after.insert(field.name.to_owned(), is.unwrap_or_default());
-            }
-        }
-        (before, after)
+    fn touched(&self, old: &Self) -> (Fields, Fields);
+}
+
+/// Notes a field in which two records differ. Only then is JSON made of it: most fields of a record stay as they are.
+pub fn note_touched<T: FieldValue + PartialEq>(name: &str, old: &T, new: &T, (before, after): &mut (Fields, Fields)) {
+    if old == new {
+        return;
+    }
+    let (was, is) = (old.json(), new.json());
+    if was != is {
+        before.insert(name.to_owned(), was);
+        after.insert(name.to_owned(), is);
     }
 }
 
@@ -137,6 +139,11 @@ macro_rules! record {
                     $(stringify!($field) => Some($crate::domain::value::FieldValue::json(&self.$field)),)+
                     _ => None,
                 }
+            }
+            fn touched(&self, old: &Self) -> ($crate::domain::record::Fields, $crate::domain::record::Fields) {
+                let mut touched = Default::default();
+                $($crate::domain::record::note_touched(stringify!($field), &old.$field, &self.$field, &mut touched);)+
+                touched
             }
             fn set(&mut self, field: &str, value: &serde_json::Value) -> Result<(), $crate::domain::value::Misfit> {
                 match field {

@@ -186,7 +186,8 @@ pub fn next_chain(previous: Hash, digests: impl IntoIterator<Item = Hash>) -> Ha
 }
 
 fn json(fields: &Fields) -> String {
-    serde_json::Value::Object(fields.clone()).to_string()
+    // A map of texts and values always is JSON.
+    serde_json::to_string(fields).unwrap_or_default()
 }
 
 pub fn hex(bytes: &[u8]) -> String {

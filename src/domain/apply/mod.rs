@@ -318,12 +318,13 @@ impl Bench<'_> {
     /// Stamps a record, puts it into the state and notes the change. `from` is where it stood, if anywhere.
     fn write(&mut self, op: Op, mut record: AnyRecord, from: Option<Slot>) {
         let old = from.and_then(|slot| self.state.get(slot));
-        let blank = AnyRecord::blank(record.entity(), record.id());
         if old.as_ref() != Some(&record) {
             self.stamp(&mut record, old.is_none());
         }
-        let (before, after) = record.touched(old.as_ref().unwrap_or(&blank));
-        let before = if old.is_some() { before } else { Fields::new() };
+        let (before, after) = match &old {
+            Some(old) => record.touched(old),
+            None => (Fields::new(), record.present()),
+        };
         let slot = record.slot();
         if let Some(from) = from.filter(|from| *from != slot) {
             self.state.remove(from);
