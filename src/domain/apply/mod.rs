@@ -94,6 +94,7 @@ pub fn apply(state: &mut State, set: &PatchSet, at: Instant) -> Result<Applied, 
         state,
         set,
         at,
+        marks: Marks { at: at.json(), actor: set.actor.json(), set: set.id.json() },
         patch: 0,
         changes: Vec::with_capacity(set.patches.len()),
         rollback: Rollback::default(),
@@ -134,6 +135,7 @@ struct Bench<'a> {
     state: &'a mut State,
     set: &'a PatchSet,
     at: Instant,
+    marks: Marks,
     patch: usize,
     changes: Vec<Change>,
     rollback: Rollback,
@@ -147,6 +149,13 @@ struct Bench<'a> {
     graphs: BTreeMap<ProjectId, usize>,
     /// The dependencies this set makes, and in which patch.
     linked: BTreeMap<TaskLinkId, usize>,
+}
+
+/// The values that each change of the set leaves on its record.
+struct Marks {
+    at: Value,
+    actor: Value,
+    set: Value,
 }
 
 /// The step could not be taken; why is already among the violations.
@@ -335,12 +344,9 @@ impl Bench<'_> {
     }
 
     fn stamp(&self, record: &mut AnyRecord, is_new: bool) {
-        let (at, actor) = (self.at.json(), self.set.actor.json());
-        let mut stamps = vec![("updated_at", &at), ("updated_by", &actor)];
-        if is_new {
-            stamps.extend([("created_at", &at), ("created_by", &actor)]);
-        }
-        for (field, value) in stamps {
+        let Marks { at, actor, .. } = &self.marks;
+        let stamps = [("updated_at", at), ("updated_by", actor), ("created_at", at), ("created_by", actor)];
+        for (field, value) in stamps.into_iter().take(if is_new { 4 } else { 2 }) {
             // The lake has no creator; every other record has all four fields.
             let _ = record.set(field, value);
         }

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Bench, Step};
+use super::{Bench, Marks, Step};
 use crate::domain::any::{AnyRecord, Slot};
 use crate::domain::id::EntityId;
 use crate::domain::link::{LinkKind, TaskLink};
 use crate::domain::patch::{Op, Patch};
 use crate::domain::record::Entity;
 use crate::domain::task::Task;
-use crate::domain::value::FieldValue;
 use crate::domain::violation::{Rule, Violation};
 
 /// How the two ends of a link stand.
@@ -196,10 +195,10 @@ impl Bench<'_> {
 
     fn mark(&self, record: &mut AnyRecord, deleted: bool) {
         let null = serde_json::Value::Null;
-        let marks = [("deleted_at", self.at.json()), ("deleted_by", self.set.actor.json()), ("deleted_in", self.set.id.json())];
-        for (field, value) in marks {
+        let Marks { at, actor, set } = &self.marks;
+        for (field, value) in [("deleted_at", at), ("deleted_by", actor), ("deleted_in", set)] {
             // Every entity that can be deleted has the three fields; the lake cannot.
-            let _ = record.set(field, if deleted { &value } else { &null });
+            let _ = record.set(field, if deleted { value } else { &null });
         }
     }
 }
