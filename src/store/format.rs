@@ -39,15 +39,28 @@ impl Format {
         self.current
     }
 
-    /// The record that a journal row makes of the one before it.
-    pub(super) fn replay(&self, row: &Row, before: Option<AnyRecord>) -> Result<AnyRecord, StoreError> {
-        let damaged = |what: String| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), what);
+    /// The record that a journal row makes of the one before it. A row that changes a record which no row has made is passed
+    /// over: there is `None`, and there was.
+    pub(super) fn replay(&self, row: &Row, before: Option<AnyRecord>) -> Result<Option<AnyRecord>, StoreError> {
+        let record = match before {
+            Some(record) => record,
+            None if matches!(row.op, Op::Create | Op::Link) => AnyRecord::blank(row.entity, row.entity_id),
+            None => {
+                tracing::warn!(
+                    "journal row {}.{} changes the {} {}, which no row has made; it is passed over, and lakeplan doctor names it",
+                    row.seq,
+                    row.ordinal,
+                    row.entity.noun(),
+                    row.entity_id
+                );
+                return Ok(None);
+            }
+        };
         if row.op == Op::Erase {
             // Its payload is about rows, not about the record.
-            return before.ok_or_else(|| damaged("it erases a record that is not there".to_owned()));
+            return Ok(Some(record));
         }
-        let record = before.unwrap_or_else(|| AnyRecord::blank(row.entity, row.entity_id));
-        self.set(row, &self.changes(row)?, record)
+        self.set(row, &self.changes(row)?, record).map(Some)
     }
 
     /// A record with what a journal row sets in it. A value that its field cannot hold leaves the field absent.

@@ -293,7 +293,7 @@ impl Ledger {
                 return Ok(());
             }
         }
-        let record = self.format.replay(row, self.state.get(slot))?;
+        let Some(record) = self.format.replay(row, self.state.get(slot))? else { return Ok(()) };
         if left.is_some() && left != row.project_id {
             self.state.remove(slot);
         }

@@ -165,6 +165,7 @@ impl Store for MemoryStore {
             version: inner.ledger.seq,
             folded: inner.ledger.seq,
             unreadable: Vec::new(),
+            lake: None,
         })
     }
 }

@@ -25,6 +25,7 @@ mod journal;
 mod ledger;
 mod log_entry;
 mod log_replay;
+mod mark;
 pub mod memory;
 pub mod outer;
 mod parts;
@@ -62,6 +63,7 @@ use appended::Appended;
 pub use appended::compact::Condensed;
 pub use journal::compact::Compacted;
 pub use journal::erase::Erased;
+pub use mark::LakeMark;
 use row::{Row, Stream};
 pub use scope::{Scope, in_every_scope};
 pub use table_log::LiveFile;
@@ -93,6 +95,8 @@ pub struct Head {
     pub folded: u64,
     /// Current tables whose files could not be read, which the next fold rebuilds.
     pub unreadable: Vec<&'static str>,
+    /// Which lake it is; `None` of one that has no tables.
+    pub lake: Option<LakeMark>,
 }
 
 /// What a fold did: the seq the tables now show, and for each what was written.

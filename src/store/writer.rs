@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::error::StoreError;
 use super::gently::gently;
+use super::journal::files::Files;
 use super::journal::group::{Load, groups};
 use super::journal::{Journal, JournalReader, Order};
 use super::row::Stream;
@@ -28,6 +29,7 @@ pub enum Message {
     Tally { answer: oneshot::Sender<Result<Tallies, StoreError>> },
     CountWaiting { answer: oneshot::Sender<Result<(Head, usize), StoreError>> },
     Survey { answer: oneshot::Sender<Result<(), StoreError>> },
+    Files { answer: oneshot::Sender<Result<Files, StoreError>> },
     Folded { seq: u64, written: Vec<(&'static str, u64)> },
     Compact { answer: oneshot::Sender<Result<Compacted, StoreError>> },
     Erase { answer: oneshot::Sender<Result<Erased, StoreError>> },
@@ -66,6 +68,10 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
             }
             Message::Survey { answer } => {
                 let _ = answer.send(survey(&mut journal).await);
+            }
+            Message::Files { answer } => {
+                let looked = journal.refresh().await.map(|_| journal.files());
+                let _ = answer.send(looked);
             }
             Message::Folded { seq, written } => journal.note_folded(seq, written),
             Message::Compact { answer } => {

@@ -20,6 +20,7 @@ use crate::store::row::{Row, Stream};
 use crate::store::table_state::{self, TableState};
 use crate::store::tables::FoldedTable;
 use crate::store::tables::anew::{Anew, Lost};
+use crate::store::tables::definition::Position;
 use crate::store::tables::fold::{Folded, Folding, TRIES};
 use crate::store::tables::read::{Distrust, Found};
 use crate::store::writer::Message;
@@ -84,11 +85,10 @@ impl DeltaStore {
     pub async fn rebuild(&self, table: Option<FoldedTable>) -> Result<FoldReport, StoreError> {
         for _ in 0..TRIES {
             let head = self.head().await?;
-            let mut files = Files::new(Arc::clone(&self.root));
-            files.load().await?;
+            let files = self.files(&head).await?;
             let mut lost = Vec::new();
             for table in FoldedTable::all().filter(|one| table.is_none_or(|table| table == *one)) {
-                let (instead_of, broken_at) = match table.find(&self.root, files.written_at(table.name())).await? {
+                let (instead_of, broken_at) = match table.find(&self.root, Some(&files)).await? {
                     Found::Nothing => (None, None),
                     Found::Broken(_, last) => (None, Some(last)),
                     Found::Outdated(old, _) | Found::Whole(old, _) => (Some(old), None),
@@ -182,15 +182,14 @@ impl DeltaStore {
 
     /// Folds the rows after what is known to be folded into the tables they concern; `None` where one has to be made anew.
     async fn fold_after(&self, head: &Head) -> Result<Option<FoldReport>, StoreError> {
-        // The writer has looked at the tables and at how far the journal says they are.
-        let nothing = BTreeMap::new();
+        let files = self.ask(|answer| Message::Files { answer }).await?;
         let mut rows: Vec<Row> = self.changes(head.folded, Stream::Work, &Scope::All).await?.try_collect().await?;
         rows.retain(|row| row.seq <= head.seq);
         // What nothing concerns since all tables were known to be folded needs no look.
         let concerned = FoldedTable::all().filter(|table| rows.iter().any(|row| row.entity == table.entity()));
         let (changes_are_folded, turn) = watch::channel(false);
         let mut changes_are_folded = Some(changes_are_folded);
-        let folding = &self.folding(head, (head.folded, &nothing), &rows, turn);
+        let folding = &self.folding(head, (head.folded, &files), &rows, turn);
         let folded: Vec<_> = concerned
             .map(|table| {
                 let is_folded = changes_are_folded.take_if(|_| table == FoldedTable::Changes);
@@ -214,12 +213,11 @@ impl DeltaStore {
         let mut written: BTreeMap<&'static str, Folded> = BTreeMap::new();
         for _ in 0..TRIES {
             let head = self.head().await?;
-            let mut files = Files::new(Arc::clone(&self.root));
-            files.load().await?;
+            let files = self.files(&head).await?;
             let (mut lost, mut whole, mut seqs) = (Vec::new(), Vec::new(), BTreeMap::new());
             let mut skipped = Vec::new();
             for table in FoldedTable::all() {
-                match table.find(&self.root, files.written_at(table.name())).await? {
+                match table.find(&self.root, Some(&files)).await? {
                     Found::Nothing => lost.push(Lost { table, instead_of: None, broken_at: None, is_forced: false }),
                     Found::Broken(_, last) => {
                         lost.push(Lost { table, instead_of: None, broken_at: Some(last), is_forced: false });
@@ -241,8 +239,7 @@ impl DeltaStore {
             let mut report = FoldReport { seq: head.seq, tables: Vec::new(), skipped };
             let rows = files.rows_behind(&seqs, |row| row.seq <= head.seq && row.stream == Stream::Work).await?;
             for table in whole {
-                let Some(folded) =
-                    self.folding(&head, (files.folded, &files.written), &rows, watch::channel(true).1).fold(table).await?
+                let Some(folded) = self.folding(&head, (files.folded, &files), &rows, watch::channel(true).1).fold(table).await?
                 else {
                     continue;
                 };
@@ -267,21 +264,28 @@ impl DeltaStore {
         Err(StoreError::storage("folding", "the tables", "other writers were faster each time"))
     }
 
+    /// The journal as its log tells it now.
+    async fn files(&self, head: &Head) -> Result<Files, StoreError> {
+        let mut files = Files::new(Arc::clone(&self.root)).at(&self.name);
+        files.load().await?;
+        files.note_mark(head.seq, &head.chain);
+        Ok(files)
+    }
+
     fn folding<'a>(
         &'a self,
         head: &Head,
-        (known, written): (u64, &'a BTreeMap<String, u64>),
+        (known, files): (u64, &'a Files),
         rows: &'a [Row],
         turn: watch::Receiver<bool>,
     ) -> Folding<'a> {
         Folding {
             root: &self.root,
             format: &self.format,
-            seq: head.seq,
-            at: head.at,
+            to: Position::of(head),
             rows,
             known,
-            written,
+            files,
             turn,
             clock: self.clock.as_ref(),
             random: self.random.as_ref(),
@@ -293,8 +297,7 @@ impl DeltaStore {
             root: &self.root,
             files,
             format: &self.format,
-            seq: head.seq,
-            at: head.at,
+            to: Position::of(head),
             budget: self.budget,
             clock: self.clock.as_ref(),
             random: self.random.as_ref(),

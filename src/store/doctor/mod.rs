@@ -55,6 +55,8 @@ const TAKE_BACK: &str = "lakeplan fold takes it back, so that other readers see 
 const UPKEEP: &str = "lakeplan maintain takes it back, so that other readers see the table as it is";
 const TAKE_REST_BACK: &str = "lakeplan maintain takes the rest back; these rows are lost";
 const FOLD: &str = "lakeplan fold rebuilds it from the journal";
+const PASSED_OVER: &str =
+    "it keeps nobody from the lake; lakeplan history shows what it says, to be made again where it is wanted";
 const MEND: &str = "mend the journal first; until then keep the table as it is";
 
 impl Checkup {
@@ -117,7 +119,7 @@ pub async fn examine(
 /// Examines the lake at `root` to an extent.
 pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format, extent: Extent) -> Result<Checkup, StoreError> {
     let mut checkup = Checkup::default();
-    let mut journal = Files::new(Arc::clone(root));
+    let mut journal = Files::new(Arc::clone(root)).at(name);
     journal::check_log(&mut checkup, &journal.log, root).await?;
     // The tables are looked up before the end of the journal, so that none is ahead of it where others commit and fold
     // meanwhile; and how far the journal says that they are folded before both.

@@ -8,7 +8,7 @@ use object_store::ObjectStore;
 
 use super::changes::Changes;
 use super::records::Wanted;
-use super::{Checkup, FOLD, REFOLD, RESTORE, told};
+use super::{Checkup, FOLD, PASSED_OVER, REFOLD, RESTORE, told};
 use crate::store::catalog::features::WAY_OUT_OF_FOLDED;
 use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
@@ -104,6 +104,10 @@ pub async fn check(
             }
         }
     }
+    for orphan in parts.iter().flat_map(|parts| parts.orphans()) {
+        let what = format!("it changes the {} {}, which no row has made; it is passed over", orphan.entity.noun(), orphan.id);
+        checkup.find(format!("journal, row {}.{}", orphan.seq, orphan.ordinal), what, PASSED_OVER);
+    }
     for at in standing {
         if at.wrong > MOST {
             let what = format!("{} more of its rows are missing, too many or not what the journal says", at.wrong - MOST);
@@ -128,7 +132,7 @@ pub async fn find(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, files: &Fi
     let known = files.folded;
     let mut is_folded = known > 0;
     for table in FoldedTable::all() {
-        match table.find(root, files.written_at(table.name())).await {
+        match table.find(root, Some(files)).await {
             Ok(Found::Whole(found, seq)) => {
                 is_folded |= table != FoldedTable::Changes;
                 let seq = seq.max(known);

@@ -11,6 +11,7 @@ use crate::domain::record::Entity;
 use crate::domain::time::{Instant, rfc3339};
 use crate::store::error::StoreError;
 use crate::store::log_entry::LogEntry;
+use crate::store::mark::Mark;
 use crate::store::row::{Row, Stream};
 use crate::store::table_log::LiveFile;
 
@@ -18,6 +19,9 @@ use crate::store::table_log::LiveFile;
 pub const TXN: &str = "lakeplan";
 /// The app id whose transaction version is the seq up to which every current table of stream `work` is folded.
 pub const FOLDED: &str = "fold-work";
+/// With the name of a table behind it, the app id whose transaction version is the mark of the position that the table was
+/// last written at.
+const MARK: &str = "fold-mark";
 /// The name under which a commit carries the id that tells it from every other attempt.
 pub const ATTEMPT: &str = "lakeplanAttempt";
 
@@ -63,6 +67,8 @@ pub struct Entry {
     pub folded: Option<u64>,
     /// The seq that each table was last written at, as far as the commit says.
     pub written: Vec<(String, u64)>,
+    /// The mark of each of these positions, as it stands in the commit.
+    pub marks: Vec<(String, i64)>,
 }
 
 /// The action that adds a file of these rows.
@@ -119,6 +125,16 @@ pub fn written_txn(table: &str, seq: u64) -> Action {
     txn(&format!("{FOLDED}/{table}"), seq)
 }
 
+/// The table of a transaction that holds the mark of where it was last written, and the mark as it stands there.
+pub fn mark(app: &str, version: i64) -> Option<(String, i64)> {
+    Some((app.strip_prefix(MARK)?.strip_prefix('/')?.to_owned(), version))
+}
+
+/// The transaction that says so.
+pub fn mark_txn(table: &str, mark: Mark) -> Action {
+    Action::Txn(Transaction::new(format!("{MARK}/{table}"), mark.version()))
+}
+
 pub fn json_of(actions: &[Action]) -> Result<Vec<Value>, StoreError> {
     actions
         .iter()
@@ -143,6 +159,7 @@ pub fn read(version: Version, bytes: &Bytes) -> Result<Entry, StoreError> {
         removed: removed.into_iter().map(|remove| remove.path).collect(),
         folded: txns.get(FOLDED).and_then(|seq| u64::try_from(*seq).ok()),
         written: txns.iter().filter_map(|(app, version)| written(app, *version)).collect(),
+        marks: txns.iter().filter_map(|(app, version)| mark(app, *version)).collect(),
     })
 }
 

@@ -13,6 +13,7 @@ use crate::domain::record::Entity;
 use crate::store::erasure::{Erasures, unnamed};
 use crate::store::error::StoreError;
 use crate::store::foreign::Others;
+use crate::store::mark::Mark;
 use crate::store::row::Row;
 use crate::store::table_log::{LiveFile, TableLog, checked_path};
 
@@ -24,6 +25,12 @@ pub struct Files {
     pub folded: u64,
     /// The seq that each current table was last written at, as far as the journal says.
     pub written: BTreeMap<String, u64>,
+    /// The marks of those positions, as the log holds them.
+    pub(super) marks: BTreeMap<String, i64>,
+    /// The marks of positions that were looked up. They never change, so all who read share them.
+    pub(super) known: Arc<Mutex<BTreeMap<u64, Mark>>>,
+    /// Where the lake is, if it is known.
+    pub(super) place: Option<Arc<str>>,
     /// What other writers did that does not count.
     pub others: Others,
     /// The id of the table, as its log has it.
@@ -45,6 +52,9 @@ impl Files {
             log: TableLog::new(root, "journal"),
             folded: 0,
             written: BTreeMap::new(),
+            marks: BTreeMap::new(),
+            known: Arc::default(),
+            place: None,
             others: Others::default(),
             table_id: None,
             live,
@@ -52,6 +62,11 @@ impl Files {
             by_end,
             erasures: Arc::default(),
         }
+    }
+
+    /// The same of the lake at this place.
+    pub fn at(self, place: &str) -> Self {
+        Self { place: Some(place.into()), ..self }
     }
 
     pub fn live(&self) -> impl Iterator<Item = &JournalFile> {
@@ -70,6 +85,9 @@ impl Files {
             log: self.log.clone(),
             folded: self.folded,
             written: self.written.clone(),
+            marks: self.marks.clone(),
+            known: Arc::clone(&self.known),
+            place: self.place.clone(),
             others: Others::default(),
             table_id: None,
             live,
@@ -111,6 +129,7 @@ impl Files {
         let Some(table) = self.log.load().await? else { return Ok(None) };
         self.folded = table.txns.get(entry::FOLDED).and_then(|seq| u64::try_from(*seq).ok()).unwrap_or(0);
         self.written = table.txns.iter().filter_map(|(app, version)| entry::written(app, *version)).collect();
+        self.marks = table.txns.iter().filter_map(|(app, version)| entry::mark(app, *version)).collect();
         self.live.clear();
         self.by_id.clear();
         self.by_end.clear();
@@ -170,6 +189,7 @@ impl Files {
     pub fn note(&mut self, entry: &Entry) {
         self.folded = self.folded.max(entry.folded.unwrap_or(0));
         self.written.extend(entry.written.iter().cloned());
+        self.marks.extend(entry.marks.iter().cloned());
         let paths = entry.removed.iter().map(String::as_str);
         self.others.has_other_columns &= !entry.is_described;
         self.others.settle(paths.chain(entry.added.iter().map(|file| file.path.as_str())));
@@ -215,7 +235,7 @@ impl Files {
 
     /// The last seq there is.
     pub fn end(&self) -> u64 {
-        self.live().map(|file| file.seq.1).max().unwrap_or(0)
+        self.by_end.last().map_or(0, |(end, _)| *end)
     }
 
     /// How many rows the files hold that end after a seq.
@@ -310,7 +330,10 @@ impl Files {
         let bytes = self.log.get_live(&file.path).await?;
         let last = batch::read_last(&self.name(file), file.stream, bytes, file.is_sorted())?;
         match last {
-            Some(row) if row.seq == file.seq.1 && row.chain.is_some() => Ok(Some(row)),
+            Some(row) if row.seq == file.seq.1 && row.chain.is_some() => {
+                row.chain.iter().for_each(|chain| self.note_mark(row.seq, chain));
+                Ok(Some(row))
+            }
             _ => Err(StoreError::damaged(self.name(file), "it does not end with the last row of a set")),
         }
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::Journal;
-use super::opening::{Seqs, Sound, lost_its_end, sound};
+use super::opening::{Sound, Stands, lost_its_end, sound};
 use super::reader::Order;
 use crate::domain::apply::reach::{Reach, reach};
 use crate::domain::id::{EntityId, ProjectId, TaskId, is_derived_from};
@@ -17,8 +17,8 @@ use crate::store::Scope;
 use crate::store::error::StoreError;
 use crate::store::row::{Row, Stream};
 use crate::store::scope::in_every_scope;
-use crate::store::tables::read::{self, Found, Sought, Wanted};
-use crate::store::tables::{FoldedTable, TABLES};
+use crate::store::tables::read::{self, Found, Sought, Stand, Wanted};
+use crate::store::tables::{FoldedTable, TABLES, definition};
 
 /// The most records to keep beside those in use, about 256 MiB of them.
 pub const MOST_RECORDS: usize = 256 << 10;
@@ -107,13 +107,15 @@ impl Journal {
             }
             self.make_room(&wanted);
             let own = TABLES.iter().filter(|table| !in_every_scope(table.entity));
-            let Sound { seqs, records, unreadable } =
-                sound(&self.root, own, &Scope::Projects(missing.clone()), &self.files.written).await?;
+            let found = sound(&self.root, own, &Scope::Projects(missing.clone()), Some(&self.files)).await?;
+            if !self.may_rest_on(&found.stands).await? {
+                continue;
+            }
+            let Sound { stands, records, unreadable } = found;
             self.unreadable.extend(unreadable);
-            self.refuse_ahead(&seqs).await?;
             let concerns =
                 |row: &Row| [row.project_id, row.left_project()].into_iter().flatten().any(|project| missing.contains(&project));
-            let mut rows = self.files.rows_behind(&self.known(&seqs), concerns).await?;
+            let mut rows = self.files.rows_behind(&self.known(&stands), concerns).await?;
             rows.retain(|row| row.seq <= self.ledger.seq);
             // What moved in after the tables were folded is in its old project's files: both are brought together.
             let came = |row: &&Row| row.project_id.is_some_and(|project| missing.contains(&project));
@@ -125,7 +127,7 @@ impl Journal {
                 continue;
             }
             self.ledger.bring(&missing, records.into_iter(), &rows)?;
-            self.note_tables(seqs);
+            self.note_tables(stands);
         }
     }
 
@@ -168,7 +170,7 @@ impl Journal {
         }
         let mut after = self.folded;
         let mut links: BTreeSet<Uuid> = BTreeSet::new();
-        match read::links_to(&self.root, tasks.iter().map(|task| task.uuid()), self.files.written_at("task_links")).await {
+        match read::links_to(&self.root, tasks.iter().map(|task| task.uuid()), &self.files).await {
             Ok(Some(found)) => {
                 for (link, project) in found {
                     links.insert(link);
@@ -206,7 +208,7 @@ impl Journal {
                 Wanted::former_keys(own().filter_map(|sought| sought.former_key().map(ToString::to_string))),
             ];
             for wanted in wanted.iter().filter(|wanted| !wanted.is_empty()) {
-                match read::projects_of(&self.root, table, wanted, self.files.written_at(table.name)).await {
+                match read::projects_of(&self.root, table, wanted, &self.files).await {
                     Ok(Some(projects)) => found.extend(own().filter_map(|sought| Some((sought, *projects.get(&sought.text())?)))),
                     // What cannot be asked of the table the journal knows.
                     Ok(None) | Err(StoreError::Damaged { .. }) => after = 0,
@@ -234,27 +236,35 @@ impl Journal {
     }
 
     async fn look_at(&mut self, is_wanted: impl Fn(&str) -> bool) -> Result<(), StoreError> {
-        let tables = TABLES.iter().filter(|table| is_wanted(table.name));
-        let Sound { mut seqs, unreadable, .. } = sound(&self.root, tables, &Scope::outline(), &self.files.written).await?;
-        self.unreadable.extend(unreadable);
-        if is_wanted(FoldedTable::Changes.name()) {
-            let changes = match FoldedTable::Changes.find(&self.root, self.files.written_at(FoldedTable::Changes.name())).await? {
-                Found::Whole(_, seq) => seq,
-                Found::Nothing | Found::Outdated(..) | Found::Broken(..) => 0,
-            };
-            seqs.insert(FoldedTable::Changes.name(), changes);
+        loop {
+            let tables = TABLES.iter().filter(|table| is_wanted(table.name));
+            let Sound { mut stands, unreadable, .. } = sound(&self.root, tables, &Scope::outline(), Some(&self.files)).await?;
+            if is_wanted(FoldedTable::Changes.name()) {
+                let changes = match FoldedTable::Changes.find(&self.root, Some(&self.files)).await? {
+                    Found::Whole(table, seq) => Stand { seq, mark: definition::mark(&table, seq) },
+                    Found::Nothing | Found::Outdated(..) | Found::Broken(..) => Stand::default(),
+                };
+                stands.insert(FoldedTable::Changes.name(), changes);
+            }
+            if self.may_rest_on(&stands).await? {
+                self.unreadable.extend(unreadable);
+                self.note_tables(stands);
+                return Ok(());
+            }
         }
-        self.refuse_ahead(&seqs).await?;
-        self.note_tables(seqs);
-        Ok(())
     }
 
-    /// A table is never ahead of the journal, unless the journal lost its end.
-    async fn refuse_ahead(&mut self, seqs: &Seqs) -> Result<(), StoreError> {
-        let ahead = seqs.values().copied().max().unwrap_or(0);
-        if ahead > self.ledger.seq {
-            self.refresh().await?;
+    /// Whether what tables were judged to be stands; they are to be read again where others committed meanwhile, and it
+    /// does not. A table is never ahead of the journal, unless the journal lost its end.
+    pub(super) async fn may_rest_on(&mut self, stands: &Stands) -> Result<bool, StoreError> {
+        let ahead = stands.values().map(|stand| stand.seq).max().unwrap_or(0);
+        if ahead <= self.ledger.seq {
+            return Ok(true);
         }
-        if ahead > self.ledger.seq { Err(lost_its_end(self.ledger.seq, ahead)) } else { Ok(()) }
+        self.refresh().await?;
+        if ahead > self.ledger.seq {
+            return Err(lost_its_end(self.ledger.seq, ahead));
+        }
+        self.files.confirm(stands).await
     }
 }

@@ -28,6 +28,7 @@ mod slot;
 mod take_back;
 mod tally;
 mod verify;
+mod witness;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -40,10 +41,12 @@ use uuid::Uuid;
 use super::checkpoint;
 use super::error::StoreError;
 use super::ledger::{Ledger, Proposal, Seen};
+use super::mark::LakeMark;
 use super::row::{Row, Stream};
 use super::table_log::{End, entry_bytes};
+use super::tables::read::Stand;
 use super::{Head, Outcome, Snapshot};
-use crate::domain::id::PatchSetId;
+use crate::domain::id::{EntityId, PatchSetId};
 use crate::domain::patch::PatchSet;
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, random_bytes, uuid_v7};
@@ -70,7 +73,7 @@ pub struct Journal {
     /// How far the current tables are known to be folded; the next commit records it.
     folded: u64,
     /// The seq that each table was last written at, as far as this process knows; the next commit records it.
-    written: BTreeMap<String, u64>,
+    written: BTreeMap<String, Stand>,
     /// Tables that could not be read, which the next fold rebuilds.
     unreadable: BTreeSet<&'static str>,
     /// How far each table says it is folded, as far as it was looked at; 0 where it is missing.
@@ -107,7 +110,7 @@ impl Journal {
         let Proposal::Accepted(first) = ledger.propose(&set, None, now, || random_bytes(random.as_ref())) else {
             return Err(StoreError::damaged("journal", "the first row was refused"));
         };
-        let files = Files::new(Arc::clone(&store));
+        let files = Files::new(Arc::clone(&store)).at(ledger.root());
         let attempt = uuid_v7(now, random.as_ref());
         let rows: Vec<&Row> = first.rows.iter().collect();
         let added = files.put_rows(0, attempt, &rows).await?;
@@ -140,6 +143,9 @@ impl Journal {
     }
 
     pub fn head(&self) -> Head {
+        // Tables are folded to where a head was seen.
+        self.files.note_mark(self.ledger.seq, &self.ledger.chain);
+        let lake = self.ledger.state.lake.as_ref().map(|lake| LakeMark::of(lake.id.uuid(), lake.root.as_str()));
         Head {
             seq: self.ledger.seq,
             at: self.ledger.at,
@@ -147,7 +153,13 @@ impl Journal {
             version: self.version,
             folded: self.folded,
             unreadable: self.unreadable.iter().copied().collect(),
+            lake,
         }
+    }
+
+    /// What the journal knows of its tables, without the rows that all of them show.
+    pub fn files(&self) -> Files {
+        self.files.after(self.folded)
     }
 
     /// About how many rows came after what all tables are known to be folded to.
@@ -160,7 +172,7 @@ impl Journal {
         self.folded = self.folded.max(seq);
         for (table, seq) in &written {
             self.unreadable.remove(table);
-            self.written.insert((*table).to_owned(), *seq);
+            self.written.insert((*table).to_owned(), self.files.stand(*seq));
         }
         for table in self.tables.values_mut() {
             *table = seq.max(*table);
@@ -275,10 +287,7 @@ impl Journal {
                 self.looked = now;
                 self.files.note_added(added);
                 self.files.folded = self.files.folded.max(self.folded);
-                for (table, seq) in &self.written {
-                    let known = self.files.written.entry(table.clone()).or_default();
-                    *known = (*known).max(*seq);
-                }
+                self.files.note_stands(self.written.iter());
                 Ok(Tried::Told(judged.outcomes()))
             }
             Taken::Theirs(entry) => {
@@ -344,8 +353,7 @@ impl Journal {
         if self.folded > self.files.folded {
             actions.push(entry::txn(entry::FOLDED, self.folded));
         }
-        let news = self.written.iter().filter(|(table, seq)| self.files.written_at(table) < **seq);
-        actions.extend(news.map(|(table, seq)| entry::written_txn(table, *seq)));
+        actions.extend(self.files.news_of(self.written.iter()));
         for stream in Stream::ALL {
             let rows: Vec<&Row> = judged.rows().filter(|row| row.stream == *stream).collect();
             if !rows.is_empty() {

@@ -17,7 +17,7 @@ use crate::store::copy::no_lake;
 use crate::store::error::StoreError;
 use crate::store::ledger::Ledger;
 use crate::store::scope::in_every_scope;
-use crate::store::tables::read::{self, Contents};
+use crate::store::tables::read::{self, Contents, Stand};
 use crate::store::tables::{CurrentTable, FoldedTable, TABLES};
 
 impl Journal {
@@ -30,30 +30,35 @@ impl Journal {
         random: Arc<dyn Random>,
     ) -> Result<Self, StoreError> {
         let looked = clock.now();
-        let mut files = Files::new(Arc::clone(&store));
+        let mut files = Files::new(Arc::clone(&store)).at(ledger.root());
         let tables = TABLES.iter().filter(|table| in_every_scope(table.entity));
         let scope = Scope::outline();
-        let nothing = BTreeMap::new();
-        let (version, found) = futures::join!(files.load(), sound(&store, tables.clone(), &scope, &nothing));
+        let (version, found) = futures::join!(files.load(), sound(&store, tables.clone(), &scope, None));
         let Some(mut version) = version? else { return Err(no_lake(&store, ledger.root()).await) };
         let mut found = found?;
-        if found.seqs.iter().any(|(name, seq)| *seq > 0 && *seq < files.written_at(name)) {
-            // One is an older copy, which could not be known before the journal was read.
-            found = sound(&store, tables, &scope, &files.written).await?;
-        }
-        let Sound { seqs, records, unreadable } = found;
-        let ahead = seqs.values().copied().max().unwrap_or(0);
-        if ahead > files.end() {
-            // They may have been folded past the head that was just read.
-            version = match files.load().await? {
-                Some(version) => version,
-                None => return Err(no_lake(&store, ledger.root()).await),
-            };
-        }
-        if ahead > files.end() {
-            return Err(lost_its_end(files.end(), ahead));
-        }
-        let is_missing = seqs.values().any(|seq| *seq == 0);
+        let mut is_judged = false;
+        let last = loop {
+            if found.end() > files.end() {
+                // They may have been folded past the head that was just read.
+                version = match files.load().await? {
+                    Some(version) => version,
+                    None => return Err(no_lake(&store, ledger.root()).await),
+                };
+            }
+            if is_judged && found.end() > files.end() {
+                return Err(lost_its_end(files.end(), found.end()));
+            }
+            files.refuse_gap()?;
+            let last = files.read_last().await?;
+            if files.confirm(&found.stands).await? {
+                break last;
+            }
+            // One is an older copy or of another journal, which could not be known before this one was read.
+            found = sound(&store, tables.clone(), &scope, Some(&files)).await?;
+            is_judged = true;
+        };
+        let Sound { stands, records, unreadable } = found;
+        let is_missing = stands.values().any(|stand| stand.seq == 0);
         // Where a table is missing, nothing counts as folded: the next fold makes it anew.
         let folded = if is_missing { 0 } else { files.folded };
         let (open, hand) = (HashMap::new(), Hand::new(most));
@@ -72,22 +77,21 @@ impl Journal {
             clock,
             random,
         };
-        journal.files.refuse_gap()?;
         journal.files.others.warn(journal.files.log.folder());
         if journal.files.others.unsure.is_some() {
             verify(&journal.files).await?;
         }
-        let rows = journal.files.rows_behind(&journal.known(&seqs), |_| true).await?;
-        journal.ledger.outline(records.into_iter(), &rows, journal.files.read_last().await?.as_ref())?;
-        journal.note_tables(seqs);
+        let rows = journal.files.rows_behind(&journal.known(&stands), |_| true).await?;
+        journal.ledger.outline(records.into_iter(), &rows, last.as_ref())?;
+        journal.note_tables(stands);
         journal.ledger.may_read()?;
         Ok(journal)
     }
 
     /// How far the records of each table's entity are folded; what is missing is not.
-    pub(super) fn known(&self, seqs: &Seqs) -> BTreeMap<Entity, u64> {
+    pub(super) fn known(&self, stands: &Stands) -> BTreeMap<Entity, u64> {
         let of = |table: &CurrentTable| {
-            let seq = *seqs.get(table.name)?;
+            let seq = stands.get(table.name)?.seq;
             Some((table.entity, if seq == 0 { 0 } else { seq.max(self.folded) }))
         };
         TABLES.iter().filter_map(of).collect()
@@ -99,13 +103,15 @@ impl Journal {
     }
 
     /// Notes how far tables say they are folded.
-    pub(super) fn note_tables(&mut self, seqs: Seqs) {
-        let is_missing = seqs.values().any(|seq| *seq == 0);
-        for (table, seq) in &seqs {
+    pub(super) fn note_tables(&mut self, stands: Stands) {
+        let is_missing = stands.values().any(|stand| stand.seq == 0);
+        for (table, stand) in &stands {
             let written = self.written.entry((*table).to_owned()).or_default();
-            *written = (*written).max(*seq);
+            if stand.seq >= written.seq {
+                *written = *stand;
+            }
         }
-        self.tables.extend(seqs);
+        self.tables.extend(stands.into_iter().map(|(table, stand)| (table, stand.seq)));
         let of = |name: &str| self.tables.get(name).copied().unwrap_or(0).max(self.folded);
         let together = FoldedTable::all().map(|table| self.files.reach(table.entity(), of(table.name()))).min();
         self.folded = if is_missing { 0 } else { together.unwrap_or(0).max(self.folded) };
@@ -115,39 +121,49 @@ impl Journal {
 /// How far tables say they are folded, by name; 0 where one is missing.
 pub(super) type Seqs = BTreeMap<&'static str, u64>;
 
+/// How far tables say they are folded, and from which journal, by name.
+pub(super) type Stands = BTreeMap<&'static str, Stand>;
+
 /// What was read of the current tables.
 pub(super) struct Sound {
-    pub seqs: Seqs,
+    pub stands: Stands,
     pub records: Vec<AnyRecord>,
     /// Those whose files could not be read.
     pub unreadable: BTreeSet<&'static str>,
+}
+
+impl Sound {
+    /// The seq of the table that is folded the furthest.
+    pub fn end(&self) -> u64 {
+        self.stands.values().map(|stand| stand.seq).max().unwrap_or(0)
+    }
 }
 
 pub(super) fn lost_its_end(end: u64, ahead: u64) -> StoreError {
     StoreError::damaged("journal", format!("it ends at seq {end}, and a table is folded to {ahead}: it has lost its end"))
 }
 
-/// How far tables say they are folded, 0 where one is missing, and the records they hold of a scope. One that is damaged
-/// can be made anew from the journal, so it counts as missing.
+/// How far tables say they are folded, 0 where one is missing, and the records they hold of a scope, judged by what the journal
+/// knows of them where it was read. One that is damaged can be made anew from the journal, so it counts as missing.
 pub(super) async fn sound(
     root: &Arc<dyn ObjectStore>,
     tables: impl Iterator<Item = &CurrentTable>,
     scope: &Scope,
-    written: &BTreeMap<String, u64>,
+    files: Option<&Files>,
 ) -> Result<Sound, StoreError> {
     let read = tables.map(|table| async move {
-        match read::one(root, table, scope, written.get(table.name).copied().unwrap_or(0)).await {
-            Ok(Some(Contents { seq, records, .. })) => Ok((table.name, seq, records, false)),
-            Ok(None) => Ok((table.name, 0, Vec::new(), false)),
+        match read::one(root, table, scope, files).await {
+            Ok(Some(Contents { stand, records, .. })) => Ok((table.name, stand, records, false)),
+            Ok(None) => Ok((table.name, Stand::default(), Vec::new(), false)),
             Err(fault @ StoreError::Damaged { .. }) => {
                 tracing::warn!(%fault, "the table is read from the journal, and the next fold rebuilds it");
-                Ok((table.name, 0, Vec::new(), true))
+                Ok((table.name, Stand::default(), Vec::new(), true))
             }
             Err(fault) => Err(fault),
         }
     });
     let found: Vec<_> = futures::future::try_join_all(read).await?;
-    let seqs = found.iter().map(|(name, seq, ..)| (*name, *seq)).collect();
+    let stands = found.iter().map(|(name, stand, ..)| (*name, *stand)).collect();
     let unreadable = found.iter().filter(|(.., is_unreadable)| *is_unreadable).map(|(name, ..)| *name).collect();
-    Ok(Sound { seqs, records: found.into_iter().flat_map(|(_, _, records, _)| records).collect(), unreadable })
+    Ok(Sound { stands, records: found.into_iter().flat_map(|(_, _, records, _)| records).collect(), unreadable })
 }

@@ -8,7 +8,7 @@ mod survey;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::slice;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
@@ -36,6 +36,16 @@ pub struct Parts<'f> {
     of: Vec<JournalFile>,
     format: &'f Format,
     survey: Arc<Survey>,
+    orphans: Mutex<BTreeSet<Orphan>>,
+}
+
+/// A row that changes a record which no row has made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Orphan {
+    pub seq: u64,
+    pub ordinal: u32,
+    pub entity: Entity,
+    pub id: Uuid,
 }
 
 /// The records of each entity by their ids.
@@ -77,12 +87,17 @@ impl<'f> Parts<'f> {
     pub fn new(files: &'f Files, of: Vec<JournalFile>, format: &'f Format, survey: Survey) -> Self {
         let mut of = of;
         of.retain(|file| file.stream == Stream::Work);
-        Self { files, of, format, survey: Arc::new(survey) }
+        Self { files, of, format, survey: Arc::new(survey), orphans: Mutex::default() }
     }
 
     /// All buckets, in parts of at most so many bytes, or of one bucket.
     pub fn split(&self, budget: u64) -> Vec<BTreeSet<u32>> {
         split(&self.survey.weights, budget)
+    }
+
+    /// The rows that were passed over so far, because they change records which no row has made.
+    pub fn orphans(&self) -> BTreeSet<Orphan> {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The records of some buckets as they are at the end of their entity. `changed` gets every row of a task that stood
@@ -138,7 +153,13 @@ impl<'f> Parts<'f> {
         before: impl FnOnce(&Uuid) -> Option<AnyRecord>,
     ) -> Result<(), StoreError> {
         let known = records.remove(&row.entity_id).or_else(|| before(&row.entity_id));
-        records.insert(row.entity_id, self.format.replay(row, known)?);
+        match self.format.replay(row, known)? {
+            Some(record) => drop(records.insert(row.entity_id, record)),
+            None => {
+                let orphan = Orphan { seq: row.seq, ordinal: row.ordinal, entity: row.entity, id: row.entity_id };
+                self.orphans.lock().unwrap_or_else(PoisonError::into_inner).insert(orphan);
+            }
+        }
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use object_store::ObjectStore;
 use serde_json::Value;
 
 use super::changed::key;
-use super::definition::{self, NewFile};
+use super::definition::{self, NewFile, Position};
 use super::fold::{Folded, commit};
 use super::output::{Naming, Output};
 use super::read::{Found, ROW_GROUP};
@@ -21,7 +21,6 @@ use super::rewrite::AT_ONCE;
 use super::{BUCKET, CurrentTable, FoldedTable, bucket, columns, field_changes};
 use crate::domain::any::AnyRecord;
 use crate::domain::record::Entity;
-use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random};
 use crate::store::error::StoreError;
 use crate::store::format::Format;
@@ -46,9 +45,8 @@ pub struct Anew<'a> {
     pub root: &'a Arc<dyn ObjectStore>,
     pub files: &'a Files,
     pub format: &'a Format,
-    /// The seq that the tables are to show, and when it was committed.
-    pub seq: u64,
-    pub at: Instant,
+    /// What the tables are to show.
+    pub to: Position,
     /// How many bytes of the journal's rows are replayed at a time.
     pub budget: u64,
     pub clock: &'a dyn Clock,
@@ -58,12 +56,12 @@ pub struct Anew<'a> {
 impl Anew<'_> {
     /// Makes the tables. Those that are not among the answers are to be looked at again.
     pub async fn make(&self, lost: &[Lost]) -> Result<Vec<(&'static str, Folded)>, StoreError> {
-        let of: Vec<_> = self.files.live().filter(|file| file.seq.0 <= self.seq).cloned().collect();
+        let of: Vec<_> = self.files.live().filter(|file| file.seq.0 <= self.to.seq).cloned().collect();
         let survey = Survey::of(self.files, &of).await;
         let survey = survey.sound()?;
         let parts = Parts::new(self.files, of, self.format, survey);
-        let ends = lost.iter().map(|lost| (lost.table.entity(), self.seq)).collect();
-        let until = Until { ends, last: self.seq };
+        let ends = lost.iter().map(|lost| (lost.table.entity(), self.to.seq)).collect();
+        let until = Until { ends, last: self.to.seq };
         let mut files: Vec<Vec<NewFile>> = lost.iter().map(|_| Vec::new()).collect();
         for buckets in parts.split(self.budget) {
             let mut changes = Changes::default();
@@ -87,7 +85,7 @@ impl Anew<'_> {
     }
 
     fn naming(&self) -> Naming<'_> {
-        Naming { seq: self.seq, at: self.at, random: self.random }
+        Naming { seq: self.to.seq, at: self.to.at, random: self.random }
     }
 
     async fn write_records(
@@ -125,7 +123,7 @@ impl Anew<'_> {
     async fn write_changes(&self, changes: Changes) -> Result<Vec<NewFile>, StoreError> {
         let log = &FoldedTable::Changes.log(self.root);
         let written = changes.finish()?.into_iter().map(|(bucket, batches)| async move {
-            let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", self.seq, self.naming().fresh());
+            let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", self.to.seq, self.naming().fresh());
             let (mut file, bytes) = field_changes::file(path, bucket, &batches).await?;
             file.path = log.put_checked(&file.path, bytes).await?;
             Ok(file)
@@ -137,7 +135,7 @@ impl Anew<'_> {
     async fn put(&self, lost: &Lost, files: &[NewFile]) -> Result<Option<Folded>, StoreError> {
         let begun = self.clock.now();
         let mut broken_at = None;
-        let still = match lost.table.find(self.root, self.files.written_at(lost.table.name())).await? {
+        let still = match lost.table.find(self.root, Some(self.files)).await? {
             Found::Nothing => None,
             Found::Broken(_, last) => {
                 broken_at = Some(last);
@@ -153,15 +151,15 @@ impl Anew<'_> {
         }
         let next = version(&still).or(broken_at).map_or(0, |version| version + 1);
         let operation = if next > 0 { "REPLACE TABLE AS FOLD" } else { "CREATE TABLE AS FOLD" };
-        let mut actions: Vec<Value> = definition::commit(operation, self.seq, self.at).to_vec();
-        let [protocol, mut description] = lost.table.create(self.naming().fresh(), self.at);
+        let mut actions: Vec<Value> = definition::commit(operation, &self.to);
+        let [protocol, mut description] = lost.table.create(self.naming().fresh(), self.to.at);
         if let Some(described) = still.as_ref().and_then(|table| table.described.as_ref()) {
             description["metaData"]["id"] = Value::from(described.id.as_str());
         }
         actions.extend([protocol, description]);
         let old = still.iter().flat_map(|table| table.files.values());
         actions.extend(old.map(|file| definition::remove(file, self.clock.now())));
-        actions.extend(files.iter().map(|file| definition::add(file, self.at)));
+        actions.extend(files.iter().map(|file| definition::add(file, self.to.at)));
         definition::seal(&mut actions, None);
         let log = lost.table.log(self.root);
         if !commit(&log, next, &actions, begun, self.clock).await? {
@@ -173,7 +171,7 @@ impl Anew<'_> {
         }
         let size = still.as_ref().map(Table::size).unwrap_or_default().after(next, &actions);
         let rows = files.iter().map(|file| file.rows).sum();
-        Ok(Some(Folded { seq: self.seq, rows, files: files.len(), written: Some(size) }))
+        Ok(Some(Folded { seq: self.to.seq, rows, files: files.len(), written: Some(size) }))
     }
 }
 

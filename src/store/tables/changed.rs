@@ -86,7 +86,7 @@ impl Rewrite<'_> {
     fn replay(&self, before: Option<AnyRecord>, rows: &[&Row]) -> Result<AnyRecord, StoreError> {
         let mut record = before;
         for row in rows {
-            record = Some(self.folding.format.replay(row, record)?);
+            record = self.folding.format.replay(row, record)?;
         }
         record.ok_or_else(|| StoreError::damaged(self.table.name, "a record without a row"))
     }

@@ -12,7 +12,9 @@ use super::columns::is_long;
 use crate::domain::record::Entity;
 use crate::domain::time::Instant;
 use crate::domain::value::Kind;
+use crate::store::Head;
 use crate::store::checkpoint;
+use crate::store::mark::{LakeMark, Mark};
 use crate::store::table_log::{LiveFile, Table};
 
 /// A column for people and for Delta: name, type, nullable, documentation.
@@ -123,6 +125,23 @@ impl Description<'_> {
     }
 }
 
+/// A position of the journal that tables are brought up to.
+#[derive(Clone, Copy, Debug)]
+pub struct Position {
+    pub seq: u64,
+    /// When it was committed.
+    pub at: Instant,
+    pub mark: Mark,
+    pub lake: Option<LakeMark>,
+}
+
+impl Position {
+    /// The end of the journal.
+    pub fn of(head: &Head) -> Self {
+        Self { seq: head.seq, at: head.at, mark: Mark::of(head.seq, &head.chain), lake: head.lake }
+    }
+}
+
 /// A file that a fold has written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewFile {
@@ -157,6 +176,10 @@ pub fn remove(file: &LiveFile, at: Instant) -> Value {
     remove
 }
 
+/// The application id whose transaction version is the mark of the position of the journal that the table is folded to.
+const MARK: &str = "lakeplan-chain";
+/// The application id whose transaction version is the mark of the lake that the table is of.
+const LAKE: &str = "lakeplan-lake";
 /// The application id whose transaction version is the [`fingerprint`] of the table's live files.
 const SEAL: &str = "lakeplan-files";
 
@@ -202,12 +225,27 @@ fn fingerprint<'f>(files: impl Iterator<Item = (&'f str, i64)>) -> i64 {
     i64::from_be_bytes([a & 0x7f, b, c, d, e, f, g, h])
 }
 
-pub fn commit(operation: &str, seq: u64, at: Instant) -> [Value; 2] {
-    [
+/// What a commit that brings a table up to a position says of itself and of the position.
+pub fn commit(operation: &str, to: &Position) -> Vec<Value> {
+    let mut actions = vec![
         json!({"commitInfo": {
-            "timestamp": at.timestamp_millis(), "operation": operation, "operationParameters": {},
+            "timestamp": to.at.timestamp_millis(), "operation": operation, "operationParameters": {},
             "engineInfo": concat!("lakeplan/", env!("CARGO_PKG_VERSION")),
         }}),
-        json!({"txn": {"appId": super::TXN, "version": seq}}),
-    ]
+        json!({"txn": {"appId": super::TXN, "version": to.seq}}),
+        json!({"txn": {"appId": MARK, "version": to.mark.version()}}),
+    ];
+    actions.extend(to.lake.map(|lake| json!({"txn": {"appId": LAKE, "version": lake.version()}})));
+    actions
+}
+
+/// The mark of the position that a table says it is folded to, which is at this seq. `None` where a writer that knows no
+/// marks has folded it.
+pub fn mark(table: &Table, seq: u64) -> Option<Mark> {
+    table.txns.get(MARK).and_then(|version| Mark::said(*version, seq))
+}
+
+/// The lake that a table says it is of.
+pub fn lake(table: &Table) -> Option<LakeMark> {
+    table.txns.get(LAKE).map(|version| LakeMark::said(*version))
 }

@@ -1,10 +1,9 @@
 //! Folding: bringing a current table up to a seq by rewriting the files of the buckets that changed.
 //!
-//! A table says in its own log how far it is folded, so a fold that runs twice does nothing the second time and two
+//! A table says in its own log how far it is folded and of which history (its [mark](crate::store::mark)), so a fold that runs twice does nothing the second time and two
 //! that run at once do no harm: the one that loses its slot reads the table again and stops or goes on. A table that is not
 //! there, or has columns of another time, is not folded but made [anew](super::anew).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,7 +12,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::{Error, ObjectStore};
 use tokio::sync::watch;
 
-use super::definition::{self, NewFile};
+use super::definition::{self, NewFile, Position};
 use super::output::Naming;
 use super::read::Found;
 use super::rewrite::{AT_ONCE, Rewrite};
@@ -24,6 +23,7 @@ use crate::store::catalog::CatalogError;
 use crate::store::error::StoreError;
 use crate::store::format::Format;
 use crate::store::journal::STALE;
+use crate::store::journal::files::Files;
 use crate::store::row::Row;
 use crate::store::table_log::{LiveFile, Table, TableLog, TableSize, entry_bytes};
 
@@ -46,15 +46,14 @@ pub struct Folded {
 pub struct Folding<'a> {
     pub root: &'a Arc<dyn ObjectStore>,
     pub format: &'a Format,
-    /// The seq to fold to, and when it was committed.
-    pub seq: u64,
-    pub at: Instant,
+    /// What to fold to.
+    pub to: Position,
     /// The journal's rows up to `seq`, in order: of every table all that it does not show yet.
     pub rows: &'a [Row],
     /// A seq up to which every table that is there is known to be folded, whatever it says itself.
     pub known: u64,
-    /// The seq that each table was last written at, as the journal says. One that says an earlier one is out of date.
-    pub written: &'a BTreeMap<String, u64>,
+    /// What the journal knows of its tables.
+    pub files: &'a Files,
     /// Whether `field_changes` is folded to `seq`: `tasks`, which says that it is, commits no sooner.
     pub turn: watch::Receiver<bool>,
     pub clock: &'a dyn Clock,
@@ -78,11 +77,10 @@ impl Folding<'_> {
         let log = table.log(self.root);
         for _ in 0..TRIES {
             let begun = self.clock.now();
-            let written = self.written.get(table.name()).copied().unwrap_or(0);
-            let Found::Whole(current, folded) = table.find(self.root, written).await? else { return Ok(None) };
+            let Found::Whole(current, folded) = table.find(self.root, Some(self.files)).await? else { return Ok(None) };
             let from = folded.max(self.known);
             let nothing = Ok(Some(Folded { seq: from, ..Folded::default() }));
-            if from >= self.seq {
+            if from >= self.to.seq {
                 return nothing;
             }
             let Some((mut actions, folded)) = way.prepare(&current, from).await? else { return nothing };
@@ -105,7 +103,7 @@ impl Folding<'_> {
     }
 
     pub(super) fn naming(&self) -> Naming<'_> {
-        Naming { seq: self.seq, at: self.at, random: self.random }
+        Naming { seq: self.to.seq, at: self.to.at, random: self.random }
     }
 }
 
@@ -152,13 +150,13 @@ struct Append<'a> {
 #[async_trait]
 impl Prepare for Append<'_> {
     async fn prepare(&self, current: &Table, from: u64) -> Result<Prepared, StoreError> {
-        let (seq, at) = (self.folding.seq, self.folding.at);
+        let (seq, at) = (self.folding.to.seq, self.folding.to.at);
         let rows: Vec<&Row> = self.folding.rows_after(from).collect();
         let files = field_changes::batches(&rows).await?;
         if files.is_empty() {
             return Ok(None);
         }
-        let mut actions = definition::commit("FOLD", seq, at).to_vec();
+        let mut actions = definition::commit("FOLD", &self.folding.to);
         let mut folded = Folded { seq, ..Folded::default() };
         let mut written = Vec::with_capacity(files.len());
         for (bucket, batch) in files {
@@ -189,7 +187,7 @@ impl Append<'_> {
     ) -> Result<(NewFile, Vec<&'f LiveFile>), StoreError> {
         let mut batches = join::rows(self.log, &old).await?;
         batches.push(batch);
-        let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", self.folding.seq, self.folding.naming().fresh());
+        let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", self.folding.to.seq, self.folding.naming().fresh());
         let (mut file, bytes) = field_changes::file(path, bucket, &batches).await?;
         file.path = self.log.put_checked(&file.path, bytes).await?;
         Ok((file, old))

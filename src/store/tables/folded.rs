@@ -11,6 +11,7 @@ use super::{BUCKET, CurrentTable, TABLES, field_changes};
 use crate::domain::record::Entity;
 use crate::domain::time::Instant;
 use crate::store::error::StoreError;
+use crate::store::journal::files::Files;
 use crate::store::table_log::TableLog;
 
 /// A table that is folded from the journal.
@@ -64,9 +65,9 @@ impl FoldedTable {
         TableLog::new(Arc::clone(root), self.name())
     }
 
-    /// What stands in its place. `written` is the seq that the journal says it was last written at; 0 where it does not say.
-    pub async fn find(self, root: &Arc<dyn ObjectStore>, written: u64) -> Result<Found, StoreError> {
-        read::find(&self.log(root), &self.columns(), written).await
+    /// What stands in its place, judged by what the journal knows of it; by itself alone before that was read.
+    pub async fn find(self, root: &Arc<dyn ObjectStore>, files: Option<&Files>) -> Result<Found, StoreError> {
+        read::find(&self.log(root), &self.columns(), files).await
     }
 
     /// The actions that describe it in the first entry of its log.

@@ -28,6 +28,8 @@ use crate::domain::state::State;
 use crate::store::catalog::features::WAY_OUT_OF_FOLDED;
 use crate::store::decode;
 use crate::store::error::StoreError;
+use crate::store::journal::files::Files;
+use crate::store::mark::Mark;
 use crate::store::row::Row;
 use crate::store::scope::{Scope, in_every_scope};
 use crate::store::table_log::{LiveFile, Table, TableLog};
@@ -54,6 +56,8 @@ pub enum Distrust {
     Columns,
     /// Another writer committed to it.
     Foreign,
+    /// It was folded from another journal: that of another lake, or of a copy that went another way.
+    Stranger,
     /// It says that it was written at a seq before the one that the journal knows: it is an older copy.
     Behind { seq: u64, written: u64 },
     /// It does not say how far it is folded.
@@ -70,14 +74,16 @@ impl fmt::Display for Distrust {
             Self::Behind { seq, written } => {
                 write!(f, "it is an older copy: it was written at seq {written}, and says that it was written at seq {seq}")
             }
+            Self::Stranger => f.write_str("it was folded from another journal, such as that of a copy of the lake"),
             Self::Unsaid => f.write_str("it does not say how far it is folded"),
             Self::Features => f.write_str("another writer gave it table features that Lakeplan does not write"),
         }
     }
 }
 
-/// What stands where a table of these columns should be, which the journal says was written at a seq.
-pub async fn find(log: &TableLog, columns: &[Column], written: u64) -> Result<Found, StoreError> {
+/// What stands where a table of these columns should be, judged by what the journal knows of it. Before the journal was read
+/// nothing is known, and of a table that is ahead of what was read only its lake: then the caller judges what it says.
+pub async fn find(log: &TableLog, columns: &[Column], files: Option<&Files>) -> Result<Found, StoreError> {
     let found = match log.load().await {
         Ok(Some(found)) => found,
         Ok(None) => return Ok(Found::Nothing),
@@ -98,16 +104,34 @@ pub async fn find(log: &TableLog, columns: &[Column], written: u64) -> Result<Fo
     let Some(seq) = seq else {
         return Ok(Found::Outdated(found, Distrust::Unsaid));
     };
-    if seq < written {
-        return Ok(Found::Outdated(found, Distrust::Behind { seq, written }));
+    if let Some(files) = files {
+        let written = files.written_at(log.folder());
+        if seq < written {
+            return Ok(Found::Outdated(found, Distrust::Behind { seq, written }));
+        }
+        let is_own = if seq > files.end() {
+            files.is_of_lake(definition::lake(&found)).await?
+        } else {
+            files.knows(log.folder(), seq, definition::mark(&found, seq)).await?
+        };
+        if !is_own {
+            return Ok(Found::Outdated(found, Distrust::Stranger));
+        }
     }
     Ok(Found::Whole(found, seq))
 }
 
 /// A current table to be read; `None` where there is none, or one that cannot be believed.
-pub(super) async fn readable(log: &TableLog, entity: Entity, written: u64) -> Result<Option<(Table, u64)>, StoreError> {
-    Ok(match find(log, &definition::columns(entity), written).await? {
-        Found::Whole(table, seq) => Some((table, seq)),
+pub(super) async fn readable(
+    log: &TableLog,
+    entity: Entity,
+    files: Option<&Files>,
+) -> Result<Option<(Table, Stand)>, StoreError> {
+    Ok(match find(log, &definition::columns(entity), files).await? {
+        Found::Whole(table, seq) => {
+            let mark = definition::mark(&table, seq);
+            Some((table, Stand { seq, mark }))
+        }
         Found::Nothing => None,
         Found::Broken(fault, _) => {
             tracing::warn!(%fault, "the table {} is read from the journal, and the next fold rebuilds it", log.folder());
@@ -127,12 +151,20 @@ pub(super) async fn readable(log: &TableLog, entity: Entity, written: u64) -> Re
     })
 }
 
-/// What a current table holds of a scope, and the seq to which it says it is folded.
+/// How far a table says that it is folded: the seq, and the mark of the position where it has one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stand {
+    /// 0 where the table is missing.
+    pub seq: u64,
+    pub mark: Option<Mark>,
+}
+
+/// What a current table holds of a scope, and how far it says that it is folded.
 #[derive(Debug)]
 pub struct Contents {
     pub entity: Entity,
     pub records: Vec<AnyRecord>,
-    pub seq: u64,
+    pub stand: Stand,
 }
 
 /// A current table, as far as a scope asks; `None` where there is none to be read.
@@ -140,16 +172,16 @@ pub async fn one(
     root: &Arc<dyn ObjectStore>,
     table: &CurrentTable,
     scope: &Scope,
-    written: u64,
+    files: Option<&Files>,
 ) -> Result<Option<Contents>, StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
-    let Some((found, seq)) = readable(&log, table.entity, written).await? else { return Ok(None) };
+    let Some((found, stand)) = readable(&log, table.entity, files).await? else { return Ok(None) };
     let wanted = match scope {
         Scope::Projects(projects) if !in_every_scope(table.entity) => Some(Wanted::projects(projects)),
         _ => None,
     };
     let records = records(&log, &found, table.entity, wanted.as_ref()).await?;
-    Ok(Some(Contents { entity: table.entity, records, seq }))
+    Ok(Some(Contents { entity: table.entity, records, stand }))
 }
 
 /// The wanted records of a table.
@@ -235,10 +267,10 @@ pub async fn projects_of(
     root: &Arc<dyn ObjectStore>,
     table: &CurrentTable,
     wanted: &Wanted,
-    written: u64,
+    files: &Files,
 ) -> Result<Option<BTreeMap<String, ProjectId>>, StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
-    let Some((current, _)) = readable(&log, table.entity, written).await? else { return Ok(None) };
+    let Some((current, _)) = readable(&log, table.entity, Some(files)).await? else { return Ok(None) };
     let mut found = BTreeMap::new();
     for file in current.files.values().filter(|file| wanted.may_be_in(file)) {
         let path = format!("{}/{}", table.name, file.path);
@@ -266,11 +298,11 @@ pub async fn projects_of(
 pub async fn links_to(
     root: &Arc<dyn ObjectStore>,
     tasks: impl IntoIterator<Item = Uuid>,
-    written: u64,
+    files: &Files,
 ) -> Result<Option<Vec<(Uuid, ProjectId)>>, StoreError> {
     let Some(table) = TABLES.iter().find(|table| table.entity == Entity::TaskLink) else { return Ok(None) };
     let log = TableLog::new(Arc::clone(root), table.name);
-    let Some((current, _)) = readable(&log, table.entity, written).await? else { return Ok(None) };
+    let Some((current, _)) = readable(&log, table.entity, Some(files)).await? else { return Ok(None) };
     let wanted = Wanted { column: "to_id", ..Wanted::ids(tasks) };
     let mut found = Vec::new();
     for file in current.files.values().filter(|file| wanted.may_be_in(file)) {

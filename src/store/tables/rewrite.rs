@@ -41,12 +41,12 @@ pub(super) struct Rewrite<'a> {
 #[async_trait]
 impl Prepare for Rewrite<'_> {
     async fn prepare(&self, current: &Table, from: u64) -> Result<Prepared, StoreError> {
-        let (seq, at) = (self.folding.seq, self.folding.at);
+        let (seq, at) = (self.folding.to.seq, self.folding.to.at);
         let changed = self.changed(current, from).await?;
         if changed.buckets.is_empty() {
             return Ok(None);
         }
-        let mut actions = definition::commit("FOLD", seq, at).to_vec();
+        let mut actions = definition::commit("FOLD", &self.folding.to);
         let mut folded = Folded { seq, ..Folded::default() };
         let mut edited = 0;
         let changed = &changed;

@@ -6,21 +6,22 @@ use deltalake::arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch,
 use deltalake::arrow::datatypes::Int32Type;
 use object_store::ObjectStore;
 
-use super::read::{readable, selected};
+use super::read::{Stand, readable, selected};
 use crate::domain::id::{ProjectId, UserId};
 use crate::domain::record::Entity;
 use crate::domain::tally::Tallies;
 use crate::domain::task::TaskStatus;
 use crate::domain::time::Minutes;
 use crate::store::error::StoreError;
+use crate::store::journal::files::Files;
 use crate::store::table_log::TableLog;
 
 const TABLE: &str = "tasks";
 
-/// The tasks of the table, counted, and the seq to which it says it is folded; `None` where it does not exist yet.
-pub async fn tally(root: &Arc<dyn ObjectStore>, written: u64) -> Result<Option<(Tallies, u64)>, StoreError> {
+/// The tasks of the table, counted, and how far it says that it is folded; `None` where there is none to be read.
+pub async fn tally(root: &Arc<dyn ObjectStore>, files: &Files) -> Result<Option<(Tallies, Stand)>, StoreError> {
     let log = TableLog::new(Arc::clone(root), TABLE);
-    let Some((table, seq)) = readable(&log, Entity::Task, written).await? else { return Ok(None) };
+    let Some((table, stand)) = readable(&log, Entity::Task, Some(files)).await? else { return Ok(None) };
     let mut tallies = Tallies::default();
     for file in table.files.values() {
         let path = format!("{TABLE}/{}", file.path);
@@ -30,7 +31,7 @@ pub async fn tally(root: &Arc<dyn ObjectStore>, written: u64) -> Result<Option<(
             counted.ok_or_else(|| StoreError::damaged(&path, "a column that tasks are counted by is not as it should be"))?;
         }
     }
-    Ok(Some((tallies, seq)))
+    Ok(Some((tallies, stand)))
 }
 
 struct Columns<'b> {

@@ -26,7 +26,7 @@ pub fn records(records: impl Iterator<Item = AnyRecord>) -> BTreeMap<String, Str
 pub async fn in_tables(root: &Root) -> BTreeMap<String, String> {
     let mut tables = Vec::new();
     for table in TABLES {
-        tables.push(read::one(&root.store, table, &Scope::All, 0).await.unwrap().expect("a table is missing"));
+        tables.push(read::one(&root.store, table, &Scope::All, None).await.unwrap().expect("a table is missing"));
     }
     let count: usize = tables.iter().map(|table| table.records.len()).sum();
     let found = records(tables.into_iter().flat_map(|table| table.records));

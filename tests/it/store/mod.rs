@@ -28,6 +28,7 @@ pub mod maintenance;
 mod past;
 mod scope;
 mod sleepers;
+mod strangers;
 mod thorough;
 mod truth;
 mod volumes;

@@ -1,0 +1,74 @@
+//! Marks: numbers by which a folded table and the journal know that they are of one history. They are small enough to be
+//! versions of transactions in a Delta log.
+//!
+//! That a table says the same seq as the journal tells nothing: a copy of the lake that went another way has the same seqs.
+//! The hash chain differs from where the ways part.
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::row::Hash;
+
+/// The low bits, which hold the seq: a mark that is of another seq than the transaction beside it was left by a writer that
+/// knows no marks.
+const SEQ_BITS: u32 = 23;
+const SEQ: u64 = (1 << SEQ_BITS) - 1;
+
+/// A position of a journal: its seq, and a part of the hash chain up to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark(i64);
+
+impl Mark {
+    pub fn of(seq: u64, chain: &Hash) -> Self {
+        let [a, b, c, d, e, ..] = *chain;
+        // 40 bits of the chain and 23 of the seq: positive, as versions of transactions are.
+        Self(i64::from_be_bytes([0, 0, 0, a, b, c, d, e]) << SEQ_BITS | (seq & SEQ) as i64)
+    }
+
+    /// The mark that a transaction holds, where it is of this seq.
+    pub fn said(version: i64, seq: u64) -> Option<Self> {
+        (version as u64 & SEQ == seq & SEQ).then_some(Self(version))
+    }
+
+    pub fn version(self) -> i64 {
+        self.0
+    }
+}
+
+/// Which lake it is: its id, and the root that it records. A copy that was adopted has another root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LakeMark(i64);
+
+impl LakeMark {
+    pub fn of(lake: Uuid, root: &str) -> Self {
+        let digest: Hash = Sha256::new().chain_update(lake.as_bytes()).chain_update(root).finalize().into();
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        Self(i64::from_be_bytes([a & 0x7f, b, c, d, e, f, g, h]))
+    }
+
+    pub fn said(version: i64) -> Self {
+        Self(version)
+    }
+
+    pub fn version(self) -> i64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_of_one_seq_and_of_one_history() {
+        let chain = [0xff; 32];
+        let mark = Mark::of(7, &chain);
+        assert!(mark.version() > 0);
+        assert_eq!(Mark::said(mark.version(), 7), Some(mark));
+        assert_eq!(Mark::said(mark.version(), 8), None);
+        assert_ne!(Mark::of(7, &[0xfe; 32]), mark);
+        assert_ne!(Mark::of(8, &chain), mark);
+        let far = Mark::of(u64::from(u32::MAX), &[0; 32]);
+        assert_eq!(Mark::said(far.version(), u64::from(u32::MAX)), Some(far));
+    }
+}
