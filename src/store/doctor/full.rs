@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use object_store::ObjectStore;
 
-use super::{Checkup, RESTORE, told};
+use super::{Checkup, LET_GO, RECOUNT, RESTORE, told};
 use crate::store::appended::{APPENDED, Appended};
 use crate::store::decode;
 use crate::store::error::StoreError;
@@ -44,10 +44,10 @@ async fn check_rows(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, table: &
         }
         match table.count(&log, file).await {
             Ok((read, Some(recorded))) if read != recorded => {
-                checkup.find(place, format!("it holds {read} rows, the log says {recorded}"), RESTORE);
+                checkup.find(place, format!("it holds {read} rows, the log says {recorded}"), RECOUNT);
             }
             Ok(_) => {}
-            Err(fault) => checkup.unread(place, fault, RESTORE)?,
+            Err(fault) => checkup.unread(place, fault, LET_GO)?,
         }
     }
     Ok(())

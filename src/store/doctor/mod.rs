@@ -51,6 +51,9 @@ const RESTORE: &str = "bring the lake back from a backup, or the object's earlie
 const ERASE: &str = "lakeplan erase finishes it: name the record by its id, which lakeplan history --json shows";
 const REFOLD: &str = "lakeplan fold --rebuild rebuilds it from the journal";
 const SALVAGE: &str = "lakeplan maintain writes its log anew from the files that are there";
+const LET_GO: &str =
+    "lakeplan maintain goes on without it, and its rows are lost; to keep them, first put the file back as it was";
+const RECOUNT: &str = "lakeplan maintain notes how many it holds";
 const TAKE_BACK: &str = "lakeplan fold takes it back, so that other readers see the journal as it is";
 const UPKEEP: &str = "lakeplan maintain takes it back, so that other readers see the table as it is";
 const TAKE_REST_BACK: &str = "lakeplan maintain takes the rest back; these rows are lost";

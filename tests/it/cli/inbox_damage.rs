@@ -1,0 +1,86 @@
+//! An inbox that is lost, damaged or flooded, answers that are lost, and a clock that is behind: those who ask go on, and the
+//! check-up names what is wrong with the way out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::inbox::odd::{self, AT, Odd};
+use super::inbox::{create, with_peak};
+use super::{fails, json_of, lake, ok, run, text};
+
+fn row(id: impl Into<Odd>, at: impl Into<Odd>, user: impl Into<Odd>, patch_set: impl Into<Odd>) -> Vec<Odd> {
+    vec![id.into(), at.into(), user.into(), patch_set.into()]
+}
+
+/// What the check-up finds, each as its place and its way out.
+fn findings(folder: &Path, words: &[&str]) -> Vec<(String, String)> {
+    let output = run(folder, &[&["doctor", "--json"], words].concat());
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    let found = if found.is_null() { serde_json::from_slice(&output.stderr).unwrap() } else { found };
+    let list =
+        found["findings"].as_array().or(found["error"]["checkup"]["findings"].as_array()).unwrap_or_else(|| panic!("{found}"));
+    list.iter().map(|one| (one["place"].as_str().unwrap().to_owned(), one["way_out"].as_str().unwrap().to_owned())).collect()
+}
+
+fn files(folder: &Path, place: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder.join(place)).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+        match path.is_dir() {
+            true if !name.ends_with("_delta_log") => found.extend(files(folder, &name)),
+            _ if name.ends_with(".parquet") => found.push(path),
+            _ => {}
+        }
+    }
+    found.sort();
+    found
+}
+
+fn outcomes(answered: &Value) -> Vec<String> {
+    let told = |answer: &Value| format!("{} {}", answer["request_id"].as_str().unwrap(), answer["outcome"].as_str().unwrap());
+    answered["answers"].as_array().unwrap().iter().map(told).collect()
+}
+
+/// The JSON of a command that also warns.
+fn warned(folder: &Path, words: &[&str]) -> (Value, String) {
+    let output = run(folder, &[words, &["--json"]].concat());
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{words:?}: {said}");
+    (serde_json::from_slice(&output.stdout).unwrap(), said)
+}
+
+#[test]
+fn requests_are_answered_where_answers_are_lost() {
+    for is_cut in [false, true] {
+        let lake = lake();
+        let folder = lake.path();
+        odd::add(folder, &[row("a", AT, "ana", create("One").as_str()), row("b", AT + 1, "ana", "{")]);
+        ok(folder, &["inbox", "apply"]);
+        let lost = files(folder, "lake/inbox_results").remove(0);
+        match is_cut {
+            true => fs::write(&lost, &fs::read(&lost).unwrap()[..100]).unwrap(),
+            false => fs::remove_file(&lost).unwrap(),
+        }
+        let name = lost.file_name().unwrap().to_str().unwrap().to_owned();
+        odd::add(folder, &[row("c", AT, "bo", create("Two").as_str())]);
+        let (answered, said) = warned(folder, &["inbox", "apply"]);
+        assert_eq!(outcomes(&answered), ["a applied", "c applied", "b refused"]);
+        assert!(said.contains(&name), "{said}");
+        // What was applied is found and not applied again.
+        assert_eq!(
+            json_of(folder, &["query", "SELECT title FROM tasks ORDER BY title"]),
+            json!([{"title": "One"}, {"title": "Two"}])
+        );
+        let (_, said) = warned(folder, &["backup", "copy"]);
+        assert!(said.contains(&name), "{said}");
+        let found = findings(folder, &[]);
+        assert!(found.len() == 1 && found[0].0.contains(&name) && found[0].1.contains("lakeplan maintain"), "{found:?}");
+        let (_, said) = warned(folder, &["maintain"]);
+        assert!(said.contains(&name) && said.contains("2 rows are lost"), "{said}");
+        assert_eq!(findings(folder, &["--full"]), []);
+        assert_eq!(json_of(folder, &["inbox", "list"])["total"], 3);
+    }
+}
