@@ -102,3 +102,36 @@ async fn rows_that_the_log_counts_otherwise_are_counted_again() {
     assert_eq!(mend(&lake, "runs").await, 1);
     assert_eq!(count(&lake, "runs").await, 3);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_entry_for_which_a_checkpoint_stands_is_not_the_end_of_a_lake() {
+    let before = checkpointed().await;
+    let mut tried = 0;
+    for table in LakeTables::own() {
+        let log = format!("{table}/_delta_log");
+        let Some(checkpoint) = files(&before, &log, ".checkpoint.parquet").await.pop() else { continue };
+        let mut entries = files(&before, &log, ".json").await;
+        entries.retain(|path| version(path) <= version(&checkpoint));
+        let last = entries.len() - 1;
+        for at in [0, 1.min(last), last] {
+            let (lake, broken) = (fork(&before).await, if (at + table.len()) % 2 == 0 { "x\n" } else { "" });
+            put(&lake, &entries[at], broken.as_bytes()).await;
+            let name = format!("{} {broken:?}", entries[at]);
+            assert!(mend(&lake, &name).await <= 1, "{name}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 20, "{tried}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_was_written_again_leaves_nothing_to_find() {
+    let before = small().await;
+    for table in APPENDED {
+        for entry in files(&before, &format!("{table}/_delta_log"), ".json").await {
+            let (lake, name) = (fork(&before).await, entry.to_string());
+            put(&lake, &entry, b"").await;
+            assert_eq!(mend(&lake, &name).await, 1, "{name}");
+        }
+    }
+}
