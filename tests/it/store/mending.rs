@@ -135,3 +135,23 @@ async fn a_log_that_was_written_again_leaves_nothing_to_find() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn maintenance_writes_a_broken_checkpoint_again_from_the_entries() {
+    let before = checkpointed().await;
+    for table in ["journal", "runs", "table_state", "inbox_results"] {
+        let log = format!("{table}/_delta_log");
+        let checkpoint = files(&before, &log, ".checkpoint.parquet").await.pop().unwrap();
+        let sound = bytes(&before, &checkpoint).await;
+        for (name, broken) in [("empty", &b""[..]), ("halved", &sound[..sound.len() / 2]), ("words", b"no parquet")] {
+            let (lake, name) = (fork(&before).await, format!("{checkpoint} {name}"));
+            put(&lake, &checkpoint, broken).await;
+            let store = open(&lake, clock(), 22).await.unwrap();
+            store.maintain(Retention::default()).await.unwrap_or_else(|err| panic!("{name}: {err}"));
+            let _ = committed(&store, task("later")).await;
+            store.maintain(Retention::default()).await.unwrap_or_else(|err| panic!("{name}: {err}"));
+            store.close().await;
+            assert_eq!(thorough(&lake).await.unwrap().findings, [], "{name}");
+        }
+    }
+}
