@@ -20,6 +20,8 @@ use crate::store::table_log::{LiveFile, TableLog};
 
 /// Rows read at a time.
 const ROWS: usize = 1024;
+/// No file of Parquet's is shorter.
+pub const SHORTEST: u64 = 12;
 /// A file of at most so many bytes is read at once.
 const SMALL: u64 = 1 << 20;
 /// How much of the end of a larger one is read first.
@@ -98,6 +100,8 @@ struct PatchSets {
     cells: Cells,
 }
 
+const SHORTER: &str = "it is shorter than the log says";
+
 impl Inbox {
     /// `None` where there is no table.
     pub async fn open(log: TableLog) -> Result<Option<Self>, StoreError> {
@@ -160,6 +164,9 @@ impl Inbox {
             return Err(StoreError::damaged(self.log.folder(), format!("there is no file {number}")));
         };
         let size = file.size.unsigned_abs();
+        if size < SHORTEST {
+            return Err(StoreError::damaged(self.path(file), format!("it has {size} bytes, which is no Parquet")));
+        }
         let begin = if size <= SMALL { 0 } else { size - FOOTER };
         let mut end = self.part(file, begin, size).await?;
         let mut reader = ParquetMetaDataReader::new();
@@ -182,9 +189,13 @@ impl Inbox {
         let location = Path::from_url_path(&file.path).map_err(|fault| StoreError::damaged(path.clone(), fault.to_string()))?;
         match self.log.store().get_range(&location, start..end).await {
             Ok(bytes) if bytes.len() as u64 == end - start => Ok(Part { start, bytes }),
-            Ok(_) => Err(StoreError::damaged(path, "it is shorter than the log says")),
+            Ok(_) => Err(StoreError::damaged(path, SHORTER)),
             Err(Error::NotFound { .. }) => Err(StoreError::damaged(path, "the file is missing")),
-            Err(fault) => Err(StoreError::storage("reading", path, fault)),
+            // What a storage says of a range behind the end differs; the size tells.
+            Err(fault) => Err(match self.log.store().head(&location).await {
+                Ok(meta) if meta.size < end => StoreError::damaged(path, SHORTER),
+                _ => StoreError::storage("reading", path, fault),
+            }),
         }
     }
 

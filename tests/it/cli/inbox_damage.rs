@@ -84,3 +84,25 @@ fn requests_are_answered_where_answers_are_lost() {
         assert_eq!(json_of(folder, &["inbox", "list"])["total"], 3);
     }
 }
+
+#[test]
+fn a_file_without_bytes_keeps_no_one_waiting() {
+    for is_added_so in [false, true] {
+        let lake = lake();
+        let folder = lake.path();
+        odd::add(folder, &[row("a", AT, "ana", create("One").as_str())]);
+        let empty = match is_added_so {
+            true => odd::put(folder, b"", json!({}), &[]),
+            false => odd::add(folder, &[row("lost", AT, "ana", "{")]),
+        };
+        fs::write(folder.join("lake/inbox").join(&empty), "").unwrap();
+        let answered = json_of(folder, &["inbox", "apply"]);
+        assert_eq!(outcomes(&answered), ["a applied"]);
+        assert!(answered["unreadable_files"][0].as_str().unwrap().contains(&empty), "{answered}");
+        let (listed, said) = warned(folder, &["inbox", "list"]);
+        assert_eq!(listed["total"], 1);
+        assert!(said.contains(&empty), "{said}");
+        let (rows, _) = warned(folder, &["query", "SELECT request_id, state FROM requests"]);
+        assert_eq!(rows, json!([{"request_id": "a", "state": "applied"}]));
+    }
+}
