@@ -9,13 +9,13 @@ use crate::domain::value::Name;
 use crate::domain::violation::Violation;
 use crate::exchange::json;
 use crate::exchange::patchset::Request;
-use crate::store::inbox::{Cell, InboxRow, possible};
+use crate::store::inbox::{Cell, InboxRow, Longest, possible};
 
 /// The most characters of a request_id, and how many of a longer one are told and compared.
 const LONGEST_ID: usize = 200;
 const KEY: usize = 1000;
 /// The most bytes of a patch set; a larger one is refused before it is parsed.
-pub const LARGEST: usize = 4 << 20;
+pub const LARGEST: usize = Longest::OF_REQUESTS.patch_set;
 /// The earliest time of a request: 2000-01-01. What is before it comes of a wrong unit or an unset clock.
 const EARLIEST: i64 = 946_684_800;
 /// How far ahead of this machine's clock the one of a request's author may be.

@@ -11,13 +11,11 @@ use sha2::{Digest, Sha256};
 
 use super::request::{LARGEST, Written, key, plain};
 use super::turn::{Candidate, Order, Turns};
-use crate::store::inbox::{Cell, Columns, Inbox, InboxRow, Place, Scanned, possible};
+use crate::store::inbox::{Cell, Columns, Inbox, InboxRow, Longest, Place, Scanned, possible};
 use crate::store::{LakeTables, StoreError};
 
 /// The most bytes of the patch sets of a run.
 const BYTES: usize = 64 << 20;
-/// How many bytes of a request_id and of a user are kept.
-const LONGEST: usize = 4096;
 /// How many rows of one request_id are looked at beside the first.
 const OTHERS: usize = 8;
 /// How many rows that cannot be answered are described.
@@ -91,7 +89,7 @@ pub async fn gather(tables: &LakeTables, most: usize) -> Result<Waiting, StoreEr
         .await?;
     let mut waiting = Waiting::default();
     let mut turns = Turns::new(most);
-    let mut scan = inbox.scan(Columns::Light, LONGEST);
+    let mut scan = inbox.scan(Columns::Light, Longest::OF_REQUESTS);
     let mut rows = 0;
     while let Some(scanned) = scan.next().await? {
         match scanned {
@@ -164,7 +162,7 @@ async fn choose(inbox: &Arc<Inbox>, mut turns: Turns, rows: usize) -> Result<(Ve
     }
     // Rows of the same ids may have been put away, so the table is looked through once more.
     of_key.extend(in_turn.iter().map(|key| (key.clone(), Chosen::new())));
-    let mut scan = inbox.scan(Columns::Light, LONGEST);
+    let mut scan = inbox.scan(Columns::Light, Longest::OF_REQUESTS);
     while let Some(scanned) = scan.next().await? {
         let Scanned::Rows(found, _) = scanned else { continue };
         for row in found {

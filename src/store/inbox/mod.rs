@@ -18,7 +18,7 @@ use crate::domain::time::Instant;
 use crate::runtime::{Random, uuid_v7};
 
 pub use cells::Cell;
-pub use reader::{Columns, Inbox, InboxRow, Place, Scan, Scanned};
+pub use reader::{Columns, Inbox, InboxRow, Longest, Place, SHORTEST, Scan, Scanned};
 
 pub const NAME: &str = "inbox";
 pub const DOC: &str = "Requests for change from those who have SQL: the one table that others write, and that Lakeplan only reads; what keeps its files in order is the engine that writes it. lakeplan inbox apply applies the requests and answers in inbox_results. Rows that have an answer may be deleted, or their user and patch_set set to ''.";

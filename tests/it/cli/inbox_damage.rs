@@ -106,3 +106,36 @@ fn a_file_without_bytes_keeps_no_one_waiting() {
         assert_eq!(rows, json!([{"request_id": "a", "state": "applied"}]));
     }
 }
+
+#[test]
+fn the_view_goes_on_whatever_fat_rows_hold() {
+    let lake = lake();
+    let folder = lake.path();
+    let fat = " ".repeat(24 << 20);
+    let fat = fat.as_str();
+    odd::add(folder, &[row("good", AT, "ana", create("One").as_str())]);
+    for n in 0..8i64 {
+        odd::add(folder, &[row(format!("fat {n}").as_str(), AT + n, "ana", fat)]);
+    }
+    odd::add(folder, &(0..8).map(|n| row(format!("also fat {n}").as_str(), AT + 9 + n, "ana", fat)).collect::<Vec<_>>());
+    odd::add(folder, &[row("fat user", AT, fat, create("x").as_str()), row(fat, AT, "ana", create("x").as_str())]);
+    // What waits is listed, and what was answered.
+    for is_answered in [false, true] {
+        let (listed, most) = with_peak(folder, "inbox list");
+        assert!(most < 600, "{most} MiB");
+        assert_eq!(listed["total"], 19);
+        let (rows, said) = warned(
+            folder,
+            &["query", "SELECT request_id, octet_length(patch_set) < 5000000 AS fits FROM requests WHERE request_id = 'fat 1'"],
+        );
+        assert!(rows.as_array().unwrap().len() == 1 && rows[0]["fits"] != json!(false), "{rows}");
+        assert!(said.contains("only the start is read"), "{said}");
+        if !is_answered {
+            let answered = json_of(folder, &["inbox", "apply"]);
+            assert_eq!(answered["answers"].as_array().unwrap().len(), 19);
+            assert_eq!(outcomes(&answered).iter().filter(|told| told.ends_with("applied")).count(), 1);
+        }
+    }
+    let shown = warned(folder, &["query", "SELECT request_id, user, state, patch_set FROM requests WHERE request_id = 'good'"]).0;
+    assert_eq!(shown, json!([{"request_id": "good", "user": "ana", "state": "applied", "patch_set": create("One")}]));
+}
