@@ -86,6 +86,70 @@ fn requests_are_answered_where_answers_are_lost() {
 }
 
 #[test]
+fn a_check_up_names_what_is_wrong_with_the_inbox_and_the_way_out() {
+    let first = "lake/inbox/_delta_log/00000000000000000000.json";
+    let next = "lake/inbox/_delta_log/00000000000000000001.json";
+    type Harm = (&'static str, &'static str, fn(&Path));
+    let harms: [Harm; 7] = [
+        ("gone", "inbox", |folder| fs::remove_dir_all(folder.join("lake/inbox")).unwrap()),
+        ("a broken entry", "inbox/_delta_log/00000000000000000001.json", |folder| {
+            fs::write(folder.join("lake/inbox/_delta_log/00000000000000000001.json"), "x\n").unwrap();
+        }),
+        ("no first entry", "inbox", |folder| {
+            fs::rename(
+                folder.join("lake/inbox/_delta_log/00000000000000000000.json"),
+                folder.join("lake/inbox/_delta_log/00000000000000000001.json"),
+            )
+            .unwrap();
+        }),
+        ("a lost file", "inbox/part-1.parquet", |folder| {
+            odd::add(folder, &[row("a", AT, "ana", "{")]);
+            fs::remove_file(folder.join("lake/inbox/part-1.parquet")).unwrap();
+        }),
+        ("an emptied file", "inbox/part-1.parquet", |folder| {
+            odd::add(folder, &[row("a", AT, "ana", "{")]);
+            fs::write(folder.join("lake/inbox/part-1.parquet"), "").unwrap();
+        }),
+        ("a file of no bytes", "inbox/part-1.parquet", |folder| drop(odd::put(folder, b"", json!({}), &[]))),
+        ("another protocol", "inbox", |folder| {
+            let protocol = json!({"protocol": {"minReaderVersion": 9, "minWriterVersion": 9}});
+            fs::write(folder.join("lake/inbox/_delta_log/00000000000000000001.json"), format!("{protocol}\n")).unwrap();
+        }),
+    ];
+    for (name, place, harm) in harms {
+        let lake = lake();
+        let folder = lake.path();
+        assert!(folder.join(first).exists() && !folder.join(next).exists());
+        harm(folder);
+        let found = findings(folder, &[]);
+        assert_eq!(found.len(), 1, "{name}: {found:?}");
+        assert!(found[0].0.contains(place), "{name}: {found:?}");
+        assert_eq!(findings(folder, &["--full"]), found, "{name}");
+        let way_out = &found[0].1;
+        assert!(way_out.contains("lakeplan maintain") || way_out.contains("DROP FEATURE"), "{name}: {found:?}");
+        // As far as nothing of another engine is needed, followed to the letter.
+        if name != "gone" {
+            assert!(way_out.contains("move the folder inbox away"), "{name}: {found:?}");
+            fs::rename(folder.join("lake/inbox"), folder.join("away")).unwrap();
+        }
+        ok(folder, &["maintain"]);
+        assert_eq!(findings(folder, &["--full"]), [], "{name}");
+        assert!(ok(folder, &["inbox", "apply"]).contains("no request waits"), "{name}");
+    }
+}
+
+#[test]
+fn a_file_of_the_inbox_that_is_no_parquet_is_named_by_a_full_check_up() {
+    let lake = lake();
+    let folder = lake.path();
+    odd::add(folder, &[row("a", AT, "ana", create("One").as_str())]);
+    let other = odd::put(folder, b"PAR1 and nothing that a reader can make anything of PAR1", json!({}), &[]);
+    assert_eq!(findings(folder, &[]), []);
+    let found = findings(folder, &["--full"]);
+    assert!(found.len() == 1 && found[0].0.ends_with(&other), "{found:?}");
+}
+
+#[test]
 fn a_file_without_bytes_keeps_no_one_waiting() {
     for is_added_so in [false, true] {
         let lake = lake();
