@@ -6,6 +6,7 @@
 //!   those that are in the table when it is answered; its time and hash are noted with the answer. Rows that come later are
 //!   never applied and change nothing of the answer, whatever their time. The same goes for rows that are deleted or blanked
 //!   after their answer.
+//! - A row that is dated in the future waits until its time has come: of its author's clock and this machine's one is wrong.
 //! - A row without a request_id has nothing to answer to. Every run counts such rows, and tells which they are.
 //! - The id of the patch set is made from the request_id and the time of the row. Before a request with several rows is
 //!   applied, the sets of the other rows are looked for, so that a row that was applied by a run that ended before it noted
@@ -79,7 +80,16 @@ const NOTED: usize = 100;
 impl Service {
     /// Applies the requests that wait, at most so many, the oldest first, and notes the answers.
     pub async fn apply_inbox(&self, tables: &LakeTables, most: usize) -> Result<Answered, ServiceError> {
-        let waiting = gather(tables, most).await?;
+        let now = self.clock.now();
+        let waiting = gather(tables, most, now).await?;
+        if waiting.ahead > 0 {
+            let (rows, are) = if waiting.ahead == 1 { ("row", "is") } else { ("rows", "are") };
+            tracing::warn!(
+                "{} {rows} of the inbox {are} dated after this machine's clock, {}, and left until then; if it is behind, set it",
+                waiting.ahead,
+                rfc3339(now)
+            );
+        }
         let mut done = Answered {
             left: waiting.left,
             without_id: waiting.without_id,

@@ -29,7 +29,7 @@ const COLUMNS: [(&str, &str, &str); 4] = [
         "string",
         "The request's own id, chosen by its author, at most 200 characters; of several rows of one id the first that is answered counts, and no later one.",
     ),
-    ("at", "timestamp", "When it was made (UTC); neither before the year 2000 nor in the future."),
+    ("at", "timestamp", "When it was made (UTC), not before the year 2000. A row that is dated in the future waits until then."),
     ("user", "string", "Who asks, which is whom the change is noted as made by."),
     ("patch_set", "string", "What is to change, as the JSON that lakeplan apply reads; at most 4 MiB."),
 ];

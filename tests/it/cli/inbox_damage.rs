@@ -203,3 +203,31 @@ fn the_view_goes_on_whatever_fat_rows_hold() {
     let shown = warned(folder, &["query", "SELECT request_id, user, state, patch_set FROM requests WHERE request_id = 'good'"]).0;
     assert_eq!(shown, json!([{"request_id": "good", "user": "ana", "state": "applied", "patch_set": create("One")}]));
 }
+
+#[test]
+fn a_request_that_is_dated_after_this_clock_waits() {
+    let lake = lake();
+    let folder = lake.path();
+    let soon = (chrono::Utc::now() + chrono::TimeDelta::days(10)).timestamp_micros();
+    odd::add(
+        folder,
+        &[
+            row("later", soon, "ana", create("Later").as_str()),
+            row("later too", soon + 1, "bo", create("Later").as_str()),
+            row("now", AT, "ana", create("Now").as_str()),
+            // The one whose time has come is the request, whatever comes later.
+            row("both", AT, "ana", create("Both").as_str()),
+            row("both", soon, "ana", create("x").as_str()),
+        ],
+    );
+    for limit in ["1", "5"] {
+        let (answered, said) = warned(folder, &["inbox", "apply", "--limit", limit]);
+        assert!(said.contains("3 rows of the inbox are dated after"), "{said}");
+        assert!(outcomes(&answered).iter().all(|told| ["now applied", "both applied"].contains(&told.as_str())), "{answered}");
+        assert_eq!(answered["waiting"], if limit == "1" { 4 } else { 3 });
+    }
+    let states =
+        json_of(folder, &["query", "SELECT request_id, state FROM requests WHERE state = 'waiting' ORDER BY request_id"]);
+    assert_eq!(states, json!([{"request_id": "later", "state": "waiting"}, {"request_id": "later too", "state": "waiting"}]));
+    assert!(fails(folder, &["task", "show", "PAY-3"], 1).contains("there is no task"));
+}
