@@ -19,6 +19,8 @@ mod request;
 mod turn;
 mod waiting;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{Service, ServiceError};
@@ -97,7 +99,7 @@ impl Service {
             unreadable: waiting.unreadable,
             ..Answered::default()
         };
-        let mut noted = 0;
+        let (mut noted, mut seen) = (0, waiting.seen);
         let number = waiting.requests.len();
         for (answered, asked) in waiting.requests.into_iter().enumerate() {
             match self.answer(asked).await {
@@ -109,11 +111,11 @@ impl Service {
                 }
             }
             if done.answers.len() - noted >= NOTED {
-                self.note(&done.answers[noted..]).await?;
+                self.note(tables, &mut seen, &done.answers[noted..]).await?;
                 noted = done.answers.len();
             }
         }
-        self.note(&done.answers[noted..]).await?;
+        self.note(tables, &mut seen, &done.answers[noted..]).await?;
         Ok(done)
     }
 
@@ -159,9 +161,18 @@ impl Service {
         Ok(done.filter(|done| done.id == row.set_id()).map(|done| Answer { seq: Some(done.seq), ..blank(key.to_owned(), row) }))
     }
 
-    async fn note(&self, answers: &[Answer]) -> Result<(), ServiceError> {
+    /// Notes answers, but for requests that another run has answered since the files of answers that were seen.
+    async fn note(&self, tables: &LakeTables, seen: &mut BTreeSet<String>, answers: &[Answer]) -> Result<(), ServiceError> {
+        if answers.is_empty() {
+            return Ok(());
+        }
+        let mut theirs: BTreeSet<String> = BTreeSet::new();
+        let note = |id: &str| {
+            theirs.insert(id.to_owned());
+        };
+        tables.answered_since(seen, note).await?;
         let at = rfc3339(self.clock.now());
-        let rows = answers.iter().map(|answer| {
+        let rows = answers.iter().filter(|answer| !theirs.contains(&answer.request_id)).map(|answer| {
             let keys = (!answer.keys.is_empty()).then(|| answer.keys.join(" "));
             json!({
                 "request_id": answer.request_id, "at": at, "outcome": answer.fate.word(), "seq": answer.seq,

@@ -35,6 +35,8 @@ pub struct Waiting {
     pub described: Vec<String>,
     /// Files that cannot be read.
     pub unreadable: Vec<String>,
+    /// The files of the answers that there were.
+    pub seen: BTreeSet<String>,
 }
 
 /// The rows of one request_id, in order.
@@ -84,13 +86,11 @@ fn hash(key: &str) -> Hash {
 pub async fn gather(tables: &LakeTables, most: usize, now: Instant) -> Result<Waiting, StoreError> {
     let inbox = tables.open_inbox().await?;
     let mut answered: HashSet<Hash> = HashSet::new();
-    tables
-        .answered(|id| {
-            let key: String = key_of(id);
-            answered.insert(hash(&key));
-        })
-        .await?;
     let mut waiting = Waiting::default();
+    let note_answer = |id: &str| {
+        answered.insert(hash(&key_of(id)));
+    };
+    tables.answered_since(&mut waiting.seen, note_answer).await?;
     let mut turns = Turns::new(most);
     let mut scan = inbox.scan(Columns::Light, Longest::OF_REQUESTS);
     let mut rows = 0;

@@ -12,6 +12,7 @@ pub mod salvage;
 mod tables;
 pub mod take_back;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use deltalake::arrow::array::{AsArray, RecordBatch};
@@ -131,10 +132,22 @@ impl Appended {
 
     /// The values of a column of texts, each handed to `take`, a file at a time. A file that cannot be read is passed over with
     /// a warning.
-    pub async fn texts(&self, root: &Arc<dyn ObjectStore>, column: &str, mut take: impl FnMut(&str)) -> Result<(), StoreError> {
+    pub async fn texts(&self, root: &Arc<dyn ObjectStore>, column: &str, take: impl FnMut(&str)) -> Result<(), StoreError> {
+        self.texts_since(root, column, &mut BTreeSet::new(), take).await
+    }
+
+    /// The same of the files that were not seen before; they are seen then.
+    pub async fn texts_since(
+        &self,
+        root: &Arc<dyn ObjectStore>,
+        column: &str,
+        seen: &mut BTreeSet<String>,
+        mut take: impl FnMut(&str),
+    ) -> Result<(), StoreError> {
         let log = TableLog::new(Arc::clone(root), self.name);
         let Some(table) = log.load().await? else { return Ok(()) };
-        for file in table.files.values() {
+        for file in table.files.values().filter(|file| !seen.contains(&file.path)).collect::<Vec<_>>() {
+            seen.insert(file.path.clone());
             for batch in self.readable(&log, file).await? {
                 let found = batch.column_by_name(column).and_then(|column| column.as_string_opt::<i32>());
                 found.into_iter().flat_map(|found| found.iter().flatten()).for_each(&mut take);
