@@ -134,8 +134,17 @@ impl App {
 
     /// Examines the lake the settings name, which may be too damaged to open.
     pub async fn examine(config: &Config, extent: Extent) -> Result<Checkup, ServiceError> {
-        let root = Place::open(config, &config.lake.value, false).await?.root;
-        Ok(doctor::examine_to(&root.store, root.url.as_str(), &Format::default(), extent).await?)
+        let Place { root, catalog, .. } = Place::open(config, &config.lake.value, false).await?;
+        let mut checkup = doctor::examine_to(&root.store, root.url.as_str(), &Format::default(), extent).await?;
+        let inbox = match catalog {
+            Some((catalog, schema)) => catalog.inbox_root(&schema, &root).await,
+            None => Ok(InboxRoot::below(&root)),
+        };
+        match inbox {
+            Ok(inbox) => doctor::examine_inbox(&mut checkup, &inbox, extent.is_full).await?,
+            Err(fault) => tracing::warn!(%fault, "the table inbox was not looked at"),
+        }
+        Ok(checkup)
     }
 
     /// Copies a lake to a new place, which becomes a lake of its own, folded. A copy that was interrupted goes on.

@@ -43,12 +43,15 @@ FROM (
       -- Answers of earlier versions do not tell which row it was; then it is the first.
       CASE
         WHEN r.request_hash IS NULL THEN 1
-        WHEN r.request_hash = md5(concat(coalesce(asked.user, ''), ' ', coalesce(asked.patch_set, '')))
+        WHEN r.request_hash = asked.request_hash
           AND (r.request_at IS NULL OR r.request_at = asked.at) THEN 1
         ELSE 0
       END AS is_own
     FROM (
-      SELECT inbox.*, substr(inbox.request_id, 1, 1000) AS request_key
+      SELECT
+        inbox.*,
+        substr(inbox.request_id, 1, 1000) AS request_key,
+        md5(concat(coalesce(inbox.user, ''), ' ', coalesce(inbox.patch_set, ''))) AS request_hash
       FROM inbox
       WHERE inbox.request_id IS NOT NULL
     ) asked

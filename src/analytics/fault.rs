@@ -8,6 +8,7 @@ use deltalake::parquet::errors::ParquetError;
 
 use super::AnalyticsError;
 use super::bounded::Grown;
+use crate::store::StoreError;
 
 /// The most characters of what a query says that are repeated.
 const MOST_REPEATED: usize = 300;
@@ -20,6 +21,7 @@ pub fn told(fault: DataFusionError, tables: &[String], memory: u64) -> Analytics
         | DataFusionError::ParquetError(_)
         | DataFusionError::ExecutionJoin(_) => AnalyticsError::Reading(fault.into()),
         DataFusionError::ArrowError(cause, _) if is_of_files(cause) => AnalyticsError::Reading(fault.into()),
+        DataFusionError::External(cause) if cause.is::<StoreError>() => AnalyticsError::Reading(fault.into()),
         DataFusionError::ResourcesExhausted(_) => AnalyticsError::Memory { most: memory },
         DataFusionError::External(cause) if let Some(grown) = cause.downcast_ref::<Grown>() => {
             AnalyticsError::Grows(grown.to_string())

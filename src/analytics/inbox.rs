@@ -1,9 +1,11 @@
 //! The table `inbox` for the session. Others write it, so it is read by `store::inbox`, which takes each value alone, and
 //! not as a scan of Parquet files, which one odd value ends. All of its columns may be null: so is a time outside the years
-//! 1 to 9999, which no format can write.
+//! 1 to 9999, which no format can write. Of texts that are longer than a request may be only the start is there: one row must
+//! not end the queries of everyone.
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use deltalake::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringViewArray, TimestampMicrosecondArray};
@@ -12,13 +14,13 @@ use deltalake::datafusion::catalog::Session;
 use deltalake::datafusion::datasource::{TableProvider, TableType};
 use deltalake::datafusion::error::{DataFusionError, Result};
 use deltalake::datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use deltalake::datafusion::logical_expr::Expr;
+use deltalake::datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use deltalake::datafusion::physical_plan::ExecutionPlan;
 use deltalake::datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use deltalake::datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 
 use super::table;
-use crate::store::inbox::{Cell, Columns, Inbox, InboxRow, Scanned, possible};
+use crate::store::inbox::{Cell, Columns, Inbox, InboxRow, Longest, Scanned, possible};
 use crate::store::tables::Entry;
 
 /// The inbox at one version.
@@ -26,13 +28,17 @@ use crate::store::tables::Entry;
 pub struct InboxTable {
     inbox: Arc<Inbox>,
     schema: SchemaRef,
+    /// Whether rows without a request_id are left out.
+    needs_id: bool,
+    /// Whether it was told that values are cut.
+    has_told: Arc<AtomicBool>,
 }
 
 impl InboxTable {
     pub fn new(inbox: Arc<Inbox>, entry: &Entry) -> Self {
         let declared = table::schema(entry);
         let fields = declared.table_schema().fields().iter().map(|field| Field::clone(field).with_nullable(true));
-        Self { inbox, schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())) }
+        Self { inbox, schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())), needs_id: false, has_told: Arc::default() }
     }
 }
 
@@ -52,19 +58,48 @@ impl TableProvider for InboxTable {
         TableType::Base
     }
 
+    /// That a row has a request_id is seen here, so that what is computed of a row is computed of the small batches of the
+    /// reader, before a filter makes larger ones.
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let pushed = |filter: &&Expr| match asks_for_id(filter) {
+            true => TableProviderFilterPushDown::Exact,
+            false => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(pushed).collect())
+    }
+
     async fn scan(
         &self,
-        _: &dyn Session,
+        state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let schema = match projection {
             Some(projection) => Arc::new(self.schema.project(projection)?),
             None => Arc::clone(&self.schema),
         };
-        let rows = Arc::new(Self { inbox: Arc::clone(&self.inbox), schema: Arc::clone(&schema) });
-        Ok(Arc::new(StreamingTableExec::try_new(schema, vec![rows], None, [], false, limit)?))
+        let needs_id = filters.iter().any(asks_for_id);
+        let rows: Arc<dyn PartitionStream> = Arc::new(Self { schema: Arc::clone(&schema), needs_id, ..self.clone() });
+        let nothing: Arc<dyn PartitionStream> = Arc::new(Nothing(Arc::clone(&schema)));
+        // As many parts as the engine wants, so that it does not spread the rows itself, which joins their batches.
+        let mut parts = vec![nothing; state.config().target_partitions().max(1)];
+        parts[0] = rows;
+        Ok(Arc::new(StreamingTableExec::try_new(schema, parts, None, [], false, limit)?))
+    }
+}
+
+/// A part of the table in which there is nothing.
+#[derive(Debug)]
+struct Nothing(SchemaRef);
+
+impl PartitionStream for Nothing {
+    fn schema(&self) -> &SchemaRef {
+        &self.0
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.0), futures::stream::empty()))
     }
 }
 
@@ -75,15 +110,28 @@ impl PartitionStream for InboxTable {
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let has_patch_sets = self.schema.column_with_name("patch_set").is_some();
-        let scan = self.inbox.scan(if has_patch_sets { Columns::All } else { Columns::Light }, usize::MAX);
-        let schema = Arc::clone(&self.schema);
-        let batches = futures::stream::try_unfold((scan, schema), |(mut scan, schema)| async move {
+        let scan = self.inbox.scan(if has_patch_sets { Columns::All } else { Columns::Light }, Longest::IN_SQL);
+        let (table, cut) = (self.clone(), 0);
+        let batches = futures::stream::try_unfold((scan, table, cut), |(mut scan, table, mut cut)| async move {
             loop {
                 match scan.next().await.map_err(|err| DataFusionError::External(err.into()))? {
-                    None => return Ok(None),
-                    Some(Scanned::Rows(rows, patch_sets)) => {
-                        let batch = batch(&schema, &rows, &patch_sets)?;
-                        return Ok(Some((batch, (scan, schema))));
+                    None => {
+                        if cut > 0 && !table.has_told.swap(true, Ordering::AcqRel) {
+                            tracing::warn!(
+                                values = cut,
+                                "of values of the inbox that no request may have, only the start is read"
+                            );
+                        }
+                        return Ok(None);
+                    }
+                    Some(Scanned::Rows(mut rows, mut patch_sets)) => {
+                        if table.needs_id {
+                            keep_with_id(&mut rows, &mut patch_sets);
+                        }
+                        let cells = rows.iter().flat_map(|row| [&row.request_id, &row.user]).chain(&patch_sets);
+                        cut += cells.filter(|cell| matches!(cell, Cell::TooLong { .. })).count();
+                        let batch = batch(&table.schema, &rows, &patch_sets)?;
+                        return Ok(Some((batch, (scan, table, cut))));
                     }
                     Some(Scanned::Unreadable(err)) => tracing::warn!(%err, "a file of the inbox is left out"),
                 }
@@ -91,6 +139,19 @@ impl PartitionStream for InboxTable {
         });
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
     }
+}
+
+/// Whether a filter asks for rows that have a request_id.
+fn asks_for_id(filter: &Expr) -> bool {
+    matches!(filter, Expr::IsNotNull(of) if matches!(of.as_ref(), Expr::Column(column) if column.name == "request_id"))
+}
+
+/// Leaves out the rows without a request_id that is a text, and their patch sets where these were read.
+fn keep_with_id(rows: &mut Vec<InboxRow>, patch_sets: &mut Vec<Cell>) {
+    let has_id: Vec<bool> = rows.iter().map(|row| row.request_id.text().is_some()).collect();
+    let (mut of_rows, mut of_sets) = (has_id.iter(), has_id.iter());
+    rows.retain(|_| of_rows.next().is_some_and(|has_id| *has_id));
+    patch_sets.retain(|_| of_sets.next().is_some_and(|has_id| *has_id));
 }
 
 fn batch(schema: &SchemaRef, rows: &[InboxRow], patch_sets: &[Cell]) -> Result<RecordBatch> {

@@ -39,6 +39,7 @@ pub use views::{VIEWS, View};
 pub use watch::outgrown;
 
 use crate::store::StoreError;
+use crate::store::appended::APPENDED;
 use crate::store::tables::FoldedTable;
 
 /// Why there is no answer.
@@ -121,6 +122,9 @@ impl AnalyticsError {
             Self::Deadline(_) => Some("ask for less, or give it longer with --timeout".to_owned()),
             Self::Broken { table, .. } if FoldedTable::all().any(|folded| folded.name() == *table) => Some(format!(
                 "lakeplan fold --rebuild {table} makes it again from the journal; lakeplan doctor tells what else is broken"
+            )),
+            Self::Broken { table, .. } if APPENDED.iter().any(|appended| appended.name == *table) => Some(format!(
+                "lakeplan maintain goes on without what is lost of {table}; lakeplan doctor tells what that is"
             )),
             Self::Broken { .. } => {
                 Some("lakeplan doctor tells what is broken; lakeplan restore-lake makes a lake from a backup".to_owned())

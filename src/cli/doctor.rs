@@ -22,8 +22,8 @@ pub struct Args {
     /// A head that an earlier check-up printed, SEQ:HASH.
     #[arg(long, value_name = "SEQ:HASH")]
     anchor: Option<AnchorWord>,
-    /// Also reads every file of the tables that are only appended to (runs, agent_logs, table_state), and compares the
-    /// checkpoints of every table's log with the entries they stand for.
+    /// Also reads every file of the inbox and of the tables that are only appended to (runs, agent_logs, inbox_results,
+    /// table_state), and compares the checkpoints of every table's log with the entries they stand for.
     #[arg(long)]
     full: bool,
     /// Instead of the lake, everything it needs in Databricks: rights, settings, registered tables, views; with the

@@ -7,8 +7,8 @@ use crate::store::Vacuumed;
 /// Keeps the lake fast: folds, joins small files of the journal and of past days of the appended tables (whose rows go
 /// when their retention has passed, but not while this machine's clock is far ahead of all that the lake has seen), writes checkpoints, and deletes files that no version of the last seven days needs
 /// and log entries that a checkpoint stands for, and in a local folder the temporary files that killed processes left more than
-/// a day ago. Safe beside writers and readers; what others write, the inbox, is left
-/// to them.
+/// a day ago. A file of an appended table that is lost is taken out of the table, and a broken checkpoint is written again.
+/// Safe beside writers and readers; what others write, the inbox, is left to them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lakeplan maintain")]
 pub struct Args {}

@@ -12,7 +12,7 @@ use crate::domain::any::Slot;
 use crate::domain::record::Entity;
 use crate::store::appended::{AGENT_LOGS, Appended, INBOX_RESULTS, RUNS};
 use crate::store::catalog::literal;
-use crate::store::inbox::{Cell, Columns, Scanned};
+use crate::store::inbox::{Cell, Columns, Longest, Scanned};
 use crate::store::row::{Row, Stream};
 use crate::store::tables::TABLES;
 use crate::store::{INBOX, LakeTables, Scope};
@@ -233,7 +233,7 @@ async fn in_inbox(names: &Names, seen: &InboxSeen<'_>) -> Result<Vec<Mention>, S
             return Ok(vec![unreadable.remedy(look)]);
         }
     };
-    let mut scan = opened.scan(Columns::All, usize::MAX);
+    let mut scan = opened.scan(Columns::All, Longest::NONE);
     while let Some(scanned) = scan.next().await? {
         let (rows, patch_sets) = match scanned {
             Scanned::Rows(rows, patch_sets) => (rows, patch_sets),

@@ -239,6 +239,14 @@ impl TableLog {
         put.map(drop).map_err(|fault| StoreError::storage("writing", format!("{}/{path}", self.folder), fault))
     }
 
+    /// Deletes a file, if it is there.
+    pub async fn remove(&self, path: &str) -> Result<(), StoreError> {
+        match self.store.delete(&Path::from(path)).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(fault) => Err(StoreError::storage("deleting", format!("{}/{path}", self.folder), fault)),
+        }
+    }
+
     /// Whether there is a file.
     pub async fn has(&self, path: &str) -> Result<bool, StoreError> {
         match self.store.head(&Path::from(path)).await {

@@ -5,6 +5,7 @@ mod erase;
 mod full_output;
 mod hostile;
 pub mod inbox;
+mod inbox_damage;
 mod inbox_races;
 mod limits;
 mod links;

@@ -6,6 +6,7 @@
 //!   those that are in the table when it is answered; its time and hash are noted with the answer. Rows that come later are
 //!   never applied and change nothing of the answer, whatever their time. The same goes for rows that are deleted or blanked
 //!   after their answer.
+//! - A row that is dated in the future waits until its time has come: of its author's clock and this machine's one is wrong.
 //! - A row without a request_id has nothing to answer to. Every run counts such rows, and tells which they are.
 //! - The id of the patch set is made from the request_id and the time of the row. Before a request with several rows is
 //!   applied, the sets of the other rows are looked for, so that a row that was applied by a run that ended before it noted
@@ -17,6 +18,8 @@
 mod request;
 mod turn;
 mod waiting;
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
@@ -79,7 +82,16 @@ const NOTED: usize = 100;
 impl Service {
     /// Applies the requests that wait, at most so many, the oldest first, and notes the answers.
     pub async fn apply_inbox(&self, tables: &LakeTables, most: usize) -> Result<Answered, ServiceError> {
-        let waiting = gather(tables, most).await?;
+        let now = self.clock.now();
+        let waiting = gather(tables, most, now).await?;
+        if waiting.ahead > 0 {
+            let (rows, are) = if waiting.ahead == 1 { ("row", "is") } else { ("rows", "are") };
+            tracing::warn!(
+                "{} {rows} of the inbox {are} dated after this machine's clock, {}, and left until then; if it is behind, set it",
+                waiting.ahead,
+                rfc3339(now)
+            );
+        }
         let mut done = Answered {
             left: waiting.left,
             without_id: waiting.without_id,
@@ -87,7 +99,7 @@ impl Service {
             unreadable: waiting.unreadable,
             ..Answered::default()
         };
-        let mut noted = 0;
+        let (mut noted, mut seen) = (0, waiting.seen);
         let number = waiting.requests.len();
         for (answered, asked) in waiting.requests.into_iter().enumerate() {
             match self.answer(asked).await {
@@ -99,11 +111,11 @@ impl Service {
                 }
             }
             if done.answers.len() - noted >= NOTED {
-                self.note(&done.answers[noted..]).await?;
+                self.note(tables, &mut seen, &done.answers[noted..]).await?;
                 noted = done.answers.len();
             }
         }
-        self.note(&done.answers[noted..]).await?;
+        self.note(tables, &mut seen, &done.answers[noted..]).await?;
         Ok(done)
     }
 
@@ -149,9 +161,18 @@ impl Service {
         Ok(done.filter(|done| done.id == row.set_id()).map(|done| Answer { seq: Some(done.seq), ..blank(key.to_owned(), row) }))
     }
 
-    async fn note(&self, answers: &[Answer]) -> Result<(), ServiceError> {
+    /// Notes answers, but for requests that another run has answered since the files of answers that were seen.
+    async fn note(&self, tables: &LakeTables, seen: &mut BTreeSet<String>, answers: &[Answer]) -> Result<(), ServiceError> {
+        if answers.is_empty() {
+            return Ok(());
+        }
+        let mut theirs: BTreeSet<String> = BTreeSet::new();
+        let note = |id: &str| {
+            theirs.insert(id.to_owned());
+        };
+        tables.answered_since(seen, note).await?;
         let at = rfc3339(self.clock.now());
-        let rows = answers.iter().map(|answer| {
+        let rows = answers.iter().filter(|answer| !theirs.contains(&answer.request_id)).map(|answer| {
             let keys = (!answer.keys.is_empty()).then(|| answer.keys.join(" "));
             json!({
                 "request_id": answer.request_id, "at": at, "outcome": answer.fate.word(), "seq": answer.seq,

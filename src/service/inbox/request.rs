@@ -9,16 +9,16 @@ use crate::domain::value::Name;
 use crate::domain::violation::Violation;
 use crate::exchange::json;
 use crate::exchange::patchset::Request;
-use crate::store::inbox::{Cell, InboxRow, possible};
+use crate::store::inbox::{Cell, InboxRow, Longest, possible};
 
 /// The most characters of a request_id, and how many of a longer one are told and compared.
 const LONGEST_ID: usize = 200;
 const KEY: usize = 1000;
 /// The most bytes of a patch set; a larger one is refused before it is parsed.
-pub const LARGEST: usize = 4 << 20;
+pub const LARGEST: usize = Longest::OF_REQUESTS.patch_set;
 /// The earliest time of a request: 2000-01-01. What is before it comes of a wrong unit or an unset clock.
 const EARLIEST: i64 = 946_684_800;
-/// How far ahead of this machine's clock the one of a request's author may be.
+/// How far ahead of this machine's clock the one of a request's author may be; a row that is further ahead waits.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
 /// How many faults of a request its answer names, and how many characters it has at most.
 const FAULTS: usize = 20;
@@ -34,6 +34,12 @@ pub struct Written {
 /// How a row is known: its request_id, cut where it is too long for any. `None` where there is nothing to answer to.
 pub fn key(row: &InboxRow) -> Option<String> {
     row.request_id.text().map(|id| id.chars().take(KEY).collect())
+}
+
+/// Whether a row is dated in the future. One of the two clocks is wrong then, and which is not known here, so the row is not
+/// judged until its time has come.
+pub fn is_ahead(row: &InboxRow, now: Instant) -> bool {
+    row.at.micros().and_then(possible).is_some_and(|at| at > now + AHEAD)
 }
 
 impl Written {

@@ -1,6 +1,6 @@
 //! Choosing the requests of a run: which rows wait, whose turn it is, and what they ask for.
 //!
-//! A row waits if its request_id has no answer. Of several rows of one request_id the first one is the request, by time,
+//! A row waits if its request_id has no answer, and has no turn before its time. Of several rows of one request_id the first one is the request, by time,
 //! then user, then patch set; the others are never applied. The table is read a part at a time and only the rows of the run
 //! are kept, so neither the memory nor the time of a run's changes grows with the number of those that wait.
 
@@ -9,15 +9,14 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::request::{LARGEST, Written, key, plain};
+use super::request::{LARGEST, Written, is_ahead, key, plain};
 use super::turn::{Candidate, Order, Turns};
-use crate::store::inbox::{Cell, Columns, Inbox, InboxRow, Place, Scanned, possible};
+use crate::domain::time::Instant;
+use crate::store::inbox::{Cell, Columns, Inbox, InboxRow, Longest, Place, Scanned, possible};
 use crate::store::{LakeTables, StoreError};
 
 /// The most bytes of the patch sets of a run.
 const BYTES: usize = 64 << 20;
-/// How many bytes of a request_id and of a user are kept.
-const LONGEST: usize = 4096;
 /// How many rows of one request_id are looked at beside the first.
 const OTHERS: usize = 8;
 /// How many rows that cannot be answered are described.
@@ -29,11 +28,15 @@ pub struct Waiting {
     pub requests: Vec<Asked>,
     /// How many rows wait for the next run.
     pub left: usize,
+    /// How many of them are dated in the future.
+    pub ahead: usize,
     /// How many rows have no request_id, and what the first of them are.
     pub without_id: usize,
     pub described: Vec<String>,
     /// Files that cannot be read.
     pub unreadable: Vec<String>,
+    /// The files of the answers that there were.
+    pub seen: BTreeSet<String>,
 }
 
 /// The rows of one request_id, in order.
@@ -79,19 +82,17 @@ fn hash(key: &str) -> Hash {
     hash
 }
 
-/// The requests whose turn it is, at most so many.
-pub async fn gather(tables: &LakeTables, most: usize) -> Result<Waiting, StoreError> {
+/// The requests whose turn it is now, at most so many.
+pub async fn gather(tables: &LakeTables, most: usize, now: Instant) -> Result<Waiting, StoreError> {
     let inbox = tables.open_inbox().await?;
     let mut answered: HashSet<Hash> = HashSet::new();
-    tables
-        .answered(|id| {
-            let key: String = key_of(id);
-            answered.insert(hash(&key));
-        })
-        .await?;
     let mut waiting = Waiting::default();
+    let note_answer = |id: &str| {
+        answered.insert(hash(&key_of(id)));
+    };
+    tables.answered_since(&mut waiting.seen, note_answer).await?;
     let mut turns = Turns::new(most);
-    let mut scan = inbox.scan(Columns::Light, LONGEST);
+    let mut scan = inbox.scan(Columns::Light, Longest::OF_REQUESTS);
     let mut rows = 0;
     while let Some(scanned) = scan.next().await? {
         match scanned {
@@ -101,6 +102,7 @@ pub async fn gather(tables: &LakeTables, most: usize) -> Result<Waiting, StoreEr
                     match key(&row) {
                         None => waiting.note_without_id(&row),
                         Some(key) if answered.contains(&hash(&key)) => {}
+                        Some(_) if is_ahead(&row, now) => waiting.ahead += 1,
                         Some(key) => {
                             rows += 1;
                             turns.offer(candidate(key, row));
@@ -111,8 +113,8 @@ pub async fn gather(tables: &LakeTables, most: usize) -> Result<Waiting, StoreEr
         }
     }
     drop(answered);
-    let (chosen, left) = choose(&inbox, turns, rows).await?;
-    waiting.left = left;
+    let (chosen, left) = choose(&inbox, turns, rows, now).await?;
+    waiting.left = left + waiting.ahead;
     load(&inbox, chosen, &mut waiting).await?;
     Ok(waiting)
 }
@@ -141,7 +143,7 @@ fn candidate(key: String, row: InboxRow) -> Candidate {
 }
 
 /// The requests of the run in their turn, each with the first rows of its id, and how many rows wait beside them.
-async fn choose(inbox: &Arc<Inbox>, mut turns: Turns, rows: usize) -> Result<(Vec<Chosen>, usize), StoreError> {
+async fn choose(inbox: &Arc<Inbox>, mut turns: Turns, rows: usize, now: Instant) -> Result<(Vec<Chosen>, usize), StoreError> {
     let mut of_key: BTreeMap<String, Chosen> = BTreeMap::new();
     let has_all = turns.has_all();
     if has_all {
@@ -164,10 +166,10 @@ async fn choose(inbox: &Arc<Inbox>, mut turns: Turns, rows: usize) -> Result<(Ve
     }
     // Rows of the same ids may have been put away, so the table is looked through once more.
     of_key.extend(in_turn.iter().map(|key| (key.clone(), Chosen::new())));
-    let mut scan = inbox.scan(Columns::Light, LONGEST);
+    let mut scan = inbox.scan(Columns::Light, Longest::OF_REQUESTS);
     while let Some(scanned) = scan.next().await? {
         let Scanned::Rows(found, _) = scanned else { continue };
-        for row in found {
+        for row in found.into_iter().filter(|row| !is_ahead(row, now)) {
             let Some(key) = key(&row) else { continue };
             if let Some(chosen) = of_key.get_mut(&key) {
                 chosen.add(candidate(key, row));

@@ -24,7 +24,7 @@ pub struct UpTo {
 }
 
 /// Makes the table at `to` with the rows that are at `from`, each key once. One that is there was made by an earlier
-/// attempt at the same copy and is kept.
+/// attempt at the same copy and is kept. What is lost of the table keeps no one from copying the rest, and is told.
 pub async fn copy(
     table: &Appended,
     from: &Arc<dyn ObjectStore>,
@@ -41,7 +41,15 @@ pub async fn copy(
     let mut actions = vec![commit_info("CLONE", now)];
     actions.extend(table.create(now, random));
     // What tells of the files of a lake would not be true of its copy.
-    if let Some(found) = source.load().await?.filter(|_| table.is_of_the_plan) {
+    let found = match source.load().await {
+        Err(err @ StoreError::Damaged { .. }) if table.is_of_the_plan => {
+            tracing::warn!(%err, "nothing of {} is copied; lakeplan maintain writes its log anew, for a copy after that", table.name);
+            None
+        }
+        Err(StoreError::Damaged { .. }) => None,
+        found => found?,
+    };
+    if let Some(found) = found.filter(|_| table.is_of_the_plan) {
         let mut days: BTreeMap<&str, Vec<&LiveFile>> = BTreeMap::new();
         for file in found.files.values() {
             days.entry(rows::date(file).unwrap_or_default()).or_default().push(file);
@@ -50,7 +58,7 @@ pub async fn copy(
         for (day, files) in days {
             let mut batches = Vec::new();
             for file in files {
-                for batch in rows::read(table, &source, file).await? {
+                for batch in table.readable(&source, file).await? {
                     let wanted = wanted(table, &batch, up_to);
                     let keys = rows::keys(table, &batch).into_iter().zip(wanted);
                     let kept: BooleanArray = keys.map(|(key, wanted)| Some(wanted && known.insert(key))).collect();

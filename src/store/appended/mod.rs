@@ -1,15 +1,18 @@
 //! Tables that are appended to and never folded: what ran, what agents did, how far folding is. They are not part of
-//! the journal; a row is written at least once and has a key, and losing one loses no one's work. Maintenance drops what
-//! is older than a table's retention and joins the files of past days; a view shows each key once.
+//! the journal; a row is written at least once and has a key, and losing one loses no one's work. Maintenance goes on without
+//! files that are lost, drops what is older than a table's retention and joins the files of past days; a view shows each key
+//! once.
 
 pub mod age;
 pub mod compact;
 pub mod copy;
+pub mod let_go;
 mod rows;
 pub mod salvage;
 mod tables;
 pub mod take_back;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use deltalake::arrow::array::{AsArray, RecordBatch};
@@ -127,17 +130,41 @@ impl Appended {
         Err(self.unwritten("other writers were faster each time"))
     }
 
-    /// The values of a column of texts, each handed to `take`, a file at a time.
-    pub async fn texts(&self, root: &Arc<dyn ObjectStore>, column: &str, mut take: impl FnMut(&str)) -> Result<(), StoreError> {
+    /// The values of a column of texts, each handed to `take`, a file at a time. A file that cannot be read is passed over with
+    /// a warning.
+    pub async fn texts(&self, root: &Arc<dyn ObjectStore>, column: &str, take: impl FnMut(&str)) -> Result<(), StoreError> {
+        self.texts_since(root, column, &mut BTreeSet::new(), take).await
+    }
+
+    /// The same of the files that were not seen before; they are seen then.
+    pub async fn texts_since(
+        &self,
+        root: &Arc<dyn ObjectStore>,
+        column: &str,
+        seen: &mut BTreeSet<String>,
+        mut take: impl FnMut(&str),
+    ) -> Result<(), StoreError> {
         let log = TableLog::new(Arc::clone(root), self.name);
         let Some(table) = log.load().await? else { return Ok(()) };
-        for file in table.files.values() {
-            for batch in rows::read(self, &log, file).await? {
+        for file in table.files.values().filter(|file| !seen.contains(&file.path)).collect::<Vec<_>>() {
+            seen.insert(file.path.clone());
+            for batch in self.readable(&log, file).await? {
                 let found = batch.column_by_name(column).and_then(|column| column.as_string_opt::<i32>());
                 found.into_iter().flat_map(|found| found.iter().flatten()).for_each(&mut take);
             }
         }
         Ok(())
+    }
+
+    /// The batches of a file; none, with a warning, where it is lost. A table that tells of the work goes on without it.
+    async fn readable(&self, log: &TableLog, file: &LiveFile) -> Result<Vec<RecordBatch>, StoreError> {
+        match rows::read(self, log, file).await {
+            Err(err @ StoreError::Damaged { .. }) => {
+                tracing::warn!(%err, "its rows are passed over; lakeplan maintain goes on without the file");
+                Ok(Vec::new())
+            }
+            read => read,
+        }
     }
 
     /// How many rows a file holds, and how many the log says it has, where it says so.

@@ -30,8 +30,8 @@ use serde_json::json;
 
 use super::error::StoreError;
 use super::log_entry::protocol_in;
-use super::log_replay::{self, FOREIGN, Protocol, checkpoint_path};
-use super::table_log::TableLog;
+use super::log_replay::{self, FOREIGN, Protocol, Replaying, checkpoint_path};
+use super::table_log::{Belief, TableLog};
 use crate::domain::time::Instant;
 use rows::{BATCH, ROWS};
 
@@ -48,7 +48,8 @@ pub const CREATED_BY: &str = "lakeplan";
 /// Rows of a row group.
 const GROUP: usize = 8192;
 
-/// Writes a checkpoint of a version, unless there is one of it or of a later one.
+/// Writes a checkpoint of a version, unless there is one of it or of a later one. One that cannot be read is none: what it
+/// said is taken from an earlier one and the entries since, or from all entries, and this one comes in its place.
 pub async fn write(log: &TableLog, version: u64) -> Result<(), StoreError> {
     write_at(log, version, None).await
 }
@@ -56,10 +57,64 @@ pub async fn write(log: &TableLog, version: u64) -> Result<(), StoreError> {
 /// The same at a time, the entry's own where none is given. The storage must have told it: by a wrong clock, what readers
 /// still need would count as expired.
 async fn write_at(log: &TableLog, version: u64, now: Option<Instant>) -> Result<(), StoreError> {
-    let (before, _) = log_replay::begin(log).await?;
-    if before.as_ref().is_some_and(|(before, _)| *before >= version) {
+    let (newest, _) = log_replay::begin(log).await?;
+    let Some((before, bytes)) = newest else { return put(log, version, merge(log, None, version, now).await?).await };
+    if before > version {
         return Ok(());
     }
+    let err = if before == version {
+        match is_sound(log, before, bytes) {
+            Ok(()) => return Ok(()),
+            Err(err) => err,
+        }
+    } else {
+        match merge(log, Some((before, bytes.clone())), version, now).await {
+            Ok(merged) => return put(log, version, merged).await,
+            Err(err) => match is_sound(log, before, bytes) {
+                Ok(()) => return Err(err),
+                Err(err) => err,
+            },
+        }
+    };
+    let Some(earlier) = earlier(log, before).await? else { return Err(err) };
+    let merged = merge(log, earlier, version, now).await?;
+    tracing::warn!(%err, "the checkpoint is written anew from the entries of the log");
+    if before == version {
+        let (bytes, hint) = merged.end(log, version)?;
+        log.replace(&checkpoint_path(version), bytes).await?;
+        return log.replace(log_replay::HINT, hint).await;
+    }
+    put(log, version, merged).await?;
+    log.remove(&checkpoint_path(before)).await
+}
+
+/// Every row of a checkpoint can be read.
+fn is_sound(log: &TableLog, version: u64, bytes: Bytes) -> Result<(), StoreError> {
+    rows::read(&format!("{}/{}", log.folder(), checkpoint_path(version)), bytes)?.try_for_each(|batch| batch.map(drop))
+}
+
+/// What a checkpoint may begin with in place of one that cannot be read: an earlier one, or nothing where the log is there
+/// from its first entry. `None` where an entry since is gone.
+async fn earlier(log: &TableLog, broken: u64) -> Result<Option<Option<(u64, Bytes)>>, StoreError> {
+    let names = log_replay::list(log, None).await?;
+    let entries: BTreeSet<u64> = names.iter().filter_map(|name| log_replay::version_of(name, ".json")).collect();
+    let checkpoints = names.iter().filter_map(|name| log_replay::version_of(name, ".checkpoint.parquet"));
+    let mut checkpoints: Vec<u64> = checkpoints.filter(|version| *version < broken).collect();
+    checkpoints.sort_unstable();
+    let is_whole = |from: u64| (from..=broken).all(|version| entries.contains(&version));
+    while let Some(version) = checkpoints.pop().filter(|version| is_whole(version + 1)) {
+        let Some(bytes) = log.get(&checkpoint_path(version)).await? else { continue };
+        // Where only Lakeplan's commits count, another writer's may hold what does not.
+        let read = Replaying::of(log, log.belief()).checkpoint(version, bytes.clone());
+        if read.is_ok_and(|is_own| is_own || log.belief() == Belief::All) && is_sound(log, version, bytes.clone()).is_ok() {
+            return Ok(Some(Some((version, bytes))));
+        }
+    }
+    Ok(is_whole(0).then_some(None))
+}
+
+/// The checkpoint of a version: what the one before says, and the entries since.
+async fn merge(log: &TableLog, before: Option<(u64, Bytes)>, version: u64, now: Option<Instant>) -> Result<Output, StoreError> {
     let now = match now {
         Some(now) => now,
         None => log.entry_time(version).await?,
@@ -88,7 +143,7 @@ async fn write_at(log: &TableLog, version: u64, now: Option<Instant>) -> Result<
     for batch in since.into_batches() {
         output.write(&batch.map_err(|fault| encoding(log, fault))?).await.map_err(|fault| encoding(log, fault))?;
     }
-    put(log, version, output).await
+    Ok(output)
 }
 
 /// Writes the checkpoint of a version from its entry alone, which says all there is. What is before it is not looked at.
@@ -104,16 +159,14 @@ pub async fn write_of(log: &TableLog, version: u64, entry: &Bytes) -> Result<(),
 
 /// Puts a checkpoint and the hint to it.
 async fn put(log: &TableLog, version: u64, output: Output) -> Result<(), StoreError> {
-    let (rows, files) = (output.rows, output.files);
-    let bytes = output.end().map_err(|fault| encoding(log, fault))?;
-    let hint = json!({"version": version, "size": rows, "sizeInBytes": bytes.len(), "numOfAddFiles": files});
+    let (bytes, hint) = output.end(log, version)?;
     // Where another wrote it, or the storage says so falsely, the hint is not ours to give. A hint to an earlier
     // checkpoint than there is, from a writer that slept, could lead to entries that were cleaned up.
     let is_checkpoint = |name: &String| log_replay::version_of(name, ".checkpoint.parquet").is_some();
     if log.put_if_absent(&checkpoint_path(version), bytes).await?
         && !log_replay::list(log, Some(version)).await?.iter().any(is_checkpoint)
     {
-        log.replace(log_replay::HINT, hint.to_string().into()).await?;
+        log.replace(log_replay::HINT, hint).await?;
     }
     Ok(())
 }
@@ -274,7 +327,11 @@ impl Output {
         Ok(())
     }
 
-    fn end(self) -> Result<Bytes, ArrowError> {
-        Ok(self.writer.into_inner()?.into())
+    /// The bytes of the checkpoint of a version, and of the hint to it.
+    fn end(self, log: &TableLog, version: u64) -> Result<(Bytes, Bytes), StoreError> {
+        let (rows, files) = (self.rows, self.files);
+        let bytes: Bytes = self.writer.into_inner().map_err(|fault| encoding(log, fault.into()))?.into();
+        let hint = json!({"version": version, "size": rows, "sizeInBytes": bytes.len(), "numOfAddFiles": files});
+        Ok((bytes, hint.to_string().into()))
     }
 }

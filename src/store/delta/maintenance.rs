@@ -5,6 +5,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::DeltaStore;
+use crate::store::appended::let_go::let_go;
 use crate::store::appended::salvage::salvage;
 use crate::store::appended::take_back::take_back;
 use crate::store::appended::{APPENDED, age, compact};
@@ -21,8 +22,8 @@ use crate::store::writer::Message;
 use crate::store::{Maintained, beside, copy};
 
 impl DeltaStore {
-    /// Folds, compacts the journal, the appended tables and `field_changes`, writes checkpoints, deletes what is older than the
-    /// retention, and notes how the current tables are. What others write is left alone.
+    /// Folds, compacts the journal, the appended tables and `field_changes`, takes lost files out of the appended tables, writes
+    /// checkpoints, deletes what is older than the retention, and notes how the current tables are. What others write is left alone.
     pub async fn maintain(&self, retention: Retention) -> Result<Maintained, StoreError> {
         let (clock, random) = (self.clock.as_ref(), self.random.as_ref());
         // A lake that was made before one of them gets it now.
@@ -35,6 +36,7 @@ impl DeltaStore {
         for table in APPENDED {
             salvage(table, &self.root, clock, random).await?;
             take_back(table, &self.root, clock, random).await?;
+            let_go(table, &self.root, clock).await?;
         }
         let from = age::counted_from(&self.root, clock.now()).await?;
         for table in APPENDED {

@@ -7,7 +7,7 @@ use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use super::{Checkup, REFOLD, RESTORE, SALVAGE};
+use super::{Checkup, LET_GO, REFOLD, RESTORE, SALVAGE};
 use crate::store::appended::APPENDED;
 use crate::store::error::StoreError;
 use crate::store::table_log::TableLog;
@@ -20,12 +20,16 @@ pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>) -> Result
         if checkup.has_found_in(name) {
             continue;
         }
-        let way_out = if LakeTables::folded().any(|folded| folded == name) { REFOLD } else { RESTORE };
+        let is_appended = APPENDED.iter().any(|table| table.name == name);
+        let way_out = match LakeTables::folded().any(|folded| folded == name) {
+            true => REFOLD,
+            false if is_appended => LET_GO,
+            false => RESTORE,
+        };
         let table = match TableLog::new(Arc::clone(root), name).load().await {
             Ok(Some(table)) => table,
             Ok(None) => continue,
             Err(fault) => {
-                let is_appended = APPENDED.iter().any(|table| table.name == name);
                 checkup.unread(format!("{name}/_delta_log"), fault, if is_appended { SALVAGE } else { way_out })?;
                 continue;
             }

@@ -2,13 +2,15 @@
 //! than the entries they stand for.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use object_store::ObjectStore;
 
-use super::{Checkup, RESTORE, told};
+use super::{Checkup, FOLD, LET_GO, RECOUNT, RESTORE, SALVAGE, told};
 use crate::store::appended::{APPENDED, Appended};
+use crate::store::catalog::JOURNAL;
 use crate::store::decode;
 use crate::store::error::StoreError;
 use crate::store::log_replay::{self, Replaying};
@@ -16,6 +18,7 @@ use crate::store::table_log::{Belief, Table, TableLog, entry_path};
 use crate::store::tables::LakeTables;
 
 const REMOVE: &str = "remove this file and _last_checkpoint beside it; the entries of the log say the same without them";
+const REMOVE_ENTRY: &str = "remove this file; a checkpoint after it says all that it said";
 
 /// Reads the appended tables and the logs of all tables that only Lakeplan writes.
 pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>) -> Result<(), StoreError> {
@@ -44,10 +47,10 @@ async fn check_rows(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, table: &
         }
         match table.count(&log, file).await {
             Ok((read, Some(recorded))) if read != recorded => {
-                checkup.find(place, format!("it holds {read} rows, the log says {recorded}"), RESTORE);
+                checkup.find(place, format!("it holds {read} rows, the log says {recorded}"), RECOUNT);
             }
             Ok(_) => {}
-            Err(fault) => checkup.unread(place, fault, RESTORE)?,
+            Err(fault) => checkup.unread(place, fault, LET_GO)?,
         }
     }
     Ok(())
@@ -61,16 +64,33 @@ async fn check_checkpoints(checkup: &mut Checkup, log: &TableLog) -> Result<(), 
     let (entries, checkpoints) = (versions(".json"), versions(".checkpoint.parquet"));
     // What the log says, as long as it can be followed, and the version that comes next.
     let mut followed = entries.contains(&0).then(|| (Replaying::of(log, Belief::All), 0));
-    // What is before the newest checkpoint of a folded table is nobody's any more: it may be why the table was rebuilt.
-    let is_past = |version: u64| {
-        LakeTables::folded().any(|name| name == log.folder()) && checkpoints.last().is_some_and(|last| version < *last)
+    let sound = newest_sound(log, &checkpoints).await?;
+    let is_past = |version: u64| sound.is_some_and(|sound| version < sound);
+    // What is before the newest checkpoint of these is nobody's any more: it may be why the table was rebuilt, or its log
+    // written anew.
+    let may_be_why = log.folder() != JOURNAL;
+    let way_out = match log.folder() {
+        JOURNAL => RESTORE,
+        name if APPENDED.iter().any(|table| table.name == name) => SALVAGE,
+        _ => FOLD,
     };
     for checkpoint in checkpoints.iter().copied() {
         let place = format!("{}/{}", log.folder(), log_replay::checkpoint_path(checkpoint));
         let Some(bytes) = log.get(&log_replay::checkpoint_path(checkpoint)).await? else { continue };
-        let read = read_whole(log, checkpoint, &place, bytes);
+        let read = read_whole(log, checkpoint, &place, bytes).map(|(read, _)| read);
         followed = match followed {
-            Some((said, next)) => follow(checkup, log, said, next..=checkpoint, is_past).await?,
+            Some((said, next)) => {
+                let (said, broken) = follow(log, said, next..=checkpoint).await?;
+                if let Some((version, fault)) = broken {
+                    // The entry of a checkpoint is one that it stands for.
+                    let is_past = is_past(version) || sound == Some(version);
+                    if !(is_past && may_be_why) {
+                        let way_out = if is_past { REMOVE_ENTRY } else { way_out };
+                        checkup.find(format!("{}/{}", log.folder(), entry_path(version)), told(&fault), way_out);
+                    }
+                }
+                said.map(|said| (said, checkpoint + 1))
+            }
             None => None,
         };
         match (read, followed.as_ref()) {
@@ -80,45 +100,52 @@ async fn check_checkpoints(checkup: &mut Checkup, log: &TableLog) -> Result<(), 
                     checkup.find(place, what, REMOVE);
                 }
             }
-            (Err(_), _) if is_past(checkpoint) => followed = None,
+            (Err(_), _) if is_past(checkpoint) && may_be_why => followed = None,
             (Err(fault), Some(_)) => checkup.find(place, told(&fault), REMOVE),
-            (Err(fault), None) => checkup.find(place, told(&fault), RESTORE),
+            (Err(fault), None) if is_past(checkpoint) => checkup.find(place, told(&fault), REMOVE_ENTRY),
+            (Err(fault), None) => checkup.find(place, told(&fault), way_out),
         }
     }
     Ok(())
 }
 
-/// The table of a checkpoint, of which every column is read: maintenance and other engines need those that a command does
-/// not.
-fn read_whole(log: &TableLog, version: u64, place: &str, bytes: Bytes) -> Result<Replaying, StoreError> {
+/// The newest checkpoint that can be read: what is before it is needed no more.
+async fn newest_sound(log: &TableLog, checkpoints: &BTreeSet<u64>) -> Result<Option<u64>, StoreError> {
+    for checkpoint in checkpoints.iter().rev().copied() {
+        let path = log_replay::checkpoint_path(checkpoint);
+        let Some(bytes) = log.get(&path).await? else { continue };
+        // Where only Lakeplan's commits count, a checkpoint of another writer stands for nothing.
+        if read_whole(log, checkpoint, &path, bytes).is_ok_and(|(_, is_own)| is_own || log.belief() == Belief::All) {
+            return Ok(Some(checkpoint));
+        }
+    }
+    Ok(None)
+}
+
+/// The table of a checkpoint and whether Lakeplan wrote it. Every column is read: maintenance and other engines need those
+/// that a command does not.
+fn read_whole(log: &TableLog, version: u64, place: &str, bytes: Bytes) -> Result<(Replaying, bool), StoreError> {
     for batch in decode::batches(place, decode::open(place, bytes.clone())?)? {
         batch?;
     }
     let mut read = Replaying::of(log, Belief::All);
-    read.checkpoint(version, bytes)?;
-    Ok(read)
+    let is_own = read.checkpoint(version, bytes)?;
+    Ok((read, is_own))
 }
 
-/// Follows the log through these versions; `None` where one is gone or cannot be read.
+/// Follows the log through these versions: what it says then, if every entry is there and can be read, or the one that cannot.
 async fn follow(
-    checkup: &mut Checkup,
     log: &TableLog,
     mut said: Replaying,
-    versions: std::ops::RangeInclusive<u64>,
-    is_past: impl Fn(u64) -> bool,
-) -> Result<Option<(Replaying, u64)>, StoreError> {
-    let next = *versions.end() + 1;
+    versions: RangeInclusive<u64>,
+) -> Result<(Option<Replaying>, Option<(u64, StoreError)>), StoreError> {
     for version in versions {
-        let Some(bytes) = log.get_entry(version).await? else { return Ok(None) };
+        let Some(bytes) = log.get_entry(version).await? else { return Ok((None, None)) };
         if let Err(fault) = said.entry(version, &bytes) {
-            if is_past(version) {
-                return Ok(None);
-            }
-            checkup.find(format!("{}/{}", log.folder(), entry_path(version)), told(&fault), RESTORE);
-            return Ok(None);
+            return Ok((None, Some((version, fault))));
         }
     }
-    Ok(Some((said, next)))
+    Ok((Some(said), None))
 }
 
 /// What a checkpoint says otherwise than the entries.

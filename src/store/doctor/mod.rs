@@ -3,7 +3,8 @@
 //! The journal is read in order: every entry of its log is there, every row's digest and every set's chain verify, no
 //! seq is missing. Then it is replayed part by part, and each folded table is compared with what the journal says it
 //! should hold. Last, every live file is there with the size its log says. A thorough one also reads what nothing else
-//! would notice: the appended tables, and the checkpoints of the logs.
+//! would notice: the appended tables, and the checkpoints of the logs. The inbox, which is no part of the lake and may lie
+//! elsewhere, is looked at by itself.
 //!
 //! Of an erased row the digest cannot be computed; it counts as sound where an erase names it, whose own digest verifies.
 
@@ -11,6 +12,7 @@ mod changes;
 mod files;
 mod foreign;
 mod full;
+mod inbox;
 mod journal;
 mod records;
 mod tables;
@@ -26,6 +28,8 @@ use super::format::Format;
 use super::journal::files::Files;
 use super::parts::{BUDGET, Parts, Survey};
 use super::row::Hash;
+
+pub use inbox::examine_inbox;
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +55,9 @@ const RESTORE: &str = "bring the lake back from a backup, or the object's earlie
 const ERASE: &str = "lakeplan erase finishes it: name the record by its id, which lakeplan history --json shows";
 const REFOLD: &str = "lakeplan fold --rebuild rebuilds it from the journal";
 const SALVAGE: &str = "lakeplan maintain writes its log anew from the files that are there";
+const LET_GO: &str =
+    "lakeplan maintain goes on without it, and its rows are lost; to keep them, first put the file back as it was";
+const RECOUNT: &str = "lakeplan maintain notes how many it holds";
 const TAKE_BACK: &str = "lakeplan fold takes it back, so that other readers see the journal as it is";
 const UPKEEP: &str = "lakeplan maintain takes it back, so that other readers see the table as it is";
 const TAKE_REST_BACK: &str = "lakeplan maintain takes the rest back; these rows are lost";

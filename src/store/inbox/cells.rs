@@ -75,6 +75,8 @@ pub enum Cells {
     Stored {
         reader: Box<ColumnReader>,
         column: ColumnDescPtr,
+        /// How many values are decoded at a time.
+        step: usize,
     },
     /// Every row has the same value: the column is a partition column, is missing, or is no plain column.
     Same(Cell),
@@ -109,14 +111,32 @@ impl Cells {
         let (chunk, column) = (group.column(at), group.column(at).column_descr_ptr());
         let rows = usize::try_from(group.num_rows()).map_err(|fault| ParquetError::General(fault.to_string()))?;
         let pages = SerializedPageReader::new(part, chunk, rows, None)?;
-        Ok(Self::Stored { reader: Box::new(get_column_reader(ColumnDescPtr::clone(&column), Box::new(pages))), column })
+        // Values hold the pages that they come from, so of long ones each is let go before the next is decoded.
+        let step = if chunk.uncompressed_size() > LARGE { 1 } else { usize::MAX };
+        Ok(Self::Stored { reader: Box::new(get_column_reader(ColumnDescPtr::clone(&column), Box::new(pages))), column, step })
     }
 
     /// The next values, at most so many; a text of more than `longest` bytes is only measured.
     pub fn next(&mut self, most: usize, longest: usize) -> Result<Vec<Cell>> {
-        let (reader, column) = match self {
+        let step = match self {
             Self::Same(cell) => return Ok(vec![cell.clone(); most]),
-            Self::Stored { reader, column } => (reader.as_mut(), column),
+            Self::Stored { step, .. } => *step,
+        };
+        let mut found = Vec::new();
+        while found.len() < most {
+            let more = self.decode(step.min(most - found.len()), longest)?;
+            if more.is_empty() {
+                break;
+            }
+            found.extend(more);
+        }
+        Ok(found)
+    }
+
+    fn decode(&mut self, most: usize, longest: usize) -> Result<Vec<Cell>> {
+        let (reader, column) = match self {
+            Self::Same(_) => return Ok(Vec::new()),
+            Self::Stored { reader, column, .. } => (reader.as_mut(), column),
         };
         let levels = column.max_def_level();
         let kind = Kind::of(column);
@@ -236,6 +256,8 @@ impl Kind {
     }
 }
 
+/// A column of a row group with more bytes than this holds long texts, or very many.
+const LARGE: i64 = 64 << 20;
 /// How many bytes are kept of a text that is too long.
 pub const START: usize = 4096;
 const MICROS_A_DAY: i64 = 86_400_000_000;

@@ -18,7 +18,7 @@ use crate::domain::time::Instant;
 use crate::runtime::{Random, uuid_v7};
 
 pub use cells::Cell;
-pub use reader::{Columns, Inbox, InboxRow, Place, Scan, Scanned};
+pub use reader::{Columns, Inbox, InboxRow, Longest, Place, SHORTEST, Scan, Scanned};
 
 pub const NAME: &str = "inbox";
 pub const DOC: &str = "Requests for change from those who have SQL: the one table that others write, and that Lakeplan only reads; what keeps its files in order is the engine that writes it. lakeplan inbox apply applies the requests and answers in inbox_results. Rows that have an answer may be deleted, or their user and patch_set set to ''.";
@@ -29,7 +29,7 @@ const COLUMNS: [(&str, &str, &str); 4] = [
         "string",
         "The request's own id, chosen by its author, at most 200 characters; of several rows of one id the first that is answered counts, and no later one.",
     ),
-    ("at", "timestamp", "When it was made (UTC); neither before the year 2000 nor in the future."),
+    ("at", "timestamp", "When it was made (UTC), not before the year 2000. A row that is dated in the future waits until then."),
     ("user", "string", "Who asks, which is whom the change is noted as made by."),
     ("patch_set", "string", "What is to change, as the JSON that lakeplan apply reads; at most 4 MiB."),
 ];

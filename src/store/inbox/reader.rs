@@ -2,8 +2,8 @@
 //! more of them, values that cannot be. What of a row cannot be read is said of that row alone; a file that cannot be read
 //! is named, and the others are read.
 //!
-//! The reader holds the bytes of a column of one row group at a time, and gives rows in parts, so its memory does not grow
-//! with the table.
+//! The reader holds the bytes of a column of one row group at a time, and gives rows in parts of so many rows and bytes, of long
+//! texts only the start, so its memory grows neither with the table nor with what a row holds.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,12 +18,32 @@ use super::cells::{Cell, Cells, Found, Part, find};
 use crate::store::error::StoreError;
 use crate::store::table_log::{LiveFile, TableLog};
 
-/// Rows read at a time.
+/// Rows read at a time, and bytes of patch sets, but always a row.
 const ROWS: usize = 1024;
+const BYTES: usize = 16 << 20;
+/// No file of Parquet's is shorter.
+pub const SHORTEST: u64 = 12;
 /// A file of at most so many bytes is read at once.
 const SMALL: u64 = 1 << 20;
 /// How much of the end of a larger one is read first.
 const FOOTER: u64 = 64 << 10;
+
+/// How many bytes of a text are read. A longer one is only measured, and its start kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Longest {
+    /// Of a request_id, of a user, and of a time that is a text.
+    pub name: usize,
+    pub patch_set: usize,
+}
+
+impl Longest {
+    /// What is told of any request; one that holds more is refused.
+    pub const OF_REQUESTS: Self = Self { name: 4096, patch_set: 4 << 20 };
+    /// What SQL sees, which is all of every request and of most that were refused.
+    pub const IN_SQL: Self = Self { name: 128 << 10, patch_set: 8 << 20 };
+    pub const NONE: Self = Self { name: usize::MAX, patch_set: usize::MAX };
+}
+
 /// The inbox at one version.
 pub struct Inbox {
     log: TableLog,
@@ -67,12 +87,14 @@ pub enum Scanned {
 pub struct Scan {
     inbox: Arc<Inbox>,
     columns: Columns,
-    longest: usize,
+    longest: Longest,
     file: usize,
     open: Option<OpenFile>,
     group: usize,
     rows: Option<Rows>,
     patch_sets: Option<PatchSets>,
+    /// Rows whose patch sets are not read yet.
+    pending: Vec<InboxRow>,
 }
 
 /// A file whose end has been read.
@@ -98,6 +120,8 @@ struct PatchSets {
     cells: Cells,
 }
 
+const SHORTER: &str = "it is shorter than the log says";
+
 impl Inbox {
     /// `None` where there is no table.
     pub async fn open(log: TableLog) -> Result<Option<Self>, StoreError> {
@@ -111,9 +135,19 @@ impl Inbox {
         Self { log, files }
     }
 
-    /// Every row, from the first file on; of a text of more than `longest` bytes only its start.
-    pub fn scan(self: &Arc<Self>, columns: Columns, longest: usize) -> Scan {
-        Scan { inbox: Arc::clone(self), columns, longest, file: 0, open: None, group: 0, rows: None, patch_sets: None }
+    /// Every row, from the first file on; of a longer text only its start.
+    pub fn scan(self: &Arc<Self>, columns: Columns, longest: Longest) -> Scan {
+        Scan {
+            inbox: Arc::clone(self),
+            columns,
+            longest,
+            file: 0,
+            open: None,
+            group: 0,
+            rows: None,
+            patch_sets: None,
+            pending: Vec::new(),
+        }
     }
 
     /// The patch sets of rows, each handed to `take`; a file that cannot be read is [`StoreError::Damaged`]. Patch sets of
@@ -160,6 +194,9 @@ impl Inbox {
             return Err(StoreError::damaged(self.log.folder(), format!("there is no file {number}")));
         };
         let size = file.size.unsigned_abs();
+        if size < SHORTEST {
+            return Err(StoreError::damaged(self.path(file), format!("it has {size} bytes, which is no Parquet")));
+        }
         let begin = if size <= SMALL { 0 } else { size - FOOTER };
         let mut end = self.part(file, begin, size).await?;
         let mut reader = ParquetMetaDataReader::new();
@@ -182,9 +219,13 @@ impl Inbox {
         let location = Path::from_url_path(&file.path).map_err(|fault| StoreError::damaged(path.clone(), fault.to_string()))?;
         match self.log.store().get_range(&location, start..end).await {
             Ok(bytes) if bytes.len() as u64 == end - start => Ok(Part { start, bytes }),
-            Ok(_) => Err(StoreError::damaged(path, "it is shorter than the log says")),
+            Ok(_) => Err(StoreError::damaged(path, SHORTER)),
             Err(Error::NotFound { .. }) => Err(StoreError::damaged(path, "the file is missing")),
-            Err(fault) => Err(StoreError::storage("reading", path, fault)),
+            // What a storage says of a range behind the end differs; the size tells.
+            Err(fault) => Err(match self.log.store().head(&location).await {
+                Ok(meta) if meta.size < end => StoreError::damaged(path, SHORTER),
+                _ => StoreError::storage("reading", path, fault),
+            }),
         }
     }
 
@@ -207,6 +248,7 @@ impl Scan {
                 Ok(Step::End) => return Ok(None),
                 Err(fault @ StoreError::Damaged { .. }) => {
                     (self.open, self.rows, self.patch_sets, self.group) = (None, None, None, 0);
+                    self.pending.clear();
                     self.file += 1;
                     return Ok(Some(Scanned::Unreadable(fault)));
                 }
@@ -217,13 +259,16 @@ impl Scan {
 
     async fn step(&mut self) -> Result<Step, StoreError> {
         if let Some(rows) = &mut self.rows {
-            let found = rows.next(self.longest)?;
-            if !found.is_empty() {
-                let patch_sets = match &mut self.patch_sets {
-                    Some(patch_sets) => patch_sets.next(found.len(), self.longest)?,
-                    None => Vec::new(),
+            if self.pending.is_empty() {
+                self.pending = rows.next(self.longest.name)?;
+            }
+            if !self.pending.is_empty() {
+                let Some(patch_sets) = &mut self.patch_sets else {
+                    return Ok(Step::Rows(std::mem::take(&mut self.pending), Vec::new()));
                 };
-                return Ok(Step::Rows(found, patch_sets));
+                let patch_sets = patch_sets.next(self.pending.len(), self.longest.patch_set)?;
+                let rest = self.pending.split_off(patch_sets.len());
+                return Ok(Step::Rows(std::mem::replace(&mut self.pending, rest), patch_sets));
             }
             (self.rows, self.patch_sets) = (None, None);
             self.group += 1;
@@ -344,10 +389,15 @@ impl PatchSets {
         found.into_iter().next().ok_or_else(|| StoreError::damaged(self.path.clone(), "a column has fewer values than it says"))
     }
 
-    /// The next values, for who reads all of them.
+    /// The next values, for who reads all of them: so many, or fewer where these are long.
     fn next(&mut self, number: usize, longest: usize) -> Result<Vec<Cell>, StoreError> {
-        let found = self.cells.next(number, longest);
-        found.map_err(|fault| StoreError::damaged(self.path.clone(), fault.to_string()))
+        let (mut found, mut bytes) = (Vec::with_capacity(number), 0);
+        while found.len() < number && bytes < BYTES {
+            let cell = self.of(self.next, longest)?;
+            bytes += cell.text().map_or(0, str::len);
+            found.push(cell);
+        }
+        Ok(found)
     }
 }
 

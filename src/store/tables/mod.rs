@@ -18,6 +18,7 @@ mod source;
 pub mod tally;
 mod whole;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
@@ -187,6 +188,11 @@ impl LakeTables {
     /// The requests that have an answer, each handed to `take`.
     pub async fn answered(&self, take: impl FnMut(&str)) -> Result<(), StoreError> {
         INBOX_RESULTS.texts(&self.root, "request_id", take).await
+    }
+
+    /// Those among them in files of answers that were not seen before, which are seen then.
+    pub async fn answered_since(&self, seen: &mut BTreeSet<String>, take: impl FnMut(&str)) -> Result<(), StoreError> {
+        INBOX_RESULTS.texts_since(&self.root, "request_id", seen, take).await
     }
 
     /// Where the files of a table are. A session keeps one store a host, so each store has a host of its own.

@@ -25,6 +25,7 @@ mod holds;
 mod ids;
 mod inbound;
 pub mod maintenance;
+mod mending;
 mod past;
 mod scope;
 mod sleepers;

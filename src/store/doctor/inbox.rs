@@ -1,0 +1,92 @@
+//! The inbox, which others write: it is there, its log can be read, and its files are there and hold rows.
+//!
+//! Lakeplan writes nothing into it, so what is wrong with it others mend, or it begins anew. Its answers are not in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use object_store::path::Path;
+
+use super::{Checkup, told};
+use crate::store::catalog::InboxRoot;
+use crate::store::catalog::features::WAY_OUT_OF_INBOX;
+use crate::store::error::StoreError;
+use crate::store::inbox::{Columns, Inbox, Longest, NAME, SHORTEST, Scanned};
+use crate::store::table_log::{LiveFile, TableLog};
+
+const MAKE: &str = "lakeplan maintain makes it, empty";
+const ASK_AGAIN: &str = "put it back as it was, or have what it asks for asked again: the engine that writes the inbox takes it out (FSCK REPAIR TABLE), or move the folder inbox away, and lakeplan maintain makes an empty one; answers stay";
+
+/// Looks at the inbox, wherever it is; with `is_full` every value of it is read. One that this user may not read is not
+/// looked at.
+pub async fn examine_inbox(checkup: &mut Checkup, inbox: &InboxRoot, is_full: bool) -> Result<(), StoreError> {
+    let log = TableLog::rooted(Arc::clone(&inbox.store), NAME);
+    let table = match log.load().await {
+        Ok(Some(table)) => table,
+        Ok(None) => {
+            checkup.find(NAME, "the table is missing", MAKE);
+            return Ok(());
+        }
+        Err(StoreError::Catalog(_)) => return Ok(()),
+        Err(StoreError::Damaged { path, what }) => {
+            checkup.find(path, what, ASK_AGAIN);
+            return Ok(());
+        }
+        Err(fault) => return checkup.unread(NAME, fault, ASK_AGAIN),
+    };
+    if let Some((place, features)) = &table.others.features {
+        let what = format!("the table has the features {features}, which Lakeplan does not read");
+        checkup.find(place, what, WAY_OUT_OF_INBOX);
+        return Ok(());
+    }
+    if table.described.is_none() {
+        checkup.find(format!("{NAME}/_delta_log"), "the log does not say which columns the table has", ASK_AGAIN);
+        return Ok(());
+    }
+    let files: Vec<LiveFile> = table.files.into_values().collect();
+    if files.is_empty() {
+        return Ok(());
+    }
+    let sizes = sizes(&log).await?;
+    for file in &files {
+        // The log writes paths as parts of a URL.
+        let size = Path::from_url_path(&file.path).ok().and_then(|path| sizes.get(&path));
+        let what = match size {
+            None => "the file is missing".to_owned(),
+            Some(size) if *size != file.size.unsigned_abs() => format!("it has {size} bytes, the log says {}", file.size),
+            Some(size) if *size < SHORTEST => format!("it has {size} bytes, which is no Parquet"),
+            Some(_) => continue,
+        };
+        checkup.find(place(file), what, ASK_AGAIN);
+    }
+    if is_full {
+        read(checkup, log, files).await?;
+    }
+    Ok(())
+}
+
+/// Reads every value of the files of which nothing was found yet.
+async fn read(checkup: &mut Checkup, log: TableLog, files: Vec<LiveFile>) -> Result<(), StoreError> {
+    let is_new = |file: &LiveFile| !checkup.findings.iter().any(|finding| finding.place == place(file));
+    let files = files.into_iter().filter(is_new).collect();
+    let mut scan = Arc::new(Inbox::of(log, files)).scan(Columns::All, Longest::OF_REQUESTS);
+    while let Some(scanned) = scan.next().await? {
+        match scanned {
+            Scanned::Rows(..) => {}
+            Scanned::Unreadable(StoreError::Damaged { path, what }) => checkup.find(path, what, ASK_AGAIN),
+            Scanned::Unreadable(fault) => checkup.find(NAME, told(&fault), ASK_AGAIN),
+        }
+    }
+    Ok(())
+}
+
+fn place(file: &LiveFile) -> String {
+    format!("{NAME}/{}", file.path)
+}
+
+/// The objects of the table by their places in it, each with its size.
+async fn sizes(log: &TableLog) -> Result<BTreeMap<Path, u64>, StoreError> {
+    let listed = log.store().list(None).map_ok(|meta| (meta.location, meta.size));
+    listed.try_collect().await.map_err(|fault| StoreError::storage("listing", NAME, fault))
+}
