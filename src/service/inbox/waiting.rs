@@ -82,13 +82,7 @@ fn hash(key: &str) -> Hash {
 /// The requests whose turn it is, at most so many.
 pub async fn gather(tables: &LakeTables, most: usize) -> Result<Waiting, StoreError> {
     let inbox = tables.open_inbox().await?;
-    let mut answered: HashSet<Hash> = HashSet::new();
-    tables
-        .answered(|id| {
-            let key: String = key_of(id);
-            answered.insert(hash(&key));
-        })
-        .await?;
+    let answered = answered(tables).await?;
     let mut waiting = Waiting::default();
     let mut turns = Turns::new(most);
     let mut scan = inbox.scan(Columns::Light, LONGEST);
@@ -115,6 +109,30 @@ pub async fn gather(tables: &LakeTables, most: usize) -> Result<Waiting, StoreEr
     waiting.left = left;
     load(&inbox, chosen, &mut waiting).await?;
     Ok(waiting)
+}
+
+/// How many requests wait. A file that cannot be read has none that are counted.
+pub async fn count(tables: &LakeTables) -> Result<usize, StoreError> {
+    let inbox = tables.open_inbox().await?;
+    let (answered, mut waiting) = (answered(tables).await?, HashSet::new());
+    let mut scan = inbox.scan(Columns::Light, LONGEST);
+    while let Some(scanned) = scan.next().await? {
+        if let Scanned::Rows(found, _) = scanned {
+            waiting.extend(found.iter().filter_map(key).map(|key| hash(&key)).filter(|key| !answered.contains(key)));
+        }
+    }
+    Ok(waiting.len())
+}
+
+/// The requests that have an answer.
+async fn answered(tables: &LakeTables) -> Result<HashSet<Hash>, StoreError> {
+    let mut answered = HashSet::new();
+    tables
+        .answered(|id| {
+            answered.insert(hash(&key_of(id)));
+        })
+        .await?;
+    Ok(answered)
 }
 
 fn key_of(id: &str) -> String {
