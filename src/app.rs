@@ -18,7 +18,7 @@ use crate::service::change::Done;
 use crate::service::erase::Erasable;
 use crate::service::mentions::{InboxSeen, Mention, Names};
 use crate::service::repair::Repair;
-use crate::service::{Service, ServiceError};
+use crate::service::{self, Service, ServiceError};
 use crate::store::appended::{INBOX_RESULTS, RUNS};
 use crate::store::catalog::{Catalog, InboxRoot, SchemaName};
 use crate::store::copy::{self, Copied};
@@ -75,6 +75,20 @@ impl Place {
         let catalog = App::unity(config)?;
         let root = catalog.root(&schema).await?;
         Ok(Self { root, catalog: Some((catalog, schema)) })
+    }
+
+    /// Where its inbox is: in the lake, or where Databricks keeps it.
+    async fn inbox(&self) -> Result<InboxRoot, ServiceError> {
+        Ok(match &self.catalog {
+            Some((catalog, schema)) => catalog.inbox_root(schema, &self.root).await?,
+            None => InboxRoot::below(&self.root),
+        })
+    }
+
+    /// How many requests wait in its inbox.
+    async fn waiting(&self) -> Result<usize, ServiceError> {
+        let tables = LakeTables::new(Arc::clone(&self.root.store)).with_inbox(self.inbox().await?);
+        Ok(service::inbox::count(&tables).await?)
     }
 }
 
@@ -147,8 +161,9 @@ impl App {
         Ok(checkup)
     }
 
-    /// Copies a lake to a new place, which becomes a lake of its own, folded. A copy that was interrupted goes on.
-    pub async fn copy(config: &Config, from: &str, to: &str, up_to: Option<AsOf>) -> Result<Copied, ServiceError> {
+    /// Copies a lake to a new place, which becomes a lake of its own, folded. A copy that was interrupted goes on. Also
+    /// returns how many requests wait in the inbox that was not copied.
+    pub async fn copy(config: &Config, from: &str, to: &str, up_to: Option<AsOf>) -> Result<(Copied, usize), ServiceError> {
         let source = Place::open(config, from, false).await.map_err(|fault| match fault {
             ServiceError::Store(StoreError::NotALake { .. }) => ServiceError::Input {
                 place: from.to_owned(),
@@ -157,18 +172,23 @@ impl App {
             },
             fault => fault,
         })?;
-        let (source, place) = (source.root, Place::open(config, to, true).await?);
+        let place = Place::open(config, to, true).await?;
         let target = &place.root;
-        if target.url.as_str().starts_with(source.url.as_str()) {
+        if target.url.as_str().starts_with(source.root.url.as_str()) {
             return Err(ServiceError::input(to, "lies in the lake itself; a copy goes beside it or elsewhere"));
         }
-        let copied = copy::copy(&source, target, up_to, &SystemClock, &SystemRandom::default()).await?;
+        let copied = copy::copy(&source.root, target, up_to, &SystemClock, &SystemRandom::default()).await?;
         let root = target.clone();
         let there = Self::start(config, place, Begin::Open).await?;
         there.service.store.fold().await?;
         there.close().await;
         copy::finish(root.store.as_ref()).await?;
-        Ok(copied)
+        // The copy is whole whether or not the inbox can be read.
+        let waiting = source.waiting().await.unwrap_or_else(|err| {
+            tracing::debug!(%err, "whether requests wait in the inbox could not be seen");
+            0
+        });
+        Ok((copied, waiting))
     }
 
     async fn start(config: &Config, place: Place, begin: Begin) -> Result<Self, ServiceError> {
@@ -220,10 +240,7 @@ impl App {
 
     /// The tables, for SQL that reads the inbox too: in the lake, or where Databricks keeps it.
     pub async fn tables_with_inbox(&self) -> Result<LakeTables, ServiceError> {
-        let inbox = match &self.place.catalog {
-            Some((catalog, schema)) => catalog.inbox_root(schema, &self.place.root).await?,
-            None => InboxRoot::below(&self.place.root),
-        };
+        let inbox = self.place.inbox().await?;
         Ok(self.tables().with_inbox(inbox))
     }
 

@@ -22,6 +22,7 @@ mod session;
 mod table;
 mod views;
 pub mod warehouse;
+mod times;
 mod watch;
 
 use std::time::Duration;

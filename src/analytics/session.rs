@@ -32,6 +32,7 @@ use super::select::LakeSelect;
 use super::table::LakeTable;
 use super::views::{VIEWS, View};
 use crate::domain::time::{Instant, rfc3339};
+use super::times::Times;
 use crate::store::tables::{Entry, dictionary};
 use crate::store::{INBOX, LakeTables, LiveFile, StoreError};
 
@@ -83,6 +84,7 @@ impl Session {
         context.register_function_rewrite(Arc::new(Bounds)).map_err(opening)?;
         let clock = format!(
             "CREATE VIEW {CLOCK} AS SELECT CAST('{}' AS DATE) AS today, arrow_cast('{}', 'Timestamp(Microsecond, Some(\"UTC\"))') AS now",
+        context.register_function_rewrite(Arc::new(Times)).map_err(opening)?;
             now.date_naive(),
             rfc3339(now),
         );

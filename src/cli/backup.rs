@@ -21,17 +21,27 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
-    let copied = App::copy(&context.config, &context.config.lake.value, &args.dest, args.at).await?;
+    let lake = &context.config.lake.value;
+    let (copied, waiting) = App::copy(&context.config, lake, &args.dest, args.at).await?;
     Ok(answer(
         &copied,
+        waiting,
         &format!("copied to {}", args.dest),
         &format!("lakeplan --lake NEW-PLACE restore-lake {} brings it back", args.dest),
     ))
 }
 
-/// What is said of a copy.
-pub fn answer(copied: &Copied, done: &str, next: &str) -> Reply {
-    let json = json!({"seq": copied.seq, "at": rfc3339(copied.at), "chain": hex(&copied.chain), "rows": copied.rows});
-    let text = format!("{done}: seq {} of {}, {} rows, all verified\nnext: {next}", copied.seq, rfc3339(copied.at), copied.rows);
+/// What is said of a copy; so many requests wait in the inbox of the lake that was copied.
+pub fn answer(copied: &Copied, waiting: usize, done: &str, next: &str) -> Reply {
+    let json = json!({
+        "seq": copied.seq, "at": rfc3339(copied.at), "chain": hex(&copied.chain), "rows": copied.rows, "waiting": waiting,
+    });
+    let stays = match waiting {
+        0 => String::new(),
+        1 => "\nnot copied: 1 request that waits in the inbox and stays there".to_owned(),
+        number => format!("\nnot copied: {number} requests that wait in the inbox and stay there"),
+    };
+    let text =
+        format!("{done}: seq {} of {}, {} rows, all verified{stays}\nnext: {next}", copied.seq, rfc3339(copied.at), copied.rows);
     Reply::new(json, text).standing(done)
 }

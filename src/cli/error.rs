@@ -88,6 +88,7 @@ fn store_exit(fault: &StoreError) -> Exit {
         StoreError::Catalog(CatalogError::AlreadyRegistered { .. } | CatalogError::ReadOnly { .. }) => Exit::Refused,
         StoreError::AlreadyALake { .. }
         | StoreError::CopyOntoLake { .. }
+        | StoreError::CopyChanged { .. }
         | StoreError::UnfinishedCopy { .. }
         | StoreError::Within { .. }
         | StoreError::BeforeItsTime
@@ -181,7 +182,9 @@ impl CliError {
                 ServiceError::Store(cause) => match cause {
                     StoreError::NotALake { .. } => "not_a_lake",
                     StoreError::UnfinishedCopy { .. } => "unfinished_copy",
-                    StoreError::AlreadyALake { .. } | StoreError::CopyOntoLake { .. } => "already_a_lake",
+                    StoreError::AlreadyALake { .. } | StoreError::CopyOntoLake { .. } | StoreError::CopyChanged { .. } => {
+                        "already_a_lake"
+                    }
                     StoreError::Within { .. } => "within",
                     StoreError::NoFolder { .. } => "no_folder",
                     StoreError::NewerFormat { .. } => "newer_format",

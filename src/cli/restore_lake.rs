@@ -20,9 +20,10 @@ pub struct Args {
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let lake = &context.config.lake.value;
-    let copied = App::copy(&context.config, &args.src, lake, args.at).await?;
+    let (copied, waiting) = App::copy(&context.config, &args.src, lake, args.at).await?;
     Ok(answer(
         &copied,
+        waiting,
         &format!("restored to {lake}"),
         &format!("lakeplan --lake {lake} lake adopt makes it the lake, if the other one is gone"),
     ))

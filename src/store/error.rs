@@ -20,6 +20,9 @@ pub enum StoreError {
     /// What was to become a copy is one lake already.
     #[error("there is a lake at {root} already, and nothing is copied over one")]
     CopyOntoLake { root: String },
+    /// A copy that was complete and was changed since, so that it is no copy any more.
+    #[error("{root} is a lake of its own now, at seq {seq}, and nothing is copied over one")]
+    CopyChanged { root: String, seq: u64 },
     #[error("{root} holds an unfinished copy of {from} up to {up_to}")]
     UnfinishedCopy { root: String, from: String, up_to: String },
     #[error("{root} lies in the {what} at {outer}, which would take the files of a lake for its own")]
@@ -98,7 +101,7 @@ impl StoreError {
         Some(match self {
             Self::NotALake { .. } => "lakeplan init makes one; --lake or LAKEPLAN_LAKE names another".to_owned(),
             Self::AlreadyALake { .. } => "leave init out, or name another place with --lake".to_owned(),
-            Self::CopyOntoLake { .. } => "name a place where there is no lake yet".to_owned(),
+            Self::CopyOntoLake { .. } | Self::CopyChanged { .. } => "name a place where there is no lake yet".to_owned(),
             Self::UnfinishedCopy { .. } => {
                 "repeat the lakeplan backup or restore-lake that began it, which goes on; or delete it, or name another place".to_owned()
             }
@@ -137,6 +140,7 @@ impl StoreError {
             Self::NotALake { root } => Self::NotALake { root: root.clone() },
             Self::AlreadyALake { root } => Self::AlreadyALake { root: root.clone() },
             Self::CopyOntoLake { root } => Self::CopyOntoLake { root: root.clone() },
+            Self::CopyChanged { root, seq } => Self::CopyChanged { root: root.clone(), seq: *seq },
             Self::UnfinishedCopy { root, from, up_to } => {
                 Self::UnfinishedCopy { root: root.clone(), from: from.clone(), up_to: up_to.clone() }
             }

@@ -190,3 +190,21 @@ async fn the_lake_of_a_team_is_written_where_it_is_asked_for() {
     assert!(store.head().await.unwrap().seq > 40);
     store.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_team_of_a_later_century_has_its_report() {
+    let now = DateTime::from_timestamp(NOW, 0).unwrap();
+    // The calendar is the same 400 years later, and nanoseconds end in 2262.
+    let mut told = Vec::new();
+    for now in [now, now + TimeDelta::days(146_097)] {
+        let place = root(Arc::new(InMemory::new()));
+        let store = team::at_work(&place, now).await;
+        let report = report(&store, now, &[]).await;
+        well_formed(&report.page().unwrap());
+        told.push(serde_json::to_value(&report).unwrap());
+    }
+    let (today, later) = (&told[0], &told[1]);
+    assert_eq!(later["accuracy"], today["accuracy"]);
+    assert!(later["velocity"].to_string().contains("2426-"), "{}", later["velocity"]);
+    assert_eq!(later["velocity"].to_string().replace("2426-", "2026-"), today["velocity"].to_string());
+}

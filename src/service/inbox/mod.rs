@@ -32,6 +32,7 @@ use crate::domain::value::words;
 use crate::store::appended::INBOX_RESULTS;
 use crate::store::{LakeTables, Scope};
 use request::{Written, plain, said};
+pub use waiting::count;
 use waiting::{Asked, gather};
 
 words! {

@@ -85,12 +85,8 @@ fn hash(key: &str) -> Hash {
 /// The requests whose turn it is now, at most so many.
 pub async fn gather(tables: &LakeTables, most: usize, now: Instant) -> Result<Waiting, StoreError> {
     let inbox = tables.open_inbox().await?;
-    let mut answered: HashSet<Hash> = HashSet::new();
     let mut waiting = Waiting::default();
-    let note_answer = |id: &str| {
-        answered.insert(hash(&key_of(id)));
-    };
-    tables.answered_since(&mut waiting.seen, note_answer).await?;
+    let answered = answered(tables, &mut waiting.seen).await?;
     let mut turns = Turns::new(most);
     let mut scan = inbox.scan(Columns::Light, Longest::OF_REQUESTS);
     let mut rows = 0;
@@ -117,6 +113,29 @@ pub async fn gather(tables: &LakeTables, most: usize, now: Instant) -> Result<Wa
     waiting.left = left + waiting.ahead;
     load(&inbox, chosen, &mut waiting).await?;
     Ok(waiting)
+}
+
+/// How many requests wait. A file that cannot be read has none that are counted.
+pub async fn count(tables: &LakeTables) -> Result<usize, StoreError> {
+    let inbox = tables.open_inbox().await?;
+    let (answered, mut waiting) = (answered(tables, &mut BTreeSet::new()).await?, HashSet::new());
+    let mut scan = inbox.scan(Columns::Light, Longest::OF_REQUESTS);
+    while let Some(scanned) = scan.next().await? {
+        if let Scanned::Rows(found, _) = scanned {
+            waiting.extend(found.iter().filter_map(key).map(|key| hash(&key)).filter(|key| !answered.contains(key)));
+        }
+    }
+    Ok(waiting.len())
+}
+
+/// The requests that have an answer, by the files of answers that were not seen before; they are seen then.
+async fn answered(tables: &LakeTables, seen: &mut BTreeSet<String>) -> Result<HashSet<Hash>, StoreError> {
+    let mut answered: HashSet<Hash> = HashSet::new();
+    let note = |id: &str| {
+        answered.insert(hash(&key_of(id)));
+    };
+    tables.answered_since(seen, note).await?;
+    Ok(answered)
 }
 
 fn key_of(id: &str) -> String {

@@ -9,7 +9,8 @@
 //!
 //! A copy is complete or says that it is not. A [`Marker`] is put first and entry 0 of the journal last, so a place with
 //! a journal holds all of the copy. A repeat of an interrupted copy takes the position and the names of its files from
-//! the marker, keeps the files that are there, and goes on.
+//! the marker, keeps the files that are there, and goes on. Where the journal is complete and only the marker was left, a
+//! repeat ends the copy, unless somebody has changed it since: that is a lake of its own, and the copy is refused.
 
 mod marker;
 
@@ -74,7 +75,9 @@ pub async fn copy(
     for table in APPENDED {
         TableLog::new(Arc::clone(&from.store), table.name).head().await?;
     }
-    let target = Files::new(Arc::clone(&to.store));
+    let mut target = Files::new(Arc::clone(&to.store));
+    // A marker beside a journal is of a copy that was complete before its last steps were done.
+    let is_there = begun.is_some() && target.load().await?.is_some();
     let end = begun.as_ref().map_or_else(|| source.end(), |marker| marker.end);
     let wanted = |row: &Row| match up_to {
         None => row.seq <= end,
@@ -106,12 +109,13 @@ pub async fn copy(
                 marker.put(to.store.as_ref()).await?
             }
         };
-        if actions.is_empty() && (marker.lake != first.entity_id || marker.up_to != Marker::position(up_to) || marker.end != end)
-        {
+        if sets.is_empty() && (marker.lake != first.entity_id || marker.up_to != Marker::position(up_to) || marker.end != end) {
             return Err(marker.unfinished(to.url.as_str()));
         }
         let kept: Vec<&Row> = rows.iter().collect();
-        actions.push(target.put_rows_once(file_id(&marker, &file.path), &kept).await?);
+        if !is_there {
+            actions.push(target.put_rows_once(file_id(&marker, &file.path), &kept).await?);
+        }
         begun = Some(marker);
         rows.iter().try_for_each(|row| erasures.note(row))?;
         erased.extend(rows.iter().filter(|row| row.is_erased()).map(|row| (row.seq, row.ordinal)));
@@ -136,6 +140,9 @@ pub async fn copy(
         appended::copy::copy(table, &from.store, &to.store, until, clock, random).await?;
     }
     inbox::ensure(&to.store, clock.now(), random).await?;
+    if is_there {
+        return unchanged(&target, copied, to).await;
+    }
     let mut first = entry::json_of(&[entry::commit_info("CLONE", marker.attempt, copied.at)])?;
     first.extend(schema::actions(marker.attempt, marker.begun_at));
     actions.push(entry::txn(entry::TXN, copied.seq));
@@ -148,6 +155,16 @@ pub async fn copy(
         }
         Err(err) => Err(StoreError::storage("writing", "journal/_delta_log", err)),
     }
+}
+
+/// Returns the copy that is at a place already, if it is one still: a journal that goes on is a lake of its own.
+async fn unchanged(target: &Files, copied: Copied, to: &Root) -> Result<Copied, StoreError> {
+    let (root, seq) = (to.url.to_string(), target.end());
+    if seq > copied.seq {
+        return Err(StoreError::CopyChanged { root, seq });
+    }
+    let chain = target.read_last().await?.and_then(|row| row.chain);
+    if seq == copied.seq && chain == Some(copied.chain) { Ok(copied) } else { Err(StoreError::CopyOntoLake { root }) }
 }
 
 /// Ends the copy at a place, which is complete and folded.

@@ -124,7 +124,7 @@ pub struct TablePlace {
 }
 
 impl LakeTables {
-    pub(super) fn new(root: Arc<dyn ObjectStore>) -> Self {
+    pub(crate) fn new(root: Arc<dyn ObjectStore>) -> Self {
         Self { root, inbox: None }
     }
 

@@ -539,3 +539,21 @@ fn a_run_over_very_many_rows_takes_little_memory() {
     assert_eq!(answered["waiting"], number + 1 - 50);
     assert!(most < 400, "{most} MiB");
 }
+
+#[test]
+fn a_backup_says_how_many_requests_it_leaves_in_the_inbox() {
+    let lake = lake();
+    let folder = lake.path();
+    let said = ok(folder, &["backup", "none"]);
+    assert!(!said.contains("inbox"), "{said}");
+    ask(folder, &[("done", "2026-11-20T10:00:00Z", "ana", &create("answered"))]);
+    ok(folder, &["inbox", "apply"]);
+    let waits = ("waits", "2026-11-20T10:00:02Z", "ana", &*create("waiting"));
+    ask(folder, &[waits]);
+    let said = ok(folder, &["backup", "one"]);
+    assert!(said.contains("not copied: 1 request that waits in the inbox and stays there"), "{said}");
+    // Two rows of one request_id are one request.
+    ask(folder, &[waits, ("also", "2026-11-20T10:00:03Z", "bea", &create("waiting too"))]);
+    assert_eq!(json_of(folder, &["backup", "two"])["waiting"], 2);
+    assert_eq!(json_of(folder, &["--lake", "restored", "restore-lake", "two"])["waiting"], 0);
+}

@@ -119,6 +119,28 @@ async fn a_copy_that_died_at_any_put_says_so_and_is_finished_by_a_repeat() {
     assert!(deaths >= 20, "{deaths}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_complete_copy_whose_marker_is_left_is_ended_by_a_repeat_unless_it_was_changed() {
+    let (_, source) = lake().await;
+    let target = root(Arc::new(InMemory::new()));
+    let copied = begin(&source, &target, None, 5).await.unwrap();
+    let marker = Path::from("_copy/copy.json");
+    assert!(target.store.head(&marker).await.is_ok());
+    let there = open(&target, clock(), 6).await.unwrap();
+    there.fold().await.unwrap();
+    // A fold changes nothing that was copied.
+    assert_eq!(begin(&source, &target, None, 7).await.unwrap(), copied);
+    let _ = committed(&there, task("its own")).await;
+    for seed in [8, 9] {
+        let changed = begin(&source, &target, None, seed).await;
+        assert!(matches!(changed, Err(StoreError::CopyChanged { seq: 5, .. })), "{changed:?}");
+    }
+    let words = begin(&source, &target, None, 10).await.unwrap_err();
+    assert!(words.to_string().contains("a lake of its own now, at seq 5") && words.hint().is_some(), "{words}");
+    assert_eq!(titles(&state(&there).await).len(), 3);
+    sound(&target, "changed").await;
+}
+
 async fn other_lake() -> (Arc<DeltaStore>, Root) {
     let other = root(Arc::new(InMemory::new()));
     let store = DeltaStore::create(&other, Format::default(), clock(), random(77)).await.unwrap();
