@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use rand::rngs::{StdRng, SysRng};
 use rand::{Rng, SeedableRng, TryRng};
 use uuid::Uuid;
@@ -51,7 +51,8 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     fn now(&self) -> Instant {
-        micros(Utc::now())
+        // Utc::now panics where the clock is before 1970.
+        micros(std::time::SystemTime::now().into())
     }
 }
 

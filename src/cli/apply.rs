@@ -27,6 +27,12 @@ pub struct Args {
     dry_run: bool,
 }
 
+impl Args {
+    pub fn files(&self) -> Vec<PathBuf> {
+        vec![self.file.clone()]
+    }
+}
+
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let place = path_text(&args.file);
     let bytes = read_input(&args.file, 2 * PatchSet::MAX_BYTES as u64)?;
@@ -34,7 +40,13 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let mut request = Request::from_json(&value).map_err(ServiceError::Refused)?;
     request.id = args.id.or(request.id);
     let app = context.open().await?;
-    let reply = if args.dry_run {
+    let committed = if args.dry_run { app.service.committed_before(&request).await? } else { None };
+    let reply = if let Some(seq) = committed {
+        Reply::new(
+            serde_json::json!({"changes": 0, "repeated": true, "seq": seq}),
+            format!("would change nothing: it was done before, seq {seq}; nothing was written"),
+        )
+    } else if args.dry_run {
         let preview = app.service.preview(&request, Source::Cli).await?;
         Reply::new(
             serde_json::json!({"changes": preview.len()}),

@@ -27,6 +27,10 @@ pub struct Args {
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let mut config = context.config.clone();
     if let Some(value) = args.place {
+        if config.lake.origin == "--lake" && config.lake.value != value {
+            let message = format!("init {value} and --lake {} name two places for one lake", config.lake.value);
+            return Err(CliError::Usage { message, hint: Some("name it once".to_owned()) });
+        }
         config.lake = Setting { value, origin: "init".to_owned() };
     }
     let name = config.lake.value.clone();

@@ -11,6 +11,7 @@ mod config;
 mod doctor;
 mod erase;
 mod error;
+mod files;
 mod fold;
 mod history;
 mod inbox;
@@ -43,11 +44,14 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use chrono::Datelike;
 use clap::{CommandFactory, Parser, Subcommand};
 use tokio::sync::oneshot;
 
 use crate::app::App;
-use crate::config::{Config, Flags};
+use crate::config::{Config, ConfigError, Flags};
+use crate::domain::time::{Instant, rfc3339};
+use crate::runtime::{Clock, SystemClock};
 use crate::store::Head;
 pub use error::{CliError, Exit};
 pub use reply::Reply;
@@ -203,6 +207,19 @@ commands! {
     Completions = completions,
 }
 
+impl Command {
+    /// The files of this machine that the command itself reads or writes, as far as its words name them.
+    fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Apply(args) => args.files(),
+            Self::Plan(args) => args.files(),
+            Self::Report(args) => args.files(),
+            Self::Visualize(args) => args.files(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
@@ -241,9 +258,24 @@ fn summary_of_environment() -> Option<PathBuf> {
 /// What a command came to, whether as JSON, and the summary that is to be written of it.
 type Ran = (bool, Result<Reply, CliError>, Option<(Summary, Arc<OnceLock<Head>>)>);
 
+/// Refuses a clock that shows a time at which nothing can be written: ids hold the time since 1970, tables four digits of a
+/// year.
+fn check_clock(now: Instant) -> Result<(), CliError> {
+    match now.timestamp() >= 0 && now.year() <= 9999 {
+        true => Ok(()),
+        false => Err(CliError::Config(ConfigError::Clock { shows: rfc3339(now) })),
+    }
+}
+
 async fn run(mut cli: Cli, wants_json: bool) -> Ran {
+    if let Err(err) = check_clock(SystemClock.now()) {
+        return (wants_json, Err(err), None);
+    }
     let asked = cli.global.summary.take().or_else(summary_of_environment);
-    let summary = asked.filter(|file| !file.as_os_str().is_empty()).map(|file| Summary::begin(cli.command.name(), file));
+    let asked = asked.filter(|file| !file.as_os_str().is_empty());
+    let settings = cli.global.config.clone().unwrap_or_else(|| PathBuf::from(crate::config::FILE));
+    let used: Vec<PathBuf> = cli.command.files().into_iter().chain([settings]).collect();
+    let summary = asked.map(|file| Summary::begin(cli.command.name(), file, &used));
     let summary = match summary.transpose() {
         Ok(summary) => summary.map(|summary| (summary, Arc::default())),
         Err(err) => return (wants_json, Err(err), None),

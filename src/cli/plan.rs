@@ -4,6 +4,8 @@ mod given;
 mod notes;
 mod tree;
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
 pub(super) use difference::difference;
@@ -56,6 +58,12 @@ pub struct Args {
     /// List what was read and not planned, with its lines and the reason.
     #[arg(long)]
     skipped: bool,
+}
+
+impl Args {
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.file.iter().map(PathBuf::from).collect()
+    }
 }
 
 /// How much of a preview is shown, and how wide.

@@ -2,6 +2,8 @@ mod output;
 mod patience;
 mod warehouse;
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::reply::{count, rows, table};
@@ -86,6 +88,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let format = args.format.unwrap_or(if context.json { Format::Json } else { Format::Table });
     if args.safe_for_spreadsheets && format != Format::Csv {
         return Err(CliError::usage("--safe-for-spreadsheets is for --format csv"));
+    }
+    let mut names = BTreeSet::new();
+    if let Some(twice) = args.params.iter().map(Param::name).find(|name| !names.insert(*name)) {
+        return Err(CliError::usage(format!("--param {twice} is given twice")));
     }
     if let Some(id) = &args.warehouse {
         let select = match &args.view {

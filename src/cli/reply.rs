@@ -1,18 +1,13 @@
 //! What a command answers: the same thing as JSON and as text.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs::OpenOptions;
-use std::io::{self, Read, Write};
-use std::path::Path;
+use std::io::{self, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
 use super::CliError;
-use crate::config::file::open;
-use crate::service::ServiceError;
-use crate::text::visible::{path_text, visible, visible_json};
+use crate::text::visible::{visible, visible_json};
 
 /// An answer.
 #[derive(Clone, Debug, Default)]
@@ -83,62 +78,6 @@ impl Reply {
         match self.standing.clone() {
             Some(what) => CliError::Unread { what, fault },
             None => CliError::Output(fault),
-        }
-    }
-}
-
-/// Refuses to write a page over a file that is none, which most often is a slip of the keyboard.
-pub fn refuse_to_lose(path: &Path) -> Result<(), CliError> {
-    let mut start = [0; 14];
-    let mut read = 0;
-    // A pipe or a device is written to and loses nothing, and what cannot be read says so when it is written.
-    if std::fs::metadata(path).is_ok_and(|found| found.is_file())
-        && let Ok(mut file) = std::fs::File::open(path)
-    {
-        while let Ok(more @ 1..) = file.read(&mut start[read..]) {
-            read += more;
-        }
-    }
-    if read == 0 || start[..read].eq_ignore_ascii_case(b"<!doctype html") {
-        return Ok(());
-    }
-    let message = "is there already and is no HTML page, so it is not replaced by one".to_owned();
-    let hint = Some("name another file with --out, or move that one away".to_owned());
-    Err(ServiceError::Input { place: path_text(path), message, hint }.into())
-}
-
-/// Writes a file whole: what stood there stays until the new one is complete.
-pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let fault = |fault: io::Error| ServiceError::Input {
-        place: path_text(path),
-        message: format!("cannot be written: {fault}"),
-        hint: Some("name a file in a folder that exists and that you may write to".to_owned()),
-    };
-    // A pipe or a device is written to, never replaced, and so is what a link leads to: /dev/stdout is one.
-    if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
-        let options = OpenOptions::new().write(true).create(true).truncate(true).clone();
-        return Ok(open(&options, path).and_then(|mut file| file.write_all(bytes)).map_err(fault)?);
-    }
-    let (beside, mut file) = new_beside(path).map_err(fault)?;
-    let written = file.write_all(bytes).and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|cause| {
-        // A second fault would hide the first.
-        let _ = std::fs::remove_file(&beside);
-        fault(cause).into()
-    })
-}
-
-/// A file beside this one that was not there before.
-fn new_beside(path: &Path) -> io::Result<(OsString, std::fs::File)> {
-    let mut number = 0;
-    loop {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(format!(".{}.{number}.tmp", std::process::id()));
-        match std::fs::File::create_new(&beside) {
-            Ok(file) => return Ok((beside, file)),
-            // Of a killed process with the same number, or somebody's own.
-            Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists && number < 1000 => number += 1,
-            Err(fault) => return Err(fault),
         }
     }
 }

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::reply::{refuse_to_lose, write_file};
+use super::files::{refuse_in_lake, refuse_page, write_file};
 use super::{CliError, Context, Reply};
 use crate::analytics::report::{Asked, Report};
 use crate::analytics::{AnalyticsError, Session};
@@ -27,6 +27,13 @@ pub struct Args {
     /// How many days the charts look back.
     #[arg(long, value_name = "N", default_value_t = 84, value_parser = clap::value_parser!(u16).range(1..=3650))]
     days: u16,
+}
+
+impl Args {
+    /// The page and its numbers.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.out.iter().flat_map(|page| [page.clone(), page.with_extension("json")]).collect()
+    }
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
@@ -106,7 +113,8 @@ fn files(out: &Path) -> Result<(PathBuf, PathBuf), CliError> {
             format!("make it first (mkdir -p {}), or write elsewhere with --out", path_text(folder)),
         ));
     }
-    refuse_to_lose(out)?;
+    refuse_page(out)?;
+    refuse_in_lake(&beside, "--out")?;
     if beside.symlink_metadata().is_ok() && !is_of_report(&beside) {
         let message = format!(
             "is there already and was not written by lakeplan report, which puts the numbers of {} there",

@@ -194,6 +194,12 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
                 patch = patch.with("status", status.json());
             }
             for field in clear {
+                if patch.fields.get(&field).is_some_and(|value| !value.is_null()) {
+                    return Err(CliError::Usage {
+                        message: format!("{field} cannot be given and cleared at once"),
+                        hint: Some(format!("leave out --clear {field}, or the flag that sets it")),
+                    });
+                }
                 patch = patch.with(&field, Value::Null);
             }
             if patch.fields.is_empty() {

@@ -26,7 +26,7 @@ pub fn tell(words: &[OsString], err: clap::Error) -> Exit {
     let text = told.as_ref().map_or_else(|told| told.clone(), |err| err.render().to_string());
     let usage = CliError::usage(text.trim_start_matches("error: ").trim_end());
     // A flag may be what cannot be read, so only the environment is asked.
-    if let Some(Ok(summary)) = summary_of_environment().map(|file| Summary::begin("lakeplan", file)) {
+    if let Some(Ok(summary)) = summary_of_environment().map(|file| Summary::begin("lakeplan", file, &[])) {
         summary.write(Err(&usage), None);
     }
     match told {

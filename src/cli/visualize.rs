@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::reply::{count, refuse_to_lose, write_file};
+use super::files::{refuse_page, write_file};
+use super::reply::count;
 use super::{CliError, Context, Reply, show};
 use crate::domain::id::TaskId;
 use crate::domain::state::{ProjectState, State};
@@ -23,12 +24,19 @@ use crate::text::visible::{path_text, visible};
 pub struct Args {
     /// May be left out where there is one project.
     project: Option<String>,
-    /// The file to write, or - for standard output. A page that is there is replaced, any other file is not.
+    /// The file to write, or - for standard output. A page of Lakeplan that is there is replaced, any other
+    /// file is not.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// The lake as it was: a seq, a date or a time.
     #[arg(long, value_name = "SEQ|TIME")]
     as_of: Option<AsOf>,
+}
+
+impl Args {
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.out.iter().cloned().collect()
+    }
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
@@ -37,7 +45,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         hint: Some("--out plan.html writes a file, --out - writes to standard output".to_owned()),
     })?;
     if out.as_os_str() != "-" {
-        refuse_to_lose(&out)?;
+        refuse_page(&out)?;
     }
     let app = context.open().await?;
     let snapshot = match &args.project {
@@ -68,6 +76,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
 /// The page with its styles and scripts in place and the data at the one marker for it.
 fn page(data: &Value) -> String {
     let parts = [
+        ("{version}", env!("CARGO_PKG_VERSION")),
         ("/*{styles}*/", include_str!("visualize/page.css")),
         ("/*{timeline}*/", include_str!("visualize/timeline.js")),
         ("/*{page}*/", include_str!("visualize/page.js")),

@@ -21,7 +21,7 @@ pub use environment::{NotText, path_variable, read_variable, variable, variables
 /// The defaults, with the documentation of every setting.
 pub const DEFAULTS: &str = include_str!("default.toml");
 /// The file that is read where none is named.
-const FILE: &str = "lakeplan.toml";
+pub const FILE: &str = "lakeplan.toml";
 /// The most bytes that are read of it.
 const MOST: u64 = 1 << 20;
 
@@ -35,10 +35,12 @@ pub enum ConfigError {
     Malformed { path: PathBuf, message: String },
     #[error("{origin} names the target {target}, and {path} has no section [target.{target}]")]
     NoSection { origin: String, target: String, path: PathBuf },
-    #[error("{origin}: {value:?} is none of {known}", known = known.join(", "))]
-    NoneOf { origin: String, value: String, known: &'static [&'static str] },
-    #[error("{origin}: {value:?} is no size of memory; write it as 512MiB or 2GiB, 16MiB at least")]
+    #[error("{origin}: {value:?} is no {what}, which is one of {known}", known = known.join(", "))]
+    NoneOf { origin: String, value: String, what: &'static str, known: &'static [&'static str] },
+    #[error("{origin}: {value:?} is no size of memory for query_memory; write it as 512MiB or 2GiB, 16MiB at least")]
     NoSize { origin: String, value: String },
+    #[error("the clock of this machine shows {shows}, and a lake is written between 1970 and 9999")]
+    Clock { shows: String },
     #[error("{origin}: {name} must name where the secret lies, as \"scope/key\"; the secret itself belongs there, not here")]
     NoReference { origin: String, name: String },
     #[error("no Databricks workspace is named: DATABRICKS_HOST is not set")]
@@ -61,7 +63,11 @@ impl ConfigError {
             Self::Unreadable { .. } => "name a file that is there and that this user may read, or leave --config out",
             Self::Malformed { .. } | Self::NoSection { .. } => "lakeplan config defaults shows every setting as a file holds it",
             Self::HalfLogin { .. } => "a service principal needs both; the workspace's Settings, Identity and access, has them",
-            _ => "lakeplan config show tells where each value comes from",
+            Self::NoneOf { origin, .. } | Self::NoSize { origin, .. } => {
+                return format!("{origin} is where the value comes from: give another one there, or none");
+            }
+            Self::NoReference { .. } => "lakeplan config defaults shows how a file names a secret",
+            Self::Clock { .. } => "set the clock of this machine",
         }
         .to_owned()
     }
@@ -164,7 +170,7 @@ impl Config {
         };
 
         let target = given(&flags.target, "--target", "LAKEPLAN_TARGET")?.or_else(|| from_file(&file.target));
-        one_of(target.as_ref(), TARGETS)?;
+        one_of(target.as_ref(), "target", TARGETS)?;
         let section = match &target {
             None => TargetSettings::default(),
             // A target without a section would quietly be the default lake.
@@ -190,7 +196,7 @@ impl Config {
             .or_else(|| from_section(&section.output))
             .or_else(|| from_file(&file.output))
             .unwrap_or_else(|| default(&defaults.output));
-        one_of(Some(&output), OUTPUTS)?;
+        one_of(Some(&output), "output", OUTPUTS)?;
         let actor = given(&flags.actor, "--actor", "LAKEPLAN_ACTOR")?
             .or_else(|| from_section(&section.actor))
             .or_else(|| from_file(&file.actor));
@@ -234,10 +240,10 @@ fn references(section: &BTreeMap<String, String>, origin: &str) -> Result<BTreeM
     section.iter().map(reference).collect()
 }
 
-fn one_of(setting: Option<&Setting>, known: &'static [&'static str]) -> Result<(), ConfigError> {
+fn one_of(setting: Option<&Setting>, what: &'static str, known: &'static [&'static str]) -> Result<(), ConfigError> {
     match setting {
         Some(setting) if !known.contains(&setting.value.as_str()) => {
-            Err(ConfigError::NoneOf { origin: setting.origin.clone(), value: setting.value.clone(), known })
+            Err(ConfigError::NoneOf { origin: setting.origin.clone(), value: setting.value.clone(), what, known })
         }
         _ => Ok(()),
     }
@@ -278,6 +284,7 @@ fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
         return Err(ConfigError::NoneOf {
             origin: format!("{}: [target.{unknown}]", path.display()),
             value: unknown.clone(),
+            what: "target",
             known: TARGETS,
         });
     }

@@ -18,12 +18,29 @@ pub fn is_storable(day: NaiveDate) -> bool {
 #[error("a day is written as year, month, day, such as 2027-01-31, and lies {RANGE}")]
 pub struct NotADay;
 
-/// Reads `2027-01-31`, or `31.1.2027` as much of Europe writes it. `1/31/2027` may be two days and is refused.
+/// Reads a day in the one form that every door takes, `2027-01-31`, whether or not it can be stored.
+pub fn written(text: &str) -> Option<NaiveDate> {
+    let is_in_form = text.len() == 10
+        && text.bytes().enumerate().all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
+    is_in_form.then(|| text.parse().ok()).flatten()
+}
+
+/// Reads what a person types: `2027-01-31`, or `31.1.2027` as much of Europe writes it. `1/31/2027` may be two days and is
+/// refused.
 pub fn read(text: &str) -> Result<NaiveDate, NotADay> {
-    let forms = ["%Y-%m-%d", "%d.%m.%Y"];
-    let day = forms.iter().find_map(|form| NaiveDate::parse_from_str(text.trim(), form).ok());
-    // "31.1.27" would be a day of the year 27.
-    day.filter(|day| is_storable(*day)).ok_or(NotADay)
+    written(text).or_else(|| european(text)).filter(|day| is_storable(*day)).ok_or(NotADay)
+}
+
+/// "31.1.27" would be a day of the year 27.
+fn european(text: &str) -> Option<NaiveDate> {
+    let number = |part: &str, digits: std::ops::RangeInclusive<usize>| {
+        let fits = digits.contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+        fits.then(|| part.parse::<u32>().ok()).flatten()
+    };
+    let (day, rest) = text.split_once('.')?;
+    let (month, year) = rest.split_once('.')?;
+    let year = i32::try_from(number(year, 4..=4)?).ok()?;
+    NaiveDate::from_ymd_opt(year, number(month, 1..=2)?, number(day, 1..=2)?)
 }
 
 #[cfg(test)]
@@ -34,6 +51,12 @@ mod tests {
     fn a_day_has_one_meaning() {
         assert_eq!(read("31.1.2027"), read("2027-01-31"));
         assert_eq!(read("2027-01-31"), Ok(NaiveDate::from_ymd_opt(2027, 1, 31).unwrap()));
+        assert_eq!(read("31.01.2027"), read("2027-01-31"));
+        for text in
+            ["2027-1-1", "2027-1-31", "+2027-01-31", " 2027-01-31", "2027-01-31 ", "31. 1.2027", "+1.1.2027", "2027-01-3１"]
+        {
+            assert!(read(text).is_err(), "{text}");
+        }
         for text in
             ["", "1/2/2027", "2027-02-30", "31.1.", "31.1.27", "27-1-31", "tomorrow", "1899-12-31", "10000-01-01", "-2027-01-31"]
         {

@@ -43,6 +43,9 @@ pub fn invert(changes: &[Change], state: &State) -> Vec<Patch> {
             take_back(&mut then, change);
         }
     }
+    // An assignment means the user that the one it names was merged into, so what users are is taken back before what
+    // refers to them. Nothing about a user depends on anything else.
+    patches.sort_by_key(|patch| patch.entity != Entity::User);
     patches
 }
 

@@ -9,6 +9,7 @@ pub mod apply;
 pub mod change;
 pub mod day;
 pub mod erase;
+pub mod hidden;
 pub mod id;
 pub mod index;
 pub mod invert;

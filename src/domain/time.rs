@@ -8,25 +8,38 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::day;
+use super::value::FieldValue;
 
-/// Work minutes. A day of work is 480 of them ([`Minutes::PER_DAY`]), a week five days.
+/// Work minutes: of one task at most [`Minutes::MAX`], of many tasks together as many as they come to. A day of work is 480 of
+/// them ([`Minutes::PER_DAY`]), a week five days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Minutes(u32);
+pub struct Minutes(u64);
 
 impl Minutes {
     pub const PER_HOUR: u32 = 60;
     pub const PER_DAY: u32 = 480;
     pub const PER_WEEK: u32 = 5 * Self::PER_DAY;
     /// Ten years of one person: what is longer is a typing error.
-    pub const MAX: Minutes = Minutes(10 * 52 * Self::PER_WEEK);
+    pub const MAX: Minutes = Minutes::new(10 * 52 * Self::PER_WEEK);
 
     pub const fn new(minutes: u32) -> Self {
-        Self(minutes)
+        Self(minutes as u64)
     }
 
+    /// The minutes of one task, whatever it holds; a sum may be more than fits, see [`Minutes::sum`].
     pub const fn get(self) -> u32 {
+        if self.0 > u32::MAX as u64 { u32::MAX } else { self.0 as u32 }
+    }
+
+    /// The minutes of many tasks together.
+    pub const fn sum(self) -> u64 {
         self.0
+    }
+
+    /// So many begun days of work.
+    pub const fn begun_days(self) -> u64 {
+        self.0.div_ceil(Self::PER_DAY as u64)
     }
 
     pub fn saturating_add(self, other: Self) -> Self {
@@ -85,14 +98,15 @@ impl FromStr for Minutes {
             rest = rest[letters..].trim_start();
         }
         let minutes = total.round();
-        if minutes > f64::from(Self::MAX.0) { Err(fault()) } else { Ok(Self(minutes as u32)) }
+        if minutes > f64::from(Self::MAX.get()) { Err(fault()) } else { Ok(Self(minutes as u64)) }
     }
 }
 
 impl fmt::Display for Minutes {
     /// The shortest exact form: `45m`, `2h`, `1d`, `1d 2h`, `1h 30m`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (days, hours, minutes) = (self.0 / Self::PER_DAY, self.0 % Self::PER_DAY / Self::PER_HOUR, self.0 % Self::PER_HOUR);
+        let [day, hour] = [Self::PER_DAY, Self::PER_HOUR].map(u64::from);
+        let (days, hours, minutes) = (self.0 / day, self.0 % day / hour, self.0 % hour);
         let mut parts = Vec::new();
         for (amount, unit) in [(days, "d"), (hours, "h"), (minutes, "m")] {
             if amount > 0 {
@@ -133,13 +147,14 @@ impl Estimate {
 
     /// As sums are told: to the half day, because nobody knows them to the minute.
     pub fn rough(self) -> String {
-        if self.high.get() <= Minutes::PER_DAY {
+        if self.high.begun_days() <= 1 {
             return self.to_string();
         }
-        let rough = |minutes: Minutes| match minutes.get() {
-            few if few < Minutes::PER_DAY => format!("{}h", few.div_ceil(Minutes::PER_HOUR)),
+        let [day, hour] = [Minutes::PER_DAY, Minutes::PER_HOUR].map(u64::from);
+        let rough = |minutes: Minutes| match minutes.sum() {
+            few if few < day => format!("{}h", few.div_ceil(hour)),
             many => {
-                let halves = (2 * many).div_ceil(Minutes::PER_DAY);
+                let halves = many.div_ceil(day / 2);
                 format!("{}{}d", halves / 2, if halves % 2 == 1 { ".5" } else { "" })
             }
         };
@@ -181,7 +196,8 @@ pub enum AsOf {
 
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
-    "a point in time is a seq such as 42, a date such as 2026-11-20 (its end, in UTC) or an RFC 3339 time such as 2026-11-20T10:00:00Z; this is {0:?}"
+    "a point in time is a seq such as 42, a date such as 2026-11-20 (its end, in UTC) or an RFC 3339 time such as 2026-11-20T10:00:00Z, {RANGE} and without a leap second; this is {0:?}",
+    RANGE = day::RANGE
 )]
 pub struct AsOfError(String);
 
@@ -189,16 +205,17 @@ impl FromStr for AsOf {
     type Err = AsOfError;
 
     fn from_str(text: &str) -> Result<Self, AsOfError> {
-        if let Ok(seq) = text.parse() {
+        let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        if let Some(seq) = digits.and_then(|text| text.parse().ok()) {
             return Ok(Self::Seq(seq));
         }
         if let Ok(date) = day::read(text) {
             let end = NaiveTime::from_hms_micro_opt(23, 59, 59, 999_999).unwrap_or_default();
             return Ok(Self::Time(date.and_time(end).and_utc()));
         }
-        DateTime::parse_from_rfc3339(text)
-            .map(|at| Self::Time(at.to_utc()))
-            .map_err(|_| AsOfError(text.chars().take(40).collect()))
+        // A time is the same at every door.
+        let at = Instant::read(&serde_json::Value::from(text));
+        at.map(Self::Time).map_err(|_| AsOfError(text.chars().take(40).collect()))
     }
 }
 
@@ -223,6 +240,18 @@ mod tests {
     }
 
     #[test]
+    fn the_work_of_many_tasks_is_told_whole() {
+        let one = Estimate { low: Minutes::MAX, likely: Minutes::MAX, high: Minutes::MAX };
+        let many = (0..100_000).fold(Estimate::default(), |sum, _| sum.and(one));
+        assert_eq!(many.high.sum(), 124_800_000_000);
+        assert_eq!((many.rough().as_str(), many.to_string().as_str()), ("260000000d", "260000000d"));
+        assert_eq!(many.less(one).rough(), "259997400d");
+        assert_eq!(serde_json::to_value(many.high).unwrap(), 124_800_000_000_u64);
+        let odd = Estimate { low: Minutes::new(100), likely: Minutes::new(481), high: Minutes::new(721) };
+        assert_eq!(odd.rough(), "2h to 2d");
+    }
+
+    #[test]
     fn what_is_no_duration_is_refused() {
         for text in ["", "2", "h", "2x", "-2h", "1e9h", "999999w", "2h three", "1..5h", "²h"] {
             assert!(text.parse::<Minutes>().is_err(), "{text:?} passed");
@@ -234,6 +263,16 @@ mod tests {
         assert_eq!("42".parse(), Ok(AsOf::Seq(42)));
         let end: AsOf = "2026-11-20".parse().unwrap();
         assert_eq!(end, "2026-11-20T23:59:59.999999Z".parse().unwrap());
-        assert!("yesterday".parse::<AsOf>().is_err());
+        for text in [
+            "yesterday",
+            "+5",
+            "+2026-11-29",
+            "2026-1-1",
+            "9999-12-31T23:59:60Z",
+            "1899-12-31T00:00:00Z",
+            "+2026-11-20T10:00:00Z",
+        ] {
+            assert!(text.parse::<AsOf>().is_err(), "{text}");
+        }
     }
 }

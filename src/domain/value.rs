@@ -7,6 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::day;
+use super::hidden::is_blank;
 use super::id::EntityId;
 use super::key::{ProjectKey, TaskKey};
 use super::time::{Instant, Lag, Minutes, micros, rfc3339};
@@ -114,6 +115,9 @@ fn any_text(value: &Value) -> Result<String, Misfit> {
 fn line(text: &str, max: usize) -> Result<String, Misfit> {
     if text.trim().is_empty() {
         return Err(Misfit("must not be empty".to_owned()));
+    }
+    if is_blank(text) {
+        return Err(Misfit("must show something; this holds only spaces and characters that show nothing".to_owned()));
     }
     if text.contains(['\n', '\r']) {
         return Err(Misfit("must be one line".to_owned()));
@@ -336,15 +340,7 @@ impl FieldValue for NaiveDate {
         Self::default()
     }
     fn read(value: &Value) -> Result<Self, Misfit> {
-        let written = |text: &&str| {
-            text.len() == 10
-                && text
-                    .bytes()
-                    .enumerate()
-                    .all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() })
-        };
-        let date = value.as_str().filter(written).and_then(|text| text.parse::<Self>().ok());
-        match date {
+        match value.as_str().and_then(day::written) {
             Some(date) if day::is_storable(date) => Ok(date),
             Some(_) => misfit(day::RANGE, value),
             None => misfit("a date such as 2026-11-20", value),

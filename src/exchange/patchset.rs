@@ -105,7 +105,8 @@ impl Request {
 }
 
 impl RawPatch {
-    fn references(&self) -> impl Iterator<Item = (Entity, &str)> {
+    /// Every record the patch refers to: its entity and the word for it.
+    pub fn references(&self) -> impl Iterator<Item = (Entity, &str)> {
         let own = self.id.as_deref().map(|id| (self.entity, id));
         let place = match &self.place {
             Some(RawPlace::After(name) | RawPlace::Before(name)) => Some((Entity::Task, name.as_str())),

@@ -21,7 +21,7 @@ pub fn split(task: &Task, parts: &[Part], set: PatchSetId) -> Result<Vec<Patch>,
     if parts.len() < 2 {
         return Err(Violation::new(0, Rule::Operation, format!("{} is split into two parts or more", task.key)));
     }
-    let stated: u32 = parts.iter().filter_map(|part| part.estimate).map(Minutes::get).sum();
+    let stated = parts.iter().filter_map(|part| part.estimate).fold(Minutes::default(), Minutes::saturating_add);
     let open = parts.iter().filter(|part| part.estimate.is_none()).count() as u32;
     let mut patches = Vec::new();
     let mut shared = 0;
@@ -41,7 +41,7 @@ pub fn split(task: &Task, parts: &[Part], set: PatchSetId) -> Result<Vec<Patch>,
         if let Some(estimate) = part.estimate {
             patch = patch.with("estimate_likely", estimate.json());
         } else {
-            let share = |whole: Option<Minutes>| whole.map(|whole| share_of(whole.get().saturating_sub(stated), open, shared));
+            let share = |whole: Option<Minutes>| whole.map(|whole| share_of(whole.saturating_sub(stated).get(), open, shared));
             for (field, whole) in [
                 ("estimate_low", task.estimate_low),
                 ("estimate_likely", task.estimate_likely),

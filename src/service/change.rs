@@ -1,11 +1,12 @@
 //! Making a change: resolve it, commit it, and turn the outcome into an answer or an error.
 
-use std::collections::BTreeSet;
-
+use chrono::DateTime;
+use futures::TryStreamExt;
 use uuid::Uuid;
 
 use super::resolve::{name_of, resolve};
 use super::{Service, ServiceError};
+use crate::domain::apply::foresight::Foresight;
 use crate::domain::apply::{Conflict, Rejection, apply};
 use crate::domain::change::Change;
 use crate::domain::id::{EntityId, PatchSetId, TaskId};
@@ -15,7 +16,9 @@ use crate::domain::state::State;
 use crate::domain::violation::{Rule, Violation};
 use crate::exchange::patchset::Request;
 use crate::runtime::fresh_set_id;
-use crate::store::{Outcome, StoreError};
+use crate::store::ledger::{CLOCK_SKEW, Seen, repeat};
+use crate::store::row::Stream;
+use crate::store::{Outcome, Scope, StoreError};
 
 /// A change that stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +63,27 @@ impl Service {
         }
     }
 
+    /// The seq under which a request with this id was committed before, if it was; refused where that was another request
+    /// under the same id. Only what was committed since the id was made is read.
+    pub async fn committed_before(&self, request: &Request) -> Result<Option<u64>, ServiceError> {
+        let Some((id, made)) = request.id.and_then(|id| Some((id, DateTime::from_timestamp_millis(id.millis()?)?))) else {
+            return Ok(None);
+        };
+        let mut rows = self.store.changes_back(Stream::Work, &Scope::All).await?;
+        while let Some(row) = rows.try_next().await? {
+            if row.patch_set_id == id {
+                return match repeat(id, request.hash(), Seen { seq: row.seq, request_hash: row.request_hash }) {
+                    None => Ok(Some(row.seq)),
+                    Some(violation) => Err(ServiceError::Refused(vec![violation])),
+                };
+            }
+            if row.at < made - CLOCK_SKEW {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
     /// What a request would change, nothing written.
     pub async fn preview(&self, request: &Request, source: Source) -> Result<Vec<Change>, ServiceError> {
         let state = self.state_for(request).await?;
@@ -100,25 +124,27 @@ impl Service {
     }
 }
 
-/// A deleted task can hold an edit, for the sake of sync and undo; an author who names one has not seen that it is gone.
+/// Refuses updates of tasks that are deleted at that point of the set. A deleted task can hold an edit, for the sake of sync
+/// and undo; an author who names one has not seen that it is gone.
 fn refuse_deleted(state: &State, set: &PatchSet) -> Result<(), ServiceError> {
-    let mut restored: BTreeSet<Uuid> = BTreeSet::new();
     let mut violations: Vec<Violation> = Vec::new();
+    // Whether a task is there depends on earlier patches only where one of them deletes or restores.
+    let is_update = |patch: &Patch| (patch.op, patch.entity) == (Op::Update, Entity::Task);
+    let first = set.patches.iter().position(|patch| matches!(patch.op, Op::Delete | Op::Restore));
+    let depends = first.is_some_and(|first| set.patches[first..].iter().any(is_update));
+    let mut ahead = depends.then(|| Foresight::new(state, set.id, &set.actor, set.source));
     for (index, patch) in set.patches.iter().enumerate() {
-        if patch.op == Op::Restore {
-            restored.insert(patch.id);
+        let state = ahead.as_ref().map_or(state, Foresight::state);
+        if is_update(patch)
+            && let Some(task) = state.task(TaskId::of(patch.id)).filter(|task| !task.is_live())
+        {
+            let fault = Violation::new(index, Rule::Deleted, format!("{} is deleted", task.key)).field("id");
+            violations.push(fault.hint(format!("lakeplan task restore {}", task.key)));
         }
-        if (patch.op, patch.entity) != (Op::Update, Entity::Task) {
-            continue;
+        if let Some(ahead) = &mut ahead {
+            // Whoever judges the set tells what is wrong with the patch.
+            ahead.take(patch);
         }
-        let Some(task) = state.task(TaskId::of(patch.id)).filter(|task| !task.is_live()) else { continue };
-        // An earlier patch of the set may bring it back, by itself or with what it is part of.
-        let above = std::iter::successors(Some(task), |task| state.task(task.parent_id?));
-        if restored.contains(&task.project_id.uuid()) || above.into_iter().any(|task| restored.contains(&task.id.uuid())) {
-            continue;
-        }
-        let fault = Violation::new(index, Rule::Deleted, format!("{} is deleted", task.key)).field("id");
-        violations.push(fault.hint(format!("lakeplan task restore {}", task.key)));
     }
     if violations.is_empty() { Ok(()) } else { Err(ServiceError::Refused(violations)) }
 }

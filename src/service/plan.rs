@@ -262,21 +262,55 @@ pub(super) fn all_planned_from<'s>(state: &'s State, source: &Name) -> Vec<&'s P
     found
 }
 
+/// What a project remembers of where its description came from. A path that is too long for it is cut, and begins with what
+/// tells it from every other path of the same end.
 pub(super) fn source_name(source: &str) -> Result<Name, ServiceError> {
-    // The end of a long path says most.
-    let length = source.chars().count();
-    let end: String = source.chars().skip(length.saturating_sub(Name::MAX)).collect();
-    Name::new(&end).map_err(|misfit| ServiceError::input("the file's name", misfit.to_string()))
+    let name = match source.chars().count() {
+        length if length > Name::MAX => {
+            // The end of a long path says most.
+            let end: String = source.chars().skip(length - (Name::MAX - MARK - 1)).collect();
+            format!("{}…{end}", mark(source))
+        }
+        _ => source.to_owned(),
+    };
+    Name::new(&name).map_err(|misfit| ServiceError::input("the file's name", misfit.to_string()))
 }
 
 /// Text from a pipe has no name but its title.
 fn piped_name(plan: &Plan) -> Name {
-    let title: String = plan.title.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(Name::MAX - 10).collect();
+    let title: String = plan.title.split_whitespace().collect::<Vec<_>>().join(" ");
+    let most = Name::MAX - 10;
+    let title = match title.chars().count() {
+        length if length > most => format!("{}…{}", title.chars().take(most - MARK - 1).collect::<String>(), mark(&title)),
+        _ => title,
+    };
     Name::new(&format!("stdin: {title}")).unwrap_or_default()
+}
+
+/// How many letters tell a text that was cut from others.
+const MARK: usize = 16;
+
+/// The first letters of a text's SHA-256.
+fn mark(text: &str) -> String {
+    Sha256::digest(text)[..MARK / 2].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The request as its author gave it, so that the same id with another description is noticed.
 fn hash(request: &PlanRequest) -> [u8; 32] {
     let parts = serde_json::json!(["plan", request.source, request.text, request.project, request.name]);
     Sha256::digest(parts.to_string()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_path_is_told_from_others_of_the_same_end() {
+        let of = |folder: &str, length: usize| source_name(&format!("{folder}/{}.md", "é".repeat(length))).unwrap().to_string();
+        assert_eq!(of("a", 195), format!("a/{}.md", "é".repeat(195)), "what fits stays");
+        let (one, other) = (of("a", 196), of("b", 196));
+        assert!(one != other && one.chars().count() == Name::MAX && one.ends_with("é.md"), "{one} {other}");
+        assert_eq!(one, of("a", 196));
+    }
 }

@@ -2,6 +2,12 @@
 //!
 //! Every patch of the request becomes one patch of the set, or the request is refused: [`Unresolved`] can only be made
 //! from a violation.
+//!
+//! A name means what it means at that point of the set: what an earlier patch creates or renames is found by the name that
+//! it has then, and what an earlier patch unlinks is linked no more. What an earlier patch deletes or renames is still found
+//! by the name that it had before the set. A task is found by the keys that it had before the set.
+
+mod ahead;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,6 +16,7 @@ use uuid::Uuid;
 
 use super::{ServiceError, find};
 use crate::domain::any::{AnyRecord, Slot};
+use crate::domain::apply::foresight::Foresight;
 use crate::domain::id::{
     EntityId, PatchSetId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, derived, has_derived_form,
 };
@@ -29,8 +36,13 @@ pub fn resolve(
     actor: &Name,
     source: Source,
 ) -> Result<PatchSet, Vec<Violation>> {
+    let ahead = ahead::is_needed(request).then(|| {
+        let actor = request.actor.as_ref().unwrap_or(actor);
+        Foresight::new(state, id, actor, source)
+    });
     let mut resolver = Resolver {
         state,
+        ahead,
         names: find::ProjectNames::of(state),
         set: id,
         patch: 0,
@@ -38,6 +50,7 @@ pub fn resolve(
         made: HashMap::new(),
         also: Vec::new(),
         faults: Vec::new(),
+        foreseen: Vec::new(),
     };
     for (index, raw) in request.patches.iter().enumerate() {
         resolver.patch = index;
@@ -48,11 +61,15 @@ pub fn resolve(
         resolver.patch = index;
         // The rest is resolved too, so that every violation is found at once.
         if let Ok(patch) = resolver.patch(raw) {
+            resolver.look_ahead(raw, &patch);
             patches.push(patch);
         }
     }
     if !resolver.faults.is_empty() {
-        return Err(resolver.faults);
+        // What names something that was not made comes second to why it was not.
+        resolver.foreseen.append(&mut resolver.faults);
+        resolver.foreseen.sort_by_key(|fault| fault.patch);
+        return Err(resolver.foreseen);
     }
     let actor = request.actor.clone().unwrap_or_else(|| actor.clone());
     Ok(PatchSet { id, request_hash: request.hash(), actor, source, reason: request.reason.clone(), patches, also: resolver.also })
@@ -62,7 +79,10 @@ pub fn resolve(
 struct Unresolved(());
 
 struct Resolver<'a> {
+    /// The lake before the set.
     state: &'a State,
+    /// The lake at this point of the set, where a name may depend on that.
+    ahead: Option<Foresight>,
     names: find::ProjectNames<'a>,
     set: PatchSetId,
     patch: usize,
@@ -72,6 +92,8 @@ struct Resolver<'a> {
     made: HashMap<Uuid, Option<ProjectId>>,
     also: Vec<ProjectId>,
     faults: Vec<Violation>,
+    /// Why names that the set gives would not be given.
+    foreseen: Vec<Violation>,
 }
 
 /// The id of a record, and the project that holds it.
@@ -113,6 +135,29 @@ impl Resolver<'_> {
         if twice.is_some() {
             let message = format!("the local name {name} is given to two things");
             self.faults.push(Violation::new(self.patch, Rule::Shape, message).field("id"));
+        }
+    }
+
+    /// The lake at this point of the set.
+    fn now(&self) -> &State {
+        self.ahead.as_ref().map_or(self.state, Foresight::state)
+    }
+
+    /// Takes the next patch into account for what names mean from here on.
+    fn look_ahead(&mut self, raw: &RawPatch, patch: &Patch) {
+        if matches!(patch.op, Op::Create | Op::Link)
+            && let Some(project) = patch.project
+        {
+            self.made.insert(patch.id, Some(project));
+            if let Some(local) = raw.id.as_ref().and_then(|name| self.local.get_mut(name)) {
+                local.project = Some(project);
+            }
+        }
+        let Some(ahead) = &mut self.ahead else { return };
+        let faults = ahead.take(patch);
+        if matches!(patch.op, Op::Create | Op::Update) && !matches!(patch.entity, Entity::Task | Entity::Lake) {
+            let index = self.patch;
+            self.foreseen.extend(faults.iter().map(|fault| Violation { patch: index, ..fault.clone() }));
         }
     }
 
@@ -184,7 +229,6 @@ impl Resolver<'_> {
         lost.map(|()| resolved)
     }
 
-    /// What a word refers to: its id, and the project it is in.
     /// Refuses what cannot be the id of a new record, such as the key, handle or label of another. The project of a record
     /// that has the id is loaded with the set, so that the set is refused with that record's name.
     fn check_new_id(&mut self, entity: Entity, name: &str) -> Result<(), Unresolved> {
@@ -206,6 +250,7 @@ impl Resolver<'_> {
         self.refuse(Violation::new(self.patch, Rule::Value, message).field("id").hint(hint))
     }
 
+    /// What a word refers to: its id, and the project it is in.
     fn reference(&mut self, entity: Entity, name: &str, field: &str, new: bool) -> Result<Found, Unresolved> {
         if let Some(local) = self.local.get(name) {
             if local.entity == entity {
@@ -222,12 +267,18 @@ impl Resolver<'_> {
         }
         let found = match entity {
             Entity::Task => find::task(self.state, name).map(|task| (task.id.uuid(), Some(task.project_id))),
-            Entity::Project => match self.names.get(name) {
-                Some(project) => Ok((project.uuid(), Some(project))),
-                None => find::project(self.state, name).map(|(_, project)| (project.id.uuid(), Some(project.id))),
+            Entity::Project => match self.ahead.as_ref().and_then(|ahead| find::project(ahead.state(), name).ok()) {
+                Some((_, project)) => Ok((project.id.uuid(), Some(project.id))),
+                None => match self.names.get(name) {
+                    Some(project) => Ok((project.uuid(), Some(project))),
+                    None => find::project(self.state, name).map(|(_, project)| (project.id.uuid(), Some(project.id))),
+                },
             },
-            Entity::User => find::user(self.state, name).map(|user| (user.id.uuid(), None)),
-            Entity::Requirement => self.requirement(name),
+            Entity::User => {
+                let user = find::user(self.now(), name).or_else(|_| find::user(self.state, name));
+                user.map(|user| (user.id.uuid(), None))
+            }
+            Entity::Requirement => requirement(self.now(), name).or_else(|_| requirement(self.state, name)),
             _ => Err(ServiceError::input(field, format!("must be the UUID of a {}", entity.noun()))),
         };
         match found {
@@ -236,25 +287,11 @@ impl Resolver<'_> {
         }
     }
 
-    /// `PAY/R7`: a requirement by its project's key and its label.
-    fn requirement(&self, name: &str) -> Result<(Uuid, Option<ProjectId>), ServiceError> {
-        let missing = || ServiceError::NotFound {
-            what: "requirement",
-            name: name.to_owned(),
-            hint: Some("a requirement is written PROJECT/LABEL, such as PAY/R7".to_owned()),
-        };
-        let (project, label) = name.split_once('/').ok_or_else(missing)?;
-        let (state, project) = find::project(self.state, project)?;
-        let found =
-            state.requirements().find(|requirement| requirement.label.as_str() == label && requirement.deleted_at.is_none());
-        found.map(|requirement| (requirement.id.uuid(), Some(project.id))).ok_or_else(missing)
-    }
-
     /// The project that holds a record of this id.
     fn home(&self, entity: Entity, id: Uuid) -> Option<ProjectId> {
         match entity {
             Entity::Project => Some(ProjectId::of(id)),
-            _ => self.state.home(entity, id),
+            _ => self.state.home(entity, id).or_else(|| self.ahead.as_ref()?.state().home(entity, id)),
         }
     }
 
@@ -304,7 +341,8 @@ impl Resolver<'_> {
         if self.faults.len() > before {
             return Err(Unresolved(()));
         }
-        let state = self.home(Entity::Task, from).and_then(|project| self.state.project(project));
+        let now = self.now();
+        let state = now.home(Entity::Task, from).and_then(|project| now.project(project));
         let found: Vec<Found> = match entity {
             Entity::TaskLink => {
                 let links = state.into_iter().flat_map(|state| state.links_between(TaskId::of(from), TaskId::of(to)));
@@ -326,6 +364,19 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// `PAY/R7`: a requirement by its project's key and its label.
+fn requirement(state: &State, name: &str) -> Result<Found, ServiceError> {
+    let missing = || ServiceError::NotFound {
+        what: "requirement",
+        name: name.to_owned(),
+        hint: Some("a requirement is written PROJECT/LABEL, such as PAY/R7".to_owned()),
+    };
+    let (project, label) = name.split_once('/').ok_or_else(missing)?;
+    let (state, project) = find::project(state, project)?;
+    let found = state.requirements().find(|requirement| requirement.label.as_str() == label && requirement.deleted_at.is_none());
+    found.map(|requirement| (requirement.id.uuid(), Some(project.id))).ok_or_else(missing)
 }
 
 /// What a record is called among people: its key, handle or label.

@@ -113,14 +113,16 @@ impl Service {
         let state = self.state(&Scope::All).await?;
         let (kept, gone) = (find::user(&state, kept)?, find::user(&state, gone)?);
         let mut patches = vec![RawPatch::of(Op::Update, Entity::User, gone.id.to_string()).with("merged_into", kept.id.json())];
-        let assigned = state.projects().flat_map(|project| project.tasks()).filter(|task| task.assignee_id == Some(gone.id));
-        patches.extend(
-            assigned.map(|task| RawPatch::of(Op::Update, Entity::Task, task.id.to_string()).with("assignee_id", kept.id.json())),
-        );
-        let reassigned = patches.len() - 1;
+        let tasks = state.projects().flat_map(|project| project.tasks());
+        let assigned: Vec<&Arc<Task>> = tasks.filter(|task| task.assignee_id == Some(gone.id)).collect();
+        let reassign =
+            |task: &&Arc<Task>| RawPatch::of(Op::Update, Entity::Task, task.id.to_string()).with("assignee_id", kept.id.json());
+        patches.extend(assigned.iter().map(reassign));
         patches.push(RawPatch::of(Op::Delete, Entity::User, gone.id.to_string()));
-        let done = self.change(&Request::of(patches), Source::Cli).await?;
-        Ok((reassigned, done))
+        // Deleted tasks are among them, which hold the edit until they are restored.
+        let set = self.resolve(&state, &Request::of(patches), Source::Cli)?;
+        let done = self.commit(&state, set).await?;
+        Ok((assigned.iter().filter(|task| task.is_live()).count(), done))
     }
 
     async fn commit_patches(

@@ -5,7 +5,6 @@ use thiserror::Error;
 use super::catalog::CatalogError;
 use super::cloud::CloudFault;
 use crate::config::NotText;
-use crate::domain::time::{Instant, rfc3339};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -45,11 +44,6 @@ pub enum StoreError {
     Storage { operation: &'static str, path: String, source: Source },
     #[error("{path} is damaged: {what}")]
     Damaged { path: String, what: String },
-    #[error(
-        "the lake's last change is dated {head}, more than a day ahead of this machine's clock ({now})",
-        head = rfc3339(*head), now = rfc3339(*now)
-    )]
-    ClockBehind { head: Instant, now: Instant },
     #[error("a copy up to seq {up_to} cannot be made: the payload of row {seq}.{ordinal} was erased later")]
     ErasedSince { seq: u64, ordinal: u32, up_to: u64 },
     #[error("the lake did not exist then")]
@@ -103,19 +97,20 @@ impl StoreError {
             Self::AlreadyALake { .. } => "leave init out, or name another place with --lake".to_owned(),
             Self::CopyOntoLake { .. } | Self::CopyChanged { .. } => "name a place where there is no lake yet".to_owned(),
             Self::UnfinishedCopy { .. } => {
-                "repeat the lakeplan backup or restore-lake that began it, which goes on; or delete it, or name another place".to_owned()
+                "repeat the lakeplan backup or restore-lake that began it, which goes on; or delete it, or name another place"
+                    .to_owned()
             }
             Self::Within { .. } => "name a folder outside of it".to_owned(),
             Self::NoFolder { .. } => "name a folder that is there, or a storage URL".to_owned(),
             Self::NewerFormat { .. } => "install a newer lakeplan".to_owned(),
-            Self::ClockBehind { .. } => {
-                "set this machine's clock; if the writer of that change had a wrong clock, lakeplan restore-lake goes back to before it".to_owned()
-            }
             Self::Damaged { path, .. } if is_of_folded_table(path) => {
                 "lakeplan fold --rebuild rebuilds the current tables from the journal".to_owned()
             }
             Self::Damaged { .. } => "lakeplan doctor names what is affected, and what to do about it".to_owned(),
-            Self::ErasedSince { .. } => "copy all of it, or up to the erase or later, to a new place; delete an unfinished copy, which still holds it".to_owned(),
+            Self::ErasedSince { .. } => {
+                "copy all of it, or up to the erase or later, to a new place; delete an unfinished copy, which still holds it"
+                    .to_owned()
+            }
             Self::BeforeItsTime => "lakeplan history shows where it begins".to_owned(),
             Self::AfterItsEnd { .. } => "lakeplan history shows what there is".to_owned(),
             Self::Deadline { .. } | Self::WriterGone => "repeat the command; what was committed stays committed once".to_owned(),
@@ -158,7 +153,6 @@ impl StoreError {
                 Self::Storage { operation, path: path.clone(), source }
             }
             Self::Damaged { path, what } => Self::Damaged { path: path.clone(), what: what.clone() },
-            Self::ClockBehind { head, now } => Self::ClockBehind { head: *head, now: *now },
             Self::Deadline { seconds } => Self::Deadline { seconds: *seconds },
             Self::ErasedSince { seq, ordinal, up_to } => Self::ErasedSince { seq: *seq, ordinal: *ordinal, up_to: *up_to },
             Self::BeforeItsTime => Self::BeforeItsTime,

@@ -16,13 +16,17 @@ use crate::domain::id::{EntityId, PatchSetId, ProjectId};
 use crate::domain::patch::{Op, PatchSet, Source};
 use crate::domain::record::Entity;
 use crate::domain::state::State;
-use crate::domain::time::Instant;
+use crate::domain::time::{Instant, rfc3339};
 use crate::domain::violation::{Rule, Violation};
 
 /// How long the id of a client's set is known to be the same set.
 pub const ID_LIFETIME: TimeDelta = TimeDelta::days(7);
 /// How far ahead of the store's clock a client's may be.
-const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+pub const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+/// How far behind the last change a clock may be before it is told.
+const BEHIND: TimeDelta = TimeDelta::days(1);
+/// How long after the last change a clock may be before it is told: longer than most lakes rest.
+const AHEAD: TimeDelta = TimeDelta::days(45);
 /// How many of the last sets are remembered without looking at files.
 const REMEMBERED: usize = 200_000;
 
@@ -164,12 +168,26 @@ impl Ledger {
         }
     }
 
-    /// The time for a group committed now: never before the last change, refused where the clock is far behind it.
-    pub fn time(&self, now: Instant) -> Result<Instant, StoreError> {
-        if self.at - now > TimeDelta::days(1) {
-            return Err(StoreError::ClockBehind { head: self.at, now });
+    /// The time for a group committed now: never before the last change. One clock that was far ahead must not keep
+    /// everybody from writing until then, so what follows it has its time; [`Self::odd_clock`] says so.
+    pub fn time(&self, now: Instant) -> Instant {
+        now.max(self.at)
+    }
+
+    /// What a person should know of a clock that shows another time than the last change: either of the two may be wrong.
+    pub fn odd_clock(&self, now: Instant) -> Option<String> {
+        let (head, shown) = (rfc3339(self.at), rfc3339(now));
+        if self.at - now > BEHIND {
+            return Some(format!(
+                "the lake's last change is dated {head}, ahead of this machine's clock ({shown}), and changes are dated so until then; set this machine's clock if it is wrong; if that of the last change was, lakeplan restore-lake --at makes a lake as it was before"
+            ));
         }
-        Ok(now.max(self.at))
+        (self.seq > 1 && now - self.at > AHEAD).then(|| {
+            let days = (now - self.at).num_days();
+            format!(
+                "this machine's clock shows {shown}, {days} days after the lake's last change; if it is wrong, set it before you go on: later changes are dated no earlier than this one"
+            )
+        })
     }
 
     /// The set of this id among those remembered.
@@ -212,7 +230,10 @@ impl Ledger {
     /// hand.
     pub fn propose(&mut self, set: &PatchSet, earlier: Option<Seen>, at: Instant, salt: impl FnMut() -> [u8; 16]) -> Proposal {
         if let Some(earlier) = self.seen(set.id).or(earlier) {
-            return repeat(set, earlier);
+            return match repeat(set.id, set.request_hash, earlier) {
+                None => Proposal::Repeat { seq: earlier.seq, id: set.id },
+                Some(violation) => Proposal::Refused(vec![violation]),
+            };
         }
         if set.source == Source::Inbox
             && let Some(id) = self.requests.get(&set.id.event())
@@ -327,12 +348,13 @@ impl Ledger {
     }
 }
 
-fn repeat(set: &PatchSet, earlier: Seen) -> Proposal {
-    if earlier.request_hash.is_none_or(|hash| hash == set.request_hash) {
-        return Proposal::Repeat { seq: earlier.seq, id: set.id };
+/// What is wrong with a request under an id that was committed before; `None` where it is a repeat of that one.
+pub fn repeat(id: PatchSetId, request_hash: Hash, earlier: Seen) -> Option<Violation> {
+    if earlier.request_hash.is_none_or(|hash| hash == request_hash) {
+        return None;
     }
-    let message = format!("{} was committed as seq {} with another content", set.id, earlier.seq);
-    Proposal::Refused(vec![Violation::new(0, Rule::AlreadyExists, message).field("id").hint("give the new content a new id")])
+    let message = format!("{id} was committed as seq {} with another content", earlier.seq);
+    Some(Violation::new(0, Rule::AlreadyExists, message).field("id").hint("give the new content a new id"))
 }
 
 /// The keys of the projects and tasks a set created or took into another project.

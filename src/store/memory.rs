@@ -56,10 +56,7 @@ impl MemoryStore {
         if let Some(violation) = inner.ledger.refuse_id(set, now) {
             return Outcome::Refused(vec![violation]);
         }
-        let at = match inner.ledger.time(now) {
-            Ok(at) => at,
-            Err(cause) => return Outcome::NotWritten { cause },
-        };
+        let at = inner.ledger.time(now);
         match inner.ledger.propose(set, None, at, || random_bytes(self.random.as_ref())) {
             Proposal::Accepted(accepted) => {
                 let (seq, keys) = (inner.ledger.seq, accepted.keys);

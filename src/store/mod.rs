@@ -22,7 +22,7 @@ mod format;
 mod gently;
 pub mod inbox;
 mod journal;
-mod ledger;
+pub mod ledger;
 mod log_entry;
 mod log_replay;
 mod mark;

@@ -4,20 +4,11 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-/// Returns whether a character controls how text is shown and shows nothing itself: controls (also line feed and tab),
-/// marks of direction, characters of no width, separators of lines and paragraphs, and tags.
-pub fn is_hidden(letter: char) -> bool {
-    letter.is_control()
-        || matches!(
-            letter,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-                | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-        )
-}
+pub use crate::domain::hidden::is_hidden;
 
 /// Returns a text as a person may read it: what is hidden in it stands there as an escape such as `\u{1b}`. Line feeds and
-/// tabs stay, a carriage return goes where a line feed follows, and a joiner stays between letters or signs of the kind that
-/// are written joined, such as Persian, Hindi and emoji.
+/// tabs stay, a carriage return goes where a line feed follows. A joiner stays between letters or signs of the kind that are
+/// written joined, such as Persian, Hindi and emoji, and a selector stays behind a sign that has variants.
 pub fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, &['\n', '\t'])
 }
@@ -67,19 +58,24 @@ fn escaped<'t>(text: &'t str, kept: &[char]) -> Cow<'t, str> {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);
-    let mut before = None;
+    // The letter before, and the sign that it is or belongs to.
+    let (mut before, mut sign) = (None, None);
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
         let after = letters.peek().copied();
         let is_of_line_end = letter == '\r' && after == Some('\n') && kept.contains(&'\n');
-        let is_joiner = matches!(letter, '\u{200c}' | '\u{200d}') && before.is_some_and(joins) && after.is_some_and(joins);
+        let is_joiner = matches!(letter, '\u{200c}' | '\u{200d}') && sign.is_some_and(joins) && after.is_some_and(joins);
+        let is_selector = before.is_some_and(|before| selects(letter, before, after));
         if is_of_line_end {
-        } else if !is_hidden(letter) || kept.contains(&letter) || is_joiner {
+        } else if !is_hidden(letter) || kept.contains(&letter) || is_joiner || is_selector {
             safe.push(letter);
         } else {
             safe.extend(letter.escape_unicode());
         }
         before = Some(letter);
+        if !is_selector {
+            sign = before;
+        }
     }
     Cow::Owned(safe)
 }
@@ -87,6 +83,23 @@ fn escaped<'t>(text: &'t str, kept: &[char]) -> Cow<'t, str> {
 /// Whether a character may be written joined to the next one. Latin, Greek and Cyrillic letters never are.
 fn joins(letter: char) -> bool {
     letter >= '\u{600}' && !is_hidden(letter)
+}
+
+/// Whether a hidden character chooses among the variants of the sign before it, which has some: an emoji or symbol, a
+/// number or sign on a key, an ideograph, a Mongolian letter. The blank of Braille is a sign between others of Braille.
+fn selects(letter: char, before: char, after: Option<char>) -> bool {
+    let is_ideograph =
+        matches!(before, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}');
+    match letter {
+        '\u{fe0f}' if after == Some('\u{20e3}') => matches!(before, '0'..='9' | '#' | '*'),
+        '\u{fe00}'..='\u{fe0f}' => {
+            is_ideograph || matches!(before, '©' | '®') || before >= '\u{1000}' && !before.is_whitespace() && !is_hidden(before)
+        }
+        '\u{e0100}'..='\u{e01ef}' => is_ideograph,
+        '\u{180b}'..='\u{180d}' | '\u{180f}' => matches!(before, '\u{1820}'..='\u{18aa}'),
+        '\u{2800}' => matches!(before, '\u{2801}'..='\u{28ff}') && matches!(after, Some('\u{2801}'..='\u{28ff}')),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -104,7 +117,47 @@ mod tests {
     }
 
     #[test]
+    fn fillers_and_selectors_of_nothing_are_written_out() {
+        let hidden = [
+            '\u{34f}',
+            '\u{115f}',
+            '\u{1160}',
+            '\u{17b4}',
+            '\u{17b5}',
+            '\u{180b}',
+            '\u{180c}',
+            '\u{180d}',
+            '\u{180f}',
+            '\u{2800}',
+            '\u{3164}',
+            '\u{ffa0}',
+            '\u{fe00}',
+            '\u{fe0e}',
+            '\u{fe0f}',
+            '\u{fff0}',
+            '\u{e0000}',
+            '\u{e0100}',
+            '\u{e0fff}',
+            '\u{1bca0}',
+            '\u{1d173}',
+            '\u{1d17a}',
+        ];
+        for letter in hidden {
+            let escape = letter.escape_unicode();
+            assert_eq!(visible(&format!("pay{letter}pal")), format!("pay{escape}pal"));
+            assert_eq!(visible(&format!("{letter}")), escape.to_string());
+        }
+        assert_eq!(visible("❤\u{fe0f}\u{fe01}"), "❤\u{fe0f}\\u{fe01}", "a sign has one");
+        assert_eq!(visible("1\u{fe0f}0"), r"1\u{fe0f}0");
+    }
+
+    #[test]
     fn what_is_text_stays() {
+        let signs =
+            ["1\u{fe0f}\u{20e3} ©\u{fe0f} ☎\u{fe0e}", "👁\u{fe0f}\u{200d}🗨\u{fe0f}", "辻\u{e0100}", "ᠠ\u{180b}", "⠓⠑\u{2800}⠺"];
+        for text in signs {
+            assert_eq!(visible(text), text);
+        }
         for text in ["é ß 漢字 └─ Σ …", "👩\u{200d}💻 ❤\u{fe0f}", "می\u{200c}خواهم", "one\n\ttwo", ""] {
             assert!(matches!(visible(text), Cow::Borrowed(_)) || visible(text) == text, "{text}");
         }

@@ -1,6 +1,7 @@
 //! The real binary: what it prints, where, and with which exit code; and several of them at once.
 
 mod absurd;
+mod doors;
 mod erase;
 mod full_output;
 mod hostile;

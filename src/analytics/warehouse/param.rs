@@ -30,6 +30,10 @@ const KINDS: &[&str] = &[
 ];
 
 impl Param {
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn to_json(&self) -> Value {
         let mut json = json!({"name": self.name, "value": self.value});
         if let Some(kind) = &self.kind {

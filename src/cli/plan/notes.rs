@@ -42,7 +42,10 @@ pub(in crate::cli) fn counts(preview: &Preview) -> String {
 
 /// Sums are told in days: nobody knows them to the hour.
 fn days(minutes: Minutes) -> String {
-    if minutes.get() < Minutes::PER_DAY { minutes.to_string() } else { format!("{}d", minutes.get().div_ceil(Minutes::PER_DAY)) }
+    match minutes.begun_days() {
+        0 | 1 => minutes.to_string(),
+        days => format!("{days}d"),
+    }
 }
 
 pub(super) fn problems(preview: &Preview, shown: Shown) -> Vec<String> {

@@ -20,6 +20,7 @@
 mod create;
 mod erase;
 mod fields;
+pub mod foresight;
 mod graph;
 mod link;
 pub mod reach;

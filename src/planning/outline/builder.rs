@@ -5,6 +5,7 @@ use std::ops::Range;
 use pulldown_cmark::{CodeBlockKind, Event, Tag, TagEnd};
 
 use super::blocks::{Block, Item, Line, Row};
+use crate::domain::hidden::is_blank;
 
 /// Collects parser events; containers are frames on a stack, so depth costs no recursion.
 pub(super) struct Builder<'a> {
@@ -251,7 +252,7 @@ impl Inline {
 
     fn take(&mut self) -> Vec<Line> {
         let mut lines = std::mem::take(&mut self.lines);
-        lines.retain(|line| !line.text.trim().is_empty());
+        lines.retain(|line| !is_blank(&line.text));
         self.struck_bytes = 0;
         lines
     }

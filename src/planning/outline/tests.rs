@@ -430,6 +430,12 @@ fn line_ends_and_byte_order_marks_change_nothing_but_spans() {
 }
 
 #[test]
+fn what_shows_nothing_is_no_row() {
+    let plan = plan("# Shed\n\n- \u{3164} (2 days)\n- \u{200b}\n- Build it (1 day)\n\n## \u{200b}\n\n- Write the docs\n");
+    assert_eq!(rows(&plan), ["T1 Build it", "T2 Write the docs"]);
+}
+
+#[test]
 fn every_prefix_of_a_text_gives_a_plan() {
     for (at, _) in ORCHARD.char_indices() {
         plan(&ORCHARD[..at]);

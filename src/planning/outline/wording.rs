@@ -2,6 +2,7 @@
 
 use super::cues::Cues;
 use super::items::NUMBERING;
+use crate::domain::hidden::is_blank;
 
 /// Longest title shown whole; a longer line is cut where a reader would pause.
 const COMFORTABLE: usize = 110;
@@ -134,6 +135,8 @@ pub(super) fn clean(text: &str) -> String {
         .trim_end_matches([':', '.', ',', ';', ' ', '-', '\u{2013}', '\u{2014}', '*']);
     let inside = trimmed.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
     let trimmed = inside.filter(|inside| !inside.contains(['(', ')'])).unwrap_or(trimmed);
+    // What shows nothing is no title.
+    let trimmed = if is_blank(trimmed) { "" } else { trimmed };
     let cut = floor_boundary(trimmed, LONGEST);
     trimmed[..cut].to_owned()
 }

@@ -38,7 +38,7 @@ impl Journal {
             if runs.is_empty() {
                 return Ok(Compacted::default());
             }
-            let at = self.ledger.time(self.clock.now())?;
+            let at = self.ledger.time(self.clock.now());
             let attempt = uuid_v7(at, self.random.as_ref());
             let mut actions = vec![entry::commit_info("COMPACT", attempt, at)];
             for run in &runs {

@@ -43,7 +43,7 @@ impl Journal {
             if holding.is_empty() {
                 return Ok(done);
             }
-            let at = self.ledger.time(self.clock.now())?;
+            let at = self.ledger.time(self.clock.now());
             let attempt = uuid_v7(at, self.random.as_ref());
             let mut actions = vec![entry::commit_info("ERASE", attempt, at)];
             let mut erased = Erased::default();

@@ -80,6 +80,8 @@ pub struct Journal {
     tables: opening::Seqs,
     hand: Hand,
     root: Arc<dyn ObjectStore>,
+    /// Whether it was told that the clock and the last change are far apart.
+    has_told_clock: bool,
     /// Sets whose outcome was Unknown, and the slot that they may yet come to be in.
     open: HashMap<PatchSetId, u64>,
     clock: Arc<dyn Clock>,
@@ -135,6 +137,7 @@ impl Journal {
             hand: Hand::new(hand::MOST_RECORDS),
             root: store,
             open: HashMap::new(),
+            has_told_clock: false,
             clock,
             random,
         };
@@ -254,8 +257,9 @@ impl Journal {
         self.bring_all_for(sets).await?;
         self.ledger.may_write()?;
         self.take_back().await?;
-        let at = self.ledger.time(self.clock.now())?;
-        let judged = self.judge(sets, at).await?;
+        let now = self.clock.now();
+        let (at, odd) = (self.ledger.time(now), self.ledger.odd_clock(now));
+        let judged = self.judge(sets, at, now).await?;
         if judged.rows == 0 {
             // What was decided rests on version v being the head: that must be seen to be so.
             return Ok(if self.refresh().await? { Tried::Lost } else { Tried::Told(judged.outcomes()) });
@@ -283,6 +287,9 @@ impl Journal {
             // This process may have slept through a clean-up: whatever it saw or put in the slot may lie in a hole.
             _ if now - self.looked > STALE => Ok(self.find_at_head(sets, judged, attempt, now).await),
             Taken::Ours => {
+                if let Some(odd) = odd.filter(|_| !std::mem::replace(&mut self.has_told_clock, true)) {
+                    tracing::warn!("{odd}");
+                }
                 self.version += 1;
                 self.looked = now;
                 self.files.note_added(added);
@@ -304,7 +311,8 @@ impl Journal {
         }
     }
 
-    async fn judge(&mut self, sets: &[PatchSet], at: Instant) -> Result<Judged, StoreError> {
+    /// Judges sets for a group of a time; ids are judged by the clock, which may be behind it.
+    async fn judge(&mut self, sets: &[PatchSet], at: Instant, now: Instant) -> Result<Judged, StoreError> {
         let mut earlier: Vec<Option<Seen>> = Vec::with_capacity(sets.len());
         for set in sets {
             earlier.push(self.find_earlier(set.id).await?);
@@ -312,7 +320,7 @@ impl Journal {
         let mut judged = Judged::default();
         for (set, earlier) in sets.iter().zip(earlier) {
             let random = Arc::clone(&self.random);
-            let too_old = if earlier.or(self.ledger.seen(set.id)).is_some() { None } else { self.ledger.refuse_id(set, at) };
+            let too_old = if earlier.or(self.ledger.seen(set.id)).is_some() { None } else { self.ledger.refuse_id(set, now) };
             judged.verdicts.push(match too_old {
                 Some(violation) => Verdict::Other(Outcome::Refused(vec![violation])),
                 None => match self.ledger.propose(set, earlier, at, || random_bytes(random.as_ref())) {

@@ -74,6 +74,7 @@ impl Journal {
             hand,
             root: store,
             open,
+            has_told_clock: false,
             clock,
             random,
         };

@@ -23,7 +23,7 @@ impl Journal {
                 return Ok(());
             }
             self.files.refuse_loss().await?;
-            let at = self.ledger.time(self.clock.now())?;
+            let at = self.ledger.time(self.clock.now());
             let attempt = uuid_v7(at, self.random.as_ref());
             let mut actions = vec![entry::commit_info("TAKE BACK", attempt, at)];
             actions.extend(self.files.others.strange.values().map(|file| entry::remove_strange(file, at)));

@@ -1,5 +1,8 @@
 //! No file is lost that a command did not name or did not write itself.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use super::{command, fails, lake, ok, text};
 
 #[test]
@@ -25,12 +28,20 @@ fn a_report_replaces_its_own_files_and_no_others() {
     std::fs::write(path.join("plan.md"), "# Plan\n").unwrap();
     for words in [&["report", "--out", "plan.md"], &["visualize", "--out", "plan.md"]] {
         let said = fails(path, words, 1);
-        assert!(said.contains("plan.md: is there already and is no HTML page"), "{said}");
+        assert!(said.contains("plan.md: is there already and is no page that lakeplan wrote"), "{said}");
     }
     assert_eq!(read("plan.md"), "# Plan\n");
+    let home = "<!doctype html>\n<html><head><title>Home</title></head></html>\n";
+    std::fs::write(path.join("index.html"), home).unwrap();
+    for words in [&["report", "--out", "index.html"], &["visualize", "--out", "index.html"]] {
+        assert!(fails(path, words, 1).contains("index.html: is there already and is no page that lakeplan wrote"));
+    }
+    assert!(read("index.html") == home && !path.join("index.json").exists());
     for _ in 0..2 {
         ok(path, &["visualize", "--out", "page.html"]);
     }
+    ok(path, &["visualize", "--out", "report.html"]);
+    ok(path, &["report", "--out", "report.html"]);
     std::fs::write(path.join("blank.html"), "").unwrap();
     ok(path, &["visualize", "--out", "blank.html"]);
     let mut left: Vec<_> = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -66,4 +77,83 @@ fn what_a_link_leads_to_is_written_and_the_link_stays() {
     let said = fails(path, &["report", "--out", "/dev/null"], 2);
     assert!(said.contains("/dev/null is a pipe or a device") && said.contains("--out -"), "{said}");
     ok(path, &["visualize", "--out", "/dev/null"]);
+}
+
+/// The files of a folder with all folders below it, and what they hold.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let below = |path: PathBuf| match path.is_dir() {
+        true => tree(&path),
+        false => BTreeMap::from([(path.clone(), std::fs::read(path).unwrap())]),
+    };
+    entries.flat_map(below).collect()
+}
+
+#[test]
+fn nothing_but_commits_is_written_into_a_lake_or_a_table() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["task", "create", "Build", "--project", "PAY"]);
+    std::fs::create_dir_all(path.join("table/_delta_log")).unwrap();
+    let before = tree(path);
+    let places = ["lake/journal/_delta_log/00000000000000000009", "lake/journal/part", "lake/page", "table/page"];
+    for place in places {
+        for (name, words) in [
+            (format!("{place}.html"), ["visualize", "--out"]),
+            (format!("{place}.html"), ["report", "--out"]),
+            (format!("{place}.json"), ["next", "--summary"]),
+        ] {
+            let said = fails(path, &[words[0], words[1], &name], 1);
+            assert!(said.contains(&name) && said.contains("lies in the ") && said.contains(words[1]), "{said}");
+        }
+    }
+    assert!(tree(path) == before, "something was written");
+    #[cfg(unix)]
+    {
+        for (link, name) in [("page.html", "9.html"), ("numbers.json", "9.json"), ("summary.json", "8.json")] {
+            std::os::unix::fs::symlink(format!("lake/journal/_delta_log/{name}"), path.join(link)).unwrap();
+        }
+        for words in
+            [["visualize", "--out", "page.html"], ["report", "--out", "numbers.html"], ["next", "--summary", "summary.json"]]
+        {
+            assert!(fails(path, &words, 1).contains("lies in the Delta table"), "{words:?}");
+        }
+        assert!(
+            tree(&path.join("lake")).into_iter().eq(before.into_iter().filter(|(file, _)| file.starts_with(path.join("lake"))))
+        );
+    }
+}
+
+#[test]
+fn a_summary_replaces_an_earlier_one_and_nothing_else() {
+    let folder = lake();
+    let path = folder.path();
+    let read = |name: &str| std::fs::read_to_string(path.join(name)).unwrap();
+    let set = r#"{"patches":[{"op":"create","entity":"task","fields":{"project_id":"PAY","title":"By a set"}}]}"#;
+    std::fs::write(path.join("ps.json"), set).unwrap();
+    std::fs::write(path.join("de.md"), "# Portal\n\n- Design\n").unwrap();
+    for words in [
+        &["apply", "ps.json", "--summary", "ps.json"][..],
+        &["apply", "ps.json", "--summary", "./de.md"],
+        &["plan", "de.md", "--yes", "--summary", "de.md"],
+    ] {
+        let said = fails(path, words, 1);
+        assert!(said.contains(words[words.len() - 1]) && said.contains("no summary") && said.contains("hint: "), "{said}");
+    }
+    assert!(fails(path, &["apply", "ps.json", "--summary", "lake"], 1).contains("no summary"));
+    let mut by_environment = command(path, &["apply", "ps.json"]);
+    assert_eq!(by_environment.env("LAKEPLAN_SUMMARY", "ps.json").output().unwrap().status.code(), Some(1));
+    // A line that cannot be read is told, too, only where nothing is lost.
+    let mut wrong = command(path, &["task", "lits"]);
+    assert_eq!(wrong.env("LAKEPLAN_SUMMARY", "ps.json").output().unwrap().status.code(), Some(2));
+    // Not even where there is nothing yet: the command's own files come and go.
+    assert!(fails(path, &["report", "--out", "r.html", "--summary", "r.json"], 1).contains("file of the command itself"));
+    assert!(fails(path, &["next", "--summary", "lakeplan.toml"], 1).contains("file of the command itself"));
+    assert!(read("ps.json") == set && read("de.md").starts_with("# Portal"));
+    assert!(!ok(path, &["task", "list"]).contains("By a set"), "nothing was done");
+    std::fs::write(path.join("empty.json"), "").unwrap();
+    for _ in 0..2 {
+        ok(path, &["next", "--summary", "empty.json"]);
+    }
+    ok(path, &["next", "--summary", "/dev/null"]);
 }

@@ -8,6 +8,7 @@ mod links;
 mod merge_split;
 mod moved;
 mod odd;
+mod points;
 mod progress;
 mod relocate;
 mod undo;

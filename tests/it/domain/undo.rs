@@ -33,6 +33,16 @@ fn what_any_set_did_can_be_taken_back() {
         json!([{"op": "move", "entity": "task", "id": "PAY-5", "fields": {"project_id": "OTH"}}]),
         json!([{"op": "delete", "entity": "project", "id": "PAY"}]),
         json!([{"op": "restore", "entity": "task", "id": "PAY-7"}]),
+        // As user merge does it, and with the parts of it in other orders.
+        json!([{"op": "update", "entity": "user", "id": "ana", "fields": {"merged_into": "bo"}},
+               {"op": "update", "entity": "task", "id": "PAY-1", "fields": {"assignee_id": "bo"}},
+               {"op": "update", "entity": "project", "id": "PAY", "fields": {"owner": "bo"}},
+               {"op": "delete", "entity": "user", "id": "ana"}]),
+        json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"assignee_id": "bo"}},
+               {"op": "update", "entity": "user", "id": "ana", "fields": {"merged_into": "bo"}},
+               {"op": "delete", "entity": "user", "id": "ana"},
+               {"op": "create", "entity": "user", "id": "$c", "fields": {"handle": "ana"}},
+               {"op": "update", "entity": "task", "id": "PAY-4", "fields": {"assignee_id": "$c"}}]),
     ];
     for set in sets {
         let mut world = World::with(&["a", "b below PAY-1", "c below PAY-1", "d", "e", "f below PAY-5", "g"]);
@@ -40,6 +50,8 @@ fn what_any_set_did_can_be_taken_back() {
             {"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}},
             {"op": "link", "entity": "task_link", "fields": {"from_id": "PAY-2", "to_id": "PAY-4"}},
             {"op": "delete", "entity": "task", "id": "PAY-7"},
+            {"op": "update", "entity": "task", "id": "PAY-1", "fields": {"assignee_id": "ana"}},
+            {"op": "update", "entity": "project", "id": "PAY", "fields": {"owner": "ana"}},
         ]));
         let before = content(&world);
         world.apply(set.clone());

@@ -171,8 +171,29 @@ impl Author<'_> {
         Some(Ask::Merge { kept: task, gone: self.any(&own)? })
     }
 
+    /// One user into another, with the living tasks and what user merge does besides.
+    fn user_merge(&mut self, model: &Model) -> Option<Vec<Ask>> {
+        let (kept, gone) = (self.user(model)?, self.user(model)?);
+        let assigned = model.tasks.iter().filter(|(_, task)| task.deleted.is_none() && task.assignee.as_ref() == Some(&gone));
+        let reassign = |(id, _): (&String, _)| Ask::UpdateTask {
+            id: id.clone(),
+            title: None,
+            status: None,
+            assignee: Some(Some(kept.clone())),
+            expect: None,
+        };
+        let merge = Ask::MergeUser { id: gone.clone(), into: kept.clone() };
+        let asks: Vec<Ask> = [merge].into_iter().chain(assigned.map(reassign)).chain([Ask::DeleteUser(gone.clone())]).collect();
+        model.clone().apply(&asks).is_ok().then_some(asks)
+    }
+
     /// A set: patches each made against what the ones before it left.
     pub fn asks(&mut self, model: &Model) -> Vec<Ask> {
+        if self.chance(3)
+            && let Some(asks) = self.user_merge(model)
+        {
+            return asks;
+        }
         let mut at = model.clone();
         let mut asks: Vec<Ask> = Vec::new();
         let wanted = self.random.random_range(1..=5);

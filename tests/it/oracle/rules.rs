@@ -100,28 +100,15 @@ fn must(holds: bool, why: &str) -> Verdict {
 impl Model {
     /// Applies a set, or says why it may not.
     pub fn apply(&mut self, asks: &[Ask]) -> Verdict {
-        let before = self.clone();
-        let mut chosen = Vec::new();
-        let mut restored: BTreeSet<&str> = BTreeSet::new();
-        // References are resolved against the lake as it was before the set.
         for ask in asks {
-            chosen.push(match ask {
-                Ask::Unlink { from, to, kind } => Some(before.only_link(from, to, kind.as_deref())?),
+            // What is named is what it is at that point of the set.
+            let link = match ask {
+                Ask::Unlink { from, to, kind } => Some(self.only_link(from, to, kind.as_deref())?),
                 _ => None,
-            });
-            match ask {
-                Ask::RestoreProject(id) | Ask::RestoreTask(id) => {
-                    restored.insert(id);
-                }
-                Ask::UpdateTask { id, .. } if before.tasks.get(id).is_some_and(|task| task.deleted.is_some()) => {
-                    let mut above = before.ancestors(id);
-                    above.extend([id.clone(), before.tasks[id].project.clone()]);
-                    must(above.iter().any(|above| restored.contains(above.as_str())), "the task is deleted")?;
-                }
-                _ => {}
+            };
+            if let Ask::UpdateTask { id, .. } = ask {
+                must(self.tasks.get(id).ok_or("no task")?.deleted.is_none(), "the task is deleted")?;
             }
-        }
-        for (ask, link) in asks.iter().zip(chosen) {
             self.step(ask, link)?;
         }
         self.check_dependencies()

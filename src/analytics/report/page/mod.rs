@@ -27,7 +27,9 @@ pub fn page(report: &Report) -> Result<String, AnalyticsError> {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <meta name=\"generator\" content=\"lakeplan {version}\">\n\
          <title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n{head}<main>\n{sections}</main>\n</body>\n</html>\n",
+        version = env!("CARGO_PKG_VERSION"),
         title = escape(&title),
         style = include_str!("page.css"),
         head = head(report, &title),

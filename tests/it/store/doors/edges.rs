@@ -22,7 +22,7 @@ const TEXTS: &[&str] = &[
     "''; DROP TABLE tasks; --",
     "\"quoted\" \\ back\\slash",
     "a\tb",
-    "\u{1}\u{7f}\u{80}\u{9f}",
+    "\u{1}\u{7f}shown\u{80}\u{9f}",
     "\u{feff}bom",
     "é e\u{301} ﬁ İ ı ß ẞ ǆ",
     "計画 프로젝트 תכנון خطة",
@@ -93,7 +93,7 @@ pub fn values(kind: Kind, random: &mut StdRng, more: usize) -> Values {
             either.extend([1, 2, 3, 4].map(|bytes| json!(long(max, bytes))));
             either.extend((0..more).map(|_| json!(any_text(random, max, true))));
             outside.extend([json!(long(max + 1, 1)), json!(long(max + 1, 4)), json!(1), json!({})]);
-            outside.extend(texts(&["", " ", "\u{2028}", "a\nb", "a\r"]));
+            outside.extend(texts(&["", " ", "\u{2028}", "a\nb", "a\r", "\u{1}\u{7f}\u{80}\u{9f}", "\u{3164} \u{200b}"]));
         }
         Kind::Word(words) => {
             inside.extend(texts(words));
@@ -135,7 +135,14 @@ pub fn values(kind: Kind, random: &mut StdRng, more: usize) -> Values {
                 let lines = random.random_range(1..9);
                 inside.push(json!((0..lines).map(|_| any_text(random, 100, true)).collect::<Vec<_>>()));
             }
-            outside.extend([numbered(max + 1), json!([long(101, 1)]), json!([""]), json!(["a\nb"]), json!(["a", 1])]);
+            outside.extend([
+                numbered(max + 1),
+                json!([long(101, 1)]),
+                json!([""]),
+                json!(["a\nb"]),
+                json!(["a", 1]),
+                json!(["\u{200b}"]),
+            ]);
             outside.extend([json!([null]), json!(["a\u{0}"]), json!("a"), json!({})]);
         }
         Kind::Object { max } => {

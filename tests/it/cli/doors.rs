@@ -1,0 +1,217 @@
+//! What the command line takes is what every door takes, and nothing that is said is passed over.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use super::{BINARY, command, fails, json_of, lake, ok, run, text};
+
+/// Applies patches from a file, whatever comes of it.
+fn apply(folder: &Path, patches: &Value, words: &[&str]) -> Output {
+    std::fs::write(folder.join("set.json"), json!({ "patches": patches }).to_string()).unwrap();
+    run(folder, &[&["apply", "set.json"], words].concat())
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn merging_two_users_can_be_taken_back() {
+    let folder = lake();
+    let path = folder.path();
+    for user in ["ana", "bo"] {
+        ok(path, &["user", "add", user]);
+    }
+    ok(path, &["task", "create", "Build", "--assignee", "ana"]);
+    ok(path, &["project", "update", "PAY", "--owner", "ana"]);
+    ok(path, &["task", "create", "Gone", "--assignee", "ana"]);
+    ok(path, &["task", "delete", "PAY-2"]);
+    let people = || (json_of(path, &["user", "list"]), json_of(path, &["task", "show", "PAY-1"])["assignee"].clone());
+    let before = people();
+    assert!(ok(path, &["user", "merge", "bo", "ana"]).contains("1 task reassigned"));
+    assert!(ok(path, &["task", "tree"]).contains("@bo"));
+    ok(path, &["undo"]);
+    assert!(ok(path, &["task", "tree"]).contains("@ana"), "{}", ok(path, &["task", "tree"]));
+    assert_eq!(people().1, before.1);
+    ok(path, &["user", "merge", "bo", "ana"]);
+    ok(path, &["task", "restore", "PAY-2"]);
+    assert!(ok(path, &["task", "tree"]).contains("Gone  @bo"), "{}", ok(path, &["task", "tree"]));
+}
+
+#[test]
+fn a_task_that_an_earlier_patch_deletes_takes_no_update() {
+    let folder = lake();
+    let path = folder.path();
+    for title in ["a", "b", "c"] {
+        ok(path, &["task", "create", title]);
+    }
+    let update = json!({"op": "update", "entity": "task", "id": "PAY-2", "fields": {"title": "late"}});
+    let op = |op: &str, task: &str| json!({"op": op, "entity": "task", "id": task});
+    let below = json!({"op": "move", "entity": "task", "id": "PAY-2", "fields": {"parent_id": "PAY-1"}});
+    for patches in [json!([op("delete", "PAY-2"), update]), json!([below, op("delete", "PAY-1"), update])] {
+        for words in [&[][..], &["--dry-run"]] {
+            let output = apply(path, &patches, words);
+            assert!(output.status.code() == Some(1) && said(&output).contains("PAY-2 is deleted"), "{}", said(&output));
+        }
+    }
+    let output = apply(path, &json!([op("delete", "PAY-2"), op("restore", "PAY-2"), update]), &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(json_of(path, &["task", "show", "PAY-2"])["title"], "late");
+}
+
+#[test]
+fn a_dry_run_of_a_set_that_stands_says_so() {
+    let folder = lake();
+    let path = folder.path();
+    let made = json_of(path, &["task", "create", "to have an id of now"]);
+    // An id of the client's own: the last one, with other random bits.
+    let id = made["patch_set_id"].as_str().unwrap();
+    let id = format!("{}{}", &id[..24], "0123456789ab");
+    let record = "01890000-0000-7000-8000-00000000000a";
+    let create = json!([{"op": "create", "entity": "task", "id": record, "fields": {"project_id": "PAY", "title": "once"}}]);
+    let dry = apply(path, &create, &["--id", &id, "--dry-run"]);
+    assert!(dry.status.success() && said(&dry).contains("would make 1 change"), "{}", said(&dry));
+    assert!(apply(path, &create, &["--id", &id]).status.success());
+    ok(path, &["task", "create", "another since"]);
+    let dry = apply(path, &create, &["--id", &id, "--dry-run"]);
+    assert!(dry.status.success() && said(&dry).contains("was done before, seq 4"), "{}", said(&dry));
+    assert!(said(&apply(path, &create, &["--id", &id])).contains("was done before, seq 4"));
+    let other = json!([{"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": "other"}}]);
+    for words in [&["--id", &id][..], &["--id", &id, "--dry-run"]] {
+        let output = apply(path, &other, words);
+        assert!(output.status.code() == Some(1) && said(&output).contains("with another content"), "{}", said(&output));
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["task", "create", "a"]);
+    for (field, flag, value) in [
+        ("due_date", "--due", "2027-01-01"),
+        ("assignee_id", "--assignee", "ana"),
+        ("estimate_high", "--estimate", "2d"),
+        ("tags", "--tag", "x"),
+        ("title", "--title", "b"),
+    ] {
+        let told = fails(path, &["task", "update", "PAY-1", "--clear", field, flag, value], 2);
+        assert!(told.contains(field) && told.contains("given and cleared"), "{told}");
+    }
+    assert!(fails(path, &["init", "one", "--lake", "two"], 2).contains("two places"));
+    let twice = ["query", "SELECT 1", "--warehouse", "w", "--param", "a=1", "--param", "a=2"];
+    assert!(fails(path, &twice, 2).contains("--param a is given twice"));
+}
+
+#[test]
+fn days_and_times_have_one_written_form() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["task", "create", "a", "--due", "31.1.2027"]);
+    for day in ["2027-1-1", "+2027-01-31", " 2027-01-31 "] {
+        fails(path, &["task", "update", "PAY-1", "--due", day], 2);
+        fails(path, &["task", "list", "--as-of", day], 2);
+    }
+    for time in ["9999-12-31T23:59:60Z", "+2026-11-29T10:00:00Z", "1800-01-01T00:00:00Z", "+3"] {
+        assert!(fails(path, &["task", "list", "--as-of", time], 2).contains("leap second"), "{time}");
+    }
+    assert_eq!(json_of(path, &["task", "show", "PAY-1"])["due_date"], "2027-01-31");
+}
+
+#[test]
+fn a_name_that_shows_nothing_is_none() {
+    let folder = lake();
+    let path = folder.path();
+    for name in ["\u{200b}", "\u{3164}\u{2800} ", "\u{fe0f}", "\u{e0041}"] {
+        assert!(fails(path, &["task", "create", name], 1).contains("must show something"), "{name:?}");
+        assert!(fails(path, &["user", "add", name], 1).contains("must show something"), "{name:?}");
+        assert!(fails(path, &["project", "create", name], 1).contains("must show something"), "{name:?}");
+    }
+    ok(path, &["task", "create", "❤\u{fe0f}"]);
+    ok(path, &["task", "create", "pay\u{3164}pal"]);
+    let tree = ok(path, &["task", "tree"]);
+    assert!(tree.contains("❤\u{fe0f}") && tree.contains(r"pay\u{3164}pal"), "{tree}");
+}
+
+#[test]
+fn the_work_of_many_long_tasks_is_told_whole() {
+    let folder = lake();
+    let path = folder.path();
+    let task = |number: usize| {
+        json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": format!("t{number}"),
+            "estimate_low": 1_248_000, "estimate_likely": 1_248_000, "estimate_high": 1_248_000}})
+    };
+    let output = apply(path, &(0..1800).map(task).collect(), &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(ok(path, &["task", "tree"]).contains("4680000d of open work"));
+    ok(path, &["visualize", "--out", "plan.html"]);
+    ok(path, &["report", "--out", "report.html"]);
+    let work = json_of(path, &["query", "SELECT sum(estimate_likely) AS work FROM tasks"]);
+    assert_eq!(work[0]["work"], json!(2_246_400_000_i64), "{work}");
+}
+
+#[test]
+fn a_setting_that_is_wrong_names_its_place() {
+    let folder = lake();
+    let path = folder.path();
+    for (name, value) in [("LAKEPLAN_QUERY_MEMORY", "0"), ("LAKEPLAN_OUTPUT", "xml"), ("LAKEPLAN_TARGET", "moon")] {
+        let output = command(path, &["config", "show"]).env(name, value).output().unwrap();
+        let told = said(&output);
+        assert_eq!(output.status.code(), Some(3), "{told}");
+        assert!(told.contains(name) && !told.contains("config show") && told.contains("hint: "), "{told}");
+    }
+    std::fs::write(path.join("lakeplan.toml"), "output = \"xml\"\n").unwrap();
+    let told = fails(path, &["task", "list"], 3);
+    assert!(told.contains("lakeplan.toml") && told.contains("output") && !told.contains("config show"), "{told}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_clock_before_1970_is_told() {
+    let folder = lake();
+    let at = |time: &str, words: &[&str]| {
+        let mut command = Command::new("faketime");
+        command.arg(time).arg(BINARY).args(words).current_dir(folder.path()).env("USER", "tester").output()
+    };
+    for words in [&["task", "list"][..], &["task", "create", "early"], &["init", "new"]] {
+        let Ok(output) = at("1960-01-01 00:00:00", words) else {
+            eprintln!("skipped: no faketime");
+            return;
+        };
+        let told = said(&output);
+        assert_eq!(output.status.code(), Some(3), "{told}");
+        assert!(told.contains("1960-01-01") && told.contains("set the clock of this machine"), "{told}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_clock_that_was_once_far_ahead_keeps_nobody_from_writing() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["task", "create", "before"]);
+    let mut ahead = Command::new("faketime");
+    ahead.args(["+400 days", BINARY, "task", "create", "from the future"]).current_dir(path).env("USER", "tester");
+    let Ok(output) = ahead.output() else {
+        eprintln!("skipped: no faketime");
+        return;
+    };
+    assert!(output.status.success(), "{}", said(&output));
+    let told = text(&output.stderr);
+    assert!(told.contains("this machine's clock shows") && told.contains("days after the lake's last change"), "{told}");
+    for words in [&["undo"][..], &["task", "create", "after"], &["fold"], &["maintain"]] {
+        let output = run(path, words);
+        assert!(output.status.success(), "{words:?}: {}", said(&output));
+        let told = text(&output.stderr);
+        let writes = words[0] == "undo" || words[0] == "task";
+        assert!(!writes || told.contains("ahead of this machine's clock") && told.contains("restore-lake --at"), "{told}");
+    }
+    let titles = ok(path, &["task", "list"]);
+    assert!(titles.contains("before") && titles.contains("after") && !titles.contains("from the future"), "{titles}");
+    assert!(run(path, &["doctor", "--full"]).status.success(), "{}", said(&run(path, &["doctor", "--full"])));
+    // The way out that is named leads to a lake of before.
+    ok(path, &["--lake", "again", "restore-lake", "lake", "--at", "3"]);
+    assert_eq!(json_of(path, &["task", "list", "--lake", "again"])["total"], 1);
+}

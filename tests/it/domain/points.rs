@@ -1,0 +1,102 @@
+//! A name means what it means at that point of the set.
+
+use serde_json::{Value, json};
+
+use super::World;
+
+fn update(task: &str, assignee: &str) -> Value {
+    json!({"op": "update", "entity": "task", "id": task, "fields": {"assignee_id": assignee}})
+}
+
+fn link(op: &str, from: &str, to: &str) -> Value {
+    json!({"op": op, "entity": "task_link", "fields": {"from_id": from, "to_id": to}})
+}
+
+fn assignee(world: &World, task: &str) -> String {
+    let id = world.get(task).assignee_id.expect("somebody does it");
+    world.state.user(id).unwrap().handle.to_string()
+}
+
+#[test]
+fn what_a_set_makes_or_renames_is_found_by_its_name() {
+    let mut world = World::with(&["a", "b"]);
+    world.apply(json!([
+        {"op": "create", "entity": "user", "fields": {"handle": "kim", "email": "kim@example.com"}},
+        update("PAY-1", "@kim"),
+        update("PAY-2", "kim@example.com"),
+    ]));
+    assert_eq!((assignee(&world, "PAY-1"), assignee(&world, "PAY-2")), ("kim".to_owned(), "kim".to_owned()));
+    world.apply(json!([
+        {"op": "update", "entity": "user", "id": "ana", "fields": {"handle": "anna"}},
+        update("PAY-1", "@anna"),
+        // Who wrote the set may know her by the name of before.
+        update("PAY-2", "@ana"),
+    ]));
+    assert_eq!((assignee(&world, "PAY-1"), assignee(&world, "PAY-2")), ("anna".to_owned(), "anna".to_owned()));
+    // A name that is given away means its new holder.
+    world.apply(json!([
+        {"op": "update", "entity": "user", "id": "anna", "fields": {"handle": "old"}},
+        {"op": "create", "entity": "user", "fields": {"handle": "anna"}},
+        update("PAY-1", "@anna"),
+        update("PAY-2", "@old"),
+    ]));
+    assert_eq!((assignee(&world, "PAY-1"), assignee(&world, "PAY-2")), ("anna".to_owned(), "old".to_owned()));
+    world.apply(json!([
+        {"op": "create", "entity": "project", "fields": {"key": "NN", "name": "New one"}},
+        {"op": "create", "entity": "task", "id": "$t", "fields": {"project_id": "NN", "title": "by its key"}},
+        {"op": "create", "entity": "task", "id": "$u", "fields": {"project_id": "New one", "title": "by its name", "parent_id": "$t"}},
+        {"op": "create", "entity": "requirement", "fields": {"project_id": "NN", "label": "R1", "text": "It works"}},
+        {"op": "link", "entity": "task_requirement", "fields": {"task_id": "$t", "requirement_id": "NN/R1"}},
+        {"op": "unlink", "entity": "task_requirement", "fields": {"task_id": "$t", "requirement_id": "NN/R1"}},
+        {"op": "link", "entity": "task_requirement", "fields": {"task_id": "$u", "requirement_id": "NN/R1"}},
+    ]));
+    assert_eq!(world.get("NN-2").title.as_str(), "by its name");
+    world.apply(json!([
+        {"op": "create", "entity": "requirement", "fields": {"project_id": "PAY", "label": "R1", "text": "It works"}},
+        {"op": "update", "entity": "requirement", "id": "PAY/R1", "fields": {"label": "R2"}},
+        {"op": "link", "entity": "task_requirement", "fields": {"task_id": "PAY-1", "requirement_id": "PAY/R2"}},
+    ]));
+}
+
+#[test]
+fn links_of_the_set_itself_end_by_their_ends() {
+    let mut world = World::with(&["a", "b", "c"]);
+    let links = |world: &World| world.project().links().filter(|link| link.deleted_at.is_none()).count();
+    world.apply(json!([link("link", "PAY-1", "PAY-2"), link("unlink", "PAY-1", "PAY-2")]));
+    assert_eq!(links(&world), 0);
+    world.apply(json!([link("link", "PAY-1", "PAY-2")]));
+    world.apply(json!([link("unlink", "PAY-1", "PAY-2"), link("link", "PAY-1", "PAY-2"), link("unlink", "PAY-1", "PAY-2")]));
+    assert_eq!(links(&world), 0);
+    // A set may pass through a cycle.
+    world.apply(json!([link("link", "PAY-1", "PAY-2"), link("link", "PAY-2", "PAY-1"), link("unlink", "PAY-1", "PAY-2")]));
+    assert_eq!(links(&world), 1);
+    let told = world.refused(json!([link("unlink", "PAY-2", "PAY-1"), link("unlink", "PAY-2", "PAY-1")]));
+    assert!(told.iter().all(|fault| fault.patch == 1 && fault.message.contains("no living link")), "{told:?}");
+    let told = world.refused(json!([{"op": "delete", "entity": "task", "id": "PAY-2"}, link("unlink", "PAY-2", "PAY-1")]));
+    assert!(told[0].patch == 1 && told[0].message.contains("no living link"), "{told:?}");
+}
+
+#[test]
+fn a_name_that_was_not_made_is_told_with_why() {
+    let mut world = World::with(&["a"]);
+    // What rests on what was not made is not told again.
+    let told = world.refused(json!([
+        {"op": "create", "entity": "project", "id": "$p", "fields": {"name": ""}},
+        {"op": "create", "entity": "requirement", "fields": {"project_id": "$p", "label": "R1", "text": "t"}},
+        update("PAY-1", "@kim"),
+        {"op": "update", "entity": "project", "id": "PAY", "fields": {"owner": "@kim"}},
+    ]));
+    assert!(!told.iter().any(|fault| fault.patch == 1), "{told:?}");
+    let told = world.refused(json!([
+        {"op": "create", "entity": "user", "fields": {"handle": "two words"}},
+        update("PAY-1", "@kim"),
+        {"op": "create", "entity": "user", "fields": {"handle": "bo"}},
+        update("PAY-1", "@bo"),
+    ]));
+    let patches: Vec<usize> = told.iter().map(|fault| fault.patch).collect();
+    assert_eq!(patches, [0, 1, 2], "{told:?}");
+    assert_eq!(
+        world.rules(json!([update("PAY-1", "@kim"), {"op": "create", "entity": "user", "fields": {"handle": "kim"}}])),
+        ["unknown_reference"]
+    );
+}
