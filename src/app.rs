@@ -56,6 +56,8 @@ pub struct Upgrade {
 #[derive(Clone, Copy)]
 enum Begin {
     Open,
+    /// The same, to rebuild its tables.
+    Rebuild,
     Create,
 }
 
@@ -82,6 +84,11 @@ impl App {
     /// Opens the lake the settings name.
     pub async fn open(config: &Config) -> Result<Self, ServiceError> {
         Self::start(config, Place::open(config, &config.lake.value, false).await?, Begin::Open).await
+    }
+
+    /// Opens the lake the settings name to rebuild tables, also where one is ahead of the journal.
+    pub async fn open_to_rebuild(config: &Config) -> Result<Self, ServiceError> {
+        Self::start(config, Place::open(config, &config.lake.value, false).await?, Begin::Rebuild).await
     }
 
     /// Makes the lake the settings name.
@@ -170,6 +177,7 @@ impl App {
         let (format, at, chance) = (Format::default(), Arc::clone(&clock), Arc::clone(&random));
         let store = match begin {
             Begin::Open => DeltaStore::open(&place.root, format, at, chance).await?,
+            Begin::Rebuild => DeltaStore::open_to_rebuild(&place.root, format, at, chance).await?,
             Begin::Create => DeltaStore::create(&place.root, format, at, chance).await?,
         };
         let store = Arc::new(store);

@@ -15,7 +15,7 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
-    let app = context.open().await?;
+    let app = if args.rebuild.is_some() { context.open_to_rebuild().await? } else { context.open().await? };
     let report = match args.rebuild {
         None => app.service.store.fold().await?,
         Some(name) => {

@@ -241,7 +241,7 @@ impl Journal {
             let Sound { mut stands, unreadable, .. } = sound(&self.root, tables, &Scope::outline(), Some(&self.files)).await?;
             if is_wanted(FoldedTable::Changes.name()) {
                 let changes = match FoldedTable::Changes.find(&self.root, Some(&self.files)).await? {
-                    Found::Whole(table, seq) => Stand { seq, mark: definition::mark(&table, seq) },
+                    Found::Whole(table, seq) => Stand { seq, mark: definition::mark(&table.txns, seq) },
                     Found::Nothing | Found::Outdated(..) | Found::Broken(..) => Stand::default(),
                 };
                 stands.insert(FoldedTable::Changes.name(), changes);

@@ -21,7 +21,7 @@ pub mod files;
 pub mod group;
 pub mod hand;
 pub mod merge;
-mod opening;
+pub mod opening;
 mod reader;
 pub mod schema;
 mod slot;
