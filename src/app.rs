@@ -201,6 +201,11 @@ impl App {
         }
     }
 
+    /// Brings the tables up to the journal, and rebuilds those of which a file is missing or has another size.
+    pub async fn fold(&self) -> Result<FoldReport, ServiceError> {
+        Ok(self.store.fold_looking().await?)
+    }
+
     /// The tables that there are.
     pub async fn tables_there(&self) -> Result<Vec<&'static str>, ServiceError> {
         let (tables, mut there) = (self.tables(), Vec::new());

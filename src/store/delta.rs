@@ -189,9 +189,17 @@ impl DeltaStore {
         Ok(rows.filter(move |row| std::future::ready(wanted(row))).boxed())
     }
 
-    /// Folds everything, whoever committed it, and leaves the note to the caller.
-    async fn fold_unnoted(&self) -> Result<FoldReport, StoreError> {
-        self.ask(|answer| Message::Survey { answer }).await?;
+    /// Folds everything, whoever committed it, and rebuilds the tables of which a file is missing or has another size.
+    pub async fn fold_looking(&self) -> Result<FoldReport, StoreError> {
+        let report = self.fold_unnoted(self.lost().await?).await?;
+        self.note_fold().await;
+        Ok(report)
+    }
+
+    /// Folds everything, whoever committed it, rebuilds the tables of which something is lost, and leaves the note to the
+    /// caller.
+    async fn fold_unnoted(&self, lost: BTreeSet<&'static str>) -> Result<FoldReport, StoreError> {
+        self.ask(|answer| Message::Survey { lost, answer }).await?;
         self.fold_tail().await
     }
 
@@ -271,7 +279,7 @@ impl Store for DeltaStore {
     }
 
     async fn fold(&self) -> Result<FoldReport, StoreError> {
-        let report = self.fold_unnoted().await?;
+        let report = self.fold_unnoted(BTreeSet::new()).await?;
         self.note_fold().await;
         Ok(report)
     }

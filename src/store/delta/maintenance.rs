@@ -1,5 +1,6 @@
 //! A round of maintenance.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use url::Url;
@@ -27,7 +28,7 @@ impl DeltaStore {
         let (clock, random) = (self.clock.as_ref(), self.random.as_ref());
         // A lake that was made before one of them gets it now.
         beside::ensure(&self.root, clock.now(), random).await?;
-        let folded = self.fold_unnoted().await?;
+        let folded = self.fold_unnoted(self.lost().await?).await?;
         let mut unnoted = self.take_unnoted();
         unnoted.seq = folded.seq;
         let compacted = self.ask(|answer| Message::Compact { answer }).await?;
@@ -84,6 +85,21 @@ impl DeltaStore {
             }
         }
         Ok(found)
+    }
+
+    /// The folded tables of which a live file is missing or has another size than the log says.
+    pub(super) async fn lost(&self) -> Result<BTreeSet<&'static str>, StoreError> {
+        let mut lost = BTreeSet::new();
+        for table in FoldedTable::all() {
+            let log = table.log(&self.root);
+            // One whose log cannot be read is rebuilt by any fold.
+            let Ok(Some(found)) = log.load().await else { continue };
+            if let Some((path, what)) = log.amiss(&found).await?.first() {
+                tracing::warn!("{}/{path}: {what}; the table is rebuilt from the journal", table.name());
+                lost.insert(table.name());
+            }
+        }
+        Ok(lost)
     }
 
     /// Deletes old temporary files of killed processes, which only a local folder has. Those in the inbox are not ours.

@@ -167,6 +167,11 @@ impl Journal {
         self.files.count_after(self.folded)
     }
 
+    /// Notes tables of which something is lost, which the next fold rebuilds.
+    pub fn note_lost(&mut self, tables: BTreeSet<&'static str>) {
+        self.unreadable.extend(tables);
+    }
+
     /// Notes that every current table is folded up to `seq`, and which tables were written at which seq for that.
     pub fn note_folded(&mut self, seq: u64, written: Vec<(&'static str, u64)>) {
         self.folded = self.folded.max(seq);
