@@ -255,6 +255,8 @@ impl App {
     /// Raises the lake to the format of this binary, clears what no field can hold, and rebuilds the current tables that
     /// still hold such values.
     pub async fn upgrade(&self) -> Result<Upgrade, ServiceError> {
+        // What cannot be read of the tables is rebuilt before they are looked through.
+        self.fold().await?;
         let mut upgrade = self.plan_upgrade().await?;
         if let Some((.., raised)) = self.service.upgrade(Format::default().current()).await? {
             upgrade.done.push(raised);

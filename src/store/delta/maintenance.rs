@@ -16,7 +16,7 @@ use crate::store::table_log::TableLog;
 use crate::store::table_state::TableState;
 use crate::store::tables::columns::count_unreadable;
 use crate::store::tables::read::batches;
-use crate::store::tables::{FoldedTable, LakeTables, TABLES, field_changes, join};
+use crate::store::tables::{CurrentTable, FoldedTable, LakeTables, TABLES, field_changes, join};
 use crate::store::vacuum::{self, Retention};
 use crate::store::writer::Message;
 use crate::store::{Maintained, beside, copy};
@@ -71,20 +71,30 @@ impl DeltaStore {
     pub async fn unreadable_in_tables(&self) -> Result<Vec<(FoldedTable, usize)>, StoreError> {
         let mut found = Vec::new();
         for current in TABLES {
-            let log = TableLog::new(Arc::clone(&self.root), current.name);
-            let Some(table) = log.load().await? else { continue };
-            let mut count = 0;
-            for file in table.files.values() {
-                let path = format!("{}/{}", current.name, file.path);
-                for batch in batches(&path, log.get_live(&file.path).await?)? {
-                    count += count_unreadable(current.entity, &batch?, &path)?;
+            match self.count_unreadable(current).await {
+                Ok(0) => {}
+                Ok(count) => found.push((FoldedTable::Current(current), count)),
+                // What cannot be read at all is rebuilt as a whole.
+                Err(err @ StoreError::Damaged { .. }) => {
+                    tracing::warn!(%err, "the table {} is not looked through, and the next fold rebuilds it", current.name);
                 }
-            }
-            if count > 0 {
-                found.push((FoldedTable::Current(current), count));
+                Err(err) => return Err(err),
             }
         }
         Ok(found)
+    }
+
+    async fn count_unreadable(&self, current: &CurrentTable) -> Result<usize, StoreError> {
+        let log = TableLog::new(Arc::clone(&self.root), current.name);
+        let Some(table) = log.load().await? else { return Ok(0) };
+        let mut count = 0;
+        for file in table.files.values() {
+            let path = format!("{}/{}", current.name, file.path);
+            for batch in batches(&path, log.get_live(&file.path).await?)? {
+                count += count_unreadable(current.entity, &batch?, &path)?;
+            }
+        }
+        Ok(count)
     }
 
     /// The folded tables of which a live file is missing or has another size than the log says.

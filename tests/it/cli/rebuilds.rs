@@ -61,6 +61,31 @@ fn a_plain_fold_rebuilds_the_tables_of_which_a_file_is_lost() {
 }
 
 #[test]
+fn maintain_and_upgrade_go_on_where_a_table_is_broken() {
+    for (words, table) in [(&["maintain"][..], "tasks"), (&["upgrade"], "tasks"), (&["upgrade"], "task_requirements")] {
+        for is_log in [false, true] {
+            let folder = filled();
+            let path = folder.path();
+            let lake = path.join("lake");
+            if is_log {
+                fs::write(lake.join(table).join("_delta_log/00000000000000000000.json"), "x\n").unwrap();
+            } else if table == "tasks" {
+                fs::remove_file(newest(&lake, table)).unwrap();
+            } else {
+                continue;
+            }
+            if words == ["upgrade"] {
+                let dry = run(path, &["upgrade", "--dry-run"]);
+                assert!(dry.status.success(), "{table} {is_log}: {}", text(&dry.stderr));
+            }
+            let done = run(path, words);
+            assert!(done.status.success(), "{words:?} {table} {is_log}: {}", text(&done.stderr));
+            ok(path, &["doctor"]);
+        }
+    }
+}
+
+#[test]
 fn a_table_of_a_copy_of_the_lake_is_told_and_rebuilt() {
     let folder = lake();
     let path = folder.path();
