@@ -56,6 +56,8 @@ pub struct Upgrade {
 #[derive(Clone, Copy)]
 enum Begin {
     Open,
+    /// The same, to rebuild its tables.
+    Rebuild,
     Create,
 }
 
@@ -96,6 +98,11 @@ impl App {
     /// Opens the lake the settings name.
     pub async fn open(config: &Config) -> Result<Self, ServiceError> {
         Self::start(config, Place::open(config, &config.lake.value, false).await?, Begin::Open).await
+    }
+
+    /// Opens the lake the settings name to rebuild tables, also where one is ahead of the journal.
+    pub async fn open_to_rebuild(config: &Config) -> Result<Self, ServiceError> {
+        Self::start(config, Place::open(config, &config.lake.value, false).await?, Begin::Rebuild).await
     }
 
     /// Makes the lake the settings name.
@@ -199,6 +206,7 @@ impl App {
         let (format, at, chance) = (Format::default(), Arc::clone(&clock), Arc::clone(&random));
         let store = match begin {
             Begin::Open => DeltaStore::open(&place.root, format, at, chance).await?,
+            Begin::Rebuild => DeltaStore::open_to_rebuild(&place.root, format, at, chance).await?,
             Begin::Create => DeltaStore::create(&place.root, format, at, chance).await?,
         };
         let store = Arc::new(store);
@@ -220,6 +228,11 @@ impl App {
             }
             folded => Ok(folded.map(drop)?),
         }
+    }
+
+    /// Brings the tables up to the journal, and rebuilds those of which a file is missing or has another size.
+    pub async fn fold(&self) -> Result<FoldReport, ServiceError> {
+        Ok(self.store.fold_looking().await?)
     }
 
     /// The tables that there are.
@@ -268,6 +281,8 @@ impl App {
     /// Raises the lake to the format of this binary, clears what no field can hold, and rebuilds the current tables that
     /// still hold such values.
     pub async fn upgrade(&self) -> Result<Upgrade, ServiceError> {
+        // What cannot be read of the tables is rebuilt before they are looked through.
+        self.fold().await?;
         let mut upgrade = self.plan_upgrade().await?;
         if let Some((.., raised)) = self.service.upgrade(Format::default().current()).await? {
             upgrade.done.push(raised);

@@ -5,7 +5,8 @@ use super::{CliError, Context, Reply};
 use crate::store::tables::FoldedTable;
 
 /// Brings the current tables up to the journal. Every command that changes something does so before it ends; this is
-/// for what a process that was killed has left.
+/// for what a process that was killed has left. It also looks for every file of the tables, and rebuilds those of which one
+/// is missing or has another size.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  lakeplan fold\n  lakeplan fold --rebuild\n  lakeplan fold --rebuild tasks")]
 pub struct Args {
@@ -15,9 +16,9 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
-    let app = context.open().await?;
+    let app = if args.rebuild.is_some() { context.open_to_rebuild().await? } else { context.open().await? };
     let report = match args.rebuild {
-        None => app.service.store.fold().await?,
+        None => app.fold().await?,
         Some(name) => {
             let table = name.map(|name| named(&name)).transpose()?;
             let rebuilt = app.rebuild(table).await?;

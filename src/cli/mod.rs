@@ -110,12 +110,21 @@ pub struct Context {
 
 impl Context {
     pub async fn open(&self) -> Result<App, CliError> {
-        let mut app = App::open(&self.config).await?.running(self.command).noting(&self.committed);
+        Ok(self.begin(App::open(&self.config).await?))
+    }
+
+    /// The same to rebuild tables, also where one is ahead of the journal.
+    pub async fn open_to_rebuild(&self) -> Result<App, CliError> {
+        Ok(self.begin(App::open_to_rebuild(&self.config).await?))
+    }
+
+    fn begin(&self, app: App) -> App {
+        let mut app = app.running(self.command).noting(&self.committed);
         if let Some(end) = &self.end {
             app = app.telling(end);
         }
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).extend(app.ended());
-        Ok(app)
+        app
     }
 
     /// Waits until what was begun beside the answer, such as a checkpoint, is done: a command that failed has not

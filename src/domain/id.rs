@@ -86,15 +86,10 @@ impl PatchSetId {
     }
 }
 
-/// Whether an id has the form of derived ids. Authors may not give such an id to a new record: it could be one that a
-/// later patch set derives.
-pub fn has_derived_form(id: Uuid) -> bool {
-    id.get_version_num() == 8
-}
-
-/// Whether an id has the form of those that are derived from this patch set. No other record has one.
+/// Whether an id has the form of those that are derived from a patch set. They follow from a hash of the set's id, so no
+/// other record has one, unless an author gave it.
 pub fn is_derived_from(set: PatchSetId, id: Uuid) -> bool {
-    has_derived_form(id) && id.as_bytes()[..6] == set.0.as_bytes()[..6]
+    id.get_version_num() == 8 && id.as_bytes()[..6] == set.0.as_bytes()[..6]
 }
 
 /// The id of something a patch set creates under a local name: a function of the set and the name,

@@ -52,6 +52,8 @@ pub struct Patch {
     pub op: Op,
     pub entity: Entity,
     pub id: Uuid,
+    /// Whether an author gave the id of a new record. It may be one that was derived before.
+    pub has_given_id: bool,
     /// The project that holds the entity now; for a create, the project it goes to. `None` for users and the lake.
     pub project: Option<ProjectId>,
     /// New values by field; null clears.
@@ -64,7 +66,16 @@ pub struct Patch {
 
 impl Patch {
     pub fn new(op: Op, entity: Entity, id: Uuid, project: Option<ProjectId>) -> Self {
-        Self { op, entity, id, project, fields: Fields::new(), place: None, expect: Fields::new() }
+        Self {
+            op,
+            entity,
+            id,
+            has_given_id: false,
+            project,
+            fields: Fields::new(),
+            place: None,
+            expect: Fields::new(),
+        }
     }
 
     pub fn with(mut self, field: &str, value: impl Into<serde_json::Value>) -> Self {

@@ -18,7 +18,7 @@ use super::{ServiceError, find};
 use crate::domain::any::{AnyRecord, Slot};
 use crate::domain::apply::foresight::Foresight;
 use crate::domain::id::{
-    EntityId, PatchSetId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, derived, has_derived_form,
+    EntityId, PatchSetId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, derived,
 };
 use crate::domain::link::LinkKind;
 use crate::domain::patch::{Op, Patch, PatchSet, Place, Source};
@@ -199,7 +199,8 @@ impl Resolver<'_> {
             }
         };
         let fields = if unlinks_by_ends { Fields::new() } else { fields };
-        Ok(Patch { op: raw.op, entity: raw.entity, id, project, fields, place, expect })
+        let has_given_id = creates && raw.id.as_deref().is_some_and(|name| !name.starts_with('$'));
+        Ok(Patch { op: raw.op, entity: raw.entity, id, has_given_id, project, fields, place, expect })
     }
 
     /// The fields with every reference among them as an id.
@@ -238,9 +239,6 @@ impl Resolver<'_> {
         let message = match Uuid::try_parse(name) {
             Err(_) => format!("{name:?} is no id for a new {}: an id is a UUID or a local name", entity.noun()),
             Ok(id) if id.is_nil() || id.is_max() => format!("{id} is reserved"),
-            Ok(id) if has_derived_form(id) => {
-                format!("{id} is a UUID of version 8, which only ids that Lakeplan derives have")
-            }
             Ok(id) => {
                 self.also.extend(self.state.holder(id).and_then(|holder| holder.project()));
                 return Ok(());

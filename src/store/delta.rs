@@ -20,6 +20,7 @@ use super::appended::Appended;
 use super::error::StoreError;
 use super::format::Format;
 use super::journal::hand::MOST_RECORDS;
+use super::journal::opening::Opening;
 use super::journal::{Journal, Order};
 use super::ledger::Ledger;
 use super::parts::BUDGET;
@@ -52,6 +53,8 @@ pub struct DeltaStore {
     committed: AtomicU64,
     unnoted: Mutex<Unnoted>,
     budget: u64,
+    /// Tables that are ahead of the journal count as those of another.
+    passes_over_ahead: bool,
 }
 
 impl DeltaStore {
@@ -79,9 +82,30 @@ impl DeltaStore {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, StoreError> {
+        Self::open_so(root, format, Opening { most, passes_over_ahead: false }, clock, random).await
+    }
+
+    /// Opens the lake that is there to rebuild tables: one that is ahead of the journal does not keep anybody out.
+    pub async fn open_to_rebuild(
+        root: &Root,
+        format: Format,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StoreError> {
+        Self::open_so(root, format, Opening { most: MOST_RECORDS, passes_over_ahead: true }, clock, random).await
+    }
+
+    async fn open_so(
+        root: &Root,
+        format: Format,
+        opening: Opening,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StoreError> {
         let ledger = Ledger::new(format.clone(), root.url.as_str());
-        let journal = Journal::open(Arc::clone(&root.store), ledger, most, Arc::clone(&clock), Arc::clone(&random)).await?;
-        Ok(Self::start(root, format, journal, clock, random))
+        let journal = Journal::open(Arc::clone(&root.store), ledger, opening, Arc::clone(&clock), Arc::clone(&random)).await?;
+        let passes_over_ahead = opening.passes_over_ahead;
+        Ok(Self { passes_over_ahead, ..Self::start(root, format, journal, clock, random) })
     }
 
     fn start(root: &Root, format: Format, journal: Journal, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
@@ -105,6 +129,7 @@ impl DeltaStore {
             committed: AtomicU64::new(0),
             unnoted: Mutex::default(),
             budget: BUDGET,
+            passes_over_ahead: false,
         }
     }
 
@@ -164,9 +189,17 @@ impl DeltaStore {
         Ok(rows.filter(move |row| std::future::ready(wanted(row))).boxed())
     }
 
-    /// Folds everything, whoever committed it, and leaves the note to the caller.
-    async fn fold_unnoted(&self) -> Result<FoldReport, StoreError> {
-        self.ask(|answer| Message::Survey { answer }).await?;
+    /// Folds everything, whoever committed it, and rebuilds the tables of which a file is missing or has another size.
+    pub async fn fold_looking(&self) -> Result<FoldReport, StoreError> {
+        let report = self.fold_unnoted(self.lost().await?).await?;
+        self.note_fold().await;
+        Ok(report)
+    }
+
+    /// Folds everything, whoever committed it, rebuilds the tables of which something is lost, and leaves the note to the
+    /// caller.
+    async fn fold_unnoted(&self, lost: BTreeSet<&'static str>) -> Result<FoldReport, StoreError> {
+        self.ask(|answer| Message::Survey { lost, answer }).await?;
         self.fold_tail().await
     }
 
@@ -246,7 +279,7 @@ impl Store for DeltaStore {
     }
 
     async fn fold(&self) -> Result<FoldReport, StoreError> {
-        let report = self.fold_unnoted().await?;
+        let report = self.fold_unnoted(BTreeSet::new()).await?;
         self.note_fold().await;
         Ok(report)
     }

@@ -256,6 +256,18 @@ impl TableLog {
         }
     }
 
+    /// The live files that are missing or have another size than the log says, each with what is wrong, by a listing.
+    pub async fn amiss(&self, table: &Table) -> Result<Vec<(String, String)>, StoreError> {
+        let listed = self.store.list(None).map_ok(|meta| (meta.location, meta.size)).try_collect();
+        let sizes: BTreeMap<Path, u64> = listed.await.map_err(|err| StoreError::storage("listing", &self.folder, err))?;
+        let wrong = |file: &LiveFile| match sizes.get(&Path::from(file.path.as_str())) {
+            None => Some("the file is missing".to_owned()),
+            Some(size) if *size != file.size.unsigned_abs() => Some(format!("it has {size} bytes, the log says {}", file.size)),
+            Some(_) => None,
+        };
+        Ok(table.files.values().filter_map(|file| Some((file.path.clone(), wrong(file)?))).collect())
+    }
+
     /// Reads a file that the log says is there. One whose name holds its checksum is as it was written.
     pub async fn get_live(&self, path: &str) -> Result<Bytes, StoreError> {
         let damaged = |what: &str| StoreError::damaged(format!("{}/{path}", self.folder), what);

@@ -28,7 +28,7 @@ pub enum Message {
     LinkedFrom { tasks: BTreeSet<TaskId>, answer: oneshot::Sender<Result<BTreeSet<ProjectId>, StoreError>> },
     Tally { answer: oneshot::Sender<Result<Tallies, StoreError>> },
     CountWaiting { answer: oneshot::Sender<Result<(Head, usize), StoreError>> },
-    Survey { answer: oneshot::Sender<Result<(), StoreError>> },
+    Survey { lost: BTreeSet<&'static str>, answer: oneshot::Sender<Result<(), StoreError>> },
     Files { answer: oneshot::Sender<Result<Files, StoreError>> },
     Folded { seq: u64, written: Vec<(&'static str, u64)> },
     Compact { answer: oneshot::Sender<Result<Compacted, StoreError>> },
@@ -66,8 +66,8 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
                 let looked = journal.refresh().await.map(|_| (journal.head(), journal.rows_waiting()));
                 let _ = answer.send(looked);
             }
-            Message::Survey { answer } => {
-                let _ = answer.send(survey(&mut journal).await);
+            Message::Survey { lost, answer } => {
+                let _ = answer.send(survey(&mut journal, lost).await);
             }
             Message::Files { answer } => {
                 let looked = journal.refresh().await.map(|_| journal.files());
@@ -156,8 +156,10 @@ async fn tally(journal: &mut Journal) -> Result<Tallies, StoreError> {
     journal.tally().await
 }
 
-async fn survey(journal: &mut Journal) -> Result<(), StoreError> {
+/// Looks at every table; those of which something is lost are named by who asks.
+async fn survey(journal: &mut Journal, lost: BTreeSet<&'static str>) -> Result<(), StoreError> {
     journal.refresh().await?;
+    journal.note_lost(lost);
     journal.mend().await;
     journal.survey().await
 }

@@ -15,6 +15,7 @@ mod odd_names;
 mod overwrites;
 mod plan;
 mod query;
+mod rebuilds;
 mod report;
 mod summary;
 mod upgrade;

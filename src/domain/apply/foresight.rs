@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::{Bench, Rollback};
+use super::{Bench, Marks, Rollback};
 use crate::domain::id::{PatchSetId, ProjectId};
 use crate::domain::patch::{Patch, PatchSet, Source};
 use crate::domain::state::State;
@@ -55,6 +55,7 @@ impl Foresight {
             state: &mut self.state,
             set: &self.set,
             at: Instant::default(),
+            marks: Marks::of(&self.set, Instant::default()),
             patch: self.taken,
             changes: Vec::new(),
             rollback: Rollback::default(),

@@ -95,7 +95,7 @@ pub fn apply(state: &mut State, set: &PatchSet, at: Instant) -> Result<Applied, 
         state,
         set,
         at,
-        marks: Marks { at: at.json(), actor: set.actor.json(), set: set.id.json() },
+        marks: Marks::of(set, at),
         patch: 0,
         changes: Vec::with_capacity(set.patches.len()),
         rollback: Rollback::default(),
@@ -157,6 +157,12 @@ struct Marks {
     at: Value,
     actor: Value,
     set: Value,
+}
+
+impl Marks {
+    fn of(set: &PatchSet, at: Instant) -> Self {
+        Self { at: at.json(), actor: set.actor.json(), set: set.id.json() }
+    }
 }
 
 /// The step could not be taken; why is already among the violations.

@@ -266,7 +266,7 @@ impl DeltaStore {
 
     /// The journal as its log tells it now.
     async fn files(&self, head: &Head) -> Result<Files, StoreError> {
-        let mut files = Files::new(Arc::clone(&self.root)).at(&self.name);
+        let mut files = Files::new(Arc::clone(&self.root)).at(&self.name).passing_over_ahead(self.passes_over_ahead);
         files.load().await?;
         files.note_mark(head.seq, &head.chain);
         Ok(files)

@@ -1,5 +1,6 @@
 //! A round of maintenance.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use url::Url;
@@ -16,7 +17,7 @@ use crate::store::table_log::TableLog;
 use crate::store::table_state::TableState;
 use crate::store::tables::columns::count_unreadable;
 use crate::store::tables::read::batches;
-use crate::store::tables::{FoldedTable, LakeTables, TABLES, field_changes, join};
+use crate::store::tables::{CurrentTable, FoldedTable, LakeTables, TABLES, field_changes, join};
 use crate::store::vacuum::{self, Retention};
 use crate::store::writer::Message;
 use crate::store::{Maintained, beside, copy};
@@ -28,7 +29,7 @@ impl DeltaStore {
         let (clock, random) = (self.clock.as_ref(), self.random.as_ref());
         // A lake that was made before one of them gets it now.
         beside::ensure(&self.root, clock.now(), random).await?;
-        let folded = self.fold_unnoted().await?;
+        let folded = self.fold_unnoted(self.lost().await?).await?;
         let mut unnoted = self.take_unnoted();
         unnoted.seq = folded.seq;
         let compacted = self.ask(|answer| Message::Compact { answer }).await?;
@@ -72,20 +73,45 @@ impl DeltaStore {
     pub async fn unreadable_in_tables(&self) -> Result<Vec<(FoldedTable, usize)>, StoreError> {
         let mut found = Vec::new();
         for current in TABLES {
-            let log = TableLog::new(Arc::clone(&self.root), current.name);
-            let Some(table) = log.load().await? else { continue };
-            let mut count = 0;
-            for file in table.files.values() {
-                let path = format!("{}/{}", current.name, file.path);
-                for batch in batches(&path, log.get_live(&file.path).await?)? {
-                    count += count_unreadable(current.entity, &batch?, &path)?;
+            match self.count_unreadable(current).await {
+                Ok(0) => {}
+                Ok(count) => found.push((FoldedTable::Current(current), count)),
+                // What cannot be read at all is rebuilt as a whole.
+                Err(err @ StoreError::Damaged { .. }) => {
+                    tracing::warn!(%err, "the table {} is not looked through, and the next fold rebuilds it", current.name);
                 }
-            }
-            if count > 0 {
-                found.push((FoldedTable::Current(current), count));
+                Err(err) => return Err(err),
             }
         }
         Ok(found)
+    }
+
+    async fn count_unreadable(&self, current: &CurrentTable) -> Result<usize, StoreError> {
+        let log = TableLog::new(Arc::clone(&self.root), current.name);
+        let Some(table) = log.load().await? else { return Ok(0) };
+        let mut count = 0;
+        for file in table.files.values() {
+            let path = format!("{}/{}", current.name, file.path);
+            for batch in batches(&path, log.get_live(&file.path).await?)? {
+                count += count_unreadable(current.entity, &batch?, &path)?;
+            }
+        }
+        Ok(count)
+    }
+
+    /// The folded tables of which a live file is missing or has another size than the log says.
+    pub(super) async fn lost(&self) -> Result<BTreeSet<&'static str>, StoreError> {
+        let mut lost = BTreeSet::new();
+        for table in FoldedTable::all() {
+            let log = table.log(&self.root);
+            // One whose log cannot be read is rebuilt by any fold.
+            let Ok(Some(found)) = log.load().await else { continue };
+            if let Some((path, what)) = log.amiss(&found).await?.first() {
+                tracing::warn!("{}/{path}: {what}; the table is rebuilt from the journal", table.name());
+                lost.insert(table.name());
+            }
+        }
+        Ok(lost)
     }
 
     /// Deletes old temporary files of killed processes, which only a local folder has. Those in the inbox are not ours.

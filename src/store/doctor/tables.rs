@@ -8,7 +8,7 @@ use object_store::ObjectStore;
 
 use super::changes::Changes;
 use super::records::Wanted;
-use super::{Checkup, FOLD, PASSED_OVER, REFOLD, RESTORE, told};
+use super::{Checkup, FOLD, LOST_END, PASSED_OVER, REFOLD, RESTORE, told};
 use crate::store::catalog::features::WAY_OUT_OF_FOLDED;
 use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
@@ -75,8 +75,8 @@ pub async fn check(
         let (name, seq, end) = (at.table.name(), at.seq, checkup.sets);
         checkup.find(
             "journal",
-            format!("it ends at seq {end}, and {name} is folded to {seq}: the journal lost its end"),
-            RESTORE,
+            format!("it ends at seq {end}, and {name} is folded to {seq}: the journal lost its end, or {name} is a copy's"),
+            LOST_END,
         );
     }
     let until = until(&standing);

@@ -31,6 +31,10 @@ pub struct Files {
     pub(super) known: Arc<Mutex<BTreeMap<u64, Mark>>>,
     /// Where the lake is, if it is known.
     pub(super) place: Option<Arc<str>>,
+    /// The tables, each with its version, of which it was told that they are not read.
+    pub(super) told: Arc<Mutex<BTreeSet<(String, u64)>>>,
+    /// Tables that are ahead of the journal count as those of another.
+    pub(super) passes_over_ahead: bool,
     /// What other writers did that does not count.
     pub others: Others,
     /// The id of the table, as its log has it.
@@ -55,6 +59,8 @@ impl Files {
             marks: BTreeMap::new(),
             known: Arc::default(),
             place: None,
+            told: Arc::default(),
+            passes_over_ahead: false,
             others: Others::default(),
             table_id: None,
             live,
@@ -67,6 +73,12 @@ impl Files {
     /// The same of the lake at this place.
     pub fn at(self, place: &str) -> Self {
         Self { place: Some(place.into()), ..self }
+    }
+
+    /// The same where tables that are ahead of the journal are to count as those of another, if `passes` says so. Without it
+    /// nothing tells one of the same lake from a journal that has lost its end.
+    pub fn passing_over_ahead(self, passes: bool) -> Self {
+        Self { passes_over_ahead: passes, ..self }
     }
 
     pub fn live(&self) -> impl Iterator<Item = &JournalFile> {
@@ -88,6 +100,8 @@ impl Files {
             marks: self.marks.clone(),
             known: Arc::clone(&self.known),
             place: self.place.clone(),
+            told: Arc::clone(&self.told),
+            passes_over_ahead: self.passes_over_ahead,
             others: Others::default(),
             table_id: None,
             live,

@@ -73,8 +73,8 @@ impl Journal {
         self.bring_projects(wanted.into_iter().chain(elsewhere).chain(homes.into_iter().flatten()).collect()).await
     }
 
-    /// Loads the projects that hold records with ids which authors chose for new ones, so that a set which would use an id
-    /// twice is refused. Derived ids cannot collide and are not looked up. Returns the wanted projects and these.
+    /// Loads the projects that hold records with the ids that authors gave to new ones, so that a set which would use an id
+    /// twice is refused. Ids that were derived from the set itself are not looked up. Returns the wanted projects and these.
     async fn bring_holders(
         &mut self,
         sets: &[PatchSet],
@@ -82,13 +82,15 @@ impl Journal {
     ) -> Result<BTreeSet<ProjectId>, StoreError> {
         let created = sets.iter().flat_map(|set| set.patches.iter().map(move |patch| (set.id, patch)));
         let created = created.filter(|(_, patch)| matches!(patch.op, Op::Create | Op::Link));
-        let chosen: BTreeSet<Uuid> =
-            created.filter(|(set, patch)| !is_derived_from(*set, patch.id)).map(|(_, patch)| patch.id).collect();
-        if chosen.is_empty() {
+        let given: BTreeSet<Uuid> = created
+            .filter(|(set, patch)| patch.has_given_id || !is_derived_from(*set, patch.id))
+            .map(|(_, patch)| patch.id)
+            .collect();
+        if given.is_empty() {
             return Ok(wanted);
         }
         let entities = TABLES.iter().map(|table| table.entity).filter(|entity| !in_every_scope(*entity));
-        let lookups: Vec<Sought> = entities.flat_map(|entity| chosen.iter().map(move |id| Sought::Id(entity, *id))).collect();
+        let lookups: Vec<Sought> = entities.flat_map(|entity| given.iter().map(move |id| Sought::Id(entity, *id))).collect();
         wanted.extend(self.find(&lookups).await?.into_iter().flatten());
         self.bring_projects(wanted.clone()).await?;
         Ok(wanted)
@@ -241,7 +243,7 @@ impl Journal {
             let Sound { mut stands, unreadable, .. } = sound(&self.root, tables, &Scope::outline(), Some(&self.files)).await?;
             if is_wanted(FoldedTable::Changes.name()) {
                 let changes = match FoldedTable::Changes.find(&self.root, Some(&self.files)).await? {
-                    Found::Whole(table, seq) => Stand { seq, mark: definition::mark(&table, seq) },
+                    Found::Whole(table, seq) => Stand { seq, mark: definition::mark(&table.txns, seq) },
                     Found::Nothing | Found::Outdated(..) | Found::Broken(..) => Stand::default(),
                 };
                 stands.insert(FoldedTable::Changes.name(), changes);

@@ -21,7 +21,7 @@ pub mod files;
 pub mod group;
 pub mod hand;
 pub mod merge;
-mod opening;
+pub mod opening;
 mod reader;
 pub mod schema;
 mod slot;
@@ -168,6 +168,11 @@ impl Journal {
     /// About how many rows came after what all tables are known to be folded to.
     pub fn rows_waiting(&self) -> usize {
         self.files.count_after(self.folded)
+    }
+
+    /// Notes tables of which something is lost, which the next fold rebuilds.
+    pub fn note_lost(&mut self, tables: BTreeSet<&'static str>) {
+        self.unreadable.extend(tables);
     }
 
     /// Notes that every current table is folded up to `seq`, and which tables were written at which seq for that.

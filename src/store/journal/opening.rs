@@ -20,17 +20,26 @@ use crate::store::scope::in_every_scope;
 use crate::store::tables::read::{self, Contents, Stand};
 use crate::store::tables::{CurrentTable, FoldedTable, TABLES};
 
+/// How a journal is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// So many records at most are kept at hand beside those in use.
+    pub most: usize,
+    /// Tables that are ahead of the journal are passed over, to be rebuilt, and do not mean that it has lost its end.
+    pub passes_over_ahead: bool,
+}
+
 impl Journal {
-    /// Opens the journal at its head, to keep at most so many records at hand beside those in use.
+    /// Opens the journal at its head.
     pub async fn open(
         store: Arc<dyn ObjectStore>,
         ledger: Ledger,
-        most: usize,
+        Opening { most, passes_over_ahead }: Opening,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, StoreError> {
         let looked = clock.now();
-        let mut files = Files::new(Arc::clone(&store)).at(ledger.root());
+        let mut files = Files::new(Arc::clone(&store)).at(ledger.root()).passing_over_ahead(passes_over_ahead);
         let tables = TABLES.iter().filter(|table| in_every_scope(table.entity));
         let scope = Scope::outline();
         let (version, found) = futures::join!(files.load(), sound(&store, tables.clone(), &scope, None));
@@ -105,7 +114,6 @@ impl Journal {
 
     /// Notes how far tables say they are folded.
     pub(super) fn note_tables(&mut self, stands: Stands) {
-        let is_missing = stands.values().any(|stand| stand.seq == 0);
         for (table, stand) in &stands {
             let written = self.written.entry((*table).to_owned()).or_default();
             if stand.seq >= written.seq {
@@ -113,6 +121,8 @@ impl Journal {
             }
         }
         self.tables.extend(stands.into_iter().map(|(table, stand)| (table, stand.seq)));
+        // Also one that was missed earlier, until a fold has made it.
+        let is_missing = self.tables.values().any(|seq| *seq == 0);
         let of = |name: &str| self.tables.get(name).copied().unwrap_or(0).max(self.folded);
         let together = FoldedTable::all().map(|table| self.files.reach(table.entity(), of(table.name()))).min();
         self.folded = if is_missing { 0 } else { together.unwrap_or(0).max(self.folded) };
@@ -157,7 +167,8 @@ pub(super) async fn sound(
             Ok(Some(Contents { stand, records, .. })) => Ok((table.name, stand, records, false)),
             Ok(None) => Ok((table.name, Stand::default(), Vec::new(), false)),
             Err(fault @ StoreError::Damaged { .. }) => {
-                tracing::warn!(%fault, "the table is read from the journal, and the next fold rebuilds it");
+                // A plain fold finds what is missing or has another size, and other bytes where it reads them.
+                tracing::warn!(%fault, "the table is read from the journal, and lakeplan fold --rebuild {} rebuilds it", table.name);
                 Ok((table.name, Stand::default(), Vec::new(), true))
             }
             Err(fault) => Err(fault),

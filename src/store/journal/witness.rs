@@ -45,6 +45,12 @@ impl Files {
         if let Some(noted) = self.noted(table, seq) {
             return Ok(noted == mark);
         }
+        self.was_at(seq, Some(mark)).await
+    }
+
+    /// The same of a position that a table was folded to, now or before.
+    pub async fn was_at(&self, seq: u64, mark: Option<Mark>) -> Result<bool, StoreError> {
+        let Some(mark) = mark else { return Ok(true) };
         match self.mark_at(seq).await {
             Ok(own) => Ok(own == Some(mark)),
             Err(StoreError::Damaged { .. }) => Ok(true),
@@ -55,6 +61,9 @@ impl Files {
     /// Whether a table that is ahead of the journal is of this lake. One is not that was folded where the lake's root was
     /// another: in a copy that was adopted, or in another lake.
     pub async fn is_of_lake(&self, lake: Option<LakeMark>) -> Result<bool, StoreError> {
+        if self.passes_over_ahead {
+            return Ok(false);
+        }
         let Some(lake) = lake else { return Ok(true) };
         let is_own = |row: &Row| {
             let recorded = row.after_fields().unwrap_or_default().get("root").and_then(|root| root.as_str().map(str::to_owned));
@@ -103,6 +112,11 @@ impl Files {
                 self.marks.extend(stand.mark.map(|mark| (table.clone(), mark.version())));
             }
         }
+    }
+
+    /// Whether it was told of a table at this version that it is not read; from now on it was.
+    pub fn was_told(&self, table: &str, version: u64) -> bool {
+        !self.told.lock().unwrap_or_else(PoisonError::into_inner).insert((table.to_owned(), version))
     }
 
     /// The mark of a position, where the journal says that a table was last written at it.

@@ -239,10 +239,10 @@ pub fn commit(operation: &str, to: &Position) -> Vec<Value> {
     actions
 }
 
-/// The mark of the position that a table says it is folded to, which is at this seq. `None` where a writer that knows no
-/// marks has folded it.
-pub fn mark(table: &Table, seq: u64) -> Option<Mark> {
-    table.txns.get(MARK).and_then(|version| Mark::said(*version, seq))
+/// The mark of the position that the transactions of a table say it is folded to, which is at this seq. `None` where a writer
+/// that knows no marks has folded it.
+pub fn mark(txns: &BTreeMap<String, i64>, seq: u64) -> Option<Mark> {
+    txns.get(MARK).and_then(|version| Mark::said(*version, seq))
 }
 
 /// The lake that a table says it is of.

@@ -1,8 +1,9 @@
 //! Folding: bringing a current table up to a seq by rewriting the files of the buckets that changed.
 //!
-//! A table says in its own log how far it is folded and of which history (its [mark](crate::store::mark)), so a fold that runs twice does nothing the second time and two
-//! that run at once do no harm: the one that loses its slot reads the table again and stops or goes on. A table that is not
-//! there, or has columns of another time, is not folded but made [anew](super::anew).
+//! A table says in its own log how far it is folded and of which history (its [mark](crate::store::mark)), so a fold that
+//! runs twice does nothing the second time and two that run at once do no harm: the one that loses its slot reads the table
+//! again and stops or goes on. A table that is not there, or has columns of another time, is not folded but made
+//! [anew](super::anew).
 
 use std::sync::Arc;
 

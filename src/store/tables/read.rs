@@ -29,6 +29,7 @@ use crate::store::catalog::features::WAY_OUT_OF_FOLDED;
 use crate::store::decode;
 use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
+use crate::store::log_entry::LogEntry;
 use crate::store::mark::Mark;
 use crate::store::row::Row;
 use crate::store::scope::{Scope, in_every_scope};
@@ -36,6 +37,9 @@ use crate::store::table_log::{LiveFile, Table, TableLog};
 
 /// Rows read or written at a time.
 pub const ROW_GROUP: usize = 8192;
+
+/// How many entries are looked back for where a table that is ahead of the journal was before.
+const MOST_LOOKED_BACK: u64 = 100;
 
 /// What stands where a folded table should be.
 #[derive(Debug)]
@@ -110,9 +114,9 @@ pub async fn find(log: &TableLog, columns: &[Column], files: Option<&Files>) -> 
             return Ok(Found::Outdated(found, Distrust::Behind { seq, written }));
         }
         let is_own = if seq > files.end() {
-            files.is_of_lake(definition::lake(&found)).await?
+            files.is_of_lake(definition::lake(&found)).await? && was_own(log, &found, files).await?
         } else {
-            files.knows(log.folder(), seq, definition::mark(&found, seq)).await?
+            files.knows(log.folder(), seq, definition::mark(&found.txns, seq)).await?
         };
         if !is_own {
             return Ok(Found::Outdated(found, Distrust::Stranger));
@@ -121,18 +125,36 @@ pub async fn find(log: &TableLog, columns: &[Column], files: Option<&Files>) -> 
     Ok(Found::Whole(found, seq))
 }
 
+/// Whether a table that is ahead of the journal was folded from it as far as the journal goes, so far as the last entries of
+/// the table's log tell.
+async fn was_own(log: &TableLog, table: &Table, files: &Files) -> Result<bool, StoreError> {
+    for version in (table.version.saturating_sub(MOST_LOOKED_BACK)..=table.version).rev() {
+        let Some(bytes) = log.get_entry(version).await? else { break };
+        let Ok(entry) = LogEntry::read(&bytes) else { break };
+        let seq = entry.txns.get(TXN).and_then(|seq| u64::try_from(*seq).ok());
+        if let Some(seq) = seq.filter(|seq| *seq <= files.end()) {
+            return files.was_at(seq, definition::mark(&entry.txns, seq)).await;
+        }
+    }
+    Ok(true)
+}
+
 /// A current table to be read; `None` where there is none, or one that cannot be believed.
 pub(super) async fn readable(
     log: &TableLog,
     entity: Entity,
     files: Option<&Files>,
 ) -> Result<Option<(Table, Stand)>, StoreError> {
+    // What reads a table more than once tells of it once.
+    let was_told = |version: u64| files.is_some_and(|files| files.was_told(log.folder(), version));
     Ok(match find(log, &definition::columns(entity), files).await? {
         Found::Whole(table, seq) => {
-            let mark = definition::mark(&table, seq);
+            let mark = definition::mark(&table.txns, seq);
             Some((table, Stand { seq, mark }))
         }
         Found::Nothing => None,
+        Found::Broken(_, last) if was_told(last) => None,
+        Found::Outdated(table, _) if was_told(table.version) => None,
         Found::Broken(fault, _) => {
             tracing::warn!(%fault, "the table {} is read from the journal, and the next fold rebuilds it", log.folder());
             None

@@ -1,21 +1,25 @@
 //! Tables of another journal than the lake's: of a copy that went another way. None is believed, whatever seq it says.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use lakeplan::domain::state::ProjectState;
 use lakeplan::domain::tally::Tallies;
-use lakeplan::store::delta::Root;
+use lakeplan::domain::value::Name;
+use lakeplan::service::Service;
+use lakeplan::store::delta::{DeltaStore, Root};
 use lakeplan::store::doctor::{Checkup, examine};
 use lakeplan::store::tables::FoldedTable;
-use lakeplan::store::{Format, Retention, Store};
+use lakeplan::store::{Format, Retention, Scope, Store};
 use object_store::ObjectStoreExt;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::check_up::files;
 use super::folding::{in_tables, records};
 use super::foreign_acts::{backup, fork};
-use super::{committed, delta_in_memory, make_project, open, state, task, titles};
-use crate::support::clock;
+use super::{commit, committed, delta_in_memory, make_project, open, state, task, titles};
+use crate::support::{clock, patch_set, random};
 
 async fn check_up(lake: &Root) -> Checkup {
     examine(&lake.store, lake.url.as_str(), &Format::default(), None).await.unwrap()
@@ -197,4 +201,77 @@ async fn a_row_that_changes_what_no_row_has_made_is_passed_over_and_named() {
     let store = open(&copy, clock(), 10).await.unwrap();
     assert!(titles(&state(&store).await).contains(&"later".to_owned()));
     store.close().await;
+}
+
+/// Makes a copy a lake of its own at another place.
+async fn adopt(copy: Root) -> Root {
+    let copy = Root { url: Url::parse("memory:///copy/").unwrap(), ..copy };
+    let store = Arc::new(open(&copy, clock(), 20).await.unwrap());
+    let actor = Name::new("ana").unwrap();
+    let service = Service { store: Arc::clone(&store) as Arc<dyn Store>, clock: clock(), random: random(21), actor };
+    assert!(service.adopt().await.unwrap().is_some());
+    drop(service);
+    Arc::try_unwrap(store).ok().unwrap().close().await;
+    copy
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_of_a_copy_that_is_ahead_is_rebuilt_where_it_can_be_told() {
+    for (is_adopted, goes_on) in [(true, false), (true, true), (false, true)] {
+        let [lake, copy] = two().await;
+        let copy = if is_adopted { adopt(copy).await } else { copy };
+        if goes_on {
+            let _ = go_on(&lake, some("here")).await;
+        } else {
+            let _ = go_on(&lake, task("second")).await;
+        }
+        for name in ["there", "more", "last", "end"] {
+            let _ = go_on(&copy, some(name)).await;
+        }
+        let store = open(&lake, clock(), 7).await.unwrap();
+        let before = titles(&state(&store).await);
+        store.close().await;
+        for table in FoldedTable::all().map(FoldedTable::name) {
+            if !is_adopted && table == "lake" {
+                // It is the same in both.
+                continue;
+            }
+            let mixed = fork(&lake).await;
+            swap(&copy, &mixed, table).await;
+            let named: Vec<_> = check_up(&mixed).await.findings.into_iter().map(|finding| finding.place).collect();
+            assert_eq!(named, [table], "{is_adopted} {goes_on}");
+            is_still(&mixed, &format!("{table}, {is_adopted}, {goes_on}"), &before).await;
+        }
+    }
+}
+
+/// The journal may have lost its end, so nothing is believed until a person says that it has not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_ahead_and_may_be_of_this_lake_is_rebuilt_only_on_request() {
+    let [lake, copy] = two().await;
+    for name in ["there", "more"] {
+        let _ = go_on(&copy, some(name)).await;
+    }
+    for table in ["tasks", "projects", "users", "field_changes"] {
+        let mixed = fork(&lake).await;
+        swap(&copy, &mixed, table).await;
+        let refused = match open(&mixed, clock(), 7).await {
+            Err(err) => err.to_string(),
+            Ok(store) => match store.snapshot(&Scope::All).await {
+                Err(err) => err.to_string(),
+                Ok(found) => format!("{:?}", commit(&store, patch_set(&found.state, user("gil")).unwrap()).await),
+            },
+        };
+        assert!(refused.contains("lost its end"), "{table}: {refused}");
+        let found = check_up(&mixed).await.findings;
+        let [finding] = found.as_slice() else { panic!("{table}: {found:?}") };
+        assert!(["from a backup", "fold --rebuild"].iter().all(|way| finding.way_out.contains(way)), "{finding:?}");
+        let store = DeltaStore::open_to_rebuild(&mixed, Format::default(), clock(), random(3)).await.unwrap();
+        store.rebuild(None).await.unwrap();
+        store.fold().await.unwrap();
+        store.close().await;
+        assert_eq!(check_up(&mixed).await.findings, [], "{table}");
+        let _ = go_on(&mixed, task("second")).await;
+        assert_eq!(check_up(&mixed).await.findings, [], "{table}");
+    }
 }
