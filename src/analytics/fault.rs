@@ -8,6 +8,7 @@ use deltalake::parquet::errors::ParquetError;
 
 use super::AnalyticsError;
 use super::bounded::Grown;
+use super::repeated::TooWide;
 
 /// The most characters of what a query says that are repeated.
 const MOST_REPEATED: usize = 300;
@@ -24,6 +25,7 @@ pub fn told(fault: DataFusionError, tables: &[String], memory: u64) -> Analytics
         DataFusionError::External(cause) if let Some(grown) = cause.downcast_ref::<Grown>() => {
             AnalyticsError::Grows(grown.to_string())
         }
+        DataFusionError::External(cause) if cause.is::<TooWide>() => AnalyticsError::Grows(cause.to_string()),
         DataFusionError::SQL(parser, _) => AnalyticsError::Syntax(said(&parser.to_string())),
         DataFusionError::SchemaError(cause, _) => match cause.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => AnalyticsError::UnknownColumn {

@@ -11,11 +11,13 @@ mod earlier;
 mod fault;
 mod format;
 mod formula;
+mod frames;
 mod growth;
 mod inbox;
 mod limits;
 mod reads;
 pub mod registration;
+mod repeated;
 pub mod report;
 mod select;
 mod session;
@@ -24,6 +26,7 @@ mod views;
 pub mod warehouse;
 mod times;
 mod watch;
+mod wide;
 
 use std::time::Duration;
 
@@ -118,7 +121,7 @@ impl AnalyticsError {
                 "ask for less, with a WHERE, a LIMIT or fewer columns; write a long answer with --format csv, json or parquet, which holds no rows back; or give it more with --memory"
                     .to_owned(),
             ),
-            Self::Grows(_) => Some("ask for a shorter text, or for fewer elements; generate_series in FROM makes rows of any number".to_owned()),
+            Self::Grows(_) => Some("ask for a shorter text, or for fewer elements or rows; generate_series in FROM makes rows of any number".to_owned()),
             Self::Deadline(_) => Some("ask for less, or give it longer with --timeout".to_owned()),
             Self::Broken { table, .. } if FoldedTable::all().any(|folded| folded.name() == *table) => Some(format!(
                 "lakeplan fold --rebuild {table} makes it again from the journal; lakeplan doctor tells what else is broken"
