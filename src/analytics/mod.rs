@@ -22,9 +22,9 @@ pub mod report;
 mod select;
 mod session;
 mod table;
+mod times;
 mod views;
 pub mod warehouse;
-mod times;
 mod watch;
 mod wide;
 
@@ -33,9 +33,10 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use answer::Answer;
+pub use deep::aside;
 pub use deltalake::arrow::array::RecordBatch;
 pub use earlier::Then;
-pub use format::{Encoder, Format, Json, csv_for_spreadsheets, rows_json, rows_text};
+pub use format::{Encoder, Format, Json, csv_for_spreadsheets, pieces, rows_json, rows_text};
 pub use reads::Reads;
 pub use select::{LakeSelect, Select};
 pub use session::{MEMORY, Session};
@@ -93,6 +94,9 @@ pub enum AnalyticsError {
     Sql(String),
     #[error("the tables could not be read")]
     Reading(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A column has a type, or a value, that a format does not.
+    #[error("the column {column} is {kind}, which {format} cannot hold")]
+    Unwritable { column: String, kind: String, format: Format, other: Format },
     #[error("the answer could not be written")]
     Encoding(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -131,6 +135,9 @@ impl AnalyticsError {
             }
             Self::Panicked(_) => Some("lakeplan doctor tells whether the tables are whole".to_owned()),
             Self::Thread(_) => Some("let the process have more threads or memory (ulimit), and repeat the command".to_owned()),
+            Self::Unwritable { other, .. } => {
+                Some(format!("cast it to another type, select parts of it, or write the answer with --format {other}"))
+            }
             Self::Encoding(_) | Self::Interrupted => None,
         }
     }

@@ -1,11 +1,12 @@
-//! Values that a query makes wide and then repeats: they end in a sentence.
+//! Values that a query makes wide and then repeats, and answers that take long to write: they end in a sentence, in time.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{BINARY, json_of, lake, ok, text};
+use super::{BINARY, fails, json_of, lake, ok, text};
 
 /// Runs a query in an address space of 12 GB, so that one allocation of more ends the process.
 fn narrow(folder: &Path, words: &[&str]) -> Output {
@@ -70,4 +71,52 @@ fn a_wide_value_that_is_repeated_for_many_rows_is_refused() {
         let found = json_of(path, &["query", sql]);
         assert_eq!(found, json!([{"n": wanted}]), "{sql}");
     }
+}
+
+#[test]
+fn an_answer_that_takes_long_to_write_ends_with_its_time() {
+    let folder = lake();
+    let path = folder.path();
+    let wide = "SELECT range(1, 20000000) AS x";
+    let many = "SELECT range(1, 3000 + value % 2) AS x, value FROM generate_series(1, 200000)";
+    for sql in [wide, many] {
+        for format in ["table", "json", "csv"] {
+            let begun = Instant::now();
+            let mut query = super::command(path, &["query", sql, "--timeout", "2s", "--format", format]);
+            let output = query.stdout(Stdio::null()).output().unwrap();
+            let said = text(&output.stderr);
+            // A table of many rows is more than may be held.
+            let is_memory = format == "table" && output.status.code() == Some(1) && said.contains("memory");
+            assert!(output.status.code() == Some(4) && said.contains("within 2 s") || is_memory, "{sql}, {format}: {said}");
+            assert!(begun.elapsed() < Duration::from_secs(8), "{sql}, {format}: {:?}", begun.elapsed());
+        }
+    }
+}
+
+#[test]
+fn a_column_that_a_format_cannot_hold_is_named_with_its_type_and_a_way_out() {
+    let folder = lake();
+    let path = folder.path();
+    for (sql, format, column, other) in [
+        ("SELECT 1 AS a, struct(1, 2) AS s", "csv", "s", "json"),
+        ("SELECT map(['a'], [2]) AS m", "csv", "m", "json"),
+        ("SELECT map([1], [2]) AS m", "json", "m", "table"),
+        ("SELECT map([1], [2]) AS m", "csv", "m", "table"),
+        ("SELECT 1 AS a, interval '1 day' AS i", "parquet", "i", "json"),
+        ("SELECT [struct(1, 2)] AS l", "csv", "l", "json"),
+    ] {
+        let said: Value = serde_json::from_str(&fails(path, &["query", sql, "--format", format, "--json"], 2)).unwrap();
+        let message = said["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with(&format!("the column {column} is ")), "{sql}: {said}");
+        assert!(message.ends_with(&format!("which {format} cannot hold")), "{sql}: {said}");
+        let hint = said["error"]["hint"].as_str().unwrap();
+        assert!(hint.contains("cast it") && hint.contains(&format!("--format {other}")), "{sql}: {said}");
+        ok(path, &["query", sql, "--format", other]);
+    }
+    // A table shows any type.
+    ok(path, &["query", "SELECT map([1], [2]) AS m, interval '1 day' AS i, struct(1, 2) AS s"]);
+    assert_eq!(
+        ok(path, &["query", "SELECT [1, 2] AS l, ['a'] AS t", "--format", "csv"]),
+        "l,t\n\"[\"\"1\"\",\"\"2\"\"]\",\"[\"\"a\"\"]\"\n"
+    );
 }
