@@ -21,6 +21,7 @@ use deltalake::datafusion::logical_expr::{
     Volatility,
 };
 
+use super::frames::counted;
 use super::growth::{GROWING, Growth};
 
 /// The most bytes that one call makes for a batch of rows.
@@ -39,7 +40,7 @@ pub(super) struct Grown {
     pub most: usize,
 }
 
-/// Puts the measured form in the place of each function that grows, and around `||`.
+/// Puts the measured form in the place of each function that grows, and of one over a window, and around `||`.
 #[derive(Debug)]
 pub(super) struct Bounds;
 
@@ -62,6 +63,12 @@ impl FunctionRewrite for Bounds {
             Expr::BinaryExpr(BinaryExpr { op: Operator::StringConcat, .. }) => {
                 let func = Arc::new(ScalarUDF::new_from_impl(Joined::default()));
                 Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args: vec![expr] })))
+            }
+            Expr::WindowFunction(mut call) => {
+                let counted = counted(&call);
+                let is_new = counted.is_some();
+                call.fun = counted.unwrap_or(call.fun);
+                Ok(Transformed::new_transformed(Expr::WindowFunction(call), is_new))
             }
             other => Ok(Transformed::no(other)),
         }

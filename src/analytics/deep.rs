@@ -74,6 +74,14 @@ impl Drop for Engine {
     }
 }
 
+/// Runs work that may be long on a thread of its own. Who stops waiting for it leaves it behind, and it holds up the end of
+/// the process no more than that of the wait.
+pub async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, AnalyticsError> + Send + 'static,
+) -> Result<T, AnalyticsError> {
+    tokio::task::spawn_blocking(work).await.map_err(panicked)?
+}
+
 /// What became of a task that ended by itself without an answer.
 pub(super) fn panicked(err: JoinError) -> AnalyticsError {
     match err.try_into_panic() {

@@ -8,6 +8,7 @@ use deltalake::parquet::errors::ParquetError;
 
 use super::AnalyticsError;
 use super::bounded::Grown;
+use super::repeated::TooWide;
 use crate::store::StoreError;
 
 /// The most characters of what a query says that are repeated.
@@ -26,6 +27,7 @@ pub fn told(fault: DataFusionError, tables: &[String], memory: u64) -> Analytics
         DataFusionError::External(cause) if let Some(grown) = cause.downcast_ref::<Grown>() => {
             AnalyticsError::Grows(grown.to_string())
         }
+        DataFusionError::External(cause) if cause.is::<TooWide>() => AnalyticsError::Grows(cause.to_string()),
         DataFusionError::SQL(parser, _) => AnalyticsError::Syntax(said(&parser.to_string())),
         DataFusionError::SchemaError(cause, _) => match cause.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => AnalyticsError::UnknownColumn {

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use deltalake::arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
-use deltalake::arrow::compute::cast;
+use deltalake::arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray, new_null_array};
+use deltalake::arrow::compute::{can_cast_types, cast};
 use deltalake::arrow::csv::WriterBuilder;
 use deltalake::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use deltalake::arrow::json::ArrayWriter;
@@ -13,6 +13,8 @@ use deltalake::parquet::arrow::ArrowWriter;
 use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use serde_json::Value;
 
+use super::fault::cut;
+use super::wide::bytes_in;
 use super::{AnalyticsError, formula};
 use crate::domain::value::words;
 use crate::text::visible::visible_json;
@@ -91,7 +93,9 @@ impl Encoder {
                 let options = ArrowWriterOptions::new().with_skip_arrow_metadata(true);
                 let written = Shared::default();
                 let writer = ArrowWriter::try_new_with_options(written.clone(), Arc::clone(&schema), options);
-                Kind::Parquet(Some(Box::new(writer.map_err(encoding)?)), written)
+                let none = RecordBatch::new_empty(Arc::clone(&schema));
+                let writer = writer.map_err(|fault| unwritable(format, &none, encoding(fault), parquet))?;
+                Kind::Parquet(Some(Box::new(writer)), written)
             }
         };
         Ok(Self { schema, kind, has_begun: false })
@@ -102,16 +106,17 @@ impl Encoder {
         Self { schema, kind: Kind::Csv { is_for_spreadsheets: true }, has_begun: false }
     }
 
-    /// The bytes of the next rows.
+    /// The bytes of the next rows. Rows that take long are best given in [`pieces`].
     pub fn batch(&mut self, batch: &RecordBatch) -> Result<Vec<u8>, AnalyticsError> {
         let is_first = !std::mem::replace(&mut self.has_begun, true);
         let mut bytes = Vec::new();
         match &mut self.kind {
             Kind::Csv { is_for_spreadsheets } => {
-                let mut writer = WriterBuilder::new().with_header(is_first).build(&mut bytes);
-                let flat = flat(batch)?;
-                let flat = if *is_for_spreadsheets { formula::inert(&flat).map_err(encoding)? } else { flat };
-                writer.write(&flat).map_err(encoding)?;
+                let is_for_spreadsheets = *is_for_spreadsheets;
+                let written = csv(batch, is_first, is_for_spreadsheets, &mut bytes);
+                written.map_err(|fault| {
+                    unwritable(Format::Csv, batch, fault, |alone| csv(alone, is_first, is_for_spreadsheets, io::sink()))
+                })?;
             }
             Kind::Json(layout) => {
                 let Value::Array(rows) = rows_json(std::slice::from_ref(batch))? else { return Ok(bytes) };
@@ -138,7 +143,7 @@ impl Encoder {
             }
             Kind::Parquet(writer, written) => {
                 if let Some(writer) = writer {
-                    writer.write(batch).map_err(encoding)?;
+                    writer.write(batch).map_err(|fault| unwritable(Format::Parquet, batch, encoding(fault), parquet))?;
                     if writer.in_progress_size() > ROW_GROUP {
                         writer.flush().map_err(encoding)?;
                     }
@@ -183,12 +188,58 @@ fn encoded(mut encoder: Encoder, batches: &[RecordBatch]) -> Result<Vec<u8>, Ana
     Ok(bytes)
 }
 
-/// A batch whose lists are JSON text, which is all that CSV can hold.
+fn csv(batch: &RecordBatch, has_header: bool, is_for_spreadsheets: bool, out: impl Write) -> Result<(), AnalyticsError> {
+    let flat = flat(batch)?;
+    let flat = if is_for_spreadsheets { formula::inert(&flat).map_err(encoding)? } else { flat };
+    WriterBuilder::new().with_header(has_header).build(out).write(&flat).map_err(encoding)
+}
+
+fn parquet(batch: &RecordBatch) -> Result<(), AnalyticsError> {
+    let mut writer = ArrowWriter::try_new(io::sink(), batch.schema(), None).map_err(encoding)?;
+    writer.write(batch).map_err(encoding)?;
+    writer.close().map(drop).map_err(encoding)
+}
+
+/// Says of which column rows could not be written, where it is one that cannot be written alone either.
+fn unwritable(
+    format: Format,
+    batch: &RecordBatch,
+    fault: AnalyticsError,
+    write: impl Fn(&RecordBatch) -> Result<(), AnalyticsError>,
+) -> AnalyticsError {
+    for (at, field) in batch.schema().fields().iter().enumerate() {
+        let Ok(alone) = batch.project(&[at]) else { continue };
+        if write(&alone).is_err() {
+            // A table shows anything.
+            let is_json = format != Format::Json && json(&[some_row(&alone)]).is_ok();
+            return AnalyticsError::Unwritable {
+                column: cut(field.name()),
+                kind: cut(&field.data_type().to_string()),
+                format,
+                other: if is_json { Format::Json } else { Format::Table },
+            };
+        }
+    }
+    fault
+}
+
+/// The batch, or one row of nulls of its columns where it has none: without rows not every type is looked at.
+fn some_row(batch: &RecordBatch) -> RecordBatch {
+    if batch.num_rows() > 0 {
+        return batch.clone();
+    }
+    let fields: Vec<Field> = batch.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    let nulls = fields.iter().map(|field| new_null_array(field.data_type(), 1)).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), nulls).unwrap_or_else(|_| batch.clone())
+}
+
+/// A batch whose lists are JSON text, which is all that CSV can hold. Lists of what is no text in CSV stay.
 fn flat(batch: &RecordBatch) -> Result<RecordBatch, AnalyticsError> {
     let mut fields = Vec::with_capacity(batch.num_columns());
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        let Some(lists) = column.as_list_opt::<i32>() else {
+        let lists = column.as_list_opt::<i32>();
+        let Some(lists) = lists.filter(|lists| can_cast_types(&lists.value_type(), &DataType::Utf8)) else {
             fields.push(field.as_ref().clone());
             columns.push(Arc::clone(column));
             continue;
@@ -209,6 +260,15 @@ fn encoding(fault: impl std::error::Error + Send + Sync + 'static) -> AnalyticsE
 
 /// The rows as JSON objects, nulls included.
 pub fn rows_json(batches: &[RecordBatch]) -> Result<Value, AnalyticsError> {
+    json(batches).map_err(|fault| {
+        let of = |batch: &RecordBatch| {
+            unwritable(Format::Json, batch, encoding(io::Error::other("")), |alone| json(std::slice::from_ref(alone)).map(drop))
+        };
+        batches.iter().map(of).find(|found| matches!(found, AnalyticsError::Unwritable { .. })).unwrap_or(fault)
+    })
+}
+
+fn json(batches: &[RecordBatch]) -> Result<Value, AnalyticsError> {
     let builder = deltalake::arrow::json::WriterBuilder::new().with_explicit_nulls(true);
     let mut writer: ArrayWriter<Vec<u8>> = builder.build(Vec::new());
     for batch in batches {
@@ -217,6 +277,25 @@ pub fn rows_json(batches: &[RecordBatch]) -> Result<Value, AnalyticsError> {
     writer.finish().map_err(encoding)?;
     let bytes = writer.into_inner();
     if bytes.is_empty() { Ok(Value::Array(Vec::new())) } else { serde_json::from_slice(&bytes).map_err(encoding) }
+}
+
+/// The most bytes of rows that are written at once.
+const PIECE: usize = 1 << 20;
+
+/// The rows of a batch in pieces that are written in little time and memory each; a row stays whole.
+pub fn pieces(batch: RecordBatch) -> Vec<RecordBatch> {
+    let (mut whole, mut pieces) = (vec![batch], Vec::new());
+    while let Some(batch) = whole.pop() {
+        let rows = batch.num_rows();
+        if rows <= 1 || bytes_in(&batch) <= PIECE {
+            pieces.push(batch);
+            continue;
+        }
+        // The first half is taken first.
+        whole.push(batch.slice(rows / 2, rows - rows / 2));
+        whole.push(batch.slice(0, rows / 2));
+    }
+    pieces
 }
 
 /// The column names, and the rows as texts; null is empty.

@@ -11,28 +11,32 @@ mod earlier;
 mod fault;
 mod format;
 mod formula;
+mod frames;
 mod growth;
 mod inbox;
 mod limits;
 mod reads;
 pub mod registration;
+mod repeated;
 pub mod report;
 mod select;
 mod session;
 mod table;
+mod times;
 mod views;
 pub mod warehouse;
-mod times;
 mod watch;
+mod wide;
 
 use std::time::Duration;
 
 use thiserror::Error;
 
 pub use answer::Answer;
+pub use deep::aside;
 pub use deltalake::arrow::array::RecordBatch;
 pub use earlier::Then;
-pub use format::{Encoder, Format, Json, csv_for_spreadsheets, rows_json, rows_text};
+pub use format::{Encoder, Format, Json, csv_for_spreadsheets, pieces, rows_json, rows_text};
 pub use reads::Reads;
 pub use select::{LakeSelect, Select};
 pub use session::{MEMORY, Session};
@@ -91,6 +95,9 @@ pub enum AnalyticsError {
     Sql(String),
     #[error("the tables could not be read")]
     Reading(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A column has a type, or a value, that a format does not.
+    #[error("the column {column} is {kind}, which {format} cannot hold")]
+    Unwritable { column: String, kind: String, format: Format, other: Format },
     #[error("the answer could not be written")]
     Encoding(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -119,7 +126,7 @@ impl AnalyticsError {
                 "ask for less, with a WHERE, a LIMIT or fewer columns; write a long answer with --format csv, json or parquet, which holds no rows back; or give it more with --memory"
                     .to_owned(),
             ),
-            Self::Grows(_) => Some("ask for a shorter text, or for fewer elements; generate_series in FROM makes rows of any number".to_owned()),
+            Self::Grows(_) => Some("ask for a shorter text, or for fewer elements or rows; generate_series in FROM makes rows of any number".to_owned()),
             Self::Deadline(_) => Some("ask for less, or give it longer with --timeout".to_owned()),
             Self::Broken { table, .. } if FoldedTable::all().any(|folded| folded.name() == *table) => Some(format!(
                 "lakeplan fold --rebuild {table} makes it again from the journal; lakeplan doctor tells what else is broken"
@@ -132,6 +139,9 @@ impl AnalyticsError {
             }
             Self::Panicked(_) => Some("lakeplan doctor tells whether the tables are whole".to_owned()),
             Self::Thread(_) => Some("let the process have more threads or memory (ulimit), and repeat the command".to_owned()),
+            Self::Unwritable { other, .. } => {
+                Some(format!("cast it to another type, select parts of it, or write the answer with --format {other}"))
+            }
             Self::Encoding(_) | Self::Interrupted => None,
         }
     }

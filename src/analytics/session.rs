@@ -13,6 +13,7 @@ use deltalake::datafusion::execution::disk_manager::{DiskManagerBuilder, DiskMan
 use deltalake::datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer};
 use deltalake::datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use deltalake::datafusion::logical_expr::registry::FunctionRegistry;
+use deltalake::datafusion::physical_plan::execute_stream;
 use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake::datafusion::sql::parser::Statement;
 use futures::future::try_join_all;
@@ -28,11 +29,12 @@ use super::earlier::Then;
 use super::fault;
 use super::inbox::InboxTable;
 use super::reads::{CLOCK, Reads};
+use super::repeated::{FEW, TooWide, weighed, widens};
 use super::select::LakeSelect;
 use super::table::LakeTable;
+use super::times::Times;
 use super::views::{VIEWS, View};
 use crate::domain::time::{Instant, rfc3339};
-use super::times::Times;
 use crate::store::tables::{Entry, dictionary};
 use crate::store::{INBOX, LakeTables, LiveFile, StoreError};
 
@@ -82,9 +84,9 @@ impl Session {
         let config = SessionConfig::new().with_information_schema(true);
         let mut context = SessionContext::new_with_config_rt(config, runtime.map_err(opening)?);
         context.register_function_rewrite(Arc::new(Bounds)).map_err(opening)?;
+        context.register_function_rewrite(Arc::new(Times)).map_err(opening)?;
         let clock = format!(
             "CREATE VIEW {CLOCK} AS SELECT CAST('{}' AS DATE) AS today, arrow_cast('{}', 'Timestamp(Microsecond, Some(\"UTC\"))') AS now",
-        context.register_function_rewrite(Arc::new(Times)).map_err(opening)?;
             now.date_naive(),
             rfc3339(now),
         );
@@ -125,7 +127,7 @@ impl Session {
         let (inside, statement, reads) = (Arc::clone(&self.inside), select.statement(), select.reads().clone());
         let begun = self.engine.run(async move {
             inside.bring(vec![reads]).await?;
-            inside.begin(statement).await
+            inside.begin(&statement, None).await.map_err(|fault| inside.told(fault))
         });
         let mut rows = match begun.await {
             Ok(rows) => rows,
@@ -136,16 +138,35 @@ impl Session {
         };
         let schema = rows.schema();
         let (sender, batches) = mpsc::channel(2);
-        let (inside, reads) = (Arc::clone(&self.inside), select.reads().clone());
+        let (inside, statement, reads) = (Arc::clone(&self.inside), select.statement(), select.reads().clone());
         let task = self.engine.spawn(async move {
+            // Before the first rows are given the query may begin anew.
+            let mut may_begin_anew = true;
             loop {
                 let next = AssertUnwindSafe(rows.try_next()).catch_unwind().await;
                 let fault = match next {
                     Ok(Ok(Some(batch))) => match sender.send(Ok(batch)).await {
-                        Ok(()) => continue,
+                        Ok(()) => {
+                            may_begin_anew = false;
+                            continue;
+                        }
                         Err(_) => return,
                     },
                     Ok(Ok(None)) => return,
+                    Ok(Err(fault)) if may_begin_anew && TooWide::ends_only_with_many_rows(&fault) => {
+                        may_begin_anew = false;
+                        drop(rows);
+                        match inside.begin(&statement, Some(FEW)).await {
+                            Ok(anew) => {
+                                rows = anew;
+                                continue;
+                            }
+                            Err(fault) => {
+                                let _ = sender.send(Err(inside.told(fault))).await;
+                                return;
+                            }
+                        }
+                    }
                     Ok(Err(fault)) => inside.told(fault),
                     Err(panic) => gave_up(panic.as_ref()),
                 };
@@ -223,16 +244,20 @@ impl Inside {
         Ok(())
     }
 
-    /// Plans a SELECT and begins to run it.
-    async fn begin(&self, statement: Arc<Statement>) -> Result<SendableRecordBatchStream, AnalyticsError> {
-        let begun = async {
-            let plan = self.context.state().statement_to_plan(Statement::clone(&statement)).await?;
-            // What is let through reads only; this is for what the engine makes of it.
-            let only_reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-            only_reading.verify_plan(&plan)?;
-            self.context.execute_logical_plan(plan).await?.execute_stream().await
-        };
-        begun.await.map_err(|fault| self.told(fault))
+    /// Plans a SELECT and begins to run it, with so many rows in a batch, or as many as usual.
+    async fn begin(&self, statement: &Statement, rows: Option<usize>) -> Result<SendableRecordBatchStream, DataFusionError> {
+        let mut state = self.context.state();
+        if let Some(rows) = rows {
+            *state.config_mut() = state.config().clone().with_batch_size(rows);
+        }
+        let plan = state.statement_to_plan(statement.clone()).await?;
+        // What is let through reads only; this is for what the engine makes of it.
+        let only_reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        only_reading.verify_plan(&plan)?;
+        let is_widening = widens(&plan)?;
+        let plan = state.create_physical_plan(&plan).await?;
+        let plan = if is_widening { weighed(plan)? } else { plan };
+        execute_stream(plan, state.task_ctx())
     }
 
     fn told(&self, fault: DataFusionError) -> AnalyticsError {

@@ -1,7 +1,8 @@
 //! The last resort against a query that fills the memory: what the process holds is looked at while it runs.
 //!
-//! The engine's pool counts what is sorted, joined and gathered, and `bounded` what functions make. What lies between them,
-//! such as a long value that a join repeats for each row, is counted by neither.
+//! The engine's pool counts what is sorted, joined and gathered, `bounded` what functions make, `frames` what windows make,
+//! and `repeated` weighs the rows that are repeated. What lies between them, such as copies on their way from one operator to
+//! another, is counted by none.
 
 use std::time::Duration;
 

@@ -134,6 +134,7 @@ impl CliError {
                     | AnalyticsError::TooComplex(_)
                     | AnalyticsError::UnknownColumn { .. }
                     | AnalyticsError::Syntax(_)
+                    | AnalyticsError::Unwritable { .. }
                     | AnalyticsError::Sql(_) => Exit::Usage,
                     AnalyticsError::Encoding(_) | AnalyticsError::Panicked(_) => Exit::Bug,
                     AnalyticsError::Broken { .. } => Exit::Configuration,

@@ -4,14 +4,14 @@ mod warehouse;
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::reply::{count, rows, table};
 use super::{CliError, Context, Reply, interrupt};
 use crate::analytics::warehouse::{Param, Stop};
 use crate::analytics::{
-    AnalyticsError, Format, LakeSelect, RecordBatch, Select, Session, Then, VIEWS, csv_for_spreadsheets, outgrown, rows_json,
-    rows_text,
+    AnalyticsError, Format, LakeSelect, RecordBatch, Select, Session, Then, VIEWS, aside, csv_for_spreadsheets, outgrown,
+    rows_json, rows_text,
 };
 use crate::app::App;
 use crate::domain::time::AsOf;
@@ -104,7 +104,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
                 Ok(Reply::raw(csv_for_spreadsheets(&found.batches).map_err(ServiceError::from)?))
             }
             Format::Csv | Format::Parquet => Ok(Reply::raw(format.encode(&found.batches).map_err(ServiceError::from)?)),
-            Format::Json | Format::Table => shown(&found.batches, format, found.is_truncated),
+            Format::Json | Format::Table => {
+                let reply = shown(&found.batches, format, context.json, found.is_truncated);
+                Ok(reply.map_err(ServiceError::from)?)
+            }
         };
     }
     let select = LakeSelect::parse(&sql).map_err(ServiceError::from)?;
@@ -128,7 +131,8 @@ async fn of_lake(select: &LakeSelect, args: &Args, format: Format, context: &Con
     let session = open(&app, select, args.as_of, context.config.memory).await?;
     let reply = if format == Format::Table {
         let batches = session.gather(select, TIMES_AS_TEXT).await.map_err(ServiceError::from)?;
-        shown(&batches, format, false)?
+        let wants_json = context.json;
+        aside(move || shown(&batches, format, wants_json, false)).await.map_err(ServiceError::from)?
     } else {
         let answer = session.stream(select).await.map_err(ServiceError::from)?;
         output::write(answer, format, context.json, args.safe_for_spreadsheets).await?
@@ -140,16 +144,20 @@ async fn of_lake(select: &LakeSelect, args: &Args, format: Format, context: &Con
 /// How many times the size of its rows a table takes while it is laid out.
 const TIMES_AS_TEXT: usize = 8;
 
-fn shown(batches: &[RecordBatch], format: Format, is_truncated: bool) -> Result<Reply, CliError> {
-    let json = rows_json(batches).map_err(ServiceError::from)?;
+/// Lays out an answer; its JSON is made where it is asked for, since not every type has one.
+fn shown(batches: &[RecordBatch], format: Format, wants_json: bool, is_truncated: bool) -> Result<Reply, AnalyticsError> {
     if format == Format::Json {
+        let json = rows_json(batches)?;
         let text = visible_json(&json.to_string()).into_owned();
         return Ok(Reply::new(json, text));
     }
-    let (header, found) = rows_text(batches).map_err(ServiceError::from)?;
+    if wants_json {
+        return Ok(Reply::new(rows_json(batches)?, String::new()));
+    }
+    let (header, found) = rows_text(batches)?;
     let total = count(found.len(), "row") + if is_truncated { ", cut off by the warehouse's limit" } else { "" };
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
-    Ok(Reply::new(json, format!("{}\n{total}", rows(&header, found)).trim_start().to_owned()))
+    Ok(Reply::new(Value::Null, format!("{}\n{total}", rows(&header, found)).trim_start().to_owned()))
 }
 
 async fn open(app: &App, select: &LakeSelect, as_of: Option<AsOf>, memory: u64) -> Result<Session, ServiceError> {

@@ -66,16 +66,7 @@ pub struct Patch {
 
 impl Patch {
     pub fn new(op: Op, entity: Entity, id: Uuid, project: Option<ProjectId>) -> Self {
-        Self {
-            op,
-            entity,
-            id,
-            has_given_id: false,
-            project,
-            fields: Fields::new(),
-            place: None,
-            expect: Fields::new(),
-        }
+        Self { op, entity, id, has_given_id: false, project, fields: Fields::new(), place: None, expect: Fields::new() }
     }
 
     pub fn with(mut self, field: &str, value: impl Into<serde_json::Value>) -> Self {

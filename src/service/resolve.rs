@@ -17,9 +17,7 @@ use uuid::Uuid;
 use super::{ServiceError, find};
 use crate::domain::any::{AnyRecord, Slot};
 use crate::domain::apply::foresight::Foresight;
-use crate::domain::id::{
-    EntityId, PatchSetId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, derived,
-};
+use crate::domain::id::{EntityId, PatchSetId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, derived};
 use crate::domain::link::LinkKind;
 use crate::domain::patch::{Op, Patch, PatchSet, Place, Source};
 use crate::domain::record::{Entity, Fields};

@@ -21,6 +21,7 @@ mod summary;
 mod upgrade;
 mod visualize;
 mod ways_out;
+mod wide;
 mod within;
 
 use std::io::Write;

@@ -1,8 +1,8 @@
-//! An answer that is written as it comes.
+//! An answer that is written as it comes, in pieces: the end of its time is heeded between them, and while one is made.
 
 use std::io::{self, Write};
 
-use crate::analytics::{Answer, Encoder, Format, Json};
+use crate::analytics::{Answer, Encoder, Format, Json, aside, pieces};
 use crate::cli::{CliError, Reply};
 use crate::service::ServiceError;
 
@@ -14,17 +14,19 @@ pub async fn write(mut answer: Answer, format: Format, is_pretty: bool, is_for_s
     } else {
         Encoder::new(format, answer.schema.clone(), layout).map_err(ServiceError::from)?
     };
-    loop {
-        let next = answer.next().await.map_err(ServiceError::from)?;
-        let bytes = match &next {
-            Some(batch) => encoder.batch(batch),
-            None => encoder.finish(),
-        };
-        let is_seen = put(bytes.map_err(ServiceError::from)?).await?;
-        if next.is_none() || !is_seen {
-            return Ok(Reply::written());
+    while let Some(batch) = answer.next().await.map_err(ServiceError::from)? {
+        for piece in pieces(batch) {
+            let (held, bytes) =
+                aside(move || encoder.batch(&piece).map(|bytes| (encoder, bytes))).await.map_err(ServiceError::from)?;
+            encoder = held;
+            if !put(bytes).await? {
+                return Ok(Reply::written());
+            }
         }
     }
+    let bytes = aside(move || encoder.finish()).await.map_err(ServiceError::from)?;
+    put(bytes).await?;
+    Ok(Reply::written())
 }
 
 /// Whether somebody still reads. A thread of its own writes: who reads slowly keeps no one from ending the command.
