@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use lakeplan::runtime::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use super::inbox::odd::{self, AT, Odd};
@@ -208,7 +209,7 @@ fn the_view_goes_on_whatever_fat_rows_hold() {
 fn a_request_that_is_dated_after_this_clock_waits() {
     let lake = lake();
     let folder = lake.path();
-    let soon = (chrono::Utc::now() + chrono::TimeDelta::days(10)).timestamp_micros();
+    let soon = (SystemClock.now() + chrono::TimeDelta::days(10)).timestamp_micros();
     odd::add(
         folder,
         &[
