@@ -18,7 +18,7 @@ def apply(patches, check=False):
     lakeplan("apply", "-", document=json.dumps({"reason": "fill", "patches": list(patches)}), check=check)
 
 
-TEXTS = ["'", '"', "\\", "null", "NaN", " leading and trailing ", "a\tb", "\x01\x7f\x80", "\ufeffbom", "e\u0301 \ufb01 \u0130", "計画 프로젝트 תכנון خطة",
+TEXTS = ["'", '"', "\\", "null", "NaN", " leading and trailing ", "a\tb", "\x01\x7fshown\x80", "\ufeffbom", "e\u0301 \ufb01 \u0130", "計画 프로젝트 תכנון خطة",
          "\u202eright to left", "zero\u200d\u200bwidth", "a\u2028b\u2029c", "👩‍👩‍👧‍👦 🏳️‍🌈", "\ud7ff\ue000\ufffd\U0010ffff", "?" * 500, "🚀" * 500]
 DAYS = ["1900-01-01", "1969-12-31", "1970-01-01", "2000-02-29", "2299-12-31", "9999-12-31"]
 TIMES = ["1900-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "2016-12-31T23:59:59.999999Z", "2026-03-29T01:30:00.000001Z", "9999-12-31T23:59:59.999999Z"]
