@@ -48,8 +48,8 @@ pub(super) struct TooWide {
 
 impl TooWide {
     /// Whether this is why a query ended that batches of few rows have room for.
-    pub fn ends_only_with_many_rows(fault: &DataFusionError) -> bool {
-        let DataFusionError::External(cause) = fault.find_root() else { return false };
+    pub fn ends_only_with_many_rows(err: &DataFusionError) -> bool {
+        let DataFusionError::External(cause) = err.find_root() else { return false };
         cause.downcast_ref::<Self>().is_some_and(|wide| wide.bytes <= wide.most)
     }
 }

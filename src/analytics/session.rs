@@ -140,25 +140,25 @@ impl Session {
         let (sender, batches) = mpsc::channel(2);
         let (inside, statement, reads) = (Arc::clone(&self.inside), select.statement(), select.reads().clone());
         let task = self.engine.spawn(async move {
-            // Before the first rows are given the query may begin anew.
-            let mut may_begin_anew = true;
+            // Before the first rows are given the query may begin again.
+            let mut may_begin_again = true;
             loop {
                 let next = AssertUnwindSafe(rows.try_next()).catch_unwind().await;
                 let fault = match next {
                     Ok(Ok(Some(batch))) => match sender.send(Ok(batch)).await {
                         Ok(()) => {
-                            may_begin_anew = false;
+                            may_begin_again = false;
                             continue;
                         }
                         Err(_) => return,
                     },
                     Ok(Ok(None)) => return,
-                    Ok(Err(fault)) if may_begin_anew && TooWide::ends_only_with_many_rows(&fault) => {
-                        may_begin_anew = false;
+                    Ok(Err(fault)) if may_begin_again && TooWide::ends_only_with_many_rows(&fault) => {
+                        may_begin_again = false;
                         drop(rows);
                         match inside.begin(&statement, Some(FEW)).await {
-                            Ok(anew) => {
-                                rows = anew;
+                            Ok(again) => {
+                                rows = again;
                                 continue;
                             }
                             Err(fault) => {

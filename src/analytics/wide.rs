@@ -1,4 +1,4 @@
-//! How many bytes the values of an array take, and the widest of them. An operator that repeats a row takes them anew each
+//! How many bytes the values of an array take, and the widest of them. An operator that repeats a row takes them again each
 //! time.
 
 use deltalake::arrow::array::{Array, AsArray, OffsetSizeTrait, RecordBatch};

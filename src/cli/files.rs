@@ -64,22 +64,22 @@ const GENERATOR: &str = "<meta name=\"generator\" content=\"lakeplan ";
 
 /// Writes a file whole: what stood there stays until the new one is complete.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let fault = |fault: io::Error| ServiceError::Input {
+    let unwritten = |err: io::Error| ServiceError::Input {
         place: path_text(path),
-        message: format!("cannot be written: {fault}"),
+        message: format!("cannot be written: {err}"),
         hint: Some("name a file in a folder that exists and that you may write to".to_owned()),
     };
     // A pipe or a device is written to, never replaced, and so is what a link leads to: /dev/stdout is one.
     if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
         let options = OpenOptions::new().write(true).create(true).truncate(true).clone();
-        return Ok(open(&options, path).and_then(|mut file| file.write_all(bytes)).map_err(fault)?);
+        return Ok(open(&options, path).and_then(|mut file| file.write_all(bytes)).map_err(unwritten)?);
     }
-    let (beside, mut file) = new_beside(path).map_err(fault)?;
+    let (beside, mut file) = new_beside(path).map_err(unwritten)?;
     let written = file.write_all(bytes).and_then(|()| std::fs::rename(&beside, path));
     written.map_err(|cause| {
-        // A second fault would hide the first.
+        // A second error would hide the first.
         let _ = std::fs::remove_file(&beside);
-        fault(cause).into()
+        unwritten(cause).into()
     })
 }
 
@@ -92,8 +92,8 @@ fn new_beside(path: &Path) -> io::Result<(OsString, std::fs::File)> {
         match std::fs::File::create_new(&beside) {
             Ok(file) => return Ok((beside, file)),
             // Of a killed process with the same number, or somebody's own.
-            Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists && number < 1000 => number += 1,
-            Err(fault) => return Err(fault),
+            Err(err) if err.kind() == io::ErrorKind::AlreadyExists && number < 1000 => number += 1,
+            Err(err) => return Err(err),
         }
     }
 }
@@ -116,7 +116,7 @@ mod tests {
         for foreign in [page("<title>Home</title>"), page("<title>Lakeplan</title>"), generator.clone(), String::new()] {
             assert!(!is_own_page(&foreign), "{foreign}");
         }
-        let told = format!("<!doctype html><html><head></head><body>{generator}</body></html>");
-        assert!(!is_own_page(&told), "a body may speak of it");
+        let page_body = format!("<!doctype html><html><head></head><body>{generator}</body></html>");
+        assert!(!is_own_page(&page_body), "a body may speak of it");
     }
 }

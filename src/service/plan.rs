@@ -273,7 +273,7 @@ pub(super) fn source_name(source: &str) -> Result<Name, ServiceError> {
         }
         _ => source.to_owned(),
     };
-    Name::new(&name).map_err(|misfit| ServiceError::input("the file's name", misfit.to_string()))
+    Name::new(&name).map_err(|err| ServiceError::input("the file's name", err.to_string()))
 }
 
 /// Text from a pipe has no name but its title.

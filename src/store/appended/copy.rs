@@ -43,7 +43,7 @@ pub async fn copy(
     // What tells of the files of a lake would not be true of its copy.
     let found = match source.load().await {
         Err(err @ StoreError::Damaged { .. }) if table.is_of_the_plan => {
-            tracing::warn!(%err, "nothing of {} is copied; lakeplan maintain writes its log anew, for a copy after that", table.name);
+            tracing::warn!(%err, "nothing of {} is copied; run lakeplan maintain to write its log again, then copy once more", table.name);
             None
         }
         Err(StoreError::Damaged { .. }) => None,

@@ -9,7 +9,7 @@ pub const WAY_OUT: &str = "only Lakeplan may write the lake's tables, and SQL us
 pub const WAY_OUT_OF_FOLDED: &str = "lakeplan fold --rebuild with the table's name rebuilds it without the feature";
 
 /// The same for the table that others write.
-pub const WAY_OUT_OF_INBOX: &str = "switch the feature off, ALTER TABLE inbox DROP FEATURE …, or drop the table and make it anew with lakeplan catalog register; in a lake without a catalog move the folder inbox away, and lakeplan maintain makes an empty one";
+pub const WAY_OUT_OF_INBOX: &str = "switch the feature off, ALTER TABLE inbox DROP FEATURE …, or drop the table and make it again with lakeplan catalog register; in a lake without a catalog move the folder inbox away, and lakeplan maintain makes an empty one";
 
 /// Properties that stand for a feature, and what it is called.
 const PROPERTIES: &[(&str, &str)] = &[

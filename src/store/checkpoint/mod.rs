@@ -78,7 +78,7 @@ async fn write_at(log: &TableLog, version: u64, now: Option<Instant>) -> Result<
     };
     let Some(earlier) = earlier(log, before).await? else { return Err(err) };
     let merged = merge(log, earlier, version, now).await?;
-    tracing::warn!(%err, "the checkpoint is written anew from the entries of the log");
+    tracing::warn!(%err, "the checkpoint is written again from the entries of the log");
     if before == version {
         let (bytes, hint) = merged.end(log, version)?;
         log.replace(&checkpoint_path(version), bytes).await?;

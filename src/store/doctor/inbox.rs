@@ -1,6 +1,6 @@
 //! The inbox, which others write: it is there, its log can be read, and its files are there and hold rows.
 //!
-//! Lakeplan writes nothing into it, so what is wrong with it others mend, or it begins anew. Its answers are not in it.
+//! Lakeplan writes nothing into it, so what is wrong with it others mend, or it begins again. Its answers are not in it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub async fn examine_inbox(checkup: &mut Checkup, inbox: &InboxRoot, is_full: bo
             checkup.find(path, what, ASK_AGAIN);
             return Ok(());
         }
-        Err(fault) => return checkup.unread(NAME, fault, ASK_AGAIN),
+        Err(err) => return checkup.unread(NAME, err, ASK_AGAIN),
     };
     if let Some((place, features)) = &table.others.features {
         let what = format!("the table has the features {features}, which Lakeplan does not read");
@@ -75,7 +75,7 @@ async fn read(checkup: &mut Checkup, log: TableLog, files: Vec<LiveFile>) -> Res
         match scanned {
             Scanned::Rows(..) => {}
             Scanned::Unreadable(StoreError::Damaged { path, what }) => checkup.find(path, what, ASK_AGAIN),
-            Scanned::Unreadable(fault) => checkup.find(NAME, told(&fault), ASK_AGAIN),
+            Scanned::Unreadable(err) => checkup.find(NAME, told(&err), ASK_AGAIN),
         }
     }
     Ok(())
@@ -88,5 +88,5 @@ fn place(file: &LiveFile) -> String {
 /// The objects of the table by their places in it, each with its size.
 async fn sizes(log: &TableLog) -> Result<BTreeMap<Path, u64>, StoreError> {
     let listed = log.store().list(None).map_ok(|meta| (meta.location, meta.size));
-    listed.try_collect().await.map_err(|fault| StoreError::storage("listing", NAME, fault))
+    listed.try_collect().await.map_err(|err| StoreError::storage("listing", NAME, err))
 }
