@@ -52,7 +52,7 @@ pub struct Checkup {
 }
 
 const RESTORE: &str = "bring the lake back from a backup, or the object's earlier version from the storage";
-const LOST_END: &str = "bring the lake back from a backup, or the object's earlier version from the storage; but where the journal is whole and the table came from a copy of the lake, fold --rebuild makes the table anew from the journal";
+const LOST_END: &str = "bring the lake back from a backup, or the object's earlier version from the storage; but where the journal is whole and the table came from a copy of the lake, lakeplan fold --rebuild makes the table anew from the journal";
 const ERASE: &str = "lakeplan erase finishes it: name the record by its id, which lakeplan history --json shows";
 const REFOLD: &str = "lakeplan fold --rebuild rebuilds it from the journal";
 const SALVAGE: &str = "lakeplan maintain writes its log anew from the files that are there";

@@ -107,7 +107,9 @@ pub async fn backup(of: &Root) -> Result<Root, StoreError> {
 pub async fn follow(lake: Root, way_out: &str, place: &str, earlier: &Root) -> Root {
     let table = place.split(['/', ',']).next().unwrap();
     let store = || async { open(&lake, clock(), 8).await.unwrap_or_else(|err| panic!("{way_out}: {err}")) };
-    if way_out.contains("lakeplan fold --rebuild") {
+    if way_out.contains("from a backup") {
+        return backup(earlier).await.unwrap();
+    } else if way_out.contains("lakeplan fold --rebuild") {
         let store = store().await;
         store.rebuild(FoldedTable::at(table)).await.unwrap();
         store.fold().await.unwrap();
@@ -125,8 +127,6 @@ pub async fn follow(lake: Root, way_out: &str, place: &str, earlier: &Root) -> R
         let _ = lake.store.delete(&Path::from(format!("{table}/_delta_log/_last_checkpoint"))).await;
     } else if way_out.contains("lakeplan backup") {
         return backup(&lake).await.unwrap();
-    } else if way_out.contains("from a backup") {
-        return backup(earlier).await.unwrap();
     } else {
         panic!("{place}: nobody can follow {way_out:?}");
     }
