@@ -1,5 +1,5 @@
 -- Every request of the inbox, once each, with its answer: waiting, applied, refused or conflict.
--- A request_id is one request: its first row, by time, user and patch set, until it is answered, and then the row that was
+-- A request_id is one request: its first row, by time, user and hash, until it is answered, and then the row that was
 -- answered, whatever rows come later. user and patch_set are null where that row is gone from the inbox or was changed
 -- since; rows without a request_id are none.
 SELECT
@@ -25,12 +25,13 @@ FROM (
     CASE WHEN i.is_own = 1 THEN i.patch_set END AS patch_set,
     ROW_NUMBER() OVER (
       PARTITION BY i.request_key
-      ORDER BY i.is_own DESC, i.at ASC NULLS LAST, i.user ASC NULLS LAST, i.patch_set ASC NULLS LAST
+      ORDER BY i.is_own DESC, i.at ASC NULLS LAST, i.user ASC NULLS LAST, i.request_hash ASC
     ) AS place
   FROM (
     SELECT
       asked.request_id,
       asked.request_key,
+      asked.request_hash,
       asked.at,
       asked.user,
       asked.patch_set,

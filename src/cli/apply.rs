@@ -38,6 +38,12 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let bytes = read_input(&args.file, 2 * PatchSet::MAX_BYTES as u64)?;
     let value = json::parse(&bytes).map_err(|fault| ServiceError::json(&place, &fault))?;
     let mut request = Request::from_json(&value).map_err(ServiceError::Refused)?;
+    if let (Some(given), Some(stated)) = (args.id, request.id)
+        && given != stated
+    {
+        let message = format!("the file states the id {stated}, which is not the --id {given}; give one of them only");
+        return Err(ServiceError::input(place, message).into());
+    }
     request.id = args.id.or(request.id);
     let app = context.open().await?;
     let committed = if args.dry_run { app.service.committed_before(&request).await? } else { None };

@@ -127,7 +127,8 @@ impl Service {
         let changes = chosen.rows.iter().map(change).collect::<Result<Vec<_>, _>>()?;
         let patches = invert(&changes, &state);
         if patches.is_empty() {
-            return Err(ServiceError::input(format!("seq {}", chosen.seq), "changed nothing that can be taken back"));
+            let message = "changed nothing that can be taken back".to_owned();
+            return Err(ServiceError::Input { place: format!("seq {}", chosen.seq), message, hint });
         }
         let reason = LongText::new(&format!("undo of {}", chosen.seq)).ok();
         let set = PatchSet {

@@ -198,6 +198,12 @@ fn a_patch_set_is_applied_once_under_its_id() {
     let other = apply(folder.path(), document.replace("Build", "Destroy").as_bytes(), &["--id", &id]);
     assert_eq!(other.status.code(), Some(1));
     assert!(text(&other.stderr).contains("another content"), "{}", text(&other.stderr));
+    let stated = document.replacen('{', &format!("{{\"id\":\"{id}\","), 1);
+    assert_eq!(apply(folder.path(), stated.as_bytes(), &["--id", &id]).status.code(), Some(0));
+    let given = "01990000-0000-7000-8000-000000000002";
+    let torn = apply(folder.path(), stated.as_bytes(), &["--id", given]);
+    assert_eq!(torn.status.code(), Some(1));
+    assert!(text(&torn.stderr).contains(&id) && text(&torn.stderr).contains(given), "{}", text(&torn.stderr));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! # Rules
 //! - Each row is read alone. Whatever one row holds, it is refused with a reason and the others go on.
-//! - A request_id has one answer. The row that is answered is the first one of the id, by time, user and patch set, among
+//! - A request_id has one answer. The row that is answered is the first one of the id, by time, user and hash, among
 //!   those that are in the table when it is answered; its time and hash are noted with the answer. Rows that come later are
 //!   never applied and change nothing of the answer, whatever their time. The same goes for rows that are deleted or blanked
 //!   after their answer.

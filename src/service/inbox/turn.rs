@@ -27,7 +27,7 @@ pub struct Order {
 }
 
 impl Order {
-    /// Whether two rows have the same time and user, so that their patch sets decide.
+    /// Whether two rows have the same time and user, so that their hashes decide.
     pub fn ties(&self, other: &Self) -> bool {
         (self.has_no_time, self.at, &self.user) == (other.has_no_time, other.at, &other.user)
     }

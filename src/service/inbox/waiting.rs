@@ -248,10 +248,8 @@ async fn load(inbox: &Arc<Inbox>, chosen: Vec<Chosen>, waiting: &mut Waiting) ->
         };
         let mut rows: Vec<(Order, Written)> = chosen.rows.into_values().filter_map(written).collect();
         let ties = rows.iter().take_while(|(other, _)| other.ties(&order)).count();
-        // NULL comes last, as in the view.
-        let text =
-            |written: &Written| (written.patch_set.text().is_none(), written.patch_set.text().unwrap_or_default().to_owned());
-        rows[..ties].sort_by_cached_key(|(_, written)| text(written));
+        // The same order as in the view. It sorts hashes, because patch sets may be too large together to be sorted.
+        rows[..ties].sort_by_cached_key(|(_, written)| written.hash());
         let rows: Vec<Written> = rows.into_iter().map(|(_, written)| written).collect();
         waiting.requests.push(Asked { key, order, rows, others: chosen.count - 1 });
     }

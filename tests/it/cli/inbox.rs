@@ -10,7 +10,7 @@ use deltalake::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{fails, json_of, lake, ok, run, text as text_of};
+use super::{command, fails, json_of, lake, ok, run, text as text_of};
 
 /// Inserts requests as (request_id, time, user, patch set) into the inbox of the folder's lake.
 pub fn ask(folder: &Path, requests: &[(&str, &str, &str, &str)]) {
@@ -431,6 +431,8 @@ fn a_run_reads_no_more_patch_sets_than_it_can_hold() {
     let large: Vec<Vec<Odd>> = (0..30).map(|n| row(format!("large {n:02}").as_str(), AT + n, "ana", large.as_str())).collect();
     odd::add(folder, &large);
     odd::add(folder, &[row("small", AT + 99, "bo", "{"), row("smaller", AT + 100, "ana", "{")]);
+    let listed = command(folder, &["inbox", "list", "--json"]).env("LAKEPLAN_QUERY_MEMORY", "64MiB").output().unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&listed.stdout).unwrap()["total"], 32, "{}", text_of(&listed.stderr));
     let first = json_of(folder, &["inbox", "apply"]);
     let answers = first["answers"].as_array().unwrap();
     // The other user's is answered, and the own one after those that wait is not.
