@@ -160,8 +160,17 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             show::done(&done, format!("{project} deleted; lakeplan project restore {project} brings it back"))
         }
         Verb::Restore { project } => {
+            let source = async || {
+                let state = service.read_about(&[&project], None).await?.state;
+                Ok::<_, CliError>(find::project(&state, &project)?.1.source.clone())
+            };
+            let before = source().await?;
             let done = change(RawPatch::of(Op::Restore, Entity::Project, project.as_str())).await?;
-            show::done(&done, format!("{project} restored"))
+            let mut text = format!("{project} restored");
+            if let (Some(source), None) = (before, source().await?) {
+                text.push_str(&format!(" without its source: another project is planned from {source} now"));
+            }
+            show::done(&done, text)
         }
     };
     app.close().await;

@@ -90,8 +90,8 @@ fn update_back(change: &Change, mut patch: Patch) -> Option<Patch> {
     for (name, was) in &change.before {
         let authored = change.entity.field(name).is_some_and(|field| matches!(field.writer, Writer::Author | Writer::Required));
         if authored {
-            patch.fields.insert(name.clone(), as_read(change, name, was));
-            let is = change.after.get(name).map(|value| as_read(change, name, value));
+            patch.fields.insert(name.clone(), as_read(change.entity, change.id, name, was));
+            let is = change.after.get(name).map(|value| as_read(change.entity, change.id, name, value));
             patch.expect.insert(name.clone(), is.unwrap_or_default());
         }
     }
@@ -104,9 +104,9 @@ fn is_carried(change: &Change) -> bool {
     is_below && !change.before.contains_key("parent_id") && !change.before.contains_key("position")
 }
 
-/// A stored value as a record holds it: one that its field cannot hold is absent.
-fn as_read(change: &Change, field: &str, value: &serde_json::Value) -> serde_json::Value {
-    let mut record = AnyRecord::blank(change.entity, change.id);
+/// Returns a stored value as a record holds it: one that its field cannot hold is absent.
+pub(super) fn as_read(entity: Entity, id: Uuid, field: &str, value: &serde_json::Value) -> serde_json::Value {
+    let mut record = AnyRecord::blank(entity, id);
     // The error says what cannot be held; absent is what the lake shows of it.
     let _ = record.restore(field, value);
     record.get(field).unwrap_or_default()
@@ -138,5 +138,6 @@ fn move_back(change: &Change, mut patch: Patch, state: &State) -> Option<Patch> 
     let highest = TaskId::of(Uuid::max());
     let before = project.before(parent, (position, highest)).find(|other| other.id != task.id);
     patch.place = Some(before.map_or(Place::First, |other| Place::After(other.id)));
+    patch.position = Some(position);
     Some(patch)
 }

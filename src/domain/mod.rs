@@ -15,6 +15,7 @@ pub mod index;
 pub mod invert;
 pub mod key;
 pub mod lake;
+pub mod later;
 pub mod link;
 pub mod patch;
 pub mod project;

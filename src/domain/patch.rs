@@ -60,13 +60,25 @@ pub struct Patch {
     pub fields: Fields,
     /// Only of a created or moved task; absent means last.
     pub place: Option<Place>,
+    /// The position that a move taken back had before. It is used where it is free at `place`.
+    pub position: Option<i64>,
     /// Values that must still stand, else the set is answered as a conflict.
     pub expect: Fields,
 }
 
 impl Patch {
     pub fn new(op: Op, entity: Entity, id: Uuid, project: Option<ProjectId>) -> Self {
-        Self { op, entity, id, has_given_id: false, project, fields: Fields::new(), place: None, expect: Fields::new() }
+        Self {
+            op,
+            entity,
+            id,
+            has_given_id: false,
+            project,
+            fields: Fields::new(),
+            place: None,
+            position: None,
+            expect: Fields::new(),
+        }
     }
 
     pub fn with(mut self, field: &str, value: impl Into<serde_json::Value>) -> Self {

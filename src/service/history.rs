@@ -11,6 +11,7 @@ use crate::domain::any::{AnyRecord, Slot};
 use crate::domain::change::Change;
 use crate::domain::id::{PatchSetId, ProjectId};
 use crate::domain::invert::invert;
+use crate::domain::later::{self, Later};
 use crate::domain::patch::{Op, PatchSet, Source};
 use crate::domain::state::State;
 use crate::domain::time::{AsOf, Instant};
@@ -125,6 +126,19 @@ impl Service {
             state = self.state(&Scope::Projects(projects.clone())).await?;
         }
         let changes = chosen.rows.iter().map(change).collect::<Result<Vec<_>, _>>()?;
+        if let Some(later) = later::find(&changes, &state) {
+            let name = |entity, id| super::resolve::name_of(&state, entity, id, state.home(entity, id));
+            let message = match later {
+                Later::Changed { entity, id, field } => {
+                    format!("cannot be taken back: {field} of {} was changed since", name(entity, id))
+                }
+                Later::Added { entity, id } => {
+                    format!("cannot be taken back: {} was added to what it made", name(entity, id))
+                }
+            };
+            let hint = Some("lakeplan history shows the changes; take back the later ones first, or delete by hand".to_owned());
+            return Err(ServiceError::Input { place: format!("seq {}", chosen.seq), message, hint });
+        }
         let patches = invert(&changes, &state);
         if patches.is_empty() {
             let message = "changed nothing that can be taken back".to_owned();

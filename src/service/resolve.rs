@@ -198,7 +198,7 @@ impl Resolver<'_> {
         };
         let fields = if unlinks_by_ends { Fields::new() } else { fields };
         let has_given_id = creates && raw.id.as_deref().is_some_and(|name| !name.starts_with('$'));
-        Ok(Patch { op: raw.op, entity: raw.entity, id, has_given_id, project, fields, place, expect })
+        Ok(Patch { op: raw.op, entity: raw.entity, id, has_given_id, project, fields, place, position: None, expect })
     }
 
     /// The fields with every reference among them as an id.

@@ -16,6 +16,8 @@ use super::table_log::{Table, TableLog};
 use super::{LakeTables, cloud, copy};
 use crate::runtime::{Clock, Random, uuid_v7};
 
+const FILE: &str = "file";
+
 /// The folder in which a new lake tries its storage.
 pub(super) const PROBE: &str = "_probe";
 
@@ -29,8 +31,8 @@ pub struct Root {
 impl Root {
     /// The root that a person named: a folder, or a storage URL, reached as the process's environment says.
     pub fn open(name: &str, create: bool) -> Result<Self, StoreError> {
-        match Url::parse(name) {
-            Ok(url) if is_of_cloud(&url) => cloud::open(&url, crate::config::variables()?),
+        match url_of(name)? {
+            Some(url) if url.scheme() != FILE => cloud::open(&url, crate::config::variables()?),
             _ => Self::open_in(name, create, []),
         }
     }
@@ -41,14 +43,13 @@ impl Root {
         create: bool,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, StoreError> {
-        let unusable = |why: String| StoreError::UnusableRoot { root: name.to_owned(), why };
-        match Url::parse(name) {
-            Ok(url) if url.scheme() == "file" => {
-                let path = url.to_file_path().map_err(|()| unusable("it is no path on this machine".to_owned()))?;
+        match url_of(name)? {
+            Some(url) if url.scheme() == FILE => {
+                let path = url.to_file_path().map_err(|()| unusable(name, "it is no path on this machine"))?;
                 Self::local(name, &path, create)
             }
-            Ok(url) if is_of_cloud(&url) => cloud::open(&url, environment),
-            _ => Self::local(name, Path::new(name), create),
+            Some(url) => cloud::open(&url, environment),
+            None => Self::local(name, Path::new(name), create),
         }
     }
 
@@ -77,9 +78,29 @@ impl Root {
     }
 }
 
-/// Whether a URL is one of storage in a cloud. A scheme of one letter is a drive of Windows.
-fn is_of_cloud(url: &Url) -> bool {
-    url.scheme() != "file" && url.scheme().len() > 1
+/// Returns the URL that a name is, or `None` where it is a path. A name with `://` is never a path: a storage URL with a
+/// typing error must not become a folder. A scheme of one letter is a drive of Windows.
+fn url_of(name: &str) -> Result<Option<Url>, StoreError> {
+    let rest_of_file = name.get(..FILE.len() + 1).filter(|start| start.eq_ignore_ascii_case("file:")).map(str::len);
+    match Url::parse(name) {
+        Ok(_) if rest_of_file.is_some_and(|at| !name[at..].starts_with('/')) => Err(unusable(
+            name,
+            "a file URL holds an absolute path, such as file:///home/me/lake; leave out file: for a relative one",
+        )),
+        Ok(url) if url.scheme().len() > 1 => Ok(Some(url)),
+        Err(err) if name.contains("://") || rest_of_file.is_some() => Err(unusable(name, format!("it is no valid URL: {err}"))),
+        _ => Ok(None),
+    }
+}
+
+/// The error does not repeat a user, a password or a token that the name may hold.
+fn unusable(name: &str, why: impl Into<String>) -> StoreError {
+    let (scheme, rest) = name.split_once("://").unwrap_or_default();
+    let root = match rest.rsplit_once('@').map_or(rest, |(_, rest)| rest).split(['?', '#']).next() {
+        Some(shown) if shown != rest => format!("{scheme}://***{shown}"),
+        _ => name.to_owned(),
+    };
+    StoreError::UnusableRoot { root, why: why.into() }
 }
 
 /// Refuses a place where a lake, an unfinished copy or what is left of a lake is. A lake whose journal is gone is not
@@ -137,5 +158,35 @@ pub(super) async fn probe(root: &Root, clock: &dyn Clock, random: &dyn Random) -
     match second {
         Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(()),
         _ => Err(not_once()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_url_is_no_path_and_its_secrets_are_not_shown() {
+        let broken = [
+            "s3://b:99999/x",
+            "s3://b ucket/x",
+            "s3://k:SEKRIT@b:99999/x?sig=SEKRIT",
+            "s3://[x/y",
+            "abfss://c@/x",
+            "http://",
+            "://",
+            "file:lake",
+            "FILE:lake",
+        ];
+        for name in broken {
+            let said = url_of(name).expect_err(name).to_string();
+            assert!(said.contains("URL") && !said.contains("SEKRIT"), "{name}: {said}");
+        }
+        for name in ["lake", "./a:b/lake", "C:\\lake", "/a/b", "a/b:c", "file"] {
+            assert!(url_of(name).unwrap().is_none(), "{name}");
+        }
+        for name in ["file:/a/b", "file:///a/b", "s3://b/x", "S3://b/x", "s3:/x", "ftp://h/x", "dbfs:/x"] {
+            assert!(url_of(name).unwrap().is_some(), "{name}");
+        }
     }
 }

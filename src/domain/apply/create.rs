@@ -7,7 +7,7 @@ use super::{Bench, Step};
 use crate::domain::any::AnyRecord;
 use crate::domain::id::{ProjectId, TaskId};
 use crate::domain::key::{ProjectKey, TaskKey};
-use crate::domain::patch::{Op, Patch, Place};
+use crate::domain::patch::{Op, Patch};
 use crate::domain::state::{ProjectState, State};
 use crate::domain::task::Task;
 use crate::domain::value::{FieldValue, Name};
@@ -91,7 +91,7 @@ impl Bench<'_> {
         let number = self.next_number(project_id);
         self.give_key(&mut task, project_id, number);
         self.stand_below(&mut task, parent.as_deref())?;
-        task.position = self.position(project_id, task.parent_id, patch.place.unwrap_or(Place::Last), task.id)?;
+        task.position = self.position(project_id, task.parent_id, patch, task.id)?;
         let mut record = AnyRecord::Task(Arc::new(task));
         self.note_progress(&mut record, None);
         self.create(record, patch)

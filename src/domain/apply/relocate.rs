@@ -9,12 +9,15 @@ use crate::domain::id::{EntityId, ProjectId, TaskId};
 use crate::domain::key::TaskKey;
 use crate::domain::link::{LinkKind, TaskLink};
 use crate::domain::patch::{Op, Patch, Place};
+use crate::domain::state::ProjectState;
 use crate::domain::task::Task;
 use crate::domain::value::FieldValue;
 use crate::domain::violation::{Rule, Violation};
 
 /// How far apart siblings are numbered, so that one can be put between two others without renumbering.
 const GAP: i64 = 1024;
+/// How far apart a single sibling that is renumbered must come to stand.
+const LEAST_GAP: i64 = 2;
 
 impl Bench<'_> {
     pub(super) fn relocate(&mut self, patch: &Patch) -> Step {
@@ -81,7 +84,7 @@ impl Bench<'_> {
         }
         self.stand_below(&mut moved, parent.as_deref())?;
         if !keeps_place {
-            moved.position = self.position(to, moved.parent_id, patch.place.unwrap_or(Place::Last), moved.id)?;
+            moved.position = self.position(to, moved.parent_id, patch, moved.id)?;
         }
         self.write(Op::Move, AnyRecord::Task(Arc::new(moved)), Some(AnyRecord::Task(task).slot()));
         for below in branch {
@@ -152,54 +155,78 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// The position for a task at `place` among the living children of `parent`; makes room where there is none.
-    pub(super) fn position(&mut self, project: ProjectId, parent: Option<TaskId>, place: Place, task: TaskId) -> Step<i64> {
-        for attempt in 0..2 {
-            let state = self.project(project)?;
-            let is_other = |other: &&Arc<Task>| other.id != task;
-            let sibling = |id: TaskId| state.task(id).filter(|other| other.id != task && other.parent_id == parent);
-            let (before, after) = match place {
-                Place::First => (None, state.children(parent).find(is_other)),
-                Place::Last => (state.children(parent).rev().find(is_other), None),
-                Place::After(id) => match sibling(id) {
-                    Some(before) => (Some(before), state.behind(parent, (before.position, id)).find(is_other)),
-                    None => return self.no_sibling(id),
-                },
-                Place::Before(id) => match sibling(id) {
-                    Some(after) => (state.before(parent, (after.position, id)).find(is_other), Some(after)),
-                    None => return self.no_sibling(id),
-                },
-            };
-            match (before, after) {
-                (None, None) => return Ok(0),
-                (Some(before), None) => return Ok(before.position + GAP),
-                (None, Some(after)) => return Ok(after.position - GAP),
-                (Some(before), Some(after)) if after.position - before.position > 1 => {
-                    return Ok(before.position + (after.position - before.position) / 2);
+    /// Returns the position for a task at the place of a patch among the children of `parent`; makes room where there is
+    /// none.
+    pub(super) fn position(&mut self, project: ProjectId, parent: Option<TaskId>, patch: &Patch, task: TaskId) -> Step<i64> {
+        let state = self.project(project)?;
+        let is_other = |other: &&Arc<Task>| other.id != task;
+        let sibling = |id: TaskId| state.task(id).filter(|other| other.id != task && other.parent_id == parent);
+        let (before, after) = match patch.place.unwrap_or(Place::Last) {
+            Place::First => (None, state.children(parent).find(is_other)),
+            Place::Last => (state.children(parent).rev().find(is_other), None),
+            Place::After(id) => match sibling(id) {
+                Some(before) => (Some(before), state.behind(parent, (before.position, id)).find(is_other)),
+                None => return self.no_sibling(id),
+            },
+            Place::Before(id) => match sibling(id) {
+                Some(after) => (state.before(parent, (after.position, id)).find(is_other), Some(after)),
+                None => return self.no_sibling(id),
+            },
+        };
+        let is_free = |position: &i64| {
+            before.is_none_or(|before| before.position < *position) && after.is_none_or(|after| *position < after.position)
+        };
+        if let Some(position) = patch.position.filter(is_free) {
+            return Ok(position);
+        }
+        match (before, after) {
+            (None, None) => Ok(0),
+            (Some(before), None) => Ok(before.position + GAP),
+            (None, Some(after)) => Ok(after.position - GAP),
+            (Some(before), Some(after)) if after.position - before.position > 1 => {
+                Ok(before.position + (after.position - before.position) / 2)
+            }
+            (Some(before), Some(_)) => {
+                let (start, renumbered) = (before.position, room_behind(state, parent, before, task));
+                for (sibling, position) in renumbered.siblings {
+                    let slot = AnyRecord::Task(Arc::clone(&sibling)).slot();
+                    let moved = Task { position, ..Arc::unwrap_or_clone(sibling) };
+                    self.write(Op::Move, AnyRecord::Task(Arc::new(moved)), Some(slot));
                 }
-                (Some(_), Some(_)) if attempt == 0 => {
-                    let siblings: Vec<Arc<Task>> = state.children(parent).filter(is_other).cloned().collect();
-                    self.spread(&siblings);
-                }
-                (Some(_), Some(_)) => {}
+                Ok(start + renumbered.gap)
             }
         }
-        self.fail(Violation::new(self.patch, Rule::Cap, "there is no room between these siblings").field("place"))
     }
 
     fn no_sibling<T>(&mut self, id: TaskId) -> Step<T> {
         let fault = Violation::new(self.patch, Rule::UnknownReference, "names a task that is no sibling there").field("place");
         self.lost(id.uuid(), fault)
     }
+}
 
-    fn spread(&mut self, siblings: &[Arc<Task>]) {
-        for (index, sibling) in siblings.iter().enumerate() {
-            let mut spread = Arc::unwrap_or_clone(Arc::clone(sibling));
-            spread.position = index as i64 * GAP;
-            if spread.position != sibling.position {
-                let slot = AnyRecord::Task(Arc::clone(sibling)).slot();
-                self.write(Op::Move, AnyRecord::Task(Arc::new(spread)), Some(slot));
-            }
+/// Siblings that get other positions, so that one has room before them.
+struct Renumbered {
+    siblings: Vec<(Arc<Task>, i64)>,
+    gap: i64,
+}
+
+/// Renumbers as few of the siblings behind `before` as have room enough among them. The more there are, the wider apart
+/// they must come to stand: so a number of tasks that go to one place renumber only a few siblings each.
+fn room_behind(state: &ProjectState, parent: Option<TaskId>, before: &Task, task: TaskId) -> Renumbered {
+    let mut behind = state.behind(parent, (before.position, before.id)).filter(|other| other.id != task).peekable();
+    let mut siblings: Vec<&Arc<Task>> = Vec::new();
+    let mut wanted = LEAST_GAP;
+    let gap = loop {
+        let count = siblings.len().max(1);
+        siblings.extend(behind.by_ref().take(count));
+        let Some(next) = behind.peek() else { break GAP };
+        let gap = (next.position - before.position) / (siblings.len() as i64 + 2);
+        if gap >= wanted {
+            break gap;
         }
-    }
+        wanted = (2 * wanted).min(GAP / 2);
+    };
+    let position = |index: usize| before.position + gap * (index as i64 + 2);
+    let numbered = siblings.into_iter().enumerate().map(|(index, sibling)| (Arc::clone(sibling), position(index)));
+    Renumbered { siblings: numbered.filter(|(sibling, position)| sibling.position != *position).collect(), gap }
 }

@@ -215,3 +215,34 @@ fn a_clock_that_was_once_far_ahead_keeps_nobody_from_writing() {
     ok(path, &["--lake", "again", "restore-lake", "lake", "--at", "3"]);
     assert_eq!(json_of(path, &["task", "list", "--lake", "again"])["total"], 1);
 }
+
+#[test]
+fn an_undo_does_not_delete_what_others_did_since() {
+    let lake = lake();
+    let path = lake.path();
+    ok(path, &["--actor", "ana", "task", "create", "Design", "--project", "PAY"]);
+    ok(path, &["--actor", "bo", "task", "create", "Review", "--parent", "PAY-1"]);
+    let refused = fails(path, &["--actor", "ana", "undo"], 1);
+    assert!(refused.contains("PAY-2 was added"), "{refused}");
+    ok(path, &["--actor", "bo", "undo"]);
+    ok(path, &["--actor", "bo", "task", "update", "PAY-1", "--title", "Design it"]);
+    let refused = fails(path, &["--actor", "ana", "undo"], 1);
+    assert!(refused.contains("title of PAY-1 was changed since"), "{refused}");
+    ok(path, &["--actor", "bo", "undo"]);
+    ok(path, &["--actor", "ana", "undo"]);
+    assert_eq!(json_of(path, &["task", "list"])["total"], 0);
+}
+
+#[test]
+fn a_project_that_is_restored_without_its_source_says_so() {
+    let lake = lake();
+    let path = lake.path();
+    std::fs::write(path.join("d.md"), "# Door\n\n- Paint it (1d)\n").unwrap();
+    ok(path, &["plan", "d.md", "--yes"]);
+    ok(path, &["project", "delete", "Door"]);
+    assert!(!ok(path, &["project", "restore", "Door"]).contains("source"));
+    ok(path, &["project", "delete", "Door"]);
+    ok(path, &["plan", "d.md", "--yes"]);
+    let restored = ok(path, &["project", "restore", "Door"]);
+    assert!(restored.contains("without its source") && restored.contains("d.md"), "{restored}");
+}

@@ -139,3 +139,18 @@ fn placing_linking_and_resolving_grow_with_the_number_of_patches() {
         timed(|| drop(patch_set(&world.state, patches).unwrap()))
     });
 }
+
+#[test]
+fn many_moves_to_one_place_renumber_few_siblings_and_are_taken_back_one_for_one() {
+    let count = 3_000;
+    for place in [Place::First, Place::After(TaskId::of(task(0))), Place::Before(TaskId::of(task(9)))] {
+        let mut world = filled(count, false);
+        let (project, outline) = (project(&world), world.outline());
+        let moved = (10..count).map(|number| of_task(Op::Move, project, number).placed(place));
+        let changes = world.patches(moved.collect()).unwrap().len();
+        assert!(changes < 16 * count, "{place:?}: {changes} changes");
+        let undone = world.undo().unwrap().len();
+        assert!(undone <= changes, "{place:?}: {undone} to undo {changes}");
+        assert_eq!(world.outline(), outline, "{place:?}");
+    }
+}

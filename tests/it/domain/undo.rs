@@ -110,3 +110,42 @@ fn another_field_changed_since_stays() {
     world.patches(patches).unwrap();
     assert_eq!((world.get("PAY-1").title.as_str(), world.get("PAY-1").status.word()), ("a", "review"));
 }
+
+#[test]
+fn later_work_on_what_a_set_made_is_found() {
+    use lakeplan::domain::later::{Later, find};
+    let made = |world: &mut World| {
+        world.apply(json!([
+            {"op": "create", "entity": "project", "id": "$p", "fields": {"name": "Other", "key": "OTH"}},
+            {"op": "create", "entity": "task", "id": "$a", "fields": {"project_id": "$p", "title": "a"}},
+            {"op": "create", "entity": "task", "fields": {"project_id": "$p", "title": "b", "parent_id": "$a"}},
+            {"op": "update", "entity": "task", "id": "$a", "fields": {"title": "c", "due_date": "2026-12-01"}},
+        ]))
+    };
+    let cases = [
+        (json!([]), None),
+        (json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "x"}}]), None),
+        (json!([{"op": "move", "entity": "task", "id": "OTH-2", "place": "first"}]), None),
+        (json!([{"op": "delete", "entity": "task", "id": "OTH-1"}]), None),
+        (json!([{"op": "update", "entity": "task", "id": "OTH-2", "fields": {"status": "review"}}]), Some("status")),
+        (json!([{"op": "update", "entity": "task", "id": "OTH-1", "fields": {"due_date": null}}]), Some("due_date")),
+        (json!([{"op": "move", "entity": "task", "id": "OTH-2", "fields": {"parent_id": null}}]), Some("parent_id")),
+        (json!([{"op": "create", "entity": "task", "fields": {"project_id": "OTH", "title": "d"}}]), Some("")),
+        (
+            json!([{"op": "create", "entity": "task", "fields": {"project_id": "OTH", "title": "d", "parent_id": "OTH-2"}}]),
+            Some(""),
+        ),
+    ];
+    for (later, wanted) in cases {
+        let mut world = World::with(&["a"]);
+        let changes = made(&mut world);
+        if later != json!([]) {
+            world.apply(later.clone());
+        }
+        let found = find(&changes, &world.state).map(|found| match found {
+            Later::Changed { field, .. } => field,
+            Later::Added { .. } => "",
+        });
+        assert_eq!(found, wanted, "{later}");
+    }
+}
