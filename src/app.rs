@@ -199,7 +199,7 @@ impl App {
     }
 
     async fn start(config: &Config, place: Place, begin: Begin) -> Result<Self, ServiceError> {
-        let actor = Name::new(&config.actor.value)
+        let actor = Name::of_actor(&config.actor.value)
             .map_err(|misfit| ServiceError::input(&config.actor.origin, format!("the actor {misfit}")))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn Random> = Arc::new(SystemRandom::default());

@@ -14,7 +14,7 @@ use deltalake::datafusion::common::config::ConfigOptions;
 use deltalake::datafusion::common::tree_node::Transformed;
 use deltalake::datafusion::common::{DFSchema, Result};
 use deltalake::datafusion::error::DataFusionError;
-use deltalake::datafusion::logical_expr::expr::ScalarFunction;
+use deltalake::datafusion::logical_expr::expr::{Cast, ScalarFunction, TryCast};
 use deltalake::datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use deltalake::datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
@@ -22,7 +22,7 @@ use deltalake::datafusion::logical_expr::{
 };
 
 use super::frames::counted;
-use super::growth::{GROWING, Growth};
+use super::growth::{ELEMENT, GROWING, Growth};
 
 /// The most bytes that one call makes for a batch of rows.
 const BATCH: usize = 256 << 20;
@@ -30,6 +30,13 @@ const BATCH: usize = 256 << 20;
 const CONSTANT: usize = 64 << 10;
 /// The same of an array, of which a query seldom shows all.
 const CONSTANT_ARRAY: usize = 1 << 20;
+
+/// The rows of a batch, as the engine makes it.
+const ROWS: usize = 8 << 10;
+/// The longest value of a type whose values are all of one size. Also a null takes as much, in each row of a batch.
+const FIXED: usize = BATCH / ROWS;
+/// The functions that cast to a type of Arrow, which is their second argument.
+const CASTING: [&str; 2] = ["arrow_cast", "arrow_try_cast"];
 
 /// A function made more than it may.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +57,7 @@ impl FunctionRewrite for Bounds {
     }
 
     fn rewrite(&self, expr: Expr, _: &DFSchema, _: &ConfigOptions) -> Result<Transformed<Expr>> {
+        check_fixed(&expr)?;
         match expr {
             Expr::ScalarFunction(call) => {
                 let growth = GROWING.iter().find(|(name, _)| *name == call.func.name()).map(|(_, growth)| *growth);
@@ -72,6 +80,45 @@ impl FunctionRewrite for Bounds {
             }
             other => Ok(Transformed::no(other)),
         }
+    }
+}
+
+/// Refuses a cast to a type whose values are all of one size, and large.
+fn check_fixed(expr: &Expr) -> Result<()> {
+    match expr {
+        Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
+            measured("a cast", fixed_size(field.data_type()), FIXED)
+        }
+        Expr::ScalarFunction(ScalarFunction { func, args }) if CASTING.contains(&func.name()) => {
+            let kind = match args.get(1) {
+                Some(Expr::Literal(kind, _)) => kind.try_as_str().flatten().and_then(|kind| kind.parse::<DataType>().ok()),
+                _ => None,
+            };
+            measured(func.name(), kind.map_or(0, |kind| fixed_size(&kind)), FIXED)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The bytes that each value of a type takes, where it holds lists or bytes of a fixed size.
+fn fixed_size(kind: &DataType) -> usize {
+    let times = |size: i32, each: usize| usize::try_from(size).unwrap_or(0).saturating_mul(each);
+    match kind {
+        DataType::FixedSizeList(item, size) => {
+            let kind = item.data_type();
+            times(*size, kind.primitive_width().unwrap_or_else(|| fixed_size(kind).max(ELEMENT)))
+        }
+        DataType::FixedSizeBinary(size) => times(*size, 1),
+        DataType::Dictionary(_, value) => fixed_size(value),
+        DataType::RunEndEncoded(_, value) => fixed_size(value.data_type()),
+        DataType::Struct(fields) => fields.iter().fold(0, |sum, field| sum.saturating_add(fixed_size(field.data_type()))),
+        DataType::Union(fields, _) => fields.iter().fold(0, |sum, (_, field)| sum.saturating_add(fixed_size(field.data_type()))),
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::Map(item, _) => fixed_size(item.data_type()),
+        _ => 0,
     }
 }
 

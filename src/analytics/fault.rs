@@ -44,8 +44,20 @@ pub fn told(fault: DataFusionError, tables: &[String], memory: u64) -> Analytics
             (_, Some(what)) => AnalyticsError::Writes { what: cut(what) },
             _ => AnalyticsError::Sql(said(&fault.strip_backtrace())),
         },
+        DataFusionError::Internal(text) => {
+            tracing::debug!(%fault, "the query engine refused its own plan");
+            AnalyticsError::Unplanned(unplanned(text))
+        }
         root => AnalyticsError::Sql(said(&root.strip_backtrace())),
     }
+}
+
+/// Why the engine refuses its own plan, without the plan: it is long, and in the engine's notation.
+fn unplanned(text: &str) -> String {
+    if text.contains("difference in schemas") {
+        return "it took columns of one name for each other".to_owned();
+    }
+    said(text.lines().next().unwrap_or_default())
 }
 
 /// `table 'datafusion.public.taks' not found`

@@ -1,12 +1,15 @@
 //! Record batches as text, JSON, CSV and Parquet.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use deltalake::arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray, new_null_array};
-use deltalake::arrow::compute::{can_cast_types, cast};
+use deltalake::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, new_null_array};
+use deltalake::arrow::compute::{CastOptions, can_cast_types, cast_with_options};
 use deltalake::arrow::csv::WriterBuilder;
 use deltalake::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use deltalake::arrow::error::ArrowError;
 use deltalake::arrow::json::ArrayWriter;
 use deltalake::arrow::util::display::{ArrayFormatter, FormatOptions};
 use deltalake::parquet::arrow::ArrowWriter;
@@ -209,6 +212,11 @@ fn unwritable(
 ) -> AnalyticsError {
     for (at, field) in batch.schema().fields().iter().enumerate() {
         let Ok(alone) = batch.project(&[at]) else { continue };
+        if format != Format::Parquet
+            && let Err(err) = check_values(&alone)
+        {
+            return err;
+        }
         if write(&alone).is_err() {
             // A table shows anything.
             let is_json = format != Format::Json && json(&[some_row(&alone)]).is_ok();
@@ -244,14 +252,98 @@ fn flat(batch: &RecordBatch) -> Result<RecordBatch, AnalyticsError> {
             columns.push(Arc::clone(column));
             continue;
         };
-        let text = |list: Option<ArrayRef>| {
-            let list = cast(&list?, &DataType::Utf8).ok()?;
-            Some(list.as_string_opt::<i32>()?.iter().collect::<Value>().to_string())
-        };
+        let text = |list: Option<ArrayRef>| list.map(|list| texts(&list).map(|texts| texts.to_string())).transpose();
         fields.push(Field::new(field.name(), DataType::Utf8, true));
-        columns.push(Arc::new(lists.iter().map(text).collect::<StringArray>()));
+        let lists = lists.iter().map(text).collect::<Result<StringArray, ArrowError>>();
+        columns.push(Arc::new(lists.map_err(encoding)?));
     }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(encoding)
+}
+
+/// The values of a list as a JSON list of texts.
+fn texts(list: &ArrayRef) -> Result<Value, ArrowError> {
+    // Bytes need not be text, and are written in hexadecimal as elsewhere.
+    if list.data_type().is_binary() {
+        let options = strict();
+        let shown = ArrayFormatter::try_new(list.as_ref(), &options)?;
+        let text = |row: usize| list.is_valid(row).then(|| shown.value(row).try_to_string()).transpose();
+        return (0..list.len()).map(text).map(|text| Ok(text?.map_or(Value::Null, Value::String))).collect();
+    }
+    // A value that has no text is an error, not absent.
+    let options = CastOptions { safe: false, format_options: strict() };
+    Ok(cast_with_options(list, &DataType::Utf8, &options)?.as_string::<i32>().iter().collect())
+}
+
+/// How values are written as text: one that has none is an error, which would be a text otherwise.
+fn strict() -> FormatOptions<'static> {
+    FormatOptions::default().with_display_error(false)
+}
+
+/// Refuses values that have no text, such as a date beyond the calendar: some writers put the error in their place.
+fn check_values(batch: &RecordBatch) -> Result<(), AnalyticsError> {
+    let options = strict();
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        if !holds_times(column.data_type()) {
+            continue;
+        }
+        // What has no text by its type is refused by its writer.
+        let Ok(shown) = ArrayFormatter::try_new(column.as_ref(), &options) else { continue };
+        for row in 0..column.len() {
+            shown
+                .value(row)
+                .write(&mut Nowhere)
+                .map_err(|_| AnalyticsError::Textless { column: cut(field.name()), kind: cut(&field.data_type().to_string()) })?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes a text and keeps none of it.
+struct Nowhere;
+
+impl fmt::Write for Nowhere {
+    fn write_str(&mut self, _: &str) -> fmt::Result {
+        Ok(())
+    }
+}
+
+/// Whether a type has values of time, the only ones that may lie beyond what can be written.
+fn holds_times(kind: &DataType) -> bool {
+    match kind {
+        DataType::Dictionary(_, value) => holds_times(value),
+        DataType::RunEndEncoded(_, value) => holds_times(value.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| holds_times(field.data_type())),
+        DataType::Union(fields, _) => fields.iter().any(|(_, field)| holds_times(field.data_type())),
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => holds_times(item.data_type()),
+        kind => kind.is_temporal(),
+    }
+}
+
+/// Whether a type has an object in which two fields have one name; a JSON object keeps the last of them alone.
+fn repeats_a_name(kind: &DataType) -> bool {
+    match kind {
+        DataType::Dictionary(_, value) => repeats_a_name(value),
+        DataType::RunEndEncoded(_, value) => repeats_a_name(value.data_type()),
+        DataType::Struct(fields) => {
+            let names: BTreeSet<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+            names.len() < fields.len() || fields.iter().any(|field| repeats_a_name(field.data_type()))
+        }
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _) => repeats_a_name(item.data_type()),
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(parts) => parts.iter().any(|part| repeats_a_name(part.data_type())),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 fn encoding(fault: impl std::error::Error + Send + Sync + 'static) -> AnalyticsError {
@@ -264,7 +356,9 @@ pub fn rows_json(batches: &[RecordBatch]) -> Result<Value, AnalyticsError> {
         let of = |batch: &RecordBatch| {
             unwritable(Format::Json, batch, encoding(io::Error::other("")), |alone| json(std::slice::from_ref(alone)).map(drop))
         };
-        batches.iter().map(of).find(|found| matches!(found, AnalyticsError::Unwritable { .. })).unwrap_or(fault)
+        let is_told =
+            |found: &AnalyticsError| matches!(found, AnalyticsError::Unwritable { .. } | AnalyticsError::Textless { .. });
+        batches.iter().map(of).find(is_told).unwrap_or(fault)
     })
 }
 
@@ -272,6 +366,11 @@ fn json(batches: &[RecordBatch]) -> Result<Value, AnalyticsError> {
     let builder = deltalake::arrow::json::WriterBuilder::new().with_explicit_nulls(true);
     let mut writer: ArrayWriter<Vec<u8>> = builder.build(Vec::new());
     for batch in batches {
+        check_values(batch)?;
+        if let Some(field) = batch.schema().fields().iter().find(|field| repeats_a_name(field.data_type())) {
+            let what = format!("{} has two fields of one name", field.name());
+            return Err(encoding(io::Error::other(what)));
+        }
         writer.write(batch).map_err(encoding)?;
     }
     writer.finish().map_err(encoding)?;
@@ -300,7 +399,7 @@ pub fn pieces(batch: RecordBatch) -> Vec<RecordBatch> {
 
 /// The column names, and the rows as texts; null is empty.
 pub fn rows_text(batches: &[RecordBatch]) -> Result<(Vec<String>, Vec<Vec<String>>), AnalyticsError> {
-    let options = FormatOptions::default();
+    let options = strict();
     let header = batches
         .first()
         .map(|batch| batch.schema().fields().iter().map(|field| field.name().clone()).collect())
@@ -313,7 +412,11 @@ pub fn rows_text(batches: &[RecordBatch]) -> Result<(Vec<String>, Vec<Vec<String
             .map(|column| ArrayFormatter::try_new(column.as_ref(), &options))
             .collect::<Result<_, _>>()
             .map_err(encoding)?;
-        rows.extend((0..batch.num_rows()).map(|row| columns.iter().map(|column| column.value(row).to_string()).collect()));
+        for row in 0..batch.num_rows() {
+            let cells = columns.iter().map(|column| column.value(row).try_to_string());
+            let textless = |err| check_values(batch).err().unwrap_or_else(|| encoding(err));
+            rows.push(cells.collect::<Result<_, _>>().map_err(textless)?);
+        }
     }
     Ok((header, rows))
 }

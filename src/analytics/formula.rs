@@ -29,7 +29,14 @@ pub fn inert(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
 }
 
 fn is_never_text(kind: &DataType) -> bool {
-    kind.is_numeric() || kind.is_temporal() || matches!(kind, DataType::Boolean | DataType::Null)
+    match kind {
+        DataType::Boolean | DataType::Null => true,
+        // Written in hexadecimal, whatever text the bytes would be.
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => true,
+        DataType::Dictionary(_, value) => is_never_text(value),
+        DataType::RunEndEncoded(_, value) => is_never_text(value.data_type()),
+        kind => kind.is_numeric() || kind.is_temporal(),
+    }
 }
 
 fn quoted(text: &str) -> String {
@@ -47,6 +54,21 @@ fn is_number(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use deltalake::arrow::array::{BinaryArray, BinaryViewArray, FixedSizeBinaryArray, LargeBinaryArray};
+
+    #[test]
+    fn bytes_stay_bytes() {
+        let bytes: Vec<&[u8]> = vec![b"\xff", b"="];
+        let fixed = FixedSizeBinaryArray::try_from_iter(bytes.iter()).unwrap();
+        let columns: [ArrayRef; 4] = [
+            Arc::new(BinaryArray::from(bytes.clone())),
+            Arc::new(LargeBinaryArray::from(bytes.clone())),
+            Arc::new(BinaryViewArray::from(bytes)),
+            Arc::new(fixed),
+        ];
+        let batch = RecordBatch::try_from_iter(["a", "b", "c", "d"].into_iter().zip(columns)).unwrap();
+        assert_eq!(inert(&batch).unwrap().columns(), batch.columns());
+    }
 
     #[test]
     fn what_would_be_a_formula_is_quoted_and_numbers_stay() {

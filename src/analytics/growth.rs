@@ -12,7 +12,7 @@ use deltalake::datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 use super::bounded::is_constant;
 
 /// The bytes that an element of an array takes at least.
-const ELEMENT: usize = 8;
+pub(super) const ELEMENT: usize = 8;
 
 /// The functions that are measured, and how what they make follows from their arguments.
 pub(super) const GROWING: &[(&str, Growth)] = &[

@@ -98,6 +98,12 @@ pub enum AnalyticsError {
     /// A column has a type, or a value, that a format does not.
     #[error("the column {column} is {kind}, which {format} cannot hold")]
     Unwritable { column: String, kind: String, format: Format, other: Format },
+    /// A column has a value that no text stands for.
+    #[error("the column {column} has a value that is beyond what {kind} can be written as")]
+    Textless { column: String, kind: String },
+    /// The engine refuses to run what it made of the query.
+    #[error("the query engine found no way to run the query: {0}")]
+    Unplanned(String),
     #[error("the answer could not be written")]
     Encoding(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -142,6 +148,14 @@ impl AnalyticsError {
             Self::Unwritable { other, .. } => {
                 Some(format!("cast it to another type, select parts of it, or write the answer with --format {other}"))
             }
+            Self::Textless { .. } => Some(
+                "leave such rows out with a WHERE, cast the column to a number, or write the answer with --format parquet, which holds any value"
+                    .to_owned(),
+            ),
+            Self::Unplanned(_) => Some(
+                "write it in another way; where a SELECT in FROM makes a column of one with the same name, name the SELECT, as (SELECT …) AS a"
+                    .to_owned(),
+            ),
             Self::Encoding(_) | Self::Interrupted => None,
         }
     }

@@ -2,6 +2,8 @@ use serde_json::json;
 
 use super::reply::table;
 use super::{CliError, Context, Reply};
+use crate::config::{Config, Setting};
+use crate::text::masked::masked;
 
 /// The settings in force and where each comes from.
 #[derive(Debug, clap::Args)]
@@ -43,6 +45,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             Reply::new(json!({"secrets": config.secrets}), table(&["variable", "scope and key", "from"], rows))
         }
         Verb::Show => {
+            let config = &shown(config);
             let settings = [
                 ("lake", Some(&config.lake)),
                 ("actor", Some(&config.actor)),
@@ -56,4 +59,17 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             Reply::new(json!(config), table(&["setting", "value", "from"], rows))
         }
     })
+}
+
+/// The settings as they may be shown: an address shows no credentials, which it may hold before it is opened and refused.
+fn shown(config: &Config) -> Config {
+    let shown = |setting: &Setting| Setting { value: masked(&setting.value).into_owned(), origin: setting.origin.clone() };
+    Config {
+        lake: shown(&config.lake),
+        actor: shown(&config.actor),
+        output: shown(&config.output),
+        target: config.target.as_ref().map(shown),
+        query_memory: shown(&config.query_memory),
+        ..config.clone()
+    }
 }

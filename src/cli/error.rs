@@ -11,6 +11,7 @@ use crate::config::ConfigError;
 use crate::service::ServiceError;
 use crate::store::StoreError;
 use crate::store::catalog::CatalogError;
+use crate::text::masked::masked;
 use crate::text::visible::{visible, visible_json};
 
 /// Exit codes. Scripts branch on them, so they never change.
@@ -91,6 +92,7 @@ fn store_exit(fault: &StoreError) -> Exit {
         | StoreError::CopyChanged { .. }
         | StoreError::UnfinishedCopy { .. }
         | StoreError::Within { .. }
+        | StoreError::Occupied { .. }
         | StoreError::BeforeItsTime
         | StoreError::AfterItsEnd { .. } => Exit::Refused,
         _ => Exit::Configuration,
@@ -135,6 +137,8 @@ impl CliError {
                     | AnalyticsError::UnknownColumn { .. }
                     | AnalyticsError::Syntax(_)
                     | AnalyticsError::Unwritable { .. }
+                    | AnalyticsError::Textless { .. }
+                    | AnalyticsError::Unplanned(_)
                     | AnalyticsError::Sql(_) => Exit::Usage,
                     AnalyticsError::Encoding(_) | AnalyticsError::Panicked(_) => Exit::Bug,
                     AnalyticsError::Broken { .. } => Exit::Configuration,
@@ -181,12 +185,13 @@ impl CliError {
                 ServiceError::NotWritten(_) => "not_written",
                 ServiceError::Unknown { .. } => "unknown_outcome",
                 ServiceError::Store(cause) => match cause {
-                    StoreError::NotALake { .. } => "not_a_lake",
+                    StoreError::NotALake { .. } | StoreError::JournalLost { .. } => "not_a_lake",
                     StoreError::UnfinishedCopy { .. } => "unfinished_copy",
                     StoreError::AlreadyALake { .. } | StoreError::CopyOntoLake { .. } | StoreError::CopyChanged { .. } => {
                         "already_a_lake"
                     }
                     StoreError::Within { .. } => "within",
+                    StoreError::Occupied { .. } => "occupied",
                     StoreError::NoFolder { .. } => "no_folder",
                     StoreError::NewerFormat { .. } => "newer_format",
                     StoreError::Damaged { .. } => "damaged",
@@ -198,7 +203,12 @@ impl CliError {
         }
     }
 
+    /// The way out, which repeats no credentials either.
     fn hint(&self) -> Option<String> {
+        self.said_hint().map(|hint| masked(&hint).into_owned())
+    }
+
+    fn said_hint(&self) -> Option<String> {
         match self {
             Self::Service(fault) => fault.hint(),
             Self::Usage { hint, .. } => hint.clone(),
@@ -210,7 +220,7 @@ impl CliError {
         }
     }
 
-    /// The sentence, with what caused it.
+    /// The sentence, with what caused it. It may repeat what a person wrote, so the URLs in it are masked.
     fn message(&self) -> String {
         let mut message = self.to_string();
         let mut cause = std::error::Error::source(self);
@@ -225,7 +235,7 @@ impl CliError {
         if let Self::Statement { told, .. } = self {
             message.push_str(told);
         }
-        message
+        masked(&message).into_owned()
     }
 
     pub fn to_json(&self) -> Value {

@@ -3,6 +3,7 @@ mod sentence;
 use sentence::sentence;
 use serde_json::{Value, json};
 
+use super::limit::at_least_one;
 use super::reply::count;
 use super::{CliError, Context, Reply};
 use crate::domain::any::AnyRecord;
@@ -22,7 +23,7 @@ use crate::text::visible::visible_line;
 pub struct Args {
     /// A project or a task.
     of: Option<String>,
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = at_least_one)]
     limit: usize,
     /// Only what had happened by then, under the names of then: a seq, a date or a time.
     #[arg(long, value_name = "SEQ|TIME")]
@@ -81,7 +82,7 @@ async fn tell(args: &Args, service: &Service) -> Result<Reply, CliError> {
         sets.push(set_json(&state, past)?);
     }
     if is_more {
-        lines.push(format!("there are earlier ones; --limit {} shows more", args.limit.saturating_mul(5).max(1)));
+        lines.push(format!("there are earlier ones; --limit {} shows more", args.limit.saturating_mul(5)));
     }
     let text = if lines.is_empty() { "nothing yet".to_owned() } else { lines.join("\n") };
     Ok(Reply::new(json!({"seq": seq, "changes": sets, "more": is_more}), text))

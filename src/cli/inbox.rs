@@ -1,5 +1,6 @@
 use serde_json::{Map, Value, json};
 
+use super::limit::at_least_one;
 use super::reply::{count, table};
 use super::{CliError, Context, Reply};
 use crate::analytics::{Session, rows_json, rows_text};
@@ -31,14 +32,13 @@ enum Verb {
     /// The requests and their answers, those that wait first.
     List {
         /// The most requests to show.
-        #[arg(long, value_name = "NUMBER", default_value_t = 500)]
+        #[arg(long, value_name = "NUMBER", default_value_t = 500, value_parser = at_least_one)]
         limit: usize,
     },
 }
 
 fn most(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| (1..=100_000).contains(number));
-    number.ok_or_else(|| "must be a number from 1 to 100000".to_owned())
+    at_least_one(text).ok().filter(|number| *number <= 100_000).ok_or_else(|| "must be a number from 1 to 100000".to_owned())
 }
 
 const LIST: &str = "SELECT substr(request_id, 1, 60) AS request_id, at, substr(user, 1, 40) AS user, state, seq, substr(message, 1, 200) AS message FROM requests

@@ -6,16 +6,18 @@ use std::io::IsTerminal;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
+use crate::text::masked::masked_line;
 use crate::text::visible::visible_line;
 
 /// What is logged unless the environment says otherwise.
 const USUAL: &str = "warn,delta_kernel=error,buoyant_kernel=error";
 
 /// Begins to log. Values of events come from the lake, from storage and from arguments, so each is written as one line
-/// without anything that acts on a terminal; the colors of the log itself are written to a terminal only.
+/// without anything that acts on a terminal, and without the credentials that a client may log with an address; the colors of the log itself are written to a terminal only.
 pub fn begin(filter: Option<String>) {
     let field = |writer: &mut Writer<'_>, field: &tracing::field::Field, value: &dyn fmt::Debug| {
         let value = format!("{value:?}");
+        let value = masked_line(&value);
         let value = visible_line(&value);
         match field.name() {
             "message" => write!(writer, "{value}"),

@@ -18,6 +18,7 @@ mod inbox;
 mod init;
 mod interrupt;
 mod lake;
+mod limit;
 mod log;
 mod maintain;
 mod next;
@@ -236,7 +237,10 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(fault) => return unparsed::tell(&words, fault).into(),
     };
-    let wants_json = cli.global.json || cli.global.output.as_deref() == Some("json");
+    let wants_json = match cli.global.output.as_deref().filter(|output| !output.is_empty()) {
+        Some(output) => output == "json",
+        None => cli.global.json || environment_says_json(),
+    };
     match crate::config::read_variable("LAKEPLAN_LOG") {
         Ok(filter) => log::begin(filter),
         Err(fault) => return CliError::Config(fault.into()).report(wants_json).into(),
@@ -258,6 +262,11 @@ pub fn main() -> ExitCode {
         None => Exit::Ok.into(),
         Some(err) => err.report(json).into(),
     }
+}
+
+/// Whether the environment asks for JSON, for an error that comes before the settings are read.
+fn environment_says_json() -> bool {
+    crate::config::variable("LAKEPLAN_OUTPUT").as_deref() == Some("json")
 }
 
 fn summary_of_environment() -> Option<PathBuf> {

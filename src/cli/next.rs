@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 
+use super::limit::at_least_one;
 use super::{CliError, Context, Reply, show};
 use crate::domain::task::TaskStatus;
 use crate::domain::time::AsOf;
@@ -15,7 +16,7 @@ pub struct Args {
     /// Only what is this user's or no one's.
     #[arg(long, value_name = "USER")]
     assignee: Option<String>,
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = at_least_one)]
     limit: usize,
     /// The lake as it was: a seq, a date or a time.
     #[arg(long, value_name = "SEQ|TIME")]

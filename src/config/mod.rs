@@ -197,7 +197,10 @@ impl Config {
             .or_else(|| from_file(&file.output))
             .unwrap_or_else(|| default(&defaults.output));
         one_of(Some(&output), "output", OUTPUTS)?;
-        let actor = given(&flags.actor, "--actor", "LAKEPLAN_ACTOR")?
+        // Who acts is never replaced in silence: a name that is given and is none is refused where the lake is opened.
+        let by_flag = flags.actor.clone().map(|value| Setting { value, origin: "--actor".to_owned() });
+        let actor = by_flag
+            .map_or_else(|| from_env("LAKEPLAN_ACTOR"), |actor| Ok(Some(actor)))?
             .or_else(|| from_section(&section.actor))
             .or_else(|| from_file(&file.actor));
         let actor = match actor {
@@ -266,10 +269,7 @@ fn read(path: &Path, named: bool) -> Result<Settings, ConfigError> {
 /// `target` is a word at the top and a family of tables below it; TOML has one name for both, so the tables are taken
 /// out before the rest is read.
 fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
-    let malformed = |fault: toml::de::Error| ConfigError::Malformed {
-        path: path.to_owned(),
-        message: fault.to_string().trim_end().to_owned(),
-    };
+    let malformed = |err: toml::de::Error| ConfigError::Malformed { path: path.to_owned(), message: misfit(text, &err) };
     let mut table: toml::Table = toml::from_str(text).map_err(malformed)?;
     let sections: BTreeMap<String, TargetSettings> = match table.remove("target") {
         Some(toml::Value::Table(sections)) => toml::Value::Table(sections).try_into().map_err(malformed)?,
@@ -290,6 +290,37 @@ fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
     }
     settings.target_sections = sections;
     Ok(settings)
+}
+
+/// What is wrong with a text, and at which line and column. Neither the line nor a value is repeated: it may be a secret that
+/// somebody wrote there.
+fn misfit(text: &str, err: &toml::de::Error) -> String {
+    let message = without_value(err.message());
+    match err.span() {
+        Some(span) => {
+            let before = text.get(..span.start).unwrap_or(text);
+            let line = before.rsplit('\n').next().unwrap_or_default();
+            format!("line {}, column {}: {message}", before.matches('\n').count() + 1, line.chars().count() + 1)
+        }
+        // What follows names the key.
+        None => {
+            let said = err.to_string();
+            let key = said.strip_prefix(err.message()).unwrap_or_default().trim();
+            format!("{message} {key}").trim_end().to_owned()
+        }
+    }
+}
+
+/// A message of serde without the value that it repeats, as in `invalid type: string "…", expected a map`.
+fn without_value(message: &str) -> String {
+    let repeats = ["invalid type: ", "invalid value: "].iter().any(|start| message.starts_with(start));
+    match message.rsplit_once(", expected ").filter(|_| repeats) {
+        Some((found, expected)) => {
+            let kind = found.split(['"', '`']).next().unwrap_or(found).trim_end();
+            format!("{kind}, expected {expected}")
+        }
+        None => message.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -317,6 +348,13 @@ mod tests {
             load("", Flags::default(), &[]).unwrap().lake,
             Setting { value: "./lake".to_owned(), origin: "default".to_owned() }
         );
+    }
+
+    #[test]
+    fn an_empty_actor_is_not_replaced() {
+        let flags = Flags { actor: Some(String::new()), ..Flags::default() };
+        let actor = load("actor = 'file'", flags, &[("LAKEPLAN_ACTOR", "env"), ("USER", "user")]).unwrap().actor;
+        assert_eq!((actor.value.as_str(), actor.origin.as_str()), ("", "--actor"));
     }
 
     #[test]
@@ -359,6 +397,11 @@ mod tests {
             ("query_memory = 'much'", "512MiB"),
             ("[secrets]\nAWS_SECRET_ACCESS_KEY = 'hunter2'", "AWS_SECRET_ACCESS_KEY"),
             ("[secrets]\nlower = 'scope/key'", "lower"),
+            ("[secrets]\nAWS_SECRET_ACCESS_KEY = hunter2\n", "line 2, column 25: "),
+            ("lake = \"x\" hunter2", "line 1"),
+            ("secrets = 'hunter2'", "secrets"),
+            ("lake = [\"hunter2\"]", "lake"),
+            ("[target]\ndev = 'hunter2'", "dev"),
         ] {
             let fault = load(file, Flags::default(), &[]).unwrap_err().to_string();
             assert!(fault.contains(says) && fault.contains("lakeplan.toml"), "{file}: {fault}");

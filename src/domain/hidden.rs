@@ -19,3 +19,9 @@ pub fn is_hidden(letter: char) -> bool {
 pub fn is_blank(text: &str) -> bool {
     text.chars().all(|letter| letter.is_whitespace() || is_hidden(letter))
 }
+
+/// Returns whether a character controls a terminal or ends a line: a control, or a separator of lines or paragraphs. A name
+/// must not hold one.
+pub fn is_control(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
+}

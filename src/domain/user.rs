@@ -1,5 +1,7 @@
 //! People and agents who do the work.
 
+use uuid::Uuid;
+
 use super::id::UserId;
 use super::record::record;
 use super::time::Minutes;
@@ -23,4 +25,9 @@ record! {
         /// Free facts about the user.
         metadata: Metadata, Author;
     }
+}
+
+/// Whether a name is taken for the id of a record wherever one is named. A project key is too short to be one.
+pub fn reads_as_id(name: &str) -> bool {
+    Uuid::try_parse(name).is_ok()
 }

@@ -169,7 +169,7 @@ impl Reader {
         self.known_keys(object, &["id", "actor", "reason", "patches"], "patch set");
         let mut request = Request {
             id: self.value(object, "id"),
-            actor: self.value(object, "actor"),
+            actor: self.actor(object),
             reason: self.value(object, "reason"),
             patches: Vec::new(),
         };
@@ -191,6 +191,11 @@ impl Reader {
             }
         }
         request
+    }
+
+    fn actor(&mut self, object: &Map<String, Value>) -> Option<Name> {
+        let name: Name = self.value(object, "actor")?;
+        Name::of_actor(name.as_str()).map_err(|misfit| self.fault("actor", misfit.0)).ok()
     }
 
     fn patch(&mut self, value: &Value) -> Result<RawPatch, Misread> {

@@ -51,12 +51,15 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// What was given, without a password that may be in it.
+/// What was given, without a password or a token that may be in it.
 fn shown(given: &str) -> String {
-    match given.rsplit_once('@') {
-        Some((_, after)) => format!("***@{after}"),
-        None => given.to_owned(),
+    let (place, query) = given.find(['?', '#']).map_or((given, ""), |at| given.split_at(at));
+    // A password may hold what begins a query.
+    if query.contains('@') {
+        return "***".to_owned();
     }
+    let place = place.rsplit_once('@').map_or_else(|| place.to_owned(), |(_, after)| format!("***@{after}"));
+    query.chars().next().map_or_else(|| place.clone(), |sign| format!("{place}{sign}***"))
 }
 
 #[cfg(test)]
@@ -89,7 +92,17 @@ mod tests {
         ] {
             assert!(matches!(base(bad), Err(NetError::BadAddress { .. })), "{bad}");
         }
-        assert!(!base("https://user:canary@x.com").unwrap_err().to_string().contains("canary"));
+        for given in [
+            "https://user:canary@x.com",
+            "https://x.com/?token=canary",
+            "x.com/api?x=canary",
+            "https://x.com/#canary",
+            "https://user:a?canary@x.com",
+            "https://x.com/?token=a@canary",
+        ] {
+            let said = base(given).unwrap_err().to_string();
+            assert!(!said.contains("canary"), "{said}");
+        }
     }
 
     #[test]

@@ -26,6 +26,12 @@ pub enum StoreError {
     UnfinishedCopy { root: String, from: String, up_to: String },
     #[error("{root} lies in the {what} at {outer}, which would take the files of a lake for its own")]
     Within { root: String, what: &'static str, outer: String },
+    /// A lake of which only tables are left.
+    #[error("{root} holds {} of a lake whose journal is missing", listed(tables))]
+    JournalLost { root: String, tables: Vec<&'static str> },
+    /// What is no table of a lake lies where a copy would put one.
+    #[error("{root} holds the folder {name}, where the table {name} of the copy would lie")]
+    Occupied { root: String, name: &'static str },
     #[error("there is no folder {name}")]
     NoFolder { name: String },
     #[error("{root} cannot be used: {why}")]
@@ -101,6 +107,11 @@ impl StoreError {
                     .to_owned()
             }
             Self::Within { .. } => "name a folder outside of it".to_owned(),
+            Self::JournalLost { .. } => {
+                "bring the folder journal back; or make a lake from a backup at another place, with --lake and lakeplan restore-lake"
+                    .to_owned()
+            }
+            Self::Occupied { .. } => "name a place where there is nothing yet, such as a new folder".to_owned(),
             Self::NoFolder { .. } => "name a folder that is there, or a storage URL".to_owned(),
             Self::NewerFormat { .. } => "install a newer lakeplan".to_owned(),
             Self::Damaged { path, .. } if is_of_folded_table(path) => {
@@ -140,6 +151,8 @@ impl StoreError {
                 Self::UnfinishedCopy { root: root.clone(), from: from.clone(), up_to: up_to.clone() }
             }
             Self::Within { root, what, outer } => Self::Within { root: root.clone(), what, outer: outer.clone() },
+            Self::JournalLost { root, tables } => Self::JournalLost { root: root.clone(), tables: tables.clone() },
+            Self::Occupied { root, name } => Self::Occupied { root: root.clone(), name },
             Self::NoFolder { name } => Self::NoFolder { name: name.clone() },
             Self::UnusableRoot { root, why } => Self::UnusableRoot { root: root.clone(), why: why.clone() },
             Self::NewerFormat { root, verb, needed, known } => {
@@ -162,6 +175,12 @@ impl StoreError {
             Self::Features { path, features } => Self::Features { path: path.clone(), features: features.clone() },
         }
     }
+}
+
+/// The names of tables as a sentence has them.
+fn listed(tables: &[&str]) -> String {
+    let noun = if tables.len() == 1 { "the table" } else { "the tables" };
+    format!("{noun} {}", tables.join(", "))
 }
 
 /// Whether a place is a current table, or in one: the journal has all that it holds.

@@ -111,21 +111,26 @@ pub(super) async fn refuse_remains(root: &Root) -> Result<(), StoreError> {
         return Err(StoreError::AlreadyALake { root: root.url.to_string() });
     }
     copy::refuse_unfinished(root).await?;
+    let tables = remains(&root.store).await?;
+    if tables.is_empty() { Ok(()) } else { Err(StoreError::JournalLost { root: root.url.to_string(), tables }) }
+}
+
+/// The tables that are left of a lake at a place without a journal. The empty tables of an `init` that was interrupted before
+/// it made the journal are none.
+pub(super) async fn remains(store: &Arc<dyn ObjectStore>) -> Result<Vec<&'static str>, StoreError> {
+    let mut left = Vec::new();
     for name in LakeTables::names() {
-        let table = match TableLog::new(Arc::clone(&root.store), name).load().await {
+        let table = match TableLog::new(Arc::clone(store), name).load().await {
             // A catalog keeps the inbox elsewhere.
             Err(StoreError::Catalog(CatalogError::Moved { .. })) => continue,
             table => table?,
         };
         let is_new = |table: &Table| table.version == 0 && table.files.is_empty() && !LakeTables::folded().any(|it| it == name);
         if table.is_some_and(|table| !is_new(&table)) {
-            let why = format!(
-                "it holds the table {name} of a lake whose journal is missing; bring the journal back, or use another place"
-            );
-            return Err(StoreError::UnusableRoot { root: root.url.to_string(), why });
+            left.push(name);
         }
     }
-    Ok(())
+    Ok(left)
 }
 
 /// Finds out whether the storage creates a name only where there is none, which everything rests on.

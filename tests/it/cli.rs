@@ -17,6 +17,7 @@ mod plan;
 mod query;
 mod rebuilds;
 mod report;
+mod secrets;
 mod summary;
 mod upgrade;
 mod visualize;

@@ -119,7 +119,7 @@ fn third_party_crates_stay_behind_their_walls() {
 #[test]
 fn a_command_is_one_file_and_one_line() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
-    let helpers = ["mod", "error", "files", "interrupt", "log", "progress", "reply", "show", "summary", "unparsed"];
+    let helpers = ["mod", "error", "files", "interrupt", "limit", "log", "progress", "reply", "show", "summary", "unparsed"];
     let mut files: Vec<String> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
+use crate::cli::limit::at_least_one;
 use crate::cli::reply::{count, table_of_said};
 use crate::cli::{CliError, Reply, show};
 use crate::domain::project::Project;
@@ -48,7 +49,7 @@ pub struct Args {
     /// Plan order where absent; - before it turns it round.
     #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
     sort: Option<Sort>,
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = at_least_one)]
     limit: usize,
     /// The cursor of the page before, which goes on at the same state of the lake.
     #[arg(long)]

@@ -11,6 +11,7 @@ use crate::domain::patch::Patch;
 use crate::domain::project::Project;
 use crate::domain::record::{Field, Writer};
 use crate::domain::task::TaskStatus;
+use crate::domain::user::reads_as_id;
 use crate::domain::value::FieldValue;
 use crate::domain::violation::{Rule, Violation};
 
@@ -95,6 +96,9 @@ impl Bench<'_> {
             }
             AnyRecord::User(user) => {
                 let user = Arc::clone(user);
+                if touches(patch, &["handle"]) {
+                    self.check_handle(user.handle.as_str());
+                }
                 self.check_user_names(user.id, user.handle.as_str(), user.email.as_ref().map(|email| email.as_str()));
                 if let Some(into) = user.merged_into
                     && touches(patch, &["merged_into"])
@@ -161,6 +165,15 @@ impl Bench<'_> {
         let fault = Violation::new(self.patch, Rule::UnknownReference, message).field(format!("fields.{field}"));
         self.refuse(fault.hint("lakeplan user list"));
         None
+    }
+
+    /// Refuses a handle that would not be found under its name. One that an earlier version took stays.
+    fn check_handle(&mut self, handle: &str) {
+        if reads_as_id(handle) {
+            let message = "reads as a UUID, so it would be taken for the id of a user";
+            let fault = Violation::new(self.patch, Rule::Value, message).field("fields.handle");
+            self.refuse(fault.hint("give a short name, such as ana"));
+        }
     }
 
     fn check_user_names(&mut self, id: UserId, handle: &str, email: Option<&str>) {

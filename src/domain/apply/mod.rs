@@ -41,7 +41,7 @@ use super::record::{Entity, Fields};
 use super::state::{ProjectState, State};
 use super::task::Task;
 use super::time::Instant;
-use super::value::FieldValue;
+use super::value::{FieldValue, Misfit};
 use super::violation::{Rule, Violation};
 
 /// A set that was applied: what the journal writes, and the way back should the slot be lost.
@@ -238,15 +238,20 @@ impl Bench<'_> {
         if self.violations.len() > faults { Err(Failed) } else { Ok(()) }
     }
 
+    /// Compares the values that a patch expects with those that stand, each as its field holds it: a value may be written in
+    /// several ways.
     fn check_expectations(&mut self, patch: &Patch) {
         for (field, expected) in &patch.expect {
             let Some(record) = self.find(patch) else { continue };
-            match record.get(field) {
-                None => {
-                    let fault = Violation::new(self.patch, Rule::UnknownField, "is no field to expect a value of");
-                    self.refuse(fault.field(format!("expect.{field}")));
-                }
-                Some(theirs) if theirs != *expected && self.conflict.is_none() => {
+            let place = format!("expect.{field}");
+            let Some(theirs) = record.get(field) else {
+                let fault = Violation::new(self.patch, Rule::UnknownField, "is no field to expect a value of");
+                self.refuse(fault.field(place));
+                continue;
+            };
+            match as_held(patch, field, expected) {
+                Err(misfit) => self.refuse(Violation::new(self.patch, Rule::Value, misfit.0).field(place)),
+                Ok(held) if held != theirs && self.conflict.is_none() => {
                     self.conflict = Some(Conflict {
                         patch: self.patch,
                         entity: patch.entity,
@@ -256,7 +261,7 @@ impl Bench<'_> {
                         theirs,
                     });
                 }
-                Some(_) => {}
+                Ok(_) => {}
             }
         }
     }
@@ -362,4 +367,13 @@ impl Bench<'_> {
     fn touch_graph(&mut self, project: ProjectId) {
         self.graphs.insert(project, self.patch);
     }
+}
+
+/// An expected value as its field holds it. A value of an earlier version, which no author may give any more, is one that may
+/// stand, where it is written as the lake writes it.
+fn as_held(patch: &Patch, field: &str, expected: &Value) -> Result<Value, Misfit> {
+    let mut record = AnyRecord::blank(patch.entity, patch.id);
+    let Err(misfit) = record.set(field, expected) else { return Ok(record.get(field).unwrap_or_default()) };
+    let stored = record.restore(field, expected).is_ok().then(|| record.get(field)).flatten();
+    stored.filter(|stored| stored == expected).ok_or(misfit)
 }

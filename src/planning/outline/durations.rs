@@ -157,17 +157,14 @@ impl Reader<'_> {
             // "a day or two", "2 days to 3 days", "2h-4h"
             let before = self.at;
             if self.eat(&["or", "to", "-", "\u{2013}", "\u{2014}"]) {
-                match self.amount() {
-                    Some((_, more)) if more > high => {
-                        let other = self.unit(u32::MAX);
-                        let ratio = other.map_or(1.0, |size| f64::from(size) / f64::from(unit));
-                        let closed = other.is_some() || self.closes();
-                        if closed {
-                            high = more * ratio;
-                        } else {
-                            self.at = before;
-                        }
+                let further = self.amount().map(|further| (further, self.unit(u32::MAX)));
+                match further {
+                    // Each end has a unit of its own, and only in one unit they tell which of them is the lower.
+                    Some(((less, more), Some(size))) => {
+                        let ratio = f64::from(size) / f64::from(unit);
+                        (low, high) = (low.min(less * ratio), high.max(more * ratio));
                     }
+                    Some(((_, more), None)) if more > high && self.closes() => high = more,
                     _ => self.at = before,
                 }
             } else if self.eat(&["and"]) {
@@ -422,6 +419,13 @@ mod tests {
             ("Estimated effort: 2-3 days", 2 * day, 1200, 3 * day),
             ("350 hours over 13 weeks", 21000, 21000, 21000),
             ("6-week", 30 * day, 30 * day, 30 * day),
+            ("3 hours to 1 day", 180, 330, day),
+            ("30 min - 2 hours", 30, 75, 120),
+            ("1 day to 5 minutes", 5, 243, day),
+            ("2 days - 3 hours", 180, 570, 2 * day),
+            ("a day or 2 hours", 120, 300, day),
+            ("2 to 3 days or 4 hours", 240, 840, 3 * day),
+            ("3 days to 3 days", 3 * day, 3 * day, 3 * day),
         ];
         for &(text, low, likely, high) in cases {
             assert_eq!(read(text), Some((low, likely, high)), "{text}");

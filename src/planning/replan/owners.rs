@@ -5,6 +5,7 @@ use super::report::Mark;
 use crate::domain::id::{EntityId, UserId, derived};
 use crate::domain::patch::{Op, Patch};
 use crate::domain::record::Entity;
+use crate::domain::user::reads_as_id;
 use crate::domain::value::{FieldValue, Name};
 use crate::planning::plan::Node;
 
@@ -66,9 +67,10 @@ fn is_somebody(owner: &str) -> bool {
     owner.chars().any(char::is_alphanumeric) && !NOBODY.contains(&owner.to_lowercase().as_str())
 }
 
-/// A name as one word: `Ana Lopez` is `@ana-lopez`.
+/// A name as one word: `Ana Lopez` is `@ana-lopez`. What reads as an id cannot be a handle and gets a word before it.
 fn handle(owner: &str) -> Option<Name> {
     let words: Vec<&str> = owner.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
     let joined = if words.len() > 1 { words.join("-").to_lowercase() } else { words.concat() };
-    Name::new(joined.trim_start_matches('@')).ok()
+    let word = joined.trim_start_matches('@');
+    if reads_as_id(word) { Name::new(&format!("user-{word}")).ok() } else { Name::new(word).ok() }
 }

@@ -71,10 +71,7 @@ impl Written {
         id(&self.row.request_id)?;
         time(&self.row.at, now)?;
         let user = text("user", &self.row.user)?;
-        let actor = Name::new(user).map_err(|misfit| format!("the user {misfit}"))?;
-        if user.contains(char::is_control) {
-            return Err("the user holds a control character".to_owned());
-        }
+        let actor = Name::of_actor(user).map_err(|misfit| format!("the user {misfit}"))?;
         if let Cell::TooLong { bytes, .. } = self.patch_set {
             let (size, most) = (bytes as f64 / f64::from(1 << 20), LARGEST >> 20);
             return Err(format!(

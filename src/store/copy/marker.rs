@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::domain::time::{AsOf, Instant, rfc3339};
 use crate::store::delta::Root;
 use crate::store::error::StoreError;
+use crate::store::root::remains;
 
 /// The folder of the marker.
 pub const FOLDER: &str = "_copy";
@@ -89,11 +90,15 @@ pub async fn remove(store: &dyn ObjectStore) -> Result<(), StoreError> {
     }
 }
 
-/// Returns why a place without a journal is no lake: a copy of one is unfinished there, or there is none.
+/// Returns why a place without a journal is no lake: a copy of one is unfinished there, its journal was lost, or there is none.
 pub async fn no_lake(store: &Arc<dyn ObjectStore>, root: &str) -> StoreError {
     match Marker::read(store.as_ref()).await {
         Ok(Some(marker)) => marker.unfinished(root),
-        Ok(None) => StoreError::NotALake { root: root.to_owned() },
+        Ok(None) => match remains(store).await {
+            Ok(tables) if tables.is_empty() => StoreError::NotALake { root: root.to_owned() },
+            Ok(tables) => StoreError::JournalLost { root: root.to_owned(), tables },
+            Err(err) => err,
+        },
         Err(err) => err,
     }
 }

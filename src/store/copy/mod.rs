@@ -196,12 +196,19 @@ fn verify(rows: &[(u64, u32, Row)]) -> Result<Copied, StoreError> {
     Ok(Copied { seq: *seq, at: last.at, chain, rows: rows.len() })
 }
 
+/// Refuses a place where a table of the copy cannot lie: one is there, or a folder of its name that is none. Its files would
+/// be taken for files of the table, and vacuumed.
 async fn refuse_used(root: &Root) -> Result<(), StoreError> {
+    let named = || root.url.to_string();
+    let failed = |err| StoreError::storage("listing", root.url.to_string(), err);
+    let mut occupied = None;
     for name in LakeTables::names() {
-        let first = root.store.list(Some(&Path::from(name))).try_next().await;
-        if first.map_err(|err| StoreError::storage("listing", root.url.to_string(), err))?.is_some() {
-            return Err(StoreError::CopyOntoLake { root: root.url.to_string() });
+        if root.store.list(Some(&Path::from(format!("{name}/_delta_log")))).try_next().await.map_err(failed)?.is_some() {
+            return Err(StoreError::CopyOntoLake { root: named() });
+        }
+        if occupied.is_none() && root.store.list(Some(&Path::from(name))).try_next().await.map_err(failed)?.is_some() {
+            occupied = Some(name);
         }
     }
-    Ok(())
+    occupied.map_or(Ok(()), |name| Err(StoreError::Occupied { root: named(), name }))
 }

@@ -245,4 +245,44 @@ fn a_project_that_is_restored_without_its_source_says_so() {
     ok(path, &["plan", "d.md", "--yes"]);
     let restored = ok(path, &["project", "restore", "Door"]);
     assert!(restored.contains("without its source") && restored.contains("d.md"), "{restored}");
+fn who_acts_is_named_by_one_rule() {
+    let folder = lake();
+    let path = folder.path();
+    let create = |actor: &str| {
+        let set = json!({"actor": actor, "patches": [{"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": "a"}}]});
+        std::fs::write(path.join("set.json"), set.to_string()).unwrap();
+        run(path, &["apply", "set.json"])
+    };
+    for actor in ["a\u{1b}b", "a\u{85}b", "a\u{2028}b", "a\u{2029}b", ""] {
+        let said = fails(path, &["--actor", actor, "task", "create", "a"], 1);
+        assert!(said.contains("--actor: the actor must not"), "{actor:?}: {said}");
+        let output = create(actor);
+        assert!(
+            output.status.code() == Some(1) && self::said(&output).contains("actor: must not"),
+            "{actor:?}: {}",
+            self::said(&output)
+        );
+    }
+    let variable = command(path, &["task", "create", "a"]).env("LAKEPLAN_ACTOR", "a\u{1b}b").output().unwrap();
+    assert!(text(&variable.stderr).contains("LAKEPLAN_ACTOR: the actor must not"), "{}", text(&variable.stderr));
+    // A job may pass on a variable that was left empty.
+    let variable = command(path, &["task", "create", "a"]).env("LAKEPLAN_ACTOR", "").output().unwrap();
+    assert!(variable.status.success(), "{}", text(&variable.stderr));
+    assert!(create("Ana Lopez <ana@example.org>").status.success());
+}
+
+#[test]
+fn a_time_has_one_written_form() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["task", "create", "a"]);
+    let due = |at: &str| apply(path, &json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"sla_due": at}}]), &[]);
+    for at in ["2026-11-20 10:00:00Z", "2026-11-20t10:00:00Z", "2026-11-20T10:00:00z"] {
+        let output = due(at);
+        assert!(output.status.code() == Some(1) && said(&output).contains("fields.sla_due"), "{at}: {}", said(&output));
+        fails(path, &["task", "list", "--as-of", at], 2);
+    }
+    for at in ["2026-11-20T10:00:00Z", "2026-11-20T10:00:00.5+02:00"] {
+        assert!(due(at).status.success(), "{at}");
+    }
 }

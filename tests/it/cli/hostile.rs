@@ -12,6 +12,9 @@ use super::{apply, command, inbox, json_of, lake, ok, run, text};
 const HOSTILE: &str =
     "\u{1b}[2J\u{1b}]52;c;cm0K\u{7}\u{7f}\u{9b}31m\u{85}\u{202e}gpj\u{2066}\u{200f}pay\u{200b}pal\u{2028}\u{b}x";
 
+/// The same as far as a name may hold it: who acts has no control character.
+const ACTOR: &str = "\u{202e}gpj\u{2066}\u{200f}pay\u{200b}pal\u{feff}x";
+
 /// What reaches a person or a program holds nothing hidden, but for what the layout itself makes.
 #[track_caller]
 fn clean(words: &[&str], output: &Output) -> String {
@@ -30,7 +33,7 @@ fn hostile_lake() -> tempfile::TempDir {
         more.as_object().unwrap().iter().for_each(|(name, value)| fields[name] = value.clone());
         fields
     };
-    let set = json!({"actor": HOSTILE, "reason": HOSTILE, "patches": [
+    let set = json!({"actor": ACTOR, "reason": HOSTILE, "patches": [
         {"op": "create", "entity": "user", "id": "$ana", "fields": {"handle": "ana", "name": HOSTILE, "email": HOSTILE}},
         {"op": "create", "entity": "project", "id": "$evil", "fields": fields(json!({"name": HOSTILE, "key": "EVIL"}))},
         {"op": "create", "entity": "task", "id": "$a", "fields": fields(json!({"project_id": "PAY", "title": HOSTILE, "tags": [HOSTILE],
@@ -98,6 +101,7 @@ fn every_command_shows_what_is_hidden_and_acts_on_no_terminal() {
         &["erase", "user", "ana", "--also", HOSTILE],
         &["erase", "task", "PAY-1"],
         &["task", "update", "PAY-1", "--title", &format!("again {HOSTILE}")],
+        &["task", "create", HOSTILE, "--project", "PAY", "--actor", ACTOR],
         &["task", "create", HOSTILE, "--project", "PAY", "--actor", HOSTILE],
         &["task", "split", "PAY-2", HOSTILE, "=1h"],
         &["doctor"],

@@ -292,7 +292,8 @@ fn a_row_that_cannot_be_is_refused_by_itself_and_the_others_go_on() {
     bad("bytes", row("bytes", AT, "ana", Odd::Bytes(b"{\"patches\": \"\xff\"}".to_vec())), "patch_set is not UTF-8");
     bad("whose", row("whose", AT, Odd::Bytes(b"a\xff".to_vec()), create("x").as_str()), "user is not UTF-8");
     bad("long name", row("long name", AT, long.as_str(), create("x").as_str()), "at most 200 characters");
-    bad("bell", row("bell", AT, "a\u{7}b", create("x").as_str()), "the user holds a control character");
+    bad("bell", row("bell", AT, "a\u{7}b", create("x").as_str()), "the user must not hold a control character");
+    bad("line", row("line", AT, "a\u{2028}b", create("x").as_str()), "the user must not hold a control character");
     bad("huge", row("huge", AT, "ana", huge.as_str()), "patch_set has 5.0 MiB, at most 4");
     bad("json", row("json", AT, "ana", "{"), "patch_set: line 1");
     bad("what", row("what", AT, "ana", &*create("x").replace("PAY", "\\u001b[31mNO")), "there is no project");

@@ -291,3 +291,22 @@ fn a_broken_or_missing_file_is_told_by_its_table_and_can_be_made_again() {
 fn bytes_may_pass(what: &str) -> bool {
     what == "flipped"
 }
+
+#[test]
+fn values_of_a_fixed_size_are_small() {
+    let folder = lake();
+    let path = folder.path();
+    for sql in [
+        "SELECT arrow_cast([1], 'FixedSizeList(2000000000, Int64)')",
+        "SELECT arrow_try_cast(NULL, 'FixedSizeList(2000000000, Int64)')",
+        "SELECT arrow_cast([[1]], 'List(FixedSizeList(40000, FixedSizeList(40000, Int64)))')",
+        "SELECT arrow_cast('a', 'FixedSizeBinary(2000000000)')",
+        "SELECT CAST([1] AS BIGINT[2000000000])",
+        "SELECT n FROM (SELECT 1 AS n) WHERE arrow_cast([n], 'FixedSizeList(2000000000, Int64)') IS NOT NULL",
+    ] {
+        let (code, said) = refused(path, &[sql], 1);
+        assert!(code == "memory" && said.contains("32768 are the most"), "{sql}: {said}");
+    }
+    let small = "SELECT arrow_cast([1, 2], 'FixedSizeList(2, Int64)') AS a";
+    assert_eq!(json_of(path, &["query", small]), json!([{"a": [1, 2]}]));
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{fails, json_of, lake, ok};
+use super::{command, fails, json_of, lake, ok};
 
 #[test]
 fn a_query_answers_for_the_past() {
@@ -129,4 +129,70 @@ fn csv_for_spreadsheets_holds_no_formula() {
     assert!(ok(path, &["query", sql, "--format", "csv"]).contains("\n=1+1,-7,=1+1\n"), "without it nothing is changed");
     assert!(fails(path, &["query", sql, "--format", "json", "--safe-for-spreadsheets"], 2).contains("--format csv"));
     assert!(fails(path, &["query", sql, "--safe-for-spreadsheets"], 2).contains("--format"));
+}
+
+#[test]
+fn bytes_are_written_alike_for_programs_and_for_spreadsheets() {
+    let folder = lake();
+    let path = folder.path();
+    let sql = "SELECT x'ff' AS a, x'3d31' AS b, '=1' AS c";
+    assert_eq!(ok(path, &["query", sql, "--format", "csv"]), "a,b,c\nff,3d31,=1\n");
+    assert_eq!(ok(path, &["query", sql, "--format", "csv", "--safe-for-spreadsheets"]), "a,b,c\nff,3d31,'=1\n");
+    let sql = "SELECT [x'ff'] AS a";
+    assert_eq!(ok(path, &["query", sql, "--format", "csv"]), "a\n\"[\"\"ff\"\"]\"\n");
+    assert_eq!(json_of(path, &["query", sql]), json!([{"a": ["ff"]}]));
+}
+
+#[test]
+fn a_value_that_has_no_text_is_refused_by_every_format() {
+    let folder = lake();
+    let path = folder.path();
+    let day = "arrow_cast(2147483647, 'Date32')";
+    for value in [
+        day.to_owned(),
+        format!("[{day}]"),
+        format!("named_struct('day', {day})"),
+        "arrow_cast(9223372036854775807, 'Timestamp(Second, None)')".to_owned(),
+    ] {
+        let mut told = Vec::new();
+        for format in ["table", "json", "csv"] {
+            if format == "csv" && value.starts_with("named_struct") {
+                continue;
+            }
+            let said = fails(path, &["query", &format!("SELECT {value} AS a"), "--format", format], 2);
+            assert!(said.contains("the column a has a value") && said.contains("hint: "), "{format}: {said}");
+            told.push(said);
+        }
+        told.dedup();
+        assert_eq!(told.len(), 1, "{told:?}");
+    }
+    let parquet = command(path, &["query", &format!("SELECT {day} AS a"), "--format", "parquet"]).output().unwrap();
+    assert!(parquet.status.success() && parquet.stdout.starts_with(b"PAR1"));
+    assert_eq!(json_of(path, &["query", "SELECT arrow_cast(0, 'Date32') AS a"]), json!([{"a": "1970-01-01"}]));
+}
+
+#[test]
+fn an_object_with_two_fields_of_one_name_is_no_json() {
+    let folder = lake();
+    let path = folder.path();
+    for value in ["named_struct('a', 1, 'a', 2)", "[named_struct('b', named_struct('a', 1, 'a', 2))]"] {
+        let sql = format!("SELECT {value} AS s");
+        let said = fails(path, &["query", &sql, "--format", "json"], 2);
+        assert!(said.contains("the column s is") && said.contains("--format table"), "{said}");
+        assert!(ok(path, &["query", &sql]).contains("a: 1, a: 2"));
+    }
+    assert_eq!(json_of(path, &["query", "SELECT named_struct('a', 1, 'b', 2) AS s"]), json!([{"s": {"a": 1, "b": 2}}]));
+}
+
+#[test]
+fn a_plan_that_the_engine_refuses_is_told_in_words() {
+    let folder = lake();
+    let path = folder.path();
+    let nested =
+        |name: &str| (0..40).fold("(SELECT 1 AS x)".to_owned(), |from, _| format!("(SELECT [x, x] AS x FROM {from}{name})"));
+    let said = fails(path, &["query", &format!("SELECT x FROM {}", nested(""))], 2);
+    assert!(said.contains("found no way to run the query") && said.contains("hint: "), "{said}");
+    assert!(!said.contains("Internal error") && !said.contains("DFSchema"), "{said}");
+    let twice = "SELECT x FROM (SELECT [x] AS x FROM (SELECT [x] AS x FROM (SELECT 1 AS x) AS a) AS b) AS c";
+    assert_eq!(json_of(path, &["query", twice]), json!([{"x": [[1]]}]), "what the hint says is a way out");
 }

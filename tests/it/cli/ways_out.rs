@@ -1,6 +1,6 @@
 //! Errors name the place and the way out.
 
-use super::{fails, lake, ok};
+use super::{command, fails, lake, ok, text};
 
 #[test]
 fn an_error_says_what_to_do_instead() {
@@ -45,4 +45,70 @@ fn broken_settings_are_named_by_their_line_and_what_belongs_there_can_be_asked()
         "{said}"
     );
     assert!(ok(path, &["config", "defaults"]).contains("lake ="));
+}
+
+#[test]
+fn a_command_line_that_cannot_be_read_is_answered_in_json_in_every_spelling() {
+    let folder = lake();
+    let path = folder.path();
+    for words in [
+        &["--json", "bogus"][..],
+        &["--output=json", "bogus"],
+        &["--output", "json", "bogus"],
+        &["-ojson", "bogus"],
+        &["-o=json", "bogus"],
+        &["-o", "json", "bogus"],
+        &["task", "create", "--output", "json"],
+        &["task", "list", "--limit", "many", "--output=json"],
+    ] {
+        let said: serde_json::Value =
+            serde_json::from_str(&fails(path, words, 2)).unwrap_or_else(|err| panic!("{words:?}: {err}"));
+        assert_eq!(said["error"]["code"], "usage", "{words:?}");
+    }
+    let by_environment = |words: &[&str]| {
+        let output = command(path, words).env("LAKEPLAN_OUTPUT", "json").output().unwrap();
+        text(&output.stderr)
+    };
+    for words in [&["bogus"][..], &["task", "create"], &["--config", "nowhere.toml", "task", "list"]] {
+        let said = by_environment(words);
+        assert!(said.starts_with("{\"error\""), "{words:?}: {said}");
+    }
+    assert!(by_environment(&["--output", "text", "bogus"]).starts_with("error: "));
+    assert!(fails(path, &["task", "list", "--", "--json", "x"], 2).starts_with("error: "));
+}
+
+#[test]
+fn a_limit_of_none_is_refused() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["task", "create", "a"]);
+    for words in [&["task", "list"][..], &["next"], &["history"], &["inbox", "list"], &["inbox", "apply"]] {
+        let said = fails(path, &[words, &["--limit", "0"]].concat(), 2);
+        assert!(said.contains("--limit") && said.contains("number from 1"), "{words:?}: {said}");
+    }
+    assert!(ok(path, &["task", "list", "--limit", "1"]).contains("PAY-1"));
+}
+
+#[test]
+fn a_copy_beside_a_folder_of_a_tables_name_is_refused_for_what_it_is() {
+    let folder = lake();
+    let path = folder.path();
+    let said = fails(path, &["backup", "."], 1);
+    assert!(said.contains("holds the folder lake") && said.contains("hint: name a place where there is nothing yet"), "{said}");
+    ok(path, &["backup", "copy"]);
+    assert!(fails(path, &["backup", "copy"], 1).contains("there is a lake at"));
+}
+
+#[test]
+fn a_lake_that_lost_its_journal_is_told_by_the_tables_that_are_left() {
+    let folder = lake();
+    let path = folder.path();
+    ok(path, &["task", "create", "a"]);
+    ok(path, &["fold"]);
+    std::fs::remove_dir_all(path.join("lake/journal/_delta_log")).unwrap();
+    for words in [&["task", "list"][..], &["lake", "show"], &["doctor"], &["init"], &["backup", "copy"]] {
+        let said = fails(path, words, 3);
+        assert!(said.contains("tasks") && said.contains("whose journal is missing"), "{words:?}: {said}");
+        assert!(said.contains("restore-lake") && !said.contains("lakeplan init"), "{words:?}: {said}");
+    }
 }

@@ -111,3 +111,76 @@ fn handles_project_keys_and_requirement_labels_are_unique_among_the_living() {
     world.apply(json!([{"op": "delete", "entity": "user", "id": "@ana"}]));
     world.apply(json!([{"op": "create", "entity": "user", "fields": {"handle": "ana"}}]));
 }
+
+#[test]
+fn an_expected_value_is_compared_as_its_field_holds_it() {
+    let mut world = World::with(&["a"]);
+    let update = |fields: serde_json::Value, expect: serde_json::Value| json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": fields, "expect": expect}]);
+    world.apply(update(
+        json!({"sla_due": "2026-11-20T10:00:00Z", "tags": ["x", "x"], "assignee_id": "ana"}),
+        json!({"sla_due": null, "tags": [], "assignee_id": null}),
+    ));
+    let ana = world.get("PAY-1").assignee_id.unwrap().to_string();
+    for expect in [
+        json!({"sla_due": "2026-11-20T10:00:00Z"}),
+        json!({"sla_due": "2026-11-20T12:00:00.000+02:00"}),
+        json!({"sla_due": "2026-11-20T10:00:00.000000Z"}),
+        json!({"tags": ["x", "x"]}),
+        json!({"tags": ["x"]}),
+        json!({"assignee_id": ana.to_uppercase()}),
+        json!({"assignee_id": "@ana"}),
+    ] {
+        world.apply(update(json!({"priority": "high"}), expect));
+    }
+    let refused = world.refused(update(
+        json!({"title": "b"}),
+        json!({"sla_due": "2026-11-20 10:00:00Z", "due_date": "2026-1-1", "importance": "3", "status": "done"}),
+    ));
+    let told: Vec<(&str, String)> =
+        refused.iter().map(|fault| (fault.field.as_deref().unwrap_or_default(), fault.rule.to_string())).collect();
+    let wanted =
+        ["expect.due_date", "expect.importance", "expect.sla_due", "expect.status"].map(|field| (field, "value".to_owned()));
+    assert_eq!(told, wanted);
+}
+
+#[test]
+fn a_stored_value_that_no_author_may_give_can_be_expected() {
+    let mut world = World::with(&["a"]);
+    let long = "x".repeat(501);
+    let mut record = world.state.records().find(|record| record.get("title") == Some(json!("a"))).unwrap();
+    record.restore("title", &json!(long)).unwrap();
+    world.state.put(record);
+    let update = |title: &str, expect: &str| json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": title}, "expect": {"title": expect}}]);
+    world.apply(update("b", &long));
+    let set = crate::support::patch_set(&world.state, update("c", &long)).unwrap();
+    assert!(matches!(world.try_set(&set), Err(lakeplan::domain::apply::Rejection::Conflicted(_))));
+    assert!(
+        world.refused(
+            json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "c"}, "expect": {"title": 7}}])
+        )[0]
+        .field
+        .as_deref()
+            == Some("expect.title")
+    );
+}
+
+#[test]
+fn a_handle_that_reads_as_an_id_is_refused_and_a_stored_one_stays() {
+    let mut world = World::new();
+    let id = "0192f0c1-2b3c-7d4e-8f50-617283940516";
+    for handle in [id.to_owned(), id.replace('-', ""), format!("{{{id}}}"), format!("urn:uuid:{id}")] {
+        for patch in [
+            json!({"op": "create", "entity": "user", "fields": {"handle": handle}}),
+            json!({"op": "update", "entity": "user", "id": "@ana", "fields": {"handle": handle}}),
+        ] {
+            let refused = world.refused(json!([patch]));
+            assert_eq!(refused[0].field.as_deref(), Some("fields.handle"), "{handle}: {refused:?}");
+        }
+    }
+    let mut record = world.state.records().find(|record| record.get("handle") == Some(json!("ana"))).unwrap();
+    record.restore("handle", &json!(id)).unwrap();
+    let key = record.id().to_string();
+    world.state.put(record);
+    world.apply(json!([{"op": "update", "entity": "user", "id": key, "fields": {"name": "Ana"}}]));
+    world.apply(json!([{"op": "update", "entity": "user", "id": key, "fields": {"handle": "ana"}}]));
+}

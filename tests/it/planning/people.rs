@@ -214,3 +214,12 @@ fn a_task_that_a_person_deleted_does_not_come_back() {
     desk.plan(CELLAR);
     assert!(desk.has("Buy barrels"));
 }
+
+#[test]
+fn an_owner_whose_name_reads_as_an_id_gets_a_handle_that_can_be_found() {
+    let desk = Desk::with("# Shed\n\n- Build the walls (1 day) @ab92f0c12b3c7d4e8f50617283940516\n");
+    let state = desk.state();
+    let user = state.users().next().unwrap();
+    assert_eq!(user.handle.as_str(), "user-ab92f0c12b3c7d4e8f50617283940516");
+    assert_eq!(desk.task("Build the walls").assignee_id, Some(user.id));
+}

@@ -239,3 +239,16 @@ fn bad_input_names_the_place_and_the_way_out() {
         assert!(fault.hint().is_some());
     }
 }
+
+#[test]
+fn a_range_whose_ends_have_units_of_their_own_is_planned() {
+    let desk =
+        Desk::with("# Shed\n\n- Write it (1 day to 5 minutes)\n- Check it (2 days - 3 hours)\n- Build it (3 hours to 1 day)\n");
+    let range = |title: &str| {
+        let task = desk.task(title);
+        [task.estimate_low, task.estimate_likely, task.estimate_high].map(|minutes| minutes.unwrap().get())
+    };
+    assert_eq!(range("Write it"), [5, 243, 480]);
+    assert_eq!(range("Check it"), [180, 570, 960]);
+    assert_eq!(range("Build it"), [180, 330, 480]);
+}
