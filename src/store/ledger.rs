@@ -154,18 +154,16 @@ impl Ledger {
     }
 
     pub fn may_read(&self) -> Result<(), StoreError> {
-        self.lake()?.map_or(Ok(()), |lake| self.format.may_read(lake, &self.root))
+        self.format.may_read(self.lake()?, &self.root)
     }
 
     pub fn may_write(&self) -> Result<(), StoreError> {
-        self.lake()?.map_or(Ok(()), |lake| self.format.may_write(lake, &self.root))
+        self.format.may_write(self.lake()?, &self.root)
     }
 
-    fn lake(&self) -> Result<Option<&crate::domain::lake::Lake>, StoreError> {
-        match (&self.state.lake, self.seq) {
-            (None, 1..) => Err(StoreError::damaged("journal", "its first row, which says what the lake is, is missing")),
-            (lake, _) => Ok(lake.as_deref()),
-        }
+    fn lake(&self) -> Result<&crate::domain::lake::Lake, StoreError> {
+        let missing = || StoreError::damaged("journal", "its first row, which says what the lake is, is missing");
+        self.state.lake.as_deref().ok_or_else(missing)
     }
 
     /// The time for a group committed now: never before the last change. One clock that was far ahead must not keep

@@ -24,6 +24,10 @@ use super::{checkpoint, log_replay};
 use crate::domain::time::Instant;
 
 /// A table's log below the lake's root.
+/// The last version that a log comes to. Delta counts on to 2^63, which nobody reaches; a file with a greater number is stray,
+/// and a commit could not go on behind it.
+pub const LAST_VERSION: u64 = 1 << 53;
+
 #[derive(Clone)]
 pub struct TableLog {
     folder: String,

@@ -17,6 +17,7 @@ mod journal;
 mod records;
 mod tables;
 mod values;
+mod unloadable;
 
 use std::sync::Arc;
 
@@ -139,7 +140,7 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
             Ok(Some(_)) => standing = tables::find(&mut of_tables, root, &journal).await?,
             Ok(None) => return Err(no_lake(root, name).await),
             Err(fault) => {
-                checkup.unread("journal/_delta_log", fault, RESTORE)?;
+                unloadable::tell(&mut checkup, root, name, &journal.log, fault).await?;
                 return Ok(checkup);
             }
         }

@@ -27,7 +27,7 @@ pub mod schema;
 mod slot;
 mod take_back;
 mod tally;
-mod verify;
+pub mod verify;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -7,6 +7,7 @@ mod beside;
 mod calls;
 mod check_up;
 mod clock_ahead;
+mod clones;
 mod conformance;
 mod copying;
 mod damage;
