@@ -14,6 +14,7 @@ use crate::store::error::StoreError;
 use crate::store::journal::entry::JournalFile;
 use crate::store::journal::files::Files;
 use crate::store::journal::merge::Merge;
+use crate::store::log_replay::{version_in, version_of};
 use crate::store::row::{Hash, Row, hex, next_chain};
 use crate::store::table_log::TableLog;
 use crate::store::unreadable::UnreadableValues;
@@ -27,23 +28,24 @@ pub async fn check_log(checkup: &mut Checkup, log: &TableLog, root: &Arc<dyn Obj
         .try_collect()
         .await
         .map_err(|fault| StoreError::storage("listing", place.clone(), fault))?;
-    let versions: BTreeSet<u64> = names
-        .iter()
-        .filter_map(|name| name.strip_suffix(".json"))
-        .filter(|name| name.len() == 20)
-        .filter_map(|name| name.parse().ok())
-        .collect();
-    let checkpoint =
-        names.iter().filter(|name| name.contains(".checkpoint")).filter_map(|name| name.get(..20)?.parse::<u64>().ok()).max();
-    let (Some(first), Some(last)) = (versions.first().copied(), versions.last().copied()) else { return Ok(()) };
+    let versions: BTreeSet<u64> = names.iter().filter_map(|name| version_of(name, ".json")).collect();
+    let checkpoint = names.iter().filter(|name| name.contains(".checkpoint")).filter_map(|name| version_in(name)).max();
+    let Some(first) = versions.first().copied() else { return Ok(()) };
     // What lies behind a checkpoint may have been cleaned up, in whatever order.
     let from = checkpoint.map_or(first, |checkpoint| first.max(checkpoint + 1));
-    let missing: Vec<u64> = (from..=last).filter(|version| !versions.contains(version)).collect();
     if first > 0 && checkpoint.is_none_or(|checkpoint| checkpoint + 1 < first) {
         checkup.find(format!("{place}/{:020}.json", first - 1), "the entry is missing, and no checkpoint stands for it", RESTORE);
     }
-    for version in missing {
-        checkup.find(format!("{place}/{version:020}.json"), "the entry is missing", RESTORE);
+    let mut next = from;
+    for version in versions.range(from..) {
+        // A stray file may lie any number of versions ahead.
+        let what = match version.saturating_sub(next) {
+            0 => None,
+            1 => Some("the entry is missing".to_owned()),
+            count => Some(format!("this entry and those after it up to version {} are missing, {count} in all", version - 1)),
+        };
+        what.into_iter().for_each(|what| checkup.find(format!("{place}/{next:020}.json"), what, RESTORE));
+        next = version + 1;
     }
     Ok(())
 }

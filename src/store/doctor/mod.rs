@@ -14,6 +14,7 @@ mod foreign;
 mod full;
 mod inbox;
 mod journal;
+mod names;
 mod records;
 mod tables;
 mod values;
@@ -141,6 +142,7 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
             Ok(None) => return Err(no_lake(root, name).await),
             Err(fault) => {
                 unloadable::tell(&mut checkup, root, name, &journal.log, fault).await?;
+                names::check(&mut checkup, root, name).await?;
                 return Ok(checkup);
             }
         }
@@ -164,6 +166,7 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
     tables::check(&mut checkup, standing, parts.as_ref(), extent.budget).await?;
     foreign::check_appended(&mut checkup, root).await?;
     files::check(&mut checkup, root).await?;
+    names::check(&mut checkup, root, name).await?;
     if extent.is_full {
         full::check(&mut checkup, root).await?;
     }

@@ -32,6 +32,7 @@ mod scope;
 mod sleepers;
 mod strangers;
 mod thorough;
+mod stray_names;
 mod truth;
 mod volumes;
 
