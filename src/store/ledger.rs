@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::error::StoreError;
 use super::format::Format;
-use super::row::{Envelope, Hash, Row, Stream};
+use super::journal::chain::broken;
+use super::row::{Envelope, Hash, Row, Stream, next_chain};
 use super::scope::in_every_scope;
 use crate::domain::any::{AnyRecord, Slot};
 use crate::domain::apply::{self, Conflict, Rejection, Rollback};
@@ -283,8 +284,14 @@ impl Ledger {
         accepted.rows
     }
 
-    /// Takes in a set that another writer committed, or that stands in the journal being read.
+    /// Takes in a set that another writer committed, or that stands in the journal being read. Refused where it does not
+    /// follow the set before it.
     pub fn replay(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+        if let Some(last) = rows.last()
+            && last.chain != Some(next_chain(self.chain, rows.iter().map(|row| row.digest)))
+        {
+            return Err(broken(last.seq));
+        }
         for row in rows {
             self.replay_row(row)?;
         }

@@ -194,8 +194,7 @@ impl Replaying {
         let entry = LogEntry::read(bytes).map_err(|what| StoreError::damaged(place.clone(), what))?;
         self.table.version = version;
         if self.belief == Belief::Own {
-            self.table.believe(version, &place, entry);
-            return Ok(());
+            return self.table.believe(version, &place, entry);
         }
         if let Some(protocol) = &entry.protocol {
             self.table.others.features = (!protocol.is_known()).then_some((place, protocol.asks_for()));

@@ -140,7 +140,11 @@ impl Chain {
         let place = format!("journal, seq {}", self.seq);
         self.chain = next_chain(self.chain, self.digests.drain(..));
         if self.said != Some(self.chain) {
-            checkup.find(place.clone(), "the hash chain breaks here: a set before it was changed, or it was", RESTORE);
+            checkup.find(
+                place.clone(),
+                "the hash chain breaks here: a set before it was changed, or it was, or it is of another copy of the lake",
+                RESTORE,
+            );
             self.chain = self.said.unwrap_or(self.chain);
         }
         if let Some(anchor) = self.anchor.filter(|anchor| anchor.seq == self.seq && anchor.chain != self.chain) {

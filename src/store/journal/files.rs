@@ -8,6 +8,7 @@ use object_store::ObjectStore;
 use uuid::Uuid;
 
 use super::batch::{self, Batches, Glance, Wanted};
+use super::chain::Links;
 use super::entry::{self, Entry, JournalFile};
 use crate::domain::record::Entity;
 use crate::store::erasure::{Erasures, unnamed};
@@ -299,14 +300,17 @@ impl Files {
         concerns: impl Fn(&Row) -> bool,
     ) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
+        let mut links = Links::default();
         for file in self.live() {
             let behind = seqs.iter().filter(|(entity, seq)| file.seq.1 > **seq && file.may_hold(**entity)).map(|(_, seq)| *seq);
             if let Some(after) = behind.min() {
                 let mut found = self.read_whole(file, after).await?;
+                links.take(&found);
                 found.retain(|row| seqs.get(&row.entity).is_some_and(|seq| row.seq > *seq) && concerns(row));
                 rows.append(&mut found);
             }
         }
+        links.refuse_break()?;
         rows.sort_by_key(|row| (row.seq, row.ordinal));
         Ok(rows)
     }

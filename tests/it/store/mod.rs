@@ -27,6 +27,7 @@ mod ids;
 mod inbound;
 pub mod maintenance;
 mod mending;
+mod mixed;
 mod past;
 mod scope;
 mod sleepers;
