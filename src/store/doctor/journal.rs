@@ -15,6 +15,7 @@ use crate::store::journal::entry::JournalFile;
 use crate::store::journal::files::Files;
 use crate::store::journal::merge::Merge;
 use crate::store::log_replay::{version_in, version_of};
+use crate::store::mark::Mark;
 use crate::store::row::{Hash, Row, hex, next_chain};
 use crate::store::table_log::TableLog;
 use crate::store::unreadable::UnreadableValues;
@@ -57,6 +58,8 @@ pub struct Read {
     pub is_whole: bool,
     /// The values that cannot be read.
     pub values: Checkup,
+    /// The mark of every set, in order.
+    pub marks: Vec<Mark>,
 }
 
 /// Every row and every set, in order.
@@ -67,7 +70,7 @@ pub async fn check_rows(
     anchor: Option<Anchor>,
 ) -> Result<Read, StoreError> {
     let mut chain = Chain { anchor, ..Chain::default() };
-    let mut read = Read { files: Vec::new(), is_whole: true, values: Checkup::default() };
+    let mut read = Read { files: Vec::new(), is_whole: true, values: Checkup::default(), marks: Vec::new() };
     let mut unreadable = UnreadableValues::default();
     let mut rows = Merge::new(files, files.live().cloned(), None);
     while let Some(row) = rows.next().await {
@@ -80,7 +83,7 @@ pub async fn check_rows(
             Err((file, fault)) => checkup.unread(format!("journal/{}", file.path), fault, RESTORE)?,
         }
     }
-    chain.finish(checkup);
+    read.marks = chain.finish(checkup);
     values::find(unreadable, &mut read.values);
     for (file, found) in rows.read() {
         if *found != file.rows {
@@ -105,6 +108,7 @@ struct Chain {
     has_gap: bool,
     anchor: Option<Anchor>,
     rows: usize,
+    marks: Vec<Mark>,
 }
 
 impl Chain {
@@ -147,6 +151,7 @@ impl Chain {
             );
             self.chain = self.said.unwrap_or(self.chain);
         }
+        self.marks.push(Mark::of(self.seq, &self.chain));
         if let Some(anchor) = self.anchor.filter(|anchor| anchor.seq == self.seq && anchor.chain != self.chain) {
             let what = format!(
                 "the chain is {}, the anchor says {}: the history up to here was rewritten",
@@ -157,7 +162,7 @@ impl Chain {
         }
     }
 
-    fn finish(mut self, checkup: &mut Checkup) {
+    fn finish(mut self, checkup: &mut Checkup) -> Vec<Mark> {
         self.close(checkup);
         if let Some(anchor) = self.anchor.filter(|anchor| anchor.seq > self.seq) {
             checkup.find(
@@ -167,6 +172,7 @@ impl Chain {
             );
         }
         (checkup.sets, checkup.rows, checkup.chain) = (self.seq, self.rows, self.chain);
+        self.marks
     }
 }
 

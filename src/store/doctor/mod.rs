@@ -17,8 +17,8 @@ mod journal;
 mod names;
 mod records;
 mod tables;
-mod values;
 mod unloadable;
+mod values;
 
 use std::sync::Arc;
 
@@ -168,7 +168,7 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
     files::check(&mut checkup, root).await?;
     names::check(&mut checkup, root, name).await?;
     if extent.is_full {
-        full::check(&mut checkup, root).await?;
+        full::check(&mut checkup, root, journal_is_sound.then_some(&read.marks)).await?;
     }
     if !journal_is_sound {
         // The tables may be all that is left of what the journal lost.

@@ -8,7 +8,7 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use super::check_up::files;
-use super::foreign_acts::fork;
+use super::foreign_acts::{follow, fork, thorough};
 use super::{commit, committed, delta_in_memory, make_project, open, set, state, task, titles};
 use crate::support::{clock, random};
 
@@ -125,4 +125,47 @@ async fn without_marks_in_the_log_the_rows_that_are_read_tell() {
         Err(err) => Some(err),
     };
     is_named(&refused.unwrap(), "journal, seq");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_early_entry_of_another_copy_is_named_and_not_the_checkpoint_after_it() {
+    let [lake, copy] = two().await;
+    for title in ["here 1", "here 2", "here 3"] {
+        go_on(&lake, title).await;
+    }
+    let store = open(&lake, clock(), 7).await.unwrap();
+    store.maintain(Retention::default()).await.unwrap();
+    store.close().await;
+    go_on(&lake, "here 4").await;
+    assert!(!files(&lake, "journal/_delta_log", ".checkpoint.parquet").await.is_empty());
+    go_on(&copy, "there 1").await;
+    let stray = files(&copy, "journal/_delta_log", ".json").await.pop().unwrap();
+    put(&copy, &lake, &stray).await;
+    let mut lake = lake;
+    let found = thorough(&lake).await.unwrap().findings;
+    assert_eq!(found.iter().map(|finding| finding.place.as_str()).collect::<Vec<_>>(), [stray.as_ref()], "{found:?}");
+    lake = follow(lake.clone(), found[0].way_out, &found[0].place, &lake).await;
+    assert_eq!(thorough(&lake).await.unwrap().findings, []);
+    let store = open(&lake, clock(), 8).await.unwrap();
+    assert_eq!(titles(&state(&store).await), ["first", "here 1", "here 2", "here 3", "here 4"]);
+    store.close().await;
+}
+
+/// Where the entry itself does not tell, the side is kept with which the chain verifies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkpoint_with_which_the_chain_verifies_is_never_to_be_removed() {
+    let [lake, copy] = two().await;
+    for title in ["here 1", "here 2"] {
+        go_on(&lake, title).await;
+    }
+    let store = open(&lake, clock(), 7).await.unwrap();
+    store.maintain(Retention::default()).await.unwrap();
+    store.close().await;
+    go_on(&copy, "there 1").await;
+    forget_chain(&copy).await;
+    let stray = files(&copy, "journal/_delta_log", ".json").await.pop().unwrap();
+    put(&copy, &lake, &stray).await;
+    let found = thorough(&lake).await.unwrap().findings;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].way_out.contains("keep this file"), "{found:?}");
 }

@@ -32,8 +32,8 @@ mod past;
 mod scope;
 mod sleepers;
 mod strangers;
-mod thorough;
 mod stray_names;
+mod thorough;
 mod truth;
 mod volumes;
 
