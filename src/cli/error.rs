@@ -194,7 +194,7 @@ impl CliError {
                     StoreError::Occupied { .. } => "occupied",
                     StoreError::NoFolder { .. } => "no_folder",
                     StoreError::NewerFormat { .. } => "newer_format",
-                    StoreError::Damaged { .. } => "damaged",
+                    StoreError::Damaged { .. } | StoreError::NameTaken { .. } => "damaged",
                     StoreError::Features { .. } => "features",
                     StoreError::Catalog(_) => "catalog",
                     _ => "storage",

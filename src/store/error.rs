@@ -50,6 +50,9 @@ pub enum StoreError {
     Storage { operation: &'static str, path: String, source: Source },
     #[error("{path} is damaged: {what}")]
     Damaged { path: String, what: String },
+    /// The next commit of a table can never be put: what has its name is no entry.
+    #[error("no commit can take its place at {path}: what has this name cannot be read as an entry of the log")]
+    NameTaken { path: String },
     #[error("a copy up to seq {up_to} cannot be made: the payload of row {seq}.{ordinal} was erased later")]
     ErasedSince { seq: u64, ordinal: u32, up_to: u64 },
     #[error("the lake did not exist then")]
@@ -73,6 +76,9 @@ impl StoreError {
             Some(fault) if fault.is_passing() => return Self::Storage { operation, path, source: fault.clone().into() },
             Some(fault) => return Self::Cloud(fault.clone()),
             None => {}
+        }
+        if let Some(NameTaken(path)) = NameTaken::within(source.as_ref()) {
+            return Self::NameTaken { path: path.clone() };
         }
         match source.downcast_ref::<object_store::Error>() {
             Some(fault) if let Some(cause) = CatalogError::within(fault) => Self::Catalog(cause),
@@ -118,6 +124,7 @@ impl StoreError {
                 "lakeplan fold --rebuild rebuilds the current tables from the journal".to_owned()
             }
             Self::Damaged { .. } => "lakeplan doctor names what is affected, and what to do about it".to_owned(),
+            Self::NameTaken { .. } => format!("{MOVE_NAME}, then repeat the command"),
             Self::ErasedSince { .. } => {
                 "copy all of it, or up to the erase or later, to a new place; delete an unfinished copy, which still holds it"
                     .to_owned()
@@ -166,6 +173,7 @@ impl StoreError {
                 Self::Storage { operation, path: path.clone(), source }
             }
             Self::Damaged { path, what } => Self::Damaged { path: path.clone(), what: what.clone() },
+            Self::NameTaken { path } => Self::NameTaken { path: path.clone() },
             Self::Deadline { seconds } => Self::Deadline { seconds: *seconds },
             Self::ErasedSince { seq, ordinal, up_to } => Self::ErasedSince { seq: *seq, ordinal: *ordinal, up_to: *up_to },
             Self::BeforeItsTime => Self::BeforeItsTime,
@@ -181,6 +189,21 @@ impl StoreError {
 fn listed(tables: &[&str]) -> String {
     let noun = if tables.len() == 1 { "the table" } else { "the tables" };
     format!("{noun} {}", tables.join(", "))
+}
+
+/// What to do where the name of the next entry is taken by something else.
+pub(crate) const MOVE_NAME: &str =
+    "move away what has this name: a folder, a link that leads nowhere or a file that is no entry; no commit is in it";
+
+/// Says, as the source of an error of a storage, that the name of an entry is taken by what is no entry.
+#[derive(Debug, Error)]
+#[error("{0} is taken by what is no entry of the log")]
+pub(crate) struct NameTaken(pub String);
+
+impl NameTaken {
+    fn within<'e>(err: &'e (dyn std::error::Error + 'static)) -> Option<&'e Self> {
+        std::iter::successors(Some(err), |err| err.source()).find_map(|err| err.downcast_ref())
+    }
 }
 
 /// Whether a place is a current table, or in one: the journal has all that it holds.

@@ -11,8 +11,13 @@ use std::fmt;
 use serde_json::Value;
 
 use super::error::StoreError;
+use super::journal::entry::{CHAIN, TXN};
 use super::log_entry::{Added, LogEntry, Removed};
+use super::mark::Mark;
 use super::table_log::{Described, LiveFile, Table};
+
+/// What is wrong with an entry that was prepared for another history.
+const MIXED: &str = "it follows another history than that of the entries before it: two copies of the lake are mixed in this log";
 
 impl LogEntry {
     /// Whether it puts rows of a table that are believed into other files and says that they stay the same.
@@ -116,17 +121,21 @@ impl Others {
 }
 
 impl Table {
-    /// Takes in the next entry, of which only what Lakeplan wrote is believed.
-    pub fn believe(&mut self, version: u64, place: &str, entry: LogEntry) {
+    /// Takes in the next entry, of which only what Lakeplan wrote is believed. One that was prepared for another history than
+    /// that of the entries before it is refused: the sets that it rests on are not there.
+    pub fn believe(&mut self, version: u64, place: &str, entry: LogEntry) -> Result<(), StoreError> {
         if let Some(protocol) = &entry.protocol {
             self.others.features = (!protocol.is_known()).then(|| (place.to_owned(), protocol.asks_for()));
         }
         if entry.is_own {
+            if !self.may_be_followed_by(&entry) {
+                return Err(StoreError::damaged(place, MIXED));
+            }
             let paths = entry.removed.iter().map(|remove| remove.path.as_str());
             self.others.has_other_columns &= entry.described.is_none();
             self.others.settle(paths.chain(entry.added.iter().map(|add| add.file.path.as_str())));
             self.apply(entry);
-            return;
+            return Ok(());
         }
         let columns = |of: &Option<Described>| of.as_ref().map(|described| described.schema.clone());
         let has_columns = entry.described.is_some();
@@ -138,7 +147,7 @@ impl Table {
                 true => self.note(version, entry),
                 false => self.others.forget(),
             }
-            return;
+            return Ok(());
         }
         if entry.is_rewrite(self) {
             let (before, after) = entry.rows(self);
@@ -148,10 +157,20 @@ impl Table {
                     self.others.unsettled.push((version, before, paths));
                 }
                 self.apply(LogEntry { txns: BTreeMap::new(), described: None, ..entry });
-                return;
+                return Ok(());
             }
         }
         self.note(version, entry);
+        Ok(())
+    }
+
+    /// Whether an entry was prepared for what the entries before it say. One that does not say, or follows one that does not
+    /// say, is believed: earlier versions of Lakeplan wrote no marks.
+    fn may_be_followed_by(&self, entry: &LogEntry) -> bool {
+        // A mark of an earlier seq was left by such a version, whose own entries came after it.
+        let seq = self.txns.get(TXN).and_then(|seq| u64::try_from(*seq).ok());
+        let mark = self.txns.get(CHAIN).zip(seq).and_then(|(version, seq)| Mark::said(*version, seq));
+        mark.zip(entry.follows).is_none_or(|(mark, follows)| mark.version() == follows)
     }
 
     /// Takes in an entry, whoever made it.

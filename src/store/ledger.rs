@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::error::StoreError;
 use super::format::Format;
-use super::row::{Envelope, Hash, Row, Stream};
+use super::journal::chain::broken;
+use super::row::{Envelope, Hash, Row, Stream, next_chain};
 use super::scope::in_every_scope;
 use crate::domain::any::{AnyRecord, Slot};
 use crate::domain::apply::{self, Conflict, Rejection, Rollback};
@@ -154,18 +155,16 @@ impl Ledger {
     }
 
     pub fn may_read(&self) -> Result<(), StoreError> {
-        self.lake()?.map_or(Ok(()), |lake| self.format.may_read(lake, &self.root))
+        self.format.may_read(self.lake()?, &self.root)
     }
 
     pub fn may_write(&self) -> Result<(), StoreError> {
-        self.lake()?.map_or(Ok(()), |lake| self.format.may_write(lake, &self.root))
+        self.format.may_write(self.lake()?, &self.root)
     }
 
-    fn lake(&self) -> Result<Option<&crate::domain::lake::Lake>, StoreError> {
-        match (&self.state.lake, self.seq) {
-            (None, 1..) => Err(StoreError::damaged("journal", "its first row, which says what the lake is, is missing")),
-            (lake, _) => Ok(lake.as_deref()),
-        }
+    fn lake(&self) -> Result<&crate::domain::lake::Lake, StoreError> {
+        let missing = || StoreError::damaged("journal", "its first row, which says what the lake is, is missing");
+        self.state.lake.as_deref().ok_or_else(missing)
     }
 
     /// The time for a group committed now: never before the last change. One clock that was far ahead must not keep
@@ -285,8 +284,14 @@ impl Ledger {
         accepted.rows
     }
 
-    /// Takes in a set that another writer committed, or that stands in the journal being read.
+    /// Takes in a set that another writer committed, or that stands in the journal being read. Refused where it does not
+    /// follow the set before it.
     pub fn replay(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+        if let Some(last) = rows.last()
+            && last.chain != Some(next_chain(self.chain, rows.iter().map(|row| row.digest)))
+        {
+            return Err(broken(last.seq));
+        }
         for row in rows {
             self.replay_row(row)?;
         }

@@ -22,6 +22,8 @@ pub struct LogEntry {
     pub is_own: bool,
     /// The attempt of a commit of the journal.
     pub attempt: Option<String>,
+    /// The mark of the position of the journal that a commit was prepared for, as it stands there.
+    pub follows: Option<i64>,
     pub operation: String,
     pub engine: String,
     pub added: Vec<Added>,
@@ -67,6 +69,7 @@ struct CommitInfo {
     operation: Option<Value>,
     engine_info: Option<Value>,
     lakeplan_attempt: Option<Value>,
+    lakeplan_follows: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -137,6 +140,7 @@ impl LogEntry {
                 self.operation = text(info.operation).unwrap_or_default();
                 self.engine = text(info.engine_info).unwrap_or_default();
                 self.attempt = text(info.lakeplan_attempt);
+                self.follows = text(info.lakeplan_follows).and_then(|mark| mark.parse().ok());
                 // Each of the two tells, so that no one broken byte makes an entry another writer's.
                 self.is_own = self.attempt.is_some() || self.engine.starts_with(ENGINE);
             }

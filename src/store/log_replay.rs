@@ -22,7 +22,7 @@ use super::checkpoint;
 use super::decode::{self, guarded};
 use super::error::StoreError;
 use super::log_entry::{LogEntry, protocol_in};
-use super::table_log::{Belief, Described, LiveFile, Table, TableLog, entry_path};
+use super::table_log::{Belief, Described, LAST_VERSION, LiveFile, Table, TableLog, entry_path};
 
 pub const FOREIGN: &str = "another writer changed the table; only Lakeplan may write it";
 /// Where a log says which checkpoint is its newest.
@@ -194,8 +194,7 @@ impl Replaying {
         let entry = LogEntry::read(bytes).map_err(|what| StoreError::damaged(place.clone(), what))?;
         self.table.version = version;
         if self.belief == Belief::Own {
-            self.table.believe(version, &place, entry);
-            return Ok(());
+            return self.table.believe(version, &place, entry);
         }
         if let Some(protocol) = &entry.protocol {
             self.table.others.features = (!protocol.is_known()).then_some((place, protocol.asks_for()));
@@ -305,10 +304,15 @@ pub async fn list(log: &TableLog, after: Option<u64>) -> Result<Vec<String>, Sto
     names.await.map_err(|fault| StoreError::storage("listing", format!("{}/_delta_log", log.folder()), fault))
 }
 
-/// The version in a name of twenty digits and this ending.
+/// The version in a name of twenty digits and this ending. A number that is no version of Delta is none.
 pub fn version_of(name: &str, ending: &str) -> Option<u64> {
-    let digits = name.strip_suffix(ending)?;
-    (digits.len() == 20).then(|| digits.parse().ok()).flatten()
+    version_in(name).filter(|_| name.get(20..) == Some(ending))
+}
+
+/// The version that a name in the log begins with.
+pub fn version_in(name: &str) -> Option<u64> {
+    let digits = name.get(..20).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok().filter(|version| *version <= LAST_VERSION)
 }
 
 pub fn checkpoint_path(version: u64) -> String {

@@ -15,6 +15,7 @@ use super::outer::refuse_within;
 use super::table_log::{Table, TableLog};
 use super::{LakeTables, cloud, copy};
 use crate::runtime::{Clock, Random, uuid_v7};
+use crate::text::masked::masked;
 
 const FILE: &str = "file";
 
@@ -93,14 +94,9 @@ fn url_of(name: &str) -> Result<Option<Url>, StoreError> {
     }
 }
 
-/// The error does not repeat a user, a password or a token that the name may hold.
+/// The error does not repeat a password or a token that the name may hold.
 fn unusable(name: &str, why: impl Into<String>) -> StoreError {
-    let (scheme, rest) = name.split_once("://").unwrap_or_default();
-    let root = match rest.rsplit_once('@').map_or(rest, |(_, rest)| rest).split(['?', '#']).next() {
-        Some(shown) if shown != rest => format!("{scheme}://***{shown}"),
-        _ => name.to_owned(),
-    };
-    StoreError::UnusableRoot { root, why: why.into() }
+    StoreError::UnusableRoot { root: masked(name).into_owned(), why: why.into() }
 }
 
 /// Refuses a place where a lake, an unfinished copy or what is left of a lake is. A lake whose journal is gone is not

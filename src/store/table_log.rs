@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::TimeDelta;
@@ -18,10 +19,17 @@ use url::Url;
 
 use super::appended::APPENDED;
 use super::catalog::JOURNAL;
-use super::error::StoreError;
+use super::error::{NameTaken, StoreError};
 use super::foreign::Others;
 use super::{checkpoint, log_replay};
 use crate::domain::time::Instant;
+
+/// The last version that a log comes to. Delta counts on to 2^63, which nobody reaches; a file with a greater number is stray,
+/// and a commit could not go on behind it.
+pub const LAST_VERSION: u64 = 1 << 53;
+/// How long it is waited before a name is tried once more that is taken although no entry is there.
+const WAITS: [Duration; 4] =
+    [Duration::from_millis(10), Duration::from_millis(40), Duration::from_millis(160), Duration::from_millis(640)];
 
 /// A table's log below the lake's root.
 #[derive(Clone)]
@@ -160,8 +168,14 @@ impl TableLog {
     /// The last version of which there is anything in the log, readable or not.
     pub async fn last(&self) -> Result<u64, StoreError> {
         let names = log_replay::list(self, None).await?;
-        let version = |name: &String| name.get(..20)?.parse::<u64>().ok();
-        Ok(names.iter().filter_map(version).max().unwrap_or(0))
+        Ok(names.iter().filter_map(|name| log_replay::version_in(name)).max().unwrap_or(0))
+    }
+
+    /// The version that follows one; refused where none can.
+    pub fn after(&self, version: u64) -> Result<u64, StoreError> {
+        let what = "no version can follow this one, which Lakeplan cannot have written; move the file away";
+        let place = || format!("{}/{}", self.folder, entry_path(version));
+        if version < LAST_VERSION { Ok(version + 1) } else { Err(StoreError::damaged(place(), what)) }
     }
 
     /// Writes the checkpoint of a version whose entry by itself says all of the table, so that nobody needs what is before it.
@@ -305,9 +319,34 @@ impl TableLog {
         })
     }
 
-    /// Puts a log entry if there is none of its version.
+    /// Puts a log entry if there is none of its version. Where its name stays taken although the log ends before it, the error
+    /// says so: whoever waited for the entry of a faster writer would wait for ever.
     pub async fn put_entry(&self, version: u64, bytes: Bytes) -> Result<(), Error> {
+        let mut put = self.put_entry_once(version, bytes.clone()).await;
+        for wait in WAITS {
+            if !is_taken(&put) || self.get_entry(version).await.is_ok_and(|entry| entry.is_some()) {
+                return put;
+            }
+            // The entry may have come and been cleaned up since.
+            if version != self.head().await.ok().flatten().map_or(0, |head| head + 1) {
+                return put;
+            }
+            tokio::time::sleep(wait).await;
+            // A storage may say that a name is taken which is not.
+            put = self.put_entry_once(version, bytes.clone()).await;
+        }
+        if is_taken(&put) { Err(self.name_taken(version)) } else { put }
+    }
+
+    /// The same, whatever has the name.
+    pub async fn put_entry_once(&self, version: u64, bytes: Bytes) -> Result<(), Error> {
         self.create(&entry_path(version), bytes).await
+    }
+
+    /// The error of an entry whose name is taken by what is no entry.
+    pub fn name_taken(&self, version: u64) -> Error {
+        let path = format!("{}/{}", self.folder, entry_path(version));
+        Error::Generic { store: "the lake", source: NameTaken(path).into() }
     }
 
     async fn create(&self, path: &str, bytes: Bytes) -> Result<(), Error> {
@@ -325,11 +364,7 @@ impl TableLog {
             .try_collect()
             .await
             .map_err(|fault| StoreError::storage("listing", format!("{}/_delta_log", self.folder), fault))?;
-        let versions = names
-            .iter()
-            .filter_map(|name| name.strip_suffix(".json"))
-            .filter(|name| name.len() == 20)
-            .filter_map(|name| name.parse::<u64>().ok());
+        let versions = names.iter().filter_map(|name| log_replay::version_of(name, ".json"));
         let (mut here, mut after) = (false, false);
         for listed in versions {
             here |= listed == version;
@@ -367,6 +402,11 @@ pub fn entry_bytes(actions: &[Value]) -> Bytes {
         text.push('\n');
     }
     text.into()
+}
+
+/// Whether a put was refused because its name is taken.
+pub fn is_taken(put: &Result<(), Error>) -> bool {
+    matches!(put, Err(Error::AlreadyExists { .. } | Error::Precondition { .. }))
 }
 
 pub(super) fn entry_path(version: u64) -> String {

@@ -96,7 +96,7 @@ impl Appended {
         }
         let log = TableLog::new(Arc::clone(root), self.name);
         let file = rows::parquet(self, &[rows::encode(self, rows)?])?;
-        let mut next = log.head().await?.map(|version| version + 1);
+        let mut next = log.head().await?.map(|version| log.after(version)).transpose()?;
         let mut put: Option<(Instant, Value)> = None;
         for _ in 0..TRIES {
             let begun = clock.now();
@@ -125,7 +125,7 @@ impl Appended {
                 Err(fault) => return Err(self.unwritten(fault)),
             }
             // A storage may say that a slot is taken which is not; to go on behind it would leave a hole.
-            next = log.head().await?.map(|version| version + 1);
+            next = log.head().await?.map(|version| log.after(version)).transpose()?;
         }
         Err(self.unwritten("other writers were faster each time"))
     }

@@ -27,7 +27,7 @@ pub async fn salvage(
         loaded => return loaded.map(|_| false),
     };
     tracing::warn!(%err, "the log of {} is written anew from the files that are there", table.name);
-    let next = log.last().await? + 1;
+    let next = log.after(log.last().await?)?;
     let now = clock.now();
     let mut actions = vec![commit_info("SALVAGE", now)];
     actions.extend(table.create(now, random));

@@ -30,6 +30,7 @@ use super::error::StoreError;
 use super::inbox;
 use super::journal::files::Files;
 use super::journal::{entry, schema};
+use super::mark::Mark;
 use super::row::{Hash, Row, next_chain};
 use super::table_log::{TableLog, entry_bytes};
 use super::tables::LakeTables;
@@ -146,6 +147,7 @@ pub async fn copy(
     let mut first = entry::json_of(&[entry::commit_info("CLONE", marker.attempt, copied.at)])?;
     first.extend(schema::actions(marker.attempt, marker.begun_at));
     actions.push(entry::txn(entry::TXN, copied.seq));
+    actions.push(entry::chain_txn(Mark::of(copied.seq, &copied.chain)));
     first.extend(entry::json_of(&actions)?);
     match target.log.put_entry(0, entry_bytes(&first)).await {
         Ok(()) => Ok(copied),

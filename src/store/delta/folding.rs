@@ -15,6 +15,7 @@ use crate::runtime::uuid_v7;
 use crate::store::appended::TABLE_STATE;
 use crate::store::error::StoreError;
 use crate::store::gently::gently;
+use crate::store::journal::chain::Links;
 use crate::store::journal::files::Files;
 use crate::store::row::{Row, Stream};
 use crate::store::table_state::{self, TableState};
@@ -185,6 +186,7 @@ impl DeltaStore {
         let files = self.ask(|answer| Message::Files { answer }).await?;
         let mut rows: Vec<Row> = self.changes(head.folded, Stream::Work, &Scope::All).await?.try_collect().await?;
         rows.retain(|row| row.seq <= head.seq);
+        Links::of(&rows).refuse_break()?;
         // What nothing concerns since all tables were known to be folded needs no look.
         let concerned = FoldedTable::all().filter(|table| rows.iter().any(|row| row.entity == table.entity()));
         let (changes_are_folded, turn) = watch::channel(false);

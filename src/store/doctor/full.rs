@@ -13,20 +13,31 @@ use crate::store::appended::{APPENDED, Appended};
 use crate::store::catalog::JOURNAL;
 use crate::store::decode;
 use crate::store::error::StoreError;
+use crate::store::journal::entry;
+use crate::store::journal::files::Files;
+use crate::store::journal::verify::verify;
+use crate::store::log_entry::LogEntry;
 use crate::store::log_replay::{self, Replaying};
+use crate::store::mark::Mark;
+use crate::store::row::Hash;
 use crate::store::table_log::{Belief, Table, TableLog, entry_path};
 use crate::store::tables::LakeTables;
 
 const REMOVE: &str = "remove this file and _last_checkpoint beside it; the entries of the log say the same without them";
+const REMOVE_ENTRIES: &str =
+    "keep this file and move the entries of the log up to its version out of the folder: they lack what it holds";
+const MOVE_STRAY: &str = "move this file out of the folder and keep it: a checkpoint after it says all that belongs in its place, and what this entry committed is in the other copy only";
+const KEEP_BOTH: &str = "remove neither: each says rows that the other does not; bring the log back from a backup, or the object's earlier version from the storage";
 const REMOVE_ENTRY: &str = "remove this file; a checkpoint after it says all that it said";
 
-/// Reads the appended tables and the logs of all tables that only Lakeplan writes.
-pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>) -> Result<(), StoreError> {
+/// Reads the appended tables and the logs of all tables that only Lakeplan writes. `marks` are those of the journal's sets, in
+/// order, where it is sound.
+pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, marks: Option<&Vec<Mark>>) -> Result<(), StoreError> {
     for table in APPENDED {
         check_rows(checkup, root, table).await?;
     }
     for name in LakeTables::own() {
-        check_checkpoints(checkup, &TableLog::new(Arc::clone(root), name)).await?;
+        check_checkpoints(checkup, root, &TableLog::new(Arc::clone(root), name), marks).await?;
     }
     Ok(())
 }
@@ -58,7 +69,12 @@ async fn check_rows(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, table: &
 
 /// Every checkpoint says what the entries say that it stands for. Where these were cleaned up, the next checkpoint is
 /// compared with this one and the entries since.
-async fn check_checkpoints(checkup: &mut Checkup, log: &TableLog) -> Result<(), StoreError> {
+async fn check_checkpoints(
+    checkup: &mut Checkup,
+    root: &Arc<dyn ObjectStore>,
+    log: &TableLog,
+    marks: Option<&Vec<Mark>>,
+) -> Result<(), StoreError> {
     let names = log_replay::list(log, None).await?;
     let versions = |ending: &str| names.iter().filter_map(|name| log_replay::version_of(name, ending)).collect::<BTreeSet<u64>>();
     let (entries, checkpoints) = (versions(".json"), versions(".checkpoint.parquet"));
@@ -97,7 +113,22 @@ async fn check_checkpoints(checkup: &mut Checkup, log: &TableLog) -> Result<(), 
             (Ok(read), None) => followed = Some((read, checkpoint + 1)),
             (Ok(read), Some((said, _))) => {
                 if let Some(what) = difference(&read.table, &said.table) {
-                    checkup.find(place, what, REMOVE);
+                    let strays = strays(log, entries.range(..=checkpoint), marks).await?;
+                    for version in &strays {
+                        let what = "it is of another copy of the lake: its sets are not those of the journal";
+                        checkup.find(format!("{}/{}", log.folder(), entry_path(*version)), what, MOVE_STRAY);
+                    }
+                    let way_out = match strays.is_empty() {
+                        true => one_to_keep(root, log, &read.table, &said.table).await,
+                        false => MOVE_STRAY,
+                    };
+                    if strays.is_empty() {
+                        checkup.find(place, what, way_out);
+                    }
+                    // What comes after it goes on from the side that is kept.
+                    if way_out != REMOVE {
+                        followed = Some((read, checkpoint + 1));
+                    }
                 }
             }
             (Err(_), _) if is_past(checkpoint) && may_be_why => followed = None,
@@ -107,6 +138,55 @@ async fn check_checkpoints(checkup: &mut Checkup, log: &TableLog) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// The entries whose sets are not those that the journal has. Entries of earlier versions of Lakeplan do not tell.
+async fn strays<'v>(
+    log: &TableLog,
+    versions: impl Iterator<Item = &'v u64>,
+    marks: Option<&Vec<Mark>>,
+) -> Result<Vec<u64>, StoreError> {
+    let mut strays = Vec::new();
+    let Some(marks) = marks.filter(|_| log.folder() == JOURNAL) else { return Ok(strays) };
+    for version in versions.copied() {
+        let Some(bytes) = log.get_entry(version).await? else { continue };
+        let Ok(LogEntry { is_own: true, txns, .. }) = LogEntry::read(&bytes) else { continue };
+        let Some(seq) = txns.get(entry::TXN).and_then(|seq| u64::try_from(*seq).ok()) else { continue };
+        let own = usize::try_from(seq).ok().and_then(|seq| marks.get(seq.checked_sub(1)?));
+        if txns.get(entry::CHAIN).and_then(|mark| Mark::said(*mark, seq)).is_some_and(|said| own != Some(&said)) {
+            strays.push(version);
+        }
+    }
+    Ok(strays)
+}
+
+/// What to do where a checkpoint and the entries that it stands for differ: never what loses a row.
+async fn one_to_keep(root: &Arc<dyn ObjectStore>, log: &TableLog, checkpoint: &Table, entries: &Table) -> &'static str {
+    if log.folder() == JOURNAL {
+        return match (holds(root, checkpoint).await, holds(root, entries).await) {
+            (Some(one), Some(other)) if one == other => REMOVE,
+            (Some(_), None) => REMOVE_ENTRIES,
+            (None, Some(_)) => REMOVE,
+            _ => KEEP_BOTH,
+        };
+    }
+    // A folded table is rebuilt from the journal where the one that is kept does not hold.
+    let is_appended = APPENDED.iter().any(|table| table.name == log.folder());
+    let has_all = |of: &Table, other: &Table| other.files.keys().all(|path| of.files.contains_key(path));
+    match (has_all(entries, checkpoint), has_all(checkpoint, entries)) {
+        (true, _) => REMOVE,
+        _ if !is_appended => REMOVE,
+        (false, true) => REMOVE_ENTRIES,
+        (false, false) => KEEP_BOTH,
+    }
+}
+
+/// The chain of the last set of a journal of these files, where it holds together up to it.
+async fn holds(root: &Arc<dyn ObjectStore>, table: &Table) -> Option<Hash> {
+    let mut files = Files::new(Arc::clone(root));
+    files.take(table.clone()).await.ok()?;
+    verify(&files).await.ok()?;
+    files.read_last().await.ok()??.chain
 }
 
 /// The newest checkpoint that can be read: what is before it is needed no more.

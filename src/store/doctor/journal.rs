@@ -14,6 +14,8 @@ use crate::store::error::StoreError;
 use crate::store::journal::entry::JournalFile;
 use crate::store::journal::files::Files;
 use crate::store::journal::merge::Merge;
+use crate::store::log_replay::{version_in, version_of};
+use crate::store::mark::Mark;
 use crate::store::row::{Hash, Row, hex, next_chain};
 use crate::store::table_log::TableLog;
 use crate::store::unreadable::UnreadableValues;
@@ -27,23 +29,24 @@ pub async fn check_log(checkup: &mut Checkup, log: &TableLog, root: &Arc<dyn Obj
         .try_collect()
         .await
         .map_err(|fault| StoreError::storage("listing", place.clone(), fault))?;
-    let versions: BTreeSet<u64> = names
-        .iter()
-        .filter_map(|name| name.strip_suffix(".json"))
-        .filter(|name| name.len() == 20)
-        .filter_map(|name| name.parse().ok())
-        .collect();
-    let checkpoint =
-        names.iter().filter(|name| name.contains(".checkpoint")).filter_map(|name| name.get(..20)?.parse::<u64>().ok()).max();
-    let (Some(first), Some(last)) = (versions.first().copied(), versions.last().copied()) else { return Ok(()) };
+    let versions: BTreeSet<u64> = names.iter().filter_map(|name| version_of(name, ".json")).collect();
+    let checkpoint = names.iter().filter(|name| name.contains(".checkpoint")).filter_map(|name| version_in(name)).max();
+    let Some(first) = versions.first().copied() else { return Ok(()) };
     // What lies behind a checkpoint may have been cleaned up, in whatever order.
     let from = checkpoint.map_or(first, |checkpoint| first.max(checkpoint + 1));
-    let missing: Vec<u64> = (from..=last).filter(|version| !versions.contains(version)).collect();
     if first > 0 && checkpoint.is_none_or(|checkpoint| checkpoint + 1 < first) {
         checkup.find(format!("{place}/{:020}.json", first - 1), "the entry is missing, and no checkpoint stands for it", RESTORE);
     }
-    for version in missing {
-        checkup.find(format!("{place}/{version:020}.json"), "the entry is missing", RESTORE);
+    let mut next = from;
+    for version in versions.range(from..) {
+        // A stray file may lie any number of versions ahead.
+        let what = match version.saturating_sub(next) {
+            0 => None,
+            1 => Some("the entry is missing".to_owned()),
+            count => Some(format!("this entry and those after it up to version {} are missing, {count} in all", version - 1)),
+        };
+        what.into_iter().for_each(|what| checkup.find(format!("{place}/{next:020}.json"), what, RESTORE));
+        next = version + 1;
     }
     Ok(())
 }
@@ -55,6 +58,8 @@ pub struct Read {
     pub is_whole: bool,
     /// The values that cannot be read.
     pub values: Checkup,
+    /// The mark of every set, in order.
+    pub marks: Vec<Mark>,
 }
 
 /// Every row and every set, in order.
@@ -65,7 +70,7 @@ pub async fn check_rows(
     anchor: Option<Anchor>,
 ) -> Result<Read, StoreError> {
     let mut chain = Chain { anchor, ..Chain::default() };
-    let mut read = Read { files: Vec::new(), is_whole: true, values: Checkup::default() };
+    let mut read = Read { files: Vec::new(), is_whole: true, values: Checkup::default(), marks: Vec::new() };
     let mut unreadable = UnreadableValues::default();
     let mut rows = Merge::new(files, files.live().cloned(), None);
     while let Some(row) = rows.next().await {
@@ -78,7 +83,7 @@ pub async fn check_rows(
             Err((file, fault)) => checkup.unread(format!("journal/{}", file.path), fault, RESTORE)?,
         }
     }
-    chain.finish(checkup);
+    read.marks = chain.finish(checkup);
     values::find(unreadable, &mut read.values);
     for (file, found) in rows.read() {
         if *found != file.rows {
@@ -103,6 +108,7 @@ struct Chain {
     has_gap: bool,
     anchor: Option<Anchor>,
     rows: usize,
+    marks: Vec<Mark>,
 }
 
 impl Chain {
@@ -138,9 +144,14 @@ impl Chain {
         let place = format!("journal, seq {}", self.seq);
         self.chain = next_chain(self.chain, self.digests.drain(..));
         if self.said != Some(self.chain) {
-            checkup.find(place.clone(), "the hash chain breaks here: a set before it was changed, or it was", RESTORE);
+            checkup.find(
+                place.clone(),
+                "the hash chain breaks here: a set before it was changed, or it was, or it is of another copy of the lake",
+                RESTORE,
+            );
             self.chain = self.said.unwrap_or(self.chain);
         }
+        self.marks.push(Mark::of(self.seq, &self.chain));
         if let Some(anchor) = self.anchor.filter(|anchor| anchor.seq == self.seq && anchor.chain != self.chain) {
             let what = format!(
                 "the chain is {}, the anchor says {}: the history up to here was rewritten",
@@ -151,7 +162,7 @@ impl Chain {
         }
     }
 
-    fn finish(mut self, checkup: &mut Checkup) {
+    fn finish(mut self, checkup: &mut Checkup) -> Vec<Mark> {
         self.close(checkup);
         if let Some(anchor) = self.anchor.filter(|anchor| anchor.seq > self.seq) {
             checkup.find(
@@ -161,6 +172,7 @@ impl Chain {
             );
         }
         (checkup.sets, checkup.rows, checkup.chain) = (self.seq, self.rows, self.chain);
+        self.marks
     }
 }
 

@@ -14,8 +14,10 @@ mod foreign;
 mod full;
 mod inbox;
 mod journal;
+mod names;
 mod records;
 mod tables;
+mod unloadable;
 mod values;
 
 use std::sync::Arc;
@@ -139,7 +141,8 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
             Ok(Some(_)) => standing = tables::find(&mut of_tables, root, &journal).await?,
             Ok(None) => return Err(no_lake(root, name).await),
             Err(fault) => {
-                checkup.unread("journal/_delta_log", fault, RESTORE)?;
+                unloadable::tell(&mut checkup, root, name, &journal.log, fault).await?;
+                names::check(&mut checkup, root, name).await?;
                 return Ok(checkup);
             }
         }
@@ -163,8 +166,9 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
     tables::check(&mut checkup, standing, parts.as_ref(), extent.budget).await?;
     foreign::check_appended(&mut checkup, root).await?;
     files::check(&mut checkup, root).await?;
+    names::check(&mut checkup, root, name).await?;
     if extent.is_full {
-        full::check(&mut checkup, root).await?;
+        full::check(&mut checkup, root, journal_is_sound.then_some(&read.marks)).await?;
     }
     if !journal_is_sound {
         // The tables may be all that is left of what the journal lost.

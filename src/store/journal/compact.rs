@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use deltalake::kernel::{Action, Remove};
 
+use super::chain::Links;
 use super::entry::{self, JournalFile};
 use super::slot::{self, Taken};
 use super::{DEADLINE, Journal};
@@ -40,7 +41,7 @@ impl Journal {
             }
             let at = self.ledger.time(self.clock.now());
             let attempt = uuid_v7(at, self.random.as_ref());
-            let mut actions = vec![entry::commit_info("COMPACT", attempt, at)];
+            let mut actions = vec![entry::commit_after(self.mark(), "COMPACT", attempt, at)];
             for run in &runs {
                 let mut rows: Vec<Row> = Vec::new();
                 for file in run {
@@ -48,6 +49,8 @@ impl Journal {
                     actions.push(remove(file, self.clock.now().timestamp_millis(), false));
                 }
                 rows.sort_by_key(|row| (row.seq, row.ordinal));
+                // What is put into one file is not looked at one by one again.
+                Links::of(&rows).refuse_break()?;
                 let rows: Vec<&Row> = rows.iter().collect();
                 // Each run gets a name of its own: the attempt's is for the rows of one day.
                 let name = uuid_v7(at, self.random.as_ref());

@@ -19,11 +19,16 @@ use crate::store::table_log::LiveFile;
 pub const TXN: &str = "lakeplan";
 /// The app id whose transaction version is the seq up to which every current table of stream `work` is folded.
 pub const FOLDED: &str = "fold-work";
+/// The app id whose transaction version is the mark of the last `seq`: a part of the hash chain up to it.
+pub const CHAIN: &str = "lakeplan-chain";
 /// With the name of a table behind it, the app id whose transaction version is the mark of the position that the table was
 /// last written at.
 const MARK: &str = "fold-mark";
 /// The name under which a commit carries the id that tells it from every other attempt.
 pub const ATTEMPT: &str = "lakeplanAttempt";
+/// The name under which a commit carries the mark of the position that it was prepared for, as text: not every reader of JSON
+/// keeps such large numbers.
+const FOLLOWS: &str = "lakeplanFollows";
 
 /// A file of the journal: what is known of it without opening it.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,6 +113,20 @@ pub fn commit_info(operation: &str, attempt: Uuid, at: Instant) -> Action {
         info: HashMap::from([(ATTEMPT.to_owned(), Value::from(attempt.to_string()))]),
         ..CommitInfo::default()
     })
+}
+
+/// The same of a commit that goes on from a position. An entry of another copy of the lake goes on from another one.
+pub fn commit_after(before: Mark, operation: &str, attempt: Uuid, at: Instant) -> Action {
+    let mut action = commit_info(operation, attempt, at);
+    if let Action::CommitInfo(info) = &mut action {
+        info.info.insert(FOLLOWS.to_owned(), Value::from(before.version().to_string()));
+    }
+    action
+}
+
+/// The transaction that says which history ends with a commit.
+pub fn chain_txn(mark: Mark) -> Action {
+    Action::Txn(Transaction::new(CHAIN, mark.version()))
 }
 
 pub fn txn(app: &str, seq: u64) -> Action {

@@ -45,7 +45,7 @@ impl Journal {
             }
             let at = self.ledger.time(self.clock.now());
             let attempt = uuid_v7(at, self.random.as_ref());
-            let mut actions = vec![entry::commit_info("ERASE", attempt, at)];
+            let mut actions = vec![entry::commit_after(self.mark(), "ERASE", attempt, at)];
             let mut erased = Erased::default();
             for (file, rows) in holding {
                 let rows: Vec<Row> = rows

@@ -8,6 +8,7 @@ use object_store::ObjectStore;
 use uuid::Uuid;
 
 use super::batch::{self, Batches, Glance, Wanted};
+use super::chain::Links;
 use super::entry::{self, Entry, JournalFile};
 use crate::domain::record::Entity;
 use crate::store::erasure::{Erasures, unnamed};
@@ -15,7 +16,10 @@ use crate::store::error::StoreError;
 use crate::store::foreign::Others;
 use crate::store::mark::Mark;
 use crate::store::row::Row;
-use crate::store::table_log::{LiveFile, TableLog, checked_path};
+use crate::store::table_log::{LiveFile, Table, TableLog, checked_path};
+
+/// What is wrong with a log in which no row is of a commit of Lakeplan.
+const NOT_OURS: &str = "no row in it was committed by Lakeplan: another engine made this log, by a clone, an import or a conversion, or the entries that Lakeplan wrote are lost";
 
 /// What is known of the journal's files.
 #[derive(Clone)]
@@ -140,7 +144,15 @@ impl Files {
 
     /// Finds the head and its live files from the log itself; `None` where there is no journal.
     pub async fn load(&mut self) -> Result<Option<u64>, StoreError> {
-        let Some(table) = self.log.load().await? else { return Ok(None) };
+        match self.log.load().await? {
+            Some(table) => self.take(table).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes in what a log tells of the journal; the version of its head. Refused where nothing of it is Lakeplan's: a lake
+    /// has a first row from its first entry on, so the log is not the one that Lakeplan wrote.
+    pub async fn take(&mut self, table: Table) -> Result<u64, StoreError> {
         self.folded = table.txns.get(entry::FOLDED).and_then(|seq| u64::try_from(*seq).ok()).unwrap_or(0);
         self.written = table.txns.iter().filter_map(|(app, version)| entry::written(app, *version)).collect();
         self.marks = table.txns.iter().filter_map(|(app, version)| entry::mark(app, *version)).collect();
@@ -164,7 +176,10 @@ impl Files {
             let what = format!("its files end at seq {}, and its log says that it ends at seq {said}", self.end());
             return Err(StoreError::damaged(self.log.folder(), what));
         }
-        Ok(Some(table.version))
+        if self.live.is_empty() {
+            return Err(StoreError::damaged(format!("{}/_delta_log", self.log.folder()), NOT_OURS));
+        }
+        Ok(table.version)
     }
 
     /// A file of another writer that does not say what is in it, as its rows tell.
@@ -285,14 +300,17 @@ impl Files {
         concerns: impl Fn(&Row) -> bool,
     ) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
+        let mut links = Links::default();
         for file in self.live() {
             let behind = seqs.iter().filter(|(entity, seq)| file.seq.1 > **seq && file.may_hold(**entity)).map(|(_, seq)| *seq);
             if let Some(after) = behind.min() {
                 let mut found = self.read_whole(file, after).await?;
+                links.take(&found);
                 found.retain(|row| seqs.get(&row.entity).is_some_and(|seq| row.seq > *seq) && concerns(row));
                 rows.append(&mut found);
             }
         }
+        links.refuse_break()?;
         rows.sort_by_key(|row| (row.seq, row.ordinal));
         Ok(rows)
     }

@@ -14,6 +14,7 @@
 
 pub mod batch;
 pub mod birth;
+pub mod chain;
 pub mod compact;
 pub mod entry;
 pub mod erase;
@@ -27,7 +28,7 @@ pub mod schema;
 mod slot;
 mod take_back;
 mod tally;
-mod verify;
+pub mod verify;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -41,7 +42,7 @@ use uuid::Uuid;
 use super::checkpoint;
 use super::error::StoreError;
 use super::ledger::{Ledger, Proposal, Seen};
-use super::mark::LakeMark;
+use super::mark::{LakeMark, Mark};
 use super::row::{Row, Stream};
 use super::table_log::{End, entry_bytes};
 use super::tables::read::Stand;
@@ -118,7 +119,8 @@ impl Journal {
         let added = files.put_rows(0, attempt, &rows).await?;
         let mut actions = entry::json_of(&[entry::commit_info("CREATE TABLE", attempt, now)])?;
         actions.extend(schema::actions(attempt, now));
-        actions.extend(entry::json_of(&[entry::txn(entry::TXN, 1), added])?);
+        let chain = Mark::of(ledger.seq, &ledger.chain);
+        actions.extend(entry::json_of(&[entry::txn(entry::TXN, 1), entry::chain_txn(chain), added])?);
         let root = ledger.root().to_owned();
         match slot::take(&files, 0, entry_bytes(&actions), attempt, DEADLINE, random.as_ref()).await {
             Taken::Ours => {}
@@ -158,6 +160,11 @@ impl Journal {
             unreadable: self.unreadable.iter().copied().collect(),
             lake,
         }
+    }
+
+    /// The position of the ledger, as commits say it.
+    fn mark(&self) -> Mark {
+        Mark::of(self.ledger.seq, &self.ledger.chain)
     }
 
     /// What the journal knows of its tables, without the rows that all of them show.
@@ -264,13 +271,14 @@ impl Journal {
         self.take_back().await?;
         let now = self.clock.now();
         let (at, odd) = (self.ledger.time(now), self.ledger.odd_clock(now));
+        let before = self.mark();
         let judged = self.judge(sets, at, now).await?;
         if judged.rows == 0 {
             // What was decided rests on version v being the head: that must be seen to be so.
             return Ok(if self.refresh().await? { Tried::Lost } else { Tried::Told(judged.outcomes()) });
         }
         let attempt = uuid_v7(at, self.random.as_ref());
-        let (entry, added) = match self.prepare(&judged, attempt, at).await {
+        let (entry, added) = match self.prepare(&judged, before, attempt, at).await {
             Ok(prepared) => prepared,
             Err(cause) => {
                 self.withdraw(judged);
@@ -359,10 +367,15 @@ impl Journal {
     async fn prepare(
         &mut self,
         judged: &Judged,
+        before: Mark,
         attempt: Uuid,
         at: Instant,
     ) -> Result<(bytes::Bytes, Vec<JournalFile>), StoreError> {
-        let mut actions = vec![entry::commit_info("WRITE", attempt, at), entry::txn(entry::TXN, self.ledger.seq)];
+        let mut actions = vec![
+            entry::commit_after(before, "WRITE", attempt, at),
+            entry::txn(entry::TXN, self.ledger.seq),
+            entry::chain_txn(self.mark()),
+        ];
         if self.folded > self.files.folded {
             actions.push(entry::txn(entry::FOLDED, self.folded));
         }

@@ -11,7 +11,7 @@ use crate::domain::time::Instant;
 use crate::runtime::{Random, random_bytes};
 use crate::store::durable::NotLanded;
 use crate::store::error::StoreError;
-use crate::store::table_log::{End, entry_bytes};
+use crate::store::table_log::{End, entry_bytes, is_taken};
 
 /// Whose the slot is.
 #[derive(Debug)]
@@ -32,25 +32,36 @@ pub enum Taken {
 /// The first wait between two tries; it doubles up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(20);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// So often in a row the name of the slot may be taken while no entry can be read there; the waits between are over a second.
+const MOST_BLOCKED: usize = 7;
 
 /// Puts `bytes` as entry `version`.
 pub async fn take(files: &Files, version: u64, bytes: Bytes, attempt: Uuid, time_left: Duration, random: &dyn Random) -> Taken {
     let deadline = tokio::time::Instant::now() + time_left;
     let mut wait = FIRST_WAIT;
     let mut may_have_landed = false;
+    // Whether a put may have landed whose answer was lost, and how often the name was taken by what is no entry.
+    let (mut is_unsure, mut blocked) = (false, 0);
     loop {
-        let fault = match files.log.put_entry(version, bytes.clone()).await {
-            Ok(()) => return Taken::Ours,
-            Err(fault) => fault,
-        };
+        let put = files.log.put_entry_once(version, bytes.clone()).await;
+        let is_taken = is_taken(&put);
+        let Err(fault) = put else { return Taken::Ours };
         let surely_not = not_landed(&fault);
+        is_unsure |= !surely_not && !is_taken;
         let cause = StoreError::storage("writing", format!("journal/_delta_log/{version:020}.json"), fault);
         if surely_not && !may_have_landed {
             return Taken::Never { cause, occupied: false };
         }
         may_have_landed |= !surely_not;
-        if let Some(taken) = look(files, version, attempt).await {
-            return taken;
+        match look(files, version, attempt).await {
+            Looked::Taken(taken) => return taken,
+            Looked::NoEntry if is_taken => blocked += 1,
+            Looked::NoEntry | Looked::Unanswered => blocked = 0,
+        }
+        if blocked >= MOST_BLOCKED {
+            let path = format!("journal/_delta_log/{version:020}.json");
+            let cause = StoreError::storage("writing", path, files.log.name_taken(version));
+            return if is_unsure { Taken::Unknown(cause) } else { Taken::Never { cause, occupied: false } };
         }
         if tokio::time::Instant::now() + wait >= deadline {
             return occupy(files, version, attempt, cause, random).await;
@@ -61,23 +72,36 @@ pub async fn take(files: &Files, version: u64, bytes: Bytes, attempt: Uuid, time
     }
 }
 
-/// Whose the slot is, if it is anyone's; `None` where it is free or the storage does not answer.
-async fn look(files: &Files, version: u64, attempt: Uuid) -> Option<Taken> {
+/// What is in a slot.
+enum Looked {
+    Taken(Taken),
+    /// No entry that can be read: nothing, or something else.
+    NoEntry,
+    /// The storage does not answer.
+    Unanswered,
+}
+
+/// Whose the slot is, if it is anyone's.
+async fn look(files: &Files, version: u64, attempt: Uuid) -> Looked {
     match files.read_entry(version).await {
-        Ok(Some(entry)) if entry.attempt == Some(attempt) => Some(Taken::Ours),
-        Ok(Some(entry)) => Some(Taken::Theirs(entry)),
+        Ok(Some(entry)) => Looked::Taken(whose(entry, attempt)),
         Ok(None) if version > 0 => match files.log.end(version - 1).await {
-            Ok(End::Here) | Err(_) => None,
+            Ok(End::Here) => Looked::NoEntry,
+            Err(_) => Looked::Unanswered,
             // Others follow: the entry came to be there just now, or was cleaned up before the one below it.
             Ok(End::Behind | End::Cleaned) => match files.read_entry(version).await {
-                Ok(Some(entry)) if entry.attempt == Some(attempt) => Some(Taken::Ours),
-                Ok(Some(entry)) => Some(Taken::Theirs(entry)),
-                Ok(None) => Some(Taken::Moved),
-                Err(_) => None,
+                Ok(Some(entry)) => Looked::Taken(whose(entry, attempt)),
+                Ok(None) => Looked::Taken(Taken::Moved),
+                Err(_) => Looked::Unanswered,
             },
         },
-        Ok(None) | Err(_) => None,
+        Ok(None) | Err(StoreError::Damaged { .. }) => Looked::NoEntry,
+        Err(_) => Looked::Unanswered,
     }
+}
+
+fn whose(entry: Entry, attempt: Uuid) -> Taken {
+    if entry.attempt == Some(attempt) { Taken::Ours } else { Taken::Theirs(entry) }
 }
 
 /// Fills the slot with nothing, so that an entry on its way can never land there.
@@ -89,15 +113,15 @@ async fn occupy(files: &Files, version: u64, attempt: Uuid, cause: StoreError, r
     let plug = Uuid::from_bytes(random_bytes(random));
     let actions = entry::json_of(&[entry::commit_info("OCCUPY", plug, Instant::default())]);
     if let Ok(actions) = actions
-        && files.log.put_entry(version, entry_bytes(&actions)).await.is_ok()
+        && files.log.put_entry_once(version, entry_bytes(&actions)).await.is_ok()
     {
         return Taken::Never { cause, occupied: true };
     }
     match look(files, version, attempt).await {
         // The put of the empty commit may have landed although its answer was lost.
-        Some(Taken::Theirs(entry)) if entry.attempt == Some(plug) => Taken::Never { cause, occupied: true },
-        Some(taken) => taken,
-        None => Taken::Unknown(cause),
+        Looked::Taken(Taken::Theirs(entry)) if entry.attempt == Some(plug) => Taken::Never { cause, occupied: true },
+        Looked::Taken(taken) => taken,
+        Looked::NoEntry | Looked::Unanswered => Taken::Unknown(cause),
     }
 }
 

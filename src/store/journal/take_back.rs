@@ -25,7 +25,7 @@ impl Journal {
             self.files.refuse_loss().await?;
             let at = self.ledger.time(self.clock.now());
             let attempt = uuid_v7(at, self.random.as_ref());
-            let mut actions = vec![entry::commit_info("TAKE BACK", attempt, at)];
+            let mut actions = vec![entry::commit_after(self.mark(), "TAKE BACK", attempt, at)];
             actions.extend(self.files.others.strange.values().map(|file| entry::remove_strange(file, at)));
             actions.extend(self.files.others.lost.values().map(|file| entry::add_again(file, at)));
             let mut actions = entry::json_of(&actions)?;

@@ -149,7 +149,8 @@ impl Anew<'_> {
         if version(&still) != version(&lost.instead_of) || broken_at != lost.broken_at {
             return Ok(None);
         }
-        let next = version(&still).or(broken_at).map_or(0, |version| version + 1);
+        let log = lost.table.log(self.root);
+        let next = version(&still).or(broken_at).map_or(Ok(0), |version| log.after(version))?;
         let operation = if next > 0 { "REPLACE TABLE AS FOLD" } else { "CREATE TABLE AS FOLD" };
         let mut actions: Vec<Value> = definition::commit(operation, &self.to);
         let [protocol, mut description] = lost.table.create(self.naming().fresh(), self.to.at);
@@ -161,7 +162,6 @@ impl Anew<'_> {
         actions.extend(old.map(|file| definition::remove(file, self.clock.now())));
         actions.extend(files.iter().map(|file| definition::add(file, self.to.at)));
         definition::seal(&mut actions, None);
-        let log = lost.table.log(self.root);
         if !commit(&log, next, &actions, begun, self.clock).await? {
             return Ok(None);
         }

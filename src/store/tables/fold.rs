@@ -127,8 +127,11 @@ pub(super) async fn commit(
         Err(fault) if CatalogError::within(&fault).is_some_and(|fault| fault.is_of_rights()) => {
             return Err(StoreError::storage("writing", log.folder(), fault));
         }
-        // Whether it landed is seen by reading the table again.
-        Err(fault) => tracing::warn!(table = log.folder(), %fault, "the fold's commit was not answered; looking again"),
+        Err(err) => match StoreError::storage("writing", log.folder(), err) {
+            err @ StoreError::NameTaken { .. } => return Err(err),
+            // Whether it landed is seen by reading the table again.
+            fault => tracing::warn!(table = log.folder(), %fault, "the fold's commit was not answered; looking again"),
+        },
     }
     Ok(false)
 }

@@ -245,6 +245,9 @@ fn a_project_that_is_restored_without_its_source_says_so() {
     ok(path, &["plan", "d.md", "--yes"]);
     let restored = ok(path, &["project", "restore", "Door"]);
     assert!(restored.contains("without its source") && restored.contains("d.md"), "{restored}");
+}
+
+#[test]
 fn who_acts_is_named_by_one_rule() {
     let folder = lake();
     let path = folder.path();

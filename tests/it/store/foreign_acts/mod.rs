@@ -122,6 +122,8 @@ pub async fn follow(lake: Root, way_out: &str, place: &str, earlier: &Root) -> R
         let store = store().await;
         store.maintain(Retention::default()).await.unwrap();
         store.close().await;
+    } else if way_out.contains("move this file out of the folder") {
+        lake.store.delete(&Path::from(place)).await.unwrap();
     } else if way_out.contains("remove this file") {
         lake.store.delete(&Path::from(place)).await.unwrap();
         let _ = lake.store.delete(&Path::from(format!("{table}/_delta_log/_last_checkpoint"))).await;

@@ -1,0 +1,56 @@
+//! Names in the logs of the tables that are no entries: what has the name of the next entry keeps everybody from writing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use url::Url;
+
+use super::Checkup;
+use crate::store::error::{MOVE_NAME, StoreError};
+use crate::store::log_replay;
+use crate::store::table_log::TableLog;
+use crate::store::tables::LakeTables;
+
+const NO_VERSION: &str = "move this file out of the folder; it is no entry of the log";
+
+/// Names what has the name of an entry and is none, in the log of every table that Lakeplan writes. `name` is the URL of the
+/// lake; what is no file can only be seen in a folder of this machine.
+pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, name: &str) -> Result<(), StoreError> {
+    let folder = Url::parse(name).ok().filter(|url| url.scheme() == "file").and_then(|url| url.to_file_path().ok());
+    for table in LakeTables::own() {
+        let log = TableLog::new(Arc::clone(root), table);
+        let listed: BTreeSet<String> = match log_replay::list(&log, None).await {
+            Ok(names) => names.into_iter().collect(),
+            Err(err) if err.is_of_the_way() => return Err(err),
+            // It is named where the table is read.
+            Err(_) => continue,
+        };
+        for file in listed.iter().filter(|file| is_of_entry(file) && log_replay::version_in(file).is_none()) {
+            checkup.find(
+                format!("{table}/_delta_log/{file}"),
+                "its number is greater than the version of any commit",
+                NO_VERSION,
+            );
+        }
+        let Some(folder) = folder.as_ref().map(|folder| folder.join(table).join("_delta_log")) else { continue };
+        let Ok(found) = std::fs::read_dir(folder) else { continue };
+        let found: BTreeSet<String> = found.filter_map(|found| found.ok()?.file_name().into_string().ok()).collect();
+        for file in found.iter().filter(|file| is_of_entry(file) && !listed.contains(*file)) {
+            // A commit may have come since the log was listed.
+            let version = log_replay::version_in(file);
+            if let Some(version) = version
+                && log.get_entry(version).await.is_ok_and(|entry| entry.is_some())
+            {
+                continue;
+            }
+            let what = "it has the name of an entry and is no file, so the commit of that version can never be put";
+            checkup.find(format!("{table}/_delta_log/{file}"), what, MOVE_NAME);
+        }
+    }
+    Ok(())
+}
+
+fn is_of_entry(name: &str) -> bool {
+    name.strip_suffix(".json").is_some_and(|digits| digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}

@@ -1,0 +1,127 @@
+//! What lies in the log of a table and is no entry of it: names that are taken, versions far ahead, files of nobody.
+
+use std::time::Duration;
+
+use lakeplan::store::appended::RUNS;
+use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::doctor::{Finding, examine};
+use lakeplan::store::{Format, Outcome, Retention, Store, StoreError};
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use serde_json::json;
+
+use super::check_up::{files, lake};
+use super::foreign_acts::{follow, fork};
+use super::{commit, committed, make_project, open, set, state, task};
+use crate::support::{clock, random};
+
+async fn check_up(lake: &Root) -> Vec<Finding> {
+    examine(&lake.store, lake.url.as_str(), &Format::default(), None).await.unwrap().findings
+}
+
+async fn within_time<T>(what: &str, work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), work).await.unwrap_or_else(|_| panic!("{what} hangs"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_with_the_name_of_the_next_entry_is_named_and_keeps_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Root::open(folder.path().to_str().unwrap(), true).unwrap();
+    let store = DeltaStore::create(&root, Format::default(), clock(), random(1)).await.unwrap();
+    make_project(&store).await;
+    store.fold().await.unwrap();
+    for table in ["journal", "tasks", "runs"] {
+        let next = files(&root, &format!("{table}/_delta_log"), ".json").await.len();
+        let place = format!("{table}/_delta_log/{next:020}.json");
+        std::fs::create_dir(folder.path().join(&place)).unwrap();
+        let err = match table {
+            "journal" => match within_time(table, commit(&store, set(&store, task("blocked")).await)).await {
+                Outcome::NotWritten { cause } => cause,
+                other => panic!("{other:?}"),
+            },
+            "tasks" => {
+                let _ = committed(&store, task("not folded")).await;
+                within_time(table, store.fold()).await.unwrap_err()
+            }
+            _ => {
+                let run = json!({
+                    "run_id": "a", "started_at": "2026-09-21T12:00:00Z", "duration_ms": 1, "command": "task", "actor": "ana",
+                    "seq": 1, "version": "0.1.0",
+                });
+                let rows = vec![run.as_object().cloned().unwrap()];
+                within_time(table, store.append(&RUNS, rows)).await.unwrap_err()
+            }
+        };
+        assert!(matches!(&err, StoreError::NameTaken { path } if *path == place), "{err}");
+        assert!(err.hint().is_some_and(|hint| hint.contains("move away")), "{err}");
+        let found = check_up(&root).await;
+        assert!(found.iter().any(|finding| finding.place == place && finding.way_out.contains("move away")), "{found:?}");
+        std::fs::remove_dir(folder.path().join(&place)).unwrap();
+        let _ = committed(&store, task(table)).await;
+        store.fold().await.unwrap();
+        assert_eq!(check_up(&root).await, []);
+    }
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_far_ahead_ends_no_process_and_its_way_out_leads_out() {
+    let (store, lake) = lake().await;
+    let _ = store.maintain(Retention::default()).await.unwrap();
+    drop(store);
+    let whole = files(&lake, "tasks", ".parquet").await.len();
+    assert!(whole > 0);
+    for table in ["journal", "tasks", "runs", "table_state"] {
+        for version in ["00000000000999999999", "09223372036854775807", "18446744073709551615"] {
+            let mut damaged = fork(&lake).await;
+            let place = format!("{table}/_delta_log/{version}.json");
+            damaged.store.put(&Path::from(place.as_str()), r#"{"commitInfo":{}}"#.into()).await.unwrap();
+            let what = format!("{table} {version}");
+            let found = within_time(&what, check_up(&damaged)).await;
+            assert!(!found.is_empty() && found.len() < 4, "{what}: {found:?}");
+            assert!(found.iter().all(|finding| !finding.way_out.contains("from a backup")), "{what}: {found:?}");
+            for finding in found {
+                damaged = follow(damaged.clone(), finding.way_out, &finding.place, &lake).await;
+            }
+            let left = check_up(&damaged).await;
+            assert_eq!(left, [], "{what}");
+            let store = open(&damaged, clock(), 7).await.unwrap();
+            let _ = committed(&store, task("after")).await;
+            store.fold().await.unwrap();
+            store.close().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stray_file_in_the_log_of_the_journal_is_to_be_moved_and_nothing_else() {
+    let (store, lake) = lake().await;
+    let before = state(store.as_ref()).await;
+    drop(store);
+    let next = files(&lake, "journal/_delta_log", ".json").await.len();
+    let checkpoint = "journal/_delta_log/00000000000000009999.checkpoint.parquet".to_owned();
+    let cases = [
+        (format!("journal/_delta_log/{next:020}.json"), ""),
+        (format!("journal/_delta_log/{:020}.json", next + 3), r#"{"commitInfo":{"operation":"WRITE"}}"#),
+        (checkpoint, "no parquet"),
+    ];
+    for (place, bytes) in cases {
+        let damaged = fork(&lake).await;
+        damaged.store.put(&Path::from(place.as_str()), bytes.into()).await.unwrap();
+        assert!(open(&damaged, clock(), 7).await.is_err(), "{place}");
+        let found = check_up(&damaged).await;
+        assert_eq!(found.iter().map(|finding| finding.place.as_str()).collect::<Vec<_>>(), [place.as_str()], "{found:?}");
+        let mended = follow(damaged, found[0].way_out, &found[0].place, &lake).await;
+        assert_eq!(check_up(&mended).await, [], "{place}");
+        let store = open(&mended, clock(), 7).await.unwrap();
+        assert!(state(&store).await.records().eq(before.records()), "{place}");
+        store.close().await;
+    }
+    // An entry whose rows were written may have been one that counts.
+    let damaged = fork(&lake).await;
+    damaged.store.put(&Path::from(format!("journal/_delta_log/{next:020}.json")), "".into()).await.unwrap();
+    let rows = Path::from(format!("journal/stream=work/date=2026-09-21/{next:020}-{}.parquet", uuid::Uuid::nil()));
+    damaged.store.put(&rows, "rows".into()).await.unwrap();
+    let found = check_up(&damaged).await;
+    assert!(found.iter().all(|finding| finding.way_out.contains("from a backup")), "{found:?}");
+}
