@@ -121,8 +121,8 @@ fn move_back(change: &Change, mut patch: Patch, state: &State) -> Option<Patch> 
     patch.op = Op::Move;
     for name in ["parent_id", "project_id"] {
         if let Some(was) = change.before.get(name) {
-            patch.fields.insert(name.to_owned(), as_read(change, name, was));
-            let is = change.after.get(name).map(|value| as_read(change, name, value));
+            patch.fields.insert(name.to_owned(), as_read(change.entity, change.id, name, was));
+            let is = change.after.get(name).map(|value| as_read(change.entity, change.id, name, value));
             patch.expect.insert(name.to_owned(), is.unwrap_or_default());
         }
     }
