@@ -25,6 +25,7 @@ use crate::runtime::{Clock, Random};
 use crate::store::error::StoreError;
 use crate::store::format::Format;
 use crate::store::journal::files::Files;
+use crate::store::journal::verify::verify_chain;
 use crate::store::parts::{Parts, Records, Stop, Survey, Until};
 use crate::store::row::Row;
 use crate::store::table_log::{Table, TableLog, entry_bytes};
@@ -57,6 +58,8 @@ impl Anew<'_> {
     /// Makes the tables. Those that are not among the answers are to be looked at again.
     pub async fn make(&self, lost: &[Lost]) -> Result<Vec<(&'static str, Folded)>, StoreError> {
         let of: Vec<_> = self.files.live().filter(|file| file.seq.0 <= self.to.seq).cloned().collect();
+        // What is made of all rows would be believed from then on, and nobody would read the rows again.
+        verify_chain(self.files, of.iter().cloned(), self.to.seq).await?;
         let survey = Survey::of(self.files, &of).await;
         let survey = survey.sound()?;
         let parts = Parts::new(self.files, of, self.format, survey);
