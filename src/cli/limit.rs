@@ -3,7 +3,7 @@
 /// Reads a limit for clap: none at all would show nothing and pass for an answer.
 pub fn at_least_one(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| "must be a whole number from 1 on".to_owned())
+    number.ok_or_else(|| "must be a whole number, 1 or more".to_owned())
 }
 
 #[cfg(test)]

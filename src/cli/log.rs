@@ -13,7 +13,8 @@ use crate::text::visible::visible_line;
 const USUAL: &str = "warn,delta_kernel=error,buoyant_kernel=error";
 
 /// Begins to log. Values of events come from the lake, from storage and from arguments, so each is written as one line
-/// without anything that acts on a terminal, and without the credentials that a client may log with an address; the colors of the log itself are written to a terminal only.
+/// without anything that acts on a terminal, and without the credentials that a client may log with an address. The colors
+/// of the log itself are written to a terminal only.
 pub fn begin(filter: Option<String>) {
     let field = |writer: &mut Writer<'_>, field: &tracing::field::Field, value: &dyn fmt::Debug| {
         let value = format!("{value:?}");
