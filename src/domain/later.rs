@@ -47,7 +47,10 @@ pub fn find(changes: &[Change], state: &State) -> Option<Later> {
 }
 
 fn changed(record: &AnyRecord, fields: &Fields) -> Option<&'static str> {
-    let authored = record.entity().fields().iter().filter(|field| matches!(field.writer, Writer::Author | Writer::Required));
+    // A move writes these two.
+    let is_moved = |name: &str| matches!(name, "parent_id" | "project_id");
+    let fields_of = record.entity().fields().iter();
+    let authored = fields_of.filter(|field| matches!(field.writer, Writer::Author | Writer::Required) || is_moved(field.name));
     authored.map(|field| field.name).find(|name| {
         let then = fields.get(*name).cloned().unwrap_or_default();
         let now = record.get(name).unwrap_or_default();

@@ -84,7 +84,7 @@ fn a_limit_of_none_is_refused() {
     ok(path, &["task", "create", "a"]);
     for words in [&["task", "list"][..], &["next"], &["history"], &["inbox", "list"], &["inbox", "apply"]] {
         let said = fails(path, &[words, &["--limit", "0"]].concat(), 2);
-        assert!(said.contains("--limit") && said.contains("number from 1"), "{words:?}: {said}");
+        assert!(said.contains("--limit") && said.contains("whole number, 1 or more"), "{words:?}: {said}");
     }
     assert!(ok(path, &["task", "list", "--limit", "1"]).contains("PAY-1"));
 }
