@@ -38,7 +38,10 @@ enum Verb {
 }
 
 fn most(text: &str) -> Result<usize, String> {
-    at_least_one(text).ok().filter(|number| *number <= 100_000).ok_or_else(|| "must be a whole number, 1 or more and at most 100000".to_owned())
+    at_least_one(text)
+        .ok()
+        .filter(|number| *number <= 100_000)
+        .ok_or_else(|| "must be a whole number, 1 or more and at most 100000".to_owned())
 }
 
 const LIST: &str = "SELECT substr(request_id, 1, 60) AS request_id, at, substr(user, 1, 40) AS user, state, seq, substr(message, 1, 200) AS message FROM requests

@@ -20,6 +20,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use serde_json::json;
 
+use super::check_up::files;
 use super::folding::{in_tables, records};
 use super::{commit, committed, delta_in_memory, delta_rs, make_project, open, root, set, state, task};
 use crate::support::{clock, noon, random};
@@ -122,6 +123,14 @@ pub async fn follow(lake: Root, way_out: &str, place: &str, earlier: &Root) -> R
         let store = store().await;
         store.maintain(Retention::default()).await.unwrap();
         store.close().await;
+    } else if way_out.contains("move the entries of the log up to its version out of the folder") {
+        let version = |path: &str| path.rsplit('/').next()?.get(..20)?.parse::<u64>().ok();
+        let last = version(place).unwrap();
+        for path in files(&lake, &format!("{table}/_delta_log"), ".json").await {
+            if version(path.as_ref()).is_some_and(|version| version <= last) {
+                lake.store.delete(&path).await.unwrap();
+            }
+        }
     } else if way_out.contains("move this file out of the folder") {
         lake.store.delete(&Path::from(place)).await.unwrap();
     } else if way_out.contains("remove this file") {
