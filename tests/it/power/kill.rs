@@ -169,6 +169,22 @@ kills! {
     restoring_a_lake_can_be_killed_anywhere: scenes::restore_lake(scratch()).await;
 }
 
+/// Records a process that is killed. Whether a call that another thread was in then was done, no recording tells, so it is
+/// recorded again until the recording says what is there.
+fn recorded(before: &Disk, path: &Path, record: impl Fn() -> Recording) -> Recording {
+    let mut tries = 0;
+    loop {
+        put_back(before, path);
+        let recording = record();
+        let (disk, _) = before.after(&recording, recording.events.len(), Blind::Nothing);
+        if disk.seen().contents() == Disk::read(path).seen().contents() {
+            return recording;
+        }
+        tries += 1;
+        assert!(tries < 8, "no recording of the killed process says what it left");
+    }
+}
+
 /// A process is killed, another does the same again to its answer, and then the power is cut: what the first left without a
 /// flush, and the second built upon, is safe.
 async fn again_and_cut(scene: &Scene, places: impl Fn(usize) -> Vec<usize>) {
@@ -179,8 +195,9 @@ async fn again_and_cut(scene: &Scene, places: impl Fn(usize) -> Vec<usize>) {
     put_back(&before, &path);
     let mut report = Report::default();
     for nth in places(calls) {
-        put_back(&before, &path);
-        let first = Recording::of(&killed(&step.command, library, nth), &path, |line| step.acknowledged(line));
+        let first = recorded(&before, &path, || {
+            Recording::of(&killed(&step.command, library, nth), &path, |line| step.acknowledged(line))
+        });
         let second = Recording::of(&again.command, &path, |line| again.acknowledged(line));
         let recording = first.and(second);
         let (disk, acknowledged) = before.after(&recording, recording.events.len(), Blind::Nothing);
