@@ -45,7 +45,7 @@ pub fn told(fault: DataFusionError, tables: &[String], memory: u64) -> Analytics
             _ => AnalyticsError::Sql(said(&fault.strip_backtrace())),
         },
         DataFusionError::Internal(text) => {
-            tracing::debug!(%fault, "the query engine refused its own plan");
+            tracing::debug!(err = %fault, "the query engine refused its own plan");
             AnalyticsError::Unplanned(unplanned(text))
         }
         root => AnalyticsError::Sql(said(&root.strip_backtrace())),

@@ -269,7 +269,7 @@ fn read(path: &Path, named: bool) -> Result<Settings, ConfigError> {
 /// `target` is a word at the top and a family of tables below it; TOML has one name for both, so the tables are taken
 /// out before the rest is read.
 fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
-    let malformed = |err: toml::de::Error| ConfigError::Malformed { path: path.to_owned(), message: misfit(text, &err) };
+    let malformed = |err: toml::de::Error| ConfigError::Malformed { path: path.to_owned(), message: position(text, &err) };
     let mut table: toml::Table = toml::from_str(text).map_err(malformed)?;
     let sections: BTreeMap<String, TargetSettings> = match table.remove("target") {
         Some(toml::Value::Table(sections)) => toml::Value::Table(sections).try_into().map_err(malformed)?,
@@ -294,7 +294,7 @@ fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
 
 /// What is wrong with a text, and at which line and column. Neither the line nor a value is repeated: it may be a secret that
 /// somebody wrote there.
-fn misfit(text: &str, err: &toml::de::Error) -> String {
+fn position(text: &str, err: &toml::de::Error) -> String {
     let message = without_value(err.message());
     match err.span() {
         Some(span) => {

@@ -171,8 +171,8 @@ impl Bench<'_> {
     fn check_handle(&mut self, handle: &str) {
         if reads_as_id(handle) {
             let message = "reads as a UUID, so it would be taken for the id of a user";
-            let fault = Violation::new(self.patch, Rule::Value, message).field("fields.handle");
-            self.refuse(fault.hint("give a short name, such as ana"));
+            let violation = Violation::new(self.patch, Rule::Value, message).field("fields.handle");
+            self.refuse(violation.hint("give a short name, such as ana"));
         }
     }
 

@@ -8,25 +8,15 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use super::check_up::files;
-use super::foreign_acts::{follow, fork, thorough};
-use super::{commit, committed, delta_in_memory, make_project, open, set, state, task, titles};
+use super::foreign_acts::{follow, thorough};
+use super::strangers::two;
+use super::{commit, committed, open, set, state, task, titles};
 use crate::support::{clock, random};
 
 async fn go_on(lake: &Root, title: &str) {
     let store = open(lake, clock(), 7).await.unwrap();
     let _ = committed(&store, task(title)).await;
     store.close().await;
-}
-
-/// A lake with a task, folded, and a copy of it.
-async fn two() -> [Root; 2] {
-    let (store, lake) = delta_in_memory().await;
-    make_project(store.as_ref()).await;
-    let _ = committed(store.as_ref(), task("first")).await;
-    store.fold().await.unwrap();
-    drop(store);
-    let copy = fork(&lake).await;
-    [lake, copy]
 }
 
 async fn put(from: &Root, to: &Root, path: &Path) {

@@ -51,7 +51,7 @@ fn some(name: &str) -> Value {
 }
 
 /// A lake with a task, folded, and a copy of it.
-async fn two() -> [Root; 2] {
+pub async fn two() -> [Root; 2] {
     let (store, lake) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     let _ = committed(store.as_ref(), task("first")).await;
