@@ -5,6 +5,7 @@ mod acts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::{FutureExt, TryStreamExt};
 use lakeplan::analytics::{Session, VIEWS};
@@ -104,10 +105,15 @@ pub async fn backup(of: &Root) -> Result<Root, StoreError> {
     Ok(to)
 }
 
+/// Numbers the processes that follow advice.
+static PROCESSES: AtomicU64 = AtomicU64::new(1000);
+
 /// Does what a way out says, to the letter; the lake to go on with.
 pub async fn follow(lake: Root, way_out: &str, place: &str, earlier: &Root) -> Root {
     let table = place.split(['/', ',']).next().unwrap();
-    let store = || async { open(&lake, clock(), 8).await.unwrap_or_else(|err| panic!("{way_out}: {err}")) };
+    // Each step is a process of its own, so its names differ from those of the step before.
+    let seed = || PROCESSES.fetch_add(1, Ordering::Relaxed);
+    let store = || async { open(&lake, clock(), seed()).await.unwrap_or_else(|err| panic!("{way_out}: {err}")) };
     if way_out.contains("from a backup") {
         return backup(earlier).await.unwrap();
     } else if way_out.contains("lakeplan fold --rebuild") {
