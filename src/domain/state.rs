@@ -81,17 +81,16 @@ impl State {
         })
     }
 
-    /// The user that assignments to `id` mean, merges followed.
+    /// Returns the user that assignments to `id` mean, with merges followed.
     pub fn acting_user(&self, id: UserId) -> UserId {
-        let mut at = id;
-        // A chain longer than the users there are would be a circle, which `apply` refuses.
-        for _ in 0..self.users.len() {
-            match self.users.get(&at).and_then(|user| user.merged_into) {
-                Some(next) => at = next,
-                None => break,
-            }
-        }
-        at
+        self.merge_chain(id).last().unwrap_or(id)
+    }
+
+    /// Returns the user `id`, the user it was merged into, and so on.
+    pub fn merge_chain(&self, id: UserId) -> impl Iterator<Item = UserId> {
+        let next = |at: &UserId| self.users.get(at).and_then(|user| user.merged_into);
+        // `apply` refuses a cycle. A lake that an earlier version wrote may hold one, which must not be followed forever.
+        std::iter::successors(Some(id), next).take(self.users.len() + 1)
     }
 
     /// The task of this key; keys it had before a move to another project count too.

@@ -203,7 +203,7 @@ impl Bench<'_> {
         let message = match self.state.user(into) {
             None => format!("there is no user {into}"),
             Some(target) if target.deleted_at.is_some() => format!("the user @{} is deleted", target.handle),
-            Some(_) if self.state.acting_user(into) == id => "leads back to the same user".to_owned(),
+            Some(_) if self.state.merge_chain(into).any(|user| user == id) => "leads back to the same user".to_owned(),
             Some(_) => return,
         };
         self.refuse(Violation::new(self.patch, Rule::UnknownReference, message).field("fields.merged_into"));

@@ -74,6 +74,19 @@ fn the_same_state_and_set_give_the_same_changes() {
 }
 
 #[test]
+fn a_merge_that_would_close_a_circle_is_refused_wherever_the_circle_closes() {
+    let mut world = World::with(&[]);
+    world.apply(json!([{"op": "create", "entity": "user", "fields": {"handle": "cy"}}]));
+    let merge = |from: &str, into: &str| json!([{"op": "update", "entity": "user", "id": from, "fields": {"merged_into": into}}]);
+    world.apply(merge("@ana", "@cy"));
+    world.apply(merge("@bo", "@ana"));
+    // From @bo the chain goes through @ana and ends at @cy.
+    assert_eq!(world.rules(merge("@ana", "@bo")), ["unknown_reference"]);
+    assert_eq!(world.rules(merge("@ana", "@ana")), ["unknown_reference"]);
+    world.apply(merge("@ana", "@cy"));
+}
+
+#[test]
 fn a_reference_to_a_merged_user_means_the_one_that_stayed() {
     let mut world = World::with(&["a"]);
     world.apply(json!([{"op": "update", "entity": "user", "id": "@bo", "fields": {"merged_into": "@ana"}}]));

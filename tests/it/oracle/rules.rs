@@ -221,7 +221,7 @@ impl Model {
             }
             Ask::MergeUser { id, into } => {
                 must(self.users.get(into).ok_or("no user")?.deleted.is_none(), "the user is deleted")?;
-                must(self.end_of_chain(into) != *id, "leads back to the same user")?;
+                must(!self.chain(into).any(|user| user == *id), "leads back to the same user")?;
                 self.users.get_mut(id).ok_or("no user")?.into = Some(into.clone());
             }
             Ask::DeleteUser(id) => {
@@ -301,11 +301,12 @@ impl Model {
     }
 
     pub fn end_of_chain(&self, user: &str) -> String {
-        let mut at = user.to_owned();
-        while let Some(next) = self.users.get(&at).and_then(|user| user.into.clone()) {
-            at = next;
-        }
-        at
+        self.chain(user).last().unwrap_or_default()
+    }
+
+    /// The user, the user it was merged into, and so on.
+    fn chain(&self, user: &str) -> impl Iterator<Item = String> {
+        std::iter::successors(Some(user.to_owned()), |at| self.users.get(at).and_then(|user| user.into.clone()))
     }
 
     fn acting(&self, user: &str) -> Result<String, String> {
