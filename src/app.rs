@@ -25,7 +25,10 @@ use crate::store::copy::{self, Copied};
 use crate::store::delta::{DeltaStore, Root};
 use crate::store::doctor::{self, Checkup, Extent};
 use crate::store::tables::FoldedTable;
-use crate::store::{Erased, FoldReport, Format, Head, INBOX, LakeTables, Maintained, Retention, Scope, Store, StoreError};
+use crate::store::{
+    Erased, FoldReport, Format, Head, INBOX, LakeTables, Maintained, Retention, Scope, Store,
+    StoreError,
+};
 
 /// An open lake and what works on it.
 pub struct App {
@@ -97,12 +100,14 @@ impl Place {
 impl App {
     /// Opens the lake the settings name.
     pub async fn open(config: &Config) -> Result<Self, ServiceError> {
-        Self::start(config, Place::open(config, &config.lake.value, false).await?, Begin::Open).await
+        Self::start(config, Place::open(config, &config.lake.value, false).await?, Begin::Open)
+            .await
     }
 
     /// Opens the lake the settings name to rebuild tables, also where one is ahead of the journal.
     pub async fn open_to_rebuild(config: &Config) -> Result<Self, ServiceError> {
-        Self::start(config, Place::open(config, &config.lake.value, false).await?, Begin::Rebuild).await
+        Self::start(config, Place::open(config, &config.lake.value, false).await?, Begin::Rebuild)
+            .await
     }
 
     /// Makes the lake the settings name.
@@ -113,7 +118,11 @@ impl App {
 
     /// Makes a lake for a schema of Unity Catalog at a place of an external location. One that was begun there before and
     /// not registered is taken up again; whether this one is new is told with it.
-    pub async fn create_in_catalog(config: &Config, schema: &SchemaName, location: &str) -> Result<(Self, bool), ServiceError> {
+    pub async fn create_in_catalog(
+        config: &Config,
+        schema: &SchemaName,
+        location: &str,
+    ) -> Result<(Self, bool), ServiceError> {
         let catalog = Self::unity(config)?;
         let root = catalog.place_for(schema, location).await?;
         let place = Place { root, catalog: Some((catalog, schema.clone())) };
@@ -133,7 +142,10 @@ impl App {
     /// The catalog and the schema that the settings name as the lake.
     pub fn catalog(config: &Config) -> Result<(Catalog, SchemaName), ServiceError> {
         let schema = Self::schema(config).ok_or_else(|| {
-            ServiceError::input(&config.lake.value, "is no lake in Unity Catalog; name one as catalog.schema with --lake")
+            ServiceError::input(
+                &config.lake.value,
+                "is no lake in Unity Catalog; name one as catalog.schema with --lake",
+            )
         })?;
         Ok((Self::unity(config)?, schema))
     }
@@ -156,7 +168,8 @@ impl App {
     /// Examines the lake the settings name, which may be too damaged to open.
     pub async fn examine(config: &Config, extent: Extent) -> Result<Checkup, ServiceError> {
         let Place { root, catalog, .. } = Place::open(config, &config.lake.value, false).await?;
-        let mut checkup = doctor::examine_to(&root.store, root.url.as_str(), &Format::default(), extent).await?;
+        let mut checkup =
+            doctor::examine_to(&root.store, root.url.as_str(), &Format::default(), extent).await?;
         let inbox = match catalog {
             Some((catalog, schema)) => catalog.inbox_root(&schema, &root).await,
             None => Ok(InboxRoot::below(&root)),
@@ -170,7 +183,12 @@ impl App {
 
     /// Copies a lake to a new place, which becomes a lake of its own, folded. A copy that was interrupted goes on. Also
     /// returns how many requests wait in the inbox that was not copied.
-    pub async fn copy(config: &Config, from: &str, to: &str, up_to: Option<AsOf>) -> Result<(Copied, usize), ServiceError> {
+    pub async fn copy(
+        config: &Config,
+        from: &str,
+        to: &str,
+        up_to: Option<AsOf>,
+    ) -> Result<(Copied, usize), ServiceError> {
         let source = Place::open(config, from, false).await.map_err(|fault| match fault {
             ServiceError::Store(StoreError::NotALake { .. }) => ServiceError::Input {
                 place: from.to_owned(),
@@ -182,9 +200,13 @@ impl App {
         let place = Place::open(config, to, true).await?;
         let target = &place.root;
         if target.url.as_str().starts_with(source.root.url.as_str()) {
-            return Err(ServiceError::input(to, "lies in the lake itself; a copy goes beside it or elsewhere"));
+            return Err(ServiceError::input(
+                to,
+                "lies in the lake itself; a copy goes beside it or elsewhere",
+            ));
         }
-        let copied = copy::copy(&source.root, target, up_to, &SystemClock, &SystemRandom::default()).await?;
+        let copied =
+            copy::copy(&source.root, target, up_to, &SystemClock, &SystemRandom::default()).await?;
         let root = target.clone();
         let there = Self::start(config, place, Begin::Open).await?;
         there.service.store.fold().await?;
@@ -199,8 +221,9 @@ impl App {
     }
 
     async fn start(config: &Config, place: Place, begin: Begin) -> Result<Self, ServiceError> {
-        let actor = Name::of_actor(&config.actor.value)
-            .map_err(|misfit| ServiceError::input(&config.actor.origin, format!("the actor {misfit}")))?;
+        let actor = Name::of_actor(&config.actor.value).map_err(|misfit| {
+            ServiceError::input(&config.actor.origin, format!("the actor {misfit}"))
+        })?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn Random> = Arc::new(SystemRandom::default());
         let (format, at, chance) = (Format::default(), Arc::clone(&clock), Arc::clone(&random));
@@ -309,18 +332,31 @@ impl App {
     }
 
     /// How many files of the journal, and of its table, hold what an erase would take.
-    pub async fn files_to_erase(&self, erasable: &Erasable) -> Result<(usize, usize), ServiceError> {
+    pub async fn files_to_erase(
+        &self,
+        erasable: &Erasable,
+    ) -> Result<(usize, usize), ServiceError> {
         Ok(self.store.files_holding(&erasable.rows, erasable.record).await?)
     }
 
     /// Where a person still stands after their record is erased.
-    pub async fn mentions(&self, record: Slot, names: &Names) -> Result<Vec<Mention>, ServiceError> {
+    pub async fn mentions(
+        &self,
+        record: Slot,
+        names: &Names,
+    ) -> Result<Vec<Mention>, ServiceError> {
         let (tables, error) = match self.tables_with_inbox().await {
             Ok(tables) => (tables, None),
             Err(err) => (self.tables(), Some(err.to_string())),
         };
-        let sql = |table: &str| self.place.catalog.as_ref().map_or_else(|| table.to_owned(), |(_, schema)| schema.quoted(table));
-        let inbox = InboxSeen { tables: &tables, error, names: [INBOX, INBOX_RESULTS.name].map(sql) };
+        let sql = |table: &str| {
+            self.place
+                .catalog
+                .as_ref()
+                .map_or_else(|| table.to_owned(), |(_, schema)| schema.quoted(table))
+        };
+        let inbox =
+            InboxSeen { tables: &tables, error, names: [INBOX, INBOX_RESULTS.name].map(sql) };
         self.service.mentions(record, names, inbox).await
     }
 
@@ -328,7 +364,8 @@ impl App {
     pub async fn erase(&self, erasable: &Erasable) -> Result<(Option<Done>, Erased), ServiceError> {
         // What cannot be brought up to now could not be erased from either.
         self.store.fold().await?;
-        let done = self.service.erase(erasable.record.entity, &erasable.record.id.to_string()).await?;
+        let done =
+            self.service.erase(erasable.record.entity, &erasable.record.id.to_string()).await?;
         Ok((done, self.store.erase_named().await?))
     }
 
@@ -364,7 +401,9 @@ impl App {
     }
 
     async fn note_run(&self) -> Result<(), StoreError> {
-        let Some((command, begun)) = self.run.filter(|_| self.store.has_written()) else { return Ok(()) };
+        let Some((command, begun)) = self.run.filter(|_| self.store.has_written()) else {
+            return Ok(());
+        };
         let now = self.service.clock.now();
         let row = json!({
             "run_id": uuid_v7(now, self.service.random.as_ref()).to_string(), "started_at": rfc3339(begun),

@@ -9,7 +9,9 @@ use lakeplan::domain::id::{EntityId, PatchSetId, ProjectId, TaskId, UserId};
 use lakeplan::domain::patch::{Op, Patch, PatchSet, Source};
 use lakeplan::domain::record::Entity;
 use lakeplan::domain::value::Name;
-use lakeplan::runtime::{Clock, ManualClock, Random, SeededRandom, SystemClock, SystemRandom, uuid_v7};
+use lakeplan::runtime::{
+    Clock, ManualClock, Random, SeededRandom, SystemClock, SystemRandom, uuid_v7,
+};
 use lakeplan::store::delta::{DeltaStore, Root};
 use lakeplan::store::{Format, LakeTables, Outcome, Store};
 
@@ -40,12 +42,26 @@ pub async fn commit(store: &DeltaStore, sets: Vec<PatchSet>) {
 
 pub async fn create(folder: &Path) -> DeltaStore {
     let root = Root::open(folder.to_str().expect("a path of text"), true).expect("a root");
-    DeltaStore::create(&root, Format::default(), Arc::new(SystemClock), Arc::new(SystemRandom::default())).await.expect("a lake")
+    DeltaStore::create(
+        &root,
+        Format::default(),
+        Arc::new(SystemClock),
+        Arc::new(SystemRandom::default()),
+    )
+    .await
+    .expect("a lake")
 }
 
 pub async fn open(folder: &Path) -> DeltaStore {
     let root = Root::open(folder.to_str().expect("a path of text"), false).expect("a root");
-    DeltaStore::open(&root, Format::default(), Arc::new(SystemClock), Arc::new(SystemRandom::default())).await.expect("a lake")
+    DeltaStore::open(
+        &root,
+        Format::default(),
+        Arc::new(SystemClock),
+        Arc::new(SystemRandom::default()),
+    )
+    .await
+    .expect("a lake")
 }
 
 /// A copy of a folded lake of so many tasks in projects of a thousand, below `folder`. Four of ten tasks were worked on,
@@ -59,12 +75,16 @@ pub fn copy(tasks: usize, folder: &Path) -> PathBuf {
         let _ = std::fs::remove_dir_all(&kept);
         // By another process, so that its memory is not the row's.
         let own = std::env::current_exe().expect("this program has a path");
-        let made = Command::new(own).args(["--worker", "make", &tasks.to_string()]).arg(kept.join("lake")).status();
+        let made = Command::new(own)
+            .args(["--worker", "make", &tasks.to_string()])
+            .arg(kept.join("lake"))
+            .status();
         assert!(made.expect("a worker starts").success());
         std::fs::write(kept.join("done"), mark).expect("the mark is written");
     }
     let lake = folder.join("lake");
-    let copied = Command::new("cp").arg("-a").arg(kept.join("lake")).arg(&lake).status().expect("cp runs");
+    let copied =
+        Command::new("cp").arg("-a").arg(kept.join("lake")).arg(&lake).status().expect("cp runs");
     assert!(copied.success());
     // The first flush of what is measured would otherwise flush the copy.
     assert!(Command::new("sync").status().expect("sync runs").success());
@@ -78,7 +98,8 @@ pub fn id(kind: u8, number: usize) -> uuid::Uuid {
     // The last bytes choose the bucket, so they are spread as those of real ids are.
     let spread = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     random[2..].copy_from_slice(&spread.to_be_bytes());
-    uuid::Builder::from_unix_timestamp_millis(1_780_000_000_000 + number as u64, &random).into_uuid()
+    uuid::Builder::from_unix_timestamp_millis(1_780_000_000_000 + number as u64, &random)
+        .into_uuid()
 }
 
 pub fn project(number: usize) -> ProjectId {
@@ -100,10 +121,17 @@ async fn fill(tasks: usize, folder: &Path) {
     let clock = Arc::new(ManualClock::new(begin, TimeDelta::microseconds(1)));
     let random: Arc<dyn Random> = Arc::new(SeededRandom::new(7));
     let root = Root::open(folder.to_str().expect("a path of text"), true).expect("a root");
-    let store = DeltaStore::create(&root, Format::default(), Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&random));
+    let store = DeltaStore::create(
+        &root,
+        Format::default(),
+        Arc::clone(&clock) as Arc<dyn Clock>,
+        Arc::clone(&random),
+    );
     let store = store.await.expect("a lake");
-    let people = (0..PEOPLE)
-        .map(|number| Patch::new(Op::Create, Entity::User, id(3, number), None).with("handle", format!("person{number}")));
+    let people = (0..PEOPLE).map(|number| {
+        Patch::new(Op::Create, Entity::User, id(3, number), None)
+            .with("handle", format!("person{number}"))
+    });
     commit(&store, vec![set(people.collect(), clock.as_ref(), random.as_ref())]).await;
     let projects = tasks / PROJECT;
     for first in (0..projects).step_by(AT_ONCE) {
@@ -116,9 +144,15 @@ async fn fill(tasks: usize, folder: &Path) {
     }
     for status in ["in_progress", "completed"] {
         for first in (0..projects).step_by(AT_ONCE) {
-            let worked = (first * PROJECT..(first + AT_ONCE).min(projects) * PROJECT).filter(|number| number % 10 < 4);
+            let worked = (first * PROJECT..(first + AT_ONCE).min(projects) * PROJECT)
+                .filter(|number| number % 10 < 4);
             let patches = worked.map(|number| {
-                let patch = Patch::new(Op::Update, Entity::Task, task(number).uuid(), Some(project(number / PROJECT)));
+                let patch = Patch::new(
+                    Op::Update,
+                    Entity::Task,
+                    task(number).uuid(),
+                    Some(project(number / PROJECT)),
+                );
                 patch.with("status", status).with("actual_minutes", 30 + number as i64 % 400)
             });
             commit(&store, vec![set(patches.collect(), clock.as_ref(), random.as_ref())]).await;

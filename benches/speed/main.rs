@@ -40,7 +40,8 @@ pub struct Row {
     pub run: fn(&Path) -> Found,
 }
 
-const HEAD: &str = "| work | goal | measured | peer in the same run | peak memory |\n|---|---|---|---|---|";
+const HEAD: &str =
+    "| work | goal | measured | peer in the same run | peak memory |\n|---|---|---|---|---|";
 const BEGIN: &str = "<!-- speed: cargo bench -- --write -->";
 const END: &str = "<!-- end of speed -->";
 
@@ -52,7 +53,10 @@ fn main() {
     {
         let row = rows.iter().find(|row| row.name == name).expect("no such row");
         let found = (row.run)(Path::new(folder));
-        println!("{}", json!({"ours": found.ours, "peer": found.peer, "met": found.met, "peak_mib": peak_mib("self")}));
+        println!(
+            "{}",
+            json!({"ours": found.ours, "peer": found.peer, "met": found.met, "peak_mib": peak_mib("self")})
+        );
         return;
     }
     if let [flag, rest @ ..] = words.as_slice()
@@ -62,7 +66,9 @@ fn main() {
     }
     let wanted: Vec<&String> = words.iter().filter(|word| !word.starts_with("--")).collect();
     let mut lines: Vec<(&str, String)> = Vec::new();
-    for row in rows.iter().filter(|row| wanted.is_empty() || wanted.iter().any(|word| row.name.contains(word.as_str()))) {
+    for row in rows.iter().filter(|row| {
+        wanted.is_empty() || wanted.iter().any(|word| row.name.contains(word.as_str()))
+    }) {
         eprintln!("{} ...", row.name);
         let line = line(row, &in_a_process(row));
         eprintln!("{line}");
@@ -82,14 +88,33 @@ fn line(row: &Row, found: &Value) -> String {
         Some(false) => " (missed)",
         None => " (not judged)",
     };
-    format!("| {} | {}{mark} | {} | {} | {} MiB |", row.work, row.goal, text("ours"), text("peer"), found["peak_mib"])
+    format!(
+        "| {} | {}{mark} | {} | {} | {} MiB |",
+        row.work,
+        row.goal,
+        text("ours"),
+        text("peer"),
+        found["peak_mib"]
+    )
 }
 
 fn in_a_process(row: &Row) -> Value {
-    let folder = tempfile::Builder::new().prefix("lakeplan-bench").tempdir_in(scratch()).expect("a folder to work in");
+    let folder = tempfile::Builder::new()
+        .prefix("lakeplan-bench")
+        .tempdir_in(scratch())
+        .expect("a folder to work in");
     let own = std::env::current_exe().expect("this program has a path");
-    let done = Command::new(own).args(["--row", row.name]).arg(folder.path()).output().expect("the row starts");
-    assert!(done.status.success(), "{} failed: {}", row.name, String::from_utf8_lossy(&done.stderr));
+    let done = Command::new(own)
+        .args(["--row", row.name])
+        .arg(folder.path())
+        .output()
+        .expect("the row starts");
+    assert!(
+        done.status.success(),
+        "{} failed: {}",
+        row.name,
+        String::from_utf8_lossy(&done.stderr)
+    );
     let told = String::from_utf8_lossy(&done.stdout);
     serde_json::from_str(told.lines().last().unwrap_or_default()).expect("a row ends with its JSON")
 }
@@ -98,13 +123,18 @@ fn in_a_process(row: &Row) -> Value {
 pub fn peak_mib(process: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) / 1024
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0)
+        / 1024
 }
 
 /// Where lakes are made: beside what cargo builds.
 pub fn scratch() -> PathBuf {
     let own = std::env::current_exe().expect("this program has a path");
-    let target = own.ancestors().find(|folder| folder.ends_with("release")).and_then(Path::parent).expect("a target folder");
+    let target = own
+        .ancestors()
+        .find(|folder| folder.ends_with("release"))
+        .and_then(Path::parent)
+        .expect("a target folder");
     let scratch = target.join("bench-lakes");
     std::fs::create_dir_all(&scratch).expect("a folder for lakes");
     scratch
@@ -116,9 +146,15 @@ fn write_readme(rows: &[Row], measured: &[(&str, String)]) {
     let text = std::fs::read_to_string(&path).expect("README.md is there");
     let (before, rest) = text.split_once(BEGIN).expect("README.md says where the table goes");
     let (table, after) = rest.split_once(END).expect("README.md says where the table ends");
-    let kept = |work: &str| table.lines().find(|line| line.starts_with(&format!("| {work} |"))).map(str::to_owned);
-    let fresh = |work: &str| measured.iter().find(|(other, _)| *other == work).map(|(_, line)| line.clone());
-    let lines: Vec<String> = rows.iter().filter_map(|row| fresh(row.work).or_else(|| kept(row.work))).collect();
+    let kept = |work: &str| {
+        table.lines().find(|line| line.starts_with(&format!("| {work} |"))).map(str::to_owned)
+    };
+    let fresh = |work: &str| {
+        measured.iter().find(|(other, _)| *other == work).map(|(_, line)| line.clone())
+    };
+    let lines: Vec<String> =
+        rows.iter().filter_map(|row| fresh(row.work).or_else(|| kept(row.work))).collect();
     let table = format!("{HEAD}\n{}", lines.join("\n"));
-    std::fs::write(&path, format!("{before}{BEGIN}\n{table}\n{END}{after}")).expect("README.md is written");
+    std::fs::write(&path, format!("{before}{BEGIN}\n{table}\n{END}{after}"))
+        .expect("README.md is written");
 }

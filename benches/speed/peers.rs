@@ -22,7 +22,11 @@ pub fn run(environment: &str, script: &str, words: &[&str]) -> Option<Value> {
     // Judged by what it prints: some of these end with an error of their own making.
     let found = told.lines().rev().find_map(|line| serde_json::from_str(line).ok());
     if found.is_none() {
-        eprintln!("skipped: {}: {}", script.display(), String::from_utf8_lossy(&done.stderr).lines().last().unwrap_or_default());
+        eprintln!(
+            "skipped: {}: {}",
+            script.display(),
+            String::from_utf8_lossy(&done.stderr).lines().last().unwrap_or_default()
+        );
     }
     found
 }

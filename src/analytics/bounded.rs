@@ -17,8 +17,8 @@ use deltalake::datafusion::error::DataFusionError;
 use deltalake::datafusion::logical_expr::expr::{Cast, ScalarFunction, TryCast};
 use deltalake::datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use deltalake::datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    BinaryExpr, ColumnarValue, Expr, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility,
 };
 
 use super::frames::counted;
@@ -60,7 +60,10 @@ impl FunctionRewrite for Bounds {
         check_fixed(&expr)?;
         match expr {
             Expr::ScalarFunction(call) => {
-                let growth = GROWING.iter().find(|(name, _)| *name == call.func.name()).map(|(_, growth)| *growth);
+                let growth = GROWING
+                    .iter()
+                    .find(|(name, _)| *name == call.func.name())
+                    .map(|(_, growth)| *growth);
                 let is_measured = (call.func.inner().as_ref() as &dyn Any).is::<Bounded>();
                 let Some(growth) = growth.filter(|_| !is_measured) else {
                     return Ok(Transformed::no(Expr::ScalarFunction(call)));
@@ -70,7 +73,10 @@ impl FunctionRewrite for Bounds {
             }
             Expr::BinaryExpr(BinaryExpr { op: Operator::StringConcat, .. }) => {
                 let func = Arc::new(ScalarUDF::new_from_impl(Joined::default()));
-                Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args: vec![expr] })))
+                Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction {
+                    func,
+                    args: vec![expr],
+                })))
             }
             Expr::WindowFunction(mut call) => {
                 let counted = counted(&call);
@@ -91,7 +97,9 @@ fn check_fixed(expr: &Expr) -> Result<()> {
         }
         Expr::ScalarFunction(ScalarFunction { func, args }) if CASTING.contains(&func.name()) => {
             let kind = match args.get(1) {
-                Some(Expr::Literal(kind, _)) => kind.try_as_str().flatten().and_then(|kind| kind.parse::<DataType>().ok()),
+                Some(Expr::Literal(kind, _)) => {
+                    kind.try_as_str().flatten().and_then(|kind| kind.parse::<DataType>().ok())
+                }
                 _ => None,
             };
             measured(func.name(), kind.map_or(0, |kind| fixed_size(&kind)), FIXED)
@@ -111,8 +119,12 @@ fn fixed_size(kind: &DataType) -> usize {
         DataType::FixedSizeBinary(size) => times(*size, 1),
         DataType::Dictionary(_, value) => fixed_size(value),
         DataType::RunEndEncoded(_, value) => fixed_size(value.data_type()),
-        DataType::Struct(fields) => fields.iter().fold(0, |sum, field| sum.saturating_add(fixed_size(field.data_type()))),
-        DataType::Union(fields, _) => fields.iter().fold(0, |sum, (_, field)| sum.saturating_add(fixed_size(field.data_type()))),
+        DataType::Struct(fields) => {
+            fields.iter().fold(0, |sum, field| sum.saturating_add(fixed_size(field.data_type())))
+        }
+        DataType::Union(fields, _) => fields
+            .iter()
+            .fold(0, |sum, (_, field)| sum.saturating_add(fixed_size(field.data_type()))),
         DataType::List(item)
         | DataType::LargeList(item)
         | DataType::ListView(item)
@@ -221,7 +233,11 @@ impl ScalarUDFImpl for Joined {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let most = most(&args);
-        let made = args.args.into_iter().next().ok_or_else(|| DataFusionError::Internal("|| has no argument".to_owned()))?;
+        let made = args
+            .args
+            .into_iter()
+            .next()
+            .ok_or_else(|| DataFusionError::Internal("|| has no argument".to_owned()))?;
         measured("||", size(&made), most)?;
         Ok(made)
     }

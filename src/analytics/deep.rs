@@ -23,7 +23,10 @@ const NAME: &str = "query";
 pub(super) fn deep<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, AnalyticsError> {
     quiet();
     thread::scope(|scope| {
-        let thread = thread::Builder::new().name(NAME.to_owned()).stack_size(STACK).spawn_scoped(scope, work);
+        let thread = thread::Builder::new()
+            .name(NAME.to_owned())
+            .stack_size(STACK)
+            .spawn_scoped(scope, work);
         thread.map_err(AnalyticsError::Thread)?.join().map_err(|panic| gave_up(panic.as_ref()))
     })
 }
@@ -37,7 +40,11 @@ impl Engine {
     pub fn start() -> Result<Self, AnalyticsError> {
         quiet();
         let mut builder = Builder::new_multi_thread();
-        builder.enable_all().thread_name(NAME).thread_stack_size(STACK).max_blocking_threads(READERS);
+        builder
+            .enable_all()
+            .thread_name(NAME)
+            .thread_stack_size(STACK)
+            .max_blocking_threads(READERS);
         Ok(Self(Some(builder.build().map_err(AnalyticsError::Thread)?)))
     }
 
@@ -53,7 +60,9 @@ impl Engine {
                 self.0.abort();
             }
         }
-        let Some(task) = self.spawn(work) else { return Err(AnalyticsError::Panicked(String::new())) };
+        let Some(task) = self.spawn(work) else {
+            return Err(AnalyticsError::Panicked(String::new()));
+        };
         let mut task = Awaited(task);
         match (&mut task.0).await {
             Ok(done) => done,
@@ -61,7 +70,10 @@ impl Engine {
         }
     }
 
-    pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<JoinHandle<T>> {
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<JoinHandle<T>> {
         self.0.as_ref().map(|runtime| runtime.spawn(work))
     }
 }
@@ -92,10 +104,15 @@ pub(super) fn panicked(err: JoinError) -> AnalyticsError {
 
 /// What a panic means. A column that becomes too long for the engine ends in one.
 pub(super) fn gave_up(panic: &(dyn Any + Send)) -> AnalyticsError {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
     let text = text.unwrap_or("it gave no reason");
     if ["offset overflow", "capacity overflow"].iter().any(|what| text.contains(what)) {
-        return AnalyticsError::Grows("the query would make a column of more than 2 GiB at once".to_owned());
+        return AnalyticsError::Grows(
+            "the query would make a column of more than 2 GiB at once".to_owned(),
+        );
     }
     AnalyticsError::Panicked(cut(text))
 }

@@ -21,13 +21,19 @@ pub fn told(fault: DataFusionError, tables: &[String], memory: u64) -> Analytics
         | DataFusionError::IoError(_)
         | DataFusionError::ParquetError(_)
         | DataFusionError::ExecutionJoin(_) => AnalyticsError::Reading(fault.into()),
-        DataFusionError::ArrowError(cause, _) if is_of_files(cause) => AnalyticsError::Reading(fault.into()),
-        DataFusionError::External(cause) if cause.is::<StoreError>() => AnalyticsError::Reading(fault.into()),
+        DataFusionError::ArrowError(cause, _) if is_of_files(cause) => {
+            AnalyticsError::Reading(fault.into())
+        }
+        DataFusionError::External(cause) if cause.is::<StoreError>() => {
+            AnalyticsError::Reading(fault.into())
+        }
         DataFusionError::ResourcesExhausted(_) => AnalyticsError::Memory { most: memory },
         DataFusionError::External(cause) if let Some(grown) = cause.downcast_ref::<Grown>() => {
             AnalyticsError::Grows(grown.to_string())
         }
-        DataFusionError::External(cause) if cause.is::<TooWide>() => AnalyticsError::Grows(cause.to_string()),
+        DataFusionError::External(cause) if cause.is::<TooWide>() => {
+            AnalyticsError::Grows(cause.to_string())
+        }
         DataFusionError::SQL(parser, _) => AnalyticsError::Syntax(said(&parser.to_string())),
         DataFusionError::SchemaError(cause, _) => match cause.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => AnalyticsError::UnknownColumn {

@@ -95,9 +95,14 @@ impl Encoder {
                 // Without Arrow's own schema in it: not every reader knows its string views.
                 let options = ArrowWriterOptions::new().with_skip_arrow_metadata(true);
                 let written = Shared::default();
-                let writer = ArrowWriter::try_new_with_options(written.clone(), Arc::clone(&schema), options);
+                let writer = ArrowWriter::try_new_with_options(
+                    written.clone(),
+                    Arc::clone(&schema),
+                    options,
+                );
                 let none = RecordBatch::new_empty(Arc::clone(&schema));
-                let writer = writer.map_err(|fault| unwritable(format, &none, encoding(fault), parquet))?;
+                let writer =
+                    writer.map_err(|fault| unwritable(format, &none, encoding(fault), parquet))?;
                 Kind::Parquet(Some(Box::new(writer)), written)
             }
         };
@@ -118,11 +123,15 @@ impl Encoder {
                 let is_for_spreadsheets = *is_for_spreadsheets;
                 let written = csv(batch, is_first, is_for_spreadsheets, &mut bytes);
                 written.map_err(|fault| {
-                    unwritable(Format::Csv, batch, fault, |alone| csv(alone, is_first, is_for_spreadsheets, io::sink()))
+                    unwritable(Format::Csv, batch, fault, |alone| {
+                        csv(alone, is_first, is_for_spreadsheets, io::sink())
+                    })
                 })?;
             }
             Kind::Json(layout) => {
-                let Value::Array(rows) = rows_json(std::slice::from_ref(batch))? else { return Ok(bytes) };
+                let Value::Array(rows) = rows_json(std::slice::from_ref(batch))? else {
+                    return Ok(bytes);
+                };
                 if is_first {
                     bytes.push(b'[');
                 }
@@ -132,11 +141,15 @@ impl Encoder {
                         bytes.push(b',');
                     }
                     match layout {
-                        Json::Compact => bytes.extend_from_slice(visible_json(&row.to_string()).as_bytes()),
+                        Json::Compact => {
+                            bytes.extend_from_slice(visible_json(&row.to_string()).as_bytes())
+                        }
                         Json::Pretty => {
                             let text = serde_json::to_string_pretty(row).map_err(encoding)?;
                             bytes.extend_from_slice(b"\n  ");
-                            bytes.extend_from_slice(visible_json(&text.replace('\n', "\n  ")).as_bytes());
+                            bytes.extend_from_slice(
+                                visible_json(&text.replace('\n', "\n  ")).as_bytes(),
+                            );
                         }
                     }
                 }
@@ -146,7 +159,9 @@ impl Encoder {
             }
             Kind::Parquet(writer, written) => {
                 if let Some(writer) = writer {
-                    writer.write(batch).map_err(|fault| unwritable(Format::Parquet, batch, encoding(fault), parquet))?;
+                    writer.write(batch).map_err(|fault| {
+                        unwritable(Format::Parquet, batch, encoding(fault), parquet)
+                    })?;
                     if writer.in_progress_size() > ROW_GROUP {
                         writer.flush().map_err(encoding)?;
                     }
@@ -161,7 +176,9 @@ impl Encoder {
     pub fn finish(&mut self) -> Result<Vec<u8>, AnalyticsError> {
         match &mut self.kind {
             // The names of the columns stand there also without a row.
-            Kind::Csv { .. } if !self.has_begun => self.batch(&RecordBatch::new_empty(Arc::clone(&self.schema))),
+            Kind::Csv { .. } if !self.has_begun => {
+                self.batch(&RecordBatch::new_empty(Arc::clone(&self.schema)))
+            }
             Kind::Csv { .. } => Ok(Vec::new()),
             Kind::Json(_) if !self.has_begun => Ok(b"[]\n".to_vec()),
             Kind::Json(Json::Compact) => Ok(b"]\n".to_vec()),
@@ -191,7 +208,12 @@ fn encoded(mut encoder: Encoder, batches: &[RecordBatch]) -> Result<Vec<u8>, Ana
     Ok(bytes)
 }
 
-fn csv(batch: &RecordBatch, has_header: bool, is_for_spreadsheets: bool, out: impl Write) -> Result<(), AnalyticsError> {
+fn csv(
+    batch: &RecordBatch,
+    has_header: bool,
+    is_for_spreadsheets: bool,
+    out: impl Write,
+) -> Result<(), AnalyticsError> {
     let flat = flat(batch)?;
     let flat = if is_for_spreadsheets { formula::inert(&flat).map_err(encoding)? } else { flat };
     WriterBuilder::new().with_header(has_header).build(out).write(&flat).map_err(encoding)
@@ -236,7 +258,12 @@ fn some_row(batch: &RecordBatch) -> RecordBatch {
     if batch.num_rows() > 0 {
         return batch.clone();
     }
-    let fields: Vec<Field> = batch.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    let fields: Vec<Field> = batch
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone().with_nullable(true))
+        .collect();
     let nulls = fields.iter().map(|field| new_null_array(field.data_type(), 1)).collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), nulls).unwrap_or_else(|_| batch.clone())
 }
@@ -247,12 +274,16 @@ fn flat(batch: &RecordBatch) -> Result<RecordBatch, AnalyticsError> {
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
         let lists = column.as_list_opt::<i32>();
-        let Some(lists) = lists.filter(|lists| can_cast_types(&lists.value_type(), &DataType::Utf8)) else {
+        let Some(lists) =
+            lists.filter(|lists| can_cast_types(&lists.value_type(), &DataType::Utf8))
+        else {
             fields.push(field.as_ref().clone());
             columns.push(Arc::clone(column));
             continue;
         };
-        let text = |list: Option<ArrayRef>| list.map(|list| texts(&list).map(|texts| texts.to_string())).transpose();
+        let text = |list: Option<ArrayRef>| {
+            list.map(|list| texts(&list).map(|texts| texts.to_string())).transpose()
+        };
         fields.push(Field::new(field.name(), DataType::Utf8, true));
         let lists = lists.iter().map(text).collect::<Result<StringArray, ArrowError>>();
         columns.push(Arc::new(lists.map_err(encoding)?));
@@ -266,8 +297,12 @@ fn texts(list: &ArrayRef) -> Result<Value, ArrowError> {
     if list.data_type().is_binary() {
         let options = strict();
         let shown = ArrayFormatter::try_new(list.as_ref(), &options)?;
-        let text = |row: usize| list.is_valid(row).then(|| shown.value(row).try_to_string()).transpose();
-        return (0..list.len()).map(text).map(|text| Ok(text?.map_or(Value::Null, Value::String))).collect();
+        let text =
+            |row: usize| list.is_valid(row).then(|| shown.value(row).try_to_string()).transpose();
+        return (0..list.len())
+            .map(text)
+            .map(|text| Ok(text?.map_or(Value::Null, Value::String)))
+            .collect();
     }
     // A value that has no text is an error, not absent.
     let options = CastOptions { safe: false, format_options: strict() };
@@ -289,10 +324,10 @@ fn check_values(batch: &RecordBatch) -> Result<(), AnalyticsError> {
         // What has no text by its type is refused by its writer.
         let Ok(shown) = ArrayFormatter::try_new(column.as_ref(), &options) else { continue };
         for row in 0..column.len() {
-            shown
-                .value(row)
-                .write(&mut Nowhere)
-                .map_err(|_| AnalyticsError::Textless { column: cut(field.name()), kind: cut(&field.data_type().to_string()) })?;
+            shown.value(row).write(&mut Nowhere).map_err(|_| AnalyticsError::Textless {
+                column: cut(field.name()),
+                kind: cut(&field.data_type().to_string()),
+            })?;
         }
     }
     Ok(())
@@ -313,7 +348,9 @@ fn holds_times(kind: &DataType) -> bool {
         DataType::Dictionary(_, value) => holds_times(value),
         DataType::RunEndEncoded(_, value) => holds_times(value.data_type()),
         DataType::Struct(fields) => fields.iter().any(|field| holds_times(field.data_type())),
-        DataType::Union(fields, _) => fields.iter().any(|(_, field)| holds_times(field.data_type())),
+        DataType::Union(fields, _) => {
+            fields.iter().any(|(_, field)| holds_times(field.data_type()))
+        }
         DataType::List(item)
         | DataType::LargeList(item)
         | DataType::ListView(item)
@@ -331,7 +368,8 @@ fn repeats_a_name(kind: &DataType) -> bool {
         DataType::RunEndEncoded(_, value) => repeats_a_name(value.data_type()),
         DataType::Struct(fields) => {
             let names: BTreeSet<&str> = fields.iter().map(|field| field.name().as_str()).collect();
-            names.len() < fields.len() || fields.iter().any(|field| repeats_a_name(field.data_type()))
+            names.len() < fields.len()
+                || fields.iter().any(|field| repeats_a_name(field.data_type()))
         }
         DataType::List(item)
         | DataType::LargeList(item)
@@ -354,10 +392,13 @@ fn encoding(fault: impl std::error::Error + Send + Sync + 'static) -> AnalyticsE
 pub fn rows_json(batches: &[RecordBatch]) -> Result<Value, AnalyticsError> {
     json(batches).map_err(|fault| {
         let of = |batch: &RecordBatch| {
-            unwritable(Format::Json, batch, encoding(io::Error::other("")), |alone| json(std::slice::from_ref(alone)).map(drop))
+            unwritable(Format::Json, batch, encoding(io::Error::other("")), |alone| {
+                json(std::slice::from_ref(alone)).map(drop)
+            })
         };
-        let is_told =
-            |found: &AnalyticsError| matches!(found, AnalyticsError::Unwritable { .. } | AnalyticsError::Textless { .. });
+        let is_told = |found: &AnalyticsError| {
+            matches!(found, AnalyticsError::Unwritable { .. } | AnalyticsError::Textless { .. })
+        };
         batches.iter().map(of).find(is_told).unwrap_or(fault)
     })
 }
@@ -367,7 +408,9 @@ fn json(batches: &[RecordBatch]) -> Result<Value, AnalyticsError> {
     let mut writer: ArrayWriter<Vec<u8>> = builder.build(Vec::new());
     for batch in batches {
         check_values(batch)?;
-        if let Some(field) = batch.schema().fields().iter().find(|field| repeats_a_name(field.data_type())) {
+        if let Some(field) =
+            batch.schema().fields().iter().find(|field| repeats_a_name(field.data_type()))
+        {
             let what = format!("{} has two fields of one name", field.name());
             return Err(encoding(io::Error::other(what)));
         }
@@ -375,7 +418,11 @@ fn json(batches: &[RecordBatch]) -> Result<Value, AnalyticsError> {
     }
     writer.finish().map_err(encoding)?;
     let bytes = writer.into_inner();
-    if bytes.is_empty() { Ok(Value::Array(Vec::new())) } else { serde_json::from_slice(&bytes).map_err(encoding) }
+    if bytes.is_empty() {
+        Ok(Value::Array(Vec::new()))
+    } else {
+        serde_json::from_slice(&bytes).map_err(encoding)
+    }
 }
 
 /// The most bytes of rows that are written at once.
@@ -398,7 +445,9 @@ pub fn pieces(batch: RecordBatch) -> Vec<RecordBatch> {
 }
 
 /// The column names, and the rows as texts; null is empty.
-pub fn rows_text(batches: &[RecordBatch]) -> Result<(Vec<String>, Vec<Vec<String>>), AnalyticsError> {
+pub fn rows_text(
+    batches: &[RecordBatch],
+) -> Result<(Vec<String>, Vec<Vec<String>>), AnalyticsError> {
     let options = strict();
     let header = batches
         .first()

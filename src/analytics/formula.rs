@@ -21,7 +21,8 @@ pub fn inert(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
             continue;
         }
         let texts = cast(column, &DataType::Utf8)?;
-        let texts: StringArray = texts.as_string::<i32>().iter().map(|text| text.map(quoted)).collect();
+        let texts: StringArray =
+            texts.as_string::<i32>().iter().map(|text| text.map(quoted)).collect();
         fields.push(Field::new(name, DataType::Utf8, true));
         columns.push(Arc::new(texts));
     }
@@ -32,7 +33,10 @@ fn is_never_text(kind: &DataType) -> bool {
     match kind {
         DataType::Boolean | DataType::Null => true,
         // Written in hexadecimal, whatever text the bytes would be.
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => true,
+        DataType::Binary
+        | DataType::LargeBinary
+        | DataType::BinaryView
+        | DataType::FixedSizeBinary(_) => true,
         DataType::Dictionary(_, value) => is_never_text(value),
         DataType::RunEndEncoded(_, value) => is_never_text(value.data_type()),
         kind => kind.is_numeric() || kind.is_temporal(),
@@ -40,7 +44,8 @@ fn is_never_text(kind: &DataType) -> bool {
 }
 
 fn quoted(text: &str) -> String {
-    let begins_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && !is_number(text);
+    let begins_formula =
+        text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && !is_number(text);
     if begins_formula { format!("'{text}") } else { text.to_owned() }
 }
 
@@ -48,13 +53,17 @@ fn quoted(text: &str) -> String {
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
-    [whole, part].iter().all(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    [whole, part]
+        .iter()
+        .all(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use deltalake::arrow::array::{BinaryArray, BinaryViewArray, FixedSizeBinaryArray, LargeBinaryArray};
+    use deltalake::arrow::array::{
+        BinaryArray, BinaryViewArray, FixedSizeBinaryArray, LargeBinaryArray,
+    };
 
     #[test]
     fn bytes_stay_bytes() {
@@ -66,13 +75,26 @@ mod tests {
             Arc::new(BinaryViewArray::from(bytes)),
             Arc::new(fixed),
         ];
-        let batch = RecordBatch::try_from_iter(["a", "b", "c", "d"].into_iter().zip(columns)).unwrap();
+        let batch =
+            RecordBatch::try_from_iter(["a", "b", "c", "d"].into_iter().zip(columns)).unwrap();
         assert_eq!(inert(&batch).unwrap().columns(), batch.columns());
     }
 
     #[test]
     fn what_would_be_a_formula_is_quoted_and_numbers_stay() {
-        for text in ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "-", "-1e5", "+1.", "--1", "-1.2.3"] {
+        for text in [
+            "=1+1",
+            "+cmd|' /C calc'!A0",
+            "-2+3",
+            "@SUM(A1)",
+            "\t=1",
+            "\r=1",
+            "-",
+            "-1e5",
+            "+1.",
+            "--1",
+            "-1.2.3",
+        ] {
             assert_eq!(quoted(text), format!("'{text}"));
         }
         for text in ["-5", "+3.25", "1=1", "a", "", "'=1", "2026-11-29"] {

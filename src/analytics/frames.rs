@@ -19,8 +19,9 @@ use deltalake::datafusion::logical_expr::function::{
 };
 use deltalake::datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use deltalake::datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, LimitEffect, PartitionEvaluator, ReversedUDAF, ReversedUDWF, SetMonotonicity,
-    Signature, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition, WindowUDF, WindowUDFImpl,
+    Accumulator, AggregateUDF, AggregateUDFImpl, LimitEffect, PartitionEvaluator, ReversedUDAF,
+    ReversedUDWF, SetMonotonicity, Signature, WindowFrameBound, WindowFrameUnits,
+    WindowFunctionDefinition, WindowUDF, WindowUDFImpl,
 };
 use deltalake::datafusion::physical_expr::PhysicalExpr;
 
@@ -30,7 +31,8 @@ use super::wide::{bytes_of, varies};
 /// The most bytes of all values of one window function.
 const VALUES: usize = 512 << 20;
 /// The functions whose values may be long.
-const LONG: &[&str] = &["array_agg", "string_agg", "min", "max", "first_value", "last_value", "nth_value"];
+const LONG: &[&str] =
+    &["array_agg", "string_agg", "min", "max", "first_value", "last_value", "nth_value"];
 
 /// Puts the counted form in the place of a window function whose values may be long; `None` leaves it as it is.
 pub(super) fn counted(call: &WindowFunction) -> Option<WindowFunctionDefinition> {
@@ -46,7 +48,11 @@ pub(super) fn counted(call: &WindowFunction) -> Option<WindowFunctionDefinition>
         }
         WindowFunctionDefinition::WindowUDF(inner) => {
             let is_new = !(inner.inner().as_ref() as &dyn Any).is::<Picked>();
-            is_new.then(|| WindowFunctionDefinition::WindowUDF(Arc::new(Picked { inner: Arc::clone(inner), count }.into())))
+            is_new.then(|| {
+                WindowFunctionDefinition::WindowUDF(Arc::new(
+                    Picked { inner: Arc::clone(inner), count }.into(),
+                ))
+            })
         }
     }
 }
@@ -55,7 +61,9 @@ pub(super) fn counted(call: &WindowFunction) -> Option<WindowFunctionDefinition>
 fn is_the_same_for_all(params: &WindowFunctionParams) -> bool {
     let frame = &params.window_frame;
     let is_open = |bound: &WindowFrameBound| match bound {
-        WindowFrameBound::CurrentRow => frame.units == WindowFrameUnits::Range && params.order_by.is_empty(),
+        WindowFrameBound::CurrentRow => {
+            frame.units == WindowFrameUnits::Range && params.order_by.is_empty()
+        }
         _ => bound.is_unbounded(),
     };
     is_open(&frame.start_bound) && is_open(&frame.end_bound)
@@ -81,12 +89,18 @@ impl Count {
     /// Counts a value that so many rows get.
     fn add(&self, function: &str, value: &ScalarValue, rows: usize) -> Result<()> {
         let bytes = bytes_of(value).saturating_mul(rows);
-        let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| Some(before.saturating_add(bytes)));
+        let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
+            Some(before.saturating_add(bytes))
+        });
         let bytes = before.unwrap_or_else(|before| before).saturating_add(bytes);
         if bytes <= VALUES {
             return Ok(());
         }
-        Err(DataFusionError::External(Box::new(Grown { function: format!("{function} OVER"), bytes, most: VALUES })))
+        Err(DataFusionError::External(Box::new(Grown {
+            function: format!("{function} OVER"),
+            bytes,
+            most: VALUES,
+        })))
     }
 }
 
@@ -113,7 +127,12 @@ impl Gathered {
             return inner;
         }
         let function = self.inner.name().to_owned();
-        Box::new(Gathering { inner, function, seen: self.is_same.then_some(0), count: self.count.clone() })
+        Box::new(Gathering {
+            inner,
+            function,
+            seen: self.is_same.then_some(0),
+            count: self.count.clone(),
+        })
     }
 }
 
@@ -159,14 +178,23 @@ impl AggregateUDFImpl for Gathered {
         self.inner.inner().state_fields(args)
     }
 
-    fn create_sliding_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+    fn create_sliding_accumulator(
+        &self,
+        args: AccumulatorArgs<'_>,
+    ) -> Result<Box<dyn Accumulator>> {
         let is_long = varies(args.return_field.data_type());
         Ok(self.around(is_long, self.inner.inner().create_sliding_accumulator(args)?))
     }
 
-    fn with_beneficial_ordering(self: Arc<Self>, is_beneficial: bool) -> Result<Option<Arc<dyn AggregateUDFImpl>>> {
+    fn with_beneficial_ordering(
+        self: Arc<Self>,
+        is_beneficial: bool,
+    ) -> Result<Option<Arc<dyn AggregateUDFImpl>>> {
         let made = Arc::clone(self.inner.inner()).with_beneficial_ordering(is_beneficial)?;
-        Ok(made.map(|made| Arc::new(self.of(Arc::new(AggregateUDF::new_from_shared_impl(made)))) as Arc<dyn AggregateUDFImpl>))
+        Ok(made.map(|made| {
+            Arc::new(self.of(Arc::new(AggregateUDF::new_from_shared_impl(made))))
+                as Arc<dyn AggregateUDFImpl>
+        }))
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
@@ -175,7 +203,9 @@ impl AggregateUDFImpl for Gathered {
 
     fn reverse_expr(&self) -> ReversedUDAF {
         match self.inner.inner().reverse_expr() {
-            ReversedUDAF::Reversed(inner) => ReversedUDAF::Reversed(Arc::new(AggregateUDF::new_from_impl(self.of(inner)))),
+            ReversedUDAF::Reversed(inner) => {
+                ReversedUDAF::Reversed(Arc::new(AggregateUDF::new_from_impl(self.of(inner))))
+            }
             other => other,
         }
     }
@@ -274,9 +304,16 @@ impl WindowUDFImpl for Picked {
         self.inner.expressions(args)
     }
 
-    fn partition_evaluator(&self, args: PartitionEvaluatorArgs<'_>) -> Result<Box<dyn PartitionEvaluator>> {
+    fn partition_evaluator(
+        &self,
+        args: PartitionEvaluatorArgs<'_>,
+    ) -> Result<Box<dyn PartitionEvaluator>> {
         let inner = self.inner.partition_evaluator_factory(args)?;
-        Ok(Box::new(Picking { inner, function: self.inner.name().to_owned(), count: self.count.clone() }))
+        Ok(Box::new(Picking {
+            inner,
+            function: self.inner.name().to_owned(),
+            count: self.count.clone(),
+        }))
     }
 
     fn field(&self, args: WindowUDFFieldArgs<'_>) -> Result<FieldRef> {
@@ -293,7 +330,9 @@ impl WindowUDFImpl for Picked {
 
     fn reverse_expr(&self) -> ReversedUDWF {
         match self.inner.reverse_expr() {
-            ReversedUDWF::Reversed(inner) => ReversedUDWF::Reversed(Arc::new(Self { inner, count: self.count.clone() }.into())),
+            ReversedUDWF::Reversed(inner) => {
+                ReversedUDWF::Reversed(Arc::new(Self { inner, count: self.count.clone() }.into()))
+            }
             other => other,
         }
     }
@@ -311,7 +350,10 @@ struct Picking {
 }
 
 impl PartitionEvaluator for Picking {
-    fn memoize(&mut self, state: &mut deltalake::datafusion::logical_expr::window_state::WindowAggState) -> Result<()> {
+    fn memoize(
+        &mut self,
+        state: &mut deltalake::datafusion::logical_expr::window_state::WindowAggState,
+    ) -> Result<()> {
         self.inner.memoize(state)
     }
 

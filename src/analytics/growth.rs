@@ -5,7 +5,9 @@ use std::sync::Arc;
 use deltalake::arrow::array::{Array, ArrayRef, AsArray};
 use deltalake::arrow::compute::cast;
 use deltalake::arrow::compute::kernels::length::length;
-use deltalake::arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit};
+use deltalake::arrow::datatypes::{
+    DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
+};
 use deltalake::datafusion::common::Result;
 use deltalake::datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
@@ -67,25 +69,30 @@ impl Growth {
         }
         // Constants alone are one row.
         let rows = if args.args.iter().all(is_constant) { 1 } else { args.number_rows };
-        let columns = args.args.iter().map(|arg| Column::of(arg, rows)).collect::<Result<Vec<_>>>()?;
+        let columns =
+            args.args.iter().map(|arg| Column::of(arg, rows)).collect::<Result<Vec<_>>>()?;
         Ok((0..rows).fold(0, |total: usize, row| total.saturating_add(self.row(&columns, row))))
     }
 
     fn row(self, columns: &[Column], row: usize) -> usize {
         let length = |at: usize| columns.get(at).map_or(0, |column| column.length(row));
         let number = |at: usize| columns.get(at).and_then(|column| column.number(row));
-        let count = || number(1).map_or(0, |number| usize::try_from(number.max(0)).unwrap_or(usize::MAX));
+        let count =
+            || number(1).map_or(0, |number| usize::try_from(number.max(0)).unwrap_or(usize::MAX));
         match self {
             Self::Times => length(0).saturating_mul(count()),
             // A character has four bytes at most, and without a third argument it is a space.
-            Self::To => count().saturating_mul(if columns.len() > 2 { length(2).min(4) } else { 1 }).saturating_add(length(0)),
+            Self::To => count()
+                .saturating_mul(if columns.len() > 2 { length(2).min(4) } else { 1 })
+                .saturating_add(length(0)),
             Self::Replaced => {
                 let put = length(1).max(length(2));
                 (length(0) + 1).saturating_mul(put).saturating_add(length(0))
             }
             Self::Elements => count().saturating_mul(length(0).max(length(2)).max(ELEMENT)),
             Self::Series => {
-                let (from, to) = if columns.len() == 1 { (Some(0), number(0)) } else { (number(0), number(1)) };
+                let (from, to) =
+                    if columns.len() == 1 { (Some(0), number(0)) } else { (number(0), number(1)) };
                 let step = number(2).unwrap_or(1).unsigned_abs().max(1);
                 let elements = from.unwrap_or(0).abs_diff(to.unwrap_or(0)) / step + 1;
                 usize::try_from(elements).unwrap_or(usize::MAX).saturating_mul(ELEMENT)
@@ -131,7 +138,9 @@ impl Column {
                     TimeUnit::Nanosecond => 1,
                 },
             ),
-            DataType::Interval(_) => Self::Intervals(cast(&array, &DataType::Interval(IntervalUnit::MonthDayNano))?),
+            DataType::Interval(_) => {
+                Self::Intervals(cast(&array, &DataType::Interval(IntervalUnit::MonthDayNano))?)
+            }
             _ => Self::Other(array.get_array_memory_size() / rows.max(1)),
         };
         Ok(if is_same { Self::Same(Box::new(column)) } else { column })
@@ -140,7 +149,9 @@ impl Column {
     /// How many bytes the value of a row has.
     fn length(&self, row: usize) -> usize {
         match self {
-            Self::Lengths(lengths) => whole(lengths, row).map_or(0, |length| usize::try_from(length).unwrap_or(0)),
+            Self::Lengths(lengths) => {
+                whole(lengths, row).map_or(0, |length| usize::try_from(length).unwrap_or(0))
+            }
             Self::Numbers(..) | Self::Intervals(_) => ELEMENT,
             Self::Other(each) => *each,
             Self::Same(column) => column.length(0),
@@ -151,7 +162,9 @@ impl Column {
     fn number(&self, row: usize) -> Option<i128> {
         const DAY: i128 = 86_400_000_000_000;
         match self {
-            Self::Numbers(numbers, each) => whole(numbers, row).map(|number| i128::from(number) * each),
+            Self::Numbers(numbers, each) => {
+                whole(numbers, row).map(|number| i128::from(number) * each)
+            }
             Self::Intervals(steps) if steps.is_valid(row) => {
                 let step = steps.as_primitive_opt::<IntervalMonthDayNanoType>()?.value(row);
                 let days = i128::from(step.months) * 28 + i128::from(step.days);
@@ -164,5 +177,8 @@ impl Column {
 }
 
 fn whole(numbers: &ArrayRef, row: usize) -> Option<i64> {
-    numbers.as_primitive_opt::<Int64Type>().filter(|numbers| numbers.is_valid(row)).map(|numbers| numbers.value(row))
+    numbers
+        .as_primitive_opt::<Int64Type>()
+        .filter(|numbers| numbers.is_valid(row))
+        .map(|numbers| numbers.value(row))
 }

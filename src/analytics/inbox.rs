@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use deltalake::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringViewArray, TimestampMicrosecondArray};
+use deltalake::arrow::array::{
+    ArrayRef, RecordBatch, RecordBatchOptions, StringViewArray, TimestampMicrosecondArray,
+};
 use deltalake::arrow::datatypes::{Field, Schema, SchemaRef};
 use deltalake::datafusion::catalog::Session;
 use deltalake::datafusion::datasource::{TableProvider, TableType};
@@ -37,8 +39,17 @@ pub struct InboxTable {
 impl InboxTable {
     pub fn new(inbox: Arc<Inbox>, entry: &Entry) -> Self {
         let declared = table::schema(entry);
-        let fields = declared.table_schema().fields().iter().map(|field| Field::clone(field).with_nullable(true));
-        Self { inbox, schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())), needs_id: false, has_told: Arc::default() }
+        let fields = declared
+            .table_schema()
+            .fields()
+            .iter()
+            .map(|field| Field::clone(field).with_nullable(true));
+        Self {
+            inbox,
+            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+            needs_id: false,
+            has_told: Arc::default(),
+        }
     }
 }
 
@@ -60,7 +71,10 @@ impl TableProvider for InboxTable {
 
     /// That a row has a request_id is seen here, so that what is computed of a row is computed of the small batches of the
     /// reader, before a filter makes larger ones.
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
         let pushed = |filter: &&Expr| match asks_for_id(filter) {
             true => TableProviderFilterPushDown::Exact,
             false => TableProviderFilterPushDown::Unsupported,
@@ -80,7 +94,8 @@ impl TableProvider for InboxTable {
             None => Arc::clone(&self.schema),
         };
         let needs_id = filters.iter().any(asks_for_id);
-        let rows: Arc<dyn PartitionStream> = Arc::new(Self { schema: Arc::clone(&schema), needs_id, ..self.clone() });
+        let rows: Arc<dyn PartitionStream> =
+            Arc::new(Self { schema: Arc::clone(&schema), needs_id, ..self.clone() });
         let nothing: Arc<dyn PartitionStream> = Arc::new(Nothing(Arc::clone(&schema)));
         // As many parts as the engine wants, so that it does not spread the rows itself, which joins their batches.
         let mut parts = vec![nothing; state.config().target_partitions().max(1)];
@@ -110,33 +125,44 @@ impl PartitionStream for InboxTable {
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let has_patch_sets = self.schema.column_with_name("patch_set").is_some();
-        let scan = self.inbox.scan(if has_patch_sets { Columns::All } else { Columns::Light }, Longest::IN_SQL);
+        let scan = self
+            .inbox
+            .scan(if has_patch_sets { Columns::All } else { Columns::Light }, Longest::IN_SQL);
         let (table, cut) = (self.clone(), 0);
-        let batches = futures::stream::try_unfold((scan, table, cut), |(mut scan, table, mut cut)| async move {
-            loop {
-                match scan.next().await.map_err(|err| DataFusionError::External(err.into()))? {
-                    None => {
-                        if cut > 0 && !table.has_told.swap(true, Ordering::AcqRel) {
-                            tracing::warn!(
-                                values = cut,
-                                "of values of the inbox that no request may have, only the start is read"
-                            );
+        let batches = futures::stream::try_unfold(
+            (scan, table, cut),
+            |(mut scan, table, mut cut)| async move {
+                loop {
+                    match scan.next().await.map_err(|err| DataFusionError::External(err.into()))? {
+                        None => {
+                            if cut > 0 && !table.has_told.swap(true, Ordering::AcqRel) {
+                                tracing::warn!(
+                                    values = cut,
+                                    "of values of the inbox that no request may have, only the start is read"
+                                );
+                            }
+                            return Ok(None);
                         }
-                        return Ok(None);
-                    }
-                    Some(Scanned::Rows(mut rows, mut patch_sets)) => {
-                        if table.needs_id {
-                            keep_with_id(&mut rows, &mut patch_sets);
+                        Some(Scanned::Rows(mut rows, mut patch_sets)) => {
+                            if table.needs_id {
+                                keep_with_id(&mut rows, &mut patch_sets);
+                            }
+                            let cells = rows
+                                .iter()
+                                .flat_map(|row| [&row.request_id, &row.user])
+                                .chain(&patch_sets);
+                            cut +=
+                                cells.filter(|cell| matches!(cell, Cell::TooLong { .. })).count();
+                            let batch = batch(&table.schema, &rows, &patch_sets)?;
+                            return Ok(Some((batch, (scan, table, cut))));
                         }
-                        let cells = rows.iter().flat_map(|row| [&row.request_id, &row.user]).chain(&patch_sets);
-                        cut += cells.filter(|cell| matches!(cell, Cell::TooLong { .. })).count();
-                        let batch = batch(&table.schema, &rows, &patch_sets)?;
-                        return Ok(Some((batch, (scan, table, cut))));
+                        Some(Scanned::Unreadable(err)) => {
+                            tracing::warn!(%err, "a file of the inbox is left out")
+                        }
                     }
-                    Some(Scanned::Unreadable(err)) => tracing::warn!(%err, "a file of the inbox is left out"),
                 }
-            }
-        });
+            },
+        );
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
     }
 }
@@ -155,11 +181,15 @@ fn keep_with_id(rows: &mut Vec<InboxRow>, patch_sets: &mut Vec<Cell>) {
 }
 
 fn batch(schema: &SchemaRef, rows: &[InboxRow], patch_sets: &[Cell]) -> Result<RecordBatch> {
-    let texts = |of: fn(&InboxRow) -> &Cell| Arc::new(rows.iter().map(|row| of(row).text()).collect::<StringViewArray>());
+    let texts = |of: fn(&InboxRow) -> &Cell| {
+        Arc::new(rows.iter().map(|row| of(row).text()).collect::<StringViewArray>())
+    };
     let column = |field: &Arc<Field>| -> ArrayRef {
         match field.name().as_str() {
             "at" => {
-                let micros = rows.iter().map(|row| row.at.micros().filter(|micros| possible(*micros).is_some()));
+                let micros = rows
+                    .iter()
+                    .map(|row| row.at.micros().filter(|micros| possible(*micros).is_some()));
                 Arc::new(micros.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
             }
             "user" => texts(|row| &row.user),

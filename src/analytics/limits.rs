@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use deltalake::datafusion::sql::sqlparser::ast::{Expr, ObjectName, Query, SetExpr, TableFactor, Visitor};
+use deltalake::datafusion::sql::sqlparser::ast::{
+    Expr, ObjectName, Query, SetExpr, TableFactor, Visitor,
+};
 use deltalake::datafusion::sql::sqlparser::keywords::Keyword;
 use deltalake::datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -36,7 +38,11 @@ fn too(what: String) -> AnalyticsError {
 
 /// Refuses a text that is too long to be split into tokens.
 pub(super) fn check_text(sql: &str) -> Result<(), AnalyticsError> {
-    if sql.len() > TEXT { Err(too(format!("it has {} bytes, and {TEXT} are the most", sql.len()))) } else { Ok(()) }
+    if sql.len() > TEXT {
+        Err(too(format!("it has {} bytes, and {TEXT} are the most", sql.len())))
+    } else {
+        Ok(())
+    }
 }
 
 /// Refuses tokens that are too many, too long or too deeply nested to be parsed.
@@ -59,7 +65,9 @@ pub(super) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), AnalyticsErro
             Token::Whitespace(_) => continue,
             Token::LParen | Token::LBracket | Token::LBrace => nesting += 1,
             Token::RParen | Token::RBracket | Token::RBrace => nesting = nesting.saturating_sub(1),
-            Token::Lt if matches!(last, Keyword::ARRAY | Keyword::STRUCT | Keyword::MAP) => types += 1,
+            Token::Lt if matches!(last, Keyword::ARRAY | Keyword::STRUCT | Keyword::MAP) => {
+                types += 1
+            }
             Token::Word(word) => {
                 keyword = word.keyword;
                 match keyword {
@@ -71,14 +79,18 @@ pub(super) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), AnalyticsErro
             }
             _ => {}
         }
-        let is_word = matches!(keyword, Keyword::NOT | Keyword::INTERVAL) || (keyword == last && keyword != Keyword::NoKeyword);
+        let is_word = matches!(keyword, Keyword::NOT | Keyword::INTERVAL)
+            || (keyword == last && keyword != Keyword::NoKeyword);
         let is_prefix = is_word || matches!(token.token, Token::Minus | Token::Plus | Token::Tilde);
         prefixes = if is_prefix { prefixes + 1 } else { 0 };
         last = keyword;
         count += 1;
         if nesting > NESTING || types > NESTING || prefixes > NESTING {
             let at = token.span.start;
-            return Err(too(format!("it is nested more than {NESTING} deep at line {}, column {}", at.line, at.column)));
+            return Err(too(format!(
+                "it is nested more than {NESTING} deep at line {}, column {}",
+                at.line, at.column
+            )));
         }
         if count > TOKENS {
             return Err(too(format!("it has more than {TOKENS} words, literals and signs")));
@@ -138,7 +150,9 @@ impl Visitor for Measure {
             (sets, left) = (sets + 1, further.as_ref());
         }
         if sets > SETS {
-            return ControlFlow::Break(too(format!("it combines {sets} SELECTs, and {SETS} are the most")));
+            return ControlFlow::Break(too(format!(
+                "it combines {sets} SELECTs, and {SETS} are the most"
+            )));
         }
         ControlFlow::Continue(())
     }
@@ -153,22 +167,34 @@ impl Visitor for Measure {
     }
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<AnalyticsError> {
-        let name = relation.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_lowercase());
+        let name = relation
+            .0
+            .last()
+            .and_then(|part| part.as_ident())
+            .map(|name| name.value.to_lowercase());
         let read = name.and_then(|name| self.ctes.get(&name).copied()).unwrap_or(1);
         self.reads(read)
     }
 
-    fn pre_visit_select(&mut self, select: &deltalake::datafusion::sql::sqlparser::ast::Select) -> ControlFlow<AnalyticsError> {
+    fn pre_visit_select(
+        &mut self,
+        select: &deltalake::datafusion::sql::sqlparser::ast::Select,
+    ) -> ControlFlow<AnalyticsError> {
         let joins = select.from.iter().map(|from| 1 + from.joins.len()).sum::<usize>();
         if joins > JOINS + 1 {
-            return ControlFlow::Break(too(format!("one FROM joins {joins} tables, and {} are the most", JOINS + 1)));
+            return ControlFlow::Break(too(format!(
+                "one FROM joins {joins} tables, and {} are the most",
+                JOINS + 1
+            )));
         }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<AnalyticsError> {
         match factor {
-            TableFactor::NestedJoin { table_with_joins, .. } if table_with_joins.joins.len() > JOINS => {
+            TableFactor::NestedJoin { table_with_joins, .. }
+                if table_with_joins.joins.len() > JOINS =>
+            {
                 ControlFlow::Break(too(format!("one FROM joins more than {JOINS} tables")))
             }
             _ => ControlFlow::Continue(()),
@@ -197,7 +223,9 @@ impl Measure {
         let Some(tables) = self.tables.last_mut() else { return ControlFlow::Continue(()) };
         *tables = tables.saturating_add(read);
         if *tables > TABLES {
-            return ControlFlow::Break(too(format!("it reads more than {TABLES} tables, a CTE counted each time it is read")));
+            return ControlFlow::Break(too(format!(
+                "it reads more than {TABLES} tables, a CTE counted each time it is read"
+            )));
         }
         ControlFlow::Continue(())
     }

@@ -110,7 +110,9 @@ pub enum AnalyticsError {
 
 impl AnalyticsError {
     pub fn hint(&self) -> Option<String> {
-        let meant = |nearest: &Option<String>| nearest.as_ref().map(|name| format!("did you mean {name}? ")).unwrap_or_default();
+        let meant = |nearest: &Option<String>| {
+            nearest.as_ref().map(|name| format!("did you mean {name}? ")).unwrap_or_default()
+        };
         match self {
             Self::Store(cause) => cause.hint(),
             Self::Warehouse(cause) => cause.hint(),

@@ -111,13 +111,25 @@ mod tests {
         let reads = |sql: &str| {
             let reads = Reads::of(sql);
             let these = reads.these.into_iter().collect::<Vec<_>>().join(" ");
-            if reads.is_vague { format!("{these} and others").trim_start().to_owned() } else { these }
+            if reads.is_vague {
+                format!("{these} and others").trim_start().to_owned()
+            } else {
+                these
+            }
         };
         assert_eq!(reads("SELECT 1"), "");
         assert_eq!(reads("SELECT today FROM clock"), "");
         assert_eq!(reads("SELECT * FROM lag"), "journal lag latest_table_state table_state");
-        assert_eq!(reads("SELECT key FROM tasks WHERE id IN (SELECT from_id FROM task_links)"), "task_links tasks");
-        for sql in ["SELECT * FROM information_schema.tables", "SHOW TABLES", "SELECT * FROM taks", "SELEC 1"] {
+        assert_eq!(
+            reads("SELECT key FROM tasks WHERE id IN (SELECT from_id FROM task_links)"),
+            "task_links tasks"
+        );
+        for sql in [
+            "SELECT * FROM information_schema.tables",
+            "SHOW TABLES",
+            "SELECT * FROM taks",
+            "SELEC 1",
+        ] {
             assert_eq!(reads(sql), "and others", "{sql}");
         }
         assert_eq!(reads("SELECT * FROM inbox, information_schema.tables"), "inbox and others");

@@ -35,16 +35,22 @@ impl Registration<'_> {
         let views = views(self.schema);
         statements.extend(views);
         let Some(principal) = self.principal else { return statements };
-        statements.extend(own.iter().map(|table| grant(self.schema, table, "TABLE", "SELECT", principal)));
+        statements.extend(
+            own.iter().map(|table| grant(self.schema, table, "TABLE", "SELECT", principal)),
+        );
         statements.push(grant(self.schema, INBOX, "TABLE", "MODIFY, SELECT", principal));
-        statements.extend(view_names().map(|view| grant(self.schema, view, "VIEW", "SELECT", principal)));
+        statements
+            .extend(view_names().map(|view| grant(self.schema, view, "VIEW", "SELECT", principal)));
         statements
     }
 
     /// A table of the lake. What its columns are is read from its log.
     pub fn table(&self, table: &str) -> Statement {
         let name = self.schema.quoted(table);
-        let sql = format!("CREATE TABLE IF NOT EXISTS {name} USING DELTA LOCATION {}", literal(&self.place(table)));
+        let sql = format!(
+            "CREATE TABLE IF NOT EXISTS {name} USING DELTA LOCATION {}",
+            literal(&self.place(table))
+        );
         Statement { what: format!("table {table}"), sql }
     }
 
@@ -54,7 +60,8 @@ impl Registration<'_> {
         if self.tables.contains(&INBOX) {
             return self.table(INBOX);
         }
-        let columns: Vec<String> = dictionary().iter().filter(|entry| entry.name == INBOX).flat_map(columns).collect();
+        let columns: Vec<String> =
+            dictionary().iter().filter(|entry| entry.name == INBOX).flat_map(columns).collect();
         let sql = format!(
             "CREATE TABLE IF NOT EXISTS {} ({}) USING DELTA LOCATION {} TBLPROPERTIES ('delta.enableDeletionVectors' = 'false')",
             self.schema.quoted(INBOX),
@@ -89,12 +96,20 @@ fn columns(entry: &Entry) -> Vec<String> {
 /// The views, each after those that it reads. They name tables without their schema, so they are made within it.
 pub fn views(schema: &SchemaName) -> Vec<Statement> {
     let made = |name: &str, doc: &str, sql: &str| {
-        let comment = if doc.is_empty() { String::new() } else { format!(" COMMENT {}", literal(doc)) };
-        let sql = format!("CREATE OR REPLACE VIEW {}{comment} AS\n{}", schema.quoted(name), sql.trim_end());
+        let comment =
+            if doc.is_empty() { String::new() } else { format!(" COMMENT {}", literal(doc)) };
+        let sql = format!(
+            "CREATE OR REPLACE VIEW {}{comment} AS\n{}",
+            schema.quoted(name),
+            sql.trim_end()
+        );
         Statement { what: format!("view {name}"), sql }
     };
     let clock = made(CLOCK, "Today and now, in UTC.", CLOCK_SQL);
-    [clock].into_iter().chain(VIEWS.iter().map(|view| made(view.name, view.doc(), view.sql))).collect()
+    [clock]
+        .into_iter()
+        .chain(VIEWS.iter().map(|view| made(view.name, view.doc(), view.sql)))
+        .collect()
 }
 
 /// Every view, by name.
@@ -104,11 +119,17 @@ pub fn view_names() -> impl Iterator<Item = &'static str> {
 
 const CLOCK: &str = "clock";
 /// The day of `current_date()` is that of the session's time zone; a plan's is that of UTC.
-const CLOCK_SQL: &str =
-    "SELECT date_from_unix_date(CAST(unix_seconds(current_timestamp()) DIV 86400 AS INT)) AS today, current_timestamp() AS now";
+const CLOCK_SQL: &str = "SELECT date_from_unix_date(CAST(unix_seconds(current_timestamp()) DIV 86400 AS INT)) AS today, current_timestamp() AS now";
 
-fn grant(schema: &SchemaName, name: &str, kind: &str, privilege: &str, principal: &str) -> Statement {
-    let sql = format!("GRANT {privilege} ON {kind} {} TO {}", schema.quoted(name), quoted(principal));
+fn grant(
+    schema: &SchemaName,
+    name: &str,
+    kind: &str,
+    privilege: &str,
+    principal: &str,
+) -> Statement {
+    let sql =
+        format!("GRANT {privilege} ON {kind} {} TO {}", schema.quoted(name), quoted(principal));
     Statement { what: format!("{privilege} on {name}"), sql }
 }
 
@@ -123,7 +144,11 @@ pub fn ways_in(schema: &SchemaName, principal: &str) -> [String; 2] {
 
 /// The statements as one text to be run by hand.
 pub fn script(schema: &SchemaName, statements: &[Statement]) -> String {
-    let begin = format!("USE CATALOG {};\nUSE SCHEMA {};\n", quoted(&schema.catalog), quoted(&schema.schema));
+    let begin = format!(
+        "USE CATALOG {};\nUSE SCHEMA {};\n",
+        quoted(&schema.catalog),
+        quoted(&schema.schema)
+    );
     statements.iter().fold(begin, |script, statement| format!("{script}{};\n", statement.sql))
 }
 
@@ -134,7 +159,8 @@ mod tests {
 
     fn statements(tables: &[&str], principal: Option<&str>) -> Vec<String> {
         let schema = "main.team-plan".parse().unwrap();
-        let registration = Registration { schema: &schema, root: "s3://b/o'lake/", tables, principal };
+        let registration =
+            Registration { schema: &schema, root: "s3://b/o'lake/", tables, principal };
         registration.statements().into_iter().map(|statement| statement.sql).collect()
     }
 
@@ -145,18 +171,31 @@ mod tests {
             all[0],
             r"CREATE TABLE IF NOT EXISTS `main`.`team-plan`.`journal` USING DELTA LOCATION 's3://b/o\'lake/journal'"
         );
-        assert_eq!(all[2], r"CREATE TABLE IF NOT EXISTS `main`.`team-plan`.`inbox` USING DELTA LOCATION 's3://b/o\'lake/inbox'");
+        assert_eq!(
+            all[2],
+            r"CREATE TABLE IF NOT EXISTS `main`.`team-plan`.`inbox` USING DELTA LOCATION 's3://b/o\'lake/inbox'"
+        );
         assert!(all[3].starts_with(
             "CREATE OR REPLACE VIEW `main`.`team-plan`.`clock` COMMENT 'Today and now, in UTC.' AS\nSELECT date_from_unix_date("
         ));
         let first_grant = all.iter().position(|sql| sql.starts_with("GRANT")).unwrap();
-        assert!(all[first_grant..].iter().all(|sql| sql.starts_with("GRANT") && sql.ends_with("TO `plan``readers`")));
-        assert_eq!(all[first_grant], "GRANT SELECT ON TABLE `main`.`team-plan`.`journal` TO `plan``readers`");
-        assert!(all.contains(&"GRANT MODIFY, SELECT ON TABLE `main`.`team-plan`.`inbox` TO `plan``readers`".to_owned()));
         assert!(
-            !all.iter()
-                .any(|sql| sql.contains("MODIFY ON") || sql.contains("MODIFY, SELECT ON TABLE `main`.`team-plan`.`tasks`"))
+            all[first_grant..]
+                .iter()
+                .all(|sql| sql.starts_with("GRANT") && sql.ends_with("TO `plan``readers`"))
         );
+        assert_eq!(
+            all[first_grant],
+            "GRANT SELECT ON TABLE `main`.`team-plan`.`journal` TO `plan``readers`"
+        );
+        assert!(
+            all.contains(
+                &"GRANT MODIFY, SELECT ON TABLE `main`.`team-plan`.`inbox` TO `plan``readers`"
+                    .to_owned()
+            )
+        );
+        assert!(!all.iter().any(|sql| sql.contains("MODIFY ON")
+            || sql.contains("MODIFY, SELECT ON TABLE `main`.`team-plan`.`tasks`")));
     }
 
     #[test]
@@ -173,13 +212,21 @@ mod tests {
     fn nothing_writes_into_a_log_of_ours() {
         let schema: SchemaName = "a.b".parse().unwrap();
         let tables: Vec<&str> = crate::store::LakeTables::names().collect();
-        let registration = Registration { schema: &schema, root: "s3://b/l", tables: &tables, principal: Some("x") };
+        let registration = Registration {
+            schema: &schema,
+            root: "s3://b/l",
+            tables: &tables,
+            principal: Some("x"),
+        };
         for Statement { sql, .. } in registration.statements() {
             let made = sql.starts_with("CREATE TABLE IF NOT EXISTS")
                 && !sql.contains("TBLPROPERTIES")
                 && !sql.contains("COMMENT")
                 && !sql.contains('(');
-            assert!(made || sql.starts_with("CREATE OR REPLACE VIEW") || sql.starts_with("GRANT"), "{sql}");
+            assert!(
+                made || sql.starts_with("CREATE OR REPLACE VIEW") || sql.starts_with("GRANT"),
+                "{sql}"
+            );
         }
     }
 
@@ -189,7 +236,8 @@ mod tests {
         for view in VIEWS {
             let at = names.iter().position(|name| *name == view.name).unwrap();
             let read = named(view.sql).unwrap();
-            let later = names[at + 1..].iter().find(|name| read.iter().any(|read| read.table() == **name));
+            let later =
+                names[at + 1..].iter().find(|name| read.iter().any(|read| read.table() == **name));
             assert_eq!(later, None, "{} reads a view that comes after it", view.name);
         }
     }

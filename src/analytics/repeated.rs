@@ -20,7 +20,8 @@ use deltalake::datafusion::physical_plan::scalar_subquery::ScalarSubqueryExec;
 use deltalake::datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use deltalake::datafusion::physical_plan::unnest::UnnestExec;
 use deltalake::datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,
+    ReplaceChildrenOptions,
 };
 use futures::{TryStreamExt, stream};
 
@@ -80,13 +81,21 @@ pub(super) fn widens(plan: &LogicalPlan) -> Result<bool> {
 pub(super) fn weighed(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     let done = plan.transform_up(|node| {
         let children: Vec<Arc<dyn ExecutionPlan>> = node.children().into_iter().cloned().collect();
-        let has_wide = |child: &Arc<dyn ExecutionPlan>| child.schema().fields().iter().any(|field| varies(field.data_type()));
+        let has_wide = |child: &Arc<dyn ExecutionPlan>| {
+            child.schema().fields().iter().any(|field| varies(field.data_type()))
+        };
         if !children.iter().any(has_wide) {
             return Ok(Transformed::no(node));
         }
         let is_subquery = node.is::<ScalarSubqueryExec>();
         let by = if let Some(unnest) = node.downcast_ref::<UnnestExec>() {
-            By::Unnest(unnest.list_column_indices().iter().map(|list| list.index_in_input_schema).collect())
+            By::Unnest(
+                unnest
+                    .list_column_indices()
+                    .iter()
+                    .map(|list| list.index_in_input_schema)
+                    .collect(),
+            )
         } else if is_subquery {
             By::Subquery
         } else if node.name().ends_with("JoinExec") {
@@ -106,7 +115,11 @@ pub(super) fn weighed(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionP
     // A window and an UNNEST may give more rows at once than a batch has.
     let done = done.data.transform_up(|node| {
         let is_long = node.name().ends_with("WindowAggExec") || node.is::<UnnestExec>();
-        Ok(if is_long { Transformed::yes(Weighed::over(node, By::Nothing)) } else { Transformed::no(node) })
+        Ok(if is_long {
+            Transformed::yes(Weighed::over(node, By::Nothing))
+        } else {
+            Transformed::no(node)
+        })
     })?;
     Ok(done.data)
 }
@@ -129,8 +142,13 @@ impl By {
             Self::Join => ("a join", widest_row(batch), 0),
             Self::Subquery => ("a subquery", widest_row(batch), 0),
             Self::Unnest(lists) => {
-                let longest = lists.iter().map(|list| longest(batch.column(*list).as_ref())).max().unwrap_or(0);
-                let columns = batch.columns().iter().enumerate().filter(|(at, _)| !lists.contains(at));
+                let longest = lists
+                    .iter()
+                    .map(|list| longest(batch.column(*list).as_ref()))
+                    .max()
+                    .unwrap_or(0);
+                let columns =
+                    batch.columns().iter().enumerate().filter(|(at, _)| !lists.contains(at));
                 ("unnest", columns.map(|(_, column)| widest(column.as_ref())).sum(), longest)
             }
         };
@@ -199,19 +217,29 @@ impl ExecutionPlan for Weighed {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let input = children.into_iter().next();
-        let input = input.ok_or_else(|| DataFusionError::Internal("what is weighed has no input".to_owned()))?;
+        let input = input
+            .ok_or_else(|| DataFusionError::Internal("what is weighed has no input".to_owned()))?;
         Ok(Self::over(input, self.by.clone()))
     }
 
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
         let (rows, by) = (context.session_config().batch_size().max(1), self.by.clone());
         let batches = self.input.execute(partition, context)?;
-        let weighed = batches.and_then(move |batch| futures::future::ready(by.weigh(&batch, rows).map(|()| batch)));
+        let weighed = batches
+            .and_then(move |batch| futures::future::ready(by.weigh(&batch, rows).map(|()| batch)));
         let slices = weighed.map_ok(move |batch| {
             let starts = (0..batch.num_rows()).step_by(rows);
-            let slices: Vec<_> = starts.map(|at| Ok(batch.slice(at, rows.min(batch.num_rows() - at)))).collect();
+            let slices: Vec<_> =
+                starts.map(|at| Ok(batch.slice(at, rows.min(batch.num_rows() - at)))).collect();
             stream::iter(slices)
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), slices.try_flatten())))

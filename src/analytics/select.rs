@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use deltalake::datafusion::sql::parser::Statement as EngineStatement;
-use deltalake::datafusion::sql::sqlparser::ast::{Expr, ObjectName, Query, SetExpr, Statement, TableFactor, Visit, Visitor};
+use deltalake::datafusion::sql::sqlparser::ast::{
+    Expr, ObjectName, Query, SetExpr, Statement, TableFactor, Visit, Visitor,
+};
 use deltalake::datafusion::sql::sqlparser::dialect::{DatabricksDialect, Dialect, GenericDialect};
 use deltalake::datafusion::sql::sqlparser::keywords::Keyword;
 use deltalake::datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -75,18 +77,25 @@ fn checked(sql: &str, dialect: &dyn Dialect) -> Result<Statement, AnalyticsError
     if let Some(what) = other_than_select(&tokens) {
         return Err(AnalyticsError::Writes { what });
     }
-    let mut parser = Parser::new(dialect).with_recursion_limit(RECURSION).with_tokens_with_locations(tokens);
+    let mut parser =
+        Parser::new(dialect).with_recursion_limit(RECURSION).with_tokens_with_locations(tokens);
     let mut statements = parser.parse_statements().map_err(|fault| match fault {
-        ParserError::RecursionLimitExceeded => AnalyticsError::TooComplex("its expressions are nested too deep".to_owned()),
-        ParserError::TokenizerError(text) | ParserError::ParserError(text) => AnalyticsError::Syntax(cut(&text)),
+        ParserError::RecursionLimitExceeded => {
+            AnalyticsError::TooComplex("its expressions are nested too deep".to_owned())
+        }
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => {
+            AnalyticsError::Syntax(cut(&text))
+        }
     })?;
     if statements.len() > 1 {
         let other = statements.iter().find(|statement| !matches!(statement, Statement::Query(_)));
-        return Err(
-            other.map_or(AnalyticsError::Several, |other| AnalyticsError::Writes { what: first_words(&other.to_string()) })
-        );
+        return Err(other.map_or(AnalyticsError::Several, |other| AnalyticsError::Writes {
+            what: first_words(&other.to_string()),
+        }));
     }
-    let statement = statements.pop().ok_or_else(|| AnalyticsError::Syntax("there is no statement in it".to_owned()))?;
+    let statement = statements
+        .pop()
+        .ok_or_else(|| AnalyticsError::Syntax("there is no statement in it".to_owned()))?;
     if let ControlFlow::Break(fault) = statement.visit(&mut Measure::default()) {
         return Err(fault);
     }
@@ -99,14 +108,26 @@ fn checked(sql: &str, dialect: &dyn Dialect) -> Result<Statement, AnalyticsError
 /// The first words of a statement that begins as no SELECT does. Told before it is parsed, since each dialect knows other
 /// statements. A word that begins no statement is left to the parser.
 fn other_than_select(tokens: &[TokenWithSpan]) -> Option<String> {
-    let mut said = tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_)));
-    let mut said = said.by_ref().skip_while(|token| matches!(token, Token::LParen | Token::SemiColon)).peekable();
+    let mut said = tokens
+        .iter()
+        .map(|token| &token.token)
+        .filter(|token| !matches!(token, Token::Whitespace(_)));
+    let mut said = said
+        .by_ref()
+        .skip_while(|token| matches!(token, Token::LParen | Token::SemiColon))
+        .peekable();
     let Some(Token::Word(first)) = said.peek() else { return None };
-    let is_select = matches!(first.keyword, Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::TABLE | Keyword::FROM);
+    let is_select = matches!(
+        first.keyword,
+        Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::TABLE | Keyword::FROM
+    );
     if is_select || first.keyword == Keyword::NoKeyword || first.quote_style.is_some() {
         return None;
     }
-    let words = said.take(2).filter(|token| matches!(token, Token::Word(_))).map(|token| cut(&token.to_string()));
+    let words = said
+        .take(2)
+        .filter(|token| matches!(token, Token::Word(_)))
+        .map(|token| cut(&token.to_string()));
     Some(words.collect::<Vec<_>>().join(" "))
 }
 
@@ -132,7 +153,8 @@ const BEYOND: &[&str] = &[
     "vector_search",
 ];
 /// Formats by which a file is named as a table.
-const FORMATS: &[&str] = &["avro", "binaryfile", "csv", "delta", "iceberg", "json", "orc", "parquet", "text", "xml"];
+const FORMATS: &[&str] =
+    &["avro", "binaryfile", "csv", "delta", "iceberg", "json", "orc", "parquet", "text", "xml"];
 
 /// Walks a statement and stops at what does more than read tables.
 struct Reading;
@@ -163,7 +185,9 @@ impl Visitor for Reading {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<String> {
         match factor {
-            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => named(name),
+            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => {
+                named(name)
+            }
             _ => ControlFlow::Continue(()),
         }
     }
@@ -182,8 +206,12 @@ impl Visitor for Reading {
 /// Stops where a part of a query writes: Spark and others allow a WITH before an INSERT.
 fn body(expression: &SetExpr) -> ControlFlow<String> {
     match expression {
-        SetExpr::Select(select) if select.into.is_some() => ControlFlow::Break("SELECT INTO".to_owned()),
-        SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) | SetExpr::Table(_) => ControlFlow::Continue(()),
+        SetExpr::Select(select) if select.into.is_some() => {
+            ControlFlow::Break("SELECT INTO".to_owned())
+        }
+        SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) | SetExpr::Table(_) => {
+            ControlFlow::Continue(())
+        }
         SetExpr::SetOperation { left, right, .. } => {
             body(left)?;
             body(right)
@@ -205,7 +233,11 @@ fn named(name: &ObjectName) -> ControlFlow<String> {
 fn parts(name: &ObjectName) -> Vec<String> {
     name.0
         .iter()
-        .map(|part| part.as_ident().map_or_else(|| part.to_string(), |ident| ident.value.clone()).to_lowercase())
+        .map(|part| {
+            part.as_ident()
+                .map_or_else(|| part.to_string(), |ident| ident.value.clone())
+                .to_lowercase()
+        })
         .collect()
 }
 

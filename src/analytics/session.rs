@@ -72,7 +72,12 @@ impl Session {
     }
 
     /// Over the tables as they are, or as they stood; with so much memory, in bytes.
-    pub async fn open_at(tables: &LakeTables, now: Instant, then: Option<Then>, memory: u64) -> Result<Self, AnalyticsError> {
+    pub async fn open_at(
+        tables: &LakeTables,
+        now: Instant,
+        then: Option<Then>,
+        memory: u64,
+    ) -> Result<Self, AnalyticsError> {
         let engine = Engine::start()?;
         let spill = tempfile::Builder::new().prefix("lakeplan-query-").tempdir();
         let spill = spill.map_err(|fault| AnalyticsError::Reading(fault.into()))?;
@@ -80,7 +85,10 @@ impl Session {
             .with_mode(DiskManagerMode::Directories(vec![spill.path().to_owned()]))
             .with_max_temp_directory_size(memory.saturating_mul(SPILL));
         let pool = FairSpillPool::new(usize::try_from(memory).unwrap_or(usize::MAX));
-        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc();
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(pool))
+            .with_disk_manager_builder(disk)
+            .build_arc();
         let config = SessionConfig::new().with_information_schema(true);
         let mut context = SessionContext::new_with_config_rt(config, runtime.map_err(opening)?);
         context.register_function_rewrite(Arc::new(Bounds)).map_err(opening)?;
@@ -90,15 +98,24 @@ impl Session {
             now.date_naive(),
             rfc3339(now),
         );
-        let inside = Arc::new(Inside { context, tables: tables.clone(), then, memory, opened: Mutex::default() });
+        let inside = Arc::new(Inside {
+            context,
+            tables: tables.clone(),
+            then,
+            memory,
+            opened: Mutex::default(),
+        });
         let made = Arc::clone(&inside);
-        engine.run(async move { made.context.sql(&clock).await.map(drop).map_err(opening) }).await?;
+        engine
+            .run(async move { made.context.sql(&clock).await.map(drop).map_err(opening) })
+            .await?;
         Ok(Self { inside, engine, _spill: spill })
     }
 
     /// Opens what these queries read and none before them has, all at once, so that they are answered from one moment.
     pub(super) async fn bring(&self, queries: &[&str]) -> Result<(), AnalyticsError> {
-        let (inside, reads) = (Arc::clone(&self.inside), queries.iter().map(|sql| Reads::of(sql)).collect());
+        let (inside, reads) =
+            (Arc::clone(&self.inside), queries.iter().map(|sql| Reads::of(sql)).collect());
         self.engine.run(async move { inside.bring(reads).await }).await
     }
 
@@ -108,12 +125,18 @@ impl Session {
     }
 
     /// Runs a SELECT and gathers its rows, which take up so many times their size while they are shown.
-    pub async fn gather(&self, select: &LakeSelect, times: usize) -> Result<Vec<RecordBatch>, AnalyticsError> {
+    pub async fn gather(
+        &self,
+        select: &LakeSelect,
+        times: usize,
+    ) -> Result<Vec<RecordBatch>, AnalyticsError> {
         let mut answer = self.stream(select).await?;
-        let held = MemoryConsumer::new("answer").register(&self.inside.context.runtime_env().memory_pool);
+        let held =
+            MemoryConsumer::new("answer").register(&self.inside.context.runtime_env().memory_pool);
         let mut batches = Vec::new();
         while let Some(batch) = answer.next().await? {
-            held.try_grow(batch.get_array_memory_size().saturating_mul(times)).map_err(|fault| self.inside.told(fault))?;
+            held.try_grow(batch.get_array_memory_size().saturating_mul(times))
+                .map_err(|fault| self.inside.told(fault))?;
             batches.push(batch);
         }
         if batches.is_empty() {
@@ -124,7 +147,8 @@ impl Session {
 
     /// Runs a SELECT, whose rows are given as they come.
     pub async fn stream(&self, select: &LakeSelect) -> Result<Answer, AnalyticsError> {
-        let (inside, statement, reads) = (Arc::clone(&self.inside), select.statement(), select.reads().clone());
+        let (inside, statement, reads) =
+            (Arc::clone(&self.inside), select.statement(), select.reads().clone());
         let begun = self.engine.run(async move {
             inside.bring(vec![reads]).await?;
             inside.begin(&statement, None).await.map_err(|fault| inside.told(fault))
@@ -133,12 +157,16 @@ impl Session {
             Ok(rows) => rows,
             Err(fault) => {
                 let (inside, reads) = (Arc::clone(&self.inside), select.reads().clone());
-                return self.engine.run(async move { Err(inside.blamed(fault, &reads).await) }).await;
+                return self
+                    .engine
+                    .run(async move { Err(inside.blamed(fault, &reads).await) })
+                    .await;
             }
         };
         let schema = rows.schema();
         let (sender, batches) = mpsc::channel(2);
-        let (inside, statement, reads) = (Arc::clone(&self.inside), select.statement(), select.reads().clone());
+        let (inside, statement, reads) =
+            (Arc::clone(&self.inside), select.statement(), select.reads().clone());
         let task = self.engine.spawn(async move {
             // Before the first rows are given the query may begin again.
             let mut may_begin_again = true;
@@ -153,7 +181,9 @@ impl Session {
                         Err(_) => return,
                     },
                     Ok(Ok(None)) => return,
-                    Ok(Err(fault)) if may_begin_again && TooWide::ends_only_with_many_rows(&fault) => {
+                    Ok(Err(fault))
+                        if may_begin_again && TooWide::ends_only_with_many_rows(&fault) =>
+                    {
                         may_begin_again = false;
                         drop(rows);
                         match inside.begin(&statement, Some(FEW)).await {
@@ -184,12 +214,17 @@ impl Inside {
     /// Opens what these queries read and none before them has, all at once, so that they are answered from one moment.
     async fn bring(&self, reads: Vec<Reads>) -> Result<(), AnalyticsError> {
         let mut opened = self.opened.lock().await;
-        let is_new = |name: &'static str| !opened.contains(name) && reads.iter().any(|reads| reads.may_need(name));
+        let is_new = |name: &'static str| {
+            !opened.contains(name) && reads.iter().any(|reads| reads.may_need(name))
+        };
         let is_named = |name: &str| reads.iter().any(|reads| reads.names(name));
-        let entries: Vec<Entry> = dictionary().into_iter().filter(|entry| is_new(entry.name)).collect();
+        let entries: Vec<Entry> =
+            dictionary().into_iter().filter(|entry| is_new(entry.name)).collect();
         let views: Vec<&View> = VIEWS.iter().filter(|view| is_new(view.name)).collect();
         // All at once: each is some answers of a storage that may be far away.
-        let found = try_join_all(entries.iter().map(|entry| self.files(entry.name, is_named(entry.name)))).await?;
+        let found =
+            try_join_all(entries.iter().map(|entry| self.files(entry.name, is_named(entry.name))))
+                .await?;
         let mut come_to = Vec::new();
         for (entry, files) in entries.into_iter().zip(found) {
             // One that was left out is looked at again by a query that names it.
@@ -200,7 +235,10 @@ impl Inside {
         }
         for view in views {
             // Before the first change there are no tables to look at.
-            let made = self.context.sql(&format!("CREATE OR REPLACE VIEW {} AS {}", view.name, view.sql)).await;
+            let made = self
+                .context
+                .sql(&format!("CREATE OR REPLACE VIEW {} AS {}", view.name, view.sql))
+                .await;
             if let Err(fault) = made {
                 tracing::debug!(view = view.name, %fault, "the view is not there yet");
             }
@@ -211,7 +249,11 @@ impl Inside {
     }
 
     /// The files of a table. One that no query names and that may not be read is left out.
-    async fn files(&self, name: &'static str, is_named: bool) -> Result<Option<Vec<LiveFile>>, StoreError> {
+    async fn files(
+        &self,
+        name: &'static str,
+        is_named: bool,
+    ) -> Result<Option<Vec<LiveFile>>, StoreError> {
         match self.tables.files(name).await {
             Err(StoreError::Catalog(fault)) if !is_named && fault.is_of_rights() => {
                 tracing::warn!(table = name, %fault, "the table is left out");
@@ -245,14 +287,21 @@ impl Inside {
     }
 
     /// Plans a SELECT and begins to run it, with so many rows in a batch, or as many as usual.
-    async fn begin(&self, statement: &Statement, rows: Option<usize>) -> Result<SendableRecordBatchStream, DataFusionError> {
+    async fn begin(
+        &self,
+        statement: &Statement,
+        rows: Option<usize>,
+    ) -> Result<SendableRecordBatchStream, DataFusionError> {
         let mut state = self.context.state();
         if let Some(rows) = rows {
             *state.config_mut() = state.config().clone().with_batch_size(rows);
         }
         let plan = state.statement_to_plan(statement.clone()).await?;
         // What is let through reads only; this is for what the engine makes of it.
-        let only_reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let only_reading = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
         only_reading.verify_plan(&plan)?;
         let is_widening = widens(&plan)?;
         let plan = state.create_physical_plan(&plan).await?;
@@ -261,7 +310,11 @@ impl Inside {
     }
 
     fn told(&self, fault: DataFusionError) -> AnalyticsError {
-        let schemas = self.context.catalog_names().into_iter().filter_map(|name| self.context.catalog(&name)?.schema("public"));
+        let schemas = self
+            .context
+            .catalog_names()
+            .into_iter()
+            .filter_map(|name| self.context.catalog(&name)?.schema("public"));
         let tables: Vec<String> = schemas.flat_map(|schema| schema.table_names()).collect();
         fault::told(fault, &tables, self.memory)
     }
@@ -272,13 +325,17 @@ impl Inside {
             return fault;
         }
         // The inbox is read value by value, and what cannot be read of it is left out.
-        for entry in dictionary().into_iter().filter(|entry| entry.name != INBOX && reads.may_need(entry.name)) {
-            let cause = match AssertUnwindSafe(self.tables.read_whole(entry.name)).catch_unwind().await {
-                Ok(Ok(())) => continue,
-                Ok(Err(cause)) if cause.is_of_the_way() => return cause.into(),
-                Ok(Err(cause)) => cause.into(),
-                Err(panic) => gave_up(panic.as_ref()),
-            };
+        for entry in dictionary()
+            .into_iter()
+            .filter(|entry| entry.name != INBOX && reads.may_need(entry.name))
+        {
+            let cause =
+                match AssertUnwindSafe(self.tables.read_whole(entry.name)).catch_unwind().await {
+                    Ok(Ok(())) => continue,
+                    Ok(Err(cause)) if cause.is_of_the_way() => return cause.into(),
+                    Ok(Err(cause)) => cause.into(),
+                    Err(panic) => gave_up(panic.as_ref()),
+                };
             return AnalyticsError::Broken { table: entry.name, cause: Box::new(cause) };
         }
         fault

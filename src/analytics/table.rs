@@ -13,7 +13,9 @@ use deltalake::datafusion::common::{DFSchema, ScalarValue, Statistics};
 use deltalake::datafusion::datasource::file_format::FileFormat;
 use deltalake::datafusion::datasource::file_format::parquet::ParquetFormat;
 use deltalake::datafusion::datasource::listing::PartitionedFile;
-use deltalake::datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use deltalake::datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfigBuilder, ParquetSource,
+};
 use deltalake::datafusion::datasource::table_schema::TableSchema;
 use deltalake::datafusion::datasource::{TableProvider, TableType};
 use deltalake::datafusion::error::Result;
@@ -42,10 +44,11 @@ impl LakeTable {
         let schema = schema(entry);
         let folders = schema.table_partition_cols();
         let scanned = |file: &LiveFile| {
-            let value = |field: &FieldRef| match file.partitions.get(field.name()).cloned().flatten() {
-                Some(text) => ScalarValue::try_from_string(text, field.data_type()),
-                None => ScalarValue::try_from(field.data_type()),
-            };
+            let value =
+                |field: &FieldRef| match file.partitions.get(field.name()).cloned().flatten() {
+                    Some(text) => ScalarValue::try_from_string(text, field.data_type()),
+                    None => ScalarValue::try_from(field.data_type()),
+                };
             let values = folders.iter().map(value).collect::<Result<Vec<_>>>()?;
             // The engine takes a path without its leading slash.
             let path = format!("{}/{}", place.folder, file.path);
@@ -58,7 +61,8 @@ impl LakeTable {
 
     /// The files in as many groups as there are workers, the groups about equal in size.
     fn groups(&self, workers: usize) -> Vec<FileGroup> {
-        let mut groups: Vec<(u64, Vec<PartitionedFile>)> = vec![(0, Vec::new()); workers.clamp(1, self.files.len().max(1))];
+        let mut groups: Vec<(u64, Vec<PartitionedFile>)> =
+            vec![(0, Vec::new()); workers.clamp(1, self.files.len().max(1))];
         let mut files: Vec<&PartitionedFile> = self.files.iter().collect();
         files.sort_by_key(|file| std::cmp::Reverse(file.object_meta.size));
         for file in files {
@@ -82,7 +86,10 @@ impl TableProvider for LakeTable {
     }
 
     /// Row groups and pages that cannot hold what is asked for are passed over; the rest is filtered after the scan.
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
 
@@ -115,10 +122,12 @@ impl TableProvider for LakeTable {
 
 /// The columns of an entry of the dictionary, as the session has them.
 pub fn schema(entry: &Entry) -> TableSchema {
-    let column = |column: &Column| Field::new(&column.name, data_type(&column.kind), column.nullable);
+    let column =
+        |column: &Column| Field::new(&column.name, data_type(&column.kind), column.nullable);
     let (folders, inside): (Vec<_>, Vec<_>) =
         entry.columns.iter().partition(|column| entry.partitions.contains(&column.name.as_str()));
-    let folders: Vec<FieldRef> = folders.into_iter().map(|folder| Arc::new(column(folder))).collect();
+    let folders: Vec<FieldRef> =
+        folders.into_iter().map(|folder| Arc::new(column(folder))).collect();
     let inside = Arc::new(Schema::new(inside.into_iter().map(column).collect::<Vec<_>>()));
     TableSchema::builder(inside).with_table_partition_cols(folders).build()
 }

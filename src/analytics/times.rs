@@ -18,8 +18,8 @@ use deltalake::datafusion::common::{DFSchema, Result, ScalarValue};
 use deltalake::datafusion::logical_expr::expr::{InList, ScalarFunction};
 use deltalake::datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use deltalake::datafusion::logical_expr::{
-    Between, BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, cast,
+    Between, BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, cast,
 };
 
 /// Casts texts that are compared with times to the type of these.
@@ -31,14 +31,26 @@ impl FunctionRewrite for Times {
         "times"
     }
 
-    fn rewrite(&self, expr: Expr, schema: &DFSchema, _: &ConfigOptions) -> Result<Transformed<Expr>> {
+    fn rewrite(
+        &self,
+        expr: Expr,
+        schema: &DFSchema,
+        _: &ConfigOptions,
+    ) -> Result<Transformed<Expr>> {
         match expr {
-            Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) && (is_text(&left) || is_text(&right)) => {
+            Expr::BinaryExpr(BinaryExpr { left, op, right })
+                if is_comparison(op) && (is_text(&left) || is_text(&right)) =>
+            {
                 let kind = time_of(&left, schema).or_else(|| time_of(&right, schema));
                 let (left, right) = (as_time(*left, kind.as_ref()), as_time(*right, kind.as_ref()));
-                Ok(Transformed::new_transformed(Expr::BinaryExpr(BinaryExpr::new(left.into(), op, right.into())), kind.is_some()))
+                Ok(Transformed::new_transformed(
+                    Expr::BinaryExpr(BinaryExpr::new(left.into(), op, right.into())),
+                    kind.is_some(),
+                ))
             }
-            Expr::Between(Between { expr, negated, low, high }) if is_text(&low) || is_text(&high) => {
+            Expr::Between(Between { expr, negated, low, high })
+                if is_text(&low) || is_text(&high) =>
+            {
                 let kind = time_of(&expr, schema);
                 let (low, high) = (as_time(*low, kind.as_ref()), as_time(*high, kind.as_ref()));
                 let between = Expr::Between(Between::new(expr, negated, low.into(), high.into()));
@@ -47,10 +59,14 @@ impl FunctionRewrite for Times {
             Expr::InList(InList { expr, list, negated }) if list.iter().any(is_text) => {
                 let kind = time_of(&expr, schema);
                 let list = list.into_iter().map(|value| as_time(value, kind.as_ref())).collect();
-                Ok(Transformed::new_transformed(Expr::InList(InList::new(expr, list, negated)), kind.is_some()))
+                Ok(Transformed::new_transformed(
+                    Expr::InList(InList::new(expr, list, negated)),
+                    kind.is_some(),
+                ))
             }
             Expr::ScalarFunction(ScalarFunction { func, args })
-                if func.name() == "date_trunc" && !(func.inner().as_ref() as &dyn Any).is::<Truncated>() =>
+                if func.name() == "date_trunc"
+                    && !(func.inner().as_ref() as &dyn Any).is::<Truncated>() =>
             {
                 let func = Arc::new(ScalarUDF::new_from_impl(Truncated { inner: func }));
                 Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args })))
@@ -68,7 +84,12 @@ fn is_comparison(op: Operator) -> bool {
 fn is_text(expr: &Expr) -> bool {
     matches!(
         expr,
-        Expr::Literal(ScalarValue::Utf8(Some(_)) | ScalarValue::Utf8View(Some(_)) | ScalarValue::LargeUtf8(Some(_)), _)
+        Expr::Literal(
+            ScalarValue::Utf8(Some(_))
+                | ScalarValue::Utf8View(Some(_))
+                | ScalarValue::LargeUtf8(Some(_)),
+            _
+        )
     )
 }
 
@@ -126,14 +147,17 @@ impl ScalarUDFImpl for Truncated {
     }
 
     fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let Some(ColumnarValue::Array(times)) = args.args.get(1) else { return self.inner.invoke_with_args(args) };
+        let Some(ColumnarValue::Array(times)) = args.args.get(1) else {
+            return self.inner.invoke_with_args(args);
+        };
         let Some((moved, by)) = moved(times)? else { return self.inner.invoke_with_args(args) };
         args.args[1] = ColumnarValue::Array(moved);
         let rows = args.number_rows;
         let made = self.inner.invoke_with_args(args)?.into_array(rows)?;
         let whole = cast_array(&made, &DataType::Int64)?;
         let whole: Int64Array = try_binary(whole.as_primitive::<Int64Type>(), &by, |made, by| {
-            made.checked_add(by).ok_or_else(|| ArrowError::ComputeError(format!("the time {made} is out of range")))
+            made.checked_add(by)
+                .ok_or_else(|| ArrowError::ComputeError(format!("the time {made} is out of range")))
         })?;
         Ok(ColumnarValue::Array(cast_array(&whole, made.data_type())?))
     }
@@ -150,8 +174,9 @@ fn moved(times: &ArrayRef) -> Result<Option<(ArrayRef, Int64Array)>> {
     if whole.iter().flatten().all(is_early) {
         return Ok(None);
     }
-    let by: Int64Array =
-        whole.unary(|time| if is_early(time) { 0 } else { time.saturating_sub(BEGIN).div_euclid(CYCLE) * CYCLE });
+    let by: Int64Array = whole.unary(|time| {
+        if is_early(time) { 0 } else { time.saturating_sub(BEGIN).div_euclid(CYCLE) * CYCLE }
+    });
     let moved: Int64Array = try_binary(whole, &by, |time, by| Ok(time - by))?;
     Ok(Some((cast_array(&moved, times.data_type())?, by)))
 }

@@ -3,7 +3,9 @@
 
 use deltalake::arrow::array::{Array, AsArray, OffsetSizeTrait, RecordBatch};
 use deltalake::arrow::datatypes::{ArrowNativeType, ByteArrayType, ByteViewType, DataType};
-use deltalake::arrow::datatypes::{BinaryType, BinaryViewType, LargeBinaryType, LargeUtf8Type, StringViewType, Utf8Type};
+use deltalake::arrow::datatypes::{
+    BinaryType, BinaryViewType, LargeBinaryType, LargeUtf8Type, StringViewType, Utf8Type,
+};
 use deltalake::datafusion::common::ScalarValue;
 
 /// The bytes of a list or text beside what is in it.
@@ -15,7 +17,10 @@ pub(super) fn varies(kind: &DataType) -> bool {
         DataType::Struct(fields) => fields.iter().any(|field| varies(field.data_type())),
         DataType::FixedSizeList(field, _) => varies(field.data_type()),
         DataType::Null => false,
-        kind => kind.primitive_width().is_none() && !matches!(kind, DataType::Boolean | DataType::FixedSizeBinary(_)),
+        kind => {
+            kind.primitive_width().is_none()
+                && !matches!(kind, DataType::Boolean | DataType::FixedSizeBinary(_))
+        }
     }
 }
 
@@ -38,8 +43,12 @@ pub(super) fn widest(array: &dyn Array) -> usize {
         DataType::LargeBinary => longest::<LargeBinaryType>(array),
         DataType::Utf8View => HEAD + viewed::<StringViewType>(array).max().unwrap_or(0),
         DataType::BinaryView => HEAD + viewed::<BinaryViewType>(array).max().unwrap_or(0),
-        DataType::Struct(_) => array.as_struct().columns().iter().map(|column| widest(column.as_ref())).sum(),
-        kind if varies(kind) => (0..array.len()).map(|row| bytes(array.slice(row, 1).as_ref())).max().unwrap_or(0),
+        DataType::Struct(_) => {
+            array.as_struct().columns().iter().map(|column| widest(column.as_ref())).sum()
+        }
+        kind if varies(kind) => {
+            (0..array.len()).map(|row| bytes(array.slice(row, 1).as_ref())).max().unwrap_or(0)
+        }
         kind => width(kind),
     }
 }
@@ -61,12 +70,15 @@ pub(super) fn bytes(array: &dyn Array) -> usize {
             HEAD * rows + within(array.as_map().entries(), offsets)
         }
         DataType::FixedSizeList(..) => {
-            let (lists, each) = (array.as_fixed_size_list(), array.as_fixed_size_list().value_length());
+            let (lists, each) =
+                (array.as_fixed_size_list(), array.as_fixed_size_list().value_length());
             let from = usize::try_from(lists.value_offset(0)).unwrap_or(0);
             let values = usize::try_from(each).unwrap_or(0) * rows;
             bytes(lists.values().slice(from, values).as_ref())
         }
-        DataType::Struct(_) => array.as_struct().columns().iter().map(|column| bytes(column.as_ref())).sum(),
+        DataType::Struct(_) => {
+            array.as_struct().columns().iter().map(|column| bytes(column.as_ref())).sum()
+        }
         // A rare type, of which the whole is known.
         kind if varies(kind) => array.get_buffer_memory_size(),
         kind => width(kind) * rows,
@@ -125,7 +137,9 @@ fn within<O: OffsetSizeTrait>(values: &dyn Array, offsets: &[O]) -> usize {
 mod tests {
     use std::sync::Arc;
 
-    use deltalake::arrow::array::{ArrayRef, Int64Array, ListArray, StringArray, StringViewArray, StructArray};
+    use deltalake::arrow::array::{
+        ArrayRef, Int64Array, ListArray, StringArray, StringViewArray, StructArray,
+    };
     use deltalake::arrow::datatypes::{Field, Int64Type};
 
     use super::*;
@@ -133,7 +147,8 @@ mod tests {
     #[test]
     fn values_are_weighed_within_their_slice() {
         let texts: ArrayRef = Arc::new(StringArray::from(vec!["a", "bbbb", "cc"]));
-        let views: ArrayRef = Arc::new(StringViewArray::from(vec!["a", "a text of more than twelve bytes", "cc"]));
+        let views: ArrayRef =
+            Arc::new(StringViewArray::from(vec!["a", "a text of more than twelve bytes", "cc"]));
         let lists: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(vec![
             Some(vec![Some(1); 5]),
             None,
@@ -144,12 +159,18 @@ mod tests {
             (Arc::new(Field::new("t", DataType::Utf8, true)), Arc::clone(&texts)),
             (Arc::new(Field::new("n", DataType::Int64, true)), Arc::clone(&numbers)),
         ]));
-        let weighed = |array: &ArrayRef| (widest(array.as_ref()), bytes(array.as_ref()), bytes(array.slice(2, 1).as_ref()));
+        let weighed = |array: &ArrayRef| {
+            (widest(array.as_ref()), bytes(array.as_ref()), bytes(array.slice(2, 1).as_ref()))
+        };
         assert_eq!(weighed(&texts), (HEAD + 4, 3 * HEAD + 7, HEAD + 2));
         assert_eq!(weighed(&views), (HEAD + 32, 3 * HEAD + 35, HEAD + 2));
         assert_eq!(weighed(&lists), (HEAD + 40, 3 * HEAD + 64, HEAD + 24));
         assert_eq!(weighed(&numbers), (8, 24, 8));
         assert_eq!(weighed(&struct_of), (HEAD + 12, 3 * HEAD + 31, HEAD + 10));
-        assert!(varies(struct_of.data_type()) && varies(lists.data_type()) && !varies(numbers.data_type()));
+        assert!(
+            varies(struct_of.data_type())
+                && varies(lists.data_type())
+                && !varies(numbers.data_type())
+        );
     }
 }

@@ -41,7 +41,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     if let (Some(given), Some(stated)) = (args.id, request.id)
         && given != stated
     {
-        let message = format!("the file states the id {stated}, which is not the --id {given}; give one of them only");
+        let message = format!(
+            "the file states the id {stated}, which is not the --id {given}; give one of them only"
+        );
         return Err(ServiceError::input(place, message).into());
     }
     request.id = args.id.or(request.id);
@@ -56,11 +58,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         let preview = app.service.preview(&request, Source::Cli).await?;
         Reply::new(
             serde_json::json!({"changes": preview.len()}),
-            format!("would make {}; nothing was written", super::reply::count(preview.len(), "change")),
+            format!(
+                "would make {}; nothing was written",
+                super::reply::count(preview.len(), "change")
+            ),
         )
     } else {
         let done = app.service.change(&request, Source::Cli).await?;
-        let mut text = super::reply::count(request.patches.len(), "patch").replace("patchs", "patches");
+        let mut text =
+            super::reply::count(request.patches.len(), "patch").replace("patchs", "patches");
         text.push_str(" applied");
         for (_, key) in &done.keys {
             text.push_str(&format!("\n  {key}"));
@@ -76,9 +82,16 @@ pub fn read_input(path: &std::path::Path, most: u64) -> Result<Vec<u8>, CliError
     use std::io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
     let fault = |fault: std::io::Error| {
         let (message, hint) = match fault.kind() {
-            NotFound => ("there is no such file".to_owned(), "name a file, or - for standard input"),
-            IsADirectory => ("is a folder".to_owned(), "name a file in it; lakeplan plan --folder plans all that lie in one"),
-            PermissionDenied => ("this user may not read it".to_owned(), "give this user the right to read it"),
+            NotFound => {
+                ("there is no such file".to_owned(), "name a file, or - for standard input")
+            }
+            IsADirectory => (
+                "is a folder".to_owned(),
+                "name a file in it; lakeplan plan --folder plans all that lie in one",
+            ),
+            PermissionDenied => {
+                ("this user may not read it".to_owned(), "give this user the right to read it")
+            }
             _ => (format!("cannot be read: {fault}"), "name another file, or - for standard input"),
         };
         let place = path_text(path);
@@ -88,7 +101,8 @@ pub fn read_input(path: &std::path::Path, most: u64) -> Result<Vec<u8>, CliError
     let read = if path.as_os_str() == "-" {
         std::io::stdin().lock().take(most + 1).read_to_end(&mut bytes)
     } else {
-        open(OpenOptions::new().read(true), path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
+        open(OpenOptions::new().read(true), path)
+            .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
     };
     read.map_err(fault)?;
     if bytes.len() as u64 > most {

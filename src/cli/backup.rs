@@ -11,7 +11,9 @@ use crate::store::row::hex;
 /// it is unfinished; the same command goes on where it stopped. The copy is a lake that can be read and changed by itself;
 /// nothing leaves it until it is adopted.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  lakeplan backup ../backup-2026-11-20\n  lakeplan backup ../as-of-yesterday --at 2026-11-19")]
+#[command(
+    after_help = "Examples:\n  lakeplan backup ../backup-2026-11-20\n  lakeplan backup ../as-of-yesterday --at 2026-11-19"
+)]
 pub struct Args {
     /// A new or empty place, or one with the same copy unfinished: a folder or a storage URL.
     dest: String,
@@ -41,7 +43,11 @@ pub fn answer(copied: &Copied, waiting: usize, done: &str, next: &str) -> Reply 
         1 => "\nnot copied: 1 request that waits in the inbox and stays there".to_owned(),
         number => format!("\nnot copied: {number} requests that wait in the inbox and stay there"),
     };
-    let text =
-        format!("{done}: seq {} of {}, {} rows, all verified{stays}\nnext: {next}", copied.seq, rfc3339(copied.at), copied.rows);
+    let text = format!(
+        "{done}: seq {} of {}, {} rows, all verified{stays}\nnext: {next}",
+        copied.seq,
+        rfc3339(copied.at),
+        copied.rows
+    );
     Reply::new(json, text).standing(done)
 }

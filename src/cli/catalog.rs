@@ -39,14 +39,28 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     // Said before anything is opened.
     let (_, schema) = App::catalog(&context.config)?;
     match args.verb {
-        Verb::Views { warehouse } => done(&schema, views(&schema), warehouse.as_deref(), None, context).await,
+        Verb::Views { warehouse } => {
+            done(&schema, views(&schema), warehouse.as_deref(), None, context).await
+        }
         Verb::Register { warehouse, grant } => {
             let app = context.open().await?;
             app.fold_if_may().await?;
             let (root, tables) = (app.service.store.to_string(), app.tables_there().await?);
             app.close().await;
-            let registration = Registration { schema: &schema, root: &root, tables: &tables, principal: grant.as_deref() };
-            done(&schema, registration.statements(), warehouse.as_deref(), grant.as_deref(), context).await
+            let registration = Registration {
+                schema: &schema,
+                root: &root,
+                tables: &tables,
+                principal: grant.as_deref(),
+            };
+            done(
+                &schema,
+                registration.statements(),
+                warehouse.as_deref(),
+                grant.as_deref(),
+                context,
+            )
+            .await
         }
     }
 }
@@ -59,8 +73,12 @@ async fn done(
     principal: Option<&str>,
     context: &Context,
 ) -> Result<Reply, CliError> {
-    let ways_in: Vec<String> = principal.into_iter().flat_map(|principal| ways_in(schema, principal)).collect();
-    let json: Vec<_> = statements.iter().map(|statement| json!({"what": statement.what, "sql": statement.sql})).collect();
+    let ways_in: Vec<String> =
+        principal.into_iter().flat_map(|principal| ways_in(schema, principal)).collect();
+    let json: Vec<_> = statements
+        .iter()
+        .map(|statement| json!({"what": statement.what, "sql": statement.sql}))
+        .collect();
     let Some(id) = warehouse else {
         return Ok(Reply::new(
             json!({"lake": schema.to_string(), "ran": false, "statements": json, "ways_in": ways_in}),
@@ -73,7 +91,10 @@ async fn done(
             let total = count(statements.len(), "statement");
             return Err(CliError::Statement {
                 what: format!("warehouse {id}: {}", statement.what),
-                told: format!("; {at} of {total} ran, and running all of them again does no harm\n  {}", statement.sql),
+                told: format!(
+                    "; {at} of {total} ran, and running all of them again does no harm\n  {}",
+                    statement.sql
+                ),
                 cause: Box::new(fault),
             });
         }
@@ -83,7 +104,8 @@ async fn done(
         count(statements.len(), "statement"),
         told(&ways_in, "  "),
     );
-    let json = json!({"lake": schema.to_string(), "ran": true, "statements": json, "ways_in": ways_in});
+    let json =
+        json!({"lake": schema.to_string(), "ran": true, "statements": json, "ways_in": ways_in});
     Ok(Reply::new(json, text).standing(format!("the statements for {schema} ran")))
 }
 
@@ -93,5 +115,8 @@ fn told(ways_in: &[String], indent: &str) -> String {
         return String::new();
     }
     let lines = ways_in.iter().map(|sql| format!("{indent}{sql};\n"));
-    lines.fold(format!("{indent}where it lacks them, from the owners of catalog and schema:\n"), |text, line| text + &line)
+    lines.fold(
+        format!("{indent}where it lacks them, from the owners of catalog and schema:\n"),
+        |text, line| text + &line,
+    )
 }

@@ -5,7 +5,9 @@ use super::{CliError, Context, Reply};
 
 /// Writes the completions for a shell.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  lakeplan completions bash > ~/.local/share/bash-completion/completions/lakeplan")]
+#[command(
+    after_help = "Example:\n  lakeplan completions bash > ~/.local/share/bash-completion/completions/lakeplan"
+)]
 pub struct Args {
     shell: Shell,
 }

@@ -7,7 +7,9 @@ use crate::text::masked::masked;
 
 /// The settings in force and where each comes from.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  lakeplan config show\n  lakeplan config defaults > lakeplan.toml")]
+#[command(
+    after_help = "Examples:\n  lakeplan config show\n  lakeplan config defaults > lakeplan.toml"
+)]
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -38,11 +40,17 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     Ok(match args.verb {
         Verb::Defaults => defaults(),
         Verb::Secrets => {
-            let rows = config
-                .secrets
-                .iter()
-                .map(|secret| vec![secret.name.clone(), format!("{}/{}", secret.scope, secret.key), secret.origin.clone()]);
-            Reply::new(json!({"secrets": config.secrets}), table(&["variable", "scope and key", "from"], rows))
+            let rows = config.secrets.iter().map(|secret| {
+                vec![
+                    secret.name.clone(),
+                    format!("{}/{}", secret.scope, secret.key),
+                    secret.origin.clone(),
+                ]
+            });
+            Reply::new(
+                json!({"secrets": config.secrets}),
+                table(&["variable", "scope and key", "from"], rows),
+            )
         }
         Verb::Show => {
             let config = &shown(config);
@@ -54,7 +62,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
                 ("query_memory", Some(&config.query_memory)),
             ];
             let rows = settings.iter().filter_map(|(name, setting)| {
-                setting.map(|setting| vec![(*name).to_owned(), setting.value.clone(), setting.origin.clone()])
+                setting.map(|setting| {
+                    vec![(*name).to_owned(), setting.value.clone(), setting.origin.clone()]
+                })
             });
             Reply::new(json!(config), table(&["setting", "value", "from"], rows))
         }
@@ -63,7 +73,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
 
 /// The settings as they may be shown: an address shows no credentials, which it may hold before it is opened and refused.
 fn shown(config: &Config) -> Config {
-    let shown = |setting: &Setting| Setting { value: masked(&setting.value).into_owned(), origin: setting.origin.clone() };
+    let shown = |setting: &Setting| Setting {
+        value: masked(&setting.value).into_owned(),
+        origin: setting.origin.clone(),
+    };
     Config {
         lake: shown(&config.lake),
         actor: shown(&config.actor),

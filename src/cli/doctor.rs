@@ -42,8 +42,12 @@ impl FromStr for AnchorWord {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once(':').and_then(|(seq, chain)| Some(Anchor { seq: seq.parse().ok()?, chain: unhex(chain)? }));
-        parts.map(Self).ok_or_else(|| "must be a seq, a colon and 64 hexadecimal digits, as doctor prints them".to_owned())
+        let parts = text
+            .split_once(':')
+            .and_then(|(seq, chain)| Some(Anchor { seq: seq.parse().ok()?, chain: unhex(chain)? }));
+        parts.map(Self).ok_or_else(|| {
+            "must be a seq, a colon and 64 hexadecimal digits, as doctor prints them".to_owned()
+        })
     }
 }
 
@@ -61,16 +65,25 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         "findings": checkup.findings.iter().map(finding).collect::<Vec<_>>(),
     });
     if !checkup.findings.is_empty() {
-        let lines =
-            checkup.findings.iter().map(|finding| format!("{}: {}\n    {}", finding.place, finding.what, finding.way_out));
-        let message = format!("{}\n  {}", count(checkup.findings.len(), "finding"), lines.collect::<Vec<_>>().join("\n  "));
+        let lines = checkup
+            .findings
+            .iter()
+            .map(|finding| format!("{}: {}\n    {}", finding.place, finding.what, finding.way_out));
+        let message = format!(
+            "{}\n  {}",
+            count(checkup.findings.len(), "finding"),
+            lines.collect::<Vec<_>>().join("\n  ")
+        );
         return Err(if context.json {
             CliError::Found(json)
         } else {
             ServiceError::input(&context.config.lake.value, message).into()
         });
     }
-    let rows = checkup.tables.iter().map(|(name, rows, seq)| vec![(*name).to_owned(), rows.to_string(), seq.to_string()]);
+    let rows = checkup
+        .tables
+        .iter()
+        .map(|(name, rows, seq)| vec![(*name).to_owned(), rows.to_string(), seq.to_string()]);
     let mut text = String::new();
     if !checkup.tables.is_empty() {
         text = format!("{}\n", table(&["table", "rows", "folded to"], rows));
@@ -80,5 +93,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         count(checkup.rows, "journal row"),
         count(checkup.sets as usize, "set"),
     ));
-    Ok(Reply::new(json, text).counting("rows", checkup.rows).counting("sets", checkup.sets as usize))
+    Ok(Reply::new(json, text)
+        .counting("rows", checkup.rows)
+        .counting("sets", checkup.sets as usize))
 }

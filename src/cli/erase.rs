@@ -63,7 +63,12 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     Ok(reply)
 }
 
-async fn erase(app: &App, erasable: &Erasable, mentions: &[Mention], yes: bool) -> Result<Reply, CliError> {
+async fn erase(
+    app: &App,
+    erasable: &Erasable,
+    mentions: &[Mention],
+    yes: bool,
+) -> Result<Reply, CliError> {
     let entity = erasable.record.entity;
     let table = TABLES.iter().find(|table| table.entity == entity).map_or("", |table| table.name);
     let (journal_files, table_files) = app.files_to_erase(erasable).await?;
@@ -83,17 +88,26 @@ async fn erase(app: &App, erasable: &Erasable, mentions: &[Mention], yes: bool) 
         "old_files_until": done.then(|| until.to_string()), "remains": mentions.iter().map(mention_json).collect::<Vec<_>>(),
     });
     if erasable.is_empty() {
-        let mut lines = vec![format!("{} {}: nothing is left to erase", entity.noun(), erasable.name)];
+        let mut lines =
+            vec![format!("{} {}: nothing is left to erase", entity.noun(), erasable.name)];
         lines.extend(remains(mentions));
         return Ok(Reply::new(json, lines.join("\n")));
     }
     let mut lines = vec![format!("{} {}  {}", entity.noun(), erasable.name, erasable.record.id)];
     let verb = if done { "erased" } else { "would erase" };
     // Where the record is neutral already, values may have come before and gone.
-    let named = if erasable.fields.is_empty() { fields(entity).join(", ") } else { erasable.fields.join(", ") };
+    let named = if erasable.fields.is_empty() {
+        fields(entity).join(", ")
+    } else {
+        erasable.fields.join(", ")
+    };
     lines.push(format!("{verb} {named}"));
     // The change that puts neutral values in place holds the old ones as well, so in the end it is one row more.
-    lines.push(format!("  {} of the journal, in {}", count(journal_rows, "row"), count(written, "file")));
+    lines.push(format!(
+        "  {} of the journal, in {}",
+        count(journal_rows, "row"),
+        count(written, "file")
+    ));
     lines.push(format!("  {} of {table}", count(table_files, "file")));
     if erasable.as_actor > 0 {
         let rows = count(erasable.as_actor, "row");
@@ -117,9 +131,15 @@ fn remains(mentions: &[Mention]) -> Vec<String> {
         lines.push("still named afterwards in:".to_owned());
     }
     for mention in mentions {
-        let keys: Vec<String> = mention.keys.iter().map(|key| visible_line(key).into_owned()).collect();
+        let keys: Vec<String> =
+            mention.keys.iter().map(|key| visible_line(key).into_owned()).collect();
         let keys = if keys.is_empty() { String::new() } else { format!(" ({})", keys.join(", ")) };
-        lines.push(format!("  {} of {}: {}{keys}", count(mention.rows, "row"), mention.table, mention.place));
+        lines.push(format!(
+            "  {} of {}: {}{keys}",
+            count(mention.rows, "row"),
+            mention.table,
+            mention.place
+        ));
         lines.extend(mention.remedy.iter().map(|remedy| format!("    {}", visible_line(remedy))));
     }
     lines

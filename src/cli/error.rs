@@ -86,7 +86,9 @@ fn store_exit(fault: &StoreError) -> Exit {
         StoreError::Storage { .. } | StoreError::Deadline { .. } => Exit::TryAgain,
         StoreError::WriterGone => Exit::Bug,
         StoreError::Catalog(cause) if cause.is_passing() => Exit::TryAgain,
-        StoreError::Catalog(CatalogError::AlreadyRegistered { .. } | CatalogError::ReadOnly { .. }) => Exit::Refused,
+        StoreError::Catalog(
+            CatalogError::AlreadyRegistered { .. } | CatalogError::ReadOnly { .. },
+        ) => Exit::Refused,
         StoreError::AlreadyALake { .. }
         | StoreError::CopyOntoLake { .. }
         | StoreError::CopyChanged { .. }
@@ -110,7 +112,9 @@ impl CliError {
             Self::Usage { .. } => Exit::Usage,
             Self::Found(_) | Self::Partly { .. } => Exit::Refused,
             // The statement is Lakeplan's own, so its failure is no wrong use.
-            Self::Statement { cause, .. } if matches!(**cause, WarehouseError::Failed { .. }) => Exit::Refused,
+            Self::Statement { cause, .. } if matches!(**cause, WarehouseError::Failed { .. }) => {
+                Exit::Refused
+            }
             Self::Statement { cause, .. } => warehouse_exit(cause),
             Self::Io(_) => Exit::TryAgain,
             Self::Output(_) => Exit::Refused,
@@ -130,7 +134,9 @@ impl CliError {
                     }
                 }
                 ServiceError::Query(cause) => match cause {
-                    AnalyticsError::Writes { .. } | AnalyticsError::Memory { .. } | AnalyticsError::Grows(_) => Exit::Refused,
+                    AnalyticsError::Writes { .. }
+                    | AnalyticsError::Memory { .. }
+                    | AnalyticsError::Grows(_) => Exit::Refused,
                     AnalyticsError::UnknownTable { .. }
                     | AnalyticsError::Several
                     | AnalyticsError::TooComplex(_)
@@ -187,9 +193,9 @@ impl CliError {
                 ServiceError::Store(cause) => match cause {
                     StoreError::NotALake { .. } | StoreError::JournalLost { .. } => "not_a_lake",
                     StoreError::UnfinishedCopy { .. } => "unfinished_copy",
-                    StoreError::AlreadyALake { .. } | StoreError::CopyOntoLake { .. } | StoreError::CopyChanged { .. } => {
-                        "already_a_lake"
-                    }
+                    StoreError::AlreadyALake { .. }
+                    | StoreError::CopyOntoLake { .. }
+                    | StoreError::CopyChanged { .. } => "already_a_lake",
                     StoreError::Within { .. } => "within",
                     StoreError::Occupied { .. } => "occupied",
                     StoreError::NoFolder { .. } => "no_folder",
@@ -214,8 +220,12 @@ impl CliError {
             Self::Usage { hint, .. } => hint.clone(),
             Self::Config(fault) => Some(fault.hint()),
             Self::Statement { cause, .. } => cause.hint(),
-            Self::Output(_) => Some("send it to a file on a disk with room, or into a pipe".to_owned()),
-            Self::Unread { .. } => Some("do not repeat the command; lakeplan history shows what was changed".to_owned()),
+            Self::Output(_) => {
+                Some("send it to a file on a disk with room, or into a pipe".to_owned())
+            }
+            Self::Unread { .. } => Some(
+                "do not repeat the command; lakeplan history shows what was changed".to_owned(),
+            ),
             Self::Io(_) | Self::Found(_) | Self::Partly { .. } => None,
         }
     }
@@ -240,7 +250,9 @@ impl CliError {
 
     pub fn to_json(&self) -> Value {
         let mut error = json!({"code": self.code(), "message": self.message(), "hint": self.hint(), "exit": self.exit() as u8});
-        if let (Self::Service(ServiceError::Refused(violations)), Some(error)) = (self, error.as_object_mut()) {
+        if let (Self::Service(ServiceError::Refused(violations)), Some(error)) =
+            (self, error.as_object_mut())
+        {
             error.insert("violations".to_owned(), json!(violations));
         }
         if let (Self::Found(checkup), Some(error)) = (self, error.as_object_mut()) {
@@ -250,7 +262,11 @@ impl CliError {
             error.insert("answer".to_owned(), answer.clone());
             error.insert("counts".to_owned(), json!(counts));
         }
-        if self.exit() == Exit::Ok { json!({ "warning": error }) } else { json!({ "error": error }) }
+        if self.exit() == Exit::Ok {
+            json!({ "warning": error })
+        } else {
+            json!({ "error": error })
+        }
     }
 
     /// Says it on standard error.
@@ -264,7 +280,11 @@ impl CliError {
     }
 
     fn text(&self) -> String {
-        let mut text = format!("{}: {}", if self.exit() == Exit::Ok { "warning" } else { "error" }, self.message());
+        let mut text = format!(
+            "{}: {}",
+            if self.exit() == Exit::Ok { "warning" } else { "error" },
+            self.message()
+        );
         if let Self::Partly { text: told, .. } = self {
             text.push_str(&format!("\n{told}"));
         }

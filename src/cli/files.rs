@@ -29,7 +29,9 @@ pub fn refuse_page(path: &Path) -> Result<(), CliError> {
     if head.is_empty() || is_own_page(&String::from_utf8_lossy(&head)) {
         return Ok(());
     }
-    let message = "is there already and is no page that lakeplan wrote, so it is not replaced by one".to_owned();
+    let message =
+        "is there already and is no page that lakeplan wrote, so it is not replaced by one"
+            .to_owned();
     let hint = Some("name another file with --out, or move that one away".to_owned());
     Err(ServiceError::Input { place: path_text(path), message, hint }.into())
 }
@@ -50,11 +52,14 @@ fn is_own_page(head: &str) -> bool {
     let head = head.split_once("</head>").map_or(head, |(head, _)| head);
     // Pages did not always name what made them: those of visualize had a title of one word, those of report a policy
     // before a title that speaks of the plan.
-    let title = head.split_once("<title>").and_then(|(_, rest)| Some(rest.split_once("</title>")?.0));
-    let is_of_report = |title: &str| title.starts_with("Plan report") || title.ends_with("· plan report");
+    let title =
+        head.split_once("<title>").and_then(|(_, rest)| Some(rest.split_once("</title>")?.0));
+    let is_of_report =
+        |title: &str| title.starts_with("Plan report") || title.ends_with("· plan report");
     let is_earlier = title.is_some_and(|title| {
         title == "Lakeplan" && head.contains("name=\"color-scheme\"")
-            || is_of_report(title) && head.contains("content=\"default-src 'none'; style-src 'unsafe-inline'\"")
+            || is_of_report(title)
+                && head.contains("content=\"default-src 'none'; style-src 'unsafe-inline'\"")
     });
     is_earlier || head.contains(GENERATOR)
 }
@@ -72,7 +77,9 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     // A pipe or a device is written to, never replaced, and so is what a link leads to: /dev/stdout is one.
     if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
         let options = OpenOptions::new().write(true).create(true).truncate(true).clone();
-        return Ok(open(&options, path).and_then(|mut file| file.write_all(bytes)).map_err(unwritten)?);
+        return Ok(open(&options, path)
+            .and_then(|mut file| file.write_all(bytes))
+            .map_err(unwritten)?);
     }
     let (beside, mut file) = new_beside(path).map_err(unwritten)?;
     let written = file.write_all(bytes).and_then(|()| std::fs::rename(&beside, path));
@@ -104,19 +111,30 @@ mod tests {
 
     #[test]
     fn a_page_is_known_by_what_its_head_says() {
-        let page = |head: &str| format!("<!doctype html>\n<html><head>{head}</head><body></body></html>");
+        let page =
+            |head: &str| format!("<!doctype html>\n<html><head>{head}</head><body></body></html>");
         let generator = format!("{GENERATOR}0.1.0\">");
-        assert!(include_str!("visualize/page.html").contains(&format!("{GENERATOR}{{version}}\">")));
+        assert!(
+            include_str!("visualize/page.html").contains(&format!("{GENERATOR}{{version}}\">"))
+        );
         assert!(is_own_page(&page(&generator)));
-        assert!(is_own_page(&page("<meta name=\"color-scheme\" content=\"light dark\"><title>Lakeplan</title>")));
+        assert!(is_own_page(&page(
+            "<meta name=\"color-scheme\" content=\"light dark\"><title>Lakeplan</title>"
+        )));
         let policy = "<meta content=\"default-src 'none'; style-src 'unsafe-inline'\">";
         for title in ["Plan report", "Plan report · PAY", "Payments · plan report"] {
             assert!(is_own_page(&page(&format!("{policy}<title>{title}</title>"))), "{title}");
         }
-        for foreign in [page("<title>Home</title>"), page("<title>Lakeplan</title>"), generator.clone(), String::new()] {
+        for foreign in [
+            page("<title>Home</title>"),
+            page("<title>Lakeplan</title>"),
+            generator.clone(),
+            String::new(),
+        ] {
             assert!(!is_own_page(&foreign), "{foreign}");
         }
-        let page_body = format!("<!doctype html><html><head></head><body>{generator}</body></html>");
+        let page_body =
+            format!("<!doctype html><html><head></head><body>{generator}</body></html>");
         assert!(!is_own_page(&page_body), "a body may speak of it");
     }
 }

@@ -8,7 +8,9 @@ use crate::store::tables::FoldedTable;
 /// for what a process that was killed has left. It also looks for every file of the tables, and rebuilds those of which one
 /// is missing or has another size.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  lakeplan fold\n  lakeplan fold --rebuild\n  lakeplan fold --rebuild tasks")]
+#[command(
+    after_help = "Examples:\n  lakeplan fold\n  lakeplan fold --rebuild\n  lakeplan fold --rebuild tasks"
+)]
 pub struct Args {
     /// Rebuilds the current tables from the journal, or the one that is named, whatever they hold.
     #[arg(long, value_name = "TABLE", num_args = 0..=1)]
@@ -16,7 +18,11 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
-    let app = if args.rebuild.is_some() { context.open_to_rebuild().await? } else { context.open().await? };
+    let app = if args.rebuild.is_some() {
+        context.open_to_rebuild().await?
+    } else {
+        context.open().await?
+    };
     let report = match args.rebuild {
         None => app.fold().await?,
         Some(name) => {
@@ -28,18 +34,23 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     };
     app.close().await;
     let tables: Vec<_> = report.tables.iter().filter(|(_, folded)| folded.files > 0).collect();
-    let json: Vec<_> =
-        tables.iter().map(|(name, folded)| json!({"table": name, "rows": folded.rows, "files": folded.files})).collect();
+    let json: Vec<_> = tables
+        .iter()
+        .map(|(name, folded)| json!({"table": name, "rows": folded.rows, "files": folded.files}))
+        .collect();
     let json = json!({"seq": report.seq, "tables": json, "skipped": report.skipped});
     let standing = format!("the tables show seq {}", report.seq);
     if !report.skipped.is_empty() {
-        let text = format!("left as they are, because of table features: {}", report.skipped.join(", "));
+        let text =
+            format!("left as they are, because of table features: {}", report.skipped.join(", "));
         return Ok(Reply::new(json, text).standing(standing));
     }
     if tables.is_empty() {
         return Ok(Reply::new(json, format!("{standing} already")).standing(standing));
     }
-    let rows = tables.iter().map(|(name, folded)| vec![(*name).to_owned(), folded.rows.to_string(), folded.files.to_string()]);
+    let rows = tables.iter().map(|(name, folded)| {
+        vec![(*name).to_owned(), folded.rows.to_string(), folded.files.to_string()]
+    });
     let text = format!("{}\n{standing}", table(&["table", "changed rows", "files written"], rows));
     Ok(Reply::new(json, text).standing(standing))
 }

@@ -66,11 +66,15 @@ async fn tell(args: &Args, service: &Service) -> Result<Reply, CliError> {
         }
         shown.push(set);
     }
-    let state = service.read(&Scope::of(shown.iter().flat_map(Past::projects)), args.as_of).await?.state;
+    let state =
+        service.read(&Scope::of(shown.iter().flat_map(Past::projects)), args.as_of).await?.state;
     let mut lines = Vec::new();
     let mut sets = Vec::new();
     for past in &shown {
-        let reason = past.reason.as_ref().map_or_else(String::new, |reason| format!("  {}", visible_line(reason.as_str())));
+        let reason = past
+            .reason
+            .as_ref()
+            .map_or_else(String::new, |reason| format!("  {}", visible_line(reason.as_str())));
         let at = past.at.format("%Y-%m-%d %H:%M:%S");
         lines.push(format!("{}  {at}  {} ({}){reason}", past.seq, past.actor, past.source));
         for row in past.rows.iter().take(5) {
@@ -82,7 +86,10 @@ async fn tell(args: &Args, service: &Service) -> Result<Reply, CliError> {
         sets.push(set_json(&state, past)?);
     }
     if is_more {
-        lines.push(format!("there are earlier ones; --limit {} shows more", args.limit.saturating_mul(5)));
+        lines.push(format!(
+            "there are earlier ones; --limit {} shows more",
+            args.limit.saturating_mul(5)
+        ));
     }
     let text = if lines.is_empty() { "nothing yet".to_owned() } else { lines.join("\n") };
     Ok(Reply::new(json!({"seq": seq, "changes": sets, "more": is_more}), text))
@@ -105,5 +112,9 @@ fn row_json(state: &State, row: &Row) -> Result<Value, CliError> {
 }
 
 fn damaged(row: &Row, fault: &serde_json::Error) -> ServiceError {
-    crate::store::StoreError::Damaged { path: format!("journal row {}.{}", row.seq, row.ordinal), what: fault.to_string() }.into()
+    crate::store::StoreError::Damaged {
+        path: format!("journal row {}.{}", row.seq, row.ordinal),
+        what: fault.to_string(),
+    }
+    .into()
 }

@@ -46,15 +46,17 @@ fn most(text: &str) -> Result<usize, String> {
 
 const LIST: &str = "SELECT substr(request_id, 1, 60) AS request_id, at, substr(user, 1, 40) AS user, state, seq, substr(message, 1, 200) AS message FROM requests
 ORDER BY CASE WHEN state = 'waiting' THEN 0 ELSE 1 END, at DESC, request_id";
-const STATES: &str = "SELECT state, count(*) AS requests FROM requests GROUP BY state ORDER BY state";
+const STATES: &str =
+    "SELECT state, count(*) AS requests FROM requests GROUP BY state ORDER BY state";
 const WITHOUT_ID: &str = "SELECT count(*) AS rows FROM inbox WHERE request_id IS NULL";
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     match args.verb {
         Verb::List { limit } => {
-            let session =
-                Session::open(&app.tables_with_inbox().await?, app.service.clock.now()).await.map_err(ServiceError::from)?;
+            let session = Session::open(&app.tables_with_inbox().await?, app.service.clock.now())
+                .await
+                .map_err(ServiceError::from)?;
             let query = async |sql: &str| session.query(sql).await.map_err(ServiceError::from);
             // SQL has no larger number.
             let most = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -78,11 +80,17 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     }
 }
 
-fn list(json: &Value, (header, mut found): (Vec<String>, Vec<Vec<String>>), states: &Value, without_id: u64) -> Reply {
+fn list(
+    json: &Value,
+    (header, mut found): (Vec<String>, Vec<Vec<String>>),
+    states: &Value,
+    without_id: u64,
+) -> Reply {
     found.iter_mut().flatten().for_each(|cell| *cell = visible_line(cell).into_owned());
     let states = states.as_array().into_iter().flatten();
-    let states: Map<String, Value> =
-        states.filter_map(|row| Some((row["state"].as_str()?.to_owned(), row["requests"].clone()))).collect();
+    let states: Map<String, Value> = states
+        .filter_map(|row| Some((row["state"].as_str()?.to_owned(), row["requests"].clone())))
+        .collect();
     let total: u64 = states.values().filter_map(Value::as_u64).sum();
     let number = usize::try_from(total).unwrap_or(usize::MAX);
     let mut text = if total == 0 {
@@ -92,12 +100,17 @@ fn list(json: &Value, (header, mut found): (Vec<String>, Vec<Vec<String>>), stat
         table(&header, found.clone())
     };
     if found.len() < number {
-        text.push_str(&format!("\n{} of {}; --limit shows more", found.len(), count(number, "request")));
+        text.push_str(&format!(
+            "\n{} of {}; --limit shows more",
+            found.len(),
+            count(number, "request")
+        ));
     }
     if without_id > 0 {
         text.push_str(&format!("\n{}", no_id(usize::try_from(without_id).unwrap_or(usize::MAX))));
     }
-    let json = json!({"requests": json, "total": total, "states": states, "rows_without_id": without_id});
+    let json =
+        json!({"requests": json, "total": total, "states": states, "rows_without_id": without_id});
     Reply::new(json, text).counting("requests", number)
 }
 
@@ -122,7 +135,11 @@ fn said(answered: &Answered) -> Reply {
     let mut text = match answers.len() {
         0 => "no request waits".to_owned(),
         number => {
-            format!("{}: {applied} applied, {refused} refused, {}", count(number, "request"), count(conflicts, "conflict"))
+            format!(
+                "{}: {applied} applied, {refused} refused, {}",
+                count(number, "request"),
+                count(conflicts, "conflict")
+            )
         }
     };
     for answer in answers.iter().filter(|answer| answer.fate != Fate::Applied) {
@@ -132,7 +149,10 @@ fn said(answered: &Answered) -> Reply {
     for answer in answers.iter().filter(|answer| answer.others > 0) {
         let id = short(&answer.request_id);
         let verb = if answer.others == 1 { "has" } else { "have" };
-        text.push_str(&format!("\n  {id}: {} more {verb} this request_id and {verb} no effect", count(answer.others, "row")));
+        text.push_str(&format!(
+            "\n  {id}: {} more {verb} this request_id and {verb} no effect",
+            count(answer.others, "row")
+        ));
     }
     if answered.left > 0 {
         let verb = if answered.left == 1 { "waits" } else { "wait" };

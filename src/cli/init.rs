@@ -28,7 +28,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let mut config = context.config.clone();
     if let Some(value) = args.place {
         if config.lake.origin == "--lake" && config.lake.value != value {
-            let message = format!("init {value} and --lake {} name two places for one lake", config.lake.value);
+            let message = format!(
+                "init {value} and --lake {} name two places for one lake",
+                config.lake.value
+            );
             return Err(CliError::Usage { message, hint: Some("name it once".to_owned()) });
         }
         config.lake = Setting { value, origin: "init".to_owned() };
@@ -45,16 +48,18 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             message: format!("a lake in Unity Catalog needs a place: --location URL, for {schema}"),
             hint: Some(format!("a folder of that name is written ./{schema}")),
         }),
-        (None, Some(_)) => {
-            Err(CliError::usage(format!("--location is for a lake named catalog.schema, and {name} is its own place")))
-        }
+        (None, Some(_)) => Err(CliError::usage(format!(
+            "--location is for a lake named catalog.schema, and {name} is its own place"
+        ))),
         (None, None) => {
             let app = App::create(&config).await?;
             let root = app.service.store.to_string();
             let head = app.service.store.head().await?;
             app.close().await;
             let json = json!({"lake": root, "seq": head.seq});
-            let text = format!("made a lake at {root}\nnext: lakeplan plan FILE, or lakeplan project create \"My project\"");
+            let text = format!(
+                "made a lake at {root}\nnext: lakeplan plan FILE, or lakeplan project create \"My project\""
+            );
             Ok(Reply::new(json, text).standing(format!("there is a lake at {root}")))
         }
     }
@@ -72,7 +77,11 @@ async fn registered(
     app.close().await;
     let registration = Registration { schema, root: &root, tables: &[], principal: None };
     let sql = registration.table("journal").sql;
-    let made = if is_new { format!("made a lake at {root}") } else { format!("there is a lake at {root}") };
+    let made = if is_new {
+        format!("made a lake at {root}")
+    } else {
+        format!("there is a lake at {root}")
+    };
     let Some(warehouse) = warehouse else {
         let json = json!({"lake": root, "seq": head.seq, "schema": schema.to_string(), "registered": false, "sql": sql});
         let text = format!(
@@ -89,6 +98,8 @@ async fn registered(
     }
     catalog.root(schema).await?;
     let json = json!({"lake": root, "seq": head.seq, "schema": schema.to_string(), "registered": true, "sql": sql});
-    let text = format!("{made}; {schema} names it\nnext: lakeplan --lake {schema} catalog register --warehouse ID");
+    let text = format!(
+        "{made}; {schema} names it\nnext: lakeplan --lake {schema} catalog register --warehouse ID"
+    );
     Ok(Reply::new(json, text).standing(made))
 }

@@ -28,7 +28,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         Verb::Show => {
             let head = service.store.head().await?;
             let state = service.state(&Scope::outline()).await?;
-            let lake = state.lake.clone().ok_or_else(|| crate::service::ServiceError::input("lake", "has no row of its own"))?;
+            let lake = state.lake.clone().ok_or_else(|| {
+                crate::service::ServiceError::input("lake", "has no row of its own")
+            })?;
             let place = service.store.to_string();
             let is_copy = lake.root.as_str() != place;
             let json = json!({
@@ -49,7 +51,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
                 hex(&head.chain),
             );
             if is_copy {
-                text.push_str(&format!("\n  a copy of    {}\n  nothing leaves it until lakeplan lake adopt", lake.root));
+                text.push_str(&format!(
+                    "\n  a copy of    {}\n  nothing leaves it until lakeplan lake adopt",
+                    lake.root
+                ));
             }
             Reply::new(json, text)
         }
@@ -57,7 +62,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             let place = &service.store;
             match service.adopt().await? {
                 Some(done) => show::done(&done, format!("the lake at {place} is its own now")),
-                None => Reply::new(json!({"seq": null}), format!("the lake at {place} is its own already")),
+                None => Reply::new(
+                    json!({"seq": null}),
+                    format!("the lake at {place} is its own already"),
+                ),
             }
         }
     };

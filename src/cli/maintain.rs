@@ -43,25 +43,35 @@ pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
         .collect();
     let mut text = match report.compacted.from {
         0 => "the journal's files are few enough\n".to_owned(),
-        from => format!("{} of the journal became {}\n", count(from, "file"), report.compacted.into),
+        from => {
+            format!("{} of the journal became {}\n", count(from, "file"), report.compacted.into)
+        }
     };
     for (name, done) in &report.condensed {
         if done.from > 0 {
-            text.push_str(&format!("{} of {name} became {}\n", count(done.from, "file"), done.into));
+            text.push_str(&format!(
+                "{} of {name} became {}\n",
+                count(done.from, "file"),
+                done.into
+            ));
         }
         if done.expired > 0 {
             text.push_str(&format!("{} of {name} expired\n", count(done.expired, "row")));
         }
     }
     if report.temporaries.files > 0 {
-        text.push_str(&format!("{} of killed processes deleted\n", count(report.temporaries.files, "temporary file")));
+        text.push_str(&format!(
+            "{} of killed processes deleted\n",
+            count(report.temporaries.files, "temporary file")
+        ));
     }
     if rows.is_empty() {
         text.push_str("nothing is old enough to be deleted");
     } else {
         text.push_str(&table(&["table", "files deleted", "freed", "log entries deleted"], rows));
     }
-    let deleted = |of: fn(&Vacuumed) -> usize| report.vacuumed.iter().map(|(_, vacuumed)| of(vacuumed)).sum();
+    let deleted =
+        |of: fn(&Vacuumed) -> usize| report.vacuumed.iter().map(|(_, vacuumed)| of(vacuumed)).sum();
     Ok(Reply::new(json, text)
         .standing("the round of maintenance is done")
         .counting("files_joined", report.compacted.from)

@@ -61,7 +61,9 @@ use summary::Summary;
 /// Turns a description into a plan and keeps the plan as Delta tables: audited, undoable, readable by any engine.
 #[derive(Debug, Parser)]
 #[command(name = "lakeplan", version, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 ok, 1 refused, 2 usage, 3 configuration, 4 try again, 5 bug.")]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 refused, 2 usage, 3 configuration, 4 try again, 5 bug."
+)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -303,7 +305,11 @@ async fn run(mut cli: Cli, wants_json: bool) -> Ran {
     (json, done, summary)
 }
 
-async fn answer(cli: Cli, wants_json: bool, end: Option<Arc<OnceLock<Head>>>) -> (bool, Result<Reply, CliError>) {
+async fn answer(
+    cli: Cli,
+    wants_json: bool,
+    end: Option<Arc<OnceLock<Head>>>,
+) -> (bool, Result<Reply, CliError>) {
     let flags = Flags {
         lake: cli.global.lake,
         actor: cli.global.actor,
@@ -328,7 +334,14 @@ async fn answer(cli: Cli, wants_json: bool, end: Option<Arc<OnceLock<Head>>>) ->
     };
     let json = config.output.value == "json";
     let (command, committed) = (cli.command.name(), Arc::default());
-    let context = Context { config, json, command, opened: Mutex::default(), end, committed: Arc::clone(&committed) };
+    let context = Context {
+        config,
+        json,
+        command,
+        opened: Mutex::default(),
+        end,
+        committed: Arc::clone(&committed),
+    };
     let done = progress::show(context.command, cli.command.run(&context)).await;
     context.finish().await;
     let done = done.map(|reply| match committed.load(Ordering::Acquire) {

@@ -33,10 +33,18 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let today = args.as_of.map_or(app.service.clock.now(), |_| snapshot.at).date_naive();
     app.close().await;
     let state = &snapshot.state;
-    let assignee = args.assignee.as_deref().map(|name| find::user(state, name)).transpose()?.map(|user| user.id);
+    let assignee = args
+        .assignee
+        .as_deref()
+        .map(|name| find::user(state, name))
+        .transpose()?
+        .map(|user| user.id);
     let projects = match &args.project {
         Some(name) => vec![find::project(state, name)?.0],
-        None => state.projects().filter(|found| found.project().is_some_and(|project| project.is_in_sight())).collect(),
+        None => state
+            .projects()
+            .filter(|found| found.project().is_some_and(|project| project.is_in_sight()))
+            .collect(),
     };
     let mut found = ready(projects, today, assignee);
     found.truncate(args.limit);

@@ -96,7 +96,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let text = format!("{text}\n{}", next(&args, &preview, done.as_ref()));
     let of = |mark| preview.report.count(mark, Entity::Task);
     let reply = Reply::new(whole(&preview, done.as_ref(), args.yes), text);
-    let reply = done.iter().fold(reply, |reply, done| reply.standing(format!("seq {} is committed", done.seq)));
+    let reply = done
+        .iter()
+        .fold(reply, |reply, done| reply.standing(format!("seq {} is committed", done.seq)));
     Ok(reply
         .counting("created", of(Mark::New))
         .counting("changed", of(Mark::Changed))
@@ -105,15 +107,25 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
 }
 
 /// A preview for a person, without what to do next.
-pub(super) fn page(preview: &Preview, request: &PlanRequest, done: Option<&Done>, shown: Shown) -> String {
+pub(super) fn page(
+    preview: &Preview,
+    request: &PlanRequest,
+    done: Option<&Done>,
+    shown: Shown,
+) -> String {
     let project = preview.after.project(preview.project).and_then(ProjectState::project);
-    let (key, name) = project.map_or_else(Default::default, |project| (project.key.to_string(), project.name.to_string()));
+    let (key, name) = project.map_or_else(Default::default, |project| {
+        (project.key.to_string(), project.name.to_string())
+    });
     let source = request.source.as_deref().unwrap_or("standard input");
     let mut parts = vec![cut(&format!("{key}  {name}  (from {source})"), shown.width)];
     if is_first(preview) {
         parts.push(counts(preview));
-        parts
-            .extend(namesake(preview, done.is_some()).filter(|_| preview.is_new).map(|said| wrap(&said, shown.width).join("\n")));
+        parts.extend(
+            namesake(preview, done.is_some())
+                .filter(|_| preview.is_new)
+                .map(|said| wrap(&said, shown.width).join("\n")),
+        );
         if !preview.plan.nodes.is_empty() {
             parts.push(String::new());
             parts.push(tree::tree(preview, shown));
@@ -146,17 +158,24 @@ pub(super) fn page(preview: &Preview, request: &PlanRequest, done: Option<&Done>
 /// Whether the plan is all there is to see: no task was there before.
 fn is_first(preview: &Preview) -> bool {
     let before = preview.before.project(preview.project);
-    preview.is_new || before.is_none_or(|project| project.tasks().all(|task| task.deleted_at.is_some()))
+    preview.is_new
+        || before.is_none_or(|project| project.tasks().all(|task| task.deleted_at.is_some()))
 }
 
 /// Another live project of the same name, for who names the same description in another way.
 fn namesake(preview: &Preview, is_done: bool) -> Option<String> {
     let own = preview.after.project(preview.project)?.project()?;
     let projects = preview.before.projects().filter_map(ProjectState::project);
-    let other = projects.filter(|other| other.id != own.id).find(|other| other.is_in_sight() && other.name == own.name)?;
-    let from = other.source.as_ref().map(|source| format!(", planned from {source}")).unwrap_or_default();
+    let other = projects
+        .filter(|other| other.id != own.id)
+        .find(|other| other.is_in_sight() && other.name == own.name)?;
+    let from =
+        other.source.as_ref().map(|source| format!(", planned from {source}")).unwrap_or_default();
     let undo = if is_done { "lakeplan undo takes this one back, and " } else { "" };
-    Some(format!("there is {} of this name already{from}; {undo}--project {} plans into that one", other.key, other.key))
+    Some(format!(
+        "there is {} of this name already{from}; {undo}--project {} plans into that one",
+        other.key, other.key
+    ))
 }
 
 /// What was done, in a clause.
@@ -165,11 +184,15 @@ fn told(preview: &Preview) -> String {
         0 => None,
         number => Some(format!("{} {noun}", count(number, "task"))),
     };
-    let parts: Vec<String> =
-        [(Mark::New, "created"), (Mark::Changed, "changed"), (Mark::Moved, "moved"), (Mark::Gone, "deleted")]
-            .into_iter()
-            .filter_map(|(mark, noun)| of(mark, noun))
-            .collect();
+    let parts: Vec<String> = [
+        (Mark::New, "created"),
+        (Mark::Changed, "changed"),
+        (Mark::Moved, "moved"),
+        (Mark::Gone, "deleted"),
+    ]
+    .into_iter()
+    .filter_map(|(mark, noun)| of(mark, noun))
+    .collect();
     match (parts.is_empty(), preview.is_new) {
         (true, true) => "a project without tasks".to_owned(),
         (true, false) => "no task changed, the rest is up to date".to_owned(),
@@ -181,14 +204,20 @@ fn next(args: &Args, preview: &Preview, done: Option<&Done>) -> String {
     let project = preview.after.project(preview.project).and_then(ProjectState::project);
     let key = project.map(|project| project.key.to_string()).unwrap_or_default();
     if done.is_some() {
-        return format!("next: lakeplan task tree {key} | lakeplan next | change the text and plan it again | lakeplan undo");
+        return format!(
+            "next: lakeplan task tree {key} | lakeplan next | change the text and plan it again | lakeplan undo"
+        );
     }
     if preview.set.patches.is_empty() {
         return "nothing changed".to_owned();
     }
-    let more = [("--full", "every row", args.full), ("--skipped", "what was not planned", args.skipped)];
-    let more: Vec<String> =
-        more.into_iter().filter(|(_, _, given)| !given).map(|(flag, what, _)| format!("{flag} shows {what}")).collect();
+    let more =
+        [("--full", "every row", args.full), ("--skipped", "what was not planned", args.skipped)];
+    let more: Vec<String> = more
+        .into_iter()
+        .filter(|(_, _, given)| !given)
+        .map(|(flag, what, _)| format!("{flag} shows {what}"))
+        .collect();
     let tail = if more.is_empty() { String::new() } else { format!("; {}", more.join(", ")) };
     format!("\nnothing is written yet; --yes does it{tail}")
 }
@@ -225,7 +254,8 @@ fn whole(preview: &Preview, done: Option<&Done>, asked: bool) -> Value {
 /// A patch as lakeplan apply reads it.
 fn patch(patch: &Patch) -> Value {
     use crate::domain::patch::Place;
-    let mut json = json!({"op": patch.op.word(), "entity": patch.entity.word(), "id": patch.id.to_string()});
+    let mut json =
+        json!({"op": patch.op.word(), "entity": patch.entity.word(), "id": patch.id.to_string()});
     for (part, fields) in [("fields", &patch.fields), ("expect", &patch.expect)] {
         if !fields.is_empty() {
             json[part] = Value::Object(fields.clone());

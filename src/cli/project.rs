@@ -103,7 +103,9 @@ impl Fields {
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     let service = &app.service;
-    let change = |patch: RawPatch| async move { service.change(&Request::of(vec![patch]), Source::Cli).await };
+    let change = |patch: RawPatch| async move {
+        service.change(&Request::of(vec![patch]), Source::Cli).await
+    };
     let reply = match args.verb {
         Verb::Create { name, key, fields } => {
             let mut patch = RawPatch::new(Op::Create, Entity::Project).with("name", name.as_str());
@@ -146,7 +148,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             Reply::new(Value::Object(json), text)
         }
         Verb::Update { project, name, fields } => {
-            let mut patch = fields.apply(RawPatch::of(Op::Update, Entity::Project, project.as_str()));
+            let mut patch =
+                fields.apply(RawPatch::of(Op::Update, Entity::Project, project.as_str()));
             if let Some(name) = name {
                 patch = patch.with("name", name);
             }
@@ -157,7 +160,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         }
         Verb::Delete { project } => {
             let done = change(RawPatch::of(Op::Delete, Entity::Project, project.as_str())).await?;
-            show::done(&done, format!("{project} deleted; lakeplan project restore {project} brings it back"))
+            show::done(
+                &done,
+                format!("{project} deleted; lakeplan project restore {project} brings it back"),
+            )
         }
         Verb::Restore { project } => {
             let source = async || {
@@ -168,7 +174,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             let done = change(RawPatch::of(Op::Restore, Entity::Project, project.as_str())).await?;
             let mut text = format!("{project} restored");
             if let (Some(source), None) = (before, source().await?) {
-                text.push_str(&format!(" without its source: another project is planned from {source} now"));
+                text.push_str(&format!(
+                    " without its source: another project is planned from {source} now"
+                ));
             }
             show::done(&done, text)
         }
@@ -178,10 +186,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
 }
 
 fn list(state: &State, tallies: &Tallies, all: bool) -> Reply {
-    let shown = state
-        .projects()
-        .filter_map(ProjectState::project)
-        .filter(|project| project.deleted_at.is_none() && (all || project.status != ProjectStatus::Archived));
+    let shown = state.projects().filter_map(ProjectState::project).filter(|project| {
+        project.deleted_at.is_none() && (all || project.status != ProjectStatus::Archived)
+    });
     let (mut rows, mut json) = (Vec::new(), Vec::new());
     for project in shown {
         let Tally { open, closed, .. } = tallies.project(project.id);
@@ -199,9 +206,15 @@ fn list(state: &State, tallies: &Tallies, all: bool) -> Reply {
         json.push(Value::Object(record));
     }
     if rows.is_empty() {
-        return Reply::new(json!({"projects": []}), "no projects yet; lakeplan project create NAME makes one");
+        return Reply::new(
+            json!({"projects": []}),
+            "no projects yet; lakeplan project create NAME makes one",
+        );
     }
     let total = count(rows.len(), "project");
-    let text = format!("{}\n{total}", table_of_said(&["key", "name", "status", "open", "closed", "due"], rows));
+    let text = format!(
+        "{}\n{total}",
+        table_of_said(&["key", "name", "status", "open", "closed", "due"], rows)
+    );
     Reply::new(json!({"projects": json}), text)
 }

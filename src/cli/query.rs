@@ -10,8 +10,8 @@ use super::reply::{count, rows, table};
 use super::{CliError, Context, Reply, interrupt};
 use crate::analytics::warehouse::{Param, Stop};
 use crate::analytics::{
-    AnalyticsError, Format, LakeSelect, RecordBatch, Select, Session, Then, VIEWS, aside, csv_for_spreadsheets, outgrown,
-    rows_json, rows_text,
+    AnalyticsError, Format, LakeSelect, RecordBatch, Select, Session, Then, VIEWS, aside,
+    csv_for_spreadsheets, outgrown, rows_json, rows_text,
 };
 use crate::app::App;
 use crate::domain::time::AsOf;
@@ -70,7 +70,8 @@ impl Args {
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     if args.views {
         let listed = VIEWS.iter().map(|view| vec![view.name.to_owned(), view.doc().to_owned()]);
-        let json: Vec<_> = VIEWS.iter().map(|view| json!({"name": view.name, "doc": view.doc()})).collect();
+        let json: Vec<_> =
+            VIEWS.iter().map(|view| json!({"name": view.name, "doc": view.doc()})).collect();
         return Ok(Reply::new(json!({"views": json}), table(&["view", "what it shows"], listed)));
     }
     let sql = match (&args.sql, &args.view) {
@@ -79,7 +80,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             let known = VIEWS.iter().any(|view| view.name == name);
             if !known {
                 let names: Vec<&str> = VIEWS.iter().map(|view| view.name).collect();
-                return Err(CliError::usage(format!("there is no view {name:?}; there are {}", names.join(", "))));
+                return Err(CliError::usage(format!(
+                    "there is no view {name:?}; there are {}",
+                    names.join(", ")
+                )));
             }
             format!("SELECT * FROM {name}")
         }
@@ -103,7 +107,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             Format::Csv if args.safe_for_spreadsheets => {
                 Ok(Reply::raw(csv_for_spreadsheets(&found.batches).map_err(ServiceError::from)?))
             }
-            Format::Csv | Format::Parquet => Ok(Reply::raw(format.encode(&found.batches).map_err(ServiceError::from)?)),
+            Format::Csv | Format::Parquet => {
+                Ok(Reply::raw(format.encode(&found.batches).map_err(ServiceError::from)?))
+            }
             Format::Json | Format::Table => {
                 let reply = shown(&found.batches, format, context.json, found.is_truncated);
                 Ok(reply.map_err(ServiceError::from)?)
@@ -124,7 +130,12 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
 }
 
 /// Answers from the lake's own session: a table is laid out as a whole, anything else is written as it comes.
-async fn of_lake(select: &LakeSelect, args: &Args, format: Format, context: &Context) -> Result<Reply, CliError> {
+async fn of_lake(
+    select: &LakeSelect,
+    args: &Args,
+    format: Format,
+    context: &Context,
+) -> Result<Reply, CliError> {
     let app = context.open().await?;
     // What a killed process left unfolded is folded first, so that the answer is of now.
     app.fold_if_may().await?;
@@ -132,7 +143,9 @@ async fn of_lake(select: &LakeSelect, args: &Args, format: Format, context: &Con
     let reply = if format == Format::Table {
         let batches = session.gather(select, TIMES_AS_TEXT).await.map_err(ServiceError::from)?;
         let wants_json = context.json;
-        aside(move || shown(&batches, format, wants_json, false)).await.map_err(ServiceError::from)?
+        aside(move || shown(&batches, format, wants_json, false))
+            .await
+            .map_err(ServiceError::from)?
     } else {
         let answer = session.stream(select).await.map_err(ServiceError::from)?;
         output::write(answer, format, context.json, args.safe_for_spreadsheets).await?
@@ -145,7 +158,12 @@ async fn of_lake(select: &LakeSelect, args: &Args, format: Format, context: &Con
 const TIMES_AS_TEXT: usize = 8;
 
 /// Lays out an answer; its JSON is made where it is asked for, since not every type has one.
-fn shown(batches: &[RecordBatch], format: Format, wants_json: bool, is_truncated: bool) -> Result<Reply, AnalyticsError> {
+fn shown(
+    batches: &[RecordBatch],
+    format: Format,
+    wants_json: bool,
+    is_truncated: bool,
+) -> Result<Reply, AnalyticsError> {
     if format == Format::Json {
         let json = rows_json(batches)?;
         let text = visible_json(&json.to_string()).into_owned();
@@ -155,13 +173,23 @@ fn shown(batches: &[RecordBatch], format: Format, wants_json: bool, is_truncated
         return Ok(Reply::new(rows_json(batches)?, String::new()));
     }
     let (header, found) = rows_text(batches)?;
-    let total = count(found.len(), "row") + if is_truncated { ", cut off by the warehouse's limit" } else { "" };
+    let total = count(found.len(), "row")
+        + if is_truncated { ", cut off by the warehouse's limit" } else { "" };
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
-    Ok(Reply::new(Value::Null, format!("{}\n{total}", rows(&header, found)).trim_start().to_owned()))
+    Ok(Reply::new(
+        Value::Null,
+        format!("{}\n{total}", rows(&header, found)).trim_start().to_owned(),
+    ))
 }
 
-async fn open(app: &App, select: &LakeSelect, as_of: Option<AsOf>, memory: u64) -> Result<Session, ServiceError> {
-    let (service, now, tables) = (&app.service, app.service.clock.now(), app.tables_of(select.reads()).await?);
+async fn open(
+    app: &App,
+    select: &LakeSelect,
+    as_of: Option<AsOf>,
+    memory: u64,
+) -> Result<Session, ServiceError> {
+    let (service, now, tables) =
+        (&app.service, app.service.clock.now(), app.tables_of(select.reads()).await?);
     let Some(as_of) = as_of else { return Ok(Session::open_at(&tables, now, None, memory).await?) };
     let snapshot = service.read(&Scope::All, Some(as_of)).await?;
     let at = match as_of {

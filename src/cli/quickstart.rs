@@ -88,7 +88,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         "changes": story.second.report.items,
         "seqs": [story.planned.seq, story.replanned.seq, story.undone.seq],
     });
-    let reply = Reply::new(json, story::text(&story)).counting("created", story.first.plan.nodes.len());
+    let reply =
+        Reply::new(json, story::text(&story)).counting("created", story.first.plan.nodes.len());
     Ok(reply.standing(format!("the tour is in {}", folder.display())))
 }
 
@@ -98,12 +99,17 @@ async fn tell(app: &App, file: &Path) -> Result<Story, CliError> {
     let (first, planned) = service.apply_plan(&request(TEXT)).await?;
     let planned = planned.ok_or_else(|| lost("the plan"))?;
     let key_of = |title: &str| {
-        let tasks = first.after.project(first.project).into_iter().flat_map(|project| project.tasks());
-        tasks.filter(|task| task.title.as_str().starts_with(title)).map(|task| task.key.to_string()).next()
+        let tasks =
+            first.after.project(first.project).into_iter().flat_map(|project| project.tasks());
+        tasks
+            .filter(|task| task.title.as_str().starts_with(title))
+            .map(|task| task.key.to_string())
+            .next()
     };
     let done_key = key_of(DONE).ok_or_else(|| lost(DONE))?;
     let changed_key = key_of(CHANGED).ok_or_else(|| lost(CHANGED))?;
-    let patch = RawPatch::of(Op::Update, Entity::Task, done_key.as_str()).with("status", "completed");
+    let patch =
+        RawPatch::of(Op::Update, Entity::Task, done_key.as_str()).with("status", "completed");
     service.change(&Request::of(vec![patch]), Source::Cli).await?;
 
     let text = TEXT.replace(SENTENCE.0, SENTENCE.1);
@@ -115,12 +121,24 @@ async fn tell(app: &App, file: &Path) -> Result<Story, CliError> {
     let then = service.read(&Scope::All, Some(AsOf::Seq(replanned.seq))).await?.state;
     let now = service.state(&Scope::All).await?;
     let answers = ask(app).await?;
-    Ok(Story { first, planned, done_key, changed_key, second, replanned, undone, then, now, answers })
+    Ok(Story {
+        first,
+        planned,
+        done_key,
+        changed_key,
+        second,
+        replanned,
+        undone,
+        then,
+        now,
+        answers,
+    })
 }
 
 async fn ask(app: &App) -> Result<Vec<Vec<Vec<String>>>, CliError> {
     app.service.store.fold().await?;
-    let session = Session::open(&app.tables(), app.service.clock.now()).await.map_err(ServiceError::from)?;
+    let session =
+        Session::open(&app.tables(), app.service.clock.now()).await.map_err(ServiceError::from)?;
     let mut answers = Vec::new();
     for question in QUESTIONS {
         let batches = session.query(question).await.map_err(ServiceError::from)?;
@@ -140,19 +158,27 @@ fn make_room(folder: &Path) -> Result<(), CliError> {
         if !folder.join(MARKER).is_file() {
             let message = "is there already and was not made by lakeplan quickstart".to_owned();
             let hint = Some("run it in another folder, or move that one away".to_owned());
-            return Err(ServiceError::Input { place: folder.display().to_string(), message, hint }.into());
+            return Err(
+                ServiceError::Input { place: folder.display().to_string(), message, hint }.into()
+            );
         }
         if !is_untouched(folder) {
             let message =
                 "holds work of yours: files of your own, or its lake or its description changed since the tour".to_owned();
             let hint = Some("go on there, or run quickstart in another folder".to_owned());
-            return Err(ServiceError::Input { place: folder.display().to_string(), message, hint }.into());
+            return Err(
+                ServiceError::Input { place: folder.display().to_string(), message, hint }.into()
+            );
         }
         std::fs::remove_dir_all(folder)?;
     }
     std::fs::create_dir(folder).map_err(|fault| {
         let hint = Some("run it in a folder that you may write to".to_owned());
-        ServiceError::Input { place: folder.display().to_string(), message: format!("cannot be made: {fault}"), hint }
+        ServiceError::Input {
+            place: folder.display().to_string(),
+            message: format!("cannot be made: {fault}"),
+            hint,
+        }
     })?;
     std::fs::write(folder.join(MARKER), "")?;
     Ok(())
@@ -163,15 +189,21 @@ fn is_untouched(folder: &Path) -> bool {
     let marked = std::fs::read_to_string(folder.join(MARKER)).unwrap_or_default();
     let text = std::fs::read_to_string(folder.join(FILE)).unwrap_or_default();
     let own = [MARKER, FILE, LAKE];
-    let holds_more =
-        std::fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| !own.iter().any(|name| entry.file_name() == *name));
+    let holds_more = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|entry| !own.iter().any(|name| entry.file_name() == *name));
     !holds_more && (marked.is_empty() || (marked == commits(folder) && text == TEXT))
 }
 
 /// How many commits the lake's journal has, as the marker says it.
 fn commits(folder: &Path) -> String {
     let log = std::fs::read_dir(folder.join("lake/journal/_delta_log"));
-    let entries =
-        log.into_iter().flatten().flatten().filter(|entry| entry.path().extension().is_some_and(|ending| ending == "json"));
+    let entries = log
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.path().extension().is_some_and(|ending| ending == "json"));
     format!("{} commits\n", entries.count())
 }

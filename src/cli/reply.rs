@@ -64,7 +64,9 @@ impl Reply {
                 let json = format!("{:#}\n", self.json);
                 out.write_all(visible_json(&json).as_bytes())
             }
-            (None, false) => out.write_all(visible(self.text.trim_end()).as_bytes()).and_then(|()| out.write_all(b"\n")),
+            (None, false) => out
+                .write_all(visible(self.text.trim_end()).as_bytes())
+                .and_then(|()| out.write_all(b"\n")),
         };
         match written.and_then(|()| out.flush()) {
             // Whoever read the answer has seen enough of it.
@@ -84,10 +86,13 @@ impl Reply {
 
 /// A table without the columns in which no row says anything, so that the others have room.
 pub fn table_of_said(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    let is_said: Vec<bool> = (0..header.len()).map(|at| rows.iter().any(|row| !row[at].is_empty())).collect();
+    let is_said: Vec<bool> =
+        (0..header.len()).map(|at| rows.iter().any(|row| !row[at].is_empty())).collect();
     let said = |at: &usize| is_said[*at];
     let header: Vec<&str> = (0..header.len()).filter(said).map(|at| header[at]).collect();
-    let row = |row: Vec<String>| row.into_iter().enumerate().filter(|(at, _)| is_said[*at]).map(|(_, cell)| cell).collect();
+    let row = |row: Vec<String>| {
+        row.into_iter().enumerate().filter(|(at, _)| is_said[*at]).map(|(_, cell)| cell).collect()
+    };
     table(&header, rows.into_iter().map(row))
 }
 
@@ -99,11 +104,14 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> St
         table.set_width(width());
     }
     table.set_header(header.iter().map(|name| name.to_uppercase()));
-    table.add_rows(rows.into_iter().map(|row| row.into_iter().map(|cell| indented(&visible(&cell)))));
+    table.add_rows(
+        rows.into_iter().map(|row| row.into_iter().map(|cell| indented(&visible(&cell)))),
+    );
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    let lines: Vec<String> = table.lines().map(|line| line.replace(HARD_SPACE, " ").trim_end().to_owned()).collect();
+    let lines: Vec<String> =
+        table.lines().map(|line| line.replace(HARD_SPACE, " ").trim_end().to_owned()).collect();
     lines.join("\n")
 }
 
@@ -119,7 +127,14 @@ fn indented(cell: &str) -> String {
 /// Rows as a table where that can be read, else each row as a page of names and values.
 pub fn rows(header: &[&str], rows: Vec<Vec<String>>) -> String {
     // A column is still read well when its longest value is broken into lines of this many characters.
-    let narrow = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0).min(24).max(header[at].len());
+    let narrow = |at: usize| {
+        rows.iter()
+            .map(|row| row[at].chars().count())
+            .max()
+            .unwrap_or(0)
+            .min(24)
+            .max(header[at].len())
+    };
     let needed: usize = (0..header.len()).map(|at| narrow(at) + 2).sum();
     // To break a text of many thousand characters into lines takes longer than anyone waits.
     let is_short = rows.iter().flatten().all(|value| value.len() <= 10_000);
@@ -127,7 +142,9 @@ pub fn rows(header: &[&str], rows: Vec<Vec<String>>) -> String {
         return table(header, rows);
     }
     let longest = header.iter().map(|name| name.len()).max().unwrap_or(0);
-    let line = |(name, value): (&&str, &String)| format!("{name:<longest$}  {value}").trim_end().to_owned();
+    let line = |(name, value): (&&str, &String)| {
+        format!("{name:<longest$}  {value}").trim_end().to_owned()
+    };
     let page = |row: &Vec<String>| header.iter().zip(row).map(line).collect::<Vec<_>>().join("\n");
     rows.iter().map(page).collect::<Vec<_>>().join("\n\n")
 }
@@ -155,9 +172,15 @@ mod tests {
     #[test]
     fn a_broken_title_keeps_its_indentation_and_empty_columns_give_way() {
         let long = format!("    {}", "word ".repeat(60));
-        let told = table_of_said(&["title", "due", "key"], vec![vec![long, String::new(), "PAY-1".to_owned()]]);
+        let told = table_of_said(
+            &["title", "due", "key"],
+            vec![vec![long, String::new(), "PAY-1".to_owned()]],
+        );
         let lines: Vec<&str> = told.lines().collect();
         assert!(lines.len() > 2 && lines[1].starts_with("    word"), "{told}");
-        assert!(lines[0].starts_with("TITLE") && lines[0].ends_with("KEY") && !lines[0].contains("DUE"), "{told}");
+        assert!(
+            lines[0].starts_with("TITLE") && lines[0].ends_with("KEY") && !lines[0].contains("DUE"),
+            "{told}"
+        );
     }
 }

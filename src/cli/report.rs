@@ -53,20 +53,30 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         let (_, project) = find::project(&state, name)?;
         if !project.is_in_sight() {
             let hint = format!("lakeplan project show {} tells how it stands", project.key);
-            let message = format!("{name} is deleted or archived, and a report is of live projects").to_owned();
-            return Err(ServiceError::Input { place: "--project".to_owned(), message, hint: Some(hint) }.into());
+            let message =
+                format!("{name} is deleted or archived, and a report is of live projects")
+                    .to_owned();
+            return Err(ServiceError::Input {
+                place: "--project".to_owned(),
+                message,
+                hint: Some(hint),
+            }
+            .into());
         }
         projects.push(project.key.clone());
     }
     let asked = Asked { projects, days: args.days, lake: app.service.store.to_string() };
-    let session = Session::open(&app.tables(), app.service.clock.now()).await.map_err(ServiceError::from)?;
+    let session =
+        Session::open(&app.tables(), app.service.clock.now()).await.map_err(ServiceError::from)?;
     let report = Report::gather(&session, &asked).await.map_err(ServiceError::from)?;
     let page = report.page().map_err(ServiceError::from)?;
     app.close().await;
-    let numbers = serde_json::to_value(&report).map_err(|fault| ServiceError::from(AnalyticsError::Encoding(fault.into())))?;
+    let numbers = serde_json::to_value(&report)
+        .map_err(|fault| ServiceError::from(AnalyticsError::Encoding(fault.into())))?;
     let projects = report.projects.len();
     let Some((html, beside)) = files else {
-        let reply = if context.json { Reply::new(numbers, "") } else { Reply::raw(page.into_bytes()) };
+        let reply =
+            if context.json { Reply::new(numbers, "") } else { Reply::raw(page.into_bytes()) };
         return Ok(reply.counting("projects", projects));
     };
     write_file(&beside, visible_json(&format!("{numbers:#}\n")).as_bytes())?;
@@ -92,7 +102,10 @@ fn files(out: &Path) -> Result<(PathBuf, PathBuf), CliError> {
     }
     if std::fs::metadata(out).is_ok_and(|found| !found.is_file()) {
         return Err(usage(
-            format!("{} is a pipe or a device, which has no place beside it for the numbers", path_text(out)),
+            format!(
+                "{} is a pipe or a device, which has no place beside it for the numbers",
+                path_text(out)
+            ),
             "--out - prints the page alone, and lakeplan report --json the numbers".to_owned(),
         ));
     }
@@ -110,7 +123,10 @@ fn files(out: &Path) -> Result<(PathBuf, PathBuf), CliError> {
     if !folder.is_dir() {
         return Err(usage(
             format!("there is no folder {}", path_text(folder)),
-            format!("make it first (mkdir -p {}), or write elsewhere with --out", path_text(folder)),
+            format!(
+                "make it first (mkdir -p {}), or write elsewhere with --out",
+                path_text(folder)
+            ),
         ));
     }
     refuse_page(out)?;
@@ -120,7 +136,10 @@ fn files(out: &Path) -> Result<(PathBuf, PathBuf), CliError> {
             "is there already and was not written by lakeplan report, which puts the numbers of {} there",
             path_text(out)
         );
-        let hint = Some(format!("give the page another name with --out, or move {} away", path_text(&beside)));
+        let hint = Some(format!(
+            "give the page another name with --out, or move {} away",
+            path_text(&beside)
+        ));
         return Err(ServiceError::Input { place: path_text(&beside), message, hint }.into());
     }
     Ok((out.to_owned(), beside))

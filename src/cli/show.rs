@@ -14,7 +14,9 @@ use super::reply::Reply;
 
 /// Every field of a record, absent ones as null.
 pub fn record_json<R: Record>(record: &R, id: String) -> Map<String, Value> {
-    let fields = R::FIELDS.iter().map(|field| (field.name.to_owned(), record.get(field.name).unwrap_or_default()));
+    let fields = R::FIELDS
+        .iter()
+        .map(|field| (field.name.to_owned(), record.get(field.name).unwrap_or_default()));
     std::iter::once(("id".to_owned(), Value::from(id))).chain(fields).collect()
 }
 
@@ -23,7 +25,8 @@ pub fn task_json(state: &State, task: &Task) -> Value {
     let mut json = record_json(task, task.id.to_string());
     let project = state.project(task.project_id);
     let name = project.and_then(ProjectState::project).map(|project| project.key.to_string());
-    let parent = task.parent_id.and_then(|id| project?.task(id)).map(|parent| parent.key.to_string());
+    let parent =
+        task.parent_id.and_then(|id| project?.task(id)).map(|parent| parent.key.to_string());
     json.insert("project".to_owned(), json!(name));
     json.insert("parent".to_owned(), json!(parent));
     json.insert("assignee".to_owned(), json!(task.assignee_id.map(|id| handle(state, id))));
@@ -52,7 +55,9 @@ pub fn task_line(state: &State, task: &Task) -> String {
 pub fn effort(task: &Task, efforts: &Efforts) -> Option<String> {
     let parts = efforts.of_parts(task.id).map(|parts| (parts, format!("Σ {}", parts.rough())));
     match (task.estimate(), parts) {
-        (Some(own), Some((parts, sum))) if parts.likely > own.likely => Some(format!("{own} (its parts {sum})")),
+        (Some(own), Some((parts, sum))) if parts.likely > own.likely => {
+            Some(format!("{own} (its parts {sum})"))
+        }
         (Some(own), _) => Some(own.to_string()),
         (None, parts) => parts.map(|(_, sum)| sum),
     }
@@ -79,11 +84,21 @@ fn line(state: &State, task: &Task, effort: Option<String>) -> String {
 }
 
 /// The tree below a task (below the top, for `None`), living tasks only, and what each waits for.
-pub fn tree(state: &State, project: &ProjectState, root: Option<&Task>, deepest: u8, efforts: &Efforts) -> String {
+pub fn tree(
+    state: &State,
+    project: &ProjectState,
+    root: Option<&Task>,
+    deepest: u8,
+    efforts: &Efforts,
+) -> String {
     let mut text = String::new();
     let mut open: Vec<(&Task, Vec<bool>)> = match root {
         Some(task) => vec![(task, Vec::new())],
-        None => with_ends(project.children(None).map(AsRef::as_ref).filter(|task| task.is_live()).collect(), &[], true),
+        None => with_ends(
+            project.children(None).map(AsRef::as_ref).filter(|task| task.is_live()).collect(),
+            &[],
+            true,
+        ),
     };
     while let Some((task, ends)) = open.pop() {
         for (level, is_last) in ends.iter().enumerate().skip(1) {
@@ -98,7 +113,9 @@ pub fn tree(state: &State, project: &ProjectState, root: Option<&Task>, deepest:
         text.push_str(&line(state, task, effort(task, efforts)));
         let waits: Vec<String> = project
             .links_at(task.id)
-            .filter(|link| link.kind == crate::domain::link::LinkKind::DependsOn && link.from_id == task.id)
+            .filter(|link| {
+                link.kind == crate::domain::link::LinkKind::DependsOn && link.from_id == task.id
+            })
             .filter(|_| !task.status.is_closed())
             .filter_map(|link| project.task(link.to_id))
             .filter(|other| !other.status.is_closed())
@@ -108,12 +125,19 @@ pub fn tree(state: &State, project: &ProjectState, root: Option<&Task>, deepest:
             text.push_str(&format!("  waits for {}", waits.join(", ")));
         }
         text.push('\n');
-        let children: Vec<&Task> = project.children(Some(task.id)).map(AsRef::as_ref).filter(|task| task.is_live()).collect();
+        let children: Vec<&Task> = project
+            .children(Some(task.id))
+            .map(AsRef::as_ref)
+            .filter(|task| task.is_live())
+            .collect();
         if task.depth >= deepest && !children.is_empty() {
             for _ in 0..ends.len().max(1) - 1 {
                 text.push_str("   ");
             }
-            text.push_str(&format!("   … {} below\n", project.descendants(task.id).iter().filter(|task| task.is_live()).count()));
+            text.push_str(&format!(
+                "   … {} below\n",
+                project.descendants(task.id).iter().filter(|task| task.is_live()).count()
+            ));
             continue;
         }
         let below = if ends.is_empty() { vec![true] } else { ends };
@@ -125,8 +149,11 @@ pub fn tree(state: &State, project: &ProjectState, root: Option<&Task>, deepest:
 /// Siblings, the first one last so that it is popped first, each with which levels above it end there.
 fn with_ends<'s>(tasks: Vec<&'s Task>, above: &[bool], top: bool) -> Vec<(&'s Task, Vec<bool>)> {
     let last = tasks.len().saturating_sub(1);
-    let ends = |index: usize| if top { vec![true] } else { above.iter().copied().chain([index == last]).collect() };
-    let mut siblings: Vec<(&Task, Vec<bool>)> = tasks.into_iter().enumerate().map(|(index, task)| (task, ends(index))).collect();
+    let ends = |index: usize| {
+        if top { vec![true] } else { above.iter().copied().chain([index == last]).collect() }
+    };
+    let mut siblings: Vec<(&Task, Vec<bool>)> =
+        tasks.into_iter().enumerate().map(|(index, task)| (task, ends(index))).collect();
     siblings.reverse();
     siblings
 }
@@ -134,7 +161,8 @@ fn with_ends<'s>(tasks: Vec<&'s Task>, above: &[bool], top: bool) -> Vec<(&'s Ta
 /// What a task's own fields say, one a line.
 pub fn task_page(state: &State, project: &ProjectState, task: &Task, efforts: &Efforts) -> String {
     let own = task.estimate();
-    let parts = efforts.of_parts(task.id).filter(|parts| own.is_none_or(|own| parts.likely > own.likely));
+    let parts =
+        efforts.of_parts(task.id).filter(|parts| own.is_none_or(|own| parts.likely > own.likely));
     let mut lines = vec![format!("{}  {}", task.key, task.title)];
     let mut line = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -151,11 +179,18 @@ pub fn task_page(state: &State, project: &ProjectState, task: &Task, efforts: &E
     line("not before", task.not_before.map(|day| day.to_string()));
     line("due", task.due_date.map(|day| day.to_string()));
     line("tags", (!task.tags.0.is_empty()).then(|| task.tags.0.join(", ")));
-    line("below", task.parent_id.and_then(|id| project.task(id)).map(|parent| format!("{} {}", parent.key, parent.title)));
+    line(
+        "below",
+        task.parent_id
+            .and_then(|id| project.task(id))
+            .map(|parent| format!("{} {}", parent.key, parent.title)),
+    );
     line(
         "from",
         task.source.as_ref().map(|source| match (task.source_line, task.source_end_line) {
-            (Some(first), Some(last)) if last > first => format!("{source}, lines {first} to {last}"),
+            (Some(first), Some(last)) if last > first => {
+                format!("{source}, lines {first} to {last}")
+            }
             (Some(first), _) => format!("{source}, line {first}"),
             _ => source.to_string(),
         }),
@@ -170,10 +205,20 @@ pub fn task_page(state: &State, project: &ProjectState, task: &Task, efforts: &E
             (_, true) => ("relates to", link.to_id),
             (_, false) => ("relates to", link.from_id),
         };
-        line(phrase, state.task(other).map(|other| format!("{} {} [{}]", other.key, other.title, other.status)));
+        line(
+            phrase,
+            state
+                .task(other)
+                .map(|other| format!("{} {} [{}]", other.key, other.title, other.status)),
+        );
     }
     for answer in project.answers_at(crate::domain::id::EntityId::uuid(task.id)) {
-        line("answers", project.requirement(answer.requirement_id).map(|found| format!("{} {}", found.label, found.text)));
+        line(
+            "answers",
+            project
+                .requirement(answer.requirement_id)
+                .map(|found| format!("{} {}", found.label, found.text)),
+        );
     }
     line("changed", Some(format!("{} by {}", rfc3339(task.updated_at), task.updated_by)));
     line("deleted", task.deleted_at.map(rfc3339));
@@ -186,9 +231,11 @@ pub fn task_page(state: &State, project: &ProjectState, task: &Task, efforts: &E
 
 /// The answer to a change.
 pub fn done(done: &Done, text: impl Into<String>) -> Reply {
-    let keys: Map<String, Value> = done.keys.iter().map(|(id, key)| (id.to_string(), Value::from(key.as_str()))).collect();
+    let keys: Map<String, Value> =
+        done.keys.iter().map(|(id, key)| (id.to_string(), Value::from(key.as_str()))).collect();
     let json = json!({"seq": done.seq, "patch_set_id": done.id.to_string(), "repeated": done.repeated, "keys": keys});
     let text = text.into();
     let mark = if done.repeated { "was done before" } else { "done" };
-    Reply::new(json, format!("{text}  ({mark}, seq {})", done.seq)).standing(format!("seq {} is committed", done.seq))
+    Reply::new(json, format!("{text}  ({mark}, seq {})", done.seq))
+        .standing(format!("seq {} is committed", done.seq))
 }

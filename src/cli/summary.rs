@@ -33,7 +33,11 @@ impl Summary {
     pub fn begin(command: &'static str, file: PathBuf, used: &[PathBuf]) -> Result<Self, CliError> {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            return Err(CliError::usage(format!("--summary {}: there is no folder {}", path_text(&file), path_text(folder))));
+            return Err(CliError::usage(format!(
+                "--summary {}: there is no folder {}",
+                path_text(&file),
+                path_text(folder)
+            )));
         }
         refuse_in_lake(&file, FLAG)?;
         let refused = |message: &str| {
@@ -41,7 +45,9 @@ impl Summary {
             ServiceError::Input { place: path_text(&file), message: message.to_owned(), hint }
         };
         if used.iter().any(|used| real(used) == real(&file)) {
-            return Err(refused("is a file of the command itself, so no summary is written there").into());
+            return Err(
+                refused("is a file of the command itself, so no summary is written there").into()
+            );
         }
         if holds_something_else(&file) {
             return Err(refused("is there already and is no summary that lakeplan wrote, so it is not replaced by one").into());
@@ -69,8 +75,9 @@ impl Summary {
             "counts": done.map(|reply| json!(reply.counts)).unwrap_or_else(|_| error["counts"].clone()),
         });
         // The command may have made a lake around it.
-        let written = refuse_in_lake(&self.file, FLAG)
-            .and_then(|()| write_file(&self.file, visible_json(&format!("{summary}\n")).as_bytes()));
+        let written = refuse_in_lake(&self.file, FLAG).and_then(|()| {
+            write_file(&self.file, visible_json(&format!("{summary}\n")).as_bytes())
+        });
         if let Err(fault) = written {
             tracing::warn!(%fault, "the summary was not written");
         }
@@ -81,7 +88,8 @@ impl Summary {
 fn holds_something_else(path: &Path) -> bool {
     // What cannot be read is not known to be a summary.
     std::fs::metadata(path).is_ok_and(|found| found.is_dir() || found.is_file() && found.len() > 0)
-        && !File::open(path).is_ok_and(|file| serde_json::from_reader::<_, Known>(BufReader::new(file)).is_ok())
+        && !File::open(path)
+            .is_ok_and(|file| serde_json::from_reader::<_, Known>(BufReader::new(file)).is_ok())
 }
 
 /// What tells a summary from other JSON.

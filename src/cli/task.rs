@@ -169,21 +169,30 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
 }
 
 async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
-    let change = |patches: Vec<RawPatch>| async move { service.change(&Request::of(patches), Source::Cli).await };
+    let change = |patches: Vec<RawPatch>| async move {
+        service.change(&Request::of(patches), Source::Cli).await
+    };
     let update = |task: &str| RawPatch::of(Op::Update, Entity::Task, task);
     Ok(match verb {
         Verb::List(args) => filter::run(args, service).await?,
         Verb::Show { task, as_of } => {
             let state = service.read_page(&task, as_of).await?.state;
             let task = find::task(&state, &task)?;
-            let project = state.project(task.project_id).ok_or_else(|| ServiceError::input("project", "is not there"))?;
+            let project = state
+                .project(task.project_id)
+                .ok_or_else(|| ServiceError::input("project", "is not there"))?;
             let efforts = Efforts::of(project);
             let page = show::task_page(&state, project, task, &efforts);
             Reply::new(show::whole_task_json(&state, task, &efforts), page)
         }
         Verb::Tree { root, depth, as_of } => tree(service, root, depth, as_of).await?,
         Verb::Create { title, project, parent, depends_on, place, words } => {
-            create(service, Create { title, project, parent, depends_on, place: place.raw() }, words).await?
+            create(
+                service,
+                Create { title, project, parent, depends_on, place: place.raw() },
+                words,
+            )
+            .await?
         }
         Verb::Update { task, title, status, words, clear } => {
             let mut patch = words.apply(update(&task))?;
@@ -220,15 +229,26 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
                 patch = patch.with("project_id", project);
             }
             if patch.fields.is_empty() && patch.place.is_none() {
-                return Err(CliError::usage("say where to: --parent, --top, --project, --first, --before or --after"));
+                return Err(CliError::usage(
+                    "say where to: --parent, --top, --project, --first, --before or --after",
+                ));
             }
             let done = change(vec![patch]).await?;
             let new = done.keys.first().map(|(_, key)| key.clone()).filter(|key| *key != task);
-            show::done(&done, new.map_or(format!("{task} moved"), |key| format!("{task} moved, now {key}")))
+            show::done(
+                &done,
+                new.map_or(format!("{task} moved"), |key| format!("{task} moved, now {key}")),
+            )
         }
         Verb::Merge { kept, gone } => {
             let done = service.merge_tasks(&kept, &gone).await?;
-            show::done(&done, format!("{gone} merged into {kept}; lakeplan undo {} takes it apart again", done.seq))
+            show::done(
+                &done,
+                format!(
+                    "{gone} merged into {kept}; lakeplan undo {} takes it apart again",
+                    done.seq
+                ),
+            )
         }
         Verb::Split { task, parts } => {
             let parts = parts.iter().map(|part| read_part(part)).collect::<Result<Vec<_>, _>>()?;
@@ -240,7 +260,9 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
             let patch = update(&task).with("status", TaskStatus::InProgress.json());
             show::done(&change(vec![patch]).await?, format!("{task} started"))
         }
-        Verb::Done { task, spent, parts } => done::reply(&task, &service.complete_task(&task, spent, parts).await?),
+        Verb::Done { task, spent, parts } => {
+            done::reply(&task, &service.complete_task(&task, spent, parts).await?)
+        }
         Verb::Log { task, spent } => {
             let (total, done) = service.log_work(&task, spent).await?;
             show::done(&done, format!("{task}: {spent} logged, {total} in all"))
@@ -259,7 +281,9 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
             show::done(&change(vec![patch]).await?, format!("{from} {kind} {to}"))
         }
         Verb::Unlink { from, to, kind } => {
-            let mut patch = RawPatch::new(Op::Unlink, Entity::TaskLink).with("from_id", from.as_str()).with("to_id", to.as_str());
+            let mut patch = RawPatch::new(Op::Unlink, Entity::TaskLink)
+                .with("from_id", from.as_str())
+                .with("to_id", to.as_str());
             if let Some(kind) = kind {
                 patch = patch.with("kind", kind.json());
             }
@@ -267,7 +291,10 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
         }
         Verb::Delete { task } => {
             let done = change(vec![RawPatch::of(Op::Delete, Entity::Task, task.as_str())]).await?;
-            show::done(&done, format!("{task} deleted; lakeplan task restore {task} brings it back"))
+            show::done(
+                &done,
+                format!("{task} deleted; lakeplan task restore {task} brings it back"),
+            )
         }
         Verb::Restore { task } => {
             let done = change(vec![RawPatch::of(Op::Restore, Entity::Task, task.as_str())]).await?;
@@ -276,7 +303,12 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
     })
 }
 
-async fn tree(service: &Service, root: Option<String>, depth: u8, as_of: Option<AsOf>) -> Result<Reply, CliError> {
+async fn tree(
+    service: &Service,
+    root: Option<String>,
+    depth: u8,
+    as_of: Option<AsOf>,
+) -> Result<Reply, CliError> {
     let snapshot = match &root {
         None => service.read_only_project(as_of).await?,
         Some(root) => service.read_about(&[root], as_of).await?,
@@ -288,7 +320,9 @@ async fn tree(service: &Service, root: Option<String>, depth: u8, as_of: Option<
             Ok((project, _)) => (project, None),
             Err(_) => {
                 let task = find::task(state, name)?;
-                let project = state.project(task.project_id).ok_or_else(|| ServiceError::input("project", "is not there"))?;
+                let project = state
+                    .project(task.project_id)
+                    .ok_or_else(|| ServiceError::input("project", "is not there"))?;
                 (project, Some(task.as_ref()))
             }
         },
@@ -308,7 +342,10 @@ async fn tree(service: &Service, root: Option<String>, depth: u8, as_of: Option<
     };
     let open = efforts.open().filter(|_| task.is_none());
     let work = open.map(|open| format!("  {} of open work", open.rough())).unwrap_or_default();
-    let head = project.project().map(|project| format!("{}  {}{work}\n", project.key, project.name)).unwrap_or_default();
+    let head = project
+        .project()
+        .map(|project| format!("{}  {}{work}\n", project.key, project.name))
+        .unwrap_or_default();
     let tree = show::tree(state, project, task, depth, &efforts);
     let text = match (task, tree.is_empty()) {
         (Some(_), _) => tree,
@@ -327,7 +364,8 @@ struct Create {
 }
 
 async fn create(service: &Service, wanted: Create, words: Words) -> Result<Reply, CliError> {
-    let named: Vec<&str> = wanted.project.iter().chain(&wanted.parent).map(String::as_str).collect();
+    let named: Vec<&str> =
+        wanted.project.iter().chain(&wanted.parent).map(String::as_str).collect();
     let state = service.state_about(&named).await?;
     let project = match (&wanted.project, &wanted.parent) {
         (Some(project), _) => find::project(&state, project)?.1.id,
@@ -342,12 +380,11 @@ async fn create(service: &Service, wanted: Create, words: Words) -> Result<Reply
         patch = patch.with("parent_id", parent);
     }
     let mut patches = vec![words.apply(patch)?];
-    patches.extend(
-        wanted
-            .depends_on
-            .iter()
-            .map(|other| RawPatch::new(Op::Link, Entity::TaskLink).with("from_id", "$new").with("to_id", other.as_str())),
-    );
+    patches.extend(wanted.depends_on.iter().map(|other| {
+        RawPatch::new(Op::Link, Entity::TaskLink)
+            .with("from_id", "$new")
+            .with("to_id", other.as_str())
+    }));
     let done = service.change(&Request::of(patches), Source::Cli).await?;
     let key = done.keys.first().map(|(_, key)| key.clone()).unwrap_or_default();
     Ok(show::done(&done, format!("{key}  {}", wanted.title)))
@@ -361,6 +398,7 @@ fn read_part(text: &str) -> Result<Part, CliError> {
         },
         None => (text, None),
     };
-    let title = Title::new(title.trim()).map_err(|misfit| CliError::usage(format!("the part {text:?} {misfit}")))?;
+    let title = Title::new(title.trim())
+        .map_err(|misfit| CliError::usage(format!("the part {text:?} {misfit}")))?;
     Ok(Part { title, estimate })
 }

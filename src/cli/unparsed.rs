@@ -17,7 +17,9 @@ pub fn tell(words: &[OsString], err: clap::Error) -> Exit {
     if !err.use_stderr() {
         return match err.print().and_then(|()| io::stdout().flush()) {
             // Whoever read it has seen enough of it.
-            Err(err) if err.kind() != io::ErrorKind::BrokenPipe => CliError::Output(err).report(wants_json),
+            Err(err) if err.kind() != io::ErrorKind::BrokenPipe => {
+                CliError::Output(err).report(wants_json)
+            }
             _ => Exit::Ok,
         };
     }
@@ -25,7 +27,9 @@ pub fn tell(words: &[OsString], err: clap::Error) -> Exit {
     let text = told.as_ref().map_or_else(|told| told.clone(), |err| err.render().to_string());
     let usage = CliError::usage(text.trim_start_matches("error: ").trim_end());
     // A flag may be what cannot be read, so only the environment is asked.
-    if let Some(Ok(summary)) = summary_of_environment().map(|file| Summary::begin("lakeplan", file, &[])) {
+    if let Some(Ok(summary)) =
+        summary_of_environment().map(|file| Summary::begin("lakeplan", file, &[]))
+    {
         summary.write(Err(&usage), None);
     }
     match told {
@@ -41,7 +45,11 @@ pub fn tell(words: &[OsString], err: clap::Error) -> Exit {
 /// Whether the flags ask for JSON, in each spelling that clap takes; `None` where none of them says. The last one holds.
 fn says_json(words: &[OsString]) -> Option<bool> {
     let mut said = None;
-    let mut words = words.iter().skip(1).map(|word| word.to_str().unwrap_or_default()).take_while(|word| *word != "--");
+    let mut words = words
+        .iter()
+        .skip(1)
+        .map(|word| word.to_str().unwrap_or_default())
+        .take_while(|word| *word != "--");
     while let Some(word) = words.next() {
         let format = match word {
             "--json" => Some("json"),
@@ -59,9 +67,16 @@ fn says_json(words: &[OsString]) -> Option<bool> {
 /// The same error of arguments that may be shown: clap repeats them as they are. Where clap has none for these, what is wrong
 /// as a text.
 fn readable(words: &[OsString], err: clap::Error) -> Result<clap::Error, String> {
-    let shown: Vec<String> = words.iter().map(|word| masked(&visible_bytes(word.as_encoded_bytes())).into_owned()).collect();
+    let shown: Vec<String> = words
+        .iter()
+        .map(|word| masked(&visible_bytes(word.as_encoded_bytes())).into_owned())
+        .collect();
     if err.kind() == ErrorKind::InvalidUtf8 {
-        let odd = words.iter().zip(&shown).filter(|(word, _)| word.to_str().is_none()).map(|(_, shown)| shown.as_str());
+        let odd = words
+            .iter()
+            .zip(&shown)
+            .filter(|(word, _)| word.to_str().is_none())
+            .map(|(_, shown)| shown.as_str());
         let odd: Vec<&str> = odd.collect();
         return Err(format!("the argument must be UTF-8 text: {}", odd.join(", ")));
     }
@@ -83,11 +98,19 @@ mod tests {
     #[test]
     fn every_spelling_of_the_output_is_read() {
         let said = |line: &str| {
-            let words: Vec<OsString> = std::iter::once("lakeplan").chain(line.split(' ')).map(OsString::from).collect();
+            let words: Vec<OsString> =
+                std::iter::once("lakeplan").chain(line.split(' ')).map(OsString::from).collect();
             says_json(&words)
         };
-        for line in ["--json x", "--output=json x", "--output json x", "-ojson x", "-o=json x", "-o json x", "x -o text -o json"]
-        {
+        for line in [
+            "--json x",
+            "--output=json x",
+            "--output json x",
+            "-ojson x",
+            "-o=json x",
+            "-o json x",
+            "x -o text -o json",
+        ] {
             assert_eq!(said(line), Some(true), "{line}");
         }
         for line in ["--output=text x", "-o text json", "-otext", "--output text"] {

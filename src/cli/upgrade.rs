@@ -20,10 +20,18 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     let upgrade = if args.dry_run { app.plan_upgrade().await? } else { app.upgrade().await? };
     app.close().await;
-    let (current, cleared) = (Format::default().current(), upgrade.repairs.iter().filter(|repair| repair.obstacle.is_none()));
+    let (current, cleared) = (
+        Format::default().current(),
+        upgrade.repairs.iter().filter(|repair| repair.obstacle.is_none()),
+    );
     let cleared = cleared.count();
-    let is_needed = upgrade.format.is_some() || !upgrade.repairs.is_empty() || !upgrade.tables.is_empty();
-    let text = if is_needed { told(&upgrade, args.dry_run) } else { format!("the lake has format {current} already") };
+    let is_needed =
+        upgrade.format.is_some() || !upgrade.repairs.is_empty() || !upgrade.tables.is_empty();
+    let text = if is_needed {
+        told(&upgrade, args.dry_run)
+    } else {
+        format!("the lake has format {current} already")
+    };
     Ok(Reply::new(json_of(&upgrade, current, args.dry_run), text).counting("cleared", cleared))
 }
 
@@ -39,8 +47,11 @@ fn json_of(upgrade: &Upgrade, current: u32, is_dry: bool) -> Value {
             })
         })
         .collect();
-    let tables: Vec<Value> =
-        upgrade.tables.iter().map(|(table, values)| json!({"table": table.name(), "values": values})).collect();
+    let tables: Vec<Value> = upgrade
+        .tables
+        .iter()
+        .map(|(table, values)| json!({"table": table.name(), "values": values}))
+        .collect();
     let last = upgrade.done.last();
     json!({
         "format": current, "from": upgrade.format.map_or(current, |(from, _)| from), "dry_run": is_dry,
@@ -56,28 +67,45 @@ fn told(upgrade: &Upgrade, is_dry: bool) -> String {
     if let Some((from, to)) = upgrade.format {
         parts.push(format!("{} from format {from} to {to}", would("raise the lake", "raised")));
     }
-    let (clear, left): (Vec<_>, Vec<_>) = upgrade.repairs.iter().partition(|repair| repair.obstacle.is_none());
-    for (repairs, what) in
-        [(&clear, would("clear", "cleared")), (&left, "left as it is: give the field another value".to_owned())]
-    {
+    let (clear, left): (Vec<_>, Vec<_>) =
+        upgrade.repairs.iter().partition(|repair| repair.obstacle.is_none());
+    for (repairs, what) in [
+        (&clear, would("clear", "cleared")),
+        (&left, "left as it is: give the field another value".to_owned()),
+    ] {
         if repairs.is_empty() {
             continue;
         }
         let rows = repairs.iter().map(|repair| {
             let value = &repair.value;
             let why = repair.obstacle.clone().unwrap_or_default();
-            vec![repair.name.clone(), value.field.clone(), cut(&value.value.to_string()), value.seq.to_string(), why]
+            vec![
+                repair.name.clone(),
+                value.field.clone(),
+                cut(&value.value.to_string()),
+                value.seq.to_string(),
+                why,
+            ]
         });
         let header = ["record", "field", "value", "set in seq", "why"];
         parts.push(format!("{what}: {}\n{}", count(repairs.len(), "value"), table(&header, rows)));
     }
     if !upgrade.tables.is_empty() {
-        let names = upgrade.tables.iter().map(|(table, values)| format!("{} ({})", table.name(), count(*values, "value")));
-        let what = would("take such values out of the current tables", "such values were taken out of the current tables");
+        let names = upgrade
+            .tables
+            .iter()
+            .map(|(table, values)| format!("{} ({})", table.name(), count(*values, "value")));
+        let what = would(
+            "take such values out of the current tables",
+            "such values were taken out of the current tables",
+        );
         parts.push(format!("{what}: {}", names.collect::<Vec<_>>().join(", ")));
     }
     if let Some(done) = upgrade.done.last() {
-        parts.push(format!("the last change is seq {}; the values before it stay in the history", done.seq));
+        parts.push(format!(
+            "the last change is seq {}; the values before it stay in the history",
+            done.seq
+        ));
     }
     if is_dry {
         parts.push("nothing was written".to_owned());

@@ -87,11 +87,14 @@ impl Fields {
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     let service = &app.service;
-    let change = |patch: RawPatch| async move { service.change(&Request::of(vec![patch]), Source::Cli).await };
+    let change = |patch: RawPatch| async move {
+        service.change(&Request::of(vec![patch]), Source::Cli).await
+    };
     let reply = match args.verb {
         Verb::Add { handle, fields } => {
             let handle = handle.trim_start_matches('@').to_owned();
-            let patch = fields.apply(RawPatch::new(Op::Create, Entity::User).with("handle", handle.as_str()));
+            let patch = fields
+                .apply(RawPatch::new(Op::Create, Entity::User).with("handle", handle.as_str()));
             show::done(&change(patch).await?, format!("@{handle} added"))
         }
         Verb::List { as_of } => {
@@ -128,7 +131,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         }
         Verb::Merge { kept, gone } => {
             let (tasks, done) = service.merge_users(&kept, &gone).await?;
-            show::done(&done, format!("{gone} merged into {kept}, {} reassigned", count(tasks, "task")))
+            show::done(
+                &done,
+                format!("{gone} merged into {kept}, {} reassigned", count(tasks, "task")),
+            )
         }
     };
     app.close().await;
@@ -139,8 +145,16 @@ fn list(state: &State, tallies: &Tallies) -> Reply {
     let (mut rows, mut json) = (Vec::new(), Vec::new());
     for user in state.users().filter(|user| user.deleted_at.is_none()) {
         let Tally { open, work, .. } = tallies.user(user.id);
-        let text = |value: &Option<crate::domain::value::Name>| value.as_ref().map(|value| value.to_string()).unwrap_or_default();
-        rows.push(vec![format!("@{}", user.handle), text(&user.name), text(&user.email), open.to_string(), work.to_string()]);
+        let text = |value: &Option<crate::domain::value::Name>| {
+            value.as_ref().map(|value| value.to_string()).unwrap_or_default()
+        };
+        rows.push(vec![
+            format!("@{}", user.handle),
+            text(&user.name),
+            text(&user.email),
+            open.to_string(),
+            work.to_string(),
+        ]);
         let mut record = show::record_json(user.as_ref(), user.id.to_string());
         record.insert("open_tasks".to_owned(), json!(open));
         record.insert("open_minutes".to_owned(), json!(work));
@@ -149,5 +163,8 @@ fn list(state: &State, tallies: &Tallies) -> Reply {
     if rows.is_empty() {
         return Reply::new(json!({"users": []}), "no users yet; lakeplan user add HANDLE adds one");
     }
-    Reply::new(json!({"users": json}), table_of_said(&["handle", "name", "email", "open", "likely work"], rows))
+    Reply::new(
+        json!({"users": json}),
+        table_of_said(&["handle", "name", "email", "open", "likely work"], rows),
+    )
 }

@@ -81,8 +81,11 @@ fn page(data: &Value) -> String {
         ("/*{timeline}*/", include_str!("visualize/timeline.js")),
         ("/*{page}*/", include_str!("visualize/page.js")),
     ];
-    let template =
-        parts.iter().fold(include_str!("visualize/page.html").to_owned(), |page, (marker, part)| page.replace(marker, part));
+    let template = parts
+        .iter()
+        .fold(include_str!("visualize/page.html").to_owned(), |page, (marker, part)| {
+            page.replace(marker, part)
+        });
     // Last, so that nothing in the data is taken for a marker; without `<` nothing in it can end the script it is in.
     template.replacen("{data}", &shown(data.clone()).to_string().replace('<', "\\u003c"), 1)
 }
@@ -92,7 +95,9 @@ fn shown(data: Value) -> Value {
     match data {
         Value::String(text) => visible(&text).into(),
         Value::Array(values) => values.into_iter().map(shown).collect(),
-        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, shown(value))).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (name, shown(value))).collect()
+        }
         other => other,
     }
 }
@@ -104,7 +109,8 @@ fn data(state: &State, project: &ProjectState, now: Instant) -> Value {
     let tops = project.children(None);
     let all = tops.flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)));
     let tasks: Vec<&Task> = all.map(AsRef::as_ref).filter(|task| task.is_live()).collect();
-    let places: BTreeMap<TaskId, usize> = tasks.iter().enumerate().map(|(place, task)| (task.id, place)).collect();
+    let places: BTreeMap<TaskId, usize> =
+        tasks.iter().enumerate().map(|(place, task)| (task.id, place)).collect();
     let listed = tasks.iter().map(|task| {
         let span = spans.get(&task.id);
         let day = |of: fn(&Span) -> NaiveDate| span.map(|span| of(span).to_string());

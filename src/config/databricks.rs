@@ -17,7 +17,9 @@ pub struct Databricks {
 }
 
 impl Databricks {
-    pub(super) fn read(env: impl Fn(&str) -> Result<Option<String>, NotText>) -> Result<Self, NotText> {
+    pub(super) fn read(
+        env: impl Fn(&str) -> Result<Option<String>, NotText>,
+    ) -> Result<Self, NotText> {
         let said = |name: &str| {
             let value = env(name)?.map(|value| value.trim().to_owned());
             Ok::<_, NotText>(value.filter(|value| !value.is_empty()))
@@ -45,7 +47,9 @@ impl Databricks {
             return Ok(Login::Token(token.clone()));
         }
         match (&self.client_id, &self.client_secret) {
-            (Some(id), Some(secret)) => Ok(Login::Client { id: id.clone(), secret: secret.clone() }),
+            (Some(id), Some(secret)) => {
+                Ok(Login::Client { id: id.clone(), secret: secret.clone() })
+            }
             (None, None) => Err(ConfigError::NoLogin),
             (id, _) => {
                 let (set, missing) = ("DATABRICKS_CLIENT_ID", "DATABRICKS_CLIENT_SECRET");
@@ -64,7 +68,10 @@ mod tests {
     use super::*;
 
     fn read(env: &[(&str, &str)]) -> Databricks {
-        Databricks::read(|name| Ok(env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))).unwrap()
+        Databricks::read(|name| {
+            Ok(env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        })
+        .unwrap()
     }
 
     #[test]

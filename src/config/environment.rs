@@ -35,7 +35,11 @@ pub fn variable(name: &str) -> Option<String> {
 
 /// Returns a variable of the process's environment, which has to be text.
 pub fn read_variable(name: &str) -> Result<Option<String>, NotText> {
-    path_variable(name).map(|value| value.into_os_string().into_string().map_err(|value| NotText::of(name, &value))).transpose()
+    path_variable(name)
+        .map(|value| {
+            value.into_os_string().into_string().map_err(|value| NotText::of(name, &value))
+        })
+        .transpose()
 }
 
 /// Returns a variable that names a file, whatever bytes that name has.
@@ -48,7 +52,8 @@ pub fn path_variable(name: &str) -> Option<PathBuf> {
 /// others are left out where they are not.
 #[expect(clippy::disallowed_methods, reason = "the one room that reads the environment")]
 pub fn variables() -> Result<Vec<(String, String)>, NotText> {
-    let of_cloud = |name: &str| CLOUDS.iter().any(|prefix| name.to_ascii_uppercase().starts_with(prefix));
+    let of_cloud =
+        |name: &str| CLOUDS.iter().any(|prefix| name.to_ascii_uppercase().starts_with(prefix));
     let read = |(name, value): (OsString, OsString)| {
         let name = name.into_string().ok()?;
         match value.into_string() {

@@ -18,7 +18,9 @@ pub fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
     let (options, path) = (options.clone(), path.to_owned());
     // Nothing can interrupt it; it ends with the process.
     std::thread::spawn(move || opened.send(options.open(path)));
-    let nobody = |_| Err(io::Error::new(ErrorKind::TimedOut, "it is a pipe, and nobody is at its other end"));
+    let nobody = |_| {
+        Err(io::Error::new(ErrorKind::TimedOut, "it is a pipe, and nobody is at its other end"))
+    };
     open.recv_timeout(PATIENCE).unwrap_or_else(nobody)
 }
 

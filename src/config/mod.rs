@@ -37,11 +37,15 @@ pub enum ConfigError {
     NoSection { origin: String, target: String, path: PathBuf },
     #[error("{origin}: {value:?} is no {what}, which is one of {known}", known = known.join(", "))]
     NoneOf { origin: String, value: String, what: &'static str, known: &'static [&'static str] },
-    #[error("{origin}: {value:?} is no size of memory for query_memory; write it as 512MiB or 2GiB, 16MiB at least")]
+    #[error(
+        "{origin}: {value:?} is no size of memory for query_memory; write it as 512MiB or 2GiB, 16MiB at least"
+    )]
     NoSize { origin: String, value: String },
     #[error("the clock of this machine shows {shows}, and a lake is written between 1970 and 9999")]
     Clock { shows: String },
-    #[error("{origin}: {name} must name where the secret lies, as \"scope/key\"; the secret itself belongs there, not here")]
+    #[error(
+        "{origin}: {name} must name where the secret lies, as \"scope/key\"; the secret itself belongs there, not here"
+    )]
     NoReference { origin: String, name: String },
     #[error("no Databricks workspace is named: DATABRICKS_HOST is not set")]
     NoHost,
@@ -148,7 +152,10 @@ pub const OUTPUTS: &[&str] = &["text", "json"];
 
 impl Config {
     /// Reads the settings. `env` looks a variable up; the process's own is [`read_variable`].
-    pub fn load(flags: &Flags, env: impl Fn(&str) -> Result<Option<String>, NotText>) -> Result<Self, ConfigError> {
+    pub fn load(
+        flags: &Flags,
+        env: impl Fn(&str) -> Result<Option<String>, NotText>,
+    ) -> Result<Self, ConfigError> {
         let path = flags.file.clone().unwrap_or_else(|| PathBuf::from(FILE));
         let file = read(&path, flags.file.is_some())?;
         let defaults: Settings = parse(Path::new("default.toml"), DEFAULTS)?;
@@ -161,7 +168,9 @@ impl Config {
             let value = env(name)?.filter(|value| !value.is_empty());
             Ok::<_, NotText>(value.map(|value| Setting { value, origin: name.to_owned() }))
         };
-        let from_file = |value: &Option<String>| value.clone().map(|value| Setting { value, origin: path.display().to_string() });
+        let from_file = |value: &Option<String>| {
+            value.clone().map(|value| Setting { value, origin: path.display().to_string() })
+        };
 
         // The environment is asked for what no flag says, and a value that cannot be read there is never passed over.
         let given = |value: &Option<String>, flag: &str, name: &str| match from_flag(value, flag) {
@@ -169,7 +178,8 @@ impl Config {
             given => Ok(given),
         };
 
-        let target = given(&flags.target, "--target", "LAKEPLAN_TARGET")?.or_else(|| from_file(&file.target));
+        let target = given(&flags.target, "--target", "LAKEPLAN_TARGET")?
+            .or_else(|| from_file(&file.target));
         one_of(target.as_ref(), "target", TARGETS)?;
         let section = match &target {
             None => TargetSettings::default(),
@@ -183,10 +193,19 @@ impl Config {
             },
         };
         let from_section = |value: &Option<String>| {
-            let origin = || format!("{} [target.{}]", path.display(), target.as_ref().map_or("", |target| &target.value));
+            let origin = || {
+                format!(
+                    "{} [target.{}]",
+                    path.display(),
+                    target.as_ref().map_or("", |target| &target.value)
+                )
+            };
             value.clone().map(|value| Setting { value, origin: origin() })
         };
-        let default = |value: &Option<String>| Setting { value: value.clone().unwrap_or_default(), origin: "default".to_owned() };
+        let default = |value: &Option<String>| Setting {
+            value: value.clone().unwrap_or_default(),
+            origin: "default".to_owned(),
+        };
 
         let lake = given(&flags.lake, "--lake", "LAKEPLAN_LAKE")?
             .or_else(|| from_section(&section.lake))
@@ -198,7 +217,8 @@ impl Config {
             .unwrap_or_else(|| default(&defaults.output));
         one_of(Some(&output), "output", OUTPUTS)?;
         // Who acts is never replaced in silence: a name that is given and is none is refused where the lake is opened.
-        let by_flag = flags.actor.clone().map(|value| Setting { value, origin: "--actor".to_owned() });
+        let by_flag =
+            flags.actor.clone().map(|value| Setting { value, origin: "--actor".to_owned() });
         let actor = by_flag
             .map_or_else(|| from_env("LAKEPLAN_ACTOR"), |actor| Ok(Some(actor)))?
             .or_else(|| from_section(&section.actor))
@@ -207,8 +227,10 @@ impl Config {
             Some(actor) => actor,
             None => match from_env("USER")? {
                 Some(user) => user,
-                None => from_env("USERNAME")?
-                    .unwrap_or_else(|| Setting { value: "lakeplan".to_owned(), origin: "default".to_owned() }),
+                None => from_env("USERNAME")?.unwrap_or_else(|| Setting {
+                    value: "lakeplan".to_owned(),
+                    origin: "default".to_owned(),
+                }),
             },
         };
         let query_memory = given(&flags.query_memory, "--memory", "LAKEPLAN_QUERY_MEMORY")?
@@ -221,7 +243,10 @@ impl Config {
         })?;
         let mut secrets = references(&file.secrets, &format!("{} [secrets]", path.display()))?;
         if let Some(target) = &target {
-            let own = references(&section.secrets, &format!("{} [target.{}.secrets]", path.display(), target.value))?;
+            let own = references(
+                &section.secrets,
+                &format!("{} [target.{}.secrets]", path.display(), target.value),
+            )?;
             secrets.extend(own);
         }
         let (secrets, databricks) = (secrets.into_values().collect(), Databricks::read(env)?);
@@ -230,38 +255,59 @@ impl Config {
 }
 
 /// The references of a section by their names. What is none is not shown: it may be the secret itself.
-fn references(section: &BTreeMap<String, String>, origin: &str) -> Result<BTreeMap<String, SecretReference>, ConfigError> {
-    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c));
-    let is_variable = |name: &str| name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+fn references(
+    section: &BTreeMap<String, String>,
+    origin: &str,
+) -> Result<BTreeMap<String, SecretReference>, ConfigError> {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c))
+    };
+    let is_variable =
+        |name: &str| name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
     let reference = |(name, value): (&String, &String)| {
-        let parts = value.split_once('/').filter(|(scope, key)| is_word(scope) && is_word(key) && is_variable(name));
+        let parts = value
+            .split_once('/')
+            .filter(|(scope, key)| is_word(scope) && is_word(key) && is_variable(name));
         let none = || ConfigError::NoReference { origin: origin.to_owned(), name: name.clone() };
         let (scope, key) = parts.ok_or_else(none)?;
         let (scope, key) = (scope.to_owned(), key.to_owned());
-        Ok((name.clone(), SecretReference { name: name.clone(), scope, key, origin: origin.to_owned() }))
+        Ok((
+            name.clone(),
+            SecretReference { name: name.clone(), scope, key, origin: origin.to_owned() },
+        ))
     };
     section.iter().map(reference).collect()
 }
 
-fn one_of(setting: Option<&Setting>, what: &'static str, known: &'static [&'static str]) -> Result<(), ConfigError> {
+fn one_of(
+    setting: Option<&Setting>,
+    what: &'static str,
+    known: &'static [&'static str],
+) -> Result<(), ConfigError> {
     match setting {
-        Some(setting) if !known.contains(&setting.value.as_str()) => {
-            Err(ConfigError::NoneOf { origin: setting.origin.clone(), value: setting.value.clone(), what, known })
-        }
+        Some(setting) if !known.contains(&setting.value.as_str()) => Err(ConfigError::NoneOf {
+            origin: setting.origin.clone(),
+            value: setting.value.clone(),
+            what,
+            known,
+        }),
         _ => Ok(()),
     }
 }
 
 fn read(path: &Path, named: bool) -> Result<Settings, ConfigError> {
     let mut text = String::new();
-    let read = file::open(OpenOptions::new().read(true), path).and_then(|file| file.take(MOST + 1).read_to_string(&mut text));
+    let read = file::open(OpenOptions::new().read(true), path)
+        .and_then(|file| file.take(MOST + 1).read_to_string(&mut text));
     match read {
         Ok(length) if length as u64 > MOST => Err(ConfigError::Malformed {
             path: path.to_owned(),
             message: format!("is larger than {} MiB, so it holds no settings", MOST >> 20),
         }),
         Ok(_) => parse(path, &text),
-        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound && !named => Ok(Settings::default()),
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound && !named => {
+            Ok(Settings::default())
+        }
         Err(source) => Err(ConfigError::Unreadable { path: path.to_owned(), source }),
     }
 }
@@ -269,10 +315,15 @@ fn read(path: &Path, named: bool) -> Result<Settings, ConfigError> {
 /// `target` is a word at the top and a family of tables below it; TOML has one name for both, so the tables are taken
 /// out before the rest is read.
 fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
-    let malformed = |err: toml::de::Error| ConfigError::Malformed { path: path.to_owned(), message: position(text, &err) };
+    let malformed = |err: toml::de::Error| ConfigError::Malformed {
+        path: path.to_owned(),
+        message: position(text, &err),
+    };
     let mut table: toml::Table = toml::from_str(text).map_err(malformed)?;
     let sections: BTreeMap<String, TargetSettings> = match table.remove("target") {
-        Some(toml::Value::Table(sections)) => toml::Value::Table(sections).try_into().map_err(malformed)?,
+        Some(toml::Value::Table(sections)) => {
+            toml::Value::Table(sections).try_into().map_err(malformed)?
+        }
         Some(word) => {
             table.insert("target".to_owned(), word);
             BTreeMap::new()
@@ -300,7 +351,11 @@ fn position(text: &str, err: &toml::de::Error) -> String {
         Some(span) => {
             let before = text.get(..span.start).unwrap_or(text);
             let line = before.rsplit('\n').next().unwrap_or_default();
-            format!("line {}, column {}: {message}", before.matches('\n').count() + 1, line.chars().count() + 1)
+            format!(
+                "line {}, column {}: {message}",
+                before.matches('\n').count() + 1,
+                line.chars().count() + 1
+            )
         }
         // What follows names the key.
         None => {
@@ -313,7 +368,8 @@ fn position(text: &str, err: &toml::de::Error) -> String {
 
 /// A message of serde without the value that it repeats, as in `invalid type: string "…", expected a map`.
 fn without_value(message: &str) -> String {
-    let repeats = ["invalid type: ", "invalid value: "].iter().any(|start| message.starts_with(start));
+    let repeats =
+        ["invalid type: ", "invalid value: "].iter().any(|start| message.starts_with(start));
     match message.rsplit_once(", expected ").filter(|_| repeats) {
         Some((found, expected)) => {
             let kind = found.split(['"', '`']).next().unwrap_or(found).trim_end();
@@ -331,7 +387,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lakeplan.toml");
         std::fs::write(&path, file).unwrap();
-        let env: BTreeMap<String, String> = env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let env: BTreeMap<String, String> =
+            env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         Config::load(&Flags { file: Some(path), ..flags }, |name| Ok(env.get(name).cloned()))
     }
 
@@ -341,7 +398,10 @@ mod tests {
         let flag = Flags { lake: Some("flag".to_owned()), ..Flags::default() };
         let prod = Flags { target: Some("prod".to_owned()), ..Flags::default() };
         assert_eq!(load(file, flag, &[("LAKEPLAN_LAKE", "env")]).unwrap().lake.value, "flag");
-        assert_eq!(load(file, Flags::default(), &[("LAKEPLAN_LAKE", "env")]).unwrap().lake.origin, "LAKEPLAN_LAKE");
+        assert_eq!(
+            load(file, Flags::default(), &[("LAKEPLAN_LAKE", "env")]).unwrap().lake.origin,
+            "LAKEPLAN_LAKE"
+        );
         assert_eq!(load(file, prod, &[]).unwrap().lake.value, "section");
         assert_eq!(load(file, Flags::default(), &[]).unwrap().lake.value, "file");
         assert_eq!(
@@ -353,7 +413,9 @@ mod tests {
     #[test]
     fn an_empty_actor_is_not_replaced() {
         let flags = Flags { actor: Some(String::new()), ..Flags::default() };
-        let actor = load("actor = 'file'", flags, &[("LAKEPLAN_ACTOR", "env"), ("USER", "user")]).unwrap().actor;
+        let actor = load("actor = 'file'", flags, &[("LAKEPLAN_ACTOR", "env"), ("USER", "user")])
+            .unwrap()
+            .actor;
         assert_eq!((actor.value.as_str(), actor.origin.as_str()), ("", "--actor"));
     }
 
@@ -362,7 +424,10 @@ mod tests {
         let file = "query_memory = '64MiB'\n[target.dev]\nlake = 'x'\nquery_memory = '2GiB'\n";
         let told = |flags: Flags, env: &[(&str, &str)]| {
             let config = load(file, flags, env).unwrap();
-            (config.memory >> 20, config.query_memory.origin.split('/').next_back().unwrap_or_default().to_owned())
+            (
+                config.memory >> 20,
+                config.query_memory.origin.split('/').next_back().unwrap_or_default().to_owned(),
+            )
         };
         let flag = Flags { query_memory: Some("32 MiB".to_owned()), ..Flags::default() };
         let dev = Flags { target: Some("dev".to_owned()), ..Flags::default() };
@@ -380,7 +445,10 @@ mod tests {
         let prod = Flags { target: Some("prod".to_owned()), ..Flags::default() };
         let told = |flags| -> Vec<String> {
             let secrets = load(file, flags, &[]).unwrap().secrets;
-            secrets.iter().map(|secret| format!("{}={}/{}", secret.name, secret.scope, secret.key)).collect()
+            secrets
+                .iter()
+                .map(|secret| format!("{}={}/{}", secret.name, secret.scope, secret.key))
+                .collect()
         };
         assert_eq!(told(prod), ["A=s/a", "B=prod/b"]);
         assert_eq!(told(Flags::default()), ["A=s/a", "B=s/b"]);

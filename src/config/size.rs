@@ -6,7 +6,8 @@ const LEAST: u64 = 16 << 20;
 /// The bytes of a size such as `512MiB`; `None` where it is none, or too small to work with.
 pub fn bytes(text: &str) -> Option<u64> {
     let text = text.trim();
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let (number, unit) =
+        text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let each = match unit.trim().to_ascii_lowercase().as_str() {
         "" | "b" => 1,
         "kib" | "k" => 1 << 10,
@@ -27,7 +28,10 @@ mod tests {
 
     #[test]
     fn sizes_are_read() {
-        assert_eq!(["512MiB", "2 GiB", "64mb", "16777216"].map(bytes), [512 << 20, 2 << 30, 64_000_000, 16 << 20].map(Some));
+        assert_eq!(
+            ["512MiB", "2 GiB", "64mb", "16777216"].map(bytes),
+            [512 << 20, 2 << 30, 64_000_000, 16 << 20].map(Some)
+        );
         for wrong in ["", "GiB", "-1GiB", "1.5GiB", "0", "1MiB", "99999999999999999TiB", "much"] {
             assert_eq!(bytes(wrong), None, "{wrong}");
         }

@@ -21,7 +21,9 @@ pub struct NotADay;
 /// Reads a day in the one form that every door takes, `2027-01-31`, whether or not it can be stored.
 pub fn written(text: &str) -> Option<NaiveDate> {
     let is_in_form = text.len() == 10
-        && text.bytes().enumerate().all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
+        && text.bytes().enumerate().all(|(at, byte)| {
+            if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() }
+        });
     is_in_form.then(|| text.parse().ok()).flatten()
 }
 
@@ -52,14 +54,30 @@ mod tests {
         assert_eq!(read("31.1.2027"), read("2027-01-31"));
         assert_eq!(read("2027-01-31"), Ok(NaiveDate::from_ymd_opt(2027, 1, 31).unwrap()));
         assert_eq!(read("31.01.2027"), read("2027-01-31"));
-        for text in
-            ["2027-1-1", "2027-1-31", "+2027-01-31", " 2027-01-31", "2027-01-31 ", "31. 1.2027", "+1.1.2027", "2027-01-3１"]
-        {
+        for text in [
+            "2027-1-1",
+            "2027-1-31",
+            "+2027-01-31",
+            " 2027-01-31",
+            "2027-01-31 ",
+            "31. 1.2027",
+            "+1.1.2027",
+            "2027-01-3１",
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
-        for text in
-            ["", "1/2/2027", "2027-02-30", "31.1.", "31.1.27", "27-1-31", "tomorrow", "1899-12-31", "10000-01-01", "-2027-01-31"]
-        {
+        for text in [
+            "",
+            "1/2/2027",
+            "2027-02-30",
+            "31.1.",
+            "31.1.27",
+            "27-1-31",
+            "tomorrow",
+            "1899-12-31",
+            "10000-01-01",
+            "-2027-01-31",
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
     }

@@ -61,7 +61,11 @@ impl<V: Copy + Ord + Default> ById<V> {
     fn of(&self, id: Uuid) -> impl Iterator<Item = V> + '_ {
         let part = self.0.get(part(id)).into_iter();
         // The default of an id is the lowest there is.
-        part.flat_map(move |part| part.range((id, V::default())..).take_while(move |(at, _)| *at == id).map(|(_, value)| *value))
+        part.flat_map(move |part| {
+            part.range((id, V::default())..)
+                .take_while(move |(at, _)| *at == id)
+                .map(|(_, value)| *value)
+        })
     }
 }
 
@@ -77,7 +81,9 @@ impl Index {
     /// Notes a record that is put in the place of `old`, if anything stood there.
     pub fn put(&mut self, record: &AnyRecord, old: Option<&AnyRecord>) {
         match (record, old) {
-            (AnyRecord::Task(new), Some(AnyRecord::Task(old))) if new.former_keys != old.former_keys => {
+            (AnyRecord::Task(new), Some(AnyRecord::Task(old)))
+                if new.former_keys != old.former_keys =>
+            {
                 self.forget_former_keys(old);
             }
             _ => {}
@@ -90,7 +96,9 @@ impl Index {
                     Arc::make_mut(&mut self.former_keys).extend(keys.map(|key| (key, task.id)));
                 }
             }
-            AnyRecord::TaskLink(link) if may_cross(link.kind) => self.links_to.insert(link.to_id.uuid(), (project, link.id)),
+            AnyRecord::TaskLink(link) if may_cross(link.kind) => {
+                self.links_to.insert(link.to_id.uuid(), (project, link.id))
+            }
             _ => {}
         }
     }
@@ -100,7 +108,9 @@ impl Index {
         self.homes.remove(record.id(), project);
         match record {
             AnyRecord::Task(task) => self.forget_former_keys(task),
-            AnyRecord::TaskLink(link) => self.links_to.remove(link.to_id.uuid(), (project, link.id)),
+            AnyRecord::TaskLink(link) => {
+                self.links_to.remove(link.to_id.uuid(), (project, link.id))
+            }
             _ => {}
         }
     }
@@ -119,7 +129,10 @@ impl Index {
     pub fn had(&self, key: &TaskKey) -> impl Iterator<Item = TaskId> + '_ {
         let key = key.clone();
         let from = (key.clone(), TaskId::default());
-        self.former_keys.range(from..).take_while(move |(had, _)| *had == key).map(|(_, task)| *task)
+        self.former_keys
+            .range(from..)
+            .take_while(move |(had, _)| *had == key)
+            .map(|(_, task)| *task)
     }
 
     fn forget_former_keys(&mut self, task: &Task) {

@@ -14,9 +14,12 @@ use super::state::State;
 /// The patches that take `changes` (one set, in order) back. `state` is the lake now; it tells what carried-along
 /// records need no patch of their own. Empty where the set changed nothing that an author can change.
 pub fn invert(changes: &[Change], state: &State) -> Vec<Patch> {
-    let ended: BTreeSet<Uuid> = changes.iter().filter(|c| matches!(c.op, Op::Delete | Op::Unlink)).map(|c| c.id).collect();
-    let begun: BTreeSet<Uuid> = changes.iter().filter(|c| c.op == Op::Restore).map(|c| c.id).collect();
-    let made: BTreeSet<Uuid> = changes.iter().filter(|c| matches!(c.op, Op::Create | Op::Link)).map(|c| c.id).collect();
+    let ended: BTreeSet<Uuid> =
+        changes.iter().filter(|c| matches!(c.op, Op::Delete | Op::Unlink)).map(|c| c.id).collect();
+    let begun: BTreeSet<Uuid> =
+        changes.iter().filter(|c| c.op == Op::Restore).map(|c| c.id).collect();
+    let made: BTreeSet<Uuid> =
+        changes.iter().filter(|c| matches!(c.op, Op::Create | Op::Link)).map(|c| c.id).collect();
     let mut patches = Vec::new();
     // The lake as it stands when a patch is applied: what came after its change is taken back already.
     let mut then = state.clone();
@@ -25,18 +28,27 @@ pub fn invert(changes: &[Change], state: &State) -> Vec<Patch> {
         let patch = Patch::new(Op::Update, change.entity, change.id, project);
         let carrier = carrier(change, &then);
         match change.op {
-            Op::Create if !carrier.iter().any(|id| made.contains(id)) => patches.push(Patch { op: Op::Delete, ..patch }),
-            Op::Link if !carrier.iter().any(|id| made.contains(id)) => patches.push(Patch { op: Op::Unlink, ..patch }),
+            Op::Create if !carrier.iter().any(|id| made.contains(id)) => {
+                patches.push(Patch { op: Op::Delete, ..patch })
+            }
+            Op::Link if !carrier.iter().any(|id| made.contains(id)) => {
+                patches.push(Patch { op: Op::Unlink, ..patch })
+            }
             Op::Delete | Op::Unlink if !carrier.iter().any(|id| ended.contains(id)) => {
                 patches.push(Patch { op: Op::Restore, ..patch });
             }
             Op::Restore if !carrier.iter().any(|id| begun.contains(id)) => {
-                let op =
-                    if matches!(change.entity, Entity::TaskLink | Entity::TaskRequirement) { Op::Unlink } else { Op::Delete };
+                let op = if matches!(change.entity, Entity::TaskLink | Entity::TaskRequirement) {
+                    Op::Unlink
+                } else {
+                    Op::Delete
+                };
                 patches.push(Patch { op, ..patch });
             }
             Op::Update if !made.contains(&change.id) => patches.extend(update_back(change, patch)),
-            Op::Move if !made.contains(&change.id) && !is_carried(change) => patches.extend(move_back(change, patch, &then)),
+            Op::Move if !made.contains(&change.id) && !is_carried(change) => {
+                patches.extend(move_back(change, patch, &then))
+            }
             _ => {}
         }
         if !made.contains(&change.id) {
@@ -80,7 +92,9 @@ fn carrier(change: &Change, state: &State) -> Vec<Uuid> {
             }
         }
         AnyRecord::TaskLink(link) => found.extend([link.from_id.uuid(), link.to_id.uuid()]),
-        AnyRecord::TaskRequirement(answer) => found.extend([answer.task_id.uuid(), answer.requirement_id.uuid()]),
+        AnyRecord::TaskRequirement(answer) => {
+            found.extend([answer.task_id.uuid(), answer.requirement_id.uuid()])
+        }
         _ => {}
     }
     found
@@ -88,10 +102,14 @@ fn carrier(change: &Change, state: &State) -> Vec<Uuid> {
 
 fn update_back(change: &Change, mut patch: Patch) -> Option<Patch> {
     for (name, was) in &change.before {
-        let authored = change.entity.field(name).is_some_and(|field| matches!(field.writer, Writer::Author | Writer::Required));
+        let authored = change
+            .entity
+            .field(name)
+            .is_some_and(|field| matches!(field.writer, Writer::Author | Writer::Required));
         if authored {
             patch.fields.insert(name.clone(), as_read(change.entity, change.id, name, was));
-            let is = change.after.get(name).map(|value| as_read(change.entity, change.id, name, value));
+            let is =
+                change.after.get(name).map(|value| as_read(change.entity, change.id, name, value));
             patch.expect.insert(name.clone(), is.unwrap_or_default());
         }
     }
@@ -100,12 +118,21 @@ fn update_back(change: &Change, mut patch: Patch) -> Option<Patch> {
 
 /// Whether a task moved because a task above it did: it stands below another, and neither its parent nor its place changed.
 fn is_carried(change: &Change) -> bool {
-    let is_below = change.after.get("path").and_then(serde_json::Value::as_str).is_some_and(|path| path.contains('/'));
+    let is_below = change
+        .after
+        .get("path")
+        .and_then(serde_json::Value::as_str)
+        .is_some_and(|path| path.contains('/'));
     is_below && !change.before.contains_key("parent_id") && !change.before.contains_key("position")
 }
 
 /// Returns a stored value as a record holds it: one that its field cannot hold is absent.
-pub(super) fn as_read(entity: Entity, id: Uuid, field: &str, value: &serde_json::Value) -> serde_json::Value {
+pub(super) fn as_read(
+    entity: Entity,
+    id: Uuid,
+    field: &str,
+    value: &serde_json::Value,
+) -> serde_json::Value {
     let mut record = AnyRecord::blank(entity, id);
     // The error says what cannot be held; absent is what the lake shows of it.
     let _ = record.restore(field, value);
@@ -114,7 +141,9 @@ pub(super) fn as_read(entity: Entity, id: Uuid, field: &str, value: &serde_json:
 
 /// A move back to the old parent and between the old neighbours, as far as they still stand there.
 fn move_back(change: &Change, mut patch: Patch, state: &State) -> Option<Patch> {
-    let moved = ["parent_id", "project_id", "position"].iter().any(|field| change.before.contains_key(*field));
+    let moved = ["parent_id", "project_id", "position"]
+        .iter()
+        .any(|field| change.before.contains_key(*field));
     if change.entity != Entity::Task || !moved {
         return None;
     }
@@ -122,18 +151,24 @@ fn move_back(change: &Change, mut patch: Patch, state: &State) -> Option<Patch> 
     for name in ["parent_id", "project_id"] {
         if let Some(was) = change.before.get(name) {
             patch.fields.insert(name.to_owned(), as_read(change.entity, change.id, name, was));
-            let is = change.after.get(name).map(|value| as_read(change.entity, change.id, name, value));
+            let is =
+                change.after.get(name).map(|value| as_read(change.entity, change.id, name, value));
             patch.expect.insert(name.to_owned(), is.unwrap_or_default());
         }
     }
     // A task that is not to be found is asked for all the same, so that the undo is refused and not done in part.
     let Some(task) = state.task(TaskId::of(change.id)) else { return Some(patch) };
-    let project = change.before.get("project_id").and_then(|id| id.as_str()?.parse().ok()).unwrap_or(task.project_id);
+    let project = change
+        .before
+        .get("project_id")
+        .and_then(|id| id.as_str()?.parse().ok())
+        .unwrap_or(task.project_id);
     let parent = match change.before.get("parent_id") {
         Some(was) => was.as_str().and_then(|id| id.parse().ok()),
         None => task.parent_id,
     };
-    let position = change.before.get("position").and_then(serde_json::Value::as_i64).unwrap_or(task.position);
+    let position =
+        change.before.get("position").and_then(serde_json::Value::as_i64).unwrap_or(task.position);
     let Some(project) = state.project(project) else { return Some(patch) };
     // Behind every sibling that has its old position too.
     let highest = TaskId::of(Uuid::max());

@@ -7,7 +7,9 @@ use thiserror::Error;
 
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum KeyError {
-    #[error("a project key is 2 to 10 capital letters or digits and begins with a letter, such as PAY; this is {0:?}")]
+    #[error(
+        "a project key is 2 to 10 capital letters or digits and begins with a letter, such as PAY; this is {0:?}"
+    )]
     Project(String),
     #[error("a task key is a project key, a hyphen and a number, such as PAY-42; this is {0:?}")]
     Task(String),
@@ -55,7 +57,11 @@ impl FromStr for ProjectKey {
         let valid = (2..=10).contains(&text.len())
             && text.starts_with(|c: char| c.is_ascii_uppercase())
             && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
-        if valid { Ok(Self(text.to_owned())) } else { Err(KeyError::Project(text.chars().take(40).collect())) }
+        if valid {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(KeyError::Project(text.chars().take(40).collect()))
+        }
     }
 }
 
@@ -113,7 +119,19 @@ mod tests {
         let key: TaskKey = "PAY-42".parse().unwrap();
         assert_eq!((key.project().as_str(), key.number()), ("PAY", 42));
         assert_eq!(key.to_string(), "PAY-42");
-        for wrong in ["", "PAY", "PAY-", "PAY-0", "PAY-042", "PAY-+1", "pay-42", "P-1", "PAY-4294967296", "-1", "PAY--1"] {
+        for wrong in [
+            "",
+            "PAY",
+            "PAY-",
+            "PAY-0",
+            "PAY-042",
+            "PAY-+1",
+            "pay-42",
+            "P-1",
+            "PAY-4294967296",
+            "-1",
+            "PAY--1",
+        ] {
             assert!(wrong.parse::<TaskKey>().is_err(), "{wrong:?} passed");
         }
     }

@@ -41,7 +41,11 @@ pub fn find(changes: &[Change], state: &State) -> Option<Later> {
     made.iter().find_map(|(id, (entity, fields))| {
         let slot = Slot { entity: *entity, id: *id, project: state.home(*entity, *id) };
         let record = state.get(slot).filter(AnyRecord::is_live)?;
-        let changed = changed(&record, fields).map(|field| Later::Changed { entity: *entity, id: *id, field });
+        let changed = changed(&record, fields).map(|field| Later::Changed {
+            entity: *entity,
+            id: *id,
+            field,
+        });
         changed.or_else(|| added(&record, &own, state))
     })
 }
@@ -50,7 +54,9 @@ fn changed(record: &AnyRecord, fields: &Fields) -> Option<&'static str> {
     // A move writes these two.
     let is_moved = |name: &str| matches!(name, "parent_id" | "project_id");
     let fields_of = record.entity().fields().iter();
-    let authored = fields_of.filter(|field| matches!(field.writer, Writer::Author | Writer::Required) || is_moved(field.name));
+    let authored = fields_of.filter(|field| {
+        matches!(field.writer, Writer::Author | Writer::Required) || is_moved(field.name)
+    });
     authored.map(|field| field.name).find(|name| {
         let then = fields.get(*name).cloned().unwrap_or_default();
         let now = record.get(name).unwrap_or_default();
@@ -66,14 +72,19 @@ fn added(record: &AnyRecord, own: &BTreeSet<Uuid>, state: &State) -> Option<Late
         AnyRecord::Project(project) => {
             let state = state.project(project.id)?;
             let tasks = state.tasks().filter(|task| task.is_live()).map(|task| task.id.uuid());
-            let requirements = state.requirements().filter(|requirement| requirement.deleted_at.is_none());
+            let requirements =
+                state.requirements().filter(|requirement| requirement.deleted_at.is_none());
             let requirement = |id: Uuid| Later::Added { entity: Entity::Requirement, id };
-            let mut requirements = requirements.map(|requirement| requirement.id.uuid()).filter(is_later).map(requirement);
+            let mut requirements = requirements
+                .map(|requirement| requirement.id.uuid())
+                .filter(is_later)
+                .map(requirement);
             tasks.filter(is_later).map(task).next().or_else(|| requirements.next())
         }
         AnyRecord::Task(parent) => {
             let state = state.project(parent.project_id)?;
-            let mut children = state.children(Some(TaskId::of(record.id()))).filter(|task| task.is_live());
+            let mut children =
+                state.children(Some(TaskId::of(record.id()))).filter(|task| task.is_live());
             children.find_map(|child| Some(child.id.uuid()).filter(is_later).map(task))
         }
         _ => None,

@@ -122,7 +122,8 @@ impl PatchSet {
         self.patches
             .iter()
             .flat_map(|patch| {
-                let target = patch.fields.get("project_id").and_then(|value| value.as_str()?.parse().ok());
+                let target =
+                    patch.fields.get("project_id").and_then(|value| value.as_str()?.parse().ok());
                 patch.project.into_iter().chain(target)
             })
             .chain(self.also.iter().copied())

@@ -62,7 +62,12 @@ pub trait Record: Clone + PartialEq {
 }
 
 /// Notes a field in which two records differ. Only then is JSON made of it: most fields of a record stay as they are.
-pub fn note_touched<T: FieldValue + PartialEq>(name: &str, old: &T, new: &T, (before, after): &mut (Fields, Fields)) {
+pub fn note_touched<T: FieldValue + PartialEq>(
+    name: &str,
+    old: &T,
+    new: &T,
+    (before, after): &mut (Fields, Fields),
+) {
     if old == new {
         return;
     }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::any::{AnyRecord, Slot};
-use super::id::{EntityId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, UserId};
+use super::id::{
+    EntityId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, UserId,
+};
 use super::index::Index;
 use super::key::{ProjectKey, TaskKey};
 use super::lake::Lake;
@@ -77,7 +79,8 @@ impl State {
         let handle = name.strip_prefix('@').unwrap_or(name);
         self.users.values().find(|user| {
             user.deleted_at.is_none()
-                && (user.handle.as_str() == handle || user.email.as_ref().is_some_and(|email| email.as_str() == name))
+                && (user.handle.as_str() == handle
+                    || user.email.as_ref().is_some_and(|email| email.as_str() == name))
         })
     }
 
@@ -95,7 +98,9 @@ impl State {
 
     /// The task of this key; keys it had before a move to another project count too.
     pub fn task_by_key(&self, key: &TaskKey) -> Option<&Arc<Task>> {
-        let here = self.project_by_key(key.project()).and_then(|project| project.task_by_number(key.number()));
+        let here = self
+            .project_by_key(key.project())
+            .and_then(|project| project.task_by_number(key.number()));
         here.or_else(|| self.index.had(key).find_map(|id| self.task(id)))
     }
 
@@ -110,18 +115,22 @@ impl State {
             Entity::Lake | Entity::User => None,
             Entity::Project => self.project(ProjectId::of(id))?.project().map(|project| project.id),
             Entity::Task | Entity::TaskLink | Entity::Requirement | Entity::TaskRequirement => {
-                self.index.homes(id).find(|project| self.project(*project).is_some_and(|state| state.get(entity, id).is_some()))
+                self.index.homes(id).find(|project| {
+                    self.project(*project).is_some_and(|state| state.get(entity, id).is_some())
+                })
             }
         }
     }
 
     /// The record at hand that has an id, of whichever entity it is.
     pub fn holder(&self, id: Uuid) -> Option<AnyRecord> {
-        let lake = self.lake.as_ref().filter(|lake| lake.id.uuid() == id).cloned().map(AnyRecord::Lake);
+        let lake =
+            self.lake.as_ref().filter(|lake| lake.id.uuid() == id).cloned().map(AnyRecord::Lake);
         let user = || self.users.get(&UserId::of(id)).cloned().map(AnyRecord::User);
         let project = || self.project(ProjectId::of(id))?.project.clone().map(AnyRecord::Project);
         let within = || {
-            let held = [Entity::Task, Entity::TaskLink, Entity::Requirement, Entity::TaskRequirement];
+            let held =
+                [Entity::Task, Entity::TaskLink, Entity::Requirement, Entity::TaskRequirement];
             self.index
                 .homes(id)
                 .filter_map(|home| self.project(home))
@@ -185,7 +194,11 @@ impl State {
         if let Some(place) = self.projects.get_mut(&project) {
             place.records().for_each(|record| self.index.remove(&record));
             let own = place.project.clone();
-            *place = Arc::new(ProjectState { project: own, is_outline: true, ..ProjectState::default() });
+            *place = Arc::new(ProjectState {
+                project: own,
+                is_outline: true,
+                ..ProjectState::default()
+            });
         }
     }
 
@@ -270,16 +283,28 @@ impl ProjectState {
     }
 
     /// The siblings that stand before a place in their order, the nearest first, deleted ones included.
-    pub fn before(&self, parent: Option<TaskId>, place: (i64, TaskId)) -> impl Iterator<Item = &Arc<Task>> {
+    pub fn before(
+        &self,
+        parent: Option<TaskId>,
+        place: (i64, TaskId),
+    ) -> impl Iterator<Item = &Arc<Task>> {
         let siblings = self.children.get(&parent).into_iter();
-        siblings.flat_map(move |siblings| siblings.range(..place).rev()).filter_map(|(_, id)| self.tasks.get(id))
+        siblings
+            .flat_map(move |siblings| siblings.range(..place).rev())
+            .filter_map(|(_, id)| self.tasks.get(id))
     }
 
     /// The siblings that stand behind a place in their order, the nearest first, deleted ones included.
-    pub fn behind(&self, parent: Option<TaskId>, place: (i64, TaskId)) -> impl Iterator<Item = &Arc<Task>> {
+    pub fn behind(
+        &self,
+        parent: Option<TaskId>,
+        place: (i64, TaskId),
+    ) -> impl Iterator<Item = &Arc<Task>> {
         let siblings = self.children.get(&parent).into_iter();
         let behind = (Bound::Excluded(place), Bound::Unbounded);
-        siblings.flat_map(move |siblings| siblings.range(behind)).filter_map(|(_, id)| self.tasks.get(id))
+        siblings
+            .flat_map(move |siblings| siblings.range(behind))
+            .filter_map(|(_, id)| self.tasks.get(id))
     }
 
     /// Everything below a task, parents before children, deleted ones included.
@@ -313,13 +338,19 @@ impl ProjectState {
     /// The same, deleted ones included.
     pub fn all_links_at(&self, task: TaskId) -> impl Iterator<Item = &Arc<TaskLink>> {
         let first = (task, TaskLinkId::default());
-        self.links_of.range(first..).take_while(move |(at, _)| *at == task).filter_map(|(_, id)| self.links.get(id))
+        self.links_of
+            .range(first..)
+            .take_while(move |(at, _)| *at == task)
+            .filter_map(|(_, id)| self.links.get(id))
     }
 
     /// The living links from one task to another.
     pub fn links_between(&self, from: TaskId, to: TaskId) -> impl Iterator<Item = &Arc<TaskLink>> {
         let first = (from, to, TaskLinkId::default());
-        let own = self.pairs.range(first..).take_while(move |(own, other, _)| (*own, *other) == (from, to));
+        let own = self
+            .pairs
+            .range(first..)
+            .take_while(move |(own, other, _)| (*own, *other) == (from, to));
         own.filter_map(|(_, _, id)| self.links.get(id))
     }
 
@@ -334,7 +365,9 @@ impl ProjectState {
 
     /// The living dependencies of the project.
     pub fn dependencies(&self) -> impl Iterator<Item = &Arc<TaskLink>> {
-        self.links.values().filter(|link| link.deleted_at.is_none() && link.kind == LinkKind::DependsOn)
+        self.links
+            .values()
+            .filter(|link| link.deleted_at.is_none() && link.kind == LinkKind::DependsOn)
     }
 
     pub fn requirement(&self, id: RequirementId) -> Option<&Arc<Requirement>> {
@@ -371,9 +404,17 @@ impl ProjectState {
         match entity {
             Entity::Project => self.project.clone().map(AnyRecord::Project),
             Entity::Task => self.tasks.get(&TaskId::of(id)).cloned().map(AnyRecord::Task),
-            Entity::TaskLink => self.links.get(&TaskLinkId::of(id)).cloned().map(AnyRecord::TaskLink),
-            Entity::Requirement => self.requirements.get(&RequirementId::of(id)).cloned().map(AnyRecord::Requirement),
-            Entity::TaskRequirement => self.answers.get(&TaskRequirementId::of(id)).cloned().map(AnyRecord::TaskRequirement),
+            Entity::TaskLink => {
+                self.links.get(&TaskLinkId::of(id)).cloned().map(AnyRecord::TaskLink)
+            }
+            Entity::Requirement => {
+                self.requirements.get(&RequirementId::of(id)).cloned().map(AnyRecord::Requirement)
+            }
+            Entity::TaskRequirement => self
+                .answers
+                .get(&TaskRequirementId::of(id))
+                .cloned()
+                .map(AnyRecord::TaskRequirement),
             Entity::Lake | Entity::User => None,
         }
     }

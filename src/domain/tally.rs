@@ -18,7 +18,11 @@ pub struct Tally {
 
 impl Tally {
     fn and(self, more: Self) -> Self {
-        Self { open: self.open + more.open, closed: self.closed + more.closed, work: self.work.saturating_add(more.work) }
+        Self {
+            open: self.open + more.open,
+            closed: self.closed + more.closed,
+            work: self.work.saturating_add(more.work),
+        }
     }
 }
 
@@ -37,7 +41,13 @@ impl Tallies {
     }
 
     /// Counts one more living task.
-    pub fn add(&mut self, project: ProjectId, assignee: Option<UserId>, status: TaskStatus, likely: Option<Minutes>) {
+    pub fn add(
+        &mut self,
+        project: ProjectId,
+        assignee: Option<UserId>,
+        status: TaskStatus,
+        likely: Option<Minutes>,
+    ) {
         let one = match status.is_closed() {
             true => Tally { closed: 1, ..Tally::default() },
             false => Tally { open: 1, work: likely.unwrap_or_default(), ..Tally::default() },
@@ -61,7 +71,8 @@ impl Tallies {
     }
 
     fn sum(&self, is_wanted: impl Fn(ProjectId, Option<UserId>) -> bool) -> Tally {
-        let wanted = self.0.iter().filter(|((project, assignee), _)| is_wanted(*project, *assignee));
+        let wanted =
+            self.0.iter().filter(|((project, assignee), _)| is_wanted(*project, *assignee));
         wanted.fold(Tally::default(), |sum, (_, tally)| sum.and(*tally))
     }
 }

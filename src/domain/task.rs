@@ -123,7 +123,9 @@ impl Task {
             return;
         }
         match self.status {
-            TaskStatus::Completed if was == TaskStatus::Archived => self.completed_at = self.completed_at.or(Some(at)),
+            TaskStatus::Completed if was == TaskStatus::Archived => {
+                self.completed_at = self.completed_at.or(Some(at))
+            }
             TaskStatus::Completed => self.completed_at = Some(at),
             TaskStatus::Archived => {}
             _ => self.completed_at = None,
@@ -133,12 +135,17 @@ impl Task {
         }
         let minutes = |from: Instant, end: Instant| whole_minute(end) - whole_minute(from);
         self.lead_minutes = self.completed_at.map(|end| minutes(self.created_at, end));
-        self.cycle_minutes = self.started_at.zip(self.completed_at).map(|(start, end)| minutes(start, end));
+        self.cycle_minutes =
+            self.started_at.zip(self.completed_at).map(|(start, end)| minutes(start, end));
     }
 
     /// The estimate where the likely effort is known; the ends default to it.
     pub fn estimate(&self) -> Option<Estimate> {
         let likely = self.estimate_likely?;
-        Some(Estimate { low: self.estimate_low.unwrap_or(likely), likely, high: self.estimate_high.unwrap_or(likely) })
+        Some(Estimate {
+            low: self.estimate_low.unwrap_or(likely),
+            likely,
+            high: self.estimate_high.unwrap_or(likely),
+        })
     }
 }

@@ -12,7 +12,9 @@ use super::value::FieldValue;
 
 /// Work minutes: of one task at most [`Minutes::MAX`], of many tasks together as many as they come to. A day of work is 480 of
 /// them ([`Minutes::PER_DAY`]), a week five days.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Minutes(u64);
 
@@ -142,7 +144,11 @@ impl Estimate {
     }
 
     fn each(self, other: Self, of: impl Fn(Minutes, Minutes) -> Minutes) -> Self {
-        Self { low: of(self.low, other.low), likely: of(self.likely, other.likely), high: of(self.high, other.high) }
+        Self {
+            low: of(self.low, other.low),
+            likely: of(self.likely, other.likely),
+            high: of(self.high, other.high),
+        }
     }
 
     /// As sums are told: to the half day, because nobody knows them to the minute.
@@ -165,7 +171,11 @@ impl Estimate {
 
 impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.low == self.high { self.likely.fmt(f) } else { f.pad(&format!("{} to {}", self.low, self.high)) }
+        if self.low == self.high {
+            self.likely.fmt(f)
+        } else {
+            f.pad(&format!("{} to {}", self.low, self.high))
+        }
     }
 }
 
@@ -244,10 +254,14 @@ mod tests {
         let one = Estimate { low: Minutes::MAX, likely: Minutes::MAX, high: Minutes::MAX };
         let many = (0..100_000).fold(Estimate::default(), |sum, _| sum.and(one));
         assert_eq!(many.high.sum(), 124_800_000_000);
-        assert_eq!((many.rough().as_str(), many.to_string().as_str()), ("260000000d", "260000000d"));
+        assert_eq!(
+            (many.rough().as_str(), many.to_string().as_str()),
+            ("260000000d", "260000000d")
+        );
         assert_eq!(many.less(one).rough(), "259997400d");
         assert_eq!(serde_json::to_value(many.high).unwrap(), 124_800_000_000_u64);
-        let odd = Estimate { low: Minutes::new(100), likely: Minutes::new(481), high: Minutes::new(721) };
+        let odd =
+            Estimate { low: Minutes::new(100), likely: Minutes::new(481), high: Minutes::new(721) };
         assert_eq!(odd.rough(), "2h to 2d");
     }
 

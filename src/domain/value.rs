@@ -117,7 +117,10 @@ fn line(text: &str, max: usize) -> Result<String, Misfit> {
         return Err(Misfit("must not be empty".to_owned()));
     }
     if is_blank(text) {
-        return Err(Misfit("must show something; this holds only spaces and characters that show nothing".to_owned()));
+        return Err(Misfit(
+            "must show something; this holds only spaces and characters that show nothing"
+                .to_owned(),
+        ));
     }
     if text.contains(['\n', '\r']) {
         return Err(Misfit("must be one line".to_owned()));
@@ -196,7 +199,9 @@ impl Name {
     pub fn of_actor(text: &str) -> Result<Self, Misfit> {
         let name = Self::new(text)?;
         if text.contains(is_control) {
-            return Err(Misfit("must not hold a control character or a separator of lines".to_owned()));
+            return Err(Misfit(
+                "must not hold a control character or a separator of lines".to_owned(),
+            ));
         }
         Ok(name)
     }
@@ -330,7 +335,8 @@ impl FieldValue for Minutes {
 }
 
 impl FieldValue for Lag {
-    const KIND: Kind = Kind::Integer { min: -(Minutes::MAX.get() as i64), max: Minutes::MAX.get() as i64 };
+    const KIND: Kind =
+        Kind::Integer { min: -(Minutes::MAX.get() as i64), max: Minutes::MAX.get() as i64 };
     fn absent() -> Self {
         Self::default()
     }
@@ -379,9 +385,14 @@ impl FieldValue for Instant {
         Self::default()
     }
     fn read(value: &Value) -> Result<Self, Misfit> {
-        let at = value.as_str().filter(|text| is_in_form(text)).and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+        let at = value
+            .as_str()
+            .filter(|text| is_in_form(text))
+            .and_then(|text| DateTime::parse_from_rfc3339(text).ok());
         match at.map(|at| at.to_utc()) {
-            Some(at) if at.timestamp_subsec_nanos() >= NANOS_OF_SECOND => misfit("a time without a leap second", value),
+            Some(at) if at.timestamp_subsec_nanos() >= NANOS_OF_SECOND => {
+                misfit("a time without a leap second", value)
+            }
             Some(at) if day::is_storable(at.date_naive()) => Ok(micros(at)),
             Some(_) => misfit(day::RANGE, value),
             None => misfit("an RFC 3339 time such as 2026-11-20T10:00:00Z", value),
@@ -391,7 +402,8 @@ impl FieldValue for Instant {
     fn read_stored(value: &Value) -> Result<Self, Misfit> {
         let at = value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
         let at = at.and_then(|at| DateTime::from_timestamp_micros(at.timestamp_micros()));
-        at.filter(|at| day::is_storable(at.date_naive())).map_or_else(|| misfit(day::RANGE, value), Ok)
+        at.filter(|at| day::is_storable(at.date_naive()))
+            .map_or_else(|| misfit(day::RANGE, value), Ok)
     }
     fn json(&self) -> Value {
         Value::String(rfc3339(*self))
@@ -464,7 +476,9 @@ impl FieldValue for Tags {
         Ok(Self(tags))
     }
     fn read_stored(value: &Value) -> Result<Self, Misfit> {
-        let texts = value.as_array().and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
+        let texts = value
+            .as_array()
+            .and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
         texts.map_or_else(|| misfit("a list of texts", value), |texts| Ok(Self(texts)))
     }
     fn json(&self) -> Value {
@@ -485,7 +499,11 @@ impl FieldValue for Metadata {
         let Some(object) = value.as_object() else { return misfit("a JSON object", value) };
         let bytes = value.to_string();
         if bytes.len() > 64 << 10 {
-            return Err(Misfit(format!("must be at most {} bytes of JSON, this has {}", 64 << 10, bytes.len())));
+            return Err(Misfit(format!(
+                "must be at most {} bytes of JSON, this has {}",
+                64 << 10,
+                bytes.len()
+            )));
         }
         if holds_nul(value) {
             return Err(Misfit("must not hold a NUL character".to_owned()));
@@ -493,7 +511,9 @@ impl FieldValue for Metadata {
         Ok(Self(object.clone()))
     }
     fn read_stored(value: &Value) -> Result<Self, Misfit> {
-        value.as_object().map_or_else(|| misfit("a JSON object", value), |object| Ok(Self(object.clone())))
+        value
+            .as_object()
+            .map_or_else(|| misfit("a JSON object", value), |object| Ok(Self(object.clone())))
     }
     fn json(&self) -> Value {
         Value::Object(self.0.clone())
@@ -504,7 +524,9 @@ fn holds_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(object) => object.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        Value::Object(object) => {
+            object.iter().any(|(key, value)| key.contains('\0') || holds_nul(value))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
@@ -527,7 +549,9 @@ mod tests {
         for actor in ["ana", "ana@example.org", "a b", "\u{202e}gpj", "é"] {
             assert!(Name::of_actor(actor).is_ok(), "{actor:?}");
         }
-        for wrong in ["", " ", "a\u{1b}b", "a\u{85}b", "a\u{2028}b", "a\u{2029}b", "a\tb", "a\nb", "a\u{7f}"] {
+        for wrong in
+            ["", " ", "a\u{1b}b", "a\u{85}b", "a\u{2028}b", "a\u{2029}b", "a\tb", "a\nb", "a\u{7f}"]
+        {
             assert!(Name::of_actor(wrong).is_err(), "{wrong:?} passed");
         }
     }
@@ -535,8 +559,14 @@ mod tests {
     #[test]
     fn misfits_say_what_was_wanted_and_what_came() {
         assert_eq!(u8::read(&json!(6)).unwrap_err().0, "must be a whole number from 0 to 5, not 6");
-        assert_eq!(Minutes::read(&json!("2h")).unwrap_err().0, "must be whole minutes from 0 to 1248000, not \"2h\"");
-        assert_eq!(NaiveDate::read(&json!("2026-02-30")).unwrap_err().0, "must be a date such as 2026-11-20, not \"2026-02-30\"");
+        assert_eq!(
+            Minutes::read(&json!("2h")).unwrap_err().0,
+            "must be whole minutes from 0 to 1248000, not \"2h\""
+        );
+        assert_eq!(
+            NaiveDate::read(&json!("2026-02-30")).unwrap_err().0,
+            "must be a date such as 2026-11-20, not \"2026-02-30\""
+        );
         assert!(Tags::read(&json!(["a", 1])).is_err());
         assert!(Metadata::read(&json!([])).is_err());
     }
@@ -546,13 +576,31 @@ mod tests {
         for day in ["1900-01-01", "2026-02-28", "9999-12-31"] {
             assert_eq!(NaiveDate::read(&json!(day)).unwrap().json(), json!(day));
         }
-        for day in ["-001-01-01", "+99999-1-1", "1899-12-31", "2026-1-005", "20260101aa", "+2026-1-01", "0000-00-00"] {
+        for day in [
+            "-001-01-01",
+            "+99999-1-1",
+            "1899-12-31",
+            "2026-1-005",
+            "20260101aa",
+            "+2026-1-01",
+            "0000-00-00",
+        ] {
             assert!(NaiveDate::read(&json!(day)).is_err(), "{day} passed");
         }
-        for at in ["2016-12-31T23:59:60Z", "1899-12-31T23:59:59Z", "9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00Z"] {
+        for at in [
+            "2016-12-31T23:59:60Z",
+            "1899-12-31T23:59:59Z",
+            "9999-12-31T23:59:59-01:00",
+            "0001-01-01T00:00:00Z",
+        ] {
             assert!(Instant::read(&json!(at)).is_err(), "{at} passed");
         }
-        for at in ["2026-11-20 10:00:00Z", "2026-11-20t10:00:00Z", "2026-11-20T10:00:00z", "2026-11-20T10:00:00\u{2212}01:00"] {
+        for at in [
+            "2026-11-20 10:00:00Z",
+            "2026-11-20t10:00:00Z",
+            "2026-11-20T10:00:00z",
+            "2026-11-20T10:00:00\u{2212}01:00",
+        ] {
             assert!(Instant::read(&json!(at)).is_err(), "{at} passed");
             assert!(Instant::read_stored(&json!(at)).is_ok(), "{at} is stored");
         }

@@ -16,12 +16,17 @@ pub enum JsonError {
 
 /// Reads one JSON value.
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
-    let text = std::str::from_utf8(bytes).map_err(|fault| JsonError::NotUtf8 { at: fault.valid_up_to() })?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|fault| JsonError::NotUtf8 { at: fault.valid_up_to() })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let value = serde_json::from_str::<Strict>(text).map(|strict| strict.0).map_err(|fault| {
         let message = fault.to_string();
         let cut = message.rfind(" at line ").unwrap_or(message.len());
-        JsonError::Syntax { line: fault.line(), column: fault.column(), message: message[..cut].to_owned() }
+        JsonError::Syntax {
+            line: fault.line(),
+            column: fault.column(),
+            message: message[..cut].to_owned(),
+        }
     })?;
     match inexact_integer(text) {
         None => Ok(value),
@@ -49,7 +54,9 @@ fn inexact_integer(text: &str) -> Option<usize> {
                 at += 1;
             }
             b'-' | b'0'..=b'9' => {
-                let end = bytes[at..].iter().position(|byte| !matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9'));
+                let end = bytes[at..].iter().position(|byte| {
+                    !matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')
+                });
                 let number = &text[at..end.map_or(bytes.len(), |length| at + length)];
                 let whole = !number.contains(['.', 'e', 'E']);
                 if whole && number.parse::<i64>().is_err() && number.parse::<u64>().is_err() {
@@ -97,7 +104,9 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("the number is not finite"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("the number is not finite"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -137,7 +146,10 @@ mod tests {
     fn what_cannot_be_kept_is_refused_with_its_place() {
         for (text, says) in [
             (r#"{"a":1,"a":2}"#, "given twice"),
-            ("[\"9999999999999999999999\",\n  123456789012345678901234567890]", "line 2, column 3: the number is too large"),
+            (
+                "[\"9999999999999999999999\",\n  123456789012345678901234567890]",
+                "line 2, column 3: the number is too large",
+            ),
             ("[1,\n 2,,]", "line 2"),
             ("\"\u{0}\"", "control character"),
             ("1e400", "out of range"),

@@ -78,7 +78,10 @@ impl Request {
 
     /// Every record the request refers to: its entity and the word for it, local names left out.
     pub fn references(&self) -> impl Iterator<Item = (Entity, &str)> {
-        self.patches.iter().flat_map(RawPatch::references).filter(|(_, word)| !word.starts_with('$'))
+        self.patches
+            .iter()
+            .flat_map(RawPatch::references)
+            .filter(|(_, word)| !word.starts_with('$'))
     }
 
     pub fn to_json(&self) -> Value {
@@ -109,15 +112,18 @@ impl RawPatch {
     pub fn references(&self) -> impl Iterator<Item = (Entity, &str)> {
         let own = self.id.as_deref().map(|id| (self.entity, id));
         let place = match &self.place {
-            Some(RawPlace::After(name) | RawPlace::Before(name)) => Some((Entity::Task, name.as_str())),
+            Some(RawPlace::After(name) | RawPlace::Before(name)) => {
+                Some((Entity::Task, name.as_str()))
+            }
             Some(RawPlace::First | RawPlace::Last) | None => None,
         };
-        let fields = self.fields.iter().chain(&self.expect).filter_map(|(name, value)| {
-            match self.entity.field(name).map(|field| field.kind) {
-                Some(Kind::Id(of)) => Some((of.parse().ok()?, value.as_str()?)),
-                _ => None,
-            }
-        });
+        let fields =
+            self.fields.iter().chain(&self.expect).filter_map(|(name, value)| {
+                match self.entity.field(name).map(|field| field.kind) {
+                    Some(Kind::Id(of)) => Some((of.parse().ok()?, value.as_str()?)),
+                    _ => None,
+                }
+            });
         own.into_iter().chain(place).chain(fields)
     }
 
@@ -178,7 +184,14 @@ impl Reader {
                 self.fault("patches", "must be a list of patches");
             }
             Some(patches) if patches.len() > PatchSet::MAX_CHANGES => {
-                self.fault("patches", format!("holds {} patches, at most {} are allowed", patches.len(), PatchSet::MAX_CHANGES));
+                self.fault(
+                    "patches",
+                    format!(
+                        "holds {} patches, at most {} are allowed",
+                        patches.len(),
+                        PatchSet::MAX_CHANGES
+                    ),
+                );
             }
             Some(patches) => {
                 for (index, patch) in patches.iter().enumerate() {
@@ -209,7 +222,10 @@ impl Reader {
             None | Some(Value::Null) => None,
             Some(Value::String(id)) => Some(id.clone()),
             Some(_) => {
-                self.fault("id", "must be text: a UUID, a key, a handle or a local name such as $a");
+                self.fault(
+                    "id",
+                    "must be text: a UUID, a key, a handle or a local name such as $a",
+                );
                 None
             }
         };
@@ -220,11 +236,20 @@ impl Reader {
     }
 
     fn place(&mut self, value: &Value) -> Option<RawPlace> {
-        let side = |name: &str| value.as_object().filter(|object| object.len() == 1)?.get(name)?.as_str().map(str::to_owned);
+        let side = |name: &str| {
+            value
+                .as_object()
+                .filter(|object| object.len() == 1)?
+                .get(name)?
+                .as_str()
+                .map(str::to_owned)
+        };
         let place = match value.as_str() {
             Some("first") => Some(RawPlace::First),
             Some("last") => Some(RawPlace::Last),
-            _ => side("after").map(RawPlace::After).or_else(|| side("before").map(RawPlace::Before)),
+            _ => {
+                side("after").map(RawPlace::After).or_else(|| side("before").map(RawPlace::Before))
+            }
         };
         if place.is_none() {
             self.fault("place", r#"must be "first", "last", {"after": TASK} or {"before": TASK}"#);
@@ -249,7 +274,11 @@ impl Reader {
         }
     }
 
-    fn required<T: FieldValue>(&mut self, object: &Map<String, Value>, key: &str) -> Result<T, Misread> {
+    fn required<T: FieldValue>(
+        &mut self,
+        object: &Map<String, Value>,
+        key: &str,
+    ) -> Result<T, Misread> {
         match object.get(key).filter(|value| !value.is_null()) {
             None => Err(self.fault(key, "must be given")),
             Some(value) => T::read(value).map_err(|misfit| self.fault(key, misfit.0)),
@@ -280,22 +309,36 @@ mod tests {
             "patches": [{"op": "paint", "entity": "task", "when": 1}, 7, {"op": "update", "entity": "task", "place": 3}]
         }))
         .unwrap_err();
-        let told: Vec<(usize, Option<&str>)> = faults.iter().map(|fault| (fault.patch, fault.field.as_deref())).collect();
+        let told: Vec<(usize, Option<&str>)> =
+            faults.iter().map(|fault| (fault.patch, fault.field.as_deref())).collect();
         assert_eq!(
             told,
-            [(0, Some("colour")), (0, Some("id")), (0, Some("when")), (0, Some("op")), (1, Some("patch")), (2, Some("place"))]
+            [
+                (0, Some("colour")),
+                (0, Some("id")),
+                (0, Some("when")),
+                (0, Some("op")),
+                (1, Some("patch")),
+                (2, Some("place"))
+            ]
         );
     }
 
     #[test]
     fn the_hash_is_of_the_content_and_not_of_the_spelling() {
-        let read = |text: &str| Request::from_json(&crate::exchange::json::parse(text.as_bytes()).unwrap()).unwrap();
-        let one = read(r#"{"patches":[{"op":"update","entity":"task","id":"PAY-1","fields":{"title":"a","status":"review"}}]}"#);
+        let read = |text: &str| {
+            Request::from_json(&crate::exchange::json::parse(text.as_bytes()).unwrap()).unwrap()
+        };
+        let one = read(
+            r#"{"patches":[{"op":"update","entity":"task","id":"PAY-1","fields":{"title":"a","status":"review"}}]}"#,
+        );
         let same = read(
             r#"{ "id":"019c0000-0000-7000-8000-000000000001", "patches":[{"entity":"task","fields":{"status":"review","title":"\u0061"},"id":"PAY-1","op":"update"}]}"#,
         );
         assert_eq!(one.hash(), same.hash());
-        let other = read(r#"{"patches":[{"op":"update","entity":"task","id":"PAY-1","fields":{"title":"b"}}]}"#);
+        let other = read(
+            r#"{"patches":[{"op":"update","entity":"task","id":"PAY-1","fields":{"title":"b"}}]}"#,
+        );
         assert_ne!(one.hash(), other.hash());
         assert_eq!(Request::from_json(&same.to_json()).unwrap(), same);
     }

@@ -11,7 +11,9 @@ fn ops(entity: Entity) -> &'static [Op] {
     match entity {
         Entity::Lake => &[Op::Update],
         Entity::Task => &[Op::Create, Op::Update, Op::Move, Op::Delete, Op::Restore],
-        Entity::Project | Entity::User | Entity::Requirement => &[Op::Create, Op::Update, Op::Delete, Op::Restore],
+        Entity::Project | Entity::User | Entity::Requirement => {
+            &[Op::Create, Op::Update, Op::Delete, Op::Restore]
+        }
         Entity::TaskLink => &[Op::Link, Op::Update, Op::Unlink, Op::Restore],
         Entity::TaskRequirement => &[Op::Link, Op::Unlink, Op::Restore],
     }
@@ -39,13 +41,18 @@ pub fn patch_set() -> Value {
 fn patch(entity: Entity) -> Value {
     let words: Vec<&str> = ops(entity).iter().map(|op| op.word()).collect();
     let authored = entity.fields().iter().filter(|field| field.writer != Writer::Store);
-    let fields: Map<String, Value> = authored.map(|field| (field.name.to_owned(), property(field))).collect();
-    let expect: Map<String, Value> = entity.fields().iter().map(|field| (field.name.to_owned(), json!(true))).collect();
+    let fields: Map<String, Value> =
+        authored.map(|field| (field.name.to_owned(), property(field))).collect();
+    let expect: Map<String, Value> =
+        entity.fields().iter().map(|field| (field.name.to_owned(), json!(true))).collect();
     let mut properties = Map::new();
     properties.insert("op".to_owned(), json!({ "enum": words }));
     properties.insert("entity".to_owned(), json!({ "const": entity.word() }));
     properties.insert("id".to_owned(), json!({"type": "string", "description": "A UUID, a key (PAY-42), a handle (@ana) or a local name ($design). A create or link may leave it out."}));
-    properties.insert("fields".to_owned(), json!({"type": "object", "properties": fields, "additionalProperties": false}));
+    properties.insert(
+        "fields".to_owned(),
+        json!({"type": "object", "properties": fields, "additionalProperties": false}),
+    );
     properties.insert("expect".to_owned(), json!({"type": "object", "properties": expect, "additionalProperties": false, "description": "Values that must still stand, else the set is answered as a conflict."}));
     if entity == Entity::Task {
         properties.insert(
@@ -62,15 +69,21 @@ fn patch(entity: Entity) -> Value {
 
 fn property(field: &Field) -> Value {
     let mut schema = match field.kind {
-        Kind::Text { max } => json!({"type": "string", "description": format!("At most {max} bytes.")}),
+        Kind::Text { max } => {
+            json!({"type": "string", "description": format!("At most {max} bytes.")})
+        }
         Kind::Line { max } => json!({"type": "string", "maxLength": max}),
         Kind::Word(words) => json!({ "enum": words }),
-        Kind::Integer { min, max } if min == i64::MIN && max == i64::MAX => json!({"type": "integer"}),
+        Kind::Integer { min, max } if min == i64::MIN && max == i64::MAX => {
+            json!({"type": "integer"})
+        }
         Kind::Integer { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
         Kind::Date => json!({"type": "string", "format": "date"}),
         Kind::Instant => json!({"type": "string", "format": "date-time"}),
         Kind::Id(_) => json!({"type": "string"}),
-        Kind::Lines { max } => json!({"type": "array", "items": {"type": "string", "maxLength": max}, "maxItems": max}),
+        Kind::Lines { max } => {
+            json!({"type": "array", "items": {"type": "string", "maxLength": max}, "maxItems": max})
+        }
         Kind::Object { .. } => json!({"type": "object"}),
     };
     if field.writer != Writer::Required {

@@ -36,7 +36,9 @@ pub enum NetError {
         #[source]
         source: std::io::Error,
     },
-    #[error("the {what} of {origin} has a space, a line break or another character that no {what} has")]
+    #[error(
+        "the {what} of {origin} has a space, a line break or another character that no {what} has"
+    )]
     BadToken { what: &'static str, origin: String },
     #[error("{host} grants a token that is empty or has a character that no token has")]
     BadGrant { host: String },
@@ -95,7 +97,12 @@ impl NetError {
     }
 
     /// The situation of a status that is no success.
-    pub(super) fn of_status(host: String, status: u16, after: Option<Duration>, said: Said) -> Self {
+    pub(super) fn of_status(
+        host: String,
+        status: u16,
+        after: Option<Duration>,
+        said: Said,
+    ) -> Self {
         let said = Box::new(said);
         match status {
             300..=399 => Self::Redirected { host, status },
@@ -125,13 +132,22 @@ impl Said {
     /// the API have repeated them.
     pub(super) fn read(body: &[u8], secrets: &[Secret]) -> Self {
         // Blotted before it is shortened: half a secret would not be found.
-        let plain = |text: &str| plain(&secrets.iter().fold(text.to_owned(), |text, secret| secret.blotted(&text)));
+        let plain = |text: &str| {
+            plain(&secrets.iter().fold(text.to_owned(), |text, secret| secret.blotted(&text)))
+        };
         let Ok(json) = serde_json::from_slice::<Value>(body) else {
-            return Self { message: plain(String::from_utf8_lossy(body).lines().next().unwrap_or_default()), ..Self::default() };
+            return Self {
+                message: plain(String::from_utf8_lossy(body).lines().next().unwrap_or_default()),
+                ..Self::default()
+            };
         };
         let text = |value: &Value| plain(value.as_str().unwrap_or_default());
-        let reason = json["details"].as_array().and_then(|details| details.iter().find_map(|detail| detail["reason"].as_str()));
-        let first = |names: [&str; 2]| names.iter().map(|name| text(&json[*name])).find(|said| !said.is_empty());
+        let reason = json["details"]
+            .as_array()
+            .and_then(|details| details.iter().find_map(|detail| detail["reason"].as_str()));
+        let first = |names: [&str; 2]| {
+            names.iter().map(|name| text(&json[*name])).find(|said| !said.is_empty())
+        };
         Self {
             code: first(["error_code", "error"]).unwrap_or_default(),
             reason: plain(reason.unwrap_or_default()),
@@ -147,7 +163,12 @@ impl Said {
 
 /// Words fit to be shown: of bounded length, without control characters.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST_SAID).collect::<String>().trim().to_owned()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(MOST_SAID)
+        .collect::<String>()
+        .trim()
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -158,7 +179,10 @@ mod tests {
     fn a_refusal_is_read_with_its_code_reason_and_words() {
         let body = br#"{"error_code":"PERMISSION_DENIED","message":"User does not have EXTERNAL USE SCHEMA on Schema 'a.b'.\u001b[2J","details":[{"@type":"x"},{"reason":"PERMISSION_DENIED"}]}"#;
         let said = Said::read(body, &[]);
-        assert_eq!((said.code.as_str(), said.reason.as_str()), ("PERMISSION_DENIED", "PERMISSION_DENIED"));
+        assert_eq!(
+            (said.code.as_str(), said.reason.as_str()),
+            ("PERMISSION_DENIED", "PERMISSION_DENIED")
+        );
         assert_eq!(said.message, "User does not have EXTERNAL USE SCHEMA on Schema 'a.b'. [2J");
         assert_eq!(Said::read(b"<html>\nlogin", &[]).message, "<html>");
         assert!(Said::read("x".repeat(5000).as_bytes(), &[]).message.len() == MOST_SAID);
@@ -167,13 +191,24 @@ mod tests {
     #[test]
     fn a_secret_that_is_cut_off_is_not_shown_in_part() {
         let body = format!("{}dapi-canary", "x".repeat(MOST_SAID - 5));
-        assert!(!Said::read(body.as_bytes(), &[Secret::new("dapi-canary")]).message.contains("dapi"));
+        assert!(
+            !Said::read(body.as_bytes(), &[Secret::new("dapi-canary")]).message.contains("dapi")
+        );
     }
 
     #[test]
     fn a_denial_of_vending_is_no_expired_token() {
-        let denied = Said { reason: "UNITY_CATALOG_EXTERNAL_GENERATE_PATH_CREDENTIALS_DENIED".to_owned(), ..Said::default() };
-        assert!(matches!(NetError::of_status("h".to_owned(), 401, None, denied), NetError::Forbidden { .. }));
-        assert!(matches!(NetError::of_status("h".to_owned(), 401, None, Said::default()), NetError::Unauthorized { .. }));
+        let denied = Said {
+            reason: "UNITY_CATALOG_EXTERNAL_GENERATE_PATH_CREDENTIALS_DENIED".to_owned(),
+            ..Said::default()
+        };
+        assert!(matches!(
+            NetError::of_status("h".to_owned(), 401, None, denied),
+            NetError::Forbidden { .. }
+        ));
+        assert!(matches!(
+            NetError::of_status("h".to_owned(), 401, None, Said::default()),
+            NetError::Unauthorized { .. }
+        ));
     }
 }

@@ -58,7 +58,9 @@ fn shown(given: &str) -> String {
     if query.contains('@') {
         return "***".to_owned();
     }
-    let place = place.rsplit_once('@').map_or_else(|| place.to_owned(), |(_, after)| format!("***@{after}"));
+    let place = place
+        .rsplit_once('@')
+        .map_or_else(|| place.to_owned(), |(_, after)| format!("***@{after}"));
     query.chars().next().map_or_else(|| place.clone(), |sign| format!("{place}{sign}***"))
 }
 
@@ -108,7 +110,9 @@ mod tests {
     #[test]
     fn a_link_leads_to_this_machine_only_from_it() {
         let far = base("https://x.com").unwrap();
-        assert!(link("http://127.0.0.1/x", &far).is_err() && link("https://127.0.0.1/x", &far).is_err());
+        assert!(
+            link("http://127.0.0.1/x", &far).is_err() && link("https://127.0.0.1/x", &far).is_err()
+        );
         assert!(link("http://store.com/x", &far).is_err());
         assert!(link("https://store.com/x?sig=a", &far).is_ok());
         assert!(link("http://127.0.0.1/x", &base("http://127.0.0.1:80").unwrap()).is_ok());

@@ -56,7 +56,9 @@ impl Http {
             // Over plain http a proxy would see the token.
             builder = builder.no_proxy();
         }
-        let client = builder.build().map_err(|source| NetError::Unreachable { host: host.clone(), source })?;
+        let client = builder
+            .build()
+            .map_err(|source| NetError::Unreachable { host: host.clone(), source })?;
         Ok(Self { client, base, host })
     }
 
@@ -65,9 +67,19 @@ impl Http {
     }
 
     /// Sends a request, again where that is right, and gives the JSON it is answered with.
-    pub async fn json(&self, request: &Request, bearer: Option<&Secret>) -> Result<Value, NetError> {
-        let answerer = Answerer { host: &self.host, most: request.most, words: Words::Without(request.secret()) };
-        let body = self.repeated(request.is_repeatable, &answerer, || self.prepared(request, bearer)).await?;
+    pub async fn json(
+        &self,
+        request: &Request,
+        bearer: Option<&Secret>,
+    ) -> Result<Value, NetError> {
+        let answerer = Answerer {
+            host: &self.host,
+            most: request.most,
+            words: Words::Without(request.secret()),
+        };
+        let body = self
+            .repeated(request.is_repeatable, &answerer, || self.prepared(request, bearer))
+            .await?;
         if body.is_empty() {
             return Ok(Value::Null);
         }
@@ -95,17 +107,26 @@ impl Http {
                 Ok(body) => return Ok(body),
                 Err(fault) => fault,
             };
-            let Some(pause) = retry::pause(attempt, &fault, is_repeatable) else { return Err(fault) };
+            let Some(pause) = retry::pause(attempt, &fault, is_repeatable) else {
+                return Err(fault);
+            };
             tracing::debug!(%fault, attempt, pause_ms = pause.as_millis() as u64, "sent again after a pause");
             tokio::time::sleep(pause).await;
             attempt += 1;
         }
     }
 
-    async fn once(&self, request: RequestBuilder, answerer: &Answerer<'_>) -> Result<Vec<u8>, NetError> {
+    async fn once(
+        &self,
+        request: RequestBuilder,
+        answerer: &Answerer<'_>,
+    ) -> Result<Vec<u8>, NetError> {
         let host = || answerer.host.to_owned();
         // The address of a fault may be a signed link.
-        let unreachable = |source: reqwest::Error| NetError::Unreachable { host: host(), source: source.without_url() };
+        let unreachable = |source: reqwest::Error| NetError::Unreachable {
+            host: host(),
+            source: source.without_url(),
+        };
         let request = request.build().map_err(unreachable)?;
         let shown = credential(&request);
         let mut response = self.client.execute(request).await.map_err(unreachable)?;
@@ -139,7 +160,11 @@ impl Http {
         let url = request.url(&self.base);
         let prepared = match &request.body {
             Body::None => self.client.get(url),
-            Body::Json(json) => self.client.post(url).header(CONTENT_TYPE, "application/json").body(json.to_string()),
+            Body::Json(json) => self
+                .client
+                .post(url)
+                .header(CONTENT_TYPE, "application/json")
+                .body(json.to_string()),
             Body::TokenForm { id, secret } => self
                 .client
                 .post(url)

@@ -76,15 +76,23 @@ impl Workspace {
 
     async fn obtain(&self) -> Result<Held, NetError> {
         match &self.login {
-            Login::Token(token) => Ok(Held { token: fit(token.expose(), "token", "DATABRICKS_TOKEN")?, renew_at: None }),
+            Login::Token(token) => Ok(Held {
+                token: fit(token.expose(), "token", "DATABRICKS_TOKEN")?,
+                renew_at: None,
+            }),
             Login::TokenFile(path) => {
-                let unreadable = |source| NetError::TokenFile { path: path.display().to_string(), source };
+                let unreadable =
+                    |source| NetError::TokenFile { path: path.display().to_string(), source };
                 let text = std::fs::read_to_string(path).map_err(unreadable)?;
-                Ok(Held { token: fit(text.trim(), "token", &path.display().to_string())?, renew_at: None })
+                Ok(Held {
+                    token: fit(text.trim(), "token", &path.display().to_string())?,
+                    renew_at: None,
+                })
             }
             Login::Client { id, secret } => {
                 let secret = fit(secret.expose(), "client secret", "DATABRICKS_CLIENT_SECRET")?;
-                let answer = self.http.json(&Request::token("oidc/v1/token", id, &secret), None).await;
+                let answer =
+                    self.http.json(&Request::token("oidc/v1/token", id, &secret), None).await;
                 // A principal that is not known is answered so too; the sentence is that of a token.
                 let answer = answer.map_err(|fault| match fault {
                     NetError::Rejected { host, said, .. } => NetError::Unauthorized { host, said },
@@ -97,7 +105,10 @@ impl Workspace {
                 }
                 let lifetime = Duration::from_secs(granted.expires_in);
                 let margin = MARGIN.min(lifetime / 5);
-                Ok(Held { token: Secret::new(granted.access_token), renew_at: Some(Instant::now() + (lifetime - margin)) })
+                Ok(Held {
+                    token: Secret::new(granted.access_token),
+                    renew_at: Some(Instant::now() + (lifetime - margin)),
+                })
             }
         }
     }

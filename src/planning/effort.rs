@@ -27,7 +27,8 @@ struct Below {
 impl Efforts {
     /// Deleted and cancelled tasks, and what stands below them, will not be done and count for nothing.
     pub fn of(project: &ProjectState) -> Self {
-        let mut tasks: Vec<&Task> = project.tasks().map(AsRef::as_ref).filter(|task| is_meant(task)).collect();
+        let mut tasks: Vec<&Task> =
+            project.tasks().map(AsRef::as_ref).filter(|task| is_meant(task)).collect();
         tasks.sort_by_key(|task| Reverse(task.depth));
         let mut below: BTreeMap<Option<TaskId>, Below> = BTreeMap::new();
         for task in tasks {
@@ -38,7 +39,10 @@ impl Efforts {
                 (true, _) => (whole.unwrap_or_default(), parts.open),
                 (false, None) => (parts.done, parts.open),
                 // What its parts leave of it, and never less than the open ones.
-                (false, Some(own)) => (parts.done, Some(own.less(parts.done).at_least(parts.open.unwrap_or_default()))),
+                (false, Some(own)) => (
+                    parts.done,
+                    Some(own.less(parts.done).at_least(parts.open.unwrap_or_default())),
+                ),
             };
             let above = below.entry(task.parent_id).or_default();
             above.whole = sum(above.whole, whole);

@@ -17,19 +17,30 @@ use crate::domain::violation::{Rule, Violation};
 
 /// The patches that merge `gone` into `kept`, both living tasks of one project. The projects with links that lead to them
 /// must be in `state`.
-pub fn merge(state: &State, kept: &Task, gone: &Task, set: PatchSetId) -> Result<Vec<Patch>, Violation> {
+pub fn merge(
+    state: &State,
+    kept: &Task,
+    gone: &Task,
+    set: PatchSetId,
+) -> Result<Vec<Patch>, Violation> {
     let refuse = |message: String| Err(Violation::new(0, Rule::Operation, message));
     if kept.id == gone.id {
         return refuse(format!("{} cannot be merged into itself", kept.key));
     }
     if kept.project_id != gone.project_id {
-        return refuse(format!("{} and {} are in different projects; move one first", kept.key, gone.key));
+        return refuse(format!(
+            "{} and {} are in different projects; move one first",
+            kept.key, gone.key
+        ));
     }
     let Some(project) = state.project(kept.project_id) else {
         return refuse(format!("the project of {} is not there", kept.key));
     };
     if project.is_within(kept.id, gone.id) {
-        return refuse(format!("{} stands below {}; merge the other way round", kept.key, gone.key));
+        return refuse(format!(
+            "{} stands below {}; merge the other way round",
+            kept.key, gone.key
+        ));
     }
     let task = |op, id: TaskId| Patch::new(op, Entity::Task, id.uuid(), Some(kept.project_id));
     let mut patches = Vec::new();
@@ -41,10 +52,13 @@ pub fn merge(state: &State, kept: &Task, gone: &Task, set: PatchSetId) -> Result
     for child in project.children(Some(gone.id)).filter(|child| child.is_live()) {
         patches.push(task(Op::Move, child.id).with("parent_id", kept.id.json()));
     }
-    let from_elsewhere = state.links_to(gone.id).filter(|link| link.project_id != gone.project_id && link.deleted_at.is_none());
+    let from_elsewhere = state
+        .links_to(gone.id)
+        .filter(|link| link.project_id != gone.project_id && link.deleted_at.is_none());
     for link in project.links_at(gone.id).chain(from_elsewhere) {
         let other = if link.from_id == gone.id { link.to_id } else { link.from_id };
-        let (from, to) = if link.from_id == gone.id { (kept.id, link.to_id) } else { (link.from_id, kept.id) };
+        let (from, to) =
+            if link.from_id == gone.id { (kept.id, link.to_id) } else { (link.from_id, kept.id) };
         let is_said = |from: TaskId, to: TaskId| {
             let own = state.task(from).and_then(|task| state.project(task.project_id));
             own.is_some_and(|own| own.links_between(from, to).any(|own| own.kind == link.kind))
@@ -60,17 +74,24 @@ pub fn merge(state: &State, kept: &Task, gone: &Task, set: PatchSetId) -> Result
             .with("to_id", to.json())
             .with("kind", link.kind.json());
         if link.kind == LinkKind::DependsOn {
-            patch = patch.with("dependency", link.dependency.json()).with("lag_minutes", link.lag_minutes.get());
+            patch = patch
+                .with("dependency", link.dependency.json())
+                .with("lag_minutes", link.lag_minutes.get());
         }
         patches.push(patch);
     }
     for answer in project.answers_at(gone.id.uuid()) {
-        if project.answers_at(kept.id.uuid()).any(|own| own.requirement_id == answer.requirement_id) {
+        if project.answers_at(kept.id.uuid()).any(|own| own.requirement_id == answer.requirement_id)
+        {
             continue;
         }
         let id = derived(set, &format!("answer {}", answer.id));
         let patch = Patch::new(Op::Link, Entity::TaskRequirement, id, Some(kept.project_id));
-        patches.push(patch.with("task_id", kept.id.json()).with("requirement_id", answer.requirement_id.json()));
+        patches.push(
+            patch
+                .with("task_id", kept.id.json())
+                .with("requirement_id", answer.requirement_id.json()),
+        );
     }
     patches.push(task(Op::Delete, gone.id).expecting("updated_at", gone.updated_at.json()));
     Ok(patches)
@@ -82,7 +103,9 @@ fn joined_fields(kept: &Task, gone: &Task) -> Result<Option<Patch>, Violation> {
     joined.description = match (&kept.description, &gone.description) {
         (Some(own), Some(other)) if own != other => {
             let text = LongText::new(&format!("{own}\n\n{other}"));
-            Some(text.map_err(|misfit| Violation::new(0, Rule::Value, format!("the joined description {misfit}")))?)
+            Some(text.map_err(|misfit| {
+                Violation::new(0, Rule::Value, format!("the joined description {misfit}"))
+            })?)
         }
         (own, other) => own.clone().or_else(|| other.clone()),
     };

@@ -35,7 +35,8 @@ pub fn ready<'s>(
     today: NaiveDate,
     assignee: Option<UserId>,
 ) -> Vec<Ready<'s>> {
-    let mut found: Vec<Ready<'s>> = projects.into_iter().flat_map(|project| of_project(project, today, assignee)).collect();
+    let mut found: Vec<Ready<'s>> =
+        projects.into_iter().flat_map(|project| of_project(project, today, assignee)).collect();
     found.sort_by_key(|ready| {
         let task = ready.task;
         (
@@ -52,11 +53,20 @@ pub fn ready<'s>(
     found
 }
 
-fn of_project(project: &ProjectState, today: NaiveDate, assignee: Option<UserId>) -> Vec<Ready<'_>> {
-    let is_open = |id: TaskId| project.task(id).is_some_and(|task| task.is_live() && !task.status.is_closed());
+fn of_project(
+    project: &ProjectState,
+    today: NaiveDate,
+    assignee: Option<UserId>,
+) -> Vec<Ready<'_>> {
+    let is_open = |id: TaskId| {
+        project.task(id).is_some_and(|task| task.is_live() && !task.status.is_closed())
+    };
     let mut waits_for: BTreeMap<TaskId, Vec<TaskId>> = BTreeMap::new();
     let mut holds_up: BTreeMap<TaskId, usize> = BTreeMap::new();
-    for link in project.dependencies().filter(|link| link.dependency == DependencyType::FinishToStart && is_open(link.to_id)) {
+    for link in project
+        .dependencies()
+        .filter(|link| link.dependency == DependencyType::FinishToStart && is_open(link.to_id))
+    {
         waits_for.entry(link.from_id).or_default().push(link.to_id);
         if is_open(link.from_id) {
             *holds_up.entry(link.to_id).or_default() += 1;
@@ -64,18 +74,30 @@ fn of_project(project: &ProjectState, today: NaiveDate, assignee: Option<UserId>
     }
     // A closed task above says nothing of what is still to be done below it.
     let with_those_above = |task: &'_ Task| {
-        std::iter::successors(project.task(task.id), |task| task.parent_id.and_then(|above| project.task(above)))
-            .filter(|task| is_open(task.id))
+        std::iter::successors(project.task(task.id), |task| {
+            task.parent_id.and_then(|above| project.task(above))
+        })
+        .filter(|task| is_open(task.id))
     };
     let can_start = |task: &Task| {
-        matches!(task.status, TaskStatus::Pending | TaskStatus::Assigned | TaskStatus::InProgress | TaskStatus::Review)
+        matches!(
+            task.status,
+            TaskStatus::Pending
+                | TaskStatus::Assigned
+                | TaskStatus::InProgress
+                | TaskStatus::Review
+        )
     };
     let places = places(project);
     let mut found = Vec::new();
-    for task in project.tasks().map(AsRef::as_ref).filter(|task| task.is_live() && can_start(task)) {
-        let is_theirs = assignee.is_none() || task.assignee_id.is_none() || task.assignee_id == assignee;
+    for task in project.tasks().map(AsRef::as_ref).filter(|task| task.is_live() && can_start(task))
+    {
+        let is_theirs =
+            assignee.is_none() || task.assignee_id.is_none() || task.assignee_id == assignee;
         let has_open_part = project.descendants(task.id).into_iter().any(|part| is_open(part.id));
-        let may_begin = |task: &Task| task.not_before.is_none_or(|day| day <= today) && !waits_for.contains_key(&task.id);
+        let may_begin = |task: &Task| {
+            task.not_before.is_none_or(|day| day <= today) && !waits_for.contains_key(&task.id)
+        };
         if !is_theirs || has_open_part || !with_those_above(task).all(|task| may_begin(task)) {
             continue;
         }

@@ -19,9 +19,16 @@ pub struct Part {
 /// The patches that split `task`. Parts without an effort of their own share what the others leave of the task's.
 pub fn split(task: &Task, parts: &[Part], set: PatchSetId) -> Result<Vec<Patch>, Violation> {
     if parts.len() < 2 {
-        return Err(Violation::new(0, Rule::Operation, format!("{} is split into two parts or more", task.key)));
+        return Err(Violation::new(
+            0,
+            Rule::Operation,
+            format!("{} is split into two parts or more", task.key),
+        ));
     }
-    let stated = parts.iter().filter_map(|part| part.estimate).fold(Minutes::default(), Minutes::saturating_add);
+    let stated = parts
+        .iter()
+        .filter_map(|part| part.estimate)
+        .fold(Minutes::default(), Minutes::saturating_add);
     let open = parts.iter().filter(|part| part.estimate.is_none()).count() as u32;
     let mut patches = Vec::new();
     let mut shared = 0;
@@ -31,9 +38,11 @@ pub fn split(task: &Task, parts: &[Part], set: PatchSetId) -> Result<Vec<Patch>,
             .with("project_id", task.project_id.json())
             .with("parent_id", task.id.json())
             .with("title", part.title.json());
-        for (field, inherited) in
-            [("priority", task.priority.json()), ("assignee_id", task.assignee_id.json()), ("due_date", task.due_date.json())]
-        {
+        for (field, inherited) in [
+            ("priority", task.priority.json()),
+            ("assignee_id", task.assignee_id.json()),
+            ("due_date", task.due_date.json()),
+        ] {
             if !inherited.is_null() {
                 patch = patch.with(field, inherited);
             }
@@ -41,7 +50,9 @@ pub fn split(task: &Task, parts: &[Part], set: PatchSetId) -> Result<Vec<Patch>,
         if let Some(estimate) = part.estimate {
             patch = patch.with("estimate_likely", estimate.json());
         } else {
-            let share = |whole: Option<Minutes>| whole.map(|whole| share_of(whole.saturating_sub(stated).get(), open, shared));
+            let share = |whole: Option<Minutes>| {
+                whole.map(|whole| share_of(whole.saturating_sub(stated).get(), open, shared))
+            };
             for (field, whole) in [
                 ("estimate_low", task.estimate_low),
                 ("estimate_likely", task.estimate_likely),
@@ -55,8 +66,11 @@ pub fn split(task: &Task, parts: &[Part], set: PatchSetId) -> Result<Vec<Patch>,
         }
         patches.push(patch);
     }
-    let mut guard = Patch::new(Op::Update, Entity::Task, task.id.uuid(), Some(task.project_id)).with("title", task.title.json());
-    for (field, value) in [("estimate_likely", task.estimate_likely.json()), ("assignee_id", task.assignee_id.json())] {
+    let mut guard = Patch::new(Op::Update, Entity::Task, task.id.uuid(), Some(task.project_id))
+        .with("title", task.title.json());
+    for (field, value) in
+        [("estimate_likely", task.estimate_likely.json()), ("assignee_id", task.assignee_id.json())]
+    {
         guard = guard.expecting(field, value);
     }
     patches.insert(0, guard);

@@ -80,14 +80,27 @@ impl<'s> Layout<'s> {
     fn of(project: &'s ProjectState, today: NaiveDate) -> Self {
         let mut places: Vec<Place<'s>> = Vec::new();
         let mut at: BTreeMap<TaskId, usize> = BTreeMap::new();
-        let mut open: Vec<&Task> = project.children(None).map(AsRef::as_ref).rev().filter(|task| is_meant(task)).collect();
+        let mut open: Vec<&Task> =
+            project.children(None).map(AsRef::as_ref).rev().filter(|task| is_meant(task)).collect();
         while let Some(task) = open.pop() {
             let parent = task.parent_id.and_then(|id| at.get(&id).copied());
             at.insert(task.id, places.len());
             let begun = task.started_at.or(task.completed_at).map(|moment| moment.date_naive());
             let parts = open.len();
-            open.extend(project.children(Some(task.id)).map(AsRef::as_ref).rev().filter(|task| is_meant(task)));
-            places.push(Place { task, parent, has_parts: open.len() > parts, begun, start_is_awaited: false });
+            open.extend(
+                project
+                    .children(Some(task.id))
+                    .map(AsRef::as_ref)
+                    .rev()
+                    .filter(|task| is_meant(task)),
+            );
+            places.push(Place {
+                task,
+                parent,
+                has_parts: open.len() > parts,
+                begun,
+                start_is_awaited: false,
+            });
         }
         let mut edges: Vec<Vec<(usize, i64)>> = vec![Vec::new(); 2 * places.len()];
         for place in (0..places.len()).rev() {
@@ -95,11 +108,14 @@ impl<'s> Layout<'s> {
             if let Some(parent) = places[place].parent {
                 edges[2 * parent].push((2 * place, 0));
                 edges[2 * place + 1].push((2 * parent + 1, 0));
-                places[parent].begun = places[parent].begun.into_iter().chain(places[place].begun).min();
+                places[parent].begun =
+                    places[parent].begun.into_iter().chain(places[place].begun).min();
             }
         }
         for link in project.dependencies() {
-            let (Some(from), Some(to)) = (at.get(&link.from_id), at.get(&link.to_id)) else { continue };
+            let (Some(from), Some(to)) = (at.get(&link.from_id), at.get(&link.to_id)) else {
+                continue;
+            };
             let (held_by, holds) = match link.dependency {
                 DependencyType::FinishToStart => (1, 0),
                 DependencyType::StartToStart => (0, 0),
@@ -120,7 +136,8 @@ impl<'s> Layout<'s> {
         for (to, _) in self.edges.iter().flatten() {
             waits[*to] += 1;
         }
-        let mut ready: VecDeque<usize> = (0..waits.len()).filter(|point| waits[*point] == 0).collect();
+        let mut ready: VecDeque<usize> =
+            (0..waits.len()).filter(|point| waits[*point] == 0).collect();
         let mut order = Vec::with_capacity(waits.len());
         while let Some(point) = ready.pop_front() {
             order.push(point);
@@ -145,7 +162,8 @@ impl<'s> Layout<'s> {
                 return if place.has_parts { begin_of(begun).max(bound) } else { begin_of(begun) };
             }
             let earliest = task.not_before.map_or(today, begin_of).max(today).max(bound);
-            let by_due = place.due().map_or(earliest, |due| end_of(due).saturating_sub(effort(task)));
+            let by_due =
+                place.due().map_or(earliest, |due| end_of(due).saturating_sub(effort(task)));
             return earliest.max(by_due);
         }
         if let Some(completed) = place.closed() {
@@ -178,12 +196,17 @@ impl<'s> Layout<'s> {
             };
             found[at] = Some(span);
             if let Some(parent) = place.parent {
-                let (start, end) =
-                    found[parent].map_or((span.start, span.end), |had| (had.start.min(span.start), had.end.max(span.end)));
+                let (start, end) = found[parent].map_or((span.start, span.end), |had| {
+                    (had.start.min(span.start), had.end.max(span.end))
+                });
                 found[parent] = Some(Span { start, end, basis: Basis::Parts });
             }
         }
-        self.places.iter().zip(found).filter_map(|(place, span)| Some((place.task.id, span?))).collect()
+        self.places
+            .iter()
+            .zip(found)
+            .filter_map(|(place, span)| Some((place.task.id, span?)))
+            .collect()
     }
 
     fn span(&self, at: usize, place: &Place<'_>) -> Span {
@@ -205,7 +228,10 @@ impl<'s> Layout<'s> {
 impl Place<'_> {
     /// The day it was completed, for a task that is closed.
     fn closed(&self) -> Option<Option<NaiveDate>> {
-        self.task.status.is_closed().then(|| self.task.completed_at.map(|moment| moment.date_naive()))
+        self.task
+            .status
+            .is_closed()
+            .then(|| self.task.completed_at.map(|moment| moment.date_naive()))
     }
 
     /// The day that holds it; of a parent, its parts say where it lies.
@@ -215,12 +241,17 @@ impl Place<'_> {
 }
 
 fn is_meant(task: &Task) -> bool {
-    task.is_live() && (!task.status.is_closed() || task.status == TaskStatus::Completed || task.completed_at.is_some())
+    task.is_live()
+        && (!task.status.is_closed()
+            || task.status == TaskStatus::Completed
+            || task.completed_at.is_some())
 }
 
 /// The work minutes that an open task still takes.
 fn effort(task: &Task) -> i64 {
-    let left = task.estimate_likely.map(|likely| likely.saturating_sub(task.actual_minutes.unwrap_or_default()));
+    let left = task
+        .estimate_likely
+        .map(|likely| likely.saturating_sub(task.actual_minutes.unwrap_or_default()));
     left.map_or(UNKNOWN_EFFORT, |left| i64::from(left.get()))
 }
 

@@ -36,11 +36,15 @@ impl Service {
     /// Resolves a request against the lake as it is and commits it.
     pub async fn change(&self, request: &Request, source: Source) -> Result<Done, ServiceError> {
         let state = self.state_for(request).await?;
-        let resolved = self.resolve(&state, request, source).and_then(|set| refuse_deleted(&state, &set).map(|()| set));
+        let resolved = self
+            .resolve(&state, request, source)
+            .and_then(|set| refuse_deleted(&state, &set).map(|()| set));
         match (resolved, request.id) {
             (Ok(set), _) => self.commit(&state, set).await,
             // It may stand already, and what it speaks of may have gone since.
-            (Err(refused), Some(id)) => self.stands(&state, request, id, source).await?.ok_or(refused),
+            (Err(refused), Some(id)) => {
+                self.stands(&state, request, id, source).await?.ok_or(refused)
+            }
             (Err(refused), None) => Err(refused),
         }
     }
@@ -54,7 +58,10 @@ impl Service {
         source: Source,
     ) -> Result<Option<Done>, ServiceError> {
         let empty = Request { patches: Vec::new(), ..request.clone() };
-        let set = PatchSet { request_hash: request.hash(), ..self.resolve(state, &Request { id: Some(id), ..empty }, source)? };
+        let set = PatchSet {
+            request_hash: request.hash(),
+            ..self.resolve(state, &Request { id: Some(id), ..empty }, source)?
+        };
         match self.commit(state, set).await {
             Ok(done) => Ok(Some(done)),
             // A set without patches is refused where it is new.
@@ -66,13 +73,19 @@ impl Service {
     /// The seq under which a request with this id was committed before, if it was; refused where that was another request
     /// under the same id. Only what was committed since the id was made is read.
     pub async fn committed_before(&self, request: &Request) -> Result<Option<u64>, ServiceError> {
-        let Some((id, made)) = request.id.and_then(|id| Some((id, DateTime::from_timestamp_millis(id.millis()?)?))) else {
+        let Some((id, made)) =
+            request.id.and_then(|id| Some((id, DateTime::from_timestamp_millis(id.millis()?)?)))
+        else {
             return Ok(None);
         };
         let mut rows = self.store.changes_back(Stream::Work, &Scope::All).await?;
         while let Some(row) = rows.try_next().await? {
             if row.patch_set_id == id {
-                return match repeat(id, request.hash(), Seen { seq: row.seq, request_hash: row.request_hash }) {
+                return match repeat(
+                    id,
+                    request.hash(),
+                    Seen { seq: row.seq, request_hash: row.request_hash },
+                ) {
                     None => Ok(Some(row.seq)),
                     Some(violation) => Err(ServiceError::Refused(vec![violation])),
                 };
@@ -85,7 +98,11 @@ impl Service {
     }
 
     /// What a request would change, nothing written.
-    pub async fn preview(&self, request: &Request, source: Source) -> Result<Vec<Change>, ServiceError> {
+    pub async fn preview(
+        &self,
+        request: &Request,
+        source: Source,
+    ) -> Result<Vec<Change>, ServiceError> {
         let state = self.state_for(request).await?;
         let set = self.resolve(&state, request, source)?;
         refuse_deleted(&state, &set)?;
@@ -93,18 +110,34 @@ impl Service {
         match apply(&mut state, &set, self.clock.now()) {
             Ok(applied) => Ok(applied.changes),
             Err(Rejection::Refused(violations)) => Err(ServiceError::Refused(violations)),
-            Err(Rejection::Conflicted(conflict)) => Err(self.conflicted(&state, &set.patches, conflict)),
+            Err(Rejection::Conflicted(conflict)) => {
+                Err(self.conflicted(&state, &set.patches, conflict))
+            }
         }
     }
 
-    pub(super) fn conflicted(&self, state: &State, patches: &[Patch], conflict: Conflict) -> ServiceError {
+    pub(super) fn conflicted(
+        &self,
+        state: &State,
+        patches: &[Patch],
+        conflict: Conflict,
+    ) -> ServiceError {
         let project = patches.get(conflict.patch).and_then(|patch| patch.project);
-        ServiceError::Conflicted { subject: name_of(state, conflict.entity, conflict.id, project), conflict: Box::new(conflict) }
+        ServiceError::Conflicted {
+            subject: name_of(state, conflict.entity, conflict.id, project),
+            conflict: Box::new(conflict),
+        }
     }
 
     /// The patch set a request means, not committed.
-    pub fn resolve(&self, state: &State, request: &Request, source: Source) -> Result<PatchSet, ServiceError> {
-        let id = request.id.unwrap_or_else(|| fresh_set_id(self.clock.as_ref(), self.random.as_ref()));
+    pub fn resolve(
+        &self,
+        state: &State,
+        request: &Request,
+        source: Source,
+    ) -> Result<PatchSet, ServiceError> {
+        let id =
+            request.id.unwrap_or_else(|| fresh_set_id(self.clock.as_ref(), self.random.as_ref()));
         resolve(state, request, id, &self.actor, source).map_err(ServiceError::Refused)
     }
 
@@ -114,11 +147,15 @@ impl Service {
         let outcome = self.store.commit(vec![set]).await.pop();
         match outcome {
             Some(Outcome::Committed { seq, keys }) => Ok(Done { id, seq, repeated: false, keys }),
-            Some(Outcome::AlreadyCommitted { seq, id }) => Ok(Done { id, seq, repeated: true, keys: Vec::new() }),
+            Some(Outcome::AlreadyCommitted { seq, id }) => {
+                Ok(Done { id, seq, repeated: true, keys: Vec::new() })
+            }
             Some(Outcome::Refused(violations)) => Err(ServiceError::Refused(violations)),
             Some(Outcome::Conflicted(conflict)) => Err(self.conflicted(state, &patches, conflict)),
             Some(Outcome::NotWritten { cause }) => Err(ServiceError::NotWritten(cause)),
-            Some(Outcome::Unknown { patch_set_id, cause }) => Err(ServiceError::Unknown { id: patch_set_id, cause }),
+            Some(Outcome::Unknown { patch_set_id, cause }) => {
+                Err(ServiceError::Unknown { id: patch_set_id, cause })
+            }
             None => Err(ServiceError::Unknown { id, cause: StoreError::WriterGone }),
         }
     }
@@ -138,7 +175,8 @@ fn refuse_deleted(state: &State, set: &PatchSet) -> Result<(), ServiceError> {
         if is_update(patch)
             && let Some(task) = state.task(TaskId::of(patch.id)).filter(|task| !task.is_live())
         {
-            let fault = Violation::new(index, Rule::Deleted, format!("{} is deleted", task.key)).field("id");
+            let fault = Violation::new(index, Rule::Deleted, format!("{} is deleted", task.key))
+                .field("id");
             violations.push(fault.hint(format!("lakeplan task restore {}", task.key)));
         }
         if let Some(ahead) = &mut ahead {

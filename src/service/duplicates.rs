@@ -28,12 +28,17 @@ pub struct Duplicates {
 
 impl Service {
     /// Decides as [`Self::decide`] says, and decides again where another process did it meanwhile.
-    pub async fn end_duplicates(&self, request: &PlanRequest, writes: bool) -> Result<Option<Duplicates>, ServiceError> {
+    pub async fn end_duplicates(
+        &self,
+        request: &PlanRequest,
+        writes: bool,
+    ) -> Result<Option<Duplicates>, ServiceError> {
         let mut tries = 0;
         loop {
             tries += 1;
             match self.decide(request, writes).await {
-                Err(ServiceError::Conflicted { .. } | ServiceError::Refused(_)) if tries < TRIES => {}
+                Err(ServiceError::Conflicted { .. } | ServiceError::Refused(_))
+                    if tries < TRIES => {}
                 done => return done,
             }
         }
@@ -41,11 +46,18 @@ impl Service {
 
     /// The projects of a description's source beside the one that stays; `None` where there is one project at most, or
     /// where people worked in more than one. Deletes them where `writes` says so.
-    async fn decide(&self, request: &PlanRequest, writes: bool) -> Result<Option<Duplicates>, ServiceError> {
+    async fn decide(
+        &self,
+        request: &PlanRequest,
+        writes: bool,
+    ) -> Result<Option<Duplicates>, ServiceError> {
         let Some(source) = &request.source else { return Ok(None) };
         let (state, source) = (self.state(&Scope::outline()).await?, source_name(source)?);
-        let projects: Vec<&Project> =
-            all_planned_from(&state, &source).into_iter().filter_map(ProjectState::project).map(AsRef::as_ref).collect();
+        let projects: Vec<&Project> = all_planned_from(&state, &source)
+            .into_iter()
+            .filter_map(ProjectState::project)
+            .map(AsRef::as_ref)
+            .collect();
         if projects.len() < 2 {
             return Ok(None);
         }
@@ -61,13 +73,21 @@ impl Service {
             _ => return Ok(None),
         };
         let key = |project: &&Project| project.key.to_string();
-        let (stays, others): (Vec<&Project>, Vec<&Project>) = projects.into_iter().partition(|project| project.id == kept);
-        let found = Duplicates { kept: stays.iter().map(key).collect(), deleted: others.iter().map(key).collect() };
+        let (stays, others): (Vec<&Project>, Vec<&Project>) =
+            projects.into_iter().partition(|project| project.id == kept);
+        let found = Duplicates {
+            kept: stays.iter().map(key).collect(),
+            deleted: others.iter().map(key).collect(),
+        };
         if writes {
             let delete = |project: &&Project| {
                 // Whoever changes the project's own row meanwhile keeps it.
-                let patch = Patch::new(Op::Delete, Entity::Project, project.id.uuid(), Some(project.id));
-                patch.expecting("updated_at", crate::domain::value::FieldValue::json(&project.updated_at))
+                let patch =
+                    Patch::new(Op::Delete, Entity::Project, project.id.uuid(), Some(project.id));
+                patch.expecting(
+                    "updated_at",
+                    crate::domain::value::FieldValue::json(&project.updated_at),
+                )
             };
             let set = PatchSet {
                 id: fresh_set_id(self.clock.as_ref(), self.random.as_ref()),

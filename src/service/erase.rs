@@ -45,7 +45,11 @@ impl Erasable {
 
 impl Service {
     /// What an erase of a user, task or project would take. Deleted records count.
-    pub async fn find_erasable(&self, entity: Entity, name: &str) -> Result<Erasable, ServiceError> {
+    pub async fn find_erasable(
+        &self,
+        entity: Entity,
+        name: &str,
+    ) -> Result<Erasable, ServiceError> {
         let (Snapshot { seq, state, .. }, record) = self.record_to_erase(entity, name).await?;
         let past = self.past_values(&record, seq).await?;
         let slot = record.slot();
@@ -70,13 +74,15 @@ impl Service {
         let mut up_to = seq;
         if !neutral.is_empty() {
             let patch = Patch::new(Op::Update, slot.entity, slot.id, slot.project);
-            let patch = neutral.into_iter().fold(patch, |patch, (field, value)| patch.with(field, value));
+            let patch =
+                neutral.into_iter().fold(patch, |patch, (field, value)| patch.with(field, value));
             let update = self.commit_erase(&state, patch).await?;
             up_to = update.seq;
             done = Some(update);
         }
         let past = self.past_values(&record, up_to).await?;
-        let unnamed: Vec<_> = past.holding.iter().filter(|(place, _)| !past.named.names(**place)).collect();
+        let unnamed: Vec<_> =
+            past.holding.iter().filter(|(place, _)| !past.named.names(**place)).collect();
         if !unnamed.is_empty() {
             let (field, rows) = listed(unnamed);
             let patch = Patch::new(Op::Erase, slot.entity, slot.id, slot.project).with(field, rows);
@@ -98,7 +104,11 @@ impl Service {
         self.commit(state, set).await
     }
 
-    async fn record_to_erase(&self, entity: Entity, name: &str) -> Result<(Snapshot, AnyRecord), ServiceError> {
+    async fn record_to_erase(
+        &self,
+        entity: Entity,
+        name: &str,
+    ) -> Result<(Snapshot, AnyRecord), ServiceError> {
         let words: &[&str] = if entity == Entity::Task { &[name] } else { &[] };
         let snapshot = self.read_about(words, None).await?;
         let state = &snapshot.state;
@@ -106,12 +116,21 @@ impl Service {
             Entity::User => AnyRecord::User(any_user(state, name)?),
             Entity::Project => AnyRecord::Project(find::project(state, name)?.1.clone()),
             Entity::Task => AnyRecord::Task(find::task(state, name)?.clone()),
-            other => return Err(ServiceError::input(name, format!("nothing of a {} can be erased", other.noun()))),
+            other => {
+                return Err(ServiceError::input(
+                    name,
+                    format!("nothing of a {} can be erased", other.noun()),
+                ));
+            }
         };
         Ok((snapshot, record))
     }
 
-    async fn past_values(&self, record: &AnyRecord, up_to: u64) -> Result<PastValues, ServiceError> {
+    async fn past_values(
+        &self,
+        record: &AnyRecord,
+        up_to: u64,
+    ) -> Result<PastValues, ServiceError> {
         let mut past = PastValues::default();
         let mut names: BTreeSet<String> = BTreeSet::new();
         let mut actors: BTreeMap<String, usize> = BTreeMap::new();
@@ -146,14 +165,22 @@ struct PastValues {
 }
 
 impl PastValues {
-    fn note(&mut self, row: &Row, names: &mut BTreeSet<String>, record: &AnyRecord) -> Result<(), StoreError> {
+    fn note(
+        &mut self,
+        row: &Row,
+        names: &mut BTreeSet<String>,
+        record: &AnyRecord,
+    ) -> Result<(), StoreError> {
         let damaged = |fault: serde_json::Error| StoreError::Damaged {
             path: format!("journal row {}.{}", row.seq, row.ordinal),
             what: fault.to_string(),
         };
-        let before = row.before.is_some().then(|| row.before_fields()).transpose().map_err(damaged)?;
+        let before =
+            row.before.is_some().then(|| row.before_fields()).transpose().map_err(damaged)?;
         let after = row.after.is_some().then(|| row.after_fields()).transpose().map_err(damaged)?;
-        let masked = |payload: &Option<_>| payload.as_ref().and_then(|payload| mask(row.entity, row.entity_id, payload));
+        let masked = |payload: &Option<_>| {
+            payload.as_ref().and_then(|payload| mask(row.entity, row.entity_id, payload))
+        };
         let (left_before, left_after) = (masked(&before), masked(&after));
         if left_before.is_none() && left_after.is_none() {
             return Ok(());
@@ -168,7 +195,11 @@ impl PastValues {
 }
 
 /// Notes the names that a user has, or had; a neutral one is no one's.
-fn note_names(names: &mut BTreeSet<String>, record: &AnyRecord, value: impl Fn(&str) -> Option<Value>) {
+fn note_names(
+    names: &mut BTreeSet<String>,
+    record: &AnyRecord,
+    value: impl Fn(&str) -> Option<Value>,
+) {
     if record.entity() != Entity::User {
         return;
     }
@@ -185,8 +216,10 @@ fn any_user(state: &State, name: &str) -> Result<std::sync::Arc<User>, ServiceEr
         Err(missing) => missing,
     };
     let handle = name.strip_prefix('@').unwrap_or(name);
-    let is_meant =
-        |user: &User| user.handle.as_str() == handle || user.email.as_ref().is_some_and(|email| email.as_str() == name);
+    let is_meant = |user: &User| {
+        user.handle.as_str() == handle
+            || user.email.as_ref().is_some_and(|email| email.as_str() == name)
+    };
     let found: Vec<_> = state.users().filter(|user| is_meant(user)).collect();
     match found.as_slice() {
         [] => Err(match missing {
@@ -201,7 +234,11 @@ fn any_user(state: &State, name: &str) -> Result<std::sync::Arc<User>, ServiceEr
         several => {
             let ids: Vec<String> = several.iter().map(|user| user.id.uuid().to_string()).collect();
             let hint = Some(format!("name one by its id: {}", ids.join(", ")));
-            Err(ServiceError::Input { place: name.to_owned(), message: "several deleted users had this name".to_owned(), hint })
+            Err(ServiceError::Input {
+                place: name.to_owned(),
+                message: "several deleted users had this name".to_owned(),
+                hint,
+            })
         }
     }
 }

@@ -59,9 +59,15 @@ impl ServiceError {
             Self::Config(cause) => Some(cause.hint()),
             Self::Net(cause) => cause.hint(),
             Self::Refused(_) => None,
-            Self::Conflicted { .. } => Some("look at it again and repeat the change if it still holds".to_owned()),
-            Self::NotWritten(cause) => cause.hint().or_else(|| Some("repeat the command".to_owned())),
-            Self::Unknown { id, .. } => Some(format!("repeat the command with --id {id}: it is written once at most")),
+            Self::Conflicted { .. } => {
+                Some("look at it again and repeat the change if it still holds".to_owned())
+            }
+            Self::NotWritten(cause) => {
+                cause.hint().or_else(|| Some("repeat the command".to_owned()))
+            }
+            Self::Unknown { id, .. } => {
+                Some(format!("repeat the command with --id {id}: it is written once at most"))
+            }
             Self::NotFound { hint, .. } | Self::Input { hint, .. } => hint.clone(),
         }
     }

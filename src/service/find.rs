@@ -16,11 +16,14 @@ use crate::domain::user::User;
 
 /// A task by its key (`PAY-42`, in any case) or id, deleted ones included.
 pub fn task<'s>(state: &'s State, name: &str) -> Result<&'s Arc<Task>, ServiceError> {
-    let by_key = name.to_ascii_uppercase().parse::<TaskKey>().ok().and_then(|key| state.task_by_key(&key));
+    let by_key =
+        name.to_ascii_uppercase().parse::<TaskKey>().ok().and_then(|key| state.task_by_key(&key));
     let by_id = || Uuid::try_parse(name).ok().and_then(|id| state.task(TaskId::of(id)));
     by_key.or_else(by_id).ok_or_else(|| {
         let hint = match state.projects().filter_map(ProjectState::project).next() {
-            Some(project) => format!("lakeplan task list shows the tasks; keys look like {}-1", project.key),
+            Some(project) => {
+                format!("lakeplan task list shows the tasks; keys look like {}-1", project.key)
+            }
             None => "lakeplan task list shows the tasks".to_owned(),
         };
         ServiceError::NotFound { what: "task", name: name.to_owned(), hint: Some(hint) }
@@ -34,19 +37,39 @@ pub fn live_task<'s>(state: &'s State, name: &str) -> Result<&'s Arc<Task>, Serv
         return Ok(task);
     }
     let hint = Some(format!("lakeplan task restore {}", task.key));
-    Err(ServiceError::Input { place: task.key.to_string(), message: "the task is deleted".to_owned(), hint })
+    Err(ServiceError::Input {
+        place: task.key.to_string(),
+        message: "the task is deleted".to_owned(),
+        hint,
+    })
 }
 
 /// A project by its key (in any case), its id or its whole name.
-pub fn project<'s>(state: &'s State, name: &str) -> Result<(&'s ProjectState, &'s Arc<Project>), ServiceError> {
-    let by_key = name.to_ascii_uppercase().parse::<ProjectKey>().ok().and_then(|key| state.project_by_key(&key));
+pub fn project<'s>(
+    state: &'s State,
+    name: &str,
+) -> Result<(&'s ProjectState, &'s Arc<Project>), ServiceError> {
+    let by_key = name
+        .to_ascii_uppercase()
+        .parse::<ProjectKey>()
+        .ok()
+        .and_then(|key| state.project_by_key(&key));
     let by_id = || Uuid::try_parse(name).ok().and_then(|id| state.project(ProjectId::of(id)));
-    let by_name = || state.projects().find(|found| found.project().is_some_and(|project| project.name.as_str() == name));
+    let by_name = || {
+        state
+            .projects()
+            .find(|found| found.project().is_some_and(|project| project.name.as_str() == name))
+    };
     let found = by_key.or_else(by_id).or_else(by_name);
     found.and_then(|found| Some((found, found.project()?))).ok_or_else(|| {
-        let keys: Vec<String> = state.projects().filter_map(|found| Some(found.project()?.key.to_string())).take(8).collect();
+        let keys: Vec<String> = state
+            .projects()
+            .filter_map(|found| Some(found.project()?.key.to_string()))
+            .take(8)
+            .collect();
         let hint = match keys.as_slice() {
-            [] => "there is none yet; lakeplan plan FILE or lakeplan project create makes one".to_owned(),
+            [] => "there is none yet; lakeplan plan FILE or lakeplan project create makes one"
+                .to_owned(),
             keys => format!("there are {}", keys.join(", ")),
         };
         ServiceError::NotFound { what: "project", name: name.to_owned(), hint: Some(hint) }
@@ -65,8 +88,13 @@ impl<'s> ProjectNames<'s> {
     }
 
     pub fn get(&self, name: &str) -> Option<ProjectId> {
-        let by_key = name.to_ascii_uppercase().parse::<ProjectKey>().ok().and_then(|key| self.state.project_by_key(&key));
-        let by_id = || Uuid::try_parse(name).ok().and_then(|id| self.state.project(ProjectId::of(id)));
+        let by_key = name
+            .to_ascii_uppercase()
+            .parse::<ProjectKey>()
+            .ok()
+            .and_then(|key| self.state.project_by_key(&key));
+        let by_id =
+            || Uuid::try_parse(name).ok().and_then(|id| self.state.project(ProjectId::of(id)));
         let found = by_key.or_else(by_id).and_then(ProjectState::project).map(|project| project.id);
         found.or_else(|| self.by_name.get_or_init(|| self.index()).get(name).copied())
     }

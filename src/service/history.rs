@@ -89,12 +89,15 @@ impl Service {
     pub async fn undo(&self, seq: Option<u64>) -> Result<(Past, Done), ServiceError> {
         let chosen = match seq {
             Some(seq) => {
-                let rows = self.store.changes(seq.saturating_sub(1), Stream::Work, &Scope::All).await?;
+                let rows =
+                    self.store.changes(seq.saturating_sub(1), Stream::Work, &Scope::All).await?;
                 Sets::of(rows).next().await?.filter(|past| past.seq == seq)
             }
             None => self.last_of_actor().await?,
         };
-        let hint = Some("lakeplan history shows the changes; lakeplan undo SEQ takes back anyone's".to_owned());
+        let hint = Some(
+            "lakeplan history shows the changes; lakeplan undo SEQ takes back anyone's".to_owned(),
+        );
         let Some(chosen) = chosen else {
             let (what, name) = match seq {
                 Some(seq) => ("change with the seq", seq.to_string()),
@@ -103,8 +106,13 @@ impl Service {
             return Err(ServiceError::NotFound { what, name, hint });
         };
         if chosen.source == Source::Maintenance {
-            let message = "looks after the lake itself, so there is nothing to take back".to_owned();
-            return Err(ServiceError::Input { place: format!("seq {}", chosen.seq), message, hint });
+            let message =
+                "looks after the lake itself, so there is nothing to take back".to_owned();
+            return Err(ServiceError::Input {
+                place: format!("seq {}", chosen.seq),
+                message,
+                hint,
+            });
         }
         if let Some(row) = chosen.rows.iter().find(|row| row.is_erased()) {
             let message = format!(
@@ -112,37 +120,64 @@ impl Service {
                 row.entity.noun(),
                 row.entity_id
             );
-            let hint = Some("lakeplan history shows the changes; change by hand what is to be otherwise".to_owned());
-            return Err(ServiceError::Input { place: format!("seq {}", chosen.seq), message, hint });
+            let hint = Some(
+                "lakeplan history shows the changes; change by hand what is to be otherwise"
+                    .to_owned(),
+            );
+            return Err(ServiceError::Input {
+                place: format!("seq {}", chosen.seq),
+                message,
+                hint,
+            });
         }
         let mut projects = chosen.projects();
         let mut state = self.state(&Scope::Projects(projects.clone())).await?;
         // What moved on since is where it is now.
-        let is_here = |row: &&Row| in_every_scope(row.entity) || state.home(row.entity, row.entity_id).is_some();
-        let away = chosen.rows.iter().filter(|row| !is_here(row)).map(|row| Sought::Id(row.entity, row.entity_id));
+        let is_here = |row: &&Row| {
+            in_every_scope(row.entity) || state.home(row.entity, row.entity_id).is_some()
+        };
+        let away = chosen
+            .rows
+            .iter()
+            .filter(|row| !is_here(row))
+            .map(|row| Sought::Id(row.entity, row.entity_id));
         let away: BTreeSet<Sought> = away.collect();
         if !away.is_empty() {
-            projects.extend(self.store.find(&away.into_iter().collect::<Vec<_>>()).await?.into_iter().flatten());
+            projects.extend(
+                self.store.find(&away.into_iter().collect::<Vec<_>>()).await?.into_iter().flatten(),
+            );
             state = self.state(&Scope::Projects(projects.clone())).await?;
         }
         let changes = chosen.rows.iter().map(change).collect::<Result<Vec<_>, _>>()?;
         if let Some(later) = later::find(&changes, &state) {
-            let name = |entity, id| super::resolve::name_of(&state, entity, id, state.home(entity, id));
+            let name =
+                |entity, id| super::resolve::name_of(&state, entity, id, state.home(entity, id));
             let message = match later {
                 Later::Changed { entity, id, field } => {
-                    format!("cannot be taken back: {field} of {} was changed since", name(entity, id))
+                    format!(
+                        "cannot be taken back: {field} of {} was changed since",
+                        name(entity, id)
+                    )
                 }
                 Later::Added { entity, id } => {
                     format!("cannot be taken back: {} was added to what it made", name(entity, id))
                 }
             };
             let hint = Some("lakeplan history shows the changes; take back the later ones first, or delete by hand".to_owned());
-            return Err(ServiceError::Input { place: format!("seq {}", chosen.seq), message, hint });
+            return Err(ServiceError::Input {
+                place: format!("seq {}", chosen.seq),
+                message,
+                hint,
+            });
         }
         let patches = invert(&changes, &state);
         if patches.is_empty() {
             let message = "changed nothing that can be taken back".to_owned();
-            return Err(ServiceError::Input { place: format!("seq {}", chosen.seq), message, hint });
+            return Err(ServiceError::Input {
+                place: format!("seq {}", chosen.seq),
+                message,
+                hint,
+            });
         }
         let reason = LongText::new(&format!("undo of {}", chosen.seq)).ok();
         let set = PatchSet {
@@ -163,8 +198,15 @@ impl Service {
         let mut past = self.past(&Scope::All).await?;
         while let Some(set) = past.next().await? {
             if set.source == Source::Undo {
-                undone.extend(set.reason.as_ref().and_then(|reason| reason.strip_prefix("undo of ")?.parse::<u64>().ok()));
-            } else if set.source != Source::Maintenance && set.actor == self.actor.as_str() && !undone.contains(&set.seq) {
+                undone.extend(
+                    set.reason
+                        .as_ref()
+                        .and_then(|reason| reason.strip_prefix("undo of ")?.parse::<u64>().ok()),
+                );
+            } else if set.source != Source::Maintenance
+                && set.actor == self.actor.as_str()
+                && !undone.contains(&set.seq)
+            {
                 return Ok(Some(set));
             }
         }
@@ -173,13 +215,19 @@ impl Service {
 }
 
 /// The lake as it was: every later change taken out again, the last one first. Projects outside the scope are outlines.
-pub async fn read_as_of(store: &dyn Store, scope: &Scope, as_of: AsOf, stream: Stream) -> Result<Snapshot, ServiceError> {
+pub async fn read_as_of(
+    store: &dyn Store,
+    scope: &Scope,
+    as_of: AsOf,
+    stream: Stream,
+) -> Result<Snapshot, ServiceError> {
     let mut scope = scope.clone();
     loop {
         let now = store.snapshot(&scope).await?;
         match rewind(store, &scope, now, as_of, stream).await? {
             Rewound::To(mut then) => {
-                let others: Vec<ProjectId> = then.state.project_ids().filter(|id| !scope.holds(Some(*id))).collect();
+                let others: Vec<ProjectId> =
+                    then.state.project_ids().filter(|id| !scope.holds(Some(*id))).collect();
                 others.into_iter().for_each(|project| then.state.put_away(project));
                 return Ok(then);
             }
@@ -197,12 +245,22 @@ enum Rewound {
     Needs(BTreeSet<ProjectId>),
 }
 
-async fn rewind(store: &dyn Store, scope: &Scope, now: Snapshot, as_of: AsOf, stream: Stream) -> Result<Rewound, ServiceError> {
+async fn rewind(
+    store: &dyn Store,
+    scope: &Scope,
+    now: Snapshot,
+    as_of: AsOf,
+    stream: Stream,
+) -> Result<Rewound, ServiceError> {
     if let AsOf::Seq(seq) = as_of
         && seq > now.seq
     {
         let message = format!("there is no seq {seq} yet; the last is {}", now.seq);
-        return Err(ServiceError::Input { place: "--as-of".to_owned(), message, hint: Some("lakeplan history".to_owned()) });
+        return Err(ServiceError::Input {
+            place: "--as-of".to_owned(),
+            message,
+            hint: Some("lakeplan history".to_owned()),
+        });
     }
     let is_past = |row: &Row| match as_of {
         AsOf::Seq(seq) => row.seq <= seq,
@@ -226,7 +284,9 @@ async fn rewind(store: &dyn Store, scope: &Scope, now: Snapshot, as_of: AsOf, st
             continue;
         }
         let ends = row.left_project().map(|left| [Some(left), row.project_id]);
-        needs.extend(ends.into_iter().flatten().flatten().filter(|project| !scope.holds(Some(*project))));
+        needs.extend(
+            ends.into_iter().flatten().flatten().filter(|project| !scope.holds(Some(*project))),
+        );
         if needs.is_empty() {
             take_out(&mut state, &row)?;
         }
@@ -240,13 +300,20 @@ async fn rewind(store: &dyn Store, scope: &Scope, now: Snapshot, as_of: AsOf, st
     };
     if seq == 0 || kept == 0 {
         let hint = Some("lakeplan history shows where it begins".to_owned());
-        return Err(ServiceError::Input { place: "--as-of".to_owned(), message: "the lake did not exist then".to_owned(), hint });
+        return Err(ServiceError::Input {
+            place: "--as-of".to_owned(),
+            message: "the lake did not exist then".to_owned(),
+            hint,
+        });
     }
     Ok(Rewound::To(Snapshot { seq, at: kept_at, state }))
 }
 
 fn take_out(state: &mut State, row: &Row) -> Result<(), StoreError> {
-    let damaged = |what: String| StoreError::Damaged { path: format!("journal row {}.{}", row.seq, row.ordinal), what };
+    let damaged = |what: String| StoreError::Damaged {
+        path: format!("journal row {}.{}", row.seq, row.ordinal),
+        what,
+    };
     let before = row.before_fields().map_err(|fault| damaged(fault.to_string()))?;
     let slot = Slot { entity: row.entity, id: row.entity_id, project: row.project_id };
     if matches!(row.op, Op::Create | Op::Link) {
@@ -291,5 +358,6 @@ pub fn subject(state: &State, row: &Row) -> String {
 
 /// Rows whose record is in one of these slots.
 pub fn concerns(row: &Row, project: Option<ProjectId>, record: Option<&AnyRecord>) -> bool {
-    project.is_none_or(|project| row.project_id == Some(project)) && record.is_none_or(|record| record.id() == row.entity_id)
+    project.is_none_or(|project| row.project_id == Some(project))
+        && record.is_none_or(|record| record.id() == row.entity_id)
 }

@@ -27,14 +27,24 @@ impl Service {
         if from >= current {
             return Ok(None);
         }
-        let done =
-            self.change_lake("upgrade", |patch| patch.with("format_reader", current).with("format_writer", current)).await?;
+        let done = self
+            .change_lake("upgrade", |patch| {
+                patch.with("format_reader", current).with("format_writer", current)
+            })
+            .await?;
         Ok(Some((from, current, done)))
     }
 
-    async fn change_lake(&self, reason: &str, fields: impl FnOnce(Patch) -> Patch) -> Result<Done, ServiceError> {
+    async fn change_lake(
+        &self,
+        reason: &str,
+        fields: impl FnOnce(Patch) -> Patch,
+    ) -> Result<Done, ServiceError> {
         let state = self.state(&Scope::outline()).await?;
-        let lake = state.lake.as_ref().ok_or_else(|| ServiceError::input("lake", "has no row of its own"))?;
+        let lake = state
+            .lake
+            .as_ref()
+            .ok_or_else(|| ServiceError::input("lake", "has no row of its own"))?;
         let set = PatchSet {
             id: fresh_set_id(self.clock.as_ref(), self.random.as_ref()),
             request_hash: [0; 32],

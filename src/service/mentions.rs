@@ -79,7 +79,9 @@ impl Names {
         match value {
             Value::String(text) => self.are_in(text),
             Value::Array(items) => items.iter().any(|item| self.are_in_value(item)),
-            Value::Object(fields) => fields.iter().any(|(name, value)| self.are_in(name) || self.are_in_value(value)),
+            Value::Object(fields) => {
+                fields.iter().any(|(name, value)| self.are_in(name) || self.are_in_value(value))
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
         }
     }
@@ -87,7 +89,10 @@ impl Names {
     /// A condition in the SQL of Databricks that a column holds one of the names.
     fn condition(&self, column: &str) -> String {
         let escaped = self.0.iter().map(|name| name.chars().map(escape).collect::<String>());
-        let pattern = format!("(?iu)(^|[^\\p{{L}}\\p{{N}}_])({})($|[^\\p{{L}}\\p{{N}}_])", escaped.collect::<Vec<_>>().join("|"));
+        let pattern = format!(
+            "(?iu)(^|[^\\p{{L}}\\p{{N}}_])({})($|[^\\p{{L}}\\p{{N}}_])",
+            escaped.collect::<Vec<_>>().join("|")
+        );
         format!("{column} RLIKE {}", literal(&pattern))
     }
 }
@@ -119,7 +124,12 @@ impl Mention {
 
 impl Service {
     /// The places that name a person, but for their own record.
-    pub async fn mentions(&self, own: Slot, names: &Names, inbox: InboxSeen<'_>) -> Result<Vec<Mention>, ServiceError> {
+    pub async fn mentions(
+        &self,
+        own: Slot,
+        names: &Names,
+        inbox: InboxSeen<'_>,
+    ) -> Result<Vec<Mention>, ServiceError> {
         if names.is_empty() {
             return Ok(Vec::new());
         }
@@ -137,10 +147,14 @@ impl Service {
         for table in TABLES {
             let mut texts = Mention::new(table.name, "texts");
             let mut actors = Mention::new(table.name, "created_by, updated_by, deleted_by");
-            for record in state.records().filter(|record| record.entity() == table.entity && record.slot() != own) {
+            for record in state
+                .records()
+                .filter(|record| record.entity() == table.entity && record.slot() != own)
+            {
                 let slot = record.slot();
                 let key = || name_of(&state, slot.entity, slot.id, slot.project);
-                let holds = |name: &str| record.get(name).is_some_and(|value| names.are_in_value(&value));
+                let holds =
+                    |name: &str| record.get(name).is_some_and(|value| names.are_in_value(&value));
                 let fields = slot.entity.fields().iter().map(|field| field.name);
                 if fields.filter(|name| !ACTORS.contains(name)).any(holds) {
                     texts.note(key);
@@ -189,9 +203,10 @@ fn payload_names(row: &Row, names: &Names) -> bool {
     let in_payload = |payload: &Option<String>| {
         let Some(text) = payload else { return false };
         match serde_json::from_str::<Value>(text) {
-            Ok(Value::Object(fields)) => {
-                fields.iter().filter(|(name, _)| !ACTORS.contains(&name.as_str())).any(|(_, value)| names.are_in_value(value))
-            }
+            Ok(Value::Object(fields)) => fields
+                .iter()
+                .filter(|(name, _)| !ACTORS.contains(&name.as_str()))
+                .any(|(_, value)| names.are_in_value(value)),
             _ => names.are_in(text),
         }
     };
@@ -199,13 +214,20 @@ fn payload_names(row: &Row, names: &Names) -> bool {
 }
 
 fn of_texts(entity: Entity, keys: &[String]) -> Vec<String> {
-    let each = |command: &str, end: &str| keys.iter().map(|key| format!("{command} {key}{end}")).collect();
+    let each =
+        |command: &str, end: &str| keys.iter().map(|key| format!("{command} {key}{end}")).collect();
     match entity {
         Entity::Task => each("lakeplan erase task", " --yes, or change it: lakeplan task update"),
-        Entity::Project => each("lakeplan erase project", " --yes, or change it: lakeplan project update"),
+        Entity::Project => {
+            each("lakeplan erase project", " --yes, or change it: lakeplan project update")
+        }
         Entity::User => each("lakeplan user show", ", and change what it says"),
-        Entity::Requirement => vec!["change the description and plan it again: lakeplan plan FILE --yes".to_owned()],
-        Entity::Lake | Entity::TaskLink | Entity::TaskRequirement => vec!["change it: lakeplan apply".to_owned()],
+        Entity::Requirement => {
+            vec!["change the description and plan it again: lakeplan plan FILE --yes".to_owned()]
+        }
+        Entity::Lake | Entity::TaskLink | Entity::TaskRequirement => {
+            vec!["change it: lakeplan apply".to_owned()]
+        }
     }
 }
 
@@ -248,7 +270,8 @@ async fn in_inbox(names: &Names, seen: &InboxSeen<'_>) -> Result<Vec<Mention>, S
                 continue;
             }
             let id = row.request_id.text();
-            let is_answered = id.is_some_and(|id| answers.contains(&id.chars().take(1000).collect::<String>()));
+            let is_answered =
+                id.is_some_and(|id| answers.contains(&id.chars().take(1000).collect::<String>()));
             let key = || id.unwrap_or("NULL").chars().take(60).collect();
             if is_answered { answered.note(key) } else { waiting.note(key) }
         }
@@ -278,7 +301,10 @@ async fn in_appended(names: &Names, tables: &LakeTables) -> Result<Vec<Mention>,
     for (table, column) in COLUMNS {
         let mut mention = Mention::new(table.name, column);
         tables.texts(table, column, |text| mention.rows += usize::from(names.are_in(text))).await?;
-        mentions.push(mention.remedy(format!("stays until its rows expire, {} days after they were written", table.days)));
+        mentions.push(mention.remedy(format!(
+            "stays until its rows expire, {} days after they were written",
+            table.days
+        )));
     }
     Ok(mentions)
 }
@@ -289,8 +315,21 @@ mod tests {
 
     #[test]
     fn names_are_found_as_whole_words_in_any_case() {
-        let names = Names::new(["@ana".to_owned(), "Ana Souza".to_owned(), "ana.s@example.com".to_owned(), "Łukasz".to_owned()]);
-        for text in ["ask ANA", "@ana", "(ana)", "ana's task", "mail Ana.S@Example.com now", "łukasz!", "x_ana ana"] {
+        let names = Names::new([
+            "@ana".to_owned(),
+            "Ana Souza".to_owned(),
+            "ana.s@example.com".to_owned(),
+            "Łukasz".to_owned(),
+        ]);
+        for text in [
+            "ask ANA",
+            "@ana",
+            "(ana)",
+            "ana's task",
+            "mail Ana.S@Example.com now",
+            "łukasz!",
+            "x_ana ana",
+        ] {
             assert!(names.are_in(text), "{text}");
         }
         for text in ["banana", "anabel", "x_ana", "", "łukaszek"] {

@@ -46,7 +46,9 @@ impl Service {
     pub async fn read(&self, scope: &Scope, as_of: Option<AsOf>) -> Result<Snapshot, ServiceError> {
         match as_of {
             None => Ok(self.store.snapshot(scope).await?),
-            Some(as_of) => history::read_as_of(self.store.as_ref(), scope, as_of, Stream::Work).await,
+            Some(as_of) => {
+                history::read_as_of(self.store.as_ref(), scope, as_of, Stream::Work).await
+            }
         }
     }
 

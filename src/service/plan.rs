@@ -56,10 +56,17 @@ impl PlanRequest {
     /// A request from the bytes of a file; `place` is what errors call it.
     pub fn read(place: &str, bytes: Vec<u8>) -> Result<Self, ServiceError> {
         let wrong = |message: String, hint: &str| {
-            Err(ServiceError::Input { place: place.to_owned(), message, hint: Some(hint.to_owned()) })
+            Err(ServiceError::Input {
+                place: place.to_owned(),
+                message,
+                hint: Some(hint.to_owned()),
+            })
         };
         if bytes.len() > LongText::MAX {
-            let size = format!("is {:.1} MiB, and a description is at most 1 MiB", bytes.len() as f64 / f64::from(1 << 20));
+            let size = format!(
+                "is {:.1} MiB, and a description is at most 1 MiB",
+                bytes.len() as f64 / f64::from(1 << 20)
+            );
             return wrong(size, "plan its parts as projects of their own");
         }
         let line = |at: usize| bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -71,11 +78,17 @@ impl PlanRequest {
             }
         };
         if let Some(at) = text.find('\0') {
-            return wrong(format!("line {} holds a NUL character", line(at)), "a description is Markdown or plain text");
+            return wrong(
+                format!("line {} holds a NUL character", line(at)),
+                "a description is Markdown or plain text",
+            );
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim().is_empty() {
-            return wrong("is empty".to_owned(), "write what is to be done: headings, lists, sentences");
+            return wrong(
+                "is empty".to_owned(),
+                "write what is to be done: headings, lists, sentences",
+            );
         }
         Ok(Self { text: text.to_owned(), ..Self::default() })
     }
@@ -96,7 +109,10 @@ impl Service {
     /// What planning a description would change.
     pub async fn plan(&self, request: &PlanRequest) -> Result<Preview, ServiceError> {
         let lake = self.state(&Scope::outline()).await?;
-        let options = Options { max_depth: lake.lake.as_ref().map_or(5, |lake| lake.max_depth).into(), ..Options::default() };
+        let options = Options {
+            max_depth: lake.lake.as_ref().map_or(5, |lake| lake.max_depth).into(),
+            ..Options::default()
+        };
         let plan = outline(&request.text, options);
         let mut project = id_of(&lake, request, &plan)?;
         let mut before = self.state(&Scope::of(project)).await?;
@@ -114,9 +130,13 @@ impl Service {
         };
         let name = request.name.as_deref().map(Title::new).transpose();
         let name = name.map_err(|misfit| ServiceError::input("--name", misfit.to_string()))?;
-        let previous = kept.and_then(|project| project.description.as_ref()).map(|text| outline(text.as_str(), options));
-        let id = request.id.unwrap_or_else(|| fresh_set_id(self.clock.as_ref(), self.random.as_ref()));
-        let said = Description { source: &source, text: &request.text, plan: &plan, name: name.as_ref() };
+        let previous = kept
+            .and_then(|project| project.description.as_ref())
+            .map(|text| outline(text.as_str(), options));
+        let id =
+            request.id.unwrap_or_else(|| fresh_set_id(self.clock.as_ref(), self.random.as_ref()));
+        let said =
+            Description { source: &source, text: &request.text, plan: &plan, name: name.as_ref() };
         let made = replan(&before, existing, said, previous.as_ref(), id);
         let set = PatchSet {
             id,
@@ -131,8 +151,12 @@ impl Service {
         if !set.patches.is_empty() {
             match apply(&mut after, &set, self.clock.now()) {
                 Ok(_) => {}
-                Err(Rejection::Refused(violations)) => return Err(ServiceError::Refused(violations)),
-                Err(Rejection::Conflicted(conflict)) => return Err(self.conflicted(&before, &set.patches, conflict)),
+                Err(Rejection::Refused(violations)) => {
+                    return Err(ServiceError::Refused(violations));
+                }
+                Err(Rejection::Conflicted(conflict)) => {
+                    return Err(self.conflicted(&before, &set.patches, conflict));
+                }
             }
         }
         let is_new = existing.is_none();
@@ -144,15 +168,26 @@ impl Service {
         let Some(source) = &request.source else { return Ok(Standing::ToPlan) };
         let (lake, source) = (self.state(&Scope::outline()).await?, source_name(source)?);
         if let Some(project) = planned_from(&lake, &source)?.and_then(ProjectState::project) {
-            let is_same = project.description.as_ref().is_some_and(|text| text.as_str() == request.text);
-            return Ok(if is_same { Standing::AsItIs(project.key.to_string()) } else { Standing::ToPlan });
+            let is_same =
+                project.description.as_ref().is_some_and(|text| text.as_str() == request.text);
+            return Ok(if is_same {
+                Standing::AsItIs(project.key.to_string())
+            } else {
+                Standing::ToPlan
+            });
         }
-        let gone = lake.projects().filter_map(ProjectState::project).find(|project| project.source.as_ref() == Some(&source));
+        let gone = lake
+            .projects()
+            .filter_map(ProjectState::project)
+            .find(|project| project.source.as_ref() == Some(&source));
         Ok(gone.map_or(Standing::ToPlan, |project| Standing::Deleted(project.key.to_string())))
     }
 
     /// Plans a description and writes it; `None` where nothing changes. The run is a row in `agent_logs`.
-    pub async fn apply_plan(&self, request: &PlanRequest) -> Result<(Preview, Option<Done>), ServiceError> {
+    pub async fn apply_plan(
+        &self,
+        request: &PlanRequest,
+    ) -> Result<(Preview, Option<Done>), ServiceError> {
         let begun = self.clock.now();
         let (preview, done) = self.write_plan(request).await?;
         let row = self.log_row(&preview, done.as_ref(), begun);
@@ -167,10 +202,14 @@ impl Service {
         let now = self.clock.now();
         let plan = &preview.plan;
         let of_kind = |kind| plan.nodes.iter().filter(|node| node.kind == kind).count();
-        let skipped: Vec<Value> =
-            (plan.skipped.iter()).map(|part| json!({"line": part.span.start_line, "reason": part.reason})).collect();
-        let source =
-            preview.after.project(preview.project).and_then(ProjectState::project).and_then(|project| project.source.clone());
+        let skipped: Vec<Value> = (plan.skipped.iter())
+            .map(|part| json!({"line": part.span.start_line, "reason": part.reason}))
+            .collect();
+        let source = preview
+            .after
+            .project(preview.project)
+            .and_then(ProjectState::project)
+            .and_then(|project| project.source.clone());
         let row = json!({
             "run_id": uuid_v7(now, self.random.as_ref()).to_string(), "at": rfc3339(now), "agent": "planner", "model": "outline",
             "actor": self.actor.as_str(), "source": source.map(|source| source.to_string()), "project_id": preview.project.to_string(),
@@ -185,7 +224,10 @@ impl Service {
         }
     }
 
-    async fn write_plan(&self, request: &PlanRequest) -> Result<(Preview, Option<Done>), ServiceError> {
+    async fn write_plan(
+        &self,
+        request: &PlanRequest,
+    ) -> Result<(Preview, Option<Done>), ServiceError> {
         let mut tries = 0;
         loop {
             let preview = self.plan(request).await?;
@@ -198,7 +240,8 @@ impl Service {
                 Err(ServiceError::Conflicted { .. }) if tries < TRIES => {}
                 // The set was valid when it was made, so the lake has changed since: another process may have planned
                 // the same text, or added a user of the same name.
-                Err(ServiceError::Refused(violations)) if tries < TRIES && !is_about_id(&violations) && !is_empty => {}
+                Err(ServiceError::Refused(violations))
+                    if tries < TRIES && !is_about_id(&violations) && !is_empty => {}
                 // With an id of its own even a set without patches is asked for: it may stand already.
                 Err(ServiceError::Refused(_)) if is_empty => return Ok((preview, None)),
                 done => return Ok((preview, Some(done?))),
@@ -209,15 +252,25 @@ impl Service {
 
 /// Whether a set is refused because of its id, which planning again does not change.
 fn is_about_id(violations: &[Violation]) -> bool {
-    violations.iter().all(|violation| violation.patch == 0 && violation.field.as_deref() == Some("id"))
+    violations
+        .iter()
+        .all(|violation| violation.patch == 0 && violation.field.as_deref() == Some("id"))
 }
 
-fn id_of(state: &State, request: &PlanRequest, plan: &Plan) -> Result<Option<ProjectId>, ServiceError> {
+fn id_of(
+    state: &State,
+    request: &PlanRequest,
+    plan: &Plan,
+) -> Result<Option<ProjectId>, ServiceError> {
     Ok(project_of(state, request, plan)?.and_then(ProjectState::project).map(|project| project.id))
 }
 
 /// The project a description was planned into before: the named one, else the living one of the same source.
-fn project_of<'s>(state: &'s State, request: &PlanRequest, plan: &Plan) -> Result<Option<&'s ProjectState>, ServiceError> {
+fn project_of<'s>(
+    state: &'s State,
+    request: &PlanRequest,
+    plan: &Plan,
+) -> Result<Option<&'s ProjectState>, ServiceError> {
     if let Some(name) = &request.project {
         let (found, project) = find::project(state, name)?;
         if project.deleted_at.is_some() {
@@ -238,16 +291,25 @@ fn project_of<'s>(state: &'s State, request: &PlanRequest, plan: &Plan) -> Resul
 }
 
 /// The living project that was planned from a source.
-fn planned_from<'s>(state: &'s State, source: &Name) -> Result<Option<&'s ProjectState>, ServiceError> {
+fn planned_from<'s>(
+    state: &'s State,
+    source: &Name,
+) -> Result<Option<&'s ProjectState>, ServiceError> {
     let found = all_planned_from(state, source);
     if let [first, second, ..] = found.as_slice() {
-        let keys = [first, second].map(|found| found.project().map(|project| project.key.to_string()).unwrap_or_default());
+        let keys = [first, second].map(|found| {
+            found.project().map(|project| project.key.to_string()).unwrap_or_default()
+        });
         let message = format!("{} and {} were both planned from {source}", keys[0], keys[1]);
         let hint = format!(
             "say which with --project {}, and delete the other: lakeplan project delete {}; lakeplan plan --folder does it where nobody has worked in the other",
             keys[0], keys[1]
         );
-        return Err(ServiceError::Input { place: "--project".to_owned(), message, hint: Some(hint) });
+        return Err(ServiceError::Input {
+            place: "--project".to_owned(),
+            message,
+            hint: Some(hint),
+        });
     }
     Ok(found.first().copied())
 }
@@ -255,7 +317,9 @@ fn planned_from<'s>(state: &'s State, source: &Name) -> Result<Option<&'s Projec
 /// The living projects of a source, oldest first. There is more than one only in lakes of earlier versions.
 pub(super) fn all_planned_from<'s>(state: &'s State, source: &Name) -> Vec<&'s ProjectState> {
     let is_of = |found: &&ProjectState| {
-        found.project().is_some_and(|project| project.deleted_at.is_none() && project.source.as_ref() == Some(source))
+        found.project().is_some_and(|project| {
+            project.deleted_at.is_none() && project.source.as_ref() == Some(source)
+        })
     };
     let mut found: Vec<&ProjectState> = state.projects().filter(is_of).collect();
     found.sort_by_key(|found| found.project().map(|project| (project.created_at, project.id)));
@@ -281,7 +345,9 @@ fn piped_name(plan: &Plan) -> Name {
     let title: String = plan.title.split_whitespace().collect::<Vec<_>>().join(" ");
     let most = Name::MAX - 10;
     let title = match title.chars().count() {
-        length if length > most => format!("{}…{}", title.chars().take(most - MARK - 1).collect::<String>(), mark(&title)),
+        length if length > most => {
+            format!("{}…{}", title.chars().take(most - MARK - 1).collect::<String>(), mark(&title))
+        }
         _ => title,
     };
     Name::new(&format!("stdin: {title}")).unwrap_or_default()
@@ -297,7 +363,8 @@ fn mark(text: &str) -> String {
 
 /// The request as its author gave it, so that the same id with another description is noticed.
 fn hash(request: &PlanRequest) -> [u8; 32] {
-    let parts = serde_json::json!(["plan", request.source, request.text, request.project, request.name]);
+    let parts =
+        serde_json::json!(["plan", request.source, request.text, request.project, request.name]);
     Sha256::digest(parts.to_string()).into()
 }
 
@@ -307,10 +374,15 @@ mod tests {
 
     #[test]
     fn a_long_path_is_told_from_others_of_the_same_end() {
-        let of = |folder: &str, length: usize| source_name(&format!("{folder}/{}.md", "é".repeat(length))).unwrap().to_string();
+        let of = |folder: &str, length: usize| {
+            source_name(&format!("{folder}/{}.md", "é".repeat(length))).unwrap().to_string()
+        };
         assert_eq!(of("a", 195), format!("a/{}.md", "é".repeat(195)), "what fits stays");
         let (one, other) = (of("a", 196), of("b", 196));
-        assert!(one != other && one.chars().count() == Name::MAX && one.ends_with("é.md"), "{one} {other}");
+        assert!(
+            one != other && one.chars().count() == Name::MAX && one.ends_with("é.md"),
+            "{one} {other}"
+        );
         assert_eq!(one, of("a", 196));
     }
 }

@@ -5,7 +5,11 @@ use crate::analytics::warehouse::Warehouse;
 use crate::store::catalog::{Catalog, Check, SchemaName};
 
 /// Looks at all of it, and at the warehouse where one is named. Nothing is changed.
-pub async fn preflight(catalog: &Catalog, schema: &SchemaName, warehouse: Option<&Warehouse>) -> Vec<Check> {
+pub async fn preflight(
+    catalog: &Catalog,
+    schema: &SchemaName,
+    warehouse: Option<&Warehouse>,
+) -> Vec<Check> {
     let views: Vec<&str> = view_names().collect();
     let mut checks = catalog.preflight(schema, &views).await;
     let answers = checks.iter().any(|check| check.what == "identity" && check.is_ok());

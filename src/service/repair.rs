@@ -55,7 +55,8 @@ impl Service {
                 for Repair { value, .. } in some.iter().filter(|repair| repair.obstacle.is_none()) {
                     let project = state.home(value.entity, value.id);
                     let patch = patches.entry(value.id);
-                    let patch = patch.or_insert_with(|| Patch::new(Op::Update, value.entity, value.id, project));
+                    let patch = patch
+                        .or_insert_with(|| Patch::new(Op::Update, value.entity, value.id, project));
                     patch.fields.insert(value.field.clone(), Value::Null);
                 }
                 if patches.is_empty() {
@@ -67,7 +68,9 @@ impl Service {
                         done.push(committed);
                         break;
                     }
-                    Err(ServiceError::Refused(violations)) => note_obstacles(some, &ids, violations)?,
+                    Err(ServiceError::Refused(violations)) => {
+                        note_obstacles(some, &ids, violations)?
+                    }
                     Err(err) => return Err(err),
                 }
             }
@@ -89,11 +92,18 @@ impl Service {
 }
 
 /// Notes why the records of some patches cannot be changed. A refusal that is about none of them stays one.
-fn note_obstacles(repairs: &mut [Repair], patches: &[Uuid], violations: Vec<Violation>) -> Result<(), ServiceError> {
+fn note_obstacles(
+    repairs: &mut [Repair],
+    patches: &[Uuid],
+    violations: Vec<Violation>,
+) -> Result<(), ServiceError> {
     let mut is_noted = false;
     for violation in &violations {
         let refused = patches.get(violation.patch);
-        for repair in repairs.iter_mut().filter(|repair| repair.obstacle.is_none() && Some(&repair.value.id) == refused) {
+        for repair in repairs
+            .iter_mut()
+            .filter(|repair| repair.obstacle.is_none() && Some(&repair.value.id) == refused)
+        {
             repair.obstacle = Some(violation.message.clone());
             is_noted = true;
         }
@@ -102,7 +112,8 @@ fn note_obstacles(repairs: &mut [Repair], patches: &[Uuid], violations: Vec<Viol
 }
 
 fn repair(state: &State, value: UnreadableValue) -> Repair {
-    let name = super::resolve::name_of(state, value.entity, value.id, state.home(value.entity, value.id));
+    let name =
+        super::resolve::name_of(state, value.entity, value.id, state.home(value.entity, value.id));
     let writer = value.entity.field(&value.field).map(|field| field.writer);
     let obstacle = match writer {
         Some(Writer::Author) => None,

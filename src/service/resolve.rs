@@ -17,7 +17,9 @@ use uuid::Uuid;
 use super::{ServiceError, find};
 use crate::domain::any::{AnyRecord, Slot};
 use crate::domain::apply::foresight::Foresight;
-use crate::domain::id::{EntityId, PatchSetId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, derived};
+use crate::domain::id::{
+    EntityId, PatchSetId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, derived,
+};
 use crate::domain::link::LinkKind;
 use crate::domain::patch::{Op, Patch, PatchSet, Place, Source};
 use crate::domain::record::{Entity, Fields};
@@ -70,7 +72,15 @@ pub fn resolve(
         return Err(resolver.foreseen);
     }
     let actor = request.actor.clone().unwrap_or_else(|| actor.clone());
-    Ok(PatchSet { id, request_hash: request.hash(), actor, source, reason: request.reason.clone(), patches, also: resolver.also })
+    Ok(PatchSet {
+        id,
+        request_hash: request.hash(),
+        actor,
+        source,
+        reason: request.reason.clone(),
+        patches,
+        also: resolver.also,
+    })
 }
 
 /// A patch or a reference was not resolved; the reason is among the violations.
@@ -109,7 +119,12 @@ impl Resolver<'_> {
         Err(Unresolved(()))
     }
 
-    fn fault<T>(&mut self, field: &str, message: String, hint: Option<String>) -> Result<T, Unresolved> {
+    fn fault<T>(
+        &mut self,
+        field: &str,
+        message: String,
+        hint: Option<String>,
+    ) -> Result<T, Unresolved> {
         let fault = Violation::new(self.patch, Rule::UnknownReference, message).field(field);
         self.refuse(match hint {
             Some(hint) => fault.hint(hint),
@@ -126,7 +141,11 @@ impl Resolver<'_> {
         let id = derived(self.set, name);
         let project = match raw.entity {
             Entity::Project => Some(ProjectId::of(id)),
-            _ => raw.fields.get("project_id").and_then(Value::as_str).and_then(|name| self.project_named(name)),
+            _ => raw
+                .fields
+                .get("project_id")
+                .and_then(Value::as_str)
+                .and_then(|name| self.project_named(name)),
         };
         self.made.insert(id, project);
         let twice = self.local.insert(name.to_owned(), Local { entity: raw.entity, id, project });
@@ -153,9 +172,12 @@ impl Resolver<'_> {
         }
         let Some(ahead) = &mut self.ahead else { return };
         let faults = ahead.take(patch);
-        if matches!(patch.op, Op::Create | Op::Update) && !matches!(patch.entity, Entity::Task | Entity::Lake) {
+        if matches!(patch.op, Op::Create | Op::Update)
+            && !matches!(patch.entity, Entity::Task | Entity::Lake)
+        {
             let index = self.patch;
-            self.foreseen.extend(faults.iter().map(|fault| Violation { patch: index, ..fault.clone() }));
+            self.foreseen
+                .extend(faults.iter().map(|fault| Violation { patch: index, ..fault.clone() }));
         }
     }
 
@@ -168,14 +190,23 @@ impl Resolver<'_> {
 
     fn patch(&mut self, raw: &RawPatch) -> Result<Patch, Unresolved> {
         // Both are looked at before either stops the patch, so that every violation is found at once.
-        let (fields, expect) =
-            (self.references(raw.entity, &raw.fields, "fields"), self.references(raw.entity, &raw.expect, "expect"));
+        let (fields, expect) = (
+            self.references(raw.entity, &raw.fields, "fields"),
+            self.references(raw.entity, &raw.expect, "expect"),
+        );
         let (fields, expect) = (fields?, expect?);
         let creates = matches!(raw.op, Op::Create | Op::Link);
         let (id, project) = match raw.id.as_deref() {
-            None if creates => (derived(self.set, &format!("#{}", self.patch)), self.project_of_new(raw.entity, &fields)),
+            None if creates => (
+                derived(self.set, &format!("#{}", self.patch)),
+                self.project_of_new(raw.entity, &fields),
+            ),
             None if raw.op == Op::Unlink => self.link_between(raw.entity, &fields)?,
-            None => return self.refuse(Violation::new(self.patch, Rule::Required, "must say which one").field("id")),
+            None => {
+                return self.refuse(
+                    Violation::new(self.patch, Rule::Required, "must say which one").field("id"),
+                );
+            }
             Some(name) => {
                 if creates {
                     self.check_new_id(raw.entity, name)?;
@@ -184,25 +215,46 @@ impl Resolver<'_> {
                 (id, if creates { self.project_of_new(raw.entity, &fields) } else { known })
             }
         };
-        let project = if raw.op == Op::Create && raw.entity == Entity::Project { Some(ProjectId::of(id)) } else { project };
+        let project = if raw.op == Op::Create && raw.entity == Entity::Project {
+            Some(ProjectId::of(id))
+        } else {
+            project
+        };
         // The fields of an unlink without an id only say which link it is.
         let unlinks_by_ends = raw.op == Op::Unlink && raw.id.is_none();
         let place = match &raw.place {
             None => None,
             Some(RawPlace::First) => Some(Place::First),
             Some(RawPlace::Last) => Some(Place::Last),
-            Some(RawPlace::After(name)) => Some(Place::After(TaskId::of(self.reference(Entity::Task, name, "place", false)?.0))),
-            Some(RawPlace::Before(name)) => {
-                Some(Place::Before(TaskId::of(self.reference(Entity::Task, name, "place", false)?.0)))
-            }
+            Some(RawPlace::After(name)) => Some(Place::After(TaskId::of(
+                self.reference(Entity::Task, name, "place", false)?.0,
+            ))),
+            Some(RawPlace::Before(name)) => Some(Place::Before(TaskId::of(
+                self.reference(Entity::Task, name, "place", false)?.0,
+            ))),
         };
         let fields = if unlinks_by_ends { Fields::new() } else { fields };
         let has_given_id = creates && raw.id.as_deref().is_some_and(|name| !name.starts_with('$'));
-        Ok(Patch { op: raw.op, entity: raw.entity, id, has_given_id, project, fields, place, position: None, expect })
+        Ok(Patch {
+            op: raw.op,
+            entity: raw.entity,
+            id,
+            has_given_id,
+            project,
+            fields,
+            place,
+            position: None,
+            expect,
+        })
     }
 
     /// The fields with every reference among them as an id.
-    fn references(&mut self, entity: Entity, fields: &Fields, part: &str) -> Result<Fields, Unresolved> {
+    fn references(
+        &mut self,
+        entity: Entity,
+        fields: &Fields,
+        part: &str,
+    ) -> Result<Fields, Unresolved> {
         let mut resolved = Fields::new();
         let mut lost = Ok(());
         for (name, value) in fields {
@@ -211,16 +263,18 @@ impl Resolver<'_> {
                 _ => None,
             };
             let id = match (of, value.as_str()) {
-                (Some(of), Some(text)) => match self.reference(of, text, &format!("{part}.{name}"), false) {
-                    Ok((id, project)) => {
-                        self.also.extend(project.filter(|_| of == Entity::Task));
-                        Some(Value::from(id.hyphenated().to_string()))
+                (Some(of), Some(text)) => {
+                    match self.reference(of, text, &format!("{part}.{name}"), false) {
+                        Ok((id, project)) => {
+                            self.also.extend(project.filter(|_| of == Entity::Task));
+                            Some(Value::from(id.hyphenated().to_string()))
+                        }
+                        Err(unresolved) => {
+                            lost = Err(unresolved);
+                            continue;
+                        }
                     }
-                    Err(unresolved) => {
-                        lost = Err(unresolved);
-                        continue;
-                    }
-                },
+                }
                 _ => None,
             };
             resolved.insert(name.clone(), id.unwrap_or_else(|| value.clone()));
@@ -235,7 +289,10 @@ impl Resolver<'_> {
             return Ok(());
         }
         let message = match Uuid::try_parse(name) {
-            Err(_) => format!("{name:?} is no id for a new {}: an id is a UUID or a local name", entity.noun()),
+            Err(_) => format!(
+                "{name:?} is no id for a new {}: an id is a UUID or a local name",
+                entity.noun()
+            ),
             Ok(id) if id.is_nil() || id.is_max() => format!("{id} is reserved"),
             Ok(id) => {
                 self.also.extend(self.state.holder(id).and_then(|holder| holder.project()));
@@ -247,12 +304,19 @@ impl Resolver<'_> {
     }
 
     /// What a word refers to: its id, and the project it is in.
-    fn reference(&mut self, entity: Entity, name: &str, field: &str, new: bool) -> Result<Found, Unresolved> {
+    fn reference(
+        &mut self,
+        entity: Entity,
+        name: &str,
+        field: &str,
+        new: bool,
+    ) -> Result<Found, Unresolved> {
         if let Some(local) = self.local.get(name) {
             if local.entity == entity {
                 return Ok((local.id, local.project));
             }
-            let message = format!("{name} is a {}, and a {} is wanted", local.entity.noun(), entity.noun());
+            let message =
+                format!("{name} is a {}, and a {} is wanted", local.entity.noun(), entity.noun());
             return self.fault(field, message, None);
         }
         if name.starts_with('$') {
@@ -262,20 +326,30 @@ impl Resolver<'_> {
             return Ok((id, if new { None } else { self.home(entity, id) }));
         }
         let found = match entity {
-            Entity::Task => find::task(self.state, name).map(|task| (task.id.uuid(), Some(task.project_id))),
-            Entity::Project => match self.ahead.as_ref().and_then(|ahead| find::project(ahead.state(), name).ok()) {
-                Some((_, project)) => Ok((project.id.uuid(), Some(project.id))),
-                None => match self.names.get(name) {
-                    Some(project) => Ok((project.uuid(), Some(project))),
-                    None => find::project(self.state, name).map(|(_, project)| (project.id.uuid(), Some(project.id))),
-                },
-            },
+            Entity::Task => {
+                find::task(self.state, name).map(|task| (task.id.uuid(), Some(task.project_id)))
+            }
+            Entity::Project => {
+                match self.ahead.as_ref().and_then(|ahead| find::project(ahead.state(), name).ok())
+                {
+                    Some((_, project)) => Ok((project.id.uuid(), Some(project.id))),
+                    None => match self.names.get(name) {
+                        Some(project) => Ok((project.uuid(), Some(project))),
+                        None => find::project(self.state, name)
+                            .map(|(_, project)| (project.id.uuid(), Some(project.id))),
+                    },
+                }
+            }
             Entity::User => {
                 let user = find::user(self.now(), name).or_else(|_| find::user(self.state, name));
                 user.map(|user| (user.id.uuid(), None))
             }
-            Entity::Requirement => requirement(self.now(), name).or_else(|_| requirement(self.state, name)),
-            _ => Err(ServiceError::input(field, format!("must be the UUID of a {}", entity.noun()))),
+            Entity::Requirement => {
+                requirement(self.now(), name).or_else(|_| requirement(self.state, name))
+            }
+            _ => {
+                Err(ServiceError::input(field, format!("must be the UUID of a {}", entity.noun())))
+            }
         };
         match found {
             Ok(found) => Ok(found),
@@ -287,13 +361,18 @@ impl Resolver<'_> {
     fn home(&self, entity: Entity, id: Uuid) -> Option<ProjectId> {
         match entity {
             Entity::Project => Some(ProjectId::of(id)),
-            _ => self.state.home(entity, id).or_else(|| self.ahead.as_ref()?.state().home(entity, id)),
+            _ => self
+                .state
+                .home(entity, id)
+                .or_else(|| self.ahead.as_ref()?.state().home(entity, id)),
         }
     }
 
     /// The project a new record goes to.
     fn project_of_new(&self, entity: Entity, fields: &Fields) -> Option<ProjectId> {
-        let id = |field: &str| fields.get(field).and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
+        let id = |field: &str| {
+            fields.get(field).and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok())
+        };
         let of_task = |field: &str| {
             let task = id(field)?;
             self.made.get(&task).copied().unwrap_or_else(|| self.home(Entity::Task, task))
@@ -313,26 +392,39 @@ impl Resolver<'_> {
             Entity::TaskRequirement => (["task_id", "requirement_id"], &[]),
             _ => {
                 let message = format!("a {} cannot be the object of unlink", entity.noun());
-                return self.refuse(Violation::new(self.patch, Rule::Operation, message).field("entity"));
+                return self
+                    .refuse(Violation::new(self.patch, Rule::Operation, message).field("entity"));
             }
         };
         let before = self.faults.len();
         let hint = format!("name the link by its id, or by {} and {}", ends[0], ends[1]);
         let mut id = |field: &str| {
-            let id = fields.get(field).and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
+            let id =
+                fields.get(field).and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
             if id.is_none() {
-                let fault = Violation::new(self.patch, Rule::Required, "must be given").field(format!("fields.{field}"));
+                let fault = Violation::new(self.patch, Rule::Required, "must be given")
+                    .field(format!("fields.{field}"));
                 self.faults.push(fault.hint(hint.as_str()));
             }
             id
         };
         let (from, to) = (id(ends[0]), id(ends[1]));
-        for field in fields.keys().filter(|field| !ends.contains(&field.as_str()) && !kinds.contains(&field.as_str())) {
-            let fault = Violation::new(self.patch, Rule::Operation, "does not say which link is meant");
+        for field in fields
+            .keys()
+            .filter(|field| !ends.contains(&field.as_str()) && !kinds.contains(&field.as_str()))
+        {
+            let fault =
+                Violation::new(self.patch, Rule::Operation, "does not say which link is meant");
             self.faults.push(fault.field(format!("fields.{field}")).hint(hint.as_str()));
         }
-        let kind = fields.get("kind").filter(|_| entity == Entity::TaskLink).map(LinkKind::read).transpose();
-        let kind = kind.or_else(|misfit| self.refuse(Violation::new(self.patch, Rule::Value, misfit.0).field("fields.kind")));
+        let kind = fields
+            .get("kind")
+            .filter(|_| entity == Entity::TaskLink)
+            .map(LinkKind::read)
+            .transpose();
+        let kind = kind.or_else(|misfit| {
+            self.refuse(Violation::new(self.patch, Rule::Value, misfit.0).field("fields.kind"))
+        });
         let (Some(from), Some(to), Ok(kind)) = (from, to, kind) else { return Err(Unresolved(())) };
         if self.faults.len() > before {
             return Err(Unresolved(()));
@@ -341,21 +433,30 @@ impl Resolver<'_> {
         let state = now.home(Entity::Task, from).and_then(|project| now.project(project));
         let found: Vec<Found> = match entity {
             Entity::TaskLink => {
-                let links = state.into_iter().flat_map(|state| state.links_between(TaskId::of(from), TaskId::of(to)));
+                let links = state
+                    .into_iter()
+                    .flat_map(|state| state.links_between(TaskId::of(from), TaskId::of(to)));
                 let wanted = links.filter(|link| kind.is_none_or(|kind| kind == link.kind));
                 wanted.map(|link| (TaskLinkId::uuid(link.id), Some(link.project_id))).collect()
             }
             _ => {
                 let answers = state.into_iter().flat_map(|state| state.answers_at(from));
-                let wanted = answers.filter(|answer| answer.requirement_id == RequirementId::of(to));
-                wanted.map(|answer| (TaskRequirementId::uuid(answer.id), Some(answer.project_id))).collect()
+                let wanted =
+                    answers.filter(|answer| answer.requirement_id == RequirementId::of(to));
+                wanted
+                    .map(|answer| (TaskRequirementId::uuid(answer.id), Some(answer.project_id)))
+                    .collect()
             }
         };
         match found.as_slice() {
             [one] => Ok(*one),
             [] => self.fault("fields", "there is no living link between the two".to_owned(), None),
             _ => {
-                let fault = Violation::new(self.patch, Rule::Required, "the two are linked in several ways; say which is meant");
+                let fault = Violation::new(
+                    self.patch,
+                    Rule::Required,
+                    "the two are linked in several ways; say which is meant",
+                );
                 self.refuse(fault.field("fields.kind").hint(LinkKind::WORDS.join(", ")))
             }
         }
@@ -371,22 +472,33 @@ fn requirement(state: &State, name: &str) -> Result<Found, ServiceError> {
     };
     let (project, label) = name.split_once('/').ok_or_else(missing)?;
     let (state, project) = find::project(state, project)?;
-    let found = state.requirements().find(|requirement| requirement.label.as_str() == label && requirement.deleted_at.is_none());
+    let found = state.requirements().find(|requirement| {
+        requirement.label.as_str() == label && requirement.deleted_at.is_none()
+    });
     found.map(|requirement| (requirement.id.uuid(), Some(project.id))).ok_or_else(missing)
 }
 
 /// What a record is called among people: its key, handle or label.
 pub fn name_of(state: &State, entity: Entity, id: Uuid, project: Option<ProjectId>) -> String {
-    let task = |id: TaskId| state.task(id).map_or_else(|| id.to_string(), |task| task.key.to_string());
+    let task =
+        |id: TaskId| state.task(id).map_or_else(|| id.to_string(), |task| task.key.to_string());
     match state.get(Slot { entity, id, project }) {
         Some(AnyRecord::Task(task)) => task.key.to_string(),
         Some(AnyRecord::Project(project)) => project.key.to_string(),
         Some(AnyRecord::User(user)) => format!("@{}", user.handle),
         Some(AnyRecord::Requirement(requirement)) => requirement.label.to_string(),
-        Some(AnyRecord::TaskLink(link)) => format!("{} {} {}", task(link.from_id), link.kind, task(link.to_id)),
+        Some(AnyRecord::TaskLink(link)) => {
+            format!("{} {} {}", task(link.from_id), link.kind, task(link.to_id))
+        }
         Some(AnyRecord::TaskRequirement(answer)) => {
-            let label = state.project(answer.project_id).and_then(|state| state.requirement(answer.requirement_id));
-            format!("{} answers {}", task(answer.task_id), label.map_or_else(String::new, |found| found.label.to_string()))
+            let label = state
+                .project(answer.project_id)
+                .and_then(|state| state.requirement(answer.requirement_id));
+            format!(
+                "{} answers {}",
+                task(answer.task_id),
+                label.map_or_else(String::new, |found| found.label.to_string())
+            )
         }
         Some(AnyRecord::Lake(_)) => "lake".to_owned(),
         None => format!("{} {id}", entity.noun()),

@@ -18,14 +18,20 @@ use crate::store::{Scope, Snapshot, Sought};
 impl Service {
     /// The lake as it is, or was, with the projects at hand that words for tasks or projects lead to. A word that leads
     /// nowhere is left to whoever uses it.
-    pub async fn read_about(&self, words: &[&str], as_of: Option<AsOf>) -> Result<Snapshot, ServiceError> {
+    pub async fn read_about(
+        &self,
+        words: &[&str],
+        as_of: Option<AsOf>,
+    ) -> Result<Snapshot, ServiceError> {
         let mut projects = self.projects_of(words.iter().map(|word| (Entity::Task, *word))).await?;
         loop {
             let snapshot = self.read(&Scope::Projects(projects.clone()), as_of).await?;
             // In the past a name may have been another project's.
             let led = words.iter().filter_map(|word| find::project(&snapshot.state, word).ok());
-            let away: Vec<ProjectId> =
-                led.map(|(_, project)| project.id).filter(|project| !snapshot.state.is_whole(*project)).collect();
+            let away: Vec<ProjectId> = led
+                .map(|(_, project)| project.id)
+                .filter(|project| !snapshot.state.is_whole(*project))
+                .collect();
             if away.is_empty() {
                 return Ok(snapshot);
             }
@@ -39,16 +45,25 @@ impl Service {
     }
 
     /// The lake as it is, or was, with what a task's page shows: its project, and the tasks elsewhere that it is linked to.
-    pub async fn read_page(&self, task: &str, as_of: Option<AsOf>) -> Result<Snapshot, ServiceError> {
+    pub async fn read_page(
+        &self,
+        task: &str,
+        as_of: Option<AsOf>,
+    ) -> Result<Snapshot, ServiceError> {
         let snapshot = self.read_about(&[task], as_of).await?;
         let Ok(found) = find::task(&snapshot.state, task) else { return Ok(snapshot) };
         let project = snapshot.state.project(found.project_id);
-        let ends = project.into_iter().flat_map(|project| project.links_at(found.id)).flat_map(|link| [link.from_id, link.to_id]);
-        let far: Vec<Sought> = ends.filter(|task| snapshot.state.task(*task).is_none()).map(sought).collect();
+        let ends = project
+            .into_iter()
+            .flat_map(|project| project.links_at(found.id))
+            .flat_map(|link| [link.from_id, link.to_id]);
+        let far: Vec<Sought> =
+            ends.filter(|task| snapshot.state.task(*task).is_none()).map(sought).collect();
         if far.is_empty() {
             return Ok(snapshot);
         }
-        let mut projects: BTreeSet<ProjectId> = self.store.find(&far).await?.into_iter().flatten().collect();
+        let mut projects: BTreeSet<ProjectId> =
+            self.store.find(&far).await?.into_iter().flatten().collect();
         projects.insert(found.project_id);
         self.read(&Scope::Projects(projects), as_of).await
     }
@@ -66,7 +81,10 @@ impl Service {
             return self.read(&Scope::All, as_of).await;
         }
         let outline = self.state(&Scope::outline()).await?;
-        let projects = outline.projects().filter_map(ProjectState::project).filter(|project| project.is_in_sight());
+        let projects = outline
+            .projects()
+            .filter_map(ProjectState::project)
+            .filter(|project| project.is_in_sight());
         self.read(&Scope::of(projects.map(|project| project.id)), None).await
     }
 
@@ -101,7 +119,10 @@ impl Service {
         Ok(projects.into_iter().chain(more).chain(homes.into_iter().flatten()).collect())
     }
 
-    async fn projects_of(&self, words: impl Iterator<Item = (Entity, &str)>) -> Result<BTreeSet<ProjectId>, ServiceError> {
+    async fn projects_of(
+        &self,
+        words: impl Iterator<Item = (Entity, &str)>,
+    ) -> Result<BTreeSet<ProjectId>, ServiceError> {
         let outline = self.state(&Scope::outline()).await?;
         let mut projects = BTreeSet::new();
         let mut keys: BTreeSet<TaskKey> = BTreeSet::new();
@@ -125,11 +146,17 @@ impl Service {
                 far.insert(Sought::Id(entity, id));
             }
         }
-        projects.extend(self.store.find(&far.into_iter().collect::<Vec<_>>()).await?.into_iter().flatten());
+        projects.extend(
+            self.store.find(&far.into_iter().collect::<Vec<_>>()).await?.into_iter().flatten(),
+        );
         if !keys.is_empty() {
             let state = self.state(&Scope::Projects(projects.clone())).await?;
-            let former = keys.into_iter().filter(|key| state.task_by_key(key).is_none()).map(Sought::FormerKey);
-            projects.extend(self.store.find(&former.collect::<Vec<_>>()).await?.into_iter().flatten());
+            let former = keys
+                .into_iter()
+                .filter(|key| state.task_by_key(key).is_none())
+                .map(Sought::FormerKey);
+            projects
+                .extend(self.store.find(&former.collect::<Vec<_>>()).await?.into_iter().flatten());
         }
         Ok(projects)
     }

@@ -33,7 +33,11 @@ pub struct Completed {
 
 impl Service {
     /// Adds spent minutes to a task, whoever else does so at the same time.
-    pub async fn log_work(&self, task: &str, minutes: Minutes) -> Result<(Minutes, Done), ServiceError> {
+    pub async fn log_work(
+        &self,
+        task: &str,
+        minutes: Minutes,
+    ) -> Result<(Minutes, Done), ServiceError> {
         let mut tries = 0;
         loop {
             let state = self.state_about(&[task]).await?;
@@ -47,19 +51,28 @@ impl Service {
     }
 
     /// Completes a task, adds what was spent on it, and completes its open parts too where that is wanted.
-    pub async fn complete_task(&self, task: &str, spent: Option<Minutes>, with_parts: bool) -> Result<Completed, ServiceError> {
+    pub async fn complete_task(
+        &self,
+        task: &str,
+        spent: Option<Minutes>,
+        with_parts: bool,
+    ) -> Result<Completed, ServiceError> {
         let mut tries = 0;
         loop {
             let state = self.state_about(&[task]).await?;
             let found = find::live_task(&state, task)?;
-            let project = state.project(found.project_id).ok_or_else(|| ServiceError::input("project", "is not there"))?;
+            let project = state
+                .project(found.project_id)
+                .ok_or_else(|| ServiceError::input("project", "is not there"))?;
             let is_open = |task: &Task| task.is_live() && !task.status.is_closed();
-            let open: Vec<&Arc<Task>> = project.descendants(found.id).into_iter().filter(|part| is_open(part)).collect();
+            let open: Vec<&Arc<Task>> =
+                project.descendants(found.id).into_iter().filter(|part| is_open(part)).collect();
             let completed = |patch: RawPatch| patch.with("status", TaskStatus::Completed.json());
             let update = |task: &Task| RawPatch::of(Op::Update, Entity::Task, task.id.to_string());
             let own = spent.map_or_else(|| update(found), |spent| spending(found, spent).0);
             // A part that somebody closes otherwise meanwhile stays as they closed it.
-            let part = |part: &&Arc<Task>| completed(update(part).expecting("status", part.status.json()));
+            let part =
+                |part: &&Arc<Task>| completed(update(part).expecting("status", part.status.json()));
             let parts = open.iter().filter(|_| with_parts).map(part);
             let patches = std::iter::once(completed(own)).chain(parts).collect();
             tries += 1;
@@ -68,10 +81,17 @@ impl Service {
                 done => done?,
             };
             let keys: Vec<TaskKey> = open.iter().map(|part| part.key.clone()).collect();
-            let (completed_parts, open_parts) = if with_parts { (keys, Vec::new()) } else { (Vec::new(), keys) };
-            let whole = found.parent_id.and_then(|whole| project.task(whole)).filter(|whole| is_open(whole));
+            let (completed_parts, open_parts) =
+                if with_parts { (keys, Vec::new()) } else { (Vec::new(), keys) };
+            let whole = found
+                .parent_id
+                .and_then(|whole| project.task(whole))
+                .filter(|whole| is_open(whole));
             let was_last = |whole: &&Arc<Task>| {
-                let others = project.descendants(whole.id).into_iter().filter(|part| is_open(part) && part.id != found.id);
+                let others = project
+                    .descendants(whole.id)
+                    .into_iter()
+                    .filter(|part| is_open(part) && part.id != found.id);
                 open_parts.is_empty() && others.count() == completed_parts.len()
             };
             let whole = whole.filter(was_last).map(|whole| whole.key.clone());
@@ -86,7 +106,9 @@ impl Service {
         let elsewhere = self.store.linked_from(&tasks.iter().map(|task| task.id).collect()).await?;
         // A link that a merge takes over may lead to a task of any project.
         let ends = tasks.iter().filter_map(|task| Some((state.project(task.project_id)?, task.id)));
-        let ends = ends.flat_map(|(project, task)| project.links_at(task)).flat_map(|link| [link.from_id, link.to_id]);
+        let ends = ends
+            .flat_map(|(project, task)| project.links_at(task))
+            .flat_map(|link| [link.from_id, link.to_id]);
         let own = tasks.iter().map(|task| task.project_id).collect();
         let projects = self.projects_with(own, elsewhere, ends.collect()).await?;
         let state = self.state(&Scope::Projects(projects.clone())).await?;
@@ -112,11 +134,17 @@ impl Service {
         // Their tasks may be anywhere.
         let state = self.state(&Scope::All).await?;
         let (kept, gone) = (find::user(&state, kept)?, find::user(&state, gone)?);
-        let mut patches = vec![RawPatch::of(Op::Update, Entity::User, gone.id.to_string()).with("merged_into", kept.id.json())];
+        let mut patches = vec![
+            RawPatch::of(Op::Update, Entity::User, gone.id.to_string())
+                .with("merged_into", kept.id.json()),
+        ];
         let tasks = state.projects().flat_map(|project| project.tasks());
-        let assigned: Vec<&Arc<Task>> = tasks.filter(|task| task.assignee_id == Some(gone.id)).collect();
-        let reassign =
-            |task: &&Arc<Task>| RawPatch::of(Op::Update, Entity::Task, task.id.to_string()).with("assignee_id", kept.id.json());
+        let assigned: Vec<&Arc<Task>> =
+            tasks.filter(|task| task.assignee_id == Some(gone.id)).collect();
+        let reassign = |task: &&Arc<Task>| {
+            RawPatch::of(Op::Update, Entity::Task, task.id.to_string())
+                .with("assignee_id", kept.id.json())
+        };
         patches.extend(assigned.iter().map(reassign));
         patches.push(RawPatch::of(Op::Delete, Entity::User, gone.id.to_string()));
         // Deleted tasks are among them, which hold the edit until they are restored.
@@ -133,7 +161,15 @@ impl Service {
         reason: Option<LongText>,
         also: Vec<ProjectId>,
     ) -> Result<Done, ServiceError> {
-        let set = PatchSet { id, request_hash: [0; 32], actor: self.actor.clone(), source: Source::Cli, reason, patches, also };
+        let set = PatchSet {
+            id,
+            request_hash: [0; 32],
+            actor: self.actor.clone(),
+            source: Source::Cli,
+            reason,
+            patches,
+            also,
+        };
         self.commit(state, set).await
     }
 }

@@ -13,7 +13,11 @@ use crate::domain::time::Instant;
 use crate::runtime::Random;
 
 /// Makes those that are missing.
-pub async fn ensure(root: &Arc<dyn ObjectStore>, at: Instant, random: &dyn Random) -> Result<(), StoreError> {
+pub async fn ensure(
+    root: &Arc<dyn ObjectStore>,
+    at: Instant,
+    random: &dyn Random,
+) -> Result<(), StoreError> {
     let appended = try_join_all(APPENDED.iter().map(|table| table.ensure(root, at, random)));
     futures::try_join!(appended, inbox::ensure(root, at, random)).map(drop)
 }

@@ -12,7 +12,9 @@ use deltalake::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use deltalake::arrow::compute::cast;
 use deltalake::arrow::datatypes::{Field, Schema};
 use deltalake::arrow::error::ArrowError;
-use deltalake::parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use deltalake::parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 
 use super::error::StoreError;
 
@@ -36,12 +38,17 @@ fn be_quiet() {
 }
 
 /// Decodes something of a file; `path` is named where that cannot be done.
-pub fn guarded<T>(path: &str, decode: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+pub fn guarded<T>(
+    path: &str,
+    decode: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     be_quiet();
     let outer = DECODES.replace(true);
     let decoded = panic::catch_unwind(AssertUnwindSafe(decode));
     DECODES.set(outer);
-    decoded.unwrap_or_else(|_| Err(StoreError::damaged(path, "its bytes are no Parquet that can be decoded")))
+    decoded.unwrap_or_else(|_| {
+        Err(StoreError::damaged(path, "its bytes are no Parquet that can be decoded"))
+    })
 }
 
 /// What is decoded bit by bit. After damage there is nothing more.
@@ -92,8 +99,12 @@ pub fn batches(
 
 /// A batch with its columns as the types that a schema has for them; columns that it does not name stay as they are.
 pub fn typed(batch: RecordBatch, schema: &Schema) -> Result<RecordBatch, ArrowError> {
-    let wanted =
-        |field: &Field| schema.field_with_name(field.name()).ok().filter(|wanted| wanted.data_type() != field.data_type());
+    let wanted = |field: &Field| {
+        schema
+            .field_with_name(field.name())
+            .ok()
+            .filter(|wanted| wanted.data_type() != field.data_type())
+    };
     if batch.schema().fields().iter().all(|field| wanted(field).is_none()) {
         return Ok(batch);
     }
@@ -101,7 +112,9 @@ pub fn typed(batch: RecordBatch, schema: &Schema) -> Result<RecordBatch, ArrowEr
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
         match wanted(field) {
             Some(wanted) => {
-                fields.push(Arc::new(wanted.clone().with_nullable(field.is_nullable() || wanted.is_nullable())));
+                fields.push(Arc::new(
+                    wanted.clone().with_nullable(field.is_nullable() || wanted.is_nullable()),
+                ));
                 columns.push(cast(column, wanted.data_type())?);
             }
             None => {

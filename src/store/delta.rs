@@ -59,18 +59,35 @@ pub struct DeltaStore {
 
 impl DeltaStore {
     /// Makes a new lake.
-    pub async fn create(root: &Root, format: Format, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StoreError> {
+    pub async fn create(
+        root: &Root,
+        format: Format,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StoreError> {
         refuse_remains(root).await?;
         probe(root, clock.as_ref(), random.as_ref()).await?;
         // Before the journal, whose first entry makes it a lake: one that is there has all its tables.
         beside::ensure(&root.store, clock.now(), random.as_ref()).await?;
         let ledger = Ledger::new(format.clone(), root.url.as_str());
-        let journal = Journal::create(Arc::clone(&root.store), ledger, &format, Arc::clone(&clock), Arc::clone(&random)).await?;
+        let journal = Journal::create(
+            Arc::clone(&root.store),
+            ledger,
+            &format,
+            Arc::clone(&clock),
+            Arc::clone(&random),
+        )
+        .await?;
         Ok(Self::start(root, format, journal, clock, random))
     }
 
     /// Opens the lake that is there.
-    pub async fn open(root: &Root, format: Format, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StoreError> {
+    pub async fn open(
+        root: &Root,
+        format: Format,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StoreError> {
         Self::open_keeping(root, format, MOST_RECORDS, clock, random).await
     }
 
@@ -92,7 +109,14 @@ impl DeltaStore {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, StoreError> {
-        Self::open_so(root, format, Opening { most: MOST_RECORDS, passes_over_ahead: true }, clock, random).await
+        Self::open_so(
+            root,
+            format,
+            Opening { most: MOST_RECORDS, passes_over_ahead: true },
+            clock,
+            random,
+        )
+        .await
     }
 
     async fn open_so(
@@ -103,12 +127,25 @@ impl DeltaStore {
         random: Arc<dyn Random>,
     ) -> Result<Self, StoreError> {
         let ledger = Ledger::new(format.clone(), root.url.as_str());
-        let journal = Journal::open(Arc::clone(&root.store), ledger, opening, Arc::clone(&clock), Arc::clone(&random)).await?;
+        let journal = Journal::open(
+            Arc::clone(&root.store),
+            ledger,
+            opening,
+            Arc::clone(&clock),
+            Arc::clone(&random),
+        )
+        .await?;
         let passes_over_ahead = opening.passes_over_ahead;
         Ok(Self { passes_over_ahead, ..Self::start(root, format, journal, clock, random) })
     }
 
-    fn start(root: &Root, format: Format, journal: Journal, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+    fn start(
+        root: &Root,
+        format: Format,
+        journal: Journal,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
         let (writer, inbox) = mpsc::channel(4096);
         let (end, ended) = oneshot::channel();
         let task = tokio::spawn(async move {
@@ -180,12 +217,16 @@ impl DeltaStore {
         scope: Scope,
     ) -> Result<BoxStream<'static, Result<Row, StoreError>>, StoreError> {
         let reader = self.ask(|answer| Message::Read { after, stream, order, answer }).await?;
-        let batches = stream::unfold(reader, |mut reader| async move { reader.next().await.map(|batch| (batch, reader)) });
+        let batches = stream::unfold(reader, |mut reader| async move {
+            reader.next().await.map(|batch| (batch, reader))
+        });
         let rows = batches.flat_map(|batch| match batch {
             Ok(rows) => stream::iter(rows.into_iter().map(Ok).collect::<Vec<_>>()),
             Err(fault) => stream::iter(vec![Err(fault)]),
         });
-        let wanted = move |row: &Result<Row, StoreError>| row.as_ref().map_or(true, |row| scope.concerns(row));
+        let wanted = move |row: &Result<Row, StoreError>| {
+            row.as_ref().map_or(true, |row| scope.concerns(row))
+        };
         Ok(rows.filter(move |row| std::future::ready(wanted(row))).boxed())
     }
 
@@ -208,7 +249,10 @@ impl DeltaStore {
         self.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
     }
 
-    async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Message) -> Result<T, StoreError> {
+    async fn ask<T>(
+        &self,
+        message: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Message,
+    ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         self.writer.send(message(answer)).await.map_err(|_| StoreError::WriterGone)?;
         answered.await.map_err(|_| StoreError::WriterGone)?
@@ -231,7 +275,10 @@ impl Store for DeltaStore {
         let ids: Vec<_> = sets.iter().map(|set| set.id).collect();
         let (answer, answered) = oneshot::channel();
         if self.writer.send(Message::Commit { sets, answer }).await.is_err() {
-            return ids.iter().map(|_| Outcome::NotWritten { cause: StoreError::WriterGone }).collect();
+            return ids
+                .iter()
+                .map(|_| Outcome::NotWritten { cause: StoreError::WriterGone })
+                .collect();
         }
         let outcomes = answered.await;
         for outcome in outcomes.iter().flatten() {
@@ -241,7 +288,12 @@ impl Store for DeltaStore {
             }
         }
         outcomes.unwrap_or_else(|_| {
-            ids.into_iter().map(|patch_set_id| Outcome::Unknown { patch_set_id, cause: StoreError::WriterGone }).collect()
+            ids.into_iter()
+                .map(|patch_set_id| Outcome::Unknown {
+                    patch_set_id,
+                    cause: StoreError::WriterGone,
+                })
+                .collect()
         })
     }
 
@@ -249,7 +301,10 @@ impl Store for DeltaStore {
         self.ask(|answer| Message::Find { sought: sought.to_vec(), answer }).await
     }
 
-    async fn linked_from(&self, tasks: &BTreeSet<TaskId>) -> Result<BTreeSet<ProjectId>, StoreError> {
+    async fn linked_from(
+        &self,
+        tasks: &BTreeSet<TaskId>,
+    ) -> Result<BTreeSet<ProjectId>, StoreError> {
         self.ask(|answer| Message::LinkedFrom { tasks: tasks.clone(), answer }).await
     }
 

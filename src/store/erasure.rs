@@ -63,7 +63,9 @@ pub struct Erasures(BTreeMap<Place, Remains>);
 const ROWS: &str = "rows";
 
 /// The value of [`ROWS`].
-pub fn listed<'r>(rows: impl IntoIterator<Item = (&'r Place, &'r Remains)>) -> (&'static str, Value) {
+pub fn listed<'r>(
+    rows: impl IntoIterator<Item = (&'r Place, &'r Remains)>,
+) -> (&'static str, Value) {
     let row = |((seq, ordinal), remains): (&Place, &Remains)| json!({"seq": seq, "ordinal": ordinal, "before": remains.before, "after": remains.after});
     (ROWS, rows.into_iter().map(row).collect())
 }
@@ -80,11 +82,18 @@ impl Erasures {
         if row.op != Op::Erase {
             return Ok(());
         }
-        let damaged = |what: &str| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), what);
+        let damaged = |what: &str| {
+            StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), what)
+        };
         let payload = row.after_fields().map_err(|fault| damaged(&fault.to_string()))?;
-        let rows = payload.get(ROWS).and_then(Value::as_array).ok_or_else(|| damaged("it does not say which rows it erases"))?;
+        let rows = payload
+            .get(ROWS)
+            .and_then(Value::as_array)
+            .ok_or_else(|| damaged("it does not say which rows it erases"))?;
         for named in rows {
-            let place = named["seq"].as_u64().zip(named["ordinal"].as_u64().and_then(|ordinal| u32::try_from(ordinal).ok()));
+            let place = named["seq"]
+                .as_u64()
+                .zip(named["ordinal"].as_u64().and_then(|ordinal| u32::try_from(ordinal).ok()));
             let place = place.ok_or_else(|| damaged("it names a row without its place"))?;
             let side = |name: &str| named[name].as_object().cloned();
             self.0.insert(place, Remains { before: side("before"), after: side("after") });
@@ -107,9 +116,13 @@ impl Erasures {
 
     /// Gives erased rows back what stays of them; the place of the first row that no erase names, if there is one.
     pub fn restore(&self, rows: &mut [Row]) -> Option<Place> {
-        let text = |fields: &Option<Fields>| fields.as_ref().map(|fields| Value::Object(fields.clone()).to_string());
+        let text = |fields: &Option<Fields>| {
+            fields.as_ref().map(|fields| Value::Object(fields.clone()).to_string())
+        };
         for row in rows.iter_mut().filter(|row| row.is_erased()) {
-            let Some(remains) = self.0.get(&(row.seq, row.ordinal)) else { return Some((row.seq, row.ordinal)) };
+            let Some(remains) = self.0.get(&(row.seq, row.ordinal)) else {
+                return Some((row.seq, row.ordinal));
+            };
             (row.before, row.after) = (text(&remains.before), text(&remains.after));
         }
         None
@@ -118,5 +131,8 @@ impl Erasures {
 
 /// A row that lost its payload, and no erase says so.
 pub fn unnamed((seq, ordinal): Place) -> StoreError {
-    StoreError::damaged(format!("journal row {seq}.{ordinal}"), "its payload is gone, and no erase names it")
+    StoreError::damaged(
+        format!("journal row {seq}.{ordinal}"),
+        "its payload is gone, and no erase names it",
+    )
 }

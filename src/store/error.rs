@@ -24,7 +24,9 @@ pub enum StoreError {
     CopyChanged { root: String, seq: u64 },
     #[error("{root} holds an unfinished copy of {from} up to {up_to}")]
     UnfinishedCopy { root: String, from: String, up_to: String },
-    #[error("{root} lies in the {what} at {outer}, which would take the files of a lake for its own")]
+    #[error(
+        "{root} lies in the {what} at {outer}, which would take the files of a lake for its own"
+    )]
     Within { root: String, what: &'static str, outer: String },
     /// A lake of which only tables are left.
     #[error("{root} holds {} of a lake whose journal is missing", listed(tables))]
@@ -51,9 +53,13 @@ pub enum StoreError {
     #[error("{path} is damaged: {what}")]
     Damaged { path: String, what: String },
     /// The next commit of a table can never be put: what has its name is no entry.
-    #[error("no commit can take its place at {path}: what has this name cannot be read as an entry of the log")]
+    #[error(
+        "no commit can take its place at {path}: what has this name cannot be read as an entry of the log"
+    )]
     NameTaken { path: String },
-    #[error("a copy up to seq {up_to} cannot be made: the payload of row {seq}.{ordinal} was erased later")]
+    #[error(
+        "a copy up to seq {up_to} cannot be made: the payload of row {seq}.{ordinal} was erased later"
+    )]
     ErasedSince { seq: u64, ordinal: u32, up_to: u64 },
     #[error("the lake did not exist then")]
     BeforeItsTime,
@@ -65,15 +71,23 @@ pub enum StoreError {
     WriterGone,
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    #[error("another writer gave {path} the table features {features}, which Lakeplan does not write")]
+    #[error(
+        "another writer gave {path} the table features {features}, which Lakeplan does not write"
+    )]
     Features { path: String, features: String },
 }
 
 impl StoreError {
-    pub(crate) fn storage(operation: &'static str, path: impl Into<String>, source: impl Into<Source>) -> Self {
+    pub(crate) fn storage(
+        operation: &'static str,
+        path: impl Into<String>,
+        source: impl Into<Source>,
+    ) -> Self {
         let (path, source): (String, Source) = (path.into(), source.into());
         match CloudFault::within(source.as_ref()) {
-            Some(fault) if fault.is_passing() => return Self::Storage { operation, path, source: fault.clone().into() },
+            Some(fault) if fault.is_passing() => {
+                return Self::Storage { operation, path, source: fault.clone().into() };
+            }
             Some(fault) => return Self::Cloud(fault.clone()),
             None => {}
         }
@@ -82,9 +96,10 @@ impl StoreError {
         }
         match source.downcast_ref::<object_store::Error>() {
             Some(fault) if let Some(cause) = CatalogError::within(fault) => Self::Catalog(cause),
-            Some(object_store::Error::PermissionDenied { .. }) => {
-                Self::UnusableRoot { root: path, why: "this user may not write or read it".to_owned() }
-            }
+            Some(object_store::Error::PermissionDenied { .. }) => Self::UnusableRoot {
+                root: path,
+                why: "this user may not write or read it".to_owned(),
+            },
             _ => Self::Storage { operation, path, source },
         }
     }
@@ -154,33 +169,47 @@ impl StoreError {
             Self::AlreadyALake { root } => Self::AlreadyALake { root: root.clone() },
             Self::CopyOntoLake { root } => Self::CopyOntoLake { root: root.clone() },
             Self::CopyChanged { root, seq } => Self::CopyChanged { root: root.clone(), seq: *seq },
-            Self::UnfinishedCopy { root, from, up_to } => {
-                Self::UnfinishedCopy { root: root.clone(), from: from.clone(), up_to: up_to.clone() }
+            Self::UnfinishedCopy { root, from, up_to } => Self::UnfinishedCopy {
+                root: root.clone(),
+                from: from.clone(),
+                up_to: up_to.clone(),
+            },
+            Self::Within { root, what, outer } => {
+                Self::Within { root: root.clone(), what, outer: outer.clone() }
             }
-            Self::Within { root, what, outer } => Self::Within { root: root.clone(), what, outer: outer.clone() },
-            Self::JournalLost { root, tables } => Self::JournalLost { root: root.clone(), tables: tables.clone() },
+            Self::JournalLost { root, tables } => {
+                Self::JournalLost { root: root.clone(), tables: tables.clone() }
+            }
             Self::Occupied { root, name } => Self::Occupied { root: root.clone(), name },
             Self::NoFolder { name } => Self::NoFolder { name: name.clone() },
-            Self::UnusableRoot { root, why } => Self::UnusableRoot { root: root.clone(), why: why.clone() },
+            Self::UnusableRoot { root, why } => {
+                Self::UnusableRoot { root: root.clone(), why: why.clone() }
+            }
             Self::NewerFormat { root, verb, needed, known } => {
                 Self::NewerFormat { root: root.clone(), verb, needed: *needed, known: *known }
             }
             Self::NotText(fault) => Self::NotText(fault.clone()),
             Self::Cloud(fault) => Self::Cloud(fault.clone()),
             Self::Storage { operation, path, source } => {
-                let source =
-                    CloudFault::within(source.as_ref()).map_or_else(|| source.to_string().into(), |fault| fault.clone().into());
+                let source = CloudFault::within(source.as_ref())
+                    .map_or_else(|| source.to_string().into(), |fault| fault.clone().into());
                 Self::Storage { operation, path: path.clone(), source }
             }
-            Self::Damaged { path, what } => Self::Damaged { path: path.clone(), what: what.clone() },
+            Self::Damaged { path, what } => {
+                Self::Damaged { path: path.clone(), what: what.clone() }
+            }
             Self::NameTaken { path } => Self::NameTaken { path: path.clone() },
             Self::Deadline { seconds } => Self::Deadline { seconds: *seconds },
-            Self::ErasedSince { seq, ordinal, up_to } => Self::ErasedSince { seq: *seq, ordinal: *ordinal, up_to: *up_to },
+            Self::ErasedSince { seq, ordinal, up_to } => {
+                Self::ErasedSince { seq: *seq, ordinal: *ordinal, up_to: *up_to }
+            }
             Self::BeforeItsTime => Self::BeforeItsTime,
             Self::AfterItsEnd { seq, end } => Self::AfterItsEnd { seq: *seq, end: *end },
             Self::WriterGone => Self::WriterGone,
             Self::Catalog(cause) => Self::Catalog(cause.clone()),
-            Self::Features { path, features } => Self::Features { path: path.clone(), features: features.clone() },
+            Self::Features { path, features } => {
+                Self::Features { path: path.clone(), features: features.clone() }
+            }
         }
     }
 }
@@ -192,8 +221,7 @@ fn listed(tables: &[&str]) -> String {
 }
 
 /// What to do where the name of the next entry is taken by something else.
-pub(crate) const MOVE_NAME: &str =
-    "move away what has this name: a folder, a link that leads nowhere or a file that is no entry; no commit is in it";
+pub(crate) const MOVE_NAME: &str = "move away what has this name: a folder, a link that leads nowhere or a file that is no entry; no commit is in it";
 
 /// Says, as the source of an error of a storage, that the name of an entry is taken by what is no entry.
 #[derive(Debug, Error)]

@@ -59,27 +59,36 @@ impl Folder {
             let lower = path.to_ascii_lowercase();
             !is_hidden && endings.iter().any(|ending| lower.ends_with(ending))
         };
-        let mut files: Vec<Listed> =
-            listed.into_iter().filter(|meta| wanted(meta.location.as_ref())).map(|meta| Listed(meta.location)).collect();
+        let mut files: Vec<Listed> = listed
+            .into_iter()
+            .filter(|meta| wanted(meta.location.as_ref()))
+            .map(|meta| Listed(meta.location))
+            .collect();
         files.sort();
         Ok(files)
     }
 
-    async fn files_here(&self, root: PathBuf, endings: &'static [&'static str]) -> Result<Vec<Listed>, StoreError> {
+    async fn files_here(
+        &self,
+        root: PathBuf,
+        endings: &'static [&'static str],
+    ) -> Result<Vec<Listed>, StoreError> {
         let failed = |fault: std::io::Error| StoreError::storage("listing", &self.name, fault);
         let walked = tokio::task::spawn_blocking(move || local::walk(&root, endings)).await;
         let walked = walked.map_err(|fault| failed(fault.into()))?.map_err(failed)?;
         for (name, why) in walked.passed {
             tracing::warn!("{}/{name} is not read: {why}", self.name.trim_end_matches('/'));
         }
-        let mut files: Vec<Listed> = walked.files.iter().filter_map(|name| Listed::named(name)).collect();
+        let mut files: Vec<Listed> =
+            walked.files.iter().filter_map(|name| Listed::named(name)).collect();
         files.sort();
         Ok(files)
     }
 
     /// The bytes of a file; `None` where it is not there.
     pub async fn read(&self, file: &Listed) -> Result<Option<Bytes>, StoreError> {
-        let failed = |fault| StoreError::storage("reading", format!("{}/{}", self.name, file.path()), fault);
+        let failed =
+            |fault| StoreError::storage("reading", format!("{}/{}", self.name, file.path()), fault);
         match self.store.get(&file.0).await {
             Ok(found) => found.bytes().await.map(Some).map_err(failed),
             Err(Error::NotFound { .. }) => Ok(None),

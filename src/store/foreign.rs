@@ -24,13 +24,19 @@ impl LogEntry {
     fn is_rewrite(&self, table: &Table) -> bool {
         let is_quiet = self.added.iter().all(|add| !add.changes_rows && add.file.vector.is_none())
             && self.removed.iter().all(|remove| !remove.changes_rows);
-        let is_known = |remove: &Removed| table.files.contains_key(&remove.path) && !table.others.lost.contains_key(&remove.path);
+        let is_known = |remove: &Removed| {
+            table.files.contains_key(&remove.path) && !table.others.lost.contains_key(&remove.path)
+        };
         is_quiet && !self.removed.is_empty() && self.removed.iter().all(is_known)
     }
 
     /// How many rows the files say it takes away, where all say so, and how many it adds.
     fn rows(&self, table: &Table) -> (Option<u64>, Option<u64>) {
-        let removed = self.removed.iter().map(|remove| table.files.get(&remove.path).and_then(LiveFile::rows)).sum();
+        let removed = self
+            .removed
+            .iter()
+            .map(|remove| table.files.get(&remove.path).and_then(LiveFile::rows))
+            .sum();
         (removed, self.added.iter().map(|add| add.file.rows()).sum())
     }
 }
@@ -48,8 +54,16 @@ pub struct Foreign {
 
 impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let or = |text: &str, other: &str| if text.is_empty() { other.to_owned() } else { text.to_owned() };
-        write!(f, "{} by {} at version {}", or(&self.operation, "a change"), or(&self.engine, "another writer"), self.version)
+        let or = |text: &str, other: &str| {
+            if text.is_empty() { other.to_owned() } else { text.to_owned() }
+        };
+        write!(
+            f,
+            "{} by {} at version {}",
+            or(&self.operation, "a change"),
+            or(&self.engine, "another writer"),
+            self.version
+        )
     }
 }
 
@@ -123,9 +137,15 @@ impl Others {
 impl Table {
     /// Takes in the next entry, of which only what Lakeplan wrote is believed. One that was prepared for another history than
     /// that of the entries before it is refused: the sets that it rests on are not there.
-    pub fn believe(&mut self, version: u64, place: &str, entry: LogEntry) -> Result<(), StoreError> {
+    pub fn believe(
+        &mut self,
+        version: u64,
+        place: &str,
+        entry: LogEntry,
+    ) -> Result<(), StoreError> {
         if let Some(protocol) = &entry.protocol {
-            self.others.features = (!protocol.is_known()).then(|| (place.to_owned(), protocol.asks_for()));
+            self.others.features =
+                (!protocol.is_known()).then(|| (place.to_owned(), protocol.asks_for()));
         }
         if entry.is_own {
             if !self.may_be_followed_by(&entry) {
@@ -137,7 +157,8 @@ impl Table {
             self.apply(entry);
             return Ok(());
         }
-        let columns = |of: &Option<Described>| of.as_ref().map(|described| described.schema.clone());
+        let columns =
+            |of: &Option<Described>| of.as_ref().map(|described| described.schema.clone());
         let has_columns = entry.described.is_some();
         if has_columns {
             self.others.has_other_columns = columns(&entry.described) != columns(&self.described);
@@ -169,7 +190,8 @@ impl Table {
     fn may_be_followed_by(&self, entry: &LogEntry) -> bool {
         // A mark of an earlier seq was left by such a version, whose own entries came after it.
         let seq = self.txns.get(TXN).and_then(|seq| u64::try_from(*seq).ok());
-        let mark = self.txns.get(CHAIN).zip(seq).and_then(|(version, seq)| Mark::said(*version, seq));
+        let mark =
+            self.txns.get(CHAIN).zip(seq).and_then(|(version, seq)| Mark::said(*version, seq));
         mark.zip(entry.follows).is_none_or(|(mark, follows)| mark.version() == follows)
     }
 

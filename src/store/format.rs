@@ -41,10 +41,16 @@ impl Format {
 
     /// The record that a journal row makes of the one before it. A row that changes a record which no row has made is passed
     /// over: there is `None`, and there was.
-    pub(super) fn replay(&self, row: &Row, before: Option<AnyRecord>) -> Result<Option<AnyRecord>, StoreError> {
+    pub(super) fn replay(
+        &self,
+        row: &Row,
+        before: Option<AnyRecord>,
+    ) -> Result<Option<AnyRecord>, StoreError> {
         let record = match before {
             Some(record) => record,
-            None if matches!(row.op, Op::Create | Op::Link) => AnyRecord::blank(row.entity, row.entity_id),
+            None if matches!(row.op, Op::Create | Op::Link) => {
+                AnyRecord::blank(row.entity, row.entity_id)
+            }
             None => {
                 tracing::warn!(
                     "journal row {}.{} changes the {} {}, which no row has made; it is passed over, and lakeplan doctor names it",
@@ -64,8 +70,15 @@ impl Format {
     }
 
     /// A record with what a journal row sets in it. A value that its field cannot hold leaves the field absent.
-    pub(super) fn set(&self, row: &Row, changes: &Fields, mut record: AnyRecord) -> Result<AnyRecord, StoreError> {
-        let damaged = |what: String| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), what);
+    pub(super) fn set(
+        &self,
+        row: &Row,
+        changes: &Fields,
+        mut record: AnyRecord,
+    ) -> Result<AnyRecord, StoreError> {
+        let damaged = |what: String| {
+            StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), what)
+        };
         for (field, value) in changes {
             if let Err(err) = record.restore(field, value) {
                 tracing::warn!(
@@ -77,8 +90,11 @@ impl Format {
                 );
             }
         }
-        if record.project() != row.project_id && !matches!(row.entity, Entity::User | Entity::Lake) {
-            return Err(damaged("its record belongs to another project than the row says".to_owned()));
+        if record.project() != row.project_id && !matches!(row.entity, Entity::User | Entity::Lake)
+        {
+            return Err(damaged(
+                "its record belongs to another project than the row says".to_owned(),
+            ));
         }
         Ok(record)
     }
@@ -88,9 +104,12 @@ impl Format {
         if row.op == Op::Erase {
             return Ok(Fields::new());
         }
-        let after = row
-            .after_fields()
-            .map_err(|fault| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), fault.to_string()))?;
+        let after = row.after_fields().map_err(|fault| {
+            StoreError::damaged(
+                format!("journal row {}.{}", row.seq, row.ordinal),
+                fault.to_string(),
+            )
+        })?;
         Ok(self.read(row.v, row.entity, after))
     }
 

@@ -109,7 +109,8 @@ impl Ledger {
     ) -> Result<(), StoreError> {
         records.for_each(|record| self.state.put(record));
         rows.iter().try_for_each(|row| self.replay_row(row))?;
-        let projects: Vec<ProjectId> = self.state.projects().filter_map(|found| Some(found.project()?.id)).collect();
+        let projects: Vec<ProjectId> =
+            self.state.projects().filter_map(|found| Some(found.project()?.id)).collect();
         projects.into_iter().for_each(|project| self.state.put_away(project));
         if let Some(last) = last {
             self.advance(std::slice::from_ref(last), last.at);
@@ -124,7 +125,8 @@ impl Ledger {
         records: impl Iterator<Item = AnyRecord>,
         rows: &[Row],
     ) -> Result<(), StoreError> {
-        let mut own: BTreeMap<ProjectId, Vec<AnyRecord>> = projects.iter().map(|project| (*project, Vec::new())).collect();
+        let mut own: BTreeMap<ProjectId, Vec<AnyRecord>> =
+            projects.iter().map(|project| (*project, Vec::new())).collect();
         for record in records {
             if let Some(records) = record.project().and_then(|project| own.get_mut(&project)) {
                 records.push(record);
@@ -133,12 +135,20 @@ impl Ledger {
         for (project, records) in own {
             self.state.bring(project, records);
         }
-        let concerned =
-            |row: &&Row| [row.project_id, row.left_project()].iter().flatten().any(|project| projects.contains(project));
+        let concerned = |row: &&Row| {
+            [row.project_id, row.left_project()]
+                .iter()
+                .flatten()
+                .any(|project| projects.contains(project))
+        };
         let replayed = rows.iter().filter(concerned).try_for_each(|row| match row.project_id {
             Some(project) if !projects.contains(&project) => {
                 // It went to a project that is at hand as it is now, or not at all.
-                self.state.remove(Slot { entity: row.entity, id: row.entity_id, project: row.left_project() });
+                self.state.remove(Slot {
+                    entity: row.entity,
+                    id: row.entity_id,
+                    project: row.left_project(),
+                });
                 Ok(())
             }
             _ => self.replay_row(row),
@@ -163,7 +173,9 @@ impl Ledger {
     }
 
     fn lake(&self) -> Result<&crate::domain::lake::Lake, StoreError> {
-        let missing = || StoreError::damaged("journal", "its first row, which says what the lake is, is missing");
+        let missing = || {
+            StoreError::damaged("journal", "its first row, which says what the lake is, is missing")
+        };
         self.state.lake.as_deref().ok_or_else(missing)
     }
 
@@ -202,7 +214,9 @@ impl Ledger {
     /// What a client's id may not be; ids made from an event may be of any age, because they are always looked up.
     pub fn refuse_id(&self, set: &PatchSet, now: Instant) -> Option<Violation> {
         let from_event = matches!(set.source, Source::Sync | Source::Import | Source::Inbox);
-        let fault = |message: String, hint: &str| Some(Violation::new(0, Rule::Shape, message).field("id").hint(hint));
+        let fault = |message: String, hint: &str| {
+            Some(Violation::new(0, Rule::Shape, message).field("id").hint(hint))
+        };
         let Some(millis) = set.id.millis() else {
             return fault(
                 format!("{} is no UUIDv7", set.id),
@@ -227,7 +241,13 @@ impl Ledger {
 
     /// Judges a set for the next place and, where it may stand, puts it there. The projects it speaks of must be at
     /// hand.
-    pub fn propose(&mut self, set: &PatchSet, earlier: Option<Seen>, at: Instant, salt: impl FnMut() -> [u8; 16]) -> Proposal {
+    pub fn propose(
+        &mut self,
+        set: &PatchSet,
+        earlier: Option<Seen>,
+        at: Instant,
+        salt: impl FnMut() -> [u8; 16],
+    ) -> Proposal {
         if let Some(earlier) = self.seen(set.id).or(earlier) {
             return match repeat(set.id, set.request_hash, earlier) {
                 None => Proposal::Repeat { seq: earlier.seq, id: set.id },
@@ -240,7 +260,10 @@ impl Ledger {
         {
             return Proposal::Repeat { seq: seen.seq, id: *id };
         }
-        debug_assert!(set.scope().all(|project| self.state.is_whole(project)), "a project of the set is not at hand");
+        debug_assert!(
+            set.scope().all(|project| self.state.is_whole(project)),
+            "a project of the set is not at hand"
+        );
         let applied = match apply::apply(&mut self.state, set, at) {
             Ok(applied) => applied,
             Err(Rejection::Refused(violations)) => return Proposal::Refused(violations),
@@ -258,15 +281,31 @@ impl Ledger {
             stream: Stream::Work,
         };
         let rows = Row::chain_set(&envelope, &applied.changes, self.chain, salt);
-        let size: usize =
-            rows.iter().map(|row| row.before.as_ref().map_or(0, String::len) + row.after.as_ref().map_or(0, String::len)).sum();
+        let size: usize = rows
+            .iter()
+            .map(|row| {
+                row.before.as_ref().map_or(0, String::len)
+                    + row.after.as_ref().map_or(0, String::len)
+            })
+            .sum();
         if size > PatchSet::MAX_BYTES {
             applied.rollback.undo(&mut self.state);
-            let message =
-                format!("the set brings {} MiB to the journal, at most {} are allowed", size >> 20, PatchSet::MAX_BYTES >> 20);
-            return Proposal::Refused(vec![Violation::new(0, Rule::Cap, message).hint("split it into several sets")]);
+            let message = format!(
+                "the set brings {} MiB to the journal, at most {} are allowed",
+                size >> 20,
+                PatchSet::MAX_BYTES >> 20
+            );
+            return Proposal::Refused(vec![
+                Violation::new(0, Rule::Cap, message).hint("split it into several sets"),
+            ]);
         }
-        let undo = Undo { rollback: applied.rollback, seq: self.seq, at: self.at, chain: self.chain, id: set.id };
+        let undo = Undo {
+            rollback: applied.rollback,
+            seq: self.seq,
+            at: self.at,
+            chain: self.chain,
+            id: set.id,
+        };
         let keys = keys_given(&rows, &self.state);
         self.advance(&rows, at);
         Proposal::Accepted(Accepted { rows, keys, undo })
@@ -307,7 +346,8 @@ impl Ledger {
         if !in_every_scope(row.entity)
             && let Some(project) = row.project_id
         {
-            let (from, to) = (left.is_none_or(|left| self.state.is_whole(left)), self.state.is_whole(project));
+            let (from, to) =
+                (left.is_none_or(|left| self.state.is_whole(left)), self.state.is_whole(project));
             if !to {
                 // It has left for where nothing is at hand.
                 self.state.remove(slot);
@@ -335,7 +375,11 @@ impl Ledger {
         if last.source == Source::Inbox {
             self.requests.entry(last.patch_set_id.event()).or_insert(last.patch_set_id);
         }
-        if self.seen.insert(last.patch_set_id, Seen { seq: last.seq, request_hash: last.request_hash }).is_none() {
+        if self
+            .seen
+            .insert(last.patch_set_id, Seen { seq: last.seq, request_hash: last.request_hash })
+            .is_none()
+        {
             self.order.push_back(last.patch_set_id);
         }
         while self.order.len() > REMEMBERED {
@@ -359,14 +403,21 @@ pub fn repeat(id: PatchSetId, request_hash: Hash, earlier: Seen) -> Option<Viola
         return None;
     }
     let message = format!("{id} was committed as seq {} with another content", earlier.seq);
-    Some(Violation::new(0, Rule::AlreadyExists, message).field("id").hint("give the new content a new id"))
+    Some(
+        Violation::new(0, Rule::AlreadyExists, message)
+            .field("id")
+            .hint("give the new content a new id"),
+    )
 }
 
 /// The keys of the projects and tasks a set created or took into another project.
 fn keys_given(rows: &[Row], state: &State) -> Vec<(Uuid, String)> {
-    let named = rows
-        .iter()
-        .filter(|row| matches!((row.entity, row.op), (Entity::Task | Entity::Project, Op::Create) | (Entity::Task, Op::Move)));
+    let named = rows.iter().filter(|row| {
+        matches!(
+            (row.entity, row.op),
+            (Entity::Task | Entity::Project, Op::Create) | (Entity::Task, Op::Move)
+        )
+    });
     let mut keys: Vec<(Uuid, String)> = named
         .filter_map(|row| {
             let slot = Slot { entity: row.entity, id: row.entity_id, project: row.project_id };

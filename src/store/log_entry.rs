@@ -127,16 +127,35 @@ impl LogEntry {
 
     fn take(&mut self, action: Action) {
         match action {
-            Action::Add(Add { path, size, partition_values, stats, data_change, deletion_vector }) => {
-                let file = LiveFile { path, size, partitions: partition_values, stats, vector: deletion_vector };
+            Action::Add(Add {
+                path,
+                size,
+                partition_values,
+                stats,
+                data_change,
+                deletion_vector,
+            }) => {
+                let file = LiveFile {
+                    path,
+                    size,
+                    partitions: partition_values,
+                    stats,
+                    vector: deletion_vector,
+                };
                 self.added.push(Added { file, changes_rows: data_change });
             }
-            Action::Remove(Remove { path, data_change }) => self.removed.push(Removed { path, changes_rows: data_change }),
+            Action::Remove(Remove { path, data_change }) => {
+                self.removed.push(Removed { path, changes_rows: data_change })
+            }
             Action::Txn(Txn { app_id, version }) => drop(self.txns.insert(app_id, version)),
-            Action::MetaData(MetaData { id, schema_string }) => self.described = Some(Described { id, schema: schema_string }),
+            Action::MetaData(MetaData { id, schema_string }) => {
+                self.described = Some(Described { id, schema: schema_string })
+            }
             Action::Protocol(protocol) => self.protocol = Some(protocol),
             Action::CommitInfo(info) => {
-                let text = |value: Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+                let text = |value: Option<Value>| {
+                    value.as_ref().and_then(Value::as_str).map(str::to_owned)
+                };
                 self.operation = text(info.operation).unwrap_or_default();
                 self.engine = text(info.engine_info).unwrap_or_default();
                 self.attempt = text(info.lakeplan_attempt);
@@ -144,7 +163,10 @@ impl LogEntry {
                 // Each of the two tells, so that no one broken byte makes an entry another writer's.
                 self.is_own = self.attempt.is_some() || self.engine.starts_with(ENGINE);
             }
-            Action::Cdc(_) | Action::DomainMetadata(_) | Action::CheckpointMetadata(_) | Action::Sidecar(_) => {}
+            Action::Cdc(_)
+            | Action::DomainMetadata(_)
+            | Action::CheckpointMetadata(_)
+            | Action::Sidecar(_) => {}
         }
     }
 
@@ -157,7 +179,9 @@ impl LogEntry {
 /// What the protocol in a row of a checkpoint asks for.
 pub fn protocol_in(rows: &RecordBatch, row: usize) -> Option<Protocol> {
     let protocol = rows.column_by_name("protocol")?.as_struct_opt()?;
-    let number = |name: &str| Some(protocol.column_by_name(name)?.as_primitive_opt::<Int32Type>()?.value(row));
+    let number = |name: &str| {
+        Some(protocol.column_by_name(name)?.as_primitive_opt::<Int32Type>()?.value(row))
+    };
     let names = |name: &str| {
         let lists = protocol.column_by_name(name).and_then(|lists| lists.as_list_opt::<i32>());
         let list = lists.filter(|lists| lists.is_valid(row)).map(|lists| lists.value(row))?;

@@ -30,7 +30,8 @@ pub const HINT: &str = "_delta_log/_last_checkpoint";
 /// Objects read at once.
 const AT_ONCE: usize = 16;
 /// Features for writers that change nothing for one that adds its own files and removes them.
-const HARMLESS: [&str; 5] = ["appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns"];
+const HARMLESS: [&str; 5] =
+    ["appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns"];
 
 #[derive(Deserialize)]
 struct Hint {
@@ -65,7 +66,12 @@ impl Protocol {
 
     /// What it asks for, by name.
     pub fn asks_for(&self) -> String {
-        let names: BTreeSet<&str> = self.reader_features.iter().chain(&self.writer_features).map(|name| called(name)).collect();
+        let names: BTreeSet<&str> = self
+            .reader_features
+            .iter()
+            .chain(&self.writer_features)
+            .map(|name| called(name))
+            .collect();
         if names.is_empty() {
             return format!("of protocol {}.{}", self.min_reader_version, self.min_writer_version);
         }
@@ -82,7 +88,9 @@ async fn hinted(log: &TableLog) -> Result<Option<u64>, StoreError> {
 /// The version of the head of a log; `None` where there is no log.
 pub async fn head(log: &TableLog) -> Result<Option<u64>, StoreError> {
     let newest = |names: Vec<String>| {
-        let version = |name: &String| version_of(name, ".json").or_else(|| version_of(name, ".checkpoint.parquet"));
+        let version = |name: &String| {
+            version_of(name, ".json").or_else(|| version_of(name, ".checkpoint.parquet"))
+        };
         names.iter().filter_map(version).max()
     };
     // What the hint leads to must be there itself, else it says nothing.
@@ -108,7 +116,11 @@ pub async fn replay(log: &TableLog) -> Result<Option<Table>, StoreError> {
         read?;
         next = version + 1;
     }
-    let last = names.iter().filter_map(|name| version_of(name, ".json")).filter(|version| *version >= next).max();
+    let last = names
+        .iter()
+        .filter_map(|name| version_of(name, ".json"))
+        .filter(|version| *version >= next)
+        .max();
     let Some(last) = last else {
         return Ok((next > 0).then_some(replaying.table));
     };
@@ -117,12 +129,18 @@ pub async fn replay(log: &TableLog) -> Result<Option<Table>, StoreError> {
 
 /// The table at the head of a log, from the newest checkpoint of Lakeplan before another writer's, or from the first entry.
 /// Where the entries since are gone, from that checkpoint as it was read.
-async fn before(log: &TableLog, foreign: u64, read: Result<Replaying, StoreError>) -> Result<Table, StoreError> {
+async fn before(
+    log: &TableLog,
+    foreign: u64,
+    read: Result<Replaying, StoreError>,
+) -> Result<Table, StoreError> {
     let names = list(log, None).await?;
-    let entries: BTreeSet<u64> = names.iter().filter_map(|name| version_of(name, ".json")).collect();
+    let entries: BTreeSet<u64> =
+        names.iter().filter_map(|name| version_of(name, ".json")).collect();
     let last = entries.last().copied().unwrap_or(foreign).max(foreign);
     let is_whole = |from: u64| (from..=last).all(|version| entries.contains(&version));
-    let mut earlier: Vec<u64> = names.iter().filter_map(|name| version_of(name, ".checkpoint.parquet")).collect();
+    let mut earlier: Vec<u64> =
+        names.iter().filter_map(|name| version_of(name, ".checkpoint.parquet")).collect();
     earlier.sort_unstable();
     while let Some(version) = earlier.pop().filter(|version| is_whole(version + 1)) {
         let mut replaying = Replaying::of(log, Belief::Own);
@@ -138,11 +156,19 @@ async fn before(log: &TableLog, foreign: u64, read: Result<Replaying, StoreError
     }
     let mut replaying = read?;
     replaying.table.others.unsure = Some(foreign);
-    if last > foreign { follow(log, replaying, foreign + 1..=last).await } else { Ok(replaying.table) }
+    if last > foreign {
+        follow(log, replaying, foreign + 1..=last).await
+    } else {
+        Ok(replaying.table)
+    }
 }
 
 /// A listing that ran beside a writer may leave out an entry below one that it shows, so each is asked for.
-async fn follow(log: &TableLog, mut replaying: Replaying, versions: RangeInclusive<u64>) -> Result<Table, StoreError> {
+async fn follow(
+    log: &TableLog,
+    mut replaying: Replaying,
+    versions: RangeInclusive<u64>,
+) -> Result<Table, StoreError> {
     let mut entries = pin!(entries(log, versions));
     while let Some((version, bytes)) = entries.try_next().await? {
         replaying.entry(version, &bytes)?;
@@ -158,7 +184,8 @@ pub async fn begin(log: &TableLog) -> Result<(Option<(u64, Bytes)>, Vec<String>)
     };
     let names = list(log, hinted.as_ref().map(|(version, _)| *version)).await?;
     // A writer that slept may have put the hint back, to before entries that were cleaned up since.
-    let found = match names.iter().filter_map(|name| version_of(name, ".checkpoint.parquet")).max() {
+    let found = match names.iter().filter_map(|name| version_of(name, ".checkpoint.parquet")).max()
+    {
         Some(newer) if hinted.as_ref().is_none_or(|(version, _)| *version < newer) => {
             Some((newer, log.get_live(&checkpoint_path(newer)).await?))
         }
@@ -168,9 +195,17 @@ pub async fn begin(log: &TableLog) -> Result<(Option<(u64, Bytes)>, Vec<String>)
 }
 
 /// The entries of these versions in order, each of which must be there.
-pub fn entries(log: &TableLog, versions: RangeInclusive<u64>) -> impl Stream<Item = Result<(u64, Bytes), StoreError>> {
+pub fn entries(
+    log: &TableLog,
+    versions: RangeInclusive<u64>,
+) -> impl Stream<Item = Result<(u64, Bytes), StoreError>> {
     let one = move |version| async move {
-        let missing = || StoreError::damaged(format!("{}/{}", log.folder(), entry_path(version)), "the entry is missing");
+        let missing = || {
+            StoreError::damaged(
+                format!("{}/{}", log.folder(), entry_path(version)),
+                "the entry is missing",
+            )
+        };
         Ok((version, log.get_entry(version).await?.ok_or_else(missing)?))
     };
     futures::stream::iter(versions).map(one).buffered(AT_ONCE)
@@ -191,13 +226,15 @@ impl Replaying {
     /// Takes in the next entry.
     pub fn entry(&mut self, version: u64, bytes: &Bytes) -> Result<(), StoreError> {
         let place = format!("{}/{version:020}.json", self.place);
-        let entry = LogEntry::read(bytes).map_err(|what| StoreError::damaged(place.clone(), what))?;
+        let entry =
+            LogEntry::read(bytes).map_err(|what| StoreError::damaged(place.clone(), what))?;
         self.table.version = version;
         if self.belief == Belief::Own {
             return self.table.believe(version, &place, entry);
         }
         if let Some(protocol) = &entry.protocol {
-            self.table.others.features = (!protocol.is_known()).then_some((place, protocol.asks_for()));
+            self.table.others.features =
+                (!protocol.is_known()).then_some((place, protocol.asks_for()));
         }
         self.table.apply(entry);
         Ok(())
@@ -205,7 +242,8 @@ impl Replaying {
 
     /// Begins with a checkpoint; whether Lakeplan wrote it.
     pub fn checkpoint(&mut self, version: u64, bytes: Bytes) -> Result<bool, StoreError> {
-        let place = format!("{}/{}", self.place.trim_end_matches("/_delta_log"), checkpoint_path(version));
+        let place =
+            format!("{}/{}", self.place.trim_end_matches("/_delta_log"), checkpoint_path(version));
         let builder = decode::open(&place, bytes)?;
         let wanted = [
             "add.path",
@@ -223,7 +261,11 @@ impl Replaying {
             "add.deletionVector.storageType",
             "sidecar.path",
         ];
-        let is_own = builder.metadata().file_metadata().created_by().is_some_and(|by| by.starts_with(checkpoint::CREATED_BY));
+        let is_own = builder
+            .metadata()
+            .file_metadata()
+            .created_by()
+            .is_some_and(|by| by.starts_with(checkpoint::CREATED_BY));
         let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
         for batch in decode::batches(&place, builder.with_projection(mask))? {
             let batch = batch?;
@@ -236,7 +278,10 @@ impl Replaying {
 
     fn checkpoint_rows(&mut self, batch: &RecordBatch) -> Option<()> {
         let add = batch.column_by_name("add")?.as_struct_opt()?;
-        let (path, stats) = (add.column_by_name("path")?.as_string_opt()?, add.column_by_name("stats")?.as_string_opt()?);
+        let (path, stats) = (
+            add.column_by_name("path")?.as_string_opt()?,
+            add.column_by_name("stats")?.as_string_opt()?,
+        );
         let size = add.column_by_name("size")?.as_primitive_opt::<Int64Type>()?;
         let partitions = add.column_by_name("partitionValues")?.as_map_opt()?;
         let txn = batch.column_by_name("txn")?.as_struct_opt()?;
@@ -256,13 +301,15 @@ impl Replaying {
             if protocol.is_valid(row) {
                 let protocol = protocol_in(batch, row)?;
                 let place = || self.place.clone();
-                self.table.others.features = (!protocol.is_known()).then(|| (place(), protocol.asks_for()));
+                self.table.others.features =
+                    (!protocol.is_known()).then(|| (place(), protocol.asks_for()));
             }
             if txn.is_valid(row) && app.is_valid(row) {
                 self.table.txns.insert(app.value(row).to_owned(), version.value(row));
             }
             if described.is_valid(row) && schema.is_valid(row) {
-                self.table.described = Some(Described { id: text(id, row)?, schema: text(schema, row)? });
+                self.table.described =
+                    Some(Described { id: text(id, row)?, schema: text(schema, row)? });
             }
             if add.is_valid(row) && path.is_valid(row) {
                 let stats: &StringArray = stats;
@@ -289,7 +336,8 @@ fn text(column: &StringArray, row: usize) -> Option<String> {
 
 fn pairs(map: &MapArray, row: usize) -> Option<BTreeMap<String, Option<String>>> {
     let entries = map.value(row);
-    let (keys, values) = (entries.column(0).as_string_opt::<i32>()?, entries.column(1).as_string_opt::<i32>()?);
+    let (keys, values) =
+        (entries.column(0).as_string_opt::<i32>()?, entries.column(1).as_string_opt::<i32>()?);
     (0..entries.len()).map(|at| Some((text(keys, at)?, text(values, at)))).collect()
 }
 
@@ -297,11 +345,16 @@ fn pairs(map: &MapArray, row: usize) -> Option<BTreeMap<String, Option<String>>>
 pub async fn list(log: &TableLog, after: Option<u64>) -> Result<Vec<String>, StoreError> {
     let folder = Path::from("_delta_log");
     let listed = match after {
-        Some(version) => log.store().list_with_offset(Some(&folder), &Path::from(entry_path(version))),
+        Some(version) => {
+            log.store().list_with_offset(Some(&folder), &Path::from(entry_path(version)))
+        }
         None => log.store().list(Some(&folder)),
     };
-    let names = listed.map_ok(|meta| meta.location.filename().unwrap_or_default().to_owned()).try_collect();
-    names.await.map_err(|fault| StoreError::storage("listing", format!("{}/_delta_log", log.folder()), fault))
+    let names =
+        listed.map_ok(|meta| meta.location.filename().unwrap_or_default().to_owned()).try_collect();
+    names.await.map_err(|fault| {
+        StoreError::storage("listing", format!("{}/_delta_log", log.folder()), fault)
+    })
 }
 
 /// The version in a name of twenty digits and this ending. A number that is no version of Delta is none.
@@ -311,7 +364,8 @@ pub fn version_of(name: &str, ending: &str) -> Option<u64> {
 
 /// The version that a name in the log begins with.
 pub fn version_in(name: &str) -> Option<u64> {
-    let digits = name.get(..20).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let digits =
+        name.get(..20).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
     digits.parse().ok().filter(|version| *version <= LAST_VERSION)
 }
 
@@ -345,7 +399,12 @@ mod tests {
 
     fn create() -> Vec<Value> {
         let entity = TABLES[2].entity;
-        let table = Description { name: "tasks", doc: "Tasks.", columns: columns(entity), partitions: &["bucket"] };
+        let table = Description {
+            name: "tasks",
+            doc: "Tasks.",
+            columns: columns(entity),
+            partitions: &["bucket"],
+        };
         table.create(uuid::Uuid::nil(), chrono::DateTime::UNIX_EPOCH).to_vec()
     }
 
@@ -364,8 +423,11 @@ mod tests {
         let ours = replay(log).await.unwrap().unwrap();
         let mut theirs = DeltaTable::new(log.delta().unwrap());
         theirs.load().await.unwrap();
-        let mut paths: Vec<String> =
-            theirs.get_file_uris().unwrap().map(|uri| uri.rsplit("tasks/").next().unwrap().to_owned()).collect();
+        let mut paths: Vec<String> = theirs
+            .get_file_uris()
+            .unwrap()
+            .map(|uri| uri.rsplit("tasks/").next().unwrap().to_owned())
+            .collect();
         paths.sort();
         assert_eq!(ours.files.keys().cloned().collect::<Vec<_>>(), paths);
         assert_eq!(Some(ours.version), theirs.version());
@@ -379,7 +441,8 @@ mod tests {
             assert_eq!(replay(&log).await.unwrap().map(|table| table.version), None);
             let mut live: Vec<String> = Vec::new();
             for version in 0..40_u64 {
-                let mut actions = vec![json!({"txn": {"appId": "lakeplan", "version": version * 3}})];
+                let mut actions =
+                    vec![json!({"txn": {"appId": "lakeplan", "version": version * 3}})];
                 if version == 0 {
                     actions.extend(create());
                 }
@@ -406,17 +469,22 @@ mod tests {
                     let table = same_as_delta_rs(&log).await;
                     assert_eq!(table.txns["lakeplan"], version as i64 * 3);
                     assert!(
-                        table.files.values().all(|file| file.size == 11 && file.partitions["bucket"].as_deref() == Some("7"))
+                        table.files.values().all(|file| file.size == 11
+                            && file.partitions["bucket"].as_deref() == Some("7"))
                     );
-                    assert!(
-                        table
-                            .files
-                            .values()
-                            .all(|file| file.stats.as_deref().is_some_and(|stats| stats.contains("\"numRecords\":3")))
-                    );
+                    assert!(table.files.values().all(|file| {
+                        file.stats
+                            .as_deref()
+                            .is_some_and(|stats| stats.contains("\"numRecords\":3"))
+                    }));
                 }
-                assert_eq!(head(&log).await.unwrap(), Some(version), "the head is not what a replay finds");
-                let mut known: Vec<String> = replay(&log).await.unwrap().unwrap().files.into_keys().collect();
+                assert_eq!(
+                    head(&log).await.unwrap(),
+                    Some(version),
+                    "the head is not what a replay finds"
+                );
+                let mut known: Vec<String> =
+                    replay(&log).await.unwrap().unwrap().files.into_keys().collect();
                 live.sort();
                 known.sort();
                 assert_eq!(known, live);
@@ -431,7 +499,12 @@ mod tests {
         log.put_entry(1, entry_bytes(&[add("a")])).await.unwrap();
         log.put_entry(3, entry_bytes(&[add("b")])).await.unwrap();
         assert!(replay(&log).await.unwrap_err().to_string().contains("00000000000000000002.json"));
-        log.put_entry(2, entry_bytes(&[json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7}})])).await.unwrap();
+        log.put_entry(
+            2,
+            entry_bytes(&[json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7}})]),
+        )
+        .await
+        .unwrap();
         let table = replay(&log).await.unwrap().unwrap();
         assert!(table.others.may_write().unwrap_err().to_string().contains("another writer"));
         log.store().put(&Path::from(entry_path(2)), "{\"add\":".into()).await.unwrap();

@@ -41,7 +41,8 @@ pub struct LakeMark(i64);
 
 impl LakeMark {
     pub fn of(lake: Uuid, root: &str) -> Self {
-        let digest: Hash = Sha256::new().chain_update(lake.as_bytes()).chain_update(root).finalize().into();
+        let digest: Hash =
+            Sha256::new().chain_update(lake.as_bytes()).chain_update(root).finalize().into();
         let [a, b, c, d, e, f, g, h, ..] = digest;
         Self(i64::from_be_bytes([a & 0x7f, b, c, d, e, f, g, h]))
     }

@@ -39,10 +39,21 @@ impl MemoryStore {
         let format = Format::default();
         let mut ledger = Ledger::new(format.clone(), "memory");
         let now = clock.now();
-        let set = super::journal::birth::set(fresh_id::<LakeId>(now, random.as_ref()), "memory", &format, now, random.as_ref());
+        let set = super::journal::birth::set(
+            fresh_id::<LakeId>(now, random.as_ref()),
+            "memory",
+            &format,
+            now,
+            random.as_ref(),
+        );
         let rows = match ledger.propose(&set, None, now, || random_bytes(random.as_ref())) {
             Proposal::Accepted(accepted) => accepted.rows,
-            other => return Err(StoreError::damaged("memory", format!("the first row was not accepted: {other:?}"))),
+            other => {
+                return Err(StoreError::damaged(
+                    "memory",
+                    format!("the first row was not accepted: {other:?}"),
+                ));
+            }
         };
         Ok(Self { clock, random, inner: Mutex::new(Inner { ledger, rows }) })
     }
@@ -83,8 +94,11 @@ impl Inner {
         if same && chain == self.ledger.chain && replayed.seq == self.ledger.seq {
             return Ok(());
         }
-        let differs = replayed.state.records().zip(self.ledger.state.records()).find(|(a, b)| a != b);
-        let name = differs.map_or_else(String::new, |(replayed, held)| format!(": {:?}", AnyRecord::touched(&held, &replayed)));
+        let differs =
+            replayed.state.records().zip(self.ledger.state.records()).find(|(a, b)| a != b);
+        let name = differs.map_or_else(String::new, |(replayed, held)| {
+            format!(": {:?}", AnyRecord::touched(&held, &replayed))
+        });
         Err(StoreError::damaged("memory", format!("replaying the rows gives another state{name}")))
     }
 }
@@ -100,7 +114,11 @@ impl Store for MemoryStore {
     async fn snapshot(&self, _scope: &Scope) -> Result<Snapshot, StoreError> {
         let inner = self.inner();
         inner.verify()?;
-        Ok(Snapshot { seq: inner.ledger.seq, at: inner.ledger.at, state: inner.ledger.state.clone() })
+        Ok(Snapshot {
+            seq: inner.ledger.seq,
+            at: inner.ledger.at,
+            state: inner.ledger.state.clone(),
+        })
     }
 
     async fn commit(&self, sets: Vec<PatchSet>) -> Vec<Outcome> {
@@ -134,9 +152,16 @@ impl Store for MemoryStore {
         Ok(sought.iter().map(|sought| sought.project_in(&inner.ledger.state)).collect())
     }
 
-    async fn linked_from(&self, tasks: &BTreeSet<TaskId>) -> Result<BTreeSet<ProjectId>, StoreError> {
+    async fn linked_from(
+        &self,
+        tasks: &BTreeSet<TaskId>,
+    ) -> Result<BTreeSet<ProjectId>, StoreError> {
         let inner = self.inner();
-        Ok(tasks.iter().flat_map(|task| inner.ledger.state.links_to(*task)).map(|link| link.project_id).collect())
+        Ok(tasks
+            .iter()
+            .flat_map(|task| inner.ledger.state.links_to(*task))
+            .map(|link| link.project_id)
+            .collect())
     }
 
     async fn tally(&self) -> Result<Tallies, StoreError> {
@@ -144,7 +169,11 @@ impl Store for MemoryStore {
     }
 
     /// There are no tables to append to.
-    async fn append(&self, _table: &'static Appended, _rows: Vec<Fields>) -> Result<(), StoreError> {
+    async fn append(
+        &self,
+        _table: &'static Appended,
+        _rows: Vec<Fields>,
+    ) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -164,7 +164,10 @@ pub trait Store: fmt::Display + Send + Sync {
 
     /// The projects with links that lead to these tasks, deleted links included. Dependencies are left out: they stay
     /// inside the project of their tasks.
-    async fn linked_from(&self, tasks: &BTreeSet<TaskId>) -> Result<BTreeSet<ProjectId>, StoreError>;
+    async fn linked_from(
+        &self,
+        tasks: &BTreeSet<TaskId>,
+    ) -> Result<BTreeSet<ProjectId>, StoreError>;
 
     /// The living tasks of the lake as it is now, counted.
     async fn tally(&self) -> Result<Tallies, StoreError>;

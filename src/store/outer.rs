@@ -28,7 +28,8 @@ pub fn around(path: &Path) -> Option<(&'static str, String)> {
         let is_table = outer.join("_delta_log").is_dir();
         // A lake at the place itself is found, and told, by who makes one.
         let is_lake = outer != path && outer.join("journal/_delta_log").is_dir();
-        (is_table || is_lake).then(|| (if is_lake { "lake" } else { "Delta table" }, path_text(outer)))
+        (is_table || is_lake)
+            .then(|| (if is_lake { "lake" } else { "Delta table" }, path_text(outer)))
     })
 }
 
@@ -37,7 +38,10 @@ pub fn real(path: &Path) -> PathBuf {
     let mut full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     // A link that leads to nothing yet is where a file would be made.
     for _ in 0..MOST_LINKS {
-        let Ok(to) = full.read_link().map(|to| full.parent().map_or_else(|| to.clone(), |folder| folder.join(&to))) else {
+        let Ok(to) = full
+            .read_link()
+            .map(|to| full.parent().map_or_else(|| to.clone(), |folder| folder.join(&to)))
+        else {
             break;
         };
         full = to;

@@ -46,7 +46,9 @@ impl Root {
     ) -> Result<Self, StoreError> {
         match url_of(name)? {
             Some(url) if url.scheme() == FILE => {
-                let path = url.to_file_path().map_err(|()| unusable(name, "it is no path on this machine"))?;
+                let path = url
+                    .to_file_path()
+                    .map_err(|()| unusable(name, "it is no path on this machine"))?;
                 Self::local(name, &path, create)
             }
             Some(url) => cloud::open(&url, environment),
@@ -57,11 +59,18 @@ impl Root {
     fn local(name: &str, path: &Path, create: bool) -> Result<Self, StoreError> {
         let unusable = |why: std::io::Error| {
             let is_file = path.ancestors().any(|path| path.is_file());
-            let why = if is_file { "a lake is a folder, and a file is there".to_owned() } else { why.to_string() };
+            let why = if is_file {
+                "a lake is a folder, and a file is there".to_owned()
+            } else {
+                why.to_string()
+            };
             StoreError::UnusableRoot { root: name.to_owned(), why }
         };
         if let Some((volume, false)) = volume::of(path) {
-            return Err(StoreError::UnusableRoot { root: name.to_owned(), why: volume::missing(&volume) });
+            return Err(StoreError::UnusableRoot {
+                root: name.to_owned(),
+                why: volume::missing(&volume),
+            });
         }
         if create {
             refuse_within(name, path)?;
@@ -73,8 +82,10 @@ impl Root {
         if !path.is_dir() {
             return Err(unusable(std::io::ErrorKind::NotADirectory.into()));
         }
-        let url = Url::from_directory_path(&path).map_err(|()| unusable(std::io::ErrorKind::InvalidFilename.into()))?;
-        let store = DurableLocal::new(path).map_err(|fault| StoreError::storage("opening", name, fault))?;
+        let url = Url::from_directory_path(&path)
+            .map_err(|()| unusable(std::io::ErrorKind::InvalidFilename.into()))?;
+        let store =
+            DurableLocal::new(path).map_err(|fault| StoreError::storage("opening", name, fault))?;
         Ok(Self { url, store: Arc::new(store) })
     }
 }
@@ -82,14 +93,19 @@ impl Root {
 /// Returns the URL that a name is, or `None` where it is a path. A name with `://` is never a path: a storage URL with a
 /// typing error must not become a folder. A scheme of one letter is a drive of Windows.
 fn url_of(name: &str) -> Result<Option<Url>, StoreError> {
-    let rest_of_file = name.get(..FILE.len() + 1).filter(|start| start.eq_ignore_ascii_case("file:")).map(str::len);
+    let rest_of_file = name
+        .get(..FILE.len() + 1)
+        .filter(|start| start.eq_ignore_ascii_case("file:"))
+        .map(str::len);
     match Url::parse(name) {
         Ok(_) if rest_of_file.is_some_and(|at| !name[at..].starts_with('/')) => Err(unusable(
             name,
             "a file URL holds an absolute path, such as file:///home/me/lake; leave out file: for a relative one",
         )),
         Ok(url) if url.scheme().len() > 1 => Ok(Some(url)),
-        Err(err) if name.contains("://") || rest_of_file.is_some() => Err(unusable(name, format!("it is no valid URL: {err}"))),
+        Err(err) if name.contains("://") || rest_of_file.is_some() => {
+            Err(unusable(name, format!("it is no valid URL: {err}")))
+        }
         _ => Ok(None),
     }
 }
@@ -108,7 +124,11 @@ pub(super) async fn refuse_remains(root: &Root) -> Result<(), StoreError> {
     }
     copy::refuse_unfinished(root).await?;
     let tables = remains(&root.store).await?;
-    if tables.is_empty() { Ok(()) } else { Err(StoreError::JournalLost { root: root.url.to_string(), tables }) }
+    if tables.is_empty() {
+        Ok(())
+    } else {
+        Err(StoreError::JournalLost { root: root.url.to_string(), tables })
+    }
 }
 
 /// The tables that are left of a lake at a place without a journal. The empty tables of an `init` that was interrupted before
@@ -121,7 +141,11 @@ pub(super) async fn remains(store: &Arc<dyn ObjectStore>) -> Result<Vec<&'static
             Err(StoreError::Catalog(CatalogError::Moved { .. })) => continue,
             table => table?,
         };
-        let is_new = |table: &Table| table.version == 0 && table.files.is_empty() && !LakeTables::folded().any(|it| it == name);
+        let is_new = |table: &Table| {
+            table.version == 0
+                && table.files.is_empty()
+                && !LakeTables::folded().any(|it| it == name)
+        };
         if table.is_some_and(|table| !is_new(&table)) {
             left.push(name);
         }
@@ -130,7 +154,11 @@ pub(super) async fn remains(store: &Arc<dyn ObjectStore>) -> Result<Vec<&'static
 }
 
 /// Finds out whether the storage creates a name only where there is none, which everything rests on.
-pub(super) async fn probe(root: &Root, clock: &dyn Clock, random: &dyn Random) -> Result<(), StoreError> {
+pub(super) async fn probe(
+    root: &Root,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<(), StoreError> {
     let name = StorePath::from(format!("{PROBE}/{}", uuid_v7(clock.now(), random)));
     let put = |what: &'static str| {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
@@ -149,7 +177,9 @@ pub(super) async fn probe(root: &Root, clock: &dyn Clock, random: &dyn Random) -
     };
     match put("the first").await {
         // A volume has no hard links, by which a name is created once; it says so in one way or another.
-        Err(Error::Generic { .. } | Error::NotSupported { .. } | Error::NotImplemented { .. }) if in_volume => {
+        Err(Error::Generic { .. } | Error::NotSupported { .. } | Error::NotImplemented { .. })
+            if in_volume =>
+        {
             return Err(not_once());
         }
         done => done.map_err(failed)?,
@@ -186,7 +216,9 @@ mod tests {
         for name in ["lake", "./a:b/lake", "C:\\lake", "/a/b", "a/b:c", "file"] {
             assert!(url_of(name).unwrap().is_none(), "{name}");
         }
-        for name in ["file:/a/b", "file:///a/b", "s3://b/x", "S3://b/x", "s3:/x", "ftp://h/x", "dbfs:/x"] {
+        for name in
+            ["file:/a/b", "file:///a/b", "s3://b/x", "S3://b/x", "s3:/x", "ftp://h/x", "dbfs:/x"]
+        {
             assert!(url_of(name).unwrap().is_some(), "{name}");
         }
     }

@@ -160,7 +160,13 @@ impl Row {
         field(Some(self.patch_set_id.uuid().as_bytes()));
         field(self.request_hash.as_ref().map(|hash| hash.as_slice()));
         field(Some(&self.v.to_be_bytes()));
-        field(self.project_id.as_ref().map(|id| id.uuid()).as_ref().map(|id| id.as_bytes().as_slice()));
+        field(
+            self.project_id
+                .as_ref()
+                .map(|id| id.uuid())
+                .as_ref()
+                .map(|id| id.as_bytes().as_slice()),
+        );
         field(Some(self.entity.word().as_bytes()));
         field(Some(self.entity_id.as_bytes()));
         field(Some(self.op.word().as_bytes()));
@@ -200,7 +206,8 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
+    let digits: Vec<u8> =
+        text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
     let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
     (digits.len() == 2 * N).then_some(bytes).and_then(|bytes| bytes.try_into().ok())
 }

@@ -40,7 +40,9 @@ impl Scope {
 
     /// Whether a change concerns what the scope shows: what it made of a record, or whence it took it.
     pub fn concerns(&self, row: &Row) -> bool {
-        in_every_scope(row.entity) || self.holds(row.project_id) || row.left_project().is_some_and(|left| self.holds(Some(left)))
+        in_every_scope(row.entity)
+            || self.holds(row.project_id)
+            || row.left_project().is_some_and(|left| self.holds(Some(left)))
     }
 }
 

@@ -28,8 +28,12 @@ use crate::domain::time::Instant;
 /// and a commit could not go on behind it.
 pub const LAST_VERSION: u64 = 1 << 53;
 /// How long it is waited before a name is tried once more that is taken although no entry is there.
-const WAITS: [Duration; 4] =
-    [Duration::from_millis(10), Duration::from_millis(40), Duration::from_millis(160), Duration::from_millis(640)];
+const WAITS: [Duration; 4] = [
+    Duration::from_millis(10),
+    Duration::from_millis(40),
+    Duration::from_millis(160),
+    Duration::from_millis(640),
+];
 
 /// A table's log below the lake's root.
 #[derive(Clone)]
@@ -98,7 +102,9 @@ impl Table {
 impl TableSize {
     /// The size at the version that a commit of these actions made.
     pub fn after(self, version: u64, actions: &[Value]) -> Self {
-        let sizes = |kind: &str| actions.iter().filter_map(|action| action[kind]["size"].as_u64()).collect::<Vec<_>>();
+        let sizes = |kind: &str| {
+            actions.iter().filter_map(|action| action[kind]["size"].as_u64()).collect::<Vec<_>>()
+        };
         let (added, removed) = (sizes("add"), sizes("remove"));
         let files = (self.files + added.len()).saturating_sub(removed.len());
         let bytes = (self.bytes + added.iter().sum::<u64>()).saturating_sub(removed.iter().sum());
@@ -133,7 +139,12 @@ impl TableLog {
         // A current table tells by itself whether others changed it, and others write the inbox.
         let is_own = folder == JOURNAL || APPENDED.iter().any(|table| table.name == folder);
         let belief = if is_own { Belief::Own } else { Belief::All };
-        Self { folder: folder.to_owned(), store: Arc::new(PrefixStore::new(Arc::clone(&root), folder)), root, belief }
+        Self {
+            folder: folder.to_owned(),
+            store: Arc::new(PrefixStore::new(Arc::clone(&root), folder)),
+            root,
+            belief,
+        }
     }
 
     /// The log of a table that lies elsewhere, by the store of the table itself.
@@ -175,7 +186,11 @@ impl TableLog {
     pub fn after(&self, version: u64) -> Result<u64, StoreError> {
         let what = "no version can follow this one, which Lakeplan cannot have written; move the file away";
         let place = || format!("{}/{}", self.folder, entry_path(version));
-        if version < LAST_VERSION { Ok(version + 1) } else { Err(StoreError::damaged(place(), what)) }
+        if version < LAST_VERSION {
+            Ok(version + 1)
+        } else {
+            Err(StoreError::damaged(place(), what))
+        }
     }
 
     /// Writes the checkpoint of a version whose entry by itself says all of the table, so that nobody needs what is before it.
@@ -187,13 +202,24 @@ impl TableLog {
     pub fn delta(&self) -> Result<LogStoreRef, StoreError> {
         let url = Url::parse(&format!("memory:///{}/", self.folder))
             .map_err(|fault| StoreError::storage("naming", &self.folder, fault))?;
-        Ok(default_logstore(Arc::clone(&self.store), Arc::clone(&self.root), &url, &StorageConfig::default()))
+        Ok(default_logstore(
+            Arc::clone(&self.store),
+            Arc::clone(&self.root),
+            &url,
+            &StorageConfig::default(),
+        ))
     }
 
     /// The version of the head, and the files that neither it nor any version of the retention needs. Files removed
     /// from the table within the retention are needed by readers of the versions before.
-    pub async fn unneeded(&self, retention: TimeDelta, now: Instant) -> Result<Option<(u64, BTreeSet<String>)>, StoreError> {
-        let failed = |fault: deltalake::DeltaTableError| StoreError::storage("examining", &self.folder, fault);
+    pub async fn unneeded(
+        &self,
+        retention: TimeDelta,
+        now: Instant,
+    ) -> Result<Option<(u64, BTreeSet<String>)>, StoreError> {
+        let failed = |fault: deltalake::DeltaTableError| {
+            StoreError::storage("examining", &self.folder, fault)
+        };
         if self.load().await?.is_none() {
             return Ok(None);
         }
@@ -230,7 +256,8 @@ impl TableLog {
 
     /// Reads a file or entry; `None` where it does not exist.
     pub async fn get(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
-        let failed = |fault: Error| StoreError::storage("reading", format!("{}/{path}", self.folder), fault);
+        let failed =
+            |fault: Error| StoreError::storage("reading", format!("{}/{path}", self.folder), fault);
         match self.store.get(&Path::from(path)).await {
             Ok(found) => found.bytes().await.map(Some).map_err(failed),
             Err(Error::NotFound { .. }) => Ok(None),
@@ -243,21 +270,27 @@ impl TableLog {
         match self.create(path, bytes).await {
             Ok(()) => Ok(true),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
-            Err(fault) => Err(StoreError::storage("writing", format!("{}/{path}", self.folder), fault)),
+            Err(fault) => {
+                Err(StoreError::storage("writing", format!("{}/{path}", self.folder), fault))
+            }
         }
     }
 
     /// Puts a file, whether there is one of its name or not.
     pub async fn replace(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
         let put = self.store.put(&Path::from(path), bytes.into()).await;
-        put.map(drop).map_err(|fault| StoreError::storage("writing", format!("{}/{path}", self.folder), fault))
+        put.map(drop).map_err(|fault| {
+            StoreError::storage("writing", format!("{}/{path}", self.folder), fault)
+        })
     }
 
     /// Deletes a file, if it is there.
     pub async fn remove(&self, path: &str) -> Result<(), StoreError> {
         match self.store.delete(&Path::from(path)).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(fault) => Err(StoreError::storage("deleting", format!("{}/{path}", self.folder), fault)),
+            Err(fault) => {
+                Err(StoreError::storage("deleting", format!("{}/{path}", self.folder), fault))
+            }
         }
     }
 
@@ -266,20 +299,29 @@ impl TableLog {
         match self.store.head(&Path::from(path)).await {
             Ok(_) => Ok(true),
             Err(Error::NotFound { .. }) => Ok(false),
-            Err(fault) => Err(StoreError::storage("reading", format!("{}/{path}", self.folder), fault)),
+            Err(fault) => {
+                Err(StoreError::storage("reading", format!("{}/{path}", self.folder), fault))
+            }
         }
     }
 
     /// The live files that are missing or have another size than the log says, each with what is wrong, by a listing.
     pub async fn amiss(&self, table: &Table) -> Result<Vec<(String, String)>, StoreError> {
         let listed = self.store.list(None).map_ok(|meta| (meta.location, meta.size)).try_collect();
-        let sizes: BTreeMap<Path, u64> = listed.await.map_err(|err| StoreError::storage("listing", &self.folder, err))?;
+        let sizes: BTreeMap<Path, u64> =
+            listed.await.map_err(|err| StoreError::storage("listing", &self.folder, err))?;
         let wrong = |file: &LiveFile| match sizes.get(&Path::from(file.path.as_str())) {
             None => Some("the file is missing".to_owned()),
-            Some(size) if *size != file.size.unsigned_abs() => Some(format!("it has {size} bytes, the log says {}", file.size)),
+            Some(size) if *size != file.size.unsigned_abs() => {
+                Some(format!("it has {size} bytes, the log says {}", file.size))
+            }
             Some(_) => None,
         };
-        Ok(table.files.values().filter_map(|file| Some((file.path.clone(), wrong(file)?))).collect())
+        Ok(table
+            .files
+            .values()
+            .filter_map(|file| Some((file.path.clone(), wrong(file)?)))
+            .collect())
     }
 
     /// Reads a file that the log says is there. One whose name holds its checksum is as it was written.
@@ -287,7 +329,9 @@ impl TableLog {
         let damaged = |what: &str| StoreError::damaged(format!("{}/{path}", self.folder), what);
         let bytes = self.get(path).await?.ok_or_else(|| damaged("the file is missing"))?;
         match checksum_in(path) {
-            Some(sum) if sum != crc32fast::hash(&bytes) => Err(damaged("its bytes are not those that were written")),
+            Some(sum) if sum != crc32fast::hash(&bytes) => {
+                Err(damaged("its bytes are not those that were written"))
+            }
             _ => Ok(bytes),
         }
     }
@@ -302,7 +346,9 @@ impl TableLog {
     /// Puts a file whose name is new.
     pub async fn put(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
         let put = self.create(path, bytes).await;
-        put.map_err(|fault| StoreError::storage("writing", format!("{}/{path}", self.folder), fault))
+        put.map_err(|fault| {
+            StoreError::storage("writing", format!("{}/{path}", self.folder), fault)
+        })
     }
 
     pub async fn get_entry(&self, version: u64) -> Result<Option<Bytes>, StoreError> {
@@ -314,7 +360,9 @@ impl TableLog {
         let path = entry_path(version);
         let meta = self.store.head(&Path::from(path.as_str())).await;
         meta.map(|meta| meta.last_modified).map_err(|fault| match fault {
-            Error::NotFound { .. } => StoreError::damaged(format!("{}/{path}", self.folder), "the entry is missing"),
+            Error::NotFound { .. } => {
+                StoreError::damaged(format!("{}/{path}", self.folder), "the entry is missing")
+            }
             fault => StoreError::storage("reading", format!("{}/{path}", self.folder), fault),
         })
     }
@@ -363,7 +411,9 @@ impl TableLog {
             .map_ok(|meta| meta.location.filename().unwrap_or_default().to_owned())
             .try_collect()
             .await
-            .map_err(|fault| StoreError::storage("listing", format!("{}/_delta_log", self.folder), fault))?;
+            .map_err(|fault| {
+                StoreError::storage("listing", format!("{}/_delta_log", self.folder), fault)
+            })?;
         let versions = names.iter().filter_map(|name| log_replay::version_of(name, ".json"));
         let (mut here, mut after) = (false, false);
         for listed in versions {
@@ -380,7 +430,11 @@ impl TableLog {
 
 /// The path of a file with the checksum of its bytes in its name: a name lasts through every log, checkpoint and reader.
 pub fn checked_path(path: &str, bytes: &[u8]) -> String {
-    format!("{}.c{:08x}.parquet", path.strip_suffix(".parquet").unwrap_or(path), crc32fast::hash(bytes))
+    format!(
+        "{}.c{:08x}.parquet",
+        path.strip_suffix(".parquet").unwrap_or(path),
+        crc32fast::hash(bytes)
+    )
 }
 
 /// The checksum in the name of a file.

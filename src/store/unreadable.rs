@@ -41,8 +41,17 @@ impl UnreadableValues {
                 Ok(()) if self.0.is_empty() => {}
                 Ok(()) => drop(self.0.remove(&(row.entity_id, field))),
                 Err(why) => {
-                    let (entity, id, seq, ordinal) = (row.entity, row.entity_id, row.seq, row.ordinal);
-                    let found = UnreadableValue { entity, id, field: field.clone(), value, why, seq, ordinal };
+                    let (entity, id, seq, ordinal) =
+                        (row.entity, row.entity_id, row.seq, row.ordinal);
+                    let found = UnreadableValue {
+                        entity,
+                        id,
+                        field: field.clone(),
+                        value,
+                        why,
+                        seq,
+                        ordinal,
+                    };
                     self.0.insert((id, field), found);
                 }
             }

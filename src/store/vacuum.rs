@@ -58,14 +58,20 @@ pub async fn vacuum(
         let old: Vec<&ObjectMeta> = listed
             .iter()
             .filter(|meta| meta.location.as_ref().ends_with(".parquet") && !is_of_log(meta))
-            .filter(|meta| meta.last_modified < now - retention.files && !table.files.contains_key(meta.location.as_ref()))
+            .filter(|meta| {
+                meta.last_modified < now - retention.files
+                    && !table.files.contains_key(meta.location.as_ref())
+            })
             .collect();
         // Most nights there is nothing to ask about.
         if old.is_empty() {
             return Ok(vacuumed);
         }
-        let Some((version, unneeded)) = log.unneeded(retention.files, now).await? else { return Ok(vacuumed) };
-        let dead: Vec<&ObjectMeta> = old.into_iter().filter(|meta| unneeded.contains(meta.location.as_ref())).collect();
+        let Some((version, unneeded)) = log.unneeded(retention.files, now).await? else {
+            return Ok(vacuumed);
+        };
+        let dead: Vec<&ObjectMeta> =
+            old.into_iter().filter(|meta| unneeded.contains(meta.location.as_ref())).collect();
         if dead.is_empty() {
             return Ok(vacuumed);
         }
@@ -97,7 +103,9 @@ async fn clean_log(
     listed.sort_by_key(|meta| version(meta));
     // A checkpoint counts when it is as old as what it lets go: a fresh one may not have reached the disk yet.
     let is_checkpoint = |meta: &&ObjectMeta| {
-        meta.location.filename().is_some_and(|name| name.contains(".checkpoint")) && meta.size > 0 && meta.last_modified <= before
+        meta.location.filename().is_some_and(|name| name.contains(".checkpoint"))
+            && meta.size > 0
+            && meta.last_modified <= before
     };
     let last = listed.iter().copied().filter(is_checkpoint).filter_map(version).max();
     let mut cleaned = Vacuumed::default();
@@ -129,7 +137,8 @@ async fn list(log: &TableLog) -> Result<Vec<ObjectMeta>, StoreError> {
 
 /// Deletes objects, many with one request where the storage can.
 async fn delete_all(log: &TableLog, dead: &[&ObjectMeta]) -> Result<(), StoreError> {
-    let paths: Vec<object_store::Result<Path>> = dead.iter().map(|meta| Ok(meta.location.clone())).collect();
+    let paths: Vec<object_store::Result<Path>> =
+        dead.iter().map(|meta| Ok(meta.location.clone())).collect();
     let mut deleted = log.store().delete_stream(futures::stream::iter(paths).boxed());
     while let Some(answer) = deleted.next().await {
         match answer {
@@ -145,6 +154,8 @@ async fn delete(log: &TableLog, path: &Path) -> Result<(), StoreError> {
     match log.store().delete(path).await {
         // Another vacuum was faster.
         Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-        Err(fault) => Err(StoreError::storage("deleting", format!("{}/{path}", log.folder()), fault)),
+        Err(fault) => {
+            Err(StoreError::storage("deleting", format!("{}/{path}", log.folder()), fault))
+        }
     }
 }

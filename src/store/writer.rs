@@ -22,18 +22,51 @@ const SHORTEST_COMMIT: Duration = Duration::from_millis(5);
 
 /// What the writer is asked for.
 pub enum Message {
-    Commit { sets: Vec<PatchSet>, answer: oneshot::Sender<Vec<Outcome>> },
-    Look { scope: Scope, answer: oneshot::Sender<Result<(Snapshot, Head), StoreError>> },
-    Find { sought: Vec<Sought>, answer: oneshot::Sender<Result<Vec<Option<ProjectId>>, StoreError>> },
-    LinkedFrom { tasks: BTreeSet<TaskId>, answer: oneshot::Sender<Result<BTreeSet<ProjectId>, StoreError>> },
-    Tally { answer: oneshot::Sender<Result<Tallies, StoreError>> },
-    CountWaiting { answer: oneshot::Sender<Result<(Head, usize), StoreError>> },
-    Survey { lost: BTreeSet<&'static str>, answer: oneshot::Sender<Result<(), StoreError>> },
-    Files { answer: oneshot::Sender<Result<Files, StoreError>> },
-    Folded { seq: u64, written: Vec<(&'static str, u64)> },
-    Compact { answer: oneshot::Sender<Result<Compacted, StoreError>> },
-    Erase { answer: oneshot::Sender<Result<Erased, StoreError>> },
-    Read { after: u64, stream: Stream, order: Order, answer: oneshot::Sender<Result<JournalReader, StoreError>> },
+    Commit {
+        sets: Vec<PatchSet>,
+        answer: oneshot::Sender<Vec<Outcome>>,
+    },
+    Look {
+        scope: Scope,
+        answer: oneshot::Sender<Result<(Snapshot, Head), StoreError>>,
+    },
+    Find {
+        sought: Vec<Sought>,
+        answer: oneshot::Sender<Result<Vec<Option<ProjectId>>, StoreError>>,
+    },
+    LinkedFrom {
+        tasks: BTreeSet<TaskId>,
+        answer: oneshot::Sender<Result<BTreeSet<ProjectId>, StoreError>>,
+    },
+    Tally {
+        answer: oneshot::Sender<Result<Tallies, StoreError>>,
+    },
+    CountWaiting {
+        answer: oneshot::Sender<Result<(Head, usize), StoreError>>,
+    },
+    Survey {
+        lost: BTreeSet<&'static str>,
+        answer: oneshot::Sender<Result<(), StoreError>>,
+    },
+    Files {
+        answer: oneshot::Sender<Result<Files, StoreError>>,
+    },
+    Folded {
+        seq: u64,
+        written: Vec<(&'static str, u64)>,
+    },
+    Compact {
+        answer: oneshot::Sender<Result<Compacted, StoreError>>,
+    },
+    Erase {
+        answer: oneshot::Sender<Result<Erased, StoreError>>,
+    },
+    Read {
+        after: u64,
+        stream: Stream,
+        order: Order,
+        answer: oneshot::Sender<Result<JournalReader, StoreError>>,
+    },
 }
 
 /// The writer: commits in groups of what arrived while the last commit was in flight, and answers looks in between.
@@ -63,7 +96,8 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
                 let _ = answer.send(tally(&mut journal).await);
             }
             Message::CountWaiting { answer } => {
-                let looked = journal.refresh().await.map(|_| (journal.head(), journal.rows_waiting()));
+                let looked =
+                    journal.refresh().await.map(|_| (journal.head(), journal.rows_waiting()));
                 let _ = answer.send(looked);
             }
             Message::Survey { lost, answer } => {
@@ -110,7 +144,8 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
                     }
                 }
                 let mut outcomes = Vec::with_capacity(together.len());
-                for group in if load.fits() { vec![together.as_slice()] } else { groups(&together) } {
+                for group in if load.fits() { vec![together.as_slice()] } else { groups(&together) }
+                {
                     outcomes.extend(journal.commit(group).await);
                 }
                 let mut outcomes = outcomes.into_iter();
@@ -141,12 +176,18 @@ async fn look(journal: &mut Journal, scope: &Scope) -> Result<(Snapshot, Head), 
     Ok((journal.snapshot(), journal.head()))
 }
 
-async fn find(journal: &mut Journal, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError> {
+async fn find(
+    journal: &mut Journal,
+    sought: &[Sought],
+) -> Result<Vec<Option<ProjectId>>, StoreError> {
     journal.refresh().await?;
     journal.find(sought).await
 }
 
-async fn linked_from(journal: &mut Journal, tasks: &BTreeSet<TaskId>) -> Result<BTreeSet<ProjectId>, StoreError> {
+async fn linked_from(
+    journal: &mut Journal,
+    tasks: &BTreeSet<TaskId>,
+) -> Result<BTreeSet<ProjectId>, StoreError> {
     journal.refresh().await?;
     journal.linked_from(tasks).await
 }

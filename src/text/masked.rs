@@ -23,7 +23,9 @@ pub fn masked(text: &str) -> Cow<'_, str> {
         shown.push_str(before);
         // A URL of storage is one with a single slash too.
         let mark = if after.starts_with("://") { "://" } else { ":/" };
-        let is_url = mark.len() == 3 || OF_STORAGE.contains(&scheme(&shown)) || OF_CONTAINERS.contains(&scheme(&shown));
+        let is_url = mark.len() == 3
+            || OF_STORAGE.contains(&scheme(&shown))
+            || OF_CONTAINERS.contains(&scheme(&shown));
         let is_of_container = OF_CONTAINERS.contains(&scheme(&shown));
         shown.push_str(mark);
         let after = &after[mark.len()..];
@@ -52,8 +54,13 @@ pub fn masked_line(text: &str) -> Cow<'_, str> {
     let mut shown = String::with_capacity(text.len());
     for (number, part) in text.split('@').enumerate() {
         if number > 0 {
-            let start = shown.rfind(begins).map_or(0, |at| at + shown[at..].chars().next().map_or(0, char::len_utf8));
-            if shown[start..].split_once(':').is_some_and(|(user, password)| !user.is_empty() && !password.is_empty()) {
+            let start = shown
+                .rfind(begins)
+                .map_or(0, |at| at + shown[at..].chars().next().map_or(0, char::len_utf8));
+            if shown[start..]
+                .split_once(':')
+                .is_some_and(|(user, password)| !user.is_empty() && !password.is_empty())
+            {
                 shown.truncate(start);
                 shown.push_str(MASK);
             }
@@ -77,7 +84,8 @@ fn mask_url(shown: &mut String, url: &str, is_of_container: bool) {
     let authority = &url[..url.find(['/', '?', '#']).unwrap_or(url.len())];
     // A password may hold what ends a host: then what looks like a port is no number.
     let is_no_port = |port: &str| !port.bytes().all(|byte| byte.is_ascii_digit());
-    let has_odd_port = !authority.starts_with('[') && authority.split_once(':').is_some_and(|(_, port)| is_no_port(port));
+    let has_odd_port = !authority.starts_with('[')
+        && authority.split_once(':').is_some_and(|(_, port)| is_no_port(port));
     let user = authority.rfind('@').or_else(|| url.rfind('@').filter(|_| has_odd_port));
     let address = match user {
         Some(at) if is_of_container && !url[..at].contains(':') => url,
@@ -110,13 +118,19 @@ mod tests {
         for (said, is) in [
             ("s3://k:SEKRIT@b/x", "s3://***@b/x"),
             ("http://SEKRIT@h", "http://***@h"),
-            ("abfss://c@a.dfs.core.windows.net/x?sig=SEKRIT", "abfss://c@a.dfs.core.windows.net/x?***"),
+            (
+                "abfss://c@a.dfs.core.windows.net/x?sig=SEKRIT",
+                "abfss://c@a.dfs.core.windows.net/x?***",
+            ),
             ("abfss://c:SEKRIT@a.dfs.core.windows.net/x", "abfss://***@a.dfs.core.windows.net/x"),
             ("s3://b/x#SEKRIT", "s3://b/x#***"),
             ("s3://k:SE/KRIT@b/x", "s3://***@b/x"),
             ("s3://k:SE?KRIT@b/x", "s3://***@b/x"),
             ("'https://h/?token=SEKRIT' is none", "'https://h/?***' is none"),
-            ("--lake=s3://k:SEKRIT@b and http://u:SEKRIT@h:1/?a", "--lake=s3://***@b and http://***@h:1/?***"),
+            (
+                "--lake=s3://k:SEKRIT@b and http://u:SEKRIT@h:1/?a",
+                "--lake=s3://***@b and http://***@h:1/?***",
+            ),
             ("s3://b/x,http://u:SEKRIT@h", "s3://b/x,http://***@h"),
             ("://u:SEKRIT@h", "://***@h"),
             ("s3:/u:SEKRIT@h/x", "s3:/***@h/x"),
@@ -145,7 +159,10 @@ mod tests {
     fn a_logged_host_shows_no_password() {
         let line = r#"pooling idle connection for ("http", u:SEKRIT@127.0.0.1:1)"#;
         assert_eq!(masked_line(line), r#"pooling idle connection for ("http", ***@127.0.0.1:1)"#);
-        assert_eq!(masked_line("starting new connection: http://u:SEKRIT@h:1/"), "starting new connection: http://***@h:1/");
+        assert_eq!(
+            masked_line("starting new connection: http://u:SEKRIT@h:1/"),
+            "starting new connection: http://***@h:1/"
+        );
         for text in ["a user @ana", "ana@example.org is assigned", "at 10:00 to ana@b", "no sign"] {
             assert_eq!(masked_line(text), text);
         }

@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn the_shortened_title_is_found_first() {
-        let index = TitleIndex::new(["Payment gateway integration", "Invoice layout", "Integration tests"]);
+        let index =
+            TitleIndex::new(["Payment gateway integration", "Invoice layout", "Integration tests"]);
         let best = index.matches("the payment gateway");
         assert_eq!(best[0].index, 0);
         assert!(best[0].score > 0.8, "{best:?}");

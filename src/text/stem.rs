@@ -4,12 +4,14 @@ use rust_stemmers::{Algorithm, Stemmer};
 
 /// Words that carry no topic of their own.
 const STOP_WORDS: &[&str] = &[
-    "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been", "before", "both", "but", "by",
-    "can", "could", "do", "does", "each", "etc", "for", "from", "had", "has", "have", "if", "in", "into", "is", "it", "its",
-    "may", "more", "must", "no", "not", "of", "off", "on", "once", "only", "or", "other", "our", "out", "over", "own", "per",
-    "shall", "should", "so", "some", "such", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this",
-    "those", "to", "up", "upon", "us", "use", "using", "via", "was", "we", "well", "were", "when", "where", "which", "while",
-    "will", "with", "within", "without", "would", "you", "your",
+    "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been",
+    "before", "both", "but", "by", "can", "could", "do", "does", "each", "etc", "for", "from",
+    "had", "has", "have", "if", "in", "into", "is", "it", "its", "may", "more", "must", "no",
+    "not", "of", "off", "on", "once", "only", "or", "other", "our", "out", "over", "own", "per",
+    "shall", "should", "so", "some", "such", "than", "that", "the", "their", "them", "then",
+    "there", "these", "they", "this", "those", "to", "up", "upon", "us", "use", "using", "via",
+    "was", "we", "well", "were", "when", "where", "which", "while", "will", "with", "within",
+    "without", "would", "you", "your",
 ];
 
 /// Stemmed content words in order of appearance, duplicates kept.
@@ -27,7 +29,9 @@ pub fn content_words(text: &str) -> Vec<String> {
 
 /// Lower-cased words, stop words included.
 pub fn words(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
 }
 
 #[cfg(test)]

@@ -45,7 +45,10 @@ pub fn visible_json(json: &str) -> Cow<'_, str> {
     let mut safe = String::with_capacity(json.len() + 64);
     for letter in json.chars() {
         if is_unsafe(letter) {
-            letter.encode_utf16(&mut [0; 2]).iter().for_each(|unit| safe.push_str(&format!("\\u{unit:04x}")));
+            letter
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .for_each(|unit| safe.push_str(&format!("\\u{unit:04x}")));
         } else {
             safe.push(letter);
         }
@@ -64,7 +67,9 @@ fn escaped<'t>(text: &'t str, kept: &[char]) -> Cow<'t, str> {
     while let Some(letter) = letters.next() {
         let after = letters.peek().copied();
         let is_of_line_end = letter == '\r' && after == Some('\n') && kept.contains(&'\n');
-        let is_joiner = matches!(letter, '\u{200c}' | '\u{200d}') && sign.is_some_and(joins) && after.is_some_and(joins);
+        let is_joiner = matches!(letter, '\u{200c}' | '\u{200d}')
+            && sign.is_some_and(joins)
+            && after.is_some_and(joins);
         let is_selector = before.is_some_and(|before| selects(letter, before, after));
         if is_of_line_end {
         } else if !is_hidden(letter) || kept.contains(&letter) || is_joiner || is_selector {
@@ -88,16 +93,20 @@ fn joins(letter: char) -> bool {
 /// Whether a hidden character chooses among the variants of the sign before it, which has some: an emoji or symbol, a
 /// number or sign on a key, an ideograph, a Mongolian letter. The blank of Braille is a sign between others of Braille.
 fn selects(letter: char, before: char, after: Option<char>) -> bool {
-    let is_ideograph =
-        matches!(before, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}');
+    let is_ideograph = matches!(before, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}');
     match letter {
         '\u{fe0f}' if after == Some('\u{20e3}') => matches!(before, '0'..='9' | '#' | '*'),
         '\u{fe00}'..='\u{fe0f}' => {
-            is_ideograph || matches!(before, '©' | '®') || before >= '\u{1000}' && !before.is_whitespace() && !is_hidden(before)
+            is_ideograph
+                || matches!(before, '©' | '®')
+                || before >= '\u{1000}' && !before.is_whitespace() && !is_hidden(before)
         }
         '\u{e0100}'..='\u{e01ef}' => is_ideograph,
         '\u{180b}'..='\u{180d}' | '\u{180f}' => matches!(before, '\u{1820}'..='\u{18aa}'),
-        '\u{2800}' => matches!(before, '\u{2801}'..='\u{28ff}') && matches!(after, Some('\u{2801}'..='\u{28ff}')),
+        '\u{2800}' => {
+            matches!(before, '\u{2801}'..='\u{28ff}')
+                && matches!(after, Some('\u{2801}'..='\u{28ff}'))
+        }
         _ => false,
     }
 }
@@ -111,7 +120,10 @@ mod tests {
         assert_eq!(visible("\u{1b}[31mred\u{7}\u{7f}"), r"\u{1b}[31mred\u{7}\u{7f}");
         assert_eq!(visible("a\u{9b}31m\u{85}b"), r"a\u{9b}31m\u{85}b");
         assert_eq!(visible("\u{202e}gpj.exe\u{2066}\u{200f}"), r"\u{202e}gpj.exe\u{2066}\u{200f}");
-        assert_eq!(visible("pay\u{200b}pal a\u{200d}b \u{feff}\u{2028}"), r"pay\u{200b}pal a\u{200d}b \u{feff}\u{2028}");
+        assert_eq!(
+            visible("pay\u{200b}pal a\u{200d}b \u{feff}\u{2028}"),
+            r"pay\u{200b}pal a\u{200d}b \u{feff}\u{2028}"
+        );
         assert_eq!(visible("one\r\n\ttwo\rthree"), "one\n\ttwo\\u{d}three");
         assert_eq!(visible_line("one\n\ttwo"), r"one\u{a}\u{9}two");
     }
@@ -153,12 +165,19 @@ mod tests {
 
     #[test]
     fn what_is_text_stays() {
-        let signs =
-            ["1\u{fe0f}\u{20e3} ©\u{fe0f} ☎\u{fe0e}", "👁\u{fe0f}\u{200d}🗨\u{fe0f}", "辻\u{e0100}", "ᠠ\u{180b}", "⠓⠑\u{2800}⠺"];
+        let signs = [
+            "1\u{fe0f}\u{20e3} ©\u{fe0f} ☎\u{fe0e}",
+            "👁\u{fe0f}\u{200d}🗨\u{fe0f}",
+            "辻\u{e0100}",
+            "ᠠ\u{180b}",
+            "⠓⠑\u{2800}⠺",
+        ];
         for text in signs {
             assert_eq!(visible(text), text);
         }
-        for text in ["é ß 漢字 └─ Σ …", "👩\u{200d}💻 ❤\u{fe0f}", "می\u{200c}خواهم", "one\n\ttwo", ""] {
+        for text in
+            ["é ß 漢字 └─ Σ …", "👩\u{200d}💻 ❤\u{fe0f}", "می\u{200c}خواهم", "one\n\ttwo", ""]
+        {
             assert!(matches!(visible(text), Cow::Borrowed(_)) || visible(text) == text, "{text}");
         }
     }

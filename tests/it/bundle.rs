@@ -16,14 +16,16 @@ use resolve::Bundle;
 /// Made by a command of its own, and never checked in.
 const BUILT: [&str; 2] = ["dist/*.whl", "../dist/*.whl"];
 /// The keys whose values are paths, relative to the file they stand in.
-const PATHS: [&str; 7] = ["file_path", "notebook_path", "source", "whl", "dependencies", "include", "paths"];
+const PATHS: [&str; 7] =
+    ["file_path", "notebook_path", "source", "whl", "dependencies", "include", "paths"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn read(file: &Path) -> Value {
-    let text = std::fs::read_to_string(file).unwrap_or_else(|fault| panic!("{}: {fault}", file.display()));
+    let text =
+        std::fs::read_to_string(file).unwrap_or_else(|fault| panic!("{}: {fault}", file.display()));
     serde_saphyr::from_str(&text).unwrap_or_else(|fault| panic!("{}: {fault}", file.display()))
 }
 
@@ -45,10 +47,16 @@ fn files() -> Vec<(PathBuf, Value)> {
 fn matching(folder: &Path, pattern: &str) -> Vec<PathBuf> {
     let path = folder.join(pattern);
     let (place, name) = (path.parent().unwrap(), path.file_name().unwrap().to_str().unwrap());
-    let Some((before, after)) = name.split_once('*') else { return path.exists().then_some(path).into_iter().collect() };
+    let Some((before, after)) = name.split_once('*') else {
+        return path.exists().then_some(path).into_iter().collect();
+    };
     let listed = std::fs::read_dir(place).into_iter().flatten().map(|entry| entry.unwrap().path());
-    let fits =
-        |file: &PathBuf| file.file_name().unwrap().to_str().is_some_and(|name| name.starts_with(before) && name.ends_with(after));
+    let fits = |file: &PathBuf| {
+        file.file_name()
+            .unwrap()
+            .to_str()
+            .is_some_and(|name| name.starts_with(before) && name.ends_with(after))
+    };
     let mut found: Vec<PathBuf> = listed.filter(fits).collect();
     found.sort();
     found
@@ -66,7 +74,12 @@ fn targets() -> Vec<(String, Bundle)> {
 
 /// The tasks of a job, also those that a loop repeats.
 fn tasks(job: &Value) -> Vec<&Value> {
-    job["tasks"].as_array().unwrap().iter().map(|task| task.pointer("/for_each_task/task").unwrap_or(task)).collect()
+    job["tasks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|task| task.pointer("/for_each_task/task").unwrap_or(task))
+        .collect()
 }
 
 #[test]
@@ -97,14 +110,22 @@ fn every_file_that_is_named_exists() {
     for (file, config) in files() {
         let mut named = Vec::new();
         paths(&config, "", &mut named);
-        named.retain(|path| !BUILT.contains(&path.as_str()) && matching(file.parent().unwrap(), path).is_empty());
-        missing.extend(named.iter().map(|path| format!("{} names {path}, and there is no such file", file.display())));
+        named.retain(|path| {
+            !BUILT.contains(&path.as_str()) && matching(file.parent().unwrap(), path).is_empty()
+        });
+        missing.extend(
+            named
+                .iter()
+                .map(|path| format!("{} names {path}, and there is no such file", file.display())),
+        );
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));
     for (target, bundle) in targets() {
         let config = text(&bundle.resolve(&Value::from("${var.config}")).unwrap());
         let files = text(&bundle.resolve(&Value::from("${workspace.file_path}")).unwrap());
-        let inside = config.strip_prefix(&files).unwrap_or_else(|| panic!("{target}: {config} is not part of what is deployed"));
+        let inside = config
+            .strip_prefix(&files)
+            .unwrap_or_else(|| panic!("{target}: {config} is not part of what is deployed"));
         assert!(root().join(inside.trim_start_matches('/')).exists(), "{target}: {config}");
     }
 }
@@ -113,7 +134,9 @@ fn paths(value: &Value, key: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(map) => map.iter().for_each(|(key, inner)| paths(inner, key, found)),
         Value::Array(list) => list.iter().for_each(|inner| paths(inner, key, found)),
-        Value::String(path) if PATHS.contains(&key) && !path.starts_with(['/', '$']) => found.push(path.clone()),
+        Value::String(path) if PATHS.contains(&key) && !path.starts_with(['/', '$']) => {
+            found.push(path.clone())
+        }
         _ => {}
     }
 }
@@ -138,10 +161,19 @@ fn every_task_is_a_command_that_lakeplan_has_whatever_its_parameters_are() {
             }
             for task in tasks(&job) {
                 let wheel = &task["python_wheel_task"];
-                assert_eq!((&wheel["package_name"], &wheel["entry_point"]), (&"lakeplan".into(), &"main".into()), "{name}");
+                assert_eq!(
+                    (&wheel["package_name"], &wheel["entry_point"]),
+                    (&"lakeplan".into(), &"main".into()),
+                    "{name}"
+                );
                 for run in &runs {
-                    let words = wheel["parameters"].as_array().unwrap().iter().map(|word| resolve::filled(&text(word), run));
-                    let words: Vec<String> = std::iter::once("lakeplan".to_owned()).chain(words).collect();
+                    let words = wheel["parameters"]
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|word| resolve::filled(&text(word), run));
+                    let words: Vec<String> =
+                        std::iter::once("lakeplan".to_owned()).chain(words).collect();
                     if let Err(fault) = definition().try_get_matches_from(&words) {
                         faults.insert(format!("{target}: {name}: {}: {fault}", words.join(" ")));
                     }
@@ -158,12 +190,17 @@ fn every_task_is_a_command_that_lakeplan_has_whatever_its_parameters_are() {
 fn tasks_have_names_of_their_own_and_never_wait_for_each_other() {
     for (_, bundle) in targets() {
         for (name, job) in bundle.jobs() {
-            let mut waiting: Vec<(String, Vec<String>)> = job["tasks"].as_array().unwrap().iter().map(waits).collect();
+            let mut waiting: Vec<(String, Vec<String>)> =
+                job["tasks"].as_array().unwrap().iter().map(waits).collect();
             let mut done: Vec<String> = Vec::new();
             while !waiting.is_empty() {
-                let (ready, rest): (Vec<_>, Vec<_>) =
-                    waiting.into_iter().partition(|(_, before)| before.iter().all(|key| done.contains(key)));
-                assert!(!ready.is_empty(), "{name}: these wait for each other, or for what is not there: {rest:?}");
+                let (ready, rest): (Vec<_>, Vec<_>) = waiting
+                    .into_iter()
+                    .partition(|(_, before)| before.iter().all(|key| done.contains(key)));
+                assert!(
+                    !ready.is_empty(),
+                    "{name}: these wait for each other, or for what is not there: {rest:?}"
+                );
                 for (key, _) in ready {
                     assert!(!done.contains(&key), "{name}: two tasks are called {key}");
                     done.push(key);
@@ -175,7 +212,12 @@ fn tasks_have_names_of_their_own_and_never_wait_for_each_other() {
 }
 
 fn waits(task: &Value) -> (String, Vec<String>) {
-    let before = task["depends_on"].as_array().into_iter().flatten().map(|one| text(&one["task_key"])).collect();
+    let before = task["depends_on"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|one| text(&one["task_key"]))
+        .collect();
     (text(&task["task_key"]), before)
 }
 
@@ -190,9 +232,13 @@ fn every_job_repeats_stops_in_time_tells_of_failures_and_runs_alone() {
             for task in tasks(&job) {
                 assert!(task["timeout_seconds"].as_u64().is_some_and(|limit| limit > 0), "{name}");
                 // What someone starts by hand to see whether it works is to show a failure, not to hide it.
-                let repeats = task["max_retries"].as_u64().unwrap_or(0) > 0 && task["min_retry_interval_millis"].is_u64();
+                let repeats = task["max_retries"].as_u64().unwrap_or(0) > 0
+                    && task["min_retry_interval_millis"].is_u64();
                 assert!(repeats || ["quickstart", "setup"].contains(&name.as_str()), "{name}");
-                assert!(task["environment_key"].is_string() != task["job_cluster_key"].is_string(), "{name}");
+                assert!(
+                    task["environment_key"].is_string() != task["job_cluster_key"].is_string(),
+                    "{name}"
+                );
             }
         }
     }
@@ -201,11 +247,13 @@ fn every_job_repeats_stops_in_time_tells_of_failures_and_runs_alone() {
 #[test]
 fn the_targets_are_what_the_readme_says() {
     let mut table = vec![
-        "| target | lake | jobs start | names begin with | jobs run as | secret scope | wheel |".to_owned(),
+        "| target | lake | jobs start | names begin with | jobs run as | secret scope | wheel |"
+            .to_owned(),
         "|---|---|---|---|---|---|---|".to_owned(),
     ];
     for (target, bundle) in targets() {
-        let resolved = |path: &str| text(&bundle.resolve(&Value::from(format!("${{{path}}}"))).unwrap());
+        let resolved =
+            |path: &str| text(&bundle.resolve(&Value::from(format!("${{{path}}}"))).unwrap());
         let starts = match resolved("presets.trigger_pause_status").as_str() {
             "PAUSED" => "by hand",
             "UNPAUSED" => "by themselves",

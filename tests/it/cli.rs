@@ -62,7 +62,13 @@ fn json_of(folder: &Path, words: &[&str]) -> Value {
 /// Runs a command that must fail with a code; gives what it said.
 fn fails(folder: &Path, words: &[&str], code: i32) -> String {
     let output = run(folder, words);
-    assert_eq!(output.status.code(), Some(code), "{words:?}: {}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{words:?}: {}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
     assert!(output.stdout.is_empty(), "{words:?} wrote to standard output");
     text(&output.stderr)
 }
@@ -90,7 +96,10 @@ fn apply(folder: &Path, document: &[u8], words: &[&str]) -> Output {
 fn exit_codes_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    assert!(fails(path, &["task", "list"], 3).contains("there is no lake at ./lake\nhint: lakeplan init"));
+    assert!(
+        fails(path, &["task", "list"], 3)
+            .contains("there is no lake at ./lake\nhint: lakeplan init")
+    );
     ok(path, &["init"]);
     assert!(fails(path, &["init"], 1).contains("already"));
     assert!(fails(path, &["task", "frobnicate"], 2).contains("unrecognized subcommand"));
@@ -103,12 +112,18 @@ fn exit_codes_are_told_apart() {
 #[test]
 fn errors_as_json_have_a_code_a_message_and_a_hint() {
     let folder = lake();
-    let said: Value =
-        serde_json::from_str(&fails(folder.path(), &["--json", "task", "create", "", "--project", "PAY"], 1)).unwrap();
+    let said: Value = serde_json::from_str(&fails(
+        folder.path(),
+        &["--json", "task", "create", "", "--project", "PAY"],
+        1,
+    ))
+    .unwrap();
     assert_eq!(said["error"]["code"], "refused");
     assert_eq!(said["error"]["violations"][0]["field"], "fields.title");
     assert_eq!(said["error"]["violations"][0]["rule"], "value");
-    let said: Value = serde_json::from_str(&fails(folder.path(), &["--json", "task", "show", "PAY-7"], 1)).unwrap();
+    let said: Value =
+        serde_json::from_str(&fails(folder.path(), &["--json", "task", "show", "PAY-7"], 1))
+            .unwrap();
     assert!(said["error"]["hint"].as_str().unwrap().contains("lakeplan task list"));
 }
 
@@ -117,7 +132,20 @@ fn a_day_with_tasks() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["user", "add", "ana"]);
-    ok(path, &["task", "create", "Move the ledger", "--estimate", "1d-3d", "--assignee", "@ana", "--due", "2026-12-01"]);
+    ok(
+        path,
+        &[
+            "task",
+            "create",
+            "Move the ledger",
+            "--estimate",
+            "1d-3d",
+            "--assignee",
+            "@ana",
+            "--due",
+            "2026-12-01",
+        ],
+    );
     ok(path, &["task", "create", "Write the reader", "--parent", "PAY-1"]);
     ok(path, &["task", "create", "Check totals", "--parent", "pay-1", "--depends-on", "PAY-2"]);
     let tree = ok(path, &["task", "tree"]);
@@ -129,7 +157,10 @@ fn a_day_with_tasks() {
     ok(path, &["task", "log", "PAY-2", "1.5h"]);
     ok(path, &["task", "done", "PAY-2", "--spent", "30m"]);
     let task = json_of(path, &["task", "show", "PAY-2"]);
-    assert_eq!((&task["actual_minutes"], &task["status"], &task["parent"]), (&json!(120), &json!("completed"), &json!("PAY-1")));
+    assert_eq!(
+        (&task["actual_minutes"], &task["status"], &task["parent"]),
+        (&json!(120), &json!("completed"), &json!("PAY-1"))
+    );
     assert_eq!(json_of(path, &["next"])["tasks"][0]["key"], "PAY-3");
     ok(path, &["undo"]);
     let task = json_of(path, &["task", "show", "PAY-2"]);
@@ -142,8 +173,12 @@ fn a_day_with_tasks() {
     assert_eq!(json_of(path, &["task", "list"])["total"], 4);
     assert_eq!(json_of(path, &["task", "list", "--as-of", "4"])["total"], 1);
     let history = json_of(path, &["history", "PAY-2"]);
-    let ops: Vec<&str> =
-        history["changes"].as_array().unwrap().iter().map(|set| set["changes"][0]["op"].as_str().unwrap()).collect();
+    let ops: Vec<&str> = history["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|set| set["changes"][0]["op"].as_str().unwrap())
+        .collect();
     assert_eq!(ops, ["restore", "delete", "update", "update", "update", "update", "create"]);
 }
 
@@ -154,10 +189,17 @@ fn what_is_archived_is_out_of_sight_until_it_is_named() {
     ok(path, &["task", "create", "a"]);
     ok(path, &["project", "create", "Old", "--key", "OLD"]);
     ok(path, &["task", "create", "b", "--project", "OLD"]);
-    let listed = |words: &[&str]| json_of(path, &[&["task", "list"], words].concat())["total"].clone();
-    assert_eq!((listed(&[]), json_of(path, &["next"])["tasks"].as_array().unwrap().len()), (json!(2), 2));
+    let listed =
+        |words: &[&str]| json_of(path, &[&["task", "list"], words].concat())["total"].clone();
+    assert_eq!(
+        (listed(&[]), json_of(path, &["next"])["tasks"].as_array().unwrap().len()),
+        (json!(2), 2)
+    );
     ok(path, &["project", "update", "OLD", "--status", "archived"]);
-    assert_eq!((listed(&[]), json_of(path, &["next"])["tasks"].as_array().unwrap().len()), (json!(1), 1));
+    assert_eq!(
+        (listed(&[]), json_of(path, &["next"])["tasks"].as_array().unwrap().len()),
+        (json!(1), 1)
+    );
     assert_eq!((listed(&["--project", "OLD"]), listed(&["--as-of", "5"])), (json!(1), json!(2)));
     ok(path, &["project", "delete", "OLD"]);
     assert_eq!((listed(&[]), listed(&["--deleted"])), (json!(1), json!(1)));
@@ -173,7 +215,12 @@ fn pages_go_on_at_the_state_they_began_at() {
     ok(folder.path(), &["task", "delete", "PAY-1"]);
     let cursor = first["next"].as_str().unwrap();
     let second = json_of(folder.path(), &["task", "list", "--limit", "9", "--cursor", cursor]);
-    let titles: Vec<&str> = second["tasks"].as_array().unwrap().iter().map(|task| task["title"].as_str().unwrap()).collect();
+    let titles: Vec<&str> = second["tasks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|task| task["title"].as_str().unwrap())
+        .collect();
     assert_eq!(titles, ["t2", "t3", "t4"]);
 }
 
@@ -186,17 +233,22 @@ fn a_patch_set_is_applied_once_under_its_id() {
         {"op": "link", "entity": "task_link", "fields": {"from_id": "$build", "to_id": "$design"}},
     ]})
     .to_string();
-    let id =
-        lakeplan::runtime::fresh_set_id(&lakeplan::runtime::SystemClock, &lakeplan::runtime::SystemRandom::default()).to_string();
+    let id = lakeplan::runtime::fresh_set_id(
+        &lakeplan::runtime::SystemClock,
+        &lakeplan::runtime::SystemRandom::default(),
+    )
+    .to_string();
     let dry = apply(folder.path(), document.as_bytes(), &["--dry-run"]);
     assert!(text(&dry.stdout).contains("3 changes; nothing was written"), "{}", text(&dry.stderr));
     for repeated in [false, true] {
         let output = apply(folder.path(), document.as_bytes(), &["--id", &id, "--json"]);
-        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+        let answer: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
         assert_eq!(answer["repeated"], repeated);
     }
     assert_eq!(json_of(folder.path(), &["task", "list"])["total"], 2);
-    let other = apply(folder.path(), document.replace("Build", "Destroy").as_bytes(), &["--id", &id]);
+    let other =
+        apply(folder.path(), document.replace("Build", "Destroy").as_bytes(), &["--id", &id]);
     assert_eq!(other.status.code(), Some(1));
     assert!(text(&other.stderr).contains("another content"), "{}", text(&other.stderr));
     let stated = document.replacen('{', &format!("{{\"id\":\"{id}\","), 1);
@@ -204,7 +256,11 @@ fn a_patch_set_is_applied_once_under_its_id() {
     let given = "01990000-0000-7000-8000-000000000002";
     let torn = apply(folder.path(), stated.as_bytes(), &["--id", given]);
     assert_eq!(torn.status.code(), Some(1));
-    assert!(text(&torn.stderr).contains(&id) && text(&torn.stderr).contains(given), "{}", text(&torn.stderr));
+    assert!(
+        text(&torn.stderr).contains(&id) && text(&torn.stderr).contains(given),
+        "{}",
+        text(&torn.stderr)
+    );
 }
 
 #[test]
@@ -239,7 +295,10 @@ fn a_file_that_is_too_large_missing_or_a_folder_is_refused_by_name() {
     let folder = lake();
     let huge = folder.path().join("huge.json");
     std::fs::File::create(&huge).unwrap().set_len(2 << 30).unwrap();
-    assert!(fails(folder.path(), &["apply", "huge.json"], 1).contains("huge.json: is larger than 128 MiB"));
+    assert!(
+        fails(folder.path(), &["apply", "huge.json"], 1)
+            .contains("huge.json: is larger than 128 MiB")
+    );
     assert!(fails(folder.path(), &["apply", "missing.json"], 1).contains("missing.json"));
     assert!(fails(folder.path(), &["apply", "lake"], 1).contains("lake"));
 }
@@ -249,7 +308,11 @@ fn what_is_no_lake_is_said_to_be_none() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "x").unwrap();
     std::fs::create_dir_all(folder.path().join("odd/journal/_delta_log")).unwrap();
-    std::fs::write(folder.path().join("odd/journal/_delta_log/00000000000000000000.json"), "{not json").unwrap();
+    std::fs::write(
+        folder.path().join("odd/journal/_delta_log/00000000000000000000.json"),
+        "{not json",
+    )
+    .unwrap();
     assert!(fails(folder.path(), &["--lake", "file", "task", "list"], 3).contains("file"));
     assert!(fails(folder.path(), &["--lake", "nowhere", "task", "list"], 3).contains("nowhere"));
     let said = fails(folder.path(), &["--lake", "odd", "task", "list"], 3);
@@ -278,7 +341,8 @@ fn processes_race_and_nothing_is_lost() {
     titles.sort_unstable();
     titles.dedup();
     assert_eq!((titles.len(), tasks.len()), (4 * each, 4 * each));
-    let numbers: Vec<u64> = tasks.iter().map(|task| task["key"].as_str().unwrap()[4..].parse().unwrap()).collect();
+    let numbers: Vec<u64> =
+        tasks.iter().map(|task| task["key"].as_str().unwrap()[4..].parse().unwrap()).collect();
     assert_eq!(numbers, (1..=4 * each as u64).collect::<Vec<_>>());
 }
 
@@ -319,9 +383,15 @@ fn a_backup_is_a_lake_and_so_is_what_is_restored_from_it() {
     assert_eq!(json_of(path, &["--lake", "before", "lake", "show"])["copy"], true);
     ok(path, &["--lake", "before", "lake", "adopt"]);
     assert!(ok(path, &["--lake", "before", "lake", "adopt"]).contains("its own already"));
-    assert!(fails(path, &["--lake", "new", "restore-lake", "copy", "--at", "9999"], 1).contains("there is no seq 9999 yet"));
+    assert!(
+        fails(path, &["--lake", "new", "restore-lake", "copy", "--at", "9999"], 1)
+            .contains("there is no seq 9999 yet")
+    );
     assert_eq!(json_of(path, &["--lake", "before", "lake", "show"])["copy"], false);
-    assert!(fails(path, &["--lake", "new", "restore-lake", "copy", "--at", "2020-01-01"], 1).contains("did not exist then"));
+    assert!(
+        fails(path, &["--lake", "new", "restore-lake", "copy", "--at", "2020-01-01"], 1)
+            .contains("did not exist then")
+    );
 }
 
 #[test]
@@ -329,7 +399,14 @@ fn a_copied_folder_knows_that_it_is_a_copy() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "a"]);
-    assert!(Command::new("cp").args(["-r", "lake", "twin"]).current_dir(path).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .args(["-r", "lake", "twin"])
+            .current_dir(path)
+            .status()
+            .unwrap()
+            .success()
+    );
     assert_eq!(json_of(path, &["--lake", "twin", "lake", "show"])["copy"], true);
     ok(path, &["--lake", "twin", "task", "create", "b"]);
     assert_eq!(json_of(path, &["task", "list"])["total"], 1);
@@ -345,7 +422,10 @@ fn sql_answers_and_cannot_write() {
     let rows = json_of(path, &["query", "SELECT key, status, actual_minutes FROM tasks"]);
     assert_eq!(rows, json!([{"key": "PAY-1", "status": "completed", "actual_minutes": 180}]));
     let accuracy = json_of(path, &["query", "--view", "planning_accuracy"]);
-    assert_eq!((&accuracy[0]["ratio"], &accuracy[0]["actual_source"]), (&json!(1.5), &json!("logged")));
+    assert_eq!(
+        (&accuracy[0]["ratio"], &accuracy[0]["actual_source"]),
+        (&json!(1.5), &json!("logged"))
+    );
     assert_eq!(ok(path, &["query", "SELECT key FROM tasks", "--format", "csv"]), "key\nPAY-1\n");
     let parquet = run(path, &["query", "SELECT key FROM tasks", "--format", "parquet"]);
     assert!(parquet.stdout.starts_with(b"PAR1") && parquet.stdout.ends_with(b"PAR1"));
@@ -402,14 +482,21 @@ fn planning_and_changing_are_noted_in_their_tables() {
     .unwrap();
     ok(path, &["plan", "a.md", "--yes"]);
     ok(path, &["task", "list"]);
-    let log = json_of(path, &["query", "SELECT model, source, seq, tasks + subtasks AS found, skipped FROM agent_logs"]);
+    let log = json_of(
+        path,
+        &["query", "SELECT model, source, seq, tasks + subtasks AS found, skipped FROM agent_logs"],
+    );
     assert_eq!(
         (&log[0]["model"], &log[0]["source"], &log[0]["seq"], &log[0]["found"]),
         (&json!("outline"), &json!("a.md"), &json!(2), &json!(2))
     );
     assert!(log[0]["skipped"].as_u64().unwrap() > 0);
     let runs = json_of(path, &["query", "SELECT command, actor, seq FROM runs"]);
-    assert_eq!(runs, json!([{"command": "plan", "actor": "tester", "seq": 2}]), "what only reads is no run");
+    assert_eq!(
+        runs,
+        json!([{"command": "plan", "actor": "tester", "seq": 2}]),
+        "what only reads is no run"
+    );
 }
 
 #[test]
@@ -418,8 +505,14 @@ fn what_a_user_can_stumble_over_is_caught() {
     let path = folder.path();
     ok(path, &["task", "create", "a", "--tag", "x"]);
     ok(path, &["task", "create", "b"]);
-    assert!(ok(path, &["query", "SELECT avg(estimate_likely) FROM tasks"]).contains("1 row"), "a heading longer than its column");
-    assert!(ok(path, &["query", "SELECT tags FROM tasks ORDER BY key", "--format", "csv"]).contains("\"[\"\"x\"\"]\""));
+    assert!(
+        ok(path, &["query", "SELECT avg(estimate_likely) FROM tasks"]).contains("1 row"),
+        "a heading longer than its column"
+    );
+    assert!(
+        ok(path, &["query", "SELECT tags FROM tasks ORDER BY key", "--format", "csv"])
+            .contains("\"[\"\"x\"\"]\"")
+    );
     assert!(fails(path, &["task", "list", "--as-of", "99"], 1).contains("the last is 4"));
     assert!(fails(path, &["backup", "lake/inside"], 1).contains("lies in the lake at"));
     let usage: Value = serde_json::from_str(&fails(path, &["nonsense", "--json"], 2)).unwrap();
@@ -434,7 +527,8 @@ fn a_full_check_up_reads_what_a_usual_one_does_not() {
     let path = folder.path();
     ok(path, &["task", "create", "a"]);
     assert_eq!(ok(path, &["doctor", "--full"]), ok(path, &["doctor"]));
-    let mut day = std::fs::read_dir(path.join("lake/runs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut day =
+        std::fs::read_dir(path.join("lake/runs")).unwrap().map(|entry| entry.unwrap().path());
     let day = day.find(|path| path.to_string_lossy().contains("date=")).unwrap();
     let file = std::fs::read_dir(day).unwrap().next().unwrap().unwrap().path();
     let size = std::fs::metadata(&file).unwrap().len();

@@ -25,7 +25,11 @@ fn json_that_must_parse_does_and_json_that_must_not_does_not() {
         }
         match outcome {
             Ok(value) => {
-                assert_eq!(parse(value.to_string().as_bytes()).unwrap(), value, "{name} does not come back equal");
+                assert_eq!(
+                    parse(value.to_string().as_bytes()).unwrap(),
+                    value,
+                    "{name} does not come back equal"
+                );
                 taken += 1;
             }
             Err(_) => refused += 1,
@@ -45,9 +49,13 @@ fn naughty_strings_come_back_byte_for_byte_or_are_refused() {
             let patches = json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {field: text, "metadata": {text.as_str(): text}, "tags": []}}]);
             let set = crate::support::patch_set(&world.state, patches).unwrap();
             if world.try_set(&set).is_ok() {
-                let json = lakeplan::domain::record::Record::get(world.get("PAY-1"), field).unwrap();
+                let json =
+                    lakeplan::domain::record::Record::get(world.get("PAY-1"), field).unwrap();
                 assert_eq!(json, Value::String(text.clone()));
-                assert_eq!(world.get("PAY-1").metadata.0.get(text.as_str()), Some(&Value::String(text.clone())));
+                assert_eq!(
+                    world.get("PAY-1").metadata.0.get(text.as_str()),
+                    Some(&Value::String(text.clone()))
+                );
                 kept += 1;
             } else {
                 refused += 1;

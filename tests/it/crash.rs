@@ -37,7 +37,9 @@ fn client(lake: &str, client: u64, each: usize, mut longest: Duration) -> (Vec<S
         let file = format!("{lake}-{name}.json");
         std::fs::write(&file, json!({"patches": [task("a"), task("b")]}).to_string()).unwrap();
         let mut process = lakeplan(lake).args(["apply", &file]).spawn().unwrap();
-        std::thread::sleep(Duration::from_micros(random.random_range(0..longest.as_micros() as u64)));
+        std::thread::sleep(Duration::from_micros(
+            random.random_range(0..longest.as_micros() as u64),
+        ));
         // It may have ended by itself; then there is nothing to kill.
         let _ = process.kill();
         let status = process.wait().unwrap();
@@ -59,7 +61,13 @@ async fn a_killed_process_leaves_whole_sets_or_none() {
     let folder = tempfile::tempdir().unwrap();
     let lake = folder.path().join("lake").display().to_string();
     assert!(lakeplan(&lake).arg("init").status().unwrap().success());
-    assert!(lakeplan(&lake).args(["project", "create", "Payments", "--key", "PAY"]).status().unwrap().success());
+    assert!(
+        lakeplan(&lake)
+            .args(["project", "create", "Payments", "--key", "PAY"])
+            .status()
+            .unwrap()
+            .success()
+    );
     // The moments are spread over what a run takes on this machine, four at a time.
     let begun = std::time::Instant::now();
     assert!(lakeplan(&lake).args(["task", "create", "x"]).status().unwrap().success());
@@ -75,7 +83,8 @@ async fn a_killed_process_leaves_whole_sets_or_none() {
         running.into_iter().map(|client| client.join().unwrap()).collect()
     });
     let killed: usize = results.iter().map(|(_, killed)| killed).sum();
-    let acknowledged: BTreeSet<String> = results.into_iter().flat_map(|(acknowledged, _)| acknowledged).collect();
+    let acknowledged: BTreeSet<String> =
+        results.into_iter().flat_map(|(acknowledged, _)| acknowledged).collect();
 
     let root = Root::open(&lake, false).unwrap();
     let store = DeltaStore::open(&root, Format::default(), clock(), random(1)).await.unwrap();
@@ -91,8 +100,11 @@ async fn a_killed_process_leaves_whole_sets_or_none() {
         );
     }
     for title in titles.iter().filter(|title| *title != "x") {
-        let other =
-            if let Some(name) = title.strip_suffix('a') { format!("{name}b") } else { format!("{}a", &title[..title.len() - 1]) };
+        let other = if let Some(name) = title.strip_suffix('a') {
+            format!("{name}b")
+        } else {
+            format!("{}a", &title[..title.len() - 1])
+        };
         assert!(unique.contains(&other), "only half of {title} is there");
     }
     eprintln!(

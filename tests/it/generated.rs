@@ -28,9 +28,13 @@ fn the_data_dictionary_is_current() {
          Times are UTC, amounts of work are minutes, ids are UUIDs. Deleted records stay, with `deleted_at`.\n",
     );
     for table in dictionary() {
-        page.push_str(&format!("\n## {}\n\n{}\n\n| column | type | null | what |\n|---|---|---|---|\n", table.name, table.doc));
+        page.push_str(&format!(
+            "\n## {}\n\n{}\n\n| column | type | null | what |\n|---|---|---|---|\n",
+            table.name, table.doc
+        ));
         for column in &table.columns {
-            let kind = column.kind.as_str().map_or_else(|| "array of string".to_owned(), str::to_owned);
+            let kind =
+                column.kind.as_str().map_or_else(|| "array of string".to_owned(), str::to_owned);
             page.push_str(&format!(
                 "| {} | {kind} | {} | {} |\n",
                 column.name,
@@ -44,9 +48,14 @@ fn the_data_dictionary_is_current() {
             .map(|column| json!({"name": column.name, "type": column.kind, "nullable": column.nullable, "comment": column.doc}))
             .collect();
         let json = json!({"name": table.name, "comment": table.doc, "columns": columns});
-        check(&format!("schemas/tables/{}.json", table.name), &format!("{}\n", serde_json::to_string_pretty(&json).unwrap()));
+        check(
+            &format!("schemas/tables/{}.json", table.name),
+            &format!("{}\n", serde_json::to_string_pretty(&json).unwrap()),
+        );
     }
-    page.push_str("\n## Views\n\n| view | what it shows |\n|---|---|\n| clock | One row: today, and now. |\n");
+    page.push_str(
+        "\n## Views\n\n| view | what it shows |\n|---|---|\n| clock | One row: today, and now. |\n",
+    );
     for view in VIEWS {
         page.push_str(&format!("| [{0}](views/{0}.sql) | {1} |\n", view.name, view.doc()));
     }
@@ -72,7 +81,10 @@ fn a_view_is_one_file_and_one_line_and_so_is_a_table() {
     let mut listed: Vec<String> = dictionary().iter().map(|table| table.name.to_owned()).collect();
     listed.sort();
     assert_eq!(names("schemas/tables"), listed, "schemas/tables holds a table there is not");
-    assert!(VIEWS.iter().all(|view| view.doc().len() > 20), "a view does not say in its first line what it shows");
+    assert!(
+        VIEWS.iter().all(|view| view.doc().len() > 20),
+        "a view does not say in its first line what it shows"
+    );
 }
 
 #[test]

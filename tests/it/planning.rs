@@ -33,7 +33,8 @@ impl Desk {
     pub fn new() -> Self {
         let (clock, random) = (clock(), random(7));
         let store = MemoryStore::new(Arc::clone(&clock) as _, Arc::clone(&random) as _).unwrap();
-        let service = Service { store: Arc::new(store), clock, random, actor: Name::new("planner").unwrap() };
+        let service =
+            Service { store: Arc::new(store), clock, random, actor: Name::new("planner").unwrap() };
         Self { service, runtime: tokio::runtime::Builder::new_current_thread().build().unwrap() }
     }
 
@@ -76,11 +77,15 @@ impl Desk {
     }
 
     pub fn edit(&self, task: &str, fields: Value) {
-        self.change(json!([{"op": "update", "entity": "task", "id": self.key(task), "fields": fields}]));
+        self.change(
+            json!([{"op": "update", "entity": "task", "id": self.key(task), "fields": fields}]),
+        );
     }
 
     pub fn undo(&self) {
-        self.runtime.block_on(self.service.undo(None)).unwrap_or_else(|fault| panic!("{fault}: {fault:?}"));
+        self.runtime
+            .block_on(self.service.undo(None))
+            .unwrap_or_else(|fault| panic!("{fault}: {fault:?}"));
     }
 
     pub fn state(&self) -> State {
@@ -94,15 +99,20 @@ impl Desk {
 
     pub fn task(&self, title: &str) -> Task {
         let state = self.state();
-        let mut found =
-            state.projects().flat_map(ProjectState::tasks).filter(|task| task.is_live() && task.title.as_str() == title);
+        let mut found = state
+            .projects()
+            .flat_map(ProjectState::tasks)
+            .filter(|task| task.is_live() && task.title.as_str() == title);
         let task = found.next().unwrap_or_else(|| panic!("no living task {title:?}"));
         assert!(found.next().is_none(), "several tasks {title:?}");
         task.as_ref().clone()
     }
 
     pub fn has(&self, title: &str) -> bool {
-        self.state().projects().flat_map(ProjectState::tasks).any(|task| task.is_live() && task.title.as_str() == title)
+        self.state()
+            .projects()
+            .flat_map(ProjectState::tasks)
+            .any(|task| task.is_live() && task.title.as_str() == title)
     }
 
     /// The living dependencies as pairs of titles, sorted.
@@ -110,7 +120,8 @@ impl Desk {
         let state = self.state();
         let title = |id| state.task(id).unwrap().title.to_string();
         let links = state.projects().flat_map(ProjectState::dependencies);
-        let mut pairs: Vec<(String, String)> = links.map(|link| (title(link.from_id), title(link.to_id))).collect();
+        let mut pairs: Vec<(String, String)> =
+            links.map(|link| (title(link.from_id), title(link.to_id))).collect();
         pairs.sort();
         pairs
     }
@@ -120,9 +131,13 @@ impl Desk {
         let state = self.state();
         let mut lines = Vec::new();
         for project in state.projects() {
-            let all = project.children(None).flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)));
-            lines
-                .extend(all.filter(|task| task.is_live()).map(|task| format!("{}{}", ".".repeat(task.depth.into()), task.title)));
+            let all = project
+                .children(None)
+                .flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)));
+            lines.extend(
+                all.filter(|task| task.is_live())
+                    .map(|task| format!("{}{}", ".".repeat(task.depth.into()), task.title)),
+            );
         }
         lines.join("\n")
     }

@@ -28,7 +28,12 @@ type Op = Operation<JournalOp<String>, JournalOutcome<String>>;
 fn lakeplan(folder: &Path, words: &[&str], document: Option<&Value>) -> (i32, Value) {
     let mut command = Command::new(BINARY);
     command.args(words).arg("--json").current_dir(folder).env_clear().env("USER", "tester");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut input = child.stdin.take().unwrap();
     if let Some(document) = document {
         input.write_all(document.to_string().as_bytes()).unwrap();
@@ -36,7 +41,8 @@ fn lakeplan(folder: &Path, words: &[&str], document: Option<&Value>) -> (i32, Va
     drop(input);
     let output = child.wait_with_output().unwrap();
     let said = if output.status.success() { &output.stdout } else { &output.stderr };
-    let said = serde_json::from_slice(said).unwrap_or_else(|_| panic!("{words:?}: {}", String::from_utf8_lossy(said)));
+    let said = serde_json::from_slice(said)
+        .unwrap_or_else(|_| panic!("{words:?}: {}", String::from_utf8_lossy(said)));
     (output.status.code().unwrap(), said)
 }
 
@@ -71,7 +77,11 @@ impl Shared<'_> {
         let ids = sets
             .filter(|set| set["seq"].as_u64().unwrap() > self.base)
             .map(|set| set["patch_set_id"].as_str().unwrap().to_owned());
-        Operation { op: JournalOp::Read, called, returned: Some((self.now(), JournalOutcome::Listed(ids.collect()))) }
+        Operation {
+            op: JournalOp::Read,
+            called,
+            returned: Some((self.now(), JournalOutcome::Listed(ids.collect()))),
+        }
     }
 
     /// Sends a set that writes its id into a task, expecting what the task held when last seen.
@@ -79,7 +89,9 @@ impl Shared<'_> {
         let called = self.now();
         let (code, said) = lakeplan(self.folder, &["apply", "-", "--id", &id], Some(document));
         let outcome = match (code, said["error"]["code"].as_str()) {
-            (0, _) if said["repeated"] == true => Some(JournalOutcome::AlreadyCommitted { seq: self.seq(&said) }),
+            (0, _) if said["repeated"] == true => {
+                Some(JournalOutcome::AlreadyCommitted { seq: self.seq(&said) })
+            }
             (0, _) => Some(JournalOutcome::Committed { seq: self.seq(&said) }),
             (1, Some("conflict")) => Some(JournalOutcome::Refused),
             (4, Some("not_written")) => Some(JournalOutcome::NotWritten),
@@ -112,14 +124,23 @@ impl Shared<'_> {
             } else {
                 let id: PatchSetId = fresh_set_id(&SystemClock, &ids);
                 let entity = random.random_range(0..TASKS);
-                let expects = if dice < 60 { self.seen.lock().unwrap()[entity as usize].clone() } else { None };
+                let expects = if dice < 60 {
+                    self.seen.lock().unwrap()[entity as usize].clone()
+                } else {
+                    None
+                };
                 let mut patch = json!({"op": "update", "entity": "task", "id": format!("PAY-{}", entity + 1), "fields": {"description": id.to_string()}});
                 if let Some(expected) = &expects {
                     patch["expect"] = json!({"description": expected});
                 }
                 let document = json!({"patches": [patch]});
                 if dice % 5 == 0 {
-                    self.again.lock().unwrap().push((id.to_string(), document.clone(), entity, expects.clone()));
+                    self.again.lock().unwrap().push((
+                        id.to_string(),
+                        document.clone(),
+                        entity,
+                        expects.clone(),
+                    ));
                 }
                 done.push(self.append(id.to_string(), &document, entity, expects));
             }
@@ -148,16 +169,22 @@ fn eight_processes_behave_as_one_after_the_other() {
     let operations = counts(96, 10_000);
     let mut history: Vec<Op> = std::thread::scope(|scope| {
         let shared = &shared;
-        let running: Vec<_> =
-            (0..PROCESSES).map(|number| scope.spawn(move || shared.process(number, operations / PROCESSES))).collect();
+        let running: Vec<_> = (0..PROCESSES)
+            .map(|number| scope.spawn(move || shared.process(number, operations / PROCESSES)))
+            .collect();
         running.into_iter().flat_map(|process| process.join().unwrap()).collect()
     });
     history.push(shared.read());
     let told = |wanted: fn(&JournalOutcome<String>) -> bool| {
-        history.iter().filter(|op| op.returned.as_ref().is_some_and(|(_, outcome)| wanted(outcome))).count()
+        history
+            .iter()
+            .filter(|op| op.returned.as_ref().is_some_and(|(_, outcome)| wanted(outcome)))
+            .count()
     };
-    let (committed, refused) =
-        (told(|o| matches!(o, JournalOutcome::Committed { .. })), told(|o| matches!(o, JournalOutcome::Refused)));
+    let (committed, refused) = (
+        told(|o| matches!(o, JournalOutcome::Committed { .. })),
+        told(|o| matches!(o, JournalOutcome::Refused)),
+    );
     let repeated = told(|o| matches!(o, JournalOutcome::AlreadyCommitted { .. }));
     let seconds = shared.begun.elapsed().as_secs_f64();
     eprintln!(
@@ -167,7 +194,10 @@ fn eight_processes_behave_as_one_after_the_other() {
     );
     assert!(committed > operations / 4 && refused > 0, "the operations are badly chosen");
     let verdict = check(&Journal::new(), &history, Duration::from_secs(600));
-    assert!(matches!(verdict, Verdict::Linearizable), "no order of the operations explains the answers");
+    assert!(
+        matches!(verdict, Verdict::Linearizable),
+        "no order of the operations explains the answers"
+    );
 
     // The checker must be able to say no to this very history: an answer changed after the fact.
     let changed = history.iter_mut().find_map(|op| match &mut op.returned {
@@ -175,7 +205,10 @@ fn eight_processes_behave_as_one_after_the_other() {
         _ => None,
     });
     *changed.unwrap() = JournalOutcome::Committed { seq: 1 };
-    assert!(!matches!(check(&Journal::new(), &history, Duration::from_secs(600)), Verdict::Linearizable));
+    assert!(!matches!(
+        check(&Journal::new(), &history, Duration::from_secs(600)),
+        Verdict::Linearizable
+    ));
 }
 
 /// A job and a person, or two jobs, plan the same description for the first time.
@@ -186,14 +219,19 @@ fn processes_that_plan_one_description_at_once_make_one_project() {
         let path = folder.path();
         lakeplan(path, &["init"], None);
         std::fs::create_dir(path.join("texts")).unwrap();
-        std::fs::write(path.join("texts/portal.md"), "# Portal\n\n- Do a (1 day)\n- Do b (2 days)\n").unwrap();
+        std::fs::write(
+            path.join("texts/portal.md"),
+            "# Portal\n\n- Do a (1 day)\n- Do b (2 days)\n",
+        )
+        .unwrap();
         std::fs::write(path.join("texts/shop.md"), "# Shop\n\n- Do c (1 day)\n").unwrap();
         let of_folder = ["plan", "--folder", "texts", "--yes"];
         let of_file = ["plan", "texts/portal.md", "--yes"];
         let mut random = StdRng::seed_from_u64(round as u64);
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                let words: &[&str] = if random.random_range(0..3) == 0 { &of_file } else { &of_folder };
+                let words: &[&str] =
+                    if random.random_range(0..3) == 0 { &of_file } else { &of_folder };
                 let pause = Duration::from_millis(random.random_range(0..40));
                 scope.spawn(move || {
                     std::thread::sleep(pause);
@@ -203,9 +241,20 @@ fn processes_that_plan_one_description_at_once_make_one_project() {
             }
         });
         assert_eq!(lakeplan(path, &of_folder, None).0, 0);
-        let found =
-            lakeplan(path, &["query", "SELECT source, count(*) AS n FROM projects GROUP BY source ORDER BY source"], None).1;
-        assert_eq!(found, json!([{"source": "texts/portal.md", "n": 1}, {"source": "texts/shop.md", "n": 1}]), "round {round}");
+        let found = lakeplan(
+            path,
+            &[
+                "query",
+                "SELECT source, count(*) AS n FROM projects GROUP BY source ORDER BY source",
+            ],
+            None,
+        )
+        .1;
+        assert_eq!(
+            found,
+            json!([{"source": "texts/portal.md", "n": 1}, {"source": "texts/shop.md", "n": 1}]),
+            "round {round}"
+        );
         let tasks = lakeplan(path, &["query", "SELECT count(*) AS n FROM tasks"], None).1;
         assert_eq!(tasks, json!([{"n": 3}]), "round {round}");
     }

@@ -22,7 +22,9 @@ const NOW: i64 = 1_795_255_200;
 async fn report(store: &DeltaStore, now: Instant, projects: &[&str]) -> Report {
     let session = Session::open(&store.tables(), now).await.unwrap();
     let projects = projects.iter().map(|key| key.parse().unwrap()).collect();
-    Report::gather(&session, &Asked { projects, days: 84, lake: "memory:///lake/".to_owned() }).await.unwrap()
+    Report::gather(&session, &Asked { projects, days: 84, lake: "memory:///lake/".to_owned() })
+        .await
+        .unwrap()
 }
 
 /// Reads the page as far as anyone must: tags that open and close in order, no attribute that runs something, nothing fetched.
@@ -37,7 +39,8 @@ fn well_formed(page: &str) {
     while let Some((_, tail)) = rest.split_once('<') {
         let (tag, tail) = tail.split_once('>').expect("a tag ends");
         rest = tail;
-        let name: String = tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
+        let name: String =
+            tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
         if tag.starts_with('/') {
             assert_eq!(open.pop().as_deref(), Some(name.as_str()), "</{name}> closes another");
         } else if !tag.ends_with('/') && !["meta", "!doctype", ""].contains(&name.as_str()) {
@@ -89,25 +92,49 @@ async fn the_page_of_a_team_shows_the_numbers_of_its_views() {
         let counted: Vec<&Value> = live
             .iter()
             .filter(|task| !live.iter().any(|part| part["parent"] == task["id"]))
-            .filter(|task| task["status"] != "cancelled" && (task["status"] != "archived" || task["was_completed"] == true))
+            .filter(|task| {
+                task["status"] != "cancelled"
+                    && (task["status"] != "archived" || task["was_completed"] == true)
+            })
             .collect();
-        let done = counted.iter().filter(|task| task["status"] == "completed" || task["status"] == "archived").count();
-        assert_eq!((&project["tasks"], &project["completed"]), (&json!(counted.len()), &json!(done)), "{key}");
-        let going = counted.iter().filter(|task| task["status"] == "in_progress" || task["status"] == "review").count();
+        let done = counted
+            .iter()
+            .filter(|task| task["status"] == "completed" || task["status"] == "archived")
+            .count();
+        assert_eq!(
+            (&project["tasks"], &project["completed"]),
+            (&json!(counted.len()), &json!(done)),
+            "{key}"
+        );
+        let going = counted
+            .iter()
+            .filter(|task| task["status"] == "in_progress" || task["status"] == "review")
+            .count();
         assert_eq!(project["in_progress"], going, "{key}");
         let likely: u64 = counted.iter().filter_map(|task| task["likely"].as_u64()).sum();
         assert_eq!(project["likely_minutes"], likely, "{key}");
-        let curve = told["burn_up"].as_array().unwrap().iter().find(|curve| curve["project"] == key);
-        let end =
-            curve.and_then(|curve| curve["days"].as_array()?.last().cloned()).unwrap_or(json!({"scope": 0, "completed": 0}));
+        let curve =
+            told["burn_up"].as_array().unwrap().iter().find(|curve| curve["project"] == key);
+        let end = curve
+            .and_then(|curve| curve["days"].as_array()?.last().cloned())
+            .unwrap_or(json!({"scope": 0, "completed": 0}));
         assert_eq!(
             (&end["scope"], &end["completed"]),
             (&project["tasks"], &project["completed"]),
             "the curve of {key} ends elsewhere"
         );
     }
-    assert!(all.accuracy.tasks > 15 && all.accuracy.ranges > 5 && all.accuracy.logged < all.accuracy.tasks, "{:?}", all.accuracy);
-    assert_eq!(all.accuracy.distribution.iter().map(|bin| bin.tasks).sum::<usize>(), all.accuracy.tasks);
+    assert!(
+        all.accuracy.tasks > 15
+            && all.accuracy.ranges > 5
+            && all.accuracy.logged < all.accuracy.tasks,
+        "{:?}",
+        all.accuracy
+    );
+    assert_eq!(
+        all.accuracy.distribution.iter().map(|bin| bin.tasks).sum::<usize>(),
+        all.accuracy.tasks
+    );
     assert_eq!(all.velocity.len(), 10);
     // All that is completed was completed in these weeks, archived since or not.
     let completed: i64 = all.projects.iter().map(|project| project.completed).sum();
@@ -116,7 +143,10 @@ async fn the_page_of_a_team_shows_the_numbers_of_its_views() {
     // The tile of what is overdue and the rows below it count the same tasks, those with parts too.
     let overdue: Vec<_> = all.at_risk.iter().filter(|task| task.reason == "overdue").collect();
     assert!(overdue.iter().any(|task| task.title == "Sign-in"));
-    assert_eq!(all.projects.iter().map(|project| project.overdue).sum::<i64>(), overdue.len() as i64);
+    assert_eq!(
+        all.projects.iter().map(|project| project.overdue).sum::<i64>(),
+        overdue.len() as i64
+    );
     let going: i64 = all.projects.iter().map(|project| project.in_progress).sum();
     assert_eq!(all.workload.iter().map(|person| person.in_progress).sum::<i64>(), going);
     for reason in ["overdue", "blocked", "over_estimate", "due_soon"] {
@@ -127,9 +157,14 @@ async fn the_page_of_a_team_shows_the_numbers_of_its_views() {
     let one = report(&store, now, &["LED"]).await;
     assert_eq!(one.projects.len(), 1);
     assert!(one.page().unwrap().contains("<title>Ledger migration · plan report</title>"));
-    assert!(one.requirements.is_empty() && one.burn_up.len() == 1 && one.at_risk.iter().all(|task| task.project == "LED"));
     assert!(
-        one.workload.iter().map(|person| person.tasks).sum::<i64>() < all.workload.iter().map(|person| person.tasks).sum::<i64>()
+        one.requirements.is_empty()
+            && one.burn_up.len() == 1
+            && one.at_risk.iter().all(|task| task.project == "LED")
+    );
+    assert!(
+        one.workload.iter().map(|person| person.tasks).sum::<i64>()
+            < all.workload.iter().map(|person| person.tasks).sum::<i64>()
     );
 }
 
@@ -139,7 +174,10 @@ async fn an_empty_lake_has_a_page_that_says_what_to_do() {
     store.fold().await.unwrap();
     let page = report(&store, noon(), &[]).await.page().unwrap();
     well_formed(&page);
-    assert!(page.contains("There is no project yet") && page.contains("lakeplan plan FILE --yes"), "{page}");
+    assert!(
+        page.contains("There is no project yet") && page.contains("lakeplan plan FILE --yes"),
+        "{page}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -172,7 +210,9 @@ async fn projects_without_tasks_or_estimates_and_two_hundred_of_them_have_a_page
     well_formed(&page);
     assert_eq!((told.projects.len(), told.at_risk.len()), (200, 199));
     assert!(
-        page.contains("180 projects more") && page.contains("<summary>179 more</summary>") && page.matches("<svg").count() == 14,
+        page.contains("180 projects more")
+            && page.contains("<summary>179 more</summary>")
+            && page.matches("<svg").count() == 14,
         "{}",
         page.matches("<svg").count()
     );
@@ -206,5 +246,8 @@ async fn a_team_of_a_later_century_has_its_report() {
     let (today, later) = (&told[0], &told[1]);
     assert_eq!(later["accuracy"], today["accuracy"]);
     assert!(later["velocity"].to_string().contains("2426-"), "{}", later["velocity"]);
-    assert_eq!(later["velocity"].to_string().replace("2426-", "2026-"), today["velocity"].to_string());
+    assert_eq!(
+        later["velocity"].to_string().replace("2426-", "2026-"),
+        today["velocity"].to_string()
+    );
 }

@@ -16,8 +16,35 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["domain", "text", "net", "runtime", "config"]),
     ("exchange", &["domain", "text", "net", "runtime", "config"]),
     ("analytics", &["domain", "text", "net", "store"]),
-    ("service", &["domain", "text", "planning", "net", "runtime", "config", "store", "exchange", "analytics"]),
-    ("cli", &["analytics", "domain", "text", "planning", "runtime", "config", "store", "exchange", "service", "app"]),
+    (
+        "service",
+        &[
+            "domain",
+            "text",
+            "planning",
+            "net",
+            "runtime",
+            "config",
+            "store",
+            "exchange",
+            "analytics",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "analytics",
+            "domain",
+            "text",
+            "planning",
+            "runtime",
+            "config",
+            "store",
+            "exchange",
+            "service",
+            "app",
+        ],
+    ),
 ];
 
 /// Third-party crate and the rooms it may stand in.
@@ -77,7 +104,11 @@ fn segments(code: &str, prefix: &str) -> Vec<String> {
         let group = rest.strip_prefix('{').map(|group| group.split('}').next().unwrap_or_default());
         let names: Vec<&str> = group.map_or_else(|| vec![rest], |group| group.split(',').collect());
         for name in names {
-            let word: String = name.trim_start().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let word: String = name
+                .trim_start()
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
             if !word.is_empty() && word.starts_with(|c: char| c.is_ascii_lowercase()) {
                 found.push(word);
             }
@@ -92,12 +123,18 @@ fn every_room_uses_only_what_it_may() {
     let mut seen = 0;
     for (name, room, code) in house() {
         let Some(allowed) = allowed.get(room.as_str()) else {
-            assert!(matches!(room.as_str(), "app" | "main" | "lib"), "{name} is in no room of the table");
+            assert!(
+                matches!(room.as_str(), "app" | "main" | "lib"),
+                "{name} is in no room of the table"
+            );
             continue;
         };
         for used in segments(&code, "crate::") {
             seen += 1;
-            assert!(used == room || allowed.contains(&used.as_str()), "{name} uses crate::{used}, which {room} may not");
+            assert!(
+                used == room || allowed.contains(&used.as_str()),
+                "{name} uses crate::{used}, which {room} may not"
+            );
         }
     }
     assert!(seen > 100, "only {seen} paths were read; the test looks in the wrong place");
@@ -119,7 +156,19 @@ fn third_party_crates_stay_behind_their_walls() {
 #[test]
 fn a_command_is_one_file_and_one_line() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
-    let helpers = ["mod", "error", "files", "interrupt", "limit", "log", "progress", "reply", "show", "summary", "unparsed"];
+    let helpers = [
+        "mod",
+        "error",
+        "files",
+        "interrupt",
+        "limit",
+        "log",
+        "progress",
+        "reply",
+        "show",
+        "summary",
+        "unparsed",
+    ];
     let mut files: Vec<String> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -128,7 +177,8 @@ fn a_command_is_one_file_and_one_line() {
         .filter(|name| !helpers.contains(&name.as_str()))
         .collect();
     files.sort();
-    let mut listed: Vec<String> = lakeplan::cli::COMMANDS.iter().map(|(_, file)| (*file).to_owned()).collect();
+    let mut listed: Vec<String> =
+        lakeplan::cli::COMMANDS.iter().map(|(_, file)| (*file).to_owned()).collect();
     listed.sort();
     assert_eq!(files, listed, "src/cli and the list in src/cli/mod.rs disagree");
 }
@@ -145,7 +195,9 @@ fn every_command_has_help_with_an_example() {
         top = false;
     }
     assert!(!top && checked > 20);
-    for command in lakeplan::cli::definition().get_subcommands().filter(|sub| sub.get_name() != "help") {
+    for command in
+        lakeplan::cli::definition().get_subcommands().filter(|sub| sub.get_name() != "help")
+    {
         let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         assert!(after.contains("lakeplan "), "{} shows no example", command.get_name());
     }

@@ -29,7 +29,10 @@ use crate::support::{counts, noon, random};
 async fn lake() -> DeltaStore {
     let clock = Arc::new(ManualClock::new(noon(), TimeDelta::milliseconds(1)));
     let root = root(Arc::new(InMemory::new()));
-    let store = DeltaStore::create(&root, Format::default(), Arc::clone(&clock) as Arc<_>, random(1)).await.unwrap();
+    let store =
+        DeltaStore::create(&root, Format::default(), Arc::clone(&clock) as Arc<_>, random(1))
+            .await
+            .unwrap();
     let create = |entity: &str, id: &str, fields: Value| json!({"op": "create", "entity": entity, "id": id, "fields": fields});
     let task_of = |project: &str, id: &str, title: &str, more: Value| {
         let mut fields = json!({"project_id": project, "title": title});
@@ -80,7 +83,9 @@ async fn lake() -> DeltaStore {
     clock.advance(TimeDelta::days(1));
     let _ = committed(&store, update("PAY-2", json!({"status": "in_progress"}))).await;
     clock.advance(TimeDelta::days(2));
-    let _ = committed(&store, update("PAY-2", json!({"status": "completed", "actual_minutes": 300}))).await;
+    let _ =
+        committed(&store, update("PAY-2", json!({"status": "completed", "actual_minutes": 300})))
+            .await;
     clock.advance(TimeDelta::days(4));
     later(update("PAY-4", json!({"status": "completed"}))).await;
     let change = |task: &str, fields: Value| update(task, fields)[0].clone();
@@ -92,7 +97,11 @@ async fn lake() -> DeltaStore {
     ]))
     .await;
     clock.advance(TimeDelta::days(1));
-    later(json!([change("OPS-2", json!({"status": "archived"})), change("OPS-4", json!({"status": "cancelled"}))])).await;
+    later(json!([
+        change("OPS-2", json!({"status": "archived"})),
+        change("OPS-4", json!({"status": "cancelled"}))
+    ]))
+    .await;
     store.fold().await.unwrap();
     // A row may be there twice.
     let (one, two) = (run("one", 1), run("two", 6));
@@ -138,10 +147,11 @@ async fn the_sql_files_give_their_answers() {
     let store = lake().await;
     let now = DateTime::from_timestamp(1_790_812_800, 0).unwrap();
     let session = Arc::new(Session::open(&store.tables(), now).await.unwrap());
-    let mut files: Vec<_> = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
     files.sort();
     assert!(files.len() >= 2);
     for file in files {
@@ -149,7 +159,10 @@ async fn the_sql_files_give_their_answers() {
             let session = Arc::clone(&session);
             async move { Ok(Engine(session)) }
         });
-        runner.run_file_async(&file).await.unwrap_or_else(|fault| panic!("{}", fault.display(true)));
+        runner
+            .run_file_async(&file)
+            .await
+            .unwrap_or_else(|fault| panic!("{}", fault.display(true)));
     }
 }
 
@@ -158,21 +171,31 @@ async fn lag_counts_what_waits_and_for_how_long() {
     let store = lake().await;
     for title in ["waits", "waits too"] {
         let mut late = set(&store, task(title)).await;
-        late.id =
-            fresh_set_id(&ManualClock::new(noon() + TimeDelta::days(7), TimeDelta::zero()), random(title.len() as u64).as_ref());
+        late.id = fresh_set_id(
+            &ManualClock::new(noon() + TimeDelta::days(7), TimeDelta::zero()),
+            random(title.len() as u64).as_ref(),
+        );
         assert!(matches!(commit(&store, late).await, Outcome::Committed { .. }));
     }
     let head = store.head().await.unwrap();
     let lag = async |now: DateTime<Utc>| {
         let session = Session::open(&store.tables(), now).await.unwrap();
-        let (_, rows) =
-            rows_text(&session.query("SELECT DISTINCT seq, head_seq, sets_behind, age_minutes FROM lag").await.unwrap()).unwrap();
+        let (_, rows) = rows_text(
+            &session
+                .query("SELECT DISTINCT seq, head_seq, sets_behind, age_minutes FROM lag")
+                .await
+                .unwrap(),
+        )
+        .unwrap();
         rows
     };
     let (folded, last) = ((head.seq - 2).to_string(), head.seq.to_string());
     assert_eq!(lag(head.at + TimeDelta::minutes(3)).await, [[&folded, &last, "2", "3"]]);
     // The first of January comes in between.
-    assert_eq!(lag(head.at + TimeDelta::days(400)).await, [[&folded, &last, "2", &(400 * 1440).to_string()]]);
+    assert_eq!(
+        lag(head.at + TimeDelta::days(400)).await,
+        [[&folded, &last, "2", &(400 * 1440).to_string()]]
+    );
     store.fold().await.unwrap();
     assert_eq!(lag(head.at + TimeDelta::days(400)).await, [[&last, &last, "0", "0"]]);
 }
@@ -181,10 +204,14 @@ async fn lag_counts_what_waits_and_for_how_long() {
 async fn told(session: &Session) -> Vec<(&'static str, Vec<Vec<String>>)> {
     let about_folds = ["table_state", "latest_table_state", "lag"];
     let tables = dictionary().into_iter().map(|entry| entry.name);
-    let names = tables.chain(VIEWS.iter().map(|view| view.name)).chain(["clock"]).filter(|name| !about_folds.contains(name));
+    let names = tables
+        .chain(VIEWS.iter().map(|view| view.name))
+        .chain(["clock"])
+        .filter(|name| !about_folds.contains(name));
     let mut told = Vec::new();
     for name in names {
-        let (header, mut rows) = rows_text(&session.query(&format!("SELECT * FROM {name}")).await.unwrap()).unwrap();
+        let (header, mut rows) =
+            rows_text(&session.query(&format!("SELECT * FROM {name}")).await.unwrap()).unwrap();
         rows.sort();
         rows.insert(0, header);
         told.push((name, rows));
@@ -212,7 +239,9 @@ async fn every_table_and_view_says_of_the_past_what_it_said_then() {
             said.push((seq, told(&Session::open(&store.tables(), at).await.unwrap()).await));
         }
         for (seq, then) in said {
-            let snapshot = read_as_of(store.as_ref(), &Scope::All, AsOf::Seq(seq), Stream::Work).await.unwrap();
+            let snapshot = read_as_of(store.as_ref(), &Scope::All, AsOf::Seq(seq), Stream::Work)
+                .await
+                .unwrap();
             let at = snapshot.at;
             let session = Session::open_then(&store.tables(), Then { snapshot, at }).await.unwrap();
             for (was, is) in then.into_iter().zip(told(&session).await) {

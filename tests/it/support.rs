@@ -72,8 +72,10 @@ pub fn counts(small: usize, full_count: usize) -> usize {
 
 /// One to three patches that some author might send, right or wrong, against a state.
 pub fn random_patches(state: &State, random: &mut StdRng) -> Value {
-    let tasks: Vec<&Task> = state.projects().flat_map(|project| project.tasks()).map(AsRef::as_ref).collect();
-    let projects: Vec<String> = state.projects().filter_map(|project| Some(project.project()?.key.to_string())).collect();
+    let tasks: Vec<&Task> =
+        state.projects().flat_map(|project| project.tasks()).map(AsRef::as_ref).collect();
+    let projects: Vec<String> =
+        state.projects().filter_map(|project| Some(project.project()?.key.to_string())).collect();
     let count = random.random_range(1..=3);
     (0..count).map(|_| random_patch(&tasks, &projects, random)).collect()
 }
@@ -81,7 +83,9 @@ pub fn random_patches(state: &State, random: &mut StdRng) -> Value {
 fn random_patch(tasks: &[&Task], projects: &[String], random: &mut StdRng) -> Value {
     let number: u32 = random.random_range(0..1_000_000);
     let project = &projects[random.random_range(0..projects.len())];
-    let any = |random: &mut StdRng| (!tasks.is_empty()).then(|| tasks[random.random_range(0..tasks.len())].key.to_string());
+    let any = |random: &mut StdRng| {
+        (!tasks.is_empty()).then(|| tasks[random.random_range(0..tasks.len())].key.to_string())
+    };
     let (Some(task), Some(other)) = (any(random), any(random)) else {
         return json!({"op": "create", "entity": "task", "fields": {"project_id": project, "title": format!("task {number}")}});
     };
@@ -104,6 +108,8 @@ fn random_patch(tasks: &[&Task], projects: &[String], random: &mut StdRng) -> Va
             let kind = if number.is_multiple_of(3) { "relates" } else { "depends_on" };
             json!({"op": "link", "entity": "task_link", "fields": {"from_id": task, "to_id": other, "kind": kind}})
         }
-        _ => json!({"op": "create", "entity": "project", "fields": {"name": format!("project {number}")}}),
+        _ => {
+            json!({"op": "create", "entity": "project", "fields": {"name": format!("project {number}")}})
+        }
     }
 }

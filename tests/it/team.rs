@@ -20,11 +20,16 @@ const PEOPLE: [&str; 4] = ["bea", "cem", "dan", "a-very-long-handle-that-nobody-
 
 /// Makes a lake at `root` whose last working day ends before `until`.
 pub async fn at_work(root: &Root, until: Instant) -> DeltaStore {
-    let monday = until.date_naive() - TimeDelta::days(i64::from(until.weekday().num_days_from_monday()));
+    let monday =
+        until.date_naive() - TimeDelta::days(i64::from(until.weekday().num_days_from_monday()));
     let first = monday - TimeDelta::weeks(WEEKS - 1);
     let clock = Arc::new(ManualClock::new(morning(first), TimeDelta::milliseconds(1)));
-    let store = DeltaStore::create(root, Format::default(), Arc::clone(&clock) as Arc<_>, random(1)).await.unwrap();
-    let mut team = Team { store, clock, random: StdRng::seed_from_u64(7), sets: 0, tasks: Vec::new() };
+    let store =
+        DeltaStore::create(root, Format::default(), Arc::clone(&clock) as Arc<_>, random(1))
+            .await
+            .unwrap();
+    let mut team =
+        Team { store, clock, random: StdRng::seed_from_u64(7), sets: 0, tasks: Vec::new() };
     team.found(first).await;
     let mut day = first;
     while morning(day) + TimeDelta::hours(8) < until {
@@ -105,7 +110,11 @@ impl Team {
             ("NIL", "Nothing yet", "planned"),
             ("OLD", "Shown to nobody", "archived"),
         ] {
-            patches.push(create("project", &format!("${key}"), json!({"key": key, "name": name, "status": status})));
+            patches.push(create(
+                "project",
+                &format!("${key}"),
+                json!({"key": key, "name": name, "status": status}),
+            ));
         }
         let (mut numbers, mut made) = ((0, 0, 0), Vec::new());
         for (phase, parts) in [
@@ -141,7 +150,13 @@ impl Team {
             ),
             (
                 "Reminders",
-                ["Agree on the wording", "Remind by mail", "Remind by letter", "Stop when it is paid", "Count what comes back"],
+                [
+                    "Agree on the wording",
+                    "Remind by mail",
+                    "Remind by letter",
+                    "Stop when it is paid",
+                    "Count what comes back",
+                ],
             ),
             (
                 "Launch",
@@ -191,7 +206,11 @@ impl Team {
             ));
             made.push((format!("APP-{n}"), 3, 600, n % 2 == 0));
         }
-        patches.push(create("task", "$one", json!({"project_id": "$ONE", "title": "<img src=x onerror=alert(2)> & 'so on'"})));
+        patches.push(create(
+            "task",
+            "$one",
+            json!({"project_id": "$ONE", "title": "<img src=x onerror=alert(2)> & 'so on'"}),
+        ));
         for (label, text, answer) in [
             ("R1", "Customers sign in without calling anyone", Some("$cp2")),
             ("R2", "The portal works without a mouse", Some("$cp12")),
@@ -211,8 +230,17 @@ impl Team {
         }
         self.change(Value::Array(patches)).await;
         for (key, person, likely, logs) in made {
-            let takes = (likely as f64 * [0.4, 0.7, 0.9, 1.0, 1.1, 1.3, 1.6, 2.4][self.random.random_range(0..8)]) as i64;
-            self.tasks.push(Desk { key, person, spent: 0, takes: takes.max(60), logs, state: Standing::Waits });
+            let takes = (likely as f64
+                * [0.4, 0.7, 0.9, 1.0, 1.1, 1.3, 1.6, 2.4][self.random.random_range(0..8)])
+                as i64;
+            self.tasks.push(Desk {
+                key,
+                person,
+                spent: 0,
+                takes: takes.max(60),
+                logs,
+                state: Standing::Waits,
+            });
         }
     }
 
@@ -220,11 +248,20 @@ impl Team {
     async fn spend(&mut self, day: NaiveDate, first: NaiveDate) {
         let mut patches = Vec::new();
         for person in 0..PEOPLE.len() {
-            let found = self.tasks.iter().position(|task| task.person == person && task.state == Standing::Begun);
-            let at = found.or_else(|| self.tasks.iter().position(|task| task.person == person && task.state == Standing::Waits));
+            let found = self
+                .tasks
+                .iter()
+                .position(|task| task.person == person && task.state == Standing::Begun);
+            let at = found.or_else(|| {
+                self.tasks
+                    .iter()
+                    .position(|task| task.person == person && task.state == Standing::Waits)
+            });
             // Holidays are long.
             let is_away = person == 1 && (20..34).contains(&(day - first).num_days());
-            let Some(task) = at.filter(|_| !is_away).map(|at| &mut self.tasks[at]) else { continue };
+            let Some(task) = at.filter(|_| !is_away).map(|at| &mut self.tasks[at]) else {
+                continue;
+            };
             if task.state == Standing::Waits {
                 task.state = Standing::Begun;
                 patches.push(update(&task.key, json!({"status": "in_progress"})));
@@ -252,14 +289,29 @@ impl Team {
     async fn end(&mut self, day: NaiveDate, first: NaiveDate) {
         let past = (day - first).num_days();
         let grown = |project: &str, title: &str| {
-            create("task", "$new", json!({"project_id": project, "title": title, "estimate_likely": 480}))
+            create(
+                "task",
+                "$new",
+                json!({"project_id": project, "title": title, "estimate_likely": 480}),
+            )
         };
         let patches = match past {
             9 => json!([grown("CP", "Ask five customers")]),
-            17 => json!([grown("LED", "Compare the totals"), update("LED-42", json!({"status": "cancelled"}))]),
-            25 => json!([update("CP-2", json!({"status": "archived"})), update("LED-43", json!({"status": "cancelled"}))]),
-            31 => json!([grown("CP", "Make the list of invoices fast"), {"op": "delete", "entity": "task", "id": "APP-9"}]),
-            38 => json!([update("LED-43", json!({"status": "pending"})), update("CP-17", json!({"status": "blocked"}))]),
+            17 => json!([
+                grown("LED", "Compare the totals"),
+                update("LED-42", json!({"status": "cancelled"}))
+            ]),
+            25 => json!([
+                update("CP-2", json!({"status": "archived"})),
+                update("LED-43", json!({"status": "cancelled"}))
+            ]),
+            31 => {
+                json!([grown("CP", "Make the list of invoices fast"), {"op": "delete", "entity": "task", "id": "APP-9"}])
+            }
+            38 => json!([
+                update("LED-43", json!({"status": "pending"})),
+                update("CP-17", json!({"status": "blocked"}))
+            ]),
             52 => json!([
                 update("CP-5", json!({"status": "in_progress"})),
                 update("CP-24", json!({"due_date": day + TimeDelta::days(21)}))

@@ -38,27 +38,47 @@ pub fn rows() -> Vec<Row> {
 }
 
 fn update(number: usize, at: usize) -> Patch {
-    let patch = Patch::new(Op::Update, Entity::Task, lake::task(number).uuid(), Some(lake::project(number / lake::PROJECT)));
+    let patch = Patch::new(
+        Op::Update,
+        Entity::Task,
+        lake::task(number).uuid(),
+        Some(lake::project(number / lake::PROJECT)),
+    );
     patch.with("status", if at.is_multiple_of(2) { "in_progress" } else { "review" })
 }
 
 fn clients(folder: &Path) -> Found {
-    let (times, seconds) = tokio::runtime::Runtime::new().expect("a runtime").block_on(many_clients(folder));
+    let (times, seconds) =
+        tokio::runtime::Runtime::new().expect("a runtime").block_on(many_clients(folder));
     let tenth = times.len() / 10;
-    let (mut first, mut last, mut all) = (times[..tenth].to_vec(), times[times.len() - tenth..].to_vec(), times.clone());
+    let (mut first, mut last, mut all) =
+        (times[..tenth].to_vec(), times[times.len() - tenth..].to_vec(), times.clone());
     let rate = times.len() as f64 / seconds;
     let (p50, p99) = (percentile(&mut all, 0.5), percentile(&mut all, 0.99));
     let (early, late) = (percentile(&mut first, 0.5), percentile(&mut last, 0.5));
-    let append = peers::run("deltalake", "append.py", &[folder.join("append").to_str().unwrap_or_default(), "1", "5"]);
-    let sqlite = peers::run("system", "sqlite.py", &[folder.join("sqlite.db").to_str().unwrap_or_default(), "5"]);
+    let append = peers::run(
+        "deltalake",
+        "append.py",
+        &[folder.join("append").to_str().unwrap_or_default(), "1", "5"],
+    );
+    let sqlite = peers::run(
+        "system",
+        "sqlite.py",
+        &[folder.join("sqlite.db").to_str().unwrap_or_default(), "5"],
+    );
     let told = |found, name: &str| {
-        peers::number(found, "per_second").map_or(format!("{name} not installed"), |rate| format!("{name} {rate:.0}/s"))
+        peers::number(found, "per_second")
+            .map_or(format!("{name} not installed"), |rate| format!("{name} {rate:.0}/s"))
     };
     Found {
         ours: format!(
             "{rate:.0}/s, p50 {p50:.1} ms, p99 {p99:.1} ms; p50 of the first tenth {early:.1} ms, of the last {late:.1} ms"
         ),
-        peer: format!("{}, {}", told(&append, "deltalake append"), told(&sqlite, "SQLite WAL FULL")),
+        peer: format!(
+            "{}, {}",
+            told(&append, "deltalake append"),
+            told(&sqlite, "SQLite WAL FULL")
+        ),
         met: Some(rate >= 10_000.0 && p99 <= 15.0 && late <= 2.0 * early),
     }
 }
@@ -67,8 +87,10 @@ fn clients(folder: &Path) -> Found {
 async fn many_clients(folder: &Path) -> (Vec<f64>, f64) {
     let store = Arc::new(lake::create(&folder.join("lake")).await);
     let (clock, random) = (SystemClock, SystemRandom::default());
-    let person =
-        |number| Patch::new(Op::Create, Entity::User, lake::user(number).uuid(), None).with("handle", format!("p{number}"));
+    let person = |number| {
+        Patch::new(Op::Create, Entity::User, lake::user(number).uuid(), None)
+            .with("handle", format!("p{number}"))
+    };
     lake::commit(&store, vec![lake::set((0..20).map(person).collect(), &clock, &random)]).await;
     lake::commit(&store, vec![lake::set(lake::plan(0), &clock, &random)]).await;
     let keeper = store.keep_folded();
@@ -84,7 +106,10 @@ async fn many_clients(folder: &Path) -> (Vec<f64>, f64) {
                     let set = lake::set(vec![update(client, at)], &SystemClock, &random);
                     let asked = Instant::now();
                     lake::commit(&store, vec![set]).await;
-                    times.push((done.fetch_add(1, Ordering::Relaxed), asked.elapsed().as_secs_f64()));
+                    times.push((
+                        done.fetch_add(1, Ordering::Relaxed),
+                        asked.elapsed().as_secs_f64(),
+                    ));
                 }
                 times
             })
@@ -107,8 +132,10 @@ fn processes(folder: &Path) -> Found {
     tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
         let store = lake::create(&place).await;
         let (clock, random) = (SystemClock, SystemRandom::default());
-        let person =
-            |number| Patch::new(Op::Create, Entity::User, lake::user(number).uuid(), None).with("handle", format!("p{number}"));
+        let person = |number| {
+            Patch::new(Op::Create, Entity::User, lake::user(number).uuid(), None)
+                .with("handle", format!("p{number}"))
+        };
         lake::commit(&store, vec![lake::set((0..20).map(person).collect(), &clock, &random)]).await;
         lake::commit(&store, vec![lake::set(lake::plan(0), &clock, &random)]).await;
         store.close().await;
@@ -117,7 +144,11 @@ fn processes(folder: &Path) -> Found {
     let workers: Vec<_> = (0..PROCESSES)
         .map(|number| {
             let mut command = Command::new(&own);
-            command.args(["--worker", "commit"]).arg(&place).arg(number.to_string()).stdout(Stdio::piped());
+            command
+                .args(["--worker", "commit"])
+                .arg(&place)
+                .arg(number.to_string())
+                .stdout(Stdio::piped());
             command.spawn().expect("a worker starts")
         })
         .collect();
@@ -131,12 +162,20 @@ fn processes(folder: &Path) -> Found {
     }
     let rate = done as f64 / SECONDS as f64;
     let seconds = SECONDS.to_string();
-    let append = peers::run("deltalake", "append.py", &[folder.join("append").to_str().unwrap_or_default(), "8", &seconds]);
+    let append = peers::run(
+        "deltalake",
+        "append.py",
+        &[folder.join("append").to_str().unwrap_or_default(), "8", &seconds],
+    );
     let peer = match (peers::number(&append, "per_second"), peers::number(&append, "errors")) {
         (Some(rate), Some(errors)) => format!("deltalake append {rate:.0}/s, {errors:.0} errors"),
         _ => "deltalake not installed".to_owned(),
     };
-    Found { ours: format!("{rate:.0}/s, {errors} errors"), peer, met: Some(rate >= 25.0 && errors == 0) }
+    Found {
+        ours: format!("{rate:.0}/s, {errors} errors"),
+        peer,
+        met: Some(rate >= 25.0 && errors == 0),
+    }
 }
 
 /// One of the processes: changes its own task for so long, and says how often it was acknowledged and how often not.
@@ -148,8 +187,11 @@ pub fn commit_in_turn(words: &[String]) {
         let (mut done, mut errors) = (0, 0);
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(SECONDS) {
-            let outcome =
-                lakeplan::store::Store::commit(&store, vec![lake::set(vec![update(number, done)], &SystemClock, &random)]).await;
+            let outcome = lakeplan::store::Store::commit(
+                &store,
+                vec![lake::set(vec![update(number, done)], &SystemClock, &random)],
+            )
+            .await;
             match outcome.as_slice() {
                 [Outcome::Committed { .. }] => done += 1,
                 _ => errors += 1,

@@ -24,7 +24,12 @@ pub fn rows() -> Vec<Row> {
             goal,
             run: |folder| fold(folder, 100_000, 5),
         },
-        Row { name: "fold-1m", work: "the same into 1,000,000", goal, run: |folder| fold(folder, 1_000_000, 5) },
+        Row {
+            name: "fold-1m",
+            work: "the same into 1,000,000",
+            goal,
+            run: |folder| fold(folder, 1_000_000, 5),
+        },
         Row {
             name: "fold-random",
             work: "1,000 changed tasks of all projects folded into 1,000,000",
@@ -38,21 +43,33 @@ fn fold(folder: &Path, tasks: usize, projects: usize) -> Found {
     let place = lake::copy(tasks, folder);
     let all = tasks / lake::PROJECT;
     // So many tasks of so many projects, spread evenly.
-    let number =
-        |at: usize| at % projects * (all / projects) * lake::PROJECT + at / projects * (lake::PROJECT * projects / CHANGED);
+    let number = |at: usize| {
+        at % projects * (all / projects) * lake::PROJECT
+            + at / projects * (lake::PROJECT * projects / CHANGED)
+    };
     let numbers: Vec<usize> = (0..CHANGED).map(number).collect();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     // Changed by another process, so that the memory is the fold's own.
     let own = std::env::current_exe().expect("this program has a path");
     let words = numbers.iter().map(ToString::to_string);
-    let changed = Command::new(own).args(["--worker", "change"]).arg(&place).args(words).status().expect("a worker starts");
+    let changed = Command::new(own)
+        .args(["--worker", "change"])
+        .arg(&place)
+        .args(words)
+        .status()
+        .expect("a worker starts");
     assert!(changed.success());
     let seconds = runtime.block_on(async {
         let store = lake::open(&place).await;
         let begun = Instant::now();
         let report = store.fold().await.expect("it folds");
         let seconds = begun.elapsed().as_secs_f64();
-        let rows: usize = report.tables.iter().filter(|(name, _)| *name == "tasks").map(|(_, folded)| folded.rows).sum();
+        let rows: usize = report
+            .tables
+            .iter()
+            .filter(|(name, _)| *name == "tasks")
+            .map(|(_, folded)| folded.rows)
+            .sum();
         assert_eq!(rows, CHANGED);
         seconds
     });
@@ -73,7 +90,11 @@ fn fold(folder: &Path, tasks: usize, projects: usize) -> Found {
             seconds / time,
             peak as f64 / memory
         ));
-        let own = if projects == 5 { seconds <= time / 8.0 && peak as f64 <= memory / 4.0 } else { seconds <= time };
+        let own = if projects == 5 {
+            seconds <= time / 8.0 && peak as f64 <= memory / 4.0
+        } else {
+            seconds <= time
+        };
         met = Some(met.unwrap_or(true) && own);
     }
     Found { ours: format!("{:.0} ms", seconds * 1000.0), peer: told.join(", "), met }
@@ -88,10 +109,15 @@ pub fn change(words: &[String]) {
         let random = SystemRandom::default();
         let patch = |number: &usize| {
             let project = lake::project(number / lake::PROJECT);
-            Patch::new(Op::Update, Entity::Task, lake::task(*number).uuid(), Some(project)).with("status", "review")
+            Patch::new(Op::Update, Entity::Task, lake::task(*number).uuid(), Some(project))
+                .with("status", "review")
         };
         for numbers in numbers.chunks(100) {
-            lake::commit(&store, vec![lake::set(numbers.iter().map(patch).collect(), &SystemClock, &random)]).await;
+            lake::commit(
+                &store,
+                vec![lake::set(numbers.iter().map(patch).collect(), &SystemClock, &random)],
+            )
+            .await;
         }
     });
 }
@@ -99,11 +125,20 @@ pub fn change(words: &[String]) {
 /// Seconds and MiB that a peer's MERGE of the same rows takes.
 fn merge(engine: &str, place: &Path, ids: &Path, work: &Path) -> Option<(f64, f64)> {
     let text = |path: &Path| path.to_str().unwrap_or_default().to_owned();
-    let made = peers::run("deltalake", "merge.py", &[engine, &text(place), &text(ids), &text(work)])?;
+    let made =
+        peers::run("deltalake", "merge.py", &[engine, &text(place), &text(ids), &text(work)])?;
     let (table, projects) = (made["table"].as_str()?.to_owned(), made["projects"].to_string());
     let found: Option<Value> = match engine {
-        "sail" => peers::run("sail", "merge_sail.py", &[&table, &text(&work.join("peer-source")), &projects]),
-        _ => peers::run("deltalake", "merge_deltalake.py", &[&text(place), &text(ids), &table, &projects]),
+        "sail" => peers::run(
+            "sail",
+            "merge_sail.py",
+            &[&table, &text(&work.join("peer-source")), &projects],
+        ),
+        _ => peers::run(
+            "deltalake",
+            "merge_deltalake.py",
+            &[&text(place), &text(ids), &table, &projects],
+        ),
     };
     Some((peers::number(&found, "seconds")?, peers::number(&found, "peak_mib")?))
 }

@@ -21,7 +21,9 @@ pub fn rows() -> Vec<Row> {
 
 /// A description of many phases, each with its own numbers.
 fn description() -> String {
-    let mut text = String::from("# Moving the reporting platform\n\nWe move what finance reports from one place to another.\n");
+    let mut text = String::from(
+        "# Moving the reporting platform\n\nWe move what finance reports from one place to another.\n",
+    );
     let mut phase = 0;
     while text.split_whitespace().count() < WORDS {
         phase += 1;
@@ -41,14 +43,16 @@ fn description() -> String {
 fn plan(_: &Path) -> Found {
     let text = description();
     let words = text.split_whitespace().count();
-    let request = PlanRequest { source: Some("long.md".to_owned()), text, ..PlanRequest::default() };
+    let request =
+        PlanRequest { source: Some("long.md".to_owned()), text, ..PlanRequest::default() };
     let mut times = Vec::new();
     let mut tasks = 0;
     tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
         for _ in 0..9 {
             let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom::default()));
             let store = Arc::new(MemoryStore::new(clock.clone(), random.clone()).expect("a store"));
-            let service = Service { store, clock, random, actor: Name::new("bench").expect("a name") };
+            let service =
+                Service { store, clock, random, actor: Name::new("bench").expect("a name") };
             let begun = Instant::now();
             let preview = service.plan(&request).await.expect("it plans");
             times.push(begun.elapsed().as_secs_f64());

@@ -29,7 +29,12 @@ pub fn rows() -> Vec<Row> {
             goal: "≤ 500 ms",
             run: |folder| measured(folder, 0),
         },
-        Row { name: "tree", work: "10,000-task project: tree, warm", goal: "≤ 20 ms", run: |folder| measured(folder, 1) },
+        Row {
+            name: "tree",
+            work: "10,000-task project: tree, warm",
+            goal: "≤ 20 ms",
+            run: |folder| measured(folder, 1),
+        },
         Row {
             name: "list",
             work: "10,000-task project: cold `task list` on a folded lake",
@@ -41,13 +46,17 @@ pub fn rows() -> Vec<Row> {
 
 /// The project as its author would send it.
 fn request() -> String {
-    let mut patches = vec![json!({"op": "create", "entity": "project", "id": "$p", "fields": {"name": "Big", "key": "BIG"}})];
+    let mut patches = vec![
+        json!({"op": "create", "entity": "project", "id": "$p", "fields": {"name": "Big", "key": "BIG"}}),
+    ];
     for at in 0..TASKS {
         let mut fields = json!({"project_id": "$p", "title": format!("Move table {at} to the new schema"), "estimate_likely": 60 + at % 200, "priority": "high"});
         if let Some(parent) = lake::parent(at) {
             fields["parent_id"] = Value::from(format!("$t{parent}"));
         }
-        patches.push(json!({"op": "create", "entity": "task", "id": format!("$t{at}"), "fields": fields}));
+        patches.push(
+            json!({"op": "create", "entity": "task", "id": format!("$t{at}"), "fields": fields}),
+        );
     }
     json!({"patches": patches}).to_string()
 }
@@ -75,7 +84,8 @@ fn measured(folder: &Path, which: usize) -> Found {
             for _ in 0..if repeat == 0 { REPEATS } else { 0 } {
                 let begun = Instant::now();
                 let state = service.state(&Scope::All).await.expect("it reads");
-                let project = state.project_by_key(&"BIG".parse().expect("a key")).expect("it is there");
+                let project =
+                    state.project_by_key(&"BIG".parse().expect("a key")).expect("it is there");
                 let shown = show::tree(&state, project, None, 5, &Efforts::of(project));
                 tree.push(begun.elapsed().as_secs_f64());
                 assert_eq!(shown.lines().count(), TASKS);
@@ -96,10 +106,18 @@ fn measured(folder: &Path, which: usize) -> Found {
 pub fn cold(place: &Path, words: &[&str]) -> Vec<f64> {
     let run = || {
         let begun = Instant::now();
-        let done =
-            Command::new(env!("CARGO_BIN_EXE_lakeplan")).arg("--lake").arg(place).args(words).output().expect("lakeplan starts");
+        let done = Command::new(env!("CARGO_BIN_EXE_lakeplan"))
+            .arg("--lake")
+            .arg(place)
+            .args(words)
+            .output()
+            .expect("lakeplan starts");
         let time = begun.elapsed().as_secs_f64();
-        assert!(done.status.success() && !done.stdout.is_empty(), "{}", String::from_utf8_lossy(&done.stderr));
+        assert!(
+            done.status.success() && !done.stdout.is_empty(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
         time
     };
     // Once for the files to be in memory.

@@ -9,7 +9,12 @@ use super::project::cold;
 use crate::{Found, Row, lake};
 
 pub fn rows() -> Vec<Row> {
-    vec![Row { name: "show", work: "cold `task show PAAA-42`, 100,000 tasks, folded", goal: "≤ 25 ms", run: show }]
+    vec![Row {
+        name: "show",
+        work: "cold `task show PAAA-42`, 100,000 tasks, folded",
+        goal: "≤ 25 ms",
+        run: show,
+    }]
 }
 
 fn show(folder: &Path) -> Found {
@@ -23,8 +28,16 @@ fn show(folder: &Path) -> Found {
         let run = || {
             let begun = Instant::now();
             let mut command = Command::new(&python);
-            let done = command.arg(here.join("benches/speed/peers/show.py")).arg(engine).arg(&place).arg(&key).output().ok()?;
-            String::from_utf8_lossy(&done.stdout).contains(&key).then(|| begun.elapsed().as_secs_f64())
+            let done = command
+                .arg(here.join("benches/speed/peers/show.py"))
+                .arg(engine)
+                .arg(&place)
+                .arg(&key)
+                .output()
+                .ok()?;
+            String::from_utf8_lossy(&done.stdout)
+                .contains(&key)
+                .then(|| begun.elapsed().as_secs_f64())
         };
         let mut times: Vec<f64> = (0..6).filter_map(|_| run()).collect();
         told.push(match times.is_empty() {

@@ -5,7 +5,12 @@ use std::path::Path;
 use crate::{Found, Row, scratch};
 
 pub fn rows() -> Vec<Row> {
-    vec![Row { name: "size", work: "the shipped binary (`cargo build --profile dist`)", goal: "≤ 120 MB", run: size }]
+    vec![Row {
+        name: "size",
+        work: "the shipped binary (`cargo build --profile dist`)",
+        goal: "≤ 120 MB",
+        run: size,
+    }]
 }
 
 fn size(_: &Path) -> Found {

@@ -33,14 +33,19 @@ fn views(folder: &Path, tasks: usize, goal: f64) -> Found {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let own: Vec<(&str, f64, usize)> = runtime.block_on(async {
         let store = lake::open(&place).await;
-        let session = Session::open(&store.tables(), NOW.parse().expect("a moment")).await.expect("a session");
+        let session = Session::open(&store.tables(), NOW.parse().expect("a moment"))
+            .await
+            .expect("a session");
         let mut found = Vec::new();
         for view in VIEWS {
             let mut times = Vec::new();
             let mut rows = 0;
             for _ in 0..REPEATS {
                 let begun = Instant::now();
-                let batches = session.query(&format!("SELECT * FROM {}", view.name)).await.expect("it answers");
+                let batches = session
+                    .query(&format!("SELECT * FROM {}", view.name))
+                    .await
+                    .expect("it answers");
                 times.push(begun.elapsed().as_secs_f64());
                 rows = batches.iter().map(|batch| batch.num_rows()).sum();
             }
@@ -68,11 +73,20 @@ fn views(folder: &Path, tasks: usize, goal: f64) -> Found {
         }
     }
     let slowest = own.iter().map(|(_, time, _)| *time).fold(0.0, f64::max);
-    let mean = (ratios.iter().map(|ratio: &f64| ratio.ln()).sum::<f64>() / ratios.len().max(1) as f64).exp();
+    let mean = (ratios.iter().map(|ratio: &f64| ratio.ln()).sum::<f64>()
+        / ratios.len().max(1) as f64)
+        .exp();
     eprintln!("{}", parts.join(", "));
-    let peer =
-        if ratios.is_empty() { "DuckDB not installed".to_owned() } else { format!("{mean:.2}× DuckDB; in brackets its ms") };
+    let peer = if ratios.is_empty() {
+        "DuckDB not installed".to_owned()
+    } else {
+        format!("{mean:.2}× DuckDB; in brackets its ms")
+    };
     let is_fast = slowest < goal;
-    let met = if goal < 300.0 { Some(is_fast) } else { (!ratios.is_empty()).then_some(is_fast && mean <= 1.0) };
+    let met = if goal < 300.0 {
+        Some(is_fast)
+    } else {
+        (!ratios.is_empty()).then_some(is_fast && mean <= 1.0)
+    };
     Found { ours: format!("slowest {slowest:.0} ms: {}", parts.join(", ")), peer, met }
 }

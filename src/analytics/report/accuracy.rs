@@ -8,7 +8,13 @@ use super::rows::Accurate;
 pub const FEW: usize = 20;
 
 /// The bins of the ratio actual ÷ estimate: the upper end of each and what it is called.
-const BINS: &[(f64, &str)] = &[(0.5, "< 0.5"), (0.8, "0.5–0.8"), (1.25, "0.8–1.25"), (2.0, "1.25–2"), (f64::INFINITY, "≥ 2")];
+const BINS: &[(f64, &str)] = &[
+    (0.5, "< 0.5"),
+    (0.8, "0.5–0.8"),
+    (1.25, "0.8–1.25"),
+    (2.0, "1.25–2"),
+    (f64::INFINITY, "≥ 2"),
+];
 
 /// The completed tasks of the report's days that had an estimate and whose effort is known.
 #[derive(Clone, Debug, Serialize)]
@@ -56,7 +62,8 @@ impl Accuracy {
             tasks: known.len(),
             unknown: completed.saturating_sub(known.len().try_into().unwrap_or(i64::MAX)),
             logged: known.iter().filter(|task| task.actual_source == "logged").count(),
-            quartiles: (!ratios.is_empty()).then(|| [0.25, 0.5, 0.75].map(|share| quantile(&ratios, share))),
+            quartiles: (!ratios.is_empty())
+                .then(|| [0.25, 0.5, 0.75].map(|share| quantile(&ratios, share))),
             bias: (estimated > 0).then(|| spent as f64 / estimated as f64),
             ranges,
             within,
@@ -100,9 +107,17 @@ mod tests {
 
     #[test]
     fn ratios_fall_into_bins_and_the_bias_weighs_by_effort() {
-        let known = [task(100, 100, Some(1)), task(100, 150, Some(0)), task(100, 49, None), task(700, 1400, Some(0))];
+        let known = [
+            task(100, 100, Some(1)),
+            task(100, 150, Some(0)),
+            task(100, 49, None),
+            task(700, 1400, Some(0)),
+        ];
         let told = Accuracy::of(&known, 6);
-        assert_eq!(told.distribution.iter().map(|bin| bin.tasks).collect::<Vec<_>>(), [1, 0, 1, 1, 1]);
+        assert_eq!(
+            told.distribution.iter().map(|bin| bin.tasks).collect::<Vec<_>>(),
+            [1, 0, 1, 1, 1]
+        );
         assert_eq!((told.tasks, told.unknown, told.ranges, told.within), (4, 2, 3, 1));
         assert_eq!(told.bias, Some(1.699));
         assert_eq!(told.quartiles, Some([0.8725, 1.25, 1.625]));
@@ -115,6 +130,9 @@ mod tests {
         assert!((0.20..0.21).contains(&low) && high == 1.0, "{low} {high}");
         assert_eq!(told.quartiles, Some([1.0, 1.0, 1.0]));
         let none = Accuracy::of(&[], 3);
-        assert_eq!((none.quartiles, none.bias, none.within_interval, none.unknown), (None, None, None, 3));
+        assert_eq!(
+            (none.quartiles, none.bias, none.within_interval, none.unknown),
+            (None, None, None, 3)
+        );
     }
 }

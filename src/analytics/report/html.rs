@@ -52,8 +52,10 @@ impl Cell {
 /// A table that scrolls by itself where it is wider than the page. Each cell names its column, for narrow screens.
 pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) -> String {
     let rows: Vec<Vec<Cell>> = rows.into_iter().collect();
-    let is_number =
-        |at: usize| !rows.is_empty() && rows.iter().all(|row| matches!(row.get(at), Some(Cell::Number(_) | Cell::Bad(_))));
+    let is_number = |at: usize| {
+        !rows.is_empty()
+            && rows.iter().all(|row| matches!(row.get(at), Some(Cell::Number(_) | Cell::Bad(_))))
+    };
     let class = |number: bool| if number { " class=\"n\"" } else { "" };
     let mut html = String::from("<div class=\"scroll\"><table><thead><tr>");
     for (at, name) in header.iter().enumerate() {
@@ -65,12 +67,20 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) -> Stri
         for cell in row {
             match cell {
                 Cell::Text(text) => html.push_str(&format!("<td>{}</td>", escape(text))),
-                Cell::Number(text) => html.push_str(&format!("<td class=\"n\">{}</td>", escape(text))),
-                Cell::Bad(text) => html.push_str(&format!("<td class=\"n bad\"><b>{}</b></td>", escape(text))),
-                Cell::Short(text) => html.push_str(&format!("<td class=\"s\">{}</td>", escape(text))),
-                Cell::Named(name, key) => {
-                    html.push_str(&format!("<td class=\"t\">{} <span class=\"key\">{}</span></td>", escape(name), escape(key)))
+                Cell::Number(text) => {
+                    html.push_str(&format!("<td class=\"n\">{}</td>", escape(text)))
                 }
+                Cell::Bad(text) => {
+                    html.push_str(&format!("<td class=\"n bad\"><b>{}</b></td>", escape(text)))
+                }
+                Cell::Short(text) => {
+                    html.push_str(&format!("<td class=\"s\">{}</td>", escape(text)))
+                }
+                Cell::Named(name, key) => html.push_str(&format!(
+                    "<td class=\"t\">{} <span class=\"key\">{}</span></td>",
+                    escape(name),
+                    escape(key)
+                )),
                 Cell::Html(safe) => html.push_str(&format!("<td>{safe}</td>")),
             }
         }
@@ -91,9 +101,15 @@ mod tests {
 
     #[test]
     fn what_comes_from_the_lake_stays_text() {
-        assert_eq!(escape("<b onclick='x'>\"&\u{1}"), r"&lt;b onclick=&#39;x&#39;&gt;&quot;&amp;\u{1}");
+        assert_eq!(
+            escape("<b onclick='x'>\"&\u{1}"),
+            r"&lt;b onclick=&#39;x&#39;&gt;&quot;&amp;\u{1}"
+        );
         assert_eq!(escape("\u{202e}gpj\u{85}\u{7f}"), r"\u{202e}gpj\u{85}\u{7f}");
         let told = table(&["<h>"], [vec![Cell::text("<script>")], vec![Cell::number("<i>")]]);
-        assert!(!told.contains("<script") && !told.contains("<i>") && !told.contains("<h>"), "{told}");
+        assert!(
+            !told.contains("<script") && !told.contains("<i>") && !told.contains("<h>"),
+            "{told}"
+        );
     }
 }

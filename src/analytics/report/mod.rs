@@ -22,7 +22,9 @@ use super::{AnalyticsError, Session, rows_json};
 use crate::domain::key::ProjectKey;
 use crate::domain::time::{Instant, rfc3339};
 pub use accuracy::Accuracy;
-pub use rows::{Change, CommandRuns, Covered, Fold, Person, Project, Risk, Run, StatusChange, TableSize};
+pub use rows::{
+    Change, CommandRuns, Covered, Fold, Person, Project, Risk, Run, StatusChange, TableSize,
+};
 pub use trend::{BurnUp, Week};
 
 /// What a report is asked for.
@@ -95,17 +97,22 @@ impl Report {
     pub async fn gather(session: &Session, asked: &Asked) -> Result<Self, AnalyticsError> {
         session.bring(&[READ]).await?;
         let asking = Asking { session, only: only(&asked.projects) };
-        let clock: rows::Clock = asking.one("SELECT today, now FROM clock").await?.unwrap_or_default();
+        let clock: rows::Clock =
+            asking.one("SELECT today, now FROM clock").await?.unwrap_or_default();
         let since = clock.today - TimeDelta::days(i64::from(asked.days));
         let lately = clock.today - TimeDelta::days(LATELY.min(i64::from(asked.days)));
         let Asking { only, .. } = &asking;
         let projects = asking
             .all(&format!("SELECT * FROM portfolio {only} ORDER BY overdue DESC, remaining_minutes DESC, tasks DESC, project"))
             .await?;
-        let burn_up: Vec<rows::BurnUpDay> = asking.all(&format!("SELECT * FROM burn_up {only} ORDER BY project, day")).await?;
+        let burn_up: Vec<rows::BurnUpDay> =
+            asking.all(&format!("SELECT * FROM burn_up {only} ORDER BY project, day")).await?;
         let burn_up = trend::burn_up(burn_up, since, clock.today);
-        let accurate: Vec<rows::Accurate> =
-            asking.all(&format!("SELECT * FROM planning_accuracy {only} AND completed_at >= '{since}T00:00:00Z'")).await?;
+        let accurate: Vec<rows::Accurate> = asking
+            .all(&format!(
+                "SELECT * FROM planning_accuracy {only} AND completed_at >= '{since}T00:00:00Z'"
+            ))
+            .await?;
         let completed: rows::Count = asking
             .one(&format!("SELECT count(*) AS n FROM cycle_time {only} AND completed_at >= '{since}T00:00:00Z'"))
             .await?

@@ -70,7 +70,8 @@ impl BurnUp {
 
 /// All projects as one.
 pub fn together(projects: &[BurnUp]) -> Vec<Day> {
-    let mut days: Vec<NaiveDate> = projects.iter().flat_map(|project| project.days.iter().map(|at| at.day)).collect();
+    let mut days: Vec<NaiveDate> =
+        projects.iter().flat_map(|project| project.days.iter().map(|at| at.day)).collect();
     days.sort_unstable();
     days.dedup();
     let sum = |day: NaiveDate| {
@@ -86,10 +87,13 @@ pub fn together(projects: &[BurnUp]) -> Vec<Day> {
 
 /// Every week from the first one that began in the report's days, those without a completed task included.
 pub fn weeks(found: &[Velocity], since: NaiveDate, today: NaiveDate) -> Vec<Week> {
-    let monday = |day: NaiveDate| day - TimeDelta::days(i64::from(day.weekday().num_days_from_monday()));
+    let monday =
+        |day: NaiveDate| day - TimeDelta::days(i64::from(day.weekday().num_days_from_monday()));
     let first = monday(since + TimeDelta::days(6));
     // Weeks before anything was completed say nothing of a pace.
-    let Some(first) = found.iter().map(|week| week.week).filter(|week| *week >= first).min() else { return Vec::new() };
+    let Some(first) = found.iter().map(|week| week.week).filter(|week| *week >= first).min() else {
+        return Vec::new();
+    };
     let this = monday(today);
     first
         .iter_weeks()
@@ -128,24 +132,41 @@ mod tests {
             changed("B", "2026-09-15", 2, 0),
         ];
         let told = burn_up(found, day("2026-09-10"), day("2026-09-30"));
-        let days = |at: usize| told[at].days.iter().map(|at| (at.day, at.scope, at.completed)).collect::<Vec<_>>();
-        assert_eq!(days(0), [(day("2026-09-10"), 6, 2), (day("2026-09-20"), 7, 4), (day("2026-09-30"), 7, 4)]);
+        let days = |at: usize| {
+            told[at].days.iter().map(|at| (at.day, at.scope, at.completed)).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            days(0),
+            [(day("2026-09-10"), 6, 2), (day("2026-09-20"), 7, 4), (day("2026-09-30"), 7, 4)]
+        );
         assert_eq!(days(1), [(day("2026-09-15"), 2, 0), (day("2026-09-30"), 2, 0)]);
         assert_eq!(told[0].since(day("2026-09-19")), (1, 2));
         assert_eq!(told[1].since(day("2026-09-10")), (2, 0), "all of it is new");
         let all = together(&told);
-        assert_eq!(all.iter().map(|at| (at.scope, at.completed)).collect::<Vec<_>>(), [(6, 2), (8, 2), (9, 4), (9, 4)]);
+        assert_eq!(
+            all.iter().map(|at| (at.scope, at.completed)).collect::<Vec<_>>(),
+            [(6, 2), (8, 2), (9, 4), (9, 4)]
+        );
     }
 
     #[test]
     fn a_week_without_a_completed_task_is_a_week_and_the_current_one_is_not_over() {
-        let done = |week: &str, tasks| Velocity { week: day(week), tasks, likely_minutes: 60, logged_minutes: 0 };
+        let done = |week: &str, tasks| Velocity {
+            week: day(week),
+            tasks,
+            likely_minutes: 60,
+            logged_minutes: 0,
+        };
         let found = [done("2026-08-31", 9), done("2026-09-14", 3), done("2026-09-28", 1)];
         let told = weeks(&found, day("2026-09-10"), day("2026-09-30"));
         let said: Vec<_> = told.iter().map(|week| (week.week, week.tasks, week.complete)).collect();
         assert_eq!(
             said,
-            [(day("2026-09-14"), 3, true), (day("2026-09-21"), 0, true), (day("2026-09-28"), 1, false)],
+            [
+                (day("2026-09-14"), 3, true),
+                (day("2026-09-21"), 0, true),
+                (day("2026-09-28"), 1, false)
+            ],
             "the week that began before the report's days is not told by half"
         );
         assert!(weeks(&[], day("2026-09-10"), day("2026-09-30")).is_empty());

@@ -18,7 +18,11 @@ pub fn effort(minutes: i64) -> String {
 /// With one decimal where that says something.
 pub fn short(number: f64) -> String {
     let tenths = (number * 10.0).round() / 10.0;
-    if tenths.abs() >= 100.0 || tenths.fract() == 0.0 { thousands(number.round() as i64) } else { format!("{tenths:.1}") }
+    if tenths.abs() >= 100.0 || tenths.fract() == 0.0 {
+        thousands(number.round() as i64)
+    } else {
+        format!("{tenths:.1}")
+    }
 }
 
 /// A whole number, its thousands apart.
@@ -106,12 +110,16 @@ mod tests {
             [45, 60, 90, 480, 700, 48_000, 480_000].map(effort),
             ["45 min", "1 h", "1.5 h", "1 d", "1.5 d", "100 d", "1,000 d"]
         );
-        assert_eq!([0.0, 0.001, 0.5, 0.999, 1.0].map(percent), ["0 %", "under 1 %", "50 %", "over 99 %", "100 %"]);
+        assert_eq!(
+            [0.0, 0.001, 0.5, 0.999, 1.0].map(percent),
+            ["0 %", "under 1 %", "50 %", "over 99 %", "100 %"]
+        );
         assert_eq!([-1234, 0, 1_000_000].map(signed), ["−1,234", "0", "+1,000,000"]);
         assert_eq!([999, 1500, 2_000_000].map(bytes), ["999 bytes", "1.5 kB", "2 MB"]);
         assert_eq!([12, 1500, 90_000].map(duration), ["12 ms", "1.5 s", "1.5 min"]);
         let today: NaiveDate = "2026-11-21".parse().unwrap();
-        let told = ["2026-11-18", "2026-11-20", "2026-11-21", "2026-11-23"].map(|day| from_today(day.parse().unwrap(), today));
+        let told = ["2026-11-18", "2026-11-20", "2026-11-21", "2026-11-23"]
+            .map(|day| from_today(day.parse().unwrap(), today));
         assert_eq!(told, ["3 days ago", "yesterday", "today", "in 2 days"]);
     }
 }

@@ -58,7 +58,10 @@ fn what_does_more_is_refused_by_both_and_named() {
     ] {
         for door in DOORS {
             let refused = door(sql);
-            assert!(matches!(&refused, Some(AnalyticsError::Writes { what }) if what.contains(named)), "{sql}: {refused:?}");
+            assert!(
+                matches!(&refused, Some(AnalyticsError::Writes { what }) if what.contains(named)),
+                "{sql}: {refused:?}"
+            );
         }
     }
     for door in DOORS {
@@ -77,16 +80,31 @@ fn sized(of: &str, count: usize) -> String {
         "and" => format!("SELECT * FROM tasks WHERE {}", times("key = 'a'", count, " AND ")),
         "union" => times("SELECT 1", count, " UNION ALL "),
         "parentheses" => format!("SELECT {}1{}", "(".repeat(count), ")".repeat(count)),
-        "tables" => format!("SELECT 1 FROM {}tasks CROSS JOIN tasks b{}", "(".repeat(count), ")".repeat(count)),
+        "tables" => format!(
+            "SELECT 1 FROM {}tasks CROSS JOIN tasks b{}",
+            "(".repeat(count),
+            ")".repeat(count)
+        ),
         "brackets" => format!("SELECT {}1{}", "[".repeat(count), "]".repeat(count)),
-        "case" => format!("SELECT {}1{}", "CASE WHEN true THEN ".repeat(count), " END".repeat(count)),
+        "case" => {
+            format!("SELECT {}1{}", "CASE WHEN true THEN ".repeat(count), " END".repeat(count))
+        }
         "not" => format!("SELECT {} true", "NOT ".repeat(count)),
         "interval" => format!("SELECT {} '1' DAY", "INTERVAL ".repeat(count)),
         "minus" => format!("SELECT {} 1", "- ".repeat(count)),
-        "subquery" => format!("SELECT * FROM {}SELECT 1{}", "(SELECT * FROM (".repeat(count / 2), "))".repeat(count / 2)),
-        "type" => format!("SELECT CAST(NULL AS {}INT{})", "ARRAY<".repeat(count), ">".repeat(count)),
+        "subquery" => format!(
+            "SELECT * FROM {}SELECT 1{}",
+            "(SELECT * FROM (".repeat(count / 2),
+            "))".repeat(count / 2)
+        ),
+        "type" => {
+            format!("SELECT CAST(NULL AS {}INT{})", "ARRAY<".repeat(count), ">".repeat(count))
+        }
         "cast" => format!("SELECT 1{}", "::int".repeat(count)),
-        "in" => format!("SELECT * FROM tasks WHERE id IN ({})", times("'019a0000-0000-7000-8000-000000000000'", count, ", ")),
+        "in" => format!(
+            "SELECT * FROM tasks WHERE id IN ({})",
+            times("'019a0000-0000-7000-8000-000000000000'", count, ", ")
+        ),
         "values" => format!("VALUES {}", times("(1, 'a')", count, ", ")),
         "join" => format!("SELECT 1 FROM tasks {}", "CROSS JOIN tasks ".repeat(count)),
         "alias" => format!("SELECT 1 AS \"{}\"", "a".repeat(count)),
@@ -94,7 +112,10 @@ fn sized(of: &str, count: usize) -> String {
         "columns" => format!("SELECT {}", times("1", count, ", ")),
         "ctes" => {
             let doubled = |n: usize| format!(", t{} AS (SELECT 1 FROM t{n}, t{n} b)", n + 1);
-            format!("WITH t0 AS (SELECT 1){} SELECT * FROM t{count}", (0..count).map(doubled).collect::<String>())
+            format!(
+                "WITH t0 AS (SELECT 1){} SELECT * FROM t{count}",
+                (0..count).map(doubled).collect::<String>()
+            )
         }
         other => panic!("{other}"),
     }
@@ -129,7 +150,10 @@ fn ordinary_sizes_are_let_through_and_what_no_one_can_plan_is_not() {
             let passed = door(&sized(of, passes));
             assert!(passed.is_none(), "{passes} {of}: {passed:?}");
             let told = door(&sized(of, refused));
-            assert!(matches!(told, Some(AnalyticsError::TooComplex(_))), "{refused} {of}: {told:?}");
+            assert!(
+                matches!(told, Some(AnalyticsError::TooComplex(_))),
+                "{refused} {of}: {told:?}"
+            );
             assert!(told.unwrap().to_string().len() < 300);
         }
     }

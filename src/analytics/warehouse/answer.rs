@@ -14,15 +14,21 @@ use crate::net::{Request, Workspace};
 /// The rows, piece after piece.
 pub async fn rows(workspace: &Workspace, answered: Answered) -> Result<Rows, WarehouseError> {
     let columns = &answered.manifest.schema.columns;
-    let schema: SchemaRef =
-        Arc::new(Schema::new(columns.iter().map(|column| Field::new(&column.name, kind(column), true)).collect::<Vec<_>>()));
+    let schema: SchemaRef = Arc::new(Schema::new(
+        columns
+            .iter()
+            .map(|column| Field::new(&column.name, kind(column), true))
+            .collect::<Vec<_>>(),
+    ));
     let mut batches = vec![RecordBatch::new_empty(Arc::clone(&schema))];
     let mut next = answered.first.clone();
     let mut seen = 0;
     while let Some(chunk) = next.take() {
         batches.push(batch(&schema, &chunk)?);
         seen += 1;
-        if let Some(index) = chunk.next_chunk_index.filter(|_| seen <= answered.manifest.total_chunk_count) {
+        if let Some(index) =
+            chunk.next_chunk_index.filter(|_| seen <= answered.manifest.total_chunk_count)
+        {
             next = Some(piece(workspace, &answered.statement_id, index).await?);
         }
     }
@@ -31,8 +37,16 @@ pub async fn rows(workspace: &Workspace, answered: Answered) -> Result<Rows, War
 }
 
 /// A further piece of an answer.
-pub async fn piece(workspace: &Workspace, statement: &str, index: u64) -> Result<Chunk, WarehouseError> {
-    let request = Request::get(STATEMENTS).part(statement).part("result").part("chunks").part(&index.to_string());
+pub async fn piece(
+    workspace: &Workspace,
+    statement: &str,
+    index: u64,
+) -> Result<Chunk, WarehouseError> {
+    let request = Request::get(STATEMENTS)
+        .part(statement)
+        .part("result")
+        .part("chunks")
+        .part(&index.to_string());
     wire::read(workspace.ask(&request).await?)
 }
 
@@ -41,7 +55,9 @@ pub fn whole(batches: &[RecordBatch], answered: &Answered) -> Result<(), Warehou
     let rows: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
     match answered.manifest.total_row_count {
         Some(announced) if announced != rows && !answered.manifest.truncated => {
-            Err(WarehouseError::Unreadable { what: format!("it announced {announced} rows, and {rows} came") })
+            Err(WarehouseError::Unreadable {
+                what: format!("it announced {announced} rows, and {rows} came"),
+            })
         }
         _ => Ok(()),
     }
@@ -51,13 +67,20 @@ fn batch(schema: &SchemaRef, chunk: &Chunk) -> Result<RecordBatch, WarehouseErro
     let unreadable = |what: String| WarehouseError::Unreadable { what };
     let fields = schema.fields();
     if let Some(row) = chunk.data_array.iter().find(|row| row.len() != fields.len()) {
-        return Err(unreadable(format!("a row has {} values for {} columns", row.len(), fields.len())));
+        return Err(unreadable(format!(
+            "a row has {} values for {} columns",
+            row.len(),
+            fields.len()
+        )));
     }
     let column = |(at, field): (usize, &Arc<Field>)| {
-        let texts: ArrayRef = Arc::new(chunk.data_array.iter().map(|row| row[at].as_deref()).collect::<StringArray>());
+        let texts: ArrayRef = Arc::new(
+            chunk.data_array.iter().map(|row| row[at].as_deref()).collect::<StringArray>(),
+        );
         // A value that is not of its column's type is an error and no null.
         let options = CastOptions { safe: false, ..CastOptions::default() };
-        cast_with_options(&texts, field.data_type(), &options).map_err(|fault| unreadable(fault.to_string()))
+        cast_with_options(&texts, field.data_type(), &options)
+            .map_err(|fault| unreadable(fault.to_string()))
     };
     let columns: Vec<ArrayRef> = fields.iter().enumerate().map(column).collect::<Result<_, _>>()?;
     RecordBatch::try_new(Arc::clone(schema), columns).map_err(|fault| unreadable(fault.to_string()))
@@ -73,9 +96,14 @@ fn kind(column: &Column) -> DataType {
         "LONG" => DataType::Int64,
         "FLOAT" => DataType::Float32,
         "DOUBLE" => DataType::Float64,
-        "DECIMAL" => DataType::Decimal128(column.type_precision.unwrap_or(38), column.type_scale.unwrap_or(0)),
+        "DECIMAL" => DataType::Decimal128(
+            column.type_precision.unwrap_or(38),
+            column.type_scale.unwrap_or(0),
+        ),
         "DATE" => DataType::Date32,
-        "TIMESTAMP" if column.type_text.eq_ignore_ascii_case("TIMESTAMP_NTZ") => DataType::Timestamp(TimeUnit::Microsecond, None),
+        "TIMESTAMP" if column.type_text.eq_ignore_ascii_case("TIMESTAMP_NTZ") => {
+            DataType::Timestamp(TimeUnit::Microsecond, None)
+        }
         "TIMESTAMP" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         _ => DataType::Utf8,
     }

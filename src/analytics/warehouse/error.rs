@@ -86,7 +86,9 @@ impl WarehouseError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Net(fault) => fault.is_passing(),
-            Self::Cancelled | Self::Closed | Self::Interrupted { .. } | Self::Deadline { .. } => true,
+            Self::Cancelled | Self::Closed | Self::Interrupted { .. } | Self::Deadline { .. } => {
+                true
+            }
             _ => false,
         }
     }

@@ -80,7 +80,9 @@ impl Warehouse {
     ) -> Result<Rows, WarehouseError> {
         let mut stop = std::pin::pin!(stop);
         let (answered, size) = match self.ask(select.as_str(), params, size, stop.as_mut()).await {
-            Err(WarehouseError::Failed { message, .. }) if size == Size::Small && is_about_size(&message) => {
+            Err(WarehouseError::Failed { message, .. })
+                if size == Size::Small && is_about_size(&message) =>
+            {
                 (self.ask(select.as_str(), params, Size::Large, stop.as_mut()).await?, Size::Large)
             }
             answered => (answered?, size),
@@ -92,7 +94,11 @@ impl Warehouse {
     }
 
     /// Runs a statement for what it does. When `stop` comes first, it is cancelled.
-    pub async fn run(&self, sql: &str, stop: impl Future<Output = Stop>) -> Result<(), WarehouseError> {
+    pub async fn run(
+        &self,
+        sql: &str,
+        stop: impl Future<Output = Stop>,
+    ) -> Result<(), WarehouseError> {
         self.ask(sql, &[], Size::Small, std::pin::pin!(stop)).await.map(drop)
     }
 
@@ -101,7 +107,10 @@ impl Warehouse {
         let what = "warehouse";
         match self.described().await {
             Ok(found) if found.is_running() => Check::ok(what, format!("{} runs", found.name)),
-            Ok(found) => Check::ok(what, format!("{} is {}; it starts with the first statement", found.name, found.word())),
+            Ok(found) => Check::ok(
+                what,
+                format!("{} is {}; it starts with the first statement", found.name, found.word()),
+            ),
             Err(fault) => Check::missing(what, fault.to_string(), fault.hint()),
         }
     }
@@ -169,11 +178,17 @@ impl Warehouse {
     }
 
     async fn polled(&self, running: &Running) -> Result<Running, WarehouseError> {
-        let answer = self.workspace.ask(&Request::get(STATEMENTS).part(&running.statement_id)).await;
+        let answer =
+            self.workspace.ask(&Request::get(STATEMENTS).part(&running.statement_id)).await;
         wire::read(answer.map_err(|fault| self.told(fault))?)
     }
 
-    async fn begin(&self, sql: &str, params: &[Param], size: Size) -> Result<Running, WarehouseError> {
+    async fn begin(
+        &self,
+        sql: &str,
+        params: &[Param],
+        size: Size,
+    ) -> Result<Running, WarehouseError> {
         let (disposition, format) = match size {
             Size::Small => ("INLINE", "JSON_ARRAY"),
             Size::Large => ("EXTERNAL_LINKS", "ARROW_STREAM"),
@@ -198,11 +213,19 @@ impl Warehouse {
         if running.ended().is_some() {
             return Left::Ended;
         }
-        let request = Request::post(STATEMENTS, json!({})).part(&running.statement_id).part("cancel").repeatable();
+        let request = Request::post(STATEMENTS, json!({}))
+            .part(&running.statement_id)
+            .part("cancel")
+            .repeatable();
         match tokio::time::timeout(CANCEL_WITHIN, self.workspace.ask(&request)).await {
             Ok(Ok(_)) => return Left::Cancelled,
-            Ok(Err(fault)) => tracing::warn!(%fault, statement = running.statement_id, "the statement could not be cancelled"),
-            Err(_) => tracing::warn!(statement = running.statement_id, "the workspace did not confirm the cancelling in time"),
+            Ok(Err(fault)) => {
+                tracing::warn!(%fault, statement = running.statement_id, "the statement could not be cancelled")
+            }
+            Err(_) => tracing::warn!(
+                statement = running.statement_id,
+                "the workspace did not confirm the cancelling in time"
+            ),
         }
         Left::Unknown
     }
@@ -212,13 +235,18 @@ impl Warehouse {
         if let Ok(found) = self.described().await
             && !found.is_running()
         {
-            tracing::warn!("the warehouse {} is {}; it starts now, which may take minutes", found.name, found.word());
+            tracing::warn!(
+                "the warehouse {} is {}; it starts now, which may take minutes",
+                found.name,
+                found.word()
+            );
         }
     }
 
     fn told(&self, fault: NetError) -> WarehouseError {
         let id = self.id.clone();
-        let words = |fault: &NetError| fault.said().map(|said| said.message.clone()).unwrap_or_default();
+        let words =
+            |fault: &NetError| fault.said().map(|said| said.message.clone()).unwrap_or_default();
         match &fault {
             NetError::NotFound { .. } => WarehouseError::NoWarehouse { id, said: words(&fault) },
             NetError::Forbidden { .. } => WarehouseError::NotAllowed { id, said: words(&fault) },
@@ -227,7 +255,9 @@ impl Warehouse {
                 let lower = said.to_lowercase();
                 if lower.contains("stopped") || lower.contains("not running") {
                     WarehouseError::Stopped { id, said }
-                } else if lower.contains("warehouse") && (lower.contains("does not exist") || lower.contains("not a valid")) {
+                } else if lower.contains("warehouse")
+                    && (lower.contains("does not exist") || lower.contains("not a valid"))
+                {
                     WarehouseError::NoWarehouse { id, said }
                 } else {
                     WarehouseError::Net(fault)
@@ -241,5 +271,6 @@ impl Warehouse {
 /// Whether a statement failed because its answer does not fit into the API's own.
 fn is_about_size(message: &str) -> bool {
     let message = message.to_lowercase();
-    message.contains("inline") && ["exceed", "limit", "too large", "larger"].iter().any(|word| message.contains(word))
+    message.contains("inline")
+        && ["exceed", "limit", "too large", "larger"].iter().any(|word| message.contains(word))
 }

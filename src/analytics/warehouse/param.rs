@@ -48,7 +48,8 @@ impl FromStr for Param {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE, or NAME=VALUE:TYPE")?;
-        let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.is_empty();
+        let is_name =
+            name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.is_empty();
         if !is_name {
             return Err(format!("{name:?} is no name of a parameter: letters, digits and _ only"));
         }
@@ -72,13 +73,23 @@ mod tests {
         let of = |text: &str| text.parse::<Param>().unwrap().to_json();
         assert_eq!(of("key=PAY-1"), json!({"name": "key", "value": "PAY-1"}));
         assert_eq!(of("n=3:int"), json!({"name": "n", "value": "3", "type": "INT"}));
-        assert_eq!(of("n=1.50:decimal(10,2)"), json!({"name": "n", "value": "1.50", "type": "DECIMAL(10,2)"}));
-        assert_eq!(of("at=2026-11-21T10:00:00Z"), json!({"name": "at", "value": "2026-11-21T10:00:00Z"}));
+        assert_eq!(
+            of("n=1.50:decimal(10,2)"),
+            json!({"name": "n", "value": "1.50", "type": "DECIMAL(10,2)"})
+        );
+        assert_eq!(
+            of("at=2026-11-21T10:00:00Z"),
+            json!({"name": "at", "value": "2026-11-21T10:00:00Z"})
+        );
         assert_eq!(
             of("at=2026-11-21T10:00:00Z:TIMESTAMP"),
             json!({"name": "at", "value": "2026-11-21T10:00:00Z", "type": "TIMESTAMP"})
         );
         assert_eq!(of("empty="), json!({"name": "empty", "value": ""}));
-        assert!("key".parse::<Param>().is_err() && "a b=1".parse::<Param>().is_err() && "=1".parse::<Param>().is_err());
+        assert!(
+            "key".parse::<Param>().is_err()
+                && "a b=1".parse::<Param>().is_err()
+                && "=1".parse::<Param>().is_err()
+        );
     }
 }

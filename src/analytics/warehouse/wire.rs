@@ -128,8 +128,17 @@ impl Running {
             "CLOSED" => Err(WarehouseError::Closed),
             "FAILED" => {
                 let fault = self.status.error.clone().unwrap_or_default();
-                let state = self.status.sql_state.clone().or(fault.sql_state).filter(|state| !state.is_empty());
-                Err(WarehouseError::Failed { state, code: fault.error_code, message: fault.message })
+                let state = self
+                    .status
+                    .sql_state
+                    .clone()
+                    .or(fault.sql_state)
+                    .filter(|state| !state.is_empty());
+                Err(WarehouseError::Failed {
+                    state,
+                    code: fault.error_code,
+                    message: fault.message,
+                })
             }
             other => Err(WarehouseError::Unreadable { what: format!("the state {other:?}") }),
         })
@@ -139,6 +148,10 @@ impl Running {
 /// An answer of the API. What could not be read is told by its field and not by its content, which may be a signed link.
 pub fn read<T: DeserializeOwned>(answer: Value) -> Result<T, WarehouseError> {
     serde_json::from_value(answer).map_err(|fault| WarehouseError::Unreadable {
-        what: if fault.is_data() { "a field is missing or of another kind".to_owned() } else { fault.to_string() },
+        what: if fault.is_data() {
+            "a field is missing or of another kind".to_owned()
+        } else {
+            fault.to_string()
+        },
     })
 }

@@ -39,6 +39,10 @@ pub async fn run(warehouse: Option<&str>, context: &Context) -> Result<Reply, Cl
     Err(if context.json {
         CliError::Found(json)
     } else {
-        ServiceError::input(schema.to_string(), format!("{} missing\n{text}", count(missing, "thing"))).into()
+        ServiceError::input(
+            schema.to_string(),
+            format!("{} missing\n{text}", count(missing, "thing")),
+        )
+        .into()
     })
 }

@@ -13,15 +13,25 @@ use crate::service::history::subject;
 use crate::store::row::Row;
 
 /// What follows from a change and is not told of it, and what is for programs.
-const QUIET: [&str; 8] =
-    ["updated_at", "updated_by", "last_progress_at", "started_at", "completed_at", "lead_minutes", "cycle_minutes", "metadata"];
+const QUIET: [&str; 8] = [
+    "updated_at",
+    "updated_by",
+    "last_progress_at",
+    "started_at",
+    "completed_at",
+    "lead_minutes",
+    "cycle_minutes",
+    "metadata",
+];
 /// The three of them are one range for a person.
 const ESTIMATE: [&str; 3] = ["estimate_low", "estimate_likely", "estimate_high"];
 
 /// `update PAY-3: status pending -> review`
 pub fn sentence(state: &State, row: &Row) -> Result<String, CliError> {
-    let (before, after) =
-        (row.before_fields().map_err(|fault| damaged(row, &fault))?, row.after_fields().map_err(|fault| damaged(row, &fault))?);
+    let (before, after) = (
+        row.before_fields().map_err(|fault| damaged(row, &fault))?,
+        row.after_fields().map_err(|fault| damaged(row, &fault))?,
+    );
     let mut told = format!("{} {}", row.op, subject(state, row));
     if row.op == Op::Erase {
         let rows = after.get("rows").and_then(Value::as_array).map_or(0, Vec::len);
@@ -31,7 +41,9 @@ pub fn sentence(state: &State, row: &Row) -> Result<String, CliError> {
     } else if row.op == Op::Update {
         let parts = changes(state, &before, &after);
         // What only programs read is named, so that no change is told as none.
-        let quiet = || after.keys().filter(|field| !QUIET[..7].contains(&field.as_str())).cloned().collect();
+        let quiet = || {
+            after.keys().filter(|field| !QUIET[..7].contains(&field.as_str())).cloned().collect()
+        };
         told.push_str(&format!(": {}", if parts.is_empty() { quiet() } else { parts }.join(", ")));
     } else if let Some(title) = after.get("title").or_else(|| after.get("name")) {
         told.push_str(&format!(": {}", brief(title)));
@@ -51,9 +63,16 @@ fn changes(state: &State, before: &Fields, after: &Fields) -> Vec<String> {
         }
         let was = before.get(field).unwrap_or(&nothing);
         parts.push(match (field.as_str(), was, is) {
-            ("description", Value::String(_), Value::String(_)) => "description rewritten".to_owned(),
+            ("description", Value::String(_), Value::String(_)) => {
+                "description rewritten".to_owned()
+            }
             ("position", ..) => "another place".to_owned(),
-            _ => format!("{} {} -> {}", field.trim_end_matches("_id"), shown(state, field, was), shown(state, field, is)),
+            _ => format!(
+                "{} {} -> {}",
+                field.trim_end_matches("_id"),
+                shown(state, field, was),
+                shown(state, field, is)
+            ),
         });
     }
     parts
@@ -61,7 +80,8 @@ fn changes(state: &State, before: &Fields, after: &Fields) -> Vec<String> {
 
 /// The effort that a side of a change states, such as `4h` or `1d to 2d`.
 fn range(fields: &Fields) -> String {
-    let mut stated: Vec<u32> = ESTIMATE.iter().filter_map(|field| minutes(fields.get(*field)?)).collect();
+    let mut stated: Vec<u32> =
+        ESTIMATE.iter().filter_map(|field| minutes(fields.get(*field)?)).collect();
     stated.sort_unstable();
     match (stated.first(), stated.last()) {
         (Some(low), Some(high)) if low == high => Minutes::new(*low).to_string(),
@@ -77,9 +97,15 @@ fn minutes(value: &Value) -> Option<u32> {
 fn shown(state: &State, field: &str, value: &Value) -> String {
     let name = |text: &str| match field {
         "assignee_id" => text.parse::<UserId>().ok().map(|id| show::handle(state, id)),
-        "parent_id" => text.parse::<TaskId>().ok().and_then(|id| Some(state.task(id)?.key.to_string())),
+        "parent_id" => {
+            text.parse::<TaskId>().ok().and_then(|id| Some(state.task(id)?.key.to_string()))
+        }
         "project_id" => {
-            let project = text.parse::<ProjectId>().ok().and_then(|id| state.project(id)).and_then(ProjectState::project);
+            let project = text
+                .parse::<ProjectId>()
+                .ok()
+                .and_then(|id| state.project(id))
+                .and_then(ProjectState::project);
             project.map(|project| project.key.to_string())
         }
         _ => None,
@@ -87,9 +113,8 @@ fn shown(state: &State, field: &str, value: &Value) -> String {
     match value {
         Value::Null => "none".to_owned(),
         Value::String(text) => name(text).unwrap_or_else(|| brief(value)),
-        Value::Number(_) if field.ends_with("_minutes") => {
-            minutes(value).map_or_else(|| value.to_string(), |minutes| Minutes::new(minutes).to_string())
-        }
+        Value::Number(_) if field.ends_with("_minutes") => minutes(value)
+            .map_or_else(|| value.to_string(), |minutes| Minutes::new(minutes).to_string()),
         other => brief(other),
     }
 }

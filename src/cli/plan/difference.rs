@@ -14,7 +14,8 @@ use crate::service::plan::Preview;
 pub(in crate::cli) fn difference(preview: &Preview, shown: Shown) -> String {
     let items = &preview.report.items;
     let most = if shown.is_full { items.len() } else { shown.rows };
-    let mut told: Vec<String> = items.iter().take(most).flat_map(|item| item_lines(preview, item, shown)).collect();
+    let mut told: Vec<String> =
+        items.iter().take(most).flat_map(|item| item_lines(preview, item, shown)).collect();
     if items.len() > most {
         told.push(format!("… {} more; --full shows them", items.len() - most));
     }
@@ -70,10 +71,13 @@ fn item_lines(preview: &Preview, item: &Item, shown: Shown) -> Vec<String> {
         });
     }
     if item.mark == Mark::Kept && !item.changes.is_empty() {
-        let fields: Vec<&str> = item.changes.iter().map(|change| field_name(&change.field)).collect();
+        let fields: Vec<&str> =
+            item.changes.iter().map(|change| field_name(&change.field)).collect();
         head.push_str(&format!("  {}", fields.join(", ")));
     }
-    if let Some(reason) = item.reason.as_ref().filter(|_| matches!(item.mark, Mark::Kept | Mark::LeftOut)) {
+    if let Some(reason) =
+        item.reason.as_ref().filter(|_| matches!(item.mark, Mark::Kept | Mark::LeftOut))
+    {
         head.push_str(&format!("  ({reason})"));
     }
     let mut told = vec![cut(&head, shown.width)];
@@ -98,11 +102,18 @@ fn subject(preview: &Preview, item: &Item) -> String {
     match (item.entity, item.ends) {
         (Entity::Task, _) => {
             let id = TaskId::of(item.id);
-            let span = preview.report.rows.iter().position(|row| row.task == Some(id)).map(|row| preview.plan.nodes[row].span);
+            let span = preview
+                .report
+                .rows
+                .iter()
+                .position(|row| row.task == Some(id))
+                .map(|row| preview.plan.nodes[row].span);
             let place = span.map(|span| format!("  {}", lines(span))).unwrap_or_default();
             format!("{}  {}{place}", key(preview, id), cut(&item.title, 70))
         }
-        (Entity::TaskLink, Some((from, to))) => format!("{} waits for {}", key(preview, from), key(preview, to)),
+        (Entity::TaskLink, Some((from, to))) => {
+            format!("{} waits for {}", key(preview, from), key(preview, to))
+        }
         // Its text stands on the next line.
         (Entity::Requirement, _) if item.mark == Mark::Changed => {
             format!("requirement {}", item.title.split(' ').next().unwrap_or_default())
@@ -118,7 +129,10 @@ fn key(preview: &Preview, id: TaskId) -> String {
 }
 
 fn change_line(preview: &Preview, change: &FieldChange, shown: Shown) -> String {
-    let (from, to) = (shown_value(preview, &change.field, &change.from), shown_value(preview, &change.field, &change.to));
+    let (from, to) = (
+        shown_value(preview, &change.field, &change.from),
+        shown_value(preview, &change.field, &change.to),
+    );
     if change.field == "description" {
         return "    description: follows the text".to_owned();
     }
@@ -130,7 +144,10 @@ fn estimate_line(preview: &Preview, item: &Item, shown: Shown) -> String {
         let estimate = state.task(TaskId::of(item.id)).and_then(|task| task.estimate());
         estimate.map_or_else(|| "none".to_owned(), |range| range.to_string())
     };
-    cut(&format!("    estimate: {} -> {}", range(&preview.before), range(&preview.after)), shown.width)
+    cut(
+        &format!("    estimate: {} -> {}", range(&preview.before), range(&preview.after)),
+        shown.width,
+    )
 }
 
 fn field_name(field: &str) -> &str {
@@ -147,10 +164,12 @@ fn shown_value(preview: &Preview, field: &str, value: &Value) -> String {
     let text = value.as_str();
     match (field, text) {
         (_, None) if value.is_null() => "none".to_owned(),
-        ("assignee_id", Some(id)) => {
-            id.parse::<UserId>().map_or_else(|_| id.to_owned(), |id| crate::cli::show::handle(&preview.after, id))
+        ("assignee_id", Some(id)) => id
+            .parse::<UserId>()
+            .map_or_else(|_| id.to_owned(), |id| crate::cli::show::handle(&preview.after, id)),
+        ("parent_id", Some(id)) => {
+            id.parse::<TaskId>().map_or_else(|_| id.to_owned(), |id| key(preview, id))
         }
-        ("parent_id", Some(id)) => id.parse::<TaskId>().map_or_else(|_| id.to_owned(), |id| key(preview, id)),
         (_, Some(text)) => format!("{:?}", cut(text, 80)),
         _ => match value.as_u64().and_then(|minutes| u32::try_from(minutes).ok()) {
             Some(minutes) if field.starts_with("estimate") => Minutes::new(minutes).to_string(),

@@ -56,14 +56,16 @@ async fn plan(
     writes: bool,
 ) -> Result<Planned, ServiceError> {
     // Named so that the file by itself, lakeplan plan FOLDER/FILE, finds the same project.
-    let name = if folder == "." { file.path().to_owned() } else { format!("{folder}/{}", file.path()) };
+    let name =
+        if folder == "." { file.path().to_owned() } else { format!("{folder}/{}", file.path()) };
     let mut duplicates = Vec::new();
     let tried: Result<(String, Outcome), ServiceError> = async {
         // It may have gone since it was listed.
         let Some(bytes) = descriptions.read(file).await? else {
             return Err(ServiceError::input(&name, "is not there any more"));
         };
-        let request = PlanRequest { source: Some(name.clone()), ..PlanRequest::read(&name, bytes.to_vec())? };
+        let request =
+            PlanRequest { source: Some(name.clone()), ..PlanRequest::read(&name, bytes.to_vec())? };
         if let Some(found) = service.end_duplicates(&request, writes).await? {
             duplicates = found.deleted;
             if !writes {
@@ -100,13 +102,24 @@ fn changes(preview: &Preview, seq: Option<u64>) -> Outcome {
     if preview.set.patches.is_empty() {
         return Outcome::AsItWas;
     }
-    let tasks = [(Mark::New, "created"), (Mark::Changed, "changed"), (Mark::Moved, "moved"), (Mark::Gone, "deleted")];
+    let tasks = [
+        (Mark::New, "created"),
+        (Mark::Changed, "changed"),
+        (Mark::Moved, "moved"),
+        (Mark::Gone, "deleted"),
+    ];
     let tasks = tasks.map(|(mark, word)| (word, preview.report.count(mark, Entity::Task)));
-    Outcome::Changes { is_new: preview.is_new, tasks: tasks.into_iter().filter(|(_, number)| *number > 0).collect(), seq }
+    Outcome::Changes {
+        is_new: preview.is_new,
+        tasks: tasks.into_iter().filter(|(_, number)| *number > 0).collect(),
+        seq,
+    }
 }
 
 fn told(folder: &str, done: &[Planned], writes: bool) -> Result<Reply, CliError> {
-    let of = |wanted: fn(&Outcome) -> bool| done.iter().filter(|planned| wanted(&planned.outcome)).count();
+    let of = |wanted: fn(&Outcome) -> bool| {
+        done.iter().filter(|planned| wanted(&planned.outcome)).count()
+    };
     let new = of(|outcome| matches!(outcome, Outcome::Changes { is_new: true, .. }));
     let changed = of(|outcome| matches!(outcome, Outcome::Changes { is_new: false, .. }));
     let is_kept = |outcome: &Outcome| matches!(outcome, Outcome::AsItWas | Outcome::Deleted);
@@ -118,18 +131,26 @@ fn told(folder: &str, done: &[Planned], writes: bool) -> Result<Reply, CliError>
             if !planned.duplicates.is_empty() {
                 let verb = if writes { "deleted" } else { "would be deleted" };
                 let also = if what.is_empty() { "" } else { "; " };
-                what.push_str(&format!("{also}{verb}: {}, planned from the same file", planned.duplicates.join(", ")));
+                what.push_str(&format!(
+                    "{also}{verb}: {}, planned from the same file",
+                    planned.duplicates.join(", ")
+                ));
             }
             vec![planned.file.clone(), planned.project.clone(), outcome.to_owned(), what]
         })
         .collect();
     let json = json!({"folder": folder, "applied": writes, "files": done.iter().map(Planned::json).collect::<Vec<_>>()});
     let mut text = match done.is_empty() {
-        true => format!("no description lies in {folder}; their names end in {}\n", ENDINGS.join(", ")),
+        true => {
+            format!("no description lies in {folder}; their names end in {}\n", ENDINGS.join(", "))
+        }
         false => format!("{}\n\n", table_of_said(&["description", "project", "", "tasks"], rows)),
     };
     if !done.is_empty() {
-        text.push_str(&format!("{}: {new} new, {changed} changed, {kept} as they were", count(done.len(), "description")));
+        text.push_str(&format!(
+            "{}: {new} new, {changed} changed, {kept} as they were",
+            count(done.len(), "description")
+        ));
         if !writes && new + changed > 0 {
             text.push_str("\nnothing is written yet; --yes does it");
         }
@@ -139,7 +160,12 @@ fn told(folder: &str, done: &[Planned], writes: bool) -> Result<Reply, CliError>
         return Err(CliError::Partly {
             message: format!("{} {of} be planned; the others were", count(failed, "description")),
             text,
-            counts: BTreeMap::from([("new", new), ("changed", changed), ("unchanged", kept), ("failed", failed)]),
+            counts: BTreeMap::from([
+                ("new", new),
+                ("changed", changed),
+                ("unchanged", kept),
+                ("failed", failed),
+            ]),
             answer: json,
         });
     }
@@ -152,10 +178,15 @@ impl Outcome {
     fn words(&self) -> (&'static str, String) {
         match self {
             Self::AsItWas => ("as it was", String::new()),
-            Self::Deleted => ("deleted", "none; lakeplan plan of the file alone begins it anew".to_owned()),
+            Self::Deleted => {
+                ("deleted", "none; lakeplan plan of the file alone begins it anew".to_owned())
+            }
             Self::Changes { is_new, tasks, .. } => {
                 let told = |(word, number): &(&str, usize)| format!("{number} {word}");
-                (if *is_new { "new" } else { "changed" }, tasks.iter().map(told).collect::<Vec<_>>().join(", "))
+                (
+                    if *is_new { "new" } else { "changed" },
+                    tasks.iter().map(told).collect::<Vec<_>>().join(", "),
+                )
             }
             Self::Failed(fault) => ("failed", fault_text(fault)),
         }
@@ -188,7 +219,9 @@ impl Planned {
 
 fn fault_text(fault: &ServiceError) -> String {
     match fault {
-        ServiceError::Refused(violations) => violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        ServiceError::Refused(violations) => {
+            violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        }
         fault => fault.to_string(),
     }
 }

@@ -25,11 +25,15 @@ pub async fn given(args: &Args) -> Result<Given, CliError> {
         (Some(file), None, None) => read_file(&file).await?,
         (None, Some(text), None) => PlanRequest::read("--text", text.into_bytes())?,
         (None, None, Some(folder)) => {
-            let one = [("--project", project.is_some()), ("--name", name.is_some()), ("--id", args.id.is_some())];
+            let one = [
+                ("--project", project.is_some()),
+                ("--name", name.is_some()),
+                ("--id", args.id.is_some()),
+            ];
             return match one.iter().find(|(_, is_given)| *is_given) {
-                Some((flag, _)) => {
-                    Err(CliError::usage(format!("{flag} is of one description; in a folder each is a project of its own")))
-                }
+                Some((flag, _)) => Err(CliError::usage(format!(
+                    "{flag} is of one description; in a folder each is a project of its own"
+                ))),
                 None => Ok(Given::Folder(tidy(&folder))),
             };
         }
@@ -39,19 +43,27 @@ pub async fn given(args: &Args) -> Result<Given, CliError> {
                 hint: Some("lakeplan plan FILE, --text TEXT or --folder FOLDER".to_owned()),
             });
         }
-        _ => return Err(CliError::usage("a file, --text and --folder are three ways to say what to plan; give one")),
+        _ => {
+            return Err(CliError::usage(
+                "a file, --text and --folder are three ways to say what to plan; give one",
+            ));
+        }
     };
     Ok(Given::One(PlanRequest { project, name, id: args.id, ..request }))
 }
 
 async fn read_file(file: &str) -> Result<PlanRequest, CliError> {
     if file == "-" {
-        return Ok(PlanRequest::read("standard input", read_input(Path::new(file), PatchSet::MAX_BYTES as u64)?)?);
+        return Ok(PlanRequest::read(
+            "standard input",
+            read_input(Path::new(file), PatchSet::MAX_BYTES as u64)?,
+        )?);
     }
     let source = tidy(file);
     let bytes = match source.rsplit_once('/').filter(|_| is_url(file)) {
         Some((folder, name)) => {
-            let named = Listed::named(name).ok_or_else(|| ServiceError::input(file, "is no name of a file"))?;
+            let named = Listed::named(name)
+                .ok_or_else(|| ServiceError::input(file, "is no name of a file"))?;
             let found = Folder::open(folder)?.read(&named).await?;
             found.ok_or_else(|| ServiceError::input(file, "is not there"))?.to_vec()
         }
@@ -69,6 +81,7 @@ fn tidy(name: &str) -> String {
     if is_url(name) {
         return name.trim_end_matches('/').to_owned();
     }
-    let parts: PathBuf = Path::new(name).components().filter(|part| !matches!(part, Component::CurDir)).collect();
+    let parts: PathBuf =
+        Path::new(name).components().filter(|part| !matches!(part, Component::CurDir)).collect();
     if parts.as_os_str().is_empty() { ".".to_owned() } else { parts.display().to_string() }
 }

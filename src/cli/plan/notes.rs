@@ -14,8 +14,11 @@ const FEW: usize = 8;
 pub(in crate::cli) fn counts(preview: &Preview) -> String {
     let stats = &preview.plan.stats;
     let kinds = [(stats.phases, "phase"), (stats.tasks, "task"), (stats.subtasks, "subtask")];
-    let mut parts: Vec<String> =
-        kinds.into_iter().filter(|(number, _)| *number > 0).map(|(number, noun)| count(number, noun)).collect();
+    let mut parts: Vec<String> = kinds
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, noun)| count(number, noun))
+        .collect();
     if parts.is_empty() {
         parts.push("no tasks".to_owned());
     }
@@ -26,7 +29,11 @@ pub(in crate::cli) fn counts(preview: &Preview) -> String {
         parts.push(count(stats.links, "dependency").replace("dependencys", "dependencies"));
     }
     if stats.requirements > 0 {
-        parts.push(format!("{} of {} covered", stats.covered, count(stats.requirements, "requirement")));
+        parts.push(format!(
+            "{} of {} covered",
+            stats.covered,
+            count(stats.requirements, "requirement")
+        ));
     }
     let tops = preview.plan.nodes.iter().filter(|node| node.parent.is_none());
     let sum = |of: fn(&crate::domain::time::Estimate) -> Minutes| {
@@ -35,7 +42,11 @@ pub(in crate::cli) fn counts(preview: &Preview) -> String {
     let (low, high) = (sum(|range| range.low), sum(|range| range.high));
     if high > Minutes::new(0) {
         let (low, high) = (days(low), days(high));
-        parts.push(if low == high { format!("effort {low}") } else { format!("effort {low} to {high}") });
+        parts.push(if low == high {
+            format!("effort {low}")
+        } else {
+            format!("effort {low} to {high}")
+        });
     }
     parts.join(", ")
 }
@@ -50,9 +61,16 @@ fn days(minutes: Minutes) -> String {
 
 pub(super) fn problems(preview: &Preview, shown: Shown) -> Vec<String> {
     let mut told = Vec::new();
-    let (open, others): (Vec<&Problem>, Vec<&Problem>) =
-        preview.plan.problems.iter().partition(|problem| problem.code == ProblemCode::UncoveredRequirement);
-    told.extend(section(&count(others.len(), "problem"), others.iter().map(|problem| problem.message.as_str()), shown));
+    let (open, others): (Vec<&Problem>, Vec<&Problem>) = preview
+        .plan
+        .problems
+        .iter()
+        .partition(|problem| problem.code == ProblemCode::UncoveredRequirement);
+    told.extend(section(
+        &count(others.len(), "problem"),
+        others.iter().map(|problem| problem.message.as_str()),
+        shown,
+    ));
     let title = format!("{} no task answers", count(open.len(), "requirement"));
     let texts: Vec<String> = open.iter().map(|problem| uncovered(preview, problem)).collect();
     told.extend(section(&title, texts.iter().map(String::as_str), shown));
@@ -60,13 +78,21 @@ pub(super) fn problems(preview: &Preview, shown: Shown) -> Vec<String> {
     let unresolved: Vec<String> = (preview.plan.unresolved.iter())
         .map(|open| {
             let row = |key: &str| keys.get(key).cloned().unwrap_or_else(|| key.to_owned());
-            let guess = open.best_guess.as_deref().map(|guess| format!("; perhaps {}", row(guess))).unwrap_or_default();
+            let guess = open
+                .best_guess
+                .as_deref()
+                .map(|guess| format!("; perhaps {}", row(guess)))
+                .unwrap_or_default();
             let text = open.text.split_whitespace().collect::<Vec<_>>().join(" ");
             format!("line {}: {} waits for {text:?}{guess}", open.span.start_line, row(&open.from))
         })
         .collect();
     let title = count(unresolved.len(), "dependency").replace("dependencys", "dependencies");
-    told.extend(section(&format!("{title} on something the plan has no task for"), unresolved.iter().map(String::as_str), shown));
+    told.extend(section(
+        &format!("{title} on something the plan has no task for"),
+        unresolved.iter().map(String::as_str),
+        shown,
+    ));
     if let Some(note) = &preview.plan.language_note {
         told.push(String::new());
         told.push(note.clone());
@@ -76,14 +102,22 @@ pub(super) fn problems(preview: &Preview, shown: Shown) -> Vec<String> {
 
 fn uncovered(preview: &Preview, problem: &Problem) -> String {
     let line = problem.lines.first().copied().unwrap_or_default();
-    let said = preview.plan.requirements.iter().find(|requirement| requirement.span.start_line == line);
+    let said =
+        preview.plan.requirements.iter().find(|requirement| requirement.span.start_line == line);
     match said {
-        Some(requirement) => format!("line {line}: {}", requirement.text.split_whitespace().collect::<Vec<_>>().join(" ")),
+        Some(requirement) => format!(
+            "line {line}: {}",
+            requirement.text.split_whitespace().collect::<Vec<_>>().join(" ")
+        ),
         None => problem.message.clone(),
     }
 }
 
-fn section<'t>(title: &str, texts: impl ExactSizeIterator<Item = &'t str>, shown: Shown) -> Vec<String> {
+fn section<'t>(
+    title: &str,
+    texts: impl ExactSizeIterator<Item = &'t str>,
+    shown: Shown,
+) -> Vec<String> {
     let length = texts.len();
     if length == 0 {
         return Vec::new();
@@ -114,14 +148,26 @@ pub(in crate::cli) fn wrap(text: &str, width: usize) -> Vec<String> {
         line.push_str(word);
     }
     lines.push(line);
-    lines.iter().enumerate().map(|(at, line)| format!("{}{line}", if at == 0 { "  " } else { "    " })).collect()
+    lines
+        .iter()
+        .enumerate()
+        .map(|(at, line)| format!("{}{line}", if at == 0 { "  " } else { "    " }))
+        .collect()
 }
 
 pub(super) fn skipped(preview: &Preview, shown: Shown) -> Vec<String> {
     // Headings that only hold others and bare markup would bury what a person looks for.
     let said: Vec<_> = (preview.plan.skipped.iter())
-        .filter(|skipped| !matches!(skipped.reason, SkipReason::Markup | SkipReason::Container | SkipReason::Restated))
-        .filter(|skipped| skipped.reason != SkipReason::PlannedElsewhere || skipped.span.end_line > skipped.span.start_line)
+        .filter(|skipped| {
+            !matches!(
+                skipped.reason,
+                SkipReason::Markup | SkipReason::Container | SkipReason::Restated
+            )
+        })
+        .filter(|skipped| {
+            skipped.reason != SkipReason::PlannedElsewhere
+                || skipped.span.end_line > skipped.span.start_line
+        })
         .collect();
     if said.is_empty() {
         return Vec::new();
@@ -138,7 +184,9 @@ pub(super) fn skipped(preview: &Preview, shown: Shown) -> Vec<String> {
         counted.entry(skipped.reason).or_default().push(lines(skipped.span));
     }
     let mut reasons: Vec<(&SkipReason, &Vec<String>)> = counted.iter().collect();
-    reasons.sort_by_key(|(found, places)| (**found == SkipReason::Prose, std::cmp::Reverse(places.len())));
+    reasons.sort_by_key(|(found, places)| {
+        (**found == SkipReason::Prose, std::cmp::Reverse(places.len()))
+    });
     let parts: Vec<String> = (reasons.iter())
         .map(|(found, places)| match places.len() {
             1..=2 => format!("{} ({})", reason(**found), places.join(", ")),
@@ -165,8 +213,9 @@ pub(in crate::cli) fn reason(reason: SkipReason) -> String {
         SkipReason::Prose => "running text".to_owned(),
         SkipReason::Folded => "too deep".to_owned(),
         SkipReason::AboutAuthor => "about the author".to_owned(),
-        other => {
-            serde_json::to_value(other).ok().and_then(|word| word.as_str().map(|word| word.replace('_', " "))).unwrap_or_default()
-        }
+        other => serde_json::to_value(other)
+            .ok()
+            .and_then(|word| word.as_str().map(|word| word.replace('_', " ")))
+            .unwrap_or_default(),
     }
 }

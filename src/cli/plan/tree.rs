@@ -34,12 +34,19 @@ pub(super) fn tree(preview: &Preview, shown: Shown) -> String {
         if !is_open && !children.is_empty() {
             title.push_str(&format!("  (+{})", forest.size(index)));
         }
-        let after = waits.get(node.key.as_str()).map(|keys| format!("after {}", keys.join(", "))).unwrap_or_default();
+        let after = waits
+            .get(node.key.as_str())
+            .map(|keys| format!("after {}", keys.join(", ")))
+            .unwrap_or_default();
         rows.push([title, effort(node), lines(node.span), after]);
         if is_open {
             let last = children.len().saturating_sub(1);
             let deeper = children.iter().enumerate().rev();
-            stack.extend(deeper.map(|(at, child)| (*child, ends.iter().copied().chain([at == last]).collect())));
+            stack.extend(
+                deeper.map(|(at, child)| {
+                    (*child, ends.iter().copied().chain([at == last]).collect())
+                }),
+            );
         } else {
             hidden += forest.size(index);
         }
@@ -55,7 +62,8 @@ pub(super) fn tree(preview: &Preview, shown: Shown) -> String {
 pub(in crate::cli) fn keys(preview: &Preview) -> BTreeMap<&str, String> {
     let project: Option<&ProjectState> = preview.after.project(preview.project);
     let rows = preview.report.rows.iter();
-    rows.filter_map(|row| Some((row.key.as_str(), project?.task(row.task?)?.key.to_string()))).collect()
+    rows.filter_map(|row| Some((row.key.as_str(), project?.task(row.task?)?.key.to_string())))
+        .collect()
 }
 
 /// `L12`, `L12-14`.
@@ -83,7 +91,11 @@ pub(in crate::cli) fn effort(node: &Node) -> String {
 }
 
 fn row_title(node: &Node) -> String {
-    let mut title = if node.standing == Standing::Done { format!("[x] {}", node.title) } else { node.title.clone() };
+    let mut title = if node.standing == Standing::Done {
+        format!("[x] {}", node.title)
+    } else {
+        node.title.clone()
+    };
     if node.standing == Standing::Started {
         title.push_str("  in progress");
     }
@@ -114,7 +126,9 @@ fn branches(ends: &[bool]) -> String {
 
 /// Rows in columns that fit: the title gives way first, then what a row waits for.
 fn columns(rows: &[[String; 4]], width: usize) -> String {
-    let longest = |column: usize, most: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).min(most);
+    let longest = |column: usize, most: usize| {
+        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).min(most)
+    };
     let (estimate, lines, after) = (longest(1, 16), longest(2, 11), longest(3, width / 4));
     let gaps = if after > 0 { 6 } else { 4 };
     let title = longest(0, width.saturating_sub(estimate + lines + after + gaps));
@@ -139,10 +153,17 @@ struct Forest {
 
 impl Forest {
     fn of(nodes: &[Node]) -> Self {
-        let rows: BTreeMap<&str, usize> = nodes.iter().enumerate().map(|(index, node)| (node.key.as_str(), index)).collect();
-        let parents: Vec<Option<usize>> =
-            nodes.iter().map(|node| node.parent.as_deref().and_then(|parent| rows.get(parent).copied())).collect();
-        let mut forest = Self { children: BTreeMap::new(), depths: vec![0; nodes.len()], sizes: vec![0; nodes.len()] };
+        let rows: BTreeMap<&str, usize> =
+            nodes.iter().enumerate().map(|(index, node)| (node.key.as_str(), index)).collect();
+        let parents: Vec<Option<usize>> = nodes
+            .iter()
+            .map(|node| node.parent.as_deref().and_then(|parent| rows.get(parent).copied()))
+            .collect();
+        let mut forest = Self {
+            children: BTreeMap::new(),
+            depths: vec![0; nodes.len()],
+            sizes: vec![0; nodes.len()],
+        };
         for (index, parent) in parents.iter().enumerate() {
             forest.children.entry(*parent).or_default().push(index);
             forest.depths[index] = parent.map_or(0, |parent| forest.depths[parent] + 1);
@@ -170,10 +191,9 @@ impl Forest {
         let deepest = self.depths.iter().copied().max().unwrap_or(0);
         for level in 0..=deepest {
             for index in (0..self.depths.len()).filter(|index| self.depths[*index] == level) {
-                let is_shown = self
-                    .children
-                    .iter()
-                    .all(|(parent, children)| parent.is_none_or(|parent| open.contains(&parent) || !children.contains(&index)));
+                let is_shown = self.children.iter().all(|(parent, children)| {
+                    parent.is_none_or(|parent| open.contains(&parent) || !children.contains(&index))
+                });
                 let below = self.below(Some(index)).len();
                 if is_shown && below > 0 && below <= left {
                     left -= below;

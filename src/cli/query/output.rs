@@ -7,7 +7,12 @@ use crate::cli::{CliError, Reply};
 use crate::service::ServiceError;
 
 /// Writes an answer to standard output. Who reads it may have seen enough before its end.
-pub async fn write(mut answer: Answer, format: Format, is_pretty: bool, is_for_spreadsheets: bool) -> Result<Reply, CliError> {
+pub async fn write(
+    mut answer: Answer,
+    format: Format,
+    is_pretty: bool,
+    is_for_spreadsheets: bool,
+) -> Result<Reply, CliError> {
     let layout = if is_pretty { Json::Pretty } else { Json::Compact };
     let mut encoder = if is_for_spreadsheets {
         Encoder::csv_for_spreadsheets(answer.schema.clone())
@@ -16,8 +21,9 @@ pub async fn write(mut answer: Answer, format: Format, is_pretty: bool, is_for_s
     };
     while let Some(batch) = answer.next().await.map_err(ServiceError::from)? {
         for piece in pieces(batch) {
-            let (held, bytes) =
-                aside(move || encoder.batch(&piece).map(|bytes| (encoder, bytes))).await.map_err(ServiceError::from)?;
+            let (held, bytes) = aside(move || encoder.batch(&piece).map(|bytes| (encoder, bytes)))
+                .await
+                .map_err(ServiceError::from)?;
             encoder = held;
             if !put(bytes).await? {
                 return Ok(Reply::written());

@@ -12,19 +12,25 @@ impl FromStr for Patience {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+        let (number, unit) =
+            text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
         let each = match unit.trim() {
             "" | "s" => 1,
             "m" | "min" => 60,
             "h" => 3600,
             _ => 0,
         };
-        let seconds = number.parse::<u64>().ok().filter(|_| each > 0).and_then(|number| number.checked_mul(each));
+        let seconds = number
+            .parse::<u64>()
+            .ok()
+            .filter(|_| each > 0)
+            .and_then(|number| number.checked_mul(each));
         // A timer cannot be set for centuries.
         match seconds.filter(|seconds| *seconds <= 366 * 24 * 3600) {
             Some(0) => Ok(Self(None)),
             Some(seconds) => Ok(Self(Some(Duration::from_secs(seconds)))),
-            None => Err("write it as 90, 90s, 5m or 1h, a year at most; 0 is as long as it takes".to_owned()),
+            None => Err("write it as 90, 90s, 5m or 1h, a year at most; 0 is as long as it takes"
+                .to_owned()),
         }
     }
 }
@@ -35,8 +41,13 @@ mod tests {
 
     #[test]
     fn durations_are_read() {
-        let read = |text: &str| text.parse::<Patience>().map(|patience| patience.0.map(|within| within.as_secs()));
-        assert_eq!(["90", "90s", "5m", "1h", "0"].map(read), [90, 90, 300, 3600, 0].map(|n| Ok(Some(n).filter(|n| *n > 0))));
+        let read = |text: &str| {
+            text.parse::<Patience>().map(|patience| patience.0.map(|within| within.as_secs()))
+        };
+        assert_eq!(
+            ["90", "90s", "5m", "1h", "0"].map(read),
+            [90, 90, 300, 3600, 0].map(|n| Ok(Some(n).filter(|n| *n > 0)))
+        );
         for wrong in ["", "m", "-1", "1.5m", "1d", "18446744073709551615h", "five"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

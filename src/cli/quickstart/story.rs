@@ -25,7 +25,9 @@ pub(super) fn text(story: &Story) -> String {
     let key = key(story);
     let (done, changed) = (&story.done_key, &story.changed_key);
     let mut told = vec![
-        format!("All of this just happened in ./{FOLDER}. cd there and type on; from a clone, lakeplan is cargo run --"),
+        format!(
+            "All of this just happened in ./{FOLDER}. cd there and type on; from a clone, lakeplan is cargo run --"
+        ),
         String::new(),
         "1. A description becomes a plan.   $ lakeplan plan migration.md --yes".to_owned(),
         String::new(),
@@ -44,20 +46,40 @@ pub(super) fn text(story: &Story) -> String {
     told.push(format!("   was: {}", cut(SENTENCE.0.trim_start_matches("- "), WIDTH)));
     told.push(format!("   now: {}", cut(SENTENCE.1.trim_start_matches("- "), WIDTH)));
     let shown = Shown { rows: 12, is_full: false, lists_skipped: false, width: WIDTH };
-    told.extend(difference(&story.second, shown).lines().filter(|line| !line.is_empty()).map(|line| format!("   {line}")));
+    told.extend(
+        difference(&story.second, shown)
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(|line| format!("   {line}")),
+    );
     told.push(format!("   {}   (not touched)", task(&story.now, done)));
 
     told.push(String::new());
-    told.push("3. The change is taken back, and can still be asked for.   $ lakeplan undo".to_owned());
+    told.push(
+        "3. The change is taken back, and can still be asked for.   $ lakeplan undo".to_owned(),
+    );
     let asked = [
         (format!("task show {changed}"), task(&story.now, changed)),
-        (format!("task show {changed} --as-of {}", story.replanned.seq), task(&story.then, changed)),
-        (format!("history {changed}"), format!("every change, who made it and why; the undo is seq {}", story.undone.seq)),
+        (
+            format!("task show {changed} --as-of {}", story.replanned.seq),
+            task(&story.then, changed),
+        ),
+        (
+            format!("history {changed}"),
+            format!("every change, who made it and why; the undo is seq {}", story.undone.seq),
+        ),
     ];
-    told.extend(asked.into_iter().map(|(command, answer)| format!("   {:<39}{answer}", format!("$ lakeplan {command}"))));
+    told.extend(
+        asked
+            .into_iter()
+            .map(|(command, answer)| format!("   {:<39}{answer}", format!("$ lakeplan {command}"))),
+    );
 
     told.push(String::new());
-    told.push("4. Everything is in Delta tables: ask them by SQL.   $ lakeplan query \"SELECT …\"".to_owned());
+    told.push(
+        "4. Everything is in Delta tables: ask them by SQL.   $ lakeplan query \"SELECT …\""
+            .to_owned(),
+    );
     for (question, answer) in QUESTIONS.iter().zip(&story.answers) {
         told.push(format!("   {question}"));
         let rows: Vec<String> = answer.iter().map(|row| row.join(" ")).collect();
@@ -92,7 +114,11 @@ fn beside(story: &Story) -> Vec<String> {
         rows.entry(node.span.start_line).or_insert(node);
     }
     let mut told = Vec::new();
-    let lines = TEXT.lines().zip(1..).skip_while(|(line, _)| !line.starts_with(FROM)).take_while(|(line, _)| *line != TO);
+    let lines = TEXT
+        .lines()
+        .zip(1..)
+        .skip_while(|(line, _)| !line.starts_with(FROM))
+        .take_while(|(line, _)| *line != TO);
     for (line, number) in lines.filter(|(line, _)| !line.is_empty()) {
         let said = format!("{number:>5}  {}", cut(line, LEFT - 8));
         let row = rows.get(&number).map(|node| {
@@ -103,7 +129,8 @@ fn beside(story: &Story) -> Vec<String> {
                 .collect();
             let owner = node.owner.as_ref().map(|owner| format!("@{owner}"));
             let after = (!after.is_empty()).then(|| format!("after {}", after.join(", ")));
-            let parts: Vec<String> = [Some(effort(node)), owner, after].into_iter().flatten().collect();
+            let parts: Vec<String> =
+                [Some(effort(node)), owner, after].into_iter().flatten().collect();
             format!("{}{key}  {}", if depth > 0 { "└─ " } else { "" }, parts.join("  "))
         });
         told.push(format!("{said:LEFT$}{}", row.unwrap_or_default()).trim_end().to_owned());
@@ -117,15 +144,24 @@ fn caught(story: &Story) -> Vec<String> {
     let circle = problems.iter().find(|problem| problem.code == ProblemCode::DependencyCycle);
     let open = problems.iter().find(|problem| problem.code == ProblemCode::UncoveredRequirement);
     let notes = [("a circle:", circle), ("not covered:", open)];
-    let told = notes.into_iter().filter_map(|(name, problem)| Some(format!("{name} {}", problem?.message)));
+    let told = notes
+        .into_iter()
+        .filter_map(|(name, problem)| Some(format!("{name} {}", problem?.message)));
     told.flat_map(|note| wrap(&note, WIDTH)).map(|line| format!(" {line}")).collect()
 }
 
 /// What was read and is no work, in a line.
 fn not_planned(story: &Story) -> Vec<String> {
-    let is_told = |found: SkipReason| !matches!(found, SkipReason::Container | SkipReason::Markup | SkipReason::PlannedElsewhere);
+    let is_told = |found: SkipReason| {
+        !matches!(found, SkipReason::Container | SkipReason::Markup | SkipReason::PlannedElsewhere)
+    };
     let said = story.first.plan.skipped.iter().filter(|skipped| is_told(skipped.reason));
-    let parts: Vec<String> = said.map(|skipped| format!("{} (L{})", reason(skipped.reason), skipped.span.start_line)).collect();
-    let note = format!("not planned: {}; lakeplan plan migration.md --skipped tells more", parts.join(", "));
+    let parts: Vec<String> = said
+        .map(|skipped| format!("{} (L{})", reason(skipped.reason), skipped.span.start_line))
+        .collect();
+    let note = format!(
+        "not planned: {}; lakeplan plan migration.md --skipped tells more",
+        parts.join(", ")
+    );
     wrap(&note, WIDTH).iter().map(|line| format!(" {line}")).collect()
 }

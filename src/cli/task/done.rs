@@ -16,10 +16,14 @@ pub(super) fn reply(task: &str, completed: &Completed) -> Reply {
     let mut reply = show::done(&completed.done, format!("{task} completed{with_parts}"));
     if !completed.open_parts.is_empty() {
         let open = told(&completed.open_parts);
-        reply.text.push_str(&format!("\nstill open below it: {open}; lakeplan task done {task} --parts completes them"));
+        reply.text.push_str(&format!(
+            "\nstill open below it: {open}; lakeplan task done {task} --parts completes them"
+        ));
     }
     if let Some(whole) = &completed.whole {
-        reply.text.push_str(&format!("\nnext: lakeplan task done {whole}, as all its parts are closed"));
+        reply
+            .text
+            .push_str(&format!("\nnext: lakeplan task done {whole}, as all its parts are closed"));
     }
     let keys = |keys: &[TaskKey]| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
     reply.json["completed_parts"] = json!(keys(&completed.completed_parts));

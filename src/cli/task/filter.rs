@@ -95,7 +95,9 @@ impl std::str::FromStr for Sort {
         let (name, reversed) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
         let known = SORTS.iter().find(|(known, _)| *known == name);
         let names = || SORTS.map(|(name, _)| name).join(", ");
-        known.map(|(_, by)| Self { by: *by, reversed }).ok_or_else(|| format!("must be one of {}", names()))
+        known
+            .map(|(_, by)| Self { by: *by, reversed })
+            .ok_or_else(|| format!("must be one of {}", names()))
     }
 }
 
@@ -110,8 +112,9 @@ impl std::str::FromStr for Cursor {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts =
-            text.split_once('.').and_then(|(seq, offset)| Some(Self { seq: seq.parse().ok()?, offset: offset.parse().ok()? }));
+        let parts = text.split_once('.').and_then(|(seq, offset)| {
+            Some(Self { seq: seq.parse().ok()?, offset: offset.parse().ok()? })
+        });
         parts.ok_or_else(|| "is no cursor; take the one of the page before".to_owned())
     }
 }
@@ -143,7 +146,11 @@ pub async fn run(args: Args, service: &Service) -> Result<Reply, CliError> {
         let text = |value: Option<String>| value.unwrap_or_default();
         vec![
             task.key.to_string(),
-            format!("{}{}", "  ".repeat(if args.sort.is_none() { task.depth.into() } else { 0 }), task.title),
+            format!(
+                "{}{}",
+                "  ".repeat(if args.sort.is_none() { task.depth.into() } else { 0 }),
+                task.title
+            ),
             task.status.to_string(),
             text(task.priority.map(|priority| priority.to_string())),
             text(task.assignee_id.map(|id| show::handle(state, id))),
@@ -151,7 +158,10 @@ pub async fn run(args: Args, service: &Service) -> Result<Reply, CliError> {
             text(task.due_date.map(|day| day.to_string())),
         ]
     });
-    let mut text = table_of_said(&["key", "title", "status", "priority", "assignee", "estimate", "due"], rows.collect());
+    let mut text = table_of_said(
+        &["key", "title", "status", "priority", "assignee", "estimate", "due"],
+        rows.collect(),
+    );
     text.push_str(&format!("\n{}", count(total, "task")));
     if let Some(next) = next {
         text.push_str(&format!(", {} to {end} shown; the next page: --cursor {next}", offset + 1));
@@ -174,28 +184,38 @@ fn select<'s>(args: &Args, state: &'s State, today: NaiveDate) -> Result<Vec<&'s
     };
     let text = args.text.as_ref().map(|text| text.to_lowercase());
     let holds = |task: &Task, text: &str| {
-        let description = task.description.as_ref().map(|description| description.as_str().to_lowercase());
-        task.title.as_str().to_lowercase().contains(text) || description.is_some_and(|description| description.contains(text))
+        let description =
+            task.description.as_ref().map(|description| description.as_str().to_lowercase());
+        task.title.as_str().to_lowercase().contains(text)
+            || description.is_some_and(|description| description.contains(text))
     };
     let mut found = Vec::new();
     let is_wanted = |project: &Project| match (wanted.as_slice(), below) {
         ([], None) => args.deleted || project.is_in_sight(),
         (wanted, below) => {
-            (wanted.is_empty() || wanted.contains(&project.id)) && below.is_none_or(|below| below.project_id == project.id)
+            (wanted.is_empty() || wanted.contains(&project.id))
+                && below.is_none_or(|below| below.project_id == project.id)
         }
     };
-    for project in state.projects().filter(|found| found.project().is_some_and(|project| is_wanted(project))) {
-        let order = project.children(None).flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)));
+    for project in
+        state.projects().filter(|found| found.project().is_some_and(|project| is_wanted(project)))
+    {
+        let order = project
+            .children(None)
+            .flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)));
         found.extend(order.map(AsRef::as_ref).filter(|task: &&Task| {
             task.is_live() != args.deleted
                 && (args.status.is_empty() || args.status.contains(&task.status))
                 && (!args.open || !task.status.is_closed())
                 && assignee.is_none_or(|assignee| task.assignee_id == assignee)
-                && (args.priority.is_empty() || task.priority.is_some_and(|priority| args.priority.contains(&priority)))
+                && (args.priority.is_empty()
+                    || task.priority.is_some_and(|priority| args.priority.contains(&priority)))
                 && args.tag.iter().all(|tag| task.tags.0.contains(tag))
-                && below.is_none_or(|above| task.id != above.id && project.is_within(task.id, above.id))
+                && below
+                    .is_none_or(|above| task.id != above.id && project.is_within(task.id, above.id))
                 && text.as_ref().is_none_or(|text| holds(task, text))
-                && (!args.overdue || (!task.status.is_closed() && task.due_date.is_some_and(|due| due < today)))
+                && (!args.overdue
+                    || (!task.status.is_closed() && task.due_date.is_some_and(|due| due < today)))
         }));
     }
     Ok(found)
@@ -203,9 +223,15 @@ fn select<'s>(args: &Args, state: &'s State, today: NaiveDate) -> Result<Vec<&'s
 
 /// Sorts stably; what has no value comes last either way.
 fn sort_by(tasks: &mut [&Task], sort: Sort) {
-    fn order<'t, K: Ord>(tasks: &mut [&'t Task], reversed: bool, key: impl Fn(&'t Task) -> Option<K>) {
+    fn order<'t, K: Ord>(
+        tasks: &mut [&'t Task],
+        reversed: bool,
+        key: impl Fn(&'t Task) -> Option<K>,
+    ) {
         if reversed {
-            tasks.sort_by_key(|task| key(task).map_or((true, None), |value| (false, Some(Reverse(value)))));
+            tasks.sort_by_key(|task| {
+                key(task).map_or((true, None), |value| (false, Some(Reverse(value))))
+            });
         } else {
             tasks.sort_by_key(|task| key(task).map_or((true, None), |value| (false, Some(value))));
         }

@@ -57,8 +57,10 @@ impl Words {
         }
         if let Some(estimate) = &self.estimate {
             let (low, likely, high) = read_estimate(estimate)?;
-            patch =
-                patch.with("estimate_low", low.json()).with("estimate_likely", likely.json()).with("estimate_high", high.json());
+            patch = patch
+                .with("estimate_low", low.json())
+                .with("estimate_likely", likely.json())
+                .with("estimate_high", high.json());
         }
         Ok(patch)
     }
@@ -66,7 +68,9 @@ impl Words {
 
 /// `2h`, `1d-3d` (likely in the middle) or `1d/2d/4d`.
 fn read_estimate(text: &str) -> Result<(Minutes, Minutes, Minutes), CliError> {
-    let read = |part: &str| part.parse::<Minutes>().map_err(|fault| CliError::usage(format!("--estimate: {fault}")));
+    let read = |part: &str| {
+        part.parse::<Minutes>().map_err(|fault| CliError::usage(format!("--estimate: {fault}")))
+    };
     let parts: Vec<&str> = text.split(['-', '/']).collect();
     match parts.as_slice() {
         [only] => read(only).map(|minutes| (minutes, minutes, minutes)),
@@ -85,7 +89,11 @@ mod tests {
 
     #[test]
     fn an_estimate_is_one_two_or_three_durations() {
-        let minutes = |text: &str| read_estimate(text).map(|(low, likely, high)| (low.get(), likely.get(), high.get())).unwrap();
+        let minutes = |text: &str| {
+            read_estimate(text)
+                .map(|(low, likely, high)| (low.get(), likely.get(), high.get()))
+                .unwrap()
+        };
         assert_eq!(minutes("2h"), (120, 120, 120));
         assert_eq!(minutes("1d-3d"), (480, 960, 1440));
         assert_eq!(minutes("1d/2d/4d"), (480, 960, 1920));

@@ -39,12 +39,19 @@ impl Bench<'_> {
     /// Only the store itself makes the lake's row, with fields no author may write.
     pub(super) fn create_lake(&mut self, patch: &Patch) -> Step {
         if self.state.lake.is_some() {
-            return self.fail(Violation::new(self.patch, Rule::AlreadyExists, "the lake exists already"));
+            return self.fail(Violation::new(
+                self.patch,
+                Rule::AlreadyExists,
+                "the lake exists already",
+            ));
         }
         let mut record = AnyRecord::blank(patch.entity, patch.id);
         for (field, value) in &patch.fields {
             if let Err(misfit) = record.set(field, value) {
-                return self.fail(Violation::new(self.patch, Rule::Value, misfit.0).field(format!("fields.{field}")));
+                return self.fail(
+                    Violation::new(self.patch, Rule::Value, misfit.0)
+                        .field(format!("fields.{field}")),
+                );
             }
         }
         self.write(Op::Create, record, None);
@@ -56,11 +63,20 @@ impl Bench<'_> {
         if let AnyRecord::Project(project) = &mut record {
             let project = Arc::make_mut(project);
             if !patch.fields.contains_key("key") {
-                project.key = ProjectKey::suggest(project.name.as_str(), |key| self.state.project_by_key(key).is_some());
-            } else if let Some(other) = self.state.project_by_key(&project.key).and_then(ProjectState::project) {
-                let message = format!("{} is the key of the project {:?}", project.key, other.name.as_str());
+                project.key = ProjectKey::suggest(project.name.as_str(), |key| {
+                    self.state.project_by_key(key).is_some()
+                });
+            } else if let Some(other) =
+                self.state.project_by_key(&project.key).and_then(ProjectState::project)
+            {
+                let message =
+                    format!("{} is the key of the project {:?}", project.key, other.name.as_str());
                 let hint = "leave key out to have one chosen";
-                return self.fail(Violation::new(self.patch, Rule::KeyTaken, message).field("fields.key").hint(hint));
+                return self.fail(
+                    Violation::new(self.patch, Rule::KeyTaken, message)
+                        .field("fields.key")
+                        .hint(hint),
+                );
             }
         }
         self.create(record, patch)
@@ -100,7 +116,10 @@ impl Bench<'_> {
     fn required_project(&mut self, patch: &Patch) -> Step<ProjectId> {
         match id_field(patch, "project_id").or(patch.project) {
             Some(project) => Ok(project),
-            None => self.fail(Violation::new(self.patch, Rule::Required, "must be given").field("fields.project_id")),
+            None => self.fail(
+                Violation::new(self.patch, Rule::Required, "must be given")
+                    .field("fields.project_id"),
+            ),
         }
     }
 
@@ -110,7 +129,11 @@ impl Bench<'_> {
 
     pub(super) fn give_key(&self, task: &mut Task, project: ProjectId, number: u32) {
         task.project_id = project;
-        let key = self.state.project(project).and_then(ProjectState::project).map(|project| project.key.clone());
+        let key = self
+            .state
+            .project(project)
+            .and_then(ProjectState::project)
+            .map(|project| project.key.clone());
         task.key = TaskKey::new(key.unwrap_or_default(), number);
     }
 
@@ -130,9 +153,16 @@ impl Bench<'_> {
                 Some(parent) => format!("below {}", parent.key),
                 None => "here".to_owned(),
             };
-            let message = format!("{name} a task would stand on level {}, the deepest is {deepest}", task.depth);
+            let message = format!(
+                "{name} a task would stand on level {}, the deepest is {deepest}",
+                task.depth
+            );
             let hint = "put it beside its parent, or raise max_depth of the lake (at most 5)";
-            return self.fail(Violation::new(self.patch, Rule::Depth, message).field("fields.parent_id").hint(hint));
+            return self.fail(
+                Violation::new(self.patch, Rule::Depth, message)
+                    .field("fields.parent_id")
+                    .hint(hint),
+            );
         }
         Ok(())
     }
@@ -140,7 +170,10 @@ impl Bench<'_> {
 
 /// A record as a sentence names it.
 fn described(state: &State, record: &AnyRecord) -> String {
-    let project = record.project().and_then(|id| state.project(id)?.project()).map(|project| project.key.to_string());
+    let project = record
+        .project()
+        .and_then(|id| state.project(id)?.project())
+        .map(|project| project.key.to_string());
     let of = project.map_or_else(String::new, |key| format!(" of the project {key}"));
     match record {
         AnyRecord::Task(task) => format!("the task {}{of}", task.key),
@@ -148,6 +181,8 @@ fn described(state: &State, record: &AnyRecord) -> String {
         AnyRecord::User(user) => format!("the user @{}", user.handle),
         AnyRecord::Requirement(requirement) => format!("the requirement {}{of}", requirement.label),
         AnyRecord::Lake(_) => "the lake".to_owned(),
-        AnyRecord::TaskLink(_) | AnyRecord::TaskRequirement(_) => format!("a {}{of}", record.entity().noun()),
+        AnyRecord::TaskLink(_) | AnyRecord::TaskRequirement(_) => {
+            format!("a {}{of}", record.entity().noun())
+        }
     }
 }

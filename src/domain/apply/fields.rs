@@ -23,8 +23,11 @@ impl Bench<'_> {
         for (name, value) in &patch.fields {
             let place = format!("fields.{name}");
             let Some(field) = fields.iter().find(|field| field.name == name) else {
-                let fault =
-                    Violation::new(self.patch, Rule::UnknownField, format!("a {} has no such field", record.entity().noun()));
+                let fault = Violation::new(
+                    self.patch,
+                    Rule::UnknownField,
+                    format!("a {} has no such field", record.entity().noun()),
+                );
                 let fault = fault.field(place);
                 self.refuse(match nearest(name, fields) {
                     Some(known) => fault.hint(format!("did you mean {known}?")),
@@ -44,7 +47,9 @@ impl Bench<'_> {
                 };
                 self.refuse(Violation::new(self.patch, Rule::FieldNotYours, message).field(place));
             } else if value.is_null() && field.writer == Writer::Required {
-                self.refuse(Violation::new(self.patch, Rule::Required, "cannot be cleared").field(place));
+                self.refuse(
+                    Violation::new(self.patch, Rule::Required, "cannot be cleared").field(place),
+                );
             } else if let Err(misfit) = record.set(name, value) {
                 self.refuse(Violation::new(self.patch, Rule::Value, misfit.0).field(place));
             }
@@ -72,7 +77,10 @@ impl Bench<'_> {
                     && touches(patch, &["not_before", "due_date"])
                 {
                     let message = format!("not_before {begin} is after due_date {due}");
-                    self.refuse(Violation::new(self.patch, Rule::DateOrder, message).field("fields.not_before"));
+                    self.refuse(
+                        Violation::new(self.patch, Rule::DateOrder, message)
+                            .field("fields.not_before"),
+                    );
                 }
                 if touches(patch, &["assignee_id"]) {
                     task.assignee_id = self.check_user(task.assignee_id, "assignee_id");
@@ -84,7 +92,10 @@ impl Bench<'_> {
                     && start > due
                 {
                     let message = format!("start_date {start} is after due_date {due}");
-                    self.refuse(Violation::new(self.patch, Rule::DateOrder, message).field("fields.start_date"));
+                    self.refuse(
+                        Violation::new(self.patch, Rule::DateOrder, message)
+                            .field("fields.start_date"),
+                    );
                 }
                 if touches(patch, &["owner"]) {
                     project.owner = self.check_user(project.owner, "owner");
@@ -99,7 +110,11 @@ impl Bench<'_> {
                 if touches(patch, &["handle"]) {
                     self.check_handle(user.handle.as_str());
                 }
-                self.check_user_names(user.id, user.handle.as_str(), user.email.as_ref().map(|email| email.as_str()));
+                self.check_user_names(
+                    user.id,
+                    user.handle.as_str(),
+                    user.email.as_ref().map(|email| email.as_str()),
+                );
                 if let Some(into) = user.merged_into
                     && touches(patch, &["merged_into"])
                 {
@@ -108,13 +123,18 @@ impl Bench<'_> {
             }
             AnyRecord::Requirement(requirement) => {
                 let taken = self.state.project(requirement.project_id).is_some_and(|project| {
-                    project
-                        .requirements()
-                        .any(|other| other.deleted_at.is_none() && other.id != requirement.id && other.label == requirement.label)
+                    project.requirements().any(|other| {
+                        other.deleted_at.is_none()
+                            && other.id != requirement.id
+                            && other.label == requirement.label
+                    })
                 });
                 if taken && requirement.deleted_at.is_none() {
-                    let message = format!("the project already has a requirement {}", requirement.label);
-                    self.refuse(Violation::new(self.patch, Rule::KeyTaken, message).field("fields.label"));
+                    let message =
+                        format!("the project already has a requirement {}", requirement.label);
+                    self.refuse(
+                        Violation::new(self.patch, Rule::KeyTaken, message).field("fields.label"),
+                    );
                 }
             }
             AnyRecord::Lake(_) | AnyRecord::TaskLink(_) | AnyRecord::TaskRequirement(_) => {}
@@ -124,11 +144,15 @@ impl Bench<'_> {
 
     /// Refuses a source that another living project has: planning that text again would not know which one it means.
     fn check_source(&mut self, project: &Project) {
-        let Some(key) = self.other_of_source(project).map(|other| other.key.clone()) else { return };
+        let Some(key) = self.other_of_source(project).map(|other| other.key.clone()) else {
+            return;
+        };
         let source = project.source.as_ref().map(ToString::to_string).unwrap_or_default();
         let message = format!("{source} is the source of the project {key}");
         let fault = Violation::new(self.patch, Rule::AlreadyExists, message).field("fields.source");
-        self.refuse(fault.hint(format!("change {key}, or delete it first: lakeplan project delete {key}")));
+        self.refuse(
+            fault.hint(format!("change {key}, or delete it first: lakeplan project delete {key}")),
+        );
     }
 
     /// Another living project with the source of this one.
@@ -140,15 +164,29 @@ impl Bench<'_> {
             .find(|other| other.source.as_ref() == Some(source))
     }
 
-    fn check_estimate<M: Ord + std::fmt::Display>(&mut self, low: Option<M>, likely: Option<M>, high: Option<M>) {
+    fn check_estimate<M: Ord + std::fmt::Display>(
+        &mut self,
+        low: Option<M>,
+        likely: Option<M>,
+        high: Option<M>,
+    ) {
         let mut refuse = |message: String| {
-            self.refuse(Violation::new(self.patch, Rule::EstimateOrder, message).field("fields.estimate_likely"));
+            self.refuse(
+                Violation::new(self.patch, Rule::EstimateOrder, message)
+                    .field("fields.estimate_likely"),
+            );
         };
         match (&low, &likely, &high) {
             (None, None, None) => {}
-            (_, None, _) => refuse("must be given where estimate_low or estimate_high is".to_owned()),
-            (Some(low), Some(likely), _) if low > likely => refuse(format!("is {likely}, below estimate_low, {low}")),
-            (_, Some(likely), Some(high)) if likely > high => refuse(format!("is {likely}, above estimate_high, {high}")),
+            (_, None, _) => {
+                refuse("must be given where estimate_low or estimate_high is".to_owned())
+            }
+            (Some(low), Some(likely), _) if low > likely => {
+                refuse(format!("is {likely}, below estimate_low, {low}"))
+            }
+            (_, Some(likely), Some(high)) if likely > high => {
+                refuse(format!("is {likely}, above estimate_high, {high}"))
+            }
             _ => {}
         }
     }
@@ -162,7 +200,8 @@ impl Bench<'_> {
             None if self.failed.contains(&id.uuid()) => return Some(id),
             None => format!("there is no user {id}"),
         };
-        let fault = Violation::new(self.patch, Rule::UnknownReference, message).field(format!("fields.{field}"));
+        let fault = Violation::new(self.patch, Rule::UnknownReference, message)
+            .field(format!("fields.{field}"));
         self.refuse(fault.hint("lakeplan user list"));
         None
     }
@@ -186,15 +225,24 @@ impl Bench<'_> {
                 self.state.users().find(|user| {
                     user.id != id
                         && user.deleted_at.is_none()
-                        && (user.handle.as_str() == name || user.email.as_ref().is_some_and(|email| email.as_str() == name))
+                        && (user.handle.as_str() == name
+                            || user.email.as_ref().is_some_and(|email| email.as_str() == name))
                 })
             })
             .map(|user| user.handle.clone())
         };
         for (field, other) in [("handle", taken(Some(handle))), ("email", taken(email))] {
             if let Some(other) = other {
-                let fault = Violation::new(self.patch, Rule::HandleTaken, format!("belongs to the user @{other}"));
-                self.refuse(fault.field(format!("fields.{field}")).hint("lakeplan user merge joins two users"));
+                let fault = Violation::new(
+                    self.patch,
+                    Rule::HandleTaken,
+                    format!("belongs to the user @{other}"),
+                );
+                self.refuse(
+                    fault
+                        .field(format!("fields.{field}"))
+                        .hint("lakeplan user merge joins two users"),
+                );
             }
         }
     }
@@ -202,11 +250,17 @@ impl Bench<'_> {
     fn check_merge_target(&mut self, id: UserId, into: UserId) {
         let message = match self.state.user(into) {
             None => format!("there is no user {into}"),
-            Some(target) if target.deleted_at.is_some() => format!("the user @{} is deleted", target.handle),
-            Some(_) if self.state.merge_chain(into).any(|user| user == id) => "leads back to the same user".to_owned(),
+            Some(target) if target.deleted_at.is_some() => {
+                format!("the user @{} is deleted", target.handle)
+            }
+            Some(_) if self.state.merge_chain(into).any(|user| user == id) => {
+                "leads back to the same user".to_owned()
+            }
             Some(_) => return,
         };
-        self.refuse(Violation::new(self.patch, Rule::UnknownReference, message).field("fields.merged_into"));
+        self.refuse(
+            Violation::new(self.patch, Rule::UnknownReference, message).field("fields.merged_into"),
+        );
     }
 
     /// Notes that work moved, where the status or the spent minutes did.
@@ -234,7 +288,11 @@ fn touches(patch: &Patch, fields: &[&str]) -> bool {
 
 /// The known field whose name is closest to a wrong one, where one is close at all.
 fn nearest(name: &str, fields: &'static [Field]) -> Option<&'static str> {
-    let close = |field: &&Field| field.name.starts_with(name) || name.starts_with(field.name) || distance(name, field.name) <= 2;
+    let close = |field: &&Field| {
+        field.name.starts_with(name)
+            || name.starts_with(field.name)
+            || distance(name, field.name) <= 2
+    };
     fields.iter().filter(|field| field.writer != Writer::Store).find(close).map(|field| field.name)
 }
 
@@ -256,5 +314,9 @@ pub fn distance(from: &str, to: &str) -> usize {
 
 /// The id a patch gives in one of its fields, if it gives a valid one.
 pub(super) fn id_field<I: FieldValue>(patch: &Patch, field: &str) -> Option<I> {
-    patch.fields.get(field).filter(|value| !Value::is_null(value)).and_then(|value| I::read(value).ok())
+    patch
+        .fields
+        .get(field)
+        .filter(|value| !Value::is_null(value))
+        .and_then(|value| I::read(value).ok())
 }

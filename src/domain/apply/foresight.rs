@@ -38,7 +38,14 @@ impl Foresight {
             also: Vec::new(),
         };
         let scope = state.project_ids().collect();
-        Self { state: state.clone(), set, scope, taken: 0, failed: BTreeSet::new(), violations: Vec::new() }
+        Self {
+            state: state.clone(),
+            set,
+            scope,
+            taken: 0,
+            failed: BTreeSet::new(),
+            violations: Vec::new(),
+        }
     }
 
     /// How the lake stands after the patches so far.
@@ -68,7 +75,8 @@ impl Foresight {
         };
         bench.judge_patch(patch);
         let Bench { rollback, violations, scope, failed, .. } = bench;
-        (self.scope, self.taken, self.violations, self.failed) = (scope, self.taken + 1, violations, failed);
+        (self.scope, self.taken, self.violations, self.failed) =
+            (scope, self.taken + 1, violations, failed);
         if self.violations.len() > told || self.failed.contains(&patch.id) {
             rollback.undo(&mut self.state);
         }

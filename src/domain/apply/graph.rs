@@ -23,20 +23,29 @@ type Edges<N> = BTreeMap<N, Vec<(N, Option<TaskLinkId>)>>;
 impl Bench<'_> {
     pub(super) fn check_graphs(&mut self) {
         for (project, patch) in std::mem::take(&mut self.graphs) {
-            let found = self.state.project(project).map(|state| self.judge(state, patch)).unwrap_or_default();
+            let found = self
+                .state
+                .project(project)
+                .map(|state| self.judge(state, patch))
+                .unwrap_or_default();
             self.violations.extend(found);
         }
     }
 
     fn judge(&self, state: &ProjectState, patch: usize) -> Vec<Violation> {
-        let name = |id: TaskId| state.task(id).map_or_else(|| id.to_string(), |task| task.key.to_string());
+        let name =
+            |id: TaskId| state.task(id).map_or_else(|| id.to_string(), |task| task.key.to_string());
         let mut found = Vec::new();
         for link in state.dependencies() {
-            if state.is_within(link.from_id, link.to_id) || state.is_within(link.to_id, link.from_id) {
+            if state.is_within(link.from_id, link.to_id)
+                || state.is_within(link.to_id, link.from_id)
+            {
                 let (from, to) = (name(link.from_id), name(link.to_id));
                 let at = self.linked.get(&link.id).copied().unwrap_or(patch);
-                let message = format!("{from} would depend on {to}, and one of the two is part of the other");
-                let fault = Violation::new(at, Rule::DependencyOnRelative, message).field("fields.to_id");
+                let message =
+                    format!("{from} would depend on {to}, and one of the two is part of the other");
+                let fault =
+                    Violation::new(at, Rule::DependencyOnRelative, message).field("fields.to_id");
                 found.push(fault.hint("a task waits for its parts without being told"));
             }
         }
@@ -52,7 +61,8 @@ impl Bench<'_> {
             let number = |id: &TaskId| state.task(*id).map_or(u32::MAX, |task| task.key.number());
             let lowest = (0..tasks.len()).min_by_key(|at| number(&tasks[*at])).unwrap_or(0);
             tasks.rotate_left(lowest);
-            let names: Vec<String> = tasks.iter().chain(tasks.first()).map(|id| name(*id)).collect();
+            let names: Vec<String> =
+                tasks.iter().chain(tasks.first()).map(|id| name(*id)).collect();
             found.push(self.circle(patch, &ids, &names.join(" waits for ")));
         }
         if !found.is_empty() {
@@ -69,7 +79,11 @@ impl Bench<'_> {
 
     fn circle(&self, patch: usize, links: &[TaskLinkId], message: &str) -> Violation {
         let at = links.iter().filter_map(|id| self.linked.get(id)).max().copied().unwrap_or(patch);
-        let fault = Violation::new(at, Rule::DependencyCycle, format!("the dependencies would make a circle: {message}"));
+        let fault = Violation::new(
+            at,
+            Rule::DependencyCycle,
+            format!("the dependencies would make a circle: {message}"),
+        );
         fault.field("fields.to_id").hint("leave out one of these links")
     }
 }
@@ -78,11 +92,13 @@ impl Bench<'_> {
 fn points(state: &ProjectState) -> Edges<Point> {
     let mut edges: Edges<Point> = BTreeMap::new();
     let mut add = |from: Point, to: Point, link| edges.entry(from).or_default().push((to, link));
-    let involved: BTreeSet<TaskId> = state.dependencies().flat_map(|link| [link.from_id, link.to_id]).collect();
+    let involved: BTreeSet<TaskId> =
+        state.dependencies().flat_map(|link| [link.from_id, link.to_id]).collect();
     let mut seen = BTreeSet::new();
     for id in involved {
         let mut at = Some(id);
-        while let Some(task) = at.and_then(|id| state.task(id)).filter(|task| seen.insert(task.id)) {
+        while let Some(task) = at.and_then(|id| state.task(id)).filter(|task| seen.insert(task.id))
+        {
             add((task.id, false), (task.id, true), None);
             if let Some(parent) = task.parent_id {
                 add((parent, false), (task.id, false), None);
@@ -126,7 +142,11 @@ fn cycles<N: Copy + Ord>(edges: &Edges<N>) -> Vec<(Vec<N>, Vec<TaskLinkId>)> {
                 Some((to, link)) if on_path.contains(&to) => {
                     let from = path.iter().position(|(node, ..)| *node == to).unwrap_or(0);
                     let nodes = path[from..].iter().map(|(node, ..)| *node).collect();
-                    let links = path[from + 1..].iter().filter_map(|(_, link, _)| *link).chain(link).collect();
+                    let links = path[from + 1..]
+                        .iter()
+                        .filter_map(|(_, link, _)| *link)
+                        .chain(link)
+                        .collect();
                     found.push((nodes, links));
                     if found.len() >= MOST_CYCLES {
                         return found;

@@ -21,15 +21,24 @@ impl Bench<'_> {
         let mut link = Arc::unwrap_or_clone(link);
         link.project_id = from.project_id;
         let is_dependency = link.kind == LinkKind::DependsOn;
-        let fault = |rule, message: String| Violation::new(self.patch, rule, message).field("fields.to_id");
+        let fault =
+            |rule, message: String| Violation::new(self.patch, rule, message).field("fields.to_id");
         if from.id == to.id {
-            return self.fail(fault(Rule::SelfLink, format!("{} cannot be linked to itself", from.key)));
+            return self
+                .fail(fault(Rule::SelfLink, format!("{} cannot be linked to itself", from.key)));
         }
         if is_dependency && from.project_id != to.project_id {
-            let message = format!("{} and {} are in different projects, and a dependency stays inside one", from.key, to.key);
-            return self.fail(fault(Rule::DependencyAcrossProjects, message).hint("link them with kind relates"));
+            let message = format!(
+                "{} and {} are in different projects, and a dependency stays inside one",
+                from.key, to.key
+            );
+            return self.fail(
+                fault(Rule::DependencyAcrossProjects, message).hint("link them with kind relates"),
+            );
         }
-        if !is_dependency && (patch.fields.contains_key("dependency") || patch.fields.contains_key("lag_minutes")) {
+        if !is_dependency
+            && (patch.fields.contains_key("dependency") || patch.fields.contains_key("lag_minutes"))
+        {
             let message = "only a dependency has a type and a lag".to_owned();
             return self.fail(fault(Rule::Operation, message));
         }
@@ -46,10 +55,16 @@ impl Bench<'_> {
     pub(super) fn refuse_second(&mut self, link: &TaskLink) -> Step {
         let says_the_same = |from: TaskId, to: TaskId| {
             let state = self.state.task(from).and_then(|task| self.state.project(task.project_id));
-            state.is_some_and(|state| state.links_between(from, to).any(|other| other.id != link.id && other.kind == link.kind))
+            state.is_some_and(|state| {
+                state
+                    .links_between(from, to)
+                    .any(|other| other.id != link.id && other.kind == link.kind)
+            })
         };
         let is_mutual = link.kind == LinkKind::Relates;
-        if !(says_the_same(link.from_id, link.to_id) || is_mutual && says_the_same(link.to_id, link.from_id)) {
+        if !(says_the_same(link.from_id, link.to_id)
+            || is_mutual && says_the_same(link.to_id, link.from_id))
+        {
             return Ok(());
         }
         let message = format!("the two tasks are linked by {} already", link.kind);
@@ -59,19 +74,27 @@ impl Bench<'_> {
     pub(super) fn link_requirement(&mut self, patch: &Patch) -> Step {
         let task = self.end_of_link(patch, "task_id")?;
         let Some(id) = id_field::<RequirementId>(patch, "requirement_id") else {
-            return self.fail(Violation::new(self.patch, Rule::Required, "must be given").field("fields.requirement_id"));
+            return self.fail(
+                Violation::new(self.patch, Rule::Required, "must be given")
+                    .field("fields.requirement_id"),
+            );
         };
         let project = self.project(task.project_id)?;
-        let known = project.requirement(id).is_some_and(|requirement| requirement.deleted_at.is_none());
+        let known =
+            project.requirement(id).is_some_and(|requirement| requirement.deleted_at.is_none());
         let twice = project.answers_at(task.id.uuid()).any(|answer| answer.requirement_id == id);
         if !known {
             let message = format!("the task's project has no living requirement {id}");
-            let fault = Violation::new(self.patch, Rule::UnknownReference, message).field("fields.requirement_id");
+            let fault = Violation::new(self.patch, Rule::UnknownReference, message)
+                .field("fields.requirement_id");
             return self.lost(id.uuid(), fault);
         }
         if twice {
             let message = format!("{} answers that requirement already", task.key);
-            return self.fail(Violation::new(self.patch, Rule::DuplicateLink, message).field("fields.requirement_id"));
+            return self.fail(
+                Violation::new(self.patch, Rule::DuplicateLink, message)
+                    .field("fields.requirement_id"),
+            );
         }
         let mut record = AnyRecord::blank(patch.entity, patch.id);
         self.fill(&mut record, patch, true)?;
@@ -91,14 +114,22 @@ impl Bench<'_> {
         self.check_id_is_free(patch)?;
         let place = format!("fields.{field}");
         let Some(id) = id_field::<TaskId>(patch, field) else {
-            return self.fail(Violation::new(self.patch, Rule::Required, "must be the id of a task").field(place));
+            return self.fail(
+                Violation::new(self.patch, Rule::Required, "must be the id of a task").field(place),
+            );
         };
         // The ends are looked for where the set says they may be, not in the whole lake.
-        let project = self.state.home(Entity::Task, id.uuid()).filter(|project| self.scope.contains(project));
+        let project =
+            self.state.home(Entity::Task, id.uuid()).filter(|project| self.scope.contains(project));
         match project.or(patch.project) {
             Some(project) => self.live_task(project, id, &place),
             None => {
-                let fault = Violation::new(self.patch, Rule::UnknownReference, format!("there is no task {id}")).field(place);
+                let fault = Violation::new(
+                    self.patch,
+                    Rule::UnknownReference,
+                    format!("there is no task {id}"),
+                )
+                .field(place);
                 self.lost(id.uuid(), fault)
             }
         }

@@ -114,8 +114,12 @@ pub fn apply(state: &mut State, set: &PatchSet, at: Instant) -> Result<Applied, 
         bench.judge_patch(patch);
         if bench.changes.len() > PatchSet::MAX_CHANGES {
             bench.refuse(
-                Violation::new(index, Rule::Cap, format!("the set makes more than {} changes", PatchSet::MAX_CHANGES))
-                    .hint("split it into several sets"),
+                Violation::new(
+                    index,
+                    Rule::Cap,
+                    format!("the set makes more than {} changes", PatchSet::MAX_CHANGES),
+                )
+                .hint("split it into several sets"),
             );
             break;
         }
@@ -201,7 +205,9 @@ impl Bench<'_> {
             (Op::Link, Entity::TaskRequirement) => self.link_requirement(patch),
             (Op::Update, _) => self.update(patch),
             (Op::Move, Entity::Task) => self.relocate(patch),
-            (Op::Delete, Entity::Project | Entity::Task | Entity::User | Entity::Requirement) => self.delete(patch),
+            (Op::Delete, Entity::Project | Entity::Task | Entity::User | Entity::Requirement) => {
+                self.delete(patch)
+            }
             (Op::Unlink, Entity::TaskLink | Entity::TaskRequirement) => self.delete(patch),
             (Op::Restore, entity) if entity != Entity::Lake => self.restore(patch),
             (Op::Erase, _) if self.set.source == Source::Maintenance => self.erase(patch),
@@ -214,7 +220,9 @@ impl Bench<'_> {
                     (Op::Erase, _) => "lakeplan erase does it",
                     _ => "see the patch set schema",
                 };
-                self.fail(Violation::new(self.patch, Rule::Operation, message).field("op").hint(hint))
+                self.fail(
+                    Violation::new(self.patch, Rule::Operation, message).field("op").hint(hint),
+                )
             }
         }
     }
@@ -228,7 +236,8 @@ impl Bench<'_> {
             self.refuse(Violation::new(self.patch, Rule::Operation, message).field("place"));
         }
         if matches!(patch.op, Op::Create | Op::Link) && !patch.expect.is_empty() {
-            let message = format!("{} makes something new, so there is no value to expect", patch.op);
+            let message =
+                format!("{} makes something new, so there is no value to expect", patch.op);
             self.refuse(Violation::new(self.patch, Rule::Operation, message).field("expect"));
         }
         if matches!(patch.op, Op::Delete | Op::Unlink | Op::Restore) && !patch.fields.is_empty() {
@@ -245,12 +254,18 @@ impl Bench<'_> {
             let Some(record) = self.find(patch) else { continue };
             let place = format!("expect.{field}");
             let Some(theirs) = record.get(field) else {
-                let fault = Violation::new(self.patch, Rule::UnknownField, "is no field to expect a value of");
+                let fault = Violation::new(
+                    self.patch,
+                    Rule::UnknownField,
+                    "is no field to expect a value of",
+                );
                 self.refuse(fault.field(place));
                 continue;
             };
             match as_held(patch, field, expected) {
-                Err(misfit) => self.refuse(Violation::new(self.patch, Rule::Value, misfit.0).field(place)),
+                Err(misfit) => {
+                    self.refuse(Violation::new(self.patch, Rule::Value, misfit.0).field(place))
+                }
                 Ok(held) if held != theirs && self.conflict.is_none() => {
                     self.conflict = Some(Conflict {
                         patch: self.patch,
@@ -288,7 +303,10 @@ impl Bench<'_> {
         let slot = Slot { entity: patch.entity, id: patch.id, project: patch.project };
         let moved = || {
             // Only the projects of the set are known to be at hand wherever the set is judged.
-            let project = self.state.home(patch.entity, patch.id).filter(|project| self.scope.contains(project));
+            let project = self
+                .state
+                .home(patch.entity, patch.id)
+                .filter(|project| self.scope.contains(project));
             self.state.get(Slot { project: Some(project?), ..slot })
         };
         self.state.get(slot).or_else(moved).filter(|record| record.id() == patch.id)
@@ -300,37 +318,56 @@ impl Bench<'_> {
             Some(record) => Ok(record),
             None => {
                 let message = format!("there is no {} {}", patch.entity.noun(), patch.id);
-                self.lost(patch.id, Violation::new(self.patch, Rule::UnknownReference, message).field("id"))
+                self.lost(
+                    patch.id,
+                    Violation::new(self.patch, Rule::UnknownReference, message).field("id"),
+                )
             }
         }
     }
 
     fn project(&mut self, id: ProjectId) -> Step<&ProjectState> {
         // Looked up twice because the borrow of the first look would last into the failure.
-        let live = self.state.project(id).and_then(ProjectState::project).map(|project| project.deleted_at.is_none());
+        let live = self
+            .state
+            .project(id)
+            .and_then(ProjectState::project)
+            .map(|project| project.deleted_at.is_none());
         match live {
             Some(true) => self.state.project(id).ok_or(Failed),
-            Some(false) => {
-                self.fail(Violation::new(self.patch, Rule::Deleted, format!("project {id} is deleted")).field("project_id"))
-            }
+            Some(false) => self.fail(
+                Violation::new(self.patch, Rule::Deleted, format!("project {id} is deleted"))
+                    .field("project_id"),
+            ),
             None => {
-                let fault = Violation::new(self.patch, Rule::UnknownReference, format!("there is no project {id}"));
+                let fault = Violation::new(
+                    self.patch,
+                    Rule::UnknownReference,
+                    format!("there is no project {id}"),
+                );
                 self.lost(super::id::EntityId::uuid(id), fault.field("project_id"))
             }
         }
     }
 
     /// A living task of a project, referred to by `field`.
-    fn live_task(&mut self, project: ProjectId, id: TaskId, field: &str) -> Step<std::sync::Arc<Task>> {
+    fn live_task(
+        &mut self,
+        project: ProjectId,
+        id: TaskId,
+        field: &str,
+    ) -> Step<std::sync::Arc<Task>> {
         match self.state.project(project).and_then(|project| project.task(id)).cloned() {
             Some(task) if task.is_live() => Ok(task),
             Some(task) => {
-                let fault = Violation::new(self.patch, Rule::Deleted, format!("{} is deleted", task.key));
+                let fault =
+                    Violation::new(self.patch, Rule::Deleted, format!("{} is deleted", task.key));
                 self.fail(fault.field(field).hint(format!("lakeplan task restore {}", task.key)))
             }
             None => {
                 let message = format!("there is no task {id} in the project");
-                let fault = Violation::new(self.patch, Rule::UnknownReference, message).field(field);
+                let fault =
+                    Violation::new(self.patch, Rule::UnknownReference, message).field(field);
                 self.lost(super::id::EntityId::uuid(id), fault)
             }
         }
@@ -350,14 +387,22 @@ impl Bench<'_> {
         if let Some(from) = from.filter(|from| *from != slot) {
             self.state.remove(from);
         }
-        self.changes.push(Change { entity: slot.entity, id: slot.id, project: slot.project, op, before, after });
+        self.changes.push(Change {
+            entity: slot.entity,
+            id: slot.id,
+            project: slot.project,
+            op,
+            before,
+            after,
+        });
         self.state.put(record);
         self.rollback.0.push((slot, old));
     }
 
     fn stamp(&self, record: &mut AnyRecord, is_new: bool) {
         let Marks { at, actor, .. } = &self.marks;
-        let stamps = [("updated_at", at), ("updated_by", actor), ("created_at", at), ("created_by", actor)];
+        let stamps =
+            [("updated_at", at), ("updated_by", actor), ("created_at", at), ("created_by", actor)];
         for (field, value) in stamps.into_iter().take(if is_new { 4 } else { 2 }) {
             // The lake has no creator; every other record has all four fields.
             let _ = record.set(field, value);
@@ -373,7 +418,9 @@ impl Bench<'_> {
 /// stand, where it is written as the lake writes it.
 fn as_held(patch: &Patch, field: &str, expected: &Value) -> Result<Value, Misfit> {
     let mut record = AnyRecord::blank(patch.entity, patch.id);
-    let Err(misfit) = record.set(field, expected) else { return Ok(record.get(field).unwrap_or_default()) };
+    let Err(misfit) = record.set(field, expected) else {
+        return Ok(record.get(field).unwrap_or_default());
+    };
     let stored = record.restore(field, expected).is_ok().then(|| record.get(field)).flatten();
     stored.filter(|stored| stored == expected).ok_or(misfit)
 }

@@ -20,8 +20,11 @@ pub struct Reach {
 pub fn reach<'p>(state: &State, patches: impl Iterator<Item = &'p Patch> + Clone) -> Reach {
     let mut reach = Reach::default();
     let carries = |patch: &&Patch| {
-        matches!((patch.op, patch.entity), (Op::Delete | Op::Restore, Entity::Task | Entity::Project))
-            || (patch.op == Op::Restore && matches!(patch.entity, Entity::TaskLink | Entity::TaskRequirement))
+        matches!(
+            (patch.op, patch.entity),
+            (Op::Delete | Op::Restore, Entity::Task | Entity::Project)
+        ) || (patch.op == Op::Restore
+            && matches!(patch.entity, Entity::TaskLink | Entity::TaskRequirement))
     };
     if !patches.clone().any(|patch| carries(&patch)) {
         return reach;
@@ -30,7 +33,9 @@ pub fn reach<'p>(state: &State, patches: impl Iterator<Item = &'p Patch> + Clone
         let home = state.home(patch.entity, patch.id).or(patch.project);
         let Some(project) = home.and_then(|project| state.project(project)) else { continue };
         match (patch.op, patch.entity) {
-            (Op::Delete, Entity::Project) => reach.linked.extend(project.tasks().map(|task| task.id)),
+            (Op::Delete, Entity::Project) => {
+                reach.linked.extend(project.tasks().map(|task| task.id))
+            }
             (Op::Restore, Entity::Project) => {
                 reach.linked.extend(project.tasks().map(|task| task.id));
                 reach.ends.extend(project.far_ends());
@@ -49,7 +54,9 @@ pub fn reach<'p>(state: &State, patches: impl Iterator<Item = &'p Patch> + Clone
                 reach.ends.extend(link.into_iter().flat_map(|link| [link.from_id, link.to_id]));
             }
             (Op::Restore, Entity::TaskRequirement) => {
-                reach.ends.extend(project.answer(TaskRequirementId::of(patch.id)).map(|answer| answer.task_id));
+                reach.ends.extend(
+                    project.answer(TaskRequirementId::of(patch.id)).map(|answer| answer.task_id),
+                );
             }
             (Op::Restore, Entity::Requirement) => {
                 let answers = project.all_answers_at(RequirementId::of(patch.id).uuid());

@@ -29,12 +29,24 @@ impl Bench<'_> {
         };
         let from = task.project_id;
         let task = self.live_task(from, task.id, "id")?;
-        if let Some(field) = patch.fields.keys().find(|field| !matches!(field.as_str(), "parent_id" | "project_id")) {
-            let fault = Violation::new(self.patch, Rule::Operation, "a move takes parent_id, project_id and place only");
-            return self.fail(fault.field(format!("fields.{field}")).hint("use op update for other fields"));
+        if let Some(field) =
+            patch.fields.keys().find(|field| !matches!(field.as_str(), "parent_id" | "project_id"))
+        {
+            let fault = Violation::new(
+                self.patch,
+                Rule::Operation,
+                "a move takes parent_id, project_id and place only",
+            );
+            return self.fail(
+                fault.field(format!("fields.{field}")).hint("use op update for other fields"),
+            );
         }
         if patch.fields.is_empty() && patch.place.is_none() {
-            let fault = Violation::new(self.patch, Rule::Shape, "a move must say where to: parent_id, project_id or place");
+            let fault = Violation::new(
+                self.patch,
+                Rule::Shape,
+                "a move must say where to: parent_id, project_id or place",
+            );
             return self.fail(fault.field("fields"));
         }
         let to = match patch.fields.get("project_id") {
@@ -42,19 +54,25 @@ impl Bench<'_> {
             Some(value) => match ProjectId::read(value) {
                 Ok(to) => to,
                 Err(misfit) => {
-                    return self.fail(Violation::new(self.patch, Rule::Value, misfit.0).field("fields.project_id"));
+                    return self.fail(
+                        Violation::new(self.patch, Rule::Value, misfit.0)
+                            .field("fields.project_id"),
+                    );
                 }
             },
         };
         self.project(to)?;
         let named = patch.fields.get("parent_id");
-        let named = named.map(|value| if value.is_null() { Ok(None) } else { TaskId::read(value).map(Some) });
+        let named = named
+            .map(|value| if value.is_null() { Ok(None) } else { TaskId::read(value).map(Some) });
         let parent_id = match named {
             None if to == from => task.parent_id,
             None => None,
             Some(Ok(parent)) => parent,
             Some(Err(misfit)) => {
-                return self.fail(Violation::new(self.patch, Rule::Value, misfit.0).field("fields.parent_id"));
+                return self.fail(
+                    Violation::new(self.patch, Rule::Value, misfit.0).field("fields.parent_id"),
+                );
             }
         };
         let parent = match parent_id {
@@ -62,11 +80,17 @@ impl Bench<'_> {
             None => None,
         };
         let below_itself = parent.as_ref().is_some_and(|parent| {
-            to == from && self.state.project(from).is_some_and(|project| project.is_within(parent.id, task.id))
+            to == from
+                && self
+                    .state
+                    .project(from)
+                    .is_some_and(|project| project.is_within(parent.id, task.id))
         });
         if below_itself {
             let message = format!("{} cannot stand below itself", task.key);
-            return self.fail(Violation::new(self.patch, Rule::OwnDescendant, message).field("fields.parent_id"));
+            return self.fail(
+                Violation::new(self.patch, Rule::OwnDescendant, message).field("fields.parent_id"),
+            );
         }
 
         let branch: Vec<Arc<Task>> = match self.state.project(from) {
@@ -92,10 +116,15 @@ impl Bench<'_> {
             if to != from {
                 self.rename(&mut moved, to);
             }
-            let parent = moved.parent_id.and_then(|parent| self.state.project(to)?.task(parent).cloned());
+            let parent =
+                moved.parent_id.and_then(|parent| self.state.project(to)?.task(parent).cloned());
             self.stand_below(&mut moved, parent.as_deref())?;
             if moved != *below {
-                self.write(Op::Move, AnyRecord::Task(Arc::new(moved)), Some(AnyRecord::Task(below).slot()));
+                self.write(
+                    Op::Move,
+                    AnyRecord::Task(Arc::new(moved)),
+                    Some(AnyRecord::Task(below).slot()),
+                );
             }
         }
         if self.violations.len() > faults { Err(super::Failed) } else { Ok(()) }
@@ -109,7 +138,9 @@ impl Bench<'_> {
         self.give_key(task, to, next);
         let prefix = format!("{}-", task.key.project());
         let had = task.former_keys.0.iter().position(|key| key.starts_with(&prefix));
-        if let Some(number) = had.and_then(|at| task.former_keys.0.remove(at).parse::<TaskKey>().ok()) {
+        if let Some(number) =
+            had.and_then(|at| task.former_keys.0.remove(at).parse::<TaskKey>().ok())
+        {
             self.give_key(task, to, number.number());
         }
         task.former_keys.0.push(left);
@@ -120,10 +151,12 @@ impl Bench<'_> {
         let from = task.project_id;
         let ids: BTreeSet<TaskId> = branch.iter().map(|task| task.id).chain([task.id]).collect();
         let project = self.project(from)?;
-        let mut links: Vec<_> = ids.iter().flat_map(|id| project.all_links_at(*id)).cloned().collect();
+        let mut links: Vec<_> =
+            ids.iter().flat_map(|id| project.all_links_at(*id)).cloned().collect();
         links.sort_by_key(|link| link.id);
         links.dedup_by_key(|link| link.id);
-        let answers: Vec<_> = ids.iter().flat_map(|id| project.answers_at(id.uuid())).cloned().collect();
+        let answers: Vec<_> =
+            ids.iter().flat_map(|id| project.answers_at(id.uuid())).cloned().collect();
         let is_torn = |link: &&Arc<TaskLink>| {
             let is_inside = ids.contains(&link.from_id) && ids.contains(&link.to_id);
             link.deleted_at.is_none() && link.kind == LinkKind::DependsOn && !is_inside
@@ -132,7 +165,8 @@ impl Bench<'_> {
         if let Some(link) = outer {
             let name = |id| project.task(id).map_or_else(String::new, |task| task.key.to_string());
             let (waiting, waited) = (name(link.from_id), name(link.to_id));
-            let message = format!("{waiting} depends on {waited}, and a dependency cannot cross projects");
+            let message =
+                format!("{waiting} depends on {waited}, and a dependency cannot cross projects");
             let hint = format!("lakeplan task unlink {waiting} {waited}, or move both");
             let fault = Violation::new(self.patch, Rule::DependencyAcrossProjects, message);
             return self.fail(fault.field("fields.project_id").hint(hint));
@@ -141,7 +175,11 @@ impl Bench<'_> {
         if let Some(project) = self.state.project(from).and_then(|state| state.project()).cloned() {
             let mut left = Arc::unwrap_or_clone(Arc::clone(&project));
             left.left_number = highest;
-            self.write(Op::Update, AnyRecord::Project(Arc::new(left)), Some(AnyRecord::Project(project).slot()));
+            self.write(
+                Op::Update,
+                AnyRecord::Project(Arc::new(left)),
+                Some(AnyRecord::Project(project).slot()),
+            );
         }
         for answer in answers {
             self.end(Op::Unlink, AnyRecord::TaskRequirement(answer));
@@ -150,31 +188,48 @@ impl Bench<'_> {
         for link in links.into_iter().filter(|link| ids.contains(&link.from_id)) {
             let mut moved = Arc::unwrap_or_clone(Arc::clone(&link));
             moved.project_id = to;
-            self.write(Op::Move, AnyRecord::TaskLink(Arc::new(moved)), Some(AnyRecord::TaskLink(link).slot()));
+            self.write(
+                Op::Move,
+                AnyRecord::TaskLink(Arc::new(moved)),
+                Some(AnyRecord::TaskLink(link).slot()),
+            );
         }
         Ok(())
     }
 
     /// Returns the position for a task at the place of a patch among the children of `parent`; makes room where there is
     /// none.
-    pub(super) fn position(&mut self, project: ProjectId, parent: Option<TaskId>, patch: &Patch, task: TaskId) -> Step<i64> {
+    pub(super) fn position(
+        &mut self,
+        project: ProjectId,
+        parent: Option<TaskId>,
+        patch: &Patch,
+        task: TaskId,
+    ) -> Step<i64> {
         let state = self.project(project)?;
         let is_other = |other: &&Arc<Task>| other.id != task;
-        let sibling = |id: TaskId| state.task(id).filter(|other| other.id != task && other.parent_id == parent);
+        let sibling = |id: TaskId| {
+            state.task(id).filter(|other| other.id != task && other.parent_id == parent)
+        };
         let (before, after) = match patch.place.unwrap_or(Place::Last) {
             Place::First => (None, state.children(parent).find(is_other)),
             Place::Last => (state.children(parent).rev().find(is_other), None),
             Place::After(id) => match sibling(id) {
-                Some(before) => (Some(before), state.behind(parent, (before.position, id)).find(is_other)),
+                Some(before) => {
+                    (Some(before), state.behind(parent, (before.position, id)).find(is_other))
+                }
                 None => return self.no_sibling(id),
             },
             Place::Before(id) => match sibling(id) {
-                Some(after) => (state.before(parent, (after.position, id)).find(is_other), Some(after)),
+                Some(after) => {
+                    (state.before(parent, (after.position, id)).find(is_other), Some(after))
+                }
                 None => return self.no_sibling(id),
             },
         };
         let is_free = |position: &i64| {
-            before.is_none_or(|before| before.position < *position) && after.is_none_or(|after| *position < after.position)
+            before.is_none_or(|before| before.position < *position)
+                && after.is_none_or(|after| *position < after.position)
         };
         if let Some(position) = patch.position.filter(is_free) {
             return Ok(position);
@@ -187,7 +242,8 @@ impl Bench<'_> {
                 Ok(before.position + (after.position - before.position) / 2)
             }
             (Some(before), Some(_)) => {
-                let (start, renumbered) = (before.position, room_behind(state, parent, before, task));
+                let (start, renumbered) =
+                    (before.position, room_behind(state, parent, before, task));
                 for (sibling, position) in renumbered.siblings {
                     let slot = AnyRecord::Task(Arc::clone(&sibling)).slot();
                     let moved = Task { position, ..Arc::unwrap_or_clone(sibling) };
@@ -199,7 +255,12 @@ impl Bench<'_> {
     }
 
     fn no_sibling<T>(&mut self, id: TaskId) -> Step<T> {
-        let fault = Violation::new(self.patch, Rule::UnknownReference, "names a task that is no sibling there").field("place");
+        let fault = Violation::new(
+            self.patch,
+            Rule::UnknownReference,
+            "names a task that is no sibling there",
+        )
+        .field("place");
         self.lost(id.uuid(), fault)
     }
 }
@@ -212,8 +273,16 @@ struct Renumbered {
 
 /// Renumbers as few of the siblings behind `before` as have room enough among them. The more there are, the wider apart
 /// they must come to stand: so a number of tasks that go to one place renumber only a few siblings each.
-fn room_behind(state: &ProjectState, parent: Option<TaskId>, before: &Task, task: TaskId) -> Renumbered {
-    let mut behind = state.behind(parent, (before.position, before.id)).filter(|other| other.id != task).peekable();
+fn room_behind(
+    state: &ProjectState,
+    parent: Option<TaskId>,
+    before: &Task,
+    task: TaskId,
+) -> Renumbered {
+    let mut behind = state
+        .behind(parent, (before.position, before.id))
+        .filter(|other| other.id != task)
+        .peekable();
     let mut siblings: Vec<&Arc<Task>> = Vec::new();
     let mut wanted = LEAST_GAP;
     let gap = loop {
@@ -227,6 +296,12 @@ fn room_behind(state: &ProjectState, parent: Option<TaskId>, before: &Task, task
         wanted = (2 * wanted).min(GAP / 2);
     };
     let position = |index: usize| before.position + gap * (index as i64 + 2);
-    let numbered = siblings.into_iter().enumerate().map(|(index, sibling)| (Arc::clone(sibling), position(index)));
-    Renumbered { siblings: numbered.filter(|(sibling, position)| sibling.position != *position).collect(), gap }
+    let numbered = siblings
+        .into_iter()
+        .enumerate()
+        .map(|(index, sibling)| (Arc::clone(sibling), position(index)));
+    Renumbered {
+        siblings: numbered.filter(|(sibling, position)| sibling.position != *position).collect(),
+        gap,
+    }
 }

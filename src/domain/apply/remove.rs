@@ -59,12 +59,15 @@ impl Bench<'_> {
 
     /// What goes and comes with a record, living or deleted: parents before children, links after both ends.
     fn belongings(&self, record: &AnyRecord) -> Vec<AnyRecord> {
-        let Some(state) = record.project().and_then(|project| self.state.project(project)) else { return Vec::new() };
+        let Some(state) = record.project().and_then(|project| self.state.project(project)) else {
+            return Vec::new();
+        };
         match record {
             AnyRecord::Project(_) => {
-                let tops = state
-                    .children(None)
-                    .flat_map(|top| std::iter::once(Arc::clone(top)).chain(state.descendants(top.id).into_iter().cloned()));
+                let tops = state.children(None).flat_map(|top| {
+                    std::iter::once(Arc::clone(top))
+                        .chain(state.descendants(top.id).into_iter().cloned())
+                });
                 let far = state.tasks().flat_map(|task| self.links_from_elsewhere(task));
                 tops.map(AnyRecord::Task)
                     .chain(state.requirements().cloned().map(AnyRecord::Requirement))
@@ -77,10 +80,13 @@ impl Bench<'_> {
                 let below = state.descendants(task.id);
                 let branch = || std::iter::once(task).chain(below.iter().copied());
                 // A link inside the branch is met at both of its ends.
-                let own: BTreeMap<_, _> =
-                    branch().flat_map(|task| state.all_links_at(task.id)).map(|link| (link.id, Arc::clone(link))).collect();
+                let own: BTreeMap<_, _> = branch()
+                    .flat_map(|task| state.all_links_at(task.id))
+                    .map(|link| (link.id, Arc::clone(link)))
+                    .collect();
                 let far = branch().flat_map(|task| self.links_from_elsewhere(task));
-                let answers = branch().flat_map(|task| state.all_answers_at(task.id.uuid())).cloned();
+                let answers =
+                    branch().flat_map(|task| state.all_answers_at(task.id.uuid())).cloned();
                 let tasks = below.iter().copied().cloned().map(AnyRecord::Task);
                 tasks
                     .chain(own.into_values().map(AnyRecord::TaskLink))
@@ -88,16 +94,22 @@ impl Bench<'_> {
                     .chain(answers.map(AnyRecord::TaskRequirement))
                     .collect()
             }
-            AnyRecord::Requirement(requirement) => {
-                state.all_answers_at(requirement.id.uuid()).cloned().map(AnyRecord::TaskRequirement).collect()
-            }
+            AnyRecord::Requirement(requirement) => state
+                .all_answers_at(requirement.id.uuid())
+                .cloned()
+                .map(AnyRecord::TaskRequirement)
+                .collect(),
             _ => Vec::new(),
         }
     }
 
     /// The links of other projects that lead to a task, deleted ones included.
     fn links_from_elsewhere(&self, task: &Task) -> Vec<Arc<TaskLink>> {
-        self.state.links_to(task.id).filter(|link| link.project_id != task.project_id).cloned().collect()
+        self.state
+            .links_to(task.id)
+            .filter(|link| link.project_id != task.project_id)
+            .cloned()
+            .collect()
     }
 
     /// Marks a record as deleted by this set.
@@ -110,12 +122,15 @@ impl Bench<'_> {
     fn begin_again(&mut self, mut record: AnyRecord) -> Step {
         if let AnyRecord::Task(task) = &record
             && let Some(parent) = task.parent_id
-            && let Some(parent) = self.state.project(task.project_id).and_then(|state| state.task(parent))
+            && let Some(parent) =
+                self.state.project(task.project_id).and_then(|state| state.task(parent))
             && !parent.is_live()
         {
             let message = format!("{} stands below {}, which is deleted too", task.key, parent.key);
             let hint = format!("lakeplan task restore {}", parent.key);
-            return self.fail(Violation::new(self.patch, Rule::ParentDeleted, message).field("id").hint(hint));
+            return self.fail(
+                Violation::new(self.patch, Rule::ParentDeleted, message).field("id").hint(hint),
+            );
         }
         let project_gone = record.entity() != Entity::Project
             && record
@@ -123,18 +138,25 @@ impl Bench<'_> {
                 .and_then(|id| self.state.project(id)?.project())
                 .is_some_and(|project| project.deleted_at.is_some());
         if project_gone {
-            let fault = Violation::new(self.patch, Rule::ParentDeleted, "its project is deleted").field("id");
+            let fault = Violation::new(self.patch, Rule::ParentDeleted, "its project is deleted")
+                .field("id");
             return self.fail(fault.hint("restore the project"));
         }
         match self.ends(&record) {
             Ends::Fit => {}
             Ends::Gone => {
                 let message = "one of the two it links is deleted";
-                return self.fail(Violation::new(self.patch, Rule::Deleted, message).field("id").hint("restore that first"));
+                return self.fail(
+                    Violation::new(self.patch, Rule::Deleted, message)
+                        .field("id")
+                        .hint("restore that first"),
+                );
             }
             Ends::Apart => {
                 let message = "the two it links are in different projects now";
-                return self.fail(Violation::new(self.patch, Rule::DependencyAcrossProjects, message).field("id"));
+                return self.fail(
+                    Violation::new(self.patch, Rule::DependencyAcrossProjects, message).field("id"),
+                );
             }
         }
         record = self.follow_start(record);
@@ -175,14 +197,23 @@ impl Bench<'_> {
 
     /// How the ends of a link stand; those of what is no link always fit.
     fn ends(&self, record: &AnyRecord) -> Ends {
-        let task = |id| self.state.task(id).filter(|task| task.is_live()).map(|task| task.project_id);
+        let task =
+            |id| self.state.task(id).filter(|task| task.is_live()).map(|task| task.project_id);
         let (ends, stays_inside) = match record {
-            AnyRecord::TaskLink(link) => ((task(link.from_id), task(link.to_id)), link.kind == LinkKind::DependsOn),
+            AnyRecord::TaskLink(link) => {
+                ((task(link.from_id), task(link.to_id)), link.kind == LinkKind::DependsOn)
+            }
             AnyRecord::TaskRequirement(answer) => {
+                let requirement = self
+                    .state
+                    .project(answer.project_id)
+                    .and_then(|state| state.requirement(answer.requirement_id));
                 let requirement =
-                    self.state.project(answer.project_id).and_then(|state| state.requirement(answer.requirement_id));
-                let requirement = requirement.filter(|requirement| requirement.deleted_at.is_none());
-                ((task(answer.task_id), requirement.map(|requirement| requirement.project_id)), true)
+                    requirement.filter(|requirement| requirement.deleted_at.is_none());
+                (
+                    (task(answer.task_id), requirement.map(|requirement| requirement.project_id)),
+                    true,
+                )
             }
             _ => return Ends::Fit,
         };

@@ -10,7 +10,8 @@ impl Bench<'_> {
     pub(super) fn update(&mut self, patch: &Patch) -> Step {
         let old = self.target(patch)?;
         if patch.fields.is_empty() {
-            let fault = Violation::new(self.patch, Rule::Shape, "an update must name at least one field");
+            let fault =
+                Violation::new(self.patch, Rule::Shape, "an update must name at least one field");
             return self.fail(fault.field("fields"));
         }
         let mut record = old.clone();
@@ -18,7 +19,10 @@ impl Bench<'_> {
             // Adopting and upgrading write the fields of the lake's row that no author may.
             for (field, value) in &patch.fields {
                 if let Err(misfit) = record.set(field, value) {
-                    return self.fail(Violation::new(self.patch, Rule::Value, misfit.0).field(format!("fields.{field}")));
+                    return self.fail(
+                        Violation::new(self.patch, Rule::Value, misfit.0)
+                            .field(format!("fields.{field}")),
+                    );
                 }
             }
         } else {
@@ -29,7 +33,8 @@ impl Bench<'_> {
         if let AnyRecord::TaskLink(link) = &record {
             if link.kind != LinkKind::DependsOn {
                 let message = "only a dependency has a type and a lag";
-                return self.fail(Violation::new(self.patch, Rule::Operation, message).field("fields"));
+                return self
+                    .fail(Violation::new(self.patch, Rule::Operation, message).field("fields"));
             }
             self.touch_graph(link.project_id);
             self.linked.insert(link.id, self.patch);
@@ -42,7 +47,9 @@ impl Bench<'_> {
     /// Adds fields that the patch clears and that were absent to the change: where the journal holds a value that cannot be
     /// read, which counts as absent, the row says that it stands no more.
     fn note_cleared(&mut self, patch: &Patch, old: &AnyRecord) {
-        let Some(change) = self.changes.last_mut().filter(|change| change.id == patch.id) else { return };
+        let Some(change) = self.changes.last_mut().filter(|change| change.id == patch.id) else {
+            return;
+        };
         for (name, _) in patch.fields.iter().filter(|(_, value)| value.is_null()) {
             if !change.after.contains_key(name)
                 && let Some(absent) = old.get(name)

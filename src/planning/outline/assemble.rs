@@ -13,12 +13,19 @@ use super::title::Title;
 use super::units::UnitClass;
 use super::{Options, estimates, requirements};
 use crate::planning::plan::{
-    LinkBasis, Node, NodeKind, Origin, Plan, PlanLink, Problem, Requirement, SkipReason, Skipped, Span, Standing, Stats,
-    Unresolved,
+    LinkBasis, Node, NodeKind, Origin, Plan, PlanLink, Problem, Requirement, SkipReason, Skipped,
+    Span, Standing, Stats, Unresolved,
 };
 
 /// Makes the plan of a draft read at a rank.
-pub(super) fn plan(text: &str, cues: &Cues, options: Options, title: Title, mut draft: Draft, rank: Rank) -> Plan {
+pub(super) fn plan(
+    text: &str,
+    cues: &Cues,
+    options: Options,
+    title: Title,
+    mut draft: Draft,
+    rank: Rank,
+) -> Plan {
     let lines = Lines::of(text);
     // What is cancelled may still be what a phrase names, so it goes only when all phrases are read.
     let found = dependencies::find(&draft, cues);
@@ -30,13 +37,15 @@ pub(super) fn plan(text: &str, cues: &Cues, options: Options, title: Title, mut 
     let mut nodes = nodes(&draft, &kinds, &keys, &splits, cues, options, &lines);
     account_for_all(text, &mut draft, &title);
 
-    let (family, links): (Vec<Link>, Vec<Link>) =
-        found.links.into_iter().partition(|link| draft.is_ancestor(link.from, link.to) || draft.is_ancestor(link.to, link.from));
+    let (family, links): (Vec<Link>, Vec<Link>) = found.links.into_iter().partition(|link| {
+        draft.is_ancestor(link.from, link.to) || draft.is_ancestor(link.to, link.from)
+    });
     let (links, refused) = acyclic::accept(&draft, links);
 
     let requirements = requirements(&draft, &mut nodes, &lines);
     let rows = Rows { draft: &draft, nodes: &nodes };
-    let problems = problems(&rows, &order, &splits, &links, &family, &refused, &requirements, &lines);
+    let problems =
+        problems(&rows, &order, &splits, &links, &family, &refused, &requirements, &lines);
     let skipped = skipped(&draft, &lines);
     let unresolved = found
         .open
@@ -48,7 +57,8 @@ pub(super) fn plan(text: &str, cues: &Cues, options: Options, title: Title, mut 
             best_guess: open.guess.map(|row| keys[row].clone()),
         })
         .collect();
-    let links: Vec<PlanLink> = links.into_iter().map(|link| plan_link(link, &keys, &lines)).collect();
+    let links: Vec<PlanLink> =
+        links.into_iter().map(|link| plan_link(link, &keys, &lines)).collect();
 
     let mut by_row: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
     let nodes: Vec<Node> = order.iter().filter_map(|row| by_row[*row].take()).collect();
@@ -78,7 +88,8 @@ struct Lines<'t> {
 
 impl<'t> Lines<'t> {
     fn of(text: &'t str) -> Self {
-        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let starts =
+            std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { text, starts }
     }
 
@@ -105,11 +116,17 @@ fn kinds(draft: &Draft, rank: Rank, splits: &Splits) -> Vec<NodeKind> {
     for index in draft.preorder() {
         let row = &draft.rows[index];
         let is_leaf = row.children.is_empty();
-        let has_grandchildren = row.children.iter().any(|child| !draft.rows[*child].children.is_empty());
-        let is_task_unit = row.unit.as_ref().is_some_and(|unit| matches!(unit.class, UnitClass::Task | UnitClass::Feature));
+        let has_grandchildren =
+            row.children.iter().any(|child| !draft.rows[*child].children.is_empty());
+        let is_task_unit = row
+            .unit
+            .as_ref()
+            .is_some_and(|unit| matches!(unit.class, UnitClass::Task | UnitClass::Feature));
         kinds[index] = match row.parent {
             None if row.is_phase_unit() || has_grandchildren => NodeKind::Phase,
-            None if is_leaf || is_task_unit || !row.from_heading || rank < Rank::Plan => NodeKind::Task,
+            None if is_leaf || is_task_unit || !row.from_heading || rank < Rank::Plan => {
+                NodeKind::Task
+            }
             None => NodeKind::Phase,
             Some(parent) if kinds[parent] == NodeKind::Phase || !is_leaf => NodeKind::Task,
             Some(_) => NodeKind::Subtask,
@@ -152,7 +169,8 @@ fn nodes(
     lines: &Lines<'_>,
 ) -> Vec<Node> {
     let estimates = estimates::estimates(draft, kinds, cues, options);
-    let parts: BTreeMap<usize, (u32, u32)> = splits.parts.iter().map(|(row, part, parts)| (*row, (*part, *parts))).collect();
+    let parts: BTreeMap<usize, (u32, u32)> =
+        splits.parts.iter().map(|(row, part, parts)| (*row, (*part, *parts))).collect();
     draft
         .rows
         .iter()
@@ -161,7 +179,9 @@ fn nodes(
         .map(|((index, row), estimate)| {
             let parent = row.parent.map(|parent| keys[parent].clone());
             let origin = match (parts.get(&index), &parent) {
-                (Some((part, parts)), Some(of)) => Origin::Split { of: of.clone(), part: *part, parts: *parts },
+                (Some((part, parts)), Some(of)) => {
+                    Origin::Split { of: of.clone(), part: *part, parts: *parts }
+                }
                 _ => Origin::Stated,
             };
             Node {
@@ -200,7 +220,12 @@ fn requirements(draft: &Draft, nodes: &mut [Node], lines: &Lines<'_>) -> Vec<Req
                 nodes[*row].requirement_keys.push(key.clone());
             }
             let covered_by = coverage[at].iter().map(|row| nodes[*row].key.clone()).collect();
-            Requirement { key, text: statement.text.clone(), span: lines.span(statement.span.clone()), covered_by }
+            Requirement {
+                key,
+                text: statement.text.clone(),
+                span: lines.span(statement.span.clone()),
+                covered_by,
+            }
         })
         .collect()
 }
@@ -217,20 +242,34 @@ fn problems(
     lines: &Lines<'_>,
 ) -> Vec<Problem> {
     let line_of = |link: &Link| lines.line(link.span.start);
-    let mut problems: Vec<Problem> = refused.iter().map(|refused| rows.cycle(refused, line_of)).collect();
+    let mut problems: Vec<Problem> =
+        refused.iter().map(|refused| rows.cycle(refused, line_of)).collect();
     problems.extend(family.iter().map(|link| rows.family(link, line_of(link))));
     problems.extend(rows.dates(links));
     problems.extend(rows.of_rows(order));
     problems.extend(splits.oversize.iter().map(|row| rows.oversize(*row)));
     problems.extend(rows.draft.folded.iter().map(|row| rows.folded(*row)));
     if rows.nodes.is_empty() {
-        let design = rows.draft.skips.iter().filter(|skip| skip.reason != SkipReason::Markup).count();
-        let reasons =
-            if design == 0 { String::new() } else { format!(" ({design} sections and paragraphs are listed as skipped)") };
+        let design =
+            rows.draft.skips.iter().filter(|skip| skip.reason != SkipReason::Markup).count();
+        let reasons = if design == 0 {
+            String::new()
+        } else {
+            format!(" ({design} sections and paragraphs are listed as skipped)")
+        };
         let is_cancelled = rows.draft.skips.iter().any(|skip| skip.reason == SkipReason::Cancelled);
-        problems.push(if is_cancelled { problems::all_cancelled() } else { problems::no_work(&reasons) });
+        problems.push(if is_cancelled {
+            problems::all_cancelled()
+        } else {
+            problems::no_work(&reasons)
+        });
     } else {
-        problems.extend(requirements.iter().filter(|requirement| requirement.covered_by.is_empty()).map(problems::uncovered));
+        problems.extend(
+            requirements
+                .iter()
+                .filter(|requirement| requirement.covered_by.is_empty())
+                .map(problems::uncovered),
+        );
     }
     problems
 }
@@ -250,7 +289,8 @@ fn account_for_all(text: &str, draft: &mut Draft, title: &Title) {
     let rows = draft.rows.iter().map(|row| row.span.clone());
     let statements = draft.statements.iter().map(|statement| statement.span.clone());
     let skips = draft.skips.iter().map(|skip| skip.span.clone());
-    let mut held: Vec<Range<usize>> = rows.chain(statements).chain(skips).chain(title.span.clone()).collect();
+    let mut held: Vec<Range<usize>> =
+        rows.chain(statements).chain(skips).chain(title.span.clone()).collect();
     held.sort_by_key(|range| range.start);
     held.push(text.len()..text.len());
     let mut at = 0;
@@ -270,7 +310,9 @@ fn skip_gap(draft: &mut Draft, gap: &str, start: usize) {
         let words = piece.trim();
         let from = at + (piece.len() - piece.trim_start().len());
         at += piece.len();
-        let holds_word = words.split(|c: char| !c.is_alphabetic()).any(|word| word.chars().nth(1).is_some() || !word.is_ascii());
+        let holds_word = words
+            .split(|c: char| !c.is_alphabetic())
+            .any(|word| word.chars().nth(1).is_some() || !word.is_ascii());
         if !holds_word {
             continue;
         }
@@ -288,7 +330,11 @@ fn skipped(draft: &Draft, lines: &Lines<'_>) -> Vec<Skipped> {
     draft
         .skips
         .iter()
-        .map(|skip| Skipped { span: lines.span(skip.span.clone()), what: skip.what.clone(), reason: skip.reason })
+        .map(|skip| Skipped {
+            span: lines.span(skip.span.clone()),
+            what: skip.what.clone(),
+            reason: skip.reason,
+        })
         .collect()
 }
 
@@ -312,7 +358,10 @@ fn stats(
         depth: draft.rows.iter().map(|row| row.depth as usize).max().unwrap_or(0),
         links,
         requirements: requirements.len(),
-        covered: requirements.iter().filter(|requirement| !requirement.covered_by.is_empty()).count(),
+        covered: requirements
+            .iter()
+            .filter(|requirement| !requirement.covered_by.is_empty())
+            .count(),
         skipped,
     }
 }

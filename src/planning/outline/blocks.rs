@@ -107,9 +107,9 @@ fn without_tag_lines(text: &str) -> Cow<'_, str> {
     if !text.lines().any(is_tag) {
         return Cow::Borrowed(text);
     }
-    let lines = text
-        .split_inclusive('\n')
-        .map(|line| if is_tag(line) { line.replace(|c: char| !c.is_whitespace(), " ") } else { line.to_owned() });
+    let lines = text.split_inclusive('\n').map(|line| {
+        if is_tag(line) { line.replace(|c: char| !c.is_whitespace(), " ") } else { line.to_owned() }
+    });
     Cow::Owned(lines.collect())
 }
 
@@ -138,7 +138,9 @@ mod tests {
         items
             .iter()
             .filter_map(|item| match item.blocks.first() {
-                Some(Block::Paragraph { lines, .. }) => lines.first().map(|line| line.text.as_str()),
+                Some(Block::Paragraph { lines, .. }) => {
+                    lines.first().map(|line| line.text.as_str())
+                }
                 _ => None,
             })
             .collect()

@@ -43,7 +43,13 @@ struct Inline {
 
 impl<'a> Builder<'a> {
     pub(super) fn new(text: &'a str, markdown: bool) -> Self {
-        Self { text, markdown, frames: vec![Frame::Root { blocks: Vec::new() }], flattened: 0, inline: Inline::default() }
+        Self {
+            text,
+            markdown,
+            frames: vec![Frame::Root { blocks: Vec::new() }],
+            flattened: 0,
+            inline: Inline::default(),
+        }
     }
 
     pub(super) fn event(&mut self, event: Event<'_>, span: Range<usize>) {
@@ -69,7 +75,9 @@ impl<'a> Builder<'a> {
 
     fn start(&mut self, tag: Tag<'_>, span: Range<usize>) {
         match tag {
-            Tag::List(_) | Tag::BlockQuote(_) | Tag::Item | Tag::Table(_) if self.is_too_deep(&tag) => {
+            Tag::List(_) | Tag::BlockQuote(_) | Tag::Item | Tag::Table(_)
+                if self.is_too_deep(&tag) =>
+            {
                 self.close_loose_lines();
                 self.flattened += 1;
             }
@@ -80,7 +88,9 @@ impl<'a> Builder<'a> {
             }
             Tag::Item => {
                 let number = match self.frames.last() {
-                    Some(Frame::List { ordered: Some(first), items, .. }) => Some(first.saturating_add(items.len() as u64)),
+                    Some(Frame::List { ordered: Some(first), items, .. }) => {
+                        Some(first.saturating_add(items.len() as u64))
+                    }
                     _ => None,
                 };
                 self.frames.push(Frame::Item { number, checked: None, blocks: Vec::new(), span });
@@ -140,10 +150,13 @@ impl<'a> Builder<'a> {
                 self.push(Block::FrontMatter { span });
             }
             TagEnd::Strong => self.inline.strong_depth = self.inline.strong_depth.saturating_sub(1),
-            TagEnd::Strikethrough => self.inline.strike_depth = self.inline.strike_depth.saturating_sub(1),
+            TagEnd::Strikethrough => {
+                self.inline.strike_depth = self.inline.strike_depth.saturating_sub(1)
+            }
             TagEnd::Image => self.inline.image_depth = self.inline.image_depth.saturating_sub(1),
             TagEnd::TableCell => {
-                let cell: Vec<String> = self.inline.take().into_iter().map(|line| line.text).collect();
+                let cell: Vec<String> =
+                    self.inline.take().into_iter().map(|line| line.text).collect();
                 self.inline.cells.push(cell.join("\n").trim().to_owned());
             }
             TagEnd::TableHead | TagEnd::TableRow => {
@@ -182,7 +195,9 @@ impl<'a> Builder<'a> {
                 self.push(Block::List { ordered: ordered.is_some(), items, span });
             }
             Some(Frame::Quote { blocks, span }) => self.push(Block::Quote { blocks, span }),
-            Some(Frame::Table { header, rows, span }) => self.push(Block::Table { header, rows, span }),
+            Some(Frame::Table { header, rows, span }) => {
+                self.push(Block::Table { header, rows, span })
+            }
             Some(Frame::Root { .. }) | None => {}
         }
     }
@@ -206,7 +221,10 @@ impl<'a> Builder<'a> {
     }
 
     fn push(&mut self, block: Block) {
-        if let Some(Frame::Root { blocks } | Frame::Quote { blocks, .. } | Frame::Item { blocks, .. }) = self.frames.last_mut() {
+        if let Some(
+            Frame::Root { blocks } | Frame::Quote { blocks, .. } | Frame::Item { blocks, .. },
+        ) = self.frames.last_mut()
+        {
             blocks.push(block);
         }
     }
@@ -264,7 +282,11 @@ fn joined(lines: &[Line]) -> Line {
         if !whole.text.is_empty() {
             whole.text.push(' ');
         }
-        whole.strong = if whole.strong == whole.text.len() { whole.strong + line.strong } else { whole.strong };
+        whole.strong = if whole.strong == whole.text.len() {
+            whole.strong + line.strong
+        } else {
+            whole.strong
+        };
         whole.text.push_str(line.text.trim());
         whole.struck = line.struck;
     }
@@ -278,7 +300,11 @@ fn plain_lines(text: &str, span: Range<usize>) -> Vec<Line> {
         .map(|raw| {
             let start = at;
             at += raw.len();
-            Line { text: raw.trim().to_owned(), span: start..start + raw.trim_end().len(), ..Line::default() }
+            Line {
+                text: raw.trim().to_owned(),
+                span: start..start + raw.trim_end().len(),
+                ..Line::default()
+            }
         })
         .filter(|line| !line.text.is_empty())
         .collect()

@@ -11,13 +11,15 @@ use serde::Deserialize;
 
 pub(super) use super::vocabulary::{Attribute, Kind};
 use super::vocabulary::{
-    Attributes, Columns, DependencyWords, DurationWords, HeadingCues, Language, PriorityWords, Statements, StatusWords, Units,
+    Attributes, Columns, DependencyWords, DurationWords, HeadingCues, Language, PriorityWords,
+    Statements, StatusWords, Units,
 };
 use crate::domain::task::Priority;
 use crate::planning::plan::SkipReason;
 
 /// Every language the planner knows, in the order they are tried.
-static LANGUAGES: LazyLock<Vec<Cues>> = LazyLock::new(|| vec![Cues::from_toml(include_str!("cues/en.toml"))]);
+static LANGUAGES: LazyLock<Vec<Cues>> =
+    LazyLock::new(|| vec![Cues::from_toml(include_str!("cues/en.toml"))]);
 
 /// The words of one language.
 #[derive(Debug, Default, Deserialize)]
@@ -103,14 +105,21 @@ impl Cues {
     pub(super) fn of_text(text: &str) -> WrittenIn {
         const SAMPLE_WORDS: usize = 4000;
         const ENOUGH_WORDS: usize = 12;
-        let words: Vec<String> =
-            crate::text::stem::words(text).filter(|word| !word.starts_with(char::is_numeric)).take(SAMPLE_WORDS).collect();
+        let words: Vec<String> = crate::text::stem::words(text)
+            .filter(|word| !word.starts_with(char::is_numeric))
+            .take(SAMPLE_WORDS)
+            .collect();
         if words.len() < ENOUGH_WORDS {
             let latin = words.iter().filter(|word| word.is_ascii()).count();
-            return if latin * 2 >= words.len() { WrittenIn::Known(&LANGUAGES[0]) } else { WrittenIn::Unknown };
+            return if latin * 2 >= words.len() {
+                WrittenIn::Known(&LANGUAGES[0])
+            } else {
+                WrittenIn::Unknown
+            };
         }
-        let share =
-            |is_hit: &dyn Fn(&String) -> bool| words.iter().filter(|word| is_hit(word)).count() as f64 / words.len() as f64;
+        let share = |is_hit: &dyn Fn(&String) -> bool| {
+            words.iter().filter(|word| is_hit(word)).count() as f64 / words.len() as f64
+        };
         let known = LANGUAGES.iter().find(|cues| {
             let function = share(&|word| cues.language.function_words.binary_search(word).is_ok());
             let known = share(&|word| cues.vocabulary.contains(word));
@@ -120,7 +129,8 @@ impl Cues {
             return WrittenIn::Known(cues);
         }
         // A list of short tasks has hardly a function word. One of another language still has its own, or its letters.
-        let is_foreign = |word: &&String| LANGUAGES[0].language.foreign_words.binary_search(word).is_ok();
+        let is_foreign =
+            |word: &&String| LANGUAGES[0].language.foreign_words.binary_search(word).is_ok();
         let foreign: BTreeSet<&String> = words.iter().filter(is_foreign).collect();
         let is_likely = foreign.len() < 2 && share(&|word| word.is_ascii()) >= 0.9;
         if is_likely { WrittenIn::Likely(&LANGUAGES[0]) } else { WrittenIn::Unknown }
@@ -129,7 +139,12 @@ impl Cues {
     /// No cue words at all: for a text in an unknown language.
     pub(super) fn none() -> &'static Self {
         static NONE: LazyLock<Cues> = LazyLock::new(|| Cues {
-            kinds: vec![Kind { name: "other".to_owned(), task: [480, 720, 960], subtask: [30, 60, 120], ..Kind::default() }],
+            kinds: vec![Kind {
+                name: "other".to_owned(),
+                task: [480, 720, 960],
+                subtask: [30, 60, 120],
+                ..Kind::default()
+            }],
             ..Cues::default()
         });
         &NONE
@@ -149,23 +164,34 @@ impl Cues {
             }
         }
         cues.patterns = cues.headings.patterns();
-        let heading_words = cues.patterns.iter().flat_map(|pattern| pattern.words.split(' ')).map(str::to_owned);
-        cues.vocabulary =
-            heading_words.chain(cues.kind_of_verb.keys().cloned()).chain(cues.kind_of_noun.keys().cloned()).collect();
+        let heading_words =
+            cues.patterns.iter().flat_map(|pattern| pattern.words.split(' ')).map(str::to_owned);
+        cues.vocabulary = heading_words
+            .chain(cues.kind_of_verb.keys().cloned())
+            .chain(cues.kind_of_noun.keys().cloned())
+            .collect();
         cues
     }
 
     /// What the heading says about its section; `inside_task` reads it as a part of a task first.
     pub(super) fn heading(&self, heading: &str, inside_task: bool) -> Option<HeadingRole> {
         let heading = normalised(heading);
-        let is_part = |role: HeadingRole| matches!(role, HeadingRole::Criteria | HeadingRole::Detail | HeadingRole::Children);
+        let is_part = |role: HeadingRole| {
+            matches!(role, HeadingRole::Criteria | HeadingRole::Detail | HeadingRole::Children)
+        };
         self.patterns
             .iter()
             .filter(|pattern| pattern.matches(&heading))
-            .filter(|pattern| inside_task || !matches!(pattern.role, HeadingRole::Detail | HeadingRole::Children))
+            .filter(|pattern| {
+                inside_task || !matches!(pattern.role, HeadingRole::Detail | HeadingRole::Children)
+            })
             .max_by_key(|pattern| {
                 let exact = !pattern.open_start && !pattern.open_end;
-                (is_part(pattern.role) == inside_task && exact, pattern.words.len(), is_part(pattern.role) == inside_task)
+                (
+                    is_part(pattern.role) == inside_task && exact,
+                    pattern.words.len(),
+                    is_part(pattern.role) == inside_task,
+                )
             })
             .map(|pattern| pattern.role)
     }
@@ -207,7 +233,9 @@ impl Cues {
     /// Whether the text is word for word the heading of a known section.
     pub(super) fn is_exact(&self, heading: &str) -> bool {
         let heading = normalised(heading);
-        self.patterns.iter().any(|pattern| !pattern.open_start && !pattern.open_end && pattern.words == heading)
+        self.patterns
+            .iter()
+            .any(|pattern| !pattern.open_start && !pattern.open_end && pattern.words == heading)
     }
 
     /// False for a text in an unknown language, which is read by its structure alone.
@@ -221,7 +249,11 @@ impl Cues {
         let heading = normalised(outside);
         self.patterns.iter().any(|pattern| {
             let names_work = matches!(pattern.role, HeadingRole::Work(_) | HeadingRole::Children);
-            names_work && !pattern.is_activity && !pattern.open_start && !pattern.open_end && pattern.words == heading
+            names_work
+                && !pattern.is_activity
+                && !pattern.open_start
+                && !pattern.open_end
+                && pattern.words == heading
         })
     }
 
@@ -259,7 +291,12 @@ impl Cues {
 
 impl DurationWords {
     /// Minutes of one unit; `inside_compound` also accepts the short words.
-    pub(super) fn unit_minutes(&self, word: &str, day_minutes: u32, inside_compound: bool) -> Option<u32> {
+    pub(super) fn unit_minutes(
+        &self,
+        word: &str,
+        day_minutes: u32,
+        inside_compound: bool,
+    ) -> Option<u32> {
         let units = [
             (&self.units.minutes, 1),
             (&self.units.hours, 60),
@@ -270,7 +307,10 @@ impl DurationWords {
         ];
         units
             .into_iter()
-            .find(|(words, _)| words[0].iter().any(|w| w == word) || (inside_compound && words[1].iter().any(|w| w == word)))
+            .find(|(words, _)| {
+                words[0].iter().any(|w| w == word)
+                    || (inside_compound && words[1].iter().any(|w| w == word))
+            })
             .map(|(_, minutes)| minutes)
     }
 }
@@ -290,7 +330,9 @@ impl HeadingCues {
         ];
         let mut patterns: Vec<HeadingPattern> = skip
             .chain(work)
-            .flat_map(|(role, list)| list.iter().map(move |pattern| HeadingPattern::new(pattern, role)))
+            .flat_map(|(role, list)| {
+                list.iter().map(move |pattern| HeadingPattern::new(pattern, role))
+            })
             .collect();
         for pattern in &mut patterns {
             pattern.is_activity = self.work.activity.contains(&pattern.words);
@@ -315,7 +357,9 @@ impl HeadingPattern {
         match (self.open_start, self.open_end) {
             (false, false) => heading == words,
             (false, true) => heading.starts_with(words),
-            (true, false) => heading.strip_suffix(words).is_some_and(|rest| rest.is_empty() || rest.ends_with(' ')),
+            (true, false) => heading
+                .strip_suffix(words)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with(' ')),
             (true, true) => heading.contains(words),
         }
     }
@@ -376,7 +420,8 @@ mod tests {
 
     #[test]
     fn languages_are_told_apart() {
-        let english = "The planner must read the text and list what is not work for the author of it.";
+        let english =
+            "The planner must read the text and list what is not work for the author of it.";
         let german = "Der Planer soll den Text lesen und alles auflisten, was keine Arbeit f\u{fc}r den Autor ist.";
         assert!(matches!(Cues::of_text(english), WrittenIn::Known(_)));
         assert!(matches!(Cues::of_text(german), WrittenIn::Unknown));

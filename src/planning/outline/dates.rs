@@ -25,8 +25,10 @@ static DATE: LazyLock<Regex> = LazyLock::new(|| {
         r"(?i)\b(?P<y>\d{{4}})-(?P<m>\d{{2}})-(?P<d>\d{{2}})\b|\b(?P<mn>{MONTH_NAME})\.? (?P<md>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (?P<my>\d{{4}})\b)?|\b(?P<dd>\d{{1,2}})(?:st|nd|rd|th)? (?P<dn>{MONTH_NAME})\b\.?(?:,? (?P<dy>\d{{4}})\b)?|\b(?P<pd>\d{{1,2}})\.(?P<pm>\d{{1,2}})\.(?P<py>\d{{4}})\b"
     ))
 });
-static SAME_MONTH_END: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s*(?:-|\u{2013}|\u{2014}|to)\s*(\d{1,2})(?:\D|$)"));
-static RANGE_SIGN: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s*\\?(?:-|\u{2013}|\u{2014}|to|until|through)\s*$"));
+static SAME_MONTH_END: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^\s*(?:-|\u{2013}|\u{2014}|to)\s*(\d{1,2})(?:\D|$)"));
+static RANGE_SIGN: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^\s*\\?(?:-|\u{2013}|\u{2014}|to|until|through)\s*$"));
 static START_CUE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?i)(?:not before|no earlier than|starting(?: on| from)?|starts?(?: on)?|start(?: date)?:|from|kick-?off(?: on)?:?)\s*$",
@@ -91,7 +93,8 @@ pub(super) fn closing_deadline(text: &str, year: Option<i32>) -> Option<(&str, u
 
 /// The only year the text names, when it names just one.
 pub(super) fn only_year(text: &str) -> Option<i32> {
-    let mut years: Vec<i32> = YEAR.captures_iter(text).filter_map(|found| found[1].parse().ok()).collect();
+    let mut years: Vec<i32> =
+        YEAR.captures_iter(text).filter_map(|found| found[1].parse().ok()).collect();
     years.dedup();
     match years.as_slice() {
         [year] => Some(*year),
@@ -126,8 +129,10 @@ fn dates(text: &str, year: Option<i32>) -> Vec<(usize, usize, NaiveDate)> {
     DATE.captures_iter(text)
         .filter_map(|found| {
             let whole = found.get(0)?;
-            let number = |name: &str| found.name(name).and_then(|part| part.as_str().parse::<u32>().ok());
-            let stated_year = |name: &str| number(name).and_then(|year| i32::try_from(year).ok()).or(year);
+            let number =
+                |name: &str| found.name(name).and_then(|part| part.as_str().parse::<u32>().ok());
+            let stated_year =
+                |name: &str| number(name).and_then(|year| i32::try_from(year).ok()).or(year);
             let date = if let Some(month) = number("m") {
                 NaiveDate::from_ymd_opt(stated_year("y")?, month, number("d")?)
             } else if let Some(name) = found.name("mn") {
@@ -146,9 +151,13 @@ fn dates(text: &str, year: Option<i32>) -> Vec<(usize, usize, NaiveDate)> {
 }
 
 fn month(name: &str) -> Option<u32> {
-    const STARTS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    const STARTS: [&str; 12] =
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     let name = name.to_ascii_lowercase();
-    STARTS.iter().position(|start| name.starts_with(start)).and_then(|at| u32::try_from(at + 1).ok())
+    STARTS
+        .iter()
+        .position(|start| name.starts_with(start))
+        .and_then(|at| u32::try_from(at + 1).ok())
 }
 
 #[cfg(test)]

@@ -71,15 +71,35 @@ impl Dependencies {
     pub(super) fn among(mut self, kept: &[Option<usize>]) -> Self {
         let is_sequence = |link: &&Link| matches!(link.reason, Reason::Steps | Reason::Phases);
         for gone in (0..kept.len()).filter(|row| kept[*row].is_none()) {
-            let before: Vec<usize> =
-                self.links.iter().filter(is_sequence).filter(|link| link.from == gone).map(|link| link.to).collect();
-            let after: Vec<Link> = self.links.iter().filter(is_sequence).filter(|link| link.to == gone).cloned().collect();
-            let bridges = after.iter().flat_map(|link| before.iter().map(|to| Link { to: *to, ..link.clone() }));
+            let before: Vec<usize> = self
+                .links
+                .iter()
+                .filter(is_sequence)
+                .filter(|link| link.from == gone)
+                .map(|link| link.to)
+                .collect();
+            let after: Vec<Link> = self
+                .links
+                .iter()
+                .filter(is_sequence)
+                .filter(|link| link.to == gone)
+                .cloned()
+                .collect();
+            let bridges = after
+                .iter()
+                .flat_map(|link| before.iter().map(|to| Link { to: *to, ..link.clone() }));
             self.links.extend(bridges);
         }
-        let renumbered = |link: Link| Some(Link { from: kept[link.from]?, to: kept[link.to]?, ..link });
+        let renumbered =
+            |link: Link| Some(Link { from: kept[link.from]?, to: kept[link.to]?, ..link });
         self.links = self.links.into_iter().filter_map(renumbered).collect();
-        let renumbered = |open: Open| Some(Open { from: kept[open.from]?, guess: open.guess.and_then(|row| kept[row]), ..open });
+        let renumbered = |open: Open| {
+            Some(Open {
+                from: kept[open.from]?,
+                guess: open.guess.and_then(|row| kept[row]),
+                ..open
+            })
+        };
         self.open = self.open.into_iter().filter_map(renumbered).collect();
         self
     }
@@ -112,7 +132,9 @@ impl Finder<'_> {
     /// Reads the cues of one text. `known` are the items of its list, when that is outside the plan.
     fn mention(&mut self, from: usize, mention: &Mention, known: &[Known]) {
         match mention.field {
-            Some(Attribute::Blocks) => self.targets(from, &mention.text, "blocks", mention, known, true, true),
+            Some(Attribute::Blocks) => {
+                self.targets(from, &mention.text, "blocks", mention, known, true, true)
+            }
             Some(_) => self.targets(from, &mention.text, "depends on", mention, known, false, true),
             None => self.cues_in(from, mention, known),
         }
@@ -167,15 +189,31 @@ impl Finder<'_> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "one cue, as it was read")]
-    fn targets(&mut self, from: usize, phrase: &str, cue: &str, mention: &Mention, known: &[Known], reverse: bool, strong: bool) {
-        let is_pronoun = !phrase.contains(' ') && self.cues.dependencies.previous.contains(&phrase.to_lowercase());
+    fn targets(
+        &mut self,
+        from: usize,
+        phrase: &str,
+        cue: &str,
+        mention: &Mention,
+        known: &[Known],
+        reverse: bool,
+        strong: bool,
+    ) {
+        let is_pronoun = !phrase.contains(' ')
+            && self.cues.dependencies.previous.contains(&phrase.to_lowercase());
         if self.cues.says_nothing(phrase) || is_pronoun {
             return;
         }
-        let is_list_of_ids = phrase.contains([',', '&']) && IDENTIFIER.find_iter(phrase).count() > 1;
-        let whole = if is_list_of_ids { Target::Unsure(None) } else { self.resolve(from, phrase, known, strong) };
+        let is_list_of_ids =
+            phrase.contains([',', '&']) && IDENTIFIER.find_iter(phrase).count() > 1;
+        let whole = if is_list_of_ids {
+            Target::Unsure(None)
+        } else {
+            self.resolve(from, phrase, known, strong)
+        };
         let parts = separate(phrase);
-        let targets: Vec<Target> = parts.iter().map(|part| self.resolve(from, part, known, strong)).collect();
+        let targets: Vec<Target> =
+            parts.iter().map(|part| self.resolve(from, part, known, strong)).collect();
         let is_sure = |target: &Target| matches!(target, Target::Rows(_));
         // A list may be like the title of one of its items, and a title may be a list.
         let is_title = matches!(&whole, Target::Rows(rows) if rows.iter().any(|row| self.is_title(*row, phrase)));
@@ -192,7 +230,16 @@ impl Finder<'_> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "one cue, as it was read")]
-    fn record(&mut self, from: usize, phrase: &str, cue: &str, mention: &Mention, target: Target, reverse: bool, strong: bool) {
+    fn record(
+        &mut self,
+        from: usize,
+        phrase: &str,
+        cue: &str,
+        mention: &Mention,
+        target: Target,
+        reverse: bool,
+        strong: bool,
+    ) {
         match target {
             Target::Rows(rows) => {
                 for row in rows.into_iter().filter(|row| *row != from) {
@@ -202,13 +249,18 @@ impl Finder<'_> {
                 }
             }
             Target::Unsure(guess) => {
-                let names_a_row = NUMBERED
-                    .captures(phrase.trim())
-                    .is_some_and(|found| found.name("word").is_some_and(|word| self.is_unit_word(word.as_str())));
+                let names_a_row = NUMBERED.captures(phrase.trim()).is_some_and(|found| {
+                    found.name("word").is_some_and(|word| self.is_unit_word(word.as_str()))
+                });
                 let is_name = phrase.contains(' ') && guess.is_some();
                 let worth_saying = strong || (mention.is_title && (is_name || names_a_row));
                 if worth_saying && !phrase.is_empty() {
-                    self.found.open.push(Open { from, text: phrase.to_owned(), span: mention.span.clone(), guess });
+                    self.found.open.push(Open {
+                        from,
+                        text: phrase.to_owned(),
+                        span: mention.span.clone(),
+                        guess,
+                    });
                 }
             }
         }
@@ -229,15 +281,24 @@ impl Finder<'_> {
         let rows: Vec<Option<usize>> = notes
             .iter()
             .map(|note| {
-                self.titles.matches(&note.title).first().filter(|best| best.score >= LIKENESS_FLOOR).map(|best| best.index)
+                self.titles
+                    .matches(&note.title)
+                    .first()
+                    .filter(|best| best.score >= LIKENESS_FLOOR)
+                    .map(|best| best.index)
             })
             .collect();
         let mut known: Vec<Known> = Vec::new();
         for (note, row) in notes.iter().zip(&rows) {
-            known.extend(note.names.iter().map(|name| Known { name: name.clone(), row: *row, title: note.title.clone() }));
+            known.extend(note.names.iter().map(|name| Known {
+                name: name.clone(),
+                row: *row,
+                title: note.title.clone(),
+            }));
         }
         let is_unique = |name: &str| known.iter().filter(|other| other.name == name).count() == 1;
-        let unique: Vec<Known> = known.iter().filter(|known| is_unique(&known.name)).cloned().collect();
+        let unique: Vec<Known> =
+            known.iter().filter(|known| is_unique(&known.name)).cloned().collect();
         for (note, row) in notes.iter().zip(rows) {
             let Some(row) = row else { continue };
             for mention in &note.mentions {
@@ -248,7 +309,8 @@ impl Finder<'_> {
 
     /// Consecutive steps, and consecutive numbered phases.
     fn sequences(&mut self) {
-        let parents = std::iter::once(&self.draft.roots).chain(self.draft.rows.iter().map(|row| &row.children));
+        let parents = std::iter::once(&self.draft.roots)
+            .chain(self.draft.rows.iter().map(|row| &row.children));
         let mut links = Vec::new();
         for siblings in parents {
             let mut last_of_unit: BTreeMap<&str, usize> = BTreeMap::new();
@@ -256,7 +318,12 @@ impl Finder<'_> {
                 if let Some(before) = at.checked_sub(1).map(|at| siblings[at])
                     && self.is_next_step(before, row)
                 {
-                    links.push(Link { from: row, to: before, reason: Reason::Steps, span: self.draft.rows[row].head.clone() });
+                    links.push(Link {
+                        from: row,
+                        to: before,
+                        reason: Reason::Steps,
+                        span: self.draft.rows[row].head.clone(),
+                    });
                 }
                 let Some(unit) = &self.draft.rows[row].unit else {
                     continue;
@@ -264,7 +331,12 @@ impl Finder<'_> {
                 if let Some(before) = last_of_unit.insert(&unit.word, row)
                     && self.is_next_phase(before, row)
                 {
-                    links.push(Link { from: row, to: before, reason: Reason::Phases, span: self.draft.rows[row].head.clone() });
+                    links.push(Link {
+                        from: row,
+                        to: before,
+                        reason: Reason::Phases,
+                        span: self.draft.rows[row].head.clone(),
+                    });
                 }
             }
         }
@@ -314,7 +386,8 @@ fn find_word(text: &str, cue: &str) -> Option<usize> {
     lower.match_indices(cue).map(|(at, _)| at).find(|at| {
         let before = lower[..*at].chars().next_back();
         let after = lower[at + cue.len()..].chars().next();
-        let is_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '-' || c == '_');
+        let is_word =
+            |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '-' || c == '_');
         !is_word(before) && !is_word(after)
     })
 }

@@ -103,7 +103,12 @@ impl Row {
             .asides
             .iter()
             .map(|aside| Mention::of_text(aside, line.clone()))
-            .chain(std::iter::once(Mention { text: head.title.clone(), span: line.clone(), field: None, is_title: true }))
+            .chain(std::iter::once(Mention {
+                text: head.title.clone(),
+                span: line.clone(),
+                field: None,
+                is_title: true,
+            }))
             .collect();
         Self {
             title: head.title,
@@ -125,7 +130,9 @@ impl Row {
     }
 
     pub(super) fn is_phase_unit(&self) -> bool {
-        self.unit.as_ref().is_some_and(|unit| matches!(unit.class, UnitClass::Phase | UnitClass::Time))
+        self.unit
+            .as_ref()
+            .is_some_and(|unit| matches!(unit.class, UnitClass::Phase | UnitClass::Time))
     }
 
     /// Adds what another mention of the same row says and this one does not.
@@ -176,8 +183,12 @@ impl Draft {
             kept.push(is_kept.then_some(count));
             count += usize::from(is_kept);
         }
-        let renumber = |rows: &mut Vec<usize>| *rows = rows.iter().filter_map(|row| kept[*row]).collect();
-        let rows = std::mem::take(&mut self.rows).into_iter().zip(&kept).filter(|(_, place)| place.is_some());
+        let renumber =
+            |rows: &mut Vec<usize>| *rows = rows.iter().filter_map(|row| kept[*row]).collect();
+        let rows = std::mem::take(&mut self.rows)
+            .into_iter()
+            .zip(&kept)
+            .filter(|(_, place)| place.is_some());
         self.rows = rows.map(|(row, _)| row).collect();
         for row in &mut self.rows {
             row.parent = row.parent.and_then(|parent| kept[parent]);
@@ -185,7 +196,8 @@ impl Draft {
         }
         renumber(&mut self.roots);
         renumber(&mut self.folded);
-        self.statements.retain(|statement| statement.owner.is_none_or(|owner| kept[owner].is_some()));
+        self.statements
+            .retain(|statement| statement.owner.is_none_or(|owner| kept[owner].is_some()));
         for statement in &mut self.statements {
             statement.owner = statement.owner.and_then(|owner| kept[owner]);
         }
@@ -194,7 +206,8 @@ impl Draft {
 
     /// Who does a row: its own owner, else that of what it is part of.
     pub(super) fn owner(&self, row: usize) -> Option<&String> {
-        std::iter::successors(Some(row), |row| self.rows[*row].parent).find_map(|row| self.rows[row].owners.first())
+        std::iter::successors(Some(row), |row| self.rows[*row].parent)
+            .find_map(|row| self.rows[row].owners.first())
     }
 
     pub(super) fn skip(&mut self, span: Range<usize>, what: &str, reason: SkipReason) {

@@ -36,7 +36,8 @@ pub(super) fn parse(cues: &Cues, day_minutes: u32, text: &str) -> Option<Stated>
     let after_is_fine = after.is_empty()
         || !after.starts_with(|c: char| c.is_alphanumeric())
         || cues.durations.trailers.iter().any(|word| starts_with_word(after, word));
-    let before_is_fine = before.is_empty() || cues.durations.introducers.iter().any(|word| before.eq_ignore_ascii_case(word));
+    let before_is_fine = before.is_empty()
+        || cues.durations.introducers.iter().any(|word| before.eq_ignore_ascii_case(word));
     (before_is_fine && after_is_fine).then_some(stated)
 }
 
@@ -90,7 +91,8 @@ enum Class {
 
 impl Class {
     fn of(c: char, before: Class, after: Option<char>) -> Self {
-        let decimal_point = c == '.' && before == Class::Digit && after.is_some_and(|next| next.is_ascii_digit());
+        let decimal_point =
+            c == '.' && before == Class::Digit && after.is_some_and(|next| next.is_ascii_digit());
         if c.is_ascii_digit() || decimal_point {
             Class::Digit
         } else if c.is_alphabetic() {
@@ -216,7 +218,8 @@ impl Reader<'_> {
         }
         let word = self.cues.durations.numbers.get(&token.word)?;
         self.at += 1;
-        let vague = self.tokens.get(self.at).and_then(|next| self.cues.durations.vague.get(&next.word));
+        let vague =
+            self.tokens.get(self.at).and_then(|next| self.cues.durations.vague.get(&next.word));
         if let Some([low, high]) = vague {
             // "a few", "a couple of"
             self.at += 1;
@@ -263,7 +266,8 @@ impl Reader<'_> {
     /// The size in minutes of the unit named next, when it is smaller than `below`.
     fn unit(&mut self, below: u32) -> Option<u32> {
         let start = self.at;
-        while self.eat_any(|word| self.cues.durations.unit_adjectives.iter().any(|adj| adj == word)) {
+        while self.eat_any(|word| self.cues.durations.unit_adjectives.iter().any(|adj| adj == word))
+        {
             self.eat(&["-"]);
         }
         let size = self.tokens.get(self.at).and_then(|token| {
@@ -285,15 +289,22 @@ impl Reader<'_> {
     /// Whether the unit is written on to its number, and nothing follows the two in the brackets or the text, nor stands
     /// before them but a hedge or a clause of its own: "(30m)" and "(ana, 30m)" are durations, "10m rows" is not.
     fn stands_alone(&self) -> bool {
-        let Some([number, unit]) = self.at.checked_sub(1).and_then(|at| self.tokens.get(at..=self.at)) else { return false };
+        let Some([number, unit]) =
+            self.at.checked_sub(1).and_then(|at| self.tokens.get(at..=self.at))
+        else {
+            return false;
+        };
         let is_amount = |token: &&Token| {
-            token.word.starts_with(|c: char| c.is_ascii_digit()) || ["-", "\u{2013}", "~"].contains(&token.word.as_str())
+            token.word.starts_with(|c: char| c.is_ascii_digit())
+                || ["-", "\u{2013}", "~"].contains(&token.word.as_str())
         };
         let before = self.tokens[..self.at].iter().rev().find(|token| !is_amount(token));
         let after = self.tokens.get(self.at + 1);
         let closes = |token: &Token| [")", "]"].contains(&token.word.as_str());
         number.span.end == unit.span.start
-            && before.is_none_or(|token| ["(", "[", ",", "about", "max", "est", "."].contains(&token.word.as_str()))
+            && before.is_none_or(|token| {
+                ["(", "[", ",", "about", "max", "est", "."].contains(&token.word.as_str())
+            })
             && after.is_none_or(closes)
     }
 

@@ -11,13 +11,21 @@ use crate::planning::plan::{Basis, NodeEstimate, NodeKind};
 /// Bottom up, a stated duration wins, then the sum of the children, then the
 /// range for the kind of work. Then, top down, rows whose size nobody stated
 /// are scaled down to fit the duration or the weeks stated for a row above.
-pub(super) fn estimates(draft: &Draft, kinds: &[NodeKind], cues: &Cues, options: Options) -> Vec<NodeEstimate> {
+pub(super) fn estimates(
+    draft: &Draft,
+    kinds: &[NodeKind],
+    cues: &Cues,
+    options: Options,
+) -> Vec<NodeEstimate> {
     let mut estimates: Vec<NodeEstimate> = draft
         .rows
         .iter()
         .zip(kinds)
         .map(|(row, kind)| match &row.stated {
-            Some(stated) => NodeEstimate { range: stated.range, basis: Basis::Stated { text: stated.text.clone() } },
+            Some(stated) => NodeEstimate {
+                range: stated.range,
+                basis: Basis::Stated { text: stated.text.clone() },
+            },
             None => by_kind(cues, &row.title, *kind, options),
         })
         .collect();
@@ -34,7 +42,11 @@ fn sum_up(draft: &Draft, order: &[usize], estimates: &mut [NodeEstimate]) {
     for &index in order.iter().rev() {
         let row = &draft.rows[index];
         if !row.children.is_empty() && row.stated.is_none() {
-            let range = row.children.iter().map(|child| estimates[*child].range).fold(Estimate::default(), Estimate::and);
+            let range = row
+                .children
+                .iter()
+                .map(|child| estimates[*child].range)
+                .fold(Estimate::default(), Estimate::and);
             estimates[index] = NodeEstimate { range, basis: Basis::Children };
         }
     }
@@ -77,7 +89,11 @@ fn fit(draft: &Draft, index: usize, estimates: &mut [NodeEstimate], options: Opt
             Minutes::new(value.max(LEAST_MINUTES).min(f64::from(minutes.get())) as u32)
         };
         let range = estimates[leaf].range;
-        let range = Estimate { low: scaled(range.low), likely: scaled(range.likely), high: scaled(range.high) };
+        let range = Estimate {
+            low: scaled(range.low),
+            likely: scaled(range.likely),
+            high: scaled(range.high),
+        };
         estimates[leaf] = NodeEstimate { range, basis: Basis::Share { of: of.clone() } };
     }
 }
@@ -89,12 +105,16 @@ fn weeks_text(first: u32, last: u32) -> String {
 fn by_kind(cues: &Cues, title: &str, kind: NodeKind, options: Options) -> NodeEstimate {
     let Some(work) = kind_of_work(cues, title) else {
         let minute = Minutes::new(1);
-        return NodeEstimate { range: Estimate { low: minute, likely: minute, high: minute }, basis: Basis::Children };
+        return NodeEstimate {
+            range: Estimate { low: minute, likely: minute, high: minute },
+            basis: Basis::Children,
+        };
     };
     let [low, likely, high] = if kind == NodeKind::Subtask { work.subtask } else { work.task };
     // The table is written for a day of eight hours.
     let scale = |minutes: u32| {
-        let scaled = if kind == NodeKind::Subtask { minutes } else { minutes * options.day_minutes / 480 };
+        let scaled =
+            if kind == NodeKind::Subtask { minutes } else { minutes * options.day_minutes / 480 };
         Minutes::new(scaled.max(1))
     };
     NodeEstimate {
@@ -121,12 +141,15 @@ fn kind_of_work<'a>(cues: &'a Cues, title: &str) -> Option<&'a Kind> {
         .iter()
         .skip(1)
         .take(4)
-        .take_while(|word| !matches!(word.as_str(), "for" | "with" | "in" | "to" | "from" | "of" | "on" | "using"))
+        .take_while(|word| {
+            !matches!(word.as_str(), "for" | "with" | "in" | "to" | "from" | "of" | "on" | "using")
+        })
         .filter_map(|word| cues.kind_of_noun(word))
         .last();
     match (first, object) {
         (Some((_, verb)), Some(object))
-            if verb.name == "implement" && matches!(object.name.as_str(), "test" | "document" | "migrate") =>
+            if verb.name == "implement"
+                && matches!(object.name.as_str(), "test" | "document" | "migrate") =>
         {
             Some(object)
         }
@@ -134,7 +157,12 @@ fn kind_of_work<'a>(cues: &'a Cues, title: &str) -> Option<&'a Kind> {
         (None, _) => {
             let head: Vec<&String> = words
                 .iter()
-                .take_while(|word| !matches!(word.as_str(), "for" | "with" | "in" | "to" | "from" | "of" | "on" | "using"))
+                .take_while(|word| {
+                    !matches!(
+                        word.as_str(),
+                        "for" | "with" | "in" | "to" | "from" | "of" | "on" | "using"
+                    )
+                })
                 .collect();
             let noun = head.iter().rev().take(2).find_map(|word| cues.kind_of_noun(word));
             noun.or_else(|| cues.kind_named("other"))
@@ -149,7 +177,11 @@ mod tests {
     use crate::planning::plan::Plan;
 
     fn likely(plan: &Plan, key: &str) -> u32 {
-        plan.nodes.iter().find(|node| node.key == key).map(|node| node.estimate.range.likely.get()).unwrap()
+        plan.nodes
+            .iter()
+            .find(|node| node.key == key)
+            .map(|node| node.estimate.range.likely.get())
+            .unwrap()
     }
 
     #[test]
@@ -169,8 +201,10 @@ mod tests {
 
     #[test]
     fn stated_durations_win_and_parents_sum() {
-        let plan =
-            outline("## Tasks\n\n- Dig the bed\n  - Remove the stones (2h)\n  - Add the compost (1h)\n", Options::default());
+        let plan = outline(
+            "## Tasks\n\n- Dig the bed\n  - Remove the stones (2h)\n  - Add the compost (1h)\n",
+            Options::default(),
+        );
         assert_eq!(likely(&plan, "T1.S1"), 120);
         assert_eq!(likely(&plan, "T1"), 180);
         assert_eq!(plan.nodes[0].estimate.basis, Basis::Children);
@@ -178,8 +212,10 @@ mod tests {
 
     #[test]
     fn unstated_children_fit_into_the_stated_parent() {
-        let plan =
-            outline("## Plan\n\n### Phase 1: Spring (1 day)\n\n- Build fence\n- Build gate\n- Build shed\n", Options::default());
+        let plan = outline(
+            "## Plan\n\n### Phase 1: Spring (1 day)\n\n- Build fence\n- Build gate\n- Build shed\n",
+            Options::default(),
+        );
         assert_eq!(likely(&plan, "P1"), 480);
         assert!((1..=3).map(|n| likely(&plan, &format!("P1.T{n}"))).sum::<u32>() <= 500);
         assert!(matches!(plan.nodes[1].estimate.basis, Basis::Share { .. }));

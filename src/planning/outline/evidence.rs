@@ -51,9 +51,12 @@ impl Evidence {
             let holds_list = item.blocks.iter().any(|block| matches!(block, Block::List { .. }));
             evidence.groups += usize::from(line.is_all_strong() && holds_list);
             evidence.sized += usize::from(
-                label_and_value(&line).is_none() && items::head(cues, Options::default(), None, text, 0).stated.is_some(),
+                label_and_value(&line).is_none()
+                    && items::head(cues, Options::default(), None, text, 0).stated.is_some(),
             );
-            evidence.questions += usize::from(text.ends_with('?') || (text.starts_with('[') && items::checkbox(text).is_none()));
+            evidence.questions += usize::from(
+                text.ends_with('?') || (text.starts_with('[') && items::checkbox(text).is_none()),
+            );
         }
         evidence
     }
@@ -65,7 +68,9 @@ impl Evidence {
             || self.marks * 2 >= most
             || self.sized * 2 >= most
             || (self.verbs >= most && self.statements == 0)
-            || (self.items >= 3 && self.verbs * 4 >= self.items * 3 && self.statements * 4 <= self.items)
+            || (self.items >= 3
+                && self.verbs * 4 >= self.items * 3
+                && self.statements * 4 <= self.items)
     }
 
     /// Work below a heading that names a task.
@@ -75,13 +80,17 @@ impl Evidence {
                 || self.marks * 2 >= self.items
                 || self.sized * 2 >= self.items
                 || self.groups * 2 >= self.items
-                || (self.fields * 2 < self.items && self.verbs * 2 >= self.items && self.statements * 2 <= self.items))
+                || (self.fields * 2 < self.items
+                    && self.verbs * 2 >= self.items
+                    && self.statements * 2 <= self.items))
     }
 
     /// Work below an item that is itself work: asks for more than below a heading.
     pub(super) fn is_subparts(self) -> bool {
         let several = self.items > 1 || self.marks > 0 || self.units > 0;
-        several && (self.is_parts() || self.fields == 0 && (self.verbs + self.nouns) * 4 >= self.items * 3)
+        several
+            && (self.is_parts()
+                || self.fields == 0 && (self.verbs + self.nouns) * 4 >= self.items * 3)
     }
 
     /// Work directly below a heading such as "Roadmap", where items need no verb.
@@ -106,7 +115,8 @@ pub(super) fn first_line(item: &Item) -> Option<Line> {
 
 fn has_mark(cues: &Cues, text: &str) -> bool {
     let first = text.chars().next();
-    first.is_some_and(|c| cues.status.done_marks.contains(&c) || cues.status.open_marks.contains(&c))
+    first
+        .is_some_and(|c| cues.status.done_marks.contains(&c) || cues.status.open_marks.contains(&c))
         || items::checkbox(text).is_some()
 }
 
@@ -125,10 +135,12 @@ pub(super) fn starts_with_verb(cues: &Cues, text: &str) -> bool {
         return false;
     };
     let second = rest.next();
-    let noun_phrase = text.split_once(':').is_some_and(|(label, _)| label.split_whitespace().count() == 1);
+    let noun_phrase =
+        text.split_once(':').is_some_and(|(label, _)| label.split_whitespace().count() == 1);
     cues.kind_of_verb(first).is_some()
         && !noun_phrase
-        && second.is_some_and(|second| !matches!(second, "is" | "are" | "must" | "was" | "were" | "of"))
+        && second
+            .is_some_and(|second| !matches!(second, "is" | "are" | "must" | "was" | "were" | "of"))
 }
 
 /// "Invoice export implementation", "Testing of exports".
@@ -139,8 +151,10 @@ fn names_action(cues: &Cues, text: &str) -> bool {
     if words.peek().is_none() || plain.split_whitespace().count() > 12 {
         return false;
     }
-    let before_of: Vec<&str> =
-        words.by_ref().take_while(|word| !matches!(*word, "of" | "for" | "with" | "to" | "from" | "in" | "by")).collect();
+    let before_of: Vec<&str> = words
+        .by_ref()
+        .take_while(|word| !matches!(*word, "of" | "for" | "with" | "to" | "from" | "in" | "by"))
+        .collect();
     before_of.last().is_some_and(|word| cues.kind_of_noun(word).is_some())
 }
 
@@ -150,7 +164,8 @@ pub(super) fn is_field(cues: &Cues, line: &Line) -> bool {
         return false;
     };
     let label = normalised(label);
-    !value.is_empty() && (cues.attribute(&label).is_some() || cues.statements.attributes.contains(&label))
+    !value.is_empty()
+        && (cues.attribute(&label).is_some() || cues.statements.attributes.contains(&label))
 }
 
 /// Splits "Label: value" when the label is short enough to be one.
@@ -165,8 +180,8 @@ pub(super) fn label_and_value(line: &Line) -> Option<(&str, &str)> {
 
 fn is_statement(cues: &Cues, text: &str) -> bool {
     const STARTS: [&str; 24] = [
-        "the", "it", "this", "that", "these", "all", "no", "users", "user", "each", "every", "there", "any", "when", "if", "a",
-        "an", "its", "they", "only", "is", "are", "you", "most",
+        "the", "it", "this", "that", "these", "all", "no", "users", "user", "each", "every",
+        "there", "any", "when", "if", "a", "an", "its", "they", "only", "is", "are", "you", "most",
     ];
     if !cues.knows_words() {
         return false;
@@ -189,12 +204,17 @@ mod tests {
 
     #[test]
     fn imperatives_are_work_anywhere() {
-        assert!(evidence("- Dig the bed\n- Build a fence around it\n- We will add a gate\n").is_strong());
+        assert!(
+            evidence("- Dig the bed\n- Build a fence around it\n- We will add a gate\n")
+                .is_strong()
+        );
     }
 
     #[test]
     fn traits_of_a_person_are_not() {
-        let persona = evidence("- 34 years old, lives in town\n- Prefers short walks\n- The garden is her hobby\n");
+        let persona = evidence(
+            "- 34 years old, lives in town\n- Prefers short walks\n- The garden is her hobby\n",
+        );
         assert!(!persona.is_strong() && !persona.is_parts());
     }
 
@@ -205,7 +225,10 @@ mod tests {
 
     #[test]
     fn nouns_of_action_count_below_an_item() {
-        assert!(evidence("- fence installation\n- soil analysis\n- compost delivery and setup\n").is_subparts());
+        assert!(
+            evidence("- fence installation\n- soil analysis\n- compost delivery and setup\n")
+                .is_subparts()
+        );
         assert!(!evidence("- red\n- green\n").is_subparts());
     }
 }

@@ -9,7 +9,14 @@ use super::walk::Walker;
 use crate::planning::plan::Standing;
 
 /// Writes the value of a field into the row; what cannot be read is left alone.
-pub(super) fn apply(walker: &mut Walker<'_>, row: usize, field: Attribute, value: &str, span: Range<usize>, year: Option<i32>) {
+pub(super) fn apply(
+    walker: &mut Walker<'_>,
+    row: usize,
+    field: Attribute,
+    value: &str,
+    span: Range<usize>,
+    year: Option<i32>,
+) {
     let cues = walker.cues;
     let value = value.trim();
     if cues.says_nothing(value) {
@@ -20,11 +27,18 @@ pub(super) fn apply(walker: &mut Walker<'_>, row: usize, field: Attribute, value
     match field {
         Attribute::Estimate => row.stated = row.stated.take().or(stated),
         Attribute::Depends | Attribute::Blocks => {
-            row.mentions.push(Mention { text: value.to_owned(), span, field: Some(field), is_title: false });
+            row.mentions.push(Mention {
+                text: value.to_owned(),
+                span,
+                field: Some(field),
+                is_title: false,
+            });
         }
         Attribute::Priority => row.priority = row.priority.or(cues.priority(value)),
         Attribute::Owner => {
-            for owner in value.split([',', '&', '/']).map(owner_name).filter(|owner| !owner.is_empty()) {
+            for owner in
+                value.split([',', '&', '/']).map(owner_name).filter(|owner| !owner.is_empty())
+            {
                 if !row.owners.contains(&owner) {
                     row.owners.push(owner);
                 }
@@ -33,7 +47,11 @@ pub(super) fn apply(walker: &mut Walker<'_>, row: usize, field: Attribute, value
         Attribute::Status => {
             let words = normalised(value);
             let is_ticked = value.starts_with(|c: char| cues.status.done_marks.contains(&c));
-            let standing = if is_ticked { Some(Standing::Done) } else { cues.status.standing_at_start(&words) };
+            let standing = if is_ticked {
+                Some(Standing::Done)
+            } else {
+                cues.status.standing_at_start(&words)
+            };
             row.standing = row.standing.max(standing.unwrap_or_default());
             row.is_cancelled |= cues.status.calls_off_at_start(&words);
         }

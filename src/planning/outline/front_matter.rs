@@ -16,7 +16,8 @@ impl FrontMatter {
                 }
             } else if let Some((key, value)) = line.split_once(':') {
                 let value = unquoted(value);
-                let values = if value.is_empty() || value == "[]" { Vec::new() } else { vec![value] };
+                let values =
+                    if value.is_empty() || value == "[]" { Vec::new() } else { vec![value] };
                 entries.push((key.trim().to_lowercase(), values));
             }
         }
@@ -38,7 +39,9 @@ impl FrontMatter {
     /// Whether the file is one task: it has a title and the state of one.
     pub(super) fn is_task(&self) -> bool {
         let has = |key: &str| self.entries.iter().any(|(own, _)| own == key);
-        self.value("title").is_some() && has("status") && (has("assignee") || has("dependencies") || has("priority"))
+        self.value("title").is_some()
+            && has("status")
+            && (has("assignee") || has("dependencies") || has("priority"))
     }
 }
 

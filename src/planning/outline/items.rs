@@ -55,15 +55,26 @@ impl Head {
     }
 }
 
-pub(super) static NUMBERING: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"^#?(?:(?P<a>\d{1,3}(?:\.\d{1,3})+)\.?|#(?P<b>\d{1,5}):?|(?P<c>\d{1,3})\\?[.)])\s+"));
-static IDENTIFIER: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"^\[?(?P<id>[A-Z]{1,8}-\d{1,5}(?:\.\d{1,3})*)\]?\s*(?::|-\s|\u{2013}|\u{2014}|\)|\.\s)\s*"));
+pub(super) static NUMBERING: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"^#?(?:(?P<a>\d{1,3}(?:\.\d{1,3})+)\.?|#(?P<b>\d{1,5}):?|(?P<c>\d{1,3})\\?[.)])\s+")
+});
+static IDENTIFIER: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"^\[?(?P<id>[A-Z]{1,8}-\d{1,5}(?:\.\d{1,3})*)\]?\s*(?::|-\s|\u{2013}|\u{2014}|\)|\.\s)\s*",
+    )
+});
 
-static NAMED: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?P<id>[A-Z]{1,4}\d{1,4})\s*(?::|-\s|\u{2013}|\u{2014}|\)|\.\s)"));
+static NAMED: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^(?P<id>[A-Z]{1,4}\d{1,4})\s*(?::|-\s|\u{2013}|\u{2014}|\)|\.\s)"));
 
 /// Reads a line of work. `strong` is how many bytes of its start are bold.
-pub(super) fn head(cues: &Cues, options: Options, year: Option<i32>, text: &str, strong: usize) -> Head {
+pub(super) fn head(
+    cues: &Cues,
+    options: Options,
+    year: Option<i32>,
+    text: &str,
+    strong: usize,
+) -> Head {
     let mut head = Head { weeks: dates::weeks(text), ..Head::default() };
     let whole = text.trim();
     let mut rest = whole.to_owned();
@@ -98,7 +109,8 @@ pub(super) fn head(cues: &Cues, options: Options, year: Option<i32>, text: &str,
         head.names.push(found["id"].to_owned());
     }
     if let Some((unit, bytes)) = Unit::leading(cues, &rest) {
-        let after = rest[bytes..].trim_start_matches([':', '-', '.', ' ', '\u{2013}', '\u{2014}', '*']);
+        let after =
+            rest[bytes..].trim_start_matches([':', '-', '.', ' ', '\u{2013}', '\u{2014}', '*']);
         let stripped = rest.len() - after.len();
         head.names.push(unit.number.clone());
         if matches!(unit.class, UnitClass::Task | UnitClass::Feature)
@@ -142,7 +154,8 @@ pub(super) fn checkbox(text: &str) -> Option<(char, usize)> {
     let inside = text.strip_prefix('[')?;
     let mark = inside.chars().next()?;
     let rest = inside.strip_prefix(mark)?.strip_prefix(']')?;
-    matches!(mark, ' ' | 'x' | 'X' | '/' | '-' | '~').then(|| (mark, text.len() - rest.trim_start().len()))
+    matches!(mark, ' ' | 'x' | 'X' | '/' | '-' | '~')
+        .then(|| (mark, text.len() - rest.trim_start().len()))
 }
 
 /// Bytes of a checkbox at the start, and what it says.
@@ -190,24 +203,29 @@ pub(super) fn after_sequence_word<'t>(cues: &Cues, text: &'t str) -> &'t str {
 /// Bytes of the first of the words that opens the text and is not all of it.
 fn opening_word(words: &[String], text: &str) -> usize {
     let lower = text.to_ascii_lowercase();
-    let opens =
-        |word: &&String| lower.strip_prefix(word.as_str()).is_some_and(|rest| rest.starts_with(' ') && rest.trim().contains(' '));
+    let opens = |word: &&String| {
+        lower
+            .strip_prefix(word.as_str())
+            .is_some_and(|rest| rest.starts_with(' ') && rest.trim().contains(' '))
+    };
     words.iter().find(opens).map_or(0, |word| word.len() + 1)
 }
 
 /// Bytes of "We will " or "Must " before a verb of work.
 pub(super) fn commitment(cues: &Cues, text: &str) -> usize {
     let lower = text.to_ascii_lowercase();
-    let promised = cues
-        .statements
-        .commitments
-        .iter()
-        .flat_map(|cue| [cue.clone(), cue.replace(" ll", "'ll"), cue.replace(" ll", "\u{2019}ll")]);
+    let promised =
+        cues.statements.commitments.iter().flat_map(|cue| {
+            [cue.clone(), cue.replace(" ll", "'ll"), cue.replace(" ll", "\u{2019}ll")]
+        });
     promised
         .filter(|cue| lower.strip_prefix(cue.as_str()).is_some_and(|rest| rest.starts_with(' ')))
         .map(|cue| cue.len() + 1)
         .find(|bytes| {
-            lower[*bytes..].split(|c: char| !c.is_alphanumeric()).next().is_some_and(|verb| cues.kind_of_verb(verb).is_some())
+            lower[*bytes..]
+                .split(|c: char| !c.is_alphanumeric())
+                .next()
+                .is_some_and(|verb| cues.kind_of_verb(verb).is_some())
         })
         .unwrap_or(0)
 }
@@ -241,7 +259,10 @@ mod tests {
             ("Set up the shed, due 19.03.2027", "Set up the shed"),
             ("Clear the shed before 2027-03-19", "Clear the shed before 2027-03-19"),
             ("Set up the shed (2 days, @anna, due 2027-03-19)", "Set up the shed"),
-            ("Set up the shed (effort: 1d; owner: anna; depends on: the wood, the nails)", "Set up the shed"),
+            (
+                "Set up the shed (effort: 1d; owner: anna; depends on: the wood, the nails)",
+                "Set up the shed",
+            ),
             ("Set up the shed, owner: anna", "Set up the shed"),
             ("Set up the shed - cancelled", "Set up the shed"),
             ("Set up the shed, status: in progress", "Set up the shed"),
@@ -252,8 +273,14 @@ mod tests {
             ("Keep the shed under ~20h", "Keep the shed under ~20h"),
             ("Reduce the time to ~5m", "Reduce the time to ~5m"),
             ("Show states (open, shipped, cancelled)", "Show states (open, shipped, cancelled)"),
-            ("Write it (requires review, 1d, see the list)", "Write it (requires review, 1d, see the list)"),
-            ("Fetch the weather of 2024-01-01 - 2024-12-31", "Fetch the weather of 2024-01-01 - 2024-12-31"),
+            (
+                "Write it (requires review, 1d, see the list)",
+                "Write it (requires review, 1d, see the list)",
+            ),
+            (
+                "Fetch the weather of 2024-01-01 - 2024-12-31",
+                "Fetch the weather of 2024-01-01 - 2024-12-31",
+            ),
             ("Set up the shed ~2d", "Set up the shed"),
             ("Set up the shed, effort: 2d", "Set up the shed"),
             ("Set up the shed (3rd try, 2 days)", "Set up the shed (3rd try, 2 days)"),
@@ -277,19 +304,33 @@ mod tests {
         assert_eq!(head.owners, ["anna"]);
         assert_eq!(read("Set up the shed (2 days) @anna, depends on the wood").owners, ["anna"]);
         assert_eq!(read("Set up the shed (1 day) @anna due 2027-03-19").owners, ["anna"]);
-        assert_eq!(read("Set up the shed due 19.03.2027").window.due, chrono::NaiveDate::from_ymd_opt(2027, 3, 19));
+        assert_eq!(
+            read("Set up the shed due 19.03.2027").window.due,
+            chrono::NaiveDate::from_ymd_opt(2027, 3, 19)
+        );
         assert_eq!(read("Phase 2: Harvest (Weeks 3-4)").weeks, Some((3, 4)));
         assert_eq!(read("Dig (assigned to Ben)").owners, ["Ben"]);
         assert_eq!(read("Dig the bed @ben #north").owners, ["ben"]);
-        for text in ["Dig (cancelled)", "Dig - cancelled", "Dig the bed CANCELLED", "Dig (status: cancelled)", "[-] Dig"] {
+        for text in [
+            "Dig (cancelled)",
+            "Dig - cancelled",
+            "Dig the bed CANCELLED",
+            "Dig (status: cancelled)",
+            "[-] Dig",
+        ] {
             assert!(read(text).is_cancelled, "{text}");
         }
-        for text in
-            ["Show states (open, cancelled)", "Wire hooks (created, renewed, cancelled)", "Show open, cancelled", "[~] Dig"]
-        {
+        for text in [
+            "Show states (open, cancelled)",
+            "Wire hooks (created, renewed, cancelled)",
+            "Show open, cancelled",
+            "[~] Dig",
+        ] {
             assert!(!read(text).is_cancelled, "{text}");
         }
-        for text in ["Handle jobs (queued, in progress, failed)", "Handle jobs (open, in progress, done)"] {
+        for text in
+            ["Handle jobs (queued, in progress, failed)", "Handle jobs (open, in progress, done)"]
+        {
             assert_eq!(read(text).standing, Standing::Open, "{text}");
         }
         assert_eq!(read("Build the shed (done, without the roof)").standing, Standing::Done);
@@ -302,7 +343,9 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut_where_one_pauses() {
-        let head = read("Dig the northern bed of the garden as deep as it goes. Then rest, because the soil is heavy and wet.");
+        let head = read(
+            "Dig the northern bed of the garden as deep as it goes. Then rest, because the soil is heavy and wet.",
+        );
         assert_eq!(head.title, "Dig the northern bed of the garden as deep as it goes");
         assert!(head.shortened);
     }

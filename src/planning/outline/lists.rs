@@ -18,7 +18,14 @@ use crate::planning::plan::{SkipReason, Standing};
 const METADATA_REACH: usize = 400;
 
 impl Walker<'_> {
-    pub(super) fn list(&mut self, list: &[Item], span: Range<usize>, place: Place, has_rows_below: bool, lead_in: &str) {
+    pub(super) fn list(
+        &mut self,
+        list: &[Item],
+        span: Range<usize>,
+        place: Place,
+        has_rows_below: bool,
+        lead_in: &str,
+    ) {
         let evidence = Evidence::of(self.cues, list);
         let is_work = match (place.skip, place.work) {
             (Some(_), _) => false,
@@ -27,8 +34,11 @@ impl Walker<'_> {
                 None => evidence.is_listed_work(),
                 Some(parent) => {
                     let row = &self.draft.rows[parent];
-                    let phase_like = rank == Rank::Plan && (row.is_phase_unit() || row.depth == 0) && row.from_heading;
-                    if phase_like && !has_rows_below && self.draft.rows[parent].children.is_empty() {
+                    let phase_like = rank == Rank::Plan
+                        && (row.is_phase_unit() || row.depth == 0)
+                        && row.from_heading;
+                    if phase_like && !has_rows_below && self.draft.rows[parent].children.is_empty()
+                    {
                         evidence.is_listed_work() && !negative(lead_in)
                     } else {
                         evidence.is_parts() && !negative(lead_in)
@@ -54,24 +64,36 @@ impl Walker<'_> {
     }
 
     /// A list outside the plan: statements of a requirements section, or skipped.
-    pub(super) fn plain_items(&mut self, list: &[Item], span: Range<usize>, place: Place, evidence: Evidence) {
-        let states =
-            place.skip == Some(SkipReason::PlannedElsewhere) || (place.work.is_some() && evidence.modals * 2 > evidence.items);
+    pub(super) fn plain_items(
+        &mut self,
+        list: &[Item],
+        span: Range<usize>,
+        place: Place,
+        evidence: Evidence,
+    ) {
+        let states = place.skip == Some(SkipReason::PlannedElsewhere)
+            || (place.work.is_some() && evidence.modals * 2 > evidence.items);
         if states && evidence.fields * 2 < evidence.items.max(1) {
             for item in list {
-                let line = item_line(item).filter(|line| !is_placeholder(&line.text) && !names_a_group(item, line));
+                let line = item_line(item)
+                    .filter(|line| !is_placeholder(&line.text) && !names_a_group(item, line));
                 if let Some(line) = line {
                     self.state(&line, item.span.clone(), None);
                 }
             }
             return;
         }
-        let all_fields = place.parent.is_none() && list.iter().filter_map(item_line).all(|line| label_and_value(&line).is_some());
+        let all_fields = place.parent.is_none()
+            && list.iter().filter_map(item_line).all(|line| label_and_value(&line).is_some());
         if all_fields && span.start < METADATA_REACH && place.skip.is_none() {
             let what = list.first().and_then(item_line).map(|line| line.text).unwrap_or_default();
             return self.draft.skip(span, &what, SkipReason::Metadata);
         }
-        let reason = place.skip.unwrap_or(if evidence.is_strong() { SkipReason::PlannedElsewhere } else { SkipReason::Prose });
+        let reason = place.skip.unwrap_or(if evidence.is_strong() {
+            SkipReason::PlannedElsewhere
+        } else {
+            SkipReason::Prose
+        });
         let what = list.first().and_then(item_line).map(|line| line.text).unwrap_or_default();
         self.draft.skip(span, &what, reason);
         if may_state(reason) {
@@ -105,7 +127,9 @@ impl Walker<'_> {
             if self.labelled_part(item, &line, parent, place) {
                 return None;
             }
-        } else if let Some(HeadingRole::Skip(reason)) = self.label_role(&line, false).filter(|role| ends_work(*role)) {
+        } else if let Some(HeadingRole::Skip(reason)) =
+            self.label_role(&line, false).filter(|role| ends_work(*role))
+        {
             self.draft.skip(item.span.clone(), &line.text, reason);
             return None;
         }
@@ -157,8 +181,11 @@ impl Walker<'_> {
         match block {
             Block::List { items, span, .. } => {
                 let evidence = Evidence::of(self.cues, items);
-                let is_work =
-                    if self.draft.rows[index].is_phase_unit() { evidence.is_listed_work() } else { evidence.is_subparts() };
+                let is_work = if self.draft.rows[index].is_phase_unit() {
+                    evidence.is_listed_work()
+                } else {
+                    evidence.is_subparts()
+                };
                 if is_work || !self.cues.knows_words() || has_labelled_parts(self, items) {
                     self.items(items, below);
                 } else {
@@ -198,7 +225,13 @@ impl Walker<'_> {
     }
 
     /// "Activities:" with a list below it is not a row but holds rows.
-    pub(super) fn labelled_part(&mut self, item: &Item, line: &Line, parent: usize, place: Place) -> bool {
+    pub(super) fn labelled_part(
+        &mut self,
+        item: &Item,
+        line: &Line,
+        parent: usize,
+        place: Place,
+    ) -> bool {
         let Some(role) = self.label_role(line, true) else {
             return false;
         };
@@ -237,7 +270,8 @@ impl Walker<'_> {
     }
 
     pub(super) fn is_detail_label(&self, line: &Line) -> bool {
-        label_and_value(line).is_some_and(|(label, _)| self.cues.statements.attributes.contains(&normalised(label)))
+        label_and_value(line)
+            .is_some_and(|(label, _)| self.cues.statements.attributes.contains(&normalised(label)))
     }
 
     /// Sentences that promise work, in a work section without lists.
@@ -257,7 +291,9 @@ impl Walker<'_> {
                     let mut row = Row::of_head(head, whole.span.clone(), whole.span.clone());
                     row.description.push(sentence.trim().to_owned());
                     if self.add(row, place).is_some() {
-                        self.draft.skips.retain(|skip| skip.span != whole.span && skip.span.start != whole.span.start);
+                        self.draft.skips.retain(|skip| {
+                            skip.span != whole.span && skip.span.start != whole.span.start
+                        });
                     }
                 }
             }
@@ -284,13 +320,17 @@ pub(super) fn ends_work(role: HeadingRole) -> bool {
 pub(super) fn negative(lead_in: &str) -> bool {
     let lead_in = lead_in.to_lowercase();
     lead_in.ends_with(':')
-        && (lead_in.starts_with("without") || lead_in.contains("should not") || lead_in.contains("not include"))
+        && (lead_in.starts_with("without")
+            || lead_in.contains("should not")
+            || lead_in.contains("not include"))
 }
 
 pub(super) fn has_labelled_parts(walker: &Walker<'_>, items: &[Item]) -> bool {
     items.iter().filter_map(item_line).any(|line| {
-        matches!(walker.label_role(&line, true), Some(HeadingRole::Children | HeadingRole::Criteria))
-            && line.text.trim_end_matches('*').ends_with(':')
+        matches!(
+            walker.label_role(&line, true),
+            Some(HeadingRole::Children | HeadingRole::Criteria)
+        ) && line.text.trim_end_matches('*').ends_with(':')
     })
 }
 
@@ -304,7 +344,9 @@ fn promises_work(cues: &Cues, sentence: &str, only_promises: bool) -> bool {
     if items::commitment(cues, said) > 0 {
         return true;
     }
-    !only_promises && starts_with_verb(cues, said) && !cues.statements.not_work.contains(&first_word(said))
+    !only_promises
+        && starts_with_verb(cues, said)
+        && !cues.statements.not_work.contains(&first_word(said))
 }
 
 /// A short name with a list below it, which says nothing by itself.
@@ -317,7 +359,10 @@ pub(super) fn names_a_group(item: &Item, line: &Line) -> bool {
 pub(super) fn is_placeholder(text: &str) -> bool {
     let text = text.trim();
     let text = items::checkbox(text).map_or(text, |(_, bytes)| &text[bytes..]);
-    text.starts_with('[') && text.ends_with(']') && !text.contains("](") && text.split_whitespace().count() > 3
+    text.starts_with('[')
+        && text.ends_with(']')
+        && !text.contains("](")
+        && text.split_whitespace().count() > 3
 }
 
 /// The first paragraph of an item as one line; fields on later lines stay apart.

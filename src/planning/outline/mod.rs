@@ -99,8 +99,10 @@ pub fn outline(text: &str, options: Options) -> Plan {
             let by_form = plan.nodes.is_empty().then(|| read_by(Cues::none(), text, options));
             // A list of sources has the form of one of work, but nobody's name and no box to tick.
             let is_work = |plan: &Plan| {
-                let is_marked = |node: &Node| node.owner.is_some() || node.standing != Standing::Open;
-                plan.nodes.iter().any(is_marked) || (text.contains("[ ] ") && !plan.nodes.is_empty())
+                let is_marked =
+                    |node: &Node| node.owner.is_some() || node.standing != Standing::Open;
+                plan.nodes.iter().any(is_marked)
+                    || (text.contains("[ ] ") && !plan.nodes.is_empty())
             };
             by_form.filter(is_work).unwrap_or(plan)
         }
@@ -115,7 +117,13 @@ fn read_by(cues: &Cues, text: &str, options: Options) -> Plan {
 }
 
 /// Reads the text by ever weaker kinds of sections until they yield a plan.
-fn plainest(text: &str, cues: &Cues, options: Options, root: &Section, title: &Title) -> (Draft, Rank) {
+fn plainest(
+    text: &str,
+    cues: &Cues,
+    options: Options,
+    root: &Section,
+    title: &Title,
+) -> (Draft, Rank) {
     const ENOUGH_ROWS: usize = 2;
     let mut best: Option<(Draft, Rank)> = None;
     for rank in [Rank::Plan, Rank::Scope, Rank::Feature, Rank::Evidence] {

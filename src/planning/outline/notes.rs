@@ -12,20 +12,30 @@ use super::items::Head;
 use super::wording::{is_picture, without_code};
 use crate::planning::plan::Standing;
 
-static GROUP: LazyLock<Regex> = LazyLock::new(|| pattern(r"\(([^()]{1,160})\)|\[([^\[\]]{1,160})\]"));
-static HANDLE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:^|[\s(,])@(\p{L}[\p{L}0-9_-]{1,38})\b"));
+static GROUP: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"\(([^()]{1,160})\)|\[([^\[\]]{1,160})\]"));
+static HANDLE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?:^|[\s(,])@(\p{L}[\p{L}0-9_-]{1,38})\b"));
 static OWNER_NOTE: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)\b(?:(?:owner|assignee|responsible)\s*:\s*|assigned to:?\s+)@?(\p{L}[\p{L}0-9_-]*(?: \p{Lu}[\p{L}0-9_-]*)?)")
+    pattern(
+        r"(?i)\b(?:(?:owner|assignee|responsible)\s*:\s*|assigned to:?\s+)@?(\p{L}[\p{L}0-9_-]*(?: \p{Lu}[\p{L}0-9_-]*)?)",
+    )
 });
-static TRAILING_PART: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"^(?P<head>.*\S)\s*(?:\s-|:|,|;|\u{2013}|\u{2014})\s*(?P<tail>[^,;:\u{2013}\u{2014}]{1,60})$"));
+static TRAILING_PART: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"^(?P<head>.*\S)\s*(?:\s-|:|,|;|\u{2013}|\u{2014})\s*(?P<tail>[^,;:\u{2013}\u{2014}]{1,60})$",
+    )
+});
 /// ", effort: 1d"
 static TRAILING_FIELD: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"^(?P<head>.*\S)\s*(?:\s-|,|;|\u{2013}|\u{2014})\s*(?P<tail>\p{L}[\p{L} ]{1,20}:\s*[^,;:\u{2013}\u{2014}]{1,40})$")
+    pattern(
+        r"^(?P<head>.*\S)\s*(?:\s-|,|;|\u{2013}|\u{2014})\s*(?P<tail>\p{L}[\p{L} ]{1,20}:\s*[^,;:\u{2013}\u{2014}]{1,40})$",
+    )
 });
 /// "~2d", but for "limit it to ~20h"
-static TRAILING_ESTIMATE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"^(?P<head>.*\b(?P<before>\p{L}+))\s(?P<tail>[~\u{2248}]\d+(?:\.\d+)?[mhdw])$"));
+static TRAILING_ESTIMATE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"^(?P<head>.*\b(?P<before>\p{L}+))\s(?P<tail>[~\u{2248}]\d+(?:\.\d+)?[mhdw])$")
+});
 
 /// Takes "(owner: Ann)", "@ann" at the end and the like out of the line.
 pub(super) fn owners(cues: &Cues, rest: &mut String, head: &mut Head) {
@@ -48,8 +58,16 @@ pub(super) fn owners(cues: &Cues, rest: &mut String, head: &mut Head) {
             continue;
         };
         let after = code_free[handle.end()..].trim_start_matches([')', ']', '.', ',', ' ']);
-        let before = code_free[..whole.start()].trim_end().rsplit(' ').next().unwrap_or_default().to_lowercase();
-        let is_object = matches!(before.as_str(), "with" | "using" | "via" | "from" | "use" | "to" | "the" | "add");
+        let before = code_free[..whole.start()]
+            .trim_end()
+            .rsplit(' ')
+            .next()
+            .unwrap_or_default()
+            .to_lowercase();
+        let is_object = matches!(
+            before.as_str(),
+            "with" | "using" | "via" | "from" | "use" | "to" | "the" | "add"
+        );
         let in_group = whole.as_str().starts_with('(');
         let is_object = is_object || before == "/";
         let is_last = after.split_whitespace().all(|word| word.starts_with(['@', '#']));
@@ -79,7 +97,8 @@ fn tags_at(text: &str) -> usize {
 fn strip_handles(rest: &mut String, head: &Head) {
     while let Some(at) = rest.rfind('@') {
         let handle = &rest[at + 1..];
-        let is_last = !handle.is_empty() && handle.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+        let is_last = !handle.is_empty()
+            && handle.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
         let starts_word = rest[..at].ends_with([' ', ',', '(']);
         if !is_last || !starts_word || !head.owners.iter().any(|owner| owner == handle) {
             break;
@@ -94,8 +113,10 @@ fn strip_handles(rest: &mut String, head: &Head) {
 pub(super) fn deadline(rest: &mut String, year: Option<i32>) {
     let Some((cue, at)) = dates::closing_deadline(rest, year) else { return };
     let before = rest[..at].trim_end_matches([' ', ',', ';', '-', '\u{2013}', '\u{2014}']);
-    let is_label = ["due", "deadline"].iter().any(|word| cue.to_ascii_lowercase().starts_with(word));
-    let follows_note = before.ends_with([')', ']']) || before.rsplit(' ').next().is_some_and(|word| word.starts_with('@'));
+    let is_label =
+        ["due", "deadline"].iter().any(|word| cue.to_ascii_lowercase().starts_with(word));
+    let follows_note = before.ends_with([')', ']'])
+        || before.rsplit(' ').next().is_some_and(|word| word.starts_with('@'));
     // Within a note in brackets it is one of its parts.
     let is_outside = before.matches(['(', '[']).count() == before.matches([')', ']']).count();
     if before.contains(' ') && is_outside && (is_label || follows_note) {
@@ -111,7 +132,8 @@ pub(super) fn clause(cues: &Cues, rest: &mut String, head: &mut Head) {
         let at = lower.find(&format!(" {cue} "))?;
         let before = rest[..at].trim_end();
         let kept = before.trim_end_matches([',', ';', '-', '\u{2013}', '\u{2014}']).trim_end();
-        (kept.len() < before.len() && kept.contains(' ') && !rest[at..].contains(". ")).then_some((kept.len(), at))
+        (kept.len() < before.len() && kept.contains(' ') && !rest[at..].contains(". "))
+            .then_some((kept.len(), at))
     });
     if let Some((kept, at)) = found.min() {
         head.asides.push(rest[at..].trim().to_owned());
@@ -140,7 +162,8 @@ pub(super) fn groups(cues: &Cues, options: Options, rest: &mut String, head: &mu
 /// notes and no other state is named: "(open, shipped, cancelled)" says what the task is about.
 fn is_note(cues: &Cues, options: Options, inner: &str, head: &mut Head) -> bool {
     let before = (head.standing, head.is_cancelled, head.has_mark);
-    let parts: Vec<&str> = inner.split([',', ';']).map(str::trim).filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> =
+        inner.split([',', ';']).map(str::trim).filter(|part| !part.is_empty()).collect();
     let states = parts.iter().filter(|part| cues.status.is_state(&state_words(part))).count();
     // "after 3, 4 and the wood": what names no note belongs to the prerequisites before it.
     let mut prerequisites: Vec<&str> = Vec::new();
@@ -162,7 +185,11 @@ fn is_note(cues: &Cues, options: Options, inner: &str, head: &mut Head) -> bool 
     if known < parts.len() || states > 1 {
         (head.standing, head.is_cancelled, head.has_mark) = before;
         // "(done, without the roof)" says first how far it is, and then more of it.
-        if let Some(standing) = parts.first().and_then(|part| cues.status.standing(&state_words(part))).filter(|_| states == 1) {
+        if let Some(standing) = parts
+            .first()
+            .and_then(|part| cues.status.standing(&state_words(part)))
+            .filter(|_| states == 1)
+        {
             head.reaches(standing);
         }
         return false;
@@ -196,7 +223,8 @@ fn note(cues: &Cues, options: Options, text: &str, head: &mut Head) -> bool {
     if dates::weeks(bare).is_some_and(|_| bare.split_whitespace().count() <= 4) {
         return true;
     }
-    if bare.split_whitespace().count() <= 5 && dates::window(bare, None, false) != Window::default() {
+    if bare.split_whitespace().count() <= 5 && dates::window(bare, None, false) != Window::default()
+    {
         return true;
     }
     let words = normalised(bare);
@@ -204,10 +232,14 @@ fn note(cues: &Cues, options: Options, text: &str, head: &mut Head) -> bool {
         head.reaches(standing);
         return true;
     }
-    let label = words.strip_suffix(" priority").or(words.strip_prefix("priority ")).unwrap_or(&words);
+    let label =
+        words.strip_suffix(" priority").or(words.strip_prefix("priority ")).unwrap_or(&words);
     if words.split(' ').count() <= 3
         && let Some(priority) = cues.priority(label)
-        && (words != label || cues.status.open.contains(&words) || words.starts_with('p') || label == words)
+        && (words != label
+            || cues.status.open.contains(&words)
+            || words.starts_with('p')
+            || label == words)
     {
         head.priority.get_or_insert(priority);
         return true;
@@ -216,7 +248,10 @@ fn note(cues: &Cues, options: Options, text: &str, head: &mut Head) -> bool {
         head.has_mark = true;
         return true;
     }
-    if let Some(handle) = HANDLE.captures(bare).filter(|found| found.get(0).is_some_and(|whole| whole.len() == bare.len())) {
+    if let Some(handle) = HANDLE
+        .captures(bare)
+        .filter(|found| found.get(0).is_some_and(|whole| whole.len() == bare.len()))
+    {
         head.add_owner(&handle[1]);
     }
     let is_handle = bare.starts_with('@') && !bare.contains(' ');
@@ -247,20 +282,25 @@ pub(super) fn tail(cues: &Cues, options: Options, rest: &mut String, head: &mut 
             rest.truncate(kept);
             continue;
         }
-        let estimate = TRAILING_ESTIMATE.captures(rest).filter(|found| !cues.introduces(&found["before"]));
+        let estimate =
+            TRAILING_ESTIMATE.captures(rest).filter(|found| !cues.introduces(&found["before"]));
         let ends = [TRAILING_FIELD.captures(rest), TRAILING_PART.captures(rest), estimate];
         let Some(kept) = ends.into_iter().flatten().find_map(|found| {
             let tail = found["tail"].trim();
             let short = tail.split_whitespace().count() <= 5;
-            let balanced = found["head"].matches(['(', '[']).count() == found["head"].matches([')', ']']).count();
+            let balanced = found["head"].matches(['(', '[']).count()
+                == found["head"].matches([')', ']']).count();
             let sign = rest[found["head"].len()..].trim_start().chars().next();
             // "Add a state: in progress" is about states, and "open, cancelled" may go on what was before.
             let is_said = match sign {
                 Some(':') => cues.status.standing(&state_words(tail)) != Some(Standing::Started),
-                Some('-' | '\u{2013}' | '\u{2014}') if calls_off(cues, tail, head) => return Some(found["head"].len()),
+                Some('-' | '\u{2013}' | '\u{2014}') if calls_off(cues, tail, head) => {
+                    return Some(found["head"].len());
+                }
                 _ => true,
             };
-            (short && balanced && is_said && note(cues, options, tail, head)).then(|| found["head"].len())
+            (short && balanced && is_said && note(cues, options, tail, head))
+                .then(|| found["head"].len())
         }) else {
             return;
         };
@@ -276,7 +316,10 @@ fn shouted_status(cues: &Cues, text: &str, head: &mut Head) -> Option<usize> {
         let shout = &text[start..];
         // "Limit the WIP" is about it.
         let is_named = cues.introduces(words[words.len() - count - 1]);
-        if shout.chars().any(char::is_lowercase) || !shout.chars().any(char::is_uppercase) || is_named {
+        if shout.chars().any(char::is_lowercase)
+            || !shout.chars().any(char::is_uppercase)
+            || is_named
+        {
             return None;
         }
         let said = normalised(shout);

@@ -15,7 +15,13 @@ pub(super) struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn problem(&self, code: ProblemCode, message: String, rows: &[usize], lines: Vec<usize>) -> Problem {
+    fn problem(
+        &self,
+        code: ProblemCode,
+        message: String,
+        rows: &[usize],
+        lines: Vec<usize>,
+    ) -> Problem {
         let nodes = rows.iter().map(|row| self.nodes[*row].key.clone()).collect();
         Problem { code, message, nodes, lines }
     }
@@ -30,17 +36,31 @@ impl Rows<'_> {
 
     pub(super) fn cycle(&self, refused: &Refused, line_of: impl Fn(&Link) -> usize) -> Problem {
         let link = &refused.link;
-        let said =
-            |link: &Link| format!("line {} says \"{}\" after \"{}\"", line_of(link), self.title(link.from), self.title(link.to));
+        let said = |link: &Link| {
+            format!(
+                "line {} says \"{}\" after \"{}\"",
+                line_of(link),
+                self.title(link.from),
+                self.title(link.to)
+            )
+        };
         let against: Vec<String> = refused.against.iter().map(said).collect();
-        let against = if against.is_empty() { "one of them contains the other".to_owned() } else { against.join(" and ") };
+        let against = if against.is_empty() {
+            "one of them contains the other".to_owned()
+        } else {
+            against.join(" and ")
+        };
         let message = format!("{}, but {}; the first is left out of the plan", said(link), against);
         let lines = std::iter::once(link).chain(&refused.against).map(line_of).collect();
         self.problem(ProblemCode::DependencyCycle, message, &[link.from, link.to], lines)
     }
 
     pub(super) fn family(&self, link: &Link, line: usize) -> Problem {
-        let (part, whole) = if self.draft.is_ancestor(link.from, link.to) { (link.to, link.from) } else { (link.from, link.to) };
+        let (part, whole) = if self.draft.is_ancestor(link.from, link.to) {
+            (link.to, link.from)
+        } else {
+            (link.from, link.to)
+        };
         let message = format!(
             "line {line} makes \"{}\" wait for \"{}\", but \"{}\" is part of \"{}\"",
             self.title(link.from),
@@ -63,13 +83,26 @@ impl Rows<'_> {
                     self.title(index),
                     row.owners.join(", ")
                 );
-                problems.push(self.problem(ProblemCode::SeveralOwners, message, &[index], vec![line]));
+                problems.push(self.problem(
+                    ProblemCode::SeveralOwners,
+                    message,
+                    &[index],
+                    vec![line],
+                ));
             }
             if let (Some(start), Some(due)) = (row.window.not_before, row.window.due)
                 && start > due
             {
-                let message = format!("line {line}: \"{}\" is due {due} but cannot start before {start}", self.title(index));
-                problems.push(self.problem(ProblemCode::DatesConflict, message, &[index], vec![line]));
+                let message = format!(
+                    "line {line}: \"{}\" is due {due} but cannot start before {start}",
+                    self.title(index)
+                );
+                problems.push(self.problem(
+                    ProblemCode::DatesConflict,
+                    message,
+                    &[index],
+                    vec![line],
+                ));
             }
             problems.extend(self.sum(index));
         }
@@ -110,8 +143,16 @@ impl Rows<'_> {
                 continue;
             };
             let lines = vec![self.line(first), self.line(index)];
-            let message = format!("lines {} and {} both say \"{}\"; both are kept", lines[0], lines[1], row.title);
-            problems.push(self.problem(ProblemCode::DuplicateTitle, message, &[first, index], lines));
+            let message = format!(
+                "lines {} and {} both say \"{}\"; both are kept",
+                lines[0], lines[1], row.title
+            );
+            problems.push(self.problem(
+                ProblemCode::DuplicateTitle,
+                message,
+                &[first, index],
+                lines,
+            ));
         }
         problems
     }
@@ -137,8 +178,10 @@ impl Rows<'_> {
     pub(super) fn oversize(&self, row: usize) -> Problem {
         let line = self.line(row);
         let text = self.draft.rows[row].stated.as_ref().map_or("", |stated| stated.text.as_str());
-        let message =
-            format!("line {line}: \"{}\" takes {text}; it is too large to split without knowing its parts", self.title(row));
+        let message = format!(
+            "line {line}: \"{}\" takes {text}; it is too large to split without knowing its parts",
+            self.title(row)
+        );
         self.problem(ProblemCode::Oversize, message, &[row], vec![line])
     }
 
@@ -169,6 +212,8 @@ pub(super) fn all_cancelled() -> Problem {
 }
 
 pub(super) fn no_work(reasons: &str) -> Problem {
-    let message = format!("the text lists no work the planner can read{reasons}; add a section such as \"Tasks\" with a list");
+    let message = format!(
+        "the text lists no work the planner can read{reasons}; add a section such as \"Tasks\" with a list"
+    );
     Problem { code: ProblemCode::NoWork, message, nodes: Vec::new(), lines: Vec::new() }
 }

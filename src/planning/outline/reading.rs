@@ -51,11 +51,15 @@ impl Walker<'_> {
             return Reading::Through(place);
         };
         let unit = Unit::leading(self.cues, text).map(|(unit, _)| unit);
-        let (name, value) = label_and_value(&heading.line).filter(|_| heading.is_label && unit.is_none()).unwrap_or((text, ""));
+        let (name, value) = label_and_value(&heading.line)
+            .filter(|_| heading.is_label && unit.is_none())
+            .unwrap_or((text, ""));
         let role = self.cues.heading(name, place.parent.is_some());
         if heading.line.span == self.title {
             return match role {
-                Some(HeadingRole::Work(Rank::Plan)) => Reading::Through(Place { work: Some(Rank::Plan), ..place }),
+                Some(HeadingRole::Work(Rank::Plan)) => {
+                    Reading::Through(Place { work: Some(Rank::Plan), ..place })
+                }
                 _ => Reading::Through(place),
             };
         }
@@ -65,9 +69,19 @@ impl Walker<'_> {
             return skipped_reading(reason, role);
         }
         let place = Place { skip: None, ..place };
-        if let Some(unit) = unit.filter(|_| !matches!(role, Some(HeadingRole::Criteria | HeadingRole::Skip(_)))) {
-            let rank = if unit.class == UnitClass::Feature && !unit.number.contains('.') { Rank::Feature } else { Rank::Plan };
-            return if place.work.is_some() || rank >= self.threshold { Reading::Row } else { Reading::Statements };
+        if let Some(unit) =
+            unit.filter(|_| !matches!(role, Some(HeadingRole::Criteria | HeadingRole::Skip(_))))
+        {
+            let rank = if unit.class == UnitClass::Feature && !unit.number.contains('.') {
+                Rank::Feature
+            } else {
+                Rank::Plan
+            };
+            return if place.work.is_some() || rank >= self.threshold {
+                Reading::Row
+            } else {
+                Reading::Statements
+            };
         }
         if text.trim_end_matches(['*', ' ']).ends_with('?') {
             return Reading::Skip(SkipReason::Faq);
@@ -92,7 +106,12 @@ impl Walker<'_> {
     }
 
     /// Whether a section inside a skipped one is work all the same.
-    fn holds_a_plan(&self, reason: SkipReason, unit: Option<&Unit>, role: Option<HeadingRole>) -> bool {
+    fn holds_a_plan(
+        &self,
+        reason: SkipReason,
+        unit: Option<&Unit>,
+        role: Option<HeadingRole>,
+    ) -> bool {
         // "Requirement 2.1" is numbered like a plan, "Requirement 4" like a list.
         let is_unit = unit.is_some_and(|unit| match unit.class {
             UnitClass::Phase | UnitClass::Task => true,
@@ -131,7 +150,9 @@ impl Walker<'_> {
         if place.work.is_some() {
             return match (is_container, place.parent.is_some()) {
                 (true, true) => Reading::Parts,
-                (true, false) if !self.keeps_containers || !holds_list(section) => Reading::Through(place),
+                (true, false) if !self.keeps_containers || !holds_list(section) => {
+                    Reading::Through(place)
+                }
                 (false, _) if section.is_label() => self.label_reading(section, place),
                 _ => Reading::Row,
             };
@@ -150,7 +171,8 @@ impl Walker<'_> {
         let is_lead_in = section.heading.as_ref().is_some_and(|heading| {
             let line = &heading.line;
             let words = line.text.split_whitespace().count();
-            let opens_sentence = self.cues.statements.lead_ins.contains(&first_word(&line.text)) || self.says_steps(&line.text);
+            let opens_sentence = self.cues.statements.lead_ins.contains(&first_word(&line.text))
+                || self.says_steps(&line.text);
             !line.is_all_strong()
                 && Unit::leading(self.cues, &line.text).is_none()
                 && (place.parent.is_some() || opens_sentence || words > LABEL_NAME_WORDS)
@@ -162,7 +184,13 @@ impl Walker<'_> {
         match evidence {
             Some(evidence) if evidence.is_parts() && above_is_phase => Reading::Row,
             Some(evidence) if evidence.is_parts() => Reading::Parts,
-            Some(evidence) if place.parent.is_none() && evidence.is_listed_work() && !self.follows_a_list() => Reading::Row,
+            Some(evidence)
+                if place.parent.is_none()
+                    && evidence.is_listed_work()
+                    && !self.follows_a_list() =>
+            {
+                Reading::Row
+            }
             _ if place.parent.is_some() => Reading::Detail,
             _ => Reading::Skip(SkipReason::Prose),
         }
@@ -209,7 +237,13 @@ fn skipped_reading(reason: SkipReason, role: Option<HeadingRole>) -> Reading {
 
 /// Whether a plan may hide in a subsection of a section skipped for this reason.
 pub(super) fn may_hold_a_plan(reason: SkipReason) -> bool {
-    matches!(reason, SkipReason::Overview | SkipReason::Status | SkipReason::Design | SkipReason::PlannedElsewhere)
+    matches!(
+        reason,
+        SkipReason::Overview
+            | SkipReason::Status
+            | SkipReason::Design
+            | SkipReason::PlannedElsewhere
+    )
 }
 
 pub(super) fn holds_list(section: &Section) -> bool {

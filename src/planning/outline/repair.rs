@@ -11,10 +11,14 @@ pub(super) fn repaired(blocks: Vec<Block>) -> Vec<Block> {
     let mut result: Vec<Block> = Vec::with_capacity(blocks.len());
     for block in blocks {
         match block {
-            Block::Paragraph { lines, .. } if lines.iter().any(|line| line.text.starts_with(TYPED_BULLETS)) => {
+            Block::Paragraph { lines, .. }
+                if lines.iter().any(|line| line.text.starts_with(TYPED_BULLETS)) =>
+            {
                 result.extend(typed_list(lines));
             }
-            Block::Paragraph { lines, span } if lines.iter().all(|line| line.text.matches('|').count() >= 2) => {
+            Block::Paragraph { lines, span }
+                if lines.iter().all(|line| line.text.matches('|').count() >= 2) =>
+            {
                 extend_table(&mut result, &lines, span);
             }
             other => result.push(other),
@@ -58,7 +62,13 @@ fn typed_list(lines: Vec<Line>) -> Vec<Block> {
 fn extend_table(blocks: &mut Vec<Block>, lines: &[Line], whole: Range<usize>) {
     let is_fence = |text: &str| text.chars().all(|c| matches!(c, '|' | '-' | ':' | ' '));
     let mut rows = lines.iter().filter(|line| !is_fence(&line.text)).map(|line| Row {
-        cells: line.text.trim().trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect(),
+        cells: line
+            .text
+            .trim()
+            .trim_matches('|')
+            .split('|')
+            .map(|cell| cell.trim().to_owned())
+            .collect(),
         span: line.span.clone(),
     });
     if let Some(Block::Table { rows: known, span, .. }) = blocks.last_mut() {

@@ -57,8 +57,11 @@ pub(super) fn coverage(draft: &Draft) -> Vec<Vec<usize>> {
         .map(|statement| match statement.owner {
             Some(owner) => vec![owner],
             None => {
-                let label =
-                    statement.text.split_once(": ").map(|(label, _)| label).filter(|label| label.split_whitespace().count() >= 2);
+                let label = statement
+                    .text
+                    .split_once(": ")
+                    .map(|(label, _)| label)
+                    .filter(|label| label.split_whitespace().count() >= 2);
                 let whole = answering_rows(&statement.text, &holders, rows.len());
                 match label {
                     Some(label) if whole.is_empty() => answering_rows(label, &holders, rows.len()),
@@ -69,7 +72,11 @@ pub(super) fn coverage(draft: &Draft) -> Vec<Vec<usize>> {
         .collect()
 }
 
-fn answering_rows(statement: &str, holders: &BTreeMap<&str, Vec<usize>>, rows: usize) -> Vec<usize> {
+fn answering_rows(
+    statement: &str,
+    holders: &BTreeMap<&str, Vec<usize>>,
+    rows: usize,
+) -> Vec<usize> {
     let outside: String = GROUP.replace_all(statement, " ").into_owned();
     let wanted: BTreeSet<String> = content_words(&outside).into_iter().collect();
     let weight = |word: &str| {
@@ -114,7 +121,11 @@ mod tests {
     fn an_uncovered_statement_is_reported_with_its_line() {
         let plan = outline(TEXT, Options::default());
         assert!(plan.requirements[1].covered_by.is_empty());
-        let problem = plan.problems.iter().find(|problem| problem.code == ProblemCode::UncoveredRequirement).unwrap();
+        let problem = plan
+            .problems
+            .iter()
+            .find(|problem| problem.code == ProblemCode::UncoveredRequirement)
+            .unwrap();
         assert_eq!(problem.lines, [6]);
         assert!(problem.message.contains("cider press"));
     }
@@ -128,8 +139,7 @@ mod tests {
 
     #[test]
     fn a_statement_inside_a_task_belongs_to_it() {
-        let text =
-            "# Shed\n\n## Tasks\n\n### Build the roof\n\nAcceptance criteria:\n\n- It keeps the rain out\n- It carries snow\n";
+        let text = "# Shed\n\n## Tasks\n\n### Build the roof\n\nAcceptance criteria:\n\n- It keeps the rain out\n- It carries snow\n";
         let plan = outline(text, Options::default());
         assert_eq!(plan.requirements.len(), 2);
         assert!(plan.requirements.iter().all(|requirement| requirement.covered_by == ["T1"]));

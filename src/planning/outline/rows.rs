@@ -15,8 +15,15 @@ impl<'a> Walker<'a> {
     /// Adds a row, or merges it into the row it restates; `None` when it would be too deep.
     pub(super) fn add(&mut self, mut row: Row, place: Place) -> Option<usize> {
         if let Some(first) = row.title.chars().next().filter(|c| c.is_lowercase())
-            && row.title.split_whitespace().next().is_some_and(|word| word.chars().all(char::is_alphabetic))
-            && self.cues.kind_of_verb(row.title.split_whitespace().next().unwrap_or_default()).is_some()
+            && row
+                .title
+                .split_whitespace()
+                .next()
+                .is_some_and(|word| word.chars().all(char::is_alphabetic))
+            && self
+                .cues
+                .kind_of_verb(row.title.split_whitespace().next().unwrap_or_default())
+                .is_some()
         {
             row.title.replace_range(..first.len_utf8(), &first.to_uppercase().to_string());
         }
@@ -47,7 +54,8 @@ impl<'a> Walker<'a> {
             .as_ref()
             .filter(|_| row.is_phase_unit())
             .and_then(|unit| self.root_units.get(&(unit.word.clone(), unit.number.clone())));
-        let same_unit = of_unit.filter(|known| overlap(&plain, &plain_words(&self.draft.rows[**known].title)));
+        let same_unit =
+            of_unit.filter(|known| overlap(&plain, &plain_words(&self.draft.rows[**known].title)));
         let same_title = self.root_titles.get(&plain);
         same_unit.or(same_title).copied().filter(|known| self.draft.rows[*known].group != row.group)
     }
@@ -69,7 +77,10 @@ impl<'a> Walker<'a> {
                 continue;
             };
             self.draft.skip(section.span(), section.title(), SkipReason::Restated);
-            self.content(section, Place { parent: Some(row), work: Some(Rank::Feature), skip: None, ..place });
+            self.content(
+                section,
+                Place { parent: Some(row), work: Some(Rank::Feature), skip: None, ..place },
+            );
         }
     }
 
@@ -89,8 +100,10 @@ impl<'a> Walker<'a> {
             if common < 2 { 0.0 } else { common as f64 / wanted.len().max(own.len()) as f64 }
         };
         let leaves = self.draft.rows.iter().enumerate().filter(|(_, row)| row.children.is_empty());
-        let mut found: Vec<(usize, f64)> =
-            leaves.map(|(index, row)| (index, likeness(row))).filter(|(_, score)| *score >= LIKENESS).collect();
+        let mut found: Vec<(usize, f64)> = leaves
+            .map(|(index, row)| (index, likeness(row)))
+            .filter(|(_, score)| *score >= LIKENESS)
+            .collect();
         found.sort_by(|a, b| b.1.total_cmp(&a.1));
         match found.as_slice() {
             [(index, _)] => Some(*index),
@@ -121,7 +134,9 @@ pub(super) fn plain_words(text: &str) -> String {
 
 /// A heading with only labels below it, not a group of further sections.
 pub(super) fn describes_one_thing(section: &Section) -> bool {
-    !section.is_label() && !section.blocks.is_empty() && section.children.iter().all(|child| child.is_label())
+    !section.is_label()
+        && !section.blocks.is_empty()
+        && section.children.iter().all(|child| child.is_label())
 }
 
 /// A piece of the text with the indentation all its lines share removed.
@@ -136,7 +151,9 @@ pub(super) fn dedented(text: &str) -> String {
     let lines: Vec<&str> = text
         .lines()
         .enumerate()
-        .map(|(at, line)| if at == 0 { line.trim_start() } else { line.get(indent..).unwrap_or("") })
+        .map(
+            |(at, line)| if at == 0 { line.trim_start() } else { line.get(indent..).unwrap_or("") },
+        )
         .collect();
     lines.join("\n").trim().to_owned()
 }

@@ -29,8 +29,10 @@ pub(super) struct Heading {
 impl Section {
     /// From the heading to the end of the last block in it.
     pub(super) fn span(&self) -> Range<usize> {
-        let mut span: Option<Range<usize>> = self.heading.as_ref().map(|heading| heading.line.span.clone());
-        for part in self.blocks.iter().map(Block::span).chain(self.children.iter().map(Self::span)) {
+        let mut span: Option<Range<usize>> =
+            self.heading.as_ref().map(|heading| heading.line.span.clone());
+        for part in self.blocks.iter().map(Block::span).chain(self.children.iter().map(Self::span))
+        {
             let whole = span.get_or_insert_with(|| part.clone());
             whole.start = whole.start.min(part.start);
             whole.end = whole.end.max(part.end);
@@ -55,15 +57,22 @@ const UNIT_LINE: u32 = 14;
 
 /// Builds the tree of sections; the result is the root, which has no heading.
 pub(super) fn tree(blocks: Vec<Block>, cues: &Cues) -> Section {
-    let has_headings = blocks.iter().any(|block| matches!(block, Block::Heading { level: 1 | 2, .. }));
+    let has_headings =
+        blocks.iter().any(|block| matches!(block, Block::Heading { level: 1 | 2, .. }));
     let mut outline = Outline { cues, has_headings, stack: vec![Section::default()] };
     let mut blocks = blocks.into_iter().peekable();
     while let Some(block) = blocks.next() {
-        let next_is_content = blocks.peek().is_some_and(|next| !matches!(next, Block::Heading { .. }));
-        let next_is_list = matches!(blocks.peek(), Some(Block::List { .. } | Block::Table { .. } | Block::Code { .. }));
+        let next_is_content =
+            blocks.peek().is_some_and(|next| !matches!(next, Block::Heading { .. }));
+        let next_is_list = matches!(
+            blocks.peek(),
+            Some(Block::List { .. } | Block::Table { .. } | Block::Code { .. })
+        );
         match block {
             Block::Heading { level, line } => outline.open(line, u32::from(level) * 10, false),
-            Block::Paragraph { lines, span } => outline.paragraph(lines, span, next_is_content, next_is_list),
+            Block::Paragraph { lines, span } => {
+                outline.paragraph(lines, span, next_is_content, next_is_list)
+            }
             Block::List { ordered, items, span } => outline.list(ordered, items, span),
             other => outline.add(other),
         }
@@ -115,20 +124,31 @@ impl Outline<'_> {
 
     /// A label's level lies below the real heading it stands under.
     fn label_level(&self, offset: u32) -> u32 {
-        let real = self.stack.iter().rev().find(|open| !open.is_label()).map_or(0, |open| open.level);
+        let real =
+            self.stack.iter().rev().find(|open| !open.is_label()).map_or(0, |open| open.level);
         real + offset
     }
 
-    fn paragraph(&mut self, mut lines: Vec<Line>, span: Range<usize>, followed: bool, list_follows: bool) {
+    fn paragraph(
+        &mut self,
+        mut lines: Vec<Line>,
+        span: Range<usize>,
+        followed: bool,
+        list_follows: bool,
+    ) {
         let more = lines.len() > 1;
-        if let Some(level) = lines.first().and_then(|line| self.heading_level(line, more || followed, more, list_follows)) {
+        if let Some(level) = lines
+            .first()
+            .and_then(|line| self.heading_level(line, more || followed, more, list_follows))
+        {
             let line = lines.remove(0);
             self.open(line, level, true);
         }
         if let Some(first) = lines.first() {
             let span = first.span.start.max(span.start)..span.end;
-            let after_list =
-                self.stack.last().is_some_and(|open| open.is_label() && matches!(open.blocks.last(), Some(Block::List { .. })));
+            let after_list = self.stack.last().is_some_and(|open| {
+                open.is_label() && matches!(open.blocks.last(), Some(Block::List { .. }))
+            });
             if after_list && span.start == lines[0].span.start {
                 // A label reaches as far as its list.
                 self.close();
@@ -138,12 +158,22 @@ impl Outline<'_> {
     }
 
     /// The level of the section this line opens, when it is a heading in disguise.
-    fn heading_level(&self, line: &Line, followed: bool, more: bool, list_follows: bool) -> Option<u32> {
+    fn heading_level(
+        &self,
+        line: &Line,
+        followed: bool,
+        more: bool,
+        list_follows: bool,
+    ) -> Option<u32> {
         const LONGEST: usize = 110;
         const LABEL_WORDS: usize = 8;
         let text = line.text.trim();
         let words = text.split_whitespace().count();
-        if text.len() > LONGEST || text.ends_with(['.', ',', ';']) || !followed || text.starts_with('[') {
+        if text.len() > LONGEST
+            || text.ends_with(['.', ',', ';'])
+            || !followed
+            || text.starts_with('[')
+        {
             return None;
         }
         let is_unit = Unit::leading(self.cues, text).is_some();
@@ -151,29 +181,47 @@ impl Outline<'_> {
             return Some(self.label_level(LABEL_BOLD));
         }
         if is_capitals(text) {
-            return Some(if self.has_atx_parent() { self.label_level(LABEL_BOLD) } else { CAPITALS });
+            return Some(if self.has_atx_parent() {
+                self.label_level(LABEL_BOLD)
+            } else {
+                CAPITALS
+            });
         }
         if is_unit && !more {
-            return Some(if self.has_atx_parent() { self.label_level(LABEL_BOLD) } else { UNIT_LINE });
+            return Some(if self.has_atx_parent() {
+                self.label_level(LABEL_BOLD)
+            } else {
+                UNIT_LINE
+            });
         }
         let labels_list = text.ends_with(':') && list_follows && !more && words <= LABEL_WORDS;
         if labels_list {
             return Some(self.label_level(LABEL_PLAIN));
         }
-        let known = !more && words <= LABEL_WORDS && !text.contains(['.', '?']) && text.starts_with(char::is_uppercase);
-        let names_section = matches!(self.cues.heading(text, false), Some(HeadingRole::Work(_) | HeadingRole::Skip(_)));
-        (known && names_section && (list_follows || self.cues.is_exact(text))).then(|| self.label_level(LABEL_BOLD))
+        let known = !more
+            && words <= LABEL_WORDS
+            && !text.contains(['.', '?'])
+            && text.starts_with(char::is_uppercase);
+        let names_section = matches!(
+            self.cues.heading(text, false),
+            Some(HeadingRole::Work(_) | HeadingRole::Skip(_))
+        );
+        (known && names_section && (list_follows || self.cues.is_exact(text)))
+            .then(|| self.label_level(LABEL_BOLD))
     }
 
     fn has_atx_parent(&self) -> bool {
-        self.has_headings && self.stack.iter().any(|open| open.level > 0 && !open.is_label() && open.level < 20)
+        self.has_headings
+            && self.stack.iter().any(|open| open.level > 0 && !open.is_label() && open.level < 20)
     }
 
     /// A list whose items are headings ("4. **Weekly timeline:**") opens a section for each item.
     fn list(&mut self, ordered: bool, items: Vec<Item>, span: Range<usize>) {
-        let roles: Vec<Option<HeadingRole>> = items.iter().map(|item| self.item_role(item)).collect();
+        let roles: Vec<Option<HeadingRole>> =
+            items.iter().map(|item| self.item_role(item)).collect();
         let known = roles.iter().flatten().count();
-        let plans = roles.iter().flatten().any(|role| matches!(role, HeadingRole::Work(Rank::Plan)));
+        let plans =
+            roles.iter().flatten().any(|role| matches!(role, HeadingRole::Work(Rank::Plan)));
         if !plans || known * 2 < items.len() {
             self.add(Block::List { ordered, items, span });
             return;
@@ -209,8 +257,12 @@ impl Outline<'_> {
 
 /// Splits "**Label:** text" after its bold start.
 fn split_label(line: Line) -> (Line, Option<Line>) {
-    let rest =
-        line.text.get(line.strong..).unwrap_or_default().trim_start_matches([':', ' ', '-', '\u{2013}', '\u{2014}']).to_owned();
+    let rest = line
+        .text
+        .get(line.strong..)
+        .unwrap_or_default()
+        .trim_start_matches([':', ' ', '-', '\u{2013}', '\u{2014}'])
+        .to_owned();
     if line.strong == 0 || rest.is_empty() {
         return (line, None);
     }
@@ -250,9 +302,18 @@ mod tests {
     #[test]
     fn disguised_headings_open_sections() {
         assert_eq!(shape("GARDEN WORK\n\nDig first.\n"), ["GARDEN WORK"]);
-        assert_eq!(shape("# Garden\n\n**Spring**\n\n- dig\n\n**Autumn**\n\n- rake\n"), ["Garden", " Spring", " Autumn"]);
-        assert_eq!(shape("Phase 1: Spring\n\n- dig\n\nPhase 2: Autumn\n\n- rake\n"), ["Phase 1: Spring", "Phase 2: Autumn"]);
-        assert_eq!(shape("## Spring\n\nNeeds:\n- spade\n\n## Autumn\n"), ["Spring", " Needs", "Autumn"]);
+        assert_eq!(
+            shape("# Garden\n\n**Spring**\n\n- dig\n\n**Autumn**\n\n- rake\n"),
+            ["Garden", " Spring", " Autumn"]
+        );
+        assert_eq!(
+            shape("Phase 1: Spring\n\n- dig\n\nPhase 2: Autumn\n\n- rake\n"),
+            ["Phase 1: Spring", "Phase 2: Autumn"]
+        );
+        assert_eq!(
+            shape("## Spring\n\nNeeds:\n- spade\n\n## Autumn\n"),
+            ["Spring", " Needs", "Autumn"]
+        );
     }
 
     #[test]

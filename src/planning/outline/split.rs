@@ -29,7 +29,11 @@ pub(super) fn split(draft: &mut Draft, options: Options) -> Splits {
         let Some(stated) = &row.stated else { continue };
         let largest = 2 * options.day_minutes;
         let likely = stated.range.likely.get();
-        if likely <= largest || !row.children.is_empty() || row.is_phase_unit() || row.standing == Standing::Done {
+        if likely <= largest
+            || !row.children.is_empty()
+            || row.is_phase_unit()
+            || row.standing == Standing::Done
+        {
             continue;
         }
         let parts = likely.div_ceil(largest);
@@ -38,7 +42,11 @@ pub(super) fn split(draft: &mut Draft, options: Options) -> Splits {
             continue;
         }
         let share = |minutes: Minutes| Minutes::new((minutes.get() / parts).max(1));
-        let range = Estimate { low: share(stated.range.low), likely: share(stated.range.likely), high: share(stated.range.high) };
+        let range = Estimate {
+            low: share(stated.range.low),
+            likely: share(stated.range.likely),
+            high: share(stated.range.high),
+        };
         let text = stated.text.clone();
         let (title, head) = (row.title.clone(), row.head.clone());
         for part in 1..=parts {
@@ -72,7 +80,10 @@ mod tests {
 
     #[test]
     fn what_fits_or_is_a_phase_stays_whole() {
-        assert_eq!(outline("## Tasks\n\n- Build the barn (2 days)\n", Options::default()).nodes.len(), 1);
+        assert_eq!(
+            outline("## Tasks\n\n- Build the barn (2 days)\n", Options::default()).nodes.len(),
+            1
+        );
         let phase = "## Plan\n\n### Phase 1: Barn (2 weeks)\n\nWe build.\n";
         assert_eq!(outline(phase, Options::default()).nodes.len(), 1);
     }

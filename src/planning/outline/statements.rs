@@ -24,7 +24,9 @@ impl Walker<'_> {
             match block {
                 Block::List { items, .. } => {
                     let evidence = Evidence::of(self.cues, items);
-                    let as_parts = owner.is_some() && evidence.verbs * 5 >= evidence.items * 3 && evidence.items > 1;
+                    let as_parts = owner.is_some()
+                        && evidence.verbs * 5 >= evidence.items * 3
+                        && evidence.items > 1;
                     self.criteria_items(items, place, as_parts);
                 }
                 Block::Paragraph { lines, .. } => {
@@ -116,10 +118,16 @@ impl Walker<'_> {
         let Some(line) = item_line(item) else { return };
         let mut head = items::head(self.cues, self.options, None, &line.text, line.strong);
         head.names.extend(item.number.map(|number| number.to_string()));
-        let mut mentions: Vec<Mention> = head.asides.iter().map(|aside| Mention::of_text(aside, line.span.clone())).collect();
+        let mut mentions: Vec<Mention> =
+            head.asides.iter().map(|aside| Mention::of_text(aside, line.span.clone())).collect();
         for block in item.blocks.iter().skip(1) {
             if let Block::List { items, .. } = block {
-                mentions.extend(items.iter().filter_map(item_line).map(|line| Mention::of_text(&line.text, line.span)));
+                mentions.extend(
+                    items
+                        .iter()
+                        .filter_map(item_line)
+                        .map(|line| Mention::of_text(&line.text, line.span)),
+                );
             }
         }
         self.draft.order_notes.push(OrderNote { title: head.title, names: head.names, mentions });

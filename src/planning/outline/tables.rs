@@ -20,7 +20,12 @@ enum Column {
 }
 
 /// Reads the table as tasks; false when it is not about work.
-pub(super) fn read(walker: &mut Walker<'_>, header: &[String], rows: &[TableRow], place: Place) -> bool {
+pub(super) fn read(
+    walker: &mut Walker<'_>,
+    header: &[String],
+    rows: &[TableRow],
+    place: Place,
+) -> bool {
     let columns: Vec<Column> = header.iter().map(|name| column(walker, name)).collect();
     let support = columns
         .iter()
@@ -30,11 +35,16 @@ pub(super) fn read(walker: &mut Walker<'_>, header: &[String], rows: &[TableRow]
     let (Some(title), true) = (title, support || place.work.is_some()) else {
         return false;
     };
-    let prefix = (0..title).find(|at| columns[*at] == Column::Other).filter(|_| has_duplicates(rows, title));
+    let prefix =
+        (0..title).find(|at| columns[*at] == Column::Other).filter(|_| has_duplicates(rows, title));
     let group = walker.next_group();
     let place = Place { skip: None, work: place.work.or(Some(Rank::Plan)), group, ..place };
     for row in rows {
-        let is_total = |at: usize| row.cells.get(at).is_some_and(|cell| walker.cues.columns.total.contains(&normalised(cell)));
+        let is_total = |at: usize| {
+            row.cells
+                .get(at)
+                .is_some_and(|cell| walker.cues.columns.total.contains(&normalised(cell)))
+        };
         if is_total(0) || is_total(title) {
             continue;
         }
@@ -63,7 +73,8 @@ fn column(walker: &Walker<'_>, name: &str) -> Column {
 }
 
 fn has_duplicates(rows: &[TableRow], title: usize) -> bool {
-    let mut titles: Vec<&str> = rows.iter().filter_map(|row| row.cells.get(title)).map(String::as_str).collect();
+    let mut titles: Vec<&str> =
+        rows.iter().filter_map(|row| row.cells.get(title)).map(String::as_str).collect();
     titles.sort_unstable();
     titles.windows(2).any(|pair| pair[0] == pair[1])
 }
@@ -114,7 +125,15 @@ fn table_row(
     }
 }
 
-fn other_cell(walker: &mut Walker<'_>, index: usize, column: Column, name: &str, cell: &str, row: &TableRow, place: Place) {
+fn other_cell(
+    walker: &mut Walker<'_>,
+    index: usize,
+    column: Column,
+    name: &str,
+    cell: &str,
+    row: &TableRow,
+    place: Place,
+) {
     let plain = wording::clean(cell);
     if plain.is_empty() {
         return;
@@ -125,7 +144,8 @@ fn other_cell(walker: &mut Walker<'_>, index: usize, column: Column, name: &str,
             return;
         }
         Column::Field(field) => {
-            let value = if field == Attribute::Estimate { with_unit(name, &plain) } else { plain.clone() };
+            let value =
+                if field == Attribute::Estimate { with_unit(name, &plain) } else { plain.clone() };
             fields::apply(walker, index, field, &value, row.span.clone(), place.year);
         }
         Column::WeakTitle => {
@@ -140,8 +160,11 @@ fn other_cell(walker: &mut Walker<'_>, index: usize, column: Column, name: &str,
 
 /// "10" under "Hours" is "10 hours".
 fn with_unit(header: &str, value: &str) -> String {
-    let is_bare = value.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | ' ' | '\u{2013}'));
-    let unit = ["minute", "hour", "day", "week", "month"].into_iter().find(|unit| header.to_lowercase().contains(unit));
+    let is_bare =
+        value.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | ' ' | '\u{2013}'));
+    let unit = ["minute", "hour", "day", "week", "month"]
+        .into_iter()
+        .find(|unit| header.to_lowercase().contains(unit));
     match unit.filter(|_| is_bare) {
         Some(unit) => format!("{value} {unit}s"),
         None => value.to_owned(),
@@ -158,7 +181,12 @@ fn parts(cell: &str) -> Vec<String> {
 }
 
 /// "Week 3" from a column called "Week", or the cell itself when it names a period.
-fn period(walker: &Walker<'_>, header: &[String], columns: &[Column], row: &TableRow) -> Option<String> {
+fn period(
+    walker: &Walker<'_>,
+    header: &[String],
+    columns: &[Column],
+    row: &TableRow,
+) -> Option<String> {
     columns.iter().enumerate().find_map(|(at, column)| {
         let cell = wording::clean(row.cells.get(at)?);
         match column {

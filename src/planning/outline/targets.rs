@@ -21,14 +21,24 @@ pub(super) static NUMBERED: LazyLock<Regex> = LazyLock::new(|| {
         r"(?i)^(?:(?P<word>\p{L}+)s?\s+)?#?(?P<number>\d{1,4}(?:\.\d{1,3})*)(?:\s*(?:-|\u{2013}|to|through)\s*(?P<last>\d{1,4}))?(?:\s+(?:\p{L}+\s?){0,3})?$",
     )
 });
-pub(super) static IDENTIFIER: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b[A-Za-z]{1,8}-\d{1,5}(?:\.\d{1,3})*\b"));
+pub(super) static IDENTIFIER: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"\b[A-Za-z]{1,8}-\d{1,5}(?:\.\d{1,3})*\b"));
 
 /// What a plan may call its rows, such as "T1" or "M2".
 static SHORT_NAME: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[A-Za-z]{1,4}\d{1,4}$"));
 
 impl Finder<'_> {
-    pub(super) fn resolve(&self, from: usize, phrase: &str, known: &[Known], strong: bool) -> Target {
-        let phrase = phrase.trim().trim_matches(['"', '\'', '`', '*', '.', ',', '\u{201c}', '\u{201d}']).trim();
+    pub(super) fn resolve(
+        &self,
+        from: usize,
+        phrase: &str,
+        known: &[Known],
+        strong: bool,
+    ) -> Target {
+        let phrase = phrase
+            .trim()
+            .trim_matches(['"', '\'', '`', '*', '.', ',', '\u{201c}', '\u{201d}'])
+            .trim();
         let lower = phrase.to_lowercase();
         if self.cues.dependencies.previous.contains(&lower) {
             let means_previous = lower.contains(' ');
@@ -40,7 +50,13 @@ impl Finder<'_> {
         if let Some(found) = NUMBERED.captures(phrase) {
             let word = found.name("word").map(|word| word.as_str());
             if word.map_or(strong, |word| self.is_unit_word(word)) {
-                return self.numbered(from, word, &found["number"], found.name("last").map(|last| last.as_str()), known);
+                return self.numbered(
+                    from,
+                    word,
+                    &found["number"],
+                    found.name("last").map(|last| last.as_str()),
+                    known,
+                );
             }
         }
         if strong
@@ -66,46 +82,74 @@ impl Finder<'_> {
         self.names.get(&name.to_lowercase()).cloned().unwrap_or_default()
     }
 
-    fn numbered(&self, from: usize, word: Option<&str>, number: &str, last: Option<&str>, known: &[Known]) -> Target {
-        let numbers: Vec<String> = match (number.parse::<u32>(), last.and_then(|last| last.parse::<u32>().ok())) {
-            (Ok(first), Some(last)) if first < last && last - first < 50 => (first..=last).map(|n| n.to_string()).collect(),
-            _ => vec![number.to_owned()],
-        };
-        let rows: Vec<Option<usize>> = numbers.iter().map(|number| self.one_numbered(from, word, number, known)).collect();
+    fn numbered(
+        &self,
+        from: usize,
+        word: Option<&str>,
+        number: &str,
+        last: Option<&str>,
+        known: &[Known],
+    ) -> Target {
+        let numbers: Vec<String> =
+            match (number.parse::<u32>(), last.and_then(|last| last.parse::<u32>().ok())) {
+                (Ok(first), Some(last)) if first < last && last - first < 50 => {
+                    (first..=last).map(|n| n.to_string()).collect()
+                }
+                _ => vec![number.to_owned()],
+            };
+        let rows: Vec<Option<usize>> =
+            numbers.iter().map(|number| self.one_numbered(from, word, number, known)).collect();
         if let Some(rows) = rows.into_iter().collect::<Option<Vec<usize>>>() {
             return Target::Rows(rows);
         }
         let titled = known.iter().find(|known| known.name == number);
-        Target::Unsure(titled.and_then(|known| self.titles.matches(&known.title).first().map(|best| best.index)))
+        Target::Unsure(
+            titled
+                .and_then(|known| self.titles.matches(&known.title).first().map(|best| best.index)),
+        )
     }
 
     /// A row by its number: of the named unit, of the same list, or the only one with it.
-    fn one_numbered(&self, from: usize, word: Option<&str>, number: &str, known: &[Known]) -> Option<usize> {
+    fn one_numbered(
+        &self,
+        from: usize,
+        word: Option<&str>,
+        number: &str,
+        known: &[Known],
+    ) -> Option<usize> {
         if !known.is_empty() {
             return known.iter().find(|known| known.name == number).and_then(|known| known.row);
         }
         let rows = &self.draft.rows;
-        let unit_word = word.map(str::to_lowercase).map(|word| word.strip_suffix('s').map(str::to_owned).unwrap_or(word));
-        let candidates: Vec<usize> = self.rows_named(number).into_iter().filter(|row| *row != from).collect();
+        let unit_word = word
+            .map(str::to_lowercase)
+            .map(|word| word.strip_suffix('s').map(str::to_owned).unwrap_or(word));
+        let candidates: Vec<usize> =
+            self.rows_named(number).into_iter().filter(|row| *row != from).collect();
         let by_unit: Vec<usize> = candidates
             .iter()
             .copied()
             .filter(|row| {
-                rows[*row].unit.as_ref().is_some_and(|unit| Some(&unit.word) == unit_word.as_ref() && unit.number == number)
+                rows[*row].unit.as_ref().is_some_and(|unit| {
+                    Some(&unit.word) == unit_word.as_ref() && unit.number == number
+                })
             })
             .collect();
         if let [row] = by_unit.as_slice() {
             return Some(*row);
         }
-        let names_a_phase =
-            unit_word.as_ref().is_some_and(|word| self.cues.units.phase.contains(word) || self.cues.units.time.contains(word));
+        let names_a_phase = unit_word.as_ref().is_some_and(|word| {
+            self.cues.units.phase.contains(word) || self.cues.units.time.contains(word)
+        });
         if names_a_phase {
             return None;
         }
         let siblings: Vec<usize> = candidates
             .iter()
             .copied()
-            .filter(|row| rows[*row].parent == rows[from].parent && rows[*row].group == rows[from].group)
+            .filter(|row| {
+                rows[*row].parent == rows[from].parent && rows[*row].group == rows[from].group
+            })
             .collect();
         match (siblings.as_slice(), candidates.as_slice()) {
             ([row], _) | (_, [row]) => Some(*row),
@@ -124,15 +168,23 @@ impl Finder<'_> {
 
     /// The one row whose title a phrase means, if it is plain which.
     fn alike(&self, from: usize, phrase: &str, strong: bool) -> Target {
-        let (floor, guess_floor) = if strong { (LIKENESS_FLOOR, GUESS_FLOOR) } else { (WEAK_LIKENESS_FLOOR, LIKENESS_FLOOR) };
+        let (floor, guess_floor) = if strong {
+            (LIKENESS_FLOOR, GUESS_FLOOR)
+        } else {
+            (WEAK_LIKENESS_FLOOR, LIKENESS_FLOOR)
+        };
         let phrase = self.without_noise(phrase);
-        let is_family = |row: usize| row == from || self.draft.is_ancestor(row, from) || self.draft.is_ancestor(from, row);
-        let mut matches = self.titles.matches(&phrase).into_iter().filter(|found| !is_family(found.index));
+        let is_family = |row: usize| {
+            row == from || self.draft.is_ancestor(row, from) || self.draft.is_ancestor(from, row)
+        };
+        let mut matches =
+            self.titles.matches(&phrase).into_iter().filter(|found| !is_family(found.index));
         let Some(best) = matches.next() else {
             return Target::Unsure(None);
         };
         let rival = matches.find(|other| best.score - other.score < LEAD);
-        let is_sure = best.score >= floor && rival.is_none_or(|rival| self.is_nearer(from, best.index, rival.index));
+        let is_sure = best.score >= floor
+            && rival.is_none_or(|rival| self.is_nearer(from, best.index, rival.index));
         match is_sure {
             true => Target::Rows(vec![best.index]),
             false => Target::Unsure(Some(best.index).filter(|_| best.score >= guess_floor)),
@@ -149,12 +201,9 @@ impl Finder<'_> {
         let mut phrase = phrase.trim().to_owned();
         loop {
             let lower = phrase.to_lowercase();
-            let noise = self
-                .cues
-                .dependencies
-                .noise
-                .iter()
-                .find(|noise| lower.starts_with(&format!("{noise} ")) && lower.len() == phrase.len());
+            let noise = self.cues.dependencies.noise.iter().find(|noise| {
+                lower.starts_with(&format!("{noise} ")) && lower.len() == phrase.len()
+            });
             match noise {
                 Some(noise) => phrase.drain(..=noise.len()),
                 None => return phrase,

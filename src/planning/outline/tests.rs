@@ -90,7 +90,11 @@ fn sections_without_work_give_no_rows_and_are_listed() {
     for reason in [SkipReason::Goals, SkipReason::Personas, SkipReason::Risks] {
         assert!(reasons.contains(&reason), "{reason:?}");
     }
-    assert!(!rows(&plan).iter().any(|row| row.contains("cider") || row.contains("lovers") || row.contains("costs")));
+    assert!(
+        !rows(&plan)
+            .iter()
+            .any(|row| row.contains("cider") || row.contains("lovers") || row.contains("costs"))
+    );
 }
 
 #[test]
@@ -199,7 +203,9 @@ fn fields_name_prerequisites_by_number_and_id() {
 
 #[test]
 fn a_doubtful_target_is_reported_and_not_guessed() {
-    let plan = plan("## Tasks\n\n1. Build the north wall\n2. Build the south wall\n3. Paint (depends on the roof truss)\n");
+    let plan = plan(
+        "## Tasks\n\n1. Build the north wall\n2. Build the south wall\n3. Paint (depends on the roof truss)\n",
+    );
     assert!(plan.links.is_empty());
     assert_eq!(plan.unresolved[0].text, "the roof truss");
     assert_eq!(plan.unresolved[0].from, "T3");
@@ -207,7 +213,9 @@ fn a_doubtful_target_is_reported_and_not_guessed() {
 
 #[test]
 fn steps_follow_each_other_only_where_the_text_says_steps() {
-    let steps = plan("## Tasks\n\nFollow these steps:\n\n1. Dig the hole\n2. Lay the pipe\n3. Fill the hole\n");
+    let steps = plan(
+        "## Tasks\n\nFollow these steps:\n\n1. Dig the hole\n2. Lay the pipe\n3. Fill the hole\n",
+    );
     assert_eq!(links(&steps), [("T2", "T1"), ("T3", "T2")]);
     assert!(steps.links.iter().all(|link| matches!(link.basis, LinkBasis::Steps { .. })));
     assert!(plan("## Tasks\n\n1. Dig the hole\n2. Lay the pipe\n").links.is_empty());
@@ -217,9 +225,14 @@ fn steps_follow_each_other_only_where_the_text_says_steps() {
 fn a_cycle_is_refused_and_explained_with_both_lines() {
     let plan = plan("## Tasks\n\n1. Dig the hole, depends on 2\n2. Lay the pipe, depends on 1\n");
     assert_eq!(links(&plan), [("T1", "T2")]);
-    let problem = plan.problems.iter().find(|problem| problem.code == ProblemCode::DependencyCycle).unwrap();
+    let problem =
+        plan.problems.iter().find(|problem| problem.code == ProblemCode::DependencyCycle).unwrap();
     assert_eq!(problem.lines, [4, 3]);
-    assert!(problem.message.contains("line 4 says") && problem.message.contains("line 3 says"), "{}", problem.message);
+    assert!(
+        problem.message.contains("line 4 says") && problem.message.contains("line 3 says"),
+        "{}",
+        problem.message
+    );
 }
 
 #[test]
@@ -259,7 +272,9 @@ fn tables_of_work_give_rows_with_fields() {
 
 #[test]
 fn other_tables_are_skipped() {
-    let plan = plan("## Tasks\n\n- Dig\n- Plant a tree\n\n| Colour | Taste |\n|---|---|\n| red | sweet |\n");
+    let plan = plan(
+        "## Tasks\n\n- Dig\n- Plant a tree\n\n| Colour | Taste |\n|---|---|\n| red | sweet |\n",
+    );
     assert_eq!(plan.nodes.len(), 2);
     assert!(plan.skipped.iter().any(|skip| skip.reason == SkipReason::Table));
 }
@@ -281,9 +296,12 @@ fn plain_text_is_read_by_its_capitals_and_underlines() {
 
 #[test]
 fn features_are_planned_only_without_a_plainer_plan() {
-    let features = "# Shed\n\n## Features\n\n- Door that locks\n- Window that opens\n- Roof of slate\n";
+    let features =
+        "# Shed\n\n## Features\n\n- Door that locks\n- Window that opens\n- Roof of slate\n";
     assert_eq!(plan(features).nodes.len(), 3);
-    let both = format!("{features}\n## Tasks\n\n- Hang the door that locks\n- Set the window\n- Nail the slate\n");
+    let both = format!(
+        "{features}\n## Tasks\n\n- Hang the door that locks\n- Set the window\n- Nail the slate\n"
+    );
     let plan = plan(&both);
     assert_eq!(plan.nodes.len(), 3);
     assert_eq!(plan.requirements.len(), 3);
@@ -313,14 +331,19 @@ fn a_task_file_is_one_task_with_its_criteria() {
 fn a_letter_of_plain_sentences_is_read_by_its_imperatives() {
     let text = "Dear all,\n\nThe shed is old. First, clear the shed. Then repaint the walls. We will add a new door by 2031-05-01. Are you in?\n";
     let plan = plan(text);
-    assert_eq!(rows(&plan), ["T1 Clear the shed", "T2 Repaint the walls", "T3 Add a new door by 2031-05-01"]);
+    assert_eq!(
+        rows(&plan),
+        ["T1 Clear the shed", "T2 Repaint the walls", "T3 Add a new door by 2031-05-01"]
+    );
     assert_eq!(links(&plan), [("T2", "T1")]);
     assert_eq!(plan.nodes[2].due, NaiveDate::from_ymd_opt(2031, 5, 1));
 }
 
 #[test]
 fn an_essay_gives_no_rows_and_says_why() {
-    let plan = plan("# On sheds\n\n## Motivation\n\nSheds are old. People like them because they keep things dry.\n");
+    let plan = plan(
+        "# On sheds\n\n## Motivation\n\nSheds are old. People like them because they keep things dry.\n",
+    );
     assert!(plan.nodes.is_empty());
     assert_eq!(plan.problems[0].code, ProblemCode::NoWork);
 }
@@ -338,9 +361,12 @@ fn another_language_is_planned_by_structure_alone() {
 fn conflicts_are_reported_and_nothing_is_dropped() {
     let text = "## Tasks\n\n- Dig (owner: Ann) @ben\n- Sow peas (due 2031-01-01), depends on Buy seeds\n- Buy seeds (due 2031-02-01)\n- Water (1 hour)\n  - Fill the can (2h)\n  - Empty the can (1h)\n- Dig\n";
     let codes: Vec<ProblemCode> = plan(text).problems.iter().map(|problem| problem.code).collect();
-    for code in
-        [ProblemCode::SeveralOwners, ProblemCode::DatesConflict, ProblemCode::ChildrenExceedParent, ProblemCode::DuplicateTitle]
-    {
+    for code in [
+        ProblemCode::SeveralOwners,
+        ProblemCode::DatesConflict,
+        ProblemCode::ChildrenExceedParent,
+        ProblemCode::DuplicateTitle,
+    ] {
         assert!(codes.contains(&code), "{code:?} in {codes:?}");
     }
 }
@@ -360,7 +386,9 @@ fn levels_below_the_limit_are_folded_into_the_parent() {
         let plan = plan(&text);
         assert!(plan.nodes.iter().all(|node| node.key.matches('.').count() <= 5));
     }
-    let deep: String = (0..9).map(|depth| format!("{}- [ ] Build part number {depth}\n", "  ".repeat(depth))).collect();
+    let deep: String = (0..9)
+        .map(|depth| format!("{}- [ ] Build part number {depth}\n", "  ".repeat(depth)))
+        .collect();
     let plan = plan(&format!("## Tasks\n\n{deep}"));
     assert_eq!(plan.stats.depth, 5);
     assert!(plan.nodes[5].description.contains("part number 8"));
@@ -373,8 +401,7 @@ fn nasty_texts_give_a_plan_and_no_panic() {
     let quotes = ">".repeat(20_000);
     let brackets = "[".repeat(5_000);
     let nested: String = (0..500).map(|depth| format!("{}- a\n", " ".repeat(depth * 2))).collect();
-    let emoji =
-        "## Tasks\n- \u{1f680}\u{fe0f}\u{200d}\u{1f525}\n- \u{2705}\n- (\n- )\n- @\n- 1.\n- **\n- ``\n- \u{202e}abc (2 days\n";
+    let emoji = "## Tasks\n- \u{1f680}\u{fe0f}\u{200d}\u{1f525}\n- \u{2705}\n- (\n- )\n- @\n- 1.\n- **\n- ``\n- \u{202e}abc (2 days\n";
     let table = "| Task | Days |\n|--|--|\n| |\n| a | b | c | d |\n|||\n";
     let texts = [
         "",
@@ -431,7 +458,9 @@ fn line_ends_and_byte_order_marks_change_nothing_but_spans() {
 
 #[test]
 fn what_shows_nothing_is_no_row() {
-    let plan = plan("# Shed\n\n- \u{3164} (2 days)\n- \u{200b}\n- Build it (1 day)\n\n## \u{200b}\n\n- Write the docs\n");
+    let plan = plan(
+        "# Shed\n\n- \u{3164} (2 days)\n- \u{200b}\n- Build it (1 day)\n\n## \u{200b}\n\n- Write the docs\n",
+    );
     assert_eq!(rows(&plan), ["T1 Build it", "T2 Write the docs"]);
 }
 

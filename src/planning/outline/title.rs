@@ -25,14 +25,27 @@ pub(super) fn find(text: &str, cues: &Cues, root: &Section) -> Title {
     let heading = leading_heading(cues, root);
     let named = front_matter_title(text, root).or_else(|| labelled(cues, root));
     if let Some((title, span)) = named {
-        return Title { text: title, span: Some(span), heading: heading.map_or(0..0, |(_, span)| span) };
+        return Title {
+            text: title,
+            span: Some(span),
+            heading: heading.map_or(0..0, |(_, span)| span),
+        };
     }
     if let Some((title, span)) = heading {
         return Title { text: title, span: Some(span.clone()), heading: span };
     }
-    let opening = root.children.first().filter(|first| matches!(cues.heading(first.title(), false), Some(HeadingRole::Work(_))));
-    if let Some(heading) = opening.and_then(|first| first.heading.as_ref()).filter(|_| root.blocks.is_empty()) {
-        return Title { text: clean(&heading.line.text), span: Some(heading.line.span.clone()), heading: 0..0 };
+    let opening = root
+        .children
+        .first()
+        .filter(|first| matches!(cues.heading(first.title(), false), Some(HeadingRole::Work(_))));
+    if let Some(heading) =
+        opening.and_then(|first| first.heading.as_ref()).filter(|_| root.blocks.is_empty())
+    {
+        return Title {
+            text: clean(&heading.line.text),
+            span: Some(heading.line.span.clone()),
+            heading: 0..0,
+        };
     }
     match first_words(root) {
         Some((title, span)) => Title { text: title, span: Some(span), heading: 0..0 },
@@ -52,19 +65,26 @@ fn front_matter_title(text: &str, root: &Section) -> Option<(String, Range<usize
 fn leading_heading(cues: &Cues, root: &Section) -> Option<(String, Range<usize>)> {
     let first = root.children.first()?;
     let heading = first.heading.as_ref()?;
-    let leads =
-        root.blocks.iter().all(|block| matches!(block, Block::FrontMatter { .. } | Block::Markup { .. } | Block::Quote { .. }));
+    let leads = root.blocks.iter().all(|block| {
+        matches!(block, Block::FrontMatter { .. } | Block::Markup { .. } | Block::Quote { .. })
+    });
     let title = without_status(cues, &heading.line.text);
     let known = cues.heading(&title, false).is_some() && root.children.len() > 1;
-    let is_unit = super::units::Unit::leading(cues, &heading.line.text).is_some_and(|_| root.children.len() > 1);
-    (!heading.is_label && leads && !known && !is_unit && !title.is_empty()).then(|| (title, heading.line.span.clone()))
+    let is_unit = super::units::Unit::leading(cues, &heading.line.text)
+        .is_some_and(|_| root.children.len() > 1);
+    (!heading.is_label && leads && !known && !is_unit && !title.is_empty())
+        .then(|| (title, heading.line.span.clone()))
 }
 
 /// "Orchard ✅ COMPLETED" is called "Orchard".
 fn without_status(cues: &Cues, text: &str) -> String {
     let head = items::head(cues, Options::default(), None, text, 0);
     let whole = clean(text);
-    if whole.starts_with(&head.title) && !head.shortened && !head.title.is_empty() { head.title } else { whole }
+    if whole.starts_with(&head.title) && !head.shortened && !head.title.is_empty() {
+        head.title
+    } else {
+        whole
+    }
 }
 
 /// "Project title: Orchard", or "Title" on a line of its own above it, near the start.
@@ -121,9 +141,14 @@ fn first_words(root: &Section) -> Option<(String, Range<usize>)> {
     let mut lines = Vec::new();
     collect_lines(root, NEAR, &mut lines);
     let is_heading = |line: &Line| {
-        root.children.iter().any(|child| child.heading.as_ref().is_some_and(|heading| heading.line.span == line.span))
+        root.children.iter().any(|child| {
+            child.heading.as_ref().is_some_and(|heading| heading.line.span == line.span)
+        })
     };
-    let is_template = lines.iter().find(|line| !is_heading(line)).is_some_and(|line| line.text.trim_start().starts_with('['));
+    let is_template = lines
+        .iter()
+        .find(|line| !is_heading(line))
+        .is_some_and(|line| line.text.trim_start().starts_with('['));
     lines
         .into_iter()
         .filter(|_| !is_template)

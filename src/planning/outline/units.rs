@@ -29,8 +29,9 @@ static UNIT: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-static QUARTER: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"^[Qq](?P<number>[1-4])(?:[ /]+\d{4})?\s*(?P<end>:|-|\u{2013}|\u{2014}|\(|$)"));
+static QUARTER: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"^[Qq](?P<number>[1-4])(?:[ /]+\d{4})?\s*(?P<end>:|-|\u{2013}|\u{2014}|\(|$)")
+});
 
 impl Unit {
     /// Reads "Phase 2: Harvest" and returns the unit and the bytes it takes.
@@ -41,7 +42,11 @@ impl Unit {
         let text_start = text.len() - text.trim_start_matches(['*', ' ', '#']).len();
         let rest = &text[text_start..];
         if let Some(found) = QUARTER.captures(rest) {
-            let unit = Self { word: "quarter".to_owned(), number: found["number"].to_owned(), class: UnitClass::Time };
+            let unit = Self {
+                word: "quarter".to_owned(),
+                number: found["number"].to_owned(),
+                class: UnitClass::Time,
+            };
             return Some((unit, text_start + found.name("end").map_or(0, |end| end.start())));
         }
         let found = UNIT.captures(rest)?;

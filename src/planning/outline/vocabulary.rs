@@ -8,7 +8,10 @@ use crate::planning::plan::{SkipReason, Standing};
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Language {
-    #[cfg_attr(not(test), expect(dead_code, reason = "names the language for whoever reads the file"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "names the language for whoever reads the file")
+    )]
     pub(super) name: String,
     pub(super) function_words: Vec<String>,
     /// Those of other languages.
@@ -111,19 +114,26 @@ impl StatusWords {
 
     /// Whether a text begins with the word that calls work off: "cancelled: no money".
     pub(super) fn calls_off_at_start(&self, words: &str) -> bool {
-        self.cancelled
-            .iter()
-            .any(|word| words.strip_prefix(word.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')))
+        self.cancelled.iter().any(|word| {
+            words
+                .strip_prefix(word.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        })
     }
 
     /// The same of a text that may go on: "done in May".
     pub(super) fn standing_at_start(&self, words: &str) -> Option<Standing> {
-        self.standing_by(|word| words.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')))
+        self.standing_by(|word| {
+            words.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        })
     }
 
     fn standing_by(&self, is_said: impl Fn(&str) -> bool) -> Option<Standing> {
         let lists = [(&self.done, Standing::Done), (&self.started, Standing::Started)];
-        lists.into_iter().find(|(list, _)| list.iter().any(|word| is_said(word))).map(|(_, standing)| standing)
+        lists
+            .into_iter()
+            .find(|(list, _)| list.iter().any(|word| is_said(word)))
+            .map(|(_, standing)| standing)
     }
 }
 

@@ -133,8 +133,11 @@ impl<'a> Walker<'a> {
 
     pub(super) fn section(&mut self, section: &'a Section, place: Place) {
         let heading = section.heading.as_ref().map_or(0..0, |heading| heading.line.span.clone());
-        let place =
-            Place { year: dates::only_year(section.title()).or(place.year), is_steps: self.says_steps(section.title()), ..place };
+        let place = Place {
+            year: dates::only_year(section.title()).or(place.year),
+            is_steps: self.says_steps(section.title()),
+            ..place
+        };
         match self.reading(section, place) {
             Reading::Through(place) => {
                 self.container(section);
@@ -151,7 +154,9 @@ impl<'a> Walker<'a> {
             Reading::Field(attribute) => self.field_of_section(section, attribute, place),
             Reading::Criteria => self.criteria(section, place),
             Reading::Order => self.order(section),
-            Reading::Statements if !self.is_last_pass && describes_one_thing(section) => self.deferred.push((section, place)),
+            Reading::Statements if !self.is_last_pass && describes_one_thing(section) => {
+                self.deferred.push((section, place))
+            }
             Reading::Statements => {
                 self.draft.skip(heading, section.title(), SkipReason::PlannedElsewhere);
                 self.content(section, Place { skip: Some(SkipReason::PlannedElsewhere), ..place });
@@ -162,7 +167,9 @@ impl<'a> Walker<'a> {
 
     /// A text of mere sentences, such as a mail, holds its work in them.
     fn plain_letter(&mut self, root: &Section, place: Place) {
-        let is_plain = |section: &Section| section.heading.as_ref().is_none_or(|heading| heading.line.span == self.title);
+        let is_plain = |section: &Section| {
+            section.heading.as_ref().is_none_or(|heading| heading.line.span == self.title)
+        };
         if root.children.iter().all(is_plain) {
             self.sentences(&root.blocks, place, false);
             for section in &root.children {
@@ -184,17 +191,28 @@ impl<'a> Walker<'a> {
     /// Blocks, then the sections below.
     pub(super) fn content(&mut self, section: &'a Section, place: Place) {
         let rows_before = self.draft.rows.len();
-        let has_rows_below =
-            section.children.iter().any(|child| matches!(self.reading(child, place), Reading::Row | Reading::Through(_)));
+        let has_rows_below = section
+            .children
+            .iter()
+            .any(|child| matches!(self.reading(child, place), Reading::Row | Reading::Through(_)));
         self.blocks(&section.blocks, place, has_rows_below);
-        let is_own_plan = place.work.is_some_and(|rank| rank == Rank::Feature || rank == Rank::Scope);
-        if self.draft.rows.len() == rows_before && is_own_plan && place.parent.is_none() && place.skip.is_none() {
+        let is_own_plan =
+            place.work.is_some_and(|rank| rank == Rank::Feature || rank == Rank::Scope);
+        if self.draft.rows.len() == rows_before
+            && is_own_plan
+            && place.parent.is_none()
+            && place.skip.is_none()
+        {
             self.sentences(&section.blocks, place, true);
         }
         for child in &section.children {
             self.section(child, place);
         }
-        if self.draft.rows.len() == rows_before && place.work.is_some() && place.parent.is_none() && place.skip.is_none() {
+        if self.draft.rows.len() == rows_before
+            && place.work.is_some()
+            && place.parent.is_none()
+            && place.skip.is_none()
+        {
             self.sentences(&section.blocks, place, false);
         }
     }
@@ -208,7 +226,10 @@ impl<'a> Walker<'a> {
         if head.title.is_empty() {
             return self.skip_section(section, SkipReason::Markup, place);
         }
-        if section.blocks.iter().all(|block| matches!(block, Block::Code { .. } | Block::Markup { .. }))
+        if section
+            .blocks
+            .iter()
+            .all(|block| matches!(block, Block::Code { .. } | Block::Markup { .. }))
             && section.children.is_empty()
             && !section.blocks.is_empty()
             && head.unit.is_none()
@@ -247,13 +268,19 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn skip_code(&mut self, span: Range<usize>) {
-        let what =
-            self.text[span.clone()].lines().find(|line| !line.trim().is_empty() && !line.trim_start().starts_with(['`', '~']));
+        let what = self.text[span.clone()]
+            .lines()
+            .find(|line| !line.trim().is_empty() && !line.trim_start().starts_with(['`', '~']));
         let what = what.unwrap_or("code").trim().to_owned();
         self.draft.skip(span, &what, SkipReason::Code);
     }
 
-    pub(super) fn field_of_section(&mut self, section: &'a Section, attribute: Attribute, place: Place) {
+    pub(super) fn field_of_section(
+        &mut self,
+        section: &'a Section,
+        attribute: Attribute,
+        place: Place,
+    ) {
         let Some(parent) = place.parent else { return };
         for block in &section.blocks {
             let lines: Vec<Line> = match block {
@@ -269,7 +296,8 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn skip_section(&mut self, section: &'a Section, reason: SkipReason, place: Place) {
-        let mut own = section.heading.as_ref().map_or(section.span(), |heading| heading.line.span.clone());
+        let mut own =
+            section.heading.as_ref().map_or(section.span(), |heading| heading.line.span.clone());
         if let Some(last) = section.blocks.last() {
             own.end = own.end.max(last.span().end);
         }
@@ -292,7 +320,13 @@ impl<'a> Walker<'a> {
                 }
                 Block::List { items, span, .. } => {
                     let is_steps = place.is_steps || self.says_steps(&lead_in);
-                    self.list(items, span.clone(), Place { is_steps, ..place }, has_rows_below, &lead_in);
+                    self.list(
+                        items,
+                        span.clone(),
+                        Place { is_steps, ..place },
+                        has_rows_below,
+                        &lead_in,
+                    );
                     lead_in.clear();
                 }
                 Block::Table { header, rows, span } => {
@@ -304,7 +338,9 @@ impl<'a> Walker<'a> {
                 }
                 Block::Code { span } => self.skip_code(span.clone()),
                 Block::Quote { span, .. } => self.keep(span.clone(), place),
-                Block::FrontMatter { span } => self.draft.skip(span.clone(), "front matter", SkipReason::Metadata),
+                Block::FrontMatter { span } => {
+                    self.draft.skip(span.clone(), "front matter", SkipReason::Metadata)
+                }
                 Block::Markup { .. } | Block::Heading { .. } => {}
             }
         }
@@ -325,7 +361,8 @@ impl<'a> Walker<'a> {
         if self.title_span.start <= span.start && span.start < self.title_span.end {
             return;
         }
-        if lines.iter().all(|line| is_placeholder(&line.text)) || is_placeholder(&join(lines).text) {
+        if lines.iter().all(|line| is_placeholder(&line.text)) || is_placeholder(&join(lines).text)
+        {
             return self.draft.skip(span, &join(lines).text, SkipReason::Placeholder);
         }
         if let Some(parent) = place.parent {

@@ -31,7 +31,9 @@ pub(super) fn without_lead_in<'t>(cues: &Cues, text: &'t str) -> &'t str {
         )
     };
     let mut kept = text.trim_end();
-    while let Some((before, last)) = kept.rsplit_once(' ').filter(|(before, _)| before.contains(' ')) {
+    while let Some((before, last)) =
+        kept.rsplit_once(' ').filter(|(before, _)| before.contains(' '))
+    {
         let ends_infinitive = before.ends_with(" to") && cues.kind_of_verb(last).is_some();
         let ends_participle = before.ends_with(',') && last.ends_with("ing");
         if !(is_particle(last) || ends_infinitive || ends_participle) {
@@ -90,10 +92,14 @@ pub(super) fn first_sentence(text: &str) -> &str {
         .find(|(at, _)| {
             let after = &text[at + 1..];
             let before = &text[..*at];
-            let ends = after.starts_with(char::is_whitespace) && after.trim_start().starts_with(|c: char| !c.is_lowercase());
-            let abbreviation =
-                [" e.g", " i.e", "(e.g", "(i.e", " etc", " vs", " approx", " No"].iter().any(|end| before.ends_with(end));
-            ends && !abbreviation && before.matches('(').count() <= before.matches(')').count() && before.len() > 3
+            let ends = after.starts_with(char::is_whitespace)
+                && after.trim_start().starts_with(|c: char| !c.is_lowercase());
+            let abbreviation = [" e.g", " i.e", "(e.g", "(i.e", " etc", " vs", " approx", " No"]
+                .iter()
+                .any(|end| before.ends_with(end));
+            ends && !abbreviation
+                && before.matches('(').count() <= before.matches(')').count()
+                && before.len() > 3
         })
         .map_or(text, |(at, _)| &text[..at + 1])
 }
@@ -103,10 +109,14 @@ fn pause(text: &str) -> &str {
     const FEWEST: usize = 24;
     let limit = floor_boundary(text, COMFORTABLE);
     let balanced = |at: usize| {
-        text[..at].matches('(').count() <= text[..at].matches(')').count() && text[..at].matches('`').count().is_multiple_of(2)
+        text[..at].matches('(').count() <= text[..at].matches(')').count()
+            && text[..at].matches('`').count().is_multiple_of(2)
     };
     for sign in [" \u{2014} ", " \u{2013} ", "; ", " - ", ": ", " (", ", "] {
-        let cut = text[..limit].match_indices(sign).map(|(at, _)| at).find(|at| *at >= FEWEST && balanced(*at));
+        let cut = text[..limit]
+            .match_indices(sign)
+            .map(|(at, _)| at)
+            .find(|at| *at >= FEWEST && balanced(*at));
         if let Some(cut) = cut {
             return &text[..cut];
         }

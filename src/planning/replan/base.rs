@@ -47,12 +47,16 @@ pub(super) fn stated(node: &Node, owner: Option<UserId>) -> Fields {
     let estimate = capped(node.estimate.range);
     // A parent's sum is not stated by anyone, and a stored sum would be wrong as soon as a part changes.
     let estimate = (node.estimate.basis != Basis::Children).then_some(estimate);
-    let conflicting = matches!((node.not_before, node.due), (Some(begin), Some(due)) if begin > due);
+    let conflicting =
+        matches!((node.not_before, node.due), (Some(begin), Some(due)) if begin > due);
     let not_before = node.not_before.filter(|_| !conflicting);
     let description = Some(node.description.trim()).filter(|text| !text.is_empty());
     [
         ("title", Value::from(title(&node.title))),
-        ("description", description.map_or(Value::Null, |text| Value::from(text.replace('\0', "")))),
+        (
+            "description",
+            description.map_or(Value::Null, |text| Value::from(text.replace('\0', ""))),
+        ),
         ("priority", node.priority.json()),
         ("assignee_id", owner.json()),
         ("not_before", not_before.json()),
@@ -99,17 +103,22 @@ fn remembered(name: &str, value: &Value) -> Value {
 
 impl Base {
     pub(super) fn of(fields: &Fields, standing: Standing, parent: Option<TaskId>) -> Self {
-        let fields = fields.iter().map(|(name, value)| (name.clone(), remembered(name, value))).collect();
+        let fields =
+            fields.iter().map(|(name, value)| (name.clone(), remembered(name, value))).collect();
         Self { fields, standing, parent, ..Self::default() }
     }
 
     /// What the plan last said of a task; `None` where it was never planned.
     pub(super) fn read(task: &Task) -> Option<Self> {
         let plan = task.metadata.0.get(KEY)?.as_object()?;
-        let ids = |name: &str| plan.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let ids = |name: &str| {
+            plan.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+        };
         let fields = GROUPS.iter().copied().flatten();
         Some(Self {
-            fields: fields.map(|name| ((*name).to_owned(), plan.get(*name).cloned().unwrap_or_default())).collect(),
+            fields: fields
+                .map(|name| ((*name).to_owned(), plan.get(*name).cloned().unwrap_or_default()))
+                .collect(),
             standing: match (plan.get("done"), plan.get("started")) {
                 (Some(_), _) => Standing::Done,
                 (None, Some(_)) => Standing::Started,
@@ -125,10 +134,20 @@ impl Base {
 
     /// The metadata of a task with this as its base; the old one where there is no room for it.
     pub(super) fn write(&self, metadata: &Metadata) -> Metadata {
-        let mut plan: Map<String, Value> =
-            self.fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone())).collect();
-        let (is_done, is_started) = (self.standing == Standing::Done, self.standing == Standing::Started);
-        for (name, holds) in [("done", is_done), ("started", is_started), ("gone", self.gone), ("cancelled", self.cancelled)] {
+        let mut plan: Map<String, Value> = self
+            .fields
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let (is_done, is_started) =
+            (self.standing == Standing::Done, self.standing == Standing::Started);
+        for (name, holds) in [
+            ("done", is_done),
+            ("started", is_started),
+            ("gone", self.gone),
+            ("cancelled", self.cancelled),
+        ] {
             if holds {
                 plan.insert(name.to_owned(), Value::Bool(true));
             }
@@ -136,8 +155,10 @@ impl Base {
         if let Some(parent) = self.parent {
             plan.insert("parent".to_owned(), parent.json());
         }
-        let after: Vec<Value> = self.after.iter().take(MOST_REMEMBERED).map(FieldValue::json).collect();
-        let answers: Vec<Value> = self.answers.iter().take(MOST_REMEMBERED).map(FieldValue::json).collect();
+        let after: Vec<Value> =
+            self.after.iter().take(MOST_REMEMBERED).map(FieldValue::json).collect();
+        let answers: Vec<Value> =
+            self.answers.iter().take(MOST_REMEMBERED).map(FieldValue::json).collect();
         for (name, ids) in [("after", after), ("answers", answers)] {
             if !ids.is_empty() {
                 plan.insert(name.to_owned(), Value::Array(ids));
@@ -154,14 +175,25 @@ impl Base {
 
     /// Whether what the plan says in these fields is what it said before.
     pub(super) fn says(&self, group: &[&str], fields: &Fields) -> bool {
-        group.iter().all(|name| self.value(name) == remembered(name, fields.get(*name).unwrap_or(&Value::Null)))
+        group.iter().all(|name| {
+            self.value(name) == remembered(name, fields.get(*name).unwrap_or(&Value::Null))
+        })
     }
 
     /// Whether a task still has what the plan said in these fields.
-    pub(super) fn stands(&self, group: &[&str], task: &Task, acting: impl Fn(UserId) -> UserId) -> bool {
+    pub(super) fn stands(
+        &self,
+        group: &[&str],
+        task: &Task,
+        acting: impl Fn(UserId) -> UserId,
+    ) -> bool {
         group.iter().all(|name| {
             let said = self.value(name);
-            let said = match said.as_str().filter(|_| *name == "assignee_id").and_then(|id| id.parse().ok()) {
+            let said = match said
+                .as_str()
+                .filter(|_| *name == "assignee_id")
+                .and_then(|id| id.parse().ok())
+            {
                 Some(user) => Value::from(acting(user).uuid().hyphenated().to_string()),
                 None => said,
             };

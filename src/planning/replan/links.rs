@@ -16,9 +16,13 @@ impl Work<'_> {
     /// Notes for every row what it waits for and which requirements it answers.
     pub(super) fn want_links(&mut self, requirements: &[Option<RequirementId>]) {
         let plan = self.said.plan;
-        let rows: BTreeMap<&str, usize> = plan.nodes.iter().enumerate().map(|(index, node)| (node.key.as_str(), index)).collect();
+        let rows: BTreeMap<&str, usize> =
+            plan.nodes.iter().enumerate().map(|(index, node)| (node.key.as_str(), index)).collect();
         for link in &plan.links {
-            let (Some(from), Some(to)) = (rows.get(link.from.as_str()), rows.get(link.to.as_str())) else { continue };
+            let (Some(from), Some(to)) = (rows.get(link.from.as_str()), rows.get(link.to.as_str()))
+            else {
+                continue;
+            };
             if let (Some(_), Some(to)) = (self.tasks[*from], self.tasks[*to]) {
                 self.wanted[*from].insert(to);
             }
@@ -37,13 +41,22 @@ impl Work<'_> {
             let Some(known) = self.live(index) else { continue };
             for to in &known.base.after {
                 let said = self.wanted[index].contains(to);
-                let Some(link) = self.dependency(known.task.id, *to).filter(|_| !said).cloned() else { continue };
+                let Some(link) = self.dependency(known.task.id, *to).filter(|_| !said).cloned()
+                else {
+                    continue;
+                };
                 let id = link.id.uuid();
-                let is_edited = link.dependency != DependencyType::FinishToStart || link.lag_minutes.get() != 0;
+                let is_edited =
+                    link.dependency != DependencyType::FinishToStart || link.lag_minutes.get() != 0;
                 let title = self.link_title(link.from_id, link.to_id);
                 if is_edited {
-                    let item = self.report.push(Mark::Kept, Entity::TaskLink, id, &title).between(known.task.id, *to);
-                    item.because("no longer in the description; it was edited since it was planned");
+                    let item = self
+                        .report
+                        .push(Mark::Kept, Entity::TaskLink, id, &title)
+                        .between(known.task.id, *to);
+                    item.because(
+                        "no longer in the description; it was edited since it was planned",
+                    );
                     continue;
                 }
                 self.shape.unlink(known.task.id, *to);
@@ -54,7 +67,9 @@ impl Work<'_> {
 
     fn dependency(&self, from: TaskId, to: TaskId) -> Option<&Arc<TaskLink>> {
         let mut links = self.project?.links_at(from);
-        links.find(|link| link.kind == LinkKind::DependsOn && link.from_id == from && link.to_id == to)
+        links.find(|link| {
+            link.kind == LinkKind::DependsOn && link.from_id == from && link.to_id == to
+        })
     }
 
     /// Whether the plan asks for a link that is not there and that no person has ended.
@@ -64,9 +79,14 @@ impl Work<'_> {
     }
 
     fn missing(&self) -> Vec<(TaskId, TaskId)> {
-        let rows = self.tasks.iter().enumerate().filter_map(|(index, task)| Some((index, (*task)?)));
-        let links = rows.flat_map(|(index, from)| self.wanted[index].iter().map(move |to| (index, from, *to)));
-        links.filter(|(index, from, to)| self.is_missing(*index, *from, *to)).map(|(_, from, to)| (from, to)).collect()
+        let rows =
+            self.tasks.iter().enumerate().filter_map(|(index, task)| Some((index, (*task)?)));
+        let links = rows
+            .flat_map(|(index, from)| self.wanted[index].iter().map(move |to| (index, from, *to)));
+        links
+            .filter(|(index, from, to)| self.is_missing(*index, *from, *to))
+            .map(|(_, from, to)| (from, to))
+            .collect()
     }
 
     /// Finds out which new dependencies would make a circle with what people have made.
@@ -90,15 +110,26 @@ impl Work<'_> {
     }
 
     /// The dependencies that count as the plan's own from now on.
-    pub(super) fn remembered_links(&self, index: usize, from: TaskId, old: Option<&Base>) -> Vec<TaskId> {
+    pub(super) fn remembered_links(
+        &self,
+        index: usize,
+        from: TaskId,
+        old: Option<&Base>,
+    ) -> Vec<TaskId> {
         let is_ours = |to: &&TaskId| {
             let said_before = old.is_some_and(|base| base.after.contains(to));
-            said_before || (!self.left_out.contains(&(from, **to)) && self.dependency(from, **to).is_none())
+            said_before
+                || (!self.left_out.contains(&(from, **to)) && self.dependency(from, **to).is_none())
         };
         self.wanted[index].iter().filter(is_ours).copied().collect()
     }
 
-    pub(super) fn remembered_answers(&self, index: usize, task: TaskId, old: Option<&Base>) -> Vec<RequirementId> {
+    pub(super) fn remembered_answers(
+        &self,
+        index: usize,
+        task: TaskId,
+        old: Option<&Base>,
+    ) -> Vec<RequirementId> {
         let is_ours = |requirement: &&RequirementId| {
             let said_before = old.is_some_and(|base| base.answers.contains(requirement));
             said_before || !self.is_answered(task, **requirement)
@@ -107,7 +138,8 @@ impl Work<'_> {
     }
 
     fn is_answered(&self, task: TaskId, requirement: RequirementId) -> bool {
-        let mut answers = self.project.into_iter().flat_map(|project| project.answers_at(task.uuid()));
+        let mut answers =
+            self.project.into_iter().flat_map(|project| project.answers_at(task.uuid()));
         answers.any(|answer| answer.requirement_id == requirement)
     }
 
@@ -121,19 +153,25 @@ impl Work<'_> {
             let item = self.report.push(Mark::Gone, Entity::TaskLink, link.id.uuid(), &title);
             item.between(link.from_id, link.to_id).because("no longer in the description");
             let patch = self.patch(Op::Unlink, Entity::TaskLink, link.id.uuid());
-            let patch = patch.expecting("dependency", link.dependency.json()).expecting("lag_minutes", link.lag_minutes.get());
+            let patch = patch
+                .expecting("dependency", link.dependency.json())
+                .expecting("lag_minutes", link.lag_minutes.get());
             self.patches.push(patch);
         }
         for (from, to) in self.missing() {
             let id = derived(self.set, &format!("link {from} {to}"));
             let title = self.link_title(from, to);
             if self.left_out.contains(&(from, to)) {
-                let item = self.report.push(Mark::LeftOut, Entity::TaskLink, id, &title).between(from, to);
+                let item =
+                    self.report.push(Mark::LeftOut, Entity::TaskLink, id, &title).between(from, to);
                 item.because("it would close a circle with a dependency made by hand");
                 continue;
             }
             self.report.push(Mark::New, Entity::TaskLink, id, &title).between(from, to);
-            let patch = self.patch(Op::Link, Entity::TaskLink, id).with("from_id", from.json()).with("to_id", to.json());
+            let patch = self
+                .patch(Op::Link, Entity::TaskLink, id)
+                .with("from_id", from.json())
+                .with("to_id", to.json());
             self.patches.push(patch.with("kind", LinkKind::DependsOn.json()));
         }
     }
@@ -142,27 +180,42 @@ impl Work<'_> {
     pub(super) fn answer(&mut self) {
         for index in 0..self.tasks.len() {
             let Some(task) = self.tasks[index] else { continue };
-            let old: &[RequirementId] = self.live(index).map(|known| known.base.answers.as_slice()).unwrap_or_default();
-            let ended = old.iter().filter(|id| !self.wanted_answers[index].contains(id) && !self.ended_requirements.contains(id));
+            let old: &[RequirementId] =
+                self.live(index).map(|known| known.base.answers.as_slice()).unwrap_or_default();
+            let ended = old.iter().filter(|id| {
+                !self.wanted_answers[index].contains(id) && !self.ended_requirements.contains(id)
+            });
             let ended: Vec<RequirementId> = ended.copied().collect();
-            for answer in self.project.into_iter().flat_map(|project| project.answers_at(task.uuid())) {
+            for answer in
+                self.project.into_iter().flat_map(|project| project.answers_at(task.uuid()))
+            {
                 if ended.contains(&answer.requirement_id) {
-                    self.patches.push(self.patch(Op::Unlink, Entity::TaskRequirement, answer.id.uuid()));
+                    self.patches.push(self.patch(
+                        Op::Unlink,
+                        Entity::TaskRequirement,
+                        answer.id.uuid(),
+                    ));
                 }
             }
             let is_new = |id: &&RequirementId| !old.contains(id) && !self.is_answered(task, **id);
-            let new: Vec<RequirementId> = self.wanted_answers[index].iter().filter(is_new).copied().collect();
+            let new: Vec<RequirementId> =
+                self.wanted_answers[index].iter().filter(is_new).copied().collect();
             for requirement in new {
                 let id = derived(self.set, &format!("answer {task} {requirement}"));
                 let patch = self.patch(Op::Link, Entity::TaskRequirement, id);
-                self.patches.push(patch.with("task_id", task.json()).with("requirement_id", requirement.json()));
+                self.patches.push(
+                    patch.with("task_id", task.json()).with("requirement_id", requirement.json()),
+                );
             }
         }
     }
 
     fn link_title(&self, from: TaskId, to: TaskId) -> String {
         let title = |id: TaskId| {
-            let known = self.project.and_then(|project| project.task(id)).map(|task| task.title.to_string());
+            let known = self
+                .project
+                .and_then(|project| project.task(id))
+                .map(|task| task.title.to_string());
             let planned = || {
                 let row = self.tasks.iter().position(|task| *task == Some(id))?;
                 Some(super::base::title(&self.said.plan.nodes[row].title))

@@ -24,7 +24,8 @@ pub(super) struct Known<'a> {
 
 /// The planned tasks of a project: the living ones, and those that a person deleted while the description stated them.
 pub(super) fn known<'a>(project: &'a ProjectState, previous: Option<&Plan>) -> Vec<Known<'a>> {
-    let mut known: Vec<Known<'a>> = project.tasks().filter_map(|task| Some(Known { task, base: Base::read(task)? })).collect();
+    let mut known: Vec<Known<'a>> =
+        project.tasks().filter_map(|task| Some(Known { task, base: Base::read(task)? })).collect();
     // A deleted task was left out by a person where the description that was planned last still states it, on the line
     // that every plan keeps up to date; otherwise a plan or an undo deleted it.
     let mut stated: BTreeMap<(String, Option<u32>), usize> = BTreeMap::new();
@@ -35,7 +36,8 @@ pub(super) fn known<'a>(project: &'a ProjectState, previous: Option<&Plan>) -> V
     known.sort_by_key(|known| (!known.task.is_live(), known.task.key.number()));
     known.retain(|known| {
         let left = stated.get_mut(&(normal(known.base.title()), known.task.source_line));
-        let is_stated = left.is_some_and(|left| std::mem::replace(left, left.saturating_sub(1)) > 0);
+        let is_stated =
+            left.is_some_and(|left| std::mem::replace(left, left.saturating_sub(1)) > 0);
         known.task.is_live() || (is_stated && !known.base.gone)
     });
     known.sort_by_key(|known| (known.base.gone, known.task.source_line, known.task.key.number()));
@@ -44,9 +46,13 @@ pub(super) fn known<'a>(project: &'a ProjectState, previous: Option<&Plan>) -> V
 
 /// For each row the index of its task among the known ones.
 pub(super) fn matches(plan: &Plan, known: &[Known<'_>]) -> Vec<Option<usize>> {
-    let rows: BTreeMap<&str, usize> = plan.nodes.iter().enumerate().map(|(index, node)| (node.key.as_str(), index)).collect();
-    let parents: Vec<Option<usize>> =
-        plan.nodes.iter().map(|node| node.parent.as_deref().and_then(|parent| rows.get(parent).copied())).collect();
+    let rows: BTreeMap<&str, usize> =
+        plan.nodes.iter().enumerate().map(|(index, node)| (node.key.as_str(), index)).collect();
+    let parents: Vec<Option<usize>> = plan
+        .nodes
+        .iter()
+        .map(|node| node.parent.as_deref().and_then(|parent| rows.get(parent).copied()))
+        .collect();
     let mut matcher = Matcher {
         nodes: &plan.nodes,
         texts: plan.nodes.iter().map(|node| normal(&super::base::title(&node.title))).collect(),
@@ -88,7 +94,8 @@ impl Matcher<'_> {
     }
 
     fn free(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.known.len()).filter(|index| !self.is_taken[*index] && self.known[*index].task.is_live())
+        (0..self.known.len())
+            .filter(|index| !self.is_taken[*index] && self.known[*index].task.is_live())
     }
 
     fn open(&self) -> Vec<usize> {
@@ -102,7 +109,9 @@ impl Matcher<'_> {
         }
         for node in 0..self.nodes.len() {
             let Some(parent) = self.parent_of(node) else { continue };
-            if let Some(found) = waiting.get_mut(&(parent, self.texts[node].clone())).and_then(Vec::pop) {
+            if let Some(found) =
+                waiting.get_mut(&(parent, self.texts[node].clone())).and_then(Vec::pop)
+            {
                 self.take(node, found);
             }
         }
@@ -115,9 +124,13 @@ impl Matcher<'_> {
         }
         for node in self.open() {
             let wanted = self.parents[node].map(|parent| self.texts[parent].clone());
-            let Some(found) = waiting.get_mut(&self.texts[node]).filter(|found| !found.is_empty()) else { continue };
+            let Some(found) = waiting.get_mut(&self.texts[node]).filter(|found| !found.is_empty())
+            else {
+                continue;
+            };
             let parent_text = |index: usize| {
-                let parent = self.known[index].base.parent.and_then(|parent| self.places.get(&parent));
+                let parent =
+                    self.known[index].base.parent.and_then(|parent| self.places.get(&parent));
                 parent.map(|parent| normal(self.known[*parent].base.title()))
             };
             let at = found.iter().position(|index| parent_text(*index) == wanted).unwrap_or(0);
@@ -144,7 +157,12 @@ impl Matcher<'_> {
                 let known = &self.known[*index];
                 !self.is_taken[*index] && known.task.is_live() && known.base.parent == parent
             };
-            let most = below.get(&node).into_iter().flatten().filter(|(index, _)| fits(index)).max_by_key(|(_, count)| **count);
+            let most = below
+                .get(&node)
+                .into_iter()
+                .flatten()
+                .filter(|(index, _)| fits(index))
+                .max_by_key(|(_, count)| **count);
             if let Some((index, count)) = most
                 && 2 * *count >= sizes.get(&node).copied().unwrap_or_default()
             {
@@ -163,11 +181,15 @@ impl Matcher<'_> {
         }
         // Parents come before their rows in a plan, so a parent matched here is known when its rows are looked at.
         for nodes in siblings.values() {
-            let Some(parent) = nodes.first().and_then(|node| self.parent_of(*node)) else { continue };
+            let Some(parent) = nodes.first().and_then(|node| self.parent_of(*node)) else {
+                continue;
+            };
             let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
             for node in nodes {
                 let alike = likeness.of_node.get(node).into_iter().flatten();
-                let here = alike.filter(|(known, _)| !self.is_taken[**known] && self.known[**known].base.parent == parent);
+                let here = alike.filter(|(known, _)| {
+                    !self.is_taken[**known] && self.known[**known].base.parent == parent
+                });
                 pairs.extend(here.map(|(known, score)| (*score, *node, *known)));
             }
             pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
@@ -192,13 +214,19 @@ impl Likeness {
         let said = |known: usize| matcher.known[known].base.title();
         let old = TitleIndex::new(known.iter().map(|known| said(*known)));
         for node in nodes {
-            for found in old.matches(&matcher.nodes[*node].title).into_iter().take_while(|found| found.score >= FLOOR) {
+            for found in old
+                .matches(&matcher.nodes[*node].title)
+                .into_iter()
+                .take_while(|found| found.score >= FLOOR)
+            {
                 likeness.note(*node, known[found.index], found.score);
             }
         }
         let new = TitleIndex::new(nodes.iter().map(|node| matcher.nodes[*node].title.as_str()));
         for known in known.iter().filter(|known| content_words(said(**known)).len() > 1) {
-            for found in new.matches(said(*known)).into_iter().take_while(|found| found.score >= FLOOR) {
+            for found in
+                new.matches(said(*known)).into_iter().take_while(|found| found.score >= FLOOR)
+            {
                 likeness.note(nodes[found.index], *known, found.score);
             }
         }

@@ -78,8 +78,13 @@ pub fn replan(
     let known = project.map(|project| matching::known(project, previous)).unwrap_or_default();
     let of_node = matching::matches(said.plan, &known);
     let deepest = state.lake.as_ref().map_or(5, |lake| lake.max_depth);
-    let rows: BTreeMap<&str, usize> =
-        said.plan.nodes.iter().enumerate().map(|(index, node)| (node.key.as_str(), index)).collect();
+    let rows: BTreeMap<&str, usize> = said
+        .plan
+        .nodes
+        .iter()
+        .enumerate()
+        .map(|(index, node)| (node.key.as_str(), index))
+        .collect();
     let mut work = Work {
         state,
         project,
@@ -91,7 +96,12 @@ pub fn replan(
         known: &known,
         by_task: Work::index(&known),
         of_node: &of_node,
-        parents: said.plan.nodes.iter().map(|node| rows.get(node.parent.as_deref()?).copied()).collect(),
+        parents: said
+            .plan
+            .nodes
+            .iter()
+            .map(|node| rows.get(node.parent.as_deref()?).copied())
+            .collect(),
         tasks: vec![None; said.plan.nodes.len()],
         owners: BTreeMap::new(),
         wanted: vec![BTreeSet::new(); said.plan.nodes.len()],
@@ -117,8 +127,9 @@ pub fn replan(
     work.answer();
     work.end_vanished(&ended);
     work.end_requirements();
-    work.report.rows =
-        (said.plan.nodes.iter().zip(&work.tasks)).map(|(node, task)| Row { key: node.key.clone(), task: *task }).collect();
+    work.report.rows = (said.plan.nodes.iter().zip(&work.tasks))
+        .map(|(node, task)| Row { key: node.key.clone(), task: *task })
+        .collect();
     Replan { project: id, patches: work.patches, report: work.report }
 }
 
@@ -177,12 +188,20 @@ impl<'a> Work<'a> {
             let name = self.said.name.map_or(title.as_str(), Title::as_str);
             self.report.push(Mark::New, Entity::Project, self.id.uuid(), name);
             let metadata = serde_json::json!({"plan": {"title": title}});
-            let mut patch = self.patch(Op::Create, Entity::Project, self.id.uuid()).with("metadata", metadata).with("name", name);
+            let mut patch = self
+                .patch(Op::Create, Entity::Project, self.id.uuid())
+                .with("metadata", metadata)
+                .with("name", name);
             patch.fields.extend(fields);
             self.patches.push(patch);
             return;
         };
-        let called = project.metadata.0.get("plan").and_then(|plan| plan.get("title")).and_then(|title| title.as_str());
+        let called = project
+            .metadata
+            .0
+            .get("plan")
+            .and_then(|plan| plan.get("title"))
+            .and_then(|title| title.as_str());
         if let Some(name) = self.said.name {
             fields.insert("name".to_owned(), name.json());
         } else if called == Some(project.name.as_str()) {
@@ -201,12 +220,18 @@ impl<'a> Work<'a> {
                 continue;
             }
             if matches!(field.as_str(), "name" | "source") {
-                changes.push(FieldChange { field: field.clone(), from: from.clone(), to: to.clone() });
+                changes.push(FieldChange {
+                    field: field.clone(),
+                    from: from.clone(),
+                    to: to.clone(),
+                });
             }
             patch = patch.expecting(&field, from).with(&field, to);
         }
         if !changes.is_empty() {
-            self.report.push(Mark::Changed, Entity::Project, self.id.uuid(), project.name.as_str()).changes = changes;
+            self.report
+                .push(Mark::Changed, Entity::Project, self.id.uuid(), project.name.as_str())
+                .changes = changes;
         }
         if !patch.fields.is_empty() {
             self.patches.push(patch);

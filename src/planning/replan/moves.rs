@@ -61,7 +61,12 @@ impl Work<'_> {
     }
 
     /// Moves a task in the shape, or says why it cannot go there and leaves it.
-    fn obstacle(&mut self, id: TaskId, wanted: Option<TaskId>, carefully: bool) -> Option<&'static str> {
+    fn obstacle(
+        &mut self,
+        id: TaskId,
+        wanted: Option<TaskId>,
+        carefully: bool,
+    ) -> Option<&'static str> {
         if wanted.is_some_and(|parent| !self.shape.holds(parent)) {
             return Some("the task it would stand below was deleted");
         }
@@ -96,13 +101,17 @@ impl Work<'_> {
         let mut siblings: BTreeMap<Option<TaskId>, Vec<(usize, usize)>> = BTreeMap::new();
         for index in 0..self.tasks.len() {
             let Some(known) = self.live(index) else { continue };
-            let stays = !moves.made.contains(&known.task.id) && known.task.parent_id == self.planned_parent(index);
+            let stays = !moves.made.contains(&known.task.id)
+                && known.task.parent_id == self.planned_parent(index);
             if let Some(line) = known.task.source_line.filter(|_| stays) {
                 siblings.entry(known.task.parent_id).or_default().push((index, line as usize));
             }
         }
         for group in siblings.values() {
-            let lines: Vec<usize> = group.iter().map(|(index, _)| self.said.plan.nodes[*index].span.start_line).collect();
+            let lines: Vec<usize> = group
+                .iter()
+                .map(|(index, _)| self.said.plan.nodes[*index].span.start_line)
+                .collect();
             if !lines.is_sorted() {
                 continue;
             }

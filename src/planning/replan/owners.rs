@@ -10,13 +10,18 @@ use crate::domain::value::{FieldValue, Name};
 use crate::planning::plan::Node;
 
 /// Words that stand where an owner would and name nobody.
-const NOBODY: &[&str] = &["tbd", "tba", "n/a", "na", "none", "nobody", "unassigned", "unknown", "open", "-", "?"];
+const NOBODY: &[&str] =
+    &["tbd", "tba", "n/a", "na", "none", "nobody", "unassigned", "unknown", "open", "-", "?"];
 
 impl Work<'_> {
     /// Finds the users the plan names and makes those there are none of.
     pub(super) fn name_owners(&mut self) {
         for node in &self.said.plan.nodes {
-            let Some(owner) = node.owner.as_deref().map(str::trim).filter(|owner| is_somebody(owner)) else { continue };
+            let Some(owner) =
+                node.owner.as_deref().map(str::trim).filter(|owner| is_somebody(owner))
+            else {
+                continue;
+            };
             let key = owner.to_lowercase();
             if self.owners.contains_key(&key) {
                 continue;
@@ -35,14 +40,23 @@ impl Work<'_> {
     }
 
     fn known_user(&self, owner: &str, handle: &Name) -> Option<UserId> {
-        let is_them = |text: &str| text.eq_ignore_ascii_case(owner) || text.eq_ignore_ascii_case(handle.as_str());
-        let named = |user: &&std::sync::Arc<crate::domain::user::User>| {
-            is_them(user.handle.as_str()) || user.name.as_ref().is_some_and(|name| is_them(name.as_str()))
+        let is_them = |text: &str| {
+            text.eq_ignore_ascii_case(owner) || text.eq_ignore_ascii_case(handle.as_str())
         };
-        let living = self.state.users().filter(|user| user.deleted_at.is_none()).find(named).map(|user| user.id);
+        let named = |user: &&std::sync::Arc<crate::domain::user::User>| {
+            is_them(user.handle.as_str())
+                || user.name.as_ref().is_some_and(|name| is_them(name.as_str()))
+        };
+        let living = self
+            .state
+            .users()
+            .filter(|user| user.deleted_at.is_none())
+            .find(named)
+            .map(|user| user.id);
         // A user merged into another keeps meaning that one.
         living.or_else(|| {
-            let merged = self.state.users().filter(|user| user.merged_into.is_some()).find(named)?;
+            let merged =
+                self.state.users().filter(|user| user.merged_into.is_some()).find(named)?;
             let acting = self.state.acting_user(merged.id);
             self.state.user(acting).filter(|user| user.deleted_at.is_none()).map(|user| user.id)
         })
@@ -53,7 +67,8 @@ impl Work<'_> {
         if self.owners.values().any(|known| *known == id) {
             return id;
         }
-        let mut patch = Patch::new(Op::Create, Entity::User, id.uuid(), None).with("handle", handle.json());
+        let mut patch =
+            Patch::new(Op::Create, Entity::User, id.uuid(), None).with("handle", handle.json());
         if let Some(name) = Name::new(owner).ok().filter(|name| name.as_str() != handle.as_str()) {
             patch = patch.with("name", name.json());
         }
@@ -69,7 +84,10 @@ fn is_somebody(owner: &str) -> bool {
 
 /// A name as one word: `Ana Lopez` is `@ana-lopez`. What reads as an id cannot be a handle and gets a word before it.
 fn handle(owner: &str) -> Option<Name> {
-    let words: Vec<&str> = owner.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = owner
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
     let joined = if words.len() > 1 { words.join("-").to_lowercase() } else { words.concat() };
     let word = joined.trim_start_matches('@');
     if reads_as_id(word) { Name::new(&format!("user-{word}")).ok() } else { Name::new(word).ok() }

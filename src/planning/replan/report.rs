@@ -71,7 +71,15 @@ impl Report {
 
     pub(super) fn push(&mut self, mark: Mark, entity: Entity, id: Uuid, title: &str) -> &mut Item {
         let title = title.to_owned();
-        self.items.push(Item { mark, entity, id, title, ends: None, changes: Vec::new(), reason: None });
+        self.items.push(Item {
+            mark,
+            entity,
+            id,
+            title,
+            ends: None,
+            changes: Vec::new(),
+            reason: None,
+        });
         let last = self.items.len() - 1;
         &mut self.items[last]
     }

@@ -20,10 +20,18 @@ const FLOOR: f64 = 0.6;
 impl Work<'_> {
     /// Makes, changes and ends requirements; gives the record of each of the plan's, `None` where a person deleted it.
     pub(super) fn requirements(&mut self, previous: Option<&Plan>) -> Vec<Option<RequirementId>> {
-        let said_before: BTreeSet<String> =
-            previous.into_iter().flat_map(|plan| &plan.requirements).map(|known| normal(&known.text)).collect();
-        let all: Vec<Arc<Requirement>> =
-            self.project.into_iter().flat_map(|project| project.requirements()).filter(|r| r.source.is_some()).cloned().collect();
+        let said_before: BTreeSet<String> = previous
+            .into_iter()
+            .flat_map(|plan| &plan.requirements)
+            .map(|known| normal(&known.text))
+            .collect();
+        let all: Vec<Arc<Requirement>> = self
+            .project
+            .into_iter()
+            .flat_map(|project| project.requirements())
+            .filter(|r| r.source.is_some())
+            .cloned()
+            .collect();
         let matched = matches(&self.said.plan.requirements, &all, &said_before);
         let mut next = self.next_label();
         let mut ids = Vec::with_capacity(matched.len());
@@ -41,8 +49,11 @@ impl Work<'_> {
             }
         }
         let kept: BTreeSet<usize> = matched.into_iter().flatten().collect();
-        for (index, known) in all.iter().enumerate().filter(|(_, known)| known.deleted_at.is_none()) {
-            if !kept.contains(&index) && said_before.contains(&normal(known.text.as_str())) && !self.is_answered_by_hand(known.id)
+        for (index, known) in all.iter().enumerate().filter(|(_, known)| known.deleted_at.is_none())
+        {
+            if !kept.contains(&index)
+                && said_before.contains(&normal(known.text.as_str()))
+                && !self.is_answered_by_hand(known.id)
             {
                 self.ended_requirements.insert(known.id);
             }
@@ -52,23 +63,40 @@ impl Work<'_> {
 
     pub(super) fn end_requirements(&mut self) {
         for id in std::mem::take(&mut self.ended_requirements) {
-            let Some(known) = self.project.and_then(|project| project.requirement(id)) else { continue };
-            let (text, title) = (known.text.json(), title(known.label.as_str(), known.text.as_str()));
-            self.report.push(Mark::Gone, Entity::Requirement, id.uuid(), &title).because("no longer in the description");
-            self.patches.push(self.patch(Op::Delete, Entity::Requirement, id.uuid()).expecting("text", text));
+            let Some(known) = self.project.and_then(|project| project.requirement(id)) else {
+                continue;
+            };
+            let (text, title) =
+                (known.text.json(), title(known.label.as_str(), known.text.as_str()));
+            self.report
+                .push(Mark::Gone, Entity::Requirement, id.uuid(), &title)
+                .because("no longer in the description");
+            self.patches.push(
+                self.patch(Op::Delete, Entity::Requirement, id.uuid()).expecting("text", text),
+            );
         }
     }
 
     /// Labels are never given twice, so that R7 of an old report is still R7.
     fn next_label(&self) -> u32 {
-        let labels = self.project.into_iter().flat_map(|project| project.requirements()).map(|known| &known.label);
-        labels.filter_map(|label| label.as_str().strip_prefix('R')?.parse::<u32>().ok()).max().unwrap_or(0).saturating_add(1)
+        let labels = self
+            .project
+            .into_iter()
+            .flat_map(|project| project.requirements())
+            .map(|known| &known.label);
+        labels
+            .filter_map(|label| label.as_str().strip_prefix('R')?.parse::<u32>().ok())
+            .max()
+            .unwrap_or(0)
+            .saturating_add(1)
     }
 
     fn state_requirement(&mut self, said: &plan::Requirement, number: u32) -> RequirementId {
         let id = RequirementId::of(derived(self.set, &format!("requirement {}", said.key)));
         let label = format!("R{number}");
-        let mut patch = self.patch(Op::Create, Entity::Requirement, id.uuid()).with("project_id", self.id.json());
+        let mut patch = self
+            .patch(Op::Create, Entity::Requirement, id.uuid())
+            .with("project_id", self.id.json());
         patch = patch.with("label", label.as_str()).with("text", text(said));
         patch.fields.extend(self.lines(said.span));
         self.patches.push(patch);
@@ -76,16 +104,29 @@ impl Work<'_> {
         id
     }
 
-    fn restate(&mut self, said: &plan::Requirement, known: &Requirement, said_before: &BTreeSet<String>) {
+    fn restate(
+        &mut self,
+        said: &plan::Requirement,
+        known: &Requirement,
+        said_before: &BTreeSet<String>,
+    ) {
         let mut fields = self.lines(said.span);
         let title = title(known.label.as_str(), known.text.as_str());
         if normal(known.text.as_str()) != normal(&said.text) {
-            let change = FieldChange { field: "text".to_owned(), from: known.text.json(), to: text(said).into() };
+            let change = FieldChange {
+                field: "text".to_owned(),
+                from: known.text.json(),
+                to: text(said).into(),
+            };
             if said_before.contains(&normal(known.text.as_str())) {
                 fields.insert("text".to_owned(), change.to.clone());
-                self.report.push(Mark::Changed, Entity::Requirement, known.id.uuid(), &title).changes.push(change);
+                self.report
+                    .push(Mark::Changed, Entity::Requirement, known.id.uuid(), &title)
+                    .changes
+                    .push(change);
             } else {
-                let item = self.report.push(Mark::Kept, Entity::Requirement, known.id.uuid(), &title);
+                let item =
+                    self.report.push(Mark::Kept, Entity::Requirement, known.id.uuid(), &title);
                 item.because("edited since it was planned").changes.push(change);
             }
         }
@@ -103,8 +144,11 @@ impl Work<'_> {
     }
 
     fn is_answered_by_hand(&self, id: RequirementId) -> bool {
-        let mut answers = self.project.into_iter().flat_map(|project| project.answers_at(id.uuid()));
-        answers.any(|answer| self.base_of(answer.task_id).is_none_or(|base| !base.answers.contains(&id)))
+        let mut answers =
+            self.project.into_iter().flat_map(|project| project.answers_at(id.uuid()));
+        answers.any(|answer| {
+            self.base_of(answer.task_id).is_none_or(|base| !base.answers.contains(&id))
+        })
     }
 }
 
@@ -117,10 +161,16 @@ fn title(label: &str, text: &str) -> String {
 }
 
 /// For each of the plan's requirements the known one it is: of the same text, else of a similar one.
-fn matches(said: &[plan::Requirement], known: &[Arc<Requirement>], said_before: &BTreeSet<String>) -> Vec<Option<usize>> {
+fn matches(
+    said: &[plan::Requirement],
+    known: &[Arc<Requirement>],
+    said_before: &BTreeSet<String>,
+) -> Vec<Option<usize>> {
     let mut waiting: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let mut order: Vec<usize> = (0..known.len()).collect();
-    order.sort_by_key(|index| (known[*index].deleted_at.is_none(), std::cmp::Reverse(known[*index].source_line)));
+    order.sort_by_key(|index| {
+        (known[*index].deleted_at.is_none(), std::cmp::Reverse(known[*index].source_line))
+    });
     for index in order {
         let text = normal(known[index].text.as_str());
         // A deleted one was left out by a person where the description that was planned last still states it.
@@ -128,13 +178,16 @@ fn matches(said: &[plan::Requirement], known: &[Arc<Requirement>], said_before: 
             waiting.entry(text).or_default().push(index);
         }
     }
-    let mut found: Vec<Option<usize>> = said.iter().map(|said| waiting.get_mut(&normal(&said.text)).and_then(Vec::pop)).collect();
+    let mut found: Vec<Option<usize>> =
+        said.iter().map(|said| waiting.get_mut(&normal(&said.text)).and_then(Vec::pop)).collect();
     let mut is_taken = vec![false; known.len()];
     found.iter().flatten().for_each(|index| is_taken[*index] = true);
     let index = TitleIndex::new(known.iter().map(|known| known.text.as_str()));
     for (said, found) in said.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
         let alike = index.matches(&said.text).into_iter().take_while(|alike| alike.score >= FLOOR);
-        *found = alike.map(|alike| alike.index).find(|index| !is_taken[*index] && known[*index].deleted_at.is_none());
+        *found = alike
+            .map(|alike| alike.index)
+            .find(|index| !is_taken[*index] && known[*index].deleted_at.is_none());
         found.iter().for_each(|index| is_taken[*index] = true);
     }
     found

@@ -16,7 +16,11 @@ impl Shape {
     /// The living tasks and dependencies of a project.
     pub(super) fn of(project: Option<&ProjectState>) -> Self {
         let Some(project) = project else { return Self::default() };
-        let parents = project.tasks().filter(|task| task.is_live()).map(|task| (task.id, task.parent_id)).collect();
+        let parents = project
+            .tasks()
+            .filter(|task| task.is_live())
+            .map(|task| (task.id, task.parent_id))
+            .collect();
         let links = project.dependencies().map(|link| (link.from_id, link.to_id)).collect();
         Self { parents, links }
     }
@@ -74,7 +78,11 @@ impl Shape {
         if self.links.is_empty() {
             return true;
         }
-        if self.links.iter().any(|(from, to)| self.is_within(*from, *to) || self.is_within(*to, *from)) {
+        if self
+            .links
+            .iter()
+            .any(|(from, to)| self.is_within(*from, *to) || self.is_within(*to, *from))
+        {
             return false;
         }
         // A start (false) and a finish (true) of each task; whatever cannot be taken away from the front is in a circle.
@@ -95,7 +103,8 @@ impl Shape {
         for (from, to) in &self.links {
             add((*to, true), (*from, false));
         }
-        let mut free: Vec<(TaskId, bool)> = waiting.iter().filter(|(_, count)| **count == 0).map(|(point, _)| *point).collect();
+        let mut free: Vec<(TaskId, bool)> =
+            waiting.iter().filter(|(_, count)| **count == 0).map(|(point, _)| *point).collect();
         let mut taken = 0;
         while let Some(point) = free.pop() {
             taken += 1;

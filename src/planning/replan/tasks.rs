@@ -35,7 +35,8 @@ impl Work<'_> {
             self.tasks[index] = match self.of_node[index].map(|known| self.known[known].task) {
                 Some(task) => task.is_live().then_some(task.id),
                 None => {
-                    let is_lost = self.parents[index].is_some_and(|parent| self.tasks[parent].is_none());
+                    let is_lost =
+                        self.parents[index].is_some_and(|parent| self.tasks[parent].is_none());
                     (!is_lost && !self.is_part_of_done(index))
                         .then(|| TaskId::of(derived(self.set, &format!("task {}", node.key))))
                 }
@@ -76,8 +77,14 @@ impl Work<'_> {
         match self.of_node[index].map(|known| &self.known[known]) {
             Some(known) => {
                 let task = known.task;
-                let who = task.deleted_by.as_ref().map_or_else(|| "somebody".to_owned(), ToString::to_string);
-                let reason = format!("{} was deleted by {who}; lakeplan task restore {} brings it back", task.key, task.key);
+                let who = task
+                    .deleted_by
+                    .as_ref()
+                    .map_or_else(|| "somebody".to_owned(), ToString::to_string);
+                let reason = format!(
+                    "{} was deleted by {who}; lakeplan task restore {} brings it back",
+                    task.key, task.key
+                );
                 self.report.push(Mark::Kept, Entity::Task, task.id.uuid(), &title).because(reason);
                 // Where it would stand tells it from others of the same text.
                 let mut fields = self.lines(node.span);
@@ -96,12 +103,20 @@ impl Work<'_> {
         }
     }
 
-    fn create(&mut self, index: usize, node: &Node, id: TaskId, parent: Option<TaskId>, place: Place) {
+    fn create(
+        &mut self,
+        index: usize,
+        node: &Node,
+        id: TaskId,
+        parent: Option<TaskId>,
+        place: Place,
+    ) {
         let fields = stated(node, self.owner(node));
         let mut base = Base::of(&fields, node.standing, self.planned_parent(index));
         base.after = self.remembered_links(index, id, None);
         base.answers = self.remembered_answers(index, id, None);
-        let mut patch = self.patch(Op::Create, Entity::Task, id.uuid()).with("project_id", self.id.json());
+        let mut patch =
+            self.patch(Op::Create, Entity::Task, id.uuid()).with("project_id", self.id.json());
         patch.fields.extend(fields.into_iter().filter(|(_, value)| !value.is_null()));
         patch.fields.extend(self.lines(node.span));
         if let Some(parent) = parent {
@@ -112,7 +127,8 @@ impl Work<'_> {
         }
         patch = patch.with("metadata", base.write(&Default::default()).json());
         // Below what is new itself, in a new project too, the order of the patches is the order of the tasks.
-        let is_old = |parent: TaskId| self.project.is_some_and(|project| project.task(parent).is_some());
+        let is_old =
+            |parent: TaskId| self.project.is_some_and(|project| project.task(parent).is_some());
         if parent.map_or(self.project.is_some(), is_old) {
             patch = patch.placed(place);
         }
@@ -123,17 +139,25 @@ impl Work<'_> {
     fn relocate(&mut self, known: &Known<'_>, moves: &Moves, parent: Option<TaskId>, place: Place) {
         let task = known.task;
         if let Some(reason) = moves.kept.get(&task.id) {
-            self.report.push(Mark::Kept, Entity::Task, task.id.uuid(), task.title.as_str()).because(*reason);
+            self.report
+                .push(Mark::Kept, Entity::Task, task.id.uuid(), task.title.as_str())
+                .because(*reason);
         }
         if !moves.made.contains(&task.id) {
             return;
         }
-        let mut patch = self.patch(Op::Move, Entity::Task, task.id.uuid()).expecting("parent_id", task.parent_id.json());
+        let mut patch = self
+            .patch(Op::Move, Entity::Task, task.id.uuid())
+            .expecting("parent_id", task.parent_id.json());
         if parent != task.parent_id {
             patch = patch.with("parent_id", parent.json());
         }
         self.patches.push(patch.placed(place));
-        let change = FieldChange { field: "parent_id".to_owned(), from: task.parent_id.json(), to: parent.json() };
+        let change = FieldChange {
+            field: "parent_id".to_owned(),
+            from: task.parent_id.json(),
+            to: parent.json(),
+        };
         let item = self.report.push(Mark::Moved, Entity::Task, task.id.uuid(), task.title.as_str());
         if parent != task.parent_id {
             item.changes.push(change);
@@ -153,8 +177,11 @@ impl Work<'_> {
             if task.status.is_closed() {
                 kept.push((group[0], format!("it is {}", task.status)));
             } else if old.stands(group, task, |user| self.state.acting_user(user)) {
-                let differing = group.iter().filter(|name| task.get(name).as_ref() != fields.get(**name));
-                changes.extend(differing.map(|name| ((*name).to_owned(), fields.get(*name).cloned().unwrap_or_default())));
+                let differing =
+                    group.iter().filter(|name| task.get(name).as_ref() != fields.get(**name));
+                changes.extend(differing.map(|name| {
+                    ((*name).to_owned(), fields.get(*name).cloned().unwrap_or_default())
+                }));
             } else {
                 kept.push((group[0], EDITED.to_owned()));
             }
@@ -168,12 +195,17 @@ impl Work<'_> {
         let told: Vec<FieldChange> = told.collect();
         let is_told = !told.is_empty() || !kept.is_empty();
         if !told.is_empty() {
-            self.report.push(Mark::Changed, Entity::Task, task.id.uuid(), task.title.as_str()).changes = told;
+            self.report
+                .push(Mark::Changed, Entity::Task, task.id.uuid(), task.title.as_str())
+                .changes = told;
         }
         for (field, reason) in kept {
             let from = task.get(field).unwrap_or_default();
             let to = fields.get(field).cloned().unwrap_or_else(|| status_of(node.standing).json());
-            let item = self.report.push(Mark::Kept, Entity::Task, task.id.uuid(), task.title.as_str()).because(reason);
+            let item = self
+                .report
+                .push(Mark::Kept, Entity::Task, task.id.uuid(), task.title.as_str())
+                .because(reason);
             item.changes.push(FieldChange { field: field.to_owned(), from, to });
         }
         changes.extend(self.lines(node.span));
@@ -186,7 +218,8 @@ impl Work<'_> {
         match self.update_of(task, changes) {
             None => self.report.unchanged += 1,
             Some(patch) => {
-                let has_moved = patch.fields.contains_key("source_line") || patch.fields.contains_key("source_end_line");
+                let has_moved = patch.fields.contains_key("source_line")
+                    || patch.fields.contains_key("source_end_line");
                 self.report.shifted += usize::from(!is_told && has_moved);
                 // What the plan only remembers of the text leaves the task as it was.
                 self.report.unchanged += usize::from(!is_told && !has_moved);
@@ -197,7 +230,13 @@ impl Work<'_> {
 
     /// What the description newly calls started or done is so, and what it no longer calls cancelled is open again; work that
     /// is done is not reopened.
-    fn tick(&self, node: &Node, known: &Known<'_>, changes: &mut Fields, kept: &mut Vec<(&str, String)>) {
+    fn tick(
+        &self,
+        node: &Node,
+        known: &Known<'_>,
+        changes: &mut Fields,
+        kept: &mut Vec<(&str, String)>,
+    ) {
         use TaskStatus::{Assigned, InProgress, Pending, Review};
         let task = known.task;
         let status = status_of(node.standing);
@@ -210,8 +249,12 @@ impl Work<'_> {
         }
         let (follows, contradicts) = match node.standing {
             Standing::Open => (false, task.status == TaskStatus::Completed),
-            Standing::Started => (matches!(task.status, Pending | Assigned), task.status.is_closed()),
-            Standing::Done => (matches!(task.status, Pending | Assigned | InProgress | Review), true),
+            Standing::Started => {
+                (matches!(task.status, Pending | Assigned), task.status.is_closed())
+            }
+            Standing::Done => {
+                (matches!(task.status, Pending | Assigned | InProgress | Review), true)
+            }
         };
         if follows {
             changes.insert("status".to_owned(), status.json());

@@ -63,13 +63,16 @@ impl Work<'_> {
         let mut ended: Vec<Ended> = Vec::new();
         for known in gone {
             let task = known.task.id;
-            let keeps = children.get(&task).into_iter().flatten().any(|child| !self.ending.contains(child));
+            let keeps =
+                children.get(&task).into_iter().flatten().any(|child| !self.ending.contains(child));
             let fate = match self.touched(known) {
                 None if self.is_called_off(known) => Fate::Cancelled,
                 None if keeps => Fate::Stays("work below it stays".to_owned()),
                 None => Fate::Deleted,
                 // Nothing is lost with a task that stays and is cancelled, unless somebody has begun or closed it.
-                Some(_) if self.is_called_off(known) && has_planned_status(known) => Fate::Cancelled,
+                Some(_) if self.is_called_off(known) && has_planned_status(known) => {
+                    Fate::Cancelled
+                }
                 Some(reason) => Fate::Stays(reason),
             };
             if matches!(fate, Fate::Deleted) {
@@ -90,7 +93,8 @@ impl Work<'_> {
     /// What a person has done to a task since it was planned.
     fn touched(&self, known: &Known<'_>) -> Option<String> {
         let task = known.task;
-        let stands = |group: &[&str]| known.base.stands(group, task, |user| self.state.acting_user(user));
+        let stands =
+            |group: &[&str]| known.base.stands(group, task, |user| self.state.acting_user(user));
         if task.status.is_closed() {
             return Some(format!("it is {}", task.status));
         }
@@ -103,7 +107,10 @@ impl Work<'_> {
         if !stands(&["assignee_id"]) {
             return Some("it was given to somebody since it was planned".to_owned());
         }
-        let extra = task.importance.is_some() || task.sla_due.is_some() || !task.tags.0.is_empty() || task.metadata.0.len() > 1;
+        let extra = task.importance.is_some()
+            || task.sla_due.is_some()
+            || !task.tags.0.is_empty()
+            || task.metadata.0.len() > 1;
         if extra || !GROUPS.iter().all(|group| stands(group)) {
             return Some("it was edited since it was planned".to_owned());
         }
@@ -115,30 +122,44 @@ impl Work<'_> {
 
     /// Whether the description lists it, or what the plan put it below, as cancelled.
     fn is_called_off(&self, known: &Known<'_>) -> bool {
-        let cancelled = self.said.plan.skipped.iter().filter(|skipped| skipped.reason == SkipReason::Cancelled);
+        let cancelled =
+            self.said.plan.skipped.iter().filter(|skipped| skipped.reason == SkipReason::Cancelled);
         let titles: Vec<String> = cancelled.map(|skipped| normal(&skipped.what)).collect();
         let mut at = Some(known);
         while let Some(known) = at {
             // What is listed may be cut to fit a line.
-            if titles.iter().any(|title| !title.is_empty() && normal(known.base.title()).starts_with(title)) {
+            if titles
+                .iter()
+                .any(|title| !title.is_empty() && normal(known.base.title()).starts_with(title))
+            {
                 return true;
             }
-            at = known.base.parent.and_then(|parent| self.by_task.get(&parent)).map(|index| &self.known[*index]);
+            at = known
+                .base
+                .parent
+                .and_then(|parent| self.by_task.get(&parent))
+                .map(|index| &self.known[*index]);
         }
         false
     }
 
     fn is_linked_by_hand(&self, task: &Task) -> bool {
         let Some(project) = self.project else { return false };
-        let planned = |from: TaskId, to: TaskId| self.base_of(from).is_some_and(|base| base.after.contains(&to));
+        let planned = |from: TaskId, to: TaskId| {
+            self.base_of(from).is_some_and(|base| base.after.contains(&to))
+        };
         let answers = self.base_of(task.id).map(|base| base.answers.as_slice()).unwrap_or_default();
         project.links_at(task.id).any(|link| !planned(link.from_id, link.to_id))
-            || project.answers_at(task.id.uuid()).any(|answer| !answers.contains(&answer.requirement_id))
+            || project
+                .answers_at(task.id.uuid())
+                .any(|answer| !answers.contains(&answer.requirement_id))
     }
 
     pub(super) fn end_vanished(&mut self, ended: &[Ended]) {
         for ended in ended {
-            let Some(known) = self.by_task.get(&ended.task).map(|index| &self.known[*index]) else { continue };
+            let Some(known) = self.by_task.get(&ended.task).map(|index| &self.known[*index]) else {
+                continue;
+            };
             let task = known.task;
             let (status, reason) = match &ended.fate {
                 Fate::Deleted => {
@@ -151,8 +172,10 @@ impl Work<'_> {
                 Fate::Cancelled => (Some(TaskStatus::Cancelled), &String::new()),
             };
             let base = Base { gone: true, cancelled: status.is_some(), ..known.base.clone() };
-            let mut fields: Fields =
-                ["source_line", "source_end_line"].map(|name| (name.to_owned(), Value::Null)).into_iter().collect();
+            let mut fields: Fields = ["source_line", "source_end_line"]
+                .map(|name| (name.to_owned(), Value::Null))
+                .into_iter()
+                .collect();
             fields.insert("metadata".to_owned(), base.write(&task.metadata).json());
             fields.extend(status.map(|status| ("status".to_owned(), status.json())));
             self.patches.extend(self.update_of(task, fields));
@@ -160,7 +183,11 @@ impl Work<'_> {
             let item = self.report.push(mark, Entity::Task, task.id.uuid(), task.title.as_str());
             match status {
                 Some(status) => {
-                    item.changes = vec![FieldChange { field: "status".to_owned(), from: task.status.json(), to: status.json() }];
+                    item.changes = vec![FieldChange {
+                        field: "status".to_owned(),
+                        from: task.status.json(),
+                        to: status.json(),
+                    }];
                 }
                 None => {
                     item.because(format!("no longer in the description; {reason}"));

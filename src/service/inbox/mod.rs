@@ -82,7 +82,11 @@ const NOTED: usize = 100;
 
 impl Service {
     /// Applies the requests that wait, at most so many, the oldest first, and notes the answers.
-    pub async fn apply_inbox(&self, tables: &LakeTables, most: usize) -> Result<Answered, ServiceError> {
+    pub async fn apply_inbox(
+        &self,
+        tables: &LakeTables,
+        most: usize,
+    ) -> Result<Answered, ServiceError> {
         let now = self.clock.now();
         let waiting = gather(tables, most, now).await?;
         if waiting.ahead > 0 {
@@ -145,8 +149,12 @@ impl Service {
                 answer.keys = done.keys.into_iter().map(|(_, key)| key).collect();
                 Ok(Some(answer))
             }
-            Err(ServiceError::Refused(violations)) => Ok(Some(answer.failed(Fate::Refused, &said(&violations)))),
-            Err(err @ ServiceError::Conflicted { .. }) => Ok(Some(answer.failed(Fate::Conflict, &err.to_string()))),
+            Err(ServiceError::Refused(violations)) => {
+                Ok(Some(answer.failed(Fate::Refused, &said(&violations))))
+            }
+            Err(err @ ServiceError::Conflicted { .. }) => {
+                Ok(Some(answer.failed(Fate::Conflict, &err.to_string())))
+            }
             Err(err @ (ServiceError::NotFound { .. } | ServiceError::Input { .. })) => {
                 Ok(Some(answer.failed(Fate::Refused, &err.to_string())))
             }
@@ -155,15 +163,26 @@ impl Service {
     }
 
     /// The answer to a row that is in the journal already.
-    async fn applied_before(&self, key: &str, row: &Written) -> Result<Option<Answer>, ServiceError> {
+    async fn applied_before(
+        &self,
+        key: &str,
+        row: &Written,
+    ) -> Result<Option<Answer>, ServiceError> {
         let Ok(request) = row.request(self.clock.now()) else { return Ok(None) };
         let state = self.state(&Scope::outline()).await?;
         let done = self.stands(&state, &request, row.set_id(), Source::Inbox).await?;
-        Ok(done.filter(|done| done.id == row.set_id()).map(|done| Answer { seq: Some(done.seq), ..blank(key.to_owned(), row) }))
+        Ok(done
+            .filter(|done| done.id == row.set_id())
+            .map(|done| Answer { seq: Some(done.seq), ..blank(key.to_owned(), row) }))
     }
 
     /// Notes answers, but for requests that another run has answered since the files of answers that were seen.
-    async fn note(&self, tables: &LakeTables, seen: &mut BTreeSet<String>, answers: &[Answer]) -> Result<(), ServiceError> {
+    async fn note(
+        &self,
+        tables: &LakeTables,
+        seen: &mut BTreeSet<String>,
+        answers: &[Answer],
+    ) -> Result<(), ServiceError> {
         if answers.is_empty() {
             return Ok(());
         }
@@ -181,7 +200,9 @@ impl Service {
                 "request_at": answer.at.map(rfc3339), "request_hash": answer.hash,
             })
         });
-        let rows = rows.map(|row| if let Value::Object(row) = row { row } else { Fields::new() }).collect();
+        let rows = rows
+            .map(|row| if let Value::Object(row) = row { row } else { Fields::new() })
+            .collect();
         Ok(self.store.append(&INBOX_RESULTS, rows).await?)
     }
 }

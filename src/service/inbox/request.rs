@@ -78,7 +78,8 @@ impl Written {
                 "patch_set has {size:.1} MiB, at most {most} are read; ask for its parts in requests of their own"
             ));
         }
-        let value = json::parse(text("patch_set", &self.patch_set)?.as_bytes()).map_err(|err| format!("patch_set: {err}"))?;
+        let value = json::parse(text("patch_set", &self.patch_set)?.as_bytes())
+            .map_err(|err| format!("patch_set: {err}"))?;
         let request = Request::from_json(&value).map_err(|violations| said(&violations))?;
         Ok(Request { id: Some(self.set_id()), actor: Some(actor), ..request })
     }
@@ -115,8 +116,9 @@ fn time(cell: &Cell, now: Instant) -> Result<(), String> {
         Cell::Unfit(what) => format!("at is {what} and not a time"),
         _ => "at is not a time".to_owned(),
     })?;
-    let at = possible(micros)
-        .ok_or_else(|| format!("at is {micros} microseconds from 1970, which is no time of the years 1 to 9999"))?;
+    let at = possible(micros).ok_or_else(|| {
+        format!("at is {micros} microseconds from 1970, which is no time of the years 1 to 9999")
+    })?;
     if DateTime::from_timestamp(EARLIEST, 0).is_some_and(|earliest| at < earliest) {
         return Err(format!("at, {}, is before the year 2000", rfc3339(at)));
     }
@@ -138,7 +140,11 @@ pub fn said(violations: &[Violation]) -> String {
 /// A message as it is told: short, and without control characters, which may come of the row.
 pub fn plain(text: &str) -> String {
     let escaped = text.chars().flat_map(|char| {
-        let (shown, as_is) = if char.is_control() { (Some(char.escape_default()), None) } else { (None, Some(char)) };
+        let (shown, as_is) = if char.is_control() {
+            (Some(char.escape_default()), None)
+        } else {
+            (None, Some(char))
+        };
         shown.into_iter().flatten().chain(as_is)
     });
     let mut escaped = escaped.peekable();

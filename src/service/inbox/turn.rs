@@ -74,9 +74,11 @@ impl Turns {
     }
 
     fn put_away(&mut self) {
-        let mut slots: Vec<(usize, &Order)> = self.users.values().flat_map(|own| own.keys().enumerate()).collect();
+        let mut slots: Vec<(usize, &Order)> =
+            self.users.values().flat_map(|own| own.keys().enumerate()).collect();
         slots.sort_unstable();
-        let chosen: BTreeSet<Order> = slots.into_iter().take(self.most).map(|(_, order)| order.clone()).collect();
+        let chosen: BTreeSet<Order> =
+            slots.into_iter().take(self.most).map(|(_, order)| order.clone()).collect();
         for own in self.users.values_mut() {
             own.retain(|order, _| chosen.contains(order));
         }
@@ -102,7 +104,8 @@ mod tests {
 
     fn candidate(user: &str, at: i64, row: usize) -> Candidate {
         let place = Place { file: 0, group: 0, row };
-        let order = Order { has_no_time: false, at, has_no_user: false, user: user.to_owned(), place };
+        let order =
+            Order { has_no_time: false, at, has_no_user: false, user: user.to_owned(), place };
         let row = InboxRow { place, request_id: Cell::Null, at: Cell::Null, user: Cell::Null };
         Candidate { key: String::new(), order, row }
     }
@@ -113,7 +116,9 @@ mod tests {
             let random = SeededRandom::new(seed);
             let below = |most: usize| usize::from_le_bytes(random_bytes(&random)) % most;
             let mut rows: Vec<Candidate> = (0..1 + below(60))
-                .map(|row| candidate(["a", "b", "c", "d"][below(4).min(below(4))], below(9) as i64, row))
+                .map(|row| {
+                    candidate(["a", "b", "c", "d"][below(4).min(below(4))], below(9) as i64, row)
+                })
                 .collect();
             let most = 1 + below(7);
             let mut of_user: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
@@ -126,7 +131,8 @@ mod tests {
                 ranked.extend(own.into_iter().enumerate());
             }
             ranked.sort_by(|a, b| (a.0, &a.1.order).cmp(&(b.0, &b.1.order)));
-            let wanted: Vec<Candidate> = ranked.into_iter().take(most).map(|(_, row)| row).collect();
+            let wanted: Vec<Candidate> =
+                ranked.into_iter().take(most).map(|(_, row)| row).collect();
             let mut turns = Turns::new(most);
             while !rows.is_empty() {
                 turns.offer(rows.swap_remove(below(rows.len())));

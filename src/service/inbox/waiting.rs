@@ -122,14 +122,23 @@ pub async fn count(tables: &LakeTables) -> Result<usize, StoreError> {
     let mut scan = inbox.scan(Columns::Light, Longest::OF_REQUESTS);
     while let Some(scanned) = scan.next().await? {
         if let Scanned::Rows(found, _) = scanned {
-            waiting.extend(found.iter().filter_map(key).map(|key| hash(&key)).filter(|key| !answered.contains(key)));
+            waiting.extend(
+                found
+                    .iter()
+                    .filter_map(key)
+                    .map(|key| hash(&key))
+                    .filter(|key| !answered.contains(key)),
+            );
         }
     }
     Ok(waiting.len())
 }
 
 /// The requests that have an answer, by the files of answers that were not seen before; they are seen then.
-async fn answered(tables: &LakeTables, seen: &mut BTreeSet<String>) -> Result<HashSet<Hash>, StoreError> {
+async fn answered(
+    tables: &LakeTables,
+    seen: &mut BTreeSet<String>,
+) -> Result<HashSet<Hash>, StoreError> {
     let mut answered: HashSet<Hash> = HashSet::new();
     let note = |id: &str| {
         answered.insert(hash(&key_of(id)));
@@ -162,7 +171,12 @@ fn candidate(key: String, row: InboxRow) -> Candidate {
 }
 
 /// The requests of the run in their turn, each with the first rows of its id, and how many rows wait beside them.
-async fn choose(inbox: &Arc<Inbox>, mut turns: Turns, rows: usize, now: Instant) -> Result<(Vec<Chosen>, usize), StoreError> {
+async fn choose(
+    inbox: &Arc<Inbox>,
+    mut turns: Turns,
+    rows: usize,
+    now: Instant,
+) -> Result<(Vec<Chosen>, usize), StoreError> {
     let mut of_key: BTreeMap<String, Chosen> = BTreeMap::new();
     let has_all = turns.has_all();
     if has_all {
@@ -170,14 +184,21 @@ async fn choose(inbox: &Arc<Inbox>, mut turns: Turns, rows: usize, now: Instant)
             of_key.entry(candidate.key.clone()).or_insert_with(Chosen::new).add(candidate.clone());
         }
         let is_first = |candidate: &Candidate| {
-            of_key.get(&candidate.key).and_then(Chosen::first).is_some_and(|first| first.order == candidate.order)
+            of_key
+                .get(&candidate.key)
+                .and_then(Chosen::first)
+                .is_some_and(|first| first.order == candidate.order)
         };
         turns.retain(is_first);
     }
     let requests = of_key.len();
     let mut seen = HashSet::new();
-    let in_turn: Vec<String> =
-        turns.finish().into_iter().map(|candidate| candidate.key).filter(|key| seen.insert(key.clone())).collect();
+    let in_turn: Vec<String> = turns
+        .finish()
+        .into_iter()
+        .map(|candidate| candidate.key)
+        .filter(|key| seen.insert(key.clone()))
+        .collect();
     if has_all {
         let chosen: Vec<Chosen> = in_turn.iter().filter_map(|key| of_key.remove(key)).collect();
         let left = requests - chosen.len();
@@ -195,16 +216,26 @@ async fn choose(inbox: &Arc<Inbox>, mut turns: Turns, rows: usize, now: Instant)
             }
         }
     }
-    let chosen: Vec<Chosen> = in_turn.iter().filter_map(|key| of_key.remove(key)).filter(|chosen| chosen.count > 0).collect();
+    let chosen: Vec<Chosen> = in_turn
+        .iter()
+        .filter_map(|key| of_key.remove(key))
+        .filter(|chosen| chosen.count > 0)
+        .collect();
     let taken: usize = chosen.iter().map(|chosen| chosen.count).sum();
     Ok((chosen, rows.saturating_sub(taken)))
 }
 
 /// Reads the patch sets of the chosen requests, as many as a run may hold: where they are too large together, those whose
 /// turn comes last wait, and of each user all after the first that waits.
-async fn load(inbox: &Arc<Inbox>, chosen: Vec<Chosen>, waiting: &mut Waiting) -> Result<(), StoreError> {
+async fn load(
+    inbox: &Arc<Inbox>,
+    chosen: Vec<Chosen>,
+    waiting: &mut Waiting,
+) -> Result<(), StoreError> {
     let turn_of: BTreeMap<Place, usize> = (chosen.iter().enumerate())
-        .flat_map(|(turn, chosen)| chosen.rows.values().map(move |candidate| (candidate.row.place, turn)))
+        .flat_map(|(turn, chosen)| {
+            chosen.rows.values().map(move |candidate| (candidate.row.place, turn))
+        })
         .collect();
     let places: BTreeSet<Place> = turn_of.keys().copied().collect();
     let mut read: BTreeMap<(usize, Place), Cell> = BTreeMap::new();
@@ -220,7 +251,8 @@ async fn load(inbox: &Arc<Inbox>, chosen: Vec<Chosen>, waiting: &mut Waiting) ->
                 bytes += size(&cell);
                 read.insert((turn, place), cell);
                 while bytes > BYTES
-                    && let Some(last) = read.last_key_value().map(|((last, _), _)| *last).filter(|last| *last > 0)
+                    && let Some(last) =
+                        read.last_key_value().map(|((last, _), _)| *last).filter(|last| *last > 0)
                 {
                     late.insert(last);
                     let gone = read.split_off(&(last, Place { file: 0, group: 0, row: 0 }));
@@ -246,7 +278,8 @@ async fn load(inbox: &Arc<Inbox>, chosen: Vec<Chosen>, waiting: &mut Waiting) ->
             let patch_set = read.remove(&(turn, candidate.row.place))?;
             Some((candidate.order, Written { row: candidate.row, patch_set }))
         };
-        let mut rows: Vec<(Order, Written)> = chosen.rows.into_values().filter_map(written).collect();
+        let mut rows: Vec<(Order, Written)> =
+            chosen.rows.into_values().filter_map(written).collect();
         let ties = rows.iter().take_while(|(other, _)| other.ties(&order)).count();
         // The same order as in the view. It sorts hashes, because patch sets may be too large together to be sorted.
         rows[..ties].sort_by_cached_key(|(_, written)| written.hash());
@@ -266,7 +299,11 @@ impl Waiting {
         self.without_id += 1;
         if self.described.len() < DESCRIBED {
             let user: String = row.user.text().unwrap_or("nobody").chars().take(60).collect();
-            let at = row.at.micros().and_then(possible).map_or_else(|| "no time".to_owned(), crate::domain::time::rfc3339);
+            let at = row
+                .at
+                .micros()
+                .and_then(possible)
+                .map_or_else(|| "no time".to_owned(), crate::domain::time::rfc3339);
             self.described.push(plain(&format!("a row of {user}, {at}")));
         }
     }

@@ -30,7 +30,8 @@ struct Changed {
 impl Changed {
     fn concerns(&self, patch: &RawPatch) -> bool {
         let unlinks_by_ends = patch.op == Op::Unlink && patch.id.is_none();
-        self.links && unlinks_by_ends || patch.references().any(|(entity, word)| self.changed(entity) && is_name(word))
+        self.links && unlinks_by_ends
+            || patch.references().any(|(entity, word)| self.changed(entity) && is_name(word))
     }
 
     fn changed(&self, entity: Entity) -> bool {

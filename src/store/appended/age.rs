@@ -23,7 +23,10 @@ const GAP: TimeDelta = TimeDelta::days(45);
 const SETTLED: usize = 7;
 
 /// Returns the day from which the age of rows is counted: today, or a day before it where the clock may be wrong.
-pub async fn counted_from(root: &Arc<dyn ObjectStore>, now: Instant) -> Result<NaiveDate, StoreError> {
+pub async fn counted_from(
+    root: &Arc<dyn ObjectStore>,
+    now: Instant,
+) -> Result<NaiveDate, StoreError> {
     let table = TableLog::new(Arc::clone(root), TABLE_STATE.name).load().await?;
     let files = table.iter().flat_map(|table| table.files.values());
     Ok(settled(files.filter_map(rows::day).collect(), now.date_naive()))
@@ -56,7 +59,8 @@ mod tests {
         assert_eq!(settled(real.clone(), day("2026-11-30")), day("2026-11-30"));
         assert_eq!(settled(real.clone(), day("2099-01-01")), last);
         // What the first round noted is no witness for the second, nor for one on the next days.
-        let noted: BTreeSet<NaiveDate> = real.iter().copied().chain(days("2099-01-01", 5)).collect();
+        let noted: BTreeSet<NaiveDate> =
+            real.iter().copied().chain(days("2099-01-01", 5)).collect();
         assert_eq!(settled(noted.clone(), day("2099-01-06")), last);
         // The clock is right again; what it noted before stays there, for good.
         assert_eq!(settled(noted, day("2026-12-05")), day("2026-12-05"));
@@ -66,7 +70,8 @@ mod tests {
     #[test]
     fn after_a_true_pause_age_is_counted_from_today_again() {
         let before: BTreeSet<NaiveDate> = days("2026-09-01", 20).collect();
-        let back: BTreeSet<NaiveDate> = before.iter().copied().chain(days("2028-03-01", 6)).collect();
+        let back: BTreeSet<NaiveDate> =
+            before.iter().copied().chain(days("2028-03-01", 6)).collect();
         assert_eq!(settled(before, day("2028-03-01")), day("2026-09-20"));
         assert_eq!(settled(back, day("2028-03-07")), day("2028-03-07"));
         assert_eq!(settled(BTreeSet::new(), day("2028-03-07")), day("2028-03-07"), "a new lake");

@@ -55,14 +55,23 @@ pub async fn condense(
 #[async_trait]
 pub trait Upkeep: Sync {
     /// What a commit after this version would do; `None` where there is nothing to do.
-    async fn prepare(&self, log: &TableLog, current: &Table, now: Instant) -> Result<Prepared, StoreError>;
+    async fn prepare(
+        &self,
+        log: &TableLog,
+        current: &Table,
+        now: Instant,
+    ) -> Result<Prepared, StoreError>;
 }
 
 /// The actions of a commit, and what they do.
 pub type Prepared = Option<(Vec<Value>, Condensed)>;
 
 /// Keeps a table up with a commit at the next slot, prepared anew where another process has that.
-pub async fn keep_up(log: &TableLog, clock: &dyn Clock, way: &dyn Upkeep) -> Result<Condensed, StoreError> {
+pub async fn keep_up(
+    log: &TableLog,
+    clock: &dyn Clock,
+    way: &dyn Upkeep,
+) -> Result<Condensed, StoreError> {
     for _ in 0..TRIES {
         let begun = clock.now();
         let Some(current) = log.load().await? else { break };
@@ -89,12 +98,22 @@ struct Condensing<'a> {
 
 #[async_trait]
 impl Upkeep for Condensing<'_> {
-    async fn prepare(&self, log: &TableLog, current: &Table, now: Instant) -> Result<Prepared, StoreError> {
+    async fn prepare(
+        &self,
+        log: &TableLog,
+        current: &Table,
+        now: Instant,
+    ) -> Result<Prepared, StoreError> {
         prepare(self, log, current, now).await
     }
 }
 
-async fn prepare(way: &Condensing<'_>, log: &TableLog, current: &Table, now: Instant) -> Result<Prepared, StoreError> {
+async fn prepare(
+    way: &Condensing<'_>,
+    log: &TableLog,
+    current: &Table,
+    now: Instant,
+) -> Result<Prepared, StoreError> {
     let Condensing { table, from, random } = *way;
     let today = now.date_naive();
     let mut days: BTreeMap<NaiveDate, Vec<&LiveFile>> = BTreeMap::new();
@@ -108,7 +127,8 @@ async fn prepare(way: &Condensing<'_>, log: &TableLog, current: &Table, now: Ins
     for (day, files) in days.range(..today) {
         if *day < from - TimeDelta::days(table.days) {
             expired_days += 1;
-            condensed.expired += files.iter().filter_map(|file| rows::recorded(file)).sum::<usize>();
+            condensed.expired +=
+                files.iter().filter_map(|file| rows::recorded(file)).sum::<usize>();
             actions.extend(files.iter().map(|file| definition::remove(file, now)));
             continue;
         }
@@ -151,9 +171,15 @@ async fn prepare(way: &Condensing<'_>, log: &TableLog, current: &Table, now: Ins
 }
 
 /// The rows of a batch whose keys have not been seen.
-fn unknown(table: &Appended, batch: &RecordBatch, known: &mut BTreeSet<Vec<String>>) -> Result<RecordBatch, StoreError> {
-    let is_new: BooleanArray = rows::keys(table, batch).into_iter().map(|key| Some(known.insert(key))).collect();
-    filter_record_batch(batch, &is_new).map_err(|fault| StoreError::storage("encoding", table.name, fault))
+fn unknown(
+    table: &Appended,
+    batch: &RecordBatch,
+    known: &mut BTreeSet<Vec<String>>,
+) -> Result<RecordBatch, StoreError> {
+    let is_new: BooleanArray =
+        rows::keys(table, batch).into_iter().map(|key| Some(known.insert(key))).collect();
+    filter_record_batch(batch, &is_new)
+        .map_err(|fault| StoreError::storage("encoding", table.name, fault))
 }
 
 #[cfg(test)]
@@ -189,7 +215,10 @@ mod tests {
     #[tokio::test]
     async fn it_joins_past_days_loses_no_row_and_drops_what_is_old() {
         let root: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-        let clock = ManualClock::new(chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap(), TimeDelta::milliseconds(1));
+        let clock = ManualClock::new(
+            chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
+            TimeDelta::milliseconds(1),
+        );
         let random = SeededRandom::new(1);
         let log = TableLog::new(Arc::clone(&root), RUNS.name);
         for number in 100..140 {
@@ -217,6 +246,9 @@ mod tests {
         let done = condense(&RUNS, &root, clock.now().date_naive(), &clock, &random).await.unwrap();
         assert_eq!(done, Condensed { expired: 40, ..Condensed::default() });
         assert_eq!(found(&log).await, (1, vec!["run 140".to_owned()]));
-        assert_eq!(condense(&RUNS, &root, clock.now().date_naive(), &clock, &random).await.unwrap(), Condensed::default());
+        assert_eq!(
+            condense(&RUNS, &root, clock.now().date_naive(), &clock, &random).await.unwrap(),
+            Condensed::default()
+        );
     }
 }

@@ -33,7 +33,8 @@ pub async fn copy(
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<(), StoreError> {
-    let (source, target) = (TableLog::new(Arc::clone(from), table.name), TableLog::new(Arc::clone(to), table.name));
+    let (source, target) =
+        (TableLog::new(Arc::clone(from), table.name), TableLog::new(Arc::clone(to), table.name));
     if target.head().await?.is_some() {
         return Ok(());
     }
@@ -61,9 +62,10 @@ pub async fn copy(
                 for batch in table.readable(&source, file).await? {
                     let wanted = wanted(table, &batch, up_to);
                     let keys = rows::keys(table, &batch).into_iter().zip(wanted);
-                    let kept: BooleanArray = keys.map(|(key, wanted)| Some(wanted && known.insert(key))).collect();
-                    let batch =
-                        filter_record_batch(&batch, &kept).map_err(|fault| StoreError::storage("encoding", table.name, fault))?;
+                    let kept: BooleanArray =
+                        keys.map(|(key, wanted)| Some(wanted && known.insert(key))).collect();
+                    let batch = filter_record_batch(&batch, &kept)
+                        .map_err(|fault| StoreError::storage("encoding", table.name, fault))?;
                     batches.push(batch);
                 }
             }
@@ -83,14 +85,20 @@ pub async fn copy(
 /// Which rows belong to the copy. What a patch set led to was noted after it, so a place in the journal is compared with
 /// the row's own, and its time only where the row has none.
 fn wanted(table: &Appended, batch: &RecordBatch, up_to: UpTo) -> Vec<bool> {
-    let at = batch.column_by_name(table.at).and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
+    let at = batch
+        .column_by_name(table.at)
+        .and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
     let seq = batch.column_by_name("seq").and_then(|column| column.as_primitive_opt::<Int64Type>());
-    let seq_of = |row: usize| seq.filter(|seq| seq.is_valid(row)).map(|seq| seq.value(row).unsigned_abs());
-    let is_before = |row: usize, end: Instant| at.is_none_or(|at| at.value(row) <= end.timestamp_micros());
+    let seq_of =
+        |row: usize| seq.filter(|seq| seq.is_valid(row)).map(|seq| seq.value(row).unsigned_abs());
+    let is_before =
+        |row: usize, end: Instant| at.is_none_or(|at| at.value(row) <= end.timestamp_micros());
     let wanted = |row: usize| match up_to.place {
         None => seq_of(row).is_none_or(|seq| seq <= up_to.seq),
         Some(AsOf::Time(end)) => is_before(row, end),
-        Some(AsOf::Seq(end)) => seq_of(row).map_or_else(|| is_before(row, up_to.at), |seq| seq <= end),
+        Some(AsOf::Seq(end)) => {
+            seq_of(row).map_or_else(|| is_before(row, up_to.at), |seq| seq <= end)
+        }
     };
     (0..batch.num_rows()).map(wanted).collect()
 }

@@ -21,7 +21,11 @@ const AT_ONCE: usize = 16;
 
 /// Takes the files that cannot be read out of the table's log, with a warning for each, and notes how many rows a file holds
 /// where the log says otherwise. The objects stay where they are until a vacuum.
-pub async fn let_go(table: &Appended, root: &Arc<dyn ObjectStore>, clock: &dyn Clock) -> Result<(), StoreError> {
+pub async fn let_go(
+    table: &Appended,
+    root: &Arc<dyn ObjectStore>,
+    clock: &dyn Clock,
+) -> Result<(), StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
     keep_up(&log, clock, &LettingGo { table }).await.map(drop)
 }
@@ -32,14 +36,24 @@ struct LettingGo<'a> {
 
 #[async_trait]
 impl Upkeep for LettingGo<'_> {
-    async fn prepare(&self, log: &TableLog, current: &Table, now: Instant) -> Result<Prepared, StoreError> {
+    async fn prepare(
+        &self,
+        log: &TableLog,
+        current: &Table,
+        now: Instant,
+    ) -> Result<Prepared, StoreError> {
         let mut actions = vec![commit_info("LET GO", now)];
-        let looks: Vec<_> = current.files.values().map(|file| look(self.table, log, file)).collect();
+        let looks: Vec<_> =
+            current.files.values().map(|file| look(self.table, log, file)).collect();
         let mut looks = futures::stream::iter(looks).buffered(AT_ONCE);
         while let Some((file, found)) = looks.next().await {
             match found {
                 Ok((rows, Some(recorded))) if rows != recorded => {
-                    tracing::warn!("{}/{} holds {rows} rows and not {recorded}, which is noted", log.folder(), file.path);
+                    tracing::warn!(
+                        "{}/{} holds {rows} rows and not {recorded}, which is noted",
+                        log.folder(),
+                        file.path
+                    );
                     actions.push(counted(file, rows, now));
                 }
                 Ok(_) => {}

@@ -65,12 +65,22 @@ impl Appended {
     }
 
     fn create(&self, at: Instant, random: &dyn Random) -> [Value; 2] {
-        let table = Description { name: self.name, doc: self.doc, columns: self.columns(), partitions: &[DATE] };
+        let table = Description {
+            name: self.name,
+            doc: self.doc,
+            columns: self.columns(),
+            partitions: &[DATE],
+        };
         table.create(uuid_v7(at, random), at)
     }
 
     /// Makes the table, empty, where there is none.
-    pub async fn ensure(&self, root: &Arc<dyn ObjectStore>, at: Instant, random: &dyn Random) -> Result<(), StoreError> {
+    pub async fn ensure(
+        &self,
+        root: &Arc<dyn ObjectStore>,
+        at: Instant,
+        random: &dyn Random,
+    ) -> Result<(), StoreError> {
         let log = TableLog::new(Arc::clone(root), self.name);
         if log.head().await?.is_some() {
             return Ok(());
@@ -132,7 +142,12 @@ impl Appended {
 
     /// The values of a column of texts, each handed to `take`, a file at a time. A file that cannot be read is passed over with
     /// a warning.
-    pub async fn texts(&self, root: &Arc<dyn ObjectStore>, column: &str, take: impl FnMut(&str)) -> Result<(), StoreError> {
+    pub async fn texts(
+        &self,
+        root: &Arc<dyn ObjectStore>,
+        column: &str,
+        take: impl FnMut(&str),
+    ) -> Result<(), StoreError> {
         self.texts_since(root, column, &mut BTreeSet::new(), take).await
     }
 
@@ -146,10 +161,13 @@ impl Appended {
     ) -> Result<(), StoreError> {
         let log = TableLog::new(Arc::clone(root), self.name);
         let Some(table) = log.load().await? else { return Ok(()) };
-        for file in table.files.values().filter(|file| !seen.contains(&file.path)).collect::<Vec<_>>() {
+        for file in
+            table.files.values().filter(|file| !seen.contains(&file.path)).collect::<Vec<_>>()
+        {
             seen.insert(file.path.clone());
             for batch in self.readable(&log, file).await? {
-                let found = batch.column_by_name(column).and_then(|column| column.as_string_opt::<i32>());
+                let found =
+                    batch.column_by_name(column).and_then(|column| column.as_string_opt::<i32>());
                 found.into_iter().flat_map(|found| found.iter().flatten()).for_each(&mut take);
             }
         }
@@ -157,7 +175,11 @@ impl Appended {
     }
 
     /// The batches of a file; none, with a warning, where it is lost. A table that tells of the work goes on without it.
-    async fn readable(&self, log: &TableLog, file: &LiveFile) -> Result<Vec<RecordBatch>, StoreError> {
+    async fn readable(
+        &self,
+        log: &TableLog,
+        file: &LiveFile,
+    ) -> Result<Vec<RecordBatch>, StoreError> {
         match rows::read(self, log, file).await {
             Err(err @ StoreError::Damaged { .. }) => {
                 tracing::warn!(%err, "its rows are passed over; lakeplan maintain goes on without the file");
@@ -168,7 +190,11 @@ impl Appended {
     }
 
     /// How many rows a file holds, and how many the log says it has, where it says so.
-    pub async fn count(&self, log: &TableLog, file: &LiveFile) -> Result<(usize, Option<usize>), StoreError> {
+    pub async fn count(
+        &self,
+        log: &TableLog,
+        file: &LiveFile,
+    ) -> Result<(usize, Option<usize>), StoreError> {
         let found = rows::read(self, log, file).await?;
         Ok((found.iter().map(RecordBatch::num_rows).sum(), rows::recorded(file)))
     }

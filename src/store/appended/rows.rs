@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDate};
 use deltalake::arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    new_null_array,
 };
 use deltalake::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use deltalake::parquet::arrow::ArrowWriter;
@@ -29,7 +30,8 @@ fn schema(table: &Appended) -> SchemaRef {
         "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         _ => DataType::Utf8,
     };
-    let fields = table.columns.iter().map(|(name, of, nullable, _)| Field::new(*name, kind(of), *nullable));
+    let fields =
+        table.columns.iter().map(|(name, of, nullable, _)| Field::new(*name, kind(of), *nullable));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
@@ -41,24 +43,33 @@ pub fn encode(table: &Appended, rows: &[Fields]) -> Result<RecordBatch, StoreErr
         let column: ArrayRef = match *kind {
             "long" => Arc::new(values.map(|value| value?.as_i64()).collect::<Int64Array>()),
             "timestamp" => {
-                let micros =
-                    |value: Option<&Value>| Some(DateTime::parse_from_rfc3339(value?.as_str()?).ok()?.timestamp_micros());
-                Arc::new(values.map(micros).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+                let micros = |value: Option<&Value>| {
+                    Some(DateTime::parse_from_rfc3339(value?.as_str()?).ok()?.timestamp_micros())
+                };
+                Arc::new(
+                    values.map(micros).collect::<TimestampMicrosecondArray>().with_timezone("UTC"),
+                )
             }
             _ => Arc::new(values.map(|value| value?.as_str()).collect::<StringArray>()),
         };
         if column.null_count() > 0 && !nullable {
-            return Err(StoreError::storage("encoding", table.name, format!("the column {name} lacks its value")));
+            return Err(StoreError::storage(
+                "encoding",
+                table.name,
+                format!("the column {name} lacks its value"),
+            ));
         }
         columns.push(column);
     }
-    RecordBatch::try_new(schema(table), columns).map_err(|fault| StoreError::storage("encoding", table.name, fault))
+    RecordBatch::try_new(schema(table), columns)
+        .map_err(|fault| StoreError::storage("encoding", table.name, fault))
 }
 
 /// Batches as one file.
 pub fn parquet(table: &Appended, batches: &[RecordBatch]) -> Result<Bytes, StoreError> {
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let options =
+        ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let write = || {
         let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema(table), options)?;
         for batch in batches {
@@ -104,26 +115,40 @@ pub fn day(file: &LiveFile) -> Option<NaiveDate> {
 }
 
 /// The batches of a file. A column that came after it was written is empty in it.
-pub async fn read(table: &Appended, log: &TableLog, file: &LiveFile) -> Result<Vec<RecordBatch>, StoreError> {
+pub async fn read(
+    table: &Appended,
+    log: &TableLog,
+    file: &LiveFile,
+) -> Result<Vec<RecordBatch>, StoreError> {
     let path = format!("{}/{}", log.folder(), file.path);
     let schema = schema(table);
     let mut batches = Vec::new();
     for batch in read::batches(&path, log.get_live(&file.path).await?)? {
         // An engine that joined files may have stored the same values in other types.
-        let batch = typed(batch?, &schema).map_err(|fault| StoreError::damaged(path.clone(), fault.to_string()))?;
+        let batch = typed(batch?, &schema)
+            .map_err(|fault| StoreError::damaged(path.clone(), fault.to_string()))?;
         let column = |field: &Arc<Field>| {
-            batch.column_by_name(field.name()).cloned().unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))
+            batch
+                .column_by_name(field.name())
+                .cloned()
+                .unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))
         };
         let columns = schema.fields().iter().map(column).collect();
         let aligned = RecordBatch::try_new(Arc::clone(&schema), columns);
-        batches.push(aligned.map_err(|fault| StoreError::damaged(path.clone(), fault.to_string()))?);
+        batches
+            .push(aligned.map_err(|fault| StoreError::damaged(path.clone(), fault.to_string()))?);
     }
     Ok(batches)
 }
 
 /// The key of each row.
 pub fn keys(table: &Appended, batch: &RecordBatch) -> Vec<Vec<String>> {
-    let columns: Vec<&StringArray> =
-        table.key.iter().filter_map(|name| batch.column_by_name(name)?.as_string_opt::<i32>()).collect();
-    (0..batch.num_rows()).map(|row| columns.iter().map(|column| column.value(row).to_owned()).collect()).collect()
+    let columns: Vec<&StringArray> = table
+        .key
+        .iter()
+        .filter_map(|name| batch.column_by_name(name)?.as_string_opt::<i32>())
+        .collect();
+    (0..batch.num_rows())
+        .map(|row| columns.iter().map(|column| column.value(row).to_owned()).collect())
+        .collect()
 }

@@ -56,17 +56,30 @@ pub async fn salvage(
 
 /// The files that Lakeplan put into the folders of days.
 async fn files(log: &TableLog) -> Result<Vec<LiveFile>, StoreError> {
-    let listed: Vec<_> =
-        log.store().list(None).try_collect().await.map_err(|err| StoreError::storage("listing", log.folder(), err))?;
+    let listed: Vec<_> = log
+        .store()
+        .list(None)
+        .try_collect()
+        .await
+        .map_err(|err| StoreError::storage("listing", log.folder(), err))?;
     let mut files = Vec::new();
     for meta in listed {
         let path = meta.location.to_string();
-        let day = path.split('/').next().and_then(|part| part.strip_prefix(DATE)?.strip_prefix('='));
+        let day =
+            path.split('/').next().and_then(|part| part.strip_prefix(DATE)?.strip_prefix('='));
         let name = meta.location.filename().and_then(|name| name.strip_suffix(".parquet"));
-        let is_own = name.is_some_and(|name| uuid::Uuid::try_parse(name.split('.').next().unwrap_or_default()).is_ok());
+        let is_own = name.is_some_and(|name| {
+            uuid::Uuid::try_parse(name.split('.').next().unwrap_or_default()).is_ok()
+        });
         if let (Some(day), true) = (day, is_own) {
             let partitions = [(DATE.to_owned(), Some(day.to_owned()))].into();
-            files.push(LiveFile { path: path.clone(), size: meta.size as i64, partitions, stats: None, vector: None });
+            files.push(LiveFile {
+                path: path.clone(),
+                size: meta.size as i64,
+                partitions,
+                stats: None,
+                vector: None,
+            });
         }
     }
     Ok(files)
@@ -95,19 +108,30 @@ mod tests {
     #[tokio::test]
     async fn a_broken_log_is_written_again_from_the_files_that_lakeplan_made() {
         let root: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-        let clock = ManualClock::new(chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap(), TimeDelta::milliseconds(1));
+        let clock = ManualClock::new(
+            chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
+            TimeDelta::milliseconds(1),
+        );
         let random = SeededRandom::new(1);
         let log = TableLog::new(Arc::clone(&root), RUNS.name);
         for number in 0..5 {
             RUNS.append(&root, &[run(number)], &clock, &random).await.unwrap();
         }
-        assert!(!salvage(&RUNS, &root, &clock, &random).await.unwrap(), "a log that can be read stays");
+        assert!(
+            !salvage(&RUNS, &root, &clock, &random).await.unwrap(),
+            "a log that can be read stays"
+        );
         let first = log.load().await.unwrap().unwrap();
-        let (broken, foreign) = (first.files.values().next().unwrap(), Path::from("runs/date=2026-09-21/part-0.parquet"));
+        let (broken, foreign) = (
+            first.files.values().next().unwrap(),
+            Path::from("runs/date=2026-09-21/part-0.parquet"),
+        );
         let of_run = Path::from(format!("runs/{}", broken.path));
         root.copy(&of_run, &foreign).await.unwrap();
         root.put(&of_run, "no parquet".into()).await.unwrap();
-        root.put(&Path::from("runs/_delta_log/00000000000000000003.json"), "{".into()).await.unwrap();
+        root.put(&Path::from("runs/_delta_log/00000000000000000003.json"), "{".into())
+            .await
+            .unwrap();
         assert!(log.load().await.is_err());
         assert!(salvage(&RUNS, &root, &clock, &random).await.unwrap());
         let again = log.load().await.unwrap().unwrap();

@@ -32,7 +32,12 @@ struct TakingBack<'a> {
 
 #[async_trait]
 impl Upkeep for TakingBack<'_> {
-    async fn prepare(&self, log: &TableLog, current: &Table, now: Instant) -> Result<Prepared, StoreError> {
+    async fn prepare(
+        &self,
+        log: &TableLog,
+        current: &Table,
+        now: Instant,
+    ) -> Result<Prepared, StoreError> {
         let others = &current.others;
         if !others.is_any() {
             return Ok(None);

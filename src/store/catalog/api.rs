@@ -94,7 +94,10 @@ pub struct Location {
     pub url: String,
 }
 
-pub async fn table(workspace: &Workspace, full_name: &str) -> Result<Option<TableInfo>, CatalogError> {
+pub async fn table(
+    workspace: &Workspace,
+    full_name: &str,
+) -> Result<Option<TableInfo>, CatalogError> {
     found(workspace, Request::get(TABLES).part(full_name)).await
 }
 
@@ -103,12 +106,18 @@ pub async fn has_catalog(workspace: &Workspace, name: &str) -> Result<bool, Cata
 }
 
 pub async fn has_schema(workspace: &Workspace, full_name: &str) -> Result<bool, CatalogError> {
-    found::<Value>(workspace, Request::get(SCHEMAS).part(full_name)).await.map(|found| found.is_some())
+    found::<Value>(workspace, Request::get(SCHEMAS).part(full_name))
+        .await
+        .map(|found| found.is_some())
 }
 
 /// A credential for a place that is no table's. Where it may not be written as it is, but tables may be made there, that is
 /// enough; the refusal that is told is the first.
-pub async fn for_path(workspace: &Workspace, url: &str, access: Access) -> Result<Vended, CatalogError> {
+pub async fn for_path(
+    workspace: &Workspace,
+    url: &str,
+    access: Access,
+) -> Result<Vended, CatalogError> {
     let ask = async |operation: &str| {
         let body = json!({"url": url, "operation": operation});
         read(workspace, Request::post(FOR_PATH, body).repeatable()).await
@@ -122,7 +131,11 @@ pub async fn for_path(workspace: &Workspace, url: &str, access: Access) -> Resul
     }
 }
 
-pub async fn for_table(workspace: &Workspace, table_id: &str, access: Access) -> Result<Vended, CatalogError> {
+pub async fn for_table(
+    workspace: &Workspace,
+    table_id: &str,
+    access: Access,
+) -> Result<Vended, CatalogError> {
     let operation = match access {
         Access::Read => "READ",
         Access::Write => "READ_WRITE",
@@ -139,12 +152,20 @@ pub async fn external_access(workspace: &Workspace) -> Result<Option<bool>, Cata
 /// The name by which rights are granted to who speaks.
 pub async fn me(workspace: &Workspace) -> Result<String, CatalogError> {
     let answer = workspace.ask(&Request::get(ME)).await?;
-    let missing = || CatalogError::Unreadable { host: workspace.host().to_owned(), what: "a user without a name".to_owned() };
+    let missing = || CatalogError::Unreadable {
+        host: workspace.host().to_owned(),
+        what: "a user without a name".to_owned(),
+    };
     answer["userName"].as_str().map(str::to_owned).ok_or_else(missing)
 }
 
 /// Whether anyone was given a right to something.
-pub async fn has_grant(workspace: &Workspace, kind: &str, full_name: &str, privilege: &str) -> Result<bool, CatalogError> {
+pub async fn has_grant(
+    workspace: &Workspace,
+    kind: &str,
+    full_name: &str,
+    privilege: &str,
+) -> Result<bool, CatalogError> {
     #[derive(Deserialize)]
     struct List {
         #[serde(default)]
@@ -164,7 +185,10 @@ pub async fn has_grant(workspace: &Workspace, kind: &str, full_name: &str, privi
 }
 
 /// The external location that a place lies in, of those that may be seen.
-pub async fn location_of(workspace: &Workspace, url: &str) -> Result<Option<Location>, CatalogError> {
+pub async fn location_of(
+    workspace: &Workspace,
+    url: &str,
+) -> Result<Option<Location>, CatalogError> {
     #[derive(Deserialize)]
     struct Page {
         #[serde(default)]
@@ -181,7 +205,8 @@ pub async fn location_of(workspace: &Workspace, url: &str) -> Result<Option<Loca
         };
         let page: Page = read(workspace, request).await?;
         for location in page.external_locations {
-            let is_nearer = nearest.as_ref().is_none_or(|other| other.url.len() < location.url.len());
+            let is_nearer =
+                nearest.as_ref().is_none_or(|other| other.url.len() < location.url.len());
             if lies_in(url, &location.url) && is_nearer {
                 nearest = Some(location);
             }
@@ -196,18 +221,33 @@ pub async fn location_of(workspace: &Workspace, url: &str) -> Result<Option<Loca
 /// Whether a place is another, or below it.
 pub fn lies_in(url: &str, folder: &str) -> bool {
     // A catalog may write a place as it was given, where a URL has it encoded.
-    let plain = |url: &str| url::Url::parse(url).map_or_else(|_| url.to_owned(), String::from).trim_end_matches('/').to_owned();
-    plain(url).strip_prefix(&plain(folder)).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let plain = |url: &str| {
+        url::Url::parse(url)
+            .map_or_else(|_| url.to_owned(), String::from)
+            .trim_end_matches('/')
+            .to_owned()
+    };
+    plain(url)
+        .strip_prefix(&plain(folder))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-async fn found<T: DeserializeOwned>(workspace: &Workspace, request: Request) -> Result<Option<T>, CatalogError> {
+async fn found<T: DeserializeOwned>(
+    workspace: &Workspace,
+    request: Request,
+) -> Result<Option<T>, CatalogError> {
     match read(workspace, request).await {
-        Err(CatalogError::Net(fault)) if matches!(fault.as_ref(), NetError::NotFound { .. }) => Ok(None),
+        Err(CatalogError::Net(fault)) if matches!(fault.as_ref(), NetError::NotFound { .. }) => {
+            Ok(None)
+        }
         answer => answer.map(Some),
     }
 }
 
-async fn read<T: DeserializeOwned>(workspace: &Workspace, request: Request) -> Result<T, CatalogError> {
+async fn read<T: DeserializeOwned>(
+    workspace: &Workspace,
+    request: Request,
+) -> Result<T, CatalogError> {
     let answer = workspace.ask(&request).await?;
     // The fault of a misread answer could show a piece of it, and it may be a credential.
     let unreadable = |_| CatalogError::Unreadable {
@@ -223,7 +263,9 @@ mod tests {
 
     #[test]
     fn a_place_lies_in_its_folder_and_not_in_one_whose_name_begins_alike() {
-        assert!(lies_in("s3://b/lake/inbox", "s3://b/lake") && lies_in("s3://b/lake", "s3://b/lake/"));
+        assert!(
+            lies_in("s3://b/lake/inbox", "s3://b/lake") && lies_in("s3://b/lake", "s3://b/lake/")
+        );
         assert!(lies_in("s3://b/my plans/inbox", "s3://b/my%20plans/"));
         assert!(!lies_in("s3://b/lake2", "s3://b/lake") && !lies_in("s3://b", "s3://b/lake"));
     }

@@ -22,11 +22,17 @@ pub enum CatalogError {
     AlreadyRegistered { schema: String, location: String },
     #[error("{table} is a {kind} table, and Lakeplan writes only external Delta tables")]
     NotExternal { table: String, kind: String },
-    #[error("{table} lies at {location}; the journal of a lake is a folder named journal below the lake's place")]
+    #[error(
+        "{table} lies at {location}; the journal of a lake is a folder named journal below the lake's place"
+    )]
     Misplaced { table: String, location: String },
-    #[error("another writer gave {table} the table features {features}, which Lakeplan does not write")]
+    #[error(
+        "another writer gave {table} the table features {features}, which Lakeplan does not write"
+    )]
     Features { table: String, features: String },
-    #[error("the metastore gives no credentials to programs outside of Databricks: external data access is off")]
+    #[error(
+        "the metastore gives no credentials to programs outside of Databricks: external data access is off"
+    )]
     ExternalAccessOff,
     #[error("{principal} lacks a right to {what}: {said}")]
     Lacks { principal: String, what: String, said: String, grants: Vec<String> },
@@ -113,7 +119,13 @@ impl CatalogError {
 
     /// Whether a right is missing to something that others may have a right to.
     pub fn is_of_rights(&self) -> bool {
-        matches!(self, Self::ReadOnly { .. } | Self::Lacks { .. } | Self::Unregistered { .. } | Self::Moved { .. })
+        matches!(
+            self,
+            Self::ReadOnly { .. }
+                | Self::Lacks { .. }
+                | Self::Unregistered { .. }
+                | Self::Moved { .. }
+        )
     }
 
     /// Whether the same may work in a while, with nothing changed.

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 pub const WAY_OUT: &str = "only Lakeplan may write the lake's tables, and SQL users write into inbox: switch the feature off, ALTER TABLE … DROP FEATURE …, or make a copy without it with lakeplan backup, which is a lake of its own";
 
 /// The same for a table that is rebuilt from the journal.
-pub const WAY_OUT_OF_FOLDED: &str = "lakeplan fold --rebuild with the table's name rebuilds it without the feature";
+pub const WAY_OUT_OF_FOLDED: &str =
+    "lakeplan fold --rebuild with the table's name rebuilds it without the feature";
 
 /// The same for the table that others write.
 pub const WAY_OUT_OF_INBOX: &str = "switch the feature off, ALTER TABLE inbox DROP FEATURE …, or drop the table and make it again with lakeplan catalog register; in a lake without a catalog move the folder inbox away, and lakeplan maintain makes an empty one";
@@ -76,10 +77,18 @@ mod tests {
     #[test]
     fn features_are_called_by_their_names_and_once() {
         let of = |pairs: &[(&str, &str)]| {
-            of_properties(&pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+            of_properties(
+                &pairs
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                    .collect(),
+            )
         };
         assert_eq!(
-            of(&[("delta.enableDeletionVectors", "true"), ("delta.feature.deletionVectors", "supported")]),
+            of(&[
+                ("delta.enableDeletionVectors", "true"),
+                ("delta.feature.deletionVectors", "supported")
+            ]),
             ["deletion vectors"]
         );
         assert_eq!(

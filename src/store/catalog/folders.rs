@@ -14,8 +14,8 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 use tokio::sync::OnceCell;
 use url::Url;
@@ -56,12 +56,25 @@ struct Lake {
 
 impl Folders {
     /// Opens the journal at once, so that a right that is missing is known; the other tables when they are come to.
-    pub async fn open(catalog: &Catalog, schema: &SchemaName, root: String, journal: &TableInfo) -> Result<Root, StoreError> {
+    pub async fn open(
+        catalog: &Catalog,
+        schema: &SchemaName,
+        root: String,
+        journal: &TableInfo,
+    ) -> Result<Root, StoreError> {
         let url = Url::parse(&root).map_err(|_| CatalogError::Elsewhere { url: root.clone() })?;
         let way = Way::find(&url, &catalog.variables).await?;
         let (catalog, schema) = (catalog.clone(), schema.clone());
         let journal = journal.table_id.clone();
-        let lake = Lake { catalog, schema, root, journal, way, read_only: OnceLock::new(), opened: Mutex::default() };
+        let lake = Lake {
+            catalog,
+            schema,
+            root,
+            journal,
+            way,
+            read_only: OnceLock::new(),
+            opened: Mutex::default(),
+        };
         let folders = Self(Arc::new(lake));
         folders.0.folder(JOURNAL).await?;
         Ok(Root { url, store: Arc::new(folders) })
@@ -84,7 +97,13 @@ impl Folders {
 
 impl Lake {
     async fn folder(&self, name: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
-        let cell = Arc::clone(self.opened.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default());
+        let cell = Arc::clone(
+            self.opened
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(name.to_owned())
+                .or_default(),
+        );
         cell.get_or_try_init(|| self.open_folder(name)).await.cloned()
     }
 
@@ -116,9 +135,14 @@ impl Lake {
 
     async fn vending(&self, name: &str, access: Access) -> Result<Vending, CatalogError> {
         let vendor: Arc<dyn Vendor> = if name == JOURNAL {
-            Arc::new(ForTable { workspace: Arc::clone(&self.catalog.workspace), table_id: self.journal.clone(), access })
+            Arc::new(ForTable {
+                workspace: Arc::clone(&self.catalog.workspace),
+                table_id: self.journal.clone(),
+                access,
+            })
         } else {
-            let (catalog, schema, url) = (self.catalog.clone(), self.schema.clone(), self.url(name));
+            let (catalog, schema, url) =
+                (self.catalog.clone(), self.schema.clone(), self.url(name));
             Arc::new(ForFolder { catalog, schema, name: name.to_owned(), url, access })
         };
         Vending::begin(vendor, Arc::clone(&self.catalog.clock)).await
@@ -130,19 +154,24 @@ impl Lake {
             return Ok(fault);
         }
         let table = self.catalog.table(&self.schema, name).await?;
-        let (what, schema, url) = (format!("use the table {name} from outside"), Some(&self.schema), self.url(name));
+        let (what, schema, url) =
+            (format!("use the table {name} from outside"), Some(&self.schema), self.url(name));
         if table.as_ref().is_some_and(|table| same_place(&table.storage_location, &url)) {
             let needs = [Right::ExternalUseSchema, Right::Select, Right::Modify];
             return Ok(self.catalog.told(fault, &what, schema, None, &needs).await);
         }
         let needs = [Right::ExternalUseLocation, Right::ReadFiles, Right::WriteFiles];
         Ok(match (self.catalog.told(fault, &what, schema, Some(&url), &needs).await, table) {
-            (CatalogError::Lacks { .. }, Some(table)) => {
-                CatalogError::Moved { table: self.schema.of(name), location: table.storage_location }
-            }
-            (CatalogError::Lacks { said, grants, .. }, None) => {
-                CatalogError::Unregistered { table: name.to_owned(), schema: self.schema.to_string(), said, grants }
-            }
+            (CatalogError::Lacks { .. }, Some(table)) => CatalogError::Moved {
+                table: self.schema.of(name),
+                location: table.storage_location,
+            },
+            (CatalogError::Lacks { said, grants, .. }, None) => CatalogError::Unregistered {
+                table: name.to_owned(),
+                schema: self.schema.to_string(),
+                said,
+                grants,
+            },
             (told, _) => told,
         })
     }
@@ -196,11 +225,20 @@ impl fmt::Display for Folders {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl ObjectStore for Folders {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
         self.of(location).await?.put_opts(location, payload, options).await
     }
 
-    async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
         self.of(location).await?.put_multipart_opts(location, options).await
     }
 
@@ -212,12 +250,17 @@ impl ObjectStore for Folders {
         self.of(location).await?.get_ranges(location, ranges).await
     }
 
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
         let folders = self.clone();
         let delete = move |asked: Vec<Result<Path>>| {
             let folders = folders.clone();
             async move {
-                let table = |path: &Result<Path>| Some(path.as_ref().ok()?.parts().next().map(|part| part.as_ref().to_owned()));
+                let table = |path: &Result<Path>| {
+                    Some(path.as_ref().ok()?.parts().next().map(|part| part.as_ref().to_owned()))
+                };
                 let mut done = Vec::new();
                 for run in runs(asked, table) {
                     match run.first() {
@@ -240,9 +283,16 @@ impl ObjectStore for Folders {
         stream::once(listed).try_flatten().boxed()
     }
 
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        let (folders, prefix, offset) = (self.clone(), prefix.cloned().unwrap_or_default(), offset.clone());
-        let listed = async move { Ok::<_, Error>(folders.of(&prefix).await?.list_with_offset(Some(&prefix), &offset)) };
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        let (folders, prefix, offset) =
+            (self.clone(), prefix.cloned().unwrap_or_default(), offset.clone());
+        let listed = async move {
+            Ok::<_, Error>(folders.of(&prefix).await?.list_with_offset(Some(&prefix), &offset))
+        };
         stream::once(listed).try_flatten().boxed()
     }
 

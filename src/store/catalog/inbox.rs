@@ -41,19 +41,31 @@ impl InboxRoot {
 
 impl Catalog {
     /// The inbox of the lake in a schema; `None` where none is registered and the usual place is to be looked at.
-    pub async fn inbox_root(&self, name: &SchemaName, root: &Root) -> Result<InboxRoot, StoreError> {
+    pub async fn inbox_root(
+        &self,
+        name: &SchemaName,
+        root: &Root,
+    ) -> Result<InboxRoot, StoreError> {
         let Some(table) = self.table(name, NAME).await? else { return Ok(InboxRoot::below(root)) };
         if lies_in_usual_place(&table, root) {
             return Ok(InboxRoot::below(root));
         }
         let location = table.storage_location.trim_end_matches('/').to_owned();
-        let url = Url::parse(&location).map_err(|_| CatalogError::Elsewhere { url: location.clone() })?;
-        let vendor = ForTable { workspace: Arc::clone(&self.workspace), table_id: table.table_id, access: Access::Read };
+        let url =
+            Url::parse(&location).map_err(|_| CatalogError::Elsewhere { url: location.clone() })?;
+        let vendor = ForTable {
+            workspace: Arc::clone(&self.workspace),
+            table_id: table.table_id,
+            access: Access::Read,
+        };
         let vending = match Vending::begin(Arc::new(vendor), Arc::clone(&self.clock)).await {
             Ok(vending) => vending,
             Err(fault) => {
                 let needs = [Right::Select, Right::ExternalUseSchema];
-                return Err(self.told(fault, "read the table inbox", Some(name), None, &needs).await.into());
+                return Err(self
+                    .told(fault, "read the table inbox", Some(name), None, &needs)
+                    .await
+                    .into());
             }
         };
         let store = if url.scheme() == "file" {

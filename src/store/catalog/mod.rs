@@ -52,7 +52,11 @@ pub struct Catalog {
 
 impl Catalog {
     /// `variables` say of the clouds what is not a credential, such as a region.
-    pub fn new(workspace: Arc<Workspace>, clock: Arc<dyn Clock>, variables: Vec<(String, String)>) -> Self {
+    pub fn new(
+        workspace: Arc<Workspace>,
+        clock: Arc<dyn Clock>,
+        variables: Vec<(String, String)>,
+    ) -> Self {
         Self { workspace, clock, variables: variables.into() }
     }
 
@@ -74,7 +78,10 @@ impl Catalog {
         self.refuse_missing(name).await?;
         let location = location.trim_end_matches('/');
         let elsewhere = || CatalogError::Elsewhere { url: location.to_owned() };
-        let url = Url::parse(location).ok().filter(|url| !url.cannot_be_a_base()).ok_or_else(elsewhere)?;
+        let url = Url::parse(location)
+            .ok()
+            .filter(|url| !url.cannot_be_a_base())
+            .ok_or_else(elsewhere)?;
         if url.scheme() == "file" {
             return Root::open(url.as_str(), true);
         }
@@ -87,13 +94,20 @@ impl Catalog {
             }
             Err(fault) => {
                 let needs = [Right::ExternalUseLocation, Right::ReadFiles, Right::WriteFiles];
-                Err(self.told(fault, "write the lake's place", Some(name), Some(url.as_str()), &needs).await.into())
+                Err(self
+                    .told(fault, "write the lake's place", Some(name), Some(url.as_str()), &needs)
+                    .await
+                    .into())
             }
         }
     }
 
     /// A table of a schema, where there is one that may be seen.
-    async fn table(&self, name: &SchemaName, table: &str) -> Result<Option<TableInfo>, CatalogError> {
+    async fn table(
+        &self,
+        name: &SchemaName,
+        table: &str,
+    ) -> Result<Option<TableInfo>, CatalogError> {
         let needs = [Right::UseCatalog, Right::UseSchema, Right::Select];
         match api::table(&self.workspace, &name.of(table)).await {
             Err(fault) => Err(self.told(fault, "see the table", Some(name), None, &needs).await),
@@ -104,10 +118,16 @@ impl Catalog {
     /// An error where the catalog or the schema is not there.
     async fn refuse_missing(&self, name: &SchemaName) -> Result<(), CatalogError> {
         if !api::has_catalog(&self.workspace, &name.catalog).await? {
-            return Err(CatalogError::NoCatalog { catalog: name.catalog.clone(), principal: self.principal().await });
+            return Err(CatalogError::NoCatalog {
+                catalog: name.catalog.clone(),
+                principal: self.principal().await,
+            });
         }
         if !api::has_schema(&self.workspace, &name.to_string()).await? {
-            return Err(CatalogError::NoSchema { schema: name.to_string(), principal: self.principal().await });
+            return Err(CatalogError::NoSchema {
+                schema: name.to_string(),
+                principal: self.principal().await,
+            });
         }
         Ok(())
     }
@@ -202,7 +222,12 @@ mod tests {
             of("EXTERNAL", "abfss://c@a.dfs.core.windows.net/lake/journal/").unwrap(),
             "abfss://c@a.dfs.core.windows.net/lake"
         );
-        assert!(matches!(of("MANAGED", "s3://b/x"), Err(CatalogError::NotExternal { kind, .. }) if kind == "managed"));
-        assert!(matches!(of("EXTERNAL", "s3://b/lake/myjournal"), Err(CatalogError::Misplaced { .. })));
+        assert!(
+            matches!(of("MANAGED", "s3://b/x"), Err(CatalogError::NotExternal { kind, .. }) if kind == "managed")
+        );
+        assert!(matches!(
+            of("EXTERNAL", "s3://b/lake/myjournal"),
+            Err(CatalogError::Misplaced { .. })
+        ));
     }
 }

@@ -39,7 +39,11 @@ impl Check {
         Self { what: what.into(), state: State::Ok, said: said.into(), way_out: None }
     }
 
-    pub fn missing(what: impl Into<String>, said: impl Into<String>, way_out: Option<String>) -> Self {
+    pub fn missing(
+        what: impl Into<String>,
+        said: impl Into<String>,
+        way_out: Option<String>,
+    ) -> Self {
         Self { what: what.into(), state: State::Missing, said: said.into(), way_out }
     }
 
@@ -80,7 +84,11 @@ impl Catalog {
             }
             Err(fault) => {
                 let what = match &fault {
-                    CatalogError::Net(cause) if matches!(cause.as_ref(), NetError::Unauthorized { .. }) => "identity",
+                    CatalogError::Net(cause)
+                        if matches!(cause.as_ref(), NetError::Unauthorized { .. }) =>
+                    {
+                        "identity"
+                    }
                     _ => "workspace",
                 };
                 checks.push(Check::fault(what, &fault));
@@ -89,7 +97,9 @@ impl Catalog {
         }
         let what = "external data access";
         checks.push(match api::external_access(&self.workspace).await {
-            Ok(Some(true)) => Check::ok(what, "the metastore gives credentials to programs outside"),
+            Ok(Some(true)) => {
+                Check::ok(what, "the metastore gives credentials to programs outside")
+            }
             Ok(Some(false)) => Check::fault(what, &CatalogError::ExternalAccessOff),
             Ok(None) => Check::unknown(what, "the metastore does not say"),
             Err(fault) => Check::unknown(what, fault.to_string()),
@@ -111,11 +121,18 @@ impl Catalog {
     }
 
     /// The journal, the rights to it, the lake opened, and whether it may be written.
-    async fn look_at_place(&self, name: &SchemaName, checks: &mut Vec<Check>) -> Option<(Root, bool)> {
+    async fn look_at_place(
+        &self,
+        name: &SchemaName,
+        checks: &mut Vec<Check>,
+    ) -> Option<(Root, bool)> {
         let journal = match self.table(name, JOURNAL).await {
             Ok(Some(journal)) => journal,
             Ok(None) => {
-                checks.push(Check::fault("journal", &CatalogError::NotRegistered { schema: name.to_string() }));
+                checks.push(Check::fault(
+                    "journal",
+                    &CatalogError::NotRegistered { schema: name.to_string() },
+                ));
                 return None;
             }
             Err(fault) => {
@@ -129,12 +146,25 @@ impl Catalog {
         }
         checks.push(Check::ok("journal", format!("external, at {}", journal.storage_location)));
         let what = Right::ExternalUseSchema.privilege();
-        let vended = api::for_table(&self.workspace, &journal.table_id, Access::Read).await.map(drop);
-        if !self.note_right(checks, what, vended, name, None, &[Right::ExternalUseSchema, Right::Select]).await {
+        let vended =
+            api::for_table(&self.workspace, &journal.table_id, Access::Read).await.map(drop);
+        if !self
+            .note_right(
+                checks,
+                what,
+                vended,
+                name,
+                None,
+                &[Right::ExternalUseSchema, Right::Select],
+            )
+            .await
+        {
             return None;
         }
-        let vended = api::for_table(&self.workspace, &journal.table_id, Access::Write).await.map(drop);
-        let may_write = self.note_right(checks, "write credential", vended, name, None, &WRITING).await;
+        let vended =
+            api::for_table(&self.workspace, &journal.table_id, Access::Write).await.map(drop);
+        let may_write =
+            self.note_right(checks, "write credential", vended, name, None, &WRITING).await;
         match self.rooted(name, &journal).await {
             Ok(root) => Some((root, may_write)),
             Err(fault) => {
@@ -167,7 +197,13 @@ impl Catalog {
     }
 
     /// Each table of the lake: as its log says it, and as the catalog has it.
-    async fn look_at_tables(&self, name: &SchemaName, root: &Root, may_write: bool, checks: &mut Vec<Check>) {
+    async fn look_at_tables(
+        &self,
+        name: &SchemaName,
+        root: &Root,
+        may_write: bool,
+        checks: &mut Vec<Check>,
+    ) {
         let place = |table: &str| format!("{}/{table}", root.url.as_str().trim_end_matches('/'));
         let register = || Some(format!("lakeplan --lake {name} catalog register"));
         let access = if may_write { Access::Write } else { Access::Read };
@@ -183,11 +219,15 @@ impl Catalog {
                     continue;
                 }
             };
-            let is_here = info.as_ref().is_some_and(|info| same_place(&info.storage_location, &place(table)));
+            let is_here =
+                info.as_ref().is_some_and(|info| same_place(&info.storage_location, &place(table)));
             needs_path |= !is_here;
             match TableLog::new(std::sync::Arc::clone(&root.store), table).load().await {
                 Ok(None) => {
-                    checks.push(Check::unknown(what, "not there yet; the work that brings its first row makes it"));
+                    checks.push(Check::unknown(
+                        what,
+                        "not there yet; the work that brings its first row makes it",
+                    ));
                     continue;
                 }
                 Err(fault) => {
@@ -204,8 +244,16 @@ impl Catalog {
             checks.push(match info {
                 None => Check::missing(what, "it is not registered", register()),
                 Some(info) if !is_here => {
-                    let said = format!("it is registered at {}, and lies at {}", info.storage_location, place(table));
-                    let way_out = format!("DROP TABLE {}; then {}", name.quoted(table), register().unwrap_or_default());
+                    let said = format!(
+                        "it is registered at {}, and lies at {}",
+                        info.storage_location,
+                        place(table)
+                    );
+                    let way_out = format!(
+                        "DROP TABLE {}; then {}",
+                        name.quoted(table),
+                        register().unwrap_or_default()
+                    );
                     Check::missing(what, said, Some(way_out))
                 }
                 Some(info) => self.look_at_table(name, &info, what, may_write).await,
@@ -224,10 +272,19 @@ impl Catalog {
     }
 
     /// A table that is registered where it lies. Where the journal may not be written it is no matter whether this may.
-    async fn look_at_table(&self, name: &SchemaName, info: &TableInfo, what: String, may_write: bool) -> Check {
+    async fn look_at_table(
+        &self,
+        name: &SchemaName,
+        info: &TableInfo,
+        what: String,
+        may_write: bool,
+    ) -> Check {
         let found = features::of_properties(&info.properties);
         if !found.is_empty() {
-            return Check::fault(what, &CatalogError::Features { table: name.of(&info.name), features: found.join(", ") });
+            return Check::fault(
+                what,
+                &CatalogError::Features { table: name.of(&info.name), features: found.join(", ") },
+            );
         }
         let said = "registered; of a protocol that Lakeplan writes";
         if !may_write {
@@ -235,7 +292,9 @@ impl Catalog {
         }
         match api::for_table(&self.workspace, &info.table_id, Access::Write).await {
             Ok(_) => Check::ok(what, said),
-            Err(fault) => Check::fault(what, &self.told(fault, "write it", Some(name), None, &WRITING).await),
+            Err(fault) => {
+                Check::fault(what, &self.told(fault, "write it", Some(name), None, &WRITING).await)
+            }
         }
     }
 
@@ -268,16 +327,32 @@ impl Catalog {
                 checks.push(Check::missing(table, "it is not registered", Some(way_out)));
             }
             Ok(Some(_)) => {
-                let places = [("table", name.of(table)), ("schema", name.to_string()), ("catalog", name.catalog.clone())];
+                let places = [
+                    ("table", name.of(table)),
+                    ("schema", name.to_string()),
+                    ("catalog", name.catalog.clone()),
+                ];
                 for (kind, full_name) in places {
                     match api::has_grant(&self.workspace, kind, &full_name, "MODIFY").await {
-                        Ok(true) => return checks.push(Check::ok(table, format!("may be written, by a grant on the {kind}"))),
+                        Ok(true) => {
+                            return checks.push(Check::ok(
+                                table,
+                                format!("may be written, by a grant on the {kind}"),
+                            ));
+                        }
                         Ok(false) => {}
                         Err(fault) => return checks.push(Check::unknown(table, fault.to_string())),
                     }
                 }
-                let grant = format!("GRANT MODIFY, SELECT ON TABLE {} TO `<the SQL users>`", name.quoted(table));
-                checks.push(Check::missing(table, "nobody was given the right to write it", Some(grant)));
+                let grant = format!(
+                    "GRANT MODIFY, SELECT ON TABLE {} TO `<the SQL users>`",
+                    name.quoted(table)
+                );
+                checks.push(Check::missing(
+                    table,
+                    "nobody was given the right to write it",
+                    Some(grant),
+                ));
             }
         }
     }

@@ -52,13 +52,28 @@ impl Right {
         let schema = || asked.schema.map_or_else(|| "<the schema>".to_owned(), SchemaName::sql);
         let on = match self {
             Self::UseCatalog => {
-                format!("CATALOG {}", asked.schema.map_or_else(|| "<the catalog>".to_owned(), |name| quoted(&name.catalog)))
+                format!(
+                    "CATALOG {}",
+                    asked
+                        .schema
+                        .map_or_else(|| "<the catalog>".to_owned(), |name| quoted(&name.catalog))
+                )
             }
-            Self::UseSchema | Self::Select | Self::Modify | Self::ExternalUseSchema | Self::CreateTable => {
+            Self::UseSchema
+            | Self::Select
+            | Self::Modify
+            | Self::ExternalUseSchema
+            | Self::CreateTable => {
                 format!("SCHEMA {}", schema())
             }
-            Self::ExternalUseLocation | Self::ReadFiles | Self::WriteFiles | Self::CreateExternalTable => {
-                format!("EXTERNAL LOCATION {}", asked.location.map_or_else(|| "<its external location>".to_owned(), quoted))
+            Self::ExternalUseLocation
+            | Self::ReadFiles
+            | Self::WriteFiles
+            | Self::CreateExternalTable => {
+                format!(
+                    "EXTERNAL LOCATION {}",
+                    asked.location.map_or_else(|| "<its external location>".to_owned(), quoted)
+                )
             }
         };
         format!("GRANT {} ON {on} TO {}", self.privilege(), quoted(principal))
@@ -97,15 +112,23 @@ pub fn told(fault: CatalogError, asked: &Asked<'_>, principal: &str) -> CatalogE
         None => asked.needs.iter().map(|right| right.grant(asked, principal)).collect(),
     };
     let said = if said.message.is_empty() { said.code.clone() } else { said.message.clone() };
-    CatalogError::Lacks { principal: principal.to_owned(), what: asked.what.to_owned(), said, grants }
+    CatalogError::Lacks {
+        principal: principal.to_owned(),
+        what: asked.what.to_owned(),
+        said,
+        grants,
+    }
 }
 
 /// Whether the refusal is of every program outside, whatever its rights.
 fn vends_nothing(reason: &str, message: &str) -> bool {
     let message = message.to_lowercase();
-    let is_off = ["disabled", "not enabled", "not allowed", "denied for security"].iter().any(|words| message.contains(words));
+    let is_off = ["disabled", "not enabled", "not allowed", "denied for security"]
+        .iter()
+        .any(|words| message.contains(words));
     (reason.starts_with("UNITY_CATALOG_EXTERNAL_") && reason.ends_with("_DENIED"))
-        || (is_off && (message.contains("external data access") || message.contains("external access")))
+        || (is_off
+            && (message.contains("external data access") || message.contains("external access")))
 }
 
 #[cfg(test)]
@@ -119,18 +142,28 @@ mod tests {
         let said = Box::new(crate::net::Said::of(&said.to_string()));
         let fault = CatalogError::Net(Arc::new(NetError::Forbidden { host: "h".to_owned(), said }));
         let needs = [Right::ExternalUseLocation, Right::ReadFiles];
-        let asked = Asked { what: "read", schema: Some(&name), location: Some("plans"), needs: &needs };
+        let asked =
+            Asked { what: "read", schema: Some(&name), location: Some("plans"), needs: &needs };
         told(fault, &asked, "ana@x.com")
     }
 
     #[test]
     fn the_right_that_a_refusal_names_is_the_one_to_grant() {
-        let told = refused("PERMISSION_DENIED", "User does not have EXTERNAL USE SCHEMA on Schema 'main.team-plan'.");
+        let told = refused(
+            "PERMISSION_DENIED",
+            "User does not have EXTERNAL USE SCHEMA on Schema 'main.team-plan'.",
+        );
         let CatalogError::Lacks { grants, .. } = told else { panic!("{told:?}") };
-        assert_eq!(grants, ["GRANT EXTERNAL USE SCHEMA ON SCHEMA `main`.`team-plan` TO `ana@x.com`"]);
+        assert_eq!(
+            grants,
+            ["GRANT EXTERNAL USE SCHEMA ON SCHEMA `main`.`team-plan` TO `ana@x.com`"]
+        );
         let told = refused("", "Missing EXTERNAL_USE_LOCATION");
         let CatalogError::Lacks { grants, .. } = told else { panic!("{told:?}") };
-        assert_eq!(grants, ["GRANT EXTERNAL USE LOCATION ON EXTERNAL LOCATION `plans` TO `ana@x.com`"]);
+        assert_eq!(
+            grants,
+            ["GRANT EXTERNAL USE LOCATION ON EXTERNAL LOCATION `plans` TO `ana@x.com`"]
+        );
     }
 
     #[test]
@@ -147,6 +180,9 @@ mod tests {
             refused("UNITY_CATALOG_EXTERNAL_GENERATE_PATH_CREDENTIALS_DENIED", denied),
             CatalogError::ExternalAccessOff
         ));
-        assert!(matches!(refused("", "External access is not enabled for the metastore"), CatalogError::ExternalAccessOff));
+        assert!(matches!(
+            refused("", "External access is not enabled for the metastore"),
+            CatalogError::ExternalAccessOff
+        ));
     }
 }

@@ -31,8 +31,11 @@ impl Way {
     pub fn open(&self, vending: Vending) -> Result<Arc<dyn ObjectStore>, StoreError> {
         let vending = Arc::new(vending);
         let place = || Place { url: self.url.to_string(), vending: Arc::clone(&vending) };
-        let given =
-            Given { s3: Arc::new(ForS3(place())), azure: Arc::new(ForAzure(place())), google: Arc::new(ForGoogle(place())) };
+        let given = Given {
+            s3: Arc::new(ForS3(place())),
+            azure: Arc::new(ForAzure(place())),
+            google: Arc::new(ForGoogle(place())),
+        };
         Ok(self.way.open(&given)?.store)
     }
 }
@@ -56,10 +59,16 @@ struct Place {
 }
 
 impl Place {
-    async fn credential<T>(&self, cloud: &'static str, read: impl Fn(&Vended) -> Option<T>) -> Result<Arc<T>, Error> {
+    async fn credential<T>(
+        &self,
+        cloud: &'static str,
+        read: impl Fn(&Vended) -> Option<T>,
+    ) -> Result<Arc<T>, Error> {
         let fault = |cause: CatalogError| Error::Generic { store: cloud, source: cause.into() };
         let vended = self.vending.credential().await.map_err(fault)?;
-        read(&vended).map(Arc::new).ok_or_else(|| fault(CatalogError::NoCredential { url: self.url.clone() }))
+        read(&vended)
+            .map(Arc::new)
+            .ok_or_else(|| fault(CatalogError::NoCredential { url: self.url.clone() }))
     }
 }
 
@@ -84,8 +93,12 @@ impl CredentialProvider for ForAzure {
     type Credential = AzureCredential;
 
     async fn get_credential(&self) -> Result<Arc<AzureCredential>, Error> {
-        let read =
-            |vended: &Vended| vended.azure.as_ref().map(|azure| AzureCredential::SASToken(pairs(azure.sas_token.expose())));
+        let read = |vended: &Vended| {
+            vended
+                .azure
+                .as_ref()
+                .map(|azure| AzureCredential::SASToken(pairs(azure.sas_token.expose())))
+        };
         self.0.credential("MicrosoftAzure", read).await
     }
 }
@@ -95,14 +108,21 @@ impl CredentialProvider for ForGoogle {
     type Credential = GcpCredential;
 
     async fn get_credential(&self) -> Result<Arc<GcpCredential>, Error> {
-        let read = |vended: &Vended| vended.gcp.as_ref().map(|gcp| GcpCredential { bearer: gcp.oauth_token.expose().to_owned() });
+        let read = |vended: &Vended| {
+            vended
+                .gcp
+                .as_ref()
+                .map(|gcp| GcpCredential { bearer: gcp.oauth_token.expose().to_owned() })
+        };
         self.0.credential("GCS", read).await
     }
 }
 
 /// The names and values of a shared access signature. It is encoded as a URL is, where a plus is a plus.
 fn pairs(sas: &str) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(sas.trim_start_matches('?').replace('+', "%2B").as_bytes()).into_owned().collect()
+    url::form_urlencoded::parse(sas.trim_start_matches('?').replace('+', "%2B").as_bytes())
+        .into_owned()
+        .collect()
 }
 
 #[cfg(test)]
@@ -112,7 +132,10 @@ mod tests {
     #[test]
     fn a_signature_is_taken_apart_as_it_was_put_together() {
         let expected = [("sv", "2024-11-04"), ("sig", "a+b/c="), ("sp", "rw")];
-        let owned: Vec<_> = expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let owned: Vec<_> = expected
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         assert_eq!(pairs("?sv=2024-11-04&sig=a%2Bb%2Fc%3D&sp=rw"), owned);
         assert_eq!(pairs("sv=2024-11-04&sig=a+b/c%3D&sp=rw"), owned);
     }

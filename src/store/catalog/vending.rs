@@ -86,7 +86,8 @@ enum Age {
 
 impl Held {
     fn new(vended: Vended, now: Instant) -> Self {
-        let ends_at = vended.ends_at.and_then(DateTime::from_timestamp_millis).unwrap_or(now + UNSAID);
+        let ends_at =
+            vended.ends_at.and_then(DateTime::from_timestamp_millis).unwrap_or(now + UNSAID);
         let margin = MARGIN.min((ends_at - now) / 5);
         Self { vended: Arc::new(vended), renew_at: ends_at - margin, ends_at }
     }
@@ -104,7 +105,10 @@ impl Held {
 
 impl Vending {
     /// Begins with a first credential, so that a right that is missing is known at once.
-    pub async fn begin(vendor: Arc<dyn Vendor>, clock: Arc<dyn Clock>) -> Result<Self, CatalogError> {
+    pub async fn begin(
+        vendor: Arc<dyn Vendor>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, CatalogError> {
         let held = Held::new(vendor.vend().await?, clock.now());
         Ok(Self { vendor, clock, held: Mutex::new(held), renewing: tokio::sync::Mutex::default() })
     }
@@ -137,8 +141,12 @@ impl Vending {
             Ok(Err(fault)) if is_over => return Err(fault),
             // Nothing is left to work with meanwhile.
             Err(_) if is_over => return self.renewed(Age::Over).await,
-            Ok(Err(fault)) => tracing::warn!(%fault, "the storage credential could not be renewed yet; it still holds"),
-            Err(_) => tracing::warn!("the storage credential is slow to be renewed; it still holds"),
+            Ok(Err(fault)) => {
+                tracing::warn!(%fault, "the storage credential could not be renewed yet; it still holds")
+            }
+            Err(_) => {
+                tracing::warn!("the storage credential is slow to be renewed; it still holds")
+            }
         }
         self.keep(Held { renew_at: (now + PAUSE).min(held.ends_at), ..held.clone() });
         Ok(held.vended)
@@ -195,15 +203,31 @@ mod tests {
                 return Err(CatalogError::ExternalAccessOff);
             }
             let ends_at = self.clock.now() + TimeDelta::hours(1);
-            Ok(Vended { aws: None, azure: None, gcp: None, ends_at: Some(ends_at.timestamp_millis()) })
+            Ok(Vended {
+                aws: None,
+                azure: None,
+                gcp: None,
+                ends_at: Some(ends_at.timestamp_millis()),
+            })
         }
     }
 
     async fn vending() -> (Arc<ManualClock>, Arc<Counting>, Arc<Vending>) {
-        let clock = Arc::new(ManualClock::new(DateTime::from_timestamp(1_790_000_000, 0).unwrap(), TimeDelta::zero()));
-        let vendor =
-            Arc::new(Counting { clock: Arc::clone(&clock), asked: AtomicUsize::new(0), is_down: AtomicBool::new(false) });
-        let vending = Vending::begin(Arc::clone(&vendor) as Arc<dyn Vendor>, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        let clock = Arc::new(ManualClock::new(
+            DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
+            TimeDelta::zero(),
+        ));
+        let vendor = Arc::new(Counting {
+            clock: Arc::clone(&clock),
+            asked: AtomicUsize::new(0),
+            is_down: AtomicBool::new(false),
+        });
+        let vending = Vending::begin(
+            Arc::clone(&vendor) as Arc<dyn Vendor>,
+            Arc::clone(&clock) as Arc<dyn Clock>,
+        )
+        .await
+        .unwrap();
         (clock, vendor, Arc::new(vending))
     }
 
@@ -220,7 +244,11 @@ mod tests {
         clock.advance(TimeDelta::hours(2));
         let asking = (0..20).map(|_| vending.credential());
         let got = futures::future::try_join_all(asking).await.unwrap();
-        assert_eq!(vendor.asked.load(Ordering::SeqCst), 3, "one renews when it is over, the others wait");
+        assert_eq!(
+            vendor.asked.load(Ordering::SeqCst),
+            3,
+            "one renews when it is over, the others wait"
+        );
         assert!(got.iter().all(|vended| vended.ends_at == got[0].ends_at));
     }
 

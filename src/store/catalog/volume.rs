@@ -10,8 +10,7 @@ pub fn of(path: &Path) -> Option<(String, bool)> {
         return None;
     }
     let mut parts = path.components();
-    let begins =
-        matches!((parts.next(), parts.next()), (Some(Component::RootDir), Some(Component::Normal(top))) if top == "Volumes");
+    let begins = matches!((parts.next(), parts.next()), (Some(Component::RootDir), Some(Component::Normal(top))) if top == "Volumes");
     if !begins {
         return None;
     }
@@ -40,7 +39,10 @@ mod tests {
 
     #[test]
     fn a_path_below_volumes_names_its_volume() {
-        assert_eq!(of(Path::new("/Volumes/main/plan/trial/lake")), Some(("main.plan.trial".to_owned(), false)));
+        assert_eq!(
+            of(Path::new("/Volumes/main/plan/trial/lake")),
+            Some(("main.plan.trial".to_owned(), false))
+        );
         assert_eq!(of(Path::new("/Volumes/main")), Some(("main".to_owned(), false)));
         assert_eq!(of(Path::new("/data/Volumes/a/b/c")), None);
         assert_eq!(of(Path::new("Volumes/a/b/c")), None);

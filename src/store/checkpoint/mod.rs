@@ -58,7 +58,9 @@ pub async fn write(log: &TableLog, version: u64) -> Result<(), StoreError> {
 /// still need would count as expired.
 async fn write_at(log: &TableLog, version: u64, now: Option<Instant>) -> Result<(), StoreError> {
     let (newest, _) = log_replay::begin(log).await?;
-    let Some((before, bytes)) = newest else { return put(log, version, merge(log, None, version, now).await?).await };
+    let Some((before, bytes)) = newest else {
+        return put(log, version, merge(log, None, version, now).await?).await;
+    };
     if before > version {
         return Ok(());
     }
@@ -90,15 +92,18 @@ async fn write_at(log: &TableLog, version: u64, now: Option<Instant>) -> Result<
 
 /// Every row of a checkpoint can be read.
 fn is_sound(log: &TableLog, version: u64, bytes: Bytes) -> Result<(), StoreError> {
-    rows::read(&format!("{}/{}", log.folder(), checkpoint_path(version)), bytes)?.try_for_each(|batch| batch.map(drop))
+    rows::read(&format!("{}/{}", log.folder(), checkpoint_path(version)), bytes)?
+        .try_for_each(|batch| batch.map(drop))
 }
 
 /// What a checkpoint may begin with in place of one that cannot be read: an earlier one, or nothing where the log is there
 /// from its first entry. `None` where an entry since is gone.
 async fn earlier(log: &TableLog, broken: u64) -> Result<Option<Option<(u64, Bytes)>>, StoreError> {
     let names = log_replay::list(log, None).await?;
-    let entries: BTreeSet<u64> = names.iter().filter_map(|name| log_replay::version_of(name, ".json")).collect();
-    let checkpoints = names.iter().filter_map(|name| log_replay::version_of(name, ".checkpoint.parquet"));
+    let entries: BTreeSet<u64> =
+        names.iter().filter_map(|name| log_replay::version_of(name, ".json")).collect();
+    let checkpoints =
+        names.iter().filter_map(|name| log_replay::version_of(name, ".checkpoint.parquet"));
     let mut checkpoints: Vec<u64> = checkpoints.filter(|version| *version < broken).collect();
     checkpoints.sort_unstable();
     let is_whole = |from: u64| (from..=broken).all(|version| entries.contains(&version));
@@ -106,7 +111,9 @@ async fn earlier(log: &TableLog, broken: u64) -> Result<Option<Option<(u64, Byte
         let Some(bytes) = log.get(&checkpoint_path(version)).await? else { continue };
         // Where only Lakeplan's commits count, another writer's may hold what does not.
         let read = Replaying::of(log, log.belief()).checkpoint(version, bytes.clone());
-        if read.is_ok_and(|is_own| is_own || log.belief() == Belief::All) && is_sound(log, version, bytes.clone()).is_ok() {
+        if read.is_ok_and(|is_own| is_own || log.belief() == Belief::All)
+            && is_sound(log, version, bytes.clone()).is_ok()
+        {
             return Ok(Some(Some((version, bytes))));
         }
     }
@@ -114,7 +121,12 @@ async fn earlier(log: &TableLog, broken: u64) -> Result<Option<Option<(u64, Byte
 }
 
 /// The checkpoint of a version: what the one before says, and the entries since.
-async fn merge(log: &TableLog, before: Option<(u64, Bytes)>, version: u64, now: Option<Instant>) -> Result<Output, StoreError> {
+async fn merge(
+    log: &TableLog,
+    before: Option<(u64, Bytes)>,
+    version: u64,
+    now: Option<Instant>,
+) -> Result<Output, StoreError> {
     let now = match now {
         Some(now) => now,
         None => log.entry_time(version).await?,
@@ -131,7 +143,9 @@ async fn merge(log: &TableLog, before: Option<(u64, Bytes)>, version: u64, now: 
     }
     let mut output = Output::new().map_err(|fault| encoding(log, fault))?;
     if let Some((before, bytes)) = before {
-        let damaged = |what: String| StoreError::damaged(format!("{}/{}", log.folder(), checkpoint_path(before)), what);
+        let damaged = |what: String| {
+            StoreError::damaged(format!("{}/{}", log.folder(), checkpoint_path(before)), what)
+        };
         let place = format!("{}/{}", log.folder(), checkpoint_path(before));
         for batch in rows::read(&place, bytes)? {
             let batch = batch?;
@@ -141,7 +155,10 @@ async fn merge(log: &TableLog, before: Option<(u64, Bytes)>, version: u64, now: 
         }
     }
     for batch in since.into_batches() {
-        output.write(&batch.map_err(|fault| encoding(log, fault))?).await.map_err(|fault| encoding(log, fault))?;
+        output
+            .write(&batch.map_err(|fault| encoding(log, fault))?)
+            .await
+            .map_err(|fault| encoding(log, fault))?;
     }
     Ok(output)
 }
@@ -152,7 +169,10 @@ pub async fn write_of(log: &TableLog, version: u64, entry: &Bytes) -> Result<(),
     since.entry(entry).map_err(|what| encoding(log, ArrowError::JsonError(what)))?;
     let mut output = Output::new().map_err(|fault| encoding(log, fault))?;
     for batch in since.into_batches() {
-        output.write(&batch.map_err(|fault| encoding(log, fault))?).await.map_err(|fault| encoding(log, fault))?;
+        output
+            .write(&batch.map_err(|fault| encoding(log, fault))?)
+            .await
+            .map_err(|fault| encoding(log, fault))?;
     }
     put(log, version, output).await
 }
@@ -162,7 +182,8 @@ async fn put(log: &TableLog, version: u64, output: Output) -> Result<(), StoreEr
     let (bytes, hint) = output.end(log, version)?;
     // Where another wrote it, or the storage says so falsely, the hint is not ours to give. A hint to an earlier
     // checkpoint than there is, from a writer that slept, could lead to entries that were cleaned up.
-    let is_checkpoint = |name: &String| log_replay::version_of(name, ".checkpoint.parquet").is_some();
+    let is_checkpoint =
+        |name: &String| log_replay::version_of(name, ".checkpoint.parquet").is_some();
     if log.put_if_absent(&checkpoint_path(version), bytes).await?
         && !log_replay::list(log, Some(version)).await?.iter().any(is_checkpoint)
     {
@@ -260,10 +281,12 @@ impl Since {
     /// Which rows of the checkpoint before still stand; `None` where there is one that Lakeplan does not write.
     fn stays(&self, rows: &RecordBatch) -> Option<BooleanArray> {
         let kind = |name: &str| rows.column_by_name(name)?.as_struct_opt();
-        let text = |of: &StructArray, name: &str| of.column_by_name(name)?.as_string_opt::<i32>().cloned();
+        let text =
+            |of: &StructArray, name: &str| of.column_by_name(name)?.as_string_opt::<i32>().cloned();
         let (add, remove, txn) = (kind("add")?, kind("remove")?, kind("txn")?);
         let (protocol, described) = (kind("protocol")?, kind("metaData")?);
-        let (added, removed, app) = (text(add, "path")?, text(remove, "path")?, text(txn, "appId")?);
+        let (added, removed, app) =
+            (text(add, "path")?, text(remove, "path")?, text(txn, "appId")?);
         let since = remove.column_by_name("deletionTimestamp")?.as_primitive_opt::<Int64Type>()?;
         let stays = |row: usize| {
             if add.is_valid(row) {
@@ -288,12 +311,18 @@ impl Since {
     /// The actions as rows.
     fn into_batches(self) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> {
         let oldest = self.oldest;
-        let stays = move |(line, removed): (String, Option<i64>)| removed.is_none_or(|at| at >= oldest).then_some(line);
+        let stays = move |(line, removed): (String, Option<i64>)| {
+            removed.is_none_or(|at| at >= oldest).then_some(line)
+        };
         let described = self.protocol.into_iter().chain(self.described);
-        let mut lines = described.chain(self.txns.into_values()).chain(self.files.into_values().filter_map(stays));
+        let mut lines = described
+            .chain(self.txns.into_values())
+            .chain(self.files.into_values().filter_map(stays));
         std::iter::from_fn(move || {
-            let part: String = lines.by_ref().take(BATCH).flat_map(|line| [line, "\n".to_owned()]).collect();
-            let rows = ReaderBuilder::new(Arc::clone(&ROWS)).with_batch_size(BATCH).build(part.as_bytes());
+            let part: String =
+                lines.by_ref().take(BATCH).flat_map(|line| [line, "\n".to_owned()]).collect();
+            let rows =
+                ReaderBuilder::new(Arc::clone(&ROWS)).with_batch_size(BATCH).build(part.as_bytes());
             rows.and_then(|mut rows| rows.next().transpose()).transpose()
         })
     }
@@ -313,7 +342,8 @@ impl Output {
             .set_compression(Compression::SNAPPY)
             .set_max_row_group_row_count(Some(GROUP))
             .build();
-        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+        let options =
+            ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&ROWS), options)?;
         Ok(Self { writer, rows: 0, files: 0 })
     }
@@ -330,7 +360,8 @@ impl Output {
     /// The bytes of the checkpoint of a version, and of the hint to it.
     fn end(self, log: &TableLog, version: u64) -> Result<(Bytes, Bytes), StoreError> {
         let (rows, files) = (self.rows, self.files);
-        let bytes: Bytes = self.writer.into_inner().map_err(|fault| encoding(log, fault.into()))?.into();
+        let bytes: Bytes =
+            self.writer.into_inner().map_err(|fault| encoding(log, fault.into()))?.into();
         let hint = json!({"version": version, "size": rows, "sizeInBytes": bytes.len(), "numOfAddFiles": files});
         Ok((bytes, hint.to_string().into()))
     }

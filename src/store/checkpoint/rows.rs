@@ -3,7 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use deltalake::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, StructArray, new_null_array};
+use deltalake::arrow::array::{
+    Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, StructArray, new_null_array,
+};
 use deltalake::arrow::compute::cast;
 use deltalake::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use deltalake::arrow::error::ArrowError;
@@ -16,14 +18,19 @@ pub const BATCH: usize = 512;
 
 /// A checkpoint's columns, of which each row has one.
 pub static ROWS: LazyLock<SchemaRef> = LazyLock::new(|| {
-    let (text, long, flag, int) = (DataType::Utf8, DataType::Int64, DataType::Boolean, DataType::Int32);
+    let (text, long, flag, int) =
+        (DataType::Utf8, DataType::Int64, DataType::Boolean, DataType::Int32);
     let words = || {
-        let entry = Fields::from(vec![Field::new("key", DataType::Utf8, false), Field::new("value", DataType::Utf8, true)]);
+        let entry = Fields::from(vec![
+            Field::new("key", DataType::Utf8, false),
+            Field::new("value", DataType::Utf8, true),
+        ]);
         DataType::Map(Arc::new(Field::new("key_value", DataType::Struct(entry), false)), false)
     };
     let list = DataType::List(Arc::new(Field::new("element", DataType::Utf8, true)));
     let row = |name: &str, fields: &[(&str, &DataType)]| {
-        let fields: Fields = fields.iter().map(|(name, kind)| Field::new(*name, (*kind).clone(), true)).collect();
+        let fields: Fields =
+            fields.iter().map(|(name, kind)| Field::new(*name, (*kind).clone(), true)).collect();
         Field::new(name, DataType::Struct(fields), true)
     };
     Arc::new(Schema::new(vec![
@@ -56,7 +63,10 @@ pub static ROWS: LazyLock<SchemaRef> = LazyLock::new(|| {
                 ("id", &text),
                 ("name", &text),
                 ("description", &text),
-                ("format", row("format", &[("provider", &text), ("options", &words())]).data_type()),
+                (
+                    "format",
+                    row("format", &[("provider", &text), ("options", &words())]).data_type(),
+                ),
                 ("schemaString", &text),
                 ("partitionColumns", &list),
                 ("configuration", &words()),
@@ -65,13 +75,21 @@ pub static ROWS: LazyLock<SchemaRef> = LazyLock::new(|| {
         ),
         row(
             "protocol",
-            &[("minReaderVersion", &int), ("minWriterVersion", &int), ("readerFeatures", &list), ("writerFeatures", &list)],
+            &[
+                ("minReaderVersion", &int),
+                ("minWriterVersion", &int),
+                ("readerFeatures", &list),
+                ("writerFeatures", &list),
+            ],
         ),
     ]))
 });
 
 /// The rows of a checkpoint, whoever wrote it.
-pub fn read(place: &str, bytes: Bytes) -> Result<impl Iterator<Item = Result<RecordBatch, StoreError>> + use<>, StoreError> {
+pub fn read(
+    place: &str,
+    bytes: Bytes,
+) -> Result<impl Iterator<Item = Result<RecordBatch, StoreError>> + use<>, StoreError> {
     let batches = decode::batches(place, decode::open(place, bytes)?.with_batch_size(BATCH))?;
     let path = place.to_owned();
     Ok(Guarded::new(
@@ -79,7 +97,10 @@ pub fn read(place: &str, bytes: Bytes) -> Result<impl Iterator<Item = Result<Rec
         batches.map(move |batch| {
             let rows: ArrayRef = Arc::new(StructArray::from(batch?));
             let rows = shaped(&rows, &DataType::Struct(ROWS.fields().clone()));
-            Ok(rows.map_err(|fault| StoreError::damaged(&path, fault.to_string()))?.as_struct().into())
+            Ok(rows
+                .map_err(|fault| StoreError::damaged(&path, fault.to_string()))?
+                .as_struct()
+                .into())
         }),
     ))
 }
@@ -95,18 +116,34 @@ fn shaped(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
                 None => Ok(new_null_array(field.data_type(), rows.len())),
             };
             let columns = fields.iter().map(field).collect::<Result<_, _>>()?;
-            Arc::new(StructArray::try_new_with_length(fields.clone(), columns, rows.nulls().cloned(), rows.len())?)
+            Arc::new(StructArray::try_new_with_length(
+                fields.clone(),
+                columns,
+                rows.nulls().cloned(),
+                rows.len(),
+            )?)
         }
         (DataType::Map(..), DataType::Map(entry, is_sorted)) => {
             let map = array.as_map();
             let entries: ArrayRef = Arc::new(map.entries().clone());
             let entries = shaped(&entries, entry.data_type())?.as_struct().clone();
-            Arc::new(MapArray::try_new(Arc::clone(entry), map.offsets().clone(), entries, map.nulls().cloned(), *is_sorted)?)
+            Arc::new(MapArray::try_new(
+                Arc::clone(entry),
+                map.offsets().clone(),
+                entries,
+                map.nulls().cloned(),
+                *is_sorted,
+            )?)
         }
         (DataType::List(_), DataType::List(item)) => {
             let list = array.as_list::<i32>();
             let items = shaped(list.values(), item.data_type())?;
-            Arc::new(ListArray::try_new(Arc::clone(item), list.offsets().clone(), items, list.nulls().cloned())?)
+            Arc::new(ListArray::try_new(
+                Arc::clone(item),
+                list.offsets().clone(),
+                items,
+                list.nulls().cloned(),
+            )?)
         }
         (_, to) => cast(array, to)?,
     })

@@ -22,12 +22,18 @@ fn below(limit: usize, random: &dyn Random) -> usize {
 }
 
 fn description(name: &str) -> [Value; 2] {
-    let table = Description { name, doc: "Tasks.", columns: columns(TABLES[2].entity), partitions: &["bucket"] };
+    let table = Description {
+        name,
+        doc: "Tasks.",
+        columns: columns(TABLES[2].entity),
+        partitions: &["bucket"],
+    };
     table.create(uuid::Uuid::nil(), chrono::DateTime::UNIX_EPOCH)
 }
 
 fn add(path: &str, random: &dyn Random) -> Value {
-    let stats = (below(4, random) > 0).then(|| json!({"numRecords": 3, "minValues": {"id": "\u{e9}\"\\\n"}}).to_string());
+    let stats = (below(4, random) > 0)
+        .then(|| json!({"numRecords": 3, "minValues": {"id": "\u{e9}\"\\\n"}}).to_string());
     json!({"add": {
         "path": path, "partitionValues": {"bucket": "7"}, "size": 11, "modificationTime": LATE, "dataChange": true,
         "stats": stats,
@@ -45,11 +51,14 @@ fn remove(path: &str, at: i64) -> Value {
 async fn said(lake: &Arc<dyn ObjectStore>, version: u64) -> (BTreeSet<String>, Value) {
     let log = TableLog::new(Arc::clone(lake), "tasks");
     let mut writer = LineDelimitedWriter::new(Vec::new());
-    for batch in rows::read("a checkpoint", log.get_live(&checkpoint_path(version)).await.unwrap()).unwrap() {
+    for batch in
+        rows::read("a checkpoint", log.get_live(&checkpoint_path(version)).await.unwrap()).unwrap()
+    {
         writer.write(&batch.unwrap()).unwrap();
     }
     writer.finish().unwrap();
-    let mut hint: Value = serde_json::from_slice(&log.get_live(log_replay::HINT).await.unwrap()).unwrap();
+    let mut hint: Value =
+        serde_json::from_slice(&log.get_live(log_replay::HINT).await.unwrap()).unwrap();
     // Two encoders need not come to the same size.
     assert!(hint["sizeInBytes"].take().as_u64().unwrap() > 0);
     (String::from_utf8(writer.into_inner()).unwrap().lines().map(str::to_owned).collect(), hint)
@@ -77,7 +86,9 @@ async fn it_says_what_delta_rs_says() {
             if below(3, &random) > 0 {
                 actions.push(json!({"txn": {"appId": format!("app{}", below(3, &random)), "version": version}}));
             }
-            let mut added: Vec<String> = (0..below(3, &random)).map(|number| format!("{version}-{number}.parquet")).collect();
+            let mut added: Vec<String> = (0..below(3, &random))
+                .map(|number| format!("{version}-{number}.parquet"))
+                .collect();
             // A file may come back.
             if below(8, &random) == 0 {
                 added.extend(gone.pop());
@@ -128,7 +139,10 @@ async fn a_later_one_is_left_and_what_another_wrote_refused() {
     foreign["add"]["deletionVector"] = json!({"storageType": "u"});
     log.put_entry(2, entry_bytes(&[foreign])).await.unwrap();
     let refused = write(&log, 2).await.unwrap_err().to_string();
-    assert!(refused.contains("tasks/_delta_log") && refused.contains("another writer"), "{refused}");
+    assert!(
+        refused.contains("tasks/_delta_log") && refused.contains("another writer"),
+        "{refused}"
+    );
     assert!(write(&log, 4).await.unwrap_err().to_string().contains("00000000000000000004.json"));
     assert!(log.get(&checkpoint_path(2)).await.unwrap().is_none());
 }
@@ -166,7 +180,9 @@ async fn a_removed_file_is_noted_for_seven_days() {
     log.put_entry(1, entry_bytes(&[add("a", &random)])).await.unwrap();
     log.put_entry(2, entry_bytes(&[remove("a", day(1).timestamp_millis())])).await.unwrap();
     for (version, at, is_noted) in [(3, 2, true), (4, 8, true), (5, 9, false)] {
-        log.put_entry(version, entry_bytes(&[json!({"commitInfo": {"operation": "WRITE"}})])).await.unwrap();
+        log.put_entry(version, entry_bytes(&[json!({"commitInfo": {"operation": "WRITE"}})]))
+            .await
+            .unwrap();
         write_at(&log, version, Some(day(at))).await.unwrap();
         let (rows, _) = said(&lake, version).await;
         assert_eq!(rows.iter().any(|row| row.contains("remove")), is_noted, "on day {at}");
@@ -205,11 +221,16 @@ async fn features_that_others_switched_on_are_refused() {
         let log = TableLog::new(Arc::new(InMemory::new()), "tasks");
         log.put_entry(0, entry_bytes(&description("tasks"))).await.unwrap();
         write(&log, 0).await.unwrap();
-        let protocol =
-            json!({"protocol": {"minReaderVersion": reader, "minWriterVersion": writer, "writerFeatures": ["rowTracking"]}});
+        let protocol = json!({"protocol": {"minReaderVersion": reader, "minWriterVersion": writer, "writerFeatures": ["rowTracking"]}});
         log.put_entry(1, entry_bytes(&[protocol])).await.unwrap();
-        assert!(write(&log, 1).await.unwrap_err().to_string().contains("another writer"), "{reader}, {writer}");
+        assert!(
+            write(&log, 1).await.unwrap_err().to_string().contains("another writer"),
+            "{reader}, {writer}"
+        );
         let loaded = log.load().await.unwrap().unwrap();
-        assert!(loaded.others.may_write().unwrap_err().to_string().contains("another writer"), "{reader}, {writer}");
+        assert!(
+            loaded.others.may_write().unwrap_err().to_string().contains("another writer"),
+            "{reader}, {writer}"
+        );
     }
 }

@@ -32,7 +32,11 @@ impl CloudFault {
         let what = format!("the region of {} could not be found", place.name());
         let hint = "look at the network and at the bucket's name, or set AWS_REGION to its region";
         // Below the client's words there is a cause only where the network failed.
-        if causes(fault).count() > 2 { Self::passing(what, hint) } else { Self::lasting(what, hint) }
+        if causes(fault).count() > 2 {
+            Self::passing(what, hint)
+        } else {
+            Self::lasting(what, hint)
+        }
     }
 
     pub fn hint(&self) -> &str {
@@ -125,12 +129,15 @@ impl Answer {
         let said: Vec<String> = causes(fault).map(ToString::to_string).collect();
         let said = said.join("; ");
         let tagged = |tag: &str| {
-            let inside = said.split_once(&format!("<{tag}>"))?.1.split_once(&format!("</{tag}>"))?.0;
-            let is_plain = inside.len() <= 64 && inside.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+            let inside =
+                said.split_once(&format!("<{tag}>"))?.1.split_once(&format!("</{tag}>"))?.0;
+            let is_plain =
+                inside.len() <= 64 && inside.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
             is_plain.then(|| inside.to_owned())
         };
         let (code, region) = (tagged("Code"), tagged("Region"));
-        let status = said.split_once("status code: ").and_then(|(_, rest)| rest.get(..3)?.parse().ok());
+        let status =
+            said.split_once("status code: ").and_then(|(_, rest)| rest.get(..3)?.parse().ok());
         Self { status, code, region, words: said.to_ascii_lowercase() }
     }
 
@@ -154,7 +161,9 @@ impl Answer {
         }
         match (self.about(), status) {
             (Some(about), _) => self.known(about, place, source),
-            (None, _) if self.words.contains("redirect without location") => self.known(About::Region, place, source),
+            (None, _) if self.words.contains("redirect without location") => {
+                self.known(About::Region, place, source)
+            }
             (None, 403) => self.known(About::Rights, place, source),
             (None, 401) => self.known(About::SecretKey, place, source),
             (None, 408 | 429 | 500..) => self.known(About::Busy, place, source),
@@ -162,9 +171,10 @@ impl Answer {
                 format!("{} answered {} for {}", cloud.name(), self.said(), place.name()),
                 format!("look at the {}* settings and at the URL of the lake", cloud.prefix()),
             ),
-            (None, 0) if self.concerns_credentials() => {
-                CloudFault::lasting(format!("the credentials for {} could not be had", place.name()), others(cloud, source))
-            }
+            (None, 0) if self.concerns_credentials() => CloudFault::lasting(
+                format!("the credentials for {} could not be had", place.name()),
+                others(cloud, source),
+            ),
             (None, 0) => self.unreached(place),
         }
     }
@@ -176,9 +186,10 @@ impl Answer {
                 format!("there is no {} {}", cloud.container(), place.bucket),
                 format!("make the {}, or name another with --lake", cloud.container()),
             ),
-            About::AccessKey => {
-                CloudFault::lasting(format!("{} does not know the access key ({said})", cloud.name()), others(cloud, source))
-            }
+            About::AccessKey => CloudFault::lasting(
+                format!("{} does not know the access key ({said})", cloud.name()),
+                others(cloud, source),
+            ),
             About::SecretKey => CloudFault::lasting(
                 format!("{} does not accept the credentials for {name} ({said})", cloud.name()),
                 others(cloud, source),
@@ -186,8 +197,13 @@ impl Answer {
             About::Rights => CloudFault::lasting(
                 format!("these credentials may not use {name} ({said})"),
                 match source {
-                    Source::Catalog => format!("give the storage credential of the external location {} there", cloud.rights()),
-                    Source::Machine | Source::Settings => format!("give them {} there, or use others", cloud.rights()),
+                    Source::Catalog => format!(
+                        "give the storage credential of the external location {} there",
+                        cloud.rights()
+                    ),
+                    Source::Machine | Source::Settings => {
+                        format!("give them {} there, or use others", cloud.rights())
+                    }
                 },
             ),
             About::Expired if source == Source::Catalog => CloudFault::passing(
@@ -204,7 +220,10 @@ impl Answer {
                 } else {
                     others(cloud, source)
                 };
-                CloudFault::lasting(format!("{} does not accept the session's token ({said})", cloud.name()), hint)
+                CloudFault::lasting(
+                    format!("{} does not accept the session's token ({said})", cloud.name()),
+                    hint,
+                )
             }
             About::Clock => CloudFault::lasting(
                 format!("{} says that this machine's clock is wrong", cloud.name()),
@@ -237,10 +256,14 @@ impl Answer {
                     ),
                 );
             }
-            () if has(&["dns error", "failed to lookup", "name or service not known"]) => "its host's name is not known",
+            () if has(&["dns error", "failed to lookup", "name or service not known"]) => {
+                "its host's name is not known"
+            }
             () if has(&["connection refused"]) => "it refuses the connection",
             () if has(&["timed out", "timeout", "deadline"]) => "it did not answer in time",
-            () if has(&["reset", "closed", "broken pipe", "incomplete"]) => "the connection was cut",
+            () if has(&["reset", "closed", "broken pipe", "incomplete"]) => {
+                "the connection was cut"
+            }
             () => "the connection failed",
         };
         let settings = match place.cloud {
@@ -272,13 +295,17 @@ impl Answer {
 /// How to come by other credentials.
 fn others(cloud: Cloud, source: Source) -> &'static str {
     match source {
-        Source::Catalog => "Unity Catalog gave them; lakeplan doctor --databricks looks at what they rest on",
+        Source::Catalog => {
+            "Unity Catalog gave them; lakeplan doctor --databricks looks at what they rest on"
+        }
         Source::Machine | Source::Settings => cloud.credentials(),
     }
 }
 
 /// An error and what caused it.
-fn causes<'e>(fault: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+fn causes<'e>(
+    fault: &'e (dyn StdError + 'static),
+) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
     let mut next = Some(fault);
     std::iter::from_fn(move || {
         let here = next?;
@@ -295,7 +322,8 @@ mod tests {
 
     fn told(url: &str, said: &str) -> CloudFault {
         let place = Place::of(&Url::parse(url).unwrap()).unwrap();
-        Answer::of(&object_store::Error::Generic { store: "S3", source: said.to_owned().into() }).fault(&place, Source::Settings)
+        Answer::of(&object_store::Error::Generic { store: "S3", source: said.to_owned().into() })
+            .fault(&place, Source::Settings)
     }
 
     fn answered(status: &str, body: &str) -> String {
@@ -322,9 +350,21 @@ mod tests {
                 "AWS_SECRET",
                 false,
             ),
-            ("403 Forbidden", "<Code>AccessDenied</Code>", "may not use the bucket team", "s3:PutObject", false),
+            (
+                "403 Forbidden",
+                "<Code>AccessDenied</Code>",
+                "may not use the bucket team",
+                "s3:PutObject",
+                false,
+            ),
             ("403 Forbidden", "", "may not use the bucket team", "s3:PutObject", false),
-            ("400 Bad Request", "<Code>ExpiredToken</Code><Token-0>canary</Token-0>", "expired", "AWS_SESSION_TOKEN", false),
+            (
+                "400 Bad Request",
+                "<Code>ExpiredToken</Code><Token-0>canary</Token-0>",
+                "expired",
+                "AWS_SESSION_TOKEN",
+                false,
+            ),
             (
                 "400 Bad Request",
                 "<Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region>",
@@ -351,7 +391,10 @@ mod tests {
     #[test]
     fn what_the_network_says_is_told_in_words_and_may_pass() {
         for (said, says) in [
-            ("error sending request; tcp connect error; Connection refused (os error 111)", "refuses"),
+            (
+                "error sending request; tcp connect error; Connection refused (os error 111)",
+                "refuses",
+            ),
             ("error sending request; dns error; failed to lookup address", "name is not known"),
             ("error sending request; operation timed out", "in time"),
             ("error sending request; connection closed before message completed", "cut"),
@@ -364,11 +407,18 @@ mod tests {
     #[test]
     fn a_machine_without_an_identity_is_told_which_credentials_to_give() {
         let said = "Error performing PUT http://169.254.169.254/latest/api/token in 10s - HTTP error: error sending request";
-        for (url, hint) in [("s3://team/lake", "AWS_ACCESS_KEY_ID"), ("gs://team/lake", "GOOGLE_APPLICATION_CREDENTIALS")] {
+        for (url, hint) in [
+            ("s3://team/lake", "AWS_ACCESS_KEY_ID"),
+            ("gs://team/lake", "GOOGLE_APPLICATION_CREDENTIALS"),
+        ] {
             let place = Place::of(&Url::parse(url).unwrap()).unwrap();
             let fault =
-                Answer::of(&object_store::Error::Generic { store: "S3", source: said.into() }).fault(&place, Source::Machine);
-            assert!(fault.to_string().contains("no credentials") && fault.hint().contains(hint), "{fault}");
+                Answer::of(&object_store::Error::Generic { store: "S3", source: said.into() })
+                    .fault(&place, Source::Machine);
+            assert!(
+                fault.to_string().contains("no credentials") && fault.hint().contains(hint),
+                "{fault}"
+            );
             assert!(!fault.is_passing());
         }
     }

@@ -17,7 +17,9 @@ use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use object_store::aws::{AmazonS3Builder, AwsCredentialProvider, S3ConditionalPut, resolve_bucket_region};
+use object_store::aws::{
+    AmazonS3Builder, AwsCredentialProvider, S3ConditionalPut, resolve_bucket_region,
+};
 use object_store::azure::{AzureCredentialProvider, MicrosoftAzureBuilder};
 use object_store::client::{HttpClient, HttpConnector, ReqwestConnector};
 use object_store::gcp::{GcpCredentialProvider, GoogleCloudStorageBuilder};
@@ -39,7 +41,10 @@ const RETRY: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// The root at a storage URL. Nothing is asked of the storage yet.
-pub fn open(url: &Url, environment: impl IntoIterator<Item = (String, String)>) -> Result<Root, StoreError> {
+pub fn open(
+    url: &Url,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Root, StoreError> {
     let place = Place::of(url)?;
     let settings = Settings::of(&place, environment)?;
     rooted(place, &settings, None)
@@ -62,7 +67,10 @@ pub struct Way {
 
 impl Way {
     /// Of the storage only a bucket's region is asked, where neither a region nor an endpoint is set.
-    pub async fn find(url: &Url, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, StoreError> {
+    pub async fn find(
+        url: &Url,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, StoreError> {
         let place = Place::of(url)?;
         let mut settings = Settings::of_way(&place, environment)?;
         if place.cloud == Cloud::S3 && !settings.say_region() {
@@ -93,7 +101,11 @@ impl HttpConnector for Connections {
 }
 
 /// Every root in a cloud is made here.
-fn rooted(mut place: Place, settings: &Settings, given: Option<(&Given, &Connections)>) -> Result<Root, StoreError> {
+fn rooted(
+    mut place: Place,
+    settings: &Settings,
+    given: Option<(&Given, &Connections)>,
+) -> Result<Root, StoreError> {
     if place.cloud == Cloud::Azure && place.account.is_none() {
         place.in_account(settings.account()?)?;
     }
@@ -115,28 +127,40 @@ fn connect(
     };
     Ok(match place.cloud {
         Cloud::S3 => {
-            let mut builder =
-                keys(settings).fold(AmazonS3Builder::new(), |builder, (key, value)| builder.with_config(key, value));
+            let mut builder = keys(settings)
+                .fold(AmazonS3Builder::new(), |builder, (key, value)| {
+                    builder.with_config(key, value)
+                });
             if let Some((given, connections)) = given {
-                builder = builder.with_credentials(Arc::clone(&given.s3)).with_http_connector(connections.clone());
+                builder = builder
+                    .with_credentials(Arc::clone(&given.s3))
+                    .with_http_connector(connections.clone());
             }
-            let builder = builder.with_bucket_name(&place.bucket).with_conditional_put(S3ConditionalPut::ETagMatch);
+            let builder = builder
+                .with_bucket_name(&place.bucket)
+                .with_conditional_put(S3ConditionalPut::ETagMatch);
             Arc::new(builder.with_retry(retry).build()?)
         }
         Cloud::Azure => {
-            let mut builder =
-                keys(settings).fold(MicrosoftAzureBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
+            let mut builder = keys(settings)
+                .fold(MicrosoftAzureBuilder::new(), |builder, (key, value)| {
+                    builder.with_config(key, value)
+                });
             if let Some(account) = &place.account {
                 builder = builder.with_account(account);
             }
             if let Some((given, connections)) = given {
-                builder = builder.with_credentials(Arc::clone(&given.azure)).with_http_connector(connections.clone());
+                builder = builder
+                    .with_credentials(Arc::clone(&given.azure))
+                    .with_http_connector(connections.clone());
             }
             Arc::new(builder.with_container_name(&place.bucket).with_retry(retry).build()?)
         }
         Cloud::Google => {
-            let mut builder =
-                keys(settings).fold(GoogleCloudStorageBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
+            let mut builder = keys(settings)
+                .fold(GoogleCloudStorageBuilder::new(), |builder, (key, value)| {
+                    builder.with_config(key, value)
+                });
             // Its builder connects to the machine's metadata first, by other settings, so that it shares no connections.
             if let Some((given, _)) = given {
                 builder = builder.with_credentials(Arc::clone(&given.google));
@@ -156,12 +180,14 @@ mod tests {
     use super::*;
 
     fn refusal(url: &str, environment: &[(&str, &str)]) -> (String, String) {
-        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let fault = open(&Url::parse(url).unwrap(), environment).unwrap_err();
         (fault.to_string(), fault.hint().unwrap())
     }
 
-    const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "canary-secret")];
+    const KEYS: [(&str, &str); 2] =
+        [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "canary-secret")];
 
     #[test]
     fn other_ways_to_keep_writers_apart_are_refused_by_name_on_s3_and_left_alone_elsewhere() {
@@ -178,8 +204,15 @@ mod tests {
         ] {
             let (said, hint) = refusal("s3://team/lake", &[(name, value)]);
             assert!(said.contains(name) && hint.contains(name), "{name}: {said}; {hint}");
-            let azure = [(name.to_owned(), value.to_owned()), ("AZURE_STORAGE_ACCOUNT_KEY".to_owned(), "QUFB".to_owned())];
-            assert!(open(&Url::parse("abfss://plans@team.dfs.core.windows.net/lake").unwrap(), azure).is_ok(), "{name}");
+            let azure = [
+                (name.to_owned(), value.to_owned()),
+                ("AZURE_STORAGE_ACCOUNT_KEY".to_owned(), "QUFB".to_owned()),
+            ];
+            assert!(
+                open(&Url::parse("abfss://plans@team.dfs.core.windows.net/lake").unwrap(), azure)
+                    .is_ok(),
+                "{name}"
+            );
         }
     }
 
@@ -191,8 +224,14 @@ mod tests {
             ("AWS_CONDITIONAL_PUT", "etag"),
             ("MOUNT_ALLOW_UNSAFE_RENAME", "0"),
         ] {
-            let environment = KEYS.into_iter().chain([(name, value)]).map(|(name, value)| (name.to_owned(), value.to_owned()));
-            assert!(open(&Url::parse("s3://team/lake").unwrap(), environment).is_ok(), "{name}={value}");
+            let environment = KEYS
+                .into_iter()
+                .chain([(name, value)])
+                .map(|(name, value)| (name.to_owned(), value.to_owned()));
+            assert!(
+                open(&Url::parse("s3://team/lake").unwrap(), environment).is_ok(),
+                "{name}={value}"
+            );
         }
     }
 
@@ -208,7 +247,11 @@ mod tests {
             ("gs:///lake", "no bucket", "gs://BUCKET"),
             ("abfss://plans/lake", "no account", "AZURE_STORAGE_ACCOUNT_NAME"),
             ("abfss://plans@team.example.com/lake", "team.example.com", "dfs.core.windows.net"),
-            ("abfss://plans@team.dfs.core.windows.net/lake?sv=1&sig=canary-sas", "query", "AZURE_STORAGE_SAS_TOKEN"),
+            (
+                "abfss://plans@team.dfs.core.windows.net/lake?sv=1&sig=canary-sas",
+                "query",
+                "AZURE_STORAGE_SAS_TOKEN",
+            ),
             ("s3://AKIA:canary-secret@team/lake", "user", "AWS_ACCESS_KEY_ID"),
         ] {
             let (said, way_out) = refusal(url, &[]);
@@ -222,15 +265,24 @@ mod tests {
         for (environment, says) in [
             (vec![KEYS[0]], "AWS_SECRET_ACCESS_KEY"),
             (vec![KEYS[1]], "AWS_ACCESS_KEY_ID"),
-            (vec![KEYS[0], KEYS[1], ("AWS_ENDPOINT_URL", "http://canary.example")], "AWS_ENDPOINT_URL"),
-            (vec![KEYS[0], KEYS[1], ("AWS_ENDPOINT_URL_S3", "localhost:9000")], "AWS_ENDPOINT_URL_S3"),
+            (
+                vec![KEYS[0], KEYS[1], ("AWS_ENDPOINT_URL", "http://canary.example")],
+                "AWS_ENDPOINT_URL",
+            ),
+            (
+                vec![KEYS[0], KEYS[1], ("AWS_ENDPOINT_URL_S3", "localhost:9000")],
+                "AWS_ENDPOINT_URL_S3",
+            ),
             (vec![KEYS[0], KEYS[1], ("AWS_SKIP_SIGNATURE", "canary")], "AWS_SKIP_SIGNATURE"),
         ] {
             let (said, hint) = refusal("s3://team/lake", &environment);
             assert!(said.contains(says), "{environment:?}: {said}");
             assert!(!format!("{said}{hint}").contains("canary"), "{said}; {hint}");
         }
-        let (said, _) = refusal("gs://team/lake", &[("GOOGLE_SERVICE_ACCOUNT_KEY", "{\"private_key\": \"canary")]);
+        let (said, _) = refusal(
+            "gs://team/lake",
+            &[("GOOGLE_SERVICE_ACCOUNT_KEY", "{\"private_key\": \"canary")],
+        );
         assert!(said.contains("GOOGLE_SERVICE_ACCOUNT_KEY") && !said.contains("canary"), "{said}");
         let account = "abfss://plans@team.dfs.core.windows.net/lake";
         let (said, _) = refusal(account, &[("AZURE_STORAGE_KEY", "canary no base64")]);
@@ -248,10 +300,15 @@ mod tests {
             ("PROXY_URL", "no address"),
             ("AZURE_STORAGE_KEY", "QUFB"),
         ];
-        let of_google = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let of_google =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let account = ("GOOGLE_SKIP_SIGNATURE".to_owned(), "true".to_owned());
         assert!(open(&Url::parse("gs://team/lake").unwrap(), of_google.chain([account])).is_ok());
-        let of_s3 = environment.iter().skip(2).chain(&KEYS).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let of_s3 = environment
+            .iter()
+            .skip(2)
+            .chain(&KEYS)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         assert!(open(&Url::parse("s3://team/lake").unwrap(), of_s3).is_ok());
     }
 
@@ -261,13 +318,27 @@ mod tests {
             ("s3://team/lake", "s3://team/lake/"),
             ("s3a://team/lake//", "s3://team/lake/"),
             ("s3://team", "s3://team/"),
-            ("abfs://plans@team.dfs.core.windows.net/lake", "abfss://plans@team.dfs.core.windows.net/lake/"),
+            (
+                "abfs://plans@team.dfs.core.windows.net/lake",
+                "abfss://plans@team.dfs.core.windows.net/lake/",
+            ),
             ("az://plans/lake", "abfss://plans@team.dfs.core.windows.net/lake/"),
             ("gs://team/a/b", "gs://team/a/b/"),
         ] {
-            let names = [("AZURE_STORAGE_ACCOUNT", "team"), ("AZURE_STORAGE_KEY", "QUFB"), ("GOOGLE_SKIP_SIGNATURE", "true")];
-            let environment = names.iter().chain(&KEYS).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-            assert_eq!(open(&Url::parse(said).unwrap(), environment).unwrap().url.as_str(), is, "{said}");
+            let names = [
+                ("AZURE_STORAGE_ACCOUNT", "team"),
+                ("AZURE_STORAGE_KEY", "QUFB"),
+                ("GOOGLE_SKIP_SIGNATURE", "true"),
+            ];
+            let environment = names
+                .iter()
+                .chain(&KEYS)
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            assert_eq!(
+                open(&Url::parse(said).unwrap(), environment).unwrap().url.as_str(),
+                is,
+                "{said}"
+            );
         }
     }
 }

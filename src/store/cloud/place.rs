@@ -23,7 +23,8 @@ pub struct Place {
 }
 
 /// The forms of storage URLs.
-const FORMS: &str = "s3://BUCKET/PATH, abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH or gs://BUCKET/PATH";
+const FORMS: &str =
+    "s3://BUCKET/PATH, abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH or gs://BUCKET/PATH";
 /// Where an account's containers answer.
 const AZURE_HOSTS: [&str; 2] = [".dfs.core.windows.net", ".blob.core.windows.net"];
 
@@ -90,7 +91,9 @@ impl Cloud {
                 "set AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN, or AZURE_CLIENT_ID, AZURE_CLIENT_SECRET and AZURE_TENANT_ID, \
                  or AZURE_USE_AZURE_CLI=true"
             }
-            Self::Google => "set GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT to the file of the account's key",
+            Self::Google => {
+                "set GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT to the file of the account's key"
+            }
         }
     }
 }
@@ -99,14 +102,22 @@ impl Place {
     pub fn of(url: &Url) -> Result<Self, CloudFault> {
         let scheme = url.scheme();
         let cloud = Cloud::of(scheme).ok_or_else(|| {
-            CloudFault::lasting(format!("{scheme}:// is no storage that lakeplan knows"), format!("write a folder, {FORMS}"))
+            CloudFault::lasting(
+                format!("{scheme}:// is no storage that lakeplan knows"),
+                format!("write a folder, {FORMS}"),
+            )
         })?;
         if url.query().is_some() || url.fragment().is_some() {
             let hint = match cloud {
-                Cloud::Azure => "leave out what follows the path; a SAS goes into AZURE_STORAGE_SAS_TOKEN",
+                Cloud::Azure => {
+                    "leave out what follows the path; a SAS goes into AZURE_STORAGE_SAS_TOKEN"
+                }
                 Cloud::S3 | Cloud::Google => "leave out what follows the path",
             };
-            return Err(CloudFault::lasting("the lake's URL has a query, and only a path may follow the host", hint));
+            return Err(CloudFault::lasting(
+                "the lake's URL has a query, and only a path may follow the host",
+                hint,
+            ));
         }
         if url.password().is_some() || (cloud != Cloud::Azure && !url.username().is_empty()) {
             let what = "the lake's URL names a user or a password, and it is written into the lake";
@@ -138,7 +149,9 @@ impl Place {
         let host = match (self.cloud, &self.account) {
             (Cloud::S3, _) => format!("s3://{}", self.bucket),
             (Cloud::Google, _) => format!("gs://{}", self.bucket),
-            (Cloud::Azure, Some(account)) => format!("abfss://{}@{account}{}", self.bucket, AZURE_HOSTS[0]),
+            (Cloud::Azure, Some(account)) => {
+                format!("abfss://{}@{account}{}", self.bucket, AZURE_HOSTS[0])
+            }
             (Cloud::Azure, None) => format!("abfss://{}", self.bucket),
         };
         let path = said.path().trim_matches('/');
@@ -152,7 +165,10 @@ impl Place {
     }
 
     pub fn no_path(&self) -> CloudFault {
-        CloudFault::lasting("the lake's URL has a path that no object can have", format!("write {}", self.cloud.form()))
+        CloudFault::lasting(
+            "the lake's URL has a path that no object can have",
+            format!("write {}", self.cloud.form()),
+        )
     }
 }
 

@@ -47,7 +47,8 @@ const REFUSED: &[Refusal] = &[
     ("mount_allow_unsafe_rename", is_true, RENAME),
 ];
 const LOCK: &str = "asks for a lock beside the bucket, and a lake keeps its writers apart by conditional puts alone: writers who go by different ways overwrite each other";
-const CONDITION: &str = "asks for another way than If-None-Match, and a lake keeps its writers apart by nothing else";
+const CONDITION: &str =
+    "asks for another way than If-None-Match, and a lake keeps its writers apart by nothing else";
 const COPY: &str = "asks for commits by copies, and a lake commits by conditional puts alone";
 const RENAME: &str = "allows renames that overwrite, by which one writer's change undoes another's";
 
@@ -115,7 +116,10 @@ const ADDRESSES: [(&str, &str); 5] = [
 
 impl Settings {
     /// Takes what concerns the place.
-    pub fn of(place: &Place, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, CloudFault> {
+    pub fn of(
+        place: &Place,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, CloudFault> {
         let settings = Self::taken_of(place, environment)?;
         settings.refuse_halves()?;
         settings.refuse_addresses()?;
@@ -123,14 +127,20 @@ impl Settings {
     }
 
     /// Takes what says the way to the place, whose credentials come from elsewhere.
-    pub fn of_way(place: &Place, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, CloudFault> {
+    pub fn of_way(
+        place: &Place,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, CloudFault> {
         let mut settings = Self { are_of_way: true, ..Self::taken_of(place, environment)? };
         settings.taken.retain(|known, _| WAY.contains(&known.as_str()));
         settings.refuse_addresses()?;
         Ok(settings)
     }
 
-    fn taken_of(place: &Place, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, CloudFault> {
+    fn taken_of(
+        place: &Place,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, CloudFault> {
         let cloud = place.cloud;
         let mut taken = BTreeMap::new();
         for (name, value) in environment.into_iter().filter(|(_, value)| !value.is_empty()) {
@@ -138,7 +148,10 @@ impl Settings {
             if cloud == Cloud::S3 {
                 refuse(&small, &name, &value)?;
             }
-            let known = ALIASES.iter().find(|(alias, _)| *alias == small).map_or(small.as_str(), |(_, known)| known);
+            let known = ALIASES
+                .iter()
+                .find(|(alias, _)| *alias == small)
+                .map_or(small.as_str(), |(_, known)| known);
             if known.starts_with(&cloud.prefix().to_ascii_lowercase()) {
                 taken.insert(known.to_owned(), Taken { name, value });
             }
@@ -152,7 +165,10 @@ impl Settings {
     }
 
     pub fn set_region(&mut self, region: String) {
-        self.taken.insert("aws_region".to_owned(), Taken { name: "AWS_REGION".to_owned(), value: region });
+        self.taken.insert(
+            "aws_region".to_owned(),
+            Taken { name: "AWS_REGION".to_owned(), value: region },
+        );
     }
 
     /// Each setting with its value.
@@ -166,7 +182,8 @@ impl Settings {
 
     /// The account of Azure, where the URL does not name it.
     pub fn account(&self) -> Result<&str, CloudFault> {
-        let emulated = self.value("azure_storage_use_emulator").is_some_and(is_true).then_some(EMULATED);
+        let emulated =
+            self.value("azure_storage_use_emulator").is_some_and(is_true).then_some(EMULATED);
         self.value("azure_storage_account_name").or(emulated).ok_or_else(|| {
             let hint = "write abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH, or set AZURE_STORAGE_ACCOUNT_NAME";
             CloudFault::lasting("the lake's URL names no account", hint)
@@ -185,7 +202,8 @@ impl Settings {
     /// Why the client could not be made. Its own words may repeat a value, so only the name of the setting is told.
     pub fn misfit(&self, fault: &object_store::Error) -> StoreError {
         let said = fault.to_string();
-        let quoted = self.taken.values().find(|taken| said.contains(&format!("\"{}\"", taken.value)));
+        let quoted =
+            self.taken.values().find(|taken| said.contains(&format!("\"{}\"", taken.value)));
         let by_kind = [
             ("service account", "google_service_account"),
             ("service account", "google_application_credentials"),
@@ -197,14 +215,25 @@ impl Settings {
             ("SAS", "azure_storage_sas_token"),
             ("SAS", "azure_storage_sas_key"),
         ];
-        let named = || by_kind.iter().find_map(|(word, known)| self.taken.get(*known).filter(|_| said.contains(word)));
+        let named = || {
+            by_kind
+                .iter()
+                .find_map(|(word, known)| self.taken.get(*known).filter(|_| said.contains(word)))
+        };
         let fault = match quoted.or_else(named) {
             Some(taken) => CloudFault::lasting(
                 format!("{} cannot be what it is set to", taken.name),
-                format!("correct it, or unset it; its value is not repeated here. For credentials, {}", self.cloud.credentials()),
+                format!(
+                    "correct it, or unset it; its value is not repeated here. For credentials, {}",
+                    self.cloud.credentials()
+                ),
             ),
             None => CloudFault::lasting(
-                format!("the {} settings do not make a way to {}", self.cloud.prefix().trim_end_matches('_'), self.cloud.name()),
+                format!(
+                    "the {} settings do not make a way to {}",
+                    self.cloud.prefix().trim_end_matches('_'),
+                    self.cloud.name()
+                ),
                 self.cloud.credentials(),
             ),
         };
@@ -213,10 +242,16 @@ impl Settings {
 
     /// One half of a pair of keys is no key.
     fn refuse_halves(&self) -> Result<(), CloudFault> {
-        for (half, other) in [("aws_access_key_id", "aws_secret_access_key"), ("aws_secret_access_key", "aws_access_key_id")] {
+        for (half, other) in [
+            ("aws_access_key_id", "aws_secret_access_key"),
+            ("aws_secret_access_key", "aws_access_key_id"),
+        ] {
             if self.taken.contains_key(half) && !self.taken.contains_key(other) {
                 let (half, other) = (half.to_ascii_uppercase(), other.to_ascii_uppercase());
-                return Err(CloudFault::lasting(format!("{half} is set, and {other} is not"), self.cloud.credentials()));
+                return Err(CloudFault::lasting(
+                    format!("{half} is set, and {other} is not"),
+                    self.cloud.credentials(),
+                ));
             }
         }
         Ok(())
@@ -229,13 +264,20 @@ impl Settings {
                 Some("https") => {}
                 Some("http") if self.value(&allow.to_ascii_lowercase()).is_some_and(is_true) => {}
                 Some("http") => {
-                    let what = format!("{name} is an http address, over which everything goes in the clear");
-                    let hint = format!("give an https address, or set {allow}=true where the way is safe, as on this machine");
+                    let what = format!(
+                        "{name} is an http address, over which everything goes in the clear"
+                    );
+                    let hint = format!(
+                        "give an https address, or set {allow}=true where the way is safe, as on this machine"
+                    );
                     return Err(CloudFault::lasting(what, hint));
                 }
                 _ => {
                     let what = format!("{name} is no http or https address");
-                    return Err(CloudFault::lasting(what, format!("give {name} as https://HOST, or unset it")));
+                    return Err(CloudFault::lasting(
+                        what,
+                        format!("give {name} as https://HOST, or unset it"),
+                    ));
                 }
             }
         }
@@ -250,7 +292,9 @@ fn refuse(small: &str, name: &str, value: &str) -> Result<(), CloudFault> {
     match REFUSED.iter().find(refused) {
         Some((_, _, why)) => Err(CloudFault::lasting(
             format!("{name} {why}"),
-            format!("unset {name}; the bucket has to know conditional puts, as S3 does, and lakeplan init finds out"),
+            format!(
+                "unset {name}; the bucket has to know conditional puts, as S3 does, and lakeplan init finds out"
+            ),
         )),
         None => Ok(()),
     }

@@ -11,8 +11,9 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult, RenameOptions, Result,
 };
 
 use super::fault::{Answer, CloudFault};
@@ -56,12 +57,22 @@ impl Teller {
             Error::NotFound { path, .. } if !answer.is_without_bucket() => {
                 Error::NotFound { path, source: "there is no such object".into() }
             }
-            Error::AlreadyExists { path, .. } => Error::AlreadyExists { path, source: "the name is taken".into() },
-            Error::Precondition { path, .. } => Error::Precondition { path, source: "another was faster".into() },
-            Error::NotModified { path, .. } => Error::NotModified { path, source: "it is as it was".into() },
-            Error::PermissionDenied { path, .. } => Error::PermissionDenied { path, source: told() },
+            Error::AlreadyExists { path, .. } => {
+                Error::AlreadyExists { path, source: "the name is taken".into() }
+            }
+            Error::Precondition { path, .. } => {
+                Error::Precondition { path, source: "another was faster".into() }
+            }
+            Error::NotModified { path, .. } => {
+                Error::NotModified { path, source: "it is as it was".into() }
+            }
+            Error::PermissionDenied { path, .. } => {
+                Error::PermissionDenied { path, source: told() }
+            }
             Error::Unauthenticated { path, .. } => Error::Unauthenticated { path, source: told() },
-            Error::InvalidPath { .. } | Error::NotSupported { .. } | Error::NotImplemented { .. } => fault,
+            Error::InvalidPath { .. }
+            | Error::NotSupported { .. }
+            | Error::NotImplemented { .. } => fault,
             _ => Error::Generic { store: self.place.cloud.name(), source: told() },
         }
     }
@@ -76,17 +87,32 @@ impl ToldStore {
         answer.map_err(|fault| self.teller.tell(fault))
     }
 
-    fn tell_each<T: 'static>(&self, answers: BoxStream<'static, Result<T>>) -> BoxStream<'static, Result<T>> {
+    fn tell_each<T: 'static>(
+        &self,
+        answers: BoxStream<'static, Result<T>>,
+    ) -> BoxStream<'static, Result<T>> {
         let teller = Arc::clone(&self.teller);
         answers.map_err(move |fault| teller.tell(fault)).boxed()
     }
 
     /// Creates, and again where the connection failed: whoever finds these bytes under the name has created it.
-    async fn create(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+    async fn create(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
         let begun = tokio::time::Instant::now();
         let mut wait = FIRST_WAIT;
         loop {
-            let fault = match self.try_create(location, &payload, options.clone(), PATIENCE.saturating_sub(begun.elapsed())).await
+            let fault = match self
+                .try_create(
+                    location,
+                    &payload,
+                    options.clone(),
+                    PATIENCE.saturating_sub(begun.elapsed()),
+                )
+                .await
             {
                 Err(fault) => fault,
                 done => return done,
@@ -109,8 +135,17 @@ impl ToldStore {
     ) -> Result<PutResult> {
         let put = self.inner.put_opts(location, payload.clone(), options);
         let is_small = payload.content_length() <= SMALL;
-        let late = |_| Err(Error::Generic { store: self.teller.place.cloud.name(), source: "timed out".into() });
-        let done = if is_small { tokio::time::timeout(patience, put).await.unwrap_or_else(late) } else { put.await };
+        let late = |_| {
+            Err(Error::Generic {
+                store: self.teller.place.cloud.name(),
+                source: "timed out".into(),
+            })
+        };
+        let done = if is_small {
+            tokio::time::timeout(patience, put).await.unwrap_or_else(late)
+        } else {
+            put.await
+        };
         if let Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) = &done
             && let Some(result) = self.holds(location, payload).await
         {
@@ -122,7 +157,8 @@ impl ToldStore {
     /// Whether these bytes are under the name; where the storage does not say, it counts as no.
     async fn holds(&self, location: &Path, payload: &PutPayload) -> Option<PutResult> {
         let found = self.inner.get(location).await.ok()?;
-        let result = PutResult { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
+        let result =
+            PutResult { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
         if found.meta.size != payload.content_length() as u64 {
             return None;
         }
@@ -139,14 +175,23 @@ impl fmt::Display for ToldStore {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl ObjectStore for ToldStore {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
         match options.mode {
             PutMode::Create => self.create(location, payload, options).await,
             _ => self.tell(self.inner.put_opts(location, payload, options).await),
         }
     }
 
-    async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
         self.tell(self.inner.put_multipart_opts(location, options).await)
     }
 
@@ -163,7 +208,10 @@ impl ObjectStore for ToldStore {
         self.tell(self.inner.get_ranges(location, ranges).await)
     }
 
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
         self.tell_each(self.inner.delete_stream(locations))
     }
 
@@ -171,7 +219,11 @@ impl ObjectStore for ToldStore {
         self.tell_each(self.inner.list(prefix))
     }
 
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
         self.tell_each(self.inner.list_with_offset(prefix, offset))
     }
 

@@ -52,13 +52,16 @@ impl Marker {
         };
         let bytes = bytes.map_err(|err| StoreError::storage("reading", PATH, err))?;
         let marker = serde_json::from_slice(&bytes);
-        marker.map(Some).map_err(|err| StoreError::damaged(PATH, format!("it does not say which copy was begun: {err}")))
+        marker.map(Some).map_err(|err| {
+            StoreError::damaged(PATH, format!("it does not say which copy was begun: {err}"))
+        })
     }
 
     /// Puts the marker, or returns the one of another process that began at the same time.
     pub async fn put(self, store: &dyn ObjectStore) -> Result<Self, StoreError> {
         let failed = |err: Error| StoreError::storage("writing", PATH, err);
-        let bytes = serde_json::to_vec_pretty(&self).map_err(|err| StoreError::storage("encoding", PATH, err))?;
+        let bytes = serde_json::to_vec_pretty(&self)
+            .map_err(|err| StoreError::storage("encoding", PATH, err))?;
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match store.put_opts(&Path::from(PATH), bytes.into(), options).await {
             Ok(_) => Ok(self),
@@ -105,5 +108,7 @@ pub async fn no_lake(store: &Arc<dyn ObjectStore>, root: &str) -> StoreError {
 
 /// Refuses a place where a copy is unfinished.
 pub async fn refuse_unfinished(root: &Root) -> Result<(), StoreError> {
-    Marker::read(root.store.as_ref()).await?.map_or(Ok(()), |marker| Err(marker.unfinished(root.url.as_str())))
+    Marker::read(root.store.as_ref())
+        .await?
+        .map_or(Ok(()), |marker| Err(marker.unfinished(root.url.as_str())))
 }

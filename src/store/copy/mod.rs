@@ -110,7 +110,11 @@ pub async fn copy(
                 marker.put(to.store.as_ref()).await?
             }
         };
-        if sets.is_empty() && (marker.lake != first.entity_id || marker.up_to != Marker::position(up_to) || marker.end != end) {
+        if sets.is_empty()
+            && (marker.lake != first.entity_id
+                || marker.up_to != Marker::position(up_to)
+                || marker.end != end)
+        {
             return Err(marker.unfinished(to.url.as_str()));
         }
         let kept: Vec<&Row> = rows.iter().collect();
@@ -152,8 +156,13 @@ pub async fn copy(
     match target.log.put_entry(0, entry_bytes(&first)).await {
         Ok(()) => Ok(copied),
         Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
-            let is_this = target.read_entry(0).await?.and_then(|entry| entry.attempt) == Some(marker.attempt);
-            if is_this { Ok(copied) } else { Err(StoreError::CopyOntoLake { root: to.url.to_string() }) }
+            let is_this =
+                target.read_entry(0).await?.and_then(|entry| entry.attempt) == Some(marker.attempt);
+            if is_this {
+                Ok(copied)
+            } else {
+                Err(StoreError::CopyOntoLake { root: to.url.to_string() })
+            }
         }
         Err(err) => Err(StoreError::storage("writing", "journal/_delta_log", err)),
     }
@@ -166,7 +175,11 @@ async fn unchanged(target: &Files, copied: Copied, to: &Root) -> Result<Copied, 
         return Err(StoreError::CopyChanged { root, seq });
     }
     let chain = target.read_last().await?.and_then(|row| row.chain);
-    if seq == copied.seq && chain == Some(copied.chain) { Ok(copied) } else { Err(StoreError::CopyOntoLake { root }) }
+    if seq == copied.seq && chain == Some(copied.chain) {
+        Ok(copied)
+    } else {
+        Err(StoreError::CopyOntoLake { root })
+    }
 }
 
 /// Ends the copy at a place, which is complete and folded.
@@ -189,7 +202,10 @@ fn verify(rows: &[(u64, u32, Row)]) -> Result<Copied, StoreError> {
         let seq = set[0].0;
         chain = next_chain(chain, set.iter().map(|(_, _, row)| row.digest));
         if seq != expected || set.last().and_then(|(_, _, row)| row.chain) != Some(chain) {
-            return Err(StoreError::damaged(format!("journal, seq {seq}"), "the hash chain breaks here, so it is not copied"));
+            return Err(StoreError::damaged(
+                format!("journal, seq {seq}"),
+                "the hash chain breaks here, so it is not copied",
+            ));
         }
     }
     let Some((seq, _, last)) = rows.last() else {
@@ -205,10 +221,19 @@ async fn refuse_used(root: &Root) -> Result<(), StoreError> {
     let failed = |err| StoreError::storage("listing", root.url.to_string(), err);
     let mut occupied = None;
     for name in LakeTables::names() {
-        if root.store.list(Some(&Path::from(format!("{name}/_delta_log")))).try_next().await.map_err(failed)?.is_some() {
+        if root
+            .store
+            .list(Some(&Path::from(format!("{name}/_delta_log"))))
+            .try_next()
+            .await
+            .map_err(failed)?
+            .is_some()
+        {
             return Err(StoreError::CopyOntoLake { root: named() });
         }
-        if occupied.is_none() && root.store.list(Some(&Path::from(name))).try_next().await.map_err(failed)?.is_some() {
+        if occupied.is_none()
+            && root.store.list(Some(&Path::from(name))).try_next().await.map_err(failed)?.is_some()
+        {
             occupied = Some(name);
         }
     }

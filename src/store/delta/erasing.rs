@@ -22,14 +22,25 @@ impl DeltaStore {
     }
 
     /// How many files of the journal hold these rows, and how many of its table the record.
-    pub async fn files_holding(&self, rows: &[Place], record: Slot) -> Result<(usize, usize), StoreError> {
+    pub async fn files_holding(
+        &self,
+        rows: &[Place],
+        record: Slot,
+    ) -> Result<(usize, usize), StoreError> {
         let mut files = Files::new(Arc::clone(&self.root));
         files.load().await?;
-        let holds = |file: &&JournalFile| rows.iter().any(|(seq, _)| (file.seq.0..=file.seq.1).contains(seq));
+        let holds = |file: &&JournalFile| {
+            rows.iter().any(|(seq, _)| (file.seq.0..=file.seq.1).contains(seq))
+        };
         let journal = files.live().filter(holds).count();
-        let Some(table) = TABLES.iter().find(|table| table.entity == record.entity) else { return Ok((journal, 0)) };
+        let Some(table) = TABLES.iter().find(|table| table.entity == record.entity) else {
+            return Ok((journal, 0));
+        };
         let log = TableLog::new(Arc::clone(&self.root), table.name);
         let table = log.load().await?;
-        Ok((journal, table.map_or(0, |table| in_bucket(&table, bucket(record.entity, record.project)).len())))
+        Ok((
+            journal,
+            table.map_or(0, |table| in_bucket(&table, bucket(record.entity, record.project)).len()),
+        ))
     }
 }

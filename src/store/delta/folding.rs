@@ -100,7 +100,10 @@ impl DeltaStore {
             if tables.len() == lost.len() {
                 let written = tables.iter().map(|(name, folded)| (*name, folded.seq)).collect();
                 // What the other tables show is as it was.
-                self.writer.send(Message::Folded { seq: head.folded, written }).await.map_err(|_| StoreError::WriterGone)?;
+                self.writer
+                    .send(Message::Folded { seq: head.folded, written })
+                    .await
+                    .map_err(|_| StoreError::WriterGone)?;
                 return Ok(FoldReport { seq: head.seq, tables, skipped: Vec::new() });
             }
         }
@@ -113,11 +116,15 @@ impl DeltaStore {
         let report = loop {
             match self.fold_once().await {
                 // The journal has what a broken file held.
-                Err(StoreError::Damaged { path, what }) if let Some(table) = FoldedTable::at(&path) => {
+                Err(StoreError::Damaged { path, what })
+                    if let Some(table) = FoldedTable::at(&path) =>
+                {
                     if !rebuilt.insert(table.name()) {
                         return Err(StoreError::Damaged { path, what });
                     }
-                    tracing::warn!("{path} is damaged: {what}; the table is rebuilt from the journal");
+                    tracing::warn!(
+                        "{path} is damaged: {what}; the table is rebuilt from the journal"
+                    );
                     self.rebuild(Some(table)).await?;
                 }
                 folded => break folded?,
@@ -132,14 +139,18 @@ impl DeltaStore {
                 "the table {table} is not folded: another writer gave it features that Lakeplan does not write; lakeplan fold --rebuild {table} rebuilds it without them"
             );
         }
-        self.writer.send(Message::Folded { seq, written }).await.map_err(|_| StoreError::WriterGone)?;
+        self.writer
+            .send(Message::Folded { seq, written })
+            .await
+            .map_err(|_| StoreError::WriterGone)?;
         if seq == 0 {
             return Ok(report);
         }
         let mut unnoted = self.unnoted.lock().unwrap_or_else(PoisonError::into_inner);
         unnoted.seq = unnoted.seq.max(report.seq);
         for (name, state) in table_state::written(&report) {
-            let rows = unnoted.tables.get(name).map_or(0, |earlier: &TableState| earlier.rows) + state.rows;
+            let rows = unnoted.tables.get(name).map_or(0, |earlier: &TableState| earlier.rows)
+                + state.rows;
             unnoted.tables.insert(name, TableState { rows, ..state });
         }
         drop(unnoted);
@@ -184,11 +195,13 @@ impl DeltaStore {
     /// Folds the rows after what is known to be folded into the tables they concern; `None` where one has to be made anew.
     async fn fold_after(&self, head: &Head) -> Result<Option<FoldReport>, StoreError> {
         let files = self.ask(|answer| Message::Files { answer }).await?;
-        let mut rows: Vec<Row> = self.changes(head.folded, Stream::Work, &Scope::All).await?.try_collect().await?;
+        let mut rows: Vec<Row> =
+            self.changes(head.folded, Stream::Work, &Scope::All).await?.try_collect().await?;
         rows.retain(|row| row.seq <= head.seq);
         Links::of(&rows).refuse_break()?;
         // What nothing concerns since all tables were known to be folded needs no look.
-        let concerned = FoldedTable::all().filter(|table| rows.iter().any(|row| row.entity == table.entity()));
+        let concerned =
+            FoldedTable::all().filter(|table| rows.iter().any(|row| row.entity == table.entity()));
         let (changes_are_folded, turn) = watch::channel(false);
         let mut changes_are_folded = Some(changes_are_folded);
         let folding = &self.folding(head, (head.folded, &files), &rows, turn);
@@ -220,16 +233,37 @@ impl DeltaStore {
             let mut skipped = Vec::new();
             for table in FoldedTable::all() {
                 match table.find(&self.root, Some(&files)).await? {
-                    Found::Nothing => lost.push(Lost { table, instead_of: None, broken_at: None, is_forced: false }),
+                    Found::Nothing => lost.push(Lost {
+                        table,
+                        instead_of: None,
+                        broken_at: None,
+                        is_forced: false,
+                    }),
                     Found::Broken(_, last) => {
-                        lost.push(Lost { table, instead_of: None, broken_at: Some(last), is_forced: false });
+                        lost.push(Lost {
+                            table,
+                            instead_of: None,
+                            broken_at: Some(last),
+                            is_forced: false,
+                        });
                     }
                     Found::Outdated(_, Distrust::Features) => skipped.push(table.name()),
-                    Found::Outdated(old, _) => {
-                        lost.push(Lost { table, instead_of: Some(old), broken_at: None, is_forced: false })
-                    }
-                    Found::Whole(old, _) if head.unreadable.contains(&table.name()) && !written.contains_key(table.name()) => {
-                        lost.push(Lost { table, instead_of: Some(old), broken_at: None, is_forced: true });
+                    Found::Outdated(old, _) => lost.push(Lost {
+                        table,
+                        instead_of: Some(old),
+                        broken_at: None,
+                        is_forced: false,
+                    }),
+                    Found::Whole(old, _)
+                        if head.unreadable.contains(&table.name())
+                            && !written.contains_key(table.name()) =>
+                    {
+                        lost.push(Lost {
+                            table,
+                            instead_of: Some(old),
+                            broken_at: None,
+                            is_forced: true,
+                        });
                     }
                     Found::Whole(_, seq) => {
                         let known = seqs.entry(table.entity()).or_insert(u64::MAX);
@@ -239,9 +273,14 @@ impl DeltaStore {
                 }
             }
             let mut report = FoldReport { seq: head.seq, tables: Vec::new(), skipped };
-            let rows = files.rows_behind(&seqs, |row| row.seq <= head.seq && row.stream == Stream::Work).await?;
+            let rows = files
+                .rows_behind(&seqs, |row| row.seq <= head.seq && row.stream == Stream::Work)
+                .await?;
             for table in whole {
-                let Some(folded) = self.folding(&head, (files.folded, &files), &rows, watch::channel(true).1).fold(table).await?
+                let Some(folded) = self
+                    .folding(&head, (files.folded, &files), &rows, watch::channel(true).1)
+                    .fold(table)
+                    .await?
                 else {
                     continue;
                 };
@@ -268,7 +307,9 @@ impl DeltaStore {
 
     /// The journal as its log tells it now.
     async fn files(&self, head: &Head) -> Result<Files, StoreError> {
-        let mut files = Files::new(Arc::clone(&self.root)).at(&self.name).passing_over_ahead(self.passes_over_ahead);
+        let mut files = Files::new(Arc::clone(&self.root))
+            .at(&self.name)
+            .passing_over_ahead(self.passes_over_ahead);
         files.load().await?;
         files.note_mark(head.seq, &head.chain);
         Ok(files)

@@ -41,7 +41,10 @@ impl DeltaStore {
         }
         let from = age::counted_from(&self.root, clock.now()).await?;
         for table in APPENDED {
-            report.condensed.push((table.name, compact::condense(table, &self.root, from, clock, random).await?));
+            report.condensed.push((
+                table.name,
+                compact::condense(table, &self.root, from, clock, random).await?,
+            ));
         }
         report.condensed.push((field_changes::NAME, join::join(&self.root, clock, random).await?));
         for name in LakeTables::own() {
@@ -107,7 +110,10 @@ impl DeltaStore {
             // One whose log cannot be read is rebuilt by any fold.
             let Ok(Some(found)) = log.load().await else { continue };
             if let Some((path, what)) = log.amiss(&found).await?.first() {
-                tracing::warn!("{}/{path}: {what}; the table is rebuilt from the journal", table.name());
+                tracing::warn!(
+                    "{}/{path}: {what}; the table is rebuilt from the journal",
+                    table.name()
+                );
                 lost.insert(table.name());
             }
         }
@@ -117,13 +123,17 @@ impl DeltaStore {
     /// Deletes old temporary files of killed processes, which only a local folder has. Those in the inbox are not ours.
     async fn remove_temporaries(&self) -> Result<Temporaries, StoreError> {
         let url = Url::parse(&self.name).ok().filter(|url| url.scheme() == "file");
-        let Some(root) = url.and_then(|url| url.to_file_path().ok()) else { return Ok(Temporaries::default()) };
+        let Some(root) = url.and_then(|url| url.to_file_path().ok()) else {
+            return Ok(Temporaries::default());
+        };
         let now = self.clock.now();
         let removed = tokio::task::spawn_blocking(move || {
             let folders: Vec<&str> = LakeTables::own().chain([PROBE, copy::FOLDER]).collect();
             durable::remove_temporaries(&root, &folders, now)
         });
-        let failed = |err: std::io::Error| StoreError::storage("deleting temporary files in", self.name.as_str(), err);
+        let failed = |err: std::io::Error| {
+            StoreError::storage("deleting temporary files in", self.name.as_str(), err)
+        };
         removed.await.map_err(|err| failed(err.into()))?.map_err(failed)
     }
 }

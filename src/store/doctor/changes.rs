@@ -63,7 +63,9 @@ impl Changes {
                 None => format!("{name} is not in the journal, or is there twice"),
             });
         }
-        wrong.extend(self.wanted.values().flatten().map(|known| format!("{} is missing", name(known))));
+        wrong.extend(
+            self.wanted.values().flatten().map(|known| format!("{} is missing", name(known))),
+        );
         wrong
     }
 }

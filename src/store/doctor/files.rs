@@ -28,7 +28,11 @@ pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>) -> Result
             Ok(Some(table)) => table,
             Ok(None) => continue,
             Err(fault) => {
-                checkup.unread(format!("{name}/_delta_log"), fault, if is_appended { SALVAGE } else { way_out })?;
+                checkup.unread(
+                    format!("{name}/_delta_log"),
+                    fault,
+                    if is_appended { SALVAGE } else { way_out },
+                )?;
                 continue;
             }
         };

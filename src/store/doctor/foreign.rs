@@ -14,12 +14,19 @@ use crate::store::journal::entry;
 use crate::store::table_log::{LiveFile, TableLog, entry_path};
 
 /// Names the commits of others to the journal that do not count.
-pub async fn check_journal(checkup: &mut Checkup, log: &TableLog, others: &Others) -> Result<(), StoreError> {
+pub async fn check_journal(
+    checkup: &mut Checkup,
+    log: &TableLog,
+    others: &Others,
+) -> Result<(), StoreError> {
     check(checkup, log, others).await
 }
 
 /// The same of the appended tables. A log that cannot be read is told of elsewhere.
-pub async fn check_appended(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>) -> Result<(), StoreError> {
+pub async fn check_appended(
+    checkup: &mut Checkup,
+    root: &Arc<dyn ObjectStore>,
+) -> Result<(), StoreError> {
     for table in APPENDED {
         let log = TableLog::new(Arc::clone(root), table.name);
         match log.load().await {
@@ -52,16 +59,30 @@ async fn check(checkup: &mut Checkup, log: &TableLog, others: &Others) -> Result
         let place = format!("{}/{}", log.folder(), entry_path(commit.version));
         let did = did(commit, others.has_other_columns);
         match (gone.as_slice(), is_journal) {
-            ([], _) => checkup.find(place, format!("{did}; it does not count"), if is_journal { TAKE_BACK } else { UPKEEP }),
+            ([], _) => checkup.find(
+                place,
+                format!("{did}; it does not count"),
+                if is_journal { TAKE_BACK } else { UPKEEP },
+            ),
             (gone, true) => {
-                let seqs =
-                    gone.iter().filter_map(|file| entry::file(file)).map(|file| format!("{} to {}", file.seq.0, file.seq.1));
+                let seqs = gone
+                    .iter()
+                    .filter_map(|file| entry::file(file))
+                    .map(|file| format!("{} to {}", file.seq.0, file.seq.1));
                 let seqs = seqs.collect::<Vec<_>>().join(", ");
-                checkup.find(place, format!("{did}; the files are gone since, and with them seq {seqs}"), RESTORE);
+                checkup.find(
+                    place,
+                    format!("{did}; the files are gone since, and with them seq {seqs}"),
+                    RESTORE,
+                );
             }
             (gone, false) => {
                 let rows: u64 = gone.iter().filter_map(|file| file.rows()).sum();
-                checkup.find(place, format!("{did}; the files are gone since, and with them {rows} rows"), TAKE_REST_BACK);
+                checkup.find(
+                    place,
+                    format!("{did}; the files are gone since, and with them {rows} rows"),
+                    TAKE_REST_BACK,
+                );
             }
         }
     }

@@ -24,15 +24,18 @@ use crate::store::table_log::{Belief, Table, TableLog, entry_path};
 use crate::store::tables::LakeTables;
 
 const REMOVE: &str = "remove this file and _last_checkpoint beside it; the entries of the log say the same without them";
-const REMOVE_ENTRIES: &str =
-    "keep this file and move the entries of the log up to its version out of the folder: they lack what it holds";
+const REMOVE_ENTRIES: &str = "keep this file and move the entries of the log up to its version out of the folder: they lack what it holds";
 const MOVE_STRAY: &str = "move this file out of the folder and keep it: a checkpoint after it says all that belongs in its place, and what this entry committed is in the other copy only";
 const KEEP_BOTH: &str = "remove neither: each says rows that the other does not; bring the log back from a backup, or the object's earlier version from the storage";
 const REMOVE_ENTRY: &str = "remove this file; a checkpoint after it says all that it said";
 
 /// Reads the appended tables and the logs of all tables that only Lakeplan writes. `marks` are those of the journal's sets, in
 /// order, where it is sound.
-pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, marks: Option<&Vec<Mark>>) -> Result<(), StoreError> {
+pub async fn check(
+    checkup: &mut Checkup,
+    root: &Arc<dyn ObjectStore>,
+    marks: Option<&Vec<Mark>>,
+) -> Result<(), StoreError> {
     for table in APPENDED {
         check_rows(checkup, root, table).await?;
     }
@@ -43,7 +46,11 @@ pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, marks: Op
 }
 
 /// Every file can be read and holds the rows that the log says. A log that cannot be read was told of already.
-async fn check_rows(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, table: &Appended) -> Result<(), StoreError> {
+async fn check_rows(
+    checkup: &mut Checkup,
+    root: &Arc<dyn ObjectStore>,
+    table: &Appended,
+) -> Result<(), StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
     let found = match log.load().await {
         Ok(Some(found)) => found,
@@ -58,7 +65,11 @@ async fn check_rows(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, table: &
         }
         match table.count(&log, file).await {
             Ok((read, Some(recorded))) if read != recorded => {
-                checkup.find(place, format!("it holds {read} rows, the log says {recorded}"), RECOUNT);
+                checkup.find(
+                    place,
+                    format!("it holds {read} rows, the log says {recorded}"),
+                    RECOUNT,
+                );
             }
             Ok(_) => {}
             Err(fault) => checkup.unread(place, fault, LET_GO)?,
@@ -76,7 +87,12 @@ async fn check_checkpoints(
     marks: Option<&Vec<Mark>>,
 ) -> Result<(), StoreError> {
     let names = log_replay::list(log, None).await?;
-    let versions = |ending: &str| names.iter().filter_map(|name| log_replay::version_of(name, ending)).collect::<BTreeSet<u64>>();
+    let versions = |ending: &str| {
+        names
+            .iter()
+            .filter_map(|name| log_replay::version_of(name, ending))
+            .collect::<BTreeSet<u64>>()
+    };
     let (entries, checkpoints) = (versions(".json"), versions(".checkpoint.parquet"));
     // What the log says, as long as it can be followed, and the version that comes next.
     let mut followed = entries.contains(&0).then(|| (Replaying::of(log, Belief::All), 0));
@@ -92,7 +108,9 @@ async fn check_checkpoints(
     };
     for checkpoint in checkpoints.iter().copied() {
         let place = format!("{}/{}", log.folder(), log_replay::checkpoint_path(checkpoint));
-        let Some(bytes) = log.get(&log_replay::checkpoint_path(checkpoint)).await? else { continue };
+        let Some(bytes) = log.get(&log_replay::checkpoint_path(checkpoint)).await? else {
+            continue;
+        };
         let read = read_whole(log, checkpoint, &place, bytes).map(|(read, _)| read);
         followed = match followed {
             Some((said, next)) => {
@@ -102,7 +120,11 @@ async fn check_checkpoints(
                     let is_past = is_past(version) || sound == Some(version);
                     if !(is_past && may_be_why) {
                         let way_out = if is_past { REMOVE_ENTRY } else { way_out };
-                        checkup.find(format!("{}/{}", log.folder(), entry_path(version)), told(&fault), way_out);
+                        checkup.find(
+                            format!("{}/{}", log.folder(), entry_path(version)),
+                            told(&fault),
+                            way_out,
+                        );
                     }
                 }
                 said.map(|said| (said, checkpoint + 1))
@@ -116,7 +138,11 @@ async fn check_checkpoints(
                     let strays = strays(log, entries.range(..=checkpoint), marks).await?;
                     for version in &strays {
                         let what = "it is of another copy of the lake: its sets are not those of the journal";
-                        checkup.find(format!("{}/{}", log.folder(), entry_path(*version)), what, MOVE_STRAY);
+                        checkup.find(
+                            format!("{}/{}", log.folder(), entry_path(*version)),
+                            what,
+                            MOVE_STRAY,
+                        );
                     }
                     let way_out = match strays.is_empty() {
                         true => one_to_keep(root, log, &read.table, &said.table).await,
@@ -133,7 +159,9 @@ async fn check_checkpoints(
             }
             (Err(_), _) if is_past(checkpoint) && may_be_why => followed = None,
             (Err(fault), Some(_)) => checkup.find(place, told(&fault), REMOVE),
-            (Err(fault), None) if is_past(checkpoint) => checkup.find(place, told(&fault), REMOVE_ENTRY),
+            (Err(fault), None) if is_past(checkpoint) => {
+                checkup.find(place, told(&fault), REMOVE_ENTRY)
+            }
             (Err(fault), None) => checkup.find(place, told(&fault), way_out),
         }
     }
@@ -151,9 +179,15 @@ async fn strays<'v>(
     for version in versions.copied() {
         let Some(bytes) = log.get_entry(version).await? else { continue };
         let Ok(LogEntry { is_own: true, txns, .. }) = LogEntry::read(&bytes) else { continue };
-        let Some(seq) = txns.get(entry::TXN).and_then(|seq| u64::try_from(*seq).ok()) else { continue };
+        let Some(seq) = txns.get(entry::TXN).and_then(|seq| u64::try_from(*seq).ok()) else {
+            continue;
+        };
         let own = usize::try_from(seq).ok().and_then(|seq| marks.get(seq.checked_sub(1)?));
-        if txns.get(entry::CHAIN).and_then(|mark| Mark::said(*mark, seq)).is_some_and(|said| own != Some(&said)) {
+        if txns
+            .get(entry::CHAIN)
+            .and_then(|mark| Mark::said(*mark, seq))
+            .is_some_and(|said| own != Some(&said))
+        {
             strays.push(version);
         }
     }
@@ -161,7 +195,12 @@ async fn strays<'v>(
 }
 
 /// What to do where a checkpoint and the entries that it stands for differ: never what loses a row.
-async fn one_to_keep(root: &Arc<dyn ObjectStore>, log: &TableLog, checkpoint: &Table, entries: &Table) -> &'static str {
+async fn one_to_keep(
+    root: &Arc<dyn ObjectStore>,
+    log: &TableLog,
+    checkpoint: &Table,
+    entries: &Table,
+) -> &'static str {
     if log.folder() == JOURNAL {
         return match (holds(root, checkpoint).await, holds(root, entries).await) {
             (Some(one), Some(other)) if one == other => REMOVE,
@@ -172,7 +211,8 @@ async fn one_to_keep(root: &Arc<dyn ObjectStore>, log: &TableLog, checkpoint: &T
     }
     // A folded table is rebuilt from the journal where the one that is kept does not hold.
     let is_appended = APPENDED.iter().any(|table| table.name == log.folder());
-    let has_all = |of: &Table, other: &Table| other.files.keys().all(|path| of.files.contains_key(path));
+    let has_all =
+        |of: &Table, other: &Table| other.files.keys().all(|path| of.files.contains_key(path));
     match (has_all(entries, checkpoint), has_all(checkpoint, entries)) {
         (true, _) => REMOVE,
         _ if !is_appended => REMOVE,
@@ -190,12 +230,17 @@ async fn holds(root: &Arc<dyn ObjectStore>, table: &Table) -> Option<Hash> {
 }
 
 /// The newest checkpoint that can be read: what is before it is needed no more.
-async fn newest_sound(log: &TableLog, checkpoints: &BTreeSet<u64>) -> Result<Option<u64>, StoreError> {
+async fn newest_sound(
+    log: &TableLog,
+    checkpoints: &BTreeSet<u64>,
+) -> Result<Option<u64>, StoreError> {
     for checkpoint in checkpoints.iter().rev().copied() {
         let path = log_replay::checkpoint_path(checkpoint);
         let Some(bytes) = log.get(&path).await? else { continue };
         // Where only Lakeplan's commits count, a checkpoint of another writer stands for nothing.
-        if read_whole(log, checkpoint, &path, bytes).is_ok_and(|(_, is_own)| is_own || log.belief() == Belief::All) {
+        if read_whole(log, checkpoint, &path, bytes)
+            .is_ok_and(|(_, is_own)| is_own || log.belief() == Belief::All)
+        {
             return Ok(Some(checkpoint));
         }
     }
@@ -204,7 +249,12 @@ async fn newest_sound(log: &TableLog, checkpoints: &BTreeSet<u64>) -> Result<Opt
 
 /// The table of a checkpoint and whether Lakeplan wrote it. Every column is read: maintenance and other engines need those
 /// that a command does not.
-fn read_whole(log: &TableLog, version: u64, place: &str, bytes: Bytes) -> Result<(Replaying, bool), StoreError> {
+fn read_whole(
+    log: &TableLog,
+    version: u64,
+    place: &str,
+    bytes: Bytes,
+) -> Result<(Replaying, bool), StoreError> {
     for batch in decode::batches(place, decode::open(place, bytes.clone())?)? {
         batch?;
     }
@@ -230,8 +280,12 @@ async fn follow(
 
 /// What a checkpoint says otherwise than the entries.
 fn difference(checkpoint: &Table, entries: &Table) -> Option<String> {
-    let [more, fewer] = [(checkpoint, entries), (entries, checkpoint)]
-        .map(|(of, other)| of.files.iter().find(|(path, file)| other.files.get(*path) != Some(file)).map(|(path, _)| path));
+    let [more, fewer] = [(checkpoint, entries), (entries, checkpoint)].map(|(of, other)| {
+        of.files
+            .iter()
+            .find(|(path, file)| other.files.get(*path) != Some(file))
+            .map(|(path, _)| path)
+    });
     if let Some(path) = more.or(fewer) {
         return Some(format!("it says otherwise of {path} than the entries up to it"));
     }

@@ -20,7 +20,11 @@ const ASK_AGAIN: &str = "put it back as it was, or have what it asks for asked a
 
 /// Looks at the inbox, wherever it is; with `is_full` every value of it is read. One that this user may not read is not
 /// looked at.
-pub async fn examine_inbox(checkup: &mut Checkup, inbox: &InboxRoot, is_full: bool) -> Result<(), StoreError> {
+pub async fn examine_inbox(
+    checkup: &mut Checkup,
+    inbox: &InboxRoot,
+    is_full: bool,
+) -> Result<(), StoreError> {
     let log = TableLog::rooted(Arc::clone(&inbox.store), NAME);
     let table = match log.load().await {
         Ok(Some(table)) => table,
@@ -41,7 +45,11 @@ pub async fn examine_inbox(checkup: &mut Checkup, inbox: &InboxRoot, is_full: bo
         return Ok(());
     }
     if table.described.is_none() {
-        checkup.find(format!("{NAME}/_delta_log"), "the log does not say which columns the table has", ASK_AGAIN);
+        checkup.find(
+            format!("{NAME}/_delta_log"),
+            "the log does not say which columns the table has",
+            ASK_AGAIN,
+        );
         return Ok(());
     }
     let files: Vec<LiveFile> = table.files.into_values().collect();
@@ -54,7 +62,9 @@ pub async fn examine_inbox(checkup: &mut Checkup, inbox: &InboxRoot, is_full: bo
         let size = Path::from_url_path(&file.path).ok().and_then(|path| sizes.get(&path));
         let what = match size {
             None => "the file is missing".to_owned(),
-            Some(size) if *size != file.size.unsigned_abs() => format!("it has {size} bytes, the log says {}", file.size),
+            Some(size) if *size != file.size.unsigned_abs() => {
+                format!("it has {size} bytes, the log says {}", file.size)
+            }
             Some(size) if *size < SHORTEST => format!("it has {size} bytes, which is no Parquet"),
             Some(_) => continue,
         };
@@ -67,14 +77,21 @@ pub async fn examine_inbox(checkup: &mut Checkup, inbox: &InboxRoot, is_full: bo
 }
 
 /// Reads every value of the files of which nothing was found yet.
-async fn read(checkup: &mut Checkup, log: TableLog, files: Vec<LiveFile>) -> Result<(), StoreError> {
-    let is_new = |file: &LiveFile| !checkup.findings.iter().any(|finding| finding.place == place(file));
+async fn read(
+    checkup: &mut Checkup,
+    log: TableLog,
+    files: Vec<LiveFile>,
+) -> Result<(), StoreError> {
+    let is_new =
+        |file: &LiveFile| !checkup.findings.iter().any(|finding| finding.place == place(file));
     let files = files.into_iter().filter(is_new).collect();
     let mut scan = Arc::new(Inbox::of(log, files)).scan(Columns::All, Longest::OF_REQUESTS);
     while let Some(scanned) = scan.next().await? {
         match scanned {
             Scanned::Rows(..) => {}
-            Scanned::Unreadable(StoreError::Damaged { path, what }) => checkup.find(path, what, ASK_AGAIN),
+            Scanned::Unreadable(StoreError::Damaged { path, what }) => {
+                checkup.find(path, what, ASK_AGAIN)
+            }
             Scanned::Unreadable(err) => checkup.find(NAME, told(&err), ASK_AGAIN),
         }
     }

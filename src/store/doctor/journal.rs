@@ -21,7 +21,11 @@ use crate::store::table_log::TableLog;
 use crate::store::unreadable::UnreadableValues;
 
 /// Every entry of the log between the first and the last that are there.
-pub async fn check_log(checkup: &mut Checkup, log: &TableLog, root: &Arc<dyn ObjectStore>) -> Result<(), StoreError> {
+pub async fn check_log(
+    checkup: &mut Checkup,
+    log: &TableLog,
+    root: &Arc<dyn ObjectStore>,
+) -> Result<(), StoreError> {
     let place = format!("{}/_delta_log", log.folder());
     let listed = root.list(Some(&Path::from(place.as_str())));
     let names: Vec<String> = listed
@@ -29,13 +33,22 @@ pub async fn check_log(checkup: &mut Checkup, log: &TableLog, root: &Arc<dyn Obj
         .try_collect()
         .await
         .map_err(|fault| StoreError::storage("listing", place.clone(), fault))?;
-    let versions: BTreeSet<u64> = names.iter().filter_map(|name| version_of(name, ".json")).collect();
-    let checkpoint = names.iter().filter(|name| name.contains(".checkpoint")).filter_map(|name| version_in(name)).max();
+    let versions: BTreeSet<u64> =
+        names.iter().filter_map(|name| version_of(name, ".json")).collect();
+    let checkpoint = names
+        .iter()
+        .filter(|name| name.contains(".checkpoint"))
+        .filter_map(|name| version_in(name))
+        .max();
     let Some(first) = versions.first().copied() else { return Ok(()) };
     // What lies behind a checkpoint may have been cleaned up, in whatever order.
     let from = checkpoint.map_or(first, |checkpoint| first.max(checkpoint + 1));
     if first > 0 && checkpoint.is_none_or(|checkpoint| checkpoint + 1 < first) {
-        checkup.find(format!("{place}/{:020}.json", first - 1), "the entry is missing, and no checkpoint stands for it", RESTORE);
+        checkup.find(
+            format!("{place}/{:020}.json", first - 1),
+            "the entry is missing, and no checkpoint stands for it",
+            RESTORE,
+        );
     }
     let mut next = from;
     for version in versions.range(from..) {
@@ -43,9 +56,13 @@ pub async fn check_log(checkup: &mut Checkup, log: &TableLog, root: &Arc<dyn Obj
         let what = match version.saturating_sub(next) {
             0 => None,
             1 => Some("the entry is missing".to_owned()),
-            count => Some(format!("this entry and those after it up to version {} are missing, {count} in all", version - 1)),
+            count => Some(format!(
+                "this entry and those after it up to version {} are missing, {count} in all",
+                version - 1
+            )),
         };
-        what.into_iter().for_each(|what| checkup.find(format!("{place}/{next:020}.json"), what, RESTORE));
+        what.into_iter()
+            .for_each(|what| checkup.find(format!("{place}/{next:020}.json"), what, RESTORE));
         next = version + 1;
     }
     Ok(())
@@ -70,7 +87,8 @@ pub async fn check_rows(
     anchor: Option<Anchor>,
 ) -> Result<Read, StoreError> {
     let mut chain = Chain { anchor, ..Chain::default() };
-    let mut read = Read { files: Vec::new(), is_whole: true, values: Checkup::default(), marks: Vec::new() };
+    let mut read =
+        Read { files: Vec::new(), is_whole: true, values: Checkup::default(), marks: Vec::new() };
     let mut unreadable = UnreadableValues::default();
     let mut rows = Merge::new(files, files.live().cloned(), None);
     while let Some(row) = rows.next().await {
@@ -80,7 +98,9 @@ pub async fn check_rows(
                 chain.take(checkup, &row, erasures);
                 unreadable.note(&row);
             }
-            Err((file, fault)) => checkup.unread(format!("journal/{}", file.path), fault, RESTORE)?,
+            Err((file, fault)) => {
+                checkup.unread(format!("journal/{}", file.path), fault, RESTORE)?
+            }
         }
     }
     read.marks = chain.finish(checkup);
@@ -152,7 +172,9 @@ impl Chain {
             self.chain = self.said.unwrap_or(self.chain);
         }
         self.marks.push(Mark::of(self.seq, &self.chain));
-        if let Some(anchor) = self.anchor.filter(|anchor| anchor.seq == self.seq && anchor.chain != self.chain) {
+        if let Some(anchor) =
+            self.anchor.filter(|anchor| anchor.seq == self.seq && anchor.chain != self.chain)
+        {
             let what = format!(
                 "the chain is {}, the anchor says {}: the history up to here was rewritten",
                 hex(&self.chain),
@@ -182,7 +204,10 @@ fn fault_of(row: &Row, erasures: &Erasures) -> Option<(String, &'static str)> {
     let is_bare = row.before.is_none() && row.after.is_none() && row.request_hash.is_none();
     match (row.is_erased(), erasures.names(place)) {
         (true, true) if is_bare => None,
-        (true, true) => Some(("an erase names it, and it has a payload that is not its own".to_owned(), RESTORE)),
+        (true, true) => Some((
+            "an erase names it, and it has a payload that is not its own".to_owned(),
+            RESTORE,
+        )),
         (true, false) => match unnamed(place) {
             StoreError::Damaged { what, .. } => Some((what, RESTORE)),
             other => Some((told(&other), RESTORE)),
@@ -190,7 +215,9 @@ fn fault_of(row: &Row, erasures: &Erasures) -> Option<(String, &'static str)> {
         (false, _) if row.compute_digest() != row.digest => {
             Some(("its digest does not fit what it says: it was changed".to_owned(), RESTORE))
         }
-        (false, true) => Some(("an erase names it, and its payload is still there".to_owned(), ERASE)),
+        (false, true) => {
+            Some(("an erase names it, and its payload is still there".to_owned(), ERASE))
+        }
         (false, false) => None,
     }
 }

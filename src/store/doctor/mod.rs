@@ -53,20 +53,22 @@ pub struct Checkup {
     pub findings: Vec<Finding>,
 }
 
-const RESTORE: &str = "bring the lake back from a backup, or the object's earlier version from the storage";
+const RESTORE: &str =
+    "bring the lake back from a backup, or the object's earlier version from the storage";
 const LOST_END: &str = "bring the lake back from a backup, or the object's earlier version from the storage; but where the journal is whole and the table came from a copy of the lake, lakeplan fold --rebuild makes the table anew from the journal";
-const ERASE: &str = "lakeplan erase finishes it: name the record by its id, which lakeplan history --json shows";
+const ERASE: &str =
+    "lakeplan erase finishes it: name the record by its id, which lakeplan history --json shows";
 const REFOLD: &str = "lakeplan fold --rebuild rebuilds it from the journal";
 const SALVAGE: &str = "lakeplan maintain writes its log anew from the files that are there";
-const LET_GO: &str =
-    "lakeplan maintain goes on without it, and its rows are lost; to keep them, first put the file back as it was";
+const LET_GO: &str = "lakeplan maintain goes on without it, and its rows are lost; to keep them, first put the file back as it was";
 const RECOUNT: &str = "lakeplan maintain notes how many it holds";
-const TAKE_BACK: &str = "lakeplan fold takes it back, so that other readers see the journal as it is";
-const UPKEEP: &str = "lakeplan maintain takes it back, so that other readers see the table as it is";
+const TAKE_BACK: &str =
+    "lakeplan fold takes it back, so that other readers see the journal as it is";
+const UPKEEP: &str =
+    "lakeplan maintain takes it back, so that other readers see the table as it is";
 const TAKE_REST_BACK: &str = "lakeplan maintain takes the rest back; these rows are lost";
 const FOLD: &str = "lakeplan fold rebuilds it from the journal";
-const PASSED_OVER: &str =
-    "it keeps nobody from the lake; lakeplan history shows what it says, to be made again where it is wanted";
+const PASSED_OVER: &str = "it keeps nobody from the lake; lakeplan history shows what it says, to be made again where it is wanted";
 const MEND: &str = "mend the journal first; until then keep the table as it is";
 
 impl Checkup {
@@ -76,7 +78,12 @@ impl Checkup {
 
     /// Notes what could not be read. A fault that tells nothing of what is stored is no finding and ends the check-up: a
     /// right that is missing, a catalog or storage that is away.
-    fn unread(&mut self, place: impl Into<String>, fault: StoreError, way_out: &'static str) -> Result<(), StoreError> {
+    fn unread(
+        &mut self,
+        place: impl Into<String>,
+        fault: StoreError,
+        way_out: &'static str,
+    ) -> Result<(), StoreError> {
         if fault.is_of_the_way() {
             return Err(fault);
         }
@@ -86,9 +93,12 @@ impl Checkup {
 
     /// Whether something was found about a table or in it.
     fn has_found_in(&self, table: &str) -> bool {
-        self.findings
-            .iter()
-            .any(|finding| finding.place.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ','])))
+        self.findings.iter().any(|finding| {
+            finding
+                .place
+                .strip_prefix(table)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ',']))
+        })
     }
 }
 
@@ -127,7 +137,12 @@ pub async fn examine(
 }
 
 /// Examines the lake at `root` to an extent.
-pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format, extent: Extent) -> Result<Checkup, StoreError> {
+pub async fn examine_to(
+    root: &Arc<dyn ObjectStore>,
+    name: &str,
+    format: &Format,
+    extent: Extent,
+) -> Result<Checkup, StoreError> {
     let mut checkup = Checkup::default();
     let mut journal = Files::new(Arc::clone(root)).at(name);
     journal::check_log(&mut checkup, &journal.log, root).await?;
@@ -159,7 +174,8 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
     checkup.findings.append(&mut of_tables.findings);
     // A row that lost its payload to no erase is told of already; nothing after it can be replayed.
     // Nor does a journal that has lost something tell what the tables should hold.
-    let parts = (read.is_whole && journal_is_sound).then(|| Parts::new(&journal, read.files, format, survey));
+    let parts = (read.is_whole && journal_is_sound)
+        .then(|| Parts::new(&journal, read.files, format, survey));
     if !journal_is_sound {
         standing.iter_mut().for_each(tables::Standing::only_read);
     }
@@ -172,7 +188,9 @@ pub async fn examine_to(root: &Arc<dyn ObjectStore>, name: &str, format: &Format
     }
     if !journal_is_sound {
         // The tables may be all that is left of what the journal lost.
-        for finding in checkup.findings.iter_mut().filter(|finding| [REFOLD, FOLD].contains(&finding.way_out)) {
+        for finding in
+            checkup.findings.iter_mut().filter(|finding| [REFOLD, FOLD].contains(&finding.way_out))
+        {
             finding.way_out = MEND;
         }
     }

@@ -16,8 +16,15 @@ const NO_VERSION: &str = "move this file out of the folder; it is no entry of th
 
 /// Names what has the name of an entry and is none, in the log of every table that Lakeplan writes. `name` is the URL of the
 /// lake; what is no file can only be seen in a folder of this machine.
-pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, name: &str) -> Result<(), StoreError> {
-    let folder = Url::parse(name).ok().filter(|url| url.scheme() == "file").and_then(|url| url.to_file_path().ok());
+pub async fn check(
+    checkup: &mut Checkup,
+    root: &Arc<dyn ObjectStore>,
+    name: &str,
+) -> Result<(), StoreError> {
+    let folder = Url::parse(name)
+        .ok()
+        .filter(|url| url.scheme() == "file")
+        .and_then(|url| url.to_file_path().ok());
     for table in LakeTables::own() {
         let log = TableLog::new(Arc::clone(root), table);
         let listed: BTreeSet<String> = match log_replay::list(&log, None).await {
@@ -26,16 +33,22 @@ pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, name: &st
             // It is named where the table is read.
             Err(_) => continue,
         };
-        for file in listed.iter().filter(|file| is_of_entry(file) && log_replay::version_in(file).is_none()) {
+        for file in
+            listed.iter().filter(|file| is_of_entry(file) && log_replay::version_in(file).is_none())
+        {
             checkup.find(
                 format!("{table}/_delta_log/{file}"),
                 "its number is greater than the version of any commit",
                 NO_VERSION,
             );
         }
-        let Some(folder) = folder.as_ref().map(|folder| folder.join(table).join("_delta_log")) else { continue };
+        let Some(folder) = folder.as_ref().map(|folder| folder.join(table).join("_delta_log"))
+        else {
+            continue;
+        };
         let Ok(found) = std::fs::read_dir(folder) else { continue };
-        let found: BTreeSet<String> = found.filter_map(|found| found.ok()?.file_name().into_string().ok()).collect();
+        let found: BTreeSet<String> =
+            found.filter_map(|found| found.ok()?.file_name().into_string().ok()).collect();
         for file in found.iter().filter(|file| is_of_entry(file) && !listed.contains(*file)) {
             // A commit may have come since the log was listed.
             let version = log_replay::version_in(file);
@@ -52,5 +65,7 @@ pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, name: &st
 }
 
 fn is_of_entry(name: &str) -> bool {
-    name.strip_suffix(".json").is_some_and(|digits| digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    name.strip_suffix(".json").is_some_and(|digits| {
+        digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }

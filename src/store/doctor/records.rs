@@ -34,7 +34,11 @@ impl Wanted {
             None => Some(format!("the row {id} is not in the journal, or is there twice")),
             Some(known) if known != *record => {
                 let (journal, found) = record.touched(&known);
-                Some(format!("the row {id} says {}, the journal {}", Value::Object(found), Value::Object(journal)))
+                Some(format!(
+                    "the row {id} says {}, the journal {}",
+                    Value::Object(found),
+                    Value::Object(journal)
+                ))
             }
             Some(_) => None,
         }

@@ -80,9 +80,12 @@ pub async fn check(
         );
     }
     let until = until(&standing);
-    let changed_to = standing.iter().find(|at| at.table == FoldedTable::Changes).map_or(0, |at| at.seq);
+    let changed_to =
+        standing.iter().find(|at| at.table == FoldedTable::Changes).map_or(0, |at| at.seq);
     let mut parts = parts;
-    for buckets in parts.map_or_else(|| vec![(0..BUCKETS as u32).collect()], |parts| parts.split(budget)) {
+    for buckets in
+        parts.map_or_else(|| vec![(0..BUCKETS as u32).collect()], |parts| parts.split(budget))
+    {
         let mut changes = Changes::default();
         let noted = |row: &Row| if row.seq <= changed_to { changes.note(row) } else { Ok(()) };
         let mut replayed = None;
@@ -90,7 +93,9 @@ pub async fn check(
             match whole.replay(&buckets, &until, noted).await {
                 Ok(records) => replayed = Some((records, changes)),
                 Err(stop) => {
-                    let place = stop.seq().map_or_else(|| "journal".to_owned(), |seq| format!("journal, seq {seq}"));
+                    let place = stop
+                        .seq()
+                        .map_or_else(|| "journal".to_owned(), |seq| format!("journal, seq {seq}"));
                     checkup.unread(place, stop.fault(), RESTORE)?;
                     parts = None;
                 }
@@ -105,12 +110,19 @@ pub async fn check(
         }
     }
     for orphan in parts.iter().flat_map(|parts| parts.orphans()) {
-        let what = format!("it changes the {} {}, which no row has made; it is passed over", orphan.entity.noun(), orphan.id);
+        let what = format!(
+            "it changes the {} {}, which no row has made; it is passed over",
+            orphan.entity.noun(),
+            orphan.id
+        );
         checkup.find(format!("journal, row {}.{}", orphan.seq, orphan.ordinal), what, PASSED_OVER);
     }
     for at in standing {
         if at.wrong > MOST {
-            let what = format!("{} more of its rows are missing, too many or not what the journal says", at.wrong - MOST);
+            let what = format!(
+                "{} more of its rows are missing, too many or not what the journal says",
+                at.wrong - MOST
+            );
             checkup.find(at.table.name(), what, REFOLD);
         }
         if at.is_readable {
@@ -122,12 +134,21 @@ pub async fn check(
 
 /// How far each entity's records are compared. Of what has no table the rows are replayed all the same.
 fn until(standing: &[Standing]) -> Until {
-    let end = |table| standing.iter().find(|at| at.table == FoldedTable::Current(table)).map_or(u64::MAX, |at| at.seq);
+    let end = |table| {
+        standing
+            .iter()
+            .find(|at| at.table == FoldedTable::Current(table))
+            .map_or(u64::MAX, |at| at.seq)
+    };
     Until { ends: TABLES.iter().map(|table| (table.entity, end(table))).collect(), last: u64::MAX }
 }
 
 /// The tables that there are to compare, which the journal knows to be folded up to a seq.
-pub async fn find(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, files: &Files) -> Result<Vec<Standing>, StoreError> {
+pub async fn find(
+    checkup: &mut Checkup,
+    root: &Arc<dyn ObjectStore>,
+    files: &Files,
+) -> Result<Vec<Standing>, StoreError> {
     let (mut standing, mut missing) = (Vec::new(), Vec::new());
     let known = files.folded;
     let mut is_folded = known > 0;
@@ -147,9 +168,13 @@ pub async fn find(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>, files: &Fi
                     is_compared: true,
                 });
             }
-            Ok(Found::Outdated(_, why @ Distrust::Features)) => checkup.find(table.name(), why.to_string(), WAY_OUT_OF_FOLDED),
+            Ok(Found::Outdated(_, why @ Distrust::Features)) => {
+                checkup.find(table.name(), why.to_string(), WAY_OUT_OF_FOLDED)
+            }
             Ok(Found::Outdated(_, why)) => checkup.find(table.name(), why.to_string(), FOLD),
-            Ok(Found::Broken(fault, _)) => checkup.find(format!("{}/_delta_log", table.name()), told(&fault), FOLD),
+            Ok(Found::Broken(fault, _)) => {
+                checkup.find(format!("{}/_delta_log", table.name()), told(&fault), FOLD)
+            }
             Ok(Found::Nothing) => missing.push(table.name()),
             Err(fault) => checkup.unread(table.name(), fault, REFOLD)?,
         }
@@ -172,16 +197,23 @@ impl Standing {
         match (self.table, replayed.filter(|_| self.seq <= sets)) {
             (_, None) => Against::Nothing,
             (FoldedTable::Changes, Some((_, changes))) => Against::Changes(std::mem::take(changes)),
-            (FoldedTable::Current(table), Some((records, _))) => {
-                Against::Records(Wanted::new(table.entity, records.remove(&table.entity).unwrap_or_default()))
-            }
+            (FoldedTable::Current(table), Some((records, _))) => Against::Records(Wanted::new(
+                table.entity,
+                records.remove(&table.entity).unwrap_or_default(),
+            )),
         }
     }
 
     /// Reads its files of some buckets and tells what is wrong with them.
-    async fn compare(&mut self, checkup: &mut Checkup, buckets: &BTreeSet<u32>, against: Against) -> Result<(), StoreError> {
+    async fn compare(
+        &mut self,
+        checkup: &mut Checkup,
+        buckets: &BTreeSet<u32>,
+        against: Against,
+    ) -> Result<(), StoreError> {
         let mut against = against;
-        let files: Vec<&LiveFile> = self.found.files.values().filter(|file| buckets.contains(&bucket_of(file))).collect();
+        let files: Vec<&LiveFile> =
+            self.found.files.values().filter(|file| buckets.contains(&bucket_of(file))).collect();
         let (mut rows, mut wrong) = (0, Vec::new());
         for file in files {
             let path = format!("{}/{}", self.table.name(), file.path);

@@ -18,7 +18,8 @@ use crate::store::tables::read::Found;
 
 const BRING_BACK: &str = "neither fold nor maintain the lake as it is; bring the folder journal with the _delta_log that Lakeplan wrote back, from a backup or from the lake that this is a copy of, then lakeplan fold rebuilds the other tables from it";
 const UNMIX: &str = "bring the journal of the copy that is to go on back, from a backup or from that copy; where it is the one up to this entry, move this entry and all after it out of the folder instead, then lakeplan fold --rebuild";
-pub const STRAY: &str = "move this file out of the folder; the journal is whole without it, and nothing of it is lost";
+pub const STRAY: &str =
+    "move this file out of the folder; the journal is whole without it, and nothing of it is lost";
 
 /// Tells why the journal's log cannot be read. A file that is none of the log is named where the journal is whole without it.
 pub async fn tell(
@@ -64,8 +65,10 @@ struct Reach {
 impl Reach {
     async fn of(log: &TableLog) -> Result<Self, StoreError> {
         let names = log_replay::list(log, None).await?;
-        let checkpoints: BTreeSet<u64> =
-            names.iter().filter_map(|name| log_replay::version_of(name, ".checkpoint.parquet")).collect();
+        let checkpoints: BTreeSet<u64> = names
+            .iter()
+            .filter_map(|name| log_replay::version_of(name, ".checkpoint.parquet"))
+            .collect();
         let (mut replayed, mut version) = (Replaying::of(log, Belief::Own), None);
         for checkpoint in checkpoints.into_iter().rev() {
             let mut read = Replaying::of(log, Belief::Own);
@@ -86,7 +89,10 @@ impl Reach {
             }
             version = Some(next);
         }
-        let is_whole = !names.iter().filter_map(|name| log_replay::version_in(name)).any(|at| version.is_none_or(|end| at > end));
+        let is_whole = !names
+            .iter()
+            .filter_map(|name| log_replay::version_in(name))
+            .any(|at| version.is_none_or(|end| at > end));
         Ok(Self { names, replayed, version, is_whole, is_mixed })
     }
 }
@@ -115,23 +121,37 @@ async fn strays(
     }
     let mut strays = Vec::new();
     for file in &reach.names {
-        let Some(version) = log_replay::version_in(file).filter(|version| *version > end) else { continue };
+        let Some(version) = log_replay::version_in(file).filter(|version| *version > end) else {
+            continue;
+        };
         if file.ends_with(".json")
             && let Some(bytes) = log.get(&entry_path(version)).await?
             && LogEntry::read(&bytes).is_ok_and(|entry| entry.is_own)
         {
             return Ok(Vec::new());
         }
-        strays.push((file.clone(), format!("the log ends at version {end}, and this file does not go on from it")));
+        strays.push((
+            file.clone(),
+            format!("the log ends at version {end}, and this file does not go on from it"),
+        ));
     }
     Ok(strays)
 }
 
 /// Whether rows were written for a version after one. A name begins with the version that the rows were for.
 async fn has_later_rows(log: &TableLog, end: u64) -> Result<bool, StoreError> {
-    let listed: Vec<_> =
-        log.store().list(None).try_collect().await.map_err(|err| StoreError::storage("listing", log.folder(), err))?;
-    let is_later = |name: &str| name.ends_with(".parquet") && log_replay::version_in(name).is_some_and(|version| version > end);
+    let listed: Vec<_> = log
+        .store()
+        .list(None)
+        .try_collect()
+        .await
+        .map_err(|err| StoreError::storage("listing", log.folder(), err))?;
+    let is_later = |name: &str| {
+        name.ends_with(".parquet")
+            && log_replay::version_in(name).is_some_and(|version| version > end)
+    };
     let is_of_log = |path: &str| path.starts_with("_delta_log/");
-    Ok(listed.iter().any(|meta| !is_of_log(meta.location.as_ref()) && meta.location.filename().is_some_and(is_later)))
+    Ok(listed.iter().any(|meta| {
+        !is_of_log(meta.location.as_ref()) && meta.location.filename().is_some_and(is_later)
+    }))
 }

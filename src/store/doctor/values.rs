@@ -51,7 +51,9 @@ mod tests {
                 before: serde_json::Map::new(),
                 after,
             };
-            Row::chain_set(&envelope, &[change], [0; 32], || [0; 16]).iter().for_each(|row| values.note(row));
+            Row::chain_set(&envelope, &[change], [0; 32], || [0; 16])
+                .iter()
+                .for_each(|row| values.note(row));
         }
         let mut checkup = Checkup::default();
         find(values, &mut checkup);

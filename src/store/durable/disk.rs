@@ -26,12 +26,12 @@ impl Failure {
     /// was.
     fn of_link(err: io::Error) -> Self {
         use io::ErrorKind::{
-            AlreadyExists, CrossesDevices, NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull, Unsupported,
+            AlreadyExists, CrossesDevices, NotFound, PermissionDenied, ReadOnlyFilesystem,
+            StorageFull, Unsupported,
         };
         match err.kind() {
-            AlreadyExists | CrossesDevices | NotFound | PermissionDenied | ReadOnlyFilesystem | StorageFull | Unsupported => {
-                Self::Before(err)
-            }
+            AlreadyExists | CrossesDevices | NotFound | PermissionDenied | ReadOnlyFilesystem
+            | StorageFull | Unsupported => Self::Before(err),
             _ => Self::After(err),
         }
     }
@@ -46,7 +46,9 @@ pub(super) fn create(
 ) -> std::result::Result<(), Failure> {
     let folder = folder_of(target).map_err(Failure::Before)?;
     let written = write_through(folders, folder, temporary, payload).map_err(Failure::Before);
-    if let Err(err) = written.and_then(|()| std::fs::hard_link(temporary, target).map_err(Failure::of_link)) {
+    if let Err(err) =
+        written.and_then(|()| std::fs::hard_link(temporary, target).map_err(Failure::of_link))
+    {
         remove(temporary);
         return Err(err);
     }
@@ -76,7 +78,11 @@ pub(super) fn replace(
 }
 
 /// Deletes files in order, and folders that become empty; what became of each.
-pub(super) fn delete(inner: &LocalFileSystem, folders: &Folders, locations: Vec<Result<StorePath>>) -> Vec<Result<StorePath>> {
+pub(super) fn delete(
+    inner: &LocalFileSystem,
+    folders: &Folders,
+    locations: Vec<Result<StorePath>>,
+) -> Vec<Result<StorePath>> {
     let mut changed = BTreeSet::new();
     let mut deleted: Vec<Result<StorePath>> = Vec::with_capacity(locations.len());
     for location in locations {
@@ -93,7 +99,10 @@ pub(super) fn delete(inner: &LocalFileSystem, folders: &Folders, locations: Vec<
         done => done,
     });
     if let Err(err) = flushed {
-        let failed = || Error::Generic { store: STORE, source: io::Error::new(err.kind(), err.to_string()).into() };
+        let failed = || Error::Generic {
+            store: STORE,
+            source: io::Error::new(err.kind(), err.to_string()).into(),
+        };
         return deleted.into_iter().map(|done| done.and_then(|_| Err(failed()))).collect();
     }
     deleted
@@ -109,7 +118,8 @@ pub(super) fn flush_if_unfinished(entry: &Path) -> io::Result<()> {
     }
     let (folder, mut start) = (folder_of(entry)?, entry.file_name().unwrap_or_default().to_owned());
     start.push("#");
-    let is_temporary = |found: &std::ffi::OsStr| found.as_encoded_bytes().starts_with(start.as_encoded_bytes());
+    let is_temporary =
+        |found: &std::ffi::OsStr| found.as_encoded_bytes().starts_with(start.as_encoded_bytes());
     for found in std::fs::read_dir(folder)? {
         if is_temporary(&found?.file_name()) {
             return flush(folder);
@@ -138,7 +148,12 @@ fn folder_of(target: &Path) -> io::Result<&Path> {
 }
 
 /// Writes a temporary file, and flushes it and the names of the folders that it lies in.
-fn write_through(folders: &Folders, folder: &Path, temporary: &Path, payload: &PutPayload) -> io::Result<()> {
+fn write_through(
+    folders: &Folders,
+    folder: &Path,
+    temporary: &Path,
+    payload: &PutPayload,
+) -> io::Result<()> {
     let mut file = open_new(folder, temporary)?;
     for part in payload.iter() {
         file.write_all(part)?;
@@ -155,7 +170,9 @@ fn open_new(folder: &Path, temporary: &Path) -> io::Result<File> {
         match OpenOptions::new().write(true).create_new(true).open(temporary) {
             Err(err) if err.kind() == io::ErrorKind::NotFound && tries < TRIES => tries += 1,
             // A taken temporary name says nothing of the target.
-            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => return Err(io::Error::other(err)),
+            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(io::Error::other(err));
+            }
             opened => return opened,
         }
     }
@@ -179,7 +196,9 @@ fn not_deleted(location: &StorePath, err: io::Error) -> Error {
     let path = location.to_string();
     match err.kind() {
         io::ErrorKind::NotFound => Error::NotFound { path, source: err.into() },
-        io::ErrorKind::PermissionDenied => Error::PermissionDenied { path, source: NotLanded(err).into() },
+        io::ErrorKind::PermissionDenied => {
+            Error::PermissionDenied { path, source: NotLanded(err).into() }
+        }
         _ => Error::Generic { store: STORE, source: err.into() },
     }
 }

@@ -38,7 +38,12 @@ impl Folders {
             let Some(above) = at.parent().filter(|above| is_same_device(at, above)) else { break };
             match flush(above) {
                 // Nobody makes folders in one that he may not even read.
-                Err(err) if err.kind() == io::ErrorKind::PermissionDenied && !above.starts_with(&self.root) => break,
+                Err(err)
+                    if err.kind() == io::ErrorKind::PermissionDenied
+                        && !above.starts_with(&self.root) =>
+                {
+                    break;
+                }
                 done => done?,
             }
             at = above;
@@ -68,7 +73,8 @@ impl Folders {
             }
             return Ok(false);
         }
-        Ok(folder.starts_with(&self.root) && (holds_object(folder)? || holds_object(&folder.join("_delta_log"))?))
+        Ok(folder.starts_with(&self.root)
+            && (holds_object(folder)? || holds_object(&folder.join("_delta_log"))?))
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<PathBuf, SystemTime>> {
@@ -79,7 +85,11 @@ impl Folders {
 /// Whether a finished file lies in a folder, which may not exist.
 fn holds_object(folder: &Path) -> io::Result<bool> {
     let listed = match std::fs::read_dir(folder) {
-        Err(err) if matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(false),
+        Err(err)
+            if matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
+            return Ok(false);
+        }
         listed => listed?,
     };
     for found in listed {
@@ -94,7 +104,9 @@ fn holds_object(folder: &Path) -> io::Result<bool> {
 /// Whether two folders lie in one file system. The top of a file system is always there.
 #[cfg(unix)]
 fn is_same_device(a: &Path, b: &Path) -> bool {
-    let device = |path: &Path| std::fs::metadata(path).map(|found| std::os::unix::fs::MetadataExt::dev(&found)).ok();
+    let device = |path: &Path| {
+        std::fs::metadata(path).map(|found| std::os::unix::fs::MetadataExt::dev(&found)).ok()
+    };
     device(a).is_some_and(|found| device(b) == Some(found))
 }
 

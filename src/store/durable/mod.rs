@@ -41,8 +41,9 @@ use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
+    Result,
 };
 use thiserror::Error as ThisError;
 
@@ -71,11 +72,17 @@ pub struct DurableLocal {
 impl DurableLocal {
     /// The folder must exist.
     pub fn new(root: PathBuf) -> Result<Self> {
-        let root = root.canonicalize().map_err(|err| Error::Generic { store: STORE, source: err.into() })?;
+        let root = root
+            .canonicalize()
+            .map_err(|err| Error::Generic { store: STORE, source: err.into() })?;
         let inner = Arc::new(LocalFileSystem::new_with_prefix(&root)?);
         // Where two processes, or two machines, share the folder, their temporary names must differ.
         let first = RandomState::new().hash_one(std::process::id()) >> 8;
-        Ok(Self { inner, folders: Arc::new(Folders::new(root)), temporaries: AtomicU64::new(first) })
+        Ok(Self {
+            inner,
+            folders: Arc::new(Folders::new(root)),
+            temporaries: AtomicU64::new(first),
+        })
     }
 
     /// A name beside `target` for an unfinished file.
@@ -88,12 +95,17 @@ impl DurableLocal {
     }
 
     fn refuse<T>(&self, operation: &str) -> Result<T> {
-        Err(Error::NotImplemented { operation: operation.to_owned(), implementer: self.to_string() })
+        Err(Error::NotImplemented {
+            operation: operation.to_owned(),
+            implementer: self.to_string(),
+        })
     }
 }
 
 /// A listing by name, as the clouds' stores give it and readers of Delta logs expect it.
-fn in_order(listing: BoxStream<'static, Result<ObjectMeta>>) -> BoxStream<'static, Result<ObjectMeta>> {
+fn in_order(
+    listing: BoxStream<'static, Result<ObjectMeta>>,
+) -> BoxStream<'static, Result<ObjectMeta>> {
     let sorted = async move {
         let mut listed: Vec<Result<ObjectMeta>> = listing.collect().await;
         listed.sort_by(|a, b| match (a, b) {
@@ -118,7 +130,9 @@ impl Failure {
     fn into_error(self, path: &Path) -> Error {
         let path = path.to_string();
         match self {
-            Self::Before(err) if err.kind() == io::ErrorKind::AlreadyExists => Error::AlreadyExists { path, source: err.into() },
+            Self::Before(err) if err.kind() == io::ErrorKind::AlreadyExists => {
+                Error::AlreadyExists { path, source: err.into() }
+            }
             Self::Before(err) if err.kind() == io::ErrorKind::PermissionDenied => {
                 Error::PermissionDenied { path, source: NotLanded(err).into() }
             }
@@ -137,7 +151,12 @@ impl fmt::Display for DurableLocal {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl ObjectStore for DurableLocal {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
         let target = self.inner.path_to_filesystem(location)?;
         let (temporary, folders) = (self.temporary(&target), Arc::clone(&self.folders));
         let put = match options.mode {
@@ -146,10 +165,15 @@ impl ObjectStore for DurableLocal {
             PutMode::Update(_) => return self.refuse("put_opts with PutMode::Update"),
         };
         let done = blocking(move || put(&folders, &target, &temporary, &payload)).await?;
-        done.map(|()| PutResult { e_tag: None, version: None }).map_err(|err| err.into_error(location))
+        done.map(|()| PutResult { e_tag: None, version: None })
+            .map_err(|err| err.into_error(location))
     }
 
-    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        _: &Path,
+        _: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
         self.refuse("put_multipart_opts")
     }
 
@@ -166,7 +190,10 @@ impl ObjectStore for DurableLocal {
         self.inner.get_ranges(location, ranges).await
     }
 
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
         let (inner, folders) = (Arc::clone(&self.inner), Arc::clone(&self.folders));
         let deleted = locations.ready_chunks(DELETED_AT_ONCE).then(move |locations| {
             let (inner, folders) = (Arc::clone(&inner), Arc::clone(&folders));
@@ -182,7 +209,11 @@ impl ObjectStore for DurableLocal {
         in_order(self.inner.list(prefix))
     }
 
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
         in_order(self.inner.list_with_offset(prefix, offset))
     }
 

@@ -18,7 +18,13 @@ pub struct Walked {
 
 /// Returns the files with one of these endings, without what begins with `.` or `_`. `root` is a canonical path.
 pub fn walk(root: &Path, endings: &[&str]) -> io::Result<Walked> {
-    let mut walk = Walk { root, endings, above: vec![root.to_owned()], followed: BTreeSet::new(), walked: Walked::default() };
+    let mut walk = Walk {
+        root,
+        endings,
+        above: vec![root.to_owned()],
+        followed: BTreeSet::new(),
+        walked: Walked::default(),
+    };
     walk.folder(root, "")?;
     Ok(walk.walked)
 }
@@ -39,13 +45,21 @@ impl Walk<'_> {
         entries.sort_by_key(std::fs::DirEntry::file_name);
         for entry in entries {
             let name = entry.file_name();
-            if name.as_encoded_bytes().starts_with(b".") || name.as_encoded_bytes().starts_with(b"_") {
+            if name.as_encoded_bytes().starts_with(b".")
+                || name.as_encoded_bytes().starts_with(b"_")
+            {
                 continue;
             }
-            let Some(name) = name.to_str().filter(|name| !name.contains(|letter: char| letter.is_ascii_control())) else {
+            let Some(name) = name
+                .to_str()
+                .filter(|name| !name.contains(|letter: char| letter.is_ascii_control()))
+            else {
                 let shown = format!("{prefix}{}", visible_bytes(name.as_encoded_bytes()));
                 if entry.path().is_dir() || self.is_wanted(&name.to_string_lossy()) {
-                    self.walked.passed.push((shown, "its name is not UTF-8 or holds a control character".to_owned()));
+                    self.walked.passed.push((
+                        shown,
+                        "its name is not UTF-8 or holds a control character".to_owned(),
+                    ));
                 }
                 continue;
             };
@@ -61,7 +75,9 @@ impl Walk<'_> {
             // It leads nowhere, leads to itself, or has gone since the folder was read.
             Err(err) if is_link => {
                 if is_wanted {
-                    self.walked.passed.push((name.to_owned(), format!("the link leads nowhere: {err}")));
+                    self.walked
+                        .passed
+                        .push((name.to_owned(), format!("the link leads nowhere: {err}")));
                 }
                 return Ok(());
             }
@@ -71,7 +87,10 @@ impl Walk<'_> {
         let is_folder = real.is_dir();
         if is_link && !real.starts_with(self.root) {
             if is_folder || is_wanted {
-                self.walked.passed.push((name.to_owned(), format!("the link leads out of the folder, to {}", path_text(&real))));
+                self.walked.passed.push((
+                    name.to_owned(),
+                    format!("the link leads out of the folder, to {}", path_text(&real)),
+                ));
             }
             return Ok(());
         }

@@ -99,7 +99,8 @@ pub fn find(group: &RowGroupMetaData, name: &str) -> Found {
         None => Found::Missing,
         Some(at) => {
             let column = group.column(at);
-            let is_plain = column.column_path().parts().len() == 1 && column.column_descr().max_rep_level() == 0;
+            let is_plain = column.column_path().parts().len() == 1
+                && column.column_descr().max_rep_level() == 0;
             if is_plain { Found::At(at) } else { Found::Nested }
         }
     }
@@ -109,11 +110,16 @@ impl Cells {
     /// The column at a place of a row group; `part` holds its bytes.
     pub fn open(group: &RowGroupMetaData, at: usize, part: Arc<Part>) -> Result<Self> {
         let (chunk, column) = (group.column(at), group.column(at).column_descr_ptr());
-        let rows = usize::try_from(group.num_rows()).map_err(|fault| ParquetError::General(fault.to_string()))?;
+        let rows = usize::try_from(group.num_rows())
+            .map_err(|fault| ParquetError::General(fault.to_string()))?;
         let pages = SerializedPageReader::new(part, chunk, rows, None)?;
         // Values hold the pages that they come from, so of long ones each is let go before the next is decoded.
         let step = if chunk.uncompressed_size() > LARGE { 1 } else { usize::MAX };
-        Ok(Self::Stored { reader: Box::new(get_column_reader(ColumnDescPtr::clone(&column), Box::new(pages))), column, step })
+        Ok(Self::Stored {
+            reader: Box::new(get_column_reader(ColumnDescPtr::clone(&column), Box::new(pages))),
+            column,
+            step,
+        })
     }
 
     /// The next values, at most so many; a text of more than `longest` bytes is only measured.
@@ -148,12 +154,22 @@ impl Cells {
             ColumnReader::FixedLenByteArrayColumnReader(reader) => {
                 cells(pull(reader, levels, most)?, |value| kind.bytes(value.data(), longest))
             }
-            ColumnReader::Int32ColumnReader(reader) => cells(pull(reader, levels, most)?, |value| number(i64::from(value))),
+            ColumnReader::Int32ColumnReader(reader) => {
+                cells(pull(reader, levels, most)?, |value| number(i64::from(value)))
+            }
             ColumnReader::Int64ColumnReader(reader) => cells(pull(reader, levels, most)?, number),
-            ColumnReader::Int96ColumnReader(reader) => cells(pull(reader, levels, most)?, |value| int96(value.data())),
-            ColumnReader::FloatColumnReader(reader) => cells(pull(reader, levels, most)?, |value| Cell::Text(value.to_string())),
-            ColumnReader::DoubleColumnReader(reader) => cells(pull(reader, levels, most)?, |value| Cell::Text(value.to_string())),
-            ColumnReader::BoolColumnReader(reader) => cells(pull(reader, levels, most)?, |value| Cell::Text(value.to_string())),
+            ColumnReader::Int96ColumnReader(reader) => {
+                cells(pull(reader, levels, most)?, |value| int96(value.data()))
+            }
+            ColumnReader::FloatColumnReader(reader) => {
+                cells(pull(reader, levels, most)?, |value| Cell::Text(value.to_string()))
+            }
+            ColumnReader::DoubleColumnReader(reader) => {
+                cells(pull(reader, levels, most)?, |value| Cell::Text(value.to_string()))
+            }
+            ColumnReader::BoolColumnReader(reader) => {
+                cells(pull(reader, levels, most)?, |value| Cell::Text(value.to_string()))
+            }
         })
     }
 
@@ -178,11 +194,16 @@ fn cells<V>(values: Vec<Option<V>>, cell: impl Fn(V) -> Cell) -> Vec<Cell> {
     values.into_iter().map(|value| value.map_or(Cell::Null, &cell)).collect()
 }
 
-fn pull<T: DataType>(reader: &mut ColumnReaderImpl<T>, levels: i16, most: usize) -> Result<Vec<Option<T::T>>> {
+fn pull<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    levels: i16,
+    most: usize,
+) -> Result<Vec<Option<T::T>>> {
     let mut found = Vec::with_capacity(most);
     while found.len() < most {
         let (mut defined, mut values) = (Vec::new(), Vec::new());
-        let (records, _, _) = reader.read_records(most - found.len(), Some(&mut defined), None, &mut values)?;
+        let (records, _, _) =
+            reader.read_records(most - found.len(), Some(&mut defined), None, &mut values)?;
         if records == 0 {
             break;
         }
@@ -190,7 +211,9 @@ fn pull<T: DataType>(reader: &mut ColumnReaderImpl<T>, levels: i16, most: usize)
         if levels == 0 {
             found.extend(values.map(Some));
         } else {
-            found.extend(defined.iter().map(|level| if *level == levels { values.next() } else { None }));
+            found.extend(
+                defined.iter().map(|level| if *level == levels { values.next() } else { None }),
+            );
         }
     }
     Ok(found)
@@ -224,7 +247,9 @@ impl Kind {
                 ConvertedType::TIMESTAMP_MICROS => Self::Micros,
                 ConvertedType::DATE => Self::Days,
                 ConvertedType::DECIMAL => Self::Unfit("a decimal"),
-                ConvertedType::TIME_MILLIS | ConvertedType::TIME_MICROS => Self::Unfit("a time of day"),
+                ConvertedType::TIME_MILLIS | ConvertedType::TIME_MICROS => {
+                    Self::Unfit("a time of day")
+                }
                 _ => Self::Plain,
             },
         }
@@ -267,6 +292,7 @@ fn int96(words: &[u32]) -> Cell {
     const JULIAN_1970: i128 = 2_440_588;
     let &[low, high, day] = words else { return Cell::Unfit("a number of 96 bits") };
     let nanos = i128::from(low) | i128::from(high) << 32;
-    let micros = (i128::from(day.cast_signed()) - JULIAN_1970) * i128::from(MICROS_A_DAY) + nanos / 1000;
+    let micros =
+        (i128::from(day.cast_signed()) - JULIAN_1970) * i128::from(MICROS_A_DAY) + nanos / 1000;
     Cell::Time(i64::try_from(micros).unwrap_or(if micros < 0 { i64::MIN } else { i64::MAX }))
 }

@@ -29,9 +29,17 @@ const COLUMNS: [(&str, &str, &str); 4] = [
         "string",
         "The request's own id, chosen by its author, at most 200 characters; of several rows of one id the first that is answered counts, and no later one.",
     ),
-    ("at", "timestamp", "When it was made (UTC), not before the year 2000. A row that is dated in the future waits until then."),
+    (
+        "at",
+        "timestamp",
+        "When it was made (UTC), not before the year 2000. A row that is dated in the future waits until then.",
+    ),
     ("user", "string", "Who asks, which is whom the change is noted as made by."),
-    ("patch_set", "string", "What is to change, as the JSON that lakeplan apply reads; at most 4 MiB."),
+    (
+        "patch_set",
+        "string",
+        "What is to change, as the JSON that lakeplan apply reads; at most 4 MiB.",
+    ),
 ];
 
 pub fn columns() -> Vec<Column> {
@@ -52,7 +60,11 @@ pub fn possible(micros: i64) -> Option<Instant> {
 
 /// Makes the table, empty, where there is none. What is there is left alone, whatever it is; where a catalog has it
 /// elsewhere, none is needed.
-pub async fn ensure(root: &Arc<dyn ObjectStore>, at: Instant, random: &dyn Random) -> Result<(), StoreError> {
+pub async fn ensure(
+    root: &Arc<dyn ObjectStore>,
+    at: Instant,
+    random: &dyn Random,
+) -> Result<(), StoreError> {
     let log = TableLog::new(Arc::clone(root), NAME);
     match log.head().await {
         Ok(Some(_)) | Err(StoreError::Catalog(CatalogError::Moved { .. })) => return Ok(()),

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime};
 use deltalake::parquet::errors::ParquetError;
-use deltalake::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use deltalake::parquet::file::metadata::{
+    ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
+};
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt};
 
@@ -191,11 +193,17 @@ impl Inbox {
     /// Opens a file. One that cannot be read as Parquet is [`StoreError::Damaged`].
     async fn file(self: &Arc<Self>, number: usize) -> Result<OpenFile, StoreError> {
         let Some(file) = self.files.get(number) else {
-            return Err(StoreError::damaged(self.log.folder(), format!("there is no file {number}")));
+            return Err(StoreError::damaged(
+                self.log.folder(),
+                format!("there is no file {number}"),
+            ));
         };
         let size = file.size.unsigned_abs();
         if size < SHORTEST {
-            return Err(StoreError::damaged(self.path(file), format!("it has {size} bytes, which is no Parquet")));
+            return Err(StoreError::damaged(
+                self.path(file),
+                format!("it has {size} bytes, which is no Parquet"),
+            ));
         }
         let begin = if size <= SMALL { 0 } else { size - FOOTER };
         let mut end = self.part(file, begin, size).await?;
@@ -210,13 +218,19 @@ impl Inbox {
             }
         }
         let metadata = reader.finish().map_err(|fault| self.damaged(file, &fault))?;
-        Ok(OpenFile { inbox: Arc::clone(self), number, whole: (end.start == 0).then(|| Arc::new(end)), metadata })
+        Ok(OpenFile {
+            inbox: Arc::clone(self),
+            number,
+            whole: (end.start == 0).then(|| Arc::new(end)),
+            metadata,
+        })
     }
 
     async fn part(&self, file: &LiveFile, start: u64, end: u64) -> Result<Part, StoreError> {
         let path = self.path(file);
         // The log writes paths as parts of a URL.
-        let location = Path::from_url_path(&file.path).map_err(|fault| StoreError::damaged(path.clone(), fault.to_string()))?;
+        let location = Path::from_url_path(&file.path)
+            .map_err(|fault| StoreError::damaged(path.clone(), fault.to_string()))?;
         match self.log.store().get_range(&location, start..end).await {
             Ok(bytes) if bytes.len() as u64 == end - start => Ok(Part { start, bytes }),
             Ok(_) => Err(StoreError::damaged(path, SHORTER)),
@@ -243,7 +257,9 @@ impl Scan {
     pub async fn next(&mut self) -> Result<Option<Scanned>, StoreError> {
         loop {
             match self.step().await {
-                Ok(Step::Rows(rows, patch_sets)) => return Ok(Some(Scanned::Rows(rows, patch_sets))),
+                Ok(Step::Rows(rows, patch_sets)) => {
+                    return Ok(Some(Scanned::Rows(rows, patch_sets)));
+                }
                 Ok(Step::Done) => {}
                 Ok(Step::End) => return Ok(None),
                 Err(fault @ StoreError::Damaged { .. }) => {
@@ -286,7 +302,9 @@ impl Scan {
                 (self.open, self.group) = (None, 0);
                 self.file += 1;
             }
-            None if self.file < self.inbox.files.len() => self.open = Some(self.inbox.file(self.file).await?),
+            None if self.file < self.inbox.files.len() => {
+                self.open = Some(self.inbox.file(self.file).await?)
+            }
             None => return Ok(Step::End),
         }
         Ok(Step::Done)
@@ -311,8 +329,11 @@ impl OpenFile {
     /// The rows of a row group.
     async fn rows(&self, group: usize) -> Result<Rows, StoreError> {
         let metadata = self.metadata.row_group(group);
-        let columns =
-            [self.cells(metadata, "request_id").await?, self.cells(metadata, "at").await?, self.cells(metadata, "user").await?];
+        let columns = [
+            self.cells(metadata, "request_id").await?,
+            self.cells(metadata, "at").await?,
+            self.cells(metadata, "user").await?,
+        ];
         let left = usize::try_from(metadata.num_rows()).unwrap_or_default();
         let place = Place { file: self.number, group, row: 0 };
         Ok(Rows { path: self.inbox.path(self.live()), place, left, columns })
@@ -326,7 +347,8 @@ impl OpenFile {
 
     async fn cells(&self, group: &RowGroupMetaData, name: &str) -> Result<Cells, StoreError> {
         let file = self.live();
-        let partition = file.partitions.iter().find(|(column, _)| column.eq_ignore_ascii_case(name));
+        let partition =
+            file.partitions.iter().find(|(column, _)| column.eq_ignore_ascii_case(name));
         if let Some((_, value)) = partition {
             return Ok(Cells::Same(value.clone().map_or(Cell::Null, Cell::Text)));
         }
@@ -339,11 +361,17 @@ impl OpenFile {
             Some(whole) => Arc::clone(whole),
             None => {
                 let chunk = group.column(at);
-                let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset()).min(chunk.data_page_offset());
+                let start = chunk
+                    .dictionary_page_offset()
+                    .unwrap_or(chunk.data_page_offset())
+                    .min(chunk.data_page_offset());
                 let (start, size) = (start.unsigned_abs(), chunk.compressed_size().unsigned_abs());
                 let end = start.saturating_add(size);
                 if end > file.size.unsigned_abs() {
-                    return Err(StoreError::damaged(self.inbox.path(file), "a column lies outside it"));
+                    return Err(StoreError::damaged(
+                        self.inbox.path(file),
+                        "a column lies outside it",
+                    ));
                 }
                 Arc::new(self.inbox.part(file, start, end).await?)
             }
@@ -362,7 +390,10 @@ impl Rows {
         };
         let (ids, times, users) = (read(0)?, read(1)?, read(2)?);
         if [ids.len(), times.len(), users.len()] != [number; 3] {
-            return Err(StoreError::damaged(self.path.clone(), "a column has fewer values than it says"));
+            return Err(StoreError::damaged(
+                self.path.clone(),
+                "a column has fewer values than it says",
+            ));
         }
         let first = self.place;
         self.place.row += number;
@@ -384,9 +415,12 @@ impl PatchSets {
     fn of(&mut self, row: usize, longest: usize) -> Result<Cell, StoreError> {
         let skipped = row.saturating_sub(self.next);
         let read = self.cells.skip(skipped).and_then(|()| self.cells.next(1, longest));
-        let found = read.map_err(|fault| StoreError::damaged(self.path.clone(), fault.to_string()))?;
+        let found =
+            read.map_err(|fault| StoreError::damaged(self.path.clone(), fault.to_string()))?;
         self.next = row + 1;
-        found.into_iter().next().ok_or_else(|| StoreError::damaged(self.path.clone(), "a column has fewer values than it says"))
+        found.into_iter().next().ok_or_else(|| {
+            StoreError::damaged(self.path.clone(), "a column has fewer values than it says")
+        })
     }
 
     /// The next values, for who reads all of them: so many, or fewer where these are long.
@@ -405,7 +439,9 @@ impl Cell {
     /// The text, with what is no UTF-8 replaced, or the start of one that is too long; `None` where there is none.
     pub fn text(&self) -> Option<&str> {
         match self {
-            Self::Text(text) | Self::NotUtf8(text) | Self::TooLong { start: text, .. } => Some(text),
+            Self::Text(text) | Self::NotUtf8(text) | Self::TooLong { start: text, .. } => {
+                Some(text)
+            }
             Self::Null | Self::Time(_) | Self::Unfit(_) => None,
         }
     }
@@ -416,8 +452,10 @@ impl Cell {
             Self::Time(micros) => Some(*micros),
             Self::Text(text) => {
                 let zoned = DateTime::parse_from_rfc3339(text).map(|at| at.timestamp_micros());
-                let plain =
-                    || NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").map(|at| at.and_utc().timestamp_micros());
+                let plain = || {
+                    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
+                        .map(|at| at.and_utc().timestamp_micros())
+                };
                 zoned.or_else(|_| plain()).ok()
             }
             Self::Null | Self::NotUtf8(_) | Self::TooLong { .. } | Self::Unfit(_) => None,

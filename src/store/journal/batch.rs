@@ -5,11 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::DateTime;
 use deltalake::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
 use deltalake::arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use deltalake::arrow::error::ArrowError;
-use deltalake::parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
+use deltalake::parquet::arrow::arrow_reader::{
+    ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter,
+};
 use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use deltalake::parquet::arrow::{ArrowWriter, ProjectionMask};
 use deltalake::parquet::basic::Compression;
@@ -36,21 +39,30 @@ const SMALL: usize = 4096;
 pub fn write(rows: &[&Row]) -> Result<Bytes, ParquetError> {
     let batch = batch(rows)?;
     let properties = WriterProperties::builder()
-        .set_compression(if rows.len() < SMALL { Compression::UNCOMPRESSED } else { Compression::SNAPPY })
+        .set_compression(if rows.len() < SMALL {
+            Compression::UNCOMPRESSED
+        } else {
+            Compression::SNAPPY
+        })
         .set_dictionary_enabled(rows.len() >= SMALL)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_max_row_group_row_count(Some(BATCH))
         .build();
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let options =
+        ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let mut file = Vec::new();
-    let mut writer = ArrowWriter::try_new_with_options(&mut file, Arc::clone(&FILE_SCHEMA), options)?;
+    let mut writer =
+        ArrowWriter::try_new_with_options(&mut file, Arc::clone(&FILE_SCHEMA), options)?;
     writer.write(&batch)?;
     writer.close()?;
     Ok(file.into())
 }
 
 fn batch(rows: &[&Row]) -> Result<RecordBatch, ArrowError> {
-    fn text<'r>(rows: &[&'r Row], of: impl Fn(&'r Row) -> Option<std::borrow::Cow<'r, str>>) -> ArrayRef {
+    fn text<'r>(
+        rows: &[&'r Row],
+        of: impl Fn(&'r Row) -> Option<std::borrow::Cow<'r, str>>,
+    ) -> ArrayRef {
         Arc::new(rows.iter().map(|row| of(row)).collect::<StringArray>())
     }
     let at: Vec<i64> = rows.iter().map(|row| row.at.timestamp_micros()).collect();
@@ -79,10 +91,19 @@ fn batch(rows: &[&Row]) -> Result<RecordBatch, ArrowError> {
 
 /// The rows of a file whose seq is greater than `after`. `path` is named where they cannot be read. Those of a file that
 /// Lakeplan did not write fit their digests.
-pub fn read(path: &str, stream: Stream, file: Bytes, after: u64, is_own: bool) -> Result<Vec<Row>, StoreError> {
+pub fn read(
+    path: &str,
+    stream: Stream,
+    file: Bytes,
+    after: u64,
+    is_own: bool,
+) -> Result<Vec<Row>, StoreError> {
     let builder = decode::open(path, file)?;
     let groups = builder.metadata().row_groups().iter().enumerate();
-    let groups = groups.filter(|(_, group)| last_seq(group).is_none_or(|seq| seq > after)).map(|(index, _)| index).collect();
+    let groups = groups
+        .filter(|(_, group)| last_seq(group).is_none_or(|seq| seq > after))
+        .map(|(index, _)| index)
+        .collect();
     let mut rows = all(path, stream, builder.with_row_groups(groups))?;
     rows.retain(|row| row.seq > after);
     if !is_own {
@@ -96,12 +117,20 @@ fn refuse_changed(path: &str, row: &Row) -> Result<(), StoreError> {
     if row.is_erased() || row.compute_digest() == row.digest {
         return Ok(());
     }
-    let what = format!("another engine wrote it anew, and the row {}.{} does not fit its digest", row.seq, row.ordinal);
+    let what = format!(
+        "another engine wrote it anew, and the row {}.{} does not fit its digest",
+        row.seq, row.ordinal
+    );
     Err(StoreError::damaged(path, what))
 }
 
 /// The last row of a file: the one with the highest seq and ordinal, wherever in the file it is.
-pub fn read_last(path: &str, stream: Stream, file: Bytes, is_sorted: bool) -> Result<Option<Row>, StoreError> {
+pub fn read_last(
+    path: &str,
+    stream: Stream,
+    file: Bytes,
+    is_sorted: bool,
+) -> Result<Option<Row>, StoreError> {
     let builder = decode::open(path, file)?;
     if !is_sorted {
         let mut last: Option<Row> = None;
@@ -112,7 +141,9 @@ pub fn read_last(path: &str, stream: Stream, file: Bytes, is_sorted: bool) -> Re
         return Ok(last);
     }
     let Some(group) = builder.metadata().num_row_groups().checked_sub(1) else { return Ok(None) };
-    let before = usize::try_from(builder.metadata().row_group(group).num_rows()).unwrap_or(0).saturating_sub(1);
+    let before = usize::try_from(builder.metadata().row_group(group).num_rows())
+        .unwrap_or(0)
+        .saturating_sub(1);
     Ok(all(path, stream, builder.with_row_groups(vec![group]).with_offset(before))?.pop())
 }
 
@@ -130,7 +161,13 @@ pub type Batches = Box<dyn Iterator<Item = Result<Vec<Row>, StoreError>> + Send>
 
 /// The rows of a file by seq and ordinal, as they stand in it; all of them, or those of which a glance says that they are
 /// wanted. A file that is not known to be sorted is read whole.
-pub fn rows(path: &str, stream: Stream, file: Bytes, wanted: Option<Wanted>, is_sorted: bool) -> Result<Batches, StoreError> {
+pub fn rows(
+    path: &str,
+    stream: Stream,
+    file: Bytes,
+    wanted: Option<Wanted>,
+    is_sorted: bool,
+) -> Result<Batches, StoreError> {
     let mut builder = decode::open(path, file)?;
     if let Some(wanted) = wanted {
         let mask = ProjectionMask::columns(builder.parquet_schema(), GLANCED);
@@ -138,7 +175,10 @@ pub fn rows(path: &str, stream: Stream, file: Bytes, wanted: Option<Wanted>, is_
             let glances = glances(&decode::typed(batch, &FILE_SCHEMA)?)
                 .ok_or_else(|| ArrowError::SchemaError("a column is missing".to_owned()))?;
             // What cannot be understood is left to be found where the whole row is read.
-            Ok(glances.into_iter().map(|glance| Some(glance.is_none_or(|glance| wanted(&glance)))).collect::<BooleanArray>())
+            Ok(glances
+                .into_iter()
+                .map(|glance| Some(glance.is_none_or(|glance| wanted(&glance))))
+                .collect::<BooleanArray>())
         });
         builder = builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)]));
     }
@@ -151,7 +191,11 @@ pub fn rows(path: &str, stream: Stream, file: Bytes, wanted: Option<Wanted>, is_
     Ok(Box::new(std::iter::once(Ok(rows))))
 }
 
-fn all(path: &str, stream: Stream, builder: ParquetRecordBatchReaderBuilder<Bytes>) -> Result<Vec<Row>, StoreError> {
+fn all(
+    path: &str,
+    stream: Stream,
+    builder: ParquetRecordBatchReaderBuilder<Bytes>,
+) -> Result<Vec<Row>, StoreError> {
     let batches: Vec<Vec<Row>> = batches(path, stream, builder)?.collect::<Result<_, _>>()?;
     Ok(batches.into_iter().flatten().collect())
 }
@@ -165,11 +209,15 @@ fn batches(
     let path = path.to_owned();
     let damaged = move |fault: String| StoreError::damaged(path.clone(), fault);
     Ok(reader.map(move |batch| {
-        let batch = decode::typed(batch?, &FILE_SCHEMA).map_err(|fault| damaged(fault.to_string()))?;
-        let columns = Columns::of(&batch).ok_or_else(|| damaged("a column is missing or of another type".to_owned()))?;
+        let batch =
+            decode::typed(batch?, &FILE_SCHEMA).map_err(|fault| damaged(fault.to_string()))?;
+        let columns = Columns::of(&batch)
+            .ok_or_else(|| damaged("a column is missing or of another type".to_owned()))?;
         let row = |index| {
             let row = columns.row(index, stream);
-            row.ok_or_else(|| damaged(format!("row {index} holds a value that is none of its kind")))
+            row.ok_or_else(|| {
+                damaged(format!("row {index} holds a value that is none of its kind"))
+            })
         };
         (0..batch.num_rows()).map(row).collect()
     }))
@@ -194,14 +242,23 @@ const GLANCED: [&str; 5] = ["seq", "project_id", "entity", "entity_id", "op"];
 pub fn glance(path: &str, file: Bytes) -> Result<(Vec<Glance>, u64), StoreError> {
     let damaged = |fault: String| StoreError::damaged(path, fault);
     let builder = decode::open(path, file)?;
-    let size = builder.metadata().row_groups().iter().map(|group| group.total_byte_size().unsigned_abs()).sum();
+    let size = builder
+        .metadata()
+        .row_groups()
+        .iter()
+        .map(|group| group.total_byte_size().unsigned_abs())
+        .sum();
     let mask = ProjectionMask::columns(builder.parquet_schema(), GLANCED);
     let mut found = Vec::new();
     for batch in decode::batches(path, builder.with_projection(mask).with_batch_size(BATCH))? {
-        let batch = decode::typed(batch?, &FILE_SCHEMA).map_err(|fault| damaged(fault.to_string()))?;
-        let glances = glances(&batch).ok_or_else(|| damaged("a column is missing or of another type".to_owned()))?;
+        let batch =
+            decode::typed(batch?, &FILE_SCHEMA).map_err(|fault| damaged(fault.to_string()))?;
+        let glances = glances(&batch)
+            .ok_or_else(|| damaged("a column is missing or of another type".to_owned()))?;
         let whole: Option<Vec<Glance>> = glances.into_iter().collect();
-        found.extend(whole.ok_or_else(|| damaged("it holds a value that is none of its kind".to_owned()))?);
+        found.extend(
+            whole.ok_or_else(|| damaged("it holds a value that is none of its kind".to_owned()))?,
+        );
     }
     Ok((found, size))
 }
@@ -221,9 +278,15 @@ pub fn bounds(path: &str, stream: Stream, file: Bytes) -> Result<Bounds, StoreEr
     let seqs = rows.iter().map(|row| row.seq);
     let ids = || rows.iter().map(|row| row.patch_set_id.to_string());
     let entities = || rows.iter().map(|row| row.entity.word().to_owned());
-    let bounds = (seqs.clone().min().zip(seqs.max()), ids().min().zip(ids().max()), entities().min().zip(entities().max()));
+    let bounds = (
+        seqs.clone().min().zip(seqs.max()),
+        ids().min().zip(ids().max()),
+        entities().min().zip(entities().max()),
+    );
     match bounds {
-        (Some(seq), Some(ids), Some(entities)) => Ok(Bounds { rows: rows.len(), seq, ids, entities }),
+        (Some(seq), Some(ids), Some(entities)) => {
+            Ok(Bounds { rows: rows.len(), seq, ids, entities })
+        }
         _ => Err(StoreError::damaged(path, "it holds no rows")),
     }
 }
@@ -232,11 +295,16 @@ pub fn bounds(path: &str, stream: Stream, file: Bytes) -> Result<Bounds, StoreEr
 fn glances(batch: &RecordBatch) -> Option<Vec<Option<Glance>>> {
     let text = |name: &str| batch.column_by_name(name)?.as_string_opt::<i32>();
     let seq = batch.column_by_name("seq")?.as_primitive_opt::<Int64Type>()?;
-    let [project, entity, id, op] = [text("project_id")?, text("entity")?, text("entity_id")?, text("op")?];
+    let [project, entity, id, op] =
+        [text("project_id")?, text("entity")?, text("entity_id")?, text("op")?];
     let glance = |row: usize| {
         Some(Glance {
             seq: seq.value(row).try_into().ok()?,
-            project: if project.is_valid(row) { Some(project.value(row).parse().ok()?) } else { None },
+            project: if project.is_valid(row) {
+                Some(project.value(row).parse().ok()?)
+            } else {
+                None
+            },
             entity: entity.value(row).parse().ok()?,
             id: Uuid::try_parse(id.value(row)).ok()?,
             op: op.value(row).parse().ok()?,
@@ -279,7 +347,10 @@ impl<'b> Columns<'b> {
             ordinal: column("ordinal")?.as_primitive_opt::<Int32Type>()?,
             v: column("v")?.as_primitive_opt::<Int32Type>()?,
             at: column("at")?.as_primitive_opt::<TimestampMicrosecondType>()?,
-            texts: TEXTS.iter().map(|name| column(name)?.as_string_opt::<i32>()).collect::<Option<_>>()?,
+            texts: TEXTS
+                .iter()
+                .map(|name| column(name)?.as_string_opt::<i32>())
+                .collect::<Option<_>>()?,
         })
     }
 

@@ -17,7 +17,13 @@ pub fn root_name(root: &str) -> Name {
     Name::new(&cut).unwrap_or_else(|_| Name::absent())
 }
 
-pub fn set(lake: LakeId, root: &str, format: &Format, now: Instant, random: &dyn Random) -> PatchSet {
+pub fn set(
+    lake: LakeId,
+    root: &str,
+    format: &Format,
+    now: Instant,
+    random: &dyn Random,
+) -> PatchSet {
     let patch = Patch::new(Op::Create, Entity::Lake, lake.uuid(), None)
         .with("root", root_name(root).json())
         .with("format_reader", format.current())

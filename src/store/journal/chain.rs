@@ -26,7 +26,12 @@ impl Links {
     }
 
     pub fn take<'r>(&mut self, rows: impl IntoIterator<Item = &'r Row>) {
-        let link = |row: &Row| Link { seq: row.seq, ordinal: row.ordinal, digest: row.digest, chain: row.chain };
+        let link = |row: &Row| Link {
+            seq: row.seq,
+            ordinal: row.ordinal,
+            digest: row.digest,
+            chain: row.chain,
+        };
         self.0.extend(rows.into_iter().map(link));
     }
 
@@ -36,7 +41,9 @@ impl Links {
         let mut before: Option<(u64, Hash)> = None;
         for set in self.0.chunk_by(|a, b| a.seq == b.seq) {
             let is_whole = set.iter().zip(0..).all(|(link, ordinal)| link.ordinal == ordinal);
-            let Some((seq, said)) = set.last().and_then(|last| Some((last.seq, last.chain?))).filter(|_| is_whole) else {
+            let Some((seq, said)) =
+                set.last().and_then(|last| Some((last.seq, last.chain?))).filter(|_| is_whole)
+            else {
                 before = None;
                 continue;
             };
@@ -102,7 +109,9 @@ mod tests {
     #[test]
     fn sets_of_two_histories_do_not_follow_each_other() {
         let (here, there) = (history(1..=6, [0; 32]), history(1..=6, [7; 32]));
-        let of = |sets: &[&Vec<Row>]| Links::of(sets.iter().flat_map(|set| set.iter().rev())).refuse_break();
+        let of = |sets: &[&Vec<Row>]| {
+            Links::of(sets.iter().flat_map(|set| set.iter().rev())).refuse_break()
+        };
         of(&[&here[2], &here[0], &here[1]]).unwrap();
         let err = of(&[&here[0], &here[1], &there[2], &there[3]]).unwrap_err();
         assert!(err.to_string().contains("journal, seq 3"), "{err}");

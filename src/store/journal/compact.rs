@@ -54,17 +54,31 @@ impl Journal {
                 let rows: Vec<&Row> = rows.iter().collect();
                 // Each run gets a name of its own: the attempt's is for the rows of one day.
                 let name = uuid_v7(at, self.random.as_ref());
-                if let Action::Add(mut add) = self.files.put_rows(self.version + 1, name, &rows).await? {
+                if let Action::Add(mut add) =
+                    self.files.put_rows(self.version + 1, name, &rows).await?
+                {
                     add.data_change = false;
                     actions.push(Action::Add(add));
                 }
             }
             let bytes = entry_bytes(&entry::json_of(&actions)?);
-            match slot::take(&self.files, self.version + 1, bytes, attempt, DEADLINE, self.random.as_ref()).await {
+            match slot::take(
+                &self.files,
+                self.version + 1,
+                bytes,
+                attempt,
+                DEADLINE,
+                self.random.as_ref(),
+            )
+            .await
+            {
                 Taken::Ours => {
                     // The entry is read like anyone's: what is live follows from the log alone.
                     self.refresh().await?;
-                    return Ok(Compacted { from: runs.iter().map(Vec::len).sum(), into: runs.len() });
+                    return Ok(Compacted {
+                        from: runs.iter().map(Vec::len).sum(),
+                        into: runs.len(),
+                    });
                 }
                 Taken::Theirs(_) | Taken::Moved => {}
                 Taken::Never { cause, .. } | Taken::Unknown(cause) => return Err(cause),
@@ -116,7 +130,9 @@ pub(super) fn remove(file: &JournalFile, millis: i64, changes: bool) -> Action {
         data_change: changes,
         deletion_timestamp: Some(millis),
         extended_file_metadata: Some(true),
-        partition_values: Some(["stream", "date"].iter().map(|name| ((*name).to_owned(), value(name))).collect()),
+        partition_values: Some(
+            ["stream", "date"].iter().map(|name| ((*name).to_owned(), value(name))).collect(),
+        ),
         size: Some(file.size),
         ..Remove::default()
     })

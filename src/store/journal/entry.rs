@@ -49,12 +49,16 @@ impl JournalFile {
     /// files may not have.
     pub fn is_sorted(&self) -> bool {
         let name = self.path.rsplit('/').next().unwrap_or_default();
-        name.split_once('-').is_some_and(|(version, _)| version.len() == 20 && version.bytes().all(|byte| byte.is_ascii_digit()))
+        name.split_once('-').is_some_and(|(version, _)| {
+            version.len() == 20 && version.bytes().all(|byte| byte.is_ascii_digit())
+        })
     }
 
     /// Whether the file may hold changes of an entity.
     pub fn may_hold(&self, entity: Entity) -> bool {
-        self.entities.as_ref().is_none_or(|(low, high)| (low.as_str()..=high.as_str()).contains(&entity.word()))
+        self.entities
+            .as_ref()
+            .is_none_or(|(low, high)| (low.as_str()..=high.as_str()).contains(&entity.word()))
     }
 }
 
@@ -84,7 +88,10 @@ pub fn add(path: &str, size: usize, rows: &[&Row], at: Instant) -> Action {
     let stream = rows.first().map(|row| row.stream.word().to_owned());
     let text = |id: Option<_>| id.map(|id: crate::domain::id::PatchSetId| id.to_string());
     let entities = || rows.iter().map(|row| row.entity.word());
-    let bounds = |seq: Option<u64>, id: Option<String>, entity: Option<&str>, at: Option<Instant>| json!({"seq": seq, "patch_set_id": id, "entity": entity, "at": at.map(rfc3339)});
+    let bounds = |seq: Option<u64>,
+                  id: Option<String>,
+                  entity: Option<&str>,
+                  at: Option<Instant>| json!({"seq": seq, "patch_set_id": id, "entity": entity, "at": at.map(rfc3339)});
     let stats = json!({
         "numRecords": rows.len(),
         "minValues": bounds(seqs.clone().min(), text(ids().min()), entities().min(), rows.iter().map(|row| row.at).min()),
@@ -157,16 +164,22 @@ pub fn mark_txn(table: &str, mark: Mark) -> Action {
 pub fn json_of(actions: &[Action]) -> Result<Vec<Value>, StoreError> {
     actions
         .iter()
-        .map(|action| serde_json::to_value(action).map_err(|fault| StoreError::storage("writing", "_delta_log", fault)))
+        .map(|action| {
+            serde_json::to_value(action)
+                .map_err(|fault| StoreError::storage("writing", "_delta_log", fault))
+        })
         .collect()
 }
 
 pub fn read(version: Version, bytes: &Bytes) -> Result<Entry, StoreError> {
-    let damaged = |what: String| StoreError::damaged(format!("journal/_delta_log/{version:020}.json"), what);
-    let LogEntry { is_own, attempt, added, removed, txns, protocol, described, .. } = LogEntry::read(bytes).map_err(damaged)?;
+    let damaged =
+        |what: String| StoreError::damaged(format!("journal/_delta_log/{version:020}.json"), what);
+    let LogEntry { is_own, attempt, added, removed, txns, protocol, described, .. } =
+        LogEntry::read(bytes).map_err(damaged)?;
     let attempt = attempt.and_then(|id| Uuid::try_parse(&id).ok());
     if !is_own {
-        let is_unclear = !added.is_empty() || !removed.is_empty() || protocol.is_some() || described.is_some();
+        let is_unclear =
+            !added.is_empty() || !removed.is_empty() || protocol.is_some() || described.is_some();
         return Ok(Entry { attempt, is_unclear, ..Entry::default() });
     }
     let files: Vec<Option<JournalFile>> = added.iter().map(|add| file(&add.file)).collect();
@@ -201,8 +214,15 @@ pub fn file(file: &LiveFile) -> Option<JournalFile> {
 /// The file that an action adds.
 pub fn added(action: &Action) -> Option<JournalFile> {
     let Action::Add(add) = action else { return None };
-    let partitions = add.partition_values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    file(&LiveFile { path: add.path.clone(), size: add.size, partitions, stats: add.stats.clone(), vector: None })
+    let partitions =
+        add.partition_values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    file(&LiveFile {
+        path: add.path.clone(),
+        size: add.size,
+        partitions,
+        stats: add.stats.clone(),
+        vector: None,
+    })
 }
 
 /// The stream whose rows a file holds.
@@ -214,7 +234,11 @@ pub fn stream(file: &LiveFile) -> Option<Stream> {
 pub fn add_again(file: &LiveFile, at: Instant) -> Action {
     Action::Add(Add {
         path: file.path.clone(),
-        partition_values: file.partitions.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        partition_values: file
+            .partitions
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
         size: file.size,
         modification_time: at.timestamp_millis(),
         data_change: true,
@@ -230,7 +254,9 @@ pub fn remove_strange(file: &LiveFile, at: Instant) -> Action {
         data_change: true,
         deletion_timestamp: Some(at.timestamp_millis()),
         extended_file_metadata: Some(true),
-        partition_values: Some(file.partitions.iter().map(|(name, value)| (name.clone(), value.clone())).collect()),
+        partition_values: Some(
+            file.partitions.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        ),
         size: Some(file.size),
         ..Remove::default()
     })

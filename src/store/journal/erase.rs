@@ -59,21 +59,44 @@ impl Journal {
                 erased.files += 1;
                 actions.push(remove(&file, self.clock.now().timestamp_millis(), true));
                 let name = uuid_v7(at, self.random.as_ref());
-                actions.push(self.files.put_rows(self.version + 1, name, &rows.iter().collect::<Vec<_>>()).await?);
+                actions.push(
+                    self.files
+                        .put_rows(self.version + 1, name, &rows.iter().collect::<Vec<_>>())
+                        .await?,
+                );
             }
             let bytes = entry_bytes(&entry::json_of(&actions)?);
-            match slot::take(&self.files, self.version + 1, bytes, attempt, DEADLINE, self.random.as_ref()).await {
+            match slot::take(
+                &self.files,
+                self.version + 1,
+                bytes,
+                attempt,
+                DEADLINE,
+                self.random.as_ref(),
+            )
+            .await
+            {
                 // Whether the slot was one of the log or a hole behind a clean-up is seen by looking again.
-                Taken::Ours => done = Erased { rows: done.rows + erased.rows, files: done.files + erased.files },
+                Taken::Ours => {
+                    done =
+                        Erased { rows: done.rows + erased.rows, files: done.files + erased.files }
+                }
                 Taken::Theirs(_) | Taken::Moved => {}
                 Taken::Never { cause, .. } | Taken::Unknown(cause) => return Err(cause),
             }
         }
-        Err(StoreError::storage("erasing", "journal", "other writers were faster each time; repeat the command"))
+        Err(StoreError::storage(
+            "erasing",
+            "journal",
+            "other writers were faster each time; repeat the command",
+        ))
     }
 
     /// The live files that hold a named payload, with their rows in order.
-    async fn holding(&self, erasures: &Erasures) -> Result<Vec<(JournalFile, Vec<Row>)>, StoreError> {
+    async fn holding(
+        &self,
+        erasures: &Erasures,
+    ) -> Result<Vec<(JournalFile, Vec<Row>)>, StoreError> {
         let mut holding = Vec::new();
         for file in self.files.live().filter(|file| erasures.names_within(file.seq)) {
             let mut rows = self.files.read_rows(file, 0).await?;

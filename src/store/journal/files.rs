@@ -119,14 +119,19 @@ impl Files {
 
     /// The live files that end after a seq, in the order of their ends.
     fn ending_after(&self, seq: u64) -> impl Iterator<Item = &JournalFile> {
-        self.by_end.range((seq.saturating_add(1), String::new())..).filter_map(|(_, path)| self.live.get(path))
+        self.by_end
+            .range((seq.saturating_add(1), String::new())..)
+            .filter_map(|(_, path)| self.live.get(path))
     }
 
     /// The live files that by their statistics may hold the set of an id.
     pub fn with_id<'f>(&'f self, id: &'f str) -> impl Iterator<Item = &'f JournalFile> {
         // Fresh ids are greater than all there were, so the files of old ones are not even looked at.
         let from = (id.to_owned(), String::new());
-        self.by_id.range(from..).filter_map(|(_, path)| self.live.get(path)).filter(move |file| file.ids.0.as_str() <= id)
+        self.by_id
+            .range(from..)
+            .filter_map(|(_, path)| self.live.get(path))
+            .filter(move |file| file.ids.0.as_str() <= id)
     }
 
     fn add(&mut self, file: JournalFile) {
@@ -153,9 +158,12 @@ impl Files {
     /// Takes in what a log tells of the journal; the version of its head. Refused where nothing of it is Lakeplan's: a lake
     /// has a first row from its first entry on, so the log is not the one that Lakeplan wrote.
     pub async fn take(&mut self, table: Table) -> Result<u64, StoreError> {
-        self.folded = table.txns.get(entry::FOLDED).and_then(|seq| u64::try_from(*seq).ok()).unwrap_or(0);
-        self.written = table.txns.iter().filter_map(|(app, version)| entry::written(app, *version)).collect();
-        self.marks = table.txns.iter().filter_map(|(app, version)| entry::mark(app, *version)).collect();
+        self.folded =
+            table.txns.get(entry::FOLDED).and_then(|seq| u64::try_from(*seq).ok()).unwrap_or(0);
+        self.written =
+            table.txns.iter().filter_map(|(app, version)| entry::written(app, *version)).collect();
+        self.marks =
+            table.txns.iter().filter_map(|(app, version)| entry::mark(app, *version)).collect();
         self.live.clear();
         self.by_id.clear();
         self.by_end.clear();
@@ -173,7 +181,10 @@ impl Files {
         if let Some(said) = table.txns.get(entry::TXN).and_then(|seq| u64::try_from(*seq).ok())
             && said != self.end()
         {
-            let what = format!("its files end at seq {}, and its log says that it ends at seq {said}", self.end());
+            let what = format!(
+                "its files end at seq {}, and its log says that it ends at seq {said}",
+                self.end()
+            );
             return Err(StoreError::damaged(self.log.folder(), what));
         }
         if self.live.is_empty() {
@@ -186,7 +197,10 @@ impl Files {
     async fn describe(&self, file: LiveFile) -> Result<JournalFile, StoreError> {
         let name = format!("{}/{}", self.log.folder(), file.path);
         let Some(stream) = entry::stream(&file) else {
-            return Err(StoreError::damaged(name, "its entry in the log does not say which stream's rows it holds"));
+            return Err(StoreError::damaged(
+                name,
+                "its entry in the log does not say which stream's rows it holds",
+            ));
         };
         let bounds = batch::bounds(&name, stream, self.log.get_live(&file.path).await?)?;
         Ok(JournalFile {
@@ -203,11 +217,14 @@ impl Files {
     /// Compactions of others that did not say so themselves hold as many rows as there were.
     fn settle(&mut self) -> Result<(), StoreError> {
         for (version, before, paths) in std::mem::take(&mut self.others.unsettled) {
-            let files: Vec<&JournalFile> = paths.iter().filter_map(|path| self.live.get(path)).collect();
+            let files: Vec<&JournalFile> =
+                paths.iter().filter_map(|path| self.live.get(path)).collect();
             let after: usize = files.iter().map(|file| file.rows).sum();
             if files.len() == paths.len() && after as u64 != before {
                 let place = format!("{}/_delta_log/{version:020}.json", self.log.folder());
-                let what = format!("another writer put {before} rows into other files, and {after} are in these");
+                let what = format!(
+                    "another writer put {before} rows into other files, and {after} are in these"
+                );
                 return Err(StoreError::damaged(place, what));
             }
         }
@@ -241,10 +258,18 @@ impl Files {
     }
 
     /// Writes rows of one stream and one day as a file; gives the action that would add it.
-    pub async fn put_rows(&self, version: u64, attempt: Uuid, rows: &[&Row]) -> Result<Action, StoreError> {
-        let Some(first) = rows.first() else { return Err(StoreError::damaged(self.log.folder(), "a file without rows")) };
+    pub async fn put_rows(
+        &self,
+        version: u64,
+        attempt: Uuid,
+        rows: &[&Row],
+    ) -> Result<Action, StoreError> {
+        let Some(first) = rows.first() else {
+            return Err(StoreError::damaged(self.log.folder(), "a file without rows"));
+        };
         let path = path(version, attempt, first);
-        let file = batch::write(rows).map_err(|fault| StoreError::storage("encoding", path.clone(), fault))?;
+        let file = batch::write(rows)
+            .map_err(|fault| StoreError::storage("encoding", path.clone(), fault))?;
         let size = file.len();
         let path = self.log.put_checked(&path, file).await?;
         Ok(entry::add(&path, size, rows, first.at))
@@ -252,9 +277,12 @@ impl Files {
 
     /// The same under a name that an earlier attempt may have written these rows to already; version 0 is to add it.
     pub async fn put_rows_once(&self, id: Uuid, rows: &[&Row]) -> Result<Action, StoreError> {
-        let Some(first) = rows.first() else { return Err(StoreError::damaged(self.log.folder(), "a file without rows")) };
+        let Some(first) = rows.first() else {
+            return Err(StoreError::damaged(self.log.folder(), "a file without rows"));
+        };
         let path = path(0, id, first);
-        let file = batch::write(rows).map_err(|err| StoreError::storage("encoding", path.clone(), err))?;
+        let file =
+            batch::write(rows).map_err(|err| StoreError::storage("encoding", path.clone(), err))?;
         let (path, size) = (checked_path(&path, &file), file.len());
         if !self.log.has(&path).await? {
             self.log.put_if_absent(&path, file).await?;
@@ -302,11 +330,16 @@ impl Files {
         let mut rows = Vec::new();
         let mut links = Links::default();
         for file in self.live() {
-            let behind = seqs.iter().filter(|(entity, seq)| file.seq.1 > **seq && file.may_hold(**entity)).map(|(_, seq)| *seq);
+            let behind = seqs
+                .iter()
+                .filter(|(entity, seq)| file.seq.1 > **seq && file.may_hold(**entity))
+                .map(|(_, seq)| *seq);
             if let Some(after) = behind.min() {
                 let mut found = self.read_whole(file, after).await?;
                 links.take(&found);
-                found.retain(|row| seqs.get(&row.entity).is_some_and(|seq| row.seq > *seq) && concerns(row));
+                found.retain(|row| {
+                    seqs.get(&row.entity).is_some_and(|seq| row.seq > *seq) && concerns(row)
+                });
                 rows.append(&mut found);
             }
         }
@@ -347,8 +380,18 @@ impl Files {
     }
 
     /// The rows of a file as they stand in it, to be decoded as they are taken; all of them, or those that are wanted.
-    pub async fn open_rows(&self, file: &JournalFile, wanted: Option<Wanted>) -> Result<Batches, StoreError> {
-        batch::rows(&self.name(file), file.stream, self.log.get_live(&file.path).await?, wanted, file.is_sorted())
+    pub async fn open_rows(
+        &self,
+        file: &JournalFile,
+        wanted: Option<Wanted>,
+    ) -> Result<Batches, StoreError> {
+        batch::rows(
+            &self.name(file),
+            file.stream,
+            self.log.get_live(&file.path).await?,
+            wanted,
+            file.is_sorted(),
+        )
     }
 
     /// A glance at every row of a file, and how many bytes its rows are when they are not compressed.
@@ -366,7 +409,10 @@ impl Files {
                 row.chain.iter().for_each(|chain| self.note_mark(row.seq, chain));
                 Ok(Some(row))
             }
-            _ => Err(StoreError::damaged(self.name(file), "it does not end with the last row of a set")),
+            _ => Err(StoreError::damaged(
+                self.name(file),
+                "it does not end with the last row of a set",
+            )),
         }
     }
 

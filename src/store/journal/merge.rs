@@ -35,7 +35,11 @@ struct Open {
 
 impl<'f> Merge<'f> {
     /// Of these files, all rows or those that are wanted.
-    pub fn new(files: &'f Files, of: impl IntoIterator<Item = JournalFile>, wanted: Option<Wanted>) -> Self {
+    pub fn new(
+        files: &'f Files,
+        of: impl IntoIterator<Item = JournalFile>,
+        wanted: Option<Wanted>,
+    ) -> Self {
         let mut waiting: Vec<JournalFile> = of.into_iter().collect();
         waiting.sort_by_key(|file| Reverse(file.seq));
         Self { files, wanted, waiting, open: Vec::new(), broken: None, read: Vec::new() }
@@ -48,7 +52,12 @@ impl<'f> Merge<'f> {
                 return Some(Err(broken));
             }
             let place = |open: &Open| (open.next.seq, open.next.ordinal);
-            let first = self.open.iter().enumerate().min_by_key(|(_, open)| place(open)).map(|(at, open)| (at, open.next.seq));
+            let first = self
+                .open
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, open)| place(open))
+                .map(|(at, open)| (at, open.next.seq));
             let is_due = |file: &JournalFile| first.is_none_or(|(_, seq)| file.seq.0 <= seq);
             if self.waiting.last().is_some_and(is_due) {
                 let file = self.waiting.pop()?;
@@ -71,7 +80,13 @@ impl<'f> Merge<'f> {
     }
 
     /// Keeps a file open at its next row, or puts it with those that are read.
-    fn go_on(&mut self, file: JournalFile, mut rows: IntoIter<Row>, mut batches: Batches, taken: usize) {
+    fn go_on(
+        &mut self,
+        file: JournalFile,
+        mut rows: IntoIter<Row>,
+        mut batches: Batches,
+        taken: usize,
+    ) {
         loop {
             if let Some(next) = rows.next() {
                 self.open.push(Open { file, next, rows, batches, taken: taken + 1 });
@@ -136,7 +151,8 @@ mod tests {
 
     async fn put(files: &Files, rows: &[Row]) -> JournalFile {
         let name = Uuid::from_u128(u128::from(rows[0].seq * 10 + u64::from(rows[0].ordinal)));
-        entry::added(&files.put_rows(1, name, &rows.iter().collect::<Vec<_>>()).await.unwrap()).unwrap()
+        entry::added(&files.put_rows(1, name, &rows.iter().collect::<Vec<_>>()).await.unwrap())
+            .unwrap()
     }
 
     async fn places(merge: &mut Merge<'_>) -> Vec<Result<(u64, u32), String>> {
@@ -152,11 +168,15 @@ mod tests {
         let store = Arc::new(InMemory::new());
         let files = Files::new(Arc::clone(&store) as Arc<_>);
         let rows: Vec<Vec<Row>> = (1..=7).map(|seq| set(seq, 2)).collect();
-        let of = |seqs: &[usize]| seqs.iter().flat_map(|seq| rows[seq - 1].clone()).collect::<Vec<_>>();
+        let of =
+            |seqs: &[usize]| seqs.iter().flat_map(|seq| rows[seq - 1].clone()).collect::<Vec<_>>();
         let long = put(&files, &of(&[1, 4, 7])).await;
         let short = put(&files, &of(&[2, 3])).await;
         // A set may be parted between files.
-        let (first, second) = (put(&files, &of(&[5])[..1]).await, put(&files, &[&of(&[5])[1..], &of(&[6])].concat()).await);
+        let (first, second) = (
+            put(&files, &of(&[5])[..1]).await,
+            put(&files, &[&of(&[5])[1..], &of(&[6])].concat()).await,
+        );
         let all = [second.clone(), short.clone(), long.clone(), first.clone()];
         let mut merge = Merge::new(&files, all.clone(), None);
         let wanted: Vec<_> = (1..=7).flat_map(|seq| [Ok((seq, 0)), Ok((seq, 1))]).collect();
@@ -168,9 +188,15 @@ mod tests {
         let found = places(&mut Merge::new(&files, all.clone(), Some(odd))).await;
         assert_eq!(found, (1..=7).map(|seq| Ok((seq, 1))).collect::<Vec<_>>());
 
-        store.put(&Path::from(format!("journal/{}", short.path)), "no parquet".into()).await.unwrap();
+        store
+            .put(&Path::from(format!("journal/{}", short.path)), "no parquet".into())
+            .await
+            .unwrap();
         let found = places(&mut Merge::new(&files, all, None)).await;
-        assert_eq!(found.iter().filter(|found| found.is_err()).collect::<Vec<_>>(), [&Err(short.path)]);
+        assert_eq!(
+            found.iter().filter(|found| found.is_err()).collect::<Vec<_>>(),
+            [&Err(short.path)]
+        );
         assert_eq!(found.len(), 11);
     }
 }

@@ -110,7 +110,9 @@ impl Journal {
         let now = clock.now();
         let id = crate::runtime::fresh_id(now, random.as_ref());
         let set = birth::set(id, ledger.root(), format, now, random.as_ref());
-        let Proposal::Accepted(first) = ledger.propose(&set, None, now, || random_bytes(random.as_ref())) else {
+        let Proposal::Accepted(first) =
+            ledger.propose(&set, None, now, || random_bytes(random.as_ref()))
+        else {
             return Err(StoreError::damaged("journal", "the first row was refused"));
         };
         let files = Files::new(Arc::clone(&store)).at(ledger.root());
@@ -120,9 +122,14 @@ impl Journal {
         let mut actions = entry::json_of(&[entry::commit_info("CREATE TABLE", attempt, now)])?;
         actions.extend(schema::actions(attempt, now));
         let chain = Mark::of(ledger.seq, &ledger.chain);
-        actions.extend(entry::json_of(&[entry::txn(entry::TXN, 1), entry::chain_txn(chain), added])?);
+        actions.extend(entry::json_of(&[
+            entry::txn(entry::TXN, 1),
+            entry::chain_txn(chain),
+            added,
+        ])?);
         let root = ledger.root().to_owned();
-        match slot::take(&files, 0, entry_bytes(&actions), attempt, DEADLINE, random.as_ref()).await {
+        match slot::take(&files, 0, entry_bytes(&actions), attempt, DEADLINE, random.as_ref()).await
+        {
             Taken::Ours => {}
             Taken::Theirs(_) | Taken::Moved => return Err(StoreError::AlreadyALake { root }),
             Taken::Never { cause, .. } | Taken::Unknown(cause) => return Err(cause),
@@ -150,7 +157,12 @@ impl Journal {
     pub fn head(&self) -> Head {
         // Tables are folded to where a head was seen.
         self.files.note_mark(self.ledger.seq, &self.ledger.chain);
-        let lake = self.ledger.state.lake.as_ref().map(|lake| LakeMark::of(lake.id.uuid(), lake.root.as_str()));
+        let lake = self
+            .ledger
+            .state
+            .lake
+            .as_ref()
+            .map(|lake| LakeMark::of(lake.id.uuid(), lake.root.as_str()));
         Head {
             seq: self.ledger.seq,
             at: self.ledger.at,
@@ -254,14 +266,21 @@ impl Journal {
                 Ok(Tried::Told(outcomes)) => return outcomes,
                 Ok(Tried::Slept) => {}
                 Ok(Tried::Lost) if started.elapsed() < DEADLINE => {}
-                Ok(Tried::Lost) => return self.not_written(sets, &StoreError::Deadline { seconds: DEADLINE.as_secs() }),
+                Ok(Tried::Lost) => {
+                    return self
+                        .not_written(sets, &StoreError::Deadline { seconds: DEADLINE.as_secs() });
+                }
                 Err(cause) => return self.not_written(sets, &cause),
             }
         }
     }
 
     /// One try for one slot. On an error nothing was written.
-    async fn attempt(&mut self, sets: &[PatchSet], time_left: Duration) -> Result<Tried, StoreError> {
+    async fn attempt(
+        &mut self,
+        sets: &[PatchSet],
+        time_left: Duration,
+    ) -> Result<Tried, StoreError> {
         if self.clock.now() - self.looked > STALE {
             self.refresh().await?;
         }
@@ -275,7 +294,11 @@ impl Journal {
         let judged = self.judge(sets, at, now).await?;
         if judged.rows == 0 {
             // What was decided rests on version v being the head: that must be seen to be so.
-            return Ok(if self.refresh().await? { Tried::Lost } else { Tried::Told(judged.outcomes()) });
+            return Ok(if self.refresh().await? {
+                Tried::Lost
+            } else {
+                Tried::Told(judged.outcomes())
+            });
         }
         let attempt = uuid_v7(at, self.random.as_ref());
         let (entry, added) = match self.prepare(&judged, before, attempt, at).await {
@@ -285,7 +308,15 @@ impl Journal {
                 return Err(cause);
             }
         };
-        let taken = slot::take(&self.files, self.version + 1, entry, attempt, time_left, self.random.as_ref()).await;
+        let taken = slot::take(
+            &self.files,
+            self.version + 1,
+            entry,
+            attempt,
+            time_left,
+            self.random.as_ref(),
+        )
+        .await;
         let now = self.clock.now();
         match taken {
             Taken::Never { cause, occupied: false } => {
@@ -298,9 +329,13 @@ impl Journal {
             }
             Taken::Moved => Ok(self.find_at_head(sets, judged, attempt, now).await),
             // This process may have slept through a clean-up: whatever it saw or put in the slot may lie in a hole.
-            _ if now - self.looked > STALE => Ok(self.find_at_head(sets, judged, attempt, now).await),
+            _ if now - self.looked > STALE => {
+                Ok(self.find_at_head(sets, judged, attempt, now).await)
+            }
             Taken::Ours => {
-                if let Some(odd) = odd.filter(|_| !std::mem::replace(&mut self.has_told_clock, true)) {
+                if let Some(odd) =
+                    odd.filter(|_| !std::mem::replace(&mut self.has_told_clock, true))
+                {
                     tracing::warn!("{odd}");
                 }
                 self.version += 1;
@@ -325,7 +360,12 @@ impl Journal {
     }
 
     /// Judges sets for a group of a time; ids are judged by the clock, which may be behind it.
-    async fn judge(&mut self, sets: &[PatchSet], at: Instant, now: Instant) -> Result<Judged, StoreError> {
+    async fn judge(
+        &mut self,
+        sets: &[PatchSet],
+        at: Instant,
+        now: Instant,
+    ) -> Result<Judged, StoreError> {
         let mut earlier: Vec<Option<Seen>> = Vec::with_capacity(sets.len());
         for set in sets {
             earlier.push(self.find_earlier(set.id).await?);
@@ -333,15 +373,24 @@ impl Journal {
         let mut judged = Judged::default();
         for (set, earlier) in sets.iter().zip(earlier) {
             let random = Arc::clone(&self.random);
-            let too_old = if earlier.or(self.ledger.seen(set.id)).is_some() { None } else { self.ledger.refuse_id(set, now) };
+            let too_old = if earlier.or(self.ledger.seen(set.id)).is_some() {
+                None
+            } else {
+                self.ledger.refuse_id(set, now)
+            };
             judged.verdicts.push(match too_old {
                 Some(violation) => Verdict::Other(Outcome::Refused(vec![violation])),
-                None => match self.ledger.propose(set, earlier, at, || random_bytes(random.as_ref())) {
+                None => match self
+                    .ledger
+                    .propose(set, earlier, at, || random_bytes(random.as_ref()))
+                {
                     Proposal::Accepted(accepted) => {
                         judged.rows += accepted.rows.len();
                         Verdict::Accepted(accepted, self.ledger.seq)
                     }
-                    Proposal::Repeat { seq, id } => Verdict::Other(Outcome::AlreadyCommitted { seq, id }),
+                    Proposal::Repeat { seq, id } => {
+                        Verdict::Other(Outcome::AlreadyCommitted { seq, id })
+                    }
                     Proposal::Refused(violations) => Verdict::Other(Outcome::Refused(violations)),
                     Proposal::Conflicted(conflict) => Verdict::Other(Outcome::Conflicted(conflict)),
                 },
@@ -355,7 +404,8 @@ impl Journal {
         let text = id.to_string();
         let remembered = self.ledger.remembers_from();
         for file in self.files.with_id(&text).filter(|file| file.seq.0 < remembered) {
-            let found = self.files.read_rows(file, 0).await?.into_iter().find(|row| row.patch_set_id == id);
+            let found =
+                self.files.read_rows(file, 0).await?.into_iter().find(|row| row.patch_set_id == id);
             if let Some(row) = found {
                 return Ok(Some(Seen { seq: row.seq, request_hash: row.request_hash }));
             }
@@ -391,7 +441,13 @@ impl Journal {
     }
 
     /// Looks for the group where the log ends now.
-    async fn find_at_head(&mut self, sets: &[PatchSet], judged: Judged, attempt: Uuid, now: Instant) -> Tried {
+    async fn find_at_head(
+        &mut self,
+        sets: &[PatchSet],
+        judged: Judged,
+        attempt: Uuid,
+        now: Instant,
+    ) -> Tried {
         let told = self.withdraw(judged);
         if let Err(cause) = self.jump_to_head().await {
             return Tried::Told(self.unknown(sets, told, &cause));
@@ -405,10 +461,16 @@ impl Journal {
     }
 
     /// What is said of a group, withdrawn, whose fate the storage would not tell.
-    fn unknown(&mut self, sets: &[PatchSet], told: Vec<(Option<PatchSetId>, Outcome)>, cause: &StoreError) -> Vec<Outcome> {
+    fn unknown(
+        &mut self,
+        sets: &[PatchSet],
+        told: Vec<(Option<PatchSetId>, Outcome)>,
+        cause: &StoreError,
+    ) -> Vec<Outcome> {
         self.looked = Instant::default();
         for (set, (accepted, outcome)) in sets.iter().zip(told) {
-            let repeats = matches!(outcome, Outcome::AlreadyCommitted { seq, .. } if seq > self.ledger.seq);
+            let repeats =
+                matches!(outcome, Outcome::AlreadyCommitted { seq, .. } if seq > self.ledger.seq);
             if accepted.is_some() || repeats {
                 self.open.insert(set.id, self.version + 1);
             }
@@ -425,7 +487,9 @@ impl Journal {
             Some(seen) if seen.request_hash.is_none_or(|hash| hash == set.request_hash) => {
                 Outcome::AlreadyCommitted { seq: seen.seq, id: set.id }
             }
-            _ if self.open.contains_key(&set.id) => Outcome::Unknown { patch_set_id: set.id, cause: cause.again() },
+            _ if self.open.contains_key(&set.id) => {
+                Outcome::Unknown { patch_set_id: set.id, cause: cause.again() }
+            }
             _ => Outcome::NotWritten { cause: cause.again() },
         };
         sets.iter().map(outcome).collect()
@@ -433,7 +497,8 @@ impl Journal {
 
     /// Takes a group out of the ledger again. Gives what would have been answered, and the ids of those accepted.
     fn withdraw(&mut self, judged: Judged) -> Vec<(Option<PatchSetId>, Outcome)> {
-        let mut told: Vec<(Option<PatchSetId>, Outcome)> = Vec::with_capacity(judged.verdicts.len());
+        let mut told: Vec<(Option<PatchSetId>, Outcome)> =
+            Vec::with_capacity(judged.verdicts.len());
         for verdict in judged.verdicts.into_iter().rev() {
             told.push(match verdict {
                 Verdict::Accepted(accepted, seq) => {
@@ -512,7 +577,8 @@ impl Journal {
         let mut last = self.ledger.seq;
         for row in rows {
             if row.seq > last + 1 {
-                let what = format!("seq {} follows seq {last}; what is between is missing", row.seq);
+                let what =
+                    format!("seq {} follows seq {last}; what is between is missing", row.seq);
                 return Err(StoreError::damaged("journal", what));
             }
             last = row.seq;

@@ -39,10 +39,12 @@ impl Journal {
         random: Arc<dyn Random>,
     ) -> Result<Self, StoreError> {
         let looked = clock.now();
-        let mut files = Files::new(Arc::clone(&store)).at(ledger.root()).passing_over_ahead(passes_over_ahead);
+        let mut files =
+            Files::new(Arc::clone(&store)).at(ledger.root()).passing_over_ahead(passes_over_ahead);
         let tables = TABLES.iter().filter(|table| in_every_scope(table.entity));
         let scope = Scope::outline();
-        let (version, found) = futures::join!(files.load(), sound(&store, tables.clone(), &scope, None));
+        let (version, found) =
+            futures::join!(files.load(), sound(&store, tables.clone(), &scope, None));
         let Some(mut version) = version? else { return Err(no_lake(&store, ledger.root()).await) };
         let mut found = found?;
         let mut is_judged = false;
@@ -124,7 +126,9 @@ impl Journal {
         // Also one that was missed earlier, until a fold has made it.
         let is_missing = self.tables.values().any(|seq| *seq == 0);
         let of = |name: &str| self.tables.get(name).copied().unwrap_or(0).max(self.folded);
-        let together = FoldedTable::all().map(|table| self.files.reach(table.entity(), of(table.name()))).min();
+        let together = FoldedTable::all()
+            .map(|table| self.files.reach(table.entity(), of(table.name())))
+            .min();
         self.folded = if is_missing { 0 } else { together.unwrap_or(0).max(self.folded) };
     }
 }
@@ -151,7 +155,10 @@ impl Sound {
 }
 
 pub(super) fn lost_its_end(end: u64, ahead: u64) -> StoreError {
-    StoreError::damaged("journal", format!("it ends at seq {end}, and a table is folded to {ahead}: it has lost its end"))
+    StoreError::damaged(
+        "journal",
+        format!("it ends at seq {end}, and a table is folded to {ahead}: it has lost its end"),
+    )
 }
 
 /// How far tables say they are folded, 0 where one is missing, and the records they hold of a scope, judged by what the journal
@@ -176,6 +183,11 @@ pub(super) async fn sound(
     });
     let found: Vec<_> = futures::future::try_join_all(read).await?;
     let stands = found.iter().map(|(name, stand, ..)| (*name, *stand)).collect();
-    let unreadable = found.iter().filter(|(.., is_unreadable)| *is_unreadable).map(|(name, ..)| *name).collect();
-    Ok(Sound { stands, records: found.into_iter().flat_map(|(_, _, records, _)| records).collect(), unreadable })
+    let unreadable =
+        found.iter().filter(|(.., is_unreadable)| *is_unreadable).map(|(name, ..)| *name).collect();
+    Ok(Sound {
+        stands,
+        records: found.into_iter().flat_map(|(_, _, records, _)| records).collect(),
+        unreadable,
+    })
 }

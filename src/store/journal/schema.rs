@@ -14,13 +14,28 @@ const COLUMNS: &[(&str, &str, bool, &str)] = &[
     ("seq", "long", false, "The patch set's place in the journal, from 1 without gaps"),
     ("ordinal", "integer", false, "The change's place in its patch set, from 0"),
     ("patch_set_id", "string", false, "The patch set (UUIDv7)"),
-    ("request_hash", "string", true, "SHA-256 of the request as its author wrote it; null after an erase"),
+    (
+        "request_hash",
+        "string",
+        true,
+        "SHA-256 of the request as its author wrote it; null after an erase",
+    ),
     ("v", "integer", false, "Version of the payload in before and after"),
     ("project_id", "string", true, "The project the record belongs to after the change"),
-    ("entity", "string", false, "What the change is about: lake, project, task, task_link, user, requirement, task_requirement"),
+    (
+        "entity",
+        "string",
+        false,
+        "What the change is about: lake, project, task, task_link, user, requirement, task_requirement",
+    ),
     ("entity_id", "string", false, "Which one"),
     ("op", "string", false, "create, update, move, delete, restore, link, unlink or erase"),
-    ("before", "string", true, "JSON of the touched fields as they were; null in it = absent; null after an erase"),
+    (
+        "before",
+        "string",
+        true,
+        "JSON of the touched fields as they were; null in it = absent; null after an erase",
+    ),
     (
         "after",
         "string",
@@ -33,7 +48,12 @@ const COLUMNS: &[(&str, &str, bool, &str)] = &[
     ("at", "timestamp", false, "When it was committed (UTC); never decreases with seq"),
     ("salt", "string", true, "Random bytes in the digest, hexadecimal; null after an erase"),
     ("digest", "string", false, "SHA-256 over salt and row, hexadecimal"),
-    ("chain", "string", true, "On the last row of a patch set: SHA-256 over the chain before it and the set's digests"),
+    (
+        "chain",
+        "string",
+        true,
+        "On the last row of a patch set: SHA-256 over the chain before it and the set's digests",
+    ),
     ("stream", "string", false, "work, or sync for what is remembered of providers"),
     ("date", "date", false, "The day of at"),
 ];
@@ -44,7 +64,9 @@ pub const PARTITIONS: [&str; 2] = ["stream", "date"];
 /// The columns inside the files. Plain strings, no view types: every reader knows them.
 pub static FILE_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     let columns = COLUMNS.iter().filter(|(name, ..)| !PARTITIONS.contains(name));
-    let fields: Vec<Field> = columns.map(|(name, kind, nullable, _)| Field::new(*name, arrow_type(kind), *nullable)).collect();
+    let fields: Vec<Field> = columns
+        .map(|(name, kind, nullable, _)| Field::new(*name, arrow_type(kind), *nullable))
+        .collect();
     Arc::new(Schema::new(fields))
 });
 
@@ -74,5 +96,6 @@ pub const DOC: &str = "Every change of the lake, in order.";
 
 /// The protocol and metadata actions of the journal's first log entry.
 pub fn actions(table_id: Uuid, at: Instant) -> [Value; 2] {
-    Description { name: "journal", doc: DOC, columns: columns(), partitions: &PARTITIONS }.create(table_id, at)
+    Description { name: "journal", doc: DOC, columns: columns(), partitions: &PARTITIONS }
+        .create(table_id, at)
 }

@@ -36,7 +36,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const MOST_BLOCKED: usize = 7;
 
 /// Puts `bytes` as entry `version`.
-pub async fn take(files: &Files, version: u64, bytes: Bytes, attempt: Uuid, time_left: Duration, random: &dyn Random) -> Taken {
+pub async fn take(
+    files: &Files,
+    version: u64,
+    bytes: Bytes,
+    attempt: Uuid,
+    time_left: Duration,
+    random: &dyn Random,
+) -> Taken {
     let deadline = tokio::time::Instant::now() + time_left;
     let mut wait = FIRST_WAIT;
     let mut may_have_landed = false;
@@ -48,7 +55,8 @@ pub async fn take(files: &Files, version: u64, bytes: Bytes, attempt: Uuid, time
         let Err(fault) = put else { return Taken::Ours };
         let surely_not = not_landed(&fault);
         is_unsure |= !surely_not && !is_taken;
-        let cause = StoreError::storage("writing", format!("journal/_delta_log/{version:020}.json"), fault);
+        let cause =
+            StoreError::storage("writing", format!("journal/_delta_log/{version:020}.json"), fault);
         if surely_not && !may_have_landed {
             return Taken::Never { cause, occupied: false };
         }
@@ -61,7 +69,11 @@ pub async fn take(files: &Files, version: u64, bytes: Bytes, attempt: Uuid, time
         if blocked >= MOST_BLOCKED {
             let path = format!("journal/_delta_log/{version:020}.json");
             let cause = StoreError::storage("writing", path, files.log.name_taken(version));
-            return if is_unsure { Taken::Unknown(cause) } else { Taken::Never { cause, occupied: false } };
+            return if is_unsure {
+                Taken::Unknown(cause)
+            } else {
+                Taken::Never { cause, occupied: false }
+            };
         }
         if tokio::time::Instant::now() + wait >= deadline {
             return occupy(files, version, attempt, cause, random).await;
@@ -105,7 +117,13 @@ fn whose(entry: Entry, attempt: Uuid) -> Taken {
 }
 
 /// Fills the slot with nothing, so that an entry on its way can never land there.
-async fn occupy(files: &Files, version: u64, attempt: Uuid, cause: StoreError, random: &dyn Random) -> Taken {
+async fn occupy(
+    files: &Files,
+    version: u64,
+    attempt: Uuid,
+    cause: StoreError,
+    random: &dyn Random,
+) -> Taken {
     if version == 0 {
         // An empty first entry would leave a table that is none.
         return Taken::Unknown(cause);
@@ -119,7 +137,9 @@ async fn occupy(files: &Files, version: u64, attempt: Uuid, cause: StoreError, r
     }
     match look(files, version, attempt).await {
         // The put of the empty commit may have landed although its answer was lost.
-        Looked::Taken(Taken::Theirs(entry)) if entry.attempt == Some(plug) => Taken::Never { cause, occupied: true },
+        Looked::Taken(Taken::Theirs(entry)) if entry.attempt == Some(plug) => {
+            Taken::Never { cause, occupied: true }
+        }
         Looked::Taken(taken) => taken,
         Looked::NoEntry | Looked::Unanswered => Taken::Unknown(cause),
     }

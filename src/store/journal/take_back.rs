@@ -26,7 +26,9 @@ impl Journal {
             let at = self.ledger.time(self.clock.now());
             let attempt = uuid_v7(at, self.random.as_ref());
             let mut actions = vec![entry::commit_after(self.mark(), "TAKE BACK", attempt, at)];
-            actions.extend(self.files.others.strange.values().map(|file| entry::remove_strange(file, at)));
+            actions.extend(
+                self.files.others.strange.values().map(|file| entry::remove_strange(file, at)),
+            );
             actions.extend(self.files.others.lost.values().map(|file| entry::add_again(file, at)));
             let mut actions = entry::json_of(&actions)?;
             if self.files.others.has_other_columns {
@@ -34,13 +36,26 @@ impl Journal {
                 actions.push(description);
             }
             let bytes = entry_bytes(&actions);
-            match slot::take(&self.files, self.version + 1, bytes, attempt, DEADLINE, self.random.as_ref()).await {
+            match slot::take(
+                &self.files,
+                self.version + 1,
+                bytes,
+                attempt,
+                DEADLINE,
+                self.random.as_ref(),
+            )
+            .await
+            {
                 // The entry is read like anyone's: what is live follows from the log alone.
                 Taken::Ours | Taken::Theirs(_) | Taken::Moved => drop(self.refresh().await?),
                 Taken::Never { cause, .. } | Taken::Unknown(cause) => return Err(cause),
             }
         }
-        Err(StoreError::storage("mending", "journal", "other writers were faster each time; repeat the command"))
+        Err(StoreError::storage(
+            "mending",
+            "journal",
+            "other writers were faster each time; repeat the command",
+        ))
     }
 }
 
@@ -73,6 +88,12 @@ impl Files {
 
 /// What is lost with these files.
 fn lost(gone: &[&LiveFile]) -> String {
-    let seqs = gone.iter().filter_map(|file| entry::file(file)).map(|file| format!("{} to {}", file.seq.0, file.seq.1));
-    format!("another writer removed files of it that are gone since, and with them seq {}", seqs.collect::<Vec<_>>().join(", "))
+    let seqs = gone
+        .iter()
+        .filter_map(|file| entry::file(file))
+        .map(|file| format!("{} to {}", file.seq.0, file.seq.1));
+    format!(
+        "another writer removed files of it that are gone since, and with them seq {}",
+        seqs.collect::<Vec<_>>().join(", ")
+    )
 }

@@ -26,13 +26,19 @@ impl Journal {
 
     /// What the table holds. The projects of which it does not tell all yet are counted at hand.
     async fn tally_table(&mut self) -> Result<Option<Tallies>, StoreError> {
-        let Some((mut tallies, stand)) = tally(&self.root, &self.files).await? else { return Ok(None) };
+        let Some((mut tallies, stand)) = tally(&self.root, &self.files).await? else {
+            return Ok(None);
+        };
         if !self.may_rest_on(&BTreeMap::from([("tasks", stand)])).await? {
             return Ok(None);
         }
-        let known = BTreeMap::from([(Entity::Task, if stand.seq == 0 { 0 } else { stand.seq.max(self.folded) })]);
+        let known = BTreeMap::from([(
+            Entity::Task,
+            if stand.seq == 0 { 0 } else { stand.seq.max(self.folded) },
+        )]);
         let rows = self.files.rows_behind(&known, |_| true).await?;
-        let concerned: BTreeSet<ProjectId> = rows.iter().flat_map(|row| [row.project_id, row.left_project()]).flatten().collect();
+        let concerned: BTreeSet<ProjectId> =
+            rows.iter().flat_map(|row| [row.project_id, row.left_project()]).flatten().collect();
         self.bring(&Scope::Projects(concerned.clone())).await?;
         tallies.replace(|project| concerned.contains(&project), Tallies::of(&self.ledger.state));
         Ok(Some(tallies))

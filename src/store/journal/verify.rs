@@ -14,7 +14,11 @@ pub async fn verify(files: &Files) -> Result<(), StoreError> {
 }
 
 /// The sets up to `last` in these files, which hold all of them, are of one history.
-pub async fn verify_chain(files: &Files, of: impl IntoIterator<Item = JournalFile>, last: u64) -> Result<(), StoreError> {
+pub async fn verify_chain(
+    files: &Files,
+    of: impl IntoIterator<Item = JournalFile>,
+    last: u64,
+) -> Result<(), StoreError> {
     follow(files, of, last, false).await
 }
 

@@ -40,7 +40,12 @@ impl Files {
 
     /// Whether a table that says that it is folded to this seq, which the journal has, was folded from this journal. One that
     /// has no mark is believed, and so is one where the rows that would tell cannot be read.
-    pub async fn knows(&self, table: &str, seq: u64, mark: Option<Mark>) -> Result<bool, StoreError> {
+    pub async fn knows(
+        &self,
+        table: &str,
+        seq: u64,
+        mark: Option<Mark>,
+    ) -> Result<bool, StoreError> {
         let Some(mark) = mark else { return Ok(true) };
         if let Some(noted) = self.noted(table, seq) {
             return Ok(noted == mark);
@@ -66,7 +71,11 @@ impl Files {
         }
         let Some(lake) = lake else { return Ok(true) };
         let is_own = |row: &Row| {
-            let recorded = row.after_fields().unwrap_or_default().get("root").and_then(|root| root.as_str().map(str::to_owned));
+            let recorded = row
+                .after_fields()
+                .unwrap_or_default()
+                .get("root")
+                .and_then(|root| root.as_str().map(str::to_owned));
             // What adopted it here may be what the journal has lost.
             let here = self.place.as_deref().map(|place| root_name(place).as_str().to_owned());
             recorded.iter().chain(&here).any(|root| LakeMark::of(row.entity_id, root) == lake)
@@ -90,14 +99,22 @@ impl Files {
     }
 
     /// The actions that note how tables stand, of those of which the journal does not say it yet.
-    pub fn news_of<'s>(&self, stands: impl Iterator<Item = (&'s String, &'s Stand)>) -> Vec<Action> {
+    pub fn news_of<'s>(
+        &self,
+        stands: impl Iterator<Item = (&'s String, &'s Stand)>,
+    ) -> Vec<Action> {
         let mut actions = Vec::new();
-        for (table, stand) in stands.filter(|(table, stand)| stand.seq > 0 && stand.seq >= self.written_at(table)) {
+        for (table, stand) in
+            stands.filter(|(table, stand)| stand.seq > 0 && stand.seq >= self.written_at(table))
+        {
             if stand.seq > self.written_at(table) {
                 actions.push(entry::written_txn(table, stand.seq));
             }
             actions.extend(
-                stand.mark.filter(|mark| self.noted(table, stand.seq) != Some(*mark)).map(|mark| entry::mark_txn(table, mark)),
+                stand
+                    .mark
+                    .filter(|mark| self.noted(table, stand.seq) != Some(*mark))
+                    .map(|mark| entry::mark_txn(table, mark)),
             );
         }
         actions
@@ -116,7 +133,11 @@ impl Files {
 
     /// Whether it was told of a table at this version that it is not read; from now on it was.
     pub fn was_told(&self, table: &str, version: u64) -> bool {
-        !self.told.lock().unwrap_or_else(PoisonError::into_inner).insert((table.to_owned(), version))
+        !self
+            .told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert((table.to_owned(), version))
     }
 
     /// The mark of a position, where the journal says that a table was last written at it.
@@ -134,7 +155,8 @@ impl Files {
         }
         for file in self.live().filter(|file| (file.seq.0..=file.seq.1).contains(&seq)) {
             let rows = self.read_rows(file, seq.saturating_sub(1)).await?;
-            if let Some(chain) = rows.iter().filter(|row| row.seq == seq).find_map(|row| row.chain) {
+            if let Some(chain) = rows.iter().filter(|row| row.seq == seq).find_map(|row| row.chain)
+            {
                 self.note_mark(seq, &chain);
                 return Ok(Some(Mark::of(seq, &chain)));
             }

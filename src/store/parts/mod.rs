@@ -109,7 +109,8 @@ impl<'f> Parts<'f> {
         mut changed: impl FnMut(&Row) -> Result<(), StoreError>,
     ) -> Result<Records, Stop> {
         let wanted = {
-            let (survey, buckets, until) = (Arc::clone(&self.survey), buckets.clone(), until.clone());
+            let (survey, buckets, until) =
+                (Arc::clone(&self.survey), buckets.clone(), until.clone());
             Arc::new(move |row: &Glance| {
                 let end = until.ends.get(&row.entity).filter(|_| row.seq <= until.last);
                 end.is_some_and(|end| {
@@ -134,7 +135,9 @@ impl<'f> Parts<'f> {
                 let replayed = if row.seq <= end {
                     self.replay_row(&row, at_end, |_| None)
                 } else {
-                    self.replay_row(&row, later.entry(row.entity).or_default(), |id| at_end.get(id).cloned())
+                    self.replay_row(&row, later.entry(row.entity).or_default(), |id| {
+                        at_end.get(id).cloned()
+                    })
                 };
                 replayed.map_err(|fault| Stop::Unsound { seq, fault })?;
             }
@@ -156,7 +159,12 @@ impl<'f> Parts<'f> {
         match self.format.replay(row, known)? {
             Some(record) => drop(records.insert(row.entity_id, record)),
             None => {
-                let orphan = Orphan { seq: row.seq, ordinal: row.ordinal, entity: row.entity, id: row.entity_id };
+                let orphan = Orphan {
+                    seq: row.seq,
+                    ordinal: row.ordinal,
+                    entity: row.entity,
+                    id: row.entity_id,
+                };
                 self.orphans.lock().unwrap_or_else(PoisonError::into_inner).insert(orphan);
             }
         }
@@ -190,7 +198,15 @@ mod tests {
     #[test]
     fn a_part_is_as_many_buckets_as_fit_and_none_is_left_out() {
         let parts = split(&[5, 0, 5, 1, 20, 3], 10);
-        assert_eq!(parts, [BTreeSet::from([0, 1, 2]), BTreeSet::from([3]), BTreeSet::from([4]), BTreeSet::from([5])]);
+        assert_eq!(
+            parts,
+            [
+                BTreeSet::from([0, 1, 2]),
+                BTreeSet::from([3]),
+                BTreeSet::from([4]),
+                BTreeSet::from([5])
+            ]
+        );
         assert_eq!(split(&[0; 64], 10), [(0..64).collect()]);
     }
 }

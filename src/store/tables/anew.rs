@@ -57,7 +57,8 @@ pub struct Anew<'a> {
 impl Anew<'_> {
     /// Makes the tables. Those that are not among the answers are to be looked at again.
     pub async fn make(&self, lost: &[Lost]) -> Result<Vec<(&'static str, Folded)>, StoreError> {
-        let of: Vec<_> = self.files.live().filter(|file| file.seq.0 <= self.to.seq).cloned().collect();
+        let of: Vec<_> =
+            self.files.live().filter(|file| file.seq.0 <= self.to.seq).cloned().collect();
         // What is made of all rows would be believed from then on, and nobody would read the rows again.
         verify_chain(self.files, of.iter().cloned(), self.to.seq).await?;
         let survey = Survey::of(self.files, &of).await;
@@ -73,8 +74,12 @@ impl Anew<'_> {
             let mut records = parts.replay(&buckets, &until, noted).await.map_err(Stop::fault)?;
             for (lost, files) in lost.iter().zip(&mut files) {
                 files.extend(match lost.table {
-                    FoldedTable::Changes => self.write_changes(std::mem::take(&mut changes)).await?,
-                    FoldedTable::Current(table) => self.write_records(table, &buckets, &mut records).await?,
+                    FoldedTable::Changes => {
+                        self.write_changes(std::mem::take(&mut changes)).await?
+                    }
+                    FoldedTable::Current(table) => {
+                        self.write_records(table, &buckets, &mut records).await?
+                    }
                 });
             }
         }
@@ -98,12 +103,16 @@ impl Anew<'_> {
         records: &mut Records,
     ) -> Result<Vec<NewFile>, StoreError> {
         let log = TableLog::new(Arc::clone(self.root), table.name);
-        let mut own: BTreeMap<u32, Vec<AnyRecord>> = buckets.iter().map(|bucket| (*bucket, Vec::new())).collect();
+        let mut own: BTreeMap<u32, Vec<AnyRecord>> =
+            buckets.iter().map(|bucket| (*bucket, Vec::new())).collect();
         for (_, record) in records.remove(&table.entity).unwrap_or_default() {
             own.entry(bucket(table.entity, record.project())).or_default().push(record);
         }
-        let written = own.into_iter().map(|(bucket, records)| self.write_bucket(table, &log, bucket, records));
-        let written: Vec<Vec<NewFile>> = futures::stream::iter(written).buffered(AT_ONCE).try_collect().await?;
+        let written = own
+            .into_iter()
+            .map(|(bucket, records)| self.write_bucket(table, &log, bucket, records));
+        let written: Vec<Vec<NewFile>> =
+            futures::stream::iter(written).buffered(AT_ONCE).try_collect().await?;
         Ok(written.into_iter().flatten().collect())
     }
 
@@ -118,7 +127,9 @@ impl Anew<'_> {
         let mut output = Output::new(table, log, self.naming(), bucket);
         for records in records.chunks(ROW_GROUP) {
             let batch = columns::encode(table.entity, records);
-            output.write(batch.map_err(|fault| StoreError::storage("encoding", table.name, fault))?).await?;
+            output
+                .write(batch.map_err(|fault| StoreError::storage("encoding", table.name, fault))?)
+                .await?;
         }
         output.finish().await
     }
@@ -126,7 +137,8 @@ impl Anew<'_> {
     async fn write_changes(&self, changes: Changes) -> Result<Vec<NewFile>, StoreError> {
         let log = &FoldedTable::Changes.log(self.root);
         let written = changes.finish()?.into_iter().map(|(bucket, batches)| async move {
-            let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", self.to.seq, self.naming().fresh());
+            let path =
+                format!("{BUCKET}={bucket}/{:020}-{}.parquet", self.to.seq, self.naming().fresh());
             let (mut file, bytes) = field_changes::file(path, bucket, &batches).await?;
             file.path = log.put_checked(&file.path, bytes).await?;
             Ok(file)

@@ -44,7 +44,11 @@ impl Rewrite<'_> {
         let mut changed = Changed::default();
         let mut moved: BTreeMap<Uuid, Vec<&Row>> = BTreeMap::new();
         let come = |changed: &mut Changed, record: AnyRecord| {
-            changed.buckets.entry(bucket(record.entity(), record.project())).or_default().push(record);
+            changed
+                .buckets
+                .entry(bucket(record.entity(), record.project()))
+                .or_default()
+                .push(record);
         };
         let mut pace = Pace::default();
         for (id, rows) in histories {
@@ -67,13 +71,17 @@ impl Rewrite<'_> {
             let left = |rows: &Vec<&Row>| rows.iter().find_map(|row| row.left_project());
             let buckets = moved.values().map(|rows| bucket(self.table.entity, left(rows)));
             let wanted = Wanted::ids(moved.keys().copied()).in_buckets(buckets);
-            for record in read::records(self.log, current, self.table.entity, Some(&wanted)).await? {
+            for record in read::records(self.log, current, self.table.entity, Some(&wanted)).await?
+            {
                 if let Some(rows) = moved.remove(&record.id()) {
                     come(&mut changed, self.replay(Some(record), &rows)?);
                 }
             }
             if let Some(id) = moved.keys().next() {
-                return Err(StoreError::damaged(self.table.name, format!("{id}, which the journal moved, is not in it")));
+                return Err(StoreError::damaged(
+                    self.table.name,
+                    format!("{id}, which the journal moved, is not in it"),
+                ));
             }
         }
         for records in changed.buckets.values_mut() {
@@ -94,17 +102,24 @@ impl Rewrite<'_> {
     /// What the rows of a record that stays in its project set.
     fn edit(&self, rows: &[&Row]) -> Result<Edit, StoreError> {
         let entity = self.table.entity;
-        let first = rows.first().ok_or_else(|| StoreError::damaged(self.table.name, "a record without a row"))?;
+        let first = rows
+            .first()
+            .ok_or_else(|| StoreError::damaged(self.table.name, "a record without a row"))?;
         let mut record = AnyRecord::blank(entity, first.entity_id);
         if let Some(project) = first.project_id.filter(|_| entity.field("project_id").is_some()) {
-            record
-                .set("project_id", &Value::from(project.to_string()))
-                .map_err(|misfit| StoreError::damaged(self.table.name, format!("a project's id {misfit}")))?;
+            record.set("project_id", &Value::from(project.to_string())).map_err(|misfit| {
+                StoreError::damaged(self.table.name, format!("a project's id {misfit}"))
+            })?;
         }
         let mut fields = BTreeSet::new();
         for row in rows {
             let changes = self.folding.format.changes(row)?;
-            fields.extend((0..).zip(entity.fields()).filter(|(_, field)| changes.contains_key(field.name)).map(|(at, _)| at));
+            fields.extend(
+                (0..)
+                    .zip(entity.fields())
+                    .filter(|(_, field)| changes.contains_key(field.name))
+                    .map(|(at, _)| at),
+            );
             record = self.folding.format.set(row, &changes, record)?;
         }
         Ok(Edit { record, fields })
@@ -117,6 +132,7 @@ pub(super) fn key(record: &AnyRecord) -> Key {
 }
 
 fn place(entity: Entity, project: Option<ProjectId>, id: Uuid) -> Key {
-    let project = project.filter(|_| entity.field("project_id").is_some()).map(|project| project.to_string());
+    let project =
+        project.filter(|_| entity.field("project_id").is_some()).map(|project| project.to_string());
     (project.unwrap_or_default(), id.hyphenated().to_string())
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate};
 use deltalake::arrow::array::{
-    Array, ArrayRef, AsArray, Date32Builder, Int32Builder, Int64Builder, ListBuilder, RecordBatch, StringBuilder,
-    TimestampMicrosecondBuilder,
+    Array, ArrayRef, AsArray, Date32Builder, Int32Builder, Int64Builder, ListBuilder, RecordBatch,
+    StringBuilder, TimestampMicrosecondBuilder,
 };
 use deltalake::arrow::datatypes::{
-    DataType, Date32Type, Field as Column, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, Field as Column, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit,
+    TimestampMicrosecondType,
 };
 use deltalake::arrow::error::ArrowError;
 use serde_json::Value;
@@ -28,19 +29,28 @@ pub fn is_long(min: i64, max: i64) -> bool {
 
 fn data_type(kind: Kind) -> DataType {
     match kind {
-        Kind::Text { .. } | Kind::Line { .. } | Kind::Word(_) | Kind::Id(_) | Kind::Object { .. } => DataType::Utf8,
+        Kind::Text { .. }
+        | Kind::Line { .. }
+        | Kind::Word(_)
+        | Kind::Id(_)
+        | Kind::Object { .. } => DataType::Utf8,
         Kind::Integer { min, max } if is_long(min, max) => DataType::Int64,
         Kind::Integer { .. } => DataType::Int32,
         Kind::Date => DataType::Date32,
         Kind::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        Kind::Lines { .. } => DataType::List(Arc::new(Column::new("element", DataType::Utf8, false))),
+        Kind::Lines { .. } => {
+            DataType::List(Arc::new(Column::new("element", DataType::Utf8, false)))
+        }
     }
 }
 
 /// The columns inside an entity's files: its id and its fields.
 pub fn schema(entity: Entity) -> SchemaRef {
     let id = Column::new("id", DataType::Utf8, false);
-    let fields = entity.fields().iter().map(|field| Column::new(field.name, data_type(field.kind), field.nullable));
+    let fields = entity
+        .fields()
+        .iter()
+        .map(|field| Column::new(field.name, data_type(field.kind), field.nullable));
     Arc::new(Schema::new(std::iter::once(id).chain(fields).collect::<Vec<_>>()))
 }
 
@@ -68,7 +78,9 @@ pub fn column(field: &Field, records: &[AnyRecord]) -> ArrayRef {
         }
         Kind::Object { .. } => {
             let mut column = StringBuilder::new();
-            values().for_each(|value| column.append_option((!value.is_null()).then(|| value.to_string())));
+            values().for_each(|value| {
+                column.append_option((!value.is_null()).then(|| value.to_string()))
+            });
             Arc::new(column.finish())
         }
         Kind::Integer { min, max } if is_long(min, max) => {
@@ -78,20 +90,28 @@ pub fn column(field: &Field, records: &[AnyRecord]) -> ArrayRef {
         }
         Kind::Integer { .. } => {
             let mut column = Int32Builder::new();
-            values().for_each(|value| column.append_option(value.as_i64().and_then(|value| i32::try_from(value).ok())));
+            values().for_each(|value| {
+                column.append_option(value.as_i64().and_then(|value| i32::try_from(value).ok()))
+            });
             Arc::new(column.finish())
         }
         Kind::Date => {
             let mut column = Date32Builder::new();
             values().for_each(|value| {
-                column
-                    .append_option(value.as_str().and_then(|day| day.parse::<NaiveDate>().ok()).map(Date32Type::from_naive_date))
+                column.append_option(
+                    value
+                        .as_str()
+                        .and_then(|day| day.parse::<NaiveDate>().ok())
+                        .map(Date32Type::from_naive_date),
+                )
             });
             Arc::new(column.finish())
         }
         Kind::Instant => {
             let mut column = TimestampMicrosecondBuilder::new().with_timezone("UTC");
-            let micros = |value: &Value| DateTime::parse_from_rfc3339(value.as_str()?).ok().map(|at| at.timestamp_micros());
+            let micros = |value: &Value| {
+                DateTime::parse_from_rfc3339(value.as_str()?).ok().map(|at| at.timestamp_micros())
+            };
             values().for_each(|value| column.append_option(micros(&value)));
             Arc::new(column.finish())
         }
@@ -110,7 +130,11 @@ pub fn column(field: &Field, records: &[AnyRecord]) -> ArrayRef {
 }
 
 /// The records of a batch. `path` is named where they cannot be read.
-pub fn decode(entity: Entity, batch: &RecordBatch, path: &str) -> Result<Vec<AnyRecord>, StoreError> {
+pub fn decode(
+    entity: Entity,
+    batch: &RecordBatch,
+    path: &str,
+) -> Result<Vec<AnyRecord>, StoreError> {
     decode_noting(entity, batch, path, |field, record, why| {
         // The journal's row has the value, and reading that says so.
         tracing::debug!("{path}: {field} of {} {why}; it is read as absent", record.id());
@@ -118,7 +142,11 @@ pub fn decode(entity: Entity, batch: &RecordBatch, path: &str) -> Result<Vec<Any
 }
 
 /// How many values of a batch their fields cannot hold.
-pub fn count_unreadable(entity: Entity, batch: &RecordBatch, path: &str) -> Result<usize, StoreError> {
+pub fn count_unreadable(
+    entity: Entity,
+    batch: &RecordBatch,
+    path: &str,
+) -> Result<usize, StoreError> {
     let mut count = 0;
     decode_noting(entity, batch, path, |_, _, _| count += 1)?;
     Ok(count)
@@ -130,8 +158,13 @@ fn decode_noting(
     path: &str,
     mut note: impl FnMut(&str, &AnyRecord, Misfit),
 ) -> Result<Vec<AnyRecord>, StoreError> {
-    let missing = |name: &str| StoreError::damaged(path, format!("the column {name} is missing or of another type"));
-    let ids = batch.column_by_name("id").and_then(|column| column.as_string_opt::<i32>()).ok_or_else(|| missing("id"))?;
+    let missing = |name: &str| {
+        StoreError::damaged(path, format!("the column {name} is missing or of another type"))
+    };
+    let ids = batch
+        .column_by_name("id")
+        .and_then(|column| column.as_string_opt::<i32>())
+        .ok_or_else(|| missing("id"))?;
     let mut records = Vec::with_capacity(batch.num_rows());
     for id in ids {
         let id = id.and_then(|id| Uuid::try_parse(id).ok()).ok_or_else(|| missing("id"))?;
@@ -139,10 +172,16 @@ fn decode_noting(
     }
     for field in entity.fields() {
         let column = batch.column_by_name(field.name).ok_or_else(|| missing(field.name))?;
-        for (index, record) in records.iter_mut().enumerate().filter(|(index, _)| column.is_valid(*index)) {
+        for (index, record) in
+            records.iter_mut().enumerate().filter(|(index, _)| column.is_valid(*index))
+        {
             let value = value(field.kind, column, index).ok_or_else(|| missing(field.name))?;
             // A day that no text can say has no JSON.
-            let held = if value.is_null() { Err(Misfit(day::RANGE.to_owned())) } else { record.restore(field.name, &value) };
+            let held = if value.is_null() {
+                Err(Misfit(day::RANGE.to_owned()))
+            } else {
+                record.restore(field.name, &value)
+            };
             if let Err(why) = held {
                 note(field.name, record, why);
             }
@@ -156,16 +195,22 @@ fn value(kind: Kind, column: &ArrayRef, index: usize) -> Option<Value> {
         Kind::Text { .. } | Kind::Line { .. } | Kind::Word(_) | Kind::Id(_) => {
             Value::from(column.as_string_opt::<i32>()?.value(index))
         }
-        Kind::Object { .. } => serde_json::from_str(column.as_string_opt::<i32>()?.value(index)).ok()?,
-        Kind::Integer { min, max } if is_long(min, max) => Value::from(column.as_primitive_opt::<Int64Type>()?.value(index)),
+        Kind::Object { .. } => {
+            serde_json::from_str(column.as_string_opt::<i32>()?.value(index)).ok()?
+        }
+        Kind::Integer { min, max } if is_long(min, max) => {
+            Value::from(column.as_primitive_opt::<Int64Type>()?.value(index))
+        }
         Kind::Integer { .. } => Value::from(column.as_primitive_opt::<Int32Type>()?.value(index)),
         Kind::Date => {
             let days = column.as_primitive_opt::<Date32Type>()?.value(index);
-            Date32Type::to_naive_date_opt(days).map_or(Value::Null, |date| Value::from(date.to_string()))
+            Date32Type::to_naive_date_opt(days)
+                .map_or(Value::Null, |date| Value::from(date.to_string()))
         }
         Kind::Instant => {
             let micros = column.as_primitive_opt::<TimestampMicrosecondType>()?.value(index);
-            DateTime::from_timestamp_micros(micros).map_or(Value::Null, |at| Value::from(rfc3339(at)))
+            DateTime::from_timestamp_micros(micros)
+                .map_or(Value::Null, |at| Value::from(rfc3339(at)))
         }
         Kind::Lines { .. } => {
             let lines = column.as_list_opt::<i32>()?.value(index);

@@ -35,8 +35,18 @@ pub fn columns(entity: Entity) -> Vec<Column> {
         doc: doc.trim().to_owned(),
     };
     let mut columns = vec![column("id", json!("string"), false, "The record's id (UUID).")];
-    columns.extend(entity.fields().iter().map(|field| column(field.name, delta_type(field.kind), field.nullable, field.doc)));
-    columns.push(column(BUCKET, json!("integer"), false, "The bucket of the project; which files hold it."));
+    columns.extend(
+        entity
+            .fields()
+            .iter()
+            .map(|field| column(field.name, delta_type(field.kind), field.nullable, field.doc)),
+    );
+    columns.push(column(
+        BUCKET,
+        json!("integer"),
+        false,
+        "The bucket of the project; which files hold it.",
+    ));
     columns
 }
 
@@ -47,12 +57,18 @@ pub fn sort_columns(entity: Entity) -> impl Iterator<Item = &'static str> {
 
 fn delta_type(kind: Kind) -> Value {
     match kind {
-        Kind::Text { .. } | Kind::Line { .. } | Kind::Word(_) | Kind::Id(_) | Kind::Object { .. } => json!("string"),
+        Kind::Text { .. }
+        | Kind::Line { .. }
+        | Kind::Word(_)
+        | Kind::Id(_)
+        | Kind::Object { .. } => json!("string"),
         Kind::Integer { min, max } if is_long(min, max) => json!("long"),
         Kind::Integer { .. } => json!("integer"),
         Kind::Date => json!("date"),
         Kind::Instant => json!("timestamp"),
-        Kind::Lines { .. } => json!({"type": "array", "elementType": "string", "containsNull": false}),
+        Kind::Lines { .. } => {
+            json!({"type": "array", "elementType": "string", "containsNull": false})
+        }
     }
 }
 
@@ -71,7 +87,9 @@ pub fn describes(schema: &str, columns: &[Column]) -> bool {
     }
     let Ok(Schema { fields }) = serde_json::from_str(schema) else { return false };
     let same = |said: &Said| {
-        columns.iter().any(|column| column.name == said.name && column.kind == said.kind && column.nullable == said.nullable)
+        columns.iter().any(|column| {
+            column.name == said.name && column.kind == said.kind && column.nullable == said.nullable
+        })
     };
     fields.len() == columns.len() && fields.iter().all(same)
 }
@@ -186,15 +204,20 @@ const SEAL: &str = "lakeplan-files";
 /// Adds to a commit's actions the fingerprint of the files that are live after it, so that a commit of another writer,
 /// which leaves the fingerprint as it is, is noticed. `before` are the files that were live.
 pub fn seal(actions: &mut Vec<Value>, before: Option<&Table>) {
-    let mut live: BTreeMap<String, i64> =
-        before.into_iter().flat_map(|table| table.files.values()).map(|file| (file.path.clone(), file.size)).collect();
+    let mut live: BTreeMap<String, i64> = before
+        .into_iter()
+        .flat_map(|table| table.files.values())
+        .map(|file| (file.path.clone(), file.size))
+        .collect();
     for action in actions.iter() {
         if let Some(path) = action["remove"]["path"].as_str() {
             live.remove(path);
         }
     }
     for action in actions.iter() {
-        if let (Some(path), Some(size)) = (action["add"]["path"].as_str(), action["add"]["size"].as_i64()) {
+        if let (Some(path), Some(size)) =
+            (action["add"]["path"].as_str(), action["add"]["size"].as_i64())
+        {
             live.insert(path.to_owned(), size);
         }
     }
@@ -206,8 +229,13 @@ pub fn seal(actions: &mut Vec<Value>, before: Option<&Table>) {
 /// by the names of its files.
 pub fn is_sealed(table: &Table) -> bool {
     match table.txns.get(SEAL) {
-        Some(seal) => *seal == fingerprint(table.files.values().map(|file| (file.path.as_str(), file.size))),
-        None => table.files.keys().all(|path| path.starts_with(&format!("{BUCKET}=")) && !path.contains("part-")),
+        Some(seal) => {
+            *seal == fingerprint(table.files.values().map(|file| (file.path.as_str(), file.size)))
+        }
+        None => table
+            .files
+            .keys()
+            .all(|path| path.starts_with(&format!("{BUCKET}=")) && !path.contains("part-")),
     }
 }
 

@@ -6,10 +6,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use chrono::DateTime;
-use deltalake::arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use deltalake::arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use deltalake::arrow::compute::filter_record_batch;
 use deltalake::arrow::compute::kernels::cmp::eq;
-use deltalake::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use deltalake::arrow::datatypes::{
+    DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
 use deltalake::arrow::error::ArrowError;
 use deltalake::parquet::arrow::ArrowWriter;
 use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -59,7 +63,10 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         _ => DataType::Utf8,
     };
     Arc::new(Schema::new(
-        COLUMNS.iter().map(|(name, of, nullable, _)| Field::new(*name, kind(of), *nullable)).collect::<Vec<_>>(),
+        COLUMNS
+            .iter()
+            .map(|(name, of, nullable, _)| Field::new(*name, kind(of), *nullable))
+            .collect::<Vec<_>>(),
     ))
 });
 
@@ -94,9 +101,11 @@ pub fn changes(row: &Row) -> Result<Vec<Change>, StoreError> {
     if row.entity != Entity::Task {
         return Ok(Vec::new());
     }
-    let damaged =
-        |fault: serde_json::Error| StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), fault.to_string());
-    let (before, after) = (row.before_fields().map_err(damaged)?, row.after_fields().map_err(damaged)?);
+    let damaged = |fault: serde_json::Error| {
+        StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), fault.to_string())
+    };
+    let (before, after) =
+        (row.before_fields().map_err(damaged)?, row.after_fields().map_err(damaged)?);
     // A task begins with a status even where its author named none.
     let begins = |field: &str| field == "status" && row.op == Op::Create;
     let change = |field: &'static str| {
@@ -114,7 +123,8 @@ pub fn changes(row: &Row) -> Result<Vec<Change>, StoreError> {
             actor: row.actor.clone(),
         }
     };
-    let made = FIELDS.into_iter().filter(|field| after.contains_key(*field) || begins(field)).map(change);
+    let made =
+        FIELDS.into_iter().filter(|field| after.contains_key(*field) || begins(field)).map(change);
     // A field that was absent and was cleared has not changed.
     Ok(made.filter(|change| change.from != change.to).collect())
 }
@@ -139,17 +149,25 @@ fn of_field(rows: &RecordBatch, field: &str) -> Result<RecordBatch, ArrowError> 
 
 /// Batches as one file; `path` is where it goes. The rows of each field stand together, in a large file in row groups of
 /// their own, so that who asks for one field reads no other.
-pub async fn file(path: String, bucket: u32, batches: &[RecordBatch]) -> Result<(NewFile, bytes::Bytes), StoreError> {
+pub async fn file(
+    path: String,
+    bucket: u32,
+    batches: &[RecordBatch],
+) -> Result<(NewFile, bytes::Bytes), StoreError> {
     let failed = |fault: ParquetError| StoreError::storage("encoding", NAME, fault);
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&SCHEMA), options).map_err(failed)?;
+    let options =
+        ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&SCHEMA), options)
+        .map_err(failed)?;
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     for field in FIELDS {
         for batch in batches {
             for from in (0..batch.num_rows()).step_by(ROWS_AT_ONCE) {
                 let part = batch.slice(from, ROWS_AT_ONCE.min(batch.num_rows() - from));
-                writer.write(&of_field(&part, field).map_err(|fault| failed(fault.into()))?).map_err(failed)?;
+                writer
+                    .write(&of_field(&part, field).map_err(|fault| failed(fault.into()))?)
+                    .map_err(failed)?;
                 tokio::task::yield_now().await;
             }
         }
@@ -158,8 +176,17 @@ pub async fn file(path: String, bucket: u32, batches: &[RecordBatch]) -> Result<
         }
     }
     let bytes = writer.into_inner().map_err(failed)?;
-    let tasks = || batches.iter().filter_map(|batch| batch.column_by_name("task_id")?.as_string_opt::<i32>()).flatten().flatten();
-    let ids = (tasks().min().unwrap_or_default().to_owned(), tasks().max().unwrap_or_default().to_owned());
+    let tasks = || {
+        batches
+            .iter()
+            .filter_map(|batch| batch.column_by_name("task_id")?.as_string_opt::<i32>())
+            .flatten()
+            .flatten()
+    };
+    let ids = (
+        tasks().min().unwrap_or_default().to_owned(),
+        tasks().max().unwrap_or_default().to_owned(),
+    );
     Ok((NewFile { path, size: bytes.len(), bucket, rows, key: "task_id", ids }, bytes.into()))
 }
 
@@ -173,8 +200,9 @@ fn text(value: &Value) -> Option<String> {
 
 /// Changes as a batch.
 pub fn encode(changes: &[Change]) -> Result<RecordBatch, StoreError> {
-    let texts =
-        |of: &dyn Fn(&Change) -> Option<String>| -> ArrayRef { Arc::new(changes.iter().map(of).collect::<StringArray>()) };
+    let texts = |of: &dyn Fn(&Change) -> Option<String>| -> ArrayRef {
+        Arc::new(changes.iter().map(of).collect::<StringArray>())
+    };
     let at: Vec<i64> = changes.iter().map(|change| change.at.timestamp_micros()).collect();
     let columns: Vec<ArrayRef> = vec![
         texts(&|change| Some(change.project.map(|id| id.to_string()).unwrap_or_default())),
@@ -187,13 +215,17 @@ pub fn encode(changes: &[Change]) -> Result<RecordBatch, StoreError> {
         Arc::new(changes.iter().map(|change| change.seq as i64).collect::<Int64Array>()),
         texts(&|change| Some(change.actor.clone())),
     ];
-    RecordBatch::try_new(Arc::clone(&SCHEMA), columns).map_err(|fault| StoreError::storage("encoding", NAME, fault))
+    RecordBatch::try_new(Arc::clone(&SCHEMA), columns)
+        .map_err(|fault| StoreError::storage("encoding", NAME, fault))
 }
 
 /// The changes of a batch. `path` is named where they cannot be read.
 pub fn decode(batch: &RecordBatch, path: &str) -> Result<Vec<Change>, StoreError> {
-    let columns = Columns::of(batch).ok_or_else(|| StoreError::damaged(path, "a column is missing or of another type"))?;
-    let strange = |row: usize| StoreError::damaged(path, format!("row {row} holds a value that is none of its kind"));
+    let columns = Columns::of(batch)
+        .ok_or_else(|| StoreError::damaged(path, "a column is missing or of another type"))?;
+    let strange = |row: usize| {
+        StoreError::damaged(path, format!("row {row} holds a value that is none of its kind"))
+    };
     (0..batch.num_rows()).map(|row| columns.change(row).ok_or_else(|| strange(row))).collect()
 }
 
@@ -225,9 +257,14 @@ impl<'b> Columns<'b> {
 
     fn change(&self, row: usize) -> Option<Change> {
         let [project, task, field, from, to, actor] = self.texts;
-        let text = |column: &StringArray| column.is_valid(row).then(|| column.value(row).to_owned());
+        let text =
+            |column: &StringArray| column.is_valid(row).then(|| column.value(row).to_owned());
         Some(Change {
-            project: if project.value(row).is_empty() { None } else { Some(project.value(row).parse().ok()?) },
+            project: if project.value(row).is_empty() {
+                None
+            } else {
+                Some(project.value(row).parse().ok()?)
+            },
             task: Uuid::try_parse(task.value(row)).ok()?,
             field: FIELDS.into_iter().find(|known| *known == field.value(row))?,
             from: text(from),
@@ -250,7 +287,9 @@ mod tests {
     #[tokio::test]
     async fn a_large_file_has_row_groups_of_one_field_each() {
         let rows = ROW_GROUP + 4;
-        let text = |of: &dyn Fn(usize) -> String| -> ArrayRef { Arc::new((0..rows).map(of).map(Some).collect::<StringArray>()) };
+        let text = |of: &dyn Fn(usize) -> String| -> ArrayRef {
+            Arc::new((0..rows).map(of).map(Some).collect::<StringArray>())
+        };
         let number = || -> ArrayRef { Arc::new((0..rows as i64).collect::<Int64Array>()) };
         let at = TimestampMicrosecondArray::from(vec![0; rows]).with_timezone("UTC");
         let same = || text(&|_| "x".to_owned());
@@ -268,10 +307,15 @@ mod tests {
         let batch = RecordBatch::try_new(Arc::clone(&SCHEMA), columns).unwrap();
         let halves = [batch.slice(0, 5), batch.slice(5, rows - 5)];
         let (file, bytes) = file("f".to_owned(), 0, &halves).await.unwrap();
-        assert_eq!((file.rows, file.ids), (rows, ("000000".to_owned(), format!("{:06}", rows - 1))));
+        assert_eq!(
+            (file.rows, file.ids),
+            (rows, ("000000".to_owned(), format!("{:06}", rows - 1)))
+        );
         let read = SerializedFileReader::new(bytes).unwrap();
         let groups = read.metadata().row_groups().iter().map(|group| {
-            let Some(Statistics::ByteArray(field)) = group.column(2).statistics() else { panic!("no statistics") };
+            let Some(Statistics::ByteArray(field)) = group.column(2).statistics() else {
+                panic!("no statistics")
+            };
             let bound = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap().to_vec()).unwrap();
             (bound(field.min_bytes_opt()), bound(field.max_bytes_opt()), group.num_rows())
         });

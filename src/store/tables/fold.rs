@@ -66,27 +66,41 @@ impl Folding<'_> {
     pub async fn fold(&self, table: FoldedTable) -> Result<Option<Folded>, StoreError> {
         let log = table.log(self.root);
         match table {
-            FoldedTable::Changes => self.until_folded(table, &Append { log: &log, folding: self }).await,
+            FoldedTable::Changes => {
+                self.until_folded(table, &Append { log: &log, folding: self }).await
+            }
             FoldedTable::Current(current) => {
-                self.until_folded(table, &Rewrite { table: current, log: &log, folding: self }).await
+                self.until_folded(table, &Rewrite { table: current, log: &log, folding: self })
+                    .await
             }
         }
     }
 
     /// Prepares and commits until the table says that it is folded to `seq`, by this fold or by another.
-    async fn until_folded(&self, table: FoldedTable, way: &dyn Prepare) -> Result<Option<Folded>, StoreError> {
+    async fn until_folded(
+        &self,
+        table: FoldedTable,
+        way: &dyn Prepare,
+    ) -> Result<Option<Folded>, StoreError> {
         let log = table.log(self.root);
         for _ in 0..TRIES {
             let begun = self.clock.now();
-            let Found::Whole(current, folded) = table.find(self.root, Some(self.files)).await? else { return Ok(None) };
+            let Found::Whole(current, folded) = table.find(self.root, Some(self.files)).await?
+            else {
+                return Ok(None);
+            };
             let from = folded.max(self.known);
             let nothing = Ok(Some(Folded { seq: from, ..Folded::default() }));
             if from >= self.to.seq {
                 return nothing;
             }
-            let Some((mut actions, folded)) = way.prepare(&current, from).await? else { return nothing };
+            let Some((mut actions, folded)) = way.prepare(&current, from).await? else {
+                return nothing;
+            };
             definition::seal(&mut actions, Some(&current));
-            if table.follows_changes() && self.turn.clone().wait_for(|is_folded| *is_folded).await.is_err() {
+            if table.follows_changes()
+                && self.turn.clone().wait_for(|is_folded| *is_folded).await.is_err()
+            {
                 // It will not be: it has to be made anew, and all tables are looked at for that.
                 return Ok(None);
             }
@@ -130,7 +144,9 @@ pub(super) async fn commit(
         Err(err) => match StoreError::storage("writing", log.folder(), err) {
             err @ StoreError::NameTaken { .. } => return Err(err),
             // Whether it landed is seen by reading the table again.
-            fault => tracing::warn!(table = log.folder(), %fault, "the fold's commit was not answered; looking again"),
+            fault => {
+                tracing::warn!(table = log.folder(), %fault, "the fold's commit was not answered; looking again")
+            }
         },
     }
     Ok(false)
@@ -173,7 +189,9 @@ impl Prepare for Append<'_> {
         }
         let mut written = futures::stream::iter(written).buffered(AT_ONCE);
         while let Some((file, joined)) = written.try_next().await? {
-            actions.extend(joined.into_iter().map(|file| definition::remove(file, self.folding.clock.now())));
+            actions.extend(
+                joined.into_iter().map(|file| definition::remove(file, self.folding.clock.now())),
+            );
             actions.push(definition::add(&file, at));
             folded.files += 1;
         }
@@ -191,7 +209,11 @@ impl Append<'_> {
     ) -> Result<(NewFile, Vec<&'f LiveFile>), StoreError> {
         let mut batches = join::rows(self.log, &old).await?;
         batches.push(batch);
-        let path = format!("{BUCKET}={bucket}/{:020}-{}.parquet", self.folding.to.seq, self.folding.naming().fresh());
+        let path = format!(
+            "{BUCKET}={bucket}/{:020}-{}.parquet",
+            self.folding.to.seq,
+            self.folding.naming().fresh()
+        );
         let (mut file, bytes) = field_changes::file(path, bucket, &batches).await?;
         file.path = self.log.put_checked(&file.path, bytes).await?;
         Ok((file, old))

@@ -66,7 +66,11 @@ impl FoldedTable {
     }
 
     /// What stands in its place, judged by what the journal knows of it; by itself alone before that was read.
-    pub async fn find(self, root: &Arc<dyn ObjectStore>, files: Option<&Files>) -> Result<Found, StoreError> {
+    pub async fn find(
+        self,
+        root: &Arc<dyn ObjectStore>,
+        files: Option<&Files>,
+    ) -> Result<Found, StoreError> {
         read::find(&self.log(root), &self.columns(), files).await
     }
 
@@ -76,6 +80,7 @@ impl FoldedTable {
             Self::Changes => field_changes::DOC,
             Self::Current(table) => table.doc,
         };
-        Description { name: self.name(), doc, columns: self.columns(), partitions: &[BUCKET] }.create(id, at)
+        Description { name: self.name(), doc, columns: self.columns(), partitions: &[BUCKET] }
+            .create(id, at)
     }
 }

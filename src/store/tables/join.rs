@@ -23,7 +23,11 @@ use crate::store::table_log::{LiveFile, Table, TableLog};
 pub(super) const LARGE: i64 = 4 << 20;
 
 /// Joins what a fold would leave apart until there is more of it.
-pub async fn join(root: &Arc<dyn ObjectStore>, clock: &dyn Clock, random: &dyn Random) -> Result<Condensed, StoreError> {
+pub async fn join(
+    root: &Arc<dyn ObjectStore>,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<Condensed, StoreError> {
     let log = TableLog::new(Arc::clone(root), field_changes::NAME);
     keep_up(&log, clock, &Join { random }).await
 }
@@ -34,7 +38,10 @@ pub(super) fn small(table: &Table, bucket: u32) -> Vec<&LiveFile> {
 }
 
 /// The rows of these files.
-pub(super) async fn rows(log: &TableLog, files: &[&LiveFile]) -> Result<Vec<RecordBatch>, StoreError> {
+pub(super) async fn rows(
+    log: &TableLog,
+    files: &[&LiveFile],
+) -> Result<Vec<RecordBatch>, StoreError> {
     let mut rows = Vec::new();
     for file in files {
         let path = format!("{}/{}", log.folder(), file.path);
@@ -51,7 +58,12 @@ struct Join<'a> {
 
 #[async_trait]
 impl Upkeep for Join<'_> {
-    async fn prepare(&self, log: &TableLog, current: &Table, now: Instant) -> Result<Prepared, StoreError> {
+    async fn prepare(
+        &self,
+        log: &TableLog,
+        current: &Table,
+        now: Instant,
+    ) -> Result<Prepared, StoreError> {
         if !definition::is_sealed(current) {
             // Another writer changed the table: the next fold rebuilds it.
             return Ok(None);
@@ -63,8 +75,16 @@ impl Upkeep for Join<'_> {
             let files = small(current, bucket);
             if files.len() > 1 {
                 // Named after the newest rows in it, as a fold would name it.
-                let seq = files.last().and_then(|last| last.path.rsplit('/').next()?.split('-').next()).unwrap_or_default();
-                joined.push(one_of(log, bucket, files, format!("{BUCKET}={bucket}/{seq}-{}.parquet", uuid_v7(now, self.random))));
+                let seq = files
+                    .last()
+                    .and_then(|last| last.path.rsplit('/').next()?.split('-').next())
+                    .unwrap_or_default();
+                joined.push(one_of(
+                    log,
+                    bucket,
+                    files,
+                    format!("{BUCKET}={bucket}/{seq}-{}.parquet", uuid_v7(now, self.random)),
+                ));
             }
         }
         let mut joined = futures::stream::iter(joined).buffered(AT_ONCE);

@@ -48,15 +48,27 @@ pub struct CurrentTable {
 pub const TABLES: &[CurrentTable] = &[
     CurrentTable { name: "lake", entity: Entity::Lake, doc: "The lake itself: one row." },
     CurrentTable { name: "projects", entity: Entity::Project, doc: "Projects as they are now." },
-    CurrentTable { name: "tasks", entity: Entity::Task, doc: "Tasks as they are now, deleted ones included." },
-    CurrentTable { name: "task_links", entity: Entity::TaskLink, doc: "Links between tasks as they are now." },
+    CurrentTable {
+        name: "tasks",
+        entity: Entity::Task,
+        doc: "Tasks as they are now, deleted ones included.",
+    },
+    CurrentTable {
+        name: "task_links",
+        entity: Entity::TaskLink,
+        doc: "Links between tasks as they are now.",
+    },
     CurrentTable { name: "users", entity: Entity::User, doc: "People and agents as they are now." },
     CurrentTable {
         name: "requirements",
         entity: Entity::Requirement,
         doc: "What descriptions state that the work must make true.",
     },
-    CurrentTable { name: "task_requirements", entity: Entity::TaskRequirement, doc: "Which task answers which requirement." },
+    CurrentTable {
+        name: "task_requirements",
+        entity: Entity::TaskRequirement,
+        doc: "Which task answers which requirement.",
+    },
 ];
 
 /// The partition column of every current table.
@@ -69,7 +81,9 @@ pub const TXN: &str = "lakeplan";
 
 /// The bucket of an entity's rows of a project. What belongs to every scope is always read whole, so it is in bucket 0.
 pub fn bucket(entity: Entity, project: Option<ProjectId>) -> u32 {
-    let Some(id) = project.filter(|_| !in_every_scope(entity)).map(EntityId::uuid) else { return 0 };
+    let Some(id) = project.filter(|_| !in_every_scope(entity)).map(EntityId::uuid) else {
+        return 0;
+    };
     // The last bytes are the random ones of every kind of id there is.
     let (_, low) = id.as_u64_pair();
     (low % BUCKETS) as u32
@@ -98,7 +112,9 @@ impl Pace {
 /// A bucket's files, in the order of their rows.
 pub(super) fn in_bucket(table: &Table, bucket: u32) -> Vec<&LiveFile> {
     let name = bucket.to_string();
-    let own = |file: &&LiveFile| file.partitions.get(BUCKET).cloned().flatten().as_deref() == Some(name.as_str());
+    let own = |file: &&LiveFile| {
+        file.partitions.get(BUCKET).cloned().flatten().as_deref() == Some(name.as_str())
+    };
     let mut files: Vec<&LiveFile> = table.files.values().filter(own).collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
@@ -170,8 +186,14 @@ impl LakeTables {
     pub async fn open_inbox(&self) -> Result<Arc<Inbox>, StoreError> {
         match (Inbox::open(self.log(inbox::NAME)).await?, self.elsewhere(inbox::NAME)) {
             (Some(inbox), _) => Ok(Arc::new(inbox)),
-            (None, None) => Err(StoreError::damaged(inbox::NAME, "there is no such table; lakeplan maintain makes it")),
-            (None, Some(inbox)) => Err(StoreError::damaged(inbox::NAME, format!("there is no Delta table at {}", inbox.url))),
+            (None, None) => Err(StoreError::damaged(
+                inbox::NAME,
+                "there is no such table; lakeplan maintain makes it",
+            )),
+            (None, Some(inbox)) => Err(StoreError::damaged(
+                inbox::NAME,
+                format!("there is no Delta table at {}", inbox.url),
+            )),
         }
     }
 
@@ -181,7 +203,12 @@ impl LakeTables {
     }
 
     /// The values of a text column of an appended table, each handed to `take`.
-    pub async fn texts(&self, table: &Appended, column: &str, take: impl FnMut(&str)) -> Result<(), StoreError> {
+    pub async fn texts(
+        &self,
+        table: &Appended,
+        column: &str,
+        take: impl FnMut(&str),
+    ) -> Result<(), StoreError> {
         table.texts(&self.root, column, take).await
     }
 
@@ -191,7 +218,11 @@ impl LakeTables {
     }
 
     /// Those among them in files of answers that were not seen before, which are seen then.
-    pub async fn answered_since(&self, seen: &mut BTreeSet<String>, take: impl FnMut(&str)) -> Result<(), StoreError> {
+    pub async fn answered_since(
+        &self,
+        seen: &mut BTreeSet<String>,
+        take: impl FnMut(&str),
+    ) -> Result<(), StoreError> {
         INBOX_RESULTS.texts_since(&self.root, "request_id", seen, take).await
     }
 

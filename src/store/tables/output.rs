@@ -9,7 +9,9 @@ use deltalake::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use deltalake::arrow::compute::concat_batches;
 use deltalake::arrow::datatypes::SchemaRef;
 use deltalake::parquet::arrow::ArrowWriter;
-use deltalake::parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves};
+use deltalake::parquet::arrow::arrow_writer::{
+    ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves,
+};
 use deltalake::parquet::basic::Compression;
 use deltalake::parquet::errors::ParquetError;
 use deltalake::parquet::file::metadata::RowGroupMetaData;
@@ -65,14 +67,29 @@ pub(super) struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    pub fn new(table: &'a CurrentTable, log: &'a TableLog, naming: Naming<'a>, bucket: u32) -> Self {
+    pub fn new(
+        table: &'a CurrentTable,
+        log: &'a TableLog,
+        naming: Naming<'a>,
+        bucket: u32,
+    ) -> Self {
         let schema = columns::schema(table.entity);
-        Self { table, log, naming, bucket, schema, waiting: Vec::new(), file: None, done: Vec::new() }
+        Self {
+            table,
+            log,
+            naming,
+            bucket,
+            schema,
+            waiting: Vec::new(),
+            file: None,
+            done: Vec::new(),
+        }
     }
 
     /// Whether the next row group should come as rows: a few wait to be joined with others, or the file is to end within it.
     pub fn wants_rows(&self) -> bool {
-        is_few(self.waiting_rows()) || self.file.as_ref().is_some_and(|file| file.size() > FILE_SIZE)
+        is_few(self.waiting_rows())
+            || self.file.as_ref().is_some_and(|file| file.size() > FILE_SIZE)
     }
 
     /// Takes rows, in the order of the bucket.
@@ -86,7 +103,12 @@ impl<'a> Output<'a> {
     }
 
     /// Takes a row group of an earlier file over, with these columns in the place of its own.
-    pub fn keep(&mut self, source: &Source, group: usize, replaced: &BTreeMap<usize, ArrayRef>) -> Result<(), StoreError> {
+    pub fn keep(
+        &mut self,
+        source: &Source,
+        group: usize,
+        replaced: &BTreeMap<usize, ArrayRef>,
+    ) -> Result<(), StoreError> {
         self.write_waiting()?;
         let schema = Arc::clone(&self.schema);
         self.group(|file| file.keep(&schema, source, group, replaced))
@@ -111,10 +133,13 @@ impl<'a> Output<'a> {
         if size > MOST_SIZE {
             return Some(0);
         }
-        let projects = batch.column_by_name("project_id").and_then(|column| column.as_string_opt::<i32>())?;
+        let projects =
+            batch.column_by_name("project_id").and_then(|column| column.as_string_opt::<i32>())?;
         let last = match self.waiting.iter().rfind(|batch| batch.num_rows() > 0) {
             Some(waiting) => {
-                let column = waiting.column_by_name("project_id").and_then(|column| column.as_string_opt::<i32>())?;
+                let column = waiting
+                    .column_by_name("project_id")
+                    .and_then(|column| column.as_string_opt::<i32>())?;
                 column.value(column.len() - 1).to_owned()
             }
             None => self.file.as_ref()?.last_project(&self.schema)?,
@@ -149,14 +174,18 @@ impl<'a> Output<'a> {
 
     fn joined(&mut self) -> Result<RecordBatch, StoreError> {
         let waiting = mem::take(&mut self.waiting);
-        concat_batches(&self.schema, &waiting).map_err(|fault| StoreError::storage("encoding", self.table.name, fault))
+        concat_batches(&self.schema, &waiting)
+            .map_err(|fault| StoreError::storage("encoding", self.table.name, fault))
     }
 
     fn write_group(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         self.group(|file| file.write(batch))
     }
 
-    fn group(&mut self, write: impl FnOnce(&mut File) -> Result<(), ParquetError>) -> Result<(), StoreError> {
+    fn group(
+        &mut self,
+        write: impl FnOnce(&mut File) -> Result<(), ParquetError>,
+    ) -> Result<(), StoreError> {
         let failed = |fault: ParquetError| StoreError::storage("encoding", self.table.name, fault);
         let file = match &mut self.file {
             Some(file) => file,
@@ -171,7 +200,12 @@ impl<'a> Output<'a> {
         let failed = |fault: ParquetError| StoreError::storage("encoding", self.table.name, fault);
         // The name sorts as the rows do: files of a bucket are read in its order.
         let name = self.naming.fresh();
-        let path = format!("{BUCKET}={}/{:020}-{:04}-{name}.parquet", self.bucket, self.naming.seq, self.done.len());
+        let path = format!(
+            "{BUCKET}={}/{:020}-{:04}-{name}.parquet",
+            self.bucket,
+            self.naming.seq,
+            self.done.len()
+        );
         let (mut file, bytes) = file.finish(path, self.bucket).map_err(failed)?;
         file.path = self.log.put_checked(&file.path, bytes.into()).await?;
         self.done.push(file);
@@ -188,7 +222,8 @@ struct File {
 impl File {
     fn new(schema: &SchemaRef) -> Result<Self, ParquetError> {
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+        let options =
+            ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(schema), options)?;
         let (writer, columns) = writer.into_serialized_writer()?;
         Ok(Self { writer, columns })
@@ -212,7 +247,9 @@ impl File {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
         let writers = self.columns.create_column_writers(self.groups())?;
         let mut group = self.writer.next_row_group()?;
-        for ((mut writer, field), array) in writers.into_iter().zip(batch.schema().fields()).zip(batch.columns()) {
+        for ((mut writer, field), array) in
+            writers.into_iter().zip(batch.schema().fields()).zip(batch.columns())
+        {
             for leaf in compute_leaves(field, array)? {
                 writer.write(&leaf)?;
             }
@@ -230,7 +267,9 @@ impl File {
     ) -> Result<(), ParquetError> {
         let mut writers = match replaced.is_empty() {
             true => BTreeMap::new(),
-            false => self.columns.create_column_writers(self.groups())?.into_iter().enumerate().collect(),
+            false => {
+                self.columns.create_column_writers(self.groups())?.into_iter().enumerate().collect()
+            }
         };
         let mut group = self.writer.next_row_group()?;
         for (index, field) in schema.fields().iter().enumerate() {
@@ -250,10 +289,12 @@ impl File {
     /// The file as the log tells it, and its bytes.
     fn finish(self, path: String, bucket: u32) -> Result<(NewFile, Vec<u8>), ParquetError> {
         let groups = self.writer.flushed_row_groups();
-        let rows = groups.iter().map(|group| usize::try_from(group.num_rows()).unwrap_or_default()).sum();
+        let rows =
+            groups.iter().map(|group| usize::try_from(group.num_rows()).unwrap_or_default()).sum();
         let bound = |group: &RowGroupMetaData, is_low: bool| {
             let statistics = group.column(0).statistics()?;
-            let bytes = if is_low { statistics.min_bytes_opt() } else { statistics.max_bytes_opt() };
+            let bytes =
+                if is_low { statistics.min_bytes_opt() } else { statistics.max_bytes_opt() };
             String::from_utf8(bytes?.to_vec()).ok()
         };
         let low = groups.iter().filter_map(|group| bound(group, true)).min().unwrap_or_default();

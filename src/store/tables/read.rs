@@ -76,28 +76,45 @@ impl fmt::Display for Distrust {
             Self::Columns => f.write_str("its columns are not those of this lakeplan"),
             Self::Foreign => f.write_str("another writer changed its files"),
             Self::Behind { seq, written } => {
-                write!(f, "it is an older copy: it was written at seq {written}, and says that it was written at seq {seq}")
+                write!(
+                    f,
+                    "it is an older copy: it was written at seq {written}, and says that it was written at seq {seq}"
+                )
             }
-            Self::Stranger => f.write_str("it was folded from another journal, such as that of a copy of the lake"),
+            Self::Stranger => f.write_str(
+                "it was folded from another journal, such as that of a copy of the lake",
+            ),
             Self::Unsaid => f.write_str("it does not say how far it is folded"),
-            Self::Features => f.write_str("another writer gave it table features that Lakeplan does not write"),
+            Self::Features => {
+                f.write_str("another writer gave it table features that Lakeplan does not write")
+            }
         }
     }
 }
 
 /// What stands where a table of these columns should be, judged by what the journal knows of it. Before the journal was read
 /// nothing is known, and of a table that is ahead of what was read only its lake: then the caller judges what it says.
-pub async fn find(log: &TableLog, columns: &[Column], files: Option<&Files>) -> Result<Found, StoreError> {
+pub async fn find(
+    log: &TableLog,
+    columns: &[Column],
+    files: Option<&Files>,
+) -> Result<Found, StoreError> {
     let found = match log.load().await {
         Ok(Some(found)) => found,
         Ok(None) => return Ok(Found::Nothing),
-        Err(fault @ StoreError::Damaged { .. }) => return Ok(Found::Broken(fault, log.last().await?)),
+        Err(fault @ StoreError::Damaged { .. }) => {
+            return Ok(Found::Broken(fault, log.last().await?));
+        }
         Err(fault) => return Err(fault),
     };
     if found.others.features.is_some() {
         return Ok(Found::Outdated(found, Distrust::Features));
     }
-    if !found.described.as_ref().is_some_and(|described| definition::describes(&described.schema, columns)) {
+    if !found
+        .described
+        .as_ref()
+        .is_some_and(|described| definition::describes(&described.schema, columns))
+    {
         return Ok(Found::Outdated(found, Distrust::Columns));
     }
     if !definition::is_sealed(&found) {
@@ -160,7 +177,10 @@ pub(super) async fn readable(
             None
         }
         Found::Outdated(_, why @ Distrust::Features) => {
-            tracing::warn!("the table {} is read from the journal: {why}; {WAY_OUT_OF_FOLDED}", log.folder());
+            tracing::warn!(
+                "the table {} is read from the journal: {why}; {WAY_OUT_OF_FOLDED}",
+                log.folder()
+            );
             None
         }
         Found::Outdated(_, why) => {
@@ -199,7 +219,9 @@ pub async fn one(
     let log = TableLog::new(Arc::clone(root), table.name);
     let Some((found, stand)) = readable(&log, table.entity, files).await? else { return Ok(None) };
     let wanted = match scope {
-        Scope::Projects(projects) if !in_every_scope(table.entity) => Some(Wanted::projects(projects)),
+        Scope::Projects(projects) if !in_every_scope(table.entity) => {
+            Some(Wanted::projects(projects))
+        }
         _ => None,
     };
     let records = records(&log, &found, table.entity, wanted.as_ref()).await?;
@@ -214,7 +236,9 @@ pub async fn records(
     wanted: Option<&Wanted>,
 ) -> Result<Vec<AnyRecord>, StoreError> {
     let mut records = Vec::new();
-    for file in table.files.values().filter(|file| wanted.is_none_or(|wanted| wanted.may_be_in(file))) {
+    for file in
+        table.files.values().filter(|file| wanted.is_none_or(|wanted| wanted.may_be_in(file)))
+    {
         let path = format!("{}/{}", log.folder(), file.path);
         for batch in selected(&path, log.get_live(&file.path).await?, wanted, &[])? {
             records.extend(decode(entity, &batch?, &path)?);
@@ -268,9 +292,14 @@ impl Sought {
             Self::Id(entity, id) => row.entity == *entity && row.entity_id == *id,
             Self::FormerKey(key) => {
                 let told = |after: &Fields| {
-                    after.get("former_keys")?.as_array().map(|keys| keys.iter().any(|is| *is == key.to_string()))
+                    after
+                        .get("former_keys")?
+                        .as_array()
+                        .map(|keys| keys.iter().any(|is| *is == key.to_string()))
                 };
-                row.entity == Entity::Task && row.op == Op::Move && row.after_fields().ok().as_ref().and_then(told) == Some(true)
+                row.entity == Entity::Task
+                    && row.op == Op::Move
+                    && row.after_fields().ok().as_ref().and_then(told) == Some(true)
             }
         }
     }
@@ -292,19 +321,33 @@ pub async fn projects_of(
     files: &Files,
 ) -> Result<Option<BTreeMap<String, ProjectId>>, StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
-    let Some((current, _)) = readable(&log, table.entity, Some(files)).await? else { return Ok(None) };
+    let Some((current, _)) = readable(&log, table.entity, Some(files)).await? else {
+        return Ok(None);
+    };
     let mut found = BTreeMap::new();
     for file in current.files.values().filter(|file| wanted.may_be_in(file)) {
         let path = format!("{}/{}", table.name, file.path);
-        for batch in selected(&path, log.get_live(&file.path).await?, Some(wanted), &["project_id", wanted.column])? {
+        for batch in selected(
+            &path,
+            log.get_live(&file.path).await?,
+            Some(wanted),
+            &["project_id", wanted.column],
+        )? {
             let batch = batch?;
-            let projects = batch.column_by_name("project_id").and_then(|column| column.as_string_opt::<i32>());
+            let projects =
+                batch.column_by_name("project_id").and_then(|column| column.as_string_opt::<i32>());
             let values = batch.column_by_name(wanted.column);
             let (Some(projects), Some(values)) = (projects, values) else { continue };
             for row in 0..batch.num_rows() {
-                let project = projects.value(row).parse().map_err(|_| StoreError::damaged(&path, "a project's id is none"))?;
+                let project = projects
+                    .value(row)
+                    .parse()
+                    .map_err(|_| StoreError::damaged(&path, "a project's id is none"))?;
                 found.extend(
-                    texts(values, row).into_iter().filter(|text| wanted.values.contains(text)).map(|text| (text, project)),
+                    texts(values, row)
+                        .into_iter()
+                        .filter(|text| wanted.values.contains(text))
+                        .map(|text| (text, project)),
                 );
             }
         }
@@ -322,22 +365,42 @@ pub async fn links_to(
     tasks: impl IntoIterator<Item = Uuid>,
     files: &Files,
 ) -> Result<Option<Vec<(Uuid, ProjectId)>>, StoreError> {
-    let Some(table) = TABLES.iter().find(|table| table.entity == Entity::TaskLink) else { return Ok(None) };
+    let Some(table) = TABLES.iter().find(|table| table.entity == Entity::TaskLink) else {
+        return Ok(None);
+    };
     let log = TableLog::new(Arc::clone(root), table.name);
-    let Some((current, _)) = readable(&log, table.entity, Some(files)).await? else { return Ok(None) };
+    let Some((current, _)) = readable(&log, table.entity, Some(files)).await? else {
+        return Ok(None);
+    };
     let wanted = Wanted { column: "to_id", ..Wanted::ids(tasks) };
     let mut found = Vec::new();
     for file in current.files.values().filter(|file| wanted.may_be_in(file)) {
         let path = format!("{}/{}", table.name, file.path);
-        for batch in selected(&path, log.get_live(&file.path).await?, Some(&wanted), &["id", "project_id", "kind"])? {
+        for batch in selected(
+            &path,
+            log.get_live(&file.path).await?,
+            Some(&wanted),
+            &["id", "project_id", "kind"],
+        )? {
             let batch = batch?;
-            let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
-            let (Some(ids), Some(projects), Some(kinds)) = (text("id"), text("project_id"), text("kind")) else {
-                return Err(StoreError::damaged(&path, "a column of the links is missing or of another type"));
+            let text = |name: &str| {
+                batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>())
             };
-            for row in (0..batch.num_rows()).filter(|row| kinds.value(*row) != LinkKind::DependsOn.word()) {
+            let (Some(ids), Some(projects), Some(kinds)) =
+                (text("id"), text("project_id"), text("kind"))
+            else {
+                return Err(StoreError::damaged(
+                    &path,
+                    "a column of the links is missing or of another type",
+                ));
+            };
+            for row in
+                (0..batch.num_rows()).filter(|row| kinds.value(*row) != LinkKind::DependsOn.word())
+            {
                 let id = Uuid::try_parse(ids.value(row)).ok().zip(projects.value(row).parse().ok());
-                found.push(id.ok_or_else(|| StoreError::damaged(&path, "the id of a link or of its project is none"))?);
+                found.push(id.ok_or_else(|| {
+                    StoreError::damaged(&path, "the id of a link or of its project is none")
+                })?);
             }
         }
     }
@@ -349,8 +412,16 @@ fn texts(column: &ArrayRef, row: usize) -> Vec<String> {
     if let Some(column) = column.as_string_opt::<i32>() {
         return vec![column.value(row).to_owned()];
     }
-    let list = column.as_list_opt::<i32>().filter(|lists| lists.is_valid(row)).map(|lists| lists.value(row));
-    list.iter().filter_map(|list| list.as_string_opt::<i32>()).flatten().flatten().map(str::to_owned).collect()
+    let list = column
+        .as_list_opt::<i32>()
+        .filter(|lists| lists.is_valid(row))
+        .map(|lists| lists.value(row));
+    list.iter()
+        .filter_map(|list| list.as_string_opt::<i32>())
+        .flatten()
+        .flatten()
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Rows wanted by the value of one column.
@@ -367,7 +438,12 @@ impl Wanted {
         Self {
             column: "project_id",
             values: projects.iter().map(ProjectId::to_string).collect(),
-            buckets: Some(projects.iter().map(|project| bucket(Entity::Task, Some(*project)).to_string()).collect()),
+            buckets: Some(
+                projects
+                    .iter()
+                    .map(|project| bucket(Entity::Task, Some(*project)).to_string())
+                    .collect(),
+            ),
         }
     }
 
@@ -388,15 +464,23 @@ impl Wanted {
 
     /// Only in these buckets.
     pub fn in_buckets(self, buckets: impl IntoIterator<Item = u32>) -> Self {
-        Self { buckets: Some(buckets.into_iter().map(|bucket| bucket.to_string()).collect()), ..self }
+        Self {
+            buckets: Some(buckets.into_iter().map(|bucket| bucket.to_string()).collect()),
+            ..self
+        }
     }
 
     fn may_be_in(&self, file: &LiveFile) -> bool {
         let bucket = file.partitions.get(BUCKET).and_then(Option::as_deref);
-        if !self.buckets.as_ref().is_none_or(|buckets| bucket.is_none_or(|bucket| buckets.contains(bucket))) {
+        if !self
+            .buckets
+            .as_ref()
+            .is_none_or(|buckets| bucket.is_none_or(|bucket| buckets.contains(bucket)))
+        {
             return false;
         }
-        let stats: Option<Value> = file.stats.as_deref().and_then(|stats| serde_json::from_str(stats).ok());
+        let stats: Option<Value> =
+            file.stats.as_deref().and_then(|stats| serde_json::from_str(stats).ok());
         let bound = |side: &str| stats.as_ref()?[side][self.column].as_str();
         let bounds = bound("minValues").zip(bound("maxValues"));
         bounds.is_none_or(|(low, high)| self.lies_within(low.as_bytes(), high.as_bytes()))
@@ -411,14 +495,19 @@ impl Wanted {
                 .range::<str, _>((Bound::Included(low), Bound::Unbounded))
                 .next()
                 .is_some_and(|value| value.as_bytes() <= high),
-            Err(_) => self.values.iter().map(String::as_bytes).any(|value| (low..=high).contains(&value)),
+            Err(_) => {
+                self.values.iter().map(String::as_bytes).any(|value| (low..=high).contains(&value))
+            }
         }
     }
 
     fn matches(&self, batch: &RecordBatch) -> Result<BooleanArray, ArrowError> {
         let column = batch.column(0);
         if let Some(texts) = column.as_string_opt::<i32>() {
-            return Ok(texts.iter().map(|text| Some(text.is_some_and(|text| self.values.contains(text)))).collect());
+            return Ok(texts
+                .iter()
+                .map(|text| Some(text.is_some_and(|text| self.values.contains(text))))
+                .collect());
         }
         let Some(lists) = column.as_list_opt::<i32>() else {
             return Err(ArrowError::SchemaError(format!("{} holds no text", self.column)));
@@ -432,7 +521,10 @@ impl Wanted {
 }
 
 /// The batches of a file, in its order.
-pub fn batches(path: &str, file: Bytes) -> Result<impl Iterator<Item = Result<RecordBatch, StoreError>> + use<>, StoreError> {
+pub fn batches(
+    path: &str,
+    file: Bytes,
+) -> Result<impl Iterator<Item = Result<RecordBatch, StoreError>> + use<>, StoreError> {
     selected(path, file, None, &[])
 }
 
@@ -454,7 +546,9 @@ pub fn selected(
         let mask = ProjectionMask::columns(builder.parquet_schema(), [wanted.column]);
         let wanted = wanted.clone();
         let predicate = ArrowPredicateFn::new(mask, move |batch| wanted.matches(&batch));
-        builder = builder.with_row_groups(groups).with_row_filter(RowFilter::new(vec![Box::new(predicate)]));
+        builder = builder
+            .with_row_groups(groups)
+            .with_row_filter(RowFilter::new(vec![Box::new(predicate)]));
     }
     decode::batches(path, builder)
 }
@@ -464,8 +558,10 @@ fn groups_with(metadata: &ParquetMetaData, wanted: &Wanted) -> Vec<usize> {
     let columns = metadata.file_metadata().schema_descr();
     let index = columns.columns().iter().position(|column| column.path().string() == wanted.column);
     let may_hold = |group: usize| {
-        let statistics = index.and_then(|index| metadata.row_group(group).column(index).statistics());
-        let bounds = statistics.and_then(|bounds| Some((bounds.min_bytes_opt()?, bounds.max_bytes_opt()?)));
+        let statistics =
+            index.and_then(|index| metadata.row_group(group).column(index).statistics());
+        let bounds =
+            statistics.and_then(|bounds| Some((bounds.min_bytes_opt()?, bounds.max_bytes_opt()?)));
         bounds.is_none_or(|(low, high)| wanted.lies_within(low, high))
     };
     (0..metadata.num_row_groups()).filter(|group| may_hold(*group)).collect()

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use deltalake::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use deltalake::arrow::compute::{
-    SortColumn, concat_batches, filter_record_batch, interleave, lexsort_to_indices, take_record_batch,
+    SortColumn, concat_batches, filter_record_batch, interleave, lexsort_to_indices,
+    take_record_batch,
 };
 use deltalake::arrow::error::ArrowError;
 use futures::{StreamExt, TryStreamExt};
@@ -64,10 +65,15 @@ impl Prepare for Rewrite<'_> {
             folded.rows += came + found;
             folded.files += files.len();
             actions.extend(files.iter().map(|file| definition::add(file, at)));
-            actions.extend(old.into_iter().map(|file| definition::remove(file, self.folding.clock.now())));
+            actions.extend(
+                old.into_iter().map(|file| definition::remove(file, self.folding.clock.now())),
+            );
         }
         if edited != changed.edits.len() {
-            let what = format!("{} records that the journal changed are not in it", changed.edits.len() - edited);
+            let what = format!(
+                "{} records that the journal changed are not in it",
+                changed.edits.len() - edited
+            );
             return Err(StoreError::damaged(self.table.name, what));
         }
         Ok(Some((actions, folded)))
@@ -89,7 +95,8 @@ impl Rewrite<'_> {
         let mut found = 0;
         for (number, file) in old.iter().enumerate() {
             let path = format!("{}/{}", self.table.name, file.path);
-            let source = Source::open(path, self.table.entity, self.log.get_live(&file.path).await?)?;
+            let source =
+                Source::open(path, self.table.entity, self.log.get_live(&file.path).await?)?;
             for group in 0..source.groups() {
                 let follow = match source.rows(group + 1) {
                     None if number + 1 == old.len() => coming.0.len(),
@@ -98,7 +105,8 @@ impl Rewrite<'_> {
                 };
                 // The few rows that come next are joined with these.
                 let joins = output::is_few(follow);
-                found += self.group(&source, group, joins, &mut coming, changed, &mut output).await?;
+                found +=
+                    self.group(&source, group, joins, &mut coming, changed, &mut output).await?;
                 // Encoding takes its time, and others wait for this thread.
                 tokio::task::yield_now().await;
             }
@@ -126,7 +134,8 @@ impl Rewrite<'_> {
             if !before.is_empty() {
                 output.write(self.encode(before)?).await?;
             }
-            let concerns = |key: &Key| (low.as_str()..=high.as_str()).contains(&lead(self.table.entity, key));
+            let concerns =
+                |key: &Key| (low.as_str()..=high.as_str()).contains(&lead(self.table.entity, key));
             let from = range_start(self.table.entity, &low);
             let is_concerned = coming.next().is_some_and(|key| concerns(&key))
                 || changed.edits.range(from.clone()..).next().is_some_and(|(key, _)| concerns(key))
@@ -141,9 +150,13 @@ impl Rewrite<'_> {
         if first > last {
             return Err(StoreError::damaged(source.path(), "its rows are not in order"));
         }
-        let edits: Vec<(usize, &Edit)> =
-            changed.edits.range(first.clone()..=last.clone()).filter_map(|(key, edit)| Some((keys.find(key)?, edit))).collect();
-        let gone: BTreeSet<usize> = changed.gone.range(first..=last.clone()).filter_map(|key| keys.find(key)).collect();
+        let edits: Vec<(usize, &Edit)> = changed
+            .edits
+            .range(first.clone()..=last.clone())
+            .filter_map(|(key, edit)| Some((keys.find(key)?, edit)))
+            .collect();
+        let gone: BTreeSet<usize> =
+            changed.gone.range(first..=last.clone()).filter_map(|key| keys.find(key)).collect();
         let coming = coming.take(|key| *key <= last);
         let edited = edits.len();
         if gone.is_empty() && coming.is_empty() && is_whole(output) {
@@ -158,7 +171,8 @@ impl Rewrite<'_> {
             rows = RecordBatch::try_new(rows.schema(), columns).map_err(encoding)?;
         }
         if !gone.is_empty() {
-            let stays: BooleanArray = (0..rows.num_rows()).map(|row| Some(!gone.contains(&row))).collect();
+            let stays: BooleanArray =
+                (0..rows.num_rows()).map(|row| Some(!gone.contains(&row))).collect();
             rows = filter_record_batch(&rows, &stays).map_err(encoding)?;
         }
         if !coming.is_empty() {
@@ -169,7 +183,12 @@ impl Rewrite<'_> {
     }
 
     /// The columns of a row group that these edits change, by their numbers, as they are after them.
-    fn edited(&self, source: &Source, group: usize, edits: &[(usize, &Edit)]) -> Result<BTreeMap<usize, ArrayRef>, StoreError> {
+    fn edited(
+        &self,
+        source: &Source,
+        group: usize,
+        edits: &[(usize, &Edit)],
+    ) -> Result<BTreeMap<usize, ArrayRef>, StoreError> {
         let entity = self.table.entity;
         let mut records = Vec::with_capacity(edits.len());
         // The rows of the group that each field changes in, with the record that says to what.
@@ -187,7 +206,9 @@ impl Rewrite<'_> {
         let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
         let before = source.read(group, Some(&names))?;
         let mut after = BTreeMap::new();
-        for ((field, (index, changes)), old) in fields.into_iter().zip(changes).zip(before.columns()) {
+        for ((field, (index, changes)), old) in
+            fields.into_iter().zip(changes).zip(before.columns())
+        {
             let mut take: Vec<(usize, usize)> = (0..old.len()).map(|row| (0, row)).collect();
             for (row, record) in changes {
                 take[row] = (1, record);
@@ -202,7 +223,8 @@ impl Rewrite<'_> {
     }
 
     fn encode(&self, records: &[AnyRecord]) -> Result<RecordBatch, StoreError> {
-        columns::encode(self.table.entity, records).map_err(|fault| StoreError::storage("encoding", self.table.name, fault))
+        columns::encode(self.table.entity, records)
+            .map_err(|fault| StoreError::storage("encoding", self.table.name, fault))
     }
 }
 
@@ -229,14 +251,21 @@ fn lead(entity: Entity, key: &Key) -> &str {
 
 /// The least key with this in the first sort column.
 fn range_start(entity: Entity, lead: &str) -> Key {
-    if sort_columns(entity).count() > 1 { (lead.to_owned(), String::new()) } else { (String::new(), lead.to_owned()) }
+    if sort_columns(entity).count() > 1 {
+        (lead.to_owned(), String::new())
+    } else {
+        (String::new(), lead.to_owned())
+    }
 }
 
 /// Two sorted batches as one.
 fn merge(a: &RecordBatch, b: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let both = concat_batches(&b.schema(), [a, b])?;
     let by = ["project_id", "id"].iter().filter_map(|name| both.column_by_name(name));
-    let order =
-        lexsort_to_indices(&by.map(|column| SortColumn { values: Arc::clone(column), options: None }).collect::<Vec<_>>(), None)?;
+    let order = lexsort_to_indices(
+        &by.map(|column| SortColumn { values: Arc::clone(column), options: None })
+            .collect::<Vec<_>>(),
+        None,
+    )?;
     take_record_batch(&both, &order)
 }

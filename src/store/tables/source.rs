@@ -7,7 +7,9 @@ use bytes::Bytes;
 use deltalake::arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use deltalake::arrow::compute::concat_batches;
 use deltalake::parquet::arrow::ProjectionMask;
-use deltalake::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use deltalake::parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use deltalake::parquet::column::writer::ColumnCloseResult;
 use deltalake::parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData};
 use deltalake::parquet::file::page_index::column_index::ColumnIndexMetaData;
@@ -32,7 +34,8 @@ impl Source {
     pub fn open(path: String, entity: Entity, bytes: Bytes) -> Result<Self, StoreError> {
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
         let metadata = guarded(&path, || {
-            ArrowReaderMetadata::load(&bytes, options).map_err(|fault| StoreError::damaged(&path, fault.to_string()))
+            ArrowReaderMetadata::load(&bytes, options)
+                .map_err(|fault| StoreError::damaged(&path, fault.to_string()))
         })?;
         Ok(Self { path, entity, bytes, metadata })
     }
@@ -65,8 +68,16 @@ impl Source {
         let names: Vec<&str> = sort_columns(self.entity).collect();
         let batch = self.read(group, Some(&names))?;
         let column = |name: &str| -> Result<StringArray, StoreError> {
-            let column = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>()).cloned();
-            column.ok_or_else(|| StoreError::damaged(&self.path, format!("the column {name} is missing or of another type")))
+            let column = batch
+                .column_by_name(name)
+                .and_then(|column| column.as_string_opt::<i32>())
+                .cloned();
+            column.ok_or_else(|| {
+                StoreError::damaged(
+                    &self.path,
+                    format!("the column {name} is missing or of another type"),
+                )
+            })
         };
         let projects = if names.len() > 1 { Some(column("project_id")?) } else { None };
         Ok(Keys { projects, ids: column("id")? })
@@ -79,30 +90,39 @@ impl Source {
 
     fn decode(&self, group: usize, columns: Option<&[&str]>) -> Result<RecordBatch, StoreError> {
         let damaged = |fault: String| StoreError::damaged(&self.path, fault);
-        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata.clone())
-            .with_row_groups(vec![group])
-            .with_batch_size(self.rows(group).unwrap_or_default().max(1));
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
+            self.bytes.clone(),
+            self.metadata.clone(),
+        )
+        .with_row_groups(vec![group])
+        .with_batch_size(self.rows(group).unwrap_or_default().max(1));
         if let Some(columns) = columns {
             let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
             builder = builder.with_projection(mask);
         }
         let reader = builder.build().map_err(|fault| damaged(fault.to_string()))?;
         let schema = deltalake::arrow::record_batch::RecordBatchReader::schema(&reader);
-        let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|fault| damaged(fault.to_string()))?;
+        let batches =
+            reader.collect::<Result<Vec<_>, _>>().map_err(|fault| damaged(fault.to_string()))?;
         concat_batches(&schema, &batches).map_err(|fault| damaged(fault.to_string()))
     }
 
     /// A column of a row group as it is stored, to be appended to another file.
     pub fn chunk(&self, group: usize, column: usize) -> ColumnCloseResult {
         let metadata = self.column(group, column).clone();
-        let index = self.file().column_index().and_then(|index| index.get(group)?.get(column)).cloned();
+        let index =
+            self.file().column_index().and_then(|index| index.get(group)?.get(column)).cloned();
         ColumnCloseResult {
             bytes_written: metadata.compressed_size().unsigned_abs(),
             rows_written: self.file().row_group(group).num_rows().unsigned_abs(),
             metadata,
             bloom_filter: None,
             column_index: index.filter(|index| !matches!(index, ColumnIndexMetaData::NONE)),
-            offset_index: self.file().offset_index().and_then(|index| index.get(group)?.get(column)).cloned(),
+            offset_index: self
+                .file()
+                .offset_index()
+                .and_then(|index| index.get(group)?.get(column))
+                .cloned(),
         }
     }
 

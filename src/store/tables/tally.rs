@@ -19,16 +19,26 @@ use crate::store::table_log::TableLog;
 const TABLE: &str = "tasks";
 
 /// The tasks of the table, counted, and how far it says that it is folded; `None` where there is none to be read.
-pub async fn tally(root: &Arc<dyn ObjectStore>, files: &Files) -> Result<Option<(Tallies, Stand)>, StoreError> {
+pub async fn tally(
+    root: &Arc<dyn ObjectStore>,
+    files: &Files,
+) -> Result<Option<(Tallies, Stand)>, StoreError> {
     let log = TableLog::new(Arc::clone(root), TABLE);
-    let Some((table, stand)) = readable(&log, Entity::Task, Some(files)).await? else { return Ok(None) };
+    let Some((table, stand)) = readable(&log, Entity::Task, Some(files)).await? else {
+        return Ok(None);
+    };
     let mut tallies = Tallies::default();
     for file in table.files.values() {
         let path = format!("{TABLE}/{}", file.path);
         for batch in selected(&path, log.get_live(&file.path).await?, None, &Columns::NAMES)? {
             let batch = batch?;
             let counted = Columns::of(&batch).and_then(|columns| columns.count(&mut tallies));
-            counted.ok_or_else(|| StoreError::damaged(&path, "a column that tasks are counted by is not as it should be"))?;
+            counted.ok_or_else(|| {
+                StoreError::damaged(
+                    &path,
+                    "a column that tasks are counted by is not as it should be",
+                )
+            })?;
         }
     }
     Ok(Some((tallies, stand)))
@@ -43,7 +53,8 @@ struct Columns<'b> {
 }
 
 impl<'b> Columns<'b> {
-    const NAMES: [&'static str; 5] = ["project_id", "assignee_id", "status", "estimate_likely", "deleted_at"];
+    const NAMES: [&'static str; 5] =
+        ["project_id", "assignee_id", "status", "estimate_likely", "deleted_at"];
 
     fn of(batch: &'b RecordBatch) -> Option<Self> {
         let text = |name: &str| batch.column_by_name(name)?.as_string_opt::<i32>();
@@ -65,7 +76,10 @@ impl<'b> Columns<'b> {
                 false => None,
             };
             let status: TaskStatus = self.status.value(row).parse().ok()?;
-            let likely = self.likely.is_valid(row).then(|| self.likely.value(row).try_into().map(Minutes::new));
+            let likely = self
+                .likely
+                .is_valid(row)
+                .then(|| self.likely.value(row).try_into().map(Minutes::new));
             tallies.add(project, assignee, status, likely.transpose().ok()?);
         }
         Some(())

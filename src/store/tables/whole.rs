@@ -1,6 +1,8 @@
 //! Reading a table only to find out whether it can be read.
 
-use deltalake::parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use deltalake::parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use deltalake::parquet::file::metadata::PageIndexPolicy;
 
 use super::LakeTables;
@@ -16,11 +18,21 @@ impl LakeTables {
             let damaged = |what: String| StoreError::damaged(format!("{name}/{}", file.path), what);
             let bytes = log.get_live(&file.path).await?;
             if i64::try_from(bytes.len()) != Ok(file.size) {
-                return Err(damaged(format!("it has {} bytes, and its log says {}", bytes.len(), file.size)));
+                return Err(damaged(format!(
+                    "it has {} bytes, and its log says {}",
+                    bytes.len(),
+                    file.size
+                )));
             }
-            let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-            let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options.with_skip_arrow_metadata(true));
-            let reader = reader.and_then(ParquetRecordBatchReaderBuilder::build).map_err(|err| damaged(err.to_string()))?;
+            let options =
+                ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+            let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(
+                bytes,
+                options.with_skip_arrow_metadata(true),
+            );
+            let reader = reader
+                .and_then(ParquetRecordBatchReaderBuilder::build)
+                .map_err(|err| damaged(err.to_string()))?;
             for batch in reader {
                 batch.map_err(|err| damaged(err.to_string()))?;
             }

@@ -3,8 +3,12 @@
 use serde_json::{Map, Value, json};
 
 /// Lists whose items have names, by which a target changes one of them.
-const NAMED: [(&str, &str); 4] =
-    [("tasks", "task_key"), ("job_clusters", "job_cluster_key"), ("parameters", "name"), ("environments", "environment_key")];
+const NAMED: [(&str, &str); 4] = [
+    ("tasks", "task_key"),
+    ("job_clusters", "job_cluster_key"),
+    ("parameters", "name"),
+    ("environments", "environment_key"),
+];
 
 pub struct Bundle {
     config: Value,
@@ -28,10 +32,18 @@ impl Bundle {
         });
         config["workspace"] = merge(defaults, config["workspace"].take(), "");
         let declared = config["variables"].take();
-        let known = |name: &String| assert!(declared.get(name).is_some(), "{target} sets {name}, and there is no such variable");
+        let known = |name: &String| {
+            assert!(
+                declared.get(name).is_some(),
+                "{target} sets {name}, and there is no such variable"
+            )
+        };
         chosen.as_object().unwrap().keys().for_each(known);
         let value = |(name, declaration): (&String, &Value)| {
-            assert!(declaration["description"].is_string(), "the variable {name} has no description");
+            assert!(
+                declaration["description"].is_string(),
+                "the variable {name} has no description"
+            );
             (name.clone(), setting(chosen.get(name).unwrap_or(declaration)))
         };
         let variables = declared.as_object().unwrap().iter().map(value).collect();
@@ -45,14 +57,19 @@ impl Bundle {
     /// Every job by its key, resolved.
     pub fn jobs(&self) -> Vec<(String, Value)> {
         let jobs = self.config["resources"]["jobs"].as_object().unwrap().iter();
-        jobs.map(|(name, job)| (name.clone(), self.resolve(job).unwrap_or_else(|fault| panic!("{name}: {fault}")))).collect()
+        jobs.map(|(name, job)| {
+            (name.clone(), self.resolve(job).unwrap_or_else(|fault| panic!("{name}: {fault}")))
+        })
+        .collect()
     }
 
     /// What development mode or the target's presets put before every name.
     pub fn name_prefix(&self) -> String {
         let given = self.config["presets"]["name_prefix"].clone();
         let prefix = match (given, self.config["mode"].as_str()) {
-            (Value::Null, Some("development")) => json!("[dev ${workspace.current_user.short_name}] "),
+            (Value::Null, Some("development")) => {
+                json!("[dev ${workspace.current_user.short_name}] ")
+            }
             (Value::Null, _) => json!(""),
             (given, _) => given,
         };
@@ -62,7 +79,8 @@ impl Bundle {
     /// Who the jobs run as, in words.
     pub fn runs_as(&self) -> String {
         let deployer = json!({"user_name": "${workspace.current_user.userName}"});
-        let run_as = if self.config["run_as"].is_null() { deployer } else { self.config["run_as"].clone() };
+        let run_as =
+            if self.config["run_as"].is_null() { deployer } else { self.config["run_as"].clone() };
         let resolved = self.resolve(&run_as).unwrap();
         let (_, who) = resolved.as_object().unwrap().iter().next().unwrap();
         who.as_str().unwrap().to_owned()
@@ -76,12 +94,16 @@ impl Bundle {
     fn resolve_within(&self, value: &Value, within: &[&str]) -> Result<Value, String> {
         match value {
             Value::Object(map) => {
-                let resolved = map.iter().map(|(key, inner)| Ok((key.clone(), self.resolve_within(inner, within)?)));
+                let resolved = map
+                    .iter()
+                    .map(|(key, inner)| Ok((key.clone(), self.resolve_within(inner, within)?)));
                 Ok(Value::Object(resolved.collect::<Result<_, String>>()?))
             }
-            Value::Array(list) => {
-                Ok(Value::Array(list.iter().map(|inner| self.resolve_within(inner, within)).collect::<Result<_, _>>()?))
-            }
+            Value::Array(list) => Ok(Value::Array(
+                list.iter()
+                    .map(|inner| self.resolve_within(inner, within))
+                    .collect::<Result<_, _>>()?,
+            )),
             Value::String(text) => self.resolve_text(text, within),
             other => Ok(other.clone()),
         }
@@ -98,7 +120,9 @@ impl Bundle {
         if before.is_empty() && after.is_empty() {
             return Ok(value);
         }
-        let value = value.as_str().ok_or_else(|| format!("${{{path}}} is no text and cannot be part of one"))?;
+        let value = value
+            .as_str()
+            .ok_or_else(|| format!("${{{path}}} is no text and cannot be part of one"))?;
         let after = self.resolve_text(after, within)?;
         Ok(format!("{before}{value}{}", after.as_str().unwrap_or_default()).into())
     }
@@ -134,7 +158,9 @@ pub fn filled(word: &str, parameters: &[(String, String)]) -> String {
 fn setting(declaration: &Value) -> Value {
     let Some(map) = declaration.as_object() else { return declaration.clone() };
     match map.get("lookup").and_then(Value::as_object).and_then(|lookup| lookup.iter().next()) {
-        Some((kind, name)) => format!("{} {}", kind.replace('_', " "), name.as_str().unwrap()).into(),
+        Some((kind, name)) => {
+            format!("{} {}", kind.replace('_', " "), name.as_str().unwrap()).into()
+        }
         None => map.get("default").cloned().unwrap_or(Value::Null),
     }
 }
@@ -155,7 +181,8 @@ fn merge(below: Value, above: Value, key: &str) -> Value {
         (Value::Array(mut below), Value::Array(above)) => {
             let name = NAMED.iter().find(|(list, _)| *list == key).map(|(_, name)| *name);
             for item in above {
-                let same = name.and_then(|name| below.iter().position(|earlier| earlier[name] == item[name]));
+                let same = name
+                    .and_then(|name| below.iter().position(|earlier| earlier[name] == item[name]));
                 match same {
                     Some(at) => below[at] = merge(below[at].take(), item, ""),
                     None => below.push(item),

@@ -15,7 +15,8 @@ fn finish(folder: &Path, words: &[&str], environment: &[(&str, &str)]) -> Output
     let begun = Instant::now();
     let mut child = command.spawn().unwrap();
     let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    let readers = [std::thread::spawn(move || read(&mut out)), std::thread::spawn(move || read(&mut err))];
+    let readers =
+        [std::thread::spawn(move || read(&mut out)), std::thread::spawn(move || read(&mut err))];
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
@@ -40,10 +41,14 @@ fn read(from: &mut dyn std::io::Read) -> Vec<u8> {
 #[track_caller]
 fn sane(folder: &Path, words: &[&str], environment: &[(&str, &str)]) -> Output {
     let output = finish(folder, words, environment);
-    let said: String = format!("{}{}", text(&output.stdout), text(&output.stderr)).chars().take(2000).collect();
+    let said: String =
+        format!("{}{}", text(&output.stdout), text(&output.stderr)).chars().take(2000).collect();
     let code = output.status.code();
     assert!(matches!(code, Some(0..=4)), "{words:.100?} ended with {:?}: {said}", output.status);
-    assert!(!said.contains("panicked") && !said.trim().is_empty(), "{words:.100?} ({code:?}) said: {said:?}");
+    assert!(
+        !said.contains("panicked") && !said.trim().is_empty(),
+        "{words:.100?} ({code:?}) said: {said:?}"
+    );
     output
 }
 
@@ -84,18 +89,37 @@ fn numbers_and_times_out_of_all_measure() {
         ];
         commands.iter().for_each(|words| drop(sane(path, words, &[])));
     }
-    for value in ["9999-12-31", "+262142-12-31T23:59:59Z", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "2026-13-45"]
-    {
+    for value in [
+        "9999-12-31",
+        "+262142-12-31T23:59:59Z",
+        "9999-12-31T23:59:59-23:59",
+        "0001-01-01T00:00:00+23:59",
+        "2026-13-45",
+    ] {
         let as_of = format!("--as-of={value}");
-        for words in [&["next"][..], &["history"], &["query", "SELECT * FROM overdue"], &["visualize", "--out=-"]] {
+        for words in [
+            &["next"][..],
+            &["history"],
+            &["query", "SELECT * FROM overdue"],
+            &["visualize", "--out=-"],
+        ] {
             sane(path, &[words, &[as_of.as_str()][..]].concat(), &[]);
         }
-        sane(path, &["task", "create", "d", &format!("--due={value}"), &format!("--not-before={value}")], &[]);
+        sane(
+            path,
+            &["task", "create", "d", &format!("--due={value}"), &format!("--not-before={value}")],
+            &[],
+        );
     }
     sane(path, &["visualize", "--out=-"], &[]);
-    assert_eq!(sane(path, &["inbox", "list", "--limit=18446744073709551615"], &[]).status.code(), Some(0));
+    assert_eq!(
+        sane(path, &["inbox", "list", "--limit=18446744073709551615"], &[]).status.code(),
+        Some(0)
+    );
     for columns in ["0", "1", "65535", "-1", "x"] {
-        for words in [&["task", "list"][..], &["query", "SELECT * FROM tasks"], &["plan", "--text", "# a"]] {
+        for words in
+            [&["task", "list"][..], &["query", "SELECT * FROM tasks"], &["plan", "--text", "# a"]]
+        {
             sane(path, words, &[("COLUMNS", columns)]);
         }
     }
@@ -106,7 +130,19 @@ fn texts_that_are_no_names() {
     let folder = edge_lake();
     let path = folder.path();
     let long = "x".repeat(100_000);
-    for value in ["", " ", "=", "@", "--", "%s%n", "../../x", "PAY-99999999999999999999", "PAY-", "💥", &long] {
+    for value in [
+        "",
+        " ",
+        "=",
+        "@",
+        "--",
+        "%s%n",
+        "../../x",
+        "PAY-99999999999999999999",
+        "PAY-",
+        "💥",
+        &long,
+    ] {
         let with = |flag: &str| format!("--{flag}={value}");
         let commands: &[&[&str]] = &[
             &["task", "show", "--", value],
@@ -143,7 +179,9 @@ fn files_that_are_none() {
     std::fs::write(path.join("file"), "x").unwrap();
     std::fs::File::create(path.join("huge")).unwrap().set_len(20 << 30).unwrap();
     std::os::unix::fs::symlink("loop", path.join("loop")).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(path.join("pipe")).status().unwrap().success());
+    assert!(
+        std::process::Command::new("mkfifo").arg(path.join("pipe")).status().unwrap().success()
+    );
     let long = "x".repeat(100_000);
     for value in [
         "",
@@ -187,13 +225,23 @@ fn files_that_are_none() {
             sane(path, &[words[0], words[1], value], &[]);
         }
     }
-    for words in [&["apply", "pipe"][..], &["plan", "pipe"], &["--config", "pipe", "next"], &["visualize", "--out", "pipe"]] {
+    for words in [
+        &["apply", "pipe"][..],
+        &["plan", "pipe"],
+        &["--config", "pipe", "next"],
+        &["visualize", "--out", "pipe"],
+    ] {
         let output = sane(path, words, &[]);
-        assert!(text(&output.stderr).contains("nobody is at its other end"), "{words:?}: {}", text(&output.stderr));
+        assert!(
+            text(&output.stderr).contains("nobody is at its other end"),
+            "{words:?}: {}",
+            text(&output.stderr)
+        );
     }
     // A pipe with somebody at the other end is as good as a file.
     let pipe = path.join("pipe");
-    let writer = std::thread::spawn(move || std::fs::write(pipe, "# Piped\n\n- Do it (1 day)\n").unwrap());
+    let writer =
+        std::thread::spawn(move || std::fs::write(pipe, "# Piped\n\n- Do it (1 day)\n").unwrap());
     assert!(ok(path, &["plan", "pipe"]).contains("Piped"));
     writer.join().unwrap();
 }

@@ -28,7 +28,12 @@ fn merging_two_users_can_be_taken_back() {
     ok(path, &["project", "update", "PAY", "--owner", "ana"]);
     ok(path, &["task", "create", "Gone", "--assignee", "ana"]);
     ok(path, &["task", "delete", "PAY-2"]);
-    let people = || (json_of(path, &["user", "list"]), json_of(path, &["task", "show", "PAY-1"])["assignee"].clone());
+    let people = || {
+        (
+            json_of(path, &["user", "list"]),
+            json_of(path, &["task", "show", "PAY-1"])["assignee"].clone(),
+        )
+    };
     let before = people();
     assert!(ok(path, &["user", "merge", "bo", "ana"]).contains("1 task reassigned"));
     assert!(ok(path, &["task", "tree"]).contains("@bo"));
@@ -47,13 +52,21 @@ fn a_task_that_an_earlier_patch_deletes_takes_no_update() {
     for title in ["a", "b", "c"] {
         ok(path, &["task", "create", title]);
     }
-    let update = json!({"op": "update", "entity": "task", "id": "PAY-2", "fields": {"title": "late"}});
+    let update =
+        json!({"op": "update", "entity": "task", "id": "PAY-2", "fields": {"title": "late"}});
     let op = |op: &str, task: &str| json!({"op": op, "entity": "task", "id": task});
-    let below = json!({"op": "move", "entity": "task", "id": "PAY-2", "fields": {"parent_id": "PAY-1"}});
-    for patches in [json!([op("delete", "PAY-2"), update]), json!([below, op("delete", "PAY-1"), update])] {
+    let below =
+        json!({"op": "move", "entity": "task", "id": "PAY-2", "fields": {"parent_id": "PAY-1"}});
+    for patches in
+        [json!([op("delete", "PAY-2"), update]), json!([below, op("delete", "PAY-1"), update])]
+    {
         for words in [&[][..], &["--dry-run"]] {
             let output = apply(path, &patches, words);
-            assert!(output.status.code() == Some(1) && said(&output).contains("PAY-2 is deleted"), "{}", said(&output));
+            assert!(
+                output.status.code() == Some(1) && said(&output).contains("PAY-2 is deleted"),
+                "{}",
+                said(&output)
+            );
         }
     }
     let output = apply(path, &json!([op("delete", "PAY-2"), op("restore", "PAY-2"), update]), &[]);
@@ -76,12 +89,20 @@ fn a_dry_run_of_a_set_that_stands_says_so() {
     assert!(apply(path, &create, &["--id", &id]).status.success());
     ok(path, &["task", "create", "another since"]);
     let dry = apply(path, &create, &["--id", &id, "--dry-run"]);
-    assert!(dry.status.success() && said(&dry).contains("was done before, seq 4"), "{}", said(&dry));
+    assert!(
+        dry.status.success() && said(&dry).contains("was done before, seq 4"),
+        "{}",
+        said(&dry)
+    );
     assert!(said(&apply(path, &create, &["--id", &id])).contains("was done before, seq 4"));
     let other = json!([{"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": "other"}}]);
     for words in [&["--id", &id][..], &["--id", &id, "--dry-run"]] {
         let output = apply(path, &other, words);
-        assert!(output.status.code() == Some(1) && said(&output).contains("with another content"), "{}", said(&output));
+        assert!(
+            output.status.code() == Some(1) && said(&output).contains("with another content"),
+            "{}",
+            said(&output)
+        );
     }
 }
 
@@ -115,7 +136,10 @@ fn days_and_times_have_one_written_form() {
         fails(path, &["task", "list", "--as-of", day], 2);
     }
     for time in ["9999-12-31T23:59:60Z", "+2026-11-29T10:00:00Z", "1800-01-01T00:00:00Z", "+3"] {
-        assert!(fails(path, &["task", "list", "--as-of", time], 2).contains("leap second"), "{time}");
+        assert!(
+            fails(path, &["task", "list", "--as-of", time], 2).contains("leap second"),
+            "{time}"
+        );
     }
     assert_eq!(json_of(path, &["task", "show", "PAY-1"])["due_date"], "2027-01-31");
 }
@@ -125,9 +149,15 @@ fn a_name_that_shows_nothing_is_none() {
     let folder = lake();
     let path = folder.path();
     for name in ["\u{200b}", "\u{3164}\u{2800} ", "\u{fe0f}", "\u{e0041}"] {
-        assert!(fails(path, &["task", "create", name], 1).contains("must show something"), "{name:?}");
+        assert!(
+            fails(path, &["task", "create", name], 1).contains("must show something"),
+            "{name:?}"
+        );
         assert!(fails(path, &["user", "add", name], 1).contains("must show something"), "{name:?}");
-        assert!(fails(path, &["project", "create", name], 1).contains("must show something"), "{name:?}");
+        assert!(
+            fails(path, &["project", "create", name], 1).contains("must show something"),
+            "{name:?}"
+        );
     }
     ok(path, &["task", "create", "❤\u{fe0f}"]);
     ok(path, &["task", "create", "pay\u{3164}pal"]);
@@ -156,15 +186,23 @@ fn the_work_of_many_long_tasks_is_told_whole() {
 fn a_setting_that_is_wrong_names_its_place() {
     let folder = lake();
     let path = folder.path();
-    for (name, value) in [("LAKEPLAN_QUERY_MEMORY", "0"), ("LAKEPLAN_OUTPUT", "xml"), ("LAKEPLAN_TARGET", "moon")] {
+    for (name, value) in
+        [("LAKEPLAN_QUERY_MEMORY", "0"), ("LAKEPLAN_OUTPUT", "xml"), ("LAKEPLAN_TARGET", "moon")]
+    {
         let output = command(path, &["config", "show"]).env(name, value).output().unwrap();
         let told = said(&output);
         assert_eq!(output.status.code(), Some(3), "{told}");
-        assert!(told.contains(name) && !told.contains("config show") && told.contains("hint: "), "{told}");
+        assert!(
+            told.contains(name) && !told.contains("config show") && told.contains("hint: "),
+            "{told}"
+        );
     }
     std::fs::write(path.join("lakeplan.toml"), "output = \"xml\"\n").unwrap();
     let told = fails(path, &["task", "list"], 3);
-    assert!(told.contains("lakeplan.toml") && told.contains("output") && !told.contains("config show"), "{told}");
+    assert!(
+        told.contains("lakeplan.toml") && told.contains("output") && !told.contains("config show"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -173,7 +211,13 @@ fn a_clock_before_1970_is_told() {
     let folder = lake();
     let at = |time: &str, words: &[&str]| {
         let mut command = Command::new("faketime");
-        command.arg(time).arg(BINARY).args(words).current_dir(folder.path()).env("USER", "tester").output()
+        command
+            .arg(time)
+            .arg(BINARY)
+            .args(words)
+            .current_dir(folder.path())
+            .env("USER", "tester")
+            .output()
     };
     for words in [&["task", "list"][..], &["task", "create", "early"], &["init", "new"]] {
         let Ok(output) = at("1960-01-01 00:00:00", words) else {
@@ -182,7 +226,10 @@ fn a_clock_before_1970_is_told() {
         };
         let told = said(&output);
         assert_eq!(output.status.code(), Some(3), "{told}");
-        assert!(told.contains("1960-01-01") && told.contains("set the clock of this machine"), "{told}");
+        assert!(
+            told.contains("1960-01-01") && told.contains("set the clock of this machine"),
+            "{told}"
+        );
     }
 }
 
@@ -193,24 +240,45 @@ fn a_clock_that_was_once_far_ahead_keeps_nobody_from_writing() {
     let path = folder.path();
     ok(path, &["task", "create", "before"]);
     let mut ahead = Command::new("faketime");
-    ahead.args(["+400 days", BINARY, "task", "create", "from the future"]).current_dir(path).env("USER", "tester");
+    ahead
+        .args(["+400 days", BINARY, "task", "create", "from the future"])
+        .current_dir(path)
+        .env("USER", "tester");
     let Ok(output) = ahead.output() else {
         eprintln!("skipped: no faketime");
         return;
     };
     assert!(output.status.success(), "{}", said(&output));
     let told = text(&output.stderr);
-    assert!(told.contains("this machine's clock shows") && told.contains("days after the lake's last change"), "{told}");
+    assert!(
+        told.contains("this machine's clock shows")
+            && told.contains("days after the lake's last change"),
+        "{told}"
+    );
     for words in [&["undo"][..], &["task", "create", "after"], &["fold"], &["maintain"]] {
         let output = run(path, words);
         assert!(output.status.success(), "{words:?}: {}", said(&output));
         let told = text(&output.stderr);
         let writes = words[0] == "undo" || words[0] == "task";
-        assert!(!writes || told.contains("ahead of this machine's clock") && told.contains("restore-lake --at"), "{told}");
+        assert!(
+            !writes
+                || told.contains("ahead of this machine's clock")
+                    && told.contains("restore-lake --at"),
+            "{told}"
+        );
     }
     let titles = ok(path, &["task", "list"]);
-    assert!(titles.contains("before") && titles.contains("after") && !titles.contains("from the future"), "{titles}");
-    assert!(run(path, &["doctor", "--full"]).status.success(), "{}", said(&run(path, &["doctor", "--full"])));
+    assert!(
+        titles.contains("before")
+            && titles.contains("after")
+            && !titles.contains("from the future"),
+        "{titles}"
+    );
+    assert!(
+        run(path, &["doctor", "--full"]).status.success(),
+        "{}",
+        said(&run(path, &["doctor", "--full"]))
+    );
     // The way out that is named leads to a lake of before.
     ok(path, &["--lake", "again", "restore-lake", "lake", "--at", "3"]);
     assert_eq!(json_of(path, &["task", "list", "--lake", "again"])["total"], 1);
@@ -266,10 +334,16 @@ fn who_acts_is_named_by_one_rule() {
             self::said(&output)
         );
     }
-    let variable = command(path, &["task", "create", "a"]).env("LAKEPLAN_ACTOR", "a\u{1b}b").output().unwrap();
-    assert!(text(&variable.stderr).contains("LAKEPLAN_ACTOR: the actor must not"), "{}", text(&variable.stderr));
+    let variable =
+        command(path, &["task", "create", "a"]).env("LAKEPLAN_ACTOR", "a\u{1b}b").output().unwrap();
+    assert!(
+        text(&variable.stderr).contains("LAKEPLAN_ACTOR: the actor must not"),
+        "{}",
+        text(&variable.stderr)
+    );
     // A job may pass on a variable that was left empty.
-    let variable = command(path, &["task", "create", "a"]).env("LAKEPLAN_ACTOR", "").output().unwrap();
+    let variable =
+        command(path, &["task", "create", "a"]).env("LAKEPLAN_ACTOR", "").output().unwrap();
     assert!(variable.status.success(), "{}", text(&variable.stderr));
     assert!(create("Ana Lopez <ana@example.org>").status.success());
 }
@@ -279,10 +353,20 @@ fn a_time_has_one_written_form() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "a"]);
-    let due = |at: &str| apply(path, &json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"sla_due": at}}]), &[]);
+    let due = |at: &str| {
+        apply(
+            path,
+            &json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"sla_due": at}}]),
+            &[],
+        )
+    };
     for at in ["2026-11-20 10:00:00Z", "2026-11-20t10:00:00Z", "2026-11-20T10:00:00z"] {
         let output = due(at);
-        assert!(output.status.code() == Some(1) && said(&output).contains("fields.sla_due"), "{at}: {}", said(&output));
+        assert!(
+            output.status.code() == Some(1) && said(&output).contains("fields.sla_due"),
+            "{at}: {}",
+            said(&output)
+        );
         fails(path, &["task", "list", "--as-of", at], 2);
     }
     for at in ["2026-11-20T10:00:00Z", "2026-11-20T10:00:00.5+02:00"] {

@@ -41,16 +41,26 @@ fn a_change_that_was_made_is_told_as_made() {
         let before = seq();
         let (code, said) = run(path, words);
         if words.contains(&"--folder") {
-            assert_eq!(code, Some(1), "the file is planned already, so nothing was changed: {said}");
+            assert_eq!(
+                code,
+                Some(1),
+                "the file is planned already, so nothing was changed: {said}"
+            );
             continue;
         }
         assert_eq!((code, seq()), (Some(0), before + 1), "{words:?}: {said}");
-        let wanted = format!("seq {} is committed; the answer could not be written to standard output", before + 1);
+        let wanted = format!(
+            "seq {} is committed; the answer could not be written to standard output",
+            before + 1
+        );
         assert!(said.contains(&wanted) && said.contains("No space left"), "{words:?}: {said}");
         assert!(said.contains("do not repeat"), "{said}");
         if words.contains(&"--json") {
             let said: Value = serde_json::from_str(&said).unwrap();
-            assert_eq!((&said["warning"]["code"], &said["warning"]["exit"]), (&"output".into(), &0.into()));
+            assert_eq!(
+                (&said["warning"]["code"], &said["warning"]["exit"]),
+                (&"output".into(), &0.into())
+            );
         } else {
             assert!(said.starts_with("warning: "), "{said}");
         }
@@ -69,10 +79,20 @@ fn a_change_that_was_made_is_told_as_made() {
     ] {
         let (code, said) = run(path, words);
         assert_eq!(code, Some(0), "{words:?}: {said}");
-        assert!(said.contains("warning: ") && said.contains("could not be written to standard output"), "{words:?}: {said}");
+        assert!(
+            said.contains("warning: ") && said.contains("could not be written to standard output"),
+            "{words:?}: {said}"
+        );
     }
-    for made in ["copy/journal", "back/journal", "new/journal", "lakeplan-quickstart/lake/journal", "r.html", "r.json", "v.html"]
-    {
+    for made in [
+        "copy/journal",
+        "back/journal",
+        "new/journal",
+        "lakeplan-quickstart/lake/journal",
+        "r.html",
+        "r.json",
+        "v.html",
+    ] {
         assert!(path.join(made).exists(), "{made}");
     }
 }
@@ -124,7 +144,8 @@ fn who_has_read_enough_closes_the_pipe_and_hears_nothing() {
     let many: Vec<Value> = (0..2000)
         .map(|n| serde_json::json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": format!("task {n}")}}))
         .collect();
-    let applied = super::apply(path, serde_json::json!({ "patches": many }).to_string().as_bytes(), &[]);
+    let applied =
+        super::apply(path, serde_json::json!({ "patches": many }).to_string().as_bytes(), &[]);
     assert!(applied.status.success());
     for words in [
         &["task", "list", "--limit", "2000"][..],
@@ -132,9 +153,14 @@ fn who_has_read_enough_closes_the_pipe_and_hears_nothing() {
         &["--help"],
         &["task", "create", "x"],
     ] {
-        let mut child = command(path, words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            command(path, words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
-        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""), "{words:?}");
+        assert_eq!(
+            (output.status.code(), text(&output.stderr).as_str()),
+            (Some(0), ""),
+            "{words:?}"
+        );
     }
 }

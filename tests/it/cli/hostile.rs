@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use super::{apply, command, inbox, json_of, lake, ok, run, text};
 
 /// Clears a screen, sets a clipboard, turns a line around, passes for another word.
-const HOSTILE: &str =
-    "\u{1b}[2J\u{1b}]52;c;cm0K\u{7}\u{7f}\u{9b}31m\u{85}\u{202e}gpj\u{2066}\u{200f}pay\u{200b}pal\u{2028}\u{b}x";
+const HOSTILE: &str = "\u{1b}[2J\u{1b}]52;c;cm0K\u{7}\u{7f}\u{9b}31m\u{85}\u{202e}gpj\u{2066}\u{200f}pay\u{200b}pal\u{2028}\u{b}x";
 
 /// The same as far as a name may hold it: who acts has no control character.
 const ACTOR: &str = "\u{202e}gpj\u{2066}\u{200f}pay\u{200b}pal\u{feff}x";
@@ -29,7 +28,8 @@ fn hostile_lake() -> tempfile::TempDir {
     let folder = lake();
     let path = folder.path();
     let fields = |more: Value| {
-        let mut fields = json!({"description": HOSTILE, "source": HOSTILE, "metadata": {HOSTILE: HOSTILE}});
+        let mut fields =
+            json!({"description": HOSTILE, "source": HOSTILE, "metadata": {HOSTILE: HOSTILE}});
         more.as_object().unwrap().iter().for_each(|(name, value)| fields[name] = value.clone());
         fields
     };
@@ -49,8 +49,18 @@ fn hostile_lake() -> tempfile::TempDir {
         path,
         &[
             (HOSTILE, "2026-11-20T10:00:00Z", HOSTILE, &inbox::create(HOSTILE)),
-            ("two", "2026-11-20T10:00:01Z", HOSTILE, &json!({"patches": [{"op": HOSTILE}]}).to_string()),
-            (&format!("{HOSTILE}3"), "2026-11-20T10:00:02Z", "ana", &inbox::create(HOSTILE).replace("PAY", HOSTILE)),
+            (
+                "two",
+                "2026-11-20T10:00:01Z",
+                HOSTILE,
+                &json!({"patches": [{"op": HOSTILE}]}).to_string(),
+            ),
+            (
+                &format!("{HOSTILE}3"),
+                "2026-11-20T10:00:02Z",
+                "ana",
+                &inbox::create(HOSTILE).replace("PAY", HOSTILE),
+            ),
         ],
     );
     let description = format!(
@@ -152,8 +162,15 @@ fn every_command_shows_what_is_hidden_and_acts_on_no_terminal() {
         let words = [words, &["--json"][..]].concat();
         let output = run(path, &words);
         clean(&words, &output);
-        let (told, is_raw) = (if output.status.success() { &output.stdout } else { &output.stderr }, words.contains(&"-"));
-        assert!(is_raw || serde_json::from_slice::<Value>(told).is_ok(), "{words:?}: {}", text(told));
+        let (told, is_raw) = (
+            if output.status.success() { &output.stdout } else { &output.stderr },
+            words.contains(&"-"),
+        );
+        assert!(
+            is_raw || serde_json::from_slice::<Value>(told).is_ok(),
+            "{words:?}: {}",
+            text(told)
+        );
     }
 }
 
@@ -165,8 +182,11 @@ fn what_is_hidden_is_shown_and_json_keeps_it() {
     assert!(ok(path, &["task", "tree", "EVIL"]).contains(shown));
     assert!(ok(path, &["visualize", "EVIL", "--out", "-"]).contains(&shown.replace('\\', r"\\")));
     assert_eq!(json_of(path, &["task", "show", "EVIL-1"])["title"], HOSTILE);
-    let query: Value =
-        serde_json::from_str(&ok(path, &["query", "SELECT title FROM tasks WHERE key = 'EVIL-1'", "--format", "json"])).unwrap();
+    let query: Value = serde_json::from_str(&ok(
+        path,
+        &["query", "SELECT title FROM tasks WHERE key = 'EVIL-1'", "--format", "json"],
+    ))
+    .unwrap();
     assert_eq!(query[0]["title"], HOSTILE);
     // CSV is data for a program.
     assert!(ok(path, &["query", "SELECT title FROM tasks", "--format", "csv"]).contains(HOSTILE));
@@ -177,7 +197,10 @@ fn what_is_hidden_is_shown_and_json_keeps_it() {
     }
     assert!(page.contains(shown) && numbers.contains(r"\u001b[2J"));
     ok(path, &["task", "create", "می\u{200c}خواهم 👩\u{200d}💻", "--project", "PAY"]);
-    assert!(ok(path, &["task", "list"]).contains("می\u{200c}خواهم 👩\u{200d}💻"), "joiners between what is written joined stay");
+    assert!(
+        ok(path, &["task", "list"]).contains("می\u{200c}خواهم 👩\u{200d}💻"),
+        "joiners between what is written joined stay"
+    );
 }
 
 fn read(folder: &Path, name: &str) -> String {
@@ -194,11 +217,16 @@ fn a_log_line_and_a_summary_hold_nothing_hidden() {
     std::os::unix::fs::symlink(path.join(format!("out{HOSTILE}\n")), path.join("in/link")).unwrap();
     let output = run(path, &["plan", "--folder", "in"]);
     let told = clean(&["plan", "--folder"], &output);
-    assert_eq!(text(&output.stderr).lines().count(), 1, "a name makes no second line of the log: {told}");
+    assert_eq!(
+        text(&output.stderr).lines().count(),
+        1,
+        "a name makes no second line of the log: {told}"
+    );
     assert!(text(&output.stderr).contains(r"\u{1b}[2J"), "{told}");
     run(path, &["task", "show", HOSTILE, "--summary", "summary.json"]);
     let summary = read(path, "summary.json");
     assert!(summary.contains("there is no task") && !summary.contains('\u{9b}'), "{summary}");
-    let settings = command(path, &["config", "show"]).env("LAKEPLAN_ACTOR", HOSTILE).output().unwrap();
+    let settings =
+        command(path, &["config", "show"]).env("LAKEPLAN_ACTOR", HOSTILE).output().unwrap();
     assert!(clean(&["config", "show"], &settings).contains(r"\u{202e}gpj"));
 }

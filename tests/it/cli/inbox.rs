@@ -24,7 +24,9 @@ pub fn ask(folder: &Path, requests: &[(&str, &str, &str, &str)]) {
     let text = |nth: fn(&(&str, &str, &str, &str)) -> String| {
         Arc::new(StringArray::from_iter_values(requests.iter().map(nth))) as ArrayRef
     };
-    let at = requests.iter().map(|request| DateTime::parse_from_rfc3339(request.1).unwrap().timestamp_micros());
+    let at = requests
+        .iter()
+        .map(|request| DateTime::parse_from_rfc3339(request.1).unwrap().timestamp_micros());
     let columns = vec![
         text(|request| request.0.to_owned()),
         Arc::new(TimestampMicrosecondArray::from_iter_values(at).with_timezone("UTC")) as ArrayRef,
@@ -62,16 +64,34 @@ fn each_request_is_applied_once_in_order_and_answered() {
             ("broken", "2026-11-20T10:00:02Z", "bo", "{\"patches\": [,]}"),
             ("nowhere", "2026-11-20T10:00:03Z", "bo", &create("x").replace("PAY", "NOPE")),
             ("stale", "2026-11-20T10:00:04Z", "bo", &blocked.to_string()),
-            ("first", "2026-11-20T10:00:05Z", "bo", &create("a request that is there twice counts once")),
+            (
+                "first",
+                "2026-11-20T10:00:05Z",
+                "bo",
+                &create("a request that is there twice counts once"),
+            ),
             ("nobody", "2026-11-20T10:00:06Z", "", &create("x")),
         ],
     );
     let answered = json_of(folder, &["inbox", "apply"]);
-    let told = |answer: &Value| format!("{} {}", answer["request_id"].as_str().unwrap(), answer["outcome"].as_str().unwrap());
+    let told = |answer: &Value| {
+        format!(
+            "{} {}",
+            answer["request_id"].as_str().unwrap(),
+            answer["outcome"].as_str().unwrap()
+        )
+    };
     let answers: Vec<String> = answered["answers"].as_array().unwrap().iter().map(told).collect();
     assert_eq!(
         answers,
-        ["first applied", "second applied", "broken refused", "nowhere refused", "stale conflict", "nobody refused"]
+        [
+            "first applied",
+            "second applied",
+            "broken refused",
+            "nowhere refused",
+            "stale conflict",
+            "nobody refused"
+        ]
     );
     assert_eq!(answered["answers"][0]["created_keys"], json!(["PAY-1"]));
     assert!(answered["answers"][2]["message"].as_str().unwrap().contains("line 1"), "{answered}");
@@ -79,8 +99,14 @@ fn each_request_is_applied_once_in_order_and_answered() {
     assert_eq!(found, json!([{"key": "PAY-1", "title": "Read the ledger", "status": "review"}]));
     // Who asks is who did it, whatever the JSON says.
     let found = rows(folder, "SELECT actor, source FROM audit WHERE seq > 2 ORDER BY seq");
-    assert_eq!(found, json!([{"actor": "ana", "source": "inbox"}, {"actor": "ana", "source": "inbox"}]));
-    let states = rows(folder, "SELECT state, count(*) AS requests FROM requests GROUP BY state ORDER BY state");
+    assert_eq!(
+        found,
+        json!([{"actor": "ana", "source": "inbox"}, {"actor": "ana", "source": "inbox"}])
+    );
+    let states = rows(
+        folder,
+        "SELECT state, count(*) AS requests FROM requests GROUP BY state ORDER BY state",
+    );
     assert_eq!(
         states,
         json!([{"state": "applied", "requests": 2}, {"state": "conflict", "requests": 1}, {"state": "refused", "requests": 3}])
@@ -98,7 +124,10 @@ fn a_request_whose_answer_was_lost_is_answered_with_what_happened() {
     let by_name = json!({"patches": [{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"status": "review"}}]});
     ask(
         folder,
-        &[("a", "2020-01-01T00:00:00Z", "ana", &create("One")), ("b", "2020-01-01T00:00:01Z", "ana", &by_name.to_string())],
+        &[
+            ("a", "2020-01-01T00:00:00Z", "ana", &create("One")),
+            ("b", "2020-01-01T00:00:01Z", "ana", &by_name.to_string()),
+        ],
     );
     ok(folder, &["inbox", "apply"]);
     // Killed between the commit and the answers; since then the task has gone.
@@ -109,7 +138,10 @@ fn a_request_whose_answer_was_lost_is_answered_with_what_happened() {
     let told = |answer: &Value| (answer["outcome"].clone(), answer["seq"].clone());
     let answers: Vec<_> = answered["answers"].as_array().unwrap().iter().map(told).collect();
     assert_eq!(answers, [(json!("applied"), json!(3)), (json!("applied"), json!(4))]);
-    assert_eq!(rows(folder, "SELECT count(*) AS n FROM journal WHERE source = 'inbox'"), json!([{"n": 2}]));
+    assert_eq!(
+        rows(folder, "SELECT count(*) AS n FROM journal WHERE source = 'inbox'"),
+        json!([{"n": 2}])
+    );
 }
 
 #[test]
@@ -120,7 +152,12 @@ fn an_inbox_with_features_that_are_not_read_here_says_so() {
     let protocol = json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"], "writerFeatures": ["deletionVectors"]}});
     std::fs::write(entry, format!("{protocol}\n")).unwrap();
     let said = fails(folder, &["inbox", "apply"], 3);
-    assert!(said.contains("inbox") && said.contains("deletion vectors") && said.contains("DROP FEATURE"), "{said}");
+    assert!(
+        said.contains("inbox")
+            && said.contains("deletion vectors")
+            && said.contains("DROP FEATURE"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -128,7 +165,15 @@ fn a_request_with_very_many_faults_gets_a_short_answer() {
     let lake = lake();
     let folder = lake.path();
     let bad = json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY"}});
-    ask(folder, &[("flood", "2026-11-20T10:00:00Z", "ana", &json!({"patches": vec![bad; 3000]}).to_string())]);
+    ask(
+        folder,
+        &[(
+            "flood",
+            "2026-11-20T10:00:00Z",
+            "ana",
+            &json!({"patches": vec![bad; 3000]}).to_string(),
+        )],
+    );
     let answered = json_of(folder, &["inbox", "apply"]);
     let message = answered["answers"][0]["message"].as_str().unwrap();
     assert!(message.contains("and 2980 more") && message.chars().count() <= 2001, "{message}");
@@ -179,8 +224,13 @@ pub mod odd {
     pub const AT: i64 = 1_790_000_000_000_000;
 
     pub fn file(columns: &[&str], rows: &[Vec<Odd>]) -> Vec<u8> {
-        let declared = |column: &&str| if column.ends_with('}') { (*column).to_owned() } else { format!("{column};") };
-        let schema = format!("message rows {{ {} }}", columns.iter().map(declared).collect::<Vec<_>>().join(" "));
+        let declared = |column: &&str| {
+            if column.ends_with('}') { (*column).to_owned() } else { format!("{column};") }
+        };
+        let schema = format!(
+            "message rows {{ {} }}",
+            columns.iter().map(declared).collect::<Vec<_>>().join(" ")
+        );
         let schema = Arc::new(parse_message_type(&schema).unwrap());
         let properties = Arc::new(WriterProperties::builder().build());
         let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties).unwrap();
@@ -188,8 +238,13 @@ pub mod odd {
         for at in 0..columns.len() {
             let mut column = group.next_column().unwrap().unwrap();
             let cells: Vec<&Odd> = rows.iter().map(|row| &row[at]).collect();
-            let levels: Vec<i16> = cells.iter().map(|cell| i16::from(!matches!(cell, Odd::Null))).collect();
-            let numbers = || cells.iter().filter_map(|cell| if let Odd::Number(number) = cell { Some(*number) } else { None });
+            let levels: Vec<i16> =
+                cells.iter().map(|cell| i16::from(!matches!(cell, Odd::Null))).collect();
+            let numbers = || {
+                cells.iter().filter_map(|cell| {
+                    if let Odd::Number(number) = cell { Some(*number) } else { None }
+                })
+            };
             match column.untyped() {
                 ColumnWriter::ByteArrayColumnWriter(writer) => {
                     let bytes = |cell: &&Odd| match cell {
@@ -201,19 +256,32 @@ pub mod odd {
                     writer.write_batch(&values, Some(&levels), None).unwrap();
                 }
                 ColumnWriter::Int64ColumnWriter(writer) => {
-                    writer.write_batch(&numbers().collect::<Vec<_>>(), Some(&levels), None).unwrap();
+                    writer
+                        .write_batch(&numbers().collect::<Vec<_>>(), Some(&levels), None)
+                        .unwrap();
                 }
                 ColumnWriter::Int32ColumnWriter(writer) => {
-                    writer.write_batch(&numbers().map(|number| number as i32).collect::<Vec<_>>(), Some(&levels), None).unwrap();
+                    writer
+                        .write_batch(
+                            &numbers().map(|number| number as i32).collect::<Vec<_>>(),
+                            Some(&levels),
+                            None,
+                        )
+                        .unwrap();
                 }
                 ColumnWriter::Int96ColumnWriter(writer) => {
                     let int96 = |micros: i64| {
-                        let (day, rest) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000) * 1000);
+                        let (day, rest) = (
+                            micros.div_euclid(86_400_000_000),
+                            micros.rem_euclid(86_400_000_000) * 1000,
+                        );
                         let mut value = Int96::new();
                         value.set_data(rest as u32, (rest >> 32) as u32, (day + 2_440_588) as u32);
                         value
                     };
-                    writer.write_batch(&numbers().map(int96).collect::<Vec<_>>(), Some(&levels), None).unwrap();
+                    writer
+                        .write_batch(&numbers().map(int96).collect::<Vec<_>>(), Some(&levels), None)
+                        .unwrap();
                 }
                 _ => panic!("no such column here"),
             }
@@ -228,7 +296,9 @@ pub mod odd {
         let log = folder.join("lake/inbox/_delta_log");
         let version = std::fs::read_dir(&log)
             .unwrap()
-            .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "json"))
+            .filter(|entry| {
+                entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "json")
+            })
             .count();
         let name = format!("part-{version}.parquet");
         std::fs::write(folder.join("lake/inbox").join(&name), bytes).unwrap();
@@ -248,17 +318,27 @@ pub mod odd {
 
 use odd::{AT, Odd};
 
-fn row(id: impl Into<Odd>, at: impl Into<Odd>, user: impl Into<Odd>, patch_set: impl Into<Odd>) -> Vec<Odd> {
+fn row(
+    id: impl Into<Odd>,
+    at: impl Into<Odd>,
+    user: impl Into<Odd>,
+    patch_set: impl Into<Odd>,
+) -> Vec<Odd> {
     vec![id.into(), at.into(), user.into(), patch_set.into()]
 }
 
 /// What each answer says, by request.
 fn told(folder: &Path) -> std::collections::BTreeMap<String, String> {
-    let found = rows(folder, "SELECT request_id, state, coalesce(message, '') AS message FROM requests");
+    let found =
+        rows(folder, "SELECT request_id, state, coalesce(message, '') AS message FROM requests");
     let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
     let found = found.as_array().unwrap();
-    let told: std::collections::BTreeMap<_, _> =
-        found.iter().map(|row| (text(row, "request_id"), format!("{}: {}", text(row, "state"), text(row, "message")))).collect();
+    let told: std::collections::BTreeMap<_, _> = found
+        .iter()
+        .map(|row| {
+            (text(row, "request_id"), format!("{}: {}", text(row, "state"), text(row, "message")))
+        })
+        .collect();
     assert_eq!(told.len(), found.len(), "a request is there twice");
     told
 }
@@ -289,38 +369,81 @@ fn a_row_that_cannot_be_is_refused_by_itself_and_the_others_go_on() {
     bad("no time", row("no time", Odd::Null, "ana", create("x").as_str()), "at is NULL");
     bad("no user", row("no user", AT, Odd::Null, create("x").as_str()), "user is NULL");
     bad("no patches", row("no patches", AT, "ana", Odd::Null), "patch_set is NULL");
-    bad("bytes", row("bytes", AT, "ana", Odd::Bytes(b"{\"patches\": \"\xff\"}".to_vec())), "patch_set is not UTF-8");
-    bad("whose", row("whose", AT, Odd::Bytes(b"a\xff".to_vec()), create("x").as_str()), "user is not UTF-8");
-    bad("long name", row("long name", AT, long.as_str(), create("x").as_str()), "at most 200 characters");
-    bad("bell", row("bell", AT, "a\u{7}b", create("x").as_str()), "the user must not hold a control character");
-    bad("line", row("line", AT, "a\u{2028}b", create("x").as_str()), "the user must not hold a control character");
+    bad(
+        "bytes",
+        row("bytes", AT, "ana", Odd::Bytes(b"{\"patches\": \"\xff\"}".to_vec())),
+        "patch_set is not UTF-8",
+    );
+    bad(
+        "whose",
+        row("whose", AT, Odd::Bytes(b"a\xff".to_vec()), create("x").as_str()),
+        "user is not UTF-8",
+    );
+    bad(
+        "long name",
+        row("long name", AT, long.as_str(), create("x").as_str()),
+        "at most 200 characters",
+    );
+    bad(
+        "bell",
+        row("bell", AT, "a\u{7}b", create("x").as_str()),
+        "the user must not hold a control character",
+    );
+    bad(
+        "line",
+        row("line", AT, "a\u{2028}b", create("x").as_str()),
+        "the user must not hold a control character",
+    );
     bad("huge", row("huge", AT, "ana", huge.as_str()), "patch_set has 5.0 MiB, at most 4");
     bad("json", row("json", AT, "ana", "{"), "patch_set: line 1");
-    bad("what", row("what", AT, "ana", &*create("x").replace("PAY", "\\u001b[31mNO")), "there is no project");
+    bad(
+        "what",
+        row("what", AT, "ana", &*create("x").replace("PAY", "\\u001b[31mNO")),
+        "there is no project",
+    );
     bad("", row("", AT, "ana", create("x").as_str()), "the request_id is empty");
-    bad("a\u{1b}[31m", row("a\u{1b}[31m", AT, "ana", create("x").as_str()), "the request_id holds a control character");
+    bad(
+        "a\u{1b}[31m",
+        row("a\u{1b}[31m", AT, "ana", create("x").as_str()),
+        "the request_id holds a control character",
+    );
     bad(&long, row(long.as_str(), AT, "ana", create("x").as_str()), "more than 200 characters");
     bad(&endless, row(endless.as_str(), AT, "ana", create("x").as_str()), "is too long");
-    bad("b\u{fffd}", row(Odd::Bytes(b"b\xff".to_vec()), AT, "ana", create("x").as_str()), "request_id is not UTF-8");
+    bad(
+        "b\u{fffd}",
+        row(Odd::Bytes(b"b\xff".to_vec()), AT, "ana", create("x").as_str()),
+        "request_id is not UTF-8",
+    );
     rows_put.push(row(Odd::Null, AT, "ana", create("nobody can be told").as_str()));
     rows_put.push(row("good", AT, "ana", create("The good one").as_str()));
     let number = wanted.len();
     odd::add(folder, &rows_put);
     let said = ok(folder, &["inbox", "apply"]);
-    assert!(said.contains(&format!("{} requests: 1 applied, {number} refused", number + 1)), "{said}");
-    assert!(said.contains("1 row has no request_id") && said.contains("a row of ana, 2026-09-21"), "{said}");
+    assert!(
+        said.contains(&format!("{} requests: 1 applied, {number} refused", number + 1)),
+        "{said}"
+    );
+    assert!(
+        said.contains("1 row has no request_id") && said.contains("a row of ana, 2026-09-21"),
+        "{said}"
+    );
     assert!(!said.contains(|char: char| char.is_control() && char != '\n'), "{said:?}");
     let told = told(folder);
     for (id, says) in &wanted {
         // Of what is too long to be known by, the view shows what there is.
-        let told = told.get(id).unwrap_or_else(|| panic!("{}: {:?}", &id[..id.len().min(20)], told.keys()));
+        let told = told
+            .get(id)
+            .unwrap_or_else(|| panic!("{}: {:?}", &id[..id.len().min(20)], told.keys()));
         assert!(told.starts_with("refused: ") && told.contains(says), "{says}: {told}");
     }
     assert_eq!(told["good"], "applied: ");
     assert_eq!(rows(folder, "SELECT title FROM tasks"), json!([{"title": "The good one"}]));
     // The next run finds none of them, and says again what it cannot answer.
     let again = json_of(folder, &["inbox", "apply"]);
-    assert_eq!((&again["answers"], &again["waiting"], &again["rows_without_id"]["count"]), (&json!([]), &json!(0), &json!(1)));
+    assert_eq!(
+        (&again["answers"], &again["waiting"], &again["rows_without_id"]["count"]),
+        (&json!([]), &json!(0), &json!(1))
+    );
     let listed = json_of(folder, &["inbox", "list"]);
     assert_eq!((&listed["total"], &listed["rows_without_id"]), (&json!(number + 1), &json!(1)));
     assert!(!ok(folder, &["inbox", "list"]).contains('\u{1b}'));
@@ -335,10 +458,13 @@ fn an_inbox_whose_columns_were_changed_is_read() {
     let lake = lake();
     let folder = lake.path();
     let patch = |title: &str| Odd::from(create(title).as_str());
-    let put = |columns: &[&str], row: Vec<Odd>, partitions: Value| odd::put(folder, &odd::file(columns, &[row]), partitions, &[]);
+    let put = |columns: &[&str], row: Vec<Odd>, partitions: Value| {
+        odd::put(folder, &odd::file(columns, &[row]), partitions, &[])
+    };
     let text = |name: &str| format!("optional binary {name} (UTF8)");
     let (id, user, patches) = (text("request_id"), text("user"), text("patch_set"));
-    let usual = |id: &str, at: Odd, title: &str| vec![Odd::from(id), at, "ana".into(), patch(title)];
+    let usual =
+        |id: &str, at: Odd, title: &str| vec![Odd::from(id), at, "ana".into(), patch(title)];
     for (number, (at, value)) in [
         ("int64 at (TIMESTAMP(MICROS,false))", AT),
         ("int64 at (TIMESTAMP(NANOS,true))", AT * 1000),
@@ -350,21 +476,65 @@ fn an_inbox_whose_columns_were_changed_is_read() {
     .enumerate()
     {
         let name = format!("time {number}");
-        put(&[&id, &format!("optional {at}"), &user, &patches], usual(&name, Odd::Number(value), &name), json!({}));
+        put(
+            &[&id, &format!("optional {at}"), &user, &patches],
+            usual(&name, Odd::Number(value), &name),
+            json!({}),
+        );
     }
-    put(&[&id, &text("at"), &user, &patches], usual("written", "2026-09-21 14:13:20".into(), "a time as text"), json!({}));
-    put(&[&id, &text("at"), &user, &patches], usual("word", "yesterday".into(), "no time"), json!({}));
-    put(&[&id, "optional int64 at", &user, &patches], usual("number", Odd::Number(AT), "a number"), json!({}));
     put(
-        &["optional int64 request_id", odd::USUAL[1], "optional int32 USER", &patches, "optional int64 more"],
-        vec![Odd::Number(17), Odd::Number(AT), Odd::Number(4), patch("numbers for texts"), Odd::Number(1)],
+        &[&id, &text("at"), &user, &patches],
+        usual("written", "2026-09-21 14:13:20".into(), "a time as text"),
         json!({}),
     );
-    put(&[&patches, &id, odd::USUAL[1]], vec![patch("parted"), "parted".into(), Odd::Number(AT)], json!({"user": "bo"}));
-    put(&[&id, odd::USUAL[1], &user], vec!["nothing".into(), Odd::Number(AT), "ana".into()], json!({}));
+    put(
+        &[&id, &text("at"), &user, &patches],
+        usual("word", "yesterday".into(), "no time"),
+        json!({}),
+    );
+    put(
+        &[&id, "optional int64 at", &user, &patches],
+        usual("number", Odd::Number(AT), "a number"),
+        json!({}),
+    );
+    put(
+        &[
+            "optional int64 request_id",
+            odd::USUAL[1],
+            "optional int32 USER",
+            &patches,
+            "optional int64 more",
+        ],
+        vec![
+            Odd::Number(17),
+            Odd::Number(AT),
+            Odd::Number(4),
+            patch("numbers for texts"),
+            Odd::Number(1),
+        ],
+        json!({}),
+    );
+    put(
+        &[&patches, &id, odd::USUAL[1]],
+        vec![patch("parted"), "parted".into(), Odd::Number(AT)],
+        json!({"user": "bo"}),
+    );
+    put(
+        &[&id, odd::USUAL[1], &user],
+        vec!["nothing".into(), Odd::Number(AT), "ana".into()],
+        json!({}),
+    );
     let structure = "optional group patch_set { optional binary patches (UTF8); }";
-    put(&[&id, odd::USUAL[1], &user, structure], vec!["structure".into(), Odd::Number(AT), "ana".into(), Odd::Null], json!({}));
-    put(&[odd::USUAL[1], &user, &patches], vec![Odd::Number(AT), "ana".into(), patch("x")], json!({}));
+    put(
+        &[&id, odd::USUAL[1], &user, structure],
+        vec!["structure".into(), Odd::Number(AT), "ana".into(), Odd::Null],
+        json!({}),
+    );
+    put(
+        &[odd::USUAL[1], &user, &patches],
+        vec![Odd::Number(AT), "ana".into(), patch("x")],
+        json!({}),
+    );
     // What is no file of Parquet's is named, and keeps no one waiting.
     odd::put(folder, b"PAR1 this is none PAR1", json!({}), &[]);
     let missing = odd::put(folder, b"gone", json!({}), &[]);
@@ -378,7 +548,10 @@ fn an_inbox_whose_columns_were_changed_is_read() {
         .iter()
         .map(|answer| {
             let message = answer["message"].as_str().unwrap_or_default();
-            (answer["request_id"].as_str().unwrap(), format!("{} {message}", answer["outcome"].as_str().unwrap()))
+            (
+                answer["request_id"].as_str().unwrap(),
+                format!("{} {message}", answer["outcome"].as_str().unwrap()),
+            )
         })
         .collect();
     for id in ["time 0", "time 1", "time 2", "time 3", "time 4", "written", "17", "parted"] {
@@ -392,12 +565,22 @@ fn an_inbox_whose_columns_were_changed_is_read() {
     ] {
         assert!(told[id].starts_with("refused ") && told[id].contains(says), "{id}: {}", told[id]);
     }
-    let actors = rows(folder, "SELECT DISTINCT actor FROM audit WHERE source = 'inbox' ORDER BY actor");
+    let actors =
+        rows(folder, "SELECT DISTINCT actor FROM audit WHERE source = 'inbox' ORDER BY actor");
     assert_eq!(actors, json!([{"actor": "4"}, {"actor": "ana"}, {"actor": "bo"}]));
     // What a query leaves out it says beside the answer.
-    let output =
-        run(folder, &["query", "SELECT DISTINCT CAST(at AS DATE) AS day FROM inbox WHERE request_id LIKE 'time%'", "--json"]);
-    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), json!([{"day": "2026-09-21"}]));
+    let output = run(
+        folder,
+        &[
+            "query",
+            "SELECT DISTINCT CAST(at AS DATE) AS day FROM inbox WHERE request_id LIKE 'time%'",
+            "--json",
+        ],
+    );
+    assert_eq!(
+        serde_json::from_slice::<Value>(&output.stdout).unwrap(),
+        json!([{"day": "2026-09-21"}])
+    );
     assert!(text_of(&output.stderr).contains("a file of the inbox is left out"));
 }
 
@@ -414,13 +597,25 @@ fn users_take_turns_and_the_rest_waits() {
     let first = json_of(folder, &["inbox", "apply", "--limit", "9"]);
     waiting -= 9;
     let ids = |answered: &Value| -> Vec<String> {
-        answered["answers"].as_array().unwrap().iter().map(|answer| answer["request_id"].as_str().unwrap().to_owned()).collect()
+        answered["answers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|answer| answer["request_id"].as_str().unwrap().to_owned())
+            .collect()
     };
-    assert_eq!(ids(&first), ["many 0", "many 1", "many 2", "many 3", "many 4", "bo 0", "bo 1", "bo 2", "cy 0"]);
+    assert_eq!(
+        ids(&first),
+        ["many 0", "many 1", "many 2", "many 3", "many 4", "bo 0", "bo 1", "bo 2", "cy 0"]
+    );
     assert_eq!(first["waiting"], waiting);
-    assert!(ok(folder, &["inbox", "apply", "--limit", "1000"]).contains("1995 rows wait for the next run"));
+    assert!(
+        ok(folder, &["inbox", "apply", "--limit", "1000"])
+            .contains("1995 rows wait for the next run")
+    );
     assert_eq!(json_of(folder, &["inbox", "apply"])["waiting"], 0);
-    let found = rows(folder, "SELECT count(*) AS n, count(DISTINCT request_id) AS ids FROM inbox_results");
+    let found =
+        rows(folder, "SELECT count(*) AS n, count(DISTINCT request_id) AS ids FROM inbox_results");
     assert_eq!(found, json!([{"n": 3004, "ids": 3004}]));
 }
 
@@ -429,19 +624,36 @@ fn a_run_reads_no_more_patch_sets_than_it_can_hold() {
     let lake = lake();
     let folder = lake.path();
     let large = "x".repeat(3 << 20);
-    let large: Vec<Vec<Odd>> = (0..30).map(|n| row(format!("large {n:02}").as_str(), AT + n, "ana", large.as_str())).collect();
+    let large: Vec<Vec<Odd>> = (0..30)
+        .map(|n| row(format!("large {n:02}").as_str(), AT + n, "ana", large.as_str()))
+        .collect();
     odd::add(folder, &large);
     odd::add(folder, &[row("small", AT + 99, "bo", "{"), row("smaller", AT + 100, "ana", "{")]);
-    let listed = command(folder, &["inbox", "list", "--json"]).env("LAKEPLAN_QUERY_MEMORY", "64MiB").output().unwrap();
-    assert_eq!(serde_json::from_slice::<Value>(&listed.stdout).unwrap()["total"], 32, "{}", text_of(&listed.stderr));
+    let listed = command(folder, &["inbox", "list", "--json"])
+        .env("LAKEPLAN_QUERY_MEMORY", "64MiB")
+        .output()
+        .unwrap();
+    assert_eq!(
+        serde_json::from_slice::<Value>(&listed.stdout).unwrap()["total"],
+        32,
+        "{}",
+        text_of(&listed.stderr)
+    );
     let first = json_of(folder, &["inbox", "apply"]);
     let answers = first["answers"].as_array().unwrap();
     // The other user's is answered, and the own one after those that wait is not.
-    let ids: Vec<&str> = answers.iter().map(|answer| answer["request_id"].as_str().unwrap()).collect();
-    assert!(ids.contains(&"small") && !ids.contains(&"smaller") && (15..25).contains(&ids.len()), "{ids:?}");
+    let ids: Vec<&str> =
+        answers.iter().map(|answer| answer["request_id"].as_str().unwrap()).collect();
+    assert!(
+        ids.contains(&"small") && !ids.contains(&"smaller") && (15..25).contains(&ids.len()),
+        "{ids:?}"
+    );
     assert_eq!(first["waiting"], 32 - ids.len());
     let second = json_of(folder, &["inbox", "apply"]);
-    assert_eq!((second["waiting"].clone(), second["answers"].as_array().unwrap().len()), (json!(0), 32 - ids.len()));
+    assert_eq!(
+        (second["waiting"].clone(), second["answers"].as_array().unwrap().len()),
+        (json!(0), 32 - ids.len())
+    );
 }
 
 #[test]
@@ -450,13 +662,23 @@ fn an_answered_request_stays_as_it_is_whatever_comes_later() {
     let folder = lake.path();
     odd::add(folder, &[row("a", AT, "ana", create("One").as_str()), row("b", AT, "ana", "{")]);
     ok(folder, &["inbox", "apply"]);
-    let shown =
-        || rows(folder, "SELECT request_id, at, user, state, seq, created_keys, patch_set FROM requests ORDER BY request_id");
+    let shown = || {
+        rows(
+            folder,
+            "SELECT request_id, at, user, state, seq, created_keys, patch_set FROM requests ORDER BY request_id",
+        )
+    };
     let before = shown();
     assert_eq!(before[0]["state"], "applied");
     // Earlier, of the same time, without one, and by others; also with a smaller patch set.
     for (at, user) in [(AT - 9, "mallory"), (AT, "aaa"), (AT, "ana"), (AT + 9, "ana")] {
-        odd::add(folder, &[row("a", at, user, create("A second time").as_str()), row("b", at, user, create("B").as_str())]);
+        odd::add(
+            folder,
+            &[
+                row("a", at, user, create("A second time").as_str()),
+                row("b", at, user, create("B").as_str()),
+            ],
+        );
     }
     odd::add(folder, &[row("a", Odd::Null, Odd::Null, Odd::Null), row("a", AT, "ana", "")]);
     assert_eq!(json_of(folder, &["inbox", "apply"])["answers"], json!([]));
@@ -471,11 +693,20 @@ fn a_request_that_was_applied_before_its_answer_was_noted_is_not_applied_by_anot
     odd::add(folder, &[row("a", AT, "ana", create("One").as_str())]);
     ok(folder, &["inbox", "apply"]);
     std::fs::remove_dir_all(folder.join("lake/inbox_results")).unwrap();
-    odd::add(folder, &[row("a", AT - 5, "bo", create("Two").as_str()), row("a", AT, "ana", create("Three").as_str())]);
+    odd::add(
+        folder,
+        &[
+            row("a", AT - 5, "bo", create("Two").as_str()),
+            row("a", AT, "ana", create("Three").as_str()),
+        ],
+    );
     ok(folder, &["maintain"]);
     let answered = json_of(folder, &["inbox", "apply"]);
     let answer = &answered["answers"][0];
-    assert_eq!((&answer["outcome"], &answer["seq"], &answer["rows_without_effect"]), (&json!("applied"), &json!(3), &json!(2)));
+    assert_eq!(
+        (&answer["outcome"], &answer["seq"], &answer["rows_without_effect"]),
+        (&json!("applied"), &json!(3), &json!(2))
+    );
     assert_eq!(rows(folder, "SELECT title FROM tasks"), json!([{"title": "One"}]));
     let shown = rows(folder, "SELECT user, state FROM requests");
     assert_eq!(shown, json!([{"user": "ana", "state": "applied"}]));
@@ -487,16 +718,31 @@ fn answered_rows_may_be_blanked_or_deleted() {
     let folder = lake.path();
     let first = odd::add(
         folder,
-        &[row("a", AT, "ana", create("One").as_str()), row("b", AT, "ana", create("Two").as_str()), row("c", AT, "ana", "{")],
+        &[
+            row("a", AT, "ana", create("One").as_str()),
+            row("b", AT, "ana", create("Two").as_str()),
+            row("c", AT, "ana", "{"),
+        ],
     );
     ok(folder, &["inbox", "apply"]);
     // UPDATE … SET user = '', patch_set = '', or NULL; and DELETE.
-    let blanked = odd::file(&odd::USUAL, &[row("a", AT, "", ""), row("b", AT, Odd::Null, Odd::Null)]);
+    let blanked =
+        odd::file(&odd::USUAL, &[row("a", AT, "", ""), row("b", AT, Odd::Null, Odd::Null)]);
     odd::put(folder, &blanked, json!({}), &[first]);
     assert_eq!(json_of(folder, &["inbox", "apply"])["answers"], json!([]));
-    let shown = rows(folder, "SELECT request_id, at, user, state, created_keys FROM requests ORDER BY request_id");
+    let shown = rows(
+        folder,
+        "SELECT request_id, at, user, state, created_keys FROM requests ORDER BY request_id",
+    );
     let row = |id: &str, state: &str, keys: Option<&str>| json!({"request_id": id, "at": "2026-09-21T14:13:20Z", "user": null, "state": state, "created_keys": keys});
-    assert_eq!(shown, json!([row("a", "applied", Some("PAY-1")), row("b", "applied", Some("PAY-2")), row("c", "refused", None)]));
+    assert_eq!(
+        shown,
+        json!([
+            row("a", "applied", Some("PAY-1")),
+            row("b", "applied", Some("PAY-2")),
+            row("c", "refused", None)
+        ])
+    );
     assert_eq!(json_of(folder, &["inbox", "list"])["total"], 3);
 }
 
@@ -512,8 +758,11 @@ pub fn with_peak(folder: &Path, words: &str) -> (Value, usize) {
         .unwrap();
     let mut most = 0;
     while child.try_wait().unwrap().is_none() {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<usize>().ok());
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let peak = status.lines().find_map(|line| {
+            line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<usize>().ok()
+        });
         most = peak.unwrap_or(most);
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
@@ -528,7 +777,9 @@ fn a_run_over_very_many_rows_takes_little_memory() {
     let number = crate::support::counts(20_000, 1_000_000) as i64;
     let patch_set = create("One of very many tasks that somebody asks for");
     let rows_of = |from: i64, to: i64| -> Vec<Vec<Odd>> {
-        (from..to).map(|n| row(format!("many {n}").as_str(), AT + n, "many", patch_set.as_str())).collect()
+        (from..to)
+            .map(|n| row(format!("many {n}").as_str(), AT + n, "many", patch_set.as_str()))
+            .collect()
     };
     for from in (0..number).step_by(100_000) {
         odd::add(folder, &rows_of(from, (from + 100_000).min(number)));
@@ -554,7 +805,10 @@ fn a_backup_says_how_many_requests_it_leaves_in_the_inbox() {
     let waits = ("waits", "2026-11-20T10:00:02Z", "ana", &*create("waiting"));
     ask(folder, &[waits]);
     let said = ok(folder, &["backup", "one"]);
-    assert!(said.contains("not copied: 1 request that waits in the inbox and stays there"), "{said}");
+    assert!(
+        said.contains("not copied: 1 request that waits in the inbox and stays there"),
+        "{said}"
+    );
     // Two rows of one request_id are one request.
     ask(folder, &[waits, ("also", "2026-11-20T10:00:03Z", "bea", &create("waiting too"))]);
     assert_eq!(json_of(folder, &["backup", "two"])["waiting"], 2);

@@ -11,7 +11,12 @@ use super::inbox::odd::{self, AT, Odd};
 use super::inbox::{create, with_peak};
 use super::{fails, json_of, lake, ok, run, text};
 
-fn row(id: impl Into<Odd>, at: impl Into<Odd>, user: impl Into<Odd>, patch_set: impl Into<Odd>) -> Vec<Odd> {
+fn row(
+    id: impl Into<Odd>,
+    at: impl Into<Odd>,
+    user: impl Into<Odd>,
+    patch_set: impl Into<Odd>,
+) -> Vec<Odd> {
     vec![id.into(), at.into(), user.into(), patch_set.into()]
 }
 
@@ -19,10 +24,17 @@ fn row(id: impl Into<Odd>, at: impl Into<Odd>, user: impl Into<Odd>, patch_set: 
 fn findings(folder: &Path, words: &[&str]) -> Vec<(String, String)> {
     let output = run(folder, &[&["doctor", "--json"], words].concat());
     let found: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-    let found = if found.is_null() { serde_json::from_slice(&output.stderr).unwrap() } else { found };
-    let list =
-        found["findings"].as_array().or(found["error"]["checkup"]["findings"].as_array()).unwrap_or_else(|| panic!("{found}"));
-    list.iter().map(|one| (one["place"].as_str().unwrap().to_owned(), one["way_out"].as_str().unwrap().to_owned())).collect()
+    let found =
+        if found.is_null() { serde_json::from_slice(&output.stderr).unwrap() } else { found };
+    let list = found["findings"]
+        .as_array()
+        .or(found["error"]["checkup"]["findings"].as_array())
+        .unwrap_or_else(|| panic!("{found}"));
+    list.iter()
+        .map(|one| {
+            (one["place"].as_str().unwrap().to_owned(), one["way_out"].as_str().unwrap().to_owned())
+        })
+        .collect()
 }
 
 fn files(folder: &Path, place: &str) -> Vec<PathBuf> {
@@ -41,7 +53,13 @@ fn files(folder: &Path, place: &str) -> Vec<PathBuf> {
 }
 
 fn outcomes(answered: &Value) -> Vec<String> {
-    let told = |answer: &Value| format!("{} {}", answer["request_id"].as_str().unwrap(), answer["outcome"].as_str().unwrap());
+    let told = |answer: &Value| {
+        format!(
+            "{} {}",
+            answer["request_id"].as_str().unwrap(),
+            answer["outcome"].as_str().unwrap()
+        )
+    };
     answered["answers"].as_array().unwrap().iter().map(told).collect()
 }
 
@@ -58,7 +76,10 @@ fn requests_are_answered_where_answers_are_lost() {
     for is_cut in [false, true] {
         let lake = lake();
         let folder = lake.path();
-        odd::add(folder, &[row("a", AT, "ana", create("One").as_str()), row("b", AT + 1, "ana", "{")]);
+        odd::add(
+            folder,
+            &[row("a", AT, "ana", create("One").as_str()), row("b", AT + 1, "ana", "{")],
+        );
         ok(folder, &["inbox", "apply"]);
         let lost = files(folder, "lake/inbox_results").remove(0);
         match is_cut {
@@ -78,7 +99,12 @@ fn requests_are_answered_where_answers_are_lost() {
         let (_, said) = warned(folder, &["backup", "copy"]);
         assert!(said.contains(&name), "{said}");
         let found = findings(folder, &[]);
-        assert!(found.len() == 1 && found[0].0.contains(&name) && found[0].1.contains("lakeplan maintain"), "{found:?}");
+        assert!(
+            found.len() == 1
+                && found[0].0.contains(&name)
+                && found[0].1.contains("lakeplan maintain"),
+            "{found:?}"
+        );
         let (_, said) = warned(folder, &["maintain"]);
         assert!(said.contains(&name) && said.contains("2 rows are lost"), "{said}");
         assert_eq!(findings(folder, &["--full"]), []);
@@ -94,7 +120,8 @@ fn a_check_up_names_what_is_wrong_with_the_inbox_and_the_way_out() {
     let harms: [Harm; 7] = [
         ("gone", "inbox", |folder| fs::remove_dir_all(folder.join("lake/inbox")).unwrap()),
         ("a broken entry", "inbox/_delta_log/00000000000000000001.json", |folder| {
-            fs::write(folder.join("lake/inbox/_delta_log/00000000000000000001.json"), "x\n").unwrap();
+            fs::write(folder.join("lake/inbox/_delta_log/00000000000000000001.json"), "x\n")
+                .unwrap();
         }),
         ("no first entry", "inbox", |folder| {
             fs::rename(
@@ -111,10 +138,16 @@ fn a_check_up_names_what_is_wrong_with_the_inbox_and_the_way_out() {
             odd::add(folder, &[row("a", AT, "ana", "{")]);
             fs::write(folder.join("lake/inbox/part-1.parquet"), "").unwrap();
         }),
-        ("a file of no bytes", "inbox/part-1.parquet", |folder| drop(odd::put(folder, b"", json!({}), &[]))),
+        ("a file of no bytes", "inbox/part-1.parquet", |folder| {
+            drop(odd::put(folder, b"", json!({}), &[]))
+        }),
         ("another protocol", "inbox", |folder| {
             let protocol = json!({"protocol": {"minReaderVersion": 9, "minWriterVersion": 9}});
-            fs::write(folder.join("lake/inbox/_delta_log/00000000000000000001.json"), format!("{protocol}\n")).unwrap();
+            fs::write(
+                folder.join("lake/inbox/_delta_log/00000000000000000001.json"),
+                format!("{protocol}\n"),
+            )
+            .unwrap();
         }),
     ];
     for (name, place, harm) in harms {
@@ -127,7 +160,10 @@ fn a_check_up_names_what_is_wrong_with_the_inbox_and_the_way_out() {
         assert!(found[0].0.contains(place), "{name}: {found:?}");
         assert_eq!(findings(folder, &["--full"]), found, "{name}");
         let way_out = &found[0].1;
-        assert!(way_out.contains("lakeplan maintain") || way_out.contains("DROP FEATURE"), "{name}: {found:?}");
+        assert!(
+            way_out.contains("lakeplan maintain") || way_out.contains("DROP FEATURE"),
+            "{name}: {found:?}"
+        );
         // As far as nothing of another engine is needed, followed to the letter.
         if name != "gone" {
             assert!(way_out.contains("move the folder inbox away"), "{name}: {found:?}");
@@ -144,7 +180,12 @@ fn a_file_of_the_inbox_that_is_no_parquet_is_named_by_a_full_check_up() {
     let lake = lake();
     let folder = lake.path();
     odd::add(folder, &[row("a", AT, "ana", create("One").as_str())]);
-    let other = odd::put(folder, b"PAR1 and nothing that a reader can make anything of PAR1", json!({}), &[]);
+    let other = odd::put(
+        folder,
+        b"PAR1 and nothing that a reader can make anything of PAR1",
+        json!({}),
+        &[],
+    );
     assert_eq!(findings(folder, &[]), []);
     let found = findings(folder, &["--full"]);
     assert!(found.len() == 1 && found[0].0.ends_with(&other), "{found:?}");
@@ -182,8 +223,19 @@ fn the_view_goes_on_whatever_fat_rows_hold() {
     for n in 0..8i64 {
         odd::add(folder, &[row(format!("fat {n}").as_str(), AT + n, "ana", fat)]);
     }
-    odd::add(folder, &(0..8).map(|n| row(format!("also fat {n}").as_str(), AT + 9 + n, "ana", fat)).collect::<Vec<_>>());
-    odd::add(folder, &[row("fat user", AT, fat, create("x").as_str()), row(fat, AT, "ana", create("x").as_str())]);
+    odd::add(
+        folder,
+        &(0..8)
+            .map(|n| row(format!("also fat {n}").as_str(), AT + 9 + n, "ana", fat))
+            .collect::<Vec<_>>(),
+    );
+    odd::add(
+        folder,
+        &[
+            row("fat user", AT, fat, create("x").as_str()),
+            row(fat, AT, "ana", create("x").as_str()),
+        ],
+    );
     // What waits is listed, and what was answered.
     for is_answered in [false, true] {
         let (listed, most) = with_peak(folder, "inbox list");
@@ -191,18 +243,34 @@ fn the_view_goes_on_whatever_fat_rows_hold() {
         assert_eq!(listed["total"], 19);
         let (rows, said) = warned(
             folder,
-            &["query", "SELECT request_id, octet_length(patch_set) < 5000000 AS fits FROM requests WHERE request_id = 'fat 1'"],
+            &[
+                "query",
+                "SELECT request_id, octet_length(patch_set) < 5000000 AS fits FROM requests WHERE request_id = 'fat 1'",
+            ],
         );
         assert!(rows.as_array().unwrap().len() == 1 && rows[0]["fits"] != json!(false), "{rows}");
         assert!(said.contains("only the start is read"), "{said}");
         if !is_answered {
             let answered = json_of(folder, &["inbox", "apply"]);
             assert_eq!(answered["answers"].as_array().unwrap().len(), 19);
-            assert_eq!(outcomes(&answered).iter().filter(|told| told.ends_with("applied")).count(), 1);
+            assert_eq!(
+                outcomes(&answered).iter().filter(|told| told.ends_with("applied")).count(),
+                1
+            );
         }
     }
-    let shown = warned(folder, &["query", "SELECT request_id, user, state, patch_set FROM requests WHERE request_id = 'good'"]).0;
-    assert_eq!(shown, json!([{"request_id": "good", "user": "ana", "state": "applied", "patch_set": create("One")}]));
+    let shown = warned(
+        folder,
+        &[
+            "query",
+            "SELECT request_id, user, state, patch_set FROM requests WHERE request_id = 'good'",
+        ],
+    )
+    .0;
+    assert_eq!(
+        shown,
+        json!([{"request_id": "good", "user": "ana", "state": "applied", "patch_set": create("One")}])
+    );
 }
 
 #[test]
@@ -224,11 +292,24 @@ fn a_request_that_is_dated_after_this_clock_waits() {
     for limit in ["1", "5"] {
         let (answered, said) = warned(folder, &["inbox", "apply", "--limit", limit]);
         assert!(said.contains("3 rows of the inbox are dated after"), "{said}");
-        assert!(outcomes(&answered).iter().all(|told| ["now applied", "both applied"].contains(&told.as_str())), "{answered}");
+        assert!(
+            outcomes(&answered)
+                .iter()
+                .all(|told| ["now applied", "both applied"].contains(&told.as_str())),
+            "{answered}"
+        );
         assert_eq!(answered["waiting"], if limit == "1" { 4 } else { 3 });
     }
-    let states =
-        json_of(folder, &["query", "SELECT request_id, state FROM requests WHERE state = 'waiting' ORDER BY request_id"]);
-    assert_eq!(states, json!([{"request_id": "later", "state": "waiting"}, {"request_id": "later too", "state": "waiting"}]));
+    let states = json_of(
+        folder,
+        &[
+            "query",
+            "SELECT request_id, state FROM requests WHERE state = 'waiting' ORDER BY request_id",
+        ],
+    );
+    assert_eq!(
+        states,
+        json!([{"request_id": "later", "state": "waiting"}, {"request_id": "later too", "state": "waiting"}])
+    );
     assert!(fails(folder, &["task", "show", "PAY-3"], 1).contains("there is no task"));
 }

@@ -36,7 +36,11 @@ fn what_is_too_deep_or_too_long_is_refused_in_a_sentence() {
         select("(".repeat(50_000)),
         select(format!("{}1{}", "(".repeat(20_000), ")".repeat(20_000))),
         select(format!("{}1{}", "CASE WHEN 1 = 1 THEN ".repeat(2_000), " END".repeat(2_000))),
-        select(format!("1 FROM {}SELECT 1{}", "(SELECT * FROM (".repeat(2_000), "))".repeat(2_000))),
+        select(format!(
+            "1 FROM {}SELECT 1{}",
+            "(SELECT * FROM (".repeat(2_000),
+            "))".repeat(2_000)
+        )),
         select(joined("NOT", 5_000, " ")),
         select(joined("INTERVAL", 12_000, " ")),
         select(format!("1{}", "::int".repeat(10_000))),
@@ -64,11 +68,21 @@ fn ordinary_sql_that_a_program_writes_is_answered() {
     for sql in [
         format!("SELECT count(*) AS n FROM tasks WHERE id NOT IN ({ids})"),
         format!("SELECT count(*) AS n FROM tasks WHERE {}", joined("key <> 'X-1'", 500, " AND ")),
-        format!("SELECT count(*) AS n FROM tasks WHERE key = 'PAY-1' OR {}", joined("key = 'X-1'", 500, " OR ")),
-        format!("SELECT count(*) - 199 AS n FROM ({}) t", joined("SELECT 1 AS x", 200, " UNION ALL ")),
+        format!(
+            "SELECT count(*) AS n FROM tasks WHERE key = 'PAY-1' OR {}",
+            joined("key = 'X-1'", 500, " OR ")
+        ),
+        format!(
+            "SELECT count(*) - 199 AS n FROM ({}) t",
+            joined("SELECT 1 AS x", 200, " UNION ALL ")
+        ),
         format!("SELECT {}1{} AS n", "(".repeat(90), ")".repeat(90)),
         format!("SELECT {}1{} AS n", "CASE WHEN 1 = 1 THEN ".repeat(40), " END".repeat(40)),
-        format!("SELECT n FROM {}SELECT 1 AS n{}", "(SELECT * FROM ".repeat(40).replace("FROM ", "FROM ("), "))".repeat(40)),
+        format!(
+            "SELECT n FROM {}SELECT 1 AS n{}",
+            "(SELECT * FROM ".repeat(40).replace("FROM ", "FROM ("),
+            "))".repeat(40)
+        ),
         format!("SELECT {} - 499 AS n", joined("1", 500, "+")),
         format!("SELECT count(*) - 1999 AS n FROM (VALUES {}) v", joined("(1, 'a')", 2_000, ", ")),
     ] {
@@ -102,7 +116,9 @@ fn a_value_or_an_answer_that_would_fill_the_memory_is_refused() {
     }
     // Twice as long at each step.
     for grow in ["s || s", "concat(s, s)", "array_to_string([s, s], '')"] {
-        let steps = (0..16).map(|n| format!(", t{} AS (SELECT {grow} AS s FROM t{n})", n + 1)).collect::<String>();
+        let steps = (0..16)
+            .map(|n| format!(", t{} AS (SELECT {grow} AS s FROM t{n})", n + 1))
+            .collect::<String>();
         let sql = format!("WITH t0 AS (SELECT repeat('x', 50000) AS s){steps} SELECT s FROM t16");
         assert_eq!(refused(path, &[&sql, "--timeout", "50s"], 1).0, "memory", "{grow}");
     }
@@ -112,16 +128,26 @@ fn a_value_or_an_answer_that_would_fill_the_memory_is_refused() {
         "SELECT count(*) FROM (SELECT DISTINCT a.value FROM generate_series(1, 3000000) a JOIN generate_series(1, 3000000) b ON a.value = b.value) t",
         "SELECT value FROM generate_series(1, 100000000)",
     ] {
-        let (code, said) = refused(path, &[sql, "--memory", "32MiB", "--timeout", "50s", "--format", "table"], 1);
-        assert!(code == "memory" && said.contains("32 MiB") && said.contains("--memory"), "{sql}: {said}");
+        let (code, said) =
+            refused(path, &[sql, "--memory", "32MiB", "--timeout", "50s", "--format", "table"], 1);
+        assert!(
+            code == "memory" && said.contains("32 MiB") && said.contains("--memory"),
+            "{sql}: {said}"
+        );
     }
     // Neither the pool nor a function counts what a join repeats.
     if cfg!(target_os = "linux") {
         let sql = "SELECT s FROM (SELECT repeat('x', 200000 + value) AS s FROM generate_series(1, 2)) a CROSS JOIN generate_series(1, 1000000) b";
-        let output =
-            command(path, &["query", sql, "--memory", "32MiB", "--format", "csv"]).stdout(Stdio::null()).output().unwrap();
+        let output = command(path, &["query", sql, "--memory", "32MiB", "--format", "csv"])
+            .stdout(Stdio::null())
+            .output()
+            .unwrap();
         let said = text(&output.stderr);
-        assert!(output.status.code() == Some(1) && said.contains("more memory than the 32 MiB"), "{:?} {said}", output.status);
+        assert!(
+            output.status.code() == Some(1) && said.contains("more memory than the 32 MiB"),
+            "{:?} {said}",
+            output.status
+        );
     }
     let sql = "SELECT s FROM (SELECT repeat('x', 4000000 + value) AS s FROM generate_series(1, 2)) a CROSS JOIN generate_series(1, 1000000) b";
     assert_eq!(refused(path, &[sql], 1).0, "memory", "a column of 32 GiB");
@@ -154,8 +180,7 @@ fn the_memory_is_a_setting_and_what_is_spilled_is_removed() {
     let path = folder.path();
     let spill = path.join("spill");
     std::fs::create_dir(&spill).unwrap();
-    let sort =
-        "SELECT max(n) AS n FROM (SELECT row_number() OVER (ORDER BY value DESC) AS n, value FROM generate_series(1, 4000000)) t";
+    let sort = "SELECT max(n) AS n FROM (SELECT row_number() OVER (ORDER BY value DESC) AS n, value FROM generate_series(1, 4000000)) t";
     let run = |timeout: &str| -> Output {
         let words = ["query", sort, "--memory", "48MiB", "--timeout", timeout, "--json"];
         command(path, &words).env("TMPDIR", &spill).output().unwrap()
@@ -165,15 +190,20 @@ fn the_memory_is_a_setting_and_what_is_spilled_is_removed() {
     assert_eq!(serde_json::from_slice::<Value>(&done.stdout).unwrap(), json!([{"n": 4_000_000}]));
     assert_eq!(run("1s").status.code(), Some(4));
     assert_eq!(std::fs::read_dir(&spill).unwrap().count(), 0, "spilled files are left");
-    let said = text(&command(path, &["query", "SELECT 1"]).env("LAKEPLAN_QUERY_MEMORY", "lots").output().unwrap().stderr);
+    let said = text(
+        &command(path, &["query", "SELECT 1"])
+            .env("LAKEPLAN_QUERY_MEMORY", "lots")
+            .output()
+            .unwrap()
+            .stderr,
+    );
     assert!(said.contains("LAKEPLAN_QUERY_MEMORY") && said.contains("512MiB"), "{said}");
     assert!(fails(path, &["query", "SELECT 1", "--memory", "1KiB"], 3).contains("--memory"));
     let shown = json_of(path, &["config", "show"]);
     assert_eq!(shown["query_memory"], json!({"value": "1GiB", "origin": "default"}));
 }
 
-const ENDLESS: &str =
-    "SELECT count(*) FROM generate_series(1, 3000000) a CROSS JOIN generate_series(1, 3000000) b WHERE a.value + b.value < 0";
+const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 3000000) a CROSS JOIN generate_series(1, 3000000) b WHERE a.value + b.value < 0";
 
 #[test]
 fn a_query_ends_with_its_time_and_with_an_interrupt() {
@@ -182,19 +212,32 @@ fn a_query_ends_with_its_time_and_with_an_interrupt() {
     let begun = Instant::now();
     for format in ["table", "csv", "json", "parquet"] {
         let (code, said) = refused(path, &[ENDLESS, "--timeout", "1", "--format", format], 4);
-        assert!(code == "deadline" && said.contains("within 1 s") && said.contains("--timeout"), "{said}");
+        assert!(
+            code == "deadline" && said.contains("within 1 s") && said.contains("--timeout"),
+            "{said}"
+        );
     }
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     assert!(fails(path, &["query", "SELECT 1", "--timeout", "soon"], 2).contains("5m"));
 
-    let child = command(path, &["query", ENDLESS]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = command(path, &["query", ENDLESS])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     std::thread::sleep(Duration::from_secs(2));
-    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let killed = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(killed.success());
     let begun = Instant::now();
     let output = child.wait_with_output().unwrap();
     assert!(begun.elapsed() < Duration::from_secs(10));
-    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(4), "error: interrupted\n"));
+    assert_eq!(
+        (output.status.code(), text(&output.stderr).as_str()),
+        (Some(4), "error: interrupted\n")
+    );
 }
 
 #[test]
@@ -204,7 +247,8 @@ fn rows_are_written_as_they_come_and_nobody_has_to_read_them_all() {
     let endless = "SELECT value FROM generate_series(1, 1000000000000)";
     for format in ["csv", "json", "parquet"] {
         let words = ["query", endless, "--format", format, "--memory", "32MiB"];
-        let mut child = command(path, &words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            command(path, &words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = child.stdout.take().unwrap();
         let mut start = vec![0; 1 << 16];
         // The head of a Parquet file comes first, and its rows in groups.
@@ -216,7 +260,8 @@ fn rows_are_written_as_they_come_and_nobody_has_to_read_them_all() {
         assert!(begun.elapsed() < Duration::from_secs(50), "{format}: {:?}", begun.elapsed());
     }
     let some = "SELECT value, 'a\nb' AS t, NULL AS n FROM generate_series(1, 20000) ORDER BY value";
-    let (pretty, compact) = (ok(path, &["query", some, "--json"]), ok(path, &["query", some, "--format", "json"]));
+    let (pretty, compact) =
+        (ok(path, &["query", some, "--json"]), ok(path, &["query", some, "--format", "json"]));
     let rows: Value = serde_json::from_str(&pretty).unwrap();
     assert_eq!(rows.as_array().unwrap().len(), 20_000);
     assert_eq!(pretty, format!("{rows:#}\n"));
@@ -224,7 +269,13 @@ fn rows_are_written_as_they_come_and_nobody_has_to_read_them_all() {
     for (format, empty) in [("csv", "a\n"), ("json", "[]\n")] {
         assert_eq!(ok(path, &["query", "SELECT 1 AS a WHERE false", "--format", format]), empty);
     }
-    assert_eq!(ok(path, &["query", some, "--format", "csv"]).lines().filter(|line| line.starts_with("value")).count(), 1);
+    assert_eq!(
+        ok(path, &["query", some, "--format", "csv"])
+            .lines()
+            .filter(|line| line.starts_with("value"))
+            .count(),
+        1
+    );
 }
 
 /// The live file of a table with the most bytes.
@@ -262,7 +313,10 @@ fn a_broken_or_missing_file_is_told_by_its_table_and_can_be_made_again() {
         for words in [query.as_slice(), &["query", "--view", "portfolio"]] {
             let output = command(path, words).output().unwrap();
             let said = text(&output.stderr);
-            assert!(!said.contains("panicked") && !said.contains("RUST_BACKTRACE"), "{what}: {said}");
+            assert!(
+                !said.contains("panicked") && !said.contains("RUST_BACKTRACE"),
+                "{what}: {said}"
+            );
             // Bytes that are still read as some value are the check-up's to find.
             if output.status.success() && bytes_may_pass(what) {
                 continue;

@@ -16,7 +16,9 @@ fn a_link_out_of_the_folder_is_not_followed_and_a_loop_ends() {
     for folder in ["plans/team/deep", "plans/_drafts", "outside/more"] {
         std::fs::create_dir_all(path.join(folder)).unwrap();
     }
-    let write = |name: &str, title: &str| std::fs::write(path.join(name), format!("# {title}\n\n- Do it (1 day)\n")).unwrap();
+    let write = |name: &str, title: &str| {
+        std::fs::write(path.join(name), format!("# {title}\n\n- Do it (1 day)\n")).unwrap()
+    };
     write("plans/own.md", "Own");
     write("plans/team/inner.md", "Inner");
     write("plans/_drafts/draft.txt", "Draft");
@@ -33,17 +35,31 @@ fn a_link_out_of_the_folder_is_not_followed_and_a_loop_ends() {
     let (told, warned) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{told}{warned}");
     for name in ["plans/file.md", "plans/team/folder"] {
-        assert!(warned.contains(&format!("{name} is not read: the link leads out of the folder, to ")), "{warned}");
+        assert!(
+            warned.contains(&format!("{name} is not read: the link leads out of the folder, to ")),
+            "{warned}"
+        );
     }
     for name in ["plans/self.md", "plans/gone.md"] {
-        assert!(warned.contains(&format!("{name} is not read: the link leads nowhere")), "{warned}");
+        assert!(
+            warned.contains(&format!("{name} is not read: the link leads nowhere")),
+            "{warned}"
+        );
     }
     assert_eq!(warned.lines().count(), 4, "{warned}");
     let projects = json_of(path, &["project", "list"]);
-    let mut names: Vec<&str> =
-        projects["projects"].as_array().unwrap().iter().map(|project| project["name"].as_str().unwrap()).collect();
+    let mut names: Vec<&str> = projects["projects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|project| project["name"].as_str().unwrap())
+        .collect();
     names.sort_unstable();
-    assert_eq!(names, ["Draft", "Inner", "Own", "Payments"], "what lies inside is planned once, by whatever way");
+    assert_eq!(
+        names,
+        ["Draft", "Inner", "Own", "Payments"],
+        "what lies inside is planned once, by whatever way"
+    );
     // The folder itself may be named by a link.
     symlink(&plans, path.join("by-link")).unwrap();
     let output = run(path, &["plan", "--folder", "by-link", "--json"]);
@@ -56,7 +72,8 @@ fn what_is_no_file_is_no_description() {
     let lake = lake();
     let path = lake.path();
     std::fs::create_dir(path.join("plans")).unwrap();
-    let made = std::process::Command::new("mkfifo").arg(path.join("plans/pipe.md")).status().unwrap();
+    let made =
+        std::process::Command::new("mkfifo").arg(path.join("plans/pipe.md")).status().unwrap();
     assert!(made.success());
     std::fs::create_dir(path.join("plans/folder.md")).unwrap();
     symlink("/dev/zero", path.join("plans/zero.md")).unwrap();

@@ -19,7 +19,10 @@ fn the_best_of_all_projects_comes_first_and_ones_own_before_no_ones() {
     ok(path, &["task", "create", "Sooner", "--project", "PAY", "--due", "2030-01-01"]);
     ok(path, &["task", "create", "Hers", "--project", "ARC", "--assignee", "@ana"]);
     assert_eq!(keys(&json_of(path, &["next"])), ["PAY-2", "ARC-1", "PAY-1", "ARC-2"]);
-    assert_eq!(keys(&json_of(path, &["next", "--assignee", "@ana"])), ["ARC-2", "PAY-2", "ARC-1", "PAY-1"]);
+    assert_eq!(
+        keys(&json_of(path, &["next", "--assignee", "@ana"])),
+        ["ARC-2", "PAY-2", "ARC-1", "PAY-1"]
+    );
     ok(path, &["task", "start", "PAY-1"]);
     assert!(ok(path, &["next"]).ends_with("\nnext: lakeplan task done PAY-1\n"));
 }
@@ -35,7 +38,10 @@ fn a_part_has_the_days_of_its_whole() {
     ok(path, &["task", "create", "Nor its part", "--parent", "PAY-4"]);
     let next = json_of(path, &["next"]);
     assert_eq!(keys(&next), ["PAY-3", "PAY-1"]);
-    assert_eq!((&next["tasks"][0]["due_date"], &next["tasks"][0]["due_with_whole"]), (&Value::Null, &json!("2031-01-01")));
+    assert_eq!(
+        (&next["tasks"][0]["due_date"], &next["tasks"][0]["due_with_whole"]),
+        (&Value::Null, &json!("2031-01-01"))
+    );
     assert!(ok(path, &["next"]).starts_with("PAY-3  Part  due 2031-01-01 with the whole\n"));
 }
 
@@ -43,12 +49,19 @@ fn a_part_has_the_days_of_its_whole() {
 fn what_is_left_of_a_completed_task_is_said_and_its_parts_go_with_it_where_asked() {
     let folder = lake();
     let path = folder.path();
-    for (title, parent) in [("Phase", None), ("Whole", Some("PAY-1")), ("One", Some("PAY-2")), ("Two", Some("PAY-2"))] {
+    for (title, parent) in
+        [("Phase", None), ("Whole", Some("PAY-1")), ("One", Some("PAY-2")), ("Two", Some("PAY-2"))]
+    {
         let below: Vec<&str> = parent.map(|parent| vec!["--parent", parent]).unwrap_or_default();
         ok(path, &[&["task", "create", title][..], &below].concat());
     }
     let said = ok(path, &["task", "done", "PAY-2"]);
-    assert!(said.contains("\nstill open below it: PAY-3, PAY-4; lakeplan task done PAY-2 --parts completes them\n"), "{said}");
+    assert!(
+        said.contains(
+            "\nstill open below it: PAY-3, PAY-4; lakeplan task done PAY-2 --parts completes them\n"
+        ),
+        "{said}"
+    );
     assert!(!said.contains("PAY-1,"), "PAY-3 and PAY-4 are parts of it too: {said}");
     assert_eq!(keys(&json_of(path, &["next"])), ["PAY-3", "PAY-4"]);
     ok(path, &["undo"]);
@@ -58,7 +71,10 @@ fn what_is_left_of_a_completed_task_is_said_and_its_parts_go_with_it_where_asked
     let [whole, part] = ["PAY-2", "PAY-4"].map(|key| json_of(path, &["task", "show", key]));
     assert_eq!((&whole["status"], &whole["actual_minutes"]), (&json!("completed"), &json!(120)));
     assert_eq!((&part["status"], &part["actual_minutes"]), (&json!("completed"), &Value::Null));
-    assert_eq!(ok(path, &["next"]), "PAY-1  Phase  all its parts are closed\nnext: lakeplan task done PAY-1\n");
+    assert_eq!(
+        ok(path, &["next"]),
+        "PAY-1  Phase  all its parts are closed\nnext: lakeplan task done PAY-1\n"
+    );
     ok(path, &["undo"]);
     assert_eq!(json_of(path, &["task", "show", "PAY-4"])["status"], "pending");
 }

@@ -17,7 +17,12 @@ fn odd(bytes: &[u8]) -> &OsStr {
 
 fn command(folder: &Path, words: &[&[u8]]) -> Command {
     let mut command = Command::new(BINARY);
-    command.args(words.iter().map(|word| odd(word))).current_dir(folder).env_clear().env("USER", "tester").stdin(Stdio::null());
+    command
+        .args(words.iter().map(|word| odd(word)))
+        .current_dir(folder)
+        .env_clear()
+        .env("USER", "tester")
+        .stdin(Stdio::null());
     command
 }
 
@@ -42,7 +47,10 @@ fn a_file_is_read_and_written_whatever_its_name() {
     let page = told(&command(path, &[b"visualize", b"--out", b"v\xe9.html"]).output().unwrap(), 0);
     assert!(page.contains(r"wrote v\xe9.html"), "{page}");
     told(&command(path, &[b"next", b"--summary", b"s\xe9.json"]).output().unwrap(), 0);
-    told(&command(path, &[b"next"]).env("LAKEPLAN_SUMMARY", odd(b"t\xe9.json")).output().unwrap(), 0);
+    told(
+        &command(path, &[b"next"]).env("LAKEPLAN_SUMMARY", odd(b"t\xe9.json")).output().unwrap(),
+        0,
+    );
     for name in [&b"r\xe9.html"[..], b"r\xe9.json", b"v\xe9.html", b"s\xe9.json", b"t\xe9.json"] {
         assert!(path.join(odd(name)).is_file(), "{name:?}");
     }
@@ -77,7 +85,14 @@ fn a_variable_that_is_no_text_is_never_passed_over() {
     let folder = lake();
     let path = folder.path();
     let before = ok(path, &["lake", "show"]);
-    for name in ["LAKEPLAN_LAKE", "LAKEPLAN_ACTOR", "LAKEPLAN_OUTPUT", "LAKEPLAN_TARGET", "LAKEPLAN_LOG", "USER"] {
+    for name in [
+        "LAKEPLAN_LAKE",
+        "LAKEPLAN_ACTOR",
+        "LAKEPLAN_OUTPUT",
+        "LAKEPLAN_TARGET",
+        "LAKEPLAN_LOG",
+        "USER",
+    ] {
         let words: [&[u8]; 5] = [b"task", b"create", b"lands elsewhere", b"--project", b"PAY"];
         let said = told(&command(path, &words).env(name, odd(b"caf\xe9")).output().unwrap(), 3);
         assert!(said.contains(&format!(r#"{name} is not UTF-8: "caf\xE9""#)), "{said}");
@@ -87,15 +102,29 @@ fn a_variable_that_is_no_text_is_never_passed_over() {
         ("DATABRICKS_TOKEN", b"main.plan"),
         ("azure_storage_account_key", b"abfss://c@a.dfs.core.windows.net/l"),
     ] {
-        let said = told(&command(path, &[b"--lake", lake, b"next"]).env(name, odd(b"hunter\xe9")).output().unwrap(), 3);
-        assert!(said.contains(&format!("{name} is not UTF-8")) && !said.contains("hunter"), "{said}");
+        let said = told(
+            &command(path, &[b"--lake", lake, b"next"])
+                .env(name, odd(b"hunter\xe9"))
+                .output()
+                .unwrap(),
+            3,
+        );
+        assert!(
+            said.contains(&format!("{name} is not UTF-8")) && !said.contains("hunter"),
+            "{said}"
+        );
     }
     assert_eq!(ok(path, &["lake", "show"]), before, "nothing was changed");
     // What is not asked for does no harm.
-    let named =
-        command(path, &[b"next", b"--actor", b"ana"]).env("USER", odd(b"caf\xe9")).env("LS_COLORS", odd(b"\xff")).output();
+    let named = command(path, &[b"next", b"--actor", b"ana"])
+        .env("USER", odd(b"caf\xe9"))
+        .env("LS_COLORS", odd(b"\xff"))
+        .output();
     told(&named.unwrap(), 0);
-    let columns = command(path, &[b"task", b"list"]).env("COLUMNS", odd(b"\xff")).env("AWS_PROFILE", odd(b"\xff")).output();
+    let columns = command(path, &[b"task", b"list"])
+        .env("COLUMNS", odd(b"\xff"))
+        .env("AWS_PROFILE", odd(b"\xff"))
+        .output();
     told(&columns.unwrap(), 0);
     assert!(run(path, &["config", "show"]).status.success());
 }

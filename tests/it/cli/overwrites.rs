@@ -10,11 +10,16 @@ fn a_report_replaces_its_own_files_and_no_others() {
     let folder = lake();
     let path = folder.path();
     let read = |name: &str| std::fs::read_to_string(path.join(name)).unwrap();
-    for (name, holds) in [("package.json", "{\"name\": \"mine\"}"), ("data.json", "not JSON"), ("empty.json", "")] {
+    for (name, holds) in
+        [("package.json", "{\"name\": \"mine\"}"), ("data.json", "not JSON"), ("empty.json", "")]
+    {
         std::fs::write(path.join(name), holds).unwrap();
         let page = name.replace("json", "html");
         let said = fails(path, &["report", "--out", &page], 1);
-        assert!(said.contains(name) && said.contains("was not written by lakeplan report"), "{said}");
+        assert!(
+            said.contains(name) && said.contains("was not written by lakeplan report"),
+            "{said}"
+        );
         assert!(said.contains("hint: ") && said.contains("--out"), "{said}");
         assert!(read(name) == holds && !path.join(&page).exists(), "{name}");
     }
@@ -28,13 +33,19 @@ fn a_report_replaces_its_own_files_and_no_others() {
     std::fs::write(path.join("plan.md"), "# Plan\n").unwrap();
     for words in [&["report", "--out", "plan.md"], &["visualize", "--out", "plan.md"]] {
         let said = fails(path, words, 1);
-        assert!(said.contains("plan.md: is there already and is no page that lakeplan wrote"), "{said}");
+        assert!(
+            said.contains("plan.md: is there already and is no page that lakeplan wrote"),
+            "{said}"
+        );
     }
     assert_eq!(read("plan.md"), "# Plan\n");
     let home = "<!doctype html>\n<html><head><title>Home</title></head></html>\n";
     std::fs::write(path.join("index.html"), home).unwrap();
     for words in [&["report", "--out", "index.html"], &["visualize", "--out", "index.html"]] {
-        assert!(fails(path, words, 1).contains("index.html: is there already and is no page that lakeplan wrote"));
+        assert!(
+            fails(path, words, 1)
+                .contains("index.html: is there already and is no page that lakeplan wrote")
+        );
     }
     assert!(read("index.html") == home && !path.join("index.json").exists());
     for _ in 0..2 {
@@ -44,7 +55,8 @@ fn a_report_replaces_its_own_files_and_no_others() {
     ok(path, &["report", "--out", "report.html"]);
     std::fs::write(path.join("blank.html"), "").unwrap();
     ok(path, &["visualize", "--out", "blank.html"]);
-    let mut left: Vec<_> = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut left: Vec<_> =
+        std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert!(left.iter().all(|name| !name.to_string_lossy().contains(".tmp")), "{left:?}");
 }
@@ -68,10 +80,13 @@ fn what_a_link_leads_to_is_written_and_the_link_stays() {
     assert!(is_link("new.html") && is_link("page.html") && path.join("site/new.html").is_file());
     let said = fails(path, &["visualize", "--out", "loop.html"], 1);
     assert!(said.contains("cannot be written") && is_link("loop.html"), "{said}");
-    assert!(fails(path, &["report", "--out", "page.html"], 1).contains("page.json: is there already"));
+    assert!(
+        fails(path, &["report", "--out", "page.html"], 1).contains("page.json: is there already")
+    );
     for command_name in ["visualize", "report"] {
         let out = std::fs::File::create(path.join("captured")).unwrap();
-        let output = command(path, &[command_name, "--out", "stdout"]).stdout(out).output().unwrap();
+        let output =
+            command(path, &[command_name, "--out", "stdout"]).stdout(out).output().unwrap();
         assert!(is_link("stdout"), "{command_name}: {}", text(&output.stderr));
     }
     let said = fails(path, &["report", "--out", "/dev/null"], 2);
@@ -96,7 +111,12 @@ fn nothing_but_commits_is_written_into_a_lake_or_a_table() {
     ok(path, &["task", "create", "Build", "--project", "PAY"]);
     std::fs::create_dir_all(path.join("table/_delta_log")).unwrap();
     let before = tree(path);
-    let places = ["lake/journal/_delta_log/00000000000000000009", "lake/journal/part", "lake/page", "table/page"];
+    let places = [
+        "lake/journal/_delta_log/00000000000000000009",
+        "lake/journal/part",
+        "lake/page",
+        "table/page",
+    ];
     for place in places {
         for (name, words) in [
             (format!("{place}.html"), ["visualize", "--out"]),
@@ -104,22 +124,32 @@ fn nothing_but_commits_is_written_into_a_lake_or_a_table() {
             (format!("{place}.json"), ["next", "--summary"]),
         ] {
             let said = fails(path, &[words[0], words[1], &name], 1);
-            assert!(said.contains(&name) && said.contains("lies in the ") && said.contains(words[1]), "{said}");
+            assert!(
+                said.contains(&name) && said.contains("lies in the ") && said.contains(words[1]),
+                "{said}"
+            );
         }
     }
     assert!(tree(path) == before, "something was written");
     #[cfg(unix)]
     {
-        for (link, name) in [("page.html", "9.html"), ("numbers.json", "9.json"), ("summary.json", "8.json")] {
-            std::os::unix::fs::symlink(format!("lake/journal/_delta_log/{name}"), path.join(link)).unwrap();
-        }
-        for words in
-            [["visualize", "--out", "page.html"], ["report", "--out", "numbers.html"], ["next", "--summary", "summary.json"]]
+        for (link, name) in
+            [("page.html", "9.html"), ("numbers.json", "9.json"), ("summary.json", "8.json")]
         {
+            std::os::unix::fs::symlink(format!("lake/journal/_delta_log/{name}"), path.join(link))
+                .unwrap();
+        }
+        for words in [
+            ["visualize", "--out", "page.html"],
+            ["report", "--out", "numbers.html"],
+            ["next", "--summary", "summary.json"],
+        ] {
             assert!(fails(path, &words, 1).contains("lies in the Delta table"), "{words:?}");
         }
         assert!(
-            tree(&path.join("lake")).into_iter().eq(before.into_iter().filter(|(file, _)| file.starts_with(path.join("lake"))))
+            tree(&path.join("lake"))
+                .into_iter()
+                .eq(before.into_iter().filter(|(file, _)| file.starts_with(path.join("lake"))))
         );
     }
 }
@@ -138,17 +168,31 @@ fn a_summary_replaces_an_earlier_one_and_nothing_else() {
         &["plan", "de.md", "--yes", "--summary", "de.md"],
     ] {
         let said = fails(path, words, 1);
-        assert!(said.contains(words[words.len() - 1]) && said.contains("no summary") && said.contains("hint: "), "{said}");
+        assert!(
+            said.contains(words[words.len() - 1])
+                && said.contains("no summary")
+                && said.contains("hint: "),
+            "{said}"
+        );
     }
     assert!(fails(path, &["apply", "ps.json", "--summary", "lake"], 1).contains("no summary"));
     let mut by_environment = command(path, &["apply", "ps.json"]);
-    assert_eq!(by_environment.env("LAKEPLAN_SUMMARY", "ps.json").output().unwrap().status.code(), Some(1));
+    assert_eq!(
+        by_environment.env("LAKEPLAN_SUMMARY", "ps.json").output().unwrap().status.code(),
+        Some(1)
+    );
     // A line that cannot be read is told, too, only where nothing is lost.
     let mut wrong = command(path, &["task", "lits"]);
     assert_eq!(wrong.env("LAKEPLAN_SUMMARY", "ps.json").output().unwrap().status.code(), Some(2));
     // Not even where there is nothing yet: the command's own files come and go.
-    assert!(fails(path, &["report", "--out", "r.html", "--summary", "r.json"], 1).contains("file of the command itself"));
-    assert!(fails(path, &["next", "--summary", "lakeplan.toml"], 1).contains("file of the command itself"));
+    assert!(
+        fails(path, &["report", "--out", "r.html", "--summary", "r.json"], 1)
+            .contains("file of the command itself")
+    );
+    assert!(
+        fails(path, &["next", "--summary", "lakeplan.toml"], 1)
+            .contains("file of the command itself")
+    );
     assert!(read("ps.json") == set && read("de.md").starts_with("# Portal"));
     assert!(!ok(path, &["task", "list"]).contains("By a set"), "nothing was done");
     std::fs::write(path.join("empty.json"), "").unwrap();

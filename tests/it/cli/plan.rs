@@ -49,13 +49,26 @@ fn a_phase_takes_what_its_tasks_take() {
     ok(path, &["task", "done", "GS-2"]);
     let tree = ok(path, &["task", "tree", "GS"]);
     assert!(tree.starts_with("GS  Garden shed  2.5d to 3.5d of open work\n"), "{tree}");
-    assert!(tree.contains("\nGS-1  Phase 1: Ground  Σ 1.5d\n├─ GS-2  Level the ground  [completed]  2h"), "{tree}");
-    assert!(ok(path, &["task", "show", "GS-1"]).contains("\n  its parts    Σ 1d 2h, likely 1d 2h\n"));
+    assert!(
+        tree.contains(
+            "\nGS-1  Phase 1: Ground  Σ 1.5d\n├─ GS-2  Level the ground  [completed]  2h"
+        ),
+        "{tree}"
+    );
+    assert!(
+        ok(path, &["task", "show", "GS-1"]).contains("\n  its parts    Σ 1d 2h, likely 1d 2h\n")
+    );
     let phase = json_of(path, &["task", "show", "GS-1"]);
     assert_eq!(phase["estimate_likely"], serde_json::Value::Null);
-    assert_eq!(phase["estimate_of_parts"], serde_json::json!({"low": 600, "likely": 600, "high": 600}));
+    assert_eq!(
+        phase["estimate_of_parts"],
+        serde_json::json!({"low": 600, "likely": 600, "high": 600})
+    );
     ok(path, &["task", "update", "GS-1", "--estimate", "4h"]);
-    assert!(ok(path, &["task", "tree", "GS"]).contains("GS-1  Phase 1: Ground  4h (its parts Σ 1.5d)\n"));
+    assert!(
+        ok(path, &["task", "tree", "GS"])
+            .contains("GS-1  Phase 1: Ground  4h (its parts Σ 1.5d)\n")
+    );
     ok(path, &["task", "update", "GS-1", "--estimate", "2d"]);
     assert!(ok(path, &["task", "tree", "GS"]).contains("GS-1  Phase 1: Ground  2d\n"));
 }
@@ -67,7 +80,10 @@ fn a_preview_shows_the_plan_and_writes_nothing() {
     let shown = ok(folder.path(), &["plan", "shed.md"]);
     assert!(shown.contains("GS-2  Level the ground  @ana") && shown.contains("L11"), "{shown}");
     assert!(shown.contains("1d to 2d") && shown.contains("after GS-2"), "{shown}");
-    assert!(shown.contains("1 requirement no task answers\n  line 5: The shed must have a lock"), "{shown}");
+    assert!(
+        shown.contains("1 requirement no task answers\n  line 5: The shed must have a lock"),
+        "{shown}"
+    );
     assert!(shown.contains("not planned: ") && shown.contains("risks (L19-21)"), "{shown}");
     assert!(shown.contains("nothing is written yet; --yes does it"), "{shown}");
     assert!(shown.lines().all(|line| line.chars().count() <= 120), "{shown}");
@@ -101,7 +117,10 @@ fn yes_writes_and_a_second_time_shows_the_difference() {
         assert!(shown.lines().any(|told| told == line), "no {line:?} in\n{shown}");
     }
     let done = json_of(path, &["plan", "shed.md", "--yes"]);
-    assert_eq!((&done["applied"], &done["seq"], &done["is_new"]), (&true.into(), &5.into(), &false.into()));
+    assert_eq!(
+        (&done["applied"], &done["seq"], &done["is_new"]),
+        (&true.into(), &5.into(), &false.into())
+    );
     assert_eq!(json_of(path, &["task", "show", "GS-2"])["status"], "completed");
     assert_eq!(json_of(path, &["task", "show", "GS-5"])["title"], "Raise the brick walls");
     ok(path, &["undo"]);
@@ -153,16 +172,23 @@ fn what_is_no_description_is_refused_by_name() {
     huge.set_len(2 << 30).unwrap();
     assert!(fails(path, &["plan", "huge.md"], 1).contains("huge.md: is larger than"));
     assert!(fails(path, &["plan", "missing.md"], 1).contains("missing.md"));
-    assert!(fails(path, &["plan", "shed.md", "--project", "NOPE"], 1).contains("there is no project \"NOPE\""));
+    assert!(
+        fails(path, &["plan", "shed.md", "--project", "NOPE"], 1)
+            .contains("there is no project \"NOPE\"")
+    );
     assert_eq!(json_of(path, &["lake", "show"])["seq"], 1);
 }
 
 #[test]
 fn a_text_without_work_says_so() {
     let folder = lake();
-    std::fs::write(folder.path().join("poem.md"), "# Poem\n\nThe sea was calm that night.\n").unwrap();
+    std::fs::write(folder.path().join("poem.md"), "# Poem\n\nThe sea was calm that night.\n")
+        .unwrap();
     let shown = ok(folder.path(), &["plan", "poem.md"]);
-    assert!(shown.contains("no tasks") && shown.contains("lists no work the planner can read"), "{shown}");
+    assert!(
+        shown.contains("no tasks") && shown.contains("lists no work the planner can read"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -173,13 +199,19 @@ fn the_quickstart_tells_its_story_in_sixty_lines_and_can_be_typed_on() {
         let told = ok(path, &["quickstart"]);
         assert!(told.lines().count() <= 60, "{} lines", told.lines().count());
         assert!(told.lines().all(|line| line.chars().count() <= 120), "{told}");
-        assert!(told.contains("a circle: line 54 says") && told.contains("not covered: line 25"), "{told}");
+        assert!(
+            told.contains("a circle: line 54 says") && told.contains("not covered: line 25"),
+            "{told}"
+        );
         assert!(told.contains("[completed]  1d  @mara   (not touched)"), "{told}");
         assert!(told.contains("estimate: 4h -> 1d") && told.contains("--as-of 4"), "{told}");
     }
     let inside = path.join("lakeplan-quickstart");
     assert!(ok(&inside, &["plan", "migration.md"]).contains("nothing changed"));
-    assert_eq!(json_of(&inside, &["task", "show", "LM-11", "--as-of", "4"])["estimate_likely"], 480);
+    assert_eq!(
+        json_of(&inside, &["task", "show", "LM-11", "--as-of", "4"])["estimate_likely"],
+        480
+    );
     assert_eq!(json_of(&inside, &["task", "show", "LM-11"])["estimate_likely"], 240);
     for command in ["task tree LM", "next", "history LM-11"] {
         let words: Vec<&str> = command.split(' ').collect();
@@ -193,7 +225,9 @@ fn the_quickstart_leaves_a_folder_alone_that_is_not_its_own() {
     let mine = folder.path().join("lakeplan-quickstart");
     std::fs::create_dir(&mine).unwrap();
     std::fs::write(mine.join("thesis.txt"), "years of work").unwrap();
-    assert!(fails(folder.path(), &["quickstart"], 1).contains("was not made by lakeplan quickstart"));
+    assert!(
+        fails(folder.path(), &["quickstart"], 1).contains("was not made by lakeplan quickstart")
+    );
     assert!(mine.join("thesis.txt").exists());
     assert_eq!(run(folder.path(), &["quickstart", "--json"]).status.code(), Some(1));
 
@@ -237,13 +271,21 @@ fn a_folder_of_descriptions_is_planned_as_if_each_had_been_named() {
         std::fs::write(path.join(name), text).unwrap();
     }
     let preview = ok(path, &["plan", "--folder", "texts"]);
-    assert!(preview.contains("2 descriptions: 2 new") && preview.contains("nothing is written yet"), "{preview}");
+    assert!(
+        preview.contains("2 descriptions: 2 new") && preview.contains("nothing is written yet"),
+        "{preview}"
+    );
     assert_eq!(json_of(path, &["lake", "show"])["seq"], 1);
 
     let outcomes = |words: &[&str]| -> Vec<String> {
         let told = json_of(path, words);
         let files = told["files"].as_array().unwrap();
-        files.iter().map(|file| format!("{} {}", file["file"].as_str().unwrap(), file["outcome"].as_str().unwrap())).collect()
+        files
+            .iter()
+            .map(|file| {
+                format!("{} {}", file["file"].as_str().unwrap(), file["outcome"].as_str().unwrap())
+            })
+            .collect()
     };
     let all = ["plan", "--folder", "./texts/", "--yes", "--text", "", "--project", ""];
     assert_eq!(outcomes(&all), ["texts/deep/boat.TXT new", "texts/shed.md new"]);
@@ -255,14 +297,27 @@ fn a_folder_of_descriptions_is_planned_as_if_each_had_been_named() {
 
     // One that cannot be planned does not keep the others from it.
     std::fs::write(path.join("texts/bad.md"), b"# Bad\n\n- \xff\n").unwrap();
-    std::fs::write(path.join("texts/shed.md"), "# Shed\n\n- Build the walls (2 days)\n- Build the roof (1 day)\n").unwrap();
+    std::fs::write(
+        path.join("texts/shed.md"),
+        "# Shed\n\n- Build the walls (2 days)\n- Build the roof (1 day)\n",
+    )
+    .unwrap();
     let output = run(path, &all);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("texts/bad.md") && said.contains("line 3 is not UTF-8") && said.contains("1 changed"), "{said}");
+    assert!(
+        said.contains("texts/bad.md")
+            && said.contains("line 3 is not UTF-8")
+            && said.contains("1 changed"),
+        "{said}"
+    );
     assert_eq!(json_of(path, &["task", "show", "SHED-1"])["estimate_likely"], 960);
-    let told: serde_json::Value = serde_json::from_slice(&run(path, &[&all[..], &["--json"]].concat()).stderr).unwrap();
-    assert_eq!(told["error"]["counts"], serde_json::json!({"new": 0, "changed": 0, "unchanged": 2, "failed": 1}));
+    let told: serde_json::Value =
+        serde_json::from_slice(&run(path, &[&all[..], &["--json"]].concat()).stderr).unwrap();
+    assert_eq!(
+        told["error"]["counts"],
+        serde_json::json!({"new": 0, "changed": 0, "unchanged": 2, "failed": 1})
+    );
     std::fs::remove_file(path.join("texts/bad.md")).unwrap();
     assert_eq!(outcomes(&all), ["texts/deep/boat.TXT as it was", "texts/shed.md as it was"]);
 }
@@ -278,7 +333,12 @@ fn a_project_that_was_deleted_is_not_made_anew_because_its_description_still_lie
     ok(path, &all);
     ok(path, &["project", "delete", "SHED"]);
     let told = ok(path, &all);
-    assert!(told.contains("deleted") && told.contains("begins it anew") && told.contains("1 as they were"), "{told}");
+    assert!(
+        told.contains("deleted")
+            && told.contains("begins it anew")
+            && told.contains("1 as they were"),
+        "{told}"
+    );
     assert_eq!(json_of(path, &["project", "list"])["projects"], serde_json::json!([]));
     ok(path, &["plan", "texts/shed.md", "--yes"]);
     assert_eq!(json_of(path, &["project", "list"])["projects"].as_array().unwrap().len(), 1);
@@ -292,13 +352,22 @@ fn descriptions_of_a_folder_may_have_any_name() {
     ok(path, &["init"]);
     for name in ["größe.md", "计划 one.md", "a~b#c%20d[1].md"] {
         std::fs::create_dir_all(path.join("d")).unwrap();
-        std::fs::write(path.join("d").join(name), format!("# Shed {name}\n\n- Build the walls (1 day)\n")).unwrap();
+        std::fs::write(
+            path.join("d").join(name),
+            format!("# Shed {name}\n\n- Build the walls (1 day)\n"),
+        )
+        .unwrap();
     }
     assert!(ok(path, &["plan", "--folder", "d", "--yes"]).contains("3 descriptions: 3 new"));
     assert!(ok(path, &["plan", "d/größe.md"]).contains("nothing changed"));
     std::fs::write(path.join("here.md"), "# Here\n\n- Build it (1 day)\n").unwrap();
     let here = json_of(path, &["plan", "--folder", "./", "--yes"]);
-    let files: Vec<&str> = here["files"].as_array().unwrap().iter().map(|file| file["file"].as_str().unwrap()).collect();
+    let files: Vec<&str> = here["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| file["file"].as_str().unwrap())
+        .collect();
     assert!(files.contains(&"here.md") && files.contains(&"d/größe.md"), "{files:?}");
 }
 
@@ -307,13 +376,20 @@ fn a_description_can_be_given_as_text_and_only_in_one_way() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     ok(path, &["init"]);
-    let words = ["plan", "", "--text", "# Shed\n\n- Build the walls (1 day)\n", "--folder", "", "--yes"];
+    let words =
+        ["plan", "", "--text", "# Shed\n\n- Build the walls (1 day)\n", "--folder", "", "--yes"];
     assert!(ok(path, &words).contains("1 task created"));
     assert!(fails(path, &["plan", "", "--text", " "], 2).contains("there is nothing to plan"));
     assert!(fails(path, &["plan", "a.md", "--text", "b"], 2).contains("give one"));
-    assert!(fails(path, &["plan", "--folder", "x", "--name", "Shed"], 2).contains("--name is of one description"));
+    assert!(
+        fails(path, &["plan", "--folder", "x", "--name", "Shed"], 2)
+            .contains("--name is of one description")
+    );
     let said = fails(path, &["plan", "--folder", "/Volumes/main/plans/texts"], 3);
-    assert!(said.contains("there is no volume main.plans.texts") && said.contains("CREATE VOLUME"), "{said}");
+    assert!(
+        said.contains("there is no volume main.plans.texts") && said.contains("CREATE VOLUME"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -321,11 +397,20 @@ fn a_text_that_shares_nothing_with_the_old_one_shows_what_would_go() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     ok(path, &["init"]);
-    std::fs::write(path.join("a.md"), "# Portal\n\n- Design the page (1 day)\n- Build it (2 days)\n").unwrap();
+    std::fs::write(
+        path.join("a.md"),
+        "# Portal\n\n- Design the page (1 day)\n- Build it (2 days)\n",
+    )
+    .unwrap();
     ok(path, &["plan", "a.md", "--yes"]);
     std::fs::write(path.join("a.md"), "# Other\n\n- Write a report (2 h)\n").unwrap();
     let preview = ok(path, &["plan", "a.md"]);
-    for said in ["- PORT-1  Design the page", "- PORT-2  Build it", "- 2 gone", "name: \"Portal\" -> \"Other\""] {
+    for said in [
+        "- PORT-1  Design the page",
+        "- PORT-2  Build it",
+        "- 2 gone",
+        "name: \"Portal\" -> \"Other\"",
+    ] {
         assert!(preview.contains(said), "{said}: {preview}");
     }
 }
@@ -355,7 +440,9 @@ fn a_terse_list_is_english_and_minutes_may_be_written_short() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|task| format!("{} {} {}", task["title"].as_str().unwrap(), task["minutes"], task["handle"]))
+        .map(|task| {
+            format!("{} {} {}", task["title"].as_str().unwrap(), task["minutes"], task["handle"])
+        })
         .collect();
     assert_eq!(
         told[..4],
@@ -378,7 +465,10 @@ fn a_first_plan_into_a_project_without_tasks_is_shown_as_a_tree() {
     ok(path, &["project", "create", "Portal", "--key", "POR"]);
     std::fs::write(path.join("a.md"), "# Portal\n\n- Design the page (1 day)\n").unwrap();
     let preview = ok(path, &["plan", "a.md", "--project", "POR"]);
-    assert!(preview.contains("1 task, effort 1d") && preview.contains("POR-1  Design the page"), "{preview}");
+    assert!(
+        preview.contains("1 task, effort 1d") && preview.contains("POR-1  Design the page"),
+        "{preview}"
+    );
 }
 
 #[test]
@@ -407,13 +497,21 @@ fn what_a_description_cancels_is_cancelled_and_comes_back_with_it() {
     edit(path, "- Raise the walls", "- [/] Raise the walls");
     ok(path, &["plan", "shed.md", "--yes"]);
     ok(path, &["task", "start", "GS-6"]);
-    let status = |key: &str| json_of(path, &["task", "show", key])["status"].as_str().unwrap().to_owned();
+    let status =
+        |key: &str| json_of(path, &["task", "show", key])["status"].as_str().unwrap().to_owned();
     edit(path, "- [/] Raise the walls", "- [-] Raise the walls");
     edit(path, "- Hang the door", "- [-] Hang the door");
     edit(path, "- Level the ground", "- [-] Level the ground");
     let preview = ok(path, &["plan", "shed.md"]);
-    assert!(preview.contains("~ GS-5  Raise the walls") && preview.contains("\"in_progress\" -> \"cancelled\""), "{preview}");
-    assert!(preview.contains("= GS-6  Hang the door") && preview.contains("its status is in_progress"), "{preview}");
+    assert!(
+        preview.contains("~ GS-5  Raise the walls")
+            && preview.contains("\"in_progress\" -> \"cancelled\""),
+        "{preview}"
+    );
+    assert!(
+        preview.contains("= GS-6  Hang the door") && preview.contains("its status is in_progress"),
+        "{preview}"
+    );
     ok(path, &["plan", "shed.md", "--yes"]);
     assert_eq!(["GS-5", "GS-6", "GS-2"].map(status), ["cancelled", "in_progress", "cancelled"]);
     assert!(ok(path, &["plan", "shed.md"]).contains("nothing changed"));

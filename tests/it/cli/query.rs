@@ -21,16 +21,27 @@ fn a_query_answers_for_the_past() {
     assert_eq!(ask(tasks, "6")[0]["status"], "completed");
     assert_eq!(ask(tasks, "6")[1]["lives"], false);
     assert_eq!(ask("SELECT max(seq) AS last FROM journal", "3"), json!([{"last": 3}]));
-    assert_eq!(ask("SELECT count(*) AS n FROM field_changes WHERE to_value = 'completed'", "4"), json!([{"n": 0}]));
+    assert_eq!(
+        ask("SELECT count(*) AS n FROM field_changes WHERE to_value = 'completed'", "4"),
+        json!([{"n": 0}])
+    );
     let sets = json_of(path, &["history"]);
-    let at = sets["changes"].as_array().unwrap().iter().find(|set| set["seq"] == 4).unwrap()["at"].as_str().unwrap().to_owned();
+    let at = sets["changes"].as_array().unwrap().iter().find(|set| set["seq"] == 4).unwrap()["at"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert_eq!(ask(tasks, &at), ask(tasks, "4"));
-    assert_eq!(ask("SELECT CAST(now AS VARCHAR) AS now FROM clock", &at)[0]["now"].as_str().unwrap()[..19], at[..19]);
+    assert_eq!(
+        ask("SELECT CAST(now AS VARCHAR) AS now FROM clock", &at)[0]["now"].as_str().unwrap()[..19],
+        at[..19]
+    );
     let overdue = json_of(path, &["query", "--view", "overdue", "--as-of", "4"]);
     assert_eq!(overdue[0]["task"], "PAY-1");
     assert_eq!(json_of(path, &["query", "--view", "overdue"]), json!([]));
     assert!(fails(path, &["query", tasks, "--as-of", "99"], 1).contains("the last is 6"));
-    assert!(fails(path, &["query", tasks, "--as-of", "2020-01-01"], 1).contains("did not exist then"));
+    assert!(
+        fails(path, &["query", tasks, "--as-of", "2020-01-01"], 1).contains("did not exist then")
+    );
 }
 
 #[test]
@@ -61,7 +72,10 @@ fn history_ends_where_it_is_told_to() {
     assert_eq!(seqs(&["history", "--as-of", "4", "--limit", "2"]), [4, 3]);
     assert_eq!(seqs(&["history", "PAY-1", "--as-of", "5"]), [5, 4]);
     let said = ok(path, &["history", "PAY-1", "--as-of", "5"]);
-    assert!(said.contains("update PAY-1: status pending -> in_progress"), "it is told under the name of then: {said}");
+    assert!(
+        said.contains("update PAY-1: status pending -> in_progress"),
+        "it is told under the name of then: {said}"
+    );
     assert!(fails(path, &["history", "OTH-1", "--as-of", "5"], 1).contains("no task"));
     assert!(fails(path, &["history", "--as-of", "7"], 1).contains("the last is 6"));
 }
@@ -77,39 +91,64 @@ fn a_query_that_is_wrong_is_told_what_would_be_right() {
         (text("code"), text("message"), text("hint"))
     };
     let (code, message, hint) = said("SELECT key FROM taks");
-    assert_eq!((code.as_str(), message.as_str()), ("unknown_table", "there is no table or view taks"));
-    assert!(hint.starts_with("did you mean tasks? ") && hint.contains("lakeplan query --views"), "{hint}");
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("unknown_table", "there is no table or view taks")
+    );
+    assert!(
+        hint.starts_with("did you mean tasks? ") && hint.contains("lakeplan query --views"),
+        "{hint}"
+    );
     assert!(said("SELECT * FROM open_wrok").2.starts_with("did you mean open_work? "));
     assert!(said("SELECT * FROM zzzzzzzzz").2.starts_with("lakeplan query --views"));
 
     let (code, message, hint) = said("SELECT stauts FROM tasks");
     assert_eq!((code.as_str(), message.as_str()), ("unknown_column", "there is no column stauts"));
-    assert!(hint.starts_with("did you mean status? ") && hint.contains("schemas/README.md"), "{hint}");
-    let (code, message, hint) = said("SELECT t.key FROM tasks t JOIN projects p ON p.id = t.project WHERE p.nam = 'x'");
-    assert_eq!((code.as_str(), message.as_str()), ("unknown_column", "there is no column t.project"), "{hint}");
+    assert!(
+        hint.starts_with("did you mean status? ") && hint.contains("schemas/README.md"),
+        "{hint}"
+    );
+    let (code, message, hint) =
+        said("SELECT t.key FROM tasks t JOIN projects p ON p.id = t.project WHERE p.nam = 'x'");
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("unknown_column", "there is no column t.project"),
+        "{hint}"
+    );
     assert!(hint.starts_with("did you mean project_id? "), "{hint}");
 
     let (code, message, hint) = said("SELECT key\nFORM tasks t");
     assert_eq!(code, "syntax");
-    assert!(message.starts_with("the SQL cannot be read: ") && message.contains("Line: 2, Column: 6"), "{message}");
+    assert!(
+        message.starts_with("the SQL cannot be read: ") && message.contains("Line: 2, Column: 6"),
+        "{message}"
+    );
     assert!(hint.contains("one SELECT"), "{hint}");
     assert_eq!(said("SELECT 'open FROM tasks").0, "syntax");
     let (code, message, _) = said("SELECT nosuch(key) FROM tasks");
     assert!(code == "query" && message.contains("nosuch"), "{code} {message}");
-    assert!(fails(path, &["query", "SELECT key FROM taks"], 2).contains("hint: did you mean tasks?"));
+    assert!(
+        fails(path, &["query", "SELECT key FROM taks"], 2).contains("hint: did you mean tasks?")
+    );
 }
 
 #[test]
 fn what_was_done_before_it_was_planned_is_no_pace() {
     let folder = lake();
     let path = folder.path();
-    std::fs::write(path.join("plan.md"), "# Shed\n\n## Tasks\n\n- [x] Level the ground (1 day)\n- [ ] Lay the slabs (1 day)\n")
-        .unwrap();
+    std::fs::write(
+        path.join("plan.md"),
+        "# Shed\n\n## Tasks\n\n- [x] Level the ground (1 day)\n- [ ] Lay the slabs (1 day)\n",
+    )
+    .unwrap();
     ok(path, &["plan", "plan.md", "--yes"]);
     let rows = |sql: &str| ok(path, &["query", sql, "--format", "csv"]);
     assert_eq!(rows("SELECT project, tasks FROM velocity"), "project,tasks\n");
     assert_eq!(rows("SELECT task, lead_minutes FROM cycle_time"), "task,lead_minutes\nSHED-1,\n");
-    assert_eq!(rows("SELECT completed, tasks FROM portfolio WHERE project = 'SHED'"), "completed,tasks\n1,2\n");
+    assert_eq!(
+        rows("SELECT completed, tasks FROM portfolio WHERE project = 'SHED'"),
+        "completed,tasks\n1,2\n"
+    );
     ok(path, &["task", "done", "SHED-2"]);
     assert_eq!(rows("SELECT project, tasks FROM velocity"), "project,tasks\nSHED,1\n");
 }
@@ -124,10 +163,19 @@ fn csv_for_spreadsheets_holds_no_formula() {
     let sql = "SELECT title, -7 AS \"=n\", title AS t FROM tasks ORDER BY key";
     let safe = ok(path, &["query", sql, "--format", "csv", "--safe-for-spreadsheets"]);
     let first: Vec<&str> = safe.lines().map(|line| line.split(",-7,").next().unwrap()).collect();
-    assert_eq!(first[1..], ["'=1+1", "'+cmd|' /C calc'!A0", "'-2+3", "'@SUM(A1)", "'\t=1", "-5", "plain"]);
+    assert_eq!(
+        first[1..],
+        ["'=1+1", "'+cmd|' /C calc'!A0", "'-2+3", "'@SUM(A1)", "'\t=1", "-5", "plain"]
+    );
     assert!(safe.starts_with("title,'=n,t\n") && safe.contains(",-7,"), "{safe}");
-    assert!(ok(path, &["query", sql, "--format", "csv"]).contains("\n=1+1,-7,=1+1\n"), "without it nothing is changed");
-    assert!(fails(path, &["query", sql, "--format", "json", "--safe-for-spreadsheets"], 2).contains("--format csv"));
+    assert!(
+        ok(path, &["query", sql, "--format", "csv"]).contains("\n=1+1,-7,=1+1\n"),
+        "without it nothing is changed"
+    );
+    assert!(
+        fails(path, &["query", sql, "--format", "json", "--safe-for-spreadsheets"], 2)
+            .contains("--format csv")
+    );
     assert!(fails(path, &["query", sql, "--safe-for-spreadsheets"], 2).contains("--format"));
 }
 
@@ -137,7 +185,10 @@ fn bytes_are_written_alike_for_programs_and_for_spreadsheets() {
     let path = folder.path();
     let sql = "SELECT x'ff' AS a, x'3d31' AS b, '=1' AS c";
     assert_eq!(ok(path, &["query", sql, "--format", "csv"]), "a,b,c\nff,3d31,=1\n");
-    assert_eq!(ok(path, &["query", sql, "--format", "csv", "--safe-for-spreadsheets"]), "a,b,c\nff,3d31,'=1\n");
+    assert_eq!(
+        ok(path, &["query", sql, "--format", "csv", "--safe-for-spreadsheets"]),
+        "a,b,c\nff,3d31,'=1\n"
+    );
     let sql = "SELECT [x'ff'] AS a";
     assert_eq!(ok(path, &["query", sql, "--format", "csv"]), "a\n\"[\"\"ff\"\"]\"\n");
     assert_eq!(json_of(path, &["query", sql]), json!([{"a": ["ff"]}]));
@@ -159,40 +210,61 @@ fn a_value_that_has_no_text_is_refused_by_every_format() {
             if format == "csv" && value.starts_with("named_struct") {
                 continue;
             }
-            let said = fails(path, &["query", &format!("SELECT {value} AS a"), "--format", format], 2);
-            assert!(said.contains("the column a has a value") && said.contains("hint: "), "{format}: {said}");
+            let said =
+                fails(path, &["query", &format!("SELECT {value} AS a"), "--format", format], 2);
+            assert!(
+                said.contains("the column a has a value") && said.contains("hint: "),
+                "{format}: {said}"
+            );
             told.push(said);
         }
         told.dedup();
         assert_eq!(told.len(), 1, "{told:?}");
     }
-    let parquet = command(path, &["query", &format!("SELECT {day} AS a"), "--format", "parquet"]).output().unwrap();
+    let parquet = command(path, &["query", &format!("SELECT {day} AS a"), "--format", "parquet"])
+        .output()
+        .unwrap();
     assert!(parquet.status.success() && parquet.stdout.starts_with(b"PAR1"));
-    assert_eq!(json_of(path, &["query", "SELECT arrow_cast(0, 'Date32') AS a"]), json!([{"a": "1970-01-01"}]));
+    assert_eq!(
+        json_of(path, &["query", "SELECT arrow_cast(0, 'Date32') AS a"]),
+        json!([{"a": "1970-01-01"}])
+    );
 }
 
 #[test]
 fn an_object_with_two_fields_of_one_name_is_no_json() {
     let folder = lake();
     let path = folder.path();
-    for value in ["named_struct('a', 1, 'a', 2)", "[named_struct('b', named_struct('a', 1, 'a', 2))]"] {
+    for value in
+        ["named_struct('a', 1, 'a', 2)", "[named_struct('b', named_struct('a', 1, 'a', 2))]"]
+    {
         let sql = format!("SELECT {value} AS s");
         let said = fails(path, &["query", &sql, "--format", "json"], 2);
         assert!(said.contains("the column s is") && said.contains("--format table"), "{said}");
         assert!(ok(path, &["query", &sql]).contains("a: 1, a: 2"));
     }
-    assert_eq!(json_of(path, &["query", "SELECT named_struct('a', 1, 'b', 2) AS s"]), json!([{"s": {"a": 1, "b": 2}}]));
+    assert_eq!(
+        json_of(path, &["query", "SELECT named_struct('a', 1, 'b', 2) AS s"]),
+        json!([{"s": {"a": 1, "b": 2}}])
+    );
 }
 
 #[test]
 fn a_plan_that_the_engine_refuses_is_told_in_words() {
     let folder = lake();
     let path = folder.path();
-    let nested =
-        |name: &str| (0..40).fold("(SELECT 1 AS x)".to_owned(), |from, _| format!("(SELECT [x, x] AS x FROM {from}{name})"));
+    let nested = |name: &str| {
+        (0..40).fold("(SELECT 1 AS x)".to_owned(), |from, _| {
+            format!("(SELECT [x, x] AS x FROM {from}{name})")
+        })
+    };
     let said = fails(path, &["query", &format!("SELECT x FROM {}", nested(""))], 2);
     assert!(said.contains("found no way to run the query") && said.contains("hint: "), "{said}");
     assert!(!said.contains("Internal error") && !said.contains("DFSchema"), "{said}");
     let twice = "SELECT x FROM (SELECT [x] AS x FROM (SELECT [x] AS x FROM (SELECT 1 AS x) AS a) AS b) AS c";
-    assert_eq!(json_of(path, &["query", twice]), json!([{"x": [[1]]}]), "what the hint says is a way out");
+    assert_eq!(
+        json_of(path, &["query", twice]),
+        json!([{"x": [[1]]}]),
+        "what the hint says is a way out"
+    );
 }

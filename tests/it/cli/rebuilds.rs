@@ -13,7 +13,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// The newest file of rows of a table.
 fn newest(lake: &Path, table: &str) -> PathBuf {
     let mut found = files(&lake.join(table));
-    found.retain(|path| path.extension().is_some_and(|end| end == "parquet") && !path.to_string_lossy().contains("_delta_log"));
+    found.retain(|path| {
+        path.extension().is_some_and(|end| end == "parquet")
+            && !path.to_string_lossy().contains("_delta_log")
+    });
     // A rebuild at the same seq gives it any name.
     found.into_iter().max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap()).unwrap()
 }
@@ -22,7 +25,8 @@ fn newest(lake: &Path, table: &str) -> PathBuf {
 fn filled() -> tempfile::TempDir {
     let folder = lake();
     let path = folder.path();
-    let description = "# Ledger\n\n## Phase\n\n- Move it\n- Close it\n\n## Requirements\n\n- It must be fast\n";
+    let description =
+        "# Ledger\n\n## Phase\n\n- Move it\n- Close it\n\n## Requirements\n\n- It must be fast\n";
     fs::write(path.join("plan.md"), description).unwrap();
     ok(path, &["plan", "plan.md", "--yes"]);
     assert!(count(path, "tasks") > 2);
@@ -51,7 +55,11 @@ fn a_plain_fold_rebuilds_the_tables_of_which_a_file_is_lost() {
             }
             let folded = run(path, &["fold"]);
             assert!(folded.status.success(), "{table} {broken:?}: {}", text(&folded.stderr));
-            assert!(text(&folded.stderr).contains("rebuilt from the journal"), "{}", text(&folded.stderr));
+            assert!(
+                text(&folded.stderr).contains("rebuilt from the journal"),
+                "{}",
+                text(&folded.stderr)
+            );
             assert!(text(&folded.stdout).contains(table), "{}", text(&folded.stdout));
             assert_eq!(count(path, table), before, "{table} {broken:?}");
             ok(path, &["doctor"]);
@@ -62,13 +70,16 @@ fn a_plain_fold_rebuilds_the_tables_of_which_a_file_is_lost() {
 
 #[test]
 fn maintain_and_upgrade_go_on_where_a_table_is_broken() {
-    for (words, table) in [(&["maintain"][..], "tasks"), (&["upgrade"], "tasks"), (&["upgrade"], "task_requirements")] {
+    for (words, table) in
+        [(&["maintain"][..], "tasks"), (&["upgrade"], "tasks"), (&["upgrade"], "task_requirements")]
+    {
         for is_log in [false, true] {
             let folder = filled();
             let path = folder.path();
             let lake = path.join("lake");
             if is_log {
-                fs::write(lake.join(table).join("_delta_log/00000000000000000000.json"), "x\n").unwrap();
+                fs::write(lake.join(table).join("_delta_log/00000000000000000000.json"), "x\n")
+                    .unwrap();
             } else if table == "tasks" {
                 fs::remove_file(newest(&lake, table)).unwrap();
             } else {
@@ -98,13 +109,28 @@ fn a_table_of_a_copy_of_the_lake_is_told_and_rebuilt() {
     ok(path, &["--lake", "other", "task", "create", "b-task", "--project", "PP"]);
     for more in [0, 3] {
         for number in 0..more {
-            ok(path, &["--lake", "other", "task", "create", &format!("more {number}"), "--project", "PP"]);
+            ok(
+                path,
+                &[
+                    "--lake",
+                    "other",
+                    "task",
+                    "create",
+                    &format!("more {number}"),
+                    "--project",
+                    "PP",
+                ],
+            );
         }
         fs::remove_dir_all(path.join("lake/tasks")).unwrap();
         copy(&path.join("other/tasks"), &path.join("lake/tasks"));
         for words in [&["task", "list"][..], &["project", "list"]] {
             let told = run(path, words);
-            assert!(told.status.success() && !text(&told.stdout).contains("b-task"), "{}", text(&told.stdout));
+            assert!(
+                told.status.success() && !text(&told.stdout).contains("b-task"),
+                "{}",
+                text(&told.stdout)
+            );
             let warned = text(&told.stderr);
             assert_eq!(warned.matches("another journal").count(), 1, "{words:?}: {warned}");
         }

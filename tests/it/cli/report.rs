@@ -8,22 +8,46 @@ use super::{fails, json_of, lake, ok};
 fn the_page_and_its_numbers_lie_beside_each_other_and_say_the_same_as_the_json() {
     let folder = lake();
     let path = folder.path();
-    ok(path, &["task", "create", "Tell <b>everyone</b> & \"all\"", "--estimate", "1d", "--due", "2020-01-01"]);
+    ok(
+        path,
+        &[
+            "task",
+            "create",
+            "Tell <b>everyone</b> & \"all\"",
+            "--estimate",
+            "1d",
+            "--due",
+            "2020-01-01",
+        ],
+    );
     let said = ok(path, &["report", "--out", "plan.html"]);
     assert_eq!(said, "plan.html written, its numbers in plan.json\n");
     let page = std::fs::read_to_string(path.join("plan.html")).unwrap();
-    assert!(page.contains("Tell &lt;b&gt;everyone&lt;/b&gt; &amp; &quot;all&quot;") && page.contains("Payments"), "{page}");
-    let mut files: Vec<String> =
-        path.read_dir().unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    assert!(
+        page.contains("Tell &lt;b&gt;everyone&lt;/b&gt; &amp; &quot;all&quot;")
+            && page.contains("Payments"),
+        "{page}"
+    );
+    let mut files: Vec<String> = path
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
     files.sort();
     assert_eq!(files, ["lake", "plan.html", "plan.json"], "nothing is left behind");
 
-    let beside: Value = serde_json::from_slice(&std::fs::read(path.join("plan.json")).unwrap()).unwrap();
+    let beside: Value =
+        serde_json::from_slice(&std::fs::read(path.join("plan.json")).unwrap()).unwrap();
     let printed = json_of(path, &["report"]);
-    for name in ["projects", "burn_up", "workload", "accuracy", "velocity", "at_risk", "requirements"] {
+    for name in
+        ["projects", "burn_up", "workload", "accuracy", "velocity", "at_risk", "requirements"]
+    {
         assert_eq!(beside[name], printed[name], "{name}");
     }
-    assert_eq!((&printed["projects"][0]["tasks"], &printed["at_risk"][0]["reason"]), (&1.into(), &"overdue".into()));
+    assert_eq!(
+        (&printed["projects"][0]["tasks"], &printed["at_risk"][0]["reason"]),
+        (&1.into(), &"overdue".into())
+    );
     let again = json_of(path, &["report", "--out", "plan.html", "--project", "pay", "--days", "7"]);
     assert_eq!(again["written"]["numbers"], "plan.json");
     assert_eq!(again["asked"], serde_json::json!(["PAY"]));
@@ -37,18 +61,27 @@ fn a_report_that_cannot_be_written_says_where_and_what_to_do() {
     let path = folder.path();
     assert!(fails(path, &["report"], 2).contains("--out FILE.html"));
     let said = fails(path, &["report", "--out", "no/where/r.html"], 2);
-    assert!(said.contains("there is no folder no/where\nhint: make it first (mkdir -p no/where)"), "{said}");
     assert!(
-        fails(path, &["report", "--out", "lake"], 2).contains("lake is a folder\nhint: name the page: --out lake/report.html")
+        said.contains("there is no folder no/where\nhint: make it first (mkdir -p no/where)"),
+        "{said}"
     );
-    assert!(fails(path, &["report", "--out", "r.json"], 2).contains("both the page and its numbers"));
+    assert!(
+        fails(path, &["report", "--out", "lake"], 2)
+            .contains("lake is a folder\nhint: name the page: --out lake/report.html")
+    );
+    assert!(
+        fails(path, &["report", "--out", "r.json"], 2).contains("both the page and its numbers")
+    );
     assert!(
         fails(path, &["report", "--out", "r.html", "--project", "XX"], 1)
             .contains("there is no project \"XX\"\nhint: there are PAY")
     );
     assert!(fails(path, &["report", "--out", "r.html", "--days", "0"], 2).contains("--days"));
     ok(path, &["project", "update", "PAY", "--status", "archived"]);
-    assert!(fails(path, &["report", "--out", "r.html", "--project", "PAY"], 1).contains("PAY is deleted or archived"));
+    assert!(
+        fails(path, &["report", "--out", "r.html", "--project", "PAY"], 1)
+            .contains("PAY is deleted or archived")
+    );
     assert!(!path.join("r.html").exists() && !path.join("r.json").exists());
 }
 
@@ -57,7 +90,8 @@ fn what_cannot_be_put_in_place_leaves_the_old_page_and_no_draft() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["report", "--out", "r.html", "--summary", "s.json"]);
-    let summary: Value = serde_json::from_slice(&std::fs::read(path.join("s.json")).unwrap()).unwrap();
+    let summary: Value =
+        serde_json::from_slice(&std::fs::read(path.join("s.json")).unwrap()).unwrap();
     assert_eq!(summary["counts"], serde_json::json!({"projects": 1}));
     let before = std::fs::read(path.join("r.html")).unwrap();
     // No file takes the place of a folder.

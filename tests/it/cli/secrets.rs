@@ -12,7 +12,10 @@ const SECRET: &str = "SEKRIT77";
 fn silent(folder: &std::path::Path, words: &[&str], variables: &[(&str, &str)]) -> String {
     let output = command(folder, words).envs(variables.iter().copied()).output().unwrap();
     let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
-    assert!(!said.contains(SECRET) && !said.contains("panicked"), "{words:?} {variables:?}: {said}");
+    assert!(
+        !said.contains(SECRET) && !said.contains("panicked"),
+        "{words:?} {variables:?}: {said}"
+    );
     said
 }
 
@@ -34,7 +37,8 @@ fn settings_are_shown_without_the_credentials_of_an_address() {
             let settings = format!("lake = '{place}'\n[target.dev]\nlake = '{place}'\n");
             std::fs::write(path.join("set.toml"), settings).unwrap();
             silent(path, &[&["--config", "set.toml"], words].concat(), &[]);
-            let said = silent(path, &[&["--config", "set.toml", "--target", "dev"], words].concat(), &[]);
+            let said =
+                silent(path, &[&["--config", "set.toml", "--target", "dev"], words].concat(), &[]);
             assert!(said.contains("[target.dev]"), "{said}");
         }
         for words in [
@@ -51,7 +55,9 @@ fn settings_are_shown_without_the_credentials_of_an_address() {
             silent(path, &[&["--json"], words].concat(), &[]);
         }
     }
-    assert!(silent(path, &["apply", &places[0]], &[]).contains("s3://***@b/x: there is no such file"));
+    assert!(
+        silent(path, &["apply", &places[0]], &[]).contains("s3://***@b/x: there is no such file")
+    );
 }
 
 #[test]
@@ -89,7 +95,9 @@ fn what_a_client_logs_of_an_address_holds_no_password() {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { continue };
             let _ = stream.read(&mut [0; 4096]);
-            let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(
+                b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            );
         }
     });
     let endpoint = format!("http://u:{SECRET}@127.0.0.1:{port}");

@@ -31,13 +31,18 @@ fn replace(folder: &Path, from: &[u8], to: &[u8]) -> usize {
     let mut count = 0;
     for file in files(folder) {
         let mut bytes = std::fs::read(&file).unwrap();
-        let places: Vec<usize> =
-            (0..bytes.len().saturating_sub(from.len())).filter(|at| bytes[*at..].starts_with(from)).collect();
+        let places: Vec<usize> = (0..bytes.len().saturating_sub(from.len()))
+            .filter(|at| bytes[*at..].starts_with(from))
+            .collect();
         for at in &places {
             bytes[*at..*at + to.len()].copy_from_slice(to);
         }
         if !places.is_empty() {
-            std::fs::write(&file, keep_checksum_and_size(file.file_name().unwrap().to_str().unwrap(), bytes)).unwrap();
+            std::fs::write(
+                &file,
+                keep_checksum_and_size(file.file_name().unwrap().to_str().unwrap(), bytes),
+            )
+            .unwrap();
         }
         count += places.len();
     }
@@ -47,7 +52,9 @@ fn replace(folder: &Path, from: &[u8], to: &[u8]) -> usize {
 async fn rows(lake: &Path) -> Vec<Row> {
     let root = Root::open(lake.to_str().unwrap(), false).unwrap();
     let clock = ManualClock::new(Instant::default(), chrono::TimeDelta::zero());
-    let store = DeltaStore::open(&root, Format::default(), std::sync::Arc::new(clock), random(1)).await.unwrap();
+    let store = DeltaStore::open(&root, Format::default(), std::sync::Arc::new(clock), random(1))
+        .await
+        .unwrap();
     store.changes(0, Stream::Work, &Scope::All).await.unwrap().try_collect().await.unwrap()
 }
 
@@ -63,23 +70,33 @@ async fn forge(path: &Path) {
     old.digest = old.compute_digest();
     let chain = next_chain(before.chain.unwrap(), [old.digest]);
     let journal = lake.join("journal");
-    assert!(replace(&journal, format!("\"{DAY}\"").as_bytes(), format!("\"{OLD}\"").as_bytes()) > 0);
+    assert!(
+        replace(&journal, format!("\"{DAY}\"").as_bytes(), format!("\"{OLD}\"").as_bytes()) > 0
+    );
     for (from, to) in [(last.digest, old.digest), (last.chain.unwrap(), chain)] {
         assert!(replace(&journal, hex(&from).as_bytes(), hex(&to).as_bytes()) > 0);
     }
     replace(&lake.join("field_changes"), DAY.as_bytes(), OLD.as_bytes());
     // The log says what the chain was; a lakeplan of the time when such days were let in wrote no marks.
-    for entry in files(&journal).into_iter().filter(|file| file.extension().is_some_and(|kind| kind == "json")) {
+    for entry in files(&journal)
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|kind| kind == "json"))
+    {
         let text = std::fs::read_to_string(&entry).unwrap();
-        let kept: String = text.lines().filter(|line| !line.contains("lakeplan-chain")).flat_map(|line| [line, "\n"]).collect();
+        let kept: String = text
+            .lines()
+            .filter(|line| !line.contains("lakeplan-chain"))
+            .flat_map(|line| [line, "\n"])
+            .collect();
         std::fs::write(&entry, kept).unwrap();
     }
 }
 
 /// How often the tables hold the old day.
 fn held(path: &Path, table: &str) -> usize {
-    let newest =
-        files(&path.join("lake").join(table)).into_iter().filter(|file| file.extension().is_some_and(|kind| kind == "parquet"));
+    let newest = files(&path.join("lake").join(table))
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|kind| kind == "parquet"));
     let newest = newest.max_by_key(|file| file.metadata().unwrap().modified().unwrap()).unwrap();
     let bytes = std::fs::read(newest).unwrap();
     bytes.windows(4).filter(|window| *window == DAYS[1].to_le_bytes()).count()
@@ -99,7 +116,9 @@ async fn an_old_day_is_listed_cleared_once_and_gone_from_the_tables() {
     let said = text(&doctor.stdout) + &text(&doctor.stderr);
     assert_eq!(doctor.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("due_date") && said.contains("read as absent") && said.contains("lakeplan upgrade clears it"),
+        said.contains("due_date")
+            && said.contains("read as absent")
+            && said.contains("lakeplan upgrade clears it"),
         "{said}"
     );
     assert!(!said.contains("digest"), "the forged row is sound: {said}");
@@ -109,11 +128,22 @@ async fn an_old_day_is_listed_cleared_once_and_gone_from_the_tables() {
     let plan = json_of_warned(path, &["upgrade", "--dry-run"]);
     let value = &plan["values"][0];
     assert_eq!(plan["values"].as_array().unwrap().len(), 1, "{plan}");
-    assert_eq!((&value["name"], &value["field"], &value["value"]), (&json!("PAY-1"), &json!("due_date"), &json!(OLD)));
-    assert_eq!((&plan["dry_run"], &plan["changed"], &value["obstacle"]), (&json!(true), &json!(false), &json!(null)));
+    assert_eq!(
+        (&value["name"], &value["field"], &value["value"]),
+        (&json!("PAY-1"), &json!("due_date"), &json!(OLD))
+    );
+    assert_eq!(
+        (&plan["dry_run"], &plan["changed"], &value["obstacle"]),
+        (&json!(true), &json!(false), &json!(null))
+    );
     assert_eq!(plan["tables"], json!([{"table": "tasks", "values": 1}]));
     let said = text(&run(path, &["upgrade", "--dry-run"]).stdout);
-    assert!(said.contains("would clear: 1 value") && said.contains(OLD) && said.contains("nothing was written"), "{said}");
+    assert!(
+        said.contains("would clear: 1 value")
+            && said.contains(OLD)
+            && said.contains("nothing was written"),
+        "{said}"
+    );
     assert_eq!(json_of_warned(path, &["lake", "show"])["seq"], before);
 
     let done = json_of_warned(path, &["upgrade"]);
@@ -122,11 +152,17 @@ async fn an_old_day_is_listed_cleared_once_and_gone_from_the_tables() {
     let doctor = run(path, &["doctor"]);
     assert!(doctor.status.success(), "{}{}", text(&doctor.stdout), text(&doctor.stderr));
     let tasks = json_of(path, &["query", "SELECT key, due_date FROM tasks ORDER BY key"]);
-    assert_eq!(tasks, json!([{"key": "PAY-1", "due_date": null}, {"key": "PAY-2", "due_date": "2031-01-01"}]));
+    assert_eq!(
+        tasks,
+        json!([{"key": "PAY-1", "due_date": null}, {"key": "PAY-2", "due_date": "2031-01-01"}])
+    );
     let history = json_of_warned(path, &["history"]);
     let set = &history["changes"][0];
     assert_eq!((&set["seq"], &set["source"]), (&done["seq"], &json!("maintenance")), "{set}");
-    assert!(text(&run(path, &["upgrade"]).stdout).contains("has format 1 already"), "a second one has nothing to do");
+    assert!(
+        text(&run(path, &["upgrade"]).stdout).contains("has format 1 already"),
+        "a second one has nothing to do"
+    );
     // The field takes values as before, and what was cleared can be taken back as far as there is a value for it.
     ok(path, &["task", "update", "PAY-1", "--due", "2032-01-01"]);
     ok(path, &["undo"]);
@@ -141,7 +177,10 @@ fn a_table_that_alone_holds_an_old_day_is_rebuilt() {
     assert!(replace(&path.join("lake/tasks"), &DAYS[0].to_le_bytes(), &DAYS[1].to_le_bytes()) > 0);
     assert_eq!(run(path, &["doctor"]).status.code(), Some(1));
     let done = json_of_warned(path, &["upgrade"]);
-    assert_eq!((&done["values"], &done["tables"]), (&json!([]), &json!([{"table": "tasks", "values": 1}])));
+    assert_eq!(
+        (&done["values"], &done["tables"]),
+        (&json!([]), &json!([{"table": "tasks", "values": 1}]))
+    );
     assert_eq!(held(path, "tasks"), 0);
     ok(path, &["doctor"]);
     assert_eq!(json_of(path, &["query", "SELECT due_date FROM tasks"]), json!([{"due_date": DAY}]));
@@ -159,7 +198,10 @@ fn a_lake_without_old_values_has_nothing_to_upgrade() {
     let folder = lake();
     let path = folder.path();
     let told = json_of(path, &["upgrade"]);
-    assert_eq!((&told["changed"], &told["values"], &told["tables"]), (&json!(false), &json!([]), &json!([])));
+    assert_eq!(
+        (&told["changed"], &told["values"], &told["tables"]),
+        (&json!(false), &json!([]), &json!([]))
+    );
     assert!(ok(path, &["upgrade", "--dry-run"]).contains("has format 1 already"));
     assert!(fails(path, &["--lake", "nowhere", "upgrade"], 3).contains("nowhere"));
 }

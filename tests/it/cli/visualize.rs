@@ -14,7 +14,20 @@ fn the_page_holds_tree_links_and_spans() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["user", "add", "ana"]);
-    ok(path, &["task", "create", "Move", "--estimate", "1d-3d", "--assignee", "@ana", "--due", "2099-12-01"]);
+    ok(
+        path,
+        &[
+            "task",
+            "create",
+            "Move",
+            "--estimate",
+            "1d-3d",
+            "--assignee",
+            "@ana",
+            "--due",
+            "2099-12-01",
+        ],
+    );
     ok(path, &["task", "create", "Read", "--parent", "PAY-1", "--priority", "high"]);
     ok(path, &["task", "create", "Check", "--parent", "PAY-1", "--depends-on", "PAY-2"]);
     ok(path, &["task", "create", "Gone"]);
@@ -29,7 +42,12 @@ fn the_page_holds_tree_links_and_spans() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|task| format!("{} {} {} {} {}", task["key"], task["parent"], task["status"], task["basis"], task["effort"]))
+        .map(|task| {
+            format!(
+                "{} {} {} {} {}",
+                task["key"], task["parent"], task["status"], task["basis"], task["effort"]
+            )
+        })
         .collect();
     assert_eq!(
         told,
@@ -39,8 +57,14 @@ fn the_page_holds_tree_links_and_spans() {
             r#""PAY-3" 0 "pending" "laid_out" null"#
         ]
     );
-    assert_eq!((&data["links"][0]["from"], &data["links"][0]["to"]), (&Value::from(2), &Value::from(1)));
-    assert_eq!((&data["tasks"][0]["assignee"], &data["tasks"][0]["due"]), (&Value::from("@ana"), &Value::from("2099-12-01")));
+    assert_eq!(
+        (&data["links"][0]["from"], &data["links"][0]["to"]),
+        (&Value::from(2), &Value::from(1))
+    );
+    assert_eq!(
+        (&data["tasks"][0]["assignee"], &data["tasks"][0]["due"]),
+        (&Value::from("@ana"), &Value::from("2099-12-01"))
+    );
     let then: Vec<u8> = run(path, &["visualize", "PAY", "--as-of", "3", "--out", "-"]).stdout;
     assert!(text(&then).contains("\"seq\":3"), "a page of the past is of then");
 }
@@ -54,8 +78,14 @@ fn nothing_in_the_data_can_leave_its_script() {
     let page = ok(path, &["visualize", "--out", "-"]);
     assert_eq!(data(&page)["tasks"][0]["title"], title);
     assert_eq!(page.matches("</script>").count(), 2, "the data's and the page's own");
-    assert_eq!(page.matches("/*{").count(), 1, "each part is in its place, the one left is in the title");
-    for foreign in ["http://", "https://", "//cdn", "fetch(", "XMLHttpRequest", "@import", "localStorage"] {
+    assert_eq!(
+        page.matches("/*{").count(),
+        1,
+        "each part is in its place, the one left is in the title"
+    );
+    for foreign in
+        ["http://", "https://", "//cdn", "fetch(", "XMLHttpRequest", "@import", "localStorage"]
+    {
         let found = page.replace("http://www.w3.org/2000/svg", "");
         assert!(!found.contains(foreign), "the page speaks of {foreign}");
     }
@@ -69,9 +99,13 @@ fn a_page_that_cannot_be_written_is_refused_and_leaves_nothing() {
     let said = fails(path, &["visualize", "PAY", "--out", "no/such/page.html"], 1);
     assert!(said.contains("no/such/page.html: cannot be written"), "{said}");
     std::fs::create_dir(path.join("folder")).unwrap();
-    assert!(fails(path, &["visualize", "PAY", "--out", "folder"], 1).contains("folder: cannot be written"));
+    assert!(
+        fails(path, &["visualize", "PAY", "--out", "folder"], 1)
+            .contains("folder: cannot be written")
+    );
     assert!(fails(path, &["visualize", "NO", "--out", "page.html"], 1).contains("there are PAY"));
-    let mut left: Vec<_> = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut left: Vec<_> =
+        std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["folder", "lake"]);
 }

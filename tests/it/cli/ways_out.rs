@@ -12,15 +12,39 @@ fn an_error_says_what_to_do_instead() {
     let cases: &[(&[&str], i32, &[&str])] = &[
         (&["plan", "nofile.md"], 1, &["nofile.md: there is no such file", "hint: name a file"]),
         (&["plan", "."], 1, &[".: is a folder", "lakeplan plan --folder"]),
-        (&["plan", "--folder", "nowhere"], 3, &["there is no folder nowhere", "hint: name a folder"]),
+        (
+            &["plan", "--folder", "nowhere"],
+            3,
+            &["there is no folder nowhere", "hint: name a folder"],
+        ),
         (&["apply", "lake"], 1, &["lake: is a folder", "hint: name a file in it"]),
         (&["backup", "lake2", "--at", "9999"], 1, &["there is no seq 9999 yet"]),
-        (&["backup", "copy"], 1, &["nothing is copied over one", "hint: name a place where there is no lake yet"]),
-        (&["--lake", "new", "restore-lake", "nowhere"], 1, &["nowhere: holds no lake", "lakeplan backup wrote"]),
-        (&["task", "create", "X", "--due", "1/2/2031"], 2, &["--due", "written as year, month, day, such as 2027-01-31"]),
+        (
+            &["backup", "copy"],
+            1,
+            &["nothing is copied over one", "hint: name a place where there is no lake yet"],
+        ),
+        (
+            &["--lake", "new", "restore-lake", "nowhere"],
+            1,
+            &["nowhere: holds no lake", "lakeplan backup wrote"],
+        ),
+        (
+            &["task", "create", "X", "--due", "1/2/2031"],
+            2,
+            &["--due", "written as year, month, day, such as 2027-01-31"],
+        ),
         (&["undo", "1"], 1, &["seq 1: looks after the lake itself", "hint: lakeplan history"]),
-        (&["--lake", "a-file", "task", "list"], 3, &["a lake is a folder, and a file is there", "--lake"]),
-        (&["--lake", "a-file/lake", "init"], 3, &["a lake is a folder, and a file is there", "--lake"]),
+        (
+            &["--lake", "a-file", "task", "list"],
+            3,
+            &["a lake is a folder, and a file is there", "--lake"],
+        ),
+        (
+            &["--lake", "a-file/lake", "init"],
+            3,
+            &["a lake is a folder, and a file is there", "--lake"],
+        ),
         (&["undo", "99"], 1, &["there is no change with the seq \"99\"", "hint: lakeplan history"]),
         (&["query", "SELECT 1; SELECT 2"], 2, &["ask one at a time"]),
         (&["query", "SELECT cast('a' AS int)"], 2, &["error: Cannot cast string 'a'"]),
@@ -41,7 +65,9 @@ fn broken_settings_are_named_by_their_line_and_what_belongs_there_can_be_asked()
     std::fs::write(path.join("lakeplan.toml"), "lake = \"lake\"\nactor = [\n").unwrap();
     let said = fails(path, &["task", "list"], 3);
     assert!(
-        said.contains("lakeplan.toml") && said.contains("line 2") && said.contains("hint: lakeplan config defaults"),
+        said.contains("lakeplan.toml")
+            && said.contains("line 2")
+            && said.contains("hint: lakeplan config defaults"),
         "{said}"
     );
     assert!(ok(path, &["config", "defaults"]).contains("lake ="));
@@ -61,15 +87,17 @@ fn a_command_line_that_cannot_be_read_is_answered_in_json_in_every_spelling() {
         &["task", "create", "--output", "json"],
         &["task", "list", "--limit", "many", "--output=json"],
     ] {
-        let said: serde_json::Value =
-            serde_json::from_str(&fails(path, words, 2)).unwrap_or_else(|err| panic!("{words:?}: {err}"));
+        let said: serde_json::Value = serde_json::from_str(&fails(path, words, 2))
+            .unwrap_or_else(|err| panic!("{words:?}: {err}"));
         assert_eq!(said["error"]["code"], "usage", "{words:?}");
     }
     let by_environment = |words: &[&str]| {
         let output = command(path, words).env("LAKEPLAN_OUTPUT", "json").output().unwrap();
         text(&output.stderr)
     };
-    for words in [&["bogus"][..], &["task", "create"], &["--config", "nowhere.toml", "task", "list"]] {
+    for words in
+        [&["bogus"][..], &["task", "create"], &["--config", "nowhere.toml", "task", "list"]]
+    {
         let said = by_environment(words);
         assert!(said.starts_with("{\"error\""), "{words:?}: {said}");
     }
@@ -82,9 +110,14 @@ fn a_limit_of_none_is_refused() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "a"]);
-    for words in [&["task", "list"][..], &["next"], &["history"], &["inbox", "list"], &["inbox", "apply"]] {
+    for words in
+        [&["task", "list"][..], &["next"], &["history"], &["inbox", "list"], &["inbox", "apply"]]
+    {
         let said = fails(path, &[words, &["--limit", "0"]].concat(), 2);
-        assert!(said.contains("--limit") && said.contains("whole number, 1 or more"), "{words:?}: {said}");
+        assert!(
+            said.contains("--limit") && said.contains("whole number, 1 or more"),
+            "{words:?}: {said}"
+        );
     }
     assert!(ok(path, &["task", "list", "--limit", "1"]).contains("PAY-1"));
 }
@@ -94,7 +127,11 @@ fn a_copy_beside_a_folder_of_a_tables_name_is_refused_for_what_it_is() {
     let folder = lake();
     let path = folder.path();
     let said = fails(path, &["backup", "."], 1);
-    assert!(said.contains("holds the folder lake") && said.contains("hint: name a place where there is nothing yet"), "{said}");
+    assert!(
+        said.contains("holds the folder lake")
+            && said.contains("hint: name a place where there is nothing yet"),
+        "{said}"
+    );
     ok(path, &["backup", "copy"]);
     assert!(fails(path, &["backup", "copy"], 1).contains("there is a lake at"));
 }
@@ -106,9 +143,17 @@ fn a_lake_that_lost_its_journal_is_told_by_the_tables_that_are_left() {
     ok(path, &["task", "create", "a"]);
     ok(path, &["fold"]);
     std::fs::remove_dir_all(path.join("lake/journal/_delta_log")).unwrap();
-    for words in [&["task", "list"][..], &["lake", "show"], &["doctor"], &["init"], &["backup", "copy"]] {
+    for words in
+        [&["task", "list"][..], &["lake", "show"], &["doctor"], &["init"], &["backup", "copy"]]
+    {
         let said = fails(path, words, 3);
-        assert!(said.contains("tasks") && said.contains("whose journal is missing"), "{words:?}: {said}");
-        assert!(said.contains("restore-lake") && !said.contains("lakeplan init"), "{words:?}: {said}");
+        assert!(
+            said.contains("tasks") && said.contains("whose journal is missing"),
+            "{words:?}: {said}"
+        );
+        assert!(
+            said.contains("restore-lake") && !said.contains("lakeplan init"),
+            "{words:?}: {said}"
+        );
     }
 }

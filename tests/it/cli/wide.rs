@@ -12,7 +12,12 @@ use super::{BINARY, fails, json_of, lake, ok, text};
 fn narrow(folder: &Path, words: &[&str]) -> Output {
     let mut shell = Command::new("sh");
     shell.args(["-c", "ulimit -v 12000000 && exec \"$0\" \"$@\"", BINARY]).args(words);
-    shell.current_dir(folder).env_clear().env("USER", "tester").stdin(Stdio::null()).stdout(Stdio::null());
+    shell
+        .current_dir(folder)
+        .env_clear()
+        .env("USER", "tester")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
     shell.output().unwrap()
 }
 
@@ -62,7 +67,10 @@ fn a_wide_value_that_is_repeated_for_many_rows_is_refused() {
             "SELECT count(first_value) AS n FROM (SELECT first_value(v) OVER (ORDER BY v) AS first_value FROM (SELECT repeat('x', 20) || value AS v FROM generate_series(1, 20000)) v) t",
             20_000,
         ),
-        ("SELECT count(*) AS n FROM (SELECT unnest(range(0, 30000)) AS n, t.* FROM tasks t) t", 30_000),
+        (
+            "SELECT count(*) AS n FROM (SELECT unnest(range(0, 30000)) AS n, t.* FROM tasks t) t",
+            30_000,
+        ),
         (
             "SELECT max(length((SELECT string_agg(key, ',') FROM tasks) || t.key)) AS n FROM tasks t JOIN projects p ON p.id = t.project_id",
             10,
@@ -82,13 +90,22 @@ fn an_answer_that_takes_long_to_write_ends_with_its_time() {
     for sql in [wide, many] {
         for format in ["table", "json", "csv"] {
             let begun = Instant::now();
-            let mut query = super::command(path, &["query", sql, "--timeout", "2s", "--format", format]);
+            let mut query =
+                super::command(path, &["query", sql, "--timeout", "2s", "--format", format]);
             let output = query.stdout(Stdio::null()).output().unwrap();
             let said = text(&output.stderr);
             // A table of many rows is more than may be held.
-            let is_memory = format == "table" && output.status.code() == Some(1) && said.contains("memory");
-            assert!(output.status.code() == Some(4) && said.contains("within 2 s") || is_memory, "{sql}, {format}: {said}");
-            assert!(begun.elapsed() < Duration::from_secs(8), "{sql}, {format}: {:?}", begun.elapsed());
+            let is_memory =
+                format == "table" && output.status.code() == Some(1) && said.contains("memory");
+            assert!(
+                output.status.code() == Some(4) && said.contains("within 2 s") || is_memory,
+                "{sql}, {format}: {said}"
+            );
+            assert!(
+                begun.elapsed() < Duration::from_secs(8),
+                "{sql}, {format}: {:?}",
+                begun.elapsed()
+            );
         }
     }
 }
@@ -105,12 +122,17 @@ fn a_column_that_a_format_cannot_hold_is_named_with_its_type_and_a_way_out() {
         ("SELECT 1 AS a, interval '1 day' AS i", "parquet", "i", "json"),
         ("SELECT [struct(1, 2)] AS l", "csv", "l", "json"),
     ] {
-        let said: Value = serde_json::from_str(&fails(path, &["query", sql, "--format", format, "--json"], 2)).unwrap();
+        let said: Value =
+            serde_json::from_str(&fails(path, &["query", sql, "--format", format, "--json"], 2))
+                .unwrap();
         let message = said["error"]["message"].as_str().unwrap();
         assert!(message.starts_with(&format!("the column {column} is ")), "{sql}: {said}");
         assert!(message.ends_with(&format!("which {format} cannot hold")), "{sql}: {said}");
         let hint = said["error"]["hint"].as_str().unwrap();
-        assert!(hint.contains("cast it") && hint.contains(&format!("--format {other}")), "{sql}: {said}");
+        assert!(
+            hint.contains("cast it") && hint.contains(&format!("--format {other}")),
+            "{sql}: {said}"
+        );
         ok(path, &["query", sql, "--format", other]);
     }
     // A table shows any type.

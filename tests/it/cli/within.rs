@@ -29,7 +29,10 @@ fn no_lake_begins_inside_a_table_or_another_lake() {
             let said = fails(path, words, 1);
             let is_named = said.contains(&format!("in the {what} at {}, ", outer.display()))
                 || said.contains(&format!("in the Delta table at {}", outer.display()));
-            assert!(is_named && said.contains("hint: name a folder outside of it"), "{words:?}: {said}");
+            assert!(
+                is_named && said.contains("hint: name a folder outside of it"),
+                "{words:?}: {said}"
+            );
         }
         if place != "table" && place != "lake/journal" {
             assert!(!path.join(place).exists(), "{place} was made");

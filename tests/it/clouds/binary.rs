@@ -12,7 +12,12 @@ const BINARY: &str = env!("CARGO_BIN_EXE_lakeplan");
 /// Runs a command in an environment that holds this and nothing else.
 pub fn run(folder: &Path, environment: &[(String, String)], words: &[&str]) -> Output {
     let mut command = Command::new(BINARY);
-    command.args(words).current_dir(folder).env_clear().env("USER", "tester").envs(environment.iter().cloned());
+    command
+        .args(words)
+        .current_dir(folder)
+        .env_clear()
+        .env("USER", "tester")
+        .envs(environment.iter().cloned());
     command.output().unwrap()
 }
 
@@ -43,11 +48,20 @@ fn a_plan_in_a_cloud_is_made_changed_asked_and_sound() {
         on(&["task", "create", "Move the ledger", "--estimate", "1d"]);
         on(&["task", "create", "Check totals", "--depends-on", "PAY-1"]);
         on(&["task", "done", "PAY-1"]);
-        let open = succeeds(folder, &place, &[&["query", "--view", "open_work", "--format", "json"][..], &lake].concat());
+        let open = succeeds(
+            folder,
+            &place,
+            &[&["query", "--view", "open_work", "--format", "json"][..], &lake].concat(),
+        );
         let open: Vec<Value> = serde_json::from_str(&open).unwrap();
         assert_eq!(open.len(), 1, "{open:?}");
         assert_eq!(open[0]["task"], "PAY-2", "{open:?}");
-        let counted = ["query", "SELECT count(*) AS n FROM tasks WHERE status = 'completed'", "--format", "json"];
+        let counted = [
+            "query",
+            "SELECT count(*) AS n FROM tasks WHERE status = 'completed'",
+            "--format",
+            "json",
+        ];
         let counted = succeeds(folder, &place, &[&counted[..], &lake].concat());
         assert_eq!(serde_json::from_str::<Value>(&counted).unwrap()[0]["n"], 1, "{counted}");
         on(&["maintain"]);

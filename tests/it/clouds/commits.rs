@@ -40,9 +40,15 @@ async fn a_put_whose_answer_is_lost_is_a_commit_once() {
                 let is_committed = matches!(outcome, Outcome::Committed { seq, .. } if seq == told.len() as u64 + 3);
                 assert!(is_committed, "{:?} {part} {rule}: {outcome:?}", place.cloud);
                 // The name was found taken, so the answer was lost and the put repeated.
-                let taken = place.count("PUT", Some(if place.cloud == Cloud::S3 { 412 } else { 409 })).await;
+                let taken = place
+                    .count("PUT", Some(if place.cloud == Cloud::S3 { 412 } else { 409 }))
+                    .await;
                 let is_repeated = rule.get("status").is_some();
-                assert!(!is_repeated || taken == 1, "{:?} {part} {rule}: {taken} puts found the name taken", place.cloud);
+                assert!(
+                    !is_repeated || taken == 1,
+                    "{:?} {part} {rule}: {taken} puts found the name taken",
+                    place.cloud
+                );
                 told.push((id, Told::Committed));
             }
         }
@@ -61,7 +67,11 @@ async fn a_put_that_hangs_and_lands_late_is_a_commit_once() {
     let begun = std::time::Instant::now();
     let outcome = commit(&store, set.clone()).await;
     assert!(matches!(outcome, Outcome::Committed { seq: 3, .. }), "{outcome:?}");
-    assert!(begun.elapsed() < Duration::from_secs(20), "it waited {:?} for one put", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "it waited {:?} for one put",
+        begun.elapsed()
+    );
     // The first put reaches the storage now and bounces.
     tokio::time::sleep(Duration::from_secs(13).saturating_sub(begun.elapsed())).await;
     check(&[(set.id, Told::Committed)], &journal(&place.open(2).await).await);
@@ -77,7 +87,11 @@ fn bad_days(seed: u64) -> Value {
     json!([
         share("PUT", 0.08, json!({"do": "before", "status": 500})),
         share("PUT", 0.08, json!({"do": "after", "status": 500})),
-        share("PUT", 0.08, json!({"do": "before", "status": 503, "body": "<Error><Code>SlowDown</Code></Error>"})),
+        share(
+            "PUT",
+            0.08,
+            json!({"do": "before", "status": 503, "body": "<Error><Code>SlowDown</Code></Error>"})
+        ),
         share("PUT", 0.08, json!({"do": "before"})),
         share("PUT", 0.08, json!({"do": "after"})),
         share("GET", 0.1, json!({"do": "before", "status": 500})),
@@ -97,8 +111,9 @@ async fn every_answer_is_true_while_a_third_of_the_puts_go_wrong() {
         place.rules(bad_days(7)).await;
         let mut running = Vec::new();
         for (writer, store) in [store, other].into_iter().enumerate() {
-            let sets: Vec<PatchSet> =
-                (0..counts(12, 100)).map(|n| patch_set(&state, two_tasks(writer * 10_000 + n)).unwrap()).collect();
+            let sets: Vec<PatchSet> = (0..counts(12, 100))
+                .map(|n| patch_set(&state, two_tasks(writer * 10_000 + n)).unwrap())
+                .collect();
             running.push(tokio::spawn(async move {
                 let mut told = Vec::new();
                 for (n, set) in sets.into_iter().enumerate() {
@@ -113,16 +128,30 @@ async fn every_answer_is_true_while_a_third_of_the_puts_go_wrong() {
         place.rules(json!([])).await;
         let counted = place.counts().await;
         let puts = |failed: bool| -> u64 {
-            let wrong = |row: &&Value| !failed || matches!(row["status"].as_u64(), Some(0 | 500 | 503));
-            counted.iter().filter(|row| row["verb"] == "PUT").filter(wrong).map(|row| row["requests"].as_u64().unwrap()).sum()
+            let wrong =
+                |row: &&Value| !failed || matches!(row["status"].as_u64(), Some(0 | 500 | 503));
+            counted
+                .iter()
+                .filter(|row| row["verb"] == "PUT")
+                .filter(wrong)
+                .map(|row| row["requests"].as_u64().unwrap())
+                .sum()
         };
         let mut totals: BTreeMap<String, usize> = BTreeMap::new();
         told.iter().for_each(|(_, told)| *totals.entry(format!("{told:?}")).or_default() += 1);
-        eprintln!("{:?}: {} of {} puts went wrong, told {totals:?}", place.cloud, puts(true), puts(false));
+        eprintln!(
+            "{:?}: {} of {} puts went wrong, told {totals:?}",
+            place.cloud,
+            puts(true),
+            puts(false)
+        );
         assert!(puts(true) * 4 >= puts(false), "{} of {} puts went wrong", puts(true), puts(false));
         let clean = place.open(3).await;
         check(&told, &journal(&clean).await);
-        assert!(totals.get("Committed").copied().unwrap_or_default() * 2 > told.len(), "{totals:?}");
+        assert!(
+            totals.get("Committed").copied().unwrap_or_default() * 2 > told.len(),
+            "{totals:?}"
+        );
         assert!(clean.maintain(lakeplan::store::Retention::default()).await.is_ok());
         sound(&place.root()).await;
     }
@@ -143,7 +172,8 @@ async fn two_writers_of_one_bucket_race_and_every_set_gets_one_place() {
                 running.push(tokio::spawn(async move {
                     let mut told = Vec::new();
                     for n in 0..8 {
-                        let set = patch_set(&state, two_tasks(writer * 10_000 + part * 100 + n)).unwrap();
+                        let set =
+                            patch_set(&state, two_tasks(writer * 10_000 + part * 100 + n)).unwrap();
                         told.push((set.id, commit(store.as_ref(), set).await));
                     }
                     told
@@ -159,7 +189,11 @@ async fn two_writers_of_one_bucket_race_and_every_set_gets_one_place() {
         seqs.sort_unstable();
         assert_eq!(seqs, (3..3 + told.len() as u64).collect::<Vec<_>>(), "{:?}", place.cloud);
         let lost = place.count("PUT", Some(if place.cloud == Cloud::S3 { 412 } else { 409 })).await;
-        assert!(lost > 0, "{:?}: no writer ever lost a slot, so nothing was raced for", place.cloud);
+        assert!(
+            lost > 0,
+            "{:?}: no writer ever lost a slot, so nothing was raced for",
+            place.cloud
+        );
         let told: Vec<_> = told.into_iter().map(|(id, _)| (id, Told::Committed)).collect();
         check(&told, &journal(&place.open(3).await).await);
     }
@@ -170,7 +204,9 @@ async fn a_bucket_without_conditional_puts_gets_no_lake() {
     let Some(place) = place(Cloud::S3, "unconditional") else { return };
     place.rules(json!([{"verb": "PUT", "do": "ignore"}])).await;
     let root = place.root();
-    let Err(fault) = DeltaStore::create(&root, Format::default(), clock(), random(1)).await else { panic!("there is a lake") };
+    let Err(fault) = DeltaStore::create(&root, Format::default(), clock(), random(1)).await else {
+        panic!("there is a lake")
+    };
     assert!(matches!(fault, StoreError::UnusableRoot { .. }), "{fault:?}");
     assert!(fault.to_string().contains("two writers"), "{fault}");
     let left: Vec<_> = futures::TryStreamExt::try_collect(root.store.list(None)).await.unwrap();

@@ -92,7 +92,8 @@ impl Place {
     /// What is to become of requests from now on; see tests/clouds/proxy.py.
     pub async fn rules(&self, rules: Value) {
         let address = format!("{}/_proxy/rules/{}", self.proxy, self.folder);
-        let answer = reqwest::Client::new().post(address).body(rules.to_string()).send().await.unwrap();
+        let answer =
+            reqwest::Client::new().post(address).body(rules.to_string()).send().await.unwrap();
         assert!(answer.status().is_success(), "{answer:?}");
     }
 
@@ -105,7 +106,9 @@ impl Place {
 
     /// How many requests of a verb, and of a status where one is given, there were since this was asked last.
     pub async fn count(&self, verb: &str, status: Option<u16>) -> u64 {
-        let fits = |row: &&Value| row["verb"] == verb && status.is_none_or(|status| row["status"] == json!(status));
+        let fits = |row: &&Value| {
+            row["verb"] == verb && status.is_none_or(|status| row["status"] == json!(status))
+        };
         self.counts().await.iter().filter(fits).map(|row| row["requests"].as_u64().unwrap()).sum()
     }
 }

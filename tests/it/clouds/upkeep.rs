@@ -21,7 +21,9 @@ const NOW: Retention = Retention { files: TimeDelta::zero(), log: TimeDelta::zer
 
 /// The lake, by the time of the storage, by which ages are judged.
 async fn aging(place: &Place, seed: u64) -> DeltaStore {
-    DeltaStore::open(&place.root(), Format::default(), Arc::new(SystemClock), random(seed)).await.unwrap()
+    DeltaStore::open(&place.root(), Format::default(), Arc::new(SystemClock), random(seed))
+        .await
+        .unwrap()
 }
 
 async fn names(store: &dyn ObjectStore) -> Vec<String> {
@@ -50,7 +52,8 @@ async fn maintains(cloud: Cloud) {
     let vacuumed = |what: fn(&lakeplan::store::Vacuumed) -> usize| -> usize {
         done.vacuumed.iter().chain(&again.vacuumed).map(|(_, vacuumed)| what(vacuumed)).sum()
     };
-    let (files, entries) = (vacuumed(|vacuumed| vacuumed.files), vacuumed(|vacuumed| vacuumed.entries));
+    let (files, entries) =
+        (vacuumed(|vacuumed| vacuumed.files), vacuumed(|vacuumed| vacuumed.entries));
     assert!(files > 10 && entries > 10, "{files} files and {entries} entries were deleted");
     let after = names(&place.root().store).await;
     assert!(after.len() < before.len(), "{} objects, and {} before", after.len(), before.len());
@@ -87,13 +90,14 @@ async fn a_log_of_more_entries_than_a_page_is_read_whole_and_deleted_by_the_thou
     // Without checkpoints, so that the whole log has to be listed.
     let listed: Vec<_> = from.store.list(None).try_collect().await.unwrap();
     let (from, to) = (from.store, place.root().store);
-    let copied = listed.iter().filter(|meta| !meta.location.as_ref().contains("checkpoint")).map(|meta| {
-        let (from, to) = (Arc::clone(&from), Arc::clone(&to));
-        async move {
-            let bytes = from.get(&meta.location).await.unwrap().bytes().await.unwrap();
-            to.put(&meta.location, PutPayload::from(bytes)).await.unwrap();
-        }
-    });
+    let copied =
+        listed.iter().filter(|meta| !meta.location.as_ref().contains("checkpoint")).map(|meta| {
+            let (from, to) = (Arc::clone(&from), Arc::clone(&to));
+            async move {
+                let bytes = from.get(&meta.location).await.unwrap().bytes().await.unwrap();
+                to.put(&meta.location, PutPayload::from(bytes)).await.unwrap();
+            }
+        });
     futures::stream::iter(copied).buffer_unordered(8).collect::<Vec<()>>().await;
     place.counts().await;
     let there = place.open(2).await;
@@ -121,7 +125,8 @@ async fn listings_come_in_the_order_of_names_and_begin_where_they_are_told() {
         }
         assert_eq!(names(&store).await, ["a/1", "a/10", "a/9", "b/1", "b/2"], "{cloud:?}");
         let after = store.list_with_offset(Some(&Path::from("a")), &Path::from("a/10"));
-        let after: Vec<String> = after.map_ok(|meta| meta.location.to_string()).try_collect().await.unwrap();
+        let after: Vec<String> =
+            after.map_ok(|meta| meta.location.to_string()).try_collect().await.unwrap();
         assert_eq!(after, ["a/9"], "{cloud:?}");
     }
 }

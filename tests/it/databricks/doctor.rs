@@ -10,7 +10,20 @@ const DOCTOR: [&str; 6] = ["--lake", "main.plan", "doctor", "--databricks", "--w
 fn registered() -> (Server, tempfile::TempDir) {
     let (server, folder) = with_lake();
     ok(&server, folder.path(), &["--lake", "main.plan", "project", "create", "Payments"]);
-    ok(&server, folder.path(), &["--lake", "main.plan", "catalog", "register", "--warehouse", "w1", "--grant", "plan-readers"]);
+    ok(
+        &server,
+        folder.path(),
+        &[
+            "--lake",
+            "main.plan",
+            "catalog",
+            "register",
+            "--warehouse",
+            "w1",
+            "--grant",
+            "plan-readers",
+        ],
+    );
     (server, folder)
 }
 
@@ -22,7 +35,9 @@ fn missing(server: &Server, folder: &std::path::Path) -> Vec<(String, String, St
     let checks = said["error"]["checkup"]["checks"].as_array().unwrap().clone();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let missing = checks.iter().filter(|check| check["state"] == "missing");
-    missing.map(|check| (text(&check["what"]), text(&check["said"]), text(&check["way_out"]))).collect()
+    missing
+        .map(|check| (text(&check["what"]), text(&check["said"]), text(&check["way_out"])))
+        .collect()
 }
 
 #[test]
@@ -30,7 +45,12 @@ fn a_lake_with_all_it_needs_passes_every_check() {
     let (server, folder) = registered();
     let checks = json_of(&server, folder.path(), &DOCTOR);
     assert_eq!(checks["missing"], 0);
-    let names: Vec<&str> = checks["checks"].as_array().unwrap().iter().map(|check| check["what"].as_str().unwrap()).collect();
+    let names: Vec<&str> = checks["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|check| check["what"].as_str().unwrap())
+        .collect();
     for what in [
         "workspace",
         "identity",
@@ -49,10 +69,15 @@ fn a_lake_with_all_it_needs_passes_every_check() {
     }
     let said = ok(&server, folder.path(), &DOCTOR);
     assert!(
-        said.contains("ok       identity") && said.contains("ana@example.com") && said.ends_with("main.plan has what it needs\n"),
+        said.contains("ok       identity")
+            && said.contains("ana@example.com")
+            && said.ends_with("main.plan has what it needs\n"),
         "{said}"
     );
-    assert!(server.world().statements.iter().all(|statement| statement["statement"] != "SELECT 1"), "it runs no statement");
+    assert!(
+        server.world().statements.iter().all(|statement| statement["statement"] != "SELECT 1"),
+        "it runs no statement"
+    );
 }
 
 #[test]
@@ -64,19 +89,33 @@ fn each_thing_that_is_missing_is_told_with_its_way_out() {
         world.external_access = Some(false);
         world.tables.remove("main.plan.workload");
         world.tables.remove("main.plan.users");
-        world.tables.get_mut("main.plan.tasks").unwrap()["properties"]["delta.enableRowTracking"] = json!("true");
+        world.tables.get_mut("main.plan.tasks").unwrap()["properties"]["delta.enableRowTracking"] =
+            json!("true");
         world.grants.remove("main.plan.inbox");
     }
     let message = "User does not have MODIFY on Table 'main.plan.journal'.";
     server.refuse("temporary-table-credentials", "READ_WRITE", 403, message);
     let found = missing(&server, path);
-    let way_out = |what: &str| found.iter().find(|(name, ..)| name == what).map_or("", |(_, _, way_out)| way_out).to_owned();
+    let way_out = |what: &str| {
+        found
+            .iter()
+            .find(|(name, ..)| name == what)
+            .map_or("", |(_, _, way_out)| way_out)
+            .to_owned()
+    };
     assert!(way_out("external data access").contains("metastore admin"), "{found:#?}");
-    assert!(way_out("write credential").contains("GRANT MODIFY ON SCHEMA `main`.`plan` TO `ana@example.com`"), "{found:#?}");
+    assert!(
+        way_out("write credential")
+            .contains("GRANT MODIFY ON SCHEMA `main`.`plan` TO `ana@example.com`"),
+        "{found:#?}"
+    );
     assert_eq!(way_out("views"), "lakeplan --lake main.plan catalog views");
     assert_eq!(way_out("table users"), "lakeplan --lake main.plan catalog register");
     assert!(way_out("table tasks").contains("only Lakeplan may"), "{found:#?}");
-    assert_eq!(way_out("inbox"), "GRANT MODIFY, SELECT ON TABLE `main`.`plan`.`inbox` TO `<the SQL users>`");
+    assert_eq!(
+        way_out("inbox"),
+        "GRANT MODIFY, SELECT ON TABLE `main`.`plan`.`inbox` TO `<the SQL users>`"
+    );
     assert_eq!(found.len(), 6, "{found:#?}");
     let said = fails(&server, path, &DOCTOR, 1);
     assert!(said.contains("6 things missing") && said.contains("missing  views"), "{said}");
@@ -87,13 +126,19 @@ fn what_comes_later_is_not_looked_at_where_what_it_rests_on_is_missing() {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
     let found = missing(&server, folder.path());
     assert_eq!(found.len(), 1, "{found:#?}");
-    assert!(found[0].0 == "journal" && found[0].2.contains("lakeplan init main.plan --location URL"), "{found:#?}");
+    assert!(
+        found[0].0 == "journal" && found[0].2.contains("lakeplan init main.plan --location URL"),
+        "{found:#?}"
+    );
     server.world().schemas.clear();
     let found = missing(&server, folder.path());
     assert!(found.len() == 1 && found[0].2.contains("CREATE SCHEMA `main`.`plan`"), "{found:#?}");
     server.world().tokens.clear();
     let found = missing(&server, folder.path());
-    assert!(found.len() == 1 && found[0].0 == "identity" && found[0].1.contains("expired"), "{found:#?}");
+    assert!(
+        found.len() == 1 && found[0].0 == "identity" && found[0].1.contains("expired"),
+        "{found:#?}"
+    );
     let said = fails(&server, folder.path(), &["--lake", "./x", "doctor", "--databricks"], 1);
     assert!(said.contains("is no lake in Unity Catalog"), "{said}");
 }

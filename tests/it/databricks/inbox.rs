@@ -37,7 +37,10 @@ fn upload(server: &Server, request: &str, title: &str, to: &str) {
     let table = folder.path().join("lake/inbox");
     for file in files(&table) {
         let key = format!("{to}/{}", file.strip_prefix(&table).unwrap().to_str().unwrap());
-        server.world().objects.insert(key, Object { bytes: std::fs::read(&file).unwrap().into(), tag: 1 });
+        server
+            .world()
+            .objects
+            .insert(key, Object { bytes: std::fs::read(&file).unwrap().into(), tag: 1 });
     }
 }
 
@@ -62,22 +65,41 @@ fn requests_of_a_managed_inbox_are_applied_and_answered_with_one_credential_of_i
         assert_eq!(world.credentials("inbox"), 1);
         let key = world.vended.values().position(|vended| vended.url == format!("s3://{KEPT}"));
         assert!(key.is_some(), "the credential is for the table's place");
-        let own = |path: &str, query: &str| format!("{path}?{query}").replace("%2F", "/").contains("__unitystorage/tables/7");
-        let (of_inbox, of_lake): (Vec<_>, Vec<_>) = world.stored.iter().partition(|[_, path, query, _]| own(path, query));
+        let own = |path: &str, query: &str| {
+            format!("{path}?{query}").replace("%2F", "/").contains("__unitystorage/tables/7")
+        };
+        let (of_inbox, of_lake): (Vec<_>, Vec<_>) =
+            world.stored.iter().partition(|[_, path, query, _]| own(path, query));
         let keys = |requests: &[&[String; 4]]| {
-            let key = |shown: &str| shown.split_once("Credential=").unwrap().1.split_once('/').unwrap().0.to_owned();
+            let key = |shown: &str| {
+                shown.split_once("Credential=").unwrap().1.split_once('/').unwrap().0.to_owned()
+            };
             requests.iter().map(|[.., shown]| key(shown)).collect::<std::collections::BTreeSet<_>>()
         };
         let (of_inbox_keys, of_lake_keys) = (keys(&of_inbox), keys(&of_lake));
         assert!(of_inbox.len() >= 3 && of_inbox_keys.len() == 1, "{of_inbox:?}");
-        assert!(of_inbox_keys.is_disjoint(&of_lake_keys), "the inbox is read with the lake's credential");
-        assert!(of_inbox.iter().all(|[method, ..]| method == "GET"), "the inbox is only read: {of_inbox:?}");
-        let beside =
-            of_lake.iter().find(|[_, path, query, _]| format!("{path}?{query}").replace("%2F", "/").contains("lake/inbox/"));
+        assert!(
+            of_inbox_keys.is_disjoint(&of_lake_keys),
+            "the inbox is read with the lake's credential"
+        );
+        assert!(
+            of_inbox.iter().all(|[method, ..]| method == "GET"),
+            "the inbox is only read: {of_inbox:?}"
+        );
+        let beside = of_lake.iter().find(|[_, path, query, _]| {
+            format!("{path}?{query}").replace("%2F", "/").contains("lake/inbox/")
+        });
         assert_eq!(beside, None, "the folder inbox of the lake is not the inbox");
     }
-    let found = json_of(&server, path, &on_plan(&["query", "SELECT request_id, outcome, created_keys FROM inbox_results"]));
-    assert_eq!(found, json!([{"request_id": "managed", "outcome": "applied", "created_keys": "PAY-1"}]));
+    let found = json_of(
+        &server,
+        path,
+        &on_plan(&["query", "SELECT request_id, outcome, created_keys FROM inbox_results"]),
+    );
+    assert_eq!(
+        found,
+        json!([{"request_id": "managed", "outcome": "applied", "created_keys": "PAY-1"}])
+    );
     let found = json_of(&server, path, &on_plan(&["query", "SELECT key, title FROM tasks"]));
     assert_eq!(found, json!([{"key": "PAY-1", "title": "Read the ledger"}]));
     assert!(ok(&server, path, &on_plan(&["inbox", "apply"])).contains("no request waits"));
@@ -112,7 +134,11 @@ fn lists_views_and_queries_read_the_managed_inbox_and_others_ask_nothing_of_it()
     }
     let listed = json_of(&server, path, &on_plan(&["inbox", "list"]));
     assert_eq!(listed["requests"][0]["request_id"], "managed");
-    let then = json_of(&server, path, &on_plan(&["query", "SELECT request_id FROM inbox", "--as-of", "1"]));
+    let then = json_of(
+        &server,
+        path,
+        &on_plan(&["query", "SELECT request_id FROM inbox", "--as-of", "1"]),
+    );
     assert_eq!(then, json!([{"request_id": "managed"}]));
 }
 
@@ -122,11 +148,18 @@ fn a_managed_inbox_that_may_not_be_read_names_the_grant_and_keeps_no_one_from_th
     let path = folder.path();
     let denied = "User does not have SELECT on Table 'inbox'.";
     server.refuse("temporary-table-credentials", "id-of-main.plan.inbox", 403, denied);
-    for words in [&["inbox", "apply"][..], &["inbox", "list"], &["query", "SELECT * FROM requests"]] {
+    for words in [&["inbox", "apply"][..], &["inbox", "list"], &["query", "SELECT * FROM requests"]]
+    {
         let said = fails(&server, path, &on_plan(words), 3);
-        assert!(said.contains("lacks a right to read the table inbox") && said.contains("GRANT SELECT"), "{words:?}: {said}");
+        assert!(
+            said.contains("lacks a right to read the table inbox") && said.contains("GRANT SELECT"),
+            "{words:?}: {said}"
+        );
     }
-    assert_eq!(json_of(&server, path, &on_plan(&["query", "SELECT key FROM projects"])), json!([{"key": "PAY"}]));
+    assert_eq!(
+        json_of(&server, path, &on_plan(&["query", "SELECT key FROM projects"])),
+        json!([{"key": "PAY"}])
+    );
 }
 
 #[test]
@@ -137,6 +170,9 @@ fn a_managed_inbox_with_features_that_are_not_read_here_says_which() {
     server.world().objects.insert(format!("{KEPT}/_delta_log/00000000000000000002.json"), entry);
     for words in [&["inbox", "apply"][..], &["inbox", "list"], &["query", "--view", "requests"]] {
         let said = fails(&server, folder.path(), &on_plan(words), 3);
-        assert!(said.contains("deletion vectors") && said.contains("DROP FEATURE"), "{words:?}: {said}");
+        assert!(
+            said.contains("deletion vectors") && said.contains("DROP FEATURE"),
+            "{words:?}: {said}"
+        );
     }
 }

@@ -30,8 +30,14 @@ pub const BUCKET_LAKE: &str = "s3://team/plans/lake";
 pub fn command(server: &Server, folder: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lakeplan"));
     command.args(words).current_dir(folder).env_clear().stdin(Stdio::null());
-    command.env("USER", "tester").env("DATABRICKS_HOST", server.url()).env("DATABRICKS_TOKEN", TOKEN);
-    command.env("AWS_ENDPOINT_URL", server.url()).env("AWS_ALLOW_HTTP", "true").env("AWS_REGION", "eu-central-1");
+    command
+        .env("USER", "tester")
+        .env("DATABRICKS_HOST", server.url())
+        .env("DATABRICKS_TOKEN", TOKEN);
+    command
+        .env("AWS_ENDPOINT_URL", server.url())
+        .env("AWS_ALLOW_HTTP", "true")
+        .env("AWS_REGION", "eu-central-1");
     command
 }
 
@@ -66,7 +72,13 @@ pub fn fails(server: &Server, folder: &Path, words: &[&str], code: i32) -> Strin
 }
 
 pub fn told(output: Output, code: i32) -> String {
-    assert_eq!(output.status.code(), Some(code), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
     assert!(output.stdout.is_empty(), "it wrote to standard output: {}", text(&output.stdout));
     text(&output.stderr)
 }
@@ -78,6 +90,10 @@ pub fn text(bytes: &[u8]) -> String {
 /// A server with the schema `main.plan`, an external location and a lake in it.
 pub fn with_lake() -> (Server, tempfile::TempDir) {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
-    ok(&server, folder.path(), &["init", "main.plan", "--location", BUCKET_LAKE, "--warehouse", "w1"]);
+    ok(
+        &server,
+        folder.path(),
+        &["init", "main.plan", "--location", BUCKET_LAKE, "--warehouse", "w1"],
+    );
     (server, folder)
 }

@@ -20,7 +20,8 @@ impl OpenApi {
     /// The description, or `None`, said aloud, where it was not handed out.
     pub fn load() -> Option<Self> {
         let path = shared("data/databricks")?.join("uc-openapi.yaml");
-        let mut document: Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let mut document: Value =
+            serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let components = document["components"].take();
         let mut schemas = components["schemas"].clone();
         for (name, schema) in schemas.as_object_mut().unwrap() {
@@ -51,9 +52,18 @@ impl OpenApi {
     }
 
     /// What of a request and its answer is not as described.
-    pub fn check(&self, method: &str, path: &str, query: &str, body: &Value, answer: Option<&Value>) -> Vec<String> {
+    pub fn check(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        body: &Value,
+        answer: Option<&Value>,
+    ) -> Vec<String> {
         let place = format!("{method} {path}");
-        let Some((template, item)) = self.paths.as_object().unwrap().iter().find(|(template, _)| fits(template, path)) else {
+        let Some((template, item)) =
+            self.paths.as_object().unwrap().iter().find(|(template, _)| fits(template, path))
+        else {
             return vec![format!("{place}: there is no such path")];
         };
         let operation = &item[method.to_lowercase()];
@@ -86,16 +96,25 @@ impl OpenApi {
 
     fn against(&self, schema: &Value, value: &Value, place: &str) -> Vec<String> {
         let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) else {
-            return if value.is_null() { Vec::new() } else { vec![format!("{place}: it has a body")] };
+            return if value.is_null() {
+                Vec::new()
+            } else {
+                vec![format!("{place}: it has a body")]
+            };
         };
-        let validator = self.validators.get(name).unwrap_or_else(|| panic!("{name} is not among the schemas in use"));
+        let validator = self
+            .validators
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} is not among the schemas in use"));
         validator.iter_errors(value).map(|fault| format!("{place}: {fault}")).collect()
     }
 }
 
 fn fits(template: &str, path: &str) -> bool {
-    let (template, path): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
-    template.len() == path.len() && template.iter().zip(path).all(|(part, said)| part.starts_with('{') || *part == said)
+    let (template, path): (Vec<&str>, Vec<&str>) =
+        (template.split('/').collect(), path.split('/').collect());
+    template.len() == path.len()
+        && template.iter().zip(path).all(|(part, said)| part.starts_with('{') || *part == said)
 }
 
 #[test]
@@ -107,7 +126,13 @@ fn the_description_refuses_what_it_does_not_describe() {
     assert_eq!(api.check("POST", credentials, "", &body, Some(&answer)), Vec::<String>::new());
     let faulty = [
         api.check("POST", credentials, "", &json!({"url": "s3://b", "operation": "READ"}), None),
-        api.check("POST", credentials, "", &json!({"path": "s3://b", "operation": "PATH_READ"}), None),
+        api.check(
+            "POST",
+            credentials,
+            "",
+            &json!({"path": "s3://b", "operation": "PATH_READ"}),
+            None,
+        ),
         api.check("POST", credentials, "", &body, Some(&json!({"expiration_time": "soon"}))),
         api.check("POST", credentials, "", &body, Some(&json!({"expires": 1}))),
         api.check("PUT", credentials, "", &body, None),

@@ -18,8 +18,17 @@ fn answered(answer: Answer) -> (Server, tempfile::TempDir) {
 }
 
 fn two_columns() -> Answer {
-    let rows = vec![vec![Some("PAY-1"), Some("90")], vec![Some("PAY-2"), None], vec![Some("PAY-3"), Some("30")]];
-    Answer { columns: vec![("key", "STRING"), ("effort", "LONG")], rows, piece: 2, ..Answer::default() }
+    let rows = vec![
+        vec![Some("PAY-1"), Some("90")],
+        vec![Some("PAY-2"), None],
+        vec![Some("PAY-3"), Some("30")],
+    ];
+    Answer {
+        columns: vec![("key", "STRING"), ("effort", "LONG")],
+        rows,
+        piece: 2,
+        ..Answer::default()
+    }
 }
 
 fn query<'w>(words: &[&'w str]) -> Vec<&'w str> {
@@ -33,20 +42,42 @@ fn a_small_answer_comes_inline_in_pieces_and_with_types() {
     assert_eq!(json_of(&server, folder.path(), &query(&[SQL])), rows);
     assert!(ok(&server, folder.path(), &query(&[SQL])).ends_with("3 rows\n"));
     let sent = server.world().statements[0].clone();
-    assert_eq!((&sent["catalog"], &sent["schema"], &sent["disposition"]), (&json!("main"), &json!("plan"), &json!("INLINE")));
+    assert_eq!(
+        (&sent["catalog"], &sent["schema"], &sent["disposition"]),
+        (&json!("main"), &json!("plan"), &json!("INLINE"))
+    );
 }
 
 #[test]
 fn every_type_is_read_as_what_it_is() {
-    let columns =
-        vec![("flag", "BOOLEAN"), ("n", "INT"), ("share", "DOUBLE"), ("day", "DATE"), ("at", "TIMESTAMP"), ("tags", "ARRAY")];
-    let row = vec![Some("true"), Some("-7"), Some("0.25"), Some("2026-11-21"), Some("2026-11-21T10:00:00.123Z"), Some("[\"a\"]")];
-    let (server, folder) = answered(Answer { columns, rows: vec![row], piece: 1, ..Answer::default() });
+    let columns = vec![
+        ("flag", "BOOLEAN"),
+        ("n", "INT"),
+        ("share", "DOUBLE"),
+        ("day", "DATE"),
+        ("at", "TIMESTAMP"),
+        ("tags", "ARRAY"),
+    ];
+    let row = vec![
+        Some("true"),
+        Some("-7"),
+        Some("0.25"),
+        Some("2026-11-21"),
+        Some("2026-11-21T10:00:00.123Z"),
+        Some("[\"a\"]"),
+    ];
+    let (server, folder) =
+        answered(Answer { columns, rows: vec![row], piece: 1, ..Answer::default() });
     assert_eq!(
         json_of(&server, folder.path(), &query(&[SQL])),
         json!([{"flag": true, "n": -7, "share": 0.25, "day": "2026-11-21", "at": "2026-11-21T10:00:00.123Z", "tags": "[\"a\"]"}])
     );
-    let wrong = Answer { columns: vec![("n", "INT")], rows: vec![vec![Some("seven")]], piece: 1, ..Answer::default() };
+    let wrong = Answer {
+        columns: vec![("n", "INT")],
+        rows: vec![vec![Some("seven")]],
+        piece: 1,
+        ..Answer::default()
+    };
     server.world().answers.insert(SQL.to_owned(), wrong);
     assert!(fails(&server, folder.path(), &query(&[SQL]), 3).contains("cannot be read"));
 }
@@ -65,7 +96,10 @@ fn a_large_answer_comes_by_links_that_see_no_token_and_are_asked_for_again_when_
     let local = run(&server, folder.path(), &query(&[SQL, "--format", "parquet"]));
     assert!(local.status.success() && local.stdout.starts_with(b"PAR1"));
     server.world().answers.insert(SQL.to_owned(), Answer { ended_links: 9, ..two_columns() });
-    assert!(fails(&server, folder.path(), &query(&[SQL, "--format", "csv"]), 3).contains("refuses its links"));
+    assert!(
+        fails(&server, folder.path(), &query(&[SQL, "--format", "csv"]), 3)
+            .contains("refuses its links")
+    );
 }
 
 #[test]
@@ -73,7 +107,11 @@ fn an_answer_too_large_for_the_api_is_asked_for_again_by_links() {
     let (server, folder) = answered(Answer { too_large_inline: true, ..two_columns() });
     assert_eq!(json_of(&server, folder.path(), &query(&[SQL])).as_array().unwrap().len(), 3);
     let world = server.world();
-    let ways: Vec<&str> = world.statements.iter().map(|statement| statement["disposition"].as_str().unwrap()).collect();
+    let ways: Vec<&str> = world
+        .statements
+        .iter()
+        .map(|statement| statement["disposition"].as_str().unwrap())
+        .collect();
     assert_eq!(ways, ["INLINE", "EXTERNAL_LINKS"]);
 }
 
@@ -92,13 +130,17 @@ fn parameters_go_with_the_statement_and_not_into_its_text() {
     let answer = Answer { columns: vec![("key", "STRING")], piece: 1, ..Answer::default() };
     server.world().answers.insert(sql.to_owned(), answer);
     let folder = tempfile::tempdir().unwrap();
-    let words = query(&[sql, "--param", "key=PAY-1'; DROP TABLE tasks", "--param", "day=2026-11-21:DATE"]);
+    let words =
+        query(&[sql, "--param", "key=PAY-1'; DROP TABLE tasks", "--param", "day=2026-11-21:DATE"]);
     assert_eq!(json_of(&server, folder.path(), &words), json!([]));
     assert_eq!(
         server.world().statements[0]["parameters"],
         json!([{"name": "key", "value": "PAY-1'; DROP TABLE tasks"}, {"name": "day", "value": "2026-11-21", "type": "DATE"}])
     );
-    assert!(fails(&server, folder.path(), &["query", "SELECT 1", "--param", "a=1"], 2).contains("--warehouse"));
+    assert!(
+        fails(&server, folder.path(), &["query", "SELECT 1", "--param", "a=1"], 2)
+            .contains("--warehouse")
+    );
 }
 
 #[test]
@@ -107,17 +149,25 @@ fn a_statement_is_waited_for_and_a_warehouse_that_starts_is_told() {
     server.world().warehouse_state = "STOPPED";
     let output = run(&server, folder.path(), &query(&[SQL, "--json"]));
     assert!(output.status.success());
-    assert!(text(&output.stderr).contains("the warehouse Starter is stopped; it starts now, which may take minutes"));
+    assert!(
+        text(&output.stderr)
+            .contains("the warehouse Starter is stopped; it starts now, which may take minutes")
+    );
     let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(rows.as_array().unwrap().len(), 3);
 }
 
 #[test]
 fn a_statement_that_fails_tells_its_sql_state() {
-    let (server, folder) =
-        answered(Answer { failure: Some(("42703", "[UNRESOLVED_COLUMN] no column effort")), ..Answer::default() });
+    let (server, folder) = answered(Answer {
+        failure: Some(("42703", "[UNRESOLVED_COLUMN] no column effort")),
+        ..Answer::default()
+    });
     let said = fails(&server, folder.path(), &query(&[SQL]), 2);
-    assert!(said.contains("the warehouse says: [UNRESOLVED_COLUMN] no column effort (SQLSTATE 42703)"), "{said}");
+    assert!(
+        said.contains("the warehouse says: [UNRESOLVED_COLUMN] no column effort (SQLSTATE 42703)"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -137,13 +187,16 @@ fn an_answer_with_fewer_rows_than_announced_is_no_answer() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_cancels_the_statement_at_the_warehouse() {
-    let (server, folder) = answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
+    let (server, folder) =
+        answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
     let mut asking = command(&server, folder.path(), &query(&[SQL]));
     let child = asking.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     while server.world().count("GET", "sql/statements/") == 0 {
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success()
+    );
     let said = told(child.wait_with_output().unwrap(), 4);
     assert!(said.contains("interrupted; the statement was cancelled"), "{said}");
     assert!(server.world().running["st-1"].cancelled);
@@ -151,20 +204,33 @@ fn ctrl_c_cancels_the_statement_at_the_warehouse() {
 
 #[test]
 fn a_deadline_cancels_the_statement_too() {
-    let (server, folder) = answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
+    let (server, folder) =
+        answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
     let said = fails(&server, folder.path(), &query(&[SQL, "--timeout", "1"]), 4);
-    assert!(said.contains("did not answer in time; the statement was cancelled") && said.contains("--timeout"), "{said}");
+    assert!(
+        said.contains("did not answer in time; the statement was cancelled")
+            && said.contains("--timeout"),
+        "{said}"
+    );
     assert!(server.world().running["st-1"].cancelled);
 }
 
 #[test]
 fn a_deadline_holds_while_the_answer_is_fetched() {
-    let (server, folder) = answered(Answer { links_after: Duration::from_secs(40), ..two_columns() });
+    let (server, folder) =
+        answered(Answer { links_after: Duration::from_secs(40), ..two_columns() });
     server.hang("GET", "/result/chunks/1");
     let began = Instant::now();
-    for words in [[SQL, "--timeout", "1", "--json"].as_slice(), &[SQL, "--timeout", "1", "--format", "csv"]] {
+    for words in
+        [[SQL, "--timeout", "1", "--json"].as_slice(), &[SQL, "--timeout", "1", "--format", "csv"]]
+    {
         let said = fails(&server, folder.path(), &query(words), 4);
-        assert!(said.contains("did not answer in time; the statement had ended, and not all of its answer"), "{said}");
+        assert!(
+            said.contains(
+                "did not answer in time; the statement had ended, and not all of its answer"
+            ),
+            "{said}"
+        );
     }
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     assert_eq!(server.world().count("POST", "/cancel"), 0, "there is nothing to cancel");
@@ -181,7 +247,9 @@ fn ctrl_c_ends_the_fetching_of_an_answer() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let began = Instant::now();
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success()
+    );
     let said = told(child.wait_with_output().unwrap(), 4);
     assert!(said.contains("interrupted; the statement had ended"), "{said}");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
@@ -189,7 +257,8 @@ fn ctrl_c_ends_the_fetching_of_an_answer() {
 
 #[test]
 fn a_deadline_holds_while_the_warehouse_is_asked_how_far_it_is() {
-    let (server, folder) = answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
+    let (server, folder) =
+        answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
     server.hang("GET", "sql/statements/");
     let began = Instant::now();
     let said = fails(&server, folder.path(), &query(&[SQL, "--timeout", "1"]), 4);
@@ -200,7 +269,8 @@ fn a_deadline_holds_while_the_warehouse_is_asked_how_far_it_is() {
 
 #[test]
 fn a_statement_whose_state_cannot_be_learned_is_cancelled() {
-    let (server, folder) = answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
+    let (server, folder) =
+        answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
     let answer = json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "later"});
     server.script("GET", "sql/statements/", usize::MAX, 503, answer);
     let said = fails(&server, folder.path(), &query(&[SQL]), 4);
@@ -210,8 +280,15 @@ fn a_statement_whose_state_cannot_be_learned_is_cancelled() {
 
 #[test]
 fn a_cancelling_that_is_not_confirmed_is_not_told_as_one() {
-    let (server, folder) = answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
-    server.script("POST", "/cancel", usize::MAX, 403, json!({"error_code": "PERMISSION_DENIED", "message": "not yours"}));
+    let (server, folder) =
+        answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
+    server.script(
+        "POST",
+        "/cancel",
+        usize::MAX,
+        403,
+        json!({"error_code": "PERMISSION_DENIED", "message": "not yours"}),
+    );
     let said = fails(&server, folder.path(), &query(&[SQL, "--timeout", "1"]), 4);
     assert!(said.contains("did not answer in time; the statement may still run"), "{said}");
 }
@@ -229,7 +306,12 @@ fn a_refusal_that_repeats_a_signed_link_is_told_by_status_and_storage_alone() {
         let mut asking = command(&server, folder.path(), &query(&[SQL, "--format", "csv"]));
         let said = told(guarded(asking.env("LAKEPLAN_LOG", "debug")), exit);
         let (log, error) = said.split_once("error: ").unwrap();
-        assert!(error.contains(tells) && !error.contains("127.0.0.1") && !said.contains("AuthenticationFailed"), "{said}");
+        assert!(
+            error.contains(tells)
+                && !error.contains("127.0.0.1")
+                && !said.contains("AuthenticationFailed"),
+            "{said}"
+        );
         assert_eq!(log.contains("sent again after a pause"), status == 503, "{said}");
     }
 }
@@ -237,7 +319,12 @@ fn a_refusal_that_repeats_a_signed_link_is_told_by_status_and_storage_alone() {
 #[test]
 fn what_does_more_than_read_is_refused_before_anything_is_sent() {
     let (server, folder) = answered(two_columns());
-    for sql in ["DROP TABLE tasks", "SELECT 1; DELETE FROM tasks", "INSERT INTO inbox VALUES (1)", "SELECT secret('a', 'b')"] {
+    for sql in [
+        "DROP TABLE tasks",
+        "SELECT 1; DELETE FROM tasks",
+        "INSERT INTO inbox VALUES (1)",
+        "SELECT secret('a', 'b')",
+    ] {
         let said = fails(&server, folder.path(), &query(&[sql]), 1);
         assert!(said.contains("a query only reads"), "{said}");
     }
@@ -252,7 +339,11 @@ fn a_view_is_asked_by_name_and_a_lake_that_is_no_schema_names_none() {
     let answer = Answer { columns: vec![("task", "STRING")], piece: 1, ..Answer::default() };
     server.world().answers.insert("SELECT * FROM `overdue`".to_owned(), answer);
     ok(&server, folder.path(), &query(&["--view", "overdue"]));
-    let output = guarded(&mut command(&server, folder.path(), &["query", "--warehouse", "w1", "--view", "overdue"]));
+    let output = guarded(&mut command(
+        &server,
+        folder.path(),
+        &["query", "--warehouse", "w1", "--view", "overdue"],
+    ));
     assert!(output.status.success(), "{}", text(&output.stderr));
     let world = server.world();
     assert_eq!(world.statements[0]["schema"], "plan");

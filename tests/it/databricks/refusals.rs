@@ -26,7 +26,10 @@ fn a_workspace_that_is_not_named_or_not_to_be_spoken_to_is_told() {
         said.contains("error: no Databricks workspace is named: DATABRICKS_HOST is not set\nhint: set DATABRICKS_HOST"),
         "{said}"
     );
-    assert!(said.contains("a folder whose name reads as catalog.schema is written ./catalog.schema"), "{said}");
+    assert!(
+        said.contains("a folder whose name reads as catalog.schema is written ./catalog.schema"),
+        "{said}"
+    );
     let said = told(with("DATABRICKS_TOKEN", None), 3);
     assert!(said.contains("DATABRICKS_TOKEN is not set"), "{said}");
     let said = told(with("DATABRICKS_HOST", Some("http://example.com")), 3);
@@ -46,7 +49,9 @@ fn a_workspace_that_is_not_named_or_not_to_be_spoken_to_is_told() {
 fn an_expired_token_is_told_and_not_repeated() {
     let (server, folder) = with_lake();
     server.world().tokens.clear();
-    for words in [LIST.as_slice(), &["--lake", "main.plan", "query", "--warehouse", "w1", "SELECT 1"]] {
+    for words in
+        [LIST.as_slice(), &["--lake", "main.plan", "query", "--warehouse", "w1", "SELECT 1"]]
+    {
         let said = fails(&server, folder.path(), words, 3);
         assert!(
             said.contains("does not accept the token: it is wrong, has expired or was revoked\nhint: make a new token"),
@@ -62,26 +67,48 @@ fn an_expired_token_is_told_and_not_repeated() {
 fn a_refusal_that_repeats_the_token_is_shown_without_it() {
     let (server, folder) = with_lake();
     let message = format!("the token {} may not see tables", super::TOKEN);
-    server.script("GET", "tables", usize::MAX, 403, json!({"error_code": "PERMISSION_DENIED", "message": message}));
+    server.script(
+        "GET",
+        "tables",
+        usize::MAX,
+        403,
+        json!({"error_code": "PERMISSION_DENIED", "message": message}),
+    );
     let said = fails(&server, folder.path(), &LIST, 3);
-    assert!(said.contains("the token *** may not see tables") && said.contains("GRANT USE CATALOG ON CATALOG `main`"), "{said}");
+    assert!(
+        said.contains("the token *** may not see tables")
+            && said.contains("GRANT USE CATALOG ON CATALOG `main`"),
+        "{said}"
+    );
 }
 
 #[test]
 fn a_request_that_is_sent_again_is_logged_without_the_token_that_its_refusal_repeats() {
     let (server, folder) = with_lake();
     let message = format!("the token {} is too busy", super::TOKEN);
-    server.script("GET", "tables", 1, 503, json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": message}));
+    server.script(
+        "GET",
+        "tables",
+        1,
+        503,
+        json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": message}),
+    );
     let mut listing = command(&server, folder.path(), &LIST);
     let output = guarded(listing.env("LAKEPLAN_LOG", "debug"));
     let said = text(&output.stderr);
-    assert!(output.status.success() && said.contains("answers 503: the token *** is too busy"), "{said}");
+    assert!(
+        output.status.success() && said.contains("answers 503: the token *** is too busy"),
+        "{said}"
+    );
 }
 
 /// The list, asked for by a service principal.
 fn by_client(server: &Server, folder: &std::path::Path, secret: &str) -> std::process::Output {
     let mut listing = command(server, folder, &LIST);
-    listing.env_remove("DATABRICKS_TOKEN").env("DATABRICKS_CLIENT_ID", "app-1").env("DATABRICKS_CLIENT_SECRET", secret);
+    listing
+        .env_remove("DATABRICKS_TOKEN")
+        .env("DATABRICKS_CLIENT_ID", "app-1")
+        .env("DATABRICKS_CLIENT_SECRET", secret);
     guarded(&mut listing)
 }
 
@@ -98,9 +125,20 @@ fn a_client_secret_with_a_space_is_told_and_sent_nowhere() {
 fn a_granted_token_that_is_none_is_told_as_such() {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
     for token in ["two canary\nwords", ""] {
-        server.script("POST", "oidc/v1/token", 1, 200, json!({"access_token": token, "expires_in": 3600}));
+        server.script(
+            "POST",
+            "oidc/v1/token",
+            1,
+            200,
+            json!({"access_token": token, "expires_in": 3600}),
+        );
         let said = told(by_client(&server, folder.path(), "client-canary-secret"), 3);
-        assert!(said.contains("127.0.0.1 grants a token that is empty or has a character that no token has"), "{said}");
+        assert!(
+            said.contains(
+                "127.0.0.1 grants a token that is empty or has a character that no token has"
+            ),
+            "{said}"
+        );
     }
     assert_eq!(server.world().seen.len(), 2, "such a token is not sent");
 }
@@ -110,7 +148,13 @@ fn a_refusal_that_repeats_the_client_secret_is_shown_without_it() {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
     let header = "YXBwLTE6Y2xpZW50LWNhbmFyeS1zZWNyZXQ=";
     let message = format!("not from here with client-canary-secret, sent as {header}");
-    server.script("POST", "oidc/v1/token", 1, 403, json!({"error": "access_denied", "error_description": message}));
+    server.script(
+        "POST",
+        "oidc/v1/token",
+        1,
+        403,
+        json!({"error": "access_denied", "error_description": message}),
+    );
     let said = told(by_client(&server, folder.path(), "client-canary-secret"), 3);
     assert!(said.contains("not from here with ***, sent as ***"), "{said}");
 }
@@ -121,7 +165,11 @@ fn nothing_secret_is_in_the_log_of_a_whole_run() {
     let words = ["--lake", "main.plan", "project", "create", "Payments"];
     let mut loud = command(&server, folder.path(), &words);
     let output = guarded(loud.env("LAKEPLAN_LOG", "trace"));
-    assert!(output.status.success() && text(&output.stderr).len() > 1000, "{}", text(&output.stderr));
+    assert!(
+        output.status.success() && text(&output.stderr).len() > 1000,
+        "{}",
+        text(&output.stderr)
+    );
     assert!(server.world().vended.keys().all(|session| session.contains(super::CANARY)));
 }
 
@@ -132,15 +180,27 @@ fn a_missing_right_comes_with_its_grant() {
             "User does not have EXTERNAL USE SCHEMA on Schema 'main.plan'.",
             "GRANT EXTERNAL USE SCHEMA ON SCHEMA `main`.`plan` TO `ana@example.com`",
         ),
-        ("User does not have SELECT on Table 'journal'.", "GRANT SELECT ON SCHEMA `main`.`plan` TO `ana@example.com`"),
-        ("Access denied.", "GRANT EXTERNAL USE SCHEMA ON SCHEMA `main`.`plan` TO `ana@example.com`; GRANT"),
+        (
+            "User does not have SELECT on Table 'journal'.",
+            "GRANT SELECT ON SCHEMA `main`.`plan` TO `ana@example.com`",
+        ),
+        (
+            "Access denied.",
+            "GRANT EXTERNAL USE SCHEMA ON SCHEMA `main`.`plan` TO `ana@example.com`; GRANT",
+        ),
     ];
     for (message, grant) in cases {
         let (server, folder) = with_lake();
         server.refuse("temporary-table-credentials", "", 403, message);
         let said = fails(&server, folder.path(), &LIST, 3);
-        assert!(said.contains(message) && said.contains(&format!("hint: let the owner run: {grant}")), "{said}");
-        assert!(said.matches("GRANT").count() == 1 || message == "Access denied.", "only what is missing: {said}");
+        assert!(
+            said.contains(message) && said.contains(&format!("hint: let the owner run: {grant}")),
+            "{said}"
+        );
+        assert!(
+            said.matches("GRANT").count() == 1 || message == "Access denied.",
+            "only what is missing: {said}"
+        );
     }
 }
 
@@ -151,7 +211,10 @@ fn a_place_where_no_lake_may_be_made_comes_with_its_grant() {
     server.refuse("temporary-path-credentials", "", 403, message);
     let said = fails(&server, folder.path(), &["init", "main.plan", "--location", BUCKET_LAKE], 3);
     let grant = "GRANT EXTERNAL USE LOCATION ON EXTERNAL LOCATION `plans` TO `ana@example.com`";
-    assert!(said.contains(message) && said.contains(&format!("hint: let the owner run: {grant}")), "{said}");
+    assert!(
+        said.contains(message) && said.contains(&format!("hint: let the owner run: {grant}")),
+        "{said}"
+    );
 }
 
 #[test]
@@ -162,7 +225,10 @@ fn external_data_access_that_is_off_is_told_as_a_setting() {
     let answer = json!({"error_code": "UNAUTHENTICATED", "message": message, "details": details});
     server.script("POST", "temporary-table-credentials", usize::MAX, 401, answer);
     let said = fails(&server, folder.path(), &LIST, 3);
-    assert!(said.contains("external data access is off\nhint: a metastore admin turns it on"), "{said}");
+    assert!(
+        said.contains("external data access is off\nhint: a metastore admin turns it on"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -210,8 +276,14 @@ fn a_log_whose_protocol_asks_for_more_is_read_and_not_written() {
         world.objects.insert(format!("team/plans/lake/journal/_delta_log/{last:020}.json"), entry);
     }
     ok(&server, folder.path(), &LIST);
-    let said = fails(&server, folder.path(), &["--lake", "main.plan", "project", "create", "Payments"], 3);
-    assert!(said.contains("the table features deletion vectors, liquid clustering, row tracking, which"), "{said}");
+    let said =
+        fails(&server, folder.path(), &["--lake", "main.plan", "project", "create", "Payments"], 3);
+    assert!(
+        said.contains(
+            "the table features deletion vectors, liquid clustering, row tracking, which"
+        ),
+        "{said}"
+    );
 }
 
 #[test]
@@ -220,11 +292,16 @@ fn what_is_not_there_is_named() {
     let path = folder.path();
     let said = fails(&server, path, &["--lake", "mian.plan", "task", "list"], 3);
     assert!(
-        said.contains("there is no catalog mian") && said.contains("GRANT USE CATALOG ON CATALOG `mian` TO `ana@example.com`"),
+        said.contains("there is no catalog mian")
+            && said.contains("GRANT USE CATALOG ON CATALOG `mian` TO `ana@example.com`"),
         "{said}"
     );
     let said = fails(&server, path, &["--lake", "main.paln", "task", "list"], 3);
-    assert!(said.contains("there is no schema main.paln") && said.contains("CREATE SCHEMA `main`.`paln`"), "{said}");
+    assert!(
+        said.contains("there is no schema main.paln")
+            && said.contains("CREATE SCHEMA `main`.`paln`"),
+        "{said}"
+    );
     let said = fails(&server, path, &["init", "main.paln", "--location", BUCKET_LAKE], 3);
     assert!(said.contains("there is no schema main.paln"), "{said}");
     let said = fails(&server, path, &["init", "main.plan"], 2);
@@ -253,9 +330,11 @@ fn a_folder_whose_name_reads_as_a_schema_is_written_with_its_path() {
 #[test]
 fn a_volume_that_does_not_exist_yet_is_named_and_not_made() {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
-    let said = fails(&server, folder.path(), &["--lake", "/Volumes/main/plan/trial/lake", "init"], 3);
+    let said =
+        fails(&server, folder.path(), &["--lake", "/Volumes/main/plan/trial/lake", "init"], 3);
     assert!(
-        said.contains("there is no volume main.plan.trial") && said.contains("CREATE VOLUME `main`.`plan`.`trial`"),
+        said.contains("there is no volume main.plan.trial")
+            && said.contains("CREATE VOLUME `main`.`plan`.`trial`"),
         "{said}"
     );
     assert!(!std::path::Path::new("/Volumes/main").exists());
@@ -294,10 +373,21 @@ fn a_busy_workspace_is_asked_again_and_a_redirect_is_not_followed() {
 fn a_warehouse_that_cannot_be_used_is_told_with_the_setting() {
     let (server, folder) = with_lake();
     let path = folder.path();
-    let ask = |id: &str| run(&server, path, &["--lake", "main.plan", "query", "--warehouse", id, "SELECT 1"]);
+    let ask = |id: &str| {
+        run(&server, path, &["--lake", "main.plan", "query", "--warehouse", id, "SELECT 1"])
+    };
     let said = told(ask("w9"), 3);
-    assert!(said.contains("there is no warehouse w9") && said.contains("Connection details"), "{said}");
-    server.script("POST", "sql/statements", 1, 403, json!({"error_code": "PERMISSION_DENIED", "message": "no CAN USE"}));
+    assert!(
+        said.contains("there is no warehouse w9") && said.contains("Connection details"),
+        "{said}"
+    );
+    server.script(
+        "POST",
+        "sql/statements",
+        1,
+        403,
+        json!({"error_code": "PERMISSION_DENIED", "message": "no CAN USE"}),
+    );
     let said = told(ask("w1"), 3);
     assert!(
         said.contains("the warehouse w1 may not be used: no CAN USE\nhint: let the warehouse's owner give CAN USE"),

@@ -21,9 +21,15 @@ async fn opened(server: &Server, clock: &Arc<ManualClock>) -> DeltaStore {
     let catalog = catalog(server, Arc::clone(clock) as _);
     let name: SchemaName = "main.plan".parse().unwrap();
     let place = catalog.place_for(&name, BUCKET_LAKE).await.unwrap();
-    let made = DeltaStore::create(&place, Format::default(), Arc::clone(clock) as _, random(1)).await.unwrap();
+    let made = DeltaStore::create(&place, Format::default(), Arc::clone(clock) as _, random(1))
+        .await
+        .unwrap();
     made.close().await;
-    server.world().external_table("main.plan.journal", &format!("{BUCKET_LAKE}/journal"), "EXTERNAL");
+    server.world().external_table(
+        "main.plan.journal",
+        &format!("{BUCKET_LAKE}/journal"),
+        "EXTERNAL",
+    );
     let root = catalog.root(&name).await.unwrap();
     DeltaStore::open(&root, Format::default(), Arc::clone(clock) as _, random(2)).await.unwrap()
 }
@@ -31,7 +37,8 @@ async fn opened(server: &Server, clock: &Arc<ManualClock>) -> DeltaStore {
 async fn commit(store: &DeltaStore, number: usize) -> Outcome {
     let state = store.snapshot(&Scope::All).await.unwrap().state;
     let fields = json!({"name": format!("project {number}")});
-    let set = patch_set(&state, json!([{"op": "create", "entity": "project", "fields": fields}])).unwrap();
+    let set = patch_set(&state, json!([{"op": "create", "entity": "project", "fields": fields}]))
+        .unwrap();
     store.commit(vec![set]).await.pop().unwrap()
 }
 
@@ -65,9 +72,14 @@ async fn the_storage_of_these_tests_refuses_a_credential_that_has_ended() {
     server.script("POST", "temporary-table-credentials", usize::MAX, 403, denied);
     assert!(matches!(commit(&store, 1).await, Outcome::Committed { .. }));
     // The catalog's clock goes on and the process's stands still: it does not know that the credential has ended.
-    server.world().clock = Arc::new(ManualClock::new(crate::support::noon() + TimeDelta::hours(2), TimeDelta::zero()));
+    server.world().clock =
+        Arc::new(ManualClock::new(crate::support::noon() + TimeDelta::hours(2), TimeDelta::zero()));
     let fault = store.fold().await.unwrap_err();
-    assert!(matches!(&fault, StoreError::Storage { .. }) && fault.hint().unwrap().contains("which gets new ones"), "{fault:?}");
+    assert!(
+        matches!(&fault, StoreError::Storage { .. })
+            && fault.hint().unwrap().contains("which gets new ones"),
+        "{fault:?}"
+    );
     assert!(server.world().refused_as_ended > 0);
 }
 
@@ -137,5 +149,8 @@ async fn a_renewal_that_is_refused_is_told_by_what_the_catalog_said() {
     let denied = json!({"error_code": "PERMISSION_DENIED", "message": "no more"});
     server.script("POST", "temporary-table-credentials", usize::MAX, 403, denied);
     let fault = store.fold().await.unwrap_err();
-    assert!(matches!(&fault, StoreError::Catalog(_)) && fault.to_string().contains("no more"), "{fault:?}");
+    assert!(
+        matches!(&fault, StoreError::Catalog(_)) && fault.to_string().contains("no more"),
+        "{fault:?}"
+    );
 }

@@ -19,7 +19,11 @@ fn registered() -> (Server, tempfile::TempDir) {
     let (server, folder) = with_lake();
     let path = folder.path();
     ok(&server, path, &["--lake", "main.plan", "project", "create", "Payments", "--key", "PAY"]);
-    ok(&server, path, &["--lake", "main.plan", "task", "create", "Read the ledger", "--project", "PAY"]);
+    ok(
+        &server,
+        path,
+        &["--lake", "main.plan", "task", "create", "Read the ledger", "--project", "PAY"],
+    );
     ok(&server, path, &["--lake", "main.plan", "catalog", "register", "--warehouse", "w1"]);
     server.refuse("temporary-path-credentials", "", 403, "Access denied.");
     server.world().seen.clear();
@@ -38,8 +42,16 @@ fn who_may_only_read_reads_and_the_first_write_names_the_grant() {
     server.refuse("temporary-path-credentials", "", 403, "Access denied.");
     assert!(ok(&server, path, &["--lake", "main.plan", "project", "list"]).contains("Payments"));
     ok(&server, path, &["--lake", "main.plan", "query", "--view", "workload"]);
-    let said = fails(&server, path, &["--lake", "main.plan", "task", "create", "x", "--project", "PAY"], 1);
-    assert!(said.contains(&format!("the lake at {BUCKET_LAKE} is open to read only: {message}")), "{said}");
+    let said = fails(
+        &server,
+        path,
+        &["--lake", "main.plan", "task", "create", "x", "--project", "PAY"],
+        1,
+    );
+    assert!(
+        said.contains(&format!("the lake at {BUCKET_LAKE} is open to read only: {message}")),
+        "{said}"
+    );
     assert!(said.contains("GRANT MODIFY ON SCHEMA `main`.`plan` TO `ana@example.com`"), "{said}");
     let world = server.world();
     let writes = world.seen.iter().filter(|seen| seen.body["operation"] == "READ_WRITE");
@@ -55,13 +67,21 @@ fn a_registered_lake_is_worked_on_with_the_rights_to_its_tables_alone() {
     ok(&server, path, &["--lake", "main.plan", "catalog", "register", "--warehouse", "w1"]);
     server.refuse("temporary-path-credentials", "", 403, "Access denied.");
     server.world().seen.clear();
-    ok(&server, path, &["--lake", "main.plan", "task", "create", "Move the ledger", "--project", "PAY"]);
+    ok(
+        &server,
+        path,
+        &["--lake", "main.plan", "task", "create", "Move the ledger", "--project", "PAY"],
+    );
     ok(&server, path, &["--lake", "main.plan", "maintain"]);
     ok(&server, path, &["--lake", "main.plan", "doctor", "--full"]);
     let tasks = json_of(&server, path, &["--lake", "main.plan", "query", "SELECT key FROM tasks"]);
     assert_eq!(tasks, json!([{"key": "PAY-1"}]));
     let world = server.world();
-    assert_eq!(world.count("POST", "temporary-path-credentials"), 0, "no path is asked for where every table is registered");
+    assert_eq!(
+        world.count("POST", "temporary-path-credentials"),
+        0,
+        "no path is asked for where every table is registered"
+    );
 }
 
 #[test]
@@ -71,7 +91,12 @@ fn a_table_that_is_new_needs_the_right_to_its_place() {
     server.refuse("temporary-path-credentials", "", 403, message);
     let path = folder.path();
     let said = fails(&server, path, &["--lake", "main.plan", "maintain"], 3);
-    assert!(said.contains("is not registered in main.plan, and its place may not be used: User does not"), "{said}");
+    assert!(
+        said.contains(
+            "is not registered in main.plan, and its place may not be used: User does not"
+        ),
+        "{said}"
+    );
     let grant = "hint: let the owner run: GRANT EXTERNAL USE LOCATION ON EXTERNAL LOCATION `plans` TO `ana@example.com`";
     assert!(said.contains(grant), "{said}");
 }
@@ -82,12 +107,21 @@ async fn the_catalog_of_these_tests_gives_nobody_a_folder_that_holds_registered_
     let workspace = Workspace::open(server.url(), Login::Token(Secret::new(TOKEN))).unwrap();
     let ask = async |url: String| {
         let body = json!({"url": url, "operation": "PATH_READ"});
-        workspace.ask(&lakeplan::net::Request::post("api/2.1/unity-catalog/temporary-path-credentials", body)).await
+        workspace
+            .ask(&lakeplan::net::Request::post(
+                "api/2.1/unity-catalog/temporary-path-credentials",
+                body,
+            ))
+            .await
     };
-    for parent in [BUCKET_LAKE.to_owned(), format!("{BUCKET_LAKE}/"), "s3://team/plans".to_owned()] {
+    for parent in [BUCKET_LAKE.to_owned(), format!("{BUCKET_LAKE}/"), "s3://team/plans".to_owned()]
+    {
         assert!(matches!(ask(parent).await, Err(lakeplan::net::NetError::Forbidden { .. })));
     }
-    assert!(ask(format!("{BUCKET_LAKE}/tasks")).await.is_ok() && ask("s3://team/plans/lake2".to_owned()).await.is_ok());
+    assert!(
+        ask(format!("{BUCKET_LAKE}/tasks")).await.is_ok()
+            && ask("s3://team/plans/lake2".to_owned()).await.is_ok()
+    );
 }
 
 #[test]
@@ -95,9 +129,17 @@ fn a_check_up_that_may_not_see_a_table_says_so_and_advises_nothing() {
     let (server, folder) = registered();
     let path = folder.path();
     ok(&server, path, &["--lake", "main.plan", "doctor"]);
-    server.refuse("temporary-table-credentials", "id-of-main.plan.tasks", 403, "User does not have SELECT on Table 'tasks'.");
+    server.refuse(
+        "temporary-table-credentials",
+        "id-of-main.plan.tasks",
+        403,
+        "User does not have SELECT on Table 'tasks'.",
+    );
     let said = fails(&server, path, &["--lake", "main.plan", "doctor"], 3);
-    assert!(said.contains("lacks a right to use the table tasks") && said.contains("GRANT SELECT"), "{said}");
+    assert!(
+        said.contains("lacks a right to use the table tasks") && said.contains("GRANT SELECT"),
+        "{said}"
+    );
     assert!(!said.contains("remove") && !said.contains("backup"), "{said}");
     server.world().scripts.clear();
     let away = json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "later"});
@@ -111,7 +153,12 @@ fn a_table_that_is_registered_no_more_is_not_taken_for_an_empty_one() {
     let (server, folder) = registered();
     let path = folder.path();
     server.world().tables.remove("main.plan.agent_logs");
-    for words in [&["doctor"][..], &["backup", "copy"], &["query", "SELECT count(*) FROM agent_logs"], &["catalog", "register"]] {
+    for words in [
+        &["doctor"][..],
+        &["backup", "copy"],
+        &["query", "SELECT count(*) FROM agent_logs"],
+        &["catalog", "register"],
+    ] {
         let said = fails(&server, path, &[&["--lake", "main.plan"], words].concat(), 3);
         assert!(said.contains("agent_logs is not registered in main.plan"), "{words:?}: {said}");
     }
@@ -121,7 +168,10 @@ fn a_table_that_is_registered_no_more_is_not_taken_for_an_empty_one() {
     assert_eq!(tasks, json!([{"key": "PAY-1"}]));
     let output = run(&server, path, &["--lake", "main.plan", "query", "SELECT count(*) FROM taks"]);
     let said = text(&output.stderr);
-    assert!(said.contains("there is no table or view taks") && said.contains("did you mean tasks"), "{said}");
+    assert!(
+        said.contains("there is no table or view taks") && said.contains("did you mean tasks"),
+        "{said}"
+    );
     assert!(said.contains("the table is left out"), "{said}");
 }
 
@@ -129,17 +179,36 @@ fn a_table_that_is_registered_no_more_is_not_taken_for_an_empty_one() {
 fn who_may_not_write_one_table_reads_all_the_same() {
     let (server, folder) = registered();
     let path = folder.path();
-    ok(&server, path, &["--lake", "main.plan", "task", "create", "Move the ledger", "--project", "PAY"]);
+    ok(
+        &server,
+        path,
+        &["--lake", "main.plan", "task", "create", "Move the ledger", "--project", "PAY"],
+    );
     server.world().tables.get_mut("main.plan.tasks").unwrap()["table_id"] = json!("no-modify");
     let write = r#""operation":"READ_WRITE","table_id":"no-modify""#;
-    server.refuse("temporary-table-credentials", write, 403, "User does not have MODIFY on Table 'tasks'.");
+    server.refuse(
+        "temporary-table-credentials",
+        write,
+        403,
+        "User does not have MODIFY on Table 'tasks'.",
+    );
     // The change is committed; the table of it cannot be brought up to it.
-    ok(&server, path, &["--lake", "main.plan", "task", "create", "Close the ledger", "--project", "PAY"]);
-    let output = run(&server, path, &["--lake", "main.plan", "query", "SELECT key FROM tasks ORDER BY key"]);
+    ok(
+        &server,
+        path,
+        &["--lake", "main.plan", "task", "create", "Close the ledger", "--project", "PAY"],
+    );
+    let output =
+        run(&server, path, &["--lake", "main.plan", "query", "SELECT key FROM tasks ORDER BY key"]);
     let said = text(&output.stderr);
-    assert!(output.status.success() && said.contains("the tables may lag behind the journal"), "{said}");
+    assert!(
+        output.status.success() && said.contains("the tables may lag behind the journal"),
+        "{said}"
+    );
     assert!(text(&output.stdout).contains("PAY-2"), "{}", text(&output.stdout));
-    assert!(ok(&server, path, &["--lake", "main.plan", "task", "list"]).contains("Close the ledger"));
+    assert!(
+        ok(&server, path, &["--lake", "main.plan", "task", "list"]).contains("Close the ledger")
+    );
     let said = fails(&server, path, &["--lake", "main.plan", "maintain"], 3);
     assert!(said.contains("GRANT MODIFY ON SCHEMA `main`.`plan` TO `ana@example.com`"), "{said}");
 }
@@ -147,7 +216,11 @@ fn who_may_not_write_one_table_reads_all_the_same() {
 #[test]
 fn an_inbox_that_databricks_keeps_needs_no_place_in_the_lake() {
     let (server, folder) = registered();
-    server.world().external_table("main.plan.inbox", "s3://team/__unitystorage/tables/7", "MANAGED");
+    server.world().external_table(
+        "main.plan.inbox",
+        "s3://team/__unitystorage/tables/7",
+        "MANAGED",
+    );
     ok(&server, folder.path(), &["--lake", "main.plan", "maintain"]);
 }
 
@@ -165,12 +238,26 @@ async fn a_lakes_root_is_a_store_of_its_tables() {
     let asked = ["tasks", "users"].map(|table| server.world().credentials(table));
     assert_eq!(asked, [1, 1], "opened once for all");
 
-    let listed: Vec<_> = store.list(Some(&place("tasks"))).map_ok(|meta| meta.location).try_collect().await.unwrap();
-    assert!(listed.contains(&place("tasks/a")) && !listed.contains(&place("users/c")), "{listed:?}");
+    let listed: Vec<_> =
+        store.list(Some(&place("tasks"))).map_ok(|meta| meta.location).try_collect().await.unwrap();
+    assert!(
+        listed.contains(&place("tasks/a")) && !listed.contains(&place("users/c")),
+        "{listed:?}"
+    );
     let after = store.list_with_offset(Some(&place("tasks")), &place("tasks/a"));
-    assert!(!after.map_ok(|meta| meta.location).try_collect::<Vec<_>>().await.unwrap().contains(&place("tasks/a")));
+    assert!(
+        !after
+            .map_ok(|meta| meta.location)
+            .try_collect::<Vec<_>>()
+            .await
+            .unwrap()
+            .contains(&place("tasks/a"))
+    );
     assert!(store.list(None).try_collect::<Vec<_>>().await.is_err(), "the root is in no table");
-    assert!(store.copy(&place("tasks/a"), &place("users/a")).await.is_err(), "from one table into another");
+    assert!(
+        store.copy(&place("tasks/a"), &place("users/a")).await.is_err(),
+        "from one table into another"
+    );
 
     let asked = stream::iter(names).map(move |name| Ok(place(name))).boxed();
     let deleted: Vec<_> = store.delete_stream(asked).try_collect().await.unwrap();
@@ -185,11 +272,16 @@ async fn a_table_that_is_registered_meanwhile_is_reached_by_its_credential_from_
     let clock = clock();
     server.world().clock = std::sync::Arc::clone(&clock) as _;
     let name: SchemaName = "main.plan".parse().unwrap();
-    let store = catalog(&server, std::sync::Arc::clone(&clock) as _).root(&name).await.unwrap().store;
+    let store =
+        catalog(&server, std::sync::Arc::clone(&clock) as _).root(&name).await.unwrap().store;
     let log = StorePath::from("projects/_delta_log/00000000000000000000.json");
     store.get(&log).await.unwrap();
     assert_eq!(server.world().credentials("projects"), 0);
-    server.world().external_table("main.plan.projects", &format!("{BUCKET_LAKE}/projects"), "EXTERNAL");
+    server.world().external_table(
+        "main.plan.projects",
+        &format!("{BUCKET_LAKE}/projects"),
+        "EXTERNAL",
+    );
     server.refuse("temporary-path-credentials", "", 403, "Access denied.");
     clock.advance(chrono::TimeDelta::hours(2));
     store.get(&log).await.unwrap();

@@ -14,10 +14,18 @@ pub struct Object {
 }
 
 /// Answers, or says what a script has instead.
-pub fn answer(world: &mut World, method: &str, path: &str, query: &str, headers: &HeaderMap, body: &Bytes) -> Reply {
+pub fn answer(
+    world: &mut World,
+    method: &str,
+    path: &str,
+    query: &str,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Reply {
     let asked = decoded(path);
-    let fits =
-        |script: &&mut super::world::StorageScript| script.times > 0 && script.method == method && asked.contains(script.path);
+    let fits = |script: &&mut super::world::StorageScript| {
+        script.times > 0 && script.method == method && asked.contains(script.path)
+    };
     let script = world.storage_scripts.iter_mut().find(fits).map(|script| {
         script.times -= 1;
         script.clone()
@@ -32,12 +40,22 @@ pub fn answer(world: &mut World, method: &str, path: &str, query: &str, headers:
     }
 }
 
-fn done(world: &mut World, method: &str, path: &str, query: &str, headers: &HeaderMap, body: &Bytes) -> Reply {
-    let shown = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+fn done(
+    world: &mut World,
+    method: &str,
+    path: &str,
+    query: &str,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Reply {
+    let shown =
+        headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     world.stored.push([method.to_owned(), path.to_owned(), query.to_owned(), shown.to_owned()]);
     let (bucket, key) = split(&decoded(path));
-    let query: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    let said = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let query: Vec<(String, String)> =
+        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let said =
+        |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let place = match said("prefix") {
         Some(prefix) => format!("s3://{bucket}/{prefix}"),
         None => format!("s3://{bucket}/{key}"),
@@ -45,7 +63,11 @@ fn done(world: &mut World, method: &str, path: &str, query: &str, headers: &Head
     let deletes = said("delete").is_some();
     // Several objects are deleted by the bucket's own address.
     let deleted: Vec<String> = if deletes { keys(body) } else { Vec::new() };
-    let places = if deletes { deleted.iter().map(|key| format!("s3://{bucket}/{key}")).collect() } else { vec![place] };
+    let places = if deletes {
+        deleted.iter().map(|key| format!("s3://{bucket}/{key}")).collect()
+    } else {
+        vec![place]
+    };
     if let Err(refused) = admit(world, method, &places, deletes, headers) {
         return refused;
     }
@@ -62,7 +84,8 @@ fn done(world: &mut World, method: &str, path: &str, query: &str, headers: &Head
             for key in &deleted {
                 world.objects.remove(&format!("{bucket}/{key}"));
             }
-            let deleted: String = deleted.iter().map(|key| format!("<Deleted><Key>{key}</Key></Deleted>")).collect();
+            let deleted: String =
+                deleted.iter().map(|key| format!("<Deleted><Key>{key}</Key></Deleted>")).collect();
             Reply::bytes(200, format!("<DeleteResult>{deleted}</DeleteResult>").into_bytes())
         }
         _ => fault(501, "NotImplemented"),
@@ -72,21 +95,37 @@ fn done(world: &mut World, method: &str, path: &str, query: &str, headers: &Head
 /// The keys of a request to delete several.
 fn keys(body: &Bytes) -> Vec<String> {
     let text = String::from_utf8_lossy(body).into_owned();
-    text.split("<Key>").skip(1).filter_map(|rest| Some(rest.split_once("</Key>")?.0.to_owned())).collect()
+    text.split("<Key>")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once("</Key>")?.0.to_owned()))
+        .collect()
 }
 
 /// Whether the credential is one that was given, for this place and for this verb, and holds.
-fn admit(world: &mut World, method: &str, places: &[String], deletes: bool, headers: &HeaderMap) -> Result<(), Reply> {
-    let token = headers.get("x-amz-security-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
+fn admit(
+    world: &mut World,
+    method: &str,
+    places: &[String],
+    deletes: bool,
+    headers: &HeaderMap,
+) -> Result<(), Reply> {
+    let token = headers
+        .get("x-amz-security-token")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let now = world.now();
-    let Some(vended) = world.vended.get(token) else { return Err(fault(403, "InvalidAccessKeyId")) };
+    let Some(vended) = world.vended.get(token) else {
+        return Err(fault(403, "InvalidAccessKeyId"));
+    };
     if now >= vended.ends_at {
         world.refused_as_ended += 1;
         return Err(fault(400, "ExpiredToken"));
     }
     let writes = matches!(method, "PUT" | "DELETE") || (method == "POST" && deletes);
     let own = vended.url.trim_end_matches('/');
-    let lies_in = |place: &String| place.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let lies_in = |place: &String| {
+        place.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
     let is_within = places.iter().all(lies_in);
     if !is_within || (writes && !vended.may_write) {
         return Err(fault(403, "AccessDenied"));
@@ -95,7 +134,9 @@ fn admit(world: &mut World, method: &str, places: &[String], deletes: bool, head
 }
 
 fn put(world: &mut World, full: String, headers: &HeaderMap, body: &Bytes) -> Reply {
-    if headers.get("if-none-match").is_some_and(|value| value == "*") && world.objects.contains_key(&full) {
+    if headers.get("if-none-match").is_some_and(|value| value == "*")
+        && world.objects.contains_key(&full)
+    {
         return fault(412, "PreconditionFailed");
     }
     let tag = world.objects.len() as u64 + 1;
@@ -108,12 +149,16 @@ fn put(world: &mut World, full: String, headers: &HeaderMap, body: &Bytes) -> Re
 fn get(world: &World, full: &str, headers: &HeaderMap) -> Reply {
     let Some(object) = world.objects.get(full) else { return fault(404, "NoSuchKey") };
     let size = object.bytes.len();
-    let range = headers.get("range").and_then(|value| value.to_str().ok()?.strip_prefix("bytes=")?.split_once('-'));
+    let range = headers
+        .get("range")
+        .and_then(|value| value.to_str().ok()?.strip_prefix("bytes=")?.split_once('-'));
     let (status, from, to) = match range {
         None => (200, 0, size),
         Some(("", last)) => (206, size.saturating_sub(last.parse().unwrap()), size),
         Some((from, "")) => (206, from.parse().unwrap(), size),
-        Some((from, to)) => (206, from.parse().unwrap(), (to.parse::<usize>().unwrap() + 1).min(size)),
+        Some((from, to)) => {
+            (206, from.parse().unwrap(), (to.parse::<usize>().unwrap() + 1).min(size))
+        }
     };
     if from > to || (status == 206 && from == size) {
         return fault(416, "InvalidRange");
@@ -122,22 +167,29 @@ fn get(world: &World, full: &str, headers: &HeaderMap) -> Reply {
     reply.headers.push(("etag".to_owned(), format!("\"{}\"", object.tag)));
     reply.headers.push(("last-modified".to_owned(), "Sat, 21 Nov 2026 10:00:00 GMT".to_owned()));
     if status == 206 {
-        reply.headers.push(("content-range".to_owned(), format!("bytes {from}-{}/{size}", to.max(1) - 1)));
+        reply
+            .headers
+            .push(("content-range".to_owned(), format!("bytes {from}-{}/{size}", to.max(1) - 1)));
     }
     reply
 }
 
 fn list(world: &World, bucket: &str, said: &dyn Fn(&str) -> Option<String>) -> Reply {
-    let (prefix, after) = (said("prefix").unwrap_or_default(), said("start-after").unwrap_or_default());
+    let (prefix, after) =
+        (said("prefix").unwrap_or_default(), said("start-after").unwrap_or_default());
     let delimiter = said("delimiter");
     let (mut contents, mut folders) = (String::new(), Vec::new());
     let own = format!("{bucket}/");
     for (full, object) in &world.objects {
-        let Some(key) = full.strip_prefix(&own).filter(|key| key.starts_with(&prefix) && key.as_bytes() > after.as_bytes())
+        let Some(key) = full
+            .strip_prefix(&own)
+            .filter(|key| key.starts_with(&prefix) && key.as_bytes() > after.as_bytes())
         else {
             continue;
         };
-        let folder = delimiter.as_ref().and_then(|delimiter| key[prefix.len()..].split_once(delimiter.as_str()));
+        let folder = delimiter
+            .as_ref()
+            .and_then(|delimiter| key[prefix.len()..].split_once(delimiter.as_str()));
         if let Some((folder, _)) = folder {
             let folder = format!("{prefix}{folder}/");
             if !folders.contains(&folder) {
@@ -151,8 +203,10 @@ fn list(world: &World, bucket: &str, said: &dyn Fn(&str) -> Option<String>) -> R
             object.bytes.len()
         ));
     }
-    let folders: String =
-        folders.iter().map(|folder| format!("<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>")).collect();
+    let folders: String = folders
+        .iter()
+        .map(|folder| format!("<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>"))
+        .collect();
     Reply::bytes(
         200,
         format!("<ListBucketResult><IsTruncated>false</IsTruncated>{contents}{folders}</ListBucketResult>").into_bytes(),
@@ -160,11 +214,15 @@ fn list(world: &World, bucket: &str, said: &dyn Fn(&str) -> Option<String>) -> R
 }
 
 fn fault(status: u16, code: &str) -> Reply {
-    Reply::bytes(status, format!("<Error><Code>{code}</Code><Message>{code}</Message></Error>").into_bytes())
+    Reply::bytes(
+        status,
+        format!("<Error><Code>{code}</Code><Message>{code}</Message></Error>").into_bytes(),
+    )
 }
 
 fn split(path: &str) -> (String, String) {
-    let (bucket, key) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
+    let (bucket, key) =
+        path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
     (bucket.to_owned(), key.to_owned())
 }
 

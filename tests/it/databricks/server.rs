@@ -52,12 +52,16 @@ impl Reply {
 
 impl Server {
     pub fn start() -> Self {
-        let shared = Shared { world: Arc::new(Mutex::new(World::new())), api: OpenApi::load().map(Arc::new) };
+        let shared = Shared {
+            world: Arc::new(Mutex::new(World::new())),
+            api: OpenApi::load().map(Arc::new),
+        };
         let world = Arc::clone(&shared.world);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 tell.send(listener.local_addr().unwrap()).unwrap();
@@ -84,21 +88,49 @@ impl Server {
 
     /// Has every such request answered so late that nobody should wait for it.
     pub fn hang(&self, method: &'static str, path: &'static str) {
-        self.script(method, path, usize::MAX, 503, json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "too late"}));
+        self.script(
+            method,
+            path,
+            usize::MAX,
+            503,
+            json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "too late"}),
+        );
         if let Some(script) = self.world().scripts.last_mut() {
             script.after = Duration::from_secs(40);
         }
     }
 
     /// Has requests answered otherwise, so many times.
-    pub fn script(&self, method: &'static str, path: &'static str, times: usize, status: u16, answer: Value) {
-        let script = Script { method, path, body: "", times, status, after: Duration::ZERO, headers: Vec::new(), answer };
+    pub fn script(
+        &self,
+        method: &'static str,
+        path: &'static str,
+        times: usize,
+        status: u16,
+        answer: Value,
+    ) {
+        let script = Script {
+            method,
+            path,
+            body: "",
+            times,
+            status,
+            after: Duration::ZERO,
+            headers: Vec::new(),
+            answer,
+        };
         self.world().scripts.push(script);
     }
 
     /// Denies requests whose body holds a text, such as an operation.
     pub fn refuse(&self, path: &'static str, body: &'static str, status: u16, message: &str) {
-        self.script("POST", path, usize::MAX, status, json!({"error_code": "PERMISSION_DENIED", "message": message}));
+        self.script(
+            "POST",
+            path,
+            usize::MAX,
+            status,
+            json!({"error_code": "PERMISSION_DENIED", "message": message}),
+        );
         if let Some(script) = self.world().scripts.last_mut() {
             script.body = body;
         }
@@ -129,7 +161,14 @@ async fn handle(State(shared): State<Shared>, request: Request) -> Response {
     response.body(Body::from(reply.body)).unwrap()
 }
 
-fn answer(shared: &Shared, method: &str, path: &str, query: &str, headers: &HeaderMap, body: &Bytes) -> Reply {
+fn answer(
+    shared: &Shared,
+    method: &str,
+    path: &str,
+    query: &str,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Reply {
     let mut world = shared.world.lock().unwrap();
     if let Some(rest) = path.strip_prefix("/links/") {
         return statements::link(&mut world, rest, query, headers);
@@ -141,14 +180,17 @@ fn answer(shared: &Shared, method: &str, path: &str, query: &str, headers: &Head
     world.seen.push(Seen { method: method.to_owned(), path: path.to_owned(), body: json.clone() });
     if let Some(script) = world.scripted(method, path, &String::from_utf8_lossy(body)) {
         let mut reply = Reply::json(script.status, &script.answer);
-        reply.headers.extend(script.headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        reply.headers.extend(
+            script.headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
         reply.after = script.after;
         return reply;
     }
     if path == "/oidc/v1/token" {
         return token(&mut world, headers, body);
     }
-    let bearer = headers.get("authorization").and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let bearer =
+        headers.get("authorization").and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     if !bearer.is_some_and(|token| world.tokens.contains(token)) {
         // A careless server repeats what it was sent.
         let said = format!("Invalid access token {}", bearer.unwrap_or_default());
@@ -157,23 +199,31 @@ fn answer(shared: &Shared, method: &str, path: &str, query: &str, headers: &Head
     if let Some(path) = path.strip_prefix("/api/2.1/unity-catalog") {
         let reply = unity(&mut world, method, path, &json);
         if let Some(api) = &shared.api {
-            let answer = (reply.status == 200).then(|| serde_json::from_slice(&reply.body).unwrap());
+            let answer =
+                (reply.status == 200).then(|| serde_json::from_slice(&reply.body).unwrap());
             let faults = api.check(method, path, query, &json, answer.as_ref());
             world.faults.extend(faults);
         }
         return reply;
     }
     match path {
-        "/api/2.0/preview/scim/v2/Me" => Reply::json(200, &json!({"userName": "ana@example.com", "active": true})),
+        "/api/2.0/preview/scim/v2/Me" => {
+            Reply::json(200, &json!({"userName": "ana@example.com", "active": true}))
+        }
         _ => statements::answer(&mut world, method, path, &json),
     }
 }
 
 fn token(world: &mut World, headers: &HeaderMap, body: &Bytes) -> Reply {
     // app-1:client-canary-secret
-    let is_known = headers.get("authorization").is_some_and(|value| value == "Basic YXBwLTE6Y2xpZW50LWNhbmFyeS1zZWNyZXQ=");
+    let is_known = headers
+        .get("authorization")
+        .is_some_and(|value| value == "Basic YXBwLTE6Y2xpZW50LWNhbmFyeS1zZWNyZXQ=");
     if !is_known {
-        return Reply::json(401, &json!({"error": "invalid_client", "error_description": "Client authentication failed"}));
+        return Reply::json(
+            401,
+            &json!({"error": "invalid_client", "error_description": "Client authentication failed"}),
+        );
     }
     if body.as_ref() != b"grant_type=client_credentials&scope=all-apis" {
         world.faults.push(format!("a token is asked for with {}", String::from_utf8_lossy(body)));
@@ -195,7 +245,9 @@ fn unity(world: &mut World, method: &str, path: &str, body: &Value) -> Reply {
             }
             Reply::json(200, &summary)
         }
-        ("GET", ["catalogs", name]) if world.catalogs.contains(*name) => Reply::json(200, &json!({"name": name})),
+        ("GET", ["catalogs", name]) if world.catalogs.contains(*name) => {
+            Reply::json(200, &json!({"name": name}))
+        }
         ("GET", ["schemas", name]) if world.schemas.contains(*name) => {
             let (catalog, schema) = name.split_once('.').unwrap();
             Reply::json(200, &json!({"name": schema, "catalog_name": catalog, "full_name": name}))
@@ -206,13 +258,19 @@ fn unity(world: &mut World, method: &str, path: &str, body: &Value) -> Reply {
         },
         ("GET", ["catalogs" | "schemas", name]) => missing(name),
         ("GET", ["external-locations"]) => {
-            let locations: Vec<Value> =
-                world.locations.iter().map(|(name, url)| json!({"name": name, "url": url, "credential_name": "c"})).collect();
+            let locations: Vec<Value> = world
+                .locations
+                .iter()
+                .map(|(name, url)| json!({"name": name, "url": url, "credential_name": "c"}))
+                .collect();
             Reply::json(200, &json!({"external_locations": locations}))
         }
         ("GET", ["permissions", _, name]) => {
             let given = world.grants.get(*name).cloned().unwrap_or_default();
-            let given: Vec<Value> = given.iter().map(|(who, what)| json!({"principal": who, "privileges": [what]})).collect();
+            let given: Vec<Value> = given
+                .iter()
+                .map(|(who, what)| json!({"principal": who, "privileges": [what]}))
+                .collect();
             Reply::json(200, &json!({"privilege_assignments": given}))
         }
         ("POST", ["temporary-path-credentials"]) => {

@@ -50,10 +50,13 @@ pub struct Running {
 pub fn answer(world: &mut World, method: &str, path: &str, body: &Value) -> Reply {
     let parts: Vec<&str> = path.trim_start_matches("/api/2.0/sql/").split('/').collect();
     match (method, parts.as_slice()) {
-        ("GET", ["warehouses", "w1"]) => {
-            Reply::json(200, &json!({"id": "w1", "name": "Starter", "state": world.warehouse_state}))
+        ("GET", ["warehouses", "w1"]) => Reply::json(
+            200,
+            &json!({"id": "w1", "name": "Starter", "state": world.warehouse_state}),
+        ),
+        ("GET", ["warehouses", id]) => {
+            Reply::refused(404, "RESOURCE_DOES_NOT_EXIST", &format!("No warehouse {id}"))
         }
-        ("GET", ["warehouses", id]) => Reply::refused(404, "RESOURCE_DOES_NOT_EXIST", &format!("No warehouse {id}")),
         ("POST", ["statements"]) => begin(world, body),
         ("GET", ["statements", id]) => state(world, id),
         ("POST", ["statements", id, "cancel"]) => {
@@ -73,7 +76,10 @@ fn begin(world: &mut World, body: &Value) -> Reply {
         let message = format!("The warehouse {} does not exist", body["warehouse_id"]);
         return Reply::refused(404, "RESOURCE_DOES_NOT_EXIST", &message);
     }
-    let wait: u64 = body["wait_timeout"].as_str().and_then(|text| text.strip_suffix('s')?.parse().ok()).unwrap_or(99);
+    let wait: u64 = body["wait_timeout"]
+        .as_str()
+        .and_then(|text| text.strip_suffix('s')?.parse().ok())
+        .unwrap_or(99);
     if !(wait == 0 || (5..=50).contains(&wait)) {
         world.faults.push(format!("wait_timeout is {}", body["wait_timeout"]));
     }
@@ -90,12 +96,16 @@ fn begin(world: &mut World, body: &Value) -> Reply {
     let answer = world.answers.get(&sql).cloned().unwrap_or_else(|| done(world, &sql));
     let id = format!("st-{}", world.statements.len());
     let polls = answer.polls;
-    world.running.insert(id.clone(), Running { answer, by_links, polls, cancelled: false, links_given: 0 });
+    world
+        .running
+        .insert(id.clone(), Running { answer, by_links, polls, cancelled: false, links_given: 0 });
     state(world, &id)
 }
 
 fn state(world: &mut World, id: &str) -> Reply {
-    let Some(running) = world.running.get_mut(id) else { return Reply::refused(404, "NOT_FOUND", id) };
+    let Some(running) = world.running.get_mut(id) else {
+        return Reply::refused(404, "NOT_FOUND", id);
+    };
     let answer = running.answer.clone();
     if running.cancelled {
         return Reply::json(200, &json!({"statement_id": id, "status": {"state": "CANCELED"}}));
@@ -106,7 +116,10 @@ fn state(world: &mut World, id: &str) -> Reply {
     }
     let failed = |sql_state: Option<&str>, message: &str| {
         let error = json!({"error_code": "BAD_REQUEST", "message": message});
-        Reply::json(200, &json!({"statement_id": id, "status": {"state": "FAILED", "error": error, "sql_state": sql_state}}))
+        Reply::json(
+            200,
+            &json!({"statement_id": id, "status": {"state": "FAILED", "error": error, "sql_state": sql_state}}),
+        )
     };
     if let Some((sql_state, message)) = answer.failure {
         return failed(Some(sql_state), message);
@@ -124,13 +137,17 @@ fn state(world: &mut World, id: &str) -> Reply {
         .map(|(position, (name, kind))| json!({"name": name, "type_name": kind, "type_text": kind, "position": position}))
         .collect();
     let format = if running.by_links { "ARROW_STREAM" } else { "JSON_ARRAY" };
-    let pieces = answer.rows.len().div_ceil(answer.piece.max(1)).max(usize::from(!answer.rows.is_empty()));
+    let pieces =
+        answer.rows.len().div_ceil(answer.piece.max(1)).max(usize::from(!answer.rows.is_empty()));
     let manifest = json!({
         "format": format, "schema": {"column_count": columns.len(), "columns": columns}, "total_row_count": answer.rows.len(),
         "total_chunk_count": pieces, "truncated": answer.truncated,
     });
     let result = if answer.rows.is_empty() { json!({}) } else { piece(world, id, 0) };
-    Reply::json(200, &json!({"statement_id": id, "status": {"state": "SUCCEEDED"}, "manifest": manifest, "result": result}))
+    Reply::json(
+        200,
+        &json!({"statement_id": id, "status": {"state": "SUCCEEDED"}, "manifest": manifest, "result": result}),
+    )
 }
 
 fn piece(world: &mut World, id: &str, index: usize) -> Value {
@@ -161,11 +178,14 @@ pub fn link(world: &mut World, rest: &str, query: &str, headers: &HeaderMap) -> 
     let refused = if number <= answer.ended_links { Some(403) } else { answer.refused_links };
     if let Some(status) = refused {
         let url = format!("/links/{rest}?{query}");
-        let body = format!("<Error><Code>AuthenticationFailed</Code><Message>not with {url}</Message></Error>");
+        let body = format!(
+            "<Error><Code>AuthenticationFailed</Code><Message>not with {url}</Message></Error>"
+        );
         return Reply::bytes(status, body.into_bytes());
     }
     let size = answer.piece.max(1);
-    let rows: Vec<_> = answer.rows.iter().skip(index.parse::<usize>().unwrap() * size).take(size).collect();
+    let rows: Vec<_> =
+        answer.rows.iter().skip(index.parse::<usize>().unwrap() * size).take(size).collect();
     let columns: Vec<(Field, ArrayRef)> = answer
         .columns
         .iter()
@@ -188,15 +208,29 @@ pub fn link(world: &mut World, rest: &str, query: &str, headers: &HeaderMap) -> 
 
 /// What DDL does: tables and views appear, rights are given. A table of a place takes its columns from the log there.
 fn done(world: &mut World, sql: &str) -> Answer {
-    let failed = |state: &'static str, message: &'static str| Answer { failure: Some((state, message)), ..Answer::default() };
+    let failed = |state: &'static str, message: &'static str| Answer {
+        failure: Some((state, message)),
+        ..Answer::default()
+    };
     let words: Vec<&str> = sql.split_whitespace().collect();
     let name = |quoted: &str| quoted.replace('`', "");
     if let ["CREATE", "TABLE", "IF", "NOT", "EXISTS", table, ..] = words.as_slice() {
-        let location = sql.split(" LOCATION '").nth(1).and_then(|rest| rest.split('\'').next()).unwrap().to_owned();
-        let log = format!("{}/_delta_log/00000000000000000000.json", location.trim_start_matches("s3://"));
+        let location = sql
+            .split(" LOCATION '")
+            .nth(1)
+            .and_then(|rest| rest.split('\'').next())
+            .unwrap()
+            .to_owned();
+        let log = format!(
+            "{}/_delta_log/00000000000000000000.json",
+            location.trim_start_matches("s3://")
+        );
         let has_columns = sql.contains('(');
         if has_columns == world.objects.contains_key(&log) {
-            return failed("42000", "the columns are given where there is a log, or there is neither");
+            return failed(
+                "42000",
+                "the columns are given where there is a log, or there is neither",
+            );
         }
         if !world.tables.contains_key(&name(table)) {
             world.external_table(&name(table), &location, "EXTERNAL");
@@ -208,7 +242,9 @@ fn done(world: &mut World, sql: &str) -> Answer {
         let (privileges, securable) = given.split_once(" ON ").unwrap();
         let securable = name(securable.split_once(' ').unwrap().1);
         let grants = world.grants.entry(securable).or_default();
-        grants.extend(privileges.split(", ").map(|privilege| (name(principal), privilege.to_owned())));
+        grants.extend(
+            privileges.split(", ").map(|privilege| (name(principal), privilege.to_owned())),
+        );
     } else {
         return failed("42601", "the server was not told what to answer");
     }

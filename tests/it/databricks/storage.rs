@@ -12,32 +12,65 @@ const LIST: [&str; 4] = ["--lake", "main.plan", "task", "list"];
 fn a_create_whose_answer_is_lost_is_done_once_and_nothing_is_said_of_it() {
     let (server, folder) = with_lake();
     for path in ["lake/journal/_delta_log/", "lake/projects/_delta_log/", "lake/projects/bucket"] {
-        let lost = StorageScript { method: "PUT", path, times: 1, status: 500, code: "InternalError", is_done: true };
+        let lost = StorageScript {
+            method: "PUT",
+            path,
+            times: 1,
+            status: 500,
+            code: "InternalError",
+            is_done: true,
+        };
         server.world().storage_scripts.push(lost);
     }
     let words = ["--lake", "main.plan", "project", "create", "Payments", "--key", "PAY"];
     let output = run(&server, folder.path(), &words);
     assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
-    assert!(server.world().storage_scripts.iter().all(|script| script.times == 0), "an answer was not lost");
-    let tables = json_of(&server, folder.path(), &["--lake", "main.plan", "query", "SELECT key FROM projects"]);
+    assert!(
+        server.world().storage_scripts.iter().all(|script| script.times == 0),
+        "an answer was not lost"
+    );
+    let tables = json_of(
+        &server,
+        folder.path(),
+        &["--lake", "main.plan", "query", "SELECT key FROM projects"],
+    );
     assert_eq!(tables, json!([{"key": "PAY"}]));
-    let commits = ["--lake", "main.plan", "query", "SELECT count(DISTINCT seq) AS n FROM journal WHERE entity = 'project'"];
+    let commits = [
+        "--lake",
+        "main.plan",
+        "query",
+        "SELECT count(DISTINCT seq) AS n FROM journal WHERE entity = 'project'",
+    ];
     assert_eq!(json_of(&server, folder.path(), &commits), json!([{"n": 1}]));
 }
 
 #[test]
 fn what_the_storage_refuses_is_told_with_a_way_out_of_the_catalog() {
     for (status, code, exit, says, hint) in [
-        (403, "AccessDenied", 3, "may not use the bucket team (403 AccessDenied)", "storage credential of the external location"),
+        (
+            403,
+            "AccessDenied",
+            3,
+            "may not use the bucket team (403 AccessDenied)",
+            "storage credential of the external location",
+        ),
         (403, "SignatureDoesNotMatch", 3, "does not accept the credentials", "doctor --databricks"),
         (400, "ExpiredToken", 4, "have expired", "gets new ones"),
         (404, "NoSuchBucket", 3, "there is no bucket team", "--lake"),
     ] {
         let (server, folder) = with_lake();
-        let script = StorageScript { method: "GET", path: "", times: usize::MAX, status, code, is_done: false };
+        let script = StorageScript {
+            method: "GET",
+            path: "",
+            times: usize::MAX,
+            status,
+            code,
+            is_done: false,
+        };
         server.world().storage_scripts.push(script);
         let said = fails(&server, folder.path(), &LIST, exit);
-        let (message, way_out) = said.split_once("hint: ").unwrap_or_else(|| panic!("{code}: {said}"));
+        let (message, way_out) =
+            said.split_once("hint: ").unwrap_or_else(|| panic!("{code}: {said}"));
         assert!(message.contains(says) && way_out.contains(hint), "{code}: {said}");
         assert!(!way_out.contains("AWS_ACCESS_KEY_ID"), "{code}: {said}");
     }
@@ -52,6 +85,9 @@ fn other_ways_to_keep_writers_apart_are_refused_and_the_environments_credentials
     assert!(output.status.success(), "{}", text(&output.stderr));
     let said = told(guarded(listing.env("AWS_S3_LOCKING_PROVIDER", "dynamodb")), 3);
     assert!(said.contains("AWS_S3_LOCKING_PROVIDER") && said.contains("unset"), "{said}");
-    let said = told(guarded(listing.env_remove("AWS_S3_LOCKING_PROVIDER").env_remove("AWS_ALLOW_HTTP")), 3);
+    let said = told(
+        guarded(listing.env_remove("AWS_S3_LOCKING_PROVIDER").env_remove("AWS_ALLOW_HTTP")),
+        3,
+    );
     assert!(said.contains("AWS_ENDPOINT_URL is an http address"), "{said}");
 }

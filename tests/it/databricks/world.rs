@@ -125,7 +125,9 @@ impl World {
     /// so it is given to nobody, as the open-source Unity Catalog does.
     pub fn holds_tables(&self, url: &str) -> bool {
         let below = format!("{}/", url.trim_end_matches('/'));
-        self.tables.values().any(|table| table["storage_location"].as_str().is_some_and(|at| at.starts_with(&below)))
+        self.tables.values().any(|table| {
+            table["storage_location"].as_str().is_some_and(|at| at.starts_with(&below))
+        })
     }
 
     /// Gives a credential for a place, of the place's cloud.
@@ -162,7 +164,10 @@ impl World {
     /// The answer that is put before this request, if any.
     pub fn scripted(&mut self, method: &str, path: &str, body: &str) -> Option<Script> {
         let fits = |script: &&mut Script| {
-            script.times > 0 && script.method == method && path.contains(script.path) && body.contains(script.body)
+            script.times > 0
+                && script.method == method
+                && path.contains(script.path)
+                && body.contains(script.body)
         };
         let script = self.scripts.iter_mut().find(fits)?;
         script.times -= 1;

@@ -26,8 +26,14 @@ fn one(op: &str, entity: &str, id: &str) -> Value {
 /// The living links by the keys of their ends, sorted.
 fn links(world: &World) -> Vec<String> {
     let key = |id| world.state.task(id).unwrap().key.to_string();
-    let live = world.state.projects().flat_map(|project| project.links()).filter(|link| link.deleted_at.is_none());
-    let mut told: Vec<String> = live.map(|link| format!("{} {} {}", key(link.from_id), link.kind, key(link.to_id))).collect();
+    let live = world
+        .state
+        .projects()
+        .flat_map(|project| project.links())
+        .filter(|link| link.deleted_at.is_none());
+    let mut told: Vec<String> = live
+        .map(|link| format!("{} {} {}", key(link.from_id), link.kind, key(link.to_id)))
+        .collect();
     told.sort();
     told
 }
@@ -84,8 +90,7 @@ fn a_merge_says_nothing_twice_whichever_way_the_link_leads() {
 #[test]
 fn a_relation_said_the_other_way_round_across_projects_is_refused() {
     let mut world = world();
-    let back =
-        json!([{"op": "link", "entity": "task_link", "fields": {"from_id": "PAY-2", "to_id": "OTH-1", "kind": "relates"}}]);
+    let back = json!([{"op": "link", "entity": "task_link", "fields": {"from_id": "PAY-2", "to_id": "OTH-1", "kind": "relates"}}]);
     assert_eq!(world.rules(back), ["duplicate_link"]);
 }
 
@@ -101,14 +106,23 @@ fn a_link_ended_before_its_start_moved_comes_back_where_the_task_is() {
     world
         .apply(json!([{"op": "link", "entity": "task_requirement", "fields": {"task_id": "PAY-1", "requirement_id": "PAY/R1"}}]));
     let answer = world.project().answers().next().unwrap().id.to_string();
-    let ids: Vec<(String, String)> = world.project().links().map(|link| (link.kind.to_string(), link.id.to_string())).collect();
+    let ids: Vec<(String, String)> =
+        world.project().links().map(|link| (link.kind.to_string(), link.id.to_string())).collect();
     let id = |kind: &str| ids.iter().find(|(own, _)| own == kind).unwrap().1.clone();
     world.apply(one("delete", "task", "PAY-2"));
-    world.apply(json!([{"op": "move", "entity": "task", "id": "PAY-1", "fields": {"project_id": "OTH"}}]));
+    world.apply(
+        json!([{"op": "move", "entity": "task", "id": "PAY-1", "fields": {"project_id": "OTH"}}]),
+    );
     world.apply(one("restore", "task", "PAY-2"));
     assert_eq!(links(&world), ["OTH-1 relates PAY-2"], "the dependency would cross projects");
-    assert_eq!(world.rules(one("restore", "task_link", &id("depends_on"))), ["dependency_across_projects"]);
-    assert_eq!(world.rules(one("restore", "task_requirement", &answer)), ["dependency_across_projects"]);
+    assert_eq!(
+        world.rules(one("restore", "task_link", &id("depends_on"))),
+        ["dependency_across_projects"]
+    );
+    assert_eq!(
+        world.rules(one("restore", "task_requirement", &answer)),
+        ["dependency_across_projects"]
+    );
     let other = world.state.project_by_key(&"OTH".parse().unwrap()).unwrap();
     assert_eq!(other.links().count(), 2, "a deleted link goes with the task it starts from");
 }

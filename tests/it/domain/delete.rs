@@ -35,7 +35,9 @@ fn restore_brings_back_only_what_the_same_set_deleted() {
 fn a_child_edited_since_keeps_the_edit() {
     let mut world = World::with(&["a", "b below PAY-1"]);
     world.apply(delete("PAY-1"));
-    world.apply(json!([{"op": "update", "entity": "task", "id": "PAY-2", "fields": {"title": "edited"}}]));
+    world.apply(
+        json!([{"op": "update", "entity": "task", "id": "PAY-2", "fields": {"title": "edited"}}]),
+    );
     world.apply(restore("PAY-1"));
     assert_eq!(world.get("PAY-2").title.as_str(), "edited");
     assert!(world.get("PAY-2").is_live());
@@ -48,7 +50,10 @@ fn a_child_cannot_come_back_before_its_parent_and_the_error_names_it() {
     world.apply(delete("PAY-1"));
     let faults = world.refused(restore("PAY-2"));
     assert_eq!(faults[0].rule.to_string(), "parent_deleted");
-    assert!(faults[0].message.contains("PAY-1") && faults[0].hint.as_deref() == Some("lakeplan task restore PAY-1"));
+    assert!(
+        faults[0].message.contains("PAY-1")
+            && faults[0].hint.as_deref() == Some("lakeplan task restore PAY-1")
+    );
 }
 
 #[test]
@@ -68,7 +73,10 @@ fn restoring_what_now_closes_a_circle_is_refused() {
     let link = world.project().links().next().unwrap().id;
     world.apply(json!([{"op": "unlink", "entity": "task_link", "id": link.to_string()}]));
     world.apply(json!([{"op": "link", "entity": "task_link", "fields": {"from_id": "PAY-2", "to_id": "PAY-1"}}]));
-    assert_eq!(world.rules(json!([{"op": "restore", "entity": "task_link", "id": link.to_string()}])), ["dependency_cycle"]);
+    assert_eq!(
+        world.rules(json!([{"op": "restore", "entity": "task_link", "id": link.to_string()}])),
+        ["dependency_cycle"]
+    );
 }
 
 #[test]
@@ -81,7 +89,8 @@ fn a_project_goes_and_comes_back_whole() {
         .apply(json!([{"op": "link", "entity": "task_requirement", "fields": {"task_id": "PAY-2", "requirement_id": "PAY/R1"}}]));
     world.apply(json!([{"op": "delete", "entity": "project", "id": "PAY"}]));
     assert_eq!(world.outline(), "");
-    let create = json!([{"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": "x"}}]);
+    let create =
+        json!([{"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": "x"}}]);
     assert_eq!(world.rules(create), ["deleted"]);
     assert_eq!(world.rules(restore("PAY-1")), ["parent_deleted"]);
     world.apply(json!([{"op": "restore", "entity": "project", "id": "PAY"}]));

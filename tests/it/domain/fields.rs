@@ -31,7 +31,9 @@ fn every_violation_is_told_at_once_with_patch_field_and_rule() {
 #[test]
 fn a_wrong_field_name_gets_the_right_one_as_a_hint() {
     let mut world = World::with(&["a"]);
-    let faults = world.refused(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"titel": "x"}}]));
+    let faults = world.refused(
+        json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"titel": "x"}}]),
+    );
     assert_eq!(faults[0].hint.as_deref(), Some("did you mean title?"));
 }
 
@@ -56,7 +58,14 @@ fn keys_count_up_and_are_never_given_twice() {
 
 #[test]
 fn depth_has_a_limit_of_six_levels_that_the_lake_can_lower() {
-    let mut world = World::with(&["0", "1 below PAY-1", "2 below PAY-2", "3 below PAY-3", "4 below PAY-4", "5 below PAY-5"]);
+    let mut world = World::with(&[
+        "0",
+        "1 below PAY-1",
+        "2 below PAY-2",
+        "3 below PAY-3",
+        "4 below PAY-4",
+        "5 below PAY-5",
+    ]);
     assert_eq!(world.get("PAY-6").depth, 5);
     assert_eq!(world.get("PAY-6").path.as_str(), "PAY-1/PAY-2/PAY-3/PAY-4/PAY-5/PAY-6");
     let below = |parent: &str| json!([{"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": "6", "parent_id": parent}}]);
@@ -89,11 +98,15 @@ fn a_merge_that_would_close_a_circle_is_refused_wherever_the_circle_closes() {
 #[test]
 fn a_reference_to_a_merged_user_means_the_one_that_stayed() {
     let mut world = World::with(&["a"]);
-    world.apply(json!([{"op": "update", "entity": "user", "id": "@bo", "fields": {"merged_into": "@ana"}}]));
+    world.apply(
+        json!([{"op": "update", "entity": "user", "id": "@bo", "fields": {"merged_into": "@ana"}}]),
+    );
     world.apply(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"assignee_id": "@bo"}}]));
     let ana = world.state.user_by_name("@ana").unwrap().id;
     assert_eq!(world.get("PAY-1").assignee_id, Some(ana));
-    let rules = world.rules(json!([{"op": "update", "entity": "user", "id": "@ana", "fields": {"merged_into": "@bo"}}]));
+    let rules = world.rules(
+        json!([{"op": "update", "entity": "user", "id": "@ana", "fields": {"merged_into": "@bo"}}]),
+    );
     assert_eq!(rules, ["unknown_reference"], "a circle of merges");
 }
 
@@ -115,10 +128,17 @@ fn an_expected_value_that_does_not_stand_is_a_conflict_that_names_it() {
 #[test]
 fn handles_project_keys_and_requirement_labels_are_unique_among_the_living() {
     let mut world = World::new();
-    assert_eq!(world.rules(json!([{"op": "create", "entity": "user", "fields": {"handle": "ana"}}])), ["handle_taken"]);
-    assert_eq!(world.rules(json!([{"op": "create", "entity": "project", "fields": {"name": "x", "key": "PAY"}}])), ["key_taken"]);
-    let requirement =
-        json!([{"op": "create", "entity": "requirement", "fields": {"project_id": "PAY", "label": "R1", "text": "it works"}}]);
+    assert_eq!(
+        world.rules(json!([{"op": "create", "entity": "user", "fields": {"handle": "ana"}}])),
+        ["handle_taken"]
+    );
+    assert_eq!(
+        world.rules(
+            json!([{"op": "create", "entity": "project", "fields": {"name": "x", "key": "PAY"}}])
+        ),
+        ["key_taken"]
+    );
+    let requirement = json!([{"op": "create", "entity": "requirement", "fields": {"project_id": "PAY", "label": "R1", "text": "it works"}}]);
     world.apply(requirement.clone());
     assert_eq!(world.rules(requirement), ["key_taken"]);
     world.apply(json!([{"op": "delete", "entity": "user", "id": "@ana"}]));
@@ -149,10 +169,12 @@ fn an_expected_value_is_compared_as_its_field_holds_it() {
         json!({"title": "b"}),
         json!({"sla_due": "2026-11-20 10:00:00Z", "due_date": "2026-1-1", "importance": "3", "status": "done"}),
     ));
-    let told: Vec<(&str, String)> =
-        refused.iter().map(|fault| (fault.field.as_deref().unwrap_or_default(), fault.rule.to_string())).collect();
-    let wanted =
-        ["expect.due_date", "expect.importance", "expect.sla_due", "expect.status"].map(|field| (field, "value".to_owned()));
+    let told: Vec<(&str, String)> = refused
+        .iter()
+        .map(|fault| (fault.field.as_deref().unwrap_or_default(), fault.rule.to_string()))
+        .collect();
+    let wanted = ["expect.due_date", "expect.importance", "expect.sla_due", "expect.status"]
+        .map(|field| (field, "value".to_owned()));
     assert_eq!(told, wanted);
 }
 
@@ -160,7 +182,8 @@ fn an_expected_value_is_compared_as_its_field_holds_it() {
 fn a_stored_value_that_no_author_may_give_can_be_expected() {
     let mut world = World::with(&["a"]);
     let long = "x".repeat(501);
-    let mut record = world.state.records().find(|record| record.get("title") == Some(json!("a"))).unwrap();
+    let mut record =
+        world.state.records().find(|record| record.get("title") == Some(json!("a"))).unwrap();
     record.restore("title", &json!(long)).unwrap();
     world.state.put(record);
     let update = |title: &str, expect: &str| json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": title}, "expect": {"title": expect}}]);
@@ -181,7 +204,9 @@ fn a_stored_value_that_no_author_may_give_can_be_expected() {
 fn a_handle_that_reads_as_an_id_is_refused_and_a_stored_one_stays() {
     let mut world = World::new();
     let id = "0192f0c1-2b3c-7d4e-8f50-617283940516";
-    for handle in [id.to_owned(), id.replace('-', ""), format!("{{{id}}}"), format!("urn:uuid:{id}")] {
+    for handle in
+        [id.to_owned(), id.replace('-', ""), format!("{{{id}}}"), format!("urn:uuid:{id}")]
+    {
         for patch in [
             json!({"op": "create", "entity": "user", "fields": {"handle": handle}}),
             json!({"op": "update", "entity": "user", "id": "@ana", "fields": {"handle": handle}}),
@@ -190,10 +215,12 @@ fn a_handle_that_reads_as_an_id_is_refused_and_a_stored_one_stays() {
             assert_eq!(refused[0].field.as_deref(), Some("fields.handle"), "{handle}: {refused:?}");
         }
     }
-    let mut record = world.state.records().find(|record| record.get("handle") == Some(json!("ana"))).unwrap();
+    let mut record =
+        world.state.records().find(|record| record.get("handle") == Some(json!("ana"))).unwrap();
     record.restore("handle", &json!(id)).unwrap();
     let key = record.id().to_string();
     world.state.put(record);
     world.apply(json!([{"op": "update", "entity": "user", "id": key, "fields": {"name": "Ana"}}]));
-    world.apply(json!([{"op": "update", "entity": "user", "id": key, "fields": {"handle": "ana"}}]));
+    world
+        .apply(json!([{"op": "update", "entity": "user", "id": key, "fields": {"handle": "ana"}}]));
 }

@@ -20,7 +20,8 @@ fn project(world: &World) -> ProjectId {
 }
 
 fn create(project: ProjectId, number: usize) -> Patch {
-    let patch = Patch::new(Op::Create, Entity::Task, task(number), Some(project)).with("title", "t");
+    let patch =
+        Patch::new(Op::Create, Entity::Task, task(number), Some(project)).with("title", "t");
     patch.with("project_id", project.to_string())
 }
 
@@ -36,8 +37,13 @@ fn filled(count: usize, below: bool) -> World {
         .patches(
             (0..50)
                 .map(|n| {
-                    Patch::new(Op::Create, Entity::Project, task(1 << 30 | n), Some(ProjectId::of(task(1 << 30 | n))))
-                        .with("name", format!("p{n}"))
+                    Patch::new(
+                        Op::Create,
+                        Entity::Project,
+                        task(1 << 30 | n),
+                        Some(ProjectId::of(task(1 << 30 | n))),
+                    )
+                    .with("name", format!("p{n}"))
                 })
                 .collect(),
         )
@@ -73,7 +79,9 @@ fn grows(name: &str, run: impl Fn(usize) -> Duration) {
     let (small, large) = if full() { (10_000, 90_000) } else { (1_000, 8_000) };
     let (short, long) = (best(|| run(small)), best(|| run(large)));
     let (times, ratio) = ((large / small) as f64, long.as_secs_f64() / short.as_secs_f64());
-    eprintln!("{name}: {small} in {short:?}, {large} in {long:?}, {ratio:.1} times as long for {times:.0} times as much");
+    eprintln!(
+        "{name}: {small} in {short:?}, {large} in {long:?}, {ratio:.1} times as long for {times:.0} times as much"
+    );
     assert!(ratio < times * 3.0, "{name}: {ratio:.1} times as long for {times:.0} times as much");
 }
 
@@ -87,12 +95,31 @@ fn deleting_and_taking_back_grows_with_the_number_of_tasks() {
     grows("delete one by one", |count| {
         let mut world = filled(count, false);
         let project = project(&world);
-        timed(|| drop(world.patches((0..count).map(|number| of_task(Op::Delete, project, number)).collect()).unwrap()))
+        timed(|| {
+            drop(
+                world
+                    .patches(
+                        (0..count).map(|number| of_task(Op::Delete, project, number)).collect(),
+                    )
+                    .unwrap(),
+            )
+        })
     });
     grows("delete a project", |count| {
         let mut world = filled(count, false);
         let project = project(&world);
-        timed(|| drop(world.patches(vec![Patch::new(Op::Delete, Entity::Project, project.uuid(), Some(project))]).unwrap()))
+        timed(|| {
+            drop(
+                world
+                    .patches(vec![Patch::new(
+                        Op::Delete,
+                        Entity::Project,
+                        project.uuid(),
+                        Some(project),
+                    )])
+                    .unwrap(),
+            )
+        })
     });
     grows("undo creates", |count| {
         let mut world = filled(count, false);
@@ -101,7 +128,9 @@ fn deleting_and_taking_back_grows_with_the_number_of_tasks() {
     grows("undo deletes", |count| {
         let mut world = filled(count, false);
         let project = project(&world);
-        world.patches((0..count).map(|number| of_task(Op::Delete, project, number)).collect()).unwrap();
+        world
+            .patches((0..count).map(|number| of_task(Op::Delete, project, number)).collect())
+            .unwrap();
         timed(|| drop(world.undo().unwrap()))
     });
 }
@@ -111,20 +140,30 @@ fn placing_linking_and_resolving_grow_with_the_number_of_patches() {
     grows("move to the first place", |count| {
         let mut world = filled(count, false);
         let project = project(&world);
-        let moves = (0..count).map(|number| of_task(Op::Move, project, number).placed(Place::First)).collect();
+        let moves = (0..count)
+            .map(|number| of_task(Op::Move, project, number).placed(Place::First))
+            .collect();
         timed(|| drop(world.patches(moves).unwrap()))
     });
     grows("undo moves", |count| {
         let mut world = filled(count, false);
         let project = project(&world);
-        world.patches((0..count).map(|number| of_task(Op::Move, project, number).placed(Place::First)).collect()).unwrap();
+        world
+            .patches(
+                (0..count)
+                    .map(|number| of_task(Op::Move, project, number).placed(Place::First))
+                    .collect(),
+            )
+            .unwrap();
         timed(|| drop(lakeplan::domain::invert::invert(world.past.last().unwrap(), &world.state)))
     });
     grows("link to one task", |count| {
         let mut world = filled(count, false);
         let project = project(&world);
         let link = |number: usize| {
-            let patch = Patch::new(Op::Link, Entity::TaskLink, task(1 << 40 | number), Some(project)).with("kind", "relates");
+            let patch =
+                Patch::new(Op::Link, Entity::TaskLink, task(1 << 40 | number), Some(project))
+                    .with("kind", "relates");
             patch.with("from_id", task(0).to_string()).with("to_id", task(number).to_string())
         };
         timed(|| drop(world.patches((1..count).map(link).collect()).unwrap()))
@@ -135,7 +174,9 @@ fn placing_linking_and_resolving_grow_with_the_number_of_patches() {
         let delete = |number: usize| json!({"op": "delete", "entity": "task", "id": format!("PAY-{}", number + 1)});
         let create = |number: usize| json!({"op": "create", "entity": "task", "id": format!("$t{number}"), "fields": {"title": "n", "project_id": "Other"}});
         let link = |number: usize| json!({"op": "link", "entity": "task_link", "fields": {"from_id": format!("$t{number}"), "to_id": TaskId::of(task(number)).to_string(), "kind": "relates"}});
-        let patches = (0..count / 3).flat_map(|number| [delete(number), create(number), link(number)]).collect();
+        let patches = (0..count / 3)
+            .flat_map(|number| [delete(number), create(number), link(number)])
+            .collect();
         timed(|| drop(patch_set(&world.state, patches).unwrap()))
     });
 }
@@ -143,7 +184,9 @@ fn placing_linking_and_resolving_grow_with_the_number_of_patches() {
 #[test]
 fn many_moves_to_one_place_renumber_few_siblings_and_are_taken_back_one_for_one() {
     let count = 3_000;
-    for place in [Place::First, Place::After(TaskId::of(task(0))), Place::Before(TaskId::of(task(9)))] {
+    for place in
+        [Place::First, Place::After(TaskId::of(task(0))), Place::Before(TaskId::of(task(9)))]
+    {
         let mut world = filled(count, false);
         let (project, outline) = (project(&world), world.outline());
         let moved = (10..count).map(|number| of_task(Op::Move, project, number).placed(place));

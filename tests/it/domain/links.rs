@@ -16,7 +16,11 @@ fn a_circle_of_dependencies_is_refused_and_spelled_out() {
     world.apply(json!([link("PAY-1", "PAY-2"), link("PAY-2", "PAY-3")]));
     let faults = world.refused(json!([link("PAY-3", "PAY-1")]));
     assert_eq!(faults.len(), 1);
-    assert!(faults[0].message.contains("PAY-1 waits for PAY-2 waits for PAY-3 waits for PAY-1"), "{}", faults[0].message);
+    assert!(
+        faults[0].message.contains("PAY-1 waits for PAY-2 waits for PAY-3 waits for PAY-1"),
+        "{}",
+        faults[0].message
+    );
 }
 
 #[test]
@@ -49,10 +53,16 @@ fn a_deadlock_through_parents_is_refused() {
 fn a_move_that_would_make_a_deadlock_is_refused() {
     let mut world = World::with(&["A", "B", "c", "d"]);
     world.apply(json!([link("PAY-3", "PAY-2"), link("PAY-4", "PAY-1")]));
-    world.apply(json!([{"op": "move", "entity": "task", "id": "PAY-3", "fields": {"parent_id": "PAY-1"}}]));
-    let rules = world.rules(json!([{"op": "move", "entity": "task", "id": "PAY-4", "fields": {"parent_id": "PAY-2"}}]));
+    world.apply(
+        json!([{"op": "move", "entity": "task", "id": "PAY-3", "fields": {"parent_id": "PAY-1"}}]),
+    );
+    let rules = world.rules(
+        json!([{"op": "move", "entity": "task", "id": "PAY-4", "fields": {"parent_id": "PAY-2"}}]),
+    );
     assert_eq!(rules, ["dependency_cycle"]);
-    let rules = world.rules(json!([{"op": "move", "entity": "task", "id": "PAY-4", "fields": {"parent_id": "PAY-1"}}]));
+    let rules = world.rules(
+        json!([{"op": "move", "entity": "task", "id": "PAY-4", "fields": {"parent_id": "PAY-1"}}]),
+    );
     assert_eq!(rules, ["dependency_on_relative"]);
 }
 
@@ -73,7 +83,11 @@ fn the_same_link_twice_to_itself_or_to_a_deleted_task_is_refused() {
     assert_eq!(world.rules(json!([link("PAY-1", "PAY-3")])), ["deleted"]);
     let relates = |from: &str, to: &str| json!([{"op": "link", "entity": "task_link", "fields": {"from_id": from, "to_id": to, "kind": "relates"}}]);
     world.apply(relates("PAY-1", "PAY-2"));
-    assert_eq!(world.rules(relates("PAY-2", "PAY-1")), ["duplicate_link"], "relates says the same both ways");
+    assert_eq!(
+        world.rules(relates("PAY-2", "PAY-1")),
+        ["duplicate_link"],
+        "relates says the same both ways"
+    );
 }
 
 #[test]
@@ -95,8 +109,7 @@ fn a_task_answers_a_requirement_once() {
     world.apply(
         json!([{"op": "create", "entity": "requirement", "fields": {"project_id": "PAY", "label": "R1", "text": "it works"}}]),
     );
-    let answers =
-        json!([{"op": "link", "entity": "task_requirement", "fields": {"task_id": "PAY-1", "requirement_id": "PAY/R1"}}]);
+    let answers = json!([{"op": "link", "entity": "task_requirement", "fields": {"task_id": "PAY-1", "requirement_id": "PAY/R1"}}]);
     world.apply(answers.clone());
     assert_eq!(world.rules(answers), ["duplicate_link"]);
 }

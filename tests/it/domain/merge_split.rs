@@ -8,7 +8,8 @@ use super::World;
 use crate::support::set_id;
 
 fn merge_in(world: &mut World, kept: &str, gone: &str) -> Result<(), String> {
-    let patches = merge(&world.state, world.get(kept), world.get(gone), set_id()).map_err(|fault| fault.message)?;
+    let patches = merge(&world.state, world.get(kept), world.get(gone), set_id())
+        .map_err(|fault| fault.message)?;
     world.patches(patches).map(drop).map_err(|rejection| format!("{rejection:?}"))
 }
 
@@ -38,11 +39,19 @@ fn the_one_that_stays_wins_and_takes_what_it_lacks() {
 fn links_follow_once_and_never_to_itself() {
     let mut world = World::with(&["a", "b", "c", "d"]);
     let link = |from: &str, to: &str| json!({"op": "link", "entity": "task_link", "fields": {"from_id": from, "to_id": to}});
-    world.apply(json!([link("PAY-1", "PAY-3"), link("PAY-2", "PAY-3"), link("PAY-4", "PAY-2"), link("PAY-2", "PAY-1")]));
+    world.apply(json!([
+        link("PAY-1", "PAY-3"),
+        link("PAY-2", "PAY-3"),
+        link("PAY-4", "PAY-2"),
+        link("PAY-2", "PAY-1")
+    ]));
     merge_in(&mut world, "PAY-1", "PAY-2").unwrap();
     let number = |id| world.project().task(id).unwrap().key.number();
-    let mut left: Vec<(u32, u32)> =
-        world.project().dependencies().map(|link| (number(link.from_id), number(link.to_id))).collect();
+    let mut left: Vec<(u32, u32)> = world
+        .project()
+        .dependencies()
+        .map(|link| (number(link.from_id), number(link.to_id)))
+        .collect();
     left.sort_unstable();
     assert_eq!(left, [(1, 3), (4, 1)]);
 }
@@ -69,13 +78,19 @@ fn a_merge_into_its_own_part_or_itself_is_refused() {
 fn a_merge_can_be_taken_back() {
     let mut world = World::with(&["a", "b", "child below PAY-2", "c"]);
     world.apply(json!([{"op": "link", "entity": "task_link", "fields": {"from_id": "PAY-2", "to_id": "PAY-4"}}]));
-    world.apply(json!([{"op": "update", "entity": "task", "id": "PAY-2", "fields": {"priority": "high"}}]));
+    world.apply(
+        json!([{"op": "update", "entity": "task", "id": "PAY-2", "fields": {"priority": "high"}}]),
+    );
     merge_in(&mut world, "PAY-1", "PAY-2").unwrap();
     world.undo().unwrap();
     assert_eq!(world.outline(), "1 2 .3 4");
     assert_eq!(world.get("PAY-1").priority, None);
     let number = |id| world.project().task(id).unwrap().key.number();
-    let left: Vec<(u32, u32)> = world.project().dependencies().map(|link| (number(link.from_id), number(link.to_id))).collect();
+    let left: Vec<(u32, u32)> = world
+        .project()
+        .dependencies()
+        .map(|link| (number(link.from_id), number(link.to_id)))
+        .collect();
     assert_eq!(left, [(2, 4)]);
 }
 
@@ -85,12 +100,15 @@ fn parts_share_what_is_left_of_the_estimate() {
     world.apply(
         json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"estimate_likely": 480, "assignee_id": "@ana"}}]),
     );
-    let part =
-        |title: &str, minutes: Option<u32>| Part { title: Title::new(title).unwrap(), estimate: minutes.map(Minutes::new) };
+    let part = |title: &str, minutes: Option<u32>| Part {
+        title: Title::new(title).unwrap(),
+        estimate: minutes.map(Minutes::new),
+    };
     let parts = [part("x", Some(180)), part("y", None), part("z", None)];
     let patches = split(world.get("PAY-1"), &parts, set_id()).unwrap();
     world.patches(patches).unwrap();
-    let minutes: Vec<u32> = (2..5).map(|n| world.get(&format!("PAY-{n}")).estimate_likely.unwrap().get()).collect();
+    let minutes: Vec<u32> =
+        (2..5).map(|n| world.get(&format!("PAY-{n}")).estimate_likely.unwrap().get()).collect();
     assert_eq!((world.outline().as_str(), minutes), ("1 .2 .3 .4", vec![180, 150, 150]));
     assert_eq!(world.get("PAY-3").assignee_id, world.get("PAY-1").assignee_id);
     assert!(split(world.get("PAY-1"), &parts[..1], set_id()).is_err());

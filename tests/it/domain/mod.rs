@@ -57,7 +57,9 @@ impl World {
     }
 
     pub fn task(&mut self, task: &str) {
-        let (title, parent) = task.split_once(" below ").map_or((task, None), |(title, parent)| (title, Some(parent)));
+        let (title, parent) = task
+            .split_once(" below ")
+            .map_or((task, None), |(title, parent)| (title, Some(parent)));
         let mut fields = json!({"project_id": "PAY", "title": title});
         if let Some(parent) = parent {
             fields["parent_id"] = parent.into();
@@ -131,7 +133,9 @@ impl World {
     /// The living tasks as an indented outline of keys.
     pub fn outline(&self) -> String {
         let project = self.project();
-        let all = project.children(None).flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)));
+        let all = project
+            .children(None)
+            .flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)));
         let lines: Vec<String> = all
             .filter(|task| task.is_live())
             .map(|task| format!("{}{}", ".".repeat(task.depth.into()), task.key.number()))
@@ -141,8 +145,11 @@ impl World {
 
     /// Everything the state holds, comparable.
     pub fn fingerprint(&self) -> String {
-        let records: Vec<String> =
-            self.state.records().map(|record| format!("{:?} {}", record.slot(), Value::Object(record.present()))).collect();
+        let records: Vec<String> = self
+            .state
+            .records()
+            .map(|record| format!("{:?} {}", record.slot(), Value::Object(record.present())))
+            .collect();
         records.join("\n")
     }
 }

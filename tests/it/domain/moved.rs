@@ -18,7 +18,9 @@ fn world() -> World {
 
 /// PAY-1 goes to OTH, and then this.
 fn then(patches: Value) -> Value {
-    let mut all = vec![json!({"op": "move", "entity": "task", "id": "PAY-1", "fields": {"project_id": "OTH"}})];
+    let mut all = vec![
+        json!({"op": "move", "entity": "task", "id": "PAY-1", "fields": {"project_id": "OTH"}}),
+    ];
     all.extend(patches.as_array().unwrap().iter().cloned());
     Value::Array(all)
 }
@@ -30,7 +32,10 @@ fn an_update_after_a_move_finds_the_task_and_its_parts() {
         {"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "a2"}},
         {"op": "update", "entity": "task", "id": "PAY-2", "fields": {"title": "b2"}, "expect": {"title": "b", "key": "OTH-3"}},
     ])));
-    assert_eq!((world.get("OTH-2").title.as_str(), world.get("PAY-2").title.as_str()), ("a2", "b2"));
+    assert_eq!(
+        (world.get("OTH-2").title.as_str(), world.get("PAY-2").title.as_str()),
+        ("a2", "b2")
+    );
 }
 
 #[test]
@@ -59,7 +64,13 @@ fn links_of_a_moved_task_are_made_and_ended() {
         {"op": "link", "entity": "task_link", "fields": {"from_id": "PAY-1", "to_id": "OTH-1"}},
     ])));
     let other = world.state.project_by_key(&"OTH".parse().unwrap()).unwrap();
-    assert_eq!((other.dependencies().count(), other.links().filter(|link| link.deleted_at.is_none()).count()), (1, 1));
+    assert_eq!(
+        (
+            other.dependencies().count(),
+            other.links().filter(|link| link.deleted_at.is_none()).count()
+        ),
+        (1, 1)
+    );
     let rules = world.rules(json!([
         {"op": "move", "entity": "task", "id": "PAY-4", "fields": {"project_id": "THI"}},
         {"op": "link", "entity": "task_link", "fields": {"from_id": "PAY-4", "to_id": "PAY-3"}},
@@ -72,7 +83,12 @@ fn a_delete_after_a_move_takes_the_branch_and_every_link() {
     let mut world = world();
     world.apply(then(json!([{"op": "delete", "entity": "task", "id": "PAY-1"}])));
     assert!(!world.get("PAY-1").is_live() && !world.get("PAY-2").is_live());
-    let live = world.state.projects().flat_map(|project| project.links()).filter(|link| link.deleted_at.is_none()).count();
+    let live = world
+        .state
+        .projects()
+        .flat_map(|project| project.links())
+        .filter(|link| link.deleted_at.is_none())
+        .count();
     assert_eq!(live, 0);
 }
 
@@ -81,9 +97,14 @@ fn an_expectation_is_held_to_what_stands_after_the_move() {
     let mut world = world();
     let set = crate::support::patch_set(
         &world.state,
-        then(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "a2"}, "expect": {"key": "PAY-1"}}])),
+        then(
+            json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "a2"}, "expect": {"key": "PAY-1"}}]),
+        ),
     );
-    assert!(matches!(world.try_set(&set.unwrap()), Err(lakeplan::domain::apply::Rejection::Conflicted(_))));
+    assert!(matches!(
+        world.try_set(&set.unwrap()),
+        Err(lakeplan::domain::apply::Rejection::Conflicted(_))
+    ));
 }
 
 #[test]
@@ -111,9 +132,14 @@ fn an_undo_puts_siblings_back_between_those_that_stood_there() {
 #[test]
 fn what_was_changed_before_it_moved_on_can_be_taken_back() {
     let mut world = world();
-    let first = world.apply(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "z"}}]));
+    let first = world.apply(
+        json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "z"}}]),
+    );
     world.apply(then(json!([])));
     let patches = lakeplan::domain::invert::invert(&first, &world.state);
     world.patches(patches).unwrap();
-    assert_eq!((world.get("OTH-2").title.as_str(), world.get("OTH-2").key.to_string().as_str()), ("a", "OTH-2"));
+    assert_eq!(
+        (world.get("OTH-2").title.as_str(), world.get("OTH-2").key.to_string().as_str()),
+        ("a", "OTH-2")
+    );
 }

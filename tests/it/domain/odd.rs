@@ -39,13 +39,23 @@ fn world() -> World {
 
 /// The ids of the records of an entity, deleted ones included: of the project PAY, or of no project.
 fn ids(state: &State, entity: Entity) -> Vec<String> {
-    let own = state.project_by_key(&"PAY".parse().unwrap()).and_then(|project| project.project()).map(|project| project.id);
-    let is_own = |record: &AnyRecord| record.entity() == entity && record.project().is_none_or(|project| Some(project) == own);
+    let own = state
+        .project_by_key(&"PAY".parse().unwrap())
+        .and_then(|project| project.project())
+        .map(|project| project.id);
+    let is_own = |record: &AnyRecord| {
+        record.entity() == entity && record.project().is_none_or(|project| Some(project) == own)
+    };
     state.records().filter(is_own).map(|record| record.id().to_string()).collect()
 }
 
 fn fields(entity: Entity) -> Vec<Value> {
-    let mut fields = vec![json!({}), json!({"nonsense": 1}), json!({"project_id": "OTH"}), json!({"project_id": null})];
+    let mut fields = vec![
+        json!({}),
+        json!({"nonsense": 1}),
+        json!({"project_id": "OTH"}),
+        json!({"project_id": null}),
+    ];
     fields.extend(match entity {
         Entity::Task => vec![
             json!({"title": "new"}),
@@ -60,10 +70,18 @@ fn fields(entity: Entity) -> Vec<Value> {
             json!({"parent_id": null, "title": "new"}),
             json!({"deleted_at": null}),
         ],
-        Entity::Project => vec![json!({"name": "New"}), json!({"name": "Payments"}), json!({"name": "New", "key": "NEW"})],
+        Entity::Project => vec![
+            json!({"name": "New"}),
+            json!({"name": "Payments"}),
+            json!({"name": "New", "key": "NEW"}),
+        ],
         Entity::User => vec![json!({"handle": "neu"}), json!({"name": "Ana"})],
         Entity::Requirement => {
-            vec![json!({"text": "new"}), json!({"project_id": "PAY", "label": "R9", "text": "new"}), json!({"label": "R1"})]
+            vec![
+                json!({"text": "new"}),
+                json!({"project_id": "PAY", "label": "R9", "text": "new"}),
+                json!({"label": "R1"}),
+            ]
         }
         Entity::Lake => vec![json!({"max_depth": 3})],
         Entity::TaskLink => vec![
@@ -97,14 +115,21 @@ fn fields(entity: Entity) -> Vec<Value> {
 
 fn patches(state: &State) -> Vec<Value> {
     let mut all = Vec::new();
-    for (op, entity) in Op::ALL.iter().flat_map(|op| Entity::ALL.iter().map(move |entity| (*op, *entity))) {
+    for (op, entity) in
+        Op::ALL.iter().flat_map(|op| Entity::ALL.iter().map(move |entity| (*op, *entity)))
+    {
         let mut ids: Vec<Value> = ids(state, entity).into_iter().map(Value::from).collect();
         ids.extend([Value::Null, json!("00000000-0000-4000-8000-000000000001"), json!("$new")]);
-        for (id, fields) in ids.iter().flat_map(|id| fields(entity).into_iter().map(move |fields| (id, fields))) {
+        for (id, fields) in
+            ids.iter().flat_map(|id| fields(entity).into_iter().map(move |fields| (id, fields)))
+        {
             for place in [Value::Null, json!("first"), json!({"after": "PAY-3"})] {
-                for expect in
-                    [json!({}), json!({"updated_by": "tester"}), json!({"updated_by": "no one"}), json!({"nonsense": 1})]
-                {
+                for expect in [
+                    json!({}),
+                    json!({"updated_by": "tester"}),
+                    json!({"updated_by": "no one"}),
+                    json!({"nonsense": 1}),
+                ] {
                     let mut patch = Map::new();
                     for (part, value) in [
                         ("op", json!(op.word())),
@@ -128,7 +153,10 @@ fn patches(state: &State) -> Vec<Value> {
 
 /// Everything an accepted patch names must stand afterwards.
 fn check_stands(raw: &Value, patch: &Patch, changes: &[Change], state: &State) {
-    let own = changes.iter().find(|change| change.id == patch.id).unwrap_or_else(|| panic!("{raw} did not change its record"));
+    let own = changes
+        .iter()
+        .find(|change| change.id == patch.id)
+        .unwrap_or_else(|| panic!("{raw} did not change its record"));
     let record = state.get(Slot { entity: own.entity, id: own.id, project: own.project }).unwrap();
     for (field, value) in &patch.fields {
         assert_eq!(record.get(field).as_ref(), Some(value), "{field} of {raw} was dropped");
@@ -141,15 +169,25 @@ fn check_stands(raw: &Value, patch: &Patch, changes: &[Change], state: &State) {
         Op::Restore | Op::Create | Op::Link => assert!(record.is_live(), "{raw}"),
         Op::Update | Op::Move | Op::Erase => {}
     }
-    assert!(patch.expect.is_empty() || !matches!(patch.op, Op::Create | Op::Link), "the expectation of {raw} was dropped");
+    assert!(
+        patch.expect.is_empty() || !matches!(patch.op, Op::Create | Op::Link),
+        "the expectation of {raw} was dropped"
+    );
     let Some(place) = patch.place else { return };
     assert_eq!(patch.entity, Entity::Task, "the place of {raw} was dropped");
     let task = state.task(TaskId::of(patch.id)).unwrap();
-    let siblings: Vec<TaskId> = state.project(task.project_id).unwrap().children(task.parent_id).map(|task| task.id).collect();
+    let siblings: Vec<TaskId> = state
+        .project(task.project_id)
+        .unwrap()
+        .children(task.parent_id)
+        .map(|task| task.id)
+        .collect();
     let at = siblings.iter().position(|id| *id == task.id).unwrap();
     match place {
         Place::First => assert_eq!(at, 0, "{raw}"),
-        Place::After(other) => assert_eq!(at.checked_sub(1).map(|at| siblings[at]), Some(other), "{raw}"),
+        Place::After(other) => {
+            assert_eq!(at.checked_sub(1).map(|at| siblings[at]), Some(other), "{raw}")
+        }
         Place::Last | Place::Before(_) => unreachable!(),
     }
 }
@@ -163,7 +201,10 @@ fn every_odd_patch_changes_what_it_names_or_is_refused() {
         let set = match patch_set(&world.state, json!([raw])) {
             Ok(set) => set,
             Err(faults) => {
-                assert!(!faults.is_empty() && faults.iter().all(|fault| fault.patch == 0), "{raw}: {faults:?}");
+                assert!(
+                    !faults.is_empty() && faults.iter().all(|fault| fault.patch == 0),
+                    "{raw}: {faults:?}"
+                );
                 refused += 1;
                 continue;
             }
@@ -176,7 +217,10 @@ fn every_odd_patch_changes_what_it_names_or_is_refused() {
                 accepted += 1;
             }
             Err(Rejection::Refused(faults)) => {
-                assert!(!faults.is_empty() && faults.iter().all(|fault| fault.patch == 0), "{raw}: {faults:?}");
+                assert!(
+                    !faults.is_empty() && faults.iter().all(|fault| fault.patch == 0),
+                    "{raw}: {faults:?}"
+                );
                 refused += 1;
             }
             Err(Rejection::Conflicted(_)) => conflicts += 1,
@@ -191,17 +235,34 @@ fn an_unlink_says_exactly_which_link_it_means() {
     let mut world = world();
     let unlink = |fields: Value| json!([{"op": "unlink", "entity": "task_link", "fields": fields}]);
     let told = |world: &mut World, fields: Value| -> Vec<String> {
-        world.refused(unlink(fields)).into_iter().map(|fault| fault.field.unwrap_or_default()).collect()
+        world
+            .refused(unlink(fields))
+            .into_iter()
+            .map(|fault| fault.field.unwrap_or_default())
+            .collect()
     };
     assert_eq!(told(&mut world, json!({"from_id": "PAY-1"})), ["fields.to_id"]);
     assert_eq!(told(&mut world, json!({})), ["fields.from_id", "fields.to_id"]);
-    assert_eq!(told(&mut world, json!({"from_id": "PAY-1", "to_id": "PAY-3", "kind": "blocks"})), ["fields.kind"]);
-    assert_eq!(told(&mut world, json!({"from_id": "PAY-1", "to_id": "PAY-3", "lag_minutes": 1})), ["fields.lag_minutes"]);
-    assert_eq!(told(&mut world, json!({"from_id": "PAY-1", "to_id": "PAY-3", "kind": "relates"})), ["fields"]);
+    assert_eq!(
+        told(&mut world, json!({"from_id": "PAY-1", "to_id": "PAY-3", "kind": "blocks"})),
+        ["fields.kind"]
+    );
+    assert_eq!(
+        told(&mut world, json!({"from_id": "PAY-1", "to_id": "PAY-3", "lag_minutes": 1})),
+        ["fields.lag_minutes"]
+    );
+    assert_eq!(
+        told(&mut world, json!({"from_id": "PAY-1", "to_id": "PAY-3", "kind": "relates"})),
+        ["fields"]
+    );
     world.apply(
         json!([{"op": "link", "entity": "task_link", "fields": {"from_id": "PAY-1", "to_id": "PAY-3", "kind": "duplicates"}}]),
     );
-    assert_eq!(told(&mut world, json!({"from_id": "PAY-1", "to_id": "PAY-3"})), ["fields.kind"], "both kinds would fit");
+    assert_eq!(
+        told(&mut world, json!({"from_id": "PAY-1", "to_id": "PAY-3"})),
+        ["fields.kind"],
+        "both kinds would fit"
+    );
     world.apply(unlink(json!({"from_id": "PAY-1", "to_id": "PAY-3", "kind": "depends_on"})));
     world.apply(unlink(json!({"from_id": "PAY-1", "to_id": "PAY-3"})));
 }

@@ -25,14 +25,20 @@ fn what_a_set_makes_or_renames_is_found_by_its_name() {
         update("PAY-1", "@kim"),
         update("PAY-2", "kim@example.com"),
     ]));
-    assert_eq!((assignee(&world, "PAY-1"), assignee(&world, "PAY-2")), ("kim".to_owned(), "kim".to_owned()));
+    assert_eq!(
+        (assignee(&world, "PAY-1"), assignee(&world, "PAY-2")),
+        ("kim".to_owned(), "kim".to_owned())
+    );
     world.apply(json!([
         {"op": "update", "entity": "user", "id": "ana", "fields": {"handle": "anna"}},
         update("PAY-1", "@anna"),
         // Who wrote the set may know her by the name of before.
         update("PAY-2", "@ana"),
     ]));
-    assert_eq!((assignee(&world, "PAY-1"), assignee(&world, "PAY-2")), ("anna".to_owned(), "anna".to_owned()));
+    assert_eq!(
+        (assignee(&world, "PAY-1"), assignee(&world, "PAY-2")),
+        ("anna".to_owned(), "anna".to_owned())
+    );
     // A name that is given away means its new holder.
     world.apply(json!([
         {"op": "update", "entity": "user", "id": "anna", "fields": {"handle": "old"}},
@@ -40,7 +46,10 @@ fn what_a_set_makes_or_renames_is_found_by_its_name() {
         update("PAY-1", "@anna"),
         update("PAY-2", "@old"),
     ]));
-    assert_eq!((assignee(&world, "PAY-1"), assignee(&world, "PAY-2")), ("anna".to_owned(), "old".to_owned()));
+    assert_eq!(
+        (assignee(&world, "PAY-1"), assignee(&world, "PAY-2")),
+        ("anna".to_owned(), "old".to_owned())
+    );
     world.apply(json!([
         {"op": "create", "entity": "project", "fields": {"key": "NN", "name": "New one"}},
         {"op": "create", "entity": "task", "id": "$t", "fields": {"project_id": "NN", "title": "by its key"}},
@@ -61,17 +70,30 @@ fn what_a_set_makes_or_renames_is_found_by_its_name() {
 #[test]
 fn links_of_the_set_itself_end_by_their_ends() {
     let mut world = World::with(&["a", "b", "c"]);
-    let links = |world: &World| world.project().links().filter(|link| link.deleted_at.is_none()).count();
+    let links =
+        |world: &World| world.project().links().filter(|link| link.deleted_at.is_none()).count();
     world.apply(json!([link("link", "PAY-1", "PAY-2"), link("unlink", "PAY-1", "PAY-2")]));
     assert_eq!(links(&world), 0);
     world.apply(json!([link("link", "PAY-1", "PAY-2")]));
-    world.apply(json!([link("unlink", "PAY-1", "PAY-2"), link("link", "PAY-1", "PAY-2"), link("unlink", "PAY-1", "PAY-2")]));
+    world.apply(json!([
+        link("unlink", "PAY-1", "PAY-2"),
+        link("link", "PAY-1", "PAY-2"),
+        link("unlink", "PAY-1", "PAY-2")
+    ]));
     assert_eq!(links(&world), 0);
     // A set may pass through a cycle.
-    world.apply(json!([link("link", "PAY-1", "PAY-2"), link("link", "PAY-2", "PAY-1"), link("unlink", "PAY-1", "PAY-2")]));
+    world.apply(json!([
+        link("link", "PAY-1", "PAY-2"),
+        link("link", "PAY-2", "PAY-1"),
+        link("unlink", "PAY-1", "PAY-2")
+    ]));
     assert_eq!(links(&world), 1);
-    let told = world.refused(json!([link("unlink", "PAY-2", "PAY-1"), link("unlink", "PAY-2", "PAY-1")]));
-    assert!(told.iter().all(|fault| fault.patch == 1 && fault.message.contains("no living link")), "{told:?}");
+    let told =
+        world.refused(json!([link("unlink", "PAY-2", "PAY-1"), link("unlink", "PAY-2", "PAY-1")]));
+    assert!(
+        told.iter().all(|fault| fault.patch == 1 && fault.message.contains("no living link")),
+        "{told:?}"
+    );
     let told = world.refused(json!([{"op": "delete", "entity": "task", "id": "PAY-2"}, link("unlink", "PAY-2", "PAY-1")]));
     assert!(told[0].patch == 1 && told[0].message.contains("no living link"), "{told:?}");
 }

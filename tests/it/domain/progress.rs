@@ -17,8 +17,15 @@ impl World {
     /// Minutes after noon at which a task was started and completed, then its lead and cycle.
     fn times(&self, key: &str) -> [Option<i64>; 4] {
         let task = self.get(key);
-        let after_noon = |at: Option<_>| at.map(|at: lakeplan::domain::time::Instant| (at - noon()).num_minutes());
-        [after_noon(task.started_at), after_noon(task.completed_at), task.lead_minutes, task.cycle_minutes]
+        let after_noon = |at: Option<_>| {
+            at.map(|at: lakeplan::domain::time::Instant| (at - noon()).num_minutes())
+        };
+        [
+            after_noon(task.started_at),
+            after_noon(task.completed_at),
+            task.lead_minutes,
+            task.cycle_minutes,
+        ]
     }
 }
 
@@ -26,9 +33,13 @@ impl World {
 fn progress_is_noted_when_status_or_spent_work_moves_and_only_then() {
     let mut world = World::with(&["a"]);
     assert_eq!(world.get("PAY-1").last_progress_at, None);
-    world.apply(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "b"}}]));
+    world.apply(
+        json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "b"}}]),
+    );
     assert_eq!(world.get("PAY-1").last_progress_at, None);
-    world.apply(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"actual_minutes": 5}}]));
+    world.apply(
+        json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"actual_minutes": 5}}]),
+    );
     assert!(world.get("PAY-1").last_progress_at.is_some());
 }
 
@@ -72,8 +83,7 @@ fn what_never_began_has_no_cycle_and_minutes_are_counted_whole() {
 fn a_task_can_be_created_as_it_stands() {
     let mut world = World::new();
     world.at += TimeDelta::minutes(5);
-    let task =
-        |status: &str| json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": "t", "status": status}});
+    let task = |status: &str| json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": "t", "status": status}});
     world.apply(json!([task("pending"), task("in_progress"), task("completed")]));
     assert_eq!(world.get("PAY-1").last_progress_at, None);
     assert_eq!(world.times("PAY-1"), [None; 4]);
@@ -89,7 +99,11 @@ fn an_undo_goes_back_through_the_status() {
     world.later(10, "archived");
     world.at += TimeDelta::minutes(10);
     world.undo().unwrap();
-    assert_eq!(world.times("PAY-1"), [Some(10), Some(20), Some(20), Some(10)], "out of the archive");
+    assert_eq!(
+        world.times("PAY-1"),
+        [Some(10), Some(20), Some(20), Some(10)],
+        "out of the archive"
+    );
     world.later(10, "review");
     world.at += TimeDelta::minutes(10);
     world.undo().unwrap();
@@ -113,7 +127,9 @@ fn moves_deletes_and_restores_keep_the_times() {
         world.apply(patches);
         assert_eq!(world.times("PAY-1"), times);
     }
-    world.apply(json!([{"op": "move", "entity": "task", "id": "PAY-1", "fields": {"project_id": "OTH"}}]));
+    world.apply(
+        json!([{"op": "move", "entity": "task", "id": "PAY-1", "fields": {"project_id": "OTH"}}]),
+    );
     assert_eq!(world.times("OTH-1"), times);
 }
 
@@ -122,7 +138,9 @@ fn the_task_that_stays_keeps_its_own_times() {
     let mut world = World::with(&["a", "b"]);
     world.later(10, "in_progress");
     world.later(10, "completed");
-    world.apply(json!([{"op": "update", "entity": "task", "id": "PAY-2", "fields": {"actual_minutes": 5}}]));
+    world.apply(
+        json!([{"op": "update", "entity": "task", "id": "PAY-2", "fields": {"actual_minutes": 5}}]),
+    );
     let joined = |world: &mut World, kept: &str, gone: &str| {
         let patches = merge(&world.state, world.get(kept), world.get(gone), set_id()).unwrap();
         world.patches(patches).unwrap();
@@ -139,6 +157,7 @@ fn the_task_that_stays_keeps_its_own_times() {
 fn no_author_writes_them() {
     let mut world = World::with(&["a"]);
     let fields = json!({"started_at": "2026-09-21T12:00:00Z", "completed_at": null, "lead_minutes": 1, "cycle_minutes": 1});
-    let rules = world.rules(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": fields}]));
+    let rules =
+        world.rules(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": fields}]));
     assert_eq!(rules, ["field_not_yours"; 4]);
 }

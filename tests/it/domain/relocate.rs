@@ -50,7 +50,11 @@ fn below_itself_too_deep_or_below_a_deleted_task_is_refused() {
         "z below PAY-7",
     ]);
     assert_eq!(world.rules(to("PAY-1", json!({"parent_id": "PAY-3"}))), ["own_descendant"]);
-    assert_eq!(world.rules(to("PAY-6", json!({"parent_id": "PAY-4"}))), ["depth"], "its branch would stand on level 6");
+    assert_eq!(
+        world.rules(to("PAY-6", json!({"parent_id": "PAY-4"}))),
+        ["depth"],
+        "its branch would stand on level 6"
+    );
     world.apply(json!([{"op": "delete", "entity": "task", "id": "PAY-6"}]));
     assert_eq!(world.rules(to("PAY-5", json!({"parent_id": "PAY-6"}))), ["deleted"]);
 }
@@ -62,7 +66,10 @@ fn another_project_gives_new_keys_and_the_old_ones_still_find_the_task() {
         {"op": "create", "entity": "project", "id": "$p", "fields": {"name": "Other", "key": "OTH"}},
         {"op": "link", "entity": "task_link", "fields": {"from_id": "PAY-3", "to_id": "PAY-2"}},
     ]));
-    assert_eq!(world.rules(to("PAY-1", json!({"project_id": "OTH"}))), ["dependency_across_projects"]);
+    assert_eq!(
+        world.rules(to("PAY-1", json!({"project_id": "OTH"}))),
+        ["dependency_across_projects"]
+    );
     world.apply(json!([{"op": "unlink", "entity": "task_link", "fields": {"from_id": "PAY-3", "to_id": "PAY-2"}}]));
     world.apply(to("PAY-1", json!({"project_id": "OTH"})));
     assert_eq!(world.get("OTH-1").title.as_str(), "a");

@@ -5,7 +5,15 @@ use super::World;
 
 /// What the state says, without who changed it when, which an undo does not take back.
 fn content(world: &World) -> Vec<String> {
-    let quiet = ["updated_at", "updated_by", "last_progress_at", "deleted_at", "deleted_by", "deleted_in", "left_number"];
+    let quiet = [
+        "updated_at",
+        "updated_by",
+        "last_progress_at",
+        "deleted_at",
+        "deleted_by",
+        "deleted_in",
+        "left_number",
+    ];
     let living = world.state.records().filter(|record| record.is_live());
     living
         .map(|record| {
@@ -45,7 +53,8 @@ fn what_any_set_did_can_be_taken_back() {
                {"op": "update", "entity": "task", "id": "PAY-4", "fields": {"assignee_id": "$c"}}]),
     ];
     for set in sets {
-        let mut world = World::with(&["a", "b below PAY-1", "c below PAY-1", "d", "e", "f below PAY-5", "g"]);
+        let mut world =
+            World::with(&["a", "b below PAY-1", "c below PAY-1", "d", "e", "f below PAY-5", "g"]);
         world.apply(json!([
             {"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}},
             {"op": "link", "entity": "task_link", "fields": {"from_id": "PAY-2", "to_id": "PAY-4"}},
@@ -60,11 +69,16 @@ fn what_any_set_did_can_be_taken_back() {
         world.undo().unwrap_or_else(|rejection| panic!("{set}: {rejection:?}"));
         let mut undone = content(&world);
         // Positions may differ where siblings were spread; order is what counts and the outline compares it.
-        let strip = |lines: &mut Vec<String>| lines.iter_mut().for_each(|line| *line = without_position(line));
+        let strip = |lines: &mut Vec<String>| {
+            lines.iter_mut().for_each(|line| *line = without_position(line))
+        };
         let mut wanted = before.clone();
         strip(&mut undone);
         strip(&mut wanted);
-        let former = |line: &String| line.replace(r#""former_keys":["OTH-1"],"#, "").replace(r#""former_keys":["OTH-2"],"#, "");
+        let former = |line: &String| {
+            line.replace(r#""former_keys":["OTH-1"],"#, "")
+                .replace(r#""former_keys":["OTH-2"],"#, "")
+        };
         assert_eq!(undone.iter().map(former).collect::<Vec<_>>(), wanted, "undo of {set}");
     }
 }
@@ -82,7 +96,9 @@ fn without_position(line: &str) -> String {
 #[test]
 fn an_undo_can_be_undone() {
     let mut world = World::with(&["a"]);
-    world.apply(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "b"}}]));
+    world.apply(
+        json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "b"}}]),
+    );
     world.undo().unwrap();
     assert_eq!(world.get("PAY-1").title.as_str(), "a");
     world.undo().unwrap();
@@ -92,11 +108,17 @@ fn an_undo_can_be_undone() {
 #[test]
 fn a_field_changed_since_refuses_the_undo() {
     let mut world = World::with(&["a"]);
-    let first = world.apply(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "b"}}]));
-    world.apply(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "c"}}]));
+    let first = world.apply(
+        json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "b"}}]),
+    );
+    world.apply(
+        json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "c"}}]),
+    );
     let patches = lakeplan::domain::invert::invert(&first, &world.state);
     match world.patches(patches) {
-        Err(Rejection::Conflicted(conflict)) => assert_eq!((conflict.field.as_str(), conflict.theirs), ("title", json!("c"))),
+        Err(Rejection::Conflicted(conflict)) => {
+            assert_eq!((conflict.field.as_str(), conflict.theirs), ("title", json!("c")))
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -104,11 +126,18 @@ fn a_field_changed_since_refuses_the_undo() {
 #[test]
 fn another_field_changed_since_stays() {
     let mut world = World::with(&["a"]);
-    let first = world.apply(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "b"}}]));
-    world.apply(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"status": "review"}}]));
+    let first = world.apply(
+        json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "b"}}]),
+    );
+    world.apply(
+        json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"status": "review"}}]),
+    );
     let patches = lakeplan::domain::invert::invert(&first, &world.state);
     world.patches(patches).unwrap();
-    assert_eq!((world.get("PAY-1").title.as_str(), world.get("PAY-1").status.word()), ("a", "review"));
+    assert_eq!(
+        (world.get("PAY-1").title.as_str(), world.get("PAY-1").status.word()),
+        ("a", "review")
+    );
 }
 
 #[test]
@@ -124,13 +153,28 @@ fn later_work_on_what_a_set_made_is_found() {
     };
     let cases = [
         (json!([]), None),
-        (json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "x"}}]), None),
+        (
+            json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "x"}}]),
+            None,
+        ),
         (json!([{"op": "move", "entity": "task", "id": "OTH-2", "place": "first"}]), None),
         (json!([{"op": "delete", "entity": "task", "id": "OTH-1"}]), None),
-        (json!([{"op": "update", "entity": "task", "id": "OTH-2", "fields": {"status": "review"}}]), Some("status")),
-        (json!([{"op": "update", "entity": "task", "id": "OTH-1", "fields": {"due_date": null}}]), Some("due_date")),
-        (json!([{"op": "move", "entity": "task", "id": "OTH-2", "fields": {"parent_id": null}}]), Some("parent_id")),
-        (json!([{"op": "create", "entity": "task", "fields": {"project_id": "OTH", "title": "d"}}]), Some("")),
+        (
+            json!([{"op": "update", "entity": "task", "id": "OTH-2", "fields": {"status": "review"}}]),
+            Some("status"),
+        ),
+        (
+            json!([{"op": "update", "entity": "task", "id": "OTH-1", "fields": {"due_date": null}}]),
+            Some("due_date"),
+        ),
+        (
+            json!([{"op": "move", "entity": "task", "id": "OTH-2", "fields": {"parent_id": null}}]),
+            Some("parent_id"),
+        ),
+        (
+            json!([{"op": "create", "entity": "task", "fields": {"project_id": "OTH", "title": "d"}}]),
+            Some(""),
+        ),
         (
             json!([{"op": "create", "entity": "task", "fields": {"project_id": "OTH", "title": "d", "parent_id": "OTH-2"}}]),
             Some(""),

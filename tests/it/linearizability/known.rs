@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::models::{Journal, JournalOp, JournalOutcome, Register, RegisterOp, RegisterOutcome, TextOp, Texts};
+use super::models::{
+    Journal, JournalOp, JournalOutcome, Register, RegisterOp, RegisterOutcome, TextOp, Texts,
+};
 use super::{Operation, Verdict, check};
 use crate::support::shared;
 
@@ -15,7 +17,8 @@ fn read_etcd(log: &str) -> Vec<Operation<RegisterOp, RegisterOutcome>> {
         let Some((_, event)) = line.split_once("jepsen.util - ") else { continue };
         let event = event.replace(['[', ']'], "");
         let words: Vec<&str> = event.split_whitespace().collect();
-        let number = |place: usize| words[place].parse().unwrap_or_else(|_| panic!("no number in {line}"));
+        let number =
+            |place: usize| words[place].parse().unwrap_or_else(|_| panic!("no number in {line}"));
         let process = words[0].to_owned();
         let outcome = match words[1..] {
             [":invoke", function, ..] => {
@@ -65,7 +68,8 @@ fn read_texts(log: &str) -> Vec<Operation<TextOp, Option<String>>> {
             open.insert(word(":process"), history.len());
             history.push(Operation { op, called: time, returned: None });
         } else {
-            history[open[&word(":process")]].returned = Some((time, (function == ":get").then(|| text(":value"))));
+            history[open[&word(":process")]].returned =
+                Some((time, (function == ":get").then(|| text(":value"))));
         }
     }
     history
@@ -74,7 +78,12 @@ fn read_texts(log: &str) -> Vec<Operation<TextOp, Option<String>>> {
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// An operation that was called at one time and returned at another.
-fn done<Op, Outcome>(called: u64, returned: u64, op: Op, outcome: Outcome) -> Operation<Op, Outcome> {
+fn done<Op, Outcome>(
+    called: u64,
+    returned: u64,
+    op: Op,
+    outcome: Outcome,
+) -> Operation<Op, Outcome> {
     Operation { op, called, returned: Some((returned, outcome)) }
 }
 
@@ -112,14 +121,20 @@ fn a_read_may_see_a_write_that_is_still_open_or_not_yet() {
 fn a_stale_read_is_found() {
     let first = done(0, 1, RegisterOp::Write(1), RegisterOutcome::Done);
     let second = done(2, 3, RegisterOp::Write(2), RegisterOutcome::Done);
-    assert_eq!(register(&[first, second, done(4, 5, RegisterOp::Read, value(1))]), Verdict::NotLinearizable);
+    assert_eq!(
+        register(&[first, second, done(4, 5, RegisterOp::Read, value(1))]),
+        Verdict::NotLinearizable
+    );
 }
 
 #[test]
 fn calls_and_returns_at_one_time_overlap() {
     let first = done(0, 2, RegisterOp::Write(1), RegisterOutcome::Done);
     let second = done(2, 3, RegisterOp::Write(2), RegisterOutcome::Done);
-    assert_eq!(register(&[first, second, done(4, 5, RegisterOp::Read, value(1))]), Verdict::Linearizable);
+    assert_eq!(
+        register(&[first, second, done(4, 5, RegisterOp::Read, value(1))]),
+        Verdict::Linearizable
+    );
 }
 
 #[test]
@@ -137,23 +152,48 @@ fn an_operation_without_an_answer_may_take_effect_late_or_never_but_once() {
     let start = done(0, 1, RegisterOp::Write(1), RegisterOutcome::Done);
     let open = lost(2, RegisterOp::Write(2));
     let read = |at, seen| done(at, at + 1, RegisterOp::Read, value(seen));
-    assert_eq!(register(&[start.clone(), open.clone(), read(3, 1), read(5, 1)]), Verdict::Linearizable);
-    assert_eq!(register(&[start.clone(), open.clone(), read(3, 1), read(5, 2)]), Verdict::Linearizable);
-    assert_eq!(register(&[start.clone(), open.clone(), read(3, 2), read(5, 1)]), Verdict::NotLinearizable);
+    assert_eq!(
+        register(&[start.clone(), open.clone(), read(3, 1), read(5, 1)]),
+        Verdict::Linearizable
+    );
+    assert_eq!(
+        register(&[start.clone(), open.clone(), read(3, 1), read(5, 2)]),
+        Verdict::Linearizable
+    );
+    assert_eq!(
+        register(&[start.clone(), open.clone(), read(3, 2), read(5, 1)]),
+        Verdict::NotLinearizable
+    );
     let again = done(5, 6, RegisterOp::Write(1), RegisterOutcome::Done);
-    assert_eq!(register(&[start.clone(), open.clone(), read(3, 2), again, read(7, 2)]), Verdict::NotLinearizable);
-    assert_eq!(register(&[start.clone(), lost(2, RegisterOp::Cas { from: 5, to: 6 })]), Verdict::Linearizable);
+    assert_eq!(
+        register(&[start.clone(), open.clone(), read(3, 2), again, read(7, 2)]),
+        Verdict::NotLinearizable
+    );
+    assert_eq!(
+        register(&[start.clone(), lost(2, RegisterOp::Cas { from: 5, to: 6 })]),
+        Verdict::Linearizable
+    );
     // Not before its call.
-    assert_eq!(register(&[start, lost(6, RegisterOp::Write(2)), read(3, 2)]), Verdict::NotLinearizable);
+    assert_eq!(
+        register(&[start, lost(6, RegisterOp::Write(2)), read(3, 2)]),
+        Verdict::NotLinearizable
+    );
 }
 
 #[test]
 fn keys_are_searched_apart() {
-    let append = |key: &str, at| done(at, at + 1, TextOp::Append { key: key.to_owned(), text: key.to_owned() }, None);
-    let get = |key: &str, at, seen: &str| done(at, at + 1, TextOp::Get { key: key.to_owned() }, Some(seen.to_owned()));
+    let append = |key: &str, at| {
+        done(at, at + 1, TextOp::Append { key: key.to_owned(), text: key.to_owned() }, None)
+    };
+    let get = |key: &str, at, seen: &str| {
+        done(at, at + 1, TextOp::Get { key: key.to_owned() }, Some(seen.to_owned()))
+    };
     let history = [append("a", 0), append("b", 2), get("a", 4, "a"), get("b", 6, "b")];
     assert_eq!(check(&Texts, &history, LIMIT), Verdict::Linearizable);
-    assert_eq!(check(&Texts, &[append("a", 0), append("b", 2), get("a", 4, "ab")], LIMIT), Verdict::NotLinearizable);
+    assert_eq!(
+        check(&Texts, &[append("a", 0), append("b", 2), get("a", 4, "ab")], LIMIT),
+        Verdict::NotLinearizable
+    );
 }
 
 #[test]
@@ -163,19 +203,35 @@ fn a_journal_has_each_set_once_and_in_one_place() {
     let first = done(0, 3, append(7), Committed { seq: 1 });
     let second = done(1, 2, append(8), Committed { seq: 2 });
     assert_eq!(journal(&[first.clone(), second.clone(), read(4, &[7, 8])]), Verdict::Linearizable);
-    assert_eq!(journal(&[first.clone(), second.clone(), read(4, &[8, 7])]), Verdict::NotLinearizable);
+    assert_eq!(
+        journal(&[first.clone(), second.clone(), read(4, &[8, 7])]),
+        Verdict::NotLinearizable
+    );
     assert_eq!(journal(&[first.clone(), second.clone(), read(4, &[7])]), Verdict::NotLinearizable);
     let repeat = |seq| done(5, 6, append(7), AlreadyCommitted { seq });
     assert_eq!(journal(&[first.clone(), second.clone(), repeat(1)]), Verdict::Linearizable);
     assert_eq!(journal(&[first.clone(), second.clone(), repeat(2)]), Verdict::NotLinearizable);
-    assert_eq!(journal(&[first.clone(), done(4, 5, append(7), Committed { seq: 2 })]), Verdict::NotLinearizable);
+    assert_eq!(
+        journal(&[first.clone(), done(4, 5, append(7), Committed { seq: 2 })]),
+        Verdict::NotLinearizable
+    );
     // Not written by this call, and so not there unless another call brought it.
-    assert_eq!(journal(&[done(0, 1, append(7), NotWritten), read(2, &[7])]), Verdict::NotLinearizable);
-    assert_eq!(journal(&[lost(0, append(7)), done(1, 2, append(7), NotWritten), read(3, &[7])]), Verdict::Linearizable);
+    assert_eq!(
+        journal(&[done(0, 1, append(7), NotWritten), read(2, &[7])]),
+        Verdict::NotLinearizable
+    );
+    assert_eq!(
+        journal(&[lost(0, append(7)), done(1, 2, append(7), NotWritten), read(3, &[7])]),
+        Verdict::Linearizable
+    );
     assert_eq!(journal(&[lost(0, append(7)), read(1, &[]), read(3, &[7])]), Verdict::Linearizable);
-    assert_eq!(journal(&[lost(0, append(7)), read(1, &[7]), read(3, &[])]), Verdict::NotLinearizable);
+    assert_eq!(
+        journal(&[lost(0, append(7)), read(1, &[7]), read(3, &[])]),
+        Verdict::NotLinearizable
+    );
     // An expectation is refused only where another set came between.
-    let after_first = |outcome| done(4, 5, JournalOp::Append { id: 9, entity: 0, expects: Some(7) }, outcome);
+    let after_first =
+        |outcome| done(4, 5, JournalOp::Append { id: 9, entity: 0, expects: Some(7) }, outcome);
     assert_eq!(journal(&[first.clone(), after_first(Refused)]), Verdict::NotLinearizable);
     assert_eq!(journal(&[first.clone(), after_first(Committed { seq: 2 })]), Verdict::Linearizable);
     assert_eq!(journal(&[first, second, after_first(Refused)]), Verdict::Linearizable);
@@ -183,7 +239,14 @@ fn a_journal_has_each_set_once_and_in_one_place() {
 
 #[test]
 fn a_long_journal_is_checked() {
-    let committed = |n: usize| done(n as u64 * 2, n as u64 * 2 + 3, append(n as u64), JournalOutcome::Committed { seq: n + 1 });
+    let committed = |n: usize| {
+        done(
+            n as u64 * 2,
+            n as u64 * 2 + 3,
+            append(n as u64),
+            JournalOutcome::Committed { seq: n + 1 },
+        )
+    };
     let mut history: Vec<_> = (0..2_000).map(committed).collect();
     assert_eq!(journal(&history), Verdict::Linearizable);
     history.push(done(9_000, 9_001, JournalOp::Read, JournalOutcome::Listed((0..1_999).collect())));

@@ -27,7 +27,12 @@ pub trait Model {
 
     /// The state after the operation, if it could have had this outcome in `state`. Without an outcome, which nobody
     /// learnt, it has the effect that it would have had.
-    fn step(&self, state: &Self::State, op: &Self::Op, outcome: Option<&Self::Outcome>) -> Option<Self::State>;
+    fn step(
+        &self,
+        state: &Self::State,
+        op: &Self::Op,
+        outcome: Option<&Self::Outcome>,
+    ) -> Option<Self::State>;
 }
 
 /// One call and, if it came, its answer.
@@ -130,8 +135,14 @@ struct Events {
 
 impl Events {
     fn new<Op, Outcome>(operations: &[&Operation<Op, Outcome>]) -> Self {
-        let calls = operations.iter().enumerate().map(|(number, operation)| (operation.called, false, number));
-        let returns = operations.iter().enumerate().filter_map(|(n, operation)| Some((operation.returned.as_ref()?.0, true, n)));
+        let calls = operations
+            .iter()
+            .enumerate()
+            .map(|(number, operation)| (operation.called, false, number));
+        let returns = operations
+            .iter()
+            .enumerate()
+            .filter_map(|(n, operation)| Some((operation.returned.as_ref()?.0, true, n)));
         let mut sorted: Vec<(u64, bool, usize)> = calls.chain(returns).collect();
         // At one time calls come first: such operations overlap.
         sorted.sort_unstable();

@@ -37,11 +37,18 @@ impl Model for Register {
 
     fn part(&self, _op: &RegisterOp) {}
 
-    fn step(&self, state: &Option<i64>, op: &RegisterOp, outcome: Option<&RegisterOutcome>) -> Option<Option<i64>> {
+    fn step(
+        &self,
+        state: &Option<i64>,
+        op: &RegisterOp,
+        outcome: Option<&RegisterOutcome>,
+    ) -> Option<Option<i64>> {
         let (next, would_be) = match *op {
             RegisterOp::Read => (*state, RegisterOutcome::Value(*state)),
             RegisterOp::Write(value) => (Some(value), RegisterOutcome::Done),
-            RegisterOp::Cas { from, to } if *state == Some(from) => (Some(to), RegisterOutcome::Done),
+            RegisterOp::Cas { from, to } if *state == Some(from) => {
+                (Some(to), RegisterOutcome::Done)
+            }
             RegisterOp::Cas { .. } => (*state, RegisterOutcome::Differed),
         };
         outcome.is_none_or(|outcome| *outcome == would_be).then_some(next)
@@ -74,9 +81,16 @@ impl Model for Texts {
         key.clone()
     }
 
-    fn step(&self, state: &String, op: &TextOp, outcome: Option<&Option<String>>) -> Option<String> {
+    fn step(
+        &self,
+        state: &String,
+        op: &TextOp,
+        outcome: Option<&Option<String>>,
+    ) -> Option<String> {
         match op {
-            TextOp::Get { .. } => outcome.is_none_or(|seen| seen.as_ref() == Some(state)).then(|| state.clone()),
+            TextOp::Get { .. } => {
+                outcome.is_none_or(|seen| seen.as_ref() == Some(state)).then(|| state.clone())
+            }
             TextOp::Put { text, .. } => Some(text.clone()),
             TextOp::Append { text, .. } => Some(format!("{state}{text}")),
         }
@@ -127,10 +141,18 @@ impl<Id: Clone + Eq + Hash> Model for Journal<Id> {
 
     fn part(&self, _op: &JournalOp<Id>) {}
 
-    fn step(&self, state: &Sets<Id>, op: &JournalOp<Id>, outcome: Option<&JournalOutcome<Id>>) -> Option<Sets<Id>> {
+    fn step(
+        &self,
+        state: &Sets<Id>,
+        op: &JournalOp<Id>,
+        outcome: Option<&JournalOutcome<Id>>,
+    ) -> Option<Sets<Id>> {
         let JournalOp::Append { id, entity, expects } = op else {
-            let Some(JournalOutcome::Listed(ids)) = outcome else { return outcome.is_none().then(|| state.clone()) };
-            let same = ids.len() == state.seq() && state.iter().map(|link| &link.id).eq(ids.iter().rev());
+            let Some(JournalOutcome::Listed(ids)) = outcome else {
+                return outcome.is_none().then(|| state.clone());
+            };
+            let same =
+                ids.len() == state.seq() && state.iter().map(|link| &link.id).eq(ids.iter().rev());
             return same.then(|| state.clone());
         };
         let there = state.iter().find(|link| link.id == *id).map(|link| link.seq);
@@ -139,7 +161,8 @@ impl<Id: Clone + Eq + Hash> Model for Journal<Id> {
         let same = |possible: bool| possible.then(|| state.clone());
         match outcome {
             Some(JournalOutcome::Committed { seq }) => {
-                (there.is_none() && *seq == state.seq() + 1 && stands()).then(|| state.with(id, *entity))
+                (there.is_none() && *seq == state.seq() + 1 && stands())
+                    .then(|| state.with(id, *entity))
             }
             Some(JournalOutcome::AlreadyCommitted { seq }) => same(there == Some(*seq)),
             Some(JournalOutcome::Refused) => same(there.is_none() && !stands()),
@@ -180,7 +203,13 @@ impl<Id: Clone + Hash> Sets<Id> {
     fn with(&self, id: &Id, entity: u64) -> Self {
         let mut hasher = DefaultHasher::new();
         (self.hash(), id, entity).hash(&mut hasher);
-        let link = Link { id: id.clone(), entity, seq: self.seq() + 1, hash: hasher.finish(), before: self.clone() };
+        let link = Link {
+            id: id.clone(),
+            entity,
+            seq: self.seq() + 1,
+            hash: hasher.finish(),
+            before: self.clone(),
+        };
         Self(Some(Rc::new(link)))
     }
 }
@@ -188,7 +217,8 @@ impl<Id: Clone + Hash> Sets<Id> {
 impl<Id: Eq> PartialEq for Sets<Id> {
     fn eq(&self, other: &Self) -> bool {
         let mut own = self.iter().zip(other.iter()).take_while(|(a, b)| !std::ptr::eq(*a, *b));
-        (self.seq(), self.hash()) == (other.seq(), other.hash()) && own.all(|(a, b)| a.id == b.id && a.entity == b.entity)
+        (self.seq(), self.hash()) == (other.seq(), other.hash())
+            && own.all(|(a, b)| a.id == b.id && a.entity == b.entity)
     }
 }
 

@@ -46,8 +46,12 @@ fn answer(folder: &Path, text: &[&str]) -> Value {
 /// The lake as a process that opens it now finds it.
 async fn look(folder: &Path) -> Model {
     let place = folder.join("lake");
-    let root = Root { url: Url::from_directory_path(&place).unwrap(), store: Arc::new(DurableLocal::new(place).unwrap()) };
-    let store = DeltaStore::open(&root, Format::default(), Arc::new(SystemClock), random(1)).await.unwrap();
+    let root = Root {
+        url: Url::from_directory_path(&place).unwrap(),
+        store: Arc::new(DurableLocal::new(place).unwrap()),
+    };
+    let store =
+        DeltaStore::open(&root, Format::default(), Arc::new(SystemClock), random(1)).await.unwrap();
     Model::of(&store.snapshot(&Scope::All).await.unwrap().state)
 }
 
@@ -55,7 +59,8 @@ async fn look(folder: &Path) -> Model {
 fn command_of(author: &mut Author<'_>, model: &Model, ask: &Ask) -> Option<Vec<String>> {
     let mut said = Vec::new();
     let text = |word: Value| word.as_str().unwrap_or_default().to_owned();
-    let place = |author: &mut Author<'_>, said: &mut Vec<String>, place: &Option<Where>| match place {
+    let place = |author: &mut Author<'_>, said: &mut Vec<String>, place: &Option<Where>| match place
+    {
         None => true,
         Some(Where::Last) => false,
         Some(Where::First) => {
@@ -72,11 +77,19 @@ fn command_of(author: &mut Author<'_>, model: &Model, ask: &Ask) -> Option<Vec<S
         }
     };
     match ask {
-        Ask::CreateProject { key, .. } => said.extend(words(&["project", "create", key, "--key", key])),
-        Ask::DeleteProject(id) => said.extend(["project".to_owned(), "delete".to_owned(), text(author.project_word(model, id))]),
-        Ask::RestoreProject(id) => {
-            said.extend(["project".to_owned(), "restore".to_owned(), text(author.project_word(model, id))])
+        Ask::CreateProject { key, .. } => {
+            said.extend(words(&["project", "create", key, "--key", key]))
         }
+        Ask::DeleteProject(id) => said.extend([
+            "project".to_owned(),
+            "delete".to_owned(),
+            text(author.project_word(model, id)),
+        ]),
+        Ask::RestoreProject(id) => said.extend([
+            "project".to_owned(),
+            "restore".to_owned(),
+            text(author.project_word(model, id)),
+        ]),
         Ask::CreateTask { project, parent, place: at, title, assignee: None, .. } => {
             said.extend(words(&["task", "create", title]));
             said.extend(["--project".to_owned(), text(author.project_word(model, project))]);
@@ -86,7 +99,11 @@ fn command_of(author: &mut Author<'_>, model: &Model, ask: &Ask) -> Option<Vec<S
             place(author, &mut said, at).then_some(())?;
         }
         Ask::UpdateTask { id, title: Some(title), status, assignee: None, expect: None } => {
-            said.extend(["task".to_owned(), "update".to_owned(), text(author.task_word(model, id))]);
+            said.extend([
+                "task".to_owned(),
+                "update".to_owned(),
+                text(author.task_word(model, id)),
+            ]);
             said.extend(words(&["--title", title]));
             said.extend(status.iter().flat_map(|status| words(&["--status", status])));
         }
@@ -96,21 +113,31 @@ fn command_of(author: &mut Author<'_>, model: &Model, ask: &Ask) -> Option<Vec<S
                 said.extend(["--project".to_owned(), text(author.project_word(model, project))]);
             }
             match parent {
-                Some(Some(parent)) => said.extend(["--parent".to_owned(), text(author.task_word(model, parent))]),
+                Some(Some(parent)) => {
+                    said.extend(["--parent".to_owned(), text(author.task_word(model, parent))])
+                }
                 Some(None) => said.push("--top".to_owned()),
                 None => {}
             }
             place(author, &mut said, at).then_some(())?;
         }
-        Ask::DeleteTask(id) => said.extend(["task".to_owned(), "delete".to_owned(), text(author.task_word(model, id))]),
-        Ask::RestoreTask(id) => said.extend(["task".to_owned(), "restore".to_owned(), text(author.task_word(model, id))]),
+        Ask::DeleteTask(id) => {
+            said.extend(["task".to_owned(), "delete".to_owned(), text(author.task_word(model, id))])
+        }
+        Ask::RestoreTask(id) => said.extend([
+            "task".to_owned(),
+            "restore".to_owned(),
+            text(author.task_word(model, id)),
+        ]),
         Ask::Link { from, to, kind, dependency, .. } => {
-            let (from, to) = (text(author.task_word(model, from)), text(author.task_word(model, to)));
+            let (from, to) =
+                (text(author.task_word(model, from)), text(author.task_word(model, to)));
             said.extend(words(&["task", "link", &from, &to, "--kind", kind]));
             said.extend(dependency.iter().flat_map(|dependency| words(&["--type", dependency])));
         }
         Ask::Unlink { from, to, kind } => {
-            let (from, to) = (text(author.task_word(model, from)), text(author.task_word(model, to)));
+            let (from, to) =
+                (text(author.task_word(model, from)), text(author.task_word(model, to)));
             said.extend(words(&["task", "unlink", &from, &to]));
             said.extend(kind.iter().flat_map(|kind| words(&["--kind", kind])));
         }
@@ -124,7 +151,11 @@ fn command_of(author: &mut Author<'_>, model: &Model, ask: &Ask) -> Option<Vec<S
             ]);
         }
         Ask::Split { task, parts } => {
-            said.extend(["task".to_owned(), "split".to_owned(), text(author.task_word(model, task))]);
+            said.extend([
+                "task".to_owned(),
+                "split".to_owned(),
+                text(author.task_word(model, task)),
+            ]);
             said.extend(parts.iter().cloned());
         }
         _ => return None,
@@ -147,7 +178,17 @@ fn told_of(model: &Model, id: &str) -> Value {
 
 fn check_answers(folder: &Path, model: &Model, random: &mut StdRng, told: &str) {
     let pick = |from: &Value| {
-        let names = ["key", "title", "status", "depth", "path", "former_keys", "parent", "project", "assignee"];
+        let names = [
+            "key",
+            "title",
+            "status",
+            "depth",
+            "path",
+            "former_keys",
+            "parent",
+            "project",
+            "assignee",
+        ];
         Value::Object(names.iter().map(|name| ((*name).to_owned(), from[*name].clone())).collect())
     };
     let sorted = |mut tasks: Vec<Value>| {
@@ -155,10 +196,17 @@ fn check_answers(folder: &Path, model: &Model, random: &mut StdRng, told: &str) 
         tasks
     };
     for (deleted, more) in [(false, [].as_slice()), (true, ["--deleted"].as_slice())] {
-        let answer = answer(folder, &[["task", "list", "--json", "--limit", "1000"].as_slice(), more].concat());
+        let answer = answer(
+            folder,
+            &[["task", "list", "--json", "--limit", "1000"].as_slice(), more].concat(),
+        );
         let listed = sorted(answer["tasks"].as_array().unwrap().iter().map(pick).collect());
         let own = model.tasks.iter().filter(|(_, task)| task.deleted.is_some() == deleted);
-        assert_eq!(listed, sorted(own.map(|(id, _)| told_of(model, id)).collect()), "{told}: task list, deleted {deleted}");
+        assert_eq!(
+            listed,
+            sorted(own.map(|(id, _)| told_of(model, id)).collect()),
+            "{told}: task list, deleted {deleted}"
+        );
     }
     let sql = "select key, title, status, depth, path, deleted_at is not null as gone from tasks order by key";
     let rows = answer(folder, &["query", sql, "--format", "json"]);
@@ -169,7 +217,15 @@ fn check_answers(folder: &Path, model: &Model, random: &mut StdRng, told: &str) 
     wanted.sort_by_key(|task| task["key"].as_str().map(str::to_owned));
     assert_eq!(rows, Value::Array(wanted), "{told}: query");
     let live: i64 = model.links.values().filter(|link| link.deleted.is_none()).count() as i64;
-    let rows = answer(folder, &["query", "select count(*) as n from task_links where deleted_at is null", "--format", "json"]);
+    let rows = answer(
+        folder,
+        &[
+            "query",
+            "select count(*) as n from task_links where deleted_at is null",
+            "--format",
+            "json",
+        ],
+    );
     assert_eq!(rows[0]["n"], json!(live), "{told}: living links");
     let ids: Vec<&String> = model.tasks.keys().collect();
     if !ids.is_empty() {
@@ -177,7 +233,11 @@ fn check_answers(folder: &Path, model: &Model, random: &mut StdRng, told: &str) 
         let task = &model.tasks[id];
         // A task is found by its key, by one it had, and by its id.
         for word in [model.key(id), task.former.last().cloned().unwrap_or_else(|| id.clone())] {
-            assert_eq!(pick(&answer(folder, &["task", "show", &word, "--json"])), told_of(model, id), "{told}: task show {word}");
+            assert_eq!(
+                pick(&answer(folder, &["task", "show", &word, "--json"])),
+                told_of(model, id),
+                "{told}: task show {word}"
+            );
         }
     }
 }
@@ -203,9 +263,13 @@ async fn run_commands(seed: u64, steps: usize) -> Counts {
         if rng.random_bool(0.08)
             && let Some((before, told)) = undoable.take()
         {
-            let seq = answer(path, &["history", "--limit", "1", "--json"])["changes"][0]["seq"].to_string();
+            let seq = answer(path, &["history", "--limit", "1", "--json"])["changes"][0]["seq"]
+                .to_string();
             let output = run(path, &words(&["undo", &seq]), None);
-            let told = format!("seed {seed}, step {step}: undo of {told}: {}", String::from_utf8_lossy(&output.stderr));
+            let told = format!(
+                "seed {seed}, step {step}: undo of {told}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
             assert!(output.status.success(), "{told}");
             model = look(path).await;
             assert_same(&model.living(), &before, &told);
@@ -221,10 +285,13 @@ async fn run_commands(seed: u64, steps: usize) -> Counts {
         if asks.is_empty() {
             continue;
         }
-        let command = if let [ask] = asks.as_slice() { command_of(&mut author, &model, ask) } else { None };
+        let command =
+            if let [ask] = asks.as_slice() { command_of(&mut author, &model, ask) } else { None };
         let (said, input) = match command {
             Some(said) => (said, None),
-            None if asks.iter().any(|ask| matches!(ask, Ask::Merge { .. } | Ask::Split { .. })) => continue,
+            None if asks.iter().any(|ask| matches!(ask, Ask::Merge { .. } | Ask::Split { .. })) => {
+                continue;
+            }
             None => {
                 let patches: Vec<Value> = asks.iter().map(|ask| author.json(&model, ask)).collect();
                 (words(&["apply", "-"]), Some(json!({ "patches": patches })))
@@ -233,7 +300,8 @@ async fn run_commands(seed: u64, steps: usize) -> Counts {
         named = author.named;
         let output = run(path, &said, input.as_ref());
         let text = String::from_utf8_lossy(&output.stderr);
-        let told = format!("seed {seed}, step {step}: {said:?} {}: {text}", input.unwrap_or_default());
+        let told =
+            format!("seed {seed}, step {step}: {said:?} {}: {text}", input.unwrap_or_default());
         let mut predicted = model.clone();
         match (output.status.code(), predicted.apply(&asks)) {
             (Some(0), Ok(())) => {

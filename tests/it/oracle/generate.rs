@@ -30,9 +30,14 @@ impl Author<'_> {
     }
 
     /// A record of these, mostly a living one.
-    fn mostly<T>(&mut self, of: &std::collections::BTreeMap<String, T>, lives: impl Fn(&T) -> bool) -> Option<String> {
+    fn mostly<T>(
+        &mut self,
+        of: &std::collections::BTreeMap<String, T>,
+        lives: impl Fn(&T) -> bool,
+    ) -> Option<String> {
         let wanted = !self.chance(8);
-        let fit: Vec<&String> = of.iter().filter(|(_, record)| !wanted || lives(record)).map(|(id, _)| id).collect();
+        let fit: Vec<&String> =
+            of.iter().filter(|(_, record)| !wanted || lives(record)).map(|(id, _)| id).collect();
         self.any(&fit).cloned()
     }
 
@@ -76,21 +81,35 @@ impl Author<'_> {
             }
             3..4 => Ask::RenameProject { id: self.project(model)?, name: self.name("renamed ") },
             4..5 => Ask::DeleteProject(self.project(model)?),
-            5..8 => Ask::RestoreProject(self.mostly(&model.projects, |project| project.deleted.is_some())?),
+            5..8 => Ask::RestoreProject(
+                self.mostly(&model.projects, |project| project.deleted.is_some())?,
+            ),
             8..32 => {
                 let project = self.project(model)?;
-                let tasks: Vec<String> =
-                    model.tasks.iter().filter(|(_, task)| task.project == project).map(|(id, _)| id.clone()).collect();
+                let tasks: Vec<String> = model
+                    .tasks
+                    .iter()
+                    .filter(|(_, task)| task.project == project)
+                    .map(|(id, _)| id.clone())
+                    .collect();
                 let parent = if self.chance(50) { self.any(&tasks) } else { None };
                 let place = self.place(model, &project, parent.as_ref());
                 let assignee = if self.chance(20) { self.user(model) } else { None };
-                Ask::CreateTask { id: self.name("$t"), project, parent, place, title: self.name("task "), assignee }
+                Ask::CreateTask {
+                    id: self.name("$t"),
+                    project,
+                    parent,
+                    place,
+                    title: self.name("task "),
+                    assignee,
+                }
             }
             32..42 => {
                 let id = self.task(model)?;
                 let status = self.any(&STATUSES).map(str::to_owned).filter(|_| self.chance(50));
                 let assignee = if self.chance(30) { Some(self.user(model)) } else { None };
-                let expect = if self.chance(20) { Some(model.tasks[&id].title.clone()) } else { None };
+                let expect =
+                    if self.chance(20) { Some(model.tasks[&id].title.clone()) } else { None };
                 let expect = if self.chance(3) { Some("another".to_owned()) } else { expect };
                 Ask::UpdateTask { id, title: Some(self.name("title ")), status, assignee, expect }
             }
@@ -99,8 +118,12 @@ impl Author<'_> {
                 let own = model.tasks[&id].project.clone();
                 let project = if self.chance(35) { self.project(model) } else { None };
                 let to = project.clone().unwrap_or(own);
-                let tasks: Vec<String> =
-                    model.tasks.iter().filter(|(_, task)| task.project == to).map(|(id, _)| id.clone()).collect();
+                let tasks: Vec<String> = model
+                    .tasks
+                    .iter()
+                    .filter(|(_, task)| task.project == to)
+                    .map(|(id, _)| id.clone())
+                    .collect();
                 let parent = match self.random.random_range(0..3) {
                     0 => None,
                     1 => Some(None),
@@ -133,7 +156,11 @@ impl Author<'_> {
                     self.task(model)?
                 };
                 let kind = self.any(&["depends_on", "relates", "duplicates"])?;
-                let dependency = if kind == "depends_on" { self.any(&["FS", "SS", "FF", "SF"]).map(str::to_owned) } else { None };
+                let dependency = if kind == "depends_on" {
+                    self.any(&["FS", "SS", "FF", "SF"]).map(str::to_owned)
+                } else {
+                    None
+                };
                 Ask::Link { id: self.name("$l"), from, to, kind: kind.to_owned(), dependency }
             }
             88..92 => {
@@ -142,7 +169,11 @@ impl Author<'_> {
                 match self.random.random_range(0..3) {
                     0 if !id.starts_with('$') => Ask::UnlinkById(id),
                     1 => Ask::Unlink { from: link.from.clone(), to: link.to.clone(), kind: None },
-                    _ => Ask::Unlink { from: link.from.clone(), to: link.to.clone(), kind: Some(link.kind.clone()) },
+                    _ => Ask::Unlink {
+                        from: link.from.clone(),
+                        to: link.to.clone(),
+                        kind: Some(link.kind.clone()),
+                    },
                 }
             }
             92..95 => Ask::RestoreLink(self.mostly(&model.links, |link| link.deleted.is_some())?),
@@ -174,7 +205,10 @@ impl Author<'_> {
     /// One user into another, with the living tasks and what user merge does besides.
     fn user_merge(&mut self, model: &Model) -> Option<Vec<Ask>> {
         let (kept, gone) = (self.user(model)?, self.user(model)?);
-        let assigned = model.tasks.iter().filter(|(_, task)| task.deleted.is_none() && task.assignee.as_ref() == Some(&gone));
+        let assigned = model
+            .tasks
+            .iter()
+            .filter(|(_, task)| task.deleted.is_none() && task.assignee.as_ref() == Some(&gone));
         let reassign = |(id, _): (&String, _)| Ask::UpdateTask {
             id: id.clone(),
             title: None,
@@ -183,7 +217,11 @@ impl Author<'_> {
             expect: None,
         };
         let merge = Ask::MergeUser { id: gone.clone(), into: kept.clone() };
-        let asks: Vec<Ask> = [merge].into_iter().chain(assigned.map(reassign)).chain([Ask::DeleteUser(gone.clone())]).collect();
+        let asks: Vec<Ask> = [merge]
+            .into_iter()
+            .chain(assigned.map(reassign))
+            .chain([Ask::DeleteUser(gone.clone())])
+            .collect();
         model.clone().apply(&asks).is_ok().then_some(asks)
     }
 
@@ -236,7 +274,9 @@ impl Author<'_> {
 
     fn user_word(&mut self, before: &Model, id: &str) -> Value {
         match before.users.get(id) {
-            Some(user) if user.deleted.is_none() && self.chance(70) => json!(format!("@{}", user.handle)),
+            Some(user) if user.deleted.is_none() && self.chance(70) => {
+                json!(format!("@{}", user.handle))
+            }
             _ => json!(id),
         }
     }
@@ -283,7 +323,8 @@ impl Author<'_> {
                 fields.extend(title.iter().map(|title| ("title".to_owned(), json!(title))));
                 fields.extend(status.iter().map(|status| ("status".to_owned(), json!(status))));
                 if let Some(assignee) = assignee {
-                    let word = assignee.as_ref().map_or(Value::Null, |user| self.user_word(before, user));
+                    let word =
+                        assignee.as_ref().map_or(Value::Null, |user| self.user_word(before, user));
                     fields.insert("assignee_id".to_owned(), word);
                 }
                 if let Some(title) = expect {
@@ -296,7 +337,9 @@ impl Author<'_> {
                     fields.insert("project_id".to_owned(), self.project_word(before, project));
                 }
                 if let Some(parent) = parent {
-                    let word = parent.as_ref().map_or(Value::Null, |parent| self.task_word(before, parent));
+                    let word = parent
+                        .as_ref()
+                        .map_or(Value::Null, |parent| self.task_word(before, parent));
                     fields.insert("parent_id".to_owned(), word);
                 }
                 if let Some(place) = place {
@@ -310,7 +353,11 @@ impl Author<'_> {
                 fields.insert("from_id".to_owned(), self.task_word(before, from));
                 fields.insert("to_id".to_owned(), self.task_word(before, to));
                 fields.insert("kind".to_owned(), json!(kind));
-                fields.extend(dependency.iter().map(|dependency| ("dependency".to_owned(), json!(dependency))));
+                fields.extend(
+                    dependency
+                        .iter()
+                        .map(|dependency| ("dependency".to_owned(), json!(dependency))),
+                );
                 ("link", "task_link", Some(json!(id)))
             }
             Ask::Unlink { from, to, kind } => {
@@ -333,7 +380,8 @@ impl Author<'_> {
             Ask::RestoreUser(id) => ("restore", "user", Some(self.user_word(before, id))),
             Ask::Merge { .. } | Ask::Split { .. } => panic!("these are commands and no patches"),
         };
-        let mut patch = Map::from_iter([("op".to_owned(), json!(op)), ("entity".to_owned(), json!(entity))]);
+        let mut patch =
+            Map::from_iter([("op".to_owned(), json!(op)), ("entity".to_owned(), json!(entity))]);
         patch.extend(id.map(|id| ("id".to_owned(), id)));
         if !fields.is_empty() {
             patch.insert("fields".to_owned(), Value::Object(fields));

@@ -31,7 +31,14 @@ impl fmt::Display for Counts {
         write!(
             f,
             "{} steps: {} sets accepted, {} refused; {} undone, {} undos refused; {} reads of the past, {} reopened, {} folded",
-            self.steps, self.accepted, self.refused, self.undone, self.undo_refused, self.as_of, self.reopened, self.folded
+            self.steps,
+            self.accepted,
+            self.refused,
+            self.undone,
+            self.undo_refused,
+            self.as_of,
+            self.reopened,
+            self.folded
         )
     }
 }

@@ -67,11 +67,18 @@ impl Model {
             };
             model.users.insert(user.id.to_string(), user_of);
         }
-        for (held, own) in state.projects().map(|held| (held, held.project().expect("a project has its row"))) {
+        for (held, own) in
+            state.projects().map(|held| (held, held.project().expect("a project has its row")))
+        {
             let project = own.id.to_string();
             for task in held.tasks() {
                 assert_eq!(task.project_id, own.id);
-                assert_eq!(task.key.project(), &own.key, "the key of {} is of another project", task.key);
+                assert_eq!(
+                    task.key.project(),
+                    &own.key,
+                    "the key of {} is of another project",
+                    task.key
+                );
                 let parts = held.children(Some(task.id)).map(|part| part.id.to_string()).collect();
                 let task_of = Task {
                     project: project.clone(),
@@ -85,7 +92,11 @@ impl Model {
                     deleted: task.deleted_in.map(|id| id.to_string()),
                 };
                 assert_eq!(task.deleted_at.is_some(), task.deleted_in.is_some());
-                assert!(model.tasks.insert(task.id.to_string(), task_of).is_none(), "{} is in two projects", task.key);
+                assert!(
+                    model.tasks.insert(task.id.to_string(), task_of).is_none(),
+                    "{} is in two projects",
+                    task.key
+                );
             }
             for link in held.links() {
                 let link_of = Link {
@@ -111,9 +122,15 @@ impl Model {
         for task in state.projects().flat_map(|project| project.tasks()) {
             let above = model.ancestors(&task.id.to_string());
             assert_eq!(usize::from(task.depth), above.len(), "depth of {}", task.key);
-            let path: Vec<String> = above.iter().rev().map(|id| model.key(id)).chain([task.key.to_string()]).collect();
+            let path: Vec<String> =
+                above.iter().rev().map(|id| model.key(id)).chain([task.key.to_string()]).collect();
             assert_eq!(task.path.as_str(), path.join("/"), "path of {}", task.key);
-            assert_eq!(Some(&task.root_id.to_string()), above.last().or(Some(&task.id.to_string())), "root of {}", task.key);
+            assert_eq!(
+                Some(&task.root_id.to_string()),
+                above.last().or(Some(&task.id.to_string())),
+                "root of {}",
+                task.key
+            );
         }
         model.check_sound();
         model
@@ -122,16 +139,27 @@ impl Model {
     /// What must be true of any lake, whatever happened to it.
     fn check_sound(&self) {
         for (id, task) in self.tasks.iter().filter(|(_, task)| task.deleted.is_none()) {
-            assert!(self.projects[&task.project].deleted.is_none(), "{} lives in a deleted project", self.key(id));
-            let lives = task.parent.as_ref().is_none_or(|parent| self.tasks[parent].deleted.is_none());
+            assert!(
+                self.projects[&task.project].deleted.is_none(),
+                "{} lives in a deleted project",
+                self.key(id)
+            );
+            let lives =
+                task.parent.as_ref().is_none_or(|parent| self.tasks[parent].deleted.is_none());
             assert!(lives, "{} lives below a deleted task", self.key(id));
         }
         for link in self.links.values().filter(|link| link.deleted.is_none()) {
             let (from, to) = (&self.tasks[&link.from], &self.tasks[&link.to]);
             let name = format!("{} {} {}", self.key(&link.from), link.kind, self.key(&link.to));
-            assert!(from.deleted.is_none() && to.deleted.is_none(), "{name} leads from or to a deleted task");
+            assert!(
+                from.deleted.is_none() && to.deleted.is_none(),
+                "{name} leads from or to a deleted task"
+            );
             assert_eq!(link.project, from.project, "{name} is not in the project it starts from");
-            assert!(link.kind != "depends_on" || from.project == to.project, "{name} crosses projects");
+            assert!(
+                link.kind != "depends_on" || from.project == to.project,
+                "{name} crosses projects"
+            );
         }
     }
 
@@ -193,8 +221,12 @@ impl Model {
             ));
         }
         for link in self.links.values() {
-            let (from, to, project) = (task(&link.from), task(&link.to), &self.projects[&link.project].key);
-            lines.push(format!("link {from} {} {to} {} in {project} {:?}", link.kind, link.dependency, link.deleted));
+            let (from, to, project) =
+                (task(&link.from), task(&link.to), &self.projects[&link.project].key);
+            lines.push(format!(
+                "link {from} {} {to} {} in {project} {:?}",
+                link.kind, link.dependency, link.deleted
+            ));
         }
         for user in self.users.values() {
             lines.push(format!("user {} {:?} {:?}", user.handle, handle(&user.into), user.deleted));
@@ -210,7 +242,9 @@ impl Model {
         living.tasks.retain(|_, task| task.deleted.is_none());
         living.links.retain(|_, link| link.deleted.is_none());
         living.users.retain(|_, user| user.deleted.is_none());
-        let is_there = |tasks: &BTreeMap<String, Task>, parts: &mut Vec<String>| parts.retain(|part| tasks.contains_key(part));
+        let is_there = |tasks: &BTreeMap<String, Task>, parts: &mut Vec<String>| {
+            parts.retain(|part| tasks.contains_key(part))
+        };
         let tasks = living.tasks.clone();
         living.tasks.values_mut().for_each(|task| {
             is_there(&tasks, &mut task.parts);
@@ -222,9 +256,16 @@ impl Model {
         });
         let users = living.users.clone();
         // An assignment to a user that was merged since means the other one.
-        let acting = |user: String| Some(self.end_of_chain(&user)).filter(|user| users.contains_key(user));
-        living.tasks.values_mut().for_each(|task| task.assignee = task.assignee.take().and_then(acting));
-        living.users.values_mut().for_each(|user| user.into = user.into.take().filter(|into| users.contains_key(into)));
+        let acting =
+            |user: String| Some(self.end_of_chain(&user)).filter(|user| users.contains_key(user));
+        living
+            .tasks
+            .values_mut()
+            .for_each(|task| task.assignee = task.assignee.take().and_then(acting));
+        living
+            .users
+            .values_mut()
+            .for_each(|user| user.into = user.into.take().filter(|into| users.contains_key(into)));
         living.lines()
     }
 

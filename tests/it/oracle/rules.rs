@@ -103,11 +103,16 @@ impl Model {
         for ask in asks {
             // What is named is what it is at that point of the set.
             let link = match ask {
-                Ask::Unlink { from, to, kind } => Some(self.only_link(from, to, kind.as_deref())?),
+                Ask::Unlink { from, to, kind } => {
+                    Some(self.only_link(from, to, kind.as_deref())?)
+                }
                 _ => None,
             };
             if let Ask::UpdateTask { id, .. } = ask {
-                must(self.tasks.get(id).ok_or("no task")?.deleted.is_none(), "the task is deleted")?;
+                must(
+                    self.tasks.get(id).ok_or("no task")?.deleted.is_none(),
+                    "the task is deleted",
+                )?;
             }
             self.step(ask, link)?;
         }
@@ -120,7 +125,8 @@ impl Model {
                 && link.deleted.is_none()
                 && kind.is_none_or(|kind| kind == link.kind)
         };
-        let found: Vec<&String> = self.links.iter().filter(|(_, link)| fits(link)).map(|(id, _)| id).collect();
+        let found: Vec<&String> =
+            self.links.iter().filter(|(_, link)| fits(link)).map(|(id, _)| id).collect();
         match found.as_slice() {
             [one] => Ok((*one).clone()),
             _ => no("not one link between the two"),
@@ -130,26 +136,57 @@ impl Model {
     fn step(&mut self, ask: &Ask, link: Option<String>) -> Verdict {
         match ask {
             Ask::CreateProject { id, key } => {
-                must(self.projects.values().all(|project| project.key != *key), "the key is taken")?;
-                let project = Project { key: key.clone(), name: key.clone(), highest: 0, parts: Vec::new(), deleted: None };
+                must(
+                    self.projects.values().all(|project| project.key != *key),
+                    "the key is taken",
+                )?;
+                let project = Project {
+                    key: key.clone(),
+                    name: key.clone(),
+                    highest: 0,
+                    parts: Vec::new(),
+                    deleted: None,
+                };
                 self.projects.insert(id.clone(), project);
             }
-            Ask::RenameProject { id, name } => self.projects.get_mut(id).ok_or("no project")?.name.clone_from(name),
+            Ask::RenameProject { id, name } => {
+                self.projects.get_mut(id).ok_or("no project")?.name.clone_from(name)
+            }
             Ask::DeleteProject(id) => {
                 self.live_project(id)?;
                 self.projects.get_mut(id).ok_or("no project")?.deleted = Some(THIS_SET.to_owned());
-                let tasks: Vec<String> = self.tasks.keys().filter(|task| self.tasks[*task].project == *id).cloned().collect();
+                let tasks: Vec<String> = self
+                    .tasks
+                    .keys()
+                    .filter(|task| self.tasks[*task].project == *id)
+                    .cloned()
+                    .collect();
                 self.end(&tasks);
-                for link in self.links.values_mut().filter(|link| link.project == *id && link.deleted.is_none()) {
+                for link in self
+                    .links
+                    .values_mut()
+                    .filter(|link| link.project == *id && link.deleted.is_none())
+                {
                     link.deleted = Some(THIS_SET.to_owned());
                 }
             }
             Ask::RestoreProject(id) => {
-                let set = self.projects.get(id).ok_or("no project")?.deleted.clone().ok_or("not deleted")?;
+                let set = self
+                    .projects
+                    .get(id)
+                    .ok_or("no project")?
+                    .deleted
+                    .clone()
+                    .ok_or("not deleted")?;
                 self.projects.get_mut(id).ok_or("no project")?.deleted = None;
                 let tops = self.projects[id].parts.clone();
                 let tasks: Vec<String> = tops.iter().flat_map(|top| self.branch(top)).collect();
-                let links = self.links.iter().filter(|(_, link)| link.project == *id).map(|(id, _)| id.clone()).collect();
+                let links = self
+                    .links
+                    .iter()
+                    .filter(|(_, link)| link.project == *id)
+                    .map(|(id, _)| id.clone())
+                    .collect();
                 self.bring_back(&tasks, links, &set)?;
             }
             Ask::CreateTask { id, project, parent, place, title, assignee } => {
@@ -182,12 +219,17 @@ impl Model {
                     None => None,
                 };
                 let task = self.tasks.get_mut(id).ok_or("no task")?;
-                must(expect.as_ref().is_none_or(|title| *title == task.title), "another title is expected")?;
+                must(
+                    expect.as_ref().is_none_or(|title| *title == task.title),
+                    "another title is expected",
+                )?;
                 task.title = title.clone().unwrap_or_else(|| task.title.clone());
                 task.status = status.clone().unwrap_or_else(|| task.status.clone());
                 task.assignee = acting.unwrap_or_else(|| task.assignee.clone());
             }
-            Ask::MoveTask { id, project, parent, place } => self.relocate(id, project.as_deref(), parent, place.as_ref())?,
+            Ask::MoveTask { id, project, parent, place } => {
+                self.relocate(id, project.as_deref(), parent, place.as_ref())?
+            }
             Ask::DeleteTask(id) => {
                 must(self.tasks.get(id).ok_or("no task")?.deleted.is_none(), "deleted already")?;
                 self.end(&self.branch(id));
@@ -203,7 +245,14 @@ impl Model {
                 let dependency = dependency.clone().unwrap_or_else(|| "FS".to_owned());
                 must(from != to, "linked to itself")?;
                 let project = self.tasks.get(from).ok_or("no task")?.project.clone();
-                let link = Link { project, from: from.clone(), to: to.clone(), kind: kind.clone(), dependency, deleted: None };
+                let link = Link {
+                    project,
+                    from: from.clone(),
+                    to: to.clone(),
+                    kind: kind.clone(),
+                    dependency,
+                    deleted: None,
+                };
                 self.may_link(id, &link)?;
                 self.links.insert(id.clone(), link);
             }
@@ -217,10 +266,14 @@ impl Model {
             }
             Ask::CreateUser { id, handle } => {
                 self.free_handle(handle)?;
-                self.users.insert(id.clone(), User { handle: handle.clone(), into: None, deleted: None });
+                self.users
+                    .insert(id.clone(), User { handle: handle.clone(), into: None, deleted: None });
             }
             Ask::MergeUser { id, into } => {
-                must(self.users.get(into).ok_or("no user")?.deleted.is_none(), "the user is deleted")?;
+                must(
+                    self.users.get(into).ok_or("no user")?.deleted.is_none(),
+                    "the user is deleted",
+                )?;
                 must(!self.chain(into).any(|user| user == *id), "leads back to the same user")?;
                 self.users.get_mut(id).ok_or("no user")?.into = Some(into.clone());
             }
@@ -256,18 +309,28 @@ impl Model {
     }
 
     fn merge(&mut self, kept: &str, gone: &str) -> Verdict {
-        let (own, other) = (self.tasks.get(kept).ok_or("no task")?.clone(), self.tasks.get(gone).ok_or("no task")?.clone());
+        let (own, other) = (
+            self.tasks.get(kept).ok_or("no task")?.clone(),
+            self.tasks.get(gone).ok_or("no task")?.clone(),
+        );
         must(own.deleted.is_none() && other.deleted.is_none(), "one is deleted")?;
         must(kept != gone && own.project == other.project, "not two tasks of one project")?;
         must(!self.ancestors(kept).iter().any(|above| above == gone), "stands below it")?;
         if let (None, Some(user)) = (&own.assignee, &other.assignee) {
             self.tasks.get_mut(kept).ok_or("no task")?.assignee = Some(self.acting(user)?);
         }
-        for part in other.parts.iter().filter(|part| self.tasks[*part].deleted.is_none()).cloned().collect::<Vec<_>>() {
+        for part in other
+            .parts
+            .iter()
+            .filter(|part| self.tasks[*part].deleted.is_none())
+            .cloned()
+            .collect::<Vec<_>>()
+        {
             self.relocate(&part, None, &Some(Some(kept.to_owned())), None)?;
         }
         let taken = |task: &String| if task == gone { kept.to_owned() } else { task.clone() };
-        let at_gone = |link: &&Link| link.deleted.is_none() && (link.from == gone || link.to == gone);
+        let at_gone =
+            |link: &&Link| link.deleted.is_none() && (link.from == gone || link.to == gone);
         for link in self.links.values().filter(at_gone).cloned().collect::<Vec<_>>() {
             let new = Link { from: taken(&link.from), to: taken(&link.to), ..link };
             if new.from != new.to && self.is_new(&new) {
@@ -281,7 +344,8 @@ impl Model {
     fn is_new(&self, link: &Link) -> bool {
         let mirrored = Link { from: link.to.clone(), to: link.from.clone(), ..link.clone() };
         let says = |wanted: &Link| {
-            let own = self.links.values().filter(|own| own.deleted.is_none() && own.kind == wanted.kind);
+            let own =
+                self.links.values().filter(|own| own.deleted.is_none() && own.kind == wanted.kind);
             own.into_iter().any(|own| (&own.from, &own.to) == (&wanted.from, &wanted.to))
         };
         !says(link) && (link.kind != "relates" || !says(&mirrored))
@@ -297,7 +361,10 @@ impl Model {
     }
 
     fn free_handle(&self, handle: &str) -> Verdict {
-        must(self.users.values().all(|user| user.deleted.is_some() || user.handle != handle), "the handle is taken")
+        must(
+            self.users.values().all(|user| user.deleted.is_some() || user.handle != handle),
+            "the handle is taken",
+        )
     }
 
     pub fn end_of_chain(&self, user: &str) -> String {
@@ -306,7 +373,9 @@ impl Model {
 
     /// The user, the user it was merged into, and so on.
     fn chain(&self, user: &str) -> impl Iterator<Item = String> {
-        std::iter::successors(Some(user.to_owned()), |at| self.users.get(at).and_then(|user| user.into.clone()))
+        std::iter::successors(Some(user.to_owned()), |at| {
+            self.users.get(at).and_then(|user| user.into.clone())
+        })
     }
 
     fn acting(&self, user: &str) -> Result<String, String> {
@@ -316,10 +385,18 @@ impl Model {
     }
 
     /// Puts a task into a list of siblings.
-    fn stand(&mut self, id: &str, project: &str, parent: Option<&str>, place: Option<&Where>) -> Verdict {
+    fn stand(
+        &mut self,
+        id: &str,
+        project: &str,
+        parent: Option<&str>,
+        place: Option<&Where>,
+    ) -> Verdict {
         let siblings = self.siblings(project, parent);
         siblings.retain(|other| other != id);
-        let at = |other: &String| siblings.iter().position(|sibling| sibling == other).ok_or("no sibling there");
+        let at = |other: &String| {
+            siblings.iter().position(|sibling| sibling == other).ok_or("no sibling there")
+        };
         let at = match place {
             None | Some(Where::Last) => siblings.len(),
             Some(Where::First) => 0,
@@ -330,7 +407,13 @@ impl Model {
         Ok(())
     }
 
-    fn relocate(&mut self, id: &str, project: Option<&str>, parent: &Option<Option<String>>, place: Option<&Where>) -> Verdict {
+    fn relocate(
+        &mut self,
+        id: &str,
+        project: Option<&str>,
+        parent: &Option<Option<String>>,
+        place: Option<&Where>,
+    ) -> Verdict {
         let task = self.tasks.get(id).ok_or("no task")?.clone();
         must(task.deleted.is_none(), "the task is deleted")?;
         let to = project.unwrap_or(&task.project).to_owned();
@@ -349,7 +432,9 @@ impl Model {
         if crosses {
             let is_in = |id: &String| branch.contains(id);
             for link in self.links.values_mut().filter(|link| link.project == task.project) {
-                let tears = link.deleted.is_none() && link.kind == "depends_on" && is_in(&link.from) != is_in(&link.to);
+                let tears = link.deleted.is_none()
+                    && link.kind == "depends_on"
+                    && is_in(&link.from) != is_in(&link.to);
                 must(!tears, "a dependency would cross projects")?;
                 if is_in(&link.from) {
                     link.project.clone_from(&to);
@@ -373,9 +458,17 @@ impl Model {
         let left = self.key(id);
         let project = self.projects.get_mut(to).expect("a project");
         let task = self.tasks.get_mut(id).expect("a task");
-        let had = task.former.iter().position(|key| key.split_once('-').map(|(key, _)| key) == Some(&project.key));
+        let had = task
+            .former
+            .iter()
+            .position(|key| key.split_once('-').map(|(key, _)| key) == Some(&project.key));
         task.number = match had {
-            Some(at) => task.former.remove(at).split_once('-').and_then(|(_, number)| number.parse().ok()).expect("a number"),
+            Some(at) => task
+                .former
+                .remove(at)
+                .split_once('-')
+                .and_then(|(_, number)| number.parse().ok())
+                .expect("a number"),
             None => {
                 project.highest += 1;
                 project.highest
@@ -404,7 +497,10 @@ impl Model {
                 continue;
             }
             let parent = self.tasks[id].parent.clone();
-            must(parent.is_none_or(|parent| self.tasks[&parent].deleted.is_none()), "the parent is deleted")?;
+            must(
+                parent.is_none_or(|parent| self.tasks[&parent].deleted.is_none()),
+                "the parent is deleted",
+            )?;
             self.tasks.get_mut(id).expect("a task").deleted = None;
         }
         let touches = |link: &Link| tasks.contains(&link.from) || tasks.contains(&link.to);
@@ -430,13 +526,23 @@ impl Model {
     }
 
     fn may_link(&self, id: &str, link: &Link) -> Verdict {
-        let (from, to) = (self.tasks.get(&link.from).ok_or("no task")?, self.tasks.get(&link.to).ok_or("no task")?);
+        let (from, to) = (
+            self.tasks.get(&link.from).ok_or("no task")?,
+            self.tasks.get(&link.to).ok_or("no task")?,
+        );
         must(from.deleted.is_none() && to.deleted.is_none(), "an end is deleted")?;
-        must(link.kind != "depends_on" || from.project == to.project, "a dependency would cross projects")?;
+        must(
+            link.kind != "depends_on" || from.project == to.project,
+            "a dependency would cross projects",
+        )?;
         let says_the_same = |(other_id, other): (&String, &Link)| {
             let same = (&other.from, &other.to) == (&link.from, &link.to);
-            let mirrored = link.kind == "relates" && (&other.to, &other.from) == (&link.from, &link.to);
-            other_id != id && other.deleted.is_none() && other.kind == link.kind && (same || mirrored)
+            let mirrored =
+                link.kind == "relates" && (&other.to, &other.from) == (&link.from, &link.to);
+            other_id != id
+                && other.deleted.is_none()
+                && other.kind == link.kind
+                && (same || mirrored)
         };
         must(!self.links.iter().any(says_the_same), "linked already")
     }
@@ -450,14 +556,20 @@ impl Model {
 
     /// No chain of "not before" leads from a start or finish back to itself, and no chain of dependencies does.
     fn check_dependencies(&self) -> Verdict {
-        let links: Vec<&Link> = self.links.values().filter(|link| link.deleted.is_none() && link.kind == "depends_on").collect();
+        let links: Vec<&Link> = self
+            .links
+            .values()
+            .filter(|link| link.deleted.is_none() && link.kind == "depends_on")
+            .collect();
         for link in &links {
-            let related = self.ancestors(&link.from).contains(&link.to) || self.ancestors(&link.to).contains(&link.from);
+            let related = self.ancestors(&link.from).contains(&link.to)
+                || self.ancestors(&link.to).contains(&link.from);
             must(!related, "a dependency on a relative")?;
         }
         let chain = links.iter().map(|link| (link.to.clone(), link.from.clone()));
         must(is_acyclic(chain.collect()), "a circle of dependencies")?;
-        let (start, finish) = (|task: &String| format!("{task} starts"), |task: &String| format!("{task} ends"));
+        let (start, finish) =
+            (|task: &String| format!("{task} starts"), |task: &String| format!("{task} ends"));
         let mut before: Vec<(String, String)> = Vec::new();
         for (id, task) in &self.tasks {
             before.push((start(id), finish(id)));
@@ -466,8 +578,10 @@ impl Model {
             }
         }
         for link in links {
-            let held_by = if link.dependency.starts_with('F') { finish(&link.to) } else { start(&link.to) };
-            let holds = if link.dependency.ends_with('S') { start(&link.from) } else { finish(&link.from) };
+            let held_by =
+                if link.dependency.starts_with('F') { finish(&link.to) } else { start(&link.to) };
+            let holds =
+                if link.dependency.ends_with('S') { start(&link.from) } else { finish(&link.from) };
             before.push((held_by, holds));
         }
         must(is_acyclic(before), "a deadlock through parents")
@@ -478,7 +592,8 @@ impl Model {
 fn is_acyclic(mut edges: Vec<(String, String)>) -> bool {
     loop {
         let held: BTreeSet<String> = edges.iter().map(|(_, later)| later.clone()).collect();
-        let left: Vec<_> = edges.iter().filter(|(earlier, _)| held.contains(earlier)).cloned().collect();
+        let left: Vec<_> =
+            edges.iter().filter(|(earlier, _)| held.contains(earlier)).cloned().collect();
         if left.len() == edges.len() {
             return edges.is_empty();
         }

@@ -31,7 +31,8 @@ enum Place {
 
 impl Place {
     fn in_memory() -> Self {
-        let root = Root { url: Url::parse("memory:///lake/").unwrap(), store: Arc::new(InMemory::new()) };
+        let root =
+            Root { url: Url::parse("memory:///lake/").unwrap(), store: Arc::new(InMemory::new()) };
         Self::Delta { root, _folder: None }
     }
 
@@ -51,7 +52,10 @@ impl Place {
                 Service { store, clock, random, actor }
             }
             Self::Delta { root, .. } => {
-                let store = DeltaStore::create(root, Format::default(), clock.clone(), random.clone()).await.unwrap();
+                let store =
+                    DeltaStore::create(root, Format::default(), clock.clone(), random.clone())
+                        .await
+                        .unwrap();
                 Service { store: Arc::new(store), clock, random, actor }
             }
         }
@@ -61,7 +65,10 @@ impl Place {
     async fn open(&self, clock: &Arc<ManualClock>, seed: u64, most: usize) -> Option<Service> {
         let Self::Delta { root, .. } = self else { return None };
         let (clock, random) = (Arc::clone(clock), random(seed));
-        let store = DeltaStore::open_keeping(root, Format::default(), most, clock.clone(), random.clone()).await.unwrap();
+        let store =
+            DeltaStore::open_keeping(root, Format::default(), most, clock.clone(), random.clone())
+                .await
+                .unwrap();
         Some(Service { store: Arc::new(store), clock, random, actor: Name::new("tester").unwrap() })
     }
 }
@@ -79,7 +86,8 @@ async fn run(seed: u64, steps: usize, place: Place) -> Counts {
     let clock = clock();
     let mut service = place.create(&clock, seed).await;
     // Another process looks, so that the one that changes has at hand only what it loads for a change.
-    let observer = place.open(&clock, seed + 50_000, 100_000).await.unwrap_or_else(|| service.clone());
+    let observer =
+        place.open(&clock, seed + 50_000, 100_000).await.unwrap_or_else(|| service.clone());
     let mut found = Counts::default();
     let mut model = look(&observer).await;
     // The living part of the lake before the last set, where the last step was a set.
@@ -113,8 +121,14 @@ async fn run(seed: u64, steps: usize, place: Place) -> Counts {
                 match service.undo(Some(seq)).await {
                     Ok(_) => {}
                     // An assignment to a user who is gone is not taken up again.
-                    Err(ServiceError::Refused(violations)) if violations.iter().all(is_of_assignee) => {
-                        assert_same(&look(&observer).await.lines(), &model.lines(), &told("a refused undo left something"));
+                    Err(ServiceError::Refused(violations))
+                        if violations.iter().all(is_of_assignee) =>
+                    {
+                        assert_same(
+                            &look(&observer).await.lines(),
+                            &model.lines(),
+                            &told("a refused undo left something"),
+                        );
                         found.undo_refused += 1;
                         continue;
                     }
@@ -123,10 +137,16 @@ async fn run(seed: u64, steps: usize, place: Place) -> Counts {
                         found.undo_refused += 1;
                         continue;
                     }
-                    Err(err) => panic!("{}", told(&format!("undo of {seq}, the last, {set}: {err:?}"))),
+                    Err(err) => {
+                        panic!("{}", told(&format!("undo of {seq}, the last, {set}: {err:?}")))
+                    }
                 }
                 model = look(&observer).await;
-                assert_same(&model.living(), &before, &told(&format!("undo of {seq}, the last, {set}")));
+                assert_same(
+                    &model.living(),
+                    &before,
+                    &told(&format!("undo of {seq}, the last, {set}")),
+                );
                 past.push((seq + 1, model.lines()));
                 found.undone += 1;
             }
@@ -142,10 +162,16 @@ async fn run(seed: u64, steps: usize, place: Place) -> Counts {
                     Err(err) => {
                         let is_told = matches!(
                             err,
-                            ServiceError::Refused(_) | ServiceError::Conflicted { .. } | ServiceError::Input { .. }
+                            ServiceError::Refused(_)
+                                | ServiceError::Conflicted { .. }
+                                | ServiceError::Input { .. }
                         );
                         assert!(is_told, "{}", told(&format!("undo of {chosen}: {err:?}")));
-                        assert_same(&look(&observer).await.lines(), &model.lines(), &told("a refused undo left something"));
+                        assert_same(
+                            &look(&observer).await.lines(),
+                            &model.lines(),
+                            &told("a refused undo left something"),
+                        );
                         found.undo_refused += 1;
                     }
                 }
@@ -166,21 +192,34 @@ async fn run(seed: u64, steps: usize, place: Place) -> Counts {
                         predicted.name_set(&done.id.to_string());
                         undoable = Some((model.living(), patches.clone()));
                         model = look(&observer).await;
-                        assert_same(&model.lines(), &predicted.lines(), &told(&patches.to_string()));
+                        assert_same(
+                            &model.lines(),
+                            &predicted.lines(),
+                            &told(&patches.to_string()),
+                        );
                         past.push((done.seq, model.lines()));
                         found.accepted += 1;
                     }
                     (Err(err), Err(_)) => {
                         let is_told = match &err {
-                            ServiceError::Refused(violations) => violations.iter().any(|found| found.patch < asks.len()),
+                            ServiceError::Refused(violations) => {
+                                violations.iter().any(|found| found.patch < asks.len())
+                            }
                             ServiceError::Conflicted { .. } => true,
                             _ => false,
                         };
                         assert!(is_told, "{}", told(&format!("{patches}: {err:?}")));
-                        assert_same(&look(&observer).await.lines(), &model.lines(), &told("a refused set left something"));
+                        assert_same(
+                            &look(&observer).await.lines(),
+                            &model.lines(),
+                            &told("a refused set left something"),
+                        );
                         found.refused += 1;
                     }
-                    (done, verdict) => panic!("{}", told(&format!("{patches}\nthe lake: {done:?}\nthe model: {verdict:?}"))),
+                    (done, verdict) => panic!(
+                        "{}",
+                        told(&format!("{patches}\nthe lake: {done:?}\nthe model: {verdict:?}"))
+                    ),
                 }
             }
         }
@@ -189,7 +228,9 @@ async fn run(seed: u64, steps: usize, place: Place) -> Counts {
 }
 
 async fn runs(name: &str, first: u64, seeds: u64, steps: usize, place: impl Fn() -> Place) {
-    let seeds = match lakeplan::config::variable("LAKEPLAN_TEST_SEED").and_then(|seed| seed.parse::<u64>().ok()) {
+    let seeds = match lakeplan::config::variable("LAKEPLAN_TEST_SEED")
+        .and_then(|seed| seed.parse::<u64>().ok())
+    {
         Some(seed) => seed..seed + 1,
         None => first..first + seeds,
     };

@@ -23,7 +23,9 @@ use lakeplan::service::plan::PlanRequest;
 use lakeplan::store::appended::Appended;
 use lakeplan::store::delta::{DeltaStore, Root};
 use lakeplan::store::row::{Row, Stream};
-use lakeplan::store::{FoldReport, Format, Head, Outcome, Scope, Snapshot, Sought, Store, StoreError};
+use lakeplan::store::{
+    FoldReport, Format, Head, Outcome, Scope, Snapshot, Sought, Store, StoreError,
+};
 use object_store::memory::InMemory;
 use serde_json::json;
 use uuid::Uuid;
@@ -65,7 +67,8 @@ impl Store for Late {
     async fn snapshot(&self, scope: &Scope) -> Result<Snapshot, StoreError> {
         let mut snapshot = self.inner.snapshot(scope).await?;
         if let Some(twin) = &self.twin {
-            let first = snapshot.state.projects().next().unwrap().project().unwrap().as_ref().clone();
+            let first =
+                snapshot.state.projects().next().unwrap().project().unwrap().as_ref().clone();
             let second = Project {
                 id: twin.id,
                 key: "PORT2".parse().unwrap(),
@@ -76,13 +79,17 @@ impl Store for Late {
         }
         Ok(snapshot)
     }
-    async fn linked_from(&self, tasks: &BTreeSet<TaskId>) -> Result<BTreeSet<ProjectId>, StoreError> {
+    async fn linked_from(
+        &self,
+        tasks: &BTreeSet<TaskId>,
+    ) -> Result<BTreeSet<ProjectId>, StoreError> {
         self.inner.linked_from(tasks).await
     }
 
     async fn commit(&self, sets: Vec<PatchSet>) -> Vec<Outcome> {
         if let Some(twin) = &self.twin {
-            let deletes = sets[0].patches.iter().filter(|patch| patch.op == Op::Delete).map(|patch| patch.id);
+            let deletes =
+                sets[0].patches.iter().filter(|patch| patch.op == Op::Delete).map(|patch| patch.id);
             twin.deleted.lock().unwrap().extend(deletes);
             return vec![Outcome::AlreadyCommitted { seq: 9, id: sets[0].id }];
         }
@@ -107,7 +114,8 @@ impl Store for Late {
         let Some(twin) = &self.twin else { return self.inner.changes(after, stream, scope).await };
         let rows: Vec<_> = self.inner.changes(after, stream, &Scope::All).await?.collect().await;
         let is_second = scope.projects().unwrap().contains(&twin.id);
-        let mut rows: Vec<Row> = rows.into_iter().map(Result::unwrap).filter(|row| row.project_id.is_some()).collect();
+        let mut rows: Vec<Row> =
+            rows.into_iter().map(Result::unwrap).filter(|row| row.project_id.is_some()).collect();
         rows.iter_mut().filter(|_| is_second).for_each(|row| row.project_id = Some(twin.id));
         rows.last_mut().unwrap().source = twin.changed_by[usize::from(is_second)];
         Ok(futures::stream::iter(rows.into_iter().map(Ok)).boxed())
@@ -131,21 +139,39 @@ impl Store for Late {
 }
 
 pub fn service(store: Arc<dyn Store>, seed: u64) -> Service {
-    Service { store, clock: Arc::new(SystemClock), random: random(seed), actor: Name::new("tester").unwrap() }
+    Service {
+        store,
+        clock: Arc::new(SystemClock),
+        random: random(seed),
+        actor: Name::new("tester").unwrap(),
+    }
 }
 
 pub async fn writer(root: &Root, seed: u64) -> Arc<dyn Store> {
-    Arc::new(DeltaStore::open(root, Format::default(), Arc::new(SystemClock), random(seed)).await.unwrap())
+    Arc::new(
+        DeltaStore::open(root, Format::default(), Arc::new(SystemClock), random(seed))
+            .await
+            .unwrap(),
+    )
 }
 
 async fn new_lake() -> Root {
     let root = root(Arc::new(InMemory::new()));
-    DeltaStore::create(&root, Format::default(), Arc::new(SystemClock), random(1)).await.unwrap().close().await;
+    DeltaStore::create(&root, Format::default(), Arc::new(SystemClock), random(1))
+        .await
+        .unwrap()
+        .close()
+        .await;
     root
 }
 
 fn description(source: Option<&str>, text: &str, id: Option<PatchSetId>) -> PlanRequest {
-    PlanRequest { source: source.map(str::to_owned), text: text.to_owned(), id, ..PlanRequest::default() }
+    PlanRequest {
+        source: source.map(str::to_owned),
+        text: text.to_owned(),
+        id,
+        ..PlanRequest::default()
+    }
 }
 
 /// Plans `late` while `first` is planned between its reading and its commit, by another writer; the living projects as
@@ -181,9 +207,13 @@ async fn two_first_plans_of_one_text_make_one_project() {
     for source in [Some("portal.md"), None] {
         let plain = || description(source, TEXT, None);
         let with = |id| description(source, TEXT, id);
-        for (late, first) in
-            [(plain(), plain()), (with(one), plain()), (plain(), with(one)), (with(one), with(two)), (with(one), with(one))]
-        {
+        for (late, first) in [
+            (plain(), plain()),
+            (with(one), plain()),
+            (plain(), with(one)),
+            (with(one), with(two)),
+            (with(one), with(one)),
+        ] {
             let found = at_once(late.clone(), first.clone()).await;
             assert_eq!(found.len(), 1, "{late:?} after {first:?}: {found:?}");
             assert_eq!(found[0].1, 2);
@@ -194,7 +224,11 @@ async fn two_first_plans_of_one_text_make_one_project() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_text_that_changed_meanwhile_ends_as_the_later_commit_says() {
     let longer = format!("{TEXT}- Do c (1 day)\n");
-    let found = at_once(description(Some("portal.md"), &longer, None), description(Some("portal.md"), TEXT, None)).await;
+    let found = at_once(
+        description(Some("portal.md"), &longer, None),
+        description(Some("portal.md"), TEXT, None),
+    )
+    .await;
     assert_eq!(found, [("portal.md".to_owned(), 3)]);
 }
 
@@ -202,7 +236,9 @@ async fn a_text_that_changed_meanwhile_ends_as_the_later_commit_says() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_texts_that_name_the_same_new_person_are_both_planned() {
     let text = TEXT.replace("(1 day)", "(1 day) @ana");
-    let mut found = at_once(description(Some("a.md"), &text, None), description(Some("b.md"), &text, None)).await;
+    let mut found =
+        at_once(description(Some("a.md"), &text, None), description(Some("b.md"), &text, None))
+            .await;
     found.sort();
     assert_eq!(found, [("a.md".to_owned(), 2), ("b.md".to_owned(), 2)]);
 }
@@ -220,24 +256,42 @@ async fn living_projects_have_different_sources() {
         store.commit(vec![set]).await.pop().unwrap()
     };
     service.apply_plan(&description(Some("portal.md"), TEXT, None)).await.unwrap();
-    let create = json!([{"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}}]);
+    let create =
+        json!([{"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}}]);
     assert!(matches!(commit(create).await, Outcome::Committed { .. }));
     for patches in [
         json!([{"op": "create", "entity": "project", "fields": {"name": "Second", "source": "portal.md"}}]),
         json!([{"op": "update", "entity": "project", "id": "OTH", "fields": {"source": "portal.md"}}]),
     ] {
-        let Outcome::Refused(violations) = commit(patches).await else { panic!("it was not refused") };
-        assert!(violations[0].message.contains("portal.md is the source of the project PORT"), "{violations:?}");
+        let Outcome::Refused(violations) = commit(patches).await else {
+            panic!("it was not refused")
+        };
+        assert!(
+            violations[0].message.contains("portal.md is the source of the project PORT"),
+            "{violations:?}"
+        );
     }
     // A deleted project gives its source free, and comes back without it.
-    assert!(matches!(commit(json!([{"op": "delete", "entity": "project", "id": "PORT"}])).await, Outcome::Committed { .. }));
+    assert!(matches!(
+        commit(json!([{"op": "delete", "entity": "project", "id": "PORT"}])).await,
+        Outcome::Committed { .. }
+    ));
     service.apply_plan(&description(Some("portal.md"), TEXT, None)).await.unwrap();
-    assert!(matches!(commit(json!([{"op": "restore", "entity": "project", "id": "PORT"}])).await, Outcome::Committed { .. }));
+    assert!(matches!(
+        commit(json!([{"op": "restore", "entity": "project", "id": "PORT"}])).await,
+        Outcome::Committed { .. }
+    ));
     let state = state(store.as_ref()).await;
-    let found: Vec<_> =
-        state.projects().map(|found| found.project().unwrap()).filter(|project| project.deleted_at.is_none()).collect();
-    let sourced: Vec<String> =
-        found.iter().filter(|project| project.source.is_some()).map(|project| project.key.to_string()).collect();
+    let found: Vec<_> = state
+        .projects()
+        .map(|found| found.project().unwrap())
+        .filter(|project| project.deleted_at.is_none())
+        .collect();
+    let sourced: Vec<String> = found
+        .iter()
+        .filter(|project| project.source.is_some())
+        .map(|project| project.key.to_string())
+        .collect();
     assert_eq!((found.len(), sourced.len()), (3, 1), "{found:?}");
     assert_ne!(sourced, ["PORT"]);
 }
@@ -257,17 +311,29 @@ async fn a_second_project_of_a_source_is_deleted_where_nobody_worked_in_it() {
         let request = description(Some("portal.md"), TEXT, None);
         service(Arc::clone(&inner), 20).apply_plan(&request).await.unwrap();
         let id = ProjectId::of(Uuid::from_u128(7));
-        let store =
-            Arc::new(Late { inner, meanwhile: Mutex::new(None), twin: Some(Twin { id, changed_by, deleted: Mutex::default() }) });
+        let store = Arc::new(Late {
+            inner,
+            meanwhile: Mutex::new(None),
+            twin: Some(Twin { id, changed_by, deleted: Mutex::default() }),
+        });
         let service = service(Arc::clone(&store) as Arc<dyn Store>, 30);
         let said = service.plan(&request).await.unwrap_err();
-        assert!(said.to_string().contains("PORT and PORT2 were both planned from portal.md"), "{said}");
-        let wanted =
-            kept.map(|kept| Duplicates { kept: kept.to_owned(), deleted: deleted.iter().map(|key| (*key).to_owned()).collect() });
+        assert!(
+            said.to_string().contains("PORT and PORT2 were both planned from portal.md"),
+            "{said}"
+        );
+        let wanted = kept.map(|kept| Duplicates {
+            kept: kept.to_owned(),
+            deleted: deleted.iter().map(|key| (*key).to_owned()).collect(),
+        });
         let gone = || store.twin.as_ref().unwrap().deleted.lock().unwrap().clone();
         assert_eq!(service.end_duplicates(&request, false).await.unwrap(), wanted);
         assert!(gone().is_empty(), "it was only to be told");
         assert_eq!(service.end_duplicates(&request, true).await.unwrap(), wanted);
-        assert_eq!((gone().len(), gone().contains(&id.uuid())), (deleted.len(), deleted.contains(&"PORT2")), "{changed_by:?}");
+        assert_eq!(
+            (gone().len(), gone().contains(&id.uuid())),
+            (deleted.len(), deleted.contains(&"PORT2")),
+            "{changed_by:?}"
+        );
     }
 }

@@ -17,7 +17,8 @@ use crate::support::{counts, shared};
 
 fn descriptions() -> Vec<(String, String)> {
     let Some(folder) = shared("data/prd") else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
     let texts = paths.iter().filter(|path| name(path) != "SOURCES.md" && path.is_file());
@@ -58,14 +59,26 @@ fn every_description_plans_and_plans_again_to_nothing() {
         assert!(project.tasks().all(|task| task.depth <= 5), "{name}");
         for task in project.tasks() {
             let (first, last) = (task.source_line.unwrap(), task.source_end_line.unwrap());
-            assert!(first >= 1 && first <= last && last as usize <= text.lines().count(), "{name}: {}", task.title);
+            assert!(
+                first >= 1 && first <= last && last as usize <= text.lines().count(),
+                "{name}: {}",
+                task.title
+            );
         }
-        for skipped in preview.plan.skipped.iter().filter(|skipped| NO_WORK.contains(&skipped.reason)) {
+        for skipped in
+            preview.plan.skipped.iter().filter(|skipped| NO_WORK.contains(&skipped.reason))
+        {
             let within = |node: &&lakeplan::planning::plan::Node| {
-                skipped.span.start_byte <= node.span.start_byte && node.span.end_byte <= skipped.span.end_byte
+                skipped.span.start_byte <= node.span.start_byte
+                    && node.span.end_byte <= skipped.span.end_byte
             };
             let found = preview.plan.nodes.iter().find(within);
-            assert!(found.is_none(), "{name}: {:?} stands in a skipped section {:?}", found, skipped.what);
+            assert!(
+                found.is_none(),
+                "{name}: {:?} stands in a skipped section {:?}",
+                found,
+                skipped.what
+            );
         }
         let again = desk.plan(text);
         assert!(again.set.patches.is_empty(), "{name}: {:?}", again.set.patches.first());
@@ -113,7 +126,14 @@ fn descriptions_survive_edits() {
             for task in old.tasks().filter(|task| task.status.is_closed()) {
                 let kept = new.task(task.id).unwrap();
                 let fields = |task: &lakeplan::domain::task::Task| {
-                    (task.title.clone(), task.description.clone(), task.status, task.estimate(), task.parent_id, task.assignee_id)
+                    (
+                        task.title.clone(),
+                        task.description.clone(),
+                        task.status,
+                        task.estimate(),
+                        task.parent_id,
+                        task.assignee_id,
+                    )
                 };
                 assert!(kept.is_live(), "{name}: finished {} is gone", task.title);
                 assert_eq!(fields(kept), fields(task), "{name}");
@@ -138,7 +158,12 @@ fn descriptions_survive_edits() {
 #[test]
 fn people_and_texts_change_at_once() {
     let texts: Vec<String> = std::iter::once(super::replanning::CELLAR.to_owned())
-        .chain(descriptions().into_iter().filter(|(_, text)| text.len() < 12_000).map(|(_, text)| text))
+        .chain(
+            descriptions()
+                .into_iter()
+                .filter(|(_, text)| text.len() < 12_000)
+                .map(|(_, text)| text),
+        )
         .collect();
     let (mut done, mut refused) = (0, 0);
     for (number, text) in texts.iter().enumerate() {
@@ -186,7 +211,9 @@ fn act(desk: &Desk, random: &dyn Random) -> bool {
         9 if !links.is_empty() => {
             json!([{"op": "unlink", "entity": "task_link", "id": links[below(random, links.len())].id.to_string()}])
         }
-        _ => json!([{"op": "link", "entity": "task_link", "fields": {"from_id": id, "to_id": other}}]),
+        _ => {
+            json!([{"op": "link", "entity": "task_link", "fields": {"from_id": id, "to_id": other}}])
+        }
     };
     desk.try_change(patches).is_ok()
 }
@@ -205,7 +232,9 @@ fn finish_some(desk: &Desk, random: &dyn Random) {
 /// The titles from the top down to each living task.
 fn paths(project: &ProjectState) -> Vec<(String, TaskId)> {
     let path = |task: &lakeplan::domain::task::Task| {
-        let above = std::iter::successors(Some(task), |task| project.task(task.parent_id?).map(AsRef::as_ref));
+        let above = std::iter::successors(Some(task), |task| {
+            project.task(task.parent_id?).map(AsRef::as_ref)
+        });
         above.map(|task| task.title.to_string()).collect::<Vec<_>>().join(" < ")
     };
     project.tasks().filter(|task| task.is_live()).map(|task| (path(task), task.id)).collect()
@@ -213,14 +242,14 @@ fn paths(project: &ProjectState) -> Vec<(String, TaskId)> {
 
 fn unique(paths: &[(String, TaskId)]) -> BTreeMap<&String, TaskId> {
     let mut seen: BTreeSet<&String> = BTreeSet::new();
-    let twice: BTreeSet<&String> = paths.iter().map(|(path, _)| path).filter(|path| !seen.insert(path)).collect();
+    let twice: BTreeSet<&String> =
+        paths.iter().map(|(path, _)| path).filter(|path| !seen.insert(path)).collect();
     paths.iter().filter(|(path, _)| !twice.contains(path)).map(|(path, id)| (path, *id)).collect()
 }
 
 #[test]
 fn the_longest_description_there_may_be_is_planned_and_planned_again() {
-    let section =
-        "## Phase 1: Import\n\n- Write the importer for the table (2 days), depends on the schema\n- Draw the schema\n\n";
+    let section = "## Phase 1: Import\n\n- Write the importer for the table (2 days), depends on the schema\n- Draw the schema\n\n";
     let mut text = String::from("# Long\n\n");
     while text.len() + section.len() < counts(64 << 10, 1 << 20) {
         text.push_str(&section.replace("table", &format!("table {}", text.len())));

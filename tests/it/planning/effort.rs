@@ -7,7 +7,8 @@ use serde_json::json;
 use crate::domain::World;
 
 fn minutes(estimate: Option<Estimate>) -> Option<[u32; 3]> {
-    estimate.map(|estimate| [estimate.low, estimate.likely, estimate.high].map(|minutes| minutes.get()))
+    estimate
+        .map(|estimate| [estimate.low, estimate.likely, estimate.high].map(|minutes| minutes.get()))
 }
 
 impl World {
@@ -17,7 +18,9 @@ impl World {
     }
 
     fn status(&mut self, key: &str, status: &str) {
-        self.apply(json!([{"op": "update", "entity": "task", "id": key, "fields": {"status": status}}]));
+        self.apply(
+            json!([{"op": "update", "entity": "task", "id": key, "fields": {"status": status}}]),
+        );
     }
 
     fn parts_of(&self, key: &str) -> Option<[u32; 3]> {
@@ -31,7 +34,8 @@ impl World {
 
 /// PAY-1 with the parts PAY-2 and PAY-3, and PAY-4 and PAY-5 below PAY-3.
 fn branch() -> World {
-    let mut world = World::with(&["all", "a below PAY-1", "b below PAY-1", "b1 below PAY-3", "b2 below PAY-3"]);
+    let mut world =
+        World::with(&["all", "a below PAY-1", "b below PAY-1", "b1 below PAY-3", "b2 below PAY-3"]);
     world.estimate("PAY-2", [10, 20, 30]);
     world.estimate("PAY-4", [1, 2, 3]);
     world.estimate("PAY-5", [100, 200, 300]);
@@ -44,7 +48,11 @@ fn parts_are_summed_from_the_leaves_up() {
     assert_eq!(world.parts_of("PAY-3"), Some([101, 202, 303]));
     assert_eq!(world.parts_of("PAY-1"), Some([111, 222, 333]));
     assert_eq!(world.parts_of("PAY-2"), None, "it has no parts");
-    assert_eq!(World::with(&["all", "part below PAY-1"]).parts_of("PAY-1"), None, "nobody estimated its part");
+    assert_eq!(
+        World::with(&["all", "part below PAY-1"]).parts_of("PAY-1"),
+        None,
+        "nobody estimated its part"
+    );
 }
 
 #[test]
@@ -59,7 +67,10 @@ fn an_own_estimate_stands_for_all_below_it() {
 fn what_is_cancelled_or_deleted_counts_for_nothing_with_all_below_it() {
     let mut world = branch();
     world.status("PAY-3", "cancelled");
-    assert_eq!((world.parts_of("PAY-1"), world.open_work()), (Some([10, 20, 30]), Some([10, 20, 30])));
+    assert_eq!(
+        (world.parts_of("PAY-1"), world.open_work()),
+        (Some([10, 20, 30]), Some([10, 20, 30]))
+    );
     world.apply(json!([{"op": "delete", "entity": "task", "id": "PAY-2"}]));
     assert_eq!((world.parts_of("PAY-1"), world.open_work()), (None, None));
 }

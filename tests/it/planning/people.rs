@@ -13,14 +13,21 @@ fn finished_work_is_not_touched() {
     let desk = Desk::with(CELLAR);
     desk.edit("Insulate the walls", json!({"status": "completed", "actual_minutes": 300}));
     let before = desk.task("Insulate the walls");
-    let preview = desk.plan(&edited("Insulate the walls (1 day)", "Insulate the walls and the ceiling (5 days)"));
+    let preview = desk
+        .plan(&edited("Insulate the walls (1 day)", "Insulate the walls and the ceiling (5 days)"));
     let after = desk.task("Insulate the walls");
-    assert_eq!((after.id, after.status, after.estimate()), (before.id, TaskStatus::Completed, before.estimate()));
+    assert_eq!(
+        (after.id, after.status, after.estimate()),
+        (before.id, TaskStatus::Completed, before.estimate())
+    );
     assert!(told(&preview).iter().all(|(mark, _)| *mark == Mark::Kept), "{:?}", told(&preview));
     let preview = desk.plan(&edited("- Insulate the walls (1 day), depends on the vault\n", ""));
     assert_eq!(desk.task("Insulate the walls").status, TaskStatus::Completed);
     let kept = only(&preview, Mark::Kept);
-    assert!(kept.reason.as_ref().unwrap().contains("no longer in the description; it is completed"), "{kept:?}");
+    assert!(
+        kept.reason.as_ref().unwrap().contains("no longer in the description; it is completed"),
+        "{kept:?}"
+    );
 }
 
 #[test]
@@ -38,7 +45,10 @@ fn a_box_that_is_ticked_finishes_and_one_unticked_does_not_reopen() {
 #[test]
 fn a_persons_edit_wins_and_is_reported_once() {
     let desk = Desk::with(CELLAR);
-    desk.edit("Insulate the walls", json!({"estimate_low": 60, "estimate_likely": 60, "estimate_high": 60, "priority": "high"}));
+    desk.edit(
+        "Insulate the walls",
+        json!({"estimate_low": 60, "estimate_likely": 60, "estimate_high": 60, "priority": "high"}),
+    );
     let text = edited("Insulate the walls (1 day)", "Insulate the walls (2 days)");
     let preview = desk.plan(&text);
     let kept = only(&preview, Mark::Kept);
@@ -64,7 +74,8 @@ fn a_renamed_task_is_still_found_by_its_statement() {
 
 #[test]
 fn what_is_gone_goes_only_if_nobody_touched_it() {
-    let without = edited("- Buy barrels (2 hours)\n", "").replace("- Fill bottles, depends on the barrels\n", "- Fill bottles\n");
+    let without = edited("- Buy barrels (2 hours)\n", "")
+        .replace("- Fill bottles, depends on the barrels\n", "- Fill bottles\n");
     let desk = Desk::with(CELLAR);
     let preview = desk.plan(&without);
     assert!(!desk.has("Buy barrels"));
@@ -91,7 +102,10 @@ fn what_is_gone_goes_only_if_nobody_touched_it() {
         let task = desk.state().task(id).unwrap().as_ref().clone();
         assert!(task.is_live(), "{fields} did not keep it");
         assert_eq!(task.source_line, None);
-        assert!(told(&preview).iter().any(|(mark, _)| *mark == Mark::Kept), "{fields} is not reported");
+        assert!(
+            told(&preview).iter().any(|(mark, _)| *mark == Mark::Kept),
+            "{fields} is not reported"
+        );
         assert!(desk.plan(&without).set.patches.is_empty(), "{fields}");
         // Stated again it is the same task.
         desk.plan(CELLAR);
@@ -101,7 +115,8 @@ fn what_is_gone_goes_only_if_nobody_touched_it() {
 
 #[test]
 fn what_a_person_linked_given_or_put_something_below_stays() {
-    let without = edited("- Buy barrels (2 hours)\n", "").replace("- Fill bottles, depends on the barrels\n", "- Fill bottles\n");
+    let without = edited("- Buy barrels (2 hours)\n", "")
+        .replace("- Fill bottles, depends on the barrels\n", "- Fill bottles\n");
     for n in 0..3 {
         let desk = Desk::with(CELLAR);
         let (key, other) = (desk.key("Buy barrels"), desk.key("Dig the vault"));
@@ -122,14 +137,19 @@ fn a_parent_stays_while_something_below_it_does() {
     let at = CELLAR.find("### Phase 2").unwrap();
     let preview = desk.plan(&CELLAR[..at]);
     assert!(desk.has("Phase 2: Stock") && desk.has("Fill bottles") && !desk.has("Buy barrels"));
-    let kept: Vec<String> = told(&preview).into_iter().filter(|(mark, _)| *mark == Mark::Kept).map(|(_, title)| title).collect();
+    let kept: Vec<String> = told(&preview)
+        .into_iter()
+        .filter(|(mark, _)| *mark == Mark::Kept)
+        .map(|(_, title)| title)
+        .collect();
     assert_eq!(kept, ["Phase 2: Stock", "Fill bottles"]);
 }
 
 #[test]
 fn a_persons_link_stays_and_one_they_ended_is_not_made_again() {
     let desk = Desk::with(CELLAR);
-    let (walls, vault, barrels) = (desk.key("Insulate the walls"), desk.key("Dig the vault"), desk.key("Buy barrels"));
+    let (walls, vault, barrels) =
+        (desk.key("Insulate the walls"), desk.key("Dig the vault"), desk.key("Buy barrels"));
     desk.change(json!([
         {"op": "link", "entity": "task_link", "fields": {"from_id": barrels, "to_id": vault}},
         {"op": "unlink", "entity": "task_link", "fields": {"from_id": walls, "to_id": vault}},
@@ -143,7 +163,8 @@ fn a_persons_link_stays_and_one_they_ended_is_not_made_again() {
 #[test]
 fn a_dependency_that_would_close_a_circle_with_a_persons_is_left_out() {
     let desk = Desk::with(CELLAR);
-    let (walls, racks) = (desk.key("Insulate the walls"), desk.key("Install the racks for two hundred bottles"));
+    let (walls, racks) =
+        (desk.key("Insulate the walls"), desk.key("Install the racks for two hundred bottles"));
     desk.change(json!([{"op": "link", "entity": "task_link", "fields": {"from_id": walls, "to_id": racks}}]));
     let text = edited("bottles (4 hours)", "bottles (4 hours), depends on \"Insulate the walls\"");
     let preview = desk.plan(&text);
@@ -153,39 +174,62 @@ fn a_dependency_that_would_close_a_circle_with_a_persons_is_left_out() {
     // Once the person's link is gone, the next plan makes its own.
     desk.change(json!([{"op": "unlink", "entity": "task_link", "fields": {"from_id": walls, "to_id": racks}}]));
     desk.plan(&text);
-    assert!(desk.dependencies().iter().any(|(from, to)| from.starts_with("Install") && to.starts_with("Insulate")));
+    assert!(
+        desk.dependencies()
+            .iter()
+            .any(|(from, to)| from.starts_with("Install") && to.starts_with("Insulate"))
+    );
 }
 
 #[test]
 fn a_move_below_what_a_person_made_it_wait_for_is_left_out() {
     let desk = Desk::with(CELLAR);
-    let (racks, stock) = (desk.key("Install the racks for two hundred bottles"), desk.key("Phase 2: Stock"));
+    let (racks, stock) =
+        (desk.key("Install the racks for two hundred bottles"), desk.key("Phase 2: Stock"));
     desk.change(json!([{"op": "link", "entity": "task_link", "fields": {"from_id": stock, "to_id": racks}}]));
     let line = "- Install the racks for two hundred bottles (4 hours)\n";
-    let preview = desk.plan(&edited(line, "").replace("- Buy barrels", &format!("{line}- Buy barrels")));
+    let preview =
+        desk.plan(&edited(line, "").replace("- Buy barrels", &format!("{line}- Buy barrels")));
     assert!(only(&preview, Mark::Kept).reason.as_ref().unwrap().contains("circle"));
-    assert_eq!(desk.task("Install the racks for two hundred bottles").parent_id, Some(desk.task("Phase 1: Room").id));
+    assert_eq!(
+        desk.task("Install the racks for two hundred bottles").parent_id,
+        Some(desk.task("Phase 1: Room").id)
+    );
 }
 
 #[test]
 fn where_a_person_put_a_task_it_stays() {
     let desk = Desk::with(CELLAR);
     let (barrels, room) = (desk.key("Buy barrels"), desk.key("Phase 1: Room"));
-    desk.change(json!([{"op": "move", "entity": "task", "id": barrels, "fields": {"parent_id": room}}]));
+    desk.change(
+        json!([{"op": "move", "entity": "task", "id": barrels, "fields": {"parent_id": room}}]),
+    );
     assert!(desk.plan(CELLAR).set.patches.is_empty());
     desk.plan(&edited("Buy barrels (2 hours)", "Buy barrels (3 hours)"));
     let task = desk.task("Buy barrels");
-    assert_eq!((task.parent_id, task.estimate_likely.unwrap().get()), (Some(desk.task("Phase 1: Room").id), 180));
+    assert_eq!(
+        (task.parent_id, task.estimate_likely.unwrap().get()),
+        (Some(desk.task("Phase 1: Room").id), 180)
+    );
     // Neither where the text moves it, nor where the text drops it.
-    let preview =
-        desk.plan(&edited("- Buy barrels (2 hours)\n", "").replace("### Phase 1", "- Buy barrels (3 hours)\n\n### Phase 1"));
+    let preview = desk.plan(
+        &edited("- Buy barrels (2 hours)\n", "")
+            .replace("### Phase 1", "- Buy barrels (3 hours)\n\n### Phase 1"),
+    );
     assert_eq!(desk.task("Buy barrels").parent_id, Some(desk.task("Phase 1: Room").id));
-    assert!(only(&preview, Mark::Kept).reason.as_ref().unwrap().contains("moved by hand"), "{:?}", told(&preview));
+    assert!(
+        only(&preview, Mark::Kept).reason.as_ref().unwrap().contains("moved by hand"),
+        "{:?}",
+        told(&preview)
+    );
 }
 
 #[test]
 fn a_change_made_in_between_is_a_conflict_and_is_not_written_over() {
-    for fields in [json!({"estimate_low": 1, "estimate_likely": 1, "estimate_high": 1}), json!({"metadata": {"mine": 1}})] {
+    for fields in [
+        json!({"estimate_low": 1, "estimate_likely": 1, "estimate_high": 1}),
+        json!({"metadata": {"mine": 1}}),
+    ] {
         let desk = Desk::with(CELLAR);
         let preview = desk.preview(&Desk::request(&edited("(1 day)", "(2 days)")));
         desk.edit("Insulate the walls", fields);
@@ -217,7 +261,8 @@ fn a_task_that_a_person_deleted_does_not_come_back() {
 
 #[test]
 fn an_owner_whose_name_reads_as_an_id_gets_a_handle_that_can_be_found() {
-    let desk = Desk::with("# Shed\n\n- Build the walls (1 day) @ab92f0c12b3c7d4e8f50617283940516\n");
+    let desk =
+        Desk::with("# Shed\n\n- Build the walls (1 day) @ab92f0c12b3c7d4e8f50617283940516\n");
     let state = desk.state();
     let user = state.users().next().unwrap();
     assert_eq!(user.handle.as_str(), "user-ab92f0c12b3c7d4e8f50617283940516");

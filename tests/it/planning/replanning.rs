@@ -51,8 +51,12 @@ fn the_first_time_makes_everything_in_one_set() {
     let vault = desk.task("Dig the vault");
     assert_eq!((vault.source_line, vault.estimate_likely.unwrap().get()), (Some(12), 960));
     assert_eq!(state.user(vault.assignee_id.unwrap()).unwrap().handle.as_str(), "ana");
-    assert!(desk.dependencies().contains(&("Insulate the walls".to_owned(), "Dig the vault".to_owned())));
-    let mut labels: Vec<&str> = project.requirements().map(|requirement| requirement.label.as_str()).collect();
+    assert!(
+        desk.dependencies()
+            .contains(&("Insulate the walls".to_owned(), "Dig the vault".to_owned()))
+    );
+    let mut labels: Vec<&str> =
+        project.requirements().map(|requirement| requirement.label.as_str()).collect();
     labels.sort_unstable();
     assert_eq!(labels, ["R1", "R2"]);
     let racks = desk.task("Install the racks for two hundred bottles");
@@ -78,7 +82,10 @@ fn a_changed_title_keeps_the_task() {
     assert_eq!((after.id, after.key), (before.id, before.key));
     let change = &only(&preview, Mark::Changed).changes;
     assert_eq!(change.len(), 1);
-    assert_eq!((change[0].from.as_str(), change[0].to.as_str()), (Some("Buy barrels"), Some("Buy oak barrels")));
+    assert_eq!(
+        (change[0].from.as_str(), change[0].to.as_str()),
+        (Some("Buy barrels"), Some("Buy oak barrels"))
+    );
 }
 
 #[test]
@@ -92,7 +99,8 @@ fn a_changed_estimate_is_the_only_change() {
 #[test]
 fn a_renamed_parent_keeps_its_id_and_its_children() {
     let desk = Desk::with(CELLAR);
-    let (phase, racks) = (desk.task("Phase 1: Room"), desk.task("Install the racks for two hundred bottles"));
+    let (phase, racks) =
+        (desk.task("Phase 1: Room"), desk.task("Install the racks for two hundred bottles"));
     desk.plan(&edited("### Phase 1: Room", "### Phase 1: Underground chamber"));
     assert_eq!(desk.task("Phase 1: Underground chamber").id, phase.id);
     let after = desk.task("Install the racks for two hundred bottles");
@@ -109,7 +117,10 @@ fn a_moved_statement_moves_its_task() {
     assert_eq!(told(&preview), [(Mark::Moved, racks.title.to_string())]);
     let moved = desk.task("Install the racks for two hundred bottles");
     assert_eq!((moved.id, moved.parent_id), (racks.id, Some(desk.task("Phase 2: Stock").id)));
-    assert!(desk.outline().contains("Phase 2: Stock\n.Install the racks for two hundred bottles\n.Buy barrels"));
+    assert!(
+        desk.outline()
+            .contains("Phase 2: Stock\n.Install the racks for two hundred bottles\n.Buy barrels")
+    );
     assert!(desk.plan(&text).set.patches.is_empty());
 }
 
@@ -121,7 +132,10 @@ fn statements_that_change_places_change_the_order_and_nothing_else() {
     let last = "- Install the racks for two hundred bottles (4 hours)\n";
     let preview = desk.plan(&edited(first, "").replace(last, &format!("{last}{first}")));
     assert_eq!(told(&preview), [(Mark::Moved, "Dig the vault".to_owned())]);
-    assert!(desk.outline().contains(".Install the racks for two hundred bottles\n.Dig the vault\nPhase 2"));
+    assert!(
+        desk.outline()
+            .contains(".Install the racks for two hundred bottles\n.Dig the vault\nPhase 2")
+    );
     assert_eq!(desk.task("Dig the vault").id, id);
 }
 
@@ -130,7 +144,8 @@ fn a_new_dependency_is_made_and_one_gone_is_ended() {
     let desk = Desk::with(CELLAR);
     let text = edited("bottles (4 hours)", "bottles (4 hours), depends on \"Insulate the walls\"");
     desk.plan(&text);
-    let pair = ("Install the racks for two hundred bottles".to_owned(), "Insulate the walls".to_owned());
+    let pair =
+        ("Install the racks for two hundred bottles".to_owned(), "Insulate the walls".to_owned());
     assert!(desk.dependencies().contains(&pair), "{:?}", desk.dependencies());
     let preview = desk.plan(CELLAR);
     assert!(!desk.dependencies().contains(&pair));
@@ -144,10 +159,12 @@ fn a_new_dependency_is_made_and_one_gone_is_ended() {
 fn new_statements_stand_where_the_text_has_them() {
     let desk = Desk::with(CELLAR);
     desk.plan(
-        &edited("- Buy barrels", "- Rent a cart\n- Buy barrels").replace("- Fill bottles", "- Wash bottles\n- Fill bottles"),
+        &edited("- Buy barrels", "- Rent a cart\n- Buy barrels")
+            .replace("- Fill bottles", "- Wash bottles\n- Fill bottles"),
     );
     assert!(
-        desk.outline().ends_with("Phase 2: Stock\n.Rent a cart\n.Buy barrels\n.Wash bottles\n.Fill bottles"),
+        desk.outline()
+            .ends_with("Phase 2: Stock\n.Rent a cart\n.Buy barrels\n.Wash bottles\n.Fill bottles"),
         "{}",
         desk.outline()
     );
@@ -163,8 +180,12 @@ fn requirements_follow_the_text_and_keep_their_labels() {
     desk.plan(&text);
     let said = |desk: &Desk| -> Vec<String> {
         let state = desk.state();
-        let all = state.projects().flat_map(ProjectState::requirements).filter(|known| known.deleted_at.is_none());
-        let mut said: Vec<String> = all.map(|known| format!("{} {}", known.label, known.text)).collect();
+        let all = state
+            .projects()
+            .flat_map(ProjectState::requirements)
+            .filter(|known| known.deleted_at.is_none());
+        let mut said: Vec<String> =
+            all.map(|known| format!("{} {}", known.label, known.text)).collect();
         said.sort();
         said
     };
@@ -179,7 +200,11 @@ fn requirements_follow_the_text_and_keep_their_labels() {
     desk.plan(&text.replace("- Every bottle must have a printed label.\n", ""));
     assert_eq!(said(&desk).len(), 2);
     desk.plan(CELLAR);
-    assert!(said(&desk).contains(&"R4 Every bottle must have a printed label".to_owned()), "{:?}", said(&desk));
+    assert!(
+        said(&desk).contains(&"R4 Every bottle must have a printed label".to_owned()),
+        "{:?}",
+        said(&desk)
+    );
 }
 
 #[test]
@@ -201,11 +226,17 @@ fn a_plan_is_undone_as_one() {
 #[test]
 fn a_description_is_planned_into_a_project_that_is_there() {
     let desk = Desk::new();
-    desk.change(json!([{"op": "create", "entity": "project", "fields": {"name": "House", "key": "HOUSE"}}]));
+    desk.change(
+        json!([{"op": "create", "entity": "project", "fields": {"name": "House", "key": "HOUSE"}}]),
+    );
     desk.change(json!([{"op": "create", "entity": "task", "fields": {"project_id": "HOUSE", "title": "Paint the door"}}]));
     let request = PlanRequest { project: Some("house".to_owned()), ..Desk::request(CELLAR) };
     desk.try_plan(&request).unwrap();
-    assert!(desk.outline().starts_with("Phase 1: Room") && desk.outline().ends_with("Paint the door"), "{}", desk.outline());
+    assert!(
+        desk.outline().starts_with("Phase 1: Room") && desk.outline().ends_with("Paint the door"),
+        "{}",
+        desk.outline()
+    );
     assert_eq!(desk.key("Paint the door"), "HOUSE-1");
     assert_eq!(desk.state().projects().next().unwrap().project().unwrap().name.as_str(), "House");
     assert!(desk.plan(CELLAR).set.patches.is_empty());
@@ -235,18 +266,23 @@ fn bad_input_names_the_place_and_the_way_out() {
     ];
     for (bytes, says) in cases {
         let fault = PlanRequest::read("prd.md", bytes).unwrap_err();
-        assert!(fault.to_string().starts_with("prd.md: ") && fault.to_string().contains(says), "{fault}");
+        assert!(
+            fault.to_string().starts_with("prd.md: ") && fault.to_string().contains(says),
+            "{fault}"
+        );
         assert!(fault.hint().is_some());
     }
 }
 
 #[test]
 fn a_range_whose_ends_have_units_of_their_own_is_planned() {
-    let desk =
-        Desk::with("# Shed\n\n- Write it (1 day to 5 minutes)\n- Check it (2 days - 3 hours)\n- Build it (3 hours to 1 day)\n");
+    let desk = Desk::with(
+        "# Shed\n\n- Write it (1 day to 5 minutes)\n- Check it (2 days - 3 hours)\n- Build it (3 hours to 1 day)\n",
+    );
     let range = |title: &str| {
         let task = desk.task(title);
-        [task.estimate_low, task.estimate_likely, task.estimate_high].map(|minutes| minutes.unwrap().get())
+        [task.estimate_low, task.estimate_likely, task.estimate_high]
+            .map(|minutes| minutes.unwrap().get())
     };
     assert_eq!(range("Write it"), [5, 243, 480]);
     assert_eq!(range("Check it"), [180, 570, 960]);

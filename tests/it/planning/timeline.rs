@@ -24,14 +24,17 @@ impl World {
     }
 
     fn depends(&mut self, from: &str, to: &str, dependency: &str, lag: i64) {
-        let fields = json!({"from_id": from, "to_id": to, "dependency": dependency, "lag_minutes": lag});
+        let fields =
+            json!({"from_id": from, "to_id": to, "dependency": dependency, "lag_minutes": lag});
         self.apply(json!([{"op": "link", "entity": "task_link", "fields": fields}]));
     }
 
     /// `25 to 27 LaidOut`, with the days of November; later months count on from it.
     fn lies_at(&self, key: &str, now: Moment) -> String {
         let first: NaiveDate = "2026-10-31".parse().unwrap();
-        let Some(span) = timeline(self.project(), now).get(&self.get(key).id).copied() else { return "nowhere".to_owned() };
+        let Some(span) = timeline(self.project(), now).get(&self.get(key).id).copied() else {
+            return "nowhere".to_owned();
+        };
         let day = |day: NaiveDate| day.signed_duration_since(first).num_days();
         format!("{} to {} {:?}", day(span.start), day(span.end), span.basis)
     }
@@ -84,7 +87,11 @@ fn each_kind_of_dependency_holds_its_own_ends() {
     assert_eq!(world.lies("PAY-3"), "32 to 32 LaidOut", "it ends when the other ends");
     assert_eq!(world.lies("PAY-4"), "27 to 27 LaidOut", "it ends no sooner than the other begins");
     world.depends("PAY-5", "PAY-3", "SS", 0);
-    assert_eq!(world.lies("PAY-3"), "25 to 32 LaidOut", "somebody waits for its beginning, so it begins at once");
+    assert_eq!(
+        world.lies("PAY-3"),
+        "25 to 32 LaidOut",
+        "somebody waits for its beginning, so it begins at once"
+    );
     assert_eq!(world.lies("PAY-5"), "25 to 25 LaidOut");
 }
 
@@ -105,20 +112,34 @@ fn what_happened_lies_where_it_happened() {
     assert_eq!(world.lies("PAY-1"), "19 to 22 Done", "even on a Sunday");
     assert_eq!(world.lies("PAY-2"), "19 to 26 Underway", "two of four days are left");
     assert_eq!(world.lies("PAY-3"), "25 to 25 LaidOut");
-    assert_eq!(world.lies("PAY-4"), "19 to 25 Underway", "what took longer than likely still goes on");
+    assert_eq!(
+        world.lies("PAY-4"),
+        "19 to 25 Underway",
+        "what took longer than likely still goes on"
+    );
     world.at = "2026-11-25T09:00:00Z".parse().unwrap();
     world.fields("PAY-1", json!({"status": "in_progress"}));
     world.fields("PAY-1", json!({"status": "completed"}));
     assert_eq!(world.lies("PAY-1"), "19 to 25 Done");
-    assert_eq!(world.lies("PAY-3"), "25 to 25 LaidOut", "what waited can begin on the day that ended it");
+    assert_eq!(
+        world.lies("PAY-3"),
+        "25 to 25 LaidOut",
+        "what waited can begin on the day that ended it"
+    );
 }
 
 #[test]
 fn a_due_day_holds_a_task_unless_it_cannot_be_met() {
-    let mut world = World::with(&["due", "too long", "overdue", "behind the long one", "after the due one"]);
+    let mut world =
+        World::with(&["due", "too long", "overdue", "behind the long one", "after the due one"]);
     world.days("PAY-1", 2);
     world.days("PAY-2", 5);
-    for (key, due) in [("PAY-1", "2026-12-04"), ("PAY-2", "2026-11-26"), ("PAY-3", "2026-11-20"), ("PAY-4", "2026-11-27")] {
+    for (key, due) in [
+        ("PAY-1", "2026-12-04"),
+        ("PAY-2", "2026-11-26"),
+        ("PAY-3", "2026-11-20"),
+        ("PAY-4", "2026-11-27"),
+    ] {
         world.fields(key, json!({"due_date": due}));
     }
     world.depends("PAY-4", "PAY-2", "FS", 0);
@@ -132,7 +153,14 @@ fn a_due_day_holds_a_task_unless_it_cannot_be_met() {
 
 #[test]
 fn a_phase_spans_its_parts_and_holds_them() {
-    let mut world = World::with(&["one", "a below PAY-1", "b below PAY-1", "two", "c below PAY-4", "d below PAY-4"]);
+    let mut world = World::with(&[
+        "one",
+        "a below PAY-1",
+        "b below PAY-1",
+        "two",
+        "c below PAY-4",
+        "d below PAY-4",
+    ]);
     world.days("PAY-2", 2);
     world.days("PAY-3", 3);
     world.depends("PAY-4", "PAY-1", "FS", 0);
@@ -142,7 +170,11 @@ fn a_phase_spans_its_parts_and_holds_them() {
     assert_eq!(world.lies("PAY-4"), "30 to 31 Parts");
     world.at = "2026-11-20T08:00:00Z".parse().unwrap();
     world.fields("PAY-5", json!({"status": "completed"}));
-    assert_eq!(world.lies("PAY-6"), "30 to 30 LaidOut", "a phase that began still waits with its open parts");
+    assert_eq!(
+        world.lies("PAY-6"),
+        "30 to 30 LaidOut",
+        "a phase that began still waits with its open parts"
+    );
     assert_eq!(world.lies("PAY-4"), "20 to 30 Parts");
 }
 
@@ -182,7 +214,8 @@ fn two_thousand_tasks_in_one_chain_are_laid_out_at_once() {
         titles.iter().map(|title| json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": title}}));
     world.apply(create.collect());
     let link = |number: usize| {
-        let fields = json!({"from_id": format!("PAY-{}", number + 1), "to_id": format!("PAY-{number}")});
+        let fields =
+            json!({"from_id": format!("PAY-{}", number + 1), "to_id": format!("PAY-{number}")});
         json!({"op": "link", "entity": "task_link", "fields": fields})
     };
     world.apply((1..2000).map(link).collect());
@@ -190,5 +223,8 @@ fn two_thousand_tasks_in_one_chain_are_laid_out_at_once() {
     let spans = timeline(world.project(), wednesday());
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     // 1,999 working days after a Wednesday: 399 weeks and 4 days.
-    assert_eq!(spans[&world.get("PAY-2000").id].end, wednesday().date_naive() + TimeDelta::days(399 * 7 + 6));
+    assert_eq!(
+        spans[&world.get("PAY-2000").id].end,
+        wednesday().date_naive() + TimeDelta::days(399 * 7 + 6)
+    );
 }

@@ -82,7 +82,10 @@ async fn sets(store: &dyn Store) -> Result<Vec<(String, usize)>, String> {
     for (index, rows) in rows.chunk_by(|a, b| a.seq == b.seq).enumerate() {
         chain = next_chain(chain, rows.iter().map(Row::compute_digest));
         if rows[0].seq != index as u64 + 1 || rows.last().and_then(|row| row.chain) != Some(chain) {
-            return Err(format!("the journal has a gap or its chain breaks at seq {}", rows[0].seq));
+            return Err(format!(
+                "the journal has a gap or its chain breaks at seq {}",
+                rows[0].seq
+            ));
         }
         let id = rows[0].patch_set_id.to_string();
         if !known.insert(id.clone()) {
@@ -110,29 +113,49 @@ pub async fn holds(path: &Path) -> Result<Holds, String> {
 }
 
 /// Judges a place; `sent` are the requests that may stand there beside what it held, of two tasks each.
-pub async fn judge(path: &Path, kind: &Kind, sent: &[Value], acknowledged: &[String]) -> Result<Found, String> {
+pub async fn judge(
+    path: &Path,
+    kind: &Kind,
+    sent: &[Value],
+    acknowledged: &[String],
+) -> Result<Found, String> {
     match kind {
         Kind::Lake(before) => whole(path, before, sent, acknowledged).await,
         Kind::New => match examine(path).await {
             Err(_) if acknowledged.is_empty() => {
-                let root = Root::open(&path.display().to_string(), true).map_err(|fault| told(&fault))?;
-                let made = DeltaStore::create(&root, Format::default(), Arc::new(SystemClock), random()).await;
-                made.map_err(|fault| format!("it is no lake and none can be made: {}", told(&fault)))?.close().await;
+                let root =
+                    Root::open(&path.display().to_string(), true).map_err(|fault| told(&fault))?;
+                let made =
+                    DeltaStore::create(&root, Format::default(), Arc::new(SystemClock), random())
+                        .await;
+                made.map_err(|fault| {
+                    format!("it is no lake and none can be made: {}", told(&fault))
+                })?
+                .close()
+                .await;
                 whole(path, &Holds::default(), sent, &[]).await.map(|_| Found::Unfinished)
             }
             _ => {
-                let is_set = |id: &&String| sent.iter().any(|document| document["id"] == id.as_str());
-                let acknowledged: Vec<String> = acknowledged.iter().filter(is_set).cloned().collect();
+                let is_set =
+                    |id: &&String| sent.iter().any(|document| document["id"] == id.as_str());
+                let acknowledged: Vec<String> =
+                    acknowledged.iter().filter(is_set).cloned().collect();
                 whole(path, &Holds::default(), sent, &acknowledged).await
             }
         },
         Kind::Copy(original) => {
             let finished = !acknowledged.is_empty();
             match examine(path).await {
-                Err(fault) if finished => return Err(format!("the copy is gone: {}", told(&fault))),
+                Err(fault) if finished => {
+                    return Err(format!("the copy is gone: {}", told(&fault)));
+                }
                 Err(_) => return Ok(Found::Unfinished),
                 Ok(findings) if findings.iter().any(|finding| advice(finding).is_none()) => {
-                    return if finished { Err(format!("{findings:?}")) } else { Ok(Found::Unfinished) };
+                    return if finished {
+                        Err(format!("{findings:?}"))
+                    } else {
+                        Ok(Found::Unfinished)
+                    };
                 }
                 Ok(_) => {}
             }
@@ -143,7 +166,11 @@ pub async fn judge(path: &Path, kind: &Kind, sent: &[Value], acknowledged: &[Str
                 && found.runs == original.runs;
             if !is_same {
                 let lacks = |of: &str, found: usize, wanted: usize| {
-                    if found == wanted { String::new() } else { format!(" {found} of {wanted} {of}") }
+                    if found == wanted {
+                        String::new()
+                    } else {
+                        format!(" {found} of {wanted} {of}")
+                    }
                 };
                 return Err(format!(
                     "an unfinished copy passes for a whole one, with{}{}",
@@ -171,20 +198,31 @@ async fn follow(path: &Path, findings: &[Finding]) -> Result<(), String> {
     store.close().await;
     match examine(path).await {
         Ok(left) if left.is_empty() => Ok(()),
-        left => Err(format!("what the check-up advises does not help: {findings:?}, then {left:?}")),
+        left => {
+            Err(format!("what the check-up advises does not help: {findings:?}, then {left:?}"))
+        }
     }
 }
 
 /// A lake that must be whole and go on working.
-async fn whole(path: &Path, before: &Holds, sent: &[Value], acknowledged: &[String]) -> Result<Found, String> {
-    let findings = examine(path).await.map_err(|fault| format!("it cannot be examined: {}", told(&fault)))?;
+async fn whole(
+    path: &Path,
+    before: &Holds,
+    sent: &[Value],
+    acknowledged: &[String],
+) -> Result<Found, String> {
+    let findings =
+        examine(path).await.map_err(|fault| format!("it cannot be examined: {}", told(&fault)))?;
     if !findings.is_empty() {
         follow(path, &findings).await?;
     }
-    let store = Arc::new(open(path).await.map_err(|fault| format!("it does not open: {}", told(&fault)))?);
+    let store =
+        Arc::new(open(path).await.map_err(|fault| format!("it does not open: {}", told(&fault)))?);
     let there = sets(store.as_ref()).await?;
-    let known: BTreeMap<&str, usize> = there.iter().map(|(id, rows)| (id.as_str(), *rows)).collect();
-    let missing = before.sets.iter().chain(acknowledged).find(|id| !known.contains_key(id.as_str()));
+    let known: BTreeMap<&str, usize> =
+        there.iter().map(|(id, rows)| (id.as_str(), *rows)).collect();
+    let missing =
+        before.sets.iter().chain(acknowledged).find(|id| !known.contains_key(id.as_str()));
     if let Some(id) = missing {
         return Err(format!("{id} was acknowledged and is not there"));
     }
@@ -199,14 +237,20 @@ async fn whole(path: &Path, before: &Holds, sent: &[Value], acknowledged: &[Stri
         for document in sent {
             let id = document["id"].as_str().unwrap_or_default();
             let done = service.change(&request(document.clone()), Source::Cli).await;
-            let done = done.map_err(|fault| format!("{id} cannot be sent again: {}", told(&fault)))?;
+            let done =
+                done.map_err(|fault| format!("{id} cannot be sent again: {}", told(&fault)))?;
             if done.repeated != (round == 1 || known.contains_key(id)) {
-                return Err(format!("{id} was sent again and counted as {}", if done.repeated { "a repeat" } else { "new" }));
+                return Err(format!(
+                    "{id} was sent again and counted as {}",
+                    if done.repeated { "a repeat" } else { "new" }
+                ));
             }
         }
     }
     let after = sets(store.as_ref()).await?;
-    let torn = after.iter().find(|(id, rows)| sent.iter().any(|document| document["id"] == **id) && *rows != 2);
+    let torn = after
+        .iter()
+        .find(|(id, rows)| sent.iter().any(|document| document["id"] == **id) && *rows != 2);
     if let Some((id, rows)) = torn {
         return Err(format!("{id} has {rows} rows"));
     }
@@ -225,7 +269,9 @@ async fn whole(path: &Path, before: &Holds, sent: &[Value], acknowledged: &[Stri
         store.close().await;
     }
     match examine(path).await {
-        Ok(left) if left.is_empty() => Ok(if findings.is_empty() { Found::Whole } else { Found::Mended }),
+        Ok(left) if left.is_empty() => {
+            Ok(if findings.is_empty() { Found::Whole } else { Found::Mended })
+        }
         Ok(left) => Err(format!("after one more change the check-up says {left:?}")),
         Err(fault) => Err(format!("after one more change it cannot be examined: {}", told(&fault))),
     }

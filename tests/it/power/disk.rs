@@ -106,11 +106,16 @@ impl Disk {
                     if disk.do_call(&recording.calls[call], before, blind).is_none() {
                         running.retain(|running, before| {
                             let call = &recording.calls[*running];
-                            let is_done = !matches!(call, Call::Flush { .. }) && disk.do_call(call, *before, blind).is_some();
+                            let is_done = !matches!(call, Call::Flush { .. })
+                                && disk.do_call(call, *before, blind).is_some();
                             !is_done
                         });
                         let done = disk.do_call(&recording.calls[call], before, blind);
-                        assert!(done.is_some(), "{:?} does not fit what was recorded before it", recording.calls[call]);
+                        assert!(
+                            done.is_some(),
+                            "{:?} does not fit what was recorded before it",
+                            recording.calls[call]
+                        );
                     }
                 }
             }
@@ -157,7 +162,10 @@ impl Disk {
             Call::Rename { from, to } => {
                 let node = self.find(from)?;
                 let ((folder, old), (other, new)) = (self.place(from)?, self.place(to)?);
-                assert_eq!(folder, other, "a rename from one folder into another is not in the model");
+                assert_eq!(
+                    folder, other,
+                    "a rename from one folder into another is not in the model"
+                );
                 self.change(Effect::Names { folder, names: vec![(old, None), (new, Some(node))] });
             }
             Call::Remove { path } => {
@@ -171,11 +179,19 @@ impl Disk {
                 if blind == Blind::OfFiles && !is_folder || blind == Blind::OfFolders && is_folder {
                     return Some(());
                 }
-                for change in self.changes.iter_mut().take(before).filter(|change| change.effect.concerns() == node) {
-                    let leads_to_folder =
-                        |node: &Option<usize>| node.is_some_and(|node| matches!(self.seen[node], Node::Folder(_)));
+                for change in self
+                    .changes
+                    .iter_mut()
+                    .take(before)
+                    .filter(|change| change.effect.concerns() == node)
+                {
+                    let leads_to_folder = |node: &Option<usize>| {
+                        node.is_some_and(|node| matches!(self.seen[node], Node::Folder(_)))
+                    };
                     let is_of_folder = match &change.effect {
-                        Effect::Names { names, .. } => names.iter().any(|(_, node)| leads_to_folder(node)),
+                        Effect::Names { names, .. } => {
+                            names.iter().any(|(_, node)| leads_to_folder(node))
+                        }
                         _ => false,
                     };
                     change.is_safe |= !(blind == Blind::OfNewFolders && is_of_folder);
@@ -246,7 +262,10 @@ impl Disk {
                             1 => vec![0; bytes.len()],
                             _ => continue,
                         };
-                        apply(&mut nodes, &Effect::Bytes { file: *file, at: *at, bytes: part.into() });
+                        apply(
+                            &mut nodes,
+                            &Effect::Bytes { file: *file, at: *at, bytes: part.into() },
+                        );
                     }
                 }
             }
@@ -272,7 +291,9 @@ fn apply(nodes: &mut [Node], effect: &Effect) {
             known[at..at + bytes.len()].copy_from_slice(bytes);
             *modified = None;
         }
-        (Node::File { bytes: known, .. }, Effect::Length { length, .. }) => Arc::make_mut(known).resize(*length as usize, 0),
+        (Node::File { bytes: known, .. }, Effect::Length { length, .. }) => {
+            Arc::make_mut(known).resize(*length as usize, 0)
+        }
         (node, effect) => panic!("{effect:?} of {node:?}"),
     }
 }

@@ -23,9 +23,15 @@ fn library() -> Option<&'static Path> {
     static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let made = MADE.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let (library, mine) = (folder.join("kill.so"), folder.join(format!("kill.{}.so", std::process::id())));
+        let (library, mine) =
+            (folder.join("kill.so"), folder.join(format!("kill.{}.so", std::process::id())));
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/power/kill.c");
-        let compiled = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&mine).arg(source).arg("-ldl").output();
+        let compiled = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .arg(&mine)
+            .arg(source)
+            .arg("-ldl")
+            .output();
         let Ok(compiled) = compiled else {
             eprintln!("skipped: cc is not installed");
             return None;
@@ -55,7 +61,11 @@ fn count(scene: &Scene, library: &Path) -> usize {
     if strace::is_installed() {
         let recording = Recording::of(&command, &scene.path(), |_| Vec::new());
         let told: usize = std::fs::read_to_string(file.path()).unwrap().parse().unwrap();
-        assert_eq!(told, recording.counted - WRITING_THE_COUNT, "kill.c and strace count differently");
+        assert_eq!(
+            told,
+            recording.counted - WRITING_THE_COUNT,
+            "kill.c and strace count differently"
+        );
         return told;
     }
     assert!(command.output().unwrap().status.success());
@@ -95,17 +105,23 @@ async fn kills(scene: &Scene) -> Report {
         put_back(&before, &path);
         let step = &scene.steps[0];
         let output = killed(&step.command, library, nth).output().unwrap();
-        let acknowledged: Vec<String> =
-            String::from_utf8_lossy(&output.stdout).lines().flat_map(|line| step.acknowledged(line)).collect();
+        let acknowledged: Vec<String> = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .flat_map(|line| step.acknowledged(line))
+            .collect();
         ended += usize::from(output.status.success());
         report.moments += 1;
         let done = match output.status.code() {
             None | Some(0) => after(scene, &acknowledged).await,
-            Some(code) => Err(format!("it failed with {code}: {}", String::from_utf8_lossy(&output.stderr))),
+            Some(code) => {
+                Err(format!("it failed with {code}: {}", String::from_utf8_lossy(&output.stderr)))
+            }
         };
         match done {
             Ok(found) => *report.found.entry(found).or_default() += 1,
-            Err(fault) => report.faults.push((format!("{}: killed before call {nth} of {calls}", scene.name), fault)),
+            Err(fault) => report
+                .faults
+                .push((format!("{}: killed before call {nth} of {calls}", scene.name), fault)),
         }
     }
     let (found, faults) = (&report.found, report.faults.len());
@@ -122,7 +138,8 @@ async fn after(scene: &Scene, acknowledged: &[String]) -> Result<Found, String> 
     let left = Disk::read(&scene.path());
     let copy = scratch();
     left.seen().write(copy.path());
-    let found = judge(&copy.path().join(scene.place), &scene.kind, &scene.sent, acknowledged).await?;
+    let found =
+        judge(&copy.path().join(scene.place), &scene.kind, &scene.sent, acknowledged).await?;
     let place = scene.path().join(scene.place);
     let step = &scene.steps[0];
     let again = killed(&step.command, Path::new(""), 0).output().unwrap();
@@ -143,10 +160,15 @@ async fn after(scene: &Scene, acknowledged: &[String]) -> Result<Found, String> 
     }
     let doctor = lakeplan(&place, &["doctor", "--full"]).output().unwrap();
     if !doctor.status.success() && found != Found::Mended {
-        return Err(format!("run again ({said}), doctor says: {}", String::from_utf8_lossy(&doctor.stderr)));
+        return Err(format!(
+            "run again ({said}), doctor says: {}",
+            String::from_utf8_lossy(&doctor.stderr)
+        ));
     }
     // Now it is done, whoever did it.
-    judge(&place, &scene.kind, &scene.sent, &step.acknowledges).await.map_err(|fault| format!("run again: {fault}"))?;
+    judge(&place, &scene.kind, &scene.sent, &step.acknowledges)
+        .await
+        .map_err(|fault| format!("run again: {fault}"))?;
     Ok(found)
 }
 
@@ -196,7 +218,9 @@ async fn again_and_cut(scene: &Scene, places: impl Fn(usize) -> Vec<usize>) {
     let mut report = Report::default();
     for nth in places(calls) {
         let first = recorded(&before, &path, || {
-            Recording::of(&killed(&step.command, library, nth), &path, |line| step.acknowledged(line))
+            Recording::of(&killed(&step.command, library, nth), &path, |line| {
+                step.acknowledged(line)
+            })
         });
         let second = Recording::of(&again.command, &path, |line| again.acknowledged(line));
         let recording = first.and(second);
@@ -211,7 +235,10 @@ async fn again_and_cut(scene: &Scene, places: impl Fn(usize) -> Vec<usize>) {
         report.faults.extend(told.faults.into_iter().map(|(at, fault)| (place(at), fault)));
     }
     let (name, faults) = (scene.name, report.faults.len());
-    eprintln!("{name}: {} killed, done again and cut, {} states, {faults} faults", report.moments, report.states);
+    eprintln!(
+        "{name}: {} killed, done again and cut, {} states, {faults} faults",
+        report.moments, report.states
+    );
     none(&report);
 }
 

@@ -61,7 +61,8 @@ fn record(scene: &Scene) -> (Disk, Recording) {
     let base = Disk::read(&path);
     let mut recording = Recording::default();
     for step in &scene.steps {
-        recording = recording.and(Recording::of(&step.command, &path, |line| step.acknowledged(line)));
+        recording =
+            recording.and(Recording::of(&step.command, &path, |line| step.acknowledged(line)));
         assert!(recording.succeeded, "{:?}", step.command);
     }
     let (disk, _) = base.after(&recording, recording.events.len(), Blind::Nothing);
@@ -69,7 +70,10 @@ fn record(scene: &Scene) -> (Disk, Recording) {
     let (made, removed) = recording.made_and_removed();
     let lacks = |names: &[PathBuf], wanted: &[(&'static str, &'static str)]| {
         let is_there = |(table, end): &(&str, &str)| {
-            names.iter().map(|name| name.to_string_lossy()).any(|name| name.contains(&format!("/{table}")) && name.ends_with(end))
+            names
+                .iter()
+                .map(|name| name.to_string_lossy())
+                .any(|name| name.contains(&format!("/{table}")) && name.ends_with(end))
         };
         wanted.iter().copied().find(|wanted| !is_there(wanted))
     };
@@ -96,7 +100,8 @@ fn moments(recording: &Recording, random: &mut StdRng) -> Vec<usize> {
     if full() {
         return (0..=last).collect();
     }
-    let mut moments: BTreeSet<usize> = recording.acknowledgements().into_iter().chain([last]).collect();
+    let mut moments: BTreeSet<usize> =
+        recording.acknowledgements().into_iter().chain([last]).collect();
     let ends = recording.flushes_of_the_journal();
     moments.extend(ends.first().into_iter().chain(ends.last()));
     moments.extend((0..4).map(|_| random.random_range(0..=last)));
@@ -123,7 +128,9 @@ async fn cut_at(
         let (disk, acknowledged) = base.after(recording, moment, blind);
         report.moments += 1;
         report.at_risk = report.at_risk.max(disk.at_risk());
-        let ways = [Unsafe::Lost, Unsafe::Kept, Unsafe::OnlyNames].into_iter().chain((0..CHOICES).map(Unsafe::Some));
+        let ways = [Unsafe::Lost, Unsafe::Kept, Unsafe::OnlyNames]
+            .into_iter()
+            .chain((0..CHOICES).map(Unsafe::Some));
         for way in ways {
             let tree = disk.cut(way, &mut random);
             if !tried.insert((tree.hash(), acknowledged.len())) {
@@ -132,12 +139,21 @@ async fn cut_at(
             let folder = scratch();
             tree.write(folder.path());
             report.states += 1;
-            match judge(&folder.path().join(scene.place), &scene.kind, &scene.sent, &acknowledged).await {
+            match judge(&folder.path().join(scene.place), &scene.kind, &scene.sent, &acknowledged)
+                .await
+            {
                 Ok(found) => *report.found.entry(found).or_default() += 1,
                 Err(fault) => {
-                    let place = format!("{}: cut after {moment} of {} events, {way:?}", scene.name, recording.events.len());
+                    let place = format!(
+                        "{}: cut after {moment} of {} events, {way:?}",
+                        scene.name,
+                        recording.events.len()
+                    );
                     // The same fault reads the same in every folder.
-                    report.faults.push((place, fault.replace(&folder.path().display().to_string(), "PLACE")));
+                    report.faults.push((
+                        place,
+                        fault.replace(&folder.path().display().to_string(), "PLACE"),
+                    ));
                     if blind != Blind::Nothing {
                         return report;
                     }
@@ -172,7 +188,10 @@ fn none(report: &Report) {
     for (place, fault) in &report.faults {
         kinds.entry(fault).or_insert((place, 0)).1 += 1;
     }
-    let told: Vec<String> = kinds.iter().map(|(fault, (place, count))| format!("{place}: {fault} ({count} times)")).collect();
+    let told: Vec<String> = kinds
+        .iter()
+        .map(|(fault, (place, count))| format!("{place}: {fault} ({count} times)"))
+        .collect();
     assert!(kinds.is_empty(), "{} faults:\n{}", report.faults.len(), told.join("\n"));
 }
 
@@ -207,7 +226,11 @@ async fn finds(scene: &Scene, blind: Blind) {
     let (base, recording) = record(scene);
     // Once something was acknowledged there is something to lose.
     let report = cut_at(scene, &base, &recording, recording.acknowledgements(), blind).await;
-    assert!(!report.faults.is_empty(), "blind to {blind:?}, it finds nothing in {} states", report.states);
+    assert!(
+        !report.faults.is_empty(),
+        "blind to {blind:?}, it finds nothing in {} states",
+        report.states
+    );
     let (place, fault) = &report.faults[0];
     eprintln!("blind to {blind:?}, found after {} states: {place}: {fault}", report.states);
 }

@@ -88,7 +88,8 @@ impl Reader {
                 }
             }
             "write" | "writev" if !fails => {
-                if let Some(offset) = path_of(args[0]).and_then(|path| self.offsets.get_mut(&path)) {
+                if let Some(offset) = path_of(args[0]).and_then(|path| self.offsets.get_mut(&path))
+                {
                     *offset += result.parse::<u64>().unwrap_or_else(|_| panic!("{text}"));
                 }
             }
@@ -102,8 +103,13 @@ impl Reader {
         let inside = |path: PathBuf| path.starts_with(&self.within).then_some(path);
         match name {
             "open" | "creat" | "openat" => {
-                let (folder, rest) = if name == "openat" { (args[0], &args[1..]) } else { ("", &args[..]) };
-                let flags = if name == "creat" { "O_CREAT|O_TRUNC" } else { rest.get(1).copied().unwrap_or_default() };
+                let (folder, rest) =
+                    if name == "openat" { (args[0], &args[1..]) } else { ("", &args[..]) };
+                let flags = if name == "creat" {
+                    "O_CREAT|O_TRUNC"
+                } else {
+                    rest.get(1).copied().unwrap_or_default()
+                };
                 let path = inside(at(folder, rest[0]))?;
                 let creates = flags.contains("O_CREAT");
                 assert!(creates || !flags.contains("O_TRUNC"), "{text}");
@@ -111,15 +117,24 @@ impl Reader {
             }
             "write" | "writev" | "pwrite64" => {
                 let bytes: Vec<u8> = match name {
-                    "writev" => text.split("iov_base=").skip(1).flat_map(|part| bytes(part.split(',').next().unwrap())).collect(),
+                    "writev" => text
+                        .split("iov_base=")
+                        .skip(1)
+                        .flat_map(|part| bytes(part.split(',').next().unwrap()))
+                        .collect(),
                     _ => bytes(args[1]),
                 };
                 if number(args[0]) == "1" {
-                    let acknowledged: Vec<String> = String::from_utf8_lossy(&bytes).lines().flat_map(acknowledged).collect();
+                    let acknowledged: Vec<String> =
+                        String::from_utf8_lossy(&bytes).lines().flat_map(acknowledged).collect();
                     return (!acknowledged.is_empty()).then_some(Call::Acknowledge(acknowledged));
                 }
                 let path = inside(path_of(args[0])?)?;
-                let offset = if name == "pwrite64" { args[3].parse().unwrap() } else { self.offsets.get(&path).copied()? };
+                let offset = if name == "pwrite64" {
+                    args[3].parse().unwrap()
+                } else {
+                    self.offsets.get(&path).copied()?
+                };
                 Some(Call::Write { path, at: offset, bytes: bytes.into() })
             }
             "truncate" | "ftruncate" => {
@@ -127,7 +142,9 @@ impl Reader {
                 Some(Call::Truncate { path: inside(path)?, length: args[1].parse().unwrap() })
             }
             "link" | "rename" => Some(pair(name, inside(at("", args[0]))?, at("", args[1]))),
-            "linkat" | "renameat" | "renameat2" => Some(pair(name, inside(at(args[0], args[1]))?, at(args[2], args[3]))),
+            "linkat" | "renameat" | "renameat2" => {
+                Some(pair(name, inside(at(args[0], args[1]))?, at(args[2], args[3])))
+            }
             "unlink" | "rmdir" => Some(Call::Remove { path: inside(at("", args[0]))? }),
             "unlinkat" => Some(Call::Remove { path: inside(at(args[0], args[1]))? }),
             "mkdir" => Some(Call::MakeFolder { path: inside(at("", args[0]))? }),
@@ -135,7 +152,10 @@ impl Reader {
             "fsync" | "fdatasync" => Some(Call::Flush { path: inside(path_of(args[0])?)? }),
             // Nothing here uses the others on a file within; whoever begins to must be read here too.
             _ => {
-                let named = args.iter().filter_map(|arg| path_of(arg)).any(|path| path.starts_with(&self.within));
+                let named = args
+                    .iter()
+                    .filter_map(|arg| path_of(arg))
+                    .any(|path| path.starts_with(&self.within));
                 assert!(!named, "a call that the tester does not know: {text}");
                 None
             }
@@ -166,10 +186,11 @@ fn is_counted(text: &str) -> bool {
     match name {
         "open" | "openat" | "creat" => text.contains("O_CREAT"),
         "write" | "writev" | "pwrite64" => {
-            number(args[0]) == "1" || path_of(args[0]).is_some_and(|path| path.is_absolute() && !is_device(&path))
+            number(args[0]) == "1"
+                || path_of(args[0]).is_some_and(|path| path.is_absolute() && !is_device(&path))
         }
-        "link" | "linkat" | "rename" | "renameat" | "renameat2" | "unlink" | "unlinkat" | "rmdir" | "mkdir" | "mkdirat"
-        | "ftruncate" | "truncate" | "fsync" | "fdatasync" => true,
+        "link" | "linkat" | "rename" | "renameat" | "renameat2" | "unlink" | "unlinkat"
+        | "rmdir" | "mkdir" | "mkdirat" | "ftruncate" | "truncate" | "fsync" | "fdatasync" => true,
         _ => false,
     }
 }
@@ -205,13 +226,21 @@ fn path_of(descriptor: &str) -> Option<PathBuf> {
 fn at(folder: &str, path: &str) -> PathBuf {
     let path = PathBuf::from(OsString::from_vec(bytes(path)));
     // The tests name everything by whole paths.
-    if path.is_absolute() { path } else { path_of(folder).map_or(path.clone(), |folder| folder.join(&path)) }
+    if path.is_absolute() {
+        path
+    } else {
+        path_of(folder).map_or(path.clone(), |folder| folder.join(&path))
+    }
 }
 
 /// A string that strace printed whole.
 fn bytes(text: &str) -> Vec<u8> {
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    unhex(inner.unwrap_or_else(|| panic!("strace cut a string short: {}", &text[..text.len().min(60)])))
+    unhex(
+        inner.unwrap_or_else(|| {
+            panic!("strace cut a string short: {}", &text[..text.len().min(60)])
+        }),
+    )
 }
 
 fn unhex(text: &str) -> Vec<u8> {

@@ -44,7 +44,9 @@ impl Step {
         // What runs the tests may have begun the line.
         match line.rsplit_once("acknowledged ") {
             Some((_, id)) => vec![id.to_owned()],
-            None if self.command.get_program() == BINARY || line.contains(" applied") => self.acknowledges.clone(),
+            None if self.command.get_program() == BINARY || line.contains(" applied") => {
+                self.acknowledges.clone()
+            }
             None => Vec::new(),
         }
     }
@@ -83,7 +85,12 @@ impl Scene {
 
 pub fn lakeplan(lake: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
-    command.env_clear().env("USER", "tester").env("LAKEPLAN_LAKE", lake).args(words).stdin(Stdio::null());
+    command
+        .env_clear()
+        .env("USER", "tester")
+        .env("LAKEPLAN_LAKE", lake)
+        .args(words)
+        .stdin(Stdio::null());
     command
 }
 
@@ -102,11 +109,24 @@ pub fn requests(count: usize) -> Vec<Value> {
 pub async fn make_lake(path: &Path, sets: usize, fold_each: bool) {
     let root = Root::open(&path.display().to_string(), true).unwrap();
     let clock = Arc::new(ManualClock::new(SystemClock.now() - AGE, TimeDelta::milliseconds(1)));
-    let store = DeltaStore::create(&root, Format::default(), Arc::clone(&clock) as Arc<dyn Clock>, random()).await.unwrap();
+    let store = DeltaStore::create(
+        &root,
+        Format::default(),
+        Arc::clone(&clock) as Arc<dyn Clock>,
+        random(),
+    )
+    .await
+    .unwrap();
     let store = Arc::new(store);
-    let service =
-        Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random: random(), actor: Name::new("tester").unwrap() };
-    let change = async |patches: Value| drop(service.change(&request(json!({"patches": patches})), Source::Cli).await.unwrap());
+    let service = Service {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        clock,
+        random: random(),
+        actor: Name::new("tester").unwrap(),
+    };
+    let change = async |patches: Value| {
+        drop(service.change(&request(json!({"patches": patches})), Source::Cli).await.unwrap())
+    };
     change(json!([{"op": "create", "entity": "project", "fields": {"name": "Payments", "key": "PAY"}}])).await;
     store.fold().await.unwrap();
     for n in 0..sets {
@@ -145,11 +165,27 @@ fn age(folder: &Path, at: std::time::SystemTime) {
 
 fn scene(folder: TempDir, name: &'static str, place: &'static str, kind: Kind) -> Scene {
     let documents = tempfile::tempdir().unwrap();
-    Scene { name, folder, documents, place, kind, steps: Vec::new(), sent: requests(1), makes: &[], removes: &[] }
+    Scene {
+        name,
+        folder,
+        documents,
+        place,
+        kind,
+        steps: Vec::new(),
+        sent: requests(1),
+        makes: &[],
+        removes: &[],
+    }
 }
 
 /// A lake that so many requests are sent to.
-async fn with_lake(folder: TempDir, name: &'static str, sets: usize, fold_each: bool, sent: usize) -> Scene {
+async fn with_lake(
+    folder: TempDir,
+    name: &'static str,
+    sets: usize,
+    fold_each: bool,
+    sent: usize,
+) -> Scene {
     let mut scene = Scene { sent: requests(sent + 1), ..scene(folder, name, "lake", Kind::New) };
     let lake = scene.path().join("lake");
     make_lake(&lake, sets, fold_each).await;
@@ -168,7 +204,8 @@ fn ids(sent: &[Value]) -> Vec<String> {
 /// A lake in a folder whose parents are new too.
 pub fn init(folder: TempDir) -> Scene {
     let mut scene = scene(folder, "init", "new/deep/lake", Kind::New);
-    scene.steps = vec![step(lakeplan(&scene.path().join(scene.place), &["init"]), ["init".to_owned()])];
+    scene.steps =
+        vec![step(lakeplan(&scene.path().join(scene.place), &["init"]), ["init".to_owned()])];
     // There is no project for tasks.
     scene.sent = vec![json!({"id": requests(1)[0]["id"], "patches": [
         {"op": "create", "entity": "user", "fields": {"handle": "ana", "name": "Ana"}},
@@ -195,29 +232,45 @@ pub async fn commits(folder: TempDir, name: &'static str, before: usize, count: 
 /// Commits and folds that come to the versions at which checkpoints are written.
 pub async fn checkpoints(folder: TempDir) -> Scene {
     let scene = commits(folder, "checkpoints", 17, 4).await;
-    Scene { makes: &[("journal/_delta_log/", ".checkpoint.parquet"), ("tasks/_delta_log/", ".checkpoint.parquet")], ..scene }
+    Scene {
+        makes: &[
+            ("journal/_delta_log/", ".checkpoint.parquet"),
+            ("tasks/_delta_log/", ".checkpoint.parquet"),
+        ],
+        ..scene
+    }
 }
 
 /// Two processes that each commit some sets, at once.
 pub async fn two_at_once(folder: TempDir, each: usize) -> Scene {
     let mut scene = with_lake(folder, "two at once", 3, true, 2 * each).await;
     let commands = [sending(&scene, 0..each), sending(&scene, each..2 * each)];
-    scene.steps = vec![step(shell(&commands.each_ref().map(spelled).join(" & "), " & wait"), ids(&scene.sent[..2 * each]))];
+    scene.steps = vec![step(
+        shell(&commands.each_ref().map(spelled).join(" & "), " & wait"),
+        ids(&scene.sent[..2 * each]),
+    )];
     scene
 }
 
 /// The process that sends some of a scene's requests.
 fn sending(scene: &Scene, which: Range<usize>) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.env_clear().env(LAKE, scene.path().join("lake")).env(REQUESTS, scene.file(&Value::from(scene.sent[which].to_vec())));
+    command
+        .env_clear()
+        .env(LAKE, scene.path().join("lake"))
+        .env(REQUESTS, scene.file(&Value::from(scene.sent[which].to_vec())));
     command.args(["power::scenes::sender", "--exact", "--ignored"]);
     command
 }
 
 /// A command for the shell. No word of these has a space or a quote.
 fn spelled(command: &Command) -> String {
-    let variables = command.get_envs().filter_map(|(name, value)| Some(format!("{}={}", name.display(), value?.display())));
-    let words = std::iter::once(command.get_program()).chain(command.get_args()).map(|word| word.display().to_string());
+    let variables = command
+        .get_envs()
+        .filter_map(|(name, value)| Some(format!("{}={}", name.display(), value?.display())));
+    let words = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| word.display().to_string());
     format!("env -i {}", variables.chain(words).collect::<Vec<_>>().join(" "))
 }
 
@@ -232,8 +285,11 @@ pub fn again(scene: &Scene) -> Step {
     let lake = scene.path().join(scene.place);
     let apply = lakeplan(&lake, &["apply", &scene.file(&scene.sent[0])]);
     // Where the first got far enough, there is a lake already.
-    let begin =
-        if matches!(scene.kind, Kind::New) { format!("{}; ", spelled(&lakeplan(&lake, &["init"]))) } else { String::new() };
+    let begin = if matches!(scene.kind, Kind::New) {
+        format!("{}; ", spelled(&lakeplan(&lake, &["init"])))
+    } else {
+        String::new()
+    };
     step(shell(&begin, &spelled(&apply)), ids(&scene.sent[..1]))
 }
 
@@ -248,26 +304,46 @@ pub async fn fold(folder: TempDir) -> Scene {
 pub async fn maintain(folder: TempDir) -> Scene {
     let mut scene = with_lake(folder, "maintain", 24, true, 0).await;
     scene.steps = vec![step(lakeplan(&scene.path().join("lake"), &["maintain"]), [])];
-    scene.makes = &[("journal/stream=", ".parquet"), ("runs/date=", ".parquet"), ("tasks/_delta_log/", ".checkpoint.parquet")];
+    scene.makes = &[
+        ("journal/stream=", ".parquet"),
+        ("runs/date=", ".parquet"),
+        ("tasks/_delta_log/", ".checkpoint.parquet"),
+    ];
     scene.removes = &[("tasks/bucket=", ".parquet"), ("journal/_delta_log/", ".json")];
     scene
 }
 
-async fn copied(folder: TempDir, name: &'static str, place: &'static str, command: impl Fn(&Path) -> Command) -> Scene {
+async fn copied(
+    folder: TempDir,
+    name: &'static str,
+    place: &'static str,
+    command: impl Fn(&Path) -> Command,
+) -> Scene {
     let mut scene = with_lake(folder, name, 4, true, 0).await;
-    let Kind::Lake(original) = std::mem::replace(&mut scene.kind, Kind::New) else { unreachable!() };
+    let Kind::Lake(original) = std::mem::replace(&mut scene.kind, Kind::New) else {
+        unreachable!()
+    };
     scene.steps = vec![step(command(&scene.path()), ["the copy".to_owned()])];
     Scene { place, kind: Kind::Copy(original), ..scene }
 }
 
 pub async fn backup(folder: TempDir) -> Scene {
-    let words = |folder: &Path| lakeplan(&folder.join("lake"), &["backup", &folder.join("new/backup").display().to_string()]);
+    let words = |folder: &Path| {
+        lakeplan(
+            &folder.join("lake"),
+            &["backup", &folder.join("new/backup").display().to_string()],
+        )
+    };
     copied(folder, "backup", "new/backup", words).await
 }
 
 pub async fn restore_lake(folder: TempDir) -> Scene {
-    let words =
-        |folder: &Path| lakeplan(&folder.join("new/restored"), &["restore-lake", &folder.join("lake").display().to_string()]);
+    let words = |folder: &Path| {
+        lakeplan(
+            &folder.join("new/restored"),
+            &["restore-lake", &folder.join("lake").display().to_string()],
+        )
+    };
     copied(folder, "restore-lake", "new/restored", words).await
 }
 
@@ -275,14 +351,21 @@ pub async fn restore_lake(folder: TempDir) -> Scene {
 #[test]
 #[ignore = "the testers of power cuts run it as a process of its own"]
 fn sender() {
-    let (Some(lake), Some(sent)) = (lakeplan::config::variable(LAKE), lakeplan::config::variable(REQUESTS)) else { return };
+    let (Some(lake), Some(sent)) =
+        (lakeplan::config::variable(LAKE), lakeplan::config::variable(REQUESTS))
+    else {
+        return;
+    };
     let sent: Vec<Value> = serde_json::from_slice(&std::fs::read(sent).unwrap()).unwrap();
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let root = Root::open(&lake, false).unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let store = Arc::new(DeltaStore::open(&root, Format::default(), Arc::clone(&clock), random()).await.unwrap());
+        let store = Arc::new(
+            DeltaStore::open(&root, Format::default(), Arc::clone(&clock), random()).await.unwrap(),
+        );
         let actor = Name::new("tester").unwrap();
-        let service = Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random: random(), actor };
+        let service =
+            Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random: random(), actor };
         for document in sent {
             let done = service.change(&request(document), Source::Cli).await.unwrap();
             writeln!(std::io::stdout(), "acknowledged {}", done.id).unwrap();

@@ -70,8 +70,12 @@ impl Call {
             Self::Create { path, .. } | Self::MakeFolder { path } => path.exists(),
             Self::Link { to, .. } => to.exists(),
             Self::Rename { from, .. } | Self::Remove { path: from } => !from.exists(),
-            Self::Write { path, at, bytes } => path.metadata().is_ok_and(|found| found.len() >= at + bytes.len() as u64),
-            Self::Truncate { path, length } => path.metadata().is_ok_and(|found| found.len() == *length),
+            Self::Write { path, at, bytes } => {
+                path.metadata().is_ok_and(|found| found.len() >= at + bytes.len() as u64)
+            }
+            Self::Truncate { path, length } => {
+                path.metadata().is_ok_and(|found| found.len() == *length)
+            }
             Self::Flush { .. } => false,
             Self::Acknowledge(_) => true,
         }
@@ -99,7 +103,8 @@ pub struct Recording {
 }
 
 pub fn is_installed() -> bool {
-    let found = Command::new("strace").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let found =
+        Command::new("strace").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
     let found = found.is_ok_and(|status| status.success());
     if !found {
         eprintln!("skipped: strace is not installed");
@@ -109,14 +114,32 @@ pub fn is_installed() -> bool {
 
 impl Recording {
     /// Runs a command under strace; `acknowledged` says what a line on its standard output acknowledges.
-    pub fn of(command: &Command, within: &Path, acknowledged: impl Fn(&str) -> Vec<String>) -> Self {
+    pub fn of(
+        command: &Command,
+        within: &Path,
+        acknowledged: impl Fn(&str) -> Vec<String>,
+    ) -> Self {
         let log = tempfile::NamedTempFile::new().unwrap();
         let mut traced = Command::new("strace");
-        traced.args(["-f", "-y", "-xx", "-a", "1", "-s", "16777216", "--seccomp-bpf", "-e", "signal=none", "-e"]);
+        traced.args([
+            "-f",
+            "-y",
+            "-xx",
+            "-a",
+            "1",
+            "-s",
+            "16777216",
+            "--seccomp-bpf",
+            "-e",
+            "signal=none",
+            "-e",
+        ]);
         // The question mark lets go what a machine does not have.
         let calls: Vec<String> = TRACED.split(',').map(|call| format!("?{call}")).collect();
         traced.arg(format!("trace={}", calls.join(","))).arg("-o").arg(log.path());
-        traced.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        traced
+            .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         for (name, value) in command.get_envs() {
             let value = value.map(OsStr::to_string_lossy).unwrap_or_default();
             traced.arg("-E").arg(format!("{}={value}", name.to_string_lossy()));
@@ -131,7 +154,9 @@ impl Recording {
         recording.settle();
         recording.succeeded = ran.status.success();
         assert!(
-            recording.succeeded || ran.status.code().is_none() || ran.status.code() == Some(128 + 9),
+            recording.succeeded
+                || ran.status.code().is_none()
+                || ran.status.code() == Some(128 + 9),
             "{command:?}: {}{}",
             String::from_utf8_lossy(&ran.stdout),
             String::from_utf8_lossy(&ran.stderr)
@@ -142,11 +167,14 @@ impl Recording {
     /// Finds out what became of the calls that a kill cut short. Of a flush nothing can be seen, so it saved nothing.
     fn settle(&mut self) {
         let ended: HashSet<usize> = self.events.iter().filter_map(|event| event.ended()).collect();
-        for (number, call) in self.calls.iter().enumerate().filter(|(number, _)| !ended.contains(number)) {
+        for (number, call) in
+            self.calls.iter().enumerate().filter(|(number, _)| !ended.contains(number))
+        {
             if call.is_done() {
                 self.events.push(Event::Ended(number));
             } else {
-                self.events.retain(|event| !matches!(event, Event::Begun(begun) if *begun == number));
+                self.events
+                    .retain(|event| !matches!(event, Event::Begun(begun) if *begun == number));
             }
         }
     }
@@ -160,7 +188,9 @@ impl Recording {
     /// How many events there are up to each return of a flush of the journal's log, after which it is believed.
     pub fn flushes_of_the_journal(&self) -> Vec<usize> {
         let is_one = |event: &Event| match event {
-            Event::Ended(call) => matches!(&self.calls[*call], Call::Flush { path } if path.ends_with("journal/_delta_log")),
+            Event::Ended(call) => {
+                matches!(&self.calls[*call], Call::Flush { path } if path.ends_with("journal/_delta_log"))
+            }
             Event::Begun(_) => false,
         };
         (1..=self.events.len()).filter(|at| is_one(&self.events[at - 1])).collect()

@@ -74,7 +74,12 @@ impl Tree {
                 (Node::File { bytes, modified }, None) => {
                     std::fs::write(&path, bytes.as_slice()).unwrap();
                     if let Some(modified) = modified {
-                        std::fs::File::options().write(true).open(&path).unwrap().set_modified(*modified).unwrap();
+                        std::fs::File::options()
+                            .write(true)
+                            .open(&path)
+                            .unwrap()
+                            .set_modified(*modified)
+                            .unwrap();
                     }
                     written.insert(node, path);
                 }
@@ -96,7 +101,10 @@ fn read(folder: &Path, at: usize, nodes: &mut Vec<Node>, known: &mut HashMap<u64
             node
         } else {
             *known.entry(inode).or_insert_with(|| {
-                nodes.push(Node::File { bytes: Arc::new(std::fs::read(&path).unwrap()), modified: meta.modified().ok() });
+                nodes.push(Node::File {
+                    bytes: Arc::new(std::fs::read(&path).unwrap()),
+                    modified: meta.modified().ok(),
+                });
                 nodes.len() - 1
             })
         };

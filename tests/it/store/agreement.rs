@@ -21,15 +21,21 @@ use crate::support::{clock, counts, random};
 /// does not look into, the rows are compared with the journal's.
 pub async fn tables_agree(door: &Arc<FaultStore>, store: &DeltaStore, at: &str) {
     let lake = Arc::clone(door) as Arc<dyn ObjectStore>;
-    assert_eq!(examine(&lake, "lake", &Format::default(), None).await.unwrap().findings, [], "{at}");
+    assert_eq!(
+        examine(&lake, "lake", &Format::default(), None).await.unwrap().findings,
+        [],
+        "{at}"
+    );
     for name in LakeTables::names() {
         let ours = store.tables().files(name).await.unwrap();
         let theirs = delta_rs(&lake, name).await;
         assert_eq!(ours.is_some(), theirs.is_some(), "{at}: only one of the two sees {name}");
         let (Some(ours), Some(theirs)) = (ours, theirs) else { continue };
-        let ours: BTreeSet<String> = ours.into_iter().map(|file| format!("{name}/{}", file.path)).collect();
+        let ours: BTreeSet<String> =
+            ours.into_iter().map(|file| format!("{name}/{}", file.path)).collect();
         let uris = theirs.get_file_uris().unwrap();
-        let files: BTreeSet<String> = uris.map(|uri| uri[uri.find(&format!("{name}/")).unwrap()..].to_owned()).collect();
+        let files: BTreeSet<String> =
+            uris.map(|uri| uri[uri.find(&format!("{name}/")).unwrap()..].to_owned()).collect();
         assert_eq!(files, ours, "{at}: delta-rs sees other files of {name}");
         if name == field_changes::NAME {
             assert_eq!(rows_of(&lake, &files).await, wanted(store).await, "{at}: {name}");
@@ -41,7 +47,10 @@ async fn rows_of(lake: &Arc<dyn ObjectStore>, files: &BTreeSet<String>) -> usize
     let mut rows = 0;
     for path in files {
         let bytes = lake.get(&path.as_str().into()).await.unwrap().bytes().await.unwrap();
-        rows += read::batches(path, bytes).unwrap().map(|batch| batch.unwrap().num_rows()).sum::<usize>();
+        rows += read::batches(path, bytes)
+            .unwrap()
+            .map(|batch| batch.unwrap().num_rows())
+            .sum::<usize>();
     }
     rows
 }
@@ -71,7 +80,10 @@ async fn folders_that_race_with_compaction_and_vacuum_leave_logs_that_all_read_a
                 }
             }));
         }
-        let keeper = DeltaStore::open(&lake, Format::default(), late_clock(), random(seed * 10 + 2)).await.unwrap();
+        let keeper =
+            DeltaStore::open(&lake, Format::default(), late_clock(), random(seed * 10 + 2))
+                .await
+                .unwrap();
         for _ in 0..2 {
             let report = keeper.maintain(Retention::default()).await.unwrap();
             compacted += report.compacted.from;
@@ -91,5 +103,8 @@ async fn folders_that_race_with_compaction_and_vacuum_leave_logs_that_all_read_a
         tables_agree(&copied.door(seed), &fresh, &format!("seed {seed}")).await;
     }
     let done = [compacted, joined, vacuumed];
-    assert!(done.iter().all(|files| *files > 0), "of the journal's, of field_changes', deleted: {done:?}; there was no race");
+    assert!(
+        done.iter().all(|files| *files > 0),
+        "of the journal's, of field_changes', deleted: {done:?}; there was no race"
+    );
 }

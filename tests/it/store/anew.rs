@@ -30,8 +30,11 @@ async fn version(root: &Root, table: &str) -> u64 {
 async fn age(root: &Root, table: &str, change: impl Fn(&mut Vec<Value>)) {
     let first = root.store.get(&entry(root, table, 0).await).await.unwrap().bytes().await.unwrap();
     let lines = String::from_utf8(first.to_vec()).unwrap();
-    let mut described: Value = serde_json::from_str(lines.lines().find(|line| line.contains("metaData")).unwrap()).unwrap();
-    let mut schema: Value = serde_json::from_str(described["metaData"]["schemaString"].as_str().unwrap()).unwrap();
+    let mut described: Value =
+        serde_json::from_str(lines.lines().find(|line| line.contains("metaData")).unwrap())
+            .unwrap();
+    let mut schema: Value =
+        serde_json::from_str(described["metaData"]["schemaString"].as_str().unwrap()).unwrap();
     change(schema["fields"].as_array_mut().unwrap());
     described["metaData"]["schemaString"] = Value::from(schema.to_string());
     let next = version(root, table).await + 1;
@@ -52,8 +55,9 @@ async fn table_id(root: &Root, table: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_of_another_time_is_read_from_the_journal_and_made_anew_by_the_next_fold() {
     type Change = fn(&mut Vec<Value>);
-    let lacks_a_column: Change =
-        |fields: &mut Vec<Value>| fields.retain(|field| field["name"] != "priority" && field["name"] != "actor");
+    let lacks_a_column: Change = |fields: &mut Vec<Value>| {
+        fields.retain(|field| field["name"] != "priority" && field["name"] != "actor")
+    };
     let has_another_type: Change = |fields: &mut Vec<Value>| fields[2]["type"] = json!("binary");
     let cases: [(&str, Change); 4] = [
         ("tasks", lacks_a_column),
@@ -70,10 +74,18 @@ async fn a_table_of_another_time_is_read_from_the_journal_and_made_anew_by_the_n
         let before = version(&root, table).await;
 
         let found = check_up(&root, None).await;
-        assert!(says(&found, table, "columns") && found.findings.len() == 1, "{table}: {:?}", found.findings);
+        assert!(
+            says(&found, table, "columns") && found.findings.len() == 1,
+            "{table}: {:?}",
+            found.findings
+        );
         assert!(found.findings[0].way_out.contains("lakeplan fold"));
         let fresh = open(&root, clock(), 9).await.unwrap();
-        assert_eq!(records(state(&fresh).await.records()), wanted, "{table} is not read from the journal");
+        assert_eq!(
+            records(state(&fresh).await.records()),
+            wanted,
+            "{table} is not read from the journal"
+        );
         assert_eq!(version(&root, table).await, before, "reading has written {table}");
 
         // A command that changes something folds by itself.
@@ -82,7 +94,11 @@ async fn a_table_of_another_time_is_read_from_the_journal_and_made_anew_by_the_n
         fresh.close().await;
         assert_eq!(check_up(&root, None).await.findings, [], "{table}");
         assert_eq!(in_tables(&root).await, wanted, "{table}");
-        assert_eq!(version(&root, table).await, before + 1, "{table} was not made anew in one commit");
+        assert_eq!(
+            version(&root, table).await,
+            before + 1,
+            "{table} was not made anew in one commit"
+        );
         entry(&root, table, 0).await;
         assert_eq!(table_id(&root, table).await, id, "{table} became another table");
 
@@ -100,19 +116,21 @@ async fn tables_made_anew_bucket_by_bucket_say_what_the_journal_says() {
         let (store, root) = delta_in_memory().await;
         make_project(store.as_ref()).await;
         for key in ["OPS", "WEB", "LAB"] {
-            let project = json!([{"op": "create", "entity": "project", "fields": {"name": key, "key": key}}]);
+            let project =
+                json!([{"op": "create", "entity": "project", "fields": {"name": key, "key": key}}]);
             let _ = committed(store.as_ref(), project).await;
         }
         let mut random = StdRng::seed_from_u64(seed);
         let mut moved = 0;
         for round in 0..12 {
             let _ = committed(store.as_ref(), task(&format!("{round}"))).await;
-            let (to, key) = (["OPS", "WEB", "LAB", "PAY"][round % 4], format!("PAY-{}", round / 2 + 1));
+            let (to, key) =
+                (["OPS", "WEB", "LAB", "PAY"][round % 4], format!("PAY-{}", round / 2 + 1));
             let there = state(store.as_ref()).await;
-            let known = lakeplan::service::find::task(&there, &key).is_ok_and(|task| task.deleted_at.is_none());
+            let known = lakeplan::service::find::task(&there, &key)
+                .is_ok_and(|task| task.deleted_at.is_none());
             if known {
-                let patches =
-                    json!([{"op": "move", "entity": "task", "id": key, "fields": {"project_id": to, "parent_id": null}}]);
+                let patches = json!([{"op": "move", "entity": "task", "id": key, "fields": {"project_id": to, "parent_id": null}}]);
                 if let Ok(set) = crate::support::patch_set(&there, patches) {
                     moved += usize::from(matches!(
                         super::commit(store.as_ref(), set).await,
@@ -131,14 +149,19 @@ async fn tables_made_anew_bucket_by_bucket_say_what_the_journal_says() {
         assert_eq!(parted(&root).await, [], "seed {seed}, with a tail");
         store.fold().await.unwrap();
         let wanted = records(state(store.as_ref()).await.records());
-        let lost: &[&str] = [&["tasks"][..], &["field_changes", "task_links"], &["projects"]][seed as usize % 3];
+        let lost: &[&str] =
+            [&["tasks"][..], &["field_changes", "task_links"], &["projects"]][seed as usize % 3];
         let all: Vec<&str> = LakeTables::folded().collect();
         for lost in [lost, &all] {
             for table in lost {
                 remove(&root, table).await;
             }
             let fresh = open(&root, clock(), seed + 100).await.unwrap().replaying(1);
-            assert_eq!(records(state(&fresh).await.records()), wanted, "seed {seed}: without {lost:?}");
+            assert_eq!(
+                records(state(&fresh).await.records()),
+                wanted,
+                "seed {seed}: without {lost:?}"
+            );
             let report = fresh.fold().await.unwrap();
             assert!(report.tables.iter().any(|(_, folded)| folded.files > 0));
             assert_eq!(in_tables(&root).await, wanted, "seed {seed}: {lost:?}");
@@ -161,13 +184,17 @@ async fn processes_that_make_a_table_anew_at_once_make_one() {
     remove(&root, "users").await;
     let wanted = records(state(store.as_ref()).await.records());
     drop(store);
-    let folders: Vec<Arc<DeltaStore>> = futures::future::join_all((0..3).map(|seed| open(&root, clock(), 20 + seed)))
-        .await
-        .into_iter()
-        .map(|opened| Arc::new(opened.unwrap()))
-        .collect();
+    let folders: Vec<Arc<DeltaStore>> =
+        futures::future::join_all((0..3).map(|seed| open(&root, clock(), 20 + seed)))
+            .await
+            .into_iter()
+            .map(|opened| Arc::new(opened.unwrap()))
+            .collect();
     let before = version(&root, "tasks").await;
-    let folded = folders.iter().cloned().map(|store| tokio::spawn(async move { store.fold().await.unwrap() }));
+    let folded = folders
+        .iter()
+        .cloned()
+        .map(|store| tokio::spawn(async move { store.fold().await.unwrap() }));
     for done in folded.collect::<Vec<_>>() {
         done.await.unwrap();
     }
@@ -178,7 +205,12 @@ async fn processes_that_make_a_table_anew_at_once_make_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_whose_log_is_broken_is_written_anew_and_other_engines_read_it() {
-    for (table, garbage) in [("tasks", None), ("tasks", Some("{\"add\":")), ("projects", Some("")), ("field_changes", None)] {
+    for (table, garbage) in [
+        ("tasks", None),
+        ("tasks", Some("{\"add\":")),
+        ("projects", Some("")),
+        ("field_changes", None),
+    ] {
         let (store, root) = lake().await;
         let _ = committed(store.as_ref(), task("later")).await;
         store.fold().await.unwrap();
@@ -190,10 +222,18 @@ async fn a_table_whose_log_is_broken_is_written_anew_and_other_engines_read_it()
             Some(text) => drop(root.store.put(&broken, text.into()).await.unwrap()),
         }
         let found = check_up(&root, None).await;
-        assert!(says(&found, &format!("{table}/_delta_log"), "damaged") && found.findings.len() == 1, "{:?}", found.findings);
+        assert!(
+            says(&found, &format!("{table}/_delta_log"), "damaged") && found.findings.len() == 1,
+            "{:?}",
+            found.findings
+        );
         assert!(found.findings[0].way_out.contains("lakeplan fold"), "{:?}", found.findings);
         let fresh = open(&root, clock(), 9).await.unwrap();
-        assert_eq!(records(state(&fresh).await.records()), wanted, "{table} {garbage:?} is not read from the journal");
+        assert_eq!(
+            records(state(&fresh).await.records()),
+            wanted,
+            "{table} {garbage:?} is not read from the journal"
+        );
         fresh.fold().await.unwrap();
         fresh.close().await;
         assert_eq!(in_tables(&root).await, wanted, "{table} {garbage:?}");

@@ -17,7 +17,9 @@ fn records(snapshot: &Snapshot) -> Vec<String> {
     snapshot
         .state
         .records()
-        .map(|record| format!("{:?} {}", record.slot(), serde_json::Value::Object(record.present())))
+        .map(|record| {
+            format!("{:?} {}", record.slot(), serde_json::Value::Object(record.present()))
+        })
         .collect()
 }
 
@@ -38,7 +40,8 @@ async fn every_moment_can_be_asked_for() {
         assert!(then.len() > 10);
         for snapshot in &then {
             for as_of in [AsOf::Seq(snapshot.seq), AsOf::Time(snapshot.at)] {
-                let past = read_as_of(store.as_ref(), &Scope::All, as_of, Stream::Work).await.unwrap();
+                let past =
+                    read_as_of(store.as_ref(), &Scope::All, as_of, Stream::Work).await.unwrap();
                 assert_eq!(records(&past), records(snapshot), "seed {seed}, {as_of:?}");
                 assert_eq!((past.seq, past.at), (snapshot.seq, snapshot.at));
             }

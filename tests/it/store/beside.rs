@@ -43,7 +43,15 @@ async fn note(store: &DeltaStore, run: &str, seq: u64, minute: i64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_lake_has_them_empty() {
     let (store, _) = delta_in_memory().await;
-    for name in ["runs", "agent_logs", "table_state", "inbox", "run_log", "agent_runs", "latest_table_state"] {
+    for name in [
+        "runs",
+        "agent_logs",
+        "table_state",
+        "inbox",
+        "run_log",
+        "agent_runs",
+        "latest_table_state",
+    ] {
         assert_eq!(rows(&store, &format!("SELECT count(*) FROM {name}")).await, [["0"]], "{name}");
     }
     assert_eq!(rows(&store, "SELECT * FROM lag").await, [[""; 0]; 0]);
@@ -57,16 +65,25 @@ async fn folds_are_noted_once_for_all_their_tables() {
     let _ = committed(store.as_ref(), task("one")).await;
     store.fold().await.unwrap();
     store.fold().await.unwrap();
-    assert_eq!(listed(&root, "table_state").await.iter().filter(|meta| meta.location.as_ref().ends_with(".parquet")).count(), 2);
+    assert_eq!(
+        listed(&root, "table_state")
+            .await
+            .iter()
+            .filter(|meta| meta.location.as_ref().ends_with(".parquet"))
+            .count(),
+        2
+    );
     let found =
         rows(&store, "SELECT table_name, seq, rows_written, files FROM table_state WHERE seq = 3 ORDER BY table_name").await;
     assert_eq!(found, [["field_changes", "3", "1", "1"], ["tasks", "3", "1", "1"]]);
     // What the log says of the tables is what was noted.
     store.maintain(Retention::default()).await.unwrap();
-    let noted =
-        "SELECT count(DISTINCT bytes), count(DISTINCT files), count(*) FROM table_state WHERE table_name = 'tasks' AND seq = 3";
+    let noted = "SELECT count(DISTINCT bytes), count(DISTINCT files), count(*) FROM table_state WHERE table_name = 'tasks' AND seq = 3";
     assert_eq!(rows(&store, noted).await, [["1", "1", "2"]]);
-    assert_eq!(rows(&store, "SELECT count(*), min(seq), max(sets_behind) FROM lag").await, [["8", "3", "0"]]);
+    assert_eq!(
+        rows(&store, "SELECT count(*), min(seq), max(sets_behind) FROM lag").await,
+        [["8", "3", "0"]]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,12 +106,26 @@ async fn rows_appended_beside_maintenance_are_all_there_once() {
         .collect();
     let mut joined = 0;
     while running.iter().any(|task| !task.is_finished()) {
-        joined += keeper.maintain(Retention::default()).await.unwrap().condensed.iter().map(|(_, done)| done.from).sum::<usize>();
+        joined += keeper
+            .maintain(Retention::default())
+            .await
+            .unwrap()
+            .condensed
+            .iter()
+            .map(|(_, done)| done.from)
+            .sum::<usize>();
     }
     for task in running {
         task.await.unwrap();
     }
-    joined += keeper.maintain(Retention::default()).await.unwrap().condensed.iter().map(|(_, done)| done.from).sum::<usize>();
+    joined += keeper
+        .maintain(Retention::default())
+        .await
+        .unwrap()
+        .condensed
+        .iter()
+        .map(|(_, done)| done.from)
+        .sum::<usize>();
     assert!(joined > 1, "nothing was joined");
     let found = rows(&keeper, "SELECT run_id FROM runs").await;
     let distinct: BTreeSet<&Vec<String>> = found.iter().collect();
@@ -110,9 +141,16 @@ async fn the_inbox_is_left_to_those_who_write_it() {
     make_project(store.as_ref()).await;
     let entry = |version: u32| Path::from(format!("inbox/_delta_log/{version:020}.json"));
     let first = lake.store.get(&entry(0)).await.unwrap().bytes().await.unwrap();
-    assert!(std::str::from_utf8(&first).unwrap().contains(r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#));
+    assert!(
+        std::str::from_utf8(&first)
+            .unwrap()
+            .contains(r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#)
+    );
     // Another engine has made it a table that is not understood here, and left a file that no version needs.
-    lake.store.put(&entry(1), r#"{"protocol":{"minReaderVersion":99,"minWriterVersion":99}}"#.into()).await.unwrap();
+    lake.store
+        .put(&entry(1), r#"{"protocol":{"minReaderVersion":99,"minWriterVersion":99}}"#.into())
+        .await
+        .unwrap();
     lake.store.put(&Path::from("inbox/old.parquet"), "old".into()).await.unwrap();
     let before = listed(&lake, "inbox").await;
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -122,12 +160,20 @@ async fn the_inbox_is_left_to_those_who_write_it() {
     assert!(report.vacuumed.iter().all(|(name, _)| *name != "inbox"));
     assert_eq!(listed(&lake, "inbox").await, before);
     sound(&lake).await;
-    assert_eq!(rows(&keeper, "SELECT count(*) FROM projects").await, [["1"]], "the other tables are read all the same");
+    assert_eq!(
+        rows(&keeper, "SELECT count(*) FROM projects").await,
+        [["1"]],
+        "the other tables are read all the same"
+    );
 
     let target = root(Arc::new(InMemory::new()));
     copy(&lake, &target, None, clock().as_ref(), random(4).as_ref()).await.unwrap();
     assert!(!target.store.get(&entry(0)).await.unwrap().bytes().await.unwrap().is_empty());
-    assert_eq!(listed(&target, "inbox").await.len(), 1, "requests to the lake are not requests to its copy");
+    assert_eq!(
+        listed(&target, "inbox").await.len(),
+        1,
+        "requests to the lake are not requests to its copy"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -146,10 +192,19 @@ async fn a_copy_holds_what_was_noted_until_then_once() {
     ] {
         let target = root(Arc::new(InMemory::new()));
         copy(&lake, &target, up_to, clock().as_ref(), random(4).as_ref()).await.unwrap();
-        let copied = DeltaStore::open(&target, Format::default(), clock(), random(5)).await.unwrap();
+        let copied =
+            DeltaStore::open(&target, Format::default(), clock(), random(5)).await.unwrap();
         let found = rows(&copied, "SELECT run_id FROM runs ORDER BY run_id").await;
-        assert_eq!(found, wanted.into_iter().map(|run| vec![run.to_owned()]).collect::<Vec<_>>(), "{up_to:?}");
-        assert_eq!(rows(&copied, "SELECT count(*) FROM table_state").await, [["0"]], "it tells of the other lake's files");
+        assert_eq!(
+            found,
+            wanted.into_iter().map(|run| vec![run.to_owned()]).collect::<Vec<_>>(),
+            "{up_to:?}"
+        );
+        assert_eq!(
+            rows(&copied, "SELECT count(*) FROM table_state").await,
+            [["0"]],
+            "it tells of the other lake's files"
+        );
         copied.fold().await.unwrap();
         sound(&target).await;
     }
@@ -167,5 +222,8 @@ async fn a_slot_that_is_said_to_be_taken_and_is_not_leaves_no_hole() {
         assert_eq!(flaky.faults.load(Ordering::SeqCst), 1);
         sound(&lake).await;
     }
-    assert_eq!(rows(&calm, "SELECT run_id FROM runs ORDER BY run_id").await, [["FalseConflict"], ["Precondition"]]);
+    assert_eq!(
+        rows(&calm, "SELECT run_id FROM runs ORDER BY run_id").await,
+        [["FalseConflict"], ["Precondition"]]
+    );
 }

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use object_store::path::Path;
-use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutOptions, PutPayload, Result};
+use object_store::{
+    Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutOptions, PutPayload, Result,
+};
 use tokio::sync::Notify;
 
 use super::fault::Fault;
@@ -69,7 +71,9 @@ impl Late {
     async fn land(self, store: &dyn ObjectStore) {
         // A create that finds its name taken bounces, unseen by anyone.
         let _ = match self {
-            Self::Put(path, payload, options) => store.put_opts(&path, payload, options).await.map(drop),
+            Self::Put(path, payload, options) => {
+                store.put_opts(&path, payload, options).await.map(drop)
+            }
             Self::Delete(path) => store.delete(&path).await,
         };
     }
@@ -154,7 +158,8 @@ impl Calls {
             return Err(gone());
         }
         state.seen.push((verb, path.to_owned()));
-        let Some(point) = state.point.clone().filter(|point| point.call == Call::of(verb, path)) else {
+        let Some(point) = state.point.clone().filter(|point| point.call == Call::of(verb, path))
+        else {
             return Ok(Meeting::Pass);
         };
         state.matching += 1;
@@ -189,7 +194,8 @@ impl Calls {
     }
 
     pub async fn delete(&self, store: Arc<dyn ObjectStore>, path: Path) -> Result<Path> {
-        let error = |what: &str| Err(Error::Generic { store: "fault", source: what.to_owned().into() });
+        let error =
+            |what: &str| Err(Error::Generic { store: "fault", source: what.to_owned().into() });
         let fault = match self.meet(Verb::Delete, path.as_ref())? {
             Meeting::Pass => return store.delete(&path).await.map(|()| path),
             Meeting::Fault(fault) => fault,
@@ -199,12 +205,16 @@ impl Calls {
                 self.put_off(Late::Delete(path));
                 return error("timed out");
             }
-            Fault::FailAfter | Fault::DieAfter | Fault::FalseConflict => store.delete(&path).await?,
+            Fault::FailAfter | Fault::DieAfter | Fault::FalseConflict => {
+                store.delete(&path).await?
+            }
             _ => {}
         }
         match fault {
             Fault::DieBefore | Fault::DieAfter => Err(gone()),
-            Fault::FalseConflict => Err(Error::NotFound { path: path.to_string(), source: "404".into() }),
+            Fault::FalseConflict => {
+                Err(Error::NotFound { path: path.to_string(), source: "404".into() })
+            }
             _ => error("500"),
         }
     }

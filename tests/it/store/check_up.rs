@@ -35,8 +35,11 @@ pub async fn check_up(root: &Root, anchor: Option<Anchor>) -> Checkup {
 
 pub async fn files(root: &Root, folder: &str, ending: &str) -> Vec<Path> {
     let listed: Vec<_> = root.store.list(Some(&Path::from(folder))).try_collect().await.unwrap();
-    let mut paths: Vec<Path> =
-        listed.into_iter().map(|meta| meta.location).filter(|path| path.as_ref().ends_with(ending)).collect();
+    let mut paths: Vec<Path> = listed
+        .into_iter()
+        .map(|meta| meta.location)
+        .filter(|path| path.as_ref().ends_with(ending))
+        .collect();
     paths.sort();
     paths
 }
@@ -44,14 +47,19 @@ pub async fn files(root: &Root, folder: &str, ending: &str) -> Vec<Path> {
 /// Replaces the first place in a file where `from` stands by something as long.
 async fn forge(root: &Root, path: &Path, from: &[u8], to: &[u8]) -> bool {
     let mut bytes = root.store.get(path).await.unwrap().bytes().await.unwrap().to_vec();
-    let Some(at) = bytes.windows(from.len()).position(|window| window == from) else { return false };
+    let Some(at) = bytes.windows(from.len()).position(|window| window == from) else {
+        return false;
+    };
     bytes[at..at + to.len()].copy_from_slice(to);
     root.store.put(path, keep_checksum(path, &bytes).into()).await.unwrap();
     true
 }
 
 pub fn says(checkup: &Checkup, place: &str, what: &str) -> bool {
-    checkup.findings.iter().any(|finding| finding.place.contains(place) && finding.what.contains(what))
+    checkup
+        .findings
+        .iter()
+        .any(|finding| finding.place.contains(place) && finding.what.contains(what))
 }
 
 #[tokio::test]
@@ -111,12 +119,15 @@ async fn a_wrong_row_of_a_current_table_is_found_and_a_new_fold_mends_it() {
     let table = lakeplan::store::tables::TABLES.iter().find(|table| table.name == "tasks").unwrap();
     let path = files(&root, "tasks", ".parquet").await.pop().unwrap();
     let bytes = root.store.get(&path).await.unwrap().bytes().await.unwrap();
-    let batch = lakeplan::store::tables::read::batches("tasks", bytes).unwrap().next().unwrap().unwrap();
-    let mut records = lakeplan::store::tables::columns::decode(table.entity, &batch, "tasks").unwrap();
+    let batch =
+        lakeplan::store::tables::read::batches("tasks", bytes).unwrap().next().unwrap().unwrap();
+    let mut records =
+        lakeplan::store::tables::columns::decode(table.entity, &batch, "tasks").unwrap();
     records[0].set("title", &json!("forged")).unwrap();
     let batch = lakeplan::store::tables::columns::encode(table.entity, &records).unwrap();
     let mut forged = Vec::new();
-    let mut writer = deltalake::parquet::arrow::ArrowWriter::try_new(&mut forged, batch.schema(), None).unwrap();
+    let mut writer =
+        deltalake::parquet::arrow::ArrowWriter::try_new(&mut forged, batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     root.store.put(&path, keep_checksum(&path, &forged).into()).await.unwrap();
@@ -143,6 +154,10 @@ async fn a_byte_of_a_file_that_is_another_is_found_by_its_checksum() {
         bytes[20] ^= 1;
         root.store.put(&path, bytes.into()).await.unwrap();
         let checkup = check_up(&root, None).await;
-        assert!(says(&checkup, table.split('/').next().unwrap(), "not those that were written"), "{:?}", checkup.findings);
+        assert!(
+            says(&checkup, table.split('/').next().unwrap(), "not those that were written"),
+            "{:?}",
+            checkup.findings
+        );
     }
 }

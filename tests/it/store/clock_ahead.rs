@@ -17,8 +17,7 @@ use crate::support::{noon, random};
 async fn note(store: &DeltaStore, clock: &ManualClock) {
     let at = lakeplan::domain::time::rfc3339(clock.now());
     let fields = |row: Value| row.as_object().cloned().unwrap();
-    let run =
-        json!({"run_id": at, "started_at": at, "duration_ms": 1, "command": "task", "actor": "ana", "seq": 1, "version": "0"});
+    let run = json!({"run_id": at, "started_at": at, "duration_ms": 1, "command": "task", "actor": "ana", "seq": 1, "version": "0"});
     store.append(&RUNS, vec![fields(run)]).await.unwrap();
     let log = json!({"run_id": at, "at": at, "agent": "planner", "model": "outline", "actor": "ana", "duration_ms": 1, "phases": 0,
         "tasks": 0, "subtasks": 0, "links": 0, "requirements": 0, "problems": 0, "skipped": 0, "skipped_parts": "[]"});
@@ -30,7 +29,9 @@ async fn note(store: &DeltaStore, clock: &ManualClock) {
 /// A writer with this clock; ids of one never meet those of another.
 async fn writer(root: &Root, clock: &Arc<ManualClock>) -> DeltaStore {
     static SEED: AtomicU64 = AtomicU64::new(100);
-    open(root, Arc::clone(clock) as Arc<dyn Clock>, SEED.fetch_add(1, Ordering::Relaxed)).await.unwrap()
+    open(root, Arc::clone(clock) as Arc<dyn Clock>, SEED.fetch_add(1, Ordering::Relaxed))
+        .await
+        .unwrap()
 }
 
 /// What a round of maintenance expired, by table.
@@ -38,7 +39,12 @@ async fn maintain(root: &Root, clock: &Arc<ManualClock>) -> BTreeMap<&'static st
     let store = writer(root, clock).await;
     let report = store.maintain(Retention::default()).await.unwrap();
     store.close().await;
-    report.condensed.into_iter().map(|(name, done)| (name, done.expired)).filter(|(_, expired)| *expired > 0).collect()
+    report
+        .condensed
+        .into_iter()
+        .map(|(name, done)| (name, done.expired))
+        .filter(|(_, expired)| *expired > 0)
+        .collect()
 }
 
 fn at(day: NaiveDate) -> Arc<ManualClock> {

@@ -31,7 +31,10 @@ async fn small() -> Root {
 
 /// Writes the log of a table again as an engine does that makes a table of files which are there.
 async fn convert(lake: &Root, table: &str) {
-    let mut actions = vec![json!({"commitInfo": {"operation": "CONVERT", "engineInfo": "Apache-Spark/3.5"}}).to_string()];
+    let mut actions = vec![
+        json!({"commitInfo": {"operation": "CONVERT", "engineInfo": "Apache-Spark/3.5"}})
+            .to_string(),
+    ];
     for entry in files(lake, &format!("{table}/_delta_log"), ".json").await {
         let text = String::from_utf8(bytes(lake, &entry).await.to_vec()).unwrap();
         let is_kept = |line: &&str| {
@@ -55,22 +58,42 @@ async fn a_journal_whose_log_another_engine_made_is_refused_until_its_own_is_bac
 
     let is_refused = |err: &StoreError| {
         assert!(matches!(err, StoreError::Damaged { .. }), "{err}");
-        assert!(err.to_string().contains("journal/_delta_log") && err.to_string().contains("another engine"), "{err}");
+        assert!(
+            err.to_string().contains("journal/_delta_log")
+                && err.to_string().contains("another engine"),
+            "{err}"
+        );
         assert!(err.hint().is_some_and(|hint| hint.contains("lakeplan doctor")), "{err}");
     };
     is_refused(&open(&lake, clock(), 7).await.map(drop).unwrap_err());
-    is_refused(&DeltaStore::open_to_rebuild(&lake, Format::default(), clock(), random(7)).await.map(drop).unwrap_err());
-    is_refused(&DeltaStore::create(&lake, Format::default(), clock(), random(7)).await.map(drop).unwrap_err());
+    is_refused(
+        &DeltaStore::open_to_rebuild(&lake, Format::default(), clock(), random(7))
+            .await
+            .map(drop)
+            .unwrap_err(),
+    );
+    is_refused(
+        &DeltaStore::create(&lake, Format::default(), clock(), random(7))
+            .await
+            .map(drop)
+            .unwrap_err(),
+    );
     is_refused(&backup(&lake).await.map(drop).unwrap_err());
     // Nor does a process that was there before do anything with it.
     is_refused(&running.rebuild(None).await.map(drop).unwrap_err());
     let _ = running.maintain(Retention::default()).await;
     running.close().await;
-    let is_of_work = |path: &&Path| ["journal/", "tasks/", "projects/"].iter().any(|table| path.as_ref().starts_with(table));
+    let is_of_work = |path: &&Path| {
+        ["journal/", "tasks/", "projects/"].iter().any(|table| path.as_ref().starts_with(table))
+    };
     let now = files(&lake, "", "").await;
-    assert!(held.iter().filter(is_of_work).eq(now.iter().filter(is_of_work)), "something was written: {now:?}");
+    assert!(
+        held.iter().filter(is_of_work).eq(now.iter().filter(is_of_work)),
+        "something was written: {now:?}"
+    );
 
-    let found = examine(&lake.store, lake.url.as_str(), &Format::default(), None).await.unwrap().findings;
+    let found =
+        examine(&lake.store, lake.url.as_str(), &Format::default(), None).await.unwrap().findings;
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].place, "journal/_delta_log");
     assert!(found[0].way_out.contains("bring the folder journal"), "{found:?}");

@@ -116,7 +116,10 @@ async fn a_set_sees_the_ones_before_it_in_its_group(store: Arc<dyn Store>) {
     let mut second = set(store.as_ref(), task("b")).await;
     second.patches[0] = second.patches[0].clone().with("parent_id", id);
     let outcomes = store.commit(vec![first, second]).await;
-    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Committed { .. })), "{outcomes:?}");
+    assert!(
+        outcomes.iter().all(|outcome| matches!(outcome, Outcome::Committed { .. })),
+        "{outcomes:?}"
+    );
 }
 
 async fn the_same_id_gives_the_first_answer_and_another_content_is_refused(store: Arc<dyn Store>) {
@@ -125,22 +128,32 @@ async fn the_same_id_gives_the_first_answer_and_another_content_is_refused(store
     let mut other = set(store.as_ref(), task("b")).await;
     other.id = first.id;
     let outcomes = store.commit(vec![first.clone(), first.clone()]).await;
-    let (Outcome::Committed { seq, .. }, Outcome::AlreadyCommitted { seq: again, .. }) = (&outcomes[0], &outcomes[1]) else {
+    let (Outcome::Committed { seq, .. }, Outcome::AlreadyCommitted { seq: again, .. }) =
+        (&outcomes[0], &outcomes[1])
+    else {
         panic!("{outcomes:?}");
     };
     assert_eq!(seq, again);
-    assert!(matches!(commit(store.as_ref(), first).await, Outcome::AlreadyCommitted { seq: later, .. } if later == *seq));
+    assert!(
+        matches!(commit(store.as_ref(), first).await, Outcome::AlreadyCommitted { seq: later, .. } if later == *seq)
+    );
     assert!(matches!(commit(store.as_ref(), other).await, Outcome::Refused(_)));
     assert_eq!(titles(&state(store.as_ref()).await), ["a"]);
 }
 
 async fn ids_too_old_or_from_the_future_are_refused(store: Arc<dyn Store>) {
     make_project(store.as_ref()).await;
-    for (offset, accepted) in
-        [(TimeDelta::days(-8), false), (TimeDelta::days(-6), true), (TimeDelta::minutes(4), true), (TimeDelta::minutes(6), false)]
-    {
+    for (offset, accepted) in [
+        (TimeDelta::days(-8), false),
+        (TimeDelta::days(-6), true),
+        (TimeDelta::minutes(4), true),
+        (TimeDelta::minutes(6), false),
+    ] {
         let mut set = set(store.as_ref(), task("t")).await;
-        set.id = PatchSetId::of(uuid_v7(noon() + offset, random(offset.num_minutes().unsigned_abs()).as_ref()));
+        set.id = PatchSetId::of(uuid_v7(
+            noon() + offset,
+            random(offset.num_minutes().unsigned_abs()).as_ref(),
+        ));
         let outcome = commit(store.as_ref(), set).await;
         assert_eq!(matches!(outcome, Outcome::Committed { .. }), accepted, "{offset}: {outcome:?}");
     }
@@ -151,7 +164,8 @@ async fn the_journal_is_dense_ordered_and_chained(store: Arc<dyn Store>) {
     for n in 0..5 {
         let _ = committed(store.as_ref(), task(&n.to_string())).await;
     }
-    let rows: Vec<Row> = store.changes(0, Stream::Work, &Scope::All).await.unwrap().try_collect().await.unwrap();
+    let rows: Vec<Row> =
+        store.changes(0, Stream::Work, &Scope::All).await.unwrap().try_collect().await.unwrap();
     let mut chain = [0; 32];
     for (index, rows) in rows.chunk_by(|a, b| a.seq == b.seq).enumerate() {
         assert_eq!(rows[0].seq, index as u64 + 1);
@@ -167,7 +181,8 @@ async fn the_journal_is_dense_ordered_and_chained(store: Arc<dyn Store>) {
 async fn concurrent_sets_all_get_a_place(store: Arc<dyn Store>) {
     make_project(store.as_ref()).await;
     let state_now = state(store.as_ref()).await;
-    let sets: Vec<_> = (0..50).map(|n| patch_set(&state_now, task(&format!("{n:02}"))).unwrap()).collect();
+    let sets: Vec<_> =
+        (0..50).map(|n| patch_set(&state_now, task(&format!("{n:02}"))).unwrap()).collect();
     let tasks: Vec<_> = sets
         .into_iter()
         .map(|set| {
@@ -189,17 +204,28 @@ async fn concurrent_sets_all_get_a_place(store: Arc<dyn Store>) {
 
 async fn changes_of_a_scope_are_only_its_own(store: Arc<dyn Store>) {
     make_project(store.as_ref()).await;
-    let _ = committed(store.as_ref(), json!([{"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}}]))
-        .await;
+    let _ = committed(
+        store.as_ref(),
+        json!([{"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}}]),
+    )
+    .await;
     let _ = committed(store.as_ref(), task("a")).await;
-    let other = state(store.as_ref()).await.project_by_key(&"OTH".parse().unwrap()).unwrap().project().unwrap().id;
+    let other = state(store.as_ref())
+        .await
+        .project_by_key(&"OTH".parse().unwrap())
+        .unwrap()
+        .project()
+        .unwrap()
+        .id;
     let told = |row: &Row| (row.seq, row.entity, row.project_id == Some(other));
     let scope = Scope::of([other]);
-    let rows: Vec<Row> = store.changes(1, Stream::Work, &scope).await.unwrap().try_collect().await.unwrap();
+    let rows: Vec<Row> =
+        store.changes(1, Stream::Work, &scope).await.unwrap().try_collect().await.unwrap();
     let forth: Vec<_> = rows.iter().map(told).collect();
     // The projects' own rows belong to every scope.
     assert_eq!(forth, [(2, Entity::Project, false), (3, Entity::Project, true)]);
-    let rows: Vec<Row> = store.changes_back(Stream::Work, &scope).await.unwrap().try_collect().await.unwrap();
+    let rows: Vec<Row> =
+        store.changes_back(Stream::Work, &scope).await.unwrap().try_collect().await.unwrap();
     let mut back: Vec<_> = rows.iter().map(told).collect();
     assert_eq!(back.pop(), Some((1, Entity::Lake, false)));
     back.reverse();

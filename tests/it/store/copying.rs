@@ -52,7 +52,12 @@ async fn sound(lake: &Root, at: &str) {
 }
 
 /// Runs an operation whose storage dies at its nth put; whether it died.
-async fn dies<T>(door: &FaultStore, nth: u64, fault: Fault, operation: impl Future<Output = Result<T, StoreError>>) -> bool {
+async fn dies<T>(
+    door: &FaultStore,
+    nth: u64,
+    fault: Fault,
+    operation: impl Future<Output = Result<T, StoreError>>,
+) -> bool {
     door.plan(Plan::Once { part: "", nth, fault });
     match tokio::time::timeout(Duration::from_secs(3600), operation).await {
         Err(_) => true,
@@ -64,7 +69,12 @@ async fn dies<T>(door: &FaultStore, nth: u64, fault: Fault, operation: impl Futu
     }
 }
 
-async fn begin(from: &Root, to: &Root, up_to: Option<AsOf>, seed: u64) -> Result<Copied, StoreError> {
+async fn begin(
+    from: &Root,
+    to: &Root,
+    up_to: Option<AsOf>,
+    seed: u64,
+) -> Result<Copied, StoreError> {
     copy(from, to, up_to, clock().as_ref(), random(seed).as_ref()).await
 }
 
@@ -83,27 +93,46 @@ async fn a_copy_that_died_at_any_put_says_so_and_is_finished_by_a_repeat() {
             }
             deaths += 1;
             let is_begun = target.store.head(&Path::from("_copy/copy.json")).await.is_ok();
-            let is_lake = target.store.head(&Path::from("journal/_delta_log/00000000000000000000.json")).await.is_ok();
+            let is_lake = target
+                .store
+                .head(&Path::from("journal/_delta_log/00000000000000000000.json"))
+                .await
+                .is_ok();
             if is_begun && !is_lake {
                 let unfinished = |err: Option<StoreError>| {
-                    assert!(matches!(err, Some(StoreError::UnfinishedCopy { .. })), "{at}: {err:?}");
+                    assert!(
+                        matches!(err, Some(StoreError::UnfinishedCopy { .. })),
+                        "{at}: {err:?}"
+                    );
                 };
                 unfinished(open(&target, clock(), 6).await.err());
-                unfinished(examine_to(&target.store, "lake", &Format::default(), Extent::usual(None)).await.err());
-                unfinished(DeltaStore::create(&target, Format::default(), clock(), random(7)).await.err());
+                unfinished(
+                    examine_to(&target.store, "lake", &Format::default(), Extent::usual(None))
+                        .await
+                        .err(),
+                );
+                unfinished(
+                    DeltaStore::create(&target, Format::default(), clock(), random(7)).await.err(),
+                );
                 unfinished(begin(&source, &target, Some(AsOf::Seq(2)), 8).await.err());
                 let (_, other) = other_lake().await;
                 unfinished(begin(&other, &target, None, 8).await.err());
                 unfinished(begin(&target, &root(Arc::new(InMemory::new())), None, 8).await.err());
             }
             if is_lake {
-                assert_eq!(runs(&target).await, ["first"], "{at}: it passes for a copy and is not whole");
+                assert_eq!(
+                    runs(&target).await,
+                    ["first"],
+                    "{at}: it passes for a copy and is not whole"
+                );
                 sound(&target, &at).await;
             }
             // The lake goes on; the copy was begun before.
             let _ = committed(store.as_ref(), task("later")).await;
             note(&store, "second", 5).await;
-            let copied = begin(&source, &target, None, 9).await.unwrap_or_else(|err| panic!("{at}: {err:?}"));
+            let copied = begin(&source, &target, None, 9)
+                .await
+                .unwrap_or_else(|err| panic!("{at}: {err:?}"));
             let (seq, tasks, noted) = if is_begun { (4, 2, 1) } else { (5, 3, 2) };
             assert_eq!(copied.seq, seq, "{at}");
             copy::finish(target.store.as_ref()).await.unwrap();
@@ -112,7 +141,13 @@ async fn a_copy_that_died_at_any_put_says_so_and_is_finished_by_a_repeat() {
             there.fold().await.unwrap();
             assert_eq!(runs(&target).await.len(), noted, "{at}");
             sound(&target, &at).await;
-            assert!(matches!(begin(&source, &target, None, 11).await, Err(StoreError::CopyOntoLake { .. })), "{at}");
+            assert!(
+                matches!(
+                    begin(&source, &target, None, 11).await,
+                    Err(StoreError::CopyOntoLake { .. })
+                ),
+                "{at}"
+            );
         }
     }
     eprintln!("copy: died at {deaths} puts");
@@ -136,7 +171,10 @@ async fn a_complete_copy_whose_marker_is_left_is_ended_by_a_repeat_unless_it_was
         assert!(matches!(changed, Err(StoreError::CopyChanged { seq: 5, .. })), "{changed:?}");
     }
     let words = begin(&source, &target, None, 10).await.unwrap_err();
-    assert!(words.to_string().contains("a lake of its own now, at seq 5") && words.hint().is_some(), "{words}");
+    assert!(
+        words.to_string().contains("a lake of its own now, at seq 5") && words.hint().is_some(),
+        "{words}"
+    );
     assert_eq!(titles(&state(&there).await).len(), 3);
     sound(&target, "changed").await;
 }
@@ -154,7 +192,11 @@ async fn a_repeat_of_a_copy_writes_no_journal_file_again() {
     let door = FaultStore::new(Arc::clone(&target.store), 1);
     let through = root(Arc::clone(&door) as Arc<dyn ObjectStore>);
     door.plan(Plan::Once { part: "journal/_delta_log", nth: 0, fault: Fault::DieBefore });
-    assert!(tokio::time::timeout(Duration::from_secs(3600), begin(&source, &through, None, 5)).await.is_err());
+    assert!(
+        tokio::time::timeout(Duration::from_secs(3600), begin(&source, &through, None, 5))
+            .await
+            .is_err()
+    );
     let calm = FaultStore::new(Arc::clone(&target.store), 2);
     begin(&source, &root(Arc::clone(&calm) as Arc<dyn ObjectStore>), None, 6).await.unwrap();
     let puts = calm.calls.seen().into_iter().filter(|(verb, _)| *verb == super::calls::Verb::Put);
@@ -166,7 +208,8 @@ async fn a_repeat_of_a_copy_writes_no_journal_file_again() {
 async fn two_copies_at_once_to_one_place_make_one() {
     let (_, source) = lake().await;
     let target = root(Arc::new(InMemory::new()));
-    let (one, two) = futures::join!(begin(&source, &target, None, 5), begin(&source, &target, None, 6));
+    let (one, two) =
+        futures::join!(begin(&source, &target, None, 5), begin(&source, &target, None, 6));
     assert_eq!(one.unwrap(), two.unwrap());
     copy::finish(target.store.as_ref()).await.unwrap();
     let there = open(&target, clock(), 10).await.unwrap();
@@ -184,7 +227,14 @@ async fn a_new_lake_that_died_at_any_put_is_made_by_a_repeat() {
             let place = root(Arc::new(InMemory::new()));
             let door = FaultStore::new(Arc::clone(&place.store), nth);
             let through = root(Arc::clone(&door) as Arc<dyn ObjectStore>);
-            if !dies(&door, nth, fault, DeltaStore::create(&through, Format::default(), clock(), random(5))).await {
+            if !dies(
+                &door,
+                nth,
+                fault,
+                DeltaStore::create(&through, Format::default(), clock(), random(5)),
+            )
+            .await
+            {
                 break;
             }
             deaths += 1;

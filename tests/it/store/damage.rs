@@ -55,7 +55,10 @@ async fn befall(lake: &Root, path: &Path, damage: Damage, all: &[Path]) -> bool 
             bytes
         }
         Damage::Replaced => {
-            let Some(other) = all.iter().find(|other| *other != path && kind(other) == kind(path)) else { return false };
+            let Some(other) = all.iter().find(|other| *other != path && kind(other) == kind(path))
+            else {
+                return false;
+            };
             lake.store.get(other).await.unwrap().bytes().await.unwrap().to_vec()
         }
     };
@@ -67,7 +70,11 @@ async fn befall(lake: &Root, path: &Path, damage: Damage, all: &[Path]) -> bool 
 /// The table of a file, and whether it holds rows, an entry, a checkpoint or the hint to one.
 fn kind(path: &Path) -> (String, Option<String>, bool) {
     let text = path.to_string();
-    (text.split('/').next().unwrap_or_default().to_owned(), path.extension().map(str::to_owned), text.contains("_delta_log"))
+    (
+        text.split('/').next().unwrap_or_default().to_owned(),
+        path.extension().map(str::to_owned),
+        text.contains("_delta_log"),
+    )
 }
 
 /// Some cases on every kind of file. The file is the newest one of its kind, because the table rests on that.
@@ -122,7 +129,9 @@ async fn live_on(before: &Before, all: &[Path], path: &Path, damage: Damage) -> 
     }
     let table = path.as_ref().split('/').next().unwrap().to_owned();
     let found = thorough(&lake).await.map(|checkup| checkup.findings);
-    let found = found.unwrap_or_else(|err| if damage == Damage::Removed { Vec::new() } else { panic!("no check-up: {err}") });
+    let found = found.unwrap_or_else(|err| {
+        if damage == Damage::Removed { Vec::new() } else { panic!("no check-up: {err}") }
+    });
     let elsewhere = found.iter().find(|finding| !finding.place.starts_with(&table));
     assert_eq!(elsewhere, None, "something else is named");
     assert!(found.iter().all(|finding| !finding.way_out.is_empty()));
@@ -130,8 +139,14 @@ async fn live_on(before: &Before, all: &[Path], path: &Path, damage: Damage) -> 
     match read(&lake).await {
         Ok((now, seq)) if now != before.records => {
             let extent = Extent { is_full: true, ..Extent::usual(Some(before.anchor)) };
-            let anchored = examine_to(&lake.store, "lake", &Format::default(), extent).await.unwrap();
-            assert!(seq < before.anchor.seq, "{} records of {}: something else is believed", now.len(), before.records.len());
+            let anchored =
+                examine_to(&lake.store, "lake", &Format::default(), extent).await.unwrap();
+            assert!(
+                seq < before.anchor.seq,
+                "{} records of {}: something else is believed",
+                now.len(),
+                before.records.len()
+            );
             assert!(!anchored.findings.is_empty(), "nothing tells that the end is gone");
             return Came::WithoutItsEnd;
         }
@@ -151,7 +166,9 @@ async fn live_on(before: &Before, all: &[Path], path: &Path, damage: Damage) -> 
         };
         match outcome {
             Some(Outcome::Committed { .. }) => count += 1,
-            Some(Outcome::NotWritten { cause }) => assert!(cause.hint().is_some(), "{cause} and no way out"),
+            Some(Outcome::NotWritten { cause }) => {
+                assert!(cause.hint().is_some(), "{cause} and no way out")
+            }
             None => {}
             Some(other) => panic!("{other:?}"),
         }
@@ -161,7 +178,8 @@ async fn live_on(before: &Before, all: &[Path], path: &Path, damage: Damage) -> 
         let Ok(checkup) = thorough(&lake).await else { break };
         let Some(finding) = checkup.findings.into_iter().next() else { break };
         if finding.way_out.contains("from a backup") {
-            (lake, came, count) = (backup(&before.lake).await.unwrap(), Came::Restored, before.records.len());
+            (lake, came, count) =
+                (backup(&before.lake).await.unwrap(), Came::Restored, before.records.len());
         } else {
             lake = follow(lake, finding.way_out, &finding.place, &before.lake).await;
         }
@@ -172,11 +190,18 @@ async fn live_on(before: &Before, all: &[Path], path: &Path, damage: Damage) -> 
     store.fold().await.unwrap();
     store.maintain(Retention::default()).await.unwrap();
     let now = state(&store).await;
-    let keys: Vec<String> = now.projects().flat_map(ProjectState::tasks).map(|task| task.key.to_string()).collect();
-    assert_eq!(keys.iter().collect::<std::collections::BTreeSet<_>>().len(), keys.len(), "a key was given twice");
+    let keys: Vec<String> =
+        now.projects().flat_map(ProjectState::tasks).map(|task| task.key.to_string()).collect();
+    assert_eq!(
+        keys.iter().collect::<std::collections::BTreeSet<_>>().len(),
+        keys.len(),
+        "a key was given twice"
+    );
     let now = records(now.records());
     assert_eq!(now.len(), count, "after the way out");
-    let same = |(slot, record): (&String, &String)| now.get(slot) == Some(record) || slot.contains("Project");
+    let same = |(slot, record): (&String, &String)| {
+        now.get(slot) == Some(record) || slot.contains("Project")
+    };
     assert!(before.records.iter().all(same), "a record is another");
     store.close().await;
     assert_eq!(in_tables(&lake).await, now, "in the tables");
@@ -193,16 +218,23 @@ async fn whatever_befalls_a_file_nothing_is_believed_that_is_not_so() {
     let before = Before { lake, records, anchor };
     let listed: Vec<_> = before.lake.store.list(None).try_collect().await.unwrap();
     let mut all: Vec<Path> = listed.into_iter().map(|meta| meta.location).collect();
-    all.retain(|path| LakeTables::names().any(|name| path.as_ref().starts_with(&format!("{name}/"))));
+    all.retain(|path| {
+        LakeTables::names().any(|name| path.as_ref().starts_with(&format!("{name}/")))
+    });
     all.sort();
     let mut random = StdRng::seed_from_u64(7);
     let mut cases = Vec::new();
     for path in &all {
-        for damage in [Damage::Removed, Damage::Emptied, Damage::Halved, Damage::Cut, Damage::Replaced] {
+        for damage in
+            [Damage::Removed, Damage::Emptied, Damage::Halved, Damage::Cut, Damage::Replaced]
+        {
             cases.push((path, damage));
         }
         for _ in 0..8 {
-            cases.push((path, Damage::Flipped(random.random_range(0..=1000), random.random_range(0..8))));
+            cases.push((
+                path,
+                Damage::Flipped(random.random_range(0..=1000), random.random_range(0..8)),
+            ));
         }
     }
     if !full() {
@@ -219,7 +251,8 @@ async fn whatever_befalls_a_file_nothing_is_believed_that_is_not_so() {
             Ok(how) => *came.entry(how).or_default() += 1,
             Err(panic) => {
                 let text = panic.downcast_ref::<String>().cloned();
-                let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                let text =
+                    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
                 failed.push(format!("{name}: {}", text.unwrap_or_default()));
             }
         }
@@ -246,7 +279,8 @@ async fn no_byte_makes_a_reader_panic() {
             random.random_range(0..bytes.len())
         };
         bytes[at] ^= 1 << random.random_range(0..8);
-        let read = batches("tasks", bytes.clone().into()).and_then(|batches| batches.collect::<Result<Vec<_>, _>>());
+        let read = batches("tasks", bytes.clone().into())
+            .and_then(|batches| batches.collect::<Result<Vec<_>, _>>());
         refused += usize::from(read.is_err());
         if number % 20 == 0 {
             lake.store.put(&path, bytes.into()).await.unwrap();
@@ -254,6 +288,8 @@ async fn no_byte_makes_a_reader_panic() {
             unanswered += usize::from(session.query("SELECT * FROM tasks").await.is_err());
         }
     }
-    eprintln!("flipped bytes that a reader refused: {refused}, that an engine refused: {unanswered}");
+    eprintln!(
+        "flipped bytes that a reader refused: {refused}, that an engine refused: {unanswered}"
+    );
     assert!(refused > 0 && unanswered > 0);
 }

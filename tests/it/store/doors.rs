@@ -54,7 +54,9 @@ impl Lake {
             Entity::Task => json!({"project_id": "PAY", "title": "t"}),
             Entity::Project => json!({"name": "p"}),
             Entity::User => json!({"handle": format!("user{n}")}),
-            Entity::Requirement => json!({"project_id": "PAY", "label": format!("R{n}"), "text": "x"}),
+            Entity::Requirement => {
+                json!({"project_id": "PAY", "label": format!("R{n}"), "text": "x"})
+            }
             Entity::TaskLink => json!({"from_id": format!("$t{n}"), "to_id": "PAY-1"}),
             Entity::Lake | Entity::TaskRequirement => json!({}),
         };
@@ -66,7 +68,9 @@ impl Lake {
         }
         let patch = |op: &str| json!({"op": op, "entity": self.entity.word(), "id": format!("$x{n}"), "fields": fields});
         match self.entity {
-            Entity::Lake => json!([{"op": "update", "entity": "lake", "id": self.id, "fields": fields}]),
+            Entity::Lake => {
+                json!([{"op": "update", "entity": "lake", "id": self.id, "fields": fields}])
+            }
             Entity::TaskLink => json!([
                 {"op": "create", "entity": "task", "id": format!("$t{n}"), "fields": {"project_id": "PAY", "title": "t"}},
                 {"op": "link", "entity": "task_link", "fields": fields},
@@ -94,8 +98,13 @@ impl Lake {
     async fn by_sql(&self) -> BTreeMap<Uuid, Value> {
         let table = TABLES.iter().find(|table| table.entity == self.entity).unwrap().name;
         let session = Session::open(&self.store.tables(), noon()).await.unwrap();
-        let rows =
-            rows_json(&session.query(&format!("SELECT id, \"{}\" AS v FROM {table}", self.field.name)).await.unwrap()).unwrap();
+        let rows = rows_json(
+            &session
+                .query(&format!("SELECT id, \"{}\" AS v FROM {table}", self.field.name))
+                .await
+                .unwrap(),
+        )
+        .unwrap();
         let read = |row: &Value| -> (Uuid, Value) {
             let id: Uuid = row["id"].as_str().unwrap().parse().unwrap();
             let stored = match (self.field.kind, &row["v"]) {
@@ -103,7 +112,9 @@ impl Lake {
                 (_, stored) => stored.clone(),
             };
             let mut record = AnyRecord::blank(self.entity, id);
-            record.restore(self.field.name, &stored).unwrap_or_else(|why| panic!("{} {stored}: {why}", self.field.name));
+            record
+                .restore(self.field.name, &stored)
+                .unwrap_or_else(|why| panic!("{} {stored}: {why}", self.field.name));
             (id, record.get(self.field.name).unwrap())
         };
         rows.as_array().unwrap().iter().map(read).collect()
@@ -119,7 +130,9 @@ fn at_the_door(entity: Entity, field: &Field, value: &Value) -> Option<Value> {
 
 /// Rules that are about more than the value.
 fn has_other_rules(field: &Field, violations: &[Violation]) -> bool {
-    let is_of_field = violations.iter().all(|fault| fault.field.as_deref() == Some(&format!("fields.{}", field.name)));
+    let is_of_field = violations
+        .iter()
+        .all(|fault| fault.field.as_deref() == Some(&format!("fields.{}", field.name)));
     is_of_field && matches!(field.name, "handle" | "key" | "max_depth")
 }
 
@@ -132,7 +145,9 @@ async fn what_a_door_accepts_is_read_back_and_what_it_refuses_is_named() {
     let mut rng = StdRng::seed_from_u64(20_261_129);
     let (mut accepted, mut refused) = (0, 0);
     let doors = |entity: &Entity| {
-        let own = |field: &&'static Field| field.writer != Writer::Store && !matches!(field.kind, Kind::Id(_));
+        let own = |field: &&'static Field| {
+            field.writer != Writer::Store && !matches!(field.kind, Kind::Id(_))
+        };
         let entity = *entity;
         entity.fields().iter().filter(own).map(move |field| (entity, field)).collect::<Vec<_>>()
     };
@@ -143,10 +158,16 @@ async fn what_a_door_accepts_is_read_back_and_what_it_refuses_is_named() {
         let mut held: Vec<Value> = Vec::new();
         let Values { inside, either, outside } = values(field.kind, &mut rng, counts(4, 60));
         for value in &inside {
-            assert!(at_the_door(entity, field, value).is_some(), "{place} refuses {value}, which is within its bounds");
+            assert!(
+                at_the_door(entity, field, value).is_some(),
+                "{place} refuses {value}, which is within its bounds"
+            );
         }
         for value in &outside {
-            assert!(at_the_door(entity, field, value).is_none(), "{place} accepts {value}, which is outside its bounds");
+            assert!(
+                at_the_door(entity, field, value).is_none(),
+                "{place} accepts {value}, which is outside its bounds"
+            );
         }
         for (n, value) in inside.into_iter().chain(either).chain(outside).enumerate() {
             let door = at_the_door(entity, field, &value).filter(|held| *held != Value::Null);
@@ -160,21 +181,33 @@ async fn what_a_door_accepts_is_read_back_and_what_it_refuses_is_named() {
                 (Err(violations), None) => {
                     let named = format!("fields.{}", field.name);
                     let others = ["estimate_low", "estimate_likely", "estimate_high"];
-                    let is_named = violations.iter().any(|fault| fault.field.as_deref() == Some(&named));
-                    assert!(is_named || others.contains(&field.name), "{place} of {value}: {violations:?}");
+                    let is_named =
+                        violations.iter().any(|fault| fault.field.as_deref() == Some(&named));
+                    assert!(
+                        is_named || others.contains(&field.name),
+                        "{place} of {value}: {violations:?}"
+                    );
                     refused += 1;
                 }
                 (Err(violations), Some(_)) if has_other_rules(field, &violations) => {}
-                (found, door) => panic!("{place} of {value}: the door says {door:?}, and {found:?} came of it"),
+                (found, door) => {
+                    panic!("{place} of {value}: the door says {door:?}, and {found:?} came of it")
+                }
             }
         }
-        assert!(held.len() >= 2 || matches!(field.kind, Kind::Word(_)), "{place}: too few values were accepted: {held:?}");
+        assert!(
+            held.len() >= 2 || matches!(field.kind, Kind::Word(_)),
+            "{place}: too few values were accepted: {held:?}"
+        );
 
         let store = lake.store.as_ref();
         let stands = state(store).await;
         let reopened = open(&lake.root, clock(), 7).await.unwrap();
         let again = state(&reopened).await;
-        assert!(stands.records().zip(again.records()).all(|(a, b)| same(&a, &b)), "{place}: reopened it reads otherwise");
+        assert!(
+            stands.records().zip(again.records()).all(|(a, b)| same(&a, &b)),
+            "{place}: reopened it reads otherwise"
+        );
         assert_eq!(stands.records().count(), again.records().count(), "{place}");
         store.fold().await.unwrap();
         let told = lake.by_sql().await;
@@ -183,13 +216,20 @@ async fn what_a_door_accepts_is_read_back_and_what_it_refuses_is_named() {
         }
         // What is read from the tables and not from the journal.
         let third = state(&open(&lake.root, clock(), 8).await.unwrap()).await;
-        assert!(stands.records().zip(third.records()).all(|(a, b)| same(&a, &b)), "{place}: from the tables it reads otherwise");
+        assert!(
+            stands.records().zip(third.records()).all(|(a, b)| same(&a, &b)),
+            "{place}: from the tables it reads otherwise"
+        );
 
         if field.writer == Writer::Once {
             continue;
         }
-        let service =
-            Service { store: lake.store.clone(), clock: clock(), random: random(9), actor: Name::new("tester").unwrap() };
+        let service = Service {
+            store: lake.store.clone(),
+            clock: clock(),
+            random: random(9),
+            actor: Name::new("tester").unwrap(),
+        };
         for (at, id) in made.keys().enumerate().take(counts(6, 40)) {
             let to = &held[(at * 7 + 3) % held.len()];
             // A change to what stands has nothing to take back.
@@ -205,16 +245,26 @@ async fn what_a_door_accepts_is_read_back_and_what_it_refuses_is_named() {
             if lake.send(patch).await.is_err() {
                 continue;
             }
-            service
-                .undo(None)
+            service.undo(None).await.unwrap_or_else(|fault| {
+                panic!("{place}: the change to {to} cannot be taken back: {fault:?}")
+            });
+            let record = state(store)
                 .await
-                .unwrap_or_else(|fault| panic!("{place}: the change to {to} cannot be taken back: {fault:?}"));
-            let record = state(store).await.records().find(|record| record.id() == *id && record.entity() == entity).unwrap();
-            assert_eq!(record.get(field.name).as_ref(), made.get(id), "{place}: taken back it reads otherwise");
+                .records()
+                .find(|record| record.id() == *id && record.entity() == entity)
+                .unwrap();
+            assert_eq!(
+                record.get(field.name).as_ref(),
+                made.get(id),
+                "{place}: taken back it reads otherwise"
+            );
         }
         store.fold().await.unwrap();
         let told = lake.by_sql().await;
-        assert!(made.iter().all(|(id, wanted)| told.get(id) == Some(wanted)), "{place}: after undo SQL reads it otherwise");
+        assert!(
+            made.iter().all(|(id, wanted)| told.get(id) == Some(wanted)),
+            "{place}: after undo SQL reads it otherwise"
+        );
     }
     eprintln!("doors: {accepted} values accepted, {refused} refused");
     assert!(accepted > 400 && refused > 200, "{accepted} {refused}");

@@ -78,7 +78,10 @@ async fn check_up(root: &Root, anchor: Option<Anchor>) -> Checkup {
 }
 
 fn records(state: &State) -> BTreeMap<String, String> {
-    state.records().map(|record| (format!("{:?}", record.slot()), Value::Object(record.present()).to_string())).collect()
+    state
+        .records()
+        .map(|record| (format!("{:?}", record.slot()), Value::Object(record.present()).to_string()))
+        .collect()
 }
 
 /// The objects in which one of these texts stands, a text and a path each.
@@ -111,7 +114,13 @@ async fn remove(root: &Root, folder: &str) {
 
 fn live_journal_files(tables: &deltalake::DeltaTable) -> Vec<Path> {
     let uris = tables.get_file_uris().unwrap();
-    uris.map(|uri| Path::from(format!("journal/{}", uri.split_once("/journal/").unwrap().1.replace("%3D", "=")))).collect()
+    uris.map(|uri| {
+        Path::from(format!(
+            "journal/{}",
+            uri.split_once("/journal/").unwrap().1.replace("%3D", "=")
+        ))
+    })
+    .collect()
 }
 
 /// The live rows of the journal as they stand in its files: seq, op, entity, and whether each of these is null.
@@ -123,11 +132,19 @@ async fn raw_rows(root: &Root) -> Vec<(i64, String, String, [bool; 4])> {
         for batch in batches("journal", bytes).unwrap() {
             let batch = batch.unwrap();
             let text = |name: &str| batch.column_by_name(name).unwrap().as_string::<i32>().clone();
-            let seq = batch.column_by_name("seq").unwrap().as_primitive::<deltalake::arrow::datatypes::Int64Type>();
+            let seq = batch
+                .column_by_name("seq")
+                .unwrap()
+                .as_primitive::<deltalake::arrow::datatypes::Int64Type>();
             let columns = ["before", "after", "salt", "request_hash"].map(&text);
             for at in 0..batch.num_rows() {
                 let nulls = [0, 1, 2, 3].map(|column: usize| columns[column].is_null(at));
-                rows.push((seq.value(at), text("op").value(at).to_owned(), text("entity").value(at).to_owned(), nulls));
+                rows.push((
+                    seq.value(at),
+                    text("op").value(at).to_owned(),
+                    text("entity").value(at).to_owned(),
+                    nulls,
+                ));
             }
         }
     }
@@ -152,7 +169,12 @@ async fn an_erased_user_is_nowhere_and_the_chain_still_verifies() {
     let rows = raw_rows(&root).await;
     let erased: Vec<_> = rows.iter().filter(|(_, _, _, nulls)| nulls[2]).collect();
     assert_eq!(erased.len(), 3, "{rows:?}");
-    assert!(erased.iter().all(|(_, op, entity, nulls)| entity == "user" && op != "erase" && *nulls == [true; 4]), "{erased:?}");
+    assert!(
+        erased
+            .iter()
+            .all(|(_, op, entity, nulls)| entity == "user" && op != "erase" && *nulls == [true; 4]),
+        "{erased:?}"
+    );
 
     sweep(&root).await;
     assert_eq!(found(&root, &ANA).await, Vec::<String>::new());
@@ -161,7 +183,9 @@ async fn an_erased_user_is_nowhere_and_the_chain_still_verifies() {
     let now = state(store.as_ref()).await;
     let ana = now.users().find(|user| user.handle.as_str().starts_with("erased-")).unwrap();
     assert_eq!((&ana.name, &ana.email, ana.metadata.0.len()), (&None, &None, 0));
-    assert!(find::user(&now, "bo").unwrap().name.as_ref().is_some_and(|name| name.as_str() == "Bo"));
+    assert!(
+        find::user(&now, "bo").unwrap().name.as_ref().is_some_and(|name| name.as_str() == "Bo")
+    );
     assert_eq!(now.users().count(), 2);
 }
 
@@ -181,7 +205,10 @@ async fn an_erased_task_is_replayed_without_its_tables() {
     let now = state(fresh.as_ref()).await;
     assert_eq!(records(&now), wanted);
     let task = find::task(&now, "PAY-1").unwrap();
-    assert_eq!((task.key.to_string().as_str(), task.title.as_str(), task.status.word()), ("OPS-1", "erased", "review"));
+    assert_eq!(
+        (task.key.to_string().as_str(), task.title.as_str(), task.status.word()),
+        ("OPS-1", "erased", "review")
+    );
     assert!(task.description.is_none() && task.tags.0.is_empty() && task.metadata.0.is_empty());
     assert!(task.assignee_id.is_some(), "who does it is not what the task says of someone");
     fresh.fold().await.unwrap();
@@ -194,9 +221,18 @@ async fn an_erased_task_is_replayed_without_its_tables() {
         let task = then.state.task(task.id);
         assert_eq!(task.is_some(), seq >= 5, "as of {seq}");
         if let Some(task) = task {
-            let status = ["pending", "pending", "in_progress", "in_progress", "review"][seq as usize - 5];
-            assert_eq!((task.title.as_str(), task.status.word()), ("erased", status), "as of {seq}");
-            assert_eq!(task.key.to_string(), if seq < 8 { "PAY-1" } else { "OPS-1" }, "as of {seq}");
+            let status =
+                ["pending", "pending", "in_progress", "in_progress", "review"][seq as usize - 5];
+            assert_eq!(
+                (task.title.as_str(), task.status.word()),
+                ("erased", status),
+                "as of {seq}"
+            );
+            assert_eq!(
+                task.key.to_string(),
+                if seq < 8 { "PAY-1" } else { "OPS-1" },
+                "as of {seq}"
+            );
         }
     }
 }
@@ -220,9 +256,11 @@ async fn what_was_erased_cannot_be_undone_and_the_rest_can() {
     let rename =
         committed(store.as_ref(), json!([{"op": "update", "entity": "task", "id": "OPS-1", "fields": {"title": "Pay someone"}}]))
             .await;
-    let block =
-        committed(store.as_ref(), json!([{"op": "update", "entity": "task", "id": "OPS-1", "fields": {"status": "blocked"}}]))
-            .await;
+    let block = committed(
+        store.as_ref(),
+        json!([{"op": "update", "entity": "task", "id": "OPS-1", "fields": {"status": "blocked"}}]),
+    )
+    .await;
     erase(&store, Entity::Task, "OPS-1").await;
     let keeper = service(&store, 3);
     let refused = keeper.undo(Some(rename)).await.unwrap_err().to_string();
@@ -253,8 +291,11 @@ async fn a_second_erase_changes_nothing() {
     assert_eq!(store.erase_named().await.unwrap(), Erased::default());
     assert_eq!(store.head().await.unwrap(), head);
     // What is entered afterwards is new: it stands until it is erased itself.
-    let _ =
-        committed(store.as_ref(), json!([{"op": "update", "entity": "user", "id": id, "fields": {"name": "Ana again"}}])).await;
+    let _ = committed(
+        store.as_ref(),
+        json!([{"op": "update", "entity": "user", "id": id, "fields": {"name": "Ana again"}}]),
+    )
+    .await;
     assert_eq!(service(&store, 3).find_erasable(Entity::User, &id).await.unwrap().rows.len(), 1);
     assert_eq!(erase(&store, Entity::User, &id).await.rows, 2);
     sound(&root).await;
@@ -268,7 +309,8 @@ async fn an_erase_that_was_cut_short_is_reported_and_finished() {
     drop(store);
     let reported = check_up(&root, None).await.findings;
     assert_eq!(reported.len(), 3, "{reported:?}");
-    assert!(reported.iter().all(|finding| finding.what.contains("still there") && finding.way_out.contains("lakeplan erase")));
+    assert!(reported.iter().all(|finding| finding.what.contains("still there")
+        && finding.way_out.contains("lakeplan erase")));
     let fresh = Arc::new(open(&root, clock(), 8).await.unwrap());
     let left = service(&fresh, 4).find_erasable(Entity::User, &id).await.unwrap();
     assert_eq!((left.rows.len(), left.fields.len()), (3, 0));
@@ -288,7 +330,8 @@ async fn two_erases_at_once_beside_a_writer_leave_a_sound_lake() {
             Arc::new(open(&root, clock(), seed * 2 + 10).await.unwrap()),
             Arc::new(open(&root, clock(), seed * 2 + 11).await.unwrap()),
         ];
-        let id = find::user(&state(store.as_ref()).await, "ana-souza").unwrap().id.uuid().to_string();
+        let id =
+            find::user(&state(store.as_ref()).await, "ana-souza").unwrap().id.uuid().to_string();
         let erased = [(1, &stores[0]), (2, &stores[1])].map(|(own, other)| {
             let (id, other) = (id.clone(), Arc::clone(other));
             tokio::spawn(async move {
@@ -320,7 +363,9 @@ async fn two_erases_at_once_beside_a_writer_leave_a_sound_lake() {
 async fn an_erase_that_loses_its_slot_is_prepared_anew() {
     let (store, plain) = lake().await;
     let faulty = FaultStore::new(Arc::clone(&plain.store), 1);
-    let slow = Arc::new(open(&root(Arc::clone(&faulty) as Arc<dyn ObjectStore>), clock(), 8).await.unwrap());
+    let slow = Arc::new(
+        open(&root(Arc::clone(&faulty) as Arc<dyn ObjectStore>), clock(), 8).await.unwrap(),
+    );
     service(&slow, 3).erase(Entity::User, "@ana-souza").await.unwrap();
     slow.fold().await.unwrap();
     faulty.plan(Plan::Once { part: "journal/stream", nth: 0, fault: Fault::Slow });
@@ -358,13 +403,15 @@ async fn a_payload_that_no_erase_names_is_missed() {
     });
     let bare = RecordBatch::try_new(Arc::clone(&schema), columns.collect()).unwrap();
     let mut forged = Vec::new();
-    let mut writer = deltalake::parquet::arrow::ArrowWriter::try_new(&mut forged, schema, None).unwrap();
+    let mut writer =
+        deltalake::parquet::arrow::ArrowWriter::try_new(&mut forged, schema, None).unwrap();
     writer.write(&bare).unwrap();
     writer.close().unwrap();
     root.store.put(&path, super::forge::keep_checksum(&path, &forged).into()).await.unwrap();
     let findings = check_up(&root, None).await.findings;
     assert!(
-        findings.iter().any(|finding| finding.place.contains("journal, row") && finding.what.contains("no erase names it")),
+        findings.iter().any(|finding| finding.place.contains("journal, row")
+            && finding.what.contains("no erase names it")),
         "{findings:?}"
     );
     // Nothing is made of it either.
@@ -403,8 +450,9 @@ async fn a_backup_carries_the_erase_or_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_author_can_send_an_erase() {
     let (store, _) = lake().await;
-    let request =
-        crate::support::request(json!({"patches": [{"op": "erase", "entity": "user", "id": "@bo", "fields": {"rows": []}}]}));
+    let request = crate::support::request(
+        json!({"patches": [{"op": "erase", "entity": "user", "id": "@bo", "fields": {"rows": []}}]}),
+    );
     let refused = service(&store, 3).change(&request, lakeplan::domain::patch::Source::Cli).await;
     assert!(matches!(refused, Err(ServiceError::Refused(_))), "{refused:?}");
 }
@@ -429,12 +477,17 @@ async fn erases_at_any_moment_of_any_plan_leave_what_a_replay_gives() {
                 7 => drop(store.fold().await.unwrap()),
                 8 => drop(store.maintain(Retention::default()).await.unwrap()),
                 _ => {
-                    let tasks: Vec<_> =
-                        now.projects().flat_map(|project| project.tasks()).map(|task| task.id.uuid().to_string()).collect();
+                    let tasks: Vec<_> = now
+                        .projects()
+                        .flat_map(|project| project.tasks())
+                        .map(|task| task.id.uuid().to_string())
+                        .collect();
                     if tasks.is_empty() {
                         continue;
                     }
-                    erased += erase(store, Entity::Task, &tasks[rng.random_range(0..tasks.len())]).await.rows;
+                    erased += erase(store, Entity::Task, &tasks[rng.random_range(0..tasks.len())])
+                        .await
+                        .rows;
                 }
             }
         }

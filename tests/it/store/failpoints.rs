@@ -41,8 +41,14 @@ const PUTS: [Fault; 9] = [
     Fault::DieBefore,
     Fault::DieAfter,
 ];
-const DELETES: [Fault; 6] =
-    [Fault::FailBefore, Fault::FailAfter, Fault::LandLate, Fault::FalseConflict, Fault::DieBefore, Fault::DieAfter];
+const DELETES: [Fault; 6] = [
+    Fault::FailBefore,
+    Fault::FailAfter,
+    Fault::LandLate,
+    Fault::FalseConflict,
+    Fault::DieBefore,
+    Fault::DieAfter,
+];
 const READS: [Fault; 2] = [Fault::FailBefore, Fault::DieBefore];
 
 fn faults_of(verb: Verb) -> &'static [Fault] {
@@ -60,7 +66,9 @@ fn through(door: &Arc<FaultStore>) -> Root {
 /// The process that meets the fault, and what it sets out to commit.
 async fn process(operation: Operation, door: &Arc<FaultStore>, seed: u64) -> DeltaStore {
     let store = match operation {
-        Operation::Maintain => DeltaStore::open(&through(door), Format::default(), late_clock(), random(seed)).await,
+        Operation::Maintain => {
+            DeltaStore::open(&through(door), Format::default(), late_clock(), random(seed)).await
+        }
         _ => open(&through(door), clock(), seed).await,
     };
     let _ = door.calls.seen();
@@ -68,7 +76,11 @@ async fn process(operation: Operation, door: &Arc<FaultStore>, seed: u64) -> Del
 }
 
 /// Does it; gives the store, where it is still open, and what was said of the set where one was to be committed.
-async fn operate(operation: Operation, store: DeltaStore, set: &PatchSet) -> (Option<DeltaStore>, Option<Outcome>) {
+async fn operate(
+    operation: Operation,
+    store: DeltaStore,
+    set: &PatchSet,
+) -> (Option<DeltaStore>, Option<Outcome>) {
     match operation {
         Operation::Commit => {
             let told = commit(&store, set.clone()).await;
@@ -94,7 +106,12 @@ async fn operate(operation: Operation, store: DeltaStore, set: &PatchSet) -> (Op
 
 /// The calls an operation makes. Puts are told apart by their tables and, where they are log entries, by their turn;
 /// other calls only by being of the journal or of a table: of those that are alike the seed takes one.
-async fn points(operation: Operation, past: &Past, set: &PatchSet, seed: u64) -> Vec<(String, Point)> {
+async fn points(
+    operation: Operation,
+    past: &Past,
+    set: &PatchSet,
+    seed: u64,
+) -> Vec<(String, Point)> {
     let copied = past.copy();
     let door = copied.door(seed);
     let store = process(operation, &door, seed).await;
@@ -104,13 +121,20 @@ async fn points(operation: Operation, past: &Past, set: &PatchSet, seed: u64) ->
     for (verb, path) in door.calls.seen() {
         let call = Call::of(verb, &path);
         // The rest of it is the commit and the fold that are tried by themselves.
-        if operation == Operation::Checkpoint && !matches!(call.kind, Kind::Checkpoint | Kind::Hint | Kind::Folder) {
+        if operation == Operation::Checkpoint
+            && !matches!(call.kind, Kind::Checkpoint | Kind::Hint | Kind::Folder)
+        {
             continue;
         }
         let nth = nths.entry(call.clone()).or_default();
-        let is_told_apart = call.table == "journal" || (verb == Verb::Put && operation != Operation::Maintain);
+        let is_told_apart =
+            call.table == "journal" || (verb == Verb::Put && operation != Operation::Maintain);
         let table = if is_told_apart { call.table.as_str() } else { "a table" };
-        let turn = if verb == Verb::Put && call.kind == Kind::Entry { format!(" {nth}") } else { String::new() };
+        let turn = if verb == Verb::Put && call.kind == Kind::Entry {
+            format!(" {nth}")
+        } else {
+            String::new()
+        };
         let name = format!("{operation:?}: {verb:?} {:?} of {table}{turn}", call.kind);
         alike.entry(name).or_default().push((call, *nth));
         *nth += 1;
@@ -119,14 +143,24 @@ async fn points(operation: Operation, past: &Past, set: &PatchSet, seed: u64) ->
     for (name, calls) in alike {
         let (call, nth) = calls[seed as usize * 7 % calls.len()].clone();
         for fault in faults_of(call.verb) {
-            points.push((format!("{name}, {fault:?}"), Point { call: call.clone(), nth, fault: *fault }));
+            points.push((
+                format!("{name}, {fault:?}"),
+                Point { call: call.clone(), nth, fault: *fault },
+            ));
         }
     }
     points
 }
 
 /// One operation with one fault, and everything that must be true afterwards.
-async fn run(operation: Operation, name: &str, point: Point, past: &Past, set: &PatchSet, seed: u64) {
+async fn run(
+    operation: Operation,
+    name: &str,
+    point: Point,
+    past: &Past,
+    set: &PatchSet,
+    seed: u64,
+) {
     let at = format!("seed {seed}, {name}");
     let is_killed = matches!(point.fault, Fault::DieBefore | Fault::DieAfter);
     let copied = past.copy();
@@ -147,14 +181,25 @@ async fn run(operation: Operation, name: &str, point: Point, past: &Past, set: &
     let beside = async {
         failing.calls.fired().await;
         let told = commit(&rival, other.clone()).await;
-        assert!(matches!(told, Outcome::Committed { .. }), "{at}: another process was told {told:?}");
-        rival.fold().await.unwrap_or_else(|fault| panic!("{at}: another process could not fold: {fault:?}"));
+        assert!(
+            matches!(told, Outcome::Committed { .. }),
+            "{at}: another process was told {told:?}"
+        );
+        rival
+            .fold()
+            .await
+            .unwrap_or_else(|fault| panic!("{at}: another process could not fold: {fault:?}"));
     };
     let ((told, has_fired), ()) = futures::join!(operated, beside);
     assert!(has_fired, "{at}: the fault did not happen");
     if operation == Operation::Maintain {
-        let next = DeltaStore::open(&through(&calm), Format::default(), late_clock(), random(seed + 200)).await.unwrap();
-        next.maintain(Retention::default()).await.unwrap_or_else(|fault| panic!("{at}: the next maintenance: {fault:?}"));
+        let next =
+            DeltaStore::open(&through(&calm), Format::default(), late_clock(), random(seed + 200))
+                .await
+                .unwrap();
+        next.maintain(Retention::default())
+            .await
+            .unwrap_or_else(|fault| panic!("{at}: the next maintenance: {fault:?}"));
     }
     failing.calls.land(calm.as_ref()).await;
     // Who is gone has told nobody anything.
@@ -172,7 +217,9 @@ struct Tried<'a> {
 async fn check(copied: &Copied<'_>, past: &Past, tried: Tried<'_>, seed: u64, at: &str) {
     let door = copied.door(seed);
     let lake = through(&door);
-    let fresh = open(&lake, clock(), seed + 300).await.unwrap_or_else(|fault| panic!("{at}: it does not open: {fault:?}"));
+    let fresh = open(&lake, clock(), seed + 300)
+        .await
+        .unwrap_or_else(|fault| panic!("{at}: it does not open: {fault:?}"));
     // It is read to be whole, chained, and without a set that is there twice.
     let found = journal(&fresh).await;
     for id in past.acknowledged.iter().chain([&tried.other.id]) {
@@ -185,7 +232,9 @@ async fn check(copied: &Copied<'_>, past: &Past, tried: Tried<'_>, seed: u64, at
         Some(Outcome::Committed { .. } | Outcome::AlreadyCommitted { .. }) => {
             assert!(there.is_some(), "{at}: acknowledged and lost")
         }
-        Some(Outcome::NotWritten { .. }) => assert!(there.is_none(), "{at}: said not to be written and is there"),
+        Some(Outcome::NotWritten { .. }) => {
+            assert!(there.is_none(), "{at}: said not to be written and is there")
+        }
         Some(Outcome::Unknown { .. }) | None => {}
         Some(told) => panic!("{at}: {told:?}"),
     }
@@ -216,12 +265,16 @@ async fn fail_everywhere(operation: Operation, least: usize) {
             Operation::Fold => folded.with_a_tail(seed).await,
             Operation::Checkpoint => folded.before_a_checkpoint().await,
         };
-        let patches = if operation == Operation::Fold { task("goes on") } else { everywhere(&past.model) };
+        let patches =
+            if operation == Operation::Fold { task("goes on") } else { everywhere(&past.model) };
         let set = patch_set(&past.model, patches).unwrap();
         let first = seed as usize * 8 % SHARE;
-        for (at, (name, point)) in points(operation, &past, &set, seed).await.into_iter().enumerate() {
+        for (at, (name, point)) in
+            points(operation, &past, &set, seed).await.into_iter().enumerate()
+        {
             known.insert(name.clone());
-            let is_chosen = at % SHARE == first || seed == 0 && name.contains("Put Entry") && point.fault == Fault::FailBefore;
+            let is_chosen = at % SHARE == first
+                || seed == 0 && name.contains("Put Entry") && point.fault == Fault::FailBefore;
             if full() || is_chosen {
                 run(operation, &name, point, &past, &set, seed).await;
                 tried.insert(name);
@@ -230,7 +283,10 @@ async fn fail_everywhere(operation: Operation, least: usize) {
         }
     }
     let (all, some) = (known.len(), tried.len());
-    eprintln!("{operation:?}: {all} failpoints, {some} of them in {runs} runs, {:.1?}", begun.elapsed());
+    eprintln!(
+        "{operation:?}: {all} failpoints, {some} of them in {runs} runs, {:.1?}",
+        begun.elapsed()
+    );
     assert!(all >= least, "only {all} failpoints: {known:?}");
 }
 

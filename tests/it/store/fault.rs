@@ -13,8 +13,8 @@ use futures::{StreamExt, TryStreamExt};
 use lakeplan::store::durable::NotLanded;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -52,8 +52,15 @@ pub enum Fault {
     Hold,
 }
 
-pub const FAULTS: [Fault; 7] =
-    [Fault::FailBefore, Fault::FailAfter, Fault::Drop, Fault::LandLate, Fault::FalseConflict, Fault::Throttle, Fault::Full];
+pub const FAULTS: [Fault; 7] = [
+    Fault::FailBefore,
+    Fault::FailAfter,
+    Fault::Drop,
+    Fault::LandLate,
+    Fault::FalseConflict,
+    Fault::Throttle,
+    Fault::Full,
+];
 
 /// Faults with a probability, or one planned for the nth matching put.
 #[derive(Clone, Copy, Debug)]
@@ -116,9 +123,9 @@ impl FaultStore {
                 let mut random = self.random.lock().unwrap();
                 random.random_bool(share).then(|| FAULTS[random.random_range(0..FAULTS.len())])
             }
-            Plan::Once { part, nth, fault } => {
-                (path.as_ref().contains(part) && self.matching.fetch_add(1, Ordering::SeqCst) == nth).then_some(fault)
-            }
+            Plan::Once { part, nth, fault } => (path.as_ref().contains(part)
+                && self.matching.fetch_add(1, Ordering::SeqCst) == nth)
+                .then_some(fault),
         };
         if fault.is_some() {
             self.faults.fetch_add(1, Ordering::SeqCst);
@@ -148,7 +155,13 @@ impl FaultStore {
         list(self.inner.as_ref()).map_ok(move |meta| calls.aged(meta)).boxed()
     }
 
-    async fn put_with(&self, fault: Fault, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+    async fn put_with(
+        &self,
+        fault: Fault,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
         match fault {
             Fault::FailBefore => Err(error("500 before it was stored")),
             Fault::Throttle => Err(error("503 SlowDown")),
@@ -171,7 +184,8 @@ impl FaultStore {
                 Err(error("the connection was dropped"))
             }
             Fault::LandLate => {
-                let delay = Duration::from_millis(self.random.lock().unwrap().random_range(1..60_000));
+                let delay =
+                    Duration::from_millis(self.random.lock().unwrap().random_range(1..60_000));
                 let (inner, location) = (Arc::clone(&self.inner), location.clone());
                 tokio::spawn(async move {
                     tokio::time::sleep(delay).await;
@@ -192,8 +206,12 @@ impl FaultStore {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 Err(error("timed out"))
             }
-            Fault::FalseConflict => Err(Error::AlreadyExists { path: location.to_string(), source: "409".into() }),
-            Fault::Precondition => Err(Error::Precondition { path: location.to_string(), source: "412".into() }),
+            Fault::FalseConflict => {
+                Err(Error::AlreadyExists { path: location.to_string(), source: "409".into() })
+            }
+            Fault::Precondition => {
+                Err(Error::Precondition { path: location.to_string(), source: "412".into() })
+            }
             Fault::Hold => {
                 self.calls.held().await;
                 self.inner.put_opts(location, payload, options).await
@@ -215,7 +233,12 @@ impl fmt::Display for FaultStore {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl ObjectStore for FaultStore {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
         match self.calls.meet(Verb::Put, location.as_ref())? {
             // Here time need not pass: what is late lands when the test says so, and who is gone asks for no more.
             Meeting::Fault(Fault::LandLate) => {
@@ -236,7 +259,11 @@ impl ObjectStore for FaultStore {
         }
     }
 
-    async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
         self.inner.put_multipart_opts(location, options).await
     }
 
@@ -256,7 +283,10 @@ impl ObjectStore for FaultStore {
         self.inner.get_ranges(location, ranges).await
     }
 
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
         let (calls, inner) = (Arc::clone(&self.calls), Arc::clone(&self.inner));
         let one = move |path| {
             let (calls, inner) = (Arc::clone(&calls), Arc::clone(&inner));
@@ -269,7 +299,11 @@ impl ObjectStore for FaultStore {
         self.listing(prefix, |inner| inner.list(prefix))
     }
 
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
         self.listing(prefix, |inner| inner.list_with_offset(prefix, offset))
     }
 

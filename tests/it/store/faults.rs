@@ -27,7 +27,8 @@ pub enum Told {
 
 /// The sets in the journal by id, checked to be whole, in one place each, and chained.
 pub async fn journal(store: &dyn Store) -> BTreeMap<PatchSetId, usize> {
-    let rows: Vec<Row> = store.changes(0, Stream::Work, &Scope::All).await.unwrap().try_collect().await.unwrap();
+    let rows: Vec<Row> =
+        store.changes(0, Stream::Work, &Scope::All).await.unwrap().try_collect().await.unwrap();
     let mut found = BTreeMap::new();
     let mut chain = [0; 32];
     for (index, rows) in rows.chunk_by(|a, b| a.seq == b.seq).enumerate() {
@@ -59,8 +60,12 @@ pub async fn commit_carefully(store: &dyn Store, set: PatchSet, patience: usize)
 pub fn check(told: &[(PatchSetId, Told)], found: &BTreeMap<PatchSetId, usize>) {
     for (id, told) in told {
         match told {
-            Told::Committed => assert_eq!(found.get(id), Some(&2), "{id} was acknowledged and is not there whole"),
-            Told::NotWritten => assert!(!found.contains_key(id), "{id} was said not to be written and is there"),
+            Told::Committed => {
+                assert_eq!(found.get(id), Some(&2), "{id} was acknowledged and is not there whole")
+            }
+            Told::NotWritten => {
+                assert!(!found.contains_key(id), "{id} was said not to be written and is there")
+            }
             Told::Unknown => {}
         }
     }
@@ -82,16 +87,24 @@ async fn many_commits_of_three_writers_through_many_faults() {
         let mut clients = Vec::new();
         for writer in 0..3u64 {
             let flaky = FaultStore::new(Arc::clone(&lake.store), seed * 10 + writer);
-            let store =
-                Arc::new(open(&root(Arc::clone(&flaky) as Arc<dyn ObjectStore>), clock(), seed * 10 + writer).await.unwrap());
+            let store = Arc::new(
+                open(
+                    &root(Arc::clone(&flaky) as Arc<dyn ObjectStore>),
+                    clock(),
+                    seed * 10 + writer,
+                )
+                .await
+                .unwrap(),
+            );
             flaky.plan(Plan::Random { share: 0.35 });
             clients.push((store, flaky));
         }
         let state = super::state(calm.as_ref()).await;
         let mut running = Vec::new();
         for (writer, (store, _)) in clients.iter().enumerate() {
-            let sets: Vec<PatchSet> =
-                (0..commits / 12).map(|n| patch_set(&state, two_tasks(writer * 10_000 + n)).unwrap()).collect();
+            let sets: Vec<PatchSet> = (0..commits / 12)
+                .map(|n| patch_set(&state, two_tasks(writer * 10_000 + n)).unwrap())
+                .collect();
             let store = Arc::clone(store);
             running.push(tokio::spawn(async move {
                 let mut told = Vec::new();
@@ -129,15 +142,25 @@ async fn each_fault_at_each_put_of_a_commit() {
                 let (calm, lake) = delta_in_memory().await;
                 make_project(calm.as_ref()).await;
                 let flaky = FaultStore::new(Arc::clone(&lake.store), seed);
-                let store = open(&root(Arc::clone(&flaky) as Arc<dyn ObjectStore>), clock(), seed).await.unwrap();
+                let store = open(&root(Arc::clone(&flaky) as Arc<dyn ObjectStore>), clock(), seed)
+                    .await
+                    .unwrap();
                 flaky.plan(Plan::Once { part, nth: 0, fault });
                 let set = set(calm.as_ref(), two_tasks(0)).await;
                 let told = commit_carefully(&store, set.clone(), 1).await;
                 tokio::time::sleep(Duration::from_secs(120)).await;
-                assert_eq!(flaky.faults.load(Ordering::SeqCst), 1, "{part} {fault:?} did not happen");
+                assert_eq!(
+                    flaky.faults.load(Ordering::SeqCst),
+                    1,
+                    "{part} {fault:?} did not happen"
+                );
                 check(&[(set.id, told)], &journal(calm.as_ref()).await);
                 let again = commit_carefully(&store, set.clone(), 1).await;
-                assert_eq!(again, Told::Committed, "{part} {fault:?}: a repeat with the same id did not settle it");
+                assert_eq!(
+                    again,
+                    Told::Committed,
+                    "{part} {fault:?}: a repeat with the same id did not settle it"
+                );
                 check(&[(set.id, again)], &journal(calm.as_ref()).await);
                 outcomes.insert((part, format!("{fault:?}"), format!("{told:?}")));
             }
@@ -150,9 +173,17 @@ async fn each_fault_at_each_put_of_a_commit() {
             .map(|(_, _, told)| told.as_str())
             .collect::<Vec<_>>()
     };
-    assert_eq!(told("_delta_log", Fault::FailAfter), ["Committed"], "our own commit was taken for another's");
+    assert_eq!(
+        told("_delta_log", Fault::FailAfter),
+        ["Committed"],
+        "our own commit was taken for another's"
+    );
     assert_eq!(told("_delta_log", Fault::FalseConflict), ["Committed"]);
-    assert_eq!(told("_delta_log", Fault::Full), ["NotWritten"], "a full disk is no reason to wait for the deadline");
+    assert_eq!(
+        told("_delta_log", Fault::Full),
+        ["NotWritten"],
+        "a full disk is no reason to wait for the deadline"
+    );
     assert_eq!(told("stream=work", Fault::FailBefore), ["NotWritten"]);
 }
 
@@ -166,10 +197,14 @@ async fn a_writer_that_dies_at_any_put_leaves_whole_sets_or_none() {
                 let (calm, lake) = delta_in_memory().await;
                 make_project(calm.as_ref()).await;
                 let flaky = FaultStore::new(Arc::clone(&lake.store), seed);
-                let dying = open(&root(Arc::clone(&flaky) as Arc<dyn ObjectStore>), clock(), seed).await.unwrap();
+                let dying = open(&root(Arc::clone(&flaky) as Arc<dyn ObjectStore>), clock(), seed)
+                    .await
+                    .unwrap();
                 flaky.plan(Plan::Once { part, nth: 0, fault });
                 let set = set(calm.as_ref(), two_tasks(0)).await;
-                let answer = tokio::time::timeout(Duration::from_secs(600), commit(&dying, set.clone())).await;
+                let answer =
+                    tokio::time::timeout(Duration::from_secs(600), commit(&dying, set.clone()))
+                        .await;
                 assert!(answer.is_err(), "a dead process answered");
                 drop(dying);
                 let next = open(&lake, clock(), seed + 100).await.unwrap();
@@ -187,7 +222,10 @@ async fn a_writer_that_dies_at_any_put_leaves_whole_sets_or_none() {
         ("stream=work", "DieAfter", false),
         ("stream=work", "DieBefore", false),
     ];
-    assert_eq!(left, wanted.map(|(part, fault, there)| (part, fault.to_owned(), there)).into_iter().collect());
+    assert_eq!(
+        left,
+        wanted.map(|(part, fault, there)| (part, fault.to_owned(), there)).into_iter().collect()
+    );
 }
 
 /// Storage that answers no put of a log entry: the writer gives the slot up at the deadline, and says what is so.
@@ -216,15 +254,23 @@ async fn at_the_deadline_nothing_is_claimed_that_is_not_so() {
 async fn a_set_is_judged_against_what_the_winner_left() {
     let inner: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let lake = root(inner);
-    let first =
-        lakeplan::store::delta::DeltaStore::create(&lake, lakeplan::store::Format::default(), clock(), crate::support::random(1))
-            .await
-            .unwrap();
+    let first = lakeplan::store::delta::DeltaStore::create(
+        &lake,
+        lakeplan::store::Format::default(),
+        clock(),
+        crate::support::random(1),
+    )
+    .await
+    .unwrap();
     make_project(&first).await;
     let _ = super::committed(&first, task("a")).await;
     let second = open(&lake, clock(), 2).await.unwrap();
     let late = set(&first, serde_json::json!([{"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": "b", "parent_id": "PAY-1"}}])).await;
-    let _ = super::committed(&first, serde_json::json!([{"op": "delete", "entity": "task", "id": "PAY-1"}])).await;
+    let _ = super::committed(
+        &first,
+        serde_json::json!([{"op": "delete", "entity": "task", "id": "PAY-1"}]),
+    )
+    .await;
     match commit(&second, late).await {
         Outcome::Refused(violations) => assert_eq!(violations[0].rule.word(), "deleted"),
         other => panic!("{other:?}"),

@@ -20,13 +20,20 @@ use crate::support::{clock, counts, patch_set, random, random_patches};
 
 /// The records of a state by slot, comparable.
 pub fn records(records: impl Iterator<Item = AnyRecord>) -> BTreeMap<String, String> {
-    records.map(|record| (format!("{:?}", record.slot()), Value::Object(record.present()).to_string())).collect()
+    records
+        .map(|record| (format!("{:?}", record.slot()), Value::Object(record.present()).to_string()))
+        .collect()
 }
 
 pub async fn in_tables(root: &Root) -> BTreeMap<String, String> {
     let mut tables = Vec::new();
     for table in TABLES {
-        tables.push(read::one(&root.store, table, &Scope::All, None).await.unwrap().expect("a table is missing"));
+        tables.push(
+            read::one(&root.store, table, &Scope::All, None)
+                .await
+                .unwrap()
+                .expect("a table is missing"),
+        );
     }
     let count: usize = tables.iter().map(|table| table.records.len()).sum();
     let found = records(tables.into_iter().flat_map(|table| table.records));
@@ -59,7 +66,10 @@ async fn folded_tables_equal_the_state_and_open_the_lake() {
             assert_eq!(in_tables(&lake).await, wanted, "seed {seed}, round {round}");
             assert_eq!(report.seq, store.head().await.unwrap().seq);
             let again = store.fold().await.unwrap();
-            assert!(again.tables.iter().all(|(_, folded)| folded.files == 0), "a second fold wrote files: {again:?}");
+            assert!(
+                again.tables.iter().all(|(_, folded)| folded.files == 0),
+                "a second fold wrote files: {again:?}"
+            );
             // A tail that is not folded, read by a process that starts from the tables.
             change_at_random(store.as_ref(), &mut rng).await;
             let fresh = open(&lake, clock(), seed + 50).await.unwrap();
@@ -80,7 +90,11 @@ async fn folders_and_writers_race_and_the_tables_are_right() {
         make_project(first.as_ref()).await;
         let mut running = Vec::new();
         for process in 0..3u64 {
-            let store = Arc::new(DeltaStore::open(&lake, Format::default(), clock(), random(seed * 7 + process)).await.unwrap());
+            let store = Arc::new(
+                DeltaStore::open(&lake, Format::default(), clock(), random(seed * 7 + process))
+                    .await
+                    .unwrap(),
+            );
             running.push(tokio::spawn(async move {
                 let mut rng = StdRng::seed_from_u64(seed * 100 + process);
                 for _ in 0..10 {
@@ -93,7 +107,11 @@ async fn folders_and_writers_race_and_the_tables_are_right() {
             process.await.unwrap();
         }
         first.fold().await.unwrap();
-        assert_eq!(in_tables(&lake).await, records(state(first.as_ref()).await.records()), "seed {seed}");
+        assert_eq!(
+            in_tables(&lake).await,
+            records(state(first.as_ref()).await.records()),
+            "seed {seed}"
+        );
     }
 }
 
@@ -116,7 +134,11 @@ async fn a_fold_through_faults_is_right_or_not_there() {
         }
         tokio::time::sleep(std::time::Duration::from_secs(120)).await;
         calm.fold().await.unwrap();
-        assert_eq!(in_tables(&lake).await, records(state(calm.as_ref()).await.records()), "seed {seed}");
+        assert_eq!(
+            in_tables(&lake).await,
+            records(state(calm.as_ref()).await.records()),
+            "seed {seed}"
+        );
     }
 }
 
@@ -135,7 +157,9 @@ async fn a_process_that_lives_long_folds_while_it_works() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(20), folded).await.expect("it was never folded");
+    tokio::time::timeout(std::time::Duration::from_secs(20), folded)
+        .await
+        .expect("it was never folded");
     assert_eq!(in_tables(&root).await, records(state(store.as_ref()).await.records()));
     keeper.abort();
     let _ = keeper.await;
@@ -169,10 +193,20 @@ async fn a_bucket_of_several_row_groups_is_rewritten_where_it_changed() {
 
     let check = async |what: &str| {
         let report = store.fold().await.unwrap();
-        assert!(report.tables.iter().any(|(name, folded)| *name == "tasks" && folded.files > 0), "{what}");
-        assert_eq!(in_tables(&lake).await, records(state(store.as_ref()).await.records()), "{what}");
+        assert!(
+            report.tables.iter().any(|(name, folded)| *name == "tasks" && folded.files > 0),
+            "{what}"
+        );
+        assert_eq!(
+            in_tables(&lake).await,
+            records(state(store.as_ref()).await.records()),
+            "{what}"
+        );
         let groups = row_groups(&store, &lake, "tasks").await;
-        assert!(groups.iter().flatten().all(|rows| (4_096..=12_288).contains(rows)), "{what}: {groups:?}");
+        assert!(
+            groups.iter().flatten().all(|rows| (4_096..=12_288).contains(rows)),
+            "{what}: {groups:?}"
+        );
     };
     patches(vec![
         update(10, json!({"title": "Edited", "tags": ["c"]})),
@@ -180,7 +214,8 @@ async fn a_bucket_of_several_row_groups_is_rewritten_where_it_changed() {
     ])
     .await;
     check("edits of the first and the last group").await;
-    patches(vec![task(11, 0), update(12, json!({"priority": "high"})), task(2 * TASKS + 1, 1)]).await;
+    patches(vec![task(11, 0), update(12, json!({"priority": "high"})), task(2 * TASKS + 1, 1)])
+        .await;
     check("tasks that come between and behind, beside an edit").await;
     let far = json!({"project_id": id(1, 2)});
     patches(vec![
@@ -191,7 +226,11 @@ async fn a_bucket_of_several_row_groups_is_rewritten_where_it_changed() {
     ])
     .await;
     check("tasks that leave for another project").await;
-    patches(vec![update(11, json!({"metadata": {"a": 1}})), update(TASKS, json!({"due_date": "2026-11-20"}))]).await;
+    patches(vec![
+        update(11, json!({"metadata": {"a": 1}})),
+        update(TASKS, json!({"due_date": "2026-11-20"})),
+    ])
+    .await;
     check("edits of what came").await;
 }
 
@@ -235,6 +274,9 @@ async fn many_rows_are_folded_before_their_time() {
         begun.elapsed()
     };
     let (few, many) = (folded_after(1_000).await, folded_after(2_000).await);
-    assert!(few > std::time::Duration::from_millis(1_500), "a thousand rows were folded after {few:?}");
+    assert!(
+        few > std::time::Duration::from_millis(1_500),
+        "a thousand rows were folded after {few:?}"
+    );
     assert!(many < std::time::Duration::from_millis(500), "two thousand rows waited for {many:?}");
 }

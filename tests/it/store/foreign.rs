@@ -45,8 +45,11 @@ async fn go_on(root: &Root, title: &str) -> (Vec<String>, Vec<String>) {
     committed(&store, tasks.map(|task| edit(task.key.to_string())).collect()).await;
     store.fold().await.unwrap();
     let state = state(&store).await;
-    let mut keys: Vec<String> =
-        state.projects().flat_map(ProjectState::tasks).map(|task| format!("{:>4}", task.key.number())).collect();
+    let mut keys: Vec<String> = state
+        .projects()
+        .flat_map(ProjectState::tasks)
+        .map(|task| format!("{:>4}", task.key.number()))
+        .collect();
     keys.sort();
     keys.dedup();
     store.close().await;
@@ -81,9 +84,16 @@ async fn put_back(root: &Root, folder: &str, copied: Vec<(Path, bytes::Bytes)>) 
 async fn optimize_and_z_order_of_any_table_leave_the_lake_whole() {
     for table in LakeTables::own() {
         for is_clustered in [false, true] {
-            let kind = if is_clustered { OptimizeType::ZOrder(vec![order_of(table)]) } else { OptimizeType::Compact };
+            let kind = if is_clustered {
+                OptimizeType::ZOrder(vec![order_of(table)])
+            } else {
+                OptimizeType::Compact
+            };
             let root = lake(12).await;
-            if delta_rs(&root.store, table).await.is_none_or(|table| table.get_file_uris().unwrap().next().is_none()) {
+            if delta_rs(&root.store, table)
+                .await
+                .is_none_or(|table| table.get_file_uris().unwrap().next().is_none())
+            {
                 continue;
             }
             rewrite(&root, table, kind).await;
@@ -141,7 +151,8 @@ async fn a_broken_file_that_was_read_is_rebuilt_by_the_next_fold() {
     root.store.put(&file, "no parquet".into()).await.unwrap();
     let store = open(&root, clock(), 7).await.unwrap();
     assert_eq!(titles(&state(&store).await).len(), 3);
-    committed(&store, json!([{"op": "create", "entity": "user", "fields": {"handle": "ana"}}])).await;
+    committed(&store, json!([{"op": "create", "entity": "user", "fields": {"handle": "ana"}}]))
+        .await;
     store.fold().await.unwrap();
     store.close().await;
     assert_eq!(check_up(&root, None).await.findings, []);
@@ -162,10 +173,21 @@ async fn rewrite_in_other_types(root: &Root, forge: impl Fn(RecordBatch) -> Reco
     let table = delta_rs(&root.store, "journal").await.unwrap();
     let version = table.version().unwrap() + 1;
     let (mut actions, mut rows) = (Vec::new(), Vec::new());
-    let live: Vec<String> = table.get_file_uris().unwrap().map(|uri| uri.rsplit("journal/").next().unwrap().to_owned()).collect();
+    let live: Vec<String> = table
+        .get_file_uris()
+        .unwrap()
+        .map(|uri| uri.rsplit("journal/").next().unwrap().to_owned())
+        .collect();
     let values = json!({"stream": "work", "date": "2026-09-21"});
     for path in live {
-        let bytes = root.store.get(&Path::from(format!("journal/{path}"))).await.unwrap().bytes().await.unwrap();
+        let bytes = root
+            .store
+            .get(&Path::from(format!("journal/{path}")))
+            .await
+            .unwrap()
+            .bytes()
+            .await
+            .unwrap();
         rows.extend(batches("journal", bytes).unwrap().map(Result::unwrap));
         actions.push(json!({"remove": {"path": path, "dataChange": false, "deletionTimestamp": 1, "partitionValues": values}}));
     }
@@ -174,7 +196,9 @@ async fn rewrite_in_other_types(root: &Root, forge: impl Fn(RecordBatch) -> Reco
         DataType::Int64 => DataType::Int32,
         DataType::Int32 => DataType::Int64,
         DataType::Timestamp(..) => DataType::Timestamp(TimeUnit::Nanosecond, None),
-        _ if field.name() == "actor" => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+        _ if field.name() == "actor" => {
+            DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+        }
         _ => DataType::LargeUtf8,
     };
     let schema = all.schema();
@@ -198,7 +222,10 @@ async fn rewrite_in_other_types(root: &Root, forge: impl Fn(RecordBatch) -> Reco
     actions.push(json!({"commitInfo": {"operation": "OPTIMIZE", "engineInfo": "another"}}));
     root.store.put(&Path::from(format!("journal/{path}")), file.into()).await.unwrap();
     let lines: String = actions.iter().map(|action| format!("{action}\n")).collect();
-    root.store.put(&Path::from(format!("journal/_delta_log/{version:020}.json")), lines.into()).await.unwrap();
+    root.store
+        .put(&Path::from(format!("journal/_delta_log/{version:020}.json")), lines.into())
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -219,7 +246,10 @@ async fn a_compaction_that_loses_or_changes_rows_is_not_believed() {
     let lost = |rows: RecordBatch| rows.slice(0, rows.num_rows() - 1);
     let changed = |rows: RecordBatch| {
         let schema = rows.schema();
-        let columns = schema.fields().iter().zip(rows.columns()).map(|(field, column)| match field.name().as_str() {
+        let columns = schema.fields().iter().zip(rows.columns()).map(|(field, column)| match field
+            .name()
+            .as_str()
+        {
             "actor" => Arc::new(StringArray::from(vec!["someone"; rows.num_rows()])) as ArrayRef,
             _ => Arc::clone(column),
         });
@@ -233,7 +263,11 @@ async fn a_compaction_that_loses_or_changes_rows_is_not_believed() {
         let found = check_up(&root, None).await;
         assert!(says(&found, "journal", what), "{:?}", found.findings);
         let opened = match open(&root, clock(), 8).await {
-            Ok(store) => store.changes(0, Stream::Work, &Scope::All).await.map(drop).and(store.head().await.map(drop)),
+            Ok(store) => store
+                .changes(0, Stream::Work, &Scope::All)
+                .await
+                .map(drop)
+                .and(store.head().await.map(drop)),
             Err(fault) => Err(fault),
         };
         assert!(opened.unwrap_err().to_string().contains(what), "{what} is believed");

@@ -32,13 +32,19 @@ async fn a_lake_of_an_older_format_opens_upgrades_and_then_refuses_the_older_bin
     let _ = committed(old.as_ref(), urgent).await;
 
     let new = DeltaStore::open(&root, next_format(), clock(), random(2)).await.unwrap();
-    let priority =
-        |state: &lakeplan::domain::state::State| lakeplan::service::find::task(state, "PAY-1").unwrap().priority.unwrap().word();
+    let priority = |state: &lakeplan::domain::state::State| {
+        lakeplan::service::find::task(state, "PAY-1").unwrap().priority.unwrap().word()
+    };
     assert_eq!(priority(&state(&new).await), "critical", "the payload was not brought up");
     assert_eq!(priority(&state(old.as_ref()).await), "high");
 
     let new: Arc<dyn Store> = Arc::new(new);
-    let service = Service { store: Arc::clone(&new), clock: clock(), random: random(3), actor: Name::new("tester").unwrap() };
+    let service = Service {
+        store: Arc::clone(&new),
+        clock: clock(),
+        random: random(3),
+        actor: Name::new("tester").unwrap(),
+    };
     let (from, to, _) = service.upgrade(next_format().current()).await.unwrap().unwrap();
     assert_eq!((from, to), (1, 2));
     assert!(service.upgrade(2).await.unwrap().is_none(), "a second upgrade has nothing to do");
@@ -47,12 +53,17 @@ async fn a_lake_of_an_older_format_opens_upgrades_and_then_refuses_the_older_bin
     let sentence = "needs a lakeplan that reads format 2; this one";
     let open_now = open(&root, clock(), 4).await;
     match open_now {
-        Err(fault @ StoreError::NewerFormat { .. }) => assert!(fault.to_string().contains(sentence), "{fault}"),
+        Err(fault @ StoreError::NewerFormat { .. }) => {
+            assert!(fault.to_string().contains(sentence), "{fault}")
+        }
         Err(other) => panic!("{other:?}"),
         Ok(_) => panic!("a newer lake was opened"),
     }
     let outcome = old.commit(vec![set(new.as_ref(), task("c")).await]).await.pop().unwrap();
-    assert!(format!("{outcome:?}").contains("NewerFormat"), "the older writer that was open already went on: {outcome:?}");
+    assert!(
+        format!("{outcome:?}").contains("NewerFormat"),
+        "the older writer that was open already went on: {outcome:?}"
+    );
 }
 
 #[tokio::test]
@@ -69,8 +80,12 @@ async fn a_clock_behind_the_last_change_keeps_nobody_from_writing() {
     let (ahead, root) = delta_in_memory().await;
     make_project(ahead.as_ref()).await;
     let head = ahead.head().await.unwrap().at;
-    let at =
-        |hours| Arc::new(lakeplan::runtime::ManualClock::new(head - chrono::TimeDelta::hours(hours), chrono::TimeDelta::zero()));
+    let at = |hours| {
+        Arc::new(lakeplan::runtime::ManualClock::new(
+            head - chrono::TimeDelta::hours(hours),
+            chrono::TimeDelta::zero(),
+        ))
+    };
     let hour_back = open(&root, at(1), 2).await.unwrap();
     let mut late = set(ahead.as_ref(), task("a")).await;
     late.source = Source::Cli;
@@ -81,7 +96,8 @@ async fn a_clock_behind_the_last_change_keeps_nobody_from_writing() {
     for hours in [49, 24 * 400] {
         let days_back = open(&root, at(hours), 3).await.unwrap();
         let mut fresh = set(ahead.as_ref(), task("b")).await;
-        fresh.id = lakeplan::runtime::fresh_set_id(at(hours).as_ref(), random(hours as u64).as_ref());
+        fresh.id =
+            lakeplan::runtime::fresh_set_id(at(hours).as_ref(), random(hours as u64).as_ref());
         let outcome = commit(&days_back, fresh.clone()).await;
         assert!(matches!(outcome, lakeplan::store::Outcome::Committed { .. }), "{outcome:?}");
         let again = commit(&open(&root, at(hours), 4).await.unwrap(), fresh).await;

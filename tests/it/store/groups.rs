@@ -39,7 +39,11 @@ async fn a_commit_takes_what_fits_and_a_larger_set_goes_alone() {
                 other => panic!("{case}: {other:?}"),
             })
             .collect();
-        assert_eq!(places, (before.seq + 1..=before.seq + all as u64).collect::<Vec<_>>(), "{case}");
+        assert_eq!(
+            places,
+            (before.seq + 1..=before.seq + all as u64).collect::<Vec<_>>(),
+            "{case}"
+        );
         assert_eq!(store.head().await.unwrap().version - before.version, commits, "{case}");
     }
 }

@@ -27,8 +27,16 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let lake = Arc::new(InMemory::new());
-        let [held, calm] = [1, 2].map(|seed| FaultStore::new(Arc::clone(&lake) as Arc<dyn ObjectStore>, seed));
-        let store = DeltaStore::create(&root(Arc::clone(&calm) as Arc<_>), Format::default(), clock(), random(1)).await.unwrap();
+        let [held, calm] =
+            [1, 2].map(|seed| FaultStore::new(Arc::clone(&lake) as Arc<dyn ObjectStore>, seed));
+        let store = DeltaStore::create(
+            &root(Arc::clone(&calm) as Arc<_>),
+            Format::default(),
+            clock(),
+            random(1),
+        )
+        .await
+        .unwrap();
         make_project(&store).await;
         let _ = committed(&store, task("this")).await;
         let _ = committed(&store, task("that")).await;
@@ -46,7 +54,11 @@ impl Scene {
     }
 
     /// Does one thing, and the other while the one is held; whether it was.
-    async fn beside<T>(&self, one: impl Future<Output = T>, other: impl Future<Output = ()>) -> (T, bool) {
+    async fn beside<T>(
+        &self,
+        one: impl Future<Output = T>,
+        other: impl Future<Output = ()>,
+    ) -> (T, bool) {
         let one = async {
             let done = one.await;
             (done, self.held.calls.release())
@@ -73,7 +85,13 @@ async fn a_file_whose_entry_comes_after_a_vacuum_is_not_what_becomes_live() {
     let writer = scene.opened(&scene.held, 3).await;
     writer.fold().await.unwrap();
     let late = set(&writer, task("late")).await;
-    let keeper = DeltaStore::open(&root(Arc::clone(&scene.calm) as Arc<_>), Format::default(), late_clock(), random(4)).await;
+    let keeper = DeltaStore::open(
+        &root(Arc::clone(&scene.calm) as Arc<_>),
+        Format::default(),
+        late_clock(),
+        random(4),
+    )
+    .await;
     let keeper = keeper.unwrap();
     scene.hold(Verb::Put, "journal", 0);
     let mut deleted = 0;
@@ -86,7 +104,10 @@ async fn a_file_whose_entry_comes_after_a_vacuum_is_not_what_becomes_live() {
             deleted = report.vacuumed.iter().find(|(name, _)| *name == "journal").unwrap().1.files;
         })
         .await;
-    assert!(was_held && deleted == 1, "the file was not deleted before its entry, so this test shows nothing: {deleted}");
+    assert!(
+        was_held && deleted == 1,
+        "the file was not deleted before its entry, so this test shows nothing: {deleted}"
+    );
     assert!(matches!(told, Outcome::Committed { seq: 5, .. }), "{told:?}");
     scene.agrees("after the vacuum").await;
 }
@@ -97,7 +118,8 @@ async fn what_is_committed_in_the_middle_of_a_fold_is_folded_once() {
     let mut held = 0;
     loop {
         let scene = Scene::new().await;
-        let (folder, rival) = (scene.opened(&scene.held, 5).await, scene.opened(&scene.calm, 6).await);
+        let (folder, rival) =
+            (scene.opened(&scene.held, 5).await, scene.opened(&scene.calm, 6).await);
         scene.hold(Verb::Get, "journal", held);
         let beside = async {
             let _ = committed(&rival, task("between")).await;
@@ -150,8 +172,15 @@ async fn what_is_not_folded_is_not_compacted() {
     };
     let (report, was_held) = scene.beside(keeper.maintain(Retention::default()), beside).await;
     assert!(was_held);
-    assert_eq!(report.unwrap().compacted, Compacted::default(), "files were joined that are not folded");
-    assert_eq!(keeper.maintain(Retention::default()).await.unwrap().compacted, Compacted { from: 14, into: 1 });
+    assert_eq!(
+        report.unwrap().compacted,
+        Compacted::default(),
+        "files were joined that are not folded"
+    );
+    assert_eq!(
+        keeper.maintain(Retention::default()).await.unwrap().compacted,
+        Compacted { from: 14, into: 1 }
+    );
     scene.agrees("after two rounds").await;
 }
 
@@ -172,7 +201,9 @@ async fn a_check_up_beside_others_says_nothing_that_is_not_so() {
                 // The next commit says how far the tables are folded.
                 let _ = committed(&rival, task("after")).await;
             };
-            let (checkup, was_held) = scene.beside(examine(&examined.store, "lake", &Format::default(), None), beside).await;
+            let (checkup, was_held) = scene
+                .beside(examine(&examined.store, "lake", &Format::default(), None), beside)
+                .await;
             assert_eq!(checkup.unwrap().findings, [], "held at look {held} at {table}");
             if !was_held {
                 break;

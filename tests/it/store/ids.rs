@@ -12,10 +12,13 @@ use crate::support::{clock, patch_set, random};
 async fn an_id_is_used_once_in_the_lake() {
     let (store, _) = delta_in_memory().await;
     make_project(store.as_ref()).await;
-    committed(store.as_ref(), json!([{"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}}])).await;
+    committed(
+        store.as_ref(),
+        json!([{"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}}]),
+    )
+    .await;
     let id = "019c0000-0000-7000-8000-00000000aaaa";
-    let create =
-        |project: &str| json!([{"op": "create", "entity": "task", "id": id, "fields": {"project_id": project, "title": "one"}}]);
+    let create = |project: &str| json!([{"op": "create", "entity": "task", "id": id, "fields": {"project_id": project, "title": "one"}}]);
     committed(store.as_ref(), create("PAY")).await;
     let twice = [
         create("OTH"),
@@ -27,7 +30,10 @@ async fn an_id_is_used_once_in_the_lake() {
         let set = set(store.as_ref(), patches.clone()).await;
         match commit(store.as_ref(), set).await {
             Outcome::Refused(violations) => {
-                assert!(violations[0].message.contains("the task PAY-1"), "{patches}: {violations:?}");
+                assert!(
+                    violations[0].message.contains("the task PAY-1"),
+                    "{patches}: {violations:?}"
+                );
             }
             other => panic!("{patches}: {other:?}"),
         }
@@ -44,7 +50,11 @@ async fn an_id_is_used_once_in_the_lake() {
 async fn a_given_id_is_looked_up_though_its_own_set_could_have_derived_it() {
     let (store, _) = delta_in_memory().await;
     make_project(store.as_ref()).await;
-    committed(store.as_ref(), json!([{"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}}])).await;
+    committed(
+        store.as_ref(),
+        json!([{"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}}]),
+    )
+    .await;
     let first = set(store.as_ref(), task("one")).await;
     let (id, of) = (first.patches[0].id.to_string(), first.id);
     let _ = commit(store.as_ref(), first).await;
@@ -54,7 +64,10 @@ async fn a_given_id_is_looked_up_though_its_own_set_could_have_derived_it() {
     // A writer that looks by itself: the resolver has noted no holder.
     second.also.clear();
     let outcome = commit(store.as_ref(), second).await;
-    assert!(matches!(&outcome, Outcome::Refused(found) if found[0].message.contains("the task PAY-1")), "{outcome:?}");
+    assert!(
+        matches!(&outcome, Outcome::Refused(found) if found[0].message.contains("the task PAY-1")),
+        "{outcome:?}"
+    );
 }
 
 /// The lookup of an id and that of links from other projects load projects one after the other. With room for few, the
@@ -65,7 +78,8 @@ async fn the_holder_of_an_id_stays_loaded_until_the_set_is_judged() {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     for key in ["OTH", "THI", "FOU"] {
-        let project = json!([{"op": "create", "entity": "project", "fields": {"name": key, "key": key}}]);
+        let project =
+            json!([{"op": "create", "entity": "project", "fields": {"name": key, "key": key}}]);
         committed(store.as_ref(), project).await;
         let task = json!([{"op": "create", "entity": "task", "fields": {"project_id": key, "title": "one"}}]);
         committed(store.as_ref(), task).await;
@@ -86,7 +100,11 @@ async fn the_holder_of_an_id_stays_loaded_until_the_set_is_judged() {
     .await;
     // A writer that looks by itself: the resolver has noted neither the holder nor the link's project.
     twice.also.clear();
-    let cold = DeltaStore::open_keeping(&root, Format::default(), 0, clock(), random(9)).await.unwrap();
+    let cold =
+        DeltaStore::open_keeping(&root, Format::default(), 0, clock(), random(9)).await.unwrap();
     let outcome = commit(&cold, twice).await;
-    assert!(matches!(&outcome, Outcome::Refused(found) if found[0].message.contains("the task PAY-1")), "{outcome:?}");
+    assert!(
+        matches!(&outcome, Outcome::Refused(found) if found[0].message.contains("the task PAY-1")),
+        "{outcome:?}"
+    );
 }

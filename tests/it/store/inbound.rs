@@ -15,8 +15,14 @@ use crate::support::{clock, random, request};
 
 /// A process that has nothing at hand yet.
 async fn fresh(root: &Root, seed: u64) -> Service {
-    let store = DeltaStore::open_keeping(root, Format::default(), 1, clock(), random(seed)).await.unwrap();
-    Service { store: Arc::new(store), clock: clock(), random: random(seed), actor: Name::new("tester").unwrap() }
+    let store =
+        DeltaStore::open_keeping(root, Format::default(), 1, clock(), random(seed)).await.unwrap();
+    Service {
+        store: Arc::new(store),
+        clock: clock(),
+        random: random(seed),
+        actor: Name::new("tester").unwrap(),
+    }
 }
 
 async fn change(root: &Root, seed: u64, patches: Value) {
@@ -34,7 +40,9 @@ async fn lake(folds: bool, moves: bool) -> (Arc<DeltaStore>, Root) {
     let start = if moves { "THI" } else { "OTH" };
     let _ = committed(store.as_ref(), json!([task("PAY"), task("PAY"), task(start)])).await;
     let link = json!({"from_id": format!("{start}-1"), "to_id": "PAY-1", "kind": "relates"});
-    let _ = committed(store.as_ref(), json!([{"op": "link", "entity": "task_link", "fields": link}])).await;
+    let _ =
+        committed(store.as_ref(), json!([{"op": "link", "entity": "task_link", "fields": link}]))
+            .await;
     if folds {
         store.fold().await.unwrap();
     }
@@ -50,8 +58,12 @@ async fn lake(folds: bool, moves: bool) -> (Arc<DeltaStore>, Root) {
 async fn links(store: &dyn Store) -> Vec<String> {
     let state = state(store).await;
     let key = |id| state.task(id).unwrap().key.to_string();
-    let live = state.projects().flat_map(|project| project.links()).filter(|link| link.deleted_at.is_none());
-    let mut told: Vec<String> = live.map(|link| format!("{} {}", key(link.from_id), key(link.to_id))).collect();
+    let live = state
+        .projects()
+        .flat_map(|project| project.links())
+        .filter(|link| link.deleted_at.is_none());
+    let mut told: Vec<String> =
+        live.map(|link| format!("{} {}", key(link.from_id), key(link.to_id))).collect();
     told.sort();
     told
 }
@@ -66,7 +78,11 @@ async fn a_fresh_writer_ends_restores_and_merges_links_from_elsewhere() {
         change(&root, 12, json!([{"op": "restore", "entity": "task", "id": "PAY-1"}])).await;
         assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{told}: restore");
         change(&root, 13, json!([{"op": "delete", "entity": "project", "id": "PAY"}])).await;
-        assert_eq!(links(store.as_ref()).await, Vec::<String>::new(), "{told}: delete of the project");
+        assert_eq!(
+            links(store.as_ref()).await,
+            Vec::<String>::new(),
+            "{told}: delete of the project"
+        );
         fresh(&root, 14).await.undo(None).await.unwrap();
         assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{told}: undo");
         let merged = fresh(&root, 15).await.merge_tasks("PAY-2", "PAY-1").await.unwrap();
@@ -85,7 +101,10 @@ async fn a_preview_shows_them_and_the_store_names_their_projects() {
     let whole = state(store.as_ref()).await;
     let [one, two] = ["PAY-1", "PAY-2"].map(|key| find::task(&whole, key).unwrap().id);
     let other = find::project(&whole, "OTH").unwrap().1.id;
-    for store in [store.clone(), Arc::new(DeltaStore::open(&root, Format::default(), clock(), random(22)).await.unwrap())] {
+    for store in [
+        store.clone(),
+        Arc::new(DeltaStore::open(&root, Format::default(), clock(), random(22)).await.unwrap()),
+    ] {
         assert!(store.linked_from(&[one].into()).await.unwrap().contains(&other));
         assert!(store.linked_from(&[two].into()).await.unwrap().is_empty());
         assert!(store.linked_from(&[].into()).await.unwrap().is_empty());
@@ -108,7 +127,9 @@ async fn a_link_made_after_a_writer_looked_is_ended_too() {
             Source::Cli,
         )
         .unwrap();
-    let _ = committed(store.as_ref(), json!([{"op": "link", "entity": "task_link", "fields": late}])).await;
+    let _ =
+        committed(store.as_ref(), json!([{"op": "link", "entity": "task_link", "fields": late}]))
+            .await;
     early.commit(&whole, set).await.unwrap();
     assert_eq!(links(store.as_ref()).await, Vec::<String>::new());
 }

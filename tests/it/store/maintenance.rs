@@ -32,7 +32,14 @@ fn real() -> Arc<SystemClock> {
 }
 
 fn records(records: impl Iterator<Item = AnyRecord>) -> BTreeMap<String, String> {
-    records.map(|record| (format!("{:?}", record.slot()), serde_json::Value::Object(record.present()).to_string())).collect()
+    records
+        .map(|record| {
+            (
+                format!("{:?}", record.slot()),
+                serde_json::Value::Object(record.present()).to_string(),
+            )
+        })
+        .collect()
 }
 
 async fn count(root: &Root, ending: &str) -> usize {
@@ -71,7 +78,11 @@ async fn maintenance_leaves_fewer_files_and_the_same_lake() {
     assert_eq!(records(state(&fresh).await.records()), wanted);
     assert_eq!(fresh.head().await.unwrap().chain, head.chain);
     let _ = committed(store.as_ref(), task("the old writer goes on")).await;
-    assert_eq!(keeper.maintain(NOW).await.unwrap().compacted.from, 0, "a second round found something to join");
+    assert_eq!(
+        keeper.maintain(NOW).await.unwrap().compacted.from,
+        0,
+        "a second round found something to join"
+    );
     sound(&root).await;
 }
 
@@ -92,14 +103,19 @@ async fn every_order_of_writers_folders_compaction_and_vacuum_gives_the_same_row
             let store = Arc::clone(&stores[rng.random_range(0..stores.len())]);
             match rng.random_range(0..10) {
                 0..7 => {
-                    let Ok(set) = patch_set(&model, random_patches(&model, &mut rng)) else { continue };
+                    let Ok(set) = patch_set(&model, random_patches(&model, &mut rng)) else {
+                        continue;
+                    };
                     match store.commit(vec![set.clone()]).await.pop().unwrap() {
                         Outcome::Committed { .. } => {
                             let at = store.head().await.unwrap().at;
                             let _ = apply(&mut model, &set, at).unwrap();
                         }
                         Outcome::Refused(violations) => {
-                            assert!(apply(&mut model, &set, noon()).is_err(), "seed {seed}: {violations:?} for {set:?}")
+                            assert!(
+                                apply(&mut model, &set, noon()).is_err(),
+                                "seed {seed}: {violations:?} for {set:?}"
+                            )
                         }
                         other => panic!("{other:?}"),
                     }
@@ -116,7 +132,8 @@ async fn every_order_of_writers_folders_compaction_and_vacuum_gives_the_same_row
         for store in &stores {
             assert_eq!(records(state(store.as_ref()).await.records()), wanted, "seed {seed}");
         }
-        let fresh = DeltaStore::open(&root, Format::default(), clock(), random(seed)).await.unwrap();
+        let fresh =
+            DeltaStore::open(&root, Format::default(), clock(), random(seed)).await.unwrap();
         assert_eq!(records(state(&fresh).await.records()), wanted, "seed {seed}");
         fresh.fold().await.unwrap();
         journal(&fresh).await;

@@ -28,8 +28,17 @@ async fn mend(lake: &Root, name: &str) -> usize {
         let found = thorough(lake).await.unwrap().findings;
         let Some(finding) = found.first() else { return followed };
         let gives_up = found.iter().find(|finding| finding.way_out.contains("from a backup"));
-        assert!(gives_up.is_none(), "{name}: nothing is lost, and the check-up gives up: {gives_up:?}");
-        follow(Root { url: lake.url.clone(), store: lake.store.clone() }, finding.way_out, &finding.place, lake).await;
+        assert!(
+            gives_up.is_none(),
+            "{name}: nothing is lost, and the check-up gives up: {gives_up:?}"
+        );
+        follow(
+            Root { url: lake.url.clone(), store: lake.store.clone() },
+            finding.way_out,
+            &finding.place,
+            lake,
+        )
+        .await;
     }
     panic!("{name}: still {:?}", thorough(lake).await.unwrap().findings);
 }
@@ -37,7 +46,12 @@ async fn mend(lake: &Root, name: &str) -> usize {
 async fn count(lake: &Root, table: &str) -> usize {
     let store = open(lake, clock(), 21).await.unwrap();
     let session = Session::open(&store.tables(), noon()).await.unwrap();
-    let rows = rows_text(&session.query(&format!("SELECT count(*) FROM {table} WHERE {table}.date IS NOT NULL")).await.unwrap());
+    let rows = rows_text(
+        &session
+            .query(&format!("SELECT count(*) FROM {table} WHERE {table}.date IS NOT NULL"))
+            .await
+            .unwrap(),
+    );
     store.close().await;
     rows.unwrap().1[0][0].parse().unwrap()
 }
@@ -68,9 +82,12 @@ async fn maintenance_goes_on_without_a_lost_file_of_an_appended_table() {
         let mut flipped = sound.clone();
         flipped[sound.len() / 2] ^= 1;
         let rows = count(&before, table).await;
-        for (name, damaged) in
-            [("lost", None), ("cut", Some(&sound[..sound.len() / 2])), ("empty", Some(&[][..])), ("flipped", Some(&flipped[..]))]
-        {
+        for (name, damaged) in [
+            ("lost", None),
+            ("cut", Some(&sound[..sound.len() / 2])),
+            ("empty", Some(&[][..])),
+            ("flipped", Some(&flipped[..])),
+        ] {
             let (lake, name) = (fork(&before).await, format!("{table} {name}"));
             match damaged {
                 Some(damaged) => put(&lake, &path, damaged).await,
@@ -109,12 +126,15 @@ async fn a_broken_entry_for_which_a_checkpoint_stands_is_not_the_end_of_a_lake()
     let mut tried = 0;
     for table in LakeTables::own() {
         let log = format!("{table}/_delta_log");
-        let Some(checkpoint) = files(&before, &log, ".checkpoint.parquet").await.pop() else { continue };
+        let Some(checkpoint) = files(&before, &log, ".checkpoint.parquet").await.pop() else {
+            continue;
+        };
         let mut entries = files(&before, &log, ".json").await;
         entries.retain(|path| version(path) <= version(&checkpoint));
         let last = entries.len() - 1;
         for at in [0, 1.min(last), last] {
-            let (lake, broken) = (fork(&before).await, if (at + table.len()) % 2 == 0 { "x\n" } else { "" });
+            let (lake, broken) =
+                (fork(&before).await, if (at + table.len()) % 2 == 0 { "x\n" } else { "" });
             put(&lake, &entries[at], broken.as_bytes()).await;
             let name = format!("{} {broken:?}", entries[at]);
             assert!(mend(&lake, &name).await <= 1, "{name}");
@@ -143,13 +163,21 @@ async fn maintenance_writes_a_broken_checkpoint_again_from_the_entries() {
         let log = format!("{table}/_delta_log");
         let checkpoint = files(&before, &log, ".checkpoint.parquet").await.pop().unwrap();
         let sound = bytes(&before, &checkpoint).await;
-        for (name, broken) in [("empty", &b""[..]), ("halved", &sound[..sound.len() / 2]), ("words", b"no parquet")] {
+        for (name, broken) in
+            [("empty", &b""[..]), ("halved", &sound[..sound.len() / 2]), ("words", b"no parquet")]
+        {
             let (lake, name) = (fork(&before).await, format!("{checkpoint} {name}"));
             put(&lake, &checkpoint, broken).await;
             let store = open(&lake, clock(), 22).await.unwrap();
-            store.maintain(Retention::default()).await.unwrap_or_else(|err| panic!("{name}: {err}"));
+            store
+                .maintain(Retention::default())
+                .await
+                .unwrap_or_else(|err| panic!("{name}: {err}"));
             let _ = committed(&store, task("later")).await;
-            store.maintain(Retention::default()).await.unwrap_or_else(|err| panic!("{name}: {err}"));
+            store
+                .maintain(Retention::default())
+                .await
+                .unwrap_or_else(|err| panic!("{name}: {err}"));
             store.close().await;
             assert_eq!(thorough(&lake).await.unwrap().findings, [], "{name}");
         }

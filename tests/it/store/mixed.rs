@@ -20,7 +20,10 @@ async fn go_on(lake: &Root, title: &str) {
 }
 
 async fn put(from: &Root, to: &Root, path: &Path) {
-    to.store.put(path, from.store.get(path).await.unwrap().bytes().await.unwrap().into()).await.unwrap();
+    to.store
+        .put(path, from.store.get(path).await.unwrap().bytes().await.unwrap().into())
+        .await
+        .unwrap();
 }
 
 /// Copies what of a folder is not there, as `cp -rn` does.
@@ -35,15 +38,25 @@ async fn merge(from: &Root, into: &Root, folder: &str) {
 /// Takes what entries of the journal say of the chain out of its log, as earlier versions of Lakeplan wrote them.
 async fn forget_chain(lake: &Root) {
     for path in files(lake, "journal/_delta_log", ".json").await {
-        let text = String::from_utf8(lake.store.get(&path).await.unwrap().bytes().await.unwrap().to_vec()).unwrap();
-        let kept: String = text.lines().filter(|line| !line.contains("lakeplan-chain")).flat_map(|line| [line, "\n"]).collect();
+        let text =
+            String::from_utf8(lake.store.get(&path).await.unwrap().bytes().await.unwrap().to_vec())
+                .unwrap();
+        let kept: String = text
+            .lines()
+            .filter(|line| !line.contains("lakeplan-chain"))
+            .flat_map(|line| [line, "\n"])
+            .collect();
         lake.store.put(&path, kept.into()).await.unwrap();
     }
 }
 
 fn is_named(err: &StoreError, what: &str) {
     assert!(matches!(err, StoreError::Damaged { .. }), "{err}");
-    assert!(err.to_string().contains(what) && err.to_string().contains("two copies of the lake are mixed"), "{err}");
+    assert!(
+        err.to_string().contains(what)
+            && err.to_string().contains("two copies of the lake are mixed"),
+        "{err}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,7 +72,8 @@ async fn a_journal_with_the_end_of_another_copy_is_refused_and_the_entry_is_name
     merge(&copy, &lake, "").await;
     let place = format!("journal/_delta_log/{end:020}.json");
     is_named(&open(&lake, clock(), 7).await.map(drop).unwrap_err(), &place);
-    let found = examine(&lake.store, lake.url.as_str(), &Format::default(), None).await.unwrap().findings;
+    let found =
+        examine(&lake.store, lake.url.as_str(), &Format::default(), None).await.unwrap().findings;
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].place, place);
     assert!(found[0].way_out.contains("move this entry and all after it"), "{found:?}");
@@ -67,7 +81,8 @@ async fn a_journal_with_the_end_of_another_copy_is_refused_and_the_entry_is_name
     for entry in files(&lake, "journal/_delta_log", ".json").await.split_off(end) {
         lake.store.delete(&entry).await.unwrap();
     }
-    let store = DeltaStore::open_to_rebuild(&lake, Format::default(), clock(), random(8)).await.unwrap();
+    let store =
+        DeltaStore::open_to_rebuild(&lake, Format::default(), clock(), random(8)).await.unwrap();
     store.rebuild(None).await.unwrap();
     assert_eq!(titles(&state(&store).await), ["first", "here 1", "here 2"]);
     store.close().await;
@@ -137,7 +152,11 @@ async fn an_early_entry_of_another_copy_is_named_and_not_the_checkpoint_after_it
     put(&copy, &lake, &stray).await;
     let mut lake = lake;
     let found = thorough(&lake).await.unwrap().findings;
-    assert_eq!(found.iter().map(|finding| finding.place.as_str()).collect::<Vec<_>>(), [stray.as_ref()], "{found:?}");
+    assert_eq!(
+        found.iter().map(|finding| finding.place.as_str()).collect::<Vec<_>>(),
+        [stray.as_ref()],
+        "{found:?}"
+    );
     lake = follow(lake.clone(), found[0].way_out, &found[0].place, &lake).await;
     assert_eq!(thorough(&lake).await.unwrap().findings, []);
     let store = open(&lake, clock(), 8).await.unwrap();

@@ -117,8 +117,11 @@ pub fn task(title: &str) -> Value {
 
 /// The titles of all tasks, sorted.
 pub fn titles(state: &State) -> Vec<String> {
-    let mut titles: Vec<String> =
-        state.projects().flat_map(|project| project.tasks()).map(|task| task.title.to_string()).collect();
+    let mut titles: Vec<String> = state
+        .projects()
+        .flat_map(|project| project.tasks())
+        .map(|task| task.title.to_string())
+        .collect();
     titles.sort();
     titles
 }

@@ -52,10 +52,16 @@ impl Past {
     pub async fn folded(seed: u64) -> Self {
         let memory = Arc::new(InMemory::new());
         let lake = root(Arc::clone(&memory) as Arc<dyn ObjectStore>);
-        let store = DeltaStore::create(&lake, Format::default(), clock(), random(seed)).await.unwrap();
+        let store =
+            DeltaStore::create(&lake, Format::default(), clock(), random(seed)).await.unwrap();
         make_project(&store).await;
         let model = state(&store).await;
-        let mut past = Self { lake: InMemory::new(), model, acknowledged: BTreeSet::new(), names: BTreeSet::new() };
+        let mut past = Self {
+            lake: InMemory::new(),
+            model,
+            acknowledged: BTreeSet::new(),
+            names: BTreeSet::new(),
+        };
         past.add(&store, task("this")).await;
         past.add(&store, task("that")).await;
         store.fold().await.unwrap();
@@ -79,8 +85,14 @@ impl Past {
     /// The same lake, later: with changes of every table that are not folded.
     pub async fn with_a_tail(&self, seed: u64) -> Self {
         let memory = Arc::new(self.lake.fork());
-        let store =
-            DeltaStore::open(&root(Arc::clone(&memory) as _), Format::default(), clock(), random(seed + 400)).await.unwrap();
+        let store = DeltaStore::open(
+            &root(Arc::clone(&memory) as _),
+            Format::default(),
+            clock(),
+            random(seed + 400),
+        )
+        .await
+        .unwrap();
         let (model, acknowledged) = (self.model.clone(), self.acknowledged.clone());
         let mut past = Self { lake: InMemory::new(), model, acknowledged, names: BTreeSet::new() };
         let mut rng = StdRng::seed_from_u64(seed + 400);
@@ -95,20 +107,32 @@ impl Past {
     /// The same lake, the logs of the journal and of two tables one commit before a checkpoint.
     pub async fn before_a_checkpoint(&self) -> Self {
         let memory = Arc::new(self.lake.fork());
-        let entry = |table: &str, version: u64| Path::from(format!("{table}/_delta_log/{version:020}.json"));
+        let entry = |table: &str, version: u64| {
+            Path::from(format!("{table}/_delta_log/{version:020}.json"))
+        };
         let mut heads: BTreeMap<String, u64> = BTreeMap::new();
-        for name in self.names.iter().filter(|name| name.contains("/_delta_log/") && name.ends_with(".json")) {
-            let (table, version) = name.trim_end_matches(".json").split_once("/_delta_log/").unwrap();
+        for name in self
+            .names
+            .iter()
+            .filter(|name| name.contains("/_delta_log/") && name.ends_with(".json"))
+        {
+            let (table, version) =
+                name.trim_end_matches(".json").split_once("/_delta_log/").unwrap();
             let head = heads.entry(table.to_owned()).or_default();
             *head = version.parse::<u64>().unwrap().max(*head);
         }
-        for (table, head) in heads.into_iter().filter(|(table, _)| ["journal", "tasks", "users"].contains(&table.as_str())) {
+        for (table, head) in heads
+            .into_iter()
+            .filter(|(table, _)| ["journal", "tasks", "users"].contains(&table.as_str()))
+        {
             for version in head + 1..=BEFORE_A_CHECKPOINT {
-                let fence = json!({"commitInfo": {"operation": "VACUUM", "timestamp": 0}}).to_string();
+                let fence =
+                    json!({"commitInfo": {"operation": "VACUUM", "timestamp": 0}}).to_string();
                 memory.put(&entry(&table, version), fence.into()).await.unwrap();
             }
             // The long log is put behind a checkpoint, so that the runs need not read it.
-            let delta = delta_rs(&(Arc::clone(&memory) as Arc<dyn ObjectStore>), &table).await.unwrap();
+            let delta =
+                delta_rs(&(Arc::clone(&memory) as Arc<dyn ObjectStore>), &table).await.unwrap();
             deltalake::checkpoints::create_checkpoint(&delta, None).await.unwrap();
             for version in 0..BEFORE_A_CHECKPOINT {
                 let _ = memory.delete(&entry(&table, version)).await;
@@ -175,7 +199,10 @@ impl Copied<'_> {
 pub fn everywhere(model: &State) -> Value {
     let key = |title: &str| {
         let tasks = model.projects().flat_map(|project| project.tasks());
-        let found = tasks.filter(|task| task.title.as_str() == title).map(|task| task.key.to_string()).next();
+        let found = tasks
+            .filter(|task| task.title.as_str() == title)
+            .map(|task| task.key.to_string())
+            .next();
         found.unwrap_or_else(|| panic!("{title} is not there"))
     };
     json!([

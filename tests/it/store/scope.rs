@@ -29,8 +29,9 @@ fn ids(state: &State) -> Vec<ProjectId> {
 }
 
 fn records(project: Option<&ProjectState>) -> Vec<String> {
-    let text =
-        |record: lakeplan::domain::any::AnyRecord| format!("{:?} {}", record.slot(), serde_json::Value::Object(record.present()));
+    let text = |record: lakeplan::domain::any::AnyRecord| {
+        format!("{:?} {}", record.slot(), serde_json::Value::Object(record.present()))
+    };
     project.into_iter().flat_map(|project| project.records()).map(text).collect()
 }
 
@@ -62,8 +63,14 @@ async fn check(store: &DeltaStore, whole: &State, moments: &[Snapshot], rng: &mu
     assert_eq!(store.find(&nowhere).await.unwrap(), [None]);
     let then = &moments[rng.random_range(0..moments.len())];
     for id in ids(&then.state) {
-        let past = read_as_of(store, &Scope::of([id]), AsOf::Seq(then.seq), Stream::Work).await.unwrap();
-        assert_eq!(records(past.state.project(id)), records(then.state.project(id)), "as of {}", then.seq);
+        let past =
+            read_as_of(store, &Scope::of([id]), AsOf::Seq(then.seq), Stream::Work).await.unwrap();
+        assert_eq!(
+            records(past.state.project(id)),
+            records(then.state.project(id)),
+            "as of {}",
+            then.seq
+        );
         assert_eq!((past.seq, past.at), (then.seq, then.at));
     }
 }
@@ -76,7 +83,11 @@ async fn a_part_reads_as_the_whole() {
         make_project(store.as_ref()).await;
         for key in ["AAA", "BBB"] {
             let fields = serde_json::json!({"name": key, "key": key});
-            let _ = committed(store.as_ref(), serde_json::json!([{"op": "create", "entity": "project", "fields": fields}])).await;
+            let _ = committed(
+                store.as_ref(),
+                serde_json::json!([{"op": "create", "entity": "project", "fields": fields}]),
+            )
+            .await;
         }
         let mut rng = StdRng::seed_from_u64(seed);
         let other = Arc::new(forgetful(&root, seed + 1000).await);
@@ -86,7 +97,9 @@ async fn a_part_reads_as_the_whole() {
             let writer: &DeltaStore = if rng.random_bool(0.7) { &other } else { &store };
             if let Ok(set) = patch_set(&whole, random_patches(&whole, &mut rng)) {
                 match writer.commit(vec![set]).await.pop() {
-                    Some(Outcome::Committed { .. }) => moments.push(store.snapshot(&Scope::All).await.unwrap()),
+                    Some(Outcome::Committed { .. }) => {
+                        moments.push(store.snapshot(&Scope::All).await.unwrap())
+                    }
                     Some(Outcome::Refused(_)) => {}
                     outcome => panic!("seed {seed}, round {round}: {outcome:?}"),
                 }
@@ -98,7 +111,8 @@ async fn a_part_reads_as_the_whole() {
             if rng.random_bool(0.1) {
                 let whole = state(store.as_ref()).await;
                 check(&other, &whole, &moments, &mut rng).await;
-                check(&forgetful(&root, seed + round + 2000).await, &whole, &moments, &mut rng).await;
+                check(&forgetful(&root, seed + round + 2000).await, &whole, &moments, &mut rng)
+                    .await;
             }
         }
         let end = state(store.as_ref()).await;
@@ -112,7 +126,10 @@ async fn a_part_reads_as_the_whole() {
             .collect();
         moved += left.len();
     }
-    assert!(moved > 10, "only {moved} tasks were moved between projects, so that was hardly tested");
+    assert!(
+        moved > 10,
+        "only {moved} tasks were moved between projects, so that was hardly tested"
+    );
 }
 
 /// A service over a store that was opened just now, with nothing at hand.
@@ -126,10 +143,18 @@ async fn two_projects() -> Root {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     let fields = serde_json::json!({"name": "CI/CD", "key": "OPS"});
-    let _ = committed(store.as_ref(), serde_json::json!([{"op": "create", "entity": "project", "fields": fields}])).await;
+    let _ = committed(
+        store.as_ref(),
+        serde_json::json!([{"op": "create", "entity": "project", "fields": fields}]),
+    )
+    .await;
     for (project, title) in [("PAY", "one"), ("PAY", "two"), ("OPS", "three")] {
         let fields = serde_json::json!({"project_id": project, "title": title});
-        let _ = committed(store.as_ref(), serde_json::json!([{"op": "create", "entity": "task", "fields": fields}])).await;
+        let _ = committed(
+            store.as_ref(),
+            serde_json::json!([{"op": "create", "entity": "task", "fields": fields}]),
+        )
+        .await;
     }
     store.fold().await.unwrap();
     root
@@ -148,7 +173,9 @@ async fn a_name_with_a_slash_and_a_name_of_the_past_lead_to_their_tasks() {
     change(&service, serde_json::json!([{"op": "update", "entity": "project", "id": "PAY", "fields": {"name": "Money"}}]))
         .await
         .unwrap();
-    for (word, as_of, tasks) in [("CI/CD", None, 1), ("Payments", Some(AsOf::Seq(before)), 2), ("Money", None, 2)] {
+    for (word, as_of, tasks) in
+        [("CI/CD", None, 1), ("Payments", Some(AsOf::Seq(before)), 2), ("Money", None, 2)]
+    {
         let state = fresh(&root, 2).await.read_about(&[word], as_of).await.unwrap().state;
         assert_eq!(find::project(&state, word).unwrap().0.tasks().count(), tasks, "{word}");
     }
@@ -159,7 +186,10 @@ async fn a_task_is_found_where_it_was() {
     let root = two_projects().await;
     let service = fresh(&root, 1).await;
     let state = service.state_about(&["PAY-1"]).await.unwrap();
-    let (id, before) = (find::task(&state, "PAY-1").unwrap().id.to_string(), service.store.head().await.unwrap().seq);
+    let (id, before) = (
+        find::task(&state, "PAY-1").unwrap().id.to_string(),
+        service.store.head().await.unwrap().seq,
+    );
     change(&service, serde_json::json!([{"op": "move", "entity": "task", "id": "PAY-1", "fields": {"project_id": "OPS"}}]))
         .await
         .unwrap();
@@ -168,7 +198,8 @@ async fn a_task_is_found_where_it_was() {
         assert_eq!(find::task(&now, word).unwrap().key.to_string(), "OPS-2", "{word}");
     }
     for word in [id.as_str(), "PAY-1"] {
-        let then = fresh(&root, 3).await.read_about(&[word], Some(AsOf::Seq(before))).await.unwrap().state;
+        let then =
+            fresh(&root, 3).await.read_about(&[word], Some(AsOf::Seq(before))).await.unwrap().state;
         assert_eq!(find::task(&then, word).unwrap().key.to_string(), "PAY-1", "{word}");
     }
 }
@@ -194,7 +225,10 @@ async fn an_undo_of_what_moved_on_is_refused_and_not_done_in_part() {
     .unwrap();
     service.store.fold().await.unwrap();
     let refused = fresh(&root, 2).await.undo(Some(both)).await;
-    assert!(matches!(refused, Err(ServiceError::Refused(_) | ServiceError::Conflicted { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(ServiceError::Refused(_) | ServiceError::Conflicted { .. })),
+        "{refused:?}"
+    );
     let state = fresh(&root, 3).await.state_about(&["PAY-1"]).await.unwrap();
     assert_eq!(find::task(&state, "PAY-1").unwrap().title.as_str(), "changed");
 }
@@ -205,10 +239,15 @@ async fn a_link_between_projects_comes_back_with_its_task() {
     let service = fresh(&root, 1).await;
     let patches = serde_json::json!([{"op": "link", "entity": "task_link", "fields": {"from_id": "PAY-1", "to_id": "OPS-1", "kind": "relates"}}]);
     change(&service, patches).await.unwrap();
-    change(&service, serde_json::json!([{"op": "delete", "entity": "task", "id": "PAY-1"}])).await.unwrap();
+    change(&service, serde_json::json!([{"op": "delete", "entity": "task", "id": "PAY-1"}]))
+        .await
+        .unwrap();
     service.store.fold().await.unwrap();
-    let restore =
-        || crate::support::request(serde_json::json!({"patches": [{"op": "restore", "entity": "task", "id": "PAY-1"}]}));
+    let restore = || {
+        crate::support::request(
+            serde_json::json!({"patches": [{"op": "restore", "entity": "task", "id": "PAY-1"}]}),
+        )
+    };
     let preview = fresh(&root, 2).await.preview(&restore(), Source::Cli).await.unwrap();
     assert_eq!(preview.len(), 2, "the task and its link: {preview:?}");
     fresh(&root, 3).await.change(&restore(), Source::Cli).await.unwrap();
@@ -234,9 +273,16 @@ async fn bringing_a_project_leaves_what_moved_out_of_it_alone() {
     change(&service, moves).await.unwrap();
     let edit = serde_json::json!([{"op": "update", "entity": "task", "id": "OPS-2", "fields": {"title": "newer"}}]);
     change(&service, edit).await.unwrap();
-    let store = DeltaStore::open_keeping(&root, Format::default(), 4, clock(), random(2)).await.unwrap();
+    let store =
+        DeltaStore::open_keeping(&root, Format::default(), 4, clock(), random(2)).await.unwrap();
     let whole = state(fresh(&root, 3).await.store.as_ref()).await;
-    let id = |key: &str| whole.projects().find_map(|found| found.project().filter(|is| is.key.as_str() == key)).unwrap().id;
+    let id = |key: &str| {
+        whole
+            .projects()
+            .find_map(|found| found.project().filter(|is| is.key.as_str() == key))
+            .unwrap()
+            .id
+    };
     // The third makes PAY go and leaves OPS at hand; then PAY comes back beside it.
     for key in ["PAY", "OPS", "THI", "PAY", "OPS"] {
         let part = store.snapshot(&Scope::of([id(key)])).await.unwrap().state;
@@ -264,7 +310,10 @@ async fn a_missing_table_is_noticed_and_made_anew() {
         let state = service.state_about(&[id.as_str()]).await.unwrap();
         assert_eq!(find::task(&state, &id).unwrap().key.to_string(), "PAY-1", "without {table}");
         let report = service.store.fold().await.unwrap();
-        assert!(report.tables.iter().any(|(name, _)| *name == table), "{table} was not made anew: {report:?}");
+        assert!(
+            report.tables.iter().any(|(name, _)| *name == table),
+            "{table} was not made anew: {report:?}"
+        );
         super::maintenance::sound(&root).await;
     }
 }
@@ -294,7 +343,10 @@ async fn a_journal_that_lost_its_end_is_not_written_to() {
         .unwrap();
     service.store.fold().await.unwrap();
     drop(service);
-    root.store.delete(&format!("journal/_delta_log/{:020}.json", version + 1).into()).await.unwrap();
+    root.store
+        .delete(&format!("journal/_delta_log/{:020}.json", version + 1).into())
+        .await
+        .unwrap();
     let user = serde_json::json!([{"op": "create", "entity": "user", "fields": {"handle": "ana"}}]);
     let refused = change(&fresh(&root, 2).await, user).await;
     assert!(format!("{refused:?}").contains("lost its end"), "{refused:?}");

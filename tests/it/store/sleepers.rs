@@ -15,9 +15,15 @@ use crate::support::{clock, noon, random};
 
 /// Removes the log entries below a version, as a clean-up behind a checkpoint does.
 async fn clean_up(root: &Root, below: u64) {
-    let listed: Vec<_> = root.store.list(Some(&Path::from("journal/_delta_log"))).try_collect().await.unwrap();
+    let listed: Vec<_> =
+        root.store.list(Some(&Path::from("journal/_delta_log"))).try_collect().await.unwrap();
     for meta in listed {
-        let version = meta.location.filename().unwrap().strip_suffix(".json").and_then(|name| name.parse::<u64>().ok());
+        let version = meta
+            .location
+            .filename()
+            .unwrap()
+            .strip_suffix(".json")
+            .and_then(|name| name.parse::<u64>().ok());
         if version.is_some_and(|version| version < below) {
             root.store.delete(&meta.location).await.unwrap();
         }

@@ -67,7 +67,10 @@ async fn swap(from: &Root, to: &Root, table: &str) {
         to.store.delete(&path).await.unwrap();
     }
     for path in files(from, table, "").await {
-        to.store.put(&path, from.store.get(&path).await.unwrap().bytes().await.unwrap().into()).await.unwrap();
+        to.store
+            .put(&path, from.store.get(&path).await.unwrap().bytes().await.unwrap().into())
+            .await
+            .unwrap();
     }
 }
 
@@ -90,7 +93,12 @@ async fn is_still(lake: &Root, what: &str, before: &[String]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_of_a_copy_that_went_another_way_is_not_believed() {
     // The table is at the head of both; at a seq that the journal has noted; at one between.
-    for (after, earlier) in [(vec![], false), (vec![user("cy")], false), (vec![task("cy"), user("dan")], false), (vec![], true)] {
+    for (after, earlier) in [
+        (vec![], false),
+        (vec![user("cy")], false),
+        (vec![task("cy"), user("dan")], false),
+        (vec![], true),
+    ] {
         let [lake, copy] = two().await;
         if earlier {
             let _ = go_on(&lake, user("eve")).await;
@@ -136,8 +144,11 @@ async fn forget_marks(lake: &Root) {
     for path in files(lake, "", ".json").await {
         let bytes = lake.store.get(&path).await.unwrap().bytes().await.unwrap();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
-        let is_mark = |line: &str| ["lakeplan-chain", "lakeplan-lake", "fold-mark"].iter().any(|name| line.contains(name));
-        let kept: String = text.lines().filter(|line| !is_mark(line)).flat_map(|line| [line, "\n"]).collect();
+        let is_mark = |line: &str| {
+            ["lakeplan-chain", "lakeplan-lake", "fold-mark"].iter().any(|name| line.contains(name))
+        };
+        let kept: String =
+            text.lines().filter(|line| !is_mark(line)).flat_map(|line| [line, "\n"]).collect();
         lake.store.put(&path, kept.into()).await.unwrap();
     }
 }
@@ -184,7 +195,8 @@ async fn a_row_that_changes_what_no_row_has_made_is_passed_over_and_named() {
     let before = records(state(&store).await.records());
     store.close().await;
     assert_eq!(in_tables(&lake).await, before);
-    let named: BTreeSet<String> = check_up(&lake).await.findings.into_iter().map(|finding| finding.place).collect();
+    let named: BTreeSet<String> =
+        check_up(&lake).await.findings.into_iter().map(|finding| finding.place).collect();
     let rows = [format!("journal, row {wrong}.0"), format!("journal, row {}.0", wrong + 1)];
     assert!(rows.iter().all(|row| named.contains(row)), "{named:?}");
     assert!(named.iter().all(|place| place.starts_with("journal, row ")), "{named:?}");
@@ -193,8 +205,12 @@ async fn a_row_that_changes_what_no_row_has_made_is_passed_over_and_named() {
     let store = open(&lake, clock(), 9).await.unwrap();
     store.maintain(Retention::default()).await.unwrap();
     assert!(titles(&state(&store).await).contains(&"later".to_owned()));
-    let keys: Vec<String> =
-        state(&store).await.projects().flat_map(ProjectState::tasks).map(|task| task.key.to_string()).collect();
+    let keys: Vec<String> = state(&store)
+        .await
+        .projects()
+        .flat_map(ProjectState::tasks)
+        .map(|task| task.key.to_string())
+        .collect();
     assert_eq!(keys.len(), keys.iter().collect::<BTreeSet<_>>().len(), "{keys:?}");
     store.close().await;
     let copy = backup(&lake).await.unwrap();
@@ -208,7 +224,12 @@ async fn adopt(copy: Root) -> Root {
     let copy = Root { url: Url::parse("memory:///copy/").unwrap(), ..copy };
     let store = Arc::new(open(&copy, clock(), 20).await.unwrap());
     let actor = Name::new("ana").unwrap();
-    let service = Service { store: Arc::clone(&store) as Arc<dyn Store>, clock: clock(), random: random(21), actor };
+    let service = Service {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        clock: clock(),
+        random: random(21),
+        actor,
+    };
     assert!(service.adopt().await.unwrap().is_some());
     drop(service);
     Arc::try_unwrap(store).ok().unwrap().close().await;
@@ -238,7 +259,8 @@ async fn a_table_of_a_copy_that_is_ahead_is_rebuilt_where_it_can_be_told() {
             }
             let mixed = fork(&lake).await;
             swap(&copy, &mixed, table).await;
-            let named: Vec<_> = check_up(&mixed).await.findings.into_iter().map(|finding| finding.place).collect();
+            let named: Vec<_> =
+                check_up(&mixed).await.findings.into_iter().map(|finding| finding.place).collect();
             assert_eq!(named, [table], "{is_adopted} {goes_on}");
             is_still(&mixed, &format!("{table}, {is_adopted}, {goes_on}"), &before).await;
         }
@@ -259,14 +281,22 @@ async fn a_table_that_is_ahead_and_may_be_of_this_lake_is_rebuilt_only_on_reques
             Err(err) => err.to_string(),
             Ok(store) => match store.snapshot(&Scope::All).await {
                 Err(err) => err.to_string(),
-                Ok(found) => format!("{:?}", commit(&store, patch_set(&found.state, user("gil")).unwrap()).await),
+                Ok(found) => format!(
+                    "{:?}",
+                    commit(&store, patch_set(&found.state, user("gil")).unwrap()).await
+                ),
             },
         };
         assert!(refused.contains("lost its end"), "{table}: {refused}");
         let found = check_up(&mixed).await.findings;
         let [finding] = found.as_slice() else { panic!("{table}: {found:?}") };
-        assert!(["from a backup", "fold --rebuild"].iter().all(|way| finding.way_out.contains(way)), "{finding:?}");
-        let store = DeltaStore::open_to_rebuild(&mixed, Format::default(), clock(), random(3)).await.unwrap();
+        assert!(
+            ["from a backup", "fold --rebuild"].iter().all(|way| finding.way_out.contains(way)),
+            "{finding:?}"
+        );
+        let store = DeltaStore::open_to_rebuild(&mixed, Format::default(), clock(), random(3))
+            .await
+            .unwrap();
         store.rebuild(None).await.unwrap();
         store.fold().await.unwrap();
         store.close().await;

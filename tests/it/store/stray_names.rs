@@ -20,7 +20,9 @@ async fn check_up(lake: &Root) -> Vec<Finding> {
 }
 
 async fn within_time<T>(what: &str, work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), work).await.unwrap_or_else(|_| panic!("{what} hangs"))
+    tokio::time::timeout(Duration::from_secs(20), work)
+        .await
+        .unwrap_or_else(|_| panic!("{what} hangs"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -35,10 +37,12 @@ async fn a_folder_with_the_name_of_the_next_entry_is_named_and_keeps_nobody_wait
         let place = format!("{table}/_delta_log/{next:020}.json");
         std::fs::create_dir(folder.path().join(&place)).unwrap();
         let err = match table {
-            "journal" => match within_time(table, commit(&store, set(&store, task("blocked")).await)).await {
-                Outcome::NotWritten { cause } => cause,
-                other => panic!("{other:?}"),
-            },
+            "journal" => {
+                match within_time(table, commit(&store, set(&store, task("blocked")).await)).await {
+                    Outcome::NotWritten { cause } => cause,
+                    other => panic!("{other:?}"),
+                }
+            }
             "tasks" => {
                 let _ = committed(&store, task("not folded")).await;
                 within_time(table, store.fold()).await.unwrap_err()
@@ -55,7 +59,12 @@ async fn a_folder_with_the_name_of_the_next_entry_is_named_and_keeps_nobody_wait
         assert!(matches!(&err, StoreError::NameTaken { path } if *path == place), "{err}");
         assert!(err.hint().is_some_and(|hint| hint.contains("move away")), "{err}");
         let found = check_up(&root).await;
-        assert!(found.iter().any(|finding| finding.place == place && finding.way_out.contains("move away")), "{found:?}");
+        assert!(
+            found
+                .iter()
+                .any(|finding| finding.place == place && finding.way_out.contains("move away")),
+            "{found:?}"
+        );
         std::fs::remove_dir(folder.path().join(&place)).unwrap();
         let _ = committed(&store, task(table)).await;
         store.fold().await.unwrap();
@@ -75,11 +84,18 @@ async fn an_entry_far_ahead_ends_no_process_and_its_way_out_leads_out() {
         for version in ["00000000000999999999", "09223372036854775807", "18446744073709551615"] {
             let mut damaged = fork(&lake).await;
             let place = format!("{table}/_delta_log/{version}.json");
-            damaged.store.put(&Path::from(place.as_str()), r#"{"commitInfo":{}}"#.into()).await.unwrap();
+            damaged
+                .store
+                .put(&Path::from(place.as_str()), r#"{"commitInfo":{}}"#.into())
+                .await
+                .unwrap();
             let what = format!("{table} {version}");
             let found = within_time(&what, check_up(&damaged)).await;
             assert!(!found.is_empty() && found.len() < 4, "{what}: {found:?}");
-            assert!(found.iter().all(|finding| !finding.way_out.contains("from a backup")), "{what}: {found:?}");
+            assert!(
+                found.iter().all(|finding| !finding.way_out.contains("from a backup")),
+                "{what}: {found:?}"
+            );
             for finding in found {
                 damaged = follow(damaged.clone(), finding.way_out, &finding.place, &lake).await;
             }
@@ -102,7 +118,10 @@ async fn a_stray_file_in_the_log_of_the_journal_is_to_be_moved_and_nothing_else(
     let checkpoint = "journal/_delta_log/00000000000000009999.checkpoint.parquet".to_owned();
     let cases = [
         (format!("journal/_delta_log/{next:020}.json"), ""),
-        (format!("journal/_delta_log/{:020}.json", next + 3), r#"{"commitInfo":{"operation":"WRITE"}}"#),
+        (
+            format!("journal/_delta_log/{:020}.json", next + 3),
+            r#"{"commitInfo":{"operation":"WRITE"}}"#,
+        ),
         (checkpoint, "no parquet"),
     ];
     for (place, bytes) in cases {
@@ -110,7 +129,11 @@ async fn a_stray_file_in_the_log_of_the_journal_is_to_be_moved_and_nothing_else(
         damaged.store.put(&Path::from(place.as_str()), bytes.into()).await.unwrap();
         assert!(open(&damaged, clock(), 7).await.is_err(), "{place}");
         let found = check_up(&damaged).await;
-        assert_eq!(found.iter().map(|finding| finding.place.as_str()).collect::<Vec<_>>(), [place.as_str()], "{found:?}");
+        assert_eq!(
+            found.iter().map(|finding| finding.place.as_str()).collect::<Vec<_>>(),
+            [place.as_str()],
+            "{found:?}"
+        );
         let mended = follow(damaged, found[0].way_out, &found[0].place, &lake).await;
         assert_eq!(check_up(&mended).await, [], "{place}");
         let store = open(&mended, clock(), 7).await.unwrap();
@@ -119,8 +142,15 @@ async fn a_stray_file_in_the_log_of_the_journal_is_to_be_moved_and_nothing_else(
     }
     // An entry whose rows were written may have been one that counts.
     let damaged = fork(&lake).await;
-    damaged.store.put(&Path::from(format!("journal/_delta_log/{next:020}.json")), "".into()).await.unwrap();
-    let rows = Path::from(format!("journal/stream=work/date=2026-09-21/{next:020}-{}.parquet", uuid::Uuid::nil()));
+    damaged
+        .store
+        .put(&Path::from(format!("journal/_delta_log/{next:020}.json")), "".into())
+        .await
+        .unwrap();
+    let rows = Path::from(format!(
+        "journal/stream=work/date=2026-09-21/{next:020}-{}.parquet",
+        uuid::Uuid::nil()
+    ));
     damaged.store.put(&rows, "rows".into()).await.unwrap();
     let found = check_up(&damaged).await;
     assert!(found.iter().all(|finding| finding.way_out.contains("from a backup")), "{found:?}");

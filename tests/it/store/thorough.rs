@@ -37,14 +37,19 @@ async fn rewrite(root: &Root, path: &Path, change: impl Fn(RecordBatch) -> Recor
     root.store.put(path, keep_checksum(path, &file).into()).await.unwrap();
 }
 
-fn with(batch: &RecordBatch, name: &str, change: impl Fn(usize, Option<&str>) -> Option<String>) -> RecordBatch {
+fn with(
+    batch: &RecordBatch,
+    name: &str,
+    change: impl Fn(usize, Option<&str>) -> Option<String>,
+) -> RecordBatch {
     let schema = batch.schema();
     let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
         if field.name() != name {
             return Arc::clone(column);
         }
         let texts = column.as_string::<i32>();
-        let changed = (0..texts.len()).map(|row| change(row, texts.is_valid(row).then(|| texts.value(row))));
+        let changed =
+            (0..texts.len()).map(|row| change(row, texts.is_valid(row).then(|| texts.value(row))));
         Arc::new(changed.collect::<StringArray>()) as ArrayRef
     });
     let columns = columns.collect();
@@ -56,10 +61,14 @@ async fn what_field_changes_says_otherwise_lacks_and_has_too_many_is_found() {
     type Forge = fn(RecordBatch) -> RecordBatch;
     let cases: [(&str, &str, Forge); 4] = [
         ("another value", r#""to_value":"forged""#, |batch| {
-            with(&batch, "to_value", |row, text| if row == 0 { Some("forged".to_owned()) } else { text.map(str::to_owned) })
+            with(&batch, "to_value", |row, text| {
+                if row == 0 { Some("forged".to_owned()) } else { text.map(str::to_owned) }
+            })
         }),
         ("another actor", r#""actor":"someone""#, |batch| {
-            with(&batch, "actor", |row, text| if row == 0 { Some("someone".to_owned()) } else { text.map(str::to_owned) })
+            with(&batch, "actor", |row, text| {
+                if row == 0 { Some("someone".to_owned()) } else { text.map(str::to_owned) }
+            })
         }),
         ("a row too few", "is missing", |batch| {
             let kept: BooleanArray = (0..batch.num_rows()).map(|row| Some(row > 0)).collect();
@@ -94,7 +103,11 @@ async fn a_file_that_is_gone_or_of_another_size_is_found_in_every_table() {
         // The same rows, written by another hand.
         rewrite(&root, &path, |batch| batch).await;
         let found = check_up(&root, None).await;
-        assert!(says(&found, path.as_ref(), "bytes, the log says"), "{table}: {:?}", found.findings);
+        assert!(
+            says(&found, path.as_ref(), "bytes, the log says"),
+            "{table}: {:?}",
+            found.findings
+        );
         assert_eq!(found.findings.len(), 1, "{table}: {:?}", found.findings);
         root.store.delete(&path).await.unwrap();
         let found = check_up(&root, None).await;
@@ -116,9 +129,16 @@ async fn only_a_thorough_check_up_reads_the_appended_tables() {
             let new = root.store.head(&path).await.unwrap().size;
             let log = files(&root, "table_state/_delta_log", ".json").await;
             for entry in log {
-                let text = String::from_utf8(root.store.get(&entry).await.unwrap().bytes().await.unwrap().to_vec()).unwrap();
+                let text = String::from_utf8(
+                    root.store.get(&entry).await.unwrap().bytes().await.unwrap().to_vec(),
+                )
+                .unwrap();
                 root.store
-                    .put(&entry, text.replace(&format!("\"size\":{size}"), &format!("\"size\":{new}")).into())
+                    .put(
+                        &entry,
+                        text.replace(&format!("\"size\":{size}"), &format!("\"size\":{new}"))
+                            .into(),
+                    )
                     .await
                     .unwrap();
             }
@@ -148,9 +168,16 @@ async fn a_checkpoint_that_says_otherwise_than_its_entries_is_found() {
     assert_ne!(checkpoint, second);
     root.store.put(&second, sound.into()).await.unwrap();
     let found = thorough(&root).await;
-    let told =
-        found.findings.iter().find(|finding| finding.place == second.as_ref()).unwrap_or_else(|| panic!("{:?}", found.findings));
-    assert!(told.what.contains("than the entries up to it") && told.way_out.contains("_last_checkpoint"), "{told:?}");
+    let told = found
+        .findings
+        .iter()
+        .find(|finding| finding.place == second.as_ref())
+        .unwrap_or_else(|| panic!("{:?}", found.findings));
+    assert!(
+        told.what.contains("than the entries up to it")
+            && told.way_out.contains("_last_checkpoint"),
+        "{told:?}"
+    );
 
     // The way out leads out.
     root.store.delete(&second).await.unwrap();
@@ -159,7 +186,8 @@ async fn a_checkpoint_that_says_otherwise_than_its_entries_is_found() {
 
     // Where the entries before the first checkpoint are gone, it is what the next ones are compared with.
     for version in 0..first {
-        let _ = root.store.delete(&Path::from(format!("tasks/_delta_log/{version:020}.json"))).await;
+        let _ =
+            root.store.delete(&Path::from(format!("tasks/_delta_log/{version:020}.json"))).await;
     }
     assert_eq!(thorough(&root).await.findings, []);
 }

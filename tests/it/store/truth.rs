@@ -38,7 +38,8 @@ const LATE: Plan = Plan::Each { part: "_delta_log", fault: Fault::LandAfterDeadl
 #[tokio::test(start_paused = true)]
 async fn an_entry_whose_rows_cannot_be_read_is_not_passed_over() {
     let (calm, lake, flaky, faults) = calm_and_flaky().await;
-    let (first, second) = (set(calm.as_ref(), task("b")).await, set(calm.as_ref(), task("c")).await);
+    let (first, second) =
+        (set(calm.as_ref(), task("b")).await, set(calm.as_ref(), task("c")).await);
     let _ = committed(calm.as_ref(), task("a")).await;
     faults.plan(Plan::NoReads { part: "stream=work" });
     assert!(matches!(commit(&flaky, first).await, Outcome::NotWritten { .. }));
@@ -57,7 +58,10 @@ async fn the_first_commit_of_a_lake_is_not_called_unwritten_while_it_may_land() 
     faults.plan(LATE);
     let told = commit(&flaky, project.clone()).await;
     settle().await;
-    assert!(journal(calm.as_ref()).await.contains_key(&project.id), "nothing landed, so this test shows nothing");
+    assert!(
+        journal(calm.as_ref()).await.contains_key(&project.id),
+        "nothing landed, so this test shows nothing"
+    );
     assert!(matches!(told, Outcome::Unknown { .. }), "{told:?}");
 }
 
@@ -89,9 +93,17 @@ async fn a_repeat_in_a_group_is_as_unknown_as_what_it_repeats() {
     faults.plan(LATE);
     let told = flaky.commit(vec![new.clone(), new.clone(), old]).await;
     settle().await;
-    assert!(journal(calm.as_ref()).await.contains_key(&new.id), "nothing landed, so this test shows nothing");
+    assert!(
+        journal(calm.as_ref()).await.contains_key(&new.id),
+        "nothing landed, so this test shows nothing"
+    );
     let told = <[Outcome; 3]>::try_from(told).unwrap();
-    let [Outcome::Unknown { .. }, Outcome::Unknown { .. }, Outcome::AlreadyCommitted { seq: 3, .. }] = told else {
+    let [
+        Outcome::Unknown { .. },
+        Outcome::Unknown { .. },
+        Outcome::AlreadyCommitted { seq: 3, .. },
+    ] = told
+    else {
         panic!("{told:?}")
     };
 }
@@ -107,7 +119,10 @@ async fn what_was_unknown_is_not_called_unwritten_before_its_slot_is_decided() {
     assert!(matches!(told, Outcome::Unknown { .. }), "{told:?}");
     faults.plan(Plan::Quiet);
     settle().await;
-    assert!(journal(calm.as_ref()).await.contains_key(&open.id), "nothing landed, so this test shows nothing");
+    assert!(
+        journal(calm.as_ref()).await.contains_key(&open.id),
+        "nothing landed, so this test shows nothing"
+    );
     let told = commit(&flaky, open).await;
     assert!(matches!(told, Outcome::AlreadyCommitted { .. }), "{told:?}");
 }
@@ -126,7 +141,8 @@ async fn what_another_sleeper_put_into_a_hole_is_not_taken_in() {
         sleeper.fold().await.unwrap();
         let _ = state(sleeper).await;
     }
-    let (a, b) = (set(busy.as_ref(), task("first")).await, set(busy.as_ref(), task("second")).await);
+    let (a, b) =
+        (set(busy.as_ref(), task("first")).await, set(busy.as_ref(), task("second")).await);
     let _ = advance_past_a_checkpoint(busy, &lake).await;
     for clock in &clocks {
         clock.jump.store(true, Ordering::SeqCst);
@@ -136,7 +152,10 @@ async fn what_another_sleeper_put_into_a_hole_is_not_taken_in() {
     assert!(hole.is_ok(), "the put did not go into the hole, so this test shows nothing");
     assert!(matches!(commit(&second, b.clone()).await, Outcome::Committed { .. }));
     let found = journal(&open(&lake, clock(), 9).await.unwrap()).await;
-    assert!(found.contains_key(&a.id) && found.contains_key(&b.id), "acknowledged and lost in a hole");
+    assert!(
+        found.contains_key(&a.id) && found.contains_key(&b.id),
+        "acknowledged and lost in a hole"
+    );
 }
 
 /// Clean-up deletes in any order and can be cut short: the entry a writer knows may outlive the ones after it.
@@ -163,5 +182,8 @@ async fn a_lake_whose_first_entries_are_cleaned_up_is_still_a_lake() {
     make_project(busy.as_ref()).await;
     let _ = advance_past_a_checkpoint(busy, &lake).await;
     let second = DeltaStore::create(&lake, Format::default(), clock(), random(33)).await;
-    assert!(matches!(second, Err(StoreError::AlreadyALake { .. })), "a second lake was made over the first");
+    assert!(
+        matches!(second, Err(StoreError::AlreadyALake { .. })),
+        "a second lake was made over the first"
+    );
 }

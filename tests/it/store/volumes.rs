@@ -16,9 +16,17 @@ async fn a_volume_that_cannot_create_a_name_once_is_refused_with_the_way_out() {
     let store = FaultStore::new(Arc::new(InMemory::new()), 1);
     store.plan(Plan::Each { part: "_probe", fault: Fault::FailBefore });
     let at = |url: &str| Root { url: Url::parse(url).unwrap(), store: Arc::clone(&store) as _ };
-    let made = async |root: Root| DeltaStore::create(&root, Format::default(), clock(), random(1)).await.map(drop).unwrap_err();
+    let made = async |root: Root| {
+        DeltaStore::create(&root, Format::default(), clock(), random(1))
+            .await
+            .map(drop)
+            .unwrap_err()
+    };
     let said = made(at("file:///Volumes/main/plan/trial/lake/")).await.to_string();
-    assert!(said.contains("a volume does not keep two writers from creating the same name"), "{said}");
+    assert!(
+        said.contains("a volume does not keep two writers from creating the same name"),
+        "{said}"
+    );
     assert!(said.contains("lakeplan init CATALOG.SCHEMA --location URL"), "{said}");
     let elsewhere = made(at("file:///data/lake/")).await.to_string();
     assert!(!elsewhere.contains("volume"), "{elsewhere}");

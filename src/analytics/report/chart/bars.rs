@@ -3,7 +3,9 @@
 use plotters::prelude::{Color, Rectangle};
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::{Area, Drawn, GRID, INK, LETTER, OTHER, SERIES, WIDTH, axis, draw, fitting, line, place, write};
+use super::{
+    Area, Drawn, GRID, INK, LETTER, OTHER, SERIES, WIDTH, axis, draw, fitting, line, place, write,
+};
 use crate::analytics::AnalyticsError;
 use crate::analytics::report::words;
 
@@ -41,9 +43,13 @@ pub fn columns(name: &str, says: &str, unit: &str, bars: &[Bar]) -> Result<Strin
             let from = left + (wide * at as f64) as i32;
             let to = left + (wide * (at + 1) as f64) as i32;
             // Few bars do not become walls.
-            let (gap, middle) = (((to - from) / 8).max((to - from - 72) / 2).max(1), (from + to) / 2);
+            let (gap, middle) =
+                (((to - from) / 8).max((to - from - 72) / 2).max(1), (from + to) / 2);
             let height = place(bar.value, end, bottom, top);
-            area.draw(&Rectangle::new([(from + gap, height), (to - gap, bottom)], bar.colour().filled()))?;
+            area.draw(&Rectangle::new(
+                [(from + gap, height), (to - gap, bottom)],
+                bar.colour().filled(),
+            ))?;
             if bar.label.chars().count() as f64 * f64::from(LETTER) <= wide + 8.0 {
                 write(area, &bar.label, (middle, height - 4), INK, HPos::Center, VPos::Bottom)?;
             }
@@ -58,7 +64,9 @@ pub fn columns(name: &str, says: &str, unit: &str, bars: &[Bar]) -> Result<Strin
 /// Lying bars, the label behind each.
 pub fn rows(name: &str, says: &str, bars: &[Bar]) -> Result<String, AnalyticsError> {
     const ROW: i32 = 26;
-    let longest = |of: fn(&Bar) -> &String| bars.iter().map(|bar| of(bar).chars().count()).max().unwrap_or(0) as i32 * LETTER;
+    let longest = |of: fn(&Bar) -> &String| {
+        bars.iter().map(|bar| of(bar).chars().count()).max().unwrap_or(0) as i32 * LETTER
+    };
     let left = longest(|bar| &bar.name).clamp(40, 120) + 8;
     let right = WIDTH - longest(|bar| &bar.label).clamp(40, 220) - 10;
     let most = bars.iter().map(|bar| bar.value).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
@@ -66,8 +74,18 @@ pub fn rows(name: &str, says: &str, bars: &[Bar]) -> Result<String, AnalyticsErr
         for (at, bar) in bars.iter().enumerate() {
             let middle = ROW * at as i32 + ROW / 2 + 3;
             let end = place(bar.value, most, left, right).max(left + 1);
-            write(area, &fitting(&bar.name, left - 8), (left - 8, middle), INK, HPos::Right, VPos::Center)?;
-            area.draw(&Rectangle::new([(left, middle - 8), (end, middle + 8)], bar.colour().filled()))?;
+            write(
+                area,
+                &fitting(&bar.name, left - 8),
+                (left - 8, middle),
+                INK,
+                HPos::Right,
+                VPos::Center,
+            )?;
+            area.draw(&Rectangle::new(
+                [(left, middle - 8), (end, middle + 8)],
+                bar.colour().filled(),
+            ))?;
             write(area, &bar.label, (end + 6, middle), INK, HPos::Left, VPos::Center)?;
         }
         line(area, (left, 3), (left, ROW * bars.len() as i32 + 3), OTHER)
@@ -75,7 +93,12 @@ pub fn rows(name: &str, says: &str, bars: &[Bar]) -> Result<String, AnalyticsErr
 }
 
 /// The axis at the left with its lines, and what it counts.
-pub fn scale(area: &Area<'_>, unit: &str, (end, step): (f64, f64), (left, right, top, bottom): (i32, i32, i32, i32)) -> Drawn {
+pub fn scale(
+    area: &Area<'_>,
+    unit: &str,
+    (end, step): (f64, f64),
+    (left, right, top, bottom): (i32, i32, i32, i32),
+) -> Drawn {
     write(area, unit, (left, 4), OTHER, HPos::Left, VPos::Top)?;
     for tick in 0..=(end / step).round() as i32 {
         let value = f64::from(tick) * step;

@@ -8,7 +8,9 @@ mod steps;
 
 use plotters::coord::Shift;
 use plotters::drawing::DrawingAreaErrorKind;
-use plotters::prelude::{DrawingArea, IntoDrawingArea, IntoFont, PathElement, RGBColor, SVGBackend, Text, TextStyle};
+use plotters::prelude::{
+    DrawingArea, IntoDrawingArea, IntoFont, PathElement, RGBColor, SVGBackend, Text, TextStyle,
+};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::analytics::AnalyticsError;
@@ -34,13 +36,21 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
 /// Draws what stands inside an `svg` element of [`WIDTH`] and this height, and gives the whole element.
-fn draw(name: &str, says: &str, height: i32, with: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String, AnalyticsError> {
+fn draw(
+    name: &str,
+    says: &str,
+    height: i32,
+    with: impl FnOnce(&Area<'_>) -> Drawn,
+) -> Result<String, AnalyticsError> {
     let mut drawing = String::new();
     let size = (WIDTH.unsigned_abs(), height.unsigned_abs());
     let area = SVGBackend::with_string(&mut drawing, size).into_drawing_area();
-    with(&area).and_then(|()| area.present()).map_err(|fault| AnalyticsError::Encoding(fault.into()))?;
+    with(&area)
+        .and_then(|()| area.present())
+        .map_err(|fault| AnalyticsError::Encoding(fault.into()))?;
     drop(area);
-    let inside = drawing.split_once('>').map_or("", |(_, rest)| rest.trim_end().trim_end_matches("</svg>"));
+    let inside =
+        drawing.split_once('>').map_or("", |(_, rest)| rest.trim_end().trim_end_matches("</svg>"));
     Ok(format!(
         "<svg class=\"chart\" role=\"img\" viewBox=\"0 0 {WIDTH} {height}\" xmlns=\"http://www.w3.org/2000/svg\"><title>{}</title><desc>{}</desc>{inside}</svg>\n",
         super::html::escape(name),
@@ -52,7 +62,14 @@ fn line(area: &Area<'_>, from: (i32, i32), to: (i32, i32), colour: RGBColor) -> 
     area.draw(&PathElement::new(vec![from, to], colour))
 }
 
-fn write(area: &Area<'_>, text: &str, at: (i32, i32), colour: RGBColor, horizontal: HPos, vertical: VPos) -> Drawn {
+fn write(
+    area: &Area<'_>,
+    text: &str,
+    at: (i32, i32),
+    colour: RGBColor,
+    horizontal: HPos,
+    vertical: VPos,
+) -> Drawn {
     // The backend divides by what turns its sizes into those of SVG.
     let font = ("sans-serif", TEXT * 1.24).into_font();
     let style = TextStyle::from(font).color(&colour).pos(Pos::new(horizontal, vertical));
@@ -96,16 +113,39 @@ mod tests {
         let told = [0.0, 1.0, 3.0, 4.0, 5.0, 37.0, 1000.0, 1001.0].map(|most| axis(most, true));
         assert_eq!(
             told,
-            [(1.0, 1.0), (1.0, 1.0), (3.0, 1.0), (4.0, 1.0), (6.0, 2.0), (40.0, 10.0), (1000.0, 250.0), (1250.0, 250.0)]
+            [
+                (1.0, 1.0),
+                (1.0, 1.0),
+                (3.0, 1.0),
+                (4.0, 1.0),
+                (6.0, 2.0),
+                (40.0, 10.0),
+                (1000.0, 250.0),
+                (1250.0, 250.0)
+            ]
         );
         assert_eq!(axis(0.9, false), (1.0, 0.25));
     }
 
     #[test]
     fn a_chart_scales_is_told_to_who_cannot_see_it_and_takes_nothing_for_markup() {
-        let told = draw("a <b>", "says \"x\"", 40, |area| write(area, "<script>&", (0, 0), INK, HPos::Left, VPos::Top)).unwrap();
-        assert!(told.starts_with("<svg class=\"chart\" role=\"img\" viewBox=\"0 0 440 40\""), "{told}");
-        assert!(told.contains("<title>a &lt;b&gt;</title><desc>says &quot;x&quot;</desc>"), "{told}");
-        assert!(!told.contains("<script>") && told.matches("<svg").count() == 1 && told.matches("</svg>").count() == 1, "{told}");
+        let told = draw("a <b>", "says \"x\"", 40, |area| {
+            write(area, "<script>&", (0, 0), INK, HPos::Left, VPos::Top)
+        })
+        .unwrap();
+        assert!(
+            told.starts_with("<svg class=\"chart\" role=\"img\" viewBox=\"0 0 440 40\""),
+            "{told}"
+        );
+        assert!(
+            told.contains("<title>a &lt;b&gt;</title><desc>says &quot;x&quot;</desc>"),
+            "{told}"
+        );
+        assert!(
+            !told.contains("<script>")
+                && told.matches("<svg").count() == 1
+                && told.matches("</svg>").count() == 1,
+            "{told}"
+        );
     }
 }

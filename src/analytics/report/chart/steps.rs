@@ -14,7 +14,8 @@ use crate::analytics::report::words;
 pub fn steps(name: &str, says: &str, days: &[Day]) -> Result<String, AnalyticsError> {
     const HEIGHT: i32 = 220;
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(String::new()) };
-    let labels = (words::count(last.scope, "task"), format!("{} done", words::thousands(last.completed)));
+    let labels =
+        (words::count(last.scope, "task"), format!("{} done", words::thousands(last.completed)));
     let widest = labels.0.chars().count().max(labels.1.chars().count()) as i32;
     let (left, right, top, bottom) = (44, WIDTH - 8 - widest * LETTER, 34, HEIGHT - 26);
     let most = days.iter().map(|day| day.scope.max(day.completed)).max().unwrap_or(0) as f64;
@@ -38,7 +39,8 @@ pub fn steps(name: &str, says: &str, days: &[Day]) -> Result<String, AnalyticsEr
         for day in ticks(begin, last.day) {
             line(area, (across(day), bottom), (across(day), bottom + 4), OTHER)?;
             let text = if span > 300.0 { day.format("%b %Y").to_string() } else { words::day(day) };
-            let side = if across(day) > right - 16 && span > 1.0 { HPos::Right } else { HPos::Center };
+            let side =
+                if across(day) > right - 16 && span > 1.0 { HPos::Right } else { HPos::Center };
             write(area, &text, (across(day), bottom + 7), OTHER, side, VPos::Top)?;
         }
         let mut below = completed.clone();
@@ -50,7 +52,9 @@ pub fn steps(name: &str, says: &str, days: &[Day]) -> Result<String, AnalyticsEr
         area.draw(&PathElement::new(scope.clone(), OTHER.stroke_width(2)))?;
         area.draw(&PathElement::new(completed.clone(), SERIES.stroke_width(3)))?;
         line(area, (left, bottom), (right, bottom), OTHER)?;
-        let (Some(scope), Some(completed)) = (scope.last(), completed.last()) else { return Ok(()) };
+        let (Some(scope), Some(completed)) = (scope.last(), completed.last()) else {
+            return Ok(());
+        };
         area.draw(&Circle::new(*scope, 3, OTHER.filled()))?;
         area.draw(&Circle::new(*completed, 4, SERIES.filled()))?;
         let apart = (completed.1 - scope.1).max(16);
@@ -63,9 +67,16 @@ pub fn steps(name: &str, says: &str, days: &[Day]) -> Result<String, AnalyticsEr
 /// At most five days to name: the first of months, or Mondays where the span is short.
 fn ticks(from: NaiveDate, to: NaiveDate) -> Vec<NaiveDate> {
     let span = (to - from).num_days();
-    let step = [1, 7, 14, 28, 56, 91, 182, 364, 728].into_iter().find(|step| span / step < 5).unwrap_or(span / 4 + 1);
-    let offset = if step == 1 { 0 } else { (7 - i64::from(from.weekday().num_days_from_monday())) % 7 };
-    (0..).map(|at| from + TimeDelta::days(offset + at * step)).take_while(|day| *day <= to).collect()
+    let step = [1, 7, 14, 28, 56, 91, 182, 364, 728]
+        .into_iter()
+        .find(|step| span / step < 5)
+        .unwrap_or(span / 4 + 1);
+    let offset =
+        if step == 1 { 0 } else { (7 - i64::from(from.weekday().num_days_from_monday())) % 7 };
+    (0..)
+        .map(|at| from + TimeDelta::days(offset + at * step))
+        .take_while(|day| *day <= to)
+        .collect()
 }
 
 #[cfg(test)]
@@ -76,7 +87,10 @@ mod tests {
     fn days_that_are_named_are_few_and_mondays() {
         let day = |text: &str| -> NaiveDate { text.parse().unwrap() };
         let told = ticks(day("2026-09-10"), day("2026-11-21"));
-        assert_eq!(told.iter().map(ToString::to_string).collect::<Vec<_>>(), ["2026-09-14", "2026-10-12", "2026-11-09"]);
+        assert_eq!(
+            told.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["2026-09-14", "2026-10-12", "2026-11-09"]
+        );
         assert_eq!(ticks(day("2026-09-10"), day("2026-09-12")).len(), 3);
         for days in 1..3000 {
             let named = ticks(day("2020-01-01"), day("2020-01-01") + TimeDelta::days(days)).len();
@@ -88,6 +102,9 @@ mod tests {
     fn one_day_is_a_chart_too() {
         let today = Day { day: "2026-09-10".parse().unwrap(), scope: 3, completed: 0 };
         let told = steps("a", "b", &[today]).unwrap();
-        assert!(told.contains("3 tasks") && told.contains("0 done") && !told.contains("NaN"), "{told}");
+        assert!(
+            told.contains("3 tasks") && told.contains("0 done") && !told.contains("NaN"),
+            "{told}"
+        );
     }
 }

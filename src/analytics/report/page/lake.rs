@@ -13,7 +13,11 @@ fn changes(changes: &[Change]) -> Vec<Vec<Cell>> {
             Cell::short(minute(first.at)),
             Cell::text(&first.actor),
             Cell::text(did.join(", ")),
-            Cell::text(set.iter().find_map(|change| change.project.clone()).unwrap_or_else(|| "–".to_owned())),
+            Cell::text(
+                set.iter()
+                    .find_map(|change| change.project.clone())
+                    .unwrap_or_else(|| "–".to_owned()),
+            ),
             Cell::text(first.reason.clone().unwrap_or_else(|| format!("by {}", first.source))),
         ])
     };
@@ -27,7 +31,11 @@ fn did(change: &Change) -> String {
         "task_requirement" => "requirement answer".to_owned(),
         entity => entity.replace('_', " "),
     };
-    let noun = if change.changes > 1 && noun.ends_with('y') { noun.trim_end_matches('y').to_owned() + "ie" } else { noun };
+    let noun = if change.changes > 1 && noun.ends_with('y') {
+        noun.trim_end_matches('y').to_owned() + "ie"
+    } else {
+        noun
+    };
     let verb = match change.op.as_str() {
         "link" => "linked".to_owned(),
         "unlink" => "unlinked".to_owned(),
@@ -42,7 +50,10 @@ pub fn operations(report: &Report) -> String {
     let mut inside = paragraph(&match &lake.fold {
         None => "No table has been folded yet.".to_owned(),
         Some(fold) if fold.sets_behind == 0 => {
-            format!("The tables are folded up to change {}, the last there is.", words::thousands(fold.seq))
+            format!(
+                "The tables are folded up to change {}, the last there is.",
+                words::thousands(fold.seq)
+            )
         }
         Some(fold) => format!(
             "The tables are {} behind, the oldest for {}.",
@@ -59,7 +70,10 @@ pub fn operations(report: &Report) -> String {
                 Cell::number(words::duration(of.longest_ms)),
             ]
         });
-        inside.push_str(&format!("<h3>Runs that changed the lake, since {}</h3>\n", words::date(report.since)));
+        inside.push_str(&format!(
+            "<h3>Runs that changed the lake, since {}</h3>\n",
+            words::date(report.since)
+        ));
         inside.push_str(&table(&["Command", "Runs", "Half took at most", "Longest"], rows));
     }
     if !lake.runs.is_empty() {
@@ -72,7 +86,10 @@ pub fn operations(report: &Report) -> String {
                 Cell::number(words::thousands(run.seq)),
             ]
         });
-        inside.push_str(&details("The last runs", &table(&["Began (UTC)", "Command", "Who", "Took", "Up to change"], rows)));
+        inside.push_str(&details(
+            "The last runs",
+            &table(&["Began (UTC)", "Command", "Who", "Took", "Up to change"], rows),
+        ));
     }
     if !lake.changes.is_empty() {
         let header = ["When (UTC)", "Who", "What", "Project", "Why"];
@@ -87,7 +104,10 @@ pub fn operations(report: &Report) -> String {
                 Cell::short(minute(of.at)),
             ]
         });
-        inside.push_str(&details("The tables", &table(&["Table", "Files", "Size", "Last written (UTC)"], rows)));
+        inside.push_str(&details(
+            "The tables",
+            &table(&["Table", "Files", "Size", "Last written (UTC)"], rows),
+        ));
     }
     section("operations", "Operations", &inside)
 }

@@ -64,7 +64,8 @@ fn tiles(report: &Report) -> String {
         return String::new();
     }
     let sum = |of: fn(&super::Project) -> i64| report.projects.iter().map(of).sum::<i64>();
-    let (tasks, completed, overdue) = (sum(|of| of.tasks), sum(|of| of.completed), sum(|of| of.overdue));
+    let (tasks, completed, overdue) =
+        (sum(|of| of.tasks), sum(|of| of.completed), sum(|of| of.overdue));
     let done = match report.projects.as_slice() {
         [only] => only.progress.map_or_else(|| "–".to_owned(), words::percent),
         _ => {
@@ -79,22 +80,40 @@ fn tiles(report: &Report) -> String {
     let unknown = report.workload.iter().map(|person| person.without_estimate).sum::<i64>();
     let (left, beside) = match unknown {
         0 => (words::effort(remaining), String::new()),
-        _ if remaining == 0 => ("–".to_owned(), format!("{} without an estimate", words::count(unknown, "task"))),
-        _ => (words::effort(remaining), format!("and {} without an estimate", words::count(unknown, "task"))),
+        _ if remaining == 0 => {
+            ("–".to_owned(), format!("{} without an estimate", words::count(unknown, "task")))
+        }
+        _ => (
+            words::effort(remaining),
+            format!("and {} without an estimate", words::count(unknown, "task")),
+        ),
     };
     let (risky, lately) = (report.at_risk.len() as i64, &report.lately);
-    let others = risky - report.at_risk.iter().filter(|task| task.reason == "overdue").count() as i64;
+    let others =
+        risky - report.at_risk.iter().filter(|task| task.reason == "overdue").count() as i64;
     let tile = |name: &str, value: &str, beside: &str, class: &str| {
-        format!("<div class=\"tile {class}\"><dt>{name}</dt><dd><b>{value}</b> <span>{}</span></dd></div>\n", escape(beside))
+        format!(
+            "<div class=\"tile {class}\"><dt>{name}</dt><dd><b>{value}</b> <span>{}</span></dd></div>\n",
+            escape(beside)
+        )
     };
     [
         "<dl class=\"tiles\">\n".to_owned(),
-        tile("Done", &done, &format!("{} of {}", words::thousands(completed), words::count(tasks, "task")), ""),
+        tile(
+            "Done",
+            &done,
+            &format!("{} of {}", words::thousands(completed), words::count(tasks, "task")),
+            "",
+        ),
         tile("Work left", &left, &beside, ""),
         tile(
             "Overdue",
             &words::thousands(overdue),
-            &if others == 0 { String::new() } else { format!("and {} at risk otherwise", words::thousands(others)) },
+            &if others == 0 {
+                String::new()
+            } else {
+                format!("and {} at risk otherwise", words::thousands(others))
+            },
             if overdue > 0 { "bad" } else { "" },
         ),
         tile(
@@ -115,9 +134,13 @@ fn section(id: &str, heading: &str, inside: &str) -> String {
 
 /// A chart with what it says in a sentence, and its numbers for who wants them as such.
 fn figure(heading: &str, says: &str, svg: &str, numbers: &str) -> String {
-    let heading = if heading.is_empty() { String::new() } else { format!("<h3>{}</h3>", escape(heading)) };
+    let heading =
+        if heading.is_empty() { String::new() } else { format!("<h3>{}</h3>", escape(heading)) };
     let numbers = super::html::details("The numbers", numbers);
-    format!("<figure><figcaption>{heading}<p>{}</p></figcaption>\n{svg}{numbers}</figure>\n", escape(says))
+    format!(
+        "<figure><figcaption>{heading}<p>{}</p></figcaption>\n{svg}{numbers}</figure>\n",
+        escape(says)
+    )
 }
 
 /// A paragraph of plain text.
@@ -132,7 +155,10 @@ fn first<T>(all: &[T], most: usize) -> (&[T], String) {
     let note = if rest == 0 {
         String::new()
     } else {
-        paragraph(&format!("and {} more; the JSON beside this page has all of them", words::thousands(rest as i64)))
+        paragraph(&format!(
+            "and {} more; the JSON beside this page has all of them",
+            words::thousands(rest as i64)
+        ))
     };
     (shown, note)
 }

@@ -17,7 +17,9 @@ pub fn velocity(report: &Report) -> Result<String, AnalyticsError> {
         return Ok(section("velocity", heading, &paragraph(&says)));
     }
     let over: Vec<&Week> = report.velocity.iter().filter(|week| week.complete).collect();
-    let mean = |of: fn(&Week) -> i64| over.iter().map(|week| of(week)).sum::<i64>() as f64 / over.len() as f64;
+    let mean = |of: fn(&Week) -> i64| {
+        over.iter().map(|week| of(week)).sum::<i64>() as f64 / over.len() as f64
+    };
     let says = match over.len() {
         0 => "The first week is not over, so there is no pace yet.".to_owned(),
         weeks => format!(
@@ -26,12 +28,18 @@ pub fn velocity(report: &Report) -> Result<String, AnalyticsError> {
             words::count(weeks as i64, "whole week"),
             match mean(|week| week.likely_minutes) {
                 none if none < 1.0 => String::new(),
-                minutes => format!(", planned with {} a week", words::effort(minutes.round() as i64)),
+                minutes =>
+                    format!(", planned with {} a week", words::effort(minutes.round() as i64)),
             }
         ),
     };
     let bars = |of: fn(&Week) -> f64, label: fn(&Week) -> String| -> Vec<Bar> {
-        let bar = |week: &Week| Bar { name: words::day(week.week), value: of(week), label: label(week), partial: !week.complete };
+        let bar = |week: &Week| Bar {
+            name: words::day(week.week),
+            value: of(week),
+            label: label(week),
+            partial: !week.complete,
+        };
         report.velocity.iter().map(bar).collect()
     };
     let numbers = table(
@@ -46,12 +54,25 @@ pub fn velocity(report: &Report) -> Result<String, AnalyticsError> {
         }),
     );
     let tasks = bars(|week| week.tasks as f64, |week| words::thousands(week.tasks));
-    let svg = chart::columns("Completed tasks by week", &says, "tasks completed, by the Monday of the week", &tasks)?;
+    let svg = chart::columns(
+        "Completed tasks by week",
+        &says,
+        "tasks completed, by the Monday of the week",
+        &tasks,
+    )?;
     let mut inside = figure("Tasks by week", &says, &svg, &numbers);
     if report.velocity.iter().any(|week| week.likely_minutes > 0) {
-        let planned = bars(|week| week.likely_minutes as f64 / 480.0, |week| words::short(week.likely_minutes as f64 / 480.0));
+        let planned = bars(
+            |week| week.likely_minutes as f64 / 480.0,
+            |week| words::short(week.likely_minutes as f64 / 480.0),
+        );
         let says = "The likely effort of the completed tasks as it was planned, not the time they took; tasks without an estimate add nothing.";
-        let svg = chart::columns("Planned effort completed by week", says, "days of planned work completed", &planned)?;
+        let svg = chart::columns(
+            "Planned effort completed by week",
+            says,
+            "days of planned work completed",
+            &planned,
+        )?;
         inside.push_str(&figure("Planned effort by week", says, &svg, &numbers));
     }
     Ok(section("velocity", heading, &format!("<div class=\"charts\">\n{inside}</div>\n")))
@@ -66,7 +87,10 @@ pub fn accuracy(report: &Report) -> Result<String, AnalyticsError> {
     let (Some([low, median, high]), Some(bias)) = (known.quartiles, known.bias) else {
         let mut says = "Nothing is known yet: it takes completed tasks with an estimate, and their logged time (lakeplan task log) or the moment they were started (lakeplan task start).".to_owned();
         if known.unknown > 0 {
-            says = format!("{says} {} lack one or the other.", words::count(known.unknown, "completed task"));
+            says = format!(
+                "{says} {} lack one or the other.",
+                words::count(known.unknown, "completed task")
+            );
         }
         return Ok(section("accuracy", heading, &paragraph(&says)));
     };
@@ -83,7 +107,10 @@ pub fn accuracy(report: &Report) -> Result<String, AnalyticsError> {
     let says = match known.tasks {
         1 => format!("One task says little: it took {} times its estimate.", ratio(median)),
         few if few < FEW => {
-            format!("Half of only {few} tasks took at most {} times their estimate. So few say little.", ratio(median))
+            format!(
+                "Half of only {few} tasks took at most {} times their estimate. So few say little.",
+                ratio(median)
+            )
         }
         many => format!(
             "Half of {} tasks took at most {} times their estimate; the middle half between {} and {} times.",
@@ -93,10 +120,22 @@ pub fn accuracy(report: &Report) -> Result<String, AnalyticsError> {
             ratio(high)
         ),
     };
-    let svg = chart::columns("Actual effort by estimate", &says, "tasks, by actual ÷ estimated effort (1 = as planned)", &bars)?;
-    let rows = known.distribution.iter().map(|bin| vec![Cell::text(bin.ratio), Cell::number(words::thousands(bin.tasks as i64))]);
-    let chart = figure("Actual ÷ estimate", &says, &svg, &table(&["Actual ÷ estimate", "Tasks"], rows));
-    let inside = format!("<div class=\"charts\">\n{chart}<div class=\"said\">\n{}</div>\n</div>\n", said(known, bias));
+    let svg = chart::columns(
+        "Actual effort by estimate",
+        &says,
+        "tasks, by actual ÷ estimated effort (1 = as planned)",
+        &bars,
+    )?;
+    let rows = known
+        .distribution
+        .iter()
+        .map(|bin| vec![Cell::text(bin.ratio), Cell::number(words::thousands(bin.tasks as i64))]);
+    let chart =
+        figure("Actual ÷ estimate", &says, &svg, &table(&["Actual ÷ estimate", "Tasks"], rows));
+    let inside = format!(
+        "<div class=\"charts\">\n{chart}<div class=\"said\">\n{}</div>\n</div>\n",
+        said(known, bias)
+    );
     Ok(section("accuracy", heading, &inside))
 }
 
@@ -105,8 +144,12 @@ fn said(known: &Accuracy, bias: f64) -> String {
     let mut facts = vec![vec![
         Cell::text("Together"),
         Cell::text(match bias {
-            more if more >= 1.005 => format!("the work took {} more than estimated", words::percent(more - 1.0)),
-            less if less <= 0.995 => format!("the work took {} less than estimated", words::percent(1.0 - less)),
+            more if more >= 1.005 => {
+                format!("the work took {} more than estimated", words::percent(more - 1.0))
+            }
+            less if less <= 0.995 => {
+                format!("the work took {} less than estimated", words::percent(1.0 - less))
+            }
             _ => "the work took what was estimated".to_owned(),
         }),
     ]];
@@ -144,7 +187,10 @@ fn said(known: &Accuracy, bias: f64) -> String {
         Cell::text("Not known"),
         Cell::text(match known.unknown {
             0 => "nothing: every completed task counts here".to_owned(),
-            unknown => format!("{} had no estimate, or neither logged time nor a start", words::count(unknown, "completed task")),
+            unknown => format!(
+                "{} had no estimate, or neither logged time nor a start",
+                words::count(unknown, "completed task")
+            ),
         }),
     ]);
     let facts = table(&["", ""], facts);

@@ -28,8 +28,18 @@ pub fn progress(report: &Report) -> String {
             "<p>There is no project yet. <code>lakeplan plan FILE --yes</code> makes one from a description, <code>lakeplan project create NAME</code> by hand.</p>\n",
         );
     }
-    let header =
-        ["Project", "Done", "Tasks", "In progress", "Blocked", "Overdue", "Work left", "Next due", "Last due", "Last change"];
+    let header = [
+        "Project",
+        "Done",
+        "Tasks",
+        "In progress",
+        "Blocked",
+        "Overdue",
+        "Work left",
+        "Next due",
+        "Last due",
+        "Last change",
+    ];
     let row = |of: &Project| {
         let due = |day: Option<chrono::NaiveDate>| day.map_or_else(|| "–".to_owned(), words::date);
         let key = match of.status.as_str() {
@@ -44,10 +54,18 @@ pub fn progress(report: &Report) -> String {
         vec![
             Cell::Named(of.name.clone(), key),
             Cell::Html(of.progress.map_or_else(|| "no tasks".to_owned(), bar)),
-            Cell::number(format!("{} of {}", words::thousands(of.completed), words::thousands(of.tasks))),
+            Cell::number(format!(
+                "{} of {}",
+                words::thousands(of.completed),
+                words::thousands(of.tasks)
+            )),
             Cell::number(zero(of.in_progress)),
             Cell::number(zero(of.blocked)),
-            if of.overdue > 0 { Cell::Bad(words::thousands(of.overdue)) } else { Cell::number("–") },
+            if of.overdue > 0 {
+                Cell::Bad(words::thousands(of.overdue))
+            } else {
+                Cell::number("–")
+            },
             Cell::number(left),
             Cell::short(due(of.next_due)),
             Cell::short(due(of.last_due)),
@@ -62,8 +80,10 @@ pub fn progress(report: &Report) -> String {
             &table(&header, rest.iter().map(row)),
         ));
     }
-    let (tasks, unknown) =
-        report.projects.iter().fold((0, 0), |(tasks, unknown), of| (tasks + of.tasks, unknown + of.without_estimate));
+    let (tasks, unknown) = report
+        .projects
+        .iter()
+        .fold((0, 0), |(tasks, unknown), of| (tasks + of.tasks, unknown + of.without_estimate));
     inside.push_str(&paragraph(&match unknown {
         _ if tasks == 0 => "No project has a task yet.".to_owned(),
         0 => format!("Done is by likely effort. {COUNTED}"),
@@ -97,7 +117,9 @@ pub fn at_risk(report: &Report) -> String {
         return section(
             "risk",
             heading,
-            &paragraph("No open task is overdue, blocked, over its estimate, or due within a week and not begun."),
+            &paragraph(
+                "No open task is overdue, blocked, over its estimate, or due within a week and not begun.",
+            ),
         );
     }
     let row = |of: &Risk| {
@@ -108,7 +130,11 @@ pub fn at_risk(report: &Report) -> String {
                 escape(&why(of, report.today))
             )),
             Cell::Named(of.title.clone(), of.task.clone()),
-            Cell::short(of.assignee.as_ref().map_or_else(|| "nobody".to_owned(), |handle| format!("@{handle}"))),
+            Cell::short(
+                of.assignee
+                    .as_ref()
+                    .map_or_else(|| "nobody".to_owned(), |handle| format!("@{handle}")),
+            ),
             Cell::short(of.due_date.map_or_else(|| "–".to_owned(), words::date)),
             Cell::short(of.status.replace('_', " ")),
         ]
@@ -119,7 +145,10 @@ pub fn at_risk(report: &Report) -> String {
     let mut inside = table(&header, shown.iter().map(row));
     if !rest.is_empty() {
         let more = table(&header, rest.iter().map(row)) + &note;
-        inside.push_str(&details(&format!("{} more", words::thousands((report.at_risk.len() - shown.len()) as i64)), &more));
+        inside.push_str(&details(
+            &format!("{} more", words::thousands((report.at_risk.len() - shown.len()) as i64)),
+            &more,
+        ));
     }
     section("risk", heading, &inside)
 }
@@ -134,7 +163,11 @@ pub fn lately(report: &Report) -> String {
         vec![
             Cell::short(words::from_today(change.at.date_naive(), report.today)),
             Cell::Named(change.title.clone(), change.task.clone()),
-            Cell::short(format!("{} → {}", change.from_value.replace('_', " "), now.replace('_', " "))),
+            Cell::short(format!(
+                "{} → {}",
+                change.from_value.replace('_', " "),
+                now.replace('_', " ")
+            )),
             Cell::text(&change.actor),
         ]
     });
@@ -143,7 +176,9 @@ pub fn lately(report: &Report) -> String {
 
 fn why(risk: &Risk, today: chrono::NaiveDate) -> String {
     match (risk.reason.as_str(), risk.due_date) {
-        ("overdue", Some(due)) => format!("{} overdue", words::count((today - due).num_days(), "day")),
+        ("overdue", Some(due)) => {
+            format!("{} overdue", words::count((today - due).num_days(), "day"))
+        }
         ("due_soon", Some(due)) => format!("due {}, not begun", words::from_today(due, today)),
         ("over_estimate", _) => {
             let spent = words::effort(risk.actual_minutes.unwrap_or(0));
@@ -166,24 +201,37 @@ pub fn burn_up(report: &Report) -> Result<String, AnalyticsError> {
     let mut latest: Vec<&Project> = report.projects.iter().collect();
     latest.sort_by_key(|of| std::cmp::Reverse(of.last_activity));
     for of in latest.iter().take(CHARTS) {
-        let Some(burn_up) = report.burn_up.iter().find(|burn_up| burn_up.project == of.project) else { continue };
+        let Some(burn_up) = report.burn_up.iter().find(|burn_up| burn_up.project == of.project)
+        else {
+            continue;
+        };
         let heading = if report.burn_up.len() > 1 { &of.name } else { "" };
         inside.push_str(&burned(heading, &burn_up.days)?);
     }
     let mut inside = format!("<div class=\"charts\">\n{inside}</div>\n");
     if report.burn_up.len() > CHARTS {
-        inside.push_str(&paragraph(&format!("The {CHARTS} projects that changed last; --project KEY shows another.")));
+        inside.push_str(&paragraph(&format!(
+            "The {CHARTS} projects that changed last; --project KEY shows another."
+        )));
     }
     Ok(section("burn-up", "Burn-up: completed tasks against scope", &inside))
 }
 
 fn burned(name: &str, days: &[Day]) -> Result<String, AnalyticsError> {
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(String::new()) };
-    let mut says = format!("{} of {} done.", words::thousands(last.completed), words::count(last.scope, "task"));
+    let mut says = format!(
+        "{} of {} done.",
+        words::thousands(last.completed),
+        words::count(last.scope, "task")
+    );
     if first.day < last.day {
         let (done, scope) = (last.completed - first.completed, last.scope - first.scope);
-        let grown =
-            format!(" Since {}: {} done, scope {}.", words::date(first.day), words::thousands(done), words::signed(scope));
+        let grown = format!(
+            " Since {}: {} done, scope {}.",
+            words::date(first.day),
+            words::thousands(done),
+            words::signed(scope)
+        );
         says.push_str(&grown);
     }
     let numbers = table(
@@ -211,12 +259,27 @@ pub fn workload(report: &Report) -> Result<String, AnalyticsError> {
         .take(PEOPLE)
         .map(|person| {
             let tasks = words::count(person.tasks, "task");
-            let unknown =
-                if person.without_estimate == 0 { String::new() } else { format!(", {} not estimated", person.without_estimate) };
+            let unknown = if person.without_estimate == 0 {
+                String::new()
+            } else {
+                format!(", {} not estimated", person.without_estimate)
+            };
             Bar {
-                name: if person.assignee == "nobody" { "nobody yet".to_owned() } else { format!("@{}", person.assignee) },
-                value: if by_effort { person.remaining_minutes as f64 } else { person.tasks as f64 },
-                label: if by_effort { format!("{}, {tasks}{unknown}", words::effort(person.remaining_minutes)) } else { tasks },
+                name: if person.assignee == "nobody" {
+                    "nobody yet".to_owned()
+                } else {
+                    format!("@{}", person.assignee)
+                },
+                value: if by_effort {
+                    person.remaining_minutes as f64
+                } else {
+                    person.tasks as f64
+                },
+                label: if by_effort {
+                    format!("{}, {tasks}{unknown}", words::effort(person.remaining_minutes))
+                } else {
+                    tasks
+                },
                 partial: person.assignee == "nobody",
             }
         })
@@ -233,11 +296,22 @@ pub fn workload(report: &Report) -> Result<String, AnalyticsError> {
         if rest == 0 {
             String::new()
         } else {
-            format!(" The {PEOPLE} with the most of {}.", words::thousands(report.workload.len() as i64))
+            format!(
+                " The {PEOPLE} with the most of {}.",
+                words::thousands(report.workload.len() as i64)
+            )
         }
     );
     let numbers = table(
-        &["Who", "Open tasks", "In progress", "Work left", "Likely in all", "Not estimated", "First due"],
+        &[
+            "Who",
+            "Open tasks",
+            "In progress",
+            "Work left",
+            "Likely in all",
+            "Not estimated",
+            "First due",
+        ],
         report.workload.iter().map(|person| {
             vec![
                 Cell::text(&person.assignee),
@@ -251,14 +325,20 @@ pub fn workload(report: &Report) -> Result<String, AnalyticsError> {
         }),
     );
     let svg = chart::rows("Open work by person", &says, &bars)?;
-    Ok(section("workload", "Workload", &format!("<div class=\"charts\">\n{}</div>\n", figure("", &says, &svg, &numbers))))
+    Ok(section(
+        "workload",
+        "Workload",
+        &format!("<div class=\"charts\">\n{}</div>\n", figure("", &says, &svg, &numbers)),
+    ))
 }
 
 pub fn coverage(report: &Report) -> String {
     if report.requirements.is_empty() {
         return String::new();
     }
-    let standing = |coverage: &str| report.requirements.iter().filter(|of| of.coverage == coverage).count() as i64;
+    let standing = |coverage: &str| {
+        report.requirements.iter().filter(|of| of.coverage == coverage).count() as i64
+    };
     let [done, started, planned, open] = ["done", "started", "planned", "uncovered"].map(standing);
     let mut inside = paragraph(&format!(
         "{}: {} done, {} started, {} planned, {} that no task answers.",
@@ -268,7 +348,8 @@ pub fn coverage(report: &Report) -> String {
         words::thousands(planned),
         words::thousands(open)
     ));
-    let uncovered: Vec<_> = report.requirements.iter().filter(|of| of.coverage == "uncovered").collect();
+    let uncovered: Vec<_> =
+        report.requirements.iter().filter(|of| of.coverage == "uncovered").collect();
     if !uncovered.is_empty() {
         let (shown, note) = first(&uncovered, LISTED);
         let rows = shown.iter().map(|of| {
@@ -279,7 +360,12 @@ pub fn coverage(report: &Report) -> String {
                     None => source.clone(),
                 },
             );
-            vec![Cell::text(&of.project), Cell::text(&of.requirement), Cell::text(&of.text), Cell::text(place)]
+            vec![
+                Cell::text(&of.project),
+                Cell::text(&of.requirement),
+                Cell::text(&of.text),
+                Cell::text(place),
+            ]
         });
         inside.push_str("<h3>No task answers</h3>\n");
         inside.push_str(&table(&["Project", "No.", "Requirement", "Stated in"], rows));

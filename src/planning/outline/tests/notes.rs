@@ -10,7 +10,11 @@ fn whoever_does_the_whole_does_the_parts_that_name_no_one() {
     let plan = plan(
         "## Plan\n\n### Phase 1: Barn (owner: ann)\n\n- Build the barn (5 days) @ben\n- Paint the barn\n  - Buy the paint @cleo\n  - Clean the brushes\n",
     );
-    let owners: Vec<_> = plan.nodes.iter().map(|node| (node.title.as_str(), node.owner.as_deref().unwrap_or("nobody"))).collect();
+    let owners: Vec<_> = plan
+        .nodes
+        .iter()
+        .map(|node| (node.title.as_str(), node.owner.as_deref().unwrap_or("nobody")))
+        .collect();
     assert_eq!(
         owners,
         [
@@ -31,14 +35,20 @@ fn a_table_says_how_far_its_rows_are_and_calls_them_by_their_ids() {
     let plan = plan(
         "## Tasks\n\n| ID | Task | Depends on | Status |\n|---|---|---|---|\n| T1 | Dig the bed | | in progress |\n| T2 | Sow the beans | T1 | open |\n| T3 | Sow the peas | T1 | cancelled |\n| T4 | Water the bed | T1, T2 | done |\n",
     );
-    let standings: Vec<_> = plan.nodes.iter().map(|node| (node.title.as_str(), node.standing)).collect();
+    let standings: Vec<_> =
+        plan.nodes.iter().map(|node| (node.title.as_str(), node.standing)).collect();
     assert_eq!(
         standings,
-        [("Dig the bed", Standing::Started), ("Sow the beans", Standing::Open), ("Water the bed", Standing::Done)]
+        [
+            ("Dig the bed", Standing::Started),
+            ("Sow the beans", Standing::Open),
+            ("Water the bed", Standing::Done)
+        ]
     );
     assert_eq!(links(&plan), [("T2", "T1"), ("T3", "T1"), ("T3", "T2")]);
     assert!(plan.unresolved.is_empty(), "{:?}", plan.unresolved);
-    let cancelled: Vec<_> = plan.skipped.iter().filter(|skip| skip.reason == SkipReason::Cancelled).collect();
+    let cancelled: Vec<_> =
+        plan.skipped.iter().filter(|skip| skip.reason == SkipReason::Cancelled).collect();
     assert_eq!(
         cancelled.iter().map(|skip| (skip.what.as_str(), skip.span.start_line)).collect::<Vec<_>>(),
         [("Sow the peas", 7)]
@@ -50,7 +60,11 @@ fn what_is_cancelled_takes_its_parts_with_it_and_nothing_else() {
     let plan = plan(
         "## Tasks\n\n- [-] Build a pond\n  - Dig a hole\n  - Fill the hole\n- [/] Build a shed\n  - [ ] Lay the floor\n  - [ ] ~~Cut the wood~~\n- [ ] Build a fence\n",
     );
-    let standings: Vec<_> = plan.nodes.iter().map(|node| (node.key.as_str(), node.title.as_str(), node.standing)).collect();
+    let standings: Vec<_> = plan
+        .nodes
+        .iter()
+        .map(|node| (node.key.as_str(), node.title.as_str(), node.standing))
+        .collect();
     assert_eq!(
         standings,
         [
@@ -94,8 +108,16 @@ fn a_list_in_a_language_that_may_be_any_is_read_by_its_form_where_its_words_give
     let plan = plan(
         "# Datenbank umziehen\n\n## Aufgaben\n\n- Schema anpassen @ana\n- Sicherung anlegen\n- Testumgebung bauen\n- Betrieb umschalten @ben\n",
     );
-    let titles: Vec<_> = plan.nodes.iter().filter(|node| node.parent.is_some()).map(|node| node.title.as_str()).collect();
-    assert_eq!(titles, ["Schema anpassen", "Sicherung anlegen", "Testumgebung bauen", "Betrieb umschalten"]);
+    let titles: Vec<_> = plan
+        .nodes
+        .iter()
+        .filter(|node| node.parent.is_some())
+        .map(|node| node.title.as_str())
+        .collect();
+    assert_eq!(
+        titles,
+        ["Schema anpassen", "Sicherung anlegen", "Testumgebung bauen", "Betrieb umschalten"]
+    );
     assert!(plan.language_note.is_some());
     let sources = super::plan(
         "# Quellen\n\n- alpha/beta @ 6113c7e5\n- gamma/delta, Licence MIT\n- epsilon.md, zeta.txt, eta.md\n- theta/iota, Licence Apache\n- kappa/lambda\n",

@@ -23,7 +23,9 @@ use serde_json::json;
 
 use super::check_up::files;
 use super::folding::{in_tables, records};
-use super::{commit, committed, delta_in_memory, delta_rs, make_project, open, root, set, state, task};
+use super::{
+    commit, committed, delta_in_memory, delta_rs, make_project, open, root, set, state, task,
+};
 use crate::support::{clock, noon, random};
 use acts::{Act, CASES};
 
@@ -113,7 +115,9 @@ pub async fn follow(lake: Root, way_out: &str, place: &str, earlier: &Root) -> R
     let table = place.split(['/', ',']).next().unwrap();
     // Each step is a process of its own, so its names differ from those of the step before.
     let seed = || PROCESSES.fetch_add(1, Ordering::Relaxed);
-    let store = || async { open(&lake, clock(), seed()).await.unwrap_or_else(|err| panic!("{way_out}: {err}")) };
+    let store = || async {
+        open(&lake, clock(), seed()).await.unwrap_or_else(|err| panic!("{way_out}: {err}"))
+    };
     if way_out.contains("from a backup") {
         return backup(earlier).await.unwrap();
     } else if way_out.contains("lakeplan fold --rebuild") {
@@ -141,7 +145,8 @@ pub async fn follow(lake: Root, way_out: &str, place: &str, earlier: &Root) -> R
         lake.store.delete(&Path::from(place)).await.unwrap();
     } else if way_out.contains("remove this file") {
         lake.store.delete(&Path::from(place)).await.unwrap();
-        let _ = lake.store.delete(&Path::from(format!("{table}/_delta_log/_last_checkpoint"))).await;
+        let _ =
+            lake.store.delete(&Path::from(format!("{table}/_delta_log/_last_checkpoint"))).await;
     } else if way_out.contains("lakeplan backup") {
         return backup(&lake).await.unwrap();
     } else {
@@ -152,7 +157,8 @@ pub async fn follow(lake: Root, way_out: &str, place: &str, earlier: &Root) -> R
 
 async fn keys(store: &DeltaStore) -> Vec<String> {
     let state = state(store).await;
-    let mut keys: Vec<String> = state.projects().flat_map(ProjectState::tasks).map(|task| task.key.to_string()).collect();
+    let mut keys: Vec<String> =
+        state.projects().flat_map(ProjectState::tasks).map(|task| task.key.to_string()).collect();
     keys.sort();
     let all = keys.len();
     keys.dedup();
@@ -163,7 +169,10 @@ async fn keys(store: &DeltaStore) -> Vec<String> {
 async fn views(store: &DeltaStore) {
     let session = Session::open(&store.tables(), noon()).await.unwrap();
     for view in VIEWS {
-        session.query(&format!("SELECT count(*) FROM {}", view.name)).await.unwrap_or_else(|err| panic!("{}: {err}", view.name));
+        session
+            .query(&format!("SELECT count(*) FROM {}", view.name))
+            .await
+            .unwrap_or_else(|err| panic!("{}: {err}", view.name));
     }
 }
 
@@ -178,7 +187,13 @@ enum Came {
     Restored,
 }
 
-async fn live_on(before: &Root, wanted: &Records, table: &str, acts: &[Act], has_views: bool) -> Came {
+async fn live_on(
+    before: &Root,
+    wanted: &Records,
+    table: &str,
+    acts: &[Act],
+    has_views: bool,
+) -> Came {
     let mut lake = fork(before).await;
     for act in acts {
         match acts::act(&lake, table, *act).await {
@@ -192,10 +207,16 @@ async fn live_on(before: &Root, wanted: &Records, table: &str, acts: &[Act], has
     assert!(!found.iter().any(is_foreign), "something else is named: {found:?}");
     let loses = acts.contains(&Act::VacuumAll) || acts.contains(&Act::LoseEntries);
     let gives_up = found.iter().find(|finding| finding.way_out.contains("from a backup"));
-    assert!(loses || gives_up.is_none(), "nothing is lost, and the check-up gives up: {gives_up:?}");
+    assert!(
+        loses || gives_up.is_none(),
+        "nothing is lost, and the check-up gives up: {gives_up:?}"
+    );
     // What cannot be read says so, and the backup is what is left.
     if let Err(err) = try_reading(&lake, wanted).await {
-        assert!(found.iter().any(|finding| finding.way_out.contains("backup")), "{err}, and the check-up says {found:?}");
+        assert!(
+            found.iter().any(|finding| finding.way_out.contains("backup")),
+            "{err}, and the check-up says {found:?}"
+        );
         (lake, came) = (backup(before).await.unwrap(), Came::Restored);
     }
     let store = open(&lake, clock(), 7).await.unwrap();
@@ -206,7 +227,11 @@ async fn live_on(before: &Root, wanted: &Records, table: &str, acts: &[Act], has
     let mut outcome = commit(&store, set(&store, task("after")).await).await;
     if let Outcome::NotWritten { cause } = &outcome {
         let hint = cause.hint().unwrap_or_else(|| panic!("{cause} and no way out"));
-        let way_out = if matches!(cause, StoreError::Features { .. }) { hint } else { told(&found, "backup") };
+        let way_out = if matches!(cause, StoreError::Features { .. }) {
+            hint
+        } else {
+            told(&found, "backup")
+        };
         came = if way_out.contains("lakeplan backup") { Came::Copied } else { Came::Restored };
         store.close().await;
         lake = follow(lake, &way_out, "journal", before).await;
@@ -222,10 +247,17 @@ async fn live_on(before: &Root, wanted: &Records, table: &str, acts: &[Act], has
     assert_eq!(keys(&store).await.len(), known.len() + 1);
     assert_eq!(seq, store.head().await.unwrap().seq);
     let after = records(state(&store).await.records());
-    assert!(wanted.iter().all(|(slot, record)| after.get(slot) == Some(record) || slot.contains("Project")), "a record is lost");
+    assert!(
+        wanted
+            .iter()
+            .all(|(slot, record)| after.get(slot) == Some(record) || slot.contains("Project")),
+        "a record is lost"
+    );
     store.close().await;
     for _ in 0..4 {
-        let Some(finding) = thorough(&lake).await.unwrap().findings.into_iter().next() else { break };
+        let Some(finding) = thorough(&lake).await.unwrap().findings.into_iter().next() else {
+            break;
+        };
         lake = follow(lake, finding.way_out, &finding.place, before).await;
     }
     let store = open(&lake, clock(), 11).await.unwrap();
@@ -239,7 +271,11 @@ async fn live_on(before: &Root, wanted: &Records, table: &str, acts: &[Act], has
     assert_eq!(in_tables(&lake).await, after, "in the tables");
     assert_eq!(thorough(&lake).await.unwrap().findings, [], "after maintenance");
     let copied = backup(&lake).await.unwrap();
-    assert_eq!(records(state(&open(&copied, clock(), 12).await.unwrap()).await.records()), after, "in a backup");
+    assert_eq!(
+        records(state(&open(&copied, clock(), 12).await.unwrap()).await.records()),
+        after,
+        "in a backup"
+    );
     alike(&lake).await;
     came
 }
@@ -260,7 +296,9 @@ async fn try_reading(lake: &Root, wanted: &Records) -> Result<(), StoreError> {
 
 /// Every view answers, unless the check-up names a table with a feature.
 async fn views_where_readable(store: &DeltaStore, found: &[Finding]) {
-    if !found.iter().any(|finding| finding.what.contains("feature") || finding.way_out.contains("from a backup")) {
+    if !found.iter().any(|finding| {
+        finding.what.contains("feature") || finding.way_out.contains("from a backup")
+    }) {
         store.fold().await.unwrap();
         views(store).await;
     }
@@ -271,9 +309,13 @@ async fn alike(lake: &Root) {
     let tables = store_tables(lake).await;
     for name in LakeTables::own() {
         let Some(theirs) = delta_rs(&lake.store, name).await else { continue };
-        let mut paths: Vec<String> =
-            theirs.get_file_uris().unwrap().map(|uri| uri.rsplit(&format!("{name}/")).next().unwrap().to_owned()).collect();
-        let mut ours: Vec<String> = tables.files(name).await.unwrap().unwrap().into_iter().map(|file| file.path).collect();
+        let mut paths: Vec<String> = theirs
+            .get_file_uris()
+            .unwrap()
+            .map(|uri| uri.rsplit(&format!("{name}/")).next().unwrap().to_owned())
+            .collect();
+        let mut ours: Vec<String> =
+            tables.files(name).await.unwrap().unwrap().into_iter().map(|file| file.path).collect();
         paths.sort();
         ours.sort();
         assert_eq!(paths, ours, "{name}: other engines see other files");
@@ -298,7 +340,9 @@ async fn the_lake_lives_on_after_every_act_of_another_engine_on_every_table() {
     for table in LakeTables::names() {
         for (number, acts) in CASES.iter().enumerate() {
             let name = format!("{table} {acts:?}");
-            if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) || (only.is_none() && !is_due(table, number)) {
+            if only.as_ref().is_some_and(|only| !name.contains(only.as_str()))
+                || (only.is_none() && !is_due(table, number))
+            {
                 continue;
             }
             if only.is_some() {
@@ -306,12 +350,16 @@ async fn the_lake_lives_on_after_every_act_of_another_engine_on_every_table() {
             }
             // Planning every view takes longer than all the rest.
             let has_views = crate::support::full() || (table.len() + number).is_multiple_of(12);
-            let lived = std::panic::AssertUnwindSafe(live_on(&before, &wanted, table, acts, has_views)).catch_unwind().await;
+            let lived =
+                std::panic::AssertUnwindSafe(live_on(&before, &wanted, table, acts, has_views))
+                    .catch_unwind()
+                    .await;
             match lived {
                 Ok(came) => *counts.entry(format!("{came:?}")).or_default() += 1,
                 Err(panic) => {
                     let text = panic.downcast_ref::<String>().cloned();
-                    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                    let text = text
+                        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
                     failed.push(format!("{name}: {}", text.unwrap_or_default()));
                 }
             }
