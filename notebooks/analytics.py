@@ -1,15 +1,16 @@
 # Databricks notebook source
 # MAGIC %md
-# MAGIC # How the plan comes along
+# MAGIC # Progress of the plan
 # MAGIC
-# MAGIC The report as a page, and below it what it is made of: how good the estimates were, how much gets done in a week, and how
-# MAGIC far the work is from its end. The questions go to the lake's views, which SQL warehouses and dashboards ask too.
+# MAGIC This notebook shows the report as a page. Below the report, it shows the underlying numbers: the accuracy of the
+# MAGIC estimates, the work completed per week, and the remaining work. The queries use the lake's views. SQL warehouses and
+# MAGIC dashboards use the same views.
 # MAGIC
-# MAGIC | widget | what it is |
+# MAGIC | Widget | Description |
 # MAGIC |---|---|
-# MAGIC | `lake` | where the lake is: `catalog.schema`, a folder or a storage URL; empty: as the settings say |
-# MAGIC | `project` | the project's key, such as `PAY`; empty: all projects |
-# MAGIC | `wheel` | the wheel to install; empty: the one that the bundle deployed beside this notebook |
+# MAGIC | `lake` | Location of the lake: `catalog.schema`, a folder, or a storage URL. If empty, the settings apply. |
+# MAGIC | `project` | Project key, for example `PAY`. If empty, all projects. |
+# MAGIC | `wheel` | Wheel to install. If empty, the wheel that the bundle deployed with this notebook. |
 
 # COMMAND ----------
 
@@ -25,8 +26,8 @@ from os.path import getmtime
 
 wheel = dbutils.widgets.get("wheel") or max(glob("../../artifacts/.internal/lakeplan-*.whl"), key=getmtime, default="")
 if not wheel and not find_spec("lakeplan"):
-    raise FileNotFoundError("lakeplan is not installed, and no bundle deployed its wheel beside this notebook: name it in the widget wheel")
-# Where it is installed already, pip has nothing to do. By its bare name it is never asked of a package index.
+    raise FileNotFoundError("lakeplan is not installed, and no bundle deployed its wheel with this notebook. Enter the path of the wheel in the widget wheel.")
+# If lakeplan is already installed, install pip itself, which does nothing. Never install lakeplan by name from a package index.
 wheel = wheel or "pip"
 
 # COMMAND ----------
@@ -41,7 +42,7 @@ lake, project = dbutils.widgets.get("lake"), dbutils.widgets.get("project").uppe
 
 
 def ask(sql):
-    """The rows of the project, or of all."""
+    """Returns the rows of the project, or of all projects."""
     found = lakeplan.query(sql, lake=lake or None)
     return found[found["project"] == project] if project else found
 
@@ -65,10 +66,10 @@ with TemporaryDirectory() as folder:
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## Accuracy: what was estimated, and what it took
+# MAGIC ## Accuracy: estimated and actual effort
 # MAGIC
-# MAGIC A ratio of 1 means that the likely effort was right; above 1 the work took longer. Work that nobody logged is taken from
-# MAGIC the time between start and end, and says so.
+# MAGIC A ratio of 1 means that the likely effort was correct. A ratio above 1 means that the work took longer. If no effort
+# MAGIC was logged, it is derived from the time between start and completion. The column `actual_source` shows this.
 
 # COMMAND ----------
 
@@ -79,16 +80,16 @@ FROM planning_accuracy ORDER BY completed_at DESC
 """)
 if len(accuracy):
     known = accuracy["within_range"].dropna()
-    print(f"{len(accuracy)} completed tasks with an estimate. Half of them took more than {accuracy['ratio'].median():.2f} times the likely effort.")
-    print(f"{int(known.sum())} of {len(known)} lie within their range.")
+    print(f"{len(accuracy)} completed tasks with an estimate. The median actual effort is {accuracy['ratio'].median():.2f} times the likely effort.")
+    print(f"{int(known.sum())} of {len(known)} are within their estimated range.")
 display(accuracy)
 
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## Velocity: what gets done in a week
+# MAGIC ## Velocity: work completed per week
 # MAGIC
-# MAGIC Weeks begin on Monday; the hours are those the tasks were planned with, and those that were logged.
+# MAGIC Weeks start on Monday. The hours are the likely hours and the logged hours of the completed tasks.
 
 # COMMAND ----------
 
@@ -101,7 +102,7 @@ display(velocity)
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## Burn-up: how much there is to do, and how much is done
+# MAGIC ## Burn-up: scope and completed tasks
 
 # COMMAND ----------
 

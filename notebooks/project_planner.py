@@ -2,18 +2,18 @@
 # MAGIC %md
 # MAGIC # From a description to a plan
 # MAGIC
-# MAGIC Reads a description, Markdown or plain text, and shows the plan it becomes. Nothing is written until the widget
-# MAGIC `write` says yes. Planned again, a changed description changes only what it changed; finished work and people's edits
-# MAGIC stay.
+# MAGIC This notebook reads a description in Markdown or plain text and shows the resulting plan. It writes the plan only if
+# MAGIC the widget `write` is `yes`. If you change a description and plan it again, only the changed parts of the plan
+# MAGIC change. Finished work and manual edits are kept.
 # MAGIC
-# MAGIC | widget | what it is |
+# MAGIC | Widget | Description |
 # MAGIC |---|---|
-# MAGIC | `lake` | where the lake is: `catalog.schema`, a folder or a storage URL; empty: as the settings say |
-# MAGIC | `description` | the file to plan, such as `/Volumes/dev/lakeplan/descriptions/portal.md` |
-# MAGIC | `text` | or the description itself |
-# MAGIC | `project` | the project to plan, where it is not the one that was planned from this file; a text needs it from the second time on |
-# MAGIC | `write` | `yes` writes the plan, `no` only shows it |
-# MAGIC | `wheel` | the wheel to install; empty: the one that the bundle deployed beside this notebook |
+# MAGIC | `lake` | Location of the lake: `catalog.schema`, a folder, or a storage URL. If empty, the settings apply. |
+# MAGIC | `description` | File to plan, for example `/Volumes/dev/lakeplan/descriptions/portal.md`. |
+# MAGIC | `text` | Text of the description, instead of a file. |
+# MAGIC | `project` | Project to plan, if it is not the one that was planned from this file. For a text, required from the second run on. |
+# MAGIC | `write` | `yes` writes the plan. `no` only shows it. |
+# MAGIC | `wheel` | Wheel to install. If empty, the wheel that the bundle deployed with this notebook. |
 
 # COMMAND ----------
 
@@ -32,8 +32,8 @@ from os.path import getmtime
 
 wheel = dbutils.widgets.get("wheel") or max(glob("../../artifacts/.internal/lakeplan-*.whl"), key=getmtime, default="")
 if not wheel and not find_spec("lakeplan"):
-    raise FileNotFoundError("lakeplan is not installed, and no bundle deployed its wheel beside this notebook: name it in the widget wheel")
-# Where it is installed already, pip has nothing to do. By its bare name it is never asked of a package index.
+    raise FileNotFoundError("lakeplan is not installed, and no bundle deployed its wheel with this notebook. Enter the path of the wheel in the widget wheel.")
+# If lakeplan is already installed, install pip itself, which does nothing. Never install lakeplan by name from a package index.
 wheel = wheel or "pip"
 
 # COMMAND ----------
@@ -46,13 +46,13 @@ import lakeplan
 
 asked = dbutils.widgets.getAll()
 lake = ["--lake", asked["lake"]] if asked["lake"] else []
-# What is empty counts as not given.
+# Empty values count as not given.
 plan = ["plan", asked["description"], "--text", asked["text"], "--project", asked["project"], *lake]
 
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## What it becomes
+# MAGIC ## Preview
 
 # COMMAND ----------
 
@@ -67,7 +67,7 @@ print(lakeplan.run(*plan, json=False))
 
 is_written = asked["write"] == "yes"
 answer = lakeplan.run(*plan, *(["--yes"] if is_written else []))
-print(f"{answer['project']} is written." if is_written else "Nothing is written; the widget write = yes does it.")
+print(f"{answer['project']} is written." if is_written else "Nothing is written. To write the plan, set the widget write to yes.")
 
 # COMMAND ----------
 
@@ -75,4 +75,4 @@ if is_written or not answer["is_new"]:
     print(lakeplan.run("task", "tree", answer["project"], *lake, json=False))
     displayHTML(lakeplan.run("visualize", answer["project"], "--out", "-", *lake, json=False))
 else:
-    print(f"{answer['project']} has no tasks yet; its tree comes with the first write.")
+    print(f"{answer['project']} has no tasks yet. The tree appears after the first write.")

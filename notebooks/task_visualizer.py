@@ -1,16 +1,16 @@
 # Databricks notebook source
 # MAGIC %md
-# MAGIC # A project as tree and timeline
+# MAGIC # A project as a tree and a timeline
 # MAGIC
-# MAGIC Shows where a project stands: its tasks as a tree beside a timeline, with filter and zoom. The page needs no network.
-# MAGIC Bars of open tasks are order and effort, not a schedule.
+# MAGIC This notebook shows the state of a project: its tasks as a tree next to a timeline, with filter and zoom. The page
+# MAGIC needs no network. The bars of open tasks show order and effort, not a schedule.
 # MAGIC
-# MAGIC | widget | what it is |
+# MAGIC | Widget | Description |
 # MAGIC |---|---|
-# MAGIC | `lake` | where the lake is: `catalog.schema`, a folder or a storage URL; empty: as the settings say |
-# MAGIC | `project` | the project's key, such as `PAY`; may stay empty where there is one project |
-# MAGIC | `as_of` | show it as it was: a date, a time or a position in the history; empty: as it is |
-# MAGIC | `wheel` | the wheel to install; empty: the one that the bundle deployed beside this notebook |
+# MAGIC | `lake` | Location of the lake: `catalog.schema`, a folder, or a storage URL. If empty, the settings apply. |
+# MAGIC | `project` | Project key, for example `PAY`. Can be empty if there is only one project. |
+# MAGIC | `as_of` | Point in the past to show: a date, a time, or a position in the history. If empty, the current state. |
+# MAGIC | `wheel` | Wheel to install. If empty, the wheel that the bundle deployed with this notebook. |
 
 # COMMAND ----------
 
@@ -27,8 +27,8 @@ from os.path import getmtime
 
 wheel = dbutils.widgets.get("wheel") or max(glob("../../artifacts/.internal/lakeplan-*.whl"), key=getmtime, default="")
 if not wheel and not find_spec("lakeplan"):
-    raise FileNotFoundError("lakeplan is not installed, and no bundle deployed its wheel beside this notebook: name it in the widget wheel")
-# Where it is installed already, pip has nothing to do. By its bare name it is never asked of a package index.
+    raise FileNotFoundError("lakeplan is not installed, and no bundle deployed its wheel with this notebook. Enter the path of the wheel in the widget wheel.")
+# If lakeplan is already installed, install pip itself, which does nothing. Never install lakeplan by name from a package index.
 wheel = wheel or "pip"
 
 # COMMAND ----------

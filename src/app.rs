@@ -1,4 +1,5 @@
-//! The composition root: from settings to the parts a command works with. The only file that names concrete adapters.
+//! The composition root: builds the parts that a command uses from the settings. The only file that
+//! names concrete adapters.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -6,83 +7,83 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use crate::analytics::Reads;
+use crate::analytics::ReferencedTables;
 use crate::analytics::warehouse::Warehouse;
 use crate::config::{Config, ConfigError};
-use crate::domain::any::Slot;
+use crate::domain::any_record::RecordKey;
 use crate::domain::time::{AsOf, Instant, rfc3339};
 use crate::domain::value::Name;
 use crate::net::Workspace;
 use crate::runtime::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
-use crate::service::change::Done;
+use crate::service::change::Committed;
 use crate::service::erase::Erasable;
 use crate::service::mentions::{InboxSeen, Mention, Names};
 use crate::service::repair::Repair;
 use crate::service::{self, Service, ServiceError};
-use crate::store::appended::{INBOX_RESULTS, RUNS};
+use crate::store::backup::{self, Copied};
 use crate::store::catalog::{Catalog, InboxRoot, SchemaName};
-use crate::store::copy::{self, Copied};
-use crate::store::delta::{DeltaStore, Root};
+use crate::store::delta::{DeltaStore, LakeLocation};
 use crate::store::doctor::{self, Checkup, Extent};
+use crate::store::event_tables::{INBOX_RESULTS, RUNS};
 use crate::store::tables::FoldedTable;
 use crate::store::{
     Erased, FoldReport, Format, Head, INBOX, LakeTables, Maintained, Retention, Scope, Store,
     StoreError,
 };
 
-/// An open lake and what works on it.
+/// An open lake and its services.
 pub struct App {
     pub service: Service,
     store: Arc<DeltaStore>,
-    place: Place,
-    /// What is being run, and since when; what changes the lake is noted in `runs`.
+    place: OpenedLocation,
+    /// Running command and its start time; a command that changes the lake is recorded in `runs`.
     run: Option<(&'static str, Instant)>,
-    /// Where it is told how the lake stood at the end, for who asked.
+    /// Receives the head of the lake on close, if a caller requested it.
     end: Option<Arc<OnceLock<Head>>>,
-    /// Where it is told which seq was committed last.
+    /// Receives the last committed seq.
     committed: Option<Arc<AtomicU64>>,
 }
 
-/// What an upgrade does or did.
+/// Planned or completed upgrade.
 #[derive(Debug)]
 pub struct Upgrade {
-    /// The format before and after, where it is raised.
+    /// The format before and after, if it changes.
     pub format: Option<(u32, u32)>,
     pub repairs: Vec<Repair>,
-    /// The current tables with values that their fields cannot hold, and how many each has.
+    /// Current tables with values that their fields cannot hold, with the number of values.
     pub tables: Vec<(FoldedTable, usize)>,
-    /// The changes that were committed.
-    pub done: Vec<Done>,
+    /// Committed changes.
+    pub done: Vec<Committed>,
 }
 
-/// Whether a lake is there or is to be made.
+/// How to start: with an existing lake or a new one.
 #[derive(Clone, Copy)]
 enum Begin {
     Open,
-    /// The same, to rebuild its tables.
+    /// Open, to rebuild tables.
     Rebuild,
     Create,
 }
 
-/// Where a lake is, and the catalog that says so where one does.
+/// Location of a lake, and the catalog that names it, if any.
 #[derive(Clone)]
-struct Place {
-    root: Root,
+struct OpenedLocation {
+    root: LakeLocation,
     catalog: Option<(Catalog, SchemaName)>,
 }
 
-impl Place {
-    /// What a person named: a folder, a storage URL, or a schema of Unity Catalog.
+impl OpenedLocation {
+    /// Opens a location by name: a folder, a storage URL, or a schema of Unity Catalog.
     async fn open(config: &Config, name: &str, create: bool) -> Result<Self, ServiceError> {
         let Ok(schema) = name.parse::<SchemaName>() else {
-            return Ok(Self { root: Root::open(name, create)?, catalog: None });
+            return Ok(Self { root: LakeLocation::open(name, create)?, catalog: None });
         };
         let catalog = App::unity(config)?;
         let root = catalog.root(&schema).await?;
         Ok(Self { root, catalog: Some((catalog, schema)) })
     }
 
-    /// Where its inbox is: in the lake, or where Databricks keeps it.
+    /// Returns the location of the inbox: in the lake, or where Databricks keeps it.
     async fn inbox(&self) -> Result<InboxRoot, ServiceError> {
         Ok(match &self.catalog {
             Some((catalog, schema)) => catalog.inbox_root(schema, &self.root).await?,
@@ -90,7 +91,7 @@ impl Place {
         })
     }
 
-    /// How many requests wait in its inbox.
+    /// Number of requests that wait in the inbox.
     async fn waiting(&self) -> Result<usize, ServiceError> {
         let tables = LakeTables::new(Arc::clone(&self.root.store)).with_inbox(self.inbox().await?);
         Ok(service::inbox::count(&tables).await?)
@@ -98,26 +99,35 @@ impl Place {
 }
 
 impl App {
-    /// Opens the lake the settings name.
+    /// Opens the configured lake.
     pub async fn open(config: &Config) -> Result<Self, ServiceError> {
-        Self::start(config, Place::open(config, &config.lake.value, false).await?, Begin::Open)
-            .await
+        Self::start(
+            config,
+            OpenedLocation::open(config, &config.lake.value, false).await?,
+            Begin::Open,
+        )
+        .await
     }
 
-    /// Opens the lake the settings name to rebuild tables, also where one is ahead of the journal.
+    /// Opens the configured lake to rebuild tables; also works if a table is ahead of the journal.
     pub async fn open_to_rebuild(config: &Config) -> Result<Self, ServiceError> {
-        Self::start(config, Place::open(config, &config.lake.value, false).await?, Begin::Rebuild)
-            .await
+        Self::start(
+            config,
+            OpenedLocation::open(config, &config.lake.value, false).await?,
+            Begin::Rebuild,
+        )
+        .await
     }
 
-    /// Makes the lake the settings name.
+    /// Creates the configured lake.
     pub async fn create(config: &Config) -> Result<Self, ServiceError> {
-        let place = Place { root: Root::open(&config.lake.value, true)?, catalog: None };
+        let place =
+            OpenedLocation { root: LakeLocation::open(&config.lake.value, true)?, catalog: None };
         Self::start(config, place, Begin::Create).await
     }
 
-    /// Makes a lake for a schema of Unity Catalog at a place of an external location. One that was begun there before and
-    /// not registered is taken up again; whether this one is new is told with it.
+    /// Creates a lake for a schema of Unity Catalog in an external location. Continues with an
+    /// unregistered lake from an earlier attempt; the boolean says whether the lake is new.
     pub async fn create_in_catalog(
         config: &Config,
         schema: &SchemaName,
@@ -125,7 +135,7 @@ impl App {
     ) -> Result<(Self, bool), ServiceError> {
         let catalog = Self::unity(config)?;
         let root = catalog.place_for(schema, location).await?;
-        let place = Place { root, catalog: Some((catalog, schema.clone())) };
+        let place = OpenedLocation { root, catalog: Some((catalog, schema.clone())) };
         match Self::start(config, place.clone(), Begin::Create).await {
             Err(ServiceError::Store(StoreError::AlreadyALake { .. })) => {
                 Ok((Self::start(config, place, Begin::Open).await?, false))
@@ -134,17 +144,17 @@ impl App {
         }
     }
 
-    /// The workspace that the environment names, and who speaks to it.
+    /// Returns the workspace and credentials from the environment.
     pub fn workspace(config: &Config) -> Result<Arc<Workspace>, ServiceError> {
-        Ok(Arc::new(Workspace::open(config.databricks.host()?, config.databricks.login()?)?))
+        Ok(Arc::new(Workspace::open(config.databricks.host()?, config.databricks.credentials()?)?))
     }
 
-    /// The catalog and the schema that the settings name as the lake.
+    /// Returns the catalog and schema of the configured lake.
     pub fn catalog(config: &Config) -> Result<(Catalog, SchemaName), ServiceError> {
         let schema = Self::schema(config).ok_or_else(|| {
             ServiceError::input(
                 &config.lake.value,
-                "is no lake in Unity Catalog; name one as catalog.schema with --lake",
+                "is not a lake in Unity Catalog; specify one as catalog.schema with --lake",
             )
         })?;
         Ok((Self::unity(config)?, schema))
@@ -155,19 +165,20 @@ impl App {
         Ok(Catalog::new(Self::workspace(config)?, Arc::new(SystemClock), variables))
     }
 
-    /// The schema that the settings name as the lake, if it is one.
+    /// Returns the schema of the configured lake, if it is in Unity Catalog.
     pub fn schema(config: &Config) -> Option<SchemaName> {
         config.lake.value.parse().ok()
     }
 
-    /// A SQL warehouse of the workspace, where names without a schema are those of the lake.
+    /// Returns a SQL warehouse of the workspace; names without a schema refer to the lake.
     pub fn warehouse(config: &Config, id: &str) -> Result<Warehouse, ServiceError> {
         Ok(Warehouse::new(Self::workspace(config)?, id, Self::schema(config)))
     }
 
-    /// Examines the lake the settings name, which may be too damaged to open.
+    /// Checks the configured lake, which may be too damaged to open.
     pub async fn examine(config: &Config, extent: Extent) -> Result<Checkup, ServiceError> {
-        let Place { root, catalog, .. } = Place::open(config, &config.lake.value, false).await?;
+        let OpenedLocation { root, catalog, .. } =
+            OpenedLocation::open(config, &config.lake.value, false).await?;
         let mut checkup =
             doctor::examine_to(&root.store, root.url.as_str(), &Format::default(), extent).await?;
         let inbox = match catalog {
@@ -176,53 +187,59 @@ impl App {
         };
         match inbox {
             Ok(inbox) => doctor::examine_inbox(&mut checkup, &inbox, extent.is_full).await?,
-            Err(fault) => tracing::warn!(%fault, "the table inbox was not looked at"),
+            Err(err) => tracing::warn!(%err, "the table inbox was not checked"),
         }
         Ok(checkup)
     }
 
-    /// Copies a lake to a new place, which becomes a lake of its own, folded. A copy that was interrupted goes on. Also
-    /// returns how many requests wait in the inbox that was not copied.
+    /// Copies a lake to a new location, as an independent, folded lake. Continues an interrupted
+    /// copy. Also returns the number of requests that wait in the source's inbox, which is not
+    /// copied.
     pub async fn copy(
         config: &Config,
         from: &str,
         to: &str,
         up_to: Option<AsOf>,
     ) -> Result<(Copied, usize), ServiceError> {
-        let source = Place::open(config, from, false).await.map_err(|fault| match fault {
+        let source = OpenedLocation::open(config, from, false).await.map_err(|err| match err {
             ServiceError::Store(StoreError::NotALake { .. }) => ServiceError::Input {
                 place: from.to_owned(),
                 message: "holds no lake to copy from".to_owned(),
-                hint: Some("name a folder that lakeplan backup wrote, or a lake".to_owned()),
+                hint: Some("specify a folder that lakeplan backup wrote, or a lake".to_owned()),
             },
-            fault => fault,
+            err => err,
         })?;
-        let place = Place::open(config, to, true).await?;
+        let place = OpenedLocation::open(config, to, true).await?;
         let target = &place.root;
         if target.url.as_str().starts_with(source.root.url.as_str()) {
             return Err(ServiceError::input(
                 to,
-                "lies in the lake itself; a copy goes beside it or elsewhere",
+                "is inside the lake itself; put the copy next to it or elsewhere",
             ));
         }
         let copied =
-            copy::copy(&source.root, target, up_to, &SystemClock, &SystemRandom::default()).await?;
+            backup::copy(&source.root, target, up_to, &SystemClock, &SystemRandom::default())
+                .await?;
         let root = target.clone();
         let there = Self::start(config, place, Begin::Open).await?;
         there.service.store.fold().await?;
         there.close().await;
-        copy::finish(root.store.as_ref()).await?;
-        // The copy is whole whether or not the inbox can be read.
+        backup::finish(root.store.as_ref()).await?;
+        // The copy is complete even if the inbox is unreadable.
         let waiting = source.waiting().await.unwrap_or_else(|err| {
-            tracing::debug!(%err, "whether requests wait in the inbox could not be seen");
+            tracing::debug!(%err, "failed to check for waiting requests in the inbox");
             0
         });
         Ok((copied, waiting))
     }
 
-    async fn start(config: &Config, place: Place, begin: Begin) -> Result<Self, ServiceError> {
-        let actor = Name::of_actor(&config.actor.value).map_err(|misfit| {
-            ServiceError::input(&config.actor.origin, format!("the actor {misfit}"))
+    async fn start(
+        config: &Config,
+        place: OpenedLocation,
+        begin: Begin,
+    ) -> Result<Self, ServiceError> {
+        let actor = Name::of_actor(&config.actor.value).map_err(|invalid| {
+            ServiceError::input(&config.actor.origin, format!("the actor {invalid}"))
         })?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn Random> = Arc::new(SystemRandom::default());
@@ -237,29 +254,30 @@ impl App {
         Ok(Self { service, store, place, run: None, end: None, committed: None })
     }
 
-    /// Comes when everything begun is done, also where a command failed before it could close.
-    pub fn ended(&self) -> Option<oneshot::Receiver<()>> {
-        self.store.ended()
+    /// Receives a signal when all background work is done, even if a command failed before it
+    /// closed the lake.
+    pub fn finished(&self) -> Option<oneshot::Receiver<()>> {
+        self.store.finished()
     }
 
-    /// Folds what is left unfolded, so that the tables show all there is. What may only be read is left as it is.
-    pub async fn fold_if_may(&self) -> Result<(), ServiceError> {
+    /// Folds all unfolded changes, so that the tables are current. Skips tables that are read-only.
+    pub async fn try_fold(&self) -> Result<(), ServiceError> {
         match self.service.store.fold().await {
-            Err(StoreError::Catalog(fault)) if fault.is_of_rights() => {
-                tracing::warn!(%fault, "the tables may lag behind the journal");
+            Err(StoreError::Catalog(err)) if err.is_missing_right() => {
+                tracing::warn!(%err, "the tables may lag behind the journal");
                 Ok(())
             }
             folded => Ok(folded.map(drop)?),
         }
     }
 
-    /// Brings the tables up to the journal, and rebuilds those of which a file is missing or has another size.
+    /// Folds all changes, and rebuilds tables with a file that is missing or has the wrong size.
     pub async fn fold(&self) -> Result<FoldReport, ServiceError> {
-        Ok(self.store.fold_looking().await?)
+        Ok(self.store.fold_and_verify().await?)
     }
 
-    /// The tables that there are.
-    pub async fn tables_there(&self) -> Result<Vec<&'static str>, ServiceError> {
+    /// Returns the names of the existing tables.
+    pub async fn existing_tables(&self) -> Result<Vec<&'static str>, ServiceError> {
         let (tables, mut there) = (self.tables(), Vec::new());
         for name in LakeTables::names() {
             if tables.files(name).await?.is_some() {
@@ -269,42 +287,42 @@ impl App {
         Ok(there)
     }
 
-    /// The tables, for SQL that reads what only Lakeplan writes.
+    /// Tables for SQL that reads only what Lakeplan writes.
     pub fn tables(&self) -> LakeTables {
         self.store.tables()
     }
 
-    /// The tables, for SQL that reads the inbox too: in the lake, or where Databricks keeps it.
+    /// Tables for SQL that also reads the inbox: in the lake, or where Databricks keeps it.
     pub async fn tables_with_inbox(&self) -> Result<LakeTables, ServiceError> {
         let inbox = self.place.inbox().await?;
         Ok(self.tables().with_inbox(inbox))
     }
 
-    /// The tables that a query reads, which asks no catalog where it does not read the inbox.
-    pub async fn tables_of(&self, reads: &Reads) -> Result<LakeTables, ServiceError> {
+    /// Returns the tables that a query reads. Asks the catalog only if the query reads the inbox.
+    pub async fn tables_of(&self, reads: &ReferencedTables) -> Result<LakeTables, ServiceError> {
         if reads.names(INBOX) { self.tables_with_inbox().await } else { Ok(self.tables()) }
     }
 
-    /// Rebuilds a current table from the journal, or all of them.
+    /// Rebuilds one current table from the journal, or all of them.
     pub async fn rebuild(&self, table: Option<FoldedTable>) -> Result<FoldReport, ServiceError> {
         Ok(self.store.rebuild(table).await?)
     }
 
-    /// What an upgrade would do.
+    /// Returns what an upgrade would do.
     pub async fn plan_upgrade(&self) -> Result<Upgrade, ServiceError> {
         let current = Format::default().current();
         let lake = self.service.state(&Scope::outline()).await?.lake;
         let format = lake.map(|lake| (lake.format_writer, current)).filter(|(from, to)| from < to);
         let repairs = self.service.find_repairs().await?;
-        // Values that are cleared leave the tables with the fold that follows.
+        // Cleared values leave the tables with the next fold.
         let tables = self.store.unreadable_in_tables().await?;
         Ok(Upgrade { format, repairs, tables, done: Vec::new() })
     }
 
-    /// Raises the lake to the format of this binary, clears what no field can hold, and rebuilds the current tables that
-    /// still hold such values.
+    /// Upgrades the lake to the format of this binary, clears values that no field can hold, and
+    /// rebuilds current tables that still hold such values.
     pub async fn upgrade(&self) -> Result<Upgrade, ServiceError> {
-        // What cannot be read of the tables is rebuilt before they are looked through.
+        // Unreadable parts of the tables are rebuilt before the tables are searched.
         self.fold().await?;
         let mut upgrade = self.plan_upgrade().await?;
         if let Some((.., raised)) = self.service.upgrade(Format::default().current()).await? {
@@ -320,29 +338,31 @@ impl App {
         Ok(upgrade)
     }
 
-    /// A round of maintenance with the usual retention.
+    /// Runs maintenance with the default retention.
     pub async fn maintain(&self) -> Result<Maintained, ServiceError> {
         let report = self.store.maintain(Retention::default()).await?;
-        // The copy that made this lake may have been interrupted after its last table. A catalog gives rights to tables
-        // and not to what lies beside them; nothing reads the marker while there is a journal.
+        // The copy that created this lake may have been interrupted after its last table. A catalog
+        // grants access to tables but not to files next to them; nothing reads the marker while
+        // there is a journal.
         if self.place.catalog.is_none() {
-            copy::finish(self.place.root.store.as_ref()).await?;
+            backup::finish(self.place.root.store.as_ref()).await?;
         }
         Ok(report)
     }
 
-    /// How many files of the journal, and of its table, hold what an erase would take.
-    pub async fn files_to_erase(
+    /// Number of files of the journal and of the record's table with data that an erase would
+    /// remove.
+    pub async fn count_affected_files(
         &self,
         erasable: &Erasable,
     ) -> Result<(usize, usize), ServiceError> {
-        Ok(self.store.files_holding(&erasable.rows, erasable.record).await?)
+        Ok(self.store.count_files_with(&erasable.rows, erasable.record).await?)
     }
 
-    /// Where a person still stands after their record is erased.
+    /// Finds where a person is still mentioned after their record is erased.
     pub async fn mentions(
         &self,
-        record: Slot,
+        record: RecordKey,
         names: &Names,
     ) -> Result<Vec<Mention>, ServiceError> {
         let (tables, error) = match self.tables_with_inbox().await {
@@ -360,47 +380,50 @@ impl App {
         self.service.mentions(record, names, inbox).await
     }
 
-    /// Erases a record: commits it, brings the tables up to it, and writes the journal's files anew.
-    pub async fn erase(&self, erasable: &Erasable) -> Result<(Option<Done>, Erased), ServiceError> {
-        // What cannot be brought up to now could not be erased from either.
+    /// Erases a record: commits the erase, folds the tables, and rewrites the journal's files.
+    pub async fn erase(
+        &self,
+        erasable: &Erasable,
+    ) -> Result<(Option<Committed>, Erased), ServiceError> {
+        // A table that cannot be folded could not be erased from either.
         self.store.fold().await?;
         let done =
             self.service.erase(erasable.record.entity, &erasable.record.id.to_string()).await?;
-        Ok((done, self.store.erase_named().await?))
+        Ok((done, self.store.rewrite_erased_files().await?))
     }
 
-    /// Names the command that this is opened for.
-    pub fn running(mut self, command: &'static str) -> Self {
+    /// Names the command for which the lake is open.
+    pub fn for_command(mut self, command: &'static str) -> Self {
         self.run = Some((command, self.service.clock.now()));
         self
     }
 
-    /// Has it told, when this is closed, how the lake stands then.
-    pub fn telling(mut self, end: &Arc<OnceLock<Head>>) -> Self {
+    /// Reports the head of the lake on close.
+    pub fn record_head_in(mut self, end: &Arc<OnceLock<Head>>) -> Self {
         self.end = Some(Arc::clone(end));
         self
     }
 
-    /// Has it told, when this is closed, which seq it committed last.
-    pub fn noting(mut self, committed: &Arc<AtomicU64>) -> Self {
+    /// Reports the seq of the last commit on close.
+    pub fn record_seq_in(mut self, committed: &Arc<AtomicU64>) -> Self {
         self.committed = Some(Arc::clone(committed));
         self
     }
 
-    async fn tell_end(&self) {
+    async fn record_head(&self) {
         let Some(end) = &self.end else { return };
-        // A fold that fails leaves a lag, which is what is told.
-        if let Err(fault) = self.store.fold().await {
-            tracing::warn!(%fault, "the tables lag behind the journal");
+        // A failed fold leaves a lag, which the head reports.
+        if let Err(err) = self.store.fold().await {
+            tracing::warn!(%err, "the tables lag behind the journal");
         }
         match self.store.head().await {
-            // The first lake that was opened is the one of the command.
+            // The first opened lake is the command's lake.
             Ok(head) => drop(end.set(head)),
-            Err(fault) => tracing::warn!(%fault, "the end of the journal could not be read"),
+            Err(err) => tracing::warn!(%err, "the end of the journal could not be read"),
         }
     }
 
-    async fn note_run(&self) -> Result<(), StoreError> {
+    async fn log_run(&self) -> Result<(), StoreError> {
         let Some((command, begun)) = self.run.filter(|_| self.store.has_written()) else {
             return Ok(());
         };
@@ -416,15 +439,15 @@ impl App {
         }
     }
 
-    /// Notes the run and waits for what was begun beside the answers, such as a fold or a checkpoint.
+    /// Records the run and waits for background work such as a fold or a checkpoint.
     pub async fn close(self) {
         if let Some(committed) = &self.committed {
             committed.fetch_max(self.store.committed(), Ordering::AcqRel);
         }
-        if let Err(fault) = self.note_run().await {
-            tracing::warn!(%fault, "the command was not noted in runs");
+        if let Err(err) = self.log_run().await {
+            tracing::warn!(%err, "the command was not recorded in runs");
         }
-        self.tell_end().await;
+        self.record_head().await;
         drop(self.service);
         if let Some(store) = Arc::into_inner(self.store) {
             store.close().await;

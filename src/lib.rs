@@ -1,9 +1,10 @@
-//! Lakeplan: a description becomes a plan, and the plan lives as Delta tables.
+//! Lakeplan turns a description into a plan and keeps the plan as Delta tables.
 //!
-//! A change comes in through [`cli`], is put in order by [`service`], decided by the pure rooms [`domain`] and
-//! [`planning`], and committed by [`store`]. Each room says at its top what belongs in it. Rooms and what they may use:
+//! A change enters through [`cli`], is coordinated by [`service`], decided by the pure modules
+//! [`domain`] and [`planning`], and committed by [`store`]. Each module documents its scope.
+//! Modules and their allowed dependencies:
 //!
-//! | room | may use |
+//! | module | may use |
 //! |---|---|
 //! | domain | - |
 //! | text | domain |
@@ -12,10 +13,10 @@
 //! | store, exchange | domain, text, net, runtime, config |
 //! | analytics | domain, text, net, store |
 //! | service | all of the above |
-//! | cli | service, the types of the other rooms, config, app |
+//! | cli | service, the types of the other modules, config, app |
 //! | app | everything |
 //!
-//! A test reads every `crate::` path and holds them to this table.
+//! A test checks every `crate::` path against this table.
 
 pub mod analytics;
 pub mod app;

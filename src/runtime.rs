@@ -1,5 +1,5 @@
-//! The clock and the source of randomness: the two things below `service` that are handed in, never taken.
-//! The real ones are here, and the seeded ones that let a run be replayed.
+//! Clock and source of randomness. Code below `service` receives both as parameters and never
+//! creates them. This module has the real ones, and seeded ones that make a run repeatable.
 
 use std::sync::Mutex;
 
@@ -11,59 +11,60 @@ use uuid::Uuid;
 use crate::domain::id::{EntityId, PatchSetId};
 use crate::domain::time::{Instant, micros};
 
-/// The time, in UTC and whole microseconds.
+/// Clock in UTC and whole microseconds.
 pub trait Clock: Send + Sync {
     fn now(&self) -> Instant;
 }
 
-/// Random bytes.
+/// Source of random bytes.
 pub trait Random: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// So many random bytes.
+/// Returns `N` random bytes.
 pub fn random_bytes<const N: usize>(random: &dyn Random) -> [u8; N] {
     let mut bytes = [0; N];
     random.fill(&mut bytes);
     bytes
 }
 
-/// A UUIDv7 of a moment.
+/// Creates a UUIDv7 for a point in time.
 pub fn uuid_v7(at: Instant, random: &dyn Random) -> Uuid {
     let millis = at.timestamp_millis().max(0).unsigned_abs();
     uuid::Builder::from_unix_timestamp_millis(millis, &random_bytes(random)).into_uuid()
 }
 
-/// A fresh typed id.
+/// Creates a typed id.
 pub fn fresh_id<I: EntityId>(at: Instant, random: &dyn Random) -> I {
     I::of(uuid_v7(at, random))
 }
 
-/// A fresh id for a patch set made now.
+/// Creates an id for a patch set made now.
 pub fn fresh_set_id(clock: &dyn Clock, random: &dyn Random) -> PatchSetId {
     fresh_id(clock.now(), random)
 }
 
-/// The machine's clock.
+/// System clock.
 #[derive(Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     fn now(&self) -> Instant {
-        // Utc::now panics where the clock is before 1970.
+        // Utc::now panics if the clock is before 1970.
         micros(std::time::SystemTime::now().into())
     }
 }
 
-/// The machine's randomness, by way of a generator seeded from it once.
+/// Random generator that is seeded once from the system.
 #[derive(Debug)]
 pub struct SystemRandom(SeededRandom);
 
 impl Default for SystemRandom {
     fn default() -> Self {
         let mut seed = [0; 32];
-        // Without randomness from the machine, ids differ by the clock alone; that is still enough to tell them apart.
+        // Without system randomness, the clock and the process id seed the generator. That still
+        // keeps ids distinct.
         if SysRng.try_fill_bytes(&mut seed).is_err() {
             let now = SystemClock.now().timestamp_nanos_opt().unwrap_or_default();
             seed[..8].copy_from_slice(&now.to_le_bytes());
@@ -79,7 +80,7 @@ impl Random for SystemRandom {
     }
 }
 
-/// Randomness that a seed determines.
+/// Random generator that is determined by a seed.
 #[derive(Debug)]
 pub struct SeededRandom(Mutex<StdRng>);
 
@@ -96,7 +97,7 @@ impl Random for SeededRandom {
     }
 }
 
-/// A clock that moves only by hand, or by a fixed step at every look.
+/// Clock that moves only through [`ManualClock::advance`], and by a fixed step at every read.
 #[derive(Debug)]
 pub struct ManualClock {
     now: Mutex<Instant>,

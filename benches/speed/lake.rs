@@ -12,13 +12,13 @@ use lakeplan::domain::value::Name;
 use lakeplan::runtime::{
     Clock, ManualClock, Random, SeededRandom, SystemClock, SystemRandom, uuid_v7,
 };
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::{Format, LakeTables, Outcome, Store};
 
 /// Tasks of one project.
 pub const PROJECT: usize = 1_000;
 /// Projects made by one patch set.
-const AT_ONCE: usize = 10;
+const CONCURRENCY: usize = 10;
 const PEOPLE: usize = 20;
 
 /// A change to measure, with an id of now.
@@ -41,7 +41,7 @@ pub async fn commit(store: &DeltaStore, sets: Vec<PatchSet>) {
 }
 
 pub async fn create(folder: &Path) -> DeltaStore {
-    let root = Root::open(folder.to_str().expect("a path of text"), true).expect("a root");
+    let root = LakeLocation::open(folder.to_str().expect("a path of text"), true).expect("a root");
     DeltaStore::create(
         &root,
         Format::default(),
@@ -53,7 +53,7 @@ pub async fn create(folder: &Path) -> DeltaStore {
 }
 
 pub async fn open(folder: &Path) -> DeltaStore {
-    let root = Root::open(folder.to_str().expect("a path of text"), false).expect("a root");
+    let root = LakeLocation::open(folder.to_str().expect("a path of text"), false).expect("a root");
     DeltaStore::open(
         &root,
         Format::default(),
@@ -68,7 +68,7 @@ pub async fn open(folder: &Path) -> DeltaStore {
 /// over ninety days.
 pub fn copy(tasks: usize, folder: &Path) -> PathBuf {
     let kept = super::scratch().join(format!("{tasks}-tasks"));
-    // One that was made before there was a table is made anew.
+    // A lake that was created before the table existed is created again.
     let mark = LakeTables::names().collect::<Vec<_>>().join(" ");
     if std::fs::read_to_string(kept.join("done")).ok().as_ref() != Some(&mark) {
         eprintln!("making a lake of {tasks} tasks, once");
@@ -120,7 +120,7 @@ async fn fill(tasks: usize, folder: &Path) {
     let begin = DateTime::from_timestamp(1_785_000_000, 0).expect("a moment");
     let clock = Arc::new(ManualClock::new(begin, TimeDelta::microseconds(1)));
     let random: Arc<dyn Random> = Arc::new(SeededRandom::new(7));
-    let root = Root::open(folder.to_str().expect("a path of text"), true).expect("a root");
+    let root = LakeLocation::open(folder.to_str().expect("a path of text"), true).expect("a root");
     let store = DeltaStore::create(
         &root,
         Format::default(),
@@ -134,17 +134,17 @@ async fn fill(tasks: usize, folder: &Path) {
     });
     commit(&store, vec![set(people.collect(), clock.as_ref(), random.as_ref())]).await;
     let projects = tasks / PROJECT;
-    for first in (0..projects).step_by(AT_ONCE) {
-        let patches = (first..(first + AT_ONCE).min(projects)).flat_map(plan).collect();
+    for first in (0..projects).step_by(CONCURRENCY) {
+        let patches = (first..(first + CONCURRENCY).min(projects)).flat_map(plan).collect();
         commit(&store, vec![set(patches, clock.as_ref(), random.as_ref())]).await;
-        clock.advance(TimeDelta::days(90) / (2 * projects.div_ceil(AT_ONCE)) as i32);
-        if first / AT_ONCE % 10 == 9 {
+        clock.advance(TimeDelta::days(90) / (2 * projects.div_ceil(CONCURRENCY)) as i32);
+        if first / CONCURRENCY % 10 == 9 {
             store.fold().await.expect("it folds");
         }
     }
     for status in ["in_progress", "completed"] {
-        for first in (0..projects).step_by(AT_ONCE) {
-            let worked = (first * PROJECT..(first + AT_ONCE).min(projects) * PROJECT)
+        for first in (0..projects).step_by(CONCURRENCY) {
+            let worked = (first * PROJECT..(first + CONCURRENCY).min(projects) * PROJECT)
                 .filter(|number| number % 10 < 4);
             let patches = worked.map(|number| {
                 let patch = Patch::new(
@@ -156,8 +156,8 @@ async fn fill(tasks: usize, folder: &Path) {
                 patch.with("status", status).with("actual_minutes", 30 + number as i64 % 400)
             });
             commit(&store, vec![set(patches.collect(), clock.as_ref(), random.as_ref())]).await;
-            clock.advance(TimeDelta::days(90) / (4 * projects.div_ceil(AT_ONCE)) as i32);
-            if first / AT_ONCE % 10 == 9 {
+            clock.advance(TimeDelta::days(90) / (4 * projects.div_ceil(CONCURRENCY)) as i32);
+            if first / CONCURRENCY % 10 == 9 {
                 store.fold().await.expect("it folds");
             }
         }

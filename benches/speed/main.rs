@@ -1,5 +1,5 @@
-//! Measures what the README promises and prints its table: `cargo bench`. Words after `--` choose rows by their names;
-//! `--write` puts the table into the README.
+//! Measures what docs/performance.md promises and prints its table: `cargo bench`. Words after `--` choose rows by their names;
+//! `--write` puts the table into docs/performance.md.
 //!
 //! Every row runs in a process of its own, so that its peak memory is its own, and beside it in the same run a peer does
 //! the same work. The peers live in the virtual environments that `tests/readers/run` makes below `.venv`; where one is
@@ -77,7 +77,7 @@ fn main() {
     println!("{HEAD}");
     lines.iter().for_each(|(_, line)| println!("{line}"));
     if words.iter().any(|word| word == "--write") {
-        write_readme(&rows, &lines);
+        write_table(&rows, &lines);
     }
 }
 
@@ -115,8 +115,9 @@ fn in_a_process(row: &Row) -> Value {
         row.name,
         String::from_utf8_lossy(&done.stderr)
     );
-    let told = String::from_utf8_lossy(&done.stdout);
-    serde_json::from_str(told.lines().last().unwrap_or_default()).expect("a row ends with its JSON")
+    let rendered = String::from_utf8_lossy(&done.stdout);
+    serde_json::from_str(rendered.lines().last().unwrap_or_default())
+        .expect("a row ends with its JSON")
 }
 
 /// The highest memory a process of this machine had resident, in MiB.
@@ -140,12 +141,14 @@ pub fn scratch() -> PathBuf {
     scratch
 }
 
-/// Puts the lines that were measured into the README's table; the others stay as they are.
-fn write_readme(rows: &[Row], measured: &[(&str, String)]) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let text = std::fs::read_to_string(&path).expect("README.md is there");
-    let (before, rest) = text.split_once(BEGIN).expect("README.md says where the table goes");
-    let (table, after) = rest.split_once(END).expect("README.md says where the table ends");
+/// Puts the lines that were measured into the table of docs/performance.md; the others stay as they are.
+fn write_table(rows: &[Row], measured: &[(&str, String)]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md");
+    let text = std::fs::read_to_string(&path).expect("docs/performance.md is there");
+    let (before, rest) =
+        text.split_once(BEGIN).expect("docs/performance.md says where the table goes");
+    let (table, after) =
+        rest.split_once(END).expect("docs/performance.md says where the table ends");
     let kept = |work: &str| {
         table.lines().find(|line| line.starts_with(&format!("| {work} |"))).map(str::to_owned)
     };
@@ -156,5 +159,5 @@ fn write_readme(rows: &[Row], measured: &[(&str, String)]) {
         rows.iter().filter_map(|row| fresh(row.work).or_else(|| kept(row.work))).collect();
     let table = format!("{HEAD}\n{}", lines.join("\n"));
     std::fs::write(&path, format!("{before}{BEGIN}\n{table}\n{END}{after}"))
-        .expect("README.md is written");
+        .expect("docs/performance.md is written");
 }

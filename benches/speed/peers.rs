@@ -18,9 +18,9 @@ pub fn run(environment: &str, script: &str, words: &[&str]) -> Option<Value> {
         eprintln!("skipped: {} is not installed; tests/readers/run installs it", python.display());
         return None;
     };
-    let told = String::from_utf8_lossy(&done.stdout);
+    let rendered = String::from_utf8_lossy(&done.stdout);
     // Judged by what it prints: some of these end with an error of their own making.
-    let found = told.lines().rev().find_map(|line| serde_json::from_str(line).ok());
+    let found = rendered.lines().rev().find_map(|line| serde_json::from_str(line).ok());
     if found.is_none() {
         eprintln!(
             "skipped: {}: {}",

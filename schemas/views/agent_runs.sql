@@ -1,4 +1,4 @@
--- Every run of a planner, once each: what it read, what it made of it, how long it took.
+-- Planner runs, one row per run: the text that was read, the result, and the duration.
 SELECT
   a.run_id,
   a.at,

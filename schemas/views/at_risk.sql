@@ -1,4 +1,4 @@
--- Open tasks, those with parts of their own too, that need someone's eye, each with the first reason that holds: overdue, blocked, over_estimate (more is logged than its high estimate), or due_soon (within 7 days and not begun).
+-- Open tasks that need attention, including tasks with subtasks. The reason is the first that applies: overdue, blocked, over_estimate (the logged effort exceeds the high estimate), or due_soon (due within 7 days and not started).
 SELECT
   r.project,
   r.task,

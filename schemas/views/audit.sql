@@ -1,4 +1,4 @@
--- Every change, in order: who, when, through which door, what and why.
+-- Audit log of all changes: actor, time, source, operation, record, and reason.
 SELECT
   j.seq,
   j.ordinal,

@@ -1,4 +1,4 @@
--- How many tasks each live project had by the end of a day on which that changed, and how many of them were completed. Counted are tasks without parts of their own; cancelled ones leave on the day they are cancelled.
+-- Number of tasks (scope) and number of completed tasks of each live project at the end of each day on which either number changed. Only tasks without subtasks count. A cancelled task leaves the scope on the day of its cancellation.
 SELECT
   p.key AS project,
   d.day,
@@ -14,7 +14,7 @@ FROM (
     SELECT
       t.project_id,
       CAST(f.at AS DATE) AS day,
-      -- What is archived still counts if it was completed.
+      -- An archived task still counts if it was completed.
       CASE WHEN f.to_value IS NULL OR f.to_value = 'cancelled' THEN 0 WHEN f.to_value = 'archived' AND t.completed_at IS NULL THEN 0 ELSE 1 END AS counts_after,
       CASE WHEN f.from_value IS NULL OR f.from_value = 'cancelled' THEN 0 WHEN f.from_value = 'archived' AND t.completed_at IS NULL THEN 0 ELSE 1 END AS counts_before,
       CASE WHEN f.to_value = 'completed' THEN 1 WHEN f.to_value = 'archived' AND t.completed_at IS NOT NULL THEN 1 ELSE 0 END AS done_after,

@@ -1,4 +1,4 @@
--- The view burn_up as points of a line: each day of change, the day before the next change with the same numbers, and today. A chart that joins them by straight lines shows the steps.
+-- The view burn_up as points for a line chart: each day with a change, the day before the next change with the same numbers, and today. Straight lines between these points show the steps.
 SELECT
   b.project,
   CASE WHEN e.is_end = 1 THEN b.last_day ELSE b.day END AS day,

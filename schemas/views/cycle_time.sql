@@ -1,10 +1,10 @@
--- Completed tasks without parts of their own, archived since or not: minutes from creation (lead) and from the first start (cycle) to the last completion, in calendar time; what was estimated and what was logged. What was done already when it was planned has no lead.
+-- Completed tasks without subtasks, including archived ones: lead time (creation to last completion) and cycle time (first start to last completion) in calendar minutes, with the estimate and the logged effort. A task that was already done when it was planned has no lead time.
 SELECT
   p.key AS project,
   t.key AS task,
   t.title,
   t.completed_at,
-  -- What was done already when it was planned had no lead.
+  -- A task that was already done when it was planned has no lead time.
   CASE WHEN t.completed_at > t.created_at THEN t.lead_minutes END AS lead_minutes,
   t.cycle_minutes,
   t.estimate_low,
@@ -13,7 +13,7 @@ SELECT
   t.actual_minutes AS logged_minutes
 FROM tasks t
 JOIN projects p ON p.id = t.project_id
--- What is archived still counts if it was completed.
+-- An archived task still counts if it was completed.
 WHERE t.status IN ('completed', 'archived')
   AND t.deleted_at IS NULL
   AND p.deleted_at IS NULL

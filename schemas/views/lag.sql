@@ -1,4 +1,4 @@
--- How far each current table is behind the journal: the seq it is folded to, patch sets that wait, minutes since the oldest of them. A fold is noted when all tables have it, so they share one seq.
+-- Lag of each current table behind the journal: the seq up to which the table is folded, the number of pending patch sets, and the age of the oldest one in minutes. A fold is recorded after it reaches all tables, so all tables have the same seq.
 SELECT
   s.table_name,
   w.seq,
@@ -11,7 +11,7 @@ CROSS JOIN (
     q.seq,
     q.head_seq,
     q.sets_behind,
-    -- Minutes from the parts of a date, because engines differ in how they subtract times; exact from 1901 to 2099.
+    -- Computes minutes from the parts of the date, because engines subtract times differently. Exact from 1901 to 2099.
     (EXTRACT(YEAR FROM c.now) * 365 + FLOOR((EXTRACT(YEAR FROM c.now) - 1) / 4) + EXTRACT(DOY FROM c.now)) * 1440
       + EXTRACT(HOUR FROM c.now) * 60 + EXTRACT(MINUTE FROM c.now) AS now_minute,
     (EXTRACT(YEAR FROM q.oldest) * 365 + FLOOR((EXTRACT(YEAR FROM q.oldest) - 1) / 4) + EXTRACT(DOY FROM q.oldest)) * 1440

@@ -1,4 +1,4 @@
--- What the last fold or round of maintenance left of each current table: how far it is folded, its files and bytes.
+-- State of each current table after the last fold or maintenance run: the seq up to which it is folded, the number of files, and the size in bytes.
 SELECT
   s.table_name,
   s.run_id,

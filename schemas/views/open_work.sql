@@ -1,4 +1,4 @@
--- Open tasks with their project, person, effort and due date.
+-- Open tasks with project, assignee, effort, and due date.
 SELECT
   p.key AS project,
   t.key AS task,

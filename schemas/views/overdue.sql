@@ -1,4 +1,4 @@
--- Open tasks whose own due date has passed, those with parts of their own too.
+-- Open tasks whose own due date has passed, including tasks with subtasks.
 SELECT
   p.key AS project,
   t.key AS task,

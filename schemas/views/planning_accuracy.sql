@@ -1,4 +1,4 @@
--- Completed tasks with an estimate and without parts of their own, archived since or not: what they took against what was likely. actual_source says whether the work was logged, or is taken from the status history at 8 of 24 hours.
+-- Completed tasks with an estimate and without subtasks, including archived ones: actual effort compared with the likely estimate. actual_source is the origin of the actual effort: logged, or status_history (elapsed time, counted as 8 of 24 hours).
 SELECT
   a.project,
   a.task,
@@ -24,7 +24,7 @@ FROM (
     c.estimate_low,
     c.estimate_likely,
     c.estimate_high,
-    -- By FLOOR, because engines differ in whether whole numbers divide to one.
+    -- Uses FLOOR, because integer division returns an integer in some engines only.
     COALESCE(c.logged_minutes, CAST(FLOOR(CAST(c.cycle_minutes AS DOUBLE) / 3) AS INT)) AS actual_minutes,
     CASE WHEN c.logged_minutes IS NOT NULL THEN 'logged' ELSE 'status_history' END AS actual_source
   FROM cycle_time c

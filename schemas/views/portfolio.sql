@@ -1,4 +1,4 @@
--- Each live project: how many tasks it has (those without parts of their own, cancelled ones left out), how they stand (in_progress counts those in review too), their likely minutes, and how far it is. A task without an estimate weighs as much as the average of those with one. overdue and the due dates are of every open task by its own due date, those with parts too.
+-- Live projects: number of tasks by status, likely effort in minutes, and progress. Only tasks without subtasks count, and cancelled tasks do not. in_progress includes tasks in review. For progress, a task without an estimate has the average weight of the tasks with one. overdue and the due dates cover all open tasks with a due date of their own, including tasks with subtasks.
 SELECT
   p.key AS project,
   p.name,
@@ -50,7 +50,7 @@ LEFT JOIN (
       t.actual_minutes,
       t.updated_at,
       CASE WHEN t.status NOT IN ('completed', 'cancelled', 'archived') THEN t.due_date END AS open_due,
-      -- What is archived still counts if it was completed.
+      -- An archived task still counts if it was completed.
       CASE
         WHEN whole.id IS NOT NULL OR t.status = 'cancelled' OR (t.status = 'archived' AND t.completed_at IS NULL) THEN 0
         ELSE 1

@@ -1,7 +1,7 @@
--- Every request of the inbox, once each, with its answer: waiting, applied, refused or conflict.
--- A request_id is one request: its first row, by time, user and hash, until it is answered, and then the row that was
--- answered, whatever rows come later. user and patch_set are null where that row is gone from the inbox or was changed
--- since; rows without a request_id are none.
+-- Requests in the inbox, one row per request_id, with the state of each: waiting, applied, refused, or conflict.
+-- Several inbox rows can have the same request_id. Before the answer, the view shows the first row by time, user, and
+-- hash. After the answer, it shows the answered row and ignores later rows. user and patch_set are null if the answered
+-- row was deleted from the inbox or changed after the answer. Rows without a request_id are not requests.
 SELECT
   shown.request_id,
   shown.at,
@@ -41,7 +41,7 @@ FROM (
       r.message,
       r.created_keys,
       r.request_at,
-      -- Answers of earlier versions do not tell which row it was; then it is the first.
+      -- Answers from earlier versions do not identify the row. The view then uses the first row.
       CASE
         WHEN r.request_hash IS NULL THEN 1
         WHEN r.request_hash = asked.request_hash
@@ -57,7 +57,7 @@ FROM (
       WHERE inbox.request_id IS NOT NULL
     ) asked
     LEFT JOIN (
-      -- Where two answered at the same time, what is in the journal counts.
+      -- If a request has two answers, the one in the journal counts.
       SELECT
         inbox_results.*,
         ROW_NUMBER() OVER (

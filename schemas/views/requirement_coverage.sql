@@ -1,4 +1,4 @@
--- Each requirement with how many tasks answer it and how far they are: uncovered, planned, started or done. Cancelled tasks are left out; what is archived counts if it was completed.
+-- Requirements with the number of tasks that cover each one, and its coverage: uncovered, planned, started, or done. Cancelled tasks do not count. An archived task counts if it was completed.
 SELECT
   p.key AS project,
   r.label AS requirement,
@@ -17,7 +17,7 @@ FROM requirements r
 JOIN projects p ON p.id = r.project_id
 LEFT JOIN (SELECT * FROM task_requirements WHERE deleted_at IS NULL) a ON a.requirement_id = r.id
 LEFT JOIN (
-  -- What is archived still counts if it was completed.
+  -- An archived task still counts if it was completed.
   SELECT tasks.id, CASE WHEN tasks.status = 'archived' THEN 'completed' ELSE tasks.status END AS status
   FROM tasks
   WHERE deleted_at IS NULL

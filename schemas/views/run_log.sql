@@ -1,4 +1,4 @@
--- Every command and job that changed the lake, once each.
+-- Commands and jobs that changed the lake, one row per run.
 SELECT
   r.run_id,
   r.started_at,

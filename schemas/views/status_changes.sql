@@ -1,4 +1,4 @@
--- Every change of a task's status after its creation: from what to what, when and by whom. Deleted tasks and projects are left out.
+-- Status changes of tasks after their creation: old status, new status, time, and actor. Deleted tasks and projects are excluded.
 SELECT
   p.key AS project,
   t.key AS task,

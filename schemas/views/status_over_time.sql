@@ -1,4 +1,4 @@
--- How many tasks of a project stood in each status at the end of each day on which that changed. Deleted tasks are left out.
+-- Number of tasks of each project in each status, at the end of each day on which the number changed. Deleted tasks are excluded.
 SELECT
   p.key AS project,
   d.day,

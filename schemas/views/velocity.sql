@@ -1,4 +1,4 @@
--- Tasks without parts of their own completed in each week (which begins on Monday), archived since or not, and the likely minutes they were planned with. What was done already when it was planned is left out.
+-- Number of tasks completed in each week (starting on Monday), with their likely and logged effort in minutes. Only tasks without subtasks count, including archived ones. Tasks that were already done when they were planned are excluded.
 SELECT
   p.key AS project,
   CAST(DATE_TRUNC('week', t.completed_at) AS DATE) AS week,
@@ -7,11 +7,11 @@ SELECT
   SUM(COALESCE(t.actual_minutes, 0)) AS logged_minutes
 FROM tasks t
 JOIN projects p ON p.id = t.project_id
--- What is archived still counts if it was completed.
+-- An archived task still counts if it was completed.
 WHERE t.status IN ('completed', 'archived')
   AND t.deleted_at IS NULL
   AND p.deleted_at IS NULL
-  -- What was done already when it was planned tells no speed.
+  -- A task that was already done when it was planned does not contribute to velocity.
   AND t.completed_at > t.created_at
   AND NOT EXISTS (SELECT 1 FROM tasks part WHERE part.parent_id = t.id AND part.deleted_at IS NULL)
 GROUP BY p.key, CAST(DATE_TRUNC('week', t.completed_at) AS DATE)

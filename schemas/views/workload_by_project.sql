@@ -1,4 +1,4 @@
--- Open work by project and person: tasks without parts of their own, how many of them are in progress or in review (in_progress), and the likely minutes they still need.
+-- Open work by project and person: number of tasks without subtasks, number of those in progress or in review (in_progress), and likely remaining effort in minutes.
 SELECT
   p.key AS project,
   COALESCE(u.handle, 'nobody') AS assignee,

@@ -1,4 +1,4 @@
-//! The rows of an answer as they come, so that none but those being written are in memory.
+//! Streams the rows of a query result, so that only the rows being written are in memory.
 
 use deltalake::arrow::array::RecordBatch;
 use deltalake::arrow::datatypes::SchemaRef;
@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::AnalyticsError;
 
-/// An answer: its columns, and its rows in batches. The query ends with it.
+/// Query result: its schema and its record batches. Dropping it aborts the query.
 pub struct Answer {
     pub schema: SchemaRef,
     pub(super) batches: mpsc::Receiver<Result<RecordBatch, AnalyticsError>>,
@@ -15,13 +15,14 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The next rows; `None` after the last. An answer that was cut short ends in an error.
+    /// Returns the next record batch; `None` after the last. A result that was cut short ends in an
+    /// error.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, AnalyticsError> {
         if let Some(batch) = self.batches.recv().await {
             return batch.map(Some);
         }
         match self.task.take() {
-            // It has ended, since it holds the other end.
+            // The task has ended, since it owns the sender.
             Some(task) => task.await.map(|()| None).map_err(super::deep::panicked),
             None => Ok(None),
         }

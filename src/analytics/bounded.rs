@@ -1,8 +1,8 @@
-//! Functions whose answer may be far larger than what they are given, kept within bounds.
+//! Limits functions whose result may be far larger than their arguments.
 //!
-//! The engine's memory pool counts what sorts, joins and aggregations hold, and not what an expression allocates. So such a
-//! function is measured: before it runs by what it would make, where an argument or a text multiplies, and after it by what
-//! it made.
+//! The engine's memory pool counts what sorts, joins and aggregations hold, but not what an
+//! expression allocates. So such a function is measured twice: before it runs, by an estimate of
+//! its result if an argument multiplies it, and afterwards by its actual result.
 
 use std::any::Any;
 use std::fmt;
@@ -24,30 +24,33 @@ use deltalake::datafusion::logical_expr::{
 use super::frames::counted;
 use super::growth::{ELEMENT, GROWING, Growth};
 
-/// The most bytes that one call makes for a batch of rows.
+/// Maximum number of bytes that one call produces for a batch of rows.
 const BATCH: usize = 256 << 20;
-/// The longest value that is the same for all rows: the engine copies it for each row of a batch.
+/// Maximum size of a value that is the same for all rows: the engine copies it for each row of a
+/// batch.
 const CONSTANT: usize = 64 << 10;
-/// The same of an array, of which a query seldom shows all.
+/// Maximum size of an array that is the same for all rows. A query seldom shows all of it.
 const CONSTANT_ARRAY: usize = 1 << 20;
 
-/// The rows of a batch, as the engine makes it.
+/// Number of rows in a batch of the engine.
 const ROWS: usize = 8 << 10;
-/// The longest value of a type whose values are all of one size. Also a null takes as much, in each row of a batch.
+/// Maximum size of a value of a fixed-size type. A null takes the same space, in each row of a
+/// batch.
 const FIXED: usize = BATCH / ROWS;
-/// The functions that cast to a type of Arrow, which is their second argument.
+/// Functions that cast to the Arrow type in their second argument.
 const CASTING: [&str; 2] = ["arrow_cast", "arrow_try_cast"];
 
-/// A function made more than it may.
+/// Error for a function that produces more than its limit.
 #[derive(Debug, thiserror::Error)]
-#[error("{function} would make {bytes} bytes at once, and {most} are the most")]
-pub(super) struct Grown {
+#[error("{function} would make {bytes} bytes at once; the limit is {most}")]
+pub(super) struct ResultTooLarge {
     pub function: String,
     pub bytes: usize,
     pub most: usize,
 }
 
-/// Puts the measured form in the place of each function that grows, and of one over a window, and around `||`.
+/// Rewrite that puts measured forms in place of functions that grow, also over a window, and around
+/// `||`.
 #[derive(Debug)]
 pub(super) struct Bounds;
 
@@ -64,15 +67,16 @@ impl FunctionRewrite for Bounds {
                     .iter()
                     .find(|(name, _)| *name == call.func.name())
                     .map(|(_, growth)| *growth);
-                let is_measured = (call.func.inner().as_ref() as &dyn Any).is::<Bounded>();
+                let is_measured = (call.func.inner().as_ref() as &dyn Any).is::<MeasuredFunction>();
                 let Some(growth) = growth.filter(|_| !is_measured) else {
                     return Ok(Transformed::no(Expr::ScalarFunction(call)));
                 };
-                let func = Arc::new(ScalarUDF::new_from_impl(Bounded::new(call.func, growth)));
+                let func =
+                    Arc::new(ScalarUDF::new_from_impl(MeasuredFunction::new(call.func, growth)));
                 Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args: call.args })))
             }
             Expr::BinaryExpr(BinaryExpr { op: Operator::StringConcat, .. }) => {
-                let func = Arc::new(ScalarUDF::new_from_impl(Joined::default()));
+                let func = Arc::new(ScalarUDF::new_from_impl(MeasuredConcat::default()));
                 Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction {
                     func,
                     args: vec![expr],
@@ -89,7 +93,7 @@ impl FunctionRewrite for Bounds {
     }
 }
 
-/// Refuses a cast to a type whose values are all of one size, and large.
+/// Rejects a cast to a type with large fixed-size values.
 fn check_fixed(expr: &Expr) -> Result<()> {
     match expr {
         Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
@@ -108,7 +112,7 @@ fn check_fixed(expr: &Expr) -> Result<()> {
     }
 }
 
-/// The bytes that each value of a type takes, where it holds lists or bytes of a fixed size.
+/// Returns the bytes that fixed-size lists and binaries take in each value of a type.
 fn fixed_size(kind: &DataType) -> usize {
     let times = |size: i32, each: usize| usize::try_from(size).unwrap_or(0).saturating_mul(each);
     match kind {
@@ -134,40 +138,40 @@ fn fixed_size(kind: &DataType) -> usize {
     }
 }
 
-/// A function, measured. It is not simplified, since that would bring the unmeasured form back.
+/// Measured function. It is not simplified, since that would restore the unmeasured form.
 #[derive(PartialEq, Eq, Hash)]
-struct Bounded {
+struct MeasuredFunction {
     inner: Arc<ScalarUDF>,
     growth: Growth,
     signature: Signature,
 }
 
-impl Bounded {
+impl MeasuredFunction {
     fn new(inner: Arc<ScalarUDF>, growth: Growth) -> Self {
         let mut signature = inner.signature().clone();
-        if growth.is_many() {
-            // Not worked out before the rows are known that it is made for.
+        if growth.makes_many_elements() {
+            // Prevents constant folding, which runs before the number of rows is known.
             signature.volatility = Volatility::Volatile;
         }
         Self { inner, growth, signature }
     }
 
-    /// What a call may make: little where it is the same for all rows.
+    /// Returns the size limit of a call, which is small if the result is the same for all rows.
     fn most(&self, args: &ScalarFunctionArgs) -> usize {
-        if self.growth.is_many() && args.args.iter().all(is_constant) {
+        if self.growth.makes_many_elements() && args.args.iter().all(is_constant) {
             return BATCH / args.number_rows.max(1);
         }
         most(args)
     }
 }
 
-impl fmt::Debug for Bounded {
+impl fmt::Debug for MeasuredFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Bounded({})", self.inner.name())
     }
 }
 
-impl ScalarUDFImpl for Bounded {
+impl ScalarUDFImpl for MeasuredFunction {
     fn name(&self) -> &str {
         self.inner.name()
     }
@@ -202,19 +206,19 @@ impl ScalarUDFImpl for Bounded {
     }
 }
 
-/// What `||` made, measured.
+/// Measured result of `||`.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Joined {
+struct MeasuredConcat {
     signature: Signature,
 }
 
-impl Default for Joined {
+impl Default for MeasuredConcat {
     fn default() -> Self {
         Self { signature: Signature::any(1, Volatility::Immutable) }
     }
 }
 
-impl ScalarUDFImpl for Joined {
+impl ScalarUDFImpl for MeasuredConcat {
     fn name(&self) -> &str {
         "||"
     }
@@ -259,10 +263,14 @@ fn measured(function: &str, bytes: usize, most: usize) -> Result<()> {
     if bytes <= most {
         return Ok(());
     }
-    Err(DataFusionError::External(Box::new(Grown { function: function.to_owned(), bytes, most })))
+    Err(DataFusionError::External(Box::new(ResultTooLarge {
+        function: function.to_owned(),
+        bytes,
+        most,
+    })))
 }
 
-/// The bytes of memory that a value takes.
+/// Returns the memory that a value takes, in bytes.
 fn size(value: &ColumnarValue) -> usize {
     match value {
         ColumnarValue::Scalar(value) => value.size(),

@@ -1,5 +1,5 @@
-//! Where queries are planned and run: threads of their own, whose stacks hold what the limits let through, and whose panics
-//! end the query and not the process.
+//! Plans and runs queries on separate threads. Their stacks hold everything that the limits allow,
+//! and a panic ends the query but not the process.
 
 use std::any::Any;
 use std::sync::Once;
@@ -9,36 +9,36 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::AnalyticsError;
-use super::fault::cut;
+use super::engine_error::truncate;
 
-/// The stack of each thread. Only what is used of it takes memory; the deepest query within the limits uses a small part,
-/// also without optimizations.
+/// Stack size of each thread. Only the used part takes memory; the deepest query within the limits
+/// uses a small part of it, even without optimizations.
 const STACK: usize = 128 << 20;
-/// Threads that read files, beside those that compute.
+/// Maximum number of threads that read files, besides those that compute.
 const READERS: usize = 16;
-/// The name of the threads, by which their panics are known.
+/// Name of the threads, which identifies their panics.
 const NAME: &str = "query";
 
-/// Runs short work, such as parsing, that recurses deep.
+/// Runs short, deeply recursive work such as parsing.
 pub(super) fn deep<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, AnalyticsError> {
-    quiet();
+    silence_panic_hook();
     thread::scope(|scope| {
         let thread = thread::Builder::new()
             .name(NAME.to_owned())
             .stack_size(STACK)
             .spawn_scoped(scope, work);
-        thread.map_err(AnalyticsError::Thread)?.join().map_err(|panic| gave_up(panic.as_ref()))
+        thread.map_err(AnalyticsError::Thread)?.join().map_err(|panic| panic_error(panic.as_ref()))
     })
 }
 
-/// A runtime of its own for a session. What is abandoned on it never holds up the end of the process, even where it
-/// computes without a pause.
+/// Separate runtime of a session. Abandoned work on it never delays the exit of the process, even
+/// if it computes without yielding.
 #[derive(Debug)]
 pub(super) struct Engine(Option<Runtime>);
 
 impl Engine {
     pub fn start() -> Result<Self, AnalyticsError> {
-        quiet();
+        silence_panic_hook();
         let mut builder = Builder::new_multi_thread();
         builder
             .enable_all()
@@ -48,12 +48,12 @@ impl Engine {
         Ok(Self(Some(builder.build().map_err(AnalyticsError::Thread)?)))
     }
 
-    /// Runs work there, which ends when nobody waits for it any more.
+    /// Runs work on this runtime and aborts it when the caller stops waiting.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, AnalyticsError>> + Send + 'static,
     ) -> Result<T, AnalyticsError> {
-        /// A task that ends with who waits for it.
+        /// Task that is aborted when its waiter is dropped.
         struct Awaited<T>(JoinHandle<T>);
         impl<T> Drop for Awaited<T> {
             fn drop(&mut self) {
@@ -86,24 +86,24 @@ impl Drop for Engine {
     }
 }
 
-/// Runs work that may be long on a thread of its own. Who stops waiting for it leaves it behind, and it holds up the end of
-/// the process no more than that of the wait.
-pub async fn aside<T: Send + 'static>(
+/// Runs possibly long work on a separate thread. If the caller stops waiting, the work is abandoned
+/// and delays neither the caller nor the exit of the process.
+pub async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, AnalyticsError> + Send + 'static,
 ) -> Result<T, AnalyticsError> {
     tokio::task::spawn_blocking(work).await.map_err(panicked)?
 }
 
-/// What became of a task that ended by itself without an answer.
+/// Returns the error of a task that ended without a result.
 pub(super) fn panicked(err: JoinError) -> AnalyticsError {
     match err.try_into_panic() {
-        Ok(panic) => gave_up(panic.as_ref()),
+        Ok(panic) => panic_error(panic.as_ref()),
         Err(err) => AnalyticsError::Panicked(err.to_string()),
     }
 }
 
-/// What a panic means. A column that becomes too long for the engine ends in one.
-pub(super) fn gave_up(panic: &(dyn Any + Send)) -> AnalyticsError {
+/// Converts a panic into an error. The engine panics if a column becomes too long.
+pub(super) fn panic_error(panic: &(dyn Any + Send)) -> AnalyticsError {
     let text = panic
         .downcast_ref::<String>()
         .map(String::as_str)
@@ -114,11 +114,12 @@ pub(super) fn gave_up(panic: &(dyn Any + Send)) -> AnalyticsError {
             "the query would make a column of more than 2 GiB at once".to_owned(),
         );
     }
-    AnalyticsError::Panicked(cut(text))
+    AnalyticsError::Panicked(truncate(text))
 }
 
-/// Has panics of these threads told by the error alone, without the place in the engine's source.
-fn quiet() {
+/// Reports panics of these threads only through the error, without the location in the engine's
+/// source.
+fn silence_panic_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let others = std::panic::take_hook();

@@ -1,4 +1,4 @@
-//! Record batches as text, JSON, CSV and Parquet.
+//! Formats record batches as text, JSON, CSV and Parquet.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,14 +16,14 @@ use deltalake::parquet::arrow::ArrowWriter;
 use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use serde_json::Value;
 
-use super::fault::cut;
+use super::engine_error::truncate;
 use super::wide::bytes_in;
 use super::{AnalyticsError, formula};
-use crate::domain::value::words;
+use crate::domain::value::string_enum;
 use crate::text::visible::visible_json;
 
-words! {
-    /// How an answer is written.
+string_enum! {
+    /// Format of a query result.
     Format {
         Table = "table",
         Json = "json",
@@ -33,22 +33,22 @@ words! {
 }
 
 impl Format {
-    /// The answer as bytes; of `Table` and `Json` see [`rows_text`] and [`rows_json`].
+    /// Encodes record batches; for `Table` and `Json` see [`rows_text`] and [`rows_json`].
     pub fn encode(self, batches: &[RecordBatch]) -> Result<Vec<u8>, AnalyticsError> {
         let Some(first) = batches.first() else { return Ok(Vec::new()) };
         encoded(Encoder::new(self, first.schema(), Json::Compact)?, batches)
     }
 }
 
-/// How JSON is laid out.
+/// Layout of JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Json {
     Compact,
-    /// With a line for each value.
+    /// One line per value.
     Pretty,
 }
 
-/// An answer as bytes, batch by batch.
+/// Encoder of a query result, batch by batch.
 pub struct Encoder {
     schema: SchemaRef,
     kind: Kind,
@@ -58,20 +58,20 @@ pub struct Encoder {
 enum Kind {
     Csv { is_for_spreadsheets: bool },
     Json(Json),
-    Parquet(Option<Box<ArrowWriter<Shared>>>, Shared),
+    Parquet(Option<Box<ArrowWriter<SharedBuffer>>>, SharedBuffer),
 }
 
-/// What a writer has written, taken while it goes on.
+/// Output of a writer, which can be drained while the writer continues.
 #[derive(Clone, Debug, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
+struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Shared {
+impl SharedBuffer {
     fn take(&self) -> Vec<u8> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Write for Shared {
+impl Write for SharedBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
         Ok(bytes.len())
@@ -82,19 +82,19 @@ impl Write for Shared {
     }
 }
 
-/// The encoded bytes of a row group of Parquet that are held before they are written.
+/// Maximum number of encoded bytes of a Parquet row group that are held before they are written.
 const ROW_GROUP: usize = 64 << 20;
 
 impl Encoder {
-    /// Of columns; `Table` has no such form and becomes JSON.
+    /// Creates an encoder for a schema. `Table` has no encoded form and becomes JSON.
     pub fn new(format: Format, schema: SchemaRef, layout: Json) -> Result<Self, AnalyticsError> {
         let kind = match format {
             Format::Csv => Kind::Csv { is_for_spreadsheets: false },
             Format::Table | Format::Json => Kind::Json(layout),
             Format::Parquet => {
-                // Without Arrow's own schema in it: not every reader knows its string views.
+                // Omit Arrow's own schema: not every reader supports its string views.
                 let options = ArrowWriterOptions::new().with_skip_arrow_metadata(true);
-                let written = Shared::default();
+                let written = SharedBuffer::default();
                 let writer = ArrowWriter::try_new_with_options(
                     written.clone(),
                     Arc::clone(&schema),
@@ -102,19 +102,19 @@ impl Encoder {
                 );
                 let none = RecordBatch::new_empty(Arc::clone(&schema));
                 let writer =
-                    writer.map_err(|fault| unwritable(format, &none, encoding(fault), parquet))?;
+                    writer.map_err(|err| unwritable(format, &none, encoding(err), parquet))?;
                 Kind::Parquet(Some(Box::new(writer)), written)
             }
         };
         Ok(Self { schema, kind, has_begun: false })
     }
 
-    /// Of CSV that a spreadsheet may open.
+    /// Creates an encoder of CSV for spreadsheets.
     pub fn csv_for_spreadsheets(schema: SchemaRef) -> Self {
         Self { schema, kind: Kind::Csv { is_for_spreadsheets: true }, has_begun: false }
     }
 
-    /// The bytes of the next rows. Rows that take long are best given in [`pieces`].
+    /// Encodes the next rows. Callers should split large batches with [`pieces`] first.
     pub fn batch(&mut self, batch: &RecordBatch) -> Result<Vec<u8>, AnalyticsError> {
         let is_first = !std::mem::replace(&mut self.has_begun, true);
         let mut bytes = Vec::new();
@@ -122,8 +122,8 @@ impl Encoder {
             Kind::Csv { is_for_spreadsheets } => {
                 let is_for_spreadsheets = *is_for_spreadsheets;
                 let written = csv(batch, is_first, is_for_spreadsheets, &mut bytes);
-                written.map_err(|fault| {
-                    unwritable(Format::Csv, batch, fault, |alone| {
+                written.map_err(|err| {
+                    unwritable(Format::Csv, batch, err, |alone| {
                         csv(alone, is_first, is_for_spreadsheets, io::sink())
                     })
                 })?;
@@ -159,8 +159,8 @@ impl Encoder {
             }
             Kind::Parquet(writer, written) => {
                 if let Some(writer) = writer {
-                    writer.write(batch).map_err(|fault| {
-                        unwritable(Format::Parquet, batch, encoding(fault), parquet)
+                    writer.write(batch).map_err(|err| {
+                        unwritable(Format::Parquet, batch, encoding(err), parquet)
                     })?;
                     if writer.in_progress_size() > ROW_GROUP {
                         writer.flush().map_err(encoding)?;
@@ -172,10 +172,10 @@ impl Encoder {
         Ok(bytes)
     }
 
-    /// The bytes after the last rows.
+    /// Returns the bytes after the last rows.
     pub fn finish(&mut self) -> Result<Vec<u8>, AnalyticsError> {
         match &mut self.kind {
-            // The names of the columns stand there also without a row.
+            // Write the header even if there are no rows.
             Kind::Csv { .. } if !self.has_begun => {
                 self.batch(&RecordBatch::new_empty(Arc::clone(&self.schema)))
             }
@@ -193,7 +193,7 @@ impl Encoder {
     }
 }
 
-/// Returns rows as CSV that a spreadsheet may open: no cell is taken for a formula.
+/// Returns rows as CSV for spreadsheets: no cell is interpreted as a formula.
 pub fn csv_for_spreadsheets(batches: &[RecordBatch]) -> Result<Vec<u8>, AnalyticsError> {
     let Some(first) = batches.first() else { return Ok(Vec::new()) };
     encoded(Encoder::csv_for_spreadsheets(first.schema()), batches)
@@ -225,11 +225,11 @@ fn parquet(batch: &RecordBatch) -> Result<(), AnalyticsError> {
     writer.close().map(drop).map_err(encoding)
 }
 
-/// Says of which column rows could not be written, where it is one that cannot be written alone either.
+/// Returns an error that names the unwritable column, if one column cannot be written alone either.
 fn unwritable(
     format: Format,
     batch: &RecordBatch,
-    fault: AnalyticsError,
+    err: AnalyticsError,
     write: impl Fn(&RecordBatch) -> Result<(), AnalyticsError>,
 ) -> AnalyticsError {
     for (at, field) in batch.schema().fields().iter().enumerate() {
@@ -240,20 +240,21 @@ fn unwritable(
             return err;
         }
         if write(&alone).is_err() {
-            // A table shows anything.
+            // A table can show any type.
             let is_json = format != Format::Json && json(&[some_row(&alone)]).is_ok();
             return AnalyticsError::Unwritable {
-                column: cut(field.name()),
-                kind: cut(&field.data_type().to_string()),
+                column: truncate(field.name()),
+                kind: truncate(&field.data_type().to_string()),
                 format,
                 other: if is_json { Format::Json } else { Format::Table },
             };
         }
     }
-    fault
+    err
 }
 
-/// The batch, or one row of nulls of its columns where it has none: without rows not every type is looked at.
+/// Returns the batch, or one row of nulls if it is empty: without rows, writers do not check every
+/// type.
 fn some_row(batch: &RecordBatch) -> RecordBatch {
     if batch.num_rows() > 0 {
         return batch.clone();
@@ -268,7 +269,8 @@ fn some_row(batch: &RecordBatch) -> RecordBatch {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), nulls).unwrap_or_else(|_| batch.clone())
 }
 
-/// A batch whose lists are JSON text, which is all that CSV can hold. Lists of what is no text in CSV stay.
+/// Converts lists to JSON text, which is all that CSV can hold. Leaves lists unchanged if their
+/// values cannot become text.
 fn flat(batch: &RecordBatch) -> Result<RecordBatch, AnalyticsError> {
     let mut fields = Vec::with_capacity(batch.num_columns());
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
@@ -291,9 +293,9 @@ fn flat(batch: &RecordBatch) -> Result<RecordBatch, AnalyticsError> {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(encoding)
 }
 
-/// The values of a list as a JSON list of texts.
+/// Returns the values of a list as a JSON list of texts.
 fn texts(list: &ArrayRef) -> Result<Value, ArrowError> {
-    // Bytes need not be text, and are written in hexadecimal as elsewhere.
+    // Bytes may not be text, so they are written in hexadecimal as elsewhere.
     if list.data_type().is_binary() {
         let options = strict();
         let shown = ArrayFormatter::try_new(list.as_ref(), &options)?;
@@ -304,45 +306,46 @@ fn texts(list: &ArrayRef) -> Result<Value, ArrowError> {
             .map(|text| Ok(text?.map_or(Value::Null, Value::String)))
             .collect();
     }
-    // A value that has no text is an error, not absent.
+    // A value without a text form is an error, not a null.
     let options = CastOptions { safe: false, format_options: strict() };
     Ok(cast_with_options(list, &DataType::Utf8, &options)?.as_string::<i32>().iter().collect())
 }
 
-/// How values are written as text: one that has none is an error, which would be a text otherwise.
+/// Returns options that make a value without a text form an error instead of a text.
 fn strict() -> FormatOptions<'static> {
     FormatOptions::default().with_display_error(false)
 }
 
-/// Refuses values that have no text, such as a date beyond the calendar: some writers put the error in their place.
+/// Rejects values without a text form, such as a date out of range: some writers would put the
+/// error in their place.
 fn check_values(batch: &RecordBatch) -> Result<(), AnalyticsError> {
     let options = strict();
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
         if !holds_times(column.data_type()) {
             continue;
         }
-        // What has no text by its type is refused by its writer.
+        // The writer rejects a type that has no text form at all.
         let Ok(shown) = ArrayFormatter::try_new(column.as_ref(), &options) else { continue };
         for row in 0..column.len() {
-            shown.value(row).write(&mut Nowhere).map_err(|_| AnalyticsError::Textless {
-                column: cut(field.name()),
-                kind: cut(&field.data_type().to_string()),
+            shown.value(row).write(&mut NullWriter).map_err(|_| AnalyticsError::NoTextForm {
+                column: truncate(field.name()),
+                kind: truncate(&field.data_type().to_string()),
             })?;
         }
     }
     Ok(())
 }
 
-/// Takes a text and keeps none of it.
-struct Nowhere;
+/// Writer that discards its input.
+struct NullWriter;
 
-impl fmt::Write for Nowhere {
+impl fmt::Write for NullWriter {
     fn write_str(&mut self, _: &str) -> fmt::Result {
         Ok(())
     }
 }
 
-/// Whether a type has values of time, the only ones that may lie beyond what can be written.
+/// Whether a type contains temporal values, the only ones that may be out of the writable range.
 fn holds_times(kind: &DataType) -> bool {
     match kind {
         DataType::Dictionary(_, value) => holds_times(value),
@@ -361,7 +364,7 @@ fn holds_times(kind: &DataType) -> bool {
     }
 }
 
-/// Whether a type has an object in which two fields have one name; a JSON object keeps the last of them alone.
+/// Whether a type contains a struct with duplicate field names; a JSON object keeps only the last.
 fn repeats_a_name(kind: &DataType) -> bool {
     match kind {
         DataType::Dictionary(_, value) => repeats_a_name(value),
@@ -384,22 +387,22 @@ fn repeats_a_name(kind: &DataType) -> bool {
     }
 }
 
-fn encoding(fault: impl std::error::Error + Send + Sync + 'static) -> AnalyticsError {
-    AnalyticsError::Encoding(fault.into())
+fn encoding(err: impl std::error::Error + Send + Sync + 'static) -> AnalyticsError {
+    AnalyticsError::Encoding(err.into())
 }
 
-/// The rows as JSON objects, nulls included.
+/// Returns the rows as JSON objects, including nulls.
 pub fn rows_json(batches: &[RecordBatch]) -> Result<Value, AnalyticsError> {
-    json(batches).map_err(|fault| {
+    json(batches).map_err(|err| {
         let of = |batch: &RecordBatch| {
             unwritable(Format::Json, batch, encoding(io::Error::other("")), |alone| {
                 json(std::slice::from_ref(alone)).map(drop)
             })
         };
-        let is_told = |found: &AnalyticsError| {
-            matches!(found, AnalyticsError::Unwritable { .. } | AnalyticsError::Textless { .. })
+        let is_reported = |found: &AnalyticsError| {
+            matches!(found, AnalyticsError::Unwritable { .. } | AnalyticsError::NoTextForm { .. })
         };
-        batches.iter().map(of).find(is_told).unwrap_or(fault)
+        batches.iter().map(of).find(is_reported).unwrap_or(err)
     })
 }
 
@@ -425,10 +428,10 @@ fn json(batches: &[RecordBatch]) -> Result<Value, AnalyticsError> {
     }
 }
 
-/// The most bytes of rows that are written at once.
+/// Maximum number of bytes of rows that are written at once.
 const PIECE: usize = 1 << 20;
 
-/// The rows of a batch in pieces that are written in little time and memory each; a row stays whole.
+/// Splits a batch into pieces that each take little time and memory to write. Rows are not split.
 pub fn pieces(batch: RecordBatch) -> Vec<RecordBatch> {
     let (mut whole, mut pieces) = (vec![batch], Vec::new());
     while let Some(batch) = whole.pop() {
@@ -437,14 +440,14 @@ pub fn pieces(batch: RecordBatch) -> Vec<RecordBatch> {
             pieces.push(batch);
             continue;
         }
-        // The first half is taken first.
+        // The first half is popped first.
         whole.push(batch.slice(rows / 2, rows - rows / 2));
         whole.push(batch.slice(0, rows / 2));
     }
     pieces
 }
 
-/// The column names, and the rows as texts; null is empty.
+/// Returns the column names, and the rows as texts; a null is empty.
 pub fn rows_text(
     batches: &[RecordBatch],
 ) -> Result<(Vec<String>, Vec<Vec<String>>), AnalyticsError> {

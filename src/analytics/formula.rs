@@ -1,5 +1,5 @@
-//! Cells that a spreadsheet would take for a formula. What it computes may read other cells, call out to the network or
-//! start a program, and the text came from whoever may write a title.
+//! Neutralizes cells that a spreadsheet would interpret as formulas. A formula may read other
+//! cells, access the network or start a program, and anyone who may write a title can write one.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use deltalake::arrow::compute::cast;
 use deltalake::arrow::datatypes::{DataType, Field, Schema};
 use deltalake::arrow::error::ArrowError;
 
-/// Returns the batch with a `'` before each text, and each name of a column, that would be a formula. Numbers, also those
-/// written as text, stay as they are.
+/// Returns the batch with a `'` before each text or column name that would be a formula. Numbers
+/// stay unchanged, even if they are text.
 pub fn inert(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let mut fields = Vec::with_capacity(batch.num_columns());
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
@@ -49,7 +49,7 @@ fn quoted(text: &str) -> String {
     if begins_formula { format!("'{text}") } else { text.to_owned() }
 }
 
-/// Whether a text is a decimal number and nothing more.
+/// Whether a text is just a decimal number.
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));

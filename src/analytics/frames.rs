@@ -1,7 +1,7 @@
-//! Window functions whose values are as long as what they see, kept within bounds.
+//! Limits window functions whose values are as long as the rows they see.
 //!
-//! A window gives a value of its own to each row, and its operator makes the values of a whole partition at once. So the
-//! values are counted as they are made, over all rows.
+//! A window function returns a separate value for each row, and its operator produces the values of
+//! a whole partition at once. So the values are counted over all rows as they are produced.
 
 use std::any::Any;
 use std::hash::{Hash, Hasher};
@@ -25,16 +25,17 @@ use deltalake::datafusion::logical_expr::{
 };
 use deltalake::datafusion::physical_expr::PhysicalExpr;
 
-use super::bounded::Grown;
+use super::bounded::ResultTooLarge;
 use super::wide::{bytes_of, varies};
 
-/// The most bytes of all values of one window function.
+/// Maximum number of bytes in all values of one window function.
 const VALUES: usize = 512 << 20;
-/// The functions whose values may be long.
+/// Functions whose values may be long.
 const LONG: &[&str] =
     &["array_agg", "string_agg", "min", "max", "first_value", "last_value", "nth_value"];
 
-/// Puts the counted form in the place of a window function whose values may be long; `None` leaves it as it is.
+/// Returns the counted form of a window function whose values may be long; `None` leaves it
+/// unchanged.
 pub(super) fn counted(call: &WindowFunction) -> Option<WindowFunctionDefinition> {
     if !LONG.contains(&call.fun.name()) {
         return None;
@@ -43,21 +44,23 @@ pub(super) fn counted(call: &WindowFunction) -> Option<WindowFunctionDefinition>
     match &call.fun {
         WindowFunctionDefinition::AggregateUDF(inner) => {
             let is_same = is_the_same_for_all(&call.params);
-            let is_new = !(inner.inner().as_ref() as &dyn Any).is::<Gathered>();
-            is_new.then(|| Gathered { inner: Arc::clone(inner), is_same, count }.into_definition())
+            let is_new = !(inner.inner().as_ref() as &dyn Any).is::<CountedAggregate>();
+            is_new.then(|| {
+                CountedAggregate { inner: Arc::clone(inner), is_same, count }.into_definition()
+            })
         }
         WindowFunctionDefinition::WindowUDF(inner) => {
-            let is_new = !(inner.inner().as_ref() as &dyn Any).is::<Picked>();
+            let is_new = !(inner.inner().as_ref() as &dyn Any).is::<CountedWindowFunction>();
             is_new.then(|| {
                 WindowFunctionDefinition::WindowUDF(Arc::new(
-                    Picked { inner: Arc::clone(inner), count }.into(),
+                    CountedWindowFunction { inner: Arc::clone(inner), count }.into(),
                 ))
             })
         }
     }
 }
 
-/// Whether all rows of a partition get one value, which the engine then asks for once.
+/// Whether all rows of a partition get the same value, which the engine then evaluates once.
 fn is_the_same_for_all(params: &WindowFunctionParams) -> bool {
     let frame = &params.window_frame;
     let is_open = |bound: &WindowFrameBound| match bound {
@@ -69,7 +72,7 @@ fn is_the_same_for_all(params: &WindowFunctionParams) -> bool {
     is_open(&frame.start_bound) && is_open(&frame.end_bound)
 }
 
-/// The bytes that one window function has made. Two functions are the same whatever they have made.
+/// Number of bytes that one window function has produced. Equality ignores the number.
 #[derive(Clone, Debug, Default)]
 struct Count(Arc<AtomicUsize>);
 
@@ -86,7 +89,7 @@ impl Hash for Count {
 }
 
 impl Count {
-    /// Counts a value that so many rows get.
+    /// Adds a value that is returned for `rows` rows.
     fn add(&self, function: &str, value: &ScalarValue, rows: usize) -> Result<()> {
         let bytes = bytes_of(value).saturating_mul(rows);
         let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
@@ -96,7 +99,7 @@ impl Count {
         if bytes <= VALUES {
             return Ok(());
         }
-        Err(DataFusionError::External(Box::new(Grown {
+        Err(DataFusionError::External(Box::new(ResultTooLarge {
             function: format!("{function} OVER"),
             bytes,
             most: VALUES,
@@ -104,15 +107,15 @@ impl Count {
     }
 }
 
-/// An aggregate over a window, counted.
+/// Counted aggregate over a window.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Gathered {
+struct CountedAggregate {
     inner: Arc<AggregateUDF>,
     is_same: bool,
     count: Count,
 }
 
-impl Gathered {
+impl CountedAggregate {
     fn into_definition(self) -> WindowFunctionDefinition {
         WindowFunctionDefinition::AggregateUDF(Arc::new(AggregateUDF::new_from_impl(self)))
     }
@@ -121,7 +124,8 @@ impl Gathered {
         Self { inner, is_same: self.is_same, count: self.count.clone() }
     }
 
-    /// Numbers and times are all of one size, and go uncounted.
+    /// Wraps an accumulator to count its values. Numbers and times have a fixed size and are not
+    /// counted.
     fn around(&self, is_long: bool, inner: Box<dyn Accumulator>) -> Box<dyn Accumulator> {
         if !is_long {
             return inner;
@@ -136,7 +140,7 @@ impl Gathered {
     }
 }
 
-impl AggregateUDFImpl for Gathered {
+impl AggregateUDFImpl for CountedAggregate {
     fn name(&self) -> &str {
         self.inner.name()
     }
@@ -235,12 +239,12 @@ impl AggregateUDFImpl for Gathered {
     }
 }
 
-/// What an aggregate gathers of a window's rows.
+/// Counted accumulator over the rows of a window.
 #[derive(Debug)]
 struct Gathering {
     inner: Box<dyn Accumulator>,
     function: String,
-    /// The rows that were seen, where all of them get one value.
+    /// Number of rows seen, if all of them get the same value.
     seen: Option<usize>,
     count: Count,
 }
@@ -280,14 +284,14 @@ impl Accumulator for Gathering {
     }
 }
 
-/// A function that picks a row of a window, counted.
+/// Counted function that picks a row of a window.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Picked {
+struct CountedWindowFunction {
     inner: Arc<WindowUDF>,
     count: Count,
 }
 
-impl WindowUDFImpl for Picked {
+impl WindowUDFImpl for CountedWindowFunction {
     fn name(&self) -> &str {
         self.inner.name()
     }

@@ -1,4 +1,4 @@
-//! How large the answer of a function becomes, before it is made.
+//! Estimates the size of a function's result before it runs.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use deltalake::datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
 use super::bounded::is_constant;
 
-/// The bytes that an element of an array takes at least.
+/// Minimum number of bytes in an array element.
 pub(super) const ELEMENT: usize = 8;
 
-/// The functions that are measured, and how what they make follows from their arguments.
+/// Measured functions, and how the size of their results follows from their arguments.
 pub(super) const GROWING: &[(&str, Growth)] = &[
     ("repeat", Growth::Times),
     ("lpad", Growth::To),
@@ -42,32 +42,32 @@ pub(super) const GROWING: &[(&str, Growth)] = &[
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Growth {
-    /// The first argument, as often as the second says.
+    /// First argument, repeated as often as the second says.
     Times,
     /// As many characters as the second argument says.
     To,
-    /// The last text as often as it may have a place in the first.
+    /// Last text, as often as it may occur in the first.
     Replaced,
-    /// The first argument as an element as often as the second says.
+    /// First argument as an element, repeated as often as the second says.
     Elements,
     /// From the first argument to the second, in steps of the third.
     Series,
-    /// No more than all arguments together, a few times over.
+    /// At most a small multiple of all arguments together.
     Sum,
 }
 
 impl Growth {
-    /// Whether it makes arrays of many elements from a few numbers.
-    pub fn is_many(self) -> bool {
+    /// Whether the function produces arrays of many elements from a few numbers.
+    pub fn makes_many_elements(self) -> bool {
         matches!(self, Self::Elements | Self::Series)
     }
 
-    /// The bytes that a call would make at most.
+    /// Estimates the maximum number of bytes that a call would produce.
     pub fn estimate(self, args: &ScalarFunctionArgs) -> Result<usize> {
         if self == Self::Sum {
             return Ok(0);
         }
-        // Constants alone are one row.
+        // If all arguments are constant, there is one row.
         let rows = if args.args.iter().all(is_constant) { 1 } else { args.number_rows };
         let columns =
             args.args.iter().map(|arg| Column::of(arg, rows)).collect::<Result<Vec<_>>>()?;
@@ -81,7 +81,7 @@ impl Growth {
             || number(1).map_or(0, |number| usize::try_from(number.max(0)).unwrap_or(usize::MAX));
         match self {
             Self::Times => length(0).saturating_mul(count()),
-            // A character has four bytes at most, and without a third argument it is a space.
+            // A character has at most four bytes. Without a third argument the padding is a space.
             Self::To => count()
                 .saturating_mul(if columns.len() > 2 { length(2).min(4) } else { 1 })
                 .saturating_add(length(0)),
@@ -102,14 +102,14 @@ impl Growth {
     }
 }
 
-/// An argument's values by row.
+/// Values of an argument, by row.
 enum Column {
-    /// Whole numbers, and the nanoseconds of each.
+    /// Integers, and the number of nanoseconds in each unit.
     Numbers(ArrayRef, i128),
     Intervals(ArrayRef),
-    /// How long texts are.
+    /// Lengths of texts.
     Lengths(ArrayRef),
-    /// How long values are on average.
+    /// Average size of the values.
     Other(usize),
     Same(Box<Column>),
 }
@@ -146,7 +146,7 @@ impl Column {
         Ok(if is_same { Self::Same(Box::new(column)) } else { column })
     }
 
-    /// How many bytes the value of a row has.
+    /// Returns the number of bytes in a row's value.
     fn length(&self, row: usize) -> usize {
         match self {
             Self::Lengths(lengths) => {
@@ -158,7 +158,8 @@ impl Column {
         }
     }
 
-    /// The number of a row; times and steps between them are in nanoseconds, a step no longer than it can be.
+    /// Returns the number in a row. Times and steps are in nanoseconds; a step counts with its
+    /// minimum length.
     fn number(&self, row: usize) -> Option<i128> {
         const DAY: i128 = 86_400_000_000_000;
         match self {

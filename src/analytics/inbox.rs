@@ -1,7 +1,9 @@
-//! The table `inbox` for the session. Others write it, so it is read by `store::inbox`, which takes each value alone, and
-//! not as a scan of Parquet files, which one odd value ends. All of its columns may be null: so is a time outside the years
-//! 1 to 9999, which no format can write. Of texts that are longer than a request may be only the start is there: one row must
-//! not end the queries of everyone.
+//! Table provider of `inbox`. Others write this table, so `store::inbox` reads each value
+//! separately: one odd value would end a Parquet scan.
+//!
+//! All columns are nullable. A time outside the years 1 to 9999, which no format can write, is
+//! null. Texts longer than a request allows may be truncated: one row must not end everyone's
+//! queries.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,18 +24,18 @@ use deltalake::datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use deltalake::datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 
 use super::table;
-use crate::store::inbox::{Cell, Columns, Inbox, InboxRow, Longest, Scanned, possible};
+use crate::store::inbox::{Cell, Columns, Inbox, InboxRow, Scanned, TextLimits, possible};
 use crate::store::tables::Entry;
 
-/// The inbox at one version.
+/// Inbox at one version.
 #[derive(Clone)]
 pub struct InboxTable {
     inbox: Arc<Inbox>,
     schema: SchemaRef,
     /// Whether rows without a request_id are left out.
     needs_id: bool,
-    /// Whether it was told that values are cut.
-    has_told: Arc<AtomicBool>,
+    /// Whether a warning about truncated values was logged.
+    has_warned: Arc<AtomicBool>,
 }
 
 impl InboxTable {
@@ -48,7 +50,7 @@ impl InboxTable {
             inbox,
             schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
             needs_id: false,
-            has_told: Arc::default(),
+            has_warned: Arc::default(),
         }
     }
 }
@@ -69,8 +71,8 @@ impl TableProvider for InboxTable {
         TableType::Base
     }
 
-    /// That a row has a request_id is seen here, so that what is computed of a row is computed of the small batches of the
-    /// reader, before a filter makes larger ones.
+    /// Pushes down the filter that a row has a request_id. Expressions are then evaluated on the
+    /// reader's small batches, before a filter merges them into larger ones.
     fn supports_filters_pushdown(
         &self,
         filters: &[&Expr],
@@ -97,14 +99,15 @@ impl TableProvider for InboxTable {
         let rows: Arc<dyn PartitionStream> =
             Arc::new(Self { schema: Arc::clone(&schema), needs_id, ..self.clone() });
         let nothing: Arc<dyn PartitionStream> = Arc::new(Nothing(Arc::clone(&schema)));
-        // As many parts as the engine wants, so that it does not spread the rows itself, which joins their batches.
+        // Return as many partitions as the engine wants. Otherwise it repartitions the rows itself,
+        // which merges their batches.
         let mut parts = vec![nothing; state.config().target_partitions().max(1)];
         parts[0] = rows;
         Ok(Arc::new(StreamingTableExec::try_new(schema, parts, None, [], false, limit)?))
     }
 }
 
-/// A part of the table in which there is nothing.
+/// Empty partition of the table.
 #[derive(Debug)]
 struct Nothing(SchemaRef);
 
@@ -127,7 +130,7 @@ impl PartitionStream for InboxTable {
         let has_patch_sets = self.schema.column_with_name("patch_set").is_some();
         let scan = self
             .inbox
-            .scan(if has_patch_sets { Columns::All } else { Columns::Light }, Longest::IN_SQL);
+            .scan(if has_patch_sets { Columns::All } else { Columns::Light }, TextLimits::IN_SQL);
         let (table, cut) = (self.clone(), 0);
         let batches = futures::stream::try_unfold(
             (scan, table, cut),
@@ -135,7 +138,7 @@ impl PartitionStream for InboxTable {
                 loop {
                     match scan.next().await.map_err(|err| DataFusionError::External(err.into()))? {
                         None => {
-                            if cut > 0 && !table.has_told.swap(true, Ordering::AcqRel) {
+                            if cut > 0 && !table.has_warned.swap(true, Ordering::AcqRel) {
                                 tracing::warn!(
                                     values = cut,
                                     "of values of the inbox that no request may have, only the start is read"
@@ -157,7 +160,7 @@ impl PartitionStream for InboxTable {
                             return Ok(Some((batch, (scan, table, cut))));
                         }
                         Some(Scanned::Unreadable(err)) => {
-                            tracing::warn!(%err, "a file of the inbox is left out")
+                            tracing::warn!(%err, "a file of the inbox is skipped")
                         }
                     }
                 }
@@ -167,12 +170,12 @@ impl PartitionStream for InboxTable {
     }
 }
 
-/// Whether a filter asks for rows that have a request_id.
+/// Whether a filter selects rows that have a request_id.
 fn asks_for_id(filter: &Expr) -> bool {
     matches!(filter, Expr::IsNotNull(of) if matches!(of.as_ref(), Expr::Column(column) if column.name == "request_id"))
 }
 
-/// Leaves out the rows without a request_id that is a text, and their patch sets where these were read.
+/// Removes the rows whose request_id is not text, and their patch sets if these were read.
 fn keep_with_id(rows: &mut Vec<InboxRow>, patch_sets: &mut Vec<Cell>) {
     let has_id: Vec<bool> = rows.iter().map(|row| row.request_id.text().is_some()).collect();
     let (mut of_rows, mut of_sets) = (has_id.iter(), has_id.iter());

@@ -1,6 +1,7 @@
-//! What a query may be in size and depth, so that no SQL overflows a stack, fills the memory or takes minutes to plan.
+//! Limits the size and depth of a query, so that no SQL overflows a stack, fills the memory or
+//! takes minutes to plan.
 //!
-//! The text and its tokens are measured before they are parsed, the statement before it is planned.
+//! The text and its tokens are checked before parsing, the statement before planning.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -13,50 +14,51 @@ use deltalake::datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::AnalyticsError;
 
-/// The longest text of a query, in bytes.
+/// Maximum length of a query's text, in bytes.
 const TEXT: usize = 1 << 20;
-/// The most tokens. A list of 10,000 ids has 20,000.
+/// Maximum number of tokens. A list of 10,000 ids has 20,000.
 const TOKENS: usize = 100_000;
-/// The longest literal, name or comment, in bytes. The engine copies a literal for each row of a batch.
+/// Maximum length of a literal or name, in bytes. The engine copies a literal for each row of a
+/// batch.
 const TOKEN: usize = 64 << 10;
-/// How deep parentheses, brackets, CASE and the types of types may be nested.
+/// Maximum nesting of parentheses, brackets, CASE and nested types.
 const NESTING: usize = 100;
-/// What the parser may recurse, which is several steps for each parenthesis.
+/// Recursion limit of the parser, which takes several steps per parenthesis.
 pub(super) const RECURSION: usize = 6 * NESTING;
-/// How deep an expression may be: a chain of operators is as deep as it is long.
+/// Maximum depth of an expression: a chain of operators is as deep as it is long.
 const DEPTH: usize = 1_000;
-/// The most SELECTs that one chain of UNION, EXCEPT and INTERSECT combines.
+/// Maximum number of SELECTs in one chain of UNION, EXCEPT and INTERSECT.
 const SETS: usize = 500;
-/// The most tables that a query reads, each CTE counted as often as it is read.
+/// Maximum number of tables that a query reads. A CTE counts each time it is read.
 const TABLES: usize = 1_000;
-/// The most joins of one FROM.
+/// Maximum number of joins in one FROM.
 const JOINS: usize = 50;
 
 fn too(what: String) -> AnalyticsError {
     AnalyticsError::TooComplex(what)
 }
 
-/// Refuses a text that is too long to be split into tokens.
+/// Rejects a text that is too long to be split into tokens.
 pub(super) fn check_text(sql: &str) -> Result<(), AnalyticsError> {
     if sql.len() > TEXT {
-        Err(too(format!("it has {} bytes, and {TEXT} are the most", sql.len())))
+        Err(too(format!("it has {} bytes; the limit is {TEXT}", sql.len())))
     } else {
         Ok(())
     }
 }
 
-/// Refuses tokens that are too many, too long or too deeply nested to be parsed.
+/// Rejects tokens that are too many, too long or too deeply nested to be parsed.
 pub(super) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), AnalyticsError> {
     let mut nesting: usize = 0;
     let (mut count, mut types, mut last) = (0, 0, Keyword::NoKeyword);
-    // Signs and words before an expression, each of which nests what follows it.
+    // Signs and words before an expression; each nests the rest.
     let mut prefixes = 0;
     for token in tokens {
         if length(&token.token) > TOKEN {
             let at = token.span.start;
             let long = length(&token.token);
             return Err(too(format!(
-                "what begins at line {}, column {} is {long} bytes long, and {TOKEN} are the most for a literal or a name",
+                "the literal or name at line {}, column {} is {long} bytes long; the limit is {TOKEN}",
                 at.line, at.column
             )));
         }
@@ -72,7 +74,8 @@ pub(super) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), AnalyticsErro
                 keyword = word.keyword;
                 match keyword {
                     Keyword::CASE => nesting += 1,
-                    // END closes nothing else in a SELECT; as a name it costs no more than a level that is not counted.
+                    // END closes only CASE in a SELECT. An END that is a name merely leaves one
+                    // level uncounted.
                     Keyword::END => nesting = nesting.saturating_sub(1),
                     _ => {}
                 }
@@ -99,7 +102,7 @@ pub(super) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), AnalyticsErro
     Ok(())
 }
 
-/// About how many bytes a token takes; the parts that are not text are short.
+/// Returns the approximate length of a token in bytes; the parts that are not text are short.
 fn length(token: &Token) -> usize {
     match token {
         Token::Word(word) => word.value.len(),
@@ -122,13 +125,14 @@ fn length(token: &Token) -> usize {
     }
 }
 
-/// Measures a statement on a walk over it, and says where it goes beyond a limit.
+/// Visitor that checks whether a statement exceeds a limit.
 #[derive(Default)]
 pub(super) struct Measure {
     depth: usize,
-    /// The tables that each query around the place reads; the first is the statement's own.
+    /// Number of tables that each enclosing query reads; the first is the whole statement.
     tables: Vec<usize>,
-    /// What a CTE reads, by its name, and which query is the one of a CTE, by where it lies.
+    /// Number of tables that each CTE reads, by its name; and CTE names by the address of their
+    /// queries.
     ctes: HashMap<String, usize>,
     bodies: HashMap<usize, String>,
 }
@@ -151,7 +155,7 @@ impl Visitor for Measure {
         }
         if sets > SETS {
             return ControlFlow::Break(too(format!(
-                "it combines {sets} SELECTs, and {SETS} are the most"
+                "it combines {sets} SELECTs; the limit is {SETS}"
             )));
         }
         ControlFlow::Continue(())
@@ -183,7 +187,7 @@ impl Visitor for Measure {
         let joins = select.from.iter().map(|from| 1 + from.joins.len()).sum::<usize>();
         if joins > JOINS + 1 {
             return ControlFlow::Break(too(format!(
-                "one FROM joins {joins} tables, and {} are the most",
+                "one FROM joins {joins} tables; the limit is {}",
                 JOINS + 1
             )));
         }
@@ -205,7 +209,7 @@ impl Visitor for Measure {
         self.depth += 1;
         if self.depth > DEPTH {
             return ControlFlow::Break(too(format!(
-                "an expression is more than {DEPTH} operators deep; a long chain of OR is written as IN (…)"
+                "an expression is more than {DEPTH} operators deep; write a long chain of OR as IN (…)"
             )));
         }
         ControlFlow::Continue(())
@@ -218,7 +222,7 @@ impl Visitor for Measure {
 }
 
 impl Measure {
-    /// Notes that the query around reads so many tables.
+    /// Adds tables to the count of the enclosing query.
     fn reads(&mut self, read: usize) -> ControlFlow<AnalyticsError> {
         let Some(tables) = self.tables.last_mut() else { return ControlFlow::Continue(()) };
         *tables = tables.saturating_add(read);

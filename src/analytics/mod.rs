@@ -1,27 +1,28 @@
-//! Answers by SQL: the one DataFusion session, read-only, over the lake's tables and the views of `schemas/views`; and the
-//! same from a SQL warehouse.
+//! Runs SQL: in a read-only DataFusion session over the lake's tables and the views in
+//! `schemas/views`, or in a SQL warehouse.
 //!
-//! Belongs here: opening a session, its views, running a SELECT. Does not: writing anything, deciding what a view is
-//! for a person. Data leaves as record batches, as text in the formats programs read, and as the report.
+//! This module opens sessions with their views and runs SELECTs. It does not write anything, or
+//! decide what a view means to a person. Data leaves as record batches, as text in machine-readable
+//! formats, and as the report.
 
 mod answer;
 mod bounded;
 mod deep;
-mod earlier;
-mod fault;
+mod engine_error;
 mod format;
 mod formula;
 mod frames;
 mod growth;
 mod inbox;
 mod limits;
-mod reads;
+mod referenced_tables;
 pub mod registration;
 mod repeated;
 pub mod report;
 mod select;
 mod session;
 mod table;
+mod time_travel;
 mod times;
 mod views;
 pub mod warehouse;
@@ -33,53 +34,53 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use answer::Answer;
-pub use deep::aside;
+pub use deep::run_blocking;
 pub use deltalake::arrow::array::RecordBatch;
-pub use earlier::Then;
 pub use format::{Encoder, Format, Json, csv_for_spreadsheets, pieces, rows_json, rows_text};
-pub use reads::Reads;
+pub use referenced_tables::ReferencedTables;
 pub use select::{LakeSelect, Select};
 pub use session::{MEMORY, Session};
+pub use time_travel::AsOfSnapshot;
 pub use views::{VIEWS, View};
-pub use watch::outgrown;
+pub use watch::memory_exceeded;
 
 use crate::store::StoreError;
-use crate::store::appended::APPENDED;
+use crate::store::event_tables::APPENDED;
 use crate::store::tables::FoldedTable;
 
-/// Why there is no answer.
+/// Error of a query.
 #[derive(Debug, Error)]
 pub enum AnalyticsError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Warehouse(#[from] warehouse::WarehouseError),
-    /// It is no SELECT, or one that does more than read.
-    #[error("a query only reads, as one SELECT, and this has {what}")]
+    /// The statement is not a SELECT, or does more than read.
+    #[error("a query must be one SELECT that only reads, but this has {what}")]
     Writes { what: String },
-    #[error("these are several statements, and a query is one")]
-    Several,
-    /// It goes beyond a limit of what can be planned.
+    #[error("a query must be a single statement, but these are several")]
+    MultipleStatements,
+    /// The query exceeds a planning limit.
     #[error("the SQL is too large: {0}")]
     TooComplex(String),
-    /// A sort, a join, an aggregation or the answer would need more than the memory that it may take.
-    #[error("the query needs more memory than the {} MiB it may take", .most >> 20)]
+    /// A sort, a join, an aggregation or the result would exceed the query's memory limit.
+    #[error("the query needs more memory than its limit of {} MiB", .most >> 20)]
     Memory { most: u64 },
-    /// A function would make more than it may.
+    /// A function would produce more than its limit.
     #[error("{0}")]
     Grows(String),
     #[error("the query did not end within {} s", .0.as_secs_f64())]
     Deadline(Duration),
     #[error("interrupted")]
     Interrupted,
-    /// A file of a table is broken or gone.
+    /// A file of a table is broken or missing.
     #[error("the table {table} cannot be read")]
     Broken {
         table: &'static str,
         #[source]
         cause: Box<AnalyticsError>,
     },
-    #[error("the query engine gave up: {0}")]
+    #[error("the query engine crashed: {0}")]
     Panicked(String),
     #[error("no thread could be started for the query")]
     Thread(#[source] std::io::Error),
@@ -87,22 +88,22 @@ pub enum AnalyticsError {
     UnknownTable { name: String, nearest: Option<String> },
     #[error("there is no column {name}")]
     UnknownColumn { name: String, nearest: Option<String> },
-    /// It is no SQL; where it stops being any.
+    /// The text is not valid SQL. Holds the position of the error.
     #[error("the SQL cannot be read: {0}")]
     Syntax(String),
-    /// The SQL is wrong otherwise.
+    /// The SQL is wrong in another way.
     #[error("{0}")]
     Sql(String),
     #[error("the tables could not be read")]
     Reading(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A column has a type, or a value, that a format does not.
+    /// A column has a type or a value that the format cannot hold.
     #[error("the column {column} is {kind}, which {format} cannot hold")]
     Unwritable { column: String, kind: String, format: Format, other: Format },
-    /// A column has a value that no text stands for.
-    #[error("the column {column} has a value that is beyond what {kind} can be written as")]
-    Textless { column: String, kind: String },
-    /// The engine refuses to run what it made of the query.
-    #[error("the query engine found no way to run the query: {0}")]
+    /// A column has a value without a text form.
+    #[error("the column {column} has a value outside the range of {kind}")]
+    NoTextForm { column: String, kind: String },
+    /// The engine rejects its own plan for the query.
+    #[error("the query engine cannot run the query: {0}")]
     Unplanned(String),
     #[error("the answer could not be written")]
     Encoding(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -121,41 +122,41 @@ impl AnalyticsError {
                 meant(nearest)
             )),
             Self::UnknownColumn { nearest, .. } => Some(format!(
-                "{}the data dictionary, schemas/README.md, tells every column, and so does SELECT table_name, column_name FROM information_schema.columns",
+                "{}see the data dictionary, schemas/README.md, for every column, or run SELECT table_name, column_name FROM information_schema.columns",
                 meant(nearest)
             )),
-            Self::Syntax(_) => Some("a query is one SELECT; lakeplan query --help shows some".to_owned()),
-            Self::Sql(_) => Some("the data dictionary, schemas/README.md, tells what the tables and views hold".to_owned()),
-            Self::Reading(_) => Some("repeat the command; lakeplan doctor tells whether the tables are whole".to_owned()),
+            Self::Syntax(_) => Some("use one SELECT; run lakeplan query --help for examples".to_owned()),
+            Self::Sql(_) => Some("see the data dictionary, schemas/README.md, for the tables and views".to_owned()),
+            Self::Reading(_) => Some("retry the command, or run lakeplan doctor to check the tables".to_owned()),
             Self::Writes { what } => Some(other_way(what)),
-            Self::Several => Some("ask one at a time".to_owned()),
-            Self::TooComplex(_) => Some("ask in several queries, or load long lists into a WITH … AS (VALUES …)".to_owned()),
+            Self::MultipleStatements => Some("ask one at a time".to_owned()),
+            Self::TooComplex(_) => Some("split it into several queries, or load long lists into a WITH … AS (VALUES …)".to_owned()),
             Self::Memory { .. } => Some(
-                "ask for less, with a WHERE, a LIMIT or fewer columns; write a long answer with --format csv, json or parquet, which holds no rows back; or give it more with --memory"
+                "ask for less with a WHERE, a LIMIT or fewer columns; write a long answer with --format csv, json or parquet, which holds no rows back; or allow more with --memory"
                     .to_owned(),
             ),
             Self::Grows(_) => Some("ask for a shorter text, or for fewer elements or rows; generate_series in FROM makes rows of any number".to_owned()),
-            Self::Deadline(_) => Some("ask for less, or give it longer with --timeout".to_owned()),
+            Self::Deadline(_) => Some("ask for less, or allow more time with --timeout".to_owned()),
             Self::Broken { table, .. } if FoldedTable::all().any(|folded| folded.name() == *table) => Some(format!(
-                "lakeplan fold --rebuild {table} makes it again from the journal; lakeplan doctor tells what else is broken"
+                "run lakeplan fold --rebuild {table} to rebuild it from the journal; lakeplan doctor shows what else is broken"
             )),
             Self::Broken { table, .. } if APPENDED.iter().any(|appended| appended.name == *table) => Some(format!(
-                "lakeplan maintain goes on without what is lost of {table}; lakeplan doctor tells what that is"
+                "run lakeplan maintain to continue without the lost data of {table}; lakeplan doctor shows what is lost"
             )),
             Self::Broken { .. } => {
-                Some("lakeplan doctor tells what is broken; lakeplan restore-lake makes a lake from a backup".to_owned())
+                Some("run lakeplan doctor to see what is broken; lakeplan restore-lake creates a lake from a backup".to_owned())
             }
-            Self::Panicked(_) => Some("lakeplan doctor tells whether the tables are whole".to_owned()),
-            Self::Thread(_) => Some("let the process have more threads or memory (ulimit), and repeat the command".to_owned()),
+            Self::Panicked(_) => Some("run lakeplan doctor to check the tables".to_owned()),
+            Self::Thread(_) => Some("allow the process more threads or memory (ulimit), and retry the command".to_owned()),
             Self::Unwritable { other, .. } => {
                 Some(format!("cast it to another type, select parts of it, or write the answer with --format {other}"))
             }
-            Self::Textless { .. } => Some(
+            Self::NoTextForm { .. } => Some(
                 "leave such rows out with a WHERE, cast the column to a number, or write the answer with --format parquet, which holds any value"
                     .to_owned(),
             ),
             Self::Unplanned(_) => Some(
-                "write it in another way; where a SELECT in FROM makes a column of one with the same name, name the SELECT, as (SELECT …) AS a"
+                "rewrite the query; if a SELECT in FROM makes a column from one with the same name, give the SELECT an alias, as in (SELECT …) AS a"
                     .to_owned(),
             ),
             Self::Encoding(_) | Self::Interrupted => None,
@@ -163,16 +164,16 @@ impl AnalyticsError {
     }
 }
 
-/// How what is no SELECT is asked for otherwise.
+/// Returns what to use instead of a statement that is not a SELECT.
 fn other_way(what: &str) -> String {
     let first = what.split_whitespace().next().unwrap_or_default().to_uppercase();
     match first.as_str() {
         "SHOW" | "DESCRIBE" | "DESC" | "USE" => {
             "SELECT table_name, column_name FROM information_schema.columns lists what there is, and lakeplan query --views the views"
         }
-        "EXPLAIN" | "SET" | "RESET" => "leave it out: what a query may take is said with --memory and --timeout",
+        "EXPLAIN" | "SET" | "RESET" => "remove it, and set the limits of a query with --memory and --timeout",
         "COPY" => "lakeplan query --format csv, json or parquet writes the rows of a SELECT",
-        _ => "changes go through lakeplan task, plan or apply",
+        _ => "make changes with lakeplan task, plan or apply",
     }
     .to_owned()
 }

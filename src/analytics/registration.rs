@@ -1,33 +1,35 @@
-//! The SQL by which Unity Catalog comes to know a lake: its tables, who may read them, the inbox, the views.
+//! Generates the SQL that registers a lake in Unity Catalog: its tables, its grants, the inbox, the
+//! views.
 //!
-//! Nothing here writes into a log of Lakeplan's: no comment, no property, no ALTER. Every statement may be run again.
+//! The SQL never writes to the log of a Lakeplan table: no comment, no property, no ALTER. Every
+//! statement can be run again.
 
 use super::views::VIEWS;
 use crate::store::INBOX;
 use crate::store::catalog::{SchemaName, literal, quoted};
 use crate::store::tables::{Entry, dictionary};
 
-/// A statement, and in words what it does.
+/// Statement, with a description of what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     pub what: String,
     pub sql: String,
 }
 
-/// What is to be registered where.
+/// Tables and grants to register.
 #[derive(Clone, Copy, Debug)]
 pub struct Registration<'a> {
     pub schema: &'a SchemaName,
-    /// The lake's root.
+    /// Root of the lake.
     pub root: &'a str,
-    /// The tables that are in the lake: to register one that is not would create it.
+    /// Tables that exist in the lake: registering any other would create it.
     pub tables: &'a [&'a str],
-    /// Who gets the right to read, and to write the inbox.
+    /// Principal that is granted read access, and write access to the inbox.
     pub principal: Option<&'a str>,
 }
 
 impl Registration<'_> {
-    /// All of it, in the order in which it works.
+    /// Returns all statements in an order that works.
     pub fn statements(&self) -> Vec<Statement> {
         let own: Vec<&&str> = self.tables.iter().filter(|table| **table != INBOX).collect();
         let mut statements: Vec<Statement> = own.iter().map(|table| self.table(table)).collect();
@@ -44,7 +46,7 @@ impl Registration<'_> {
         statements
     }
 
-    /// A table of the lake. What its columns are is read from its log.
+    /// Returns the statement for a table of the lake. The table's log defines its columns.
     pub fn table(&self, table: &str) -> Statement {
         let name = self.schema.quoted(table);
         let sql = format!(
@@ -54,8 +56,8 @@ impl Registration<'_> {
         Statement { what: format!("table {table}"), sql }
     }
 
-    /// The inbox: as it is where the lake has one, else with the columns that a request has. It keeps to the features of
-    /// Delta that every reader knows.
+    /// Returns the statement for the inbox: as it is if the lake has one, otherwise with the
+    /// columns of a request. Uses only Delta features that every reader supports.
     fn inbox(&self) -> Statement {
         if self.tables.contains(&INBOX) {
             return self.table(INBOX);
@@ -76,7 +78,7 @@ impl Registration<'_> {
     }
 }
 
-/// The columns of a table as SQL has them.
+/// Returns the columns of a table in SQL.
 fn columns(entry: &Entry) -> Vec<String> {
     let kind = |kind: &serde_json::Value| match kind.as_str() {
         Some("long") => "BIGINT",
@@ -93,7 +95,8 @@ fn columns(entry: &Entry) -> Vec<String> {
     entry.columns.iter().map(column).collect()
 }
 
-/// The views, each after those that it reads. They name tables without their schema, so they are made within it.
+/// Returns the views, each after those that it reads. They name tables without a schema, so they
+/// must be created within it.
 pub fn views(schema: &SchemaName) -> Vec<Statement> {
     let made = |name: &str, doc: &str, sql: &str| {
         let comment =
@@ -112,13 +115,13 @@ pub fn views(schema: &SchemaName) -> Vec<Statement> {
         .collect()
 }
 
-/// Every view, by name.
+/// Returns the names of all views.
 pub fn view_names() -> impl Iterator<Item = &'static str> {
     [CLOCK].into_iter().chain(VIEWS.iter().map(|view| view.name))
 }
 
 const CLOCK: &str = "clock";
-/// The day of `current_date()` is that of the session's time zone; a plan's is that of UTC.
+/// `current_date()` is the day in the session's time zone; a plan uses the day in UTC.
 const CLOCK_SQL: &str = "SELECT date_from_unix_date(CAST(unix_seconds(current_timestamp()) DIV 86400 AS INT)) AS today, current_timestamp() AS now";
 
 fn grant(
@@ -133,8 +136,9 @@ fn grant(
     Statement { what: format!("{privilege} on {name}"), sql }
 }
 
-/// The rights without which those to the tables and views are of no use, and which their owners may have to give.
-pub fn ways_in(schema: &SchemaName, principal: &str) -> [String; 2] {
+/// Returns the grants that the grants on tables and views depend on. The owners of the catalog and
+/// the schema may have to run them.
+pub fn access_grants(schema: &SchemaName, principal: &str) -> [String; 2] {
     let (catalog, to) = (quoted(&schema.catalog), quoted(principal));
     [
         format!("GRANT USE CATALOG ON CATALOG {catalog} TO {to}"),
@@ -142,7 +146,7 @@ pub fn ways_in(schema: &SchemaName, principal: &str) -> [String; 2] {
     ]
 }
 
-/// The statements as one text to be run by hand.
+/// Returns the statements as one script to be run by hand.
 pub fn script(schema: &SchemaName, statements: &[Statement]) -> String {
     let begin = format!(
         "USE CATALOG {};\nUSE SCHEMA {};\n",
@@ -154,7 +158,7 @@ pub fn script(schema: &SchemaName, statements: &[Statement]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reads::named;
+    use super::super::referenced_tables::named;
     use super::*;
 
     fn statements(tables: &[&str], principal: Option<&str>) -> Vec<String> {

@@ -1,9 +1,9 @@
-//! Rows that an operator repeats, kept within bounds.
+//! Limits the rows that an operator repeats.
 //!
-//! A join, a scalar subquery and an UNNEST put a copy of one row beside each of many others, in batches of as many rows as
-//! the session has for a batch. Neither the memory pool nor `bounded` counts these copies. So the rows that go in are
-//! weighed: those that are too wide for a batch of copies end the query, which is then begun again with batches of few
-//! rows, and is refused where they are too wide for these too.
+//! A join, a scalar subquery and an UNNEST copy one row next to each of many others, in batches of
+//! the session's batch size. Neither the memory pool nor `bounded` counts these copies. So the
+//! input rows are measured. If they are too wide for a batch of copies, the query ends and restarts
+//! with small batches. If they are too wide for these too, the query is rejected.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,34 +28,35 @@ use futures::{TryStreamExt, stream};
 use super::growth::{GROWING, Growth};
 use super::wide::{varies, widest, widest_row};
 
-/// The most bytes of a batch of copies of one row.
+/// Maximum number of bytes in a batch of copies of one row.
 const COPIES: usize = 512 << 20;
-/// The widest row that is repeated at all: its copies are not only made but also worked with, and written.
+/// Maximum width of a repeated row: its copies are not only made but also processed and written.
 const WIDEST: usize = 3 << 20;
-/// The rows of a batch where some are wide.
-pub(super) const FEW: usize = 128;
-/// The aggregates that make one value of many rows.
-const GATHERING: &[&str] = &["array_agg", "string_agg"];
+/// Number of rows in a batch if some rows are wide.
+pub(super) const SMALL_BATCH_ROWS: usize = 128;
+/// Aggregates that make one value from many rows.
+const COLLECTING_AGGREGATES: &[&str] = &["array_agg", "string_agg"];
 
-/// A row is too wide to be repeated.
+/// Error for a row that is too wide to be repeated.
 #[derive(Debug, thiserror::Error)]
-#[error("{by} would repeat a row of {bytes} bytes, and {most} are the most")]
+#[error("{by} would repeat a row of {bytes} bytes; the limit is {most}")]
 pub(super) struct TooWide {
     by: &'static str,
     bytes: usize,
-    /// The most where batches are of few rows.
+    /// Maximum width with small batches.
     most: usize,
 }
 
 impl TooWide {
-    /// Whether this is why a query ended that batches of few rows have room for.
-    pub fn ends_only_with_many_rows(err: &DataFusionError) -> bool {
+    /// Whether a query ended because of a row that small batches have room for.
+    pub fn fits_small_batches(err: &DataFusionError) -> bool {
         let DataFusionError::External(cause) = err.find_root() else { return false };
         cause.downcast_ref::<Self>().is_some_and(|wide| wide.bytes <= wide.most)
     }
 }
 
-/// Whether a query makes wide values from narrow ones. Texts of the tables may be long too, and are repeated as views.
+/// Whether a query makes wide values from narrow ones. Texts of the tables may be long too, but are
+/// repeated as views.
 pub(super) fn widens(plan: &LogicalPlan) -> Result<bool> {
     let mut is_found = false;
     plan.apply_with_subqueries(|node| {
@@ -66,8 +67,10 @@ pub(super) fn widens(plan: &LogicalPlan) -> Result<bool> {
                         let growth = GROWING.iter().find(|(name, _)| *name == call.func.name());
                         growth.is_some_and(|(_, growth)| *growth != Growth::Sum)
                     }
-                    Expr::AggregateFunction(call) => GATHERING.contains(&call.func.name()),
-                    Expr::WindowFunction(call) => GATHERING.contains(&call.fun.name()),
+                    Expr::AggregateFunction(call) => {
+                        COLLECTING_AGGREGATES.contains(&call.func.name())
+                    }
+                    Expr::WindowFunction(call) => COLLECTING_AGGREGATES.contains(&call.fun.name()),
                     _ => false,
                 };
                 Ok(if is_found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
@@ -77,8 +80,8 @@ pub(super) fn widens(plan: &LogicalPlan) -> Result<bool> {
     Ok(is_found)
 }
 
-/// The plan with each input weighed of which rows are repeated.
-pub(super) fn weighed(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+/// Returns the plan with a check on each input whose rows are repeated.
+pub(super) fn with_width_checks(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     let done = plan.transform_up(|node| {
         let children: Vec<Arc<dyn ExecutionPlan>> = node.children().into_iter().cloned().collect();
         let has_wide = |child: &Arc<dyn ExecutionPlan>| {
@@ -103,20 +106,21 @@ pub(super) fn weighed(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionP
         } else {
             return Ok(Transformed::no(node));
         };
-        // The first child of a subquery gives the rows, and the others one value for all of them.
+        // The first child of a subquery supplies the rows, and each other child one value for all
+        // of them.
         let over = |(at, child): (usize, Arc<dyn ExecutionPlan>)| match is_subquery && at == 0 {
             true => child,
-            false => Weighed::over(child, by.clone()),
+            false => RowWidthCheckExec::over(child, by.clone()),
         };
         let children = children.into_iter().enumerate().map(over).collect();
         let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
         Ok(Transformed::yes(node.replace_children(children, options)?))
     })?;
-    // A window and an UNNEST may give more rows at once than a batch has.
+    // A window and an UNNEST may return more rows at once than a batch has.
     let done = done.data.transform_up(|node| {
         let is_long = node.name().ends_with("WindowAggExec") || node.is::<UnnestExec>();
         Ok(if is_long {
-            Transformed::yes(Weighed::over(node, By::Nothing))
+            Transformed::yes(RowWidthCheckExec::over(node, By::Nothing))
         } else {
             Transformed::no(node)
         })
@@ -124,18 +128,18 @@ pub(super) fn weighed(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionP
     Ok(done.data)
 }
 
-/// What repeats the rows.
+/// Operator that repeats the rows.
 #[derive(Clone, Debug)]
 enum By {
     Join,
     Subquery,
-    /// As often as the longest of these columns has elements.
+    /// Repeats each row as often as its longest list in these columns has elements.
     Unnest(Vec<usize>),
     Nothing,
 }
 
 impl By {
-    /// Weighs the rows of a batch, which come into batches of so many rows.
+    /// Checks that no row of a batch is too wide for output batches of `rows` rows.
     fn weigh(&self, batch: &RecordBatch, rows: usize) -> Result<()> {
         let (by, row, longest) = match self {
             Self::Nothing => return Ok(()),
@@ -156,12 +160,12 @@ impl By {
         if row <= most_of(rows) {
             return Ok(());
         }
-        let most = most_of(FEW);
+        let most = most_of(SMALL_BATCH_ROWS);
         Err(DataFusionError::External(Box::new(TooWide { by, bytes: row, most })))
     }
 }
 
-/// The most elements of a list.
+/// Returns the number of elements in the longest list.
 fn longest(array: &dyn Array) -> usize {
     fn of<O: OffsetSizeTrait>(offsets: &[O]) -> usize {
         offsets.windows(2).map(|pair| (pair[1] - pair[0]).as_usize()).max().unwrap_or(0)
@@ -174,26 +178,26 @@ fn longest(array: &dyn Array) -> usize {
     }
 }
 
-/// Passes on the rows of its input, weighed, and no more of them at once than a batch has.
+/// Operator that checks the rows of its input and splits them into batches of the usual size.
 #[derive(Debug)]
-struct Weighed {
+struct RowWidthCheckExec {
     input: Arc<dyn ExecutionPlan>,
     by: By,
 }
 
-impl Weighed {
+impl RowWidthCheckExec {
     fn over(input: Arc<dyn ExecutionPlan>, by: By) -> Arc<dyn ExecutionPlan> {
         Arc::new(Self { input, by })
     }
 }
 
-impl DisplayAs for Weighed {
+impl DisplayAs for RowWidthCheckExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Weighed: {:?}", self.by)
     }
 }
 
-impl ExecutionPlan for Weighed {
+impl ExecutionPlan for RowWidthCheckExec {
     fn name(&self) -> &str {
         "Weighed"
     }
@@ -234,9 +238,9 @@ impl ExecutionPlan for Weighed {
     ) -> Result<SendableRecordBatchStream> {
         let (rows, by) = (context.session_config().batch_size().max(1), self.by.clone());
         let batches = self.input.execute(partition, context)?;
-        let weighed = batches
+        let with_width_checks = batches
             .and_then(move |batch| futures::future::ready(by.weigh(&batch, rows).map(|()| batch)));
-        let slices = weighed.map_ok(move |batch| {
+        let slices = with_width_checks.map_ok(move |batch| {
             let starts = (0..batch.num_rows()).step_by(rows);
             let slices: Vec<_> =
                 starts.map(|at| Ok(batch.slice(at, rows.min(batch.num_rows() - at)))).collect();

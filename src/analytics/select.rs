@@ -1,6 +1,7 @@
-//! A query that only reads, told from one that does more before it is planned or sent anywhere.
+//! Distinguishes a read-only query from any other before it is planned or sent anywhere.
 //!
-//! The lake and the warehouses take the same queries: what one refuses the other refuses too, in the same words.
+//! The lake and the warehouses accept the same queries: both reject the same ones, with the same
+//! message.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -16,22 +17,23 @@ use deltalake::datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tok
 
 use super::AnalyticsError;
 use super::deep::deep;
-use super::fault::cut;
+use super::engine_error::truncate;
 use super::limits::{self, Measure, RECURSION};
-use super::reads::Reads;
+use super::referenced_tables::ReferencedTables;
 
-/// One SELECT in the dialect of Databricks SQL.
+/// Single SELECT in the dialect of Databricks SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Select(String);
 
 impl Select {
-    /// Reads it. More than one statement, anything that is no SELECT, and functions that reach beyond the tables are refused.
+    /// Parses a SELECT. Rejects several statements, anything that is not a SELECT, and functions
+    /// that reach beyond the tables.
     pub fn parse(sql: &str) -> Result<Self, AnalyticsError> {
         deep(|| checked(sql, &DatabricksDialect {}).map(drop))??;
         Ok(Self(sql.to_owned()))
     }
 
-    /// All rows of a table or view.
+    /// Returns a SELECT of all rows of a table or view.
     pub fn all_of(name: &str) -> Self {
         Self(format!("SELECT * FROM {}", crate::store::catalog::quoted(name)))
     }
@@ -41,19 +43,19 @@ impl Select {
     }
 }
 
-/// One SELECT for the lake's own session.
+/// Single SELECT for the lake's own session.
 #[derive(Clone, Debug)]
 pub struct LakeSelect {
     statement: Arc<EngineStatement>,
-    reads: Reads,
+    reads: ReferencedTables,
 }
 
 impl LakeSelect {
-    /// Reads it; the same is refused as for a warehouse.
+    /// Parses a SELECT. Rejects the same queries as [`Select::parse`].
     pub fn parse(sql: &str) -> Result<Self, AnalyticsError> {
         deep(|| {
             let statement = EngineStatement::Statement(Box::new(checked(sql, &GenericDialect {})?));
-            let reads = Reads::of_statement(&statement);
+            let reads = ReferencedTables::of_statement(&statement);
             Ok(Self { statement: Arc::new(statement), reads })
         })?
     }
@@ -62,42 +64,42 @@ impl LakeSelect {
         Arc::clone(&self.statement)
     }
 
-    /// Which tables and views it reads.
-    pub fn reads(&self) -> &Reads {
+    /// Returns the tables and views that the query reads.
+    pub fn reads(&self) -> &ReferencedTables {
         &self.reads
     }
 }
 
-/// The statement of a text, which is one SELECT within the limits.
+/// Parses one SELECT within the limits.
 fn checked(sql: &str, dialect: &dyn Dialect) -> Result<Statement, AnalyticsError> {
     limits::check_text(sql)?;
     let tokens = Tokenizer::new(dialect, sql).tokenize_with_location();
-    let tokens = tokens.map_err(|fault| AnalyticsError::Syntax(cut(&fault.to_string())))?;
+    let tokens = tokens.map_err(|err| AnalyticsError::Syntax(truncate(&err.to_string())))?;
     limits::check_tokens(&tokens)?;
     if let Some(what) = other_than_select(&tokens) {
         return Err(AnalyticsError::Writes { what });
     }
     let mut parser =
         Parser::new(dialect).with_recursion_limit(RECURSION).with_tokens_with_locations(tokens);
-    let mut statements = parser.parse_statements().map_err(|fault| match fault {
+    let mut statements = parser.parse_statements().map_err(|err| match err {
         ParserError::RecursionLimitExceeded => {
             AnalyticsError::TooComplex("its expressions are nested too deep".to_owned())
         }
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => {
-            AnalyticsError::Syntax(cut(&text))
+            AnalyticsError::Syntax(truncate(&text))
         }
     })?;
     if statements.len() > 1 {
         let other = statements.iter().find(|statement| !matches!(statement, Statement::Query(_)));
-        return Err(other.map_or(AnalyticsError::Several, |other| AnalyticsError::Writes {
-            what: first_words(&other.to_string()),
+        return Err(other.map_or(AnalyticsError::MultipleStatements, |other| {
+            AnalyticsError::Writes { what: first_words(&other.to_string()) }
         }));
     }
     let statement = statements
         .pop()
         .ok_or_else(|| AnalyticsError::Syntax("there is no statement in it".to_owned()))?;
-    if let ControlFlow::Break(fault) = statement.visit(&mut Measure::default()) {
-        return Err(fault);
+    if let ControlFlow::Break(err) = statement.visit(&mut Measure::default()) {
+        return Err(err);
     }
     match statement.visit(&mut Reading) {
         ControlFlow::Continue(()) => Ok(statement),
@@ -105,18 +107,19 @@ fn checked(sql: &str, dialect: &dyn Dialect) -> Result<Statement, AnalyticsError
     }
 }
 
-/// The first words of a statement that begins as no SELECT does. Told before it is parsed, since each dialect knows other
-/// statements. A word that begins no statement is left to the parser.
+/// Returns the first words of a statement that does not begin like a SELECT. Runs before the
+/// parser, since each dialect knows other statements. Leaves a word that begins no statement to the
+/// parser.
 fn other_than_select(tokens: &[TokenWithSpan]) -> Option<String> {
-    let mut said = tokens
+    let mut tokens_left = tokens
         .iter()
         .map(|token| &token.token)
         .filter(|token| !matches!(token, Token::Whitespace(_)));
-    let mut said = said
+    let mut tokens_left = tokens_left
         .by_ref()
         .skip_while(|token| matches!(token, Token::LParen | Token::SemiColon))
         .peekable();
-    let Some(Token::Word(first)) = said.peek() else { return None };
+    let Some(Token::Word(first)) = tokens_left.peek() else { return None };
     let is_select = matches!(
         first.keyword,
         Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::TABLE | Keyword::FROM
@@ -124,14 +127,14 @@ fn other_than_select(tokens: &[TokenWithSpan]) -> Option<String> {
     if is_select || first.keyword == Keyword::NoKeyword || first.quote_style.is_some() {
         return None;
     }
-    let words = said
+    let words = tokens_left
         .take(2)
         .filter(|token| matches!(token, Token::Word(_)))
-        .map(|token| cut(&token.to_string()));
+        .map(|token| truncate(&token.to_string()));
     Some(words.collect::<Vec<_>>().join(" "))
 }
 
-/// Functions that read files, speak to other systems, show secrets or run code, by how their names begin.
+/// Prefixes of functions that read files, contact other systems, show secrets or run code.
 const BEYOND: &[&str] = &[
     "ai_",
     "cloud_files",
@@ -152,11 +155,11 @@ const BEYOND: &[&str] = &[
     "try_reflect",
     "vector_search",
 ];
-/// Formats by which a file is named as a table.
+/// Formats that can precede a file path used as a table name.
 const FORMATS: &[&str] =
     &["avro", "binaryfile", "csv", "delta", "iceberg", "json", "orc", "parquet", "text", "xml"];
 
-/// Walks a statement and stops at what does more than read tables.
+/// Visitor that stops at anything that does more than read tables.
 struct Reading;
 
 impl Visitor for Reading {
@@ -196,14 +199,14 @@ impl Visitor for Reading {
         let parts = parts(relation);
         match parts.as_slice() {
             [format, path] if FORMATS.contains(&format.as_str()) && path.contains(['/', ':']) => {
-                ControlFlow::Break(format!("the files at {}", cut(path)))
+                ControlFlow::Break(format!("the files at {}", truncate(path)))
             }
             _ => ControlFlow::Continue(()),
         }
     }
 }
 
-/// Stops where a part of a query writes: Spark and others allow a WITH before an INSERT.
+/// Stops at a part of a query that writes: Spark and others allow a WITH before an INSERT.
 fn body(expression: &SetExpr) -> ControlFlow<String> {
     match expression {
         SetExpr::Select(select) if select.into.is_some() => {
@@ -242,7 +245,7 @@ fn parts(name: &ObjectName) -> Vec<String> {
 }
 
 fn first_words(text: &str) -> String {
-    cut(&text.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
+    truncate(&text.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]

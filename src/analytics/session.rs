@@ -1,4 +1,5 @@
-//! The session: the tables of the lake that are asked for, as they are or as they stood, and the views over them.
+//! Session over the requested tables of the lake, current or as of an earlier point, and their
+//! views.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -24,63 +25,67 @@ use tokio::sync::{Mutex, mpsc};
 use super::AnalyticsError;
 use super::answer::Answer;
 use super::bounded::Bounds;
-use super::deep::{Engine, gave_up};
-use super::earlier::Then;
-use super::fault;
+use super::deep::{Engine, panic_error};
+use super::engine_error;
 use super::inbox::InboxTable;
-use super::reads::{CLOCK, Reads};
-use super::repeated::{FEW, TooWide, weighed, widens};
+use super::referenced_tables::{CLOCK, ReferencedTables};
+use super::repeated::{SMALL_BATCH_ROWS, TooWide, widens, with_width_checks};
 use super::select::LakeSelect;
 use super::table::LakeTable;
+use super::time_travel::AsOfSnapshot;
 use super::times::Times;
 use super::views::{VIEWS, View};
 use crate::domain::time::{Instant, rfc3339};
 use crate::store::tables::{Entry, dictionary};
 use crate::store::{INBOX, LakeTables, LiveFile, StoreError};
 
-/// The memory that a query may take where nobody says otherwise, in bytes.
+/// Default memory limit of a query, in bytes.
 pub const MEMORY: u64 = 1 << 30;
-/// What it may write to a temporary folder, as a multiple of its memory.
+/// Maximum size of a query's spill files, as a multiple of its memory limit.
 const SPILL: u64 = 16;
 
-/// A read-only SQL session over a lake. A table is opened by the first query that reads it, and is the same for all after.
+/// Read-only SQL session over a lake. The first query that reads a table opens it, and later
+/// queries see the same version.
 pub struct Session {
     inside: Arc<Inside>,
     engine: Engine,
-    /// Where what does not fit into memory is written; removed with the session.
+    /// Directory for spill files; removed with the session.
     _spill: TempDir,
 }
 
 struct Inside {
     context: SessionContext,
     tables: LakeTables,
-    then: Option<Then>,
+    then: Option<AsOfSnapshot>,
     memory: u64,
-    /// The tables and views that have been come to, whether they are there or not.
+    /// Tables and views that were looked up, whether they exist or not.
     opened: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Session {
-    /// Over the tables as they are. `now` is what the view `clock` says.
+    /// Opens the current tables. The view `clock` shows `now`.
     pub async fn open(tables: &LakeTables, now: Instant) -> Result<Self, AnalyticsError> {
         Self::open_at(tables, now, None, MEMORY).await
     }
 
-    /// Over the tables as they stood. The moment they are asked of is what the view `clock` says.
-    pub async fn open_then(tables: &LakeTables, then: Then) -> Result<Self, AnalyticsError> {
+    /// Opens the tables as of an earlier point. The view `clock` shows the requested time.
+    pub async fn open_as_of(
+        tables: &LakeTables,
+        then: AsOfSnapshot,
+    ) -> Result<Self, AnalyticsError> {
         Self::open_at(tables, then.at, Some(then), MEMORY).await
     }
 
-    /// Over the tables as they are, or as they stood; with so much memory, in bytes.
+    /// Opens the tables, current or as of an earlier point, with a memory limit in bytes.
     pub async fn open_at(
         tables: &LakeTables,
         now: Instant,
-        then: Option<Then>,
+        then: Option<AsOfSnapshot>,
         memory: u64,
     ) -> Result<Self, AnalyticsError> {
         let engine = Engine::start()?;
         let spill = tempfile::Builder::new().prefix("lakeplan-query-").tempdir();
-        let spill = spill.map_err(|fault| AnalyticsError::Reading(fault.into()))?;
+        let spill = spill.map_err(|err| AnalyticsError::Reading(err.into()))?;
         let disk = DiskManagerBuilder::default()
             .with_mode(DiskManagerMode::Directories(vec![spill.path().to_owned()]))
             .with_max_temp_directory_size(memory.saturating_mul(SPILL));
@@ -112,19 +117,22 @@ impl Session {
         Ok(Self { inside, engine, _spill: spill })
     }
 
-    /// Opens what these queries read and none before them has, all at once, so that they are answered from one moment.
-    pub(super) async fn bring(&self, queries: &[&str]) -> Result<(), AnalyticsError> {
-        let (inside, reads) =
-            (Arc::clone(&self.inside), queries.iter().map(|sql| Reads::of(sql)).collect());
-        self.engine.run(async move { inside.bring(reads).await }).await
+    /// Opens the tables that these queries read and that are not open yet, all at once, so that
+    /// they show one snapshot.
+    pub(super) async fn register_tables(&self, queries: &[&str]) -> Result<(), AnalyticsError> {
+        let (inside, reads) = (
+            Arc::clone(&self.inside),
+            queries.iter().map(|sql| ReferencedTables::of(sql)).collect(),
+        );
+        self.engine.run(async move { inside.register_tables(reads).await }).await
     }
 
-    /// Runs one SELECT and gathers its rows. Anything that writes, sets or creates is refused.
+    /// Runs one SELECT and collects its rows. Rejects anything that writes, sets or creates.
     pub async fn query(&self, text: &str) -> Result<Vec<RecordBatch>, AnalyticsError> {
         self.gather(&LakeSelect::parse(text)?, 1).await
     }
 
-    /// Runs a SELECT and gathers its rows, which take up so many times their size while they are shown.
+    /// Runs a SELECT and collects its rows, which take up `times` their size while they are shown.
     pub async fn gather(
         &self,
         select: &LakeSelect,
@@ -136,7 +144,7 @@ impl Session {
         let mut batches = Vec::new();
         while let Some(batch) = answer.next().await? {
             held.try_grow(batch.get_array_memory_size().saturating_mul(times))
-                .map_err(|fault| self.inside.told(fault))?;
+                .map_err(|err| self.inside.rendered(err))?;
             batches.push(batch);
         }
         if batches.is_empty() {
@@ -145,21 +153,21 @@ impl Session {
         Ok(batches)
     }
 
-    /// Runs a SELECT, whose rows are given as they come.
+    /// Runs a SELECT and streams its rows.
     pub async fn stream(&self, select: &LakeSelect) -> Result<Answer, AnalyticsError> {
         let (inside, statement, reads) =
             (Arc::clone(&self.inside), select.statement(), select.reads().clone());
         let begun = self.engine.run(async move {
-            inside.bring(vec![reads]).await?;
-            inside.begin(&statement, None).await.map_err(|fault| inside.told(fault))
+            inside.register_tables(vec![reads]).await?;
+            inside.begin(&statement, None).await.map_err(|err| inside.rendered(err))
         });
         let mut rows = match begun.await {
             Ok(rows) => rows,
-            Err(fault) => {
+            Err(err) => {
                 let (inside, reads) = (Arc::clone(&self.inside), select.reads().clone());
                 return self
                     .engine
-                    .run(async move { Err(inside.blamed(fault, &reads).await) })
+                    .run(async move { Err(inside.name_broken_table(err, &reads).await) })
                     .await;
             }
         };
@@ -168,11 +176,11 @@ impl Session {
         let (inside, statement, reads) =
             (Arc::clone(&self.inside), select.statement(), select.reads().clone());
         let task = self.engine.spawn(async move {
-            // Before the first rows are given the query may begin again.
+            // The query may restart until it has returned rows.
             let mut may_begin_again = true;
             loop {
                 let next = AssertUnwindSafe(rows.try_next()).catch_unwind().await;
-                let fault = match next {
+                let err = match next {
                     Ok(Ok(Some(batch))) => match sender.send(Ok(batch)).await {
                         Ok(()) => {
                             may_begin_again = false;
@@ -181,28 +189,26 @@ impl Session {
                         Err(_) => return,
                     },
                     Ok(Ok(None)) => return,
-                    Ok(Err(fault))
-                        if may_begin_again && TooWide::ends_only_with_many_rows(&fault) =>
-                    {
+                    Ok(Err(err)) if may_begin_again && TooWide::fits_small_batches(&err) => {
                         may_begin_again = false;
                         drop(rows);
-                        match inside.begin(&statement, Some(FEW)).await {
+                        match inside.begin(&statement, Some(SMALL_BATCH_ROWS)).await {
                             Ok(again) => {
                                 rows = again;
                                 continue;
                             }
-                            Err(fault) => {
-                                let _ = sender.send(Err(inside.told(fault))).await;
+                            Err(err) => {
+                                let _ = sender.send(Err(inside.rendered(err))).await;
                                 return;
                             }
                         }
                     }
-                    Ok(Err(fault)) => inside.told(fault),
-                    Err(panic) => gave_up(panic.as_ref()),
+                    Ok(Err(err)) => inside.rendered(err),
+                    Err(panic) => panic_error(panic.as_ref()),
                 };
-                // What else was begun of it ends first.
+                // Stop the rest of the query first.
                 drop(rows);
-                let _ = sender.send(Err(inside.blamed(fault, &reads).await)).await;
+                let _ = sender.send(Err(inside.name_broken_table(err, &reads).await)).await;
                 return;
             }
         });
@@ -211,8 +217,9 @@ impl Session {
 }
 
 impl Inside {
-    /// Opens what these queries read and none before them has, all at once, so that they are answered from one moment.
-    async fn bring(&self, reads: Vec<Reads>) -> Result<(), AnalyticsError> {
+    /// Opens the tables that these queries read and that are not open yet, all at once, so that
+    /// they show one snapshot.
+    async fn register_tables(&self, reads: Vec<ReferencedTables>) -> Result<(), AnalyticsError> {
         let mut opened = self.opened.lock().await;
         let is_new = |name: &'static str| {
             !opened.contains(name) && reads.iter().any(|reads| reads.may_need(name))
@@ -221,26 +228,26 @@ impl Inside {
         let entries: Vec<Entry> =
             dictionary().into_iter().filter(|entry| is_new(entry.name)).collect();
         let views: Vec<&View> = VIEWS.iter().filter(|view| is_new(view.name)).collect();
-        // All at once: each is some answers of a storage that may be far away.
+        // All at once: each takes several requests to a storage that may be far away.
         let found =
             try_join_all(entries.iter().map(|entry| self.files(entry.name, is_named(entry.name))))
                 .await?;
         let mut come_to = Vec::new();
         for (entry, files) in entries.into_iter().zip(found) {
-            // One that was left out is looked at again by a query that names it.
+            // If a table was left out, a query that names it looks it up again.
             if files.is_some() || is_named(entry.name) {
                 come_to.push(entry.name);
             }
             self.register(&entry, files)?;
         }
         for view in views {
-            // Before the first change there are no tables to look at.
+            // Before the first change, the view's tables do not exist.
             let made = self
                 .context
                 .sql(&format!("CREATE OR REPLACE VIEW {} AS {}", view.name, view.sql))
                 .await;
-            if let Err(fault) = made {
-                tracing::debug!(view = view.name, %fault, "the view is not there yet");
+            if let Err(err) = made {
+                tracing::debug!(view = view.name, %err, "the view is not there yet");
             }
             come_to.push(view.name);
         }
@@ -248,15 +255,16 @@ impl Inside {
         Ok(())
     }
 
-    /// The files of a table. One that no query names and that may not be read is left out.
+    /// Returns the files of a table. Leaves the table out if no query names it and access is
+    /// denied.
     async fn files(
         &self,
         name: &'static str,
         is_named: bool,
     ) -> Result<Option<Vec<LiveFile>>, StoreError> {
         match self.tables.files(name).await {
-            Err(StoreError::Catalog(fault)) if !is_named && fault.is_of_rights() => {
-                tracing::warn!(table = name, %fault, "the table is left out");
+            Err(StoreError::Catalog(err)) if !is_named && err.is_missing_right() => {
+                tracing::warn!(table = name, %err, "the table is left out");
                 Ok(None)
             }
             found => found,
@@ -265,7 +273,7 @@ impl Inside {
 
     fn register(&self, entry: &Entry, files: Option<Vec<LiveFile>>) -> Result<(), AnalyticsError> {
         let place = self.tables.place(entry.name)?;
-        // Registered before any scan: DataFusion would otherwise take a store of its own for the URL.
+        // Registered before any scan: otherwise DataFusion would use its own store for the URL.
         self.context.runtime_env().register_object_store(&place.url, Arc::clone(&place.store));
         let open = |files: Vec<LiveFile>| -> Result<Arc<dyn TableProvider>, DataFusionError> {
             if entry.name == INBOX {
@@ -279,14 +287,14 @@ impl Inside {
             None => table,
         };
         if let Some(table) = table {
-            // One that a query brought that was given up before it was done.
+            // Remove a table that an aborted query left behind.
             self.context.deregister_table(entry.name).map_err(opening)?;
             self.context.register_table(entry.name, table).map_err(opening)?;
         }
         Ok(())
     }
 
-    /// Plans a SELECT and begins to run it, with so many rows in a batch, or as many as usual.
+    /// Plans a SELECT and starts it, with `rows` rows per batch, or the default.
     async fn begin(
         &self,
         statement: &Statement,
@@ -297,7 +305,7 @@ impl Inside {
             *state.config_mut() = state.config().clone().with_batch_size(rows);
         }
         let plan = state.statement_to_plan(statement.clone()).await?;
-        // What is let through reads only; this is for what the engine makes of it.
+        // The statement was already checked to be read-only; this checks the engine's plan.
         let only_reading = SQLOptions::new()
             .with_allow_ddl(false)
             .with_allow_dml(false)
@@ -305,26 +313,31 @@ impl Inside {
         only_reading.verify_plan(&plan)?;
         let is_widening = widens(&plan)?;
         let plan = state.create_physical_plan(&plan).await?;
-        let plan = if is_widening { weighed(plan)? } else { plan };
+        let plan = if is_widening { with_width_checks(plan)? } else { plan };
         execute_stream(plan, state.task_ctx())
     }
 
-    fn told(&self, fault: DataFusionError) -> AnalyticsError {
+    fn rendered(&self, err: DataFusionError) -> AnalyticsError {
         let schemas = self
             .context
             .catalog_names()
             .into_iter()
             .filter_map(|name| self.context.catalog(&name)?.schema("public"));
         let tables: Vec<String> = schemas.flat_map(|schema| schema.table_names()).collect();
-        fault::told(fault, &tables, self.memory)
+        engine_error::to_analytics_error(err, &tables, self.memory)
     }
 
-    /// Names the table whose files cannot be read, where that is why a query ended: each that it reads is read alone.
-    async fn blamed(&self, fault: AnalyticsError, reads: &Reads) -> AnalyticsError {
-        if !matches!(fault, AnalyticsError::Reading(_) | AnalyticsError::Panicked(_)) {
-            return fault;
+    /// Names the unreadable table if that is why a query ended: reads each of its tables
+    /// separately.
+    async fn name_broken_table(
+        &self,
+        err: AnalyticsError,
+        reads: &ReferencedTables,
+    ) -> AnalyticsError {
+        if !matches!(err, AnalyticsError::Reading(_) | AnalyticsError::Panicked(_)) {
+            return err;
         }
-        // The inbox is read value by value, and what cannot be read of it is left out.
+        // The inbox is read value by value, and unreadable values are left out.
         for entry in dictionary()
             .into_iter()
             .filter(|entry| entry.name != INBOX && reads.may_need(entry.name))
@@ -332,16 +345,16 @@ impl Inside {
             let cause =
                 match AssertUnwindSafe(self.tables.read_whole(entry.name)).catch_unwind().await {
                     Ok(Ok(())) => continue,
-                    Ok(Err(cause)) if cause.is_of_the_way() => return cause.into(),
+                    Ok(Err(cause)) if cause.is_access_error() => return cause.into(),
                     Ok(Err(cause)) => cause.into(),
-                    Err(panic) => gave_up(panic.as_ref()),
+                    Err(panic) => panic_error(panic.as_ref()),
                 };
             return AnalyticsError::Broken { table: entry.name, cause: Box::new(cause) };
         }
-        fault
+        err
     }
 }
 
-fn opening(fault: DataFusionError) -> AnalyticsError {
-    fault::told(fault, &[], MEMORY)
+fn opening(err: DataFusionError) -> AnalyticsError {
+    engine_error::to_analytics_error(err, &[], MEMORY)
 }

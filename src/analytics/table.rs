@@ -1,7 +1,9 @@
-//! A table of the lake for the session: a scan of its live Parquet files, whose folders hold the partition columns.
+//! Table provider of a lake table: a scan of its live Parquet files, whose folders hold the
+//! partition columns.
 //!
-//! The files are known from the log already, with their sizes and row counts, so a session opens without listing and
-//! plans with what it knows. Strings are read as views, which the engine compares and groups fastest.
+//! The log already lists the files with their sizes and row counts. So a session opens without
+//! listing files and plans with known statistics. Strings are read as views, which the engine
+//! compares and groups fastest.
 
 use std::sync::Arc;
 
@@ -27,9 +29,9 @@ use serde_json::Value;
 
 use crate::store::LiveFile;
 use crate::store::tables::definition::Column;
-use crate::store::tables::{Entry, TablePlace};
+use crate::store::tables::{Entry, TableLocation};
 
-/// A table at one version.
+/// Table at one version.
 #[derive(Debug)]
 pub struct LakeTable {
     url: ObjectStoreUrl,
@@ -39,8 +41,8 @@ pub struct LakeTable {
 }
 
 impl LakeTable {
-    /// The table of an entry of the dictionary, with these files in its place.
-    pub fn new(place: &TablePlace, entry: &Entry, files: &[LiveFile]) -> Result<Self> {
+    /// Creates the table of a dictionary entry, with these files at its location.
+    pub fn new(place: &TableLocation, entry: &Entry, files: &[LiveFile]) -> Result<Self> {
         let schema = schema(entry);
         let folders = schema.table_partition_cols();
         let scanned = |file: &LiveFile| {
@@ -50,7 +52,7 @@ impl LakeTable {
                     None => ScalarValue::try_from(field.data_type()),
                 };
             let values = folders.iter().map(value).collect::<Result<Vec<_>>>()?;
-            // The engine takes a path without its leading slash.
+            // The engine expects a path without its leading slash.
             let path = format!("{}/{}", place.folder, file.path);
             Ok(PartitionedFile::new(path, file.size.unsigned_abs()).with_partition_values(values))
         };
@@ -59,7 +61,7 @@ impl LakeTable {
         Ok(Self { url, schema, files: scanned, rows: files.iter().map(rows).sum() })
     }
 
-    /// The files in as many groups as there are workers, the groups about equal in size.
+    /// Splits the files into one group per worker, about equal in size.
     fn groups(&self, workers: usize) -> Vec<FileGroup> {
         let mut groups: Vec<(u64, Vec<PartitionedFile>)> =
             vec![(0, Vec::new()); workers.clamp(1, self.files.len().max(1))];
@@ -85,7 +87,8 @@ impl TableProvider for LakeTable {
         TableType::Base
     }
 
-    /// Row groups and pages that cannot hold what is asked for are passed over; the rest is filtered after the scan.
+    /// Skips row groups and pages that cannot match the filters; the rest is filtered after the
+    /// scan.
     fn supports_filters_pushdown(
         &self,
         filters: &[&Expr],
@@ -105,8 +108,8 @@ impl TableProvider for LakeTable {
             let schema = DFSchema::try_from(self.schema())?;
             source = source.with_predicate(state.create_physical_expr(filter, &schema)?);
         }
-        // Of the bytes nothing is said: the files' sizes are those of all columns, compressed, and a join that goes by them
-        // would hold the longer side in memory and not the wider one.
+        // The byte size stays unknown: the files' sizes cover all columns, compressed, and a join
+        // that uses them would hold the longer side in memory instead of the wider one.
         let mut statistics = Statistics::new_unknown(&self.schema());
         statistics.num_rows = self.rows.map_or(Precision::Absent, Precision::Exact);
         let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(source))
@@ -120,7 +123,7 @@ impl TableProvider for LakeTable {
     }
 }
 
-/// The columns of an entry of the dictionary, as the session has them.
+/// Returns the columns of a dictionary entry, as the session has them.
 pub fn schema(entry: &Entry) -> TableSchema {
     let column =
         |column: &Column| Field::new(&column.name, data_type(&column.kind), column.nullable);
@@ -137,7 +140,7 @@ fn rows(file: &LiveFile) -> Option<usize> {
     usize::try_from(stats["numRecords"].as_u64()?).ok()
 }
 
-/// A column's type from the name that Delta has for it.
+/// Returns the Arrow type of a column's Delta type.
 fn data_type(kind: &Value) -> DataType {
     match kind.as_str() {
         Some("long") => DataType::Int64,

@@ -1,8 +1,9 @@
-//! Times that the engine cannot count in nanoseconds.
+//! Handles times that the engine cannot represent in nanoseconds.
 //!
-//! It compares a text with a time in nanoseconds, which end in the year 2262. The lake's times are microseconds and
-//! go to the year 9999, so the text becomes a time of their own kind. `date_trunc` counts in nanoseconds too, and is given
-//! later times as many cycles of the calendar earlier as it takes.
+//! The engine compares a text with a time in nanoseconds, which end in the year 2262. The lake's
+//! times are microseconds and extend to the year 9999, so the text is cast to the type of the time.
+//! `date_trunc` uses nanoseconds too, so times out of their range are shifted by whole calendar
+//! cycles for it.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use deltalake::datafusion::logical_expr::{
     ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, cast,
 };
 
-/// Casts texts that are compared with times to the type of these.
+/// Rewrite that casts texts to the type of the times they are compared with.
 #[derive(Debug)]
 pub(super) struct Times;
 
@@ -93,7 +94,7 @@ fn is_text(expr: &Expr) -> bool {
     )
 }
 
-/// The type of an expression that is a time in coarser units than nanoseconds.
+/// Returns the type of an expression that is a time in units coarser than nanoseconds.
 fn time_of(expr: &Expr, schema: &DFSchema) -> Option<DataType> {
     let kind = expr.get_type(schema).ok()?;
     matches!(&kind, DataType::Timestamp(unit, _) if *unit != TimeUnit::Nanosecond).then_some(kind)
@@ -106,12 +107,12 @@ fn as_time(expr: Expr, kind: Option<&DataType>) -> Expr {
     }
 }
 
-/// The microseconds of 400 years, after which days, months and weeks come again.
+/// Microseconds in 400 years, after which days, months and weeks repeat.
 const CYCLE: i64 = 146_097 * 86_400_000_000;
-/// Where the cycle begins that is counted in nanoseconds: 200 years before 1970.
+/// Start of the cycle that nanoseconds can represent: 200 years before 1970.
 const BEGIN: i64 = -CYCLE / 2;
 
-/// `date_trunc`, also of microseconds that are no nanoseconds.
+/// `date_trunc` that also supports microseconds out of the range of nanoseconds.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Truncated {
     inner: Arc<ScalarUDF>,
@@ -163,7 +164,8 @@ impl ScalarUDFImpl for Truncated {
     }
 }
 
-/// Times moved into the one cycle, and by how much each was; `None` where all of them are nanoseconds as they are.
+/// Returns the times shifted into that cycle and the shift of each; `None` if nanoseconds can
+/// represent them all.
 fn moved(times: &ArrayRef) -> Result<Option<(ArrayRef, Int64Array)>> {
     if !matches!(times.data_type(), DataType::Timestamp(TimeUnit::Microsecond, _)) {
         return Ok(None);

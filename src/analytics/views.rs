@@ -1,7 +1,8 @@
-//! The views, whose SQL lives in `schemas/views` in the dialect that DataFusion and Databricks SQL share: no JSON
-//! functions, no unnest, no recursion, no now(). "Today" is the one-row view `clock`, and so is now.
+//! Views, whose SQL is in `schemas/views` in the dialect that DataFusion and Databricks SQL share:
+//! no JSON functions, no unnest, no recursion, no now(). The one-row view `clock` provides today
+//! and now.
 
-/// A view: its name, and a SELECT whose first line says what it shows.
+/// View: its name, and a SELECT whose first line describes it.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
     pub name: &'static str,
@@ -14,7 +15,7 @@ macro_rules! views {
     };
 }
 
-/// Every view, those that others read first. A new view is its file and its line here.
+/// All views, each after those that it reads. A new view needs its file and a line here.
 pub const VIEWS: &[View] = views![
     "portfolio",
     "open_work",
@@ -39,7 +40,7 @@ pub const VIEWS: &[View] = views![
 ];
 
 impl View {
-    /// What the view shows, in a sentence.
+    /// Returns a sentence that describes the view.
     pub fn doc(&self) -> &'static str {
         self.sql.lines().next().map_or("", |line| line.trim_start_matches("--").trim())
     }

@@ -1,5 +1,5 @@
-//! How many bytes the values of an array take, and the widest of them. An operator that repeats a row takes them again each
-//! time.
+//! Measures the bytes of an array's values, and of the widest one. An operator that repeats a row
+//! takes that space again each time.
 
 use deltalake::arrow::array::{Array, AsArray, OffsetSizeTrait, RecordBatch};
 use deltalake::arrow::datatypes::{ArrowNativeType, ByteArrayType, ByteViewType, DataType};
@@ -8,7 +8,7 @@ use deltalake::arrow::datatypes::{
 };
 use deltalake::datafusion::common::ScalarValue;
 
-/// The bytes of a list or text beside what is in it.
+/// Bytes of a list or text besides its content.
 const HEAD: usize = 16;
 
 /// Whether values of a type differ in size.
@@ -24,17 +24,17 @@ pub(super) fn varies(kind: &DataType) -> bool {
     }
 }
 
-/// The bytes of the widest row of a batch at most.
+/// Returns an upper bound on the bytes of the widest row of a batch.
 pub(super) fn widest_row(batch: &RecordBatch) -> usize {
     batch.columns().iter().map(|column| widest(column.as_ref())).sum()
 }
 
-/// The bytes of all rows of a batch.
+/// Returns the bytes of all rows of a batch.
 pub(super) fn bytes_in(batch: &RecordBatch) -> usize {
     batch.columns().iter().map(|column| bytes(column.as_ref())).sum()
 }
 
-/// The bytes of the widest value.
+/// Returns the bytes of the widest value.
 pub(super) fn widest(array: &dyn Array) -> usize {
     match array.data_type() {
         DataType::Utf8 => longest::<Utf8Type>(array),
@@ -53,7 +53,7 @@ pub(super) fn widest(array: &dyn Array) -> usize {
     }
 }
 
-/// The bytes of all values.
+/// Returns the bytes of all values.
 pub(super) fn bytes(array: &dyn Array) -> usize {
     let rows = array.len();
     match array.data_type() {
@@ -79,13 +79,13 @@ pub(super) fn bytes(array: &dyn Array) -> usize {
         DataType::Struct(_) => {
             array.as_struct().columns().iter().map(|column| bytes(column.as_ref())).sum()
         }
-        // A rare type, of which the whole is known.
+        // A rare type, of which only the total is known.
         kind if varies(kind) => array.get_buffer_memory_size(),
         kind => width(kind) * rows,
     }
 }
 
-/// The bytes of one value.
+/// Returns the bytes of one value.
 pub(super) fn bytes_of(value: &ScalarValue) -> usize {
     match value {
         ScalarValue::List(array) => bytes(array.as_ref()),
@@ -159,14 +159,14 @@ mod tests {
             (Arc::new(Field::new("t", DataType::Utf8, true)), Arc::clone(&texts)),
             (Arc::new(Field::new("n", DataType::Int64, true)), Arc::clone(&numbers)),
         ]));
-        let weighed = |array: &ArrayRef| {
+        let with_width_checks = |array: &ArrayRef| {
             (widest(array.as_ref()), bytes(array.as_ref()), bytes(array.slice(2, 1).as_ref()))
         };
-        assert_eq!(weighed(&texts), (HEAD + 4, 3 * HEAD + 7, HEAD + 2));
-        assert_eq!(weighed(&views), (HEAD + 32, 3 * HEAD + 35, HEAD + 2));
-        assert_eq!(weighed(&lists), (HEAD + 40, 3 * HEAD + 64, HEAD + 24));
-        assert_eq!(weighed(&numbers), (8, 24, 8));
-        assert_eq!(weighed(&struct_of), (HEAD + 12, 3 * HEAD + 31, HEAD + 10));
+        assert_eq!(with_width_checks(&texts), (HEAD + 4, 3 * HEAD + 7, HEAD + 2));
+        assert_eq!(with_width_checks(&views), (HEAD + 32, 3 * HEAD + 35, HEAD + 2));
+        assert_eq!(with_width_checks(&lists), (HEAD + 40, 3 * HEAD + 64, HEAD + 24));
+        assert_eq!(with_width_checks(&numbers), (8, 24, 8));
+        assert_eq!(with_width_checks(&struct_of), (HEAD + 12, 3 * HEAD + 31, HEAD + 10));
         assert!(
             varies(struct_of.data_type())
                 && varies(lists.data_type())

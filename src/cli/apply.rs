@@ -10,8 +10,10 @@ use crate::exchange::{json, patchset::Request};
 use crate::service::ServiceError;
 use crate::text::visible::path_text;
 
-/// Applies a patch set from a JSON file, or from standard input for `-`. All of it happens, or nothing does; every
-/// reason for a refusal is told at once. The format is schemas/patchset.schema.json.
+/// Apply a patch set: all of it, or none of it.
+///
+/// Reads the patch set from a JSON file, or from standard input for `-`. A refusal lists every
+/// reason at once. The format is schemas/patchset.schema.json.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan apply plan.json\n  echo '{\"patches\":[{\"op\":\"update\",\"entity\":\"task\",\"id\":\"PAY-1\",\"fields\":{\"status\":\"review\"}}]}' | lakeplan apply -"
@@ -19,10 +21,10 @@ use crate::text::visible::path_text;
 pub struct Args {
     /// A JSON file, or - for standard input.
     file: PathBuf,
-    /// The set's id (UUIDv7). Sending the same set again under the same id is safe.
+    /// Id of the patch set (UUIDv7). Sending the same set again with the same id is safe.
     #[arg(long, value_name = "UUID")]
     id: Option<PatchSetId>,
-    /// Says what would happen and writes nothing.
+    /// Show what would happen, and write nothing.
     #[arg(long)]
     dry_run: bool,
 }
@@ -36,14 +38,13 @@ impl Args {
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let place = path_text(&args.file);
     let bytes = read_input(&args.file, 2 * PatchSet::MAX_BYTES as u64)?;
-    let value = json::parse(&bytes).map_err(|fault| ServiceError::json(&place, &fault))?;
+    let value = json::parse(&bytes).map_err(|err| ServiceError::json(&place, &err))?;
     let mut request = Request::from_json(&value).map_err(ServiceError::Refused)?;
     if let (Some(given), Some(stated)) = (args.id, request.id)
         && given != stated
     {
-        let message = format!(
-            "the file states the id {stated}, which is not the --id {given}; give one of them only"
-        );
+        let message =
+            format!("the file has the id {stated}, but --id is {given}; use only one of them");
         return Err(ServiceError::input(place, message).into());
     }
     request.id = args.id.or(request.id);
@@ -71,28 +72,30 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         for (_, key) in &done.keys {
             text.push_str(&format!("\n  {key}"));
         }
-        show::done(&done, text).counting("patches", request.patches.len())
+        show::done(&done, text).with_count("patches", request.patches.len())
     };
     app.close().await;
     Ok(reply)
 }
 
-/// A file or standard input, up to a size.
+/// Reads a file or standard input, up to a maximum size.
 pub fn read_input(path: &std::path::Path, most: u64) -> Result<Vec<u8>, CliError> {
     use std::io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
-    let fault = |fault: std::io::Error| {
-        let (message, hint) = match fault.kind() {
+    let err = |err: std::io::Error| {
+        let (message, hint) = match err.kind() {
             NotFound => {
-                ("there is no such file".to_owned(), "name a file, or - for standard input")
+                ("there is no such file".to_owned(), "specify a file, or - for standard input")
             }
             IsADirectory => (
                 "is a folder".to_owned(),
-                "name a file in it; lakeplan plan --folder plans all that lie in one",
+                "specify a file in it, or run lakeplan plan --folder to plan all files in a folder",
             ),
             PermissionDenied => {
-                ("this user may not read it".to_owned(), "give this user the right to read it")
+                ("this user cannot read it".to_owned(), "give this user read access")
             }
-            _ => (format!("cannot be read: {fault}"), "name another file, or - for standard input"),
+            _ => {
+                (format!("cannot be read: {err}"), "specify another file, or - for standard input")
+            }
         };
         let place = path_text(path);
         CliError::from(ServiceError::Input { place, message, hint: Some(hint.to_owned()) })
@@ -104,9 +107,9 @@ pub fn read_input(path: &std::path::Path, most: u64) -> Result<Vec<u8>, CliError
         open(OpenOptions::new().read(true), path)
             .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
     };
-    read.map_err(fault)?;
+    read.map_err(err)?;
     if bytes.len() as u64 > most {
-        let message = format!("is larger than {} MiB, the most that is read", most >> 20);
+        let message = format!("is larger than the limit of {} MiB", most >> 20);
         return Err(ServiceError::input(path_text(path), message).into());
     }
     Ok(bytes)

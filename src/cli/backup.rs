@@ -3,21 +3,25 @@ use serde_json::json;
 use super::{CliError, Context, Reply};
 use crate::app::App;
 use crate::domain::time::{AsOf, rfc3339};
-use crate::store::copy::Copied;
+use crate::store::backup::Copied;
 use crate::store::row::hex;
 
-/// Copies the lake to another place, consistent at one position. Every row of the journal is checked on the way; what
-/// commands and planners noted until then goes along, requests in the inbox do not. A copy that was interrupted says that
-/// it is unfinished; the same command goes on where it stopped. The copy is a lake that can be read and changed by itself;
-/// nothing leaves it until it is adopted.
+/// Copy the lake to another location.
+///
+/// The copy is consistent at one version, and every journal row is checked on the way. Rows that
+/// commands and planners logged are copied too; requests in the inbox are not. An interrupted
+/// copy says that it is unfinished; run the same command again to continue it. The copy is an
+/// independent lake that you can read and change. It sends nothing to other systems until it is
+/// adopted.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan backup ../backup-2026-11-20\n  lakeplan backup ../as-of-yesterday --at 2026-11-19"
 )]
 pub struct Args {
-    /// A new or empty place, or one with the same copy unfinished: a folder or a storage URL.
+    /// Destination: a new or empty folder or storage URL, or one that holds the same unfinished
+    /// copy.
     dest: String,
-    /// Only up to here: a seq, a date or a time.
+    /// Copy only up to a seq, a date or a time.
     #[arg(long, value_name = "SEQ|TIME")]
     at: Option<AsOf>,
 }
@@ -33,7 +37,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     ))
 }
 
-/// What is said of a copy; so many requests wait in the inbox of the lake that was copied.
+/// Builds the reply for a copy; `waiting` is the number of requests in the inbox of the copied
+/// lake.
 pub fn answer(copied: &Copied, waiting: usize, done: &str, next: &str) -> Reply {
     let json = json!({
         "seq": copied.seq, "at": rfc3339(copied.at), "chain": hex(&copied.chain), "rows": copied.rows, "waiting": waiting,

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::{CliError, Context, Reply};
 
-/// Writes the completions for a shell.
+/// Print shell completions.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  lakeplan completions bash > ~/.local/share/bash-completion/completions/lakeplan"

@@ -5,7 +5,7 @@ use super::{CliError, Context, Reply};
 use crate::config::{Config, Setting};
 use crate::text::masked::masked;
 
-/// The settings in force and where each comes from.
+/// Show the active settings and their sources.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan config show\n  lakeplan config defaults > lakeplan.toml"
@@ -17,11 +17,12 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Each setting, its value, and whether a flag, a variable, a file or the default set it.
+    /// Show each setting, its value, and its source: a flag, a variable, a file or the default.
     Show,
-    /// The documented defaults, to start a lakeplan.toml from.
+    /// Print the documented defaults, as a starting point for lakeplan.toml.
     Defaults,
-    /// Where the secrets lie that lakeplan expects in its environment; references, no values.
+    /// Show where the secrets that lakeplan expects in its environment are kept. Prints
+    /// references, not values.
     Secrets,
 }
 
@@ -71,7 +72,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     })
 }
 
-/// The settings as they may be shown: an address shows no credentials, which it may hold before it is opened and refused.
+/// Prepares the settings for display: masks credentials in an address, which may contain some
+/// before it is opened and refused.
 fn shown(config: &Config) -> Config {
     let shown = |setting: &Setting| Setting {
         value: masked(&setting.value).into_owned(),

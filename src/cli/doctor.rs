@@ -11,26 +11,29 @@ use crate::service::ServiceError;
 use crate::store::doctor::{Anchor, Extent, Finding};
 use crate::store::row::{hex, unhex};
 
-/// Examines the lake without changing it: every log entry of the journal, every row's digest, the hash chain, every folded
-/// table against the journal, and that every file is there with its size. Prints the head of the chain; kept somewhere
-/// else, it proves later that nothing was rewritten.
+/// Check the lake for damage, without changing it.
+///
+/// Checks every log entry of the journal, every row's digest, the hash chain, every folded table
+/// against the journal, and that every file exists with its recorded size. Prints the head of the
+/// hash chain. Keep that value somewhere else: it proves later that nothing was rewritten.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan doctor\n  lakeplan doctor --full\n  lakeplan doctor --anchor 42:9f86d081…\n  lakeplan --lake main.plan doctor --databricks --warehouse 1a2b3c"
 )]
 pub struct Args {
-    /// A head that an earlier check-up printed, SEQ:HASH.
+    /// Head of the hash chain that an earlier run printed, as SEQ:HASH.
     #[arg(long, value_name = "SEQ:HASH")]
     anchor: Option<AnchorWord>,
-    /// Also reads every file of the inbox and of the tables that are only appended to (runs, agent_logs, inbox_results,
-    /// table_state), and compares the checkpoints of every table's log with the entries they stand for.
+    /// Also read every file of the inbox and of the event tables (runs, agent_logs,
+    /// inbox_results, table_state), and compare the checkpoints of every table's log with the
+    /// log entries they replace.
     #[arg(long)]
     full: bool,
-    /// Instead of the lake, everything it needs in Databricks: rights, settings, registered tables, views; with the
-    /// statement or setting that gives what is missing.
+    /// Check Databricks instead of the lake: privileges, settings, registered tables and views.
+    /// Prints the statement or setting that fixes each problem.
     #[arg(long, conflicts_with_all = ["anchor", "full"])]
     databricks: bool,
-    /// A SQL warehouse to look at too.
+    /// SQL warehouse to check as well.
     #[arg(long, value_name = "ID", requires = "databricks")]
     warehouse: Option<String>,
 }
@@ -58,7 +61,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let extent = Extent { is_full: args.full, ..Extent::usual(args.anchor.map(|word| word.0)) };
     let checkup = App::examine(&context.config, extent).await?;
     let head = format!("{}:{}", checkup.sets, hex(&checkup.chain));
-    let finding = |finding: &Finding| json!({"place": finding.place, "what": finding.what, "way_out": finding.way_out});
+    let finding = |finding: &Finding| json!({"place": finding.place, "what": finding.what, "way_out": finding.advice});
     let json = json!({
         "head": head, "sets": checkup.sets, "rows": checkup.rows,
         "tables": checkup.tables.iter().map(|(name, rows, seq)| json!({"table": name, "rows": rows, "seq": seq})).collect::<Vec<_>>(),
@@ -68,14 +71,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         let lines = checkup
             .findings
             .iter()
-            .map(|finding| format!("{}: {}\n    {}", finding.place, finding.what, finding.way_out));
+            .map(|finding| format!("{}: {}\n    {}", finding.place, finding.what, finding.advice));
         let message = format!(
             "{}\n  {}",
             count(checkup.findings.len(), "finding"),
             lines.collect::<Vec<_>>().join("\n  ")
         );
         return Err(if context.json {
-            CliError::Found(json)
+            CliError::CheckFailed(json)
         } else {
             ServiceError::input(&context.config.lake.value, message).into()
         });
@@ -89,11 +92,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         text = format!("{}\n", table(&["table", "rows", "folded to"], rows));
     }
     text.push_str(&format!(
-        "{} in {}; digests and chain verify, the tables say what the journal says\nhead {head}",
+        "{} in {}; digests and chain verify, the tables match the journal\nhead {head}",
         count(checkup.rows, "journal row"),
         count(checkup.sets as usize, "set"),
     ));
     Ok(Reply::new(json, text)
-        .counting("rows", checkup.rows)
-        .counting("sets", checkup.sets as usize))
+        .with_count("rows", checkup.rows)
+        .with_count("sets", checkup.sets as usize))
 }

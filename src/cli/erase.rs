@@ -11,9 +11,12 @@ use crate::store::Retention;
 use crate::store::tables::TABLES;
 use crate::text::visible::visible_line;
 
-/// Erases what a record says of someone, now and in its history: the values become neutral, the earlier ones leave the
-/// journal, and the hash chain still verifies. It cannot be undone. Without --yes it shows what would be erased. It tells
-/// where a person still stands afterwards, such as in texts of other records and in the inbox, and what to do about it.
+/// Erase personal data from the lake and its history.
+///
+/// This cannot be undone. The values become neutral, the earlier values leave the journal, and
+/// the hash chain still verifies. Without --yes, shows what would be erased. Afterwards, lists
+/// every place that still mentions the person, such as the text of another record or the inbox,
+/// and what to do about it.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan erase user @ana\n  lakeplan erase user @ana --yes\n  lakeplan erase task PAY-42 --yes"
@@ -21,27 +24,27 @@ use crate::text::visible::visible_line;
 pub struct Args {
     #[command(subcommand)]
     what: What,
-    /// Do it.
+    /// Erase (the default is a dry run).
     #[arg(long, global = true)]
     yes: bool,
-    /// Another name of the person, or a text, to look for in what stays; may be given more than once.
+    /// Another name of the person, or a text, to search for in what remains. Repeat for more.
     #[arg(long, global = true, value_name = "NAME")]
     also: Vec<String>,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// A user's handle, name, e-mail address, time zone, work hours and metadata.
+    /// Erase a user's handle, name, e-mail address, time zone, work hours and metadata.
     User {
         /// Handle, e-mail address or id.
         user: String,
     },
-    /// A task's title, description, tags, source and metadata.
+    /// Erase a task's title, description, tags, source and metadata.
     Task {
         /// Key or id.
         task: String,
     },
-    /// A project's own name, description, source and metadata; not its tasks.
+    /// Erase a project's name, description, source and metadata, but not its tasks.
     Project {
         /// Key, name or id.
         project: String,
@@ -71,7 +74,7 @@ async fn erase(
 ) -> Result<Reply, CliError> {
     let entity = erasable.record.entity;
     let table = TABLES.iter().find(|table| table.entity == entity).map_or("", |table| table.name);
-    let (journal_files, table_files) = app.files_to_erase(erasable).await?;
+    let (journal_files, table_files) = app.count_affected_files(erasable).await?;
     let table_files = if erasable.fields.is_empty() { 0 } else { table_files };
     let (mut journal_rows, mut seq) = (erasable.rows.len(), None);
     let mut written = journal_files;
@@ -95,14 +98,15 @@ async fn erase(
     }
     let mut lines = vec![format!("{} {}  {}", entity.noun(), erasable.name, erasable.record.id)];
     let verb = if done { "erased" } else { "would erase" };
-    // Where the record is neutral already, values may have come before and gone.
+    // If the record is already neutral, values may have existed before.
     let named = if erasable.fields.is_empty() {
         fields(entity).join(", ")
     } else {
         erasable.fields.join(", ")
     };
     lines.push(format!("{verb} {named}"));
-    // The change that puts neutral values in place holds the old ones as well, so in the end it is one row more.
+    // The change that sets the neutral values also contains the old ones, so one more row is erased
+    // in the end.
     lines.push(format!(
         "  {} of the journal, in {}",
         count(journal_rows, "row"),
@@ -116,15 +120,17 @@ async fn erase(
     lines.extend(remains(mentions));
     if done {
         lines.push(format!(
-            "The old files can be read until lakeplan maintain deletes them, on {until} at the earliest. Backups made before hold everything still."
+            "The old files can be read until lakeplan maintain deletes them, on {until} at the earliest. Earlier backups still contain everything."
         ));
     } else {
-        lines.push("nothing is erased yet, and it cannot be undone; --yes does it".to_owned());
+        lines.push(
+            "nothing is erased yet; run with --yes to erase, which cannot be undone".to_owned(),
+        );
     }
     Ok(Reply::new(json, lines.join("\n")))
 }
 
-/// Where the person still stands, and what to do about it.
+/// Lists where the person is still mentioned, and what to do about it.
 fn remains(mentions: &[Mention]) -> Vec<String> {
     let mut lines = Vec::new();
     if !mentions.is_empty() {

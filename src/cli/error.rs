@@ -1,4 +1,4 @@
-//! What a command says when it did not do what it was asked, and the exit code that goes with it.
+//! Error messages of commands, and their exit codes.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -39,27 +39,28 @@ pub enum CliError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// There was an answer, and nothing was changed.
-    #[error("the answer could not be written to standard output")]
+    /// A reply could not be written, and nothing was changed.
+    #[error("the result could not be written to standard output")]
     Output(#[source] std::io::Error),
-    /// The command did what it was asked; only its answer did not arrive.
-    #[error("{what}; the answer could not be written to standard output")]
-    Unread {
+    /// The command succeeded, but its reply could not be written.
+    #[error("{what}; the result could not be written to standard output")]
+    ReplyLost {
         what: String,
         #[source]
-        fault: std::io::Error,
+        err: std::io::Error,
     },
-    /// A check-up found something; the whole of it is the answer.
-    #[error("the lake is not as it should be")]
-    Found(Value),
-    /// Some of it was done and some could not be; the whole of it is the answer.
+    /// A check found problems; the error contains the full result.
+    #[error("the lake has problems")]
+    CheckFailed(Value),
+    /// Some work was done and some failed; the error contains the full result.
     #[error("{message}")]
-    Partly { message: String, text: String, counts: BTreeMap<&'static str, usize>, answer: Value },
-    /// A statement that makes the lake known did not run: what it was for, and what is told after the cause.
+    Partial { message: String, text: String, counts: BTreeMap<&'static str, usize>, answer: Value },
+    /// A statement that registers the lake failed: its purpose, and the text that follows the
+    /// cause.
     #[error("{what}: {cause}")]
     Statement {
         what: String,
-        told: String,
+        detail: String,
         #[source]
         cause: Box<WarehouseError>,
     },
@@ -68,24 +69,24 @@ pub enum CliError {
 }
 
 impl From<StoreError> for CliError {
-    fn from(fault: StoreError) -> Self {
-        Self::Service(fault.into())
+    fn from(err: StoreError) -> Self {
+        Self::Service(err.into())
     }
 }
 
-fn warehouse_exit(fault: &WarehouseError) -> Exit {
-    match fault {
+fn warehouse_exit(err: &WarehouseError) -> Exit {
+    match err {
         WarehouseError::Failed { .. } => Exit::Usage,
-        fault if fault.is_passing() => Exit::TryAgain,
+        err if err.is_retryable() => Exit::TryAgain,
         _ => Exit::Configuration,
     }
 }
 
-fn store_exit(fault: &StoreError) -> Exit {
-    match fault {
+fn store_exit(err: &StoreError) -> Exit {
+    match err {
         StoreError::Storage { .. } | StoreError::Deadline { .. } => Exit::TryAgain,
         StoreError::WriterGone => Exit::Bug,
-        StoreError::Catalog(cause) if cause.is_passing() => Exit::TryAgain,
+        StoreError::Catalog(cause) if cause.is_retryable() => Exit::TryAgain,
         StoreError::Catalog(
             CatalogError::AlreadyRegistered { .. } | CatalogError::ReadOnly { .. },
         ) => Exit::Refused,
@@ -110,24 +111,24 @@ impl CliError {
         match self {
             Self::Config(_) => Exit::Configuration,
             Self::Usage { .. } => Exit::Usage,
-            Self::Found(_) | Self::Partly { .. } => Exit::Refused,
-            // The statement is Lakeplan's own, so its failure is no wrong use.
+            Self::CheckFailed(_) | Self::Partial { .. } => Exit::Refused,
+            // The statement is Lakeplan's own, so its failure is not a usage error.
             Self::Statement { cause, .. } if matches!(**cause, WarehouseError::Failed { .. }) => {
                 Exit::Refused
             }
             Self::Statement { cause, .. } => warehouse_exit(cause),
             Self::Io(_) => Exit::TryAgain,
             Self::Output(_) => Exit::Refused,
-            // Any other code would have a script do it once more.
-            Self::Unread { .. } => Exit::Ok,
-            Self::Service(fault) => match fault {
+            // Any other code would make a script repeat the command.
+            Self::ReplyLost { .. } => Exit::Ok,
+            Self::Service(err) => match err {
                 ServiceError::Refused(_)
                 | ServiceError::Conflicted { .. }
                 | ServiceError::NotFound { .. }
                 | ServiceError::Input { .. } => Exit::Refused,
                 ServiceError::Config(_) => Exit::Configuration,
-                ServiceError::Net(fault) => {
-                    if fault.is_passing() {
+                ServiceError::Net(err) => {
+                    if err.is_retryable() {
                         Exit::TryAgain
                     } else {
                         Exit::Configuration
@@ -138,12 +139,12 @@ impl CliError {
                     | AnalyticsError::Memory { .. }
                     | AnalyticsError::Grows(_) => Exit::Refused,
                     AnalyticsError::UnknownTable { .. }
-                    | AnalyticsError::Several
+                    | AnalyticsError::MultipleStatements
                     | AnalyticsError::TooComplex(_)
                     | AnalyticsError::UnknownColumn { .. }
                     | AnalyticsError::Syntax(_)
                     | AnalyticsError::Unwritable { .. }
-                    | AnalyticsError::Textless { .. }
+                    | AnalyticsError::NoTextForm { .. }
                     | AnalyticsError::Unplanned(_)
                     | AnalyticsError::Sql(_) => Exit::Usage,
                     AnalyticsError::Encoding(_) | AnalyticsError::Panicked(_) => Exit::Bug,
@@ -165,12 +166,12 @@ impl CliError {
         match self {
             Self::Config(_) => "configuration",
             Self::Usage { .. } => "usage",
-            Self::Found(_) => "found",
-            Self::Partly { .. } => "partly",
+            Self::CheckFailed(_) => "found",
+            Self::Partial { .. } => "partly",
             Self::Statement { .. } => "warehouse",
             Self::Io(_) => "io",
-            Self::Output(_) | Self::Unread { .. } => "output",
-            Self::Service(fault) => match fault {
+            Self::Output(_) | Self::ReplyLost { .. } => "output",
+            Self::Service(err) => match err {
                 ServiceError::Refused(_) => "refused",
                 ServiceError::Conflicted { .. } => "conflict",
                 ServiceError::NotFound { .. } => "not_found",
@@ -209,41 +210,41 @@ impl CliError {
         }
     }
 
-    /// The way out, which repeats no credentials either.
+    /// Hint, without credentials.
     fn hint(&self) -> Option<String> {
-        self.said_hint().map(|hint| masked(&hint).into_owned())
+        self.raw_hint().map(|hint| masked(&hint).into_owned())
     }
 
-    fn said_hint(&self) -> Option<String> {
+    fn raw_hint(&self) -> Option<String> {
         match self {
-            Self::Service(fault) => fault.hint(),
+            Self::Service(err) => err.hint(),
             Self::Usage { hint, .. } => hint.clone(),
-            Self::Config(fault) => Some(fault.hint()),
+            Self::Config(err) => Some(err.hint()),
             Self::Statement { cause, .. } => cause.hint(),
             Self::Output(_) => {
                 Some("send it to a file on a disk with room, or into a pipe".to_owned())
             }
-            Self::Unread { .. } => Some(
-                "do not repeat the command; lakeplan history shows what was changed".to_owned(),
+            Self::ReplyLost { .. } => Some(
+                "do not retry the command; run lakeplan history to see what was changed".to_owned(),
             ),
-            Self::Io(_) | Self::Found(_) | Self::Partly { .. } => None,
+            Self::Io(_) | Self::CheckFailed(_) | Self::Partial { .. } => None,
         }
     }
 
-    /// The sentence, with what caused it. It may repeat what a person wrote, so the URLs in it are masked.
+    /// Message with its causes. It may repeat user input, so URLs in it are masked.
     fn message(&self) -> String {
         let mut message = self.to_string();
         let mut cause = std::error::Error::source(self);
-        while let Some(fault) = cause {
-            let told = fault.to_string();
-            if !message.contains(&told) {
+        while let Some(err) = cause {
+            let detail = err.to_string();
+            if !message.contains(&detail) {
                 message.push_str(": ");
-                message.push_str(&told);
+                message.push_str(&detail);
             }
-            cause = fault.source();
+            cause = err.source();
         }
-        if let Self::Statement { told, .. } = self {
-            message.push_str(told);
+        if let Self::Statement { detail, .. } = self {
+            message.push_str(detail);
         }
         masked(&message).into_owned()
     }
@@ -255,10 +256,10 @@ impl CliError {
         {
             error.insert("violations".to_owned(), json!(violations));
         }
-        if let (Self::Found(checkup), Some(error)) = (self, error.as_object_mut()) {
+        if let (Self::CheckFailed(checkup), Some(error)) = (self, error.as_object_mut()) {
             error.insert("checkup".to_owned(), checkup.clone());
         }
-        if let (Self::Partly { answer, counts, .. }, Some(error)) = (self, error.as_object_mut()) {
+        if let (Self::Partial { answer, counts, .. }, Some(error)) = (self, error.as_object_mut()) {
             error.insert("answer".to_owned(), answer.clone());
             error.insert("counts".to_owned(), json!(counts));
         }
@@ -269,12 +270,12 @@ impl CliError {
         }
     }
 
-    /// Says it on standard error.
+    /// Prints the error to standard error.
     pub fn report(&self, json: bool) -> Exit {
         let exit = self.exit();
         let text = if json { self.to_json().to_string() } else { self.text() };
         let text = if json { visible_json(&text) } else { visible(&text) };
-        // If standard error is closed there is no one left to tell.
+        // If standard error is closed, nothing more can be done.
         let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{text}\n").as_bytes());
         exit
     }
@@ -285,19 +286,20 @@ impl CliError {
             if self.exit() == Exit::Ok { "warning" } else { "error" },
             self.message()
         );
-        if let Self::Partly { text: told, .. } = self {
-            text.push_str(&format!("\n{told}"));
+        if let Self::Partial { text: detail, .. } = self {
+            text.push_str(&format!("\n{detail}"));
         }
         if let Self::Service(ServiceError::Refused(violations)) = self {
-            // Who made one change counts no patches; an author of several has to know which.
+            // The author of a single change does not count patches; the author of several must know
+            // which one failed.
             let is_one = violations.iter().all(|violation| violation.patch == 0);
             for violation in violations {
-                let told = match violation.field.as_deref() {
+                let detail = match violation.field.as_deref() {
                     Some(field) if is_one => format!("{field}: {}", violation.message),
                     None if is_one => violation.message.clone(),
                     _ => violation.to_string(),
                 };
-                text.push_str(&format!("\n  {told}"));
+                text.push_str(&format!("\n  {detail}"));
                 if let Some(hint) = &violation.hint {
                     text.push_str(&format!("\n    hint: {hint}"));
                 }

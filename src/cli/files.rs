@@ -1,5 +1,6 @@
-//! Files of this machine that a command writes: a page, its numbers, a summary. None takes the place of a file that Lakeplan
-//! did not write, and none goes into a lake or a Delta table, where it would stand among files that commits rest on.
+//! Local output files of a command: a page, its JSON, a summary. They never replace a file that
+//! Lakeplan did not write, and never go into a lake or a Delta table, among the files that commits
+//! refer to.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -9,18 +10,19 @@ use std::path::Path;
 use super::CliError;
 use crate::config::file::open;
 use crate::service::ServiceError;
-use crate::store::outer;
+use crate::store::enclosing;
 use crate::text::visible::path_text;
 
-/// How much of a page is read to tell whose it is: its head ends before.
+/// Number of bytes read to recognize a page; its head is shorter.
 const HEAD: u64 = 16 << 10;
 
-/// Refuses to write a page into a lake, or over a file that is no page of Lakeplan, which most often is a slip of the
-/// keyboard. An empty file loses nothing.
-pub fn refuse_page(path: &Path) -> Result<(), CliError> {
-    refuse_in_lake(path, "--out")?;
+/// Refuses to write a page into a lake or over a file that is not a Lakeplan page, which is usually
+/// a typing error. An empty file may be replaced.
+pub fn check_page(path: &Path) -> Result<(), CliError> {
+    check_outside_lake(path, "--out")?;
     let mut head = Vec::new();
-    // A pipe or a device is written to and loses nothing, and what cannot be read says so when it is written.
+    // A pipe or a device loses nothing when written to, and an unreadable file fails when it is
+    // written.
     if std::fs::metadata(path).is_ok_and(|found| found.is_file())
         && let Ok(file) = std::fs::File::open(path)
     {
@@ -30,28 +32,27 @@ pub fn refuse_page(path: &Path) -> Result<(), CliError> {
         return Ok(());
     }
     let message =
-        "is there already and is no page that lakeplan wrote, so it is not replaced by one"
-            .to_owned();
-    let hint = Some("name another file with --out, or move that one away".to_owned());
+        "already exists and is not a page that lakeplan wrote, so it is not replaced".to_owned();
+    let hint = Some("choose another file with --out, or move that one away".to_owned());
     Err(ServiceError::Input { place: path_text(path), message, hint }.into())
 }
 
-/// Refuses to write a file where it would lie in a lake or a Delta table.
-pub fn refuse_in_lake(path: &Path, flag: &str) -> Result<(), CliError> {
-    let Some((what, outer)) = outer::around(path) else { return Ok(()) };
-    let message = format!("lies in the {what} at {outer}, which is written by commits alone");
-    let hint = Some(format!("name a file outside of it with {flag}"));
+/// Refuses to write a file inside a lake or a Delta table.
+pub fn check_outside_lake(path: &Path, flag: &str) -> Result<(), CliError> {
+    let Some((what, outer)) = enclosing::around(path) else { return Ok(()) };
+    let message = format!("is inside the {what} at {outer}, which only commits may write");
+    let hint = Some(format!("choose a file outside of it with {flag}"));
     Err(ServiceError::Input { place: path_text(path), message, hint }.into())
 }
 
-/// Whether the head of a file is that of a page of this version or an earlier one.
+/// Whether the head of a file is that of a page from this or an earlier version.
 fn is_own_page(head: &str) -> bool {
     if !head.get(..14).is_some_and(|start| start.eq_ignore_ascii_case("<!doctype html")) {
         return false;
     }
     let head = head.split_once("</head>").map_or(head, |(head, _)| head);
-    // Pages did not always name what made them: those of visualize had a title of one word, those of report a policy
-    // before a title that speaks of the plan.
+    // Pages did not always have a generator tag. Pages of visualize had a one-word title; pages of
+    // report had a policy before a title about the plan.
     let title =
         head.split_once("<title>").and_then(|(_, rest)| Some(rest.split_once("</title>")?.0));
     let is_of_report =
@@ -64,17 +65,18 @@ fn is_own_page(head: &str) -> bool {
     is_earlier || head.contains(GENERATOR)
 }
 
-/// What every page says in its head.
+/// Generator tag in the head of every page.
 const GENERATOR: &str = "<meta name=\"generator\" content=\"lakeplan ";
 
-/// Writes a file whole: what stood there stays until the new one is complete.
+/// Writes a file atomically: the old content stays until the new file is complete.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     let unwritten = |err: io::Error| ServiceError::Input {
         place: path_text(path),
         message: format!("cannot be written: {err}"),
-        hint: Some("name a file in a folder that exists and that you may write to".to_owned()),
+        hint: Some("choose a file in an existing folder that you can write to".to_owned()),
     };
-    // A pipe or a device is written to, never replaced, and so is what a link leads to: /dev/stdout is one.
+    // Writes to a pipe, a device or the target of a link instead of replacing it; /dev/stdout is a
+    // link.
     if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
         let options = OpenOptions::new().write(true).create(true).truncate(true).clone();
         return Ok(open(&options, path)
@@ -90,7 +92,7 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     })
 }
 
-/// A file beside this one that was not there before.
+/// Creates a new file next to this one.
 fn new_beside(path: &Path) -> io::Result<(OsString, std::fs::File)> {
     let mut number = 0;
     loop {
@@ -98,7 +100,7 @@ fn new_beside(path: &Path) -> io::Result<(OsString, std::fs::File)> {
         beside.push(format!(".{}.{number}.tmp", std::process::id()));
         match std::fs::File::create_new(&beside) {
             Ok(file) => return Ok((beside, file)),
-            // Of a killed process with the same number, or somebody's own.
+            // It belongs to a killed process with the same id, or to the user.
             Err(err) if err.kind() == io::ErrorKind::AlreadyExists && number < 1000 => number += 1,
             Err(err) => return Err(err),
         }

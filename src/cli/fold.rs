@@ -4,15 +4,17 @@ use super::reply::table;
 use super::{CliError, Context, Reply};
 use crate::store::tables::FoldedTable;
 
-/// Brings the current tables up to the journal. Every command that changes something does so before it ends; this is
-/// for what a process that was killed has left. It also looks for every file of the tables, and rebuilds those of which one
-/// is missing or has another size.
+/// Bring the current tables up to date with the journal.
+///
+/// Every command that changes something folds before it ends. Use this command after a process
+/// was killed. It also checks that every file of the tables exists with its recorded size, and
+/// rebuilds a table that fails the check.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan fold\n  lakeplan fold --rebuild\n  lakeplan fold --rebuild tasks"
 )]
 pub struct Args {
-    /// Rebuilds the current tables from the journal, or the one that is named, whatever they hold.
+    /// Rebuild one current table, or all of them, from the journal, whatever they hold.
     #[arg(long, value_name = "TABLE", num_args = 0..=1)]
     rebuild: Option<Option<String>>,
 }
@@ -41,8 +43,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let json = json!({"seq": report.seq, "tables": json, "skipped": report.skipped});
     let standing = format!("the tables show seq {}", report.seq);
     if !report.skipped.is_empty() {
-        let text =
-            format!("left as they are, because of table features: {}", report.skipped.join(", "));
+        let text = format!("skipped because of table features: {}", report.skipped.join(", "));
         return Ok(Reply::new(json, text).standing(standing));
     }
     if tables.is_empty() {
@@ -55,12 +56,12 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     Ok(Reply::new(json, text).standing(standing))
 }
 
-/// The current table of a name.
+/// Finds the current table with a name.
 fn named(name: &str) -> Result<FoldedTable, CliError> {
     FoldedTable::all().find(|table| table.name() == name).ok_or_else(|| {
         let names: Vec<&str> = FoldedTable::all().map(FoldedTable::name).collect();
         CliError::Usage {
-            message: format!("{name:?} is no current table"),
+            message: format!("{name:?} is not a current table"),
             hint: Some(format!("the current tables are {}", names.join(", "))),
         }
     })

@@ -6,40 +6,42 @@ use serde_json::{Value, json};
 use super::limit::at_least_one;
 use super::reply::count;
 use super::{CliError, Context, Reply};
-use crate::domain::any::AnyRecord;
+use crate::domain::any_record::AnyRecord;
 use crate::domain::state::State;
 use crate::domain::time::{AsOf, rfc3339};
-use crate::service::history::{Past, concerns, subject};
+use crate::service::history::{HistoryEntry, concerns, subject};
 use crate::service::{Service, ServiceError, find};
 use crate::store::row::Row;
 use crate::store::{Scope, Snapshot};
 use crate::text::visible::visible_line;
 
-/// What happened, the last change first: of the lake, of a project or of a task.
+/// Show changes, newest first.
+///
+/// Of the whole lake, of a project, or of a task.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan history\n  lakeplan history PAY-42\n  lakeplan history PAY --limit 100 --json\n  lakeplan history --as-of 2026-11-20      what had happened by then"
 )]
 pub struct Args {
-    /// A project or a task.
+    /// Project or task.
     of: Option<String>,
     #[arg(long, default_value_t = 20, value_parser = at_least_one)]
     limit: usize,
-    /// Only what had happened by then, under the names of then: a seq, a date or a time.
+    /// Show only changes up to a seq, a date or a time, with the names of that time.
     #[arg(long, value_name = "SEQ|TIME")]
     as_of: Option<AsOf>,
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
-    let reply = tell(&args, &app.service).await;
+    let reply = history_reply(&args, &app.service).await;
     app.close().await;
     reply
 }
 
-async fn tell(args: &Args, service: &Service) -> Result<Reply, CliError> {
+async fn history_reply(args: &Args, service: &Service) -> Result<Reply, CliError> {
     let words: Vec<&str> = args.of.iter().map(String::as_str).collect();
-    let Snapshot { seq, state, .. } = service.read_about(&words, args.as_of).await?;
+    let Snapshot { seq, state, .. } = service.read_projects_of(&words, args.as_of).await?;
     let (project, record) = match args.of.as_deref() {
         None => (None, None),
         Some(name) => match find::project(&state, name) {
@@ -50,7 +52,7 @@ async fn tell(args: &Args, service: &Service) -> Result<Reply, CliError> {
     // A task may have been in other projects.
     let scope = project.map_or(Scope::All, |project| Scope::of([project]));
     let mut past = service.past(&scope).await?;
-    let mut shown: Vec<Past> = Vec::new();
+    let mut shown: Vec<HistoryEntry> = Vec::new();
     let mut is_more = false;
     while let Some(mut set) = past.next().await.map_err(ServiceError::from)? {
         if set.seq > seq {
@@ -66,8 +68,10 @@ async fn tell(args: &Args, service: &Service) -> Result<Reply, CliError> {
         }
         shown.push(set);
     }
-    let state =
-        service.read(&Scope::of(shown.iter().flat_map(Past::projects)), args.as_of).await?.state;
+    let state = service
+        .read(&Scope::of(shown.iter().flat_map(HistoryEntry::projects)), args.as_of)
+        .await?
+        .state;
     let mut lines = Vec::new();
     let mut sets = Vec::new();
     for past in &shown {
@@ -87,7 +91,7 @@ async fn tell(args: &Args, service: &Service) -> Result<Reply, CliError> {
     }
     if is_more {
         lines.push(format!(
-            "there are earlier ones; --limit {} shows more",
+            "there are earlier ones; use --limit {} to show more",
             args.limit.saturating_mul(5)
         ));
     }
@@ -95,7 +99,7 @@ async fn tell(args: &Args, service: &Service) -> Result<Reply, CliError> {
     Ok(Reply::new(json!({"seq": seq, "changes": sets, "more": is_more}), text))
 }
 
-fn set_json(state: &State, past: &Past) -> Result<Value, CliError> {
+fn set_json(state: &State, past: &HistoryEntry) -> Result<Value, CliError> {
     let rows = past.rows.iter().map(|row| row_json(state, row)).collect::<Result<Vec<_>, _>>()?;
     Ok(json!({
         "seq": past.seq, "patch_set_id": past.id.to_string(), "at": rfc3339(past.at), "actor": past.actor,
@@ -107,14 +111,14 @@ fn row_json(state: &State, row: &Row) -> Result<Value, CliError> {
     Ok(json!({
         "op": row.op, "entity": row.entity, "id": row.entity_id.to_string(), "name": subject(state, row),
         "erased": row.is_erased(),
-        "before": row.before_fields().map_err(|fault| damaged(row, &fault))?, "after": row.after_fields().map_err(|fault| damaged(row, &fault))?,
+        "before": row.before_fields().map_err(|err| damaged(row, &err))?, "after": row.after_fields().map_err(|err| damaged(row, &err))?,
     }))
 }
 
-fn damaged(row: &Row, fault: &serde_json::Error) -> ServiceError {
+fn damaged(row: &Row, err: &serde_json::Error) -> ServiceError {
     crate::store::StoreError::Damaged {
         path: format!("journal row {}.{}", row.seq, row.ordinal),
-        what: fault.to_string(),
+        what: err.to_string(),
     }
     .into()
 }

@@ -6,11 +6,13 @@ use super::{CliError, Context, Reply};
 use crate::analytics::{Session, rows_json, rows_text};
 use crate::domain::time::rfc3339;
 use crate::service::ServiceError;
-use crate::service::inbox::{Answer, Answered, Fate, MOST};
+use crate::service::inbox::{InboxOutcome, InboxResult, InboxRun, MAX_REQUESTS};
 use crate::text::visible::visible_line;
 
-/// Requests for change from those who have SQL. They insert rows into the table inbox: a request_id of their own, the
-/// time, who asks, and a patch set as JSON. The answers are in inbox_results; the view requests shows both.
+/// Apply change requests submitted through SQL.
+///
+/// A request is a row in the table inbox: a request_id, the time, the requester, and a patch set
+/// as JSON. The answers are in the table inbox_results; the view requests shows both.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan inbox list\n  lakeplan inbox apply\n\nA request in SQL:\n  INSERT INTO inbox VALUES ('r-1', current_timestamp(), 'ana',\n    '{\"patches\":[{\"op\":\"update\",\"entity\":\"task\",\"id\":\"PAY-1\",\"fields\":{\"status\":\"review\"}}]}')"
@@ -22,16 +24,16 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Apply the requests that wait, each all or nothing, the oldest first, and note the answers. Where more wait than a
-    /// run takes, the users take turns.
+    /// Apply waiting requests, oldest first, each all or nothing, and record the answers. If
+    /// more are waiting than --limit, users take turns.
     Apply {
-        /// The most requests to answer in this run; the rest waits for the next.
-        #[arg(long, value_name = "NUMBER", default_value_t = MOST, value_parser = most)]
+        /// Maximum number of requests to answer in this run; the rest wait for the next.
+        #[arg(long, value_name = "NUMBER", default_value_t = MAX_REQUESTS, value_parser = most)]
         limit: usize,
     },
-    /// The requests and their answers, those that wait first.
+    /// List requests and their answers, waiting requests first.
     List {
-        /// The most requests to show.
+        /// Maximum number of requests to show.
         #[arg(long, value_name = "NUMBER", default_value_t = 500, value_parser = at_least_one)]
         limit: usize,
     },
@@ -72,9 +74,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             let answered = app.service.apply_inbox(&app.tables_with_inbox().await?, limit).await?;
             app.close().await;
             match answered.stopped {
-                // What was answered is noted; the rest waits for the next run.
+                // The responses so far are recorded; the rest waits for the next run.
                 Some((err, _)) => Err(err.into()),
-                None => Ok(said(&answered)),
+                None => Ok(summary(&answered)),
             }
         }
     }
@@ -94,14 +96,14 @@ fn list(
     let total: u64 = states.values().filter_map(Value::as_u64).sum();
     let number = usize::try_from(total).unwrap_or(usize::MAX);
     let mut text = if total == 0 {
-        "no one has asked for anything".to_owned()
+        "there are no requests".to_owned()
     } else {
         let header: Vec<&str> = header.iter().map(String::as_str).collect();
         table(&header, found.clone())
     };
     if found.len() < number {
         text.push_str(&format!(
-            "\n{} of {}; --limit shows more",
+            "\n{} of {}; use --limit to show more",
             found.len(),
             count(number, "request")
         ));
@@ -111,10 +113,10 @@ fn list(
     }
     let json =
         json!({"requests": json, "total": total, "states": states, "rows_without_id": without_id});
-    Reply::new(json, text).counting("requests", number)
+    Reply::new(json, text).with_count("requests", number)
 }
 
-/// The first characters of an id, as one line.
+/// Shortens an id to one line.
 fn short(id: &str) -> String {
     let cut: String = id.chars().take(60).collect();
     visible_line(&cut).into_owned()
@@ -128,10 +130,11 @@ fn no_id(number: usize) -> String {
     )
 }
 
-fn said(answered: &Answered) -> Reply {
+fn summary(answered: &InboxRun) -> Reply {
     let answers = &answered.answers;
-    let of = |fate| answers.iter().filter(|answer| answer.fate == fate).count();
-    let (applied, refused, conflicts) = (of(Fate::Applied), of(Fate::Refused), of(Fate::Conflict));
+    let of = |outcome| answers.iter().filter(|answer| answer.outcome == outcome).count();
+    let (applied, refused, conflicts) =
+        (of(InboxOutcome::Applied), of(InboxOutcome::Refused), of(InboxOutcome::Conflict));
     let mut text = match answers.len() {
         0 => "no request waits".to_owned(),
         number => {
@@ -142,7 +145,7 @@ fn said(answered: &Answered) -> Reply {
             )
         }
     };
-    for answer in answers.iter().filter(|answer| answer.fate != Fate::Applied) {
+    for answer in answers.iter().filter(|answer| answer.outcome != InboxOutcome::Applied) {
         let id = short(&answer.request_id);
         text.push_str(&format!("\n  {id}: {}", answer.message.as_deref().unwrap_or_default()));
     }
@@ -172,22 +175,22 @@ fn said(answered: &Answered) -> Reply {
         "answers": answers.iter().map(answer_json).collect::<Vec<_>>(), "waiting": answered.left,
         "rows_without_id": {"count": answered.without_id, "rows": answered.described}, "unreadable_files": answered.unreadable,
     });
-    // What was judged is noted beside the journal, whatever became of it.
+    // The responses are recorded, whatever their outcome.
     let reply = match answers.len() {
         0 => Reply::new(json, text),
         number => Reply::new(json, text).standing(format!("{} answered", count(number, "request"))),
     };
     reply
-        .counting("applied", applied)
-        .counting("refused", refused)
-        .counting("conflicts", conflicts)
-        .counting("waiting", answered.left)
-        .counting("rows_without_id", answered.without_id)
+        .with_count("applied", applied)
+        .with_count("refused", refused)
+        .with_count("conflicts", conflicts)
+        .with_count("waiting", answered.left)
+        .with_count("rows_without_id", answered.without_id)
 }
 
-fn answer_json(answer: &Answer) -> Value {
+fn answer_json(answer: &InboxResult) -> Value {
     json!({
-        "request_id": answer.request_id, "outcome": answer.fate.word(), "seq": answer.seq,
+        "request_id": answer.request_id, "outcome": answer.outcome.as_str(), "seq": answer.seq,
         "patch_set_id": answer.id.to_string(), "created_keys": answer.keys, "message": answer.message,
         "request_at": answer.at.map(rfc3339), "rows_without_effect": answer.others,
     })

@@ -1,25 +1,28 @@
 use serde_json::json;
 
-use super::{CliError, Context, Reply, interrupt};
+use super::{CliError, Context, Reply, cancel};
 use crate::analytics::registration::Registration;
 use crate::app::App;
 use crate::config::Setting;
 use crate::store::catalog::{Catalog, SchemaName};
 
-/// Makes a lake where --lake says: a folder is made where there is none. A lake in Unity Catalog, catalog.schema, is made at
-/// a folder of an external location and its journal is registered in the schema, so that catalog.schema names the lake.
+/// Create a lake.
+///
+/// Creates the lake at --lake, and its folder if it does not exist. A lake in Unity Catalog
+/// (catalog.schema) is created in a folder of an external location, and its journal is registered
+/// in the schema, so that catalog.schema names the lake.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan init\n  lakeplan --lake /data/team init\n  lakeplan init main.plan --location s3://team-bucket/plan --warehouse 1a2b3c"
 )]
 pub struct Args {
-    /// The same as --lake.
+    /// Same as --lake.
     #[arg(value_name = "URI")]
     place: Option<String>,
-    /// For a lake in Unity Catalog, the folder of an external location that it lies in.
+    /// Folder of an external location that holds the lake, for a lake in Unity Catalog.
     #[arg(long, value_name = "URL")]
     location: Option<String>,
-    /// The SQL warehouse that registers the journal; else the statement to run is shown.
+    /// SQL warehouse that registers the journal. Without it, the statement to run is printed.
     #[arg(long, value_name = "ID", requires = "location")]
     warehouse: Option<String>,
 }
@@ -29,7 +32,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     if let Some(value) = args.place {
         if config.lake.origin == "--lake" && config.lake.value != value {
             let message = format!(
-                "init {value} and --lake {} name two places for one lake",
+                "init {value} and --lake {} name different locations for one lake",
                 config.lake.value
             );
             return Err(CliError::Usage { message, hint: Some("name it once".to_owned()) });
@@ -37,7 +40,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         config.lake = Setting { value, origin: "init".to_owned() };
     }
     let name = config.lake.value.clone();
-    // A job passes a parameter as it is, given or not.
+    // A job passes every parameter, even an empty one.
     match (App::schema(&config), args.location.filter(|location| !location.is_empty())) {
         (Some(schema), Some(location)) => {
             let made = App::create_in_catalog(&config, &schema, &location).await?;
@@ -45,11 +48,13 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             registered(made, &schema, App::catalog(&config)?.0, warehouse).await
         }
         (Some(schema), None) => Err(CliError::Usage {
-            message: format!("a lake in Unity Catalog needs a place: --location URL, for {schema}"),
-            hint: Some(format!("a folder of that name is written ./{schema}")),
+            message: format!(
+                "a lake in Unity Catalog needs a location: --location URL, for {schema}"
+            ),
+            hint: Some(format!("for a folder of that name, use ./{schema}")),
         }),
         (None, Some(_)) => Err(CliError::usage(format!(
-            "--location is for a lake named catalog.schema, and {name} is its own place"
+            "--location is for a lake named catalog.schema, but {name} is already a location"
         ))),
         (None, None) => {
             let app = App::create(&config).await?;
@@ -65,7 +70,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     }
 }
 
-/// Makes the lake known by its schema.
+/// Registers the lake in its schema.
 async fn registered(
     (app, is_new): (App, bool),
     schema: &SchemaName,
@@ -89,11 +94,11 @@ async fn registered(
         );
         return Ok(Reply::new(json, text).standing(made));
     };
-    if let Err(fault) = warehouse.run(&sql, interrupt::stop(interrupt::LONG)).await {
+    if let Err(err) = warehouse.run(&sql, cancel::stop(cancel::DEFAULT_TIMEOUT_SECS)).await {
         return Err(CliError::Statement {
             what: format!("{schema}: {made}, and its journal could not be registered"),
-            told: format!("\n  {sql}"),
-            cause: Box::new(fault),
+            detail: format!("\n  {sql}"),
+            cause: Box::new(err),
         });
     }
     catalog.root(schema).await?;

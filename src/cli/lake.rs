@@ -5,7 +5,7 @@ use crate::domain::time::rfc3339;
 use crate::store::Scope;
 use crate::store::row::hex;
 
-/// The lake itself.
+/// Show what the lake is, or adopt a copy.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  lakeplan lake show\n  lakeplan lake adopt")]
 pub struct Args {
@@ -15,9 +15,9 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// What the lake is: where, which format, how many changes, the head of its hash chain.
+    /// Show the lake's location, format, number of changes, and the head of its hash chain.
     Show,
-    /// Make a copied lake its own: from then on it counts as the one at this place.
+    /// Make a copied lake an original: from then on it is the lake at this location.
     Adopt,
 }
 
@@ -61,10 +61,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         Verb::Adopt => {
             let place = &service.store;
             match service.adopt().await? {
-                Some(done) => show::done(&done, format!("the lake at {place} is its own now")),
+                Some(done) => show::done(&done, format!("the lake at {place} is now independent")),
                 None => Reply::new(
                     json!({"seq": null}),
-                    format!("the lake at {place} is its own already"),
+                    format!("the lake at {place} is already independent"),
                 ),
             }
         }

@@ -1,6 +1,6 @@
-//! How many of something a command shows or does.
+//! Parses limits on the number of items.
 
-/// Reads a limit for clap: none at all would show nothing and pass for an answer.
+/// Parses a limit for clap. Refuses 0, which would show nothing and look like an empty result.
 pub fn at_least_one(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| "must be a whole number, 1 or more".to_owned())

@@ -1,4 +1,5 @@
-//! What is logged to standard error. `LAKEPLAN_LOG` says how much, as tracing-subscriber's `EnvFilter` reads it.
+//! Logging to standard error. `LAKEPLAN_LOG` sets the filter, in the syntax of tracing-subscriber's
+//! `EnvFilter`.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -9,12 +10,12 @@ use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use crate::text::masked::masked_line;
 use crate::text::visible::visible_line;
 
-/// What is logged unless the environment says otherwise.
+/// Default filter.
 const USUAL: &str = "warn,delta_kernel=error,buoyant_kernel=error";
 
-/// Begins to log. Values of events come from the lake, from storage and from arguments, so each is written as one line
-/// without anything that acts on a terminal, and without the credentials that a client may log with an address. The colors
-/// of the log itself are written to a terminal only.
+/// Starts logging. Values of events come from the lake, from storage and from arguments, so each is
+/// written as one line, without terminal control characters and without credentials that a client
+/// may log with an address. Colors are written only to a terminal.
 pub fn begin(filter: Option<String>) {
     let field = |writer: &mut Writer<'_>, field: &tracing::field::Field, value: &dyn fmt::Debug| {
         let value = format!("{value:?}");

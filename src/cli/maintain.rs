@@ -4,11 +4,15 @@ use super::reply::{count, table};
 use super::{CliError, Context, Reply};
 use crate::store::Vacuumed;
 
-/// Keeps the lake fast: folds, joins small files of the journal and of past days of the appended tables (whose rows go
-/// when their retention has passed, but not while this machine's clock is far ahead of all that the lake has seen), writes checkpoints, and deletes files that no version of the last seven days needs
-/// and log entries that a checkpoint stands for, and in a local folder the temporary files that killed processes left more than
-/// a day ago. A file of an appended table that is lost is taken out of the table, and a broken checkpoint is written again.
-/// Safe beside writers and readers; what others write, the inbox, is left to them.
+/// Keep the lake fast: fold, compact, checkpoint, vacuum.
+///
+/// Folds; merges small files of the journal and of past days of the event tables; deletes rows of
+/// event tables past their retention; writes checkpoints. Deletes files that no version of the
+/// last seven days needs, log entries that a checkpoint replaces, and, in a local folder,
+/// temporary files that killed processes left more than a day ago. A lost file of an event table
+/// is removed from the table, and a broken checkpoint is written again. No row is deleted while
+/// this machine's clock is far ahead of everything in the lake. Safe beside writers and readers.
+/// The inbox is left to those who write it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lakeplan maintain")]
 pub struct Args {}
@@ -22,12 +26,12 @@ pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
         .iter()
         .map(|(name, vacuumed)| json!({"table": name, "files": vacuumed.files, "bytes": vacuumed.bytes, "log_entries": vacuumed.entries}))
         .collect();
-    let condensed = report.condensed.iter().map(|(name, done)| {
+    let compacted = report.compacted.iter().map(|(name, done)| {
         json!({"table": name, "expired_rows": done.expired, "from": done.from, "into": done.into, "duplicates": done.duplicates})
     });
     let json = json!({
-        "seq": report.seq, "compacted": {"from": report.compacted.from, "into": report.compacted.into},
-        "condensed": condensed.collect::<Vec<_>>(), "vacuumed": tables,
+        "seq": report.seq, "compacted": {"from": report.journal.from, "into": report.journal.into},
+        "condensed": compacted.collect::<Vec<_>>(), "vacuumed": tables,
         "temporaries": {"files": report.temporaries.files, "bytes": report.temporaries.bytes},
     });
     let rows = report.vacuumed.iter().filter(|(_, vacuumed)| vacuumed.files + vacuumed.entries > 0);
@@ -41,13 +45,11 @@ pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
             ]
         })
         .collect();
-    let mut text = match report.compacted.from {
-        0 => "the journal's files are few enough\n".to_owned(),
-        from => {
-            format!("{} of the journal became {}\n", count(from, "file"), report.compacted.into)
-        }
+    let mut text = match report.journal.from {
+        0 => "the journal needs no compaction\n".to_owned(),
+        from => format!("{} of the journal became {}\n", count(from, "file"), report.journal.into),
     };
-    for (name, done) in &report.condensed {
+    for (name, done) in &report.compacted {
         if done.from > 0 {
             text.push_str(&format!(
                 "{} of {name} became {}\n",
@@ -74,7 +76,7 @@ pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
         |of: fn(&Vacuumed) -> usize| report.vacuumed.iter().map(|(_, vacuumed)| of(vacuumed)).sum();
     Ok(Reply::new(json, text)
         .standing("the round of maintenance is done")
-        .counting("files_joined", report.compacted.from)
-        .counting("files_deleted", deleted(|vacuumed| vacuumed.files))
-        .counting("log_entries_deleted", deleted(|vacuumed| vacuumed.entries)))
+        .with_count("files_joined", report.journal.from)
+        .with_count("files_deleted", deleted(|vacuumed| vacuumed.files))
+        .with_count("log_entries_deleted", deleted(|vacuumed| vacuumed.entries)))
 }

@@ -1,10 +1,13 @@
-//! The command line: one file a subcommand, each with its `Args` (whose comments are the help) and its `run`.
+//! The command line: one file per subcommand, each with its `Args` (whose comments are the help
+//! text) and its `run`.
 //!
-//! Belongs here: talking to a person or a script. Does not: logic; a command reads its words, calls `service`, and
-//! shows the answer. Data leaves as a [`Reply`] on standard output; everything else goes to standard error.
+//! In scope: communication with a person or a script. Out of scope: logic; a command parses its
+//! arguments, calls `service`, and shows the result. Output: a [`Reply`] on standard output;
+//! everything else goes to standard error.
 
 mod apply;
 mod backup;
+mod cancel;
 mod catalog;
 mod completions;
 mod config;
@@ -16,12 +19,12 @@ mod fold;
 mod history;
 mod inbox;
 mod init;
-mod interrupt;
 mod lake;
 mod limit;
 mod log;
 mod maintain;
 mod next;
+mod parse_error;
 mod plan;
 mod progress;
 mod project;
@@ -34,7 +37,6 @@ pub mod show;
 mod summary;
 mod task;
 mod undo;
-mod unparsed;
 mod upgrade;
 mod user;
 mod visualize;
@@ -74,40 +76,42 @@ struct Cli {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// Where the lake is: a folder, a storage URL, or catalog.schema in Unity Catalog [default: LAKEPLAN_LAKE, else ./lake].
+    /// Location of the lake: a folder, a storage URL, or catalog.schema in Unity Catalog
+    /// [default: LAKEPLAN_LAKE, else ./lake].
     #[arg(long, global = true, value_name = "URI")]
     lake: Option<String>,
-    /// Which [target.NAME] section of the configuration holds: dev, staging or prod.
+    /// Use the [target.NAME] section of the configuration: dev, staging or prod.
     #[arg(short, long, global = true, value_name = "NAME")]
     target: Option<String>,
-    /// text or json.
+    /// Output format: text or json.
     #[arg(short, long, global = true, value_name = "FORMAT", value_parser = ["text", "json"], hide_possible_values = true)]
     output: Option<String>,
-    /// The same as --output json.
+    /// Same as --output json.
     #[arg(long, global = true, conflicts_with = "output")]
     json: bool,
-    /// Who makes the change [default: LAKEPLAN_ACTOR, else the user of the machine].
+    /// Name recorded as the author of the change [default: LAKEPLAN_ACTOR, else the machine's
+    /// user].
     #[arg(long, global = true, value_name = "NAME")]
     actor: Option<String>,
-    /// A configuration file [default: lakeplan.toml, where there is one].
+    /// Configuration file [default: lakeplan.toml, if it exists].
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Writes what became of the command to a file, as one JSON object, for who started it [default: LAKEPLAN_SUMMARY].
+    /// Write a JSON summary of the command's result to FILE [default: LAKEPLAN_SUMMARY].
     #[arg(long, global = true, value_name = "FILE")]
     summary: Option<PathBuf>,
 }
 
-/// What a command works with.
+/// Context of a running command.
 pub struct Context {
     pub config: Config,
     pub json: bool,
-    /// The subcommand, as it is typed.
+    /// Name of the subcommand, as typed.
     command: &'static str,
-    /// What was opened, to be waited for before the process ends.
+    /// Completion signals of opened lakes, awaited before the process ends.
     opened: Mutex<Vec<oneshot::Receiver<()>>>,
-    /// How the lake stood when the command ended, where that is to be told.
+    /// Receives the head of the lake when the command ends, if the summary needs it.
     end: Option<Arc<OnceLock<Head>>>,
-    /// The last seq that the command committed, 0 for none.
+    /// Last seq that the command committed; 0 for none.
     committed: Arc<AtomicU64>,
 }
 
@@ -116,35 +120,35 @@ impl Context {
         Ok(self.begin(App::open(&self.config).await?))
     }
 
-    /// The same to rebuild tables, also where one is ahead of the journal.
+    /// Like [`Self::open`], to rebuild tables; also works if a table is ahead of the journal.
     pub async fn open_to_rebuild(&self) -> Result<App, CliError> {
         Ok(self.begin(App::open_to_rebuild(&self.config).await?))
     }
 
     fn begin(&self, app: App) -> App {
-        let mut app = app.running(self.command).noting(&self.committed);
+        let mut app = app.for_command(self.command).record_seq_in(&self.committed);
         if let Some(end) = &self.end {
-            app = app.telling(end);
+            app = app.record_head_in(end);
         }
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner).extend(app.ended());
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).extend(app.finished());
         app
     }
 
-    /// Waits until what was begun beside the answer, such as a checkpoint, is done: a command that failed has not
-    /// closed what it opened.
+    /// Waits for background work such as a checkpoint. A failed command has not closed what it
+    /// opened.
     async fn finish(self) {
-        for ended in self.opened.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            // It is gone where the writer is.
-            let _ = ended.await;
+        for finished in self.opened.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            // The sender is dropped together with the writer.
+            let _ = finished.await;
         }
     }
 }
 
 macro_rules! commands {
-    ($($(#[doc = $doc:literal])* $variant:ident = $module:ident),+ $(,)?) => {
+    ($($variant:ident = $module:ident),+ $(,)?) => {
         #[derive(Debug, Subcommand)]
         enum Command {
-            $($(#[doc = $doc])* $variant($module::Args),)+
+            $($variant($module::Args),)+
         }
 
         impl Command {
@@ -161,66 +165,42 @@ macro_rules! commands {
             }
         }
 
-        /// The subcommands and the files they live in, for the test that holds them together.
+        /// Subcommands and their modules, for the test that checks that they match.
         pub const COMMANDS: &[(&str, &str)] = &[$((stringify!($variant), stringify!($module))),+];
     };
 }
 
 commands! {
-    /// A minute's tour on a lake of its own.
     Quickstart = quickstart,
-    /// Make a lake.
     Init = init,
-    /// Turn a description into a plan, or bring the plan up to date with it.
     Plan = plan,
-    /// Apply a patch set: all of it, or nothing.
     Apply = apply,
-    /// Projects: create, list, show, update, delete, restore.
     Project = project,
-    /// Tasks: the plan itself.
     Task = task,
-    /// The people and agents who do the work.
     User = user,
-    /// What can be worked on now, the best first.
     Next = next,
-    /// What happened, the last change first.
     History = history,
-    /// Take a change back.
     Undo = undo,
-    /// Take someone's personal data out of the lake and its history.
     Erase = erase,
-    /// Requests for change from those who have SQL: apply and answer them.
     Inbox = inbox,
-    /// Show a project as a page: tree and timeline.
     Visualize = visualize,
-    /// Answer by SQL: the tables, the views, any SELECT.
     Query = query,
-    /// Write how the plan stands as a page and as numbers.
     Report = report,
-    /// Bring the current tables up to the journal.
     Fold = fold,
-    /// Keep the lake fast: fold, compact, checkpoint, vacuum.
     Maintain = maintain,
-    /// Unity Catalog: register the lake's tables and views there.
     Catalog = catalog,
-    /// Examine the lake: is everything there, unchanged, and do the tables say what the journal says?
     Doctor = doctor,
-    /// Copy the lake to another place, consistent at one position.
     Backup = backup,
-    /// Make a lake from a backup, or from another lake as it was.
     RestoreLake = restore_lake,
-    /// The lake itself: show what it is, adopt a copy.
     Lake = lake,
-    /// Raise the lake to the format of this lakeplan.
     Upgrade = upgrade,
-    /// The settings in force and where each comes from.
     Config = config,
-    /// Completions for a shell.
     Completions = completions,
 }
 
 impl Command {
-    /// The files of this machine that the command itself reads or writes, as far as its words name them.
+    /// Returns the local files that the command itself reads or writes, as far as its arguments
+    /// name them.
     fn files(&self) -> Vec<PathBuf> {
         match self {
             Self::Apply(args) => args.files(),
@@ -237,26 +217,27 @@ pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
-        Err(fault) => return unparsed::tell(&words, fault).into(),
+        Err(err) => return parse_error::reply(&words, err).into(),
     };
     let wants_json = match cli.global.output.as_deref().filter(|output| !output.is_empty()) {
         Some(output) => output == "json",
-        None => cli.global.json || environment_says_json(),
+        None => cli.global.json || json_from_environment(),
     };
     match crate::config::read_variable("LAKEPLAN_LOG") {
         Ok(filter) => log::begin(filter),
-        Err(fault) => return CliError::Config(fault.into()).report(wants_json).into(),
+        Err(err) => return CliError::Config(err.into()).report(wants_json).into(),
     }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(fault) => return CliError::from(fault).report(wants_json).into(),
+        Err(err) => return CliError::from(err).report(wants_json).into(),
     };
     let (json, done, summary) = runtime.block_on(run(cli, wants_json));
-    // What is still written to someone who no longer reads is not waited for.
+    // Does not wait for output to a reader that stopped reading.
     runtime.shutdown_background();
     let lost = done.as_ref().ok().and_then(|reply| Some(reply.unread(reply.print(json).err()?)));
     if let Some((summary, end)) = summary {
-        // Who made a change asks what became of it, who read asks for the answer.
+        // After a change, the summary reports the outcome of the change; after a read, the delivery
+        // of the reply.
         let is_failure = lost.as_ref().is_some_and(|lost| lost.exit() != Exit::Ok);
         summary.write(lost.as_ref().filter(|_| is_failure).map_or(done.as_ref(), Err), end.get());
     }
@@ -266,8 +247,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Whether the environment asks for JSON, for an error that comes before the settings are read.
-fn environment_says_json() -> bool {
+/// Whether the environment requests JSON, for errors before the settings are read.
+fn json_from_environment() -> bool {
     crate::config::variable("LAKEPLAN_OUTPUT").as_deref() == Some("json")
 }
 
@@ -275,11 +256,11 @@ fn summary_of_environment() -> Option<PathBuf> {
     crate::config::path_variable("LAKEPLAN_SUMMARY").filter(|file| !file.as_os_str().is_empty())
 }
 
-/// What a command came to, whether as JSON, and the summary that is to be written of it.
+/// Result of a command, whether it is shown as JSON, and the summary to write.
 type Ran = (bool, Result<Reply, CliError>, Option<(Summary, Arc<OnceLock<Head>>)>);
 
-/// Refuses a clock that shows a time at which nothing can be written: ids hold the time since 1970, tables four digits of a
-/// year.
+/// Refuses a clock outside the range in which anything can be written: ids hold the time since
+/// 1970, tables four-digit years.
 fn check_clock(now: Instant) -> Result<(), CliError> {
     match now.timestamp() >= 0 && now.year() <= 9999 {
         true => Ok(()),
@@ -323,14 +304,14 @@ async fn answer(
     };
     let config = match Config::load(&flags, crate::config::read_variable) {
         Ok(config) => config,
-        // Whoever has to mend a file of settings may ask what belongs there.
+        // The defaults stay available to users with a broken configuration file.
         Err(_)
             if let Command::Config(args) = &cli.command
                 && args.asks_for_defaults() =>
         {
             return (wants_json, Ok(config::defaults()));
         }
-        Err(fault) => return (wants_json, Err(fault.into())),
+        Err(err) => return (wants_json, Err(err.into())),
     };
     let json = config.output.value == "json";
     let (command, committed) = (cli.command.name(), Arc::default());
@@ -346,12 +327,12 @@ async fn answer(
     context.finish().await;
     let done = done.map(|reply| match committed.load(Ordering::Acquire) {
         0 => reply,
-        seq => reply.standing_unless_said(|| format!("seq {seq} is committed")),
+        seq => reply.completed_or(|| format!("seq {seq} is committed")),
     });
     (json, done)
 }
 
-/// The whole command line as clap knows it.
+/// Returns the complete clap definition of the command line.
 pub fn definition() -> clap::Command {
     Cli::command()
 }

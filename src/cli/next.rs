@@ -7,18 +7,20 @@ use crate::domain::time::AsOf;
 use crate::planning::next::ready;
 use crate::service::find;
 
-/// What can be worked on now, the best first: open, nothing it waits for is open, and its day has come.
+/// List tasks that can start now, best first.
+///
+/// A task is listed if it is open, everything it waits for is done, and its start day has come.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  lakeplan next\n  lakeplan next --assignee @ana --json")]
 pub struct Args {
     #[arg(long)]
     project: Option<String>,
-    /// Only what is this user's or no one's.
+    /// Only tasks assigned to this user, or unassigned.
     #[arg(long, value_name = "USER")]
     assignee: Option<String>,
     #[arg(long, default_value_t = 5, value_parser = at_least_one)]
     limit: usize,
-    /// The lake as it was: a seq, a date or a time.
+    /// Read the lake as of a seq, a date or a time.
     #[arg(long, value_name = "SEQ|TIME")]
     as_of: Option<AsOf>,
 }
@@ -26,10 +28,10 @@ pub struct Args {
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     let snapshot = match &args.project {
-        Some(project) => app.service.read_about(&[project], args.as_of).await?,
-        None => app.service.read_in_sight(args.as_of).await?,
+        Some(project) => app.service.read_projects_of(&[project], args.as_of).await?,
+        None => app.service.read_visible(args.as_of).await?,
     };
-    // What is due is judged by the day of the answer.
+    // Due dates are judged by the day of the snapshot.
     let today = args.as_of.map_or(app.service.clock.now(), |_| snapshot.at).date_naive();
     app.close().await;
     let state = &snapshot.state;
@@ -43,7 +45,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         Some(name) => vec![find::project(state, name)?.0],
         None => state
             .projects()
-            .filter(|found| found.project().is_some_and(|project| project.is_in_sight()))
+            .filter(|found| found.project().is_some_and(|project| project.is_visible()))
             .collect(),
     };
     let mut found = ready(projects, today, assignee);
@@ -60,13 +62,13 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         if ready.is_whole {
             line.push_str("  all its parts are closed");
         }
-        if ready.holds_up > 0 {
-            line.push_str(&format!("  holds up {}", ready.holds_up));
+        if ready.waiting_tasks > 0 {
+            line.push_str(&format!("  holds up {}", ready.waiting_tasks));
         }
         lines.push(line);
         let mut task = show::task_json(state, ready.task);
         if let Value::Object(task) = &mut task {
-            task.insert("holds_up".to_owned(), json!(ready.holds_up));
+            task.insert("holds_up".to_owned(), json!(ready.waiting_tasks));
             task.insert("overdue".to_owned(), json!(ready.overdue));
             task.insert("due_with_whole".to_owned(), json!(ready.due));
             task.insert("all_parts_closed".to_owned(), json!(ready.is_whole));
@@ -74,7 +76,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         json.push(task);
     }
     let text = match found.first() {
-        None => "nothing is ready; lakeplan task list --open shows what waits".to_owned(),
+        None => "nothing is ready; run lakeplan task list --open to see what waits".to_owned(),
         Some(first) => {
             let is_begun = matches!(first.task.status, TaskStatus::InProgress | TaskStatus::Review);
             let verb = if first.is_whole || is_begun { "done" } else { "start" };

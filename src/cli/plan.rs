@@ -1,18 +1,18 @@
+mod diagnostics;
 mod difference;
 mod folder;
-mod given;
-mod notes;
+mod input;
 mod tree;
 
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+pub(super) use diagnostics::{counts, reason, wrap};
 pub(super) use difference::difference;
-pub(super) use notes::{counts, reason, wrap};
 pub(super) use tree::{cut, effort, keys};
 
-use given::{Given, given};
+use input::{Given, given};
 
 use super::reply::count;
 use super::{CliError, Context, Reply};
@@ -21,41 +21,46 @@ use crate::domain::patch::Patch;
 use crate::domain::record::Entity;
 use crate::domain::state::ProjectState;
 use crate::planning::replan::report::Mark;
-use crate::service::change::Done;
+use crate::service::change::Committed;
 use crate::service::plan::{PlanRequest, Preview};
 
-/// Reads a description (Markdown or plain text; - for standard input) as a plan. Without --yes it only shows what it
-/// would do. Run again on the same file it changes what the description changed: unchanged statements keep their
-/// tasks, done work and people's edits stay. With --folder it does so for every description of a folder.
+/// Turn a description into a plan, or update the plan from it.
+///
+/// Reads Markdown or plain text; `-` is standard input. Without --yes, only shows what would
+/// change. Run it again on the same file to apply what changed in the description: unchanged
+/// statements keep their tasks, and completed work and people's edits stay. With --folder, plans
+/// every description in a folder.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan plan prd.md\n  lakeplan plan prd.md --yes\n  lakeplan plan prd.md --full --skipped\n  cat notes.txt | lakeplan plan - --project PAY --yes\n  lakeplan plan --folder descriptions --yes"
 )]
 pub struct Args {
-    /// The description: a file, a storage URL, or - for standard input.
+    /// Description: a file, a storage URL, or - for standard input.
     file: Option<String>,
-    /// The description itself.
+    /// Text of the description.
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
-    /// Every description (*.md, *.markdown, *.txt) in a folder, or below a storage URL, that is new or has changed.
+    /// Plan every new or changed description (*.md, *.markdown, *.txt) in a folder or below a
+    /// storage URL.
     #[arg(long, value_name = "FOLDER|URI")]
     folder: Option<String>,
-    /// Do it.
+    /// Write the plan (the default is a dry run).
     #[arg(long, short)]
     yes: bool,
-    /// The project to plan, where it is not the one that was planned from this file.
+    /// Project to plan, if it is not the one that was planned from this file.
     #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
-    /// What to call the project, where not as the description does.
+    /// Name of the project, if it differs from the description's title.
     #[arg(long)]
     name: Option<String>,
-    /// The set's id (UUIDv7). Sending the same description again under the same id is safe.
+    /// Id of the patch set (UUIDv7). Sending the same description again with the same id is
+    /// safe.
     #[arg(long, value_name = "UUID")]
     id: Option<PatchSetId>,
     /// Show every row.
     #[arg(long)]
     full: bool,
-    /// List what was read and not planned, with its lines and the reason.
+    /// List every statement that was not planned, with its lines and the reason.
     #[arg(long)]
     skipped: bool,
 }
@@ -66,7 +71,7 @@ impl Args {
     }
 }
 
-/// How much of a preview is shown, and how wide.
+/// Extent and width of a preview.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shown {
     pub rows: usize,
@@ -100,17 +105,17 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         .iter()
         .fold(reply, |reply, done| reply.standing(format!("seq {} is committed", done.seq)));
     Ok(reply
-        .counting("created", of(Mark::New))
-        .counting("changed", of(Mark::Changed))
-        .counting("moved", of(Mark::Moved))
-        .counting("deleted", of(Mark::Gone)))
+        .with_count("created", of(Mark::New))
+        .with_count("changed", of(Mark::Changed))
+        .with_count("moved", of(Mark::Moved))
+        .with_count("deleted", of(Mark::Gone)))
 }
 
-/// A preview for a person, without what to do next.
+/// Renders a preview for a person, without the next steps.
 pub(super) fn page(
     preview: &Preview,
     request: &PlanRequest,
-    done: Option<&Done>,
+    done: Option<&Committed>,
     shown: Shown,
 ) -> String {
     let project = preview.after.project(preview.project).and_then(ProjectState::project);
@@ -124,14 +129,14 @@ pub(super) fn page(
         parts.extend(
             namesake(preview, done.is_some())
                 .filter(|_| preview.is_new)
-                .map(|said| wrap(&said, shown.width).join("\n")),
+                .map(|message| wrap(&message, shown.width).join("\n")),
         );
         if !preview.plan.nodes.is_empty() {
             parts.push(String::new());
             parts.push(tree::tree(preview, shown));
         }
-        parts.extend(notes::problems(preview, shown));
-        parts.extend(notes::skipped(preview, shown));
+        parts.extend(diagnostics::problems(preview, shown));
+        parts.extend(diagnostics::skipped(preview, shown));
     } else {
         parts.push(String::new());
         parts.push(difference(preview, shown));
@@ -141,34 +146,35 @@ pub(super) fn page(
             parts.push(tree::tree(preview, shown));
         }
         if changed || shown.is_full {
-            parts.extend(notes::problems(preview, shown));
+            parts.extend(diagnostics::problems(preview, shown));
         }
         if shown.lists_skipped {
-            parts.extend(notes::skipped(preview, shown));
+            parts.extend(diagnostics::skipped(preview, shown));
         }
     }
     if let Some(done) = done {
         let mark = if done.repeated { "was done before" } else { "done" };
         parts.push(String::new());
-        parts.push(format!("{}  ({mark}, seq {})", told(preview), done.seq));
+        parts.push(format!("{}  ({mark}, seq {})", message(preview), done.seq));
     }
     parts.join("\n")
 }
 
-/// Whether the plan is all there is to see: no task was there before.
+/// Whether the plan is all there is to show, because there were no tasks before.
 fn is_first(preview: &Preview) -> bool {
     let before = preview.before.project(preview.project);
     preview.is_new
         || before.is_none_or(|project| project.tasks().all(|task| task.deleted_at.is_some()))
 }
 
-/// Another live project of the same name, for who names the same description in another way.
+/// Warns about another live project with the same name, in case the same description has another
+/// source.
 fn namesake(preview: &Preview, is_done: bool) -> Option<String> {
     let own = preview.after.project(preview.project)?.project()?;
     let projects = preview.before.projects().filter_map(ProjectState::project);
     let other = projects
         .filter(|other| other.id != own.id)
-        .find(|other| other.is_in_sight() && other.name == own.name)?;
+        .find(|other| other.is_visible() && other.name == own.name)?;
     let from =
         other.source.as_ref().map(|source| format!(", planned from {source}")).unwrap_or_default();
     let undo = if is_done { "lakeplan undo takes this one back, and " } else { "" };
@@ -178,8 +184,8 @@ fn namesake(preview: &Preview, is_done: bool) -> Option<String> {
     ))
 }
 
-/// What was done, in a clause.
-fn told(preview: &Preview) -> String {
+/// Summary of the changes, as a clause.
+fn message(preview: &Preview) -> String {
     let of = |mark, noun: &str| match preview.report.count(mark, Entity::Task) {
         0 => None,
         number => Some(format!("{} {noun}", count(number, "task"))),
@@ -200,7 +206,7 @@ fn told(preview: &Preview) -> String {
     }
 }
 
-fn next(args: &Args, preview: &Preview, done: Option<&Done>) -> String {
+fn next(args: &Args, preview: &Preview, done: Option<&Committed>) -> String {
     let project = preview.after.project(preview.project).and_then(ProjectState::project);
     let key = project.map(|project| project.key.to_string()).unwrap_or_default();
     if done.is_some() {
@@ -219,11 +225,11 @@ fn next(args: &Args, preview: &Preview, done: Option<&Done>) -> String {
         .map(|(flag, what, _)| format!("{flag} shows {what}"))
         .collect();
     let tail = if more.is_empty() { String::new() } else { format!("; {}", more.join(", ")) };
-    format!("\nnothing is written yet; --yes does it{tail}")
+    format!("\nnothing is written yet; run with --yes to write{tail}")
 }
 
-/// Everything, for programs.
-fn whole(preview: &Preview, done: Option<&Done>, asked: bool) -> Value {
+/// Returns the full result as JSON.
+fn whole(preview: &Preview, done: Option<&Committed>, asked: bool) -> Value {
     let project = preview.after.project(preview.project).and_then(ProjectState::project);
     let tasks = preview.after.project(preview.project);
     let rows = preview.report.rows.iter().map(|row| {
@@ -251,11 +257,10 @@ fn whole(preview: &Preview, done: Option<&Done>, asked: bool) -> Value {
     })
 }
 
-/// A patch as lakeplan apply reads it.
+/// Formats a patch as `lakeplan apply` reads it.
 fn patch(patch: &Patch) -> Value {
-    use crate::domain::patch::Place;
-    let mut json =
-        json!({"op": patch.op.word(), "entity": patch.entity.word(), "id": patch.id.to_string()});
+    use crate::domain::patch::Placement;
+    let mut json = json!({"op": patch.op.as_str(), "entity": patch.entity.as_str(), "id": patch.id.to_string()});
     for (part, fields) in [("fields", &patch.fields), ("expect", &patch.expect)] {
         if !fields.is_empty() {
             json[part] = Value::Object(fields.clone());
@@ -263,10 +268,10 @@ fn patch(patch: &Patch) -> Value {
     }
     match patch.place {
         None => {}
-        Some(Place::First) => json["place"] = "first".into(),
-        Some(Place::Last) => json["place"] = "last".into(),
-        Some(Place::After(id)) => json["place"] = json!({"after": id.to_string()}),
-        Some(Place::Before(id)) => json["place"] = json!({"before": id.to_string()}),
+        Some(Placement::First) => json["place"] = "first".into(),
+        Some(Placement::Last) => json["place"] = "last".into(),
+        Some(Placement::After(id)) => json["place"] = json!({"after": id.to_string()}),
+        Some(Placement::Before(id)) => json["place"] = json!({"before": id.to_string()}),
     }
     json
 }

@@ -1,18 +1,18 @@
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::reply::{count, table_of_said};
+use super::reply::{count, table_without_empty_columns};
 use super::{CliError, Context, Reply, show};
 use crate::domain::patch::{Op, Source};
 use crate::domain::project::ProjectStatus;
 use crate::domain::record::Entity;
 use crate::domain::state::{ProjectState, State};
-use crate::domain::tally::{Tallies, Tally};
+use crate::domain::task_counts::{TaskCount, TaskCounts};
 use crate::domain::time::AsOf;
 use crate::exchange::patchset::{RawPatch, Request};
 use crate::service::find;
 
-/// Projects.
+/// Create, list, show, update, delete and restore projects.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan project create \"Payments migration\" --key PAY\n  lakeplan project list\n  lakeplan project update PAY --status active"
@@ -24,32 +24,32 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Make a project.
+    /// Create a project.
     Create {
         name: String,
-        /// Its short name, 2 to 10 capital letters or digits; chosen from the name where absent.
+        /// Short name, 2 to 10 capital letters or digits [default: derived from the name].
         #[arg(long)]
         key: Option<String>,
         #[command(flatten)]
         fields: Fields,
     },
-    /// The projects.
+    /// List projects.
     List {
-        /// Archived ones too.
+        /// Include archived projects.
         #[arg(long)]
         all: bool,
-        /// The lake as it was: a seq, a date or a time.
+        /// Read the lake as of a seq, a date or a time.
         #[arg(long, value_name = "SEQ|TIME")]
         as_of: Option<AsOf>,
     },
-    /// One project.
+    /// Show a project.
     Show {
         project: String,
-        /// The lake as it was: a seq, a date or a time.
+        /// Read the lake as of a seq, a date or a time.
         #[arg(long, value_name = "SEQ|TIME")]
         as_of: Option<AsOf>,
     },
-    /// Change its fields.
+    /// Change a project's fields.
     Update {
         project: String,
         #[arg(long)]
@@ -57,21 +57,21 @@ enum Verb {
         #[command(flatten)]
         fields: Fields,
     },
-    /// Delete it with everything in it; restore brings it back.
+    /// Delete a project and everything in it; `restore` brings it back.
     Delete { project: String },
-    /// Bring a deleted project back with what was deleted with it.
+    /// Restore a deleted project, with everything that was deleted with it.
     Restore { project: String },
 }
 
 #[derive(Debug, clap::Args)]
 struct Fields {
-    /// The description; its text, not a file.
+    /// Text of the description, not a file.
     #[arg(long)]
     description: Option<String>,
-    /// planned, active, on_hold, completed or archived.
+    /// Status: planned, active, on_hold, completed or archived.
     #[arg(long)]
     status: Option<ProjectStatus>,
-    /// Who answers for it.
+    /// User who is responsible for the project.
     #[arg(long, value_name = "USER")]
     owner: Option<String>,
     #[arg(long, value_name = "DATE", value_parser = crate::domain::day::read)]
@@ -117,14 +117,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             show::done(&done, format!("project {key}: {name}"))
         }
         Verb::List { all, as_of } => {
-            let (state, tallies) = service.tallied(as_of).await?;
-            list(&state, &tallies, all)
+            let (state, task_counts) = service.task_counts(as_of).await?;
+            list(&state, &task_counts, all)
         }
         Verb::Show { project, as_of } => {
-            let state = service.read_about(&[&project], as_of).await?.state;
+            let state = service.read_projects_of(&[&project], as_of).await?.state;
             let (_, project) = find::project(&state, &project)?;
             let mut json = show::record_json(project.as_ref(), project.id.to_string());
-            let Tally { open, closed, .. } = Tallies::of(&state).project(project.id);
+            let TaskCount { open, closed, .. } = TaskCounts::of(&state).project(project.id);
             json.insert("open_tasks".to_owned(), json!(open));
             json.insert("closed_tasks".to_owned(), json!(closed));
             let mut text = format!(
@@ -154,7 +154,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
                 patch = patch.with("name", name);
             }
             if patch.fields.is_empty() {
-                return Err(CliError::usage("say what to change, such as --status active"));
+                return Err(CliError::usage("specify what to change, such as --status active"));
             }
             show::done(&change(patch).await?, format!("{project} updated"))
         }
@@ -167,7 +167,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         }
         Verb::Restore { project } => {
             let source = async || {
-                let state = service.read_about(&[&project], None).await?.state;
+                let state = service.read_projects_of(&[&project], None).await?.state;
                 Ok::<_, CliError>(find::project(&state, &project)?.1.source.clone())
             };
             let before = source().await?;
@@ -185,13 +185,13 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     Ok(reply)
 }
 
-fn list(state: &State, tallies: &Tallies, all: bool) -> Reply {
+fn list(state: &State, task_counts: &TaskCounts, all: bool) -> Reply {
     let shown = state.projects().filter_map(ProjectState::project).filter(|project| {
         project.deleted_at.is_none() && (all || project.status != ProjectStatus::Archived)
     });
     let (mut rows, mut json) = (Vec::new(), Vec::new());
     for project in shown {
-        let Tally { open, closed, .. } = tallies.project(project.id);
+        let TaskCount { open, closed, .. } = task_counts.project(project.id);
         rows.push(vec![
             project.key.to_string(),
             project.name.to_string(),
@@ -208,13 +208,13 @@ fn list(state: &State, tallies: &Tallies, all: bool) -> Reply {
     if rows.is_empty() {
         return Reply::new(
             json!({"projects": []}),
-            "no projects yet; lakeplan project create NAME makes one",
+            "no projects yet; create one with lakeplan project create NAME",
         );
     }
     let total = count(rows.len(), "project");
     let text = format!(
         "{}\n{total}",
-        table_of_said(&["key", "name", "status", "open", "closed", "due"], rows)
+        table_without_empty_columns(&["key", "name", "status", "open", "closed", "due"], rows)
     );
     Reply::new(json!({"projects": json}), text)
 }

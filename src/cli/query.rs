@@ -1,5 +1,5 @@
 mod output;
-mod patience;
+mod timeout;
 mod warehouse;
 
 use std::collections::BTreeSet;
@@ -7,61 +7,65 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::reply::{count, rows, table};
-use super::{CliError, Context, Reply, interrupt};
+use super::{CliError, Context, Reply, cancel};
 use crate::analytics::warehouse::{Param, Stop};
 use crate::analytics::{
-    AnalyticsError, Format, LakeSelect, RecordBatch, Select, Session, Then, VIEWS, aside,
-    csv_for_spreadsheets, outgrown, rows_json, rows_text,
+    AnalyticsError, AsOfSnapshot, Format, LakeSelect, RecordBatch, Select, Session, VIEWS,
+    csv_for_spreadsheets, memory_exceeded, rows_json, rows_text, run_blocking,
 };
 use crate::app::App;
 use crate::domain::time::AsOf;
 use crate::service::ServiceError;
 use crate::store::Scope;
 use crate::text::visible::visible_json;
-use patience::Patience;
+use timeout::Timeout;
 
-/// Answers by SQL, over the tables and views of the lake. Only SELECT: nothing can be changed here.
+/// Query tables and views with SQL (read-only).
+///
+/// Only SELECT is allowed; a query changes nothing.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan query \"SELECT status, count(*) FROM tasks GROUP BY status\"\n  lakeplan query --view workload\n  lakeplan query --view workload --as-of 2026-11-20\n  lakeplan query --view audit --format csv > audit.csv\n  lakeplan query --views\n  lakeplan --lake main.plan query --warehouse 1a2b3c \"SELECT * FROM tasks WHERE key = :key\" --param key=PAY-1"
 )]
 pub struct Args {
-    /// One SELECT.
+    /// A single SELECT statement.
     #[arg(required_unless_present_any = ["view", "views"])]
     sql: Option<String>,
-    /// All of a view.
+    /// Show all rows of a view.
     #[arg(long, value_name = "NAME", conflicts_with = "sql")]
     view: Option<String>,
-    /// What views there are.
+    /// List the views.
     #[arg(long, conflicts_with_all = ["sql", "view"])]
     views: bool,
-    /// The lake as it was: a seq, a date or a time.
+    /// Read the lake as of a seq, a date or a time.
     #[arg(long, value_name = "SEQ|TIME", conflicts_with = "views")]
     as_of: Option<AsOf>,
-    /// table, json, csv or parquet. What is CSV or Parquet is data and goes as it is, to a terminal too.
+    /// Output format: table, json, csv or parquet. CSV and Parquet are written as they are,
+    /// also to a terminal.
     #[arg(long)]
     format: Option<Format>,
-    /// For CSV that a spreadsheet is to open: a text that begins with =, +, -, @, a tab or a line end gets a ' before it, so
-    /// that it is no formula. Numbers stay numbers.
+    /// Make CSV safe to open in a spreadsheet: text that starts with =, +, -, @, a tab or a
+    /// line end gets a leading ', so that it is not a formula. Numbers stay numbers.
     #[arg(long, requires = "format")]
     safe_for_spreadsheets: bool,
-    /// Ask this SQL warehouse of Databricks; names without a schema are those of the lake, where it is catalog.schema.
+    /// Run the query on this Databricks SQL warehouse. Names without a schema refer to the
+    /// lake, if the lake is catalog.schema.
     #[arg(long, value_name = "ID", conflicts_with_all = ["as_of", "views"])]
     warehouse: Option<String>,
-    /// A value for :NAME in the SQL, with a type or without: day=2026-11-21:DATE.
+    /// Value for :NAME in the SQL, with an optional type: day=2026-11-21:DATE.
     #[arg(long = "param", value_name = "NAME=VALUE[:TYPE]", requires = "warehouse")]
     params: Vec<Param>,
-    /// How long it may take: 90, 90s, 5m or 1h; 0 is as long as it takes.
+    /// Time limit: 90, 90s, 5m or 1h; 0 means no limit.
     #[arg(long, value_name = "DURATION", conflicts_with = "views", default_value = "10m")]
-    timeout: Patience,
-    /// How much memory it may take, as 512MiB; what does not fit is written to a temporary folder, or refused
-    /// [default: LAKEPLAN_QUERY_MEMORY, else 1GiB].
+    timeout: Timeout,
+    /// Memory limit, such as 512MiB. A query that needs more spills to a temporary folder, or
+    /// is refused [default: LAKEPLAN_QUERY_MEMORY, else 1GiB].
     #[arg(long, value_name = "SIZE", conflicts_with_all = ["warehouse", "views"])]
     memory: Option<String>,
 }
 
 impl Args {
-    /// What the flag says of memory, which is a setting.
+    /// Returns the memory flag, which overrides a setting.
     pub fn memory(&self) -> Option<&String> {
         self.memory.as_ref()
     }
@@ -87,7 +91,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             }
             format!("SELECT * FROM {name}")
         }
-        (None, None) => return Err(CliError::usage("say what to ask: a SELECT, or --view NAME")),
+        (None, None) => return Err(CliError::usage("specify a query: a SELECT, or --view NAME")),
     };
     let format = args.format.unwrap_or(if context.json { Format::Json } else { Format::Table });
     if args.safe_for_spreadsheets && format != Format::Csv {
@@ -119,17 +123,18 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let select = LakeSelect::parse(&sql).map_err(ServiceError::from)?;
     tokio::select! {
         answered = of_lake(&select, &args, format, context) => answered,
-        () = outgrown(context.config.memory) => {
+        () = memory_exceeded(context.config.memory) => {
             Err(ServiceError::from(AnalyticsError::Memory { most: context.config.memory }).into())
         }
-        stop = interrupt::stop_after(args.timeout.0) => Err(ServiceError::from(match (stop, args.timeout.0) {
+        stop = cancel::stop_after(args.timeout.0) => Err(ServiceError::from(match (stop, args.timeout.0) {
             (Stop::Deadline, Some(within)) => AnalyticsError::Deadline(within),
             _ => AnalyticsError::Interrupted,
         }).into()),
     }
 }
 
-/// Answers from the lake's own session: a table is laid out as a whole, anything else is written as it comes.
+/// Answers a query from the lake's own session. A table is laid out as a whole; other formats are
+/// streamed.
 async fn of_lake(
     select: &LakeSelect,
     args: &Args,
@@ -137,13 +142,13 @@ async fn of_lake(
     context: &Context,
 ) -> Result<Reply, CliError> {
     let app = context.open().await?;
-    // What a killed process left unfolded is folded first, so that the answer is of now.
-    app.fold_if_may().await?;
+    // Folds what a killed process left unfolded, so that the result is current.
+    app.try_fold().await?;
     let session = open(&app, select, args.as_of, context.config.memory).await?;
     let reply = if format == Format::Table {
         let batches = session.gather(select, TIMES_AS_TEXT).await.map_err(ServiceError::from)?;
         let wants_json = context.json;
-        aside(move || shown(&batches, format, wants_json, false))
+        run_blocking(move || shown(&batches, format, wants_json, false))
             .await
             .map_err(ServiceError::from)?
     } else {
@@ -154,10 +159,10 @@ async fn of_lake(
     Ok(reply)
 }
 
-/// How many times the size of its rows a table takes while it is laid out.
+/// Memory of a table layout, as a multiple of the size of its rows.
 const TIMES_AS_TEXT: usize = 8;
 
-/// Lays out an answer; its JSON is made where it is asked for, since not every type has one.
+/// Formats a result. Creates JSON only on request, because not every type has a JSON form.
 fn shown(
     batches: &[RecordBatch],
     format: Format,
@@ -193,9 +198,9 @@ async fn open(
     let Some(as_of) = as_of else { return Ok(Session::open_at(&tables, now, None, memory).await?) };
     let snapshot = service.read(&Scope::All, Some(as_of)).await?;
     let at = match as_of {
-        // A day that is not over yet is asked of as far as it went.
+        // A day that is not over yet is read up to now.
         AsOf::Time(asked) => asked.min(now).max(snapshot.at),
         AsOf::Seq(_) => snapshot.at,
     };
-    Ok(Session::open_at(&tables, at, Some(Then { snapshot, at }), memory).await?)
+    Ok(Session::open_at(&tables, at, Some(AsOfSnapshot { snapshot, at }), memory).await?)
 }

@@ -1,4 +1,4 @@
-mod story;
+mod tour;
 
 use std::path::{Path, PathBuf};
 
@@ -13,19 +13,21 @@ use crate::domain::state::State;
 use crate::domain::time::AsOf;
 use crate::exchange::patchset::{RawPatch, Request};
 use crate::service::ServiceError;
-use crate::service::change::Done;
+use crate::service::change::Committed;
 use crate::service::plan::{PlanRequest, Preview};
 use crate::store::Scope;
-use crate::store::outer::refuse_within;
+use crate::store::enclosing::check_not_within;
 use crate::text::visible::path_text;
 
-/// Shows in a minute what Lakeplan does, on a lake of its own in ./lakeplan-quickstart: a description becomes a plan,
-/// the description changes, the change is taken back. Every line comes from the commands it names. The lake stays, to
-/// type on with; running it again starts afresh.
+/// Take a one-minute tour in its own lake.
+///
+/// Creates a lake in ./lakeplan-quickstart, plans a description, changes the description, and
+/// undoes the change. Every line is the output of the command it names. The lake stays for you to
+/// continue with; running the command again starts over.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  lakeplan quickstart\n  lakeplan quickstart --within /tmp")]
 pub struct Args {
-    /// Where the folder of the tour goes.
+    /// Folder in which the tour's folder is created.
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     within: PathBuf,
 }
@@ -33,35 +35,36 @@ pub struct Args {
 const FOLDER: &str = "lakeplan-quickstart";
 const FILE: &str = "migration.md";
 const LAKE: &str = "lake";
-/// Tells a folder of ours from one that only has the name.
+/// Marker file that identifies a folder created by the tour.
 const MARKER: &str = ".made-by-lakeplan-quickstart";
 const TEXT: &str = include_str!("quickstart/description.md");
-/// The sentence that changes, before and after.
+/// Sentence of the description that changes, before and after.
 const SENTENCE: (&str, &str) = (
     "- Copy the exchange rates every night (4 hours), depends on \"Set up service principals and grants\"",
     "- Copy the exchange rates and fuel prices every night (1 day), depends on \"Land the customer export\"",
 );
-/// The task that is done before the text changes, and the one that the sentence is about.
+/// Title of the task that is done before the text changes, and of the one that the sentence
+/// describes.
 const DONE: &str = "Set up service principals and grants";
 const CHANGED: &str = "Copy the exchange rates";
 
-/// What happened, beat by beat.
+/// Results of the steps of the tour.
 struct Story {
     first: Preview,
-    planned: Done,
+    planned: Committed,
     done_key: String,
     changed_key: String,
     second: Preview,
-    replanned: Done,
-    undone: Done,
-    /// The lake before the change was taken back, read from after it.
+    replanned: Committed,
+    undone: Committed,
+    /// The lake before the undo, read afterwards.
     then: State,
     now: State,
-    /// The answers of [`QUESTIONS`], each with its rows.
+    /// Answers to [`QUESTIONS`], each with its rows.
     answers: Vec<Vec<Vec<String>>>,
 }
 
-/// What SQL is asked.
+/// SQL queries of the tour.
 const QUESTIONS: [&str; 2] = [
     "SELECT assignee, tasks, remaining_minutes / 60 AS hours FROM workload ORDER BY hours DESC, assignee LIMIT 3",
     "SELECT coverage, count(*) AS requirements FROM requirement_coverage GROUP BY coverage ORDER BY coverage",
@@ -69,31 +72,31 @@ const QUESTIONS: [&str; 2] = [
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let folder = &args.within.join(FOLDER);
-    refuse_within(&path_text(folder), folder)?;
-    make_room(folder)?;
+    check_not_within(&path_text(folder), folder)?;
+    prepare_folder(folder)?;
     let file = folder.join(FILE);
     let mut config = context.config.clone();
     config.lake.value = folder.join(LAKE).display().to_string();
     let app = App::create(&config).await?;
     std::fs::write(&file, TEXT)?;
-    let story = tell(&app, &file).await?;
+    let story = render(&app, &file).await?;
     app.close().await;
     std::fs::write(folder.join(MARKER), commits(folder))?;
     let json = json!({
         "folder": folder,
         "lake": config.lake.value,
-        "project": story::key(&story),
+        "project": tour::key(&story),
         "tasks": story.first.plan.nodes.len(),
         "problems": story.first.plan.problems,
         "changes": story.second.report.items,
         "seqs": [story.planned.seq, story.replanned.seq, story.undone.seq],
     });
     let reply =
-        Reply::new(json, story::text(&story)).counting("created", story.first.plan.nodes.len());
+        Reply::new(json, tour::text(&story)).with_count("created", story.first.plan.nodes.len());
     Ok(reply.standing(format!("the tour is in {}", folder.display())))
 }
 
-async fn tell(app: &App, file: &Path) -> Result<Story, CliError> {
+async fn render(app: &App, file: &Path) -> Result<Story, CliError> {
     let service = &app.service;
     let lost = |what: &str| ServiceError::input("quickstart", format!("{what} did not happen"));
     let (first, planned) = service.apply_plan(&request(TEXT)).await?;
@@ -147,36 +150,36 @@ async fn ask(app: &App) -> Result<Vec<Vec<Vec<String>>>, CliError> {
     Ok(answers)
 }
 
-/// As `lakeplan plan migration.md` asks in the folder, so that it finds the same project.
+/// Same request as `lakeplan plan migration.md` in the folder, so that it finds the same project.
 fn request(text: &str) -> PlanRequest {
     PlanRequest { source: Some(FILE.to_owned()), text: text.to_owned(), ..PlanRequest::default() }
 }
 
-/// An empty folder that is marked as ours; what was there is removed only if it was ours.
-fn make_room(folder: &Path) -> Result<(), CliError> {
+/// Creates an empty folder with the marker. Removes an existing folder only if the tour created it.
+fn prepare_folder(folder: &Path) -> Result<(), CliError> {
     if folder.exists() {
         if !folder.join(MARKER).is_file() {
-            let message = "is there already and was not made by lakeplan quickstart".to_owned();
-            let hint = Some("run it in another folder, or move that one away".to_owned());
+            let message = "already exists and was not created by lakeplan quickstart".to_owned();
+            let hint = Some("run it in a different folder, or move that one away".to_owned());
             return Err(
                 ServiceError::Input { place: folder.display().to_string(), message, hint }.into()
             );
         }
         if !is_untouched(folder) {
             let message =
-                "holds work of yours: files of your own, or its lake or its description changed since the tour".to_owned();
-            let hint = Some("go on there, or run quickstart in another folder".to_owned());
+                "contains your work: files of your own, or changes to its lake or description since the tour".to_owned();
+            let hint = Some("continue there, or run quickstart in another folder".to_owned());
             return Err(
                 ServiceError::Input { place: folder.display().to_string(), message, hint }.into()
             );
         }
         std::fs::remove_dir_all(folder)?;
     }
-    std::fs::create_dir(folder).map_err(|fault| {
-        let hint = Some("run it in a folder that you may write to".to_owned());
+    std::fs::create_dir(folder).map_err(|err| {
+        let hint = Some("run it in a folder that you can write to".to_owned());
         ServiceError::Input {
             place: folder.display().to_string(),
-            message: format!("cannot be made: {fault}"),
+            message: format!("cannot be made: {err}"),
             hint,
         }
     })?;
@@ -184,7 +187,7 @@ fn make_room(folder: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The folder is as the tour left it, or as a tour that broke off did.
+/// Whether the folder is as a complete or interrupted tour left it.
 fn is_untouched(folder: &Path) -> bool {
     let marked = std::fs::read_to_string(folder.join(MARKER)).unwrap_or_default();
     let text = std::fs::read_to_string(folder.join(FILE)).unwrap_or_default();
@@ -197,7 +200,7 @@ fn is_untouched(folder: &Path) -> bool {
     !holds_more && (marked.is_empty() || (marked == commits(folder) && text == TEXT))
 }
 
-/// How many commits the lake's journal has, as the marker says it.
+/// Number of commits in the lake's journal, in the format of the marker.
 fn commits(folder: &Path) -> String {
     let log = std::fs::read_dir(folder.join("lake/journal/_delta_log"));
     let entries = log

@@ -1,4 +1,4 @@
-//! What a command answers: the same thing as JSON and as text.
+//! Reply of a command, as JSON and as text.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -9,16 +9,16 @@ use serde_json::Value;
 use super::CliError;
 use crate::text::visible::{visible, visible_json};
 
-/// An answer.
+/// A reply.
 #[derive(Clone, Debug, Default)]
 pub struct Reply {
     pub json: Value,
     pub text: String,
-    /// How many of what, for who only wants to know that.
+    /// Counts by name, for readers that need only these.
     pub counts: BTreeMap<&'static str, u64>,
-    /// Bytes that are the answer whatever the output format, such as a Parquet file.
+    /// Bytes of a reply that ignores the output format, such as a Parquet file.
     raw: Option<Vec<u8>>,
-    /// What was done and stays so, whether or not the answer arrives.
+    /// Completed work that stays even if the reply cannot be written.
     standing: Option<String>,
 }
 
@@ -31,31 +31,31 @@ impl Reply {
         Self { raw: Some(bytes), ..Self::default() }
     }
 
-    /// One that was written to standard output already.
+    /// Creates a reply that was already written to standard output.
     pub fn written() -> Self {
         Self::raw(Vec::new())
     }
 
-    /// The same, with how many there are of something.
-    pub fn counting(mut self, what: &'static str, number: usize) -> Self {
+    /// Adds a count.
+    pub fn with_count(mut self, what: &'static str, number: usize) -> Self {
         self.counts.insert(what, number as u64);
         self
     }
 
-    /// The same, for a command that did something: what stands, such as `seq 7 is committed`.
+    /// Sets the completed work, such as `seq 7 is committed`.
     pub fn standing(mut self, what: impl Into<String>) -> Self {
         self.standing = Some(what.into());
         self
     }
 
-    /// The same where the command did not say itself what stands.
-    pub fn standing_unless_said(mut self, what: impl FnOnce() -> String) -> Self {
+    /// Sets the completed work if the command did not.
+    pub fn completed_or(mut self, what: impl FnOnce() -> String) -> Self {
         self.standing.get_or_insert_with(what);
         self
     }
 
-    /// Writes the answer to standard output. Text goes to a person and JSON to any reader, so nothing hidden is in either;
-    /// bytes are data and go as they are.
+    /// Writes the reply to standard output. Text and JSON contain no hidden characters, because
+    /// people may read both; raw bytes are written as they are.
     pub fn print(&self, json: bool) -> io::Result<()> {
         let mut out = io::stdout().lock();
         let written = match (&self.raw, json) {
@@ -69,34 +69,34 @@ impl Reply {
                 .and_then(|()| out.write_all(b"\n")),
         };
         match written.and_then(|()| out.flush()) {
-            // Whoever read the answer has seen enough of it.
-            Err(fault) if fault.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            // A reader that closed the pipe has seen enough.
+            Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             done => done,
         }
     }
 
-    /// What is said where the answer could not be written.
-    pub fn unread(&self, fault: io::Error) -> CliError {
+    /// Returns the error for a reply that could not be written.
+    pub fn unread(&self, err: io::Error) -> CliError {
         match self.standing.clone() {
-            Some(what) => CliError::Unread { what, fault },
-            None => CliError::Output(fault),
+            Some(what) => CliError::ReplyLost { what, err },
+            None => CliError::Output(err),
         }
     }
 }
 
-/// A table without the columns in which no row says anything, so that the others have room.
-pub fn table_of_said(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    let is_said: Vec<bool> =
+/// Lays out a table without its empty columns, so that the others have room.
+pub fn table_without_empty_columns(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let is_stated: Vec<bool> =
         (0..header.len()).map(|at| rows.iter().any(|row| !row[at].is_empty())).collect();
-    let said = |at: &usize| is_said[*at];
-    let header: Vec<&str> = (0..header.len()).filter(said).map(|at| header[at]).collect();
+    let output = |at: &usize| is_stated[*at];
+    let header: Vec<&str> = (0..header.len()).filter(output).map(|at| header[at]).collect();
     let row = |row: Vec<String>| {
-        row.into_iter().enumerate().filter(|(at, _)| is_said[*at]).map(|(_, cell)| cell).collect()
+        row.into_iter().enumerate().filter(|(at, _)| is_stated[*at]).map(|(_, cell)| cell).collect()
     };
     table(&header, rows.into_iter().map(row))
 }
 
-/// A table that fits the terminal.
+/// Lays out a table that fits the terminal.
 pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
@@ -117,16 +117,16 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> St
 
 const HARD_SPACE: char = '\u{a0}';
 
-/// A cell whose indentation stays where its text is broken into lines.
+/// Makes the indentation of a cell survive line breaking.
 fn indented(cell: &str) -> String {
     let text = cell.trim_start_matches(' ');
     let hard: String = std::iter::repeat_n(HARD_SPACE, cell.len() - text.len()).collect();
     hard + text
 }
 
-/// Rows as a table where that can be read, else each row as a page of names and values.
+/// Lays out rows as a table if it is readable, else each row as a list of names and values.
 pub fn rows(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    // A column is still read well when its longest value is broken into lines of this many characters.
+    // A column is still readable if its longest value is broken into lines of this many characters.
     let narrow = |at: usize| {
         rows.iter()
             .map(|row| row[at].chars().count())
@@ -136,7 +136,7 @@ pub fn rows(header: &[&str], rows: Vec<Vec<String>>) -> String {
             .max(header[at].len())
     };
     let needed: usize = (0..header.len()).map(|at| narrow(at) + 2).sum();
-    // To break a text of many thousand characters into lines takes longer than anyone waits.
+    // Breaking a text of many thousand characters into lines takes too long.
     let is_short = rows.iter().flatten().all(|value| value.len() <= 10_000);
     if is_short && needed <= usize::from(Table::new().width().unwrap_or_else(width)) {
         return table(header, rows);
@@ -149,17 +149,17 @@ pub fn rows(header: &[&str], rows: Vec<Vec<String>>) -> String {
     rows.iter().map(page).collect::<Vec<_>>().join("\n\n")
 }
 
-/// The width of what is not a terminal, unless COLUMNS says otherwise.
+/// Width of output that is not a terminal; COLUMNS overrides it.
 fn width() -> u16 {
     crate::config::variable("COLUMNS").and_then(|columns| columns.parse().ok()).unwrap_or(120)
 }
 
-/// `1 task`, `2 tasks`.
+/// Formats a count: `1 task`, `2 tasks`.
 pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// The width there is to write in.
+/// Available width.
 pub fn terminal_width() -> u16 {
     let table = Table::new();
     if table.is_tty() { table.width().unwrap_or_else(width) } else { width() }
@@ -172,15 +172,15 @@ mod tests {
     #[test]
     fn a_broken_title_keeps_its_indentation_and_empty_columns_give_way() {
         let long = format!("    {}", "word ".repeat(60));
-        let told = table_of_said(
+        let rendered = table_without_empty_columns(
             &["title", "due", "key"],
             vec![vec![long, String::new(), "PAY-1".to_owned()]],
         );
-        let lines: Vec<&str> = told.lines().collect();
-        assert!(lines.len() > 2 && lines[1].starts_with("    word"), "{told}");
+        let lines: Vec<&str> = rendered.lines().collect();
+        assert!(lines.len() > 2 && lines[1].starts_with("    word"), "{rendered}");
         assert!(
             lines[0].starts_with("TITLE") && lines[0].ends_with("KEY") && !lines[0].contains("DUE"),
-            "{told}"
+            "{rendered}"
         );
     }
 }

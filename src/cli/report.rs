@@ -2,35 +2,37 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::files::{refuse_in_lake, refuse_page, write_file};
+use super::files::{check_outside_lake, check_page, write_file};
 use super::{CliError, Context, Reply};
-use crate::analytics::report::{Asked, Report};
+use crate::analytics::report::{Report, ReportOptions};
 use crate::analytics::{AnalyticsError, Session};
 use crate::service::{ServiceError, find};
 use crate::store::Scope;
 use crate::text::visible::{path_text, visible_json};
 
-/// Writes how the plan stands as one HTML page that needs nothing beside itself, and the same numbers as JSON: progress,
-/// what is at risk, burn-up, workload, velocity, planning accuracy, requirements, and how the lake itself does.
+/// Write a status report as an HTML page and as JSON.
+///
+/// The page is one self-contained file. Both hold progress, risks, burn-up, workload, velocity,
+/// planning accuracy, requirements, and the health of the lake.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan report --out report.html\n  lakeplan report --out portal.html --project CP --days 30\n  lakeplan report --out - > report.html\n  lakeplan report --json"
 )]
 pub struct Args {
-    /// The page; the numbers go beside it, with the ending .json. An earlier report there is replaced, any other file is not.
-    /// - prints the page and writes nothing.
+    /// File for the page; the JSON goes next to it, with the extension .json. An earlier report
+    /// is replaced; any other file is not. - prints the page and writes no file.
     #[arg(long, value_name = "FILE|-")]
     out: Option<PathBuf>,
-    /// Only this project; may be given several times [default: every live one].
+    /// Report only this project. Repeat for more [default: every live project].
     #[arg(long = "project", value_name = "KEY")]
     projects: Vec<String>,
-    /// How many days the charts look back.
+    /// Number of days that the charts look back.
     #[arg(long, value_name = "N", default_value_t = 84, value_parser = clap::value_parser!(u16).range(1..=3650))]
     days: u16,
 }
 
 impl Args {
-    /// The page and its numbers.
+    /// Returns the page and its JSON file.
     pub fn files(&self) -> Vec<PathBuf> {
         self.out.iter().flat_map(|page| [page.clone(), page.with_extension("json")]).collect()
     }
@@ -39,22 +41,22 @@ impl Args {
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let Some(out) = args.out.or_else(|| context.json.then(|| PathBuf::from("-"))) else {
         return Err(CliError::Usage {
-            message: "say where the page goes: --out FILE.html, or --out - to print it".to_owned(),
+            message: "specify the output: --out FILE.html, or --out - to print it".to_owned(),
             hint: Some("lakeplan report --json prints the numbers alone".to_owned()),
         });
     };
     let files = (out != Path::new("-")).then(|| files(&out)).transpose()?;
     let app = context.open().await?;
-    // What a killed process left unfolded is folded first, so that the report is of now.
-    app.fold_if_may().await?;
+    // Folds what a killed process left unfolded, so that the report is current.
+    app.try_fold().await?;
     let state = app.service.state(&Scope::outline()).await?;
     let mut projects = Vec::new();
     for name in args.projects.iter().filter(|name| !name.is_empty()) {
         let (_, project) = find::project(&state, name)?;
-        if !project.is_in_sight() {
-            let hint = format!("lakeplan project show {} tells how it stands", project.key);
+        if !project.is_visible() {
+            let hint = format!("run lakeplan project show {} to see its status", project.key);
             let message =
-                format!("{name} is deleted or archived, and a report is of live projects")
+                format!("{name} is deleted or archived; a report covers only live projects")
                     .to_owned();
             return Err(ServiceError::Input {
                 place: "--project".to_owned(),
@@ -65,19 +67,19 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         }
         projects.push(project.key.clone());
     }
-    let asked = Asked { projects, days: args.days, lake: app.service.store.to_string() };
+    let asked = ReportOptions { projects, days: args.days, lake: app.service.store.to_string() };
     let session =
         Session::open(&app.tables(), app.service.clock.now()).await.map_err(ServiceError::from)?;
     let report = Report::gather(&session, &asked).await.map_err(ServiceError::from)?;
     let page = report.page().map_err(ServiceError::from)?;
     app.close().await;
     let numbers = serde_json::to_value(&report)
-        .map_err(|fault| ServiceError::from(AnalyticsError::Encoding(fault.into())))?;
+        .map_err(|err| ServiceError::from(AnalyticsError::Encoding(err.into())))?;
     let projects = report.projects.len();
     let Some((html, beside)) = files else {
         let reply =
             if context.json { Reply::new(numbers, "") } else { Reply::raw(page.into_bytes()) };
-        return Ok(reply.counting("projects", projects));
+        return Ok(reply.with_count("projects", projects));
     };
     write_file(&beside, visible_json(&format!("{numbers:#}\n")).as_bytes())?;
     write_file(&html, page.as_bytes())?;
@@ -88,10 +90,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     if let Some(json) = json.as_object_mut() {
         json.insert("written".to_owned(), written);
     }
-    Ok(Reply::new(json, &*text).standing(&*text).counting("projects", projects))
+    Ok(Reply::new(json, &*text).standing(&*text).with_count("projects", projects))
 }
 
-/// The page and the file of its numbers, whose folder is there.
+/// Returns the page and its JSON file, after checking both paths.
 fn files(out: &Path) -> Result<(PathBuf, PathBuf), CliError> {
     let usage = |message: String, hint: String| CliError::Usage { message, hint: Some(hint) };
     if out.is_dir() {
@@ -103,7 +105,7 @@ fn files(out: &Path) -> Result<(PathBuf, PathBuf), CliError> {
     if std::fs::metadata(out).is_ok_and(|found| !found.is_file()) {
         return Err(usage(
             format!(
-                "{} is a pipe or a device, which has no place beside it for the numbers",
+                "{} is a pipe or a device, so the numbers cannot be written next to it",
                 path_text(out)
             ),
             "--out - prints the page alone, and lakeplan report --json the numbers".to_owned(),
@@ -124,16 +126,16 @@ fn files(out: &Path) -> Result<(PathBuf, PathBuf), CliError> {
         return Err(usage(
             format!("there is no folder {}", path_text(folder)),
             format!(
-                "make it first (mkdir -p {}), or write elsewhere with --out",
+                "create it first (mkdir -p {}), or write elsewhere with --out",
                 path_text(folder)
             ),
         ));
     }
-    refuse_page(out)?;
-    refuse_in_lake(&beside, "--out")?;
+    check_page(out)?;
+    check_outside_lake(&beside, "--out")?;
     if beside.symlink_metadata().is_ok() && !is_of_report(&beside) {
         let message = format!(
-            "is there already and was not written by lakeplan report, which puts the numbers of {} there",
+            "already exists and was not written by lakeplan report, which writes the numbers of {} there",
             path_text(out)
         );
         let hint = Some(format!(
@@ -145,7 +147,7 @@ fn files(out: &Path) -> Result<(PathBuf, PathBuf), CliError> {
     Ok((out.to_owned(), beside))
 }
 
-/// Whether a file holds the numbers of a report.
+/// Whether a file contains the JSON of a report.
 fn is_of_report(path: &Path) -> bool {
     path.is_file() && std::fs::File::open(path).is_ok_and(Report::is_in)
 }

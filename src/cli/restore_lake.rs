@@ -3,17 +3,19 @@ use super::{CliError, Context, Reply};
 use crate::app::App;
 use crate::domain::time::AsOf;
 
-/// Makes the lake that --lake names, which must not exist yet, from a backup or another lake, as it is or as it was.
-/// It is a copy until it is adopted: it can be read and changed, and nothing leaves it. A restore that was interrupted
-/// says that it is unfinished; the same command goes on where it stopped.
+/// Create a lake from a backup, or from another lake at an earlier time.
+///
+/// Creates the lake at --lake, which must not exist yet. The new lake is a copy until it is
+/// adopted: you can read and change it, and it sends nothing to other systems. An interrupted
+/// restore says that it is unfinished; run the same command again to continue it.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan --lake ./restored restore-lake ../backup-2026-11-20\n  lakeplan --lake ./before restore-lake ./lake --at 41"
 )]
 pub struct Args {
-    /// A backup, or a lake.
+    /// A backup, or another lake.
     src: String,
-    /// Only up to here: a seq, a date or a time.
+    /// Copy only up to a seq, a date or a time.
     #[arg(long, value_name = "SEQ|TIME")]
     at: Option<AsOf>,
 }

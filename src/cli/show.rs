@@ -1,4 +1,4 @@
-//! How records look: as JSON for programs, as lines and trees for people.
+//! Renders records: as JSON for programs, as lines and trees for people.
 
 use serde_json::{Map, Value, json};
 
@@ -8,11 +8,11 @@ use crate::domain::state::{ProjectState, State};
 use crate::domain::task::{Task, TaskStatus};
 use crate::domain::time::{Minutes, rfc3339};
 use crate::planning::effort::Efforts;
-use crate::service::change::Done;
+use crate::service::change::Committed;
 
 use super::reply::Reply;
 
-/// Every field of a record, absent ones as null.
+/// Returns every field of a record, absent ones as null.
 pub fn record_json<R: Record>(record: &R, id: String) -> Map<String, Value> {
     let fields = R::FIELDS
         .iter()
@@ -20,7 +20,7 @@ pub fn record_json<R: Record>(record: &R, id: String) -> Map<String, Value> {
     std::iter::once(("id".to_owned(), Value::from(id))).chain(fields).collect()
 }
 
-/// A task with the names behind its references.
+/// Returns a task with the names of the records that it refers to.
 pub fn task_json(state: &State, task: &Task) -> Value {
     let mut json = record_json(task, task.id.to_string());
     let project = state.project(task.project_id);
@@ -33,7 +33,7 @@ pub fn task_json(state: &State, task: &Task) -> Value {
     Value::Object(json)
 }
 
-/// The same with what its parts come to together, as `estimate_of_parts`.
+/// Like [`task_json`], with the total estimate of its subtasks as `estimate_of_parts`.
 pub fn whole_task_json(state: &State, task: &Task, efforts: &Efforts) -> Value {
     let mut json = task_json(state, task);
     if let Value::Object(json) = &mut json {
@@ -46,12 +46,13 @@ pub fn handle(state: &State, id: UserId) -> String {
     state.user(id).map_or_else(|| id.to_string(), |user| format!("@{}", user.handle))
 }
 
-/// `PAY-7  Title  [in_progress]  2h to 4h  @ana  due 2026-12-01`
+/// Formats a task: `PAY-7  Title  [in_progress]  2h to 4h  @ana  due 2026-12-01`.
 pub fn task_line(state: &State, task: &Task) -> String {
     line(state, task, task.estimate().map(|estimate| estimate.to_string()))
 }
 
-/// How long a task takes: its own estimate, and the sum of its parts (Σ) where it has none or a lower one.
+/// Effort of a task: its own estimate, and the sum of its subtasks (Σ) if it has no estimate or a
+/// lower one.
 pub fn effort(task: &Task, efforts: &Efforts) -> Option<String> {
     let parts = efforts.of_parts(task.id).map(|parts| (parts, format!("Σ {}", parts.rough())));
     match (task.estimate(), parts) {
@@ -83,7 +84,7 @@ fn line(state: &State, task: &Task, effort: Option<String>) -> String {
     line
 }
 
-/// The tree below a task (below the top, for `None`), living tasks only, and what each waits for.
+/// Renders the tree below a task (of the project for `None`), live tasks only, with prerequisites.
 pub fn tree(
     state: &State,
     project: &ProjectState,
@@ -146,7 +147,8 @@ pub fn tree(
     text
 }
 
-/// Siblings, the first one last so that it is popped first, each with which levels above it end there.
+/// Returns siblings in reverse order, so that the first is popped first, each with the levels above
+/// it that end there.
 fn with_ends<'s>(tasks: Vec<&'s Task>, above: &[bool], top: bool) -> Vec<(&'s Task, Vec<bool>)> {
     let last = tasks.len().saturating_sub(1);
     let ends = |index: usize| {
@@ -158,7 +160,7 @@ fn with_ends<'s>(tasks: Vec<&'s Task>, above: &[bool], top: bool) -> Vec<(&'s Ta
     siblings
 }
 
-/// What a task's own fields say, one a line.
+/// Renders a task's own fields, one per line.
 pub fn task_page(state: &State, project: &ProjectState, task: &Task, efforts: &Efforts) -> String {
     let own = task.estimate();
     let parts =
@@ -197,7 +199,7 @@ pub fn task_page(state: &State, project: &ProjectState, task: &Task, efforts: &E
     );
     line("once", (!task.former_keys.0.is_empty()).then(|| task.former_keys.0.join(", ")));
     for link in project.links_at(task.id) {
-        let (phrase, other) = match (link.kind.word(), link.from_id == task.id) {
+        let (phrase, other) = match (link.kind.as_str(), link.from_id == task.id) {
             ("depends_on", true) => ("waits for", link.to_id),
             ("depends_on", false) => ("holds up", link.from_id),
             ("duplicates", true) => ("duplicates", link.to_id),
@@ -212,7 +214,7 @@ pub fn task_page(state: &State, project: &ProjectState, task: &Task, efforts: &E
                 .map(|other| format!("{} {} [{}]", other.key, other.title, other.status)),
         );
     }
-    for answer in project.answers_at(crate::domain::id::EntityId::uuid(task.id)) {
+    for answer in project.coverage_of(crate::domain::id::EntityId::uuid(task.id)) {
         line(
             "answers",
             project
@@ -229,8 +231,8 @@ pub fn task_page(state: &State, project: &ProjectState, task: &Task, efforts: &E
     lines.join("\n")
 }
 
-/// The answer to a change.
-pub fn done(done: &Done, text: impl Into<String>) -> Reply {
+/// Builds the reply to a change.
+pub fn done(done: &Committed, text: impl Into<String>) -> Reply {
     let keys: Map<String, Value> =
         done.keys.iter().map(|(id, key)| (id.to_string(), Value::from(key.as_str()))).collect();
     let json = json!({"seq": done.seq, "patch_set_id": done.id.to_string(), "repeated": done.repeated, "keys": keys});

@@ -1,4 +1,4 @@
-//! What became of a command, as one JSON object in a file: for a job that started it and wants to pass it on.
+//! Writes the outcome of a command as one JSON object to a file, for the job that started it.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -8,19 +8,19 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use super::files::{refuse_in_lake, write_file};
+use super::files::{check_outside_lake, write_file};
 use super::{CliError, Exit, Reply};
 use crate::domain::time::{Instant, rfc3339};
 use crate::runtime::{Clock, SystemClock};
 use crate::service::ServiceError;
 use crate::store::Head;
-use crate::store::outer::real;
+use crate::store::enclosing::real;
 use crate::text::visible::{path_text, visible_json};
 
-/// What names the file.
+/// Names of the option, for errors.
 const FLAG: &str = "--summary or LAKEPLAN_SUMMARY";
 
-/// A command that has begun.
+/// A command in progress.
 pub struct Summary {
     command: &'static str,
     file: PathBuf,
@@ -28,8 +28,9 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Refused before the command has done anything: where the file's folder is not there, where the file would lie in a
-    /// lake, where it is one that the command itself reads or writes, and where it is there and is no earlier summary.
+    /// Fails before the command does anything if the file's folder is missing, or if the file is
+    /// inside a lake, is read or written by the command itself, or exists and is not an earlier
+    /// summary.
     pub fn begin(command: &'static str, file: PathBuf, used: &[PathBuf]) -> Result<Self, CliError> {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
@@ -39,9 +40,9 @@ impl Summary {
                 path_text(folder)
             )));
         }
-        refuse_in_lake(&file, FLAG)?;
+        check_outside_lake(&file, FLAG)?;
         let refused = |message: &str| {
-            let hint = Some(format!("name another file with {FLAG}, or move that one away"));
+            let hint = Some(format!("choose another file with {FLAG}, or move that one away"));
             ServiceError::Input { place: path_text(&file), message: message.to_owned(), hint }
         };
         if used.iter().any(|used| real(used) == real(&file)) {
@@ -49,18 +50,21 @@ impl Summary {
                 refused("is a file of the command itself, so no summary is written there").into()
             );
         }
-        if holds_something_else(&file) {
-            return Err(refused("is there already and is no summary that lakeplan wrote, so it is not replaced by one").into());
+        if would_overwrite(&file) {
+            return Err(refused(
+                "already exists and was not written by lakeplan, so no summary is written there",
+            )
+            .into());
         }
         Ok(Self { command, file, begun: SystemClock.now() })
     }
 
-    /// Writes the file, whole or not at all. `end` is how the lake stood, where one was opened and closed. What the command
-    /// did stands where this fails, so that is only logged.
+    /// Writes the file atomically. `end` is the head of the lake, if one was opened and closed. An
+    /// error does not undo the command, so it is only logged.
     pub fn write(&self, done: Result<&Reply, &CliError>, end: Option<&Head>) {
         let (exit, error) = match done {
             Ok(_) => (Exit::Ok, Value::Null),
-            Err(fault) => (fault.exit(), fault.to_json()["error"].take()),
+            Err(err) => (err.exit(), err.to_json()["error"].take()),
         };
         let summary = json!({
             "command": self.command,
@@ -74,25 +78,26 @@ impl Summary {
             "sets_behind": end.map(|head| head.seq.saturating_sub(head.folded)),
             "counts": done.map(|reply| json!(reply.counts)).unwrap_or_else(|_| error["counts"].clone()),
         });
-        // The command may have made a lake around it.
-        let written = refuse_in_lake(&self.file, FLAG).and_then(|()| {
+        // The command may have created a lake around the file.
+        let written = check_outside_lake(&self.file, FLAG).and_then(|()| {
             write_file(&self.file, visible_json(&format!("{summary}\n")).as_bytes())
         });
-        if let Err(fault) = written {
-            tracing::warn!(%fault, "the summary was not written");
+        if let Err(err) = written {
+            tracing::warn!(%err, "the summary was not written");
         }
     }
 }
 
-/// Whether a file would be lost: one that is there, is neither empty nor an earlier summary, and is no pipe or device.
-fn holds_something_else(path: &Path) -> bool {
-    // What cannot be read is not known to be a summary.
+/// Whether writing would lose a file: it exists, is neither empty nor an earlier summary, and is
+/// not a pipe or device.
+fn would_overwrite(path: &Path) -> bool {
+    // An unreadable file is not known to be a summary.
     std::fs::metadata(path).is_ok_and(|found| found.is_dir() || found.is_file() && found.len() > 0)
         && !File::open(path)
             .is_ok_and(|file| serde_json::from_reader::<_, Known>(BufReader::new(file)).is_ok())
 }
 
-/// What tells a summary from other JSON.
+/// Fields that distinguish a summary from other JSON.
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "only that they are there is asked")]
 struct Known {

@@ -1,6 +1,6 @@
 mod done;
+mod fields;
 mod filter;
-mod words;
 
 use serde_json::{Value, json};
 
@@ -10,13 +10,15 @@ use crate::domain::record::Entity;
 use crate::domain::task::TaskStatus;
 use crate::domain::time::{AsOf, Minutes};
 use crate::domain::value::{FieldValue, Title};
-use crate::exchange::patchset::{RawPatch, RawPlace, Request};
+use crate::exchange::patchset::{RawPatch, RawPlacement, Request};
 use crate::planning::effort::Efforts;
 use crate::planning::split::Part;
 use crate::service::{Service, ServiceError, find};
-use words::Words;
+use fields::TaskFieldArgs;
 
-/// Tasks. A task is named by its key, such as PAY-42, or its id.
+/// Create, show, change, move and link tasks.
+///
+/// A task is named by its key, such as PAY-42, or by its id.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan task create \"Move the ledger\" --project PAY --estimate 1d-3d --assignee @ana\n  lakeplan task list --open --assignee @ana --sort due\n  lakeplan task tree PAY\n  lakeplan task link PAY-3 PAY-1      PAY-3 waits for PAY-1\n  lakeplan task log PAY-3 1.5h"
@@ -28,44 +30,44 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// The tasks, filtered and sorted.
+    /// List tasks, filtered and sorted.
     List(filter::Args),
-    /// One task with all that is known of it.
+    /// Show a task in full.
     Show {
         task: String,
-        /// The lake as it was: a seq, a date or a time.
+        /// Read the lake as of a seq, a date or a time.
         #[arg(long, value_name = "SEQ|TIME")]
         as_of: Option<AsOf>,
     },
-    /// A project, or the branch below a task, as a tree.
+    /// Show a project, or the subtasks of a task, as a tree.
     Tree {
-        /// A project or a task; may be left out where there is one project.
+        /// Project or task; optional if there is one project.
         root: Option<String>,
-        /// The deepest level to show, counted from 0.
+        /// Deepest level to show, counted from 0.
         #[arg(long, default_value_t = 5)]
         depth: u8,
-        /// The lake as it was: a seq, a date or a time.
+        /// Read the lake as of a seq, a date or a time.
         #[arg(long, value_name = "SEQ|TIME")]
         as_of: Option<AsOf>,
     },
-    /// Make a task.
+    /// Create a task.
     Create {
         title: String,
-        /// The project it belongs to; may be left out where there is one, or with --parent.
+        /// Project of the task; optional if there is one project, or with --parent.
         #[arg(long)]
         project: Option<String>,
-        /// The task it is part of.
+        /// Parent task.
         #[arg(long, value_name = "TASK")]
         parent: Option<String>,
-        /// Tasks it waits for.
+        /// Task that must be done first. Repeat for more.
         #[arg(long, value_name = "TASK")]
         depends_on: Vec<String>,
         #[command(flatten)]
-        place: Place,
+        place: PositionArgs,
         #[command(flatten)]
-        words: Words,
+        words: TaskFieldArgs,
     },
-    /// Change its fields; --clear FIELD empties one.
+    /// Change a task's fields; --clear FIELD empties one.
     Update {
         task: String,
         #[arg(long)]
@@ -73,91 +75,92 @@ enum Verb {
         #[arg(long)]
         status: Option<TaskStatus>,
         #[command(flatten)]
-        words: Words,
-        /// Fields to empty, such as due_date or assignee_id.
+        words: TaskFieldArgs,
+        /// Field to empty, such as due_date or assignee_id. Repeat for more.
         #[arg(long, value_name = "FIELD")]
         clear: Vec<String>,
     },
-    /// Move it below another task, to the top, to another place or project.
+    /// Move a task to another parent, position or project.
     Move {
         task: String,
-        /// The task it becomes part of.
+        /// New parent task.
         #[arg(long, value_name = "TASK", conflicts_with = "top")]
         parent: Option<String>,
-        /// To the top of the project.
+        /// Move to the top level of the project.
         #[arg(long)]
         top: bool,
         #[arg(long)]
         project: Option<String>,
         #[command(flatten)]
-        place: Place,
+        place: PositionArgs,
     },
-    /// Merge two tasks that are the same work: the first stays, the second ends in it.
+    /// Merge two tasks that describe the same work: the first stays, the second is merged into
+    /// it.
     Merge { kept: String, gone: String },
-    /// Split a task into parts below it; a part may say its effort: "Write the reader=3h".
+    /// Split a task into subtasks; a subtask may state its effort: "Write the reader=3h".
     Split {
         task: String,
         #[arg(required = true, num_args = 2..)]
         parts: Vec<String>,
     },
-    /// Begin: in_progress.
+    /// Start a task: set it to in_progress.
     Start { task: String },
-    /// End: completed. --spent adds what it took.
+    /// Complete a task; --spent logs the time it took.
     Done {
         task: String,
-        /// Work spent on it, added to what was logged.
+        /// Time spent, added to the logged time.
         #[arg(long, value_name = "DURATION")]
         spent: Option<Minutes>,
-        /// Its open parts too, at every level.
+        /// Also complete its open subtasks, at every level.
         #[arg(long)]
         parts: bool,
     },
-    /// Add work spent on a task: 2h, 1.5d.
+    /// Log time spent on a task: 2h, 1.5d.
     Log { task: String, spent: Minutes },
-    /// Make a task wait for another, or link the two otherwise.
+    /// Make a task depend on another, or link them in another way.
     Link {
         from: String,
         to: String,
-        /// depends_on, relates or duplicates.
+        /// Kind of link: depends_on, relates or duplicates.
         #[arg(long, default_value = "depends_on")]
         kind: crate::domain::link::LinkKind,
-        /// Which ends: FS, SS, FF or SF.
+        /// Dependency type: FS, SS, FF or SF.
         #[arg(long = "type", value_name = "TYPE")]
         dependency: Option<crate::domain::link::DependencyType>,
-        /// Work time to wait between the ends.
+        /// Lag, in working time.
         #[arg(long, value_name = "DURATION")]
         lag: Option<Minutes>,
     },
-    /// End a link between two tasks.
+    /// Remove a link between two tasks.
     Unlink {
         from: String,
         to: String,
         #[arg(long)]
         kind: Option<crate::domain::link::LinkKind>,
     },
-    /// Delete it with everything below it; restore brings it back.
+    /// Delete a task and its subtasks; `restore` brings them back.
     Delete { task: String },
-    /// Bring a deleted task back with what was deleted with it.
+    /// Restore a deleted task, with everything that was deleted with it.
     Restore { task: String },
 }
 
 #[derive(Debug, clap::Args)]
-struct Place {
-    /// Before this sibling.
+struct PositionArgs {
+    /// Place it before this sibling.
     #[arg(long, value_name = "TASK", group = "place")]
     before: Option<String>,
-    /// After this sibling.
+    /// Place it after this sibling.
     #[arg(long, value_name = "TASK", group = "place")]
     after: Option<String>,
-    /// Before all siblings.
+    /// Place it before all siblings.
     #[arg(long, group = "place")]
     first: bool,
 }
 
-impl Place {
-    fn raw(self) -> Option<RawPlace> {
-        let first = self.first.then_some(RawPlace::First);
-        first.or(self.before.map(RawPlace::Before)).or(self.after.map(RawPlace::After))
+impl PositionArgs {
+    fn raw(self) -> Option<RawPlacement> {
+        let first = self.first.then_some(RawPlacement::First);
+        first.or(self.before.map(RawPlacement::Before)).or(self.after.map(RawPlacement::After))
     }
 }
 
@@ -176,7 +179,7 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
     Ok(match verb {
         Verb::List(args) => filter::run(args, service).await?,
         Verb::Show { task, as_of } => {
-            let state = service.read_page(&task, as_of).await?.state;
+            let state = service.read_task_page(&task, as_of).await?.state;
             let task = find::task(&state, &task)?;
             let project = state
                 .project(task.project_id)
@@ -212,7 +215,7 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
                 patch = patch.with(&field, Value::Null);
             }
             if patch.fields.is_empty() {
-                return Err(CliError::usage("say what to change, such as --priority high"));
+                return Err(CliError::usage("specify what to change, such as --priority high"));
             }
             show::done(&change(vec![patch]).await?, format!("{task} updated"))
         }
@@ -230,7 +233,7 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
             }
             if patch.fields.is_empty() && patch.place.is_none() {
                 return Err(CliError::usage(
-                    "say where to: --parent, --top, --project, --first, --before or --after",
+                    "specify a destination: --parent, --top, --project, --first, --before or --after",
                 ));
             }
             let done = change(vec![patch]).await?;
@@ -311,7 +314,7 @@ async fn tree(
 ) -> Result<Reply, CliError> {
     let snapshot = match &root {
         None => service.read_only_project(as_of).await?,
-        Some(root) => service.read_about(&[root], as_of).await?,
+        Some(root) => service.read_projects_of(&[root], as_of).await?,
     };
     let state = &snapshot.state;
     let (project, task) = match &root {
@@ -350,7 +353,7 @@ async fn tree(
     let text = match (task, tree.is_empty()) {
         (Some(_), _) => tree,
         (None, false) => format!("{head}{tree}"),
-        (None, true) => format!("{head}no tasks yet; lakeplan task create TITLE makes one"),
+        (None, true) => format!("{head}no tasks yet; create one with lakeplan task create TITLE"),
     };
     Ok(Reply::new(json!({"seq": snapshot.seq, "open_work": open, "tasks": tasks}), text))
 }
@@ -360,13 +363,17 @@ struct Create {
     project: Option<String>,
     parent: Option<String>,
     depends_on: Vec<String>,
-    place: Option<RawPlace>,
+    place: Option<RawPlacement>,
 }
 
-async fn create(service: &Service, wanted: Create, words: Words) -> Result<Reply, CliError> {
+async fn create(
+    service: &Service,
+    wanted: Create,
+    words: TaskFieldArgs,
+) -> Result<Reply, CliError> {
     let named: Vec<&str> =
         wanted.project.iter().chain(&wanted.parent).map(String::as_str).collect();
-    let state = service.state_about(&named).await?;
+    let state = service.state_for_names(&named).await?;
     let project = match (&wanted.project, &wanted.parent) {
         (Some(project), _) => find::project(&state, project)?.1.id,
         (None, Some(parent)) => find::live_task(&state, parent)?.project_id,
@@ -399,6 +406,6 @@ fn read_part(text: &str) -> Result<Part, CliError> {
         None => (text, None),
     };
     let title = Title::new(title.trim())
-        .map_err(|misfit| CliError::usage(format!("the part {text:?} {misfit}")))?;
+        .map_err(|invalid| CliError::usage(format!("the part {text:?} {invalid}")))?;
     Ok(Part { title, estimate })
 }

@@ -1,11 +1,12 @@
 use super::{CliError, Context, Reply, show};
 
-/// Takes a change back: the given one, or your last. It is refused where a field has changed since. The undo is a
-/// change itself, so it can be undone too.
+/// Undo a change: the given one, or your last.
+///
+/// Refused if a field has changed since. The undo is a change too, so it can be undone.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  lakeplan undo\n  lakeplan undo 42")]
 pub struct Args {
-    /// The change's seq, as lakeplan history shows it.
+    /// Seq of the change, as shown by `lakeplan history`.
     seq: Option<u64>,
 }
 

@@ -5,13 +5,15 @@ use super::{CliError, Context, Reply};
 use crate::app::Upgrade;
 use crate::store::Format;
 
-/// Raises the lake to the format of this lakeplan, after which older ones can no longer write to it. Values that an earlier
-/// version accepted and that no field can hold, such as a day of the year 0, are cleared, in one change of the history;
-/// current tables that still hold one are rebuilt from the journal.
+/// Upgrade the lake to this version's format.
+///
+/// Older versions of lakeplan can no longer write to the lake afterwards. Values that an earlier
+/// version accepted and no field can hold, such as a day in year 0, are cleared in one change of
+/// the history. Current tables that still hold one are rebuilt from the journal.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  lakeplan upgrade --dry-run\n  lakeplan upgrade")]
 pub struct Args {
-    /// Says what would happen and writes nothing.
+    /// Show what would happen, and write nothing.
     #[arg(long)]
     dry_run: bool,
 }
@@ -28,11 +30,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let is_needed =
         upgrade.format.is_some() || !upgrade.repairs.is_empty() || !upgrade.tables.is_empty();
     let text = if is_needed {
-        told(&upgrade, args.dry_run)
+        message(&upgrade, args.dry_run)
     } else {
         format!("the lake has format {current} already")
     };
-    Ok(Reply::new(json_of(&upgrade, current, args.dry_run), text).counting("cleared", cleared))
+    Ok(Reply::new(json_of(&upgrade, current, args.dry_run), text).with_count("cleared", cleared))
 }
 
 fn json_of(upgrade: &Upgrade, current: u32, is_dry: bool) -> Value {
@@ -42,7 +44,7 @@ fn json_of(upgrade: &Upgrade, current: u32, is_dry: bool) -> Value {
         .map(|repair| {
             let value = &repair.value;
             json!({
-                "entity": value.entity.word(), "id": value.id.to_string(), "name": repair.name, "field": value.field,
+                "entity": value.entity.as_str(), "id": value.id.to_string(), "name": repair.name, "field": value.field,
                 "value": value.value, "seq": value.seq, "obstacle": repair.obstacle,
             })
         })
@@ -61,7 +63,7 @@ fn json_of(upgrade: &Upgrade, current: u32, is_dry: bool) -> Value {
     })
 }
 
-fn told(upgrade: &Upgrade, is_dry: bool) -> String {
+fn message(upgrade: &Upgrade, is_dry: bool) -> String {
     let would = |is: &str, done: &str| if is_dry { format!("would {is}") } else { done.to_owned() };
     let mut parts = Vec::new();
     if let Some((from, to)) = upgrade.format {

@@ -1,18 +1,18 @@
 use serde_json::{Value, json};
 
-use super::reply::{count, table_of_said};
+use super::reply::{count, table_without_empty_columns};
 use super::{CliError, Context, Reply, show};
 use crate::domain::patch::{Op, Source};
 use crate::domain::record::Entity;
 use crate::domain::state::State;
-use crate::domain::tally::{Tallies, Tally};
+use crate::domain::task_counts::{TaskCount, TaskCounts};
 use crate::domain::time::{AsOf, Minutes};
 use crate::domain::value::FieldValue;
 use crate::exchange::patchset::{RawPatch, Request};
 use crate::service::find;
 use crate::store::Scope;
 
-/// The people and agents who do the work.
+/// Manage the people and agents who do the work.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan user add ana --name \"Ana Souza\" --email ana@example.com\n  lakeplan user list\n  lakeplan user merge ana asouza      asouza's tasks become ana's"
@@ -26,21 +26,21 @@ pub struct Args {
 enum Verb {
     /// Add a user.
     Add {
-        /// The short name, one word.
+        /// Short name, one word.
         handle: String,
         #[command(flatten)]
         fields: Fields,
     },
-    /// The users and how much open work each has.
+    /// List users and their open work.
     List {
-        /// The lake as it was: a seq, a date or a time.
+        /// Read the lake as of a seq, a date or a time.
         #[arg(long, value_name = "SEQ|TIME")]
         as_of: Option<AsOf>,
     },
-    /// One user.
+    /// Show a user.
     Show {
         user: String,
-        /// The lake as it was: a seq, a date or a time.
+        /// Read the lake as of a seq, a date or a time.
         #[arg(long, value_name = "SEQ|TIME")]
         as_of: Option<AsOf>,
     },
@@ -52,7 +52,7 @@ enum Verb {
         #[command(flatten)]
         fields: Fields,
     },
-    /// Join two users: the first stays and takes the other's tasks.
+    /// Merge two users: the first stays and takes over the other's tasks.
     Merge { kept: String, gone: String },
 }
 
@@ -65,7 +65,7 @@ struct Fields {
     /// IANA time zone, such as Europe/Berlin.
     #[arg(long, value_name = "ZONE")]
     time_zone: Option<String>,
-    /// Work time in a day, such as 6h.
+    /// Working time per day, such as 6h.
     #[arg(long, value_name = "DURATION")]
     day: Option<Minutes>,
 }
@@ -98,8 +98,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             show::done(&change(patch).await?, format!("@{handle} added"))
         }
         Verb::List { as_of } => {
-            let (state, tallies) = service.tallied(as_of).await?;
-            list(&state, &tallies)
+            let (state, task_counts) = service.task_counts(as_of).await?;
+            list(&state, &task_counts)
         }
         Verb::Show { user, as_of } => {
             let state = service.read(&Scope::outline(), as_of).await?.state;
@@ -125,7 +125,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
                 patch = patch.with("handle", handle);
             }
             if patch.fields.is_empty() {
-                return Err(CliError::usage("say what to change, such as --email ana@example.com"));
+                return Err(CliError::usage(
+                    "specify what to change, such as --email ana@example.com",
+                ));
             }
             show::done(&change(patch).await?, format!("{user} updated"))
         }
@@ -141,10 +143,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     Ok(reply)
 }
 
-fn list(state: &State, tallies: &Tallies) -> Reply {
+fn list(state: &State, task_counts: &TaskCounts) -> Reply {
     let (mut rows, mut json) = (Vec::new(), Vec::new());
     for user in state.users().filter(|user| user.deleted_at.is_none()) {
-        let Tally { open, work, .. } = tallies.user(user.id);
+        let TaskCount { open, work, .. } = task_counts.user(user.id);
         let text = |value: &Option<crate::domain::value::Name>| {
             value.as_ref().map(|value| value.to_string()).unwrap_or_default()
         };
@@ -161,10 +163,13 @@ fn list(state: &State, tallies: &Tallies) -> Reply {
         json.push(Value::Object(record));
     }
     if rows.is_empty() {
-        return Reply::new(json!({"users": []}), "no users yet; lakeplan user add HANDLE adds one");
+        return Reply::new(
+            json!({"users": []}),
+            "no users yet; add one with lakeplan user add HANDLE",
+        );
     }
     Reply::new(
         json!({"users": json}),
-        table_of_said(&["handle", "name", "email", "open", "likely work"], rows),
+        table_without_empty_columns(&["handle", "name", "email", "open", "likely work"], rows),
     )
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::files::{refuse_page, write_file};
+use super::files::{check_page, write_file};
 use super::reply::count;
 use super::{CliError, Context, Reply, show};
 use crate::domain::id::TaskId;
@@ -16,19 +16,21 @@ use crate::planning::timeline::{Basis, Span, timeline};
 use crate::service::find;
 use crate::text::visible::{path_text, visible};
 
-/// Writes one HTML page with a project's tree and timeline. It needs nothing but a browser: no network, no server.
+/// Write an HTML page with a project's tree and timeline.
+///
+/// The page needs only a browser: no network, no server.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lakeplan visualize PAY --out pay.html\n  lakeplan visualize PAY --out - > pay.html\n  lakeplan visualize PAY --as-of 2026-11-20 --out then.html"
 )]
 pub struct Args {
-    /// May be left out where there is one project.
+    /// Project; optional if there is one project.
     project: Option<String>,
-    /// The file to write, or - for standard output. A page of Lakeplan that is there is replaced, any other
-    /// file is not.
+    /// File to write, or - for standard output. A page that Lakeplan wrote is replaced; any
+    /// other file is not.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// The lake as it was: a seq, a date or a time.
+    /// Read the lake as of a seq, a date or a time.
     #[arg(long, value_name = "SEQ|TIME")]
     as_of: Option<AsOf>,
 }
@@ -41,18 +43,18 @@ impl Args {
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let out = args.out.ok_or_else(|| CliError::Usage {
-        message: "say where the page goes".to_owned(),
+        message: "specify the output".to_owned(),
         hint: Some("--out plan.html writes a file, --out - writes to standard output".to_owned()),
     })?;
     if out.as_os_str() != "-" {
-        refuse_page(&out)?;
+        check_page(&out)?;
     }
     let app = context.open().await?;
     let snapshot = match &args.project {
         None => app.service.read_only_project(args.as_of).await?,
-        Some(project) => app.service.read_about(&[project], args.as_of).await?,
+        Some(project) => app.service.read_projects_of(&[project], args.as_of).await?,
     };
-    // A page of the past is made as of then.
+    // A page of the past uses that time as now.
     let now = args.as_of.map_or(app.service.clock.now(), |_| snapshot.at);
     app.close().await;
     let state = &snapshot.state;
@@ -73,7 +75,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     Ok(Reply::new(json, text).standing(format!("{out} is written")))
 }
 
-/// The page with its styles and scripts in place and the data at the one marker for it.
+/// Fills the page with its styles, scripts and data.
 fn page(data: &Value) -> String {
     let parts = [
         ("{version}", env!("CARGO_PKG_VERSION")),
@@ -86,11 +88,13 @@ fn page(data: &Value) -> String {
         .fold(include_str!("visualize/page.html").to_owned(), |page, (marker, part)| {
             page.replace(marker, part)
         });
-    // Last, so that nothing in the data is taken for a marker; without `<` nothing in it can end the script it is in.
+    // Last, so that nothing in the data is taken for a marker. Without `<`, the data cannot end its
+    // script.
     template.replacen("{data}", &shown(data.clone()).to_string().replace('<', "\\u003c"), 1)
 }
 
-/// The same data, its texts as a person may read them: on a page too a mark of direction would reorder what stands around it.
+/// Makes the texts of the data safe to display: on a page too, a direction mark would reorder the
+/// text around it.
 fn shown(data: Value) -> Value {
     match data {
         Value::String(text) => visible(&text).into(),
@@ -102,7 +106,7 @@ fn shown(data: Value) -> Value {
     }
 }
 
-/// What the page shows. Tasks refer to each other by their place in the list, parents before their parts.
+/// Returns the data of the page. Tasks refer to each other by index, parents before their subtasks.
 fn data(state: &State, project: &ProjectState, now: Instant) -> Value {
     let efforts = Efforts::of(project);
     let spans = timeline(project, now);
@@ -118,8 +122,8 @@ fn data(state: &State, project: &ProjectState, now: Instant) -> Value {
             "key": task.key.to_string(),
             "title": task.title.as_str(),
             "parent": task.parent_id.and_then(|id| places.get(&id)),
-            "status": task.status.word(),
-            "priority": task.priority.map(|priority| priority.word()),
+            "status": task.status.as_str(),
+            "priority": task.priority.map(|priority| priority.as_str()),
             "assignee": task.assignee_id.map(|id| show::handle(state, id)),
             "effort": show::effort(task, &efforts),
             "spent": task.actual_minutes.map(|minutes| minutes.to_string()),
@@ -132,13 +136,13 @@ fn data(state: &State, project: &ProjectState, now: Instant) -> Value {
     });
     let links = project.dependencies().filter_map(|link| {
         let (from, to) = (places.get(&link.from_id)?, places.get(&link.to_id)?);
-        Some(json!({"from": from, "to": to, "type": link.dependency.word(), "lag": lag(link.lag_minutes.get())}))
+        Some(json!({"from": from, "to": to, "type": link.dependency.as_str(), "lag": lag(link.lag_minutes.get())}))
     });
     let own = project.project().map(|project| {
         json!({
             "key": project.key.to_string(),
             "name": project.name.as_str(),
-            "status": project.status.word(),
+            "status": project.status.as_str(),
             "due": project.due_date.map(|day| day.to_string()),
         })
     });
@@ -162,7 +166,7 @@ fn word(basis: Basis) -> &'static str {
     }
 }
 
-/// `+ 1d`, `- 2h`; nothing for none.
+/// Formats a lag: `+ 1d`, `- 2h`; `None` for zero.
 fn lag(minutes: i64) -> Option<String> {
     let amount = Minutes::new(u32::try_from(minutes.unsigned_abs()).unwrap_or(u32::MAX));
     (minutes != 0).then(|| format!("{} {amount}", if minutes < 0 { "-" } else { "+" }))

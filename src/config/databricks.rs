@@ -1,12 +1,12 @@
-//! The workspace that commands speak to, from the environment alone: what a job's wrapper hands over, and what other
-//! tools for Databricks read too.
+//! Databricks workspace that commands access, configured only through environment variables: those
+//! that a job's wrapper sets, and that other Databricks tools read too.
 
 use std::path::PathBuf;
 
-use super::{ConfigError, NotText};
-use crate::domain::secret::{Login, Secret};
+use super::{ConfigError, NotUtf8};
+use crate::domain::secret::{Credentials, Secret};
 
-/// What the environment says of a workspace.
+/// Workspace settings from the environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Databricks {
     host: Option<String>,
@@ -18,45 +18,46 @@ pub struct Databricks {
 
 impl Databricks {
     pub(super) fn read(
-        env: impl Fn(&str) -> Result<Option<String>, NotText>,
-    ) -> Result<Self, NotText> {
-        let said = |name: &str| {
+        env: impl Fn(&str) -> Result<Option<String>, NotUtf8>,
+    ) -> Result<Self, NotUtf8> {
+        let body = |name: &str| {
             let value = env(name)?.map(|value| value.trim().to_owned());
-            Ok::<_, NotText>(value.filter(|value| !value.is_empty()))
+            Ok::<_, NotUtf8>(value.filter(|value| !value.is_empty()))
         };
         Ok(Self {
-            host: said("DATABRICKS_HOST")?,
-            token_file: said("DATABRICKS_TOKEN_FILE")?.map(PathBuf::from),
-            token: said("DATABRICKS_TOKEN")?.map(Secret::new),
-            client_id: said("DATABRICKS_CLIENT_ID")?,
-            client_secret: said("DATABRICKS_CLIENT_SECRET")?.map(Secret::new),
+            host: body("DATABRICKS_HOST")?,
+            token_file: body("DATABRICKS_TOKEN_FILE")?.map(PathBuf::from),
+            token: body("DATABRICKS_TOKEN")?.map(Secret::new),
+            client_id: body("DATABRICKS_CLIENT_ID")?,
+            client_secret: body("DATABRICKS_CLIENT_SECRET")?.map(Secret::new),
         })
     }
 
-    /// The workspace's address.
+    /// Returns the workspace's address.
     pub fn host(&self) -> Result<&str, ConfigError> {
         self.host.as_deref().ok_or(ConfigError::NoHost)
     }
 
-    /// Who speaks: a file wins over a token, which may be older, and that over a service principal.
-    pub fn login(&self) -> Result<Login, ConfigError> {
+    /// Returns the credentials. A token file overrides a token, which may be older, and a token
+    /// overrides a service principal.
+    pub fn credentials(&self) -> Result<Credentials, ConfigError> {
         if let Some(path) = &self.token_file {
-            return Ok(Login::TokenFile(path.clone()));
+            return Ok(Credentials::TokenFile(path.clone()));
         }
         if let Some(token) = &self.token {
-            return Ok(Login::Token(token.clone()));
+            return Ok(Credentials::Token(token.clone()));
         }
         match (&self.client_id, &self.client_secret) {
             (Some(id), Some(secret)) => {
-                Ok(Login::Client { id: id.clone(), secret: secret.clone() })
+                Ok(Credentials::Client { id: id.clone(), secret: secret.clone() })
             }
             (None, None) => Err(ConfigError::NoLogin),
             (id, _) => {
                 let (set, missing) = ("DATABRICKS_CLIENT_ID", "DATABRICKS_CLIENT_SECRET");
                 Err(if id.is_some() {
-                    ConfigError::HalfLogin { set, missing }
+                    ConfigError::IncompleteCredentials { set, missing }
                 } else {
-                    ConfigError::HalfLogin { set: missing, missing: set }
+                    ConfigError::IncompleteCredentials { set: missing, missing: set }
                 })
             }
         }
@@ -79,16 +80,18 @@ mod tests {
         let client = [("DATABRICKS_CLIENT_ID", "app"), ("DATABRICKS_CLIENT_SECRET", "s")];
         let token = [client.as_slice(), &[("DATABRICKS_TOKEN", "t")]].concat();
         let file = [token.as_slice(), &[("DATABRICKS_TOKEN_FILE", "/run/token")]].concat();
-        assert!(matches!(read(&client).login().unwrap(), Login::Client { id, .. } if id == "app"));
-        assert_eq!(read(&token).login().unwrap(), Login::Token(Secret::new("t")));
-        assert_eq!(read(&file).login().unwrap(), Login::TokenFile("/run/token".into()));
+        assert!(
+            matches!(read(&client).credentials().unwrap(), Credentials::Client { id, .. } if id == "app")
+        );
+        assert_eq!(read(&token).credentials().unwrap(), Credentials::Token(Secret::new("t")));
+        assert_eq!(read(&file).credentials().unwrap(), Credentials::TokenFile("/run/token".into()));
     }
 
     #[test]
     fn what_is_missing_is_named() {
         assert!(matches!(read(&[("DATABRICKS_HOST", " ")]).host(), Err(ConfigError::NoHost)));
-        assert!(matches!(read(&[]).login(), Err(ConfigError::NoLogin)));
-        let half = read(&[("DATABRICKS_CLIENT_ID", "app")]).login().unwrap_err().to_string();
+        assert!(matches!(read(&[]).credentials(), Err(ConfigError::NoLogin)));
+        let half = read(&[("DATABRICKS_CLIENT_ID", "app")]).credentials().unwrap_err().to_string();
         assert!(half.contains("DATABRICKS_CLIENT_SECRET"), "{half}");
     }
 }

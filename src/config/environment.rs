@@ -1,25 +1,26 @@
-//! The environment of the process, whose values need not be text.
+//! Reads the process environment, whose values may not be valid UTF-8.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// What the names of variables for storage begin with.
+/// Prefixes of the variables that configure storage.
 const CLOUDS: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
 
-/// A variable of the environment whose value is no text. The value is kept for variables that hold no secret.
+/// Environment variable whose value is not valid UTF-8. The value is kept only for variables that
+/// hold no secret.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{name} is not UTF-8{}", value.as_ref().map(|value| format!(": {value}")).unwrap_or_default())]
-pub struct NotText {
+pub struct NotUtf8 {
     pub name: String,
     pub value: Option<String>,
 }
 
-impl NotText {
+impl NotUtf8 {
     fn of(name: &str, value: &OsStr) -> Self {
         let is_shown = name.starts_with("LAKEPLAN_") || name.starts_with("USER");
-        // Rust writes a byte that is no UTF-8 as \xE9.
+        // Debug formatting writes an invalid byte as \xE9.
         Self { name: name.to_owned(), value: is_shown.then(|| format!("{value:?}")) }
     }
 
@@ -28,37 +29,37 @@ impl NotText {
     }
 }
 
-/// Returns a variable of the process's environment; `None` also where its value is no text, for what does without.
+/// Returns an environment variable; `None` also if it is not valid UTF-8, for optional values.
 pub fn variable(name: &str) -> Option<String> {
     read_variable(name).ok().flatten()
 }
 
-/// Returns a variable of the process's environment, which has to be text.
-pub fn read_variable(name: &str) -> Result<Option<String>, NotText> {
+/// Returns an environment variable, which must be valid UTF-8.
+pub fn read_variable(name: &str) -> Result<Option<String>, NotUtf8> {
     path_variable(name)
         .map(|value| {
-            value.into_os_string().into_string().map_err(|value| NotText::of(name, &value))
+            value.into_os_string().into_string().map_err(|value| NotUtf8::of(name, &value))
         })
         .transpose()
 }
 
-/// Returns a variable that names a file, whatever bytes that name has.
+/// Returns an environment variable that names a file, whatever bytes the name contains.
 #[expect(clippy::disallowed_methods, reason = "the one room that reads the environment")]
 pub fn path_variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from)
 }
 
-/// Returns the variables of the process's environment for storage credentials, each of which has to be text. Variables of
-/// others are left out where they are not.
+/// Returns the environment variables, from which storage credentials are taken. Storage variables
+/// must be valid UTF-8; other variables are skipped if they are not.
 #[expect(clippy::disallowed_methods, reason = "the one room that reads the environment")]
-pub fn variables() -> Result<Vec<(String, String)>, NotText> {
+pub fn variables() -> Result<Vec<(String, String)>, NotUtf8> {
     let of_cloud =
         |name: &str| CLOUDS.iter().any(|prefix| name.to_ascii_uppercase().starts_with(prefix));
     let read = |(name, value): (OsString, OsString)| {
         let name = name.into_string().ok()?;
         match value.into_string() {
             Ok(value) => Some(Ok((name, value))),
-            Err(value) => of_cloud(&name).then(|| Err(NotText::of(&name, &value))),
+            Err(value) => of_cloud(&name).then(|| Err(NotUtf8::of(&name, &value))),
         }
     };
     std::env::vars_os().filter_map(read).collect()

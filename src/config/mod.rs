@@ -1,6 +1,7 @@
-//! Settings: one documented file of defaults, over it a file of the user's, the environment, the flags.
+//! Settings: documented defaults, overridden by the user's file, the environment and the flags.
 //!
-//! This room alone reads the environment. Unknown keys are refused, and every value knows where it came from.
+//! Only this module reads the environment. Unknown keys are rejected, and every value records its
+//! origin.
 
 mod databricks;
 mod environment;
@@ -16,61 +17,68 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use databricks::Databricks;
-pub use environment::{NotText, path_variable, read_variable, variable, variables};
+pub use environment::{NotUtf8, path_variable, read_variable, variable, variables};
 
-/// The defaults, with the documentation of every setting.
+/// Default settings, with the documentation of each.
 pub const DEFAULTS: &str = include_str!("default.toml");
-/// The file that is read where none is named.
+/// Settings file that is read if none is given.
 pub const FILE: &str = "lakeplan.toml";
-/// The most bytes that are read of it.
-const MOST: u64 = 1 << 20;
+/// Maximum number of bytes in the settings file.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 #[derive(Debug, Error)]
 pub enum ConfigError {
     #[error(transparent)]
-    NotText(#[from] NotText),
+    NotUtf8(#[from] NotUtf8),
     #[error("{path} cannot be read")]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{path}: {message}")]
     Malformed { path: PathBuf, message: String },
-    #[error("{origin} names the target {target}, and {path} has no section [target.{target}]")]
+    #[error("{origin} names the target {target}, but {path} has no section [target.{target}]")]
     NoSection { origin: String, target: String, path: PathBuf },
-    #[error("{origin}: {value:?} is no {what}, which is one of {known}", known = known.join(", "))]
-    NoneOf { origin: String, value: String, what: &'static str, known: &'static [&'static str] },
+    #[error("{origin}: {value:?} is not a valid {what}; the values are {known}", known = known.join(", "))]
+    UnknownValue {
+        origin: String,
+        value: String,
+        what: &'static str,
+        known: &'static [&'static str],
+    },
     #[error(
-        "{origin}: {value:?} is no size of memory for query_memory; write it as 512MiB or 2GiB, 16MiB at least"
+        "{origin}: {value:?} is not a valid size for query_memory; use a size such as 512MiB or 2GiB, at least 16MiB"
     )]
-    NoSize { origin: String, value: String },
-    #[error("the clock of this machine shows {shows}, and a lake is written between 1970 and 9999")]
+    InvalidSize { origin: String, value: String },
+    #[error(
+        "the clock of this machine shows {shows}, but a lake needs a time between 1970 and 9999"
+    )]
     Clock { shows: String },
     #[error(
-        "{origin}: {name} must name where the secret lies, as \"scope/key\"; the secret itself belongs there, not here"
+        "{origin}: {name} must name the secret as \"scope/key\", not contain the secret itself"
     )]
-    NoReference { origin: String, name: String },
-    #[error("no Databricks workspace is named: DATABRICKS_HOST is not set")]
+    InvalidSecretReference { origin: String, name: String },
+    #[error("no Databricks workspace: DATABRICKS_HOST is not set")]
     NoHost,
-    #[error("nothing says who speaks to the Databricks workspace: DATABRICKS_TOKEN is not set")]
+    #[error("no Databricks credentials: DATABRICKS_TOKEN is not set")]
     NoLogin,
-    #[error("{set} is set and {missing} is not")]
-    HalfLogin { set: &'static str, missing: &'static str },
+    #[error("{set} is set, but {missing} is not")]
+    IncompleteCredentials { set: &'static str, missing: &'static str },
 }
 
 impl ConfigError {
-    /// What the person at the keyboard can do about it.
+    /// Returns what the user can do about the error.
     pub fn hint(&self) -> String {
         match self {
-            Self::NotText(fault) => return fault.hint(),
-            Self::NoHost => "set DATABRICKS_HOST to https:// and the workspace's host; a folder whose name reads as catalog.schema is written ./catalog.schema",
+            Self::NotUtf8(err) => return err.hint(),
+            Self::NoHost => "set DATABRICKS_HOST to https:// and the workspace's host; for a folder with a name like catalog.schema, use ./catalog.schema",
             Self::NoLogin => {
                 "set DATABRICKS_TOKEN, or DATABRICKS_TOKEN_FILE, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service principal"
             }
-            Self::Unreadable { .. } => "name a file that is there and that this user may read, or leave --config out",
-            Self::Malformed { .. } | Self::NoSection { .. } => "lakeplan config defaults shows every setting as a file holds it",
-            Self::HalfLogin { .. } => "a service principal needs both; the workspace's Settings, Identity and access, has them",
-            Self::NoneOf { origin, .. } | Self::NoSize { origin, .. } => {
-                return format!("{origin} is where the value comes from: give another one there, or none");
+            Self::Unreadable { .. } => "specify an existing file that this user can read, or omit --config",
+            Self::Malformed { .. } | Self::NoSection { .. } => "run lakeplan config defaults to see every setting in file format",
+            Self::IncompleteCredentials { .. } => "a service principal needs both; the workspace's Settings, Identity and access, has them",
+            Self::UnknownValue { origin, .. } | Self::InvalidSize { origin, .. } => {
+                return format!("the value comes from {origin}: change or remove it there");
             }
-            Self::NoReference { .. } => "lakeplan config defaults shows how a file names a secret",
+            Self::InvalidSecretReference { .. } => "run lakeplan config defaults to see how a file names a secret",
             Self::Clock { .. } => "set the clock of this machine",
         }
         .to_owned()
@@ -102,7 +110,8 @@ struct TargetSettings {
     secrets: BTreeMap<String, String>,
 }
 
-/// Where a secret lies: who starts lakeplan reads it there and hands it over as a variable of this name.
+/// Location of a secret. The program that starts lakeplan reads the secret there and passes it in a
+/// variable of this name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SecretReference {
     pub name: String,
@@ -111,14 +120,14 @@ pub struct SecretReference {
     pub origin: String,
 }
 
-/// A value and where it came from.
+/// Value with its origin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Setting {
     pub value: String,
     pub origin: String,
 }
 
-/// What the flags say.
+/// Settings given as flags.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
     pub lake: Option<String>,
@@ -129,7 +138,7 @@ pub struct Flags {
     pub file: Option<PathBuf>,
 }
 
-/// The settings in force.
+/// Effective settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Config {
     pub lake: Setting,
@@ -138,7 +147,7 @@ pub struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Setting>,
     pub query_memory: Setting,
-    /// The same in bytes.
+    /// `query_memory` in bytes.
     #[serde(skip)]
     pub memory: u64,
     /// References, never values.
@@ -151,28 +160,31 @@ pub const TARGETS: &[&str] = &["dev", "staging", "prod"];
 pub const OUTPUTS: &[&str] = &["text", "json"];
 
 impl Config {
-    /// Reads the settings. `env` looks a variable up; the process's own is [`read_variable`].
+    /// Loads the settings. `env` looks up a variable; for the process environment use
+    /// [`read_variable`].
     pub fn load(
         flags: &Flags,
-        env: impl Fn(&str) -> Result<Option<String>, NotText>,
+        env: impl Fn(&str) -> Result<Option<String>, NotUtf8>,
     ) -> Result<Self, ConfigError> {
         let path = flags.file.clone().unwrap_or_else(|| PathBuf::from(FILE));
         let file = read(&path, flags.file.is_some())?;
         let defaults: Settings = parse(Path::new("default.toml"), DEFAULTS)?;
-        // An empty one counts as not given, so that a job may pass on a parameter that was left empty.
+        // An empty flag counts as not given, so that a job can pass on a parameter that was left
+        // empty.
         let from_flag = |value: &Option<String>, flag: &str| {
             let value = value.clone().filter(|value| !value.is_empty())?;
             Some(Setting { value, origin: flag.to_owned() })
         };
         let from_env = |name: &str| {
             let value = env(name)?.filter(|value| !value.is_empty());
-            Ok::<_, NotText>(value.map(|value| Setting { value, origin: name.to_owned() }))
+            Ok::<_, NotUtf8>(value.map(|value| Setting { value, origin: name.to_owned() }))
         };
         let from_file = |value: &Option<String>| {
             value.clone().map(|value| Setting { value, origin: path.display().to_string() })
         };
 
-        // The environment is asked for what no flag says, and a value that cannot be read there is never passed over.
+        // Read the environment only if the flag is not given, and fail on a value that is not
+        // UTF-8.
         let given = |value: &Option<String>, flag: &str, name: &str| match from_flag(value, flag) {
             None => from_env(name),
             given => Ok(given),
@@ -183,7 +195,7 @@ impl Config {
         one_of(target.as_ref(), "target", TARGETS)?;
         let section = match &target {
             None => TargetSettings::default(),
-            // A target without a section would quietly be the default lake.
+            // A target without a section would silently use the default lake.
             Some(target) => match file.target_sections.get(&target.value) {
                 Some(section) => section.clone(),
                 None => {
@@ -216,7 +228,7 @@ impl Config {
             .or_else(|| from_file(&file.output))
             .unwrap_or_else(|| default(&defaults.output));
         one_of(Some(&output), "output", OUTPUTS)?;
-        // Who acts is never replaced in silence: a name that is given and is none is refused where the lake is opened.
+        // An invalid actor is never replaced silently: opening the lake rejects it.
         let by_flag =
             flags.actor.clone().map(|value| Setting { value, origin: "--actor".to_owned() });
         let actor = by_flag
@@ -239,7 +251,7 @@ impl Config {
             .unwrap_or_else(|| default(&defaults.query_memory));
         let memory = size::bytes(&query_memory.value).ok_or_else(|| {
             let Setting { value, origin } = query_memory.clone();
-            ConfigError::NoSize { origin, value }
+            ConfigError::InvalidSize { origin, value }
         })?;
         let mut secrets = references(&file.secrets, &format!("{} [secrets]", path.display()))?;
         if let Some(target) = &target {
@@ -254,7 +266,8 @@ impl Config {
     }
 }
 
-/// The references of a section by their names. What is none is not shown: it may be the secret itself.
+/// Returns the references of a section by name. An error does not show an invalid value, which may
+/// be the secret itself.
 fn references(
     section: &BTreeMap<String, String>,
     origin: &str,
@@ -268,7 +281,10 @@ fn references(
         let parts = value
             .split_once('/')
             .filter(|(scope, key)| is_word(scope) && is_word(key) && is_variable(name));
-        let none = || ConfigError::NoReference { origin: origin.to_owned(), name: name.clone() };
+        let none = || ConfigError::InvalidSecretReference {
+            origin: origin.to_owned(),
+            name: name.clone(),
+        };
         let (scope, key) = parts.ok_or_else(none)?;
         let (scope, key) = (scope.to_owned(), key.to_owned());
         Ok((
@@ -285,12 +301,14 @@ fn one_of(
     known: &'static [&'static str],
 ) -> Result<(), ConfigError> {
     match setting {
-        Some(setting) if !known.contains(&setting.value.as_str()) => Err(ConfigError::NoneOf {
-            origin: setting.origin.clone(),
-            value: setting.value.clone(),
-            what,
-            known,
-        }),
+        Some(setting) if !known.contains(&setting.value.as_str()) => {
+            Err(ConfigError::UnknownValue {
+                origin: setting.origin.clone(),
+                value: setting.value.clone(),
+                what,
+                known,
+            })
+        }
         _ => Ok(()),
     }
 }
@@ -298,22 +316,23 @@ fn one_of(
 fn read(path: &Path, named: bool) -> Result<Settings, ConfigError> {
     let mut text = String::new();
     let read = file::open(OpenOptions::new().read(true), path)
-        .and_then(|file| file.take(MOST + 1).read_to_string(&mut text));
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text));
     match read {
-        Ok(length) if length as u64 > MOST => Err(ConfigError::Malformed {
+        Ok(length) if length as u64 > MAX_FILE_BYTES => Err(ConfigError::Malformed {
             path: path.to_owned(),
-            message: format!("is larger than {} MiB, so it holds no settings", MOST >> 20),
+            message: format!(
+                "is larger than {} MiB, so it is not a settings file",
+                MAX_FILE_BYTES >> 20
+            ),
         }),
         Ok(_) => parse(path, &text),
-        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound && !named => {
-            Ok(Settings::default())
-        }
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound && !named => Ok(Settings::default()),
         Err(source) => Err(ConfigError::Unreadable { path: path.to_owned(), source }),
     }
 }
 
-/// `target` is a word at the top and a family of tables below it; TOML has one name for both, so the tables are taken
-/// out before the rest is read.
+/// Parses a settings file. `target` is both a string at the top level and a family of tables. TOML
+/// has one name for both, so the tables are removed before the rest is parsed.
 fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
     let malformed = |err: toml::de::Error| ConfigError::Malformed {
         path: path.to_owned(),
@@ -332,7 +351,7 @@ fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
     };
     let mut settings: Settings = toml::Value::Table(table).try_into().map_err(malformed)?;
     if let Some(unknown) = sections.keys().find(|name| !TARGETS.contains(&name.as_str())) {
-        return Err(ConfigError::NoneOf {
+        return Err(ConfigError::UnknownValue {
             origin: format!("{}: [target.{unknown}]", path.display()),
             value: unknown.clone(),
             what: "target",
@@ -343,8 +362,8 @@ fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
     Ok(settings)
 }
 
-/// What is wrong with a text, and at which line and column. Neither the line nor a value is repeated: it may be a secret that
-/// somebody wrote there.
+/// Describes a parse error with its line and column. Never repeats the line or a value, since it
+/// may be a secret.
 fn position(text: &str, err: &toml::de::Error) -> String {
     let message = without_value(err.message());
     match err.span() {
@@ -357,16 +376,16 @@ fn position(text: &str, err: &toml::de::Error) -> String {
                 line.chars().count() + 1
             )
         }
-        // What follows names the key.
+        // The text after the message names the key.
         None => {
-            let said = err.to_string();
-            let key = said.strip_prefix(err.message()).unwrap_or_default().trim();
+            let rendered = err.to_string();
+            let key = rendered.strip_prefix(err.message()).unwrap_or_default().trim();
             format!("{message} {key}").trim_end().to_owned()
         }
     }
 }
 
-/// A message of serde without the value that it repeats, as in `invalid type: string "…", expected a map`.
+/// Removes the value from a serde message: `invalid type: string "…", expected a map`.
 fn without_value(message: &str) -> String {
     let repeats =
         ["invalid type: ", "invalid value: "].iter().any(|start| message.starts_with(start));
@@ -422,7 +441,7 @@ mod tests {
     #[test]
     fn the_memory_of_queries_is_a_setting_like_others() {
         let file = "query_memory = '64MiB'\n[target.dev]\nlake = 'x'\nquery_memory = '2GiB'\n";
-        let told = |flags: Flags, env: &[(&str, &str)]| {
+        let rendered = |flags: Flags, env: &[(&str, &str)]| {
             let config = load(file, flags, env).unwrap();
             (
                 config.memory >> 20,
@@ -432,10 +451,10 @@ mod tests {
         let flag = Flags { query_memory: Some("32 MiB".to_owned()), ..Flags::default() };
         let dev = Flags { target: Some("dev".to_owned()), ..Flags::default() };
         let env = [("LAKEPLAN_QUERY_MEMORY", "128MiB")];
-        assert_eq!(told(flag, &env), (32, "--memory".to_owned()));
-        assert_eq!(told(dev.clone(), &env), (128, "LAKEPLAN_QUERY_MEMORY".to_owned()));
-        assert_eq!(told(dev, &[]), (2048, "lakeplan.toml [target.dev]".to_owned()));
-        assert_eq!(told(Flags::default(), &[]), (64, "lakeplan.toml".to_owned()));
+        assert_eq!(rendered(flag, &env), (32, "--memory".to_owned()));
+        assert_eq!(rendered(dev.clone(), &env), (128, "LAKEPLAN_QUERY_MEMORY".to_owned()));
+        assert_eq!(rendered(dev, &[]), (2048, "lakeplan.toml [target.dev]".to_owned()));
+        assert_eq!(rendered(Flags::default(), &[]), (64, "lakeplan.toml".to_owned()));
         assert_eq!(load("", Flags::default(), &[]).unwrap().memory, 1 << 30);
     }
 
@@ -443,15 +462,15 @@ mod tests {
     fn a_target_has_secrets_of_its_own_beside_those_of_all() {
         let file = "[secrets]\nA = 's/a'\nB = 's/b'\n[target.prod]\nlake = 'x'\n[target.prod.secrets]\nB = 'prod/b'\n";
         let prod = Flags { target: Some("prod".to_owned()), ..Flags::default() };
-        let told = |flags| -> Vec<String> {
+        let rendered = |flags| -> Vec<String> {
             let secrets = load(file, flags, &[]).unwrap().secrets;
             secrets
                 .iter()
                 .map(|secret| format!("{}={}/{}", secret.name, secret.scope, secret.key))
                 .collect()
         };
-        assert_eq!(told(prod), ["A=s/a", "B=prod/b"]);
-        assert_eq!(told(Flags::default()), ["A=s/a", "B=s/b"]);
+        assert_eq!(rendered(prod), ["A=s/a", "B=prod/b"]);
+        assert_eq!(rendered(Flags::default()), ["A=s/a", "B=s/b"]);
     }
 
     #[test]
@@ -471,9 +490,9 @@ mod tests {
             ("lake = [\"hunter2\"]", "lake"),
             ("[target]\ndev = 'hunter2'", "dev"),
         ] {
-            let fault = load(file, Flags::default(), &[]).unwrap_err().to_string();
-            assert!(fault.contains(says) && fault.contains("lakeplan.toml"), "{file}: {fault}");
-            assert!(!fault.contains("hunter2"), "{fault}");
+            let err = load(file, Flags::default(), &[]).unwrap_err().to_string();
+            assert!(err.contains(says) && err.contains("lakeplan.toml"), "{file}: {err}");
+            assert!(!err.contains("hunter2"), "{err}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Sizes of memory as a person writes them.
+//! Parses memory sizes as users write them.
 
-/// The least that a query can work with, in bytes.
-const LEAST: u64 = 16 << 20;
+/// Minimum memory that a query can work with, in bytes.
+const MIN_QUERY_MEMORY: u64 = 16 << 20;
 
-/// The bytes of a size such as `512MiB`; `None` where it is none, or too small to work with.
+/// Parses a size such as `512MiB` into bytes; `None` if it is invalid or too small to work with.
 pub fn bytes(text: &str) -> Option<u64> {
     let text = text.trim();
     let (number, unit) =
@@ -19,7 +19,7 @@ pub fn bytes(text: &str) -> Option<u64> {
         "gb" => 1_000_000_000,
         _ => return None,
     };
-    number.parse::<u64>().ok()?.checked_mul(each).filter(|bytes| *bytes >= LEAST)
+    number.parse::<u64>().ok()?.checked_mul(each).filter(|bytes| *bytes >= MIN_QUERY_MEMORY)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A committed patch, as the journal holds it: what it touched, before and after.
+//! A committed patch as the journal records it: the fields that it touched, before and after.
 
 use uuid::Uuid;
 
@@ -6,8 +6,8 @@ use super::id::ProjectId;
 use super::patch::Op;
 use super::record::{Entity, Fields};
 
-/// One change of one record. A patch gives one, and one more for every other record it carries along:
-/// a move changes the paths of what stands below, a delete takes the branch with it.
+/// Change of one record. A patch makes one, and one more for each record that it affects: a move
+/// changes the paths of all descendants, a delete also deletes the branch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     pub entity: Entity,
@@ -15,8 +15,8 @@ pub struct Change {
     /// The project the record belongs to after the change.
     pub project: Option<ProjectId>,
     pub op: Op,
-    /// The touched fields as they were; null = absent.
+    /// Previous values of the touched fields; null means absent.
     pub before: Fields,
-    /// The touched fields as they are; null = cleared.
+    /// New values of the touched fields; null means cleared.
     pub after: Fields,
 }

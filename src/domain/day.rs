@@ -1,12 +1,12 @@
-//! Days: which ones a lake holds, and how people type them.
+//! Days: which ones a lake can hold, and how people write them.
 
 use chrono::{Datelike, NaiveDate};
 use thiserror::Error;
 
-/// The years of the days that every engine reads alike: before 1582 Spark counts by another calendar, and after 9999
-/// a year has no fixed number of digits.
+/// Years of the days that every engine reads alike. Before 1582 Spark uses another calendar; after
+/// 9999 a year has no fixed number of digits.
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=9999;
-/// The range of days and times, as an error names it.
+/// Range of days and times, for error messages.
 pub const RANGE: &str = "between 1900-01-01 and 9999-12-31";
 
 /// Whether a day can be stored.
@@ -15,10 +15,11 @@ pub fn is_storable(day: NaiveDate) -> bool {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("a day is written as year, month, day, such as 2027-01-31, and lies {RANGE}")]
+#[error("a day is written as year, month, day, such as 2027-01-31, and must be {RANGE}")]
 pub struct NotADay;
 
-/// Reads a day in the one form that every door takes, `2027-01-31`, whether or not it can be stored.
+/// Reads a day in the form that every interface accepts, `2027-01-31`, whether or not it can be
+/// stored.
 pub fn written(text: &str) -> Option<NaiveDate> {
     let is_in_form = text.len() == 10
         && text.bytes().enumerate().all(|(at, byte)| {
@@ -27,13 +28,13 @@ pub fn written(text: &str) -> Option<NaiveDate> {
     is_in_form.then(|| text.parse().ok()).flatten()
 }
 
-/// Reads what a person types: `2027-01-31`, or `31.1.2027` as much of Europe writes it. `1/31/2027` may be two days and is
-/// refused.
+/// Reads a day that a person types: `2027-01-31`, or the European `31.1.2027`. `1/31/2027` is
+/// ambiguous and refused.
 pub fn read(text: &str) -> Result<NaiveDate, NotADay> {
     written(text).or_else(|| european(text)).filter(|day| is_storable(*day)).ok_or(NotADay)
 }
 
-/// "31.1.27" would be a day of the year 27.
+/// Reads the European form. "31.1.27" would be a day in the year 27.
 fn european(text: &str) -> Option<NaiveDate> {
     let number = |part: &str, digits: std::ops::RangeInclusive<usize>| {
         let fits = digits.contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());

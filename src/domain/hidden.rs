@@ -1,9 +1,9 @@
-//! Characters that show nothing: controls, fillers, and what Unicode says may be ignored where text is shown.
+//! Detects invisible characters: controls, fillers, and those that Unicode lets a renderer ignore.
 
-/// Returns whether a character controls how text is shown or shows nothing itself: controls (also line feed and tab), marks
-/// of direction, characters of no width, fillers that look like a space, separators of lines and paragraphs, selectors of
-/// variants, and tags. Besides controls and separators these are the Default_Ignorable_Code_Point of Unicode, the blank of
-/// Braille, and the marks of annotation.
+/// Whether a character is invisible or controls how text is shown: controls (including line feed
+/// and tab), direction marks, zero-width characters, fillers that look like a space, line and
+/// paragraph separators, variation selectors, and tags. Besides controls and separators, these are
+/// Unicode's Default_Ignorable_Code_Point, the Braille blank, and the annotation marks.
 pub fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(
@@ -15,13 +15,13 @@ pub fn is_hidden(letter: char) -> bool {
         )
 }
 
-/// Returns whether a text shows nothing: it holds only spaces and what is hidden.
+/// Whether a text shows nothing: it holds only spaces and hidden characters.
 pub fn is_blank(text: &str) -> bool {
     text.chars().all(|letter| letter.is_whitespace() || is_hidden(letter))
 }
 
-/// Returns whether a character controls a terminal or ends a line: a control, or a separator of lines or paragraphs. A name
-/// must not hold one.
+/// Whether a character controls a terminal or ends a line: a control, or a line or paragraph
+/// separator. A name must not contain one.
 pub fn is_control(letter: char) -> bool {
     letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
 }

@@ -1,10 +1,11 @@
-//! Typed identifiers. Every id is a UUID; the type says of what, so that a task's id cannot stand where a project's is meant.
+//! Typed identifiers. Every id is a UUID; its type names the entity, so that a task id cannot be
+//! used as a project id.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// What all typed ids have in common: they wrap a UUID and can be made from one.
+/// Common interface of all typed ids: they wrap a UUID and can be made from one.
 pub trait EntityId: Copy + Eq + Ord + std::hash::Hash {
     fn uuid(self) -> Uuid;
     fn of(uuid: Uuid) -> Self;
@@ -42,7 +43,7 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A lake: one team's tables under one root.
+    /// Id of a lake: one team's tables under one root.
     LakeId,
     ProjectId,
     TaskId,
@@ -50,12 +51,13 @@ ids! {
     UserId,
     RequirementId,
     TaskRequirementId,
-    /// The public unit of change. UUIDv7, so that its time is in its first 48 bits.
+    /// Id of a patch set, the public unit of change. A UUIDv7, so its first 48 bits are its time.
     PatchSetId,
 }
 
 impl PatchSetId {
-    /// Milliseconds since the epoch at which the id says it was made; `None` where it is no UUIDv7.
+    /// Returns the creation time of the id in milliseconds since the epoch; `None` if it is not a
+    /// UUIDv7.
     pub fn millis(self) -> Option<i64> {
         if self.0.get_version_num() != 7 {
             return None;
@@ -66,15 +68,17 @@ impl PatchSetId {
         Some(i64::from_be_bytes(wide))
     }
 
-    /// The part of an id that [`PatchSetId::of_event`] makes from the event alone, whatever its time.
+    /// Returns the part of an id that [`PatchSetId::of_event`] derives from the event alone, not
+    /// from its time.
     pub fn event(self) -> [u8; 10] {
         let mut event = [0; 10];
         event.copy_from_slice(&self.0.as_bytes()[6..]);
         event
     }
 
-    /// A set's id made from the event that caused it (a webhook delivery, an inbox row, a file):
-    /// the same event at the same time always gives the same id, so a second delivery is a repeat.
+    /// Derives the id of a set from the event that caused it (a webhook delivery, an inbox row, a
+    /// file). The same event at the same time always gives the same id, so a second delivery is a
+    /// repeat.
     pub fn of_event(millis: i64, event: &[u8]) -> Self {
         let digest = Sha256::digest(event);
         let mut bytes = [0u8; 16];
@@ -86,14 +90,14 @@ impl PatchSetId {
     }
 }
 
-/// Whether an id has the form of those that are derived from a patch set. They follow from a hash of the set's id, so no
-/// other record has one, unless an author gave it.
+/// Whether an id has the form of one derived from a patch set. It depends on a hash of the set's
+/// id, so no other record has such an id unless an author gave it.
 pub fn is_derived_from(set: PatchSetId, id: Uuid) -> bool {
     id.get_version_num() == 8 && id.as_bytes()[..6] == set.0.as_bytes()[..6]
 }
 
-/// The id of something a patch set creates under a local name: a function of the set and the name,
-/// so that sending the same set again names the same thing.
+/// Derives the id of a record that a patch set creates under a local name. It depends only on the
+/// set and the name, so that a repeat of the set refers to the same record.
 pub fn derived(set: PatchSetId, name: &str) -> Uuid {
     let mut hash = Sha256::new();
     hash.update(set.0.as_bytes());

@@ -1,27 +1,29 @@
-//! Where the records at hand are, over all projects: by id, by the task a link leads to, and by the keys a task had before.
+//! Indexes the loaded records of all projects: by id, by the target task of a link, and by the
+//! former keys of a task.
 //!
-//! A state is copied with every snapshot, so the index is kept in parts that are shared until one of them changes.
+//! A state is copied with every snapshot, so the index is split into parts that are shared until
+//! one of them changes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::any::AnyRecord;
+use super::any_record::AnyRecord;
 use super::id::{EntityId, ProjectId, TaskId, TaskLinkId};
 use super::key::TaskKey;
 use super::link::LinkKind;
 use super::record::Entity;
 use super::task::Task;
 
-/// How many parts a map is kept in.
+/// Number of parts of a map.
 const PARTS: usize = 256;
 
-/// Values by id.
+/// Multimap from ids to values.
 #[derive(Clone, Debug)]
 struct ById<V>(Arc<Vec<Part<V>>>);
 
-/// The values of some ids, shared until one of them changes.
+/// Values of some ids, shared until one of them changes.
 type Part<V> = Arc<BTreeSet<(Uuid, V)>>;
 
 impl<V> Default for ById<V> {
@@ -30,14 +32,14 @@ impl<V> Default for ById<V> {
     }
 }
 
-/// The part an id is in. The last byte of every kind of id is random.
+/// Returns the part of an id. The last byte of every kind of id is random.
 fn part(id: Uuid) -> usize {
     usize::from(id.as_bytes()[15])
 }
 
 impl<V: Copy + Ord + Default> ById<V> {
     fn insert(&mut self, id: Uuid, value: V) {
-        // A part that holds it already stays shared.
+        // A part that already contains the value stays shared.
         if self.0.get(part(id)).is_some_and(|part| part.contains(&(id, value))) {
             return;
         }
@@ -60,7 +62,7 @@ impl<V: Copy + Ord + Default> ById<V> {
 
     fn of(&self, id: Uuid) -> impl Iterator<Item = V> + '_ {
         let part = self.0.get(part(id)).into_iter();
-        // The default of an id is the lowest there is.
+        // The default of an id is the lowest id.
         part.flat_map(move |part| {
             part.range((id, V::default())..)
                 .take_while(move |(at, _)| *at == id)
@@ -69,7 +71,7 @@ impl<V: Copy + Ord + Default> ById<V> {
     }
 }
 
-/// The index of a state.
+/// Index of a state.
 #[derive(Clone, Debug, Default)]
 pub struct Index {
     homes: ById<ProjectId>,
@@ -78,7 +80,7 @@ pub struct Index {
 }
 
 impl Index {
-    /// Notes a record that is put in the place of `old`, if anything stood there.
+    /// Adds a record, which replaces `old` if there was one.
     pub fn put(&mut self, record: &AnyRecord, old: Option<&AnyRecord>) {
         match (record, old) {
             (AnyRecord::Task(new), Some(AnyRecord::Task(old)))
@@ -115,17 +117,18 @@ impl Index {
         }
     }
 
-    /// The projects at hand that hold a record of this id, which is of any entity that belongs to a project.
+    /// Returns the loaded projects that contain a record with this id, of any entity that belongs
+    /// to a project.
     pub fn homes(&self, id: Uuid) -> impl Iterator<Item = ProjectId> + '_ {
         self.homes.of(id)
     }
 
-    /// The links that may cross projects and lead to a task, and the projects that hold them.
+    /// Returns the links to a task that may cross projects, each with its project.
     pub fn links_to(&self, task: TaskId) -> impl Iterator<Item = (ProjectId, TaskLinkId)> + '_ {
         self.links_to.of(task.uuid())
     }
 
-    /// The tasks that had a key before they moved to another project.
+    /// Returns the tasks that had a key before they moved to another project.
     pub fn had(&self, key: &TaskKey) -> impl Iterator<Item = TaskId> + '_ {
         let key = key.clone();
         let from = (key.clone(), TaskId::default());
@@ -145,12 +148,14 @@ impl Index {
     }
 }
 
-/// The project of a record that is indexed. Projects, users and the lake are found by their ids in the state itself.
+/// Returns the project of an indexed record. The state itself finds projects, users and the lake by
+/// id.
 fn indexed(record: &AnyRecord) -> Option<ProjectId> {
     record.project().filter(|_| record.entity() != Entity::Project)
 }
 
-/// Dependencies stay inside one project, where the project's own index finds them.
+/// Whether links of this kind may cross projects. Dependencies stay inside one project, whose own
+/// index finds them.
 fn may_cross(kind: LinkKind) -> bool {
     kind != LinkKind::DependsOn
 }

@@ -1,18 +1,20 @@
-//! Undo: the patch set that takes a committed set back, refused by its expectations where a field has changed since.
+//! Computes the patch set that undoes a committed set. Its expectations refuse the undo if a field
+//! has changed since.
 
 use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::any::{AnyRecord, Slot};
+use super::any_record::{AnyRecord, RecordKey};
 use super::change::Change;
 use super::id::{EntityId, TaskId};
-use super::patch::{Op, Patch, Place};
-use super::record::{Entity, Writer};
+use super::patch::{Op, Patch, Placement};
+use super::record::{Access, Entity};
 use super::state::State;
 
-/// The patches that take `changes` (one set, in order) back. `state` is the lake now; it tells what carried-along
-/// records need no patch of their own. Empty where the set changed nothing that an author can change.
+/// Returns the patches that undo `changes` (one set, in order). `state` is the current lake; it
+/// shows which affected records need no patch of their own. Empty if the set changed nothing that
+/// an author can change.
 pub fn invert(changes: &[Change], state: &State) -> Vec<Patch> {
     let ended: BTreeSet<Uuid> =
         changes.iter().filter(|c| matches!(c.op, Op::Delete | Op::Unlink)).map(|c| c.id).collect();
@@ -21,7 +23,7 @@ pub fn invert(changes: &[Change], state: &State) -> Vec<Patch> {
     let made: BTreeSet<Uuid> =
         changes.iter().filter(|c| matches!(c.op, Op::Create | Op::Link)).map(|c| c.id).collect();
     let mut patches = Vec::new();
-    // The lake as it stands when a patch is applied: what came after its change is taken back already.
+    // The lake at the time a patch is applied: the changes after its own are already undone.
     let mut then = state.clone();
     for change in changes.iter().rev() {
         let project = then.home(change.entity, change.id).or(change.project);
@@ -55,19 +57,19 @@ pub fn invert(changes: &[Change], state: &State) -> Vec<Patch> {
             take_back(&mut then, change);
         }
     }
-    // An assignment means the user that the one it names was merged into, so what users are is taken back before what
-    // refers to them. Nothing about a user depends on anything else.
+    // An assignment to a merged user means the user that it was merged into, so users are reverted
+    // before the records that refer to them. Nothing about a user depends on anything else.
     patches.sort_by_key(|patch| patch.entity != Entity::User);
     patches
 }
 
-/// Puts a record back to what it was before a change, as far as it is there.
+/// Reverts a record to its values before a change, if the record exists.
 fn take_back(state: &mut State, change: &Change) {
     let project = state.home(change.entity, change.id).or(change.project);
-    let slot = Slot { entity: change.entity, id: change.id, project };
+    let slot = RecordKey { entity: change.entity, id: change.id, project };
     let Some(mut record) = state.get(slot) else { return };
     for (field, value) in &change.before {
-        // The error says what cannot be held; absent is what the lake shows of it.
+        // The error reports the unreadable value, which the lake shows as absent.
         let _ = record.restore(field, value);
     }
     if record.slot() != slot {
@@ -76,10 +78,11 @@ fn take_back(state: &mut State, change: &Change) {
     state.put(record);
 }
 
-/// What a delete or restore of which would carry this record along: its parents, the ends of a link, its project.
+/// Returns the records whose delete or restore would include this one: its parents, the ends of a
+/// link, its project.
 fn carrier(change: &Change, state: &State) -> Vec<Uuid> {
     let project = state.home(change.entity, change.id).or(change.project);
-    let slot = Slot { entity: change.entity, id: change.id, project };
+    let slot = RecordKey { entity: change.entity, id: change.id, project };
     let Some(record) = state.get(slot) else { return Vec::new() };
     let project = record.project().filter(|_| change.entity != Entity::Project).map(EntityId::uuid);
     let mut found: Vec<Uuid> = project.into_iter().collect();
@@ -102,10 +105,9 @@ fn carrier(change: &Change, state: &State) -> Vec<Uuid> {
 
 fn update_back(change: &Change, mut patch: Patch) -> Option<Patch> {
     for (name, was) in &change.before {
-        let authored = change
-            .entity
-            .field(name)
-            .is_some_and(|field| matches!(field.writer, Writer::Author | Writer::Required));
+        let authored = change.entity.field(name).is_some_and(|field| {
+            matches!(field.access, Access::Editable | Access::RequiredOnCreate)
+        });
         if authored {
             patch.fields.insert(name.clone(), as_read(change.entity, change.id, name, was));
             let is =
@@ -116,7 +118,8 @@ fn update_back(change: &Change, mut patch: Patch) -> Option<Patch> {
     (!patch.fields.is_empty()).then_some(patch)
 }
 
-/// Whether a task moved because a task above it did: it stands below another, and neither its parent nor its place changed.
+/// Whether a task moved only because an ancestor did: it has a parent, and neither its parent nor
+/// its position changed.
 fn is_carried(change: &Change) -> bool {
     let is_below = change
         .after
@@ -126,20 +129,21 @@ fn is_carried(change: &Change) -> bool {
     is_below && !change.before.contains_key("parent_id") && !change.before.contains_key("position")
 }
 
-/// Returns a stored value as a record holds it: one that its field cannot hold is absent.
+/// Returns a stored value as a record holds it: absent if its field cannot hold it.
 pub(super) fn as_read(
     entity: Entity,
     id: Uuid,
     field: &str,
     value: &serde_json::Value,
 ) -> serde_json::Value {
-    let mut record = AnyRecord::blank(entity, id);
-    // The error says what cannot be held; absent is what the lake shows of it.
+    let mut record = AnyRecord::empty(entity, id);
+    // The error reports the unreadable value, which the lake shows as absent.
     let _ = record.restore(field, value);
     record.get(field).unwrap_or_default()
 }
 
-/// A move back to the old parent and between the old neighbours, as far as they still stand there.
+/// Returns a move back to the old parent and between the old neighbors, as far as they are still
+/// there.
 fn move_back(change: &Change, mut patch: Patch, state: &State) -> Option<Patch> {
     let moved = ["parent_id", "project_id", "position"]
         .iter()
@@ -156,7 +160,7 @@ fn move_back(change: &Change, mut patch: Patch, state: &State) -> Option<Patch> 
             patch.expect.insert(name.to_owned(), is.unwrap_or_default());
         }
     }
-    // A task that is not to be found is asked for all the same, so that the undo is refused and not done in part.
+    // A missing task gets a patch anyway, so that the undo is refused rather than done in part.
     let Some(task) = state.task(TaskId::of(change.id)) else { return Some(patch) };
     let project = change
         .before
@@ -170,10 +174,10 @@ fn move_back(change: &Change, mut patch: Patch, state: &State) -> Option<Patch> 
     let position =
         change.before.get("position").and_then(serde_json::Value::as_i64).unwrap_or(task.position);
     let Some(project) = state.project(project) else { return Some(patch) };
-    // Behind every sibling that has its old position too.
+    // Also behind every sibling that has the old position.
     let highest = TaskId::of(Uuid::max());
     let before = project.before(parent, (position, highest)).find(|other| other.id != task.id);
-    patch.place = Some(before.map_or(Place::First, |other| Place::After(other.id)));
+    patch.place = Some(before.map_or(Placement::First, |other| Placement::After(other.id)));
     patch.position = Some(position);
     Some(patch)
 }

@@ -15,7 +15,7 @@ pub enum KeyError {
     Task(String),
 }
 
-/// A project's short name, unique in the lake: 2 to 10 of `A-Z0-9`, a letter first.
+/// Short name of a project, unique in the lake: 2 to 10 of `A-Z0-9`, starting with a letter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProjectKey(String);
 
@@ -24,8 +24,8 @@ impl ProjectKey {
         &self.0
     }
 
-    /// A key suggested by a name: the initials of its words, else its first letters.
-    /// `taken` tells which keys exist; a digit is added until one is free.
+    /// Suggests a key for a name: the initials of its words, else its first letters. Adds a digit
+    /// until `taken` returns false.
     pub fn suggest(name: &str, taken: impl Fn(&ProjectKey) -> bool) -> Self {
         let words: Vec<String> = name
             .split(|c: char| !c.is_ascii_alphanumeric())
@@ -71,7 +71,8 @@ impl fmt::Display for ProjectKey {
     }
 }
 
-/// A task's name for people: the project's key and a number that counts up in the project and is never given twice.
+/// Name of a task for people: the project's key and a number that counts up in the project and is
+/// never reused.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskKey {
     project: ProjectKey,
@@ -96,11 +97,11 @@ impl FromStr for TaskKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let fault = || KeyError::Task(text.chars().take(40).collect());
-        let (project, number) = text.rsplit_once('-').ok_or_else(fault)?;
+        let err = || KeyError::Task(text.chars().take(40).collect());
+        let (project, number) = text.rsplit_once('-').ok_or_else(err)?;
         let canonical = !number.starts_with(['0', '+']);
-        let number = number.parse().ok().filter(|_| canonical).ok_or_else(fault)?;
-        Ok(Self { project: project.parse().map_err(|_| fault())?, number })
+        let number = number.parse().ok().filter(|_| canonical).ok_or_else(err)?;
+        Ok(Self { project: project.parse().map_err(|_| err())?, number })
     }
 }
 

@@ -1,27 +1,28 @@
-//! The lake's own row: the journal's first change, and the place where its format stands.
+//! The lake's own row: the first change of the journal, which also holds the format version.
 
 use super::record::record;
 use super::time::Instant;
 use super::value::{Name, Zone};
 
 record! {
-    /// What holds for the whole lake.
+    /// Settings of the whole lake.
     Lake: Lake, LakeId {
-        /// The storage URL where the lake was made or last adopted. Opened from elsewhere, it is a copy.
-        root: Name, Store;
-        /// The lowest format a binary must know to read the lake.
-        format_reader: u32, Store;
-        /// The lowest format a binary must know to write to the lake.
-        format_writer: u32, Store;
-        /// The time zone in which a day begins and ends for the team (IANA).
-        time_zone: Option<Zone>, Author;
-        /// The deepest level a task may stand on; 0 is the top, 5 the deepest there is.
-        max_depth: u8, Author;
-        /// When the lake was made.
-        created_at: Instant, Store;
+        /// The storage URL at which the lake was created or last adopted. A lake opened at another
+        /// URL is a copy.
+        root: Name, Managed;
+        /// The lowest format that a binary must support to read the lake.
+        format_reader: u32, Managed;
+        /// The lowest format that a binary must support to write to the lake.
+        format_writer: u32, Managed;
+        /// The time zone that defines the team's days (IANA).
+        time_zone: Option<Zone>, Editable;
+        /// The deepest level allowed for a task: 0 is the top level, 5 is the maximum.
+        max_depth: u8, Editable;
+        /// When the lake was created.
+        created_at: Instant, Managed;
         /// When the row last changed.
-        updated_at: Instant, Store;
+        updated_at: Instant, Managed;
         /// Who changed it last.
-        updated_by: Name, Store;
+        updated_by: Name, Managed;
     }
 }

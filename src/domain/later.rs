@@ -1,28 +1,29 @@
-//! Work on what a set made that came after it. An undo that deletes what the set made must not take such work along.
+//! Finds later work on records that a set created. An undo that deletes those records must not
+//! delete such work too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::any::{AnyRecord, Slot};
+use super::any_record::{AnyRecord, RecordKey};
 use super::change::Change;
 use super::id::{EntityId, TaskId};
 use super::invert::as_read;
 use super::patch::Op;
-use super::record::{Entity, Fields, Writer};
+use super::record::{Access, Entity, Fields};
 use super::state::State;
 
 /// Work that came after a set.
 #[derive(Debug, PartialEq)]
 pub enum Later {
-    /// A field of a record that the set made has another value now.
+    /// A field of a record that the set created has another value now.
     Changed { entity: Entity, id: Uuid, field: &'static str },
-    /// A record was put into a project or below a task that the set made.
+    /// A record was added to a project or below a task that the set created.
     Added { entity: Entity, id: Uuid },
 }
 
-/// Returns the first work that came after `changes` (one set, in order) and that deleting what they made would lose.
-/// `state` is the lake now.
+/// Returns the first work after `changes` (one set, in order) that would be lost if the records
+/// that they created were deleted. `state` is the current lake.
 pub fn find(changes: &[Change], state: &State) -> Option<Later> {
     let mut made: BTreeMap<Uuid, (Entity, Fields)> = BTreeMap::new();
     let own: BTreeSet<Uuid> = changes.iter().map(|change| change.id).collect();
@@ -39,7 +40,7 @@ pub fn find(changes: &[Change], state: &State) -> Option<Later> {
         }
     }
     made.iter().find_map(|(id, (entity, fields))| {
-        let slot = Slot { entity: *entity, id: *id, project: state.home(*entity, *id) };
+        let slot = RecordKey { entity: *entity, id: *id, project: state.home(*entity, *id) };
         let record = state.get(slot).filter(AnyRecord::is_live)?;
         let changed = changed(&record, fields).map(|field| Later::Changed {
             entity: *entity,
@@ -55,7 +56,7 @@ fn changed(record: &AnyRecord, fields: &Fields) -> Option<&'static str> {
     let is_moved = |name: &str| matches!(name, "parent_id" | "project_id");
     let fields_of = record.entity().fields().iter();
     let authored = fields_of.filter(|field| {
-        matches!(field.writer, Writer::Author | Writer::Required) || is_moved(field.name)
+        matches!(field.access, Access::Editable | Access::RequiredOnCreate) || is_moved(field.name)
     });
     authored.map(|field| field.name).find(|name| {
         let then = fields.get(*name).cloned().unwrap_or_default();
@@ -64,7 +65,8 @@ fn changed(record: &AnyRecord, fields: &Fields) -> Option<&'static str> {
     })
 }
 
-/// What the set moved there itself goes back by its own patch.
+/// Returns a record added later. Records that the set itself moved there have their own patch in
+/// the undo.
 fn added(record: &AnyRecord, own: &BTreeSet<Uuid>, state: &State) -> Option<Later> {
     let is_later = |id: &Uuid| !own.contains(id);
     let task = |id: Uuid| Later::Added { entity: Entity::Task, id };

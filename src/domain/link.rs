@@ -3,21 +3,22 @@
 use super::id::{ProjectId, TaskId};
 use super::record::record;
 use super::time::Lag;
-use super::value::words;
+use super::value::string_enum;
 
-words! {
-    /// What one task is to another.
+string_enum! {
+    /// Relation between two tasks.
     LinkKind {
         /// `from` depends on `to`.
         DependsOn = "depends_on",
         Relates = "relates",
-        /// `from` is the same work as `to`, which stays.
+        /// `from` is the same work as `to`; `to` stays.
         Duplicates = "duplicates",
     }
 }
 
-words! {
-    /// Which end of the prerequisite holds which end of the dependent: finish to start is the usual one.
+string_enum! {
+    /// Dependency type: which end of the prerequisite constrains which end of the dependent task.
+    /// Finish to start is the most common.
     DependencyType {
         FinishToStart = "FS",
         StartToStart = "SS",
@@ -27,19 +28,22 @@ words! {
 }
 
 record! {
-    /// A link from one task to another. A dependency stays inside one project and never makes a circle.
+    /// A link from one task to another. Dependencies stay inside one project and never form a
+    /// cycle.
     TaskLink: TaskLink, TaskLinkId, tracked {
-        /// The project of the task it starts from.
-        project_id: ProjectId, Store;
-        /// The task it starts from; of a dependency, the one that waits.
-        from_id: TaskId, Once;
-        /// The task it leads to; of a dependency, the one waited for.
-        to_id: TaskId, Once;
+        /// The project of the source task.
+        project_id: ProjectId, Managed;
+        /// The source task; for a dependency, the task that waits.
+        from_id: TaskId, SetOnCreate;
+        /// The target task; for a dependency, the task that it waits for.
+        to_id: TaskId, SetOnCreate;
         /// depends_on, relates or duplicates.
-        kind: LinkKind, Once;
-        /// FS, SS, FF or SF: which end of the prerequisite holds which end of the dependent. Dependencies only.
-        dependency: DependencyType, Author;
-        /// Work minutes to wait between the two ends; negative lets them overlap. Dependencies only.
-        lag_minutes: Lag, Author;
+        kind: LinkKind, SetOnCreate;
+        /// FS, SS, FF or SF: which end of the prerequisite constrains which end of the dependent
+        /// task. Dependencies only.
+        dependency: DependencyType, Editable;
+        /// Lag between the two ends in work minutes; a negative lag lets them overlap. Dependencies
+        /// only.
+        lag_minutes: Lag, Editable;
     }
 }

@@ -1,10 +1,10 @@
-//! What is true of projects, tasks, links, users and requirements, and how a patch set changes them.
+//! Projects, tasks, links, users and requirements: their rules, and how a patch set changes them.
 //!
-//! Belongs here: nouns, their rules, and pure functions from (state, patch set, stamp) to changes. Does not: clocks,
-//! randomness, files, async, and any decision about what should happen, which is for `planning` and `sync`.
-//! Data leaves as [`change::Change`]s, which the store writes down, and as values to read.
+//! In scope: entities, their rules, and pure functions from (state, patch set, stamp) to changes.
+//! Out of scope: clocks, randomness, files, async, and decisions about what to change, which belong
+//! to `planning`. Output: [`change::Change`]s, which the store writes, and values to read.
 
-pub mod any;
+pub mod any_record;
 pub mod apply;
 pub mod change;
 pub mod day;
@@ -23,8 +23,8 @@ pub mod record;
 pub mod requirement;
 pub mod secret;
 pub mod state;
-pub mod tally;
 pub mod task;
+pub mod task_counts;
 pub mod time;
 pub mod user;
 pub mod value;

@@ -1,13 +1,14 @@
-//! The patch set: the atomic, public unit of change, here already parsed, with every reference resolved.
+//! The patch set, the atomic and public unit of change, after parsing and with every reference
+//! resolved.
 
 use uuid::Uuid;
 
 use super::id::{PatchSetId, ProjectId, TaskId};
 use super::record::{Entity, Fields};
-use super::value::{LongText, Name, words};
+use super::value::{LongText, Name, string_enum};
 
-words! {
-    /// What a patch does to its entity.
+string_enum! {
+    /// Operation of a patch on its entity.
     Op {
         Create = "create",
         Update = "update",
@@ -16,13 +17,14 @@ words! {
         Restore = "restore",
         Link = "link",
         Unlink = "unlink",
-        /// Takes values out of earlier rows of the journal; only the store's own maintenance does it.
+        /// Removes values from earlier rows of the journal. Only the store's own maintenance does
+        /// it.
         Erase = "erase",
     }
 }
 
-words! {
-    /// Which door a change came through. It is kept for the audit and decides nothing.
+string_enum! {
+    /// Interface that a change came through. Kept for the audit.
     Source {
         Cli = "cli",
         Api = "api",
@@ -37,32 +39,33 @@ words! {
     }
 }
 
-/// Where among its siblings a created or moved task goes.
+/// Place of a created or moved task among its siblings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Placement {
     First,
     Last,
     After(TaskId),
     Before(TaskId),
 }
 
-/// One change to one entity.
+/// Change to one record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Patch {
     pub op: Op,
     pub entity: Entity,
     pub id: Uuid,
-    /// Whether an author gave the id of a new record. It may be one that was derived before.
+    /// Whether the author gave the id of a new record. It may be an id that was derived before.
     pub has_given_id: bool,
-    /// The project that holds the entity now; for a create, the project it goes to. `None` for users and the lake.
+    /// Project that contains the record now; for a create, its future project. `None` for users and
+    /// the lake.
     pub project: Option<ProjectId>,
-    /// New values by field; null clears.
+    /// New values by field; null clears a field.
     pub fields: Fields,
-    /// Only of a created or moved task; absent means last.
-    pub place: Option<Place>,
-    /// The position that a move taken back had before. It is used where it is free at `place`.
+    /// Only for a created or moved task; absent means last.
+    pub place: Option<Placement>,
+    /// For the undo of a move: the position before it. It is used if it is free at `place`.
     pub position: Option<i64>,
-    /// Values that must still stand, else the set is answered as a conflict.
+    /// Values that must still be current; otherwise the set is a conflict.
     pub expect: Fields,
 }
 
@@ -91,33 +94,34 @@ impl Patch {
         self
     }
 
-    pub fn placed(mut self, place: Place) -> Self {
+    pub fn placed(mut self, place: Placement) -> Self {
         self.place = Some(place);
         self
     }
 }
 
-/// What an author asks for: all of it happens, or nothing does.
+/// Changes that an author requests. All of them happen, or none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PatchSet {
     pub id: PatchSetId,
-    /// SHA-256 of the request as its author wrote it, so that the same id with another request is noticed.
+    /// SHA-256 of the request as its author wrote it, so that another request with the same id is
+    /// detected.
     pub request_hash: [u8; 32],
     pub actor: Name,
     pub source: Source,
     pub reason: Option<LongText>,
     pub patches: Vec<Patch>,
-    /// Projects the set only refers to, such as the other end of a `relates` link.
+    /// Projects to which the set only refers, such as the other end of a `relates` link.
     pub also: Vec<ProjectId>,
 }
 
 impl PatchSet {
-    /// The most changes one set may make, those carried along included.
+    /// Maximum number of changes in one set, including those on other affected records.
     pub const MAX_CHANGES: usize = 100_000;
-    /// The most bytes one set may bring to the journal.
+    /// Maximum number of bytes that one set adds to the journal.
     pub const MAX_BYTES: usize = 64 << 20;
 
-    /// The projects that must be at hand to judge the set.
+    /// Returns the projects that must be loaded to check the set.
     pub fn scope(&self) -> impl Iterator<Item = ProjectId> + '_ {
         self.patches
             .iter()

@@ -5,10 +5,10 @@ use chrono::NaiveDate;
 use super::id::UserId;
 use super::key::ProjectKey;
 use super::record::record;
-use super::value::{LongText, Metadata, Name, Title, Zone, words};
+use super::value::{LongText, Metadata, Name, Title, Zone, string_enum};
 
-words! {
-    /// Where a project stands.
+string_enum! {
+    /// Status of a project.
     ProjectStatus {
         Planned = "planned",
         Active = "active",
@@ -19,8 +19,8 @@ words! {
 }
 
 impl Project {
-    /// Neither deleted nor archived.
-    pub fn is_in_sight(&self) -> bool {
+    /// Whether the project is neither deleted nor archived.
+    pub fn is_visible(&self) -> bool {
         self.deleted_at.is_none() && self.status != ProjectStatus::Archived
     }
 }
@@ -28,27 +28,28 @@ impl Project {
 record! {
     /// A body of work with its own tasks, requirements and task numbers.
     Project: Project, ProjectId, tracked {
-        /// Short name, unique in the lake, the first part of its tasks' keys; it never changes.
-        key: ProjectKey, Once;
-        /// What the project is called.
-        name: Title, Required;
-        /// The description, Markdown or plain text; plans are made from it.
-        description: Option<LongText>, Author;
-        /// planned, active, on_hold, completed or archived (out of sight, still true).
-        status: ProjectStatus, Author;
-        /// Who answers for the project.
-        owner: Option<UserId>, Author;
-        /// The day work may begin.
-        start_date: Option<NaiveDate>, Author;
-        /// The day it is to be done.
-        due_date: Option<NaiveDate>, Author;
-        /// The project's time zone (IANA); the lake's where absent.
-        time_zone: Option<Zone>, Author;
-        /// Where the description was read from; no two living projects have the same source.
-        source: Option<Name>, Author;
-        /// Free facts about the project.
-        metadata: Metadata, Author;
-        /// The highest number of a task that was moved away; with the numbers in use it keeps numbers from being given twice.
-        left_number: u32, Store;
+        /// Short name, unique in the lake; the first part of its tasks' keys. It never changes.
+        key: ProjectKey, SetOnCreate;
+        /// The name of the project.
+        name: Title, RequiredOnCreate;
+        /// The description, Markdown or plain text, from which plans are made.
+        description: Option<LongText>, Editable;
+        /// planned, active, on_hold, completed or archived (hidden by default, still valid).
+        status: ProjectStatus, Editable;
+        /// The user who is responsible for the project.
+        owner: Option<UserId>, Editable;
+        /// The day on which work may begin.
+        start_date: Option<NaiveDate>, Editable;
+        /// The day by which it should be done.
+        due_date: Option<NaiveDate>, Editable;
+        /// The project's time zone (IANA); if absent, the lake's.
+        time_zone: Option<Zone>, Editable;
+        /// The source of the description; no two live projects have the same source.
+        source: Option<Name>, Editable;
+        /// Free-form data about the project.
+        metadata: Metadata, Editable;
+        /// The highest number of a task that moved to another project. With the numbers in use, it
+        /// prevents the reuse of a number.
+        left_number: u32, Managed;
     }
 }

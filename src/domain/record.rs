@@ -1,68 +1,71 @@
-//! The form all entities share: a record is a struct whose fields are declared once, with their documentation and
-//! with who may write them. From that one declaration come the JSON of the journal, the patch set schema, the
-//! columns of the current table and the data dictionary.
+//! Common form of all entities. A record is a struct whose fields are declared once, with their
+//! documentation and write access. The JSON of the journal, the patch set schema, the columns of
+//! the current table and the data dictionary all come from that declaration.
 
 use serde_json::{Map, Value};
 
-use super::value::{FieldValue, Kind, Misfit};
+use super::value::{FieldValue, InvalidValue, Kind};
 
-/// Who writes a field.
+/// Who may write a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Writer {
-    /// The author of a patch, and it must be there when the entity is created.
-    Required,
+pub enum Access {
+    /// The author of a patch; required when the entity is created.
+    RequiredOnCreate,
     /// The author of a patch.
-    Author,
-    /// The author of a patch, when the entity is created; a task also gets another project or parent by a move.
-    Once,
-    /// The store, for the slot a change takes.
-    Store,
+    Editable,
+    /// The author of a patch, when the entity is created. A move can also change the project or
+    /// parent of a task.
+    SetOnCreate,
+    /// The store, when it commits the change.
+    Managed,
 }
 
-/// One field of a record, and one column of its table.
+/// Field of a record and column of its table.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
     pub name: &'static str,
     pub doc: &'static str,
     pub kind: Kind,
     pub nullable: bool,
-    pub writer: Writer,
+    pub access: Access,
 }
 
-/// The fields a change touched, by name; null = cleared, absent = untouched.
+/// Fields that a change touched, by name. Null means cleared; a missing field is untouched.
 pub type Fields = Map<String, Value>;
 
-/// A record of one entity.
+/// Record of one entity.
 pub trait Record: Clone + PartialEq {
     const ENTITY: Entity;
     const FIELDS: &'static [Field];
     type Id: super::id::EntityId;
 
-    /// A record with every field absent.
-    fn blank(id: Self::Id) -> Self;
+    /// Returns a record with every field absent.
+    fn empty(id: Self::Id) -> Self;
     fn id(&self) -> Self::Id;
-    /// The field's JSON, null where absent; `None` where there is no such field.
+    /// Returns the JSON of a field, null if it is absent; `None` if there is no such field.
     fn get(&self, field: &str) -> Option<Value>;
     /// Sets a field from JSON; null clears it.
-    fn set(&mut self, field: &str, value: &Value) -> Result<(), Misfit>;
-    /// Sets a field from a stored value. One that the field cannot hold leaves it absent, and the error says why.
-    fn restore(&mut self, field: &str, value: &Value) -> Result<(), Misfit>;
+    fn set(&mut self, field: &str, value: &Value) -> Result<(), InvalidValue>;
+    /// Sets a field from a stored value. If the field cannot hold the value, the field becomes
+    /// absent and the error gives the reason.
+    fn restore(&mut self, field: &str, value: &Value) -> Result<(), InvalidValue>;
 
     fn field(name: &str) -> Option<&'static Field> {
         Self::FIELDS.iter().find(|field| field.name == name)
     }
 
-    /// Every field that is not absent.
-    fn present(&self) -> Fields {
-        self.touched(&Self::blank(self.id())).1
+    /// Returns every field that is not absent.
+    fn to_fields(&self) -> Fields {
+        self.diff(&Self::empty(self.id())).1
     }
 
-    /// The fields in which `self` differs from `old`: their values in `old`, and in `self`.
-    fn touched(&self, old: &Self) -> (Fields, Fields);
+    /// Returns the fields in which `self` differs from `old`: the values in `old` and in `self`.
+    fn diff(&self, old: &Self) -> (Fields, Fields);
 }
 
-/// Notes a field in which two records differ. Only then is JSON made of it: most fields of a record stay as they are.
-pub fn note_touched<T: FieldValue + PartialEq>(
+/// Adds a field to the diff if two records differ in it. Converts it to JSON only then, because
+/// most fields stay the same.
+pub fn diff_field<T: FieldValue + PartialEq>(
     name: &str,
     old: &T,
     new: &T,
@@ -78,39 +81,40 @@ pub fn note_touched<T: FieldValue + PartialEq>(
     }
 }
 
-/// Declares a record: its struct, its entity, its fields. `tracked` adds who created, changed and deleted it, and when.
+/// Declares a record: its struct, entity and fields. `tracked` adds who created, changed and
+/// deleted it, and when.
 macro_rules! record {
     (
         $(#[doc = $sdoc:literal])*
         $name:ident: $entity:ident, $id:ident, tracked {
-            $($(#[doc = $fdoc:literal])+ $field:ident: $type:ty, $writer:ident;)+
+            $($(#[doc = $fdoc:literal])+ $field:ident: $type:ty, $access:ident;)+
         }
     ) => {
         $crate::domain::record::record! {
             $(#[doc = $sdoc])*
             $name: $entity, $id {
-                $($(#[doc = $fdoc])+ $field: $type, $writer;)+
+                $($(#[doc = $fdoc])+ $field: $type, $access;)+
                 /// When it was created.
-                created_at: $crate::domain::time::Instant, Store;
-                /// Who created it, as the change named its actor.
-                created_by: $crate::domain::value::Name, Store;
+                created_at: $crate::domain::time::Instant, Managed;
+                /// The actor of the change that created it.
+                created_by: $crate::domain::value::Name, Managed;
                 /// When it last changed.
-                updated_at: $crate::domain::time::Instant, Store;
+                updated_at: $crate::domain::time::Instant, Managed;
                 /// Who changed it last.
-                updated_by: $crate::domain::value::Name, Store;
-                /// When it was deleted; absent where it lives.
-                deleted_at: Option<$crate::domain::time::Instant>, Store;
+                updated_by: $crate::domain::value::Name, Managed;
+                /// When it was deleted; absent if it is live.
+                deleted_at: Option<$crate::domain::time::Instant>, Managed;
                 /// Who deleted it.
-                deleted_by: Option<$crate::domain::value::Name>, Store;
-                /// The patch set that deleted it, which is also what restores it.
-                deleted_in: Option<$crate::domain::id::PatchSetId>, Store;
+                deleted_by: Option<$crate::domain::value::Name>, Managed;
+                /// The patch set that deleted it; a restore brings back what this set deleted.
+                deleted_in: Option<$crate::domain::id::PatchSetId>, Managed;
             }
         }
     };
     (
         $(#[doc = $sdoc:literal])*
         $name:ident: $entity:ident, $id:ident {
-            $($(#[doc = $fdoc:literal])+ $field:ident: $type:ty, $writer:ident;)+
+            $($(#[doc = $fdoc:literal])+ $field:ident: $type:ty, $access:ident;)+
         }
     ) => {
         $(#[doc = $sdoc])*
@@ -128,12 +132,12 @@ macro_rules! record {
                     doc: concat!($($fdoc),+),
                     kind: <$type as $crate::domain::value::FieldValue>::KIND,
                     nullable: <$type as $crate::domain::value::FieldValue>::NULLABLE,
-                    writer: $crate::domain::record::Writer::$writer,
+                    access: $crate::domain::record::Access::$access,
                 },)+
             ];
             type Id = $crate::domain::id::$id;
 
-            fn blank(id: Self::Id) -> Self {
+            fn empty(id: Self::Id) -> Self {
                 Self { id, $($field: <$type as $crate::domain::value::FieldValue>::absent(),)+ }
             }
             fn id(&self) -> Self::Id {
@@ -145,23 +149,23 @@ macro_rules! record {
                     _ => None,
                 }
             }
-            fn touched(&self, old: &Self) -> ($crate::domain::record::Fields, $crate::domain::record::Fields) {
-                let mut touched = Default::default();
-                $($crate::domain::record::note_touched(stringify!($field), &old.$field, &self.$field, &mut touched);)+
-                touched
+            fn diff(&self, old: &Self) -> ($crate::domain::record::Fields, $crate::domain::record::Fields) {
+                let mut diff = Default::default();
+                $($crate::domain::record::diff_field(stringify!($field), &old.$field, &self.$field, &mut diff);)+
+                diff
             }
-            fn set(&mut self, field: &str, value: &serde_json::Value) -> Result<(), $crate::domain::value::Misfit> {
+            fn set(&mut self, field: &str, value: &serde_json::Value) -> Result<(), $crate::domain::value::InvalidValue> {
                 match field {
                     $(stringify!($field) => self.$field = if value.is_null() {
                         <$type as $crate::domain::value::FieldValue>::absent()
                     } else {
                         <$type as $crate::domain::value::FieldValue>::read(value)?
                     },)+
-                    _ => return Err($crate::domain::value::Misfit("is no field of this entity".to_owned())),
+                    _ => return Err($crate::domain::value::InvalidValue("is not a field of this entity".to_owned())),
                 }
                 Ok(())
             }
-            fn restore(&mut self, field: &str, value: &serde_json::Value) -> Result<(), $crate::domain::value::Misfit> {
+            fn restore(&mut self, field: &str, value: &serde_json::Value) -> Result<(), $crate::domain::value::InvalidValue> {
                 match field {
                     $(stringify!($field) => {
                         self.$field = <$type as $crate::domain::value::FieldValue>::absent();
@@ -169,7 +173,7 @@ macro_rules! record {
                             self.$field = <$type as $crate::domain::value::FieldValue>::read_stored(value)?;
                         }
                     })+
-                    _ => return Err($crate::domain::value::Misfit("is no field of this entity".to_owned())),
+                    _ => return Err($crate::domain::value::InvalidValue("is not a field of this entity".to_owned())),
                 }
                 Ok(())
             }
@@ -178,8 +182,8 @@ macro_rules! record {
 }
 pub(crate) use record;
 
-super::value::words! {
-    /// What a change is about.
+super::value::string_enum! {
+    /// Kind of record.
     Entity {
         Lake = "lake",
         Project = "project",
@@ -192,7 +196,7 @@ super::value::words! {
 }
 
 impl Entity {
-    /// The fields of the entity's record.
+    /// Fields of the entity's record.
     pub fn fields(self) -> &'static [Field] {
         match self {
             Self::Lake => super::lake::Lake::FIELDS,
@@ -209,12 +213,12 @@ impl Entity {
         self.fields().iter().find(|field| field.name == name)
     }
 
-    /// The name with spaces, as a sentence has it.
+    /// Name with spaces, for use in a sentence.
     pub fn noun(self) -> &'static str {
         match self {
             Self::TaskLink => "task link",
             Self::TaskRequirement => "link from a task to a requirement",
-            other => other.word(),
+            other => other.as_str(),
         }
     }
 }

@@ -1,35 +1,36 @@
-//! Requirements: the statements of a description that the work must make true, and which tasks answer them.
+//! Requirements: statements of a description that the work must fulfill, and the tasks that cover
+//! them.
 
 use super::id::{ProjectId, RequirementId, TaskId};
 use super::record::record;
 use super::value::{LongText, Name};
 
 record! {
-    /// A statement of a description that the work must make true.
+    /// A statement of a description that the work must fulfill.
     Requirement: Requirement, RequirementId, tracked {
-        /// The project whose description states it.
-        project_id: ProjectId, Once;
+        /// The project whose description contains it.
+        project_id: ProjectId, SetOnCreate;
         /// Short name in the project, such as R7.
-        label: Name, Required;
+        label: Name, RequiredOnCreate;
         /// The statement.
-        text: LongText, Required;
-        /// The text it stands in, such as a file's name.
-        source: Option<Name>, Author;
+        text: LongText, RequiredOnCreate;
+        /// The text that contains it, such as a file name.
+        source: Option<Name>, Editable;
         /// First line of the statement, counted from 1.
-        source_line: Option<u32>, Author;
+        source_line: Option<u32>, Editable;
         /// Last line of the statement.
-        source_end_line: Option<u32>, Author;
+        source_end_line: Option<u32>, Editable;
     }
 }
 
 record! {
-    /// A task answers a requirement.
+    /// A link from a task to a requirement that the task covers.
     TaskRequirement: TaskRequirement, TaskRequirementId, tracked {
         /// The project of both.
-        project_id: ProjectId, Store;
+        project_id: ProjectId, Managed;
         /// The task.
-        task_id: TaskId, Once;
-        /// The requirement it answers.
-        requirement_id: RequirementId, Once;
+        task_id: TaskId, SetOnCreate;
+        /// The requirement that the task covers.
+        requirement_id: RequirementId, SetOnCreate;
     }
 }

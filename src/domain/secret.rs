@@ -1,9 +1,9 @@
-//! What proves who one is. It is handed on and never shown.
+//! Credentials. They are passed on and never shown.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// A text that nothing prints: its `Debug` is `***`, it has no `Display` and no JSON.
+/// Text that is never printed: its `Debug` is `***`, and it has no `Display` and no JSON.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -12,13 +12,13 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text, for the one header or body that carries it.
+    /// Returns the text, for the one header or body that carries it.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// A text of someone else's with this secret blotted out of it.
-    pub fn blotted(&self, text: &str) -> String {
+    /// Replaces this secret in text from elsewhere with `***`.
+    pub fn redact(&self, text: &str) -> String {
         if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "***") }
     }
 }
@@ -29,13 +29,14 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// How one shows a workspace who one is.
+/// Credentials for a workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Login {
+pub enum Credentials {
     Token(Secret),
-    /// A file that holds the token, read again when the token is refused: whoever started the process may renew it.
+    /// File that holds the token. It is read again when the token is refused, because the parent
+    /// process may renew it.
     TokenFile(PathBuf),
-    /// A service principal, which asks for short-lived tokens itself.
+    /// Service principal, which requests short-lived tokens itself.
     Client {
         id: String,
         secret: Secret,
@@ -49,9 +50,9 @@ mod tests {
     #[test]
     fn a_secret_is_in_nothing_that_prints_it() {
         let secret = Secret::new("dapi-canary");
-        let client = Login::Client { id: "app".to_owned(), secret: secret.clone() };
-        let told = format!("{secret:?} {:?} {client:?}", Login::Token(secret.clone()));
-        assert!(!told.contains("canary") && told.contains("***"), "{told}");
-        assert_eq!(secret.blotted("the token dapi-canary is bad"), "the token *** is bad");
+        let client = Credentials::Client { id: "app".to_owned(), secret: secret.clone() };
+        let message = format!("{secret:?} {:?} {client:?}", Credentials::Token(secret.clone()));
+        assert!(!message.contains("canary") && message.contains("***"), "{message}");
+        assert_eq!(secret.redact("the token dapi-canary is bad"), "the token *** is bad");
     }
 }

@@ -1,7 +1,8 @@
-//! The state of a lake, or of some of its projects, at one position of the journal: a value that is cheap to copy.
+//! The state of a lake, or of some of its projects, at one seq of the journal. It is cheap to copy.
 //!
-//! Everything is behind `Arc`: a snapshot is a handful of pointers, and a writer copies a project only where someone
-//! still holds the old one. Iteration is always in a fixed order, so that the same state gives the same answers.
+//! Everything is behind `Arc`: a snapshot is a few pointers, and a writer copies a project only
+//! while another holder still uses the old one. Iteration order is always fixed, so that the same
+//! state gives the same results.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::any::{AnyRecord, Slot};
+use super::any_record::{AnyRecord, RecordKey};
 use super::id::{
     EntityId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, UserId,
 };
@@ -23,7 +24,7 @@ use super::requirement::{Requirement, TaskRequirement};
 use super::task::Task;
 use super::user::User;
 
-/// What is known of the lake: its own row, its users, its projects.
+/// Loaded part of a lake: its own row, its users, its projects.
 #[derive(Clone, Debug, Default)]
 pub struct State {
     pub lake: Option<Arc<Lake>>,
@@ -33,22 +34,23 @@ pub struct State {
     index: Index,
 }
 
-/// A project and everything in it, deleted records included; or, of a project that is not at hand, its own row alone.
+/// A project with all its records, including deleted ones; for a project that is not loaded, only
+/// its own row.
 #[derive(Clone, Debug, Default)]
 pub struct ProjectState {
     project: Option<Arc<Project>>,
-    /// Only the project's own row is known.
+    /// Whether only the project's own row is loaded.
     is_outline: bool,
     tasks: BTreeMap<TaskId, Arc<Task>>,
     numbers: BTreeMap<u32, TaskId>,
-    /// Tasks by parent, in sibling order; deleted ones too.
+    /// Tasks by parent, in sibling order, including deleted ones.
     children: BTreeMap<Option<TaskId>, BTreeSet<(i64, TaskId)>>,
     links: BTreeMap<TaskLinkId, Arc<TaskLink>>,
     links_of: BTreeSet<(TaskId, TaskLinkId)>,
-    /// The living links from one task to another.
+    /// Live links, keyed by source and target task.
     pairs: BTreeSet<(TaskId, TaskId, TaskLinkId)>,
     requirements: BTreeMap<RequirementId, Arc<Requirement>>,
-    answers: BTreeMap<TaskRequirementId, Arc<TaskRequirement>>,
+    covers: BTreeMap<TaskRequirementId, Arc<TaskRequirement>>,
     answers_of: BTreeSet<(Uuid, TaskRequirementId)>,
 }
 
@@ -61,7 +63,7 @@ impl State {
         self.project(*self.keys.get(key)?)
     }
 
-    /// Every project, by id, which is the order of creation.
+    /// Returns every project by id, which is the order of creation.
     pub fn projects(&self) -> impl Iterator<Item = &ProjectState> {
         self.projects.values().map(Arc::as_ref)
     }
@@ -74,7 +76,7 @@ impl State {
         self.users.values()
     }
 
-    /// The living user of this handle (with or without `@`) or e-mail address.
+    /// Returns the live user with this handle (with or without `@`) or e-mail address.
     pub fn user_by_name(&self, name: &str) -> Option<&Arc<User>> {
         let handle = name.strip_prefix('@').unwrap_or(name);
         self.users.values().find(|user| {
@@ -96,7 +98,7 @@ impl State {
         std::iter::successors(Some(id), next).take(self.users.len() + 1)
     }
 
-    /// The task of this key; keys it had before a move to another project count too.
+    /// Returns the task with this key, including keys it had before a move to another project.
     pub fn task_by_key(&self, key: &TaskKey) -> Option<&Arc<Task>> {
         let here = self
             .project_by_key(key.project())
@@ -104,12 +106,13 @@ impl State {
         here.or_else(|| self.index.had(key).find_map(|id| self.task(id)))
     }
 
-    /// The task of this id, in whichever project it is.
+    /// Returns the task with this id, in any loaded project.
     pub fn task(&self, id: TaskId) -> Option<&Arc<Task>> {
         self.index.homes(id.uuid()).find_map(|project| self.project(project)?.task(id))
     }
 
-    /// The project at hand that holds a record; `None` for users and the lake, which belong to no project.
+    /// Returns the loaded project that contains a record; `None` for users and the lake, which
+    /// belong to no project.
     pub fn home(&self, entity: Entity, id: Uuid) -> Option<ProjectId> {
         match entity {
             Entity::Lake | Entity::User => None,
@@ -122,8 +125,8 @@ impl State {
         }
     }
 
-    /// The record at hand that has an id, of whichever entity it is.
-    pub fn holder(&self, id: Uuid) -> Option<AnyRecord> {
+    /// Returns the loaded record with an id, of any entity.
+    pub fn record_by_id(&self, id: Uuid) -> Option<AnyRecord> {
         let lake =
             self.lake.as_ref().filter(|lake| lake.id.uuid() == id).cloned().map(AnyRecord::Lake);
         let user = || self.users.get(&UserId::of(id)).cloned().map(AnyRecord::User);
@@ -139,12 +142,13 @@ impl State {
         lake.or_else(user).or_else(project).or_else(within)
     }
 
-    /// The links at hand that lead to a task and may come from another project, deleted ones included.
+    /// Returns the loaded links to a task that may come from another project, including deleted
+    /// ones.
     pub fn links_to(&self, task: TaskId) -> impl Iterator<Item = &Arc<TaskLink>> {
         self.index.links_to(task).filter_map(|(project, link)| self.project(project)?.link(link))
     }
 
-    pub fn get(&self, slot: Slot) -> Option<AnyRecord> {
+    pub fn get(&self, slot: RecordKey) -> Option<AnyRecord> {
         match slot.entity {
             Entity::Lake => self.lake.clone().map(AnyRecord::Lake),
             Entity::User => self.users.get(&UserId::of(slot.id)).cloned().map(AnyRecord::User),
@@ -152,8 +156,8 @@ impl State {
         }
     }
 
-    /// Puts a record where it belongs, in place of what stood in its slot. Of a project that is not at hand only its
-    /// own row is kept.
+    /// Puts a record into the state and replaces the one with the same location. For a project that
+    /// is not loaded, keeps only its own row.
     pub fn put(&mut self, record: AnyRecord) {
         match (record.project(), record) {
             (_, AnyRecord::Lake(lake)) => self.lake = Some(lake),
@@ -175,8 +179,8 @@ impl State {
         }
     }
 
-    /// Whether everything in a project is at hand; true of one that does not exist.
-    pub fn is_whole(&self, project: ProjectId) -> bool {
+    /// Whether all records of a project are loaded; true for a project that does not exist.
+    pub fn is_loaded(&self, project: ProjectId) -> bool {
         self.projects.get(&project).is_none_or(|project| !project.is_outline)
     }
 
@@ -184,13 +188,13 @@ impl State {
         self.projects.keys().copied()
     }
 
-    /// The projects of which only their own row is known.
-    pub fn outlines(&self) -> impl Iterator<Item = ProjectId> {
+    /// Returns the projects of which only their own row is loaded.
+    pub fn stubs(&self) -> impl Iterator<Item = ProjectId> {
         self.projects.iter().filter(|(_, project)| project.is_outline).map(|(id, _)| *id)
     }
 
-    /// Takes everything in a project but its own row out of hand.
-    pub fn put_away(&mut self, project: ProjectId) {
+    /// Unloads everything in a project except its own row.
+    pub fn evict(&mut self, project: ProjectId) {
         if let Some(place) = self.projects.get_mut(&project) {
             place.records().for_each(|record| self.index.remove(&record));
             let own = place.project.clone();
@@ -202,8 +206,8 @@ impl State {
         }
     }
 
-    /// Brings everything in a project to hand: these records, besides its own row.
-    pub fn bring(&mut self, project: ProjectId, records: impl IntoIterator<Item = AnyRecord>) {
+    /// Loads the records of a project; its own row is already there.
+    pub fn load(&mut self, project: ProjectId, records: impl IntoIterator<Item = AnyRecord>) {
         if let Some(place) = self.projects.get_mut(&project) {
             place.records().for_each(|record| self.index.remove(&record));
             let own = place.project.clone();
@@ -216,7 +220,7 @@ impl State {
         }
     }
 
-    pub fn remove(&mut self, slot: Slot) {
+    pub fn remove(&mut self, slot: RecordKey) {
         match (slot.entity, slot.project) {
             (Entity::Lake, _) => self.lake = None,
             (Entity::User, _) => {
@@ -242,7 +246,7 @@ impl State {
         }
     }
 
-    /// Every record, in a fixed order.
+    /// Returns every record, in a fixed order.
     pub fn records(&self) -> impl Iterator<Item = AnyRecord> {
         let lake = self.lake.iter().cloned().map(AnyRecord::Lake);
         let users = self.users.values().cloned().map(AnyRecord::User);
@@ -251,7 +255,7 @@ impl State {
 }
 
 impl ProjectState {
-    /// The project's own row; absent only while its create has not been replayed yet.
+    /// Returns the project's own row; absent only until its create is replayed.
     pub fn project(&self) -> Option<&Arc<Project>> {
         self.project.as_ref()
     }
@@ -268,7 +272,7 @@ impl ProjectState {
         self.numbers.last_key_value().map_or(0, |(number, _)| *number)
     }
 
-    /// The highest task number that was ever given in the project.
+    /// Highest task number ever assigned in the project.
     pub fn highest_number(&self) -> u32 {
         self.project().map_or(0, |project| project.left_number).max(self.last_number_in_use())
     }
@@ -277,12 +281,13 @@ impl ProjectState {
         self.tasks.values()
     }
 
-    /// The children of a task (of the top, for `None`) in sibling order, deleted ones included.
+    /// Returns the children of a task (the top-level tasks for `None`) in sibling order, including
+    /// deleted ones.
     pub fn children(&self, parent: Option<TaskId>) -> impl DoubleEndedIterator<Item = &Arc<Task>> {
         self.children.get(&parent).into_iter().flatten().filter_map(|(_, id)| self.tasks.get(id))
     }
 
-    /// The siblings that stand before a place in their order, the nearest first, deleted ones included.
+    /// Returns the siblings before a place in sibling order, nearest first, including deleted ones.
     pub fn before(
         &self,
         parent: Option<TaskId>,
@@ -294,7 +299,7 @@ impl ProjectState {
             .filter_map(|(_, id)| self.tasks.get(id))
     }
 
-    /// The siblings that stand behind a place in their order, the nearest first, deleted ones included.
+    /// Returns the siblings after a place in sibling order, nearest first, including deleted ones.
     pub fn behind(
         &self,
         parent: Option<TaskId>,
@@ -307,7 +312,7 @@ impl ProjectState {
             .filter_map(|(_, id)| self.tasks.get(id))
     }
 
-    /// Everything below a task, parents before children, deleted ones included.
+    /// Returns all descendants of a task, parents before children, including deleted ones.
     pub fn descendants(&self, id: TaskId) -> Vec<&Arc<Task>> {
         let mut found = Vec::new();
         let mut open: Vec<&Arc<Task>> = self.children(Some(id)).rev().collect();
@@ -318,7 +323,7 @@ impl ProjectState {
         found
     }
 
-    /// Whether `id` is `ancestor` or stands below it.
+    /// Whether `id` is `ancestor` or one of its descendants.
     pub fn is_within(&self, id: TaskId, ancestor: TaskId) -> bool {
         let mut at = Some(id);
         while let Some(here) = at {
@@ -330,12 +335,13 @@ impl ProjectState {
         false
     }
 
-    /// The living links at a task, whichever end it is; of links from other projects only those that start here.
+    /// Returns the live links at either end of a task. From links across projects, returns only
+    /// those that start here.
     pub fn links_at(&self, task: TaskId) -> impl Iterator<Item = &Arc<TaskLink>> {
         self.all_links_at(task).filter(|link| link.deleted_at.is_none())
     }
 
-    /// The same, deleted ones included.
+    /// Like [`Self::links_at`], including deleted links.
     pub fn all_links_at(&self, task: TaskId) -> impl Iterator<Item = &Arc<TaskLink>> {
         let first = (task, TaskLinkId::default());
         self.links_of
@@ -344,7 +350,7 @@ impl ProjectState {
             .filter_map(|(_, id)| self.links.get(id))
     }
 
-    /// The living links from one task to another.
+    /// Returns the live links from one task to another.
     pub fn links_between(&self, from: TaskId, to: TaskId) -> impl Iterator<Item = &Arc<TaskLink>> {
         let first = (from, to, TaskLinkId::default());
         let own = self
@@ -358,12 +364,12 @@ impl ProjectState {
         self.links.get(&id)
     }
 
-    /// Every link, deleted ones included.
+    /// Returns every link, including deleted ones.
     pub fn links(&self) -> impl Iterator<Item = &Arc<TaskLink>> {
         self.links.values()
     }
 
-    /// The living dependencies of the project.
+    /// Returns the live dependencies of the project.
     pub fn dependencies(&self) -> impl Iterator<Item = &Arc<TaskLink>> {
         self.links
             .values()
@@ -379,25 +385,25 @@ impl ProjectState {
     }
 
     pub fn answer(&self, id: TaskRequirementId) -> Option<&Arc<TaskRequirement>> {
-        self.answers.get(&id)
+        self.covers.get(&id)
     }
 
-    /// The living links between tasks and requirements at either of them.
-    pub fn answers_at(&self, id: Uuid) -> impl Iterator<Item = &Arc<TaskRequirement>> {
+    /// Returns the live links between tasks and requirements at a task or requirement.
+    pub fn coverage_of(&self, id: Uuid) -> impl Iterator<Item = &Arc<TaskRequirement>> {
         self.all_answers_at(id).filter(|answer| answer.deleted_at.is_none())
     }
 
-    /// The same, deleted ones included.
+    /// Like [`Self::coverage_of`], including deleted links.
     pub fn all_answers_at(&self, id: Uuid) -> impl Iterator<Item = &Arc<TaskRequirement>> {
         self.answers_of
             .range((id, TaskRequirementId::default())..)
             .take_while(move |(at, _)| *at == id)
-            .filter_map(|(_, answer)| self.answers.get(answer))
+            .filter_map(|(_, answer)| self.covers.get(answer))
     }
 
-    /// Every link between a task and a requirement, deleted ones included.
-    pub fn answers(&self) -> impl Iterator<Item = &Arc<TaskRequirement>> {
-        self.answers.values()
+    /// Returns every link between a task and a requirement, including deleted ones.
+    pub fn covers(&self) -> impl Iterator<Item = &Arc<TaskRequirement>> {
+        self.covers.values()
     }
 
     pub fn get(&self, entity: Entity, id: Uuid) -> Option<AnyRecord> {
@@ -410,28 +416,27 @@ impl ProjectState {
             Entity::Requirement => {
                 self.requirements.get(&RequirementId::of(id)).cloned().map(AnyRecord::Requirement)
             }
-            Entity::TaskRequirement => self
-                .answers
-                .get(&TaskRequirementId::of(id))
-                .cloned()
-                .map(AnyRecord::TaskRequirement),
+            Entity::TaskRequirement => {
+                self.covers.get(&TaskRequirementId::of(id)).cloned().map(AnyRecord::TaskRequirement)
+            }
             Entity::Lake | Entity::User => None,
         }
     }
 
-    /// How many records there are besides the project's own row.
+    /// Number of records besides the project's own row.
     pub fn len(&self) -> usize {
-        self.tasks.len() + self.links.len() + self.requirements.len() + self.answers.len()
+        self.tasks.len() + self.links.len() + self.requirements.len() + self.covers.len()
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The tasks in other projects that links and answers here name, deleted ones included.
-    pub fn far_ends(&self) -> impl Iterator<Item = TaskId> {
+    /// Returns the tasks in other projects that links and requirement links here refer to,
+    /// including deleted ones.
+    pub fn external_task_ids(&self) -> impl Iterator<Item = TaskId> {
         let linked = self.links.values().flat_map(|link| [link.from_id, link.to_id]);
-        let answering = self.answers.values().map(|answer| answer.task_id);
+        let answering = self.covers.values().map(|answer| answer.task_id);
         linked.chain(answering).filter(|task| !self.tasks.contains_key(task))
     }
 
@@ -441,7 +446,7 @@ impl ProjectState {
             .chain(self.tasks.values().cloned().map(AnyRecord::Task))
             .chain(self.links.values().cloned().map(AnyRecord::TaskLink))
             .chain(self.requirements.values().cloned().map(AnyRecord::Requirement))
-            .chain(self.answers.values().cloned().map(AnyRecord::TaskRequirement))
+            .chain(self.covers.values().cloned().map(AnyRecord::TaskRequirement))
     }
 
     fn put(&mut self, record: AnyRecord) {
@@ -467,7 +472,7 @@ impl ProjectState {
             AnyRecord::TaskRequirement(answer) => {
                 self.answers_of.insert((answer.task_id.uuid(), answer.id));
                 self.answers_of.insert((answer.requirement_id.uuid(), answer.id));
-                self.answers.insert(answer.id, answer);
+                self.covers.insert(answer.id, answer);
             }
             AnyRecord::Lake(_) | AnyRecord::User(_) => {}
         }
@@ -498,7 +503,7 @@ impl ProjectState {
                 self.requirements.remove(&RequirementId::of(id));
             }
             Entity::TaskRequirement => {
-                if let Some(answer) = self.answers.remove(&TaskRequirementId::of(id)) {
+                if let Some(answer) = self.covers.remove(&TaskRequirementId::of(id)) {
                     self.answers_of.remove(&(answer.task_id.uuid(), answer.id));
                     self.answers_of.remove(&(answer.requirement_id.uuid(), answer.id));
                 }

@@ -6,10 +6,10 @@ use super::id::{ProjectId, TaskId, UserId};
 use super::key::TaskKey;
 use super::record::record;
 use super::time::{Estimate, Instant, Minutes, whole_minute};
-use super::value::{Importance, LongText, Metadata, Name, Tags, Title, words};
+use super::value::{Importance, LongText, Metadata, Name, Tags, Title, string_enum};
 
-words! {
-    /// Where a task stands. Any move between them is allowed, because trackers make any.
+string_enum! {
+    /// Status of a task. Any transition is allowed, because trackers allow any.
     TaskStatus {
         Pending = "pending",
         Assigned = "assigned",
@@ -24,14 +24,14 @@ words! {
 }
 
 impl TaskStatus {
-    /// Work on the task has ended, one way or the other.
+    /// Whether work on the task has ended, in any way.
     pub fn is_closed(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled | Self::Archived)
     }
 }
 
-words! {
-    /// What comes first.
+string_enum! {
+    /// Priority of a task.
     Priority {
         Low = "low",
         Medium = "medium",
@@ -43,68 +43,69 @@ words! {
 record! {
     /// A piece of work.
     Task: Task, TaskId, tracked {
-        /// The project it belongs to.
-        project_id: ProjectId, Once;
-        /// The name people use, such as PAY-42; never reused.
-        key: TaskKey, Store;
-        /// Keys it had in projects it was moved from; they still find it.
-        former_keys: Tags, Store;
-        /// The task it is part of; absent at the top.
-        parent_id: Option<TaskId>, Once;
-        /// Order among its siblings; only the order means something.
-        position: i64, Store;
-        /// Levels below the top: 0 to 5.
-        depth: u8, Store;
-        /// The keys from the top down to this task, joined by '/'.
-        path: Name, Store;
-        /// The task at the top of its branch, itself where it stands there.
-        root_id: TaskId, Store;
-        /// What is to be done, in a line.
-        title: Title, Required;
+        /// The project of the task.
+        project_id: ProjectId, SetOnCreate;
+        /// The name for people, such as PAY-42; never reused.
+        key: TaskKey, Managed;
+        /// Keys in the projects from which it moved; they still find the task.
+        former_keys: Tags, Managed;
+        /// The parent task; absent at the top level.
+        parent_id: Option<TaskId>, SetOnCreate;
+        /// Order among its siblings; the value itself has no meaning.
+        position: i64, Managed;
+        /// Depth below the top level: 0 to 5.
+        depth: u8, Managed;
+        /// The keys from the top-level task to this task, joined by '/'.
+        path: Name, Managed;
+        /// The top-level task of its branch; the task itself at the top level.
+        root_id: TaskId, Managed;
+        /// The work in one line.
+        title: Title, RequiredOnCreate;
         /// Details, Markdown or plain text.
-        description: Option<LongText>, Author;
-        /// pending, assigned, in_progress, review, blocked, on_hold, completed, cancelled (will not be done) or archived.
-        status: TaskStatus, Author;
+        description: Option<LongText>, Editable;
+        /// pending, assigned, in_progress, review, blocked, on_hold, completed, cancelled (will not be
+        /// done) or archived.
+        status: TaskStatus, Editable;
         /// low, medium, high or critical.
-        priority: Option<Priority>, Author;
-        /// Who is to do it.
-        assignee_id: Option<UserId>, Author;
-        /// The day it is to be done.
-        due_date: Option<NaiveDate>, Author;
-        /// The day before which it cannot begin.
-        not_before: Option<NaiveDate>, Author;
-        /// Work minutes if all goes well.
-        estimate_low: Option<Minutes>, Author;
-        /// Work minutes that are likely.
-        estimate_likely: Option<Minutes>, Author;
-        /// Work minutes if much goes wrong.
-        estimate_high: Option<Minutes>, Author;
+        priority: Option<Priority>, Editable;
+        /// The user who is to do the work.
+        assignee_id: Option<UserId>, Editable;
+        /// The day by which it should be done.
+        due_date: Option<NaiveDate>, Editable;
+        /// The earliest start day.
+        not_before: Option<NaiveDate>, Editable;
+        /// Work minutes, optimistic estimate.
+        estimate_low: Option<Minutes>, Editable;
+        /// Work minutes, most likely estimate.
+        estimate_likely: Option<Minutes>, Editable;
+        /// Work minutes, pessimistic estimate.
+        estimate_high: Option<Minutes>, Editable;
         /// Work minutes spent so far.
-        actual_minutes: Option<Minutes>, Author;
-        /// How much it matters, 1 (little) to 5.
-        importance: Option<Importance>, Author;
-        /// The moment by which a promise to others requires it.
-        sla_due: Option<Instant>, Author;
-        /// When its status or its spent work last changed.
-        last_progress_at: Option<Instant>, Store;
-        /// When work on it first began: its status first became in_progress.
-        started_at: Option<Instant>, Store;
+        actual_minutes: Option<Minutes>, Editable;
+        /// Importance, from 1 (low) to 5.
+        importance: Option<Importance>, Editable;
+        /// The time by which it is due under a service-level agreement.
+        sla_due: Option<Instant>, Editable;
+        /// When its status or its spent minutes last changed.
+        last_progress_at: Option<Instant>, Managed;
+        /// When work on it first started: when its status first became in_progress.
+        started_at: Option<Instant>, Managed;
         /// When it was last completed; absent unless it is completed, or archived since.
-        completed_at: Option<Instant>, Store;
-        /// Minutes of calendar time from its creation to its completion.
-        lead_minutes: Option<i64>, Store;
-        /// Minutes of calendar time from when work on it first began to its completion.
-        cycle_minutes: Option<i64>, Store;
+        completed_at: Option<Instant>, Managed;
+        /// Calendar minutes from creation to completion.
+        lead_minutes: Option<i64>, Managed;
+        /// Calendar minutes from the first start of work to completion.
+        cycle_minutes: Option<i64>, Managed;
         /// Labels.
-        tags: Tags, Author;
-        /// The text it was planned from, such as a file's name.
-        source: Option<Name>, Author;
-        /// First line of that text which it comes from, counted from 1.
-        source_line: Option<u32>, Author;
-        /// Last line of that text which it comes from.
-        source_end_line: Option<u32>, Author;
-        /// Free facts about the task.
-        metadata: Metadata, Author;
+        tags: Tags, Editable;
+        /// The text from which it was planned, such as a file name.
+        source: Option<Name>, Editable;
+        /// First line of the task in that text, counted from 1.
+        source_line: Option<u32>, Editable;
+        /// Last line of the task in that text.
+        source_end_line: Option<u32>, Editable;
+        /// Free-form data about the task.
+        metadata: Metadata, Editable;
     }
 }
 
@@ -113,10 +114,11 @@ impl Task {
         self.deleted_at.is_none()
     }
 
-    /// Notes that its status or its spent work moved at `at`, where `was` is the status before; a new task was pending.
+    /// Records a change of the status or the spent minutes at `at`; `was` is the previous status
+    /// (pending for a new task).
     ///
-    /// Only the moves of its own status count: a task that another is merged into keeps its own times, and one that is
-    /// taken out of the archive was completed when it was completed, not when it came back.
+    /// Only changes of its own status count. A task into which another is merged keeps its own
+    /// times. A task that leaves the archive keeps its completion time.
     pub fn note_progress(&mut self, was: TaskStatus, at: Instant) {
         self.last_progress_at = Some(at);
         if self.status == was {
@@ -139,7 +141,8 @@ impl Task {
             self.started_at.zip(self.completed_at).map(|(start, end)| minutes(start, end));
     }
 
-    /// The estimate where the likely effort is known; the ends default to it.
+    /// Returns the estimate if the likely effort is known, which is also the default for low and
+    /// high.
     pub fn estimate(&self) -> Option<Estimate> {
         let likely = self.estimate_likely?;
         Some(Estimate {

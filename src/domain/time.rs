@@ -1,4 +1,4 @@
-//! Amounts of work and moments: minutes are the only unit of effort, instants are UTC, due dates are dates.
+//! Effort and time: minutes are the only unit of effort, instants are UTC, due dates are dates.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,8 +10,8 @@ use thiserror::Error;
 use super::day;
 use super::value::FieldValue;
 
-/// Work minutes: of one task at most [`Minutes::MAX`], of many tasks together as many as they come to. A day of work is 480 of
-/// them ([`Minutes::PER_DAY`]), a week five days.
+/// Work minutes: at most [`Minutes::MAX`] for one task, unlimited for a sum over many. A work day
+/// has 480 ([`Minutes::PER_DAY`]), a week five days.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -22,24 +22,25 @@ impl Minutes {
     pub const PER_HOUR: u32 = 60;
     pub const PER_DAY: u32 = 480;
     pub const PER_WEEK: u32 = 5 * Self::PER_DAY;
-    /// Ten years of one person: what is longer is a typing error.
+    /// Ten years of one person; anything longer is a typing error.
     pub const MAX: Minutes = Minutes::new(10 * 52 * Self::PER_WEEK);
 
     pub const fn new(minutes: u32) -> Self {
         Self(minutes as u64)
     }
 
-    /// The minutes of one task, whatever it holds; a sum may be more than fits, see [`Minutes::sum`].
+    /// Returns the minutes of one task, saturating. A sum may exceed this range; see
+    /// [`Minutes::sum`].
     pub const fn get(self) -> u32 {
         if self.0 > u32::MAX as u64 { u32::MAX } else { self.0 as u32 }
     }
 
-    /// The minutes of many tasks together.
+    /// Returns the minutes of many tasks together.
     pub const fn sum(self) -> u64 {
         self.0
     }
 
-    /// So many begun days of work.
+    /// Number of work days, rounded up.
     pub const fn begun_days(self) -> u64 {
         self.0.div_ceil(Self::PER_DAY as u64)
     }
@@ -53,7 +54,7 @@ impl Minutes {
     }
 }
 
-/// Work minutes between the ends of two tasks; negative where they overlap.
+/// Work minutes between the ends of two tasks; negative if they overlap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lag(i64);
 
@@ -76,17 +77,17 @@ pub struct DurationError(String);
 impl FromStr for Minutes {
     type Err = DurationError;
 
-    /// `45m`, `2h`, `1.5d`, `1w`, `1h30m`: a day is 8 hours of work, a week 5 days.
+    /// Parses `45m`, `2h`, `1.5d`, `1w`, `1h30m`. A day has 8 hours of work, a week 5 days.
     fn from_str(text: &str) -> Result<Self, DurationError> {
-        let fault = || DurationError(text.chars().take(40).collect());
+        let err = || DurationError(text.chars().take(40).collect());
         let mut rest = text.trim();
         if rest.is_empty() {
-            return Err(fault());
+            return Err(err());
         }
         let mut total = 0f64;
         while !rest.is_empty() {
-            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(fault)?;
-            let amount: f64 = rest[..digits].parse().map_err(|_| fault())?;
+            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(err)?;
+            let amount: f64 = rest[..digits].parse().map_err(|_| err())?;
             rest = rest[digits..].trim_start();
             let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
             let unit = match &rest[..letters] {
@@ -94,18 +95,18 @@ impl FromStr for Minutes {
                 "h" => Self::PER_HOUR,
                 "d" => Self::PER_DAY,
                 "w" => Self::PER_WEEK,
-                _ => return Err(fault()),
+                _ => return Err(err()),
             };
             total += amount * f64::from(unit);
             rest = rest[letters..].trim_start();
         }
         let minutes = total.round();
-        if minutes > f64::from(Self::MAX.get()) { Err(fault()) } else { Ok(Self(minutes as u64)) }
+        if minutes > f64::from(Self::MAX.get()) { Err(err()) } else { Ok(Self(minutes as u64)) }
     }
 }
 
 impl fmt::Display for Minutes {
-    /// The shortest exact form: `45m`, `2h`, `1d`, `1d 2h`, `1h 30m`.
+    /// Writes the shortest exact form: `45m`, `2h`, `1d`, `1d 2h`, `1h 30m`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [day, hour] = [Self::PER_DAY, Self::PER_HOUR].map(u64::from);
         let (days, hours, minutes) = (self.0 / day, self.0 % day / hour, self.0 % hour);
@@ -119,7 +120,7 @@ impl fmt::Display for Minutes {
     }
 }
 
-/// Effort as a range. `low <= likely <= high` wherever a record has been validated.
+/// Effort as a range. `low <= likely <= high` in every validated record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Estimate {
     pub low: Minutes,
@@ -128,12 +129,12 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// One after the other.
+    /// Effort of both, one after the other.
     pub fn and(self, other: Self) -> Self {
         self.each(other, Minutes::saturating_add)
     }
 
-    /// What is left of it.
+    /// Effort that remains after `other`.
     pub fn less(self, other: Self) -> Self {
         self.each(other, Minutes::saturating_sub)
     }
@@ -151,7 +152,7 @@ impl Estimate {
         }
     }
 
-    /// As sums are told: to the half day, because nobody knows them to the minute.
+    /// Formats a sum, rounded up to half days, because it is not known to the minute.
     pub fn rough(self) -> String {
         if self.high.begun_days() <= 1 {
             return self.to_string();
@@ -179,25 +180,25 @@ impl fmt::Display for Estimate {
     }
 }
 
-/// A moment as the tables hold it: UTC, whole microseconds.
+/// Point in time as the tables store it: UTC, in whole microseconds.
 pub type Instant = DateTime<Utc>;
 
-/// Cuts a clock's reading to what the tables hold, so that what was written reads back equal.
+/// Truncates a clock reading to the precision of the tables, so that it reads back equal.
 pub fn micros(at: Instant) -> Instant {
     at.trunc_subsecs(6)
 }
 
-/// The whole minutes from 1970 to a moment, the unit in which the tables hold differences of moments.
+/// Whole minutes from 1970 to an instant. The tables store time differences in this unit.
 pub fn whole_minute(at: Instant) -> i64 {
     at.timestamp().div_euclid(60)
 }
 
-/// RFC 3339 with microseconds and `Z`.
+/// Formats as RFC 3339 with microseconds and `Z`.
 pub fn rfc3339(at: Instant) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
 }
 
-/// A point to read the lake at: a position in the journal or a moment.
+/// Point at which to read the lake: a seq of the journal or an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsOf {
     Seq(u64),
@@ -223,7 +224,7 @@ impl FromStr for AsOf {
             let end = NaiveTime::from_hms_micro_opt(23, 59, 59, 999_999).unwrap_or_default();
             return Ok(Self::Time(date.and_time(end).and_utc()));
         }
-        // A time is the same at every door.
+        // Every interface accepts the same form of time.
         let at = Instant::read(&serde_json::Value::from(text));
         at.map(Self::Time).map_err(|_| AsOfError(text.chars().take(40).collect()))
     }
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_work_of_many_tasks_is_told_whole() {
+    fn the_work_of_many_tasks_is_reported_whole() {
         let one = Estimate { low: Minutes::MAX, likely: Minutes::MAX, high: Minutes::MAX };
         let many = (0..100_000).fold(Estimate::default(), |sum, _| sum.and(one));
         assert_eq!(many.high.sum(), 124_800_000_000);

@@ -10,24 +10,24 @@ use super::value::{Metadata, Name, Zone};
 record! {
     /// A person or an agent.
     User: User, UserId, tracked {
-        /// Short name, unique among living users, written @handle in a description.
-        handle: Name, Required;
+        /// Short name, unique among live users, written as @handle in a description.
+        handle: Name, RequiredOnCreate;
         /// The full name.
-        name: Option<Name>, Author;
-        /// The e-mail address, unique among living users.
-        email: Option<Name>, Author;
-        /// The time zone in which they work (IANA).
-        time_zone: Option<Zone>, Author;
-        /// Work minutes they have in a day; 480 where absent.
-        day_minutes: Option<Minutes>, Author;
-        /// The user this one was merged into: assignments to either mean that one.
-        merged_into: Option<UserId>, Author;
-        /// Free facts about the user.
-        metadata: Metadata, Author;
+        name: Option<Name>, Editable;
+        /// The e-mail address, unique among live users.
+        email: Option<Name>, Editable;
+        /// The time zone in which the user works (IANA).
+        time_zone: Option<Zone>, Editable;
+        /// Work minutes available per day; 480 if absent.
+        day_minutes: Option<Minutes>, Editable;
+        /// The user into which this one was merged; assignments to either mean that user.
+        merged_into: Option<UserId>, Editable;
+        /// Free-form data about the user.
+        metadata: Metadata, Editable;
     }
 }
 
-/// Whether a name is taken for the id of a record wherever one is named. A project key is too short to be one.
+/// Whether a name would be read as the id of a record. A project key is too short for that.
 pub fn reads_as_id(name: &str) -> bool {
     Uuid::try_parse(name).is_ok()
 }

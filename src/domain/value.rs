@@ -1,4 +1,5 @@
-//! What a field can hold: each kind of value says how it is read from JSON, what it refuses, and which column it becomes.
+//! Values of fields: each kind defines how it is read from JSON, what it refuses, and which column
+//! it becomes.
 
 use std::fmt;
 
@@ -12,66 +13,68 @@ use super::id::EntityId;
 use super::key::{ProjectKey, TaskKey};
 use super::time::{Instant, Lag, Minutes, micros, rfc3339};
 
-/// A leap second has this many nanoseconds or more.
-const NANOS_OF_SECOND: u32 = 1_000_000_000;
+/// Minimum value of chrono's nanoseconds in a leap second.
+const NANOS_PER_SECOND: u32 = 1_000_000_000;
 
-/// The kind of a field: its column type, its JSON schema and its limits in one word.
+/// Kind of a field, from which its column type, JSON schema and limits follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Text of at most so many bytes.
+    /// Text with a maximum number of bytes.
     Text {
         max: usize,
     },
-    /// One line of text of at most so many characters.
-    Line {
+    /// One line of text with a maximum number of characters.
+    String {
         max: usize,
     },
     /// One of these words.
-    Word(&'static [&'static str]),
+    Enum(&'static [&'static str]),
     Integer {
         min: i64,
         max: i64,
     },
     Date,
     Instant,
-    /// The id of an entity of this name.
+    /// Id of an entity with this name.
     Id(&'static str),
-    /// A list of lines.
-    Lines {
+    /// List of single-line texts.
+    StringList {
         max: usize,
     },
-    /// A JSON object of at most so many bytes.
+    /// JSON object with a maximum number of bytes.
     Object {
         max: usize,
     },
 }
 
-/// A value that does not fit its field.
+/// Error for a value that does not fit its field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Misfit(pub String);
+pub struct InvalidValue(pub String);
 
-impl fmt::Display for Misfit {
+impl fmt::Display for InvalidValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-/// A typed field value. `read` and `read_stored` never see JSON null: null means "cleared", which is [`FieldValue::absent`].
+/// A typed field value. `read` and `read_stored` never receive JSON null: null means "cleared",
+/// which is [`FieldValue::absent`].
 ///
-/// There is one rule for what an author may give, whichever way it comes in, and a more lenient one for what is stored:
-/// a value that an earlier version accepted must not keep a lake from being read.
+/// Every interface applies the same rule to values from authors. The rule for stored values is more
+/// lenient, because a value that an earlier version accepted must not make a lake unreadable.
 pub trait FieldValue: Clone + PartialEq {
     const KIND: Kind;
-    /// Whether null is a value of the field.
+    /// Whether the field accepts null.
     const NULLABLE: bool = false;
     fn absent() -> Self;
-    /// Reads a value that an author gives. Refuses what cannot be written to a table and read back unchanged.
-    fn read(value: &Value) -> Result<Self, Misfit>;
-    /// Reads a value that is stored. Fails only where the field cannot hold it in any form.
-    fn read_stored(value: &Value) -> Result<Self, Misfit> {
+    /// Reads a value from an author. Refuses a value that a table cannot store and return
+    /// unchanged.
+    fn read(value: &Value) -> Result<Self, InvalidValue>;
+    /// Reads a stored value. Fails only if the field cannot hold it in any form.
+    fn read_stored(value: &Value) -> Result<Self, InvalidValue> {
         Self::read(value)
     }
-    /// JSON null where the value is absent.
+    /// Returns the JSON; null if the value is absent.
     fn json(&self) -> Value;
 }
 
@@ -81,10 +84,10 @@ impl<T: FieldValue> FieldValue for Option<T> {
     fn absent() -> Self {
         None
     }
-    fn read(value: &Value) -> Result<Self, Misfit> {
+    fn read(value: &Value) -> Result<Self, InvalidValue> {
         T::read(value).map(Some)
     }
-    fn read_stored(value: &Value) -> Result<Self, Misfit> {
+    fn read_stored(value: &Value) -> Result<Self, InvalidValue> {
         T::read_stored(value).map(Some)
     }
     fn json(&self) -> Value {
@@ -92,42 +95,42 @@ impl<T: FieldValue> FieldValue for Option<T> {
     }
 }
 
-fn misfit<T>(wanted: impl fmt::Display, value: &Value) -> Result<T, Misfit> {
+fn invalid<T>(wanted: impl fmt::Display, value: &Value) -> Result<T, InvalidValue> {
     let shown = value.to_string();
     let cut: String = shown.chars().take(60).collect();
     let dots = if cut.len() < shown.len() { "…" } else { "" };
-    Err(Misfit(format!("must be {wanted}, not {cut}{dots}")))
+    Err(InvalidValue(format!("must be {wanted}, not {cut}{dots}")))
 }
 
-fn text<'v>(value: &'v Value, wanted: &str) -> Result<&'v str, Misfit> {
-    let Some(text) = value.as_str() else { return misfit(wanted, value) };
+fn text<'v>(value: &'v Value, wanted: &str) -> Result<&'v str, InvalidValue> {
+    let Some(text) = value.as_str() else { return invalid(wanted, value) };
     if text.contains('\0') {
-        return Err(Misfit("must not hold a NUL character".to_owned()));
+        return Err(InvalidValue("must not hold a NUL character".to_owned()));
     }
     Ok(text)
 }
 
-/// Any text, however long it is and whatever it holds.
-fn any_text(value: &Value) -> Result<String, Misfit> {
-    value.as_str().map_or_else(|| misfit("text", value), |text| Ok(text.to_owned()))
+/// Reads any text, whatever its length and content.
+fn any_text(value: &Value) -> Result<String, InvalidValue> {
+    value.as_str().map_or_else(|| invalid("text", value), |text| Ok(text.to_owned()))
 }
 
-fn line(text: &str, max: usize) -> Result<String, Misfit> {
+fn line(text: &str, max: usize) -> Result<String, InvalidValue> {
     if text.trim().is_empty() {
-        return Err(Misfit("must not be empty".to_owned()));
+        return Err(InvalidValue("must not be empty".to_owned()));
     }
     if is_blank(text) {
-        return Err(Misfit(
-            "must show something; this holds only spaces and characters that show nothing"
+        return Err(InvalidValue(
+            "must have a visible character; this has only spaces and invisible characters"
                 .to_owned(),
         ));
     }
     if text.contains(['\n', '\r']) {
-        return Err(Misfit("must be one line".to_owned()));
+        return Err(InvalidValue("must be one line".to_owned()));
     }
     let length = text.chars().count();
     if length > max {
-        return Err(Misfit(format!("must be at most {max} characters, this has {length}")));
+        return Err(InvalidValue(format!("must be at most {max} characters, this has {length}")));
     }
     Ok(text.to_owned())
 }
@@ -140,7 +143,7 @@ macro_rules! texts {
 
         impl $name {
             pub const MAX: usize = $max;
-            pub fn new(text: &str) -> Result<Self, Misfit> {
+            pub fn new(text: &str) -> Result<Self, InvalidValue> {
                 Self::read(&Value::String(text.to_owned()))
             }
             pub fn as_str(&self) -> &str {
@@ -159,12 +162,12 @@ macro_rules! texts {
             fn absent() -> Self {
                 Self::default()
             }
-            fn read(value: &Value) -> Result<Self, Misfit> {
-                let read: fn(&str, usize) -> Result<String, Misfit> = $read;
+            fn read(value: &Value) -> Result<Self, InvalidValue> {
+                let read: fn(&str, usize) -> Result<String, InvalidValue> = $read;
                 read(text(value, "text")?, $max).map(Self)
             }
-            fn read_stored(value: &Value) -> Result<Self, Misfit> {
-                let read: fn(&Value) -> Result<Self, Misfit> = $stored;
+            fn read_stored(value: &Value) -> Result<Self, InvalidValue> {
+                let read: fn(&Value) -> Result<Self, InvalidValue> = $stored;
                 read(value)
             }
             fn json(&self) -> Value {
@@ -175,56 +178,56 @@ macro_rules! texts {
 }
 
 texts! {
-    /// What a thing is called: one line, at most 500 characters.
-    Title { Line, 500, line, |value| any_text(value).map(Self) },
+    /// A title: one line, at most 500 characters.
+    Title { String, 500, line, |value| any_text(value).map(Self) },
     /// A short name, handle, address or reference.
-    Name { Line, 200, line, |value| any_text(value).map(Self) },
+    Name { String, 200, line, |value| any_text(value).map(Self) },
     /// Markdown or plain text, at most 1 MiB.
     LongText { Text, 1 << 20, |text, max| {
         if text.len() > max {
-            return Err(Misfit(format!("must be at most {max} bytes, this has {}", text.len())));
+            return Err(InvalidValue(format!("must be at most {max} bytes, this has {}", text.len())));
         }
         Ok(text.to_owned())
     }, |value| any_text(value).map(Self) },
     /// An IANA time zone, such as Europe/Berlin.
-    Zone { Line, 60, |text, _| match text.parse::<chrono_tz::Tz>() {
+    Zone { String, 60, |text, _| match text.parse::<chrono_tz::Tz>() {
         Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err(Misfit(format!("must be an IANA time zone such as Europe/Berlin, not {:?}", text.chars().take(40).collect::<String>()))),
+        Err(_) => Err(InvalidValue(format!("must be an IANA time zone such as Europe/Berlin, not {:?}", text.chars().take(40).collect::<String>()))),
     }, Self::read },
 }
 
 impl Name {
-    /// Reads who makes a change, by the one rule of all doors: a name without a control character, as it stands in logs and in
-    /// every listing of what happened.
-    pub fn of_actor(text: &str) -> Result<Self, Misfit> {
+    /// Reads an actor, by the same rule for every interface: a name without control characters,
+    /// because logs and every listing of changes show it.
+    pub fn of_actor(text: &str) -> Result<Self, InvalidValue> {
         let name = Self::new(text)?;
         if text.contains(is_control) {
-            return Err(Misfit(
-                "must not hold a control character or a separator of lines".to_owned(),
+            return Err(InvalidValue(
+                "must not contain a control character or a line separator".to_owned(),
             ));
         }
         Ok(name)
     }
 }
 
-/// Declares an enum whose values are words, in the order in which they sort.
-macro_rules! words {
+/// Declares an enum whose values are words. Their order is the sort order.
+macro_rules! string_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant),+ }
 
         impl $name {
-            pub const WORDS: &'static [&'static str] = &[$($word),+];
+            pub const NAMES: &'static [&'static str] = &[$($word),+];
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-            pub const fn word(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
         }
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(self.word())
+                f.pad(self.as_str())
             }
         }
 
@@ -233,35 +236,35 @@ macro_rules! words {
             fn from_str(text: &str) -> Result<Self, String> {
                 match text {
                     $($word => Ok(Self::$variant),)+
-                    _ => Err(format!("must be one of {}", Self::WORDS.join(", "))),
+                    _ => Err(format!("must be one of {}", Self::NAMES.join(", "))),
                 }
             }
         }
 
         impl $crate::domain::value::FieldValue for $name {
-            const KIND: $crate::domain::value::Kind = $crate::domain::value::Kind::Word(Self::WORDS);
+            const KIND: $crate::domain::value::Kind = $crate::domain::value::Kind::Enum(Self::NAMES);
             fn absent() -> Self {
                 Self::ALL[0]
             }
-            fn read(value: &serde_json::Value) -> Result<Self, $crate::domain::value::Misfit> {
+            fn read(value: &serde_json::Value) -> Result<Self, $crate::domain::value::InvalidValue> {
                 value
                     .as_str()
                     .and_then(|text| text.parse().ok())
-                    .ok_or_else(|| $crate::domain::value::not_a_word(Self::WORDS, value))
+                    .ok_or_else(|| $crate::domain::value::invalid_enum_value(Self::NAMES, value))
             }
             fn json(&self) -> serde_json::Value {
-                serde_json::Value::String(self.word().to_owned())
+                serde_json::Value::String(self.as_str().to_owned())
             }
         }
     };
 }
-pub(crate) use words;
+pub(crate) use string_enum;
 
-/// The misfit of a word that is none of those a field knows.
-pub fn not_a_word(words: &[&str], value: &Value) -> Misfit {
-    match misfit::<()>(format_args!("one of {}", words.join(", ")), value) {
-        Err(fault) => fault,
-        Ok(()) => Misfit(String::new()),
+/// Returns the error for a value outside an enum.
+pub fn invalid_enum_value(words: &[&str], value: &Value) -> InvalidValue {
+    match invalid::<()>(format_args!("one of {}", words.join(", ")), value) {
+        Err(err) => err,
+        Ok(()) => InvalidValue(String::new()),
     }
 }
 
@@ -272,11 +275,11 @@ macro_rules! integers {
             fn absent() -> Self {
                 0
             }
-            fn read(value: &Value) -> Result<Self, Misfit> {
+            fn read(value: &Value) -> Result<Self, InvalidValue> {
                 let whole = value.as_i64().filter(|n| ($min..=$max).contains(n));
                 match whole.and_then(|n| Self::try_from(n).ok()) {
                     Some(n) => Ok(n),
-                    None => misfit(format_args!("a whole number from {} to {}", $min, $max), value),
+                    None => invalid(format_args!("a whole number from {} to {}", $min, $max), value),
                 }
             }
             fn json(&self) -> Value {
@@ -292,7 +295,7 @@ integers! {
     i64: i64::MIN, i64::MAX;
 }
 
-/// How much a task matters, 1 (little) to 5.
+/// Importance of a task, from 1 (low) to 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Importance(u8);
 
@@ -307,10 +310,10 @@ impl FieldValue for Importance {
     fn absent() -> Self {
         Self(3)
     }
-    fn read(value: &Value) -> Result<Self, Misfit> {
+    fn read(value: &Value) -> Result<Self, InvalidValue> {
         match value.as_u64().filter(|n| (1..=5).contains(n)) {
             Some(n) => Ok(Self(n as u8)),
-            None => misfit("a whole number from 1 to 5", value),
+            None => invalid("a whole number from 1 to 5", value),
         }
     }
     fn json(&self) -> Value {
@@ -323,10 +326,10 @@ impl FieldValue for Minutes {
     fn absent() -> Self {
         Self::default()
     }
-    fn read(value: &Value) -> Result<Self, Misfit> {
+    fn read(value: &Value) -> Result<Self, InvalidValue> {
         match value.as_u64().filter(|n| *n <= u64::from(Minutes::MAX.get())) {
             Some(n) => Ok(Self::new(n as u32)),
-            None => misfit(format_args!("whole minutes from 0 to {}", Minutes::MAX.get()), value),
+            None => invalid(format_args!("whole minutes from 0 to {}", Minutes::MAX.get()), value),
         }
     }
     fn json(&self) -> Value {
@@ -340,11 +343,11 @@ impl FieldValue for Lag {
     fn absent() -> Self {
         Self::default()
     }
-    fn read(value: &Value) -> Result<Self, Misfit> {
+    fn read(value: &Value) -> Result<Self, InvalidValue> {
         let most = i64::from(Minutes::MAX.get());
         match value.as_i64().filter(|n| (-most..=most).contains(n)) {
             Some(n) => Ok(Self::new(n)),
-            None => misfit(format_args!("whole minutes from -{most} to {most}"), value),
+            None => invalid(format_args!("whole minutes from -{most} to {most}"), value),
         }
     }
     fn json(&self) -> Value {
@@ -357,24 +360,24 @@ impl FieldValue for NaiveDate {
     fn absent() -> Self {
         Self::default()
     }
-    fn read(value: &Value) -> Result<Self, Misfit> {
+    fn read(value: &Value) -> Result<Self, InvalidValue> {
         match value.as_str().and_then(day::written) {
             Some(date) if day::is_storable(date) => Ok(date),
-            Some(_) => misfit(day::RANGE, value),
-            None => misfit("a date such as 2026-11-20", value),
+            Some(_) => invalid(day::RANGE, value),
+            None => invalid("a date such as 2026-11-20", value),
         }
     }
-    fn read_stored(value: &Value) -> Result<Self, Misfit> {
+    fn read_stored(value: &Value) -> Result<Self, InvalidValue> {
         let date = value.as_str().and_then(|text| text.parse::<Self>().ok());
-        date.filter(|date| day::is_storable(*date)).map_or_else(|| misfit(day::RANGE, value), Ok)
+        date.filter(|date| day::is_storable(*date)).map_or_else(|| invalid(day::RANGE, value), Ok)
     }
     fn json(&self) -> Value {
         Value::String(self.to_string())
     }
 }
 
-/// Whether a text is a time in the one form that every door takes. RFC 3339 as chrono reads it also has a space or a small t
-/// between day and time, a small z, and another minus sign.
+/// Whether a text is a time in the form that every interface accepts. Chrono's RFC 3339 also allows
+/// a space or a lowercase t between day and time, a lowercase z, and another minus sign.
 fn is_in_form(text: &str) -> bool {
     text.is_ascii() && text.as_bytes().get(10) == Some(&b'T') && !text.contains('z')
 }
@@ -384,26 +387,26 @@ impl FieldValue for Instant {
     fn absent() -> Self {
         Self::default()
     }
-    fn read(value: &Value) -> Result<Self, Misfit> {
+    fn read(value: &Value) -> Result<Self, InvalidValue> {
         let at = value
             .as_str()
             .filter(|text| is_in_form(text))
             .and_then(|text| DateTime::parse_from_rfc3339(text).ok());
         match at.map(|at| at.to_utc()) {
-            Some(at) if at.timestamp_subsec_nanos() >= NANOS_OF_SECOND => {
-                misfit("a time without a leap second", value)
+            Some(at) if at.timestamp_subsec_nanos() >= NANOS_PER_SECOND => {
+                invalid("a time without a leap second", value)
             }
             Some(at) if day::is_storable(at.date_naive()) => Ok(micros(at)),
-            Some(_) => misfit(day::RANGE, value),
-            None => misfit("an RFC 3339 time such as 2026-11-20T10:00:00Z", value),
+            Some(_) => invalid(day::RANGE, value),
+            None => invalid("an RFC 3339 time such as 2026-11-20T10:00:00Z", value),
         }
     }
-    /// A leap second is the moment after it, as in the columns of the tables.
-    fn read_stored(value: &Value) -> Result<Self, Misfit> {
+    /// Reads a leap second as the instant after it, as the columns of the tables do.
+    fn read_stored(value: &Value) -> Result<Self, InvalidValue> {
         let at = value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
         let at = at.and_then(|at| DateTime::from_timestamp_micros(at.timestamp_micros()));
         at.filter(|at| day::is_storable(at.date_naive()))
-            .map_or_else(|| misfit(day::RANGE, value), Ok)
+            .map_or_else(|| invalid(day::RANGE, value), Ok)
     }
     fn json(&self) -> Value {
         Value::String(rfc3339(*self))
@@ -417,9 +420,9 @@ macro_rules! id_values {
             fn absent() -> Self {
                 Self::default()
             }
-            fn read(value: &Value) -> Result<Self, Misfit> {
+            fn read(value: &Value) -> Result<Self, InvalidValue> {
                 let id = value.as_str().and_then(|text| Uuid::try_parse(text).ok());
-                id.map_or_else(|| misfit(concat!("the id of a ", $of), value), |id| Ok(Self::of(id)))
+                id.map_or_else(|| invalid(concat!("the id of a ", $of), value), |id| Ok(Self::of(id)))
             }
             fn json(&self) -> Value {
                 Value::String(self.to_string())
@@ -436,12 +439,12 @@ id_values! {
 macro_rules! key_values {
     ($($type:ty: $max:literal),+) => {$(
         impl FieldValue for $type {
-            const KIND: Kind = Kind::Line { max: $max };
+            const KIND: Kind = Kind::String { max: $max };
             fn absent() -> Self {
                 Self::default()
             }
-            fn read(value: &Value) -> Result<Self, Misfit> {
-                text(value, "a key")?.parse().map_err(|fault| Misfit(format!("is wrong: {fault}")))
+            fn read(value: &Value) -> Result<Self, InvalidValue> {
+                text(value, "a key")?.parse().map_err(|err| InvalidValue(format!("is wrong: {err}")))
             }
             fn json(&self) -> Value {
                 Value::String(self.to_string())
@@ -452,19 +455,22 @@ macro_rules! key_values {
 
 key_values! { ProjectKey: 10, TaskKey: 21 }
 
-/// Labels in the order given, without repeats: at most 100 of at most 100 characters.
+/// Labels in the given order, without duplicates: at most 100, each of at most 100 characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tags(pub Vec<String>);
 
 impl FieldValue for Tags {
-    const KIND: Kind = Kind::Lines { max: 100 };
+    const KIND: Kind = Kind::StringList { max: 100 };
     fn absent() -> Self {
         Self::default()
     }
-    fn read(value: &Value) -> Result<Self, Misfit> {
-        let Some(items) = value.as_array() else { return misfit("a list of texts", value) };
+    fn read(value: &Value) -> Result<Self, InvalidValue> {
+        let Some(items) = value.as_array() else { return invalid("a list of texts", value) };
         if items.len() > 100 {
-            return Err(Misfit(format!("must be at most 100 texts, these are {}", items.len())));
+            return Err(InvalidValue(format!(
+                "must be at most 100 texts, these are {}",
+                items.len()
+            )));
         }
         let mut tags: Vec<String> = Vec::with_capacity(items.len());
         for item in items {
@@ -475,18 +481,18 @@ impl FieldValue for Tags {
         }
         Ok(Self(tags))
     }
-    fn read_stored(value: &Value) -> Result<Self, Misfit> {
+    fn read_stored(value: &Value) -> Result<Self, InvalidValue> {
         let texts = value
             .as_array()
             .and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
-        texts.map_or_else(|| misfit("a list of texts", value), |texts| Ok(Self(texts)))
+        texts.map_or_else(|| invalid("a list of texts", value), |texts| Ok(Self(texts)))
     }
     fn json(&self) -> Value {
         Value::from(self.0.clone())
     }
 }
 
-/// Free facts that Lakeplan keeps and does not read: a JSON object of at most 64 KiB.
+/// Free-form data that Lakeplan stores and never interprets: a JSON object of at most 64 KiB.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metadata(pub serde_json::Map<String, Value>);
 
@@ -495,25 +501,25 @@ impl FieldValue for Metadata {
     fn absent() -> Self {
         Self::default()
     }
-    fn read(value: &Value) -> Result<Self, Misfit> {
-        let Some(object) = value.as_object() else { return misfit("a JSON object", value) };
+    fn read(value: &Value) -> Result<Self, InvalidValue> {
+        let Some(object) = value.as_object() else { return invalid("a JSON object", value) };
         let bytes = value.to_string();
         if bytes.len() > 64 << 10 {
-            return Err(Misfit(format!(
+            return Err(InvalidValue(format!(
                 "must be at most {} bytes of JSON, this has {}",
                 64 << 10,
                 bytes.len()
             )));
         }
         if holds_nul(value) {
-            return Err(Misfit("must not hold a NUL character".to_owned()));
+            return Err(InvalidValue("must not hold a NUL character".to_owned()));
         }
         Ok(Self(object.clone()))
     }
-    fn read_stored(value: &Value) -> Result<Self, Misfit> {
+    fn read_stored(value: &Value) -> Result<Self, InvalidValue> {
         value
             .as_object()
-            .map_or_else(|| misfit("a JSON object", value), |object| Ok(Self(object.clone())))
+            .map_or_else(|| invalid("a JSON object", value), |object| Ok(Self(object.clone())))
     }
     fn json(&self) -> Value {
         Value::Object(self.0.clone())

@@ -1,11 +1,12 @@
-//! Why a patch set is refused: every reason at once, each naming the patch, the field and the rule.
+//! Reasons for the refusal of a patch set: all at once, each with the patch, the field and the
+//! rule.
 
 use std::fmt;
 
 use serde::Serialize;
 
-super::value::words! {
-    /// The rule a patch breaks. The word is stable: programs may branch on it.
+super::value::string_enum! {
+    /// Rule that a patch violates. The word is stable, so that programs can branch on it.
     Rule {
         Shape = "shape",
         UnknownField = "unknown_field",
@@ -33,17 +34,17 @@ super::value::words! {
     }
 }
 
-/// One broken rule.
+/// One violated rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// Which patch of the set, counted from 0.
+    /// Index of the patch in the set, counted from 0.
     pub patch: usize,
-    /// Which of its fields; absent where the patch as a whole is at fault.
+    /// Field of the patch; absent if the patch as a whole is invalid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     pub rule: Rule,
     pub message: String,
-    /// What to do instead.
+    /// Advice on what to do instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }

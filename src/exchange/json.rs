@@ -1,4 +1,5 @@
-//! JSON that keeps what it was given: a key given twice or a number that cannot be held exactly is refused, not mended.
+//! Parses JSON without loss. Refuses a duplicate key, or a number that cannot be represented
+//! exactly, instead of repairing it.
 
 use std::fmt;
 
@@ -8,7 +9,7 @@ use thiserror::Error;
 
 #[derive(Debug, Error)]
 pub enum JsonError {
-    #[error("the text is not UTF-8: byte {at} begins no character")]
+    #[error("the text is not UTF-8: byte {at} is invalid")]
     NotUtf8 { at: usize },
     #[error("line {line}, column {column}: {message}")]
     Syntax { line: usize, column: usize, message: String },
@@ -16,15 +17,15 @@ pub enum JsonError {
 
 /// Reads one JSON value.
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|fault| JsonError::NotUtf8 { at: fault.valid_up_to() })?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|err| JsonError::NotUtf8 { at: err.valid_up_to() })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let value = serde_json::from_str::<Strict>(text).map(|strict| strict.0).map_err(|fault| {
-        let message = fault.to_string();
+    let value = serde_json::from_str::<Strict>(text).map(|strict| strict.0).map_err(|err| {
+        let message = err.to_string();
         let cut = message.rfind(" at line ").unwrap_or(message.len());
         JsonError::Syntax {
-            line: fault.line(),
-            column: fault.column(),
+            line: err.line(),
+            column: err.column(),
             message: message[..cut].to_owned(),
         }
     })?;
@@ -33,14 +34,14 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
         Some(at) => {
             let line = text[..at].matches('\n').count() + 1;
             let column = at - text[..at].rfind('\n').map_or(0, |newline| newline + 1) + 1;
-            let message = "the number is too large to be kept exactly; write it as text".to_owned();
+            let message = "the number is too large to store exactly; write it as text".to_owned();
             Err(JsonError::Syntax { line, column, message })
         }
     }
 }
 
-/// Where a whole number begins that no integer holds, and that would silently become a rounded float. The text is
-/// valid JSON.
+/// Returns the offset of the first integer that no integer type can hold and that would silently
+/// become a rounded float. `text` is valid JSON.
 fn inexact_integer(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -154,8 +155,8 @@ mod tests {
             ("\"\u{0}\"", "control character"),
             ("1e400", "out of range"),
         ] {
-            let fault = parse(text.as_bytes()).unwrap_err().to_string();
-            assert!(fault.contains(says), "{text}: {fault}");
+            let err = parse(text.as_bytes()).unwrap_err().to_string();
+            assert!(err.contains(says), "{text}: {err}");
         }
         assert!(matches!(parse(b"\"\xff\""), Err(JsonError::NotUtf8 { at: 1 })));
     }

@@ -1,7 +1,7 @@
-//! Formats in and out: patch sets as JSON, and their schema.
+//! Input and output formats: patch sets as JSON, and their schema.
 //!
-//! Belongs here: reading what people and programs hand in, strictly, and writing what they take away. Does not: what
-//! a patch set means (that is `domain`) or who `PAY-42` is (that is `service`). Data leaves as values.
+//! In scope: strict reading of input from people and programs, and writing of output. Out of scope:
+//! what a patch set means (`domain`) and which record `PAY-42` is (`service`). Output: values.
 
 pub mod json;
 pub mod patchset;

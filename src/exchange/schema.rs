@@ -1,12 +1,12 @@
-//! The JSON Schema of a patch set, made from the records' own declarations.
+//! The JSON Schema of a patch set, generated from the declarations of the records.
 
 use serde_json::{Map, Value, json};
 
 use crate::domain::patch::{Op, PatchSet};
-use crate::domain::record::{Entity, Field, Writer};
+use crate::domain::record::{Access, Entity, Field};
 use crate::domain::value::Kind;
 
-/// The ops that make sense for an entity.
+/// Ops that make sense for an entity.
 fn ops(entity: Entity) -> &'static [Op] {
     match entity {
         Entity::Lake => &[Op::Update],
@@ -19,7 +19,7 @@ fn ops(entity: Entity) -> &'static [Op] {
     }
 }
 
-/// The schema (2020-12) of a patch set as `lakeplan apply` takes it.
+/// Returns the schema (2020-12) of a patch set as `lakeplan apply` accepts it.
 pub fn patch_set() -> Value {
     let patches: Vec<Value> = Entity::ALL.iter().map(|entity| patch(*entity)).collect();
     json!({
@@ -39,15 +39,15 @@ pub fn patch_set() -> Value {
 }
 
 fn patch(entity: Entity) -> Value {
-    let words: Vec<&str> = ops(entity).iter().map(|op| op.word()).collect();
-    let authored = entity.fields().iter().filter(|field| field.writer != Writer::Store);
+    let words: Vec<&str> = ops(entity).iter().map(|op| op.as_str()).collect();
+    let authored = entity.fields().iter().filter(|field| field.access != Access::Managed);
     let fields: Map<String, Value> =
         authored.map(|field| (field.name.to_owned(), property(field))).collect();
     let expect: Map<String, Value> =
         entity.fields().iter().map(|field| (field.name.to_owned(), json!(true))).collect();
     let mut properties = Map::new();
     properties.insert("op".to_owned(), json!({ "enum": words }));
-    properties.insert("entity".to_owned(), json!({ "const": entity.word() }));
+    properties.insert("entity".to_owned(), json!({ "const": entity.as_str() }));
     properties.insert("id".to_owned(), json!({"type": "string", "description": "A UUID, a key (PAY-42), a handle (@ana) or a local name ($design). A create or link may leave it out."}));
     properties.insert(
         "fields".to_owned(),
@@ -72,8 +72,8 @@ fn property(field: &Field) -> Value {
         Kind::Text { max } => {
             json!({"type": "string", "description": format!("At most {max} bytes.")})
         }
-        Kind::Line { max } => json!({"type": "string", "maxLength": max}),
-        Kind::Word(words) => json!({ "enum": words }),
+        Kind::String { max } => json!({"type": "string", "maxLength": max}),
+        Kind::Enum(words) => json!({ "enum": words }),
         Kind::Integer { min, max } if min == i64::MIN && max == i64::MAX => {
             json!({"type": "integer"})
         }
@@ -81,12 +81,12 @@ fn property(field: &Field) -> Value {
         Kind::Date => json!({"type": "string", "format": "date"}),
         Kind::Instant => json!({"type": "string", "format": "date-time"}),
         Kind::Id(_) => json!({"type": "string"}),
-        Kind::Lines { max } => {
+        Kind::StringList { max } => {
             json!({"type": "array", "items": {"type": "string", "maxLength": max}, "maxItems": max})
         }
         Kind::Object { .. } => json!({"type": "object"}),
     };
-    if field.writer != Writer::Required {
+    if field.access != Access::RequiredOnCreate {
         schema = json!({"anyOf": [schema, {"type": "null"}]});
     }
     if let Value::Object(schema) = &mut schema {

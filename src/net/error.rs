@@ -1,4 +1,4 @@
-//! Why an API gave no answer.
+//! Errors of API requests.
 
 use std::time::Duration;
 
@@ -7,21 +7,22 @@ use thiserror::Error;
 
 use crate::domain::secret::Secret;
 
-/// How an API's refusal reads: its own code, its reason where it has one, its words.
+/// Error body of an API response: its error code, its reason (if any) and its message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct ApiErrorBody {
     pub code: String,
     pub reason: String,
     pub message: String,
 }
 
-/// What went wrong, as far as a caller does something about it. No text of it holds a secret or a signed link.
+/// Error of an API request, with one variant per case that callers handle differently. No error
+/// text contains a secret or a signed link.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum NetError {
-    #[error("{given:?} is no address to speak to: {why}")]
+    #[error("{given:?} is not a valid address: {why}")]
     BadAddress { given: String, why: &'static str },
-    /// Nothing came back. It may have been received.
+    /// No response arrived. The server may have received the request.
     #[error("{host} cannot be reached")]
     Unreachable {
         host: String,
@@ -29,7 +30,7 @@ pub enum NetError {
         source: reqwest::Error,
     },
     #[error("{host} does not accept the token: it is wrong, has expired or was revoked")]
-    Unauthorized { host: String, said: Box<Said> },
+    Unauthorized { host: String, body: Box<ApiErrorBody> },
     #[error("the token file {path} cannot be read")]
     TokenFile {
         path: String,
@@ -40,23 +41,23 @@ pub enum NetError {
         "the {what} of {origin} has a space, a line break or another character that no {what} has"
     )]
     BadToken { what: &'static str, origin: String },
-    #[error("{host} grants a token that is empty or has a character that no token has")]
+    #[error("{host} returned a token that is empty or has an invalid character")]
     BadGrant { host: String },
-    #[error("{host} refuses{}", said.told())]
-    Forbidden { host: String, said: Box<Said> },
-    #[error("{host} does not find it{}", said.told())]
-    NotFound { host: String, said: Box<Said> },
-    #[error("{host} answers {status}{}", said.told())]
-    Rejected { host: String, status: u16, said: Box<Said> },
-    #[error("{host} answers {status} and points elsewhere, where no token is sent")]
+    #[error("{host} denied the request{}", body.describe())]
+    Forbidden { host: String, body: Box<ApiErrorBody> },
+    #[error("{host} returned not found{}", body.describe())]
+    NotFound { host: String, body: Box<ApiErrorBody> },
+    #[error("{host} responded with status {status}{}", body.describe())]
+    Rejected { host: String, status: u16, body: Box<ApiErrorBody> },
+    #[error("{host} responded with status {status}, a redirect, and the token is not sent there")]
     Redirected { host: String, status: u16 },
-    #[error("{host} is asked too often")]
+    #[error("rate limited by {host}")]
     RateLimited { host: String, after: Option<Duration> },
-    #[error("{host} answers {status}{}", said.told())]
-    Server { host: String, status: u16, after: Option<Duration>, said: Box<Said> },
-    #[error("the answer of {host} is larger than {limit} bytes")]
+    #[error("{host} responded with status {status}{}", body.describe())]
+    Server { host: String, status: u16, after: Option<Duration>, body: Box<ApiErrorBody> },
+    #[error("the response of {host} is larger than {limit} bytes")]
     TooLarge { host: String, limit: usize },
-    #[error("{host} answers with something that is not JSON")]
+    #[error("{host} did not respond with JSON")]
     NotJson { host: String },
 }
 
@@ -66,74 +67,75 @@ impl NetError {
             Self::BadAddress { .. } => {
                 "DATABRICKS_HOST is https:// and the workspace's host, such as https://adb-1234.5.azuredatabricks.net".to_owned()
             }
-            Self::Unreachable { .. } => "look at DATABRICKS_HOST and the network, then repeat the command".to_owned(),
+            Self::Unreachable { .. } => "check DATABRICKS_HOST and the network, then retry the command".to_owned(),
             Self::Unauthorized { .. } => {
-                "make a new token (the workspace's Settings, Developer, Access tokens) and set DATABRICKS_TOKEN, or DATABRICKS_TOKEN_FILE to a file that is kept fresh".to_owned()
+                "create a new token (the workspace's Settings, Developer, Access tokens) and set DATABRICKS_TOKEN, or DATABRICKS_TOKEN_FILE to a file that is kept up to date".to_owned()
             }
             Self::BadToken { what, .. } => format!("set it to the {what} and nothing else, without quotes"),
             Self::TokenFile { .. } => "DATABRICKS_TOKEN_FILE names a file that holds the token and nothing else".to_owned(),
             Self::Redirected { .. } => "set DATABRICKS_HOST to the workspace's own address, as its browser tab shows it".to_owned(),
-            Self::RateLimited { .. } | Self::Server { .. } => "repeat the command later".to_owned(),
-            Self::NotJson { .. } | Self::BadGrant { .. } => "look at DATABRICKS_HOST: this may be another service, or a proxy's page".to_owned(),
+            Self::RateLimited { .. } | Self::Server { .. } => "retry the command later".to_owned(),
+            Self::NotJson { .. } | Self::BadGrant { .. } => "check DATABRICKS_HOST: this may be another service, or a proxy's page".to_owned(),
             Self::Forbidden { .. } | Self::NotFound { .. } | Self::Rejected { .. } | Self::TooLarge { .. } => return None,
         })
     }
 
-    /// Whether the same may work in a while, with nothing changed.
-    pub fn is_passing(&self) -> bool {
+    /// Whether the same request may succeed later without any change.
+    pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::RateLimited { .. } | Self::Server { .. })
     }
 
-    /// What the API itself said.
-    pub fn said(&self) -> Option<&Said> {
+    /// Returns the error body that the API sent.
+    pub fn body(&self) -> Option<&ApiErrorBody> {
         match self {
-            Self::Unauthorized { said, .. }
-            | Self::Forbidden { said, .. }
-            | Self::NotFound { said, .. }
-            | Self::Rejected { said, .. }
-            | Self::Server { said, .. } => Some(said.as_ref()),
+            Self::Unauthorized { body, .. }
+            | Self::Forbidden { body, .. }
+            | Self::NotFound { body, .. }
+            | Self::Rejected { body, .. }
+            | Self::Server { body, .. } => Some(body.as_ref()),
             _ => None,
         }
     }
 
-    /// The situation of a status that is no success.
+    /// Maps an unsuccessful status code to an error.
     pub(super) fn of_status(
         host: String,
         status: u16,
         after: Option<Duration>,
-        said: Said,
+        body: ApiErrorBody,
     ) -> Self {
-        let said = Box::new(said);
+        let body = Box::new(body);
         match status {
             300..=399 => Self::Redirected { host, status },
-            // Unity Catalog answers so where it vends no credentials to the outside; the token is good.
-            401 if said.reason.ends_with("_DENIED") => Self::Forbidden { host, said },
-            401 => Self::Unauthorized { host, said },
-            403 => Self::Forbidden { host, said },
-            404 => Self::NotFound { host, said },
+            // Unity Catalog returns this if it vends no credentials to external clients; the token
+            // is valid.
+            401 if body.reason.ends_with("_DENIED") => Self::Forbidden { host, body },
+            401 => Self::Unauthorized { host, body },
+            403 => Self::Forbidden { host, body },
+            404 => Self::NotFound { host, body },
             429 => Self::RateLimited { host, after },
-            500.. => Self::Server { host, status, after, said },
-            _ => Self::Rejected { host, status, said },
+            500.. => Self::Server { host, status, after, body },
+            _ => Self::Rejected { host, status, body },
         }
     }
 }
 
-/// The most of a stranger's words that is repeated.
-const MOST_SAID: usize = 600;
+/// Maximum number of characters that an error repeats from an API's message.
+const MAX_MESSAGE_CHARS: usize = 600;
 
-impl Said {
-    /// The refusal in a text, for tests of what is made of one.
+impl ApiErrorBody {
+    /// Parses an error body from text, for tests.
     #[cfg(test)]
     pub fn of(body: &str) -> Self {
         Self::read(body.as_bytes(), &[])
     }
 
-    /// The refusal in a body, in the form Databricks gives it or as what text there is. Secrets are blotted out of it, should
-    /// the API have repeated them.
+    /// Parses an error body in Databricks' format, or takes the first line of any other text.
+    /// Redacts the given secrets, in case the API repeated them.
     pub(super) fn read(body: &[u8], secrets: &[Secret]) -> Self {
-        // Blotted before it is shortened: half a secret would not be found.
+        // Redact before truncating: a secret cut in half would not be found.
         let plain = |text: &str| {
-            plain(&secrets.iter().fold(text.to_owned(), |text, secret| secret.blotted(&text)))
+            plain(&secrets.iter().fold(text.to_owned(), |text, secret| secret.redact(&text)))
         };
         let Ok(json) = serde_json::from_slice::<Value>(body) else {
             return Self {
@@ -146,7 +148,7 @@ impl Said {
             .as_array()
             .and_then(|details| details.iter().find_map(|detail| detail["reason"].as_str()));
         let first = |names: [&str; 2]| {
-            names.iter().map(|name| text(&json[*name])).find(|said| !said.is_empty())
+            names.iter().map(|name| text(&json[*name])).find(|body| !body.is_empty())
         };
         Self {
             code: first(["error_code", "error"]).unwrap_or_default(),
@@ -155,17 +157,17 @@ impl Said {
         }
     }
 
-    /// The words as the end of a sentence, which may have none.
-    fn told(&self) -> String {
+    /// Returns the message as the end of a sentence, or an empty string if there is none.
+    fn describe(&self) -> String {
         if self.message.is_empty() { String::new() } else { format!(": {}", self.message) }
     }
 }
 
-/// Words fit to be shown: of bounded length, without control characters.
+/// Replaces control characters and limits the length, so that the text can be shown.
 fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
-        .take(MOST_SAID)
+        .take(MAX_MESSAGE_CHARS)
         .collect::<String>()
         .trim()
         .to_owned()
@@ -178,36 +180,40 @@ mod tests {
     #[test]
     fn a_refusal_is_read_with_its_code_reason_and_words() {
         let body = br#"{"error_code":"PERMISSION_DENIED","message":"User does not have EXTERNAL USE SCHEMA on Schema 'a.b'.\u001b[2J","details":[{"@type":"x"},{"reason":"PERMISSION_DENIED"}]}"#;
-        let said = Said::read(body, &[]);
+        let body = ApiErrorBody::read(body, &[]);
         assert_eq!(
-            (said.code.as_str(), said.reason.as_str()),
+            (body.code.as_str(), body.reason.as_str()),
             ("PERMISSION_DENIED", "PERMISSION_DENIED")
         );
-        assert_eq!(said.message, "User does not have EXTERNAL USE SCHEMA on Schema 'a.b'. [2J");
-        assert_eq!(Said::read(b"<html>\nlogin", &[]).message, "<html>");
-        assert!(Said::read("x".repeat(5000).as_bytes(), &[]).message.len() == MOST_SAID);
+        assert_eq!(body.message, "User does not have EXTERNAL USE SCHEMA on Schema 'a.b'. [2J");
+        assert_eq!(ApiErrorBody::read(b"<html>\nlogin", &[]).message, "<html>");
+        assert!(
+            ApiErrorBody::read("x".repeat(5000).as_bytes(), &[]).message.len() == MAX_MESSAGE_CHARS
+        );
     }
 
     #[test]
     fn a_secret_that_is_cut_off_is_not_shown_in_part() {
-        let body = format!("{}dapi-canary", "x".repeat(MOST_SAID - 5));
+        let body = format!("{}dapi-canary", "x".repeat(MAX_MESSAGE_CHARS - 5));
         assert!(
-            !Said::read(body.as_bytes(), &[Secret::new("dapi-canary")]).message.contains("dapi")
+            !ApiErrorBody::read(body.as_bytes(), &[Secret::new("dapi-canary")])
+                .message
+                .contains("dapi")
         );
     }
 
     #[test]
     fn a_denial_of_vending_is_no_expired_token() {
-        let denied = Said {
+        let denied = ApiErrorBody {
             reason: "UNITY_CATALOG_EXTERNAL_GENERATE_PATH_CREDENTIALS_DENIED".to_owned(),
-            ..Said::default()
+            ..ApiErrorBody::default()
         };
         assert!(matches!(
             NetError::of_status("h".to_owned(), 401, None, denied),
             NetError::Forbidden { .. }
         ));
         assert!(matches!(
-            NetError::of_status("h".to_owned(), 401, None, Said::default()),
+            NetError::of_status("h".to_owned(), 401, None, ApiErrorBody::default()),
             NetError::Unauthorized { .. }
         ));
     }

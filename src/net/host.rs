@@ -1,27 +1,29 @@
-//! Which addresses are spoken to: https, and plain http only on this machine, for tests and local servers.
+//! Checks which addresses may be contacted: https, and plain http only on this machine, for tests
+//! and local servers.
 
 use url::{Host, Url};
 
 use super::NetError;
 
-/// The address of an API from what a person wrote, with or without https:// before it.
+/// Parses the address of an API as a user wrote it, with or without https:// before it.
 pub fn base(given: &str) -> Result<Url, NetError> {
     let bad = |why| NetError::BadAddress { given: shown(given), why };
     let text = if given.contains("://") { given.to_owned() } else { format!("https://{given}") };
     let url = Url::parse(&text).map_err(|_| bad("it cannot be read as one"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("it holds a name or a password"));
+        return Err(bad("it contains a user name or a password"));
     }
     if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-        return Err(bad("it goes on after the host"));
+        return Err(bad("it continues after the host"));
     }
     check(&url).map_err(bad)?;
     Ok(url)
 }
 
-/// A link that an API gave, to be fetched without its token. One on this machine is followed only from this machine.
+/// Parses a link from an API response, which is fetched without the token. Rejects a link to this
+/// machine unless the API runs on this machine too.
 pub fn link(text: &str, base: &Url) -> Result<Url, NetError> {
-    // A signed link is a secret itself.
+    // A signed link is itself a secret.
     let bad = |why| NetError::BadAddress { given: "a link of the answer".to_owned(), why };
     let url = Url::parse(text).map_err(|_| bad("it cannot be read as one"))?;
     check(&url).map_err(bad)?;
@@ -41,7 +43,8 @@ fn check(url: &Url) -> Result<(), &'static str> {
     }
 }
 
-/// Whether it is this machine, by its number: a name may lead anywhere.
+/// Whether the URL points to this machine, by IP address or as `localhost`: any other name may
+/// resolve to anything.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -51,10 +54,10 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// What was given, without a password or a token that may be in it.
+/// Returns the given address without any password or token in it.
 fn shown(given: &str) -> String {
     let (place, query) = given.find(['?', '#']).map_or((given, ""), |at| given.split_at(at));
-    // A password may hold what begins a query.
+    // A password may contain `?` or `#`.
     if query.contains('@') {
         return "***".to_owned();
     }
@@ -102,8 +105,8 @@ mod tests {
             "https://user:a?canary@x.com",
             "https://x.com/?token=a@canary",
         ] {
-            let said = base(given).unwrap_err().to_string();
-            assert!(!said.contains("canary"), "{said}");
+            let body = base(given).unwrap_err().to_string();
+            assert!(!body.contains("canary"), "{body}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The client: one request, its answer, its faults.
+//! HTTP client: sends requests and maps responses and errors.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use reqwest::{Client, RequestBuilder, Response, redirect};
 use serde_json::Value;
 use url::Url;
 
-use super::error::{NetError, Said};
+use super::error::{ApiErrorBody, NetError};
 use super::request::{Body, Request};
 use super::{host, retry};
 use crate::domain::secret::Secret;
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// Of a body that explains a failure.
-const MOST_EXPLAINED: usize = 64 << 10;
-/// The largest piece of an answer that is fetched by a link, and how long it may take.
-const MOST_FETCHED: usize = 256 << 20;
-const FETCH_WITHIN: Duration = Duration::from_secs(300);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum number of bytes read from an error body.
+const MAX_ERROR_BODY_BYTES: usize = 64 << 10;
+/// Maximum size of a chunk fetched through a link, and the timeout of that fetch.
+const MAX_RESPONSE_BYTES: usize = 256 << 20;
+const FETCH_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// A client of one API.
+/// Client of one API.
 #[derive(Clone, Debug)]
 pub struct Http {
     client: Client,
@@ -27,30 +27,31 @@ pub struct Http {
     host: String,
 }
 
-/// Who answers, how much is taken from it, and which of its words are told.
-struct Answerer<'a> {
+/// Server host, response size limit, and how much of an error body is shown.
+struct ResponseContext<'a> {
     host: &'a str,
-    most: usize,
+    max_bytes: usize,
     words: Words<'a>,
 }
 
-/// The words of a refusal that are told.
+/// Part of an error body that is shown.
 #[derive(Clone, Copy)]
 enum Words<'a> {
-    /// All but the credential that the request shows and the secret that this one is made of.
+    /// All of it, except the request's credential and the secret that the credential is derived
+    /// from.
     Without(Option<&'a Secret>),
     Untold,
 }
 
 impl Http {
-    /// A client of the API at an address.
+    /// Creates a client of the API at an address.
     pub fn new(given: &str) -> Result<Self, NetError> {
         let base = host::base(given)?;
         let host = base.host_str().unwrap_or_default().to_owned();
         let mut builder = Client::builder()
             .user_agent(concat!("lakeplan/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_WITHIN)
-            // A redirect would take the token elsewhere.
+            .connect_timeout(CONNECT_TIMEOUT)
+            // A redirect would send the token to another server.
             .redirect(redirect::Policy::none());
         if host::is_loopback(&base) {
             // Over plain http a proxy would see the token.
@@ -66,19 +67,21 @@ impl Http {
         &self.host
     }
 
-    /// Sends a request, again where that is right, and gives the JSON it is answered with.
+    /// Sends a request, retries it if that is safe, and returns the JSON response.
     pub async fn json(
         &self,
         request: &Request,
         bearer: Option<&Secret>,
     ) -> Result<Value, NetError> {
-        let answerer = Answerer {
+        let context = ResponseContext {
             host: &self.host,
-            most: request.most,
+            max_bytes: request.max_bytes,
             words: Words::Without(request.secret()),
         };
         let body = self
-            .repeated(request.is_repeatable, &answerer, || self.prepared(request, bearer))
+            .send_with_retry(request.is_repeatable, &context, || {
+                self.build_request(request, bearer)
+            })
             .await?;
         if body.is_empty() {
             return Ok(Value::Null);
@@ -86,43 +89,45 @@ impl Http {
         serde_json::from_slice(&body).map_err(|_| NetError::NotJson { host: self.host.clone() })
     }
 
-    /// The bytes behind a link of an answer. The link proves itself, so no token goes there, and the words of a refusal
-    /// are not told: they may repeat the link.
+    /// Fetches the bytes behind a link from a response. The link is its own credential, so no token
+    /// is sent. Error bodies are not shown, since they may repeat the link.
     pub async fn fetch(&self, link: &str) -> Result<Vec<u8>, NetError> {
         let url = host::link(link, &self.base)?;
         let storage = url.host_str().unwrap_or_default();
-        let answerer = Answerer { host: storage, most: MOST_FETCHED, words: Words::Untold };
-        self.repeated(true, &answerer, || self.client.get(url.clone()).timeout(FETCH_WITHIN)).await
+        let context =
+            ResponseContext { host: storage, max_bytes: MAX_RESPONSE_BYTES, words: Words::Untold };
+        self.send_with_retry(true, &context, || self.client.get(url.clone()).timeout(FETCH_TIMEOUT))
+            .await
     }
 
-    async fn repeated(
+    async fn send_with_retry(
         &self,
         is_repeatable: bool,
-        answerer: &Answerer<'_>,
-        prepared: impl Fn() -> RequestBuilder,
+        context: &ResponseContext<'_>,
+        build_request: impl Fn() -> RequestBuilder,
     ) -> Result<Vec<u8>, NetError> {
         let mut attempt = 1;
         loop {
-            let fault = match self.once(prepared(), answerer).await {
+            let err = match self.send_once(build_request(), context).await {
                 Ok(body) => return Ok(body),
-                Err(fault) => fault,
+                Err(err) => err,
             };
-            let Some(pause) = retry::pause(attempt, &fault, is_repeatable) else {
-                return Err(fault);
+            let Some(backoff) = retry::backoff(attempt, &err, is_repeatable) else {
+                return Err(err);
             };
-            tracing::debug!(%fault, attempt, pause_ms = pause.as_millis() as u64, "sent again after a pause");
-            tokio::time::sleep(pause).await;
+            tracing::debug!(%err, attempt, pause_ms = backoff.as_millis() as u64, "sent again after a pause");
+            tokio::time::sleep(backoff).await;
             attempt += 1;
         }
     }
 
-    async fn once(
+    async fn send_once(
         &self,
         request: RequestBuilder,
-        answerer: &Answerer<'_>,
+        context: &ResponseContext<'_>,
     ) -> Result<Vec<u8>, NetError> {
-        let host = || answerer.host.to_owned();
-        // The address of a fault may be a signed link.
+        let host = || context.host.to_owned();
+        // The URL in an error may be a signed link.
         let unreachable = |source: reqwest::Error| NetError::Unreachable {
             host: host(),
             source: source.without_url(),
@@ -131,13 +136,13 @@ impl Http {
         let shown = credential(&request);
         let mut response = self.client.execute(request).await.map_err(unreachable)?;
         let status = response.status();
-        let most = if status.is_success() { answerer.most } else { MOST_EXPLAINED };
+        let max_bytes = if status.is_success() { context.max_bytes } else { MAX_ERROR_BODY_BYTES };
         let after = retry_after(&response);
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(unreachable)? {
-            if body.len() + piece.len() > most {
+            if body.len() + piece.len() > max_bytes {
                 if status.is_success() {
-                    return Err(NetError::TooLarge { host: host(), limit: most });
+                    return Err(NetError::TooLarge { host: host(), limit: max_bytes });
                 }
                 break;
             }
@@ -146,19 +151,19 @@ impl Http {
         if status.is_success() {
             return Ok(body);
         }
-        let said = match answerer.words {
+        let body = match context.words {
             Words::Without(secret) => {
                 let secrets: Vec<Secret> = secret.cloned().into_iter().chain(shown).collect();
-                Said::read(&body, &secrets)
+                ApiErrorBody::read(&body, &secrets)
             }
-            Words::Untold => Said::default(),
+            Words::Untold => ApiErrorBody::default(),
         };
-        Err(NetError::of_status(host(), status.as_u16(), after, said))
+        Err(NetError::of_status(host(), status.as_u16(), after, body))
     }
 
-    fn prepared(&self, request: &Request, bearer: Option<&Secret>) -> RequestBuilder {
+    fn build_request(&self, request: &Request, bearer: Option<&Secret>) -> RequestBuilder {
         let url = request.url(&self.base);
-        let prepared = match &request.body {
+        let build_request = match &request.body {
             Body::None => self.client.get(url),
             Body::Json(json) => self
                 .client
@@ -172,20 +177,21 @@ impl Http {
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .body("grant_type=client_credentials&scope=all-apis"),
         };
-        let prepared = prepared.timeout(request.within);
+        let build_request = build_request.timeout(request.time_limit);
         match bearer {
-            Some(token) => prepared.bearer_auth(token.expose()),
-            None => prepared,
+            Some(token) => build_request.bearer_auth(token.expose()),
+            None => build_request,
         }
     }
 }
 
-/// The seconds that an answer bids us wait. The other form, a date, would need the clocks to agree.
+/// Returns the seconds in the `Retry-After` header. Its other form, a date, would require
+/// synchronized clocks.
 fn retry_after(response: &Response) -> Option<Duration> {
     response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// What a request shows as its right: a token, or a name and a password in one.
+/// Returns the credential that a request carries: a token, or an encoded name and password.
 fn credential(request: &reqwest::Request) -> Option<Secret> {
     let shown = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     shown.split_once(' ').map(|(_, credential)| Secret::new(credential))

@@ -1,8 +1,8 @@
-//! The guarded way to HTTP APIs: every request of Lakeplan's own goes through [`Http`].
+//! HTTP access to APIs: every request that Lakeplan itself makes goes through [`Http`].
 //!
-//! Belongs here: which addresses may be spoken to, tokens, timeouts, size limits, what is sent again and when, and what
-//! an answer's status means. Does not: what an API's answers say (`store` and `analytics` read them). Data leaves as
-//! JSON or bytes, and as [`NetError`], whose texts hold no secret.
+//! This module decides which addresses may be contacted. It handles tokens, timeouts, size limits,
+//! retries and status codes. It does not interpret response bodies (`store` and `analytics` do).
+//! Data leaves as JSON or bytes, and errors as [`NetError`], whose texts contain no secret.
 
 mod error;
 mod host;
@@ -11,7 +11,7 @@ mod request;
 mod retry;
 mod workspace;
 
-pub use error::{NetError, Said};
+pub use error::{ApiErrorBody, NetError};
 pub use http::Http;
 pub use request::Request;
 pub use workspace::Workspace;

@@ -1,4 +1,4 @@
-//! A request before it is sent.
+//! Requests before they are sent.
 
 use std::time::Duration;
 
@@ -7,28 +7,28 @@ use url::Url;
 
 use crate::domain::secret::Secret;
 
-/// The longest an answer may take.
-const USUAL: Duration = Duration::from_secs(60);
-/// The largest answer that is JSON.
-const MOST_JSON: usize = 64 << 20;
+/// Default timeout of a request.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Maximum size of a JSON response, in bytes.
+const MAX_JSON_BYTES: usize = 64 << 20;
 
-/// What is asked of an API.
+/// Request to an API.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub(super) path: Vec<String>,
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) body: Body,
     pub(super) is_repeatable: bool,
-    pub(super) within: Duration,
-    pub(super) most: usize,
+    pub(super) time_limit: Duration,
+    pub(super) max_bytes: usize,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Body {
-    /// A GET has none.
+    /// No body, as in every GET.
     None,
     Json(Value),
-    /// The form by which a service principal asks for a token.
+    /// Form with which a service principal requests a token.
     TokenForm {
         id: String,
         secret: Secret,
@@ -40,7 +40,8 @@ impl Request {
         Self::new(path, Body::None, true)
     }
 
-    /// A POST, which is sent again only where the API says that it has not been taken.
+    /// Creates a POST request, which is retried only if the API indicates that it was not
+    /// processed.
     pub fn post(path: &str, body: Value) -> Self {
         Self::new(path, Body::Json(body), false)
     }
@@ -51,10 +52,17 @@ impl Request {
 
     fn new(path: &str, body: Body, is_repeatable: bool) -> Self {
         let path = path.split('/').map(str::to_owned).collect();
-        Self { path, query: Vec::new(), body, is_repeatable, within: USUAL, most: MOST_JSON }
+        Self {
+            path,
+            query: Vec::new(),
+            body,
+            is_repeatable,
+            time_limit: DEFAULT_TIMEOUT,
+            max_bytes: MAX_JSON_BYTES,
+        }
     }
 
-    /// A further part of the path, whatever characters it has.
+    /// Appends a path segment, which may contain any characters.
     pub fn part(mut self, part: &str) -> Self {
         self.path.push(part.to_owned());
         self
@@ -65,12 +73,13 @@ impl Request {
         self
     }
 
-    /// Says that doing it twice does no more than doing it once.
+    /// Marks the request as idempotent.
     pub fn repeatable(self) -> Self {
         Self { is_repeatable: true, ..self }
     }
 
-    /// The secret that its credential is made of, where that is not the secret itself.
+    /// Returns the secret from which the credential is derived, unless the credential is that
+    /// secret.
     pub(super) fn secret(&self) -> Option<&Secret> {
         match &self.body {
             Body::TokenForm { secret, .. } => Some(secret),

@@ -1,4 +1,4 @@
-//! A Databricks workspace: its API, spoken to by someone whose token may run out.
+//! Client of a Databricks workspace's API that renews tokens before they expire.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -7,21 +7,21 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::{Http, NetError, Request};
-use crate::domain::secret::{Login, Secret};
+use crate::domain::secret::{Credentials, Secret};
 
-/// How long before its end a token is renewed.
+/// Time before its expiry at which a token is renewed.
 const MARGIN: Duration = Duration::from_secs(120);
 
-/// A workspace and who speaks to it.
+/// Workspace, with the credentials that are used to access it.
 #[derive(Debug)]
 pub struct Workspace {
     http: Http,
-    login: Login,
-    held: Mutex<Option<Held>>,
+    credentials: Credentials,
+    held: Mutex<Option<CachedToken>>,
 }
 
 #[derive(Clone, Debug)]
-struct Held {
+struct CachedToken {
     token: Secret,
     renew_at: Option<Instant>,
 }
@@ -33,33 +33,34 @@ struct Granted {
 }
 
 impl Workspace {
-    pub fn open(host: &str, login: Login) -> Result<Self, NetError> {
-        Ok(Self { http: Http::new(host)?, login, held: Mutex::default() })
+    pub fn open(host: &str, credentials: Credentials) -> Result<Self, NetError> {
+        Ok(Self { http: Http::new(host)?, credentials, held: Mutex::default() })
     }
 
     pub fn host(&self) -> &str {
         self.http.host()
     }
 
-    /// Asks the workspace. A token that is refused is renewed once, where it can be.
-    pub async fn ask(&self, request: &Request) -> Result<Value, NetError> {
+    /// Sends a request to the workspace. If the token is rejected and another one is available,
+    /// retries once.
+    pub async fn send(&self, request: &Request) -> Result<Value, NetError> {
         let token = self.token(None).await?;
         match self.http.json(request, Some(&token)).await {
-            Err(NetError::Unauthorized { host, said }) => match self.token(Some(&token)).await? {
+            Err(NetError::Unauthorized { host, body }) => match self.token(Some(&token)).await? {
                 renewed if renewed != token => self.http.json(request, Some(&renewed)).await,
-                _ => Err(NetError::Unauthorized { host, said }),
+                _ => Err(NetError::Unauthorized { host, body }),
             },
             answered => answered,
         }
     }
 
-    /// The bytes behind a link that the workspace gave; no token goes there.
+    /// Fetches the bytes behind a link that the workspace returned. No token is sent.
     pub async fn fetch(&self, link: &str) -> Result<Vec<u8>, NetError> {
         self.http.fetch(link).await
     }
 
-    /// The token in use, or another one than the `refused`, where there is another. Whoever comes while one is asked for
-    /// waits for that one.
+    /// Returns the current token. Obtains a token again if the current one is about to expire or is
+    /// `refused`. Concurrent callers wait for the same token.
     async fn token(&self, refused: Option<&Secret>) -> Result<Secret, NetError> {
         let mut held = self.held.lock().await;
         if let Some(held) = held.as_ref()
@@ -74,38 +75,40 @@ impl Workspace {
         Ok(token)
     }
 
-    async fn obtain(&self) -> Result<Held, NetError> {
-        match &self.login {
-            Login::Token(token) => Ok(Held {
-                token: fit(token.expose(), "token", "DATABRICKS_TOKEN")?,
+    async fn obtain(&self) -> Result<CachedToken, NetError> {
+        match &self.credentials {
+            Credentials::Token(token) => Ok(CachedToken {
+                token: header_safe(token.expose(), "token", "DATABRICKS_TOKEN")?,
                 renew_at: None,
             }),
-            Login::TokenFile(path) => {
+            Credentials::TokenFile(path) => {
                 let unreadable =
                     |source| NetError::TokenFile { path: path.display().to_string(), source };
                 let text = std::fs::read_to_string(path).map_err(unreadable)?;
-                Ok(Held {
-                    token: fit(text.trim(), "token", &path.display().to_string())?,
+                Ok(CachedToken {
+                    token: header_safe(text.trim(), "token", &path.display().to_string())?,
                     renew_at: None,
                 })
             }
-            Login::Client { id, secret } => {
-                let secret = fit(secret.expose(), "client secret", "DATABRICKS_CLIENT_SECRET")?;
+            Credentials::Client { id, secret } => {
+                let secret =
+                    header_safe(secret.expose(), "client secret", "DATABRICKS_CLIENT_SECRET")?;
                 let answer =
                     self.http.json(&Request::token("oidc/v1/token", id, &secret), None).await;
-                // A principal that is not known is answered so too; the sentence is that of a token.
-                let answer = answer.map_err(|fault| match fault {
-                    NetError::Rejected { host, said, .. } => NetError::Unauthorized { host, said },
+                // An unknown principal gets this response too, so it is reported like an invalid
+                // token.
+                let answer = answer.map_err(|err| match err {
+                    NetError::Rejected { host, body, .. } => NetError::Unauthorized { host, body },
                     other => other,
                 })?;
                 let not_json = |_| NetError::NotJson { host: self.host().to_owned() };
                 let granted: Granted = serde_json::from_value(answer).map_err(not_json)?;
-                if !is_fit(&granted.access_token) {
+                if !is_header_safe(&granted.access_token) {
                     return Err(NetError::BadGrant { host: self.host().to_owned() });
                 }
                 let lifetime = Duration::from_secs(granted.expires_in);
                 let margin = MARGIN.min(lifetime / 5);
-                Ok(Held {
+                Ok(CachedToken {
                     token: Secret::new(granted.access_token),
                     renew_at: Some(Instant::now() + (lifetime - margin)),
                 })
@@ -114,14 +117,14 @@ impl Workspace {
     }
 }
 
-/// A token or a secret that fits into a header.
-fn fit(token: &str, what: &'static str, origin: &str) -> Result<Secret, NetError> {
-    if !is_fit(token) {
+/// Returns a token or secret that can be sent in a header, or an error.
+fn header_safe(token: &str, what: &'static str, origin: &str) -> Result<Secret, NetError> {
+    if !is_header_safe(token) {
         return Err(NetError::BadToken { what, origin: origin.to_owned() });
     }
     Ok(Secret::new(token))
 }
 
-fn is_fit(token: &str) -> bool {
+fn is_header_safe(token: &str) -> bool {
     !token.is_empty() && token.chars().all(|c| c.is_ascii_graphic())
 }

@@ -1,4 +1,4 @@
-//! What work comes to: a task without an estimate of its own takes what its parts take together.
+//! Computes efforts: a task without its own estimate takes the sum of its parts.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -8,27 +8,28 @@ use crate::domain::state::ProjectState;
 use crate::domain::task::{Task, TaskStatus};
 use crate::domain::time::Estimate;
 
-/// The efforts of a project that are written nowhere because they follow from the tasks' own.
+/// Efforts of a project that are derived from the tasks' own estimates and not stored.
 #[derive(Clone, Debug, Default)]
 pub struct Efforts {
     below: BTreeMap<Option<TaskId>, Below>,
 }
 
-/// What the tasks right below one come to, as far as anyone estimated them.
+/// Sum of the known estimates of a task's direct subtasks.
 #[derive(Clone, Copy, Debug, Default)]
 struct Below {
     whole: Option<Estimate>,
-    /// The part of it that is done,
+    /// Completed effort.
     done: Estimate,
-    /// and the part that is open.
+    /// Open effort.
     open: Option<Estimate>,
 }
 
 impl Efforts {
-    /// Deleted and cancelled tasks, and what stands below them, will not be done and count for nothing.
+    /// Computes the efforts of a project. Deleted and cancelled tasks and their descendants count
+    /// for nothing.
     pub fn of(project: &ProjectState) -> Self {
         let mut tasks: Vec<&Task> =
-            project.tasks().map(AsRef::as_ref).filter(|task| is_meant(task)).collect();
+            project.tasks().map(AsRef::as_ref).filter(|task| counts(task)).collect();
         tasks.sort_by_key(|task| Reverse(task.depth));
         let mut below: BTreeMap<Option<TaskId>, Below> = BTreeMap::new();
         for task in tasks {
@@ -38,7 +39,7 @@ impl Efforts {
             let (done, open) = match (task.status.is_closed(), own) {
                 (true, _) => (whole.unwrap_or_default(), parts.open),
                 (false, None) => (parts.done, parts.open),
-                // What its parts leave of it, and never less than the open ones.
+                // The estimate minus the completed parts, but at least the open parts.
                 (false, Some(own)) => (
                     parts.done,
                     Some(own.less(parts.done).at_least(parts.open.unwrap_or_default())),
@@ -52,18 +53,18 @@ impl Efforts {
         Self { below }
     }
 
-    /// The parts of a task together; `None` where no part has an estimate.
+    /// Returns the sum of a task's parts; `None` if no part has an estimate.
     pub fn of_parts(&self, task: TaskId) -> Option<Estimate> {
         self.below.get(&Some(task))?.whole
     }
 
-    /// The open work of the project; `None` where nobody estimated any.
+    /// Returns the open effort of the project; `None` if no open work has an estimate.
     pub fn open(&self) -> Option<Estimate> {
         self.below.get(&None)?.open.filter(|open| *open != Estimate::default())
     }
 }
 
-fn is_meant(task: &Task) -> bool {
+fn counts(task: &Task) -> bool {
     task.is_live() && task.status != TaskStatus::Cancelled
 }
 

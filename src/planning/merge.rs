@@ -1,10 +1,12 @@
-//! Merging two tasks that are the same work: one stays, the other ends in it.
+//! Merges two tasks that are the same work: one remains and the other is deleted.
 //!
-//! What wins: the title, status and place of the one that stays, and when it was started and completed. What it lacks
-//! it takes from the other: assignee, estimate, description (both are kept, one below the other). Spent minutes add up.
-//! The earlier due date, the later `not_before`, the higher priority and importance hold; tags are joined. Children move
-//! below the one that stays; its links (also those from other projects) and answered requirements become the other's too,
-//! except where that would link it to itself or say a thing twice. A circle that comes of it is refused with the whole merge.
+//! The remaining task keeps its title, status, position, and start and completion times. It takes a
+//! missing assignee, estimate or description from the other task; if both have a description, it
+//! keeps both, one below the other. Spent minutes are added. The earlier due date, the later
+//! `not_before`, and the higher priority and importance win; tags are combined. The other task's
+//! children move below the remaining task. Its links (including those from other projects) and
+//! covered requirements are copied to the remaining task, except self-links and duplicates. If this
+//! would create a cycle, the whole merge is refused.
 
 use crate::domain::id::{EntityId, PatchSetId, TaskId, derived};
 use crate::domain::link::LinkKind;
@@ -15,8 +17,8 @@ use crate::domain::task::Task;
 use crate::domain::value::{FieldValue, LongText, Tags};
 use crate::domain::violation::{Rule, Violation};
 
-/// The patches that merge `gone` into `kept`, both living tasks of one project. The projects with links that lead to them
-/// must be in `state`.
+/// Returns the patches that merge `gone` into `kept`, both live tasks of one project. `state` must
+/// include every project with a link to either task.
 pub fn merge(
     state: &State,
     kept: &Task,
@@ -59,13 +61,14 @@ pub fn merge(
         let other = if link.from_id == gone.id { link.to_id } else { link.from_id };
         let (from, to) =
             if link.from_id == gone.id { (kept.id, link.to_id) } else { (link.from_id, kept.id) };
-        let is_said = |from: TaskId, to: TaskId| {
+        let is_stated = |from: TaskId, to: TaskId| {
             let own = state.task(from).and_then(|task| state.project(task.project_id));
             own.is_some_and(|own| own.links_between(from, to).any(|own| own.kind == link.kind))
         };
-        // Two tasks relate to each other whichever of them the link starts from.
-        let is_said = is_said(from, to) || (link.kind == LinkKind::Relates && is_said(to, from));
-        if other == kept.id || is_said {
+        // A `Relates` link is symmetric: either direction counts as a duplicate.
+        let is_stated =
+            is_stated(from, to) || (link.kind == LinkKind::Relates && is_stated(to, from));
+        if other == kept.id || is_stated {
             continue;
         }
         let id = derived(set, &format!("link {}", link.id));
@@ -80,8 +83,10 @@ pub fn merge(
         }
         patches.push(patch);
     }
-    for answer in project.answers_at(gone.id.uuid()) {
-        if project.answers_at(kept.id.uuid()).any(|own| own.requirement_id == answer.requirement_id)
+    for answer in project.coverage_of(gone.id.uuid()) {
+        if project
+            .coverage_of(kept.id.uuid())
+            .any(|own| own.requirement_id == answer.requirement_id)
         {
             continue;
         }
@@ -97,14 +102,15 @@ pub fn merge(
     Ok(patches)
 }
 
-/// The update of the one that stays, expecting what it was made from; `None` where it lacks nothing.
+/// Returns the update of the remaining task, which expects the replaced values; `None` if nothing
+/// changes.
 fn joined_fields(kept: &Task, gone: &Task) -> Result<Option<Patch>, Violation> {
     let mut joined = kept.clone();
     joined.description = match (&kept.description, &gone.description) {
         (Some(own), Some(other)) if own != other => {
             let text = LongText::new(&format!("{own}\n\n{other}"));
-            Some(text.map_err(|misfit| {
-                Violation::new(0, Rule::Value, format!("the joined description {misfit}"))
+            Some(text.map_err(|invalid| {
+                Violation::new(0, Rule::Value, format!("the joined description {invalid}"))
             })?)
         }
         (own, other) => own.clone().or_else(|| other.clone()),
@@ -126,7 +132,7 @@ fn joined_fields(kept: &Task, gone: &Task) -> Result<Option<Patch>, Violation> {
     let mut tags = kept.tags.0.clone();
     tags.extend(gone.tags.0.iter().filter(|tag| !kept.tags.0.contains(tag)).cloned());
     joined.tags = Tags(tags);
-    let (before, after) = joined.touched(kept);
+    let (before, after) = joined.diff(kept);
     let mut update = Patch::new(Op::Update, Entity::Task, kept.id.uuid(), None);
     (update.fields, update.expect) = (after, before);
     Ok((!update.fields.is_empty()).then_some(update))

@@ -1,7 +1,8 @@
-//! What should happen to the tasks: pure verbs from a state to patches.
+//! Decides what should happen to tasks: pure functions from a state to patches.
 //!
-//! Belongs here: planning from a description, merging, splitting, choosing what is next. Does not: clocks, storage,
-//! models; what is true of a task whatever anyone wants (that is `domain`). Data leaves as patches and as values.
+//! Includes planning from a description, merging, splitting and choosing the next task. Excludes
+//! clocks, storage, models, and facts about a task that hold regardless of any plan (see `domain`).
+//! Results are patches and plain values.
 
 pub mod effort;
 pub mod merge;

@@ -1,9 +1,9 @@
-//! What can be worked on now, the best first.
+//! Lists the tasks that can be worked on now, the best first.
 //!
-//! A task is ready if it is open, has no open part of its own, nothing it or a task above it waits for is open, and the
-//! `not_before` of both has come. What is in progress comes first, then the user's own before no one's, then what is due
-//! soonest, by its own day or that of a task above it, then priority, importance, how many tasks wait for it, and the
-//! order of the plan.
+//! A task is ready if it is open, has no open descendant, neither it nor an ancestor waits for an
+//! open task, and the `not_before` dates of both are reached. Ready tasks are sorted by: in
+//! progress first, the user's own tasks before unassigned ones, earliest due date (its own or an
+//! ancestor's), priority, importance, number of waiting tasks, and position in the plan.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -15,21 +15,22 @@ use crate::domain::link::DependencyType;
 use crate::domain::state::ProjectState;
 use crate::domain::task::{Task, TaskStatus};
 
-/// A ready task and why it stands where it does.
+/// A ready task and the reasons for its rank.
 #[derive(Clone, Debug)]
 pub struct Ready<'s> {
     pub task: &'s Task,
-    /// Its day, or the sooner one of a task it is part of.
+    /// Earliest due date of the task and its ancestors.
     pub due: Option<NaiveDate>,
-    /// How many open tasks wait for it.
-    pub holds_up: usize,
+    /// Number of open tasks that wait for the task.
+    pub waiting_tasks: usize,
     pub overdue: bool,
-    /// All its parts are closed, so that only closing it is left.
+    /// Whether all parts are closed, so that only the task itself remains to be closed.
     pub is_whole: bool,
     place: usize,
 }
 
-/// The ready tasks of all these projects, those of `assignee` and of no one where one is given.
+/// Returns the ready tasks of the projects. If `assignee` is given, only their tasks and unassigned
+/// ones.
 pub fn ready<'s>(
     projects: impl IntoIterator<Item = &'s ProjectState>,
     today: NaiveDate,
@@ -45,7 +46,7 @@ pub fn ready<'s>(
             ready.due.unwrap_or(NaiveDate::MAX),
             Reverse(task.priority),
             Reverse(task.importance),
-            Reverse(ready.holds_up),
+            Reverse(ready.waiting_tasks),
             task.project_id,
             ready.place,
         )
@@ -62,17 +63,17 @@ fn of_project(
         project.task(id).is_some_and(|task| task.is_live() && !task.status.is_closed())
     };
     let mut waits_for: BTreeMap<TaskId, Vec<TaskId>> = BTreeMap::new();
-    let mut holds_up: BTreeMap<TaskId, usize> = BTreeMap::new();
+    let mut waiting_tasks: BTreeMap<TaskId, usize> = BTreeMap::new();
     for link in project
         .dependencies()
         .filter(|link| link.dependency == DependencyType::FinishToStart && is_open(link.to_id))
     {
         waits_for.entry(link.from_id).or_default().push(link.to_id);
         if is_open(link.from_id) {
-            *holds_up.entry(link.to_id).or_default() += 1;
+            *waiting_tasks.entry(link.to_id).or_default() += 1;
         }
     }
-    // A closed task above says nothing of what is still to be done below it.
+    // A closed ancestor does not constrain open work below it.
     let with_those_above = |task: &'_ Task| {
         std::iter::successors(project.task(task.id), |task| {
             task.parent_id.and_then(|above| project.task(above))
@@ -105,7 +106,7 @@ fn of_project(
         found.push(Ready {
             task,
             due,
-            holds_up: holds_up.get(&task.id).copied().unwrap_or_default(),
+            waiting_tasks: waiting_tasks.get(&task.id).copied().unwrap_or_default(),
             overdue: due.is_some_and(|due| due < today),
             is_whole: project.children(Some(task.id)).any(|child| child.is_live()),
             place: places.get(&task.id).copied().unwrap_or(usize::MAX),
@@ -114,7 +115,7 @@ fn of_project(
     found
 }
 
-/// Where each task comes in the plan read from the top.
+/// Returns the position of each task in the plan, read from the top.
 fn places(project: &ProjectState) -> BTreeMap<TaskId, usize> {
     let tops = project.children(None);
     let all = tops.flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)));

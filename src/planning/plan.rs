@@ -1,7 +1,7 @@
-//! The plan: what a planner hands back, before anything is stored.
+//! The plan that a planner returns, before anything is stored.
 //!
-//! Keys (`P1.T2.S1`, `R3`) are local to one plan. Spans point into the text the
-//! planner was given, so that every row can be shown next to its source.
+//! Keys (`P1.T2.S1`, `R3`) are local to one plan. Spans point into the planner's input text, so
+//! that every row can be shown next to its source.
 
 use std::ops::Range;
 
@@ -11,21 +11,21 @@ use serde::{Deserialize, Serialize};
 use crate::domain::task::Priority;
 use crate::domain::time::Estimate;
 
-/// A hierarchical plan read out of one description.
+/// A hierarchical plan extracted from one description.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     pub title: String,
     pub title_span: Option<Span>,
-    /// Set when the text is not English: cue words were not applied.
+    /// Set if the text is not English and no keywords were applied.
     pub language_note: Option<String>,
-    /// Document order, parents before their children.
+    /// Rows in document order, parents before their children.
     pub nodes: Vec<Node>,
-    /// Acyclic, also when a link between parents is read as one between their leaves.
+    /// Acyclic, even if a link between parents is interpreted as links between their leaves.
     pub links: Vec<PlanLink>,
     pub unresolved: Vec<Unresolved>,
     pub requirements: Vec<Requirement>,
     pub problems: Vec<Problem>,
-    /// What was read and deliberately not planned, in document order.
+    /// Parts of the text that were deliberately not planned, in document order.
     pub skipped: Vec<Skipped>,
     pub stats: Stats,
 }
@@ -37,16 +37,16 @@ pub struct Node {
     pub parent: Option<String>,
     pub kind: NodeKind,
     pub title: String,
-    /// Source text that belongs to the row and is not a row itself.
+    /// Source text of the row, without its child rows.
     pub description: String,
     pub span: Span,
-    pub standing: Standing,
+    pub standing: Progress,
     pub estimate: NodeEstimate,
     pub priority: Option<Priority>,
     pub owner: Option<String>,
     pub due: Option<NaiveDate>,
     pub not_before: Option<NaiveDate>,
-    /// First and last week counted from the start of the project, as stated.
+    /// First and last week as stated, counted from the start of the project.
     pub relative_week: Option<(u32, u32)>,
     pub origin: Origin,
     pub requirement_keys: Vec<String>,
@@ -60,17 +60,17 @@ pub enum NodeKind {
     Subtask,
 }
 
-/// How far the text says that a row is.
+/// Progress of a row as stated in the text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum Progress {
     #[default]
     Open,
     Started,
     Done,
 }
 
-/// A three-point estimate and where it comes from. `low <= likely <= high`.
+/// A three-point estimate and its basis. `low <= likely <= high`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeEstimate {
     pub range: Estimate,
@@ -80,13 +80,13 @@ pub struct NodeEstimate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Basis {
-    /// The text says so, in these words.
+    /// The text states it in these words.
     Stated { text: String },
-    /// A range for this kind of work.
+    /// Default range for this kind of work.
     Kind { kind: String },
-    /// The sum of the children.
+    /// Sum of the children.
     Children,
-    /// A share of what an ancestor's stated duration or weeks leave room for.
+    /// A share of the stated duration or weeks of an ancestor.
     Share { of: String },
 }
 
@@ -94,7 +94,7 @@ pub enum Basis {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Origin {
     Stated,
-    /// Made only to fit the size rule; says nothing the text does not say.
+    /// Created only to meet the size limit; adds nothing to the text.
     Split {
         of: String,
         part: u32,
@@ -102,7 +102,7 @@ pub enum Origin {
     },
 }
 
-/// `from` cannot start before `to` is finished.
+/// A dependency: `from` cannot start before `to` is finished.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanLink {
     pub from: String,
@@ -113,9 +113,9 @@ pub struct PlanLink {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum LinkBasis {
-    /// A cue of the text, such as "depends on".
+    /// A keyword in the text, such as "depends on".
     Cue { word: String, span: Span },
-    /// Consecutive items of a list the text calls steps.
+    /// Consecutive items of a list that the text calls steps.
     Steps { span: Span },
     /// Consecutive numbered phases ("Phase 1", "Phase 2") whose weeks do not overlap.
     Phases { span: Span },
@@ -129,7 +129,7 @@ impl LinkBasis {
     }
 }
 
-/// A dependency the text states but whose target could not be named for certain.
+/// A stated dependency whose target is uncertain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unresolved {
     pub from: String,
@@ -138,7 +138,7 @@ pub struct Unresolved {
     pub best_guess: Option<String>,
 }
 
-/// A statement of the text that says what must be true.
+/// A statement in the text that says what must be true.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requirement {
     pub key: String,
@@ -147,7 +147,7 @@ pub struct Requirement {
     pub covered_by: Vec<String>,
 }
 
-/// Something the author should know; never a reason to withhold the plan.
+/// A note for the author; never a reason to withhold the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     pub code: ProblemCode,
@@ -197,7 +197,7 @@ impl ProblemCode {
     }
 }
 
-/// A piece of the text that is no work, and why.
+/// A part of the text that is not work, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     pub span: Span,
@@ -239,23 +239,23 @@ pub enum SkipReason {
     Metadata,
     Markup,
     Table,
-    /// Requirements and features of a text whose plan is stated in another section.
+    /// Requirements and features of a text with its plan in another section.
     PlannedElsewhere,
-    /// A heading that only holds rows or requirements and is none itself.
+    /// A heading that only groups rows or requirements.
     Container,
-    /// Work that the text calls cancelled.
+    /// Work marked as cancelled.
     Cancelled,
-    /// Says again what a row of the plan already says.
+    /// Text that repeats a row of the plan.
     Restated,
     /// Running text without a statement of work.
     Prose,
-    /// A template's bracketed instruction, not yet filled in.
+    /// A bracketed template instruction that was not filled in.
     Placeholder,
-    /// Deeper than the plan may be; kept in the parent's description.
+    /// A level beyond the maximum depth; kept in the parent's description.
     Folded,
 }
 
-/// A piece of the source: bytes half-open, lines 1-based and inclusive.
+/// A range of the source text: half-open bytes; 1-based, inclusive lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Span {
     pub start_byte: usize,

@@ -1,5 +1,6 @@
-//! Splitting a task into parts. The task stays and the parts become its children: its links, requirements and history
-//! keep their meaning, and its estimate is what the parts share. What was spent stays with it.
+//! Splits a task into parts. The task remains and the parts become its children. Its links,
+//! requirements and history keep their meaning, and the parts share its estimate. Spent time stays
+//! with the task.
 
 use crate::domain::id::{EntityId, PatchSetId, derived};
 use crate::domain::patch::{Op, Patch};
@@ -9,14 +10,15 @@ use crate::domain::time::Minutes;
 use crate::domain::value::{FieldValue, Title};
 use crate::domain::violation::{Rule, Violation};
 
-/// A part: its title and, where its author says so, its likely effort.
+/// A part of a task, with its likely effort if the author stated one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     pub title: Title,
     pub estimate: Option<Minutes>,
 }
 
-/// The patches that split `task`. Parts without an effort of their own share what the others leave of the task's.
+/// Returns the patches that split `task`. Parts without an effort share the remaining estimate of
+/// the task.
 pub fn split(task: &Task, parts: &[Part], set: PatchSetId) -> Result<Vec<Patch>, Violation> {
     if parts.len() < 2 {
         return Err(Violation::new(
@@ -77,7 +79,7 @@ pub fn split(task: &Task, parts: &[Part], set: PatchSetId) -> Result<Vec<Patch>,
     Ok(patches)
 }
 
-/// The `index`th of `count` shares of a whole that add up to it.
+/// Returns the `index`th of `count` shares, which add up to `whole`.
 fn share_of(whole: u32, count: u32, index: u32) -> u32 {
     let count = count.max(1);
     whole / count + u32::from(index < whole % count)

@@ -1,8 +1,9 @@
-//! Where each task lies in time, for a picture: what happened as it happened, the rest in order and by effort.
+//! Lays out tasks in time for a chart: closed work on its actual days, the rest by dependencies and
+//! effort.
 //!
-//! This is no schedule. Open tasks are laid out after what they depend on, each as if somebody were free for it, 8 hours
-//! a day from Monday to Friday. Like the rules that keep a plan free of circles, it sees each task as two points, its
-//! start and its finish; a parent begins before its parts and ends after them.
+//! This is not a schedule. Open tasks follow their prerequisites as if somebody were free for each
+//! of them, 8 hours a day from Monday to Friday. As in the acyclicity rules of a plan, each task
+//! has two points, its start and its finish. A parent starts before its parts and ends after them.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -14,22 +15,22 @@ use crate::domain::state::ProjectState;
 use crate::domain::task::{Task, TaskStatus};
 use crate::domain::time::{Instant, Minutes};
 
-/// What the days of a span rest on.
+/// Origin of the days of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
-    /// Both days happened.
+    /// Both days are actual.
     Done,
-    /// It began on its first day; the last follows from the effort that is left.
+    /// The first day is actual; the last follows from the remaining effort.
     Underway,
-    /// It is open and lies so that it ends on its due day.
+    /// The task is open and is placed to end on its due date.
     Due,
-    /// It is open and lies as early as what it depends on lets it.
+    /// The task is open and is placed as early as its prerequisites allow.
     LaidOut,
-    /// It spans its parts.
+    /// The span covers the task's parts.
     Parts,
 }
 
-/// The first and the last day of a task.
+/// First and last day of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     pub start: NaiveDate,
@@ -37,12 +38,14 @@ pub struct Span {
     pub basis: Basis,
 }
 
-/// The minutes that a task without an estimate is drawn with.
+/// Minutes drawn for a task without an estimate.
 const UNKNOWN_EFFORT: i64 = Minutes::PER_DAY as i64;
 
-/// The spans of a project's tasks. What is deleted, cancelled or archived undone has none, nor has what stands below it.
+/// Returns the spans of a project's tasks. Tasks that are deleted, cancelled or archived before
+/// completion have none, and neither do their descendants.
 ///
-/// A due day holds a task to it only where what it depends on ends early enough; else it is laid out and ends too late.
+/// A task ends on its due date only if its prerequisites end early enough. Otherwise it is laid out
+/// after them and ends too late.
 pub fn timeline(project: &ProjectState, now: Instant) -> BTreeMap<TaskId, Span> {
     let mut layout = Layout::of(project, now.date_naive());
     for point in layout.order() {
@@ -55,50 +58,51 @@ pub fn timeline(project: &ProjectState, now: Instant) -> BTreeMap<TaskId, Span> 
     layout.spans()
 }
 
-/// Tasks by place, parents before their parts; a task's start is the point 2n, its finish the point 2n + 1. A moment is
-/// a number of work minutes.
+/// Tasks by index, parents before their parts. Task n starts at point 2n and finishes at point 2n +
+/// 1. A moment is a number of working minutes.
 struct Layout<'s> {
     today: NaiveDate,
-    places: Vec<Place<'s>>,
-    /// From a point to what cannot be before it, and by how many minutes.
+    places: Vec<TaskTiming<'s>>,
+    /// For each point, the points that cannot precede it, with the minimum distance in minutes.
     edges: Vec<Vec<(usize, i64)>>,
-    /// The earliest moment of each point so far, and in the end where it is.
+    /// Earliest moment of each point so far; after settling, its actual moment.
     bounds: Vec<i64>,
 }
 
-struct Place<'s> {
+struct TaskTiming<'s> {
     task: &'s Task,
     parent: Option<usize>,
     has_parts: bool,
-    /// The day on which it or one of its parts began.
-    begun: Option<NaiveDate>,
+    /// First actual day of the task or its parts.
+    actual_start: Option<NaiveDate>,
     /// Whether another task waits for its start.
     start_is_awaited: bool,
 }
 
 impl<'s> Layout<'s> {
     fn of(project: &'s ProjectState, today: NaiveDate) -> Self {
-        let mut places: Vec<Place<'s>> = Vec::new();
+        let mut places: Vec<TaskTiming<'s>> = Vec::new();
         let mut at: BTreeMap<TaskId, usize> = BTreeMap::new();
         let mut open: Vec<&Task> =
-            project.children(None).map(AsRef::as_ref).rev().filter(|task| is_meant(task)).collect();
+            project.children(None).map(AsRef::as_ref).rev().filter(|task| is_drawn(task)).collect();
         while let Some(task) = open.pop() {
             let parent = task.parent_id.and_then(|id| at.get(&id).copied());
             at.insert(task.id, places.len());
-            let begun = task.started_at.or(task.completed_at).map(|moment| moment.date_naive());
+            let actual_start =
+                task.started_at.or(task.completed_at).map(|moment| moment.date_naive());
             let parts = open.len();
             open.extend(
                 project
                     .children(Some(task.id))
                     .map(AsRef::as_ref)
                     .rev()
-                    .filter(|task| is_meant(task)),
+                    .filter(|task| is_drawn(task)),
             );
-            places.push(Place {
+            places.push(TaskTiming {
                 task,
                 parent,
                 has_parts: open.len() > parts,
-                begun,
+                actual_start,
                 start_is_awaited: false,
             });
         }
@@ -108,8 +112,8 @@ impl<'s> Layout<'s> {
             if let Some(parent) = places[place].parent {
                 edges[2 * parent].push((2 * place, 0));
                 edges[2 * place + 1].push((2 * parent + 1, 0));
-                places[parent].begun =
-                    places[parent].begun.into_iter().chain(places[place].begun).min();
+                places[parent].actual_start =
+                    places[parent].actual_start.into_iter().chain(places[place].actual_start).min();
             }
         }
         for link in project.dependencies() {
@@ -129,7 +133,7 @@ impl<'s> Layout<'s> {
         Self { today, places, edges, bounds }
     }
 
-    /// The points, each after those it cannot be before. Dependencies make no circle; were there one, its points would
+    /// Returns the points in topological order. Dependencies form no cycle; points on a cycle would
     /// come last.
     fn order(&self) -> Vec<usize> {
         let mut waits = vec![0usize; self.edges.len()];
@@ -152,14 +156,18 @@ impl<'s> Layout<'s> {
         order
     }
 
-    /// Where a point is, when what it cannot be before is settled.
+    /// Returns the moment of a point whose predecessors are settled.
     fn settle(&mut self, point: usize) -> i64 {
         let (place, bound) = (&self.places[point / 2], self.bounds[point]);
         let (task, today) = (place.task, begin_of(self.today));
         if point.is_multiple_of(2) {
-            if let Some(begun) = place.begun {
-                // A task that began waits for nothing any more; the open parts of one still do.
-                return if place.has_parts { begin_of(begun).max(bound) } else { begin_of(begun) };
+            if let Some(actual_start) = place.actual_start {
+                // A started task no longer waits, but its open parts still do.
+                return if place.has_parts {
+                    begin_of(actual_start).max(bound)
+                } else {
+                    begin_of(actual_start)
+                };
             }
             let earliest = task.not_before.map_or(today, begin_of).max(today).max(bound);
             let by_due =
@@ -167,16 +175,17 @@ impl<'s> Layout<'s> {
             return earliest.max(by_due);
         }
         if let Some(completed) = place.closed() {
-            // What waits for it can begin today.
+            // Dependents can start today.
             return completed.map_or(today, |day| end_of(day).min(today));
         }
         if place.has_parts {
             return bound;
         }
         let start = self.bounds[point - 1];
-        let end = if place.begun.is_some() { today } else { start }.saturating_add(effort(task));
-        if bound > end && place.begun.is_none() && !place.start_is_awaited {
-            // Its end is held, so its work may as well begin later.
+        let end =
+            if place.actual_start.is_some() { today } else { start }.saturating_add(effort(task));
+        if bound > end && place.actual_start.is_none() && !place.start_is_awaited {
+            // A dependency holds the end back, so the work can start later.
             self.bounds[point - 1] = bound.saturating_sub(effort(task));
         }
         end.max(bound)
@@ -187,7 +196,7 @@ impl<'s> Layout<'s> {
         for (at, place) in self.places.iter().enumerate().rev() {
             let own = self.span(at, place);
             let span = match found[at] {
-                // An end that is held can lie behind all its parts.
+                // A dependency can hold the end back beyond all parts.
                 Some(parts) if place.closed().is_none() => {
                     Span { end: parts.end.max(last_day(self.bounds[2 * at + 1])), ..parts }
                 }
@@ -209,14 +218,14 @@ impl<'s> Layout<'s> {
             .collect()
     }
 
-    fn span(&self, at: usize, place: &Place<'_>) -> Span {
+    fn span(&self, at: usize, place: &TaskTiming<'_>) -> Span {
         let finish = self.bounds[2 * at + 1];
-        let start = place.begun.unwrap_or_else(|| day_of(self.bounds[2 * at]));
+        let start = place.actual_start.unwrap_or_else(|| day_of(self.bounds[2 * at]));
         if let Some(end) = place.closed().flatten() {
             return Span { start: start.min(end), end, basis: Basis::Done };
         }
         let end = last_day(finish).max(self.today);
-        let basis = match place.begun {
+        let basis = match place.actual_start {
             Some(_) => Basis::Underway,
             None if place.due().is_some_and(|due| end_of(due) == finish) => Basis::Due,
             None => Basis::LaidOut,
@@ -225,8 +234,8 @@ impl<'s> Layout<'s> {
     }
 }
 
-impl Place<'_> {
-    /// The day it was completed, for a task that is closed.
+impl TaskTiming<'_> {
+    /// Returns the completion day of a closed task; the outer `None` means the task is open.
     fn closed(&self) -> Option<Option<NaiveDate>> {
         self.task
             .status
@@ -234,20 +243,20 @@ impl Place<'_> {
             .then(|| self.task.completed_at.map(|moment| moment.date_naive()))
     }
 
-    /// The day that holds it; of a parent, its parts say where it lies.
+    /// Returns the binding due date; `None` for a parent, whose parts determine its span.
     fn due(&self) -> Option<NaiveDate> {
         self.task.due_date.filter(|_| !self.has_parts)
     }
 }
 
-fn is_meant(task: &Task) -> bool {
+fn is_drawn(task: &Task) -> bool {
     task.is_live()
         && (!task.status.is_closed()
             || task.status == TaskStatus::Completed
             || task.completed_at.is_some())
 }
 
-/// The work minutes that an open task still takes.
+/// Returns the remaining working minutes of an open task.
 fn effort(task: &Task) -> i64 {
     let left = task
         .estimate_likely
@@ -257,28 +266,28 @@ fn effort(task: &Task) -> i64 {
 
 const DAY: i64 = Minutes::PER_DAY as i64;
 
-/// The moment at which work on a day begins; of a weekend, on the Monday after it.
+/// Returns the moment when work on a day starts; for a weekend, on the following Monday.
 fn begin_of(day: NaiveDate) -> i64 {
-    // The first day of our era is a Monday.
+    // 0001-01-01 is a Monday.
     let days = i64::from(day.num_days_from_ce()) - 1;
     (days.div_euclid(7) * 5 + days.rem_euclid(7).min(5)) * DAY
 }
 
-/// The moment at which work on a day has ended.
+/// Returns the moment when work on a day ends.
 fn end_of(day: NaiveDate) -> i64 {
     begin_of(day.succ_opt().unwrap_or(day))
 }
 
-/// The day on which a moment lies; where two days meet, the later one.
+/// Returns the day of a moment; on a boundary between two days, the later day.
 fn day_of(moment: i64) -> NaiveDate {
     let days = moment.div_euclid(DAY);
     let date = i32::try_from(days.div_euclid(5) * 7 + days.rem_euclid(5) + 1).ok();
-    // People read four digits of a year, and so do browsers.
+    // People and browsers read four-digit years.
     let last = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or(NaiveDate::MAX);
     date.and_then(NaiveDate::from_num_days_from_ce_opt).map_or(last, |date| date.min(last))
 }
 
-/// The last day of work that ends at a moment.
+/// Returns the last day of work that ends at a moment.
 fn last_day(moment: i64) -> NaiveDate {
     day_of(moment.saturating_sub(1))
 }

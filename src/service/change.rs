@@ -1,4 +1,4 @@
-//! Making a change: resolve it, commit it, and turn the outcome into an answer or an error.
+//! Makes a change: resolves it, commits it, and returns the outcome as a response or an error.
 
 use chrono::DateTime;
 use futures::TryStreamExt;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::resolve::{name_of, resolve};
 use super::{Service, ServiceError};
-use crate::domain::apply::foresight::Foresight;
+use crate::domain::apply::patch_preview::PatchPreview;
 use crate::domain::apply::{Conflict, Rejection, apply};
 use crate::domain::change::Change;
 use crate::domain::id::{EntityId, PatchSetId, TaskId};
@@ -16,47 +16,52 @@ use crate::domain::state::State;
 use crate::domain::violation::{Rule, Violation};
 use crate::exchange::patchset::Request;
 use crate::runtime::fresh_set_id;
-use crate::store::ledger::{CLOCK_SKEW, Seen, repeat};
+use crate::store::ledger::{CLOCK_SKEW, CommittedSet, repeat};
 use crate::store::row::Stream;
 use crate::store::{Outcome, Scope, StoreError};
 
-/// A change that stands.
+/// A committed change.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Done {
-    /// Of a request of the inbox, it may be the set of another row.
+pub struct Committed {
+    /// For an inbox request, this may be the patch set of another row.
     pub id: PatchSetId,
     pub seq: u64,
-    /// It stood already: this was a repeat.
+    /// Whether the change was already committed, so that this was a repeat.
     pub repeated: bool,
-    /// Keys of the projects and tasks it created.
+    /// Keys of the created projects and tasks.
     pub keys: Vec<(Uuid, String)>,
 }
 
 impl Service {
-    /// Resolves a request against the lake as it is and commits it.
-    pub async fn change(&self, request: &Request, source: Source) -> Result<Done, ServiceError> {
-        let state = self.state_for(request).await?;
+    /// Resolves a request against the current lake and commits it.
+    pub async fn change(
+        &self,
+        request: &Request,
+        source: Source,
+    ) -> Result<Committed, ServiceError> {
+        let state = self.state_for_request(request).await?;
         let resolved = self
             .resolve(&state, request, source)
-            .and_then(|set| refuse_deleted(&state, &set).map(|()| set));
+            .and_then(|set| check_not_deleted(&state, &set).map(|()| set));
         match (resolved, request.id) {
             (Ok(set), _) => self.commit(&state, set).await,
-            // It may stand already, and what it speaks of may have gone since.
+            // It may already be committed, and its records may have been deleted since.
             (Err(refused), Some(id)) => {
-                self.stands(&state, request, id, source).await?.ok_or(refused)
+                self.find_committed(&state, request, id, source).await?.ok_or(refused)
             }
             (Err(refused), None) => Err(refused),
         }
     }
 
-    /// What became of a request that was committed before under its id; `None` where it was not.
-    pub(super) async fn stands(
+    /// Returns the outcome of a request that was already committed under its id; `None` if it was
+    /// not.
+    pub(super) async fn find_committed(
         &self,
         state: &State,
         request: &Request,
         id: PatchSetId,
         source: Source,
-    ) -> Result<Option<Done>, ServiceError> {
+    ) -> Result<Option<Committed>, ServiceError> {
         let empty = Request { patches: Vec::new(), ..request.clone() };
         let set = PatchSet {
             request_hash: request.hash(),
@@ -64,14 +69,14 @@ impl Service {
         };
         match self.commit(state, set).await {
             Ok(done) => Ok(Some(done)),
-            // A set without patches is refused where it is new.
+            // A new set without patches is refused.
             Err(ServiceError::Refused(_)) => Ok(None),
-            Err(fault) => Err(fault),
+            Err(err) => Err(err),
         }
     }
 
-    /// The seq under which a request with this id was committed before, if it was; refused where that was another request
-    /// under the same id. Only what was committed since the id was made is read.
+    /// Returns the seq under which a request with this id was committed, if any. Refuses a
+    /// different request with the same id. Reads only what was committed since the id was made.
     pub async fn committed_before(&self, request: &Request) -> Result<Option<u64>, ServiceError> {
         let Some((id, made)) =
             request.id.and_then(|id| Some((id, DateTime::from_timestamp_millis(id.millis()?)?)))
@@ -84,7 +89,7 @@ impl Service {
                 return match repeat(
                     id,
                     request.hash(),
-                    Seen { seq: row.seq, request_hash: row.request_hash },
+                    CommittedSet { seq: row.seq, request_hash: row.request_hash },
                 ) {
                     None => Ok(Some(row.seq)),
                     Some(violation) => Err(ServiceError::Refused(vec![violation])),
@@ -97,16 +102,16 @@ impl Service {
         Ok(None)
     }
 
-    /// What a request would change, nothing written.
+    /// Returns the changes that a request would make, without writing them.
     pub async fn preview(
         &self,
         request: &Request,
         source: Source,
     ) -> Result<Vec<Change>, ServiceError> {
-        let state = self.state_for(request).await?;
+        let state = self.state_for_request(request).await?;
         let set = self.resolve(&state, request, source)?;
-        refuse_deleted(&state, &set)?;
-        let mut state = self.state_judging(&set).await?;
+        check_not_deleted(&state, &set)?;
+        let mut state = self.state_for_set(&set).await?;
         match apply(&mut state, &set, self.clock.now()) {
             Ok(applied) => Ok(applied.changes),
             Err(Rejection::Refused(violations)) => Err(ServiceError::Refused(violations)),
@@ -129,7 +134,7 @@ impl Service {
         }
     }
 
-    /// The patch set a request means, not committed.
+    /// Resolves a request to its patch set, without committing it.
     pub fn resolve(
         &self,
         state: &State,
@@ -141,14 +146,16 @@ impl Service {
         resolve(state, request, id, &self.actor, source).map_err(ServiceError::Refused)
     }
 
-    /// Commits a patch set; `state` is only used to name things in an answer.
-    pub async fn commit(&self, state: &State, set: PatchSet) -> Result<Done, ServiceError> {
+    /// Commits a patch set. `state` is used only to name records in the response.
+    pub async fn commit(&self, state: &State, set: PatchSet) -> Result<Committed, ServiceError> {
         let (id, patches) = (set.id, set.patches.clone());
         let outcome = self.store.commit(vec![set]).await.pop();
         match outcome {
-            Some(Outcome::Committed { seq, keys }) => Ok(Done { id, seq, repeated: false, keys }),
+            Some(Outcome::Committed { seq, keys }) => {
+                Ok(Committed { id, seq, repeated: false, keys })
+            }
             Some(Outcome::AlreadyCommitted { seq, id }) => {
-                Ok(Done { id, seq, repeated: true, keys: Vec::new() })
+                Ok(Committed { id, seq, repeated: true, keys: Vec::new() })
             }
             Some(Outcome::Refused(violations)) => Err(ServiceError::Refused(violations)),
             Some(Outcome::Conflicted(conflict)) => Err(self.conflicted(state, &patches, conflict)),
@@ -161,26 +168,26 @@ impl Service {
     }
 }
 
-/// Refuses updates of tasks that are deleted at that point of the set. A deleted task can hold an edit, for the sake of sync
-/// and undo; an author who names one has not seen that it is gone.
-fn refuse_deleted(state: &State, set: &PatchSet) -> Result<(), ServiceError> {
+/// Refuses an update of a task that is deleted at that point of the set. A deleted task can hold an
+/// edit, for sync and undo, but an author who names one has not noticed that it is deleted.
+fn check_not_deleted(state: &State, set: &PatchSet) -> Result<(), ServiceError> {
     let mut violations: Vec<Violation> = Vec::new();
-    // Whether a task is there depends on earlier patches only where one of them deletes or restores.
+    // Earlier patches matter only if one of them deletes or restores.
     let is_update = |patch: &Patch| (patch.op, patch.entity) == (Op::Update, Entity::Task);
     let first = set.patches.iter().position(|patch| matches!(patch.op, Op::Delete | Op::Restore));
     let depends = first.is_some_and(|first| set.patches[first..].iter().any(is_update));
-    let mut ahead = depends.then(|| Foresight::new(state, set.id, &set.actor, set.source));
+    let mut ahead = depends.then(|| PatchPreview::new(state, set.id, &set.actor, set.source));
     for (index, patch) in set.patches.iter().enumerate() {
-        let state = ahead.as_ref().map_or(state, Foresight::state);
+        let state = ahead.as_ref().map_or(state, PatchPreview::state);
         if is_update(patch)
             && let Some(task) = state.task(TaskId::of(patch.id)).filter(|task| !task.is_live())
         {
-            let fault = Violation::new(index, Rule::Deleted, format!("{} is deleted", task.key))
+            let err = Violation::new(index, Rule::Deleted, format!("{} is deleted", task.key))
                 .field("id");
-            violations.push(fault.hint(format!("lakeplan task restore {}", task.key)));
+            violations.push(err.hint(format!("lakeplan task restore {}", task.key)));
         }
         if let Some(ahead) = &mut ahead {
-            // Whoever judges the set tells what is wrong with the patch.
+            // The later check of the set reports what is wrong with the patch.
             ahead.take(patch);
         }
     }

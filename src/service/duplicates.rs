@@ -1,13 +1,14 @@
-//! Several living projects of one source: which one stays.
+//! Resolves several live projects with one source by choosing one to keep.
 //!
-//! A project's source is unique, but a lake of an earlier version may hold two projects that were planned from one text at
-//! the same moment. A project is untouched if every change in the journal that concerns it was made by planning. The
-//! project that somebody worked in stays, or the oldest one where nobody worked in any; untouched others are deleted,
-//! which `lakeplan project restore` takes back. Where people worked in more than one, nothing is decided here.
+//! A project's source is unique, but a lake from an earlier version may hold two projects that were
+//! planned from one text at the same time. A project is untouched if every change to it in the
+//! journal was made by planning. If one project is touched, it is kept; if none is, the oldest is
+//! kept. The untouched others are deleted, which `lakeplan project restore` undoes. If people
+//! worked in more than one, nothing is decided here.
 
 use futures::TryStreamExt;
 
-use super::plan::{PlanRequest, TRIES, all_planned_from, source_name};
+use super::plan::{MAX_ATTEMPTS, PlanRequest, all_planned_from, source_name};
 use super::{Service, ServiceError};
 use crate::domain::id::{EntityId, ProjectId};
 use crate::domain::patch::{Op, Patch, PatchSet, Source};
@@ -19,7 +20,7 @@ use crate::runtime::fresh_set_id;
 use crate::store::Scope;
 use crate::store::row::Stream;
 
-/// What to do about several living projects of one source: the key of the one that stays, and the others.
+/// Result for several live projects with one source: the key of the one to keep, and the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Duplicates {
     pub kept: String,
@@ -27,8 +28,8 @@ pub struct Duplicates {
 }
 
 impl Service {
-    /// Decides as [`Self::decide`] says, and decides again where another process did it meanwhile.
-    pub async fn end_duplicates(
+    /// Runs [`Self::decide`], and again if another process interfered.
+    pub async fn delete_duplicates(
         &self,
         request: &PlanRequest,
         writes: bool,
@@ -38,14 +39,14 @@ impl Service {
             tries += 1;
             match self.decide(request, writes).await {
                 Err(ServiceError::Conflicted { .. } | ServiceError::Refused(_))
-                    if tries < TRIES => {}
+                    if tries < MAX_ATTEMPTS => {}
                 done => return done,
             }
         }
     }
 
-    /// The projects of a description's source beside the one that stays; `None` where there is one project at most, or
-    /// where people worked in more than one. Deletes them where `writes` says so.
+    /// Returns the duplicates of a description's source. `None` if there is at most one project, or
+    /// if people worked in more than one. Deletes the duplicates if `writes` is set.
     async fn decide(
         &self,
         request: &PlanRequest,
@@ -81,7 +82,7 @@ impl Service {
         };
         if writes {
             let delete = |project: &&Project| {
-                // Whoever changes the project's own row meanwhile keeps it.
+                // A concurrent change to the project's own row keeps the project.
                 let patch =
                     Patch::new(Op::Delete, Entity::Project, project.id.uuid(), Some(project.id));
                 patch.expecting(
@@ -103,11 +104,11 @@ impl Service {
         Ok(Some(found))
     }
 
-    /// Whether anything but planning changed a project.
+    /// Whether anything other than planning changed a project.
     async fn is_touched(&self, project: ProjectId) -> Result<bool, ServiceError> {
         let mut rows = self.store.changes(0, Stream::Work, &Scope::of([project])).await?;
         while let Some(row) = rows.try_next().await? {
-            let is_own = row.project_id == Some(project) || row.left_project() == Some(project);
+            let is_own = row.project_id == Some(project) || row.source_project() == Some(project);
             if is_own && row.source != Source::Plan {
                 return Ok(true);
             }

@@ -1,14 +1,14 @@
-//! Erasing what a record says of someone: its values as it is now, and those of its past. What that means for the
-//! journal, and what it leaves, is told in `store::erasure`.
+//! Erases personal data from a record: its current values and its past ones. `store::erasure`
+//! describes the effect on the journal and what remains.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt;
 use serde_json::Value;
 
-use super::change::Done;
+use super::change::Committed;
 use super::{Service, ServiceError, find};
-use crate::domain::any::{AnyRecord, Slot};
+use crate::domain::any_record::{AnyRecord, RecordKey};
 use crate::domain::erase::{mask, missing};
 use crate::domain::id::EntityId;
 use crate::domain::patch::{Op, Patch, PatchSet, Source};
@@ -17,23 +17,23 @@ use crate::domain::state::State;
 use crate::domain::user::User;
 use crate::domain::value::LongText;
 use crate::runtime::fresh_set_id;
-use crate::store::erasure::{Erasures, Place, Remains, listed};
+use crate::store::erasure::{Erasures, Remains, RowAddress, listed};
 use crate::store::row::{Row, Stream};
 use crate::store::{Scope, Snapshot, StoreError};
 
-/// What an erase of a record would take.
+/// Data that an erase of a record would remove.
 #[derive(Clone, Debug)]
 pub struct Erasable {
-    pub record: Slot,
-    /// What it is called among people, as it is now.
+    pub record: RecordKey,
+    /// Current name of the record for people.
     pub name: String,
-    /// The fields of the record as it is that hold something to be erased.
+    /// Fields of the current record that hold data to erase.
     pub fields: Vec<&'static str>,
-    /// The rows of the journal that hold something to be erased.
-    pub rows: Vec<Place>,
-    /// How many rows name the person as their actor. They stay.
+    /// Rows of the journal that hold data to erase.
+    pub rows: Vec<RowAddress>,
+    /// Number of rows that name the person as their actor. They stay.
     pub as_actor: usize,
-    /// The names that the person has or had, where it is one.
+    /// Current and former names of the person, if the record is one.
     pub names: BTreeSet<String>,
 }
 
@@ -44,7 +44,8 @@ impl Erasable {
 }
 
 impl Service {
-    /// What an erase of a user, task or project would take. Deleted records count.
+    /// Returns the data that an erase of a user, task or project would remove. Includes deleted
+    /// records.
     pub async fn find_erasable(
         &self,
         entity: Entity,
@@ -63,14 +64,20 @@ impl Service {
         })
     }
 
-    /// Commits that a record is erased: neutral values for what it says now, and an erase that names every row with a
-    /// value of the past. `None` where both were done before. The journal's files are another's to write.
-    pub async fn erase(&self, entity: Entity, name: &str) -> Result<Option<Done>, ServiceError> {
+    /// Commits the erase of a record: neutral values for its current ones, and an erase that names
+    /// every row with a past value. `None` if both were done before. The caller rewrites the
+    /// journal's files.
+    pub async fn erase(
+        &self,
+        entity: Entity,
+        name: &str,
+    ) -> Result<Option<Committed>, ServiceError> {
         let (Snapshot { seq, state, .. }, record) = self.record_to_erase(entity, name).await?;
         let slot = record.slot();
         let mut done = None;
         let neutral = missing(&record);
-        // Rows are erased up to a position where the record is neutral: masked and replayed they end in what it is there.
+        // Rows are erased up to a seq at which the record is neutral; replayed, the masked rows end
+        // in that record.
         let mut up_to = seq;
         if !neutral.is_empty() {
             let patch = Patch::new(Op::Update, slot.entity, slot.id, slot.project);
@@ -91,7 +98,7 @@ impl Service {
         Ok(done)
     }
 
-    async fn commit_erase(&self, state: &State, patch: Patch) -> Result<Done, ServiceError> {
+    async fn commit_erase(&self, state: &State, patch: Patch) -> Result<Committed, ServiceError> {
         let set = PatchSet {
             id: fresh_set_id(self.clock.as_ref(), self.random.as_ref()),
             request_hash: [0; 32],
@@ -110,7 +117,7 @@ impl Service {
         name: &str,
     ) -> Result<(Snapshot, AnyRecord), ServiceError> {
         let words: &[&str] = if entity == Entity::Task { &[name] } else { &[] };
-        let snapshot = self.read_about(words, None).await?;
+        let snapshot = self.read_projects_of(words, None).await?;
         let state = &snapshot.state;
         let record = match entity {
             Entity::User => AnyRecord::User(any_user(state, name)?),
@@ -119,7 +126,7 @@ impl Service {
             other => {
                 return Err(ServiceError::input(
                     name,
-                    format!("nothing of a {} can be erased", other.noun()),
+                    format!("a {} has nothing that can be erased", other.noun()),
                 ));
             }
         };
@@ -153,12 +160,12 @@ impl Service {
     }
 }
 
-/// What the journal holds of a record that is to be erased.
+/// Past values of a record to erase, from the journal.
 #[derive(Default)]
 struct PastValues {
-    /// The rows that hold a value, and what stays of each.
-    holding: BTreeMap<Place, Remains>,
-    /// What erases of the record name already.
+    /// Rows that hold a value, and what remains of each.
+    holding: BTreeMap<RowAddress, Remains>,
+    /// Rows that earlier erases of the record already name.
     named: Erasures,
     as_actor: usize,
     names: BTreeSet<String>,
@@ -171,9 +178,9 @@ impl PastValues {
         names: &mut BTreeSet<String>,
         record: &AnyRecord,
     ) -> Result<(), StoreError> {
-        let damaged = |fault: serde_json::Error| StoreError::Damaged {
+        let damaged = |err: serde_json::Error| StoreError::Damaged {
             path: format!("journal row {}.{}", row.seq, row.ordinal),
-            what: fault.to_string(),
+            what: err.to_string(),
         };
         let before =
             row.before.is_some().then(|| row.before_fields()).transpose().map_err(damaged)?;
@@ -194,7 +201,7 @@ impl PastValues {
     }
 }
 
-/// Notes the names that a user has, or had; a neutral one is no one's.
+/// Adds the current or former names of a user, except neutral ones.
 fn note_names(
     names: &mut BTreeSet<String>,
     record: &AnyRecord,
@@ -209,7 +216,8 @@ fn note_names(
     names.extend(found.filter_map(|value| value.as_str().map(str::to_owned)));
 }
 
-/// A user by handle, e-mail address or id; a deleted one where no living one is meant.
+/// Finds a user by handle, e-mail address or id; falls back to a deleted user if no live one
+/// matches.
 fn any_user(state: &State, name: &str) -> Result<std::sync::Arc<User>, ServiceError> {
     let missing = match find::user(state, name) {
         Ok(user) => return Ok(user.clone()),

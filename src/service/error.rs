@@ -1,4 +1,4 @@
-//! Why a use case did not do what it was asked.
+//! Errors of the use cases.
 
 use thiserror::Error;
 
@@ -21,17 +21,17 @@ pub enum ServiceError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Net(#[from] NetError),
-    /// The change breaks rules; nothing was written.
+    /// The change violates rules; nothing was written.
     #[error("the change was refused")]
     Refused(Vec<Violation>),
-    /// Something stands otherwise than the change expected; nothing was written.
+    /// A current value differs from the one that the change expected; nothing was written.
     #[error("{subject}: {field} is {theirs}, not {expected} as the change expects", field = conflict.field, theirs = conflict.theirs, expected = conflict.expected)]
     Conflicted { subject: String, conflict: Box<Conflict> },
-    /// Nothing was written; trying again is safe.
+    /// Nothing was written; a retry is safe.
     #[error("nothing was written")]
     NotWritten(#[source] StoreError),
-    /// It may or may not be written; the same id tells.
-    #[error("the storage would not say whether patch set {id} was written")]
+    /// It may or may not be written; a retry with the same id shows which.
+    #[error("could not determine whether patch set {id} was committed")]
     Unknown {
         id: PatchSetId,
         #[source]
@@ -48,8 +48,8 @@ impl ServiceError {
         Self::Input { place: place.into(), message: message.into(), hint: None }
     }
 
-    pub fn json(place: impl Into<String>, fault: &JsonError) -> Self {
-        Self::input(place, fault.to_string())
+    pub fn json(place: impl Into<String>, err: &JsonError) -> Self {
+        Self::input(place, err.to_string())
     }
 
     pub fn hint(&self) -> Option<String> {
@@ -60,13 +60,13 @@ impl ServiceError {
             Self::Net(cause) => cause.hint(),
             Self::Refused(_) => None,
             Self::Conflicted { .. } => {
-                Some("look at it again and repeat the change if it still holds".to_owned())
+                Some("review it and retry the change if it still applies".to_owned())
             }
             Self::NotWritten(cause) => {
-                cause.hint().or_else(|| Some("repeat the command".to_owned()))
+                cause.hint().or_else(|| Some("retry the command".to_owned()))
             }
             Self::Unknown { id, .. } => {
-                Some(format!("repeat the command with --id {id}: it is written once at most"))
+                Some(format!("retry the command with --id {id}: it is written at most once"))
             }
             Self::NotFound { hint, .. } | Self::Input { hint, .. } => hint.clone(),
         }

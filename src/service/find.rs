@@ -1,4 +1,4 @@
-//! Finding what a person means by a key, an id, a handle or a name.
+//! Finds records by the keys, ids, handles and names that people type.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use crate::domain::state::{ProjectState, State};
 use crate::domain::task::Task;
 use crate::domain::user::User;
 
-/// A task by its key (`PAY-42`, in any case) or id, deleted ones included.
+/// Finds a task by its key (`PAY-42`, in any case) or id, including deleted ones.
 pub fn task<'s>(state: &'s State, name: &str) -> Result<&'s Arc<Task>, ServiceError> {
     let by_key =
         name.to_ascii_uppercase().parse::<TaskKey>().ok().and_then(|key| state.task_by_key(&key));
@@ -22,15 +22,15 @@ pub fn task<'s>(state: &'s State, name: &str) -> Result<&'s Arc<Task>, ServiceEr
     by_key.or_else(by_id).ok_or_else(|| {
         let hint = match state.projects().filter_map(ProjectState::project).next() {
             Some(project) => {
-                format!("lakeplan task list shows the tasks; keys look like {}-1", project.key)
+                format!("run lakeplan task list to see the tasks; keys look like {}-1", project.key)
             }
-            None => "lakeplan task list shows the tasks".to_owned(),
+            None => "run lakeplan task list to see the tasks".to_owned(),
         };
         ServiceError::NotFound { what: "task", name: name.to_owned(), hint: Some(hint) }
     })
 }
 
-/// A living task.
+/// Finds a live task.
 pub fn live_task<'s>(state: &'s State, name: &str) -> Result<&'s Arc<Task>, ServiceError> {
     let task = task(state, name)?;
     if task.is_live() {
@@ -44,7 +44,7 @@ pub fn live_task<'s>(state: &'s State, name: &str) -> Result<&'s Arc<Task>, Serv
     })
 }
 
-/// A project by its key (in any case), its id or its whole name.
+/// Finds a project by its key (in any case), id or full name.
 pub fn project<'s>(
     state: &'s State,
     name: &str,
@@ -68,15 +68,17 @@ pub fn project<'s>(
             .take(8)
             .collect();
         let hint = match keys.as_slice() {
-            [] => "there is none yet; lakeplan plan FILE or lakeplan project create makes one"
-                .to_owned(),
+            [] => {
+                "there is none yet; create one with lakeplan plan FILE or lakeplan project create"
+                    .to_owned()
+            }
             keys => format!("there are {}", keys.join(", ")),
         };
         ServiceError::NotFound { what: "project", name: name.to_owned(), hint: Some(hint) }
     })
 }
 
-/// The projects of a state by every name that [`project`] takes, for callers that ask often.
+/// Projects of a state by every name that [`project`] accepts, for repeated lookups.
 pub struct ProjectNames<'s> {
     state: &'s State,
     by_name: OnceCell<HashMap<&'s str, ProjectId>>,
@@ -108,7 +110,7 @@ impl<'s> ProjectNames<'s> {
     }
 }
 
-/// The one living project there is, where none was named.
+/// Returns the only live project, for when none is named.
 pub fn only_project(state: &State) -> Result<(&ProjectState, &Arc<Project>), ServiceError> {
     let mut living = state
         .projects()
@@ -119,17 +121,19 @@ pub fn only_project(state: &State) -> Result<(&ProjectState, &Arc<Project>), Ser
         (None, _) => Err(ServiceError::Input {
             place: "--project".to_owned(),
             message: "the lake has no project yet".to_owned(),
-            hint: Some("lakeplan plan FILE or lakeplan project create NAME makes one".to_owned()),
+            hint: Some(
+                "create one with lakeplan plan FILE or lakeplan project create NAME".to_owned(),
+            ),
         }),
         (Some(_), Some(_)) => Err(ServiceError::Input {
             place: "--project".to_owned(),
-            message: "there are several projects; say which".to_owned(),
+            message: "there are several projects; specify which one".to_owned(),
             hint: Some("lakeplan project list".to_owned()),
         }),
     }
 }
 
-/// A user by handle (with or without `@`), e-mail address or id.
+/// Finds a user by handle (with or without `@`), e-mail address or id.
 pub fn user<'s>(state: &'s State, name: &str) -> Result<&'s Arc<User>, ServiceError> {
     let by_id = || Uuid::try_parse(name).ok().and_then(|id| state.user(UserId::of(id)));
     state.user_by_name(name).or_else(by_id).ok_or_else(|| ServiceError::NotFound {

@@ -1,13 +1,13 @@
-//! The past: what happened, how things stood, and taking a change back.
+//! History: lists changes, reads past states, and undoes changes.
 
 use std::collections::BTreeSet;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
-use super::change::Done;
+use super::change::Committed;
 use super::{Service, ServiceError};
-use crate::domain::any::{AnyRecord, Slot};
+use crate::domain::any_record::{AnyRecord, RecordKey};
 use crate::domain::change::Change;
 use crate::domain::id::{PatchSetId, ProjectId};
 use crate::domain::invert::invert;
@@ -18,11 +18,11 @@ use crate::domain::time::{AsOf, Instant};
 use crate::domain::value::LongText;
 use crate::runtime::fresh_set_id;
 use crate::store::row::{Row, Stream};
-use crate::store::{Scope, Snapshot, Sought, Store, StoreError, in_every_scope};
+use crate::store::{RecordLookup, Scope, Snapshot, Store, StoreError, in_every_scope};
 
 /// A committed patch set.
 #[derive(Clone, Debug)]
-pub struct Past {
+pub struct HistoryEntry {
     pub seq: u64,
     pub id: PatchSetId,
     pub at: Instant,
@@ -32,26 +32,26 @@ pub struct Past {
     pub rows: Vec<Row>,
 }
 
-/// Committed sets one after the other, read as they are taken.
-pub struct Sets {
+/// Stream of committed sets, read on demand.
+pub struct HistoryStream {
     rows: BoxStream<'static, Result<Row, StoreError>>,
-    /// The first row of the set after the last one given.
+    /// First row of the set after the last one returned.
     first: Option<Row>,
 }
 
-impl Sets {
+impl HistoryStream {
     fn of(rows: BoxStream<'static, Result<Row, StoreError>>) -> Self {
         Self { rows: rows.fuse().boxed(), first: None }
     }
 
-    /// The next set, its rows in the order in which they were changed; `None` after the last.
-    pub async fn next(&mut self) -> Result<Option<Past>, StoreError> {
+    /// Returns the next set, its rows in the order of the changes; `None` after the last.
+    pub async fn next(&mut self) -> Result<Option<HistoryEntry>, StoreError> {
         let first = match self.first.take() {
             Some(first) => Some(first),
             None => self.rows.next().await.transpose()?,
         };
         let Some(first) = first else { return Ok(None) };
-        let mut past = Past {
+        let mut past = HistoryEntry {
             seq: first.seq,
             id: first.patch_set_id,
             at: first.at,
@@ -72,31 +72,31 @@ impl Sets {
     }
 }
 
-impl Past {
-    /// The projects the set touched.
+impl HistoryEntry {
+    /// Returns the projects that the set touched.
     pub fn projects(&self) -> BTreeSet<ProjectId> {
-        self.rows.iter().flat_map(|row| [row.project_id, row.left_project()]).flatten().collect()
+        self.rows.iter().flat_map(|row| [row.project_id, row.source_project()]).flatten().collect()
     }
 }
 
 impl Service {
-    /// The committed sets that concern a scope, the last one first.
-    pub async fn past(&self, scope: &Scope) -> Result<Sets, ServiceError> {
-        Ok(Sets::of(self.store.changes_back(Stream::Work, scope).await?))
+    /// Returns the committed sets that concern a scope, newest first.
+    pub async fn past(&self, scope: &Scope) -> Result<HistoryStream, ServiceError> {
+        Ok(HistoryStream::of(self.store.changes_back(Stream::Work, scope).await?))
     }
 
-    /// Takes back the set at `seq`, or the last one of this actor that is no undo itself and was not undone.
-    pub async fn undo(&self, seq: Option<u64>) -> Result<(Past, Done), ServiceError> {
+    /// Undoes the set at `seq`, or this actor's last set that is neither an undo nor undone.
+    pub async fn undo(&self, seq: Option<u64>) -> Result<(HistoryEntry, Committed), ServiceError> {
         let chosen = match seq {
             Some(seq) => {
                 let rows =
                     self.store.changes(seq.saturating_sub(1), Stream::Work, &Scope::All).await?;
-                Sets::of(rows).next().await?.filter(|past| past.seq == seq)
+                HistoryStream::of(rows).next().await?.filter(|past| past.seq == seq)
             }
             None => self.last_of_actor().await?,
         };
         let hint = Some(
-            "lakeplan history shows the changes; lakeplan undo SEQ takes back anyone's".to_owned(),
+            "run lakeplan history to see the changes; lakeplan undo SEQ undoes anyone's".to_owned(),
         );
         let Some(chosen) = chosen else {
             let (what, name) = match seq {
@@ -106,8 +106,7 @@ impl Service {
             return Err(ServiceError::NotFound { what, name, hint });
         };
         if chosen.source == Source::Maintenance {
-            let message =
-                "looks after the lake itself, so there is nothing to take back".to_owned();
+            let message = "maintains the lake itself, so there is nothing to undo".to_owned();
             return Err(ServiceError::Input {
                 place: format!("seq {}", chosen.seq),
                 message,
@@ -116,12 +115,12 @@ impl Service {
         }
         if let Some(row) = chosen.rows.iter().find(|row| row.is_erased()) {
             let message = format!(
-                "cannot be taken back: values of {} {} were erased since, so there is nothing to bring back",
+                "cannot be undone: values of {} {} were erased since, so there is nothing to restore",
                 row.entity.noun(),
                 row.entity_id
             );
             let hint = Some(
-                "lakeplan history shows the changes; change by hand what is to be otherwise"
+                "run lakeplan history to see the changes, then change the values by hand"
                     .to_owned(),
             );
             return Err(ServiceError::Input {
@@ -132,7 +131,7 @@ impl Service {
         }
         let mut projects = chosen.projects();
         let mut state = self.state(&Scope::Projects(projects.clone())).await?;
-        // What moved on since is where it is now.
+        // A record that moved since is in another project now.
         let is_here = |row: &&Row| {
             in_every_scope(row.entity) || state.home(row.entity, row.entity_id).is_some()
         };
@@ -140,8 +139,8 @@ impl Service {
             .rows
             .iter()
             .filter(|row| !is_here(row))
-            .map(|row| Sought::Id(row.entity, row.entity_id));
-        let away: BTreeSet<Sought> = away.collect();
+            .map(|row| RecordLookup::Id(row.entity, row.entity_id));
+        let away: BTreeSet<RecordLookup> = away.collect();
         if !away.is_empty() {
             projects.extend(
                 self.store.find(&away.into_iter().collect::<Vec<_>>()).await?.into_iter().flatten(),
@@ -154,16 +153,13 @@ impl Service {
                 |entity, id| super::resolve::name_of(&state, entity, id, state.home(entity, id));
             let message = match later {
                 Later::Changed { entity, id, field } => {
-                    format!(
-                        "cannot be taken back: {field} of {} was changed since",
-                        name(entity, id)
-                    )
+                    format!("cannot be undone: {field} of {} was changed since", name(entity, id))
                 }
                 Later::Added { entity, id } => {
-                    format!("cannot be taken back: {} was added to what it made", name(entity, id))
+                    format!("cannot be undone: {} was added to what it created", name(entity, id))
                 }
             };
-            let hint = Some("lakeplan history shows the changes; take back the later ones first, or delete by hand".to_owned());
+            let hint = Some("run lakeplan history to see the changes; undo the later ones first, or delete by hand".to_owned());
             return Err(ServiceError::Input {
                 place: format!("seq {}", chosen.seq),
                 message,
@@ -172,7 +168,7 @@ impl Service {
         }
         let patches = invert(&changes, &state);
         if patches.is_empty() {
-            let message = "changed nothing that can be taken back".to_owned();
+            let message = "changed nothing that can be undone".to_owned();
             return Err(ServiceError::Input {
                 place: format!("seq {}", chosen.seq),
                 message,
@@ -193,7 +189,7 @@ impl Service {
         Ok((chosen, done))
     }
 
-    async fn last_of_actor(&self) -> Result<Option<Past>, ServiceError> {
+    async fn last_of_actor(&self) -> Result<Option<HistoryEntry>, ServiceError> {
         let mut undone: BTreeSet<u64> = BTreeSet::new();
         let mut past = self.past(&Scope::All).await?;
         while let Some(set) = past.next().await? {
@@ -214,7 +210,8 @@ impl Service {
     }
 }
 
-/// The lake as it was: every later change taken out again, the last one first. Projects outside the scope are outlines.
+/// Reads the lake at an earlier point, by reverting every later change, newest first. Projects
+/// outside the scope are outlines.
 pub async fn read_as_of(
     store: &dyn Store,
     scope: &Scope,
@@ -228,10 +225,10 @@ pub async fn read_as_of(
             Rewound::To(mut then) => {
                 let others: Vec<ProjectId> =
                     then.state.project_ids().filter(|id| !scope.holds(Some(*id))).collect();
-                others.into_iter().for_each(|project| then.state.put_away(project));
+                others.into_iter().for_each(|project| then.state.evict(project));
                 return Ok(then);
             }
-            // A record that was in two projects since is to be had from both or not at all.
+            // A record that was in two projects since can be reverted only with both loaded.
             Rewound::Needs(others) => {
                 let own = scope.projects().into_iter().flatten().copied();
                 scope = Scope::of(own.chain(others));
@@ -268,12 +265,12 @@ async fn rewind(
     };
     let Snapshot { mut state, seq: head, at: mut kept_at } = now;
     let mut needs = BTreeSet::new();
-    // Every row is looked at, so that the position is one of the lake and not of the scope.
+    // Reads every row, so that the seq is one of the lake and not of the scope.
     let mut rows = store.changes_back(stream, &Scope::All).await?;
     let mut kept = 0;
     while let Some(row) = rows.next().await.transpose()? {
         if row.seq > head {
-            // It came after the snapshot was taken.
+            // It was committed after the snapshot.
             continue;
         }
         if is_past(&row) {
@@ -283,7 +280,7 @@ async fn rewind(
         if !scope.concerns(&row) {
             continue;
         }
-        let ends = row.left_project().map(|left| [Some(left), row.project_id]);
+        let ends = row.source_project().map(|left| [Some(left), row.project_id]);
         needs.extend(
             ends.into_iter().flatten().flatten().filter(|project| !scope.holds(Some(*project))),
         );
@@ -299,10 +296,10 @@ async fn rewind(
         AsOf::Time(_) => kept,
     };
     if seq == 0 || kept == 0 {
-        let hint = Some("lakeplan history shows where it begins".to_owned());
+        let hint = Some("run lakeplan history to see where it begins".to_owned());
         return Err(ServiceError::Input {
             place: "--as-of".to_owned(),
-            message: "the lake did not exist then".to_owned(),
+            message: "the lake did not exist at that time".to_owned(),
             hint,
         });
     }
@@ -314,17 +311,17 @@ fn take_out(state: &mut State, row: &Row) -> Result<(), StoreError> {
         path: format!("journal row {}.{}", row.seq, row.ordinal),
         what,
     };
-    let before = row.before_fields().map_err(|fault| damaged(fault.to_string()))?;
-    let slot = Slot { entity: row.entity, id: row.entity_id, project: row.project_id };
+    let before = row.before_fields().map_err(|err| damaged(err.to_string()))?;
+    let slot = RecordKey { entity: row.entity, id: row.entity_id, project: row.project_id };
     if matches!(row.op, Op::Create | Op::Link) {
         state.remove(slot);
         return Ok(());
     }
     let Some(mut record) = state.get(slot) else {
-        return Err(damaged("it changed a record that is not there".to_owned()));
+        return Err(damaged("it changed a record that does not exist".to_owned()));
     };
     for (field, value) in &before {
-        // A value that its field cannot hold reads as absent, then as now.
+        // A value that its field cannot hold reads as absent, in the past as well.
         if let Err(err) = record.restore(field, value) {
             tracing::debug!("journal row {}.{}: {field} {err}", row.seq, row.ordinal);
         }
@@ -337,9 +334,9 @@ fn take_out(state: &mut State, row: &Row) -> Result<(), StoreError> {
 }
 
 fn change(row: &Row) -> Result<Change, StoreError> {
-    let damaged = |fault: serde_json::Error| StoreError::Damaged {
+    let damaged = |err: serde_json::Error| StoreError::Damaged {
         path: format!("journal row {}.{}", row.seq, row.ordinal),
-        what: fault.to_string(),
+        what: err.to_string(),
     };
     Ok(Change {
         entity: row.entity,
@@ -351,12 +348,12 @@ fn change(row: &Row) -> Result<Change, StoreError> {
     })
 }
 
-/// What one row says happened, for people.
+/// Name for people of the record that a row changed.
 pub fn subject(state: &State, row: &Row) -> String {
     super::resolve::name_of(state, row.entity, row.entity_id, row.project_id)
 }
 
-/// Rows whose record is in one of these slots.
+/// Whether a row concerns the project and the record, if given.
 pub fn concerns(row: &Row, project: Option<ProjectId>, record: Option<&AnyRecord>) -> bool {
     project.is_none_or(|project| row.project_id == Some(project))
         && record.is_none_or(|record| record.id() == row.entity_id)

@@ -1,6 +1,6 @@
-//! Changes of the lake's own row.
+//! Changes to the lake's own row.
 
-use super::change::Done;
+use super::change::Committed;
 use super::{Service, ServiceError};
 use crate::domain::id::EntityId;
 use crate::domain::patch::{Op, Patch, PatchSet, Source};
@@ -10,8 +10,8 @@ use crate::runtime::fresh_set_id;
 use crate::store::Scope;
 
 impl Service {
-    /// Makes a copied lake its own: its recorded root becomes where it is.
-    pub async fn adopt(&self) -> Result<Option<Done>, ServiceError> {
+    /// Adopts a copied lake: sets its recorded root to its location.
+    pub async fn adopt(&self) -> Result<Option<Committed>, ServiceError> {
         let root = self.store.to_string();
         let state = self.state(&Scope::outline()).await?;
         if state.lake.as_ref().is_some_and(|lake| lake.root.as_str() == root) {
@@ -20,8 +20,11 @@ impl Service {
         self.change_lake("adopted here", |patch| patch.with("root", root)).await.map(Some)
     }
 
-    /// Raises the lake's format; `None` where it has it. Gives the format before and after.
-    pub async fn upgrade(&self, current: u32) -> Result<Option<(u32, u32, Done)>, ServiceError> {
+    /// Upgrades the lake's format; `None` if it is current. Returns the format before and after.
+    pub async fn upgrade(
+        &self,
+        current: u32,
+    ) -> Result<Option<(u32, u32, Committed)>, ServiceError> {
         let state = self.state(&Scope::outline()).await?;
         let from = state.lake.as_ref().map_or(current, |lake| lake.format_writer);
         if from >= current {
@@ -39,7 +42,7 @@ impl Service {
         &self,
         reason: &str,
         fields: impl FnOnce(Patch) -> Patch,
-    ) -> Result<Done, ServiceError> {
+    ) -> Result<Committed, ServiceError> {
         let state = self.state(&Scope::outline()).await?;
         let lake = state
             .lake

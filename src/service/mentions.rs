@@ -1,5 +1,5 @@
-//! Where a person still stands after their record is erased: in what others wrote, in the inbox, and as the name under which
-//! something was done. Nothing is changed here; each place comes with what can be done about it.
+//! Finds where a person is still mentioned after their record is erased: in text by others, in the
+//! inbox, and as an actor. It changes nothing; each mention comes with a remedy.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -8,43 +8,43 @@ use serde_json::Value;
 
 use super::resolve::name_of;
 use super::{Service, ServiceError};
-use crate::domain::any::Slot;
+use crate::domain::any_record::RecordKey;
 use crate::domain::record::Entity;
-use crate::store::appended::{AGENT_LOGS, Appended, INBOX_RESULTS, RUNS};
 use crate::store::catalog::literal;
-use crate::store::inbox::{Cell, Columns, Longest, Scanned};
+use crate::store::event_tables::{AGENT_LOGS, EventTable, INBOX_RESULTS, RUNS};
+use crate::store::inbox::{Cell, Columns, Scanned, TextLimits};
 use crate::store::row::{Row, Stream};
 use crate::store::tables::TABLES;
 use crate::store::{INBOX, LakeTables, Scope};
 
-/// How many keys of a place are told.
+/// Maximum number of keys to show for one place.
 const KEYS: usize = 20;
-/// Columns that hold the name under which something was done.
+/// Columns that hold an actor.
 const ACTORS: [&str; 3] = ["created_by", "updated_by", "deleted_by"];
 
-/// The names of a person, found in a text as whole words in any case.
+/// The names of a person. They match whole words in any case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names(BTreeSet<String>);
 
-/// A place that names a person.
+/// A place that mentions a person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mention {
     pub table: &'static str,
     /// The columns, and which of their rows.
     pub place: &'static str,
     pub rows: usize,
-    /// What the first of them are called.
+    /// Names of the first rows.
     pub keys: Vec<String>,
-    /// Commands and statements, or why there is none.
+    /// Commands and statements, or the reason why there is none.
     pub remedy: Vec<String>,
 }
 
-/// The inbox as far as it can be seen.
+/// The inbox, as far as it is accessible.
 pub struct InboxSeen<'a> {
     pub tables: &'a LakeTables,
-    /// Why it cannot be.
+    /// Reason why it is not accessible.
     pub error: Option<String>,
-    /// What the inbox and the table of its answers are called in SQL.
+    /// SQL names of the inbox and its results table.
     pub names: [String; 2],
 }
 
@@ -86,7 +86,7 @@ impl Names {
         }
     }
 
-    /// A condition in the SQL of Databricks that a column holds one of the names.
+    /// Returns a Databricks SQL condition that a column contains one of the names.
     fn condition(&self, column: &str) -> String {
         let escaped = self.0.iter().map(|name| name.chars().map(escape).collect::<String>());
         let pattern = format!(
@@ -97,7 +97,7 @@ impl Names {
     }
 }
 
-/// A character as it stands for itself in a regular expression.
+/// Escapes a character for a regular expression.
 fn escape(char: char) -> String {
     if char.is_alphanumeric() || char == ' ' { char.to_string() } else { format!("\\{char}") }
 }
@@ -123,10 +123,10 @@ impl Mention {
 }
 
 impl Service {
-    /// The places that name a person, but for their own record.
+    /// Returns the places that mention a person, except their own record.
     pub async fn mentions(
         &self,
-        own: Slot,
+        own: RecordKey,
         names: &Names,
         inbox: InboxSeen<'_>,
     ) -> Result<Vec<Mention>, ServiceError> {
@@ -141,7 +141,11 @@ impl Service {
         Ok(found)
     }
 
-    async fn in_records(&self, own: Slot, names: &Names) -> Result<Vec<Mention>, ServiceError> {
+    async fn in_records(
+        &self,
+        own: RecordKey,
+        names: &Names,
+    ) -> Result<Vec<Mention>, ServiceError> {
         let state = self.state(&Scope::All).await?;
         let mut mentions = Vec::new();
         for table in TABLES {
@@ -172,7 +176,11 @@ impl Service {
         Ok(mentions)
     }
 
-    async fn in_journal(&self, own: Slot, names: &Names) -> Result<Vec<Mention>, ServiceError> {
+    async fn in_journal(
+        &self,
+        own: RecordKey,
+        names: &Names,
+    ) -> Result<Vec<Mention>, ServiceError> {
         let mut texts = Mention::new("journal", "before, after of other records");
         let mut reasons = Mention::new("journal", "reason");
         let mut actors = Mention::new("journal", "actor");
@@ -191,7 +199,7 @@ impl Service {
         }
         Ok(vec![
             texts.remedy(
-                "lakeplan erase task KEY --yes, or lakeplan erase project KEY --yes, takes the past of one with what it says now",
+                "run lakeplan erase task KEY --yes or lakeplan erase project KEY --yes to erase its history with its current values",
             ),
             reasons.remedy("stays: the hash chain holds it"),
             actors.remedy("stays: it is the name of who did it"),
@@ -246,16 +254,17 @@ async fn in_inbox(names: &Names, seen: &InboxSeen<'_>) -> Result<Vec<Mention>, S
         None => tables.open_inbox().await.map_err(|err| err.to_string()),
     };
     let condition = format!("{} OR {}", names.condition("user"), names.condition("patch_set"));
-    let look = format!("look yourself: SELECT * FROM {inbox} WHERE {condition}");
+    let look = format!("check it with: SELECT * FROM {inbox} WHERE {condition}");
     let opened = match opened {
         Ok(opened) => opened,
         Err(error) => {
-            // What cannot be looked at must not be taken for empty, and does not keep the record from being erased.
+            // An inaccessible inbox must not be mistaken for an empty one, and does not prevent the
+            // erase.
             unreadable.note(|| error);
             return Ok(vec![unreadable.remedy(look)]);
         }
     };
-    let mut scan = opened.scan(Columns::All, Longest::NONE);
+    let mut scan = opened.scan(Columns::All, TextLimits::NONE);
     while let Some(scanned) = scan.next().await? {
         let (rows, patch_sets) = match scanned {
             Scanned::Rows(rows, patch_sets) => (rows, patch_sets),
@@ -289,7 +298,7 @@ async fn in_inbox(names: &Names, seen: &InboxSeen<'_>) -> Result<Vec<Mention>, S
 }
 
 async fn in_appended(names: &Names, tables: &LakeTables) -> Result<Vec<Mention>, ServiceError> {
-    const COLUMNS: [(&Appended, &str); 6] = [
+    const COLUMNS: [(&EventTable, &str); 6] = [
         (&INBOX_RESULTS, "message"),
         (&INBOX_RESULTS, "request_id"),
         (&AGENT_LOGS, "actor"),

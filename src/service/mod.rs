@@ -1,7 +1,8 @@
 //! Use cases: load a value, call a pure function, commit, return.
 //!
-//! Belongs here: putting store, domain and the pure rooms in order. Does not: talking to a person or a wire (`cli`),
-//! deciding what should happen (the pure rooms). Data leaves as values and as [`ServiceError`].
+//! In scope: coordination of store, domain and the other pure modules. Out of scope: communication
+//! with a person or a wire (`cli`), and decisions (the pure modules). Output: values and
+//! [`ServiceError`].
 
 pub mod change;
 pub mod duplicates;
@@ -24,25 +25,25 @@ use std::sync::Arc;
 pub use error::ServiceError;
 
 use crate::domain::state::State;
-use crate::domain::tally::Tallies;
+use crate::domain::task_counts::TaskCounts;
 use crate::domain::time::AsOf;
 use crate::domain::value::Name;
 use crate::runtime::{Clock, Random};
 use crate::store::row::Stream;
 use crate::store::{Scope, Snapshot, Store};
 
-/// What every use case needs.
+/// Dependencies of every use case.
 #[derive(Clone)]
 pub struct Service {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
-    /// Who acts, where a request does not say.
+    /// Actor of a request that names none.
     pub actor: Name,
 }
 
 impl Service {
-    /// The lake as it is, or as it was at a position or moment, as far as a scope asks.
+    /// Reads the lake, now or as of a seq or time, as far as the scope requires.
     pub async fn read(&self, scope: &Scope, as_of: Option<AsOf>) -> Result<Snapshot, ServiceError> {
         match as_of {
             None => Ok(self.store.snapshot(scope).await?),
@@ -52,17 +53,20 @@ impl Service {
         }
     }
 
-    /// What belongs to every scope, as it is or was, and the living tasks, counted.
-    pub async fn tallied(&self, as_of: Option<AsOf>) -> Result<(State, Tallies), ServiceError> {
+    /// Returns the records of every scope and the counts of live tasks, now or in the past.
+    pub async fn task_counts(
+        &self,
+        as_of: Option<AsOf>,
+    ) -> Result<(State, TaskCounts), ServiceError> {
         if as_of.is_some() {
             let state = self.read(&Scope::All, as_of).await?.state;
-            let tallies = Tallies::of(&state);
-            return Ok((state, tallies));
+            let task_counts = TaskCounts::of(&state);
+            return Ok((state, task_counts));
         }
         Ok((self.state(&Scope::outline()).await?, self.store.tally().await?))
     }
 
-    /// The lake as it is, as far as a scope asks.
+    /// Reads the current lake, as far as the scope requires.
     pub async fn state(&self, scope: &Scope) -> Result<State, ServiceError> {
         Ok(self.read(scope, None).await?.state)
     }

@@ -1,9 +1,9 @@
-//! From a description to a plan: what it would change, and the change.
+//! Plans a description: previews the changes and commits them.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::change::Done;
+use super::change::Committed;
 use super::{Service, ServiceError, find};
 use crate::domain::apply::{Rejection, apply};
 use crate::domain::id::{PatchSetId, ProjectId};
@@ -19,41 +19,41 @@ use crate::planning::replan::report::Report;
 use crate::planning::replan::{Description, replan};
 use crate::runtime::{fresh_set_id, uuid_v7};
 use crate::store::Scope;
-use crate::store::appended::AGENT_LOGS;
+use crate::store::event_tables::AGENT_LOGS;
 
-/// How often a plan that rests on a state just read is made again against a moving one.
-pub(super) const TRIES: usize = 5;
+/// Maximum number of attempts to plan against a state that others change concurrently.
+pub(super) const MAX_ATTEMPTS: usize = 5;
 
-/// A description to plan.
+/// Description to plan.
 #[derive(Clone, Debug, Default)]
 pub struct PlanRequest {
-    /// What the text is called, which is how a second time finds its project; absent for text from a pipe.
+    /// Name of the text, by which a second run finds its project; absent for text from a pipe.
     pub source: Option<String>,
     pub text: String,
-    /// The project to plan again, where the source does not tell.
+    /// Project to replan, if the source does not identify it.
     pub project: Option<String>,
-    /// What to call the project.
+    /// Name of the project.
     pub name: Option<String>,
-    /// The set's id, which makes a repeat safe.
+    /// Id of the patch set, which makes a repeat idempotent.
     pub id: Option<PatchSetId>,
 }
 
-/// What planning a description would do; nothing is written.
+/// Result of planning a description; nothing is written.
 #[derive(Debug)]
 pub struct Preview {
     pub plan: Plan,
     pub report: Report,
     pub set: PatchSet,
     pub project: ProjectId,
-    /// It is planned for the first time.
+    /// Whether it is planned for the first time.
     pub is_new: bool,
     pub before: State,
-    /// The lake as it would stand.
+    /// The lake as it would be afterwards.
     pub after: State,
 }
 
 impl PlanRequest {
-    /// A request from the bytes of a file; `place` is what errors call it.
+    /// Creates a request from the bytes of a file; `place` names the file in errors.
     pub fn read(place: &str, bytes: Vec<u8>) -> Result<Self, ServiceError> {
         let wrong = |message: String, hint: &str| {
             Err(ServiceError::Input {
@@ -67,13 +67,13 @@ impl PlanRequest {
                 "is {:.1} MiB, and a description is at most 1 MiB",
                 bytes.len() as f64 / f64::from(1 << 20)
             );
-            return wrong(size, "plan its parts as projects of their own");
+            return wrong(size, "split it and plan the parts as separate projects");
         }
         let line = |at: usize| bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
         let text = match std::str::from_utf8(&bytes) {
             Ok(text) => text,
-            Err(fault) => {
-                let message = format!("line {} is not UTF-8 text", line(fault.valid_up_to()));
+            Err(err) => {
+                let message = format!("line {} is not UTF-8 text", line(err.valid_up_to()));
                 return wrong(message, "save it as UTF-8; a description is Markdown or plain text");
             }
         };
@@ -87,26 +87,26 @@ impl PlanRequest {
         if text.trim().is_empty() {
             return wrong(
                 "is empty".to_owned(),
-                "write what is to be done: headings, lists, sentences",
+                "describe the work in headings, lists and sentences",
             );
         }
         Ok(Self { text: text.to_owned(), ..Self::default() })
     }
 }
 
-/// How a description stands to what was planned before. The texts are keys of projects.
+/// Status of a description relative to its project. The strings are project keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// The project holds this very text.
-    AsItIs(String),
+pub enum PlanStatus {
+    /// The project holds exactly this text.
+    UpToDate(String),
     /// The project was deleted.
-    Deleted(String),
-    /// There is something to plan, or to look at.
-    ToPlan,
+    ProjectDeleted(String),
+    /// There is something to plan or to review.
+    NeedsPlanning,
 }
 
 impl Service {
-    /// What planning a description would change.
+    /// Plans a description, without writing.
     pub async fn plan(&self, request: &PlanRequest) -> Result<Preview, ServiceError> {
         let lake = self.state(&Scope::outline()).await?;
         let options = Options {
@@ -116,7 +116,7 @@ impl Service {
         let plan = outline(&request.text, options);
         let mut project = id_of(&lake, request, &plan)?;
         let mut before = self.state(&Scope::of(project)).await?;
-        // Between the two readings another process may have planned the same text.
+        // Between the two reads, another process may have planned the same text.
         while id_of(&before, request, &plan)? != project {
             project = id_of(&before, request, &plan)?;
             before = self.state(&Scope::of(project)).await?;
@@ -129,15 +129,15 @@ impl Service {
             (None, None) => piped_name(&plan),
         };
         let name = request.name.as_deref().map(Title::new).transpose();
-        let name = name.map_err(|misfit| ServiceError::input("--name", misfit.to_string()))?;
+        let name = name.map_err(|invalid| ServiceError::input("--name", invalid.to_string()))?;
         let previous = kept
             .and_then(|project| project.description.as_ref())
             .map(|text| outline(text.as_str(), options));
         let id =
             request.id.unwrap_or_else(|| fresh_set_id(self.clock.as_ref(), self.random.as_ref()));
-        let said =
+        let detail =
             Description { source: &source, text: &request.text, plan: &plan, name: name.as_ref() };
-        let made = replan(&before, existing, said, previous.as_ref(), id);
+        let made = replan(&before, existing, detail, previous.as_ref(), id);
         let set = PatchSet {
             id,
             request_hash: hash(request),
@@ -163,42 +163,45 @@ impl Service {
         Ok(Preview { plan, report: made.report, set, project: made.project, is_new, before, after })
     }
 
-    /// How a description stands to the project that was planned from the same source.
-    pub async fn standing(&self, request: &PlanRequest) -> Result<Standing, ServiceError> {
-        let Some(source) = &request.source else { return Ok(Standing::ToPlan) };
+    /// Returns the status of a description relative to the project with the same source.
+    pub async fn standing(&self, request: &PlanRequest) -> Result<PlanStatus, ServiceError> {
+        let Some(source) = &request.source else { return Ok(PlanStatus::NeedsPlanning) };
         let (lake, source) = (self.state(&Scope::outline()).await?, source_name(source)?);
         if let Some(project) = planned_from(&lake, &source)?.and_then(ProjectState::project) {
             let is_same =
                 project.description.as_ref().is_some_and(|text| text.as_str() == request.text);
             return Ok(if is_same {
-                Standing::AsItIs(project.key.to_string())
+                PlanStatus::UpToDate(project.key.to_string())
             } else {
-                Standing::ToPlan
+                PlanStatus::NeedsPlanning
             });
         }
         let gone = lake
             .projects()
             .filter_map(ProjectState::project)
             .find(|project| project.source.as_ref() == Some(&source));
-        Ok(gone.map_or(Standing::ToPlan, |project| Standing::Deleted(project.key.to_string())))
+        Ok(gone.map_or(PlanStatus::NeedsPlanning, |project| {
+            PlanStatus::ProjectDeleted(project.key.to_string())
+        }))
     }
 
-    /// Plans a description and writes it; `None` where nothing changes. The run is a row in `agent_logs`.
+    /// Plans a description and writes the plan; `None` if nothing changes. Logs the run as a row in
+    /// `agent_logs`.
     pub async fn apply_plan(
         &self,
         request: &PlanRequest,
-    ) -> Result<(Preview, Option<Done>), ServiceError> {
+    ) -> Result<(Preview, Option<Committed>), ServiceError> {
         let begun = self.clock.now();
         let (preview, done) = self.write_plan(request).await?;
         let row = self.log_row(&preview, done.as_ref(), begun);
-        if let Err(fault) = self.store.append(&AGENT_LOGS, vec![row]).await {
-            // The plan stands; only the note of it is missing.
-            tracing::warn!(%fault, "the run was not noted in agent_logs");
+        if let Err(err) = self.store.append(&AGENT_LOGS, vec![row]).await {
+            // The plan is committed; only its log row is missing.
+            tracing::warn!(%err, "the run was not recorded in agent_logs");
         }
         Ok((preview, done))
     }
 
-    fn log_row(&self, preview: &Preview, done: Option<&Done>, begun: Instant) -> Fields {
+    fn log_row(&self, preview: &Preview, done: Option<&Committed>, begun: Instant) -> Fields {
         let now = self.clock.now();
         let plan = &preview.plan;
         let of_kind = |kind| plan.nodes.iter().filter(|node| node.kind == kind).count();
@@ -227,7 +230,7 @@ impl Service {
     async fn write_plan(
         &self,
         request: &PlanRequest,
-    ) -> Result<(Preview, Option<Done>), ServiceError> {
+    ) -> Result<(Preview, Option<Committed>), ServiceError> {
         let mut tries = 0;
         loop {
             let preview = self.plan(request).await?;
@@ -237,12 +240,13 @@ impl Service {
             tries += 1;
             let is_empty = preview.set.patches.is_empty();
             match self.commit(&preview.before, preview.set.clone()).await {
-                Err(ServiceError::Conflicted { .. }) if tries < TRIES => {}
-                // The set was valid when it was made, so the lake has changed since: another process may have planned
-                // the same text, or added a user of the same name.
+                Err(ServiceError::Conflicted { .. }) if tries < MAX_ATTEMPTS => {}
+                // The set was valid when it was made, so the lake has changed since: another
+                // process may have planned the same text, or added a user with the same name.
                 Err(ServiceError::Refused(violations))
-                    if tries < TRIES && !is_about_id(&violations) && !is_empty => {}
-                // With an id of its own even a set without patches is asked for: it may stand already.
+                    if tries < MAX_ATTEMPTS && !is_about_id(&violations) && !is_empty => {}
+                // With a given id, even a set without patches is submitted, because it may already
+                // be committed.
                 Err(ServiceError::Refused(_)) if is_empty => return Ok((preview, None)),
                 done => return Ok((preview, Some(done?))),
             }
@@ -250,7 +254,7 @@ impl Service {
     }
 }
 
-/// Whether a set is refused because of its id, which planning again does not change.
+/// Whether a set is refused because of its id, which replanning does not change.
 fn is_about_id(violations: &[Violation]) -> bool {
     violations
         .iter()
@@ -265,7 +269,8 @@ fn id_of(
     Ok(project_of(state, request, plan)?.and_then(ProjectState::project).map(|project| project.id))
 }
 
-/// The project a description was planned into before: the named one, else the living one of the same source.
+/// Returns the project of an earlier plan of the description: the named one, else the live one with
+/// the same source.
 fn project_of<'s>(
     state: &'s State,
     request: &PlanRequest,
@@ -290,7 +295,7 @@ fn project_of<'s>(
     planned_from(state, &source)
 }
 
-/// The living project that was planned from a source.
+/// Returns the live project that was planned from a source.
 fn planned_from<'s>(
     state: &'s State,
     source: &Name,
@@ -302,7 +307,7 @@ fn planned_from<'s>(
         });
         let message = format!("{} and {} were both planned from {source}", keys[0], keys[1]);
         let hint = format!(
-            "say which with --project {}, and delete the other: lakeplan project delete {}; lakeplan plan --folder does it where nobody has worked in the other",
+            "choose one with --project {}, and delete the other: lakeplan project delete {}; lakeplan plan --folder does it if nobody has worked in the other",
             keys[0], keys[1]
         );
         return Err(ServiceError::Input {
@@ -314,7 +319,8 @@ fn planned_from<'s>(
     Ok(found.first().copied())
 }
 
-/// The living projects of a source, oldest first. There is more than one only in lakes of earlier versions.
+/// Returns the live projects of a source, oldest first. Only lakes from earlier versions have more
+/// than one.
 pub(super) fn all_planned_from<'s>(state: &'s State, source: &Name) -> Vec<&'s ProjectState> {
     let is_of = |found: &&ProjectState| {
         found.project().is_some_and(|project| {
@@ -326,12 +332,12 @@ pub(super) fn all_planned_from<'s>(state: &'s State, source: &Name) -> Vec<&'s P
     found
 }
 
-/// What a project remembers of where its description came from. A path that is too long for it is cut, and begins with what
-/// tells it from every other path of the same end.
+/// Returns the source that a project stores. A path that is too long is cut at the start and
+/// prefixed with a hash, which distinguishes it from other paths with the same end.
 pub(super) fn source_name(source: &str) -> Result<Name, ServiceError> {
     let name = match source.chars().count() {
         length if length > Name::MAX => {
-            // The end of a long path says most.
+            // The end of a long path is the most informative part.
             let end: String = source.chars().skip(length - (Name::MAX - MARK - 1)).collect();
             format!("{}…{end}", mark(source))
         }
@@ -340,7 +346,7 @@ pub(super) fn source_name(source: &str) -> Result<Name, ServiceError> {
     Name::new(&name).map_err(|err| ServiceError::input("the file's name", err.to_string()))
 }
 
-/// Text from a pipe has no name but its title.
+/// Returns the source of text from a pipe, which has only its title as a name.
 fn piped_name(plan: &Plan) -> Name {
     let title: String = plan.title.split_whitespace().collect::<Vec<_>>().join(" ");
     let most = Name::MAX - 10;
@@ -353,15 +359,16 @@ fn piped_name(plan: &Plan) -> Name {
     Name::new(&format!("stdin: {title}")).unwrap_or_default()
 }
 
-/// How many letters tell a text that was cut from others.
+/// Number of hash digits that distinguish a cut text.
 const MARK: usize = 16;
 
-/// The first letters of a text's SHA-256.
+/// Returns the first digits of a text's SHA-256.
 fn mark(text: &str) -> String {
     Sha256::digest(text)[..MARK / 2].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The request as its author gave it, so that the same id with another description is noticed.
+/// Hashes the request as its author wrote it, so that another description with the same id is
+/// detected.
 fn hash(request: &PlanRequest) -> [u8; 32] {
     let parts =
         serde_json::json!(["plan", request.source, request.text, request.project, request.name]);
@@ -373,7 +380,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_path_is_told_from_others_of_the_same_end() {
+    fn a_long_path_is_reported_from_others_of_the_same_end() {
         let of = |folder: &str, length: usize| {
             source_name(&format!("{folder}/{}.md", "é".repeat(length))).unwrap().to_string()
         };

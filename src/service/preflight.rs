@@ -1,10 +1,10 @@
-//! Whether a lake in Unity Catalog has everything it needs.
+//! Checks whether a lake in Unity Catalog has everything it needs.
 
 use crate::analytics::registration::view_names;
 use crate::analytics::warehouse::Warehouse;
 use crate::store::catalog::{Catalog, Check, SchemaName};
 
-/// Looks at all of it, and at the warehouse where one is named. Nothing is changed.
+/// Runs every check, including the warehouse if one is named. Changes nothing.
 pub async fn preflight(
     catalog: &Catalog,
     schema: &SchemaName,
@@ -14,7 +14,7 @@ pub async fn preflight(
     let mut checks = catalog.preflight(schema, &views).await;
     let answers = checks.iter().any(|check| check.what == "identity" && check.is_ok());
     if let Some(warehouse) = warehouse.filter(|_| answers) {
-        checks.push(warehouse.look().await);
+        checks.push(warehouse.check().await);
     }
     checks
 }

@@ -1,4 +1,5 @@
-//! Clearing values that an earlier version accepted and that no field can hold, so that the journal says what is read.
+//! Clears values that an earlier version accepted and that no field can hold, so that the journal
+//! matches what is read.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +7,10 @@ use futures::TryStreamExt;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::change::Done;
+use super::change::Committed;
 use super::{Service, ServiceError};
 use crate::domain::patch::{Op, Patch, PatchSet, Source};
-use crate::domain::record::Writer;
+use crate::domain::record::Access;
 use crate::domain::state::State;
 use crate::domain::value::LongText;
 use crate::domain::violation::Violation;
@@ -18,17 +19,17 @@ use crate::store::Scope;
 use crate::store::row::Stream;
 use crate::store::unreadable::{UnreadableValue, UnreadableValues};
 
-/// A value to be cleared, and the record as people name it.
+/// A value to clear, and the name of its record for people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Repair {
     pub name: String,
     pub value: UnreadableValue,
-    /// Why it cannot be cleared, where it cannot.
+    /// Reason why it cannot be cleared, if any.
     pub obstacle: Option<String>,
 }
 
 impl Service {
-    /// The values that stand in the journal and that no field can hold.
+    /// Returns the current values in the journal that no field can hold.
     pub async fn find_repairs(&self) -> Result<Vec<Repair>, ServiceError> {
         let mut values = UnreadableValues::default();
         let mut rows = self.store.changes(0, Stream::Work, &Scope::All).await?;
@@ -43,12 +44,13 @@ impl Service {
         Ok(standing.into_iter().map(|value| repair(&state, value)).collect())
     }
 
-    /// Clears them, in one patch set where it is large enough. What the rules do not let be changed gets its obstacle and is
-    /// left as it is.
-    pub async fn clear(&self, repairs: &mut [Repair]) -> Result<Vec<Done>, ServiceError> {
+    /// Clears the values, in one patch set if they fit. A value that the rules do not let it clear
+    /// gets its `obstacle` set and stays.
+    pub async fn clear(&self, repairs: &mut [Repair]) -> Result<Vec<Committed>, ServiceError> {
         let mut done = Vec::new();
         for some in repairs.chunks_mut(PatchSet::MAX_CHANGES / 2) {
-            // A set that is refused is made again without what was refused of it, so each try has fewer patches.
+            // A refused set is retried without the refused patches, so each attempt has fewer
+            // patches.
             loop {
                 let state = self.state(&Scope::All).await?;
                 let mut patches: BTreeMap<Uuid, Patch> = BTreeMap::new();
@@ -91,7 +93,8 @@ impl Service {
     }
 }
 
-/// Notes why the records of some patches cannot be changed. A refusal that is about none of them stays one.
+/// Sets the obstacle of each repair whose patch was refused. Returns the refusal if it concerns
+/// none of them.
 fn note_obstacles(
     repairs: &mut [Repair],
     patches: &[Uuid],
@@ -114,10 +117,10 @@ fn note_obstacles(
 fn repair(state: &State, value: UnreadableValue) -> Repair {
     let name =
         super::resolve::name_of(state, value.entity, value.id, state.home(value.entity, value.id));
-    let writer = value.entity.field(&value.field).map(|field| field.writer);
-    let obstacle = match writer {
-        Some(Writer::Author) => None,
-        // What the store writes and what every record must have stays until the record gets another value.
+    let access = value.entity.field(&value.field).map(|field| field.access);
+    let obstacle = match access {
+        Some(Access::Editable) => None,
+        // A managed or required field keeps its value until it gets another one.
         _ => Some("the field cannot be cleared".to_owned()),
     };
     Repair { name, value, obstacle }

@@ -1,11 +1,12 @@
-//! From a request whose references are words to a patch set whose references are ids.
+//! Resolves a request with names to a patch set with ids.
 //!
-//! Every patch of the request becomes one patch of the set, or the request is refused: [`Unresolved`] can only be made
-//! from a violation.
+//! Every patch of the request becomes one patch of the set, or the request is refused:
+//! [`Unresolved`] can only be made from a violation.
 //!
-//! A name means what it means at that point of the set: what an earlier patch creates or renames is found by the name that
-//! it has then, and what an earlier patch unlinks is linked no more. What an earlier patch deletes or renames is still found
-//! by the name that it had before the set. A task is found by the keys that it had before the set.
+//! A name means what it means at that point of the set. A record that an earlier patch creates or
+//! renames is found by its new name; a link that an earlier patch unlinks is no longer found. A
+//! record that an earlier patch deletes or renames is also found by its name before the set. A task
+//! is found by its keys before the set.
 
 mod ahead;
 
@@ -15,20 +16,20 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{ServiceError, find};
-use crate::domain::any::{AnyRecord, Slot};
-use crate::domain::apply::foresight::Foresight;
+use crate::domain::any_record::{AnyRecord, RecordKey};
+use crate::domain::apply::patch_preview::PatchPreview;
 use crate::domain::id::{
     EntityId, PatchSetId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, derived,
 };
 use crate::domain::link::LinkKind;
-use crate::domain::patch::{Op, Patch, PatchSet, Place, Source};
+use crate::domain::patch::{Op, Patch, PatchSet, Placement, Source};
 use crate::domain::record::{Entity, Fields};
 use crate::domain::state::State;
 use crate::domain::value::{FieldValue, Kind, Name};
 use crate::domain::violation::{Rule, Violation};
-use crate::exchange::patchset::{RawPatch, RawPlace, Request};
+use crate::exchange::patchset::{RawPatch, RawPlacement, Request};
 
-/// Resolves every reference against the lake, or says all that lead nowhere.
+/// Resolves every reference against the lake, or returns all that lead nowhere.
 pub fn resolve(
     state: &State,
     request: &Request,
@@ -38,7 +39,7 @@ pub fn resolve(
 ) -> Result<PatchSet, Vec<Violation>> {
     let ahead = ahead::is_needed(request).then(|| {
         let actor = request.actor.as_ref().unwrap_or(actor);
-        Foresight::new(state, id, actor, source)
+        PatchPreview::new(state, id, actor, source)
     });
     let mut resolver = Resolver {
         state,
@@ -49,8 +50,8 @@ pub fn resolve(
         local: BTreeMap::new(),
         made: HashMap::new(),
         also: Vec::new(),
-        faults: Vec::new(),
-        foreseen: Vec::new(),
+        violations: Vec::new(),
+        preview_violations: Vec::new(),
     };
     for (index, raw) in request.patches.iter().enumerate() {
         resolver.patch = index;
@@ -59,17 +60,17 @@ pub fn resolve(
     let mut patches = Vec::with_capacity(request.patches.len());
     for (index, raw) in request.patches.iter().enumerate() {
         resolver.patch = index;
-        // The rest is resolved too, so that every violation is found at once.
+        // Resolves the rest too, to report every violation at once.
         if let Ok(patch) = resolver.patch(raw) {
-            resolver.look_ahead(raw, &patch);
+            resolver.apply_ahead(raw, &patch);
             patches.push(patch);
         }
     }
-    if !resolver.faults.is_empty() {
-        // What names something that was not made comes second to why it was not.
-        resolver.foreseen.append(&mut resolver.faults);
-        resolver.foreseen.sort_by_key(|fault| fault.patch);
-        return Err(resolver.foreseen);
+    if !resolver.violations.is_empty() {
+        // A reference to a record that was not created is reported after the reason why it was not.
+        resolver.preview_violations.append(&mut resolver.violations);
+        resolver.preview_violations.sort_by_key(|err| err.patch);
+        return Err(resolver.preview_violations);
     }
     let actor = request.actor.clone().unwrap_or_else(|| actor.clone());
     Ok(PatchSet {
@@ -83,28 +84,28 @@ pub fn resolve(
     })
 }
 
-/// A patch or a reference was not resolved; the reason is among the violations.
+/// A patch or reference could not be resolved; the reason is in `violations`.
 struct Unresolved(());
 
 struct Resolver<'a> {
     /// The lake before the set.
     state: &'a State,
-    /// The lake at this point of the set, where a name may depend on that.
-    ahead: Option<Foresight>,
+    /// The lake at this point of the set, if a name may depend on it.
+    ahead: Option<PatchPreview>,
     names: find::ProjectNames<'a>,
     set: PatchSetId,
     patch: usize,
-    /// What the set itself creates under local names, and in which project as far as is known.
+    /// Records that the set creates under local names, with their project as far as known.
     local: BTreeMap<String, Local>,
-    /// The projects of the records that the set itself creates, as far as they are known.
+    /// Projects of the records that the set creates, as far as known.
     made: HashMap<Uuid, Option<ProjectId>>,
     also: Vec<ProjectId>,
-    faults: Vec<Violation>,
-    /// Why names that the set gives would not be given.
-    foreseen: Vec<Violation>,
+    violations: Vec<Violation>,
+    /// Violations of patches that would create or change names.
+    preview_violations: Vec<Violation>,
 }
 
-/// The id of a record, and the project that holds it.
+/// Id of a record, and its project.
 type Found = (Uuid, Option<ProjectId>);
 
 struct Local {
@@ -115,24 +116,24 @@ struct Local {
 
 impl Resolver<'_> {
     fn refuse<T>(&mut self, violation: Violation) -> Result<T, Unresolved> {
-        self.faults.push(violation);
+        self.violations.push(violation);
         Err(Unresolved(()))
     }
 
-    fn fault<T>(
+    fn err<T>(
         &mut self,
         field: &str,
         message: String,
         hint: Option<String>,
     ) -> Result<T, Unresolved> {
-        let fault = Violation::new(self.patch, Rule::UnknownReference, message).field(field);
+        let err = Violation::new(self.patch, Rule::UnknownReference, message).field(field);
         self.refuse(match hint {
-            Some(hint) => fault.hint(hint),
-            None => fault,
+            Some(hint) => err.hint(hint),
+            None => err,
         })
     }
 
-    /// Notes what a patch creates under a local name.
+    /// Declares the local name of a record that a patch creates.
     fn declare(&mut self, raw: &RawPatch) {
         let Some(name) = raw.id.as_deref().filter(|id| id.starts_with('$')) else { return };
         if !matches!(raw.op, Op::Create | Op::Link) {
@@ -150,18 +151,18 @@ impl Resolver<'_> {
         self.made.insert(id, project);
         let twice = self.local.insert(name.to_owned(), Local { entity: raw.entity, id, project });
         if twice.is_some() {
-            let message = format!("the local name {name} is given to two things");
-            self.faults.push(Violation::new(self.patch, Rule::Shape, message).field("id"));
+            let message = format!("the local name {name} is used for two records");
+            self.violations.push(Violation::new(self.patch, Rule::Shape, message).field("id"));
         }
     }
 
     /// The lake at this point of the set.
     fn now(&self) -> &State {
-        self.ahead.as_ref().map_or(self.state, Foresight::state)
+        self.ahead.as_ref().map_or(self.state, PatchPreview::state)
     }
 
-    /// Takes the next patch into account for what names mean from here on.
-    fn look_ahead(&mut self, raw: &RawPatch, patch: &Patch) {
+    /// Applies a patch ahead, so that later names resolve against its result.
+    fn apply_ahead(&mut self, raw: &RawPatch, patch: &Patch) {
         if matches!(patch.op, Op::Create | Op::Link)
             && let Some(project) = patch.project
         {
@@ -171,13 +172,13 @@ impl Resolver<'_> {
             }
         }
         let Some(ahead) = &mut self.ahead else { return };
-        let faults = ahead.take(patch);
+        let violations = ahead.take(patch);
         if matches!(patch.op, Op::Create | Op::Update)
             && !matches!(patch.entity, Entity::Task | Entity::Lake)
         {
             let index = self.patch;
-            self.foreseen
-                .extend(faults.iter().map(|fault| Violation { patch: index, ..fault.clone() }));
+            self.preview_violations
+                .extend(violations.iter().map(|err| Violation { patch: index, ..err.clone() }));
         }
     }
 
@@ -189,7 +190,7 @@ impl Resolver<'_> {
     }
 
     fn patch(&mut self, raw: &RawPatch) -> Result<Patch, Unresolved> {
-        // Both are looked at before either stops the patch, so that every violation is found at once.
+        // Both are resolved before either stops the patch, to report every violation at once.
         let (fields, expect) = (
             self.references(raw.entity, &raw.fields, "fields"),
             self.references(raw.entity, &raw.expect, "expect"),
@@ -220,16 +221,16 @@ impl Resolver<'_> {
         } else {
             project
         };
-        // The fields of an unlink without an id only say which link it is.
+        // The fields of an unlink without an id only identify the link.
         let unlinks_by_ends = raw.op == Op::Unlink && raw.id.is_none();
         let place = match &raw.place {
             None => None,
-            Some(RawPlace::First) => Some(Place::First),
-            Some(RawPlace::Last) => Some(Place::Last),
-            Some(RawPlace::After(name)) => Some(Place::After(TaskId::of(
+            Some(RawPlacement::First) => Some(Placement::First),
+            Some(RawPlacement::Last) => Some(Placement::Last),
+            Some(RawPlacement::After(name)) => Some(Placement::After(TaskId::of(
                 self.reference(Entity::Task, name, "place", false)?.0,
             ))),
-            Some(RawPlace::Before(name)) => Some(Place::Before(TaskId::of(
+            Some(RawPlacement::Before(name)) => Some(Placement::Before(TaskId::of(
                 self.reference(Entity::Task, name, "place", false)?.0,
             ))),
         };
@@ -248,7 +249,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// The fields with every reference among them as an id.
+    /// Returns the fields with every reference resolved to an id.
     fn references(
         &mut self,
         entity: Entity,
@@ -282,28 +283,31 @@ impl Resolver<'_> {
         lost.map(|()| resolved)
     }
 
-    /// Refuses what cannot be the id of a new record, such as the key, handle or label of another. The project of a record
-    /// that has the id is loaded with the set, so that the set is refused with that record's name.
+    /// Refuses a name that cannot be the id of a new record, such as another record's key, handle
+    /// or label. If a record already has the id, its project is loaded with the set, so that the
+    /// refusal can name that record.
     fn check_new_id(&mut self, entity: Entity, name: &str) -> Result<(), Unresolved> {
         if name.starts_with('$') {
             return Ok(());
         }
         let message = match Uuid::try_parse(name) {
             Err(_) => format!(
-                "{name:?} is no id for a new {}: an id is a UUID or a local name",
+                "{name:?} is not a valid id for a new {}: an id is a UUID or a local name",
                 entity.noun()
             ),
             Ok(id) if id.is_nil() || id.is_max() => format!("{id} is reserved"),
             Ok(id) => {
-                self.also.extend(self.state.holder(id).and_then(|holder| holder.project()));
+                self.also.extend(
+                    self.state.record_by_id(id).and_then(|record_by_id| record_by_id.project()),
+                );
                 return Ok(());
             }
         };
-        let hint = "leave the id out, or give the new record a local name such as $a";
+        let hint = "omit the id, or give the new record a local name such as $a";
         self.refuse(Violation::new(self.patch, Rule::Value, message).field("id").hint(hint))
     }
 
-    /// What a word refers to: its id, and the project it is in.
+    /// Resolves a name to the id of its record and its project.
     fn reference(
         &mut self,
         entity: Entity,
@@ -316,11 +320,11 @@ impl Resolver<'_> {
                 return Ok((local.id, local.project));
             }
             let message =
-                format!("{name} is a {}, and a {} is wanted", local.entity.noun(), entity.noun());
-            return self.fault(field, message, None);
+                format!("{name} is a {}, but a {} is expected", local.entity.noun(), entity.noun());
+            return self.err(field, message, None);
         }
         if name.starts_with('$') {
-            return self.fault(field, format!("nothing in the set is called {name}"), None);
+            return self.err(field, format!("nothing in the set is called {name}"), None);
         }
         if let Ok(id) = Uuid::try_parse(name) {
             return Ok((id, if new { None } else { self.home(entity, id) }));
@@ -353,11 +357,11 @@ impl Resolver<'_> {
         };
         match found {
             Ok(found) => Ok(found),
-            Err(err) => self.fault(field, err.to_string(), err.hint()),
+            Err(err) => self.err(field, err.to_string(), err.hint()),
         }
     }
 
-    /// The project that holds a record of this id.
+    /// Returns the project of the record with this id.
     fn home(&self, entity: Entity, id: Uuid) -> Option<ProjectId> {
         match entity {
             Entity::Project => Some(ProjectId::of(id)),
@@ -368,7 +372,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The project a new record goes to.
+    /// Returns the project of a new record.
     fn project_of_new(&self, entity: Entity, fields: &Fields) -> Option<ProjectId> {
         let id = |field: &str| {
             fields.get(field).and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok())
@@ -385,7 +389,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The living link between the two ends that an unlink names instead of an id.
+    /// Returns the live link between the two ends that an unlink names instead of an id.
     fn link_between(&mut self, entity: Entity, fields: &Fields) -> Result<Found, Unresolved> {
         let (ends, kinds): ([&str; 2], &[&str]) = match entity {
             Entity::TaskLink => (["from_id", "to_id"], &["kind"]),
@@ -396,15 +400,15 @@ impl Resolver<'_> {
                     .refuse(Violation::new(self.patch, Rule::Operation, message).field("entity"));
             }
         };
-        let before = self.faults.len();
+        let before = self.violations.len();
         let hint = format!("name the link by its id, or by {} and {}", ends[0], ends[1]);
         let mut id = |field: &str| {
             let id =
                 fields.get(field).and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
             if id.is_none() {
-                let fault = Violation::new(self.patch, Rule::Required, "must be given")
+                let err = Violation::new(self.patch, Rule::Required, "must be given")
                     .field(format!("fields.{field}"));
-                self.faults.push(fault.hint(hint.as_str()));
+                self.violations.push(err.hint(hint.as_str()));
             }
             id
         };
@@ -413,20 +417,19 @@ impl Resolver<'_> {
             .keys()
             .filter(|field| !ends.contains(&field.as_str()) && !kinds.contains(&field.as_str()))
         {
-            let fault =
-                Violation::new(self.patch, Rule::Operation, "does not say which link is meant");
-            self.faults.push(fault.field(format!("fields.{field}")).hint(hint.as_str()));
+            let err = Violation::new(self.patch, Rule::Operation, "does not specify which link");
+            self.violations.push(err.field(format!("fields.{field}")).hint(hint.as_str()));
         }
         let kind = fields
             .get("kind")
             .filter(|_| entity == Entity::TaskLink)
             .map(LinkKind::read)
             .transpose();
-        let kind = kind.or_else(|misfit| {
-            self.refuse(Violation::new(self.patch, Rule::Value, misfit.0).field("fields.kind"))
+        let kind = kind.or_else(|invalid| {
+            self.refuse(Violation::new(self.patch, Rule::Value, invalid.0).field("fields.kind"))
         });
         let (Some(from), Some(to), Ok(kind)) = (from, to, kind) else { return Err(Unresolved(())) };
-        if self.faults.len() > before {
+        if self.violations.len() > before {
             return Err(Unresolved(()));
         }
         let now = self.now();
@@ -440,7 +443,7 @@ impl Resolver<'_> {
                 wanted.map(|link| (TaskLinkId::uuid(link.id), Some(link.project_id))).collect()
             }
             _ => {
-                let answers = state.into_iter().flat_map(|state| state.answers_at(from));
+                let answers = state.into_iter().flat_map(|state| state.coverage_of(from));
                 let wanted =
                     answers.filter(|answer| answer.requirement_id == RequirementId::of(to));
                 wanted
@@ -450,20 +453,20 @@ impl Resolver<'_> {
         };
         match found.as_slice() {
             [one] => Ok(*one),
-            [] => self.fault("fields", "there is no living link between the two".to_owned(), None),
+            [] => self.err("fields", "there is no active link between the two".to_owned(), None),
             _ => {
-                let fault = Violation::new(
+                let err = Violation::new(
                     self.patch,
                     Rule::Required,
-                    "the two are linked in several ways; say which is meant",
+                    "the two are linked in several ways; specify which link",
                 );
-                self.refuse(fault.field("fields.kind").hint(LinkKind::WORDS.join(", ")))
+                self.refuse(err.field("fields.kind").hint(LinkKind::NAMES.join(", ")))
             }
         }
     }
 }
 
-/// `PAY/R7`: a requirement by its project's key and its label.
+/// Finds a requirement by its project's key and its label, such as `PAY/R7`.
 fn requirement(state: &State, name: &str) -> Result<Found, ServiceError> {
     let missing = || ServiceError::NotFound {
         what: "requirement",
@@ -478,11 +481,11 @@ fn requirement(state: &State, name: &str) -> Result<Found, ServiceError> {
     found.map(|requirement| (requirement.id.uuid(), Some(project.id))).ok_or_else(missing)
 }
 
-/// What a record is called among people: its key, handle or label.
+/// Returns the name of a record for people: its key, handle or label.
 pub fn name_of(state: &State, entity: Entity, id: Uuid, project: Option<ProjectId>) -> String {
     let task =
         |id: TaskId| state.task(id).map_or_else(|| id.to_string(), |task| task.key.to_string());
-    match state.get(Slot { entity, id, project }) {
+    match state.get(RecordKey { entity, id, project }) {
         Some(AnyRecord::Task(task)) => task.key.to_string(),
         Some(AnyRecord::Project(project)) => project.key.to_string(),
         Some(AnyRecord::User(user)) => format!("@{}", user.handle),

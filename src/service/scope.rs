@@ -1,4 +1,4 @@
-//! Which projects a use case needs at hand, from the words it was given.
+//! Determines which projects a use case must load, from the names it receives.
 
 use std::collections::BTreeSet;
 
@@ -13,12 +13,12 @@ use crate::domain::record::Entity;
 use crate::domain::state::{ProjectState, State};
 use crate::domain::time::AsOf;
 use crate::exchange::patchset::Request;
-use crate::store::{Scope, Snapshot, Sought};
+use crate::store::{RecordLookup, Scope, Snapshot};
 
 impl Service {
-    /// The lake as it is, or was, with the projects at hand that words for tasks or projects lead to. A word that leads
-    /// nowhere is left to whoever uses it.
-    pub async fn read_about(
+    /// Reads the lake, now or in the past, with the projects loaded that `words` (names of tasks or
+    /// projects) lead to. The caller handles words that lead nowhere.
+    pub async fn read_projects_of(
         &self,
         words: &[&str],
         as_of: Option<AsOf>,
@@ -26,11 +26,11 @@ impl Service {
         let mut projects = self.projects_of(words.iter().map(|word| (Entity::Task, *word))).await?;
         loop {
             let snapshot = self.read(&Scope::Projects(projects.clone()), as_of).await?;
-            // In the past a name may have been another project's.
+            // In the past, the name may have belonged to another project.
             let led = words.iter().filter_map(|word| find::project(&snapshot.state, word).ok());
             let away: Vec<ProjectId> = led
                 .map(|(_, project)| project.id)
-                .filter(|project| !snapshot.state.is_whole(*project))
+                .filter(|project| !snapshot.state.is_loaded(*project))
                 .collect();
             if away.is_empty() {
                 return Ok(snapshot);
@@ -39,26 +39,27 @@ impl Service {
         }
     }
 
-    /// The state with the projects at hand that words lead to.
-    pub async fn state_about(&self, words: &[&str]) -> Result<State, ServiceError> {
-        Ok(self.read_about(words, None).await?.state)
+    /// Returns the current state with the projects loaded that `words` lead to.
+    pub async fn state_for_names(&self, words: &[&str]) -> Result<State, ServiceError> {
+        Ok(self.read_projects_of(words, None).await?.state)
     }
 
-    /// The lake as it is, or was, with what a task's page shows: its project, and the tasks elsewhere that it is linked to.
-    pub async fn read_page(
+    /// Reads the lake, now or in the past, with the data of a task's page: its project, and the
+    /// linked tasks in other projects.
+    pub async fn read_task_page(
         &self,
         task: &str,
         as_of: Option<AsOf>,
     ) -> Result<Snapshot, ServiceError> {
-        let snapshot = self.read_about(&[task], as_of).await?;
+        let snapshot = self.read_projects_of(&[task], as_of).await?;
         let Ok(found) = find::task(&snapshot.state, task) else { return Ok(snapshot) };
         let project = snapshot.state.project(found.project_id);
         let ends = project
             .into_iter()
             .flat_map(|project| project.links_at(found.id))
             .flat_map(|link| [link.from_id, link.to_id]);
-        let far: Vec<Sought> =
-            ends.filter(|task| snapshot.state.task(*task).is_none()).map(sought).collect();
+        let far: Vec<RecordLookup> =
+            ends.filter(|task| snapshot.state.task(*task).is_none()).map(lookup).collect();
         if far.is_empty() {
             return Ok(snapshot);
         }
@@ -68,15 +69,15 @@ impl Service {
         self.read(&Scope::Projects(projects), as_of).await
     }
 
-    /// The lake as it is, or was, with its one living project at hand.
+    /// Reads the lake, now or in the past, with its only live project loaded.
     pub async fn read_only_project(&self, as_of: Option<AsOf>) -> Result<Snapshot, ServiceError> {
         let outline = self.read(&Scope::outline(), as_of).await?;
         let only = find::only_project(&outline.state)?.1.id;
         self.read(&Scope::of([only]), as_of).await
     }
 
-    /// The lake as it is, or was, at least with the projects at hand that are in sight.
-    pub async fn read_in_sight(&self, as_of: Option<AsOf>) -> Result<Snapshot, ServiceError> {
+    /// Reads the lake, now or in the past, with at least the visible projects loaded.
+    pub async fn read_visible(&self, as_of: Option<AsOf>) -> Result<Snapshot, ServiceError> {
         if as_of.is_some() {
             return self.read(&Scope::All, as_of).await;
         }
@@ -84,19 +85,19 @@ impl Service {
         let projects = outline
             .projects()
             .filter_map(ProjectState::project)
-            .filter(|project| project.is_in_sight());
+            .filter(|project| project.is_visible());
         self.read(&Scope::of(projects.map(|project| project.id)), None).await
     }
 
-    /// The state that a request is resolved against: the projects it speaks of.
-    pub(super) async fn state_for(&self, request: &Request) -> Result<State, ServiceError> {
+    /// Returns the state for resolving a request: the projects to which it refers.
+    pub(super) async fn state_for_request(&self, request: &Request) -> Result<State, ServiceError> {
         let projects = self.projects_of(request.references()).await?;
         self.state(&Scope::Projects(projects)).await
     }
 
-    /// The state that a set is judged against: the projects it names and those it reaches. A store loads the same before
-    /// it commits the set.
-    pub(super) async fn state_judging(&self, set: &PatchSet) -> Result<State, ServiceError> {
+    /// Returns the state for checking a set: the projects that it names and reaches. A store loads
+    /// the same before it commits the set.
+    pub(super) async fn state_for_set(&self, set: &PatchSet) -> Result<State, ServiceError> {
         let projects: BTreeSet<ProjectId> = set.scope().collect();
         let state = self.state(&Scope::Projects(projects.clone())).await?;
         let Reach { linked, ends } = reach(&state, set.patches.iter());
@@ -108,14 +109,14 @@ impl Service {
         self.state(&Scope::Projects(projects)).await
     }
 
-    /// These projects and those of some tasks.
+    /// Adds the projects of some tasks to `projects` and `more`.
     pub(super) async fn projects_with(
         &self,
         projects: BTreeSet<ProjectId>,
         more: BTreeSet<ProjectId>,
         tasks: BTreeSet<TaskId>,
     ) -> Result<BTreeSet<ProjectId>, ServiceError> {
-        let homes = self.store.find(&tasks.into_iter().map(sought).collect::<Vec<_>>()).await?;
+        let homes = self.store.find(&tasks.into_iter().map(lookup).collect::<Vec<_>>()).await?;
         Ok(projects.into_iter().chain(more).chain(homes.into_iter().flatten()).collect())
     }
 
@@ -126,13 +127,13 @@ impl Service {
         let outline = self.state(&Scope::outline()).await?;
         let mut projects = BTreeSet::new();
         let mut keys: BTreeSet<TaskKey> = BTreeSet::new();
-        let mut far: BTreeSet<Sought> = BTreeSet::new();
+        let mut far: BTreeSet<RecordLookup> = BTreeSet::new();
         let names = find::ProjectNames::of(&outline);
         let words: BTreeSet<(Entity, &str)> =
             words.filter(|(entity, _)| !matches!(entity, Entity::User | Entity::Lake)).collect();
         for (entity, word) in words {
             let named = names.get(word).or_else(|| match word.split_once('/') {
-                // A requirement is written PROJECT/LABEL.
+                // A requirement is written as PROJECT/LABEL.
                 Some((project, _)) if entity == Entity::Requirement => names.get(project),
                 _ => None,
             });
@@ -143,7 +144,7 @@ impl Service {
                 projects.extend(project.map(|project| project.id));
                 keys.insert(key);
             } else if let Ok(id) = Uuid::try_parse(word) {
-                far.insert(Sought::Id(entity, id));
+                far.insert(RecordLookup::Id(entity, id));
             }
         }
         projects.extend(
@@ -154,7 +155,7 @@ impl Service {
             let former = keys
                 .into_iter()
                 .filter(|key| state.task_by_key(key).is_none())
-                .map(Sought::FormerKey);
+                .map(RecordLookup::FormerKey);
             projects
                 .extend(self.store.find(&former.collect::<Vec<_>>()).await?.into_iter().flatten());
         }
@@ -162,6 +163,6 @@ impl Service {
     }
 }
 
-fn sought(task: TaskId) -> Sought {
-    Sought::Id(Entity::Task, task.uuid())
+fn lookup(task: TaskId) -> RecordLookup {
+    RecordLookup::Id(Entity::Task, task.uuid())
 }

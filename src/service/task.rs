@@ -1,8 +1,8 @@
-//! Changes of tasks that are more than one patch, or need the state first.
+//! Changes to tasks that take more than one patch or depend on the state.
 
 use std::sync::Arc;
 
-use super::change::Done;
+use super::change::Committed;
 use super::{Service, ServiceError, find};
 use crate::domain::id::ProjectId;
 use crate::domain::key::TaskKey;
@@ -19,38 +19,40 @@ use crate::planning::split::{Part, split};
 use crate::runtime::fresh_set_id;
 use crate::store::Scope;
 
-/// How often a change that rests on a value just read is tried against a moving one.
-const TRIES: usize = 5;
+/// Maximum number of attempts for a change that depends on a value that others may change
+/// concurrently.
+const MAX_ATTEMPTS: usize = 5;
 
-/// A completed task, and what that leaves to be completed.
+/// A completed task, and what remains to be completed.
 pub struct Completed {
-    pub done: Done,
+    pub done: Committed,
     pub completed_parts: Vec<TaskKey>,
     pub open_parts: Vec<TaskKey>,
-    /// What the task is part of, where this was its last open part.
+    /// The parent task, if this was its last open subtask.
     pub whole: Option<TaskKey>,
 }
 
 impl Service {
-    /// Adds spent minutes to a task, whoever else does so at the same time.
+    /// Adds spent minutes to a task, even if others do so concurrently.
     pub async fn log_work(
         &self,
         task: &str,
         minutes: Minutes,
-    ) -> Result<(Minutes, Done), ServiceError> {
+    ) -> Result<(Minutes, Committed), ServiceError> {
         let mut tries = 0;
         loop {
-            let state = self.state_about(&[task]).await?;
+            let state = self.state_for_names(&[task]).await?;
             let (patch, spent) = spending(find::live_task(&state, task)?, minutes);
             tries += 1;
             match self.change(&Request::of(vec![patch]), Source::Cli).await {
-                Err(ServiceError::Conflicted { .. }) if tries < TRIES => {}
+                Err(ServiceError::Conflicted { .. }) if tries < MAX_ATTEMPTS => {}
                 done => return done.map(|done| (spent, done)),
             }
         }
     }
 
-    /// Completes a task, adds what was spent on it, and completes its open parts too where that is wanted.
+    /// Completes a task, adds the time spent, and completes its open subtasks if `with_parts` is
+    /// set.
     pub async fn complete_task(
         &self,
         task: &str,
@@ -59,7 +61,7 @@ impl Service {
     ) -> Result<Completed, ServiceError> {
         let mut tries = 0;
         loop {
-            let state = self.state_about(&[task]).await?;
+            let state = self.state_for_names(&[task]).await?;
             let found = find::live_task(&state, task)?;
             let project = state
                 .project(found.project_id)
@@ -70,14 +72,14 @@ impl Service {
             let completed = |patch: RawPatch| patch.with("status", TaskStatus::Completed.json());
             let update = |task: &Task| RawPatch::of(Op::Update, Entity::Task, task.id.to_string());
             let own = spent.map_or_else(|| update(found), |spent| spending(found, spent).0);
-            // A part that somebody closes otherwise meanwhile stays as they closed it.
+            // A subtask that someone else closes concurrently keeps that status.
             let part =
                 |part: &&Arc<Task>| completed(update(part).expecting("status", part.status.json()));
             let parts = open.iter().filter(|_| with_parts).map(part);
             let patches = std::iter::once(completed(own)).chain(parts).collect();
             tries += 1;
             let done = match self.change(&Request::of(patches), Source::Cli).await {
-                Err(ServiceError::Conflicted { .. }) if tries < TRIES => continue,
+                Err(ServiceError::Conflicted { .. }) if tries < MAX_ATTEMPTS => continue,
                 done => done?,
             };
             let keys: Vec<TaskKey> = open.iter().map(|part| part.key.clone()).collect();
@@ -100,11 +102,11 @@ impl Service {
     }
 
     /// Merges `gone` into `kept`.
-    pub async fn merge_tasks(&self, kept: &str, gone: &str) -> Result<Done, ServiceError> {
-        let state = self.state_about(&[kept, gone]).await?;
+    pub async fn merge_tasks(&self, kept: &str, gone: &str) -> Result<Committed, ServiceError> {
+        let state = self.state_for_names(&[kept, gone]).await?;
         let tasks = [find::live_task(&state, kept)?, find::live_task(&state, gone)?];
         let elsewhere = self.store.linked_from(&tasks.iter().map(|task| task.id).collect()).await?;
-        // A link that a merge takes over may lead to a task of any project.
+        // A link that a merge takes over may lead to a task in any project.
         let ends = tasks.iter().filter_map(|task| Some((state.project(task.project_id)?, task.id)));
         let ends = ends
             .flat_map(|(project, task)| project.links_at(task))
@@ -119,9 +121,9 @@ impl Service {
         self.commit_patches(&state, set, patches, reason, projects.into_iter().collect()).await
     }
 
-    /// Splits a task into parts below it.
-    pub async fn split_task(&self, task: &str, parts: &[Part]) -> Result<Done, ServiceError> {
-        let state = self.state_about(&[task]).await?;
+    /// Splits a task into subtasks.
+    pub async fn split_task(&self, task: &str, parts: &[Part]) -> Result<Committed, ServiceError> {
+        let state = self.state_for_names(&[task]).await?;
         let task = find::live_task(&state, task)?;
         let set = fresh_set_id(self.clock.as_ref(), self.random.as_ref());
         let patches = split(task, parts, set).map_err(one)?;
@@ -129,9 +131,13 @@ impl Service {
         self.commit_patches(&state, set, patches, reason, Vec::new()).await
     }
 
-    /// Joins two users: `gone` becomes another name of `kept`, and its tasks are reassigned.
-    pub async fn merge_users(&self, kept: &str, gone: &str) -> Result<(usize, Done), ServiceError> {
-        // Their tasks may be anywhere.
+    /// Merges two users: `gone` becomes an alias of `kept`, and its tasks are reassigned.
+    pub async fn merge_users(
+        &self,
+        kept: &str,
+        gone: &str,
+    ) -> Result<(usize, Committed), ServiceError> {
+        // Their tasks may be in any project.
         let state = self.state(&Scope::All).await?;
         let (kept, gone) = (find::user(&state, kept)?, find::user(&state, gone)?);
         let mut patches = vec![
@@ -147,7 +153,7 @@ impl Service {
         };
         patches.extend(assigned.iter().map(reassign));
         patches.push(RawPatch::of(Op::Delete, Entity::User, gone.id.to_string()));
-        // Deleted tasks are among them, which hold the edit until they are restored.
+        // Some tasks may be deleted; they hold the edit until they are restored.
         let set = self.resolve(&state, &Request::of(patches), Source::Cli)?;
         let done = self.commit(&state, set).await?;
         Ok((assigned.iter().filter(|task| task.is_live()).count(), done))
@@ -160,7 +166,7 @@ impl Service {
         patches: Vec<Patch>,
         reason: Option<LongText>,
         also: Vec<ProjectId>,
-    ) -> Result<Done, ServiceError> {
+    ) -> Result<Committed, ServiceError> {
         let set = PatchSet {
             id,
             request_hash: [0; 32],
@@ -178,7 +184,7 @@ fn one(violation: Violation) -> ServiceError {
     ServiceError::Refused(vec![violation])
 }
 
-/// The change that adds minutes to what was spent on a task, and what that comes to.
+/// Returns the patch that adds minutes to a task's spent time, and the new total.
 fn spending(task: &Task, minutes: Minutes) -> (RawPatch, Minutes) {
     let spent = task.actual_minutes.unwrap_or_default().saturating_add(minutes);
     let patch = RawPatch::of(Op::Update, Entity::Task, task.id.to_string())

@@ -1,7 +1,8 @@
-//! Decoding Parquet, the one way to it for all that reads files whole.
+//! Decodes Parquet for all code that reads whole files.
 //!
-//! The reader does not expect a file in which a byte is another: where it panics, the file is damaged and nothing else. A
-//! file that another engine wrote may hold the same values in other types.
+//! The Parquet reader does not expect a file with a corrupt byte: a panic of the reader means that
+//! the file is damaged, and nothing else. A file that another engine wrote may hold the same values
+//! in other types.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -19,13 +20,13 @@ use deltalake::parquet::arrow::arrow_reader::{
 use super::error::StoreError;
 
 thread_local! {
-    /// Whether this thread decodes, so that a panic is told as damage and nothing is printed.
+    /// Whether this thread is decoding, so that a panic becomes an error and is not printed.
     static DECODES: Cell<bool> = const { Cell::new(false) };
 }
 
 static QUIET: Once = Once::new();
 
-/// Keeps quiet about panics of what decodes.
+/// Suppresses the output of panics during decoding.
 fn be_quiet() {
     QUIET.call_once(|| {
         let hook = panic::take_hook();
@@ -37,7 +38,7 @@ fn be_quiet() {
     });
 }
 
-/// Decodes something of a file; `path` is named where that cannot be done.
+/// Decodes a part of a file, and turns a panic into an error that names `path`.
 pub fn guarded<T>(
     path: &str,
     decode: impl FnOnce() -> Result<T, StoreError>,
@@ -46,12 +47,10 @@ pub fn guarded<T>(
     let outer = DECODES.replace(true);
     let decoded = panic::catch_unwind(AssertUnwindSafe(decode));
     DECODES.set(outer);
-    decoded.unwrap_or_else(|_| {
-        Err(StoreError::damaged(path, "its bytes are no Parquet that can be decoded"))
-    })
+    decoded.unwrap_or_else(|_| Err(StoreError::damaged(path, "it cannot be decoded as Parquet")))
 }
 
-/// What is decoded bit by bit. After damage there is nothing more.
+/// An iterator over decoded items that ends after damage.
 pub struct Guarded<I> {
     path: String,
     inner: Option<I>,
@@ -76,28 +75,29 @@ impl<T, I: Iterator<Item = Result<T, StoreError>>> Iterator for Guarded<I> {
     }
 }
 
-/// A file to be read, its types those that its columns are stored in.
+/// Opens a file for reading, with the types in which its columns are stored.
 pub fn open(path: &str, file: Bytes) -> Result<ParquetRecordBatchReaderBuilder<Bytes>, StoreError> {
     guarded(path, || {
-        // An engine that rewrote the file may have noted other types for the same columns.
+        // An engine that rewrote the file may have recorded other types for the same columns.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
             .map_err(|err| StoreError::damaged(path, err.to_string()))
     })
 }
 
-/// The batches that a builder gives.
+/// Returns the batches of a builder.
 pub fn batches(
     path: &str,
     builder: ParquetRecordBatchReaderBuilder<Bytes>,
 ) -> Result<Guarded<impl Iterator<Item = Result<RecordBatch, StoreError>> + use<>>, StoreError> {
     let place = path.to_owned();
-    let damaged = move |fault: String| StoreError::damaged(place.clone(), fault);
+    let damaged = move |err: String| StoreError::damaged(place.clone(), err);
     let reader = guarded(path, || builder.build().map_err(|err| damaged(err.to_string())))?;
     Ok(Guarded::new(path, reader.map(move |batch| batch.map_err(|err| damaged(err.to_string())))))
 }
 
-/// A batch with its columns as the types that a schema has for them; columns that it does not name stay as they are.
+/// Converts a batch to the column types of a schema; columns that the schema does not name stay
+/// unchanged.
 pub fn typed(batch: RecordBatch, schema: &Schema) -> Result<RecordBatch, ArrowError> {
     let wanted = |field: &Field| {
         schema

@@ -1,4 +1,5 @@
-//! The lake on an object store: what callers see of it. Commits and looks go to the one writer task.
+//! Implements [`Store`] for a lake on an object store. Commits and reads go to the single writer
+//! task.
 
 mod erasing;
 mod folding;
@@ -16,26 +17,26 @@ use object_store::ObjectStore;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::appended::Appended;
 use super::error::StoreError;
+use super::event_tables::EventTable;
 use super::format::Format;
-use super::journal::hand::MOST_RECORDS;
-use super::journal::opening::Opening;
+use super::journal::open::Opening;
+use super::journal::project_cache::MAX_CACHED_RECORDS;
 use super::journal::{Journal, Order};
 use super::ledger::Ledger;
-use super::parts::BUDGET;
-pub use super::root::Root;
-use super::root::{probe, refuse_remains};
+pub use super::location::LakeLocation;
+use super::location::{check_not_orphaned, probe};
+use super::replay::REPLAY_BUDGET_BYTES;
 use super::row::{Row, Stream};
 use super::tables::LakeTables;
 use super::writer::{self, Message};
-use super::{FoldReport, Head, Outcome, Scope, Snapshot, Sought, Store, beside};
+use super::{FoldReport, Head, Outcome, RecordLookup, Scope, Snapshot, Store, aux_tables};
 use crate::domain::id::{ProjectId, TaskId};
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Fields;
-use crate::domain::tally::Tallies;
+use crate::domain::task_counts::TaskCounts;
 use crate::runtime::{Clock, Random};
-use folding::Unnoted;
+use folding::Unrecorded;
 
 /// A lake on an object store.
 pub struct DeltaStore {
@@ -46,29 +47,30 @@ pub struct DeltaStore {
     random: Arc<dyn Random>,
     writer: mpsc::Sender<Message>,
     task: JoinHandle<()>,
-    ended: Mutex<Option<oneshot::Receiver<()>>>,
-    /// Something was committed that the tables do not show yet.
+    finished: Mutex<Option<oneshot::Receiver<()>>>,
+    /// Whether this process committed something that the tables do not show yet.
     unfolded: AtomicBool,
-    /// The last seq that this process committed, 0 for none.
+    /// Last seq that this process committed; 0 for none.
     committed: AtomicU64,
-    unnoted: Mutex<Unnoted>,
+    unrecorded: Mutex<Unrecorded>,
     budget: u64,
-    /// Tables that are ahead of the journal count as those of another.
-    passes_over_ahead: bool,
+    /// Whether a table ahead of the journal counts as a table of another lake.
+    ignores_tables_ahead: bool,
 }
 
 impl DeltaStore {
-    /// Makes a new lake.
+    /// Creates a new lake.
     pub async fn create(
-        root: &Root,
+        root: &LakeLocation,
         format: Format,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, StoreError> {
-        refuse_remains(root).await?;
+        check_not_orphaned(root).await?;
         probe(root, clock.as_ref(), random.as_ref()).await?;
-        // Before the journal, whose first entry makes it a lake: one that is there has all its tables.
-        beside::ensure(&root.store, clock.now(), random.as_ref()).await?;
+        // Created before the journal, whose first entry makes this a lake: an existing lake has all
+        // its tables.
+        aux_tables::ensure(&root.store, clock.now(), random.as_ref()).await?;
         let ledger = Ledger::new(format.clone(), root.url.as_str());
         let journal = Journal::create(
             Arc::clone(&root.store),
@@ -81,30 +83,32 @@ impl DeltaStore {
         Ok(Self::start(root, format, journal, clock, random))
     }
 
-    /// Opens the lake that is there.
+    /// Opens an existing lake.
     pub async fn open(
-        root: &Root,
+        root: &LakeLocation,
         format: Format,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, StoreError> {
-        Self::open_keeping(root, format, MOST_RECORDS, clock, random).await
+        Self::open_keeping(root, format, MAX_CACHED_RECORDS, clock, random).await
     }
 
-    /// Opens the lake that is there, to keep at most so many records at hand beside those in use.
+    /// Opens an existing lake and keeps at most `most` cached records besides those in use.
     pub async fn open_keeping(
-        root: &Root,
+        root: &LakeLocation,
         format: Format,
         most: usize,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, StoreError> {
-        Self::open_so(root, format, Opening { most, passes_over_ahead: false }, clock, random).await
+        Self::open_so(root, format, Opening { most, ignores_tables_ahead: false }, clock, random)
+            .await
     }
 
-    /// Opens the lake that is there to rebuild tables: one that is ahead of the journal does not keep anybody out.
+    /// Opens an existing lake to rebuild tables: a table ahead of the journal does not prevent
+    /// opening.
     pub async fn open_to_rebuild(
-        root: &Root,
+        root: &LakeLocation,
         format: Format,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
@@ -112,7 +116,7 @@ impl DeltaStore {
         Self::open_so(
             root,
             format,
-            Opening { most: MOST_RECORDS, passes_over_ahead: true },
+            Opening { most: MAX_CACHED_RECORDS, ignores_tables_ahead: true },
             clock,
             random,
         )
@@ -120,7 +124,7 @@ impl DeltaStore {
     }
 
     async fn open_so(
-        root: &Root,
+        root: &LakeLocation,
         format: Format,
         opening: Opening,
         clock: Arc<dyn Clock>,
@@ -135,22 +139,22 @@ impl DeltaStore {
             Arc::clone(&random),
         )
         .await?;
-        let passes_over_ahead = opening.passes_over_ahead;
-        Ok(Self { passes_over_ahead, ..Self::start(root, format, journal, clock, random) })
+        let ignores_tables_ahead = opening.ignores_tables_ahead;
+        Ok(Self { ignores_tables_ahead, ..Self::start(root, format, journal, clock, random) })
     }
 
     fn start(
-        root: &Root,
+        root: &LakeLocation,
         format: Format,
         journal: Journal,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
         let (writer, inbox) = mpsc::channel(4096);
-        let (end, ended) = oneshot::channel();
+        let (end, finished) = oneshot::channel();
         let task = tokio::spawn(async move {
             writer::run(journal, inbox).await;
-            // Whoever waited may be gone.
+            // The receiver may be gone.
             let _ = end.send(());
         });
         Self {
@@ -161,51 +165,52 @@ impl DeltaStore {
             random,
             writer,
             task,
-            ended: Mutex::new(Some(ended)),
+            finished: Mutex::new(Some(finished)),
             unfolded: AtomicBool::new(false),
             committed: AtomicU64::new(0),
-            unnoted: Mutex::default(),
-            budget: BUDGET,
-            passes_over_ahead: false,
+            unrecorded: Mutex::default(),
+            budget: REPLAY_BUDGET_BYTES,
+            ignores_tables_ahead: false,
         }
     }
 
-    /// Replays at most so many bytes of the journal at a time when it makes a table anew, but always a bucket.
-    pub fn replaying(self, budget: u64) -> Self {
+    /// Limits the bytes of the journal that a rebuild replays at a time; at least one bucket is
+    /// replayed.
+    pub fn with_replay_budget(self, budget: u64) -> Self {
         Self { budget, ..self }
     }
 
-    /// The tables, for an engine that reads them.
+    /// Returns the tables, for an engine that reads them.
     pub fn tables(&self) -> LakeTables {
         LakeTables::new(Arc::clone(&self.root))
     }
 
-    /// Whether this process committed something.
+    /// Returns whether this process committed something.
     pub fn has_written(&self) -> bool {
         self.unfolded.load(Ordering::Acquire)
     }
 
-    /// The last seq that this process committed, 0 for none.
+    /// Returns the last seq that this process committed; 0 for none.
     pub fn committed(&self) -> u64 {
         self.committed.load(Ordering::Acquire)
     }
 
-    /// Folds what this process committed and waits until everything begun is done. Dropping the store does neither:
-    /// the next process folds what is left.
+    /// Folds what this process committed and waits until all started work is done. Dropping the
+    /// store does neither: the next process folds the rest.
     pub async fn close(self) {
         if self.has_written()
-            && let Err(fault) = self.fold_tail().await
+            && let Err(err) = self.fold_tail().await
         {
-            tracing::warn!(%fault, "the tables lag behind the journal; the next command or lakeplan fold brings them up");
+            tracing::warn!(%err, "the tables lag behind the journal; the next command or lakeplan fold updates them");
         }
-        self.note_fold().await;
+        self.record_fold().await;
         drop(self.writer);
-        if let Err(fault) = self.task.await {
-            tracing::error!(%fault, "the writer ended before its time");
+        if let Err(err) = self.task.await {
+            tracing::error!(%err, "the writer stopped unexpectedly");
         }
     }
 
-    async fn look(&self, scope: Scope) -> Result<(Snapshot, Head), StoreError> {
+    async fn snapshot_with_head(&self, scope: Scope) -> Result<(Snapshot, Head), StoreError> {
         self.ask(|answer| Message::Look { scope, answer }).await
     }
 
@@ -222,7 +227,7 @@ impl DeltaStore {
         });
         let rows = batches.flat_map(|batch| match batch {
             Ok(rows) => stream::iter(rows.into_iter().map(Ok).collect::<Vec<_>>()),
-            Err(fault) => stream::iter(vec![Err(fault)]),
+            Err(err) => stream::iter(vec![Err(err)]),
         });
         let wanted = move |row: &Result<Row, StoreError>| {
             row.as_ref().map_or(true, |row| scope.concerns(row))
@@ -230,23 +235,28 @@ impl DeltaStore {
         Ok(rows.filter(move |row| std::future::ready(wanted(row))).boxed())
     }
 
-    /// Folds everything, whoever committed it, and rebuilds the tables of which a file is missing or has another size.
-    pub async fn fold_looking(&self) -> Result<FoldReport, StoreError> {
-        let report = self.fold_unnoted(self.lost().await?).await?;
-        self.note_fold().await;
+    /// Folds everything, also the commits of others, and rebuilds the tables with files that are
+    /// missing or have another size.
+    pub async fn fold_and_verify(&self) -> Result<FoldReport, StoreError> {
+        let report = self.fold_unrecorded(self.lost().await?).await?;
+        self.record_fold().await;
         Ok(report)
     }
 
-    /// Folds everything, whoever committed it, rebuilds the tables of which something is lost, and leaves the note to the
-    /// caller.
-    async fn fold_unnoted(&self, lost: BTreeSet<&'static str>) -> Result<FoldReport, StoreError> {
-        self.ask(|answer| Message::Survey { lost, answer }).await?;
+    /// Folds everything, also the commits of others, and rebuilds the tables in `lost`. The caller
+    /// must write the `table_state` rows.
+    async fn fold_unrecorded(
+        &self,
+        lost: BTreeSet<&'static str>,
+    ) -> Result<FoldReport, StoreError> {
+        self.ask(|answer| Message::JournalScan { lost, answer }).await?;
         self.fold_tail().await
     }
 
-    /// Comes when the store was dropped and what it had begun is done; `None` the second time.
-    pub fn ended(&self) -> Option<oneshot::Receiver<()>> {
-        self.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    /// Returns a receiver that fires when the store was dropped and its started work is done;
+    /// `None` on the second call.
+    pub fn finished(&self) -> Option<oneshot::Receiver<()>> {
+        self.finished.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
     }
 
     async fn ask<T>(
@@ -268,7 +278,7 @@ impl fmt::Display for DeltaStore {
 #[async_trait]
 impl Store for DeltaStore {
     async fn snapshot(&self, scope: &Scope) -> Result<Snapshot, StoreError> {
-        self.look(scope.clone()).await.map(|(snapshot, _)| snapshot)
+        self.snapshot_with_head(scope.clone()).await.map(|(snapshot, _)| snapshot)
     }
 
     async fn commit(&self, sets: Vec<PatchSet>) -> Vec<Outcome> {
@@ -297,8 +307,8 @@ impl Store for DeltaStore {
         })
     }
 
-    async fn find(&self, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError> {
-        self.ask(|answer| Message::Find { sought: sought.to_vec(), answer }).await
+    async fn find(&self, lookup: &[RecordLookup]) -> Result<Vec<Option<ProjectId>>, StoreError> {
+        self.ask(|answer| Message::Find { lookup: lookup.to_vec(), answer }).await
     }
 
     async fn linked_from(
@@ -308,8 +318,8 @@ impl Store for DeltaStore {
         self.ask(|answer| Message::LinkedFrom { tasks: tasks.clone(), answer }).await
     }
 
-    async fn tally(&self) -> Result<Tallies, StoreError> {
-        self.ask(|answer| Message::Tally { answer }).await
+    async fn tally(&self) -> Result<TaskCounts, StoreError> {
+        self.ask(|answer| Message::TaskCount { answer }).await
     }
 
     async fn changes(
@@ -329,17 +339,21 @@ impl Store for DeltaStore {
         self.read(0, stream, Order::NewestFirst, scope.clone()).await
     }
 
-    async fn append(&self, table: &'static Appended, rows: Vec<Fields>) -> Result<(), StoreError> {
+    async fn append(
+        &self,
+        table: &'static EventTable,
+        rows: Vec<Fields>,
+    ) -> Result<(), StoreError> {
         table.append(&self.root, &rows, self.clock.as_ref(), self.random.as_ref()).await
     }
 
     async fn fold(&self) -> Result<FoldReport, StoreError> {
-        let report = self.fold_unnoted(BTreeSet::new()).await?;
-        self.note_fold().await;
+        let report = self.fold_unrecorded(BTreeSet::new()).await?;
+        self.record_fold().await;
         Ok(report)
     }
 
     async fn head(&self) -> Result<Head, StoreError> {
-        self.look(Scope::outline()).await.map(|(_, head)| head)
+        self.snapshot_with_head(Scope::outline()).await.map(|(_, head)| head)
     }
 }

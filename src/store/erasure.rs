@@ -1,40 +1,49 @@
-//! Erasing: values leave the journal's past, and the past stays provable and replayable.
+//! Erases values from the journal's past, which stays provable and replayable.
 //!
-//! An erase is a change like any other, with a row of its own whose `after` names each row it erases, by seq and ordinal,
-//! and holds what stays of that row's payload: everything but the personal values, and neutral ones in their place. Then
-//! the files that hold the named rows are written anew without `before`, `after`, `salt` and `request_hash` of these rows.
-//! Decisions:
+//! An erase is a change like any other, with its own row. The row's `after` names each erased row,
+//! by seq and ordinal, and holds what remains of that row's payload: everything but the personal
+//! values, with neutral values in their place. Then the files that hold the named rows are
+//! rewritten without `before`, `after`, `salt` and `request_hash` of these rows. Decisions:
 //!
-//! - The named rows keep their digest, so the chain verifies as it did, anchors of earlier check-ups too. What stays of
-//!   them lies in the erase's own row, under its digest and in the chain: it cannot be changed unnoticed either.
-//! - Whoever replays, folds or shows rows reads them through `Files::read_whole`, which puts back what stays. A create
-//!   whose payload is gone so gives a valid record with neutral values, in its project, under its key; a fold of all
-//!   tables from an erased journal gives the tables there are; and `--as-of` shows neutral values for the past and true
-//!   ones for what was not personal, such as the status. Compaction reads and writes the rows as they are.
-//! - A row without its payload that no erase names is damage: nothing replays it, and the check-up reports it.
-//! - Only rows that hold a value to be erased are named. The others tell nothing of anyone and can still be undone.
-//! - First the record as it is gets neutral values by a normal update, whose own `before` is erased with the rest; only
-//!   rows up to it are named. What someone enters afterwards is new, and not erased.
-//! - The tables are folded past that update before a payload leaves the journal, so no table shows what the journal no
-//!   longer says. `field_changes` holds no field that is erased.
-//! - The naming is committed first, the files are written after it. A crash between leaves rows that are named and still
-//!   hold their payload: the check-up reports them, and repeating the command, by the record's id, finishes.
-//! - Two erases at once name the same rows twice, with the same remains; the files are written by whoever has the slot,
-//!   and the other finds nothing left to do. So does a second erase of the same record, which then commits nothing.
-//! - A copy takes erased rows as they are, with the erase that names them. A copy that would end before that erase is
-//!   refused: it could not be replayed. A backup made before the erase still holds everything and must be thrown away.
-//! - An undo of a set that lost a value is refused, because the value is not there to be brought back.
+//! - The named rows keep their digest, so the chain still verifies, and so do anchors of earlier
+//!   check-ups. Their remains are in the erase's own row, under its digest and in the chain, so a
+//!   change of the remains is detected too.
+//! - Code that replays, folds or shows rows reads them through `Files::read_whole`, which restores
+//!   the remains. A create without its payload therefore gives a valid record with neutral values,
+//!   in its project, under its key; a fold of all tables from an erased journal gives the existing
+//!   tables; and `--as-of` shows neutral values for the past and true ones for fields that were not
+//!   personal, like the status. Compaction reads and writes the rows as they are.
+//! - A row without its payload that no erase names is damage: nothing replays it, and the check-up
+//!   reports it.
+//! - Only rows that hold a value to be erased are named. The others reveal nothing about anyone and
+//!   can still be undone.
+//! - First a normal update gives the current record neutral values; the update's own `before` is
+//!   erased with the rest. Only rows up to this update are named. Values entered afterwards are
+//!   new, and not erased.
+//! - The tables are folded past that update before a payload leaves the journal, so no table shows
+//!   what the journal no longer says. `field_changes` holds no field that is erased.
+//! - The erase is committed first, the files are rewritten after it. A crash in between leaves
+//!   named rows that still hold their payload: the check-up reports them, and repeating the
+//!   command, with the record's id, finishes the erase.
+//! - Two concurrent erases name the same rows twice, with the same remains; the one that gets the
+//!   version rewrites the files, and the other finds nothing left to do. The same holds for a
+//!   second erase of the same record, which then commits nothing.
+//! - A copy takes erased rows as they are, with the erase that names them. A copy that would end
+//!   before that erase is refused: it could not be replayed. A backup made before the erase still
+//!   holds everything and must be thrown away.
+//! - An undo of a set that lost a value is refused, because the value cannot be restored.
 //!
-//! - A task that lost its source is no longer matched by its description: planning that text again makes the task anew,
-//!   with its title, as long as the text has it.
-//! - An older binary does not know the op and refuses to read the journal as damaged.
+//! - A task that lost its source is no longer matched by its description: planning that text again
+//!   creates the task again, with its title, as long as the text has it.
+//! - An older binary does not know the op and rejects the journal as damaged.
 //!
-//! What stays, and the command tells where and what to do about it (`service::mentions`): rows of `inbox`, which belong to
-//! those who write it, and messages in `inbox_results`; the names of actors (`actor`, `created_by`, `updated_by`, `deleted_by`, `runs`,
-//! `agent_logs`), because they are whatever name a process was run under, belong to no user's record, and are what an
-//! audit is about; reasons; the request's hash in the other rows of a set; names of source files in `agent_logs`; and
-//! names that somebody wrote into the texts of other records. Old files stay until `maintain` deletes them, seven days
-//! after they were replaced.
+//! Some values remain, and the command reports where and what to do about it (`service::mentions`):
+//! rows of `inbox`, which belong to those who write it, and messages in `inbox_results`; the names
+//! of actors (`actor`, `created_by`, `updated_by`, `deleted_by`, `runs`, `agent_logs`), because
+//! they are whatever name a process was run under, belong to no user's record, and are what an
+//! audit is about; reasons; the request's hash in the other rows of a set; names of source files in
+//! `agent_logs`; and names that somebody wrote into the texts of other records. Old files stay
+//! until `maintain` deletes them, seven days after they were replaced.
 
 use std::collections::BTreeMap;
 
@@ -45,28 +54,28 @@ use super::row::Row;
 use crate::domain::patch::Op;
 use crate::domain::record::Fields;
 
-/// A row's place in the journal: seq and ordinal.
-pub type Place = (u64, u32);
+/// Position of a row in the journal: seq and ordinal.
+pub type RowAddress = (u64, u32);
 
-/// What stays of a row's payload.
+/// What remains of a row's payload.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Remains {
     pub before: Option<Fields>,
     pub after: Option<Fields>,
 }
 
-/// What erases say stays of the rows they name.
+/// The remains of the rows that erases name.
 #[derive(Clone, Debug, Default)]
-pub struct Erasures(BTreeMap<Place, Remains>);
+pub struct Erasures(BTreeMap<RowAddress, Remains>);
 
-/// The field of an erase's `after` that lists the rows.
+/// Field of an erase's `after` that lists the rows.
 const ROWS: &str = "rows";
 
-/// The value of [`ROWS`].
+/// Returns the field [`ROWS`] with its value.
 pub fn listed<'r>(
-    rows: impl IntoIterator<Item = (&'r Place, &'r Remains)>,
+    rows: impl IntoIterator<Item = (&'r RowAddress, &'r Remains)>,
 ) -> (&'static str, Value) {
-    let row = |((seq, ordinal), remains): (&Place, &Remains)| json!({"seq": seq, "ordinal": ordinal, "before": remains.before, "after": remains.after});
+    let row = |((seq, ordinal), remains): (&RowAddress, &Remains)| json!({"seq": seq, "ordinal": ordinal, "before": remains.before, "after": remains.after});
     (ROWS, rows.into_iter().map(row).collect())
 }
 
@@ -77,7 +86,7 @@ impl Erasures {
         Ok(erasures)
     }
 
-    /// Notes what a row names, if it is an erase.
+    /// Records the rows that an erase names; other rows are ignored.
     pub fn note(&mut self, row: &Row) -> Result<(), StoreError> {
         if row.op != Op::Erase {
             return Ok(());
@@ -85,7 +94,7 @@ impl Erasures {
         let damaged = |what: &str| {
             StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), what)
         };
-        let payload = row.after_fields().map_err(|fault| damaged(&fault.to_string()))?;
+        let payload = row.after_fields().map_err(|err| damaged(&err.to_string()))?;
         let rows = payload
             .get(ROWS)
             .and_then(Value::as_array)
@@ -105,17 +114,18 @@ impl Erasures {
         self.0.extend(other.0);
     }
 
-    pub fn names(&self, place: Place) -> bool {
+    pub fn names(&self, place: RowAddress) -> bool {
         self.0.contains_key(&place)
     }
 
-    /// Whether a row with one of these seqs is named.
+    /// Returns whether a row with one of these seqs is named.
     pub fn names_within(&self, (first, last): (u64, u64)) -> bool {
         self.0.range((first, 0)..=(last, u32::MAX)).next().is_some()
     }
 
-    /// Gives erased rows back what stays of them; the place of the first row that no erase names, if there is one.
-    pub fn restore(&self, rows: &mut [Row]) -> Option<Place> {
+    /// Restores the remains of erased rows; returns the address of the first row that no erase
+    /// names, if any.
+    pub fn restore(&self, rows: &mut [Row]) -> Option<RowAddress> {
         let text = |fields: &Option<Fields>| {
             fields.as_ref().map(|fields| Value::Object(fields.clone()).to_string())
         };
@@ -129,10 +139,10 @@ impl Erasures {
     }
 }
 
-/// A row that lost its payload, and no erase says so.
-pub fn unnamed((seq, ordinal): Place) -> StoreError {
+/// Returns the error for a row that lost its payload and that no erase names.
+pub fn unnamed((seq, ordinal): RowAddress) -> StoreError {
     StoreError::damaged(
         format!("journal row {seq}.{ordinal}"),
-        "its payload is gone, and no erase names it",
+        "its payload is missing, but no erase names it",
     )
 }

@@ -1,50 +1,51 @@
-//! Situations in which the lake cannot be read or written.
+//! Errors of reading or writing the lake.
 
 use thiserror::Error;
 
 use super::catalog::CatalogError;
-use super::cloud::CloudFault;
-use crate::config::NotText;
+use super::cloud::CloudError;
+use crate::config::NotUtf8;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why the lake could not be used.
+/// Reason why the lake could not be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
     #[error("there is no lake at {root}")]
     NotALake { root: String },
-    #[error("there is a lake at {root} already")]
+    #[error("there is already a lake at {root}")]
     AlreadyALake { root: String },
-    /// What was to become a copy is one lake already.
-    #[error("there is a lake at {root} already, and nothing is copied over one")]
+    /// The target of a copy is already a lake.
+    #[error("there is already a lake at {root}, and it is not overwritten")]
     CopyOntoLake { root: String },
-    /// A copy that was complete and was changed since, so that it is no copy any more.
-    #[error("{root} is a lake of its own now, at seq {seq}, and nothing is copied over one")]
+    /// The target of a copy was complete and has been changed since, so that it is no longer a
+    /// copy.
+    #[error("{root} is an independent lake now, at seq {seq}, and is not overwritten")]
     CopyChanged { root: String, seq: u64 },
     #[error("{root} holds an unfinished copy of {from} up to {up_to}")]
     UnfinishedCopy { root: String, from: String, up_to: String },
     #[error(
-        "{root} lies in the {what} at {outer}, which would take the files of a lake for its own"
+        "{root} is inside the {what} at {outer}, which would treat the lake's files as its own"
     )]
     Within { root: String, what: &'static str, outer: String },
-    /// A lake of which only tables are left.
+    /// Only tables of a lake are left.
     #[error("{root} holds {} of a lake whose journal is missing", listed(tables))]
     JournalLost { root: String, tables: Vec<&'static str> },
-    /// What is no table of a lake lies where a copy would put one.
-    #[error("{root} holds the folder {name}, where the table {name} of the copy would lie")]
+    /// A folder that is not a table of a lake is where a copy would put one.
+    #[error("{root} has a folder {name}, which the table {name} of the copy needs")]
     Occupied { root: String, name: &'static str },
     #[error("there is no folder {name}")]
     NoFolder { name: String },
     #[error("{root} cannot be used: {why}")]
     UnusableRoot { root: String, why: String },
     #[error(transparent)]
-    NotText(#[from] NotText),
-    /// A place in a cloud that will not do until a setting or a right is changed.
+    NotUtf8(#[from] NotUtf8),
+    /// A cloud location is unusable until a setting or a right is changed.
     #[error(transparent)]
-    Cloud(#[from] CloudFault),
+    Cloud(#[from] CloudError),
     #[error(
-        "the lake at {root} needs a lakeplan that {verb}s format {needed}; this one ({version}) knows formats up to {known}",
+        "the lake at {root} needs a lakeplan that {verb}s format {needed}; this one ({version}) supports formats up to {known}",
         version = env!("CARGO_PKG_VERSION")
     )]
     NewerFormat { root: String, verb: &'static str, needed: u32, known: u32 },
@@ -52,16 +53,14 @@ pub enum StoreError {
     Storage { operation: &'static str, path: String, source: Source },
     #[error("{path} is damaged: {what}")]
     Damaged { path: String, what: String },
-    /// The next commit of a table can never be put: what has its name is no entry.
-    #[error(
-        "no commit can take its place at {path}: what has this name cannot be read as an entry of the log"
-    )]
+    /// The next commit of a table can never be put: something that is not an entry has its name.
+    #[error("cannot commit to {path}: the item with this name cannot be read as a log entry")]
     NameTaken { path: String },
     #[error(
         "a copy up to seq {up_to} cannot be made: the payload of row {seq}.{ordinal} was erased later"
     )]
     ErasedSince { seq: u64, ordinal: u32, up_to: u64 },
-    #[error("the lake did not exist then")]
+    #[error("the lake did not exist at that time")]
     BeforeItsTime,
     #[error("there is no seq {seq} yet; the last is {end}")]
     AfterItsEnd { seq: u64, end: u64 },
@@ -72,7 +71,7 @@ pub enum StoreError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(
-        "another writer gave {path} the table features {features}, which Lakeplan does not write"
+        "another writer enabled on {path} the table features {features}, which Lakeplan does not write"
     )]
     Features { path: String, features: String },
 }
@@ -84,21 +83,21 @@ impl StoreError {
         source: impl Into<Source>,
     ) -> Self {
         let (path, source): (String, Source) = (path.into(), source.into());
-        match CloudFault::within(source.as_ref()) {
-            Some(fault) if fault.is_passing() => {
-                return Self::Storage { operation, path, source: fault.clone().into() };
+        match CloudError::within(source.as_ref()) {
+            Some(err) if err.is_retryable() => {
+                return Self::Storage { operation, path, source: err.clone().into() };
             }
-            Some(fault) => return Self::Cloud(fault.clone()),
+            Some(err) => return Self::Cloud(err.clone()),
             None => {}
         }
         if let Some(NameTaken(path)) = NameTaken::within(source.as_ref()) {
             return Self::NameTaken { path: path.clone() };
         }
         match source.downcast_ref::<object_store::Error>() {
-            Some(fault) if let Some(cause) = CatalogError::within(fault) => Self::Catalog(cause),
+            Some(err) if let Some(cause) = CatalogError::within(err) => Self::Catalog(cause),
             Some(object_store::Error::PermissionDenied { .. }) => Self::UnusableRoot {
                 root: path,
-                why: "this user may not write or read it".to_owned(),
+                why: "this user has no read or write access".to_owned(),
             },
             _ => Self::Storage { operation, path, source },
         }
@@ -108,49 +107,50 @@ impl StoreError {
         Self::Damaged { path: path.into(), what: what.into() }
     }
 
-    /// Whether it is of the way to the storage and tells nothing of what is stored: a right, a catalog or storage that is away.
-    pub(crate) fn is_of_the_way(&self) -> bool {
+    /// Returns whether the error concerns access to the storage and not the stored data: a missing
+    /// right, or an unreachable catalog or storage.
+    pub(crate) fn is_access_error(&self) -> bool {
         match self {
             Self::Catalog(_) | Self::Cloud(_) | Self::UnusableRoot { .. } => true,
-            Self::Storage { source, .. } => CloudFault::within(source.as_ref()).is_some(),
+            Self::Storage { source, .. } => CloudError::within(source.as_ref()).is_some(),
             _ => false,
         }
     }
 
-    /// What the person at the keyboard can do about it.
+    /// Returns what the user can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NotALake { .. } => "lakeplan init makes one; --lake or LAKEPLAN_LAKE names another".to_owned(),
-            Self::AlreadyALake { .. } => "leave init out, or name another place with --lake".to_owned(),
-            Self::CopyOntoLake { .. } | Self::CopyChanged { .. } => "name a place where there is no lake yet".to_owned(),
+            Self::NotALake { .. } => "create one with lakeplan init, or specify another with --lake or LAKEPLAN_LAKE".to_owned(),
+            Self::AlreadyALake { .. } => "the lake is ready to use; pass --lake to create another one".to_owned(),
+            Self::CopyOntoLake { .. } | Self::CopyChanged { .. } => "choose a location that has no lake yet".to_owned(),
             Self::UnfinishedCopy { .. } => {
-                "repeat the lakeplan backup or restore-lake that began it, which goes on; or delete it, or name another place"
+                "rerun the lakeplan backup or restore-lake that started it to continue; or delete it, or choose another location"
                     .to_owned()
             }
-            Self::Within { .. } => "name a folder outside of it".to_owned(),
+            Self::Within { .. } => "choose a folder outside of it".to_owned(),
             Self::JournalLost { .. } => {
-                "bring the folder journal back; or make a lake from a backup at another place, with --lake and lakeplan restore-lake"
+                "restore the folder journal; or restore a backup to another location with --lake and lakeplan restore-lake"
                     .to_owned()
             }
-            Self::Occupied { .. } => "name a place where there is nothing yet, such as a new folder".to_owned(),
-            Self::NoFolder { .. } => "name a folder that is there, or a storage URL".to_owned(),
+            Self::Occupied { .. } => "choose an empty location, such as a new folder".to_owned(),
+            Self::NoFolder { .. } => "specify an existing folder or a storage URL".to_owned(),
             Self::NewerFormat { .. } => "install a newer lakeplan".to_owned(),
             Self::Damaged { path, .. } if is_of_folded_table(path) => {
-                "lakeplan fold --rebuild rebuilds the current tables from the journal".to_owned()
+                "run lakeplan fold --rebuild to rebuild the current tables from the journal".to_owned()
             }
-            Self::Damaged { .. } => "lakeplan doctor names what is affected, and what to do about it".to_owned(),
-            Self::NameTaken { .. } => format!("{MOVE_NAME}, then repeat the command"),
+            Self::Damaged { .. } => "run lakeplan doctor to see what is affected and what to do about it".to_owned(),
+            Self::NameTaken { .. } => format!("{MOVE_NAME}, then retry the command"),
             Self::ErasedSince { .. } => {
-                "copy all of it, or up to the erase or later, to a new place; delete an unfinished copy, which still holds it"
+                "copy everything, or up to the erase or later, to a new location; delete an unfinished copy, which still has the payload"
                     .to_owned()
             }
-            Self::BeforeItsTime => "lakeplan history shows where it begins".to_owned(),
-            Self::AfterItsEnd { .. } => "lakeplan history shows what there is".to_owned(),
-            Self::Deadline { .. } | Self::WriterGone => "repeat the command; what was committed stays committed once".to_owned(),
-            Self::UnusableRoot { .. } => "name another lake with --lake, or see that this user may write there".to_owned(),
-            Self::NotText(fault) => fault.hint(),
-            Self::Cloud(fault) => fault.hint().to_owned(),
-            Self::Storage { source, .. } => return CloudFault::within(source.as_ref()).map(|fault| fault.hint().to_owned()),
+            Self::BeforeItsTime => "run lakeplan history to see where it begins".to_owned(),
+            Self::AfterItsEnd { .. } => "run lakeplan history to see the changes".to_owned(),
+            Self::Deadline { .. } | Self::WriterGone => "retry the command; committed changes are not applied twice".to_owned(),
+            Self::UnusableRoot { .. } => "specify another lake with --lake, or give this user write access".to_owned(),
+            Self::NotUtf8(err) => err.hint(),
+            Self::Cloud(err) => err.hint().to_owned(),
+            Self::Storage { source, .. } => return CloudError::within(source.as_ref()).map(|err| err.hint().to_owned()),
             Self::Catalog(cause) => return cause.hint(),
             Self::Features { path, .. } if path.starts_with(super::inbox::NAME) => {
                 super::catalog::features::WAY_OUT_OF_INBOX.to_owned()
@@ -162,7 +162,7 @@ impl StoreError {
 }
 
 impl StoreError {
-    /// The same situation, to be told to another caller; the source is kept as text.
+    /// Returns the same error for another caller; the source is kept as text.
     pub(crate) fn again(&self) -> Self {
         match self {
             Self::NotALake { root } => Self::NotALake { root: root.clone() },
@@ -188,11 +188,11 @@ impl StoreError {
             Self::NewerFormat { root, verb, needed, known } => {
                 Self::NewerFormat { root: root.clone(), verb, needed: *needed, known: *known }
             }
-            Self::NotText(fault) => Self::NotText(fault.clone()),
-            Self::Cloud(fault) => Self::Cloud(fault.clone()),
+            Self::NotUtf8(err) => Self::NotUtf8(err.clone()),
+            Self::Cloud(err) => Self::Cloud(err.clone()),
             Self::Storage { operation, path, source } => {
-                let source = CloudFault::within(source.as_ref())
-                    .map_or_else(|| source.to_string().into(), |fault| fault.clone().into());
+                let source = CloudError::within(source.as_ref())
+                    .map_or_else(|| source.to_string().into(), |err| err.clone().into());
                 Self::Storage { operation, path: path.clone(), source }
             }
             Self::Damaged { path, what } => {
@@ -214,18 +214,18 @@ impl StoreError {
     }
 }
 
-/// The names of tables as a sentence has them.
+/// Formats table names for a sentence.
 fn listed(tables: &[&str]) -> String {
     let noun = if tables.len() == 1 { "the table" } else { "the tables" };
     format!("{noun} {}", tables.join(", "))
 }
 
-/// What to do where the name of the next entry is taken by something else.
-pub(crate) const MOVE_NAME: &str = "move away what has this name: a folder, a link that leads nowhere or a file that is no entry; no commit is in it";
+/// Advice if something else has the name of the next entry.
+pub(crate) const MOVE_NAME: &str = "move the item with this name away: a folder, a broken link or a file that is not a log entry; it contains no commit";
 
-/// Says, as the source of an error of a storage, that the name of an entry is taken by what is no entry.
+/// Source of a storage error: something that is not a log entry has the entry's name.
 #[derive(Debug, Error)]
-#[error("{0} is taken by what is no entry of the log")]
+#[error("{0} is taken by something that is not a log entry")]
 pub(crate) struct NameTaken(pub String);
 
 impl NameTaken {
@@ -234,7 +234,7 @@ impl NameTaken {
     }
 }
 
-/// Whether a place is a current table, or in one: the journal has all that it holds.
+/// Returns whether a path is a folded table or in one: the journal has all of its content.
 fn is_of_folded_table(path: &str) -> bool {
     super::tables::FoldedTable::at(path).is_some()
 }

@@ -1,9 +1,11 @@
-//! What other writers did to a table that only Lakeplan writes, and what is believed of it.
+//! Separates the changes of other writers in a table that only Lakeplan writes, and decides which
+//! are trusted.
 //!
-//! Of the journal and of the appended tables a commit counts that Lakeplan made. Another engine's commit counts where it
-//! says that it changes no rows, as a compaction does: the same rows then lie in other files. What it adds or removes
-//! otherwise is kept apart, so that the table goes on to hold what Lakeplan wrote; the next commit of Lakeplan takes it
-//! back, after which other readers see the same table again.
+//! In the journal and in the appended tables, commits by Lakeplan are trusted. Another engine's
+//! commit is trusted if it states that it changes no rows, like a compaction: the same rows are
+//! then in other files. Its other adds and removes are kept apart, so that the table still holds
+//! what Lakeplan wrote. The next commit of Lakeplan takes them back; after that, other readers see
+//! the same table again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,13 +16,14 @@ use super::error::StoreError;
 use super::journal::entry::{CHAIN, TXN};
 use super::log_entry::{Added, LogEntry, Removed};
 use super::mark::Mark;
-use super::table_log::{Described, LiveFile, Table};
+use super::table_log::{LiveFile, Table, TableMetadata};
 
-/// What is wrong with an entry that was prepared for another history.
-const MIXED: &str = "it follows another history than that of the entries before it: two copies of the lake are mixed in this log";
+/// Error text for an entry that was prepared for another history.
+const MIXED: &str = "it continues a different history than the entries before it: two copies of the lake are mixed in this log";
 
 impl LogEntry {
-    /// Whether it puts rows of a table that are believed into other files and says that they stay the same.
+    /// Returns whether the entry moves rows of trusted files to other files and states that they
+    /// are unchanged.
     fn is_rewrite(&self, table: &Table) -> bool {
         let is_quiet = self.added.iter().all(|add| !add.changes_rows && add.file.vector.is_none())
             && self.removed.iter().all(|remove| !remove.changes_rows);
@@ -30,7 +33,8 @@ impl LogEntry {
         is_quiet && !self.removed.is_empty() && self.removed.iter().all(is_known)
     }
 
-    /// How many rows the files say it takes away, where all say so, and how many it adds.
+    /// Returns the number of rows in the removed files, and in the added ones; `None` if a file
+    /// does not state it.
     fn rows(&self, table: &Table) -> (Option<u64>, Option<u64>) {
         let removed = self
             .removed
@@ -41,13 +45,13 @@ impl LogEntry {
     }
 }
 
-/// A commit of another writer that changed what the table holds, and so does not count.
+/// An untrusted commit of another writer, which changed the table's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Foreign {
     pub version: u64,
     pub operation: String,
     pub engine: String,
-    /// How many files it added, and which it removed.
+    /// Number of files that it added; `removed` lists those that it removed.
     pub added: usize,
     pub removed: Vec<String>,
 }
@@ -67,32 +71,33 @@ impl fmt::Display for Foreign {
     }
 }
 
-/// How what the log says differs from what is believed.
+/// Differences between the log and the trusted state of the table.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Others {
+pub struct ForeignChanges {
     pub commits: Vec<Foreign>,
     /// Files of the table that another writer removed from its log.
     pub lost: BTreeMap<String, LiveFile>,
     /// Files that another writer added.
     pub strange: BTreeMap<String, LiveFile>,
-    /// Whether another writer gave the table other columns.
+    /// Whether another writer changed the table's columns.
     pub has_other_columns: bool,
-    /// Compactions of others that do not say how many rows their files hold: the version, the rows that there were, and
-    /// the new files.
+    /// Compactions of others that do not state the row counts of their files: the version, the
+    /// previous number of rows, and the new files.
     pub unsettled: Vec<(u64, u64, BTreeSet<String>)>,
-    /// What of another writer the table asks for that Lakeplan does not write: the entry, and the features.
+    /// Features from another writer that Lakeplan does not write: the entry, and the features.
     pub features: Option<(String, String)>,
-    /// The version of another writer's checkpoint, where nothing is left that tells whether it is to be believed.
+    /// Version of another writer's checkpoint, if nothing is left that proves whether it can be
+    /// trusted.
     pub unsure: Option<u64>,
 }
 
-impl Others {
-    /// Whether something is to be taken back.
+impl ForeignChanges {
+    /// Returns whether there are changes to take back.
     pub fn is_any(&self) -> bool {
         self.has_other_columns || !self.lost.is_empty() || !self.strange.is_empty()
     }
 
-    /// Notes what a commit of Lakeplan did to files.
+    /// Applies a commit of Lakeplan to these files.
     pub fn settle<'p>(&mut self, paths: impl IntoIterator<Item = &'p str>) {
         for path in paths {
             self.lost.remove(path);
@@ -107,11 +112,11 @@ impl Others {
         }
     }
 
-    /// Says in the log of the process what does not count.
+    /// Logs a warning about the untrusted changes.
     pub fn warn(&self, table: &str) {
         if let Some((_, features)) = &self.features {
             tracing::warn!(
-                "another writer gave {table} the table features {features}: it is read and not written; lakeplan doctor says what to do"
+                "another writer enabled on {table} the table features {features}: it is read but not written; run lakeplan doctor for advice"
             );
         }
         if let Some(last) = self.commits.last() {
@@ -120,12 +125,12 @@ impl Others {
                 count => format!(" and {count} before it"),
             };
             tracing::warn!(
-                "{last}{earlier} changed {table}, which only Lakeplan may, and does not count; lakeplan doctor tells more, and the next change takes it back"
+                "{last}{earlier} changed {table}, which only Lakeplan may change; this is ignored, and the next change to the lake reverts it; run lakeplan doctor for details"
             );
         }
     }
 
-    /// Refuses to write to a table that asks for what Lakeplan does not write.
+    /// Fails if the table requires features that Lakeplan does not write.
     pub fn may_write(&self) -> Result<(), StoreError> {
         match self.features.clone() {
             Some((path, features)) => Err(StoreError::Features { path, features }),
@@ -135,9 +140,10 @@ impl Others {
 }
 
 impl Table {
-    /// Takes in the next entry, of which only what Lakeplan wrote is believed. One that was prepared for another history than
-    /// that of the entries before it is refused: the sets that it rests on are not there.
-    pub fn believe(
+    /// Applies the next entry, of which only Lakeplan's changes are trusted. Fails for an entry
+    /// that was prepared for another history than that of the entries before it: the sets that it
+    /// builds on do not exist.
+    pub fn apply_trusted(
         &mut self,
         version: u64,
         place: &str,
@@ -158,7 +164,7 @@ impl Table {
             return Ok(());
         }
         let columns =
-            |of: &Option<Described>| of.as_ref().map(|described| described.schema.clone());
+            |of: &Option<TableMetadata>| of.as_ref().map(|described| described.schema.clone());
         let has_columns = entry.described.is_some();
         if has_columns {
             self.others.has_other_columns = columns(&entry.described) != columns(&self.described);
@@ -185,17 +191,18 @@ impl Table {
         Ok(())
     }
 
-    /// Whether an entry was prepared for what the entries before it say. One that does not say, or follows one that does not
-    /// say, is believed: earlier versions of Lakeplan wrote no marks.
+    /// Returns whether an entry was prepared for the state that the entries before it make. An
+    /// entry without a mark, or after an entry without one, is trusted: earlier versions of
+    /// Lakeplan wrote no marks.
     fn may_be_followed_by(&self, entry: &LogEntry) -> bool {
-        // A mark of an earlier seq was left by such a version, whose own entries came after it.
+        // If the mark is of an earlier seq, entries of such a version follow it.
         let seq = self.txns.get(TXN).and_then(|seq| u64::try_from(*seq).ok());
         let mark =
-            self.txns.get(CHAIN).zip(seq).and_then(|(version, seq)| Mark::said(*version, seq));
+            self.txns.get(CHAIN).zip(seq).and_then(|(version, seq)| Mark::stated(*version, seq));
         mark.zip(entry.follows).is_none_or(|(mark, follows)| mark.version() == follows)
     }
 
-    /// Takes in an entry, whoever made it.
+    /// Applies an entry of any writer.
     pub fn apply(&mut self, entry: LogEntry) {
         for remove in entry.removed {
             self.files.remove(&remove.path);
@@ -207,7 +214,7 @@ impl Table {
         self.described = entry.described.or(self.described.take());
     }
 
-    /// Keeps apart what another writer did.
+    /// Keeps another writer's changes apart.
     fn note(&mut self, version: u64, entry: LogEntry) {
         let others = &mut self.others;
         others.commits.push(Foreign {
@@ -236,7 +243,7 @@ impl Table {
 }
 
 impl LiveFile {
-    /// How many rows the log says that it holds.
+    /// Returns the number of rows that the log states.
     pub fn rows(&self) -> Option<u64> {
         serde_json::from_str::<Value>(self.stats.as_deref()?).ok()?["numRecords"].as_u64()
     }

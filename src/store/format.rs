@@ -1,36 +1,38 @@
-//! The lake's format: which binaries may read and write it, and how older payloads are read by newer ones.
+//! Defines the lake's format: which binaries may read and write it, and how newer binaries read
+//! older payloads.
 //!
-//! The format stands in the lake's own row, the journal's first, so a raise is ordered against every writer. Each row
-//! carries the version of its payload; an older payload is brought up by pure functions, one per step.
+//! The format is stored in the lake's own row, the journal's first, so raising it is ordered with
+//! respect to every writer. Each row carries the version of its payload; pure functions upgrade an
+//! older payload, one per step.
 
 use super::error::StoreError;
 use super::row::Row;
-use crate::domain::any::AnyRecord;
+use crate::domain::any_record::AnyRecord;
 use crate::domain::lake::Lake;
 use crate::domain::patch::Op;
 use crate::domain::record::{Entity, Fields};
 
-/// Brings the fields of one change from a version to the next.
+/// Upgrades the fields of one change from one version to the next.
 pub type Upcast = fn(Entity, Fields) -> Fields;
 
-/// The format a binary knows.
+/// The format that a binary knows.
 #[derive(Clone, Debug)]
 pub struct Format {
-    /// The version it writes, which is the highest it reads.
+    /// Version that it writes, which is the highest it reads.
     current: u32,
-    /// The step from version i+1 to i+2, for every i below `current`.
+    /// Step from version i+1 to i+2, for every i below `current`.
     upcasts: Vec<Upcast>,
 }
 
 impl Default for Format {
-    /// The format of this binary.
+    /// Returns the format of this binary.
     fn default() -> Self {
         Self::with(Vec::new())
     }
 }
 
 impl Format {
-    /// A format that follows version 1 by these steps.
+    /// Returns a format that follows version 1 by these steps.
     pub fn with(upcasts: Vec<Upcast>) -> Self {
         Self { current: upcasts.len() as u32 + 1, upcasts }
     }
@@ -39,8 +41,8 @@ impl Format {
         self.current
     }
 
-    /// The record that a journal row makes of the one before it. A row that changes a record which no row has made is passed
-    /// over: there is `None`, and there was.
+    /// Applies a journal row to the record before it. A row that changes a record which no row has
+    /// created is skipped: the result is `None`, like `before`.
     pub(super) fn replay(
         &self,
         row: &Row,
@@ -49,11 +51,11 @@ impl Format {
         let record = match before {
             Some(record) => record,
             None if matches!(row.op, Op::Create | Op::Link) => {
-                AnyRecord::blank(row.entity, row.entity_id)
+                AnyRecord::empty(row.entity, row.entity_id)
             }
             None => {
                 tracing::warn!(
-                    "journal row {}.{} changes the {} {}, which no row has made; it is passed over, and lakeplan doctor names it",
+                    "journal row {}.{} changes the {} {}, which no row created; it is ignored, and lakeplan doctor reports it",
                     row.seq,
                     row.ordinal,
                     row.entity.noun(),
@@ -63,13 +65,14 @@ impl Format {
             }
         };
         if row.op == Op::Erase {
-            // Its payload is about rows, not about the record.
+            // The payload of an erase is about rows, not about the record.
             return Ok(Some(record));
         }
         self.set(row, &self.changes(row)?, record).map(Some)
     }
 
-    /// A record with what a journal row sets in it. A value that its field cannot hold leaves the field absent.
+    /// Sets the fields of a journal row in a record. A value that its field cannot hold leaves the
+    /// field absent.
     pub(super) fn set(
         &self,
         row: &Row,
@@ -82,7 +85,7 @@ impl Format {
         for (field, value) in changes {
             if let Err(err) = record.restore(field, value) {
                 tracing::warn!(
-                    "journal row {}.{}: {field} of the {} {} {err}; it is read as absent, and lakeplan doctor names it",
+                    "journal row {}.{}: {field} of the {} {} {err}; it is read as absent, and lakeplan doctor reports it",
                     row.seq,
                     row.ordinal,
                     row.entity.noun(),
@@ -99,21 +102,18 @@ impl Format {
         Ok(record)
     }
 
-    /// The fields that a journal row sets in its record.
+    /// Returns the fields that a journal row sets in its record.
     pub(super) fn changes(&self, row: &Row) -> Result<Fields, StoreError> {
         if row.op == Op::Erase {
             return Ok(Fields::new());
         }
-        let after = row.after_fields().map_err(|fault| {
-            StoreError::damaged(
-                format!("journal row {}.{}", row.seq, row.ordinal),
-                fault.to_string(),
-            )
+        let after = row.after_fields().map_err(|err| {
+            StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), err.to_string())
         })?;
         Ok(self.read(row.v, row.entity, after))
     }
 
-    /// The fields of a payload of version `v`, in the current version.
+    /// Upgrades the fields of a payload of version `v` to the current version.
     fn read(&self, v: u32, entity: Entity, fields: Fields) -> Fields {
         let steps = self.upcasts.iter().skip(v.max(1) as usize - 1);
         steps.fold(fields, |fields, step| step(entity, fields))

@@ -1,5 +1,6 @@
-//! The part of a store that is the same wherever the rows are kept: the state at the head, the order of sets, which
-//! ids were seen, and what a set would become in the next place. Pure: the time and the salts come from the caller.
+//! The storage-independent part of a store: the state at the head, the order of sets, the known
+//! ids, and the result of applying a set at the next seq. It is pure: the caller provides the time
+//! and the salts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
@@ -11,7 +12,7 @@ use super::format::Format;
 use super::journal::chain::broken;
 use super::row::{Envelope, Hash, Row, Stream, next_chain};
 use super::scope::in_every_scope;
-use crate::domain::any::{AnyRecord, Slot};
+use crate::domain::any_record::{AnyRecord, RecordKey};
 use crate::domain::apply::{self, Conflict, Rejection, Rollback};
 use crate::domain::id::{EntityId, PatchSetId, ProjectId};
 use crate::domain::patch::{Op, PatchSet, Source};
@@ -20,18 +21,19 @@ use crate::domain::state::State;
 use crate::domain::time::{Instant, rfc3339};
 use crate::domain::violation::{Rule, Violation};
 
-/// How long the id of a client's set is known to be the same set.
+/// Time for which the id of a client's set identifies the same set.
 pub const ID_LIFETIME: TimeDelta = TimeDelta::days(7);
-/// How far ahead of the store's clock a client's may be.
+/// Maximum lead of a client's clock over the store's.
 pub const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
-/// How far behind the last change a clock may be before it is told.
+/// Lag of a clock behind the last change above which a warning is logged.
 const BEHIND: TimeDelta = TimeDelta::days(1);
-/// How long after the last change a clock may be before it is told: longer than most lakes rest.
+/// Lead of a clock over the last change above which a warning is logged: longer than most lakes
+/// rest.
 const AHEAD: TimeDelta = TimeDelta::days(45);
-/// How many of the last sets are remembered without looking at files.
+/// Number of latest sets that are remembered without looking at files.
 const REMEMBERED: usize = 200_000;
 
-/// The lake at the head, as a writer needs it.
+/// The lake at the head, as needed by a writer.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     pub state: State,
@@ -40,7 +42,7 @@ pub struct Ledger {
     pub chain: Hash,
     format: Format,
     root: String,
-    seen: HashMap<PatchSetId, Seen>,
+    seen: HashMap<PatchSetId, CommittedSet>,
     /// The sets of the inbox among those, by their events.
     requests: HashMap<[u8; 10], PatchSetId>,
     order: VecDeque<PatchSetId>,
@@ -48,17 +50,17 @@ pub struct Ledger {
 
 /// A set that was committed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct CommittedSet {
     pub seq: u64,
     /// Absent after an erase.
     pub request_hash: Option<Hash>,
 }
 
-/// What a set would be at the next place.
+/// Result of applying a set at the next seq.
 #[must_use]
 #[derive(Debug)]
 pub enum Proposal {
-    /// It stands in the ledger now; it must be written, or taken back with [`Ledger::withdraw`].
+    /// The set is in the ledger now; it must be written, or removed with [`Ledger::rollback`].
     Accepted(Accepted),
     Repeat {
         seq: u64,
@@ -99,8 +101,8 @@ impl Ledger {
         }
     }
 
-    /// Starts with what belongs to every scope and no project at hand: what the tables say, the journal's rows of those
-    /// entities since, and the journal's last row, which says where it ends.
+    /// Starts with the data of every scope and no project loaded, from the tables, the journal's
+    /// rows of those entities since, and the journal's last row, which states its end.
     pub fn outline(
         &mut self,
         records: impl Iterator<Item = AnyRecord>,
@@ -111,15 +113,15 @@ impl Ledger {
         rows.iter().try_for_each(|row| self.replay_row(row))?;
         let projects: Vec<ProjectId> =
             self.state.projects().filter_map(|found| Some(found.project()?.id)).collect();
-        projects.into_iter().for_each(|project| self.state.put_away(project));
+        projects.into_iter().for_each(|project| self.state.evict(project));
         if let Some(last) = last {
             self.advance(std::slice::from_ref(last), last.at);
         }
         Ok(())
     }
 
-    /// Brings projects to hand: what their tables say, and the journal's rows since.
-    pub fn bring(
+    /// Loads projects from their tables and the journal's rows since.
+    pub fn load(
         &mut self,
         projects: &BTreeSet<ProjectId>,
         records: impl Iterator<Item = AnyRecord>,
@@ -133,29 +135,29 @@ impl Ledger {
             }
         }
         for (project, records) in own {
-            self.state.bring(project, records);
+            self.state.load(project, records);
         }
         let concerned = |row: &&Row| {
-            [row.project_id, row.left_project()]
+            [row.project_id, row.source_project()]
                 .iter()
                 .flatten()
                 .any(|project| projects.contains(project))
         };
         let replayed = rows.iter().filter(concerned).try_for_each(|row| match row.project_id {
             Some(project) if !projects.contains(&project) => {
-                // It went to a project that is at hand as it is now, or not at all.
-                self.state.remove(Slot {
+                // The record moved to a project that is loaded in its current state, or not loaded.
+                self.state.remove(RecordKey {
                     entity: row.entity,
                     id: row.entity_id,
-                    project: row.left_project(),
+                    project: row.source_project(),
                 });
                 Ok(())
             }
             _ => self.replay_row(row),
         });
         if replayed.is_err() {
-            // Half a project is none.
-            projects.iter().for_each(|project| self.state.put_away(*project));
+            // A partly loaded project must not be used.
+            projects.iter().for_each(|project| self.state.evict(*project));
         }
         replayed
     }
@@ -174,23 +176,24 @@ impl Ledger {
 
     fn lake(&self) -> Result<&crate::domain::lake::Lake, StoreError> {
         let missing = || {
-            StoreError::damaged("journal", "its first row, which says what the lake is, is missing")
+            StoreError::damaged("journal", "its first row, which describes the lake, is missing")
         };
         self.state.lake.as_deref().ok_or_else(missing)
     }
 
-    /// The time for a group committed now: never before the last change. One clock that was far ahead must not keep
-    /// everybody from writing until then, so what follows it has its time; [`Self::odd_clock`] says so.
+    /// Returns the time for a group committed now: never before the last change. One clock that was
+    /// far ahead must not block all writers until that time, so later changes get the last change's
+    /// time; [`Self::odd_clock`] reports it.
     pub fn time(&self, now: Instant) -> Instant {
         now.max(self.at)
     }
 
-    /// What a person should know of a clock that shows another time than the last change: either of the two may be wrong.
+    /// Returns a warning if the clock and the last change are far apart: either may be wrong.
     pub fn odd_clock(&self, now: Instant) -> Option<String> {
         let (head, shown) = (rfc3339(self.at), rfc3339(now));
         if self.at - now > BEHIND {
             return Some(format!(
-                "the lake's last change is dated {head}, ahead of this machine's clock ({shown}), and changes are dated so until then; set this machine's clock if it is wrong; if that of the last change was, lakeplan restore-lake --at makes a lake as it was before"
+                "the lake's last change is dated {head}, ahead of this machine's clock ({shown}), and changes get that date until then; if this machine's clock is wrong, set it; if the clock of the last change was wrong, lakeplan restore-lake --at creates a lake from before it"
             ));
         }
         (self.seq > 1 && now - self.at > AHEAD).then(|| {
@@ -201,50 +204,51 @@ impl Ledger {
         })
     }
 
-    /// The set of this id among those remembered.
-    pub fn seen(&self, id: PatchSetId) -> Option<Seen> {
+    /// Returns the set with this id, if it is remembered.
+    pub fn seen(&self, id: PatchSetId) -> Option<CommittedSet> {
         self.seen.get(&id).copied()
     }
 
-    /// The lowest seq whose set is remembered; earlier ones are found in the files only.
+    /// Returns the lowest seq whose set is remembered; earlier ones are only in the files.
     pub fn remembers_from(&self) -> u64 {
         self.order.front().and_then(|id| self.seen.get(id)).map_or(self.seq + 1, |seen| seen.seq)
     }
 
-    /// What a client's id may not be; ids made from an event may be of any age, because they are always looked up.
-    pub fn refuse_id(&self, set: &PatchSet, now: Instant) -> Option<Violation> {
+    /// Checks the age of a client's id. Ids made from an event may have any age, because they are
+    /// always looked up.
+    pub fn check_id(&self, set: &PatchSet, now: Instant) -> Option<Violation> {
         let from_event = matches!(set.source, Source::Sync | Source::Import | Source::Inbox);
-        let fault = |message: String, hint: &str| {
+        let err = |message: String, hint: &str| {
             Some(Violation::new(0, Rule::Shape, message).field("id").hint(hint))
         };
         let Some(millis) = set.id.millis() else {
-            return fault(
+            return err(
                 format!("{} is no UUIDv7", set.id),
-                "leave the id out to have one made; for a retry, send that of the first try again",
+                "omit the id to have one generated; for a retry, send the id of the first attempt",
             );
         };
         let age = TimeDelta::milliseconds(now.timestamp_millis().saturating_sub(millis));
         if age > ID_LIFETIME && !from_event {
-            return fault(
-                format!("{} is from {} days ago; an id counts for 7", set.id, age.num_days()),
-                "look at lakeplan history before sending it under a new id",
+            return err(
+                format!("{} is {} days old; an id is valid for 7", set.id, age.num_days()),
+                "check lakeplan history before sending it under a new id",
             );
         }
         if -age > CLOCK_SKEW {
-            return fault(
-                format!("{} is from the future, by {} s", set.id, -age.num_seconds()),
+            return err(
+                format!("{} is in the future, by {} s", set.id, -age.num_seconds()),
                 "set the clock of the machine that made it",
             );
         }
         None
     }
 
-    /// Judges a set for the next place and, where it may stand, puts it there. The projects it speaks of must be at
-    /// hand.
-    pub fn propose(
+    /// Evaluates a set for the next seq and, if it is valid, applies it. The projects that it names
+    /// must be loaded.
+    pub fn try_apply(
         &mut self,
         set: &PatchSet,
-        earlier: Option<Seen>,
+        earlier: Option<CommittedSet>,
         at: Instant,
         salt: impl FnMut() -> [u8; 16],
     ) -> Proposal {
@@ -261,7 +265,7 @@ impl Ledger {
             return Proposal::Repeat { seq: seen.seq, id: *id };
         }
         debug_assert!(
-            set.scope().all(|project| self.state.is_whole(project)),
+            set.scope().all(|project| self.state.is_loaded(project)),
             "a project of the set is not at hand"
         );
         let applied = match apply::apply(&mut self.state, set, at) {
@@ -291,7 +295,7 @@ impl Ledger {
         if size > PatchSet::MAX_BYTES {
             applied.rollback.undo(&mut self.state);
             let message = format!(
-                "the set brings {} MiB to the journal, at most {} are allowed",
+                "the set adds {} MiB to the journal; at most {} are allowed",
                 size >> 20,
                 PatchSet::MAX_BYTES >> 20
             );
@@ -311,8 +315,8 @@ impl Ledger {
         Proposal::Accepted(Accepted { rows, keys, undo })
     }
 
-    /// Takes the last accepted set back out.
-    pub fn withdraw(&mut self, accepted: Accepted) -> Vec<Row> {
+    /// Removes the last accepted set.
+    pub fn rollback(&mut self, accepted: Accepted) -> Vec<Row> {
         let Undo { rollback, seq, at, chain, id } = accepted.undo;
         rollback.undo(&mut self.state);
         (self.seq, self.at, self.chain) = (seq, at, chain);
@@ -323,8 +327,8 @@ impl Ledger {
         accepted.rows
     }
 
-    /// Takes in a set that another writer committed, or that stands in the journal being read. Refused where it does not
-    /// follow the set before it.
+    /// Applies a set of another writer, or of the journal being read. Fails if it does not follow
+    /// the set before it.
     pub fn replay(&mut self, rows: &[Row]) -> Result<(), StoreError> {
         if let Some(last) = rows.last()
             && last.chain != Some(next_chain(self.chain, rows.iter().map(|row| row.digest)))
@@ -341,21 +345,22 @@ impl Ledger {
     }
 
     fn replay_row(&mut self, row: &Row) -> Result<(), StoreError> {
-        let left = row.left_project();
-        let slot = Slot { entity: row.entity, id: row.entity_id, project: left.or(row.project_id) };
+        let left = row.source_project();
+        let slot =
+            RecordKey { entity: row.entity, id: row.entity_id, project: left.or(row.project_id) };
         if !in_every_scope(row.entity)
             && let Some(project) = row.project_id
         {
             let (from, to) =
-                (left.is_none_or(|left| self.state.is_whole(left)), self.state.is_whole(project));
+                (left.is_none_or(|left| self.state.is_loaded(left)), self.state.is_loaded(project));
             if !to {
-                // It has left for where nothing is at hand.
+                // The record moved to a project that is not loaded.
                 self.state.remove(slot);
                 return Ok(());
             }
             if !from {
-                // What came is not known, so its new project is no longer whole.
-                self.state.put_away(project);
+                // The record that moved in is not known, so its new project is incomplete.
+                self.state.evict(project);
                 return Ok(());
             }
         }
@@ -377,7 +382,10 @@ impl Ledger {
         }
         if self
             .seen
-            .insert(last.patch_set_id, Seen { seq: last.seq, request_hash: last.request_hash })
+            .insert(
+                last.patch_set_id,
+                CommittedSet { seq: last.seq, request_hash: last.request_hash },
+            )
             .is_none()
         {
             self.order.push_back(last.patch_set_id);
@@ -397,20 +405,21 @@ impl Ledger {
     }
 }
 
-/// What is wrong with a request under an id that was committed before; `None` where it is a repeat of that one.
-pub fn repeat(id: PatchSetId, request_hash: Hash, earlier: Seen) -> Option<Violation> {
+/// Returns the violation of a request that reuses a committed id; `None` if it repeats the same
+/// request.
+pub fn repeat(id: PatchSetId, request_hash: Hash, earlier: CommittedSet) -> Option<Violation> {
     if earlier.request_hash.is_none_or(|hash| hash == request_hash) {
         return None;
     }
-    let message = format!("{id} was committed as seq {} with another content", earlier.seq);
+    let message = format!("{id} was committed as seq {} with different content", earlier.seq);
     Some(
         Violation::new(0, Rule::AlreadyExists, message)
             .field("id")
-            .hint("give the new content a new id"),
+            .hint("use a new id for the new content"),
     )
 }
 
-/// The keys of the projects and tasks a set created or took into another project.
+/// Returns the keys of the projects and tasks that a set created or moved into another project.
 fn keys_given(rows: &[Row], state: &State) -> Vec<(Uuid, String)> {
     let named = rows.iter().filter(|row| {
         matches!(
@@ -420,7 +429,7 @@ fn keys_given(rows: &[Row], state: &State) -> Vec<(Uuid, String)> {
     });
     let mut keys: Vec<(Uuid, String)> = named
         .filter_map(|row| {
-            let slot = Slot { entity: row.entity, id: row.entity_id, project: row.project_id };
+            let slot = RecordKey { entity: row.entity, id: row.entity_id, project: row.project_id };
             match state.get(slot)? {
                 AnyRecord::Task(task) => Some((task.id.uuid(), task.key.to_string())),
                 AnyRecord::Project(project) => Some((project.id.uuid(), project.key.to_string())),

@@ -1,4 +1,4 @@
-//! An entry of a Delta log: what it says, and whether Lakeplan made it.
+//! Parses an entry of a Delta log, and detects whether Lakeplan wrote it.
 
 use std::collections::BTreeMap;
 
@@ -10,26 +10,26 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::log_replay::Protocol;
-use super::table_log::{Described, LiveFile};
+use super::table_log::{LiveFile, TableMetadata};
 
-/// How the engine of a commit of Lakeplan begins.
+/// Prefix of the engine info in Lakeplan's commits.
 const ENGINE: &str = "lakeplan/";
 
-/// An entry of a log: all that it says.
+/// Parsed content of a log entry.
 #[derive(Clone, Debug, Default)]
 pub struct LogEntry {
-    /// Whether Lakeplan made it.
+    /// Whether Lakeplan wrote the entry.
     pub is_own: bool,
-    /// The attempt of a commit of the journal.
+    /// Attempt id of a commit of the journal.
     pub attempt: Option<String>,
-    /// The mark of the position of the journal that a commit was prepared for, as it stands there.
+    /// Mark of the journal position that the commit was prepared for, as stored in the entry.
     pub follows: Option<i64>,
     pub operation: String,
     pub engine: String,
     pub added: Vec<Added>,
     pub removed: Vec<Removed>,
     pub txns: BTreeMap<String, i64>,
-    pub described: Option<Described>,
+    pub described: Option<TableMetadata>,
     pub protocol: Option<Protocol>,
 }
 
@@ -47,7 +47,7 @@ pub struct Removed {
     pub changes_rows: bool,
 }
 
-/// An action, of which a line holds one. What is none of these is no entry of Delta.
+/// The action of one line. Anything else is not a Delta log entry.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Action {
@@ -111,14 +111,14 @@ fn yes() -> bool {
 }
 
 impl LogEntry {
-    /// Reads an entry; what is wrong with it otherwise.
+    /// Parses an entry; returns the problem with an invalid one.
     pub fn read(bytes: &Bytes) -> Result<Self, String> {
         let (mut entry, mut is_empty) = (Self::default(), true);
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             entry.take(serde_json::from_slice(line).map_err(|err| err.to_string())?);
             is_empty = false;
         }
-        // Nobody commits nothing at all: what was in it is gone, such as after a power cut.
+        // No writer commits nothing: the content is lost, for example after a power cut.
         if is_empty {
             return Err("it is empty".to_owned());
         }
@@ -149,7 +149,7 @@ impl LogEntry {
             }
             Action::Txn(Txn { app_id, version }) => drop(self.txns.insert(app_id, version)),
             Action::MetaData(MetaData { id, schema_string }) => {
-                self.described = Some(Described { id, schema: schema_string })
+                self.described = Some(TableMetadata { id, schema: schema_string })
             }
             Action::Protocol(protocol) => self.protocol = Some(protocol),
             Action::CommitInfo(info) => {
@@ -160,7 +160,8 @@ impl LogEntry {
                 self.engine = text(info.engine_info).unwrap_or_default();
                 self.attempt = text(info.lakeplan_attempt);
                 self.follows = text(info.lakeplan_follows).and_then(|mark| mark.parse().ok());
-                // Each of the two tells, so that no one broken byte makes an entry another writer's.
+                // Either of the two suffices, so that a single corrupt byte never turns the entry
+                // into another writer's.
                 self.is_own = self.attempt.is_some() || self.engine.starts_with(ENGINE);
             }
             Action::Cdc(_)
@@ -170,13 +171,13 @@ impl LogEntry {
         }
     }
 
-    /// Whether it says anything of files.
+    /// Returns whether the entry adds or removes files.
     pub fn has_files(&self) -> bool {
         !self.added.is_empty() || !self.removed.is_empty()
     }
 }
 
-/// What the protocol in a row of a checkpoint asks for.
+/// Reads the protocol in a row of a checkpoint.
 pub fn protocol_in(rows: &RecordBatch, row: usize) -> Option<Protocol> {
     let protocol = rows.column_by_name("protocol")?.as_struct_opt()?;
     let number = |name: &str| {

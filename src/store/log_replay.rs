@@ -1,9 +1,11 @@
-//! Reading a Delta log of ours: the newest checkpoint and the entries after it become the live files and transactions.
+//! Reads a Delta log of Lakeplan: the newest checkpoint and the entries after it become the live
+//! files and transactions.
 //!
-//! delta-rs can do this too and does it for SQL; here it is done for every command, some ten times, so it takes as few
-//! reads as there are objects and all of them at once. It knows what Lakeplan writes, single-file checkpoints and no
-//! table features. Of the tables in which only Lakeplan's commits count it passes over what others did, and begins with a
-//! checkpoint of Lakeplan's; elsewhere it refuses what only another writer can have made.
+//! delta-rs can do this too and does it for SQL. Here it is done for every command, some ten times,
+//! so it takes one read per object and runs them concurrently. It knows what Lakeplan writes,
+//! single-file checkpoints and no table features. In tables with only Lakeplan's commits trusted,
+//! it ignores the changes of others and starts from a checkpoint of Lakeplan; elsewhere it rejects
+//! everything that only another writer can have made.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -22,14 +24,14 @@ use super::checkpoint;
 use super::decode::{self, guarded};
 use super::error::StoreError;
 use super::log_entry::{LogEntry, protocol_in};
-use super::table_log::{Belief, Described, LAST_VERSION, LiveFile, Table, TableLog, entry_path};
+use super::table_log::{LAST_VERSION, LiveFile, Table, TableLog, TableMetadata, Trust, entry_path};
 
-pub const FOREIGN: &str = "another writer changed the table; only Lakeplan may write it";
-/// Where a log says which checkpoint is its newest.
+pub const FOREIGN_WRITER: &str = "another writer changed the table; only Lakeplan may write it";
+/// File in which a log names its newest checkpoint.
 pub const HINT: &str = "_delta_log/_last_checkpoint";
-/// Objects read at once.
-const AT_ONCE: usize = 16;
-/// Features for writers that change nothing for one that adds its own files and removes them.
+/// Number of objects read concurrently.
+const CONCURRENCY: usize = 16;
+/// Writer features that change nothing for a writer that only adds its own files and removes them.
 const HARMLESS: [&str; 5] =
     ["appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns"];
 
@@ -38,7 +40,7 @@ struct Hint {
     version: u64,
 }
 
-/// What a reader and a writer must know to work on the table.
+/// Capabilities that a reader and a writer of the table need.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Protocol {
@@ -51,8 +53,8 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// Whether it asks for nothing that Lakeplan would have to do and does not: no feature that says how rows are read or
-    /// files are kept.
+    /// Returns whether the protocol requires nothing that Lakeplan lacks: no feature about reading
+    /// rows or keeping files.
     pub fn is_known(&self) -> bool {
         let is_harmless = |name: &String| HARMLESS.contains(&name.as_str());
         self.min_reader_version <= 1
@@ -64,7 +66,7 @@ impl Protocol {
             }
     }
 
-    /// What it asks for, by name.
+    /// Returns the names of the required features.
     pub fn asks_for(&self) -> String {
         let names: BTreeSet<&str> = self
             .reader_features
@@ -79,13 +81,13 @@ impl Protocol {
     }
 }
 
-/// The version of the last checkpoint, if the log gives a hint. One that is broken or leads nowhere is passed over.
-async fn hinted(log: &TableLog) -> Result<Option<u64>, StoreError> {
+/// Returns the version in the log's checkpoint hint, if any. A broken hint is ignored.
+async fn last_checkpoint_version(log: &TableLog) -> Result<Option<u64>, StoreError> {
     let hint = log.get(HINT).await?;
     Ok(hint.and_then(|bytes| serde_json::from_slice::<Hint>(&bytes).ok()).map(|hint| hint.version))
 }
 
-/// The version of the head of a log; `None` where there is no log.
+/// Returns the version of a log's head; `None` if there is no log.
 pub async fn head(log: &TableLog) -> Result<Option<u64>, StoreError> {
     let newest = |names: Vec<String>| {
         let version = |name: &String| {
@@ -93,8 +95,9 @@ pub async fn head(log: &TableLog) -> Result<Option<u64>, StoreError> {
         };
         names.iter().filter_map(version).max()
     };
-    // What the hint leads to must be there itself, else it says nothing.
-    if let Some(before) = hinted(log).await?.and_then(|version| version.checked_sub(1))
+    // A hint to a missing checkpoint proves nothing.
+    if let Some(before) =
+        last_checkpoint_version(log).await?.and_then(|version| version.checked_sub(1))
         && let Some(version) = newest(list(log, Some(before)).await?)
     {
         return Ok(Some(version));
@@ -102,16 +105,16 @@ pub async fn head(log: &TableLog) -> Result<Option<u64>, StoreError> {
     list(log, None).await.map(newest)
 }
 
-/// The table at the head of its log; `None` where there is no log.
+/// Replays a log to its head; `None` if there is no log.
 pub async fn replay(log: &TableLog) -> Result<Option<Table>, StoreError> {
-    let (checkpoint, names) = begin(log).await?;
-    let mut replaying = Replaying::of(log, log.belief());
+    let (checkpoint, names) = read_checkpoint(log).await?;
+    let mut replay = LogReplay::of(log, log.belief());
     let mut next = 0;
     if let Some((version, bytes)) = checkpoint {
-        let read = replaying.checkpoint(version, bytes);
-        if log.belief() == Belief::Own && !matches!(read, Ok(true)) {
-            // Into a checkpoint of another writer may have gone what does not count.
-            return before(log, version, read.map(|_| replaying)).await.map(Some);
+        let read = replay.checkpoint(version, bytes);
+        if log.belief() == Trust::Own && !matches!(read, Ok(true)) {
+            // Another writer's checkpoint may contain untrusted changes.
+            return before(log, version, read.map(|_| replay)).await.map(Some);
         }
         read?;
         next = version + 1;
@@ -122,17 +125,18 @@ pub async fn replay(log: &TableLog) -> Result<Option<Table>, StoreError> {
         .filter(|version| *version >= next)
         .max();
     let Some(last) = last else {
-        return Ok((next > 0).then_some(replaying.table));
+        return Ok((next > 0).then_some(replay.table));
     };
-    Ok(Some(follow(log, replaying, next..=last).await?))
+    Ok(Some(follow(log, replay, next..=last).await?))
 }
 
-/// The table at the head of a log, from the newest checkpoint of Lakeplan before another writer's, or from the first entry.
-/// Where the entries since are gone, from that checkpoint as it was read.
+/// Replays a log to its head, from the newest checkpoint of Lakeplan before another writer's, or
+/// from the first entry. If the entries since are gone, it starts from the other writer's
+/// checkpoint.
 async fn before(
     log: &TableLog,
     foreign: u64,
-    read: Result<Replaying, StoreError>,
+    read: Result<LogReplay, StoreError>,
 ) -> Result<Table, StoreError> {
     let names = list(log, None).await?;
     let entries: BTreeSet<u64> =
@@ -143,58 +147,60 @@ async fn before(
         names.iter().filter_map(|name| version_of(name, ".checkpoint.parquet")).collect();
     earlier.sort_unstable();
     while let Some(version) = earlier.pop().filter(|version| is_whole(version + 1)) {
-        let mut replaying = Replaying::of(log, Belief::Own);
+        let mut replay = LogReplay::of(log, Trust::Own);
         if version < foreign
             && let Some(bytes) = log.get(&checkpoint_path(version)).await?
-            && matches!(replaying.checkpoint(version, bytes), Ok(true))
+            && matches!(replay.checkpoint(version, bytes), Ok(true))
         {
-            return follow(log, replaying, version + 1..=last).await;
+            return follow(log, replay, version + 1..=last).await;
         }
     }
     if is_whole(0) {
-        return follow(log, Replaying::of(log, Belief::Own), 0..=last).await;
+        return follow(log, LogReplay::of(log, Trust::Own), 0..=last).await;
     }
-    let mut replaying = read?;
-    replaying.table.others.unsure = Some(foreign);
-    if last > foreign {
-        follow(log, replaying, foreign + 1..=last).await
-    } else {
-        Ok(replaying.table)
-    }
+    let mut replay = read?;
+    replay.table.others.unsure = Some(foreign);
+    if last > foreign { follow(log, replay, foreign + 1..=last).await } else { Ok(replay.table) }
 }
 
-/// A listing that ran beside a writer may leave out an entry below one that it shows, so each is asked for.
+/// A listing concurrent with a writer may omit an entry below one that it shows, so each version is
+/// requested.
 async fn follow(
     log: &TableLog,
-    mut replaying: Replaying,
+    mut replay: LogReplay,
     versions: RangeInclusive<u64>,
 ) -> Result<Table, StoreError> {
     let mut entries = pin!(entries(log, versions));
     while let Some((version, bytes)) = entries.try_next().await? {
-        replaying.entry(version, &bytes)?;
+        replay.entry(version, &bytes)?;
     }
-    Ok(replaying.table)
+    Ok(replay.table)
 }
 
-/// The newest checkpoint with its version, if there is one, and the names in the log after what the hint leads to.
-pub async fn begin(log: &TableLog) -> Result<(Option<(u64, Bytes)>, Vec<String>), StoreError> {
-    let hinted = match hinted(log).await? {
+/// Returns the newest checkpoint with its version, if any, and the names in the log after the
+/// hinted checkpoint.
+pub async fn read_checkpoint(
+    log: &TableLog,
+) -> Result<(Option<(u64, Bytes)>, Vec<String>), StoreError> {
+    let last_checkpoint_version = match last_checkpoint_version(log).await? {
         Some(version) => log.get(&checkpoint_path(version)).await?.map(|bytes| (version, bytes)),
         None => None,
     };
-    let names = list(log, hinted.as_ref().map(|(version, _)| *version)).await?;
-    // A writer that slept may have put the hint back, to before entries that were cleaned up since.
+    let names = list(log, last_checkpoint_version.as_ref().map(|(version, _)| *version)).await?;
+    // A writer that slept may have set the hint back, to before entries that were cleaned up since.
     let found = match names.iter().filter_map(|name| version_of(name, ".checkpoint.parquet")).max()
     {
-        Some(newer) if hinted.as_ref().is_none_or(|(version, _)| *version < newer) => {
+        Some(newer)
+            if last_checkpoint_version.as_ref().is_none_or(|(version, _)| *version < newer) =>
+        {
             Some((newer, log.get_live(&checkpoint_path(newer)).await?))
         }
-        _ => hinted,
+        _ => last_checkpoint_version,
     };
     Ok((found, names))
 }
 
-/// The entries of these versions in order, each of which must be there.
+/// Reads the entries of these versions in order; each must exist.
 pub fn entries(
     log: &TableLog,
     versions: RangeInclusive<u64>,
@@ -208,29 +214,29 @@ pub fn entries(
         };
         Ok((version, log.get_entry(version).await?.ok_or_else(missing)?))
     };
-    futures::stream::iter(versions).map(one).buffered(AT_ONCE)
+    futures::stream::iter(versions).map(one).buffered(CONCURRENCY)
 }
 
-/// A table as far as its log was read.
-pub struct Replaying {
+/// State of a table replayed from its log.
+pub struct LogReplay {
     place: String,
-    belief: Belief,
+    belief: Trust,
     pub table: Table,
 }
 
-impl Replaying {
-    pub fn of(log: &TableLog, belief: Belief) -> Self {
+impl LogReplay {
+    pub fn of(log: &TableLog, belief: Trust) -> Self {
         Self { place: format!("{}/_delta_log", log.folder()), belief, table: Table::default() }
     }
 
-    /// Takes in the next entry.
+    /// Applies the next entry.
     pub fn entry(&mut self, version: u64, bytes: &Bytes) -> Result<(), StoreError> {
         let place = format!("{}/{version:020}.json", self.place);
         let entry =
             LogEntry::read(bytes).map_err(|what| StoreError::damaged(place.clone(), what))?;
         self.table.version = version;
-        if self.belief == Belief::Own {
-            return self.table.believe(version, &place, entry);
+        if self.belief == Trust::Own {
+            return self.table.apply_trusted(version, &place, entry);
         }
         if let Some(protocol) = &entry.protocol {
             self.table.others.features =
@@ -240,7 +246,7 @@ impl Replaying {
         Ok(())
     }
 
-    /// Begins with a checkpoint; whether Lakeplan wrote it.
+    /// Starts from a checkpoint; returns whether Lakeplan wrote it.
     pub fn checkpoint(&mut self, version: u64, bytes: Bytes) -> Result<bool, StoreError> {
         let place =
             format!("{}/{}", self.place.trim_end_matches("/_delta_log"), checkpoint_path(version));
@@ -270,7 +276,7 @@ impl Replaying {
         for batch in decode::batches(&place, builder.with_projection(mask))? {
             let batch = batch?;
             let read = guarded(&place, || Ok(self.checkpoint_rows(&batch)))?;
-            read.ok_or_else(|| StoreError::damaged(place.clone(), FOREIGN))?;
+            read.ok_or_else(|| StoreError::damaged(place.clone(), FOREIGN_WRITER))?;
         }
         self.table.version = version;
         Ok(is_own)
@@ -309,7 +315,7 @@ impl Replaying {
             }
             if described.is_valid(row) && schema.is_valid(row) {
                 self.table.described =
-                    Some(Described { id: text(id, row)?, schema: text(schema, row)? });
+                    Some(TableMetadata { id: text(id, row)?, schema: text(schema, row)? });
             }
             if add.is_valid(row) && path.is_valid(row) {
                 let stats: &StringArray = stats;
@@ -341,7 +347,7 @@ fn pairs(map: &MapArray, row: usize) -> Option<BTreeMap<String, Option<String>>>
     (0..entries.len()).map(|at| Some((text(keys, at)?, text(values, at)))).collect()
 }
 
-/// The names in the log, after those of a version's entry and checkpoint where one is given.
+/// Lists the names in the log, after those of a version's entry and checkpoint if one is given.
 pub async fn list(log: &TableLog, after: Option<u64>) -> Result<Vec<String>, StoreError> {
     let folder = Path::from("_delta_log");
     let listed = match after {
@@ -352,17 +358,18 @@ pub async fn list(log: &TableLog, after: Option<u64>) -> Result<Vec<String>, Sto
     };
     let names =
         listed.map_ok(|meta| meta.location.filename().unwrap_or_default().to_owned()).try_collect();
-    names.await.map_err(|fault| {
-        StoreError::storage("listing", format!("{}/_delta_log", log.folder()), fault)
-    })
+    names
+        .await
+        .map_err(|err| StoreError::storage("listing", format!("{}/_delta_log", log.folder()), err))
 }
 
-/// The version in a name of twenty digits and this ending. A number that is no version of Delta is none.
+/// Returns the version in a name of twenty digits and this ending; `None` if the number is not a
+/// Delta version.
 pub fn version_of(name: &str, ending: &str) -> Option<u64> {
     version_in(name).filter(|_| name.get(20..) == Some(ending))
 }
 
-/// The version that a name in the log begins with.
+/// Returns the version at the start of a name in the log.
 pub fn version_in(name: &str) -> Option<u64> {
     let digits =
         name.get(..20).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
@@ -386,7 +393,7 @@ mod tests {
     use crate::runtime::{Random, SeededRandom, random_bytes};
     use crate::store::table_log::entry_bytes;
     use crate::store::tables::TABLES;
-    use crate::store::tables::definition::{Description, columns};
+    use crate::store::tables::definition::{TableSpec, columns};
 
     fn below(limit: usize, random: &dyn Random) -> usize {
         let [byte] = random_bytes(random);
@@ -399,7 +406,7 @@ mod tests {
 
     fn create() -> Vec<Value> {
         let entity = TABLES[2].entity;
-        let table = Description {
+        let table = TableSpec {
             name: "tasks",
             doc: "Tasks.",
             columns: columns(entity),
@@ -454,7 +461,7 @@ mod tests {
                     actions.push(add(&path));
                     live.push(path);
                 }
-                log.put_entry(version, entry_bytes(&actions)).await.unwrap();
+                log.put_commit(version, entry_bytes(&actions)).await.unwrap();
                 if below(5, &random) == 0 {
                     log.checkpoint(version).await.unwrap();
                     for old in 0..version {
@@ -493,13 +500,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_missing_or_foreign_is_said() {
+    async fn what_is_missing_or_foreign_is_stated() {
         let log = log();
-        log.put_entry(0, entry_bytes(&create())).await.unwrap();
-        log.put_entry(1, entry_bytes(&[add("a")])).await.unwrap();
-        log.put_entry(3, entry_bytes(&[add("b")])).await.unwrap();
+        log.put_commit(0, entry_bytes(&create())).await.unwrap();
+        log.put_commit(1, entry_bytes(&[add("a")])).await.unwrap();
+        log.put_commit(3, entry_bytes(&[add("b")])).await.unwrap();
         assert!(replay(&log).await.unwrap_err().to_string().contains("00000000000000000002.json"));
-        log.put_entry(
+        log.put_commit(
             2,
             entry_bytes(&[json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7}})]),
         )

@@ -1,16 +1,16 @@
-//! Marks: numbers by which a folded table and the journal know that they are of one history. They are small enough to be
-//! versions of transactions in a Delta log.
+//! Marks: numbers that show whether a folded table and the journal have one history. They are small
+//! enough to be transaction versions in a Delta log.
 //!
-//! That a table says the same seq as the journal tells nothing: a copy of the lake that went another way has the same seqs.
-//! The hash chain differs from where the ways part.
+//! Equal seqs of a table and the journal prove nothing: a copy of the lake that diverged has the
+//! same seqs. The hash chain differs from the point of divergence on.
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::row::Hash;
 
-/// The low bits, which hold the seq: a mark that is of another seq than the transaction beside it was left by a writer that
-/// knows no marks.
+/// Number of low bits that hold the seq. A mark with another seq than the transaction beside it was
+/// left by a writer without marks.
 const SEQ_BITS: u32 = 23;
 const SEQ: u64 = (1 << SEQ_BITS) - 1;
 
@@ -21,12 +21,12 @@ pub struct Mark(i64);
 impl Mark {
     pub fn of(seq: u64, chain: &Hash) -> Self {
         let [a, b, c, d, e, ..] = *chain;
-        // 40 bits of the chain and 23 of the seq: positive, as versions of transactions are.
+        // 40 bits of the chain and 23 of the seq: positive, as transaction versions are.
         Self(i64::from_be_bytes([0, 0, 0, a, b, c, d, e]) << SEQ_BITS | (seq & SEQ) as i64)
     }
 
-    /// The mark that a transaction holds, where it is of this seq.
-    pub fn said(version: i64, seq: u64) -> Option<Self> {
+    /// Returns the mark in a transaction, if it is of this seq.
+    pub fn stated(version: i64, seq: u64) -> Option<Self> {
         (version as u64 & SEQ == seq & SEQ).then_some(Self(version))
     }
 
@@ -35,7 +35,7 @@ impl Mark {
     }
 }
 
-/// Which lake it is: its id, and the root that it records. A copy that was adopted has another root.
+/// Identity of a lake: its id, and the root that it records. An adopted copy has another root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LakeMark(i64);
 
@@ -47,7 +47,7 @@ impl LakeMark {
         Self(i64::from_be_bytes([a & 0x7f, b, c, d, e, f, g, h]))
     }
 
-    pub fn said(version: i64) -> Self {
+    pub fn stated(version: i64) -> Self {
         Self(version)
     }
 
@@ -65,11 +65,11 @@ mod tests {
         let chain = [0xff; 32];
         let mark = Mark::of(7, &chain);
         assert!(mark.version() > 0);
-        assert_eq!(Mark::said(mark.version(), 7), Some(mark));
-        assert_eq!(Mark::said(mark.version(), 8), None);
+        assert_eq!(Mark::stated(mark.version(), 7), Some(mark));
+        assert_eq!(Mark::stated(mark.version(), 8), None);
         assert_ne!(Mark::of(7, &[0xfe; 32]), mark);
         assert_ne!(Mark::of(8, &chain), mark);
         let far = Mark::of(u64::from(u32::MAX), &[0; 32]);
-        assert_eq!(Mark::said(far.version(), u64::from(u32::MAX)), Some(far));
+        assert_eq!(Mark::stated(far.version(), u64::from(u32::MAX)), Some(far));
     }
 }

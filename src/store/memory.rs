@@ -1,5 +1,6 @@
-//! A lake in memory, for tests and dry runs: the same ledger without storage. It is the strictest of the stores: it
-//! checks after every commit that replaying its rows gives the state it holds, and that the chain verifies.
+//! A lake in memory, for tests and dry runs: the same ledger without storage. It is the strictest
+//! store: after every commit it checks that replaying its rows gives its state, and that the chain
+//! verifies.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,17 +10,17 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
-use super::appended::Appended;
 use super::error::StoreError;
+use super::event_tables::EventTable;
 use super::format::Format;
 use super::ledger::{Ledger, Proposal};
 use super::row::{Row, Stream, next_chain};
-use super::{FoldReport, Head, Outcome, Scope, Snapshot, Sought, Store};
-use crate::domain::any::AnyRecord;
+use super::{FoldReport, Head, Outcome, RecordLookup, Scope, Snapshot, Store};
+use crate::domain::any_record::AnyRecord;
 use crate::domain::id::{LakeId, ProjectId, TaskId};
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Fields;
-use crate::domain::tally::Tallies;
+use crate::domain::task_counts::TaskCounts;
 use crate::runtime::{Clock, Random, fresh_id, random_bytes};
 
 /// A lake that lives as long as the value.
@@ -39,14 +40,14 @@ impl MemoryStore {
         let format = Format::default();
         let mut ledger = Ledger::new(format.clone(), "memory");
         let now = clock.now();
-        let set = super::journal::birth::set(
+        let set = super::journal::genesis::set(
             fresh_id::<LakeId>(now, random.as_ref()),
             "memory",
             &format,
             now,
             random.as_ref(),
         );
-        let rows = match ledger.propose(&set, None, now, || random_bytes(random.as_ref())) {
+        let rows = match ledger.try_apply(&set, None, now, || random_bytes(random.as_ref())) {
             Proposal::Accepted(accepted) => accepted.rows,
             other => {
                 return Err(StoreError::damaged(
@@ -64,11 +65,11 @@ impl MemoryStore {
 
     fn commit_one(&self, inner: &mut Inner, set: &PatchSet) -> Outcome {
         let now = self.clock.now();
-        if let Some(violation) = inner.ledger.refuse_id(set, now) {
+        if let Some(violation) = inner.ledger.check_id(set, now) {
             return Outcome::Refused(vec![violation]);
         }
         let at = inner.ledger.time(now);
-        match inner.ledger.propose(set, None, at, || random_bytes(self.random.as_ref())) {
+        match inner.ledger.try_apply(set, None, at, || random_bytes(self.random.as_ref())) {
             Proposal::Accepted(accepted) => {
                 let (seq, keys) = (inner.ledger.seq, accepted.keys);
                 inner.rows.extend(accepted.rows);
@@ -82,7 +83,7 @@ impl MemoryStore {
 }
 
 impl Inner {
-    /// Replays everything and compares: the journal alone must say what the state is.
+    /// Replays everything and compares: the journal alone must determine the state.
     fn verify(&self) -> Result<(), StoreError> {
         let mut replayed = Ledger::new(Format::default(), "memory");
         let mut chain = [0; 32];
@@ -97,7 +98,7 @@ impl Inner {
         let differs =
             replayed.state.records().zip(self.ledger.state.records()).find(|(a, b)| a != b);
         let name = differs.map_or_else(String::new, |(replayed, held)| {
-            format!(": {:?}", AnyRecord::touched(&held, &replayed))
+            format!(": {:?}", AnyRecord::diff(&held, &replayed))
         });
         Err(StoreError::damaged("memory", format!("replaying the rows gives another state{name}")))
     }
@@ -147,9 +148,9 @@ impl Store for MemoryStore {
         Ok(stream::iter(rows.into_iter().map(Ok)).boxed())
     }
 
-    async fn find(&self, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError> {
+    async fn find(&self, lookup: &[RecordLookup]) -> Result<Vec<Option<ProjectId>>, StoreError> {
         let inner = self.inner();
-        Ok(sought.iter().map(|sought| sought.project_in(&inner.ledger.state)).collect())
+        Ok(lookup.iter().map(|lookup| lookup.project_in(&inner.ledger.state)).collect())
     }
 
     async fn linked_from(
@@ -164,20 +165,20 @@ impl Store for MemoryStore {
             .collect())
     }
 
-    async fn tally(&self) -> Result<Tallies, StoreError> {
-        Ok(Tallies::of(&self.inner().ledger.state))
+    async fn tally(&self) -> Result<TaskCounts, StoreError> {
+        Ok(TaskCounts::of(&self.inner().ledger.state))
     }
 
-    /// There are no tables to append to.
+    /// Does nothing: there are no tables.
     async fn append(
         &self,
-        _table: &'static Appended,
+        _table: &'static EventTable,
         _rows: Vec<Fields>,
     ) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// There are no tables to fold.
+    /// Does nothing: there are no tables.
     async fn fold(&self) -> Result<FoldReport, StoreError> {
         Ok(FoldReport { seq: self.inner().ledger.seq, tables: Vec::new(), ..FoldReport::default() })
     }

@@ -1,4 +1,4 @@
-//! A row of the journal: a change with its place, its author and its part in the hash chain.
+//! A row of the journal: a change with its position, its author and its part in the hash chain.
 
 use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
@@ -9,10 +9,11 @@ use crate::domain::id::{EntityId, PatchSetId, ProjectId};
 use crate::domain::patch::{Op, Source};
 use crate::domain::record::{Entity, Fields};
 use crate::domain::time::Instant;
-use crate::domain::value::words;
+use crate::domain::value::string_enum;
 
-words! {
-    /// Which readers a row is for. Planning, audit and undo read `work`; what sync remembers of providers is `sync`.
+string_enum! {
+    /// Readers of a row. Planning, audit and undo read `work`; `sync` is sync's memory of
+    /// providers.
     Stream {
         Work = "work",
         Sync = "sync",
@@ -24,9 +25,9 @@ pub type Hash = [u8; 32];
 /// One committed change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// The set's place in the journal; the first set has 1.
+    /// Position of the set in the journal; the first set has 1.
     pub seq: u64,
-    /// The change's place in its set, from 0.
+    /// Position of the change in its set, from 0.
     pub ordinal: u32,
     pub patch_set_id: PatchSetId,
     /// Absent after an erase.
@@ -37,7 +38,7 @@ pub struct Row {
     pub entity: Entity,
     pub entity_id: Uuid,
     pub op: Op,
-    /// Absent for what did not exist before, and after an erase.
+    /// Absent if nothing existed before, and after an erase.
     pub before: Option<String>,
     /// Absent after an erase.
     pub after: Option<String>,
@@ -49,11 +50,11 @@ pub struct Row {
     /// Absent after an erase.
     pub salt: Option<[u8; 16]>,
     pub digest: Hash,
-    /// On the last row of a set: the chain up to and with it.
+    /// On the last row of a set: the chain up to and including it.
     pub chain: Option<Hash>,
 }
 
-/// What all rows of a set share.
+/// Fields that all rows of a set share.
 #[derive(Clone, Debug)]
 pub struct Envelope<'a> {
     pub seq: u64,
@@ -68,7 +69,8 @@ pub struct Envelope<'a> {
 }
 
 impl Row {
-    /// The rows of a set, chained to what came before. `salt` gives 16 random bytes a row.
+    /// Builds the rows of a set, chained to the previous set. `salt` returns 16 random bytes per
+    /// row.
     pub fn chain_set(
         envelope: &Envelope<'_>,
         changes: &[Change],
@@ -110,13 +112,14 @@ impl Row {
         rows
     }
 
-    /// An erase took its payload. The salt went with it and every other row has one, so this tells.
+    /// Returns whether an erase removed the payload. The erase also removed the salt, which every
+    /// other row has.
     pub fn is_erased(&self) -> bool {
         self.salt.is_none()
     }
 
-    /// The row without what an erase takes. The digest stays, and with it the chain; without the salt it cannot be used
-    /// to try guesses of what was erased.
+    /// Returns the row without what an erase removes. The digest stays, and with it the chain;
+    /// without the salt, it cannot be used to test guesses of the erased values.
     pub fn erased(self) -> Self {
         Self { before: None, after: None, salt: None, request_hash: None, ..self }
     }
@@ -125,25 +128,26 @@ impl Row {
         self.at.date_naive()
     }
 
-    /// The touched fields as they are after the change; of an erased row what its erase left, once that was put back.
+    /// Returns the touched fields after the change; for an erased row, the restored remains.
     pub fn after_fields(&self) -> Result<Fields, serde_json::Error> {
         self.after.as_deref().map_or(Ok(Fields::new()), serde_json::from_str)
     }
 
-    /// The touched fields as they were before the change; empty where there was nothing.
+    /// Returns the touched fields before the change; empty if there were none.
     pub fn before_fields(&self) -> Result<Fields, serde_json::Error> {
         self.before.as_deref().map_or(Ok(Fields::new()), serde_json::from_str)
     }
 
-    /// The project a move took the record out of.
-    pub fn left_project(&self) -> Option<ProjectId> {
+    /// Returns the project that a move took the record out of.
+    pub fn source_project(&self) -> Option<ProjectId> {
         if self.op != Op::Move {
             return None;
         }
         self.before_fields().ok()?.get("project_id")?.as_str()?.parse().ok()
     }
 
-    /// SHA-256 over the salt and the row's fields in this order, each with its length, absent ones marked as such.
+    /// Computes SHA-256 over the salt and the row's fields in this order, each with its length and
+    /// with absent ones marked.
     pub fn compute_digest(&self) -> Hash {
         let mut hash = Sha256::new();
         let mut field = |bytes: Option<&[u8]>| match bytes {
@@ -167,21 +171,21 @@ impl Row {
                 .as_ref()
                 .map(|id| id.as_bytes().as_slice()),
         );
-        field(Some(self.entity.word().as_bytes()));
+        field(Some(self.entity.as_str().as_bytes()));
         field(Some(self.entity_id.as_bytes()));
-        field(Some(self.op.word().as_bytes()));
+        field(Some(self.op.as_str().as_bytes()));
         field(self.before.as_deref().map(str::as_bytes));
         field(self.after.as_deref().map(str::as_bytes));
         field(Some(self.actor.as_bytes()));
-        field(Some(self.source.word().as_bytes()));
+        field(Some(self.source.as_str().as_bytes()));
         field(self.reason.as_deref().map(str::as_bytes));
         field(Some(&self.at.timestamp_micros().to_be_bytes()));
-        field(Some(self.stream.word().as_bytes()));
+        field(Some(self.stream.as_str().as_bytes()));
         hash.finalize().into()
     }
 }
 
-/// The chain after a set whose rows have these digests.
+/// Returns the chain after a set whose rows have these digests.
 pub fn next_chain(previous: Hash, digests: impl IntoIterator<Item = Hash>) -> Hash {
     let mut hash = Sha256::new();
     hash.update(previous);
@@ -192,7 +196,7 @@ pub fn next_chain(previous: Hash, digests: impl IntoIterator<Item = Hash>) -> Ha
 }
 
 fn json(fields: &Fields) -> String {
-    // A map of texts and values always is JSON.
+    // Serializing a map of texts and values cannot fail.
     serde_json::to_string(fields).unwrap_or_default()
 }
 

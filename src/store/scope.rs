@@ -1,4 +1,4 @@
-//! Which part of a lake a caller wants to see.
+//! Selects the part of a lake that a caller wants to see.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,8 @@ use super::row::Row;
 use crate::domain::id::ProjectId;
 use crate::domain::record::Entity;
 
-/// Which projects a caller wants to see. Users, the lake's row and the projects' own rows belong to every scope.
+/// Projects that a caller wants to see. Users, the lake's row and the projects' own rows belong to
+/// every scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     All,
@@ -14,7 +15,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// What belongs to every scope, and nothing else.
+    /// Returns the scope with only the data of every scope.
     pub fn outline() -> Self {
         Self::Projects(BTreeSet::new())
     }
@@ -23,7 +24,7 @@ impl Scope {
         Self::Projects(projects.into_iter().collect())
     }
 
-    /// The projects it is limited to.
+    /// Returns the projects that the scope is limited to.
     pub fn projects(&self) -> Option<&BTreeSet<ProjectId>> {
         match self {
             Self::All => None,
@@ -38,15 +39,16 @@ impl Scope {
         }
     }
 
-    /// Whether a change concerns what the scope shows: what it made of a record, or whence it took it.
+    /// Returns whether a change concerns the scope, by the project of its record or by the project
+    /// that the record left.
     pub fn concerns(&self, row: &Row) -> bool {
         in_every_scope(row.entity)
             || self.holds(row.project_id)
-            || row.left_project().is_some_and(|left| self.holds(Some(left)))
+            || row.source_project().is_some_and(|left| self.holds(Some(left)))
     }
 }
 
-/// Whether an entity's records belong to every scope.
+/// Returns whether an entity's records belong to every scope.
 pub fn in_every_scope(entity: Entity) -> bool {
     matches!(entity, Entity::Lake | Entity::User | Entity::Project)
 }

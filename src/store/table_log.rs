@@ -1,6 +1,7 @@
-//! The Delta log of one of the lake's tables: finding its head, reading and putting entries and files.
+//! Accesses the Delta log of one of the lake's tables: finds its head, reads and puts entries and
+//! files.
 //!
-//! Entries are put only where their version does not exist, and nothing of delta-rs writes.
+//! Entries are put only if their version does not exist, and delta-rs never writes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,17 +18,17 @@ use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use serde_json::Value;
 use url::Url;
 
-use super::appended::APPENDED;
 use super::catalog::JOURNAL;
 use super::error::{NameTaken, StoreError};
-use super::foreign::Others;
+use super::event_tables::APPENDED;
+use super::foreign::ForeignChanges;
 use super::{checkpoint, log_replay};
 use crate::domain::time::Instant;
 
-/// The last version that a log comes to. Delta counts on to 2^63, which nobody reaches; a file with a greater number is stray,
-/// and a commit could not go on behind it.
+/// Highest version of a log. Delta counts on to 2^63, which nobody reaches; a file with a greater
+/// number is stray, and no commit could follow it.
 pub const LAST_VERSION: u64 = 1 << 53;
-/// How long it is waited before a name is tried once more that is taken although no entry is there.
+/// Waits before retrying a name that is taken although no entry is there.
 const WAITS: [Duration; 4] = [
     Duration::from_millis(10),
     Duration::from_millis(40),
@@ -35,40 +36,40 @@ const WAITS: [Duration; 4] = [
     Duration::from_millis(640),
 ];
 
-/// A table's log below the lake's root.
+/// The log of a table below the lake's root.
 #[derive(Clone)]
 pub struct TableLog {
     folder: String,
     root: Arc<dyn ObjectStore>,
     store: Arc<dyn ObjectStore>,
-    belief: Belief,
+    belief: Trust,
 }
 
-/// Which commits of a log count.
+/// Which commits of a log are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Belief {
+pub enum Trust {
     All,
-    /// Those of Lakeplan, and those of others that change no rows.
+    /// Commits of Lakeplan, and commits of others that change no rows.
     Own,
 }
 
-/// A table as its log tells it.
+/// A table as its log describes it.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     pub version: u64,
-    /// The live files by their paths.
+    /// Live files by path.
     pub files: BTreeMap<String, LiveFile>,
-    /// The last transaction of each application.
+    /// Last transaction of each application.
     pub txns: BTreeMap<String, i64>,
-    /// What its last metadata say of it.
-    pub described: Option<Described>,
-    /// What other writers did that does not count.
-    pub others: Others,
+    /// Content of its last metadata action.
+    pub described: Option<TableMetadata>,
+    /// Changes of other writers that are not trusted.
+    pub others: ForeignChanges,
 }
 
-/// Which table it is, and its columns as Delta's JSON.
+/// Id of the table, and its columns as Delta's JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Described {
+pub struct TableMetadata {
     pub id: String,
     pub schema: String,
 }
@@ -80,11 +81,11 @@ pub struct LiveFile {
     pub size: i64,
     pub partitions: BTreeMap<String, Option<String>>,
     pub stats: Option<String>,
-    /// Which of its rows another writer deleted, as Delta's JSON.
+    /// Rows that another writer deleted, as Delta's JSON.
     pub vector: Option<Value>,
 }
 
-/// How large a table is at a version.
+/// Size of a table at a version.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TableSize {
     pub version: u64,
@@ -100,7 +101,7 @@ impl Table {
 }
 
 impl TableSize {
-    /// The size at the version that a commit of these actions made.
+    /// Returns the size at the version that a commit of these actions made.
     pub fn after(self, version: u64, actions: &[Value]) -> Self {
         let sizes = |kind: &str| {
             actions.iter().filter_map(|action| action[kind]["size"].as_u64()).collect::<Vec<_>>()
@@ -112,7 +113,7 @@ impl TableSize {
     }
 }
 
-/// The time of a vacuum.
+/// Time of a vacuum.
 #[derive(Debug)]
 struct At(Instant);
 
@@ -122,23 +123,23 @@ impl deltalake::operations::vacuum::Clock for At {
     }
 }
 
-/// How the end of the log looks from a version.
+/// Position of a version relative to the end of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The version exists and nothing comes after it.
+pub enum LogPosition {
+    /// The version exists and nothing follows it.
     Here,
     /// The version exists and others follow.
     Behind,
-    /// The version is gone: entries up to somewhere after it have been cleaned up.
+    /// The version is gone: entries up to some later one have been cleaned up.
     Cleaned,
 }
 
 impl TableLog {
-    /// `root` is the store of the whole lake, `folder` the table's place in it.
+    /// `root` is the store of the whole lake, `folder` the table's folder in it.
     pub fn new(root: Arc<dyn ObjectStore>, folder: &str) -> Self {
-        // A current table tells by itself whether others changed it, and others write the inbox.
+        // A current table itself shows whether others changed it, and others write the inbox.
         let is_own = folder == JOURNAL || APPENDED.iter().any(|table| table.name == folder);
-        let belief = if is_own { Belief::Own } else { Belief::All };
+        let belief = if is_own { Trust::Own } else { Trust::All };
         Self {
             folder: folder.to_owned(),
             store: Arc::new(PrefixStore::new(Arc::clone(&root), folder)),
@@ -147,13 +148,13 @@ impl TableLog {
         }
     }
 
-    /// The log of a table that lies elsewhere, by the store of the table itself.
+    /// Returns the log of a table elsewhere, through the store of the table itself.
     pub fn rooted(store: Arc<dyn ObjectStore>, name: &str) -> Self {
-        Self { folder: name.to_owned(), root: Arc::clone(&store), store, belief: Belief::All }
+        Self { folder: name.to_owned(), root: Arc::clone(&store), store, belief: Trust::All }
     }
 
-    /// Which commits count.
-    pub fn belief(&self) -> Belief {
+    /// Returns which commits are trusted.
+    pub fn belief(&self) -> Trust {
         self.belief
     }
 
@@ -161,28 +162,29 @@ impl TableLog {
         &self.folder
     }
 
-    /// The table's own folder.
+    /// Returns the store of the table's own folder.
     pub fn store(&self) -> &dyn ObjectStore {
         self.store.as_ref()
     }
 
-    /// The table at the head of its log; `None` where there is no table.
+    /// Loads the table at the head of its log; `None` if there is no table.
     pub async fn load(&self) -> Result<Option<Table>, StoreError> {
         log_replay::replay(self).await
     }
 
-    /// The version of the head, which takes no look at what the table holds; `None` where there is no table.
+    /// Returns the version of the head without reading the table's content; `None` if there is no
+    /// table.
     pub async fn head(&self) -> Result<Option<u64>, StoreError> {
         log_replay::head(self).await
     }
 
-    /// The last version of which there is anything in the log, readable or not.
+    /// Returns the last version that has anything in the log, readable or not.
     pub async fn last(&self) -> Result<u64, StoreError> {
         let names = log_replay::list(self, None).await?;
         Ok(names.iter().filter_map(|name| log_replay::version_in(name)).max().unwrap_or(0))
     }
 
-    /// The version that follows one; refused where none can.
+    /// Returns the version after `version`; fails if none can follow.
     pub fn after(&self, version: u64) -> Result<u64, StoreError> {
         let what = "no version can follow this one, which Lakeplan cannot have written; move the file away";
         let place = || format!("{}/{}", self.folder, entry_path(version));
@@ -193,15 +195,16 @@ impl TableLog {
         }
     }
 
-    /// Writes the checkpoint of a version whose entry by itself says all of the table, so that nobody needs what is before it.
+    /// Writes the checkpoint of a version whose entry alone describes the whole table, so that
+    /// nobody needs earlier entries.
     pub async fn begin_at(&self, version: u64, entry: &Bytes) -> Result<(), StoreError> {
         checkpoint::write_of(self, version, entry).await
     }
 
-    /// The table as delta-rs sees it. The URL is only a name: every read goes through the store.
+    /// Returns the table for delta-rs. The URL is only a name: every read goes through the store.
     pub fn delta(&self) -> Result<LogStoreRef, StoreError> {
         let url = Url::parse(&format!("memory:///{}/", self.folder))
-            .map_err(|fault| StoreError::storage("naming", &self.folder, fault))?;
+            .map_err(|err| StoreError::storage("naming", &self.folder, err))?;
         Ok(default_logstore(
             Arc::clone(&self.store),
             Arc::clone(&self.root),
@@ -210,16 +213,16 @@ impl TableLog {
         ))
     }
 
-    /// The version of the head, and the files that neither it nor any version of the retention needs. Files removed
-    /// from the table within the retention are needed by readers of the versions before.
-    pub async fn unneeded(
+    /// Returns the version of the head, and the files that neither it nor any version of the
+    /// retention needs. Readers of earlier versions need the files that were removed within the
+    /// retention.
+    pub async fn vacuum_candidates(
         &self,
         retention: TimeDelta,
         now: Instant,
     ) -> Result<Option<(u64, BTreeSet<String>)>, StoreError> {
-        let failed = |fault: deltalake::DeltaTableError| {
-            StoreError::storage("examining", &self.folder, fault)
-        };
+        let failed =
+            |err: deltalake::DeltaTableError| StoreError::storage("examining", &self.folder, err);
         if self.load().await?.is_none() {
             return Ok(None);
         }
@@ -238,82 +241,78 @@ impl TableLog {
         Ok(Some((version, metrics.files_deleted.into_iter().collect())))
     }
 
-    /// Writes a checkpoint of a version, unless there is one of it or of a later one.
+    /// Writes a checkpoint of a version, unless there is one of it or of a later version.
     pub async fn checkpoint(&self, version: u64) -> Result<(), StoreError> {
         checkpoint::write(self, version).await
     }
 
-    /// The same where a version is due to have one. A failure is only logged: without a checkpoint the table is slower to
-    /// open and nothing else.
+    /// Writes a checkpoint if one is due at a version. A failure is only logged: without a
+    /// checkpoint the table merely opens more slowly.
     pub async fn checkpoint_if_due(&self, version: u64) {
         if version > 0
             && version.is_multiple_of(checkpoint::EVERY)
-            && let Err(fault) = self.checkpoint(version).await
+            && let Err(err) = self.checkpoint(version).await
         {
-            tracing::warn!(table = self.folder, %fault, "no checkpoint was written; opening the table stays slower until the next one");
+            tracing::warn!(table = self.folder, %err, "no checkpoint was written; opening the table stays slower until the next one");
         }
     }
 
-    /// Reads a file or entry; `None` where it does not exist.
+    /// Reads a file or entry; `None` if it does not exist.
     pub async fn get(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
         let failed =
-            |fault: Error| StoreError::storage("reading", format!("{}/{path}", self.folder), fault);
+            |err: Error| StoreError::storage("reading", format!("{}/{path}", self.folder), err);
         match self.store.get(&Path::from(path)).await {
             Ok(found) => found.bytes().await.map(Some).map_err(failed),
             Err(Error::NotFound { .. }) => Ok(None),
-            Err(fault) => Err(failed(fault)),
+            Err(err) => Err(failed(err)),
         }
     }
 
-    /// Puts a file if there is none of its name; whether it was put.
+    /// Puts a file if its name does not exist; returns whether it was put.
     pub async fn put_if_absent(&self, path: &str, bytes: Bytes) -> Result<bool, StoreError> {
         match self.create(path, bytes).await {
             Ok(()) => Ok(true),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
-            Err(fault) => {
-                Err(StoreError::storage("writing", format!("{}/{path}", self.folder), fault))
-            }
+            Err(err) => Err(StoreError::storage("writing", format!("{}/{path}", self.folder), err)),
         }
     }
 
-    /// Puts a file, whether there is one of its name or not.
+    /// Puts a file, and replaces an existing one.
     pub async fn replace(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
         let put = self.store.put(&Path::from(path), bytes.into()).await;
-        put.map(drop).map_err(|fault| {
-            StoreError::storage("writing", format!("{}/{path}", self.folder), fault)
-        })
+        put.map(drop)
+            .map_err(|err| StoreError::storage("writing", format!("{}/{path}", self.folder), err))
     }
 
-    /// Deletes a file, if it is there.
+    /// Deletes a file if it exists.
     pub async fn remove(&self, path: &str) -> Result<(), StoreError> {
         match self.store.delete(&Path::from(path)).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(fault) => {
-                Err(StoreError::storage("deleting", format!("{}/{path}", self.folder), fault))
+            Err(err) => {
+                Err(StoreError::storage("deleting", format!("{}/{path}", self.folder), err))
             }
         }
     }
 
-    /// Whether there is a file.
+    /// Returns whether a file exists.
     pub async fn has(&self, path: &str) -> Result<bool, StoreError> {
         match self.store.head(&Path::from(path)).await {
             Ok(_) => Ok(true),
             Err(Error::NotFound { .. }) => Ok(false),
-            Err(fault) => {
-                Err(StoreError::storage("reading", format!("{}/{path}", self.folder), fault))
-            }
+            Err(err) => Err(StoreError::storage("reading", format!("{}/{path}", self.folder), err)),
         }
     }
 
-    /// The live files that are missing or have another size than the log says, each with what is wrong, by a listing.
-    pub async fn amiss(&self, table: &Table) -> Result<Vec<(String, String)>, StoreError> {
+    /// Returns, from one listing, the live files that are missing or have another size than the log
+    /// states, with the problem.
+    pub async fn findings(&self, table: &Table) -> Result<Vec<(String, String)>, StoreError> {
         let listed = self.store.list(None).map_ok(|meta| (meta.location, meta.size)).try_collect();
         let sizes: BTreeMap<Path, u64> =
             listed.await.map_err(|err| StoreError::storage("listing", &self.folder, err))?;
         let wrong = |file: &LiveFile| match sizes.get(&Path::from(file.path.as_str())) {
             None => Some("the file is missing".to_owned()),
             Some(size) if *size != file.size.unsigned_abs() => {
-                Some(format!("it has {size} bytes, the log says {}", file.size))
+                Some(format!("it has {size} bytes, but the log says {}", file.size))
             }
             Some(_) => None,
         };
@@ -324,74 +323,73 @@ impl TableLog {
             .collect())
     }
 
-    /// Reads a file that the log says is there. One whose name holds its checksum is as it was written.
+    /// Reads a file that the log names, and checks it against the checksum in its name, if there is
+    /// one.
     pub async fn get_live(&self, path: &str) -> Result<Bytes, StoreError> {
         let damaged = |what: &str| StoreError::damaged(format!("{}/{path}", self.folder), what);
         let bytes = self.get(path).await?.ok_or_else(|| damaged("the file is missing"))?;
         match checksum_in(path) {
             Some(sum) if sum != crc32fast::hash(&bytes) => {
-                Err(damaged("its bytes are not those that were written"))
+                Err(damaged("its content differs from what was written"))
             }
             _ => Ok(bytes),
         }
     }
 
-    /// Puts a file whose name is new, with its checksum in the name. Returns the whole path.
+    /// Puts a file under a new name to which its checksum is added. Returns the full path.
     pub async fn put_checked(&self, path: &str, bytes: Bytes) -> Result<String, StoreError> {
         let path = checked_path(path, &bytes);
         self.put(&path, bytes).await?;
         Ok(path)
     }
 
-    /// Puts a file whose name is new.
+    /// Puts a file under a new name.
     pub async fn put(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
         let put = self.create(path, bytes).await;
-        put.map_err(|fault| {
-            StoreError::storage("writing", format!("{}/{path}", self.folder), fault)
-        })
+        put.map_err(|err| StoreError::storage("writing", format!("{}/{path}", self.folder), err))
     }
 
     pub async fn get_entry(&self, version: u64) -> Result<Option<Bytes>, StoreError> {
         self.get(&entry_path(version)).await
     }
 
-    /// When the storage says that an entry was put.
+    /// Returns the storage's creation time of an entry.
     pub async fn entry_time(&self, version: u64) -> Result<Instant, StoreError> {
         let path = entry_path(version);
         let meta = self.store.head(&Path::from(path.as_str())).await;
-        meta.map(|meta| meta.last_modified).map_err(|fault| match fault {
+        meta.map(|meta| meta.last_modified).map_err(|err| match err {
             Error::NotFound { .. } => {
                 StoreError::damaged(format!("{}/{path}", self.folder), "the entry is missing")
             }
-            fault => StoreError::storage("reading", format!("{}/{path}", self.folder), fault),
+            err => StoreError::storage("reading", format!("{}/{path}", self.folder), err),
         })
     }
 
-    /// Puts a log entry if there is none of its version. Where its name stays taken although the log ends before it, the error
-    /// says so: whoever waited for the entry of a faster writer would wait for ever.
-    pub async fn put_entry(&self, version: u64, bytes: Bytes) -> Result<(), Error> {
+    /// Puts a log entry if its version does not exist. If its name stays taken although the log
+    /// ends before it, the error says so: waiting for a faster writer's entry would never end.
+    pub async fn put_commit(&self, version: u64, bytes: Bytes) -> Result<(), Error> {
         let mut put = self.put_entry_once(version, bytes.clone()).await;
         for wait in WAITS {
             if !is_taken(&put) || self.get_entry(version).await.is_ok_and(|entry| entry.is_some()) {
                 return put;
             }
-            // The entry may have come and been cleaned up since.
+            // The entry may have been added and cleaned up since.
             if version != self.head().await.ok().flatten().map_or(0, |head| head + 1) {
                 return put;
             }
             tokio::time::sleep(wait).await;
-            // A storage may say that a name is taken which is not.
+            // A storage may report a free name as taken.
             put = self.put_entry_once(version, bytes.clone()).await;
         }
         if is_taken(&put) { Err(self.name_taken(version)) } else { put }
     }
 
-    /// The same, whatever has the name.
+    /// Makes one attempt to put a log entry, whatever has the name.
     pub async fn put_entry_once(&self, version: u64, bytes: Bytes) -> Result<(), Error> {
         self.create(&entry_path(version), bytes).await
     }
 
-    /// The error of an entry whose name is taken by what is no entry.
+    /// Returns the error for an entry whose name is taken by something that is not an entry.
     pub fn name_taken(&self, version: u64) -> Error {
         let path = format!("{}/{}", self.folder, entry_path(version));
         Error::Generic { store: "the lake", source: NameTaken(path).into() }
@@ -402,17 +400,18 @@ impl TableLog {
         self.store.put_opts(&Path::from(path), bytes.into(), options).await.map(drop)
     }
 
-    /// How the end of the log looks from a version, by listing.
-    pub async fn end(&self, version: u64) -> Result<End, StoreError> {
-        // The entry's name without its ending: after every earlier entry, before its own.
+    /// Determines the position of a version relative to the end of the log, by listing.
+    pub async fn end(&self, version: u64) -> Result<LogPosition, StoreError> {
+        // The entry's name without its ending: it sorts after every earlier entry and before its
+        // own.
         let offset = Path::from(format!("_delta_log/{version:020}"));
         let listed = self.store.list_with_offset(Some(&Path::from("_delta_log")), &offset);
         let names: Vec<String> = listed
             .map_ok(|meta| meta.location.filename().unwrap_or_default().to_owned())
             .try_collect()
             .await
-            .map_err(|fault| {
-                StoreError::storage("listing", format!("{}/_delta_log", self.folder), fault)
+            .map_err(|err| {
+                StoreError::storage("listing", format!("{}/_delta_log", self.folder), err)
             })?;
         let versions = names.iter().filter_map(|name| log_replay::version_of(name, ".json"));
         let (mut here, mut after) = (false, false);
@@ -421,14 +420,15 @@ impl TableLog {
             after |= listed > version;
         }
         Ok(match (here, after) {
-            (true, false) => End::Here,
-            (true, true) => End::Behind,
-            (false, _) => End::Cleaned,
+            (true, false) => LogPosition::Here,
+            (true, true) => LogPosition::Behind,
+            (false, _) => LogPosition::Cleaned,
         })
     }
 }
 
-/// The path of a file with the checksum of its bytes in its name: a name lasts through every log, checkpoint and reader.
+/// Returns the path of a file with the checksum of its bytes in its name: a name survives in every
+/// log, checkpoint and reader.
 pub fn checked_path(path: &str, bytes: &[u8]) -> String {
     format!(
         "{}.c{:08x}.parquet",
@@ -437,18 +437,19 @@ pub fn checked_path(path: &str, bytes: &[u8]) -> String {
     )
 }
 
-/// The checksum in the name of a file.
+/// Returns the checksum in a file name.
 fn checksum_in(path: &str) -> Option<u32> {
     let (_, sum) = path.strip_suffix(".parquet")?.rsplit_once(".c")?;
     if sum.len() == 8 { u32::from_str_radix(sum, 16).ok() } else { None }
 }
 
-/// The URL under which the tables know the lake's root. It is only a name; every read goes through the store.
+/// Returns the URL that names the lake's root in the tables. It is only a name; every read goes
+/// through the store.
 pub fn root_url() -> Result<Url, StoreError> {
-    Url::parse("memory:///").map_err(|fault| StoreError::storage("naming", "the lake", fault))
+    Url::parse("memory:///").map_err(|err| StoreError::storage("naming", "the lake", err))
 }
 
-/// The bytes of an entry: one action a line.
+/// Encodes an entry: one action per line.
 pub fn entry_bytes(actions: &[Value]) -> Bytes {
     let mut text = String::new();
     for action in actions {
@@ -458,7 +459,7 @@ pub fn entry_bytes(actions: &[Value]) -> Bytes {
     text.into()
 }
 
-/// Whether a put was refused because its name is taken.
+/// Returns whether a put was refused because its name is taken.
 pub fn is_taken(put: &Result<(), Error>) -> bool {
     matches!(put, Err(Error::AlreadyExists { .. } | Error::Precondition { .. }))
 }

@@ -1,4 +1,4 @@
-//! What a fold or a round of maintenance left of the current tables, as rows of `table_state`.
+//! Builds the rows of `table_state`: the current tables after a fold or a maintenance run.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -8,21 +8,21 @@ use super::table_log::TableSize;
 use crate::domain::record::Fields;
 use crate::domain::time::{Instant, rfc3339};
 
-/// What became of a table.
+/// Result of a run for one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TableState {
+pub struct RowCount {
     pub rows: usize,
     pub size: TableSize,
 }
 
-/// The rows of one run: one for each table.
+/// Returns the rows of one run, one per table.
 pub fn rows<'a>(
     run: Uuid,
     at: Instant,
     (seq, head): (u64, u64),
-    tables: impl IntoIterator<Item = (&'a str, TableState)>,
+    tables: impl IntoIterator<Item = (&'a str, RowCount)>,
 ) -> Vec<Fields> {
-    let row = |(name, state): (&str, TableState)| {
+    let row = |(name, state): (&str, RowCount)| {
         let row = json!({
             "run_id": run.to_string(), "at": rfc3339(at), "table_name": name, "seq": seq, "head_seq": head,
             "rows_written": state.rows, "files": state.size.files, "bytes": state.size.bytes, "version": state.size.version,
@@ -35,10 +35,10 @@ pub fn rows<'a>(
     tables.into_iter().map(row).collect()
 }
 
-/// The tables that a fold wrote.
-pub fn written(report: &FoldReport) -> impl Iterator<Item = (&'static str, TableState)> {
+/// Returns the tables that a fold wrote.
+pub fn written(report: &FoldReport) -> impl Iterator<Item = (&'static str, RowCount)> {
     report.tables.iter().filter_map(|(name, folded)| {
         let size = folded.written?;
-        Some((*name, TableState { rows: folded.rows, size }))
+        Some((*name, RowCount { rows: folded.rows, size }))
     })
 }

@@ -1,9 +1,11 @@
-//! Deleting what no longer belongs to a table: files that are not live, and log entries behind a checkpoint.
+//! Deletes what no longer belongs to a table: files that are not live, and log entries behind a
+//! checkpoint.
 //!
-//! A writer puts its file before its log entry, so a file that is not live may be about to become it. Vacuum therefore
-//! chooses its files at version h, puts an empty commit at h+1, and deletes only if that slot became its own: whoever
-//! still meant to add one of these files meant to do so at h+1, loses the slot and writes a new file. The age is for
-//! readers of older versions.
+//! A writer puts its file before its log entry, so a file that is not live may be about to become
+//! live. Vacuum therefore selects its files at version h, puts an empty commit at h+1, and deletes
+//! only if it got that version: a writer that still meant to add one of these files meant to do so
+//! at h+1, loses the race and writes a new file. The minimum age protects readers of older
+//! versions.
 
 use chrono::TimeDelta;
 use futures::{StreamExt, TryStreamExt};
@@ -11,12 +13,12 @@ use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStoreExt};
 
 use super::error::StoreError;
-use super::journal::{STALE, entry};
+use super::journal::{MAX_STALENESS, entry};
 use super::table_log::{Table, TableLog, entry_bytes};
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, uuid_v7};
 
-/// How old something must be before it is deleted.
+/// Minimum age of deleted files and log entries.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
     pub files: TimeDelta,
@@ -29,7 +31,7 @@ impl Default for Retention {
     }
 }
 
-/// What was deleted.
+/// Result of a vacuum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Vacuumed {
     pub files: usize,
@@ -37,9 +39,9 @@ pub struct Vacuumed {
     pub entries: usize,
 }
 
-const TRIES: usize = 5;
+const MAX_ATTEMPTS: usize = 5;
 
-/// Vacuums a table, which is as it was read just now, and cleans its log up.
+/// Vacuums a table that was just read, and cleans up its log.
 pub async fn vacuum(
     log: &TableLog,
     table: &Table,
@@ -49,7 +51,7 @@ pub async fn vacuum(
 ) -> Result<Vacuumed, StoreError> {
     let mut listed = list(log).await?;
     let mut vacuumed = clean_log(log, &listed, retention.log, clock).await?;
-    for attempt in 0..TRIES {
+    for attempt in 0..MAX_ATTEMPTS {
         let begun = clock.now();
         if attempt > 0 {
             listed = list(log).await?;
@@ -63,24 +65,29 @@ pub async fn vacuum(
                     && !table.files.contains_key(meta.location.as_ref())
             })
             .collect();
-        // Most nights there is nothing to ask about.
+        // On most nights there are no candidates.
         if old.is_empty() {
             return Ok(vacuumed);
         }
-        let Some((version, unneeded)) = log.unneeded(retention.files, now).await? else {
+        let Some((version, vacuum_candidates)) =
+            log.vacuum_candidates(retention.files, now).await?
+        else {
             return Ok(vacuumed);
         };
-        let dead: Vec<&ObjectMeta> =
-            old.into_iter().filter(|meta| unneeded.contains(meta.location.as_ref())).collect();
+        let dead: Vec<&ObjectMeta> = old
+            .into_iter()
+            .filter(|meta| vacuum_candidates.contains(meta.location.as_ref()))
+            .collect();
         if dead.is_empty() {
             return Ok(vacuumed);
         }
         let fence = entry::json_of(&[entry::commit_info("VACUUM", uuid_v7(begun, random), begun)])?;
-        match log.put_entry(version + 1, entry_bytes(&fence)).await {
-            Ok(()) if clock.now() - begun <= STALE => {}
-            // It slept, so the fence may stand in a hole; or another commit came first: choose again.
+        match log.put_commit(version + 1, entry_bytes(&fence)).await {
+            Ok(()) if clock.now() - begun <= MAX_STALENESS => {}
+            // After a long sleep, the empty commit may be in a hole; or another commit came first:
+            // select again.
             Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => continue,
-            Err(fault) => return Err(StoreError::storage("vacuuming", log.folder(), fault)),
+            Err(err) => return Err(StoreError::storage("vacuuming", log.folder(), err)),
         }
         delete_all(log, &dead).await?;
         vacuumed.files += dead.len();
@@ -90,7 +97,8 @@ pub async fn vacuum(
     Ok(vacuumed)
 }
 
-/// Deletes log entries and checkpoints older than the last checkpoint, oldest first, so that what is left has no gap.
+/// Deletes log entries and checkpoints older than the last checkpoint, oldest first, so that the
+/// rest has no gap.
 async fn clean_log(
     log: &TableLog,
     listed: &[ObjectMeta],
@@ -101,7 +109,7 @@ async fn clean_log(
     let before = storage_now(listed, clock.now()) - retention;
     let mut listed: Vec<&ObjectMeta> = listed.iter().filter(|meta| is_of_log(meta)).collect();
     listed.sort_by_key(|meta| version(meta));
-    // A checkpoint counts when it is as old as what it lets go: a fresh one may not have reached the disk yet.
+    // A checkpoint must be as old as what it releases: a new one may not be on disk yet.
     let is_checkpoint = |meta: &&ObjectMeta| {
         meta.location.filename().is_some_and(|name| name.contains(".checkpoint"))
             && meta.size > 0
@@ -111,7 +119,8 @@ async fn clean_log(
     let mut cleaned = Vacuumed::default();
     let Some(last) = last else { return Ok(cleaned) };
     for meta in listed.iter().filter(|meta| version(meta).is_some_and(|version| version < last)) {
-        // Oldest first, and stop at the first that is too young: a gap would look like a free slot.
+        // Oldest first, and stop at the first that is too young: a gap would look like a free
+        // version.
         if meta.last_modified >= before {
             break;
         }
@@ -121,7 +130,8 @@ async fn clean_log(
     Ok(cleaned)
 }
 
-/// The time by which ages are judged: the storage's own, as its newest object tells, where this machine's clock is ahead.
+/// Returns the current time for ages: the storage's, from its newest object, if this machine's
+/// clock is ahead.
 fn storage_now(listed: &[ObjectMeta], now: Instant) -> Instant {
     listed.iter().map(|meta| meta.last_modified).max().map_or(now, |newest| now.min(newest))
 }
@@ -132,10 +142,10 @@ fn is_of_log(meta: &ObjectMeta) -> bool {
 
 async fn list(log: &TableLog) -> Result<Vec<ObjectMeta>, StoreError> {
     let listed = log.store().list(None).try_collect().await;
-    listed.map_err(|fault| StoreError::storage("listing", log.folder(), fault))
+    listed.map_err(|err| StoreError::storage("listing", log.folder(), err))
 }
 
-/// Deletes objects, many with one request where the storage can.
+/// Deletes objects, many with one request if the storage supports it.
 async fn delete_all(log: &TableLog, dead: &[&ObjectMeta]) -> Result<(), StoreError> {
     let paths: Vec<object_store::Result<Path>> =
         dead.iter().map(|meta| Ok(meta.location.clone())).collect();
@@ -144,7 +154,7 @@ async fn delete_all(log: &TableLog, dead: &[&ObjectMeta]) -> Result<(), StoreErr
         match answer {
             // Another vacuum was faster.
             Ok(_) | Err(Error::NotFound { .. }) => {}
-            Err(fault) => return Err(StoreError::storage("deleting", log.folder(), fault)),
+            Err(err) => return Err(StoreError::storage("deleting", log.folder(), err)),
         }
     }
     Ok(())
@@ -154,8 +164,6 @@ async fn delete(log: &TableLog, path: &Path) -> Result<(), StoreError> {
     match log.store().delete(path).await {
         // Another vacuum was faster.
         Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-        Err(fault) => {
-            Err(StoreError::storage("deleting", format!("{}/{path}", log.folder()), fault))
-        }
+        Err(err) => Err(StoreError::storage("deleting", format!("{}/{path}", log.folder()), err)),
     }
 }

@@ -1,4 +1,5 @@
-//! The one task of a process that owns the journal. Everything that commits or looks goes through it, in turn.
+//! The single task of a process that owns the journal. Every commit and every read goes through it,
+//! one after the other.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,20 +8,20 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::error::StoreError;
-use super::gently::gently;
 use super::journal::files::Files;
-use super::journal::group::{Load, groups};
+use super::journal::group_commit::{Load, groups};
 use super::journal::{Journal, JournalReader, Order};
 use super::row::Stream;
-use super::{Compacted, Erased, Head, Outcome, Scope, Snapshot, Sought};
+use super::throttle::throttled;
+use super::{Compacted, Erased, Head, Outcome, RecordLookup, Scope, Snapshot};
 use crate::domain::id::{ProjectId, TaskId};
 use crate::domain::patch::PatchSet;
-use crate::domain::tally::Tallies;
+use crate::domain::task_counts::TaskCounts;
 
-/// A busy writer commits at most this often, so that the log stays short.
-const SHORTEST_COMMIT: Duration = Duration::from_millis(5);
+/// Minimum interval between commits of a busy writer, so that the log stays short.
+const MIN_COMMIT_INTERVAL: Duration = Duration::from_millis(5);
 
-/// What the writer is asked for.
+/// Requests to the writer.
 pub enum Message {
     Commit {
         sets: Vec<PatchSet>,
@@ -31,20 +32,20 @@ pub enum Message {
         answer: oneshot::Sender<Result<(Snapshot, Head), StoreError>>,
     },
     Find {
-        sought: Vec<Sought>,
+        lookup: Vec<RecordLookup>,
         answer: oneshot::Sender<Result<Vec<Option<ProjectId>>, StoreError>>,
     },
     LinkedFrom {
         tasks: BTreeSet<TaskId>,
         answer: oneshot::Sender<Result<BTreeSet<ProjectId>, StoreError>>,
     },
-    Tally {
-        answer: oneshot::Sender<Result<Tallies, StoreError>>,
+    TaskCount {
+        answer: oneshot::Sender<Result<TaskCounts, StoreError>>,
     },
     CountWaiting {
         answer: oneshot::Sender<Result<(Head, usize), StoreError>>,
     },
-    Survey {
+    JournalScan {
         lost: BTreeSet<&'static str>,
         answer: oneshot::Sender<Result<(), StoreError>>,
     },
@@ -69,7 +70,8 @@ pub enum Message {
     },
 }
 
-/// The writer: commits in groups of what arrived while the last commit was in flight, and answers looks in between.
+/// Runs the writer: it commits the sets that arrived while the last commit was in flight as groups,
+/// and answers reads in between.
 pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
     let mut waiting: Option<Message> = None;
     let mut checkpoint: Option<JoinHandle<()>> = None;
@@ -83,16 +85,16 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
         };
         match first {
             Message::Look { scope, answer } => {
-                // Whoever asked may be gone, here and below.
-                let _ = answer.send(look(&mut journal, &scope).await);
+                // The receiver may be gone, here and below.
+                let _ = answer.send(snapshot_with_head(&mut journal, &scope).await);
             }
-            Message::Find { sought, answer } => {
-                let _ = answer.send(find(&mut journal, &sought).await);
+            Message::Find { lookup, answer } => {
+                let _ = answer.send(find(&mut journal, &lookup).await);
             }
             Message::LinkedFrom { tasks, answer } => {
                 let _ = answer.send(linked_from(&mut journal, &tasks).await);
             }
-            Message::Tally { answer } => {
+            Message::TaskCount { answer } => {
                 let _ = answer.send(tally(&mut journal).await);
             }
             Message::CountWaiting { answer } => {
@@ -100,8 +102,8 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
                     journal.refresh().await.map(|_| (journal.head(), journal.rows_waiting()));
                 let _ = answer.send(looked);
             }
-            Message::Survey { lost, answer } => {
-                let _ = answer.send(survey(&mut journal, lost).await);
+            Message::JournalScan { lost, answer } => {
+                let _ = answer.send(probe_all_tables(&mut journal, lost).await);
             }
             Message::Files { answer } => {
                 let looked = journal.refresh().await.map(|_| journal.files());
@@ -112,7 +114,7 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
                 let _ = answer.send(journal.compact().await);
             }
             Message::Erase { answer } => {
-                let _ = answer.send(journal.erase_named().await);
+                let _ = answer.send(journal.rewrite_erased_files().await);
             }
             Message::Read { after, stream, order, answer } => {
                 let looked = journal.refresh().await.map(|_| journal.reader(after, stream, order));
@@ -152,36 +154,40 @@ pub async fn run(mut journal: Journal, mut inbox: mpsc::Receiver<Message>) {
                 for (count, answer) in answers {
                     let _ = answer.send(outcomes.by_ref().take(count).collect());
                 }
-                // One at a time: where the last is still being written, the next makes up for this one.
+                // One checkpoint at a time: if the last one is still being written, the next one
+                // makes up for this one.
                 let is_idle = checkpoint.as_ref().is_none_or(JoinHandle::is_finished);
                 if journal.is_checkpoint_due(before) && is_idle {
-                    checkpoint = Some(tokio::spawn(gently(journal.checkpoint())));
+                    checkpoint = Some(tokio::spawn(throttled(journal.checkpoint())));
                 }
                 if waiting.is_some() || !inbox.is_empty() {
-                    tokio::time::sleep_until(begun + SHORTEST_COMMIT).await;
+                    tokio::time::sleep_until(begun + MIN_COMMIT_INTERVAL).await;
                 }
             }
         }
     }
     if let Some(checkpoint) = checkpoint
-        && let Err(fault) = checkpoint.await
+        && let Err(err) = checkpoint.await
     {
-        tracing::warn!(%fault, "a checkpoint was cut short; the next one makes up for it");
+        tracing::warn!(%err, "a checkpoint was interrupted; the next one replaces it");
     }
 }
 
-async fn look(journal: &mut Journal, scope: &Scope) -> Result<(Snapshot, Head), StoreError> {
+async fn snapshot_with_head(
+    journal: &mut Journal,
+    scope: &Scope,
+) -> Result<(Snapshot, Head), StoreError> {
     journal.refresh().await?;
-    journal.bring(scope).await?;
+    journal.load(scope).await?;
     Ok((journal.snapshot(), journal.head()))
 }
 
 async fn find(
     journal: &mut Journal,
-    sought: &[Sought],
+    lookup: &[RecordLookup],
 ) -> Result<Vec<Option<ProjectId>>, StoreError> {
     journal.refresh().await?;
-    journal.find(sought).await
+    journal.find(lookup).await
 }
 
 async fn linked_from(
@@ -192,15 +198,18 @@ async fn linked_from(
     journal.linked_from(tasks).await
 }
 
-async fn tally(journal: &mut Journal) -> Result<Tallies, StoreError> {
+async fn tally(journal: &mut Journal) -> Result<TaskCounts, StoreError> {
     journal.refresh().await?;
     journal.tally().await
 }
 
-/// Looks at every table; those of which something is lost are named by who asks.
-async fn survey(journal: &mut Journal, lost: BTreeSet<&'static str>) -> Result<(), StoreError> {
+/// Looks at every table; the caller names the tables that lost data.
+async fn probe_all_tables(
+    journal: &mut Journal,
+    lost: BTreeSet<&'static str>,
+) -> Result<(), StoreError> {
     journal.refresh().await?;
     journal.note_lost(lost);
-    journal.mend().await;
-    journal.survey().await
+    journal.try_revert_foreign_changes().await;
+    journal.probe_all_tables().await
 }

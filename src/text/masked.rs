@@ -1,18 +1,18 @@
-//! Addresses as they may be shown: without the credentials that a person wrote into them.
+//! Masks the credentials that a person wrote into URLs.
 
 use std::borrow::Cow;
 
-/// What stands in the place of a credential.
+/// Replacement of a credential.
 const MASK: &str = "***";
-/// The schemes whose URLs name a container where others name a user.
+/// Schemes whose URLs have a container in place of the user.
 const OF_CONTAINERS: [&str; 6] = ["abfss", "abfs", "az", "adl", "wasb", "wasbs"];
-/// Other schemes of storage.
+/// Other storage schemes.
 const OF_STORAGE: [&str; 3] = ["s3", "s3a", "gs"];
-/// What ends a sentence or a quotation that a URL stands in.
+/// Characters that end a sentence or quotation around a URL.
 const CLOSING: [char; 10] = ['"', '\'', '`', ')', ']', '>', ',', ';', '.', ':'];
 
-/// Returns a text whose URLs show no credentials: the user and the password before a host, the query and the fragment after
-/// a path are replaced by `***`. The container of an Azure URL stays.
+/// Returns the text with masked URLs: `***` replaces the user and password before a host, and the
+/// query and fragment after a path. The container of an Azure URL stays.
 pub fn masked(text: &str) -> Cow<'_, str> {
     if !text.contains(":/") {
         return Cow::Borrowed(text);
@@ -21,7 +21,7 @@ pub fn masked(text: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find(":/") {
         let (before, after) = rest.split_at(at);
         shown.push_str(before);
-        // A URL of storage is one with a single slash too.
+        // A storage URL may have a single slash.
         let mark = if after.starts_with("://") { "://" } else { ":/" };
         let is_url = mark.len() == 3
             || OF_STORAGE.contains(&scheme(&shown))
@@ -43,7 +43,7 @@ pub fn masked(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Returns the same of a line that a program logs, where a host and what precedes it may also stand without a scheme, as in
+/// Masks a log line like [`masked`]. A host and its user may also appear without a scheme, as in
 /// `("http", user:password@host)`.
 pub fn masked_line(text: &str) -> Cow<'_, str> {
     let text = masked(text);
@@ -71,7 +71,7 @@ pub fn masked_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The scheme that a text ends with.
+/// Returns the scheme at the end of a text.
 fn scheme(text: &str) -> &str {
     let start = text
         .rfind(|letter: char| !letter.is_ascii_alphanumeric())
@@ -79,10 +79,10 @@ fn scheme(text: &str) -> &str {
     &text[start..]
 }
 
-/// Writes what follows a scheme.
+/// Writes the part of a URL after its scheme, masked.
 fn mask_url(shown: &mut String, url: &str, is_of_container: bool) {
     let authority = &url[..url.find(['/', '?', '#']).unwrap_or(url.len())];
-    // A password may hold what ends a host: then what looks like a port is no number.
+    // A password may contain a host delimiter; then the apparent port is not a number.
     let is_no_port = |port: &str| !port.bytes().all(|byte| byte.is_ascii_digit());
     let has_odd_port = !authority.starts_with('[')
         && authority.split_once(':').is_some_and(|(_, port)| is_no_port(port));
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_url_shows_no_credentials() {
-        for (said, is) in [
+        for (message, is) in [
             ("s3://k:SEKRIT@b/x", "s3://***@b/x"),
             ("http://SEKRIT@h", "http://***@h"),
             (
@@ -135,7 +135,7 @@ mod tests {
             ("://u:SEKRIT@h", "://***@h"),
             ("s3:/u:SEKRIT@h/x", "s3:/***@h/x"),
         ] {
-            assert_eq!(masked(said), is);
+            assert_eq!(masked(message), is);
         }
     }
 

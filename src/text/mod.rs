@@ -1,4 +1,4 @@
-//! Words and their likeness, shared by every reader of free text; and free text as a person may be shown it.
+//! Compares words in free text for every reader of it, and makes free text safe to display.
 
 pub mod masked;
 pub mod similarity;

@@ -1,13 +1,13 @@
-//! Likeness of short texts by their rare words in common.
+//! Compares short texts by their rare common words.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::stem::content_words;
 
-/// Titles that can be asked which of them a phrase means.
+/// Index of titles that finds the title a phrase refers to.
 ///
-/// A word counts by its rarity among the titles: in a plan where every title
-/// says "task", that word tells nothing apart.
+/// Words are weighted by their rarity among the titles. If every title in a plan says "task", that
+/// word distinguishes nothing.
 #[derive(Debug, Default)]
 pub struct TitleIndex {
     titles: Vec<BTreeSet<String>>,
@@ -15,7 +15,7 @@ pub struct TitleIndex {
     holders: BTreeMap<String, Vec<usize>>,
 }
 
-/// How well a title fits a phrase: 0 is nothing in common, 1 the same words.
+/// Similarity of a title to a phrase: 0 for nothing in common, 1 for the same words.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Match {
     pub index: usize,
@@ -36,14 +36,13 @@ impl TitleIndex {
         index
     }
 
-    /// Titles with anything in common with the phrase, best first; ties in order of the titles.
+    /// Returns the titles with any word of the phrase, best first; ties in title order.
     ///
-    /// The score weighs how much of the phrase the title says (three quarters)
-    /// and how much of the title the phrase says (one quarter), because people
-    /// shorten a title when they refer to it.
+    /// The score combines the share of the phrase in the title (three quarters) and the share of
+    /// the title in the phrase (one quarter), because people shorten a title when they refer to it.
     ///
-    /// A word that very many titles share does not by itself make a title a
-    /// match, which keeps the cost of a question independent of their number.
+    /// A word in very many titles is not enough for a match, so the cost of a query is independent
+    /// of the number of titles.
     pub fn matches(&self, phrase: &str) -> Vec<Match> {
         const COMMON: usize = 200;
         let wanted: BTreeSet<String> = content_words(phrase).into_iter().collect();

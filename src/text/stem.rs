@@ -1,8 +1,8 @@
-//! From text to stemmed content words.
+//! Splits text into stemmed content words.
 
 use rust_stemmers::{Algorithm, Stemmer};
 
-/// Words that carry no topic of their own.
+/// Words without a topic of their own.
 const STOP_WORDS: &[&str] = &[
     "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been",
     "before", "both", "but", "by", "can", "could", "do", "does", "each", "etc", "for", "from",
@@ -14,10 +14,10 @@ const STOP_WORDS: &[&str] = &[
     "without", "would", "you", "your",
 ];
 
-/// Stemmed content words in order of appearance, duplicates kept.
+/// Returns the stemmed content words in order of appearance, with duplicates.
 ///
-/// Words are runs of alphanumeric characters, lower-cased. Stop words and
-/// single ASCII letters are left out; single digits are kept.
+/// Words are runs of alphanumeric characters, lower-cased. Stop words and single ASCII letters are
+/// omitted; single digits are kept.
 pub fn content_words(text: &str) -> Vec<String> {
     let stemmer = Stemmer::create(Algorithm::English);
     words(text)
@@ -27,7 +27,7 @@ pub fn content_words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Lower-cased words, stop words included.
+/// Returns the lower-cased words, including stop words.
 pub fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())

@@ -1,43 +1,44 @@
-//! Characters that act on a terminal or a page and show nothing: written out as escapes, so that no value that somebody
-//! stored can move a cursor, reorder a line, or pass for another text.
+//! Escapes characters that affect a terminal or a page without being visible, so that no stored
+//! value can move a cursor, reorder a line, or pass for another text.
 
 use std::borrow::Cow;
 use std::path::Path;
 
 pub use crate::domain::hidden::is_hidden;
 
-/// Returns a text as a person may read it: what is hidden in it stands there as an escape such as `\u{1b}`. Line feeds and
-/// tabs stay, a carriage return goes where a line feed follows. A joiner stays between letters or signs of the kind that are
-/// written joined, such as Persian, Hindi and emoji, and a selector stays behind a sign that has variants.
+/// Returns a readable text: hidden characters become escapes such as `\u{1b}`. Line feeds and tabs
+/// stay, and a carriage return before a line feed is removed. A joiner stays between letters or
+/// signs of joined scripts, such as Persian, Hindi and emoji. A selector stays after a sign that
+/// has variants.
 pub fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, &['\n', '\t'])
 }
 
-/// Returns the same as [`visible`] as one line: line feeds and tabs are escaped too.
+/// Returns the text like [`visible`], but on one line: escapes line feeds and tabs too.
 pub fn visible_line(text: &str) -> Cow<'_, str> {
     escaped(text, &[])
 }
 
-/// Returns what is most often text, such as the name of a file, as a person may read it: a byte that is no UTF-8 stands
-/// there as `\xe9`.
+/// Returns readable text for bytes that are usually text, such as a file name. An invalid UTF-8
+/// byte becomes an escape such as `\xe9`.
 pub fn visible_bytes(bytes: &[u8]) -> String {
-    let mut told = String::with_capacity(bytes.len());
+    let mut rendered = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        told.push_str(&visible_line(chunk.valid()));
-        chunk.invalid().iter().for_each(|byte| told.push_str(&format!("\\x{byte:02x}")));
+        rendered.push_str(&visible_line(chunk.valid()));
+        chunk.invalid().iter().for_each(|byte| rendered.push_str(&format!("\\x{byte:02x}")));
     }
-    told
+    rendered
 }
 
-/// Returns a path as text: as it is where it is text, else with its odd bytes written out.
+/// Returns a path as text: unchanged if it is valid UTF-8, else with its invalid bytes escaped.
 pub fn path_text(path: &Path) -> String {
     path.to_str().map_or_else(|| visible_bytes(path.as_os_str().as_encoded_bytes()), str::to_owned)
 }
 
-/// Returns JSON that says the same without a hidden character in it. They stand only in its strings, where each has an
-/// escape.
+/// Returns equivalent JSON without hidden characters. They occur only in its strings and are
+/// escaped there.
 pub fn visible_json(json: &str) -> Cow<'_, str> {
-    // Outside of strings JSON may hold line feeds and tabs, inside of them it holds neither.
+    // JSON may contain line feeds and tabs outside strings, but never inside them.
     let is_unsafe = |letter: char| is_hidden(letter) && !matches!(letter, '\n' | '\t' | '\r');
     if !json.contains(is_unsafe) {
         return Cow::Borrowed(json);
@@ -61,16 +62,17 @@ fn escaped<'t>(text: &'t str, kept: &[char]) -> Cow<'t, str> {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);
-    // The letter before, and the sign that it is or belongs to.
+    // The previous letter, and the sign that it is or belongs to.
     let (mut before, mut sign) = (None, None);
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
         let after = letters.peek().copied();
         let is_of_line_end = letter == '\r' && after == Some('\n') && kept.contains(&'\n');
         let is_joiner = matches!(letter, '\u{200c}' | '\u{200d}')
-            && sign.is_some_and(joins)
-            && after.is_some_and(joins);
-        let is_selector = before.is_some_and(|before| selects(letter, before, after));
+            && sign.is_some_and(is_joinable)
+            && after.is_some_and(is_joinable);
+        let is_selector =
+            before.is_some_and(|before| is_variant_selector_for(letter, before, after));
         if is_of_line_end {
         } else if !is_hidden(letter) || kept.contains(&letter) || is_joiner || is_selector {
             safe.push(letter);
@@ -85,14 +87,15 @@ fn escaped<'t>(text: &'t str, kept: &[char]) -> Cow<'t, str> {
     Cow::Owned(safe)
 }
 
-/// Whether a character may be written joined to the next one. Latin, Greek and Cyrillic letters never are.
-fn joins(letter: char) -> bool {
+/// Whether a character can be joined to the next one. Latin, Greek and Cyrillic letters cannot.
+fn is_joinable(letter: char) -> bool {
     letter >= '\u{600}' && !is_hidden(letter)
 }
 
-/// Whether a hidden character chooses among the variants of the sign before it, which has some: an emoji or symbol, a
-/// number or sign on a key, an ideograph, a Mongolian letter. The blank of Braille is a sign between others of Braille.
-fn selects(letter: char, before: char, after: Option<char>) -> bool {
+/// Whether a hidden character selects a variant of the sign before it: an emoji or symbol, a number
+/// or sign on a key, an ideograph, or a Mongolian letter. A Braille blank between Braille signs
+/// also counts.
+fn is_variant_selector_for(letter: char, before: char, after: Option<char>) -> bool {
     let is_ideograph = matches!(before, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}');
     match letter {
         '\u{fe0f}' if after == Some('\u{20e3}') => matches!(before, '0'..='9' | '#' | '*'),

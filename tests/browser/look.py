@@ -180,7 +180,7 @@ def main(chromium: str, driver: str, pages: str, pictures: str) -> int:
         looking.look("report", ["Customer portal"])
         looking.look("project_planner", ["From a description to a plan", "IA-1  Phase 1: Keep", "is written"])
         looking.framed("project_planner", ["Invoice archive", "Search by number and year"], timelines=1)
-        looking.look("task_visualizer", ["A project as tree and timeline"])
+        looking.look("task_visualizer", ["A project as a tree and a timeline"])
         looking.framed("task_visualizer", ["Customer portal", "Show the list of invoices"], timelines=1)
         looking.look("analytics", ["Accuracy", "Velocity", "Burn-up", "completed tasks with an estimate", "Build the sign-in service"])
         looking.framed("analytics", ["Customer portal"])

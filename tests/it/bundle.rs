@@ -25,8 +25,8 @@ fn root() -> PathBuf {
 
 fn read(file: &Path) -> Value {
     let text =
-        std::fs::read_to_string(file).unwrap_or_else(|fault| panic!("{}: {fault}", file.display()));
-    serde_saphyr::from_str(&text).unwrap_or_else(|fault| panic!("{}: {fault}", file.display()))
+        std::fs::read_to_string(file).unwrap_or_else(|err| panic!("{}: {err}", file.display()));
+    serde_saphyr::from_str(&text).unwrap_or_else(|err| panic!("{}: {err}", file.display()))
 }
 
 /// The root file, and what it includes.
@@ -90,7 +90,7 @@ fn every_file_is_what_the_schema_of_bundles_allows() {
     for (file, config) in files() {
         let faults: Vec<String> = validator
             .iter_errors(&config)
-            .map(|fault| format!("{}: {:.300}", fault.instance_path(), fault.to_string()))
+            .map(|err| format!("{}: {:.300}", err.instance_path(), err.to_string()))
             .collect();
         assert!(faults.is_empty(), "{}:\n{}", file.display(), faults.join("\n"));
     }
@@ -174,8 +174,8 @@ fn every_task_is_a_command_that_lakeplan_has_whatever_its_parameters_are() {
                         .map(|word| resolve::filled(&text(word), run));
                     let words: Vec<String> =
                         std::iter::once("lakeplan".to_owned()).chain(words).collect();
-                    if let Err(fault) = definition().try_get_matches_from(&words) {
-                        faults.insert(format!("{target}: {name}: {}: {fault}", words.join(" ")));
+                    if let Err(err) = definition().try_get_matches_from(&words) {
+                        faults.insert(format!("{target}: {name}: {}: {err}", words.join(" ")));
                     }
                     checked += 1;
                 }
@@ -245,7 +245,7 @@ fn every_job_repeats_stops_in_time_tells_of_failures_and_runs_alone() {
 }
 
 #[test]
-fn the_targets_are_what_the_readme_says() {
+fn the_targets_are_what_the_document_says() {
     let mut table = vec![
         "| target | lake | jobs start | names begin with | jobs run as | secret scope | wheel |"
             .to_owned(),
@@ -269,15 +269,15 @@ fn the_targets_are_what_the_readme_says() {
             resolved("workspace.artifact_path"),
         ));
     }
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let told = readme.split("<!-- targets -->\n").nth(1).unwrap_or_default();
-    let told = told.lines().take_while(|line| line.starts_with('|'));
+    let document = std::fs::read_to_string(root().join("docs/databricks.md")).unwrap();
+    let rendered = document.split("<!-- targets -->\n").nth(1).unwrap_or_default();
+    let rendered = rendered.lines().take_while(|line| line.starts_with('|'));
     // The order of the targets is the reader's.
     let sorted = |rows: Vec<String>| rows.into_iter().collect::<BTreeSet<_>>();
     assert_eq!(
-        sorted(told.map(str::to_owned).collect()),
+        sorted(rendered.map(str::to_owned).collect()),
         sorted(table.clone()),
-        "README.md, below <!-- targets -->, is to say:\n{}\n",
+        "docs/databricks.md, below <!-- targets -->, is to say:\n{}\n",
         table.join("\n")
     );
 }

@@ -93,12 +93,12 @@ fn apply(folder: &Path, document: &[u8], words: &[&str]) -> Output {
 }
 
 #[test]
-fn exit_codes_are_told_apart() {
+fn exit_codes_are_distinguished() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     assert!(
         fails(path, &["task", "list"], 3)
-            .contains("there is no lake at ./lake\nhint: lakeplan init")
+            .contains("there is no lake at ./lake\nhint: create one with lakeplan init")
     );
     ok(path, &["init"]);
     assert!(fails(path, &["init"], 1).contains("already"));
@@ -112,19 +112,19 @@ fn exit_codes_are_told_apart() {
 #[test]
 fn errors_as_json_have_a_code_a_message_and_a_hint() {
     let folder = lake();
-    let said: Value = serde_json::from_str(&fails(
+    let printed: Value = serde_json::from_str(&fails(
         folder.path(),
         &["--json", "task", "create", "", "--project", "PAY"],
         1,
     ))
     .unwrap();
-    assert_eq!(said["error"]["code"], "refused");
-    assert_eq!(said["error"]["violations"][0]["field"], "fields.title");
-    assert_eq!(said["error"]["violations"][0]["rule"], "value");
-    let said: Value =
+    assert_eq!(printed["error"]["code"], "refused");
+    assert_eq!(printed["error"]["violations"][0]["field"], "fields.title");
+    assert_eq!(printed["error"]["violations"][0]["rule"], "value");
+    let printed: Value =
         serde_json::from_str(&fails(folder.path(), &["--json", "task", "show", "PAY-7"], 1))
             .unwrap();
-    assert!(said["error"]["hint"].as_str().unwrap().contains("lakeplan task list"));
+    assert!(printed["error"]["hint"].as_str().unwrap().contains("lakeplan task list"));
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn a_patch_set_is_applied_once_under_its_id() {
     let other =
         apply(folder.path(), document.replace("Build", "Destroy").as_bytes(), &["--id", &id]);
     assert_eq!(other.status.code(), Some(1));
-    assert!(text(&other.stderr).contains("another content"), "{}", text(&other.stderr));
+    assert!(text(&other.stderr).contains("different content"), "{}", text(&other.stderr));
     let stated = document.replacen('{', &format!("{{\"id\":\"{id}\","), 1);
     assert_eq!(apply(folder.path(), stated.as_bytes(), &["--id", &id]).status.code(), Some(0));
     let given = "01990000-0000-7000-8000-000000000002";
@@ -283,9 +283,9 @@ fn bad_documents_are_refused_with_their_place_and_leave_nothing() {
     ];
     for (document, says) in cases {
         let output = apply(folder.path(), document, &[]);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains(says), "{}: {said}", text(document));
+        let printed = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{printed}");
+        assert!(printed.contains(says), "{}: {printed}", text(document));
     }
     assert_eq!(json_of(folder.path(), &["lake", "show"])["chain"], before);
 }
@@ -297,14 +297,14 @@ fn a_file_that_is_too_large_missing_or_a_folder_is_refused_by_name() {
     std::fs::File::create(&huge).unwrap().set_len(2 << 30).unwrap();
     assert!(
         fails(folder.path(), &["apply", "huge.json"], 1)
-            .contains("huge.json: is larger than 128 MiB")
+            .contains("huge.json: is larger than the limit of 128 MiB")
     );
     assert!(fails(folder.path(), &["apply", "missing.json"], 1).contains("missing.json"));
     assert!(fails(folder.path(), &["apply", "lake"], 1).contains("lake"));
 }
 
 #[test]
-fn what_is_no_lake_is_said_to_be_none() {
+fn what_is_no_lake_is_stated_to_be_none() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "x").unwrap();
     std::fs::create_dir_all(folder.path().join("odd/journal/_delta_log")).unwrap();
@@ -315,8 +315,11 @@ fn what_is_no_lake_is_said_to_be_none() {
     .unwrap();
     assert!(fails(folder.path(), &["--lake", "file", "task", "list"], 3).contains("file"));
     assert!(fails(folder.path(), &["--lake", "nowhere", "task", "list"], 3).contains("nowhere"));
-    let said = fails(folder.path(), &["--lake", "odd", "task", "list"], 3);
-    assert!(said.contains("journal/_delta_log/00000000000000000000.json is damaged"), "{said}");
+    let printed = fails(folder.path(), &["--lake", "odd", "task", "list"], 3);
+    assert!(
+        printed.contains("journal/_delta_log/00000000000000000000.json is damaged"),
+        "{printed}"
+    );
     assert!(fails(folder.path(), &["--lake", "moon://x/y", "task", "list"], 3).contains("moon"));
 }
 
@@ -382,7 +385,7 @@ fn a_backup_is_a_lake_and_so_is_what_is_restored_from_it() {
     assert_eq!(json_of(path, &["--lake", "before", "task", "list"])["total"], 2);
     assert_eq!(json_of(path, &["--lake", "before", "lake", "show"])["copy"], true);
     ok(path, &["--lake", "before", "lake", "adopt"]);
-    assert!(ok(path, &["--lake", "before", "lake", "adopt"]).contains("its own already"));
+    assert!(ok(path, &["--lake", "before", "lake", "adopt"]).contains("is already independent"));
     assert!(
         fails(path, &["--lake", "new", "restore-lake", "copy", "--at", "9999"], 1)
             .contains("there is no seq 9999 yet")
@@ -390,7 +393,7 @@ fn a_backup_is_a_lake_and_so_is_what_is_restored_from_it() {
     assert_eq!(json_of(path, &["--lake", "before", "lake", "show"])["copy"], false);
     assert!(
         fails(path, &["--lake", "new", "restore-lake", "copy", "--at", "2020-01-01"], 1)
-            .contains("did not exist then")
+            .contains("did not exist at that time")
     );
 }
 
@@ -445,7 +448,10 @@ fn sql_answers_and_cannot_write() {
         &copy,
     ];
     for sql in writes {
-        assert!(fails(path, &["query", sql], 1).contains("a query only reads"), "{sql}");
+        assert!(
+            fails(path, &["query", sql], 1).contains("a query must be one SELECT that only reads"),
+            "{sql}"
+        );
     }
     assert!(!outside.exists());
     assert!(fails(path, &["query", "SELECT * FROM '/etc/passwd'"], 2).contains("no table or view"));
@@ -466,8 +472,8 @@ fn a_folder_that_cannot_be_written_is_named() {
         assert!(fails(folder.path(), &["--lake", "file/lake", "init"], 3).contains("file/lake"));
         return;
     }
-    let said = fails(folder.path(), &["--lake", "closed", "init"], 4);
-    assert!(said.contains("closed"), "{said}");
+    let printed = fails(folder.path(), &["--lake", "closed", "init"], 4);
+    assert!(printed.contains("closed"), "{printed}");
 }
 
 #[test]
@@ -514,7 +520,7 @@ fn what_a_user_can_stumble_over_is_caught() {
             .contains("\"[\"\"x\"\"]\"")
     );
     assert!(fails(path, &["task", "list", "--as-of", "99"], 1).contains("the last is 4"));
-    assert!(fails(path, &["backup", "lake/inside"], 1).contains("lies in the lake at"));
+    assert!(fails(path, &["backup", "lake/inside"], 1).contains("is inside the lake at"));
     let usage: Value = serde_json::from_str(&fails(path, &["nonsense", "--json"], 2)).unwrap();
     assert_eq!(usage["error"]["code"], "usage");
     ok(path, &["task", "delete", "PAY-1"]);
@@ -534,12 +540,12 @@ fn a_full_check_up_reads_what_a_usual_one_does_not() {
     let size = std::fs::metadata(&file).unwrap().len();
     std::fs::write(&file, vec![0; size as usize]).unwrap();
     ok(path, &["doctor"]);
-    let said = fails(path, &["doctor", "--full"], 1);
-    assert!(said.contains("runs/date=") && said.contains("damaged"), "{said}");
+    let printed = fails(path, &["doctor", "--full"], 1);
+    assert!(printed.contains("runs/date=") && printed.contains("damaged"), "{printed}");
 }
 
 #[test]
-fn a_lake_that_lost_its_journal_is_not_begun_anew_and_a_lost_table_is_folded_again() {
+fn a_lake_that_lost_its_journal_is_not_created_again_and_a_lost_table_is_folded_again() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "a"]);

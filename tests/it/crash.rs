@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::{Format, Scope, Store};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -86,7 +86,7 @@ async fn a_killed_process_leaves_whole_sets_or_none() {
     let acknowledged: BTreeSet<String> =
         results.into_iter().flat_map(|(acknowledged, _)| acknowledged).collect();
 
-    let root = Root::open(&lake, false).unwrap();
+    let root = LakeLocation::open(&lake, false).unwrap();
     let store = DeltaStore::open(&root, Format::default(), clock(), random(1)).await.unwrap();
     let sets = journal(&store).await;
     let state = store.snapshot(&Scope::All).await.unwrap().state;

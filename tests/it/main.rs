@@ -27,3 +27,4 @@ mod sql;
 mod store;
 mod support;
 mod team;
+mod words;

@@ -63,12 +63,12 @@ impl Desk {
     }
 
     pub fn plan(&self, text: &str) -> Preview {
-        self.try_plan(&Self::request(text)).unwrap_or_else(|fault| panic!("{fault}: {fault:?}"))
+        self.try_plan(&Self::request(text)).unwrap_or_else(|err| panic!("{err}: {err:?}"))
     }
 
     /// What a person does between two plans.
     pub fn change(&self, patches: Value) {
-        self.try_change(patches).unwrap_or_else(|fault| panic!("{fault}: {fault:?}"));
+        self.try_change(patches).unwrap_or_else(|err| panic!("{err}: {err:?}"));
     }
 
     pub fn try_change(&self, patches: Value) -> Result<(), ServiceError> {
@@ -85,7 +85,7 @@ impl Desk {
     pub fn undo(&self) {
         self.runtime
             .block_on(self.service.undo(None))
-            .unwrap_or_else(|fault| panic!("{fault}: {fault:?}"));
+            .unwrap_or_else(|err| panic!("{err}: {err:?}"));
     }
 
     pub fn state(&self) -> State {
@@ -146,10 +146,10 @@ impl Desk {
     pub fn substance(&self) -> Vec<String> {
         let stamps = ["updated_at", "updated_by"];
         let state = self.state();
-        let records = state.records().filter(lakeplan::domain::any::AnyRecord::is_live);
+        let records = state.records().filter(lakeplan::domain::any_record::AnyRecord::is_live);
         records
             .map(|record| {
-                let mut fields = record.present();
+                let mut fields = record.to_fields();
                 fields.retain(|name, _| !stamps.contains(&name.as_str()));
                 format!("{:?} {}", record.slot(), Value::Object(fields))
             })
@@ -158,13 +158,13 @@ impl Desk {
 }
 
 /// The marks and titles of what a preview reports, in order.
-pub fn told(preview: &Preview) -> Vec<(Mark, String)> {
+pub fn rendered(preview: &Preview) -> Vec<(Mark, String)> {
     preview.report.items.iter().map(|item| (item.mark, item.title.clone())).collect()
 }
 
 /// The one item of a mark.
 pub fn only(preview: &Preview, mark: Mark) -> &Item {
     let found: Vec<&Item> = preview.report.items.iter().filter(|item| item.mark == mark).collect();
-    assert_eq!(found.len(), 1, "{:?}", told(preview));
+    assert_eq!(found.len(), 1, "{:?}", rendered(preview));
     found[0]
 }

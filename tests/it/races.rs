@@ -40,10 +40,10 @@ fn lakeplan(folder: &Path, words: &[&str], document: Option<&Value>) -> (i32, Va
     }
     drop(input);
     let output = child.wait_with_output().unwrap();
-    let said = if output.status.success() { &output.stdout } else { &output.stderr };
-    let said = serde_json::from_slice(said)
-        .unwrap_or_else(|_| panic!("{words:?}: {}", String::from_utf8_lossy(said)));
-    (output.status.code().unwrap(), said)
+    let message = if output.status.success() { &output.stdout } else { &output.stderr };
+    let message = serde_json::from_slice(message)
+        .unwrap_or_else(|_| panic!("{words:?}: {}", String::from_utf8_lossy(message)));
+    (output.status.code().unwrap(), message)
 }
 
 /// A set that was sent: its id, its document, the task it writes and what it expects there.
@@ -65,15 +65,15 @@ impl Shared<'_> {
         self.begun.elapsed().as_nanos() as u64
     }
 
-    fn seq(&self, said: &Value) -> usize {
-        (said["seq"].as_u64().unwrap() - self.base) as usize
+    fn seq(&self, message: &Value) -> usize {
+        (message["seq"].as_u64().unwrap() - self.base) as usize
     }
 
     fn read(&self) -> Op {
         let called = self.now();
-        let (code, said) = lakeplan(self.folder, &["history", "--limit", "1000000"], None);
-        assert_eq!(code, 0, "{said}");
-        let sets = said["changes"].as_array().unwrap().iter().rev();
+        let (code, message) = lakeplan(self.folder, &["history", "--limit", "1000000"], None);
+        assert_eq!(code, 0, "{message}");
+        let sets = message["changes"].as_array().unwrap().iter().rev();
         let ids = sets
             .filter(|set| set["seq"].as_u64().unwrap() > self.base)
             .map(|set| set["patch_set_id"].as_str().unwrap().to_owned());
@@ -87,16 +87,16 @@ impl Shared<'_> {
     /// Sends a set that writes its id into a task, expecting what the task held when last seen.
     fn append(&self, id: String, document: &Value, entity: u64, expects: Option<String>) -> Op {
         let called = self.now();
-        let (code, said) = lakeplan(self.folder, &["apply", "-", "--id", &id], Some(document));
-        let outcome = match (code, said["error"]["code"].as_str()) {
-            (0, _) if said["repeated"] == true => {
-                Some(JournalOutcome::AlreadyCommitted { seq: self.seq(&said) })
+        let (code, message) = lakeplan(self.folder, &["apply", "-", "--id", &id], Some(document));
+        let outcome = match (code, message["error"]["code"].as_str()) {
+            (0, _) if message["repeated"] == true => {
+                Some(JournalOutcome::AlreadyCommitted { seq: self.seq(&message) })
             }
-            (0, _) => Some(JournalOutcome::Committed { seq: self.seq(&said) }),
+            (0, _) => Some(JournalOutcome::Committed { seq: self.seq(&message) }),
             (1, Some("conflict")) => Some(JournalOutcome::Refused),
             (4, Some("not_written")) => Some(JournalOutcome::NotWritten),
             (4, Some("unknown_outcome")) => None,
-            _ => panic!("{code}: {said}"),
+            _ => panic!("{code}: {message}"),
         };
         if matches!(outcome, Some(JournalOutcome::Committed { .. })) {
             self.seen.lock().unwrap()[entity as usize] = Some(id.clone());
@@ -112,8 +112,8 @@ impl Shared<'_> {
         for turn in 1..=operations {
             if number == 0 && turn % MAINTAINED == 0 {
                 // Compaction and checkpoints go on beneath the others, and keep the readings short.
-                let (code, said) = lakeplan(self.folder, &["maintain"], None);
-                assert_eq!(code, 0, "{said}");
+                let (code, message) = lakeplan(self.folder, &["maintain"], None);
+                assert_eq!(code, 0, "{message}");
             }
             let dice = random.random_range(0..100);
             let repeat = if dice < 10 { self.again.lock().unwrap().pop() } else { None };
@@ -175,17 +175,17 @@ fn eight_processes_behave_as_one_after_the_other() {
         running.into_iter().flat_map(|process| process.join().unwrap()).collect()
     });
     history.push(shared.read());
-    let told = |wanted: fn(&JournalOutcome<String>) -> bool| {
+    let result = |wanted: fn(&JournalOutcome<String>) -> bool| {
         history
             .iter()
             .filter(|op| op.returned.as_ref().is_some_and(|(_, outcome)| wanted(outcome)))
             .count()
     };
     let (committed, refused) = (
-        told(|o| matches!(o, JournalOutcome::Committed { .. })),
-        told(|o| matches!(o, JournalOutcome::Refused)),
+        result(|o| matches!(o, JournalOutcome::Committed { .. })),
+        result(|o| matches!(o, JournalOutcome::Refused)),
     );
-    let repeated = told(|o| matches!(o, JournalOutcome::AlreadyCommitted { .. }));
+    let repeated = result(|o| matches!(o, JournalOutcome::AlreadyCommitted { .. }));
     let seconds = shared.begun.elapsed().as_secs_f64();
     eprintln!(
         "{} operations of {PROCESSES} processes in {seconds:.1} s: {committed} committed ({:.0}/s), {refused} refused, {repeated} repeated",
@@ -235,8 +235,8 @@ fn processes_that_plan_one_description_at_once_make_one_project() {
                 let pause = Duration::from_millis(random.random_range(0..40));
                 scope.spawn(move || {
                     std::thread::sleep(pause);
-                    let (code, said) = lakeplan(path, words, None);
-                    assert_eq!(code, 0, "round {round}: {said}");
+                    let (code, message) = lakeplan(path, words, None);
+                    assert_eq!(code, 0, "round {round}: {message}");
                 });
             }
         });

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta};
 use lakeplan::analytics::Session;
-use lakeplan::analytics::report::{Asked, Report};
+use lakeplan::analytics::report::{Report, ReportOptions};
 use lakeplan::domain::time::Instant;
 use lakeplan::runtime::{Clock, SystemClock};
 use lakeplan::store::Store;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use object_store::memory::InMemory;
 use serde_json::{Value, json};
 
@@ -22,9 +22,12 @@ const NOW: i64 = 1_795_255_200;
 async fn report(store: &DeltaStore, now: Instant, projects: &[&str]) -> Report {
     let session = Session::open(&store.tables(), now).await.unwrap();
     let projects = projects.iter().map(|key| key.parse().unwrap()).collect();
-    Report::gather(&session, &Asked { projects, days: 84, lake: "memory:///lake/".to_owned() })
-        .await
-        .unwrap()
+    Report::gather(
+        &session,
+        &ReportOptions { projects, days: 84, lake: "memory:///lake/".to_owned() },
+    )
+    .await
+    .unwrap()
 }
 
 /// Reads the page as far as anyone must: tags that open and close in order, no attribute that runs something, nothing fetched.
@@ -75,8 +78,8 @@ async fn the_page_of_a_team_shows_the_numbers_of_its_views() {
 
     // Each number once more, by way of the records themselves.
     let state = store.snapshot(&lakeplan::store::Scope::All).await.unwrap().state;
-    let told: Value = serde_json::to_value(&all).unwrap();
-    for project in told["projects"].as_array().unwrap() {
+    let rendered: Value = serde_json::to_value(&all).unwrap();
+    for project in rendered["projects"].as_array().unwrap() {
         let key = project["project"].as_str().unwrap();
         let records = state.project_by_key(&key.parse().unwrap()).unwrap();
         let live: Vec<Value> = records
@@ -114,7 +117,7 @@ async fn the_page_of_a_team_shows_the_numbers_of_its_views() {
         let likely: u64 = counted.iter().filter_map(|task| task["likely"].as_u64()).sum();
         assert_eq!(project["likely_minutes"], likely, "{key}");
         let curve =
-            told["burn_up"].as_array().unwrap().iter().find(|curve| curve["project"] == key);
+            rendered["burn_up"].as_array().unwrap().iter().find(|curve| curve["project"] == key);
         let end = curve
             .and_then(|curve| curve["days"].as_array()?.last().cloned())
             .unwrap_or(json!({"scope": 0, "completed": 0}));
@@ -152,7 +155,7 @@ async fn the_page_of_a_team_shows_the_numbers_of_its_views() {
     for reason in ["overdue", "blocked", "over_estimate", "due_soon"] {
         assert!(all.at_risk.iter().any(|task| task.reason == reason), "{reason}");
     }
-    assert!(all.lately.status_changes.len() == 12);
+    assert!(all.recent_activity.status_changes.len() == 12);
 
     let one = report(&store, now, &["LED"]).await;
     assert_eq!(one.projects.len(), 1);
@@ -193,10 +196,10 @@ async fn projects_without_tasks_or_estimates_and_two_hundred_of_them_have_a_page
     let task = json!({"op": "create", "entity": "task", "fields": {"project_id": "P1", "title": "Only this"}});
     let _ = committed(store.as_ref(), json!([task])).await;
     store.fold().await.unwrap();
-    let told = report(&store, noon(), &[]).await;
-    well_formed(&told.page().unwrap());
-    assert_eq!(told.burn_up[0].days.len(), 1);
-    assert!(told.page().unwrap().contains("No task has an estimate"));
+    let rendered = report(&store, noon(), &[]).await;
+    well_formed(&rendered.page().unwrap());
+    assert_eq!(rendered.burn_up[0].days.len(), 1);
+    assert!(rendered.page().unwrap().contains("No task has an estimate"));
 
     let mut patches = Vec::new();
     for n in 2..=200 {
@@ -205,13 +208,13 @@ async fn projects_without_tasks_or_estimates_and_two_hundred_of_them_have_a_page
     }
     let _ = committed(store.as_ref(), Value::Array(patches)).await;
     store.fold().await.unwrap();
-    let told = report(&store, noon() + TimeDelta::days(1), &[]).await;
-    let page = told.page().unwrap();
+    let rendered = report(&store, noon() + TimeDelta::days(1), &[]).await;
+    let page = rendered.page().unwrap();
     well_formed(&page);
-    assert_eq!((told.projects.len(), told.at_risk.len()), (200, 199));
+    assert_eq!((rendered.projects.len(), rendered.at_risk.len()), (200, 199));
     assert!(
-        page.contains("180 projects more")
-            && page.contains("<summary>179 more</summary>")
+        page.contains("180 more projects")
+            && page.contains("<summary>179 more tasks</summary>")
             && page.matches("<svg").count() == 14,
         "{}",
         page.matches("<svg").count()
@@ -226,7 +229,7 @@ async fn the_lake_of_a_team_is_written_where_it_is_asked_for() {
     let asked = lakeplan::config::variable("LAKEPLAN_TEAM_LAKE");
     let place = asked.unwrap_or_else(|| folder.path().join("lake").display().to_string());
     // It ends where the clock of the binary that goes on with it stands.
-    let store = team::at_work(&Root::open(&place, true).unwrap(), SystemClock.now()).await;
+    let store = team::at_work(&LakeLocation::open(&place, true).unwrap(), SystemClock.now()).await;
     assert!(store.head().await.unwrap().seq > 40);
     store.close().await;
 }
@@ -235,15 +238,15 @@ async fn the_lake_of_a_team_is_written_where_it_is_asked_for() {
 async fn a_team_of_a_later_century_has_its_report() {
     let now = DateTime::from_timestamp(NOW, 0).unwrap();
     // The calendar is the same 400 years later, and nanoseconds end in 2262.
-    let mut told = Vec::new();
+    let mut rendered = Vec::new();
     for now in [now, now + TimeDelta::days(146_097)] {
         let place = root(Arc::new(InMemory::new()));
         let store = team::at_work(&place, now).await;
         let report = report(&store, now, &[]).await;
         well_formed(&report.page().unwrap());
-        told.push(serde_json::to_value(&report).unwrap());
+        rendered.push(serde_json::to_value(&report).unwrap());
     }
-    let (today, later) = (&told[0], &told[1]);
+    let (today, later) = (&rendered[0], &rendered[1]);
     assert_eq!(later["accuracy"], today["accuracy"]);
     assert!(later["velocity"].to_string().contains("2426-"), "{}", later["velocity"]);
     assert_eq!(

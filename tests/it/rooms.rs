@@ -158,16 +158,16 @@ fn a_command_is_one_file_and_one_line() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
     let helpers = [
         "mod",
+        "cancel",
         "error",
         "files",
-        "interrupt",
         "limit",
         "log",
+        "parse_error",
         "progress",
         "reply",
         "show",
         "summary",
-        "unparsed",
     ];
     let mut files: Vec<String> = fs::read_dir(folder)
         .unwrap()
@@ -202,4 +202,47 @@ fn every_command_has_help_with_an_example() {
         assert!(after.contains("lakeplan "), "{} shows no example", command.get_name());
     }
     lakeplan::cli::definition().debug_assert();
+}
+
+/// The doc of a command's `Args`: its lines in one, each paragraph after a blank.
+fn doc_of(source: &str) -> String {
+    let (before, _) = source.split_once("pub struct Args").unwrap();
+    let lines: Vec<&str> = before.lines().collect();
+    let last = lines.iter().rposition(|line| line.starts_with("///")).unwrap();
+    let first =
+        lines[..last].iter().rposition(|line| !line.starts_with("///")).map_or(0, |at| at + 1);
+    lines[first..=last]
+        .iter()
+        .map(|line| line.trim_start_matches('/').trim())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn words_of(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
+
+#[test]
+fn help_says_all_that_the_doc_of_a_command_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
+    let mut definition = lakeplan::cli::definition();
+    definition.build();
+    let mut paragraphs = 0;
+    for (variant, file) in lakeplan::cli::COMMANDS {
+        let source = fs::read_to_string(folder.join(file).with_extension("rs")).unwrap();
+        let doc = doc_of(&source);
+        let name = file.replace('_', "-");
+        let command = definition
+            .find_subcommand_mut(&name)
+            .unwrap_or_else(|| panic!("{variant}: no command {name}"));
+        let help = command.render_long_help().to_string();
+        let (doc, help) = (words_of(doc.trim_end_matches('.')), words_of(&help));
+        let is_whole = help.windows(doc.len()).any(|part| {
+            let last = part.len() - 1;
+            part[..last] == doc[..last] && part[last].trim_end_matches('.') == doc[last]
+        });
+        assert!(is_whole, "{name} --help does not hold its doc: {}", doc.join(" "));
+        paragraphs += usize::from(source.contains("///\n/// "));
+    }
+    assert!(paragraphs > 10, "only {paragraphs} commands have more to say than one line");
 }

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lakeplan::analytics::{AnalyticsError, Session, Then, VIEWS, rows_text};
+use lakeplan::analytics::{AnalyticsError, AsOfSnapshot, Session, VIEWS, rows_text};
 use lakeplan::domain::record::Fields;
 use lakeplan::domain::time::{AsOf, rfc3339};
 use lakeplan::runtime::{ManualClock, fresh_set_id};
 use lakeplan::service::history::read_as_of;
-use lakeplan::store::appended::{AGENT_LOGS, RUNS};
 use lakeplan::store::delta::DeltaStore;
+use lakeplan::store::event_tables::{AGENT_LOGS, RUNS};
 use lakeplan::store::row::Stream;
 use lakeplan::store::tables::dictionary;
 use lakeplan::store::{Format, Outcome, Scope, Snapshot, Store};
@@ -159,10 +159,7 @@ async fn the_sql_files_give_their_answers() {
             let session = Arc::clone(&session);
             async move { Ok(Engine(session)) }
         });
-        runner
-            .run_file_async(&file)
-            .await
-            .unwrap_or_else(|fault| panic!("{}", fault.display(true)));
+        runner.run_file_async(&file).await.unwrap_or_else(|err| panic!("{}", err.display(true)));
     }
 }
 
@@ -201,31 +198,31 @@ async fn lag_counts_what_waits_and_for_how_long() {
 }
 
 /// What every table and view says that tells of the plan, its rows in a fixed order.
-async fn told(session: &Session) -> Vec<(&'static str, Vec<Vec<String>>)> {
+async fn result(session: &Session) -> Vec<(&'static str, Vec<Vec<String>>)> {
     let about_folds = ["table_state", "latest_table_state", "lag"];
     let tables = dictionary().into_iter().map(|entry| entry.name);
     let names = tables
         .chain(VIEWS.iter().map(|view| view.name))
         .chain(["clock"])
         .filter(|name| !about_folds.contains(name));
-    let mut told = Vec::new();
+    let mut result = Vec::new();
     for name in names {
         let (header, mut rows) =
             rows_text(&session.query(&format!("SELECT * FROM {name}")).await.unwrap()).unwrap();
         rows.sort();
         rows.insert(0, header);
-        told.push((name, rows));
+        result.push((name, rows));
     }
-    told
+    result
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_table_and_view_says_of_the_past_what_it_said_then() {
+async fn every_table_and_view_says_of_the_past_what_it_stated_then() {
     for seed in 0..counts(2, 20) as u64 {
         let (store, _) = delta_in_memory().await;
         make_project(store.as_ref()).await;
         let mut rng = StdRng::seed_from_u64(seed);
-        let mut said = Vec::new();
+        let mut message = Vec::new();
         for n in 0..6 {
             for _ in 0..5 {
                 change_at_random(store.as_ref(), &mut rng).await;
@@ -236,15 +233,16 @@ async fn every_table_and_view_says_of_the_past_what_it_said_then() {
             store.append(&RUNS, vec![row]).await.unwrap();
             store.fold().await.unwrap();
             let Snapshot { seq, at, .. } = store.snapshot(&Scope::All).await.unwrap();
-            said.push((seq, told(&Session::open(&store.tables(), at).await.unwrap()).await));
+            message.push((seq, result(&Session::open(&store.tables(), at).await.unwrap()).await));
         }
-        for (seq, then) in said {
+        for (seq, then) in message {
             let snapshot = read_as_of(store.as_ref(), &Scope::All, AsOf::Seq(seq), Stream::Work)
                 .await
                 .unwrap();
             let at = snapshot.at;
-            let session = Session::open_then(&store.tables(), Then { snapshot, at }).await.unwrap();
-            for (was, is) in then.into_iter().zip(told(&session).await) {
+            let session =
+                Session::open_as_of(&store.tables(), AsOfSnapshot { snapshot, at }).await.unwrap();
+            for (was, is) in then.into_iter().zip(result(&session).await) {
                 assert_eq!(is, was, "seed {seed}, seq {seq}");
             }
         }

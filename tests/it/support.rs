@@ -97,7 +97,7 @@ fn random_patch(tasks: &[&Task], projects: &[String], random: &mut StdRng) -> Va
             json!({"op": "create", "entity": "task", "fields": {"project_id": task.split('-').next(), "title": format!("part {number}"), "parent_id": task}})
         }
         5..7 => {
-            let status = TaskStatus::WORDS[number as usize % TaskStatus::WORDS.len()];
+            let status = TaskStatus::NAMES[number as usize % TaskStatus::NAMES.len()];
             json!({"op": "update", "entity": "task", "id": task, "fields": {"status": status, "description": format!("text {number}"), "tags": ["a", format!("t{number}")]}})
         }
         7 => json!({"op": "move", "entity": "task", "id": task, "fields": {"parent_id": other}}),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use lakeplan::domain::time::Instant;
 use lakeplan::runtime::{ManualClock, fresh_set_id};
-use lakeplan::store::appended::RUNS;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
+use lakeplan::store::event_tables::RUNS;
 use lakeplan::store::{Format, Outcome, Store};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -19,7 +19,7 @@ const WEEKS: i64 = 10;
 const PEOPLE: [&str; 4] = ["bea", "cem", "dan", "a-very-long-handle-that-nobody-chose-freely"];
 
 /// Makes a lake at `root` whose last working day ends before `until`.
-pub async fn at_work(root: &Root, until: Instant) -> DeltaStore {
+pub async fn at_work(root: &LakeLocation, until: Instant) -> DeltaStore {
     let monday =
         until.date_naive() - TimeDelta::days(i64::from(until.weekday().num_days_from_monday()));
     let first = monday - TimeDelta::weeks(WEEKS - 1);

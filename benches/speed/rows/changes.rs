@@ -66,7 +66,7 @@ fn clients(folder: &Path) -> Found {
         "sqlite.py",
         &[folder.join("sqlite.db").to_str().unwrap_or_default(), "5"],
     );
-    let told = |found, name: &str| {
+    let rendered = |found, name: &str| {
         peers::number(found, "per_second")
             .map_or(format!("{name} not installed"), |rate| format!("{name} {rate:.0}/s"))
     };
@@ -76,8 +76,8 @@ fn clients(folder: &Path) -> Found {
         ),
         peer: format!(
             "{}, {}",
-            told(&append, "deltalake append"),
-            told(&sqlite, "SQLite WAL FULL")
+            rendered(&append, "deltalake append"),
+            rendered(&sqlite, "SQLite WAL FULL")
         ),
         met: Some(rate >= 10_000.0 && p99 <= 15.0 && late <= 2.0 * early),
     }
@@ -154,8 +154,8 @@ fn processes(folder: &Path) -> Found {
         .collect();
     let (mut done, mut errors) = (0_usize, 0_usize);
     for worker in workers {
-        let told = worker.wait_with_output().expect("a worker ends");
-        let text = String::from_utf8_lossy(&told.stdout);
+        let rendered = worker.wait_with_output().expect("a worker ends");
+        let text = String::from_utf8_lossy(&rendered.stdout);
         let mut counts = text.split_whitespace().filter_map(|count| count.parse::<usize>().ok());
         done += counts.next().unwrap_or(0);
         errors += counts.next().unwrap_or(1);

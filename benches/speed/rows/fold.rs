@@ -77,14 +77,14 @@ fn fold(folder: &Path, tasks: usize, projects: usize) -> Found {
     let ids = folder.join("ids");
     let text: Vec<String> = numbers.iter().map(|number| lake::task(*number).to_string()).collect();
     std::fs::write(&ids, text.join("\n")).expect("the ids are written");
-    let mut told = Vec::new();
+    let mut rendered = Vec::new();
     let mut met = None;
     for engine in ["deltalake", "sail"] {
         let Some((time, memory)) = merge(engine, &place, &ids, folder) else {
-            told.push(format!("{engine} not installed"));
+            rendered.push(format!("{engine} not installed"));
             continue;
         };
-        told.push(format!(
+        rendered.push(format!(
             "{engine} MERGE {:.0} ms, {memory:.0} MiB ({:.2}×, {:.2}×)",
             time * 1000.0,
             seconds / time,
@@ -97,7 +97,7 @@ fn fold(folder: &Path, tasks: usize, projects: usize) -> Found {
         };
         met = Some(met.unwrap_or(true) && own);
     }
-    Found { ours: format!("{:.0} ms", seconds * 1000.0), peer: told.join(", "), met }
+    Found { ours: format!("{:.0} ms", seconds * 1000.0), peer: rendered.join(", "), met }
 }
 
 /// Changes the tasks of these numbers.

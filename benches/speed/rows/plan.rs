@@ -13,7 +13,7 @@ use lakeplan::store::memory::MemoryStore;
 use super::milliseconds;
 use crate::{Found, Row};
 
-const WORDS: usize = 13_000;
+const NAMES: usize = 13_000;
 
 pub fn rows() -> Vec<Row> {
     vec![Row { name: "plan", work: "embedded plan of 13,000 words", goal: "≤ 100 ms", run: plan }]
@@ -25,7 +25,7 @@ fn description() -> String {
         "# Moving the reporting platform\n\nWe move what finance reports from one place to another.\n",
     );
     let mut phase = 0;
-    while text.split_whitespace().count() < WORDS {
+    while text.split_whitespace().count() < NAMES {
         phase += 1;
         text.push_str(&format!("\n## Phase {phase}: Domain {phase}\n\nThe domain {phase} holds tables that others read every morning. It must be complete by nine.\n\n"));
         for at in 1..=12 {

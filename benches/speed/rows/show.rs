@@ -21,7 +21,7 @@ fn show(folder: &Path) -> Found {
     let place = lake::copy(100_000, folder);
     let key = format!("{}-42", lake::key(0));
     let time = milliseconds(&mut cold(&place, &["task", "show", &key]));
-    let mut told = Vec::new();
+    let mut rendered = Vec::new();
     for (engine, name) in [("deltalake", "deltalake"), ("duckdb", "DuckDB with delta")] {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python = here.join(".venv").join(engine).join("bin/python");
@@ -40,10 +40,10 @@ fn show(folder: &Path) -> Found {
                 .then(|| begun.elapsed().as_secs_f64())
         };
         let mut times: Vec<f64> = (0..6).filter_map(|_| run()).collect();
-        told.push(match times.is_empty() {
+        rendered.push(match times.is_empty() {
             true => format!("{name} not installed"),
             false => format!("{name} {:.0} ms", milliseconds(&mut times)),
         });
     }
-    Found { ours: format!("{time:.0} ms"), peer: told.join(", "), met: Some(time <= 25.0) }
+    Found { ours: format!("{time:.0} ms"), peer: rendered.join(", "), met: Some(time <= 25.0) }
 }

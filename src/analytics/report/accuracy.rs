@@ -1,13 +1,13 @@
-//! How estimates compare with what the work took, and how far so few tasks can be trusted to say it.
+//! Compares estimates with actual effort, and shows how reliable that is for a few tasks.
 
 use serde::Serialize;
 
 use super::rows::Accurate;
 
-/// Below this many tasks a distribution says more of chance than of the team.
-pub const FEW: usize = 20;
+/// Number of tasks below which a distribution shows chance rather than the team.
+pub const MIN_SAMPLE: usize = 20;
 
-/// The bins of the ratio actual ÷ estimate: the upper end of each and what it is called.
+/// Bins of the ratio actual ÷ estimate: the upper end and label of each.
 const BINS: &[(f64, &str)] = &[
     (0.5, "< 0.5"),
     (0.8, "0.5–0.8"),
@@ -16,20 +16,22 @@ const BINS: &[(f64, &str)] = &[
     (f64::INFINITY, "≥ 2"),
 ];
 
-/// The completed tasks of the report's days that had an estimate and whose effort is known.
+/// Accuracy over the completed tasks of the report's days with an estimate and a known effort.
 #[derive(Clone, Debug, Serialize)]
 pub struct Accuracy {
-    /// How many tasks all of this rests on.
+    /// Number of tasks in all these figures.
     pub tasks: usize,
-    /// How many were completed but had no estimate, or neither logged time nor a known start.
+    /// Number of completed tasks without an estimate, or with neither logged time nor a known
+    /// start.
     pub unknown: i64,
-    /// How many of `tasks` have logged time; the others are taken from the status history.
+    /// Number of `tasks` with logged time; the others use the status history.
     pub logged: usize,
-    /// Quarter, half and three quarters of the tasks took at most this many times their estimate.
+    /// Ratios to the estimate that a quarter, half and three quarters of the tasks did not exceed.
     pub quartiles: Option<[f64; 3]>,
-    /// All that was spent ÷ all that was estimated; over 1 the estimates were too low.
+    /// Total effort ÷ total estimate; above 1 the estimates were too low.
     pub bias: Option<f64>,
-    /// Tasks whose estimate is a range, how many of them ended in it, and where the true share may lie (95 %).
+    /// Number of tasks whose estimate is a range, how many ended in it, and the range of the true
+    /// share (95 %).
     pub ranges: usize,
     pub within: usize,
     pub within_interval: Option<[f64; 2]>,
@@ -43,7 +45,7 @@ pub struct Bin {
 }
 
 impl Accuracy {
-    /// `completed` counts every completed task of the same days.
+    /// Computes the accuracy. `completed` counts every completed task of the same days.
     pub fn of(known: &[Accurate], completed: i64) -> Self {
         let mut ratios: Vec<f64> = known.iter().map(|task| task.ratio).collect();
         ratios.sort_by(f64::total_cmp);
@@ -73,14 +75,14 @@ impl Accuracy {
     }
 }
 
-/// Of sorted values that are not empty, by interpolation.
+/// Returns a quantile of sorted, non-empty values, by interpolation.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let at = share * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
     below + (above - below) * at.fract()
 }
 
-/// Wilson's interval at 95 %: which shares could well have given `hits` of `n`.
+/// Returns Wilson's interval at 95 %: the shares that could well have produced `hits` of `n`.
 fn wilson(hits: usize, n: usize) -> [f64; 2] {
     const Z: f64 = 1.96;
     let (n, share) = (n as f64, hits as f64 / n as f64);
@@ -113,22 +115,25 @@ mod tests {
             task(100, 49, None),
             task(700, 1400, Some(0)),
         ];
-        let told = Accuracy::of(&known, 6);
+        let rendered = Accuracy::of(&known, 6);
         assert_eq!(
-            told.distribution.iter().map(|bin| bin.tasks).collect::<Vec<_>>(),
+            rendered.distribution.iter().map(|bin| bin.tasks).collect::<Vec<_>>(),
             [1, 0, 1, 1, 1]
         );
-        assert_eq!((told.tasks, told.unknown, told.ranges, told.within), (4, 2, 3, 1));
-        assert_eq!(told.bias, Some(1.699));
-        assert_eq!(told.quartiles, Some([0.8725, 1.25, 1.625]));
+        assert_eq!(
+            (rendered.tasks, rendered.unknown, rendered.ranges, rendered.within),
+            (4, 2, 3, 1)
+        );
+        assert_eq!(rendered.bias, Some(1.699));
+        assert_eq!(rendered.quartiles, Some([0.8725, 1.25, 1.625]));
     }
 
     #[test]
     fn one_task_in_its_range_proves_little_and_none_proves_nothing() {
-        let told = Accuracy::of(&[task(100, 100, Some(1))], 1);
-        let [low, high] = told.within_interval.unwrap();
+        let rendered = Accuracy::of(&[task(100, 100, Some(1))], 1);
+        let [low, high] = rendered.within_interval.unwrap();
         assert!((0.20..0.21).contains(&low) && high == 1.0, "{low} {high}");
-        assert_eq!(told.quartiles, Some([1.0, 1.0, 1.0]));
+        assert_eq!(rendered.quartiles, Some([1.0, 1.0, 1.0]));
         let none = Accuracy::of(&[], 3);
         assert_eq!(
             (none.quartiles, none.bias, none.within_interval, none.unknown),

@@ -1,9 +1,10 @@
-//! HTML by hand: everything that comes from the lake passes [`escape`] on its way into the page.
+//! Writes HTML by hand: everything from the lake passes through [`escape`] on its way into the
+//! page.
 
 use crate::text::visible::visible;
 
-/// Text as it may stand in an element or a quoted attribute. What is hidden in it is written out: HTML has no way to write
-/// most controls, and marks of direction would reorder what stands around them.
+/// Escapes text for an element or a quoted attribute. Writes hidden characters out: HTML cannot
+/// represent most controls, and direction marks would reorder the text around them.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in visible(text).chars() {
@@ -19,19 +20,19 @@ pub fn escape(text: &str) -> String {
     safe
 }
 
-/// A cell of a table.
+/// Table cell.
 #[derive(Clone, Debug)]
 pub enum Cell {
     Text(String),
-    /// Set to the right, so that its digits stand below each other.
+    /// Right-aligned, so that digits line up.
     Number(String),
-    /// A number that someone should look at.
+    /// Number that needs attention.
     Bad(String),
-    /// Text that is not broken into lines.
+    /// Text that does not wrap.
     Short(String),
-    /// What it is called, and its key or the like behind that.
+    /// Name, followed by its key or similar.
     Named(String, String),
-    /// HTML that is safe already.
+    /// HTML that is already safe.
     Html(String),
 }
 
@@ -49,7 +50,7 @@ impl Cell {
     }
 }
 
-/// A table that scrolls by itself where it is wider than the page. Each cell names its column, for narrow screens.
+/// Returns a table that scrolls by itself if it is wider than the page.
 pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) -> String {
     let rows: Vec<Vec<Cell>> = rows.into_iter().collect();
     let is_number = |at: usize| {
@@ -90,7 +91,7 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) -> Stri
     html
 }
 
-/// What is opened by who wants it.
+/// Returns a section that the reader can expand.
 pub fn details(summary: &str, inside: &str) -> String {
     format!("<details><summary>{}</summary>{inside}</details>\n", escape(summary))
 }
@@ -106,10 +107,10 @@ mod tests {
             r"&lt;b onclick=&#39;x&#39;&gt;&quot;&amp;\u{1}"
         );
         assert_eq!(escape("\u{202e}gpj\u{85}\u{7f}"), r"\u{202e}gpj\u{85}\u{7f}");
-        let told = table(&["<h>"], [vec![Cell::text("<script>")], vec![Cell::number("<i>")]]);
+        let rendered = table(&["<h>"], [vec![Cell::text("<script>")], vec![Cell::number("<i>")]]);
         assert!(
-            !told.contains("<script") && !told.contains("<i>") && !told.contains("<h>"),
-            "{told}"
+            !rendered.contains("<script") && !rendered.contains("<i>") && !rendered.contains("<h>"),
+            "{rendered}"
         );
     }
 }

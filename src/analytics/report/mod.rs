@@ -1,16 +1,17 @@
-//! The report: what the views say of a lake, as numbers and as one page that stands by itself.
+//! Builds the report: what the views show about a lake, as numbers and as one self-contained page.
 //!
-//! Belongs here: which views are asked, what follows from their rows, how a page shows it. Does not: a number that no view
-//! has and that another engine would need too; that is a view. Rows come in from the [`Session`], a [`Report`] goes out,
-//! and [`Report::page`] shows exactly what it holds.
+//! This module decides which views to query, what follows from their rows, and how the page shows
+//! it. A number that no view has and that another engine would need too belongs in a view instead.
+//! Rows come from the [`Session`] and become a [`Report`]; [`Report::page`] shows exactly what it
+//! holds.
 
 mod accuracy;
 mod chart;
+mod format;
 mod html;
 mod page;
 mod rows;
 mod trend;
-mod words;
 
 use std::io::{BufReader, Read};
 
@@ -27,30 +28,31 @@ pub use rows::{
 };
 pub use trend::{BurnUp, Week};
 
-/// What a report is asked for.
+/// Options of a report.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct ReportOptions {
     /// Only these projects; empty means every live one.
     pub projects: Vec<ProjectKey>,
-    /// How many days the charts look back.
+    /// Number of days that the charts look back.
     pub days: u16,
-    /// The place that the report is of.
+    /// Location of the lake.
     pub lake: String,
 }
 
-/// Every number of the report.
+/// All numbers of the report.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     pub lake: String,
     pub as_of: Instant,
-    /// The last change in it.
+    /// Sequence number of the last change in it.
     pub seq: i64,
     pub today: NaiveDate,
-    /// The first day that the charts show.
+    /// First day that the charts show.
     pub since: NaiveDate,
-    /// The projects it was asked for; empty means every live one.
+    /// Requested projects; empty means every live one.
     pub asked: Vec<String>,
-    pub lately: Lately,
+    #[serde(rename = "lately")]
+    pub recent_activity: RecentActivity,
     pub projects: Vec<Project>,
     pub burn_up: Vec<BurnUp>,
     pub workload: Vec<Person>,
@@ -61,47 +63,47 @@ pub struct Report {
     pub operations: Operations,
 }
 
-/// What changed in the last days.
+/// Changes of the last days.
 #[derive(Clone, Debug, Serialize)]
-pub struct Lately {
+pub struct RecentActivity {
     pub since: NaiveDate,
-    /// How many tasks came to count, less those that no longer do.
+    /// Number of tasks that entered the scope, minus those that left it.
     pub scope: i64,
-    /// How many tasks were completed, less those opened again.
+    /// Number of tasks completed, minus those reopened.
     pub completed: i64,
-    /// The last changes of status, the latest first.
+    /// Last status changes, latest first.
     pub status_changes: Vec<StatusChange>,
 }
 
-/// How the lake itself does.
+/// State of the lake itself.
 #[derive(Clone, Debug, Serialize)]
 pub struct Operations {
     pub fold: Option<Fold>,
     pub tables: Vec<TableSize>,
-    /// The last runs, the latest first.
+    /// Last runs, latest first.
     pub runs: Vec<Run>,
-    /// The runs since the first day of the charts, by command.
+    /// Runs since the first day of the charts, by command.
     pub commands: Vec<CommandRuns>,
-    /// The last patch sets, the latest first.
+    /// Last patch sets, latest first.
     pub changes: Vec<Change>,
 }
 
-/// What is asked, so that all of it is opened at once and the page is of one moment.
-const READ: &str = "SELECT 1 FROM journal, portfolio, burn_up, planning_accuracy, cycle_time, velocity, workload_by_project, \
+/// Query over all that the report reads, so that it is opened at once and shows one snapshot.
+const REPORT_TABLES_QUERY: &str = "SELECT 1 FROM journal, portfolio, burn_up, planning_accuracy, cycle_time, velocity, workload_by_project, \
     status_changes, at_risk, requirement_coverage, audit, lag, latest_table_state, run_log";
-/// How many days "lately" are.
+/// Number of days in the recent activity.
 const LATELY: i64 = 7;
 
 impl Report {
-    /// Asks the views.
-    pub async fn gather(session: &Session, asked: &Asked) -> Result<Self, AnalyticsError> {
-        session.bring(&[READ]).await?;
-        let asking = Asking { session, only: only(&asked.projects) };
+    /// Queries the views.
+    pub async fn gather(session: &Session, asked: &ReportOptions) -> Result<Self, AnalyticsError> {
+        session.register_tables(&[REPORT_TABLES_QUERY]).await?;
+        let asking = Queries { session, only: only(&asked.projects) };
         let clock: rows::Clock =
             asking.one("SELECT today, now FROM clock").await?.unwrap_or_default();
         let since = clock.today - TimeDelta::days(i64::from(asked.days));
-        let lately = clock.today - TimeDelta::days(LATELY.min(i64::from(asked.days)));
-        let Asking { only, .. } = &asking;
+        let recent_activity = clock.today - TimeDelta::days(LATELY.min(i64::from(asked.days)));
+        let Queries { only, .. } = &asking;
         let projects = asking
             .all(&format!("SELECT * FROM portfolio {only} ORDER BY overdue DESC, remaining_minutes DESC, tasks DESC, project"))
             .await?;
@@ -130,10 +132,10 @@ impl Report {
             today: clock.today,
             since,
             asked: asked.projects.iter().map(ToString::to_string).collect(),
-            lately: Lately {
-                since: lately,
-                scope: burn_up.iter().map(|project| project.since(lately).0).sum(),
-                completed: burn_up.iter().map(|project| project.since(lately).1).sum(),
+            recent_activity: RecentActivity {
+                since: recent_activity,
+                scope: burn_up.iter().map(|project| project.since(recent_activity).0).sum(),
+                completed: burn_up.iter().map(|project| project.since(recent_activity).1).sum(),
                 status_changes: asking
                     .all(&format!("SELECT * FROM status_changes {only} ORDER BY seq DESC, project, task LIMIT 12"))
                     .await?,
@@ -151,18 +153,19 @@ impl Report {
         })
     }
 
-    /// Whether a file holds the numbers of some report, of this version or another. It is read only as far as that takes.
+    /// Whether a file holds the numbers of a report, of this version or another. Reads no more than
+    /// needed.
     pub fn is_in(file: impl Read) -> bool {
         serde_json::from_reader::<_, Known>(BufReader::new(file)).is_ok()
     }
 
-    /// The page, which needs nothing beside itself.
+    /// Returns the page, which is self-contained.
     pub fn page(&self) -> Result<String, AnalyticsError> {
         page::page(self)
     }
 }
 
-/// What tells the numbers of a report from other JSON.
+/// Fields that distinguish the numbers of a report from other JSON.
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "only that they are there is asked")]
 struct Known {
@@ -174,7 +177,8 @@ struct Known {
     operations: IgnoredAny,
 }
 
-/// The condition that leaves the projects asked for; every query that has a project carries it.
+/// Returns the condition that selects the requested projects; every query that has a project uses
+/// it.
 fn only(projects: &[ProjectKey]) -> String {
     if projects.is_empty() {
         return "WHERE project IS NOT NULL".to_owned();
@@ -198,7 +202,7 @@ fn at_risk(only: &str) -> String {
     )
 }
 
-/// The last patch sets, each with what it did.
+/// Returns the query for the last patch sets, each with what it did.
 fn changes(only: &str) -> String {
     let sets = format!("SELECT DISTINCT seq FROM audit {only} ORDER BY seq DESC LIMIT 8");
     format!(
@@ -207,16 +211,16 @@ fn changes(only: &str) -> String {
     )
 }
 
-/// The session, and what is asked of it only.
-struct Asking<'s> {
+/// Session, with the project filter of its queries.
+struct Queries<'s> {
     session: &'s Session,
     only: String,
 }
 
-impl Asking<'_> {
+impl Queries<'_> {
     async fn all<T: DeserializeOwned>(&self, sql: &str) -> Result<Vec<T>, AnalyticsError> {
         let rows = rows_json(&self.session.query(sql).await?)?;
-        serde_json::from_value(rows).map_err(|fault| AnalyticsError::Encoding(fault.into()))
+        serde_json::from_value(rows).map_err(|err| AnalyticsError::Encoding(err.into()))
     }
 
     async fn one<T: DeserializeOwned>(&self, sql: &str) -> Result<Option<T>, AnalyticsError> {
@@ -239,7 +243,7 @@ impl Asking<'_> {
     }
 }
 
-/// A moment for people: to the minute, in UTC.
+/// Formats a time for people: to the minute, in UTC.
 fn minute(at: Instant) -> String {
     rfc3339(at).chars().take(16).collect::<String>().replace('T', " ")
 }

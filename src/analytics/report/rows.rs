@@ -1,4 +1,4 @@
-//! The rows of the views, as the report reads and shows them.
+//! Rows of the views, as the report reads and shows them.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub struct Count {
     pub n: i64,
 }
 
-/// A project, of the view `portfolio`.
+/// Project, from the view `portfolio`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Project {
     pub project: String,
@@ -31,14 +31,14 @@ pub struct Project {
     pub likely_minutes: i64,
     pub completed_minutes: i64,
     pub remaining_minutes: i64,
-    /// From 0 to 1; absent where there is no task.
+    /// From 0 to 1; `None` if there is no task.
     pub progress: Option<f64>,
     pub next_due: Option<NaiveDate>,
     pub last_due: Option<NaiveDate>,
     pub last_activity: Instant,
 }
 
-/// A day on which the scope or the completed tasks of a project changed, of the view `burn_up`.
+/// Day on which the scope or the completed tasks of a project changed, from the view `burn_up`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct BurnUpDay {
     pub project: String,
@@ -47,7 +47,7 @@ pub struct BurnUpDay {
     pub completed: i64,
 }
 
-/// Someone's open work, of the view `workload_by_project`.
+/// Open work of one person, from the view `workload_by_project`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Person {
     pub assignee: String,
@@ -59,7 +59,7 @@ pub struct Person {
     pub first_due: Option<NaiveDate>,
 }
 
-/// A completed task with an estimate, of the view `planning_accuracy`.
+/// Completed task with an estimate, from the view `planning_accuracy`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Accurate {
     pub estimate_likely: i64,
@@ -69,7 +69,7 @@ pub struct Accurate {
     pub within_range: Option<i64>,
 }
 
-/// A week's completed tasks, of the view `velocity`.
+/// Completed tasks of a week, from the view `velocity`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Velocity {
     pub week: NaiveDate,
@@ -78,7 +78,7 @@ pub struct Velocity {
     pub logged_minutes: i64,
 }
 
-/// A task of the view `at_risk`.
+/// Task from the view `at_risk`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Risk {
     pub project: String,
@@ -93,7 +93,7 @@ pub struct Risk {
     pub reason: String,
 }
 
-/// A requirement, of the view `requirement_coverage`.
+/// Requirement, from the view `requirement_coverage`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Covered {
     pub project: String,
@@ -106,7 +106,7 @@ pub struct Covered {
     pub coverage: String,
 }
 
-/// A task's status that changed, of the view `status_changes`.
+/// Status change of a task, from the view `status_changes`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct StatusChange {
     pub project: String,
@@ -119,7 +119,7 @@ pub struct StatusChange {
     pub seq: i64,
 }
 
-/// What one patch set did to one kind of record, of the view `audit`.
+/// Effect of one patch set on one kind of record, from the view `audit`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Change {
     pub seq: i64,
@@ -133,7 +133,7 @@ pub struct Change {
     pub changes: i64,
 }
 
-/// How far the tables are folded, of the view `lag`.
+/// Position up to which the tables are folded, from the view `lag`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Fold {
     pub seq: i64,
@@ -142,7 +142,7 @@ pub struct Fold {
     pub age_minutes: i64,
 }
 
-/// A table, of the view `latest_table_state`.
+/// Table, from the view `latest_table_state`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct TableSize {
     pub table_name: String,
@@ -152,7 +152,7 @@ pub struct TableSize {
     pub version: i64,
 }
 
-/// A command that changed the lake, of the view `run_log`.
+/// Command that changed the lake, from the view `run_log`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Run {
     pub run_id: String,
@@ -164,7 +164,7 @@ pub struct Run {
     pub version: String,
 }
 
-/// The runs of one command.
+/// Runs of one command.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct CommandRuns {
     pub command: String,

@@ -1,12 +1,12 @@
-//! What changes over time: each project's scope and completed tasks by day, completed tasks by week.
+//! Trends over time: scope and completed tasks of each project by day, completed tasks by week.
 
 use chrono::{Datelike, NaiveDate, TimeDelta};
 use serde::Serialize;
 
 use super::rows::{BurnUpDay, Velocity};
 
-/// A project's scope and completed tasks at the end of the days on which they changed, the first and the last day of the
-/// report included.
+/// Scope and completed tasks of a project at the end of each day on which they changed, including
+/// the first and the last day of the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BurnUp {
     pub project: String,
@@ -20,7 +20,7 @@ pub struct Day {
     pub completed: i64,
 }
 
-/// A week, by the Monday on which it begins.
+/// Week, by its Monday.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Week {
     pub week: NaiveDate,
@@ -31,7 +31,8 @@ pub struct Week {
     pub complete: bool,
 }
 
-/// The projects with what they were on the day `since`, then each change until `today`. `found` is ordered by project, day.
+/// Returns the projects as they were on the day `since`, then each change until `today`. `found` is
+/// ordered by project and day.
 pub fn burn_up(found: Vec<BurnUpDay>, since: NaiveDate, today: NaiveDate) -> Vec<BurnUp> {
     let mut projects: Vec<BurnUp> = Vec::new();
     for BurnUpDay { project, day, scope, completed } in found {
@@ -56,7 +57,7 @@ pub fn burn_up(found: Vec<BurnUpDay>, since: NaiveDate, today: NaiveDate) -> Vec
 }
 
 impl BurnUp {
-    /// How much scope and how many completed tasks came since the end of a day.
+    /// Returns how much scope and how many completed tasks were added since the end of a day.
     pub fn since(&self, day: NaiveDate) -> (i64, i64) {
         let then = self.at(day);
         let (scope, completed) = then.map_or((0, 0), |then| (then.scope, then.completed));
@@ -68,7 +69,7 @@ impl BurnUp {
     }
 }
 
-/// All projects as one.
+/// Returns the sum of all projects by day.
 pub fn together(projects: &[BurnUp]) -> Vec<Day> {
     let mut days: Vec<NaiveDate> =
         projects.iter().flat_map(|project| project.days.iter().map(|at| at.day)).collect();
@@ -85,12 +86,13 @@ pub fn together(projects: &[BurnUp]) -> Vec<Day> {
     days.into_iter().map(sum).collect()
 }
 
-/// Every week from the first one that began in the report's days, those without a completed task included.
+/// Returns every week from the first with a completed task in the report's days, including empty
+/// ones.
 pub fn weeks(found: &[Velocity], since: NaiveDate, today: NaiveDate) -> Vec<Week> {
     let monday =
         |day: NaiveDate| day - TimeDelta::days(i64::from(day.weekday().num_days_from_monday()));
     let first = monday(since + TimeDelta::days(6));
-    // Weeks before anything was completed say nothing of a pace.
+    // Weeks before the first completed task say nothing about the pace.
     let Some(first) = found.iter().map(|week| week.week).filter(|week| *week >= first).min() else {
         return Vec::new();
     };
@@ -131,18 +133,18 @@ mod tests {
             changed("A", "2026-09-20", 7, 4),
             changed("B", "2026-09-15", 2, 0),
         ];
-        let told = burn_up(found, day("2026-09-10"), day("2026-09-30"));
+        let rendered = burn_up(found, day("2026-09-10"), day("2026-09-30"));
         let days = |at: usize| {
-            told[at].days.iter().map(|at| (at.day, at.scope, at.completed)).collect::<Vec<_>>()
+            rendered[at].days.iter().map(|at| (at.day, at.scope, at.completed)).collect::<Vec<_>>()
         };
         assert_eq!(
             days(0),
             [(day("2026-09-10"), 6, 2), (day("2026-09-20"), 7, 4), (day("2026-09-30"), 7, 4)]
         );
         assert_eq!(days(1), [(day("2026-09-15"), 2, 0), (day("2026-09-30"), 2, 0)]);
-        assert_eq!(told[0].since(day("2026-09-19")), (1, 2));
-        assert_eq!(told[1].since(day("2026-09-10")), (2, 0), "all of it is new");
-        let all = together(&told);
+        assert_eq!(rendered[0].since(day("2026-09-19")), (1, 2));
+        assert_eq!(rendered[1].since(day("2026-09-10")), (2, 0), "all of it is new");
+        let all = together(&rendered);
         assert_eq!(
             all.iter().map(|at| (at.scope, at.completed)).collect::<Vec<_>>(),
             [(6, 2), (8, 2), (9, 4), (9, 4)]
@@ -158,16 +160,17 @@ mod tests {
             logged_minutes: 0,
         };
         let found = [done("2026-08-31", 9), done("2026-09-14", 3), done("2026-09-28", 1)];
-        let told = weeks(&found, day("2026-09-10"), day("2026-09-30"));
-        let said: Vec<_> = told.iter().map(|week| (week.week, week.tasks, week.complete)).collect();
+        let rendered = weeks(&found, day("2026-09-10"), day("2026-09-30"));
+        let actual: Vec<_> =
+            rendered.iter().map(|week| (week.week, week.tasks, week.complete)).collect();
         assert_eq!(
-            said,
+            actual,
             [
                 (day("2026-09-14"), 3, true),
                 (day("2026-09-21"), 0, true),
                 (day("2026-09-28"), 1, false)
             ],
-            "the week that began before the report's days is not told by half"
+            "the week that began before the report's days is not shown in part"
         );
         assert!(weeks(&[], day("2026-09-10"), day("2026-09-30")).is_empty());
     }

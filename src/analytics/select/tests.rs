@@ -1,7 +1,7 @@
 use super::*;
 
 type Refusal = fn(&str) -> Option<AnalyticsError>;
-const DOORS: [Refusal; 2] = [|sql| Select::parse(sql).err(), |sql| LakeSelect::parse(sql).err()];
+const PARSERS: [Refusal; 2] = [|sql| Select::parse(sql).err(), |sql| LakeSelect::parse(sql).err()];
 
 #[test]
 fn what_reads_tables_is_let_through() {
@@ -15,7 +15,7 @@ fn what_reads_tables_is_let_through() {
         "VALUES (1), (2)",
         "SELECT * FROM delta.tasks",
     ] {
-        for door in DOORS {
+        for door in PARSERS {
             assert!(door(sql).is_none(), "{sql}: {:?}", door(sql));
         }
     }
@@ -56,7 +56,7 @@ fn what_does_more_is_refused_by_both_and_named() {
         ("PREPARE p AS SELECT 1", "PREPARE p"),
         ("CALL p()", "CALL p"),
     ] {
-        for door in DOORS {
+        for door in PARSERS {
             let refused = door(sql);
             assert!(
                 matches!(&refused, Some(AnalyticsError::Writes { what }) if what.contains(named)),
@@ -64,15 +64,15 @@ fn what_does_more_is_refused_by_both_and_named() {
             );
         }
     }
-    for door in DOORS {
-        assert!(matches!(door("SELECT 1; SELECT 2"), Some(AnalyticsError::Several)));
+    for door in PARSERS {
+        assert!(matches!(door("SELECT 1; SELECT 2"), Some(AnalyticsError::MultipleStatements)));
         assert!(matches!(door("SELECT 1; DROP TABLE tasks"), Some(AnalyticsError::Writes { .. })));
         assert!(matches!(door("SELEC 1"), Some(AnalyticsError::Syntax(_))));
         assert!(matches!(door("-- nothing"), Some(AnalyticsError::Syntax(_))));
     }
 }
 
-/// A query with so many of what a limit counts: one that is let through, and one that is not.
+/// Returns a query with `count` of the construct that a limit counts.
 fn sized(of: &str, count: usize) -> String {
     let times = |text: &str, count: usize, by: &str| vec![text; count].join(by);
     match of {
@@ -146,17 +146,17 @@ fn ordinary_sizes_are_let_through_and_what_no_one_can_plan_is_not() {
         ("columns", 4_000, 80_000),
         ("ctes", 8, 40),
     ] {
-        for door in DOORS {
+        for door in PARSERS {
             let passed = door(&sized(of, passes));
             assert!(passed.is_none(), "{passes} {of}: {passed:?}");
-            let told = door(&sized(of, refused));
+            let rendered = door(&sized(of, refused));
             assert!(
-                matches!(told, Some(AnalyticsError::TooComplex(_))),
-                "{refused} {of}: {told:?}"
+                matches!(rendered, Some(AnalyticsError::TooComplex(_))),
+                "{refused} {of}: {rendered:?}"
             );
-            assert!(told.unwrap().to_string().len() < 300);
+            assert!(rendered.unwrap().to_string().len() < 300);
         }
     }
-    let told = Select::parse(&sized("type", 20_000));
-    assert!(matches!(told, Err(AnalyticsError::TooComplex(_))), "{told:?}");
+    let rendered = Select::parse(&sized("type", 20_000));
+    assert!(matches!(rendered, Err(AnalyticsError::TooComplex(_))), "{rendered:?}");
 }

@@ -1,4 +1,4 @@
-//! A small answer: rows of texts in the API's own JSON, made into columns of their types.
+//! Reads a small result: rows of text in the API's own JSON, converted to typed columns.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use deltalake::arrow::compute::{CastOptions, cast_with_options};
 use deltalake::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::error::WarehouseError;
-use super::wire::{self, Answered, Chunk, Column};
+use super::wire::{self, Chunk, Column, Succeeded};
 use super::{Rows, STATEMENTS};
 use crate::net::{Request, Workspace};
 
-/// The rows, piece after piece.
-pub async fn rows(workspace: &Workspace, answered: Answered) -> Result<Rows, WarehouseError> {
+/// Fetches the rows, chunk by chunk.
+pub async fn rows(workspace: &Workspace, answered: Succeeded) -> Result<Rows, WarehouseError> {
     let columns = &answered.manifest.schema.columns;
     let schema: SchemaRef = Arc::new(Schema::new(
         columns
@@ -32,11 +32,11 @@ pub async fn rows(workspace: &Workspace, answered: Answered) -> Result<Rows, War
             next = Some(piece(workspace, &answered.statement_id, index).await?);
         }
     }
-    whole(&batches, &answered)?;
+    check_row_count(&batches, &answered)?;
     Ok(Rows { batches, is_truncated: answered.manifest.truncated })
 }
 
-/// A further piece of an answer.
+/// Fetches another chunk of a result.
 pub async fn piece(
     workspace: &Workspace,
     statement: &str,
@@ -47,16 +47,20 @@ pub async fn piece(
         .part("result")
         .part("chunks")
         .part(&index.to_string());
-    wire::read(workspace.ask(&request).await?)
+    wire::read(workspace.send(&request).await?)
 }
 
-/// An error where other rows came than were announced. Of an answer that was cut off the number says nothing.
-pub fn whole(batches: &[RecordBatch], answered: &Answered) -> Result<(), WarehouseError> {
+/// Fails if the number of rows differs from the announced one. Does not check a truncated result,
+/// whose announced number means nothing.
+pub fn check_row_count(
+    batches: &[RecordBatch],
+    answered: &Succeeded,
+) -> Result<(), WarehouseError> {
     let rows: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
     match answered.manifest.total_row_count {
         Some(announced) if announced != rows && !answered.manifest.truncated => {
             Err(WarehouseError::Unreadable {
-                what: format!("it announced {announced} rows, and {rows} came"),
+                what: format!("it announced {announced} rows but returned {rows}"),
             })
         }
         _ => Ok(()),
@@ -77,16 +81,16 @@ fn batch(schema: &SchemaRef, chunk: &Chunk) -> Result<RecordBatch, WarehouseErro
         let texts: ArrayRef = Arc::new(
             chunk.data_array.iter().map(|row| row[at].as_deref()).collect::<StringArray>(),
         );
-        // A value that is not of its column's type is an error and no null.
+        // A value that does not match its column's type is an error, not a null.
         let options = CastOptions { safe: false, ..CastOptions::default() };
         cast_with_options(&texts, field.data_type(), &options)
-            .map_err(|fault| unreadable(fault.to_string()))
+            .map_err(|err| unreadable(err.to_string()))
     };
     let columns: Vec<ArrayRef> = fields.iter().enumerate().map(column).collect::<Result<_, _>>()?;
-    RecordBatch::try_new(Arc::clone(schema), columns).map_err(|fault| unreadable(fault.to_string()))
+    RecordBatch::try_new(Arc::clone(schema), columns).map_err(|err| unreadable(err.to_string()))
 }
 
-/// The Arrow type of a column. What is nested stays the JSON text that it comes as.
+/// Returns the Arrow type of a column. Nested values stay the JSON text that they arrive as.
 fn kind(column: &Column) -> DataType {
     match column.type_name.as_str() {
         "BOOLEAN" => DataType::Boolean,

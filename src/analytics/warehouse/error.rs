@@ -1,4 +1,4 @@
-//! Why a warehouse gave no answer.
+//! Errors of a SQL warehouse.
 
 use std::fmt;
 
@@ -12,38 +12,38 @@ use crate::net::NetError;
 pub enum WarehouseError {
     #[error(transparent)]
     Net(#[from] NetError),
-    #[error("there is no warehouse {id}: {said}")]
-    NoWarehouse { id: String, said: String },
-    #[error("the warehouse {id} may not be used: {said}")]
-    NotAllowed { id: String, said: String },
-    #[error("the warehouse {id} is stopped, and this user may not start it: {said}")]
-    Stopped { id: String, said: String },
+    #[error("there is no warehouse {id}: {message}")]
+    NoWarehouse { id: String, message: String },
+    #[error("access to the warehouse {id} was denied: {message}")]
+    NotAllowed { id: String, message: String },
+    #[error("the warehouse {id} is stopped, and this user cannot start it: {message}")]
+    Stopped { id: String, message: String },
     /// The statement itself failed.
-    #[error("the warehouse says: {message}{}", state.as_ref().map(|state| format!(" (SQLSTATE {state})")).unwrap_or_default())]
+    #[error("the warehouse reported: {message}{}", state.as_ref().map(|state| format!(" (SQLSTATE {state})")).unwrap_or_default())]
     Failed { state: Option<String>, code: String, message: String },
-    #[error("the statement was cancelled at the warehouse")]
+    #[error("the warehouse cancelled the statement")]
     Cancelled,
-    #[error("the warehouse no longer has the answer")]
+    #[error("the warehouse no longer has the result")]
     Closed,
     #[error("interrupted; {left}")]
-    Interrupted { left: Left },
+    Interrupted { left: StatementState },
     #[error("the warehouse did not answer in time; {left}")]
-    Deadline { left: Left },
+    Deadline { left: StatementState },
     #[error("the warehouse's answer cannot be read: {what}")]
     Unreadable { what: String },
 }
 
-/// What became of a statement that is no longer waited for.
+/// State of a statement that is no longer waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Left {
+pub enum StatementState {
     Cancelled,
-    /// The cancelling was not confirmed.
+    /// The cancellation was not confirmed.
     Unknown,
-    /// It had ended by itself, before all of its answer was here.
+    /// The statement ended by itself, before its whole result was fetched.
     Ended,
 }
 
-impl fmt::Display for Left {
+impl fmt::Display for StatementState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Cancelled => "the statement was cancelled",
@@ -54,7 +54,7 @@ impl fmt::Display for Left {
 }
 
 impl WarehouseError {
-    pub(super) fn stopped(why: Stop, left: Left) -> Self {
+    pub(super) fn stopped(why: Stop, left: StatementState) -> Self {
         match why {
             Stop::Interrupted => Self::Interrupted { left },
             Stop::Deadline => Self::Deadline { left },
@@ -63,29 +63,29 @@ impl WarehouseError {
 
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Net(fault) => return fault.hint(),
+            Self::Net(err) => return err.hint(),
             Self::NoWarehouse { .. } => {
-                "the id stands in the warehouse's Connection details, as the end of its HTTP path: SQL Warehouses, its name"
+                "find the id in the warehouse's Connection details, at the end of its HTTP path: SQL Warehouses, its name"
                     .to_owned()
             }
-            Self::NotAllowed { .. } => "let the warehouse's owner give CAN USE: SQL Warehouses, its name, Permissions".to_owned(),
+            Self::NotAllowed { .. } => "ask the warehouse's owner to grant CAN USE: SQL Warehouses, its name, Permissions".to_owned(),
             Self::Stopped { .. } => {
-                "start it in SQL Warehouses, or let its owner give CAN USE, with which a statement starts it".to_owned()
+                "start it in SQL Warehouses, or ask its owner for CAN USE, with which a statement starts it".to_owned()
             }
             Self::Failed { .. } => {
-                "lakeplan query --views lists the views; the data dictionary, schemas/README.md, tells the columns".to_owned()
+                "run lakeplan query --views to list the views; see the data dictionary, schemas/README.md, for the columns".to_owned()
             }
-            Self::Cancelled | Self::Closed => "repeat the command".to_owned(),
-            Self::Deadline { .. } => "give it longer with --timeout, or ask for less".to_owned(),
+            Self::Cancelled | Self::Closed => "retry the command".to_owned(),
+            Self::Deadline { .. } => "allow more time with --timeout, or ask for less".to_owned(),
             Self::Interrupted { .. } => return None,
-            Self::Unreadable { .. } => "repeat the command with --format json".to_owned(),
+            Self::Unreadable { .. } => "retry the command with --format json".to_owned(),
         })
     }
 
-    /// Whether the same may work in a while, with nothing changed.
-    pub fn is_passing(&self) -> bool {
+    /// Whether the same statement may succeed later without any change.
+    pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Net(fault) => fault.is_passing(),
+            Self::Net(err) => err.is_retryable(),
             Self::Cancelled | Self::Closed | Self::Interrupted { .. } | Self::Deadline { .. } => {
                 true
             }

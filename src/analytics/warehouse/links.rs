@@ -1,4 +1,5 @@
-//! A large answer: Arrow streams behind signed links, which end soon and are then asked for again.
+//! Reads a large result: Arrow streams behind signed links, which expire soon and are then
+//! requested again.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -8,16 +9,16 @@ use deltalake::arrow::datatypes::Schema;
 use deltalake::arrow::ipc::reader::StreamReader;
 
 use super::Rows;
-use super::answer::{piece, whole};
+use super::answer::{check_row_count, piece};
 use super::error::WarehouseError;
-use super::wire::{Answered, Link};
+use super::wire::{Link, Succeeded};
 use crate::net::{NetError, Workspace};
 
-/// How often a link for one piece is asked for.
-const ATTEMPTS: u32 = 3;
+/// Maximum number of links tried for one chunk.
+const MAX_LINK_ATTEMPTS: u32 = 3;
 
-/// The rows, piece after piece.
-pub async fn rows(workspace: &Workspace, answered: Answered) -> Result<Rows, WarehouseError> {
+/// Fetches the rows, chunk by chunk.
+pub async fn rows(workspace: &Workspace, answered: Succeeded) -> Result<Rows, WarehouseError> {
     let mut batches = Vec::new();
     let links =
         answered.first.as_ref().map(|chunk| chunk.external_links.clone()).unwrap_or_default();
@@ -28,10 +29,10 @@ pub async fn rows(workspace: &Workspace, answered: Answered) -> Result<Rows, War
         batches.extend(read(bytes)?);
         seen += 1;
         if let Some(index) = index.filter(|_| seen <= answered.manifest.total_chunk_count) {
-            next = Some(linked(workspace, &answered.statement_id, index).await?);
+            next = Some(fetch_link(workspace, &answered.statement_id, index).await?);
         }
     }
-    whole(&batches, &answered)?;
+    check_row_count(&batches, &answered)?;
     if batches.is_empty() {
         let names = answered.manifest.schema.columns.iter();
         let field = |column: &super::wire::Column| {
@@ -48,7 +49,7 @@ pub async fn rows(workspace: &Workspace, answered: Answered) -> Result<Rows, War
     Ok(Rows { batches, is_truncated: answered.manifest.truncated })
 }
 
-/// The bytes of a piece, and the index of the next one.
+/// Returns the bytes of a chunk, and the index of the next one.
 async fn fetched(
     workspace: &Workspace,
     statement: &str,
@@ -59,27 +60,27 @@ async fn fetched(
     loop {
         match workspace.fetch(&link.external_link).await {
             Ok(bytes) => return Ok((bytes, link.next_chunk_index)),
-            // The storage's word for a link that is over.
-            Err(fault) if attempt < ATTEMPTS && refused(&fault).is_some() => {
+            // The storage responds like this if a link has expired.
+            Err(err) if attempt < MAX_LINK_ATTEMPTS && refused(&err).is_some() => {
                 attempt += 1;
-                link = linked(workspace, statement, link.chunk_index).await?;
+                link = fetch_link(workspace, statement, link.chunk_index).await?;
             }
-            Err(fault) => {
-                return Err(match refused(&fault) {
+            Err(err) => {
+                return Err(match refused(&err) {
                     Some((host, status)) => {
                         let what = format!("the storage at {host} refuses its links with {status}");
                         WarehouseError::Unreadable { what }
                     }
-                    None => fault.into(),
+                    None => err.into(),
                 });
             }
         }
     }
 }
 
-/// The storage that refuses a link, and its status.
-fn refused(fault: &NetError) -> Option<(&str, u16)> {
-    Some(match fault {
+/// Returns the storage that rejected a link, and the status code.
+fn refused(err: &NetError) -> Option<(&str, u16)> {
+    Some(match err {
         NetError::Unauthorized { host, .. } => (host, 401),
         NetError::Forbidden { host, .. } => (host, 403),
         NetError::NotFound { host, .. } => (host, 404),
@@ -90,7 +91,7 @@ fn refused(fault: &NetError) -> Option<(&str, u16)> {
     })
 }
 
-async fn linked(
+async fn fetch_link(
     workspace: &Workspace,
     statement: &str,
     index: u64,
@@ -101,8 +102,8 @@ async fn linked(
 }
 
 fn read(bytes: Vec<u8>) -> Result<Vec<RecordBatch>, WarehouseError> {
-    let unreadable = |fault: deltalake::arrow::error::ArrowError| WarehouseError::Unreadable {
-        what: fault.to_string(),
+    let unreadable = |err: deltalake::arrow::error::ArrowError| WarehouseError::Unreadable {
+        what: err.to_string(),
     };
     let reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(unreadable)?;
     reader.collect::<Result<_, _>>().map_err(unreadable)

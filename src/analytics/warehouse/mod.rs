@@ -1,7 +1,8 @@
-//! Answers from a SQL warehouse, by the Statement Execution API: the same SELECTs and the same formats as from the lake.
+//! Runs SELECTs in a SQL warehouse, through the Statement Execution API: the same ones, in the same
+//! formats, as in the lake's session.
 //!
-//! A statement is waited for with growing pauses, and cancelled where the one who asked goes away. A small answer comes in
-//! the API's own JSON; a large one as Arrow behind links, each fetched without a token.
+//! Polls a statement with growing delays, and cancels it if the caller goes away. A small result
+//! arrives in the API's own JSON, a large one as Arrow behind links, each fetched without a token.
 
 mod answer;
 mod error;
@@ -15,50 +16,51 @@ use std::time::Duration;
 use deltalake::arrow::array::RecordBatch;
 use serde_json::{Value, json};
 
-pub use error::{Left, WarehouseError};
+pub use error::{StatementState, WarehouseError};
 pub use param::Param;
 
 use super::select::Select;
 use crate::net::{NetError, Request, Workspace};
 use crate::store::catalog::{Check, SchemaName};
-use wire::{Answered, Running, Warehouse as Described};
+use wire::{Running, Succeeded, Warehouse as Described};
 
 const STATEMENTS: &str = "api/2.0/sql/statements";
 const WAREHOUSES: &str = "api/2.0/sql/warehouses";
-/// How long the API holds its first answer back for a statement that is quick. Short, since only with that answer does one
-/// know what to cancel.
-const FIRST_WAIT: &str = "5s";
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A statement that nobody waits for any more is cancelled with this much patience.
-const CANCEL_WITHIN: Duration = Duration::from_secs(10);
+/// Time that the API waits for a quick statement before its first response. Short, since only that
+/// response identifies the statement to cancel.
+const FIRST_ANSWER_TIMEOUT: &str = "5s";
+const INITIAL_BACKOFF: Duration = Duration::from_millis(200);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
+/// Timeout for cancelling a statement that is no longer waited for.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A SQL warehouse of a workspace.
+/// SQL warehouse of a workspace.
 #[derive(Clone, Debug)]
 pub struct Warehouse {
     workspace: Arc<Workspace>,
     id: String,
-    /// Where names without a schema are looked for.
+    /// Schema in which unqualified names are looked up.
     schema: Option<SchemaName>,
 }
 
-/// The rows of an answer.
+/// Rows of a result.
 #[derive(Clone, Debug)]
 pub struct Rows {
     pub batches: Vec<RecordBatch>,
-    /// The warehouse gave not all of them.
+    /// Whether the warehouse returned only some of the rows.
     pub is_truncated: bool,
 }
 
-/// How an answer is to come.
+/// Transfer method of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Size {
-    /// In the API's own answer, up to 25 MiB; one that turns out larger is asked for again as a large one.
+pub enum Disposition {
+    /// In the API's own response, up to 25 MiB. A result that turns out larger is requested again
+    /// as `Large`.
     Small,
     Large,
 }
 
-/// Why one who asked no longer waits.
+/// Reason why a caller no longer waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     Interrupted,
@@ -70,108 +72,120 @@ impl Warehouse {
         Self { workspace, id: id.to_owned(), schema }
     }
 
-    /// Asks one SELECT. When `stop` comes first, the statement is cancelled where it still runs.
+    /// Runs one SELECT. If `stop` completes first, cancels the statement if it is still running.
     pub async fn query(
         &self,
         select: &Select,
         params: &[Param],
-        size: Size,
+        size: Disposition,
         stop: impl Future<Output = Stop>,
     ) -> Result<Rows, WarehouseError> {
         let mut stop = std::pin::pin!(stop);
-        let (answered, size) = match self.ask(select.as_str(), params, size, stop.as_mut()).await {
+        let (answered, size) = match self.send(select.as_str(), params, size, stop.as_mut()).await {
             Err(WarehouseError::Failed { message, .. })
-                if size == Size::Small && is_about_size(&message) =>
+                if size == Disposition::Small && is_about_size(&message) =>
             {
-                (self.ask(select.as_str(), params, Size::Large, stop.as_mut()).await?, Size::Large)
+                (
+                    self.send(select.as_str(), params, Disposition::Large, stop.as_mut()).await?,
+                    Disposition::Large,
+                )
             }
             answered => (answered?, size),
         };
         tokio::select! {
             rows = self.fetched(answered, size) => rows,
-            why = stop => Err(WarehouseError::stopped(why, Left::Ended)),
+            why = stop => Err(WarehouseError::stopped(why, StatementState::Ended)),
         }
     }
 
-    /// Runs a statement for what it does. When `stop` comes first, it is cancelled.
+    /// Runs a statement for its effect. If `stop` completes first, cancels it.
     pub async fn run(
         &self,
         sql: &str,
         stop: impl Future<Output = Stop>,
     ) -> Result<(), WarehouseError> {
-        self.ask(sql, &[], Size::Small, std::pin::pin!(stop)).await.map(drop)
+        self.send(sql, &[], Disposition::Small, std::pin::pin!(stop)).await.map(drop)
     }
 
-    /// Whether there is such a warehouse and it runs.
-    pub async fn look(&self) -> Check {
+    /// Checks whether the warehouse exists and runs.
+    pub async fn check(&self) -> Check {
         let what = "warehouse";
         match self.described().await {
             Ok(found) if found.is_running() => Check::ok(what, format!("{} runs", found.name)),
             Ok(found) => Check::ok(
                 what,
-                format!("{} is {}; it starts with the first statement", found.name, found.word()),
+                format!(
+                    "{} is {}; it starts with the first statement",
+                    found.name,
+                    found.state_name()
+                ),
             ),
-            Err(fault) => Check::missing(what, fault.to_string(), fault.hint()),
+            Err(err) => Check::missing(what, err.to_string(), err.hint()),
         }
     }
 
     async fn described(&self) -> Result<Described, WarehouseError> {
-        let answer = self.workspace.ask(&Request::get(WAREHOUSES).part(&self.id)).await;
-        wire::read(answer.map_err(|fault| self.told(fault))?)
+        let answer = self.workspace.send(&Request::get(WAREHOUSES).part(&self.id)).await;
+        wire::read(answer.map_err(|err| self.explain(err))?)
     }
 
-    async fn fetched(&self, answered: Answered, size: Size) -> Result<Rows, WarehouseError> {
+    async fn fetched(
+        &self,
+        answered: Succeeded,
+        size: Disposition,
+    ) -> Result<Rows, WarehouseError> {
         match size {
-            Size::Small => answer::rows(&self.workspace, answered).await,
-            Size::Large => links::rows(&self.workspace, answered).await,
+            Disposition::Small => answer::rows(&self.workspace, answered).await,
+            Disposition::Large => links::rows(&self.workspace, answered).await,
         }
     }
 
-    /// The statement's success, whatever became of it before.
-    async fn ask(
+    /// Runs a statement until it succeeds. If `stop` completes first, cancels it.
+    async fn send(
         &self,
         sql: &str,
         params: &[Param],
-        size: Size,
+        size: Disposition,
         mut stop: std::pin::Pin<&mut impl Future<Output = Stop>>,
-    ) -> Result<Answered, WarehouseError> {
+    ) -> Result<Succeeded, WarehouseError> {
         let mut begun = std::pin::pin!(self.begin(sql, params, size));
         let running = tokio::select! {
             begun = &mut begun => begun?,
-            // The first answer, which is seldom long in coming, says what to cancel.
+            // The first response, which seldom takes long, identifies the statement to cancel.
             why = &mut stop => {
-                let left = match tokio::time::timeout(CANCEL_WITHIN, begun).await {
+                let left = match tokio::time::timeout(CANCEL_TIMEOUT, begun).await {
                     Ok(begun) => self.cancel(&begun?).await,
-                    Err(_) => Left::Unknown,
+                    Err(_) => StatementState::Unknown,
                 };
                 return Err(WarehouseError::stopped(why, left));
             }
         };
         tokio::select! {
-            ended = self.ended(running.clone()) => ended,
+            ended = self.wait_until_ended(running.clone()) => ended,
             why = stop => Err(WarehouseError::stopped(why, self.cancel(&running).await)),
         }
     }
 
-    /// The statement's success, asked for with growing pauses. One whose state can no longer be learned is cancelled.
-    async fn ended(&self, mut running: Running) -> Result<Answered, WarehouseError> {
-        let mut pause = FIRST_PAUSE;
-        let mut is_told = false;
+    /// Polls a statement with growing delays until it ends. Cancels it if its state can no longer
+    /// be read.
+    async fn wait_until_ended(&self, mut running: Running) -> Result<Succeeded, WarehouseError> {
+        let mut pause = INITIAL_BACKOFF;
+        let mut is_reported = false;
         loop {
             if let Some(ended) = running.ended() {
                 return ended;
             }
-            if running.is_pending() && !is_told {
-                is_told = true;
-                self.tell_of_start().await;
+            if running.is_pending() && !is_reported {
+                is_reported = true;
+                self.report_start().await;
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(MAX_BACKOFF);
             running = match self.polled(&running).await {
                 Ok(polled) => polled,
-                Err(fault) => {
+                Err(err) => {
                     self.cancel(&running).await;
-                    return Err(fault);
+                    return Err(err);
                 }
             };
         }
@@ -179,23 +193,23 @@ impl Warehouse {
 
     async fn polled(&self, running: &Running) -> Result<Running, WarehouseError> {
         let answer =
-            self.workspace.ask(&Request::get(STATEMENTS).part(&running.statement_id)).await;
-        wire::read(answer.map_err(|fault| self.told(fault))?)
+            self.workspace.send(&Request::get(STATEMENTS).part(&running.statement_id)).await;
+        wire::read(answer.map_err(|err| self.explain(err))?)
     }
 
     async fn begin(
         &self,
         sql: &str,
         params: &[Param],
-        size: Size,
+        size: Disposition,
     ) -> Result<Running, WarehouseError> {
         let (disposition, format) = match size {
-            Size::Small => ("INLINE", "JSON_ARRAY"),
-            Size::Large => ("EXTERNAL_LINKS", "ARROW_STREAM"),
+            Disposition::Small => ("INLINE", "JSON_ARRAY"),
+            Disposition::Large => ("EXTERNAL_LINKS", "ARROW_STREAM"),
         };
         let mut body = json!({
             "statement": sql, "warehouse_id": self.id, "disposition": disposition, "format": format,
-            "wait_timeout": FIRST_WAIT, "on_wait_timeout": "CONTINUE",
+            "wait_timeout": FIRST_ANSWER_TIMEOUT, "on_wait_timeout": "CONTINUE",
         });
         if let Some(schema) = &self.schema {
             body["catalog"] = json!(schema.catalog);
@@ -204,71 +218,71 @@ impl Warehouse {
         if !params.is_empty() {
             body["parameters"] = params.iter().map(Param::to_json).collect::<Value>();
         }
-        let answer = self.workspace.ask(&Request::post(STATEMENTS, body)).await;
-        wire::read(answer.map_err(|fault| self.told(fault))?)
+        let answer = self.workspace.send(&Request::post(STATEMENTS, body)).await;
+        wire::read(answer.map_err(|err| self.explain(err))?)
     }
 
-    /// Cancels a statement that was running when it was last heard of.
-    async fn cancel(&self, running: &Running) -> Left {
+    /// Cancels a statement that was running when it was last polled.
+    async fn cancel(&self, running: &Running) -> StatementState {
         if running.ended().is_some() {
-            return Left::Ended;
+            return StatementState::Ended;
         }
         let request = Request::post(STATEMENTS, json!({}))
             .part(&running.statement_id)
             .part("cancel")
             .repeatable();
-        match tokio::time::timeout(CANCEL_WITHIN, self.workspace.ask(&request)).await {
-            Ok(Ok(_)) => return Left::Cancelled,
-            Ok(Err(fault)) => {
-                tracing::warn!(%fault, statement = running.statement_id, "the statement could not be cancelled")
+        match tokio::time::timeout(CANCEL_TIMEOUT, self.workspace.send(&request)).await {
+            Ok(Ok(_)) => return StatementState::Cancelled,
+            Ok(Err(err)) => {
+                tracing::warn!(%err, statement = running.statement_id, "the statement could not be cancelled")
             }
             Err(_) => tracing::warn!(
                 statement = running.statement_id,
                 "the workspace did not confirm the cancelling in time"
             ),
         }
-        Left::Unknown
+        StatementState::Unknown
     }
 
-    /// Says once why nothing happens yet.
-    async fn tell_of_start(&self) {
+    /// Warns if the warehouse does not run yet.
+    async fn report_start(&self) {
         if let Ok(found) = self.described().await
             && !found.is_running()
         {
             tracing::warn!(
                 "the warehouse {} is {}; it starts now, which may take minutes",
                 found.name,
-                found.word()
+                found.state_name()
             );
         }
     }
 
-    fn told(&self, fault: NetError) -> WarehouseError {
+    fn explain(&self, err: NetError) -> WarehouseError {
         let id = self.id.clone();
         let words =
-            |fault: &NetError| fault.said().map(|said| said.message.clone()).unwrap_or_default();
-        match &fault {
-            NetError::NotFound { .. } => WarehouseError::NoWarehouse { id, said: words(&fault) },
-            NetError::Forbidden { .. } => WarehouseError::NotAllowed { id, said: words(&fault) },
+            |err: &NetError| err.body().map(|message| message.message.clone()).unwrap_or_default();
+        match &err {
+            NetError::NotFound { .. } => WarehouseError::NoWarehouse { id, message: words(&err) },
+            NetError::Forbidden { .. } => WarehouseError::NotAllowed { id, message: words(&err) },
             NetError::Rejected { .. } => {
-                let said = words(&fault);
-                let lower = said.to_lowercase();
+                let message = words(&err);
+                let lower = message.to_lowercase();
                 if lower.contains("stopped") || lower.contains("not running") {
-                    WarehouseError::Stopped { id, said }
+                    WarehouseError::Stopped { id, message }
                 } else if lower.contains("warehouse")
                     && (lower.contains("does not exist") || lower.contains("not a valid"))
                 {
-                    WarehouseError::NoWarehouse { id, said }
+                    WarehouseError::NoWarehouse { id, message }
                 } else {
-                    WarehouseError::Net(fault)
+                    WarehouseError::Net(err)
                 }
             }
-            _ => WarehouseError::Net(fault),
+            _ => WarehouseError::Net(err),
         }
     }
 }
 
-/// Whether a statement failed because its answer does not fit into the API's own.
+/// Whether a statement failed because its result does not fit into the API's own response.
 fn is_about_size(message: &str) -> bool {
     let message = message.to_lowercase();
     message.contains("inline")

@@ -1,4 +1,4 @@
-//! A parameter of a statement: `name=value`, or `name=value:TYPE`.
+//! Parameter of a statement: `name=value`, or `name=value:TYPE`.
 
 use std::str::FromStr;
 
@@ -11,7 +11,7 @@ pub struct Param {
     kind: Option<String>,
 }
 
-/// Types that a value may be said to have; what else follows a colon belongs to the value.
+/// Types that may follow a value's colon; anything else after a colon belongs to the value.
 const KINDS: &[&str] = &[
     "BIGINT",
     "BOOLEAN",

@@ -1,4 +1,4 @@
-//! The answers of the Statement Execution API as types.
+//! Response types of the Statement Execution API.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::error::WarehouseError;
 
-/// A statement as it stands.
+/// Current state of a statement.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Running {
     pub statement_id: String,
@@ -15,31 +15,31 @@ pub struct Running {
     result: Option<Chunk>,
 }
 
-/// A statement that succeeded.
+/// Statement that succeeded.
 #[derive(Clone, Debug)]
-pub struct Answered {
+pub struct Succeeded {
     pub statement_id: String,
     pub manifest: Manifest,
-    /// The first piece; `None` where there are no rows.
+    /// First chunk; `None` if there are no rows.
     pub first: Option<Chunk>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 struct Status {
     state: String,
-    error: Option<Fault>,
+    error: Option<StatementError>,
     sql_state: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct Fault {
+struct StatementError {
     error_code: String,
     message: String,
     sql_state: Option<String>,
 }
 
-/// What the answer is like.
+/// Description of a result.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Manifest {
@@ -65,7 +65,7 @@ pub struct Column {
     pub type_scale: Option<i8>,
 }
 
-/// A piece of the answer: rows, or links to them.
+/// Chunk of a result: rows, or links to them.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Chunk {
@@ -74,7 +74,7 @@ pub struct Chunk {
     pub external_links: Vec<Link>,
 }
 
-/// Where a piece can be fetched, for a while.
+/// Temporary link to a chunk.
 #[derive(Clone, Deserialize)]
 pub struct Link {
     pub external_link: String,
@@ -82,14 +82,14 @@ pub struct Link {
     pub next_chunk_index: Option<u64>,
 }
 
-/// A link is signed, so it is a secret while it lasts.
+/// Omits the link, which is signed and therefore a secret while it is valid.
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Link").field("chunk_index", &self.chunk_index).finish_non_exhaustive()
     }
 }
 
-/// A warehouse as the workspace describes it.
+/// Warehouse as the workspace describes it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Warehouse {
@@ -102,24 +102,25 @@ impl Warehouse {
         self.state == "RUNNING"
     }
 
-    /// Its state in lower case, such as "stopped".
-    pub fn word(&self) -> String {
+    /// Returns the state in lower case, such as "stopped".
+    pub fn state_name(&self) -> String {
         self.state.to_lowercase()
     }
 }
 
 impl Running {
-    /// Whether it waits for its warehouse.
+    /// Whether the statement waits for its warehouse.
     pub fn is_pending(&self) -> bool {
         self.status.state == "PENDING"
     }
 
-    /// What came of it; `None` while it runs. A statement that failed is an answer like any other to the API.
-    pub fn ended(&self) -> Option<Result<Answered, WarehouseError>> {
+    /// Returns the outcome; `None` while the statement runs. To the API, a failed statement is a
+    /// normal response.
+    pub fn ended(&self) -> Option<Result<Succeeded, WarehouseError>> {
         let state = self.status.state.as_str();
         Some(match state {
             "PENDING" | "RUNNING" => return None,
-            "SUCCEEDED" => Ok(Answered {
+            "SUCCEEDED" => Ok(Succeeded {
                 statement_id: self.statement_id.clone(),
                 manifest: self.manifest.clone().unwrap_or_default(),
                 first: self.result.clone(),
@@ -127,31 +128,27 @@ impl Running {
             "CANCELED" => Err(WarehouseError::Cancelled),
             "CLOSED" => Err(WarehouseError::Closed),
             "FAILED" => {
-                let fault = self.status.error.clone().unwrap_or_default();
+                let err = self.status.error.clone().unwrap_or_default();
                 let state = self
                     .status
                     .sql_state
                     .clone()
-                    .or(fault.sql_state)
+                    .or(err.sql_state)
                     .filter(|state| !state.is_empty());
-                Err(WarehouseError::Failed {
-                    state,
-                    code: fault.error_code,
-                    message: fault.message,
-                })
+                Err(WarehouseError::Failed { state, code: err.error_code, message: err.message })
             }
             other => Err(WarehouseError::Unreadable { what: format!("the state {other:?}") }),
         })
     }
 }
 
-/// An answer of the API. What could not be read is told by its field and not by its content, which may be a signed link.
+/// Parses an API response. An error does not show the content, which may be a signed link.
 pub fn read<T: DeserializeOwned>(answer: Value) -> Result<T, WarehouseError> {
-    serde_json::from_value(answer).map_err(|fault| WarehouseError::Unreadable {
-        what: if fault.is_data() {
+    serde_json::from_value(answer).map_err(|err| WarehouseError::Unreadable {
+        what: if err.is_data() {
             "a field is missing or of another kind".to_owned()
         } else {
-            fault.to_string()
+            err.to_string()
         },
     })
 }

@@ -1,4 +1,4 @@
-//! `doctor --databricks`: one line for each thing that is needed.
+//! `doctor --databricks`: one line per requirement.
 
 use serde_json::json;
 
@@ -22,13 +22,13 @@ pub async fn run(warehouse: Option<&str>, context: &Context) -> Result<Reply, Cl
     let missing = checks.iter().filter(|check| check.state == State::Missing).count();
     let json = json!({
         "lake": schema.to_string(), "missing": missing,
-        "checks": checks.iter().map(|check| json!({"what": check.what, "state": word(check.state), "said": check.said, "way_out": check.way_out})).collect::<Vec<_>>(),
+        "checks": checks.iter().map(|check| json!({"what": check.what, "state": word(check.state), "said": check.message, "way_out": check.advice})).collect::<Vec<_>>(),
     });
     let longest = checks.iter().map(|check| check.what.len()).max().unwrap_or(0);
     let line = |check: &Check| {
-        let line = format!("{:<7}  {:<longest$}  {}", word(check.state), check.what, check.said);
-        match &check.way_out {
-            Some(way_out) => format!("{line}\n{:9}{way_out}", ""),
+        let line = format!("{:<7}  {:<longest$}  {}", word(check.state), check.what, check.message);
+        match &check.advice {
+            Some(advice) => format!("{line}\n{:9}{advice}", ""),
             None => line,
         }
     };
@@ -37,7 +37,7 @@ pub async fn run(warehouse: Option<&str>, context: &Context) -> Result<Reply, Cl
         return Ok(Reply::new(json, format!("{text}\n{schema} has what it needs")));
     }
     Err(if context.json {
-        CliError::Found(json)
+        CliError::CheckFailed(json)
     } else {
         ServiceError::input(
             schema.to_string(),

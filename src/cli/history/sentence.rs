@@ -1,4 +1,4 @@
-//! What a change did, in a sentence for people.
+//! Describes a change in one sentence.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::domain::time::Minutes;
 use crate::service::history::subject;
 use crate::store::row::Row;
 
-/// What follows from a change and is not told of it, and what is for programs.
+/// Fields that are not shown: those that follow from a change, and those for programs.
 const QUIET: [&str; 8] = [
     "updated_at",
     "updated_by",
@@ -23,32 +23,33 @@ const QUIET: [&str; 8] = [
     "cycle_minutes",
     "metadata",
 ];
-/// The three of them are one range for a person.
+/// Shown as one range.
 const ESTIMATE: [&str; 3] = ["estimate_low", "estimate_likely", "estimate_high"];
 
 /// `update PAY-3: status pending -> review`
 pub fn sentence(state: &State, row: &Row) -> Result<String, CliError> {
     let (before, after) = (
-        row.before_fields().map_err(|fault| damaged(row, &fault))?,
-        row.after_fields().map_err(|fault| damaged(row, &fault))?,
+        row.before_fields().map_err(|err| damaged(row, &err))?,
+        row.after_fields().map_err(|err| damaged(row, &err))?,
     );
-    let mut told = format!("{} {}", row.op, subject(state, row));
+    let mut rendered = format!("{} {}", row.op, subject(state, row));
     if row.op == Op::Erase {
         let rows = after.get("rows").and_then(Value::as_array).map_or(0, Vec::len);
-        told.push_str(&format!(": values of {}", count(rows, "earlier change")));
+        rendered.push_str(&format!(": values of {}", count(rows, "earlier change")));
     } else if row.is_erased() {
-        told.push_str(": erased");
+        rendered.push_str(": erased");
     } else if row.op == Op::Update {
         let parts = changes(state, &before, &after);
-        // What only programs read is named, so that no change is told as none.
+        // Names fields for programs too, so that no change looks empty.
         let quiet = || {
             after.keys().filter(|field| !QUIET[..7].contains(&field.as_str())).cloned().collect()
         };
-        told.push_str(&format!(": {}", if parts.is_empty() { quiet() } else { parts }.join(", ")));
+        rendered
+            .push_str(&format!(": {}", if parts.is_empty() { quiet() } else { parts }.join(", ")));
     } else if let Some(title) = after.get("title").or_else(|| after.get("name")) {
-        told.push_str(&format!(": {}", brief(title)));
+        rendered.push_str(&format!(": {}", brief(title)));
     }
-    Ok(told)
+    Ok(rendered)
 }
 
 fn changes(state: &State, before: &Fields, after: &Fields) -> Vec<String> {
@@ -78,7 +79,7 @@ fn changes(state: &State, before: &Fields, after: &Fields) -> Vec<String> {
     parts
 }
 
-/// The effort that a side of a change states, such as `4h` or `1d to 2d`.
+/// Effort before or after a change, such as `4h` or `1d to 2d`.
 fn range(fields: &Fields) -> String {
     let mut stated: Vec<u32> =
         ESTIMATE.iter().filter_map(|field| minutes(fields.get(*field)?)).collect();

@@ -1,4 +1,5 @@
-//! What a second planning changes, one line a thing: `+` new, `~` changed, `>` moved, `-` gone, `=` kept, `!` left out.
+//! Renders the changes of a replan, one line per item: `+` new, `~` changed, `>` moved, `-`
+//! deleted, `=` kept, `!` left out.
 
 use serde_json::Value;
 
@@ -14,16 +15,16 @@ use crate::service::plan::Preview;
 pub(in crate::cli) fn difference(preview: &Preview, shown: Shown) -> String {
     let items = &preview.report.items;
     let most = if shown.is_full { items.len() } else { shown.rows };
-    let mut told: Vec<String> =
+    let mut rendered: Vec<String> =
         items.iter().take(most).flat_map(|item| item_lines(preview, item, shown)).collect();
     if items.len() > most {
-        told.push(format!("… {} more; --full shows them", items.len() - most));
+        rendered.push(format!("… {} more; --full shows them", items.len() - most));
     }
-    if !told.is_empty() {
-        told.push(String::new());
+    if !rendered.is_empty() {
+        rendered.push(String::new());
     }
-    told.push(summary(preview));
-    told.join("\n")
+    rendered.push(summary(preview));
+    rendered.join("\n")
 }
 
 fn summary(preview: &Preview) -> String {
@@ -47,7 +48,7 @@ fn summary(preview: &Preview) -> String {
         parts.push(format!("{} only stand on other lines", report.shifted));
     }
     if report.unchanged > 0 {
-        parts.push(format!("{} as they were", count(report.unchanged, "task")));
+        parts.push(format!("{} unchanged", count(report.unchanged, "task")));
     }
     parts.join(", ")
 }
@@ -80,24 +81,24 @@ fn item_lines(preview: &Preview, item: &Item, shown: Shown) -> Vec<String> {
     {
         head.push_str(&format!("  ({reason})"));
     }
-    let mut told = vec![cut(&head, shown.width)];
+    let mut rendered = vec![cut(&head, shown.width)];
     if item.mark == Mark::Changed {
         let mut estimate: Vec<&FieldChange> = Vec::new();
         for change in &item.changes {
             if change.field.starts_with("estimate_") {
                 estimate.push(change);
             } else {
-                told.push(change_line(preview, change, shown));
+                rendered.push(change_line(preview, change, shown));
             }
         }
         if !estimate.is_empty() {
-            told.push(estimate_line(preview, item, shown));
+            rendered.push(estimate_line(preview, item, shown));
         }
     }
-    told
+    rendered
 }
 
-/// A thing by the name people use: `LM-7  Load orders`, `LM-7 waits for LM-3`, `R4 …`.
+/// Names an item for people: `LM-7  Load orders`, `LM-7 waits for LM-3`, `R4 …`.
 fn subject(preview: &Preview, item: &Item) -> String {
     match (item.entity, item.ends) {
         (Entity::Task, _) => {
@@ -114,7 +115,7 @@ fn subject(preview: &Preview, item: &Item) -> String {
         (Entity::TaskLink, Some((from, to))) => {
             format!("{} waits for {}", key(preview, from), key(preview, to))
         }
-        // Its text stands on the next line.
+        // Its text is on the next line.
         (Entity::Requirement, _) if item.mark == Mark::Changed => {
             format!("requirement {}", item.title.split(' ').next().unwrap_or_default())
         }

@@ -1,37 +1,38 @@
-//! Every description of a folder, each planned as if it had been named by itself.
+//! Plans every description in a folder, each as if it were named on its own.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::reply::{count, table_of_said};
+use super::super::reply::{count, table_without_empty_columns};
 use super::super::{CliError, Context, Reply};
 use crate::domain::record::Entity;
 use crate::domain::state::ProjectState;
 use crate::planning::replan::report::Mark;
-use crate::service::plan::{PlanRequest, Preview, Standing};
+use crate::service::plan::{PlanRequest, PlanStatus, Preview};
 use crate::service::{Service, ServiceError};
-use crate::store::folder::{Folder, Listed};
+use crate::store::read_only_dir::{Folder, Listed};
 
 const ENDINGS: &[&str] = &[".md", ".markdown", ".txt"];
 
-/// What became of a file.
+/// Result for one file.
 struct Planned {
     file: String,
     project: String,
     outcome: Outcome,
-    /// Other projects of the same file in which nobody worked; they were deleted, or would be.
+    /// Other projects of the same file in which nobody worked. They are deleted; in a dry run, they
+    /// would be.
     duplicates: Vec<String>,
 }
 
 enum Outcome {
-    /// Its project says what it says already.
-    AsItWas,
-    /// Its project was deleted, which a file that still lies there does not take back.
+    /// The project already matches the file.
+    Unchanged,
+    /// The project was deleted. The file does not restore it.
     Deleted,
-    /// What it changes, and where that was committed.
+    /// The changes, and the seq of their commit.
     Changes { is_new: bool, tasks: Vec<(&'static str, usize)>, seq: Option<u64> },
-    /// It cannot be planned; the others can.
+    /// The file cannot be planned; the others can.
     Failed(ServiceError),
 }
 
@@ -44,10 +45,10 @@ pub async fn run(folder: &str, writes: bool, context: &Context) -> Result<Reply,
         done.push(plan(&app.service, folder, &descriptions, file, writes).await?);
     }
     app.close().await;
-    told(folder, &done, writes)
+    rendered(folder, &done, writes)
 }
 
-/// Plans one file. An error is one that says nothing of the file, and stops the run.
+/// Plans one file. An error is unrelated to the file and stops the run.
 async fn plan(
     service: &Service,
     folder: &str,
@@ -55,27 +56,27 @@ async fn plan(
     file: &Listed,
     writes: bool,
 ) -> Result<Planned, ServiceError> {
-    // Named so that the file by itself, lakeplan plan FOLDER/FILE, finds the same project.
+    // Named so that `lakeplan plan FOLDER/FILE` finds the same project.
     let name =
         if folder == "." { file.path().to_owned() } else { format!("{folder}/{}", file.path()) };
     let mut duplicates = Vec::new();
     let tried: Result<(String, Outcome), ServiceError> = async {
-        // It may have gone since it was listed.
+        // The file may have been deleted since it was listed.
         let Some(bytes) = descriptions.read(file).await? else {
             return Err(ServiceError::input(&name, "is not there any more"));
         };
         let request =
             PlanRequest { source: Some(name.clone()), ..PlanRequest::read(&name, bytes.to_vec())? };
-        if let Some(found) = service.end_duplicates(&request, writes).await? {
+        if let Some(found) = service.delete_duplicates(&request, writes).await? {
             duplicates = found.deleted;
             if !writes {
-                return Ok((found.kept, Outcome::AsItWas));
+                return Ok((found.kept, Outcome::Unchanged));
             }
         }
         match service.standing(&request).await? {
-            Standing::AsItIs(key) => return Ok((key, Outcome::AsItWas)),
-            Standing::Deleted(key) => return Ok((key, Outcome::Deleted)),
-            Standing::ToPlan => {}
+            PlanStatus::UpToDate(key) => return Ok((key, Outcome::Unchanged)),
+            PlanStatus::ProjectDeleted(key) => return Ok((key, Outcome::Deleted)),
+            PlanStatus::NeedsPlanning => {}
         }
         let (preview, done) = match writes {
             true => service.apply_plan(&request).await?,
@@ -88,11 +89,11 @@ async fn plan(
     .await;
     let (project, outcome) = match tried {
         Err(
-            fault @ (ServiceError::Refused(_)
+            err @ (ServiceError::Refused(_)
             | ServiceError::Conflicted { .. }
             | ServiceError::Input { .. }
             | ServiceError::NotFound { .. }),
-        ) => (String::new(), Outcome::Failed(fault)),
+        ) => (String::new(), Outcome::Failed(err)),
         done => done?,
     };
     Ok(Planned { file: name, project, outcome, duplicates })
@@ -100,7 +101,7 @@ async fn plan(
 
 fn changes(preview: &Preview, seq: Option<u64>) -> Outcome {
     if preview.set.patches.is_empty() {
-        return Outcome::AsItWas;
+        return Outcome::Unchanged;
     }
     let tasks = [
         (Mark::New, "created"),
@@ -116,13 +117,13 @@ fn changes(preview: &Preview, seq: Option<u64>) -> Outcome {
     }
 }
 
-fn told(folder: &str, done: &[Planned], writes: bool) -> Result<Reply, CliError> {
+fn rendered(folder: &str, done: &[Planned], writes: bool) -> Result<Reply, CliError> {
     let of = |wanted: fn(&Outcome) -> bool| {
         done.iter().filter(|planned| wanted(&planned.outcome)).count()
     };
     let new = of(|outcome| matches!(outcome, Outcome::Changes { is_new: true, .. }));
     let changed = of(|outcome| matches!(outcome, Outcome::Changes { is_new: false, .. }));
-    let is_kept = |outcome: &Outcome| matches!(outcome, Outcome::AsItWas | Outcome::Deleted);
+    let is_kept = |outcome: &Outcome| matches!(outcome, Outcome::Unchanged | Outcome::Deleted);
     let (kept, failed) = (of(is_kept), of(|outcome| matches!(outcome, Outcome::Failed(_))));
     let rows: Vec<Vec<String>> = done
         .iter()
@@ -142,22 +143,28 @@ fn told(folder: &str, done: &[Planned], writes: bool) -> Result<Reply, CliError>
     let json = json!({"folder": folder, "applied": writes, "files": done.iter().map(Planned::json).collect::<Vec<_>>()});
     let mut text = match done.is_empty() {
         true => {
-            format!("no description lies in {folder}; their names end in {}\n", ENDINGS.join(", "))
+            format!(
+                "there are no descriptions in {folder}; their names end in {}\n",
+                ENDINGS.join(", ")
+            )
         }
-        false => format!("{}\n\n", table_of_said(&["description", "project", "", "tasks"], rows)),
+        false => format!(
+            "{}\n\n",
+            table_without_empty_columns(&["description", "project", "", "tasks"], rows)
+        ),
     };
     if !done.is_empty() {
         text.push_str(&format!(
-            "{}: {new} new, {changed} changed, {kept} as they were",
+            "{}: {new} new, {changed} changed, {kept} unchanged",
             count(done.len(), "description")
         ));
         if !writes && new + changed > 0 {
-            text.push_str("\nnothing is written yet; --yes does it");
+            text.push_str("\nnothing is written yet; run with --yes to write");
         }
     }
     if failed > 0 {
         let of = if failed == 1 { "cannot" } else { "could not" };
-        return Err(CliError::Partly {
+        return Err(CliError::Partial {
             message: format!("{} {of} be planned; the others were", count(failed, "description")),
             text,
             counts: BTreeMap::from([
@@ -170,25 +177,25 @@ fn told(folder: &str, done: &[Planned], writes: bool) -> Result<Reply, CliError>
         });
     }
     let reply = Reply::new(json, text);
-    Ok(reply.counting("new", new).counting("changed", changed).counting("unchanged", kept))
+    Ok(reply.with_count("new", new).with_count("changed", changed).with_count("unchanged", kept))
 }
 
 impl Outcome {
-    /// What became of it, and what of it there is to say.
+    /// Outcome and detail as text.
     fn words(&self) -> (&'static str, String) {
         match self {
-            Self::AsItWas => ("as it was", String::new()),
+            Self::Unchanged => ("as it was", String::new()),
             Self::Deleted => {
-                ("deleted", "none; lakeplan plan of the file alone begins it anew".to_owned())
+                ("deleted", "none; lakeplan plan of the file alone creates it again".to_owned())
             }
             Self::Changes { is_new, tasks, .. } => {
-                let told = |(word, number): &(&str, usize)| format!("{number} {word}");
+                let rendered = |(word, number): &(&str, usize)| format!("{number} {word}");
                 (
                     if *is_new { "new" } else { "changed" },
-                    tasks.iter().map(told).collect::<Vec<_>>().join(", "),
+                    tasks.iter().map(rendered).collect::<Vec<_>>().join(", "),
                 )
             }
-            Self::Failed(fault) => ("failed", fault_text(fault)),
+            Self::Failed(err) => ("failed", error_text(err)),
         }
     }
 }
@@ -201,27 +208,27 @@ impl Planned {
             json["duplicates"] = json!(self.duplicates);
         }
         match &self.outcome {
-            Outcome::AsItWas | Outcome::Deleted => {}
+            Outcome::Unchanged | Outcome::Deleted => {}
             Outcome::Changes { tasks, seq, .. } => {
                 json["seq"] = json!(seq);
                 for (word, number) in tasks {
                     json[*word] = json!(number);
                 }
             }
-            Outcome::Failed(fault) => {
-                json["message"] = fault_text(fault).into();
-                json["hint"] = fault.hint().into();
+            Outcome::Failed(err) => {
+                json["message"] = error_text(err).into();
+                json["hint"] = err.hint().into();
             }
         }
         json
     }
 }
 
-fn fault_text(fault: &ServiceError) -> String {
-    match fault {
+fn error_text(err: &ServiceError) -> String {
+    match err {
         ServiceError::Refused(violations) => {
             violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
         }
-        fault => fault.to_string(),
+        err => err.to_string(),
     }
 }

@@ -1,14 +1,15 @@
-//! The rows of a plan under the keys they have or will have, with estimate, lines and what each waits for.
+//! Renders the rows of a plan under their current or future keys, with estimates, lines and
+//! prerequisites.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Shown;
 use crate::domain::state::ProjectState;
 use crate::domain::task::Priority;
-use crate::planning::plan::{Basis, Node, Span, Standing};
+use crate::planning::plan::{Basis, Node, Progress, Span};
 use crate::service::plan::Preview;
 
-/// The rows as a tree: all of them, or the upper levels and as many branches as there is room for.
+/// Renders the rows as a tree: all of them, or the upper levels and as many branches as fit.
 pub(super) fn tree(preview: &Preview, shown: Shown) -> String {
     let forest = Forest::of(&preview.plan.nodes);
     let open = if shown.is_full { None } else { Some(forest.open_branches(shown.rows)) };
@@ -58,7 +59,7 @@ pub(super) fn tree(preview: &Preview, shown: Shown) -> String {
     text
 }
 
-/// The keys of the plan's rows in the lake as it would stand.
+/// Returns the keys of the plan's rows in the lake as it would be.
 pub(in crate::cli) fn keys(preview: &Preview) -> BTreeMap<&str, String> {
     let project: Option<&ProjectState> = preview.after.project(preview.project);
     let rows = preview.report.rows.iter();
@@ -66,7 +67,7 @@ pub(in crate::cli) fn keys(preview: &Preview) -> BTreeMap<&str, String> {
         .collect()
 }
 
-/// `L12`, `L12-14`.
+/// Formats lines as `L12` or `L12-14`.
 pub(super) fn lines(span: Span) -> String {
     if span.end_line > span.start_line {
         format!("L{}-{}", span.start_line, span.end_line)
@@ -75,7 +76,7 @@ pub(super) fn lines(span: Span) -> String {
     }
 }
 
-/// A text cut to a width, the cut shown.
+/// Cuts a text to a width and marks the cut.
 pub(in crate::cli) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         text.to_owned()
@@ -84,19 +85,19 @@ pub(in crate::cli) fn cut(text: &str, width: usize) -> String {
     }
 }
 
-/// A range of effort, roughly where it is a sum.
+/// Formats a range of effort; a sum is rounded.
 pub(in crate::cli) fn effort(node: &Node) -> String {
     let range = node.estimate.range;
     if node.estimate.basis == Basis::Children { range.rough() } else { range.to_string() }
 }
 
 fn row_title(node: &Node) -> String {
-    let mut title = if node.standing == Standing::Done {
+    let mut title = if node.standing == Progress::Done {
         format!("[x] {}", node.title)
     } else {
         node.title.clone()
     };
-    if node.standing == Standing::Started {
+    if node.standing == Progress::Started {
         title.push_str("  in progress");
     }
     if let Some(owner) = &node.owner {
@@ -124,7 +125,7 @@ fn branches(ends: &[bool]) -> String {
     text
 }
 
-/// Rows in columns that fit: the title gives way first, then what a row waits for.
+/// Lays out rows in columns. If space is short, the title is cut first, then the prerequisites.
 fn columns(rows: &[[String; 4]], width: usize) -> String {
     let longest = |column: usize, most: usize| {
         rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).min(most)
@@ -184,7 +185,7 @@ impl Forest {
         self.sizes[index]
     }
 
-    /// Which rows show what is below them: level by level, in order, as long as there is room.
+    /// Returns the rows that show their children: level by level, in order, as long as they fit.
     fn open_branches(&self, room: usize) -> BTreeSet<usize> {
         let mut left = room.saturating_sub(self.below(None).len());
         let mut open = BTreeSet::new();

@@ -1,12 +1,12 @@
-//! An answer that is written as it comes, in pieces: the end of its time is heeded between them, and while one is made.
+//! Streams a result in pieces. The time limit takes effect between pieces and while one is encoded.
 
 use std::io::{self, Write};
 
-use crate::analytics::{Answer, Encoder, Format, Json, aside, pieces};
+use crate::analytics::{Answer, Encoder, Format, Json, pieces, run_blocking};
 use crate::cli::{CliError, Reply};
 use crate::service::ServiceError;
 
-/// Writes an answer to standard output. Who reads it may have seen enough before its end.
+/// Writes a result to standard output. The reader may close the pipe before its end.
 pub async fn write(
     mut answer: Answer,
     format: Format,
@@ -21,21 +21,23 @@ pub async fn write(
     };
     while let Some(batch) = answer.next().await.map_err(ServiceError::from)? {
         for piece in pieces(batch) {
-            let (held, bytes) = aside(move || encoder.batch(&piece).map(|bytes| (encoder, bytes)))
-                .await
-                .map_err(ServiceError::from)?;
+            let (held, bytes) =
+                run_blocking(move || encoder.batch(&piece).map(|bytes| (encoder, bytes)))
+                    .await
+                    .map_err(ServiceError::from)?;
             encoder = held;
             if !put(bytes).await? {
                 return Ok(Reply::written());
             }
         }
     }
-    let bytes = aside(move || encoder.finish()).await.map_err(ServiceError::from)?;
+    let bytes = run_blocking(move || encoder.finish()).await.map_err(ServiceError::from)?;
     put(bytes).await?;
     Ok(Reply::written())
 }
 
-/// Whether somebody still reads. A thread of its own writes: who reads slowly keeps no one from ending the command.
+/// Writes bytes and returns whether the reader is still there. Uses a separate thread, so that a
+/// slow reader does not keep the command from ending.
 async fn put(bytes: Vec<u8>) -> Result<bool, CliError> {
     let written = tokio::task::spawn_blocking(move || {
         let mut out = io::stdout().lock();

@@ -4,18 +4,18 @@ use crate::cli::{Reply, show};
 use crate::domain::key::TaskKey;
 use crate::service::task::Completed;
 
-/// More keys than this would bury the sentence they stand in.
-const MOST_KEYS: usize = 8;
+/// Maximum number of keys to show; more would hide the sentence.
+const MAX_KEYS: usize = 8;
 
-/// What was completed, and what is left to be.
+/// Reports what was completed and what remains.
 pub(super) fn reply(task: &str, completed: &Completed) -> Reply {
     let with_parts = match completed.completed_parts.as_slice() {
         [] => String::new(),
-        parts => format!(" with {}", told(parts)),
+        parts => format!(" with {}", rendered(parts)),
     };
     let mut reply = show::done(&completed.done, format!("{task} completed{with_parts}"));
     if !completed.open_parts.is_empty() {
-        let open = told(&completed.open_parts);
+        let open = rendered(&completed.open_parts);
         reply.text.push_str(&format!(
             "\nstill open below it: {open}; lakeplan task done {task} --parts completes them"
         ));
@@ -32,9 +32,9 @@ pub(super) fn reply(task: &str, completed: &Completed) -> Reply {
     reply
 }
 
-fn told(keys: &[TaskKey]) -> String {
-    let first: Vec<String> = keys.iter().take(MOST_KEYS).map(ToString::to_string).collect();
-    match keys.len().checked_sub(MOST_KEYS).filter(|more| *more > 0) {
+fn rendered(keys: &[TaskKey]) -> String {
+    let first: Vec<String> = keys.iter().take(MAX_KEYS).map(ToString::to_string).collect();
+    match keys.len().checked_sub(MAX_KEYS).filter(|more| *more > 0) {
         Some(more) => format!("{} and {more} more", first.join(", ")),
         None => first.join(", "),
     }

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use crate::cli::limit::at_least_one;
-use crate::cli::reply::{count, table_of_said};
+use crate::cli::reply::{count, table_without_empty_columns};
 use crate::cli::{CliError, Reply, show};
 use crate::domain::project::Project;
 use crate::domain::state::State;
@@ -17,44 +17,45 @@ use crate::store::Scope;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only of these projects; without it, of all that are not archived.
+    /// Only tasks of this project. Repeat for more [default: every project that is not
+    /// archived].
     #[arg(long)]
     project: Vec<String>,
-    /// Only with one of these statuses.
+    /// Only tasks with this status. Repeat for more.
     #[arg(long)]
     status: Vec<TaskStatus>,
-    /// Only what is not completed, cancelled or archived.
+    /// Only tasks that are not completed, cancelled or archived.
     #[arg(long)]
     open: bool,
-    /// Only of this user; `none` for what is no one's.
+    /// Only tasks of this user; `none` for unassigned tasks.
     #[arg(long, value_name = "USER")]
     assignee: Option<String>,
     #[arg(long)]
     priority: Vec<Priority>,
-    /// Only with this label.
+    /// Only tasks with this tag. Repeat for more.
     #[arg(long)]
     tag: Vec<String>,
-    /// Only what stands below this task.
+    /// Only subtasks of this task, at every level.
     #[arg(long, value_name = "TASK")]
     below: Option<String>,
-    /// Only with these words in the title or description, in any case.
+    /// Only tasks with this text in the title or description; case does not matter.
     #[arg(long)]
     text: Option<String>,
-    /// Only what is open after its due date.
+    /// Only open tasks past their due date.
     #[arg(long)]
     overdue: bool,
-    /// Deleted ones instead of living ones.
+    /// Deleted tasks instead of live ones.
     #[arg(long)]
     deleted: bool,
-    /// Plan order where absent; - before it turns it round.
+    /// Sort key; prefix with - for descending [default: plan order].
     #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
     sort: Option<Sort>,
     #[arg(long, default_value_t = 50, value_parser = at_least_one)]
     limit: usize,
-    /// The cursor of the page before, which goes on at the same state of the lake.
+    /// Cursor of the previous page; the next page reads the same version of the lake.
     #[arg(long)]
     cursor: Option<Cursor>,
-    /// The lake as it was: a seq, a date or a time.
+    /// Read the lake as of a seq, a date or a time.
     #[arg(long, value_name = "SEQ|TIME", conflicts_with = "cursor")]
     as_of: Option<AsOf>,
 }
@@ -101,7 +102,7 @@ impl std::str::FromStr for Sort {
     }
 }
 
-/// A page's place: the seq it is of, and how many tasks came before it.
+/// Position of a page: its seq and the number of tasks before it.
 #[derive(Clone, Copy, Debug)]
 struct Cursor {
     seq: u64,
@@ -115,7 +116,7 @@ impl std::str::FromStr for Cursor {
         let parts = text.split_once('.').and_then(|(seq, offset)| {
             Some(Self { seq: seq.parse().ok()?, offset: offset.parse().ok()? })
         });
-        parts.ok_or_else(|| "is no cursor; take the one of the page before".to_owned())
+        parts.ok_or_else(|| "is not a cursor; use the one from the previous page".to_owned())
     }
 }
 
@@ -124,8 +125,8 @@ pub async fn run(args: Args, service: &Service) -> Result<Reply, CliError> {
     let words: Vec<&str> = args.project.iter().chain(&args.below).map(String::as_str).collect();
     let snapshot = match words.as_slice() {
         [] if args.deleted => service.read(&Scope::All, as_of).await?,
-        [] => service.read_in_sight(as_of).await?,
-        words => service.read_about(words, as_of).await?,
+        [] => service.read_visible(as_of).await?,
+        words => service.read_projects_of(words, as_of).await?,
     };
     let state = &snapshot.state;
     let offset = args.cursor.map_or(0, |cursor| cursor.offset);
@@ -158,7 +159,7 @@ pub async fn run(args: Args, service: &Service) -> Result<Reply, CliError> {
             text(task.due_date.map(|day| day.to_string())),
         ]
     });
-    let mut text = table_of_said(
+    let mut text = table_without_empty_columns(
         &["key", "title", "status", "priority", "assignee", "estimate", "due"],
         rows.collect(),
     );
@@ -169,7 +170,7 @@ pub async fn run(args: Args, service: &Service) -> Result<Reply, CliError> {
     Ok(Reply::new(json, text))
 }
 
-/// The tasks that pass every filter, in plan order.
+/// Returns the tasks that pass every filter, in plan order.
 fn select<'s>(args: &Args, state: &'s State, today: NaiveDate) -> Result<Vec<&'s Task>, CliError> {
     let wanted = args
         .project
@@ -191,7 +192,7 @@ fn select<'s>(args: &Args, state: &'s State, today: NaiveDate) -> Result<Vec<&'s
     };
     let mut found = Vec::new();
     let is_wanted = |project: &Project| match (wanted.as_slice(), below) {
-        ([], None) => args.deleted || project.is_in_sight(),
+        ([], None) => args.deleted || project.is_visible(),
         (wanted, below) => {
             (wanted.is_empty() || wanted.contains(&project.id))
                 && below.is_none_or(|below| below.project_id == project.id)
@@ -221,7 +222,7 @@ fn select<'s>(args: &Args, state: &'s State, today: NaiveDate) -> Result<Vec<&'s
     Ok(found)
 }
 
-/// Sorts stably; what has no value comes last either way.
+/// Sorts stably. Tasks without a value come last in both directions.
 fn sort_by(tasks: &mut [&Task], sort: Sort) {
     fn order<'t, K: Ord>(
         tasks: &mut [&'t Task],

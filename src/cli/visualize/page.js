@@ -4,10 +4,10 @@ const today = dayOf(data.today);
 const CLOSED = ['completed', 'cancelled', 'archived'];
 const phrase = (word) => word.replace(/_/g, ' ');
 const WIDE = matchMedia('(min-width: 721px)');
-// A project larger than this opens with its branches closed.
+// Projects with more tasks than this open with collapsed branches.
 const MANY = 150;
 
-// What is known of each task beyond the data: its place in the tree, what it waits for, and how it stands.
+// Adds derived fields to each task: its position in the tree, its dependencies, and its state.
 const tasks = data.tasks.map((task, place) => ({
   ...task, place, parts: [], waits: [], holds: [],
   start: dayOf(task.start), end: dayOf(task.end), due: dayOf(task.due), notBefore: dayOf(task.not_before),
@@ -34,22 +34,22 @@ for (const task of tasks) {
 const leaves = tasks.filter((task) => !task.parts.length);
 const isReady = (task) => ['pending', 'assigned'].includes(task.status) && !task.parts.length && !task.isWaiting && !(task.notBefore > today);
 
-// The ways to ask for tasks by how they stand; the words of the statuses follow them.
+// Filters by state. In the list, the statuses follow them.
 const STANDINGS = {
   open: ['Open', (task) => !task.isClosed],
-  work: ['In work', (task) => !task.parts.length && ['in_progress', 'review'].includes(task.status)],
+  work: ['In progress or review', (task) => !task.parts.length && ['in_progress', 'review'].includes(task.status)],
   ready: ['Ready', isReady],
   waiting: ['Waiting', (task) => task.isWaiting && !task.parts.length],
-  stuck: ['Blocked or held', (task) => ['blocked', 'on_hold'].includes(task.status)],
+  stuck: ['Blocked or on hold', (task) => ['blocked', 'on_hold'].includes(task.status)],
   late: ['Late', (task) => task.isLate],
 };
 
 const shut = new Set(tasks.length > MANY ? tasks.filter((task) => task.parts.length) : []);
 const filter = { text: '', status: '', who: '', phase: '' };
-let isOpening = true; // whether the zoom still follows the window
-let shown = []; // the tasks of the rows, from the top
-let current = null; // the task that has the focus, or would get it
-let chosen = null; // the task whose links stand out
+let isOpening = true; // whether the zoom still follows the window size
+let shown = []; // the tasks of the visible rows, from top to bottom
+let current = null; // the task that has the focus, or gets it next
+let chosen = null; // the task whose links are highlighted
 
 const known = tasks.flatMap((task) => [task.start, task.end, task.due]).concat(today).filter((day) => day !== null);
 const projectDue = dayOf(data.project.due);
@@ -69,17 +69,17 @@ function node(name, attributes = {}, ...children) {
 const icon = (status) => svg('svg', { class: `icon ${status}`, 'aria-hidden': 'true' }, svg('use', { href: `#s-${status}` }));
 const rowHeight = () => at('rows').firstElementChild?.getBoundingClientRect().height || 30;
 const hasTimeline = () => at('chart').dataset.view !== 'tree';
-const lies = { done: 'as it was done', underway: 'underway', due: 'laid out to end on its due day', laid_out: 'laid out', parts: 'spans its parts' };
-const span = (task) => (task.start === null ? 'nowhere on the timeline' : `${tell(task.start)} to ${tell(task.end)}, ${lies[task.basis]}`);
+const lies = { done: 'actual', underway: 'in progress', due: 'projected to end on the due date', laid_out: 'projected', parts: 'span of its subtasks' };
+const span = (task) => (task.start === null ? 'not on the timeline' : `${tell(task.start)} to ${tell(task.end)}, ${lies[task.basis]}`);
 
-// A row is made when it is first shown, and its bar when the timeline is.
+// A row is created when it is first shown. Its bar is created when the timeline is first shown.
 function rowOf(task) {
   if (task.row) return task.row;
   const cell = (kind, ...children) => node('span', { role: 'gridcell', class: `c-${kind}` }, ...children.filter(Boolean));
   const title = cell('title', node('span', { class: 'twist', 'aria-hidden': 'true' }, task.parts.length ? '›' : ''), node('span', { class: 'text' }, task.title));
   title.style.paddingLeft = `${(task.level - 1) * 14}px`;
   title.title = task.title;
-  if (task.parts.length) title.append(node('span', { class: 'inside', title: 'done of its parts' }, `${task.parts.filter((part) => part.status === 'completed').length}/${task.parts.length}`));
+  if (task.parts.length) title.append(node('span', { class: 'inside', title: 'completed subtasks' }, `${task.parts.filter((part) => part.status === 'completed').length}/${task.parts.length}`));
   const due = task.due === null ? '' : `${task.isLate ? '! ' : ''}${tell(task.due).replace(` ${dateOf(today).getUTCFullYear()}`, '')}`;
   const left = node('div', { class: 'left', role: 'presentation' },
     cell('key', task.key), title,
@@ -98,14 +98,14 @@ const matches = (task) =>
   (!filter.who || (task.assignee || '-') === filter.who) &&
   (!filter.phase || task.top.place === Number(filter.phase));
 
-// Decides which rows there are: what matches, what it is part of, and nothing below a closed branch.
+// Selects the rows: matching tasks and their ancestors, without rows below collapsed branches.
 function refresh() {
   const isFiltered = Object.values(filter).some(Boolean);
   const found = new Set(isFiltered ? tasks.filter(matches) : tasks);
   const around = new Set(found);
   for (const task of found) for (let up = task.above; up && !around.has(up); up = up.above) around.add(up);
   const isHidden = (task) => task.above && (shut.has(task.above) || isHidden(task.above));
-  // Whoever filters wants to see what was found.
+  // A filter also shows matches in collapsed branches.
   shown = tasks.filter((task) => around.has(task) && (isFiltered || !isHidden(task)));
   const rows = shown.map((task) => {
     const row = rowOf(task);
@@ -117,7 +117,7 @@ function refresh() {
   at('chart').setAttribute('aria-rowcount', shown.length + 1);
   if (!shown.includes(current)) current = shown[0] || null;
   for (const task of shown) task.row.tabIndex = task === current ? 0 : -1;
-  at('count').textContent = `Showing ${found.size} of ${tasks.length} tasks${isFiltered || found.size === rows.length ? '' : `, ${rows.length} of them in open branches`}`;
+  at('count').textContent = `Showing ${found.size} of ${tasks.length} tasks${isFiltered || found.size === rows.length ? '' : `, ${rows.length} of them in expanded branches`}`;
   at('clear').hidden = !isFiltered;
   at('none').hidden = shown.length > 0;
   at('none').textContent = tasks.length ? 'No task matches. Press Esc to clear the filter.' : 'This project has no tasks yet.';
@@ -136,8 +136,8 @@ function drawBars() {
   drawArrows(height);
 }
 
-// A link into a closed branch leads to the row that stands for it. All lines are one path, but for those of the task that
-// was chosen last.
+// A link into a collapsed branch leads to the nearest visible ancestor. All lines form one path, except the lines of the
+// task that was selected last.
 function drawArrows(height) {
   const rows = new Map(shown.map((task, index) => [task, index]));
   const isFiltered = !at('clear').hidden;
@@ -183,7 +183,7 @@ function view(name) {
   if (name !== 'tree') zoomToOpen();
 }
 
-// As the timeline opens, and follows its window until somebody zooms: all of it where that can be read.
+// The initial zoom, which follows the window size until the user zooms. Shows the whole timeline if that is readable.
 function zoomToOpen() {
   zoomTo('fit');
   if (timeline.pixels < 2) zoomTo('month', todayDays() + 60);
@@ -206,7 +206,7 @@ function toggle(task, open) {
   focus(task);
 }
 
-// Goes to a task wherever it is, opening what it is part of.
+// Goes to a task and expands its ancestors.
 function reveal(task) {
   if (!shown.includes(task)) clearFilter();
   for (let up = task.above; up; up = up.above) shut.delete(up);
@@ -228,13 +228,13 @@ function details(task) {
   say('Priority', task.priority);
   say('Person', task.assignee);
   say('Estimate', task.effort);
-  say('Spent', task.spent);
+  say('Logged', task.spent);
   say('Not before', task.notBefore === null ? '' : tell(task.notBefore));
-  say('Due', task.due === null ? '' : tell(task.due) + (task.isOverdue ? ', overdue' : task.isLate ? ', would end later' : ''));
+  say('Due', task.due === null ? '' : tell(task.due) + (task.isOverdue ? ', overdue' : task.isLate ? ', projected to end late' : ''));
   say('Timeline', span(task));
   say('Part of', task.above ? `${task.above.key} ${task.above.title}` : '');
-  say('Waits for', ...others(task.waits, 'to'));
-  say('Holds up', ...others(task.holds, 'from'));
+  say('Depends on', ...others(task.waits, 'to'));
+  say('Needed by', ...others(task.holds, 'from'));
   at('d-list').replaceChildren(...rows);
   at('details').hidden = false;
 }
@@ -261,9 +261,9 @@ function fillHead() {
   at('name').textContent = project.name;
   const last = tasks.reduce((end, task) => (task.end !== null && task.end > end ? task.end : end), today);
   const about = [project.key, phrase(project.status), projectDue === null ? '' : `due ${tell(projectDue)}`, data.open_work ? `${data.open_work} of open work` : ''];
-  if (tasks.some((task) => !task.isClosed)) about.push(`laid out to ${tell(last)}`);
+  if (tasks.some((task) => !task.isClosed)) about.push(`projected to ${tell(last)}`);
   at('about').textContent = about.filter(Boolean).join(' · ');
-  at('made').textContent = `Made by Lakeplan at ${data.made_at.slice(0, 16).replace('T', ' ')} UTC from change ${data.seq}. Days are in UTC.`;
+  at('made').textContent = `Created by Lakeplan at ${data.made_at.slice(0, 16).replace('T', ' ')} UTC from change ${data.seq}. Dates are in UTC.`;
   const meant = leaves.filter((task) => !['cancelled', 'archived'].includes(task.status) || task.end !== null);
   const done = meant.filter((task) => task.isClosed).length;
   const whole = node('button', { type: 'button', class: 'whole', 'data-status': 'completed' }, node('b', {}, `${done} of ${meant.length}`), node('span', {}, 'done'),
@@ -284,24 +284,24 @@ function fillFilter() {
   const count = (test) => tasks.filter(test).length;
   const statuses = [...new Set(tasks.map((task) => task.status))];
   if (!statuses.includes('completed')) statuses.push('completed');
-  at('status').append(option('', 'any'),
+  at('status').append(option('', 'Any'),
     ...Object.entries(STANDINGS).map(([name, [words, test]]) => option(name, `${words} (${count(test)})`)),
     node('option', { disabled: '' }, '──────'),
     ...statuses.map((status) => option(status, `${phrase(status)} (${count((task) => task.status === status)})`)));
   const people = [...new Set(tasks.map((task) => task.assignee || '-'))].sort();
-  at('who').append(option('', 'anyone'), ...people.map((who) => option(who, who === '-' ? 'nobody' : who)));
+  at('who').append(option('', 'Any'), ...people.map((who) => option(who, who === '-' ? 'Unassigned' : who)));
   const phases = tasks.filter((task) => task.level === 1 && task.parts.length);
-  at('phase').append(option('', 'any'), ...phases.map((task) => option(task.place, `${task.key} ${task.title}`.slice(0, 60))));
+  at('phase').append(option('', 'Any'), ...phases.map((task) => option(task.place, `${task.key} ${task.title}`.slice(0, 60))));
 }
 
 function fillLegend() {
   const items = [
-    ['done', 'done'], ['underway', 'underway: solid until today, then what is left'],
-    ['due', 'laid out to end on its due day'], ['laid_out', 'laid out by order and effort'], ['parts', 'spans its parts']];
+    ['done', 'completed'], ['underway', 'in progress: solid until today, then remaining work'],
+    ['due', 'projected to end on the due date'], ['laid_out', 'projected by order and effort'], ['parts', 'span of its subtasks']];
   const sample = (...drawn) => svg('svg', { viewBox: '0 0 34 16', 'aria-hidden': 'true' }, ...drawn);
   const made = items.map(([basis, words]) => node('li', {}, sample(...shapes(basis, 1, 33, 17, 16)), words));
   made.push(node('li', {}, sample(svg('line', { class: 'todayline', x1: 17, x2: 17, y1: 0, y2: 16 })), 'today'),
-    node('li', {}, sample(diamond(17, 16, false)), 'due day'), node('li', {}, sample(diamond(17, 16, true)), 'due day missed, or would be'));
+    node('li', {}, sample(diamond(17, 16, false)), 'due date'), node('li', {}, sample(diamond(17, 16, true)), 'due date missed, or projected to be missed'));
   at('legend').replaceChildren(...made);
 }
 
@@ -392,7 +392,7 @@ function listen() {
   addEventListener('afterprint', () => { if (before) { view(before[0]); if (before[0] !== 'tree') zoomTo(before[1]); } before = null; });
 }
 
-// A frame grows with the page in it, so the page must not grow with its frame.
+// A frame grows with its page, so the page must not grow with its frame.
 document.documentElement.classList.toggle('framed', self !== top);
 fillHead();
 fillFilter();

@@ -1,4 +1,4 @@
-// Days are whole numbers, counted from 1970-01-01 as the dates in the data are: without hours and time zones.
+// Days are whole numbers counted from 1970-01-01, without hours and time zones, like the dates in the data.
 const DAY = 86400000;
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const dayOf = (text) => (text ? Math.round(Date.parse(text + 'T00:00:00Z') / DAY) : null);
@@ -9,9 +9,9 @@ const tell = (day) => {
   return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
 };
 
-// Pixels a day of the named zooms, and the widest the timeline gets, which browsers still scroll well.
+// Pixels per day for each named zoom, and the maximum width of the timeline that browsers scroll well.
 const ZOOMS = { day: 26, week: 9, month: 2.6 };
-const MOST_PIXELS = 300000;
+const MAX_PIXELS = 300000;
 
 function svg(name, attributes, ...children) {
   const node = document.createElementNS('http://www.w3.org/2000/svg', name);
@@ -20,7 +20,7 @@ function svg(name, attributes, ...children) {
   return node;
 }
 
-// The shapes of a bar: also those of the legend. `from` and `to` are its edges, `now` is where today's work begins.
+// The shapes of a bar, also used in the legend. `from` and `to` are its edges. `now` is the start of today.
 function shapes(basis, from, to, now, height) {
   const box = (kind, a, b) => svg('rect', { class: `b-${kind}`, x: a, y: height / 2 - 6.5, width: Math.max(b - a, 2), height: 13, rx: 2.5 });
   switch (basis) {
@@ -41,7 +41,7 @@ function shapes(basis, from, to, now, height) {
 const diamond = (x, height, late) =>
   svg('path', { class: late ? 'due late' : 'due', d: `M${x} ${height / 2 - 6}l6 6-6 6-6-6z` });
 
-// A timeline over the days `first` to `last`, drawn into the nodes of the page at some pixels a day.
+// A timeline from day `first` to day `last`, drawn into the nodes of the page.
 function makeTimeline({ nodes, first, last, today, projectDue }) {
   let pixels = ZOOMS.week;
   const days = last - first + 1;
@@ -81,7 +81,7 @@ function makeTimeline({ nodes, first, last, today, projectDue }) {
   const monthYear = (day) => `${month(day)} ${year(day)}`;
   const number = (day) => `${dateOf(day).getUTCDate()}`;
 
-  // The two lines of the header: what the days are grouped by, coarse and fine.
+  // The coarse and the fine grouping of days, for the two lines of the header.
   function tiers() {
     if (pixels >= 17) return [[...months(1), monthYear], [...single, number]];
     if (pixels >= 4.5) return [[...months(1), monthYear], [...weeks, number]];
@@ -110,7 +110,7 @@ function makeTimeline({ nodes, first, last, today, projectDue }) {
     for (const node of [nodes.grid, nodes.arrows]) node.setAttribute('width', width());
   }
 
-  // The picture of one task in its row.
+  // The bar of a task in its row.
   function bar(task, height) {
     const picture = svg('svg', { width: width(), height, role: 'presentation' });
     if (task.start !== null) picture.append(...shapes(task.basis, x(task.start), x(task.end + 1), x(today), height));
@@ -124,7 +124,7 @@ function makeTimeline({ nodes, first, last, today, projectDue }) {
     return picture;
   }
 
-  // A line and its tip, from the end of the one waited for to the end that waits; rows are places from the top.
+  // A line and its arrowhead, from the predecessor to the dependent task. Rows are counted from the top.
   function arrow(link, height) {
     const leaves = link.type[0] === 'F';
     const enters = link.type[1] === 'S';
@@ -145,7 +145,7 @@ function makeTimeline({ nodes, first, last, today, projectDue }) {
   return {
     bar, arrow, x, drawScale, width,
     get pixels() { return pixels; },
-    set pixels(wanted) { pixels = Math.min(Math.max(wanted, 0.0001), 60, MOST_PIXELS / days); },
+    set pixels(wanted) { pixels = Math.min(Math.max(wanted, 0.0001), 60, MAX_PIXELS / days); },
     fitting: (room) => Math.min((room - 4) / days, ZOOMS.day * 1.6),
   };
 }

@@ -1,10 +1,10 @@
-//! Creating lakes, projects, tasks, users and requirements.
+//! Creates lakes, projects, tasks, users and requirements.
 
 use std::sync::Arc;
 
 use super::fields::id_field;
-use super::{Bench, Step};
-use crate::domain::any::AnyRecord;
+use super::{Applier, ApplyResult};
+use crate::domain::any_record::AnyRecord;
 use crate::domain::id::{ProjectId, TaskId};
 use crate::domain::key::{ProjectKey, TaskKey};
 use crate::domain::patch::{Op, Patch};
@@ -13,31 +13,33 @@ use crate::domain::task::Task;
 use crate::domain::value::{FieldValue, Name};
 use crate::domain::violation::{Rule, Violation};
 
-impl Bench<'_> {
-    /// The patch's record with its fields filled in, provided that nothing has its id yet.
-    fn fresh(&mut self, patch: &Patch) -> Step<AnyRecord> {
+impl Applier<'_> {
+    /// Returns a new record with the fields of the patch. Fails if the id is already in use.
+    fn fresh(&mut self, patch: &Patch) -> ApplyResult<AnyRecord> {
         self.check_id_is_free(patch)?;
-        let mut record = AnyRecord::blank(patch.entity, patch.id);
+        let mut record = AnyRecord::empty(patch.entity, patch.id);
         self.fill(&mut record, patch, true)?;
         Ok(record)
     }
 
-    /// Refuses an id that a record of the lake has, of whichever entity and project.
-    pub(super) fn check_id_is_free(&mut self, patch: &Patch) -> Step {
-        let Some(holder) = self.state.holder(patch.id) else { return Ok(()) };
-        let message = format!("the id {} belongs to {}", patch.id, described(self.state, &holder));
-        let hint = "leave the id out, or give the new record a local name such as $a";
+    /// Refuses an id that any record in the lake has, whatever its entity or project.
+    pub(super) fn check_id_is_free(&mut self, patch: &Patch) -> ApplyResult {
+        let Some(record_by_id) = self.state.record_by_id(patch.id) else { return Ok(()) };
+        let message =
+            format!("the id {} belongs to {}", patch.id, described(self.state, &record_by_id));
+        let hint = "omit the id, or give the new record a local name such as $a";
         self.fail(Violation::new(self.patch, Rule::AlreadyExists, message).field("id").hint(hint))
     }
 
-    fn create(&mut self, mut record: AnyRecord, patch: &Patch) -> Step {
+    fn create(&mut self, mut record: AnyRecord, patch: &Patch) -> ApplyResult {
         self.check(&mut record, patch)?;
         self.write(Op::Create, record, None);
         Ok(())
     }
 
-    /// Only the store itself makes the lake's row, with fields no author may write.
-    pub(super) fn create_lake(&mut self, patch: &Patch) -> Step {
+    /// Creates the lake's row. Only the store does this, and it sets fields that no author may
+    /// write.
+    pub(super) fn create_lake(&mut self, patch: &Patch) -> ApplyResult {
         if self.state.lake.is_some() {
             return self.fail(Violation::new(
                 self.patch,
@@ -45,11 +47,11 @@ impl Bench<'_> {
                 "the lake exists already",
             ));
         }
-        let mut record = AnyRecord::blank(patch.entity, patch.id);
+        let mut record = AnyRecord::empty(patch.entity, patch.id);
         for (field, value) in &patch.fields {
-            if let Err(misfit) = record.set(field, value) {
+            if let Err(invalid) = record.set(field, value) {
                 return self.fail(
-                    Violation::new(self.patch, Rule::Value, misfit.0)
+                    Violation::new(self.patch, Rule::Value, invalid.0)
                         .field(format!("fields.{field}")),
                 );
             }
@@ -58,7 +60,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    pub(super) fn create_project(&mut self, patch: &Patch) -> Step {
+    pub(super) fn create_project(&mut self, patch: &Patch) -> ApplyResult {
         let mut record = self.fresh(patch)?;
         if let AnyRecord::Project(project) = &mut record {
             let project = Arc::make_mut(project);
@@ -71,7 +73,7 @@ impl Bench<'_> {
             {
                 let message =
                     format!("{} is the key of the project {:?}", project.key, other.name.as_str());
-                let hint = "leave key out to have one chosen";
+                let hint = "omit key to have one chosen";
                 return self.fail(
                     Violation::new(self.patch, Rule::KeyTaken, message)
                         .field("fields.key")
@@ -82,19 +84,19 @@ impl Bench<'_> {
         self.create(record, patch)
     }
 
-    pub(super) fn create_user(&mut self, patch: &Patch) -> Step {
+    pub(super) fn create_user(&mut self, patch: &Patch) -> ApplyResult {
         let record = self.fresh(patch)?;
         self.create(record, patch)
     }
 
-    pub(super) fn create_requirement(&mut self, patch: &Patch) -> Step {
+    pub(super) fn create_requirement(&mut self, patch: &Patch) -> ApplyResult {
         let project = self.required_project(patch)?;
         self.project(project)?;
         let record = self.fresh(patch)?;
         self.create(record, patch)
     }
 
-    pub(super) fn create_task(&mut self, patch: &Patch) -> Step {
+    pub(super) fn create_task(&mut self, patch: &Patch) -> ApplyResult {
         let project_id = self.required_project(patch)?;
         self.project(project_id)?;
         let parent = match id_field::<TaskId>(patch, "parent_id") {
@@ -105,15 +107,15 @@ impl Bench<'_> {
         let AnyRecord::Task(task) = record else { return self.create(record, patch) };
         let mut task = Arc::unwrap_or_clone(task);
         let number = self.next_number(project_id);
-        self.give_key(&mut task, project_id, number);
-        self.stand_below(&mut task, parent.as_deref())?;
+        self.assign_key(&mut task, project_id, number);
+        self.attach_to_parent(&mut task, parent.as_deref())?;
         task.position = self.position(project_id, task.parent_id, patch, task.id)?;
         let mut record = AnyRecord::Task(Arc::new(task));
         self.note_progress(&mut record, None);
         self.create(record, patch)
     }
 
-    fn required_project(&mut self, patch: &Patch) -> Step<ProjectId> {
+    fn required_project(&mut self, patch: &Patch) -> ApplyResult<ProjectId> {
         match id_field(patch, "project_id").or(patch.project) {
             Some(project) => Ok(project),
             None => self.fail(
@@ -127,7 +129,7 @@ impl Bench<'_> {
         self.state.project(project).map_or(1, |state| state.highest_number() + 1)
     }
 
-    pub(super) fn give_key(&self, task: &mut Task, project: ProjectId, number: u32) {
+    pub(super) fn assign_key(&self, task: &mut Task, project: ProjectId, number: u32) {
         task.project_id = project;
         let key = self
             .state
@@ -137,8 +139,12 @@ impl Bench<'_> {
         task.key = TaskKey::new(key.unwrap_or_default(), number);
     }
 
-    /// Gives a task the parent, depth, path and root that go together.
-    pub(super) fn stand_below(&mut self, task: &mut Task, parent: Option<&Task>) -> Step {
+    /// Sets the task's parent, and the depth, path and root that follow from it.
+    pub(super) fn attach_to_parent(
+        &mut self,
+        task: &mut Task,
+        parent: Option<&Task>,
+    ) -> ApplyResult {
         task.parent_id = parent.map(|parent| parent.id);
         task.depth = parent.map_or(0, |parent| parent.depth + 1);
         task.root_id = parent.map_or(task.id, |parent| parent.root_id);
@@ -153,11 +159,9 @@ impl Bench<'_> {
                 Some(parent) => format!("below {}", parent.key),
                 None => "here".to_owned(),
             };
-            let message = format!(
-                "{name} a task would stand on level {}, the deepest is {deepest}",
-                task.depth
-            );
-            let hint = "put it beside its parent, or raise max_depth of the lake (at most 5)";
+            let message =
+                format!("{name} a task would be on level {}; the deepest is {deepest}", task.depth);
+            let hint = "put it next to its parent, or raise max_depth of the lake (at most 5)";
             return self.fail(
                 Violation::new(self.patch, Rule::Depth, message)
                     .field("fields.parent_id")
@@ -168,7 +172,7 @@ impl Bench<'_> {
     }
 }
 
-/// A record as a sentence names it.
+/// Describes a record for use in a sentence.
 fn described(state: &State, record: &AnyRecord) -> String {
     let project = record
         .project()

@@ -1,73 +1,81 @@
-//! Filling a record from a patch, and the rules between its fields.
+//! Fills a record from a patch and checks the rules between its fields.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Bench, Failed, Step};
-use crate::domain::any::AnyRecord;
+use super::{Applier, ApplyResult, Failed};
+use crate::domain::any_record::AnyRecord;
 use crate::domain::id::{EntityId, UserId};
 use crate::domain::patch::Patch;
 use crate::domain::project::Project;
-use crate::domain::record::{Field, Writer};
+use crate::domain::record::{Access, Field};
 use crate::domain::task::TaskStatus;
 use crate::domain::user::reads_as_id;
 use crate::domain::value::FieldValue;
 use crate::domain::violation::{Rule, Violation};
 
-impl Bench<'_> {
-    /// Sets the fields of `patch` on `record`. Whatever does not fit is refused, all of it at once.
-    pub(super) fn fill(&mut self, record: &mut AnyRecord, patch: &Patch, creating: bool) -> Step {
-        let faults = self.violations.len();
+impl Applier<'_> {
+    /// Sets the fields of `patch` on `record`. Reports every invalid field, not only the first.
+    pub(super) fn fill(
+        &mut self,
+        record: &mut AnyRecord,
+        patch: &Patch,
+        creating: bool,
+    ) -> ApplyResult {
+        let known = self.violations.len();
         let fields = record.entity().fields();
         for (name, value) in &patch.fields {
             let place = format!("fields.{name}");
             let Some(field) = fields.iter().find(|field| field.name == name) else {
-                let fault = Violation::new(
+                let err = Violation::new(
                     self.patch,
                     Rule::UnknownField,
                     format!("a {} has no such field", record.entity().noun()),
                 );
-                let fault = fault.field(place);
+                let err = err.field(place);
                 self.refuse(match nearest(name, fields) {
-                    Some(known) => fault.hint(format!("did you mean {known}?")),
-                    None => fault,
+                    Some(known) => err.hint(format!("did you mean {known}?")),
+                    None => err,
                 });
                 continue;
             };
-            let allowed = match field.writer {
-                Writer::Author | Writer::Required => true,
-                Writer::Once => creating,
-                Writer::Store => false,
+            let allowed = match field.access {
+                Access::Editable | Access::RequiredOnCreate => true,
+                Access::SetOnCreate => creating,
+                Access::Managed => false,
             };
             if !allowed {
-                let message = match field.writer {
-                    Writer::Once => "is given when the entity is created and stays",
-                    _ => "is written by Lakeplan",
+                let message = match field.access {
+                    Access::SetOnCreate => {
+                        "is set when the entity is created and cannot be changed"
+                    }
+                    _ => "is set by Lakeplan only",
                 };
                 self.refuse(Violation::new(self.patch, Rule::FieldNotYours, message).field(place));
-            } else if value.is_null() && field.writer == Writer::Required {
+            } else if value.is_null() && field.access == Access::RequiredOnCreate {
                 self.refuse(
                     Violation::new(self.patch, Rule::Required, "cannot be cleared").field(place),
                 );
-            } else if let Err(misfit) = record.set(name, value) {
-                self.refuse(Violation::new(self.patch, Rule::Value, misfit.0).field(place));
+            } else if let Err(invalid) = record.set(name, value) {
+                self.refuse(Violation::new(self.patch, Rule::Value, invalid.0).field(place));
             }
         }
         if creating {
-            for field in fields.iter().filter(|field| field.writer == Writer::Required) {
+            for field in fields.iter().filter(|field| field.access == Access::RequiredOnCreate) {
                 if !patch.fields.contains_key(field.name) {
-                    let fault = Violation::new(self.patch, Rule::Required, "must be given");
-                    self.refuse(fault.field(format!("fields.{}", field.name)));
+                    let err = Violation::new(self.patch, Rule::Required, "must be given");
+                    self.refuse(err.field(format!("fields.{}", field.name)));
                 }
             }
         }
-        if self.violations.len() > faults { Err(Failed) } else { Ok(()) }
+        if self.violations.len() > known { Err(Failed) } else { Ok(()) }
     }
 
-    /// The rules between fields and towards other records, for a record as it would stand.
-    pub(super) fn check(&mut self, record: &mut AnyRecord, patch: &Patch) -> Step {
-        let faults = self.violations.len();
+    /// Checks the rules between fields and towards other records, on the record as it would be
+    /// after the patch.
+    pub(super) fn check(&mut self, record: &mut AnyRecord, patch: &Patch) -> ApplyResult {
+        let known = self.violations.len();
         match record {
             AnyRecord::Task(task) => {
                 let task = Arc::make_mut(task);
@@ -139,23 +147,24 @@ impl Bench<'_> {
             }
             AnyRecord::Lake(_) | AnyRecord::TaskLink(_) | AnyRecord::TaskRequirement(_) => {}
         }
-        if self.violations.len() > faults { Err(Failed) } else { Ok(()) }
+        if self.violations.len() > known { Err(Failed) } else { Ok(()) }
     }
 
-    /// Refuses a source that another living project has: planning that text again would not know which one it means.
+    /// Refuses a source that another live project has. Planning that text again could not tell the
+    /// two projects apart.
     fn check_source(&mut self, project: &Project) {
         let Some(key) = self.other_of_source(project).map(|other| other.key.clone()) else {
             return;
         };
         let source = project.source.as_ref().map(ToString::to_string).unwrap_or_default();
         let message = format!("{source} is the source of the project {key}");
-        let fault = Violation::new(self.patch, Rule::AlreadyExists, message).field("fields.source");
+        let err = Violation::new(self.patch, Rule::AlreadyExists, message).field("fields.source");
         self.refuse(
-            fault.hint(format!("change {key}, or delete it first: lakeplan project delete {key}")),
+            err.hint(format!("change {key}, or delete it first: lakeplan project delete {key}")),
         );
     }
 
-    /// Another living project with the source of this one.
+    /// Returns another live project with the same source.
     pub(super) fn other_of_source(&self, project: &Project) -> Option<&Project> {
         let source = project.source.as_ref()?;
         let projects = self.state.projects().filter_map(|found| found.project().map(AsRef::as_ref));
@@ -178,9 +187,7 @@ impl Bench<'_> {
         };
         match (&low, &likely, &high) {
             (None, None, None) => {}
-            (_, None, _) => {
-                refuse("must be given where estimate_low or estimate_high is".to_owned())
-            }
+            (_, None, _) => refuse("must be set if estimate_low or estimate_high is".to_owned()),
             (Some(low), Some(likely), _) if low > likely => {
                 refuse(format!("is {likely}, below estimate_low, {low}"))
             }
@@ -191,7 +198,7 @@ impl Bench<'_> {
         }
     }
 
-    /// The living user a reference means, merges followed.
+    /// Returns the live user that a reference means, following merges.
     fn check_user(&mut self, id: Option<UserId>, field: &str) -> Option<UserId> {
         let id = self.state.acting_user(id?);
         let message = match self.state.user(id) {
@@ -200,16 +207,17 @@ impl Bench<'_> {
             None if self.failed.contains(&id.uuid()) => return Some(id),
             None => format!("there is no user {id}"),
         };
-        let fault = Violation::new(self.patch, Rule::UnknownReference, message)
+        let err = Violation::new(self.patch, Rule::UnknownReference, message)
             .field(format!("fields.{field}"));
-        self.refuse(fault.hint("lakeplan user list"));
+        self.refuse(err.hint("lakeplan user list"));
         None
     }
 
-    /// Refuses a handle that would not be found under its name. One that an earlier version took stays.
+    /// Refuses a handle by which no lookup would find the user. A handle that an earlier version
+    /// accepted stays.
     fn check_handle(&mut self, handle: &str) {
         if reads_as_id(handle) {
-            let message = "reads as a UUID, so it would be taken for the id of a user";
+            let message = "looks like a UUID, so it would be mistaken for the id of a user";
             let violation = Violation::new(self.patch, Rule::Value, message).field("fields.handle");
             self.refuse(violation.hint("give a short name, such as ana"));
         }
@@ -233,15 +241,14 @@ impl Bench<'_> {
         };
         for (field, other) in [("handle", taken(Some(handle))), ("email", taken(email))] {
             if let Some(other) = other {
-                let fault = Violation::new(
+                let err = Violation::new(
                     self.patch,
                     Rule::HandleTaken,
                     format!("belongs to the user @{other}"),
                 );
                 self.refuse(
-                    fault
-                        .field(format!("fields.{field}"))
-                        .hint("lakeplan user merge joins two users"),
+                    err.field(format!("fields.{field}"))
+                        .hint("run lakeplan user merge to merge two users"),
                 );
             }
         }
@@ -263,7 +270,7 @@ impl Bench<'_> {
         );
     }
 
-    /// Notes that work moved, where the status or the spent minutes did.
+    /// Records progress if the status or the spent minutes changed.
     pub(super) fn note_progress(&self, record: &mut AnyRecord, old: Option<&AnyRecord>) {
         let AnyRecord::Task(task) = record else { return };
         let (status, spent) = match old {
@@ -275,7 +282,7 @@ impl Bench<'_> {
         }
         let task = Arc::make_mut(task);
         if old.is_none() {
-            // The lead counts from here; the other stamps follow when the task is written.
+            // The lead time starts here; the other stamps follow when the task is written.
             task.created_at = self.at;
         }
         task.note_progress(status, self.at);
@@ -286,17 +293,21 @@ fn touches(patch: &Patch, fields: &[&str]) -> bool {
     fields.iter().any(|field| patch.fields.contains_key(*field))
 }
 
-/// The known field whose name is closest to a wrong one, where one is close at all.
+/// Returns the known field whose name is closest to a wrong one, if any is close.
 fn nearest(name: &str, fields: &'static [Field]) -> Option<&'static str> {
     let close = |field: &&Field| {
         field.name.starts_with(name)
             || name.starts_with(field.name)
             || distance(name, field.name) <= 2
     };
-    fields.iter().filter(|field| field.writer != Writer::Store).find(close).map(|field| field.name)
+    fields
+        .iter()
+        .filter(|field| field.access != Access::Managed)
+        .find(close)
+        .map(|field| field.name)
 }
 
-/// Edits (insert, delete, replace a character) that lead from one word to another.
+/// Edit distance between two words (insert, delete, replace a character).
 pub fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().take(64).collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
@@ -312,7 +323,7 @@ pub fn distance(from: &str, to: &str) -> usize {
     row[to.len()]
 }
 
-/// The id a patch gives in one of its fields, if it gives a valid one.
+/// Returns the id in one of the patch's fields, if it is valid.
 pub(super) fn id_field<I: FieldValue>(patch: &Patch, field: &str) -> Option<I> {
     patch
         .fields

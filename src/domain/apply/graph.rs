@@ -1,26 +1,26 @@
-//! Judging the dependencies of a project as they stand when the whole set has been applied.
+//! Checks the dependencies of a project after the whole set is applied.
 //!
-//! A dependency holds one end of a task by an end of another. A parent begins before its children and ends after them,
-//! so each task is two points, its start and its finish, and the plan can be carried out only if no chain of "not
-//! before" leads from a point back to itself. A circle among the links themselves is refused even where types and
-//! lags would let it pass, because people read it as one.
+//! A dependency ties one end of a task to one end of another. A parent starts before its children
+//! and finishes after them, so each task is two points: its start and its finish. The plan is
+//! feasible only if no chain of "not before" leads from a point back to itself. A cycle among the
+//! links alone is refused even if types and lags would allow it, because people read it as a cycle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Bench;
+use super::Applier;
 use crate::domain::id::{TaskId, TaskLinkId};
 use crate::domain::link::DependencyType;
 use crate::domain::state::ProjectState;
 use crate::domain::violation::{Rule, Violation};
 
-/// More circles than this say nothing new.
-const MOST_CYCLES: usize = 10;
+/// Maximum number of cycles to report; more would say nothing new.
+const MAX_CYCLES: usize = 10;
 
-/// A start (`false`) or a finish (`true`) of a task.
+/// Start (`false`) or finish (`true`) of a task.
 type Point = (TaskId, bool);
 type Edges<N> = BTreeMap<N, Vec<(N, Option<TaskLinkId>)>>;
 
-impl Bench<'_> {
+impl Applier<'_> {
     pub(super) fn check_graphs(&mut self) {
         for (project, patch) in std::mem::take(&mut self.graphs) {
             let found = self
@@ -43,10 +43,10 @@ impl Bench<'_> {
                 let (from, to) = (name(link.from_id), name(link.to_id));
                 let at = self.linked.get(&link.id).copied().unwrap_or(patch);
                 let message =
-                    format!("{from} would depend on {to}, and one of the two is part of the other");
-                let fault =
+                    format!("{from} would depend on {to}, but one of the two is part of the other");
+                let err =
                     Violation::new(at, Rule::DependencyOnRelative, message).field("fields.to_id");
-                found.push(fault.hint("a task waits for its parts without being told"));
+                found.push(err.hint("a parent already depends on its subtasks; drop this link"));
             }
         }
         if !found.is_empty() {
@@ -57,7 +57,7 @@ impl Bench<'_> {
             links.entry(link.from_id).or_default().push((link.to_id, Some(link.id)));
         }
         for (mut tasks, ids) in cycles(&links) {
-            // A circle has no first task; it is told from its lowest key on.
+            // A cycle has no first task, so it is shown starting at its lowest key.
             let number = |id: &TaskId| state.task(*id).map_or(u32::MAX, |task| task.key.number());
             let lowest = (0..tasks.len()).min_by_key(|at| number(&tasks[*at])).unwrap_or(0);
             tasks.rotate_left(lowest);
@@ -71,7 +71,7 @@ impl Bench<'_> {
         for (points, ids) in cycles(&points(state)) {
             let mut names: Vec<String> = points.iter().map(|(id, _)| name(*id)).collect();
             names.dedup();
-            let message = format!("{} hold each other up through their parents", names.join(", "));
+            let message = format!("{} block each other through their parents", names.join(", "));
             found.push(self.circle(patch, &ids, &message));
         }
         found
@@ -79,16 +79,16 @@ impl Bench<'_> {
 
     fn circle(&self, patch: usize, links: &[TaskLinkId], message: &str) -> Violation {
         let at = links.iter().filter_map(|id| self.linked.get(id)).max().copied().unwrap_or(patch);
-        let fault = Violation::new(
+        let err = Violation::new(
             at,
             Rule::DependencyCycle,
             format!("the dependencies would make a circle: {message}"),
         );
-        fault.field("fields.to_id").hint("leave out one of these links")
+        err.field("fields.to_id").hint("leave out one of these links")
     }
 }
 
-/// What must not be before what: an edge leads from the earlier point to the later one.
+/// Builds the graph of points; an edge leads from the earlier point to the later one.
 fn points(state: &ProjectState) -> Edges<Point> {
     let mut edges: Edges<Point> = BTreeMap::new();
     let mut add = |from: Point, to: Point, link| edges.entry(from).or_default().push((to, link));
@@ -119,12 +119,13 @@ fn points(state: &ProjectState) -> Edges<Point> {
     edges
 }
 
-/// The circles a depth-first walk meets, each with its nodes in order and its links.
+/// Returns the cycles that a depth-first search finds, each with its nodes in order and its links.
 fn cycles<N: Copy + Ord>(edges: &Edges<N>) -> Vec<(Vec<N>, Vec<TaskLinkId>)> {
     let mut found = Vec::new();
     let mut done: BTreeSet<N> = BTreeSet::new();
     for start in edges.keys() {
-        // The walk's path: each node, the link that led to it, and which of its edges comes next.
+        // The path of the search: each node, the link that led to it, and the index of its next
+        // edge.
         let mut path: Vec<(N, Option<TaskLinkId>, usize)> = vec![(*start, None, 0)];
         let mut on_path: BTreeSet<N> = BTreeSet::from([*start]);
         if done.contains(start) {
@@ -148,7 +149,7 @@ fn cycles<N: Copy + Ord>(edges: &Edges<N>) -> Vec<(Vec<N>, Vec<TaskLinkId>)> {
                         .chain(link)
                         .collect();
                     found.push((nodes, links));
-                    if found.len() >= MOST_CYCLES {
+                    if found.len() >= MAX_CYCLES {
                         return found;
                     }
                 }

@@ -1,48 +1,48 @@
-//! Linking tasks with each other and with requirements.
+//! Links tasks with each other and with requirements.
 
 use std::sync::Arc;
 
 use super::fields::id_field;
-use super::{Bench, Step};
-use crate::domain::any::AnyRecord;
+use super::{Applier, ApplyResult};
+use crate::domain::any_record::AnyRecord;
 use crate::domain::id::{EntityId, RequirementId, TaskId};
 use crate::domain::link::{LinkKind, TaskLink};
 use crate::domain::patch::{Op, Patch};
 use crate::domain::record::Entity;
 use crate::domain::violation::{Rule, Violation};
 
-impl Bench<'_> {
-    pub(super) fn link_tasks(&mut self, patch: &Patch) -> Step {
+impl Applier<'_> {
+    pub(super) fn link_tasks(&mut self, patch: &Patch) -> ApplyResult {
         let from = self.end_of_link(patch, "from_id")?;
         let to = self.end_of_link(patch, "to_id")?;
-        let mut record = AnyRecord::blank(patch.entity, patch.id);
+        let mut record = AnyRecord::empty(patch.entity, patch.id);
         self.fill(&mut record, patch, true)?;
         let AnyRecord::TaskLink(link) = record else { return self.other_kind(patch) };
         let mut link = Arc::unwrap_or_clone(link);
         link.project_id = from.project_id;
         let is_dependency = link.kind == LinkKind::DependsOn;
-        let fault =
+        let err =
             |rule, message: String| Violation::new(self.patch, rule, message).field("fields.to_id");
         if from.id == to.id {
             return self
-                .fail(fault(Rule::SelfLink, format!("{} cannot be linked to itself", from.key)));
+                .fail(err(Rule::SelfLink, format!("{} cannot be linked to itself", from.key)));
         }
         if is_dependency && from.project_id != to.project_id {
             let message = format!(
-                "{} and {} are in different projects, and a dependency stays inside one",
+                "{} and {} are in different projects, but a dependency must stay inside one",
                 from.key, to.key
             );
             return self.fail(
-                fault(Rule::DependencyAcrossProjects, message).hint("link them with kind relates"),
+                err(Rule::DependencyAcrossProjects, message).hint("link them with kind relates"),
             );
         }
         if !is_dependency
             && (patch.fields.contains_key("dependency") || patch.fields.contains_key("lag_minutes"))
         {
             let message = "only a dependency has a type and a lag".to_owned();
-            return self.fail(fault(Rule::Operation, message));
+            return self.fail(err(Rule::Operation, message));
         }
-        self.refuse_second(&link)?;
+        self.check_no_duplicate(&link)?;
         if is_dependency {
             self.touch_graph(link.project_id);
             self.linked.insert(link.id, self.patch);
@@ -51,8 +51,8 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Refuses a link where a living one says the same.
-    pub(super) fn refuse_second(&mut self, link: &TaskLink) -> Step {
+    /// Refuses a link that duplicates a live one.
+    pub(super) fn check_no_duplicate(&mut self, link: &TaskLink) -> ApplyResult {
         let says_the_same = |from: TaskId, to: TaskId| {
             let state = self.state.task(from).and_then(|task| self.state.project(task.project_id));
             state.is_some_and(|state| {
@@ -71,7 +71,7 @@ impl Bench<'_> {
         self.fail(Violation::new(self.patch, Rule::DuplicateLink, message).field("fields.to_id"))
     }
 
-    pub(super) fn link_requirement(&mut self, patch: &Patch) -> Step {
+    pub(super) fn link_requirement(&mut self, patch: &Patch) -> ApplyResult {
         let task = self.end_of_link(patch, "task_id")?;
         let Some(id) = id_field::<RequirementId>(patch, "requirement_id") else {
             return self.fail(
@@ -82,12 +82,12 @@ impl Bench<'_> {
         let project = self.project(task.project_id)?;
         let known =
             project.requirement(id).is_some_and(|requirement| requirement.deleted_at.is_none());
-        let twice = project.answers_at(task.id.uuid()).any(|answer| answer.requirement_id == id);
+        let twice = project.coverage_of(task.id.uuid()).any(|answer| answer.requirement_id == id);
         if !known {
-            let message = format!("the task's project has no living requirement {id}");
-            let fault = Violation::new(self.patch, Rule::UnknownReference, message)
+            let message = format!("the task's project has no active requirement {id}");
+            let err = Violation::new(self.patch, Rule::UnknownReference, message)
                 .field("fields.requirement_id");
-            return self.lost(id.uuid(), fault);
+            return self.lost(id.uuid(), err);
         }
         if twice {
             let message = format!("{} answers that requirement already", task.key);
@@ -96,7 +96,7 @@ impl Bench<'_> {
                     .field("fields.requirement_id"),
             );
         }
-        let mut record = AnyRecord::blank(patch.entity, patch.id);
+        let mut record = AnyRecord::empty(patch.entity, patch.id);
         self.fill(&mut record, patch, true)?;
         if let AnyRecord::TaskRequirement(answer) = &mut record {
             Arc::make_mut(answer).project_id = task.project_id;
@@ -105,12 +105,16 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn other_kind(&mut self, patch: &Patch) -> Step {
+    fn other_kind(&mut self, patch: &Patch) -> ApplyResult {
         let message = format!("a {} cannot be the object of {}", patch.entity.noun(), patch.op);
         self.fail(Violation::new(self.patch, Rule::Operation, message).field("entity"))
     }
 
-    fn end_of_link(&mut self, patch: &Patch, field: &str) -> Step<Arc<crate::domain::task::Task>> {
+    fn end_of_link(
+        &mut self,
+        patch: &Patch,
+        field: &str,
+    ) -> ApplyResult<Arc<crate::domain::task::Task>> {
         self.check_id_is_free(patch)?;
         let place = format!("fields.{field}");
         let Some(id) = id_field::<TaskId>(patch, field) else {
@@ -118,19 +122,19 @@ impl Bench<'_> {
                 Violation::new(self.patch, Rule::Required, "must be the id of a task").field(place),
             );
         };
-        // The ends are looked for where the set says they may be, not in the whole lake.
+        // Looks for the ends only in the projects in the scope of the set, not in the whole lake.
         let project =
             self.state.home(Entity::Task, id.uuid()).filter(|project| self.scope.contains(project));
         match project.or(patch.project) {
             Some(project) => self.live_task(project, id, &place),
             None => {
-                let fault = Violation::new(
+                let err = Violation::new(
                     self.patch,
                     Rule::UnknownReference,
                     format!("there is no task {id}"),
                 )
                 .field(place);
-                self.lost(id.uuid(), fault)
+                self.lost(id.uuid(), err)
             }
         }
     }

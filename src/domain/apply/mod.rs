@@ -1,28 +1,34 @@
-//! Applying a patch set to a state: all of it or nothing, with every reason for a refusal at once.
+//! Applies a patch set to a state, all or nothing. A refusal gives every reason at once.
 //!
 //! Decisions, each with a test in `tests/it/domain`:
-//! - Patches are judged in order, each seeing what the ones before it did. A patch that fails is passed over, so that
-//!   the rest is judged too; references to what it would have created are not reported a second time.
-//! - Dependencies are judged once, when the whole set stands: a set may pass through a cycle, not end in one. Besides
-//!   cycles among the links themselves, a cycle through parents is refused (A's part waits for B, B's part for A).
-//! - A deleted record can be updated: it keeps the edit and stays deleted. It cannot be moved, linked or built on.
-//! - A delete takes the branch, its links and its answers with it, under the id of the set; restore brings back what
-//!   that set deleted there, except links whose other end is gone.
-//! - Links from other projects that lead to a deleted task end and come back with it.
-//! - A later patch of a set finds a record where an earlier one has put it.
-//! - Every patch makes at least one change or is refused. An update to the values that stand and a move to where the task
-//!   stands make a change without fields. What an op does not take (fields, place, expect) is refused.
-//! - Living projects have different sources. A project that is restored while another one has its source comes back
-//!   without a source.
-//! - A task moved to another project takes its branch along under new keys; the old keys still find it. Dependencies
-//!   that would cross projects refuse the move, answers to the old project's requirements end.
+//! - Patches are checked in order, and each sees the effects of the ones before it. A patch that
+//!   fails is skipped so that the rest is checked too; references to records that it would have
+//!   created are not reported again.
+//! - Dependencies are checked once, after the whole set is applied: a set may pass through a cycle
+//!   but not end in one. Besides cycles among the links themselves, a cycle through parents is
+//!   refused (a subtask of A waits for B, a subtask of B waits for A).
+//! - A deleted record can be updated: it keeps the edit and stays deleted. It cannot be moved,
+//!   linked or given children.
+//! - A delete also deletes the branch, its links and its requirement links, under the id of the
+//!   set. A restore brings back what that set deleted there, except links whose other end is
+//!   deleted.
+//! - Links from other projects to a deleted task are deleted and restored with it.
+//! - A later patch of a set finds a record at the location to which an earlier one moved it.
+//! - Every patch makes at least one change or is refused. An update to the current values and a
+//!   move to the current place make a change without fields. Parts that an op does not use (fields,
+//!   place, expect) are refused.
+//! - Live projects have different sources. A project is restored without its source if another live
+//!   project has that source.
+//! - A task that moves to another project takes its branch with it, under new keys; the old keys
+//!   still find the tasks. A dependency that would cross projects refuses the move; links to
+//!   requirements of the old project are deleted.
 
 mod create;
 mod erase;
 mod fields;
-pub mod foresight;
 mod graph;
 mod link;
+pub mod patch_preview;
 pub mod reach;
 mod relocate;
 mod remove;
@@ -33,7 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::any::{AnyRecord, Slot};
+use super::any_record::{AnyRecord, RecordKey};
 use super::change::Change;
 use super::id::{ProjectId, TaskId, TaskLinkId};
 use super::patch::{Op, Patch, PatchSet, Source};
@@ -41,10 +47,10 @@ use super::record::{Entity, Fields};
 use super::state::{ProjectState, State};
 use super::task::Task;
 use super::time::Instant;
-use super::value::{FieldValue, Misfit};
+use super::value::{FieldValue, InvalidValue};
 use super::violation::{Rule, Violation};
 
-/// A set that was applied: what the journal writes, and the way back should the slot be lost.
+/// Applied patch set: the changes for the journal, and the rollback in case the log slot is lost.
 #[must_use = "a set that was applied must be written or rolled back"]
 #[derive(Debug)]
 pub struct Applied {
@@ -52,15 +58,16 @@ pub struct Applied {
     pub rollback: Rollback,
 }
 
-/// Takes an applied set out of the state again.
+/// Reverts an applied set in the state.
 #[must_use = "dropping a rollback keeps what it would undo"]
 #[derive(Debug, Default)]
-pub struct Rollback(Vec<(Slot, Option<AnyRecord>)>);
+pub struct Rollback(Vec<(RecordKey, Option<AnyRecord>)>);
 
 impl Rollback {
     pub fn undo(self, state: &mut State) {
         for (slot, old) in self.0.into_iter().rev() {
-            // Removing a project takes everything in it along, so a record that goes back to its place is only replaced.
+            // Removing a project removes everything in it, so a record whose location is unchanged
+            // is only replaced.
             if old.as_ref().map(AnyRecord::slot) != Some(slot) {
                 state.remove(slot);
             }
@@ -71,7 +78,7 @@ impl Rollback {
     }
 }
 
-/// A value that a patch expected to stand, and does not.
+/// Value that a patch expected and the record does not have.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conflict {
     pub patch: usize,
@@ -82,7 +89,7 @@ pub struct Conflict {
     pub theirs: Value,
 }
 
-/// Why a set was not applied; the state is as it was.
+/// Reason why a set was not applied; the state is unchanged.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rejection {
     Refused(Vec<Violation>),
@@ -91,7 +98,7 @@ pub enum Rejection {
 
 /// Applies `set` to `state` as a change made at `at`.
 pub fn apply(state: &mut State, set: &PatchSet, at: Instant) -> Result<Applied, Rejection> {
-    let mut bench = Bench {
+    let mut applier = Applier {
         state,
         set,
         at,
@@ -107,13 +114,13 @@ pub fn apply(state: &mut State, set: &PatchSet, at: Instant) -> Result<Applied, 
         linked: BTreeMap::new(),
     };
     if set.patches.is_empty() {
-        bench.refuse(Violation::new(0, Rule::Shape, "the set has no patches"));
+        applier.refuse(Violation::new(0, Rule::Shape, "the set has no patches"));
     }
     for (index, patch) in set.patches.iter().enumerate() {
-        bench.patch = index;
-        bench.judge_patch(patch);
-        if bench.changes.len() > PatchSet::MAX_CHANGES {
-            bench.refuse(
+        applier.patch = index;
+        applier.apply_patch(patch);
+        if applier.changes.len() > PatchSet::MAX_CHANGES {
+            applier.refuse(
                 Violation::new(
                     index,
                     Rule::Cap,
@@ -124,8 +131,8 @@ pub fn apply(state: &mut State, set: &PatchSet, at: Instant) -> Result<Applied, 
             break;
         }
     }
-    bench.check_graphs();
-    let Bench { changes, rollback, violations, conflict, state, .. } = bench;
+    applier.check_graphs();
+    let Applier { changes, rollback, violations, conflict, state, .. } = applier;
     let rejection = match (violations.is_empty(), conflict) {
         (true, None) => return Ok(Applied { changes, rollback }),
         (true, Some(conflict)) => Rejection::Conflicted(conflict),
@@ -135,8 +142,8 @@ pub fn apply(state: &mut State, set: &PatchSet, at: Instant) -> Result<Applied, 
     Err(rejection)
 }
 
-/// The state while a set is being applied to it.
-struct Bench<'a> {
+/// State of an apply in progress.
+struct Applier<'a> {
     state: &'a mut State,
     set: &'a PatchSet,
     at: Instant,
@@ -146,17 +153,17 @@ struct Bench<'a> {
     rollback: Rollback,
     violations: Vec<Violation>,
     conflict: Option<Conflict>,
-    /// The projects the set speaks of.
+    /// Projects that the set refers to.
     scope: BTreeSet<ProjectId>,
-    /// What the patches that failed would have created.
+    /// Ids that failed patches would have created.
     failed: BTreeSet<Uuid>,
-    /// The projects whose dependencies are to be judged at the end, and the patch that last touched them.
+    /// Projects whose dependencies are checked at the end, with the patch that last touched each.
     graphs: BTreeMap<ProjectId, usize>,
-    /// The dependencies this set makes, and in which patch.
+    /// Dependencies that this set creates, with the patch of each.
     linked: BTreeMap<TaskLinkId, usize>,
 }
 
-/// The values that each change of the set leaves on its record.
+/// Values that each change of the set writes to its record.
 struct Marks {
     at: Value,
     actor: Value,
@@ -169,21 +176,22 @@ impl Marks {
     }
 }
 
-/// The step could not be taken; why is already among the violations.
+/// The step failed; the reason is already in `violations`.
 struct Failed;
 
-type Step<T = ()> = Result<T, Failed>;
+type ApplyResult<T = ()> = Result<T, Failed>;
 
-impl Bench<'_> {
-    /// Takes the step a patch asks for. A patch that changed nothing and was not refused would be lost in silence.
-    fn judge_patch(&mut self, patch: &Patch) {
+impl Applier<'_> {
+    /// Applies one patch. Refuses a patch that changed nothing and has no violation, so that it is
+    /// not lost silently.
+    fn apply_patch(&mut self, patch: &Patch) {
         let changes = self.changes.len();
         let done = self.step(patch);
-        let is_told = match done {
+        let is_reported = match done {
             Ok(()) => self.changes.len() > changes,
             Err(Failed) => !self.violations.is_empty(),
         };
-        if !is_told {
+        if !is_reported {
             let message = format!("{} of a {} changes nothing", patch.op, patch.entity.noun());
             self.refuse(Violation::new(self.patch, Rule::Operation, message).field("op"));
         }
@@ -192,8 +200,8 @@ impl Bench<'_> {
         }
     }
 
-    fn step(&mut self, patch: &Patch) -> Step {
-        self.refuse_unused(patch)?;
+    fn step(&mut self, patch: &Patch) -> ApplyResult {
+        self.check_used(patch)?;
         self.check_expectations(patch);
         match (patch.op, patch.entity) {
             (Op::Create, Entity::Project) => self.create_project(patch),
@@ -227,9 +235,9 @@ impl Bench<'_> {
         }
     }
 
-    /// Refuses parts of a patch that its op would not look at.
-    fn refuse_unused(&mut self, patch: &Patch) -> Step {
-        let faults = self.violations.len();
+    /// Refuses parts of a patch that its op does not use.
+    fn check_used(&mut self, patch: &Patch) -> ApplyResult {
+        let known = self.violations.len();
         let is_placed = matches!((patch.op, patch.entity), (Op::Create | Op::Move, Entity::Task));
         if patch.place.is_some() && !is_placed {
             let message = "only a created or moved task has a place among its siblings";
@@ -244,27 +252,24 @@ impl Bench<'_> {
             let message = format!("{} takes no fields", patch.op);
             self.refuse(Violation::new(self.patch, Rule::Operation, message).field("fields"));
         }
-        if self.violations.len() > faults { Err(Failed) } else { Ok(()) }
+        if self.violations.len() > known { Err(Failed) } else { Ok(()) }
     }
 
-    /// Compares the values that a patch expects with those that stand, each as its field holds it: a value may be written in
-    /// several ways.
+    /// Compares the expected values of a patch with the current ones. Each is first converted to
+    /// what its field holds, because a value can be written in several ways.
     fn check_expectations(&mut self, patch: &Patch) {
         for (field, expected) in &patch.expect {
             let Some(record) = self.find(patch) else { continue };
             let place = format!("expect.{field}");
             let Some(theirs) = record.get(field) else {
-                let fault = Violation::new(
-                    self.patch,
-                    Rule::UnknownField,
-                    "is no field to expect a value of",
-                );
-                self.refuse(fault.field(place));
+                let err =
+                    Violation::new(self.patch, Rule::UnknownField, "cannot have an expected value");
+                self.refuse(err.field(place));
                 continue;
             };
             match as_held(patch, field, expected) {
-                Err(misfit) => {
-                    self.refuse(Violation::new(self.patch, Rule::Value, misfit.0).field(place))
+                Err(invalid) => {
+                    self.refuse(Violation::new(self.patch, Rule::Value, invalid.0).field(place))
                 }
                 Ok(held) if held != theirs && self.conflict.is_none() => {
                     self.conflict = Some(Conflict {
@@ -285,35 +290,37 @@ impl Bench<'_> {
         self.violations.push(violation);
     }
 
-    fn fail<T>(&mut self, violation: Violation) -> Step<T> {
+    fn fail<T>(&mut self, violation: Violation) -> ApplyResult<T> {
         self.refuse(violation);
         Err(Failed)
     }
 
-    /// Fails because a reference leads nowhere, silently where an earlier patch's failure is the cause.
-    fn lost<T>(&mut self, id: Uuid, violation: Violation) -> Step<T> {
+    /// Fails because a reference leads nowhere. Adds no violation if an earlier patch's failure is
+    /// the cause.
+    fn lost<T>(&mut self, id: Uuid, violation: Violation) -> ApplyResult<T> {
         if !self.failed.contains(&id) {
             self.refuse(violation);
         }
         Err(Failed)
     }
 
-    /// The record of a patch's id: in the project the patch names, or where an earlier patch has put it.
+    /// Returns the record with the patch's id, from the project that the patch names or the one to
+    /// which an earlier patch moved it.
     fn find(&self, patch: &Patch) -> Option<AnyRecord> {
-        let slot = Slot { entity: patch.entity, id: patch.id, project: patch.project };
+        let slot = RecordKey { entity: patch.entity, id: patch.id, project: patch.project };
         let moved = || {
-            // Only the projects of the set are known to be at hand wherever the set is judged.
+            // Only the projects in the scope of the set are loaded wherever the set is checked.
             let project = self
                 .state
                 .home(patch.entity, patch.id)
                 .filter(|project| self.scope.contains(project));
-            self.state.get(Slot { project: Some(project?), ..slot })
+            self.state.get(RecordKey { project: Some(project?), ..slot })
         };
         self.state.get(slot).or_else(moved).filter(|record| record.id() == patch.id)
     }
 
-    /// The record a patch is about.
-    fn target(&mut self, patch: &Patch) -> Step<AnyRecord> {
+    /// Returns the record that the patch changes.
+    fn target(&mut self, patch: &Patch) -> ApplyResult<AnyRecord> {
         match self.find(patch) {
             Some(record) => Ok(record),
             None => {
@@ -326,8 +333,8 @@ impl Bench<'_> {
         }
     }
 
-    fn project(&mut self, id: ProjectId) -> Step<&ProjectState> {
-        // Looked up twice because the borrow of the first look would last into the failure.
+    fn project(&mut self, id: ProjectId) -> ApplyResult<&ProjectState> {
+        // Looked up twice, because the borrow of the first lookup would extend into the failure.
         let live = self
             .state
             .project(id)
@@ -340,48 +347,48 @@ impl Bench<'_> {
                     .field("project_id"),
             ),
             None => {
-                let fault = Violation::new(
+                let err = Violation::new(
                     self.patch,
                     Rule::UnknownReference,
                     format!("there is no project {id}"),
                 );
-                self.lost(super::id::EntityId::uuid(id), fault.field("project_id"))
+                self.lost(super::id::EntityId::uuid(id), err.field("project_id"))
             }
         }
     }
 
-    /// A living task of a project, referred to by `field`.
+    /// Returns a live task of a project; `field` holds the reference.
     fn live_task(
         &mut self,
         project: ProjectId,
         id: TaskId,
         field: &str,
-    ) -> Step<std::sync::Arc<Task>> {
+    ) -> ApplyResult<std::sync::Arc<Task>> {
         match self.state.project(project).and_then(|project| project.task(id)).cloned() {
             Some(task) if task.is_live() => Ok(task),
             Some(task) => {
-                let fault =
+                let err =
                     Violation::new(self.patch, Rule::Deleted, format!("{} is deleted", task.key));
-                self.fail(fault.field(field).hint(format!("lakeplan task restore {}", task.key)))
+                self.fail(err.field(field).hint(format!("lakeplan task restore {}", task.key)))
             }
             None => {
                 let message = format!("there is no task {id} in the project");
-                let fault =
-                    Violation::new(self.patch, Rule::UnknownReference, message).field(field);
-                self.lost(super::id::EntityId::uuid(id), fault)
+                let err = Violation::new(self.patch, Rule::UnknownReference, message).field(field);
+                self.lost(super::id::EntityId::uuid(id), err)
             }
         }
     }
 
-    /// Stamps a record, puts it into the state and notes the change. `from` is where it stood, if anywhere.
-    fn write(&mut self, op: Op, mut record: AnyRecord, from: Option<Slot>) {
+    /// Stamps a record, puts it into the state and adds the change. `from` is its previous
+    /// location, if any.
+    fn write(&mut self, op: Op, mut record: AnyRecord, from: Option<RecordKey>) {
         let old = from.and_then(|slot| self.state.get(slot));
         if old.as_ref() != Some(&record) {
             self.stamp(&mut record, old.is_none());
         }
         let (before, after) = match &old {
-            Some(old) => record.touched(old),
-            None => (Fields::new(), record.present()),
+            Some(old) => record.diff(old),
+            None => (Fields::new(), record.to_fields()),
         };
         let slot = record.slot();
         if let Some(from) = from.filter(|from| *from != slot) {
@@ -414,13 +421,13 @@ impl Bench<'_> {
     }
 }
 
-/// An expected value as its field holds it. A value of an earlier version, which no author may give any more, is one that may
-/// stand, where it is written as the lake writes it.
-fn as_held(patch: &Patch, field: &str, expected: &Value) -> Result<Value, Misfit> {
-    let mut record = AnyRecord::blank(patch.entity, patch.id);
-    let Err(misfit) = record.set(field, expected) else {
+/// Converts an expected value to what its field holds. Accepts a value from an earlier version that
+/// authors may no longer write, if it is written as the lake writes it.
+fn as_held(patch: &Patch, field: &str, expected: &Value) -> Result<Value, InvalidValue> {
+    let mut record = AnyRecord::empty(patch.entity, patch.id);
+    let Err(invalid) = record.set(field, expected) else {
         return Ok(record.get(field).unwrap_or_default());
     };
     let stored = record.restore(field, expected).is_ok().then(|| record.get(field)).flatten();
-    stored.filter(|stored| stored == expected).ok_or(misfit)
+    stored.filter(|stored| stored == expected).ok_or(invalid)
 }

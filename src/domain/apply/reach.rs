@@ -1,4 +1,5 @@
-//! What a set may reach beyond the projects it names: whoever judges it loads these projects first.
+//! Computes which records outside the projects it names a set may reach. Their projects are loaded
+//! before the set is checked.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +8,10 @@ use crate::domain::patch::{Op, Patch};
 use crate::domain::record::Entity;
 use crate::domain::state::{ProjectState, State};
 
-/// Tasks that lead to projects which a set does not name.
+/// Tasks that lead to projects that a set does not name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// Tasks that are deleted or restored. Links from other projects that lead to them are deleted or restored too.
+    /// Tasks that are deleted or restored, and with them the links from other projects to them.
     pub linked: BTreeSet<TaskId>,
     /// Tasks in other projects at the other end of links that may be restored.
     pub ends: BTreeSet<TaskId>,
@@ -38,9 +39,9 @@ pub fn reach<'p>(state: &State, patches: impl Iterator<Item = &'p Patch> + Clone
             }
             (Op::Restore, Entity::Project) => {
                 reach.linked.extend(project.tasks().map(|task| task.id));
-                reach.ends.extend(project.far_ends());
+                reach.ends.extend(project.external_task_ids());
             }
-            // A task that moves may come to stand below one that is deleted later in the set.
+            // A moved task may end up below a task that is deleted later in the set.
             (Op::Delete | Op::Restore | Op::Move, Entity::Task) => {
                 let branch = branch(project, TaskId::of(patch.id));
                 if patch.op == Op::Restore {

@@ -1,27 +1,28 @@
-//! Moving a task: to another place among its siblings, below another parent, into another project.
+//! Moves a task to another place among its siblings, another parent or another project.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Bench, Step};
-use crate::domain::any::AnyRecord;
+use super::{Applier, ApplyResult};
+use crate::domain::any_record::AnyRecord;
 use crate::domain::id::{EntityId, ProjectId, TaskId};
 use crate::domain::key::TaskKey;
 use crate::domain::link::{LinkKind, TaskLink};
-use crate::domain::patch::{Op, Patch, Place};
+use crate::domain::patch::{Op, Patch, Placement};
 use crate::domain::state::ProjectState;
 use crate::domain::task::Task;
 use crate::domain::value::FieldValue;
 use crate::domain::violation::{Rule, Violation};
 
-/// How far apart siblings are numbered, so that one can be put between two others without renumbering.
+/// Distance between the positions of siblings, so that a task fits between two others without
+/// renumbering.
 const GAP: i64 = 1024;
-/// How far apart a single sibling that is renumbered must come to stand.
-const LEAST_GAP: i64 = 2;
+/// Minimum distance after a single sibling is renumbered.
+const MIN_GAP: i64 = 2;
 
-impl Bench<'_> {
-    pub(super) fn relocate(&mut self, patch: &Patch) -> Step {
-        let faults = self.violations.len();
+impl Applier<'_> {
+    pub(super) fn relocate(&mut self, patch: &Patch) -> ApplyResult {
+        let known = self.violations.len();
         let record = self.target(patch)?;
         let AnyRecord::Task(task) = record else {
             let message = format!("a {} cannot be moved", record.entity().noun());
@@ -32,30 +33,29 @@ impl Bench<'_> {
         if let Some(field) =
             patch.fields.keys().find(|field| !matches!(field.as_str(), "parent_id" | "project_id"))
         {
-            let fault = Violation::new(
+            let err = Violation::new(
                 self.patch,
                 Rule::Operation,
                 "a move takes parent_id, project_id and place only",
             );
-            return self.fail(
-                fault.field(format!("fields.{field}")).hint("use op update for other fields"),
-            );
+            return self
+                .fail(err.field(format!("fields.{field}")).hint("use op update for other fields"));
         }
         if patch.fields.is_empty() && patch.place.is_none() {
-            let fault = Violation::new(
+            let err = Violation::new(
                 self.patch,
                 Rule::Shape,
-                "a move must say where to: parent_id, project_id or place",
+                "a move must give a destination: parent_id, project_id or place",
             );
-            return self.fail(fault.field("fields"));
+            return self.fail(err.field("fields"));
         }
         let to = match patch.fields.get("project_id") {
             None => from,
             Some(value) => match ProjectId::read(value) {
                 Ok(to) => to,
-                Err(misfit) => {
+                Err(invalid) => {
                     return self.fail(
-                        Violation::new(self.patch, Rule::Value, misfit.0)
+                        Violation::new(self.patch, Rule::Value, invalid.0)
                             .field("fields.project_id"),
                     );
                 }
@@ -69,9 +69,9 @@ impl Bench<'_> {
             None if to == from => task.parent_id,
             None => None,
             Some(Ok(parent)) => parent,
-            Some(Err(misfit)) => {
+            Some(Err(invalid)) => {
                 return self.fail(
-                    Violation::new(self.patch, Rule::Value, misfit.0).field("fields.parent_id"),
+                    Violation::new(self.patch, Rule::Value, invalid.0).field("fields.parent_id"),
                 );
             }
         };
@@ -87,7 +87,7 @@ impl Bench<'_> {
                     .is_some_and(|project| project.is_within(parent.id, task.id))
         });
         if below_itself {
-            let message = format!("{} cannot stand below itself", task.key);
+            let message = format!("{} cannot be below itself", task.key);
             return self.fail(
                 Violation::new(self.patch, Rule::OwnDescendant, message).field("fields.parent_id"),
             );
@@ -98,7 +98,7 @@ impl Bench<'_> {
             None => Vec::new(),
         };
         if to != from {
-            self.leave_project(&task, &branch, to)?;
+            self.detach_from_project(&task, &branch, to)?;
         }
         self.touch_graph(to);
         let keeps_place = patch.place.is_none() && to == from && parent_id == task.parent_id;
@@ -106,7 +106,7 @@ impl Bench<'_> {
         if to != from {
             self.rename(&mut moved, to);
         }
-        self.stand_below(&mut moved, parent.as_deref())?;
+        self.attach_to_parent(&mut moved, parent.as_deref())?;
         if !keeps_place {
             moved.position = self.position(to, moved.parent_id, patch, moved.id)?;
         }
@@ -118,7 +118,7 @@ impl Bench<'_> {
             }
             let parent =
                 moved.parent_id.and_then(|parent| self.state.project(to)?.task(parent).cloned());
-            self.stand_below(&mut moved, parent.as_deref())?;
+            self.attach_to_parent(&mut moved, parent.as_deref())?;
             if moved != *below {
                 self.write(
                     Op::Move,
@@ -127,27 +127,33 @@ impl Bench<'_> {
                 );
             }
         }
-        if self.violations.len() > faults { Err(super::Failed) } else { Ok(()) }
+        if self.violations.len() > known { Err(super::Failed) } else { Ok(()) }
     }
 
-    /// Gives a task that comes from another project a key in its new one, the one it had there if it ever had one;
-    /// the key it leaves still finds it.
+    /// Gives a task from another project a key in its new project: its former key there, if it had
+    /// one. The key that it leaves still finds it.
     fn rename(&mut self, task: &mut Task, to: ProjectId) {
         let left = task.key.to_string();
         let next = self.next_number(to);
-        self.give_key(task, to, next);
+        self.assign_key(task, to, next);
         let prefix = format!("{}-", task.key.project());
         let had = task.former_keys.0.iter().position(|key| key.starts_with(&prefix));
         if let Some(number) =
             had.and_then(|at| task.former_keys.0.remove(at).parse::<TaskKey>().ok())
         {
-            self.give_key(task, to, number.number());
+            self.assign_key(task, to, number.number());
         }
         task.former_keys.0.push(left);
     }
 
-    /// Ends what cannot cross projects, refuses what must not end by a move, and takes inner links along.
-    fn leave_project(&mut self, task: &Task, branch: &[Arc<Task>], to: ProjectId) -> Step {
+    /// Deletes the links to requirements, which cannot cross projects, and moves the links that
+    /// start in the branch. Refuses the move if a dependency would cross projects.
+    fn detach_from_project(
+        &mut self,
+        task: &Task,
+        branch: &[Arc<Task>],
+        to: ProjectId,
+    ) -> ApplyResult {
         let from = task.project_id;
         let ids: BTreeSet<TaskId> = branch.iter().map(|task| task.id).chain([task.id]).collect();
         let project = self.project(from)?;
@@ -156,7 +162,7 @@ impl Bench<'_> {
         links.sort_by_key(|link| link.id);
         links.dedup_by_key(|link| link.id);
         let answers: Vec<_> =
-            ids.iter().flat_map(|id| project.answers_at(id.uuid())).cloned().collect();
+            ids.iter().flat_map(|id| project.coverage_of(id.uuid())).cloned().collect();
         let is_torn = |link: &&Arc<TaskLink>| {
             let is_inside = ids.contains(&link.from_id) && ids.contains(&link.to_id);
             link.deleted_at.is_none() && link.kind == LinkKind::DependsOn && !is_inside
@@ -166,10 +172,10 @@ impl Bench<'_> {
             let name = |id| project.task(id).map_or_else(String::new, |task| task.key.to_string());
             let (waiting, waited) = (name(link.from_id), name(link.to_id));
             let message =
-                format!("{waiting} depends on {waited}, and a dependency cannot cross projects");
+                format!("{waiting} depends on {waited}, but a dependency cannot cross projects");
             let hint = format!("lakeplan task unlink {waiting} {waited}, or move both");
-            let fault = Violation::new(self.patch, Rule::DependencyAcrossProjects, message);
-            return self.fail(fault.field("fields.project_id").hint(hint));
+            let err = Violation::new(self.patch, Rule::DependencyAcrossProjects, message);
+            return self.fail(err.field("fields.project_id").hint(hint));
         }
         let highest = self.next_number(from) - 1;
         if let Some(project) = self.state.project(from).and_then(|state| state.project()).cloned() {
@@ -184,7 +190,8 @@ impl Bench<'_> {
         for answer in answers {
             self.end(Op::Unlink, AnyRecord::TaskRequirement(answer));
         }
-        // Deleted ones too: a link is in the project of the task it starts from, where a restore looks for it.
+        // Deleted links too: a link belongs to the project of the task that it starts from, and a
+        // restore looks for it there.
         for link in links.into_iter().filter(|link| ids.contains(&link.from_id)) {
             let mut moved = Arc::unwrap_or_clone(Arc::clone(&link));
             moved.project_id = to;
@@ -197,30 +204,30 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Returns the position for a task at the place of a patch among the children of `parent`; makes room where there is
-    /// none.
+    /// Returns the position of a task at the place of the patch among the children of `parent`.
+    /// Makes room if there is none.
     pub(super) fn position(
         &mut self,
         project: ProjectId,
         parent: Option<TaskId>,
         patch: &Patch,
         task: TaskId,
-    ) -> Step<i64> {
+    ) -> ApplyResult<i64> {
         let state = self.project(project)?;
         let is_other = |other: &&Arc<Task>| other.id != task;
         let sibling = |id: TaskId| {
             state.task(id).filter(|other| other.id != task && other.parent_id == parent)
         };
-        let (before, after) = match patch.place.unwrap_or(Place::Last) {
-            Place::First => (None, state.children(parent).find(is_other)),
-            Place::Last => (state.children(parent).rev().find(is_other), None),
-            Place::After(id) => match sibling(id) {
+        let (before, after) = match patch.place.unwrap_or(Placement::Last) {
+            Placement::First => (None, state.children(parent).find(is_other)),
+            Placement::Last => (state.children(parent).rev().find(is_other), None),
+            Placement::After(id) => match sibling(id) {
                 Some(before) => {
                     (Some(before), state.behind(parent, (before.position, id)).find(is_other))
                 }
                 None => return self.no_sibling(id),
             },
-            Place::Before(id) => match sibling(id) {
+            Placement::Before(id) => match sibling(id) {
                 Some(after) => {
                     (state.before(parent, (after.position, id)).find(is_other), Some(after))
                 }
@@ -243,7 +250,7 @@ impl Bench<'_> {
             }
             (Some(before), Some(_)) => {
                 let (start, renumbered) =
-                    (before.position, room_behind(state, parent, before, task));
+                    (before.position, renumber_after(state, parent, before, task));
                 for (sibling, position) in renumbered.siblings {
                     let slot = AnyRecord::Task(Arc::clone(&sibling)).slot();
                     let moved = Task { position, ..Arc::unwrap_or_clone(sibling) };
@@ -254,26 +261,27 @@ impl Bench<'_> {
         }
     }
 
-    fn no_sibling<T>(&mut self, id: TaskId) -> Step<T> {
-        let fault = Violation::new(
+    fn no_sibling<T>(&mut self, id: TaskId) -> ApplyResult<T> {
+        let err = Violation::new(
             self.patch,
             Rule::UnknownReference,
-            "names a task that is no sibling there",
+            "names a task that is not a sibling there",
         )
         .field("place");
-        self.lost(id.uuid(), fault)
+        self.lost(id.uuid(), err)
     }
 }
 
-/// Siblings that get other positions, so that one has room before them.
+/// Siblings with new positions that leave room before the first of them.
 struct Renumbered {
     siblings: Vec<(Arc<Task>, i64)>,
     gap: i64,
 }
 
-/// Renumbers as few of the siblings behind `before` as have room enough among them. The more there are, the wider apart
-/// they must come to stand: so a number of tasks that go to one place renumber only a few siblings each.
-fn room_behind(
+/// Renumbers the fewest siblings behind `before` that have enough room among them. The more
+/// siblings it takes, the larger the required gap; a series of tasks moved to one place then
+/// renumbers only a few siblings each time.
+fn renumber_after(
     state: &ProjectState,
     parent: Option<TaskId>,
     before: &Task,
@@ -284,7 +292,7 @@ fn room_behind(
         .filter(|other| other.id != task)
         .peekable();
     let mut siblings: Vec<&Arc<Task>> = Vec::new();
-    let mut wanted = LEAST_GAP;
+    let mut wanted = MIN_GAP;
     let gap = loop {
         let count = siblings.len().max(1);
         siblings.extend(behind.by_ref().take(count));

@@ -1,10 +1,10 @@
-//! Deleting and restoring. Both are soft and take along what belongs to the record.
+//! Deletes and restores records. Both are soft and include the records that belong to the record.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Bench, Marks, Step};
-use crate::domain::any::{AnyRecord, Slot};
+use super::{Applier, ApplyResult, Marks};
+use crate::domain::any_record::{AnyRecord, RecordKey};
 use crate::domain::id::EntityId;
 use crate::domain::link::{LinkKind, TaskLink};
 use crate::domain::patch::{Op, Patch};
@@ -12,17 +12,17 @@ use crate::domain::record::Entity;
 use crate::domain::task::Task;
 use crate::domain::violation::{Rule, Violation};
 
-/// How the two ends of a link stand.
+/// Status of the two ends of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ends {
     Fit,
     Gone,
-    /// They are in different projects, and the link stays inside one.
+    /// The ends are in different projects, and the link must stay inside one.
     Apart,
 }
 
-impl Bench<'_> {
-    pub(super) fn delete(&mut self, patch: &Patch) -> Step {
+impl Applier<'_> {
+    pub(super) fn delete(&mut self, patch: &Patch) -> ApplyResult {
         let record = self.target(patch)?;
         if !record.is_live() {
             let message = format!("the {} is deleted already", patch.entity.noun());
@@ -40,24 +40,25 @@ impl Bench<'_> {
         Ok(())
     }
 
-    pub(super) fn restore(&mut self, patch: &Patch) -> Step {
+    pub(super) fn restore(&mut self, patch: &Patch) -> ApplyResult {
         let record = self.target(patch)?;
         if record.is_live() {
             let message = format!("the {} is not deleted", patch.entity.noun());
             return self.fail(Violation::new(self.patch, Rule::NotDeleted, message).field("id"));
         }
         let deleted_in = record.get("deleted_in");
-        self.begin_again(record.clone())?;
+        self.restore_record(record.clone())?;
         for carried in self.belongings(&record) {
             let same_set = !carried.is_live() && carried.get("deleted_in") == deleted_in;
             if same_set && self.ends(&carried) == Ends::Fit {
-                self.begin_again(carried)?;
+                self.restore_record(carried)?;
             }
         }
         Ok(())
     }
 
-    /// What goes and comes with a record, living or deleted: parents before children, links after both ends.
+    /// Returns what is deleted and restored with a record, live or deleted: parents before
+    /// children, links after both ends.
     fn belongings(&self, record: &AnyRecord) -> Vec<AnyRecord> {
         let Some(state) = record.project().and_then(|project| self.state.project(project)) else {
             return Vec::new();
@@ -73,25 +74,25 @@ impl Bench<'_> {
                     .chain(state.requirements().cloned().map(AnyRecord::Requirement))
                     .chain(state.links().cloned().map(AnyRecord::TaskLink))
                     .chain(far.map(AnyRecord::TaskLink))
-                    .chain(state.answers().cloned().map(AnyRecord::TaskRequirement))
+                    .chain(state.covers().cloned().map(AnyRecord::TaskRequirement))
                     .collect()
             }
             AnyRecord::Task(task) => {
                 let below = state.descendants(task.id);
                 let branch = || std::iter::once(task).chain(below.iter().copied());
-                // A link inside the branch is met at both of its ends.
+                // A link inside the branch is found at both of its ends.
                 let own: BTreeMap<_, _> = branch()
                     .flat_map(|task| state.all_links_at(task.id))
                     .map(|link| (link.id, Arc::clone(link)))
                     .collect();
                 let far = branch().flat_map(|task| self.links_from_elsewhere(task));
-                let answers =
+                let covers =
                     branch().flat_map(|task| state.all_answers_at(task.id.uuid())).cloned();
                 let tasks = below.iter().copied().cloned().map(AnyRecord::Task);
                 tasks
                     .chain(own.into_values().map(AnyRecord::TaskLink))
                     .chain(far.map(AnyRecord::TaskLink))
-                    .chain(answers.map(AnyRecord::TaskRequirement))
+                    .chain(covers.map(AnyRecord::TaskRequirement))
                     .collect()
             }
             AnyRecord::Requirement(requirement) => state
@@ -103,7 +104,7 @@ impl Bench<'_> {
         }
     }
 
-    /// The links of other projects that lead to a task, deleted ones included.
+    /// Returns the links from other projects to a task, including deleted ones.
     fn links_from_elsewhere(&self, task: &Task) -> Vec<Arc<TaskLink>> {
         self.state
             .links_to(task.id)
@@ -119,14 +120,14 @@ impl Bench<'_> {
         self.write(op, record, Some(slot));
     }
 
-    fn begin_again(&mut self, mut record: AnyRecord) -> Step {
+    fn restore_record(&mut self, mut record: AnyRecord) -> ApplyResult {
         if let AnyRecord::Task(task) = &record
             && let Some(parent) = task.parent_id
             && let Some(parent) =
                 self.state.project(task.project_id).and_then(|state| state.task(parent))
             && !parent.is_live()
         {
-            let message = format!("{} stands below {}, which is deleted too", task.key, parent.key);
+            let message = format!("{} is below {}, which is deleted too", task.key, parent.key);
             let hint = format!("lakeplan task restore {}", parent.key);
             return self.fail(
                 Violation::new(self.patch, Rule::ParentDeleted, message).field("id").hint(hint),
@@ -138,9 +139,9 @@ impl Bench<'_> {
                 .and_then(|id| self.state.project(id)?.project())
                 .is_some_and(|project| project.deleted_at.is_some());
         if project_gone {
-            let fault = Violation::new(self.patch, Rule::ParentDeleted, "its project is deleted")
+            let err = Violation::new(self.patch, Rule::ParentDeleted, "its project is deleted")
                 .field("id");
-            return self.fail(fault.hint("restore the project"));
+            return self.fail(err.hint("restore the project"));
         }
         match self.ends(&record) {
             Ends::Fit => {}
@@ -169,7 +170,7 @@ impl Bench<'_> {
         self.mark(&mut record, false);
         self.check(&mut record, &Patch::new(Op::Restore, slot.entity, slot.id, slot.project))?;
         if let AnyRecord::TaskLink(link) = &record {
-            self.refuse_second(link)?;
+            self.check_no_duplicate(link)?;
             if link.kind == LinkKind::DependsOn {
                 self.touch_graph(link.project_id);
                 self.linked.insert(link.id, self.patch);
@@ -179,8 +180,8 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// A link is in the project of the task it starts from. Earlier versions left it behind when the task moved while the
-    /// link was deleted.
+    /// Moves a link to the project of the task that it starts from. Earlier versions did not move a
+    /// deleted link with its task.
     fn follow_start(&mut self, record: AnyRecord) -> AnyRecord {
         let AnyRecord::TaskLink(link) = &record else { return record };
         match self.state.task(link.from_id).map(|task| task.project_id) {
@@ -189,13 +190,13 @@ impl Bench<'_> {
                 let mut moved = Arc::unwrap_or_clone(Arc::clone(link));
                 moved.project_id = project;
                 self.write(Op::Move, AnyRecord::TaskLink(Arc::new(moved)), Some(slot));
-                self.state.get(Slot { project: Some(project), ..slot }).unwrap_or(record)
+                self.state.get(RecordKey { project: Some(project), ..slot }).unwrap_or(record)
             }
             _ => record,
         }
     }
 
-    /// How the ends of a link stand; those of what is no link always fit.
+    /// Returns the status of the ends of a link; [`Ends::Fit`] for other records.
     fn ends(&self, record: &AnyRecord) -> Ends {
         let task =
             |id| self.state.task(id).filter(|task| task.is_live()).map(|task| task.project_id);
@@ -228,7 +229,7 @@ impl Bench<'_> {
         let null = serde_json::Value::Null;
         let Marks { at, actor, set } = &self.marks;
         for (field, value) in [("deleted_at", at), ("deleted_by", actor), ("deleted_in", set)] {
-            // Every entity that can be deleted has the three fields; the lake cannot.
+            // Every entity that can be deleted has the three fields; the lake cannot be deleted.
             let _ = record.set(field, if deleted { value } else { &null });
         }
     }

@@ -1,26 +1,26 @@
-//! Updating the fields of a record.
+//! Updates the fields of a record.
 
-use super::{Bench, Step};
-use crate::domain::any::AnyRecord;
+use super::{Applier, ApplyResult};
+use crate::domain::any_record::AnyRecord;
 use crate::domain::link::LinkKind;
 use crate::domain::patch::{Op, Patch, Source};
 use crate::domain::violation::{Rule, Violation};
 
-impl Bench<'_> {
-    pub(super) fn update(&mut self, patch: &Patch) -> Step {
+impl Applier<'_> {
+    pub(super) fn update(&mut self, patch: &Patch) -> ApplyResult {
         let old = self.target(patch)?;
         if patch.fields.is_empty() {
-            let fault =
+            let err =
                 Violation::new(self.patch, Rule::Shape, "an update must name at least one field");
-            return self.fail(fault.field("fields"));
+            return self.fail(err.field("fields"));
         }
         let mut record = old.clone();
         if matches!(old, AnyRecord::Lake(_)) && self.set.source == Source::Maintenance {
-            // Adopting and upgrading write the fields of the lake's row that no author may.
+            // Adopt and upgrade write fields of the lake's row that no author may write.
             for (field, value) in &patch.fields {
-                if let Err(misfit) = record.set(field, value) {
+                if let Err(invalid) = record.set(field, value) {
                     return self.fail(
-                        Violation::new(self.patch, Rule::Value, misfit.0)
+                        Violation::new(self.patch, Rule::Value, invalid.0)
                             .field(format!("fields.{field}")),
                     );
                 }
@@ -44,8 +44,9 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Adds fields that the patch clears and that were absent to the change: where the journal holds a value that cannot be
-    /// read, which counts as absent, the row says that it stands no more.
+    /// Adds to the change the fields that the patch clears and that were already absent. If the
+    /// journal holds an unreadable value, which counts as absent, the row then records that it is
+    /// cleared.
     fn note_cleared(&mut self, patch: &Patch, old: &AnyRecord) {
         let Some(change) = self.changes.last_mut().filter(|change| change.id == patch.id) else {
             return;

@@ -1,23 +1,22 @@
-//! Keeps the links between rows free of cycles, parents and children included.
+//! Keeps the links between rows free of cycles, including parents and children.
 //!
-//! A link to a phase means all of its tasks. So every row has a start and an
-//! end here: a parent starts before its children and ends after them, and a
-//! link leads from the end of the prerequisite to the start of the dependent.
+//! A link to a phase covers all of its tasks. Each row therefore has a start and an end: a parent
+//! starts before its children and ends after them, and a link leads from the end of the
+//! prerequisite to the start of the dependent.
 
 use super::dependencies::Link;
 use super::draft::Draft;
 
-/// A link that would close a cycle, with the accepted links it contradicts.
+/// A link that would form a cycle, with the accepted links it conflicts with.
 #[derive(Debug)]
 pub(super) struct Refused {
     pub(super) link: Link,
     pub(super) against: Vec<Link>,
 }
 
-/// Accepts links in order and refuses those that close a cycle.
+/// Accepts links in order and refuses those that would form a cycle.
 ///
-/// Linear when there is no cycle at all; otherwise only the links that lie on
-/// a cycle are tried one by one.
+/// Runs in linear time without a cycle; otherwise only the links on a cycle are tried one by one.
 pub(super) fn accept(draft: &Draft, links: Vec<Link>) -> (Vec<Link>, Vec<Refused>) {
     let mut graph = Graph::of_rows(draft);
     for link in &links {
@@ -54,7 +53,7 @@ fn end(row: usize) -> usize {
     2 * row + 1
 }
 
-/// Edges carry the number of the accepted link they stand for; zero is none.
+/// Each edge has the number of its accepted link; zero means no link.
 struct Graph {
     edges: Vec<Vec<(usize, usize)>>,
 }
@@ -76,7 +75,7 @@ impl Graph {
         self.edges[end(link.to)].push((start(link.from), number));
     }
 
-    /// The accepted links on some path between two points.
+    /// Returns the accepted links on some path between two points.
     fn path(&self, from: usize, to: usize) -> Option<Vec<usize>> {
         let mut came: Vec<Option<(usize, usize)>> = vec![None; self.edges.len()];
         let mut open = std::collections::VecDeque::from([from]);
@@ -94,9 +93,9 @@ impl Graph {
         None
     }
 
-    /// For each point whether it lies in a strongly connected component of several points.
+    /// Returns, for each point, whether it is in a strongly connected component of several points.
     ///
-    /// Tarjan's algorithm with its own stack, so that depth costs no recursion.
+    /// Uses Tarjan's algorithm with an explicit stack instead of recursion.
     fn components_with_cycles(&self) -> Vec<bool> {
         const UNSEEN: usize = usize::MAX;
         let points = self.edges.len();

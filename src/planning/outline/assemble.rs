@@ -1,40 +1,40 @@
-//! From the draft to the plan: kinds, keys, links, problems, accounts.
+//! Converts the draft to the plan: kinds, keys, links, problems and skipped text.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::acyclic::{self, Refused};
-use super::cues::{Cues, Rank};
 use super::dependencies::{self, Link, Reason};
 use super::draft::Draft;
+use super::keywords::{Keywords, Rank};
 use super::problems::{self, Rows};
 use super::split::{self, Splits};
 use super::title::Title;
 use super::units::UnitClass;
 use super::{Options, estimates, requirements};
 use crate::planning::plan::{
-    LinkBasis, Node, NodeKind, Origin, Plan, PlanLink, Problem, Requirement, SkipReason, Skipped,
-    Span, Standing, Stats, Unresolved,
+    LinkBasis, Node, NodeKind, Origin, Plan, PlanLink, Problem, Progress, Requirement, SkipReason,
+    Skipped, Span, Stats, Unresolved,
 };
 
-/// Makes the plan of a draft read at a rank.
+/// Builds the plan from a draft read at a rank.
 pub(super) fn plan(
     text: &str,
-    cues: &Cues,
+    keywords: &Keywords,
     options: Options,
     title: Title,
     mut draft: Draft,
     rank: Rank,
 ) -> Plan {
     let lines = Lines::of(text);
-    // What is cancelled may still be what a phrase names, so it goes only when all phrases are read.
-    let found = dependencies::find(&draft, cues);
-    let found = found.among(&draft.leave_out_cancelled());
+    // A phrase may name a cancelled row, so such rows are removed only after all phrases are read.
+    let found = dependencies::find(&draft, keywords);
+    let found = found.restrict_to(&draft.leave_out_cancelled());
     let splits = split::split(&mut draft, options);
     let kinds = kinds(&draft, rank, &splits);
     let order = draft.preorder();
     let keys = keys(&draft, &kinds);
-    let mut nodes = nodes(&draft, &kinds, &keys, &splits, cues, options, &lines);
+    let mut nodes = nodes(&draft, &kinds, &keys, &splits, keywords, options, &lines);
     account_for_all(text, &mut draft, &title);
 
     let (family, links): (Vec<Link>, Vec<Link>) = found.links.into_iter().partition(|link| {
@@ -63,7 +63,7 @@ pub(super) fn plan(
     let mut by_row: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
     let nodes: Vec<Node> = order.iter().filter_map(|row| by_row[*row].take()).collect();
     let stats = stats(text, &lines, &draft, &nodes, links.len(), &requirements, skipped.len());
-    let language_note = (!cues.knows_words()).then(|| {
+    let language_note = (!keywords.knows_words()).then(|| {
         "The text is in a language the planner has no cue words for: it is planned by headings and lists only, and dependencies, durations and sections without work are not recognised.".to_owned()
     });
     Plan {
@@ -80,7 +80,7 @@ pub(super) fn plan(
     }
 }
 
-/// Line numbers by byte.
+/// Line numbers by byte position.
 struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,
@@ -99,18 +99,19 @@ impl<'t> Lines<'t> {
 
     fn span(&self, bytes: Range<usize>) -> Span {
         let (start, end) = (bytes.start.min(self.text.len()), bytes.end.min(self.text.len()));
-        // Blank lines that follow a section are nothing a reader looks for under its lines.
-        let said = self.text.get(start..end).map_or(end - start, |said| said.trim_end().len());
+        // Readers do not expect blank lines after a section in its line range.
+        let content =
+            self.text.get(start..end).map_or(end - start, |content| content.trim_end().len());
         Span {
             start_byte: start,
             end_byte: end,
             start_line: self.line(start),
-            end_line: self.line((start + said).saturating_sub(1).max(start)),
+            end_line: self.line((start + content).saturating_sub(1).max(start)),
         }
     }
 }
 
-/// Kinds by row: phases at the top, subtasks at the leaves below tasks.
+/// Returns the kind of each row: phases at the top, subtasks at the leaves below tasks.
 fn kinds(draft: &Draft, rank: Rank, splits: &Splits) -> Vec<NodeKind> {
     let mut kinds = vec![NodeKind::Task; draft.rows.len()];
     for index in draft.preorder() {
@@ -138,7 +139,8 @@ fn kinds(draft: &Draft, rank: Rank, splits: &Splits) -> Vec<NodeKind> {
     kinds
 }
 
-/// "P1.T2.S1": the kind and the position among siblings of that kind, from the top down.
+/// Returns each row's key, such as "P1.T2.S1": from the top down, the kind and the position among
+/// siblings of that kind.
 fn keys(draft: &Draft, kinds: &[NodeKind]) -> Vec<String> {
     let mut keys = vec![String::new(); draft.rows.len()];
     let mut counted: BTreeMap<(Option<usize>, char), usize> = BTreeMap::new();
@@ -164,11 +166,11 @@ fn nodes(
     kinds: &[NodeKind],
     keys: &[String],
     splits: &Splits,
-    cues: &Cues,
+    keywords: &Keywords,
     options: Options,
     lines: &Lines<'_>,
 ) -> Vec<Node> {
-    let estimates = estimates::estimates(draft, kinds, cues, options);
+    let estimates = estimates::estimates(draft, kinds, keywords, options);
     let parts: BTreeMap<usize, (u32, u32)> =
         splits.parts.iter().map(|(row, part, parts)| (*row, (*part, *parts))).collect();
     draft
@@ -284,7 +286,7 @@ fn plan_link(link: Link, keys: &[String], lines: &Lines<'_>) -> PlanLink {
     PlanLink { from: keys[link.from].clone(), to: keys[link.to].clone(), basis }
 }
 
-/// Lists every word of the text that no row, statement or skip holds.
+/// Records all text that no row, statement or skip covers.
 fn account_for_all(text: &str, draft: &mut Draft, title: &Title) {
     let rows = draft.rows.iter().map(|row| row.span.clone());
     let statements = draft.statements.iter().map(|statement| statement.span.clone());
@@ -303,7 +305,7 @@ fn account_for_all(text: &str, draft: &mut Draft, title: &Title) {
     draft.skips.sort_by_key(|skip| (skip.span.start, skip.span.end));
 }
 
-/// Lists the paragraphs of a gap that hold any word.
+/// Records the paragraphs of a gap that contain a word.
 fn skip_gap(draft: &mut Draft, gap: &str, start: usize) {
     let mut at = start;
     for piece in gap.split_inclusive("\n\n") {
@@ -354,7 +356,7 @@ fn stats(
         phases: of_kind(NodeKind::Phase),
         tasks: of_kind(NodeKind::Task),
         subtasks: of_kind(NodeKind::Subtask),
-        done: nodes.iter().filter(|node| node.standing == Standing::Done).count(),
+        done: nodes.iter().filter(|node| node.standing == Progress::Done).count(),
         depth: draft.rows.iter().map(|row| row.depth as usize).max().unwrap_or(0),
         links,
         requirements: requirements.len(),

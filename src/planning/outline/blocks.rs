@@ -1,8 +1,8 @@
-//! From text to blocks: headings, paragraphs, lists, tables, each with its bytes.
+//! Splits text into blocks: headings, paragraphs, lists and tables, each with its byte range.
 //!
-//! Markdown is read as Markdown. Plain text is read by the same rules, which
-//! fit it well, apart from indentation (prose there, code here). Two habits of
-//! people are repaired: bullets typed as "•", and tables with broken fences.
+//! Markdown is parsed as Markdown. Plain text follows the same rules, which fit it well except for
+//! indentation (prose there, code here). Two common habits are repaired: bullets typed as "•", and
+//! tables with broken fences.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -39,19 +39,19 @@ impl Block {
     }
 }
 
-/// One line of running text without its markup; code keeps its backticks.
+/// A line of running text without its markup; code keeps its backticks.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Line {
     pub(super) text: String,
     pub(super) span: Range<usize>,
-    /// Bytes of `text` from its start that are bold.
+    /// Length in bytes of the bold start of `text`.
     pub(super) strong: usize,
-    /// The whole line is struck through.
+    /// Whether the whole line is struck through.
     pub(super) struck: bool,
 }
 
 impl Line {
-    /// The bold text the line starts with, or nothing.
+    /// Returns the bold start of the line, or an empty string.
     pub(super) fn bold_start(&self) -> &str {
         self.text.get(..self.strong).unwrap_or_default()
     }
@@ -76,7 +76,7 @@ pub(super) struct Row {
     pub(super) span: Range<usize>,
 }
 
-/// Reads the text into blocks, in order.
+/// Splits the text into blocks, in order.
 pub(super) fn read(text: &str) -> Vec<Block> {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let offset = text.len() - body.len();
@@ -92,10 +92,10 @@ pub(super) fn read(text: &str) -> Vec<Block> {
     repaired(builder.finish())
 }
 
-/// Blanks lines that are nothing but a tag, byte for byte.
+/// Blanks lines that contain only a tag, byte for byte.
 ///
-/// Prompt templates wrap their sections in `<context>`; Markdown would take all
-/// that follows such a line for HTML.
+/// Prompt templates wrap their sections in `<context>`; Markdown would treat the text after such a
+/// line as HTML.
 fn without_tag_lines(text: &str) -> Cow<'_, str> {
     let is_tag = |line: &str| {
         let name = line.trim().trim_start_matches(['<', '/']).trim_end_matches('>');

@@ -1,4 +1,4 @@
-//! From parser events to blocks.
+//! Converts parser events to blocks.
 
 use std::ops::Range;
 
@@ -7,17 +7,19 @@ use pulldown_cmark::{CodeBlockKind, Event, Tag, TagEnd};
 use super::blocks::{Block, Item, Line, Row};
 use crate::domain::hidden::is_blank;
 
-/// Collects parser events; containers are frames on a stack, so depth costs no recursion.
+/// Collects parser events. Containers are frames on a stack, so depth needs no recursion.
 pub(super) struct Builder<'a> {
     text: &'a str,
     markdown: bool,
     frames: Vec<Frame>,
-    /// Containers opened beyond [`MAX_NESTING`]; their text joins the last one kept.
+    /// Number of containers opened beyond [`MAX_NESTING`]; their text joins the last kept
+    /// container.
     flattened: usize,
     inline: Inline,
 }
 
-/// Deeper nesting is an accident or an attack, and would overflow the stack when dropped.
+/// Maximum nesting. Deeper nesting is an accident or an attack and would overflow the stack on
+/// drop.
 const MAX_NESTING: usize = 60;
 
 enum Frame {
@@ -28,7 +30,7 @@ enum Frame {
     Table { header: Vec<String>, rows: Vec<Row>, span: Range<usize> },
 }
 
-/// The running text being collected.
+/// Running text being collected.
 #[derive(Default)]
 struct Inline {
     lines: Vec<Line>,
@@ -202,7 +204,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Text of a tight list item comes without a paragraph around it.
+    /// Closes the text of a tight list item, which has no surrounding paragraph.
     fn close_loose_lines(&mut self) {
         let span = match (self.inline.lines.first(), self.inline.lines.last()) {
             (Some(first), Some(last)) => first.span.start..last.span.end,

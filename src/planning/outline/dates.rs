@@ -1,17 +1,17 @@
-//! Calendar dates and weeks as a text states them.
+//! Reads calendar dates and weeks from a text.
 //!
-//! A date counts only when its year is known: written with it, or in a heading
-//! above. No clock is read, so "next Friday" stays text.
+//! A date counts only if its year is known, either from the date itself or from a heading above. No
+//! clock is read, so "next Friday" stays text.
 
 use std::sync::LazyLock;
 
 use chrono::{Datelike, NaiveDate};
 use regex::Regex;
 
-use super::cues::pattern;
+use super::keywords::pattern;
 use crate::domain::day;
 
-/// What the dates of one text mean for its task.
+/// Start and due date of a task, as stated in a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Window {
     pub(super) not_before: Option<NaiveDate>,
@@ -48,11 +48,11 @@ static WEEKS: LazyLock<Regex> = LazyLock::new(|| {
 static BARE_RANGE: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^\s*(\d{1,3})(?:\s*(?:-|\u{2013}|\u{2014}|to)\s*(\d{1,3}))?\s*$"));
 
-/// The start and end a text states; `year` completes dates written without one.
+/// Returns the start and end that a text states; `year` completes dates without one.
 ///
-/// A date after a word like "by" or "due" is an end, after "from" a start, two
-/// dates joined by a dash are both. A bare date means nothing unless
-/// `bare_is_due` (a column or field called "due").
+/// A date after a word like "by" or "due" is an end, and after "from" a start. Two dates joined by
+/// a dash are both. A bare date means nothing unless `bare_is_due` is set (for a column or field
+/// named "due").
 pub(super) fn window(text: &str, year: Option<i32>, bare_is_due: bool) -> Window {
     let found = dates(text, year);
     let mut window = Window::default();
@@ -82,7 +82,7 @@ pub(super) fn window(text: &str, year: Option<i32>, bare_is_due: bool) -> Window
     window
 }
 
-/// Where "due 2031-04-05" begins that ends the text: its word and its first byte.
+/// Returns the word and first byte of a deadline such as "due 2031-04-05" at the end of the text.
 pub(super) fn closing_deadline(text: &str, year: Option<i32>) -> Option<(&str, usize)> {
     let (start, end, _) = dates(text, year).pop()?;
     let cue = DUE_CUE.find(&text[..start])?;
@@ -91,7 +91,7 @@ pub(super) fn closing_deadline(text: &str, year: Option<i32>) -> Option<(&str, u
     (opens_word && closes).then(|| (cue.as_str(), cue.start()))
 }
 
-/// The only year the text names, when it names just one.
+/// Returns the year of the text if it names exactly one.
 pub(super) fn only_year(text: &str) -> Option<i32> {
     let mut years: Vec<i32> =
         YEAR.captures_iter(text).filter_map(|found| found[1].parse().ok()).collect();
@@ -102,7 +102,7 @@ pub(super) fn only_year(text: &str) -> Option<i32> {
     }
 }
 
-/// "Weeks 3-4" as (3, 4); months count four weeks each.
+/// Reads "Weeks 3-4" as (3, 4); a month counts as four weeks.
 pub(super) fn weeks(text: &str) -> Option<(u32, u32)> {
     let found = WEEKS.captures(text)?;
     let first: u32 = found["a"].parse().ok()?;
@@ -111,7 +111,7 @@ pub(super) fn weeks(text: &str) -> Option<(u32, u32)> {
     in_order(if months { (4 * first.checked_sub(1)? + 1, 4 * last) } else { (first, last) })
 }
 
-/// A cell of a column called "Week": "3" or "1-2", or whatever [`weeks`] reads.
+/// Reads a cell of a "Week" column: "3", "1-2", or any text that [`weeks`] accepts.
 pub(super) fn week_cell(text: &str) -> Option<(u32, u32)> {
     let Some(found) = BARE_RANGE.captures(text) else {
         return weeks(text);
@@ -143,7 +143,7 @@ fn dates(text: &str, year: Option<i32>) -> Vec<(usize, usize, NaiveDate)> {
                 let name = found.name("dn")?;
                 NaiveDate::from_ymd_opt(stated_year("dy")?, month(name.as_str())?, number("dd")?)
             };
-            // A day that a lake cannot hold stays text.
+            // A date that a lake cannot store stays text.
             let date = date.filter(|date| day::is_storable(*date))?;
             Some((whole.start(), whole.end(), date))
         })

@@ -1,18 +1,18 @@
-//! Who waits for whom: cues of the text, resolved to rows, without cycles.
+//! Resolves the dependency keywords of the text to rows.
 //!
-//! A target is taken by its number or name, then by likeness of titles above a
-//! floor. Anything less sure is reported as unresolved; nothing is guessed.
+//! A target is found by its number or name, or else by a title whose similarity is above a
+//! threshold. Anything less certain is reported as unresolved; nothing is guessed.
 
-use super::cues::{Attribute, Cues};
 use super::draft::{Draft, Mention};
+use super::keywords::{Attribute, Keywords};
 use super::rows::plain_words;
 use super::targets::{IDENTIFIER, LIKENESS_FLOOR, NUMBERED};
-use super::wording::without_code;
+use super::titles::without_code;
 use crate::text::similarity::TitleIndex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// A dependency between rows, `from` waiting for `to`.
+/// A dependency between rows: `from` waits for `to`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Link {
     pub(super) from: usize,
@@ -28,7 +28,7 @@ pub(super) enum Reason {
     Phases,
 }
 
-/// A stated dependency whose target is not sure.
+/// A stated dependency with an uncertain target.
 #[derive(Debug)]
 pub(super) struct Open {
     pub(super) from: usize,
@@ -43,11 +43,11 @@ pub(super) struct Dependencies {
     pub(super) open: Vec<Open>,
 }
 
-/// All dependencies the text states, explicit ones first.
-pub(super) fn find(draft: &Draft, cues: &Cues) -> Dependencies {
+/// Finds all dependencies that the text states, explicit ones first.
+pub(super) fn find(draft: &Draft, keywords: &Keywords) -> Dependencies {
     let mut finder = Finder {
         draft,
-        cues,
+        keywords,
         titles: TitleIndex::new(draft.rows.iter().map(|row| row.title.as_str())),
         names: names(draft),
         found: Dependencies::default(),
@@ -67,8 +67,9 @@ pub(super) fn find(draft: &Draft, cues: &Cues) -> Dependencies {
 }
 
 impl Dependencies {
-    /// Those between rows that are kept, by their new indices. What came after a row that goes comes after the one before it.
-    pub(super) fn among(mut self, kept: &[Option<usize>]) -> Self {
+    /// Keeps the dependencies between kept rows and converts them to the new indices. The successor
+    /// of a removed row in a sequence follows its predecessor instead.
+    pub(super) fn restrict_to(mut self, kept: &[Option<usize>]) -> Self {
         let is_sequence = |link: &&Link| matches!(link.reason, Reason::Steps | Reason::Phases);
         for gone in (0..kept.len()).filter(|row| kept[*row].is_none()) {
             let before: Vec<usize> = self
@@ -107,41 +108,42 @@ impl Dependencies {
 
 pub(super) struct Finder<'a> {
     pub(super) draft: &'a Draft,
-    pub(super) cues: &'a Cues,
+    pub(super) keywords: &'a Keywords,
     pub(super) titles: TitleIndex,
-    /// Rows by their numbers and ids, in lower case.
+    /// Rows by their lower-case numbers and ids.
     pub(super) names: BTreeMap<String, Vec<usize>>,
     pub(super) found: Dependencies,
 }
 
-/// An item of a list outside the plan, and the row it means.
+/// An item of a list outside the plan, and the row that it refers to.
 #[derive(Debug, Clone)]
-pub(super) struct Known {
+pub(super) struct ListedItem {
     pub(super) name: String,
     pub(super) row: Option<usize>,
     pub(super) title: String,
 }
 
-/// What a phrase turned out to name.
+/// Resolved target of a phrase.
 pub(super) enum Target {
     Rows(Vec<usize>),
     Unsure(Option<usize>),
 }
 
 impl Finder<'_> {
-    /// Reads the cues of one text. `known` are the items of its list, when that is outside the plan.
-    fn mention(&mut self, from: usize, mention: &Mention, known: &[Known]) {
+    /// Reads the keywords of one text. `known` contains the items of its list if that is outside
+    /// the plan.
+    fn mention(&mut self, from: usize, mention: &Mention, known: &[ListedItem]) {
         match mention.field {
             Some(Attribute::Blocks) => {
                 self.targets(from, &mention.text, "blocks", mention, known, true, true)
             }
             Some(_) => self.targets(from, &mention.text, "depends on", mention, known, false, true),
-            None => self.cues_in(from, mention, known),
+            None => self.keywords_in(from, mention, known),
         }
     }
 
-    fn cues_in(&mut self, from: usize, mention: &Mention, known: &[Known]) {
-        let words = &self.cues.dependencies;
+    fn keywords_in(&mut self, from: usize, mention: &Mention, known: &[ListedItem]) {
+        let words = &self.keywords.dependencies;
         let text = without_code(&mention.text);
         let lists: [(&[String], bool, bool); 4] = [
             (&words.strong, false, true),
@@ -150,8 +152,8 @@ impl Finder<'_> {
             (&words.reverse_weak, true, false),
         ];
         let mut taken: Vec<Range<usize>> = Vec::new();
-        for (cues, reverse, strong) in lists {
-            for cue in cues {
+        for (keywords, reverse, strong) in lists {
+            for cue in keywords {
                 let Some(at) = find_word(&text, cue) else {
                     continue;
                 };
@@ -160,7 +162,7 @@ impl Finder<'_> {
                 }
                 taken.push(at..at + cue.len());
                 let rest = &mention.text[at + cue.len()..];
-                // A label such as "After:" speaks of something else.
+                // A label such as "After:" is not a dependency.
                 if !strong && rest.trim_start().starts_with(':') {
                     continue;
                 }
@@ -170,7 +172,7 @@ impl Finder<'_> {
         }
     }
 
-    /// The part of the text after a cue that names its targets.
+    /// Returns the part of the text after a keyword that names its targets.
     fn phrase<'t>(&self, rest: &'t str) -> &'t str {
         let end = rest.find([';', ')', ']', '(']).unwrap_or(rest.len());
         let end = rest[..end].find(". ").unwrap_or(end).min(end);
@@ -179,7 +181,7 @@ impl Finder<'_> {
         let mut at = 0;
         for word in rest.split_inclusive(' ') {
             let plain = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-            if at > 0 && self.cues.dependencies.stops.contains(&plain) {
+            if at > 0 && self.keywords.dependencies.stops.contains(&plain) {
                 stop = at;
                 break;
             }
@@ -195,13 +197,13 @@ impl Finder<'_> {
         phrase: &str,
         cue: &str,
         mention: &Mention,
-        known: &[Known],
+        known: &[ListedItem],
         reverse: bool,
         strong: bool,
     ) {
         let is_pronoun = !phrase.contains(' ')
-            && self.cues.dependencies.previous.contains(&phrase.to_lowercase());
-        if self.cues.says_nothing(phrase) || is_pronoun {
+            && self.keywords.dependencies.previous.contains(&phrase.to_lowercase());
+        if self.keywords.is_empty_value(phrase) || is_pronoun {
             return;
         }
         let is_list_of_ids =
@@ -215,7 +217,7 @@ impl Finder<'_> {
         let targets: Vec<Target> =
             parts.iter().map(|part| self.resolve(from, part, known, strong)).collect();
         let is_sure = |target: &Target| matches!(target, Target::Rows(_));
-        // A list may be like the title of one of its items, and a title may be a list.
+        // A list can resemble the title of one of its items, and a title can itself be a list.
         let is_title = matches!(&whole, Target::Rows(rows) if rows.iter().any(|row| self.is_title(*row, phrase)));
         if parts.len() < 2 || is_title || (is_sure(&whole) && !targets.iter().all(is_sure)) {
             return self.record(from, &named(phrase, known), cue, mention, whole, reverse, strong);
@@ -269,13 +271,13 @@ impl Finder<'_> {
     pub(super) fn is_unit_word(&self, word: &str) -> bool {
         let word = word.to_lowercase();
         let singular = word.strip_suffix('s').unwrap_or(&word);
-        let units = &self.cues.units;
+        let units = &self.keywords.units;
         [&units.phase, &units.time, &units.task, &units.feature]
             .into_iter()
             .any(|words| words.iter().any(|unit| *unit == word || unit == singular))
     }
 
-    /// Cues of a section that orders rows listed elsewhere.
+    /// Reads the keywords of a section that orders rows listed elsewhere.
     fn order_notes(&mut self) {
         let notes = &self.draft.order_notes;
         let rows: Vec<Option<usize>> = notes
@@ -288,16 +290,16 @@ impl Finder<'_> {
                     .map(|best| best.index)
             })
             .collect();
-        let mut known: Vec<Known> = Vec::new();
+        let mut known: Vec<ListedItem> = Vec::new();
         for (note, row) in notes.iter().zip(&rows) {
-            known.extend(note.names.iter().map(|name| Known {
+            known.extend(note.names.iter().map(|name| ListedItem {
                 name: name.clone(),
                 row: *row,
                 title: note.title.clone(),
             }));
         }
         let is_unique = |name: &str| known.iter().filter(|other| other.name == name).count() == 1;
-        let unique: Vec<Known> =
+        let unique: Vec<ListedItem> =
             known.iter().filter(|known| is_unique(&known.name)).cloned().collect();
         for (note, row) in notes.iter().zip(rows) {
             let Some(row) = row else { continue };
@@ -307,7 +309,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Consecutive steps, and consecutive numbered phases.
+    /// Links consecutive steps and consecutive numbered phases.
     fn sequences(&mut self) {
         let parents = std::iter::once(&self.draft.roots)
             .chain(self.draft.rows.iter().map(|row| &row.children));
@@ -348,13 +350,14 @@ impl Finder<'_> {
         after.is_next || (before.is_step && after.is_step && before.group == after.group)
     }
 
-    /// "Phase 2" after "Phase 1", unless their weeks overlap.
+    /// Whether `after` is the next numbered phase, as "Phase 2" after "Phase 1", unless their weeks
+    /// overlap.
     fn is_next_phase(&self, before: usize, after: usize) -> bool {
         let (before, after) = (&self.draft.rows[before], &self.draft.rows[after]);
         let (Some(first), Some(second)) = (&before.unit, &after.unit) else {
             return false;
         };
-        let ordered = self.cues.units.ordered.contains(&first.word);
+        let ordered = self.keywords.units.ordered.contains(&first.word);
         let consecutive = matches!((first.number.parse::<u32>(), second.number.parse::<u32>()), (Ok(a), Ok(b)) if b == a + 1);
         let overlap = matches!((before.weeks, after.weeks), (Some((_, end)), Some((start, _))) if start <= end);
         ordered && consecutive && !overlap
@@ -372,15 +375,15 @@ fn names(draft: &Draft) -> BTreeMap<String, Vec<usize>> {
     names
 }
 
-/// "7" as "7 (Title of item 7)".
-fn named(phrase: &str, known: &[Known]) -> String {
+/// Returns "7" as "7 (Title of item 7)".
+fn named(phrase: &str, known: &[ListedItem]) -> String {
     match known.iter().find(|known| known.name == phrase) {
         Some(known) => format!("{phrase} ({})", known.title),
         None => phrase.to_owned(),
     }
 }
 
-/// The byte at which a cue stands as words of its own.
+/// Returns the byte position of a keyword that is not part of a longer word.
 fn find_word(text: &str, cue: &str) -> Option<usize> {
     let lower = text.to_ascii_lowercase();
     lower.match_indices(cue).map(|(at, _)| at).find(|at| {
@@ -392,7 +395,7 @@ fn find_word(text: &str, cue: &str) -> Option<usize> {
     })
 }
 
-/// "A, B and C" as its parts.
+/// Splits "A, B and C" into its parts.
 fn separate(phrase: &str) -> Vec<&str> {
     phrase
         .split([',', '&', '+'])

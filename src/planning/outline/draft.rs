@@ -1,25 +1,25 @@
-//! The plan while it is being read: rows by index, nothing resolved yet.
+//! The plan while it is being read: rows by index, without resolved references.
 
 use std::ops::Range;
 
-use super::cues::Attribute;
 use super::dates::Window;
-use super::durations::Stated;
+use super::durations::StatedDuration;
 use super::items::Head;
+use super::keywords::Attribute;
 use super::units::{Unit, UnitClass};
 use crate::domain::task::Priority;
-use crate::planning::plan::{SkipReason, Standing};
+use crate::planning::plan::{Progress, SkipReason};
 
-/// Everything one reading of the text found.
+/// Result of one pass over the text.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    /// Parents before children; siblings in the order of the text.
+    /// Rows, parents before children; siblings in text order.
     pub(super) rows: Vec<Row>,
     pub(super) roots: Vec<usize>,
     pub(super) statements: Vec<Statement>,
     pub(super) order_notes: Vec<OrderNote>,
     pub(super) skips: Vec<Skip>,
-    /// Parents whose deeper levels were folded into their description.
+    /// Parents with deeper levels folded into their description.
     pub(super) folded: Vec<usize>,
 }
 
@@ -30,23 +30,23 @@ pub(super) struct Row {
     pub(super) depth: u32,
     pub(super) title: String,
     pub(super) description: Vec<String>,
-    /// The line the row is read from.
+    /// Line that the row was read from.
     pub(super) head: Range<usize>,
-    /// Everything of the row, children included.
+    /// Whole row, including its children.
     pub(super) span: Range<usize>,
     pub(super) from_heading: bool,
     pub(super) unit: Option<Unit>,
     pub(super) names: Vec<String>,
-    /// Rows of the same list share a group.
+    /// Group number, shared by the rows of one list.
     pub(super) group: usize,
-    /// The text calls the items of the list steps.
+    /// Whether the text calls the list items steps.
     pub(super) is_step: bool,
-    /// The text says it comes after the row before it.
+    /// Whether the text says that the row follows the previous row.
     pub(super) is_next: bool,
-    pub(super) standing: Standing,
-    /// The text says that it will not be done.
+    pub(super) standing: Progress,
+    /// Whether the text says that the work will not be done.
     pub(super) is_cancelled: bool,
-    pub(super) stated: Option<Stated>,
+    pub(super) stated: Option<StatedDuration>,
     pub(super) priority: Option<Priority>,
     pub(super) owners: Vec<String>,
     pub(super) window: Window,
@@ -59,14 +59,15 @@ pub(super) struct Row {
 pub(super) struct Mention {
     pub(super) text: String,
     pub(super) span: Range<usize>,
-    /// A field such as "Depends on:", whose whole value names rows.
+    /// The field, such as "Depends on:", if the text is its value and thus only names rows.
     pub(super) field: Option<Attribute>,
-    /// The title itself: the place where weak cues count.
+    /// Whether the text is the row's title. Only a title reports unresolved targets of weak
+    /// keywords.
     pub(super) is_title: bool,
 }
 
 impl Mention {
-    /// Running text that belongs to a row.
+    /// Creates a mention from running text of a row.
     pub(super) fn of_text(text: &str, span: Range<usize>) -> Self {
         Self { text: text.to_owned(), span, field: None, is_title: false }
     }
@@ -77,11 +78,11 @@ impl Mention {
 pub(super) struct Statement {
     pub(super) text: String,
     pub(super) span: Range<usize>,
-    /// The row the statement belongs to by its place in the text.
+    /// Row that the statement belongs to by position.
     pub(super) owner: Option<usize>,
 }
 
-/// An item of a section that tells the order of rows listed elsewhere.
+/// An item of a section that states the order of rows listed elsewhere.
 #[derive(Debug)]
 pub(super) struct OrderNote {
     pub(super) title: String,
@@ -97,7 +98,7 @@ pub(super) struct Skip {
 }
 
 impl Row {
-    /// A row as its line describes it, not yet placed.
+    /// Creates an unplaced row from its line.
     pub(super) fn of_head(head: Head, line: Range<usize>, span: Range<usize>) -> Self {
         let mentions = head
             .asides
@@ -135,7 +136,7 @@ impl Row {
             .is_some_and(|unit| matches!(unit.class, UnitClass::Phase | UnitClass::Time))
     }
 
-    /// Adds what another mention of the same row says and this one does not.
+    /// Adds the values that another mention of the same row has and this one lacks.
     pub(super) fn absorb(&mut self, other: Self) {
         self.standing = self.standing.max(other.standing);
         self.is_cancelled |= other.is_cancelled;
@@ -168,7 +169,7 @@ impl Draft {
         index
     }
 
-    /// Takes out the rows that will not be done, with all that is below them. Gives the new index of each row.
+    /// Removes the cancelled rows and their descendants. Returns the new index of each row.
     pub(super) fn leave_out_cancelled(&mut self) -> Vec<Option<usize>> {
         let mut kept: Vec<Option<usize>> = Vec::with_capacity(self.rows.len());
         let mut count = 0;
@@ -204,14 +205,14 @@ impl Draft {
         kept
     }
 
-    /// Who does a row: its own owner, else that of what it is part of.
+    /// Returns the owner of a row: its own, or else that of its nearest ancestor with one.
     pub(super) fn owner(&self, row: usize) -> Option<&String> {
         std::iter::successors(Some(row), |row| self.rows[*row].parent)
             .find_map(|row| self.rows[row].owners.first())
     }
 
     pub(super) fn skip(&mut self, span: Range<usize>, what: &str, reason: SkipReason) {
-        let mut what: String = super::wording::clean(what).chars().take(80).collect();
+        let mut what: String = super::titles::clean(what).chars().take(80).collect();
         if what.is_empty() {
             what = "(no text)".to_owned();
         }
@@ -222,7 +223,7 @@ impl Draft {
         self.rows.iter().filter(|row| row.children.is_empty()).count()
     }
 
-    /// Puts siblings in the order of the text; notes below a list may be read before it.
+    /// Sorts siblings into text order, because notes below a list may be read before it.
     pub(super) fn sort_siblings(&mut self) {
         let starts: Vec<usize> = self.rows.iter().map(|row| row.head.start).collect();
         self.roots.sort_by_key(|row| starts[*row]);
@@ -231,7 +232,7 @@ impl Draft {
         }
     }
 
-    /// Rows in document order, parents before children.
+    /// Returns the rows in document order, parents before children.
     pub(super) fn preorder(&self) -> Vec<usize> {
         let mut order = Vec::with_capacity(self.rows.len());
         let mut open: Vec<usize> = self.roots.iter().rev().copied().collect();

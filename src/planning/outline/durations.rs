@@ -1,22 +1,22 @@
-//! Stated durations of work: "3 days", "2-4 hours", "about two weeks", "1h30m".
+//! Reads stated durations of work: "3 days", "2-4 hours", "about two weeks", "1h30m".
 //!
-//! A duration here is working time. Days and longer units are converted by the
-//! working day, never by 24 hours. The words and their sizes are cue data.
+//! A duration is working time. Days and longer units are converted with the working day, never with
+//! 24 hours. The words and their sizes are keyword data.
 
 use std::ops::Range;
 
-use super::cues::Cues;
+use super::keywords::Keywords;
 use crate::domain::time::{Estimate, Minutes};
 
 /// A duration found in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stated {
+pub(super) struct StatedDuration {
     pub(super) range: Estimate,
-    /// The words of the text.
+    /// The words in the text.
     pub(super) text: String,
 }
 
-/// How sure the text is of the amount.
+/// How exact the text is about the amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hedge {
     Exact,
@@ -25,30 +25,35 @@ enum Hedge {
     AtLeast,
 }
 
-/// Low and high amount in some unit.
+/// Low and high amount of some unit.
 type Amount = (f64, f64);
 
-/// Reads the whole text as one duration; words after it are allowed only after " over ", " in " and the like.
-pub(super) fn parse(cues: &Cues, day_minutes: u32, text: &str) -> Option<Stated> {
-    let (range, stated) = find(cues, day_minutes, text)?;
+/// Reads the whole text as one duration. Further words may follow only after " over ", " in " and
+/// the like.
+pub(super) fn parse(keywords: &Keywords, day_minutes: u32, text: &str) -> Option<StatedDuration> {
+    let (range, stated) = find(keywords, day_minutes, text)?;
     let before = text[..range.start].trim_matches(|c: char| !c.is_alphanumeric());
     let after = text[range.end..].trim_start();
     let after_is_fine = after.is_empty()
         || !after.starts_with(|c: char| c.is_alphanumeric())
-        || cues.durations.trailers.iter().any(|word| starts_with_word(after, word));
+        || keywords.durations.trailers.iter().any(|word| starts_with_word(after, word));
     let before_is_fine = before.is_empty()
-        || cues.durations.introducers.iter().any(|word| before.eq_ignore_ascii_case(word));
+        || keywords.durations.introducers.iter().any(|word| before.eq_ignore_ascii_case(word));
     (before_is_fine && after_is_fine).then_some(stated)
 }
 
-/// The first duration in the text, with the bytes it occupies.
-pub(super) fn find(cues: &Cues, day_minutes: u32, text: &str) -> Option<(Range<usize>, Stated)> {
+/// Returns the first duration in the text and its byte range.
+pub(super) fn find(
+    keywords: &Keywords,
+    day_minutes: u32,
+    text: &str,
+) -> Option<(Range<usize>, StatedDuration)> {
     let tokens = tokens(text);
     (0..tokens.len()).find_map(|start| {
-        let mut reader = Reader { cues, day_minutes, tokens: &tokens, at: start };
+        let mut reader = Reader { keywords, day_minutes, tokens: &tokens, at: start };
         let range = reader.duration()?;
         let bytes = tokens[start].span.start..tokens[reader.at - 1].span.end;
-        let stated = Stated { range, text: text[bytes.clone()].to_owned() };
+        let stated = StatedDuration { range, text: text[bytes.clone()].to_owned() };
         Some((bytes, stated))
     })
 }
@@ -59,7 +64,7 @@ struct Token {
     span: Range<usize>,
 }
 
-/// Numbers, words and single signs; "30min" gives two tokens.
+/// Splits the text into numbers, words and single signs; "30min" gives two tokens.
 fn tokens(text: &str) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
     let mut class = Class::Space;
@@ -105,9 +110,9 @@ impl Class {
     }
 }
 
-/// Recursive descent over the tokens; `at` moves only past what was understood.
+/// Recursive-descent parser over the tokens; `at` advances only past understood tokens.
 struct Reader<'a> {
-    cues: &'a Cues,
+    keywords: &'a Keywords,
     day_minutes: u32,
     tokens: &'a [Token],
     at: usize,
@@ -120,7 +125,7 @@ impl Reader<'_> {
         Some(self.estimate(hedge, low, high))
     }
 
-    /// "1h 30m", "2 days and 4 hours": amounts of ever smaller units.
+    /// Reads amounts in decreasing units: "1h 30m", "2 days and 4 hours".
     fn compound(&mut self) -> Option<Amount> {
         let (mut total, mut smallest) = self.measured(u32::MAX)?;
         loop {
@@ -141,17 +146,17 @@ impl Reader<'_> {
         }
     }
 
-    /// An amount and a unit smaller than `below`, in minutes, with the unit's size.
+    /// Reads an amount with a unit smaller than `below`. Returns the minutes and the unit's size.
     fn measured(&mut self, below: u32) -> Option<(Amount, u32)> {
         let start = self.at;
-        let found = self.measured_or_nothing(below);
+        let found = self.parse_measured(below);
         if found.is_none() {
             self.at = start;
         }
         found
     }
 
-    fn measured_or_nothing(&mut self, below: u32) -> Option<(Amount, u32)> {
+    fn parse_measured(&mut self, below: u32) -> Option<(Amount, u32)> {
         let (mut low, mut high) = self.amount()?;
         self.eat(&["-"]);
         let first = self.unit(below);
@@ -161,12 +166,15 @@ impl Reader<'_> {
             if self.eat(&["or", "to", "-", "\u{2013}", "\u{2014}"]) {
                 let further = self.amount().map(|further| (further, self.unit(u32::MAX)));
                 match further {
-                    // Each end has a unit of its own, and only in one unit they tell which of them is the lower.
+                    // Each end has its own unit, so the lower end is known only after conversion to
+                    // one unit.
                     Some(((less, more), Some(size))) => {
                         let ratio = f64::from(size) / f64::from(unit);
                         (low, high) = (low.min(less * ratio), high.max(more * ratio));
                     }
-                    Some(((_, more), None)) if more > high && self.closes() => high = more,
+                    Some(((_, more), None)) if more > high && self.is_followed_by_no_word() => {
+                        high = more
+                    }
                     _ => self.at = before,
                 }
             } else if self.eat(&["and"]) {
@@ -183,8 +191,8 @@ impl Reader<'_> {
         Some(((low * size, high * size), unit))
     }
 
-    /// Nothing follows that would make the number belong to something else.
-    fn closes(&self) -> bool {
+    /// Whether nothing follows that would give the number another meaning.
+    fn is_followed_by_no_word(&self) -> bool {
         self.tokens.get(self.at).is_none_or(|next| !next.word.starts_with(char::is_alphanumeric))
     }
 
@@ -216,10 +224,10 @@ impl Reader<'_> {
             self.eat(&["a", "an"]);
             return Some((0.5, 0.5));
         }
-        let word = self.cues.durations.numbers.get(&token.word)?;
+        let word = self.keywords.durations.numbers.get(&token.word)?;
         self.at += 1;
         let vague =
-            self.tokens.get(self.at).and_then(|next| self.cues.durations.vague.get(&next.word));
+            self.tokens.get(self.at).and_then(|next| self.keywords.durations.vague.get(&next.word));
         if let Some([low, high]) = vague {
             // "a few", "a couple of"
             self.at += 1;
@@ -230,7 +238,7 @@ impl Reader<'_> {
         Some(if word[0] == word[1] { (value, value) } else { (word[0], word[1]) })
     }
 
-    /// "1/2", "1 1/2", "one and a half".
+    /// Reads the fraction in "1/2", "1 1/2" and "one and a half".
     fn fraction_after(&mut self, value: f64) -> f64 {
         let before = self.at;
         if self.eat(&["/"])
@@ -263,16 +271,17 @@ impl Reader<'_> {
         Some(value)
     }
 
-    /// The size in minutes of the unit named next, when it is smaller than `below`.
+    /// Reads the next unit if it is smaller than `below`. Returns its size in minutes.
     fn unit(&mut self, below: u32) -> Option<u32> {
         let start = self.at;
-        while self.eat_any(|word| self.cues.durations.unit_adjectives.iter().any(|adj| adj == word))
+        while self
+            .eat_any(|word| self.keywords.durations.unit_adjectives.iter().any(|adj| adj == word))
         {
             self.eat(&["-"]);
         }
         let size = self.tokens.get(self.at).and_then(|token| {
             let inside_compound = below != u32::MAX || self.stands_alone();
-            self.cues.durations.unit_minutes(&token.word, self.day_minutes, inside_compound)
+            self.keywords.durations.unit_minutes(&token.word, self.day_minutes, inside_compound)
         });
         match size.filter(|size| *size < below) {
             Some(size) => {
@@ -286,8 +295,9 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether the unit is written on to its number, and nothing follows the two in the brackets or the text, nor stands
-    /// before them but a hedge or a clause of its own: "(30m)" and "(ana, 30m)" are durations, "10m rows" is not.
+    /// Whether the unit is attached to its number, the two end the brackets or the text, and only a
+    /// hedge or a separate clause precedes them. "(30m)" and "(ana, 30m)" are durations, "10m rows"
+    /// is not.
     fn stands_alone(&self) -> bool {
         let Some([number, unit]) =
             self.at.checked_sub(1).and_then(|at| self.tokens.get(at..=self.at))
@@ -300,20 +310,20 @@ impl Reader<'_> {
         };
         let before = self.tokens[..self.at].iter().rev().find(|token| !is_amount(token));
         let after = self.tokens.get(self.at + 1);
-        let closes = |token: &Token| [")", "]"].contains(&token.word.as_str());
+        let is_followed_by_no_word = |token: &Token| [")", "]"].contains(&token.word.as_str());
         number.span.end == unit.span.start
             && before.is_none_or(|token| {
                 ["(", "[", ",", "about", "max", "est", "."].contains(&token.word.as_str())
             })
-            && after.is_none_or(closes)
+            && after.is_none_or(is_followed_by_no_word)
     }
 
     fn hedge(&mut self) -> Hedge {
         let start = self.at;
         for (phrases, hedge) in [
-            (&self.cues.durations.about, Hedge::About),
-            (&self.cues.durations.at_most, Hedge::AtMost),
-            (&self.cues.durations.at_least, Hedge::AtLeast),
+            (&self.keywords.durations.about, Hedge::About),
+            (&self.keywords.durations.at_most, Hedge::AtMost),
+            (&self.keywords.durations.at_least, Hedge::AtLeast),
         ] {
             for phrase in phrases {
                 if phrase.split(' ').all(|word| self.eat(&[word])) {
@@ -355,10 +365,11 @@ fn fraction(word: &str) -> Option<f64> {
     }
 }
 
-/// At least one minute, at most ten working years: a plan is not a place for larger numbers.
+/// Rounds to minutes, limited to between one minute and ten working years; larger numbers do not
+/// belong in a plan.
 fn minutes(value: f64) -> Minutes {
-    const MOST: f64 = 10.0 * 260.0 * 480.0;
-    Minutes::new(value.round().clamp(1.0, MOST) as u32)
+    const MAX_MINUTES: f64 = 10.0 * 260.0 * 480.0;
+    Minutes::new(value.round().clamp(1.0, MAX_MINUTES) as u32)
 }
 
 fn starts_with_word(text: &str, word: &str) -> bool {
@@ -371,7 +382,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Option<(u32, u32, u32)> {
-        parse(Cues::english(), 480, text)
+        parse(Keywords::english(), 480, text)
             .map(|found| found.range)
             .map(|range| (range.low.get(), range.likely.get(), range.high.get()))
     }
@@ -469,7 +480,7 @@ mod tests {
     #[test]
     fn the_place_of_the_duration_is_exact() {
         let text = "\u{1f680} ship it \u{2014} about two weeks!";
-        let (bytes, stated) = find(Cues::english(), 480, text).unwrap();
+        let (bytes, stated) = find(Keywords::english(), 480, text).unwrap();
         assert_eq!(&text[bytes], "about two weeks");
         assert_eq!(stated.text, "about two weeks");
     }
@@ -483,8 +494,8 @@ mod tests {
 
     #[test]
     fn a_shorter_working_day_shortens_days_but_not_hours() {
-        let day = parse(Cues::english(), 360, "1 day").unwrap().range.likely.get();
-        let hour = parse(Cues::english(), 360, "1 hour").unwrap().range.likely.get();
+        let day = parse(Keywords::english(), 360, "1 day").unwrap().range.likely.get();
+        let hour = parse(Keywords::english(), 360, "1 hour").unwrap().range.likely.get();
         assert_eq!((day, hour), (360, 60));
     }
 }

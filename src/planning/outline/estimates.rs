@@ -1,20 +1,20 @@
-//! How long each row takes: stated, by kind of work, or the sum of its children.
+//! Estimates each row: as stated, by kind of work, or as the sum of its children.
 
 use super::Options;
-use super::cues::{Cues, Kind};
 use super::draft::Draft;
+use super::keywords::{Keywords, Kind};
 use crate::domain::time::{Estimate, Minutes};
 use crate::planning::plan::{Basis, NodeEstimate, NodeKind};
 
-/// Estimates for all rows, by index.
+/// Returns the estimates of all rows, by index.
 ///
-/// Bottom up, a stated duration wins, then the sum of the children, then the
-/// range for the kind of work. Then, top down, rows whose size nobody stated
-/// are scaled down to fit the duration or the weeks stated for a row above.
+/// Bottom up, a stated duration takes precedence, then the sum of the children, then the range for
+/// the kind of work. Then, top down, rows without a stated size are scaled down to fit the duration
+/// or weeks stated for an ancestor.
 pub(super) fn estimates(
     draft: &Draft,
     kinds: &[NodeKind],
-    cues: &Cues,
+    keywords: &Keywords,
     options: Options,
 ) -> Vec<NodeEstimate> {
     let mut estimates: Vec<NodeEstimate> = draft
@@ -26,7 +26,7 @@ pub(super) fn estimates(
                 range: stated.range,
                 basis: Basis::Stated { text: stated.text.clone() },
             },
-            None => by_kind(cues, &row.title, *kind, options),
+            None => by_kind(keywords, &row.title, *kind, options),
         })
         .collect();
     let order = draft.preorder();
@@ -52,11 +52,11 @@ fn sum_up(draft: &Draft, order: &[usize], estimates: &mut [NodeEstimate]) {
     }
 }
 
-/// Scales the unstated leaves below a row down to what the row has room for.
+/// Scales the unstated leaves below a row down to its stated duration.
 fn fit(draft: &Draft, index: usize, estimates: &mut [NodeEstimate], options: Options) {
-    /// Below this the stated room is meant for other work than these rows.
-    const LEAST_SHARE: f64 = 0.2;
-    const LEAST_MINUTES: f64 = 30.0;
+    /// Smaller shares mean that the stated duration is for other work than these rows.
+    const MIN_SHARE: f64 = 0.2;
+    const MIN_MINUTES: f64 = 30.0;
     let row = &draft.rows[index];
     let weeks = row.weeks.map(|(first, last)| {
         let days = 5 * (last - first + 1).min(520);
@@ -80,13 +80,13 @@ fn fit(draft: &Draft, index: usize, estimates: &mut [NodeEstimate], options: Opt
         }
     }
     let share = (f64::from(room.get()) - fixed).max(0.0) / f64::max(free, 1.0);
-    if !(LEAST_SHARE..1.0).contains(&share) {
+    if !(MIN_SHARE..1.0).contains(&share) {
         return;
     }
     for leaf in leaves {
         let scaled = |minutes: Minutes| {
             let value = (f64::from(minutes.get()) * share / 15.0).round() * 15.0;
-            Minutes::new(value.max(LEAST_MINUTES).min(f64::from(minutes.get())) as u32)
+            Minutes::new(value.max(MIN_MINUTES).min(f64::from(minutes.get())) as u32)
         };
         let range = estimates[leaf].range;
         let range = Estimate {
@@ -102,8 +102,8 @@ fn weeks_text(first: u32, last: u32) -> String {
     if first == last { format!("week {first}") } else { format!("weeks {first}-{last}") }
 }
 
-fn by_kind(cues: &Cues, title: &str, kind: NodeKind, options: Options) -> NodeEstimate {
-    let Some(work) = kind_of_work(cues, title) else {
+fn by_kind(keywords: &Keywords, title: &str, kind: NodeKind, options: Options) -> NodeEstimate {
+    let Some(work) = kind_of_work(keywords, title) else {
         let minute = Minutes::new(1);
         return NodeEstimate {
             range: Estimate { low: minute, likely: minute, high: minute },
@@ -111,7 +111,7 @@ fn by_kind(cues: &Cues, title: &str, kind: NodeKind, options: Options) -> NodeEs
         };
     };
     let [low, likely, high] = if kind == NodeKind::Subtask { work.subtask } else { work.task };
-    // The table is written for a day of eight hours.
+    // The table assumes an eight-hour day.
     let scale = |minutes: u32| {
         let scaled =
             if kind == NodeKind::Subtask { minutes } else { minutes * options.day_minutes / 480 };
@@ -123,9 +123,9 @@ fn by_kind(cues: &Cues, title: &str, kind: NodeKind, options: Options) -> NodeEs
     }
 }
 
-/// The kind of work a title names: by an object that outweighs the verb
-/// ("write tests"), by its first verb, else by the noun its head ends in.
-fn kind_of_work<'a>(cues: &'a Cues, title: &str) -> Option<&'a Kind> {
+/// Returns the kind of work that a title names: by an object that outweighs the verb ("write
+/// tests"), by its first verb, or else by the last noun of its head.
+fn kind_of_work<'a>(keywords: &'a Keywords, title: &str) -> Option<&'a Kind> {
     let outside = title.split('(').next().unwrap_or(title);
     let label = match outside.split_once(':') {
         Some((label, rest)) if label.split_whitespace().count() < 2 && rest.contains(' ') => rest,
@@ -135,7 +135,7 @@ fn kind_of_work<'a>(cues: &'a Cues, title: &str) -> Option<&'a Kind> {
     let words: Vec<String> = crate::text::stem::words(label).collect();
     let first = words
         .iter()
-        .find_map(|word| cues.kind_of_verb(word).map(|kind| (word, kind)))
+        .find_map(|word| keywords.kind_of_verb(word).map(|kind| (word, kind)))
         .filter(|(word, _)| Some(*word) == words.first());
     let object = words
         .iter()
@@ -144,7 +144,7 @@ fn kind_of_work<'a>(cues: &'a Cues, title: &str) -> Option<&'a Kind> {
         .take_while(|word| {
             !matches!(word.as_str(), "for" | "with" | "in" | "to" | "from" | "of" | "on" | "using")
         })
-        .filter_map(|word| cues.kind_of_noun(word))
+        .filter_map(|word| keywords.kind_of_noun(word))
         .last();
     match (first, object) {
         (Some((_, verb)), Some(object))
@@ -164,8 +164,8 @@ fn kind_of_work<'a>(cues: &'a Cues, title: &str) -> Option<&'a Kind> {
                     )
                 })
                 .collect();
-            let noun = head.iter().rev().take(2).find_map(|word| cues.kind_of_noun(word));
-            noun.or_else(|| cues.kind_named("other"))
+            let noun = head.iter().rev().take(2).find_map(|word| keywords.kind_of_noun(word));
+            noun.or_else(|| keywords.kind_named("other"))
         }
     }
 }
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_kind_of_work_follows_verb_and_object() {
-        let cues = Cues::english();
+        let keywords = Keywords::english();
         for (title, kind) in [
             ("Implement the export", "implement"),
             ("Write unit tests", "test"),
@@ -195,7 +195,7 @@ mod tests {
             ("Review the draft", "review"),
             ("Colour of the shed", "other"),
         ] {
-            assert_eq!(kind_of_work(cues, title).unwrap().name, kind, "{title}");
+            assert_eq!(kind_of_work(keywords, title).unwrap().name, kind, "{title}");
         }
     }
 

@@ -1,14 +1,14 @@
-//! "Label: value" notes of a row, written as lines, sections or table cells.
+//! Reads "Label: value" fields of a row, written as lines, sections or table cells.
 
 use std::ops::Range;
 
-use super::cues::{Attribute, normalised};
 use super::dates;
 use super::draft::Mention;
-use super::walk::Walker;
-use crate::planning::plan::Standing;
+use super::extract::Walker;
+use super::keywords::{Attribute, normalised};
+use crate::planning::plan::Progress;
 
-/// Writes the value of a field into the row; what cannot be read is left alone.
+/// Writes a field's value into the row; ignores unreadable values.
 pub(super) fn apply(
     walker: &mut Walker<'_>,
     row: usize,
@@ -17,9 +17,9 @@ pub(super) fn apply(
     span: Range<usize>,
     year: Option<i32>,
 ) {
-    let cues = walker.cues;
+    let keywords = walker.keywords;
     let value = value.trim();
-    if cues.says_nothing(value) {
+    if keywords.is_empty_value(value) {
         return;
     }
     let stated = walker.stated(value);
@@ -34,7 +34,7 @@ pub(super) fn apply(
                 is_title: false,
             });
         }
-        Attribute::Priority => row.priority = row.priority.or(cues.priority(value)),
+        Attribute::Priority => row.priority = row.priority.or(keywords.priority(value)),
         Attribute::Owner => {
             for owner in
                 value.split([',', '&', '/']).map(owner_name).filter(|owner| !owner.is_empty())
@@ -46,14 +46,14 @@ pub(super) fn apply(
         }
         Attribute::Status => {
             let words = normalised(value);
-            let is_ticked = value.starts_with(|c: char| cues.status.done_marks.contains(&c));
+            let is_ticked = value.starts_with(|c: char| keywords.status.done_marks.contains(&c));
             let standing = if is_ticked {
-                Some(Standing::Done)
+                Some(Progress::Done)
             } else {
-                cues.status.standing_at_start(&words)
+                keywords.status.standing_at_start(&words)
             };
             row.standing = row.standing.max(standing.unwrap_or_default());
-            row.is_cancelled |= cues.status.calls_off_at_start(&words);
+            row.is_cancelled |= keywords.status.calls_off_at_start(&words);
         }
         Attribute::Due => row.window.due = row.window.due.or(dates::window(value, year, true).due),
         Attribute::Start => {

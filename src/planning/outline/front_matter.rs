@@ -1,6 +1,6 @@
-//! The "key: value" lines between `---` at the start of a file.
+//! Reads the "key: value" lines between `---` at the start of a file.
 
-/// Keys with their values in order; a list has several values.
+/// Keys with their values, in order; a list has several values.
 #[derive(Debug, Default)]
 pub(super) struct FrontMatter {
     entries: Vec<(String, Vec<String>)>,
@@ -36,7 +36,7 @@ impl FrontMatter {
         &self.entries
     }
 
-    /// Whether the file is one task: it has a title and the state of one.
+    /// Whether the file is one task: it has a title, a status, and another field of a task.
     pub(super) fn is_task(&self) -> bool {
         let has = |key: &str| self.entries.iter().any(|(own, _)| own == key);
         self.value("title").is_some()

@@ -1,49 +1,49 @@
-//! One line of work: its title, and everything else people write into it.
+//! Reads one line of work: its title, and everything else that people write into it.
 //!
-//! "3. [x] **Ship it** (2 days, @anna) - COMPLETED" is the title "Ship it" with
-//! a number, a state, a duration and an owner.
+//! "3. [x] **Ship it** (2 days, @anna) - COMPLETED" is the title "Ship it" with a number, a status,
+//! a duration and an owner.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
 use super::Options;
-use super::cues::{Cues, normalised, pattern};
 use super::dates::{self, Window};
-use super::durations::Stated;
+use super::durations::StatedDuration;
+use super::keywords::{Keywords, normalised, pattern};
 use super::notes;
+use super::titles::{is_picture, title, without_lead_in};
 use super::units::{Unit, UnitClass};
-use super::wording::{is_picture, title, without_lead_in};
 use crate::domain::task::Priority;
-use crate::planning::plan::Standing;
+use crate::planning::plan::Progress;
 
-/// What a line of work says about itself.
+/// Contents of a line of work.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Head {
     /// Empty when the line has no words of its own.
     pub(super) title: String,
-    /// The title does not hold the whole line; the description should.
+    /// Whether the title omits part of the line, which the description should contain.
     pub(super) shortened: bool,
     pub(super) unit: Option<Unit>,
-    /// Numbers and ids others may call it by, such as "2.1" and "T-12".
+    /// Numbers and ids that refer to the row, such as "2.1" and "T-12".
     pub(super) names: Vec<String>,
-    pub(super) standing: Standing,
-    /// The text says that it will not be done.
+    pub(super) standing: Progress,
+    /// Whether the text says that the work will not be done.
     pub(super) is_cancelled: bool,
     pub(super) has_mark: bool,
-    /// Opens with a word such as "then": comes after the item before it.
+    /// Whether the line starts with a word such as "then" and so follows the previous item.
     pub(super) is_next: bool,
-    pub(super) stated: Option<Stated>,
+    pub(super) stated: Option<StatedDuration>,
     pub(super) priority: Option<Priority>,
     pub(super) owners: Vec<String>,
     pub(super) window: Window,
     pub(super) weeks: Option<(u32, u32)>,
-    /// Notes in parentheses that were taken out of the title and may name prerequisites.
+    /// Parenthesised notes that were removed from the title and may name prerequisites.
     pub(super) asides: Vec<String>,
 }
 
 impl Head {
-    pub(super) fn reaches(&mut self, standing: Standing) {
+    pub(super) fn reaches(&mut self, standing: Progress) {
         self.standing = self.standing.max(standing);
         self.has_mark = true;
     }
@@ -67,9 +67,9 @@ static IDENTIFIER: LazyLock<Regex> = LazyLock::new(|| {
 static NAMED: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^(?P<id>[A-Z]{1,4}\d{1,4})\s*(?::|-\s|\u{2013}|\u{2014}|\)|\.\s)"));
 
-/// Reads a line of work. `strong` is how many bytes of its start are bold.
+/// Reads a line of work. `strong` is the length in bytes of its bold start.
 pub(super) fn head(
-    cues: &Cues,
+    keywords: &Keywords,
     options: Options,
     year: Option<i32>,
     text: &str,
@@ -87,7 +87,7 @@ pub(super) fn head(
     if let Some(bytes) = literal_checkbox(&rest, &mut head) {
         strip(&mut rest, bytes);
     }
-    let bytes = leading_marks(cues, &rest, &mut head);
+    let bytes = leading_marks(keywords, &rest, &mut head);
     strip(&mut rest, bytes);
     if let Some(found) = NUMBERING.captures(&rest) {
         let number = found.name("a").or(found.name("b")).or(found.name("c"));
@@ -95,7 +95,7 @@ pub(super) fn head(
         let bytes = found.get(0).map_or(0, |found| found.end());
         strip(&mut rest, bytes);
     }
-    let bytes = leading_marks(cues, &rest, &mut head);
+    let bytes = leading_marks(keywords, &rest, &mut head);
     strip(&mut rest, bytes);
     if let Some(found) = IDENTIFIER.captures(&rest) {
         head.names.push(found["id"].to_owned());
@@ -108,7 +108,7 @@ pub(super) fn head(
     if let Some(found) = NAMED.captures(&rest) {
         head.names.push(found["id"].to_owned());
     }
-    if let Some((unit, bytes)) = Unit::leading(cues, &rest) {
+    if let Some((unit, bytes)) = Unit::leading(keywords, &rest) {
         let after =
             rest[bytes..].trim_start_matches([':', '-', '.', ' ', '\u{2013}', '\u{2014}', '*']);
         let stripped = rest.len() - after.len();
@@ -121,21 +121,22 @@ pub(super) fn head(
         }
         head.unit = Some(unit);
     }
-    let bytes = sequence_word(cues, &rest, &mut head);
+    let bytes = sequence_word(keywords, &rest, &mut head);
     strip(&mut rest, bytes);
-    let bytes = commitment(cues, &rest);
+    let bytes = commitment(keywords, &rest);
     strip(&mut rest, bytes);
     head.window = dates::window(&rest, year, false);
-    // An owner may stand before what comes off the end: "Ship it @ann, depends on 2" and "Ship it @ann, due 2027-01-31".
-    notes::owners(cues, &mut rest, &mut head);
+    // An owner can precede a removed ending: "Ship it @ann, depends on 2" and "Ship it @ann, due
+    // 2027-01-31".
+    notes::owners(keywords, &mut rest, &mut head);
     notes::deadline(&mut rest, year);
-    notes::clause(cues, &mut rest, &mut head);
-    notes::owners(cues, &mut rest, &mut head);
-    notes::groups(cues, options, &mut rest, &mut head);
-    notes::tail(cues, options, &mut rest, &mut head);
-    notes::owners(cues, &mut rest, &mut head);
+    notes::clause(keywords, &mut rest, &mut head);
+    notes::owners(keywords, &mut rest, &mut head);
+    notes::groups(keywords, options, &mut rest, &mut head);
+    notes::tail(keywords, options, &mut rest, &mut head);
+    notes::owners(keywords, &mut rest, &mut head);
     if rest.trim_end().ends_with(':') {
-        let kept = without_lead_in(cues, rest.trim_end_matches([':', ' '])).len();
+        let kept = without_lead_in(keywords, rest.trim_end_matches([':', ' '])).len();
         rest.truncate(kept);
         strong = strong.min(kept);
     }
@@ -143,13 +144,14 @@ pub(super) fn head(
     head.shortened = shortened;
     head.title = title;
     let words = normalised(&head.title);
-    if cues.durations.horizons.iter().any(|horizon| words.contains(horizon.as_str())) {
+    if keywords.durations.horizons.iter().any(|horizon| words.contains(horizon.as_str())) {
         head.stated = None;
     }
     head
 }
 
-/// The mark and the bytes of "[x] " typed into running text; those that Markdown does not know are there too.
+/// Returns the mark and the length of a checkbox such as "[x] " in running text. Includes marks
+/// that Markdown does not know.
 pub(super) fn checkbox(text: &str) -> Option<(char, usize)> {
     let inside = text.strip_prefix('[')?;
     let mark = inside.chars().next()?;
@@ -158,27 +160,28 @@ pub(super) fn checkbox(text: &str) -> Option<(char, usize)> {
         .then(|| (mark, text.len() - rest.trim_start().len()))
 }
 
-/// Bytes of a checkbox at the start, and what it says.
+/// Reads a checkbox at the start and returns its length in bytes.
 fn literal_checkbox(text: &str, head: &mut Head) -> Option<usize> {
     let (mark, bytes) = checkbox(text)?;
     head.has_mark = true;
     match mark {
-        'x' | 'X' => head.reaches(Standing::Done),
-        '/' => head.reaches(Standing::Started),
-        // As Obsidian marks what will not be done. "[~]" is begun to some and cancelled to others, so it says nothing.
+        'x' | 'X' => head.reaches(Progress::Done),
+        '/' => head.reaches(Progress::Started),
+        // Obsidian's mark for cancelled work. "[~]" means started to some people and cancelled to
+        // others, so it is ignored.
         '-' => head.is_cancelled = true,
         _ => {}
     }
     Some(bytes)
 }
 
-/// Bytes of state marks, pictures and spaces at the start.
-fn leading_marks(cues: &Cues, text: &str, head: &mut Head) -> usize {
+/// Reads status marks, pictures and spaces at the start and returns their length in bytes.
+fn leading_marks(keywords: &Keywords, text: &str, head: &mut Head) -> usize {
     let mut bytes = 0;
     for c in text.chars() {
-        if cues.status.done_marks.contains(&c) {
-            head.reaches(Standing::Done);
-        } else if cues.status.open_marks.contains(&c) {
+        if keywords.status.done_marks.contains(&c) {
+            head.reaches(Progress::Done);
+        } else if keywords.status.open_marks.contains(&c) {
             head.has_mark = true;
         } else if !(is_picture(c) || c.is_whitespace()) {
             break;
@@ -188,19 +191,19 @@ fn leading_marks(cues: &Cues, text: &str, head: &mut Head) -> usize {
     bytes
 }
 
-/// Bytes of "First, " or "Then, " at the start.
-fn sequence_word(cues: &Cues, text: &str, head: &mut Head) -> usize {
-    let next = opening_word(&cues.dependencies.then, text);
+/// Reads "First, " or "Then, " at the start and returns its length in bytes.
+fn sequence_word(keywords: &Keywords, text: &str, head: &mut Head) -> usize {
+    let next = opening_word(&keywords.dependencies.then, text);
     head.is_next = next > 0;
-    next.max(opening_word(&cues.dependencies.first, text))
+    next.max(opening_word(&keywords.dependencies.first, text))
 }
 
-/// The text without "First, " or "Then, " at its start.
-pub(super) fn after_sequence_word<'t>(cues: &Cues, text: &'t str) -> &'t str {
-    &text[sequence_word(cues, text, &mut Head::default())..]
+/// Returns the text without "First, " or "Then, " at its start.
+pub(super) fn after_sequence_word<'t>(keywords: &Keywords, text: &'t str) -> &'t str {
+    &text[sequence_word(keywords, text, &mut Head::default())..]
 }
 
-/// Bytes of the first of the words that opens the text and is not all of it.
+/// Returns the length of the first listed word that starts the text without being all of it.
 fn opening_word(words: &[String], text: &str) -> usize {
     let lower = text.to_ascii_lowercase();
     let opens = |word: &&String| {
@@ -211,11 +214,11 @@ fn opening_word(words: &[String], text: &str) -> usize {
     words.iter().find(opens).map_or(0, |word| word.len() + 1)
 }
 
-/// Bytes of "We will " or "Must " before a verb of work.
-pub(super) fn commitment(cues: &Cues, text: &str) -> usize {
+/// Returns the length of "We will " or "Must " before a work verb.
+pub(super) fn commitment(keywords: &Keywords, text: &str) -> usize {
     let lower = text.to_ascii_lowercase();
     let promised =
-        cues.statements.commitments.iter().flat_map(|cue| {
+        keywords.statements.commitments.iter().flat_map(|cue| {
             [cue.clone(), cue.replace(" ll", "'ll"), cue.replace(" ll", "\u{2019}ll")]
         });
     promised
@@ -225,7 +228,7 @@ pub(super) fn commitment(cues: &Cues, text: &str) -> usize {
             lower[*bytes..]
                 .split(|c: char| !c.is_alphanumeric())
                 .next()
-                .is_some_and(|verb| cues.kind_of_verb(verb).is_some())
+                .is_some_and(|verb| keywords.kind_of_verb(verb).is_some())
         })
         .unwrap_or(0)
 }
@@ -235,7 +238,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Head {
-        head(Cues::english(), Options::default(), None, text, 0)
+        head(Keywords::english(), Options::default(), None, text, 0)
     }
 
     #[test]
@@ -298,7 +301,7 @@ mod tests {
     #[test]
     fn what_is_taken_out_is_kept_beside_the_title() {
         let head = read("[x] Set up the shed (2 days, critical) @anna");
-        assert_eq!(head.standing, Standing::Done);
+        assert_eq!(head.standing, Progress::Done);
         assert_eq!(head.stated.map(|stated| stated.range.likely.get()), Some(960));
         assert_eq!(head.priority, Some(Priority::Critical));
         assert_eq!(head.owners, ["anna"]);
@@ -331,9 +334,9 @@ mod tests {
         for text in
             ["Handle jobs (queued, in progress, failed)", "Handle jobs (open, in progress, done)"]
         {
-            assert_eq!(read(text).standing, Standing::Open, "{text}");
+            assert_eq!(read(text).standing, Progress::Open, "{text}");
         }
-        assert_eq!(read("Build the shed (done, without the roof)").standing, Standing::Done);
+        assert_eq!(read("Build the shed (done, without the roof)").standing, Progress::Done);
     }
 
     #[test]

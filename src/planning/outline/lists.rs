@@ -1,20 +1,20 @@
-//! Lists and sentences of work, item by item.
+//! Reads lists and sentences of work, item by item.
 
 use std::ops::Range;
 
 use super::blocks::{Block, Item, Line};
-use super::cues::{Cues, HeadingRole, Rank, normalised};
 use super::draft::{Mention, Row};
-use super::evidence::{Evidence, is_field, label_and_value, starts_with_verb};
+use super::extract::{WalkContext, Walker};
 use super::items;
-use super::reading::first_word;
+use super::keywords::{HeadingRole, Keywords, Rank, normalised};
+use super::list_classifier::{Evidence, is_field, label_and_value, starts_with_verb};
+use super::requirement_sections::may_contain_requirements;
 use super::requirements::has_modal;
-use super::statements::may_state;
-use super::walk::{Place, Walker};
-use super::wording;
-use crate::planning::plan::{SkipReason, Standing};
+use super::section_classifier::first_word;
+use super::titles;
+use crate::planning::plan::{Progress, SkipReason};
 
-/// A list of fields this near the start describes the document.
+/// Maximum start position of a list of fields that describes the document.
 const METADATA_REACH: usize = 400;
 
 impl Walker<'_> {
@@ -22,14 +22,14 @@ impl Walker<'_> {
         &mut self,
         list: &[Item],
         span: Range<usize>,
-        place: Place,
+        place: WalkContext,
         has_rows_below: bool,
         lead_in: &str,
     ) {
-        let evidence = Evidence::of(self.cues, list);
+        let evidence = Evidence::of(self.keywords, list);
         let is_work = match (place.skip, place.work) {
             (Some(_), _) => false,
-            (None, Some(_)) if !self.cues.knows_words() => true,
+            (None, Some(_)) if !self.keywords.knows_words() => true,
             (None, Some(rank)) => match place.parent {
                 None => evidence.is_listed_work(),
                 Some(parent) => {
@@ -41,7 +41,7 @@ impl Walker<'_> {
                     {
                         evidence.is_listed_work() && !negative(lead_in)
                     } else {
-                        evidence.is_parts() && !negative(lead_in)
+                        evidence.are_subtasks() && !negative(lead_in)
                     }
                 }
             },
@@ -49,7 +49,7 @@ impl Walker<'_> {
         };
         if is_work {
             let work = place.work.or(Some(self.threshold));
-            self.items(list, Place { work, ..place });
+            self.items(list, WalkContext { work, ..place });
             return;
         }
         match place.parent {
@@ -63,12 +63,12 @@ impl Walker<'_> {
         }
     }
 
-    /// A list outside the plan: statements of a requirements section, or skipped.
+    /// Reads a list outside the plan: as statements of a requirements section, or as skipped.
     pub(super) fn plain_items(
         &mut self,
         list: &[Item],
         span: Range<usize>,
-        place: Place,
+        place: WalkContext,
         evidence: Evidence,
     ) {
         let states = place.skip == Some(SkipReason::PlannedElsewhere)
@@ -96,31 +96,31 @@ impl Walker<'_> {
         });
         let what = list.first().and_then(item_line).map(|line| line.text).unwrap_or_default();
         self.draft.skip(span, &what, reason);
-        if may_state(reason) {
+        if may_contain_requirements(reason) {
             for line in list.iter().filter_map(item_line) {
-                if has_modal(self.cues, &line.text) {
+                if has_modal(self.keywords, &line.text) {
                     self.state(&line, line.span.clone(), None);
                 }
             }
         }
     }
 
-    pub(super) fn field_item(&mut self, parent: usize, item: &Item, place: Place) {
+    pub(super) fn field_item(&mut self, parent: usize, item: &Item, place: WalkContext) {
         let Some(line) = item_line(item) else { return };
         if !self.field_line(parent, &line, place) {
             self.draft.rows[parent].mentions.push(Mention::of_text(&line.text, line.span));
         }
     }
 
-    /// Reads one item of a list of work; the row it became, when it did.
-    pub(super) fn item(&mut self, item: &Item, place: Place) -> Option<usize> {
+    /// Reads one item of a list of work. Returns its row, if it became one.
+    pub(super) fn item(&mut self, item: &Item, place: WalkContext) -> Option<usize> {
         let line = item_line(item)?;
         if is_placeholder(&line.text) {
             self.draft.skip(item.span.clone(), &line.text, SkipReason::Placeholder);
             return None;
         }
         if let Some(parent) = place.parent {
-            if self.field_line(parent, &line, place) || is_field(self.cues, &line) {
+            if self.field_line(parent, &line, place) || is_field(self.keywords, &line) {
                 self.describe(parent, item.span.clone());
                 return None;
             }
@@ -134,16 +134,17 @@ impl Walker<'_> {
             return None;
         }
         let index = self.row_of_item(item, &line, place)?;
-        let below = Place { parent: Some(index), is_steps: false, ..place };
+        let below = WalkContext { parent: Some(index), is_steps: false, ..place };
         for block in item.blocks.iter().skip(1) {
             self.below_item(block, index, below);
         }
         Some(index)
     }
 
-    /// The row for the item's first line; text too deep for a row goes to the parent.
-    fn row_of_item(&mut self, item: &Item, line: &Line, place: Place) -> Option<usize> {
-        let head = items::head(self.cues, self.options, place.year, &line.text, line.strong);
+    /// Adds a row for the item's first line. If the row would be too deep, its text goes to the
+    /// parent.
+    fn row_of_item(&mut self, item: &Item, line: &Line, place: WalkContext) -> Option<usize> {
+        let head = items::head(self.keywords, self.options, place.year, &line.text, line.strong);
         if !head.title.contains(char::is_alphanumeric) {
             self.keep(item.span.clone(), place);
             return None;
@@ -151,13 +152,13 @@ impl Walker<'_> {
         let shortened = head.shortened;
         let mut row = Row::of_head(head, line.span.clone(), item.span.clone());
         row.names.extend(item.number.map(|number| number.to_string()));
-        // What has ticked and open parts is half done, as org-mode marks it.
+        // An item with checked and open parts is half done, as in org-mode.
         if has_checkboxes_below(item) && row.is_cancelled {
             row.is_cancelled = false;
-            row.standing = Standing::Started;
+            row.standing = Progress::Started;
         }
         if item.checked == Some(true) || line.struck {
-            row.standing = Standing::Done;
+            row.standing = Progress::Done;
         }
         row.group = place.group;
         row.is_step = place.is_steps && item.number.is_some();
@@ -176,17 +177,17 @@ impl Walker<'_> {
         added
     }
 
-    /// What stands below the first line of an item that is a row.
-    fn below_item(&mut self, block: &Block, index: usize, below: Place) {
+    /// Reads a block below the first line of an item that is a row.
+    fn below_item(&mut self, block: &Block, index: usize, below: WalkContext) {
         match block {
             Block::List { items, span, .. } => {
-                let evidence = Evidence::of(self.cues, items);
+                let evidence = Evidence::of(self.keywords, items);
                 let is_work = if self.draft.rows[index].is_phase_unit() {
                     evidence.is_listed_work()
                 } else {
-                    evidence.is_subparts()
+                    evidence.are_nested_subtasks()
                 };
-                if is_work || !self.cues.knows_words() || has_labelled_parts(self, items) {
+                if is_work || !self.keywords.knows_words() || has_labelled_parts(self, items) {
                     self.items(items, below);
                 } else {
                     for item in items {
@@ -207,8 +208,8 @@ impl Walker<'_> {
     }
 
     /// Reads the items of one list of work.
-    fn items(&mut self, items: &[Item], place: Place) {
-        let place = Place { group: self.next_group(), ..place };
+    fn items(&mut self, items: &[Item], place: WalkContext) {
+        let place = WalkContext { group: self.next_group(), ..place };
         for item in items {
             self.item(item, place);
         }
@@ -221,16 +222,17 @@ impl Walker<'_> {
             None if line.is_all_strong() => bold,
             None => return None,
         };
-        self.cues.heading(label, inside)
+        self.keywords.heading(label, inside)
     }
 
-    /// "Activities:" with a list below it is not a row but holds rows.
+    /// Reads a label such as "Activities:" with a list below it, which is not a row but contains
+    /// rows.
     pub(super) fn labelled_part(
         &mut self,
         item: &Item,
         line: &Line,
         parent: usize,
-        place: Place,
+        place: WalkContext,
     ) -> bool {
         let Some(role) = self.label_role(line, true) else {
             return false;
@@ -270,12 +272,13 @@ impl Walker<'_> {
     }
 
     pub(super) fn is_detail_label(&self, line: &Line) -> bool {
-        label_and_value(line)
-            .is_some_and(|(label, _)| self.cues.statements.attributes.contains(&normalised(label)))
+        label_and_value(line).is_some_and(|(label, _)| {
+            self.keywords.statements.attributes.contains(&normalised(label))
+        })
     }
 
-    /// Sentences that promise work, in a work section without lists.
-    pub(super) fn sentences(&mut self, blocks: &[Block], place: Place, only_promises: bool) {
+    /// Reads sentences that promise work, in a work section without lists.
+    pub(super) fn sentences(&mut self, blocks: &[Block], place: WalkContext, only_promises: bool) {
         for block in blocks {
             let Block::Paragraph { lines, .. } = block else {
                 continue;
@@ -283,11 +286,11 @@ impl Walker<'_> {
             let whole = join(lines);
             let mut rest = whole.text.as_str();
             while !rest.trim().is_empty() {
-                let sentence = wording::first_sentence(rest);
+                let sentence = titles::first_sentence(rest);
                 rest = &rest[sentence.len()..];
                 let task = sentence.trim();
-                if promises_work(self.cues, task, only_promises) {
-                    let head = items::head(self.cues, self.options, place.year, task, 0);
+                if promises_work(self.keywords, task, only_promises) {
+                    let head = items::head(self.keywords, self.options, place.year, task, 0);
                     let mut row = Row::of_head(head, whole.span.clone(), whole.span.clone());
                     row.description.push(sentence.trim().to_owned());
                     if self.add(row, place).is_some() {
@@ -301,7 +304,7 @@ impl Walker<'_> {
     }
 }
 
-/// Whether checkboxes stand below an item.
+/// Whether an item has checkboxes below it.
 fn has_checkboxes_below(item: &Item) -> bool {
     let mut lists = item.blocks.iter().filter_map(|block| match block {
         Block::List { items, .. } => Some(items),
@@ -310,13 +313,13 @@ fn has_checkboxes_below(item: &Item) -> bool {
     lists.any(|items| items.iter().any(|part| part.checked.is_some()))
 }
 
-/// Whether an item so labelled is no work although its neighbours are.
+/// Whether an item with this label is not work although its neighbours are.
 pub(super) fn ends_work(role: HeadingRole) -> bool {
     use SkipReason::{Future, NonGoals, OpenQuestions, OutOfScope, Risks};
     matches!(role, HeadingRole::Skip(Future | NonGoals | OpenQuestions | OutOfScope | Risks))
 }
 
-/// "Without this:" introduces what is wrong, not what to do.
+/// Whether a lead-in such as "Without this:" introduces what is wrong instead of what to do.
 pub(super) fn negative(lead_in: &str) -> bool {
     let lead_in = lead_in.to_lowercase();
     lead_in.ends_with(':')
@@ -334,22 +337,22 @@ pub(super) fn has_labelled_parts(walker: &Walker<'_>, items: &[Item]) -> bool {
     })
 }
 
-/// Whether a sentence promises work: after "we will", or as an imperative.
-fn promises_work(cues: &Cues, sentence: &str, only_promises: bool) -> bool {
-    const FEWEST_WORDS: usize = 3;
-    let said = items::after_sequence_word(cues, sentence);
-    if said.ends_with([':', '?']) || said.split_whitespace().count() < FEWEST_WORDS {
+/// Whether a sentence promises work, after "we will" or as an imperative.
+fn promises_work(keywords: &Keywords, sentence: &str, only_promises: bool) -> bool {
+    const MIN_WORDS: usize = 3;
+    let stated = items::after_sequence_word(keywords, sentence);
+    if stated.ends_with([':', '?']) || stated.split_whitespace().count() < MIN_WORDS {
         return false;
     }
-    if items::commitment(cues, said) > 0 {
+    if items::commitment(keywords, stated) > 0 {
         return true;
     }
     !only_promises
-        && starts_with_verb(cues, said)
-        && !cues.statements.not_work.contains(&first_word(said))
+        && starts_with_verb(keywords, stated)
+        && !keywords.statements.not_work.contains(&first_word(stated))
 }
 
-/// A short name with a list below it, which says nothing by itself.
+/// Whether an item is only a short name for the list below it.
 pub(super) fn names_a_group(item: &Item, line: &Line) -> bool {
     const SHORT: usize = 5;
     let outside = line.text.split('(').next().unwrap_or_default();
@@ -365,7 +368,7 @@ pub(super) fn is_placeholder(text: &str) -> bool {
         && text.split_whitespace().count() > 3
 }
 
-/// The first paragraph of an item as one line; fields on later lines stay apart.
+/// Returns the first paragraph of an item as one line, without later paragraphs.
 pub(super) fn item_line(item: &Item) -> Option<Line> {
     match item.blocks.first() {
         Some(Block::Paragraph { lines, .. }) if !lines.is_empty() => Some(join(lines)),
@@ -373,7 +376,7 @@ pub(super) fn item_line(item: &Item) -> Option<Line> {
     }
 }
 
-/// Soft-wrapped lines as one.
+/// Joins soft-wrapped lines into one.
 pub(super) fn join(lines: &[Line]) -> Line {
     let mut whole = lines.first().cloned().unwrap_or_default();
     for line in lines.iter().skip(1) {

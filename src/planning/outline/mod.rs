@@ -1,83 +1,82 @@
-//! The embedded planner: from a project description to a plan, by its structure.
+//! The embedded planner: converts a project description to a plan, based on its structure.
 //!
-//! A pure function of the text: no model, clock, network or randomness, and the
-//! same text always gives the same plan, byte for byte.
+//! A pure function of the text: it uses no model, clock, network or randomness, and the same text
+//! always gives the same plan, byte for byte.
 //!
-//! # What it reads
-//! Markdown and plain text: headings (also bold lines, capitals, "Phase 2: …"),
-//! lists, checkboxes, tables of work, front matter of a task file, "Label:
-//! value" fields, and sentences such as "we will …" in sections about work.
-//! From them it takes titles, states, durations, weeks, dates, owners,
-//! priorities, and dependencies ("depends on 2.1", "after the import").
+//! # Input
+//! Markdown and plain text: headings (also bold lines, capitals, "Phase 2: …"), lists, checkboxes,
+//! tables of work, front matter of a task file, "Label: value" fields, and sentences such as "we
+//! will …" in sections about work. The planner extracts titles, statuses, durations, weeks, dates,
+//! owners, priorities, and dependencies ("depends on 2.1", "after the import").
 //!
-//! # How it decides what is work
-//! Section headings are judged by cue words (`cues/en.toml`). A text is planned
-//! by its plainest kind of section: a roadmap or task list if it has one, else
-//! deliverables, else features and stories, else lists of imperatives. What the
-//! weaker sections say becomes requirements that the plan is checked against.
+//! # What counts as work
+//! Keywords (`keywords/en.toml`) classify section headings. A text is planned from its clearest
+//! kind of section: a roadmap or task list if it has one, else deliverables, else features and
+//! stories, else lists of imperatives. Weaker sections become requirements that the plan is checked
+//! against.
 //!
-//! # What it will not do
-//! - Invent work: every row cites its source, and a split says that it is one.
+//! # Limits
+//! The planner does not:
+//! - Invent work: every row cites its source, and a split is marked as one.
 //! - Turn goals, personas, risks, examples or code into tasks.
 //! - Guess a dependency: a doubtful target is listed in `unresolved`.
-//! - Return a cycle: the link that would close it is refused and reported.
-//! - Drop text silently: what is neither a row, its description nor a
-//!   requirement is in `skipped` with a reason.
-//! - Apply English cue words to another language: such a text is planned by its
-//!   headings and lists alone, and `language_note` says so.
+//! - Return a cycle: a link that would form one is refused and reported.
+//! - Drop text silently: text outside rows, descriptions and requirements is in `skipped` with a
+//!   reason.
+//! - Apply English keywords to another language: such a text is planned from its headings and lists
+//!   alone, and `language_note` says so.
 //!
 //! # Layers
-//! `blocks` (bytes to blocks) -> `sections` (what stands under which heading)
-//! -> `walk` (sections to rows: `reading` decides, `lists`, `tables`,
-//! `statements`, `items`, their `notes` and `fields` read) -> `dependencies`,
-//! `split`, `estimates`, `requirements` -> `assemble` (the plan and its
-//! `problems`).
+//! `blocks` (bytes to blocks) -> `sections` (blocks by heading) -> `extract` (sections to rows:
+//! `section_classifier` decides; `lists`, `tables`, `requirement_sections`, `items`, their `notes`
+//! and `fields` read) -> `dependencies`, `split`, `estimates`, `requirements` -> `assemble` (the
+//! plan and its `problems`).
 
 mod acyclic;
 mod assemble;
 mod blocks;
 mod builder;
-mod cues;
 mod dates;
 mod dependencies;
 mod draft;
 mod durations;
 mod estimates;
-mod evidence;
+mod extract;
 mod fields;
 mod front_matter;
 mod items;
+mod keyword_schema;
+mod keywords;
+mod list_classifier;
 mod lists;
 mod notes;
 mod problems;
-mod reading;
 mod repair;
+mod requirement_sections;
 mod requirements;
 mod rows;
+mod section_classifier;
 mod sections;
 mod split;
-mod statements;
 mod tables;
 mod targets;
 mod title;
+mod titles;
 mod units;
-mod vocabulary;
-mod walk;
-mod wording;
 
-use crate::planning::plan::{Node, Plan, Standing};
-use cues::{Cues, Rank, WrittenIn};
+use crate::planning::plan::{Node, Plan, Progress};
 use draft::Draft;
+use keywords::{DetectedLanguage, Keywords, Rank};
 use sections::Section;
 use title::Title;
 
-/// What the planner may be told besides the text.
+/// Options of the planner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Deepest level of a row; the top level is 0.
     pub max_depth: u32,
-    /// Working minutes of a day, by which "2 days" is converted. Taken as at
-    /// least one and at most those of a calendar day.
+    /// Working minutes per day, for converting "2 days". Limited to between 1 and the minutes of a
+    /// calendar day.
     pub day_minutes: u32,
 }
 
@@ -87,20 +86,20 @@ impl Default for Options {
     }
 }
 
-/// Reads a project description as a plan. Never fails: a text without work
-/// gives a plan without rows that says why.
+/// Reads a project description as a plan. Never fails: a text without work gives an empty plan that
+/// says why.
 pub fn outline(text: &str, options: Options) -> Plan {
     let options = Options { day_minutes: options.day_minutes.clamp(1, 24 * 60), ..options };
-    match Cues::of_text(text) {
-        WrittenIn::Known(cues) => read_by(cues, text, options),
-        WrittenIn::Unknown => read_by(Cues::none(), text, options),
-        WrittenIn::Likely(cues) => {
-            let plan = read_by(cues, text, options);
-            let by_form = plan.nodes.is_empty().then(|| read_by(Cues::none(), text, options));
-            // A list of sources has the form of one of work, but nobody's name and no box to tick.
+    match Keywords::of_text(text) {
+        DetectedLanguage::ListedItem(keywords) => read_by(keywords, text, options),
+        DetectedLanguage::Unknown => read_by(Keywords::none(), text, options),
+        DetectedLanguage::Likely(keywords) => {
+            let plan = read_by(keywords, text, options);
+            let by_form = plan.nodes.is_empty().then(|| read_by(Keywords::none(), text, options));
+            // A list of sources looks like a list of work, but has no owners and no checkboxes.
             let is_work = |plan: &Plan| {
                 let is_marked =
-                    |node: &Node| node.owner.is_some() || node.standing != Standing::Open;
+                    |node: &Node| node.owner.is_some() || node.standing != Progress::Open;
                 plan.nodes.iter().any(is_marked)
                     || (text.contains("[ ] ") && !plan.nodes.is_empty())
             };
@@ -109,17 +108,17 @@ pub fn outline(text: &str, options: Options) -> Plan {
     }
 }
 
-fn read_by(cues: &Cues, text: &str, options: Options) -> Plan {
-    let root = sections::tree(blocks::read(text), cues);
-    let title = title::find(text, cues, &root);
-    let (draft, rank) = plainest(text, cues, options, &root, &title);
-    assemble::plan(text, cues, options, title, draft, rank)
+fn read_by(keywords: &Keywords, text: &str, options: Options) -> Plan {
+    let root = sections::tree(blocks::read(text), keywords);
+    let title = title::find(text, keywords, &root);
+    let (draft, rank) = plainest(text, keywords, options, &root, &title);
+    assemble::plan(text, keywords, options, title, draft, rank)
 }
 
-/// Reads the text by ever weaker kinds of sections until they yield a plan.
+/// Reads the text by increasingly weak kinds of sections until they yield a plan.
 fn plainest(
     text: &str,
-    cues: &Cues,
+    keywords: &Keywords,
     options: Options,
     root: &Section,
     title: &Title,
@@ -127,7 +126,7 @@ fn plainest(
     const ENOUGH_ROWS: usize = 2;
     let mut best: Option<(Draft, Rank)> = None;
     for rank in [Rank::Plan, Rank::Scope, Rank::Feature, Rank::Evidence] {
-        let draft = walk::read(text, cues, options, root, title, rank);
+        let draft = extract::read(text, keywords, options, root, title, rank);
         let rows = draft.leaves();
         if best.as_ref().is_none_or(|(known, _)| rows > known.leaves()) {
             best = Some((draft, rank));

@@ -1,16 +1,17 @@
-//! What people write beside a title: owners, dates, efforts, states and prerequisites, in brackets or at the end.
+//! Reads notes beside a title: owners, dates, efforts, statuses and prerequisites, in brackets or
+//! at the end.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
 use super::Options;
-use super::cues::{Cues, normalised, pattern};
 use super::dates::{self, Window};
 use super::durations;
 use super::items::Head;
-use super::wording::{is_picture, without_code};
-use crate::planning::plan::Standing;
+use super::keywords::{Keywords, normalised, pattern};
+use super::titles::{is_picture, without_code};
+use crate::planning::plan::Progress;
 
 static GROUP: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"\(([^()]{1,160})\)|\[([^\[\]]{1,160})\]"));
@@ -26,20 +27,20 @@ static TRAILING_PART: LazyLock<Regex> = LazyLock::new(|| {
         r"^(?P<head>.*\S)\s*(?:\s-|:|,|;|\u{2013}|\u{2014})\s*(?P<tail>[^,;:\u{2013}\u{2014}]{1,60})$",
     )
 });
-/// ", effort: 1d"
+/// Matches ", effort: 1d".
 static TRAILING_FIELD: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"^(?P<head>.*\S)\s*(?:\s-|,|;|\u{2013}|\u{2014})\s*(?P<tail>\p{L}[\p{L} ]{1,20}:\s*[^,;:\u{2013}\u{2014}]{1,40})$",
     )
 });
-/// "~2d", but for "limit it to ~20h"
+/// Matches "~2d"; "limit it to ~20h" is excluded by its preceding word.
 static TRAILING_ESTIMATE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"^(?P<head>.*\b(?P<before>\p{L}+))\s(?P<tail>[~\u{2248}]\d+(?:\.\d+)?[mhdw])$")
 });
 
-/// Takes "(owner: Ann)", "@ann" at the end and the like out of the line.
-pub(super) fn owners(cues: &Cues, rest: &mut String, head: &mut Head) {
-    if cues.knows_words()
+/// Reads owners such as "(owner: Ann)" and a final "@ann", and removes them from the line.
+pub(super) fn owners(keywords: &Keywords, rest: &mut String, head: &mut Head) {
+    if keywords.knows_words()
         && let Some(found) = OWNER_NOTE.captures(rest)
     {
         head.add_owner(&found[1]);
@@ -81,7 +82,7 @@ pub(super) fn owners(cues: &Cues, rest: &mut String, head: &mut Head) {
     *rest = before_tags + &tags;
 }
 
-/// Where the words begin that end the text and start with "#", the space before them included.
+/// Returns the start of the final words that begin with "#", including the space before them.
 fn tags_at(text: &str) -> usize {
     let mut kept = text.len();
     while let Some((before, word)) = text[..kept].trim_end().rsplit_once(char::is_whitespace) {
@@ -93,7 +94,7 @@ fn tags_at(text: &str) -> usize {
     kept
 }
 
-/// Takes the owners off the end.
+/// Removes the owners from the end.
 fn strip_handles(rest: &mut String, head: &Head) {
     while let Some(at) = rest.rfind('@') {
         let handle = &rest[at + 1..];
@@ -108,8 +109,8 @@ fn strip_handles(rest: &mut String, head: &Head) {
     }
 }
 
-/// Takes "due 2027-01-31" off the end, which was read already; "by" and "before" only where an owner or a note in brackets
-/// stands before them, as they may belong to a sentence.
+/// Removes a deadline such as "due 2027-01-31", which was already read, from the end. "by" and
+/// "before" may belong to a sentence, so they are removed only after an owner or a bracketed note.
 pub(super) fn deadline(rest: &mut String, year: Option<i32>) {
     let Some((cue, at)) = dates::closing_deadline(rest, year) else { return };
     let before = rest[..at].trim_end_matches([' ', ',', ';', '-', '\u{2013}', '\u{2014}']);
@@ -117,7 +118,7 @@ pub(super) fn deadline(rest: &mut String, year: Option<i32>) {
         ["due", "deadline"].iter().any(|word| cue.to_ascii_lowercase().starts_with(word));
     let follows_note = before.ends_with([')', ']'])
         || before.rsplit(' ').next().is_some_and(|word| word.starts_with('@'));
-    // Within a note in brackets it is one of its parts.
+    // A deadline inside a bracketed note belongs to the note.
     let is_outside = before.matches(['(', '[']).count() == before.matches([')', ']']).count();
     if before.contains(' ') && is_outside && (is_label || follows_note) {
         let kept = before.len();
@@ -125,10 +126,10 @@ pub(super) fn deadline(rest: &mut String, year: Option<i32>) {
     }
 }
 
-/// Takes ", depends on ..." off the end; what it names is kept as an aside.
-pub(super) fn clause(cues: &Cues, rest: &mut String, head: &mut Head) {
+/// Removes ", depends on ..." from the end and keeps it as an aside.
+pub(super) fn clause(keywords: &Keywords, rest: &mut String, head: &mut Head) {
     let lower = without_code(rest).to_ascii_lowercase();
-    let found = cues.dependencies.strong.iter().filter_map(|cue| {
+    let found = keywords.dependencies.strong.iter().filter_map(|cue| {
         let at = lower.find(&format!(" {cue} "))?;
         let before = rest[..at].trim_end();
         let kept = before.trim_end_matches([',', ';', '-', '\u{2013}', '\u{2014}']).trim_end();
@@ -141,14 +142,14 @@ pub(super) fn clause(cues: &Cues, rest: &mut String, head: &mut Head) {
     }
 }
 
-/// Takes parenthesised notes that describe the task out of its title.
-pub(super) fn groups(cues: &Cues, options: Options, rest: &mut String, head: &mut Head) {
+/// Removes parenthesised notes about the task from its title.
+pub(super) fn groups(keywords: &Keywords, options: Options, rest: &mut String, head: &mut Head) {
     let mut removed: Vec<(usize, usize)> = Vec::new();
     for found in GROUP.captures_iter(rest) {
         let (Some(whole), Some(inner)) = (found.get(0), found.get(1).or(found.get(2))) else {
             continue;
         };
-        if is_note(cues, options, inner.as_str(), head) {
+        if is_note(keywords, options, inner.as_str(), head) {
             removed.push((whole.start(), whole.end()));
         }
     }
@@ -158,21 +159,22 @@ pub(super) fn groups(cues: &Cues, options: Options, rest: &mut String, head: &mu
     }
 }
 
-/// Reads what stands in brackets; false when some of it is no note about the task. A state counts only where all of it is
-/// notes and no other state is named: "(open, shipped, cancelled)" says what the task is about.
-fn is_note(cues: &Cues, options: Options, inner: &str, head: &mut Head) -> bool {
+/// Reads a bracketed text and returns whether all of it is notes about the task. A status counts
+/// only if it is the only one and everything else is notes: "(open, shipped, cancelled)" is the
+/// subject of the task.
+fn is_note(keywords: &Keywords, options: Options, inner: &str, head: &mut Head) -> bool {
     let before = (head.standing, head.is_cancelled, head.has_mark);
     let parts: Vec<&str> =
         inner.split([',', ';']).map(str::trim).filter(|part| !part.is_empty()).collect();
-    let states = parts.iter().filter(|part| cues.status.is_state(&state_words(part))).count();
-    // "after 3, 4 and the wood": what names no note belongs to the prerequisites before it.
+    let states = parts.iter().filter(|part| keywords.status.is_state(&state_words(part))).count();
+    // "after 3, 4 and the wood": a part that is not a note belongs to the prerequisites before it.
     let mut prerequisites: Vec<&str> = Vec::new();
     let mut is_after_prerequisite = false;
     let mut known = 0;
     for part in &parts {
-        if names_prerequisite(cues, part) {
+        if names_prerequisite(keywords, part) {
             is_after_prerequisite = true;
-        } else if note(cues, options, part, head) || calls_off(cues, part, head) {
+        } else if note(keywords, options, part, head) || calls_off(keywords, part, head) {
             is_after_prerequisite = false;
             known += 1;
             continue;
@@ -184,10 +186,10 @@ fn is_note(cues: &Cues, options: Options, inner: &str, head: &mut Head) -> bool 
     }
     if known < parts.len() || states > 1 {
         (head.standing, head.is_cancelled, head.has_mark) = before;
-        // "(done, without the roof)" says first how far it is, and then more of it.
+        // "(done, without the roof)" starts with the status and then adds details.
         if let Some(standing) = parts
             .first()
-            .and_then(|part| cues.status.standing(&state_words(part)))
+            .and_then(|part| keywords.status.standing(&state_words(part)))
             .filter(|_| states == 1)
         {
             head.reaches(standing);
@@ -200,23 +202,23 @@ fn is_note(cues: &Cues, options: Options, inner: &str, head: &mut Head) -> bool 
     !parts.is_empty()
 }
 
-/// "cancelled", where it is all that is said.
-fn calls_off(cues: &Cues, text: &str, head: &mut Head) -> bool {
-    let says_so = cues.status.cancelled.contains(&state_words(text));
+/// Whether the whole text is a word for cancelled work.
+fn calls_off(keywords: &Keywords, text: &str, head: &mut Head) -> bool {
+    let says_so = keywords.status.cancelled.contains(&state_words(text));
     head.is_cancelled |= says_so;
     says_so
 }
 
-/// The words of a state, without the label before them: "status: in progress".
+/// Returns the words of a status without its label: "status: in progress".
 fn state_words(text: &str) -> String {
     let words = normalised(text);
     words.strip_prefix("status ").map(str::to_owned).unwrap_or(words)
 }
 
-/// Reads one short note about a task; false when it is not one.
-fn note(cues: &Cues, options: Options, text: &str, head: &mut Head) -> bool {
+/// Reads one short note about a task. Returns whether it was one.
+fn note(keywords: &Keywords, options: Options, text: &str, head: &mut Head) -> bool {
     let bare = text.trim_matches(|c: char| is_picture(c) || c.is_whitespace() || c == '*');
-    if let Some(stated) = durations::parse(cues, options.day_minutes, bare) {
+    if let Some(stated) = durations::parse(keywords, options.day_minutes, bare) {
         head.stated.get_or_insert(stated);
         return true;
     }
@@ -228,23 +230,23 @@ fn note(cues: &Cues, options: Options, text: &str, head: &mut Head) -> bool {
         return true;
     }
     let words = normalised(bare);
-    if let Some(standing) = cues.status.standing(&state_words(bare)) {
+    if let Some(standing) = keywords.status.standing(&state_words(bare)) {
         head.reaches(standing);
         return true;
     }
     let label =
         words.strip_suffix(" priority").or(words.strip_prefix("priority ")).unwrap_or(&words);
     if words.split(' ').count() <= 3
-        && let Some(priority) = cues.priority(label)
+        && let Some(priority) = keywords.priority(label)
         && (words != label
-            || cues.status.open.contains(&words)
+            || keywords.status.open.contains(&words)
             || words.starts_with('p')
             || label == words)
     {
         head.priority.get_or_insert(priority);
         return true;
     }
-    if cues.status.open.contains(&words) {
+    if keywords.status.open.contains(&words) {
         head.has_mark = true;
         return true;
     }
@@ -258,32 +260,33 @@ fn note(cues: &Cues, options: Options, text: &str, head: &mut Head) -> bool {
     is_handle || OWNER_NOTE.find(bare).is_some_and(|found| found.start() == 0)
 }
 
-fn names_prerequisite(cues: &Cues, text: &str) -> bool {
+fn names_prerequisite(keywords: &Keywords, text: &str) -> bool {
     let text = text.trim().to_lowercase();
-    cues.dependencies
+    keywords
+        .dependencies
         .strong
         .iter()
-        .chain(&cues.dependencies.weak)
+        .chain(&keywords.dependencies.weak)
         .any(|cue| text.strip_prefix(cue.as_str()).is_some_and(|rest| rest.starts_with([' ', ':'])))
 }
 
-/// Takes notes after the last dash, colon or comma off the end.
-pub(super) fn tail(cues: &Cues, options: Options, rest: &mut String, head: &mut Head) {
+/// Removes notes after the last dash, colon or comma from the end.
+pub(super) fn tail(keywords: &Keywords, options: Options, rest: &mut String, head: &mut Head) {
     for _ in 0..4 {
         let trimmed = rest.trim_end_matches(|c: char| {
-            if cues.status.done_marks.contains(&c) {
-                head.reaches(Standing::Done);
+            if keywords.status.done_marks.contains(&c) {
+                head.reaches(Progress::Done);
             }
-            head.has_mark |= cues.status.open_marks.contains(&c);
-            is_picture(c) || c.is_whitespace() || cues.status.done_marks.contains(&c)
+            head.has_mark |= keywords.status.open_marks.contains(&c);
+            is_picture(c) || c.is_whitespace() || keywords.status.done_marks.contains(&c)
         });
         rest.truncate(trimmed.len());
-        if let Some(kept) = shouted_status(cues, rest, head) {
+        if let Some(kept) = shouted_status(keywords, rest, head) {
             rest.truncate(kept);
             continue;
         }
         let estimate =
-            TRAILING_ESTIMATE.captures(rest).filter(|found| !cues.introduces(&found["before"]));
+            TRAILING_ESTIMATE.captures(rest).filter(|found| !keywords.introduces(&found["before"]));
         let ends = [TRAILING_FIELD.captures(rest), TRAILING_PART.captures(rest), estimate];
         let Some(kept) = ends.into_iter().flatten().find_map(|found| {
             let tail = found["tail"].trim();
@@ -291,15 +294,18 @@ pub(super) fn tail(cues: &Cues, options: Options, rest: &mut String, head: &mut 
             let balanced = found["head"].matches(['(', '[']).count()
                 == found["head"].matches([')', ']']).count();
             let sign = rest[found["head"].len()..].trim_start().chars().next();
-            // "Add a state: in progress" is about states, and "open, cancelled" may go on what was before.
-            let is_said = match sign {
-                Some(':') => cues.status.standing(&state_words(tail)) != Some(Standing::Started),
-                Some('-' | '\u{2013}' | '\u{2014}') if calls_off(cues, tail, head) => {
+            // "Add a state: in progress" is about statuses, and "open, cancelled" may continue the
+            // text before it.
+            let is_stated = match sign {
+                Some(':') => {
+                    keywords.status.standing(&state_words(tail)) != Some(Progress::Started)
+                }
+                Some('-' | '\u{2013}' | '\u{2014}') if calls_off(keywords, tail, head) => {
                     return Some(found["head"].len());
                 }
                 _ => true,
             };
-            (short && balanced && is_said && note(cues, options, tail, head))
+            (short && balanced && is_stated && note(keywords, options, tail, head))
                 .then(|| found["head"].len())
         }) else {
             return;
@@ -308,29 +314,30 @@ pub(super) fn tail(cues: &Cues, options: Options, rest: &mut String, head: &mut 
     }
 }
 
-/// "… COMPLETED" and "… 🔄 MEDIUM PRIORITY": the bytes before the shouting.
-fn shouted_status(cues: &Cues, text: &str, head: &mut Head) -> Option<usize> {
+/// Reads a final status in capitals, such as "… COMPLETED" and "… 🔄 MEDIUM PRIORITY". Returns the
+/// length of the text before it.
+fn shouted_status(keywords: &Keywords, text: &str, head: &mut Head) -> Option<usize> {
     let words: Vec<&str> = text.split_whitespace().collect();
     (1..=2.min(words.len().saturating_sub(1))).rev().find_map(|count| {
         let start = text.rfind(words[words.len() - count])?;
         let shout = &text[start..];
-        // "Limit the WIP" is about it.
-        let is_named = cues.introduces(words[words.len() - count - 1]);
+        // "Limit the WIP" is about a status.
+        let is_named = keywords.introduces(words[words.len() - count - 1]);
         if shout.chars().any(char::is_lowercase)
             || !shout.chars().any(char::is_uppercase)
             || is_named
         {
             return None;
         }
-        let said = normalised(shout);
-        match cues.status.standing(&said) {
+        let shouted = normalised(shout);
+        match keywords.status.standing(&shouted) {
             Some(standing) => head.reaches(standing),
-            None if cues.status.open.contains(&said) => head.has_mark = true,
-            None if calls_off(cues, &said, head) => {}
+            None if keywords.status.open.contains(&shouted) => head.has_mark = true,
+            None if calls_off(keywords, &shouted, head) => {}
             None => return None,
         }
-        if let Some(label) = said.strip_suffix(" priority") {
-            head.priority = head.priority.or(cues.priority(label));
+        if let Some(label) = shouted.strip_suffix(" priority") {
+            head.priority = head.priority.or(keywords.priority(label));
         }
         Some(text[..start].trim_end().len())
     })

@@ -1,4 +1,4 @@
-//! What the author should know about the plan, in words.
+//! Describes the problems of a plan for its author.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::planning::plan::{Node, Problem, ProblemCode, Requirement};
 /// Rows with their keys, for messages.
 pub(super) struct Rows<'a> {
     pub(super) draft: &'a Draft,
-    /// Nodes by row.
+    /// Nodes by row index.
     pub(super) nodes: &'a [Node],
 }
 
@@ -36,7 +36,7 @@ impl Rows<'_> {
 
     pub(super) fn cycle(&self, refused: &Refused, line_of: impl Fn(&Link) -> usize) -> Problem {
         let link = &refused.link;
-        let said = |link: &Link| {
+        let describe_link = |link: &Link| {
             format!(
                 "line {} says \"{}\" after \"{}\"",
                 line_of(link),
@@ -44,13 +44,14 @@ impl Rows<'_> {
                 self.title(link.to)
             )
         };
-        let against: Vec<String> = refused.against.iter().map(said).collect();
+        let against: Vec<String> = refused.against.iter().map(describe_link).collect();
         let against = if against.is_empty() {
             "one of them contains the other".to_owned()
         } else {
             against.join(" and ")
         };
-        let message = format!("{}, but {}; the first is left out of the plan", said(link), against);
+        let message =
+            format!("{}, but {}; the first is left out of the plan", describe_link(link), against);
         let lines = std::iter::once(link).chain(&refused.against).map(line_of).collect();
         self.problem(ProblemCode::DependencyCycle, message, &[link.from, link.to], lines)
     }
@@ -71,7 +72,7 @@ impl Rows<'_> {
         self.problem(ProblemCode::DependencyOnFamily, message, &[link.from, link.to], vec![line])
     }
 
-    /// Problems of single rows and of siblings, in document order.
+    /// Returns the problems of single rows and of siblings, in document order.
     pub(super) fn of_rows(&self, order: &[usize]) -> Vec<Problem> {
         let mut problems = Vec::new();
         for &index in order {
@@ -200,7 +201,7 @@ pub(super) fn uncovered(requirement: &Requirement) -> Problem {
     let text: String = requirement.text.chars().take(160).collect();
     Problem {
         code: ProblemCode::UncoveredRequirement,
-        message: format!("line {line}: no task answers \"{text}\""),
+        message: format!("line {line}: no task covers \"{text}\""),
         nodes: Vec::new(),
         lines: vec![line],
     }

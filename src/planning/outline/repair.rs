@@ -1,4 +1,4 @@
-//! Two habits of people that Markdown does not know: typed bullets and broken tables.
+//! Repairs two habits that Markdown does not support: typed bullets and broken tables.
 
 use std::ops::Range;
 

@@ -1,37 +1,37 @@
-//! Statements of what must be true, and which rows answer them.
+//! Matches statements of what must be true with the rows that cover them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::cues::{Cues, normalised, pattern};
 use super::draft::Draft;
+use super::keywords::{Keywords, normalised, pattern};
 use crate::text::stem::content_words;
 
-/// What stands in parentheses explains a statement and need not be answered.
+/// Parenthesised text, which explains a statement and need not be covered.
 static GROUP: LazyLock<Regex> = LazyLock::new(|| pattern(r"\([^()]*\)"));
 
-/// Share of a statement's words, weighed by rarity, that a row must say.
+/// Share of a statement's words, weighted by rarity, that a row must contain.
 const COVERED: f64 = 0.45;
-/// Statements with fewer content words in common with a row are never taken as covered.
+/// Minimum number of content words in common between a statement and a covering row.
 const WORDS_IN_COMMON: usize = 2;
-/// A word that more rows say than this tells none of them apart.
+/// Maximum number of rows that contain a word; a more common word distinguishes none.
 const COMMON: usize = 400;
-/// Most rows named for one statement.
-const MOST_ROWS: usize = 3;
+/// Maximum number of rows listed for one statement.
+const MAX_ROWS: usize = 3;
 
 /// Whether the sentence says that something must be so.
-pub(super) fn has_modal(cues: &Cues, text: &str) -> bool {
+pub(super) fn has_modal(keywords: &Keywords, text: &str) -> bool {
     let padded = format!(" {} ", normalised(text));
     let asks = text.trim_end().ends_with('?');
-    !asks && cues.statements.modals.iter().any(|modal| padded.contains(&format!(" {modal} ")))
+    !asks && keywords.statements.modals.iter().any(|modal| padded.contains(&format!(" {modal} ")))
 }
 
-/// For every statement the rows that answer it, best first.
+/// Returns the rows that cover each statement, best first.
 ///
-/// A statement inside a row's own section is answered by that row. Any other
-/// is answered by the rows whose title and description say most of its words.
+/// A statement inside a row's own section is covered by that row. Any other statement is covered by
+/// the rows whose title and description contain most of its words.
 pub(super) fn coverage(draft: &Draft) -> Vec<Vec<usize>> {
     let mut rows: Vec<BTreeSet<String>> = Vec::with_capacity(draft.rows.len());
     for row in &draft.rows {
@@ -39,7 +39,7 @@ pub(super) fn coverage(draft: &Draft) -> Vec<Vec<usize>> {
         if row.children.is_empty() {
             words.extend(row.description.iter().flat_map(|text| content_words(text)));
         }
-        // "Write tests" below "Import" is about tests of the import.
+        // "Write tests" below "Import" means tests of the import.
         if let Some(parent) = row.parent {
             words.extend(content_words(&draft.rows[parent].title));
         }
@@ -62,9 +62,9 @@ pub(super) fn coverage(draft: &Draft) -> Vec<Vec<usize>> {
                     .split_once(": ")
                     .map(|(label, _)| label)
                     .filter(|label| label.split_whitespace().count() >= 2);
-                let whole = answering_rows(&statement.text, &holders, rows.len());
+                let whole = covering_rows(&statement.text, &holders, rows.len());
                 match label {
-                    Some(label) if whole.is_empty() => answering_rows(label, &holders, rows.len()),
+                    Some(label) if whole.is_empty() => covering_rows(label, &holders, rows.len()),
                     _ => whole,
                 }
             }
@@ -72,11 +72,7 @@ pub(super) fn coverage(draft: &Draft) -> Vec<Vec<usize>> {
         .collect()
 }
 
-fn answering_rows(
-    statement: &str,
-    holders: &BTreeMap<&str, Vec<usize>>,
-    rows: usize,
-) -> Vec<usize> {
+fn covering_rows(statement: &str, holders: &BTreeMap<&str, Vec<usize>>, rows: usize) -> Vec<usize> {
     let outside: String = GROUP.replace_all(statement, " ").into_owned();
     let wanted: BTreeSet<String> = content_words(&outside).into_iter().collect();
     let weight = |word: &str| {
@@ -100,7 +96,7 @@ fn answering_rows(
         .map(|(row, (shared, _))| (row, shared))
         .collect();
     found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    found.into_iter().take(MOST_ROWS).map(|(row, _)| row).collect()
+    found.into_iter().take(MAX_ROWS).map(|(row, _)| row).collect()
 }
 
 #[cfg(test)]

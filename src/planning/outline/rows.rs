@@ -1,19 +1,19 @@
-//! Adding rows: new ones, ones that restate a row, and text that belongs to one.
+//! Adds rows: new rows, restatements of a row, and descriptions of a row.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::cues::Rank;
 use super::draft::Row;
+use super::extract::{WalkContext, Walker};
 use super::items;
+use super::keywords::Rank;
 use super::sections::Section;
-use super::walk::{Place, Walker};
 use crate::planning::plan::SkipReason;
 use crate::text::stem::content_words;
 
 impl<'a> Walker<'a> {
-    /// Adds a row, or merges it into the row it restates; `None` when it would be too deep.
-    pub(super) fn add(&mut self, mut row: Row, place: Place) -> Option<usize> {
+    /// Adds a row, or merges it into the row it restates; `None` if it would be too deep.
+    pub(super) fn add(&mut self, mut row: Row, place: WalkContext) -> Option<usize> {
         if let Some(first) = row.title.chars().next().filter(|c| c.is_lowercase())
             && row
                 .title
@@ -21,7 +21,7 @@ impl<'a> Walker<'a> {
                 .next()
                 .is_some_and(|word| word.chars().all(char::is_alphabetic))
             && self
-                .cues
+                .keywords
                 .kind_of_verb(row.title.split_whitespace().next().unwrap_or_default())
                 .is_some()
         {
@@ -43,8 +43,8 @@ impl<'a> Walker<'a> {
         Some(index)
     }
 
-    /// A top row with the same title as another, such as a phase in a later timeline table.
-    pub(super) fn restated(&self, row: &Row, place: Place) -> Option<usize> {
+    /// Returns the top-level row that this row restates, such as a phase in a later timeline table.
+    pub(super) fn restated(&self, row: &Row, place: WalkContext) -> Option<usize> {
         if place.parent.is_some() {
             return None;
         }
@@ -68,7 +68,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// A feature described in a section of its own belongs to the row that builds it.
+    /// Assigns each section that describes a feature to the row that builds it.
     pub(super) fn describing_sections(&mut self) {
         self.is_last_pass = true;
         for (section, place) in std::mem::take(&mut self.deferred) {
@@ -79,20 +79,20 @@ impl<'a> Walker<'a> {
             self.draft.skip(section.span(), section.title(), SkipReason::Restated);
             self.content(
                 section,
-                Place { parent: Some(row), work: Some(Rank::Feature), skip: None, ..place },
+                WalkContext { parent: Some(row), work: Some(Rank::Feature), skip: None, ..place },
             );
         }
     }
 
-    /// The one leaf whose title, without its verb, is the heading.
+    /// Returns the only leaf whose title, without its verb, matches the heading.
     pub(super) fn row_described(&self, section: &Section) -> Option<usize> {
         const LIKENESS: f64 = 0.75;
         let words = |text: &str| -> BTreeSet<String> { content_words(text).into_iter().collect() };
-        let head = items::head(self.cues, self.options, None, section.title(), 0);
+        let head = items::head(self.keywords, self.options, None, section.title(), 0);
         let wanted = words(&head.title);
         let likeness = |row: &Row| {
             let object = match row.title.split_once(' ') {
-                Some((verb, object)) if self.cues.kind_of_verb(verb).is_some() => object,
+                Some((verb, object)) if self.keywords.kind_of_verb(verb).is_some() => object,
                 _ => row.title.as_str(),
             };
             let own = words(object);
@@ -132,14 +132,14 @@ pub(super) fn plain_words(text: &str) -> String {
     crate::text::stem::words(text).collect::<Vec<_>>().join(" ")
 }
 
-/// A heading with only labels below it, not a group of further sections.
+/// Whether a section has only labels below it and is not a group of further sections.
 pub(super) fn describes_one_thing(section: &Section) -> bool {
     !section.is_label()
         && !section.blocks.is_empty()
         && section.children.iter().all(|child| child.is_label())
 }
 
-/// A piece of the text with the indentation all its lines share removed.
+/// Returns the text without the indentation that all its lines share.
 pub(super) fn dedented(text: &str) -> String {
     let indent = text
         .lines()

@@ -1,19 +1,19 @@
-//! From blocks to sections: what stands under which heading.
+//! Groups blocks into sections by their headings.
 //!
-//! People mark headings in more ways than Markdown knows: a bold line, a line
-//! in capitals, "Phase 2: Harvest", "Requirements:". All of them open a section.
+//! People mark headings in more ways than Markdown supports: a bold line, a line in capitals,
+//! "Phase 2: Harvest", "Requirements:". Each of them opens a section.
 
 use std::ops::Range;
 
 use super::blocks::{Block, Item, Line};
-use super::cues::{Cues, HeadingRole, Rank};
+use super::keywords::{HeadingRole, Keywords, Rank};
 use super::units::Unit;
 
-/// A heading and what belongs to it. The first section of a text has none.
+/// A heading and its content. The first section of a text has no heading.
 #[derive(Debug, Default)]
 pub(super) struct Section {
     pub(super) heading: Option<Heading>,
-    /// Blocks before the first section below this one.
+    /// Blocks before the first subsection.
     pub(super) blocks: Vec<Block>,
     pub(super) children: Vec<Section>,
     level: u32,
@@ -22,12 +22,12 @@ pub(super) struct Section {
 #[derive(Debug, Clone)]
 pub(super) struct Heading {
     pub(super) line: Line,
-    /// A bold line or "Label:" instead of a real heading.
+    /// Whether the heading is a bold line or "Label:" instead of a real heading.
     pub(super) is_label: bool,
 }
 
 impl Section {
-    /// From the heading to the end of the last block in it.
+    /// Returns the range from the heading to the end of the section's last block.
     pub(super) fn span(&self) -> Range<usize> {
         let mut span: Option<Range<usize>> =
             self.heading.as_ref().map(|heading| heading.line.span.clone());
@@ -55,11 +55,11 @@ const LABEL_PLAIN: u32 = 7;
 const CAPITALS: u32 = 12;
 const UNIT_LINE: u32 = 14;
 
-/// Builds the tree of sections; the result is the root, which has no heading.
-pub(super) fn tree(blocks: Vec<Block>, cues: &Cues) -> Section {
+/// Builds the tree of sections and returns its root, which has no heading.
+pub(super) fn tree(blocks: Vec<Block>, keywords: &Keywords) -> Section {
     let has_headings =
         blocks.iter().any(|block| matches!(block, Block::Heading { level: 1 | 2, .. }));
-    let mut outline = Outline { cues, has_headings, stack: vec![Section::default()] };
+    let mut outline = Outline { keywords, has_headings, stack: vec![Section::default()] };
     let mut blocks = blocks.into_iter().peekable();
     while let Some(block) = blocks.next() {
         let next_is_content =
@@ -81,9 +81,9 @@ pub(super) fn tree(blocks: Vec<Block>, cues: &Cues) -> Section {
 }
 
 struct Outline<'a> {
-    cues: &'a Cues,
+    keywords: &'a Keywords,
     has_headings: bool,
-    /// Open sections, outermost first, levels rising.
+    /// Open sections, outermost first, with increasing levels.
     stack: Vec<Section>,
 }
 
@@ -122,7 +122,7 @@ impl Outline<'_> {
         self.stack.pop().unwrap_or_default()
     }
 
-    /// A label's level lies below the real heading it stands under.
+    /// Returns the level of a label, below that of its real heading.
     fn label_level(&self, offset: u32) -> u32 {
         let real =
             self.stack.iter().rev().find(|open| !open.is_label()).map_or(0, |open| open.level);
@@ -150,14 +150,14 @@ impl Outline<'_> {
                 open.is_label() && matches!(open.blocks.last(), Some(Block::List { .. }))
             });
             if after_list && span.start == lines[0].span.start {
-                // A label reaches as far as its list.
+                // A label's section ends with its list.
                 self.close();
             }
             self.add(Block::Paragraph { lines, span });
         }
     }
 
-    /// The level of the section this line opens, when it is a heading in disguise.
+    /// Returns the section level of a line that is a heading in disguise.
     fn heading_level(
         &self,
         line: &Line,
@@ -165,18 +165,18 @@ impl Outline<'_> {
         more: bool,
         list_follows: bool,
     ) -> Option<u32> {
-        const LONGEST: usize = 110;
+        const MAX_CHARS: usize = 110;
         const LABEL_WORDS: usize = 8;
         let text = line.text.trim();
         let words = text.split_whitespace().count();
-        if text.len() > LONGEST
+        if text.len() > MAX_CHARS
             || text.ends_with(['.', ',', ';'])
             || !followed
             || text.starts_with('[')
         {
             return None;
         }
-        let is_unit = Unit::leading(self.cues, text).is_some();
+        let is_unit = Unit::leading(self.keywords, text).is_some();
         if line.is_all_strong() {
             return Some(self.label_level(LABEL_BOLD));
         }
@@ -203,10 +203,10 @@ impl Outline<'_> {
             && !text.contains(['.', '?'])
             && text.starts_with(char::is_uppercase);
         let names_section = matches!(
-            self.cues.heading(text, false),
+            self.keywords.heading(text, false),
             Some(HeadingRole::Work(_) | HeadingRole::Skip(_))
         );
-        (known && names_section && (list_follows || self.cues.is_exact(text)))
+        (known && names_section && (list_follows || self.keywords.is_exact(text)))
             .then(|| self.label_level(LABEL_BOLD))
     }
 
@@ -215,7 +215,8 @@ impl Outline<'_> {
             && self.stack.iter().any(|open| open.level > 0 && !open.is_label() && open.level < 20)
     }
 
-    /// A list whose items are headings ("4. **Weekly timeline:**") opens a section for each item.
+    /// Adds a list. If its items are headings ("4. **Weekly timeline:**"), each item opens a
+    /// section.
     fn list(&mut self, ordered: bool, items: Vec<Item>, span: Range<usize>) {
         let roles: Vec<Option<HeadingRole>> =
             items.iter().map(|item| self.item_role(item)).collect();
@@ -251,7 +252,7 @@ impl Outline<'_> {
         };
         let line = lines.first().filter(|line| line.strong > 0 && !line.text.contains("...."))?;
         let label = line.bold_start().trim_end_matches([':', ' ']);
-        self.cues.heading(label, false)
+        self.keywords.heading(label, false)
     }
 }
 
@@ -271,7 +272,7 @@ fn split_label(line: Line) -> (Line, Option<Line>) {
     (label, Some(Line { text: rest, strong: 0, ..line }))
 }
 
-/// Whether the line shouts: all letters capitals, and enough of them.
+/// Whether all letters of the line are capitals, and enough of them.
 fn is_capitals(text: &str) -> bool {
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     letters >= 4
@@ -286,7 +287,7 @@ mod tests {
     use super::*;
     use crate::planning::outline::blocks;
 
-    /// The tree as indented headings.
+    /// Returns the tree as indented headings.
     fn shape(text: &str) -> Vec<String> {
         fn walk(section: &Section, depth: usize, lines: &mut Vec<String>) {
             for child in &section.children {
@@ -295,7 +296,7 @@ mod tests {
             }
         }
         let mut lines = Vec::new();
-        walk(&tree(blocks::read(text), Cues::english()), 0, &mut lines);
+        walk(&tree(blocks::read(text), Keywords::english()), 0, &mut lines);
         lines
     }
 

@@ -1,27 +1,27 @@
-//! Cuts oversized tasks into parts of a fitting size, and says that it did.
+//! Splits oversized tasks into smaller parts and marks them as splits.
 
 use super::Options;
 use super::draft::{Draft, Row};
-use super::durations::Stated;
+use super::durations::StatedDuration;
 use crate::domain::time::{Estimate, Minutes};
-use crate::planning::plan::Standing;
+use crate::planning::plan::Progress;
 
-/// More parts than this explain nothing; such a task stays whole and is reported.
-const MOST_PARTS: u32 = 8;
+/// Maximum number of parts. More would explain nothing, so such a task stays whole and is reported.
+const MAX_PARTS: u32 = 8;
 
-/// What splitting did.
+/// Result of splitting.
 #[derive(Debug, Default)]
 pub(super) struct Splits {
-    /// Part, number of the part, number of parts.
+    /// Row of the part, part number, and number of parts.
     pub(super) parts: Vec<(usize, u32, u32)>,
-    /// Tasks too large for any sensible number of parts.
+    /// Tasks too large for a sensible number of parts.
     pub(super) oversize: Vec<usize>,
 }
 
-/// Splits leaves whose stated size exceeds two working days.
+/// Splits leaves with a stated size of more than two working days.
 ///
-/// Phases are not split: a stated duration bounds a phase. A part is named
-/// after the task and repeats nothing else of it.
+/// Phases are not split, because a stated duration limits a phase. A part is named after the task
+/// and repeats nothing else of it.
 pub(super) fn split(draft: &mut Draft, options: Options) -> Splits {
     let mut splits = Splits::default();
     for index in draft.preorder() {
@@ -32,12 +32,12 @@ pub(super) fn split(draft: &mut Draft, options: Options) -> Splits {
         if likely <= largest
             || !row.children.is_empty()
             || row.is_phase_unit()
-            || row.standing == Standing::Done
+            || row.standing == Progress::Done
         {
             continue;
         }
         let parts = likely.div_ceil(largest);
-        if parts > MOST_PARTS || row.depth >= options.max_depth {
+        if parts > MAX_PARTS || row.depth >= options.max_depth {
             splits.oversize.push(index);
             continue;
         }
@@ -54,7 +54,7 @@ pub(super) fn split(draft: &mut Draft, options: Options) -> Splits {
                 title: format!("{title} (part {part} of {parts})"),
                 span: head.clone(),
                 head: head.clone(),
-                stated: Some(Stated { range, text: text.clone() }),
+                stated: Some(StatedDuration { range, text: text.clone() }),
                 ..Row::default()
             };
             let placed = draft.place(part_row, Some(index));

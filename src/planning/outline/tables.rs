@@ -1,14 +1,14 @@
-//! Tables of work: a row is a task, the columns say the rest.
+//! Reads tables of work: each row is a task, and the columns hold its details.
 
 use super::blocks::Row as TableRow;
-use super::cues::{Attribute, Rank, normalised};
 use super::dates;
 use super::draft::Row;
+use super::extract::{WalkContext, Walker};
 use super::fields;
 use super::items;
+use super::keywords::{Attribute, Rank, normalised};
+use super::titles;
 use super::units::Unit;
-use super::walk::{Place, Walker};
-use super::wording;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -19,12 +19,12 @@ enum Column {
     Other,
 }
 
-/// Reads the table as tasks; false when it is not about work.
+/// Reads the table as tasks. Returns whether it is about work.
 pub(super) fn read(
     walker: &mut Walker<'_>,
     header: &[String],
     rows: &[TableRow],
-    place: Place,
+    place: WalkContext,
 ) -> bool {
     let columns: Vec<Column> = header.iter().map(|name| column(walker, name)).collect();
     let support = columns
@@ -38,12 +38,12 @@ pub(super) fn read(
     let prefix =
         (0..title).find(|at| columns[*at] == Column::Other).filter(|_| has_duplicates(rows, title));
     let group = walker.next_group();
-    let place = Place { skip: None, work: place.work.or(Some(Rank::Plan)), group, ..place };
+    let place = WalkContext { skip: None, work: place.work.or(Some(Rank::Plan)), group, ..place };
     for row in rows {
         let is_total = |at: usize| {
             row.cells
                 .get(at)
-                .is_some_and(|cell| walker.cues.columns.total.contains(&normalised(cell)))
+                .is_some_and(|cell| walker.keywords.columns.total.contains(&normalised(cell)))
         };
         if is_total(0) || is_total(title) {
             continue;
@@ -54,18 +54,18 @@ pub(super) fn read(
 }
 
 fn column(walker: &Walker<'_>, name: &str) -> Column {
-    let cues = walker.cues;
-    if cues.columns.number.iter().any(|number| number == name.trim()) {
+    let keywords = walker.keywords;
+    if keywords.columns.number.iter().any(|number| number == name.trim()) {
         return Column::Number;
     }
     let name = normalised(name.split('(').next().unwrap_or(name));
-    if cues.columns.title.contains(&name) {
+    if keywords.columns.title.contains(&name) {
         Column::Title
-    } else if cues.columns.number.contains(&name) {
+    } else if keywords.columns.number.contains(&name) {
         Column::Number
-    } else if let Some(field) = cues.attribute(&name) {
+    } else if let Some(field) = keywords.attribute(&name) {
         Column::Field(field)
-    } else if cues.columns.weak_title.contains(&name) {
+    } else if keywords.columns.weak_title.contains(&name) {
         Column::WeakTitle
     } else {
         Column::Other
@@ -86,7 +86,7 @@ fn table_row(
     row: &TableRow,
     title: usize,
     prefix: Option<usize>,
-    place: Place,
+    place: WalkContext,
 ) {
     let cell = |at: usize| row.cells.get(at).map_or("", String::as_str);
     let mut parts = parts(cell(title));
@@ -95,10 +95,10 @@ fn table_row(
         (_, 0) => return,
         (Some(prefix), 1) => format!("{}: {}", cell(prefix), parts[0]),
         (_, 1) => parts.remove(0),
-        // Several tasks in one cell: the row is named by its period, the tasks stand below it.
+        // Several tasks in one cell: the period names the row, and the tasks go below it.
         _ => window.clone().unwrap_or_else(|| parts.remove(0)),
     };
-    let head = items::head(walker.cues, walker.options, place.year, &text, 0);
+    let head = items::head(walker.keywords, walker.options, place.year, &text, 0);
     if !head.title.contains(char::is_alphanumeric) {
         return;
     }
@@ -106,7 +106,7 @@ fn table_row(
     let mut draft = Row::of_head(head, row.span.clone(), row.span.clone());
     draft.group = place.group;
     if shortened {
-        draft.description.push(wording::clean(&text));
+        draft.description.push(titles::clean(&text));
     }
     let Some(index) = walker.add(draft, place) else {
         return;
@@ -117,10 +117,10 @@ fn table_row(
     if parts.len() > 1 {
         let group = walker.next_group();
         for part in parts {
-            let head = items::head(walker.cues, walker.options, place.year, &part, 0);
+            let head = items::head(walker.keywords, walker.options, place.year, &part, 0);
             let mut draft = Row::of_head(head, row.span.clone(), row.span.clone());
             draft.group = group;
-            walker.add(draft, Place { parent: Some(index), ..place });
+            walker.add(draft, WalkContext { parent: Some(index), ..place });
         }
     }
 }
@@ -132,9 +132,9 @@ fn other_cell(
     name: &str,
     cell: &str,
     row: &TableRow,
-    place: Place,
+    place: WalkContext,
 ) {
-    let plain = wording::clean(cell);
+    let plain = titles::clean(cell);
     if plain.is_empty() {
         return;
     }
@@ -155,10 +155,10 @@ fn other_cell(
         }
         Column::Title | Column::Other => {}
     }
-    walker.draft.rows[index].description.push(format!("{}: {plain}", wording::clean(name)));
+    walker.draft.rows[index].description.push(format!("{}: {plain}", titles::clean(name)));
 }
 
-/// "10" under "Hours" is "10 hours".
+/// Adds the unit of the column: "10" under "Hours" becomes "10 hours".
 fn with_unit(header: &str, value: &str) -> String {
     let is_bare =
         value.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | ' ' | '\u{2013}'));
@@ -171,7 +171,7 @@ fn with_unit(header: &str, value: &str) -> String {
     }
 }
 
-/// The tasks of one cell: bullets or lines typed into it.
+/// Returns the tasks of one cell, typed as bullets or lines.
 fn parts(cell: &str) -> Vec<String> {
     cell.split(['\n', '\u{2022}', '\u{25aa}'])
         .map(|part| part.trim().trim_start_matches("- ").trim())
@@ -180,7 +180,7 @@ fn parts(cell: &str) -> Vec<String> {
         .collect()
 }
 
-/// "Week 3" from a column called "Week", or the cell itself when it names a period.
+/// Returns "Week 3" for a column named "Week", or the cell itself if it names a period.
 fn period(
     walker: &Walker<'_>,
     header: &[String],
@@ -188,13 +188,13 @@ fn period(
     row: &TableRow,
 ) -> Option<String> {
     columns.iter().enumerate().find_map(|(at, column)| {
-        let cell = wording::clean(row.cells.get(at)?);
+        let cell = titles::clean(row.cells.get(at)?);
         match column {
             Column::Field(Attribute::Week) if cell.starts_with(|c: char| c.is_ascii_digit()) => {
-                Some(format!("{} {cell}", wording::clean(&header[at])))
+                Some(format!("{} {cell}", titles::clean(&header[at])))
             }
             Column::Field(Attribute::Week) if !cell.is_empty() => Some(cell),
-            Column::WeakTitle if Unit::leading(walker.cues, &cell).is_some() => Some(cell),
+            Column::WeakTitle if Unit::leading(walker.keywords, &cell).is_some() => Some(cell),
             _ => None,
         }
     })

@@ -1,19 +1,19 @@
-//! Which rows a phrase such as "task 3" or "the import" names.
+//! Finds the rows that a phrase such as "task 3" or "the import" names.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::cues::pattern;
-use super::dependencies::{Finder, Known, Target};
+use super::dependencies::{Finder, ListedItem, Target};
+use super::keywords::pattern;
 
-/// A title this like a phrase is what the phrase means.
+/// Minimum similarity between a phrase and the title it refers to.
 pub(super) const LIKENESS_FLOOR: f64 = 0.62;
-/// After a cue that often means something else, such as "after".
+/// The same minimum after an ambiguous keyword such as "after".
 const WEAK_LIKENESS_FLOOR: f64 = 0.8;
-/// A title this like a phrase is worth showing as a guess.
+/// Minimum similarity for showing a title as a guess.
 const GUESS_FLOOR: f64 = 0.35;
-/// The best title must lead the second best by this much.
+/// Minimum lead of the best title over the second best.
 const LEAD: f64 = 0.05;
 
 pub(super) static NUMBERED: LazyLock<Regex> = LazyLock::new(|| {
@@ -24,7 +24,7 @@ pub(super) static NUMBERED: LazyLock<Regex> = LazyLock::new(|| {
 pub(super) static IDENTIFIER: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"\b[A-Za-z]{1,8}-\d{1,5}(?:\.\d{1,3})*\b"));
 
-/// What a plan may call its rows, such as "T1" or "M2".
+/// Short names of rows, such as "T1" or "M2".
 static SHORT_NAME: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[A-Za-z]{1,4}\d{1,4}$"));
 
 impl Finder<'_> {
@@ -32,7 +32,7 @@ impl Finder<'_> {
         &self,
         from: usize,
         phrase: &str,
-        known: &[Known],
+        known: &[ListedItem],
         strong: bool,
     ) -> Target {
         let phrase = phrase
@@ -40,7 +40,7 @@ impl Finder<'_> {
             .trim_matches(['"', '\'', '`', '*', '.', ',', '\u{201c}', '\u{201d}'])
             .trim();
         let lower = phrase.to_lowercase();
-        if self.cues.dependencies.previous.contains(&lower) {
+        if self.keywords.dependencies.previous.contains(&lower) {
             let means_previous = lower.contains(' ');
             return match self.previous(from).filter(|_| means_previous) {
                 Some(row) => Target::Rows(vec![row]),
@@ -88,7 +88,7 @@ impl Finder<'_> {
         word: Option<&str>,
         number: &str,
         last: Option<&str>,
-        known: &[Known],
+        known: &[ListedItem],
     ) -> Target {
         let numbers: Vec<String> =
             match (number.parse::<u32>(), last.and_then(|last| last.parse::<u32>().ok())) {
@@ -109,13 +109,13 @@ impl Finder<'_> {
         )
     }
 
-    /// A row by its number: of the named unit, of the same list, or the only one with it.
+    /// Returns the row with a number: of the named unit, in the same list, or the only such row.
     fn one_numbered(
         &self,
         from: usize,
         word: Option<&str>,
         number: &str,
-        known: &[Known],
+        known: &[ListedItem],
     ) -> Option<usize> {
         if !known.is_empty() {
             return known.iter().find(|known| known.name == number).and_then(|known| known.row);
@@ -139,7 +139,7 @@ impl Finder<'_> {
             return Some(*row);
         }
         let names_a_phase = unit_word.as_ref().is_some_and(|word| {
-            self.cues.units.phase.contains(word) || self.cues.units.time.contains(word)
+            self.keywords.units.phase.contains(word) || self.keywords.units.time.contains(word)
         });
         if names_a_phase {
             return None;
@@ -166,7 +166,7 @@ impl Finder<'_> {
         siblings.get(at.checked_sub(1)?).copied()
     }
 
-    /// The one row whose title a phrase means, if it is plain which.
+    /// Returns the row whose title a phrase refers to, if it is unambiguous.
     fn alike(&self, from: usize, phrase: &str, strong: bool) -> Target {
         let (floor, guess_floor) = if strong {
             (LIKENESS_FLOOR, GUESS_FLOOR)
@@ -191,7 +191,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Of two like titles a sibling is meant rather than a stranger.
+    /// Of two similar titles, prefers a sibling to a row with another parent.
     fn is_nearer(&self, from: usize, row: usize, rival: usize) -> bool {
         let parent = |row: usize| self.draft.rows[row].parent;
         parent(row) == parent(from) && parent(rival) != parent(from)
@@ -201,7 +201,7 @@ impl Finder<'_> {
         let mut phrase = phrase.trim().to_owned();
         loop {
             let lower = phrase.to_lowercase();
-            let noise = self.cues.dependencies.noise.iter().find(|noise| {
+            let noise = self.keywords.dependencies.noise.iter().find(|noise| {
                 lower.starts_with(&format!("{noise} ")) && lower.len() == phrase.len()
             });
             match noise {

@@ -1,4 +1,4 @@
-//! The planner as a whole, on texts of its own.
+//! Tests the whole planner on small texts.
 
 mod notes;
 
@@ -6,13 +6,13 @@ use chrono::NaiveDate;
 
 use super::{Options, outline};
 use crate::domain::task::Priority;
-use crate::planning::plan::{LinkBasis, NodeKind, Plan, ProblemCode, SkipReason, Standing};
+use crate::planning::plan::{LinkBasis, NodeKind, Plan, ProblemCode, Progress, SkipReason};
 
 fn plan(text: &str) -> Plan {
     outline(text, Options::default())
 }
 
-/// Keys with titles, in order.
+/// Returns the keys and titles, in order.
 fn rows(plan: &Plan) -> Vec<String> {
     plan.nodes.iter().map(|node| format!("{} {}", node.key, node.title)).collect()
 }
@@ -77,7 +77,7 @@ fn a_roadmap_becomes_phases_tasks_and_subtasks() {
     assert_eq!(node("P1").relative_week, Some((1, 2)));
     assert_eq!(node("P1.T1").owner.as_deref(), Some("ben"));
     assert_eq!(node("P1.T1").estimate.range.likely.get(), 960);
-    assert_eq!([node("P1.T2").standing, node("P1.T1").standing], [Standing::Done, Standing::Open]);
+    assert_eq!([node("P1.T2").standing, node("P1.T1").standing], [Progress::Done, Progress::Open]);
     assert_eq!(node("P2.T3").priority, Some(Priority::High));
     assert!(node("P2.T1").description.contains("twenty of them"));
     assert_eq!(node("P1.T1.S1").kind, NodeKind::Subtask);
@@ -266,7 +266,7 @@ fn tables_of_work_give_rows_with_fields() {
     assert_eq!(plan.nodes[0].estimate.range.likely.get(), 960);
     assert_eq!(plan.nodes[0].owner.as_deref(), Some("Ann"));
     assert_eq!(plan.nodes[0].due, NaiveDate::from_ymd_opt(2031, 5, 1));
-    assert_eq!([plan.nodes[0].standing, plan.nodes[1].standing], [Standing::Done, Standing::Open]);
+    assert_eq!([plan.nodes[0].standing, plan.nodes[1].standing], [Progress::Done, Progress::Open]);
     assert_eq!(links(&plan), [("T2", "T1")]);
 }
 

@@ -1,29 +1,30 @@
-//! The title of a description: stated, or its first words.
+//! Finds the title of a description: as stated, or its first words.
 
 use std::ops::Range;
 
 use super::Options;
 use super::blocks::{Block, Line};
-use super::cues::{Cues, HeadingRole, normalised};
-use super::evidence::label_and_value;
 use super::front_matter::FrontMatter;
 use super::items;
+use super::keywords::{HeadingRole, Keywords, normalised};
+use super::list_classifier::label_and_value;
 use super::sections::Section;
-use super::wording::{self, clean, first_sentence};
+use super::titles::{self, clean, first_sentence};
 
-/// The title, where it stands, and the heading it is, if it is one.
+/// The title, its span, and the span of its heading.
 #[derive(Debug, Default)]
 pub(super) struct Title {
     pub(super) text: String,
     pub(super) span: Option<Range<usize>>,
-    /// Empty when the title is no heading.
+    /// Empty if the title is not a heading.
     pub(super) heading: Range<usize>,
 }
 
-/// Finds the title: front matter, "Project title: …", the leading heading, the first line.
-pub(super) fn find(text: &str, cues: &Cues, root: &Section) -> Title {
-    let heading = leading_heading(cues, root);
-    let named = front_matter_title(text, root).or_else(|| labelled(cues, root));
+/// Finds the title in the front matter, in "Project title: …", in the leading heading, or in the
+/// first line.
+pub(super) fn find(text: &str, keywords: &Keywords, root: &Section) -> Title {
+    let heading = leading_heading(keywords, root);
+    let named = front_matter_title(text, root).or_else(|| labelled(keywords, root));
     if let Some((title, span)) = named {
         return Title {
             text: title,
@@ -34,10 +35,9 @@ pub(super) fn find(text: &str, cues: &Cues, root: &Section) -> Title {
     if let Some((title, span)) = heading {
         return Title { text: title, span: Some(span.clone()), heading: span };
     }
-    let opening = root
-        .children
-        .first()
-        .filter(|first| matches!(cues.heading(first.title(), false), Some(HeadingRole::Work(_))));
+    let opening = root.children.first().filter(|first| {
+        matches!(keywords.heading(first.title(), false), Some(HeadingRole::Work(_)))
+    });
     if let Some(heading) =
         opening.and_then(|first| first.heading.as_ref()).filter(|_| root.blocks.is_empty())
     {
@@ -61,24 +61,24 @@ fn front_matter_title(text: &str, root: &Section) -> Option<(String, Range<usize
     (!title.is_empty()).then_some((title, span.clone()))
 }
 
-/// The first heading, when it stands above all others and names no known kind of section.
-fn leading_heading(cues: &Cues, root: &Section) -> Option<(String, Range<usize>)> {
+/// Returns the first heading if it is above all others and does not name a known kind of section.
+fn leading_heading(keywords: &Keywords, root: &Section) -> Option<(String, Range<usize>)> {
     let first = root.children.first()?;
     let heading = first.heading.as_ref()?;
     let leads = root.blocks.iter().all(|block| {
         matches!(block, Block::FrontMatter { .. } | Block::Markup { .. } | Block::Quote { .. })
     });
-    let title = without_status(cues, &heading.line.text);
-    let known = cues.heading(&title, false).is_some() && root.children.len() > 1;
-    let is_unit = super::units::Unit::leading(cues, &heading.line.text)
+    let title = without_status(keywords, &heading.line.text);
+    let known = keywords.heading(&title, false).is_some() && root.children.len() > 1;
+    let is_unit = super::units::Unit::leading(keywords, &heading.line.text)
         .is_some_and(|_| root.children.len() > 1);
     (!heading.is_label && leads && !known && !is_unit && !title.is_empty())
         .then(|| (title, heading.line.span.clone()))
 }
 
-/// "Orchard ✅ COMPLETED" is called "Orchard".
-fn without_status(cues: &Cues, text: &str) -> String {
-    let head = items::head(cues, Options::default(), None, text, 0);
+/// Returns the title without a status: "Orchard ✅ COMPLETED" becomes "Orchard".
+fn without_status(keywords: &Keywords, text: &str) -> String {
+    let head = items::head(keywords, Options::default(), None, text, 0);
     let whole = clean(text);
     if whole.starts_with(&head.title) && !head.shortened && !head.title.is_empty() {
         head.title
@@ -87,11 +87,11 @@ fn without_status(cues: &Cues, text: &str) -> String {
     }
 }
 
-/// "Project title: Orchard", or "Title" on a line of its own above it, near the start.
-fn labelled(cues: &Cues, root: &Section) -> Option<(String, Range<usize>)> {
+/// Returns a labelled title near the start: "Project title: Orchard", or the line after "Title".
+fn labelled(keywords: &Keywords, root: &Section) -> Option<(String, Range<usize>)> {
     const NEAR: usize = 120;
-    const LONGEST: usize = 200;
-    let is_label = |text: &str| cues.statements.title_labels.contains(&normalised(text));
+    const MAX_CHARS: usize = 200;
+    let is_label = |text: &str| keywords.statements.title_labels.contains(&normalised(text));
     let mut lines = Vec::new();
     collect_lines(root, NEAR, &mut lines);
     lines.iter().enumerate().find_map(|(at, line)| {
@@ -101,11 +101,12 @@ fn labelled(cues: &Cues, root: &Section) -> Option<(String, Range<usize>)> {
             _ => return None,
         };
         let title = clean(value);
-        (!cues.says_nothing(&title) && title.len() < LONGEST).then(|| (title, line.span.clone()))
+        (!keywords.is_empty_value(&title) && title.len() < MAX_CHARS)
+            .then(|| (title, line.span.clone()))
     })
 }
 
-/// Lines of text, of headings and of list items, in order.
+/// Collects the lines of text, headings and list items, in order.
 fn collect_lines<'a>(section: &'a Section, most: usize, lines: &mut Vec<&'a Line>) {
     if let Some(heading) = &section.heading {
         lines.push(&heading.line);
@@ -135,7 +136,7 @@ fn collect_block_lines<'a>(blocks: &'a [Block], most: usize, lines: &mut Vec<&'a
     }
 }
 
-/// The first words of running text that are neither a heading nor a template's instruction.
+/// Returns the first words of running text, without headings and template instructions.
 fn first_words(root: &Section) -> Option<(String, Range<usize>)> {
     const NEAR: usize = 40;
     let mut lines = Vec::new();
@@ -155,7 +156,7 @@ fn first_words(root: &Section) -> Option<(String, Range<usize>)> {
         .filter(|line| !is_heading(line))
         .filter(|line| label_and_value(line).is_none())
         .find_map(|line| {
-            let title = wording::short(first_sentence(line.text.trim()));
+            let title = titles::short(first_sentence(line.text.trim()));
             (!title.is_empty()).then(|| (title, line.span.clone()))
         })
         .or_else(|| {

@@ -1,10 +1,10 @@
-//! Counted parts of a plan: "Phase 2", "Week 3", "Q1", "Task 4".
+//! Reads counted parts of a plan: "Phase 2", "Week 3", "Q1", "Task 4".
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::cues::{Cues, pattern};
+use super::keywords::{Keywords, pattern};
 
 /// A counted part of the plan, such as "Phase 2" or "Week 3".
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) enum UnitClass {
     Phase,
     Time,
     Task,
-    /// A story or requirement: work only when the text has no plainer plan.
+    /// A story or requirement; work only if the text has no clearer plan.
     Feature,
 }
 
@@ -34,9 +34,9 @@ static QUARTER: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 impl Unit {
-    /// Reads "Phase 2: Harvest" and returns the unit and the bytes it takes.
-    pub(super) fn leading(cues: &Cues, text: &str) -> Option<(Self, usize)> {
-        if !cues.knows_words() {
+    /// Reads "Phase 2: Harvest". Returns the unit and its length in bytes.
+    pub(super) fn leading(keywords: &Keywords, text: &str) -> Option<(Self, usize)> {
+        if !keywords.knows_words() {
             return None;
         }
         let text_start = text.len() - text.trim_start_matches(['*', ' ', '#']).len();
@@ -52,10 +52,10 @@ impl Unit {
         let found = UNIT.captures(rest)?;
         let word = found["word"].to_lowercase();
         let class = [
-            (&cues.units.phase, UnitClass::Phase),
-            (&cues.units.time, UnitClass::Time),
-            (&cues.units.task, UnitClass::Task),
-            (&cues.units.feature, UnitClass::Feature),
+            (&keywords.units.phase, UnitClass::Phase),
+            (&keywords.units.time, UnitClass::Time),
+            (&keywords.units.task, UnitClass::Task),
+            (&keywords.units.feature, UnitClass::Feature),
         ]
         .into_iter()
         .find(|(words, _)| words.contains(&word))

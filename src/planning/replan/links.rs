@@ -1,10 +1,11 @@
-//! Dependencies and answers: what the plan says, what it said before, and what people made.
+//! Merges dependencies and covered requirements from the current plan, the previous plan and
+//! people's edits.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Work;
-use super::base::Base;
+use super::Replanner;
+use super::merge_base::MergeBase;
 use super::report::Mark;
 use crate::domain::id::{EntityId, RequirementId, TaskId, derived};
 use crate::domain::link::{DependencyType, LinkKind, TaskLink};
@@ -12,10 +13,10 @@ use crate::domain::patch::Op;
 use crate::domain::record::Entity;
 use crate::domain::value::FieldValue;
 
-impl Work<'_> {
-    /// Notes for every row what it waits for and which requirements it answers.
+impl Replanner<'_> {
+    /// Records the prerequisites and covered requirements of every row.
     pub(super) fn want_links(&mut self, requirements: &[Option<RequirementId>]) {
-        let plan = self.said.plan;
+        let plan = self.input.plan;
         let rows: BTreeMap<&str, usize> =
             plan.nodes.iter().enumerate().map(|(index, node)| (node.key.as_str(), index)).collect();
         for link in &plan.links {
@@ -30,18 +31,18 @@ impl Work<'_> {
         for (requirement, id) in plan.requirements.iter().zip(requirements) {
             let Some(id) = id else { continue };
             for row in requirement.covered_by.iter().filter_map(|key| rows.get(key.as_str())) {
-                self.wanted_answers[*row].insert(*id);
+                self.wanted_requirements[*row].insert(*id);
             }
         }
     }
 
-    /// Ends the dependencies that the plan made and no longer says.
+    /// Removes dependencies that the plan created and no longer contains.
     pub(super) fn unlink(&mut self) {
         for index in 0..self.tasks.len() {
             let Some(known) = self.live(index) else { continue };
             for to in &known.base.after {
-                let said = self.wanted[index].contains(to);
-                let Some(link) = self.dependency(known.task.id, *to).filter(|_| !said).cloned()
+                let input = self.wanted[index].contains(to);
+                let Some(link) = self.dependency(known.task.id, *to).filter(|_| !input).cloned()
                 else {
                     continue;
                 };
@@ -59,8 +60,8 @@ impl Work<'_> {
                     );
                     continue;
                 }
-                self.shape.unlink(known.task.id, *to);
-                self.ended_links.push(link);
+                self.graph.unlink(known.task.id, *to);
+                self.removed_links.push(link);
             }
         }
     }
@@ -72,10 +73,10 @@ impl Work<'_> {
         })
     }
 
-    /// Whether the plan asks for a link that is not there and that no person has ended.
+    /// Whether the plan's link is missing and was not removed by a person.
     fn is_missing(&self, index: usize, from: TaskId, to: TaskId) -> bool {
-        let said_before = self.live(index).is_some_and(|known| known.base.after.contains(&to));
-        !said_before && self.dependency(from, to).is_none()
+        let stated_before = self.live(index).is_some_and(|known| known.base.after.contains(&to));
+        !stated_before && self.dependency(from, to).is_none()
     }
 
     fn missing(&self) -> Vec<(TaskId, TaskId)> {
@@ -89,36 +90,36 @@ impl Work<'_> {
             .collect()
     }
 
-    /// Finds out which new dependencies would make a circle with what people have made.
+    /// Finds the new dependencies that would form a cycle with a person's changes.
     pub(super) fn try_links(&mut self) {
         let missing = self.missing();
-        let before = self.shape.clone();
+        let before = self.graph.clone();
         for (from, to) in &missing {
-            self.shape.link(*from, *to);
+            self.graph.link(*from, *to);
         }
-        if self.shape.is_sound() {
+        if self.graph.is_acyclic() {
             return;
         }
-        self.shape = before;
+        self.graph = before;
         for (from, to) in missing {
-            self.shape.link(from, to);
-            if !self.shape.is_sound() {
-                self.shape.unlink(from, to);
+            self.graph.link(from, to);
+            if !self.graph.is_acyclic() {
+                self.graph.unlink(from, to);
                 self.left_out.insert((from, to));
             }
         }
     }
 
-    /// The dependencies that count as the plan's own from now on.
+    /// Returns the dependencies that the plan owns from now on.
     pub(super) fn remembered_links(
         &self,
         index: usize,
         from: TaskId,
-        old: Option<&Base>,
+        old: Option<&MergeBase>,
     ) -> Vec<TaskId> {
         let is_ours = |to: &&TaskId| {
-            let said_before = old.is_some_and(|base| base.after.contains(to));
-            said_before
+            let stated_before = old.is_some_and(|base| base.after.contains(to));
+            stated_before
                 || (!self.left_out.contains(&(from, **to)) && self.dependency(from, **to).is_none())
         };
         self.wanted[index].iter().filter(is_ours).copied().collect()
@@ -128,25 +129,27 @@ impl Work<'_> {
         &self,
         index: usize,
         task: TaskId,
-        old: Option<&Base>,
+        old: Option<&MergeBase>,
     ) -> Vec<RequirementId> {
         let is_ours = |requirement: &&RequirementId| {
-            let said_before = old.is_some_and(|base| base.answers.contains(requirement));
-            said_before || !self.is_answered(task, **requirement)
+            let stated_before = old.is_some_and(|base| base.answers.contains(requirement));
+            stated_before || !self.is_covered(task, **requirement)
         };
-        self.wanted_answers[index].iter().filter(is_ours).copied().collect()
+        self.wanted_requirements[index].iter().filter(is_ours).copied().collect()
     }
 
-    fn is_answered(&self, task: TaskId, requirement: RequirementId) -> bool {
+    fn is_covered(&self, task: TaskId, requirement: RequirementId) -> bool {
         let mut answers =
-            self.project.into_iter().flat_map(|project| project.answers_at(task.uuid()));
+            self.project.into_iter().flat_map(|project| project.coverage_of(task.uuid()));
         answers.any(|answer| answer.requirement_id == requirement)
     }
 
     pub(super) fn link(&mut self) {
-        for link in std::mem::take(&mut self.ended_links) {
-            // A deleted task takes its links along.
-            if self.ending.contains(&link.from_id) || self.ending.contains(&link.to_id) {
+        for link in std::mem::take(&mut self.removed_links) {
+            // Deleting a task also removes its links.
+            if self.deleted_tasks.contains(&link.from_id)
+                || self.deleted_tasks.contains(&link.to_id)
+            {
                 continue;
             }
             let title = self.link_title(link.from_id, link.to_id);
@@ -176,18 +179,19 @@ impl Work<'_> {
         }
     }
 
-    /// Brings the answers to requirements in line.
+    /// Updates the links between tasks and requirements.
     pub(super) fn answer(&mut self) {
         for index in 0..self.tasks.len() {
             let Some(task) = self.tasks[index] else { continue };
             let old: &[RequirementId] =
                 self.live(index).map(|known| known.base.answers.as_slice()).unwrap_or_default();
             let ended = old.iter().filter(|id| {
-                !self.wanted_answers[index].contains(id) && !self.ended_requirements.contains(id)
+                !self.wanted_requirements[index].contains(id)
+                    && !self.ended_requirements.contains(id)
             });
             let ended: Vec<RequirementId> = ended.copied().collect();
             for answer in
-                self.project.into_iter().flat_map(|project| project.answers_at(task.uuid()))
+                self.project.into_iter().flat_map(|project| project.coverage_of(task.uuid()))
             {
                 if ended.contains(&answer.requirement_id) {
                     self.patches.push(self.patch(
@@ -197,9 +201,9 @@ impl Work<'_> {
                     ));
                 }
             }
-            let is_new = |id: &&RequirementId| !old.contains(id) && !self.is_answered(task, **id);
+            let is_new = |id: &&RequirementId| !old.contains(id) && !self.is_covered(task, **id);
             let new: Vec<RequirementId> =
-                self.wanted_answers[index].iter().filter(is_new).copied().collect();
+                self.wanted_requirements[index].iter().filter(is_new).copied().collect();
             for requirement in new {
                 let id = derived(self.set, &format!("answer {task} {requirement}"));
                 let patch = self.patch(Op::Link, Entity::TaskRequirement, id);
@@ -218,7 +222,7 @@ impl Work<'_> {
                 .map(|task| task.title.to_string());
             let planned = || {
                 let row = self.tasks.iter().position(|task| *task == Some(id))?;
-                Some(super::base::title(&self.said.plan.nodes[row].title))
+                Some(super::merge_base::title(&self.input.plan.nodes[row].title))
             };
             known.or_else(planned).unwrap_or_default()
         };

@@ -1,11 +1,12 @@
-//! Which row of a new plan is which task of the old one.
+//! Matches the rows of a new plan to existing tasks.
 //!
-//! In this order: the same text below the same task; the same text elsewhere, which is a move; a parent by the rows it
-//! keeps; a similar text below the same task. "Below" means where the plan last put a task, not where a person did.
+//! Matches are tried in this order: same text below the same parent; same text elsewhere (a move);
+//! a parent with mostly the same child rows; similar text below the same parent. The parent is the
+//! one last set by the plan, not by a person.
 
 use std::collections::BTreeMap;
 
-use super::base::{Base, normal};
+use super::merge_base::{MergeBase, normal};
 use crate::domain::id::TaskId;
 use crate::domain::state::ProjectState;
 use crate::domain::task::Task;
@@ -13,25 +14,31 @@ use crate::planning::plan::{Node, Plan};
 use crate::text::similarity::TitleIndex;
 use crate::text::stem::content_words;
 
-/// Below this likeness a changed text is another task.
+/// Minimum similarity for treating a changed text as the same task.
 const FLOOR: f64 = 0.55;
 
-/// A task that was planned from a description before.
-pub(super) struct Known<'a> {
+/// A task created by an earlier plan.
+pub(super) struct ExistingTask<'a> {
     pub task: &'a Task,
-    pub base: Base,
+    pub base: MergeBase,
 }
 
-/// The planned tasks of a project: the living ones, and those that a person deleted while the description stated them.
-pub(super) fn known<'a>(project: &'a ProjectState, previous: Option<&Plan>) -> Vec<Known<'a>> {
-    let mut known: Vec<Known<'a>> =
-        project.tasks().filter_map(|task| Some(Known { task, base: Base::read(task)? })).collect();
-    // A deleted task was left out by a person where the description that was planned last still states it, on the line
-    // that every plan keeps up to date; otherwise a plan or an undo deleted it.
+/// Returns the planned tasks of a project: the live ones, and those that a person deleted although
+/// the description stated them.
+pub(super) fn known<'a>(
+    project: &'a ProjectState,
+    previous: Option<&Plan>,
+) -> Vec<ExistingTask<'a>> {
+    let mut known: Vec<ExistingTask<'a>> = project
+        .tasks()
+        .filter_map(|task| Some(ExistingTask { task, base: MergeBase::read(task)? }))
+        .collect();
+    // A person deleted the task if the last planned description still states it on the task's
+    // source line, which every plan updates. Otherwise a plan or an undo deleted it.
     let mut stated: BTreeMap<(String, Option<u32>), usize> = BTreeMap::new();
     for node in previous.into_iter().flat_map(|plan| &plan.nodes) {
         let line = u32::try_from(node.span.start_line).ok();
-        *stated.entry((normal(&super::base::title(&node.title)), line)).or_default() += 1;
+        *stated.entry((normal(&super::merge_base::title(&node.title)), line)).or_default() += 1;
     }
     known.sort_by_key(|known| (!known.task.is_live(), known.task.key.number()));
     known.retain(|known| {
@@ -44,8 +51,8 @@ pub(super) fn known<'a>(project: &'a ProjectState, previous: Option<&Plan>) -> V
     known
 }
 
-/// For each row the index of its task among the known ones.
-pub(super) fn matches(plan: &Plan, known: &[Known<'_>]) -> Vec<Option<usize>> {
+/// Returns the index into `known` of each row's task.
+pub(super) fn matches(plan: &Plan, known: &[ExistingTask<'_>]) -> Vec<Option<usize>> {
     let rows: BTreeMap<&str, usize> =
         plan.nodes.iter().enumerate().map(|(index, node)| (node.key.as_str(), index)).collect();
     let parents: Vec<Option<usize>> = plan
@@ -55,7 +62,11 @@ pub(super) fn matches(plan: &Plan, known: &[Known<'_>]) -> Vec<Option<usize>> {
         .collect();
     let mut matcher = Matcher {
         nodes: &plan.nodes,
-        texts: plan.nodes.iter().map(|node| normal(&super::base::title(&node.title))).collect(),
+        texts: plan
+            .nodes
+            .iter()
+            .map(|node| normal(&super::merge_base::title(&node.title)))
+            .collect(),
         parents,
         known,
         places: known.iter().enumerate().map(|(index, known)| (known.task.id, index)).collect(),
@@ -73,7 +84,7 @@ struct Matcher<'a> {
     nodes: &'a [Node],
     texts: Vec<String>,
     parents: Vec<Option<usize>>,
-    known: &'a [Known<'a>],
+    known: &'a [ExistingTask<'a>],
     places: BTreeMap<TaskId, usize>,
     of_node: Vec<Option<usize>>,
     is_taken: Vec<bool>,
@@ -85,7 +96,8 @@ impl Matcher<'_> {
         self.is_taken[known] = true;
     }
 
-    /// The task a row's parent is: `None` where the parent is new, `Some(None)` at the top.
+    /// Returns the task of a row's parent: `None` if the parent is new, `Some(None)` at the top
+    /// level.
     fn parent_of(&self, node: usize) -> Option<Option<TaskId>> {
         match self.parents[node] {
             None => Some(None),
@@ -139,7 +151,7 @@ impl Matcher<'_> {
         }
     }
 
-    /// A parent whose text changed is still the one most of its rows were below.
+    /// Matches a changed parent to the old parent of most of its rows, if these are at least half.
     fn by_their_rows(&mut self) {
         let mut below: BTreeMap<usize, BTreeMap<usize, usize>> = BTreeMap::new();
         let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
@@ -179,7 +191,8 @@ impl Matcher<'_> {
         for node in open {
             siblings.entry(self.parents[node]).or_default().push(node);
         }
-        // Parents come before their rows in a plan, so a parent matched here is known when its rows are looked at.
+        // Plans list parents before their rows, so a parent matched here is known when its rows are
+        // matched.
         for nodes in siblings.values() {
             let Some(parent) = nodes.first().and_then(|node| self.parent_of(*node)) else {
                 continue;
@@ -202,8 +215,8 @@ impl Matcher<'_> {
     }
 }
 
-/// For each row the tasks whose text is like its own, and how much. People shorten and lengthen statements, so it is
-/// enough that one of the two texts says most of the other, if that is more than a word.
+/// Similar tasks and their scores by row. Because people shorten and lengthen statements, it is
+/// enough if one text contains most of the other and the contained text has more than one word.
 struct Likeness {
     of_node: BTreeMap<usize, BTreeMap<usize, f64>>,
 }
@@ -211,8 +224,8 @@ struct Likeness {
 impl Likeness {
     fn of(matcher: &Matcher<'_>, nodes: &[usize], known: &[usize]) -> Self {
         let mut likeness = Self { of_node: BTreeMap::new() };
-        let said = |known: usize| matcher.known[known].base.title();
-        let old = TitleIndex::new(known.iter().map(|known| said(*known)));
+        let title_of = |known: usize| matcher.known[known].base.title();
+        let old = TitleIndex::new(known.iter().map(|known| title_of(*known)));
         for node in nodes {
             for found in old
                 .matches(&matcher.nodes[*node].title)
@@ -223,9 +236,9 @@ impl Likeness {
             }
         }
         let new = TitleIndex::new(nodes.iter().map(|node| matcher.nodes[*node].title.as_str()));
-        for known in known.iter().filter(|known| content_words(said(**known)).len() > 1) {
+        for known in known.iter().filter(|known| content_words(title_of(**known)).len() > 1) {
             for found in
-                new.matches(said(*known)).into_iter().take_while(|found| found.score >= FLOOR)
+                new.matches(title_of(*known)).into_iter().take_while(|found| found.score >= FLOOR)
             {
                 likeness.note(nodes[found.index], *known, found.score);
             }

@@ -1,40 +1,44 @@
-//! From a description to patches: the first time a project, after that the difference.
+//! Converts a description to patches: a complete project at first, only the differences later.
 //!
-//! # What a second time does
-//! - An unchanged statement keeps its task and the task's id, wherever people have moved it.
-//! - A changed statement changes a field only where the plan says something new and the task still has what the plan
-//!   said before: a person's edit wins, and the report says so. What the plan last said is in `metadata.plan`.
-//! - A moved statement moves its task; a new one makes a task.
-//! - A statement that is gone deletes its task only if nobody touched it: its status as planned, nothing spent, edited,
-//!   linked or placed by a person, and nothing below it that stays. Any other stays and is reported.
-//! - A statement that is called cancelled cancels its task, with what is below it, unless a person began or closed it; a
-//!   statement that is back opens what was cancelled so.
-//! - Work that is closed is never reopened, renamed, moved or estimated anew; only its lines follow the text.
-//! - A task that a person deleted does not come back while its statement stays as it is.
-//! - Dependencies and answers to requirements follow the description where the plan made them. A link a person made
-//!   stays, one a person ended is not made again, and one that would close a circle with a person's is left out.
+//! # Rules of a re-plan
+//! - An unchanged statement keeps its task and the task's id, even if a person has moved the task.
+//! - A changed statement updates a field only if the plan has a new value and the task still has
+//!   the plan's previous value. A person's edit wins, and the report mentions it. `metadata.plan`
+//!   stores the plan's previous values.
+//! - A moved statement moves its task. A new statement creates a task.
+//! - A removed statement deletes its task only if nobody touched the task: it has its planned
+//!   status, no spent time, no edits, links or moves by a person, and no subtask that stays. Any
+//!   other task stays and is reported.
+//! - A statement marked as cancelled cancels its task and the tasks below, unless a person started
+//!   or closed the task. A statement that returns reopens the task cancelled this way.
+//! - Apart from that, a closed task is never reopened, renamed, moved or re-estimated; only its line
+//!   numbers follow the text.
+//! - A task deleted by a person is not created again while its statement is unchanged.
+//! - Dependencies and covered requirements follow the description if the plan created them. A link
+//!   created by a person stays. A link removed by a person is not created again. A link that would
+//!   form a cycle with a person's link is left out.
 //!
-//! The same description twice gives no patches. Every update expects the values it replaces, so a change made at the
-//! same time is a conflict and is never written over.
+//! Planning the same description twice gives no patches. Every update expects the values that it
+//! replaces, so a concurrent change causes a conflict and is never overwritten.
 
-mod base;
 mod links;
 mod matching;
+mod merge_base;
 mod moves;
 mod owners;
+mod removed;
 pub mod report;
 mod requirements;
-mod shape;
+mod task_graph;
 mod tasks;
-mod vanished;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use base::Base;
-use matching::Known;
+use matching::ExistingTask;
+use merge_base::MergeBase;
 use report::{FieldChange, Mark, Report, Row};
-use shape::Shape;
+use task_graph::TaskGraph;
 
 use crate::domain::id::{EntityId, PatchSetId, ProjectId, RequirementId, TaskId, UserId, derived};
 use crate::domain::link::TaskLink;
@@ -45,18 +49,18 @@ use crate::domain::state::{ProjectState, State};
 use crate::domain::value::{FieldValue, Name, Title};
 use crate::planning::plan::Plan;
 
-/// A description and what was read out of it.
+/// A description and the plan extracted from it.
 #[derive(Clone, Copy, Debug)]
 pub struct Description<'a> {
-    /// What the text is called, such as its file's name.
+    /// Name of the text, such as its file name.
     pub source: &'a Name,
     pub text: &'a str,
     pub plan: &'a Plan,
-    /// What to call the project, where not as the plan does.
+    /// Name of the project, if it differs from the plan's title.
     pub name: Option<&'a Title>,
 }
 
-/// What a description asks for.
+/// Patches and report of a re-plan.
 #[derive(Clone, Debug)]
 pub struct Replan {
     pub project: ProjectId,
@@ -64,51 +68,52 @@ pub struct Replan {
     pub report: Report,
 }
 
-/// What to do to make `project` (a new one, for `None`) say what the description says. `previous` is the plan of the
-/// description the project holds, read again; ids are derived from `set`.
+/// Plans the changes that bring `project` (a new project if `None`) in line with the description.
+/// `previous` is the plan of the project's current description, extracted again. Ids are derived
+/// from `set`.
 pub fn replan(
     state: &State,
     project: Option<&ProjectState>,
-    said: Description<'_>,
+    input: Description<'_>,
     previous: Option<&Plan>,
     set: PatchSetId,
 ) -> Replan {
     let existing = project.and_then(ProjectState::project);
     let id = existing.map_or_else(|| ProjectId::of(derived(set, "project")), |project| project.id);
     let known = project.map(|project| matching::known(project, previous)).unwrap_or_default();
-    let of_node = matching::matches(said.plan, &known);
+    let of_node = matching::matches(input.plan, &known);
     let deepest = state.lake.as_ref().map_or(5, |lake| lake.max_depth);
-    let rows: BTreeMap<&str, usize> = said
+    let rows: BTreeMap<&str, usize> = input
         .plan
         .nodes
         .iter()
         .enumerate()
         .map(|(index, node)| (node.key.as_str(), index))
         .collect();
-    let mut work = Work {
+    let mut work = Replanner {
         state,
         project,
         id,
-        said,
+        input,
         set,
         deepest: deepest.into(),
-        shape: Shape::of(project),
+        graph: TaskGraph::of(project),
         known: &known,
-        by_task: Work::index(&known),
+        by_task: Replanner::index(&known),
         of_node: &of_node,
-        parents: said
+        parents: input
             .plan
             .nodes
             .iter()
             .map(|node| rows.get(node.parent.as_deref()?).copied())
             .collect(),
-        tasks: vec![None; said.plan.nodes.len()],
+        tasks: vec![None; input.plan.nodes.len()],
         owners: BTreeMap::new(),
-        wanted: vec![BTreeSet::new(); said.plan.nodes.len()],
-        wanted_answers: vec![BTreeSet::new(); said.plan.nodes.len()],
+        wanted: vec![BTreeSet::new(); input.plan.nodes.len()],
+        wanted_requirements: vec![BTreeSet::new(); input.plan.nodes.len()],
         left_out: BTreeSet::new(),
-        ending: BTreeSet::new(),
-        ended_links: Vec::new(),
+        deleted_tasks: BTreeSet::new(),
+        removed_links: Vec::new(),
         ended_requirements: BTreeSet::new(),
         patches: Vec::new(),
         report: Report::default(),
@@ -116,60 +121,60 @@ pub fn replan(
     work.name_owners();
     work.describe(existing.map(AsRef::as_ref));
     let requirements = work.requirements(previous);
-    work.name_tasks();
+    work.assign_tasks();
     work.want_links(&requirements);
     work.unlink();
     let moves = work.moves();
-    let ended = work.vanished();
+    let ended = work.resolve_removed();
     work.try_links();
     work.write_tasks(&moves);
     work.link();
     work.answer();
     work.end_vanished(&ended);
     work.end_requirements();
-    work.report.rows = (said.plan.nodes.iter().zip(&work.tasks))
+    work.report.rows = (input.plan.nodes.iter().zip(&work.tasks))
         .map(|(node, task)| Row { key: node.key.clone(), task: *task })
         .collect();
     Replan { project: id, patches: work.patches, report: work.report }
 }
 
-/// The re-plan while it is being made.
-struct Work<'a> {
+/// State of a re-plan in progress.
+struct Replanner<'a> {
     state: &'a State,
     project: Option<&'a ProjectState>,
     id: ProjectId,
-    said: Description<'a>,
+    input: Description<'a>,
     set: PatchSetId,
     deepest: usize,
-    /// The tree and the dependencies as they will stand.
-    shape: Shape,
-    known: &'a [Known<'a>],
+    /// Task tree and dependencies after the re-plan.
+    graph: TaskGraph,
+    known: &'a [ExistingTask<'a>],
     by_task: BTreeMap<TaskId, usize>,
-    /// For each row the known task it is.
+    /// Matched existing task of each row.
     of_node: &'a [Option<usize>],
-    /// For each row the one it stands below.
+    /// Parent row of each row.
     parents: Vec<Option<usize>>,
-    /// For each row its living task, old or new.
+    /// Live task of each row, existing or new.
     tasks: Vec<Option<TaskId>>,
     owners: BTreeMap<String, UserId>,
-    /// For each row the tasks it waits for.
+    /// Prerequisite tasks of each row.
     wanted: Vec<BTreeSet<TaskId>>,
-    /// For each row the requirements it answers.
-    wanted_answers: Vec<BTreeSet<RequirementId>>,
-    /// Dependencies that would make a circle.
+    /// Covered requirements of each row.
+    wanted_requirements: Vec<BTreeSet<RequirementId>>,
+    /// Dependencies that would form a cycle.
     left_out: BTreeSet<(TaskId, TaskId)>,
     /// Tasks that will be deleted.
-    ending: BTreeSet<TaskId>,
-    /// Dependencies that the plan made and no longer says.
-    ended_links: Vec<Arc<TaskLink>>,
+    deleted_tasks: BTreeSet<TaskId>,
+    /// Dependencies that the plan created and no longer contains.
+    removed_links: Vec<Arc<TaskLink>>,
     ended_requirements: BTreeSet<RequirementId>,
     patches: Vec<Patch>,
     report: Report,
 }
 
-impl<'a> Work<'a> {
-    /// The living known task a row is.
-    fn live(&self, node: usize) -> Option<&'a Known<'a>> {
+impl<'a> Replanner<'a> {
+    /// Returns the live existing task of a row.
+    fn live(&self, node: usize) -> Option<&'a ExistingTask<'a>> {
         self.of_node[node].map(|index| &self.known[index]).filter(|known| known.task.is_live())
     }
 
@@ -177,15 +182,14 @@ impl<'a> Work<'a> {
         Patch::new(op, entity, id, Some(self.id))
     }
 
-    /// Creates the project, or has it say what the description says. It is named after the description as long as
-    /// nobody calls it otherwise.
+    /// Creates or updates the project. Its name follows the description until somebody renames it.
     fn describe(&mut self, existing: Option<&Project>) {
-        let title = base::title(&self.said.plan.title);
+        let title = merge_base::title(&self.input.plan.title);
         let mut fields = Fields::new();
-        fields.insert("description".to_owned(), self.said.text.into());
-        fields.insert("source".to_owned(), self.said.source.json());
+        fields.insert("description".to_owned(), self.input.text.into());
+        fields.insert("source".to_owned(), self.input.source.json());
         let Some(project) = existing else {
-            let name = self.said.name.map_or(title.as_str(), Title::as_str);
+            let name = self.input.name.map_or(title.as_str(), Title::as_str);
             self.report.push(Mark::New, Entity::Project, self.id.uuid(), name);
             let metadata = serde_json::json!({"plan": {"title": title}});
             let mut patch = self
@@ -202,7 +206,7 @@ impl<'a> Work<'a> {
             .get("plan")
             .and_then(|plan| plan.get("title"))
             .and_then(|title| title.as_str());
-        if let Some(name) = self.said.name {
+        if let Some(name) = self.input.name {
             fields.insert("name".to_owned(), name.json());
         } else if called == Some(project.name.as_str()) {
             fields.insert("name".to_owned(), title.as_str().into());
@@ -238,8 +242,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// What the plan last said of a task.
-    fn base_of(&self, task: TaskId) -> Option<&'a Base> {
+    /// Returns the merge base of a task.
+    fn base_of(&self, task: TaskId) -> Option<&'a MergeBase> {
         self.by_task.get(&task).map(|index| &self.known[*index].base)
     }
 }

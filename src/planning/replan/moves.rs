@@ -1,26 +1,26 @@
-//! Where tasks go: new ones into the tree, old ones to where the description has moved them.
+//! Places tasks: new tasks into the tree, existing tasks at their new position in the description.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Work;
-use super::shape::Shape;
+use super::Replanner;
+use super::task_graph::TaskGraph;
 use crate::domain::id::TaskId;
 
-/// Tasks that move, and those that stay although the description moved them, with the reason.
+/// Tasks that move, and tasks that stay despite a move in the description, with the reason.
 #[derive(Default)]
 pub(super) struct Moves {
     pub made: BTreeSet<TaskId>,
     pub kept: BTreeMap<TaskId, &'static str>,
 }
 
-impl Work<'_> {
-    /// Puts every task where it will stand. Moves that together would turn a person's link into a circle are tried one
-    /// by one.
+impl Replanner<'_> {
+    /// Places every task. If the moves together would turn a person's link into a cycle, they are
+    /// tried one by one.
     pub(super) fn moves(&mut self) -> Moves {
-        let before = self.shape.clone();
+        let before = self.graph.clone();
         let mut moves = self.place_all(false);
-        if !self.shape.is_sound() {
-            self.shape = before;
+        if !self.graph.is_acyclic() {
+            self.graph = before;
             moves = self.place_all(true);
         }
         self.reorder(&mut moves);
@@ -33,8 +33,8 @@ impl Work<'_> {
             let Some(id) = self.tasks[index] else { continue };
             let wanted = self.planned_parent(index);
             let Some(known) = self.live(index) else {
-                let parent = self.open_to(wanted);
-                self.shape.put(id, parent);
+                let parent = self.nearest_allowed_parent(wanted);
+                self.graph.put(id, parent);
                 continue;
             };
             let task = known.task;
@@ -60,43 +60,43 @@ impl Work<'_> {
         moves
     }
 
-    /// Moves a task in the shape, or says why it cannot go there and leaves it.
+    /// Moves a task in the shape, or leaves it in place and returns the reason.
     fn obstacle(
         &mut self,
         id: TaskId,
         wanted: Option<TaskId>,
         carefully: bool,
     ) -> Option<&'static str> {
-        if wanted.is_some_and(|parent| !self.shape.holds(parent)) {
+        if wanted.is_some_and(|parent| !self.graph.holds(parent)) {
             return Some("the task it would stand below was deleted");
         }
-        if wanted.is_some_and(|parent| self.shape.is_within(parent, id)) {
+        if wanted.is_some_and(|parent| self.graph.is_within(parent, id)) {
             return Some("its new parent was moved below it by hand");
         }
-        let from = self.shape.parent(id);
-        self.shape.put(id, wanted);
-        let reason = if self.shape.deepest_below(id) > self.deepest {
+        let from = self.graph.parent(id);
+        self.graph.put(id, wanted);
+        let reason = if self.graph.deepest_below(id) > self.deepest {
             "the tasks below it would stand too deep"
-        } else if carefully && !self.shape.is_sound() {
+        } else if carefully && !self.graph.is_acyclic() {
             "a dependency made by hand would become a circle"
         } else {
             return None;
         };
-        self.shape.put(id, from);
+        self.graph.put(id, from);
         Some(reason)
     }
 
-    /// The lowest task from `wanted` upwards that can have another level below it.
-    fn open_to(&self, wanted: Option<TaskId>) -> Option<TaskId> {
+    /// Returns the lowest task from `wanted` upwards that can have another level below it.
+    fn nearest_allowed_parent(&self, wanted: Option<TaskId>) -> Option<TaskId> {
         let mut at = wanted;
-        while let Some(parent) = at.filter(|parent| self.shape.depth(*parent) >= self.deepest) {
-            at = self.shape.parent(parent);
+        while let Some(parent) = at.filter(|parent| self.graph.depth(*parent) >= self.deepest) {
+            at = self.graph.parent(parent);
         }
         at
     }
 
-    /// Siblings whose statements changed places. The order people gave the tasks themselves is left alone: what counts
-    /// is the order of the lines then and now.
+    /// Moves siblings whose statements changed places. The order set by people is ignored: only the
+    /// old and new order of the lines count.
     fn reorder(&self, moves: &mut Moves) {
         let mut siblings: BTreeMap<Option<TaskId>, Vec<(usize, usize)>> = BTreeMap::new();
         for index in 0..self.tasks.len() {
@@ -110,7 +110,7 @@ impl Work<'_> {
         for group in siblings.values() {
             let lines: Vec<usize> = group
                 .iter()
-                .map(|(index, _)| self.said.plan.nodes[*index].span.start_line)
+                .map(|(index, _)| self.input.plan.nodes[*index].span.start_line)
                 .collect();
             if !lines.is_sorted() {
                 continue;
@@ -126,7 +126,7 @@ impl Work<'_> {
     }
 }
 
-impl Shape {
+impl TaskGraph {
     fn deepest_below(&self, id: TaskId) -> usize {
         let own = self.depth(id);
         let children = self.children();
@@ -140,9 +140,9 @@ impl Shape {
     }
 }
 
-/// The indices of a longest non-decreasing subsequence.
+/// Returns the indices of a longest non-decreasing subsequence.
 fn longest_rise(values: &[usize]) -> BTreeSet<usize> {
-    // For each length the index at which the smallest ending of a rise of that length stands.
+    // For each length, the index of the smallest last value of such a subsequence.
     let mut ends: Vec<usize> = Vec::new();
     let mut before: Vec<Option<usize>> = vec![None; values.len()];
     for (index, value) in values.iter().enumerate() {

@@ -1,6 +1,6 @@
-//! The people a description names.
+//! Maps the owners named in a description to users.
 
-use super::Work;
+use super::Replanner;
 use super::report::Mark;
 use crate::domain::id::{EntityId, UserId, derived};
 use crate::domain::patch::{Op, Patch};
@@ -9,14 +9,14 @@ use crate::domain::user::reads_as_id;
 use crate::domain::value::{FieldValue, Name};
 use crate::planning::plan::Node;
 
-/// Words that stand where an owner would and name nobody.
+/// Values of an owner field that name nobody.
 const NOBODY: &[&str] =
     &["tbd", "tba", "n/a", "na", "none", "nobody", "unassigned", "unknown", "open", "-", "?"];
 
-impl Work<'_> {
-    /// Finds the users the plan names and makes those there are none of.
+impl Replanner<'_> {
+    /// Finds the users that the plan names and creates the missing ones.
     pub(super) fn name_owners(&mut self) {
-        for node in &self.said.plan.nodes {
+        for node in &self.input.plan.nodes {
             let Some(owner) =
                 node.owner.as_deref().map(str::trim).filter(|owner| is_somebody(owner))
             else {
@@ -53,7 +53,7 @@ impl Work<'_> {
             .filter(|user| user.deleted_at.is_none())
             .find(named)
             .map(|user| user.id);
-        // A user merged into another keeps meaning that one.
+        // A merged user stands for the user it was merged into.
         living.or_else(|| {
             let merged =
                 self.state.users().filter(|user| user.merged_into.is_some()).find(named)?;
@@ -82,7 +82,8 @@ fn is_somebody(owner: &str) -> bool {
     owner.chars().any(char::is_alphanumeric) && !NOBODY.contains(&owner.to_lowercase().as_str())
 }
 
-/// A name as one word: `Ana Lopez` is `@ana-lopez`. What reads as an id cannot be a handle and gets a word before it.
+/// Converts a name to one word: `Ana Lopez` becomes `@ana-lopez`. A word that reads as an id is not
+/// a valid handle and gets the prefix `user-`.
 fn handle(owner: &str) -> Option<Name> {
     let words: Vec<&str> = owner
         .split(|c: char| c.is_whitespace() || c.is_control())

@@ -1,4 +1,4 @@
-//! What planning a description does to each task, dependency and requirement, and why.
+//! Reports what a re-plan does to each task, dependency and requirement, and why.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -6,16 +6,16 @@ use uuid::Uuid;
 use crate::domain::id::TaskId;
 use crate::domain::record::Entity;
 
-/// What a description does to a project.
+/// Changes that a description makes to a project.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
-    /// In the order of the description, what is no longer in it last.
+    /// In the order of the description; removed items come last.
     pub items: Vec<Item>,
-    /// Each row of the plan and the task it is; `None` where a person deleted it.
+    /// Rows of the plan with their tasks; `None` if a person deleted the task.
     pub rows: Vec<Row>,
-    /// Tasks and requirements of which nothing changed but the lines they stand on.
+    /// Number of tasks and requirements whose line numbers alone changed.
     pub shifted: usize,
-    /// Tasks that stay as they are.
+    /// Number of unchanged tasks.
     pub unchanged: usize,
 }
 
@@ -26,15 +26,15 @@ pub struct Row {
     pub task: Option<TaskId>,
 }
 
-/// One thing that changes, or that stays although the description has changed.
+/// A change, or an item that stays although the description has changed.
 #[derive(Clone, Debug, Serialize)]
 pub struct Item {
     pub mark: Mark,
     pub entity: Entity,
     pub id: Uuid,
-    /// The title, the text, or for a dependency both ends in words.
+    /// Title, requirement text, or description of a dependency.
     pub title: String,
-    /// For a dependency, the task that waits and the one waited for.
+    /// Dependent and prerequisite of a dependency.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends: Option<(TaskId, TaskId)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -55,12 +55,12 @@ pub struct FieldChange {
 pub enum Mark {
     New,
     Changed,
-    /// It has another parent or place; `changes` may say more.
+    /// The parent or position changed; `changes` may contain more.
     Moved,
     Gone,
-    /// It stays although the description says otherwise; `reason` says why.
+    /// The item stays although the description differs; `reason` says why.
     Kept,
-    /// The description says it and the plan leaves it out; `reason` says why.
+    /// The description states the item and the plan leaves it out; `reason` says why.
     LeftOut,
 }
 

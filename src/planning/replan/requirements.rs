@@ -1,10 +1,10 @@
-//! Requirements: matched by their text, labelled once.
+//! Matches requirements by text; a requirement keeps its label.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Work;
-use super::base::normal;
+use super::Replanner;
+use super::merge_base::normal;
 use super::report::{FieldChange, Mark};
 use crate::domain::id::{EntityId, RequirementId, derived};
 use crate::domain::patch::Op;
@@ -14,13 +14,14 @@ use crate::domain::value::FieldValue;
 use crate::planning::plan::{self, Plan};
 use crate::text::similarity::TitleIndex;
 
-/// Below this likeness a changed text is another requirement.
+/// Minimum similarity for treating a changed text as the same requirement.
 const FLOOR: f64 = 0.6;
 
-impl Work<'_> {
-    /// Makes, changes and ends requirements; gives the record of each of the plan's, `None` where a person deleted it.
+impl Replanner<'_> {
+    /// Creates, updates and removes requirements. Returns the id of each requirement of the plan;
+    /// `None` if a person deleted it.
     pub(super) fn requirements(&mut self, previous: Option<&Plan>) -> Vec<Option<RequirementId>> {
-        let said_before: BTreeSet<String> = previous
+        let stated_before: BTreeSet<String> = previous
             .into_iter()
             .flat_map(|plan| &plan.requirements)
             .map(|known| normal(&known.text))
@@ -32,10 +33,10 @@ impl Work<'_> {
             .filter(|r| r.source.is_some())
             .cloned()
             .collect();
-        let matched = matches(&self.said.plan.requirements, &all, &said_before);
+        let matched = matches(&self.input.plan.requirements, &all, &stated_before);
         let mut next = self.next_label();
         let mut ids = Vec::with_capacity(matched.len());
-        for (requirement, found) in self.said.plan.requirements.iter().zip(&matched) {
+        for (requirement, found) in self.input.plan.requirements.iter().zip(&matched) {
             match found.map(|index| Arc::clone(&all[index])) {
                 None => {
                     ids.push(Some(self.state_requirement(requirement, next)));
@@ -43,7 +44,7 @@ impl Work<'_> {
                 }
                 Some(known) if known.deleted_at.is_some() => ids.push(None),
                 Some(known) => {
-                    self.restate(requirement, &known, &said_before);
+                    self.restate(requirement, &known, &stated_before);
                     ids.push(Some(known.id));
                 }
             }
@@ -52,7 +53,7 @@ impl Work<'_> {
         for (index, known) in all.iter().enumerate().filter(|(_, known)| known.deleted_at.is_none())
         {
             if !kept.contains(&index)
-                && said_before.contains(&normal(known.text.as_str()))
+                && stated_before.contains(&normal(known.text.as_str()))
                 && !self.is_answered_by_hand(known.id)
             {
                 self.ended_requirements.insert(known.id);
@@ -77,7 +78,7 @@ impl Work<'_> {
         }
     }
 
-    /// Labels are never given twice, so that R7 of an old report is still R7.
+    /// Returns an unused label number. Labels are never reused, so R7 in an old report stays R7.
     fn next_label(&self) -> u32 {
         let labels = self
             .project
@@ -91,34 +92,34 @@ impl Work<'_> {
             .saturating_add(1)
     }
 
-    fn state_requirement(&mut self, said: &plan::Requirement, number: u32) -> RequirementId {
-        let id = RequirementId::of(derived(self.set, &format!("requirement {}", said.key)));
+    fn state_requirement(&mut self, input: &plan::Requirement, number: u32) -> RequirementId {
+        let id = RequirementId::of(derived(self.set, &format!("requirement {}", input.key)));
         let label = format!("R{number}");
         let mut patch = self
             .patch(Op::Create, Entity::Requirement, id.uuid())
             .with("project_id", self.id.json());
-        patch = patch.with("label", label.as_str()).with("text", text(said));
-        patch.fields.extend(self.lines(said.span));
+        patch = patch.with("label", label.as_str()).with("text", text(input));
+        patch.fields.extend(self.lines(input.span));
         self.patches.push(patch);
-        self.report.push(Mark::New, Entity::Requirement, id.uuid(), &title(&label, &said.text));
+        self.report.push(Mark::New, Entity::Requirement, id.uuid(), &title(&label, &input.text));
         id
     }
 
     fn restate(
         &mut self,
-        said: &plan::Requirement,
+        input: &plan::Requirement,
         known: &Requirement,
-        said_before: &BTreeSet<String>,
+        stated_before: &BTreeSet<String>,
     ) {
-        let mut fields = self.lines(said.span);
+        let mut fields = self.lines(input.span);
         let title = title(known.label.as_str(), known.text.as_str());
-        if normal(known.text.as_str()) != normal(&said.text) {
+        if normal(known.text.as_str()) != normal(&input.text) {
             let change = FieldChange {
                 field: "text".to_owned(),
                 from: known.text.json(),
-                to: text(said).into(),
+                to: text(input).into(),
             };
-            if said_before.contains(&normal(known.text.as_str())) {
+            if stated_before.contains(&normal(known.text.as_str())) {
                 fields.insert("text".to_owned(), change.to.clone());
                 self.report
                     .push(Mark::Changed, Entity::Requirement, known.id.uuid(), &title)
@@ -145,26 +146,27 @@ impl Work<'_> {
 
     fn is_answered_by_hand(&self, id: RequirementId) -> bool {
         let mut answers =
-            self.project.into_iter().flat_map(|project| project.answers_at(id.uuid()));
+            self.project.into_iter().flat_map(|project| project.coverage_of(id.uuid()));
         answers.any(|answer| {
             self.base_of(answer.task_id).is_none_or(|base| !base.answers.contains(&id))
         })
     }
 }
 
-fn text(said: &plan::Requirement) -> String {
-    said.text.replace('\0', "")
+fn text(input: &plan::Requirement) -> String {
+    input.text.replace('\0', "")
 }
 
 fn title(label: &str, text: &str) -> String {
-    format!("{label} {}", super::base::title(text))
+    format!("{label} {}", super::merge_base::title(text))
 }
 
-/// For each of the plan's requirements the known one it is: of the same text, else of a similar one.
+/// Returns the index of the existing requirement for each requirement of the plan, by equal text or
+/// else by similar text.
 fn matches(
-    said: &[plan::Requirement],
+    input: &[plan::Requirement],
     known: &[Arc<Requirement>],
-    said_before: &BTreeSet<String>,
+    stated_before: &BTreeSet<String>,
 ) -> Vec<Option<usize>> {
     let mut waiting: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let mut order: Vec<usize> = (0..known.len()).collect();
@@ -173,18 +175,20 @@ fn matches(
     });
     for index in order {
         let text = normal(known[index].text.as_str());
-        // A deleted one was left out by a person where the description that was planned last still states it.
-        if known[index].deleted_at.is_none() || said_before.contains(&text) {
+        // A person deleted the requirement if the last planned description still states it.
+        if known[index].deleted_at.is_none() || stated_before.contains(&text) {
             waiting.entry(text).or_default().push(index);
         }
     }
-    let mut found: Vec<Option<usize>> =
-        said.iter().map(|said| waiting.get_mut(&normal(&said.text)).and_then(Vec::pop)).collect();
+    let mut found: Vec<Option<usize>> = input
+        .iter()
+        .map(|input| waiting.get_mut(&normal(&input.text)).and_then(Vec::pop))
+        .collect();
     let mut is_taken = vec![false; known.len()];
     found.iter().flatten().for_each(|index| is_taken[*index] = true);
     let index = TitleIndex::new(known.iter().map(|known| known.text.as_str()));
-    for (said, found) in said.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
-        let alike = index.matches(&said.text).into_iter().take_while(|alike| alike.score >= FLOOR);
+    for (input, found) in input.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+        let alike = index.matches(&input.text).into_iter().take_while(|alike| alike.score >= FLOOR);
         *found = alike
             .map(|alike| alike.index)
             .find(|index| !is_taken[*index] && known[*index].deleted_at.is_none());

@@ -1,37 +1,37 @@
-//! Rows as tasks: made, or changed field by field.
+//! Creates a task for each new row or updates the existing task field by field.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Work;
-use super::base::{Base, GROUPS, stated};
-use super::matching::Known;
+use super::Replanner;
+use super::matching::ExistingTask;
+use super::merge_base::{GROUPS, MergeBase, stated};
 use super::moves::Moves;
 use super::report::{FieldChange, Mark};
 use crate::domain::id::{EntityId, TaskId, derived};
-use crate::domain::patch::{Op, Patch, Place};
+use crate::domain::patch::{Op, Patch, Placement};
 use crate::domain::record::{Entity, Fields, Record};
 use crate::domain::task::{Task, TaskStatus};
 use crate::domain::value::FieldValue;
-use crate::planning::plan::{Node, Origin, Span, Standing};
+use crate::planning::plan::{Node, Origin, Progress, Span};
 
 const EDITED: &str = "edited since it was planned";
 
-/// The status that a row states.
-pub(super) fn status_of(standing: Standing) -> Option<TaskStatus> {
+/// Returns the status that a row states.
+pub(super) fn status_of(standing: Progress) -> Option<TaskStatus> {
     match standing {
-        Standing::Open => None,
-        Standing::Started => Some(TaskStatus::InProgress),
-        Standing::Done => Some(TaskStatus::Completed),
+        Progress::Open => None,
+        Progress::Started => Some(TaskStatus::InProgress),
+        Progress::Done => Some(TaskStatus::Completed),
     }
 }
 
-impl Work<'_> {
-    /// Says which task each row is. A row below a task that a person deleted is none, and work that is done is not cut
-    /// into parts.
-    pub(super) fn name_tasks(&mut self) {
-        for (index, node) in self.said.plan.nodes.iter().enumerate() {
+impl Replanner<'_> {
+    /// Assigns a task to each row. A row below a task that a person deleted gets none, and a closed
+    /// task is not split into parts.
+    pub(super) fn assign_tasks(&mut self) {
+        for (index, node) in self.input.plan.nodes.iter().enumerate() {
             self.tasks[index] = match self.of_node[index].map(|known| self.known[known].task) {
                 Some(task) => task.is_live().then_some(task.id),
                 None => {
@@ -46,21 +46,22 @@ impl Work<'_> {
 
     fn is_part_of_done(&self, index: usize) -> bool {
         let parent = self.parents[index].and_then(|parent| self.live(parent));
-        matches!(self.said.plan.nodes[index].origin, Origin::Split { .. })
+        matches!(self.input.plan.nodes[index].origin, Origin::Split { .. })
             && parent.is_some_and(|known| known.task.status.is_closed())
     }
 
     pub(super) fn write_tasks(&mut self, moves: &Moves) {
-        let plan = self.said.plan;
-        // The task after which the next one below the same parent goes.
+        let plan = self.input.plan;
+        // The last task below each parent; the next one goes after it.
         let mut last: BTreeMap<Option<TaskId>, TaskId> = BTreeMap::new();
         for (index, node) in plan.nodes.iter().enumerate() {
             let Some(id) = self.tasks[index] else {
                 self.report_lost(index, node);
                 continue;
             };
-            let parent = self.shape.parent(id);
-            let place = last.get(&parent).map_or(Place::First, |before| Place::After(*before));
+            let parent = self.graph.parent(id);
+            let place =
+                last.get(&parent).map_or(Placement::First, |before| Placement::After(*before));
             match self.live(index) {
                 None => self.create(index, node, id, parent, place),
                 Some(known) => {
@@ -73,7 +74,7 @@ impl Work<'_> {
     }
 
     fn report_lost(&mut self, index: usize, node: &Node) {
-        let title = super::base::title(&node.title);
+        let title = super::merge_base::title(&node.title);
         match self.of_node[index].map(|known| &self.known[known]) {
             Some(known) => {
                 let task = known.task;
@@ -86,9 +87,9 @@ impl Work<'_> {
                     task.key, task.key
                 );
                 self.report.push(Mark::Kept, Entity::Task, task.id.uuid(), &title).because(reason);
-                // Where it would stand tells it from others of the same text.
+                // The planned position distinguishes it from other rows with the same text.
                 let mut fields = self.lines(node.span);
-                let base = Base { parent: self.planned_parent(index), ..known.base.clone() };
+                let base = MergeBase { parent: self.planned_parent(index), ..known.base.clone() };
                 fields.insert("metadata".to_owned(), base.write(&task.metadata).json());
                 let patch = self.update_of(task, fields);
                 self.report.shifted += usize::from(patch.is_some());
@@ -109,10 +110,10 @@ impl Work<'_> {
         node: &Node,
         id: TaskId,
         parent: Option<TaskId>,
-        place: Place,
+        place: Placement,
     ) {
         let fields = stated(node, self.owner(node));
-        let mut base = Base::of(&fields, node.standing, self.planned_parent(index));
+        let mut base = MergeBase::of(&fields, node.standing, self.planned_parent(index));
         base.after = self.remembered_links(index, id, None);
         base.answers = self.remembered_answers(index, id, None);
         let mut patch =
@@ -126,17 +127,28 @@ impl Work<'_> {
             patch = patch.with("status", status.json());
         }
         patch = patch.with("metadata", base.write(&Default::default()).json());
-        // Below what is new itself, in a new project too, the order of the patches is the order of the tasks.
+        // Below a new parent or in a new project, the patch order sets the task order.
         let is_old =
             |parent: TaskId| self.project.is_some_and(|project| project.task(parent).is_some());
         if parent.map_or(self.project.is_some(), is_old) {
             patch = patch.placed(place);
         }
         self.patches.push(patch);
-        self.report.push(Mark::New, Entity::Task, id.uuid(), &super::base::title(&node.title));
+        self.report.push(
+            Mark::New,
+            Entity::Task,
+            id.uuid(),
+            &super::merge_base::title(&node.title),
+        );
     }
 
-    fn relocate(&mut self, known: &Known<'_>, moves: &Moves, parent: Option<TaskId>, place: Place) {
+    fn relocate(
+        &mut self,
+        known: &ExistingTask<'_>,
+        moves: &Moves,
+        parent: Option<TaskId>,
+        place: Placement,
+    ) {
         let task = known.task;
         if let Some(reason) = moves.kept.get(&task.id) {
             self.report
@@ -164,7 +176,7 @@ impl Work<'_> {
         }
     }
 
-    fn update(&mut self, index: usize, node: &Node, known: &Known<'_>) {
+    fn update(&mut self, index: usize, node: &Node, known: &ExistingTask<'_>) {
         let (task, old) = (known.task, &known.base);
         let fields = stated(node, self.owner(node));
         let mut changes = Fields::new();
@@ -176,7 +188,7 @@ impl Work<'_> {
             }
             if task.status.is_closed() {
                 kept.push((group[0], format!("it is {}", task.status)));
-            } else if old.stands(group, task, |user| self.state.acting_user(user)) {
+            } else if old.task_unchanged(group, task, |user| self.state.acting_user(user)) {
                 let differing =
                     group.iter().filter(|name| task.get(name).as_ref() != fields.get(**name));
                 changes.extend(differing.map(|name| {
@@ -186,18 +198,18 @@ impl Work<'_> {
                 kept.push((group[0], EDITED.to_owned()));
             }
         }
-        self.tick(node, known, &mut changes, &mut kept);
-        let told = changes.iter().map(|(field, to)| FieldChange {
+        self.update_status(node, known, &mut changes, &mut kept);
+        let reported = changes.iter().map(|(field, to)| FieldChange {
             field: field.clone(),
             from: task.get(field).unwrap_or_default(),
             to: to.clone(),
         });
-        let told: Vec<FieldChange> = told.collect();
-        let is_told = !told.is_empty() || !kept.is_empty();
-        if !told.is_empty() {
+        let reported: Vec<FieldChange> = reported.collect();
+        let is_reported = !reported.is_empty() || !kept.is_empty();
+        if !reported.is_empty() {
             self.report
                 .push(Mark::Changed, Entity::Task, task.id.uuid(), task.title.as_str())
-                .changes = told;
+                .changes = reported;
         }
         for (field, reason) in kept {
             let from = task.get(field).unwrap_or_default();
@@ -209,7 +221,7 @@ impl Work<'_> {
             item.changes.push(FieldChange { field: field.to_owned(), from, to });
         }
         changes.extend(self.lines(node.span));
-        let mut base = Base::of(&fields, node.standing, self.planned_parent(index));
+        let mut base = MergeBase::of(&fields, node.standing, self.planned_parent(index));
         base.after = self.remembered_links(index, task.id, Some(old));
         base.answers = self.remembered_answers(index, task.id, Some(old));
         if base != *old {
@@ -220,20 +232,20 @@ impl Work<'_> {
             Some(patch) => {
                 let has_moved = patch.fields.contains_key("source_line")
                     || patch.fields.contains_key("source_end_line");
-                self.report.shifted += usize::from(!is_told && has_moved);
-                // What the plan only remembers of the text leaves the task as it was.
-                self.report.unchanged += usize::from(!is_told && !has_moved);
+                self.report.shifted += usize::from(!is_reported && has_moved);
+                // A change of the remembered values alone leaves the task unchanged.
+                self.report.unchanged += usize::from(!is_reported && !has_moved);
                 self.patches.push(patch);
             }
         }
     }
 
-    /// What the description newly calls started or done is so, and what it no longer calls cancelled is open again; work that
-    /// is done is not reopened.
-    fn tick(
+    /// Applies a newly stated started or done status. Reopens a task that the description no longer
+    /// cancels. Never reopens a completed task.
+    fn update_status(
         &self,
         node: &Node,
-        known: &Known<'_>,
+        known: &ExistingTask<'_>,
         changes: &mut Fields,
         kept: &mut Vec<(&str, String)>,
     ) {
@@ -248,11 +260,11 @@ impl Work<'_> {
             return;
         }
         let (follows, contradicts) = match node.standing {
-            Standing::Open => (false, task.status == TaskStatus::Completed),
-            Standing::Started => {
+            Progress::Open => (false, task.status == TaskStatus::Completed),
+            Progress::Started => {
                 (matches!(task.status, Pending | Assigned), task.status.is_closed())
             }
-            Standing::Done => {
+            Progress::Done => {
                 (matches!(task.status, Pending | Assigned | InProgress | Review), true)
             }
         };
@@ -263,7 +275,7 @@ impl Work<'_> {
         }
     }
 
-    /// An update of those fields that differ, each expecting what it replaces.
+    /// Returns an update of the fields that differ; each field expects its current value.
     pub(super) fn update_of(&self, task: &Task, fields: Fields) -> Option<Patch> {
         let mut patch = self.patch(Op::Update, Entity::Task, task.id.uuid());
         for (field, to) in fields {
@@ -275,7 +287,7 @@ impl Work<'_> {
         (!patch.fields.is_empty()).then_some(patch)
     }
 
-    /// The task the plan puts a row below, whether or not a person has moved or deleted it.
+    /// Returns the task of a row's parent in the plan, even if a person has moved or deleted it.
     pub(super) fn planned_parent(&self, index: usize) -> Option<TaskId> {
         let parent = self.parents[index]?;
         self.tasks[parent].or_else(|| self.of_node[parent].map(|known| self.known[known].task.id))
@@ -284,7 +296,7 @@ impl Work<'_> {
     pub(super) fn lines(&self, span: Span) -> Fields {
         let line = |line: usize| Value::from(u32::try_from(line).unwrap_or(u32::MAX));
         [
-            ("source".to_owned(), self.said.source.json()),
+            ("source".to_owned(), self.input.source.json()),
             ("source_line".to_owned(), line(span.start_line)),
             ("source_end_line".to_owned(), line(span.end_line)),
         ]

@@ -1,19 +1,25 @@
-//! Requests from those who have SQL: each is applied like any other change, once, and answered.
+//! The inbox: change requests submitted through SQL. Each is applied once, like any other change,
+//! and gets a response.
 //!
 //! # Rules
-//! - Each row is read alone. Whatever one row holds, it is refused with a reason and the others go on.
-//! - A request_id has one answer. The row that is answered is the first one of the id, by time, user and hash, among
-//!   those that are in the table when it is answered; its time and hash are noted with the answer. Rows that come later are
-//!   never applied and change nothing of the answer, whatever their time. The same goes for rows that are deleted or blanked
-//!   after their answer.
-//! - A row that is dated in the future waits until its time has come: of its author's clock and this machine's one is wrong.
-//! - A row without a request_id has nothing to answer to. Every run counts such rows, and tells which they are.
-//! - The id of the patch set is made from the request_id and the time of the row. Before a request with several rows is
-//!   applied, the sets of the other rows are looked for, so that a row that was applied by a run that ended before it noted
-//!   the answer is found though another row is now the first.
-//! - Of two runs at once that see different rows of a request, one applies its row, which the journal sees to. The other
-//!   leaves the request to it, and to the next run if that one ended before it noted the answer.
-//! - A run takes at most so many requests, and so many bytes of patch sets, the users in turn; the rest waits.
+//! - Each row is read on its own. An invalid row is refused with a reason and does not stop the
+//!   others.
+//! - A request_id has one response. It goes to the first row of the id, by time, user and hash,
+//!   among the rows in the table at that moment; its time and hash are recorded with the response.
+//!   Rows that come later are never applied and do not change the response, whatever their time.
+//!   The same holds for rows that are deleted or blanked after their response.
+//! - A row dated in the future waits until that time: either its author's clock or this machine's
+//!   is wrong.
+//! - A row without a request_id cannot get a response. Every run counts such rows and lists them.
+//! - The id of the patch set is derived from the request_id and the time of the row. Before a
+//!   request with several rows is applied, the sets of the other rows are looked up. This finds a
+//!   row that a run applied before it ended without recording the response, even if another row is
+//!   now the first.
+//! - If two concurrent runs see different rows of a request, the journal lets only one apply its
+//!   row. The other leaves the request to that run, or to the next run if that one ended before it
+//!   recorded the response.
+//! - A run has a maximum number of requests and of patch set bytes, and users take turns; the rest
+//!   waits.
 
 mod request;
 mod turn;
@@ -28,81 +34,82 @@ use crate::domain::id::PatchSetId;
 use crate::domain::patch::Source;
 use crate::domain::record::Fields;
 use crate::domain::time::{Instant, rfc3339};
-use crate::domain::value::words;
-use crate::store::appended::INBOX_RESULTS;
+use crate::domain::value::string_enum;
+use crate::store::event_tables::INBOX_RESULTS;
 use crate::store::{LakeTables, Scope};
-use request::{Written, plain, said};
+use request::{Written, detail, plain};
 pub use waiting::count;
-use waiting::{Asked, gather};
+use waiting::{InboxRequest, gather};
 
-words! {
-    /// What became of a request.
-    Fate {
+string_enum! {
+    /// Outcome of a request.
+    InboxOutcome {
         Applied = "applied",
         Refused = "refused",
         Conflict = "conflict",
     }
 }
 
-/// The answer to a request.
+/// Response to a request.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
+pub struct InboxResult {
     pub request_id: String,
-    pub fate: Fate,
+    pub outcome: InboxOutcome,
     pub id: PatchSetId,
     pub seq: Option<u64>,
     pub keys: Vec<String>,
     pub message: Option<String>,
-    /// The time of the row that was answered, and what tells it from others of its id.
+    /// Time of the row that got the response; `hash` distinguishes it from other rows of its id.
     pub at: Option<Instant>,
     pub hash: String,
-    /// How many rows of the same id there were beside it. They are not applied.
+    /// Number of other rows with the same id. They are not applied.
     pub others: usize,
 }
 
-/// What a run over the inbox did.
+/// Result of a run over the inbox.
 #[derive(Debug, Default)]
-pub struct Answered {
-    pub answers: Vec<Answer>,
-    /// How many rows wait for the next run.
+pub struct InboxRun {
+    pub answers: Vec<InboxResult>,
+    /// Number of rows that wait for the next run.
     pub left: usize,
-    /// How many rows have no request_id, and what the first of them are.
+    /// Number of rows without a request_id; `described` lists the first of them.
     pub without_id: usize,
     pub described: Vec<String>,
     /// Files of the table that cannot be read.
     pub unreadable: Vec<String>,
-    /// What kept it from answering the rest. Those wait for the next run.
+    /// Error that ended the run, and the number of requests that wait for the next run.
     pub stopped: Option<(ServiceError, usize)>,
 }
 
-/// How many requests a run answers unless it is told otherwise.
-pub const MOST: usize = 5000;
-/// How many answers are noted at a time. A request that was applied and not noted is found in the journal by its id.
-const NOTED: usize = 100;
+/// Default maximum number of requests in a run.
+pub const MAX_REQUESTS: usize = 5000;
+/// Number of responses recorded at a time. A request that was applied and not recorded is found in
+/// the journal by its id.
+const RESULT_BATCH: usize = 100;
 
 impl Service {
-    /// Applies the requests that wait, at most so many, the oldest first, and notes the answers.
+    /// Applies at most `most` waiting requests, oldest first, and records the responses.
     pub async fn apply_inbox(
         &self,
         tables: &LakeTables,
         most: usize,
-    ) -> Result<Answered, ServiceError> {
+    ) -> Result<InboxRun, ServiceError> {
         let now = self.clock.now();
         let waiting = gather(tables, most, now).await?;
         if waiting.ahead > 0 {
             let (rows, are) = if waiting.ahead == 1 { ("row", "is") } else { ("rows", "are") };
             tracing::warn!(
-                "{} {rows} of the inbox {are} dated after this machine's clock, {}, and left until then; if it is behind, set it",
+                "{} {rows} of the inbox {are} dated after this machine's clock, {}, and skipped until then; set the clock if it is behind",
                 waiting.ahead,
                 rfc3339(now)
             );
         }
-        let mut done = Answered {
+        let mut done = InboxRun {
             left: waiting.left,
             without_id: waiting.without_id,
             described: waiting.described,
             unreadable: waiting.unreadable,
-            ..Answered::default()
+            ..InboxRun::default()
         };
         let (mut noted, mut seen) = (0, waiting.seen);
         let number = waiting.requests.len();
@@ -115,7 +122,7 @@ impl Service {
                     break;
                 }
             }
-            if done.answers.len() - noted >= NOTED {
+            if done.answers.len() - noted >= RESULT_BATCH {
                 self.note(tables, &mut seen, &done.answers[noted..]).await?;
                 noted = done.answers.len();
             }
@@ -124,23 +131,23 @@ impl Service {
         Ok(done)
     }
 
-    /// Answers one request; `None` where another run has applied another row of it meanwhile. An error is one that says
-    /// nothing of the request.
-    async fn answer(&self, asked: Asked) -> Result<Option<Answer>, ServiceError> {
+    /// Applies one request; `None` if another run has meanwhile applied another row of it. An error
+    /// is unrelated to the request.
+    async fn answer(&self, asked: InboxRequest) -> Result<Option<InboxResult>, ServiceError> {
         let mut rows = asked.rows.into_iter();
         let Some(first) = rows.next() else {
             return Err(ServiceError::input(&asked.key, "the row of the request is gone"));
         };
         for other in rows {
             if let Some(answer) = self.applied_before(&asked.key, &other).await? {
-                return Ok(Some(Answer { others: asked.others, ..answer }));
+                return Ok(Some(InboxResult { others: asked.others, ..answer }));
             }
         }
         let mut answer = blank(asked.key, &first);
         answer.others = asked.others;
         let request = match first.request(self.clock.now()) {
             Ok(request) => request,
-            Err(why) => return Ok(Some(answer.failed(Fate::Refused, &why))),
+            Err(why) => return Ok(Some(answer.failed(InboxOutcome::Refused, &why))),
         };
         match self.change(&request, Source::Inbox).await {
             Ok(done) if done.id != answer.id => Ok(None),
@@ -150,38 +157,38 @@ impl Service {
                 Ok(Some(answer))
             }
             Err(ServiceError::Refused(violations)) => {
-                Ok(Some(answer.failed(Fate::Refused, &said(&violations))))
+                Ok(Some(answer.failed(InboxOutcome::Refused, &detail(&violations))))
             }
             Err(err @ ServiceError::Conflicted { .. }) => {
-                Ok(Some(answer.failed(Fate::Conflict, &err.to_string())))
+                Ok(Some(answer.failed(InboxOutcome::Conflict, &err.to_string())))
             }
             Err(err @ (ServiceError::NotFound { .. } | ServiceError::Input { .. })) => {
-                Ok(Some(answer.failed(Fate::Refused, &err.to_string())))
+                Ok(Some(answer.failed(InboxOutcome::Refused, &err.to_string())))
             }
             Err(err) => Err(err),
         }
     }
 
-    /// The answer to a row that is in the journal already.
+    /// Returns the response to a row that is already in the journal.
     async fn applied_before(
         &self,
         key: &str,
         row: &Written,
-    ) -> Result<Option<Answer>, ServiceError> {
+    ) -> Result<Option<InboxResult>, ServiceError> {
         let Ok(request) = row.request(self.clock.now()) else { return Ok(None) };
         let state = self.state(&Scope::outline()).await?;
-        let done = self.stands(&state, &request, row.set_id(), Source::Inbox).await?;
+        let done = self.find_committed(&state, &request, row.set_id(), Source::Inbox).await?;
         Ok(done
             .filter(|done| done.id == row.set_id())
-            .map(|done| Answer { seq: Some(done.seq), ..blank(key.to_owned(), row) }))
+            .map(|done| InboxResult { seq: Some(done.seq), ..blank(key.to_owned(), row) }))
     }
 
-    /// Notes answers, but for requests that another run has answered since the files of answers that were seen.
+    /// Records responses, except for requests that another run has answered since `seen`.
     async fn note(
         &self,
         tables: &LakeTables,
         seen: &mut BTreeSet<String>,
-        answers: &[Answer],
+        answers: &[InboxResult],
     ) -> Result<(), ServiceError> {
         if answers.is_empty() {
             return Ok(());
@@ -195,7 +202,7 @@ impl Service {
         let rows = answers.iter().filter(|answer| !theirs.contains(&answer.request_id)).map(|answer| {
             let keys = (!answer.keys.is_empty()).then(|| answer.keys.join(" "));
             json!({
-                "request_id": answer.request_id, "at": at, "outcome": answer.fate.word(), "seq": answer.seq,
+                "request_id": answer.request_id, "at": at, "outcome": answer.outcome.as_str(), "seq": answer.seq,
                 "patch_set_id": answer.id.to_string(), "message": answer.message, "created_keys": keys,
                 "request_at": answer.at.map(rfc3339), "request_hash": answer.hash,
             })
@@ -207,11 +214,11 @@ impl Service {
     }
 }
 
-/// The answer to a row that was applied, without what came of it.
-fn blank(key: String, row: &Written) -> Answer {
-    Answer {
+/// Returns the response to an applied row, without the outcome.
+fn blank(key: String, row: &Written) -> InboxResult {
+    InboxResult {
         request_id: key,
-        fate: Fate::Applied,
+        outcome: InboxOutcome::Applied,
         id: row.set_id(),
         seq: None,
         keys: Vec::new(),
@@ -222,8 +229,8 @@ fn blank(key: String, row: &Written) -> Answer {
     }
 }
 
-impl Answer {
-    fn failed(self, fate: Fate, why: &str) -> Self {
-        Self { fate, message: Some(plain(why)), ..self }
+impl InboxResult {
+    fn failed(self, outcome: InboxOutcome, why: &str) -> Self {
+        Self { outcome, message: Some(plain(why)), ..self }
     }
 }

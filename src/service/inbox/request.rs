@@ -1,4 +1,5 @@
-//! What a row of the inbox asks for, or why it is refused. Each value of a row may be anything.
+//! Converts a row of the inbox into a request, or returns the reason for its refusal. The values of
+//! a row can be anything.
 
 use chrono::{DateTime, TimeDelta};
 use md5::{Digest, Md5};
@@ -9,47 +10,50 @@ use crate::domain::value::Name;
 use crate::domain::violation::Violation;
 use crate::exchange::json;
 use crate::exchange::patchset::Request;
-use crate::store::inbox::{Cell, InboxRow, Longest, possible};
+use crate::store::inbox::{Cell, InboxRow, TextLimits, possible};
 
-/// The most characters of a request_id, and how many of a longer one are told and compared.
-const LONGEST_ID: usize = 200;
+/// Maximum length of a request_id in characters. `KEY` characters of a longer one are shown and
+/// compared.
+const MAX_ID_CHARS: usize = 200;
 const KEY: usize = 1000;
-/// The most bytes of a patch set; a larger one is refused before it is parsed.
-pub const LARGEST: usize = Longest::OF_REQUESTS.patch_set;
-/// The earliest time of a request: 2000-01-01. What is before it comes of a wrong unit or an unset clock.
+/// Maximum size of a patch set; a larger one is refused before it is parsed.
+pub const MAX_PATCH_SET_BYTES: usize = TextLimits::OF_REQUESTS.patch_set;
+/// Earliest time of a request: 2000-01-01. An earlier time comes from a wrong unit or an unset
+/// clock.
 const EARLIEST: i64 = 946_684_800;
-/// How far ahead of this machine's clock the one of a request's author may be; a row that is further ahead waits.
+/// Maximum time by which a row may be ahead of this machine's clock; a row further ahead waits.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
-/// How many faults of a request its answer names, and how many characters it has at most.
-const FAULTS: usize = 20;
+/// Maximum number of violations in a response, and its maximum length in characters (`MESSAGE`).
+const MAX_ERRORS: usize = 20;
 const MESSAGE: usize = 2000;
 
-/// A row with its patch set.
+/// A row and its patch set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
     pub row: InboxRow,
     pub patch_set: Cell,
 }
 
-/// How a row is known: its request_id, cut where it is too long for any. `None` where there is nothing to answer to.
+/// Returns the identity of a row: its request_id, cut if it is too long. `None` if it has no
+/// request_id.
 pub fn key(row: &InboxRow) -> Option<String> {
     row.request_id.text().map(|id| id.chars().take(KEY).collect())
 }
 
-/// Whether a row is dated in the future. One of the two clocks is wrong then, and which is not known here, so the row is not
-/// judged until its time has come.
+/// Whether a row is dated in the future. One of the two clocks is then wrong, and it is unknown
+/// which, so the row waits until that time.
 pub fn is_ahead(row: &InboxRow, now: Instant) -> bool {
     row.at.micros().and_then(possible).is_some_and(|at| at > now + AHEAD)
 }
 
 impl Written {
-    /// The time of the row, where it can be one.
+    /// Time of the row, if it is plausible.
     pub fn at(&self) -> Option<Instant> {
         self.row.at.micros().and_then(possible)
     }
 
-    /// What tells the row from others of its request_id, as SQL computes it: `md5(concat(user, ' ', patch_set))`. Empty
-    /// where the patch set was not read.
+    /// Hash that distinguishes the row from others with its request_id. SQL computes it as
+    /// `md5(concat(user, ' ', patch_set))`. Empty if the patch set was not read.
     pub fn hash(&self) -> String {
         if matches!(self.patch_set, Cell::TooLong { .. }) {
             return String::new();
@@ -59,28 +63,29 @@ impl Written {
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The id of the patch set it would become. It is made from the request_id and the time, so that a second try of the
-    /// same row is the same set.
+    /// Id of the row's patch set. It is derived from the request_id and the time, so that a retry
+    /// of the same row is the same set.
     pub fn set_id(&self) -> PatchSetId {
         let millis = self.at().map_or(0, |at| at.timestamp_millis().max(0));
         PatchSetId::of_event(millis, self.row.request_id.text().unwrap_or_default().as_bytes())
     }
 
-    /// The request, made by the row's user and known by the row's id whatever the JSON says; or why it is refused.
+    /// Returns the request, with the row's user as actor and the row's id, whatever the JSON says;
+    /// or the reason for its refusal.
     pub fn request(&self, now: Instant) -> Result<Request, String> {
         id(&self.row.request_id)?;
         time(&self.row.at, now)?;
         let user = text("user", &self.row.user)?;
-        let actor = Name::of_actor(user).map_err(|misfit| format!("the user {misfit}"))?;
+        let actor = Name::of_actor(user).map_err(|invalid| format!("the user {invalid}"))?;
         if let Cell::TooLong { bytes, .. } = self.patch_set {
-            let (size, most) = (bytes as f64 / f64::from(1 << 20), LARGEST >> 20);
+            let (size, most) = (bytes as f64 / f64::from(1 << 20), MAX_PATCH_SET_BYTES >> 20);
             return Err(format!(
-                "patch_set has {size:.1} MiB, at most {most} are read; ask for its parts in requests of their own"
+                "patch_set has {size:.1} MiB, at most {most} are read; split it into several requests"
             ));
         }
         let value = json::parse(text("patch_set", &self.patch_set)?.as_bytes())
             .map_err(|err| format!("patch_set: {err}"))?;
-        let request = Request::from_json(&value).map_err(|violations| said(&violations))?;
+        let request = Request::from_json(&value).map_err(|violations| detail(&violations))?;
         Ok(Request { id: Some(self.set_id()), actor: Some(actor), ..request })
     }
 }
@@ -90,8 +95,8 @@ fn id(cell: &Cell) -> Result<(), String> {
     if id.trim().is_empty() {
         return Err("the request_id is empty".to_owned());
     }
-    if id.chars().count() > LONGEST_ID {
-        return Err(format!("the request_id has more than {LONGEST_ID} characters"));
+    if id.chars().count() > MAX_ID_CHARS {
+        return Err(format!("the request_id has more than {MAX_ID_CHARS} characters"));
     }
     if id.contains(char::is_control) {
         return Err("the request_id holds a control character".to_owned());
@@ -117,7 +122,7 @@ fn time(cell: &Cell, now: Instant) -> Result<(), String> {
         _ => "at is not a time".to_owned(),
     })?;
     let at = possible(micros).ok_or_else(|| {
-        format!("at is {micros} microseconds from 1970, which is no time of the years 1 to 9999")
+        format!("at is {micros} microseconds from 1970, which is outside the years 1 to 9999")
     })?;
     if DateTime::from_timestamp(EARLIEST, 0).is_some_and(|earliest| at < earliest) {
         return Err(format!("at, {}, is before the year 2000", rfc3339(at)));
@@ -128,16 +133,18 @@ fn time(cell: &Cell, now: Instant) -> Result<(), String> {
     Ok(())
 }
 
-/// The faults of a request, the first of them where they are many: whoever may write a row must not flood a table with it.
-pub fn said(violations: &[Violation]) -> String {
-    let mut said: Vec<String> = violations.iter().take(FAULTS).map(ToString::to_string).collect();
-    if violations.len() > FAULTS {
-        said.push(format!("and {} more", violations.len() - FAULTS));
+/// Formats the violations of a request, shortened if there are many, so that one request cannot
+/// flood the results table.
+pub fn detail(violations: &[Violation]) -> String {
+    let mut detail: Vec<String> =
+        violations.iter().take(MAX_ERRORS).map(ToString::to_string).collect();
+    if violations.len() > MAX_ERRORS {
+        detail.push(format!("and {} more", violations.len() - MAX_ERRORS));
     }
-    said.join("; ")
+    detail.join("; ")
 }
 
-/// A message as it is told: short, and without control characters, which may come of the row.
+/// Formats a message for display: short, with the control characters of a row escaped.
 pub fn plain(text: &str) -> String {
     let escaped = text.chars().flat_map(|char| {
         let (shown, as_is) = if char.is_control() {

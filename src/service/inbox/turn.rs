@@ -1,14 +1,15 @@
-//! Whose request is next: the users of the inbox in turn, each with the oldest request first.
+//! Chooses the next requests: the users of the inbox take turns, each with their oldest request
+//! first.
 //!
-//! The requests are seen one after the other and in any order, and at most so many are kept: those that no request still to
-//! come can put before the others. A request that is put away was behind `most` others, and a later one only moves the
-//! requests of its own user back and never moves one forward, so it stays behind them.
+//! Requests arrive one at a time in any order. Only those among the first `most` so far are kept. A
+//! dropped request was behind `most` others. A later request only moves requests of its own user
+//! back and none forward, so a dropped request stays behind them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::store::inbox::{InboxRow, Place};
+use crate::store::inbox::{InboxRow, RowPosition};
 
-/// A row that waits.
+/// A waiting row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
     pub key: String,
@@ -16,14 +17,14 @@ pub struct Candidate {
     pub row: InboxRow,
 }
 
-/// The order of rows: by time, those without one last, then by user, then as they are stored.
+/// Order of rows: by time (rows without one last), then by user, then by storage position.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Order {
     pub has_no_time: bool,
     pub at: i64,
     pub has_no_user: bool,
     pub user: String,
-    pub place: Place,
+    pub place: RowPosition,
 }
 
 impl Order {
@@ -56,7 +57,7 @@ impl Turns {
         }
     }
 
-    /// Whether every candidate that was offered is still here.
+    /// Whether every offered candidate is still here.
     pub fn has_all(&self) -> bool {
         !self.has_put_away
     }
@@ -65,7 +66,7 @@ impl Turns {
         self.users.values().flat_map(BTreeMap::values)
     }
 
-    /// Takes rows out.
+    /// Keeps only the rows for which `is_kept` is true.
     pub fn retain(&mut self, is_kept: impl Fn(&Candidate) -> bool) {
         for own in self.users.values_mut() {
             own.retain(|_, candidate| is_kept(candidate));
@@ -86,7 +87,7 @@ impl Turns {
         self.kept = chosen.len();
     }
 
-    /// Those whose turn it is, first come first: every user's oldest, then every user's second, and so on.
+    /// Returns the requests in turn: every user's oldest, then every user's second, and so on.
     pub fn finish(mut self) -> Vec<Candidate> {
         self.put_away();
         let ranked = self.users.into_values().flat_map(|own| own.into_values().enumerate());
@@ -103,7 +104,7 @@ mod tests {
     use crate::store::inbox::Cell;
 
     fn candidate(user: &str, at: i64, row: usize) -> Candidate {
-        let place = Place { file: 0, group: 0, row };
+        let place = RowPosition { file: 0, group: 0, row };
         let order =
             Order { has_no_time: false, at, has_no_user: false, user: user.to_owned(), place };
         let row = InboxRow { place, request_id: Cell::Null, at: Cell::Null, user: Cell::Null };

@@ -1,55 +1,59 @@
-//! Choosing the requests of a run: which rows wait, whose turn it is, and what they ask for.
+//! Selects the requests of a run: which rows wait, whose turn it is, and what they request.
 //!
-//! A row waits if its request_id has no answer, and has no turn before its time. Of several rows of one request_id the first one is the request, by time,
-//! then user, then patch set; the others are never applied. The table is read a part at a time and only the rows of the run
-//! are kept, so neither the memory nor the time of a run's changes grows with the number of those that wait.
+//! A row waits if its request_id has no response; a row dated in the future gets no turn before
+//! that time. Of several rows with one request_id, the first is the request, by time, then user,
+//! then patch set; the others are never applied. The table is read part by part and only the rows
+//! of the run are kept, so neither memory nor the time to apply a run grows with the number of
+//! waiting rows.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::request::{LARGEST, Written, is_ahead, key, plain};
+use super::request::{MAX_PATCH_SET_BYTES, Written, is_ahead, key, plain};
 use super::turn::{Candidate, Order, Turns};
 use crate::domain::time::Instant;
-use crate::store::inbox::{Cell, Columns, Inbox, InboxRow, Longest, Place, Scanned, possible};
+use crate::store::inbox::{
+    Cell, Columns, Inbox, InboxRow, RowPosition, Scanned, TextLimits, possible,
+};
 use crate::store::{LakeTables, StoreError};
 
-/// The most bytes of the patch sets of a run.
+/// Maximum number of patch set bytes in a run.
 const BYTES: usize = 64 << 20;
-/// How many rows of one request_id are looked at beside the first.
+/// Maximum number of other rows of one request_id to read.
 const OTHERS: usize = 8;
-/// How many rows that cannot be answered are described.
+/// Maximum number of rows without a request_id to describe.
 const DESCRIBED: usize = 20;
 
-/// The requests of a run.
+/// Requests of a run.
 #[derive(Debug, Default)]
 pub struct Waiting {
-    pub requests: Vec<Asked>,
-    /// How many rows wait for the next run.
+    pub requests: Vec<InboxRequest>,
+    /// Number of rows that wait for the next run.
     pub left: usize,
-    /// How many of them are dated in the future.
+    /// Number of those that are dated in the future.
     pub ahead: usize,
-    /// How many rows have no request_id, and what the first of them are.
+    /// Number of rows without a request_id; `described` lists the first of them.
     pub without_id: usize,
     pub described: Vec<String>,
     /// Files that cannot be read.
     pub unreadable: Vec<String>,
-    /// The files of the answers that there were.
+    /// Files of the results table at the time of the run.
     pub seen: BTreeSet<String>,
 }
 
 /// The rows of one request_id, in order.
 #[derive(Debug)]
-pub struct Asked {
+pub struct InboxRequest {
     pub key: String,
     pub order: Order,
     pub rows: Vec<Written>,
-    /// How many rows of the id there are beside the first.
+    /// Number of rows with the id besides the first.
     pub others: usize,
 }
 
-/// A chosen request before its patch sets are read.
+/// A selected request, before its patch sets are read.
 struct Chosen {
     rows: BTreeMap<Order, Candidate>,
     count: usize,
@@ -60,7 +64,7 @@ impl Chosen {
         Self { rows: BTreeMap::new(), count: 0 }
     }
 
-    /// Takes in a row of the id, of which the first ones are kept.
+    /// Adds a row of the id; only the first ones are kept.
     fn add(&mut self, candidate: Candidate) {
         self.count += 1;
         self.rows.insert(candidate.order.clone(), candidate);
@@ -82,13 +86,13 @@ fn hash(key: &str) -> Hash {
     hash
 }
 
-/// The requests whose turn it is now, at most so many.
+/// Returns at most `most` requests whose turn it is.
 pub async fn gather(tables: &LakeTables, most: usize, now: Instant) -> Result<Waiting, StoreError> {
     let inbox = tables.open_inbox().await?;
     let mut waiting = Waiting::default();
     let answered = answered(tables, &mut waiting.seen).await?;
     let mut turns = Turns::new(most);
-    let mut scan = inbox.scan(Columns::Light, Longest::OF_REQUESTS);
+    let mut scan = inbox.scan(Columns::Light, TextLimits::OF_REQUESTS);
     let mut rows = 0;
     while let Some(scanned) = scan.next().await? {
         match scanned {
@@ -115,11 +119,11 @@ pub async fn gather(tables: &LakeTables, most: usize, now: Instant) -> Result<Wa
     Ok(waiting)
 }
 
-/// How many requests wait. A file that cannot be read has none that are counted.
+/// Number of waiting requests. Unreadable files are not counted.
 pub async fn count(tables: &LakeTables) -> Result<usize, StoreError> {
     let inbox = tables.open_inbox().await?;
     let (answered, mut waiting) = (answered(tables, &mut BTreeSet::new()).await?, HashSet::new());
-    let mut scan = inbox.scan(Columns::Light, Longest::OF_REQUESTS);
+    let mut scan = inbox.scan(Columns::Light, TextLimits::OF_REQUESTS);
     while let Some(scanned) = scan.next().await? {
         if let Scanned::Rows(found, _) = scanned {
             waiting.extend(
@@ -134,7 +138,8 @@ pub async fn count(tables: &LakeTables) -> Result<usize, StoreError> {
     Ok(waiting.len())
 }
 
-/// The requests that have an answer, by the files of answers that were not seen before; they are seen then.
+/// Returns the requests with a response in files that are not in `seen`, and adds those files to
+/// it.
 async fn answered(
     tables: &LakeTables,
     seen: &mut BTreeSet<String>,
@@ -149,7 +154,7 @@ async fn answered(
 
 fn key_of(id: &str) -> String {
     let row = InboxRow {
-        place: Place { file: 0, group: 0, row: 0 },
+        place: RowPosition { file: 0, group: 0, row: 0 },
         request_id: Cell::Text(id.to_owned()),
         at: Cell::Null,
         user: Cell::Null,
@@ -170,7 +175,8 @@ fn candidate(key: String, row: InboxRow) -> Candidate {
     Candidate { key, order, row }
 }
 
-/// The requests of the run in their turn, each with the first rows of its id, and how many rows wait beside them.
+/// Returns the requests of the run in turn, each with the first rows of its id, and the number of
+/// other waiting rows.
 async fn choose(
     inbox: &Arc<Inbox>,
     mut turns: Turns,
@@ -204,9 +210,9 @@ async fn choose(
         let left = requests - chosen.len();
         return Ok((chosen, left));
     }
-    // Rows of the same ids may have been put away, so the table is looked through once more.
+    // Rows of the same ids may have been dropped, so the table is scanned again.
     of_key.extend(in_turn.iter().map(|key| (key.clone(), Chosen::new())));
-    let mut scan = inbox.scan(Columns::Light, Longest::OF_REQUESTS);
+    let mut scan = inbox.scan(Columns::Light, TextLimits::OF_REQUESTS);
     while let Some(scanned) = scan.next().await? {
         let Scanned::Rows(found, _) = scanned else { continue };
         for row in found.into_iter().filter(|row| !is_ahead(row, now)) {
@@ -225,24 +231,25 @@ async fn choose(
     Ok((chosen, rows.saturating_sub(taken)))
 }
 
-/// Reads the patch sets of the chosen requests, as many as a run may hold: where they are too large together, those whose
-/// turn comes last wait, and of each user all after the first that waits.
+/// Reads the patch sets of the chosen requests, as many as fit into a run. If they are too large
+/// together, the requests whose turn comes last wait; after a user's first waiting request, all of
+/// that user's later ones wait too.
 async fn load(
     inbox: &Arc<Inbox>,
     chosen: Vec<Chosen>,
     waiting: &mut Waiting,
 ) -> Result<(), StoreError> {
-    let turn_of: BTreeMap<Place, usize> = (chosen.iter().enumerate())
+    let turn_of: BTreeMap<RowPosition, usize> = (chosen.iter().enumerate())
         .flat_map(|(turn, chosen)| {
             chosen.rows.values().map(move |candidate| (candidate.row.place, turn))
         })
         .collect();
-    let places: BTreeSet<Place> = turn_of.keys().copied().collect();
-    let mut read: BTreeMap<(usize, Place), Cell> = BTreeMap::new();
+    let places: BTreeSet<RowPosition> = turn_of.keys().copied().collect();
+    let mut read: BTreeMap<(usize, RowPosition), Cell> = BTreeMap::new();
     let mut late: BTreeSet<usize> = BTreeSet::new();
     let mut bytes = 0;
     let unreadable = &mut waiting.unreadable;
-    let take = |place: Place, cell: Result<Cell, StoreError>| {
+    let take = |place: RowPosition, cell: Result<Cell, StoreError>| {
         let turn = turn_of[&place];
         match cell {
             Err(err) => unreadable.push(err.to_string()),
@@ -255,13 +262,13 @@ async fn load(
                         read.last_key_value().map(|((last, _), _)| *last).filter(|last| *last > 0)
                 {
                     late.insert(last);
-                    let gone = read.split_off(&(last, Place { file: 0, group: 0, row: 0 }));
+                    let gone = read.split_off(&(last, RowPosition { file: 0, group: 0, row: 0 }));
                     bytes -= gone.values().map(size).sum::<usize>();
                 }
             }
         }
     };
-    inbox.patch_sets(&places, LARGEST, take).await?;
+    inbox.patch_sets(&places, MAX_PATCH_SET_BYTES, take).await?;
     waiting.unreadable.sort();
     waiting.unreadable.dedup();
     let mut held_up: BTreeSet<String> = BTreeSet::new();
@@ -281,10 +288,11 @@ async fn load(
         let mut rows: Vec<(Order, Written)> =
             chosen.rows.into_values().filter_map(written).collect();
         let ties = rows.iter().take_while(|(other, _)| other.ties(&order)).count();
-        // The same order as in the view. It sorts hashes, because patch sets may be too large together to be sorted.
+        // Same order as in the view. Sorts hashes, because the patch sets together may be too large
+        // to sort.
         rows[..ties].sort_by_cached_key(|(_, written)| written.hash());
         let rows: Vec<Written> = rows.into_iter().map(|(_, written)| written).collect();
-        waiting.requests.push(Asked { key, order, rows, others: chosen.count - 1 });
+        waiting.requests.push(InboxRequest { key, order, rows, others: chosen.count - 1 });
     }
     waiting.requests.sort_by(|a, b| (&a.order, &a.key).cmp(&(&b.order, &b.key)));
     Ok(())

@@ -1,5 +1,5 @@
-//! Whether what a name means depends on where in the set it stands. Most sets name nothing that they change themselves, and
-//! need not be applied twice.
+//! Decides whether the meaning of a name depends on its position in the set. Most sets do not refer
+//! to anything that they change themselves, and need not be applied twice.
 
 use uuid::Uuid;
 
@@ -7,7 +7,8 @@ use crate::domain::patch::Op;
 use crate::domain::record::Entity;
 use crate::exchange::patchset::{RawPatch, Request};
 
-/// Whether a patch names what an earlier one may have made, renamed, linked or ended.
+/// Whether a patch refers by name to a record that an earlier one may have created, renamed, linked
+/// or deleted.
 pub fn is_needed(request: &Request) -> bool {
     let mut changed = Changed::default();
     request.patches.iter().any(|patch| {
@@ -17,13 +18,13 @@ pub fn is_needed(request: &Request) -> bool {
     })
 }
 
-/// The kinds of names that the patches so far may have changed.
+/// Kinds of names that the patches so far may have changed.
 #[derive(Default)]
 struct Changed {
     users: bool,
     projects: bool,
     requirements: bool,
-    /// Which two records are linked.
+    /// Links between records.
     links: bool,
 }
 
@@ -38,7 +39,7 @@ impl Changed {
         match entity {
             Entity::User => self.users,
             Entity::Project => self.projects,
-            // It is named with its project.
+            // Its name includes its project.
             Entity::Requirement => self.projects || self.requirements,
             Entity::Task | Entity::TaskLink | Entity::TaskRequirement | Entity::Lake => false,
         }
@@ -52,7 +53,7 @@ impl Changed {
             Entity::Requirement => self.requirements |= changes_names,
             Entity::Task | Entity::TaskLink | Entity::TaskRequirement | Entity::Lake => {}
         }
-        // Links end and come back with what they link.
+        // Links are deleted and restored with their ends.
         self.links |= match patch.entity {
             Entity::TaskLink | Entity::TaskRequirement => true,
             Entity::Task => matches!(patch.op, Op::Delete | Op::Restore | Op::Move),
@@ -62,7 +63,7 @@ impl Changed {
     }
 }
 
-/// Whether a word is a name and neither an id nor a local name.
+/// Whether a word is a name, that is, neither an id nor a local name.
 fn is_name(word: &str) -> bool {
     !word.starts_with('$') && Uuid::try_parse(word).is_err()
 }

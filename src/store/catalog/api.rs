@@ -1,4 +1,4 @@
-//! The part of the Unity Catalog API that is used, one function a request, answers as types.
+//! The used part of the Unity Catalog API: one function per request, with typed responses.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ const FOR_TABLE: &str = "api/2.1/unity-catalog/temporary-table-credentials";
 const PERMISSIONS: &str = "api/2.1/unity-catalog/permissions";
 const ME: &str = "api/2.0/preview/scim/v2/Me";
 
-/// A table as the catalog has it.
+/// A table as recorded in the catalog.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct TableInfo {
@@ -32,7 +32,7 @@ pub struct TableInfo {
     pub properties: BTreeMap<String, String>,
 }
 
-/// A credential that ends, of the cloud that its place is in.
+/// A credential with an expiry time, for the cloud of its location.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Vended {
     #[serde(rename = "aws_temp_credentials")]
@@ -41,7 +41,7 @@ pub struct Vended {
     pub azure: Option<Azure>,
     #[serde(rename = "gcp_oauth_token")]
     pub gcp: Option<Gcp>,
-    /// When it ends, in milliseconds since 1970.
+    /// Expiry time, in milliseconds since 1970.
     #[serde(rename = "expiration_time")]
     pub ends_at: Option<i64>,
 }
@@ -63,7 +63,7 @@ pub struct Gcp {
     pub oauth_token: Hidden,
 }
 
-/// A secret of an answer.
+/// A secret in a response.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "String")]
 pub struct Hidden(Secret);
@@ -80,14 +80,14 @@ impl Hidden {
     }
 }
 
-/// What a credential is for.
+/// Purpose of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     Read,
     Write,
 }
 
-/// An external location: its name and what lies below it.
+/// An external location: its name and its URL prefix.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Location {
     pub name: String,
@@ -111,21 +111,22 @@ pub async fn has_schema(workspace: &Workspace, full_name: &str) -> Result<bool, 
         .map(|found| found.is_some())
 }
 
-/// A credential for a place that is no table's. Where it may not be written as it is, but tables may be made there, that is
-/// enough; the refusal that is told is the first.
+/// Requests a credential for a location outside any table. If the location cannot be written as it
+/// is but tables may be created there, that is enough; if both requests are denied, the first
+/// denial is returned.
 pub async fn for_path(
     workspace: &Workspace,
     url: &str,
     access: Access,
 ) -> Result<Vended, CatalogError> {
-    let ask = async |operation: &str| {
+    let send = async |operation: &str| {
         let body = json!({"url": url, "operation": operation});
         read(workspace, Request::post(FOR_PATH, body).repeatable()).await
     };
     match access {
-        Access::Read => ask("PATH_READ").await,
-        Access::Write => match ask("PATH_READ_WRITE").await {
-            Err(fault) if fault.is_refusal() => ask("PATH_CREATE_TABLE").await.map_err(|_| fault),
+        Access::Read => send("PATH_READ").await,
+        Access::Write => match send("PATH_READ_WRITE").await {
+            Err(err) if err.is_refusal() => send("PATH_CREATE_TABLE").await.map_err(|_| err),
             answer => answer,
         },
     }
@@ -144,14 +145,14 @@ pub async fn for_table(
     read(workspace, Request::post(FOR_TABLE, body).repeatable()).await
 }
 
-/// Whether the metastore gives credentials to the outside; `None` where it does not say.
+/// Returns whether the metastore vends credentials to external clients; `None` if it does not say.
 pub async fn external_access(workspace: &Workspace) -> Result<Option<bool>, CatalogError> {
-    Ok(workspace.ask(&Request::get(SUMMARY)).await?["external_access_enabled"].as_bool())
+    Ok(workspace.send(&Request::get(SUMMARY)).await?["external_access_enabled"].as_bool())
 }
 
-/// The name by which rights are granted to who speaks.
+/// Returns the principal name of the caller, as used in grants.
 pub async fn me(workspace: &Workspace) -> Result<String, CatalogError> {
-    let answer = workspace.ask(&Request::get(ME)).await?;
+    let answer = workspace.send(&Request::get(ME)).await?;
     let missing = || CatalogError::Unreadable {
         host: workspace.host().to_owned(),
         what: "a user without a name".to_owned(),
@@ -159,7 +160,7 @@ pub async fn me(workspace: &Workspace) -> Result<String, CatalogError> {
     answer["userName"].as_str().map(str::to_owned).ok_or_else(missing)
 }
 
-/// Whether anyone was given a right to something.
+/// Returns whether anyone holds a grant on an object.
 pub async fn has_grant(
     workspace: &Workspace,
     kind: &str,
@@ -184,7 +185,7 @@ pub async fn has_grant(
     Ok(list.privilege_assignments.iter().any(|assignment| assignment.privileges.iter().any(is_it)))
 }
 
-/// The external location that a place lies in, of those that may be seen.
+/// Returns the visible external location that contains a location.
 pub async fn location_of(
     workspace: &Workspace,
     url: &str,
@@ -218,9 +219,9 @@ pub async fn location_of(
     }
 }
 
-/// Whether a place is another, or below it.
+/// Returns whether a location equals `folder` or is below it.
 pub fn lies_in(url: &str, folder: &str) -> bool {
-    // A catalog may write a place as it was given, where a URL has it encoded.
+    // A catalog may return a location as it was entered, while a URL has it encoded.
     let plain = |url: &str| {
         url::Url::parse(url)
             .map_or_else(|_| url.to_owned(), String::from)
@@ -237,7 +238,7 @@ async fn found<T: DeserializeOwned>(
     request: Request,
 ) -> Result<Option<T>, CatalogError> {
     match read(workspace, request).await {
-        Err(CatalogError::Net(fault)) if matches!(fault.as_ref(), NetError::NotFound { .. }) => {
+        Err(CatalogError::Net(err)) if matches!(err.as_ref(), NetError::NotFound { .. }) => {
             Ok(None)
         }
         answer => answer.map(Some),
@@ -248,8 +249,8 @@ async fn read<T: DeserializeOwned>(
     workspace: &Workspace,
     request: Request,
 ) -> Result<T, CatalogError> {
-    let answer = workspace.ask(&request).await?;
-    // The fault of a misread answer could show a piece of it, and it may be a credential.
+    let answer = workspace.send(&request).await?;
+    // A parse error could quote a piece of the response, which may be a credential.
     let unreadable = |_| CatalogError::Unreadable {
         host: workspace.host().to_owned(),
         what: "a field is missing or of another kind".to_owned(),

@@ -1,18 +1,18 @@
-//! Which features of Delta a table has that Lakeplan does not write.
+//! Detects Delta features of a table that Lakeplan does not write.
 
 use std::collections::BTreeMap;
 
-/// What to do about a table that has one.
-pub const WAY_OUT: &str = "only Lakeplan may write the lake's tables, and SQL users write into inbox: switch the feature off, ALTER TABLE … DROP FEATURE …, or make a copy without it with lakeplan backup, which is a lake of its own";
+/// Advice for a table with such a feature.
+pub const WAY_OUT: &str = "only Lakeplan may write the lake's tables, and SQL users write to inbox: drop the feature with ALTER TABLE … DROP FEATURE …, or create a copy without it with lakeplan backup; the copy is a lake of its own";
 
-/// The same for a table that is rebuilt from the journal.
+/// Advice for a table that is rebuilt from the journal.
 pub const WAY_OUT_OF_FOLDED: &str =
-    "lakeplan fold --rebuild with the table's name rebuilds it without the feature";
+    "run lakeplan fold --rebuild with the table's name to rebuild it without the feature";
 
-/// The same for the table that others write.
-pub const WAY_OUT_OF_INBOX: &str = "switch the feature off, ALTER TABLE inbox DROP FEATURE …, or drop the table and make it again with lakeplan catalog register; in a lake without a catalog move the folder inbox away, and lakeplan maintain makes an empty one";
+/// Advice for the table that others write.
+pub const WAY_OUT_OF_INBOX: &str = "drop the feature with ALTER TABLE inbox DROP FEATURE …, or drop the table and create it again with lakeplan catalog register; in a lake without a catalog, move the folder inbox away and run lakeplan maintain to create an empty one";
 
-/// Properties that stand for a feature, and what it is called.
+/// Properties that enable a feature, with the feature's display name.
 const PROPERTIES: &[(&str, &str)] = &[
     ("delta.enableRowTracking", "row tracking"),
     ("delta.enableDeletionVectors", "deletion vectors"),
@@ -21,7 +21,7 @@ const PROPERTIES: &[(&str, &str)] = &[
     ("delta.enableIcebergCompatV2", "Iceberg compatibility"),
 ];
 
-/// Names that the protocol has for a feature, and what it is called.
+/// Protocol names of features, with their display names.
 const NAMES: &[(&str, &str)] = &[
     ("rowTracking", "row tracking"),
     ("deletionVectors", "deletion vectors"),
@@ -34,12 +34,12 @@ const NAMES: &[(&str, &str)] = &[
     ("icebergCompatV2", "Iceberg compatibility"),
 ];
 
-/// What a feature is called, by its name in the protocol.
+/// Returns the display name of a feature, by its protocol name.
 pub fn called(name: &str) -> &str {
     NAMES.iter().find(|(known, _)| *known == name).map_or(name, |(_, words)| words)
 }
 
-/// The features that a table's properties tell of, as the catalog has them.
+/// Returns the features that a table's properties in the catalog enable.
 pub fn of_properties(properties: &BTreeMap<String, String>) -> Vec<String> {
     let is_on = |value: &str| value.eq_ignore_ascii_case("true");
     let mut found: Vec<String> = Vec::new();
@@ -54,7 +54,8 @@ pub fn of_properties(properties: &BTreeMap<String, String>) -> Vec<String> {
         {
             note(words);
         }
-        // Features that every table of today may have and that change nothing for a writer are not of this list.
+        // This list omits features that any current table may have and that change nothing for a
+        // writer.
         if let Some(feature) = name.strip_prefix("delta.feature.")
             && !matches!(feature, "appendOnly" | "invariants")
         {

@@ -1,5 +1,6 @@
-//! Where the table `inbox` of a lake in Unity Catalog is read: below the lake's root by the lake's own store, or
-//! elsewhere, where Databricks keeps it, by a store and a credential of its own.
+//! Locates the table `inbox` of a lake in Unity Catalog. It is read below the lake's root by the
+//! lake's own store, or at a location that Databricks manages, with a separate store and
+//! credential.
 
 use std::sync::Arc;
 
@@ -9,27 +10,27 @@ use url::Url;
 
 use super::Catalog;
 use super::api::{self, Access, TableInfo};
+use super::credentials::{TableCredentials, Vending};
 use super::error::CatalogError;
 use super::name::SchemaName;
-use super::refusal::Right;
-use super::storage::Way;
-use super::vending::{ForTable, Vending};
+use super::privileges::Privilege;
+use super::storage::StoreBuilder;
 use crate::store::error::StoreError;
 use crate::store::inbox::NAME;
-use crate::store::root::Root;
+use crate::store::location::LakeLocation;
 
-/// The table `inbox`: where it is, and a store rooted there.
+/// Location of the table `inbox`, and a store rooted there.
 #[derive(Clone, Debug)]
 pub struct InboxRoot {
     pub url: Url,
     pub store: Arc<dyn ObjectStore>,
-    /// Whether it lies below the lake's root, and so is read by the lake's store.
+    /// Whether the location is below the lake's root, so that the lake's store reads it.
     pub is_below_root: bool,
 }
 
 impl InboxRoot {
-    /// The inbox in its usual place.
-    pub fn below(root: &Root) -> Self {
+    /// Returns the inbox at its usual location.
+    pub fn below(root: &LakeLocation) -> Self {
         let mut url = root.url.clone();
         if let Ok(mut parts) = url.path_segments_mut() {
             parts.pop_if_empty().push(NAME);
@@ -40,11 +41,12 @@ impl InboxRoot {
 }
 
 impl Catalog {
-    /// The inbox of the lake in a schema; `None` where none is registered and the usual place is to be looked at.
+    /// Returns the inbox of the lake in a schema; if none is registered, the one at the usual
+    /// location.
     pub async fn inbox_root(
         &self,
         name: &SchemaName,
-        root: &Root,
+        root: &LakeLocation,
     ) -> Result<InboxRoot, StoreError> {
         let Some(table) = self.table(name, NAME).await? else { return Ok(InboxRoot::below(root)) };
         if lies_in_usual_place(&table, root) {
@@ -53,31 +55,31 @@ impl Catalog {
         let location = table.storage_location.trim_end_matches('/').to_owned();
         let url =
             Url::parse(&location).map_err(|_| CatalogError::Elsewhere { url: location.clone() })?;
-        let vendor = ForTable {
+        let credentials = TableCredentials {
             workspace: Arc::clone(&self.workspace),
             table_id: table.table_id,
             access: Access::Read,
         };
-        let vending = match Vending::begin(Arc::new(vendor), Arc::clone(&self.clock)).await {
+        let vending = match Vending::create(Arc::new(credentials), Arc::clone(&self.clock)).await {
             Ok(vending) => vending,
-            Err(fault) => {
-                let needs = [Right::Select, Right::ExternalUseSchema];
+            Err(err) => {
+                let needs = [Privilege::Select, Privilege::ExternalUseSchema];
                 return Err(self
-                    .told(fault, "read the table inbox", Some(name), None, &needs)
+                    .explain(err, "read the table inbox", Some(name), None, &needs)
                     .await
                     .into());
             }
         };
         let store = if url.scheme() == "file" {
-            Root::open(url.as_str(), false)?.store
+            LakeLocation::open(url.as_str(), false)?.store
         } else {
-            Way::find(&url, &self.variables).await?.open(vending)?
+            StoreBuilder::find(&url, &self.variables).await?.open(vending)?
         };
         Ok(InboxRoot { url, store, is_below_root: false })
     }
 }
 
-fn lies_in_usual_place(table: &TableInfo, root: &Root) -> bool {
+fn lies_in_usual_place(table: &TableInfo, root: &LakeLocation) -> bool {
     let usual = format!("{}/{NAME}", root.url.as_str().trim_end_matches('/'));
     api::lies_in(&table.storage_location, &usual)
 }

@@ -1,20 +1,22 @@
-//! Lakes in Unity Catalog: `catalog.schema` is the place of that schema's table `journal`, without its last folder.
+//! Lakes in Unity Catalog: `catalog.schema` names the location of that schema's table `journal`,
+//! without its last folder.
 //!
-//! Each table is reached with a credential that the catalog vends for it and that is renewed before it ends; [`folders`]
-//! makes one root of them. Who may not write gets the lake to read. The table `inbox` may lie elsewhere, and is then read
-//! there. A lake that is to be made has one credential for its place.
+//! Each table is accessed with a credential that the catalog vends for it and that is renewed
+//! before it expires; [`per_table_store`] combines them into one root. A caller without write
+//! access gets a read-only lake. The table `inbox` may be elsewhere, and is then read there. A lake
+//! to be created has one credential for its location.
 
 mod api;
+mod credentials;
 mod error;
 pub mod features;
-mod folders;
 mod inbox;
 mod name;
+mod per_table_store;
 mod preflight;
+mod privileges;
 mod readonly;
-mod refusal;
 mod storage;
-mod vending;
 pub mod volume;
 
 use std::fmt;
@@ -23,26 +25,26 @@ use std::sync::Arc;
 use url::Url;
 
 pub use api::Vended;
+pub use credentials::{CredentialSource, Vending};
 pub use error::CatalogError;
 pub use inbox::InboxRoot;
 pub use name::{NoSchemaName, SchemaName, literal, quoted};
 pub use preflight::{Check, State};
-pub use vending::{Vending, Vendor};
 
 use super::error::StoreError;
-use super::root::Root;
+use super::location::LakeLocation;
 use crate::net::Workspace;
 use crate::runtime::Clock;
 use api::{Access, TableInfo};
-use folders::Folders;
-use refusal::{Asked, Right};
-use storage::Way;
-use vending::ForPath;
+use credentials::PathCredentials;
+use per_table_store::PerTableStore;
+use privileges::{Asked, Privilege};
+use storage::StoreBuilder;
 
-/// The table whose place is the lake's.
+/// Table whose location determines the lake's.
 pub const JOURNAL: &str = "journal";
 
-/// Unity Catalog, as one workspace sees it.
+/// Unity Catalog, as seen from one workspace.
 #[derive(Clone)]
 pub struct Catalog {
     workspace: Arc<Workspace>,
@@ -51,7 +53,7 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// `variables` say of the clouds what is not a credential, such as a region.
+    /// `variables` hold cloud settings other than credentials, for example a region.
     pub fn new(
         workspace: Arc<Workspace>,
         clock: Arc<dyn Clock>,
@@ -60,22 +62,26 @@ impl Catalog {
         Self { workspace, clock, variables: variables.into() }
     }
 
-    /// The root of the lake in a schema.
-    pub async fn root(&self, name: &SchemaName) -> Result<Root, StoreError> {
+    /// Opens the root of the lake in a schema.
+    pub async fn root(&self, name: &SchemaName) -> Result<LakeLocation, StoreError> {
         let Some(journal) = self.table(name, JOURNAL).await? else {
-            self.refuse_missing(name).await?;
+            self.check_exists(name).await?;
             return Err(CatalogError::NotRegistered { schema: name.to_string() }.into());
         };
         self.rooted(name, &journal).await
     }
 
-    /// The place for a lake that is to be made in a schema and registered afterwards.
-    pub async fn place_for(&self, name: &SchemaName, location: &str) -> Result<Root, StoreError> {
+    /// Opens the location for a lake that will be created in a schema and registered afterwards.
+    pub async fn place_for(
+        &self,
+        name: &SchemaName,
+        location: &str,
+    ) -> Result<LakeLocation, StoreError> {
         if let Some(journal) = self.table(name, JOURNAL).await? {
             let (schema, location) = (name.to_string(), journal.storage_location);
             return Err(CatalogError::AlreadyRegistered { schema, location }.into());
         }
-        self.refuse_missing(name).await?;
+        self.check_exists(name).await?;
         let location = location.trim_end_matches('/');
         let elsewhere = || CatalogError::Elsewhere { url: location.to_owned() };
         let url = Url::parse(location)
@@ -83,40 +89,41 @@ impl Catalog {
             .filter(|url| !url.cannot_be_a_base())
             .ok_or_else(elsewhere)?;
         if url.scheme() == "file" {
-            return Root::open(url.as_str(), true);
+            return LakeLocation::open(url.as_str(), true);
         }
         let (workspace, path) = (Arc::clone(&self.workspace), url.to_string());
-        let vendor = ForPath { workspace, url: path, access: Access::Write };
-        match Vending::begin(Arc::new(vendor), Arc::clone(&self.clock)).await {
+        let credentials = PathCredentials { workspace, url: path, access: Access::Write };
+        match Vending::create(Arc::new(credentials), Arc::clone(&self.clock)).await {
             Ok(vending) => {
-                let store = Way::find(&url, &self.variables).await?.open(vending)?;
-                Ok(Root { url, store })
+                let store = StoreBuilder::find(&url, &self.variables).await?.open(vending)?;
+                Ok(LakeLocation { url, store })
             }
-            Err(fault) => {
-                let needs = [Right::ExternalUseLocation, Right::ReadFiles, Right::WriteFiles];
+            Err(err) => {
+                let needs =
+                    [Privilege::ExternalUseLocation, Privilege::ReadFiles, Privilege::WriteFiles];
                 Err(self
-                    .told(fault, "write the lake's place", Some(name), Some(url.as_str()), &needs)
+                    .explain(err, "write the lake's place", Some(name), Some(url.as_str()), &needs)
                     .await
                     .into())
             }
         }
     }
 
-    /// A table of a schema, where there is one that may be seen.
+    /// Returns a table of a schema, if it exists and is visible.
     async fn table(
         &self,
         name: &SchemaName,
         table: &str,
     ) -> Result<Option<TableInfo>, CatalogError> {
-        let needs = [Right::UseCatalog, Right::UseSchema, Right::Select];
+        let needs = [Privilege::UseCatalog, Privilege::UseSchema, Privilege::Select];
         match api::table(&self.workspace, &name.of(table)).await {
-            Err(fault) => Err(self.told(fault, "see the table", Some(name), None, &needs).await),
+            Err(err) => Err(self.explain(err, "see the table", Some(name), None, &needs).await),
             found => found,
         }
     }
 
-    /// An error where the catalog or the schema is not there.
-    async fn refuse_missing(&self, name: &SchemaName) -> Result<(), CatalogError> {
+    /// Fails if the catalog or the schema does not exist.
+    async fn check_exists(&self, name: &SchemaName) -> Result<(), CatalogError> {
         if !api::has_catalog(&self.workspace, &name.catalog).await? {
             return Err(CatalogError::NoCatalog {
                 catalog: name.catalog.clone(),
@@ -132,44 +139,48 @@ impl Catalog {
         Ok(())
     }
 
-    /// The root of the lake whose journal this is.
-    async fn rooted(&self, name: &SchemaName, journal: &TableInfo) -> Result<Root, StoreError> {
+    /// Opens the root of the lake with this journal.
+    async fn rooted(
+        &self,
+        name: &SchemaName,
+        journal: &TableInfo,
+    ) -> Result<LakeLocation, StoreError> {
         let root = place(name, journal)?;
         if root.starts_with("file:") {
-            // A catalog of one machine, whose files ask for no credential.
-            return Root::open(&root, false);
+            // A catalog of one machine; its files need no credential.
+            return LakeLocation::open(&root, false);
         }
-        Folders::open(self, name, root, journal).await
+        PerTableStore::open(self, name, root, journal).await
     }
 
-    /// What a fault means, with the statement that mends it where a right is missing.
-    async fn told(
+    /// Explains an error, with the statement that fixes it if a privilege is missing.
+    async fn explain(
         &self,
-        fault: CatalogError,
+        err: CatalogError,
         what: &str,
         schema: Option<&SchemaName>,
         url: Option<&str>,
-        needs: &[Right],
+        needs: &[Privilege],
     ) -> CatalogError {
-        if !fault.is_refusal() {
-            return fault;
+        if !err.is_refusal() {
+            return err;
         }
         let location = match url {
             Some(url) => api::location_of(&self.workspace, url).await.ok().flatten(),
             None => None,
         };
         let location = location.as_ref().map(|location| location.name.as_str());
-        refusal::told(fault, &Asked { what, schema, location, needs }, &self.principal().await)
+        privileges::explain(err, &Asked { what, schema, location, needs }, &self.principal().await)
     }
 
-    /// Who asks, by the name that rights are granted to.
+    /// Returns the caller's principal name, as used in grants.
     async fn principal(&self) -> String {
-        // It only completes a sentence about something else.
+        // The name only completes a message about something else.
         api::me(&self.workspace).await.unwrap_or_else(|_| "<who runs this>".to_owned())
     }
 }
 
-/// The lake's place, from that of its journal.
+/// Returns the lake's location, from its journal's.
 fn place(name: &SchemaName, journal: &TableInfo) -> Result<String, CatalogError> {
     let table = name.of(JOURNAL);
     if journal.table_type != "EXTERNAL" || journal.data_source_format != "DELTA" {

@@ -1,4 +1,4 @@
-//! The name of a schema in Unity Catalog, which is how a lake there is named: `catalog.schema`.
+//! The name of a schema in Unity Catalog, which names the lake there: `catalog.schema`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,17 +11,17 @@ pub struct SchemaName {
 }
 
 impl SchemaName {
-    /// The full name of something in the schema.
+    /// Returns the full name of an object in the schema.
     pub fn of(&self, name: &str) -> String {
         format!("{self}.{name}")
     }
 
-    /// The same, as SQL has it.
+    /// Returns the full name of an object, quoted for SQL.
     pub fn quoted(&self, name: &str) -> String {
         format!("{}.{}", self.sql(), quoted(name))
     }
 
-    /// The schema's name, as SQL has it.
+    /// Returns the schema's name, quoted for SQL.
     pub fn sql(&self) -> String {
         format!("{}.{}", quoted(&self.catalog), quoted(&self.schema))
     }
@@ -33,15 +33,15 @@ impl fmt::Display for SchemaName {
     }
 }
 
-/// Why a text is no name of a schema.
+/// Error for a text that is not a schema name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoSchemaName;
 
 impl FromStr for SchemaName {
     type Err = NoSchemaName;
 
-    /// Exactly two identifiers with a dot between them. A folder that has such a name is written with its path, as
-    /// `./team.plan`.
+    /// Parses exactly two identifiers with a dot between them. A folder with such a name must be
+    /// written with its path: `./team.plan`.
     fn from_str(text: &str) -> Result<Self, NoSchemaName> {
         let is_identifier = |part: &str| {
             part.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
@@ -56,12 +56,13 @@ impl FromStr for SchemaName {
     }
 }
 
-/// A name as SQL has it, whatever characters are in it.
+/// Quotes a name for SQL, whatever characters it contains.
 pub fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
-/// A text as SQL has it. Databricks SQL escapes by backslash; two quotes in a row would be two texts.
+/// Quotes a text for SQL. Databricks SQL escapes with a backslash; two consecutive quotes would be
+/// two texts.
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }

@@ -1,89 +1,90 @@
-//! Everything a lake in Unity Catalog needs, looked at one by one: what is there, and what gives what is missing.
+//! Checks every requirement of a lake in Unity Catalog, and reports how to obtain what is missing.
 
 use super::api::{self, Access, TableInfo};
 use super::error::CatalogError;
 use super::name::SchemaName;
-use super::refusal::Right;
+use super::privileges::Privilege;
 use super::{Catalog, JOURNAL, features, place, same_place};
 use crate::net::NetError;
 use crate::store::LakeTables;
 use crate::store::inbox;
-use crate::store::root::Root;
+use crate::store::location::LakeLocation;
 use crate::store::table_log::TableLog;
 
-/// What writing a registered table needs.
-const WRITING: [Right; 3] = [Right::ExternalUseSchema, Right::Select, Right::Modify];
+/// Rights needed to write a registered table.
+const WRITING: [Privilege; 3] =
+    [Privilege::ExternalUseSchema, Privilege::Select, Privilege::Modify];
 
-/// One thing that is needed.
+/// One checked requirement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     pub what: String,
     pub state: State,
-    /// What was found.
-    pub said: String,
-    /// The statement or setting that gives it.
-    pub way_out: Option<String>,
+    /// Result of the check.
+    pub message: String,
+    /// Statement or setting that fulfils the requirement.
+    pub advice: Option<String>,
 }
 
-/// How it stands with one thing.
+/// State of a requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Ok,
     Missing,
-    /// It could not be seen, which is no fault.
+    /// The requirement could not be checked, which is not an error.
     Unknown,
 }
 
 impl Check {
-    pub fn ok(what: impl Into<String>, said: impl Into<String>) -> Self {
-        Self { what: what.into(), state: State::Ok, said: said.into(), way_out: None }
+    pub fn ok(what: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { what: what.into(), state: State::Ok, message: message.into(), advice: None }
     }
 
     pub fn missing(
         what: impl Into<String>,
-        said: impl Into<String>,
-        way_out: Option<String>,
+        message: impl Into<String>,
+        advice: Option<String>,
     ) -> Self {
-        Self { what: what.into(), state: State::Missing, said: said.into(), way_out }
+        Self { what: what.into(), state: State::Missing, message: message.into(), advice }
     }
 
-    pub fn unknown(what: impl Into<String>, said: impl Into<String>) -> Self {
-        Self { what: what.into(), state: State::Unknown, said: said.into(), way_out: None }
+    pub fn unknown(what: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { what: what.into(), state: State::Unknown, message: message.into(), advice: None }
     }
 
     pub fn is_ok(&self) -> bool {
         self.state == State::Ok
     }
 
-    fn fault(what: impl Into<String>, fault: &CatalogError) -> Self {
-        Self::missing(what, fault.to_string(), fault.hint())
+    fn err(what: impl Into<String>, err: &CatalogError) -> Self {
+        Self::missing(what, err.to_string(), err.hint())
     }
 }
 
 impl Catalog {
-    /// Looks at all of it, as far as what is missing lets it. `views` are those that there should be.
+    /// Checks all requirements, as far as missing ones allow. `views` are the expected views.
     pub async fn preflight(&self, name: &SchemaName, views: &[&str]) -> Vec<Check> {
         let mut checks = Vec::new();
-        if self.look_at_workspace(&mut checks).await
-            && self.look_at_schema(name, &mut checks).await
-            && let Some((root, may_write)) = self.look_at_place(name, &mut checks).await
+        if self.check_workspace(&mut checks).await
+            && self.check_schema(name, &mut checks).await
+            && let Some((root, may_write)) = self.check_location(name, &mut checks).await
         {
-            self.look_at_tables(name, &root, may_write, &mut checks).await;
-            self.look_at_views(name, views, &mut checks).await;
-            self.look_at_inbox(name, &mut checks).await;
+            self.check_tables(name, &root, may_write, &mut checks).await;
+            self.check_views(name, views, &mut checks).await;
+            self.check_inbox(name, &mut checks).await;
         }
         checks
     }
 
-    async fn look_at_workspace(&self, checks: &mut Vec<Check>) -> bool {
+    async fn check_workspace(&self, checks: &mut Vec<Check>) -> bool {
         let host = self.workspace.host();
         match api::me(&self.workspace).await {
             Ok(me) => {
                 checks.push(Check::ok("workspace", format!("{host} answers")));
                 checks.push(Check::ok("identity", me));
             }
-            Err(fault) => {
-                let what = match &fault {
+            Err(err) => {
+                let what = match &err {
                     CatalogError::Net(cause)
                         if matches!(cause.as_ref(), NetError::Unauthorized { .. }) =>
                     {
@@ -91,61 +92,61 @@ impl Catalog {
                     }
                     _ => "workspace",
                 };
-                checks.push(Check::fault(what, &fault));
+                checks.push(Check::err(what, &err));
                 return false;
             }
         }
         let what = "external data access";
         checks.push(match api::external_access(&self.workspace).await {
             Ok(Some(true)) => {
-                Check::ok(what, "the metastore gives credentials to programs outside")
+                Check::ok(what, "the metastore issues credentials to external clients")
             }
-            Ok(Some(false)) => Check::fault(what, &CatalogError::ExternalAccessOff),
-            Ok(None) => Check::unknown(what, "the metastore does not say"),
-            Err(fault) => Check::unknown(what, fault.to_string()),
+            Ok(Some(false)) => Check::err(what, &CatalogError::ExternalAccessOff),
+            Ok(None) => Check::unknown(what, "the metastore does not report it"),
+            Err(err) => Check::unknown(what, err.to_string()),
         });
         true
     }
 
-    async fn look_at_schema(&self, name: &SchemaName, checks: &mut Vec<Check>) -> bool {
-        match self.refuse_missing(name).await {
+    async fn check_schema(&self, name: &SchemaName, checks: &mut Vec<Check>) -> bool {
+        match self.check_exists(name).await {
             Ok(()) => {
                 checks.push(Check::ok("schema", format!("{name} is there")));
                 true
             }
-            Err(fault) => {
-                checks.push(Check::fault("schema", &fault));
+            Err(err) => {
+                checks.push(Check::err("schema", &err));
                 false
             }
         }
     }
 
-    /// The journal, the rights to it, the lake opened, and whether it may be written.
-    async fn look_at_place(
+    /// Checks the journal, the rights to it, opening the lake, and whether the lake may be written.
+    async fn check_location(
         &self,
         name: &SchemaName,
         checks: &mut Vec<Check>,
-    ) -> Option<(Root, bool)> {
+    ) -> Option<(LakeLocation, bool)> {
         let journal = match self.table(name, JOURNAL).await {
             Ok(Some(journal)) => journal,
             Ok(None) => {
-                checks.push(Check::fault(
+                checks.push(Check::err(
                     "journal",
                     &CatalogError::NotRegistered { schema: name.to_string() },
                 ));
                 return None;
             }
-            Err(fault) => {
-                checks.push(Check::fault("journal", &fault));
+            Err(err) => {
+                checks.push(Check::err("journal", &err));
                 return None;
             }
         };
-        if let Err(fault) = place(name, &journal) {
-            checks.push(Check::fault("journal", &fault));
+        if let Err(err) = place(name, &journal) {
+            checks.push(Check::err("journal", &err));
             return None;
         }
         checks.push(Check::ok("journal", format!("external, at {}", journal.storage_location)));
-        let what = Right::ExternalUseSchema.privilege();
+        let what = Privilege::ExternalUseSchema.privilege();
         let vended =
             api::for_table(&self.workspace, &journal.table_id, Access::Read).await.map(drop);
         if !self
@@ -155,7 +156,7 @@ impl Catalog {
                 vended,
                 name,
                 None,
-                &[Right::ExternalUseSchema, Right::Select],
+                &[Privilege::ExternalUseSchema, Privilege::Select],
             )
             .await
         {
@@ -167,8 +168,8 @@ impl Catalog {
             self.note_right(checks, "write credential", vended, name, None, &WRITING).await;
         match self.rooted(name, &journal).await {
             Ok(root) => Some((root, may_write)),
-            Err(fault) => {
-                checks.push(Check::missing("lake", fault.to_string(), fault.hint()));
+            Err(err) => {
+                checks.push(Check::missing("lake", err.to_string(), err.hint()));
                 None
             }
         }
@@ -181,41 +182,41 @@ impl Catalog {
         vended: Result<(), CatalogError>,
         name: &SchemaName,
         url: Option<&str>,
-        needs: &[Right],
+        needs: &[Privilege],
     ) -> bool {
         match vended {
             Ok(()) => {
                 checks.push(Check::ok(what, "a credential was given"));
                 true
             }
-            Err(fault) => {
-                let fault = self.told(fault, "get a credential", Some(name), url, needs).await;
-                checks.push(Check::fault(what, &fault));
+            Err(err) => {
+                let err = self.explain(err, "get a credential", Some(name), url, needs).await;
+                checks.push(Check::err(what, &err));
                 false
             }
         }
     }
 
-    /// Each table of the lake: as its log says it, and as the catalog has it.
-    async fn look_at_tables(
+    /// Checks each table of the lake: by its log and by the catalog.
+    async fn check_tables(
         &self,
         name: &SchemaName,
-        root: &Root,
+        root: &LakeLocation,
         may_write: bool,
         checks: &mut Vec<Check>,
     ) {
         let place = |table: &str| format!("{}/{table}", root.url.as_str().trim_end_matches('/'));
         let register = || Some(format!("lakeplan --lake {name} catalog register"));
         let access = if may_write { Access::Write } else { Access::Read };
-        // It stands for a table that is not registered.
+        // Stands in for a table that is not registered.
         let at_path = api::for_path(&self.workspace, &place("_probe"), access).await.map(drop);
         let mut needs_path = false;
         for table in LakeTables::own() {
             let what = format!("table {table}");
             let info = match self.table(name, table).await {
                 Ok(info) => info,
-                Err(fault) => {
-                    checks.push(Check::fault(what, &fault));
+                Err(err) => {
+                    checks.push(Check::err(what, &err));
                     continue;
                 }
             };
@@ -226,17 +227,17 @@ impl Catalog {
                 Ok(None) => {
                     checks.push(Check::unknown(
                         what,
-                        "not there yet; the work that brings its first row makes it",
+                        "does not exist yet; it is created with its first row",
                     ));
                     continue;
                 }
-                Err(fault) => {
-                    checks.push(Check::missing(what, fault.to_string(), fault.hint()));
+                Err(err) => {
+                    checks.push(Check::missing(what, err.to_string(), err.hint()));
                     continue;
                 }
                 Ok(Some(table)) => {
-                    if let Err(fault) = table.others.may_write() {
-                        checks.push(Check::missing(what, fault.to_string(), fault.hint()));
+                    if let Err(err) = table.others.may_write() {
+                        checks.push(Check::missing(what, err.to_string(), err.hint()));
                         continue;
                     }
                 }
@@ -244,35 +245,38 @@ impl Catalog {
             checks.push(match info {
                 None => Check::missing(what, "it is not registered", register()),
                 Some(info) if !is_here => {
-                    let said = format!(
-                        "it is registered at {}, and lies at {}",
+                    let message = format!(
+                        "it is registered at {}, but is stored at {}",
                         info.storage_location,
                         place(table)
                     );
-                    let way_out = format!(
+                    let advice = format!(
                         "DROP TABLE {}; then {}",
                         name.quoted(table),
                         register().unwrap_or_default()
                     );
-                    Check::missing(what, said, Some(way_out))
+                    Check::missing(what, message, Some(advice))
                 }
-                Some(info) => self.look_at_table(name, &info, what, may_write).await,
+                Some(info) => self.check_table(name, &info, what, may_write).await,
             });
         }
-        let what = Right::ExternalUseLocation.privilege();
+        let what = Privilege::ExternalUseLocation.privilege();
         if !needs_path && at_path.as_ref().is_err_and(CatalogError::is_refusal) {
             checks.push(Check::ok(what, "not given, and not needed: every table is registered"));
             return;
         }
-        let needs: &[Right] = match access {
-            Access::Write => &[Right::ExternalUseLocation, Right::ReadFiles, Right::WriteFiles],
-            Access::Read => &[Right::ExternalUseLocation, Right::ReadFiles],
+        let needs: &[Privilege] = match access {
+            Access::Write => {
+                &[Privilege::ExternalUseLocation, Privilege::ReadFiles, Privilege::WriteFiles]
+            }
+            Access::Read => &[Privilege::ExternalUseLocation, Privilege::ReadFiles],
         };
         self.note_right(checks, what, at_path, name, Some(root.url.as_str()), needs).await;
     }
 
-    /// A table that is registered where it lies. Where the journal may not be written it is no matter whether this may.
-    async fn look_at_table(
+    /// Checks a table that is registered at its location. If the journal cannot be written, write
+    /// access to this table does not matter.
+    async fn check_table(
         &self,
         name: &SchemaName,
         info: &TableInfo,
@@ -281,31 +285,31 @@ impl Catalog {
     ) -> Check {
         let found = features::of_properties(&info.properties);
         if !found.is_empty() {
-            return Check::fault(
+            return Check::err(
                 what,
                 &CatalogError::Features { table: name.of(&info.name), features: found.join(", ") },
             );
         }
-        let said = "registered; of a protocol that Lakeplan writes";
+        let message = "registered; of a protocol that Lakeplan writes";
         if !may_write {
-            return Check::ok(what, said);
+            return Check::ok(what, message);
         }
         match api::for_table(&self.workspace, &info.table_id, Access::Write).await {
-            Ok(_) => Check::ok(what, said),
-            Err(fault) => {
-                Check::fault(what, &self.told(fault, "write it", Some(name), None, &WRITING).await)
+            Ok(_) => Check::ok(what, message),
+            Err(err) => {
+                Check::err(what, &self.explain(err, "write it", Some(name), None, &WRITING).await)
             }
         }
     }
 
-    async fn look_at_views(&self, name: &SchemaName, views: &[&str], checks: &mut Vec<Check>) {
+    async fn check_views(&self, name: &SchemaName, views: &[&str], checks: &mut Vec<Check>) {
         let mut missing = Vec::new();
         for view in views {
             match self.table(name, view).await {
                 Ok(Some(_)) => {}
                 Ok(None) => missing.push(*view),
-                Err(fault) => {
-                    checks.push(Check::fault("views", &fault));
+                Err(err) => {
+                    checks.push(Check::err("views", &err));
                     return;
                 }
             }
@@ -313,18 +317,18 @@ impl Catalog {
         checks.push(if missing.is_empty() {
             Check::ok("views", format!("all {} are there", views.len()))
         } else {
-            let way_out = format!("lakeplan --lake {name} catalog views");
-            Check::missing("views", format!("missing: {}", missing.join(", ")), Some(way_out))
+            let advice = format!("lakeplan --lake {name} catalog views");
+            Check::missing("views", format!("missing: {}", missing.join(", ")), Some(advice))
         });
     }
 
-    async fn look_at_inbox(&self, name: &SchemaName, checks: &mut Vec<Check>) {
+    async fn check_inbox(&self, name: &SchemaName, checks: &mut Vec<Check>) {
         let table = inbox::NAME;
         match self.table(name, table).await {
-            Err(fault) => checks.push(Check::fault(table, &fault)),
+            Err(err) => checks.push(Check::err(table, &err)),
             Ok(None) => {
-                let way_out = format!("lakeplan --lake {name} catalog register --grant PRINCIPAL");
-                checks.push(Check::missing(table, "it is not registered", Some(way_out)));
+                let advice = format!("lakeplan --lake {name} catalog register --grant PRINCIPAL");
+                checks.push(Check::missing(table, "it is not registered", Some(advice)));
             }
             Ok(Some(_)) => {
                 let places = [
@@ -341,7 +345,7 @@ impl Catalog {
                             ));
                         }
                         Ok(false) => {}
-                        Err(fault) => return checks.push(Check::unknown(table, fault.to_string())),
+                        Err(err) => return checks.push(Check::unknown(table, err.to_string())),
                     }
                 }
                 let grant = format!(
@@ -350,7 +354,7 @@ impl Catalog {
                 );
                 checks.push(Check::missing(
                     table,
-                    "nobody was given the right to write it",
+                    "no principal has the privilege to write it",
                     Some(grant),
                 ));
             }

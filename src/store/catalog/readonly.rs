@@ -1,5 +1,5 @@
-//! A store that is only read: who may read a lake in Unity Catalog and not write it gets it so, and the first write says
-//! which right is missing.
+//! A read-only store for callers that may read a lake in Unity Catalog but not write it; the first
+//! write reports the missing right.
 
 use std::fmt;
 use std::ops::Range;

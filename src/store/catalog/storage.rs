@@ -1,4 +1,4 @@
-//! The object store of a place in a cloud, opened with credentials that Unity Catalog vends.
+//! Opens the object store of a cloud location with credentials that Unity Catalog vends.
 
 use std::sync::Arc;
 
@@ -10,70 +10,73 @@ use object_store::{CredentialProvider, Error, ObjectStore};
 use url::Url;
 
 use super::api::Vended;
+use super::credentials::Vending;
 use super::error::CatalogError;
-use super::vending::Vending;
-use crate::store::cloud::{self, Given};
+use crate::store::cloud::{self, VendedCredentials};
 use crate::store::error::StoreError;
 
-/// The way to a place, from which a store is opened for each credential.
-pub struct Way {
+/// Builds stores for a location, one per credential.
+pub struct StoreBuilder {
     url: Url,
-    way: cloud::Way,
+    way: cloud::StoreBuilder,
 }
 
-impl Way {
-    /// `variables` say the way.
+impl StoreBuilder {
+    /// `variables` hold the connection settings.
     pub async fn find(url: &Url, variables: &[(String, String)]) -> Result<Self, StoreError> {
-        Ok(Self { url: url.clone(), way: cloud::Way::find(url, variables.iter().cloned()).await? })
+        Ok(Self {
+            url: url.clone(),
+            way: cloud::StoreBuilder::find(url, variables.iter().cloned()).await?,
+        })
     }
 
-    /// The store rooted at the place, its credentials from `vending`.
+    /// Opens the store rooted at the location, with credentials from `vending`.
     pub fn open(&self, vending: Vending) -> Result<Arc<dyn ObjectStore>, StoreError> {
         let vending = Arc::new(vending);
-        let place = || Place { url: self.url.to_string(), vending: Arc::clone(&vending) };
-        let given = Given {
-            s3: Arc::new(ForS3(place())),
-            azure: Arc::new(ForAzure(place())),
-            google: Arc::new(ForGoogle(place())),
+        let place = || CatalogStorage { url: self.url.to_string(), vending: Arc::clone(&vending) };
+        let given = VendedCredentials {
+            s3: Arc::new(S3Credentials(place())),
+            azure: Arc::new(AzureCredentials(place())),
+            google: Arc::new(GoogleCredentials(place())),
         };
         Ok(self.way.open(&given)?.store)
     }
 }
 
-/// The credential of a place as an S3 store takes it.
+/// Credentials of a location for an S3 store.
 #[derive(Debug)]
-struct ForS3(Place);
+struct S3Credentials(CatalogStorage);
 
-/// As an Azure store takes it.
+/// Credentials of a location for an Azure store.
 #[derive(Debug)]
-struct ForAzure(Place);
+struct AzureCredentials(CatalogStorage);
 
-/// As a Google store takes it.
+/// Credentials of a location for a Google store.
 #[derive(Debug)]
-struct ForGoogle(Place);
+struct GoogleCredentials(CatalogStorage);
 
 #[derive(Debug)]
-struct Place {
+struct CatalogStorage {
     url: String,
     vending: Arc<Vending>,
 }
 
-impl Place {
+impl CatalogStorage {
     async fn credential<T>(
         &self,
         cloud: &'static str,
         read: impl Fn(&Vended) -> Option<T>,
     ) -> Result<Arc<T>, Error> {
-        let fault = |cause: CatalogError| Error::Generic { store: cloud, source: cause.into() };
-        let vended = self.vending.credential().await.map_err(fault)?;
+        let err = |cause: CatalogError| Error::Generic { store: cloud, source: cause.into() };
+        let vended = self.vending.credential().await.map_err(err)?;
         read(&vended)
             .map(Arc::new)
-            .ok_or_else(|| fault(CatalogError::NoCredential { url: self.url.clone() }))
+            .ok_or_else(|| err(CatalogError::NoCredential { url: self.url.clone() }))
     }
 }
 
 #[async_trait]
-impl CredentialProvider for ForS3 {
+impl CredentialProvider for S3Credentials {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> Result<Arc<AwsCredential>, Error> {
@@ -89,7 +92,7 @@ impl CredentialProvider for ForS3 {
 }
 
 #[async_trait]
-impl CredentialProvider for ForAzure {
+impl CredentialProvider for AzureCredentials {
     type Credential = AzureCredential;
 
     async fn get_credential(&self) -> Result<Arc<AzureCredential>, Error> {
@@ -104,7 +107,7 @@ impl CredentialProvider for ForAzure {
 }
 
 #[async_trait]
-impl CredentialProvider for ForGoogle {
+impl CredentialProvider for GoogleCredentials {
     type Credential = GcpCredential;
 
     async fn get_credential(&self) -> Result<Arc<GcpCredential>, Error> {
@@ -118,7 +121,8 @@ impl CredentialProvider for ForGoogle {
     }
 }
 
-/// The names and values of a shared access signature. It is encoded as a URL is, where a plus is a plus.
+/// Parses the names and values of a shared access signature. It uses URL encoding, in which a plus
+/// is a plus.
 fn pairs(sas: &str) -> Vec<(String, String)> {
     url::form_urlencoded::parse(sas.trim_start_matches('?').replace('+', "%2B").as_bytes())
         .into_owned()

@@ -1,10 +1,10 @@
-//! Volumes of Unity Catalog, which a workspace's machines see as folders below `/Volumes`. One may hold a lake for a trial,
-//! if it lets a name be created only once.
+//! Volumes of Unity Catalog, which a workspace's machines mount as folders below `/Volumes`. A
+//! volume may hold a trial lake if it can create a name exclusively.
 
 use std::path::{Component, Path};
 
-/// The volume that a path lies in, as `catalog.schema.volume`, and whether its folder is there; `None` for any other path.
-/// On a Mac the folder has another meaning.
+/// Returns the volume of a path, as `catalog.schema.volume`, and whether its folder exists; `None`
+/// for any other path. On a Mac the folder has another meaning.
 pub fn of(path: &Path) -> Option<(String, bool)> {
     if cfg!(target_os = "macos") {
         return None;
@@ -19,19 +19,19 @@ pub fn of(path: &Path) -> Option<(String, bool)> {
     Some((named.join("."), named.len() == 3 && folder.is_dir()))
 }
 
-/// Why there can be no lake in a volume that is not there.
+/// Explains why a missing volume cannot hold a lake.
 pub fn missing(volume: &str) -> String {
     let parts: Vec<&str> = volume.split('.').collect();
     match parts.as_slice() {
         [catalog, schema, name] => format!(
-            "there is no volume {volume} on this machine, or it is not to be seen; CREATE VOLUME `{catalog}`.`{schema}`.`{name}` makes one, and a bundle's first deploy makes those it declares before a job can use them"
+            "there is no volume {volume} on this machine, or it is not visible; create it with CREATE VOLUME `{catalog}`.`{schema}`.`{name}`; a bundle's first deploy creates those it declares before a job can use them"
         ),
         _ => "a volume's path is /Volumes/CATALOG/SCHEMA/VOLUME and a folder in it".to_owned(),
     }
 }
 
-/// What to say of a volume whose file system does not create a name only once.
-pub const CANNOT_CREATE_ONCE: &str = "a volume does not keep two writers from creating the same name, which a lake needs; use a folder of an external location: lakeplan init CATALOG.SCHEMA --location URL";
+/// Message for a volume whose file system cannot create a name exclusively.
+pub const CANNOT_CREATE_ONCE: &str = "a volume cannot stop two writers from creating the same file, which a lake requires; use a folder of an external location: lakeplan init CATALOG.SCHEMA --location URL";
 
 #[cfg(all(test, not(target_os = "macos")))]
 mod tests {

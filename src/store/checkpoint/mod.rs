@@ -1,8 +1,10 @@
-//! Writing a checkpoint of a Delta log of ours: the last action of every file, transaction and description there is.
+//! Writes a checkpoint of a Delta log of Lakeplan: the last action of every file, transaction and
+//! metadata.
 //!
-//! delta-rs can do this too, but holds the whole log and every file's parsed statistics while it does, half a gigabyte for
-//! the fourteen thousand files of a busy journal. Here the rows of the checkpoint before are taken over batch by batch,
-//! less those that an entry since has overruled, and the entries' own actions follow.
+//! delta-rs can do this too, but holds the whole log and every file's parsed statistics meanwhile,
+//! half a gigabyte for the fourteen thousand files of a busy journal. Here the rows of the previous
+//! checkpoint are copied batch by batch, except those that a later entry replaces, and the actions
+//! of the entries follow.
 
 mod rows;
 #[cfg(test)]
@@ -30,34 +32,37 @@ use serde_json::json;
 
 use super::error::StoreError;
 use super::log_entry::protocol_in;
-use super::log_replay::{self, FOREIGN, Protocol, Replaying, checkpoint_path};
-use super::table_log::{Belief, TableLog};
+use super::log_replay::{self, FOREIGN_WRITER, LogReplay, Protocol, checkpoint_path};
+use super::table_log::{TableLog, Trust};
 use crate::domain::time::Instant;
 use rows::{BATCH, ROWS};
 
-/// Commits to a table between two checkpoints of its log, without which opening it would read the whole of it. Every command
-/// reads some ten tables, each entry since the checkpoint a request of its own: in a cloud that is what a command waits for.
+/// Commits to a table between two checkpoints of its log. Without checkpoints, opening the table
+/// would read the whole log. Every command reads some ten tables, with one request for each entry
+/// since the checkpoint: in a cloud these requests dominate a command's time.
 pub const EVERY: u64 = 20;
-/// Files for which one more commit lies between two checkpoints.
+/// Number of files per additional commit between two checkpoints.
 const FILES_A_COMMIT: u64 = 16;
-/// How long a file that was removed stays noted: the time for which a vacuum leaves it to readers of older versions. It is
-/// the default of Delta tables.
+/// Retention of tombstones: the time for which a vacuum keeps removed files for readers of older
+/// versions. It is the default of Delta tables.
 const TOMBSTONE: TimeDelta = TimeDelta::days(7);
-/// What a checkpoint of Lakeplan says of who wrote it, begins so.
+/// Prefix of the creator in a checkpoint of Lakeplan.
 pub const CREATED_BY: &str = "lakeplan";
-/// Rows of a row group.
+/// Rows per row group.
 const GROUP: usize = 8192;
 
-/// Writes a checkpoint of a version, unless there is one of it or of a later one. One that cannot be read is none: what it
-/// said is taken from an earlier one and the entries since, or from all entries, and this one comes in its place.
+/// Writes a checkpoint of a version, unless there is one of it or of a later version. An unreadable
+/// checkpoint does not count: its content is rebuilt from an earlier one and the entries since, or
+/// from all entries, and the new checkpoint replaces it.
 pub async fn write(log: &TableLog, version: u64) -> Result<(), StoreError> {
     write_at(log, version, None).await
 }
 
-/// The same at a time, the entry's own where none is given. The storage must have told it: by a wrong clock, what readers
-/// still need would count as expired.
+/// Writes a checkpoint like [`write()`], as of `now`, by default the entry's own time. The time
+/// must come from the storage: with a wrong clock, tombstones that readers still need would count
+/// as expired.
 async fn write_at(log: &TableLog, version: u64, now: Option<Instant>) -> Result<(), StoreError> {
-    let (newest, _) = log_replay::begin(log).await?;
+    let (newest, _) = log_replay::read_checkpoint(log).await?;
     let Some((before, bytes)) = newest else {
         return put(log, version, merge(log, None, version, now).await?).await;
     };
@@ -80,7 +85,7 @@ async fn write_at(log: &TableLog, version: u64, now: Option<Instant>) -> Result<
     };
     let Some(earlier) = earlier(log, before).await? else { return Err(err) };
     let merged = merge(log, earlier, version, now).await?;
-    tracing::warn!(%err, "the checkpoint is written again from the entries of the log");
+    tracing::warn!(%err, "the checkpoint is rewritten from the log entries");
     if before == version {
         let (bytes, hint) = merged.end(log, version)?;
         log.replace(&checkpoint_path(version), bytes).await?;
@@ -90,14 +95,14 @@ async fn write_at(log: &TableLog, version: u64, now: Option<Instant>) -> Result<
     log.remove(&checkpoint_path(before)).await
 }
 
-/// Every row of a checkpoint can be read.
+/// Checks that every row of a checkpoint is readable.
 fn is_sound(log: &TableLog, version: u64, bytes: Bytes) -> Result<(), StoreError> {
     rows::read(&format!("{}/{}", log.folder(), checkpoint_path(version)), bytes)?
         .try_for_each(|batch| batch.map(drop))
 }
 
-/// What a checkpoint may begin with in place of one that cannot be read: an earlier one, or nothing where the log is there
-/// from its first entry. `None` where an entry since is gone.
+/// Returns a base that replaces an unreadable checkpoint: an earlier one, or nothing if the log is
+/// complete from its first entry. `None` if a later entry is missing.
 async fn earlier(log: &TableLog, broken: u64) -> Result<Option<Option<(u64, Bytes)>>, StoreError> {
     let names = log_replay::list(log, None).await?;
     let entries: BTreeSet<u64> =
@@ -109,9 +114,10 @@ async fn earlier(log: &TableLog, broken: u64) -> Result<Option<Option<(u64, Byte
     let is_whole = |from: u64| (from..=broken).all(|version| entries.contains(&version));
     while let Some(version) = checkpoints.pop().filter(|version| is_whole(version + 1)) {
         let Some(bytes) = log.get(&checkpoint_path(version)).await? else { continue };
-        // Where only Lakeplan's commits count, another writer's may hold what does not.
-        let read = Replaying::of(log, log.belief()).checkpoint(version, bytes.clone());
-        if read.is_ok_and(|is_own| is_own || log.belief() == Belief::All)
+        // If only Lakeplan's commits are trusted, another writer's checkpoint may hold untrusted
+        // actions.
+        let read = LogReplay::of(log, log.belief()).checkpoint(version, bytes.clone());
+        if read.is_ok_and(|is_own| is_own || log.belief() == Trust::All)
             && is_sound(log, version, bytes.clone()).is_ok()
         {
             return Ok(Some(Some((version, bytes))));
@@ -120,7 +126,7 @@ async fn earlier(log: &TableLog, broken: u64) -> Result<Option<Option<(u64, Byte
     Ok(is_whole(0).then_some(None))
 }
 
-/// The checkpoint of a version: what the one before says, and the entries since.
+/// Builds the checkpoint of a version from the previous one and the entries since.
 async fn merge(
     log: &TableLog,
     before: Option<(u64, Bytes)>,
@@ -139,9 +145,9 @@ async fn merge(
         since.entry(&bytes).map_err(|what| StoreError::damaged(place(), what))?;
     }
     if !since.vectors.is_empty() || (since.protocol.is_some() && !since.is_known) {
-        return Err(StoreError::damaged(format!("{}/_delta_log", log.folder()), FOREIGN));
+        return Err(StoreError::damaged(format!("{}/_delta_log", log.folder()), FOREIGN_WRITER));
     }
-    let mut output = Output::new().map_err(|fault| encoding(log, fault))?;
+    let mut output = Output::new().map_err(|err| encoding(log, err))?;
     if let Some((before, bytes)) = before {
         let damaged = |what: String| {
             StoreError::damaged(format!("{}/{}", log.folder(), checkpoint_path(before)), what)
@@ -149,39 +155,41 @@ async fn merge(
         let place = format!("{}/{}", log.folder(), checkpoint_path(before));
         for batch in rows::read(&place, bytes)? {
             let batch = batch?;
-            let stays = since.stays(&batch).ok_or_else(|| damaged(FOREIGN.to_owned()))?;
-            let left = filter_record_batch(&batch, &stays).map_err(|fault| encoding(log, fault))?;
-            output.write(&left).await.map_err(|fault| encoding(log, fault))?;
+            let stays = since.stays(&batch).ok_or_else(|| damaged(FOREIGN_WRITER.to_owned()))?;
+            let left = filter_record_batch(&batch, &stays).map_err(|err| encoding(log, err))?;
+            output.write(&left).await.map_err(|err| encoding(log, err))?;
         }
     }
     for batch in since.into_batches() {
         output
-            .write(&batch.map_err(|fault| encoding(log, fault))?)
+            .write(&batch.map_err(|err| encoding(log, err))?)
             .await
-            .map_err(|fault| encoding(log, fault))?;
+            .map_err(|err| encoding(log, err))?;
     }
     Ok(output)
 }
 
-/// Writes the checkpoint of a version from its entry alone, which says all there is. What is before it is not looked at.
+/// Writes the checkpoint of a version from its entry alone, which must describe the whole table.
+/// Earlier entries are ignored.
 pub async fn write_of(log: &TableLog, version: u64, entry: &Bytes) -> Result<(), StoreError> {
     let mut since = Since { oldest: i64::MAX, ..Since::default() };
     since.entry(entry).map_err(|what| encoding(log, ArrowError::JsonError(what)))?;
-    let mut output = Output::new().map_err(|fault| encoding(log, fault))?;
+    let mut output = Output::new().map_err(|err| encoding(log, err))?;
     for batch in since.into_batches() {
         output
-            .write(&batch.map_err(|fault| encoding(log, fault))?)
+            .write(&batch.map_err(|err| encoding(log, err))?)
             .await
-            .map_err(|fault| encoding(log, fault))?;
+            .map_err(|err| encoding(log, err))?;
     }
     put(log, version, output).await
 }
 
-/// Puts a checkpoint and the hint to it.
+/// Puts a checkpoint and its hint.
 async fn put(log: &TableLog, version: u64, output: Output) -> Result<(), StoreError> {
     let (bytes, hint) = output.end(log, version)?;
-    // Where another wrote it, or the storage says so falsely, the hint is not ours to give. A hint to an earlier
-    // checkpoint than there is, from a writer that slept, could lead to entries that were cleaned up.
+    // If another process wrote the checkpoint, or the storage wrongly says so, do not write the
+    // hint. A hint from a writer that slept, to a checkpoint older than the newest, could lead to
+    // cleaned-up entries.
     let is_checkpoint =
         |name: &String| log_replay::version_of(name, ".checkpoint.parquet").is_some();
     if log.put_if_absent(&checkpoint_path(version), bytes).await?
@@ -192,33 +200,34 @@ async fn put(log: &TableLog, version: u64, output: Output) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Commits between two checkpoints of a log with so many files, all of which each checkpoint writes again. Every interval
-/// is twice the one before, so that where the count changes on the way no boundary is stepped over.
+/// Returns the number of commits between two checkpoints of a log with `files` files, all of which
+/// each checkpoint rewrites. Every interval is twice the previous one, so that a changing count
+/// never skips a boundary.
 pub fn interval(files: usize) -> u64 {
     EVERY * (files as u64 / (FILES_A_COMMIT * EVERY)).max(1).next_power_of_two()
 }
 
-fn encoding(log: &TableLog, fault: ArrowError) -> StoreError {
-    StoreError::storage("checkpointing", log.folder(), fault)
+fn encoding(log: &TableLog, err: ArrowError) -> StoreError {
+    StoreError::storage("checkpointing", log.folder(), err)
 }
 
-/// The last actions of the entries since the checkpoint before, as their JSON.
+/// Last actions of the entries since the previous checkpoint, as JSON.
 #[derive(Default)]
 struct Since {
-    /// What was last done with each file, added or removed, and when it was removed.
+    /// Last action on each file, an add or a remove, and the time of a remove.
     files: BTreeMap<String, (String, Option<i64>)>,
     txns: BTreeMap<String, String>,
     protocol: Option<String>,
-    /// Whether that asks for nothing that Lakeplan does not write.
+    /// Whether the protocol requires nothing that Lakeplan does not write.
     is_known: bool,
-    /// Files of which another writer deleted rows.
+    /// Files from which another writer deleted rows.
     vectors: BTreeSet<String>,
     described: Option<String>,
-    /// Since when, in milliseconds, a file must have been removed to stay noted.
+    /// Minimum removal time of a tombstone to keep, in milliseconds.
     oldest: i64,
 }
 
-/// What of an action tells which others it overrules.
+/// The parts of an action that determine which earlier actions it replaces.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Action {
@@ -250,11 +259,11 @@ struct Txn {
 }
 
 impl Since {
-    /// Takes in the next entry; what is wrong with it otherwise.
+    /// Adds the next entry; returns the problem with an invalid one.
     fn entry(&mut self, bytes: &Bytes) -> Result<(), String> {
-        let text = std::str::from_utf8(bytes).map_err(|fault| fault.to_string())?;
+        let text = std::str::from_utf8(bytes).map_err(|err| err.to_string())?;
         for line in text.lines().filter(|line| !line.is_empty()) {
-            let action: Action = serde_json::from_str(line).map_err(|fault| fault.to_string())?;
+            let action: Action = serde_json::from_str(line).map_err(|err| err.to_string())?;
             let line = || line.to_owned();
             if let Some(removed) = action.remove {
                 self.vectors.remove(&removed.path);
@@ -278,7 +287,8 @@ impl Since {
         Ok(())
     }
 
-    /// Which rows of the checkpoint before still stand; `None` where there is one that Lakeplan does not write.
+    /// Returns which rows of the previous checkpoint remain; `None` if it holds a row that Lakeplan
+    /// does not write.
     fn stays(&self, rows: &RecordBatch) -> Option<BooleanArray> {
         let kind = |name: &str| rows.column_by_name(name)?.as_struct_opt();
         let text =
@@ -308,7 +318,7 @@ impl Since {
         (0..rows.num_rows()).map(stays).collect::<Option<Vec<bool>>>().map(BooleanArray::from)
     }
 
-    /// The actions as rows.
+    /// Returns the actions as rows.
     fn into_batches(self) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> {
         let oldest = self.oldest;
         let stays = move |(line, removed): (String, Option<i64>)| {
@@ -328,7 +338,7 @@ impl Since {
     }
 }
 
-/// The checkpoint as it is written.
+/// A checkpoint being written.
 struct Output {
     writer: ArrowWriter<Vec<u8>>,
     rows: usize,
@@ -352,16 +362,16 @@ impl Output {
         self.writer.write(batch)?;
         self.rows += batch.num_rows();
         self.files += batch.column_by_name("add").map_or(0, |add| add.len() - add.null_count());
-        // Others on the thread go on in between.
+        // Let other tasks of the thread run in between.
         tokio::task::yield_now().await;
         Ok(())
     }
 
-    /// The bytes of the checkpoint of a version, and of the hint to it.
+    /// Returns the bytes of the checkpoint of a version, and of its hint.
     fn end(self, log: &TableLog, version: u64) -> Result<(Bytes, Bytes), StoreError> {
         let (rows, files) = (self.rows, self.files);
         let bytes: Bytes =
-            self.writer.into_inner().map_err(|fault| encoding(log, fault.into()))?.into();
+            self.writer.into_inner().map_err(|err| encoding(log, err.into()))?.into();
         let hint = json!({"version": version, "size": rows, "sizeInBytes": bytes.len(), "numOfAddFiles": files});
         Ok((bytes, hint.to_string().into()))
     }

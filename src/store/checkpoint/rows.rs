@@ -1,4 +1,4 @@
-//! The rows of a checkpoint.
+//! Defines and reads the rows of a checkpoint.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,10 +13,10 @@ use deltalake::arrow::error::ArrowError;
 use crate::store::decode::{self, Guarded};
 use crate::store::error::StoreError;
 
-/// Rows read at once.
+/// Number of rows read at once.
 pub const BATCH: usize = 512;
 
-/// A checkpoint's columns, of which each row has one.
+/// Columns of a checkpoint; each row has one of them.
 pub static ROWS: LazyLock<SchemaRef> = LazyLock::new(|| {
     let (text, long, flag, int) =
         (DataType::Utf8, DataType::Int64, DataType::Boolean, DataType::Int32);
@@ -85,7 +85,7 @@ pub static ROWS: LazyLock<SchemaRef> = LazyLock::new(|| {
     ]))
 });
 
-/// The rows of a checkpoint, whoever wrote it.
+/// Reads the rows of any writer's checkpoint.
 pub fn read(
     place: &str,
     bytes: Bytes,
@@ -97,15 +97,12 @@ pub fn read(
         batches.map(move |batch| {
             let rows: ArrayRef = Arc::new(StructArray::from(batch?));
             let rows = shaped(&rows, &DataType::Struct(ROWS.fields().clone()));
-            Ok(rows
-                .map_err(|fault| StoreError::damaged(&path, fault.to_string()))?
-                .as_struct()
-                .into())
+            Ok(rows.map_err(|err| StoreError::damaged(&path, err.to_string()))?.as_struct().into())
         }),
     ))
 }
 
-/// An array as another type: the same fields by their names, null where there are none.
+/// Converts an array to another type: the same fields by name, null for missing ones.
 fn shaped(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
     Ok(match (array.data_type(), to) {
         (from, to) if from == to => Arc::clone(array),

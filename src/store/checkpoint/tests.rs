@@ -11,9 +11,9 @@ use super::*;
 use crate::runtime::{Random, SeededRandom, random_bytes};
 use crate::store::table_log::entry_bytes;
 use crate::store::tables::TABLES;
-use crate::store::tables::definition::{Description, columns};
+use crate::store::tables::definition::{TableSpec, columns};
 
-/// A time at which no tombstone that is younger has expired, whenever the test runs.
+/// A time after which no younger tombstone has expired, whenever the test runs.
 const LATE: i64 = 4_102_444_800_000;
 
 fn below(limit: usize, random: &dyn Random) -> usize {
@@ -22,7 +22,7 @@ fn below(limit: usize, random: &dyn Random) -> usize {
 }
 
 fn description(name: &str) -> [Value; 2] {
-    let table = Description {
+    let table = TableSpec {
         name,
         doc: "Tasks.",
         columns: columns(TABLES[2].entity),
@@ -47,8 +47,8 @@ fn remove(path: &str, at: i64) -> Value {
     }})
 }
 
-/// The rows of a checkpoint, and what the hint says.
-async fn said(lake: &Arc<dyn ObjectStore>, version: u64) -> (BTreeSet<String>, Value) {
+/// Returns the rows of a checkpoint, and the content of the hint.
+async fn stated(lake: &Arc<dyn ObjectStore>, version: u64) -> (BTreeSet<String>, Value) {
     let log = TableLog::new(Arc::clone(lake), "tasks");
     let mut writer = LineDelimitedWriter::new(Vec::new());
     for batch in
@@ -59,7 +59,7 @@ async fn said(lake: &Arc<dyn ObjectStore>, version: u64) -> (BTreeSet<String>, V
     writer.finish().unwrap();
     let mut hint: Value =
         serde_json::from_slice(&log.get_live(log_replay::HINT).await.unwrap()).unwrap();
-    // Two encoders need not come to the same size.
+    // Two encoders may produce different sizes.
     assert!(hint["sizeInBytes"].take().as_u64().unwrap() > 0);
     (String::from_utf8(writer.into_inner()).unwrap().lines().map(str::to_owned).collect(), hint)
 }
@@ -89,7 +89,7 @@ async fn it_says_what_delta_rs_says() {
             let mut added: Vec<String> = (0..below(3, &random))
                 .map(|number| format!("{version}-{number}.parquet"))
                 .collect();
-            // A file may come back.
+            // A removed file may come back.
             if below(8, &random) == 0 {
                 added.extend(gone.pop());
             }
@@ -100,20 +100,21 @@ async fn it_says_what_delta_rs_says() {
             }
             actions.extend(added.iter().map(|path| add(path, &random)));
             live.extend(added);
-            log.put_entry(version, entry_bytes(&actions)).await.unwrap();
+            log.put_commit(version, entry_bytes(&actions)).await.unwrap();
             if below(6, &random) != 0 {
                 continue;
             }
             let theirs: Arc<dyn ObjectStore> = Arc::new(memory.fork());
             by_delta_rs(&theirs, version).await;
             if below(4, &random) == 0 {
-                // The next one of ours comes after one of theirs.
+                // Lakeplan's next checkpoint follows one of delta-rs.
                 by_delta_rs(&ours, version).await;
             } else {
                 write(&log, version).await.unwrap();
                 checked += 1;
             }
-            let (ours_say, theirs_say) = (said(&ours, version).await, said(&theirs, version).await);
+            let (ours_say, theirs_say) =
+                (stated(&ours, version).await, stated(&theirs, version).await);
             let differ: Vec<&String> = ours_say.0.symmetric_difference(&theirs_say.0).collect();
             assert!(differ.is_empty(), "seed {seed}, version {version}: {differ:?}");
             assert_eq!(ours_say.1, theirs_say.1, "seed {seed}, version {version}");
@@ -129,15 +130,15 @@ async fn it_says_what_delta_rs_says() {
 async fn a_later_one_is_left_and_what_another_wrote_refused() {
     let log = TableLog::new(Arc::new(InMemory::new()), "tasks");
     let random = SeededRandom::new(1);
-    log.put_entry(0, entry_bytes(&description("tasks"))).await.unwrap();
-    log.put_entry(1, entry_bytes(&[add("a", &random)])).await.unwrap();
+    log.put_commit(0, entry_bytes(&description("tasks"))).await.unwrap();
+    log.put_commit(1, entry_bytes(&[add("a", &random)])).await.unwrap();
     write(&log, 1).await.unwrap();
     write(&log, 0).await.unwrap();
     assert!(log.get(&checkpoint_path(0)).await.unwrap().is_none());
 
     let mut foreign = add("b", &random);
     foreign["add"]["deletionVector"] = json!({"storageType": "u"});
-    log.put_entry(2, entry_bytes(&[foreign])).await.unwrap();
+    log.put_commit(2, entry_bytes(&[foreign])).await.unwrap();
     let refused = write(&log, 2).await.unwrap_err().to_string();
     assert!(
         refused.contains("tasks/_delta_log") && refused.contains("another writer"),
@@ -149,7 +150,7 @@ async fn a_later_one_is_left_and_what_another_wrote_refused() {
 
 #[test]
 fn checkpoints_keep_coming_while_the_files_change() {
-    // Commits that add no file, or two, or every twentieth none; and a compaction now and then.
+    // Commits that add no file, or two, or every twentieth none; and occasional compactions.
     type Growth = fn(u64) -> usize;
     let growths: [Growth; 4] = [
         |_| 1,
@@ -176,27 +177,28 @@ async fn a_removed_file_is_noted_for_seven_days() {
     let log = TableLog::new(Arc::clone(&lake), "tasks");
     let random = SeededRandom::new(1);
     let day = |day: i64| chrono::DateTime::UNIX_EPOCH + TimeDelta::days(day);
-    log.put_entry(0, entry_bytes(&description("tasks"))).await.unwrap();
-    log.put_entry(1, entry_bytes(&[add("a", &random)])).await.unwrap();
-    log.put_entry(2, entry_bytes(&[remove("a", day(1).timestamp_millis())])).await.unwrap();
+    log.put_commit(0, entry_bytes(&description("tasks"))).await.unwrap();
+    log.put_commit(1, entry_bytes(&[add("a", &random)])).await.unwrap();
+    log.put_commit(2, entry_bytes(&[remove("a", day(1).timestamp_millis())])).await.unwrap();
     for (version, at, is_noted) in [(3, 2, true), (4, 8, true), (5, 9, false)] {
-        log.put_entry(version, entry_bytes(&[json!({"commitInfo": {"operation": "WRITE"}})]))
+        log.put_commit(version, entry_bytes(&[json!({"commitInfo": {"operation": "WRITE"}})]))
             .await
             .unwrap();
         write_at(&log, version, Some(day(at))).await.unwrap();
-        let (rows, _) = said(&lake, version).await;
+        let (rows, _) = stated(&lake, version).await;
         assert_eq!(rows.iter().any(|row| row.contains("remove")), is_noted, "on day {at}");
     }
 }
 
-/// Another process slept while it wrote a checkpoint, and wakes after a later one and a clean-up behind that.
+/// Another process slept while it wrote a checkpoint, and wakes after a later one and a clean-up
+/// behind that.
 #[tokio::test]
 async fn a_late_writer_of_an_earlier_one_harms_no_one() {
     let log = TableLog::new(Arc::new(InMemory::new()), "tasks");
     let random = SeededRandom::new(1);
-    log.put_entry(0, entry_bytes(&description("tasks"))).await.unwrap();
+    log.put_commit(0, entry_bytes(&description("tasks"))).await.unwrap();
     for version in 1..6 {
-        log.put_entry(version, entry_bytes(&[add(&format!("{version}"), &random)])).await.unwrap();
+        log.put_commit(version, entry_bytes(&[add(&format!("{version}"), &random)])).await.unwrap();
     }
     write(&log, 2).await.unwrap();
     let late = log.get_live(&checkpoint_path(2)).await.unwrap();
@@ -219,10 +221,10 @@ async fn a_late_writer_of_an_earlier_one_harms_no_one() {
 async fn features_that_others_switched_on_are_refused() {
     for (reader, writer) in [(3, 7), (1, 7), (2, 5)] {
         let log = TableLog::new(Arc::new(InMemory::new()), "tasks");
-        log.put_entry(0, entry_bytes(&description("tasks"))).await.unwrap();
+        log.put_commit(0, entry_bytes(&description("tasks"))).await.unwrap();
         write(&log, 0).await.unwrap();
         let protocol = json!({"protocol": {"minReaderVersion": reader, "minWriterVersion": writer, "writerFeatures": ["rowTracking"]}});
-        log.put_entry(1, entry_bytes(&[protocol])).await.unwrap();
+        log.put_commit(1, entry_bytes(&[protocol])).await.unwrap();
         assert!(
             write(&log, 1).await.unwrap_err().to_string().contains("another writer"),
             "{reader}, {writer}"

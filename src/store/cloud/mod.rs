@@ -1,17 +1,19 @@
-//! A lake in a cloud: S3, Azure or Google storage, by conditional puts alone.
+//! A lake in a cloud: S3, Azure or Google storage, with conditional puts only.
 //!
-//! A storage URL names the place, the environment says how to reach it: `AWS_*`, `AZURE_*` and `GOOGLE_*`, each for URLs
-//! of its own cloud only. Where Unity Catalog gives the credentials, the environment says the way and nothing else. Settings of other ways to keep writers apart are refused, because two ways on one lake keep no one
-//! apart.
+//! A storage URL names the location, and the environment configures access: `AWS_*`, `AZURE_*` and
+//! `GOOGLE_*`, each only for URLs of its own cloud. If Unity Catalog vends the credentials, the
+//! environment configures only the connection. Settings of other locking methods are refused,
+//! because two locking methods on one lake exclude nobody.
 //!
-//! What the storage's client does by itself: it repeats a request that was refused for now (500, 503, 429) or not sent, for
-//! ten seconds, and gives an answer half a minute to come whole. A repeated create may meet what its own first try put there,
-//! which [`told::ToldStore`] tells from a name that another has taken.
+//! The storage client itself repeats a request that was refused temporarily (500, 503, 429) or not
+//! sent, for ten seconds, and allows half a minute for a complete response. A repeated create may
+//! meet what its own first attempt put there; [`store::CloudStore`] distinguishes this from a name
+//! taken by another writer.
 
-mod fault;
-mod place;
+mod error;
+mod location;
 mod settings;
-mod told;
+mod store;
 
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
@@ -28,65 +30,69 @@ use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
 
-pub use fault::CloudFault;
-use place::{Cloud, Place};
+pub use error::CloudError;
+use location::{BucketLocation, Cloud};
 use settings::Settings;
-use told::ToldStore;
+use store::CloudStore;
 
 use super::error::StoreError;
-use super::root::Root;
+use super::location::LakeLocation;
 
-/// How long the client repeats a request: well below the commit's own deadline, so that a commit gets to try more than once.
+/// Time limit of the client's retries: well below the commit's own deadline, so that a commit can
+/// try more than once.
 const RETRY: Duration = Duration::from_secs(10);
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
-/// The root at a storage URL. Nothing is asked of the storage yet.
+/// Opens the root at a storage URL, without any request to the storage.
 pub fn open(
     url: &Url,
     environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<Root, StoreError> {
-    let place = Place::of(url)?;
+) -> Result<LakeLocation, StoreError> {
+    let place = BucketLocation::of(url)?;
     let settings = Settings::of(&place, environment)?;
     rooted(place, &settings, None)
 }
 
-/// Credentials that are given, and kept fresh, by another than the environment, as the client of each cloud takes them.
+/// Credentials from a source other than the environment that keeps them valid, as the client of
+/// each cloud takes them.
 #[derive(Clone, Debug)]
-pub struct Given {
+pub struct VendedCredentials {
     pub s3: AwsCredentialProvider,
     pub azure: AzureCredentialProvider,
     pub google: GcpCredentialProvider,
 }
 
-/// The way to a storage URL for credentials that are given. The stores of one way share their connections.
-pub struct Way {
-    place: Place,
+/// Builds stores for a storage URL with given credentials. The stores of one builder share their
+/// connections.
+pub struct StoreBuilder {
+    place: BucketLocation,
     settings: Settings,
     connections: Connections,
 }
 
-impl Way {
-    /// Of the storage only a bucket's region is asked, where neither a region nor an endpoint is set.
+impl StoreBuilder {
+    /// Prepares a location. The only request is for a bucket's region, if neither a region nor an
+    /// endpoint is set.
     pub async fn find(
         url: &Url,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, StoreError> {
-        let place = Place::of(url)?;
-        let mut settings = Settings::of_way(&place, environment)?;
+        let place = BucketLocation::of(url)?;
+        let mut settings = Settings::connection_only(&place, environment)?;
         if place.cloud == Cloud::S3 && !settings.say_region() {
             let region = resolve_bucket_region(&place.bucket, &ClientOptions::new()).await;
-            settings.set_region(region.map_err(|fault| CloudFault::no_region(&place, &fault))?);
+            settings.set_region(region.map_err(|err| CloudError::no_region(&place, &err))?);
         }
         Ok(Self { place, settings, connections: Connections::default() })
     }
 
-    /// The root at the URL, with these credentials.
-    pub fn open(&self, given: &Given) -> Result<Root, StoreError> {
+    /// Opens the root at the URL with these credentials.
+    pub fn open(&self, given: &VendedCredentials) -> Result<LakeLocation, StoreError> {
         rooted(self.place.clone(), &self.settings, Some((given, &self.connections)))
     }
 }
 
-/// The connections to a place, opened once for all the stores that are reached by the same settings.
+/// Connections to a location, opened once for all stores with the same settings.
 #[derive(Clone, Debug, Default)]
 struct Connections(Arc<OnceLock<HttpClient>>);
 
@@ -100,28 +106,28 @@ impl HttpConnector for Connections {
     }
 }
 
-/// Every root in a cloud is made here.
+/// Creates every cloud root.
 fn rooted(
-    mut place: Place,
+    mut place: BucketLocation,
     settings: &Settings,
-    given: Option<(&Given, &Connections)>,
-) -> Result<Root, StoreError> {
+    given: Option<(&VendedCredentials, &Connections)>,
+) -> Result<LakeLocation, StoreError> {
     if place.cloud == Cloud::Azure && place.account.is_none() {
         place.in_account(settings.account()?)?;
     }
-    let store = connect(&place, settings, given).map_err(|fault| settings.misfit(&fault))?;
-    let told = ToldStore::new(store, place.clone(), settings.source());
+    let store = connect(&place, settings, given).map_err(|err| settings.invalid(&err))?;
+    let explain = CloudStore::new(store, place.clone(), settings.source());
     let path = Path::from_url_path(place.url.path()).map_err(|_| place.no_path())?;
-    Ok(Root { url: place.url, store: Arc::new(PrefixStore::new(told, path)) })
+    Ok(LakeLocation { url: place.url, store: Arc::new(PrefixStore::new(explain, path)) })
 }
 
 fn connect(
-    place: &Place,
+    place: &BucketLocation,
     settings: &Settings,
-    given: Option<(&Given, &Connections)>,
+    given: Option<(&VendedCredentials, &Connections)>,
 ) -> object_store::Result<Arc<dyn ObjectStore>> {
     let retry = RetryConfig {
-        backoff: BackoffConfig { max_backoff: LONGEST_WAIT, ..BackoffConfig::default() },
+        backoff: BackoffConfig { max_backoff: MAX_BACKOFF, ..BackoffConfig::default() },
         retry_timeout: RETRY,
         ..RetryConfig::default()
     };
@@ -161,7 +167,8 @@ fn connect(
                 .fold(GoogleCloudStorageBuilder::new(), |builder, (key, value)| {
                     builder.with_config(key, value)
                 });
-            // Its builder connects to the machine's metadata first, by other settings, so that it shares no connections.
+            // Its builder first connects to the machine's metadata with other settings, so it must
+            // not share connections.
             if let Some((given, _)) = given {
                 builder = builder.with_credentials(Arc::clone(&given.google));
             }
@@ -170,7 +177,7 @@ fn connect(
     })
 }
 
-/// The settings that the client knows.
+/// Returns the settings that the client knows.
 fn keys<K: FromStr>(settings: &Settings) -> impl Iterator<Item = (K, &str)> {
     settings.taken().filter_map(|(name, value)| Some((name.parse().ok()?, value)))
 }
@@ -182,8 +189,8 @@ mod tests {
     fn refusal(url: &str, environment: &[(&str, &str)]) -> (String, String) {
         let environment =
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let fault = open(&Url::parse(url).unwrap(), environment).unwrap_err();
-        (fault.to_string(), fault.hint().unwrap())
+        let err = open(&Url::parse(url).unwrap(), environment).unwrap_err();
+        (err.to_string(), err.hint().unwrap())
     }
 
     const KEYS: [(&str, &str); 2] =
@@ -202,8 +209,8 @@ mod tests {
             ("aws_s3_allow_unsafe_rename", "1"),
             ("MOUNT_ALLOW_UNSAFE_RENAME", "true"),
         ] {
-            let (said, hint) = refusal("s3://team/lake", &[(name, value)]);
-            assert!(said.contains(name) && hint.contains(name), "{name}: {said}; {hint}");
+            let (message, hint) = refusal("s3://team/lake", &[(name, value)]);
+            assert!(message.contains(name) && hint.contains(name), "{name}: {message}; {hint}");
             let azure = [
                 (name.to_owned(), value.to_owned()),
                 ("AZURE_STORAGE_ACCOUNT_KEY".to_owned(), "QUFB".to_owned()),
@@ -245,7 +252,7 @@ mod tests {
             ("s3:///lake", "no bucket", "s3://BUCKET"),
             ("s3:lake", "no bucket", "s3://BUCKET"),
             ("gs:///lake", "no bucket", "gs://BUCKET"),
-            ("abfss://plans/lake", "no account", "AZURE_STORAGE_ACCOUNT_NAME"),
+            ("abfss://plans/lake", "not name an account", "AZURE_STORAGE_ACCOUNT_NAME"),
             ("abfss://plans@team.example.com/lake", "team.example.com", "dfs.core.windows.net"),
             (
                 "abfss://plans@team.dfs.core.windows.net/lake?sv=1&sig=canary-sas",
@@ -254,9 +261,9 @@ mod tests {
             ),
             ("s3://AKIA:canary-secret@team/lake", "user", "AWS_ACCESS_KEY_ID"),
         ] {
-            let (said, way_out) = refusal(url, &[]);
-            assert!(said.contains(says) && way_out.contains(hint), "{url}: {said}; {way_out}");
-            assert!(!format!("{said}{way_out}").contains("canary"), "{url}: {said}; {way_out}");
+            let (message, advice) = refusal(url, &[]);
+            assert!(message.contains(says) && advice.contains(hint), "{url}: {message}; {advice}");
+            assert!(!format!("{message}{advice}").contains("canary"), "{url}: {message}; {advice}");
         }
     }
 
@@ -275,18 +282,21 @@ mod tests {
             ),
             (vec![KEYS[0], KEYS[1], ("AWS_SKIP_SIGNATURE", "canary")], "AWS_SKIP_SIGNATURE"),
         ] {
-            let (said, hint) = refusal("s3://team/lake", &environment);
-            assert!(said.contains(says), "{environment:?}: {said}");
-            assert!(!format!("{said}{hint}").contains("canary"), "{said}; {hint}");
+            let (message, hint) = refusal("s3://team/lake", &environment);
+            assert!(message.contains(says), "{environment:?}: {message}");
+            assert!(!format!("{message}{hint}").contains("canary"), "{message}; {hint}");
         }
-        let (said, _) = refusal(
+        let (message, _) = refusal(
             "gs://team/lake",
             &[("GOOGLE_SERVICE_ACCOUNT_KEY", "{\"private_key\": \"canary")],
         );
-        assert!(said.contains("GOOGLE_SERVICE_ACCOUNT_KEY") && !said.contains("canary"), "{said}");
+        assert!(
+            message.contains("GOOGLE_SERVICE_ACCOUNT_KEY") && !message.contains("canary"),
+            "{message}"
+        );
         let account = "abfss://plans@team.dfs.core.windows.net/lake";
-        let (said, _) = refusal(account, &[("AZURE_STORAGE_KEY", "canary no base64")]);
-        assert!(said.contains("AZURE_STORAGE_KEY") && !said.contains("canary"), "{said}");
+        let (message, _) = refusal(account, &[("AZURE_STORAGE_KEY", "canary no base64")]);
+        assert!(message.contains("AZURE_STORAGE_KEY") && !message.contains("canary"), "{message}");
     }
 
     #[test]
@@ -314,7 +324,7 @@ mod tests {
 
     #[test]
     fn one_place_has_one_name() {
-        for (said, is) in [
+        for (message, is) in [
             ("s3://team/lake", "s3://team/lake/"),
             ("s3a://team/lake//", "s3://team/lake/"),
             ("s3://team", "s3://team/"),
@@ -335,9 +345,9 @@ mod tests {
                 .chain(&KEYS)
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
             assert_eq!(
-                open(&Url::parse(said).unwrap(), environment).unwrap().url.as_str(),
+                open(&Url::parse(message).unwrap(), environment).unwrap().url.as_str(),
                 is,
-                "{said}"
+                "{message}"
             );
         }
     }

@@ -1,40 +1,41 @@
-//! What the environment says of a place: the settings of its own cloud, each under its name, and what of them is refused.
+//! Reads the settings of a cloud location from the environment, each by its name, and refuses some
+//! of them.
 
 use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::fault::CloudFault;
-use super::place::{Cloud, Place};
+use super::error::CloudError;
+use super::location::{BucketLocation, Cloud};
 use crate::store::error::StoreError;
 
-/// The settings that concern a place, by the names in small letters under which the storage's client knows them.
+/// The settings that concern a location, by the lower-case names of the storage client.
 pub struct Settings {
     cloud: Cloud,
     taken: BTreeMap<String, Taken>,
-    /// Whether credentials are none of their business.
-    are_of_way: bool,
+    /// Whether credentials come from elsewhere, so that only connection settings are read.
+    is_connection_only: bool,
 }
 
-/// Where credentials for a place come from.
+/// Source of a location's credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// No setting says it, so only the machine's own identity is left.
+    /// No setting defines it, so only the machine's own identity is left.
     Machine,
     Settings,
     Catalog,
 }
 
 struct Taken {
-    /// The name as the environment has it.
+    /// Name in the environment.
     name: String,
     value: String,
 }
 
-/// A setting's name, or how the names of several begin; whether its value asks for anything; what is wrong with that.
+/// Name or name prefix of settings; whether a value requests something; what is wrong with that.
 type Refusal = (&'static str, fn(&str) -> bool, &'static str);
 
-/// Settings that ask for another way to keep writers apart.
+/// Settings that request another locking method.
 const REFUSED: &[Refusal] = &[
     ("aws_s3_locking_provider", is_lock, LOCK),
     ("delta_dynamo_", is_lock, LOCK),
@@ -46,13 +47,13 @@ const REFUSED: &[Refusal] = &[
     ("aws_s3_allow_unsafe_rename", is_true, RENAME),
     ("mount_allow_unsafe_rename", is_true, RENAME),
 ];
-const LOCK: &str = "asks for a lock beside the bucket, and a lake keeps its writers apart by conditional puts alone: writers who go by different ways overwrite each other";
+const LOCK: &str = "enables a lock outside the bucket, but a lake relies on conditional puts only: writers that use different mechanisms overwrite each other";
 const CONDITION: &str =
-    "asks for another way than If-None-Match, and a lake keeps its writers apart by nothing else";
-const COPY: &str = "asks for commits by copies, and a lake commits by conditional puts alone";
-const RENAME: &str = "allows renames that overwrite, by which one writer's change undoes another's";
+    "selects a mechanism other than If-None-Match, the only one a lake relies on";
+const COPY: &str = "enables commits by copies, but a lake commits by conditional puts only";
+const RENAME: &str = "allows renames that overwrite, so one writer can undo another's change";
 
-/// Other names that tools of the field give these settings.
+/// Names that other tools use for these settings.
 const ALIASES: [(&str, &str); 4] = [
     ("azure_storage_account", "azure_storage_account_name"),
     ("azure_storage_key", "azure_storage_account_key"),
@@ -60,7 +61,7 @@ const ALIASES: [(&str, &str); 4] = [
     ("azure_storage_sas", "azure_storage_sas_token"),
 ];
 
-/// Any one of these says where credentials come from.
+/// Settings that each define where credentials come from.
 const SOURCES: &[&str] = &[
     "aws_access_key_id",
     "aws_web_identity_token_file",
@@ -86,8 +87,8 @@ const SOURCES: &[&str] = &[
     "google_skip_signature",
 ];
 
-/// What says the way to a storage and no credential.
-const WAY: &[&str] = &[
+/// Connection settings, without credentials.
+const CONNECTION_SETTINGS: &[&str] = &[
     "aws_region",
     "aws_default_region",
     "aws_endpoint_url",
@@ -102,10 +103,10 @@ const WAY: &[&str] = &[
     "google_base_url",
 ];
 
-/// The account that the emulator of Azure has.
+/// Account of the Azure emulator.
 const EMULATED: &str = "devstoreaccount1";
 
-/// Settings that hold an address, and the one that allows it to be of plain http.
+/// Settings that hold an address, with the setting that permits plain http.
 const ADDRESSES: [(&str, &str); 5] = [
     ("aws_endpoint_url_s3", "AWS_ALLOW_HTTP"),
     ("aws_endpoint_url", "AWS_ALLOW_HTTP"),
@@ -115,32 +116,32 @@ const ADDRESSES: [(&str, &str); 5] = [
 ];
 
 impl Settings {
-    /// Takes what concerns the place.
+    /// Reads the settings for the location.
     pub fn of(
-        place: &Place,
+        place: &BucketLocation,
         environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, CloudFault> {
+    ) -> Result<Self, CloudError> {
         let settings = Self::taken_of(place, environment)?;
-        settings.refuse_halves()?;
-        settings.refuse_addresses()?;
+        settings.validate_pairs()?;
+        settings.validate_addresses()?;
         Ok(settings)
     }
 
-    /// Takes what says the way to the place, whose credentials come from elsewhere.
-    pub fn of_way(
-        place: &Place,
+    /// Reads the connection settings for the location; its credentials come from elsewhere.
+    pub fn connection_only(
+        place: &BucketLocation,
         environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, CloudFault> {
-        let mut settings = Self { are_of_way: true, ..Self::taken_of(place, environment)? };
-        settings.taken.retain(|known, _| WAY.contains(&known.as_str()));
-        settings.refuse_addresses()?;
+    ) -> Result<Self, CloudError> {
+        let mut settings = Self { is_connection_only: true, ..Self::taken_of(place, environment)? };
+        settings.taken.retain(|known, _| CONNECTION_SETTINGS.contains(&known.as_str()));
+        settings.validate_addresses()?;
         Ok(settings)
     }
 
     fn taken_of(
-        place: &Place,
+        place: &BucketLocation,
         environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, CloudFault> {
+    ) -> Result<Self, CloudError> {
         let cloud = place.cloud;
         let mut taken = BTreeMap::new();
         for (name, value) in environment.into_iter().filter(|(_, value)| !value.is_empty()) {
@@ -156,10 +157,10 @@ impl Settings {
                 taken.insert(known.to_owned(), Taken { name, value });
             }
         }
-        Ok(Self { cloud, taken, are_of_way: false })
+        Ok(Self { cloud, taken, is_connection_only: false })
     }
 
-    /// Whether the region of a bucket is set, or of no account because an endpoint is.
+    /// Returns whether the bucket's region is set, or irrelevant because an endpoint is set.
     pub fn say_region(&self) -> bool {
         self.taken.keys().any(|known| known.ends_with("region") || known.contains("endpoint"))
     }
@@ -171,7 +172,7 @@ impl Settings {
         );
     }
 
-    /// Each setting with its value.
+    /// Returns each setting with its value.
     pub fn taken(&self) -> impl Iterator<Item = (&str, &str)> {
         self.taken.iter().map(|(known, taken)| (known.as_str(), taken.value.as_str()))
     }
@@ -180,30 +181,31 @@ impl Settings {
         self.taken.get(known).map(|taken| taken.value.as_str())
     }
 
-    /// The account of Azure, where the URL does not name it.
-    pub fn account(&self) -> Result<&str, CloudFault> {
+    /// Returns the Azure account for a URL that does not name it.
+    pub fn account(&self) -> Result<&str, CloudError> {
         let emulated =
             self.value("azure_storage_use_emulator").is_some_and(is_true).then_some(EMULATED);
         self.value("azure_storage_account_name").or(emulated).ok_or_else(|| {
             let hint = "write abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH, or set AZURE_STORAGE_ACCOUNT_NAME";
-            CloudFault::lasting("the lake's URL names no account", hint)
+            CloudError::permanent("the lake's URL does not name an account", hint)
         })
     }
 
-    /// Where credentials come from.
+    /// Returns the source of the credentials.
     pub fn source(&self) -> Source {
         match SOURCES.iter().any(|source| self.taken.contains_key(*source)) {
-            _ if self.are_of_way => Source::Catalog,
+            _ if self.is_connection_only => Source::Catalog,
             true => Source::Settings,
             false => Source::Machine,
         }
     }
 
-    /// Why the client could not be made. Its own words may repeat a value, so only the name of the setting is told.
-    pub fn misfit(&self, fault: &object_store::Error) -> StoreError {
-        let said = fault.to_string();
+    /// Returns the error for a client that could not be created. The client's message may repeat a
+    /// value, so only the setting is named.
+    pub fn invalid(&self, err: &object_store::Error) -> StoreError {
+        let message = err.to_string();
         let quoted =
-            self.taken.values().find(|taken| said.contains(&format!("\"{}\"", taken.value)));
+            self.taken.values().find(|taken| message.contains(&format!("\"{}\"", taken.value)));
         let by_kind = [
             ("service account", "google_service_account"),
             ("service account", "google_application_credentials"),
@@ -218,38 +220,38 @@ impl Settings {
         let named = || {
             by_kind
                 .iter()
-                .find_map(|(word, known)| self.taken.get(*known).filter(|_| said.contains(word)))
+                .find_map(|(word, known)| self.taken.get(*known).filter(|_| message.contains(word)))
         };
-        let fault = match quoted.or_else(named) {
-            Some(taken) => CloudFault::lasting(
-                format!("{} cannot be what it is set to", taken.name),
+        let err = match quoted.or_else(named) {
+            Some(taken) => CloudError::permanent(
+                format!("{} has an invalid value", taken.name),
                 format!(
-                    "correct it, or unset it; its value is not repeated here. For credentials, {}",
+                    "correct or unset it; its value is not shown here. For credentials, {}",
                     self.cloud.credentials()
                 ),
             ),
-            None => CloudFault::lasting(
+            None => CloudError::permanent(
                 format!(
-                    "the {} settings do not make a way to {}",
+                    "the {} settings are not sufficient to connect to {}",
                     self.cloud.prefix().trim_end_matches('_'),
                     self.cloud.name()
                 ),
                 self.cloud.credentials(),
             ),
         };
-        fault.into()
+        err.into()
     }
 
-    /// One half of a pair of keys is no key.
-    fn refuse_halves(&self) -> Result<(), CloudFault> {
+    /// Fails if only one half of a key pair is set.
+    fn validate_pairs(&self) -> Result<(), CloudError> {
         for (half, other) in [
             ("aws_access_key_id", "aws_secret_access_key"),
             ("aws_secret_access_key", "aws_access_key_id"),
         ] {
             if self.taken.contains_key(half) && !self.taken.contains_key(other) {
                 let (half, other) = (half.to_ascii_uppercase(), other.to_ascii_uppercase());
-                return Err(CloudFault::lasting(
-                    format!("{half} is set, and {other} is not"),
+                return Err(CloudError::permanent(
+                    format!("{half} is set, but {other} is not"),
                     self.cloud.credentials(),
                 ));
             }
@@ -257,26 +259,25 @@ impl Settings {
         Ok(())
     }
 
-    fn refuse_addresses(&self) -> Result<(), CloudFault> {
+    fn validate_addresses(&self) -> Result<(), CloudError> {
         for (known, allow) in ADDRESSES {
             let Some(Taken { name, value }) = self.taken.get(known) else { continue };
             match Url::parse(value).ok().filter(Url::has_host).as_ref().map(Url::scheme) {
                 Some("https") => {}
                 Some("http") if self.value(&allow.to_ascii_lowercase()).is_some_and(is_true) => {}
                 Some("http") => {
-                    let what = format!(
-                        "{name} is an http address, over which everything goes in the clear"
-                    );
+                    let what =
+                        format!("{name} is an http address, which sends everything unencrypted");
                     let hint = format!(
-                        "give an https address, or set {allow}=true where the way is safe, as on this machine"
+                        "use an https address, or set {allow}=true if the connection is safe, such as on this machine"
                     );
-                    return Err(CloudFault::lasting(what, hint));
+                    return Err(CloudError::permanent(what, hint));
                 }
                 _ => {
-                    let what = format!("{name} is no http or https address");
-                    return Err(CloudFault::lasting(
+                    let what = format!("{name} is not an http or https address");
+                    return Err(CloudError::permanent(
                         what,
-                        format!("give {name} as https://HOST, or unset it"),
+                        format!("set {name} to https://HOST, or unset it"),
                     ));
                 }
             }
@@ -285,15 +286,15 @@ impl Settings {
     }
 }
 
-fn refuse(small: &str, name: &str, value: &str) -> Result<(), CloudFault> {
+fn refuse(small: &str, name: &str, value: &str) -> Result<(), CloudError> {
     let refused = |(known, is_meant, _): &&Refusal| {
         (small == *known || (known.ends_with('_') && small.starts_with(known))) && is_meant(value)
     };
     match REFUSED.iter().find(refused) {
-        Some((_, _, why)) => Err(CloudFault::lasting(
+        Some((_, _, why)) => Err(CloudError::permanent(
             format!("{name} {why}"),
             format!(
-                "unset {name}; the bucket has to know conditional puts, as S3 does, and lakeplan init finds out"
+                "unset {name}; the bucket must support conditional puts, as S3 does, and lakeplan init checks this"
             ),
         )),
         None => Ok(()),

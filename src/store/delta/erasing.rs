@@ -1,31 +1,33 @@
-//! Taking erased payloads out of the lake.
+//! Removes erased payloads from the lake.
 
 use std::sync::Arc;
 
 use super::DeltaStore;
-use crate::domain::any::Slot;
+use crate::domain::any_record::RecordKey;
 use crate::store::Erased;
 use crate::store::Store;
-use crate::store::erasure::Place;
+use crate::store::erasure::RowAddress;
 use crate::store::error::StoreError;
 use crate::store::journal::entry::JournalFile;
 use crate::store::journal::files::Files;
 use crate::store::table_log::TableLog;
-use crate::store::tables::{TABLES, bucket, in_bucket};
+use crate::store::tables::{TABLES, bucket, files_in_bucket};
 use crate::store::writer::Message;
 
 impl DeltaStore {
-    /// Takes every payload that an erase names out of the journal, after the tables show what stands in its place.
-    pub async fn erase_named(&self) -> Result<Erased, StoreError> {
+    /// Removes every payload that an erase names from the journal, after the tables show the result
+    /// of the erases.
+    pub async fn rewrite_erased_files(&self) -> Result<Erased, StoreError> {
         self.fold().await?;
         self.ask(|answer| Message::Erase { answer }).await
     }
 
-    /// How many files of the journal hold these rows, and how many of its table the record.
-    pub async fn files_holding(
+    /// Counts the journal files that hold these rows, and the files of the record's table that hold
+    /// the record.
+    pub async fn count_files_with(
         &self,
-        rows: &[Place],
-        record: Slot,
+        rows: &[RowAddress],
+        record: RecordKey,
     ) -> Result<(usize, usize), StoreError> {
         let mut files = Files::new(Arc::clone(&self.root));
         files.load().await?;
@@ -40,7 +42,9 @@ impl DeltaStore {
         let table = log.load().await?;
         Ok((
             journal,
-            table.map_or(0, |table| in_bucket(&table, bucket(record.entity, record.project)).len()),
+            table.map_or(0, |table| {
+                files_in_bucket(&table, bucket(record.entity, record.project)).len()
+            }),
         ))
     }
 }

@@ -1,4 +1,4 @@
-//! Folding what is in the journal into the tables, at once or in the background, and noting how far it is.
+//! Folds the journal into the tables, immediately or in the background, and records the progress.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -12,36 +12,38 @@ use tokio::task::JoinHandle;
 
 use super::DeltaStore;
 use crate::runtime::uuid_v7;
-use crate::store::appended::TABLE_STATE;
 use crate::store::error::StoreError;
-use crate::store::gently::gently;
+use crate::store::event_tables::TABLE_STATE;
 use crate::store::journal::chain::Links;
 use crate::store::journal::files::Files;
 use crate::store::row::{Row, Stream};
-use crate::store::table_state::{self, TableState};
+use crate::store::table_state::{self, RowCount};
 use crate::store::tables::FoldedTable;
-use crate::store::tables::anew::{Anew, Lost};
 use crate::store::tables::definition::Position;
-use crate::store::tables::fold::{Folded, Folding, TRIES};
-use crate::store::tables::read::{Distrust, Found};
+use crate::store::tables::fold::{Folded, Folding, MAX_ATTEMPTS};
+use crate::store::tables::read::{Distrust, TableState};
+use crate::store::tables::rebuild::{Rebuild, RebuildTarget};
+use crate::store::throttle::throttled;
 use crate::store::writer::Message;
 use crate::store::{FoldReport, Head, Scope, Store};
 
-/// How often a process that lives long looks whether to fold.
+/// Interval at which a long-lived process checks whether to fold.
 const LOOK: Duration = Duration::from_millis(100);
-/// It folds after so many commits,
+/// Number of commits that trigger a fold.
 const TAIL_COMMITS: u64 = 64;
-/// or so many rows,
+/// Number of waiting rows that triggers a fold.
 const TAIL_ROWS: usize = 2_000;
-/// or where changes have waited for so long.
+/// Age of waiting changes that triggers a fold.
 const TAIL_AGE: Duration = Duration::from_secs(2);
-/// It notes its folds no more often than this: a note is two writes, and lag is told in minutes.
+/// Minimum interval between `table_state` records: a record takes two writes, and lag is shown in
+/// minutes.
 const NOTE_AGE: Duration = Duration::from_secs(30);
 
-/// Tables folded at once.
-const TABLES_AT_ONCE: usize = 2;
+/// Number of tables folded concurrently.
+const TABLE_CONCURRENCY: usize = 2;
 
-/// When a long-lived process last folded, at which version, and when it last noted that.
+/// Time and version of a long-lived process's last fold, and the time of its last `table_state`
+/// record.
 struct Last {
     version: u64,
     folded: tokio::time::Instant,
@@ -49,8 +51,8 @@ struct Last {
 }
 
 impl DeltaStore {
-    /// Folds in the background for as long as the store is held, so that what readers have to read of the journal stays
-    /// short. For processes that live long; a short one folds when it closes.
+    /// Folds in the background as long as the store is held, so that readers have little of the
+    /// journal to read. For long-lived processes; a short one folds when it closes.
     pub fn keep_folded(self: &Arc<Self>) -> JoinHandle<()> {
         let store = Arc::downgrade(self);
         tokio::spawn(async move {
@@ -60,46 +62,46 @@ impl DeltaStore {
                 tokio::time::sleep(LOOK).await;
                 let Some(store) = store.upgrade() else { break };
                 let done = store.fold_if_due(&mut last).await;
-                if let Err(fault) = done {
-                    tracing::warn!(%fault, "the tables lag behind the journal; the next fold brings them up");
+                if let Err(err) = done {
+                    tracing::warn!(%err, "the tables lag behind the journal; the next fold updates them");
                 }
             }
         })
     }
 
-    /// Folds where the tail has become long or old.
+    /// Folds if the tail is long or old.
     async fn fold_if_due(&self, last: &mut Last) -> Result<(), StoreError> {
         let (head, rows) = self.ask(|answer| Message::CountWaiting { answer }).await?;
         let is_long = head.version >= last.version + TAIL_COMMITS || rows >= TAIL_ROWS;
         if head.seq > head.folded && (is_long || last.folded.elapsed() >= TAIL_AGE) {
-            gently(self.fold_tail()).await?;
+            throttled(self.fold_tail()).await?;
             (last.version, last.folded) = (head.version, tokio::time::Instant::now());
         }
         if last.noted.elapsed() >= NOTE_AGE {
-            self.note_fold().await;
+            self.record_fold().await;
             last.noted = tokio::time::Instant::now();
         }
         Ok(())
     }
 
-    /// Rebuilds a current table from the journal, or all of them, whatever they hold.
+    /// Rebuilds one or all current tables from the journal, whatever they contain.
     pub async fn rebuild(&self, table: Option<FoldedTable>) -> Result<FoldReport, StoreError> {
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let head = self.head().await?;
             let files = self.files(&head).await?;
             let mut lost = Vec::new();
             for table in FoldedTable::all().filter(|one| table.is_none_or(|table| table == *one)) {
-                let (instead_of, broken_at) = match table.find(&self.root, Some(&files)).await? {
-                    Found::Nothing => (None, None),
-                    Found::Broken(_, last) => (None, Some(last)),
-                    Found::Outdated(old, _) | Found::Whole(old, _) => (Some(old), None),
+                let (replaces, broken_at) = match table.find(&self.root, Some(&files)).await? {
+                    TableState::Missing => (None, None),
+                    TableState::Broken(_, last) => (None, Some(last)),
+                    TableState::Untrusted(old, _) | TableState::Ready(old, _) => (Some(old), None),
                 };
-                lost.push(Lost { table, instead_of, broken_at, is_forced: true });
+                lost.push(RebuildTarget { table, replaces, broken_at, is_forced: true });
             }
-            let tables = self.anew(&head, &files).make(&lost).await?;
+            let tables = self.rebuilding(&head, &files).run(&lost).await?;
             if tables.len() == lost.len() {
                 let written = tables.iter().map(|(name, folded)| (*name, folded.seq)).collect();
-                // What the other tables show is as it was.
+                // The other tables did not change.
                 self.writer
                     .send(Message::Folded { seq: head.folded, written })
                     .await
@@ -107,15 +109,19 @@ impl DeltaStore {
                 return Ok(FoldReport { seq: head.seq, tables, skipped: Vec::new() });
             }
         }
-        Err(StoreError::storage("rebuilding", "the tables", "other writers were faster each time"))
+        Err(StoreError::storage(
+            "rebuilding",
+            "the tables",
+            "other writers committed first on every attempt",
+        ))
     }
 
-    /// Folds what is after the seq to which all tables are known to be folded.
+    /// Folds the rows after the seq to which all tables are known to be folded.
     pub(super) async fn fold_tail(&self) -> Result<FoldReport, StoreError> {
         let mut rebuilt = BTreeSet::new();
         let report = loop {
             match self.fold_once().await {
-                // The journal has what a broken file held.
+                // The journal contains the data of a broken file.
                 Err(StoreError::Damaged { path, what })
                     if let Some(table) = FoldedTable::at(&path) =>
                 {
@@ -132,11 +138,11 @@ impl DeltaStore {
         };
         let written = report.tables.iter().filter(|(_, folded)| folded.written.is_some());
         let written = written.map(|(name, folded)| (*name, folded.seq)).collect();
-        // What was left out does not show that seq.
+        // Skipped tables do not show that seq.
         let seq = if report.skipped.is_empty() { report.seq } else { 0 };
         for table in &report.skipped {
             tracing::warn!(
-                "the table {table} is not folded: another writer gave it features that Lakeplan does not write; lakeplan fold --rebuild {table} rebuilds it without them"
+                "the table {table} was not folded: another writer enabled features that Lakeplan does not write; run lakeplan fold --rebuild {table} to rebuild it without them"
             );
         }
         self.writer
@@ -146,20 +152,20 @@ impl DeltaStore {
         if seq == 0 {
             return Ok(report);
         }
-        let mut unnoted = self.unnoted.lock().unwrap_or_else(PoisonError::into_inner);
-        unnoted.seq = unnoted.seq.max(report.seq);
+        let mut unrecorded = self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
+        unrecorded.seq = unrecorded.seq.max(report.seq);
         for (name, state) in table_state::written(&report) {
-            let rows = unnoted.tables.get(name).map_or(0, |earlier: &TableState| earlier.rows)
+            let rows = unrecorded.tables.get(name).map_or(0, |earlier: &RowCount| earlier.rows)
                 + state.rows;
-            unnoted.tables.insert(name, TableState { rows, ..state });
+            unrecorded.tables.insert(name, RowCount { rows, ..state });
         }
-        drop(unnoted);
+        drop(unrecorded);
         Ok(report)
     }
 
     async fn fold_once(&self) -> Result<FoldReport, StoreError> {
         let head = self.head().await?;
-        // Where nothing is known to be folded, or a table is missing or could not be read, every table is looked at.
+        // If no folded seq is known, or a table is missing or unreadable, check every table.
         let is_known = head.folded > 0 && head.unreadable.is_empty();
         let tail = if is_known { self.fold_after(&head).await? } else { None };
         match tail {
@@ -168,38 +174,39 @@ impl DeltaStore {
         }
     }
 
-    /// What was folded since it was last noted.
-    pub(super) fn take_unnoted(&self) -> Unnoted {
-        mem::take(&mut *self.unnoted.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Takes the folds that are not recorded yet.
+    pub(super) fn take_unnoted(&self) -> Unrecorded {
+        mem::take(&mut *self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Notes in `table_state` what was folded since the last note. The tables are what they are without it.
-    pub(super) async fn note_fold(&self) {
-        let unnoted = self.take_unnoted();
-        if let Err(fault) = self.note(unnoted).await {
-            tracing::warn!(%fault, "the fold was not noted in table_state, so the view lag counts its changes as waiting");
+    /// Records the folds since the last record in `table_state`. The tables are valid without it.
+    pub(super) async fn record_fold(&self) {
+        let unrecorded = self.take_unnoted();
+        if let Err(err) = self.note(unrecorded).await {
+            tracing::warn!(%err, "the fold was not recorded in table_state, so the view lag counts its changes as waiting");
         }
     }
 
-    pub(super) async fn note(&self, unnoted: Unnoted) -> Result<(), StoreError> {
-        if unnoted.tables.is_empty() {
+    pub(super) async fn note(&self, unrecorded: Unrecorded) -> Result<(), StoreError> {
+        if unrecorded.tables.is_empty() {
             return Ok(());
         }
         let head = self.head().await?.seq;
         let now = self.clock.now();
         let run = uuid_v7(now, self.random.as_ref());
-        let rows = table_state::rows(run, now, (unnoted.seq, head), unnoted.tables);
+        let rows = table_state::rows(run, now, (unrecorded.seq, head), unrecorded.tables);
         TABLE_STATE.append(&self.root, &rows, self.clock.as_ref(), self.random.as_ref()).await
     }
 
-    /// Folds the rows after what is known to be folded into the tables they concern; `None` where one has to be made anew.
+    /// Folds the rows after the known folded seq into the tables they concern; `None` if a table
+    /// must be rebuilt.
     async fn fold_after(&self, head: &Head) -> Result<Option<FoldReport>, StoreError> {
         let files = self.ask(|answer| Message::Files { answer }).await?;
         let mut rows: Vec<Row> =
             self.changes(head.folded, Stream::Work, &Scope::All).await?.try_collect().await?;
         rows.retain(|row| row.seq <= head.seq);
-        Links::of(&rows).refuse_break()?;
-        // What nothing concerns since all tables were known to be folded needs no look.
+        Links::of(&rows).check_unbroken()?;
+        // Tables without changes since all tables were known to be folded need no check.
         let concerned =
             FoldedTable::all().filter(|table| rows.iter().any(|row| row.entity == table.entity()));
         let (changes_are_folded, turn) = watch::channel(false);
@@ -217,55 +224,57 @@ impl DeltaStore {
                 }
             })
             .collect();
-        // While one table waits for the disk another is encoded. What befalls one keeps the others from nothing.
-        let folded: Vec<_> = futures::stream::iter(folded).buffered(TABLES_AT_ONCE).collect().await;
+        // While one table waits for the disk, another is encoded. A failing table does not stop the
+        // others.
+        let folded: Vec<_> =
+            futures::stream::iter(folded).buffered(TABLE_CONCURRENCY).collect().await;
         let tables: Option<Vec<_>> = folded.into_iter().collect::<Result<_, _>>()?;
         Ok(tables.map(|tables| FoldReport { seq: head.seq, tables, skipped: Vec::new() }))
     }
 
-    /// Folds every table, and makes those anew that are missing or whose columns are of another time.
+    /// Folds every table, and rebuilds tables that are missing or have an outdated schema.
     async fn fold_all(&self) -> Result<FoldReport, StoreError> {
         let mut written: BTreeMap<&'static str, Folded> = BTreeMap::new();
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let head = self.head().await?;
             let files = self.files(&head).await?;
             let (mut lost, mut whole, mut seqs) = (Vec::new(), Vec::new(), BTreeMap::new());
             let mut skipped = Vec::new();
             for table in FoldedTable::all() {
                 match table.find(&self.root, Some(&files)).await? {
-                    Found::Nothing => lost.push(Lost {
+                    TableState::Missing => lost.push(RebuildTarget {
                         table,
-                        instead_of: None,
+                        replaces: None,
                         broken_at: None,
                         is_forced: false,
                     }),
-                    Found::Broken(_, last) => {
-                        lost.push(Lost {
+                    TableState::Broken(_, last) => {
+                        lost.push(RebuildTarget {
                             table,
-                            instead_of: None,
+                            replaces: None,
                             broken_at: Some(last),
                             is_forced: false,
                         });
                     }
-                    Found::Outdated(_, Distrust::Features) => skipped.push(table.name()),
-                    Found::Outdated(old, _) => lost.push(Lost {
+                    TableState::Untrusted(_, Distrust::Features) => skipped.push(table.name()),
+                    TableState::Untrusted(old, _) => lost.push(RebuildTarget {
                         table,
-                        instead_of: Some(old),
+                        replaces: Some(old),
                         broken_at: None,
                         is_forced: false,
                     }),
-                    Found::Whole(old, _)
+                    TableState::Ready(old, _)
                         if head.unreadable.contains(&table.name())
                             && !written.contains_key(table.name()) =>
                     {
-                        lost.push(Lost {
+                        lost.push(RebuildTarget {
                             table,
-                            instead_of: Some(old),
+                            replaces: Some(old),
                             broken_at: None,
                             is_forced: true,
                         });
                     }
-                    Found::Whole(_, seq) => {
+                    TableState::Ready(_, seq) => {
                         let known = seqs.entry(table.entity()).or_insert(u64::MAX);
                         *known = seq.max(files.folded).min(*known);
                         whole.push(table);
@@ -287,11 +296,11 @@ impl DeltaStore {
                 report.tables.push((table.name(), folded));
             }
             if !lost.is_empty() {
-                report.tables.extend(self.anew(&head, &files).make(&lost).await?);
+                report.tables.extend(self.rebuilding(&head, &files).run(&lost).await?);
             }
             let is_done = report.tables.len() + report.skipped.len() == FoldedTable::all().count();
             for (name, folded) in &mut report.tables {
-                // What an earlier try wrote is told too.
+                // Tables that an earlier attempt wrote are reported too.
                 *folded = match written.get(name) {
                     Some(earlier) if folded.written.is_none() => *earlier,
                     _ => *folded,
@@ -302,14 +311,18 @@ impl DeltaStore {
                 return Ok(report);
             }
         }
-        Err(StoreError::storage("folding", "the tables", "other writers were faster each time"))
+        Err(StoreError::storage(
+            "folding",
+            "the tables",
+            "other writers committed first on every attempt",
+        ))
     }
 
-    /// The journal as its log tells it now.
+    /// Loads the current state of the journal from its log.
     async fn files(&self, head: &Head) -> Result<Files, StoreError> {
         let mut files = Files::new(Arc::clone(&self.root))
             .at(&self.name)
-            .passing_over_ahead(self.passes_over_ahead);
+            .passing_over_ahead(self.ignores_tables_ahead);
         files.load().await?;
         files.note_mark(head.seq, &head.chain);
         Ok(files)
@@ -335,8 +348,8 @@ impl DeltaStore {
         }
     }
 
-    fn anew<'a>(&'a self, head: &Head, files: &'a Files) -> Anew<'a> {
-        Anew {
+    fn rebuilding<'a>(&'a self, head: &Head, files: &'a Files) -> Rebuild<'a> {
+        Rebuild {
             root: &self.root,
             files,
             format: &self.format,
@@ -348,9 +361,9 @@ impl DeltaStore {
     }
 }
 
-/// What was folded and is not noted yet: how far, and the tables that were written.
+/// Folds not recorded yet: the seq they reached, and the tables they wrote.
 #[derive(Debug, Default)]
-pub(super) struct Unnoted {
+pub(super) struct Unrecorded {
     pub seq: u64,
-    pub tables: BTreeMap<&'static str, TableState>,
+    pub tables: BTreeMap<&'static str, RowCount>,
 }

@@ -1,4 +1,4 @@
-//! A round of maintenance.
+//! Runs maintenance.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,51 +6,52 @@ use std::sync::Arc;
 use url::Url;
 
 use super::DeltaStore;
-use crate::store::appended::let_go::let_go;
-use crate::store::appended::salvage::salvage;
-use crate::store::appended::take_back::take_back;
-use crate::store::appended::{APPENDED, age, compact};
 use crate::store::durable::{self, Temporaries};
 use crate::store::error::StoreError;
-use crate::store::root::PROBE;
+use crate::store::event_tables::drop_lost_files::drop_lost_files;
+use crate::store::event_tables::revert_foreign_changes::revert_foreign_changes;
+use crate::store::event_tables::salvage::salvage;
+use crate::store::event_tables::{APPENDED, age, compact};
+use crate::store::location::PROBE;
 use crate::store::table_log::TableLog;
-use crate::store::table_state::TableState;
+use crate::store::table_state::RowCount;
 use crate::store::tables::columns::count_unreadable;
 use crate::store::tables::read::batches;
 use crate::store::tables::{CurrentTable, FoldedTable, LakeTables, TABLES, field_changes, join};
 use crate::store::vacuum::{self, Retention};
 use crate::store::writer::Message;
-use crate::store::{Maintained, beside, copy};
+use crate::store::{Maintained, aux_tables, backup};
 
 impl DeltaStore {
-    /// Folds, compacts the journal, the appended tables and `field_changes`, takes lost files out of the appended tables, writes
-    /// checkpoints, deletes what is older than the retention, and notes how the current tables are. What others write is left alone.
+    /// Folds; compacts the journal, the appended tables and `field_changes`; removes lost files
+    /// from the appended tables; writes checkpoints; deletes what is older than the retention; and
+    /// records the state of the current tables. Tables that others write are left alone.
     pub async fn maintain(&self, retention: Retention) -> Result<Maintained, StoreError> {
         let (clock, random) = (self.clock.as_ref(), self.random.as_ref());
-        // A lake that was made before one of them gets it now.
-        beside::ensure(&self.root, clock.now(), random).await?;
-        let folded = self.fold_unnoted(self.lost().await?).await?;
-        let mut unnoted = self.take_unnoted();
-        unnoted.seq = folded.seq;
-        let compacted = self.ask(|answer| Message::Compact { answer }).await?;
-        let mut report = Maintained { seq: folded.seq, compacted, ..Maintained::default() };
+        // Create tables that are newer than the lake.
+        aux_tables::ensure(&self.root, clock.now(), random).await?;
+        let folded = self.fold_unrecorded(self.lost().await?).await?;
+        let mut unrecorded = self.take_unnoted();
+        unrecorded.seq = folded.seq;
+        let journal = self.ask(|answer| Message::Compact { answer }).await?;
+        let mut report = Maintained { seq: folded.seq, journal, ..Maintained::default() };
         for table in APPENDED {
             salvage(table, &self.root, clock, random).await?;
-            take_back(table, &self.root, clock, random).await?;
-            let_go(table, &self.root, clock).await?;
+            revert_foreign_changes(table, &self.root, clock, random).await?;
+            drop_lost_files(table, &self.root, clock).await?;
         }
         let from = age::counted_from(&self.root, clock.now()).await?;
         for table in APPENDED {
-            report.condensed.push((
+            report.compacted.push((
                 table.name,
-                compact::condense(table, &self.root, from, clock, random).await?,
+                compact::compact(table, &self.root, from, clock, random).await?,
             ));
         }
-        report.condensed.push((field_changes::NAME, join::join(&self.root, clock, random).await?));
+        report.compacted.push((field_changes::NAME, join::join(&self.root, clock, random).await?));
         for name in LakeTables::own() {
             let log = TableLog::new(Arc::clone(&self.root), name);
             let Some(table) = log.load().await? else { continue };
-            // What another writer did stays as it is until it is taken back, and what it removed with it.
+            // Leave another writer's changes, and the files it removed, until they are taken back.
             if table.others.is_any() || table.others.may_write().is_err() {
                 continue;
             }
@@ -62,26 +63,26 @@ impl DeltaStore {
         }
         for name in LakeTables::folded() {
             if let Some(table) = TableLog::new(Arc::clone(&self.root), name).load().await? {
-                let rows = unnoted.tables.get(name).map_or(0, |state| state.rows);
-                unnoted.tables.insert(name, TableState { rows, size: table.size() });
+                let rows = unrecorded.tables.get(name).map_or(0, |state| state.rows);
+                unrecorded.tables.insert(name, RowCount { rows, size: table.size() });
             }
         }
         report.temporaries = self.remove_temporaries().await?;
-        self.note(unnoted).await?;
+        self.note(unrecorded).await?;
         Ok(report)
     }
 
-    /// The current tables with values that their fields cannot hold, and how many each has. They are read as absent here, and
-    /// other engines read them as they are.
+    /// Returns the current tables with values that their fields cannot hold, with the number of
+    /// these values. Lakeplan reads such values as absent; other engines read them unchanged.
     pub async fn unreadable_in_tables(&self) -> Result<Vec<(FoldedTable, usize)>, StoreError> {
         let mut found = Vec::new();
         for current in TABLES {
             match self.count_unreadable(current).await {
                 Ok(0) => {}
                 Ok(count) => found.push((FoldedTable::Current(current), count)),
-                // What cannot be read at all is rebuilt as a whole.
+                // A completely unreadable table is rebuilt.
                 Err(err @ StoreError::Damaged { .. }) => {
-                    tracing::warn!(%err, "the table {} is not looked through, and the next fold rebuilds it", current.name);
+                    tracing::warn!(%err, "the table {} was not checked; the next fold rebuilds it", current.name);
                 }
                 Err(err) => return Err(err),
             }
@@ -102,14 +103,15 @@ impl DeltaStore {
         Ok(count)
     }
 
-    /// The folded tables of which a live file is missing or has another size than the log says.
+    /// Returns the folded tables with a live file that is missing or has another size than the log
+    /// states.
     pub(super) async fn lost(&self) -> Result<BTreeSet<&'static str>, StoreError> {
         let mut lost = BTreeSet::new();
         for table in FoldedTable::all() {
             let log = table.log(&self.root);
-            // One whose log cannot be read is rebuilt by any fold.
+            // A table with an unreadable log is rebuilt by any fold.
             let Ok(Some(found)) = log.load().await else { continue };
-            if let Some((path, what)) = log.amiss(&found).await?.first() {
+            if let Some((path, what)) = log.findings(&found).await?.first() {
                 tracing::warn!(
                     "{}/{path}: {what}; the table is rebuilt from the journal",
                     table.name()
@@ -120,7 +122,8 @@ impl DeltaStore {
         Ok(lost)
     }
 
-    /// Deletes old temporary files of killed processes, which only a local folder has. Those in the inbox are not ours.
+    /// Deletes old temporary files of killed processes; only a local folder has them. Those in the
+    /// inbox are not Lakeplan's.
     async fn remove_temporaries(&self) -> Result<Temporaries, StoreError> {
         let url = Url::parse(&self.name).ok().filter(|url| url.scheme() == "file");
         let Some(root) = url.and_then(|url| url.to_file_path().ok()) else {
@@ -128,7 +131,7 @@ impl DeltaStore {
         };
         let now = self.clock.now();
         let removed = tokio::task::spawn_blocking(move || {
-            let folders: Vec<&str> = LakeTables::own().chain([PROBE, copy::FOLDER]).collect();
+            let folders: Vec<&str> = LakeTables::own().chain([PROBE, backup::FOLDER]).collect();
             durable::remove_temporaries(&root, &folders, now)
         });
         let failed = |err: std::io::Error| {

@@ -1,7 +1,8 @@
-//! The rows of `field_changes` against those that the journal's rows make.
+//! Compares the rows of `field_changes` with those that the journal's rows make.
 //!
-//! A row is known by its set, its task and its field, and a set may change a field of a task more than once. So what
-//! stands in both is set aside first; of what is left, rows of one place are compared with each other.
+//! A row is identified by its set, its task and its field, and a set may change a field of a task
+//! more than once. So rows that exist on both sides are removed first; then the remaining rows with
+//! the same identity are compared.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +14,18 @@ use crate::store::error::StoreError;
 use crate::store::row::Row;
 use crate::store::tables::field_changes::{self, Change};
 
-type Place = (u64, Uuid, &'static str);
+type ChangeKey = (u64, Uuid, &'static str);
 
-/// The changes that the table should hold and that were not met in it yet, and those met that it should not hold.
+/// Changes that the table should hold and that were not found in it yet, and rows found that it
+/// should not hold.
 #[derive(Default)]
 pub struct Changes {
-    wanted: BTreeMap<Place, Vec<Change>>,
+    wanted: BTreeMap<ChangeKey, Vec<Change>>,
     strange: Vec<Change>,
 }
 
 impl Changes {
-    /// Notes what a row of the journal makes.
+    /// Records the changes that a row of the journal makes.
     pub fn note(&mut self, row: &Row) -> Result<(), StoreError> {
         for change in field_changes::changes(row)? {
             self.wanted.entry(place(&change)).or_default().push(change);
@@ -31,7 +33,7 @@ impl Changes {
         Ok(())
     }
 
-    /// Takes rows of the table; what is wrong with them is told at the end.
+    /// Takes rows of the table; [`Self::rest`] reports their errors.
     pub fn take(&mut self, batch: &RecordBatch, path: &str) -> Result<(), StoreError> {
         for change in field_changes::decode(batch, path)? {
             let place = place(&change);
@@ -50,7 +52,7 @@ impl Changes {
         Ok(())
     }
 
-    /// What the table says otherwise, has too many, and lacks.
+    /// Describes the rows of the table that differ, are superfluous, or are missing.
     pub fn rest(mut self) -> Vec<String> {
         let mut wrong = Vec::new();
         for found in &self.strange {
@@ -58,9 +60,9 @@ impl Changes {
             wrong.push(match self.wanted.get_mut(&place(found)).and_then(Vec::pop) {
                 Some(known) => {
                     let (found, journal) = differing(found, &known);
-                    format!("{name} says {found}, the journal {journal}")
+                    format!("{name} has {found}, but the journal has {journal}")
                 }
-                None => format!("{name} is not in the journal, or is there twice"),
+                None => format!("{name} is missing from the journal or appears twice"),
             });
         }
         wrong.extend(
@@ -70,7 +72,7 @@ impl Changes {
     }
 }
 
-fn place(change: &Change) -> Place {
+fn place(change: &Change) -> ChangeKey {
     (change.seq, change.task, change.field)
 }
 
@@ -78,7 +80,7 @@ fn name(change: &Change) -> String {
     format!("the change of {} of the task {} in seq {}", change.field, change.task, change.seq)
 }
 
-/// The columns in which two rows of one place differ: what each says.
+/// Returns the columns in which two rows with the same identity differ, with both values.
 fn differing(found: &Change, known: &Change) -> (Value, Value) {
     let columns = |change: &Change| {
         [

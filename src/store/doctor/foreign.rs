@@ -1,28 +1,29 @@
-//! What other writers did to the tables in which only commits of Lakeplan count.
+//! Reports what other writers did to the tables in which only commits of Lakeplan are trusted.
 
 use std::sync::Arc;
 
 use object_store::ObjectStore;
 
 use super::{Checkup, RESTORE, TAKE_BACK, TAKE_REST_BACK, UPKEEP};
-use crate::store::appended::APPENDED;
 use crate::store::catalog::JOURNAL;
 use crate::store::catalog::features::WAY_OUT;
 use crate::store::error::StoreError;
-use crate::store::foreign::{Foreign, Others};
+use crate::store::event_tables::APPENDED;
+use crate::store::foreign::{Foreign, ForeignChanges};
 use crate::store::journal::entry;
 use crate::store::table_log::{LiveFile, TableLog, entry_path};
 
-/// Names the commits of others to the journal that do not count.
+/// Reports the untrusted commits of others to the journal.
 pub async fn check_journal(
     checkup: &mut Checkup,
     log: &TableLog,
-    others: &Others,
+    others: &ForeignChanges,
 ) -> Result<(), StoreError> {
     check(checkup, log, others).await
 }
 
-/// The same of the appended tables. A log that cannot be read is told of elsewhere.
+/// Reports the untrusted commits of others to the event tables. Unreadable logs are reported
+/// elsewhere.
 pub async fn check_appended(
     checkup: &mut Checkup,
     root: &Arc<dyn ObjectStore>,
@@ -31,18 +32,22 @@ pub async fn check_appended(
         let log = TableLog::new(Arc::clone(root), table.name);
         match log.load().await {
             Ok(Some(found)) => check(checkup, &log, &found.others).await?,
-            Err(err) if err.is_of_the_way() => return Err(err),
+            Err(err) if err.is_access_error() => return Err(err),
             Ok(None) | Err(_) => {}
         }
     }
     Ok(())
 }
 
-async fn check(checkup: &mut Checkup, log: &TableLog, others: &Others) -> Result<(), StoreError> {
+async fn check(
+    checkup: &mut Checkup,
+    log: &TableLog,
+    others: &ForeignChanges,
+) -> Result<(), StoreError> {
     if let Some((place, features)) = &others.features {
         checkup.find(
             place,
-            format!("another writer gave the table the features {features}, which Lakeplan does not write"),
+            format!("another writer enabled the table features {features}, which Lakeplan does not write"),
             WAY_OUT,
         );
     }
@@ -61,7 +66,7 @@ async fn check(checkup: &mut Checkup, log: &TableLog, others: &Others) -> Result
         match (gone.as_slice(), is_journal) {
             ([], _) => checkup.find(
                 place,
-                format!("{did}; it does not count"),
+                format!("{did}; the change is ignored"),
                 if is_journal { TAKE_BACK } else { UPKEEP },
             ),
             (gone, true) => {
@@ -72,7 +77,7 @@ async fn check(checkup: &mut Checkup, log: &TableLog, others: &Others) -> Result
                 let seqs = seqs.collect::<Vec<_>>().join(", ");
                 checkup.find(
                     place,
-                    format!("{did}; the files are gone since, and with them seq {seqs}"),
+                    format!("{did}; the files have since been deleted, and with them seq {seqs}"),
                     RESTORE,
                 );
             }
@@ -80,7 +85,7 @@ async fn check(checkup: &mut Checkup, log: &TableLog, others: &Others) -> Result
                 let rows: u64 = gone.iter().filter_map(|file| file.rows()).sum();
                 checkup.find(
                     place,
-                    format!("{did}; the files are gone since, and with them {rows} rows"),
+                    format!("{did}; the files have since been deleted, and with them {rows} rows"),
                     TAKE_REST_BACK,
                 );
             }
@@ -89,7 +94,7 @@ async fn check(checkup: &mut Checkup, log: &TableLog, others: &Others) -> Result
     Ok(())
 }
 
-/// What a commit did.
+/// Describes what a commit did.
 fn did(commit: &Foreign, has_other_columns: bool) -> String {
     match (commit.removed.len(), commit.added) {
         (0, 0) if has_other_columns => format!("{commit} changed the columns of the table"),

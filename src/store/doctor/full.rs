@@ -1,5 +1,5 @@
-//! What nothing else would notice: appended tables whose files cannot be read, and checkpoints that say something else
-//! than the entries they stand for.
+//! Checks what nothing else would notice: appended tables with unreadable files, and checkpoints
+//! that differ from the entries they replace.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -8,29 +8,29 @@ use std::sync::Arc;
 use bytes::Bytes;
 use object_store::ObjectStore;
 
-use super::{Checkup, FOLD, LET_GO, RECOUNT, RESTORE, SALVAGE, told};
-use crate::store::appended::{APPENDED, Appended};
+use super::{Checkup, FOLD, LET_GO, RECOUNT, RESTORE, SALVAGE, message};
 use crate::store::catalog::JOURNAL;
 use crate::store::decode;
 use crate::store::error::StoreError;
+use crate::store::event_tables::{APPENDED, EventTable};
 use crate::store::journal::entry;
 use crate::store::journal::files::Files;
 use crate::store::journal::verify::verify;
 use crate::store::log_entry::LogEntry;
-use crate::store::log_replay::{self, Replaying};
+use crate::store::log_replay::{self, LogReplay};
 use crate::store::mark::Mark;
 use crate::store::row::Hash;
-use crate::store::table_log::{Belief, Table, TableLog, entry_path};
+use crate::store::table_log::{Table, TableLog, Trust, entry_path};
 use crate::store::tables::LakeTables;
 
-const REMOVE: &str = "remove this file and _last_checkpoint beside it; the entries of the log say the same without them";
-const REMOVE_ENTRIES: &str = "keep this file and move the entries of the log up to its version out of the folder: they lack what it holds";
-const MOVE_STRAY: &str = "move this file out of the folder and keep it: a checkpoint after it says all that belongs in its place, and what this entry committed is in the other copy only";
-const KEEP_BOTH: &str = "remove neither: each says rows that the other does not; bring the log back from a backup, or the object's earlier version from the storage";
-const REMOVE_ENTRY: &str = "remove this file; a checkpoint after it says all that it said";
+const REMOVE: &str = "remove this file and _last_checkpoint next to it; the entries of the log contain the same data";
+const REMOVE_ENTRIES: &str = "keep this file and move the entries of the log up to its version out of the folder: they lack data that it has";
+const MOVE_STRAY: &str = "move this file out of the folder and keep it: a later checkpoint covers this version, and only the other copy has what this entry committed";
+const KEEP_BOTH: &str = "do not remove either: each has rows that the other lacks; restore the log from a backup, or the object's earlier version from the storage";
+const REMOVE_ENTRY: &str = "remove this file; a later checkpoint has everything in it";
 
-/// Reads the appended tables and the logs of all tables that only Lakeplan writes. `marks` are those of the journal's sets, in
-/// order, where it is sound.
+/// Reads the appended tables and the logs of all tables that only Lakeplan writes. `marks` are
+/// those of the journal's sets, in order, if the journal is sound.
 pub async fn check(
     checkup: &mut Checkup,
     root: &Arc<dyn ObjectStore>,
@@ -45,41 +45,40 @@ pub async fn check(
     Ok(())
 }
 
-/// Every file can be read and holds the rows that the log says. A log that cannot be read was told of already.
+/// Checks that every file is readable and holds the number of rows that the log states. Unreadable
+/// logs have been reported already.
 async fn check_rows(
     checkup: &mut Checkup,
     root: &Arc<dyn ObjectStore>,
-    table: &Appended,
+    table: &EventTable,
 ) -> Result<(), StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
     let found = match log.load().await {
         Ok(Some(found)) => found,
-        Err(fault) if fault.is_of_the_way() => return Err(fault),
+        Err(err) if err.is_access_error() => return Err(err),
         Ok(None) | Err(_) => return Ok(()),
     };
     for file in found.files.values() {
         let place = format!("{}/{}", table.name, file.path);
-        // One that is missing or of another size was told of already.
+        // Missing files and files of another size have been reported already.
         if checkup.findings.iter().any(|finding| finding.place == place) {
             continue;
         }
-        match table.count(&log, file).await {
-            Ok((read, Some(recorded))) if read != recorded => {
-                checkup.find(
-                    place,
-                    format!("it holds {read} rows, the log says {recorded}"),
-                    RECOUNT,
-                );
+        match table.measure(&log, file).await {
+            Ok(found) => {
+                if let Some(recorded) = found.other_rows(file) {
+                    let what = format!("it has {} rows, but the log says {recorded}", found.rows);
+                    checkup.find(place, what, RECOUNT);
+                }
             }
-            Ok(_) => {}
-            Err(fault) => checkup.unread(place, fault, LET_GO)?,
+            Err(err) => checkup.unread(place, err, LET_GO)?,
         }
     }
     Ok(())
 }
 
-/// Every checkpoint says what the entries say that it stands for. Where these were cleaned up, the next checkpoint is
-/// compared with this one and the entries since.
+/// Checks that every checkpoint matches the entries it replaces. If these were cleaned up, the next
+/// checkpoint is compared with this one and the entries since.
 async fn check_checkpoints(
     checkup: &mut Checkup,
     root: &Arc<dyn ObjectStore>,
@@ -94,14 +93,14 @@ async fn check_checkpoints(
             .collect::<BTreeSet<u64>>()
     };
     let (entries, checkpoints) = (versions(".json"), versions(".checkpoint.parquet"));
-    // What the log says, as long as it can be followed, and the version that comes next.
-    let mut followed = entries.contains(&0).then(|| (Replaying::of(log, Belief::All), 0));
+    // The replayed state of the log, while it can be followed, and the next version.
+    let mut followed = entries.contains(&0).then(|| (LogReplay::of(log, Trust::All), 0));
     let sound = newest_sound(log, &checkpoints).await?;
     let is_past = |version: u64| sound.is_some_and(|sound| version < sound);
-    // What is before the newest checkpoint of these is nobody's any more: it may be why the table was rebuilt, or its log
-    // written anew.
+    // Nobody needs what precedes the newest checkpoint of these tables: it may be the reason why
+    // the table was rebuilt or its log rewritten.
     let may_be_why = log.folder() != JOURNAL;
-    let way_out = match log.folder() {
+    let advice = match log.folder() {
         JOURNAL => RESTORE,
         name if APPENDED.iter().any(|table| table.name == name) => SALVAGE,
         _ => FOLD,
@@ -113,62 +112,63 @@ async fn check_checkpoints(
         };
         let read = read_whole(log, checkpoint, &place, bytes).map(|(read, _)| read);
         followed = match followed {
-            Some((said, next)) => {
-                let (said, broken) = follow(log, said, next..=checkpoint).await?;
-                if let Some((version, fault)) = broken {
-                    // The entry of a checkpoint is one that it stands for.
+            Some((stated, next)) => {
+                let (stated, broken) = follow(log, stated, next..=checkpoint).await?;
+                if let Some((version, err)) = broken {
+                    // A checkpoint also replaces the entry of its own version.
                     let is_past = is_past(version) || sound == Some(version);
                     if !(is_past && may_be_why) {
-                        let way_out = if is_past { REMOVE_ENTRY } else { way_out };
+                        let advice = if is_past { REMOVE_ENTRY } else { advice };
                         checkup.find(
                             format!("{}/{}", log.folder(), entry_path(version)),
-                            told(&fault),
-                            way_out,
+                            message(&err),
+                            advice,
                         );
                     }
                 }
-                said.map(|said| (said, checkpoint + 1))
+                stated.map(|stated| (stated, checkpoint + 1))
             }
             None => None,
         };
         match (read, followed.as_ref()) {
             (Ok(read), None) => followed = Some((read, checkpoint + 1)),
-            (Ok(read), Some((said, _))) => {
-                if let Some(what) = difference(&read.table, &said.table) {
+            (Ok(read), Some((stated, _))) => {
+                if let Some(what) = difference(&read.table, &stated.table) {
                     let strays = strays(log, entries.range(..=checkpoint), marks).await?;
                     for version in &strays {
-                        let what = "it is of another copy of the lake: its sets are not those of the journal";
+                        let what = "it belongs to another copy of the lake: its sets are not those of the journal";
                         checkup.find(
                             format!("{}/{}", log.folder(), entry_path(*version)),
                             what,
                             MOVE_STRAY,
                         );
                     }
-                    let way_out = match strays.is_empty() {
-                        true => one_to_keep(root, log, &read.table, &said.table).await,
+                    let advice = match strays.is_empty() {
+                        true => one_to_keep(root, log, &read.table, &stated.table).await,
                         false => MOVE_STRAY,
                     };
                     if strays.is_empty() {
-                        checkup.find(place, what, way_out);
+                        checkup.find(place, what, advice);
                     }
-                    // What comes after it goes on from the side that is kept.
-                    if way_out != REMOVE {
+                    // The comparison continues from the side that is kept.
+                    if advice != REMOVE {
                         followed = Some((read, checkpoint + 1));
                     }
                 }
             }
             (Err(_), _) if is_past(checkpoint) && may_be_why => followed = None,
-            (Err(fault), Some(_)) => checkup.find(place, told(&fault), REMOVE),
-            (Err(fault), None) if is_past(checkpoint) => {
-                checkup.find(place, told(&fault), REMOVE_ENTRY)
+            (Err(err), Some(_)) => checkup.find(place, message(&err), REMOVE),
+            (Err(err), None) if is_past(checkpoint) => {
+                checkup.find(place, message(&err), REMOVE_ENTRY)
             }
-            (Err(fault), None) => checkup.find(place, told(&fault), way_out),
+            (Err(err), None) => checkup.find(place, message(&err), advice),
         }
     }
     Ok(())
 }
 
-/// The entries whose sets are not those that the journal has. Entries of earlier versions of Lakeplan do not tell.
+/// Returns the entries whose sets are not the journal's. Entries of earlier versions of Lakeplan do
+/// not state this.
 async fn strays<'v>(
     log: &TableLog,
     versions: impl Iterator<Item = &'v u64>,
@@ -185,8 +185,8 @@ async fn strays<'v>(
         let own = usize::try_from(seq).ok().and_then(|seq| marks.get(seq.checked_sub(1)?));
         if txns
             .get(entry::CHAIN)
-            .and_then(|mark| Mark::said(*mark, seq))
-            .is_some_and(|said| own != Some(&said))
+            .and_then(|mark| Mark::stated(*mark, seq))
+            .is_some_and(|stated| own != Some(&stated))
         {
             strays.push(version);
         }
@@ -194,7 +194,7 @@ async fn strays<'v>(
     Ok(strays)
 }
 
-/// What to do where a checkpoint and the entries that it stands for differ: never what loses a row.
+/// Returns the advice for a checkpoint that differs from its entries; it never loses a row.
 async fn one_to_keep(
     root: &Arc<dyn ObjectStore>,
     log: &TableLog,
@@ -209,7 +209,7 @@ async fn one_to_keep(
             _ => KEEP_BOTH,
         };
     }
-    // A folded table is rebuilt from the journal where the one that is kept does not hold.
+    // A folded table is rebuilt from the journal if the kept side is wrong.
     let is_appended = APPENDED.iter().any(|table| table.name == log.folder());
     let has_all =
         |of: &Table, other: &Table| other.files.keys().all(|path| of.files.contains_key(path));
@@ -221,7 +221,7 @@ async fn one_to_keep(
     }
 }
 
-/// The chain of the last set of a journal of these files, where it holds together up to it.
+/// Returns the chain of the last set of a journal with these files, if its chain verifies.
 async fn holds(root: &Arc<dyn ObjectStore>, table: &Table) -> Option<Hash> {
     let mut files = Files::new(Arc::clone(root));
     files.take(table.clone()).await.ok()?;
@@ -229,7 +229,7 @@ async fn holds(root: &Arc<dyn ObjectStore>, table: &Table) -> Option<Hash> {
     files.read_last().await.ok()??.chain
 }
 
-/// The newest checkpoint that can be read: what is before it is needed no more.
+/// Returns the newest readable checkpoint; nothing before it is needed.
 async fn newest_sound(
     log: &TableLog,
     checkpoints: &BTreeSet<u64>,
@@ -237,9 +237,9 @@ async fn newest_sound(
     for checkpoint in checkpoints.iter().rev().copied() {
         let path = log_replay::checkpoint_path(checkpoint);
         let Some(bytes) = log.get(&path).await? else { continue };
-        // Where only Lakeplan's commits count, a checkpoint of another writer stands for nothing.
+        // If only Lakeplan's commits are trusted, a checkpoint of another writer replaces nothing.
         if read_whole(log, checkpoint, &path, bytes)
-            .is_ok_and(|(_, is_own)| is_own || log.belief() == Belief::All)
+            .is_ok_and(|(_, is_own)| is_own || log.belief() == Trust::All)
         {
             return Ok(Some(checkpoint));
         }
@@ -247,38 +247,39 @@ async fn newest_sound(
     Ok(None)
 }
 
-/// The table of a checkpoint and whether Lakeplan wrote it. Every column is read: maintenance and other engines need those
-/// that a command does not.
+/// Reads the table of a checkpoint, and whether Lakeplan wrote it. Every column is read:
+/// maintenance and other engines need columns that a command does not.
 fn read_whole(
     log: &TableLog,
     version: u64,
     place: &str,
     bytes: Bytes,
-) -> Result<(Replaying, bool), StoreError> {
+) -> Result<(LogReplay, bool), StoreError> {
     for batch in decode::batches(place, decode::open(place, bytes.clone())?)? {
         batch?;
     }
-    let mut read = Replaying::of(log, Belief::All);
+    let mut read = LogReplay::of(log, Trust::All);
     let is_own = read.checkpoint(version, bytes)?;
     Ok((read, is_own))
 }
 
-/// Follows the log through these versions: what it says then, if every entry is there and can be read, or the one that cannot.
+/// Replays the log through these versions. Returns the resulting state if every entry exists and is
+/// readable, or else the bad entry.
 async fn follow(
     log: &TableLog,
-    mut said: Replaying,
+    mut stated: LogReplay,
     versions: RangeInclusive<u64>,
-) -> Result<(Option<Replaying>, Option<(u64, StoreError)>), StoreError> {
+) -> Result<(Option<LogReplay>, Option<(u64, StoreError)>), StoreError> {
     for version in versions {
         let Some(bytes) = log.get_entry(version).await? else { return Ok((None, None)) };
-        if let Err(fault) = said.entry(version, &bytes) {
-            return Ok((None, Some((version, fault))));
+        if let Err(err) = stated.entry(version, &bytes) {
+            return Ok((None, Some((version, err))));
         }
     }
-    Ok((Some(said), None))
+    Ok((Some(stated), None))
 }
 
-/// What a checkpoint says otherwise than the entries.
+/// Describes how a checkpoint differs from the entries.
 fn difference(checkpoint: &Table, entries: &Table) -> Option<String> {
     let [more, fewer] = [(checkpoint, entries), (entries, checkpoint)].map(|(of, other)| {
         of.files
@@ -287,8 +288,8 @@ fn difference(checkpoint: &Table, entries: &Table) -> Option<String> {
             .map(|(path, _)| path)
     });
     if let Some(path) = more.or(fewer) {
-        return Some(format!("it says otherwise of {path} than the entries up to it"));
+        return Some(format!("it disagrees about {path} with the entries up to it"));
     }
     (checkpoint.txns != entries.txns || checkpoint.described != entries.described)
-        .then(|| "it says otherwise how far the table is, or which columns it has, than the entries up to it".to_owned())
+        .then(|| "it disagrees with the entries up to it about how far the table is or which columns it has".to_owned())
 }

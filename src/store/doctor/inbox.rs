@@ -1,6 +1,8 @@
-//! The inbox, which others write: it is there, its log can be read, and its files are there and hold rows.
+//! Checks the inbox, which others write: it exists, its log is readable, and its files exist and
+//! hold rows.
 //!
-//! Lakeplan writes nothing into it, so what is wrong with it others mend, or it begins again. Its answers are not in it.
+//! Lakeplan writes nothing into it, so others must repair it, or it is created again. Its answers
+//! are not stored in it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,18 +10,18 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use object_store::path::Path;
 
-use super::{Checkup, told};
+use super::{Checkup, message};
 use crate::store::catalog::InboxRoot;
 use crate::store::catalog::features::WAY_OUT_OF_INBOX;
 use crate::store::error::StoreError;
-use crate::store::inbox::{Columns, Inbox, Longest, NAME, SHORTEST, Scanned};
+use crate::store::inbox::{Columns, Inbox, MIN_FILE_BYTES, NAME, Scanned, TextLimits};
 use crate::store::table_log::{LiveFile, TableLog};
 
-const MAKE: &str = "lakeplan maintain makes it, empty";
-const ASK_AGAIN: &str = "put it back as it was, or have what it asks for asked again: the engine that writes the inbox takes it out (FSCK REPAIR TABLE), or move the folder inbox away, and lakeplan maintain makes an empty one; answers stay";
+const MAKE: &str = "run lakeplan maintain to create it, empty";
+const ASK_AGAIN: &str = "restore the file, or have its requests submitted again: remove it with the engine that writes the inbox (FSCK REPAIR TABLE), or move the folder inbox away and run lakeplan maintain to create an empty one; answers are kept";
 
-/// Looks at the inbox, wherever it is; with `is_full` every value of it is read. One that this user may not read is not
-/// looked at.
+/// Checks the inbox at any location; with `is_full`, reads every value of it. An inbox that this
+/// user has no right to read is skipped.
 pub async fn examine_inbox(
     checkup: &mut Checkup,
     inbox: &InboxRoot,
@@ -58,14 +60,16 @@ pub async fn examine_inbox(
     }
     let sizes = sizes(&log).await?;
     for file in &files {
-        // The log writes paths as parts of a URL.
+        // The log stores paths as URL paths.
         let size = Path::from_url_path(&file.path).ok().and_then(|path| sizes.get(&path));
         let what = match size {
             None => "the file is missing".to_owned(),
             Some(size) if *size != file.size.unsigned_abs() => {
-                format!("it has {size} bytes, the log says {}", file.size)
+                format!("it has {size} bytes, but the log says {}", file.size)
             }
-            Some(size) if *size < SHORTEST => format!("it has {size} bytes, which is no Parquet"),
+            Some(size) if *size < MIN_FILE_BYTES => {
+                format!("it has {size} bytes and is not a Parquet file")
+            }
             Some(_) => continue,
         };
         checkup.find(place(file), what, ASK_AGAIN);
@@ -76,7 +80,7 @@ pub async fn examine_inbox(
     Ok(())
 }
 
-/// Reads every value of the files of which nothing was found yet.
+/// Reads every value of the files without findings.
 async fn read(
     checkup: &mut Checkup,
     log: TableLog,
@@ -85,14 +89,14 @@ async fn read(
     let is_new =
         |file: &LiveFile| !checkup.findings.iter().any(|finding| finding.place == place(file));
     let files = files.into_iter().filter(is_new).collect();
-    let mut scan = Arc::new(Inbox::of(log, files)).scan(Columns::All, Longest::OF_REQUESTS);
+    let mut scan = Arc::new(Inbox::of(log, files)).scan(Columns::All, TextLimits::OF_REQUESTS);
     while let Some(scanned) = scan.next().await? {
         match scanned {
             Scanned::Rows(..) => {}
             Scanned::Unreadable(StoreError::Damaged { path, what }) => {
                 checkup.find(path, what, ASK_AGAIN)
             }
-            Scanned::Unreadable(err) => checkup.find(NAME, told(&err), ASK_AGAIN),
+            Scanned::Unreadable(err) => checkup.find(NAME, message(&err), ASK_AGAIN),
         }
     }
     Ok(())
@@ -102,7 +106,7 @@ fn place(file: &LiveFile) -> String {
     format!("{NAME}/{}", file.path)
 }
 
-/// The objects of the table by their places in it, each with its size.
+/// Lists the objects of the table by path, each with its size.
 async fn sizes(log: &TableLog) -> Result<BTreeMap<Path, u64>, StoreError> {
     let listed = log.store().list(None).map_ok(|meta| (meta.location, meta.size));
     listed.try_collect().await.map_err(|err| StoreError::storage("listing", NAME, err))

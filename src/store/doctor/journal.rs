@@ -1,4 +1,4 @@
-//! The journal itself: its log, its rows one by one, and the chain that holds them together.
+//! Checks the journal: its log, each of its rows, and the hash chain.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use super::values;
-use super::{Anchor, Checkup, ERASE, RESTORE, told};
+use super::{Anchor, Checkup, ERASE, RESTORE, message};
 use crate::store::erasure::{Erasures, unnamed};
 use crate::store::error::StoreError;
 use crate::store::journal::entry::JournalFile;
@@ -20,7 +20,7 @@ use crate::store::row::{Hash, Row, hex, next_chain};
 use crate::store::table_log::TableLog;
 use crate::store::unreadable::UnreadableValues;
 
-/// Every entry of the log between the first and the last that are there.
+/// Checks that every entry of the log between the first and the last existing one exists.
 pub async fn check_log(
     checkup: &mut Checkup,
     log: &TableLog,
@@ -32,7 +32,7 @@ pub async fn check_log(
         .map_ok(|meta| meta.location.filename().unwrap_or_default().to_owned())
         .try_collect()
         .await
-        .map_err(|fault| StoreError::storage("listing", place.clone(), fault))?;
+        .map_err(|err| StoreError::storage("listing", place.clone(), err))?;
     let versions: BTreeSet<u64> =
         names.iter().filter_map(|name| version_of(name, ".json")).collect();
     let checkpoint = names
@@ -41,18 +41,18 @@ pub async fn check_log(
         .filter_map(|name| version_in(name))
         .max();
     let Some(first) = versions.first().copied() else { return Ok(()) };
-    // What lies behind a checkpoint may have been cleaned up, in whatever order.
+    // Entries behind a checkpoint may have been cleaned up, in any order.
     let from = checkpoint.map_or(first, |checkpoint| first.max(checkpoint + 1));
     if first > 0 && checkpoint.is_none_or(|checkpoint| checkpoint + 1 < first) {
         checkup.find(
             format!("{place}/{:020}.json", first - 1),
-            "the entry is missing, and no checkpoint stands for it",
+            "the entry is missing, and no checkpoint covers it",
             RESTORE,
         );
     }
     let mut next = from;
     for version in versions.range(from..) {
-        // A stray file may lie any number of versions ahead.
+        // A stray file may be any number of versions ahead.
         let what = match version.saturating_sub(next) {
             0 => None,
             1 => Some("the entry is missing".to_owned()),
@@ -68,18 +68,18 @@ pub async fn check_log(
     Ok(())
 }
 
-/// What could be read of the journal.
+/// The readable content of the journal.
 pub struct Read {
     pub files: Vec<JournalFile>,
-    /// No row lacks its payload but those that an erase names.
+    /// Whether every row has its payload, except those that an erase names.
     pub is_whole: bool,
-    /// The values that cannot be read.
+    /// Findings about unreadable values.
     pub values: Checkup,
-    /// The mark of every set, in order.
+    /// Mark of every set, in order.
     pub marks: Vec<Mark>,
 }
 
-/// Every row and every set, in order.
+/// Checks every row and every set, in order.
 pub async fn check_rows(
     checkup: &mut Checkup,
     files: &Files,
@@ -98,16 +98,14 @@ pub async fn check_rows(
                 chain.take(checkup, &row, erasures);
                 unreadable.note(&row);
             }
-            Err((file, fault)) => {
-                checkup.unread(format!("journal/{}", file.path), fault, RESTORE)?
-            }
+            Err((file, err)) => checkup.unread(format!("journal/{}", file.path), err, RESTORE)?,
         }
     }
     read.marks = chain.finish(checkup);
     values::find(unreadable, &mut read.values);
     for (file, found) in rows.read() {
         if *found != file.rows {
-            let what = format!("it holds {found} rows, the log says {}", file.rows);
+            let what = format!("it has {found} rows, but the log says {}", file.rows);
             checkup.find(format!("journal/{}", file.path), what, RESTORE);
         }
         read.files.push(file.clone());
@@ -115,16 +113,16 @@ pub async fn check_rows(
     Ok(read)
 }
 
-/// The sets so far, and the one whose rows are coming.
+/// The sets so far, and the current set.
 #[derive(Default)]
 struct Chain {
     chain: Hash,
-    /// The seq of the set whose rows are coming; 0 before the first.
+    /// Seq of the current set; 0 before the first.
     seq: u64,
     digests: Vec<Hash>,
-    /// What the last row says the chain is.
-    said: Option<Hash>,
-    /// A row of the set is missing, so the places of the others tell nothing.
+    /// Chain that the last row states.
+    stated: Option<Hash>,
+    /// Whether a row of the set is missing, so that the positions of the others prove nothing.
     has_gap: bool,
     anchor: Option<Anchor>,
     rows: usize,
@@ -147,36 +145,36 @@ impl Chain {
             self.has_gap = true;
             checkup.find(place, "it is missing", RESTORE);
         } else if !self.has_gap
-            && let Some((what, way_out)) = fault_of(row, erasures)
+            && let Some((what, advice)) = error_of(row, erasures)
         {
-            checkup.find(place, what, way_out);
+            checkup.find(place, what, advice);
         }
         self.digests.push(row.digest);
-        self.said = row.chain;
+        self.stated = row.chain;
         self.rows += 1;
     }
 
-    /// All rows of the set are here.
+    /// Checks the current set after its last row.
     fn close(&mut self, checkup: &mut Checkup) {
         if self.digests.is_empty() {
             return;
         }
         let place = format!("journal, seq {}", self.seq);
         self.chain = next_chain(self.chain, self.digests.drain(..));
-        if self.said != Some(self.chain) {
+        if self.stated != Some(self.chain) {
             checkup.find(
                 place.clone(),
-                "the hash chain breaks here: a set before it was changed, or it was, or it is of another copy of the lake",
+                "the hash chain breaks here: this set or an earlier one was changed, or this set belongs to another copy of the lake",
                 RESTORE,
             );
-            self.chain = self.said.unwrap_or(self.chain);
+            self.chain = self.stated.unwrap_or(self.chain);
         }
         self.marks.push(Mark::of(self.seq, &self.chain));
         if let Some(anchor) =
             self.anchor.filter(|anchor| anchor.seq == self.seq && anchor.chain != self.chain)
         {
             let what = format!(
-                "the chain is {}, the anchor says {}: the history up to here was rewritten",
+                "the chain is {}, but the anchor says {}: the history up to here was rewritten",
                 hex(&self.chain),
                 hex(&anchor.chain)
             );
@@ -189,7 +187,7 @@ impl Chain {
         if let Some(anchor) = self.anchor.filter(|anchor| anchor.seq > self.seq) {
             checkup.find(
                 format!("journal, seq {}", anchor.seq),
-                format!("the anchor is of a set that is not there; the last is {}", self.seq),
+                format!("the anchor refers to a set that does not exist; the last is {}", self.seq),
                 RESTORE,
             );
         }
@@ -198,25 +196,25 @@ impl Chain {
     }
 }
 
-/// What is wrong with a row by itself.
-fn fault_of(row: &Row, erasures: &Erasures) -> Option<(String, &'static str)> {
+/// Returns what is wrong with a single row.
+fn error_of(row: &Row, erasures: &Erasures) -> Option<(String, &'static str)> {
     let place = (row.seq, row.ordinal);
     let is_bare = row.before.is_none() && row.after.is_none() && row.request_hash.is_none();
     match (row.is_erased(), erasures.names(place)) {
         (true, true) if is_bare => None,
         (true, true) => Some((
-            "an erase names it, and it has a payload that is not its own".to_owned(),
+            "an erase names it, but it has a payload that is not its own".to_owned(),
             RESTORE,
         )),
         (true, false) => match unnamed(place) {
             StoreError::Damaged { what, .. } => Some((what, RESTORE)),
-            other => Some((told(&other), RESTORE)),
+            other => Some((message(&other), RESTORE)),
         },
         (false, _) if row.compute_digest() != row.digest => {
-            Some(("its digest does not fit what it says: it was changed".to_owned(), RESTORE))
+            Some(("its digest does not match its content: it was changed".to_owned(), RESTORE))
         }
         (false, true) => {
-            Some(("an erase names it, and its payload is still there".to_owned(), ERASE))
+            Some(("an erase names it, but its payload still exists".to_owned(), ERASE))
         }
         (false, false) => None,
     }

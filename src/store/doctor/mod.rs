@@ -1,12 +1,13 @@
-//! The check-up: reads the whole lake without changing it and says everything that is not as it should be.
+//! The check-up: reads the whole lake without changing it and reports everything that is wrong.
 //!
-//! The journal is read in order: every entry of its log is there, every row's digest and every set's chain verify, no
-//! seq is missing. Then it is replayed part by part, and each folded table is compared with what the journal says it
-//! should hold. Last, every live file is there with the size its log says. A thorough one also reads what nothing else
-//! would notice: the appended tables, and the checkpoints of the logs. The inbox, which is no part of the lake and may lie
-//! elsewhere, is looked at by itself.
+//! The journal is read in order: every log entry exists, every row's digest and every set's chain
+//! verify, and no seq is missing. Then the journal is replayed part by part, and each folded table
+//! is compared with the result. Last, every live file exists with the size its log states. A full
+//! check-up also reads what nothing else would notice: the appended tables, and the checkpoints of
+//! the logs. The inbox, which is no part of the lake and may be elsewhere, is checked separately.
 //!
-//! Of an erased row the digest cannot be computed; it counts as sound where an erase names it, whose own digest verifies.
+//! The digest of an erased row cannot be computed; the row counts as sound if an erase names it
+//! whose own digest verifies.
 
 mod changes;
 mod files;
@@ -24,74 +25,73 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 
-use super::copy::no_lake;
+use super::backup::no_lake;
 use super::error::StoreError;
 use super::format::Format;
 use super::journal::files::Files;
-use super::parts::{BUDGET, Parts, Survey};
+use super::replay::{BucketReplay, JournalScan, REPLAY_BUDGET_BYTES};
 use super::row::Hash;
 
 pub use inbox::examine_inbox;
 
-/// Something that is not as it should be.
+/// A problem in the lake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub place: String,
     pub what: String,
-    pub way_out: &'static str,
+    pub advice: &'static str,
 }
 
-/// What a check-up saw.
+/// Result of a check-up.
 #[derive(Clone, Debug, Default)]
 pub struct Checkup {
     pub sets: u64,
     pub rows: usize,
-    /// The chain after the last set.
+    /// Chain after the last set.
     pub chain: Hash,
-    /// Each folded table with its rows and the seq it is folded to.
+    /// Each folded table with its number of rows and the seq it is folded to.
     pub tables: Vec<(&'static str, usize, u64)>,
     pub findings: Vec<Finding>,
 }
 
 const RESTORE: &str =
-    "bring the lake back from a backup, or the object's earlier version from the storage";
-const LOST_END: &str = "bring the lake back from a backup, or the object's earlier version from the storage; but where the journal is whole and the table came from a copy of the lake, lakeplan fold --rebuild makes the table anew from the journal";
-const ERASE: &str =
-    "lakeplan erase finishes it: name the record by its id, which lakeplan history --json shows";
-const REFOLD: &str = "lakeplan fold --rebuild rebuilds it from the journal";
-const SALVAGE: &str = "lakeplan maintain writes its log anew from the files that are there";
-const LET_GO: &str = "lakeplan maintain goes on without it, and its rows are lost; to keep them, first put the file back as it was";
-const RECOUNT: &str = "lakeplan maintain notes how many it holds";
+    "restore the lake from a backup, or the object's earlier version from the storage";
+const LOST_END: &str = "restore the lake from a backup, or the object's earlier version from the storage; but if the journal is whole and the table came from a copy of the lake, run lakeplan fold --rebuild to rebuild the table from the journal";
+const ERASE: &str = "run lakeplan erase to finish it: name the record by its id, which lakeplan history --json shows";
+const REFOLD: &str = "run lakeplan fold --rebuild to rebuild it from the journal";
+const SALVAGE: &str = "run lakeplan maintain to rewrite its log from the files that exist";
+const LET_GO: &str = "run lakeplan maintain to remove it from the table if it cannot be read, which loses its rows; to keep them, first restore the file";
+const RECOUNT: &str = "run lakeplan maintain to record how many it has";
 const TAKE_BACK: &str =
-    "lakeplan fold takes it back, so that other readers see the journal as it is";
+    "run lakeplan fold to revert it, so that other readers see the journal as it is";
 const UPKEEP: &str =
-    "lakeplan maintain takes it back, so that other readers see the table as it is";
-const TAKE_REST_BACK: &str = "lakeplan maintain takes the rest back; these rows are lost";
-const FOLD: &str = "lakeplan fold rebuilds it from the journal";
-const PASSED_OVER: &str = "it keeps nobody from the lake; lakeplan history shows what it says, to be made again where it is wanted";
-const MEND: &str = "mend the journal first; until then keep the table as it is";
+    "run lakeplan maintain to revert it, so that other readers see the table as it is";
+const TAKE_REST_BACK: &str = "run lakeplan maintain to revert the rest; these rows are lost";
+const FOLD: &str = "run lakeplan fold to rebuild it from the journal";
+const PASSED_OVER: &str = "the lake remains usable; lakeplan history shows the change, so you can make it again if you need it";
+const MEND: &str = "repair the journal first; until then keep the table as it is";
 
 impl Checkup {
-    fn find(&mut self, place: impl Into<String>, what: impl Into<String>, way_out: &'static str) {
-        self.findings.push(Finding { place: place.into(), what: what.into(), way_out });
+    fn find(&mut self, place: impl Into<String>, what: impl Into<String>, advice: &'static str) {
+        self.findings.push(Finding { place: place.into(), what: what.into(), advice });
     }
 
-    /// Notes what could not be read. A fault that tells nothing of what is stored is no finding and ends the check-up: a
-    /// right that is missing, a catalog or storage that is away.
+    /// Records a read error as a finding. An error that says nothing about the stored data ends the
+    /// check-up instead: a missing right, or an unreachable catalog or storage.
     fn unread(
         &mut self,
         place: impl Into<String>,
-        fault: StoreError,
-        way_out: &'static str,
+        err: StoreError,
+        advice: &'static str,
     ) -> Result<(), StoreError> {
-        if fault.is_of_the_way() {
-            return Err(fault);
+        if err.is_access_error() {
+            return Err(err);
         }
-        self.find(place, told(&fault), way_out);
+        self.find(place, message(&err), advice);
         Ok(())
     }
 
-    /// Whether something was found about a table or in it.
+    /// Returns whether there is a finding about a table or in it.
     fn has_found_in(&self, table: &str) -> bool {
         self.findings.iter().any(|finding| {
             finding
@@ -102,31 +102,31 @@ impl Checkup {
     }
 }
 
-/// A position and the chain that stood there, as an earlier check-up printed it.
+/// A position and its chain, as printed by an earlier check-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Anchor {
     pub seq: u64,
     pub chain: Hash,
 }
 
-/// How much of a lake is examined.
+/// How much of a lake to check.
 #[derive(Clone, Copy, Debug)]
 pub struct Extent {
     pub anchor: Option<Anchor>,
-    /// Whether that is also looked at which nothing else would notice.
+    /// Whether to also check what nothing else would notice.
     pub is_full: bool,
-    /// How many bytes of the journal's rows are replayed at a time, but always a bucket.
+    /// Bytes of journal rows replayed at a time; at least one bucket is replayed.
     pub budget: u64,
 }
 
 impl Extent {
-    /// What is looked at usually.
+    /// Returns the usual extent.
     pub fn usual(anchor: Option<Anchor>) -> Self {
-        Self { anchor, is_full: false, budget: BUDGET }
+        Self { anchor, is_full: false, budget: REPLAY_BUDGET_BYTES }
     }
 }
 
-/// Examines the lake at `root` as usual.
+/// Checks the lake at `root` to the usual extent.
 pub async fn examine(
     root: &Arc<dyn ObjectStore>,
     name: &str,
@@ -136,7 +136,7 @@ pub async fn examine(
     examine_to(root, name, format, Extent::usual(anchor)).await
 }
 
-/// Examines the lake at `root` to an extent.
+/// Checks the lake at `root` to an extent.
 pub async fn examine_to(
     root: &Arc<dyn ObjectStore>,
     name: &str,
@@ -146,8 +146,8 @@ pub async fn examine_to(
     let mut checkup = Checkup::default();
     let mut journal = Files::new(Arc::clone(root)).at(name);
     journal::check_log(&mut checkup, &journal.log, root).await?;
-    // The tables are looked up before the end of the journal, so that none is ahead of it where others commit and fold
-    // meanwhile; and how far the journal says that they are folded before both.
+    // Look up the tables before the end of the journal, so that no table is ahead of it if others
+    // commit and fold meanwhile; look up the journal's stated folded seq before both.
     let mut of_tables = Checkup::default();
     let mut standing = Vec::new();
     for has_looked_up in [false, true] {
@@ -155,29 +155,30 @@ pub async fn examine_to(
             Ok(Some(_)) if has_looked_up => {}
             Ok(Some(_)) => standing = tables::find(&mut of_tables, root, &journal).await?,
             Ok(None) => return Err(no_lake(root, name).await),
-            Err(fault) => {
-                unloadable::tell(&mut checkup, root, name, &journal.log, fault).await?;
+            Err(err) => {
+                unloadable::explain(&mut checkup, root, name, &journal.log, err).await?;
                 names::check(&mut checkup, root, name).await?;
                 return Ok(checkup);
             }
         }
     }
     let all: Vec<_> = journal.live().cloned().collect();
-    let survey = Survey::of(&journal, &all).await;
-    if let Some(fault) = &survey.unsaid {
-        checkup.unread("journal", fault.again(), RESTORE)?;
+    let scan = JournalScan::of(&journal, &all).await;
+    if let Some(err) = &scan.invalid_erase {
+        checkup.unread("journal", err.again(), RESTORE)?;
     }
-    let read = journal::check_rows(&mut checkup, &journal, &survey.erasures, extent.anchor).await?;
+    let read = journal::check_rows(&mut checkup, &journal, &scan.erasures, extent.anchor).await?;
     let journal_is_sound = checkup.findings.is_empty();
     checkup.findings.extend(read.values.findings);
     foreign::check_journal(&mut checkup, &journal.log, &journal.others).await?;
     checkup.findings.append(&mut of_tables.findings);
-    // A row that lost its payload to no erase is told of already; nothing after it can be replayed.
-    // Nor does a journal that has lost something tell what the tables should hold.
+    // A row that lost its payload without an erase has been reported already; nothing after it can
+    // be replayed. A journal that lost something does not define what the tables should hold
+    // either.
     let parts = (read.is_whole && journal_is_sound)
-        .then(|| Parts::new(&journal, read.files, format, survey));
+        .then(|| BucketReplay::new(&journal, read.files, format, scan));
     if !journal_is_sound {
-        standing.iter_mut().for_each(tables::Standing::only_read);
+        standing.iter_mut().for_each(tables::TableCheck::only_read);
     }
     tables::check(&mut checkup, standing, parts.as_ref(), extent.budget).await?;
     foreign::check_appended(&mut checkup, root).await?;
@@ -189,18 +190,18 @@ pub async fn examine_to(
     if !journal_is_sound {
         // The tables may be all that is left of what the journal lost.
         for finding in
-            checkup.findings.iter_mut().filter(|finding| [REFOLD, FOLD].contains(&finding.way_out))
+            checkup.findings.iter_mut().filter(|finding| [REFOLD, FOLD].contains(&finding.advice))
         {
-            finding.way_out = MEND;
+            finding.advice = MEND;
         }
     }
     Ok(checkup)
 }
 
-/// An error with what caused it.
-fn told(fault: &StoreError) -> String {
-    match std::error::Error::source(fault) {
-        Some(cause) => format!("{fault}: {cause}"),
-        None => fault.to_string(),
+/// Formats an error with its cause.
+fn message(err: &StoreError) -> String {
+    match std::error::Error::source(err) {
+        Some(cause) => format!("{err}: {cause}"),
+        None => err.to_string(),
     }
 }

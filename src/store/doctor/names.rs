@@ -1,4 +1,5 @@
-//! Names in the logs of the tables that are no entries: what has the name of the next entry keeps everybody from writing.
+//! Finds names in the tables' logs that are not entries: something with the name of the next entry
+//! blocks every writer.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use crate::store::log_replay;
 use crate::store::table_log::TableLog;
 use crate::store::tables::LakeTables;
 
-const NO_VERSION: &str = "move this file out of the folder; it is no entry of the log";
+const NO_VERSION: &str = "move this file out of the folder; it is not a log entry";
 
-/// Names what has the name of an entry and is none, in the log of every table that Lakeplan writes. `name` is the URL of the
-/// lake; what is no file can only be seen in a folder of this machine.
+/// Reports everything that has the name of an entry and is not one, in the log of every table that
+/// Lakeplan writes. `name` is the URL of the lake; only a local folder shows names that are not
+/// files.
 pub async fn check(
     checkup: &mut Checkup,
     root: &Arc<dyn ObjectStore>,
@@ -29,8 +31,8 @@ pub async fn check(
         let log = TableLog::new(Arc::clone(root), table);
         let listed: BTreeSet<String> = match log_replay::list(&log, None).await {
             Ok(names) => names.into_iter().collect(),
-            Err(err) if err.is_of_the_way() => return Err(err),
-            // It is named where the table is read.
+            Err(err) if err.is_access_error() => return Err(err),
+            // Reading the table reports the error.
             Err(_) => continue,
         };
         for file in
@@ -50,14 +52,14 @@ pub async fn check(
         let found: BTreeSet<String> =
             found.filter_map(|found| found.ok()?.file_name().into_string().ok()).collect();
         for file in found.iter().filter(|file| is_of_entry(file) && !listed.contains(*file)) {
-            // A commit may have come since the log was listed.
+            // A commit may have been added since the log was listed.
             let version = log_replay::version_in(file);
             if let Some(version) = version
                 && log.get_entry(version).await.is_ok_and(|entry| entry.is_some())
             {
                 continue;
             }
-            let what = "it has the name of an entry and is no file, so the commit of that version can never be put";
+            let what = "it has the name of a log entry but is not a file, so that version can never be committed";
             checkup.find(format!("{table}/_delta_log/{file}"), what, MOVE_NAME);
         }
     }

@@ -1,4 +1,4 @@
-//! The records of a current table against those that the journal makes.
+//! Compares the records of a current table with those that the journal makes.
 
 use std::collections::HashMap;
 
@@ -6,36 +6,36 @@ use deltalake::arrow::array::RecordBatch;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::domain::any::AnyRecord;
+use crate::domain::any_record::AnyRecord;
 use crate::domain::record::Entity;
 use crate::store::error::StoreError;
 use crate::store::tables::columns;
 
-/// The records of an entity that a table should hold, and that were not met in it yet.
-pub struct Wanted {
+/// Records of an entity that a table should hold and that were not found in it yet.
+pub struct ExpectedRecords {
     entity: Entity,
     records: HashMap<Uuid, AnyRecord>,
 }
 
-impl Wanted {
+impl ExpectedRecords {
     pub fn new(entity: Entity, records: HashMap<Uuid, AnyRecord>) -> Self {
         Self { entity, records }
     }
 
-    /// What is wrong with rows of the table.
+    /// Takes rows of the table and describes what is wrong with them.
     pub fn take(&mut self, batch: &RecordBatch, path: &str) -> Result<Vec<String>, StoreError> {
         let found = columns::decode(self.entity, batch, path)?;
-        Ok(found.iter().filter_map(|record| self.fault_of(record)).collect())
+        Ok(found.iter().filter_map(|record| self.error_of(record)).collect())
     }
 
-    fn fault_of(&mut self, record: &AnyRecord) -> Option<String> {
+    fn error_of(&mut self, record: &AnyRecord) -> Option<String> {
         let id = record.id();
         match self.records.remove(&id) {
-            None => Some(format!("the row {id} is not in the journal, or is there twice")),
+            None => Some(format!("the row {id} is missing from the journal or appears twice")),
             Some(known) if known != *record => {
-                let (journal, found) = record.touched(&known);
+                let (journal, found) = record.diff(&known);
                 Some(format!(
-                    "the row {id} says {}, the journal {}",
+                    "the row {id} has {}, but the journal has {}",
                     Value::Object(found),
                     Value::Object(journal)
                 ))
@@ -44,7 +44,7 @@ impl Wanted {
         }
     }
 
-    /// What the table lacks.
+    /// Describes the records that the table lacks.
     pub fn rest(self) -> Vec<String> {
         let mut ids: Vec<Uuid> = self.records.into_keys().collect();
         ids.sort_unstable();

@@ -1,4 +1,4 @@
-//! The folded tables against the journal, a few buckets at a time.
+//! Compares the folded tables with the journal, a few buckets at a time.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,44 +7,44 @@ use deltalake::arrow::array::RecordBatch;
 use object_store::ObjectStore;
 
 use super::changes::Changes;
-use super::records::Wanted;
-use super::{Checkup, FOLD, LOST_END, PASSED_OVER, REFOLD, RESTORE, told};
+use super::records::ExpectedRecords;
+use super::{Checkup, FOLD, LOST_END, PASSED_OVER, REFOLD, RESTORE, message};
 use crate::store::catalog::features::WAY_OUT_OF_FOLDED;
 use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
-use crate::store::parts::{Parts, Records, Until};
+use crate::store::replay::{BucketReplay, Records, ReplayBounds};
 use crate::store::row::Row;
 use crate::store::table_log::{LiveFile, Table, TableLog};
-use crate::store::tables::read::{Distrust, Found, batches};
+use crate::store::tables::read::{Distrust, TableState, batches};
 use crate::store::tables::{BUCKET, BUCKETS, FoldedTable, TABLES};
 
-/// So many rows of a table are told of one by one; of one that is wrong throughout nobody reads a million.
-const MOST: usize = 1000;
+/// Maximum number of rows of a table that are reported individually.
+const MAX_FINDINGS: usize = 1000;
 
-/// A folded table that can be read.
-pub struct Standing {
+/// A readable folded table.
+pub struct TableCheck {
     table: FoldedTable,
     log: TableLog,
     found: Table,
     seq: u64,
     rows: usize,
     wrong: usize,
-    /// Its files could be read so far.
+    /// Whether its files were readable so far.
     is_readable: bool,
-    /// The journal tells what it should hold.
+    /// Whether the journal defines what the table should hold.
     is_compared: bool,
 }
 
-/// What a table's rows of some buckets are compared with.
+/// What the rows of some buckets are compared with.
 enum Against {
-    /// Nothing is known of what they should be; they are only counted.
+    /// Nothing is known about the rows; they are only counted.
     Nothing,
-    Records(Wanted),
+    Records(ExpectedRecords),
     Changes(Changes),
 }
 
 impl Against {
-    /// What is wrong with rows of the table.
+    /// Takes rows of the table and describes what is wrong with them.
     fn take(&mut self, batch: &RecordBatch, path: &str) -> Result<Vec<String>, StoreError> {
         match self {
             Self::Nothing => Ok(Vec::new()),
@@ -53,7 +53,7 @@ impl Against {
         }
     }
 
-    /// What the table lacks.
+    /// Describes what the table lacks.
     fn rest(self) -> Vec<String> {
         match self {
             Self::Nothing => Vec::new(),
@@ -63,11 +63,12 @@ impl Against {
     }
 }
 
-/// Compares every folded table with the journal. Where it cannot be replayed, the tables are only read.
+/// Compares every folded table with the journal. If the journal cannot be replayed, the tables are
+/// only read.
 pub async fn check(
     checkup: &mut Checkup,
-    mut standing: Vec<Standing>,
-    parts: Option<&Parts<'_>>,
+    mut standing: Vec<TableCheck>,
+    parts: Option<&BucketReplay<'_>>,
     budget: u64,
 ) -> Result<(), StoreError> {
     let ahead = standing.iter().filter(|at| at.is_compared && at.seq > checkup.sets);
@@ -75,7 +76,7 @@ pub async fn check(
         let (name, seq, end) = (at.table.name(), at.seq, checkup.sets);
         checkup.find(
             "journal",
-            format!("it ends at seq {end}, and {name} is folded to {seq}: the journal lost its end, or {name} is a copy's"),
+            format!("it ends at seq {end}, but {name} is folded to {seq}: the journal lost its end, or {name} comes from a copy"),
             LOST_END,
         );
     }
@@ -96,32 +97,32 @@ pub async fn check(
                     let place = stop
                         .seq()
                         .map_or_else(|| "journal".to_owned(), |seq| format!("journal, seq {seq}"));
-                    checkup.unread(place, stop.fault(), RESTORE)?;
+                    checkup.unread(place, stop.err(), RESTORE)?;
                     parts = None;
                 }
             }
         }
         for at in standing.iter_mut().filter(|at| at.is_readable) {
             let against = at.against(replayed.as_mut(), checkup.sets);
-            if let Err(fault) = at.compare(checkup, &buckets, against).await {
+            if let Err(err) = at.compare(checkup, &buckets, against).await {
                 at.is_readable = false;
-                checkup.unread(at.table.name(), fault, REFOLD)?;
+                checkup.unread(at.table.name(), err, REFOLD)?;
             }
         }
     }
     for orphan in parts.iter().flat_map(|parts| parts.orphans()) {
         let what = format!(
-            "it changes the {} {}, which no row has made; it is passed over",
+            "it changes the {} {}, which no row created; it is ignored",
             orphan.entity.noun(),
             orphan.id
         );
         checkup.find(format!("journal, row {}.{}", orphan.seq, orphan.ordinal), what, PASSED_OVER);
     }
     for at in standing {
-        if at.wrong > MOST {
+        if at.wrong > MAX_FINDINGS {
             let what = format!(
-                "{} more of its rows are missing, too many or not what the journal says",
-                at.wrong - MOST
+                "{} more of its rows are missing, extra or different from the journal",
+                at.wrong - MAX_FINDINGS
             );
             checkup.find(at.table.name(), what, REFOLD);
         }
@@ -132,32 +133,37 @@ pub async fn check(
     Ok(())
 }
 
-/// How far each entity's records are compared. Of what has no table the rows are replayed all the same.
-fn until(standing: &[Standing]) -> Until {
+/// Returns how far each entity's records are compared. Rows of entities without a table are
+/// replayed anyway.
+fn until(standing: &[TableCheck]) -> ReplayBounds {
     let end = |table| {
         standing
             .iter()
             .find(|at| at.table == FoldedTable::Current(table))
             .map_or(u64::MAX, |at| at.seq)
     };
-    Until { ends: TABLES.iter().map(|table| (table.entity, end(table))).collect(), last: u64::MAX }
+    ReplayBounds {
+        ends: TABLES.iter().map(|table| (table.entity, end(table))).collect(),
+        last: u64::MAX,
+    }
 }
 
-/// The tables that there are to compare, which the journal knows to be folded up to a seq.
+/// Returns the tables to compare, with the seq to which the journal or the table itself states they
+/// are folded.
 pub async fn find(
     checkup: &mut Checkup,
     root: &Arc<dyn ObjectStore>,
     files: &Files,
-) -> Result<Vec<Standing>, StoreError> {
+) -> Result<Vec<TableCheck>, StoreError> {
     let (mut standing, mut missing) = (Vec::new(), Vec::new());
     let known = files.folded;
     let mut is_folded = known > 0;
     for table in FoldedTable::all() {
         match table.find(root, Some(files)).await {
-            Ok(Found::Whole(found, seq)) => {
+            Ok(TableState::Ready(found, seq)) => {
                 is_folded |= table != FoldedTable::Changes;
                 let seq = seq.max(known);
-                standing.push(Standing {
+                standing.push(TableCheck {
                     table,
                     log: table.log(root),
                     found,
@@ -168,43 +174,46 @@ pub async fn find(
                     is_compared: true,
                 });
             }
-            Ok(Found::Outdated(_, why @ Distrust::Features)) => {
+            Ok(TableState::Untrusted(_, why @ Distrust::Features)) => {
                 checkup.find(table.name(), why.to_string(), WAY_OUT_OF_FOLDED)
             }
-            Ok(Found::Outdated(_, why)) => checkup.find(table.name(), why.to_string(), FOLD),
-            Ok(Found::Broken(fault, _)) => {
-                checkup.find(format!("{}/_delta_log", table.name()), told(&fault), FOLD)
+            Ok(TableState::Untrusted(_, why)) => checkup.find(table.name(), why.to_string(), FOLD),
+            Ok(TableState::Broken(err, _)) => {
+                checkup.find(format!("{}/_delta_log", table.name()), message(&err), FOLD)
             }
-            Ok(Found::Nothing) => missing.push(table.name()),
-            Err(fault) => checkup.unread(table.name(), fault, REFOLD)?,
+            Ok(TableState::Missing) => missing.push(table.name()),
+            Err(err) => checkup.unread(table.name(), err, REFOLD)?,
         }
     }
-    // Before the first fold there are none.
+    // Before the first fold there are no tables.
     for name in missing.into_iter().filter(|_| is_folded) {
         checkup.find(name, "the table is missing", REFOLD);
     }
     Ok(standing)
 }
 
-impl Standing {
-    /// Only its files are read: nothing tells what it should hold.
+impl TableCheck {
+    /// Only reads the files, because nothing defines what the table should hold.
     pub fn only_read(&mut self) {
         self.is_compared = false;
     }
 
-    /// What it is compared with of a part that was replayed. One that is ahead of the journal says what the journal lost.
+    /// Returns what to compare the table with after replaying a part. A table ahead of the journal
+    /// shows what the journal lost.
     fn against(&self, replayed: Option<&mut (Records, Changes)>, sets: u64) -> Against {
         match (self.table, replayed.filter(|_| self.seq <= sets)) {
             (_, None) => Against::Nothing,
             (FoldedTable::Changes, Some((_, changes))) => Against::Changes(std::mem::take(changes)),
-            (FoldedTable::Current(table), Some((records, _))) => Against::Records(Wanted::new(
-                table.entity,
-                records.remove(&table.entity).unwrap_or_default(),
-            )),
+            (FoldedTable::Current(table), Some((records, _))) => {
+                Against::Records(ExpectedRecords::new(
+                    table.entity,
+                    records.remove(&table.entity).unwrap_or_default(),
+                ))
+            }
         }
     }
 
-    /// Reads its files of some buckets and tells what is wrong with them.
+    /// Reads the table's files of some buckets and reports what is wrong with them.
     async fn compare(
         &mut self,
         checkup: &mut Checkup,
@@ -225,7 +234,7 @@ impl Standing {
         }
         wrong.extend(against.rest());
         self.rows += rows;
-        for what in wrong.iter().take(MOST.saturating_sub(self.wrong)) {
+        for what in wrong.iter().take(MAX_FINDINGS.saturating_sub(self.wrong)) {
             checkup.find(self.table.name(), what, REFOLD);
         }
         self.wrong += wrong.len();
@@ -233,7 +242,8 @@ impl Standing {
     }
 }
 
-/// The bucket whose rows a file holds. What is in none that there is belongs nowhere, and is looked at with the first.
+/// Returns the bucket of a file's rows. A file without a valid bucket is checked with the first
+/// bucket.
 fn bucket_of(file: &LiveFile) -> u32 {
     let bucket = file.partitions.get(BUCKET).and_then(|bucket| bucket.as_deref()?.parse().ok());
     bucket.filter(|bucket| u64::from(*bucket) < BUCKETS).unwrap_or(0)

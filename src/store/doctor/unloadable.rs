@@ -1,4 +1,5 @@
-//! A journal whose log cannot be read: which of its entries is why, and what leaves the lake whole.
+//! Explains a journal with an unreadable log: which entry is the cause, and how to leave the lake
+//! whole.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,23 +7,24 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 
-use super::{Checkup, RESTORE, told};
+use super::{Checkup, RESTORE, message};
 use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
 use crate::store::journal::verify::verify;
 use crate::store::log_entry::LogEntry;
-use crate::store::log_replay::{self, Replaying, checkpoint_path};
-use crate::store::table_log::{Belief, TableLog, entry_path};
+use crate::store::log_replay::{self, LogReplay, checkpoint_path};
+use crate::store::table_log::{TableLog, Trust, entry_path};
 use crate::store::tables::FoldedTable;
-use crate::store::tables::read::Found;
+use crate::store::tables::read::TableState;
 
-const BRING_BACK: &str = "neither fold nor maintain the lake as it is; bring the folder journal with the _delta_log that Lakeplan wrote back, from a backup or from the lake that this is a copy of, then lakeplan fold rebuilds the other tables from it";
-const UNMIX: &str = "bring the journal of the copy that is to go on back, from a backup or from that copy; where it is the one up to this entry, move this entry and all after it out of the folder instead, then lakeplan fold --rebuild";
+const RESTORE_JOURNAL: &str = "do not fold or maintain the lake as it is; restore the folder journal with the _delta_log that Lakeplan wrote, from a backup or from the lake that this is a copy of, then run lakeplan fold to rebuild the other tables from it";
+const UNMIX: &str = "restore the journal of the copy to keep, from a backup or from that copy; if it is the one up to this entry, move this entry and all after it out of the folder instead, then run lakeplan fold --rebuild";
 pub const STRAY: &str =
-    "move this file out of the folder; the journal is whole without it, and nothing of it is lost";
+    "move this file out of the folder; the journal is whole without it, and nothing is lost";
 
-/// Tells why the journal's log cannot be read. A file that is none of the log is named where the journal is whole without it.
-pub async fn tell(
+/// Explains why the journal's log is unreadable. A stray file is reported if the journal is whole
+/// without it.
+pub async fn explain(
     checkup: &mut Checkup,
     root: &Arc<dyn ObjectStore>,
     name: &str,
@@ -34,12 +36,12 @@ pub async fn tell(
     let reach = Reach::of(log).await?;
     if reach.is_mixed {
         checkup.findings.clear();
-        checkup.find(path.clone(), told(&err), UNMIX);
+        checkup.find(path.clone(), message(&err), UNMIX);
         return Ok(());
     }
     let strays = strays(root, name, log, &reach).await?;
     if !strays.is_empty() {
-        // What is missing before a stray file was never there.
+        // Entries missing before a stray file never existed.
         checkup.findings.clear();
         for (file, what) in strays {
             checkup.find(format!("{place}/{file}"), what, STRAY);
@@ -47,18 +49,19 @@ pub async fn tell(
         return Ok(());
     }
     let is_foreign = reach.replayed.table.files.is_empty() && reach.is_whole;
-    checkup.unread(place, err, if is_foreign { BRING_BACK } else { RESTORE })
+    checkup.unread(place, err, if is_foreign { RESTORE_JOURNAL } else { RESTORE })
 }
 
-/// How far the log can be followed from its first entry, or from the newest checkpoint of Lakeplan that can be read.
+/// How far the log can be followed from its first entry, or from the newest readable checkpoint of
+/// Lakeplan.
 struct Reach {
     names: Vec<String>,
-    replayed: Replaying,
-    /// The last version that could be taken in.
+    replayed: LogReplay,
+    /// Last version that could be replayed.
     version: Option<u64>,
-    /// Whether that is the last of which there is anything.
+    /// Whether that is the last version that has anything in the log.
     is_whole: bool,
-    /// Whether the next one is an entry of Lakeplan that could not be taken in: it is of another history.
+    /// Whether the next version is an entry of Lakeplan that belongs to another history.
     is_mixed: bool,
 }
 
@@ -69,9 +72,9 @@ impl Reach {
             .iter()
             .filter_map(|name| log_replay::version_of(name, ".checkpoint.parquet"))
             .collect();
-        let (mut replayed, mut version) = (Replaying::of(log, Belief::Own), None);
+        let (mut replayed, mut version) = (LogReplay::of(log, Trust::Own), None);
         for checkpoint in checkpoints.into_iter().rev() {
-            let mut read = Replaying::of(log, Belief::Own);
+            let mut read = LogReplay::of(log, Trust::Own);
             if let Some(bytes) = log.get(&checkpoint_path(checkpoint)).await?
                 && matches!(read.checkpoint(checkpoint, bytes), Ok(true))
             {
@@ -97,9 +100,9 @@ impl Reach {
     }
 }
 
-/// The files of the log after the last entry that can be read, each with what is wrong with it, where nothing tells that a
-/// commit of Lakeplan came after that entry: the chain verifies up to it, no file of the journal was written for a later
-/// version, and no table is folded further.
+/// Returns the log files after the last readable entry, each with its problem, if nothing shows
+/// that a commit of Lakeplan followed that entry: the chain verifies up to it, no journal file was
+/// written for a later version, and no table is folded further.
 async fn strays(
     root: &Arc<dyn ObjectStore>,
     name: &str,
@@ -113,7 +116,7 @@ async fn strays(
         return Ok(Vec::new());
     }
     for table in FoldedTable::all() {
-        if let Found::Whole(_, seq) = table.find(root, Some(&files)).await?
+        if let TableState::Ready(_, seq) = table.find(root, Some(&files)).await?
             && seq > files.end()
         {
             return Ok(Vec::new());
@@ -132,13 +135,14 @@ async fn strays(
         }
         strays.push((
             file.clone(),
-            format!("the log ends at version {end}, and this file does not go on from it"),
+            format!("the log ends at version {end}, and this file does not continue it"),
         ));
     }
     Ok(strays)
 }
 
-/// Whether rows were written for a version after one. A name begins with the version that the rows were for.
+/// Returns whether rows were written for a version after `end`. A file name begins with the version
+/// that its rows were for.
 async fn has_later_rows(log: &TableLog, end: u64) -> Result<bool, StoreError> {
     let listed: Vec<_> = log
         .store()

@@ -1,11 +1,12 @@
-//! Values of the journal that their fields cannot hold: the check-up names those that no later change has replaced.
+//! Reports values of the journal that their fields cannot hold and that no later change has
+//! replaced.
 
 use super::Checkup;
 use crate::store::unreadable::UnreadableValues;
 
-const CLEAR: &str = "lakeplan upgrade clears it; or give the field another value, or take the change back with lakeplan undo and this seq; all keep the history";
+const CLEAR: &str = "run lakeplan upgrade to clear it, set the field to another value, or undo the change with lakeplan undo and this seq; all keep the history";
 
-/// Names those that stand.
+/// Reports the values that are still current.
 pub fn find(values: UnreadableValues, checkup: &mut Checkup) {
     for value in values.standing() {
         let (field, noun, id, why) = (&value.field, value.entity.noun(), value.id, &value.why);

@@ -1,4 +1,4 @@
-//! Files that are put and deleted so that the order in which the disk learns of it is known.
+//! Puts and deletes files with a known order of the changes on disk.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -12,8 +12,9 @@ use object_store::{Error, PutPayload, Result};
 use super::folders::Folders;
 use super::{NotLanded, STORE};
 
-/// How often a folder is made again that another process removes, because it is empty, before there is a file in it.
-const TRIES: usize = 10;
+/// Maximum number of attempts to create a folder that another process removes as empty before it
+/// holds a file.
+const MAX_ATTEMPTS: usize = 10;
 
 /// Whether the name may exist although the put failed.
 pub(super) enum Failure {
@@ -22,8 +23,8 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// A link that failed for one of these reasons was not made; on a network's file system any other may hide that it
-    /// was.
+    /// Classifies a failed link. A link that failed for one of these reasons was not made; on a
+    /// network file system, any other error may hide that it was.
     fn of_link(err: io::Error) -> Self {
         use io::ErrorKind::{
             AlreadyExists, CrossesDevices, NotFound, PermissionDenied, ReadOnlyFilesystem,
@@ -37,7 +38,7 @@ impl Failure {
     }
 }
 
-/// Puts a file under a name that is not taken.
+/// Puts a file under a free name.
 pub(super) fn create(
     folders: &Folders,
     target: &Path,
@@ -52,13 +53,13 @@ pub(super) fn create(
         remove(temporary);
         return Err(err);
     }
-    // A temporary file that stays beside the name tells readers that the name may not be on the disk.
+    // A temporary file that remains beside the name tells readers that the name may not be on disk.
     flush(folder).map_err(Failure::After)?;
     remove(temporary);
     Ok(())
 }
 
-/// Puts a file under a name, in the place of what is there.
+/// Puts a file under a name and replaces an existing file.
 pub(super) fn replace(
     folders: &Folders,
     target: &Path,
@@ -77,7 +78,7 @@ pub(super) fn replace(
     flush(folder).map_err(Failure::After)
 }
 
-/// Deletes files in order, and folders that become empty; what became of each.
+/// Deletes files in order, and the folders that become empty; returns the result of each deletion.
 pub(super) fn delete(
     inner: &LocalFileSystem,
     folders: &Folders,
@@ -94,7 +95,7 @@ pub(super) fn delete(
         }));
     }
     let flushed = changed.iter().try_for_each(|folder| match flush(folder) {
-        // It was empty and is gone, and the folder above it is flushed.
+        // The folder was empty and is removed; the folder above it is flushed.
         Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,
     });
@@ -108,12 +109,12 @@ pub(super) fn delete(
     deleted
 }
 
-/// Flushes the folder of a log entry whose temporary file is still there: whoever put the entry has not flushed it yet, or
-/// was killed before that.
+/// Flushes the folder of a log entry whose temporary file still exists: the writer of the entry has
+/// not flushed it yet, or was killed before that.
 pub(super) fn flush_if_unfinished(entry: &Path) -> io::Result<()> {
     match std::fs::metadata(entry) {
         Ok(found) if has_more_links(&found) => {}
-        // What cannot be looked at is told by the read that follows.
+        // The read that follows reports the error.
         _ => return Ok(()),
     }
     let (folder, mut start) = (folder_of(entry)?, entry.file_name().unwrap_or_default().to_owned());
@@ -147,7 +148,7 @@ fn folder_of(target: &Path) -> io::Result<&Path> {
     target.parent().ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
-/// Writes a temporary file, and flushes it and the names of the folders that it lies in.
+/// Writes a temporary file, and flushes it and the names of the folders above it.
 fn write_through(
     folders: &Folders,
     folder: &Path,
@@ -168,8 +169,8 @@ fn open_new(folder: &Path, temporary: &Path) -> io::Result<File> {
     loop {
         std::fs::create_dir_all(folder)?;
         match OpenOptions::new().write(true).create_new(true).open(temporary) {
-            Err(err) if err.kind() == io::ErrorKind::NotFound && tries < TRIES => tries += 1,
-            // A taken temporary name says nothing of the target.
+            Err(err) if err.kind() == io::ErrorKind::NotFound && tries < MAX_ATTEMPTS => tries += 1,
+            // A taken temporary name proves nothing about the target.
             Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(io::Error::other(err));
             }
@@ -178,12 +179,13 @@ fn open_new(folder: &Path, temporary: &Path) -> io::Result<File> {
     }
 }
 
-/// Removes a temporary file. One that stays costs its space until the next maintenance.
+/// Removes a temporary file. A remaining file takes space until the next maintenance.
 fn remove(temporary: &Path) {
     let _ = std::fs::remove_file(temporary);
 }
 
-/// Removes the folders above a deleted file that are empty now, below `root`; gives the one that lost a name.
+/// Removes the folders above a deleted file that are now empty, below `root`; returns the one that
+/// lost a name.
 fn remove_empty(deleted: &Path, root: &Path) -> Option<PathBuf> {
     let mut at = deleted.parent()?;
     while at != root && std::fs::remove_dir(at).is_ok() {

@@ -1,8 +1,9 @@
-//! Which folders are on the disk by their own names, so that what is put into them stays reachable.
+//! Tracks which folders have their own names on disk, so that new files in them stay reachable.
 //!
-//! A folder is settled when its name and those of all folders above it were flushed. No name of an object appears in a
-//! folder that is not settled. So a folder that holds an object is settled whoever made it, which a process finds out by
-//! reading a name instead of flushing every folder above.
+//! A folder is settled when its name and those of all folders above it were flushed. No name of an
+//! object appears in a folder that is not settled. So a folder that holds an object is settled, no
+//! matter who created it, and a process can learn this by reading a name instead of flushing every
+//! folder above.
 
 use std::collections::HashMap;
 use std::io;
@@ -17,7 +18,8 @@ use super::temporaries::is_temporary;
 #[derive(Debug)]
 pub(super) struct Folders {
     root: PathBuf,
-    /// Settled folders, each with the time of its creation: one that is removed and made again is another.
+    /// Settled folders, each with its creation time: a folder that is removed and created again is
+    /// a new one.
     settled: Mutex<HashMap<PathBuf, SystemTime>>,
 }
 
@@ -30,14 +32,14 @@ impl Folders {
         &self.root
     }
 
-    /// Flushes the names of a folder, and of those above it, that may not be on the disk.
+    /// Flushes the names of a folder, and of those above it, that may not be on disk.
     pub fn settle(&self, folder: &Path) -> io::Result<()> {
         let (mut at, mut flushed) = (folder, Vec::new());
         while !self.is_settled(at)? {
             flushed.push(at);
             let Some(above) = at.parent().filter(|above| is_same_device(at, above)) else { break };
             match flush(above) {
-                // Nobody makes folders in one that he may not even read.
+                // A user who may not even read a folder creates no folders in it.
                 Err(err)
                     if err.kind() == io::ErrorKind::PermissionDenied
                         && !above.starts_with(&self.root) =>
@@ -49,9 +51,9 @@ impl Folders {
             at = above;
         }
         for folder in flushed.into_iter().chain([folder]) {
-            // Where the file system does not tell when a folder was made, it is looked at each time.
+            // If the file system does not report creation times, the folder is checked each time.
             if let Ok(made) = std::fs::metadata(folder).and_then(|found| found.created()) {
-                self.known().insert(folder.to_path_buf(), made);
+                self.entries().insert(folder.to_path_buf(), made);
             }
         }
         Ok(())
@@ -59,13 +61,13 @@ impl Folders {
 
     fn is_settled(&self, folder: &Path) -> io::Result<bool> {
         let made = std::fs::metadata(folder)?.created();
-        if let (Ok(made), Some(known)) = (made, self.known().get(folder))
-            && made == *known
+        if let (Ok(made), Some(entries)) = (made, self.entries().get(folder))
+            && made == *entries
         {
             return Ok(true);
         }
         if folder == self.root {
-            // A file of somebody else may lie in it; a log entry is ours.
+            // The folder may hold a file of another program; a log entry is Lakeplan's.
             for found in std::fs::read_dir(folder)? {
                 if holds_object(&found?.path().join("_delta_log"))? {
                     return Ok(true);
@@ -77,12 +79,12 @@ impl Folders {
             && (holds_object(folder)? || holds_object(&folder.join("_delta_log"))?))
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<PathBuf, SystemTime>> {
+    fn entries(&self) -> MutexGuard<'_, HashMap<PathBuf, SystemTime>> {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether a finished file lies in a folder, which may not exist.
+/// Returns whether a finished file is in a folder, which may not exist.
 fn holds_object(folder: &Path) -> io::Result<bool> {
     let listed = match std::fs::read_dir(folder) {
         Err(err)
@@ -101,7 +103,7 @@ fn holds_object(folder: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Whether two folders lie in one file system. The top of a file system is always there.
+/// Returns whether two folders are on one file system. The top of a file system always exists.
 #[cfg(unix)]
 fn is_same_device(a: &Path, b: &Path) -> bool {
     let device = |path: &Path| {

@@ -1,24 +1,28 @@
 //! A local folder as an object store whose writes survive a power cut.
 //!
-//! What is promised: when a put or a delete has returned, a power cut does not undo it, and no power cut leaves half of an
-//! object under its name. In detail:
+//! Guarantee: after a put or a delete has returned, a power cut does not undo it, and no power cut
+//! leaves half an object under its name. In detail:
 //!
-//! - An object's bytes are flushed before its name appears, and the name is flushed before the put returns. Creating links
-//!   a flushed temporary file under the name, which fails atomically where the name is taken. Overwriting renames it.
-//! - Before the first name appears in a folder, the folder's own name and those of the folders above it are flushed, up to
-//!   the top of the file system or the first folder that this user may not read. [`Folders`] remembers which are.
-//! - A temporary file of a create is removed only after the name was flushed. A second link beside an entry of a Delta log
-//!   therefore tells a reader that its writer is not done or was killed: the reader flushes the folder before it returns
-//!   the entry. So whatever a process concludes from a log entry rests on what survives a power cut.
-//! - Deletes are done in the order given and flushed before they return, one flush for a folder and call. Deletes of one
-//!   call may reach the disk in any order.
+//! - An object's bytes are flushed before its name appears, and the name is flushed before the put
+//!   returns. A create links a flushed temporary file under the name, which fails atomically if the
+//!   name is taken. An overwrite renames it.
+//! - Before the first name appears in a folder, the folder's own name and those of the folders
+//!   above it are flushed, up to the top of the file system or the first folder that this user may
+//!   not read. [`Folders`] remembers which are.
+//! - A temporary file of a create is removed only after the name was flushed. A second link beside
+//!   an entry of a Delta log therefore tells a reader that its writer is not done or was killed:
+//!   the reader flushes the folder before it returns the entry. So every conclusion that a process
+//!   draws from a log entry relies on data that survives a power cut.
+//! - Deletes are done in the given order and flushed before they return, with one flush per folder
+//!   and call. Deletes of one call may reach the disk in any order.
 //!
-//! What is not promised: a disk, hypervisor or network file system that confirms a flush it did not do loses what it
-//! confirmed. What other programs put into the folder, such as a copy of a lake made with `cp`, is flushed by nobody here. A
-//! temporary file may stay after a kill or a power cut; [`remove_temporaries`] deletes it.
+//! Limits: a disk, hypervisor or network file system that confirms a flush it did not do loses the
+//! confirmed data. Files that other programs put into the folder, for example a copy of a lake made
+//! with `cp`, are not flushed here. A temporary file may remain after a kill or a power cut;
+//! [`remove_temporaries`] deletes it.
 //!
-//! Listings come in the order of names. Reads are object_store's own local store. Multipart uploads, copies, renames and
-//! conditional updates are refused: nothing here uses them.
+//! Listings are ordered by name. Reads use object_store's own local store. Multipart uploads,
+//! copies, renames and conditional updates are refused: nothing here uses them.
 
 mod disk;
 mod folders;
@@ -51,17 +55,17 @@ use disk::Failure;
 use folders::Folders;
 pub use temporaries::{Temporaries, remove_temporaries};
 
-/// The name of this store in errors.
+/// Name of this store in errors.
 const STORE: &str = "DurableLocal";
-/// Objects that are deleted by one call before their folders are flushed.
-const DELETED_AT_ONCE: usize = 1000;
+/// Number of objects deleted in one call before their folders are flushed.
+const DELETE_BATCH: usize = 1000;
 
-/// A write that surely left nothing under the name, whatever it says went wrong.
+/// A failed write that certainly left nothing under the name, whatever the cause.
 #[derive(Debug, ThisError)]
 #[error("{0}")]
 pub struct NotLanded(#[source] pub io::Error);
 
-/// A folder.
+/// A local folder as an object store.
 #[derive(Debug)]
 pub struct DurableLocal {
     inner: Arc<LocalFileSystem>,
@@ -70,13 +74,13 @@ pub struct DurableLocal {
 }
 
 impl DurableLocal {
-    /// The folder must exist.
+    /// Opens a folder, which must exist.
     pub fn new(root: PathBuf) -> Result<Self> {
         let root = root
             .canonicalize()
             .map_err(|err| Error::Generic { store: STORE, source: err.into() })?;
         let inner = Arc::new(LocalFileSystem::new_with_prefix(&root)?);
-        // Where two processes, or two machines, share the folder, their temporary names must differ.
+        // If two processes or machines share the folder, their temporary names must differ.
         let first = RandomState::new().hash_one(std::process::id()) >> 8;
         Ok(Self {
             inner,
@@ -85,10 +89,11 @@ impl DurableLocal {
         })
     }
 
-    /// A name beside `target` for an unfinished file.
+    /// Returns a name beside `target` for an unfinished file.
     fn temporary(&self, target: &std::path::Path) -> PathBuf {
         let number = self.temporaries.fetch_add(1, Ordering::Relaxed);
-        // Names with # and digits are object_store's own for unfinished files: its listings leave them out.
+        // object_store itself uses names with # and digits for unfinished files, and its listings
+        // omit them.
         let mut temporary = target.as_os_str().to_owned();
         temporary.push(format!("#{number}"));
         PathBuf::from(temporary)
@@ -102,7 +107,7 @@ impl DurableLocal {
     }
 }
 
-/// A listing by name, as the clouds' stores give it and readers of Delta logs expect it.
+/// Sorts a listing by name, as cloud stores return it and readers of Delta logs expect it.
 fn in_order(
     listing: BoxStream<'static, Result<ObjectMeta>>,
 ) -> BoxStream<'static, Result<ObjectMeta>> {
@@ -121,7 +126,7 @@ fn is_log_entry(location: &Path) -> bool {
     location.parts().any(|part| part.as_ref() == "_delta_log")
 }
 
-/// Runs work on the file system beside the tasks of the runtime.
+/// Runs file system work outside the tasks of the runtime.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|source| Error::JoinError { source })
 }
@@ -195,7 +200,7 @@ impl ObjectStore for DurableLocal {
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
         let (inner, folders) = (Arc::clone(&self.inner), Arc::clone(&self.folders));
-        let deleted = locations.ready_chunks(DELETED_AT_ONCE).then(move |locations| {
+        let deleted = locations.ready_chunks(DELETE_BATCH).then(move |locations| {
             let (inner, folders) = (Arc::clone(&inner), Arc::clone(&folders));
             async move {
                 let deleted = blocking(move || disk::delete(&inner, &folders, locations)).await;

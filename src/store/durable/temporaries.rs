@@ -1,4 +1,4 @@
-//! Temporary files that processes left behind: killed ones, and those that a power cut ended.
+//! Deletes temporary files that processes left behind after a kill or a power cut.
 
 use std::ffi::OsStr;
 use std::io;
@@ -8,25 +8,25 @@ use chrono::TimeDelta;
 
 use crate::domain::time::Instant;
 
-/// How old a temporary file must be before it is deleted. No put takes nearly as long.
+/// Minimum age of a temporary file before it is deleted. No put takes nearly as long.
 const AGE: TimeDelta = TimeDelta::days(1);
 
-/// What was deleted.
+/// Number and size of the deleted files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Temporaries {
     pub files: usize,
     pub bytes: u64,
 }
 
-/// Deletes temporary files that are older than a day from these folders below `root`.
+/// Deletes temporary files older than a day from these folders below `root`.
 pub fn remove_temporaries(root: &Path, folders: &[&str], now: Instant) -> io::Result<Temporaries> {
     let mut found = Vec::new();
-    // The clock of this machine may be ahead of the storage's: the newest file tells.
+    // This machine's clock may be ahead of the storage's; the newest file shows the storage's time.
     let mut newest = None;
     let mut waiting: Vec<PathBuf> = folders.iter().map(|name| root.join(name)).collect();
     while let Some(folder) = waiting.pop() {
         let listed = match std::fs::read_dir(&folder) {
-            // It is not there, or another process has removed it because it was empty.
+            // The folder does not exist, or another process has removed it because it was empty.
             Err(err) if err.kind() == io::ErrorKind::NotFound => continue,
             listed => listed?,
         };
@@ -51,7 +51,7 @@ pub fn remove_temporaries(root: &Path, folders: &[&str], now: Instant) -> io::Re
     let mut removed = Temporaries::default();
     for (path, _, size) in found.into_iter().filter(|(_, modified, _)| *modified < before) {
         match std::fs::remove_file(&path) {
-            // Another round of maintenance was faster.
+            // Another maintenance run was faster.
             Err(err) if err.kind() == io::ErrorKind::NotFound => continue,
             done => done?,
         }
@@ -61,7 +61,8 @@ pub fn remove_temporaries(root: &Path, folders: &[&str], now: Instant) -> io::Re
     Ok(removed)
 }
 
-/// Whether a file's name is that of an unfinished file: a name, `#` and digits. No object has such a name.
+/// Returns whether a file name is that of an unfinished file: a name, `#` and digits. No object has
+/// such a name.
 pub(super) fn is_temporary(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.split_once('#').is_some_and(|(object, number)| {

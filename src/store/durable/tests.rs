@@ -28,7 +28,7 @@ async fn puts_and_deletes_leave_no_temporary_file_and_no_empty_folder() {
     store.delete(&name).await.unwrap();
     assert!(matches!(store.delete(&name).await, Err(Error::NotFound { .. })));
     assert!(!folder.path().join("a/b").exists());
-    // The folder is made again, although it is known.
+    // The folder is created again, although it is known.
     store.put_opts(&name, "three".into(), put(PutMode::Create)).await.unwrap();
     assert_eq!(store.get(&name).await.unwrap().bytes().await.unwrap(), "three");
 }
@@ -67,7 +67,7 @@ fn only_old_temporary_files_of_named_folders_are_deleted() {
         fs::write(&path, "12345").unwrap();
         fs::File::options().write(true).open(&path).unwrap().set_modified(now - age).unwrap();
     }
-    // A clock that is a year ahead makes nothing older.
+    // A clock that is a year ahead does not age the files.
     let ahead = Instant::from(now) + TimeDelta::days(365);
     let removed = remove_temporaries(folder.path(), &["tasks", "missing"], ahead).unwrap();
     assert_eq!(removed, Temporaries { files: 2, bytes: 10 });

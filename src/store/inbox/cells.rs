@@ -1,7 +1,7 @@
-//! The values of one column of a file of the inbox, of whatever type its writer gave it, each read alone.
+//! Reads the values of one column of an inbox file, of any type its writer chose, each by itself.
 //!
-//! Values are decoded without Arrow: there one text that is no UTF-8, or one time beyond what its unit holds, is an error of
-//! the whole batch.
+//! Values are decoded without Arrow: with Arrow, a single text that is not UTF-8, or a time outside
+//! its unit's range, fails the whole batch.
 
 use bytes::{Buf, Bytes};
 use deltalake::parquet::basic::{ConvertedType, LogicalType, TimeUnit};
@@ -19,16 +19,16 @@ use std::sync::Arc;
 pub enum Cell {
     Null,
     Text(String),
-    /// Bytes that are no UTF-8, with a replacement character for each that is not.
+    /// Bytes that are not UTF-8, with a replacement character for each invalid one.
     NotUtf8(String),
-    /// A text of so many bytes, which is more than was asked for, and its start.
+    /// A text of `bytes` bytes, more than requested, and its start.
     TooLong {
         bytes: usize,
         start: String,
     },
     /// Microseconds since 1970 in UTC, in any range.
     Time(i64),
-    /// What it is instead of a text or a time.
+    /// Description of a value that is neither a text nor a time.
     Unfit(&'static str),
 }
 
@@ -44,7 +44,7 @@ impl Part {
         let offset = offset.filter(|offset| *offset <= self.bytes.len());
         offset
             .map(|offset| self.bytes.slice(offset..))
-            .ok_or_else(|| ParquetError::EOF("a page lies outside its column".to_owned()))
+            .ok_or_else(|| ParquetError::EOF("a page is outside its column".to_owned()))
     }
 }
 
@@ -75,21 +75,21 @@ pub enum Cells {
     Stored {
         reader: Box<ColumnReader>,
         column: ColumnDescPtr,
-        /// How many values are decoded at a time.
+        /// Number of values decoded at a time.
         step: usize,
     },
-    /// Every row has the same value: the column is a partition column, is missing, or is no plain column.
+    /// Every row has the same value: the column is a partition column, is missing, or is nested.
     Same(Cell),
 }
 
-/// Where a column stands in a row group.
+/// Position of a column in a row group.
 pub enum Found {
     At(usize),
     Nested,
     Missing,
 }
 
-/// Looks for a column by its name, in any case, as SQL does.
+/// Finds a column by its name, ignoring case as SQL does.
 pub fn find(group: &RowGroupMetaData, name: &str) -> Found {
     let is_named = |at: &usize| {
         let path = group.column(*at).column_path().parts();
@@ -107,14 +107,14 @@ pub fn find(group: &RowGroupMetaData, name: &str) -> Found {
 }
 
 impl Cells {
-    /// The column at a place of a row group; `part` holds its bytes.
+    /// Opens the column at a position of a row group; `part` holds its bytes.
     pub fn open(group: &RowGroupMetaData, at: usize, part: Arc<Part>) -> Result<Self> {
         let (chunk, column) = (group.column(at), group.column(at).column_descr_ptr());
         let rows = usize::try_from(group.num_rows())
-            .map_err(|fault| ParquetError::General(fault.to_string()))?;
+            .map_err(|err| ParquetError::General(err.to_string()))?;
         let pages = SerializedPageReader::new(part, chunk, rows, None)?;
-        // Values hold the pages that they come from, so of long ones each is let go before the next is decoded.
-        let step = if chunk.uncompressed_size() > LARGE { 1 } else { usize::MAX };
+        // Values keep their pages in memory, so long values are released one by one.
+        let step = if chunk.uncompressed_size() > LARGE_FILE_BYTES { 1 } else { usize::MAX };
         Ok(Self::Stored {
             reader: Box::new(get_column_reader(ColumnDescPtr::clone(&column), Box::new(pages))),
             column,
@@ -122,7 +122,7 @@ impl Cells {
         })
     }
 
-    /// The next values, at most so many; a text of more than `longest` bytes is only measured.
+    /// Returns at most `most` next values; a text of more than `longest` bytes is only measured.
     pub fn next(&mut self, most: usize, longest: usize) -> Result<Vec<Cell>> {
         let step = match self {
             Self::Same(cell) => return Ok(vec![cell.clone(); most]),
@@ -173,7 +173,7 @@ impl Cells {
         })
     }
 
-    /// Passes over so many values.
+    /// Skips `number` values.
     pub fn skip(&mut self, number: usize) -> Result<()> {
         let Self::Stored { reader, .. } = self else { return Ok(()) };
         match reader.as_mut() {
@@ -219,7 +219,7 @@ fn pull<T: DataType>(
     Ok(found)
 }
 
-/// What the numbers and bytes of a column stand for.
+/// Meaning of a column's numbers and bytes.
 #[derive(Clone, Copy)]
 enum Kind {
     Plain,
@@ -281,13 +281,13 @@ impl Kind {
     }
 }
 
-/// A column of a row group with more bytes than this holds long texts, or very many.
-const LARGE: i64 = 64 << 20;
-/// How many bytes are kept of a text that is too long.
+/// A column of a row group with more bytes than this holds long texts, or very many texts.
+const LARGE_FILE_BYTES: i64 = 64 << 20;
+/// Number of bytes kept of a text that is too long.
 pub const START: usize = 4096;
 const MICROS_A_DAY: i64 = 86_400_000_000;
 
-/// The nanoseconds of a day, in two words, and the Julian day.
+/// Decodes the nanoseconds of a day, in two words, and the Julian day.
 fn int96(words: &[u32]) -> Cell {
     const JULIAN_1970: i128 = 2_440_588;
     let &[low, high, day] = words else { return Cell::Unfit("a number of 96 bits") };

@@ -1,6 +1,7 @@
-//! `inbox`: the one table that others write, and Lakeplan only reads. It is made empty, so that there is something to
-//! insert into; from then on its files and its log belong to who writes it: nothing here appends to it, joins its files,
-//! writes its checkpoints or deletes what is old.
+//! `inbox`: the one table that others write, and that Lakeplan only reads. Lakeplan creates it
+//! empty, so that others can insert into it. From then on its files and its log belong to its
+//! writers: nothing here appends to it, compacts its files, writes its checkpoints or deletes old
+//! files.
 
 mod cells;
 mod reader;
@@ -13,12 +14,14 @@ use serde_json::json;
 use super::catalog::CatalogError;
 use super::error::StoreError;
 use super::table_log::{TableLog, entry_bytes};
-use super::tables::definition::{Column, Description};
+use super::tables::definition::{Column, TableSpec};
 use crate::domain::time::Instant;
 use crate::runtime::{Random, uuid_v7};
 
 pub use cells::Cell;
-pub use reader::{Columns, Inbox, InboxRow, Longest, Place, SHORTEST, Scan, Scanned};
+pub use reader::{
+    Columns, Inbox, InboxRow, MIN_FILE_BYTES, RowPosition, Scan, Scanned, TextLimits,
+};
 
 pub const NAME: &str = "inbox";
 pub const DOC: &str = "Requests for change from those who have SQL: the one table that others write, and that Lakeplan only reads; what keeps its files in order is the engine that writes it. lakeplan inbox apply applies the requests and answers in inbox_results. Rows that have an answer may be deleted, or their user and patch_set set to ''.";
@@ -52,14 +55,14 @@ pub fn columns() -> Vec<Column> {
     COLUMNS.into_iter().map(column).collect()
 }
 
-/// A time that a person or a program can have meant, of microseconds since 1970: one in the years 1 to 9999.
+/// Returns the time, if a person or a program can have meant it: in the years 1 to 9999.
 pub fn possible(micros: i64) -> Option<Instant> {
     let at = Instant::from_timestamp_micros(micros)?;
     (1..=9999).contains(&chrono::Datelike::year(&at)).then_some(at)
 }
 
-/// Makes the table, empty, where there is none. What is there is left alone, whatever it is; where a catalog has it
-/// elsewhere, none is needed.
+/// Creates the table, empty, if nothing exists there. Anything that exists is left alone. If a
+/// catalog has the table elsewhere, none is needed.
 pub async fn ensure(
     root: &Arc<dyn ObjectStore>,
     at: Instant,
@@ -70,9 +73,12 @@ pub async fn ensure(
         Ok(Some(_)) | Err(StoreError::Catalog(CatalogError::Moved { .. })) => return Ok(()),
         found => drop(found?),
     }
-    let table = Description { name: NAME, doc: DOC, columns: columns(), partitions: &[] };
-    match log.put_entry(0, entry_bytes(&table.create_for_others(uuid_v7(at, random), at))).await {
+    let table = TableSpec { name: NAME, doc: DOC, columns: columns(), partitions: &[] };
+    match log
+        .put_commit(0, entry_bytes(&table.create_external_writer(uuid_v7(at, random), at)))
+        .await
+    {
         Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(()),
-        Err(fault) => Err(StoreError::storage("writing", format!("{NAME}/_delta_log"), fault)),
+        Err(err) => Err(StoreError::storage("writing", format!("{NAME}/_delta_log"), err)),
     }
 }

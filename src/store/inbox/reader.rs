@@ -1,9 +1,10 @@
-//! Reading the inbox row by row, however its writer changed the table: columns of other types, nullable or missing ones,
-//! more of them, values that cannot be. What of a row cannot be read is said of that row alone; a file that cannot be read
-//! is named, and the others are read.
+//! Reads the inbox row by row, however its writer changed the table: columns of other types,
+//! nullable, missing or additional columns, impossible values. An unreadable value is reported only
+//! for its row; an unreadable file is reported, and the others are read.
 //!
-//! The reader holds the bytes of a column of one row group at a time, and gives rows in parts of so many rows and bytes, of long
-//! texts only the start, so its memory grows neither with the table nor with what a row holds.
+//! The reader holds the bytes of a column of one row group at a time. It returns rows in parts of
+//! limited size, and only the start of long texts, so its memory use grows neither with the table
+//! nor with the size of a row.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,28 +21,28 @@ use super::cells::{Cell, Cells, Found, Part, find};
 use crate::store::error::StoreError;
 use crate::store::table_log::{LiveFile, TableLog};
 
-/// Rows read at a time, and bytes of patch sets, but always a row.
+/// Maximum rows, and bytes of patch sets, read at a time; at least one row is read.
 const ROWS: usize = 1024;
 const BYTES: usize = 16 << 20;
-/// No file of Parquet's is shorter.
-pub const SHORTEST: u64 = 12;
-/// A file of at most so many bytes is read at once.
-const SMALL: u64 = 1 << 20;
-/// How much of the end of a larger one is read first.
+/// Minimum size of a Parquet file.
+pub const MIN_FILE_BYTES: u64 = 12;
+/// Maximum size of a file that is read at once.
+const SMALL_FILE_BYTES: u64 = 1 << 20;
+/// Bytes read first from the end of a larger file.
 const FOOTER: u64 = 64 << 10;
 
-/// How many bytes of a text are read. A longer one is only measured, and its start kept.
+/// Maximum bytes read of a text. A longer text is only measured, and its start kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Longest {
-    /// Of a request_id, of a user, and of a time that is a text.
+pub struct TextLimits {
+    /// Limit for a request_id, a user, and a time stored as text.
     pub name: usize,
     pub patch_set: usize,
 }
 
-impl Longest {
-    /// What is told of any request; one that holds more is refused.
+impl TextLimits {
+    /// Limits for requests; a larger request is refused.
     pub const OF_REQUESTS: Self = Self { name: 4096, patch_set: 4 << 20 };
-    /// What SQL sees, which is all of every request and of most that were refused.
+    /// Limits for SQL, which thus sees all of every request and of most refused ones.
     pub const IN_SQL: Self = Self { name: 128 << 10, patch_set: 8 << 20 };
     pub const NONE: Self = Self { name: usize::MAX, patch_set: usize::MAX };
 }
@@ -52,9 +53,9 @@ pub struct Inbox {
     files: Vec<LiveFile>,
 }
 
-/// Where a row is.
+/// Position of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct RowPosition {
     pub file: usize,
     pub group: usize,
     pub row: usize,
@@ -63,43 +64,43 @@ pub struct Place {
 /// A row without its patch set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InboxRow {
-    pub place: Place,
+    pub place: RowPosition,
     pub request_id: Cell,
     pub at: Cell,
     pub user: Cell,
 }
 
-/// Which columns a scan reads.
+/// Columns that a scan reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Columns {
-    /// All but the patch set.
+    /// All columns except the patch set.
     Light,
     All,
 }
 
-/// Rows of a scan.
+/// Result of a scan step.
 pub enum Scanned {
-    /// Rows, and where they were asked for their patch sets.
+    /// Rows, and their patch sets if requested.
     Rows(Vec<InboxRow>, Vec<Cell>),
-    /// A file, or the rest of it, that cannot be read.
+    /// A file that cannot be read, or not to its end.
     Unreadable(StoreError),
 }
 
-/// A reading of the whole table, a part at a time.
+/// A scan of the whole table, a part at a time.
 pub struct Scan {
     inbox: Arc<Inbox>,
     columns: Columns,
-    longest: Longest,
+    longest: TextLimits,
     file: usize,
     open: Option<OpenFile>,
     group: usize,
     rows: Option<Rows>,
     patch_sets: Option<PatchSets>,
-    /// Rows whose patch sets are not read yet.
+    /// Rows with patch sets that are not read yet.
     pending: Vec<InboxRow>,
 }
 
-/// A file whose end has been read.
+/// A file with its footer already read.
 struct OpenFile {
     inbox: Arc<Inbox>,
     number: usize,
@@ -107,15 +108,15 @@ struct OpenFile {
     metadata: ParquetMetaData,
 }
 
-/// The rows of a row group, in parts.
+/// Rows of a row group, in parts.
 struct Rows {
     path: String,
-    place: Place,
+    place: RowPosition,
     left: usize,
     columns: [Cells; 3],
 }
 
-/// The patch sets of a row group.
+/// Patch sets of a row group.
 struct PatchSets {
     path: String,
     next: usize,
@@ -125,20 +126,20 @@ struct PatchSets {
 const SHORTER: &str = "it is shorter than the log says";
 
 impl Inbox {
-    /// `None` where there is no table.
+    /// Opens the inbox; `None` if there is no table.
     pub async fn open(log: TableLog) -> Result<Option<Self>, StoreError> {
         let Some(table) = log.load().await? else { return Ok(None) };
         table.others.may_write()?;
         Ok(Some(Self { log, files: table.files.into_values().collect() }))
     }
 
-    /// With the files of a version that is known already.
+    /// Returns the inbox with the files of a known version.
     pub fn of(log: TableLog, files: Vec<LiveFile>) -> Self {
         Self { log, files }
     }
 
-    /// Every row, from the first file on; of a longer text only its start.
-    pub fn scan(self: &Arc<Self>, columns: Columns, longest: Longest) -> Scan {
+    /// Scans every row, from the first file on; a longer text is cut to its start.
+    pub fn scan(self: &Arc<Self>, columns: Columns, longest: TextLimits) -> Scan {
         Scan {
             inbox: Arc::clone(self),
             columns,
@@ -152,27 +153,27 @@ impl Inbox {
         }
     }
 
-    /// The patch sets of rows, each handed to `take`; a file that cannot be read is [`StoreError::Damaged`]. Patch sets of
-    /// more than `longest` bytes are only measured.
+    /// Passes the patch set of each row to `take`; an unreadable file is [`StoreError::Damaged`].
+    /// Patch sets of more than `longest` bytes are only measured.
     pub async fn patch_sets(
         self: &Arc<Self>,
-        places: &BTreeSet<Place>,
+        places: &BTreeSet<RowPosition>,
         longest: usize,
-        mut take: impl FnMut(Place, Result<Cell, StoreError>),
+        mut take: impl FnMut(RowPosition, Result<Cell, StoreError>),
     ) -> Result<(), StoreError> {
-        let places: Vec<Place> = places.iter().copied().collect();
+        let places: Vec<RowPosition> = places.iter().copied().collect();
         for of_file in places.chunk_by(|a, b| a.file == b.file) {
             let file = match self.file(of_file[0].file).await {
-                Err(fault @ StoreError::Damaged { .. }) => {
-                    take(of_file[0], Err(fault));
+                Err(err @ StoreError::Damaged { .. }) => {
+                    take(of_file[0], Err(err));
                     continue;
                 }
                 file => file?,
             };
             for of_group in of_file.chunk_by(|a, b| a.group == b.group) {
                 let mut patch_sets = match file.patch_sets(of_group[0].group).await {
-                    Err(fault @ StoreError::Damaged { .. }) => {
-                        take(of_group[0], Err(fault));
+                    Err(err @ StoreError::Damaged { .. }) => {
+                        take(of_group[0], Err(err));
                         continue;
                     }
                     patch_sets => patch_sets?,
@@ -190,7 +191,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// Opens a file. One that cannot be read as Parquet is [`StoreError::Damaged`].
+    /// Opens a file. A file that is not readable as Parquet is [`StoreError::Damaged`].
     async fn file(self: &Arc<Self>, number: usize) -> Result<OpenFile, StoreError> {
         let Some(file) = self.files.get(number) else {
             return Err(StoreError::damaged(
@@ -199,13 +200,13 @@ impl Inbox {
             ));
         };
         let size = file.size.unsigned_abs();
-        if size < SHORTEST {
+        if size < MIN_FILE_BYTES {
             return Err(StoreError::damaged(
                 self.path(file),
-                format!("it has {size} bytes, which is no Parquet"),
+                format!("it has {size} bytes and is not a Parquet file"),
             ));
         }
-        let begin = if size <= SMALL { 0 } else { size - FOOTER };
+        let begin = if size <= SMALL_FILE_BYTES { 0 } else { size - FOOTER };
         let mut end = self.part(file, begin, size).await?;
         let mut reader = ParquetMetaDataReader::new();
         loop {
@@ -214,10 +215,10 @@ impl Inbox {
                 Err(ParquetError::NeedMoreData(needed)) => {
                     end = self.part(file, size.saturating_sub(needed as u64), size).await?;
                 }
-                Err(fault) => return Err(self.damaged(file, &fault)),
+                Err(err) => return Err(self.damaged(file, &err)),
             }
         }
-        let metadata = reader.finish().map_err(|fault| self.damaged(file, &fault))?;
+        let metadata = reader.finish().map_err(|err| self.damaged(file, &err))?;
         Ok(OpenFile {
             inbox: Arc::clone(self),
             number,
@@ -228,17 +229,17 @@ impl Inbox {
 
     async fn part(&self, file: &LiveFile, start: u64, end: u64) -> Result<Part, StoreError> {
         let path = self.path(file);
-        // The log writes paths as parts of a URL.
+        // The log stores paths as URL paths.
         let location = Path::from_url_path(&file.path)
-            .map_err(|fault| StoreError::damaged(path.clone(), fault.to_string()))?;
+            .map_err(|err| StoreError::damaged(path.clone(), err.to_string()))?;
         match self.log.store().get_range(&location, start..end).await {
             Ok(bytes) if bytes.len() as u64 == end - start => Ok(Part { start, bytes }),
             Ok(_) => Err(StoreError::damaged(path, SHORTER)),
             Err(Error::NotFound { .. }) => Err(StoreError::damaged(path, "the file is missing")),
-            // What a storage says of a range behind the end differs; the size tells.
-            Err(fault) => Err(match self.log.store().head(&location).await {
+            // Storages report a range beyond the end in different ways; the size decides.
+            Err(err) => Err(match self.log.store().head(&location).await {
                 Ok(meta) if meta.size < end => StoreError::damaged(path, SHORTER),
-                _ => StoreError::storage("reading", path, fault),
+                _ => StoreError::storage("reading", path, err),
             }),
         }
     }
@@ -247,13 +248,14 @@ impl Inbox {
         format!("{}/{}", self.log.folder(), file.path)
     }
 
-    fn damaged(&self, file: &LiveFile, fault: &ParquetError) -> StoreError {
-        StoreError::damaged(self.path(file), fault.to_string())
+    fn damaged(&self, file: &LiveFile, err: &ParquetError) -> StoreError {
+        StoreError::damaged(self.path(file), err.to_string())
     }
 }
 
 impl Scan {
-    /// The next rows; `None` at the end. An error is one of the way to the storage, not of what is stored.
+    /// Returns the next rows; `None` at the end. An error concerns the access to the storage, not
+    /// the stored data.
     pub async fn next(&mut self) -> Result<Option<Scanned>, StoreError> {
         loop {
             match self.step().await {
@@ -261,14 +263,14 @@ impl Scan {
                     return Ok(Some(Scanned::Rows(rows, patch_sets)));
                 }
                 Ok(Step::Done) => {}
-                Ok(Step::End) => return Ok(None),
-                Err(fault @ StoreError::Damaged { .. }) => {
+                Ok(Step::LogPosition) => return Ok(None),
+                Err(err @ StoreError::Damaged { .. }) => {
                     (self.open, self.rows, self.patch_sets, self.group) = (None, None, None, 0);
                     self.pending.clear();
                     self.file += 1;
-                    return Ok(Some(Scanned::Unreadable(fault)));
+                    return Ok(Some(Scanned::Unreadable(err)));
                 }
-                Err(fault) => return Err(fault),
+                Err(err) => return Err(err),
             }
         }
     }
@@ -305,7 +307,7 @@ impl Scan {
             None if self.file < self.inbox.files.len() => {
                 self.open = Some(self.inbox.file(self.file).await?)
             }
-            None => return Ok(Step::End),
+            None => return Ok(Step::LogPosition),
         }
         Ok(Step::Done)
     }
@@ -314,7 +316,7 @@ impl Scan {
 enum Step {
     Rows(Vec<InboxRow>, Vec<Cell>),
     Done,
-    End,
+    LogPosition,
 }
 
 impl OpenFile {
@@ -326,7 +328,7 @@ impl OpenFile {
         &self.inbox.files[self.number]
     }
 
-    /// The rows of a row group.
+    /// Opens the rows of a row group.
     async fn rows(&self, group: usize) -> Result<Rows, StoreError> {
         let metadata = self.metadata.row_group(group);
         let columns = [
@@ -335,11 +337,11 @@ impl OpenFile {
             self.cells(metadata, "user").await?,
         ];
         let left = usize::try_from(metadata.num_rows()).unwrap_or_default();
-        let place = Place { file: self.number, group, row: 0 };
+        let place = RowPosition { file: self.number, group, row: 0 };
         Ok(Rows { path: self.inbox.path(self.live()), place, left, columns })
     }
 
-    /// The patch sets of a row group.
+    /// Opens the patch sets of a row group.
     async fn patch_sets(&self, group: usize) -> Result<PatchSets, StoreError> {
         let cells = self.cells(self.metadata.row_group(group), "patch_set").await?;
         Ok(PatchSets { path: self.inbox.path(self.live()), next: 0, cells })
@@ -370,23 +372,23 @@ impl OpenFile {
                 if end > file.size.unsigned_abs() {
                     return Err(StoreError::damaged(
                         self.inbox.path(file),
-                        "a column lies outside it",
+                        "a column is outside the file",
                     ));
                 }
                 Arc::new(self.inbox.part(file, start, end).await?)
             }
         };
-        Cells::open(group, at, part).map_err(|fault| self.inbox.damaged(file, &fault))
+        Cells::open(group, at, part).map_err(|err| self.inbox.damaged(file, &err))
     }
 }
 
 impl Rows {
-    /// The next rows; none at the end.
+    /// Returns the next rows; empty at the end.
     fn next(&mut self, longest: usize) -> Result<Vec<InboxRow>, StoreError> {
         let number = self.left.min(ROWS);
         let mut read = |at: usize| {
             let cells = self.columns[at].next(number, longest);
-            cells.map_err(|fault| StoreError::damaged(self.path.clone(), fault.to_string()))
+            cells.map_err(|err| StoreError::damaged(self.path.clone(), err.to_string()))
         };
         let (ids, times, users) = (read(0)?, read(1)?, read(2)?);
         if [ids.len(), times.len(), users.len()] != [number; 3] {
@@ -401,7 +403,7 @@ impl Rows {
         let rows = ids.into_iter().zip(times).zip(users).enumerate();
         Ok(rows
             .map(|(offset, ((request_id, at), user))| InboxRow {
-                place: Place { row: first.row + offset, ..first },
+                place: RowPosition { row: first.row + offset, ..first },
                 request_id,
                 at,
                 user,
@@ -411,19 +413,19 @@ impl Rows {
 }
 
 impl PatchSets {
-    /// The patch set of a row; rows are asked for in their order. One of more than `longest` bytes is only measured.
+    /// Returns the patch set of a row; rows must be requested in order. A patch set of more than
+    /// `longest` bytes is only measured.
     fn of(&mut self, row: usize, longest: usize) -> Result<Cell, StoreError> {
         let skipped = row.saturating_sub(self.next);
         let read = self.cells.skip(skipped).and_then(|()| self.cells.next(1, longest));
-        let found =
-            read.map_err(|fault| StoreError::damaged(self.path.clone(), fault.to_string()))?;
+        let found = read.map_err(|err| StoreError::damaged(self.path.clone(), err.to_string()))?;
         self.next = row + 1;
         found.into_iter().next().ok_or_else(|| {
             StoreError::damaged(self.path.clone(), "a column has fewer values than it says")
         })
     }
 
-    /// The next values, for who reads all of them: so many, or fewer where these are long.
+    /// Returns the next `number` patch sets in sequence, or fewer if they are long.
     fn next(&mut self, number: usize, longest: usize) -> Result<Vec<Cell>, StoreError> {
         let (mut found, mut bytes) = (Vec::with_capacity(number), 0);
         while found.len() < number && bytes < BYTES {
@@ -436,7 +438,8 @@ impl PatchSets {
 }
 
 impl Cell {
-    /// The text, with what is no UTF-8 replaced, or the start of one that is too long; `None` where there is none.
+    /// Returns the text, with invalid UTF-8 replaced, or the start of a text that is too long;
+    /// `None` if the value is not a text.
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) | Self::NotUtf8(text) | Self::TooLong { start: text, .. } => {
@@ -446,7 +449,8 @@ impl Cell {
         }
     }
 
-    /// The time in microseconds since 1970; a text is read as RFC 3339, or as SQL writes a time, in UTC.
+    /// Returns the time in microseconds since 1970. A text is parsed as RFC 3339 or as an SQL
+    /// timestamp in UTC.
     pub fn micros(&self) -> Option<i64> {
         match self {
             Self::Time(micros) => Some(*micros),

@@ -1,12 +1,13 @@
-//! Following the hash chain through the rows that are read anyway.
+//! Checks the hash chain through rows that are read anyway.
 //!
-//! Files of two copies of a lake, mixed, hold every seq once, and each set is sound by itself. Only the chain tells: a set
-//! of one copy does not follow a set of the other.
+//! If the files of two copies of a lake are mixed, every seq exists once and each set is valid by
+//! itself. Only the chain reveals the mix: a set of one copy does not follow a set of the other.
 
 use crate::store::error::StoreError;
 use crate::store::row::{Hash, Row, next_chain};
 
-/// What of rows the chain is made of. They may be any rows of the journal; it is followed where one set follows another.
+/// The parts of rows that form the chain. Any rows of the journal may be taken; consecutive sets
+/// are checked.
 #[derive(Debug, Default)]
 pub struct Links(Vec<Link>);
 
@@ -35,30 +36,30 @@ impl Links {
         self.0.extend(rows.into_iter().map(link));
     }
 
-    /// Refuses sets that follow each other and are not of one history. A set of which a row is not here tells nothing.
-    pub fn refuse_break(mut self) -> Result<(), StoreError> {
+    /// Fails if two consecutive sets are not of one history. A set with missing rows is skipped.
+    pub fn check_unbroken(mut self) -> Result<(), StoreError> {
         self.0.sort_unstable_by_key(|link| (link.seq, link.ordinal));
         let mut before: Option<(u64, Hash)> = None;
         for set in self.0.chunk_by(|a, b| a.seq == b.seq) {
-            let is_whole = set.iter().zip(0..).all(|(link, ordinal)| link.ordinal == ordinal);
-            let Some((seq, said)) =
-                set.last().and_then(|last| Some((last.seq, last.chain?))).filter(|_| is_whole)
+            let is_loaded = set.iter().zip(0..).all(|(link, ordinal)| link.ordinal == ordinal);
+            let Some((seq, stated)) =
+                set.last().and_then(|last| Some((last.seq, last.chain?))).filter(|_| is_loaded)
             else {
                 before = None;
                 continue;
             };
             if let Some((_, chain)) = before.filter(|(earlier, _)| earlier + 1 == seq)
-                && next_chain(chain, set.iter().map(|link| link.digest)) != said
+                && next_chain(chain, set.iter().map(|link| link.digest)) != stated
             {
                 return Err(broken(seq));
             }
-            before = Some((seq, said));
+            before = Some((seq, stated));
         }
         Ok(())
     }
 }
 
-/// The error of a set that does not follow the one before it.
+/// Returns the error for a set that does not follow the one before it.
 pub fn broken(seq: u64) -> StoreError {
     let what = "the hash chain breaks here: a set was changed, or two copies of the lake are mixed";
     StoreError::damaged(format!("journal, seq {seq}"), what)
@@ -76,7 +77,7 @@ mod tests {
     use crate::domain::time::Instant;
     use crate::store::row::{Envelope, Stream};
 
-    /// Sets of two rows each, of a history that begins after a chain.
+    /// Returns sets of two rows each that continue a history from `chain`.
     fn history(seqs: std::ops::RangeInclusive<u64>, mut chain: Hash) -> Vec<Vec<Row>> {
         let mut sets = Vec::new();
         for seq in seqs {
@@ -110,12 +111,12 @@ mod tests {
     fn sets_of_two_histories_do_not_follow_each_other() {
         let (here, there) = (history(1..=6, [0; 32]), history(1..=6, [7; 32]));
         let of = |sets: &[&Vec<Row>]| {
-            Links::of(sets.iter().flat_map(|set| set.iter().rev())).refuse_break()
+            Links::of(sets.iter().flat_map(|set| set.iter().rev())).check_unbroken()
         };
         of(&[&here[2], &here[0], &here[1]]).unwrap();
         let err = of(&[&here[0], &here[1], &there[2], &there[3]]).unwrap_err();
         assert!(err.to_string().contains("journal, seq 3"), "{err}");
-        // Where a set or a row is not here, nothing can be told.
+        // Missing sets or rows allow no conclusion.
         of(&[&here[0], &there[2]]).unwrap();
         let mut part = there[1].clone();
         part.remove(0);

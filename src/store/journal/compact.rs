@@ -1,29 +1,30 @@
-//! Compaction of the journal: runs of small files that are folded already become one file each.
+//! Compacts the journal: rewrites runs of small files that are already folded as one file each.
 //!
-//! It is a commit like any other, at the next slot, that removes the small files and adds the large one with the same
-//! rows. Where another writer has the slot it is prepared anew, so it never brings back what is no longer live.
+//! A compaction is a commit like any other, at the next version: it removes the small files and
+//! adds a large one with the same rows. If another writer took the version, the commit is prepared
+//! again, so it never revives a file that is no longer live.
 
 use std::collections::BTreeMap;
 
 use deltalake::kernel::{Action, Remove};
 
 use super::chain::Links;
+use super::commit::{self, CommitResult};
 use super::entry::{self, JournalFile};
-use super::slot::{self, Taken};
 use super::{DEADLINE, Journal};
 use crate::runtime::uuid_v7;
 use crate::store::error::StoreError;
 use crate::store::row::Row;
 use crate::store::table_log::entry_bytes;
 
-/// A file with fewer rows is small.
-const SMALL: usize = 50_000;
-/// A run of fewer files is left alone.
+/// Files with fewer rows count as small.
+const SMALL_ROWS: usize = 50_000;
+/// Minimum number of files in a run.
 const RUN: usize = 8;
-/// How often it tries to get a slot before it leaves the rest to the next time.
-const TRIES: usize = 5;
+/// Maximum number of attempts for a version; the rest is left to the next run.
+const MAX_ATTEMPTS: usize = 5;
 
-/// What a compaction did.
+/// Result of a compaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compacted {
     pub from: usize,
@@ -32,9 +33,9 @@ pub struct Compacted {
 
 impl Journal {
     pub async fn compact(&mut self) -> Result<Compacted, StoreError> {
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             self.refresh().await?;
-            self.take_back().await?;
+            self.revert_foreign_changes().await?;
             let runs = self.runs();
             if runs.is_empty() {
                 return Ok(Compacted::default());
@@ -49,10 +50,11 @@ impl Journal {
                     actions.push(remove(file, self.clock.now().timestamp_millis(), false));
                 }
                 rows.sort_by_key(|row| (row.seq, row.ordinal));
-                // What is put into one file is not looked at one by one again.
-                Links::of(&rows).refuse_break()?;
+                // After the merge, the rows are no longer checked one file at a time.
+                Links::of(&rows).check_unbroken()?;
                 let rows: Vec<&Row> = rows.iter().collect();
-                // Each run gets a name of its own: the attempt's is for the rows of one day.
+                // Each run needs its own name: the attempt's id names files with the rows of one
+                // day.
                 let name = uuid_v7(at, self.random.as_ref());
                 if let Action::Add(mut add) =
                     self.files.put_rows(self.version + 1, name, &rows).await?
@@ -62,7 +64,7 @@ impl Journal {
                 }
             }
             let bytes = entry_bytes(&entry::json_of(&actions)?);
-            match slot::take(
+            match commit::put_entry(
                 &self.files,
                 self.version + 1,
                 bytes,
@@ -72,38 +74,40 @@ impl Journal {
             )
             .await
             {
-                Taken::Ours => {
-                    // The entry is read like anyone's: what is live follows from the log alone.
+                CommitResult::Committed => {
+                    // Read the entry like any other: the log alone decides which files are live.
                     self.refresh().await?;
                     return Ok(Compacted {
                         from: runs.iter().map(Vec::len).sum(),
                         into: runs.len(),
                     });
                 }
-                Taken::Theirs(_) | Taken::Moved => {}
-                Taken::Never { cause, .. } | Taken::Unknown(cause) => return Err(cause),
+                CommitResult::LostTo(_) | CommitResult::LogMovedOn => {}
+                CommitResult::NotCommitted { cause, .. } | CommitResult::Unknown(cause) => {
+                    return Err(cause);
+                }
             }
         }
         Ok(Compacted::default())
     }
 
-    /// Small files that follow each other in one partition, folded already.
+    /// Returns runs of consecutive small files of one partition that are already folded.
     fn runs(&self) -> Vec<Vec<JournalFile>> {
         let mut partitions: BTreeMap<String, Vec<&JournalFile>> = BTreeMap::new();
         for file in self.files.live() {
             let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
             partitions.entry(folder.to_owned()).or_default().push(file);
         }
-        let small = |file: &JournalFile| file.rows < SMALL && file.seq.1 <= self.folded;
+        let small = |file: &JournalFile| file.rows < SMALL_ROWS && file.seq.1 <= self.folded;
         let mut runs = Vec::new();
         for files in partitions.values_mut() {
             files.sort_by_key(|file| file.seq);
             for run in files.chunk_by(|a, b| small(a) && small(b)).filter(|run| run.len() >= RUN) {
-                // A run is cut where it would become too large a file.
+                // Cut a run before its file would become too large.
                 let mut rows = 0;
                 let mut next: Vec<JournalFile> = Vec::new();
                 for file in run {
-                    if rows + file.rows > SMALL && next.len() > 1 {
+                    if rows + file.rows > SMALL_ROWS && next.len() > 1 {
                         runs.push(std::mem::take(&mut next));
                         rows = 0;
                     }
@@ -119,7 +123,7 @@ impl Journal {
     }
 }
 
-/// The action that removes a file; `changes` where the rows that replace it are not the same.
+/// Returns the action that removes a file. `changes` is set if the replacing rows differ.
 pub(super) fn remove(file: &JournalFile, millis: i64, changes: bool) -> Action {
     let value = |name: &str| {
         let part = file.path.split('/').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));

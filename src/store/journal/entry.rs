@@ -1,4 +1,5 @@
-//! One entry of the journal's Delta log: what a commit writes, and what is learnt from one that another wrote.
+//! One entry of the journal's Delta log: what a commit writes, and what is parsed from another
+//! writer's entry.
 
 use std::collections::HashMap;
 
@@ -15,22 +16,24 @@ use crate::store::mark::Mark;
 use crate::store::row::{Row, Stream};
 use crate::store::table_log::LiveFile;
 
-/// The app id whose transaction version is the last `seq`.
+/// App id whose transaction version is the last `seq`.
 pub const TXN: &str = "lakeplan";
-/// The app id whose transaction version is the seq up to which every current table of stream `work` is folded.
+/// App id whose transaction version is the seq up to which every current table of stream `work` is
+/// folded.
 pub const FOLDED: &str = "fold-work";
-/// The app id whose transaction version is the mark of the last `seq`: a part of the hash chain up to it.
+/// App id whose transaction version is the mark of the last `seq`: a part of the hash chain up to
+/// it.
 pub const CHAIN: &str = "lakeplan-chain";
-/// With the name of a table behind it, the app id whose transaction version is the mark of the position that the table was
-/// last written at.
+/// App id prefix, followed by a table name, whose transaction version is the mark of the position
+/// at which that table was last written.
 const MARK: &str = "fold-mark";
-/// The name under which a commit carries the id that tells it from every other attempt.
+/// `commitInfo` key of the id that identifies the commit attempt.
 pub const ATTEMPT: &str = "lakeplanAttempt";
-/// The name under which a commit carries the mark of the position that it was prepared for, as text: not every reader of JSON
-/// keeps such large numbers.
+/// `commitInfo` key of the mark of the position that the commit was prepared for. The value is text
+/// because not every JSON reader keeps such large numbers.
 const FOLLOWS: &str = "lakeplanFollows";
 
-/// A file of the journal: what is known of it without opening it.
+/// Metadata of a journal file, known without opening it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JournalFile {
     pub path: String,
@@ -38,15 +41,15 @@ pub struct JournalFile {
     pub stream: Stream,
     pub rows: usize,
     pub seq: (u64, u64),
-    /// The lowest and highest patch set id, as text.
+    /// Lowest and highest patch set id, as text.
     pub ids: (String, String),
-    /// The lowest and highest entity, by their words; absent where the file's author did not say.
+    /// Lowest and highest entity, by name; `None` if the file's author did not state them.
     pub entities: Option<(String, String)>,
 }
 
 impl JournalFile {
-    /// Whether the rows are in the order of seq and ordinal. Lakeplan writes them so; an engine that joined or clustered
-    /// files may not have.
+    /// Returns whether the rows are sorted by seq and ordinal. Lakeplan writes them sorted; an
+    /// engine that compacted or clustered files may not have.
     pub fn is_sorted(&self) -> bool {
         let name = self.path.rsplit('/').next().unwrap_or_default();
         name.split_once('-').is_some_and(|(version, _)| {
@@ -54,40 +57,41 @@ impl JournalFile {
         })
     }
 
-    /// Whether the file may hold changes of an entity.
+    /// Returns whether the file may hold changes of an entity.
     pub fn may_hold(&self, entity: Entity) -> bool {
         self.entities
             .as_ref()
-            .is_none_or(|(low, high)| (low.as_str()..=high.as_str()).contains(&entity.word()))
+            .is_none_or(|(low, high)| (low.as_str()..=high.as_str()).contains(&entity.as_str()))
     }
 }
 
-/// What is read from a log entry.
+/// Parsed content of a log entry.
 #[derive(Clone, Debug, Default)]
 pub struct Entry {
     pub attempt: Option<Uuid>,
-    /// What it does to the table follows only from the whole log: another writer made it, or does not say what is in its files.
+    /// Whether the effect on the table follows only from the whole log: another writer made the
+    /// entry, or it does not state what its files hold.
     pub is_unclear: bool,
-    /// Whether it says which columns the table has.
+    /// Whether the entry defines the table's columns.
     pub is_described: bool,
     pub added: Vec<JournalFile>,
     pub removed: Vec<String>,
-    /// How far the commit says the current tables are folded.
+    /// Seq up to which the current tables are folded, as stated by the commit.
     pub folded: Option<u64>,
-    /// The seq that each table was last written at, as far as the commit says.
+    /// Seq at which each table was last written, as far as the commit states it.
     pub written: Vec<(String, u64)>,
-    /// The mark of each of these positions, as it stands in the commit.
+    /// Mark of each of these positions, as stored in the commit.
     pub marks: Vec<(String, i64)>,
 }
 
-/// The action that adds a file of these rows.
+/// Returns the action that adds a file with these rows.
 pub fn add(path: &str, size: usize, rows: &[&Row], at: Instant) -> Action {
     let seqs = rows.iter().map(|row| row.seq);
     let ids = || rows.iter().map(|row| row.patch_set_id);
     let date = rows.first().map(|row| row.date().to_string());
-    let stream = rows.first().map(|row| row.stream.word().to_owned());
+    let stream = rows.first().map(|row| row.stream.as_str().to_owned());
     let text = |id: Option<_>| id.map(|id: crate::domain::id::PatchSetId| id.to_string());
-    let entities = || rows.iter().map(|row| row.entity.word());
+    let entities = || rows.iter().map(|row| row.entity.as_str());
     let bounds = |seq: Option<u64>,
                   id: Option<String>,
                   entity: Option<&str>,
@@ -109,7 +113,8 @@ pub fn add(path: &str, size: usize, rows: &[&Row], at: Instant) -> Action {
     })
 }
 
-/// The actions of a commit besides its files: who made it, when (never the clock's own reading), and the last `seq`.
+/// Returns the commit info: the operation, the attempt and the time (always `at`, never the clock's
+/// own reading).
 pub fn commit_info(operation: &str, attempt: Uuid, at: Instant) -> Action {
     Action::CommitInfo(CommitInfo {
         timestamp: Some(at.timestamp_millis()),
@@ -122,7 +127,8 @@ pub fn commit_info(operation: &str, attempt: Uuid, at: Instant) -> Action {
     })
 }
 
-/// The same of a commit that goes on from a position. An entry of another copy of the lake goes on from another one.
+/// Returns the commit info of a commit that continues from a position. An entry of another copy of
+/// the lake continues from another position.
 pub fn commit_after(before: Mark, operation: &str, attempt: Uuid, at: Instant) -> Action {
     let mut action = commit_info(operation, attempt, at);
     if let Action::CommitInfo(info) = &mut action {
@@ -131,7 +137,7 @@ pub fn commit_after(before: Mark, operation: &str, attempt: Uuid, at: Instant) -
     action
 }
 
-/// The transaction that says which history ends with a commit.
+/// Returns the transaction that states the history that a commit ends.
 pub fn chain_txn(mark: Mark) -> Action {
     Action::Txn(Transaction::new(CHAIN, mark.version()))
 }
@@ -140,23 +146,24 @@ pub fn txn(app: &str, seq: u64) -> Action {
     Action::Txn(Transaction::new(app, seq as i64))
 }
 
-/// The table and seq of a transaction that says at which seq a table was last written.
+/// Parses a transaction that states the seq at which a table was last written.
 pub fn written(app: &str, version: i64) -> Option<(String, u64)> {
     let table = app.strip_prefix(FOLDED)?.strip_prefix('/')?;
     Some((table.to_owned(), u64::try_from(version).ok()?))
 }
 
-/// The transaction that says so.
+/// Returns the transaction that [`written()`] parses.
 pub fn written_txn(table: &str, seq: u64) -> Action {
     txn(&format!("{FOLDED}/{table}"), seq)
 }
 
-/// The table of a transaction that holds the mark of where it was last written, and the mark as it stands there.
+/// Parses a transaction with the mark of the position at which a table was last written; the mark
+/// is returned as stored.
 pub fn mark(app: &str, version: i64) -> Option<(String, i64)> {
     Some((app.strip_prefix(MARK)?.strip_prefix('/')?.to_owned(), version))
 }
 
-/// The transaction that says so.
+/// Returns the transaction that [`mark()`] parses.
 pub fn mark_txn(table: &str, mark: Mark) -> Action {
     Action::Txn(Transaction::new(format!("{MARK}/{table}"), mark.version()))
 }
@@ -166,7 +173,7 @@ pub fn json_of(actions: &[Action]) -> Result<Vec<Value>, StoreError> {
         .iter()
         .map(|action| {
             serde_json::to_value(action)
-                .map_err(|fault| StoreError::storage("writing", "_delta_log", fault))
+                .map_err(|err| StoreError::storage("writing", "_delta_log", err))
         })
         .collect()
 }
@@ -195,7 +202,8 @@ pub fn read(version: Version, bytes: &Bytes) -> Result<Entry, StoreError> {
     })
 }
 
-/// A journal file as its add action describes it; `None` where that does not say what Lakeplan says of its own.
+/// Parses a journal file from its add action; `None` if that lacks what Lakeplan states about its
+/// own files.
 pub fn file(file: &LiveFile) -> Option<JournalFile> {
     let stats: Value = serde_json::from_str(file.stats.as_deref()?).ok()?;
     let seq = |side: &str| stats[side]["seq"].as_u64();
@@ -211,7 +219,7 @@ pub fn file(file: &LiveFile) -> Option<JournalFile> {
     })
 }
 
-/// The file that an action adds.
+/// Returns the journal file that an action adds.
 pub fn added(action: &Action) -> Option<JournalFile> {
     let Action::Add(add) = action else { return None };
     let partitions =
@@ -225,12 +233,12 @@ pub fn added(action: &Action) -> Option<JournalFile> {
     })
 }
 
-/// The stream whose rows a file holds.
+/// Returns the stream whose rows a file holds.
 pub fn stream(file: &LiveFile) -> Option<Stream> {
     file.partitions.get("stream")?.as_deref()?.parse().ok()
 }
 
-/// The action that adds a file again that another writer removed.
+/// Returns the action that re-adds a file that another writer removed.
 pub fn add_again(file: &LiveFile, at: Instant) -> Action {
     Action::Add(Add {
         path: file.path.clone(),
@@ -247,7 +255,7 @@ pub fn add_again(file: &LiveFile, at: Instant) -> Action {
     })
 }
 
-/// The action that removes a file which another writer added.
+/// Returns the action that removes a file that another writer added.
 pub fn remove_strange(file: &LiveFile, at: Instant) -> Action {
     Action::Remove(Remove {
         path: file.path.clone(),

@@ -1,12 +1,12 @@
-//! Writing the journal's files anew without the payloads that erases name.
+//! Rewrites the journal's files without the payloads that erases name.
 //!
-//! A commit like a compaction, at the next slot, that removes the files and adds new ones. Where another writer has the
-//! slot it is prepared anew. It ends only when no live file holds a named payload, so it also finishes what a process
-//! that was killed had begun.
+//! The rewrite is a commit like a compaction, at the next version, that removes the files and adds
+//! new ones. If another writer took the version, it is prepared again. It ends only when no live
+//! file holds a named payload, so it also finishes the work of a process that was killed.
 
+use super::commit::{self, CommitResult};
 use super::compact::remove;
 use super::entry::{self, JournalFile};
-use super::slot::{self, Taken};
 use super::{DEADLINE, Journal};
 use crate::runtime::uuid_v7;
 use crate::store::erasure::Erasures;
@@ -14,10 +14,10 @@ use crate::store::error::StoreError;
 use crate::store::row::Row;
 use crate::store::table_log::entry_bytes;
 
-/// How often it tries to get a slot before it asks to be repeated.
-const TRIES: usize = 20;
+/// Maximum number of attempts for a version; then the caller must repeat the erase.
+const MAX_ATTEMPTS: usize = 20;
 
-/// What was erased from the journal.
+/// Number of rows and files changed by an erase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Erased {
     pub rows: usize,
@@ -25,8 +25,8 @@ pub struct Erased {
 }
 
 impl Journal {
-    /// Takes every payload that an erase names out of the live files.
-    pub async fn erase_named(&mut self) -> Result<Erased, StoreError> {
+    /// Removes every payload that an erase names from the live files.
+    pub async fn rewrite_erased_files(&mut self) -> Result<Erased, StoreError> {
         self.refresh().await?;
         self.ledger.may_write()?;
         let mut erasures = Erasures::default();
@@ -36,9 +36,9 @@ impl Journal {
             }
         }
         let mut done = Erased::default();
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             self.refresh().await?;
-            self.take_back().await?;
+            self.revert_foreign_changes().await?;
             let holding = self.holding(&erasures).await?;
             if holding.is_empty() {
                 return Ok(done);
@@ -66,7 +66,7 @@ impl Journal {
                 );
             }
             let bytes = entry_bytes(&entry::json_of(&actions)?);
-            match slot::take(
+            match commit::put_entry(
                 &self.files,
                 self.version + 1,
                 bytes,
@@ -76,23 +76,26 @@ impl Journal {
             )
             .await
             {
-                // Whether the slot was one of the log or a hole behind a clean-up is seen by looking again.
-                Taken::Ours => {
+                // The next round finds out whether the version belonged to the log or was a hole
+                // behind a clean-up.
+                CommitResult::Committed => {
                     done =
                         Erased { rows: done.rows + erased.rows, files: done.files + erased.files }
                 }
-                Taken::Theirs(_) | Taken::Moved => {}
-                Taken::Never { cause, .. } | Taken::Unknown(cause) => return Err(cause),
+                CommitResult::LostTo(_) | CommitResult::LogMovedOn => {}
+                CommitResult::NotCommitted { cause, .. } | CommitResult::Unknown(cause) => {
+                    return Err(cause);
+                }
             }
         }
         Err(StoreError::storage(
             "erasing",
             "journal",
-            "other writers were faster each time; repeat the command",
+            "other writers committed first on every attempt; retry the command",
         ))
     }
 
-    /// The live files that hold a named payload, with their rows in order.
+    /// Returns the live files that hold a named payload, with their rows in order.
     async fn holding(
         &self,
         erasures: &Erasures,

@@ -1,4 +1,4 @@
-//! The journal's files: which ones are live, and reading and writing them.
+//! Tracks which of the journal's files are live, and reads and writes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,53 +7,53 @@ use deltalake::kernel::Action;
 use object_store::ObjectStore;
 use uuid::Uuid;
 
-use super::batch::{self, Batches, Glance, Wanted};
 use super::chain::Links;
+use super::encoding::{self, Batches, RowKey, RowPredicate};
 use super::entry::{self, Entry, JournalFile};
 use crate::domain::record::Entity;
 use crate::store::erasure::{Erasures, unnamed};
 use crate::store::error::StoreError;
-use crate::store::foreign::Others;
+use crate::store::foreign::ForeignChanges;
 use crate::store::mark::Mark;
 use crate::store::row::Row;
 use crate::store::table_log::{LiveFile, Table, TableLog, checked_path};
 
-/// What is wrong with a log in which no row is of a commit of Lakeplan.
+/// Error text for a log in which no row was committed by Lakeplan.
 const NOT_OURS: &str = "no row in it was committed by Lakeplan: another engine made this log, by a clone, an import or a conversion, or the entries that Lakeplan wrote are lost";
 
-/// What is known of the journal's files.
+/// State of the journal's files.
 #[derive(Clone)]
 pub struct Files {
     pub log: TableLog,
-    /// How far the journal says the current tables are folded.
+    /// Seq up to which the current tables are folded, as stated by the journal.
     pub folded: u64,
-    /// The seq that each current table was last written at, as far as the journal says.
+    /// Seq at which each current table was last written, as far as the journal states it.
     pub written: BTreeMap<String, u64>,
-    /// The marks of those positions, as the log holds them.
+    /// Marks of those positions, as stored in the log.
     pub(super) marks: BTreeMap<String, i64>,
-    /// The marks of positions that were looked up. They never change, so all who read share them.
+    /// Cache of computed marks. Marks never change, so all readers share it.
     pub(super) known: Arc<Mutex<BTreeMap<u64, Mark>>>,
-    /// Where the lake is, if it is known.
+    /// Location of the lake, if known.
     pub(super) place: Option<Arc<str>>,
-    /// The tables, each with its version, of which it was told that they are not read.
-    pub(super) told: Arc<Mutex<BTreeSet<(String, u64)>>>,
-    /// Tables that are ahead of the journal count as those of another.
-    pub(super) passes_over_ahead: bool,
-    /// What other writers did that does not count.
-    pub others: Others,
-    /// The id of the table, as its log has it.
+    /// Tables and versions for which a warning was logged that the table is not read.
+    pub(super) warned: Arc<Mutex<BTreeSet<(String, u64)>>>,
+    /// Whether a table ahead of the journal counts as a table of another lake.
+    pub(super) ignores_tables_ahead: bool,
+    /// Changes of other writers that are not trusted.
+    pub others: ForeignChanges,
+    /// Id of the table, as stated in its log.
     pub table_id: Option<Uuid>,
     live: BTreeMap<String, JournalFile>,
-    /// The live files by their highest patch set id, as text.
+    /// Live files by their highest patch set id, as text.
     by_id: BTreeSet<(String, String)>,
-    /// The live files by their last seq.
+    /// Live files by their last seq.
     by_end: BTreeSet<(u64, String)>,
-    /// What erases left of rows, as far as it was looked for. It never changes, so all who read share it.
+    /// Cache of what erases left of rows. It never changes, so all readers share it.
     erasures: Arc<Mutex<Erasures>>,
 }
 
 impl Files {
-    /// `root` is the store of the whole lake.
+    /// Creates the state of an unread journal; `root` is the store of the whole lake.
     pub fn new(root: Arc<dyn ObjectStore>) -> Self {
         let (live, by_id, by_end) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         Self {
@@ -63,9 +63,9 @@ impl Files {
             marks: BTreeMap::new(),
             known: Arc::default(),
             place: None,
-            told: Arc::default(),
-            passes_over_ahead: false,
-            others: Others::default(),
+            warned: Arc::default(),
+            ignores_tables_ahead: false,
+            others: ForeignChanges::default(),
             table_id: None,
             live,
             by_id,
@@ -74,15 +74,15 @@ impl Files {
         }
     }
 
-    /// The same of the lake at this place.
+    /// Sets the location of the lake.
     pub fn at(self, place: &str) -> Self {
         Self { place: Some(place.into()), ..self }
     }
 
-    /// The same where tables that are ahead of the journal are to count as those of another, if `passes` says so. Without it
-    /// nothing tells one of the same lake from a journal that has lost its end.
+    /// Sets whether a table ahead of the journal counts as a table of another lake. Without it,
+    /// such a table of the same lake cannot be distinguished from a journal that has lost its end.
     pub fn passing_over_ahead(self, passes: bool) -> Self {
-        Self { passes_over_ahead: passes, ..self }
+        Self { ignores_tables_ahead: passes, ..self }
     }
 
     pub fn live(&self) -> impl Iterator<Item = &JournalFile> {
@@ -93,8 +93,8 @@ impl Files {
         self.live.len()
     }
 
-    /// The same of the files that end after a seq, which is all that reading rows after it takes: what an erase left of a
-    /// row stands after the row.
+    /// Returns a copy with only the files that end after a seq. That is enough to read the rows
+    /// after it: what an erase left of a row comes after the row.
     pub fn after(&self, seq: u64) -> Self {
         let (live, by_id, by_end) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         let mut later = Self {
@@ -104,9 +104,9 @@ impl Files {
             marks: self.marks.clone(),
             known: Arc::clone(&self.known),
             place: self.place.clone(),
-            told: Arc::clone(&self.told),
-            passes_over_ahead: self.passes_over_ahead,
-            others: Others::default(),
+            warned: Arc::clone(&self.warned),
+            ignores_tables_ahead: self.ignores_tables_ahead,
+            others: ForeignChanges::default(),
             table_id: None,
             live,
             by_id,
@@ -117,16 +117,16 @@ impl Files {
         later
     }
 
-    /// The live files that end after a seq, in the order of their ends.
+    /// Returns the live files that end after a seq, ordered by their ends.
     fn ending_after(&self, seq: u64) -> impl Iterator<Item = &JournalFile> {
         self.by_end
             .range((seq.saturating_add(1), String::new())..)
             .filter_map(|(_, path)| self.live.get(path))
     }
 
-    /// The live files that by their statistics may hold the set of an id.
+    /// Returns the live files that may hold the set of an id, by their statistics.
     pub fn with_id<'f>(&'f self, id: &'f str) -> impl Iterator<Item = &'f JournalFile> {
-        // Fresh ids are greater than all there were, so the files of old ones are not even looked at.
+        // New ids are greater than all existing ones, so files with older ids are skipped.
         let from = (id.to_owned(), String::new());
         self.by_id
             .range(from..)
@@ -147,7 +147,7 @@ impl Files {
         }
     }
 
-    /// Finds the head and its live files from the log itself; `None` where there is no journal.
+    /// Loads the head and its live files from the log; `None` if there is no journal.
     pub async fn load(&mut self) -> Result<Option<u64>, StoreError> {
         match self.log.load().await? {
             Some(table) => self.take(table).await.map(Some),
@@ -155,8 +155,9 @@ impl Files {
         }
     }
 
-    /// Takes in what a log tells of the journal; the version of its head. Refused where nothing of it is Lakeplan's: a lake
-    /// has a first row from its first entry on, so the log is not the one that Lakeplan wrote.
+    /// Takes over the state of a loaded log and returns the version of its head. Fails if no row is
+    /// Lakeplan's: a lake has a first row from its first entry on, so this is not the log that
+    /// Lakeplan wrote.
     pub async fn take(&mut self, table: Table) -> Result<u64, StoreError> {
         self.folded =
             table.txns.get(entry::FOLDED).and_then(|seq| u64::try_from(*seq).ok()).unwrap_or(0);
@@ -177,12 +178,12 @@ impl Files {
             self.add(described);
         }
         self.settle()?;
-        // The log says beside its files where they end, so a last entry that lost one is noticed.
-        if let Some(said) = table.txns.get(entry::TXN).and_then(|seq| u64::try_from(*seq).ok())
-            && said != self.end()
+        // The log states its last seq separately, so this notices a last entry that lost a file.
+        if let Some(stated) = table.txns.get(entry::TXN).and_then(|seq| u64::try_from(*seq).ok())
+            && stated != self.end()
         {
             let what = format!(
-                "its files end at seq {}, and its log says that it ends at seq {said}",
+                "its files end at seq {}, but its log says that it ends at seq {stated}",
                 self.end()
             );
             return Err(StoreError::damaged(self.log.folder(), what));
@@ -193,7 +194,7 @@ impl Files {
         Ok(table.version)
     }
 
-    /// A file of another writer that does not say what is in it, as its rows tell.
+    /// Describes another writer's file, whose log entry has no description, from its rows.
     async fn describe(&self, file: LiveFile) -> Result<JournalFile, StoreError> {
         let name = format!("{}/{}", self.log.folder(), file.path);
         let Some(stream) = entry::stream(&file) else {
@@ -202,7 +203,7 @@ impl Files {
                 "its entry in the log does not say which stream's rows it holds",
             ));
         };
-        let bounds = batch::bounds(&name, stream, self.log.get_live(&file.path).await?)?;
+        let bounds = encoding::bounds(&name, stream, self.log.get_live(&file.path).await?)?;
         Ok(JournalFile {
             path: file.path,
             size: file.size,
@@ -214,7 +215,8 @@ impl Files {
         })
     }
 
-    /// Compactions of others that did not say so themselves hold as many rows as there were.
+    /// Checks that other writers' compactions that did not state their row counts kept the number
+    /// of rows.
     fn settle(&mut self) -> Result<(), StoreError> {
         for (version, before, paths) in std::mem::take(&mut self.others.unsettled) {
             let files: Vec<&JournalFile> =
@@ -231,7 +233,7 @@ impl Files {
         Ok(())
     }
 
-    /// Notes what an entry added and removed.
+    /// Applies the files that an entry added and removed.
     pub fn note(&mut self, entry: &Entry) {
         self.folded = self.folded.max(entry.folded.unwrap_or(0));
         self.written.extend(entry.written.iter().cloned());
@@ -247,17 +249,18 @@ impl Files {
         }
     }
 
-    /// The seq that a current table was last written at, as the journal says; 0 where it does not say.
+    /// Returns the seq at which a current table was last written, as stated by the journal; 0 if
+    /// not stated.
     pub fn written_at(&self, table: &str) -> u64 {
         self.written.get(table).copied().unwrap_or(0)
     }
 
-    /// Notes the files this process has just committed.
+    /// Adds the files that this process has just committed.
     pub fn note_added(&mut self, files: Vec<JournalFile>) {
         files.into_iter().for_each(|file| self.add(file));
     }
 
-    /// Writes rows of one stream and one day as a file; gives the action that would add it.
+    /// Writes rows of one stream and one day as a file and returns the action that would add it.
     pub async fn put_rows(
         &self,
         version: u64,
@@ -268,21 +271,22 @@ impl Files {
             return Err(StoreError::damaged(self.log.folder(), "a file without rows"));
         };
         let path = path(version, attempt, first);
-        let file = batch::write(rows)
-            .map_err(|fault| StoreError::storage("encoding", path.clone(), fault))?;
+        let file = encoding::write(rows)
+            .map_err(|err| StoreError::storage("encoding", path.clone(), err))?;
         let size = file.len();
         let path = self.log.put_checked(&path, file).await?;
         Ok(entry::add(&path, size, rows, first.at))
     }
 
-    /// The same under a name that an earlier attempt may have written these rows to already; version 0 is to add it.
-    pub async fn put_rows_once(&self, id: Uuid, rows: &[&Row]) -> Result<Action, StoreError> {
+    /// Writes a file like [`Self::put_rows`], under a name that an earlier attempt may already have
+    /// written these rows to. The name carries version 0, the entry that adds the file.
+    pub async fn put_rows_if_absent(&self, id: Uuid, rows: &[&Row]) -> Result<Action, StoreError> {
         let Some(first) = rows.first() else {
             return Err(StoreError::damaged(self.log.folder(), "a file without rows"));
         };
         let path = path(0, id, first);
-        let file =
-            batch::write(rows).map_err(|err| StoreError::storage("encoding", path.clone(), err))?;
+        let file = encoding::write(rows)
+            .map_err(|err| StoreError::storage("encoding", path.clone(), err))?;
         let (path, size) = (checked_path(&path, &file), file.len());
         if !self.log.has(&path).await? {
             self.log.put_if_absent(&path, file).await?;
@@ -290,24 +294,25 @@ impl Files {
         Ok(entry::add(&path, size, rows, first.at))
     }
 
-    /// The last seq there is.
+    /// Returns the last seq.
     pub fn end(&self) -> u64 {
         self.by_end.last().map_or(0, |(end, _)| *end)
     }
 
-    /// How many rows the files hold that end after a seq.
+    /// Returns the number of rows in the files that end after a seq.
     pub fn count_after(&self, seq: u64) -> usize {
         self.ending_after(seq).map(|file| file.rows).sum()
     }
 
-    /// The files hold every seq there is.
-    pub fn refuse_gap(&self) -> Result<(), StoreError> {
+    /// Checks that the files cover every seq.
+    pub fn check_no_gap(&self) -> Result<(), StoreError> {
         let mut ranges: Vec<(u64, u64)> = self.live().map(|file| file.seq).collect();
         ranges.sort_unstable();
         let mut last = 0;
         for (first, end) in ranges {
             if first > last + 1 {
-                let what = format!("seq {first} follows seq {last}; what is between is missing");
+                let what =
+                    format!("seq {first} follows seq {last}; the sets between them are missing");
                 return Err(StoreError::damaged(self.log.folder(), what));
             }
             last = last.max(end);
@@ -315,13 +320,15 @@ impl Files {
         Ok(())
     }
 
-    /// How far a table of an entity is up to date that is folded to `seq`: the next change of its kind comes later.
-    pub fn reach(&self, entity: Entity, seq: u64) -> u64 {
+    /// Returns the seq up to which an entity's table that is folded to `seq` is up to date: the
+    /// next change of that entity comes later.
+    pub fn folded_through(&self, entity: Entity, seq: u64) -> u64 {
         let waiting = self.live().filter(|file| file.seq.1 > seq && file.may_hold(entity));
         waiting.map(|file| file.seq.0.max(seq + 1) - 1).min().unwrap_or_else(|| self.end().max(seq))
     }
 
-    /// The rows of these entities after the seq of each that concern the caller, in order.
+    /// Returns the rows of these entities after each entity's seq that concern the caller, in
+    /// order.
     pub async fn rows_behind(
         &self,
         seqs: &BTreeMap<Entity, u64>,
@@ -343,49 +350,49 @@ impl Files {
                 rows.append(&mut found);
             }
         }
-        links.refuse_break()?;
+        links.check_unbroken()?;
         rows.sort_by_key(|row| (row.seq, row.ordinal));
         Ok(rows)
     }
 
-    /// The rows of a file whose seq is greater than `after`, to be replayed or shown: erased ones with what their erase
-    /// left of them.
+    /// Reads the rows of a file with a seq greater than `after` for replay or display: erased rows
+    /// contain what their erase left of them.
     pub async fn read_whole(&self, file: &JournalFile, after: u64) -> Result<Vec<Row>, StoreError> {
         let mut rows = self.read_rows(file, after).await?;
-        if self.known_erasures(|erasures| erasures.restore(&mut rows)).is_none() {
+        if self.with_erasures(|erasures| erasures.restore(&mut rows)).is_none() {
             return Ok(rows);
         }
         let mut found = Erasures::default();
-        // The erase came after what it names.
+        // An erase is always later than the rows it names.
         for later in self.live().filter(|later| later.seq.1 > file.seq.0) {
             for row in self.read_rows(later, file.seq.0).await? {
                 found.note(&row)?;
             }
         }
-        let missing = self.known_erasures(|erasures| {
+        let missing = self.with_erasures(|erasures| {
             erasures.extend(found);
             erasures.restore(&mut rows)
         });
         missing.map_or(Ok(rows), |place| Err(unnamed(place)))
     }
 
-    fn known_erasures<T>(&self, look: impl FnOnce(&mut Erasures) -> T) -> T {
+    fn with_erasures<T>(&self, look: impl FnOnce(&mut Erasures) -> T) -> T {
         look(&mut self.erasures.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The rows of a file whose seq is greater than `after`, as they stand in it.
+    /// Reads the rows of a file with a seq greater than `after`, as stored.
     pub async fn read_rows(&self, file: &JournalFile, after: u64) -> Result<Vec<Row>, StoreError> {
         let bytes = self.log.get_live(&file.path).await?;
-        batch::read(&self.name(file), file.stream, bytes, after, file.is_sorted())
+        encoding::read(&self.name(file), file.stream, bytes, after, file.is_sorted())
     }
 
-    /// The rows of a file as they stand in it, to be decoded as they are taken; all of them, or those that are wanted.
+    /// Opens the rows of a file, as stored, for lazy decoding: all rows, or the wanted ones.
     pub async fn open_rows(
         &self,
         file: &JournalFile,
-        wanted: Option<Wanted>,
+        wanted: Option<RowPredicate>,
     ) -> Result<Batches, StoreError> {
-        batch::rows(
+        encoding::rows(
             &self.name(file),
             file.stream,
             self.log.get_live(&file.path).await?,
@@ -394,16 +401,16 @@ impl Files {
         )
     }
 
-    /// A glance at every row of a file, and how many bytes its rows are when they are not compressed.
-    pub async fn glance(&self, file: &JournalFile) -> Result<(Vec<Glance>, u64), StoreError> {
-        batch::glance(&self.name(file), self.log.get_live(&file.path).await?)
+    /// Reads the key of every row of a file, and the uncompressed size of its rows in bytes.
+    pub async fn row_key(&self, file: &JournalFile) -> Result<(Vec<RowKey>, u64), StoreError> {
+        encoding::row_key(&self.name(file), self.log.get_live(&file.path).await?)
     }
 
-    /// The journal's last row.
+    /// Reads the journal's last row.
     pub async fn read_last(&self) -> Result<Option<Row>, StoreError> {
         let Some(file) = self.live().max_by_key(|file| file.seq) else { return Ok(None) };
         let bytes = self.log.get_live(&file.path).await?;
-        let last = batch::read_last(&self.name(file), file.stream, bytes, file.is_sorted())?;
+        let last = encoding::read_last(&self.name(file), file.stream, bytes, file.is_sorted())?;
         match last {
             Some(row) if row.seq == file.seq.1 && row.chain.is_some() => {
                 row.chain.iter().for_each(|chain| self.note_mark(row.seq, chain));

@@ -1,30 +1,30 @@
-//! The rows of many files in their order, with as little in memory as that takes.
+//! Merges the rows of many files in order, with little memory.
 //!
-//! Files follow each other by seq, and after a compaction some overlap. A file is opened when the rows at hand have come
-//! to where it begins, and its rows are decoded some thousands at a time.
+//! Files are ordered by seq, and after a compaction some overlap. A file is opened when the merge
+//! reaches its first seq, and its rows are decoded some thousands at a time.
 
 use std::cmp::Reverse;
 use std::vec::IntoIter;
 
-use super::batch::{Batches, Wanted};
+use super::encoding::{Batches, RowPredicate};
 use super::entry::JournalFile;
 use super::files::Files;
 use crate::store::error::StoreError;
 use crate::store::row::Row;
 
-/// Reads files together, in the order of seq and ordinal. Erased rows come as they stand in the files.
+/// Reads files together, in the order of seq and ordinal. Erased rows are returned as stored.
 pub struct Merge<'f> {
     files: &'f Files,
-    wanted: Option<Wanted>,
-    /// The one that begins first is last.
+    wanted: Option<RowPredicate>,
+    /// Files not opened yet, the one that begins first at the end.
     waiting: Vec<JournalFile>,
     open: Vec<Open>,
-    /// What is to be said of a file after its last row.
+    /// Error to report for a file after its last row.
     broken: Option<(JournalFile, StoreError)>,
     read: Vec<(JournalFile, usize)>,
 }
 
-/// A file with its next row.
+/// An open file and its next row.
 struct Open {
     file: JournalFile,
     next: Row,
@@ -34,18 +34,19 @@ struct Open {
 }
 
 impl<'f> Merge<'f> {
-    /// Of these files, all rows or those that are wanted.
+    /// Merges these files: all rows, or the wanted ones.
     pub fn new(
         files: &'f Files,
         of: impl IntoIterator<Item = JournalFile>,
-        wanted: Option<Wanted>,
+        wanted: Option<RowPredicate>,
     ) -> Self {
         let mut waiting: Vec<JournalFile> = of.into_iter().collect();
         waiting.sort_by_key(|file| Reverse(file.seq));
         Self { files, wanted, waiting, open: Vec::new(), broken: None, read: Vec::new() }
     }
 
-    /// The next row, or the next file that cannot be read, or not to its end; `None` after the last.
+    /// Returns the next row, or the next file that cannot be read to its end; `None` after the last
+    /// row.
     pub async fn next(&mut self) -> Option<Result<Row, (JournalFile, StoreError)>> {
         loop {
             if let Some(broken) = self.broken.take() {
@@ -63,7 +64,7 @@ impl<'f> Merge<'f> {
                 let file = self.waiting.pop()?;
                 match self.files.open_rows(&file, self.wanted.clone()).await {
                     Ok(batches) => self.go_on(file, Vec::new().into_iter(), batches, 0),
-                    Err(fault) => self.broken = Some((file, fault)),
+                    Err(err) => self.broken = Some((file, err)),
                 }
                 continue;
             }
@@ -74,12 +75,12 @@ impl<'f> Merge<'f> {
         }
     }
 
-    /// The files that were read to their end so far, and how many rows each gave.
+    /// Returns the files that were read to their end so far, and the number of rows of each.
     pub fn read(&self) -> &[(JournalFile, usize)] {
         &self.read
     }
 
-    /// Keeps a file open at its next row, or puts it with those that are read.
+    /// Keeps a file open at its next row, or moves it to the finished files.
     fn go_on(
         &mut self,
         file: JournalFile,
@@ -94,8 +95,8 @@ impl<'f> Merge<'f> {
             }
             match batches.next() {
                 Some(Ok(more)) => rows = more.into_iter(),
-                Some(Err(fault)) => {
-                    self.broken = Some((file, fault));
+                Some(Err(err)) => {
+                    self.broken = Some((file, err));
                     return;
                 }
                 None => {
@@ -125,7 +126,7 @@ mod tests {
     use crate::store::journal::entry;
     use crate::store::row::{Envelope, Stream};
 
-    /// A set of so many rows.
+    /// Returns a set with `rows` rows.
     fn set(seq: u64, rows: usize) -> Vec<Row> {
         let envelope = Envelope {
             seq,
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn files_that_overlap_give_their_rows_in_order_and_a_broken_one_is_told_of() {
+    async fn files_that_overlap_give_their_rows_in_order_and_a_broken_one_is_reported() {
         let store = Arc::new(InMemory::new());
         let files = Files::new(Arc::clone(&store) as Arc<_>);
         let rows: Vec<Vec<Row>> = (1..=7).map(|seq| set(seq, 2)).collect();
@@ -172,7 +173,7 @@ mod tests {
             |seqs: &[usize]| seqs.iter().flat_map(|seq| rows[seq - 1].clone()).collect::<Vec<_>>();
         let long = put(&files, &of(&[1, 4, 7])).await;
         let short = put(&files, &of(&[2, 3])).await;
-        // A set may be parted between files.
+        // A set may be split between files.
         let (first, second) = (
             put(&files, &of(&[5])[..1]).await,
             put(&files, &[&of(&[5])[1..], &of(&[6])].concat()).await,
@@ -184,7 +185,7 @@ mod tests {
         assert_eq!(merge.read().len(), 4);
         assert!(merge.read().iter().all(|(file, rows)| file.rows == *rows));
 
-        let odd: Wanted = Arc::new(|row| row.id == Uuid::from_u128(1));
+        let odd: RowPredicate = Arc::new(|row| row.id == Uuid::from_u128(1));
         let found = places(&mut Merge::new(&files, all.clone(), Some(odd))).await;
         assert_eq!(found, (1..=7).map(|seq| Ok((seq, 1))).collect::<Vec<_>>());
 

@@ -1,33 +1,35 @@
 //! The journal: the one Delta table that is the commit point of the lake.
 //!
-//! A commit is a Parquet file per stream and one log entry, put only if its version does not exist. No snapshot is
-//! held and, as long as nothing goes wrong, nothing is listed. What each attempt rests on:
+//! A commit is one Parquet file per stream and one log entry, put only if its version does not
+//! exist. No snapshot is held, and nothing is listed as long as nothing goes wrong. Each attempt
+//! relies on these rules:
 //!
-//! - A group of sets is judged against the state at version v and written for the slot v+1. Only whoever puts entry
-//!   v+1 has committed; whoever does not takes in the winner's rows, judges again, and writes new rows in a new file.
-//! - From the first put of the log entry on, every error means "unknown": the entry is read to see whose it is, and
-//!   put again, byte for byte, into the same slot while it is free. So a put that lands late either is the commit or
-//!   finds the slot taken.
-//! - A slot is free only while the entry before it exists and nothing after it is listed: behind cleaned-up entries
-//!   there are holes that look free.
-//! - At the deadline the slot is occupied by an empty commit, so that a late put can never land.
+//! - A group of sets is evaluated against the state at version v and written for version v+1. Only
+//!   the writer that puts entry v+1 has committed. A losing writer applies the winner's rows,
+//!   evaluates again, and writes new rows in a new file.
+//! - From the first put of the log entry on, every error means "unknown": the entry is read to find
+//!   out who wrote it, and put again, byte for byte, at the same version while that is free. So a
+//!   put that lands late either is the commit or finds the version taken.
+//! - A version is free only while the entry before it exists and nothing after it is listed: behind
+//!   cleaned-up entries there are holes that look free.
+//! - At the deadline, an empty commit takes the version, so that a late put can never land.
 
-pub mod batch;
-pub mod birth;
 pub mod chain;
+mod commit;
 pub mod compact;
+pub mod encoding;
 pub mod entry;
 pub mod erase;
 pub mod files;
-pub mod group;
-pub mod hand;
+pub mod genesis;
+pub mod group_commit;
 pub mod merge;
-pub mod opening;
+pub mod open;
+pub mod project_cache;
 mod reader;
+mod revert_foreign_changes;
 pub mod schema;
-mod slot;
-mod take_back;
-mod tally;
+mod task_counts;
 pub mod verify;
 mod witness;
 
@@ -41,65 +43,69 @@ use uuid::Uuid;
 
 use super::checkpoint;
 use super::error::StoreError;
-use super::ledger::{Ledger, Proposal, Seen};
+use super::ledger::{CommittedSet, Ledger, Proposal};
 use super::mark::{LakeMark, Mark};
 use super::row::{Row, Stream};
-use super::table_log::{End, entry_bytes};
-use super::tables::read::Stand;
+use super::table_log::{LogPosition, entry_bytes};
+use super::tables::read::FoldPosition;
 use super::{Head, Outcome, Snapshot};
 use crate::domain::id::{EntityId, PatchSetId};
 use crate::domain::patch::PatchSet;
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, random_bytes, uuid_v7};
+use commit::CommitResult;
 use entry::{Entry, JournalFile};
 use files::Files;
-use group::{Judged, Verdict};
-use hand::Hand;
+use group_commit::{GroupResult, SetResult};
+use project_cache::ProjectCache;
 pub use reader::{JournalReader, Order};
-use slot::Taken;
 
-/// How long a commit tries before it gives its slot up.
+/// Time after which a commit gives up its version.
 pub const DEADLINE: Duration = Duration::from_secs(30);
-/// After so long without a look at the log, what was known of its end may lie behind a clean-up.
-pub const STALE: TimeDelta = TimeDelta::minutes(5);
+/// Maximum age of the last look at the log; after it, the known end of the log may be behind a
+/// clean-up.
+pub const MAX_STALENESS: TimeDelta = TimeDelta::minutes(5);
 
-/// The journal as one writer knows it.
+/// One writer's view of the journal.
 pub struct Journal {
     files: Files,
     ledger: Ledger,
-    /// The version of the last entry that is in the ledger.
+    /// Version of the last entry that the ledger contains.
     version: u64,
-    /// When the log's end was last seen to be there.
-    looked: Instant,
-    /// How far the current tables are known to be folded; the next commit records it.
+    /// Time when the log's end was last seen to exist.
+    log_checked_at: Instant,
+    /// Seq up to which the current tables are known to be folded; the next commit records it.
     folded: u64,
-    /// The seq that each table was last written at, as far as this process knows; the next commit records it.
-    written: BTreeMap<String, Stand>,
-    /// Tables that could not be read, which the next fold rebuilds.
+    /// Position at which each table was last written, as far as this process knows; the next commit
+    /// records it.
+    written: BTreeMap<String, FoldPosition>,
+    /// Unreadable tables; the next fold rebuilds them.
     unreadable: BTreeSet<&'static str>,
-    /// How far each table says it is folded, as far as it was looked at; 0 where it is missing.
-    tables: opening::Seqs,
-    hand: Hand,
+    /// Seq up to which each table states it is folded, for the tables that were looked at; 0 if
+    /// missing.
+    tables: open::Seqs,
+    hand: ProjectCache,
     root: Arc<dyn ObjectStore>,
-    /// Whether it was told that the clock and the last change are far apart.
-    has_told_clock: bool,
-    /// Sets whose outcome was Unknown, and the slot that they may yet come to be in.
+    /// Whether a warning was logged that the clock and the last change are far apart.
+    has_warned_clock: bool,
+    /// Sets with the outcome `Unknown`, and the version at which they may still land.
     open: HashMap<PatchSetId, u64>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
 
-/// What came of one try for one slot.
-enum Tried {
-    Told(Vec<Outcome>),
-    /// Another writer had the slot, so nothing was written.
-    Lost,
-    /// The slot was slept through; only judging again tells what became of the group.
-    Slept,
+/// Result of one attempt to commit one version.
+enum Attempt {
+    Reported(Vec<Outcome>),
+    /// Another writer committed the version, so nothing was written.
+    Conflict,
+    /// The process slept too long over the attempt; only evaluating again reveals the group's
+    /// result.
+    Stale,
 }
 
 impl Journal {
-    /// Makes a lake where there is none: entry 0 creates the table and holds its first row.
+    /// Creates a lake in a place without one: entry 0 creates the table and holds its first row.
     pub async fn create(
         store: Arc<dyn ObjectStore>,
         mut ledger: Ledger,
@@ -109,9 +115,9 @@ impl Journal {
     ) -> Result<Self, StoreError> {
         let now = clock.now();
         let id = crate::runtime::fresh_id(now, random.as_ref());
-        let set = birth::set(id, ledger.root(), format, now, random.as_ref());
+        let set = genesis::set(id, ledger.root(), format, now, random.as_ref());
         let Proposal::Accepted(first) =
-            ledger.propose(&set, None, now, || random_bytes(random.as_ref()))
+            ledger.try_apply(&set, None, now, || random_bytes(random.as_ref()))
         else {
             return Err(StoreError::damaged("journal", "the first row was refused"));
         };
@@ -128,25 +134,37 @@ impl Journal {
             added,
         ])?);
         let root = ledger.root().to_owned();
-        match slot::take(&files, 0, entry_bytes(&actions), attempt, DEADLINE, random.as_ref()).await
+        match commit::put_entry(
+            &files,
+            0,
+            entry_bytes(&actions),
+            attempt,
+            DEADLINE,
+            random.as_ref(),
+        )
+        .await
         {
-            Taken::Ours => {}
-            Taken::Theirs(_) | Taken::Moved => return Err(StoreError::AlreadyALake { root }),
-            Taken::Never { cause, .. } | Taken::Unknown(cause) => return Err(cause),
+            CommitResult::Committed => {}
+            CommitResult::LostTo(_) | CommitResult::LogMovedOn => {
+                return Err(StoreError::AlreadyALake { root });
+            }
+            CommitResult::NotCommitted { cause, .. } | CommitResult::Unknown(cause) => {
+                return Err(cause);
+            }
         }
         let mut journal = Self {
             files,
             ledger,
             version: 0,
-            looked: now,
+            log_checked_at: now,
             folded: 0,
             written: BTreeMap::new(),
             unreadable: BTreeSet::new(),
             tables: BTreeMap::new(),
-            hand: Hand::new(hand::MOST_RECORDS),
+            hand: ProjectCache::new(project_cache::MAX_CACHED_RECORDS),
             root: store,
             open: HashMap::new(),
-            has_told_clock: false,
+            has_warned_clock: false,
             clock,
             random,
         };
@@ -155,7 +173,7 @@ impl Journal {
     }
 
     pub fn head(&self) -> Head {
-        // Tables are folded to where a head was seen.
+        // Tables are folded to positions at which a head was read.
         self.files.note_mark(self.ledger.seq, &self.ledger.chain);
         let lake = self
             .ledger
@@ -174,27 +192,28 @@ impl Journal {
         }
     }
 
-    /// The position of the ledger, as commits say it.
+    /// Returns the mark of the ledger's position, as commits record it.
     fn mark(&self) -> Mark {
         Mark::of(self.ledger.seq, &self.ledger.chain)
     }
 
-    /// What the journal knows of its tables, without the rows that all of them show.
+    /// Returns the journal's files without the rows that all tables already show.
     pub fn files(&self) -> Files {
         self.files.after(self.folded)
     }
 
-    /// About how many rows came after what all tables are known to be folded to.
+    /// Returns the approximate number of rows that not all tables are known to show.
     pub fn rows_waiting(&self) -> usize {
         self.files.count_after(self.folded)
     }
 
-    /// Notes tables of which something is lost, which the next fold rebuilds.
+    /// Records tables that lost data; the next fold rebuilds them.
     pub fn note_lost(&mut self, tables: BTreeSet<&'static str>) {
         self.unreadable.extend(tables);
     }
 
-    /// Notes that every current table is folded up to `seq`, and which tables were written at which seq for that.
+    /// Records that every current table is folded up to `seq`, and the seqs at which tables were
+    /// written for that.
     pub fn note_folded(&mut self, seq: u64, written: Vec<(&'static str, u64)>) {
         self.folded = self.folded.max(seq);
         for (table, seq) in &written {
@@ -210,63 +229,67 @@ impl Journal {
         Snapshot { seq: self.ledger.seq, at: self.ledger.at, state: self.ledger.state.clone() }
     }
 
-    /// A reader of the rows of a stream after a position.
+    /// Returns a reader of the rows of a stream after a position.
     pub fn reader(&self, after: u64, stream: Stream, order: Order) -> JournalReader {
         JournalReader::new(self.files.after(after), after, stream, order)
     }
 
-    /// Whether a checkpoint is due at one of the versions after `before`.
+    /// Returns whether a checkpoint is due at one of the versions after `before`.
     pub fn is_checkpoint_due(&self, before: u64) -> bool {
         let every = checkpoint::interval(self.files.count());
         self.version / every > before / every
     }
 
-    /// Writes a checkpoint of the head, so that opening need not read the whole log. A failure is only logged:
-    /// without a checkpoint the lake is slower to open and nothing else.
+    /// Writes a checkpoint of the head, so that opening need not read the whole log. A failure is
+    /// only logged: without a checkpoint the lake merely opens more slowly.
     pub fn checkpoint(&self) -> impl Future<Output = ()> + Send + 'static {
         let (log, version) = (self.files.log.clone(), self.version);
-        // A checkpoint holds what the log says, so it waits until that is what is believed.
+        // A checkpoint contains what the log says, so it waits until untrusted changes are taken
+        // back.
         let is_due = !self.files.others.is_any();
         async move {
-            if is_due && let Err(fault) = log.checkpoint(version).await {
-                tracing::warn!(%fault, version, "no checkpoint was written; opening the lake stays slower until the next one");
+            if is_due && let Err(err) = log.checkpoint(version).await {
+                tracing::warn!(%err, version, "no checkpoint was written; opening the lake stays slower until the next one");
             }
         }
     }
 
-    /// Takes in what others have committed since; whether there was anything.
+    /// Applies the commits of others since the last look; returns whether there were any.
     pub async fn refresh(&mut self) -> Result<bool, StoreError> {
         let before = self.version;
         let now = self.clock.now();
-        // After so long, what is found by walking on may lie in holes, and the walk may end before one.
-        if now - self.looked > STALE && self.files.log.end(self.version).await? != End::Here {
+        // After this time, entries found by walking on may be in holes, and the walk may end before
+        // one.
+        if now - self.log_checked_at > MAX_STALENESS
+            && self.files.log.end(self.version).await? != LogPosition::Here
+        {
             self.jump_to_head().await?;
         }
         while let Some(entry) = self.files.read_entry(self.version + 1).await? {
             self.follow(&entry).await?;
         }
-        self.looked = now;
+        self.log_checked_at = now;
         self.ledger.may_read()?;
         Ok(self.version > before)
     }
 
-    /// Commits the sets in order, each by itself; those that may stand go into the journal together.
+    /// Commits the sets in order, each by itself; accepted sets go into the journal together.
     pub async fn commit(&mut self, sets: &[PatchSet]) -> Vec<Outcome> {
         let started = tokio::time::Instant::now();
         let mut has_jumped = false;
         loop {
             match self.attempt(sets, DEADLINE.saturating_sub(started.elapsed())).await {
-                // What was live when this process last looked may have been compacted and deleted since.
+                // Files that were live at the last look may have been compacted and deleted since.
                 Err(StoreError::Damaged { .. }) if !has_jumped => {
                     has_jumped = true;
                     if let Err(cause) = self.jump_to_head().await {
                         return self.not_written(sets, &cause);
                     }
                 }
-                Ok(Tried::Told(outcomes)) => return outcomes,
-                Ok(Tried::Slept) => {}
-                Ok(Tried::Lost) if started.elapsed() < DEADLINE => {}
-                Ok(Tried::Lost) => {
+                Ok(Attempt::Reported(outcomes)) => return outcomes,
+                Ok(Attempt::Stale) => {}
+                Ok(Attempt::Conflict) if started.elapsed() < DEADLINE => {}
+                Ok(Attempt::Conflict) => {
                     return self
                         .not_written(sets, &StoreError::Deadline { seconds: DEADLINE.as_secs() });
                 }
@@ -275,40 +298,40 @@ impl Journal {
         }
     }
 
-    /// One try for one slot. On an error nothing was written.
+    /// Makes one attempt to commit one version. An error means that nothing was written.
     async fn attempt(
         &mut self,
         sets: &[PatchSet],
         time_left: Duration,
-    ) -> Result<Tried, StoreError> {
-        if self.clock.now() - self.looked > STALE {
+    ) -> Result<Attempt, StoreError> {
+        if self.clock.now() - self.log_checked_at > MAX_STALENESS {
             self.refresh().await?;
         }
-        // It may take in what others committed, so the time of the group is taken after it.
-        self.bring_all_for(sets).await?;
+        // Loading may apply commits of others, so the time of the group is read after it.
+        self.load_all_for(sets).await?;
         self.ledger.may_write()?;
-        self.take_back().await?;
+        self.revert_foreign_changes().await?;
         let now = self.clock.now();
         let (at, odd) = (self.ledger.time(now), self.ledger.odd_clock(now));
         let before = self.mark();
-        let judged = self.judge(sets, at, now).await?;
-        if judged.rows == 0 {
-            // What was decided rests on version v being the head: that must be seen to be so.
+        let results = self.evaluate(sets, at, now).await?;
+        if results.rows == 0 {
+            // The results assume that version v is the head: check that it still is.
             return Ok(if self.refresh().await? {
-                Tried::Lost
+                Attempt::Conflict
             } else {
-                Tried::Told(judged.outcomes())
+                Attempt::Reported(results.outcomes())
             });
         }
         let attempt = uuid_v7(at, self.random.as_ref());
-        let (entry, added) = match self.prepare(&judged, before, attempt, at).await {
+        let (entry, added) = match self.prepare(&results, before, attempt, at).await {
             Ok(prepared) => prepared,
             Err(cause) => {
-                self.withdraw(judged);
+                self.rollback(results);
                 return Err(cause);
             }
         };
-        let taken = slot::take(
+        let taken = commit::put_entry(
             &self.files,
             self.version + 1,
             entry,
@@ -319,104 +342,108 @@ impl Journal {
         .await;
         let now = self.clock.now();
         match taken {
-            Taken::Never { cause, occupied: false } => {
-                self.withdraw(judged);
+            CommitResult::NotCommitted { cause, occupied: false } => {
+                self.rollback(results);
                 Err(cause)
             }
-            Taken::Unknown(cause) => {
-                let told = self.withdraw(judged);
-                Ok(Tried::Told(self.unknown(sets, told, &cause)))
+            CommitResult::Unknown(cause) => {
+                let reported = self.rollback(results);
+                Ok(Attempt::Reported(self.unknown(sets, reported, &cause)))
             }
-            Taken::Moved => Ok(self.find_at_head(sets, judged, attempt, now).await),
-            // This process may have slept through a clean-up: whatever it saw or put in the slot may lie in a hole.
-            _ if now - self.looked > STALE => {
-                Ok(self.find_at_head(sets, judged, attempt, now).await)
+            CommitResult::LogMovedOn => Ok(self.find_at_head(sets, results, attempt, now).await),
+            // This process may have slept through a clean-up: the entry it saw or put may be in a
+            // hole.
+            _ if now - self.log_checked_at > MAX_STALENESS => {
+                Ok(self.find_at_head(sets, results, attempt, now).await)
             }
-            Taken::Ours => {
+            CommitResult::Committed => {
                 if let Some(odd) =
-                    odd.filter(|_| !std::mem::replace(&mut self.has_told_clock, true))
+                    odd.filter(|_| !std::mem::replace(&mut self.has_warned_clock, true))
                 {
                     tracing::warn!("{odd}");
                 }
                 self.version += 1;
-                self.looked = now;
+                self.log_checked_at = now;
                 self.files.note_added(added);
                 self.files.folded = self.files.folded.max(self.folded);
                 self.files.note_stands(self.written.iter());
-                Ok(Tried::Told(judged.outcomes()))
+                Ok(Attempt::Reported(results.outcomes()))
             }
-            Taken::Theirs(entry) => {
-                self.withdraw(judged);
+            CommitResult::LostTo(entry) => {
+                self.rollback(results);
                 self.follow(&entry).await?;
                 self.refresh().await?;
-                Ok(Tried::Lost)
+                Ok(Attempt::Conflict)
             }
-            Taken::Never { cause, occupied: true } => {
-                self.withdraw(judged);
+            CommitResult::NotCommitted { cause, occupied: true } => {
+                self.rollback(results);
                 self.version += 1;
                 Err(cause)
             }
         }
     }
 
-    /// Judges sets for a group of a time; ids are judged by the clock, which may be behind it.
-    async fn judge(
+    /// Evaluates sets for a group committed at `at`. Ids are checked against the clock, which may
+    /// be behind `at`.
+    async fn evaluate(
         &mut self,
         sets: &[PatchSet],
         at: Instant,
         now: Instant,
-    ) -> Result<Judged, StoreError> {
-        let mut earlier: Vec<Option<Seen>> = Vec::with_capacity(sets.len());
+    ) -> Result<GroupResult, StoreError> {
+        let mut earlier: Vec<Option<CommittedSet>> = Vec::with_capacity(sets.len());
         for set in sets {
             earlier.push(self.find_earlier(set.id).await?);
         }
-        let mut judged = Judged::default();
+        let mut results = GroupResult::default();
         for (set, earlier) in sets.iter().zip(earlier) {
             let random = Arc::clone(&self.random);
             let too_old = if earlier.or(self.ledger.seen(set.id)).is_some() {
                 None
             } else {
-                self.ledger.refuse_id(set, now)
+                self.ledger.check_id(set, now)
             };
-            judged.verdicts.push(match too_old {
-                Some(violation) => Verdict::Other(Outcome::Refused(vec![violation])),
+            results.set_results.push(match too_old {
+                Some(violation) => SetResult::Other(Outcome::Refused(vec![violation])),
                 None => match self
                     .ledger
-                    .propose(set, earlier, at, || random_bytes(random.as_ref()))
+                    .try_apply(set, earlier, at, || random_bytes(random.as_ref()))
                 {
                     Proposal::Accepted(accepted) => {
-                        judged.rows += accepted.rows.len();
-                        Verdict::Accepted(accepted, self.ledger.seq)
+                        results.rows += accepted.rows.len();
+                        SetResult::Accepted(accepted, self.ledger.seq)
                     }
                     Proposal::Repeat { seq, id } => {
-                        Verdict::Other(Outcome::AlreadyCommitted { seq, id })
+                        SetResult::Other(Outcome::AlreadyCommitted { seq, id })
                     }
-                    Proposal::Refused(violations) => Verdict::Other(Outcome::Refused(violations)),
-                    Proposal::Conflicted(conflict) => Verdict::Other(Outcome::Conflicted(conflict)),
+                    Proposal::Refused(violations) => SetResult::Other(Outcome::Refused(violations)),
+                    Proposal::Conflicted(conflict) => {
+                        SetResult::Other(Outcome::Conflicted(conflict))
+                    }
                 },
             });
         }
-        Ok(judged)
+        Ok(results)
     }
 
-    /// Whether a set that the ledger no longer remembers stands in the files.
-    async fn find_earlier(&self, id: PatchSetId) -> Result<Option<Seen>, StoreError> {
+    /// Looks in the files for a set that the ledger no longer remembers.
+    async fn find_earlier(&self, id: PatchSetId) -> Result<Option<CommittedSet>, StoreError> {
         let text = id.to_string();
         let remembered = self.ledger.remembers_from();
         for file in self.files.with_id(&text).filter(|file| file.seq.0 < remembered) {
             let found =
                 self.files.read_rows(file, 0).await?.into_iter().find(|row| row.patch_set_id == id);
             if let Some(row) = found {
-                return Ok(Some(Seen { seq: row.seq, request_hash: row.request_hash }));
+                return Ok(Some(CommittedSet { seq: row.seq, request_hash: row.request_hash }));
             }
         }
         Ok(None)
     }
 
-    /// Writes the files of a group and makes its log entry.
+    /// Writes the files of a group and builds its log entry.
     async fn prepare(
         &mut self,
-        judged: &Judged,
+        results: &GroupResult,
         before: Mark,
         attempt: Uuid,
         at: Instant,
@@ -431,7 +458,7 @@ impl Journal {
         }
         actions.extend(self.files.news_of(self.written.iter()));
         for stream in Stream::ALL {
-            let rows: Vec<&Row> = judged.rows().filter(|row| row.stream == *stream).collect();
+            let rows: Vec<&Row> = results.rows().filter(|row| row.stream == *stream).collect();
             if !rows.is_empty() {
                 actions.push(self.files.put_rows(self.version + 1, attempt, &rows).await?);
             }
@@ -440,35 +467,35 @@ impl Journal {
         Ok((entry_bytes(&entry::json_of(&actions)?), added))
     }
 
-    /// Looks for the group where the log ends now.
+    /// Looks for the group at the current head of the log.
     async fn find_at_head(
         &mut self,
         sets: &[PatchSet],
-        judged: Judged,
+        results: GroupResult,
         attempt: Uuid,
         now: Instant,
-    ) -> Tried {
-        let told = self.withdraw(judged);
+    ) -> Attempt {
+        let reported = self.rollback(results);
         if let Err(cause) = self.jump_to_head().await {
-            return Tried::Told(self.unknown(sets, told, &cause));
+            return Attempt::Reported(self.unknown(sets, reported, &cause));
         }
-        self.looked = now;
+        self.log_checked_at = now;
         let name = attempt.to_string();
         if self.files.live().any(|file| file.path.contains(&name)) {
-            return Tried::Told(told.into_iter().map(|(_, outcome)| outcome).collect());
+            return Attempt::Reported(reported.into_iter().map(|(_, outcome)| outcome).collect());
         }
-        Tried::Slept
+        Attempt::Stale
     }
 
-    /// What is said of a group, withdrawn, whose fate the storage would not tell.
+    /// Returns the outcomes of a rolled-back group whose result the storage did not reveal.
     fn unknown(
         &mut self,
         sets: &[PatchSet],
-        told: Vec<(Option<PatchSetId>, Outcome)>,
+        reported: Vec<(Option<PatchSetId>, Outcome)>,
         cause: &StoreError,
     ) -> Vec<Outcome> {
-        self.looked = Instant::default();
-        for (set, (accepted, outcome)) in sets.iter().zip(told) {
+        self.log_checked_at = Instant::default();
+        for (set, (accepted, outcome)) in sets.iter().zip(reported) {
             let repeats =
                 matches!(outcome, Outcome::AlreadyCommitted { seq, .. } if seq > self.ledger.seq);
             if accepted.is_some() || repeats {
@@ -478,8 +505,9 @@ impl Journal {
         self.not_written(sets, cause)
     }
 
-    /// What is said of sets that this call did not write. Those in the journal stand, and those whose fate an earlier
-    /// call left open stay so until it is seen who has their slot.
+    /// Returns the outcomes of sets that this call did not write. Sets in the journal are reported
+    /// as committed. Sets that an earlier call left `Unknown` stay so until it is known who
+    /// committed their version.
     fn not_written(&mut self, sets: &[PatchSet], cause: &StoreError) -> Vec<Outcome> {
         let version = self.version;
         self.open.retain(|_, slot| *slot > version);
@@ -495,25 +523,27 @@ impl Journal {
         sets.iter().map(outcome).collect()
     }
 
-    /// Takes a group out of the ledger again. Gives what would have been answered, and the ids of those accepted.
-    fn withdraw(&mut self, judged: Judged) -> Vec<(Option<PatchSetId>, Outcome)> {
-        let mut told: Vec<(Option<PatchSetId>, Outcome)> =
-            Vec::with_capacity(judged.verdicts.len());
-        for verdict in judged.verdicts.into_iter().rev() {
-            told.push(match verdict {
-                Verdict::Accepted(accepted, seq) => {
+    /// Rolls a group back in the ledger. Returns the outcomes it would have had, and the ids of the
+    /// accepted sets.
+    fn rollback(&mut self, results: GroupResult) -> Vec<(Option<PatchSetId>, Outcome)> {
+        let mut reported: Vec<(Option<PatchSetId>, Outcome)> =
+            Vec::with_capacity(results.set_results.len());
+        for verdict in results.set_results.into_iter().rev() {
+            reported.push(match verdict {
+                SetResult::Accepted(accepted, seq) => {
                     let keys = accepted.keys.clone();
-                    let rows = self.ledger.withdraw(accepted);
+                    let rows = self.ledger.rollback(accepted);
                     (rows.first().map(|row| row.patch_set_id), Outcome::Committed { seq, keys })
                 }
-                Verdict::Other(outcome) => (None, outcome),
+                SetResult::Other(outcome) => (None, outcome),
             });
         }
-        told.reverse();
-        told
+        reported.reverse();
+        reported
     }
 
-    /// Takes in the next entry of the log, or all there is where its files have been compacted and deleted since.
+    /// Applies the next log entry, or everything up to the head if the entry's files have been
+    /// compacted and deleted since.
     async fn follow(&mut self, entry: &Entry) -> Result<(), StoreError> {
         if entry.is_unclear {
             let before = self.files.others.clone();
@@ -523,14 +553,14 @@ impl Journal {
             }
             return Ok(());
         }
-        match self.take_in(entry).await {
+        match self.apply_entry(entry).await {
             Ok(()) => Ok(()),
-            Err(fault) => self.jump_to_head().await.map_err(|_| fault),
+            Err(err) => self.jump_to_head().await.map_err(|_| err),
         }
     }
 
-    /// Takes in the next entry of the log, wholly or not at all.
-    async fn take_in(&mut self, entry: &Entry) -> Result<(), StoreError> {
+    /// Applies the next log entry, completely or not at all.
+    async fn apply_entry(&mut self, entry: &Entry) -> Result<(), StoreError> {
         let mut rows = Vec::new();
         for file in entry.added.iter().filter(|file| file.seq.1 > self.ledger.seq) {
             rows.extend(self.files.read_whole(file, self.ledger.seq).await?);
@@ -541,7 +571,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Takes in everything up to the head as the log itself tells it, wholly or not at all.
+    /// Loads the log and applies everything up to its head, completely or not at all.
     async fn jump_to_head(&mut self) -> Result<(), StoreError> {
         let mut files = self.files.clone();
         let Some(version) = files.load().await? else {
@@ -565,20 +595,22 @@ impl Journal {
     fn replay(&mut self, mut rows: Vec<Row>) -> Result<(), StoreError> {
         rows.retain(|row| row.seq > self.ledger.seq);
         rows.sort_by_key(|row| (row.seq, row.ordinal));
-        self.refuse_gap(&rows)?;
+        self.check_no_gap(&rows)?;
         for set in rows.chunk_by(|a, b| a.seq == b.seq) {
             self.ledger.replay(set)?;
         }
         Ok(())
     }
 
-    /// Rows to replay next follow the head and each other without a gap.
-    fn refuse_gap(&self, rows: &[Row]) -> Result<(), StoreError> {
+    /// Checks that rows to replay continue the head without a gap.
+    fn check_no_gap(&self, rows: &[Row]) -> Result<(), StoreError> {
         let mut last = self.ledger.seq;
         for row in rows {
             if row.seq > last + 1 {
-                let what =
-                    format!("seq {} follows seq {last}; what is between is missing", row.seq);
+                let what = format!(
+                    "seq {} follows seq {last}; the sets between them are missing",
+                    row.seq
+                );
                 return Err(StoreError::damaged("journal", what));
             }
             last = row.seq;

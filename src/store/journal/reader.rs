@@ -1,20 +1,20 @@
-//! Reading the journal's rows, file by file.
+//! Reads the journal's rows, file by file.
 
 use super::entry::JournalFile;
 use super::files::Files;
 use crate::store::error::StoreError;
 use crate::store::row::{Row, Stream};
 
-/// Which end of the journal comes first.
+/// Reading direction of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     OldestFirst,
     NewestFirst,
 }
 
-/// Files of the journal, to be read one after the other.
+/// Files of the journal, read one after the other.
 pub struct JournalReader {
-    /// The next one last.
+    /// Remaining files; the next one is last.
     files: Vec<JournalFile>,
     store: Files,
     after: u64,
@@ -23,7 +23,7 @@ pub struct JournalReader {
 }
 
 impl JournalReader {
-    /// A reader of the live files that hold rows of a stream after a position.
+    /// Returns a reader of the live files that hold rows of a stream after a position.
     pub(super) fn new(store: Files, after: u64, stream: Stream, order: Order) -> Self {
         let wanted = |file: &&JournalFile| file.stream == stream && file.seq.1 > after;
         let mut files: Vec<JournalFile> = store.live().filter(wanted).cloned().collect();
@@ -34,7 +34,7 @@ impl JournalReader {
         Self { files, store, after, stream, order }
     }
 
-    /// The rows of the next file, in order; `None` after the last.
+    /// Returns the rows of the next file, in order; `None` after the last file.
     pub async fn next(&mut self) -> Option<Result<Vec<Row>, StoreError>> {
         let file = self.files.pop()?;
         Some(self.store.read_whole(&file, self.after).await.map(|mut rows| {

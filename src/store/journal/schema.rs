@@ -1,4 +1,4 @@
-//! The journal as a Delta table: its columns, and the actions that create it.
+//! Defines the journal as a Delta table: its columns, and the actions that create it.
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::domain::time::Instant;
-use crate::store::tables::definition::{Column, Description};
+use crate::store::tables::definition::{Column, TableSpec};
 
-/// Name, type as Delta names it, nullable, documentation.
+/// Name, Delta type, nullable, documentation.
 const COLUMNS: &[(&str, &str, bool, &str)] = &[
     ("seq", "long", false, "The patch set's place in the journal, from 1 without gaps"),
     ("ordinal", "integer", false, "The change's place in its patch set, from 0"),
@@ -58,10 +58,11 @@ const COLUMNS: &[(&str, &str, bool, &str)] = &[
     ("date", "date", false, "The day of at"),
 ];
 
-/// Columns that are folders, not part of the files.
+/// Partition columns, which are not stored in the files.
 pub const PARTITIONS: [&str; 2] = ["stream", "date"];
 
-/// The columns inside the files. Plain strings, no view types: every reader knows them.
+/// Columns inside the files. They use plain strings, no view types, because every reader knows
+/// those.
 pub static FILE_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     let columns = COLUMNS.iter().filter(|(name, ..)| !PARTITIONS.contains(name));
     let fields: Vec<Field> = columns
@@ -80,7 +81,7 @@ fn arrow_type(kind: &str) -> DataType {
     }
 }
 
-/// The journal's columns, for the data dictionary.
+/// Returns the journal's columns for the data dictionary.
 pub fn columns() -> Vec<Column> {
     let column = |(name, kind, nullable, doc): &(&str, &str, bool, &str)| Column {
         name: (*name).to_owned(),
@@ -91,11 +92,11 @@ pub fn columns() -> Vec<Column> {
     COLUMNS.iter().map(column).collect()
 }
 
-/// What the journal is, in a sentence.
+/// One-sentence description of the journal.
 pub const DOC: &str = "Every change of the lake, in order.";
 
-/// The protocol and metadata actions of the journal's first log entry.
+/// Returns the protocol and metadata actions of the journal's first log entry.
 pub fn actions(table_id: Uuid, at: Instant) -> [Value; 2] {
-    Description { name: "journal", doc: DOC, columns: columns(), partitions: &PARTITIONS }
+    TableSpec { name: "journal", doc: DOC, columns: columns(), partitions: &PARTITIONS }
         .create(table_id, at)
 }

@@ -1,5 +1,5 @@
-//! Following the hash chain through the whole journal, for when its log does not tell whether its files are to be believed, and
-//! before a table is made of all of it.
+//! Checks the hash chain through the whole journal: if its log does not reveal whether its files
+//! can be trusted, and before a table is built from the whole journal.
 
 use super::chain::broken;
 use super::entry::JournalFile;
@@ -8,12 +8,12 @@ use super::merge::Merge;
 use crate::store::error::StoreError;
 use crate::store::row::{Hash, next_chain};
 
-/// The journal's files hold every set as it was written.
+/// Checks that the journal's files hold every set as it was written.
 pub async fn verify(files: &Files) -> Result<(), StoreError> {
     follow(files, files.live().cloned(), u64::MAX, true).await
 }
 
-/// The sets up to `last` in these files, which hold all of them, are of one history.
+/// Checks that the sets up to `last` are of one history. The files must hold all of these sets.
 pub async fn verify_chain(
     files: &Files,
     of: impl IntoIterator<Item = JournalFile>,
@@ -22,7 +22,8 @@ pub async fn verify_chain(
     follow(files, of, last, false).await
 }
 
-/// Follows the chain through these files up to a seq; with the digest of each row, if it is asked for.
+/// Checks the chain through these files up to a seq, and with `has_digests` also the digest of each
+/// row.
 async fn follow(
     files: &Files,
     of: impl IntoIterator<Item = JournalFile>,
@@ -31,7 +32,7 @@ async fn follow(
 ) -> Result<(), StoreError> {
     let mut rows = Merge::new(files, of, None);
     let (mut chain, mut seq): (Hash, u64) = ([0; 32], 0);
-    let (mut digests, mut said): (Vec<Hash>, Option<Hash>) = (Vec::new(), Some(chain));
+    let (mut digests, mut stated): (Vec<Hash>, Option<Hash>) = (Vec::new(), Some(chain));
     while let Some(row) = rows.next().await {
         let row = row.map_err(|(_, err)| err)?;
         if row.seq > last {
@@ -39,7 +40,7 @@ async fn follow(
         }
         if row.seq != seq {
             chain = next_chain(chain, digests.drain(..));
-            if row.seq != seq + 1 || (seq > 0 && said != Some(chain)) {
+            if row.seq != seq + 1 || (seq > 0 && stated != Some(chain)) {
                 return Err(broken(row.seq.max(1) - 1));
             }
             if seq == 0 {
@@ -52,7 +53,7 @@ async fn follow(
             return Err(broken(seq));
         }
         digests.push(row.digest);
-        said = row.chain;
+        stated = row.chain;
     }
-    if said == Some(next_chain(chain, digests.drain(..))) { Ok(()) } else { Err(broken(seq)) }
+    if stated == Some(next_chain(chain, digests.drain(..))) { Ok(()) } else { Err(broken(seq)) }
 }

@@ -1,45 +1,47 @@
-//! What the journal knows of the tables that are folded from it: whether what a table says of itself is so.
+//! Checks what the folded tables state about themselves against the journal.
 //!
-//! A table says the mark of the position that it is folded to. The journal knows the marks of its own positions: a commit
-//! notes those that tables were last written at, the last row tells that of the end, and those between stand in the few rows
-//! since. A table of another history is not believed, whatever seq it says.
+//! A table states the mark of the position to which it is folded. The journal knows the marks of
+//! its own positions: commits record those at which tables were last written, the last row gives
+//! the end's, and the few rows since give those between. A table of another history is not trusted,
+//! whatever seq it states.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use deltalake::kernel::Action;
 
-use super::birth::root_name;
 use super::entry;
 use super::files::Files;
-use super::opening::Stands;
+use super::genesis::root_name;
+use super::open::FoldPositions;
 use crate::domain::record::Entity;
 use crate::store::error::StoreError;
 use crate::store::mark::{LakeMark, Mark};
 use crate::store::row::{Hash, Row};
-use crate::store::tables::read::Stand;
+use crate::store::tables::read::FoldPosition;
 
-/// The most marks that are kept.
-const MOST: usize = 4096;
+/// Maximum number of cached marks.
+const MAX_MARKS: usize = 4096;
 
 impl Files {
-    /// Notes what the hash chain is at a position.
+    /// Records the hash chain at a position.
     pub fn note_mark(&self, seq: u64, chain: &Hash) {
-        self.known(|marks| {
+        self.with_marks(|marks| {
             marks.insert(seq, Mark::of(seq, chain));
-            while marks.len() > MOST {
+            while marks.len() > MAX_MARKS {
                 marks.pop_first();
             }
         });
     }
 
-    /// How a table stands that was just folded to a seq.
-    pub fn stand(&self, seq: u64) -> Stand {
-        Stand { seq, mark: self.known(|marks| marks.get(&seq).copied()) }
+    /// Returns the fold position of a table that was just folded to a seq.
+    pub fn stand(&self, seq: u64) -> FoldPosition {
+        FoldPosition { seq, mark: self.with_marks(|marks| marks.get(&seq).copied()) }
     }
 
-    /// Whether a table that says that it is folded to this seq, which the journal has, was folded from this journal. One that
-    /// has no mark is believed, and so is one where the rows that would tell cannot be read.
+    /// Returns whether a table that states it is folded to `seq`, a seq of this journal, was folded
+    /// from this journal. A table without a mark is trusted, and so is one whose rows in the
+    /// journal are unreadable.
     pub async fn knows(
         &self,
         table: &str,
@@ -50,11 +52,11 @@ impl Files {
         if let Some(noted) = self.noted(table, seq) {
             return Ok(noted == mark);
         }
-        self.was_at(seq, Some(mark)).await
+        self.had_mark_at(seq, Some(mark)).await
     }
 
-    /// The same of a position that a table was folded to, now or before.
-    pub async fn was_at(&self, seq: u64, mark: Option<Mark>) -> Result<bool, StoreError> {
+    /// Checks a position that a table was folded to, now or earlier, as [`Self::knows`] does.
+    pub async fn had_mark_at(&self, seq: u64, mark: Option<Mark>) -> Result<bool, StoreError> {
         let Some(mark) = mark else { return Ok(true) };
         match self.mark_at(seq).await {
             Ok(own) => Ok(own == Some(mark)),
@@ -63,10 +65,10 @@ impl Files {
         }
     }
 
-    /// Whether a table that is ahead of the journal is of this lake. One is not that was folded where the lake's root was
-    /// another: in a copy that was adopted, or in another lake.
+    /// Returns whether a table ahead of the journal is of this lake. It is not if it was folded
+    /// under another lake root: in an adopted copy, or in another lake.
     pub async fn is_of_lake(&self, lake: Option<LakeMark>) -> Result<bool, StoreError> {
-        if self.passes_over_ahead {
+        if self.ignores_tables_ahead {
             return Ok(false);
         }
         let Some(lake) = lake else { return Ok(true) };
@@ -76,7 +78,7 @@ impl Files {
                 .unwrap_or_default()
                 .get("root")
                 .and_then(|root| root.as_str().map(str::to_owned));
-            // What adopted it here may be what the journal has lost.
+            // The journal may have lost the rows that adopted the lake here.
             let here = self.place.as_deref().map(|place| root_name(place).as_str().to_owned());
             recorded.iter().chain(&here).any(|root| LakeMark::of(row.entity_id, root) == lake)
         };
@@ -87,8 +89,8 @@ impl Files {
         }
     }
 
-    /// Whether what tables say of themselves can be believed now that the journal was read.
-    pub async fn confirm(&self, stands: &Stands) -> Result<bool, StoreError> {
+    /// Returns whether the tables' statements can be trusted, now that the journal was read.
+    pub async fn confirm(&self, stands: &FoldPositions) -> Result<bool, StoreError> {
         for (table, stand) in stands.iter().filter(|(_, stand)| stand.seq > 0) {
             let is_within = (self.written_at(table)..=self.end()).contains(&stand.seq);
             if !is_within || !self.knows(table, stand.seq, stand.mark).await? {
@@ -98,10 +100,10 @@ impl Files {
         Ok(true)
     }
 
-    /// The actions that note how tables stand, of those of which the journal does not say it yet.
+    /// Returns the actions that record the fold positions that the journal does not state yet.
     pub fn news_of<'s>(
         &self,
-        stands: impl Iterator<Item = (&'s String, &'s Stand)>,
+        stands: impl Iterator<Item = (&'s String, &'s FoldPosition)>,
     ) -> Vec<Action> {
         let mut actions = Vec::new();
         for (table, stand) in
@@ -120,8 +122,11 @@ impl Files {
         actions
     }
 
-    /// Notes how tables stand, as a commit has just said.
-    pub fn note_stands<'s>(&mut self, stands: impl Iterator<Item = (&'s String, &'s Stand)>) {
+    /// Records the fold positions that a commit has just stated.
+    pub fn note_stands<'s>(
+        &mut self,
+        stands: impl Iterator<Item = (&'s String, &'s FoldPosition)>,
+    ) {
         for (table, stand) in stands {
             let written = self.written.entry(table.clone()).or_default();
             if stand.seq >= *written {
@@ -131,24 +136,25 @@ impl Files {
         }
     }
 
-    /// Whether it was told of a table at this version that it is not read; from now on it was.
-    pub fn was_told(&self, table: &str, version: u64) -> bool {
+    /// Returns whether a warning about a table at this version was logged before, and records that
+    /// it was.
+    pub fn was_reported(&self, table: &str, version: u64) -> bool {
         !self
-            .told
+            .warned
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert((table.to_owned(), version))
     }
 
-    /// The mark of a position, where the journal says that a table was last written at it.
+    /// Returns the mark of a position if the journal states that the table was last written there.
     fn noted(&self, table: &str, seq: u64) -> Option<Mark> {
         if self.written_at(table) != seq {
             return None;
         }
-        self.marks.get(table).and_then(|version| Mark::said(*version, seq))
+        self.marks.get(table).and_then(|version| Mark::stated(*version, seq))
     }
 
-    /// The mark of a position; `None` where no live file has it.
+    /// Returns the mark of a position; `None` if no live file contains it.
     async fn mark_at(&self, seq: u64) -> Result<Option<Mark>, StoreError> {
         if let Some(mark) = self.stand(seq).mark {
             return Ok(Some(mark));
@@ -164,7 +170,7 @@ impl Files {
         Ok(None)
     }
 
-    fn known<T>(&self, look: impl FnOnce(&mut BTreeMap<u64, Mark>) -> T) -> T {
+    fn with_marks<T>(&self, look: impl FnOnce(&mut BTreeMap<u64, Mark>) -> T) -> T {
         look(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

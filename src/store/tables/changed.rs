@@ -1,15 +1,16 @@
-//! What changed in a current table since it was folded: edits where records stand, records that go, and those that come.
+//! Finds what changed in a current table since its last fold: edits in place, records that leave,
+//! and records that enter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::read::{self, Wanted};
+use super::read::{self, KeyFilter};
 use super::rewrite::Rewrite;
 use super::source::Key;
-use super::{Pace, bucket};
-use crate::domain::any::AnyRecord;
+use super::{YieldBudget, bucket};
+use crate::domain::any_record::AnyRecord;
 use crate::domain::id::ProjectId;
 use crate::domain::patch::Op;
 use crate::domain::record::Entity;
@@ -17,25 +18,25 @@ use crate::store::error::StoreError;
 use crate::store::row::Row;
 use crate::store::table_log::Table;
 
-/// A record of which only what was set is known, and the numbers of those fields.
+/// A record in which only the changed fields are set, and the numbers of those fields.
 pub(super) struct Edit {
     pub record: AnyRecord,
     pub fields: BTreeSet<usize>,
 }
 
-/// What changed in a table since it was folded.
+/// Changes of a table since its last fold.
 #[derive(Default)]
 pub(super) struct Changed {
-    /// What each record that stays where it is has become.
+    /// New values of each record that keeps its place.
     pub edits: BTreeMap<Key, Edit>,
-    /// The records that leave the files they are in.
+    /// Records that leave their files.
     pub gone: BTreeSet<Key>,
-    /// The buckets to rewrite, with the records that come into each, sorted.
+    /// Buckets to rewrite, each with the records that enter it, sorted.
     pub buckets: BTreeMap<u32, Vec<AnyRecord>>,
 }
 
 impl Rewrite<'_> {
-    /// What the rows after `from` change in the table.
+    /// Determines what the rows after `from` change in the table.
     pub(super) async fn changed(&self, current: &Table, from: u64) -> Result<Changed, StoreError> {
         let mut histories: BTreeMap<Uuid, Vec<&Row>> = BTreeMap::new();
         for row in self.folding.rows_after(from).filter(|row| row.entity == self.table.entity) {
@@ -50,11 +51,11 @@ impl Rewrite<'_> {
                 .or_default()
                 .push(record);
         };
-        let mut pace = Pace::default();
+        let mut budget = YieldBudget::default();
         for (id, rows) in histories {
-            pace.step(rows.len()).await;
+            budget.step(rows.len()).await;
             let is_new = rows.first().is_some_and(|row| matches!(row.op, Op::Create | Op::Link));
-            let left = rows.iter().find_map(|row| row.left_project());
+            let left = rows.iter().find_map(|row| row.source_project());
             if is_new {
                 come(&mut changed, self.replay(None, &rows)?);
             } else if left.is_some() {
@@ -68,9 +69,9 @@ impl Rewrite<'_> {
             }
         }
         if !moved.is_empty() {
-            let left = |rows: &Vec<&Row>| rows.iter().find_map(|row| row.left_project());
+            let left = |rows: &Vec<&Row>| rows.iter().find_map(|row| row.source_project());
             let buckets = moved.values().map(|rows| bucket(self.table.entity, left(rows)));
-            let wanted = Wanted::ids(moved.keys().copied()).in_buckets(buckets);
+            let wanted = KeyFilter::ids(moved.keys().copied()).in_buckets(buckets);
             for record in read::records(self.log, current, self.table.entity, Some(&wanted)).await?
             {
                 if let Some(rows) = moved.remove(&record.id()) {
@@ -90,7 +91,7 @@ impl Rewrite<'_> {
         Ok(changed)
     }
 
-    /// A record after the rows that changed it.
+    /// Applies rows to a record.
     fn replay(&self, before: Option<AnyRecord>, rows: &[&Row]) -> Result<AnyRecord, StoreError> {
         let mut record = before;
         for row in rows {
@@ -99,16 +100,16 @@ impl Rewrite<'_> {
         record.ok_or_else(|| StoreError::damaged(self.table.name, "a record without a row"))
     }
 
-    /// What the rows of a record that stays in its project set.
+    /// Collects what the rows of a record that stays in its project set.
     fn edit(&self, rows: &[&Row]) -> Result<Edit, StoreError> {
         let entity = self.table.entity;
         let first = rows
             .first()
             .ok_or_else(|| StoreError::damaged(self.table.name, "a record without a row"))?;
-        let mut record = AnyRecord::blank(entity, first.entity_id);
+        let mut record = AnyRecord::empty(entity, first.entity_id);
         if let Some(project) = first.project_id.filter(|_| entity.field("project_id").is_some()) {
-            record.set("project_id", &Value::from(project.to_string())).map_err(|misfit| {
-                StoreError::damaged(self.table.name, format!("a project's id {misfit}"))
+            record.set("project_id", &Value::from(project.to_string())).map_err(|invalid| {
+                StoreError::damaged(self.table.name, format!("a project's id {invalid}"))
             })?;
         }
         let mut fields = BTreeSet::new();
@@ -126,7 +127,7 @@ impl Rewrite<'_> {
     }
 }
 
-/// The order of rows in a bucket: by project, where the table has one, and id.
+/// Returns the sort key of rows in a bucket: the project, if the table has one, and the id.
 pub(super) fn key(record: &AnyRecord) -> Key {
     place(record.entity(), record.project(), record.id())
 }

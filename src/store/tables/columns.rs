@@ -1,4 +1,4 @@
-//! Records to columns and back.
+//! Encodes records as columns and decodes them.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use deltalake::arrow::error::ArrowError;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::domain::any::AnyRecord;
+use crate::domain::any_record::AnyRecord;
 use crate::domain::day;
 use crate::domain::record::{Entity, Field};
 use crate::domain::time::rfc3339;
-use crate::domain::value::{Kind, Misfit};
+use crate::domain::value::{InvalidValue, Kind};
 use crate::store::error::StoreError;
 
-/// Whether an integer column needs 64 bits.
+/// Returns whether an integer column needs 64 bits.
 pub fn is_long(min: i64, max: i64) -> bool {
     i32::try_from(min).is_err() || i32::try_from(max).is_err()
 }
@@ -30,21 +30,21 @@ pub fn is_long(min: i64, max: i64) -> bool {
 fn data_type(kind: Kind) -> DataType {
     match kind {
         Kind::Text { .. }
-        | Kind::Line { .. }
-        | Kind::Word(_)
+        | Kind::String { .. }
+        | Kind::Enum(_)
         | Kind::Id(_)
         | Kind::Object { .. } => DataType::Utf8,
         Kind::Integer { min, max } if is_long(min, max) => DataType::Int64,
         Kind::Integer { .. } => DataType::Int32,
         Kind::Date => DataType::Date32,
         Kind::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        Kind::Lines { .. } => {
+        Kind::StringList { .. } => {
             DataType::List(Arc::new(Column::new("element", DataType::Utf8, false)))
         }
     }
 }
 
-/// The columns inside an entity's files: its id and its fields.
+/// Returns the columns in an entity's files: its id and its fields.
 pub fn schema(entity: Entity) -> SchemaRef {
     let id = Column::new("id", DataType::Utf8, false);
     let fields = entity
@@ -54,7 +54,7 @@ pub fn schema(entity: Entity) -> SchemaRef {
     Arc::new(Schema::new(std::iter::once(id).chain(fields).collect::<Vec<_>>()))
 }
 
-/// Records of one entity as a batch.
+/// Encodes records of one entity as a batch.
 pub fn encode(entity: Entity, records: &[AnyRecord]) -> Result<RecordBatch, ArrowError> {
     let mut ids = StringBuilder::new();
     for record in records {
@@ -67,11 +67,11 @@ pub fn encode(entity: Entity, records: &[AnyRecord]) -> Result<RecordBatch, Arro
     RecordBatch::try_new(schema(entity), columns)
 }
 
-/// One field of records.
+/// Encodes one field of the records.
 pub fn column(field: &Field, records: &[AnyRecord]) -> ArrayRef {
     let values = || records.iter().map(|record| record.get(field.name).unwrap_or_default());
     match field.kind {
-        Kind::Text { .. } | Kind::Line { .. } | Kind::Word(_) | Kind::Id(_) => {
+        Kind::Text { .. } | Kind::String { .. } | Kind::Enum(_) | Kind::Id(_) => {
             let mut column = StringBuilder::new();
             values().for_each(|value| column.append_option(value.as_str()));
             Arc::new(column.finish())
@@ -115,7 +115,7 @@ pub fn column(field: &Field, records: &[AnyRecord]) -> ArrayRef {
             values().for_each(|value| column.append_option(micros(&value)));
             Arc::new(column.finish())
         }
-        Kind::Lines { .. } => {
+        Kind::StringList { .. } => {
             let element = Arc::new(Column::new("element", DataType::Utf8, false));
             let mut column = ListBuilder::new(StringBuilder::new()).with_field(element);
             for value in values() {
@@ -129,19 +129,19 @@ pub fn column(field: &Field, records: &[AnyRecord]) -> ArrayRef {
     }
 }
 
-/// The records of a batch. `path` is named where they cannot be read.
+/// Decodes the records of a batch. Errors name `path`.
 pub fn decode(
     entity: Entity,
     batch: &RecordBatch,
     path: &str,
 ) -> Result<Vec<AnyRecord>, StoreError> {
     decode_noting(entity, batch, path, |field, record, why| {
-        // The journal's row has the value, and reading that says so.
+        // The journal's row has the value, and reading that row reports it.
         tracing::debug!("{path}: {field} of {} {why}; it is read as absent", record.id());
     })
 }
 
-/// How many values of a batch their fields cannot hold.
+/// Counts the values of a batch that their fields cannot hold.
 pub fn count_unreadable(
     entity: Entity,
     batch: &RecordBatch,
@@ -156,7 +156,7 @@ fn decode_noting(
     entity: Entity,
     batch: &RecordBatch,
     path: &str,
-    mut note: impl FnMut(&str, &AnyRecord, Misfit),
+    mut note: impl FnMut(&str, &AnyRecord, InvalidValue),
 ) -> Result<Vec<AnyRecord>, StoreError> {
     let missing = |name: &str| {
         StoreError::damaged(path, format!("the column {name} is missing or of another type"))
@@ -168,7 +168,7 @@ fn decode_noting(
     let mut records = Vec::with_capacity(batch.num_rows());
     for id in ids {
         let id = id.and_then(|id| Uuid::try_parse(id).ok()).ok_or_else(|| missing("id"))?;
-        records.push(AnyRecord::blank(entity, id));
+        records.push(AnyRecord::empty(entity, id));
     }
     for field in entity.fields() {
         let column = batch.column_by_name(field.name).ok_or_else(|| missing(field.name))?;
@@ -176,9 +176,9 @@ fn decode_noting(
             records.iter_mut().enumerate().filter(|(index, _)| column.is_valid(*index))
         {
             let value = value(field.kind, column, index).ok_or_else(|| missing(field.name))?;
-            // A day that no text can say has no JSON.
+            // A day outside the text format has no JSON value.
             let held = if value.is_null() {
-                Err(Misfit(day::RANGE.to_owned()))
+                Err(InvalidValue(day::RANGE.to_owned()))
             } else {
                 record.restore(field.name, &value)
             };
@@ -192,7 +192,7 @@ fn decode_noting(
 
 fn value(kind: Kind, column: &ArrayRef, index: usize) -> Option<Value> {
     Some(match kind {
-        Kind::Text { .. } | Kind::Line { .. } | Kind::Word(_) | Kind::Id(_) => {
+        Kind::Text { .. } | Kind::String { .. } | Kind::Enum(_) | Kind::Id(_) => {
             Value::from(column.as_string_opt::<i32>()?.value(index))
         }
         Kind::Object { .. } => {
@@ -212,7 +212,7 @@ fn value(kind: Kind, column: &ArrayRef, index: usize) -> Option<Value> {
             DateTime::from_timestamp_micros(micros)
                 .map_or(Value::Null, |at| Value::from(rfc3339(at)))
         }
-        Kind::Lines { .. } => {
+        Kind::StringList { .. } => {
             let lines = column.as_list_opt::<i32>()?.value(index);
             lines.as_string_opt::<i32>()?.iter().map(Option::unwrap_or_default).collect()
         }

@@ -1,4 +1,5 @@
-//! A current table as Delta describes it: the actions that create it, and those that add and remove its files.
+//! Defines a current table as Delta describes it: the actions that create it, and those that add
+//! and remove its files.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +27,7 @@ pub struct Column {
     pub doc: String,
 }
 
-/// The columns of an entity's table, the partition column last.
+/// Returns the columns of an entity's table, the partition column last.
 pub fn columns(entity: Entity) -> Vec<Column> {
     let column = |name: &str, kind: Value, nullable: bool, doc: &str| Column {
         name: name.to_owned(),
@@ -50,7 +51,7 @@ pub fn columns(entity: Entity) -> Vec<Column> {
     columns
 }
 
-/// The columns by which the rows of a bucket are sorted.
+/// Returns the sort columns of the rows in a bucket.
 pub fn sort_columns(entity: Entity) -> impl Iterator<Item = &'static str> {
     entity.field("project_id").map(|field| field.name).into_iter().chain(["id"])
 }
@@ -58,24 +59,25 @@ pub fn sort_columns(entity: Entity) -> impl Iterator<Item = &'static str> {
 fn delta_type(kind: Kind) -> Value {
     match kind {
         Kind::Text { .. }
-        | Kind::Line { .. }
-        | Kind::Word(_)
+        | Kind::String { .. }
+        | Kind::Enum(_)
         | Kind::Id(_)
         | Kind::Object { .. } => json!("string"),
         Kind::Integer { min, max } if is_long(min, max) => json!("long"),
         Kind::Integer { .. } => json!("integer"),
         Kind::Date => json!("date"),
         Kind::Instant => json!("timestamp"),
-        Kind::Lines { .. } => {
+        Kind::StringList { .. } => {
             json!({"type": "array", "elementType": "string", "containsNull": false})
         }
     }
 }
 
-/// Whether a table's schema, as its log says it, has these columns and no others, whatever it says to explain them.
-pub fn describes(schema: &str, columns: &[Column]) -> bool {
+/// Returns whether a table's schema, as stated in its log, has exactly these columns; comments are
+/// ignored.
+pub fn matches_schema(schema: &str, columns: &[Column]) -> bool {
     #[derive(Deserialize)]
-    struct Said {
+    struct SchemaField {
         name: String,
         #[serde(rename = "type")]
         kind: Value,
@@ -83,27 +85,29 @@ pub fn describes(schema: &str, columns: &[Column]) -> bool {
     }
     #[derive(Deserialize)]
     struct Schema {
-        fields: Vec<Said>,
+        fields: Vec<SchemaField>,
     }
     let Ok(Schema { fields }) = serde_json::from_str(schema) else { return false };
-    let same = |said: &Said| {
+    let same = |stated: &SchemaField| {
         columns.iter().any(|column| {
-            column.name == said.name && column.kind == said.kind && column.nullable == said.nullable
+            column.name == stated.name
+                && column.kind == stated.kind
+                && column.nullable == stated.nullable
         })
     };
     fields.len() == columns.len() && fields.iter().all(same)
 }
 
 /// A table as its first log entry describes it.
-pub struct Description<'a> {
+pub struct TableSpec<'a> {
     pub name: &'a str,
     pub doc: &'a str,
     pub columns: Vec<Column>,
     pub partitions: &'a [&'a str],
 }
 
-impl Description<'_> {
-    /// The protocol and metadata actions that create a table that only Lakeplan writes.
+impl TableSpec<'_> {
+    /// Returns the protocol and metadata actions that create a table that only Lakeplan writes.
     pub fn create(self, id: Uuid, at: Instant) -> [Value; 2] {
         let configuration = json!({
             "delta.enableExpiredLogCleanup": "false",
@@ -114,13 +118,13 @@ impl Description<'_> {
         self.actions(doc, configuration, id, at)
     }
 
-    /// The same for a table that others write, with whatever upkeep they give it.
-    pub fn create_for_others(self, id: Uuid, at: Instant) -> [Value; 2] {
+    /// Returns the same actions for a table that others write, with their choice of maintenance.
+    pub fn create_external_writer(self, id: Uuid, at: Instant) -> [Value; 2] {
         let doc = self.doc.to_owned();
         self.actions(doc, json!({}), id, at)
     }
 
-    /// The protocol is what every reader knows.
+    /// Uses the protocol that every reader knows.
     fn actions(self, doc: String, configuration: Value, id: Uuid, at: Instant) -> [Value; 2] {
         let fields: Vec<Value> = self
             .columns
@@ -143,18 +147,18 @@ impl Description<'_> {
     }
 }
 
-/// A position of the journal that tables are brought up to.
+/// A position of the journal to which tables are folded.
 #[derive(Clone, Copy, Debug)]
 pub struct Position {
     pub seq: u64,
-    /// When it was committed.
+    /// Commit time of the position.
     pub at: Instant,
     pub mark: Mark,
     pub lake: Option<LakeMark>,
 }
 
 impl Position {
-    /// The end of the journal.
+    /// Returns the position of the journal's end.
     pub fn of(head: &Head) -> Self {
         Self { seq: head.seq, at: head.at, mark: Mark::of(head.seq, &head.chain), lake: head.lake }
     }
@@ -167,7 +171,7 @@ pub struct NewFile {
     pub size: usize,
     pub bucket: u32,
     pub rows: usize,
-    /// The column whose bounds are known, and its lowest and highest value.
+    /// The column with known bounds, and its lowest and highest value.
     pub key: &'static str,
     pub ids: (String, String),
 }
@@ -194,15 +198,17 @@ pub fn remove(file: &LiveFile, at: Instant) -> Value {
     remove
 }
 
-/// The application id whose transaction version is the mark of the position of the journal that the table is folded to.
+/// App id whose transaction version is the mark of the journal position to which the table is
+/// folded.
 const MARK: &str = "lakeplan-chain";
-/// The application id whose transaction version is the mark of the lake that the table is of.
+/// App id whose transaction version is the mark of the table's lake.
 const LAKE: &str = "lakeplan-lake";
-/// The application id whose transaction version is the [`fingerprint`] of the table's live files.
+/// App id whose transaction version is the [`fingerprint`] of the table's live files.
 const SEAL: &str = "lakeplan-files";
 
-/// Adds to a commit's actions the fingerprint of the files that are live after it, so that a commit of another writer,
-/// which leaves the fingerprint as it is, is noticed. `before` are the files that were live.
+/// Adds to a commit's actions the fingerprint of the files that are live after it. A commit of
+/// another writer does not update the fingerprint and is thus noticed. `before` holds the files
+/// that were live.
 pub fn seal(actions: &mut Vec<Value>, before: Option<&Table>) {
     let mut live: BTreeMap<String, i64> = before
         .into_iter()
@@ -225,8 +231,8 @@ pub fn seal(actions: &mut Vec<Value>, before: Option<&Table>) {
     actions.push(json!({"txn": {"appId": SEAL, "version": seal}}));
 }
 
-/// Whether every live file came to be there by a commit of Lakeplan. A table from before there were fingerprints is judged
-/// by the names of its files.
+/// Returns whether every live file was committed by Lakeplan. A table older than fingerprints is
+/// checked by the names of its files.
 pub fn is_sealed(table: &Table) -> bool {
     match table.txns.get(SEAL) {
         Some(seal) => {
@@ -239,7 +245,7 @@ pub fn is_sealed(table: &Table) -> bool {
     }
 }
 
-/// A number that follows from a set of files, given in the order of their paths.
+/// Hashes a set of files, given in the order of their paths.
 fn fingerprint<'f>(files: impl Iterator<Item = (&'f str, i64)>) -> i64 {
     let mut hash = Sha256::new();
     for (path, size) in files {
@@ -253,7 +259,8 @@ fn fingerprint<'f>(files: impl Iterator<Item = (&'f str, i64)>) -> i64 {
     i64::from_be_bytes([a & 0x7f, b, c, d, e, f, g, h])
 }
 
-/// What a commit that brings a table up to a position says of itself and of the position.
+/// Returns the actions by which a commit that folds a table to a position states itself and the
+/// position.
 pub fn commit(operation: &str, to: &Position) -> Vec<Value> {
     let mut actions = vec![
         json!({"commitInfo": {
@@ -267,13 +274,13 @@ pub fn commit(operation: &str, to: &Position) -> Vec<Value> {
     actions
 }
 
-/// The mark of the position that the transactions of a table say it is folded to, which is at this seq. `None` where a writer
-/// that knows no marks has folded it.
+/// Returns the mark of the position at `seq` to which a table's transactions state it is folded.
+/// `None` if a writer without marks folded it.
 pub fn mark(txns: &BTreeMap<String, i64>, seq: u64) -> Option<Mark> {
-    txns.get(MARK).and_then(|version| Mark::said(*version, seq))
+    txns.get(MARK).and_then(|version| Mark::stated(*version, seq))
 }
 
-/// The lake that a table says it is of.
+/// Returns the lake that a table states it belongs to.
 pub fn lake(table: &Table) -> Option<LakeMark> {
-    table.txns.get(LAKE).map(|version| LakeMark::said(*version))
+    table.txns.get(LAKE).map(|version| LakeMark::stated(*version))
 }

@@ -1,6 +1,6 @@
-//! `field_changes`: every change of a task's status, assignee, due date or likely estimate as a row of its own, so that
-//! cycle times and burn-up need no JSON. Folding appends, and joins a bucket's
-//! files when they have become many; a row is never changed.
+//! `field_changes`: every change of a task's status, assignee, due date or likely estimate as its
+//! own row, so that cycle times and burn-up need no JSON. A fold appends rows and compacts a
+//! bucket's files when there are many; rows never change.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use super::definition::{Column, NewFile};
 use super::read::ROW_GROUP;
-use super::{BUCKET, Pace, bucket};
+use super::{BUCKET, YieldBudget, bucket};
 use crate::domain::id::ProjectId;
 use crate::domain::patch::Op;
 use crate::domain::record::Entity;
@@ -38,11 +38,11 @@ use crate::store::row::Row;
 pub const NAME: &str = "field_changes";
 pub const DOC: &str = "Every change of a task's status, assignee, due date or likely estimate.";
 
-/// The fields whose changes are kept.
+/// Fields whose changes are kept.
 pub const FIELDS: [&str; 4] = ["status", "assignee_id", "due_date", "estimate_likely"];
 
-/// How many rows are encoded before others may go on.
-const ROWS_AT_ONCE: usize = 1024;
+/// Number of rows encoded before yielding to other work.
+const ROW_BATCH: usize = 1024;
 
 const COLUMNS: [(&str, &str, bool, &str); 9] = [
     ("project_id", "string", false, "The task's project after the change."),
@@ -70,7 +70,7 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     ))
 });
 
-/// The table's columns, the partition column last.
+/// Returns the table's columns, the partition column last.
 pub fn columns() -> Vec<Column> {
     let bucket = (BUCKET, "integer", false, "The bucket of the project; which files hold it.");
     let column = |(name, kind, nullable, doc): (&str, &str, bool, &str)| Column {
@@ -96,21 +96,21 @@ pub struct Change {
     pub actor: String,
 }
 
-/// The changes that a row of the journal makes.
+/// Returns the changes that a row of the journal makes.
 pub fn changes(row: &Row) -> Result<Vec<Change>, StoreError> {
     if row.entity != Entity::Task {
         return Ok(Vec::new());
     }
-    let damaged = |fault: serde_json::Error| {
-        StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), fault.to_string())
+    let damaged = |err: serde_json::Error| {
+        StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), err.to_string())
     };
     let (before, after) =
         (row.before_fields().map_err(damaged)?, row.after_fields().map_err(damaged)?);
-    // A task begins with a status even where its author named none.
+    // A new task has a status even if its author set none.
     let begins = |field: &str| field == "status" && row.op == Op::Create;
     let change = |field: &'static str| {
         let value = |fields: &serde_json::Map<String, Value>| fields.get(field).and_then(text);
-        let first = || begins(field).then(|| TaskStatus::Pending.word().to_owned());
+        let first = || begins(field).then(|| TaskStatus::Pending.as_str().to_owned());
         Change {
             project: row.project_id,
             task: row.entity_id,
@@ -125,16 +125,16 @@ pub fn changes(row: &Row) -> Result<Vec<Change>, StoreError> {
     };
     let made =
         FIELDS.into_iter().filter(|field| after.contains_key(*field) || begins(field)).map(change);
-    // A field that was absent and was cleared has not changed.
+    // Clearing an absent field changes nothing.
     Ok(made.filter(|change| change.from != change.to).collect())
 }
 
-/// The changes in these rows, a batch for each bucket that has any.
+/// Returns the changes in these rows, one batch per bucket with changes.
 pub async fn batches(rows: &[&Row]) -> Result<Vec<(u32, RecordBatch)>, StoreError> {
     let mut buckets: BTreeMap<u32, Vec<Change>> = BTreeMap::new();
-    let mut pace = Pace::default();
+    let mut budget = YieldBudget::default();
     for row in rows {
-        pace.step(1).await;
+        budget.step(1).await;
         for change in changes(row)? {
             buckets.entry(bucket(Entity::Task, row.project_id)).or_default().push(change);
         }
@@ -142,19 +142,19 @@ pub async fn batches(rows: &[&Row]) -> Result<Vec<(u32, RecordBatch)>, StoreErro
     buckets.into_iter().map(|(bucket, changes)| Ok((bucket, encode(&changes)?))).collect()
 }
 
-/// The changes of one field.
+/// Filters the changes of one field.
 fn of_field(rows: &RecordBatch, field: &str) -> Result<RecordBatch, ArrowError> {
     filter_record_batch(rows, &eq(&rows["field"], &StringArray::new_scalar(field))?)
 }
 
-/// Batches as one file; `path` is where it goes. The rows of each field stand together, in a large file in row groups of
-/// their own, so that who asks for one field reads no other.
+/// Encodes batches as one file for `path`. Rows are grouped by field, in a large file in separate
+/// row groups, so that a query of one field reads no other.
 pub async fn file(
     path: String,
     bucket: u32,
     batches: &[RecordBatch],
 ) -> Result<(NewFile, bytes::Bytes), StoreError> {
-    let failed = |fault: ParquetError| StoreError::storage("encoding", NAME, fault);
+    let failed = |err: ParquetError| StoreError::storage("encoding", NAME, err);
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let options =
         ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
@@ -163,10 +163,10 @@ pub async fn file(
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     for field in FIELDS {
         for batch in batches {
-            for from in (0..batch.num_rows()).step_by(ROWS_AT_ONCE) {
-                let part = batch.slice(from, ROWS_AT_ONCE.min(batch.num_rows() - from));
+            for from in (0..batch.num_rows()).step_by(ROW_BATCH) {
+                let part = batch.slice(from, ROW_BATCH.min(batch.num_rows() - from));
                 writer
-                    .write(&of_field(&part, field).map_err(|fault| failed(fault.into()))?)
+                    .write(&of_field(&part, field).map_err(|err| failed(err.into()))?)
                     .map_err(failed)?;
                 tokio::task::yield_now().await;
             }
@@ -198,7 +198,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// Changes as a batch.
+/// Encodes changes as a batch.
 pub fn encode(changes: &[Change]) -> Result<RecordBatch, StoreError> {
     let texts = |of: &dyn Fn(&Change) -> Option<String>| -> ArrayRef {
         Arc::new(changes.iter().map(of).collect::<StringArray>())
@@ -216,16 +216,14 @@ pub fn encode(changes: &[Change]) -> Result<RecordBatch, StoreError> {
         texts(&|change| Some(change.actor.clone())),
     ];
     RecordBatch::try_new(Arc::clone(&SCHEMA), columns)
-        .map_err(|fault| StoreError::storage("encoding", NAME, fault))
+        .map_err(|err| StoreError::storage("encoding", NAME, err))
 }
 
-/// The changes of a batch. `path` is named where they cannot be read.
+/// Decodes the changes of a batch. Errors name `path`.
 pub fn decode(batch: &RecordBatch, path: &str) -> Result<Vec<Change>, StoreError> {
     let columns = Columns::of(batch)
         .ok_or_else(|| StoreError::damaged(path, "a column is missing or of another type"))?;
-    let strange = |row: usize| {
-        StoreError::damaged(path, format!("row {row} holds a value that is none of its kind"))
-    };
+    let strange = |row: usize| StoreError::damaged(path, format!("row {row} has an invalid value"));
     (0..batch.num_rows()).map(|row| columns.change(row).ok_or_else(|| strange(row))).collect()
 }
 

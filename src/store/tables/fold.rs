@@ -1,9 +1,9 @@
-//! Folding: bringing a current table up to a seq by rewriting the files of the buckets that changed.
+//! Folds a current table up to a seq by rewriting the files of the buckets that changed.
 //!
-//! A table says in its own log how far it is folded and of which history (its [mark](crate::store::mark)), so a fold that
-//! runs twice does nothing the second time and two that run at once do no harm: the one that loses its slot reads the table
-//! again and stops or goes on. A table that is not there, or has columns of another time, is not folded but made
-//! [anew](super::anew).
+//! A table's own log states how far it is folded and from which history (its
+//! [mark](crate::store::mark)). A repeated fold therefore does nothing, and concurrent folds do no
+//! harm: the one that loses the race for a version reads the table again and stops or continues. A
+//! missing table, or one with outdated columns, is not folded but [rebuilt](super::rebuild).
 
 use std::sync::Arc;
 
@@ -14,55 +14,56 @@ use object_store::{Error, ObjectStore};
 use tokio::sync::watch;
 
 use super::definition::{self, NewFile, Position};
-use super::output::Naming;
-use super::read::Found;
-use super::rewrite::{AT_ONCE, Rewrite};
+use super::output::FileNamer;
+use super::read::TableState;
+use super::rewrite::{CONCURRENCY, Rewrite};
 use super::{BUCKET, FoldedTable, field_changes, join};
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random};
 use crate::store::catalog::CatalogError;
 use crate::store::error::StoreError;
 use crate::store::format::Format;
-use crate::store::journal::STALE;
+use crate::store::journal::MAX_STALENESS;
 use crate::store::journal::files::Files;
 use crate::store::row::Row;
 use crate::store::table_log::{LiveFile, Table, TableLog, TableSize, entry_bytes};
 
-/// So many small files of appended rows a bucket may have before they are joined.
-const MOST_FILES: usize = 16;
-/// How often a fold that loses its slot tries again before it leaves the rest to the winner.
-pub const TRIES: usize = 10;
+/// Maximum number of small files of appended rows in a bucket before they are compacted.
+const MAX_FILES: usize = 16;
+/// Maximum number of attempts of a fold that loses races for versions.
+pub const MAX_ATTEMPTS: usize = 10;
 
-/// What a fold did to a table.
+/// Result of folding a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Folded {
     pub seq: u64,
     pub rows: usize,
     pub files: usize,
-    /// The table since; `None` where this fold wrote nothing.
+    /// Size of the table after the fold; `None` if this fold wrote nothing.
     pub written: Option<TableSize>,
 }
 
-/// Everything a fold needs to know.
+/// Inputs of a fold.
 pub struct Folding<'a> {
     pub root: &'a Arc<dyn ObjectStore>,
     pub format: &'a Format,
-    /// What to fold to.
+    /// Target position.
     pub to: Position,
-    /// The journal's rows up to `seq`, in order: of every table all that it does not show yet.
+    /// Journal rows up to `seq`, in order: for every table, all that it does not show yet.
     pub rows: &'a [Row],
-    /// A seq up to which every table that is there is known to be folded, whatever it says itself.
+    /// Seq up to which every existing table is known to be folded, whatever it states itself.
     pub known: u64,
-    /// What the journal knows of its tables.
+    /// The journal's knowledge of its tables.
     pub files: &'a Files,
-    /// Whether `field_changes` is folded to `seq`: `tasks`, which says that it is, commits no sooner.
+    /// Whether `field_changes` is folded to `seq`. `tasks` states that it is, so it commits no
+    /// earlier.
     pub turn: watch::Receiver<bool>,
     pub clock: &'a dyn Clock,
     pub random: &'a dyn Random,
 }
 
 impl Folding<'_> {
-    /// Folds a table; `None` where it has to be made anew.
+    /// Folds a table. Returns `None` if it must be rebuilt.
     pub async fn fold(&self, table: FoldedTable) -> Result<Option<Folded>, StoreError> {
         let log = table.log(self.root);
         match table {
@@ -76,16 +77,18 @@ impl Folding<'_> {
         }
     }
 
-    /// Prepares and commits until the table says that it is folded to `seq`, by this fold or by another.
+    /// Prepares and commits until the table states that it is folded to `seq`, by this fold or by
+    /// another.
     async fn until_folded(
         &self,
         table: FoldedTable,
         way: &dyn Prepare,
     ) -> Result<Option<Folded>, StoreError> {
         let log = table.log(self.root);
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let begun = self.clock.now();
-            let Found::Whole(current, folded) = table.find(self.root, Some(self.files)).await?
+            let TableState::Ready(current, folded) =
+                table.find(self.root, Some(self.files)).await?
             else {
                 return Ok(None);
             };
@@ -101,7 +104,7 @@ impl Folding<'_> {
             if table.follows_changes()
                 && self.turn.clone().wait_for(|is_folded| *is_folded).await.is_err()
             {
-                // It will not be: it has to be made anew, and all tables are looked at for that.
+                // Request a rebuild: the caller then checks all tables.
                 return Ok(None);
             }
             if commit(&log, current.version + 1, &actions, begun, self.clock).await? {
@@ -110,20 +113,20 @@ impl Folding<'_> {
             }
         }
         let path = format!("{}/_delta_log", log.folder());
-        Err(StoreError::storage("folding", path, "other writers were faster each time"))
+        Err(StoreError::storage("folding", path, "other writers committed first on every attempt"))
     }
 
     pub(super) fn rows_after(&self, seq: u64) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(move |row| row.seq > seq)
     }
 
-    pub(super) fn naming(&self) -> Naming<'_> {
-        Naming { seq: self.to.seq, at: self.to.at, random: self.random }
+    pub(super) fn naming(&self) -> FileNamer<'_> {
+        FileNamer { seq: self.to.seq, at: self.to.at, random: self.random }
     }
 }
 
-/// Puts an entry into its slot; whether it surely is in the log. Where it may not be, the table is to be looked at again.
-/// Where it may not be written at all, that is an error.
+/// Puts an entry at its version. Returns whether it is certainly in the log; otherwise the caller
+/// must look at the table again. Fails if the entry must not be written at all.
 pub(super) async fn commit(
     log: &TableLog,
     version: u64,
@@ -131,37 +134,38 @@ pub(super) async fn commit(
     begun: Instant,
     clock: &dyn Clock,
 ) -> Result<bool, StoreError> {
-    match log.put_entry(version, entry_bytes(actions)).await {
-        // After a long sleep the put may have gone into a hole behind a clean-up; the table itself tells.
-        Ok(()) if clock.now() - begun <= STALE => {
+    match log.put_commit(version, entry_bytes(actions)).await {
+        // After a long sleep, the put may have gone into a hole behind a clean-up; reading the
+        // table tells.
+        Ok(()) if clock.now() - begun <= MAX_STALENESS => {
             log.checkpoint_if_due(version).await;
             return Ok(true);
         }
         Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {}
-        Err(fault) if CatalogError::within(&fault).is_some_and(|fault| fault.is_of_rights()) => {
-            return Err(StoreError::storage("writing", log.folder(), fault));
+        Err(err) if CatalogError::within(&err).is_some_and(|err| err.is_missing_right()) => {
+            return Err(StoreError::storage("writing", log.folder(), err));
         }
         Err(err) => match StoreError::storage("writing", log.folder(), err) {
             err @ StoreError::NameTaken { .. } => return Err(err),
-            // Whether it landed is seen by reading the table again.
-            fault => {
-                tracing::warn!(table = log.folder(), %fault, "the fold's commit was not answered; looking again")
+            // Reading the table again shows whether the entry landed.
+            err => {
+                tracing::warn!(table = log.folder(), %err, "no response to the fold's commit; checking again")
             }
         },
     }
     Ok(false)
 }
 
-/// What a fold would commit; nothing where the table needs nothing.
+/// What a fold would commit; `None` if the table needs nothing.
 pub(super) type Prepared = Option<(Vec<serde_json::Value>, Folded)>;
 
-/// A way of bringing a table up to the target.
+/// A way to bring a table up to the target.
 #[async_trait]
 pub(super) trait Prepare: Sync {
     async fn prepare(&self, current: &Table, from: u64) -> Result<Prepared, StoreError>;
 }
 
-/// Appends what the rows say.
+/// Appends the changes that the rows make.
 struct Append<'a> {
     log: &'a TableLog,
     folding: &'a Folding<'a>,
@@ -181,13 +185,13 @@ impl Prepare for Append<'_> {
         let mut written = Vec::with_capacity(files.len());
         for (bucket, batch) in files {
             let mut old = join::small(current, bucket);
-            if old.len() < MOST_FILES {
+            if old.len() < MAX_FILES {
                 old.clear();
             }
             folded.rows += batch.num_rows();
             written.push(self.append(bucket, batch, old));
         }
-        let mut written = futures::stream::iter(written).buffered(AT_ONCE);
+        let mut written = futures::stream::iter(written).buffered(CONCURRENCY);
         while let Some((file, joined)) = written.try_next().await? {
             actions.extend(
                 joined.into_iter().map(|file| definition::remove(file, self.folding.clock.now())),
@@ -200,7 +204,7 @@ impl Prepare for Append<'_> {
 }
 
 impl Append<'_> {
-    /// Writes the rows of a bucket as a file, joined with those of `old`, which go.
+    /// Writes the rows of a bucket as a file, merged with those of `old`, which are removed.
     async fn append<'f>(
         &self,
         bucket: u32,
@@ -212,7 +216,7 @@ impl Append<'_> {
         let path = format!(
             "{BUCKET}={bucket}/{:020}-{}.parquet",
             self.folding.to.seq,
-            self.folding.naming().fresh()
+            self.folding.naming().next()
         );
         let (mut file, bytes) = field_changes::file(path, bucket, &batches).await?;
         file.path = self.log.put_checked(&file.path, bytes).await?;

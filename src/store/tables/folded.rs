@@ -1,12 +1,12 @@
-//! What all tables folded from the journal have in common.
+//! Defines the common operations of all tables folded from the journal.
 
 use std::sync::Arc;
 
 use object_store::ObjectStore;
 use uuid::Uuid;
 
-use super::definition::{self, Column, Description};
-use super::read::{self, Found};
+use super::definition::{self, Column, TableSpec};
+use super::read::{self, TableState};
 use super::{BUCKET, CurrentTable, TABLES, field_changes};
 use crate::domain::record::Entity;
 use crate::domain::time::Instant;
@@ -23,12 +23,12 @@ pub enum FoldedTable {
 }
 
 impl FoldedTable {
-    /// Every folded table; `field_changes` comes before the one that follows it.
+    /// Returns every folded table; `field_changes` comes before the table that follows it.
     pub fn all() -> impl Iterator<Item = Self> {
         std::iter::once(Self::Changes).chain(TABLES.iter().map(Self::Current))
     }
 
-    /// The table that a place is in, such as `tasks/bucket=7/file.parquet`.
+    /// Returns the table of a path like `tasks/bucket=7/file.parquet`.
     pub fn at(place: &str) -> Option<Self> {
         let name = place.split('/').next().unwrap_or_default();
         Self::all().find(|table| table.name() == name)
@@ -41,7 +41,7 @@ impl FoldedTable {
         }
     }
 
-    /// The entity whose changes concern it.
+    /// Returns the entity whose changes concern the table.
     pub fn entity(self) -> Entity {
         match self {
             Self::Changes => Entity::Task,
@@ -49,7 +49,7 @@ impl FoldedTable {
         }
     }
 
-    /// Whether a fold of it says that `field_changes` is folded as far.
+    /// Returns whether a fold of the table states that `field_changes` is folded as far.
     pub fn follows_changes(self) -> bool {
         self != Self::Changes && self.entity() == Entity::Task
     }
@@ -65,22 +65,23 @@ impl FoldedTable {
         TableLog::new(Arc::clone(root), self.name())
     }
 
-    /// What stands in its place, judged by what the journal knows of it; by itself alone before that was read.
+    /// Loads the table and checks it against the journal, or only by itself if the journal has not
+    /// been read yet.
     pub async fn find(
         self,
         root: &Arc<dyn ObjectStore>,
         files: Option<&Files>,
-    ) -> Result<Found, StoreError> {
+    ) -> Result<TableState, StoreError> {
         read::find(&self.log(root), &self.columns(), files).await
     }
 
-    /// The actions that describe it in the first entry of its log.
+    /// Returns the actions that describe the table in the first entry of its log.
     pub(super) fn create(self, id: Uuid, at: Instant) -> [serde_json::Value; 2] {
         let doc = match self {
             Self::Changes => field_changes::DOC,
             Self::Current(table) => table.doc,
         };
-        Description { name: self.name(), doc, columns: self.columns(), partitions: &[BUCKET] }
+        TableSpec { name: self.name(), doc, columns: self.columns(), partitions: &[BUCKET] }
             .create(id, at)
     }
 }

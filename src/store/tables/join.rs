@@ -1,4 +1,4 @@
-//! Upkeep of `field_changes`: the small files that folds left of each bucket become one.
+//! Compacts `field_changes`: the small files that folds left in each bucket become one.
 
 use std::sync::Arc;
 
@@ -10,34 +10,34 @@ use serde_json::json;
 
 use super::definition::{self, NewFile};
 use super::field_changes;
-use super::rewrite::AT_ONCE;
-use super::{BUCKET, BUCKETS, in_bucket, read};
+use super::rewrite::CONCURRENCY;
+use super::{BUCKET, BUCKETS, files_in_bucket, read};
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, uuid_v7};
-use crate::store::appended::commit_info;
-use crate::store::appended::compact::{Condensed, Prepared, Upkeep, keep_up};
 use crate::store::error::StoreError;
+use crate::store::event_tables::commit_info;
+use crate::store::event_tables::compact::{CompactionStats, Maintenance, Prepared, maintain};
 use crate::store::table_log::{LiveFile, Table, TableLog};
 
-/// A file of so many bytes is not joined with others any more.
-pub(super) const LARGE: i64 = 4 << 20;
+/// Minimum size of a file that is no longer compacted.
+pub(super) const LARGE_FILE_BYTES: i64 = 4 << 20;
 
-/// Joins what a fold would leave apart until there is more of it.
+/// Compacts the small files that a fold would leave until there are more of them.
 pub async fn join(
     root: &Arc<dyn ObjectStore>,
     clock: &dyn Clock,
     random: &dyn Random,
-) -> Result<Condensed, StoreError> {
+) -> Result<CompactionStats, StoreError> {
     let log = TableLog::new(Arc::clone(root), field_changes::NAME);
-    keep_up(&log, clock, &Join { random }).await
+    maintain(&log, clock, &Join { random }).await
 }
 
-/// The files of a bucket that are small enough to be joined, in the order of their rows.
+/// Returns the files of a bucket that are small enough to be compacted, in the order of their rows.
 pub(super) fn small(table: &Table, bucket: u32) -> Vec<&LiveFile> {
-    in_bucket(table, bucket).into_iter().filter(|file| file.size < LARGE).collect()
+    files_in_bucket(table, bucket).into_iter().filter(|file| file.size < LARGE_FILE_BYTES).collect()
 }
 
-/// The rows of these files.
+/// Reads the rows of these files.
 pub(super) async fn rows(
     log: &TableLog,
     files: &[&LiveFile],
@@ -57,7 +57,7 @@ struct Join<'a> {
 }
 
 #[async_trait]
-impl Upkeep for Join<'_> {
+impl Maintenance for Join<'_> {
     async fn prepare(
         &self,
         log: &TableLog,
@@ -69,12 +69,12 @@ impl Upkeep for Join<'_> {
             return Ok(None);
         }
         let mut actions = vec![commit_info("COMPACT", now)];
-        let mut done = Condensed::default();
+        let mut done = CompactionStats::default();
         let mut joined = Vec::new();
         for bucket in 0..BUCKETS as u32 {
             let files = small(current, bucket);
             if files.len() > 1 {
-                // Named after the newest rows in it, as a fold would name it.
+                // Named after its newest rows, as a fold would name it.
                 let seq = files
                     .last()
                     .and_then(|last| last.path.rsplit('/').next()?.split('-').next())
@@ -87,7 +87,7 @@ impl Upkeep for Join<'_> {
                 ));
             }
         }
-        let mut joined = futures::stream::iter(joined).buffered(AT_ONCE);
+        let mut joined = futures::stream::iter(joined).buffered(CONCURRENCY);
         while let Some((file, files)) = joined.try_next().await? {
             (done.from, done.into) = (done.from + files.len(), done.into + 1);
             for file in files {
@@ -104,7 +104,7 @@ impl Upkeep for Join<'_> {
     }
 }
 
-/// Writes the rows of these files as one at `path`.
+/// Writes the rows of these files as one file at `path`.
 async fn one_of<'f>(
     log: &TableLog,
     bucket: u32,

@@ -1,9 +1,9 @@
-//! The current tables: what users query, folded from the journal.
+//! The current tables: the tables that users query, folded from the journal.
 //!
-//! A table holds the records of one entity, one sorted file (or a few) per bucket of projects. Its columns follow from
-//! the record's declaration, so there is nothing to keep in step by hand.
+//! A table holds the records of one entity, in one sorted file (or a few) per bucket of projects.
+//! Its columns are derived from the record's declaration, so nothing has to be kept in sync by
+//! hand.
 
-pub mod anew;
 mod changed;
 pub mod columns;
 pub mod definition;
@@ -13,9 +13,10 @@ pub mod folded;
 pub mod join;
 mod output;
 pub mod read;
+pub mod rebuild;
 mod rewrite;
 mod source;
-pub mod tally;
+pub mod task_counts;
 mod whole;
 
 use std::collections::BTreeSet;
@@ -26,17 +27,16 @@ use url::Url;
 
 pub use folded::FoldedTable;
 
-use super::appended::{APPENDED, Appended, DATE, INBOX_RESULTS};
 use super::catalog::InboxRoot;
 use super::error::StoreError;
+use super::event_tables::{APPENDED, DATE, EventTable, INBOX_RESULTS};
 use super::inbox::{self, Inbox};
 use super::journal::schema;
 use super::scope::in_every_scope;
-use super::table_log::{Belief, LiveFile, Table, TableLog, root_url};
+use super::table_log::{LiveFile, Table, TableLog, Trust, root_url};
 use crate::domain::id::{EntityId, ProjectId};
 use crate::domain::record::Entity;
 
-/// A current table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CurrentTable {
     pub name: &'static str,
@@ -44,7 +44,7 @@ pub struct CurrentTable {
     pub doc: &'static str,
 }
 
-/// Every current table. A new entity gets its line here.
+/// Every current table. Add a line for each new entity.
 pub const TABLES: &[CurrentTable] = &[
     CurrentTable { name: "lake", entity: Entity::Lake, doc: "The lake itself: one row." },
     CurrentTable { name: "projects", entity: Entity::Project, doc: "Projects as they are now." },
@@ -71,46 +71,47 @@ pub const TABLES: &[CurrentTable] = &[
     },
 ];
 
-/// The partition column of every current table.
+/// Partition column of every current table.
 pub const BUCKET: &str = "bucket";
-/// How many buckets projects are spread over.
+/// Number of buckets for projects.
 pub const BUCKETS: u64 = 64;
 
-/// The application id whose transaction version is the seq a table is folded to.
+/// App id whose transaction version is the seq to which a table is folded.
 pub const TXN: &str = "lakeplan";
 
-/// The bucket of an entity's rows of a project. What belongs to every scope is always read whole, so it is in bucket 0.
+/// Returns the bucket of an entity's rows of a project. Entities that belong to every scope are
+/// always read whole, so they are in bucket 0.
 pub fn bucket(entity: Entity, project: Option<ProjectId>) -> u32 {
     let Some(id) = project.filter(|_| !in_every_scope(entity)).map(EntityId::uuid) else {
         return 0;
     };
-    // The last bytes are the random ones of every kind of id there is.
+    // In every kind of id, the last bytes are random.
     let (_, low) = id.as_u64_pair();
     (low % BUCKETS) as u32
 }
 
-/// The pace of a long computation: others on its thread go on in between, so that in a process that lives long those who
-/// commit wait for no fold.
+/// Budget of a long computation that yields in between, so that in a long-lived process commits do
+/// not wait for a fold on the same thread.
 #[derive(Default)]
-pub(super) struct Pace {
+pub(super) struct YieldBudget {
     steps: usize,
 }
 
-impl Pace {
-    const MOST: usize = 100;
+impl YieldBudget {
+    const MAX_STEPS: usize = 100;
 
-    /// Notes so many steps, such as rows parsed.
+    /// Counts steps, for example parsed rows, and yields when the budget is spent.
     pub async fn step(&mut self, steps: usize) {
         self.steps += steps;
-        if self.steps >= Self::MOST {
+        if self.steps >= Self::MAX_STEPS {
             self.steps = 0;
             tokio::task::yield_now().await;
         }
     }
 }
 
-/// A bucket's files, in the order of their rows.
-pub(super) fn in_bucket(table: &Table, bucket: u32) -> Vec<&LiveFile> {
+/// Returns a bucket's files, in the order of their rows.
+pub(super) fn files_in_bucket(table: &Table, bucket: u32) -> Vec<&LiveFile> {
     let name = bucket.to_string();
     let own = |file: &&LiveFile| {
         file.partitions.get(BUCKET).cloned().flatten().as_deref() == Some(name.as_str())
@@ -124,18 +125,18 @@ pub(super) fn in_bucket(table: &Table, bucket: u32) -> Vec<&LiveFile> {
 #[derive(Clone, Debug)]
 pub struct LakeTables {
     root: Arc<dyn ObjectStore>,
-    /// The inbox, where who asks reads it.
+    /// The inbox, if the caller reads it.
     inbox: Option<InboxRoot>,
 }
 
-/// Where an engine finds the files of a table.
+/// Location of a table's files for an engine.
 #[derive(Clone, Debug)]
-pub struct TablePlace {
-    /// The store that every read goes through,
+pub struct TableLocation {
+    /// Store that serves every read.
     pub store: Arc<dyn ObjectStore>,
-    /// the name that the engine has for it,
+    /// The engine's name for the store.
     pub url: Url,
-    /// and the table's folder in it; empty where the store is rooted at the table.
+    /// Folder of the table in the store; empty if the store is rooted at the table.
     pub folder: &'static str,
 }
 
@@ -144,51 +145,55 @@ impl LakeTables {
         Self { root, inbox: None }
     }
 
-    /// The same for who reads the inbox, which may lie elsewhere. One that cannot be read is then a fault, not left out.
+    /// Returns the tables for a caller that reads the inbox, which may be elsewhere. An unreadable
+    /// inbox is then an error and is not left out.
     pub fn with_inbox(self, inbox: InboxRoot) -> Self {
         Self { inbox: Some(inbox), ..self }
     }
 
-    /// Every table there can be.
+    /// Returns the name of every possible table.
     pub fn names() -> impl Iterator<Item = &'static str> {
         Self::own().chain([inbox::NAME])
     }
 
-    /// Those that only Lakeplan writes: the folded ones, the journal and the appended ones.
+    /// Returns the tables that only Lakeplan writes: the folded ones, the journal and the appended
+    /// ones.
     pub fn own() -> impl Iterator<Item = &'static str> {
         Self::folded().chain(["journal"]).chain(APPENDED.iter().map(|table| table.name))
     }
 
-    /// Those that are folded from the journal.
+    /// Returns the tables that are folded from the journal.
     pub fn folded() -> impl Iterator<Item = &'static str> {
         FoldedTable::all().map(FoldedTable::name)
     }
 
-    /// The live files of a table at its newest version; `None` where it does not exist yet.
+    /// Returns the live files of a table at its newest version; `None` if the table does not exist
+    /// yet.
     pub async fn files(&self, name: &str) -> Result<Option<Vec<LiveFile>>, StoreError> {
         let log = self.log(name);
         let known = |table: Option<Table>| match (&table, log.belief()) {
-            // Its files alone do not say what it holds.
-            (Some(found), Belief::All) => found.others.may_write().map(|()| table),
+            // With unknown features, the files alone do not define the table's content.
+            (Some(found), Trust::All) => found.others.may_write().map(|()| table),
             _ => Ok(table),
         };
         match log.load().await.and_then(known) {
-            // Its writers may use features of Delta that are not known here; the other tables can be read all the same.
-            Err(fault) if name == inbox::NAME && self.inbox.is_none() => {
-                tracing::warn!(%fault, "the table inbox cannot be read");
+            // The inbox's writers may use unsupported Delta features; the other tables are still
+            // readable.
+            Err(err) if name == inbox::NAME && self.inbox.is_none() => {
+                tracing::warn!(%err, "the table inbox cannot be read");
                 Ok(None)
             }
             table => Ok(table?.map(|table| table.files.into_values().collect())),
         }
     }
 
-    /// The inbox as it is now.
+    /// Opens the current inbox.
     pub async fn open_inbox(&self) -> Result<Arc<Inbox>, StoreError> {
         match (Inbox::open(self.log(inbox::NAME)).await?, self.elsewhere(inbox::NAME)) {
             (Some(inbox), _) => Ok(Arc::new(inbox)),
             (None, None) => Err(StoreError::damaged(
                 inbox::NAME,
-                "there is no such table; lakeplan maintain makes it",
+                "there is no such table; run lakeplan maintain to create it",
             )),
             (None, Some(inbox)) => Err(StoreError::damaged(
                 inbox::NAME,
@@ -197,27 +202,28 @@ impl LakeTables {
         }
     }
 
-    /// The inbox with the files of a version that is known already.
+    /// Returns the inbox with the files of a known version.
     pub fn inbox_of(&self, files: Vec<LiveFile>) -> Arc<Inbox> {
         Arc::new(Inbox::of(self.log(inbox::NAME), files))
     }
 
-    /// The values of a text column of an appended table, each handed to `take`.
+    /// Passes each value of a text column of an appended table to `take`.
     pub async fn texts(
         &self,
-        table: &Appended,
+        table: &EventTable,
         column: &str,
         take: impl FnMut(&str),
     ) -> Result<(), StoreError> {
         table.texts(&self.root, column, take).await
     }
 
-    /// The requests that have an answer, each handed to `take`.
+    /// Passes each answered request to `take`.
     pub async fn answered(&self, take: impl FnMut(&str)) -> Result<(), StoreError> {
         INBOX_RESULTS.texts(&self.root, "request_id", take).await
     }
 
-    /// Those among them in files of answers that were not seen before, which are seen then.
+    /// Passes the answered requests in answer files that are not in `seen` to `take`, and adds
+    /// these files to `seen`.
     pub async fn answered_since(
         &self,
         seen: &mut BTreeSet<String>,
@@ -226,15 +232,16 @@ impl LakeTables {
         INBOX_RESULTS.texts_since(&self.root, "request_id", seen, take).await
     }
 
-    /// Where the files of a table are. A session keeps one store a host, so each store has a host of its own.
-    pub fn place(&self, name: &'static str) -> Result<TablePlace, StoreError> {
+    /// Returns the location of a table's files. A session keeps one store per host, so each store
+    /// has its own host.
+    pub fn place(&self, name: &'static str) -> Result<TableLocation, StoreError> {
         let root = root_url()?;
         Ok(match self.elsewhere(name) {
-            None => TablePlace { store: Arc::clone(&self.root), url: root, folder: name },
+            None => TableLocation { store: Arc::clone(&self.root), url: root, folder: name },
             Some(inbox) => {
                 let url = Url::parse(&format!("{}://{name}/", root.scheme()));
-                let url = url.map_err(|fault| StoreError::storage("naming", name, fault))?;
-                TablePlace { store: Arc::clone(&inbox.store), url, folder: "" }
+                let url = url.map_err(|err| StoreError::storage("naming", name, err))?;
+                TableLocation { store: Arc::clone(&inbox.store), url, folder: "" }
             }
         })
     }
@@ -246,44 +253,44 @@ impl LakeTables {
         }
     }
 
-    /// The place of a table that is not below the lake's root.
+    /// Returns the location of a table that is not below the lake's root.
     fn elsewhere(&self, name: &str) -> Option<&InboxRoot> {
         self.inbox.as_ref().filter(|inbox| name == inbox::NAME && !inbox.is_below_root)
     }
 }
 
-/// How it is known what a table held at an earlier position of the journal.
+/// How to determine what a table held at an earlier position of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Earlier {
-    /// It holds an entity's records as they are; earlier ones follow from the journal.
+pub enum HistorySource {
+    /// The table holds an entity's current records; earlier ones follow from the journal.
     Records(Entity),
-    /// It only grows; this column is the seq a row came with,
+    /// The table only grows; this column holds the seq that a row came with.
     Seq(&'static str),
-    /// or the time.
+    /// The table only grows; this column holds the time that a row came with.
     Time(&'static str),
 }
 
-/// A table for the data dictionary: its name, what it is, its columns.
+/// A table in the data dictionary: its name, its description, its columns.
 pub struct Entry {
     pub name: &'static str,
     pub doc: &'static str,
     pub columns: Vec<definition::Column>,
-    /// The columns that its folders hold and its files do not.
+    /// Partition columns, which are not stored in the files.
     pub partitions: &'static [&'static str],
-    pub earlier: Earlier,
+    pub earlier: HistorySource,
 }
 
-/// Every table there is, as its columns and their documentation.
+/// Returns every table with its columns and their documentation.
 pub fn dictionary() -> Vec<Entry> {
     let current = TABLES.iter().map(|table| Entry {
         name: table.name,
         doc: table.doc,
         columns: definition::columns(table.entity),
         partitions: &[BUCKET],
-        earlier: Earlier::Records(table.entity),
+        earlier: HistorySource::Records(table.entity),
     });
     let (name, doc) = (field_changes::NAME, field_changes::DOC);
-    let (columns, earlier) = (field_changes::columns(), Earlier::Seq("seq"));
+    let (columns, earlier) = (field_changes::columns(), HistorySource::Seq("seq"));
     let changes = Entry { name, doc, columns, partitions: &[BUCKET], earlier };
     let (columns, partitions) = (schema::columns(), &schema::PARTITIONS);
     let journal = Entry { name: "journal", doc: schema::DOC, columns, partitions, earlier };
@@ -292,9 +299,9 @@ pub fn dictionary() -> Vec<Entry> {
         doc: table.doc,
         columns: table.columns(),
         partitions: &[DATE],
-        earlier: Earlier::Time(table.at),
+        earlier: HistorySource::Time(table.at),
     });
-    let (columns, earlier) = (inbox::columns(), Earlier::Time("at"));
+    let (columns, earlier) = (inbox::columns(), HistorySource::Time("at"));
     let inbox = Entry { name: inbox::NAME, doc: inbox::DOC, columns, partitions: &[], earlier };
     current.chain([changes, journal]).chain(appended).chain([inbox]).collect()
 }

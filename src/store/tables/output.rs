@@ -1,5 +1,5 @@
-//! The files a bucket is written to: rows as batches, and row groups of earlier files whose columns are taken over as
-//! they are stored wherever they have not changed.
+//! Writes the files of a bucket: rows as batches, and row groups of earlier files, of which
+//! unchanged columns are copied as stored.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -28,36 +28,36 @@ use crate::runtime::{Random, uuid_v7};
 use crate::store::error::StoreError;
 use crate::store::table_log::TableLog;
 
-/// A bucket's file that has grown to this ends at the next border between projects,
+/// A bucket's file larger than this ends at the next project boundary.
 const FILE_SIZE: usize = 16 << 20;
-/// and at this wherever it is.
-const MOST_SIZE: usize = 64 << 20;
+/// A bucket's file larger than this ends at any row.
+const MAX_OUTPUT_BYTES: usize = 64 << 20;
 
-/// Whether rows are some, but too few for a row group of their own.
-pub(super) fn is_few(rows: usize) -> bool {
+/// Returns whether there are rows, but too few for a separate row group.
+pub(super) fn is_small(rows: usize) -> bool {
     (1..ROW_GROUP / 2).contains(&rows)
 }
 
-/// What files are named by.
+/// Inputs of file names.
 #[derive(Clone, Copy)]
-pub(super) struct Naming<'a> {
-    /// The seq that they are folded to, and when it was committed.
+pub(super) struct FileNamer<'a> {
+    /// Seq to which the files are folded, and its commit time.
     pub seq: u64,
     pub at: Instant,
     pub random: &'a dyn Random,
 }
 
-impl Naming<'_> {
-    pub fn fresh(&self) -> Uuid {
+impl FileNamer<'_> {
+    pub fn next(&self) -> Uuid {
         uuid_v7(self.at, self.random)
     }
 }
 
-/// The files a bucket is written to.
+/// Output files of a bucket.
 pub(super) struct Output<'a> {
     table: &'a CurrentTable,
     log: &'a TableLog,
-    naming: Naming<'a>,
+    naming: FileNamer<'a>,
     bucket: u32,
     schema: SchemaRef,
     /// Rows that are not in a row group yet.
@@ -70,7 +70,7 @@ impl<'a> Output<'a> {
     pub fn new(
         table: &'a CurrentTable,
         log: &'a TableLog,
-        naming: Naming<'a>,
+        naming: FileNamer<'a>,
         bucket: u32,
     ) -> Self {
         let schema = columns::schema(table.entity);
@@ -86,13 +86,14 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Whether the next row group should come as rows: a few wait to be joined with others, or the file is to end within it.
+    /// Returns whether the next row group should be passed as rows: a few rows wait to be merged
+    /// with others, or the file should end within the group.
     pub fn wants_rows(&self) -> bool {
-        is_few(self.waiting_rows())
+        is_small(self.waiting_rows())
             || self.file.as_ref().is_some_and(|file| file.size() > FILE_SIZE)
     }
 
-    /// Takes rows, in the order of the bucket.
+    /// Writes rows, in the order of the bucket.
     pub async fn write(&mut self, mut batch: RecordBatch) -> Result<(), StoreError> {
         while let Some(end) = self.border(&batch) {
             self.wait(batch.slice(0, end))?;
@@ -102,7 +103,7 @@ impl<'a> Output<'a> {
         self.wait(batch)
     }
 
-    /// Takes a row group of an earlier file over, with these columns in the place of its own.
+    /// Copies a row group of an earlier file as stored, except for the `replaced` columns.
     pub fn keep(
         &mut self,
         source: &Source,
@@ -114,7 +115,7 @@ impl<'a> Output<'a> {
         self.group(|file| file.keep(&schema, source, group, replaced))
     }
 
-    /// Ends the last file and tells them all.
+    /// Finishes the last file and returns all files.
     pub async fn finish(mut self) -> Result<Vec<NewFile>, StoreError> {
         self.close().await?;
         Ok(self.done)
@@ -124,13 +125,13 @@ impl<'a> Output<'a> {
         self.waiting.iter().map(RecordBatch::num_rows).sum()
     }
 
-    /// The row of a batch before which the file is to end.
+    /// Returns the row of a batch before which the file should end.
     fn border(&self, batch: &RecordBatch) -> Option<usize> {
         let size = self.file.as_ref().map_or(0, File::size);
         if size <= FILE_SIZE || batch.num_rows() == 0 {
             return None;
         }
-        if size > MOST_SIZE {
+        if size > MAX_OUTPUT_BYTES {
             return Some(0);
         }
         let projects =
@@ -147,7 +148,7 @@ impl<'a> Output<'a> {
         (0..projects.len()).find(|row| projects.value(*row) != last)
     }
 
-    /// Keeps rows until they fill a row group.
+    /// Buffers rows until they fill a row group.
     fn wait(&mut self, batch: RecordBatch) -> Result<(), StoreError> {
         if batch.num_rows() > 0 {
             self.waiting.push(batch);
@@ -160,7 +161,7 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Writes the waiting rows as one row group, or two about equal ones.
+    /// Writes the buffered rows as one row group, or as two of about equal size.
     fn write_waiting(&mut self) -> Result<(), StoreError> {
         let all = self.joined()?;
         let rows = all.num_rows();
@@ -175,7 +176,7 @@ impl<'a> Output<'a> {
     fn joined(&mut self) -> Result<RecordBatch, StoreError> {
         let waiting = mem::take(&mut self.waiting);
         concat_batches(&self.schema, &waiting)
-            .map_err(|fault| StoreError::storage("encoding", self.table.name, fault))
+            .map_err(|err| StoreError::storage("encoding", self.table.name, err))
     }
 
     fn write_group(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
@@ -186,7 +187,7 @@ impl<'a> Output<'a> {
         &mut self,
         write: impl FnOnce(&mut File) -> Result<(), ParquetError>,
     ) -> Result<(), StoreError> {
-        let failed = |fault: ParquetError| StoreError::storage("encoding", self.table.name, fault);
+        let failed = |err: ParquetError| StoreError::storage("encoding", self.table.name, err);
         let file = match &mut self.file {
             Some(file) => file,
             None => self.file.insert(File::new(&self.schema).map_err(failed)?),
@@ -197,9 +198,9 @@ impl<'a> Output<'a> {
     async fn close(&mut self) -> Result<(), StoreError> {
         self.write_waiting()?;
         let Some(file) = self.file.take() else { return Ok(()) };
-        let failed = |fault: ParquetError| StoreError::storage("encoding", self.table.name, fault);
-        // The name sorts as the rows do: files of a bucket are read in its order.
-        let name = self.naming.fresh();
+        let failed = |err: ParquetError| StoreError::storage("encoding", self.table.name, err);
+        // Names sort like rows: files of a bucket are read in the order of their names.
+        let name = self.naming.next();
         let path = format!(
             "{BUCKET}={}/{:020}-{:04}-{name}.parquet",
             self.bucket,
@@ -237,7 +238,7 @@ impl File {
         self.writer.flushed_row_groups().len()
     }
 
-    /// The greatest project of the last row group, which its last row is of.
+    /// Returns the greatest project of the last row group, which is the project of its last row.
     fn last_project(&self, schema: &SchemaRef) -> Option<String> {
         let column = schema.index_of("project_id").ok()?;
         let statistics = self.writer.flushed_row_groups().last()?.column(column).statistics()?;
@@ -286,7 +287,7 @@ impl File {
         group.close().map(drop)
     }
 
-    /// The file as the log tells it, and its bytes.
+    /// Finishes the file and returns its log description and its bytes.
     fn finish(self, path: String, bucket: u32) -> Result<(NewFile, Vec<u8>), ParquetError> {
         let groups = self.writer.flushed_row_groups();
         let rows =

@@ -1,4 +1,4 @@
-//! Reading current tables back into records: all of a table, or what concerns some projects.
+//! Reads current tables back into records: a whole table, or the records of some projects.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::columns::decode;
 use super::definition::{self, Column};
 use super::{BUCKET, CurrentTable, TABLES, TXN, bucket};
-use crate::domain::any::AnyRecord;
+use crate::domain::any_record::AnyRecord;
 use crate::domain::id::ProjectId;
 use crate::domain::key::TaskKey;
 use crate::domain::link::LinkKind;
@@ -35,37 +35,40 @@ use crate::store::row::Row;
 use crate::store::scope::{Scope, in_every_scope};
 use crate::store::table_log::{LiveFile, Table, TableLog};
 
-/// Rows read or written at a time.
+/// Number of rows read or written at a time.
 pub const ROW_GROUP: usize = 8192;
 
-/// How many entries are looked back for where a table that is ahead of the journal was before.
-const MOST_LOOKED_BACK: u64 = 100;
+/// Maximum number of log entries searched for the earlier positions of a table that is ahead of the
+/// journal.
+const MAX_VERSIONS_BACK: u64 = 100;
 
-/// What stands where a folded table should be.
+/// State of a folded table in storage.
 #[derive(Debug)]
-pub enum Found {
-    Nothing,
-    /// A table that cannot be believed, and why. Nothing is read of it; the next fold rebuilds it from the journal.
-    Outdated(Table, Distrust),
-    /// A table whose log cannot be read, why, and the last version of which there is anything in it.
+pub enum TableState {
+    Missing,
+    /// A table that cannot be trusted, and the reason. It is never read; the next fold rebuilds it
+    /// from the journal.
+    Untrusted(Table, Distrust),
+    /// A table with an unreadable log, the error, and the last version that has anything in the
+    /// log.
     Broken(StoreError, u64),
-    /// The table, and the seq it says it is folded to.
-    Whole(Table, u64),
+    /// The table, and the seq to which it states it is folded.
+    Ready(Table, u64),
 }
 
-/// Why a folded table is not believed.
+/// Reason for not trusting a folded table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Distrust {
-    /// Its columns are not those that this binary gives it.
+    /// Its columns differ from this binary's columns.
     Columns,
     /// Another writer committed to it.
     Foreign,
-    /// It was folded from another journal: that of another lake, or of a copy that went another way.
-    Stranger,
-    /// It says that it was written at a seq before the one that the journal knows: it is an older copy.
+    /// It was folded from another journal: of another lake, or of a copy that diverged.
+    OtherJournal,
+    /// It states an earlier seq than the journal knows for its last write: it is an older copy.
     Behind { seq: u64, written: u64 },
-    /// It does not say how far it is folded.
-    Unsaid,
+    /// It does not state how far it is folded.
+    NoSeq,
     /// Another writer gave it features that Lakeplan does not write.
     Features,
 }
@@ -73,62 +76,63 @@ pub enum Distrust {
 impl fmt::Display for Distrust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Columns => f.write_str("its columns are not those of this lakeplan"),
+            Self::Columns => f.write_str("its columns do not match this version of lakeplan"),
             Self::Foreign => f.write_str("another writer changed its files"),
             Self::Behind { seq, written } => {
                 write!(
                     f,
-                    "it is an older copy: it was written at seq {written}, and says that it was written at seq {seq}"
+                    "it is an older copy: it was written at seq {written}, but says that it was written at seq {seq}"
                 )
             }
-            Self::Stranger => f.write_str(
+            Self::OtherJournal => f.write_str(
                 "it was folded from another journal, such as that of a copy of the lake",
             ),
-            Self::Unsaid => f.write_str("it does not say how far it is folded"),
+            Self::NoSeq => f.write_str("it does not say how far it is folded"),
             Self::Features => {
-                f.write_str("another writer gave it table features that Lakeplan does not write")
+                f.write_str("another writer enabled table features that Lakeplan does not write")
             }
         }
     }
 }
 
-/// What stands where a table of these columns should be, judged by what the journal knows of it. Before the journal was read
-/// nothing is known, and of a table that is ahead of what was read only its lake: then the caller judges what it says.
+/// Loads a table with these columns and checks it against the journal. Before the journal was read
+/// there is nothing to check against. For a table ahead of the journal that was read, only its lake
+/// can be checked; the caller checks its statements.
 pub async fn find(
     log: &TableLog,
     columns: &[Column],
     files: Option<&Files>,
-) -> Result<Found, StoreError> {
+) -> Result<TableState, StoreError> {
     let found = match log.load().await {
         Ok(Some(found)) => found,
-        Ok(None) => return Ok(Found::Nothing),
-        Err(fault @ StoreError::Damaged { .. }) => {
-            return Ok(Found::Broken(fault, log.last().await?));
+        Ok(None) => return Ok(TableState::Missing),
+        Err(err @ StoreError::Damaged { .. }) => {
+            return Ok(TableState::Broken(err, log.last().await?));
         }
-        Err(fault) => return Err(fault),
+        Err(err) => return Err(err),
     };
     if found.others.features.is_some() {
-        return Ok(Found::Outdated(found, Distrust::Features));
+        return Ok(TableState::Untrusted(found, Distrust::Features));
     }
     if !found
         .described
         .as_ref()
-        .is_some_and(|described| definition::describes(&described.schema, columns))
+        .is_some_and(|described| definition::matches_schema(&described.schema, columns))
     {
-        return Ok(Found::Outdated(found, Distrust::Columns));
+        return Ok(TableState::Untrusted(found, Distrust::Columns));
     }
     if !definition::is_sealed(&found) {
-        return Ok(Found::Outdated(found, Distrust::Foreign));
+        return Ok(TableState::Untrusted(found, Distrust::Foreign));
     }
     let seq = found.txns.get(TXN).and_then(|seq| u64::try_from(*seq).ok());
-    // The table itself is the only one to say.
+    // Only the table itself states this.
     let Some(seq) = seq else {
-        return Ok(Found::Outdated(found, Distrust::Unsaid));
+        return Ok(TableState::Untrusted(found, Distrust::NoSeq));
     };
     if let Some(files) = files {
         let written = files.written_at(log.folder());
         if seq < written {
-            return Ok(Found::Outdated(found, Distrust::Behind { seq, written }));
+            return Ok(TableState::Untrusted(found, Distrust::Behind { seq, written }));
         }
         let is_own = if seq > files.end() {
             files.is_of_lake(definition::lake(&found)).await? && was_own(log, &found, files).await?
@@ -136,54 +140,55 @@ pub async fn find(
             files.knows(log.folder(), seq, definition::mark(&found.txns, seq)).await?
         };
         if !is_own {
-            return Ok(Found::Outdated(found, Distrust::Stranger));
+            return Ok(TableState::Untrusted(found, Distrust::OtherJournal));
         }
     }
-    Ok(Found::Whole(found, seq))
+    Ok(TableState::Ready(found, seq))
 }
 
-/// Whether a table that is ahead of the journal was folded from it as far as the journal goes, so far as the last entries of
-/// the table's log tell.
+/// Returns whether a table ahead of the journal was folded from the journal up to the journal's
+/// end, as far as the last entries of the table's log show.
 async fn was_own(log: &TableLog, table: &Table, files: &Files) -> Result<bool, StoreError> {
-    for version in (table.version.saturating_sub(MOST_LOOKED_BACK)..=table.version).rev() {
+    for version in (table.version.saturating_sub(MAX_VERSIONS_BACK)..=table.version).rev() {
         let Some(bytes) = log.get_entry(version).await? else { break };
         let Ok(entry) = LogEntry::read(&bytes) else { break };
         let seq = entry.txns.get(TXN).and_then(|seq| u64::try_from(*seq).ok());
         if let Some(seq) = seq.filter(|seq| *seq <= files.end()) {
-            return files.was_at(seq, definition::mark(&entry.txns, seq)).await;
+            return files.had_mark_at(seq, definition::mark(&entry.txns, seq)).await;
         }
     }
     Ok(true)
 }
 
-/// A current table to be read; `None` where there is none, or one that cannot be believed.
+/// Returns a current table for reading; `None` if it is missing or not trusted.
 pub(super) async fn readable(
     log: &TableLog,
     entity: Entity,
     files: Option<&Files>,
-) -> Result<Option<(Table, Stand)>, StoreError> {
-    // What reads a table more than once tells of it once.
-    let was_told = |version: u64| files.is_some_and(|files| files.was_told(log.folder(), version));
+) -> Result<Option<(Table, FoldPosition)>, StoreError> {
+    // A caller that reads the table repeatedly logs this once.
+    let was_reported =
+        |version: u64| files.is_some_and(|files| files.was_reported(log.folder(), version));
     Ok(match find(log, &definition::columns(entity), files).await? {
-        Found::Whole(table, seq) => {
+        TableState::Ready(table, seq) => {
             let mark = definition::mark(&table.txns, seq);
-            Some((table, Stand { seq, mark }))
+            Some((table, FoldPosition { seq, mark }))
         }
-        Found::Nothing => None,
-        Found::Broken(_, last) if was_told(last) => None,
-        Found::Outdated(table, _) if was_told(table.version) => None,
-        Found::Broken(fault, _) => {
-            tracing::warn!(%fault, "the table {} is read from the journal, and the next fold rebuilds it", log.folder());
+        TableState::Missing => None,
+        TableState::Broken(_, last) if was_reported(last) => None,
+        TableState::Untrusted(table, _) if was_reported(table.version) => None,
+        TableState::Broken(err, _) => {
+            tracing::warn!(%err, "the table {} is read from the journal, and the next fold rebuilds it", log.folder());
             None
         }
-        Found::Outdated(_, why @ Distrust::Features) => {
+        TableState::Untrusted(_, why @ Distrust::Features) => {
             tracing::warn!(
                 "the table {} is read from the journal: {why}; {WAY_OUT_OF_FOLDED}",
                 log.folder()
             );
             None
         }
-        Found::Outdated(_, why) => {
+        TableState::Untrusted(_, why) => {
             tracing::warn!(
                 "the table {} is not used: {why}; it is read from the journal, and the next fold rebuilds it",
                 log.folder()
@@ -193,23 +198,23 @@ pub(super) async fn readable(
     })
 }
 
-/// How far a table says that it is folded: the seq, and the mark of the position where it has one.
+/// Position to which a table states it is folded: the seq, and the mark if it has one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stand {
-    /// 0 where the table is missing.
+pub struct FoldPosition {
+    /// 0 if the table is missing.
     pub seq: u64,
     pub mark: Option<Mark>,
 }
 
-/// What a current table holds of a scope, and how far it says that it is folded.
+/// Records of a scope in a current table, and the position to which it states it is folded.
 #[derive(Debug)]
 pub struct Contents {
     pub entity: Entity,
     pub records: Vec<AnyRecord>,
-    pub stand: Stand,
+    pub stand: FoldPosition,
 }
 
-/// A current table, as far as a scope asks; `None` where there is none to be read.
+/// Reads a current table as far as a scope asks; `None` if there is no readable table.
 pub async fn one(
     root: &Arc<dyn ObjectStore>,
     table: &CurrentTable,
@@ -220,7 +225,7 @@ pub async fn one(
     let Some((found, stand)) = readable(&log, table.entity, files).await? else { return Ok(None) };
     let wanted = match scope {
         Scope::Projects(projects) if !in_every_scope(table.entity) => {
-            Some(Wanted::projects(projects))
+            Some(KeyFilter::projects(projects))
         }
         _ => None,
     };
@@ -228,12 +233,12 @@ pub async fn one(
     Ok(Some(Contents { entity: table.entity, records, stand }))
 }
 
-/// The wanted records of a table.
+/// Reads the wanted records of a table.
 pub async fn records(
     log: &TableLog,
     table: &Table,
     entity: Entity,
-    wanted: Option<&Wanted>,
+    wanted: Option<&KeyFilter>,
 ) -> Result<Vec<AnyRecord>, StoreError> {
     let mut records = Vec::new();
     for file in
@@ -247,16 +252,16 @@ pub async fn records(
     Ok(records)
 }
 
-/// What to find a record's project by.
+/// Key that finds a record's project.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sought {
+pub enum RecordLookup {
     Id(Entity, Uuid),
     /// A key that a task had before it moved to another project.
     FormerKey(TaskKey),
 }
 
-impl Sought {
-    /// The project at hand that holds the record.
+impl RecordLookup {
+    /// Returns the loaded project that holds the record.
     pub fn project_in(&self, state: &State) -> Option<ProjectId> {
         match self {
             Self::Id(entity, id) => state.home(*entity, *id),
@@ -278,7 +283,7 @@ impl Sought {
         }
     }
 
-    /// As it stands in its column.
+    /// Returns the value as stored in its column.
     pub fn text(&self) -> String {
         match self {
             Self::Id(_, id) => id.hyphenated().to_string(),
@@ -286,12 +291,12 @@ impl Sought {
         }
     }
 
-    /// Whether a change says where the record is.
-    pub fn is_told_by(&self, row: &Row) -> bool {
+    /// Returns whether a change states the record's project.
+    pub fn matches_change(&self, row: &Row) -> bool {
         match self {
             Self::Id(entity, id) => row.entity == *entity && row.entity_id == *id,
             Self::FormerKey(key) => {
-                let told = |after: &Fields| {
+                let states_match = |after: &Fields| {
                     after
                         .get("former_keys")?
                         .as_array()
@@ -299,7 +304,7 @@ impl Sought {
                 };
                 row.entity == Entity::Task
                     && row.op == Op::Move
-                    && row.after_fields().ok().as_ref().and_then(told) == Some(true)
+                    && row.after_fields().ok().as_ref().and_then(states_match) == Some(true)
             }
         }
     }
@@ -312,12 +317,12 @@ impl Sought {
     }
 }
 
-/// The projects that hold records with one of these values in a column, as the records' table tells it; `None` where
-/// there is none to be read.
+/// Looks up the projects that hold records with one of these values in a column, from the records'
+/// table; `None` if that is not readable.
 pub async fn projects_of(
     root: &Arc<dyn ObjectStore>,
     table: &CurrentTable,
-    wanted: &Wanted,
+    wanted: &KeyFilter,
     files: &Files,
 ) -> Result<Option<BTreeMap<String, ProjectId>>, StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
@@ -358,8 +363,8 @@ pub async fn projects_of(
     Ok(Some(found))
 }
 
-/// The links that lead to these tasks, each with its project, as the table of links tells it; `None` where there is none to
-/// be read.
+/// Looks up the links to these tasks, each with its project, from the table of links; `None` if
+/// that is not readable.
 pub async fn links_to(
     root: &Arc<dyn ObjectStore>,
     tasks: impl IntoIterator<Item = Uuid>,
@@ -372,7 +377,7 @@ pub async fn links_to(
     let Some((current, _)) = readable(&log, table.entity, Some(files)).await? else {
         return Ok(None);
     };
-    let wanted = Wanted { column: "to_id", ..Wanted::ids(tasks) };
+    let wanted = KeyFilter { column: "to_id", ..KeyFilter::ids(tasks) };
     let mut found = Vec::new();
     for file in current.files.values().filter(|file| wanted.may_be_in(file)) {
         let path = format!("{}/{}", table.name, file.path);
@@ -394,12 +399,12 @@ pub async fn links_to(
                     "a column of the links is missing or of another type",
                 ));
             };
-            for row in
-                (0..batch.num_rows()).filter(|row| kinds.value(*row) != LinkKind::DependsOn.word())
+            for row in (0..batch.num_rows())
+                .filter(|row| kinds.value(*row) != LinkKind::DependsOn.as_str())
             {
                 let id = Uuid::try_parse(ids.value(row)).ok().zip(projects.value(row).parse().ok());
                 found.push(id.ok_or_else(|| {
-                    StoreError::damaged(&path, "the id of a link or of its project is none")
+                    StoreError::damaged(&path, "the id of a link or of its project is invalid")
                 })?);
             }
         }
@@ -407,7 +412,7 @@ pub async fn links_to(
     Ok(Some(found))
 }
 
-/// The text of a row, or the texts of its list.
+/// Returns the text of a row, or the texts of its list.
 fn texts(column: &ArrayRef, row: usize) -> Vec<String> {
     if let Some(column) = column.as_string_opt::<i32>() {
         return vec![column.value(row).to_owned()];
@@ -424,16 +429,16 @@ fn texts(column: &ArrayRef, row: usize) -> Vec<String> {
         .collect()
 }
 
-/// Rows wanted by the value of one column.
+/// Selects rows by the value of one column.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct KeyFilter {
     column: &'static str,
     values: BTreeSet<String>,
-    /// The buckets they can be in; `None` for any.
+    /// Buckets that can hold the values; `None` for any.
     buckets: Option<BTreeSet<String>>,
 }
 
-impl Wanted {
+impl KeyFilter {
     fn projects(projects: &BTreeSet<ProjectId>) -> Self {
         Self {
             column: "project_id",
@@ -447,13 +452,13 @@ impl Wanted {
         }
     }
 
-    /// Records by their ids, wherever they are.
+    /// Selects records by their ids, in any bucket.
     pub fn ids(ids: impl IntoIterator<Item = Uuid>) -> Self {
         let values = ids.into_iter().map(|id| id.hyphenated().to_string()).collect();
         Self { column: "id", values, buckets: None }
     }
 
-    /// Tasks by keys they had before they moved.
+    /// Selects tasks by the keys they had before they moved.
     pub fn former_keys(keys: impl IntoIterator<Item = String>) -> Self {
         Self { column: "former_keys", values: keys.into_iter().collect(), buckets: None }
     }
@@ -462,7 +467,7 @@ impl Wanted {
         self.values.is_empty()
     }
 
-    /// Only in these buckets.
+    /// Restricts the filter to these buckets.
     pub fn in_buckets(self, buckets: impl IntoIterator<Item = u32>) -> Self {
         Self {
             buckets: Some(buckets.into_iter().map(|bucket| bucket.to_string()).collect()),
@@ -486,9 +491,9 @@ impl Wanted {
         bounds.is_none_or(|(low, high)| self.lies_within(low.as_bytes(), high.as_bytes()))
     }
 
-    /// Whether some wanted value lies between two bounds.
+    /// Returns whether a wanted value is between two bounds.
     fn lies_within(&self, low: &[u8], high: &[u8]) -> bool {
-        // The order of texts is that of their bytes, so one look tells for however many values.
+        // Text order is byte order, so one lookup suffices for any number of values.
         match std::str::from_utf8(low) {
             Ok(low) => self
                 .values
@@ -520,7 +525,7 @@ impl Wanted {
     }
 }
 
-/// The batches of a file, in its order.
+/// Returns the batches of a file, in its order.
 pub fn batches(
     path: &str,
     file: Bytes,
@@ -528,12 +533,12 @@ pub fn batches(
     selected(path, file, None, &[])
 }
 
-/// The batches of the wanted rows of a file, in its order; of all columns, or of those named. Row groups that by their
-/// statistics hold none are passed over.
+/// Returns the batches of the wanted rows of a file, in its order, with all or the named columns.
+/// Row groups that hold none, by their statistics, are skipped.
 pub fn selected(
     path: &str,
     file: Bytes,
-    wanted: Option<&Wanted>,
+    wanted: Option<&KeyFilter>,
     columns: &[&str],
 ) -> Result<impl Iterator<Item = Result<RecordBatch, StoreError>> + use<>, StoreError> {
     let mut builder = decode::open(path, file)?.with_batch_size(ROW_GROUP);
@@ -553,8 +558,8 @@ pub fn selected(
     decode::batches(path, builder)
 }
 
-/// The row groups that may hold a wanted row.
-fn groups_with(metadata: &ParquetMetaData, wanted: &Wanted) -> Vec<usize> {
+/// Returns the row groups that may hold a wanted row.
+fn groups_with(metadata: &ParquetMetaData, wanted: &KeyFilter) -> Vec<usize> {
     let columns = metadata.file_metadata().schema_descr();
     let index = columns.columns().iter().position(|column| column.path().string() == wanted.column);
     let may_hold = |group: usize| {

@@ -1,9 +1,11 @@
-//! Rewriting a current table's buckets: what the table holds, and the journal's rows since, become new files.
+//! Rewrites a current table's buckets: the table's records and the journal rows since become new
+//! files.
 //!
-//! A bucket is rewritten as a stream, so that only its changed records and one row group at a time are in memory. A row
-//! group that nothing changed, and a column that nothing changed in one whose rows stay where they are, are taken over as
-//! they are stored; that is most of them, since an edit touches a few columns. A record that stays in its project keeps
-//! its place among the rows; one that moved is taken out of one bucket and put into another.
+//! A bucket is rewritten as a stream, so that only its changed records and one row group at a time
+//! are in memory. An unchanged row group is copied as stored, and so is an unchanged column of a
+//! row group whose rows keep their places. That is most of the data, since an edit touches few
+//! columns. A record that stays in its project keeps its place among the rows; a moved record is
+//! removed from one bucket and added to another.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,14 +25,14 @@ use super::fold::{Folded, Folding, Prepare, Prepared};
 use super::output::{self, Output};
 use super::read;
 use super::source::{Key, Source};
-use super::{CurrentTable, columns, in_bucket};
-use crate::domain::any::AnyRecord;
+use super::{CurrentTable, columns, files_in_bucket};
+use crate::domain::any_record::AnyRecord;
 use crate::domain::record::{Entity, Field};
 use crate::store::error::StoreError;
 use crate::store::table_log::{LiveFile, Table, TableLog};
 
-/// Buckets rewritten at once: while one waits for the disk another is encoded.
-pub(super) const AT_ONCE: usize = 8;
+/// Number of buckets rewritten at once: while one waits for the disk, another is encoded.
+pub(super) const CONCURRENCY: usize = 8;
 
 /// Rewrites the files of the buckets that changed.
 pub(super) struct Rewrite<'a> {
@@ -53,13 +55,13 @@ impl Prepare for Rewrite<'_> {
         let changed = &changed;
         let mut rewritten = Vec::with_capacity(changed.buckets.len());
         for (bucket, coming) in &changed.buckets {
-            let old = in_bucket(current, *bucket);
+            let old = files_in_bucket(current, *bucket);
             rewritten.push(async move {
                 let (files, found) = self.rewrite(*bucket, &old, coming, changed).await?;
                 Ok::<_, StoreError>((old, files, coming.len(), found))
             });
         }
-        let mut rewritten = futures::stream::iter(rewritten).buffered(AT_ONCE);
+        let mut rewritten = futures::stream::iter(rewritten).buffered(CONCURRENCY);
         while let Some((old, files, came, found)) = rewritten.try_next().await? {
             edited += found;
             folded.rows += came + found;
@@ -81,8 +83,8 @@ impl Prepare for Rewrite<'_> {
 }
 
 impl Rewrite<'_> {
-    /// Streams the old files of a bucket into new ones, changed records in their places; gives the files, and how many
-    /// records were edited.
+    /// Streams the old files of a bucket into new ones with the changed records in their places.
+    /// Returns the files and the number of edited records.
     async fn rewrite(
         &self,
         bucket: u32,
@@ -91,7 +93,7 @@ impl Rewrite<'_> {
         changed: &Changed,
     ) -> Result<(Vec<NewFile>, usize), StoreError> {
         let mut output = Output::new(self.table, self.log, self.folding.naming(), bucket);
-        let mut coming = Coming(coming);
+        let mut coming = Incoming(coming);
         let mut found = 0;
         for (number, file) in old.iter().enumerate() {
             let path = format!("{}/{}", self.table.name, file.path);
@@ -103,11 +105,11 @@ impl Rewrite<'_> {
                     None => 0,
                     Some(rows) => rows,
                 };
-                // The few rows that come next are joined with these.
-                let joins = output::is_few(follow);
+                // The few rows that follow are merged with these.
+                let joins = output::is_small(follow);
                 found +=
                     self.group(&source, group, joins, &mut coming, changed, &mut output).await?;
-                // Encoding takes its time, and others wait for this thread.
+                // Encoding takes time, and other tasks wait for this thread.
                 tokio::task::yield_now().await;
             }
         }
@@ -117,14 +119,14 @@ impl Rewrite<'_> {
         Ok((output.finish().await?, found))
     }
 
-    /// Brings a row group of the old files into the new ones, as rows where it `joins` with others; gives how many of its
-    /// records were edited.
+    /// Writes a row group of the old files to the new ones, as rows if it `joins` with others.
+    /// Returns the number of its edited records.
     async fn group(
         &self,
         source: &Source,
         group: usize,
         joins: bool,
-        coming: &mut Coming<'_>,
+        coming: &mut Incoming<'_>,
         changed: &Changed,
         output: &mut Output<'_>,
     ) -> Result<usize, StoreError> {
@@ -163,7 +165,7 @@ impl Rewrite<'_> {
             output.keep(source, group, &self.edited(source, group, &edits)?)?;
             return Ok(edited);
         }
-        let encoding = |fault: ArrowError| StoreError::storage("encoding", self.table.name, fault);
+        let encoding = |err: ArrowError| StoreError::storage("encoding", self.table.name, err);
         let mut rows = source.read(group, None)?;
         for (index, array) in self.edited(source, group, &edits)? {
             let mut columns = rows.columns().to_vec();
@@ -182,7 +184,8 @@ impl Rewrite<'_> {
         Ok(edited)
     }
 
-    /// The columns of a row group that these edits change, by their numbers, as they are after them.
+    /// Returns the columns of a row group that these edits change, by number, with the edits
+    /// applied.
     fn edited(
         &self,
         source: &Source,
@@ -191,7 +194,8 @@ impl Rewrite<'_> {
     ) -> Result<BTreeMap<usize, ArrayRef>, StoreError> {
         let entity = self.table.entity;
         let mut records = Vec::with_capacity(edits.len());
-        // The rows of the group that each field changes in, with the record that says to what.
+        // For each field, the changed rows of the group, each with the number of the record that
+        // holds the new value.
         let mut changes: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
         for (at, edit) in edits {
             for field in &edit.fields {
@@ -215,8 +219,8 @@ impl Rewrite<'_> {
             }
             let new = columns::column(field, &records);
             let array = interleave(&[old.as_ref(), new.as_ref()], &take)
-                .map_err(|fault| StoreError::storage("encoding", self.table.name, fault))?;
-            // The id stands before the fields.
+                .map_err(|err| StoreError::storage("encoding", self.table.name, err))?;
+            // The id column precedes the fields.
             after.insert(index + 1, array);
         }
         Ok(after)
@@ -224,19 +228,19 @@ impl Rewrite<'_> {
 
     fn encode(&self, records: &[AnyRecord]) -> Result<RecordBatch, StoreError> {
         columns::encode(self.table.entity, records)
-            .map_err(|fault| StoreError::storage("encoding", self.table.name, fault))
+            .map_err(|err| StoreError::storage("encoding", self.table.name, err))
     }
 }
 
-/// The records that come into a bucket and are not written yet, sorted.
-struct Coming<'a>(&'a [AnyRecord]);
+/// The sorted records that enter a bucket and are not written yet.
+struct Incoming<'a>(&'a [AnyRecord]);
 
-impl<'a> Coming<'a> {
+impl<'a> Incoming<'a> {
     fn next(&self) -> Option<Key> {
         self.0.first().map(key)
     }
 
-    /// Those at the front of which this is true.
+    /// Takes the records at the front that satisfy `is`.
     fn take(&mut self, is: impl Fn(&Key) -> bool) -> &'a [AnyRecord] {
         let (taken, rest) = self.0.split_at(self.0.partition_point(|record| is(&key(record))));
         self.0 = rest;
@@ -244,12 +248,12 @@ impl<'a> Coming<'a> {
     }
 }
 
-/// What stands in the first sort column.
+/// Returns the value of the first sort column.
 fn lead(entity: Entity, key: &Key) -> &str {
     if sort_columns(entity).count() > 1 { &key.0 } else { &key.1 }
 }
 
-/// The least key with this in the first sort column.
+/// Returns the least key with this value in the first sort column.
 fn range_start(entity: Entity, lead: &str) -> Key {
     if sort_columns(entity).count() > 1 {
         (lead.to_owned(), String::new())
@@ -258,7 +262,7 @@ fn range_start(entity: Entity, lead: &str) -> Key {
     }
 }
 
-/// Two sorted batches as one.
+/// Merges two sorted batches.
 fn merge(a: &RecordBatch, b: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let both = concat_batches(&b.schema(), [a, b])?;
     let by = ["project_id", "id"].iter().filter_map(|name| both.column_by_name(name));

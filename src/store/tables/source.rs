@@ -1,5 +1,5 @@
-//! A file that is being rewritten, row group by row group: its keys, some or all of its columns, and its column chunks as
-//! they are stored.
+//! Reads a file that is being rewritten, row group by row group: its keys, some or all of its
+//! columns, and its column chunks as stored.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use crate::domain::record::Entity;
 use crate::store::decode::guarded;
 use crate::store::error::StoreError;
 
-/// Where a row stands in its bucket: its project, where the table has one, and its id.
+/// Sort key of a row in its bucket: its project, if the table has one, and its id.
 pub(super) type Key = (String, String);
 
-/// A file of a current table, read whole; what it holds is decoded only where it is asked for.
+/// A file of a current table, fully loaded; its content is decoded only on request.
 pub(super) struct Source {
     path: String,
     entity: Entity,
@@ -35,7 +35,7 @@ impl Source {
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
         let metadata = guarded(&path, || {
             ArrowReaderMetadata::load(&bytes, options)
-                .map_err(|fault| StoreError::damaged(&path, fault.to_string()))
+                .map_err(|err| StoreError::damaged(&path, err.to_string()))
         })?;
         Ok(Self { path, entity, bytes, metadata })
     }
@@ -48,12 +48,12 @@ impl Source {
         self.file().num_row_groups()
     }
 
-    /// The rows of a row group; `None` behind the last.
+    /// Returns the number of rows in a row group; `None` after the last group.
     pub fn rows(&self, group: usize) -> Option<usize> {
         self.file().row_groups().get(group).and_then(|group| usize::try_from(group.num_rows()).ok())
     }
 
-    /// Between which values the first sort column of a row group lies, as its statistics say.
+    /// Returns the bounds of the first sort column of a row group, from its statistics.
     pub fn lead_bounds(&self, group: usize) -> Option<(String, String)> {
         let name = sort_columns(self.entity).next()?;
         let columns = self.file().file_metadata().schema_descr();
@@ -63,7 +63,7 @@ impl Source {
         Some((text(statistics.min_bytes_opt()?)?, text(statistics.max_bytes_opt()?)?))
     }
 
-    /// The keys of a row group's rows.
+    /// Returns the keys of a row group's rows.
     pub fn keys(&self, group: usize) -> Result<Keys, StoreError> {
         let names: Vec<&str> = sort_columns(self.entity).collect();
         let batch = self.read(group, Some(&names))?;
@@ -83,13 +83,13 @@ impl Source {
         Ok(Keys { projects, ids: column("id")? })
     }
 
-    /// Columns of a row group, or all of them.
+    /// Reads some or all columns of a row group.
     pub fn read(&self, group: usize, columns: Option<&[&str]>) -> Result<RecordBatch, StoreError> {
         guarded(&self.path, || self.decode(group, columns))
     }
 
     fn decode(&self, group: usize, columns: Option<&[&str]>) -> Result<RecordBatch, StoreError> {
-        let damaged = |fault: String| StoreError::damaged(&self.path, fault);
+        let damaged = |err: String| StoreError::damaged(&self.path, err);
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
             self.bytes.clone(),
             self.metadata.clone(),
@@ -100,14 +100,14 @@ impl Source {
             let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
             builder = builder.with_projection(mask);
         }
-        let reader = builder.build().map_err(|fault| damaged(fault.to_string()))?;
+        let reader = builder.build().map_err(|err| damaged(err.to_string()))?;
         let schema = deltalake::arrow::record_batch::RecordBatchReader::schema(&reader);
         let batches =
-            reader.collect::<Result<Vec<_>, _>>().map_err(|fault| damaged(fault.to_string()))?;
-        concat_batches(&schema, &batches).map_err(|fault| damaged(fault.to_string()))
+            reader.collect::<Result<Vec<_>, _>>().map_err(|err| damaged(err.to_string()))?;
+        concat_batches(&schema, &batches).map_err(|err| damaged(err.to_string()))
     }
 
-    /// A column of a row group as it is stored, to be appended to another file.
+    /// Returns a column of a row group as stored, to be appended to another file.
     pub fn chunk(&self, group: usize, column: usize) -> ColumnCloseResult {
         let metadata = self.column(group, column).clone();
         let index =
@@ -150,7 +150,7 @@ impl Keys {
         self.ids.len().checked_sub(1).map(|row| self.key(row))
     }
 
-    /// The row that has a key.
+    /// Returns the row with a key.
     pub fn find(&self, key: &Key) -> Option<usize> {
         let wanted = (key.0.as_str(), key.1.as_str());
         let (mut low, mut high) = (0, self.ids.len());

@@ -1,4 +1,4 @@
-//! Reading a table only to find out whether it can be read.
+//! Reads a table only to check that it is readable.
 
 use deltalake::parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
@@ -9,8 +9,8 @@ use super::LakeTables;
 use crate::store::error::StoreError;
 
 impl LakeTables {
-    /// Reads every live file of a table, with the indexes that only some queries use. The error names the first file that
-    /// is missing or broken.
+    /// Reads every live file of a table, with the indexes that only some queries use. The error
+    /// names the first file that is missing or broken.
     pub async fn read_whole(&self, name: &str) -> Result<(), StoreError> {
         let log = self.log(name);
         let Some(table) = log.load().await? else { return Ok(()) };
@@ -19,7 +19,7 @@ impl LakeTables {
             let bytes = log.get_live(&file.path).await?;
             if i64::try_from(bytes.len()) != Ok(file.size) {
                 return Err(damaged(format!(
-                    "it has {} bytes, and its log says {}",
+                    "it has {} bytes, but its log says {}",
                     bytes.len(),
                     file.size
                 )));

@@ -58,7 +58,7 @@ impl Bundle {
     pub fn jobs(&self) -> Vec<(String, Value)> {
         let jobs = self.config["resources"]["jobs"].as_object().unwrap().iter();
         jobs.map(|(name, job)| {
-            (name.clone(), self.resolve(job).unwrap_or_else(|fault| panic!("{name}: {fault}")))
+            (name.clone(), self.resolve(job).unwrap_or_else(|err| panic!("{name}: {err}")))
         })
         .collect()
     }

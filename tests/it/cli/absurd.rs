@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{command, lake, ok, text};
 
 /// How long a command may take; some wait for the other end of a pipe.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 fn finish(folder: &Path, words: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = command(folder, words);
@@ -21,7 +21,7 @@ fn finish(folder: &Path, words: &[&str], environment: &[(&str, &str)]) -> Output
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        if begun.elapsed() > PATIENCE {
+        if begun.elapsed() > TIME_LIMIT {
             child.kill().unwrap();
             panic!("{words:.100?} hangs");
         }
@@ -41,13 +41,13 @@ fn read(from: &mut dyn std::io::Read) -> Vec<u8> {
 #[track_caller]
 fn sane(folder: &Path, words: &[&str], environment: &[(&str, &str)]) -> Output {
     let output = finish(folder, words, environment);
-    let said: String =
+    let printed: String =
         format!("{}{}", text(&output.stdout), text(&output.stderr)).chars().take(2000).collect();
     let code = output.status.code();
-    assert!(matches!(code, Some(0..=4)), "{words:.100?} ended with {:?}: {said}", output.status);
+    assert!(matches!(code, Some(0..=4)), "{words:.100?} ended with {:?}: {printed}", output.status);
     assert!(
-        !said.contains("panicked") && !said.trim().is_empty(),
-        "{words:.100?} ({code:?}) said: {said:?}"
+        !printed.contains("panicked") && !printed.trim().is_empty(),
+        "{words:.100?} ({code:?}) said: {printed:?}"
     );
     output
 }
@@ -233,7 +233,7 @@ fn files_that_are_none() {
     ] {
         let output = sane(path, words, &[]);
         assert!(
-            text(&output.stderr).contains("nobody is at its other end"),
+            text(&output.stderr).contains("a pipe with nothing at its other end"),
             "{words:?}: {}",
             text(&output.stderr)
         );

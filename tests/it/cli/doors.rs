@@ -13,7 +13,7 @@ fn apply(folder: &Path, patches: &Value, words: &[&str]) -> Output {
     run(folder, &[&["apply", "set.json"], words].concat())
 }
 
-fn said(output: &Output) -> String {
+fn printed(output: &Output) -> String {
     format!("{}{}", text(&output.stdout), text(&output.stderr))
 }
 
@@ -63,14 +63,14 @@ fn a_task_that_an_earlier_patch_deletes_takes_no_update() {
         for words in [&[][..], &["--dry-run"]] {
             let output = apply(path, &patches, words);
             assert!(
-                output.status.code() == Some(1) && said(&output).contains("PAY-2 is deleted"),
+                output.status.code() == Some(1) && printed(&output).contains("PAY-2 is deleted"),
                 "{}",
-                said(&output)
+                printed(&output)
             );
         }
     }
     let output = apply(path, &json!([op("delete", "PAY-2"), op("restore", "PAY-2"), update]), &[]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     assert_eq!(json_of(path, &["task", "show", "PAY-2"])["title"], "late");
 }
 
@@ -85,23 +85,27 @@ fn a_dry_run_of_a_set_that_stands_says_so() {
     let record = "01890000-0000-7000-8000-00000000000a";
     let create = json!([{"op": "create", "entity": "task", "id": record, "fields": {"project_id": "PAY", "title": "once"}}]);
     let dry = apply(path, &create, &["--id", &id, "--dry-run"]);
-    assert!(dry.status.success() && said(&dry).contains("would make 1 change"), "{}", said(&dry));
+    assert!(
+        dry.status.success() && printed(&dry).contains("would make 1 change"),
+        "{}",
+        printed(&dry)
+    );
     assert!(apply(path, &create, &["--id", &id]).status.success());
     ok(path, &["task", "create", "another since"]);
     let dry = apply(path, &create, &["--id", &id, "--dry-run"]);
     assert!(
-        dry.status.success() && said(&dry).contains("was done before, seq 4"),
+        dry.status.success() && printed(&dry).contains("was done before, seq 4"),
         "{}",
-        said(&dry)
+        printed(&dry)
     );
-    assert!(said(&apply(path, &create, &["--id", &id])).contains("was done before, seq 4"));
+    assert!(printed(&apply(path, &create, &["--id", &id])).contains("was done before, seq 4"));
     let other = json!([{"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": "other"}}]);
     for words in [&["--id", &id][..], &["--id", &id, "--dry-run"]] {
         let output = apply(path, &other, words);
         assert!(
-            output.status.code() == Some(1) && said(&output).contains("with another content"),
+            output.status.code() == Some(1) && printed(&output).contains("with different content"),
             "{}",
-            said(&output)
+            printed(&output)
         );
     }
 }
@@ -118,10 +122,10 @@ fn what_contradicts_itself_is_refused() {
         ("tags", "--tag", "x"),
         ("title", "--title", "b"),
     ] {
-        let told = fails(path, &["task", "update", "PAY-1", "--clear", field, flag, value], 2);
-        assert!(told.contains(field) && told.contains("given and cleared"), "{told}");
+        let rendered = fails(path, &["task", "update", "PAY-1", "--clear", field, flag, value], 2);
+        assert!(rendered.contains(field) && rendered.contains("given and cleared"), "{rendered}");
     }
-    assert!(fails(path, &["init", "one", "--lake", "two"], 2).contains("two places"));
+    assert!(fails(path, &["init", "one", "--lake", "two"], 2).contains("different locations"));
     let twice = ["query", "SELECT 1", "--warehouse", "w", "--param", "a=1", "--param", "a=2"];
     assert!(fails(path, &twice, 2).contains("--param a is given twice"));
 }
@@ -150,12 +154,15 @@ fn a_name_that_shows_nothing_is_none() {
     let path = folder.path();
     for name in ["\u{200b}", "\u{3164}\u{2800} ", "\u{fe0f}", "\u{e0041}"] {
         assert!(
-            fails(path, &["task", "create", name], 1).contains("must show something"),
+            fails(path, &["task", "create", name], 1).contains("must have a visible character"),
             "{name:?}"
         );
-        assert!(fails(path, &["user", "add", name], 1).contains("must show something"), "{name:?}");
         assert!(
-            fails(path, &["project", "create", name], 1).contains("must show something"),
+            fails(path, &["user", "add", name], 1).contains("must have a visible character"),
+            "{name:?}"
+        );
+        assert!(
+            fails(path, &["project", "create", name], 1).contains("must have a visible character"),
             "{name:?}"
         );
     }
@@ -166,7 +173,7 @@ fn a_name_that_shows_nothing_is_none() {
 }
 
 #[test]
-fn the_work_of_many_long_tasks_is_told_whole() {
+fn the_work_of_many_long_tasks_is_reported_whole() {
     let folder = lake();
     let path = folder.path();
     let task = |number: usize| {
@@ -174,7 +181,7 @@ fn the_work_of_many_long_tasks_is_told_whole() {
             "estimate_low": 1_248_000, "estimate_likely": 1_248_000, "estimate_high": 1_248_000}})
     };
     let output = apply(path, &(0..1800).map(task).collect(), &[]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     assert!(ok(path, &["task", "tree"]).contains("4680000d of open work"));
     ok(path, &["visualize", "--out", "plan.html"]);
     ok(path, &["report", "--out", "report.html"]);
@@ -190,24 +197,28 @@ fn a_setting_that_is_wrong_names_its_place() {
         [("LAKEPLAN_QUERY_MEMORY", "0"), ("LAKEPLAN_OUTPUT", "xml"), ("LAKEPLAN_TARGET", "moon")]
     {
         let output = command(path, &["config", "show"]).env(name, value).output().unwrap();
-        let told = said(&output);
-        assert_eq!(output.status.code(), Some(3), "{told}");
+        let rendered = printed(&output);
+        assert_eq!(output.status.code(), Some(3), "{rendered}");
         assert!(
-            told.contains(name) && !told.contains("config show") && told.contains("hint: "),
-            "{told}"
+            rendered.contains(name)
+                && !rendered.contains("config show")
+                && rendered.contains("hint: "),
+            "{rendered}"
         );
     }
     std::fs::write(path.join("lakeplan.toml"), "output = \"xml\"\n").unwrap();
-    let told = fails(path, &["task", "list"], 3);
+    let rendered = fails(path, &["task", "list"], 3);
     assert!(
-        told.contains("lakeplan.toml") && told.contains("output") && !told.contains("config show"),
-        "{told}"
+        rendered.contains("lakeplan.toml")
+            && rendered.contains("output")
+            && !rendered.contains("config show"),
+        "{rendered}"
     );
 }
 
 #[test]
 #[cfg(unix)]
-fn a_clock_before_1970_is_told() {
+fn a_clock_before_1970_is_reported() {
     let folder = lake();
     let at = |time: &str, words: &[&str]| {
         let mut command = Command::new("faketime");
@@ -224,11 +235,11 @@ fn a_clock_before_1970_is_told() {
             eprintln!("skipped: no faketime");
             return;
         };
-        let told = said(&output);
-        assert_eq!(output.status.code(), Some(3), "{told}");
+        let rendered = printed(&output);
+        assert_eq!(output.status.code(), Some(3), "{rendered}");
         assert!(
-            told.contains("1960-01-01") && told.contains("set the clock of this machine"),
-            "{told}"
+            rendered.contains("1960-01-01") && rendered.contains("set the clock of this machine"),
+            "{rendered}"
         );
     }
 }
@@ -248,23 +259,23 @@ fn a_clock_that_was_once_far_ahead_keeps_nobody_from_writing() {
         eprintln!("skipped: no faketime");
         return;
     };
-    assert!(output.status.success(), "{}", said(&output));
-    let told = text(&output.stderr);
+    assert!(output.status.success(), "{}", printed(&output));
+    let rendered = text(&output.stderr);
     assert!(
-        told.contains("this machine's clock shows")
-            && told.contains("days after the lake's last change"),
-        "{told}"
+        rendered.contains("this machine's clock shows")
+            && rendered.contains("days after the lake's last change"),
+        "{rendered}"
     );
     for words in [&["undo"][..], &["task", "create", "after"], &["fold"], &["maintain"]] {
         let output = run(path, words);
-        assert!(output.status.success(), "{words:?}: {}", said(&output));
-        let told = text(&output.stderr);
+        assert!(output.status.success(), "{words:?}: {}", printed(&output));
+        let rendered = text(&output.stderr);
         let writes = words[0] == "undo" || words[0] == "task";
         assert!(
             !writes
-                || told.contains("ahead of this machine's clock")
-                    && told.contains("restore-lake --at"),
-            "{told}"
+                || rendered.contains("ahead of this machine's clock")
+                    && rendered.contains("restore-lake --at"),
+            "{rendered}"
         );
     }
     let titles = ok(path, &["task", "list"]);
@@ -277,7 +288,7 @@ fn a_clock_that_was_once_far_ahead_keeps_nobody_from_writing() {
     assert!(
         run(path, &["doctor", "--full"]).status.success(),
         "{}",
-        said(&run(path, &["doctor", "--full"]))
+        printed(&run(path, &["doctor", "--full"]))
     );
     // The way out that is named leads to a lake of before.
     ok(path, &["--lake", "again", "restore-lake", "lake", "--at", "3"]);
@@ -325,13 +336,13 @@ fn who_acts_is_named_by_one_rule() {
         run(path, &["apply", "set.json"])
     };
     for actor in ["a\u{1b}b", "a\u{85}b", "a\u{2028}b", "a\u{2029}b", ""] {
-        let said = fails(path, &["--actor", actor, "task", "create", "a"], 1);
-        assert!(said.contains("--actor: the actor must not"), "{actor:?}: {said}");
+        let printed = fails(path, &["--actor", actor, "task", "create", "a"], 1);
+        assert!(printed.contains("--actor: the actor must not"), "{actor:?}: {printed}");
         let output = create(actor);
         assert!(
-            output.status.code() == Some(1) && self::said(&output).contains("actor: must not"),
+            output.status.code() == Some(1) && self::printed(&output).contains("actor: must not"),
             "{actor:?}: {}",
-            self::said(&output)
+            self::printed(&output)
         );
     }
     let variable =
@@ -363,9 +374,9 @@ fn a_time_has_one_written_form() {
     for at in ["2026-11-20 10:00:00Z", "2026-11-20t10:00:00Z", "2026-11-20T10:00:00z"] {
         let output = due(at);
         assert!(
-            output.status.code() == Some(1) && said(&output).contains("fields.sla_due"),
+            output.status.code() == Some(1) && printed(&output).contains("fields.sla_due"),
             "{at}: {}",
-            said(&output)
+            printed(&output)
         );
         fails(path, &["task", "list", "--as-of", at], 2);
     }

@@ -79,7 +79,7 @@ fn an_erase_is_shown_first_and_done_with_yes() {
     assert!(counted.contains('4'), "{counted}");
 }
 
-/// What an erase leaves is told with its rows, its keys and what to do about it, before and after.
+/// The remains of an erase are listed with rows, keys and advice, before and after it.
 #[test]
 fn an_erase_tells_where_the_person_is_still_named() {
     let folder = lake();
@@ -109,14 +109,14 @@ fn an_erase_tells_where_the_person_is_still_named() {
         &[row("waits", "Ana", create("x")), vec![Odd::Null, AT.into(), "ana".into(), Odd::Null]],
     );
     for words in [&["erase", "user", "@ana"][..], &["erase", "user", "@ana", "--yes"]] {
-        let told = json_of(path, words);
+        let rendered = json_of(path, words);
         let of = |table: &str, columns: &str| {
-            let found = told["remains"]
+            let found = rendered["remains"]
                 .as_array()
                 .unwrap()
                 .iter()
                 .find(|place| place["table"] == table && place["columns"] == columns);
-            found.cloned().unwrap_or_else(|| panic!("{table}, {columns}: {told:#}"))
+            found.cloned().unwrap_or_else(|| panic!("{table}, {columns}: {rendered:#}"))
         };
         let texts = of("tasks", "texts");
         assert_eq!(
@@ -140,9 +140,9 @@ fn an_erase_tells_where_the_person_is_still_named() {
         assert!(of("journal", "before, after of other records")["rows"].as_u64().unwrap() >= 5);
         assert_eq!(of("journal", "actor")["rows"], 1);
         assert!(
-            !told.to_string().to_lowercase().contains("banana")
-                && !told.to_string().contains("\"none\""),
-            "{told}"
+            !rendered.to_string().to_lowercase().contains("banana")
+                && !rendered.to_string().contains("\"none\""),
+            "{rendered}"
         );
     }
     let id = json_of(path, &["user", "list"])["users"][0]["id"].as_str().unwrap().to_owned();
@@ -151,20 +151,20 @@ fn an_erase_tells_where_the_person_is_still_named() {
         json!([]),
         "nobody is known by the names any more"
     );
-    let said = ok(path, &["erase", "user", &id, "--also", "Ana Souza"]);
+    let printed = ok(path, &["erase", "user", &id, "--also", "Ana Souza"]);
     assert!(
-        said.contains("nothing is left to erase")
-            && said.contains("still named afterwards in:")
-            && said.contains("row of inbox"),
-        "{said}"
+        printed.contains("nothing is left to erase")
+            && printed.contains("still named afterwards in:")
+            && printed.contains("row of inbox"),
+        "{printed}"
     );
     // An inbox that cannot be read does not keep anyone from being erased, and is not taken for empty.
     ok(path, &["user", "add", "eve"]);
     std::fs::remove_dir_all(path.join("lake/inbox/_delta_log")).unwrap();
-    let told = json_of(path, &["erase", "user", "@eve", "--yes"]);
+    let rendered = json_of(path, &["erase", "user", "@eve", "--yes"]);
     assert_eq!(
-        (&told["erased"], &told["remains"][0]["table"]),
+        (&rendered["erased"], &rendered["remains"][0]["table"]),
         (&json!(true), &json!("inbox")),
-        "{told}"
+        "{rendered}"
     );
 }

@@ -18,7 +18,7 @@ fn run(folder: &Path, words: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_change_that_was_made_is_told_as_made() {
+fn a_change_that_was_made_is_reported_as_made() {
     let folder = lake();
     let path = folder.path();
     std::fs::write(path.join("p.md"), "# Shed\n\n- Level the ground (1 day)\n").unwrap();
@@ -39,30 +39,33 @@ fn a_change_that_was_made_is_told_as_made() {
         &["task", "create", "two", "--project", "PAY", "--json"],
     ] {
         let before = seq();
-        let (code, said) = run(path, words);
+        let (code, printed) = run(path, words);
         if words.contains(&"--folder") {
             assert_eq!(
                 code,
                 Some(1),
-                "the file is planned already, so nothing was changed: {said}"
+                "the file is planned already, so nothing was changed: {printed}"
             );
             continue;
         }
-        assert_eq!((code, seq()), (Some(0), before + 1), "{words:?}: {said}");
+        assert_eq!((code, seq()), (Some(0), before + 1), "{words:?}: {printed}");
         let wanted = format!(
-            "seq {} is committed; the answer could not be written to standard output",
+            "seq {} is committed; the result could not be written to standard output",
             before + 1
         );
-        assert!(said.contains(&wanted) && said.contains("No space left"), "{words:?}: {said}");
-        assert!(said.contains("do not repeat"), "{said}");
+        assert!(
+            printed.contains(&wanted) && printed.contains("No space left"),
+            "{words:?}: {printed}"
+        );
+        assert!(printed.contains("do not retry"), "{printed}");
         if words.contains(&"--json") {
-            let said: Value = serde_json::from_str(&said).unwrap();
+            let printed: Value = serde_json::from_str(&printed).unwrap();
             assert_eq!(
-                (&said["warning"]["code"], &said["warning"]["exit"]),
+                (&printed["warning"]["code"], &printed["warning"]["exit"]),
                 (&"output".into(), &0.into())
             );
         } else {
-            assert!(said.starts_with("warning: "), "{said}");
+            assert!(printed.starts_with("warning: "), "{printed}");
         }
     }
     inbox::ask(path, &[("a", "2026-11-20T10:00:00Z", "ana", "{\"patches\":[]}")]);
@@ -77,11 +80,12 @@ fn a_change_that_was_made_is_told_as_made() {
         &["report", "--out", "r.html"],
         &["visualize", "PAY", "--out", "v.html"],
     ] {
-        let (code, said) = run(path, words);
-        assert_eq!(code, Some(0), "{words:?}: {said}");
+        let (code, printed) = run(path, words);
+        assert_eq!(code, Some(0), "{words:?}: {printed}");
         assert!(
-            said.contains("warning: ") && said.contains("could not be written to standard output"),
-            "{words:?}: {said}"
+            printed.contains("warning: ")
+                && printed.contains("could not be written to standard output"),
+            "{words:?}: {printed}"
         );
     }
     for made in [
@@ -117,9 +121,12 @@ fn an_answer_that_did_not_arrive_is_no_answer() {
         &["task", "--help"],
         &["--version"],
     ] {
-        let (code, said) = run(path, words);
-        assert_eq!(code, Some(1), "{words:?}: {said}");
-        assert!(said.contains("could not be written to standard output"), "{words:?}: {said}");
+        let (code, printed) = run(path, words);
+        assert_eq!(code, Some(1), "{words:?}: {printed}");
+        assert!(
+            printed.contains("could not be written to standard output"),
+            "{words:?}: {printed}"
+        );
     }
 }
 

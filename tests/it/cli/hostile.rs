@@ -17,11 +17,17 @@ const ACTOR: &str = "\u{202e}gpj\u{2066}\u{200f}pay\u{200b}pal\u{feff}x";
 /// What reaches a person or a program holds nothing hidden, but for what the layout itself makes.
 #[track_caller]
 fn clean(words: &[&str], output: &Output) -> String {
-    let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
-    assert!(!told.contains("panicked"), "{words:?}: {told}");
-    let hidden = told.chars().find(|letter| is_hidden(*letter) && !matches!(letter, '\n' | '\t'));
-    assert_eq!(hidden, None, "{words:?} wrote {:?}", told.as_bytes().escape_ascii().to_string());
-    told
+    let rendered = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(!rendered.contains("panicked"), "{words:?}: {rendered}");
+    let hidden =
+        rendered.chars().find(|letter| is_hidden(*letter) && !matches!(letter, '\n' | '\t'));
+    assert_eq!(
+        hidden,
+        None,
+        "{words:?} wrote {:?}",
+        rendered.as_bytes().escape_ascii().to_string()
+    );
+    rendered
 }
 
 fn hostile_lake() -> tempfile::TempDir {
@@ -124,7 +130,7 @@ fn every_command_shows_what_is_hidden_and_acts_on_no_terminal() {
         &["report", "--out", &format!("{HOSTILE}.html")],
         &["visualize", "EVIL", "--out", &format!("v{HOSTILE}")],
         &["maintain"],
-        // What cannot be done is told with what was asked.
+        // An error repeats the request that cannot be done.
         &["task", "show", HOSTILE],
         &["task", "list", "--project", HOSTILE],
         &["task", "list", "--assignee", HOSTILE],
@@ -162,14 +168,14 @@ fn every_command_shows_what_is_hidden_and_acts_on_no_terminal() {
         let words = [words, &["--json"][..]].concat();
         let output = run(path, &words);
         clean(&words, &output);
-        let (told, is_raw) = (
+        let (rendered, is_raw) = (
             if output.status.success() { &output.stdout } else { &output.stderr },
             words.contains(&"-"),
         );
         assert!(
-            is_raw || serde_json::from_slice::<Value>(told).is_ok(),
+            is_raw || serde_json::from_slice::<Value>(rendered).is_ok(),
             "{words:?}: {}",
-            text(told)
+            text(rendered)
         );
     }
 }
@@ -216,13 +222,13 @@ fn a_log_line_and_a_summary_hold_nothing_hidden() {
     std::fs::create_dir(path.join(format!("out{HOSTILE}\n"))).unwrap();
     std::os::unix::fs::symlink(path.join(format!("out{HOSTILE}\n")), path.join("in/link")).unwrap();
     let output = run(path, &["plan", "--folder", "in"]);
-    let told = clean(&["plan", "--folder"], &output);
+    let rendered = clean(&["plan", "--folder"], &output);
     assert_eq!(
         text(&output.stderr).lines().count(),
         1,
-        "a name makes no second line of the log: {told}"
+        "a name makes no second line of the log: {rendered}"
     );
-    assert!(text(&output.stderr).contains(r"\u{1b}[2J"), "{told}");
+    assert!(text(&output.stderr).contains(r"\u{1b}[2J"), "{rendered}");
     run(path, &["task", "show", HOSTILE, "--summary", "summary.json"]);
     let summary = read(path, "summary.json");
     assert!(summary.contains("there is no task") && !summary.contains('\u{9b}'), "{summary}");

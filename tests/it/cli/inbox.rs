@@ -74,14 +74,15 @@ fn each_request_is_applied_once_in_order_and_answered() {
         ],
     );
     let answered = json_of(folder, &["inbox", "apply"]);
-    let told = |answer: &Value| {
+    let rendered = |answer: &Value| {
         format!(
             "{} {}",
             answer["request_id"].as_str().unwrap(),
             answer["outcome"].as_str().unwrap()
         )
     };
-    let answers: Vec<String> = answered["answers"].as_array().unwrap().iter().map(told).collect();
+    let answers: Vec<String> =
+        answered["answers"].as_array().unwrap().iter().map(rendered).collect();
     assert_eq!(
         answers,
         [
@@ -135,8 +136,8 @@ fn a_request_whose_answer_was_lost_is_answered_with_what_happened() {
     ok(folder, &["task", "delete", "PAY-1"]);
     ok(folder, &["maintain"]);
     let answered = json_of(folder, &["inbox", "apply"]);
-    let told = |answer: &Value| (answer["outcome"].clone(), answer["seq"].clone());
-    let answers: Vec<_> = answered["answers"].as_array().unwrap().iter().map(told).collect();
+    let rendered = |answer: &Value| (answer["outcome"].clone(), answer["seq"].clone());
+    let answers: Vec<_> = answered["answers"].as_array().unwrap().iter().map(rendered).collect();
     assert_eq!(answers, [(json!("applied"), json!(3)), (json!("applied"), json!(4))]);
     assert_eq!(
         rows(folder, "SELECT count(*) AS n FROM journal WHERE source = 'inbox'"),
@@ -151,17 +152,17 @@ fn an_inbox_with_features_that_are_not_read_here_says_so() {
     let entry = folder.join("lake/inbox/_delta_log/00000000000000000001.json");
     let protocol = json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"], "writerFeatures": ["deletionVectors"]}});
     std::fs::write(entry, format!("{protocol}\n")).unwrap();
-    let said = fails(folder, &["inbox", "apply"], 3);
+    let printed = fails(folder, &["inbox", "apply"], 3);
     assert!(
-        said.contains("inbox")
-            && said.contains("deletion vectors")
-            && said.contains("DROP FEATURE"),
-        "{said}"
+        printed.contains("inbox")
+            && printed.contains("deletion vectors")
+            && printed.contains("DROP FEATURE"),
+        "{printed}"
     );
 }
 
 #[test]
-fn a_request_with_very_many_faults_gets_a_short_answer() {
+fn a_request_with_very_many_errors_gets_a_short_answer() {
     let lake = lake();
     let folder = lake.path();
     let bad = json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY"}});
@@ -328,19 +329,19 @@ fn row(
 }
 
 /// What each answer says, by request.
-fn told(folder: &Path) -> std::collections::BTreeMap<String, String> {
+fn rendered(folder: &Path) -> std::collections::BTreeMap<String, String> {
     let found =
         rows(folder, "SELECT request_id, state, coalesce(message, '') AS message FROM requests");
     let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
     let found = found.as_array().unwrap();
-    let told: std::collections::BTreeMap<_, _> = found
+    let rendered: std::collections::BTreeMap<_, _> = found
         .iter()
         .map(|row| {
             (text(row, "request_id"), format!("{}: {}", text(row, "state"), text(row, "message")))
         })
         .collect();
-    assert_eq!(told.len(), found.len(), "a request is there twice");
-    told
+    assert_eq!(rendered.len(), found.len(), "a request is there twice");
+    rendered
 }
 
 #[test]
@@ -357,10 +358,10 @@ fn a_row_that_cannot_be_is_refused_by_itself_and_the_others_go_on() {
         rows_put.push(row);
     };
     for (id, at, says) in [
-        ("late", 9 * 10i64.pow(18), "no time of the years 1 to 9999"),
-        ("last", i64::MAX, "no time of the years 1 to 9999"),
-        ("early", -9 * 10i64.pow(18), "no time of the years 1 to 9999"),
-        ("first", i64::MIN, "no time of the years 1 to 9999"),
+        ("late", 9 * 10i64.pow(18), "outside the years 1 to 9999"),
+        ("last", i64::MAX, "outside the years 1 to 9999"),
+        ("early", -9 * 10i64.pow(18), "outside the years 1 to 9999"),
+        ("first", i64::MIN, "outside the years 1 to 9999"),
         ("rome", -60_000_000_000_000_000, "before the year 2000"),
         ("seconds", AT / 1_000_000, "before the year 2000"),
     ] {
@@ -387,12 +388,12 @@ fn a_row_that_cannot_be_is_refused_by_itself_and_the_others_go_on() {
     bad(
         "bell",
         row("bell", AT, "a\u{7}b", create("x").as_str()),
-        "the user must not hold a control character",
+        "the user must not contain a control character",
     );
     bad(
         "line",
         row("line", AT, "a\u{2028}b", create("x").as_str()),
-        "the user must not hold a control character",
+        "the user must not contain a control character",
     );
     bad("huge", row("huge", AT, "ana", huge.as_str()), "patch_set has 5.0 MiB, at most 4");
     bad("json", row("json", AT, "ana", "{"), "patch_set: line 1");
@@ -414,29 +415,29 @@ fn a_row_that_cannot_be_is_refused_by_itself_and_the_others_go_on() {
         row(Odd::Bytes(b"b\xff".to_vec()), AT, "ana", create("x").as_str()),
         "request_id is not UTF-8",
     );
-    rows_put.push(row(Odd::Null, AT, "ana", create("nobody can be told").as_str()));
+    rows_put.push(row(Odd::Null, AT, "ana", create("nobody can be answered").as_str()));
     rows_put.push(row("good", AT, "ana", create("The good one").as_str()));
     let number = wanted.len();
     odd::add(folder, &rows_put);
-    let said = ok(folder, &["inbox", "apply"]);
+    let printed = ok(folder, &["inbox", "apply"]);
     assert!(
-        said.contains(&format!("{} requests: 1 applied, {number} refused", number + 1)),
-        "{said}"
+        printed.contains(&format!("{} requests: 1 applied, {number} refused", number + 1)),
+        "{printed}"
     );
     assert!(
-        said.contains("1 row has no request_id") && said.contains("a row of ana, 2026-09-21"),
-        "{said}"
+        printed.contains("1 row has no request_id") && printed.contains("a row of ana, 2026-09-21"),
+        "{printed}"
     );
-    assert!(!said.contains(|char: char| char.is_control() && char != '\n'), "{said:?}");
-    let told = told(folder);
+    assert!(!printed.contains(|char: char| char.is_control() && char != '\n'), "{printed:?}");
+    let rendered = rendered(folder);
     for (id, says) in &wanted {
         // Of what is too long to be known by, the view shows what there is.
-        let told = told
+        let rendered = rendered
             .get(id)
-            .unwrap_or_else(|| panic!("{}: {:?}", &id[..id.len().min(20)], told.keys()));
-        assert!(told.starts_with("refused: ") && told.contains(says), "{says}: {told}");
+            .unwrap_or_else(|| panic!("{}: {:?}", &id[..id.len().min(20)], rendered.keys()));
+        assert!(rendered.starts_with("refused: ") && rendered.contains(says), "{says}: {rendered}");
     }
-    assert_eq!(told["good"], "applied: ");
+    assert_eq!(rendered["good"], "applied: ");
     assert_eq!(rows(folder, "SELECT title FROM tasks"), json!([{"title": "The good one"}]));
     // The next run finds none of them, and says again what it cannot answer.
     let again = json_of(folder, &["inbox", "apply"]);
@@ -542,7 +543,7 @@ fn an_inbox_whose_columns_were_changed_is_read() {
     let answered = json_of(folder, &["inbox", "apply"]);
     assert_eq!(answered["unreadable_files"].as_array().unwrap().len(), 2, "{answered}");
     assert_eq!(answered["rows_without_id"]["count"], 1);
-    let told: std::collections::BTreeMap<&str, String> = answered["answers"]
+    let rendered: std::collections::BTreeMap<&str, String> = answered["answers"]
         .as_array()
         .unwrap()
         .iter()
@@ -555,7 +556,7 @@ fn an_inbox_whose_columns_were_changed_is_read() {
         })
         .collect();
     for id in ["time 0", "time 1", "time 2", "time 3", "time 4", "written", "17", "parted"] {
-        assert_eq!(told[id], "applied ", "{id}");
+        assert_eq!(rendered[id], "applied ", "{id}");
     }
     for (id, says) in [
         ("word", "at is not a time"),
@@ -563,7 +564,11 @@ fn an_inbox_whose_columns_were_changed_is_read() {
         ("nothing", "patch_set is NULL"),
         ("structure", "patch_set is a list or a structure and not a text"),
     ] {
-        assert!(told[id].starts_with("refused ") && told[id].contains(says), "{id}: {}", told[id]);
+        assert!(
+            rendered[id].starts_with("refused ") && rendered[id].contains(says),
+            "{id}: {}",
+            rendered[id]
+        );
     }
     let actors =
         rows(folder, "SELECT DISTINCT actor FROM audit WHERE source = 'inbox' ORDER BY actor");
@@ -581,7 +586,7 @@ fn an_inbox_whose_columns_were_changed_is_read() {
         serde_json::from_slice::<Value>(&output.stdout).unwrap(),
         json!([{"day": "2026-09-21"}])
     );
-    assert!(text_of(&output.stderr).contains("a file of the inbox is left out"));
+    assert!(text_of(&output.stderr).contains("a file of the inbox is skipped"));
 }
 
 #[test]
@@ -798,16 +803,16 @@ fn a_run_over_very_many_rows_takes_little_memory() {
 fn a_backup_says_how_many_requests_it_leaves_in_the_inbox() {
     let lake = lake();
     let folder = lake.path();
-    let said = ok(folder, &["backup", "none"]);
-    assert!(!said.contains("inbox"), "{said}");
+    let printed = ok(folder, &["backup", "none"]);
+    assert!(!printed.contains("inbox"), "{printed}");
     ask(folder, &[("done", "2026-11-20T10:00:00Z", "ana", &create("answered"))]);
     ok(folder, &["inbox", "apply"]);
     let waits = ("waits", "2026-11-20T10:00:02Z", "ana", &*create("waiting"));
     ask(folder, &[waits]);
-    let said = ok(folder, &["backup", "one"]);
+    let printed = ok(folder, &["backup", "one"]);
     assert!(
-        said.contains("not copied: 1 request that waits in the inbox and stays there"),
-        "{said}"
+        printed.contains("not copied: 1 request that waits in the inbox and stays there"),
+        "{printed}"
     );
     // Two rows of one request_id are one request.
     ask(folder, &[waits, ("also", "2026-11-20T10:00:03Z", "bea", &create("waiting too"))]);

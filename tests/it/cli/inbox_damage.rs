@@ -53,22 +53,22 @@ fn files(folder: &Path, place: &str) -> Vec<PathBuf> {
 }
 
 fn outcomes(answered: &Value) -> Vec<String> {
-    let told = |answer: &Value| {
+    let rendered = |answer: &Value| {
         format!(
             "{} {}",
             answer["request_id"].as_str().unwrap(),
             answer["outcome"].as_str().unwrap()
         )
     };
-    answered["answers"].as_array().unwrap().iter().map(told).collect()
+    answered["answers"].as_array().unwrap().iter().map(rendered).collect()
 }
 
 /// The JSON of a command that also warns.
 fn warned(folder: &Path, words: &[&str]) -> (Value, String) {
     let output = run(folder, &[words, &["--json"]].concat());
-    let said = text(&output.stderr);
-    assert!(output.status.success(), "{words:?}: {said}");
-    (serde_json::from_slice(&output.stdout).unwrap(), said)
+    let printed = text(&output.stderr);
+    assert!(output.status.success(), "{words:?}: {printed}");
+    (serde_json::from_slice(&output.stdout).unwrap(), printed)
 }
 
 #[test]
@@ -88,16 +88,16 @@ fn requests_are_answered_where_answers_are_lost() {
         }
         let name = lost.file_name().unwrap().to_str().unwrap().to_owned();
         odd::add(folder, &[row("c", AT, "bo", create("Two").as_str())]);
-        let (answered, said) = warned(folder, &["inbox", "apply"]);
+        let (answered, printed) = warned(folder, &["inbox", "apply"]);
         assert_eq!(outcomes(&answered), ["a applied", "c applied", "b refused"]);
-        assert!(said.contains(&name), "{said}");
+        assert!(printed.contains(&name), "{printed}");
         // What was applied is found and not applied again.
         assert_eq!(
             json_of(folder, &["query", "SELECT title FROM tasks ORDER BY title"]),
             json!([{"title": "One"}, {"title": "Two"}])
         );
-        let (_, said) = warned(folder, &["backup", "copy"]);
-        assert!(said.contains(&name), "{said}");
+        let (_, printed) = warned(folder, &["backup", "copy"]);
+        assert!(printed.contains(&name), "{printed}");
         let found = findings(folder, &[]);
         assert!(
             found.len() == 1
@@ -105,8 +105,8 @@ fn requests_are_answered_where_answers_are_lost() {
                 && found[0].1.contains("lakeplan maintain"),
             "{found:?}"
         );
-        let (_, said) = warned(folder, &["maintain"]);
-        assert!(said.contains(&name) && said.contains("2 rows are lost"), "{said}");
+        let (_, printed) = warned(folder, &["maintain"]);
+        assert!(printed.contains(&name) && printed.contains("2 rows are lost"), "{printed}");
         assert_eq!(findings(folder, &["--full"]), []);
         assert_eq!(json_of(folder, &["inbox", "list"])["total"], 3);
     }
@@ -159,14 +159,14 @@ fn a_check_up_names_what_is_wrong_with_the_inbox_and_the_way_out() {
         assert_eq!(found.len(), 1, "{name}: {found:?}");
         assert!(found[0].0.contains(place), "{name}: {found:?}");
         assert_eq!(findings(folder, &["--full"]), found, "{name}");
-        let way_out = &found[0].1;
+        let advice = &found[0].1;
         assert!(
-            way_out.contains("lakeplan maintain") || way_out.contains("DROP FEATURE"),
+            advice.contains("lakeplan maintain") || advice.contains("DROP FEATURE"),
             "{name}: {found:?}"
         );
         // As far as nothing of another engine is needed, followed to the letter.
         if name != "gone" {
-            assert!(way_out.contains("move the folder inbox away"), "{name}: {found:?}");
+            assert!(advice.contains("move the folder inbox away"), "{name}: {found:?}");
             fs::rename(folder.join("lake/inbox"), folder.join("away")).unwrap();
         }
         ok(folder, &["maintain"]);
@@ -205,9 +205,9 @@ fn a_file_without_bytes_keeps_no_one_waiting() {
         let answered = json_of(folder, &["inbox", "apply"]);
         assert_eq!(outcomes(&answered), ["a applied"]);
         assert!(answered["unreadable_files"][0].as_str().unwrap().contains(&empty), "{answered}");
-        let (listed, said) = warned(folder, &["inbox", "list"]);
+        let (listed, printed) = warned(folder, &["inbox", "list"]);
         assert_eq!(listed["total"], 1);
-        assert!(said.contains(&empty), "{said}");
+        assert!(printed.contains(&empty), "{printed}");
         let (rows, _) = warned(folder, &["query", "SELECT request_id, state FROM requests"]);
         assert_eq!(rows, json!([{"request_id": "a", "state": "applied"}]));
     }
@@ -241,7 +241,7 @@ fn the_view_goes_on_whatever_fat_rows_hold() {
         let (listed, most) = with_peak(folder, "inbox list");
         assert!(most < 600, "{most} MiB");
         assert_eq!(listed["total"], 19);
-        let (rows, said) = warned(
+        let (rows, printed) = warned(
             folder,
             &[
                 "query",
@@ -249,12 +249,12 @@ fn the_view_goes_on_whatever_fat_rows_hold() {
             ],
         );
         assert!(rows.as_array().unwrap().len() == 1 && rows[0]["fits"] != json!(false), "{rows}");
-        assert!(said.contains("only the start is read"), "{said}");
+        assert!(printed.contains("only the start is read"), "{printed}");
         if !is_answered {
             let answered = json_of(folder, &["inbox", "apply"]);
             assert_eq!(answered["answers"].as_array().unwrap().len(), 19);
             assert_eq!(
-                outcomes(&answered).iter().filter(|told| told.ends_with("applied")).count(),
+                outcomes(&answered).iter().filter(|rendered| rendered.ends_with("applied")).count(),
                 1
             );
         }
@@ -290,12 +290,12 @@ fn a_request_that_is_dated_after_this_clock_waits() {
         ],
     );
     for limit in ["1", "5"] {
-        let (answered, said) = warned(folder, &["inbox", "apply", "--limit", limit]);
-        assert!(said.contains("3 rows of the inbox are dated after"), "{said}");
+        let (answered, printed) = warned(folder, &["inbox", "apply", "--limit", limit]);
+        assert!(printed.contains("3 rows of the inbox are dated after"), "{printed}");
         assert!(
             outcomes(&answered)
                 .iter()
-                .all(|told| ["now applied", "both applied"].contains(&told.as_str())),
+                .all(|rendered| ["now applied", "both applied"].contains(&rendered.as_str())),
             "{answered}"
         );
         assert_eq!(answered["waiting"], if limit == "1" { 4 } else { 3 });

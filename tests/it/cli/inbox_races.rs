@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use lakeplan::runtime::SystemClock;
-use lakeplan::service::inbox::{Fate, MOST};
+use lakeplan::service::inbox::{InboxOutcome, MAX_REQUESTS};
 use lakeplan::store::Format;
 use lakeplan::store::catalog::InboxRoot;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use serde_json::json;
 
 use super::inbox::{ask, create};
@@ -18,7 +18,7 @@ use crate::support::random;
 async fn a_row_that_appears_while_another_is_applied_is_not_applied_too() {
     let lake = lake();
     let folder = lake.path().to_owned();
-    let root = Root::open(folder.join("lake").to_str().unwrap(), false).unwrap();
+    let root = LakeLocation::open(folder.join("lake").to_str().unwrap(), false).unwrap();
     let reader =
         DeltaStore::open(&root, Format::default(), Arc::new(SystemClock), random(9)).await.unwrap();
     let tables = || reader.tables().with_inbox(InboxRoot::below(&root));
@@ -34,11 +34,11 @@ async fn a_row_that_appears_while_another_is_applied_is_not_applied_too() {
         })
         .join()
         .unwrap();
-        let done = other.apply_inbox(&their_tables, MOST).await.unwrap();
+        let done = other.apply_inbox(&their_tables, MAX_REQUESTS).await.unwrap();
         assert_eq!(done.answers.len(), 1);
     });
     let late = service(Late::new(writer(&root, 7).await, meanwhile), 8);
-    let done = late.apply_inbox(&tables(), MOST).await.unwrap();
+    let done = late.apply_inbox(&tables(), MAX_REQUESTS).await.unwrap();
     assert_eq!((done.answers, done.left), (Vec::new(), 1));
     tokio::task::block_in_place(|| {
         assert_eq!(
@@ -57,7 +57,7 @@ async fn a_row_that_appears_while_another_is_applied_is_not_applied_too() {
 async fn what_another_run_has_answered_meanwhile_is_not_noted_again() {
     let lake = lake();
     let folder = lake.path().to_owned();
-    let root = Root::open(folder.join("lake").to_str().unwrap(), false).unwrap();
+    let root = LakeLocation::open(folder.join("lake").to_str().unwrap(), false).unwrap();
     let reader =
         DeltaStore::open(&root, Format::default(), Arc::new(SystemClock), random(9)).await.unwrap();
     let tables = || reader.tables().with_inbox(InboxRoot::below(&root));
@@ -71,18 +71,18 @@ async fn what_another_run_has_answered_meanwhile_is_not_noted_again() {
     let other = service(writer(&root, 5).await, 6);
     let their_tables = tables();
     let meanwhile = Box::pin(async move {
-        assert_eq!(other.apply_inbox(&their_tables, MOST).await.unwrap().answers.len(), 2);
+        assert_eq!(other.apply_inbox(&their_tables, MAX_REQUESTS).await.unwrap().answers.len(), 2);
     });
     let late = service(Late::new(writer(&root, 7).await, meanwhile), 8);
     let fates: Vec<_> = late
-        .apply_inbox(&tables(), MOST)
+        .apply_inbox(&tables(), MAX_REQUESTS)
         .await
         .unwrap()
         .answers
         .into_iter()
-        .map(|answer| answer.fate)
+        .map(|answer| answer.outcome)
         .collect();
-    assert_eq!(fates, [Fate::Applied, Fate::Refused]);
+    assert_eq!(fates, [InboxOutcome::Applied, InboxOutcome::Refused]);
     tokio::task::block_in_place(|| {
         assert_eq!(
             json_of(&folder, &["query", "SELECT count(*) AS n FROM inbox_results"]),

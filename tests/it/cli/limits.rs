@@ -12,12 +12,12 @@ use super::{command, fails, json_of, lake, ok, text};
 /// Runs a query that must fail with a code, in some seconds, and gives the error's code and words.
 fn refused(path: &Path, words: &[&str], code: i32) -> (String, String) {
     let begun = Instant::now();
-    let said = fails(path, &[&["--json", "query"], words].concat(), code);
+    let printed = fails(path, &[&["--json", "query"], words].concat(), code);
     assert!(begun.elapsed() < Duration::from_secs(60), "it took {:?}", begun.elapsed());
-    assert!(said.len() < 2_000, "{} characters were said: {}", said.len(), &said[..2_000]);
-    let said: Value = serde_json::from_str(&said).unwrap();
-    let part = |name: &str| said["error"][name].as_str().unwrap_or_default().to_owned();
-    assert!(!part("hint").is_empty(), "{said}");
+    assert!(printed.len() < 2_000, "{} characters were said: {}", printed.len(), &printed[..2_000]);
+    let printed: Value = serde_json::from_str(&printed).unwrap();
+    let part = |name: &str| printed["error"][name].as_str().unwrap_or_default().to_owned();
+    assert!(!part("hint").is_empty(), "{printed}");
     (part("code"), format!("{} {}", part("message"), part("hint")))
 }
 
@@ -47,8 +47,8 @@ fn what_is_too_deep_or_too_long_is_refused_in_a_sentence() {
         select(format!("1 AS \"{}\"", "a".repeat(70_000))),
         select(format!("1 FROM tasks {}", "CROSS JOIN tasks ".repeat(500))),
     ] {
-        let (code, said) = refused(path, &[&sql], 2);
-        assert_eq!(code, "too_complex", "{said}");
+        let (code, printed) = refused(path, &[&sql], 2);
+        assert_eq!(code, "too_complex", "{printed}");
     }
     for name in [format!("\"{}\"", "n".repeat(60_000)), "n".repeat(60_000)] {
         let (code, _) = refused(path, &[&format!("SELECT {name} FROM tasks")], 2);
@@ -111,8 +111,8 @@ fn a_value_or_an_answer_that_would_fill_the_memory_is_refused() {
         "SELECT repeat('x', 600000 + 0 * value) FROM generate_series(1, 100000)",
         "SELECT range(0, 100000) FROM generate_series(1, 100000)",
     ] {
-        let (code, said) = refused(path, &[sql, "--timeout", "50s"], 1);
-        assert_eq!(code, "memory", "{sql}: {said}");
+        let (code, printed) = refused(path, &[sql, "--timeout", "50s"], 1);
+        assert_eq!(code, "memory", "{sql}: {printed}");
     }
     // Twice as long at each step.
     for grow in ["s || s", "concat(s, s)", "array_to_string([s, s], '')"] {
@@ -128,11 +128,11 @@ fn a_value_or_an_answer_that_would_fill_the_memory_is_refused() {
         "SELECT count(*) FROM (SELECT DISTINCT a.value FROM generate_series(1, 3000000) a JOIN generate_series(1, 3000000) b ON a.value = b.value) t",
         "SELECT value FROM generate_series(1, 100000000)",
     ] {
-        let (code, said) =
+        let (code, printed) =
             refused(path, &[sql, "--memory", "32MiB", "--timeout", "50s", "--format", "table"], 1);
         assert!(
-            code == "memory" && said.contains("32 MiB") && said.contains("--memory"),
-            "{sql}: {said}"
+            code == "memory" && printed.contains("32 MiB") && printed.contains("--memory"),
+            "{sql}: {printed}"
         );
     }
     // Neither the pool nor a function counts what a join repeats.
@@ -142,10 +142,11 @@ fn a_value_or_an_answer_that_would_fill_the_memory_is_refused() {
             .stdout(Stdio::null())
             .output()
             .unwrap();
-        let said = text(&output.stderr);
+        let printed = text(&output.stderr);
         assert!(
-            output.status.code() == Some(1) && said.contains("more memory than the 32 MiB"),
-            "{:?} {said}",
+            output.status.code() == Some(1)
+                && printed.contains("more memory than its limit of 32 MiB"),
+            "{:?} {printed}",
             output.status
         );
     }
@@ -190,14 +191,14 @@ fn the_memory_is_a_setting_and_what_is_spilled_is_removed() {
     assert_eq!(serde_json::from_slice::<Value>(&done.stdout).unwrap(), json!([{"n": 4_000_000}]));
     assert_eq!(run("1s").status.code(), Some(4));
     assert_eq!(std::fs::read_dir(&spill).unwrap().count(), 0, "spilled files are left");
-    let said = text(
+    let printed = text(
         &command(path, &["query", "SELECT 1"])
             .env("LAKEPLAN_QUERY_MEMORY", "lots")
             .output()
             .unwrap()
             .stderr,
     );
-    assert!(said.contains("LAKEPLAN_QUERY_MEMORY") && said.contains("512MiB"), "{said}");
+    assert!(printed.contains("LAKEPLAN_QUERY_MEMORY") && printed.contains("512MiB"), "{printed}");
     assert!(fails(path, &["query", "SELECT 1", "--memory", "1KiB"], 3).contains("--memory"));
     let shown = json_of(path, &["config", "show"]);
     assert_eq!(shown["query_memory"], json!({"value": "1GiB", "origin": "default"}));
@@ -211,10 +212,10 @@ fn a_query_ends_with_its_time_and_with_an_interrupt() {
     let path = folder.path();
     let begun = Instant::now();
     for format in ["table", "csv", "json", "parquet"] {
-        let (code, said) = refused(path, &[ENDLESS, "--timeout", "1", "--format", format], 4);
+        let (code, printed) = refused(path, &[ENDLESS, "--timeout", "1", "--format", format], 4);
         assert!(
-            code == "deadline" && said.contains("within 1 s") && said.contains("--timeout"),
-            "{said}"
+            code == "deadline" && printed.contains("within 1 s") && printed.contains("--timeout"),
+            "{printed}"
         );
     }
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
@@ -295,7 +296,7 @@ fn file_of(path: &Path, table: &str) -> PathBuf {
 }
 
 #[test]
-fn a_broken_or_missing_file_is_told_by_its_table_and_can_be_made_again() {
+fn a_broken_or_missing_file_is_reported_by_its_table_and_can_be_made_again() {
     let folder = lake();
     let path = folder.path();
     for n in 0..5 {
@@ -312,18 +313,18 @@ fn a_broken_or_missing_file_is_told_by_its_table_and_can_be_made_again() {
         }
         for words in [query.as_slice(), &["query", "--view", "portfolio"]] {
             let output = command(path, words).output().unwrap();
-            let said = text(&output.stderr);
+            let printed = text(&output.stderr);
             assert!(
-                !said.contains("panicked") && !said.contains("RUST_BACKTRACE"),
-                "{what}: {said}"
+                !printed.contains("panicked") && !printed.contains("RUST_BACKTRACE"),
+                "{what}: {printed}"
             );
             // Bytes that are still read as some value are the check-up's to find.
             if output.status.success() && bytes_may_pass(what) {
                 continue;
             }
-            assert_eq!(output.status.code(), Some(3), "{what}: {said}");
-            assert!(said.contains("the table tasks cannot be read"), "{what}: {said}");
-            assert!(said.contains("lakeplan fold --rebuild tasks"), "{what}: {said}");
+            assert_eq!(output.status.code(), Some(3), "{what}: {printed}");
+            assert!(printed.contains("the table tasks cannot be read"), "{what}: {printed}");
+            assert!(printed.contains("lakeplan fold --rebuild tasks"), "{what}: {printed}");
         }
     };
     broken(None, "gone");
@@ -358,8 +359,8 @@ fn values_of_a_fixed_size_are_small() {
         "SELECT CAST([1] AS BIGINT[2000000000])",
         "SELECT n FROM (SELECT 1 AS n) WHERE arrow_cast([n], 'FixedSizeList(2000000000, Int64)') IS NOT NULL",
     ] {
-        let (code, said) = refused(path, &[sql], 1);
-        assert!(code == "memory" && said.contains("32768 are the most"), "{sql}: {said}");
+        let (code, printed) = refused(path, &[sql], 1);
+        assert!(code == "memory" && printed.contains("the limit is 32768"), "{sql}: {printed}");
     }
     let small = "SELECT arrow_cast([1, 2], 'FixedSizeList(2, Int64)') AS a";
     assert_eq!(json_of(path, &["query", small]), json!([{"a": [1, 2]}]));

@@ -32,19 +32,16 @@ fn a_link_out_of_the_folder_is_not_followed_and_a_loop_ends() {
     symlink("_drafts/draft.txt", plans.join("draft.md")).unwrap();
     symlink("/etc", plans.join("_hidden")).unwrap();
     let output = run(path, &["plan", "--folder", "plans", "--yes"]);
-    let (told, warned) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{told}{warned}");
+    let (rendered, warned) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{rendered}{warned}");
     for name in ["plans/file.md", "plans/team/folder"] {
         assert!(
-            warned.contains(&format!("{name} is not read: the link leads out of the folder, to ")),
+            warned.contains(&format!("{name} is skipped: the link points outside the folder, to ")),
             "{warned}"
         );
     }
     for name in ["plans/self.md", "plans/gone.md"] {
-        assert!(
-            warned.contains(&format!("{name} is not read: the link leads nowhere")),
-            "{warned}"
-        );
+        assert!(warned.contains(&format!("{name} is skipped: the link is broken")), "{warned}");
     }
     assert_eq!(warned.lines().count(), 4, "{warned}");
     let projects = json_of(path, &["project", "list"]);
@@ -63,8 +60,8 @@ fn a_link_out_of_the_folder_is_not_followed_and_a_loop_ends() {
     // The folder itself may be named by a link.
     symlink(&plans, path.join("by-link")).unwrap();
     let output = run(path, &["plan", "--folder", "by-link", "--json"]);
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(told["files"].as_array().unwrap().len(), 3, "{told}");
+    let rendered: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(rendered["files"].as_array().unwrap().len(), 3, "{rendered}");
 }
 
 #[test]
@@ -78,7 +75,7 @@ fn what_is_no_file_is_no_description() {
     std::fs::create_dir(path.join("plans/folder.md")).unwrap();
     symlink("/dev/zero", path.join("plans/zero.md")).unwrap();
     let output = run(path, &["plan", "--folder", "plans", "--json"]);
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(told["files"], serde_json::json!([]));
-    assert!(text(&output.stderr).contains("plans/zero.md is not read"), "{}", text(&output.stderr));
+    let rendered: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(rendered["files"], serde_json::json!([]));
+    assert!(text(&output.stderr).contains("plans/zero.md is skipped"), "{}", text(&output.stderr));
 }

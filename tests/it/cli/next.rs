@@ -46,7 +46,7 @@ fn a_part_has_the_days_of_its_whole() {
 }
 
 #[test]
-fn what_is_left_of_a_completed_task_is_said_and_its_parts_go_with_it_where_asked() {
+fn what_is_left_of_a_completed_task_is_stated_and_its_parts_go_with_it_where_asked() {
     let folder = lake();
     let path = folder.path();
     for (title, parent) in
@@ -55,14 +55,14 @@ fn what_is_left_of_a_completed_task_is_said_and_its_parts_go_with_it_where_asked
         let below: Vec<&str> = parent.map(|parent| vec!["--parent", parent]).unwrap_or_default();
         ok(path, &[&["task", "create", title][..], &below].concat());
     }
-    let said = ok(path, &["task", "done", "PAY-2"]);
+    let printed = ok(path, &["task", "done", "PAY-2"]);
     assert!(
-        said.contains(
+        printed.contains(
             "\nstill open below it: PAY-3, PAY-4; lakeplan task done PAY-2 --parts completes them\n"
         ),
-        "{said}"
+        "{printed}"
     );
-    assert!(!said.contains("PAY-1,"), "PAY-3 and PAY-4 are parts of it too: {said}");
+    assert!(!printed.contains("PAY-1,"), "PAY-3 and PAY-4 are parts of it too: {printed}");
     assert_eq!(keys(&json_of(path, &["next"])), ["PAY-3", "PAY-4"]);
     ok(path, &["undo"]);
     let done = json_of(path, &["task", "done", "PAY-2", "--parts", "--spent", "2h"]);

@@ -27,10 +27,10 @@ fn command(folder: &Path, words: &[&[u8]]) -> Command {
 }
 
 #[track_caller]
-fn told(output: &Output, code: i32) -> String {
-    let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{told}");
-    told
+fn rendered(output: &Output, code: i32) -> String {
+    let rendered = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{rendered}");
+    rendered
 }
 
 #[test]
@@ -39,15 +39,17 @@ fn a_file_is_read_and_written_whatever_its_name() {
     let path = folder.path();
     let set = r#"{"patches":[{"op":"create","entity":"task","fields":{"project_id":"PAY","title":"one"}}]}"#;
     std::fs::write(path.join(odd(b"caf\xe9.json")), set).unwrap();
-    told(&command(path, &[b"apply", b"caf\xe9.json"]).output().unwrap(), 0);
-    let no = told(&command(path, &[b"apply", b"no\xe9.json"]).output().unwrap(), 1);
+    rendered(&command(path, &[b"apply", b"caf\xe9.json"]).output().unwrap(), 0);
+    let no = rendered(&command(path, &[b"apply", b"no\xe9.json"]).output().unwrap(), 1);
     assert!(no.contains(r"no\xe9.json: there is no such file"), "{no}");
-    let report = told(&command(path, &[b"report", b"--out", b"r\xe9.html"]).output().unwrap(), 0);
+    let report =
+        rendered(&command(path, &[b"report", b"--out", b"r\xe9.html"]).output().unwrap(), 0);
     assert!(report.contains(r"r\xe9.html written, its numbers in r\xe9.json"), "{report}");
-    let page = told(&command(path, &[b"visualize", b"--out", b"v\xe9.html"]).output().unwrap(), 0);
+    let page =
+        rendered(&command(path, &[b"visualize", b"--out", b"v\xe9.html"]).output().unwrap(), 0);
     assert!(page.contains(r"wrote v\xe9.html"), "{page}");
-    told(&command(path, &[b"next", b"--summary", b"s\xe9.json"]).output().unwrap(), 0);
-    told(
+    rendered(&command(path, &[b"next", b"--summary", b"s\xe9.json"]).output().unwrap(), 0);
+    rendered(
         &command(path, &[b"next"]).env("LAKEPLAN_SUMMARY", odd(b"t\xe9.json")).output().unwrap(),
         0,
     );
@@ -72,11 +74,11 @@ fn what_must_be_text_is_refused_by_name() {
         &[b"caf\xe9"],
         &[b"--actor", b"caf\xe9", b"next"],
     ] {
-        let said = told(&command(path, words).output().unwrap(), 2);
-        assert!(said.contains(r"caf\xe9"), "{said}");
+        let printed = rendered(&command(path, words).output().unwrap(), 2);
+        assert!(printed.contains(r"caf\xe9"), "{printed}");
         let json = command(path, &[words, &[b"--json"]].concat()).output().unwrap();
-        let said: Value = serde_json::from_slice(&json.stderr).unwrap();
-        assert!(said["error"]["message"].as_str().unwrap().contains(r"caf\xe9"), "{said}");
+        let printed: Value = serde_json::from_slice(&json.stderr).unwrap();
+        assert!(printed["error"]["message"].as_str().unwrap().contains(r"caf\xe9"), "{printed}");
     }
 }
 
@@ -94,15 +96,16 @@ fn a_variable_that_is_no_text_is_never_passed_over() {
         "USER",
     ] {
         let words: [&[u8]; 5] = [b"task", b"create", b"lands elsewhere", b"--project", b"PAY"];
-        let said = told(&command(path, &words).env(name, odd(b"caf\xe9")).output().unwrap(), 3);
-        assert!(said.contains(&format!(r#"{name} is not UTF-8: "caf\xE9""#)), "{said}");
+        let printed =
+            rendered(&command(path, &words).env(name, odd(b"caf\xe9")).output().unwrap(), 3);
+        assert!(printed.contains(&format!(r#"{name} is not UTF-8: "caf\xE9""#)), "{printed}");
     }
     for (name, lake) in [
         ("AWS_SECRET_ACCESS_KEY", &b"s3://bucket/lake"[..]),
         ("DATABRICKS_TOKEN", b"main.plan"),
         ("azure_storage_account_key", b"abfss://c@a.dfs.core.windows.net/l"),
     ] {
-        let said = told(
+        let printed = rendered(
             &command(path, &[b"--lake", lake, b"next"])
                 .env(name, odd(b"hunter\xe9"))
                 .output()
@@ -110,8 +113,8 @@ fn a_variable_that_is_no_text_is_never_passed_over() {
             3,
         );
         assert!(
-            said.contains(&format!("{name} is not UTF-8")) && !said.contains("hunter"),
-            "{said}"
+            printed.contains(&format!("{name} is not UTF-8")) && !printed.contains("hunter"),
+            "{printed}"
         );
     }
     assert_eq!(ok(path, &["lake", "show"]), before, "nothing was changed");
@@ -120,11 +123,11 @@ fn a_variable_that_is_no_text_is_never_passed_over() {
         .env("USER", odd(b"caf\xe9"))
         .env("LS_COLORS", odd(b"\xff"))
         .output();
-    told(&named.unwrap(), 0);
+    rendered(&named.unwrap(), 0);
     let columns = command(path, &[b"task", b"list"])
         .env("COLUMNS", odd(b"\xff"))
         .env("AWS_PROFILE", odd(b"\xff"))
         .output();
-    told(&columns.unwrap(), 0);
+    rendered(&columns.unwrap(), 0);
     assert!(run(path, &["config", "show"]).status.success());
 }

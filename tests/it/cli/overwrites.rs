@@ -15,12 +15,12 @@ fn a_report_replaces_its_own_files_and_no_others() {
     {
         std::fs::write(path.join(name), holds).unwrap();
         let page = name.replace("json", "html");
-        let said = fails(path, &["report", "--out", &page], 1);
+        let printed = fails(path, &["report", "--out", &page], 1);
         assert!(
-            said.contains(name) && said.contains("was not written by lakeplan report"),
-            "{said}"
+            printed.contains(name) && printed.contains("was not written by lakeplan report"),
+            "{printed}"
         );
-        assert!(said.contains("hint: ") && said.contains("--out"), "{said}");
+        assert!(printed.contains("hint: ") && printed.contains("--out"), "{printed}");
         assert!(read(name) == holds && !path.join(&page).exists(), "{name}");
     }
     std::fs::create_dir(path.join("folder.json")).unwrap();
@@ -32,10 +32,10 @@ fn a_report_replaces_its_own_files_and_no_others() {
     // A page that was named by a slip is not written over what is no page.
     std::fs::write(path.join("plan.md"), "# Plan\n").unwrap();
     for words in [&["report", "--out", "plan.md"], &["visualize", "--out", "plan.md"]] {
-        let said = fails(path, words, 1);
+        let printed = fails(path, words, 1);
         assert!(
-            said.contains("plan.md: is there already and is no page that lakeplan wrote"),
-            "{said}"
+            printed.contains("plan.md: already exists and is not a page that lakeplan wrote"),
+            "{printed}"
         );
     }
     assert_eq!(read("plan.md"), "# Plan\n");
@@ -44,7 +44,7 @@ fn a_report_replaces_its_own_files_and_no_others() {
     for words in [&["report", "--out", "index.html"], &["visualize", "--out", "index.html"]] {
         assert!(
             fails(path, words, 1)
-                .contains("index.html: is there already and is no page that lakeplan wrote")
+                .contains("index.html: already exists and is not a page that lakeplan wrote")
         );
     }
     assert!(read("index.html") == home && !path.join("index.json").exists());
@@ -78,10 +78,10 @@ fn what_a_link_leads_to_is_written_and_the_link_stays() {
     ok(path, &["visualize", "--out", "new.html"]);
     ok(path, &["visualize", "--out", "page.html"]);
     assert!(is_link("new.html") && is_link("page.html") && path.join("site/new.html").is_file());
-    let said = fails(path, &["visualize", "--out", "loop.html"], 1);
-    assert!(said.contains("cannot be written") && is_link("loop.html"), "{said}");
+    let printed = fails(path, &["visualize", "--out", "loop.html"], 1);
+    assert!(printed.contains("cannot be written") && is_link("loop.html"), "{printed}");
     assert!(
-        fails(path, &["report", "--out", "page.html"], 1).contains("page.json: is there already")
+        fails(path, &["report", "--out", "page.html"], 1).contains("page.json: already exists")
     );
     for command_name in ["visualize", "report"] {
         let out = std::fs::File::create(path.join("captured")).unwrap();
@@ -89,8 +89,11 @@ fn what_a_link_leads_to_is_written_and_the_link_stays() {
             command(path, &[command_name, "--out", "stdout"]).stdout(out).output().unwrap();
         assert!(is_link("stdout"), "{command_name}: {}", text(&output.stderr));
     }
-    let said = fails(path, &["report", "--out", "/dev/null"], 2);
-    assert!(said.contains("/dev/null is a pipe or a device") && said.contains("--out -"), "{said}");
+    let printed = fails(path, &["report", "--out", "/dev/null"], 2);
+    assert!(
+        printed.contains("/dev/null is a pipe or a device") && printed.contains("--out -"),
+        "{printed}"
+    );
     ok(path, &["visualize", "--out", "/dev/null"]);
 }
 
@@ -123,10 +126,12 @@ fn nothing_but_commits_is_written_into_a_lake_or_a_table() {
             (format!("{place}.html"), ["report", "--out"]),
             (format!("{place}.json"), ["next", "--summary"]),
         ] {
-            let said = fails(path, &[words[0], words[1], &name], 1);
+            let printed = fails(path, &[words[0], words[1], &name], 1);
             assert!(
-                said.contains(&name) && said.contains("lies in the ") && said.contains(words[1]),
-                "{said}"
+                printed.contains(&name)
+                    && printed.contains("is inside the ")
+                    && printed.contains(words[1]),
+                "{printed}"
             );
         }
     }
@@ -144,7 +149,7 @@ fn nothing_but_commits_is_written_into_a_lake_or_a_table() {
             ["report", "--out", "numbers.html"],
             ["next", "--summary", "summary.json"],
         ] {
-            assert!(fails(path, &words, 1).contains("lies in the Delta table"), "{words:?}");
+            assert!(fails(path, &words, 1).contains("is inside the Delta table"), "{words:?}");
         }
         assert!(
             tree(&path.join("lake"))
@@ -167,12 +172,12 @@ fn a_summary_replaces_an_earlier_one_and_nothing_else() {
         &["apply", "ps.json", "--summary", "./de.md"],
         &["plan", "de.md", "--yes", "--summary", "de.md"],
     ] {
-        let said = fails(path, words, 1);
+        let printed = fails(path, words, 1);
         assert!(
-            said.contains(words[words.len() - 1])
-                && said.contains("no summary")
-                && said.contains("hint: "),
-            "{said}"
+            printed.contains(words[words.len() - 1])
+                && printed.contains("no summary")
+                && printed.contains("hint: "),
+            "{printed}"
         );
     }
     assert!(fails(path, &["apply", "ps.json", "--summary", "lake"], 1).contains("no summary"));
@@ -181,7 +186,7 @@ fn a_summary_replaces_an_earlier_one_and_nothing_else() {
         by_environment.env("LAKEPLAN_SUMMARY", "ps.json").output().unwrap().status.code(),
         Some(1)
     );
-    // A line that cannot be read is told, too, only where nothing is lost.
+    // A line that cannot be read is reported too, and nothing is lost.
     let mut wrong = command(path, &["task", "lits"]);
     assert_eq!(wrong.env("LAKEPLAN_SUMMARY", "ps.json").output().unwrap().status.code(), Some(2));
     // Not even where there is nothing yet: the command's own files come and go.

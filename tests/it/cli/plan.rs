@@ -81,11 +81,11 @@ fn a_preview_shows_the_plan_and_writes_nothing() {
     assert!(shown.contains("GS-2  Level the ground  @ana") && shown.contains("L11"), "{shown}");
     assert!(shown.contains("1d to 2d") && shown.contains("after GS-2"), "{shown}");
     assert!(
-        shown.contains("1 requirement no task answers\n  line 5: The shed must have a lock"),
+        shown.contains("1 requirement not covered by a task\n  line 5: The shed must have a lock"),
         "{shown}"
     );
     assert!(shown.contains("not planned: ") && shown.contains("risks (L19-21)"), "{shown}");
-    assert!(shown.contains("nothing is written yet; --yes does it"), "{shown}");
+    assert!(shown.contains("nothing is written yet; run with --yes to write"), "{shown}");
     assert!(shown.lines().all(|line| line.chars().count() <= 120), "{shown}");
     assert_eq!(json_of(folder.path(), &["plan", "shed.md"])["applied"], false);
     assert_eq!(json_of(folder.path(), &["lake", "show"])["chain"], before);
@@ -114,7 +114,7 @@ fn yes_writes_and_a_second_time_shows_the_difference() {
         "- GS-3 waits for GS-2",
         "= GS-6  Hang the door  L18  estimate  (edited since it was planned)",
     ] {
-        assert!(shown.lines().any(|told| told == line), "no {line:?} in\n{shown}");
+        assert!(shown.lines().any(|rendered| rendered == line), "no {line:?} in\n{shown}");
     }
     let done = json_of(path, &["plan", "shed.md", "--yes"]);
     assert_eq!(
@@ -139,7 +139,7 @@ fn the_patch_set_of_a_preview_can_be_applied() {
 }
 
 #[test]
-fn a_pipe_is_planned_into_the_project_it_is_told() {
+fn a_pipe_is_planned_into_the_project_it_is_reported() {
     let folder = lake();
     ok(folder.path(), &["project", "create", "House", "--key", "HOUSE"]);
     let mut child = super::command(folder.path(), &["plan", "-", "--project", "house", "--yes"])
@@ -165,8 +165,8 @@ fn what_is_no_description_is_refused_by_name() {
     ];
     for (name, bytes, says) in cases {
         std::fs::write(path.join(name), bytes).unwrap();
-        let said = fails(path, &["plan", name, "--yes"], 1);
-        assert!(said.contains(says) && said.contains("hint: "), "{said}");
+        let printed = fails(path, &["plan", name, "--yes"], 1);
+        assert!(printed.contains(says) && printed.contains("hint: "), "{printed}");
     }
     let huge = std::fs::File::create(path.join("huge.md")).unwrap();
     huge.set_len(2 << 30).unwrap();
@@ -196,15 +196,19 @@ fn the_quickstart_tells_its_story_in_sixty_lines_and_can_be_typed_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     for _ in 0..2 {
-        let told = ok(path, &["quickstart"]);
-        assert!(told.lines().count() <= 60, "{} lines", told.lines().count());
-        assert!(told.lines().all(|line| line.chars().count() <= 120), "{told}");
+        let rendered = ok(path, &["quickstart"]);
+        assert!(rendered.lines().count() <= 60, "{} lines", rendered.lines().count());
+        assert!(rendered.lines().all(|line| line.chars().count() <= 120), "{rendered}");
         assert!(
-            told.contains("a circle: line 54 says") && told.contains("not covered: line 25"),
-            "{told}"
+            rendered.contains("a circle: line 54 says")
+                && rendered.contains("not covered: line 25"),
+            "{rendered}"
         );
-        assert!(told.contains("[completed]  1d  @mara   (not touched)"), "{told}");
-        assert!(told.contains("estimate: 4h -> 1d") && told.contains("--as-of 4"), "{told}");
+        assert!(rendered.contains("[completed]  1d  @mara   (not touched)"), "{rendered}");
+        assert!(
+            rendered.contains("estimate: 4h -> 1d") && rendered.contains("--as-of 4"),
+            "{rendered}"
+        );
     }
     let inside = path.join("lakeplan-quickstart");
     assert!(ok(&inside, &["plan", "migration.md"]).contains("nothing changed"));
@@ -226,7 +230,7 @@ fn the_quickstart_leaves_a_folder_alone_that_is_not_its_own() {
     std::fs::create_dir(&mine).unwrap();
     std::fs::write(mine.join("thesis.txt"), "years of work").unwrap();
     assert!(
-        fails(folder.path(), &["quickstart"], 1).contains("was not made by lakeplan quickstart")
+        fails(folder.path(), &["quickstart"], 1).contains("was not created by lakeplan quickstart")
     );
     assert!(mine.join("thesis.txt").exists());
     assert_eq!(run(folder.path(), &["quickstart", "--json"]).status.code(), Some(1));
@@ -241,7 +245,7 @@ fn the_quickstart_leaves_a_folder_alone_that_is_not_its_own() {
     ok(folder.path(), &["quickstart"]);
 }
 
-/// A finished task does not take a new estimate: it is told as kept, and counted once.
+/// A finished task does not take a new estimate: it is shown as kept, and counted once.
 #[test]
 fn every_task_of_a_second_plan_is_counted_once() {
     let folder = tempfile::tempdir().unwrap();
@@ -252,8 +256,8 @@ fn every_task_of_a_second_plan_is_counted_once() {
     ok(path, &["plan", "shed.md", "--yes"]);
     ok(path, &["task", "done", "SHED-1"]);
     std::fs::write(path.join("shed.md"), text.replace("walls (1 day)", "walls (2 days)")).unwrap();
-    let told = ok(path, &["plan", "shed.md"]);
-    assert!(told.contains("= 1 kept, 2 tasks as they were\n"), "{told}");
+    let rendered = ok(path, &["plan", "shed.md"]);
+    assert!(rendered.contains("= 1 kept, 2 tasks unchanged\n"), "{rendered}");
 }
 
 #[test]
@@ -278,8 +282,8 @@ fn a_folder_of_descriptions_is_planned_as_if_each_had_been_named() {
     assert_eq!(json_of(path, &["lake", "show"])["seq"], 1);
 
     let outcomes = |words: &[&str]| -> Vec<String> {
-        let told = json_of(path, words);
-        let files = told["files"].as_array().unwrap();
+        let rendered = json_of(path, words);
+        let files = rendered["files"].as_array().unwrap();
         files
             .iter()
             .map(|file| {
@@ -303,19 +307,19 @@ fn a_folder_of_descriptions_is_planned_as_if_each_had_been_named() {
     )
     .unwrap();
     let output = run(path, &all);
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let printed = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
     assert!(
-        said.contains("texts/bad.md")
-            && said.contains("line 3 is not UTF-8")
-            && said.contains("1 changed"),
-        "{said}"
+        printed.contains("texts/bad.md")
+            && printed.contains("line 3 is not UTF-8")
+            && printed.contains("1 changed"),
+        "{printed}"
     );
     assert_eq!(json_of(path, &["task", "show", "SHED-1"])["estimate_likely"], 960);
-    let told: serde_json::Value =
+    let rendered: serde_json::Value =
         serde_json::from_slice(&run(path, &[&all[..], &["--json"]].concat()).stderr).unwrap();
     assert_eq!(
-        told["error"]["counts"],
+        rendered["error"]["counts"],
         serde_json::json!({"new": 0, "changed": 0, "unchanged": 2, "failed": 1})
     );
     std::fs::remove_file(path.join("texts/bad.md")).unwrap();
@@ -323,7 +327,7 @@ fn a_folder_of_descriptions_is_planned_as_if_each_had_been_named() {
 }
 
 #[test]
-fn a_project_that_was_deleted_is_not_made_anew_because_its_description_still_lies_there() {
+fn a_project_that_was_deleted_is_not_created_again_because_its_description_still_lies_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     ok(path, &["init"]);
@@ -332,12 +336,12 @@ fn a_project_that_was_deleted_is_not_made_anew_because_its_description_still_lie
     let all = ["plan", "--folder", "texts", "--yes"];
     ok(path, &all);
     ok(path, &["project", "delete", "SHED"]);
-    let told = ok(path, &all);
+    let rendered = ok(path, &all);
     assert!(
-        told.contains("deleted")
-            && told.contains("begins it anew")
-            && told.contains("1 as they were"),
-        "{told}"
+        rendered.contains("deleted")
+            && rendered.contains("creates it again")
+            && rendered.contains("1 unchanged"),
+        "{rendered}"
     );
     assert_eq!(json_of(path, &["project", "list"])["projects"], serde_json::json!([]));
     ok(path, &["plan", "texts/shed.md", "--yes"]);
@@ -380,15 +384,16 @@ fn a_description_can_be_given_as_text_and_only_in_one_way() {
         ["plan", "", "--text", "# Shed\n\n- Build the walls (1 day)\n", "--folder", "", "--yes"];
     assert!(ok(path, &words).contains("1 task created"));
     assert!(fails(path, &["plan", "", "--text", " "], 2).contains("there is nothing to plan"));
-    assert!(fails(path, &["plan", "a.md", "--text", "b"], 2).contains("give one"));
+    assert!(fails(path, &["plan", "a.md", "--text", "b"], 2).contains("use only one of a file"));
     assert!(
         fails(path, &["plan", "--folder", "x", "--name", "Shed"], 2)
-            .contains("--name is of one description")
+            .contains("--name applies to one description")
     );
-    let said = fails(path, &["plan", "--folder", "/Volumes/main/plans/texts"], 3);
+    let printed = fails(path, &["plan", "--folder", "/Volumes/main/plans/texts"], 3);
     assert!(
-        said.contains("there is no volume main.plans.texts") && said.contains("CREATE VOLUME"),
-        "{said}"
+        printed.contains("there is no volume main.plans.texts")
+            && printed.contains("CREATE VOLUME"),
+        "{printed}"
     );
 }
 
@@ -405,26 +410,26 @@ fn a_text_that_shares_nothing_with_the_old_one_shows_what_would_go() {
     ok(path, &["plan", "a.md", "--yes"]);
     std::fs::write(path.join("a.md"), "# Other\n\n- Write a report (2 h)\n").unwrap();
     let preview = ok(path, &["plan", "a.md"]);
-    for said in [
+    for printed in [
         "- PORT-1  Design the page",
         "- PORT-2  Build it",
         "- 2 gone",
         "name: \"Portal\" -> \"Other\"",
     ] {
-        assert!(preview.contains(said), "{said}: {preview}");
+        assert!(preview.contains(printed), "{printed}: {preview}");
     }
 }
 
 #[test]
-fn a_description_that_goes_by_another_name_is_told_of_the_project_of_its_name() {
+fn a_description_that_goes_by_another_name_is_reported_the_project_of_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     ok(path, &["init"]);
     std::fs::write(path.join("a.md"), "# Portal\n\n- Design the page (1 day)\n").unwrap();
     assert!(!ok(path, &["plan", "a.md", "--yes"]).contains("of this name already"));
     std::fs::copy(path.join("a.md"), path.join("b.md")).unwrap();
-    let said = ok(path, &["plan", "b.md"]);
-    assert!(said.contains("there is PORT of this name already, planned from a.md; --project PORT plans into that one"), "{said}");
+    let printed = ok(path, &["plan", "b.md"]);
+    assert!(printed.contains("there is PORT of this name already, planned from a.md; --project PORT plans into that one"), "{printed}");
 }
 
 #[test]
@@ -436,7 +441,7 @@ fn a_terse_list_is_english_and_minutes_may_be_written_short() {
     ok(path, &["plan", "--text", text, "--yes"]);
     let sql = "SELECT t.title, t.estimate_likely AS minutes, u.handle FROM tasks t LEFT JOIN users u ON u.id = t.assignee_id WHERE t.parent_id IS NULL ORDER BY t.key";
     let tasks = json_of(path, &["query", sql]);
-    let told: Vec<String> = tasks
+    let rendered: Vec<String> = tasks
         .as_array()
         .unwrap()
         .iter()
@@ -445,7 +450,7 @@ fn a_terse_list_is_english_and_minutes_may_be_written_short() {
         })
         .collect();
     assert_eq!(
-        told[..4],
+        rendered[..4],
         [
             "Fix login bug 120 \"ana\"",
             "Upgrade Databricks runtime 480 \"bo\"",
@@ -453,8 +458,11 @@ fn a_terse_list_is_english_and_minutes_may_be_written_short() {
             "Rotate keys 15 \"jürgen\""
         ]
     );
-    assert_eq!(told[4], "Vacuum old tables per tenant 45 null");
-    assert!(told[5].starts_with("Load 10m rows") && !told[5].contains(" 10 "), "{told:?}");
+    assert_eq!(rendered[4], "Vacuum old tables per tenant 45 null");
+    assert!(
+        rendered[5].starts_with("Load 10m rows") && !rendered[5].contains(" 10 "),
+        "{rendered:?}"
+    );
 }
 
 #[test]

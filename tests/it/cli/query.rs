@@ -40,7 +40,8 @@ fn a_query_answers_for_the_past() {
     assert_eq!(json_of(path, &["query", "--view", "overdue"]), json!([]));
     assert!(fails(path, &["query", tasks, "--as-of", "99"], 1).contains("the last is 6"));
     assert!(
-        fails(path, &["query", tasks, "--as-of", "2020-01-01"], 1).contains("did not exist then")
+        fails(path, &["query", tasks, "--as-of", "2020-01-01"], 1)
+            .contains("did not exist at that time")
     );
 }
 
@@ -56,7 +57,7 @@ fn what_was_erased_is_erased_in_the_past_too() {
 }
 
 #[test]
-fn history_ends_where_it_is_told_to() {
+fn history_ends_where_it_is_reported_to() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["project", "create", "Other", "--key", "OTH"]);
@@ -64,33 +65,39 @@ fn history_ends_where_it_is_told_to() {
     ok(path, &["task", "start", "PAY-1"]);
     ok(path, &["task", "move", "PAY-1", "--project", "OTH"]);
     let seqs = |words: &[&str]| -> Vec<u64> {
-        let said = json_of(path, words);
-        said["changes"].as_array().unwrap().iter().map(|set| set["seq"].as_u64().unwrap()).collect()
+        let printed = json_of(path, words);
+        printed["changes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|set| set["seq"].as_u64().unwrap())
+            .collect()
     };
     assert_eq!(seqs(&["history"]), [6, 5, 4, 3, 2, 1]);
     assert_eq!(seqs(&["history", "--as-of", "4"]), [4, 3, 2, 1]);
     assert_eq!(seqs(&["history", "--as-of", "4", "--limit", "2"]), [4, 3]);
     assert_eq!(seqs(&["history", "PAY-1", "--as-of", "5"]), [5, 4]);
-    let said = ok(path, &["history", "PAY-1", "--as-of", "5"]);
+    let printed = ok(path, &["history", "PAY-1", "--as-of", "5"]);
     assert!(
-        said.contains("update PAY-1: status pending -> in_progress"),
-        "it is told under the name of then: {said}"
+        printed.contains("update PAY-1: status pending -> in_progress"),
+        "it is shown under the name of that time: {printed}"
     );
     assert!(fails(path, &["history", "OTH-1", "--as-of", "5"], 1).contains("no task"));
     assert!(fails(path, &["history", "--as-of", "7"], 1).contains("the last is 6"));
 }
 
 #[test]
-fn a_query_that_is_wrong_is_told_what_would_be_right() {
+fn a_query_that_is_wrong_is_reported_what_would_be_right() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "a"]);
-    let said = |sql: &str| -> (String, String, String) {
-        let said: Value = serde_json::from_str(&fails(path, &["--json", "query", sql], 2)).unwrap();
-        let text = |name: &str| said["error"][name].as_str().unwrap_or_default().to_owned();
+    let printed = |sql: &str| -> (String, String, String) {
+        let printed: Value =
+            serde_json::from_str(&fails(path, &["--json", "query", sql], 2)).unwrap();
+        let text = |name: &str| printed["error"][name].as_str().unwrap_or_default().to_owned();
         (text("code"), text("message"), text("hint"))
     };
-    let (code, message, hint) = said("SELECT key FROM taks");
+    let (code, message, hint) = printed("SELECT key FROM taks");
     assert_eq!(
         (code.as_str(), message.as_str()),
         ("unknown_table", "there is no table or view taks")
@@ -99,17 +106,17 @@ fn a_query_that_is_wrong_is_told_what_would_be_right() {
         hint.starts_with("did you mean tasks? ") && hint.contains("lakeplan query --views"),
         "{hint}"
     );
-    assert!(said("SELECT * FROM open_wrok").2.starts_with("did you mean open_work? "));
-    assert!(said("SELECT * FROM zzzzzzzzz").2.starts_with("lakeplan query --views"));
+    assert!(printed("SELECT * FROM open_wrok").2.starts_with("did you mean open_work? "));
+    assert!(printed("SELECT * FROM zzzzzzzzz").2.starts_with("lakeplan query --views"));
 
-    let (code, message, hint) = said("SELECT stauts FROM tasks");
+    let (code, message, hint) = printed("SELECT stauts FROM tasks");
     assert_eq!((code.as_str(), message.as_str()), ("unknown_column", "there is no column stauts"));
     assert!(
         hint.starts_with("did you mean status? ") && hint.contains("schemas/README.md"),
         "{hint}"
     );
     let (code, message, hint) =
-        said("SELECT t.key FROM tasks t JOIN projects p ON p.id = t.project WHERE p.nam = 'x'");
+        printed("SELECT t.key FROM tasks t JOIN projects p ON p.id = t.project WHERE p.nam = 'x'");
     assert_eq!(
         (code.as_str(), message.as_str()),
         ("unknown_column", "there is no column t.project"),
@@ -117,15 +124,15 @@ fn a_query_that_is_wrong_is_told_what_would_be_right() {
     );
     assert!(hint.starts_with("did you mean project_id? "), "{hint}");
 
-    let (code, message, hint) = said("SELECT key\nFORM tasks t");
+    let (code, message, hint) = printed("SELECT key\nFORM tasks t");
     assert_eq!(code, "syntax");
     assert!(
         message.starts_with("the SQL cannot be read: ") && message.contains("Line: 2, Column: 6"),
         "{message}"
     );
     assert!(hint.contains("one SELECT"), "{hint}");
-    assert_eq!(said("SELECT 'open FROM tasks").0, "syntax");
-    let (code, message, _) = said("SELECT nosuch(key) FROM tasks");
+    assert_eq!(printed("SELECT 'open FROM tasks").0, "syntax");
+    let (code, message, _) = printed("SELECT nosuch(key) FROM tasks");
     assert!(code == "query" && message.contains("nosuch"), "{code} {message}");
     assert!(
         fails(path, &["query", "SELECT key FROM taks"], 2).contains("hint: did you mean tasks?")
@@ -205,21 +212,21 @@ fn a_value_that_has_no_text_is_refused_by_every_format() {
         format!("named_struct('day', {day})"),
         "arrow_cast(9223372036854775807, 'Timestamp(Second, None)')".to_owned(),
     ] {
-        let mut told = Vec::new();
+        let mut rendered = Vec::new();
         for format in ["table", "json", "csv"] {
             if format == "csv" && value.starts_with("named_struct") {
                 continue;
             }
-            let said =
+            let printed =
                 fails(path, &["query", &format!("SELECT {value} AS a"), "--format", format], 2);
             assert!(
-                said.contains("the column a has a value") && said.contains("hint: "),
-                "{format}: {said}"
+                printed.contains("the column a has a value") && printed.contains("hint: "),
+                "{format}: {printed}"
             );
-            told.push(said);
+            rendered.push(printed);
         }
-        told.dedup();
-        assert_eq!(told.len(), 1, "{told:?}");
+        rendered.dedup();
+        assert_eq!(rendered.len(), 1, "{rendered:?}");
     }
     let parquet = command(path, &["query", &format!("SELECT {day} AS a"), "--format", "parquet"])
         .output()
@@ -239,8 +246,11 @@ fn an_object_with_two_fields_of_one_name_is_no_json() {
         ["named_struct('a', 1, 'a', 2)", "[named_struct('b', named_struct('a', 1, 'a', 2))]"]
     {
         let sql = format!("SELECT {value} AS s");
-        let said = fails(path, &["query", &sql, "--format", "json"], 2);
-        assert!(said.contains("the column s is") && said.contains("--format table"), "{said}");
+        let printed = fails(path, &["query", &sql, "--format", "json"], 2);
+        assert!(
+            printed.contains("the column s is") && printed.contains("--format table"),
+            "{printed}"
+        );
         assert!(ok(path, &["query", &sql]).contains("a: 1, a: 2"));
     }
     assert_eq!(
@@ -250,7 +260,7 @@ fn an_object_with_two_fields_of_one_name_is_no_json() {
 }
 
 #[test]
-fn a_plan_that_the_engine_refuses_is_told_in_words() {
+fn a_plan_that_the_engine_refuses_is_reported_in_words() {
     let folder = lake();
     let path = folder.path();
     let nested = |name: &str| {
@@ -258,9 +268,9 @@ fn a_plan_that_the_engine_refuses_is_told_in_words() {
             format!("(SELECT [x, x] AS x FROM {from}{name})")
         })
     };
-    let said = fails(path, &["query", &format!("SELECT x FROM {}", nested(""))], 2);
-    assert!(said.contains("found no way to run the query") && said.contains("hint: "), "{said}");
-    assert!(!said.contains("Internal error") && !said.contains("DFSchema"), "{said}");
+    let printed = fails(path, &["query", &format!("SELECT x FROM {}", nested(""))], 2);
+    assert!(printed.contains("cannot run the query") && printed.contains("hint: "), "{printed}");
+    assert!(!printed.contains("Internal error") && !printed.contains("DFSchema"), "{printed}");
     let twice = "SELECT x FROM (SELECT [x] AS x FROM (SELECT [x] AS x FROM (SELECT 1 AS x) AS a) AS b) AS c";
     assert_eq!(
         json_of(path, &["query", twice]),

@@ -97,7 +97,7 @@ fn maintain_and_upgrade_go_on_where_a_table_is_broken() {
 }
 
 #[test]
-fn a_table_of_a_copy_of_the_lake_is_told_and_rebuilt() {
+fn a_table_of_a_copy_of_the_lake_is_reported_and_rebuilt() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["project", "create", "P", "--key", "PP"]);
@@ -125,13 +125,13 @@ fn a_table_of_a_copy_of_the_lake_is_told_and_rebuilt() {
         fs::remove_dir_all(path.join("lake/tasks")).unwrap();
         copy(&path.join("other/tasks"), &path.join("lake/tasks"));
         for words in [&["task", "list"][..], &["project", "list"]] {
-            let told = run(path, words);
+            let rendered = run(path, words);
             assert!(
-                told.status.success() && !text(&told.stdout).contains("b-task"),
+                rendered.status.success() && !text(&rendered.stdout).contains("b-task"),
                 "{}",
-                text(&told.stdout)
+                text(&rendered.stdout)
             );
-            let warned = text(&told.stderr);
+            let warned = text(&rendered.stderr);
             assert_eq!(warned.matches("another journal").count(), 1, "{words:?}: {warned}");
         }
         assert!(run(path, &["task", "update", "PP-2", "--title", "changed"]).status.success());

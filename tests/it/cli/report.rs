@@ -20,8 +20,8 @@ fn the_page_and_its_numbers_lie_beside_each_other_and_say_the_same_as_the_json()
             "2020-01-01",
         ],
     );
-    let said = ok(path, &["report", "--out", "plan.html"]);
-    assert_eq!(said, "plan.html written, its numbers in plan.json\n");
+    let replied = ok(path, &["report", "--out", "plan.html"]);
+    assert_eq!(replied, "plan.html written, its numbers in plan.json\n");
     let page = std::fs::read_to_string(path.join("plan.html")).unwrap();
     assert!(
         page.contains("Tell &lt;b&gt;everyone&lt;/b&gt; &amp; &quot;all&quot;")
@@ -60,10 +60,10 @@ fn a_report_that_cannot_be_written_says_where_and_what_to_do() {
     let folder = lake();
     let path = folder.path();
     assert!(fails(path, &["report"], 2).contains("--out FILE.html"));
-    let said = fails(path, &["report", "--out", "no/where/r.html"], 2);
+    let replied = fails(path, &["report", "--out", "no/where/r.html"], 2);
     assert!(
-        said.contains("there is no folder no/where\nhint: make it first (mkdir -p no/where)"),
-        "{said}"
+        replied.contains("there is no folder no/where\nhint: create it first (mkdir -p no/where)"),
+        "{replied}"
     );
     assert!(
         fails(path, &["report", "--out", "lake"], 2)
@@ -97,8 +97,8 @@ fn what_cannot_be_put_in_place_leaves_the_old_page_and_no_draft() {
     // No file takes the place of a folder.
     std::fs::remove_file(path.join("r.json")).unwrap();
     std::fs::create_dir(path.join("r.json")).unwrap();
-    let said = fails(path, &["report", "--out", "r.html"], 1);
-    assert!(said.contains("r.json: is there already") && said.contains("hint: "), "{said}");
+    let replied = fails(path, &["report", "--out", "r.html"], 1);
+    assert!(replied.contains("r.json: already exists") && replied.contains("hint: "), "{replied}");
     assert_eq!(std::fs::read(path.join("r.html")).unwrap(), before);
     let left: Vec<String> = path
         .read_dir()

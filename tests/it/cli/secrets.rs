@@ -11,12 +11,12 @@ const SECRET: &str = "SEKRIT77";
 #[track_caller]
 fn silent(folder: &std::path::Path, words: &[&str], variables: &[(&str, &str)]) -> String {
     let output = command(folder, words).envs(variables.iter().copied()).output().unwrap();
-    let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    let printed = format!("{}{}", text(&output.stdout), text(&output.stderr));
     assert!(
-        !said.contains(SECRET) && !said.contains("panicked"),
-        "{words:?} {variables:?}: {said}"
+        !printed.contains(SECRET) && !printed.contains("panicked"),
+        "{words:?} {variables:?}: {printed}"
     );
-    said
+    printed
 }
 
 #[test]
@@ -31,15 +31,15 @@ fn settings_are_shown_without_the_credentials_of_an_address() {
     ];
     for place in &places {
         for words in [&["config", "show"][..], &["--json", "config", "show"]] {
-            let said = silent(path, &[&["--lake", place], words].concat(), &[]);
-            assert!(said.contains("***") && said.contains("--lake"), "{said}");
+            let printed = silent(path, &[&["--lake", place], words].concat(), &[]);
+            assert!(printed.contains("***") && printed.contains("--lake"), "{printed}");
             silent(path, words, &[("LAKEPLAN_LAKE", place)]);
             let settings = format!("lake = '{place}'\n[target.dev]\nlake = '{place}'\n");
             std::fs::write(path.join("set.toml"), settings).unwrap();
             silent(path, &[&["--config", "set.toml"], words].concat(), &[]);
-            let said =
+            let printed =
                 silent(path, &[&["--config", "set.toml", "--target", "dev"], words].concat(), &[]);
-            assert!(said.contains("[target.dev]"), "{said}");
+            assert!(printed.contains("[target.dev]"), "{printed}");
         }
         for words in [
             &["apply", place][..],
@@ -71,19 +71,25 @@ fn a_file_of_settings_is_named_by_line_and_column_without_its_text() {
     ] {
         std::fs::write(path.join("lakeplan.toml"), &settings).unwrap();
         for words in [&["task", "list"][..], &["--json", "config", "show"]] {
-            let said = silent(path, words, &[]);
-            assert!(said.contains("lakeplan.toml") && said.contains(place), "{settings}: {said}");
+            let printed = silent(path, words, &[]);
+            assert!(
+                printed.contains("lakeplan.toml") && printed.contains(place),
+                "{settings}: {printed}"
+            );
         }
     }
 }
 
 #[test]
-fn the_address_of_a_workspace_is_told_without_its_query() {
+fn the_address_of_a_workspace_is_reported_without_its_query() {
     let folder = lake();
     let host = format!("https://h.invalid/?token={SECRET}");
     let variables = [("DATABRICKS_HOST", host.as_str()), ("DATABRICKS_TOKEN", "x")];
-    let said = silent(folder.path(), &["--lake", "a.b", "task", "list"], &variables);
-    assert!(said.contains("it goes on after the host") && said.contains("h.invalid"), "{said}");
+    let printed = silent(folder.path(), &["--lake", "a.b", "task", "list"], &variables);
+    assert!(
+        printed.contains("it continues after the host") && printed.contains("h.invalid"),
+        "{printed}"
+    );
 }
 
 #[test]
@@ -109,6 +115,6 @@ fn what_a_client_logs_of_an_address_holds_no_password() {
         ("AWS_REGION", "x"),
         ("LAKEPLAN_LOG", "trace"),
     ];
-    let said = silent(folder.path(), &["--lake", "s3://b/x", "task", "list"], &variables);
-    assert!(said.contains(&format!("127.0.0.1:{port}")), "nothing is logged of it: {said}");
+    let printed = silent(folder.path(), &["--lake", "s3://b/x", "task", "list"], &variables);
+    assert!(printed.contains(&format!("127.0.0.1:{port}")), "nothing is logged of it: {printed}");
 }

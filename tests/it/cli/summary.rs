@@ -20,34 +20,36 @@ fn a_summary_tells_what_became_of_a_command_whatever_that_was() {
     )
     .unwrap();
     ok(folder, &["plan", "portal.md", "--yes", "--summary", "summary.json"]);
-    let told = summary(folder);
+    let rendered = summary(folder);
     assert_eq!(
-        (&told["command"], &told["exit"], &told["seq"], &told["sets_behind"]),
+        (&rendered["command"], &rendered["exit"], &rendered["seq"], &rendered["sets_behind"]),
         (&json!("plan"), &json!(0), &json!(3), &json!(0))
     );
-    assert_eq!(told["counts"]["created"], json!(2));
+    assert_eq!(rendered["counts"]["created"], json!(2));
     assert!(
-        told["code"].is_null() && told["duration_ms"].is_u64() && told["started_at"].is_string(),
-        "{told}"
+        rendered["code"].is_null()
+            && rendered["duration_ms"].is_u64()
+            && rendered["started_at"].is_string(),
+        "{rendered}"
     );
 
     fails(folder, &["plan", "nowhere.md", "--yes", "--summary", "summary.json"], 1);
-    let told = summary(folder);
-    assert_eq!((&told["exit"], &told["code"]), (&json!(1), &json!("input")));
+    let rendered = summary(folder);
+    assert_eq!((&rendered["exit"], &rendered["code"]), (&json!(1), &json!("input")));
     assert!(
-        told["message"].as_str().unwrap().contains("nowhere.md") && told["seq"].is_null(),
-        "{told}"
+        rendered["message"].as_str().unwrap().contains("nowhere.md") && rendered["seq"].is_null(),
+        "{rendered}"
     );
 
     fails(folder, &["task", "list", "--lake", "elsewhere", "--summary", "summary.json"], 3);
     assert_eq!(summary(folder)["code"], json!("not_a_lake"));
     // Where it cannot be written nothing is done, rather than done and called a failure.
-    let said = fails(
+    let printed = fails(
         folder,
         &["task", "create", "Late", "--project", "PAY", "--summary", "no/such/summary.json"],
         2,
     );
-    assert!(said.contains("no/such/summary.json"), "{said}");
+    assert!(printed.contains("no/such/summary.json"), "{printed}");
     assert!(!ok(folder, &["task", "list"]).contains("Late"));
     let mut wrong = command(folder, &["task", "lits"]);
     assert_eq!(

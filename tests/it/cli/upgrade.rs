@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use futures::TryStreamExt;
 use lakeplan::domain::time::Instant;
 use lakeplan::runtime::ManualClock;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::row::{Row, Stream, hex, next_chain};
 use lakeplan::store::{Format, Scope, Store};
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ fn replace(folder: &Path, from: &[u8], to: &[u8]) -> usize {
 }
 
 async fn rows(lake: &Path) -> Vec<Row> {
-    let root = Root::open(lake.to_str().unwrap(), false).unwrap();
+    let root = LakeLocation::open(lake.to_str().unwrap(), false).unwrap();
     let clock = ManualClock::new(Instant::default(), chrono::TimeDelta::zero());
     let store = DeltaStore::open(&root, Format::default(), std::sync::Arc::new(clock), random(1))
         .await
@@ -113,15 +113,15 @@ async fn an_old_day_is_listed_cleared_once_and_gone_from_the_tables() {
     assert!(replace(&path.join("lake/tasks"), &DAYS[0].to_le_bytes(), &DAYS[1].to_le_bytes()) > 0);
 
     let doctor = run(path, &["doctor"]);
-    let said = text(&doctor.stdout) + &text(&doctor.stderr);
-    assert_eq!(doctor.status.code(), Some(1), "{said}");
+    let printed = text(&doctor.stdout) + &text(&doctor.stderr);
+    assert_eq!(doctor.status.code(), Some(1), "{printed}");
     assert!(
-        said.contains("due_date")
-            && said.contains("read as absent")
-            && said.contains("lakeplan upgrade clears it"),
-        "{said}"
+        printed.contains("due_date")
+            && printed.contains("read as absent")
+            && printed.contains("run lakeplan upgrade to clear it"),
+        "{printed}"
     );
-    assert!(!said.contains("digest"), "the forged row is sound: {said}");
+    assert!(!printed.contains("digest"), "the forged row is sound: {printed}");
     assert!(held(path, "tasks") > 0);
     let before = json_of_warned(path, &["lake", "show"])["seq"].clone();
 
@@ -137,12 +137,12 @@ async fn an_old_day_is_listed_cleared_once_and_gone_from_the_tables() {
         (&json!(true), &json!(false), &json!(null))
     );
     assert_eq!(plan["tables"], json!([{"table": "tasks", "values": 1}]));
-    let said = text(&run(path, &["upgrade", "--dry-run"]).stdout);
+    let printed = text(&run(path, &["upgrade", "--dry-run"]).stdout);
     assert!(
-        said.contains("would clear: 1 value")
-            && said.contains(OLD)
-            && said.contains("nothing was written"),
-        "{said}"
+        printed.contains("would clear: 1 value")
+            && printed.contains(OLD)
+            && printed.contains("nothing was written"),
+        "{printed}"
     );
     assert_eq!(json_of_warned(path, &["lake", "show"])["seq"], before);
 
@@ -197,9 +197,9 @@ fn json_of_warned(path: &Path, words: &[&str]) -> Value {
 fn a_lake_without_old_values_has_nothing_to_upgrade() {
     let folder = lake();
     let path = folder.path();
-    let told = json_of(path, &["upgrade"]);
+    let rendered = json_of(path, &["upgrade"]);
     assert_eq!(
-        (&told["changed"], &told["values"], &told["tables"]),
+        (&rendered["changed"], &rendered["values"], &rendered["tables"]),
         (&json!(false), &json!([]), &json!([]))
     );
     assert!(ok(path, &["upgrade", "--dry-run"]).contains("has format 1 already"));

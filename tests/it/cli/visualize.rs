@@ -33,12 +33,12 @@ fn the_page_holds_tree_links_and_spans() {
     ok(path, &["task", "create", "Gone"]);
     ok(path, &["task", "delete", "PAY-4"]);
     ok(path, &["task", "done", "PAY-2"]);
-    let said = json_of(path, &["visualize", "PAY", "--out", "page.html"]);
-    assert_eq!((&said["tasks"], &said["out"]), (&Value::from(3), &Value::from("page.html")));
+    let printed = json_of(path, &["visualize", "PAY", "--out", "page.html"]);
+    assert_eq!((&printed["tasks"], &printed["out"]), (&Value::from(3), &Value::from("page.html")));
     let page = std::fs::read_to_string(path.join("page.html")).unwrap();
-    assert_eq!(said["bytes"].as_u64(), Some(page.len() as u64));
+    assert_eq!(printed["bytes"].as_u64(), Some(page.len() as u64));
     let data = data(&page);
-    let told: Vec<String> = data["tasks"]
+    let rendered: Vec<String> = data["tasks"]
         .as_array()
         .unwrap()
         .iter()
@@ -50,7 +50,7 @@ fn the_page_holds_tree_links_and_spans() {
         })
         .collect();
     assert_eq!(
-        told,
+        rendered,
         [
             r#""PAY-1" null "pending" "parts" "1d to 3d""#,
             r#""PAY-2" 0 "completed" "done" null"#,
@@ -96,8 +96,8 @@ fn a_page_that_cannot_be_written_is_refused_and_leaves_nothing() {
     let folder = lake();
     let path = folder.path();
     assert!(fails(path, &["visualize", "PAY"], 2).contains("hint: --out plan.html"));
-    let said = fails(path, &["visualize", "PAY", "--out", "no/such/page.html"], 1);
-    assert!(said.contains("no/such/page.html: cannot be written"), "{said}");
+    let printed = fails(path, &["visualize", "PAY", "--out", "no/such/page.html"], 1);
+    assert!(printed.contains("no/such/page.html: cannot be written"), "{printed}");
     std::fs::create_dir(path.join("folder")).unwrap();
     assert!(
         fails(path, &["visualize", "PAY", "--out", "folder"], 1)

@@ -10,19 +10,19 @@ fn an_error_says_what_to_do_instead() {
     ok(path, &["backup", "copy"]);
     std::fs::write(path.join("a-file"), "").unwrap();
     let cases: &[(&[&str], i32, &[&str])] = &[
-        (&["plan", "nofile.md"], 1, &["nofile.md: there is no such file", "hint: name a file"]),
+        (&["plan", "nofile.md"], 1, &["nofile.md: there is no such file", "hint: specify a file"]),
         (&["plan", "."], 1, &[".: is a folder", "lakeplan plan --folder"]),
         (
             &["plan", "--folder", "nowhere"],
             3,
-            &["there is no folder nowhere", "hint: name a folder"],
+            &["there is no folder nowhere", "hint: specify an existing folder"],
         ),
-        (&["apply", "lake"], 1, &["lake: is a folder", "hint: name a file in it"]),
+        (&["apply", "lake"], 1, &["lake: is a folder", "hint: specify a file in it"]),
         (&["backup", "lake2", "--at", "9999"], 1, &["there is no seq 9999 yet"]),
         (
             &["backup", "copy"],
             1,
-            &["nothing is copied over one", "hint: name a place where there is no lake yet"],
+            &["and it is not overwritten", "hint: choose a location that has no lake yet"],
         ),
         (
             &["--lake", "new", "restore-lake", "nowhere"],
@@ -34,26 +34,30 @@ fn an_error_says_what_to_do_instead() {
             2,
             &["--due", "written as year, month, day, such as 2027-01-31"],
         ),
-        (&["undo", "1"], 1, &["seq 1: looks after the lake itself", "hint: lakeplan history"]),
+        (&["undo", "1"], 1, &["seq 1: maintains the lake itself", "hint: run lakeplan history"]),
         (
             &["--lake", "a-file", "task", "list"],
             3,
-            &["a lake is a folder, and a file is there", "--lake"],
+            &["a lake is a folder, but this is a file", "--lake"],
         ),
         (
             &["--lake", "a-file/lake", "init"],
             3,
-            &["a lake is a folder, and a file is there", "--lake"],
+            &["a lake is a folder, but this is a file", "--lake"],
         ),
-        (&["undo", "99"], 1, &["there is no change with the seq \"99\"", "hint: lakeplan history"]),
+        (
+            &["undo", "99"],
+            1,
+            &["there is no change with the seq \"99\"", "hint: run lakeplan history"],
+        ),
         (&["query", "SELECT 1; SELECT 2"], 2, &["ask one at a time"]),
         (&["query", "SELECT cast('a' AS int)"], 2, &["error: Cannot cast string 'a'"]),
         (&["query", "SELECT nope FROM tasks"], 2, &["there is no column nope"]),
     ];
-    for (words, code, told) in cases {
-        let said = fails(path, words, *code);
-        for part in *told {
-            assert!(said.contains(part), "{words:?} does not say {part:?}: {said}");
+    for (words, code, rendered) in cases {
+        let printed = fails(path, words, *code);
+        for part in *rendered {
+            assert!(printed.contains(part), "{words:?} does not say {part:?}: {printed}");
         }
     }
 }
@@ -63,12 +67,12 @@ fn broken_settings_are_named_by_their_line_and_what_belongs_there_can_be_asked()
     let folder = lake();
     let path = folder.path();
     std::fs::write(path.join("lakeplan.toml"), "lake = \"lake\"\nactor = [\n").unwrap();
-    let said = fails(path, &["task", "list"], 3);
+    let printed = fails(path, &["task", "list"], 3);
     assert!(
-        said.contains("lakeplan.toml")
-            && said.contains("line 2")
-            && said.contains("hint: lakeplan config defaults"),
-        "{said}"
+        printed.contains("lakeplan.toml")
+            && printed.contains("line 2")
+            && printed.contains("hint: run lakeplan config defaults"),
+        "{printed}"
     );
     assert!(ok(path, &["config", "defaults"]).contains("lake ="));
 }
@@ -87,9 +91,9 @@ fn a_command_line_that_cannot_be_read_is_answered_in_json_in_every_spelling() {
         &["task", "create", "--output", "json"],
         &["task", "list", "--limit", "many", "--output=json"],
     ] {
-        let said: serde_json::Value = serde_json::from_str(&fails(path, words, 2))
+        let printed: serde_json::Value = serde_json::from_str(&fails(path, words, 2))
             .unwrap_or_else(|err| panic!("{words:?}: {err}"));
-        assert_eq!(said["error"]["code"], "usage", "{words:?}");
+        assert_eq!(printed["error"]["code"], "usage", "{words:?}");
     }
     let by_environment = |words: &[&str]| {
         let output = command(path, words).env("LAKEPLAN_OUTPUT", "json").output().unwrap();
@@ -98,8 +102,8 @@ fn a_command_line_that_cannot_be_read_is_answered_in_json_in_every_spelling() {
     for words in
         [&["bogus"][..], &["task", "create"], &["--config", "nowhere.toml", "task", "list"]]
     {
-        let said = by_environment(words);
-        assert!(said.starts_with("{\"error\""), "{words:?}: {said}");
+        let printed = by_environment(words);
+        assert!(printed.starts_with("{\"error\""), "{words:?}: {printed}");
     }
     assert!(by_environment(&["--output", "text", "bogus"]).starts_with("error: "));
     assert!(fails(path, &["task", "list", "--", "--json", "x"], 2).starts_with("error: "));
@@ -113,10 +117,10 @@ fn a_limit_of_none_is_refused() {
     for words in
         [&["task", "list"][..], &["next"], &["history"], &["inbox", "list"], &["inbox", "apply"]]
     {
-        let said = fails(path, &[words, &["--limit", "0"]].concat(), 2);
+        let printed = fails(path, &[words, &["--limit", "0"]].concat(), 2);
         assert!(
-            said.contains("--limit") && said.contains("whole number, 1 or more"),
-            "{words:?}: {said}"
+            printed.contains("--limit") && printed.contains("whole number, 1 or more"),
+            "{words:?}: {printed}"
         );
     }
     assert!(ok(path, &["task", "list", "--limit", "1"]).contains("PAY-1"));
@@ -126,18 +130,17 @@ fn a_limit_of_none_is_refused() {
 fn a_copy_beside_a_folder_of_a_tables_name_is_refused_for_what_it_is() {
     let folder = lake();
     let path = folder.path();
-    let said = fails(path, &["backup", "."], 1);
+    let printed = fails(path, &["backup", "."], 1);
     assert!(
-        said.contains("holds the folder lake")
-            && said.contains("hint: name a place where there is nothing yet"),
-        "{said}"
+        printed.contains("has a folder lake") && printed.contains("hint: choose an empty location"),
+        "{printed}"
     );
     ok(path, &["backup", "copy"]);
-    assert!(fails(path, &["backup", "copy"], 1).contains("there is a lake at"));
+    assert!(fails(path, &["backup", "copy"], 1).contains("there is already a lake at"));
 }
 
 #[test]
-fn a_lake_that_lost_its_journal_is_told_by_the_tables_that_are_left() {
+fn a_lake_that_lost_its_journal_is_reported_by_the_tables_that_are_left() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "a"]);
@@ -146,14 +149,14 @@ fn a_lake_that_lost_its_journal_is_told_by_the_tables_that_are_left() {
     for words in
         [&["task", "list"][..], &["lake", "show"], &["doctor"], &["init"], &["backup", "copy"]]
     {
-        let said = fails(path, words, 3);
+        let printed = fails(path, words, 3);
         assert!(
-            said.contains("tasks") && said.contains("whose journal is missing"),
-            "{words:?}: {said}"
+            printed.contains("tasks") && printed.contains("whose journal is missing"),
+            "{words:?}: {printed}"
         );
         assert!(
-            said.contains("restore-lake") && !said.contains("lakeplan init"),
-            "{words:?}: {said}"
+            printed.contains("restore-lake") && !printed.contains("lakeplan init"),
+            "{words:?}: {printed}"
         );
     }
 }

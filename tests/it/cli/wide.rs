@@ -44,9 +44,9 @@ fn a_wide_value_that_is_repeated_for_many_rows_is_refused() {
     ] {
         for format in ["csv", "json"] {
             let output = narrow(path, &["query", &sql, "--format", format, "--timeout", "50s"]);
-            let said = text(&output.stderr);
-            assert_eq!(output.status.code(), Some(1), "{sql}: {said}");
-            assert!(said.contains("are the most") || said.contains("more memory than"), "{sql}: {said}");
+            let printed = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{sql}: {printed}");
+            assert!(printed.contains("the limit is") || printed.contains("more memory than"), "{sql}: {printed}");
         }
     }
     // What is of use is answered, also where a value is wide for a join or a window.
@@ -93,13 +93,13 @@ fn an_answer_that_takes_long_to_write_ends_with_its_time() {
             let mut query =
                 super::command(path, &["query", sql, "--timeout", "2s", "--format", format]);
             let output = query.stdout(Stdio::null()).output().unwrap();
-            let said = text(&output.stderr);
+            let printed = text(&output.stderr);
             // A table of many rows is more than may be held.
             let is_memory =
-                format == "table" && output.status.code() == Some(1) && said.contains("memory");
+                format == "table" && output.status.code() == Some(1) && printed.contains("memory");
             assert!(
-                output.status.code() == Some(4) && said.contains("within 2 s") || is_memory,
-                "{sql}, {format}: {said}"
+                output.status.code() == Some(4) && printed.contains("within 2 s") || is_memory,
+                "{sql}, {format}: {printed}"
             );
             assert!(
                 begun.elapsed() < Duration::from_secs(8),
@@ -122,16 +122,16 @@ fn a_column_that_a_format_cannot_hold_is_named_with_its_type_and_a_way_out() {
         ("SELECT 1 AS a, interval '1 day' AS i", "parquet", "i", "json"),
         ("SELECT [struct(1, 2)] AS l", "csv", "l", "json"),
     ] {
-        let said: Value =
+        let printed: Value =
             serde_json::from_str(&fails(path, &["query", sql, "--format", format, "--json"], 2))
                 .unwrap();
-        let message = said["error"]["message"].as_str().unwrap();
-        assert!(message.starts_with(&format!("the column {column} is ")), "{sql}: {said}");
-        assert!(message.ends_with(&format!("which {format} cannot hold")), "{sql}: {said}");
-        let hint = said["error"]["hint"].as_str().unwrap();
+        let message = printed["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with(&format!("the column {column} is ")), "{sql}: {printed}");
+        assert!(message.ends_with(&format!("which {format} cannot hold")), "{sql}: {printed}");
+        let hint = printed["error"]["hint"].as_str().unwrap();
         assert!(
             hint.contains("cast it") && hint.contains(&format!("--format {other}")),
-            "{sql}: {said}"
+            "{sql}: {printed}"
         );
         ok(path, &["query", sql, "--format", other]);
     }

@@ -26,12 +26,12 @@ fn no_lake_begins_inside_a_table_or_another_lake() {
             &["backup", place],
             &["--lake", place, "restore-lake", "copy"],
         ] {
-            let said = fails(path, words, 1);
-            let is_named = said.contains(&format!("in the {what} at {}, ", outer.display()))
-                || said.contains(&format!("in the Delta table at {}", outer.display()));
+            let printed = fails(path, words, 1);
+            let is_named = printed.contains(&format!("inside the {what} at {}, ", outer.display()))
+                || printed.contains(&format!("inside the Delta table at {}", outer.display()));
             assert!(
-                is_named && said.contains("hint: name a folder outside of it"),
-                "{words:?}: {said}"
+                is_named && printed.contains("hint: choose a folder outside of it"),
+                "{words:?}: {printed}"
             );
         }
         if place != "table" && place != "lake/journal" {
@@ -39,11 +39,11 @@ fn no_lake_begins_inside_a_table_or_another_lake() {
         }
     }
     for within in ["lake", "table", "table/part=1"] {
-        let said = fails(path, &["quickstart", "--within", within], 1);
-        assert!(said.contains("lies in the"), "{said}");
+        let printed = fails(path, &["quickstart", "--within", within], 1);
+        assert!(printed.contains("is inside the"), "{printed}");
         assert!(!path.join(within).join("lakeplan-quickstart").exists());
     }
-    assert!(fails(path, &["init"], 1).contains("already"), "the lake itself is told as before");
+    assert!(fails(path, &["init"], 1).contains("already"), "the lake itself is reported as before");
     ok(path, &["init", "beside"]);
     ok(path, &["quickstart"]);
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use super::{Cloud, Place, SECRET, place};
+use super::{Cloud, Placement, SECRET, place};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_lakeplan");
 
@@ -21,18 +21,18 @@ pub fn run(folder: &Path, environment: &[(String, String)], words: &[&str]) -> O
     command.output().unwrap()
 }
 
-fn succeeds(folder: &Path, place: &Place, words: &[&str]) -> String {
+fn succeeds(folder: &Path, place: &Placement, words: &[&str]) -> String {
     let output = run(folder, &place.environment(), words);
-    let said = String::from_utf8(output.stdout).unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
     let complained = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{words:?}: {complained}");
-    assert!(!format!("{said}{complained}").contains(SECRET), "{words:?}: {said}{complained}");
-    said
+    assert!(!format!("{printed}{complained}").contains(SECRET), "{words:?}: {printed}{complained}");
+    printed
 }
 
-fn json(folder: &Path, place: &Place, words: &[&str]) -> Value {
-    let said = succeeds(folder, place, &[words, &["--json"]].concat());
-    serde_json::from_str(&said).unwrap_or_else(|_| panic!("{words:?}: {said}"))
+fn json(folder: &Path, place: &Placement, words: &[&str]) -> Value {
+    let printed = succeeds(folder, place, &[words, &["--json"]].concat());
+    serde_json::from_str(&printed).unwrap_or_else(|_| panic!("{words:?}: {printed}"))
 }
 
 #[test]

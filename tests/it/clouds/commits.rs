@@ -10,14 +10,14 @@ use lakeplan::store::delta::DeltaStore;
 use lakeplan::store::{Format, Outcome, StoreError};
 use serde_json::{Value, json};
 
-use super::{Cloud, Place, place};
-use crate::store::faults::{Told, check, commit_carefully, journal, two_tasks};
+use super::{Cloud, Placement, place};
+use crate::store::faults::{Reported, check, commit_carefully, journal, two_tasks};
 use crate::store::maintenance::sound;
 use crate::store::{commit, make_project, set, state};
 use crate::support::{clock, counts, patch_set, random};
 
 /// Each place in a cloud for a test.
-fn places(test: &str) -> Vec<Place> {
+fn places(test: &str) -> Vec<Placement> {
     [Cloud::S3, Cloud::Azure].into_iter().filter_map(|cloud| place(cloud, test)).collect()
 }
 
@@ -26,7 +26,7 @@ async fn a_put_whose_answer_is_lost_is_a_commit_once() {
     for place in places("lost_answers") {
         let store = place.lake().await;
         make_project(&store).await;
-        let mut told = Vec::new();
+        let mut result = Vec::new();
         for part in ["journal/_delta_log", "journal/stream=work"] {
             // 500 is repeated by the storage's client itself, which then finds the name taken: by its own first put.
             for lost in [json!({"status": 500}), json!({"status": 503}), json!({})] {
@@ -34,10 +34,10 @@ async fn a_put_whose_answer_is_lost_is_a_commit_once() {
                 rule.as_object_mut().unwrap().extend(lost.as_object().unwrap().clone());
                 place.counts().await;
                 place.rules(json!([rule])).await;
-                let set = set(&store, two_tasks(told.len())).await;
+                let set = set(&store, two_tasks(result.len())).await;
                 let id = set.id;
                 let outcome = commit(&store, set).await;
-                let is_committed = matches!(outcome, Outcome::Committed { seq, .. } if seq == told.len() as u64 + 3);
+                let is_committed = matches!(outcome, Outcome::Committed { seq, .. } if seq == result.len() as u64 + 3);
                 assert!(is_committed, "{:?} {part} {rule}: {outcome:?}", place.cloud);
                 // The name was found taken, so the answer was lost and the put repeated.
                 let taken = place
@@ -49,11 +49,11 @@ async fn a_put_whose_answer_is_lost_is_a_commit_once() {
                     "{:?} {part} {rule}: {taken} puts found the name taken",
                     place.cloud
                 );
-                told.push((id, Told::Committed));
+                result.push((id, Reported::Committed));
             }
         }
         place.rules(json!([])).await;
-        check(&told, &journal(&place.open(2).await).await);
+        check(&result, &journal(&place.open(2).await).await);
     }
 }
 
@@ -74,7 +74,7 @@ async fn a_put_that_hangs_and_lands_late_is_a_commit_once() {
     );
     // The first put reaches the storage now and bounces.
     tokio::time::sleep(Duration::from_secs(13).saturating_sub(begun.elapsed())).await;
-    check(&[(set.id, Told::Committed)], &journal(&place.open(2).await).await);
+    check(&[(set.id, Reported::Committed)], &journal(&place.open(2).await).await);
 }
 
 /// A third of all puts and a tenth of all reads go wrong, in each of the ways.
@@ -115,16 +115,16 @@ async fn every_answer_is_true_while_a_third_of_the_puts_go_wrong() {
                 .map(|n| patch_set(&state, two_tasks(writer * 10_000 + n)).unwrap())
                 .collect();
             running.push(tokio::spawn(async move {
-                let mut told = Vec::new();
+                let mut result = Vec::new();
                 for (n, set) in sets.into_iter().enumerate() {
                     // Some clients give up at the first bad news: then it must be true.
-                    let patience = if n % 2 == 0 { 1 } else { 4 };
-                    told.push((set.id, commit_carefully(store.as_ref(), set, patience).await));
+                    let attempts = if n % 2 == 0 { 1 } else { 4 };
+                    result.push((set.id, commit_carefully(store.as_ref(), set, attempts).await));
                 }
-                told
+                result
             }));
         }
-        let told: Vec<_> = join_all(running).await.into_iter().flat_map(Result::unwrap).collect();
+        let result: Vec<_> = join_all(running).await.into_iter().flat_map(Result::unwrap).collect();
         place.rules(json!([])).await;
         let counted = place.counts().await;
         let puts = |failed: bool| -> u64 {
@@ -138,18 +138,20 @@ async fn every_answer_is_true_while_a_third_of_the_puts_go_wrong() {
                 .sum()
         };
         let mut totals: BTreeMap<String, usize> = BTreeMap::new();
-        told.iter().for_each(|(_, told)| *totals.entry(format!("{told:?}")).or_default() += 1);
+        result
+            .iter()
+            .for_each(|(_, result)| *totals.entry(format!("{result:?}")).or_default() += 1);
         eprintln!(
-            "{:?}: {} of {} puts went wrong, told {totals:?}",
+            "{:?}: {} of {} puts went wrong, reported {totals:?}",
             place.cloud,
             puts(true),
             puts(false)
         );
         assert!(puts(true) * 4 >= puts(false), "{} of {} puts went wrong", puts(true), puts(false));
         let clean = place.open(3).await;
-        check(&told, &journal(&clean).await);
+        check(&result, &journal(&clean).await);
         assert!(
-            totals.get("Committed").copied().unwrap_or_default() * 2 > told.len(),
+            totals.get("Committed").copied().unwrap_or_default() * 2 > result.len(),
             "{totals:?}"
         );
         assert!(clean.maintain(lakeplan::store::Retention::default()).await.is_ok());
@@ -170,32 +172,32 @@ async fn two_writers_of_one_bucket_race_and_every_set_gets_one_place() {
             for part in 0..3 {
                 let (store, state) = (Arc::clone(&store), state.clone());
                 running.push(tokio::spawn(async move {
-                    let mut told = Vec::new();
+                    let mut result = Vec::new();
                     for n in 0..8 {
                         let set =
                             patch_set(&state, two_tasks(writer * 10_000 + part * 100 + n)).unwrap();
-                        told.push((set.id, commit(store.as_ref(), set).await));
+                        result.push((set.id, commit(store.as_ref(), set).await));
                     }
-                    told
+                    result
                 }));
             }
         }
-        let told: Vec<_> = join_all(running).await.into_iter().flat_map(Result::unwrap).collect();
+        let result: Vec<_> = join_all(running).await.into_iter().flat_map(Result::unwrap).collect();
         let mut seqs = Vec::new();
-        for (id, outcome) in &told {
+        for (id, outcome) in &result {
             let Outcome::Committed { seq, .. } = outcome else { panic!("{id}: {outcome:?}") };
             seqs.push(*seq);
         }
         seqs.sort_unstable();
-        assert_eq!(seqs, (3..3 + told.len() as u64).collect::<Vec<_>>(), "{:?}", place.cloud);
+        assert_eq!(seqs, (3..3 + result.len() as u64).collect::<Vec<_>>(), "{:?}", place.cloud);
         let lost = place.count("PUT", Some(if place.cloud == Cloud::S3 { 412 } else { 409 })).await;
         assert!(
             lost > 0,
             "{:?}: no writer ever lost a slot, so nothing was raced for",
             place.cloud
         );
-        let told: Vec<_> = told.into_iter().map(|(id, _)| (id, Told::Committed)).collect();
-        check(&told, &journal(&place.open(3).await).await);
+        let result: Vec<_> = result.into_iter().map(|(id, _)| (id, Reported::Committed)).collect();
+        check(&result, &journal(&place.open(3).await).await);
     }
 }
 
@@ -204,11 +206,11 @@ async fn a_bucket_without_conditional_puts_gets_no_lake() {
     let Some(place) = place(Cloud::S3, "unconditional") else { return };
     place.rules(json!([{"verb": "PUT", "do": "ignore"}])).await;
     let root = place.root();
-    let Err(fault) = DeltaStore::create(&root, Format::default(), clock(), random(1)).await else {
+    let Err(err) = DeltaStore::create(&root, Format::default(), clock(), random(1)).await else {
         panic!("there is a lake")
     };
-    assert!(matches!(fault, StoreError::UnusableRoot { .. }), "{fault:?}");
-    assert!(fault.to_string().contains("two writers"), "{fault}");
+    assert!(matches!(err, StoreError::UnusableRoot { .. }), "{err:?}");
+    assert!(err.to_string().contains("two writers"), "{err}");
     let left: Vec<_> = futures::TryStreamExt::try_collect(root.store.list(None)).await.unwrap();
     assert!(left.is_empty(), "{left:?}");
 }

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::binary::run;
-use super::{Cloud, Place, SECRET, place};
+use super::{Cloud, Placement, SECRET, place};
 
 /// An answer's canary, which stands where storages repeat what was signed.
 const SIGNED: &str = "canary-of-what-was-signed";
 
 /// Runs `task list` on a URL with settings beside or instead of the place's own; an empty value takes one away.
-fn fails(place: &Place, url: &str, settings: &[(&str, &str)]) -> (i32, String, String) {
+fn fails(place: &Placement, url: &str, settings: &[(&str, &str)]) -> (i32, String, String) {
     let mut environment = place.environment();
     environment.retain(|(name, _)| settings.iter().all(|(other, _)| other != name));
     environment.extend(
@@ -21,11 +21,11 @@ fn fails(place: &Place, url: &str, settings: &[(&str, &str)]) -> (i32, String, S
     let folder = tempfile::tempdir().unwrap();
     let words = ["task", "list", "--lake", url, "--json"];
     let output = run(folder.path(), &environment, &words);
-    let (said, complained) =
+    let (printed, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     for canary in [SECRET, SIGNED, "Signature=", "sig="] {
         assert!(
-            !said.contains(canary) && !complained.contains(canary),
+            !printed.contains(canary) && !complained.contains(canary),
             "{url} {settings:?}: {complained}"
         );
     }
@@ -36,7 +36,7 @@ fn fails(place: &Place, url: &str, settings: &[(&str, &str)]) -> (i32, String, S
     (output.status.code().unwrap(), text("message"), text("hint"))
 }
 
-fn assert_told((exit, message, hint): &(i32, String, String), wanted: (i32, &str, &str)) {
+fn assert_reported((exit, message, hint): &(i32, String, String), wanted: (i32, &str, &str)) {
     assert_eq!(*exit, wanted.0, "{message}; {hint}");
     assert!(message.contains(wanted.1), "{message:?} does not say {:?}", wanted.1);
     assert!(hint.contains(wanted.2), "{hint:?} does not say {:?}", wanted.2);
@@ -65,7 +65,11 @@ fn settings_that_cannot_be_are_configuration() {
             &[("AWS_ALLOW_HTTP", "")],
             (3, "AWS_ENDPOINT_URL is an http address", "AWS_ALLOW_HTTP=true"),
         ),
-        ("s4://clouds/lake", &[], (3, "s4:// is no storage", "s3://BUCKET/PATH")),
+        (
+            "s4://clouds/lake",
+            &[],
+            (3, "s4:// is not a supported storage scheme", "s3://BUCKET/PATH"),
+        ),
         ("s3:///lake", &[], (3, "names no bucket", "s3://BUCKET/PATH")),
         ("s3://no-such-bucket/lake", &[], (3, "there is no bucket no-such-bucket", "--lake")),
         (
@@ -76,12 +80,12 @@ fn settings_that_cannot_be_are_configuration() {
         // What a bucket holds that is no lake.
         (url, &[], (3, "there is no lake at", "lakeplan init")),
     ] {
-        assert_told(&fails(&place, url, settings), wanted);
+        assert_reported(&fails(&place, url, settings), wanted);
     }
 }
 
 #[test]
-fn no_credentials_and_no_identity_of_the_machine_are_told_as_such() {
+fn no_credentials_and_no_identity_of_the_machine_are_reported_as_such() {
     let Some(place) = place(Cloud::S3, "credentials") else { return };
     // Nothing listens there.
     let settings = [
@@ -89,14 +93,14 @@ fn no_credentials_and_no_identity_of_the_machine_are_told_as_such() {
         ("AWS_SECRET_ACCESS_KEY", ""),
         ("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9"),
     ];
-    assert_told(
+    assert_reported(
         &fails(&place, &place.url, &settings),
         (3, "there are no credentials for the bucket clouds", "AWS_ACCESS_KEY_ID"),
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_storage_refuses_is_told_without_what_was_signed() {
+async fn what_the_storage_refuses_is_reported_without_what_was_signed() {
     let Some(place) = place(Cloud::S3, "refusals") else { return };
     let body = |code: &str, more: &str| {
         format!(
@@ -129,30 +133,33 @@ async fn what_the_storage_refuses_is_told_without_what_was_signed() {
         (401, String::new(), (3, "does not accept the credentials", "AWS_ACCESS_KEY_ID")),
     ] {
         place.rules(json!([{"verb": "*", "do": "before", "status": status, "body": body}])).await;
-        let told = tokio::task::block_in_place(|| fails(&place, &place.url, &[]));
-        assert_told(&told, wanted);
+        let result = tokio::task::block_in_place(|| fails(&place, &place.url, &[]));
+        assert_reported(&result, wanted);
     }
     place
         .rules(json!([{"verb": "*", "do": "before", "status": 503, "body": body("SlowDown", "")}]))
         .await;
     let begun = std::time::Instant::now();
-    let told = tokio::task::block_in_place(|| fails(&place, &place.url, &[]));
-    assert_told(&told, (4, "could not do it now (503 SlowDown)", "repeat"));
+    let result = tokio::task::block_in_place(|| fails(&place, &place.url, &[]));
+    assert_reported(&result, (4, "unable to serve the request (503 SlowDown)", "retry"));
     assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
 }
 
 #[test]
-fn a_storage_that_cannot_be_reached_is_to_be_tried_again_and_soon_said() {
+fn a_storage_that_cannot_be_reached_is_to_be_tried_again_and_soon_stated() {
     let Some(place) = place(Cloud::S3, "unreachable") else { return };
     let begun = std::time::Instant::now();
     // Nothing listens there.
-    let told = fails(&place, &place.url, &[("AWS_ENDPOINT_URL", "http://127.0.0.1:9")]);
-    assert_told(&told, (4, "cannot be reached: it refuses the connection", "AWS_ENDPOINT_URL"));
+    let result = fails(&place, &place.url, &[("AWS_ENDPOINT_URL", "http://127.0.0.1:9")]);
+    assert_reported(
+        &result,
+        (4, "cannot be reached: it refuses the connection", "AWS_ENDPOINT_URL"),
+    );
     assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
 }
 
 #[test]
-fn azure_is_told_by_its_own_names() {
+fn azure_is_reported_by_its_own_names() {
     let Some(place) = place(Cloud::Azure, "refusals") else { return };
     let url = place.url.as_str();
     let wrong = "d3Jvbmcga2V5IG9mIHRoZSB0ZXN0cw==";
@@ -178,7 +185,7 @@ fn azure_is_told_by_its_own_names() {
         (
             url,
             &[("AZURE_STORAGE_ACCOUNT_NAME", "")],
-            (3, "names no account", "AZURE_STORAGE_ACCOUNT_NAME"),
+            (3, "does not name an account", "AZURE_STORAGE_ACCOUNT_NAME"),
         ),
         (
             url,
@@ -187,6 +194,6 @@ fn azure_is_told_by_its_own_names() {
         ),
         (url, &[], (3, "there is no lake at", "lakeplan init")),
     ] {
-        assert_told(&fails(&place, url, settings), wanted);
+        assert_reported(&fails(&place, url, settings), wanted);
     }
 }

@@ -10,7 +10,7 @@ mod upkeep;
 use std::sync::Arc;
 
 use lakeplan::config::variable;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::{Format, Store};
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ const AZURE_KEY: &str = "dGhlIGtleSBvZiB0aGUgdGVzdHM=";
 
 /// A test's own folder in a cloud.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct Placement {
     pub cloud: Cloud,
     pub url: String,
     proxy: String,
@@ -38,7 +38,7 @@ pub struct Place {
 }
 
 /// A folder for a test; `None`, said aloud, where there is no server.
-pub fn place(cloud: Cloud, test: &str) -> Option<Place> {
+pub fn place(cloud: Cloud, test: &str) -> Option<Placement> {
     let (name, server) = match cloud {
         Cloud::S3 => ("LAKEPLAN_TEST_S3", "S3"),
         Cloud::Azure => ("LAKEPLAN_TEST_AZURE", "Azure"),
@@ -51,10 +51,10 @@ pub fn place(cloud: Cloud, test: &str) -> Option<Place> {
         Cloud::S3 => format!("s3://clouds/{test}/lake"),
         Cloud::Azure => format!("az://clouds/{test}/lake"),
     };
-    Some(Place { cloud, url, proxy, folder: format!("clouds/{test}") })
+    Some(Placement { cloud, url, proxy, folder: format!("clouds/{test}") })
 }
 
-impl Place {
+impl Placement {
     /// What a process has to have in its environment to reach the place.
     pub fn environment(&self) -> Vec<(String, String)> {
         let pairs: &[(&str, &str)] = match self.cloud {
@@ -75,8 +75,8 @@ impl Place {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    pub fn root(&self) -> Root {
-        Root::open_in(&self.url, false, self.environment()).unwrap()
+    pub fn root(&self) -> LakeLocation {
+        LakeLocation::open_in(&self.url, false, self.environment()).unwrap()
     }
 
     /// A new lake there.

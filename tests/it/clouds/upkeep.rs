@@ -10,7 +10,7 @@ use lakeplan::store::{Format, Retention, Store};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 
-use super::{Cloud, Place, place};
+use super::{Cloud, Placement, place};
 use crate::store::faults::journal;
 use crate::store::maintenance::sound;
 use crate::store::{committed, delta_in_memory, make_project, state, task, titles};
@@ -20,7 +20,7 @@ use crate::support::random;
 const NOW: Retention = Retention { files: TimeDelta::zero(), log: TimeDelta::zero() };
 
 /// The lake, by the time of the storage, by which ages are judged.
-async fn aging(place: &Place, seed: u64) -> DeltaStore {
+async fn aging(place: &Placement, seed: u64) -> DeltaStore {
     DeltaStore::open(&place.root(), Format::default(), Arc::new(SystemClock), random(seed))
         .await
         .unwrap()
@@ -48,7 +48,7 @@ async fn maintains(cloud: Cloud) {
     // The checkpoints have to be older than what they let go.
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     let again = store.maintain(NOW).await.unwrap();
-    assert!(done.compacted.from > done.compacted.into, "{done:?}");
+    assert!(done.journal.from > done.journal.into, "{done:?}");
     let vacuumed = |what: fn(&lakeplan::store::Vacuumed) -> usize| -> usize {
         done.vacuumed.iter().chain(&again.vacuumed).map(|(_, vacuumed)| what(vacuumed)).sum()
     };
@@ -116,7 +116,7 @@ async fn a_log_of_more_entries_than_a_page_is_read_whole_and_deleted_by_the_thou
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn listings_come_in_the_order_of_names_and_begin_where_they_are_told() {
+async fn listings_come_in_the_order_of_names_and_begin_where_they_are_reported() {
     for cloud in [Cloud::S3, Cloud::Azure] {
         let Some(place) = place(cloud, "order") else { continue };
         let store = place.root().store;

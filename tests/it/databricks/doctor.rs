@@ -31,8 +31,8 @@ fn registered() -> (Server, tempfile::TempDir) {
 fn missing(server: &Server, folder: &std::path::Path) -> Vec<(String, String, String)> {
     let output = run(server, folder, &[DOCTOR.as_slice(), &["--json"]].concat());
     assert_eq!(output.status.code(), Some(1), "{}", super::text(&output.stdout));
-    let said: Value = serde_json::from_slice(&output.stderr).unwrap();
-    let checks = said["error"]["checkup"]["checks"].as_array().unwrap().clone();
+    let printed: Value = serde_json::from_slice(&output.stderr).unwrap();
+    let checks = printed["error"]["checkup"]["checks"].as_array().unwrap().clone();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let missing = checks.iter().filter(|check| check["state"] == "missing");
     missing
@@ -67,12 +67,12 @@ fn a_lake_with_all_it_needs_passes_every_check() {
     ] {
         assert!(names.contains(&what), "{what} is not looked at: {names:?}");
     }
-    let said = ok(&server, folder.path(), &DOCTOR);
+    let printed = ok(&server, folder.path(), &DOCTOR);
     assert!(
-        said.contains("ok       identity")
-            && said.contains("ana@example.com")
-            && said.ends_with("main.plan has what it needs\n"),
-        "{said}"
+        printed.contains("ok       identity")
+            && printed.contains("ana@example.com")
+            && printed.ends_with("main.plan has what it needs\n"),
+        "{printed}"
     );
     assert!(
         server.world().statements.iter().all(|statement| statement["statement"] != "SELECT 1"),
@@ -81,7 +81,7 @@ fn a_lake_with_all_it_needs_passes_every_check() {
 }
 
 #[test]
-fn each_thing_that_is_missing_is_told_with_its_way_out() {
+fn each_thing_that_is_missing_is_reported_with_its_way_out() {
     let (server, folder) = registered();
     let path = folder.path();
     {
@@ -96,29 +96,28 @@ fn each_thing_that_is_missing_is_told_with_its_way_out() {
     let message = "User does not have MODIFY on Table 'main.plan.journal'.";
     server.refuse("temporary-table-credentials", "READ_WRITE", 403, message);
     let found = missing(&server, path);
-    let way_out = |what: &str| {
-        found
-            .iter()
-            .find(|(name, ..)| name == what)
-            .map_or("", |(_, _, way_out)| way_out)
-            .to_owned()
+    let advice = |what: &str| {
+        found.iter().find(|(name, ..)| name == what).map_or("", |(_, _, advice)| advice).to_owned()
     };
-    assert!(way_out("external data access").contains("metastore admin"), "{found:#?}");
+    assert!(advice("external data access").contains("metastore admin"), "{found:#?}");
     assert!(
-        way_out("write credential")
+        advice("write credential")
             .contains("GRANT MODIFY ON SCHEMA `main`.`plan` TO `ana@example.com`"),
         "{found:#?}"
     );
-    assert_eq!(way_out("views"), "lakeplan --lake main.plan catalog views");
-    assert_eq!(way_out("table users"), "lakeplan --lake main.plan catalog register");
-    assert!(way_out("table tasks").contains("only Lakeplan may"), "{found:#?}");
+    assert_eq!(advice("views"), "lakeplan --lake main.plan catalog views");
+    assert_eq!(advice("table users"), "lakeplan --lake main.plan catalog register");
+    assert!(advice("table tasks").contains("only Lakeplan may"), "{found:#?}");
     assert_eq!(
-        way_out("inbox"),
+        advice("inbox"),
         "GRANT MODIFY, SELECT ON TABLE `main`.`plan`.`inbox` TO `<the SQL users>`"
     );
     assert_eq!(found.len(), 6, "{found:#?}");
-    let said = fails(&server, path, &DOCTOR, 1);
-    assert!(said.contains("6 things missing") && said.contains("missing  views"), "{said}");
+    let printed = fails(&server, path, &DOCTOR, 1);
+    assert!(
+        printed.contains("6 things missing") && printed.contains("missing  views"),
+        "{printed}"
+    );
 }
 
 #[test]
@@ -139,6 +138,6 @@ fn what_comes_later_is_not_looked_at_where_what_it_rests_on_is_missing() {
         found.len() == 1 && found[0].0 == "identity" && found[0].1.contains("expired"),
         "{found:#?}"
     );
-    let said = fails(&server, folder.path(), &["--lake", "./x", "doctor", "--databricks"], 1);
-    assert!(said.contains("is no lake in Unity Catalog"), "{said}");
+    let printed = fails(&server, folder.path(), &["--lake", "./x", "doctor", "--databricks"], 1);
+    assert!(printed.contains("is not a lake in Unity Catalog"), "{printed}");
 }

@@ -150,10 +150,11 @@ fn a_managed_inbox_that_may_not_be_read_names_the_grant_and_keeps_no_one_from_th
     server.refuse("temporary-table-credentials", "id-of-main.plan.inbox", 403, denied);
     for words in [&["inbox", "apply"][..], &["inbox", "list"], &["query", "SELECT * FROM requests"]]
     {
-        let said = fails(&server, path, &on_plan(words), 3);
+        let printed = fails(&server, path, &on_plan(words), 3);
         assert!(
-            said.contains("lacks a right to read the table inbox") && said.contains("GRANT SELECT"),
-            "{words:?}: {said}"
+            printed.contains("is not allowed to read the table inbox")
+                && printed.contains("GRANT SELECT"),
+            "{words:?}: {printed}"
         );
     }
     assert_eq!(
@@ -169,10 +170,10 @@ fn a_managed_inbox_with_features_that_are_not_read_here_says_which() {
     let entry = Object { bytes: format!("{protocol}\n").into(), tag: 1 };
     server.world().objects.insert(format!("{KEPT}/_delta_log/00000000000000000002.json"), entry);
     for words in [&["inbox", "apply"][..], &["inbox", "list"], &["query", "--view", "requests"]] {
-        let said = fails(&server, folder.path(), &on_plan(words), 3);
+        let printed = fails(&server, folder.path(), &on_plan(words), 3);
         assert!(
-            said.contains("deletion vectors") && said.contains("DROP FEATURE"),
-            "{words:?}: {said}"
+            printed.contains("deletion vectors") && printed.contains("DROP FEATURE"),
+            "{words:?}: {printed}"
         );
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakeplan::domain::secret::{Login, Secret};
+use lakeplan::domain::secret::{Credentials, Secret};
 use lakeplan::net::Workspace;
 use lakeplan::store::catalog::{Catalog, SchemaName};
 use object_store::ObjectStoreExt;
@@ -17,7 +17,7 @@ use crate::support::clock;
 
 /// The catalog as a library, with the server's storage.
 pub fn catalog(server: &Server, clock: Arc<dyn lakeplan::runtime::Clock>) -> Catalog {
-    let workspace = Workspace::open(server.url(), Login::Token(Secret::new(TOKEN))).unwrap();
+    let workspace = Workspace::open(server.url(), Credentials::Token(Secret::new(TOKEN))).unwrap();
     let variables = [
         ("AWS_ENDPOINT_URL", server.url()),
         ("AWS_ALLOW_HTTP", "true"),
@@ -77,22 +77,22 @@ fn init_without_a_warehouse_shows_the_statement_and_can_be_taken_up_again() {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
     let path = folder.path();
     let words = ["init", "main.plan", "--location", BUCKET_LAKE];
-    let said = ok(&server, path, &words);
+    let replied = ok(&server, path, &words);
     assert!(
-        said.contains("CREATE TABLE IF NOT EXISTS `main`.`plan`.`journal` USING DELTA LOCATION 's3://team/plans/lake/journal';"),
-        "{said}"
+        replied.contains("CREATE TABLE IF NOT EXISTS `main`.`plan`.`journal` USING DELTA LOCATION 's3://team/plans/lake/journal';"),
+        "{replied}"
     );
     assert!(server.world().ran().is_empty());
-    let said = fails(&server, path, &["--lake", "main.plan", "task", "list"], 3);
+    let replied = fails(&server, path, &["--lake", "main.plan", "task", "list"], 3);
     assert!(
-        said.contains("there is no lake in main.plan: it has no table journal\nhint: lakeplan init main.plan --location URL"),
-        "{said}"
+        replied.contains("there is no lake in main.plan: it has no table journal\nhint: create one with lakeplan init main.plan --location URL"),
+        "{replied}"
     );
     let before = server.world().objects.len();
     ok(&server, path, &[words.as_slice(), &["--warehouse", "w1"]].concat());
     assert_eq!(server.world().objects.len(), before, "the lake is the one that was begun");
-    let said = fails(&server, path, &words, 1);
-    assert!(said.contains("there is a lake in main.plan already"), "{said}");
+    let replied = fails(&server, path, &words, 1);
+    assert!(replied.contains("there is a lake in main.plan already"), "{replied}");
 }
 
 #[test]
@@ -192,16 +192,17 @@ fn a_statement_that_fails_says_which_and_how_many_ran() {
         ..Default::default()
     };
     server.world().answers.insert(sql.to_owned(), failure);
-    let said = fails(
+    let replied = fails(
         &server,
         folder.path(),
         &["--lake", "main.plan", "catalog", "register", "--warehouse", "w1"],
         1,
     );
     assert!(
-        said.contains("table agent_logs: the warehouse says: no right to create (SQLSTATE 42501)")
-            && said.contains(sql),
-        "{said}"
+        replied.contains(
+            "table agent_logs: the warehouse reported: no right to create (SQLSTATE 42501)"
+        ) && replied.contains(sql),
+        "{replied}"
     );
 }
 
@@ -214,28 +215,29 @@ fn a_warehouse_that_is_away_for_a_while_is_a_reason_to_try_again() {
     };
     let init = ["init", "main.plan", "--location", BUCKET_LAKE, "--warehouse", "w1"];
     away();
-    let said = fails(&server, folder.path(), &init, 4);
+    let replied = fails(&server, folder.path(), &init, 4);
     assert!(
-        said.contains(
-            "its journal could not be registered: 127.0.0.1 answers 503: later\n  CREATE TABLE"
+        replied.contains(
+            "its journal could not be registered: 127.0.0.1 responded with status 503: later\n  CREATE TABLE"
         ),
-        "{said}"
+        "{replied}"
     );
-    assert!(said.contains("hint: repeat the command later"), "{said}");
+    assert!(replied.contains("hint: retry the command later"), "{replied}");
     ok(&server, folder.path(), &init);
     for verb in ["register", "views"] {
         away();
-        let said = fails(
+        let replied = fails(
             &server,
             folder.path(),
             &["--lake", "main.plan", "catalog", verb, "--warehouse", "w1"],
             4,
         );
         assert!(
-            said.contains("answers 503: later; 0 of ") && said.contains("does no harm\n  CREATE "),
-            "{said}"
+            replied.contains("responded with status 503: later; 0 of ")
+                && replied.contains("does no harm\n  CREATE "),
+            "{replied}"
         );
-        assert!(said.contains("hint: repeat the command later"), "{said}");
+        assert!(replied.contains("hint: retry the command later"), "{replied}");
     }
     server.script(
         "POST",
@@ -244,13 +246,16 @@ fn a_warehouse_that_is_away_for_a_while_is_a_reason_to_try_again() {
         403,
         json!({"error_code": "PERMISSION_DENIED", "message": "no CAN USE"}),
     );
-    let said = fails(
+    let replied = fails(
         &server,
         folder.path(),
         &["--lake", "main.plan", "catalog", "views", "--warehouse", "w1"],
         3,
     );
-    assert!(said.contains("the warehouse w1 may not be used: no CAN USE; 0 of "), "{said}");
+    assert!(
+        replied.contains("access to the warehouse w1 was denied: no CAN USE; 0 of "),
+        "{replied}"
+    );
 }
 
 #[test]
@@ -291,33 +296,33 @@ fn a_service_principal_gets_its_own_token() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(server.world().tokens_granted, 1, "one token for all requests");
     listing.env("DATABRICKS_CLIENT_SECRET", "wrong-canary");
-    let said = super::told(guarded(&mut listing), 3);
-    assert!(said.contains("does not accept the token"), "{said}");
+    let replied = super::rendered(guarded(&mut listing), 3);
+    assert!(replied.contains("does not accept the token"), "{replied}");
 }
 
 #[tokio::test]
-async fn a_token_that_ends_is_taken_anew_from_its_file_or_asked_for_again() {
+async fn a_token_that_ends_is_read_again_from_its_file_or_asked_for_again() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     std::fs::write(&file, format!("{TOKEN}\n")).unwrap();
     let me = lakeplan::net::Request::get("api/2.0/preview/scim/v2/Me");
-    let by_file = Workspace::open(server.url(), Login::TokenFile(file.clone())).unwrap();
-    by_file.ask(&me).await.unwrap();
+    let by_file = Workspace::open(server.url(), Credentials::TokenFile(file.clone())).unwrap();
+    by_file.send(&me).await.unwrap();
     server.world().tokens = ["second-canary".to_owned()].into();
-    let refused = by_file.ask(&me).await.unwrap_err();
+    let refused = by_file.send(&me).await.unwrap_err();
     assert!(matches!(refused, lakeplan::net::NetError::Unauthorized { .. }), "{refused}");
     assert!(!format!("{refused} {refused:?} {by_file:?}").contains("canary"));
     std::fs::write(&file, "second-canary").unwrap();
-    by_file.ask(&me).await.unwrap();
+    by_file.send(&me).await.unwrap();
 
     let client =
-        Login::Client { id: "app-1".to_owned(), secret: Secret::new("client-canary-secret") };
+        Credentials::Client { id: "app-1".to_owned(), secret: Secret::new("client-canary-secret") };
     let principal = Workspace::open(server.url(), client).unwrap();
-    futures::future::try_join_all((0..8).map(|_| principal.ask(&me))).await.unwrap();
+    futures::future::try_join_all((0..8).map(|_| principal.send(&me))).await.unwrap();
     assert_eq!(server.world().tokens_granted, 1, "asked for once, whoever comes meanwhile");
     server.world().tokens.clear();
-    principal.ask(&me).await.unwrap();
+    principal.send(&me).await.unwrap();
     assert_eq!(server.world().tokens_granted, 2);
 }
 

@@ -26,7 +26,7 @@ pub const CANARY: &str = "canary";
 pub const TOKEN: &str = "dapi-canary-token";
 pub const BUCKET_LAKE: &str = "s3://team/plans/lake";
 
-/// The binary, told of the server and of nothing else.
+/// The binary, configured with the server and nothing else.
 pub fn command(server: &Server, folder: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lakeplan"));
     command.args(words).current_dir(folder).env_clear().stdin(Stdio::null());
@@ -48,9 +48,9 @@ pub fn run(server: &Server, folder: &Path, words: &[&str]) -> Output {
 /// Runs a command whose output may hold no secret.
 pub fn guarded(command: &mut Command) -> Output {
     let output = command.output().unwrap();
-    for said in [&output.stdout, &output.stderr] {
-        let said = String::from_utf8_lossy(said);
-        assert!(!said.contains(CANARY), "a secret was printed: {said}");
+    for printed in [&output.stdout, &output.stderr] {
+        let printed = String::from_utf8_lossy(printed);
+        assert!(!printed.contains(CANARY), "a secret was printed: {printed}");
     }
     output
 }
@@ -68,10 +68,10 @@ pub fn json_of(server: &Server, folder: &Path, words: &[&str]) -> Value {
 
 /// Runs a command that must fail with a code; gives what it said.
 pub fn fails(server: &Server, folder: &Path, words: &[&str], code: i32) -> String {
-    told(run(server, folder, words), code)
+    rendered(run(server, folder, words), code)
 }
 
-pub fn told(output: Output, code: i32) -> String {
+pub fn rendered(output: Output, code: i32) -> String {
     assert_eq!(
         output.status.code(),
         Some(code),

@@ -106,7 +106,7 @@ impl OpenApi {
             .validators
             .get(name)
             .unwrap_or_else(|| panic!("{name} is not among the schemas in use"));
-        validator.iter_errors(value).map(|fault| format!("{place}: {fault}")).collect()
+        validator.iter_errors(value).map(|err| format!("{place}: {err}")).collect()
     }
 }
 
@@ -114,7 +114,10 @@ fn fits(template: &str, path: &str) -> bool {
     let (template, path): (Vec<&str>, Vec<&str>) =
         (template.split('/').collect(), path.split('/').collect());
     template.len() == path.len()
-        && template.iter().zip(path).all(|(part, said)| part.starts_with('{') || *part == said)
+        && template
+            .iter()
+            .zip(path)
+            .all(|(part, printed)| part.starts_with('{') || *part == printed)
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::server::Server;
 use super::statements::Answer;
-use super::{command, fails, guarded, json_of, ok, run, text, told};
+use super::{command, fails, guarded, json_of, ok, rendered, run, text};
 
 const SQL: &str = "SELECT key, effort FROM tasks";
 
@@ -119,7 +119,7 @@ fn an_answer_too_large_for_the_api_is_asked_for_again_by_links() {
 fn an_answer_that_was_cut_off_says_so() {
     let (server, folder) = answered(Answer { truncated: true, ..two_columns() });
     let output = run(&server, folder.path(), &query(&[SQL]));
-    assert!(text(&output.stderr).contains("the warehouse gave not all rows"));
+    assert!(text(&output.stderr).contains("the warehouse did not return all rows"));
     assert!(text(&output.stdout).contains("3 rows, cut off by the warehouse's limit"));
 }
 
@@ -144,7 +144,7 @@ fn parameters_go_with_the_statement_and_not_into_its_text() {
 }
 
 #[test]
-fn a_statement_is_waited_for_and_a_warehouse_that_starts_is_told() {
+fn a_statement_is_waited_for_and_a_warehouse_that_starts_is_reported() {
     let (server, folder) = answered(Answer { polls: 2, state: "PENDING", ..two_columns() });
     server.world().warehouse_state = "STOPPED";
     let output = run(&server, folder.path(), &query(&[SQL, "--json"]));
@@ -163,10 +163,12 @@ fn a_statement_that_fails_tells_its_sql_state() {
         failure: Some(("42703", "[UNRESOLVED_COLUMN] no column effort")),
         ..Answer::default()
     });
-    let said = fails(&server, folder.path(), &query(&[SQL]), 2);
+    let printed = fails(&server, folder.path(), &query(&[SQL]), 2);
     assert!(
-        said.contains("the warehouse says: [UNRESOLVED_COLUMN] no column effort (SQLSTATE 42703)"),
-        "{said}"
+        printed.contains(
+            "the warehouse reported: [UNRESOLVED_COLUMN] no column effort (SQLSTATE 42703)"
+        ),
+        "{printed}"
     );
 }
 
@@ -180,8 +182,8 @@ fn an_answer_with_fewer_rows_than_announced_is_no_answer() {
         "result": {"data_array": [["PAY-1"]]},
     });
     server.script("POST", "sql/statements", 1, 200, answer);
-    let said = fails(&server, folder.path(), &query(&["SELECT key FROM tasks"]), 3);
-    assert!(said.contains("it announced 2 rows, and 1 came"), "{said}");
+    let printed = fails(&server, folder.path(), &query(&["SELECT key FROM tasks"]), 3);
+    assert!(printed.contains("it announced 2 rows but returned 1"), "{printed}");
 }
 
 #[cfg(unix)]
@@ -197,8 +199,8 @@ fn ctrl_c_cancels_the_statement_at_the_warehouse() {
     assert!(
         Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success()
     );
-    let said = told(child.wait_with_output().unwrap(), 4);
-    assert!(said.contains("interrupted; the statement was cancelled"), "{said}");
+    let printed = rendered(child.wait_with_output().unwrap(), 4);
+    assert!(printed.contains("interrupted; the statement was cancelled"), "{printed}");
     assert!(server.world().running["st-1"].cancelled);
 }
 
@@ -206,11 +208,11 @@ fn ctrl_c_cancels_the_statement_at_the_warehouse() {
 fn a_deadline_cancels_the_statement_too() {
     let (server, folder) =
         answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
-    let said = fails(&server, folder.path(), &query(&[SQL, "--timeout", "1"]), 4);
+    let printed = fails(&server, folder.path(), &query(&[SQL, "--timeout", "1"]), 4);
     assert!(
-        said.contains("did not answer in time; the statement was cancelled")
-            && said.contains("--timeout"),
-        "{said}"
+        printed.contains("did not answer in time; the statement was cancelled")
+            && printed.contains("--timeout"),
+        "{printed}"
     );
     assert!(server.world().running["st-1"].cancelled);
 }
@@ -224,12 +226,12 @@ fn a_deadline_holds_while_the_answer_is_fetched() {
     for words in
         [[SQL, "--timeout", "1", "--json"].as_slice(), &[SQL, "--timeout", "1", "--format", "csv"]]
     {
-        let said = fails(&server, folder.path(), &query(words), 4);
+        let printed = fails(&server, folder.path(), &query(words), 4);
         assert!(
-            said.contains(
+            printed.contains(
                 "did not answer in time; the statement had ended, and not all of its answer"
             ),
-            "{said}"
+            "{printed}"
         );
     }
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
@@ -250,8 +252,8 @@ fn ctrl_c_ends_the_fetching_of_an_answer() {
     assert!(
         Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success()
     );
-    let said = told(child.wait_with_output().unwrap(), 4);
-    assert!(said.contains("interrupted; the statement had ended"), "{said}");
+    let printed = rendered(child.wait_with_output().unwrap(), 4);
+    assert!(printed.contains("interrupted; the statement had ended"), "{printed}");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
@@ -261,8 +263,8 @@ fn a_deadline_holds_while_the_warehouse_is_asked_how_far_it_is() {
         answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
     server.hang("GET", "sql/statements/");
     let began = Instant::now();
-    let said = fails(&server, folder.path(), &query(&[SQL, "--timeout", "1"]), 4);
-    assert!(said.contains("did not answer in time; the statement was cancelled"), "{said}");
+    let printed = fails(&server, folder.path(), &query(&[SQL, "--timeout", "1"]), 4);
+    assert!(printed.contains("did not answer in time; the statement was cancelled"), "{printed}");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert!(server.world().running["st-1"].cancelled);
 }
@@ -273,13 +275,13 @@ fn a_statement_whose_state_cannot_be_learned_is_cancelled() {
         answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
     let answer = json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "later"});
     server.script("GET", "sql/statements/", usize::MAX, 503, answer);
-    let said = fails(&server, folder.path(), &query(&[SQL]), 4);
-    assert!(said.contains("answers 503: later"), "{said}");
+    let printed = fails(&server, folder.path(), &query(&[SQL]), 4);
+    assert!(printed.contains("responded with status 503: later"), "{printed}");
     assert!(server.world().running["st-1"].cancelled);
 }
 
 #[test]
-fn a_cancelling_that_is_not_confirmed_is_not_told_as_one() {
+fn a_cancelling_that_is_not_confirmed_is_not_reported_as_one() {
     let (server, folder) =
         answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
     server.script(
@@ -289,30 +291,30 @@ fn a_cancelling_that_is_not_confirmed_is_not_told_as_one() {
         403,
         json!({"error_code": "PERMISSION_DENIED", "message": "not yours"}),
     );
-    let said = fails(&server, folder.path(), &query(&[SQL, "--timeout", "1"]), 4);
-    assert!(said.contains("did not answer in time; the statement may still run"), "{said}");
+    let printed = fails(&server, folder.path(), &query(&[SQL, "--timeout", "1"]), 4);
+    assert!(printed.contains("did not answer in time; the statement may still run"), "{printed}");
 }
 
 #[test]
-fn a_refusal_that_repeats_a_signed_link_is_told_by_status_and_storage_alone() {
+fn a_refusal_that_repeats_a_signed_link_is_reported_by_status_and_storage_alone() {
     for (status, exit, tells) in [
         (400, 3, "the storage at localhost refuses its links with 400"),
         (404, 3, "the storage at localhost refuses its links with 404"),
-        (503, 4, "localhost answers 503\n"),
+        (503, 4, "localhost responded with status 503\n"),
     ] {
         let (server, folder) = answered(Answer { refused_links: Some(status), ..two_columns() });
         let elsewhere = server.url().replace("127.0.0.1", "localhost");
         server.world().address = elsewhere;
         let mut asking = command(&server, folder.path(), &query(&[SQL, "--format", "csv"]));
-        let said = told(guarded(asking.env("LAKEPLAN_LOG", "debug")), exit);
-        let (log, error) = said.split_once("error: ").unwrap();
+        let printed = rendered(guarded(asking.env("LAKEPLAN_LOG", "debug")), exit);
+        let (log, error) = printed.split_once("error: ").unwrap();
         assert!(
             error.contains(tells)
                 && !error.contains("127.0.0.1")
-                && !said.contains("AuthenticationFailed"),
-            "{said}"
+                && !printed.contains("AuthenticationFailed"),
+            "{printed}"
         );
-        assert_eq!(log.contains("sent again after a pause"), status == 503, "{said}");
+        assert_eq!(log.contains("sent again after a pause"), status == 503, "{printed}");
     }
 }
 
@@ -325,8 +327,8 @@ fn what_does_more_than_read_is_refused_before_anything_is_sent() {
         "INSERT INTO inbox VALUES (1)",
         "SELECT secret('a', 'b')",
     ] {
-        let said = fails(&server, folder.path(), &query(&[sql]), 1);
-        assert!(said.contains("a query only reads"), "{said}");
+        let printed = fails(&server, folder.path(), &query(&[sql]), 1);
+        assert!(printed.contains("a query must be one SELECT that only reads"), "{printed}");
     }
     assert!(fails(&server, folder.path(), &query(&["SELEC 1"]), 2).contains("cannot be read"));
     assert!(server.world().seen.is_empty());

@@ -6,12 +6,12 @@ use serde_json::json;
 
 use super::server::Server;
 use super::world::Script;
-use super::{BUCKET_LAKE, command, fails, guarded, ok, run, text, told, with_lake};
+use super::{BUCKET_LAKE, command, fails, guarded, ok, rendered, run, text, with_lake};
 
 const LIST: [&str; 4] = ["--lake", "main.plan", "task", "list"];
 
 #[test]
-fn a_workspace_that_is_not_named_or_not_to_be_spoken_to_is_told() {
+fn a_workspace_that_is_not_named_or_not_to_be_spoken_to_is_reported() {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
     let with = |name: &str, value: Option<&str>| {
         let mut command = command(&server, folder.path(), &LIST);
@@ -21,46 +21,48 @@ fn a_workspace_that_is_not_named_or_not_to_be_spoken_to_is_told() {
         };
         guarded(&mut command)
     };
-    let said = told(with("DATABRICKS_HOST", None), 3);
+    let printed = rendered(with("DATABRICKS_HOST", None), 3);
     assert!(
-        said.contains("error: no Databricks workspace is named: DATABRICKS_HOST is not set\nhint: set DATABRICKS_HOST"),
-        "{said}"
+        printed.contains(
+            "error: no Databricks workspace: DATABRICKS_HOST is not set\nhint: set DATABRICKS_HOST"
+        ),
+        "{printed}"
     );
     assert!(
-        said.contains("a folder whose name reads as catalog.schema is written ./catalog.schema"),
-        "{said}"
+        printed.contains("for a folder with a name like catalog.schema, use ./catalog.schema"),
+        "{printed}"
     );
-    let said = told(with("DATABRICKS_TOKEN", None), 3);
-    assert!(said.contains("DATABRICKS_TOKEN is not set"), "{said}");
-    let said = told(with("DATABRICKS_HOST", Some("http://example.com")), 3);
-    assert!(said.contains("it is not https"), "{said}");
-    let said = told(with("DATABRICKS_HOST", Some("https://me:canary@example.com")), 3);
-    assert!(said.contains("it holds a name or a password"), "{said}");
-    let said = told(with("DATABRICKS_HOST", Some("http://127.0.0.1:1")), 4);
-    assert!(said.contains("127.0.0.1 cannot be reached"), "{said}");
-    let said = told(with("DATABRICKS_TOKEN_FILE", Some("/nowhere/token")), 3);
-    assert!(said.contains("the token file /nowhere/token cannot be read"), "{said}");
-    let said = told(with("DATABRICKS_TOKEN", Some("two canary words")), 3);
-    assert!(said.contains("the token of DATABRICKS_TOKEN has a space"), "{said}");
+    let printed = rendered(with("DATABRICKS_TOKEN", None), 3);
+    assert!(printed.contains("DATABRICKS_TOKEN is not set"), "{printed}");
+    let printed = rendered(with("DATABRICKS_HOST", Some("http://example.com")), 3);
+    assert!(printed.contains("it is not https"), "{printed}");
+    let printed = rendered(with("DATABRICKS_HOST", Some("https://me:canary@example.com")), 3);
+    assert!(printed.contains("it contains a user name or a password"), "{printed}");
+    let printed = rendered(with("DATABRICKS_HOST", Some("http://127.0.0.1:1")), 4);
+    assert!(printed.contains("127.0.0.1 cannot be reached"), "{printed}");
+    let printed = rendered(with("DATABRICKS_TOKEN_FILE", Some("/nowhere/token")), 3);
+    assert!(printed.contains("the token file /nowhere/token cannot be read"), "{printed}");
+    let printed = rendered(with("DATABRICKS_TOKEN", Some("two canary words")), 3);
+    assert!(printed.contains("the token of DATABRICKS_TOKEN has a space"), "{printed}");
     assert!(server.world().seen.is_empty());
 }
 
 #[test]
-fn an_expired_token_is_told_and_not_repeated() {
+fn an_expired_token_is_reported_and_not_repeated() {
     let (server, folder) = with_lake();
     server.world().tokens.clear();
     for words in
         [LIST.as_slice(), &["--lake", "main.plan", "query", "--warehouse", "w1", "SELECT 1"]]
     {
-        let said = fails(&server, folder.path(), words, 3);
+        let printed = fails(&server, folder.path(), words, 3);
         assert!(
-            said.contains("does not accept the token: it is wrong, has expired or was revoked\nhint: make a new token"),
-            "{said}"
+            printed.contains("does not accept the token: it is wrong, has expired or was revoked\nhint: create a new token"),
+            "{printed}"
         );
     }
     let mut debug = command(&server, folder.path(), &LIST);
-    let said = text(&guarded(debug.env("LAKEPLAN_LOG", "debug")).stderr);
-    assert!(said.contains("does not accept the token"), "{said}");
+    let printed = text(&guarded(debug.env("LAKEPLAN_LOG", "debug")).stderr);
+    assert!(printed.contains("does not accept the token"), "{printed}");
 }
 
 #[test]
@@ -74,11 +76,11 @@ fn a_refusal_that_repeats_the_token_is_shown_without_it() {
         403,
         json!({"error_code": "PERMISSION_DENIED", "message": message}),
     );
-    let said = fails(&server, folder.path(), &LIST, 3);
+    let printed = fails(&server, folder.path(), &LIST, 3);
     assert!(
-        said.contains("the token *** may not see tables")
-            && said.contains("GRANT USE CATALOG ON CATALOG `main`"),
-        "{said}"
+        printed.contains("the token *** may not see tables")
+            && printed.contains("GRANT USE CATALOG ON CATALOG `main`"),
+        "{printed}"
     );
 }
 
@@ -95,10 +97,11 @@ fn a_request_that_is_sent_again_is_logged_without_the_token_that_its_refusal_rep
     );
     let mut listing = command(&server, folder.path(), &LIST);
     let output = guarded(listing.env("LAKEPLAN_LOG", "debug"));
-    let said = text(&output.stderr);
+    let printed = text(&output.stderr);
     assert!(
-        output.status.success() && said.contains("answers 503: the token *** is too busy"),
-        "{said}"
+        output.status.success()
+            && printed.contains("responded with status 503: the token *** is too busy"),
+        "{printed}"
     );
 }
 
@@ -113,16 +116,19 @@ fn by_client(server: &Server, folder: &std::path::Path, secret: &str) -> std::pr
 }
 
 #[test]
-fn a_client_secret_with_a_space_is_told_and_sent_nowhere() {
+fn a_client_secret_with_a_space_is_reported_and_sent_nowhere() {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
-    let said = told(by_client(&server, folder.path(), "two canary words"), 3);
-    assert!(said.contains("the client secret of DATABRICKS_CLIENT_SECRET has a space"), "{said}");
-    assert!(said.contains("hint: set it to the client secret and nothing else"), "{said}");
+    let printed = rendered(by_client(&server, folder.path(), "two canary words"), 3);
+    assert!(
+        printed.contains("the client secret of DATABRICKS_CLIENT_SECRET has a space"),
+        "{printed}"
+    );
+    assert!(printed.contains("hint: set it to the client secret and nothing else"), "{printed}");
     assert!(server.world().seen.is_empty());
 }
 
 #[test]
-fn a_granted_token_that_is_none_is_told_as_such() {
+fn a_granted_token_that_is_none_is_reported_as_such() {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
     for token in ["two canary\nwords", ""] {
         server.script(
@@ -132,12 +138,11 @@ fn a_granted_token_that_is_none_is_told_as_such() {
             200,
             json!({"access_token": token, "expires_in": 3600}),
         );
-        let said = told(by_client(&server, folder.path(), "client-canary-secret"), 3);
+        let printed = rendered(by_client(&server, folder.path(), "client-canary-secret"), 3);
         assert!(
-            said.contains(
-                "127.0.0.1 grants a token that is empty or has a character that no token has"
-            ),
-            "{said}"
+            printed
+                .contains("127.0.0.1 returned a token that is empty or has an invalid character"),
+            "{printed}"
         );
     }
     assert_eq!(server.world().seen.len(), 2, "such a token is not sent");
@@ -155,8 +160,8 @@ fn a_refusal_that_repeats_the_client_secret_is_shown_without_it() {
         403,
         json!({"error": "access_denied", "error_description": message}),
     );
-    let said = told(by_client(&server, folder.path(), "client-canary-secret"), 3);
-    assert!(said.contains("not from here with ***, sent as ***"), "{said}");
+    let printed = rendered(by_client(&server, folder.path(), "client-canary-secret"), 3);
+    assert!(printed.contains("not from here with ***, sent as ***"), "{printed}");
 }
 
 #[test]
@@ -192,14 +197,15 @@ fn a_missing_right_comes_with_its_grant() {
     for (message, grant) in cases {
         let (server, folder) = with_lake();
         server.refuse("temporary-table-credentials", "", 403, message);
-        let said = fails(&server, folder.path(), &LIST, 3);
+        let printed = fails(&server, folder.path(), &LIST, 3);
         assert!(
-            said.contains(message) && said.contains(&format!("hint: let the owner run: {grant}")),
-            "{said}"
+            printed.contains(message)
+                && printed.contains(&format!("hint: ask the owner to run: {grant}")),
+            "{printed}"
         );
         assert!(
-            said.matches("GRANT").count() == 1 || message == "Access denied.",
-            "only what is missing: {said}"
+            printed.matches("GRANT").count() == 1 || message == "Access denied.",
+            "only what is missing: {printed}"
         );
     }
 }
@@ -209,25 +215,27 @@ fn a_place_where_no_lake_may_be_made_comes_with_its_grant() {
     let message = "User does not have EXTERNAL USE LOCATION on External Location 'plans'.";
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
     server.refuse("temporary-path-credentials", "", 403, message);
-    let said = fails(&server, folder.path(), &["init", "main.plan", "--location", BUCKET_LAKE], 3);
+    let printed =
+        fails(&server, folder.path(), &["init", "main.plan", "--location", BUCKET_LAKE], 3);
     let grant = "GRANT EXTERNAL USE LOCATION ON EXTERNAL LOCATION `plans` TO `ana@example.com`";
     assert!(
-        said.contains(message) && said.contains(&format!("hint: let the owner run: {grant}")),
-        "{said}"
+        printed.contains(message)
+            && printed.contains(&format!("hint: ask the owner to run: {grant}")),
+        "{printed}"
     );
 }
 
 #[test]
-fn external_data_access_that_is_off_is_told_as_a_setting() {
+fn external_data_access_that_is_off_is_reported_as_a_setting() {
     let (server, folder) = with_lake();
     let message = "Request to generate access credential for path from outside of Databricks Unity Catalog enabled compute environment is denied for security.";
     let details = json!([{"reason": "UNITY_CATALOG_EXTERNAL_GENERATE_TABLE_CREDENTIALS_DENIED"}]);
     let answer = json!({"error_code": "UNAUTHENTICATED", "message": message, "details": details});
     server.script("POST", "temporary-table-credentials", usize::MAX, 401, answer);
-    let said = fails(&server, folder.path(), &LIST, 3);
+    let printed = fails(&server, folder.path(), &LIST, 3);
     assert!(
-        said.contains("external data access is off\nhint: a metastore admin turns it on"),
-        "{said}"
+        printed.contains("external data access is off\nhint: ask a metastore admin to turn it on"),
+        "{printed}"
     );
 }
 
@@ -238,27 +246,27 @@ fn a_journal_that_is_not_ours_to_write_is_refused() {
     let with = |change: &dyn Fn(&mut serde_json::Value)| {
         let before = server.world().tables["main.plan.journal"].clone();
         change(server.world().tables.get_mut("main.plan.journal").unwrap());
-        let said = fails(&server, path, &LIST, 3);
+        let printed = fails(&server, path, &LIST, 3);
         server.world().tables.insert("main.plan.journal".to_owned(), before);
-        said
+        printed
     };
-    let said = with(&|table| table["table_type"] = json!("MANAGED"));
+    let printed = with(&|table| table["table_type"] = json!("MANAGED"));
     assert!(
-        said.contains("main.plan.journal is a managed table, and Lakeplan writes only external Delta tables\nhint: "),
-        "{said}"
+        printed.contains("main.plan.journal is a managed table, and Lakeplan writes only external Delta tables\nhint: "),
+        "{printed}"
     );
-    let said = with(&|table| table["storage_location"] = json!("s3://team/plans/lake/other"));
-    assert!(said.contains("a folder named journal"), "{said}");
+    let printed = with(&|table| table["storage_location"] = json!("s3://team/plans/lake/other"));
+    assert!(printed.contains("a folder named journal"), "{printed}");
     for (name, value, feature) in [
         ("delta.enableRowTracking", "true", "row tracking"),
         ("delta.enableDeletionVectors", "true", "deletion vectors"),
         ("clusteringColumns", "[[\"seq\"]]", "liquid clustering"),
         ("delta.feature.catalogManaged", "supported", "catalog commits"),
     ] {
-        let said = with(&|table| table["properties"][name] = json!(value));
+        let printed = with(&|table| table["properties"][name] = json!(value));
         assert!(
-            said.contains(&format!("the table features {feature}, which Lakeplan does not write\nhint: only Lakeplan may")),
-            "{said}"
+            printed.contains(&format!("the table features {feature}, which Lakeplan does not write\nhint: only Lakeplan may")),
+            "{printed}"
         );
     }
     ok(&server, path, &LIST);
@@ -276,13 +284,13 @@ fn a_log_whose_protocol_asks_for_more_is_read_and_not_written() {
         world.objects.insert(format!("team/plans/lake/journal/_delta_log/{last:020}.json"), entry);
     }
     ok(&server, folder.path(), &LIST);
-    let said =
+    let printed =
         fails(&server, folder.path(), &["--lake", "main.plan", "project", "create", "Payments"], 3);
     assert!(
-        said.contains(
+        printed.contains(
             "the table features deletion vectors, liquid clustering, row tracking, which"
         ),
-        "{said}"
+        "{printed}"
     );
 }
 
@@ -290,28 +298,28 @@ fn a_log_whose_protocol_asks_for_more_is_read_and_not_written() {
 fn what_is_not_there_is_named() {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
     let path = folder.path();
-    let said = fails(&server, path, &["--lake", "mian.plan", "task", "list"], 3);
+    let printed = fails(&server, path, &["--lake", "mian.plan", "task", "list"], 3);
     assert!(
-        said.contains("there is no catalog mian")
-            && said.contains("GRANT USE CATALOG ON CATALOG `mian` TO `ana@example.com`"),
-        "{said}"
+        printed.contains("catalog mian does not exist")
+            && printed.contains("GRANT USE CATALOG ON CATALOG `mian` TO `ana@example.com`"),
+        "{printed}"
     );
-    let said = fails(&server, path, &["--lake", "main.paln", "task", "list"], 3);
+    let printed = fails(&server, path, &["--lake", "main.paln", "task", "list"], 3);
     assert!(
-        said.contains("there is no schema main.paln")
-            && said.contains("CREATE SCHEMA `main`.`paln`"),
-        "{said}"
+        printed.contains("schema main.paln does not exist")
+            && printed.contains("CREATE SCHEMA `main`.`paln`"),
+        "{printed}"
     );
-    let said = fails(&server, path, &["init", "main.paln", "--location", BUCKET_LAKE], 3);
-    assert!(said.contains("there is no schema main.paln"), "{said}");
-    let said = fails(&server, path, &["init", "main.plan"], 2);
-    assert!(said.contains("--location URL") && said.contains("./main.plan"), "{said}");
-    let said = fails(&server, path, &["init", "./plan", "--location", BUCKET_LAKE], 2);
-    assert!(said.contains("./plan is its own place"), "{said}");
-    let said = fails(&server, path, &["init", "main.plan", "--location", "/data/lake"], 3);
-    assert!(said.contains("not at /data/lake"), "{said}");
-    let said = fails(&server, path, &["--lake", "./x", "catalog", "views"], 1);
-    assert!(said.contains("./x: is no lake in Unity Catalog"), "{said}");
+    let printed = fails(&server, path, &["init", "main.paln", "--location", BUCKET_LAKE], 3);
+    assert!(printed.contains("schema main.paln does not exist"), "{printed}");
+    let printed = fails(&server, path, &["init", "main.plan"], 2);
+    assert!(printed.contains("--location URL") && printed.contains("./main.plan"), "{printed}");
+    let printed = fails(&server, path, &["init", "./plan", "--location", BUCKET_LAKE], 2);
+    assert!(printed.contains("./plan is already a location"), "{printed}");
+    let printed = fails(&server, path, &["init", "main.plan", "--location", "/data/lake"], 3);
+    assert!(printed.contains("not /data/lake"), "{printed}");
+    let printed = fails(&server, path, &["--lake", "./x", "catalog", "views"], 1);
+    assert!(printed.contains("./x: is not a lake in Unity Catalog"), "{printed}");
     assert!(server.world().objects.is_empty(), "nothing was begun");
     assert!(!path.join("plan").exists() && !path.join("main.plan").exists());
 }
@@ -330,12 +338,12 @@ fn a_folder_whose_name_reads_as_a_schema_is_written_with_its_path() {
 #[test]
 fn a_volume_that_does_not_exist_yet_is_named_and_not_made() {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
-    let said =
+    let printed =
         fails(&server, folder.path(), &["--lake", "/Volumes/main/plan/trial/lake", "init"], 3);
     assert!(
-        said.contains("there is no volume main.plan.trial")
-            && said.contains("CREATE VOLUME `main`.`plan`.`trial`"),
-        "{said}"
+        printed.contains("there is no volume main.plan.trial")
+            && printed.contains("CREATE VOLUME `main`.`plan`.`trial`"),
+        "{printed}"
     );
     assert!(!std::path::Path::new("/Volumes/main").exists());
 }
@@ -361,25 +369,25 @@ fn a_busy_workspace_is_asked_again_and_a_redirect_is_not_followed() {
 
     let elsewhere = vec![("location", "http://127.0.0.1:1/login")];
     server.world().scripts.push(Script { times: 1, headers: elsewhere, ..later(302) });
-    let said = fails(&server, path, &LIST, 3);
-    assert!(said.contains("answers 302 and points elsewhere"), "{said}");
+    let printed = fails(&server, path, &LIST, 3);
+    assert!(printed.contains("responded with status 302, a redirect"), "{printed}");
     let hour = vec![("retry-after", "3600")];
     server.world().scripts.push(Script { times: 1, headers: hour, ..later(429) });
-    let said = fails(&server, path, &LIST, 4);
-    assert!(said.contains("is asked too often"), "{said}");
+    let printed = fails(&server, path, &LIST, 4);
+    assert!(printed.contains("rate limited by"), "{printed}");
 }
 
 #[test]
-fn a_warehouse_that_cannot_be_used_is_told_with_the_setting() {
+fn a_warehouse_that_cannot_be_used_is_reported_with_the_setting() {
     let (server, folder) = with_lake();
     let path = folder.path();
     let ask = |id: &str| {
         run(&server, path, &["--lake", "main.plan", "query", "--warehouse", id, "SELECT 1"])
     };
-    let said = told(ask("w9"), 3);
+    let printed = rendered(ask("w9"), 3);
     assert!(
-        said.contains("there is no warehouse w9") && said.contains("Connection details"),
-        "{said}"
+        printed.contains("there is no warehouse w9") && printed.contains("Connection details"),
+        "{printed}"
     );
     server.script(
         "POST",
@@ -388,17 +396,17 @@ fn a_warehouse_that_cannot_be_used_is_told_with_the_setting() {
         403,
         json!({"error_code": "PERMISSION_DENIED", "message": "no CAN USE"}),
     );
-    let said = told(ask("w1"), 3);
+    let printed = rendered(ask("w1"), 3);
     assert!(
-        said.contains("the warehouse w1 may not be used: no CAN USE\nhint: let the warehouse's owner give CAN USE"),
-        "{said}"
+        printed.contains("access to the warehouse w1 was denied: no CAN USE\nhint: ask the warehouse's owner to grant CAN USE"),
+        "{printed}"
     );
     let stopped = json!({"error_code": "BAD_REQUEST", "message": "Warehouse w1 is stopped and cannot be started by this user"});
     server.script("POST", "sql/statements", 1, 400, stopped);
-    let said = told(ask("w1"), 3);
+    let printed = rendered(ask("w1"), 3);
     assert!(
-        said.contains("the warehouse w1 is stopped, and this user may not start it")
-            && said.contains("hint: start it in SQL Warehouses"),
-        "{said}"
+        printed.contains("the warehouse w1 is stopped, and this user cannot start it")
+            && printed.contains("hint: start it in SQL Warehouses"),
+        "{printed}"
     );
 }

@@ -74,11 +74,11 @@ async fn the_storage_of_these_tests_refuses_a_credential_that_has_ended() {
     // The catalog's clock goes on and the process's stands still: it does not know that the credential has ended.
     server.world().clock =
         Arc::new(ManualClock::new(crate::support::noon() + TimeDelta::hours(2), TimeDelta::zero()));
-    let fault = store.fold().await.unwrap_err();
+    let err = store.fold().await.unwrap_err();
     assert!(
-        matches!(&fault, StoreError::Storage { .. })
-            && fault.hint().unwrap().contains("which gets new ones"),
-        "{fault:?}"
+        matches!(&err, StoreError::Storage { .. })
+            && err.hint().unwrap().contains("which gets new ones"),
+        "{err:?}"
     );
     assert!(server.world().refused_as_ended > 0);
 }
@@ -141,16 +141,16 @@ async fn a_credential_that_ends_while_its_renewal_fails_is_not_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_renewal_that_is_refused_is_told_by_what_the_catalog_said() {
+async fn a_renewal_that_is_refused_is_reported_by_what_the_catalog_stated() {
     let (server, clock) = (Server::start(), clock());
     let store = opened(&server, &clock).await;
     assert!(matches!(commit(&store, 1).await, Outcome::Committed { .. }));
     clock.advance(TimeDelta::hours(3));
     let denied = json!({"error_code": "PERMISSION_DENIED", "message": "no more"});
     server.script("POST", "temporary-table-credentials", usize::MAX, 403, denied);
-    let fault = store.fold().await.unwrap_err();
+    let err = store.fold().await.unwrap_err();
     assert!(
-        matches!(&fault, StoreError::Catalog(_)) && fault.to_string().contains("no more"),
-        "{fault:?}"
+        matches!(&err, StoreError::Catalog(_)) && err.to_string().contains("no more"),
+        "{err:?}"
     );
 }

@@ -2,7 +2,7 @@
 //! registered.
 
 use futures::{StreamExt, TryStreamExt, stream};
-use lakeplan::domain::secret::{Login, Secret};
+use lakeplan::domain::secret::{Credentials, Secret};
 use lakeplan::net::Workspace;
 use lakeplan::store::catalog::SchemaName;
 use object_store::path::Path as StorePath;
@@ -42,17 +42,20 @@ fn who_may_only_read_reads_and_the_first_write_names_the_grant() {
     server.refuse("temporary-path-credentials", "", 403, "Access denied.");
     assert!(ok(&server, path, &["--lake", "main.plan", "project", "list"]).contains("Payments"));
     ok(&server, path, &["--lake", "main.plan", "query", "--view", "workload"]);
-    let said = fails(
+    let printed = fails(
         &server,
         path,
         &["--lake", "main.plan", "task", "create", "x", "--project", "PAY"],
         1,
     );
     assert!(
-        said.contains(&format!("the lake at {BUCKET_LAKE} is open to read only: {message}")),
-        "{said}"
+        printed.contains(&format!("the lake at {BUCKET_LAKE} is read-only: {message}")),
+        "{printed}"
     );
-    assert!(said.contains("GRANT MODIFY ON SCHEMA `main`.`plan` TO `ana@example.com`"), "{said}");
+    assert!(
+        printed.contains("GRANT MODIFY ON SCHEMA `main`.`plan` TO `ana@example.com`"),
+        "{printed}"
+    );
     let world = server.world();
     let writes = world.seen.iter().filter(|seen| seen.body["operation"] == "READ_WRITE");
     assert!(writes.count() == 3, "each of the three asks to write once");
@@ -90,25 +93,25 @@ fn a_table_that_is_new_needs_the_right_to_its_place() {
     let message = "User does not have EXTERNAL USE LOCATION on External Location 'plans'.";
     server.refuse("temporary-path-credentials", "", 403, message);
     let path = folder.path();
-    let said = fails(&server, path, &["--lake", "main.plan", "maintain"], 3);
+    let printed = fails(&server, path, &["--lake", "main.plan", "maintain"], 3);
     assert!(
-        said.contains(
-            "is not registered in main.plan, and its place may not be used: User does not"
+        printed.contains(
+            "is not registered in main.plan, and access to its location was denied: User does not"
         ),
-        "{said}"
+        "{printed}"
     );
-    let grant = "hint: let the owner run: GRANT EXTERNAL USE LOCATION ON EXTERNAL LOCATION `plans` TO `ana@example.com`";
-    assert!(said.contains(grant), "{said}");
+    let grant = "hint: ask the owner to run: GRANT EXTERNAL USE LOCATION ON EXTERNAL LOCATION `plans` TO `ana@example.com`";
+    assert!(printed.contains(grant), "{printed}");
 }
 
 #[tokio::test]
 async fn the_catalog_of_these_tests_gives_nobody_a_folder_that_holds_registered_tables() {
     let (server, _folder) = with_lake();
-    let workspace = Workspace::open(server.url(), Login::Token(Secret::new(TOKEN))).unwrap();
-    let ask = async |url: String| {
+    let workspace = Workspace::open(server.url(), Credentials::Token(Secret::new(TOKEN))).unwrap();
+    let send = async |url: String| {
         let body = json!({"url": url, "operation": "PATH_READ"});
         workspace
-            .ask(&lakeplan::net::Request::post(
+            .send(&lakeplan::net::Request::post(
                 "api/2.1/unity-catalog/temporary-path-credentials",
                 body,
             ))
@@ -116,11 +119,11 @@ async fn the_catalog_of_these_tests_gives_nobody_a_folder_that_holds_registered_
     };
     for parent in [BUCKET_LAKE.to_owned(), format!("{BUCKET_LAKE}/"), "s3://team/plans".to_owned()]
     {
-        assert!(matches!(ask(parent).await, Err(lakeplan::net::NetError::Forbidden { .. })));
+        assert!(matches!(send(parent).await, Err(lakeplan::net::NetError::Forbidden { .. })));
     }
     assert!(
-        ask(format!("{BUCKET_LAKE}/tasks")).await.is_ok()
-            && ask("s3://team/plans/lake2".to_owned()).await.is_ok()
+        send(format!("{BUCKET_LAKE}/tasks")).await.is_ok()
+            && send("s3://team/plans/lake2".to_owned()).await.is_ok()
     );
 }
 
@@ -135,17 +138,18 @@ fn a_check_up_that_may_not_see_a_table_says_so_and_advises_nothing() {
         403,
         "User does not have SELECT on Table 'tasks'.",
     );
-    let said = fails(&server, path, &["--lake", "main.plan", "doctor"], 3);
+    let printed = fails(&server, path, &["--lake", "main.plan", "doctor"], 3);
     assert!(
-        said.contains("lacks a right to use the table tasks") && said.contains("GRANT SELECT"),
-        "{said}"
+        printed.contains("is not allowed to use the table tasks")
+            && printed.contains("GRANT SELECT"),
+        "{printed}"
     );
-    assert!(!said.contains("remove") && !said.contains("backup"), "{said}");
+    assert!(!printed.contains("remove") && !printed.contains("backup"), "{printed}");
     server.world().scripts.clear();
     let away = json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "later"});
     server.script("GET", "tables/main.plan.runs", usize::MAX, 503, away);
-    let said = fails(&server, path, &["--lake", "main.plan", "doctor"], 4);
-    assert!(!said.contains("remove") && !said.contains("backup"), "{said}");
+    let printed = fails(&server, path, &["--lake", "main.plan", "doctor"], 4);
+    assert!(!printed.contains("remove") && !printed.contains("backup"), "{printed}");
 }
 
 #[test]
@@ -159,20 +163,24 @@ fn a_table_that_is_registered_no_more_is_not_taken_for_an_empty_one() {
         &["query", "SELECT count(*) FROM agent_logs"],
         &["catalog", "register"],
     ] {
-        let said = fails(&server, path, &[&["--lake", "main.plan"], words].concat(), 3);
-        assert!(said.contains("agent_logs is not registered in main.plan"), "{words:?}: {said}");
+        let printed = fails(&server, path, &[&["--lake", "main.plan"], words].concat(), 3);
+        assert!(
+            printed.contains("agent_logs is not registered in main.plan"),
+            "{words:?}: {printed}"
+        );
     }
     assert!(!path.join("copy/journal").exists(), "nothing was copied");
     // Who asks nothing of it is not kept from the rest.
     let tasks = json_of(&server, path, &["--lake", "main.plan", "query", "SELECT key FROM tasks"]);
     assert_eq!(tasks, json!([{"key": "PAY-1"}]));
     let output = run(&server, path, &["--lake", "main.plan", "query", "SELECT count(*) FROM taks"]);
-    let said = text(&output.stderr);
+    let printed = text(&output.stderr);
     assert!(
-        said.contains("there is no table or view taks") && said.contains("did you mean tasks"),
-        "{said}"
+        printed.contains("there is no table or view taks")
+            && printed.contains("did you mean tasks"),
+        "{printed}"
     );
-    assert!(said.contains("the table is left out"), "{said}");
+    assert!(printed.contains("the table is left out"), "{printed}");
 }
 
 #[test]
@@ -200,17 +208,20 @@ fn who_may_not_write_one_table_reads_all_the_same() {
     );
     let output =
         run(&server, path, &["--lake", "main.plan", "query", "SELECT key FROM tasks ORDER BY key"]);
-    let said = text(&output.stderr);
+    let printed = text(&output.stderr);
     assert!(
-        output.status.success() && said.contains("the tables may lag behind the journal"),
-        "{said}"
+        output.status.success() && printed.contains("the tables may lag behind the journal"),
+        "{printed}"
     );
     assert!(text(&output.stdout).contains("PAY-2"), "{}", text(&output.stdout));
     assert!(
         ok(&server, path, &["--lake", "main.plan", "task", "list"]).contains("Close the ledger")
     );
-    let said = fails(&server, path, &["--lake", "main.plan", "maintain"], 3);
-    assert!(said.contains("GRANT MODIFY ON SCHEMA `main`.`plan` TO `ana@example.com`"), "{said}");
+    let printed = fails(&server, path, &["--lake", "main.plan", "maintain"], 3);
+    assert!(
+        printed.contains("GRANT MODIFY ON SCHEMA `main`.`plan` TO `ana@example.com`"),
+        "{printed}"
+    );
 }
 
 #[test]

@@ -31,10 +31,10 @@ pub fn answer(
         script.clone()
     });
     match script {
-        Some(script) if !script.is_done => fault(script.status, script.code),
+        Some(script) if !script.is_done => err(script.status, script.code),
         Some(script) => {
             done(world, method, path, query, headers, body);
-            fault(script.status, script.code)
+            err(script.status, script.code)
         }
         None => done(world, method, path, query, headers, body),
     }
@@ -54,13 +54,13 @@ fn done(
     let (bucket, key) = split(&decoded(path));
     let query: Vec<(String, String)> =
         url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    let said =
+    let printed =
         |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-    let place = match said("prefix") {
+    let place = match printed("prefix") {
         Some(prefix) => format!("s3://{bucket}/{prefix}"),
         None => format!("s3://{bucket}/{key}"),
     };
-    let deletes = said("delete").is_some();
+    let deletes = printed("delete").is_some();
     // Several objects are deleted by the bucket's own address.
     let deleted: Vec<String> = if deletes { keys(body) } else { Vec::new() };
     let places = if deletes {
@@ -74,7 +74,7 @@ fn done(
     let full = format!("{bucket}/{key}");
     match method {
         "PUT" => put(world, full, headers, body),
-        "GET" if said("list-type").is_some() => list(world, &bucket, &said),
+        "GET" if printed("list-type").is_some() => list(world, &bucket, &printed),
         "GET" | "HEAD" => get(world, &full, headers),
         "DELETE" => {
             world.objects.remove(&full);
@@ -88,7 +88,7 @@ fn done(
                 deleted.iter().map(|key| format!("<Deleted><Key>{key}</Key></Deleted>")).collect();
             Reply::bytes(200, format!("<DeleteResult>{deleted}</DeleteResult>").into_bytes())
         }
-        _ => fault(501, "NotImplemented"),
+        _ => err(501, "NotImplemented"),
     }
 }
 
@@ -114,12 +114,10 @@ fn admit(
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let now = world.now();
-    let Some(vended) = world.vended.get(token) else {
-        return Err(fault(403, "InvalidAccessKeyId"));
-    };
+    let Some(vended) = world.vended.get(token) else { return Err(err(403, "InvalidAccessKeyId")) };
     if now >= vended.ends_at {
         world.refused_as_ended += 1;
-        return Err(fault(400, "ExpiredToken"));
+        return Err(err(400, "ExpiredToken"));
     }
     let writes = matches!(method, "PUT" | "DELETE") || (method == "POST" && deletes);
     let own = vended.url.trim_end_matches('/');
@@ -128,7 +126,7 @@ fn admit(
     };
     let is_within = places.iter().all(lies_in);
     if !is_within || (writes && !vended.may_write) {
-        return Err(fault(403, "AccessDenied"));
+        return Err(err(403, "AccessDenied"));
     }
     Ok(())
 }
@@ -137,7 +135,7 @@ fn put(world: &mut World, full: String, headers: &HeaderMap, body: &Bytes) -> Re
     if headers.get("if-none-match").is_some_and(|value| value == "*")
         && world.objects.contains_key(&full)
     {
-        return fault(412, "PreconditionFailed");
+        return err(412, "PreconditionFailed");
     }
     let tag = world.objects.len() as u64 + 1;
     world.objects.insert(full, Object { bytes: body.clone(), tag });
@@ -147,7 +145,7 @@ fn put(world: &mut World, full: String, headers: &HeaderMap, body: &Bytes) -> Re
 }
 
 fn get(world: &World, full: &str, headers: &HeaderMap) -> Reply {
-    let Some(object) = world.objects.get(full) else { return fault(404, "NoSuchKey") };
+    let Some(object) = world.objects.get(full) else { return err(404, "NoSuchKey") };
     let size = object.bytes.len();
     let range = headers
         .get("range")
@@ -161,7 +159,7 @@ fn get(world: &World, full: &str, headers: &HeaderMap) -> Reply {
         }
     };
     if from > to || (status == 206 && from == size) {
-        return fault(416, "InvalidRange");
+        return err(416, "InvalidRange");
     }
     let mut reply = Reply::bytes(status, object.bytes[from..to].to_vec());
     reply.headers.push(("etag".to_owned(), format!("\"{}\"", object.tag)));
@@ -174,10 +172,10 @@ fn get(world: &World, full: &str, headers: &HeaderMap) -> Reply {
     reply
 }
 
-fn list(world: &World, bucket: &str, said: &dyn Fn(&str) -> Option<String>) -> Reply {
+fn list(world: &World, bucket: &str, printed: &dyn Fn(&str) -> Option<String>) -> Reply {
     let (prefix, after) =
-        (said("prefix").unwrap_or_default(), said("start-after").unwrap_or_default());
-    let delimiter = said("delimiter");
+        (printed("prefix").unwrap_or_default(), printed("start-after").unwrap_or_default());
+    let delimiter = printed("delimiter");
     let (mut contents, mut folders) = (String::new(), Vec::new());
     let own = format!("{bucket}/");
     for (full, object) in &world.objects {
@@ -213,7 +211,7 @@ fn list(world: &World, bucket: &str, said: &dyn Fn(&str) -> Option<String>) -> R
     )
 }
 
-fn fault(status: u16, code: &str) -> Reply {
+fn err(status: u16, code: &str) -> Reply {
     Reply::bytes(
         status,
         format!("<Error><Code>{code}</Code><Message>{code}</Message></Error>").into_bytes(),

@@ -58,13 +58,13 @@ impl Server {
         };
         let world = Arc::clone(&shared.world);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let (tell, told) = std::sync::mpsc::channel();
+        let (address, rendered) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-                tell.send(listener.local_addr().unwrap()).unwrap();
+                address.send(listener.local_addr().unwrap()).unwrap();
                 let app = Router::new().fallback(handle).with_state(shared);
                 let served = axum::serve(listener, app).with_graceful_shutdown(async {
                     // Whoever drops the server ends it too.
@@ -73,7 +73,7 @@ impl Server {
                 served.await.unwrap();
             });
         });
-        let url = format!("http://{}", told.recv().unwrap());
+        let url = format!("http://{}", rendered.recv().unwrap());
         world.lock().unwrap().address = url.clone();
         Self { world, url, stop: Some(stop) }
     }
@@ -193,8 +193,8 @@ fn answer(
         headers.get("authorization").and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     if !bearer.is_some_and(|token| world.tokens.contains(token)) {
         // A careless server repeats what it was sent.
-        let said = format!("Invalid access token {}", bearer.unwrap_or_default());
-        return Reply::json(401, &json!({"error_code": "UNAUTHENTICATED", "message": said}));
+        let printed = format!("Invalid access token {}", bearer.unwrap_or_default());
+        return Reply::json(401, &json!({"error_code": "UNAUTHENTICATED", "message": printed}));
     }
     if let Some(path) = path.strip_prefix("/api/2.1/unity-catalog") {
         let reply = unity(&mut world, method, path, &json);

@@ -1,15 +1,15 @@
-//! Storage that is reached with vended credentials goes by the same rules as any: its faults are told, lost answers are made
+//! Storage with vended credentials follows the same rules as any other: its errors are explained, lost answers are made
 //! up for, and other ways to keep writers apart are refused.
 
 use serde_json::json;
 
 use super::world::StorageScript;
-use super::{command, fails, guarded, json_of, run, text, told, with_lake};
+use super::{command, fails, guarded, json_of, rendered, run, text, with_lake};
 
 const LIST: [&str; 4] = ["--lake", "main.plan", "task", "list"];
 
 #[test]
-fn a_create_whose_answer_is_lost_is_done_once_and_nothing_is_said_of_it() {
+fn a_create_whose_answer_is_lost_is_done_once_and_nothing_is_stated_of_it() {
     let (server, folder) = with_lake();
     for path in ["lake/journal/_delta_log/", "lake/projects/_delta_log/", "lake/projects/bucket"] {
         let lost = StorageScript {
@@ -45,7 +45,7 @@ fn a_create_whose_answer_is_lost_is_done_once_and_nothing_is_said_of_it() {
 }
 
 #[test]
-fn what_the_storage_refuses_is_told_with_a_way_out_of_the_catalog() {
+fn what_the_storage_refuses_is_reported_with_a_way_out_of_the_catalog() {
     for (status, code, exit, says, hint) in [
         (
             403,
@@ -68,11 +68,11 @@ fn what_the_storage_refuses_is_told_with_a_way_out_of_the_catalog() {
             is_done: false,
         };
         server.world().storage_scripts.push(script);
-        let said = fails(&server, folder.path(), &LIST, exit);
-        let (message, way_out) =
-            said.split_once("hint: ").unwrap_or_else(|| panic!("{code}: {said}"));
-        assert!(message.contains(says) && way_out.contains(hint), "{code}: {said}");
-        assert!(!way_out.contains("AWS_ACCESS_KEY_ID"), "{code}: {said}");
+        let printed = fails(&server, folder.path(), &LIST, exit);
+        let (message, advice) =
+            printed.split_once("hint: ").unwrap_or_else(|| panic!("{code}: {printed}"));
+        assert!(message.contains(says) && advice.contains(hint), "{code}: {printed}");
+        assert!(!advice.contains("AWS_ACCESS_KEY_ID"), "{code}: {printed}");
     }
 }
 
@@ -83,11 +83,11 @@ fn other_ways_to_keep_writers_apart_are_refused_and_the_environments_credentials
     listing.env("AWS_ACCESS_KEY_ID", "half of the keys").env("AWS_SKIP_SIGNATURE", "true");
     let output = guarded(&mut listing);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let said = told(guarded(listing.env("AWS_S3_LOCKING_PROVIDER", "dynamodb")), 3);
-    assert!(said.contains("AWS_S3_LOCKING_PROVIDER") && said.contains("unset"), "{said}");
-    let said = told(
+    let printed = rendered(guarded(listing.env("AWS_S3_LOCKING_PROVIDER", "dynamodb")), 3);
+    assert!(printed.contains("AWS_S3_LOCKING_PROVIDER") && printed.contains("unset"), "{printed}");
+    let printed = rendered(
         guarded(listing.env_remove("AWS_S3_LOCKING_PROVIDER").env_remove("AWS_ALLOW_HTTP")),
         3,
     );
-    assert!(said.contains("AWS_ENDPOINT_URL is an http address"), "{said}");
+    assert!(printed.contains("AWS_ENDPOINT_URL is an http address"), "{printed}");
 }

@@ -31,11 +31,11 @@ fn links(world: &World) -> Vec<String> {
         .projects()
         .flat_map(|project| project.links())
         .filter(|link| link.deleted_at.is_none());
-    let mut told: Vec<String> = live
+    let mut result: Vec<String> = live
         .map(|link| format!("{} {} {}", key(link.from_id), link.kind, key(link.to_id)))
         .collect();
-    told.sort();
-    told
+    result.sort();
+    result
 }
 
 const BOTH: [&str; 2] = ["OTH-1 relates PAY-2", "PAY-2 duplicates OTH-2"];
@@ -88,7 +88,7 @@ fn a_merge_says_nothing_twice_whichever_way_the_link_leads() {
 }
 
 #[test]
-fn a_relation_said_the_other_way_round_across_projects_is_refused() {
+fn a_relation_stated_the_other_way_round_across_projects_is_refused() {
     let mut world = world();
     let back = json!([{"op": "link", "entity": "task_link", "fields": {"from_id": "PAY-2", "to_id": "OTH-1", "kind": "relates"}}]);
     assert_eq!(world.rules(back), ["duplicate_link"]);
@@ -105,7 +105,7 @@ fn a_link_ended_before_its_start_moved_comes_back_where_the_task_is() {
     ]));
     world
         .apply(json!([{"op": "link", "entity": "task_requirement", "fields": {"task_id": "PAY-1", "requirement_id": "PAY/R1"}}]));
-    let answer = world.project().answers().next().unwrap().id.to_string();
+    let answer = world.project().covers().next().unwrap().id.to_string();
     let ids: Vec<(String, String)> =
         world.project().links().map(|link| (link.kind.to_string(), link.id.to_string())).collect();
     let id = |kind: &str| ids.iter().find(|(own, _)| own == kind).unwrap().1.clone();

@@ -96,7 +96,7 @@ fn a_project_goes_and_comes_back_whole() {
     world.apply(json!([{"op": "restore", "entity": "project", "id": "PAY"}]));
     assert_eq!(world.outline(), "1 .2");
     let id = lakeplan::domain::id::EntityId::uuid(world.get("PAY-2").id);
-    assert_eq!(world.project().answers_at(id).count(), 1);
+    assert_eq!(world.project().coverage_of(id).count(), 1);
 }
 
 #[test]

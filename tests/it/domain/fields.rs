@@ -3,9 +3,9 @@ use serde_json::json;
 use super::World;
 
 #[test]
-fn every_violation_is_told_at_once_with_patch_field_and_rule() {
+fn every_violation_is_reported_at_once_with_patch_field_and_rule() {
     let mut world = World::with(&["a"]);
-    let told: Vec<(usize, String, String)> = world
+    let result: Vec<(usize, String, String)> = world
         .refused(json!([
             {"op": "update", "entity": "task", "id": "PAY-1", "fields": {"titel": "x", "status": "done", "key": "PAY-9"}},
             {"op": "create", "entity": "task", "fields": {"project_id": "PAY"}},
@@ -13,7 +13,7 @@ fn every_violation_is_told_at_once_with_patch_field_and_rule() {
             {"op": "delete", "entity": "task_link", "id": "00000000-0000-0000-0000-000000000001"},
         ]))
         .into_iter()
-        .map(|fault| (fault.patch, fault.field.unwrap_or_default(), fault.rule.to_string()))
+        .map(|err| (err.patch, err.field.unwrap_or_default(), err.rule.to_string()))
         .collect();
     let wanted = [
         (0, "fields.key", "field_not_yours"),
@@ -25,7 +25,7 @@ fn every_violation_is_told_at_once_with_patch_field_and_rule() {
     ];
     let wanted: Vec<(usize, String, String)> =
         wanted.map(|(patch, field, rule)| (patch, field.to_owned(), rule.to_owned())).to_vec();
-    assert_eq!(told, wanted);
+    assert_eq!(result, wanted);
 }
 
 #[test]
@@ -169,13 +169,13 @@ fn an_expected_value_is_compared_as_its_field_holds_it() {
         json!({"title": "b"}),
         json!({"sla_due": "2026-11-20 10:00:00Z", "due_date": "2026-1-1", "importance": "3", "status": "done"}),
     ));
-    let told: Vec<(&str, String)> = refused
+    let result: Vec<(&str, String)> = refused
         .iter()
-        .map(|fault| (fault.field.as_deref().unwrap_or_default(), fault.rule.to_string()))
+        .map(|err| (err.field.as_deref().unwrap_or_default(), err.rule.to_string()))
         .collect();
     let wanted = ["expect.due_date", "expect.importance", "expect.sla_due", "expect.status"]
         .map(|field| (field, "value".to_owned()));
-    assert_eq!(told, wanted);
+    assert_eq!(result, wanted);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lakeplan::domain::id::{EntityId, ProjectId, TaskId};
-use lakeplan::domain::patch::{Op, Patch, Place};
+use lakeplan::domain::patch::{Op, Patch, Placement};
 use lakeplan::domain::record::Entity;
 use serde_json::json;
 use uuid::Uuid;
@@ -141,7 +141,7 @@ fn placing_linking_and_resolving_grow_with_the_number_of_patches() {
         let mut world = filled(count, false);
         let project = project(&world);
         let moves = (0..count)
-            .map(|number| of_task(Op::Move, project, number).placed(Place::First))
+            .map(|number| of_task(Op::Move, project, number).placed(Placement::First))
             .collect();
         timed(|| drop(world.patches(moves).unwrap()))
     });
@@ -151,7 +151,7 @@ fn placing_linking_and_resolving_grow_with_the_number_of_patches() {
         world
             .patches(
                 (0..count)
-                    .map(|number| of_task(Op::Move, project, number).placed(Place::First))
+                    .map(|number| of_task(Op::Move, project, number).placed(Placement::First))
                     .collect(),
             )
             .unwrap();
@@ -184,9 +184,11 @@ fn placing_linking_and_resolving_grow_with_the_number_of_patches() {
 #[test]
 fn many_moves_to_one_place_renumber_few_siblings_and_are_taken_back_one_for_one() {
     let count = 3_000;
-    for place in
-        [Place::First, Place::After(TaskId::of(task(0))), Place::Before(TaskId::of(task(9)))]
-    {
+    for place in [
+        Placement::First,
+        Placement::After(TaskId::of(task(0))),
+        Placement::Before(TaskId::of(task(9))),
+    ] {
         let mut world = filled(count, false);
         let (project, outline) = (project(&world), world.outline());
         let moved = (10..count).map(|number| of_task(Op::Move, project, number).placed(place));

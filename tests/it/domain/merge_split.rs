@@ -9,7 +9,7 @@ use crate::support::set_id;
 
 fn merge_in(world: &mut World, kept: &str, gone: &str) -> Result<(), String> {
     let patches = merge(&world.state, world.get(kept), world.get(gone), set_id())
-        .map_err(|fault| fault.message)?;
+        .map_err(|err| err.message)?;
     world.patches(patches).map(drop).map_err(|rejection| format!("{rejection:?}"))
 }
 
@@ -61,8 +61,8 @@ fn a_circle_after_the_merge_refuses_it() {
     let mut world = World::with(&["a", "b", "c"]);
     let link = |from: &str, to: &str| json!({"op": "link", "entity": "task_link", "fields": {"from_id": from, "to_id": to}});
     world.apply(json!([link("PAY-1", "PAY-3"), link("PAY-3", "PAY-2")]));
-    let fault = merge_in(&mut world, "PAY-1", "PAY-2").unwrap_err();
-    assert!(fault.contains("DependencyCycle"), "{fault}");
+    let err = merge_in(&mut world, "PAY-1", "PAY-2").unwrap_err();
+    assert!(err.contains("DependencyCycle"), "{err}");
     assert_eq!(world.outline(), "1 2 3");
 }
 

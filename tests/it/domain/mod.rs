@@ -148,7 +148,7 @@ impl World {
         let records: Vec<String> = self
             .state
             .records()
-            .map(|record| format!("{:?} {}", record.slot(), Value::Object(record.present())))
+            .map(|record| format!("{:?} {}", record.slot(), Value::Object(record.to_fields())))
             .collect();
         records.join("\n")
     }

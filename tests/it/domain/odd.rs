@@ -1,11 +1,11 @@
 //! No patch and no part of a patch is dropped in silence: over all ops, entities and parts, each patch changes what it
 //! names, is a no-op that the design wants, or is refused.
 
-use lakeplan::domain::any::{AnyRecord, Slot};
+use lakeplan::domain::any_record::{AnyRecord, RecordKey};
 use lakeplan::domain::apply::{Rejection, apply};
 use lakeplan::domain::change::Change;
 use lakeplan::domain::id::{EntityId, TaskId};
-use lakeplan::domain::patch::{Op, Patch, Place};
+use lakeplan::domain::patch::{Op, Patch, Placement};
 use lakeplan::domain::record::Entity;
 use lakeplan::domain::state::State;
 use serde_json::{Map, Value, json};
@@ -132,8 +132,8 @@ fn patches(state: &State) -> Vec<Value> {
                 ] {
                     let mut patch = Map::new();
                     for (part, value) in [
-                        ("op", json!(op.word())),
-                        ("entity", json!(entity.word())),
+                        ("op", json!(op.as_str())),
+                        ("entity", json!(entity.as_str())),
                         ("id", id.clone()),
                         ("fields", fields.clone()),
                         ("place", place.clone()),
@@ -157,7 +157,8 @@ fn check_stands(raw: &Value, patch: &Patch, changes: &[Change], state: &State) {
         .iter()
         .find(|change| change.id == patch.id)
         .unwrap_or_else(|| panic!("{raw} did not change its record"));
-    let record = state.get(Slot { entity: own.entity, id: own.id, project: own.project }).unwrap();
+    let record =
+        state.get(RecordKey { entity: own.entity, id: own.id, project: own.project }).unwrap();
     for (field, value) in &patch.fields {
         assert_eq!(record.get(field).as_ref(), Some(value), "{field} of {raw} was dropped");
     }
@@ -184,11 +185,11 @@ fn check_stands(raw: &Value, patch: &Patch, changes: &[Change], state: &State) {
         .collect();
     let at = siblings.iter().position(|id| *id == task.id).unwrap();
     match place {
-        Place::First => assert_eq!(at, 0, "{raw}"),
-        Place::After(other) => {
+        Placement::First => assert_eq!(at, 0, "{raw}"),
+        Placement::After(other) => {
             assert_eq!(at.checked_sub(1).map(|at| siblings[at]), Some(other), "{raw}")
         }
-        Place::Last | Place::Before(_) => unreachable!(),
+        Placement::Last | Placement::Before(_) => unreachable!(),
     }
 }
 
@@ -202,7 +203,7 @@ fn every_odd_patch_changes_what_it_names_or_is_refused() {
             Ok(set) => set,
             Err(faults) => {
                 assert!(
-                    !faults.is_empty() && faults.iter().all(|fault| fault.patch == 0),
+                    !faults.is_empty() && faults.iter().all(|err| err.patch == 0),
                     "{raw}: {faults:?}"
                 );
                 refused += 1;
@@ -218,7 +219,7 @@ fn every_odd_patch_changes_what_it_names_or_is_refused() {
             }
             Err(Rejection::Refused(faults)) => {
                 assert!(
-                    !faults.is_empty() && faults.iter().all(|fault| fault.patch == 0),
+                    !faults.is_empty() && faults.iter().all(|err| err.patch == 0),
                     "{raw}: {faults:?}"
                 );
                 refused += 1;
@@ -234,32 +235,28 @@ fn every_odd_patch_changes_what_it_names_or_is_refused() {
 fn an_unlink_says_exactly_which_link_it_means() {
     let mut world = world();
     let unlink = |fields: Value| json!([{"op": "unlink", "entity": "task_link", "fields": fields}]);
-    let told = |world: &mut World, fields: Value| -> Vec<String> {
-        world
-            .refused(unlink(fields))
-            .into_iter()
-            .map(|fault| fault.field.unwrap_or_default())
-            .collect()
+    let result = |world: &mut World, fields: Value| -> Vec<String> {
+        world.refused(unlink(fields)).into_iter().map(|err| err.field.unwrap_or_default()).collect()
     };
-    assert_eq!(told(&mut world, json!({"from_id": "PAY-1"})), ["fields.to_id"]);
-    assert_eq!(told(&mut world, json!({})), ["fields.from_id", "fields.to_id"]);
+    assert_eq!(result(&mut world, json!({"from_id": "PAY-1"})), ["fields.to_id"]);
+    assert_eq!(result(&mut world, json!({})), ["fields.from_id", "fields.to_id"]);
     assert_eq!(
-        told(&mut world, json!({"from_id": "PAY-1", "to_id": "PAY-3", "kind": "blocks"})),
+        result(&mut world, json!({"from_id": "PAY-1", "to_id": "PAY-3", "kind": "blocks"})),
         ["fields.kind"]
     );
     assert_eq!(
-        told(&mut world, json!({"from_id": "PAY-1", "to_id": "PAY-3", "lag_minutes": 1})),
+        result(&mut world, json!({"from_id": "PAY-1", "to_id": "PAY-3", "lag_minutes": 1})),
         ["fields.lag_minutes"]
     );
     assert_eq!(
-        told(&mut world, json!({"from_id": "PAY-1", "to_id": "PAY-3", "kind": "relates"})),
+        result(&mut world, json!({"from_id": "PAY-1", "to_id": "PAY-3", "kind": "relates"})),
         ["fields"]
     );
     world.apply(
         json!([{"op": "link", "entity": "task_link", "fields": {"from_id": "PAY-1", "to_id": "PAY-3", "kind": "duplicates"}}]),
     );
     assert_eq!(
-        told(&mut world, json!({"from_id": "PAY-1", "to_id": "PAY-3"})),
+        result(&mut world, json!({"from_id": "PAY-1", "to_id": "PAY-3"})),
         ["fields.kind"],
         "both kinds would fit"
     );

@@ -88,35 +88,35 @@ fn links_of_the_set_itself_end_by_their_ends() {
         link("unlink", "PAY-1", "PAY-2")
     ]));
     assert_eq!(links(&world), 1);
-    let told =
+    let result =
         world.refused(json!([link("unlink", "PAY-2", "PAY-1"), link("unlink", "PAY-2", "PAY-1")]));
     assert!(
-        told.iter().all(|fault| fault.patch == 1 && fault.message.contains("no living link")),
-        "{told:?}"
+        result.iter().all(|err| err.patch == 1 && err.message.contains("no active link")),
+        "{result:?}"
     );
-    let told = world.refused(json!([{"op": "delete", "entity": "task", "id": "PAY-2"}, link("unlink", "PAY-2", "PAY-1")]));
-    assert!(told[0].patch == 1 && told[0].message.contains("no living link"), "{told:?}");
+    let result = world.refused(json!([{"op": "delete", "entity": "task", "id": "PAY-2"}, link("unlink", "PAY-2", "PAY-1")]));
+    assert!(result[0].patch == 1 && result[0].message.contains("no active link"), "{result:?}");
 }
 
 #[test]
-fn a_name_that_was_not_made_is_told_with_why() {
+fn a_name_that_was_not_made_is_reported_with_why() {
     let mut world = World::with(&["a"]);
-    // What rests on what was not made is not told again.
-    let told = world.refused(json!([
+    // A patch that rests on a refused one is not reported again.
+    let result = world.refused(json!([
         {"op": "create", "entity": "project", "id": "$p", "fields": {"name": ""}},
         {"op": "create", "entity": "requirement", "fields": {"project_id": "$p", "label": "R1", "text": "t"}},
         update("PAY-1", "@kim"),
         {"op": "update", "entity": "project", "id": "PAY", "fields": {"owner": "@kim"}},
     ]));
-    assert!(!told.iter().any(|fault| fault.patch == 1), "{told:?}");
-    let told = world.refused(json!([
+    assert!(!result.iter().any(|err| err.patch == 1), "{result:?}");
+    let result = world.refused(json!([
         {"op": "create", "entity": "user", "fields": {"handle": "two words"}},
         update("PAY-1", "@kim"),
         {"op": "create", "entity": "user", "fields": {"handle": "bo"}},
         update("PAY-1", "@bo"),
     ]));
-    let patches: Vec<usize> = told.iter().map(|fault| fault.patch).collect();
-    assert_eq!(patches, [0, 1, 2], "{told:?}");
+    let patches: Vec<usize> = result.iter().map(|err| err.patch).collect();
+    assert_eq!(patches, [0, 1, 2], "{result:?}");
     assert_eq!(
         world.rules(json!([update("PAY-1", "@kim"), {"op": "create", "entity": "user", "fields": {"handle": "kim"}}])),
         ["unknown_reference"]

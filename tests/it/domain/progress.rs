@@ -147,7 +147,7 @@ fn the_task_that_stays_keeps_its_own_times() {
     };
     joined(&mut world, "PAY-2", "PAY-1");
     assert_eq!(world.times("PAY-2"), [None; 4]);
-    assert_eq!(world.get("PAY-2").status.word(), "pending");
+    assert_eq!(world.get("PAY-2").status.as_str(), "pending");
     world.undo().unwrap();
     joined(&mut world, "PAY-1", "PAY-2");
     assert_eq!(world.times("PAY-1"), [Some(10), Some(20), Some(20), Some(10)]);

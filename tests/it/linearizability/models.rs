@@ -55,7 +55,7 @@ impl Model for Register {
     }
 }
 
-/// Texts under keys, written anew or added to.
+/// Texts under keys, replaced or appended to.
 pub struct Texts;
 
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use lakeplan::runtime::SystemClock;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::durable::DurableLocal;
 use lakeplan::store::{Format, Scope, Store};
 use rand::rngs::StdRng;
@@ -46,7 +46,7 @@ fn answer(folder: &Path, text: &[&str]) -> Value {
 /// The lake as a process that opens it now finds it.
 async fn look(folder: &Path) -> Model {
     let place = folder.join("lake");
-    let root = Root {
+    let root = LakeLocation {
         url: Url::from_directory_path(&place).unwrap(),
         store: Arc::new(DurableLocal::new(place).unwrap()),
     };
@@ -57,74 +57,80 @@ async fn look(folder: &Path) -> Model {
 
 /// The command that asks for a patch, where there is one; else the patch goes through `apply`.
 fn command_of(author: &mut Author<'_>, model: &Model, ask: &Ask) -> Option<Vec<String>> {
-    let mut said = Vec::new();
+    let mut printed = Vec::new();
     let text = |word: Value| word.as_str().unwrap_or_default().to_owned();
-    let place = |author: &mut Author<'_>, said: &mut Vec<String>, place: &Option<Where>| match place
-    {
-        None => true,
-        Some(Where::Last) => false,
-        Some(Where::First) => {
-            said.push("--first".to_owned());
-            true
-        }
-        Some(Where::After(task)) => {
-            said.extend(["--after".to_owned(), text(author.task_word(model, task))]);
-            true
-        }
-        Some(Where::Before(task)) => {
-            said.extend(["--before".to_owned(), text(author.task_word(model, task))]);
-            true
-        }
-    };
+    let place =
+        |author: &mut Author<'_>, printed: &mut Vec<String>, place: &Option<Where>| match place {
+            None => true,
+            Some(Where::Last) => false,
+            Some(Where::First) => {
+                printed.push("--first".to_owned());
+                true
+            }
+            Some(Where::After(task)) => {
+                printed.extend(["--after".to_owned(), text(author.task_word(model, task))]);
+                true
+            }
+            Some(Where::Before(task)) => {
+                printed.extend(["--before".to_owned(), text(author.task_word(model, task))]);
+                true
+            }
+        };
     match ask {
         Ask::CreateProject { key, .. } => {
-            said.extend(words(&["project", "create", key, "--key", key]))
+            printed.extend(words(&["project", "create", key, "--key", key]))
         }
-        Ask::DeleteProject(id) => said.extend([
+        Ask::DeleteProject(id) => printed.extend([
             "project".to_owned(),
             "delete".to_owned(),
             text(author.project_word(model, id)),
         ]),
-        Ask::RestoreProject(id) => said.extend([
+        Ask::RestoreProject(id) => printed.extend([
             "project".to_owned(),
             "restore".to_owned(),
             text(author.project_word(model, id)),
         ]),
         Ask::CreateTask { project, parent, place: at, title, assignee: None, .. } => {
-            said.extend(words(&["task", "create", title]));
-            said.extend(["--project".to_owned(), text(author.project_word(model, project))]);
+            printed.extend(words(&["task", "create", title]));
+            printed.extend(["--project".to_owned(), text(author.project_word(model, project))]);
             if let Some(parent) = parent {
-                said.extend(["--parent".to_owned(), text(author.task_word(model, parent))]);
+                printed.extend(["--parent".to_owned(), text(author.task_word(model, parent))]);
             }
-            place(author, &mut said, at).then_some(())?;
+            place(author, &mut printed, at).then_some(())?;
         }
         Ask::UpdateTask { id, title: Some(title), status, assignee: None, expect: None } => {
-            said.extend([
+            printed.extend([
                 "task".to_owned(),
                 "update".to_owned(),
                 text(author.task_word(model, id)),
             ]);
-            said.extend(words(&["--title", title]));
-            said.extend(status.iter().flat_map(|status| words(&["--status", status])));
+            printed.extend(words(&["--title", title]));
+            printed.extend(status.iter().flat_map(|status| words(&["--status", status])));
         }
         Ask::MoveTask { id, project, parent, place: at } => {
-            said.extend(["task".to_owned(), "move".to_owned(), text(author.task_word(model, id))]);
+            printed.extend([
+                "task".to_owned(),
+                "move".to_owned(),
+                text(author.task_word(model, id)),
+            ]);
             if let Some(project) = project {
-                said.extend(["--project".to_owned(), text(author.project_word(model, project))]);
+                printed.extend(["--project".to_owned(), text(author.project_word(model, project))]);
             }
             match parent {
                 Some(Some(parent)) => {
-                    said.extend(["--parent".to_owned(), text(author.task_word(model, parent))])
+                    printed.extend(["--parent".to_owned(), text(author.task_word(model, parent))])
                 }
-                Some(None) => said.push("--top".to_owned()),
+                Some(None) => printed.push("--top".to_owned()),
                 None => {}
             }
-            place(author, &mut said, at).then_some(())?;
+            place(author, &mut printed, at).then_some(())?;
         }
-        Ask::DeleteTask(id) => {
-            said.extend(["task".to_owned(), "delete".to_owned(), text(author.task_word(model, id))])
-        }
-        Ask::RestoreTask(id) => said.extend([
+        Ask::DeleteTask(id) => printed.extend([
+            "task".to_owned(),
+            "delete".to_owned(),
+            text(author.task_word(model, id)),
+        ]),
+        Ask::RestoreTask(id) => printed.extend([
             "task".to_owned(),
             "restore".to_owned(),
             text(author.task_word(model, id)),
@@ -132,18 +138,18 @@ fn command_of(author: &mut Author<'_>, model: &Model, ask: &Ask) -> Option<Vec<S
         Ask::Link { from, to, kind, dependency, .. } => {
             let (from, to) =
                 (text(author.task_word(model, from)), text(author.task_word(model, to)));
-            said.extend(words(&["task", "link", &from, &to, "--kind", kind]));
-            said.extend(dependency.iter().flat_map(|dependency| words(&["--type", dependency])));
+            printed.extend(words(&["task", "link", &from, &to, "--kind", kind]));
+            printed.extend(dependency.iter().flat_map(|dependency| words(&["--type", dependency])));
         }
         Ask::Unlink { from, to, kind } => {
             let (from, to) =
                 (text(author.task_word(model, from)), text(author.task_word(model, to)));
-            said.extend(words(&["task", "unlink", &from, &to]));
-            said.extend(kind.iter().flat_map(|kind| words(&["--kind", kind])));
+            printed.extend(words(&["task", "unlink", &from, &to]));
+            printed.extend(kind.iter().flat_map(|kind| words(&["--kind", kind])));
         }
-        Ask::CreateUser { handle, .. } => said.extend(words(&["user", "add", handle])),
+        Ask::CreateUser { handle, .. } => printed.extend(words(&["user", "add", handle])),
         Ask::Merge { kept, gone } => {
-            said.extend([
+            printed.extend([
                 "task".to_owned(),
                 "merge".to_owned(),
                 text(author.task_word(model, kept)),
@@ -151,20 +157,20 @@ fn command_of(author: &mut Author<'_>, model: &Model, ask: &Ask) -> Option<Vec<S
             ]);
         }
         Ask::Split { task, parts } => {
-            said.extend([
+            printed.extend([
                 "task".to_owned(),
                 "split".to_owned(),
                 text(author.task_word(model, task)),
             ]);
-            said.extend(parts.iter().cloned());
+            printed.extend(parts.iter().cloned());
         }
         _ => return None,
     }
-    Some(said)
+    Some(printed)
 }
 
 /// What the model says of a task that `task list --json` and `query` tell too.
-fn told_of(model: &Model, id: &str) -> Value {
+fn shown_of(model: &Model, id: &str) -> Value {
     let task = &model.tasks[id];
     let above: Vec<String> = model.ancestors(id).iter().rev().map(|id| model.key(id)).collect();
     let path = [above.clone(), vec![model.key(id)]].concat();
@@ -176,7 +182,7 @@ fn told_of(model: &Model, id: &str) -> Value {
     })
 }
 
-fn check_answers(folder: &Path, model: &Model, random: &mut StdRng, told: &str) {
+fn check_answers(folder: &Path, model: &Model, random: &mut StdRng, rendered: &str) {
     let pick = |from: &Value| {
         let names = [
             "key",
@@ -204,18 +210,18 @@ fn check_answers(folder: &Path, model: &Model, random: &mut StdRng, told: &str) 
         let own = model.tasks.iter().filter(|(_, task)| task.deleted.is_some() == deleted);
         assert_eq!(
             listed,
-            sorted(own.map(|(id, _)| told_of(model, id)).collect()),
-            "{told}: task list, deleted {deleted}"
+            sorted(own.map(|(id, _)| shown_of(model, id)).collect()),
+            "{rendered}: task list, deleted {deleted}"
         );
     }
     let sql = "select key, title, status, depth, path, deleted_at is not null as gone from tasks order by key";
     let rows = answer(folder, &["query", sql, "--format", "json"]);
     let mut wanted: Vec<Value> = model.tasks.iter().map(|(id, task)| {
-        let told = told_of(model, id);
-        json!({"key": told["key"], "title": told["title"], "status": told["status"], "depth": told["depth"], "path": told["path"], "gone": task.deleted.is_some()})
+        let rendered = shown_of(model, id);
+        json!({"key": rendered["key"], "title": rendered["title"], "status": rendered["status"], "depth": rendered["depth"], "path": rendered["path"], "gone": task.deleted.is_some()})
     }).collect();
     wanted.sort_by_key(|task| task["key"].as_str().map(str::to_owned));
-    assert_eq!(rows, Value::Array(wanted), "{told}: query");
+    assert_eq!(rows, Value::Array(wanted), "{rendered}: query");
     let live: i64 = model.links.values().filter(|link| link.deleted.is_none()).count() as i64;
     let rows = answer(
         folder,
@@ -226,7 +232,7 @@ fn check_answers(folder: &Path, model: &Model, random: &mut StdRng, told: &str) 
             "json",
         ],
     );
-    assert_eq!(rows[0]["n"], json!(live), "{told}: living links");
+    assert_eq!(rows[0]["n"], json!(live), "{rendered}: living links");
     let ids: Vec<&String> = model.tasks.keys().collect();
     if !ids.is_empty() {
         let id = ids[random.random_range(0..ids.len())];
@@ -235,8 +241,8 @@ fn check_answers(folder: &Path, model: &Model, random: &mut StdRng, told: &str) 
         for word in [model.key(id), task.former.last().cloned().unwrap_or_else(|| id.clone())] {
             assert_eq!(
                 pick(&answer(folder, &["task", "show", &word, "--json"])),
-                told_of(model, id),
-                "{told}: task show {word}"
+                shown_of(model, id),
+                "{rendered}: task show {word}"
             );
         }
     }
@@ -261,18 +267,18 @@ async fn run_commands(seed: u64, steps: usize) -> Counts {
     for step in 0..steps {
         found.steps += 1;
         if rng.random_bool(0.08)
-            && let Some((before, told)) = undoable.take()
+            && let Some((before, rendered)) = undoable.take()
         {
             let seq = answer(path, &["history", "--limit", "1", "--json"])["changes"][0]["seq"]
                 .to_string();
             let output = run(path, &words(&["undo", &seq]), None);
-            let told = format!(
-                "seed {seed}, step {step}: undo of {told}: {}",
+            let rendered = format!(
+                "seed {seed}, step {step}: undo of {rendered}: {}",
                 String::from_utf8_lossy(&output.stderr)
             );
-            assert!(output.status.success(), "{told}");
+            assert!(output.status.success(), "{rendered}");
             model = look(path).await;
-            assert_same(&model.living(), &before, &told);
+            assert_same(&model.living(), &before, &rendered);
             found.undone += 1;
             continue;
         }
@@ -287,8 +293,8 @@ async fn run_commands(seed: u64, steps: usize) -> Counts {
         }
         let command =
             if let [ask] = asks.as_slice() { command_of(&mut author, &model, ask) } else { None };
-        let (said, input) = match command {
-            Some(said) => (said, None),
+        let (printed, input) = match command {
+            Some(printed) => (printed, None),
             None if asks.iter().any(|ask| matches!(ask, Ask::Merge { .. } | Ask::Split { .. })) => {
                 continue;
             }
@@ -298,17 +304,17 @@ async fn run_commands(seed: u64, steps: usize) -> Counts {
             }
         };
         named = author.named;
-        let output = run(path, &said, input.as_ref());
+        let output = run(path, &printed, input.as_ref());
         let text = String::from_utf8_lossy(&output.stderr);
-        let told =
-            format!("seed {seed}, step {step}: {said:?} {}: {text}", input.unwrap_or_default());
+        let rendered =
+            format!("seed {seed}, step {step}: {printed:?} {}: {text}", input.unwrap_or_default());
         let mut predicted = model.clone();
         match (output.status.code(), predicted.apply(&asks)) {
             (Some(0), Ok(())) => {
                 let before = model.living();
                 model = look(path).await;
                 // A move to where a task stands is accepted and leaves nothing to take back.
-                undoable = (model.living() != before).then(|| (before, told.clone()));
+                undoable = (model.living() != before).then(|| (before, rendered.clone()));
                 let set = [
                     model.projects.values().map(|it| it.deleted.clone()).collect::<Vec<_>>(),
                     model.tasks.values().map(|it| it.deleted.clone()).collect(),
@@ -319,18 +325,18 @@ async fn run_commands(seed: u64, steps: usize) -> Counts {
                 if let Some(set) = set.into_iter().flatten().flatten().max() {
                     predicted.name_set(&set);
                 }
-                assert_same(&model.lines(), &predicted.lines(), &told);
+                assert_same(&model.lines(), &predicted.lines(), &rendered);
                 found.accepted += 1;
             }
             (Some(1), Err(_)) => {
-                assert!(text.starts_with("error: "), "{told}");
-                assert_same(&look(path).await.lines(), &model.lines(), &told);
+                assert!(text.starts_with("error: "), "{rendered}");
+                assert_same(&look(path).await.lines(), &model.lines(), &rendered);
                 found.refused += 1;
             }
-            (_, verdict) => panic!("{told}\nthe model: {verdict:?}"),
+            (_, verdict) => panic!("{rendered}\nthe model: {verdict:?}"),
         }
         if step % 8 == 0 {
-            check_answers(path, &model, &mut rng, &told);
+            check_answers(path, &model, &mut rng, &rendered);
         }
     }
     found

@@ -243,7 +243,7 @@ impl Author<'_> {
             asks.push(ask);
             let mut next = model.clone();
             if next.apply(&asks).is_err() {
-                // What comes after a patch that is refused cannot be told; sets that end well are the more telling ones.
+                // Patches after a refused one cannot be predicted; sets that succeed test more.
                 if self.chance(50) {
                     break;
                 }

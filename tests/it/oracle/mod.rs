@@ -44,10 +44,10 @@ impl fmt::Display for Counts {
 }
 
 /// Names what differs, and not what is the same.
-fn assert_same(found: &[String], wanted: &[String], told: &str) {
+fn assert_same(found: &[String], wanted: &[String], result: &str) {
     let without = |from: &[String], others: &[String]| -> Vec<String> {
         from.iter().filter(|line| !others.contains(line)).cloned().collect()
     };
     let (more, less) = (without(found, wanted), without(wanted, found));
-    assert!(found == wanted, "{told}\nthe lake has  {more:#?}\nthe model has {less:#?}");
+    assert!(found == wanted, "{result}\nthe lake has  {more:#?}\nthe model has {less:#?}");
 }

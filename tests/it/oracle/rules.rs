@@ -187,7 +187,7 @@ impl Model {
                     .filter(|(_, link)| link.project == *id)
                     .map(|(id, _)| id.clone())
                     .collect();
-                self.bring_back(&tasks, links, &set)?;
+                self.restore(&tasks, links, &set)?;
             }
             Ask::CreateTask { id, project, parent, place, title, assignee } => {
                 self.live_project(project)?;
@@ -239,7 +239,7 @@ impl Model {
                 let set = task.deleted.clone().ok_or("not deleted")?;
                 self.live_project(&task.project.clone())?;
                 let branch = self.branch(id);
-                self.bring_back(&branch, BTreeSet::new(), &set)?;
+                self.restore(&branch, BTreeSet::new(), &set)?;
             }
             Ask::Link { id, from, to, kind, dependency } => {
                 let dependency = dependency.clone().unwrap_or_else(|| "FS".to_owned());
@@ -491,7 +491,7 @@ impl Model {
     }
 
     /// Brings back what one set deleted: tasks whose parents live, then links whose ends do.
-    fn bring_back(&mut self, tasks: &[String], mut links: BTreeSet<String>, set: &str) -> Verdict {
+    fn restore(&mut self, tasks: &[String], mut links: BTreeSet<String>, set: &str) -> Verdict {
         for id in tasks {
             if self.tasks[id].deleted.as_deref() != Some(set) {
                 continue;

@@ -8,7 +8,7 @@ use lakeplan::domain::value::Name;
 use lakeplan::domain::violation::Violation;
 use lakeplan::runtime::ManualClock;
 use lakeplan::service::{Service, ServiceError};
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::durable::DurableLocal;
 use lakeplan::store::memory::MemoryStore;
 use lakeplan::store::{Format, Scope};
@@ -24,15 +24,17 @@ use super::{Counts, assert_same};
 use crate::support::{clock, counts, random, request};
 
 /// Where the lake is.
-enum Place {
+enum Placement {
     Memory,
-    Delta { root: Root, _folder: Option<tempfile::TempDir> },
+    Delta { root: LakeLocation, _folder: Option<tempfile::TempDir> },
 }
 
-impl Place {
+impl Placement {
     fn in_memory() -> Self {
-        let root =
-            Root { url: Url::parse("memory:///lake/").unwrap(), store: Arc::new(InMemory::new()) };
+        let root = LakeLocation {
+            url: Url::parse("memory:///lake/").unwrap(),
+            store: Arc::new(InMemory::new()),
+        };
         Self::Delta { root, _folder: None }
     }
 
@@ -40,7 +42,7 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let url = Url::from_directory_path(folder.path()).unwrap();
         let store = Arc::new(DurableLocal::new(folder.path().to_path_buf()).unwrap());
-        Self::Delta { root: Root { url, store }, _folder: Some(folder) }
+        Self::Delta { root: LakeLocation { url, store }, _folder: Some(folder) }
     }
 
     async fn create(&self, clock: &Arc<ManualClock>, seed: u64) -> Service {
@@ -81,7 +83,7 @@ async fn look(service: &Service) -> Model {
     Model::of(&service.state(&Scope::All).await.unwrap())
 }
 
-async fn run(seed: u64, steps: usize, place: Place) -> Counts {
+async fn run(seed: u64, steps: usize, place: Placement) -> Counts {
     let mut rng = StdRng::seed_from_u64(seed);
     let clock = clock();
     let mut service = place.create(&clock, seed).await;
@@ -95,7 +97,7 @@ async fn run(seed: u64, steps: usize, place: Place) -> Counts {
     let mut past: Vec<(u64, Vec<String>)> = Vec::new();
     let mut named = 0;
     for step in 0..steps {
-        let told = |what: &str| format!("seed {seed}, step {step}: {what}");
+        let result = |what: &str| format!("seed {seed}, step {step}: {what}");
         found.steps += 1;
         let seq = observer.store.head().await.unwrap().seq;
         match rng.random_range(0..100) {
@@ -113,7 +115,7 @@ async fn run(seed: u64, steps: usize, place: Place) -> Counts {
             11..16 if !past.is_empty() => {
                 let (seq, lines) = &past[rng.random_range(0..past.len())];
                 let then = observer.read(&Scope::All, Some(AsOf::Seq(*seq))).await.unwrap().state;
-                assert_same(&Model::of(&then).lines(), lines, &told(&format!("as of {seq}")));
+                assert_same(&Model::of(&then).lines(), lines, &result(&format!("as of {seq}")));
                 found.as_of += 1;
             }
             16..24 if undoable.is_some() => {
@@ -127,7 +129,7 @@ async fn run(seed: u64, steps: usize, place: Place) -> Counts {
                         assert_same(
                             &look(&observer).await.lines(),
                             &model.lines(),
-                            &told("a refused undo left something"),
+                            &result("a refused undo left something"),
                         );
                         found.undo_refused += 1;
                         continue;
@@ -138,14 +140,14 @@ async fn run(seed: u64, steps: usize, place: Place) -> Counts {
                         continue;
                     }
                     Err(err) => {
-                        panic!("{}", told(&format!("undo of {seq}, the last, {set}: {err:?}")))
+                        panic!("{}", result(&format!("undo of {seq}, the last, {set}: {err:?}")))
                     }
                 }
                 model = look(&observer).await;
                 assert_same(
                     &model.living(),
                     &before,
-                    &told(&format!("undo of {seq}, the last, {set}")),
+                    &result(&format!("undo of {seq}, the last, {set}")),
                 );
                 past.push((seq + 1, model.lines()));
                 found.undone += 1;
@@ -160,17 +162,17 @@ async fn run(seed: u64, steps: usize, place: Place) -> Counts {
                         found.undone += 1;
                     }
                     Err(err) => {
-                        let is_told = matches!(
+                        let is_reported = matches!(
                             err,
                             ServiceError::Refused(_)
                                 | ServiceError::Conflicted { .. }
                                 | ServiceError::Input { .. }
                         );
-                        assert!(is_told, "{}", told(&format!("undo of {chosen}: {err:?}")));
+                        assert!(is_reported, "{}", result(&format!("undo of {chosen}: {err:?}")));
                         assert_same(
                             &look(&observer).await.lines(),
                             &model.lines(),
-                            &told("a refused undo left something"),
+                            &result("a refused undo left something"),
                         );
                         found.undo_refused += 1;
                     }
@@ -195,30 +197,30 @@ async fn run(seed: u64, steps: usize, place: Place) -> Counts {
                         assert_same(
                             &model.lines(),
                             &predicted.lines(),
-                            &told(&patches.to_string()),
+                            &result(&patches.to_string()),
                         );
                         past.push((done.seq, model.lines()));
                         found.accepted += 1;
                     }
                     (Err(err), Err(_)) => {
-                        let is_told = match &err {
+                        let is_reported = match &err {
                             ServiceError::Refused(violations) => {
                                 violations.iter().any(|found| found.patch < asks.len())
                             }
                             ServiceError::Conflicted { .. } => true,
                             _ => false,
                         };
-                        assert!(is_told, "{}", told(&format!("{patches}: {err:?}")));
+                        assert!(is_reported, "{}", result(&format!("{patches}: {err:?}")));
                         assert_same(
                             &look(&observer).await.lines(),
                             &model.lines(),
-                            &told("a refused set left something"),
+                            &result("a refused set left something"),
                         );
                         found.refused += 1;
                     }
                     (done, verdict) => panic!(
                         "{}",
-                        told(&format!("{patches}\nthe lake: {done:?}\nthe model: {verdict:?}"))
+                        result(&format!("{patches}\nthe lake: {done:?}\nthe model: {verdict:?}"))
                     ),
                 }
             }
@@ -227,7 +229,7 @@ async fn run(seed: u64, steps: usize, place: Place) -> Counts {
     found
 }
 
-async fn runs(name: &str, first: u64, seeds: u64, steps: usize, place: impl Fn() -> Place) {
+async fn runs(name: &str, first: u64, seeds: u64, steps: usize, place: impl Fn() -> Placement) {
     let seeds = match lakeplan::config::variable("LAKEPLAN_TEST_SEED")
         .and_then(|seed| seed.parse::<u64>().ok())
     {
@@ -243,15 +245,15 @@ async fn runs(name: &str, first: u64, seeds: u64, steps: usize, place: impl Fn()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_sets_do_what_the_model_says_in_memory() {
-    runs("in memory", 0, counts(6, 12) as u64, counts(120, 250), || Place::Memory).await;
+    runs("in memory", 0, counts(6, 12) as u64, counts(120, 250), || Placement::Memory).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_sets_do_what_the_model_says_on_delta() {
-    runs("delta", 1_000, counts(6, 12) as u64, counts(100, 150), Place::in_memory).await;
+    runs("delta", 1_000, counts(6, 12) as u64, counts(100, 150), Placement::in_memory).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_sets_do_what_the_model_says_in_a_folder() {
-    runs("folder", 2_000, 2, counts(60, 150), Place::in_a_folder).await;
+    runs("folder", 2_000, 2, counts(60, 150), Placement::in_a_folder).await;
 }

@@ -9,22 +9,22 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use lakeplan::domain::any::AnyRecord;
+use lakeplan::domain::any_record::AnyRecord;
 use lakeplan::domain::id::{EntityId, PatchSetId, ProjectId, TaskId};
 use lakeplan::domain::patch::{Op, PatchSet, Source};
 use lakeplan::domain::project::Project;
 use lakeplan::domain::record::Fields;
-use lakeplan::domain::tally::Tallies;
+use lakeplan::domain::task_counts::TaskCounts;
 use lakeplan::domain::value::Name;
 use lakeplan::runtime::{SystemClock, fresh_set_id};
 use lakeplan::service::Service;
 use lakeplan::service::duplicates::Duplicates;
 use lakeplan::service::plan::PlanRequest;
-use lakeplan::store::appended::Appended;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
+use lakeplan::store::event_tables::EventTable;
 use lakeplan::store::row::{Row, Stream};
 use lakeplan::store::{
-    FoldReport, Format, Head, Outcome, Scope, Snapshot, Sought, Store, StoreError,
+    FoldReport, Format, Head, Outcome, RecordLookup, Scope, Snapshot, Store, StoreError,
 };
 use object_store::memory::InMemory;
 use serde_json::json;
@@ -99,10 +99,10 @@ impl Store for Late {
         }
         self.inner.commit(sets).await
     }
-    async fn find(&self, sought: &[Sought]) -> Result<Vec<Option<ProjectId>>, StoreError> {
-        self.inner.find(sought).await
+    async fn find(&self, lookup: &[RecordLookup]) -> Result<Vec<Option<ProjectId>>, StoreError> {
+        self.inner.find(lookup).await
     }
-    async fn tally(&self) -> Result<Tallies, StoreError> {
+    async fn tally(&self) -> Result<TaskCounts, StoreError> {
         self.inner.tally().await
     }
     async fn changes(
@@ -130,7 +130,11 @@ impl Store for Late {
     async fn head(&self) -> Result<Head, StoreError> {
         self.inner.head().await
     }
-    async fn append(&self, table: &'static Appended, rows: Vec<Fields>) -> Result<(), StoreError> {
+    async fn append(
+        &self,
+        table: &'static EventTable,
+        rows: Vec<Fields>,
+    ) -> Result<(), StoreError> {
         self.inner.append(table, rows).await
     }
     async fn fold(&self) -> Result<FoldReport, StoreError> {
@@ -147,7 +151,7 @@ pub fn service(store: Arc<dyn Store>, seed: u64) -> Service {
     }
 }
 
-pub async fn writer(root: &Root, seed: u64) -> Arc<dyn Store> {
+pub async fn writer(root: &LakeLocation, seed: u64) -> Arc<dyn Store> {
     Arc::new(
         DeltaStore::open(root, Format::default(), Arc::new(SystemClock), random(seed))
             .await
@@ -155,7 +159,7 @@ pub async fn writer(root: &Root, seed: u64) -> Arc<dyn Store> {
     )
 }
 
-async fn new_lake() -> Root {
+async fn new_lake() -> LakeLocation {
     let root = root(Arc::new(InMemory::new()));
     DeltaStore::create(&root, Format::default(), Arc::new(SystemClock), random(1))
         .await
@@ -317,19 +321,19 @@ async fn a_second_project_of_a_source_is_deleted_where_nobody_worked_in_it() {
             twin: Some(Twin { id, changed_by, deleted: Mutex::default() }),
         });
         let service = service(Arc::clone(&store) as Arc<dyn Store>, 30);
-        let said = service.plan(&request).await.unwrap_err();
+        let rendered = service.plan(&request).await.unwrap_err();
         assert!(
-            said.to_string().contains("PORT and PORT2 were both planned from portal.md"),
-            "{said}"
+            rendered.to_string().contains("PORT and PORT2 were both planned from portal.md"),
+            "{rendered}"
         );
         let wanted = kept.map(|kept| Duplicates {
             kept: kept.to_owned(),
             deleted: deleted.iter().map(|key| (*key).to_owned()).collect(),
         });
         let gone = || store.twin.as_ref().unwrap().deleted.lock().unwrap().clone();
-        assert_eq!(service.end_duplicates(&request, false).await.unwrap(), wanted);
-        assert!(gone().is_empty(), "it was only to be told");
-        assert_eq!(service.end_duplicates(&request, true).await.unwrap(), wanted);
+        assert_eq!(service.delete_duplicates(&request, false).await.unwrap(), wanted);
+        assert!(gone().is_empty(), "it was only to be reported");
+        assert_eq!(service.delete_duplicates(&request, true).await.unwrap(), wanted);
         assert_eq!(
             (gone().len(), gone().contains(&id.uuid())),
             (deleted.len(), deleted.contains(&"PORT2")),

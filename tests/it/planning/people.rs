@@ -6,7 +6,7 @@ use lakeplan::service::ServiceError;
 use serde_json::json;
 
 use super::replanning::{CELLAR, edited};
-use super::{Desk, only, told};
+use super::{Desk, only, rendered};
 
 #[test]
 fn finished_work_is_not_touched() {
@@ -20,7 +20,11 @@ fn finished_work_is_not_touched() {
         (after.id, after.status, after.estimate()),
         (before.id, TaskStatus::Completed, before.estimate())
     );
-    assert!(told(&preview).iter().all(|(mark, _)| *mark == Mark::Kept), "{:?}", told(&preview));
+    assert!(
+        rendered(&preview).iter().all(|(mark, _)| *mark == Mark::Kept),
+        "{:?}",
+        rendered(&preview)
+    );
     let preview = desk.plan(&edited("- Insulate the walls (1 day), depends on the vault\n", ""));
     assert_eq!(desk.task("Insulate the walls").status, TaskStatus::Completed);
     let kept = only(&preview, Mark::Kept);
@@ -103,7 +107,7 @@ fn what_is_gone_goes_only_if_nobody_touched_it() {
         assert!(task.is_live(), "{fields} did not keep it");
         assert_eq!(task.source_line, None);
         assert!(
-            told(&preview).iter().any(|(mark, _)| *mark == Mark::Kept),
+            rendered(&preview).iter().any(|(mark, _)| *mark == Mark::Kept),
             "{fields} is not reported"
         );
         assert!(desk.plan(&without).set.patches.is_empty(), "{fields}");
@@ -137,7 +141,7 @@ fn a_parent_stays_while_something_below_it_does() {
     let at = CELLAR.find("### Phase 2").unwrap();
     let preview = desk.plan(&CELLAR[..at]);
     assert!(desk.has("Phase 2: Stock") && desk.has("Fill bottles") && !desk.has("Buy barrels"));
-    let kept: Vec<String> = told(&preview)
+    let kept: Vec<String> = rendered(&preview)
         .into_iter()
         .filter(|(mark, _)| *mark == Mark::Kept)
         .map(|(_, title)| title)
@@ -220,7 +224,7 @@ fn where_a_person_put_a_task_it_stays() {
     assert!(
         only(&preview, Mark::Kept).reason.as_ref().unwrap().contains("moved by hand"),
         "{:?}",
-        told(&preview)
+        rendered(&preview)
     );
 }
 

@@ -6,7 +6,7 @@ use lakeplan::planning::replan::report::Mark;
 use lakeplan::service::plan::PlanRequest;
 use serde_json::json;
 
-use super::{Desk, only, told};
+use super::{Desk, only, rendered};
 
 pub const CELLAR: &str = "\
 # Wine cellar
@@ -60,7 +60,7 @@ fn the_first_time_makes_everything_in_one_set() {
     labels.sort_unstable();
     assert_eq!(labels, ["R1", "R2"]);
     let racks = desk.task("Install the racks for two hundred bottles");
-    assert_eq!(project.answers_at(racks.id.uuid()).count(), 1);
+    assert_eq!(project.coverage_of(racks.id.uuid()).count(), 1);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn the_same_text_again_changes_nothing() {
     let before = desk.substance();
     let preview = desk.plan(CELLAR);
     assert!(preview.set.patches.is_empty(), "{:?}", preview.set.patches);
-    assert!(told(&preview).is_empty());
+    assert!(rendered(&preview).is_empty());
     assert_eq!(desk.substance(), before);
 }
 
@@ -92,7 +92,7 @@ fn a_changed_title_keeps_the_task() {
 fn a_changed_estimate_is_the_only_change() {
     let desk = Desk::with(CELLAR);
     let preview = desk.plan(&edited("(1 day)", "(2 days)"));
-    assert_eq!(told(&preview), [(Mark::Changed, "Insulate the walls".to_owned())]);
+    assert_eq!(rendered(&preview), [(Mark::Changed, "Insulate the walls".to_owned())]);
     assert_eq!(desk.task("Insulate the walls").estimate_likely.unwrap().get(), 960);
 }
 
@@ -114,7 +114,7 @@ fn a_moved_statement_moves_its_task() {
     let line = "- Install the racks for two hundred bottles (4 hours)\n";
     let text = edited(line, "").replace("- Buy barrels", &format!("{line}- Buy barrels"));
     let preview = desk.plan(&text);
-    assert_eq!(told(&preview), [(Mark::Moved, racks.title.to_string())]);
+    assert_eq!(rendered(&preview), [(Mark::Moved, racks.title.to_string())]);
     let moved = desk.task("Install the racks for two hundred bottles");
     assert_eq!((moved.id, moved.parent_id), (racks.id, Some(desk.task("Phase 2: Stock").id)));
     assert!(
@@ -131,7 +131,7 @@ fn statements_that_change_places_change_the_order_and_nothing_else() {
     let first = "- Dig the vault (2 days) @ana\n";
     let last = "- Install the racks for two hundred bottles (4 hours)\n";
     let preview = desk.plan(&edited(first, "").replace(last, &format!("{last}{first}")));
-    assert_eq!(told(&preview), [(Mark::Moved, "Dig the vault".to_owned())]);
+    assert_eq!(rendered(&preview), [(Mark::Moved, "Dig the vault".to_owned())]);
     assert!(
         desk.outline()
             .contains(".Install the racks for two hundred bottles\n.Dig the vault\nPhase 2")
@@ -178,19 +178,19 @@ fn requirements_follow_the_text_and_keep_their_labels() {
         "- The room must stay below fourteen degrees.\n- The racks must hold two hundred wine bottles.",
     );
     desk.plan(&text);
-    let said = |desk: &Desk| -> Vec<String> {
+    let stated = |desk: &Desk| -> Vec<String> {
         let state = desk.state();
         let all = state
             .projects()
             .flat_map(ProjectState::requirements)
             .filter(|known| known.deleted_at.is_none());
-        let mut said: Vec<String> =
+        let mut stated: Vec<String> =
             all.map(|known| format!("{} {}", known.label, known.text)).collect();
-        said.sort();
-        said
+        stated.sort();
+        stated
     };
     assert_eq!(
-        said(&desk),
+        stated(&desk),
         [
             "R1 The racks must hold two hundred wine bottles",
             "R2 Every bottle must have a printed label",
@@ -198,12 +198,12 @@ fn requirements_follow_the_text_and_keep_their_labels() {
         ]
     );
     desk.plan(&text.replace("- Every bottle must have a printed label.\n", ""));
-    assert_eq!(said(&desk).len(), 2);
+    assert_eq!(stated(&desk).len(), 2);
     desk.plan(CELLAR);
     assert!(
-        said(&desk).contains(&"R4 Every bottle must have a printed label".to_owned()),
+        stated(&desk).contains(&"R4 Every bottle must have a printed label".to_owned()),
         "{:?}",
-        said(&desk)
+        stated(&desk)
     );
 }
 
@@ -252,8 +252,8 @@ fn the_same_id_is_planned_once() {
     desk.try_plan(&request).unwrap();
     assert_eq!(desk.substance(), before);
     let other = PlanRequest { text: edited("(1 day)", "(2 days)"), ..request };
-    let fault = desk.try_plan(&other).unwrap_err();
-    assert!(format!("{fault:?}").contains("another content"), "{fault:?}");
+    let err = desk.try_plan(&other).unwrap_err();
+    assert!(format!("{err:?}").contains("different content"), "{err:?}");
 }
 
 #[test]
@@ -265,12 +265,9 @@ fn bad_input_names_the_place_and_the_way_out() {
         (b" \n\n".to_vec(), "is empty"),
     ];
     for (bytes, says) in cases {
-        let fault = PlanRequest::read("prd.md", bytes).unwrap_err();
-        assert!(
-            fault.to_string().starts_with("prd.md: ") && fault.to_string().contains(says),
-            "{fault}"
-        );
-        assert!(fault.hint().is_some());
+        let err = PlanRequest::read("prd.md", bytes).unwrap_err();
+        assert!(err.to_string().starts_with("prd.md: ") && err.to_string().contains(says), "{err}");
+        assert!(err.hint().is_some());
     }
 }
 

@@ -10,9 +10,9 @@ use lakeplan::domain::patch::Source;
 use lakeplan::domain::value::Name;
 use lakeplan::runtime::{Random, SystemClock, SystemRandom};
 use lakeplan::service::Service;
-use lakeplan::store::appended::RUNS;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::doctor::{Extent, Finding, examine_to};
+use lakeplan::store::event_tables::RUNS;
 use lakeplan::store::row::{Row, Stream, next_chain};
 use lakeplan::store::{Format, Scope, Store, StoreError};
 use serde_json::Value;
@@ -55,13 +55,13 @@ pub enum Found {
 }
 
 /// The whole error with what caused it.
-pub fn told(fault: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(fault), |fault| fault.source());
+pub fn result(err: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(err), |err| err.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-fn root(path: &Path) -> Result<Root, StoreError> {
-    Root::open(&path.display().to_string(), false)
+fn root(path: &Path) -> Result<LakeLocation, StoreError> {
+    LakeLocation::open(&path.display().to_string(), false)
 }
 
 async fn open(path: &Path) -> Result<DeltaStore, StoreError> {
@@ -76,8 +76,8 @@ pub async fn examine(path: &Path) -> Result<Vec<Finding>, StoreError> {
 
 /// The sets of a journal, whose rows are all there.
 async fn sets(store: &dyn Store) -> Result<Vec<(String, usize)>, String> {
-    let rows = store.changes(0, Stream::Work, &Scope::All).await.map_err(|fault| told(&fault))?;
-    let rows: Vec<Row> = rows.try_collect().await.map_err(|fault| told(&fault))?;
+    let rows = store.changes(0, Stream::Work, &Scope::All).await.map_err(|err| result(&err))?;
+    let rows: Vec<Row> = rows.try_collect().await.map_err(|err| result(&err))?;
     let (mut found, mut known, mut chain) = (Vec::new(), BTreeSet::new(), [0; 32]);
     for (index, rows) in rows.chunk_by(|a, b| a.seq == b.seq).enumerate() {
         chain = next_chain(chain, rows.iter().map(Row::compute_digest));
@@ -97,18 +97,18 @@ async fn sets(store: &dyn Store) -> Result<Vec<(String, usize)>, String> {
 }
 
 pub async fn holds(path: &Path) -> Result<Holds, String> {
-    let store = open(path).await.map_err(|fault| format!("it does not open: {}", told(&fault)))?;
+    let store = open(path).await.map_err(|err| format!("it does not open: {}", result(&err)))?;
     let sets = sets(&store).await?.into_iter().map(|(id, _)| id).collect();
-    let state = store.snapshot(&Scope::All).await.map_err(|fault| told(&fault))?.state;
-    let chain = store.head().await.map_err(|fault| told(&fault))?.chain;
+    let state = store.snapshot(&Scope::All).await.map_err(|err| result(&err))?.state;
+    let chain = store.head().await.map_err(|err| result(&err))?.chain;
     let mut runs = BTreeSet::new();
-    let root = root(path).map_err(|fault| told(&fault))?;
+    let root = root(path).map_err(|err| result(&err))?;
     let read = RUNS
         .texts(&root.store, "run_id", |run| {
             runs.insert(run.to_owned());
         })
         .await;
-    read.map_err(|fault| told(&fault))?;
+    read.map_err(|err| result(&err))?;
     Ok(Holds { sets, titles: titles(&state), chain, runs })
 }
 
@@ -123,13 +123,13 @@ pub async fn judge(
         Kind::Lake(before) => whole(path, before, sent, acknowledged).await,
         Kind::New => match examine(path).await {
             Err(_) if acknowledged.is_empty() => {
-                let root =
-                    Root::open(&path.display().to_string(), true).map_err(|fault| told(&fault))?;
+                let root = LakeLocation::open(&path.display().to_string(), true)
+                    .map_err(|err| result(&err))?;
                 let made =
                     DeltaStore::create(&root, Format::default(), Arc::new(SystemClock), random())
                         .await;
-                made.map_err(|fault| {
-                    format!("it is no lake and none can be made: {}", told(&fault))
+                made.map_err(|err| {
+                    format!("it is no lake and none can be made: {}", result(&err))
                 })?
                 .close()
                 .await;
@@ -146,9 +146,7 @@ pub async fn judge(
         Kind::Copy(original) => {
             let finished = !acknowledged.is_empty();
             match examine(path).await {
-                Err(fault) if finished => {
-                    return Err(format!("the copy is gone: {}", told(&fault)));
-                }
+                Err(err) if finished => return Err(format!("the copy is gone: {}", result(&err))),
                 Err(_) => return Ok(Found::Unfinished),
                 Ok(findings) if findings.iter().any(|finding| advice(finding).is_none()) => {
                     return if finished {
@@ -185,16 +183,16 @@ pub async fn judge(
 
 /// What a finding advises, where it is a fold: whether it is one that rebuilds.
 fn advice(finding: &Finding) -> Option<bool> {
-    finding.way_out.starts_with("lakeplan fold").then(|| finding.way_out.contains("--rebuild"))
+    finding.advice.starts_with("run lakeplan fold").then(|| finding.advice.contains("--rebuild"))
 }
 
 async fn follow(path: &Path, findings: &[Finding]) -> Result<(), String> {
     let Some(advice) = findings.iter().map(advice).collect::<Option<Vec<bool>>>() else {
         return Err(format!("the check-up asks for a backup: {findings:?}"));
     };
-    let store = open(path).await.map_err(|fault| format!("it does not open: {}", told(&fault)))?;
+    let store = open(path).await.map_err(|err| format!("it does not open: {}", result(&err)))?;
     let done = if advice.contains(&true) { store.rebuild(None).await } else { store.fold().await };
-    done.map_err(|fault| format!("what the check-up advises fails: {}", told(&fault)))?;
+    done.map_err(|err| format!("what the check-up advises fails: {}", result(&err)))?;
     store.close().await;
     match examine(path).await {
         Ok(left) if left.is_empty() => Ok(()),
@@ -212,12 +210,12 @@ async fn whole(
     acknowledged: &[String],
 ) -> Result<Found, String> {
     let findings =
-        examine(path).await.map_err(|fault| format!("it cannot be examined: {}", told(&fault)))?;
+        examine(path).await.map_err(|err| format!("it cannot be examined: {}", result(&err)))?;
     if !findings.is_empty() {
         follow(path, &findings).await?;
     }
     let store =
-        Arc::new(open(path).await.map_err(|fault| format!("it does not open: {}", told(&fault)))?);
+        Arc::new(open(path).await.map_err(|err| format!("it does not open: {}", result(&err)))?);
     let there = sets(store.as_ref()).await?;
     let known: BTreeMap<&str, usize> =
         there.iter().map(|(id, rows)| (id.as_str(), *rows)).collect();
@@ -238,7 +236,7 @@ async fn whole(
             let id = document["id"].as_str().unwrap_or_default();
             let done = service.change(&request(document.clone()), Source::Cli).await;
             let done =
-                done.map_err(|fault| format!("{id} cannot be sent again: {}", told(&fault)))?;
+                done.map_err(|err| format!("{id} cannot be sent again: {}", result(&err)))?;
             if done.repeated != (round == 1 || known.contains_key(id)) {
                 return Err(format!(
                     "{id} was sent again and counted as {}",
@@ -254,7 +252,7 @@ async fn whole(
     if let Some((id, rows)) = torn {
         return Err(format!("{id} has {rows} rows"));
     }
-    let state = store.snapshot(&Scope::All).await.map_err(|fault| told(&fault))?.state;
+    let state = store.snapshot(&Scope::All).await.map_err(|err| result(&err))?.state;
     let mut wanted = before.titles.clone();
     wanted.extend(sent.iter().flat_map(|document| {
         let patches = document["patches"].as_array().unwrap();
@@ -273,6 +271,6 @@ async fn whole(
             Ok(if findings.is_empty() { Found::Whole } else { Found::Mended })
         }
         Ok(left) => Err(format!("after one more change the check-up says {left:?}")),
-        Err(fault) => Err(format!("after one more change it cannot be examined: {}", told(&fault))),
+        Err(err) => Err(format!("after one more change it cannot be examined: {}", result(&err))),
     }
 }

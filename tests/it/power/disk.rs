@@ -49,7 +49,7 @@ struct Change {
     is_safe: bool,
 }
 
-/// Flushes that the tester is told not to see, to find out whether it would notice that they are missing.
+/// Flushes that the tester ignores on request, to find out whether it would notice that they are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blind {
     Nothing,
@@ -102,7 +102,7 @@ impl Disk {
                 }
                 Event::Ended(call) => {
                     let Some(before) = running.remove(&call) else { continue };
-                    // Another thread saw what this call did before strace told of its end.
+                    // Another thread saw what this call did before strace recorded its end.
                     if disk.do_call(&recording.calls[call], before, blind).is_none() {
                         running.retain(|running, before| {
                             let call = &recording.calls[*running];

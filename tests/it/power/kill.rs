@@ -60,13 +60,13 @@ fn count(scene: &Scene, library: &Path) -> usize {
     command.env("COUNT_TO", file.path());
     if strace::is_installed() {
         let recording = Recording::of(&command, &scene.path(), |_| Vec::new());
-        let told: usize = std::fs::read_to_string(file.path()).unwrap().parse().unwrap();
+        let result: usize = std::fs::read_to_string(file.path()).unwrap().parse().unwrap();
         assert_eq!(
-            told,
+            result,
             recording.counted - WRITING_THE_COUNT,
             "kill.c and strace count differently"
         );
-        return told;
+        return result;
     }
     assert!(command.output().unwrap().status.success());
     std::fs::read_to_string(file.path()).unwrap().parse().unwrap()
@@ -119,9 +119,9 @@ async fn kills(scene: &Scene) -> Report {
         };
         match done {
             Ok(found) => *report.found.entry(found).or_default() += 1,
-            Err(fault) => report
+            Err(err) => report
                 .faults
-                .push((format!("{}: killed before call {nth} of {calls}", scene.name), fault)),
+                .push((format!("{}: killed before call {nth} of {calls}", scene.name), err)),
         }
     }
     let (found, faults) = (&report.found, report.faults.len());
@@ -143,7 +143,7 @@ async fn after(scene: &Scene, acknowledged: &[String]) -> Result<Found, String> 
     let place = scene.path().join(scene.place);
     let step = &scene.steps[0];
     let again = killed(&step.command, Path::new(""), 0).output().unwrap();
-    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    let stated = String::from_utf8_lossy(&again.stderr).into_owned();
     match &scene.kind {
         _ if again.status.success() => {}
         // There is one already, which is then judged.
@@ -151,24 +151,24 @@ async fn after(scene: &Scene, acknowledged: &[String]) -> Result<Found, String> 
         // What a copy that was not finished left is in the way, and goes.
         Kind::Copy(_) => {
             std::fs::remove_dir_all(&place).unwrap();
-            let anew = killed(&step.command, Path::new(""), 0).output().unwrap();
-            if !anew.status.success() {
-                return Err(format!("run anew: {}", String::from_utf8_lossy(&anew.stderr)));
+            let rerun = killed(&step.command, Path::new(""), 0).output().unwrap();
+            if !rerun.status.success() {
+                return Err(format!("run again: {}", String::from_utf8_lossy(&rerun.stderr)));
             }
         }
-        _ => return Err(format!("run again: {said}")),
+        _ => return Err(format!("run again: {stated}")),
     }
     let doctor = lakeplan(&place, &["doctor", "--full"]).output().unwrap();
     if !doctor.status.success() && found != Found::Mended {
         return Err(format!(
-            "run again ({said}), doctor says: {}",
+            "run again ({stated}), doctor says: {}",
             String::from_utf8_lossy(&doctor.stderr)
         ));
     }
     // Now it is done, whoever did it.
     judge(&place, &scene.kind, &scene.sent, &step.acknowledges)
         .await
-        .map_err(|fault| format!("run again: {fault}"))?;
+        .map_err(|err| format!("run again: {err}"))?;
     Ok(found)
 }
 
@@ -228,11 +228,11 @@ async fn again_and_cut(scene: &Scene, places: impl Fn(usize) -> Vec<usize>) {
         super::same(&disk, &path);
         assert!(!acknowledged.is_empty());
         let moments = recording.acknowledgements().into_iter().chain([recording.events.len()]);
-        let told = super::cut_at(scene, &before, &recording, moments, Blind::Nothing).await;
-        report.states += told.states;
+        let result = super::cut_at(scene, &before, &recording, moments, Blind::Nothing).await;
+        report.states += result.states;
         report.moments += 1;
         let place = |place: String| format!("killed before call {nth} of {calls}, {place}");
-        report.faults.extend(told.faults.into_iter().map(|(at, fault)| (place(at), fault)));
+        report.faults.extend(result.faults.into_iter().map(|(at, err)| (place(at), err)));
     }
     let (name, faults) = (scene.name, report.faults.len());
     eprintln!(
@@ -242,7 +242,7 @@ async fn again_and_cut(scene: &Scene, places: impl Fn(usize) -> Vec<usize>) {
     none(&report);
 }
 
-/// The names of a set are made and not flushed: whoever sends it again is told that it stands.
+/// The names of a set are made and not flushed: a client that sends it again gets the answer that it is committed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_repeat_finds_is_flushed_before_it_is_acknowledged() {
     let scene = scenes::commit(super::disk()).await;

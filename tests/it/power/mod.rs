@@ -143,17 +143,16 @@ async fn cut_at(
                 .await
             {
                 Ok(found) => *report.found.entry(found).or_default() += 1,
-                Err(fault) => {
+                Err(err) => {
                     let place = format!(
                         "{}: cut after {moment} of {} events, {way:?}",
                         scene.name,
                         recording.events.len()
                     );
                     // The same fault reads the same in every folder.
-                    report.faults.push((
-                        place,
-                        fault.replace(&folder.path().display().to_string(), "PLACE"),
-                    ));
+                    report
+                        .faults
+                        .push((place, err.replace(&folder.path().display().to_string(), "PLACE")));
                     if blind != Blind::Nothing {
                         return report;
                     }
@@ -182,17 +181,17 @@ async fn survives(scene: &Scene) -> Report {
     report
 }
 
-/// No fault at all. Each kind of fault is told once, with where it was first found and how often.
+/// No fault at all. Each kind of fault is reported once, with where it was first found and how often.
 fn none(report: &Report) {
     let mut kinds: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
-    for (place, fault) in &report.faults {
-        kinds.entry(fault).or_insert((place, 0)).1 += 1;
+    for (place, err) in &report.faults {
+        kinds.entry(err).or_insert((place, 0)).1 += 1;
     }
-    let told: Vec<String> = kinds
+    let result: Vec<String> = kinds
         .iter()
-        .map(|(fault, (place, count))| format!("{place}: {fault} ({count} times)"))
+        .map(|(err, (place, count))| format!("{place}: {err} ({count} times)"))
         .collect();
-    assert!(kinds.is_empty(), "{} faults:\n{}", report.faults.len(), told.join("\n"));
+    assert!(kinds.is_empty(), "{} faults:\n{}", report.faults.len(), result.join("\n"));
 }
 
 macro_rules! cuts {
@@ -231,8 +230,8 @@ async fn finds(scene: &Scene, blind: Blind) {
         "blind to {blind:?}, it finds nothing in {} states",
         report.states
     );
-    let (place, fault) = &report.faults[0];
-    eprintln!("blind to {blind:?}, found after {} states: {place}: {fault}", report.states);
+    let (place, err) = &report.faults[0];
+    eprintln!("blind to {blind:?}, found after {} states: {place}: {err}", report.states);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

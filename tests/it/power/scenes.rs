@@ -11,8 +11,8 @@ use lakeplan::domain::patch::Source;
 use lakeplan::domain::value::Name;
 use lakeplan::runtime::{Clock, ManualClock, Random, SystemClock, SystemRandom, fresh_set_id};
 use lakeplan::service::Service;
-use lakeplan::store::appended::RUNS;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
+use lakeplan::store::event_tables::RUNS;
 use lakeplan::store::{Format, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -107,7 +107,7 @@ pub fn requests(count: usize) -> Vec<Value> {
 
 /// Makes a lake with a project and so many sets, as it would have been made some days ago.
 pub async fn make_lake(path: &Path, sets: usize, fold_each: bool) {
-    let root = Root::open(&path.display().to_string(), true).unwrap();
+    let root = LakeLocation::open(&path.display().to_string(), true).unwrap();
     let clock = Arc::new(ManualClock::new(SystemClock.now() - AGE, TimeDelta::milliseconds(1)));
     let store = DeltaStore::create(
         &root,
@@ -144,9 +144,9 @@ pub async fn make_lake(path: &Path, sets: usize, fold_each: bool) {
     }
     drop(service);
     // Dropped and not closed, which would fold.
-    let ended = store.ended().unwrap();
+    let finished = store.finished().unwrap();
     drop(store);
-    let _ = ended.await;
+    let _ = finished.await;
     let old = SystemClock.now() - AGE;
     age(path, old.into());
 }
@@ -358,7 +358,7 @@ fn sender() {
     };
     let sent: Vec<Value> = serde_json::from_slice(&std::fs::read(sent).unwrap()).unwrap();
     tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let root = Root::open(&lake, false).unwrap();
+        let root = LakeLocation::open(&lake, false).unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = Arc::new(
             DeltaStore::open(&root, Format::default(), Arc::clone(&clock), random()).await.unwrap(),

@@ -1,4 +1,4 @@
-//! Folders and files in memory: read from a file system, told apart, and made anew.
+//! Folders and files in memory: read from a file system, compared, and recreated.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap};

@@ -86,9 +86,9 @@ async fn folders_that_race_with_compaction_and_vacuum_leave_logs_that_all_read_a
                 .unwrap();
         for _ in 0..2 {
             let report = keeper.maintain(Retention::default()).await.unwrap();
-            compacted += report.compacted.from;
+            compacted += report.journal.from;
             joined += report
-                .condensed
+                .compacted
                 .iter()
                 .filter(|(name, _)| *name == field_changes::NAME)
                 .map(|(_, done)| done.from)

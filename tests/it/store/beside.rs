@@ -9,9 +9,9 @@ use futures::TryStreamExt;
 use lakeplan::analytics::{Session, rows_text};
 use lakeplan::domain::time::{AsOf, rfc3339};
 use lakeplan::runtime::ManualClock;
-use lakeplan::store::appended::RUNS;
-use lakeplan::store::copy::copy;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::backup::copy;
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
+use lakeplan::store::event_tables::RUNS;
 use lakeplan::store::{Format, Retention, Store};
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -28,7 +28,7 @@ async fn rows(store: &DeltaStore, sql: &str) -> Vec<Vec<String>> {
     rows_text(&session.query(sql).await.unwrap()).unwrap().1
 }
 
-async fn listed(root: &Root, folder: &str) -> Vec<ObjectMeta> {
+async fn listed(root: &LakeLocation, folder: &str) -> Vec<ObjectMeta> {
     root.store.list(Some(&Path::from(folder))).try_collect().await.unwrap()
 }
 
@@ -110,7 +110,7 @@ async fn rows_appended_beside_maintenance_are_all_there_once() {
             .maintain(Retention::default())
             .await
             .unwrap()
-            .condensed
+            .compacted
             .iter()
             .map(|(_, done)| done.from)
             .sum::<usize>();
@@ -122,7 +122,7 @@ async fn rows_appended_beside_maintenance_are_all_there_once() {
         .maintain(Retention::default())
         .await
         .unwrap()
-        .condensed
+        .compacted
         .iter()
         .map(|(_, done)| done.from)
         .sum::<usize>();
@@ -211,7 +211,7 @@ async fn a_copy_holds_what_was_noted_until_then_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slot_that_is_said_to_be_taken_and_is_not_leaves_no_hole() {
+async fn a_slot_that_is_stated_to_be_taken_and_is_not_leaves_no_hole() {
     let (calm, lake) = delta_in_memory().await;
     make_project(calm.as_ref()).await;
     for (seed, fault) in [(11, Fault::FalseConflict), (12, Fault::Precondition)] {

@@ -94,7 +94,7 @@ struct State {
     /// The process that used this store is gone: nothing it does reaches the storage any more.
     is_gone: bool,
     late: Vec<Late>,
-    /// The objects that were there long ago; every other is new. `None` where ages are told as they are.
+    /// The objects that were there long ago; every other is new. `None` if ages are reported as they are.
     old: Option<(BTreeSet<String>, DateTime<Utc>, DateTime<Utc>)>,
 }
 

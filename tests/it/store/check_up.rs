@@ -1,7 +1,7 @@
 //! The check-up finds what was planted, and nothing in a sound lake.
 
 use futures::TryStreamExt;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::doctor::{Anchor, Checkup, examine};
 use lakeplan::store::{Format, Store};
 use object_store::path::Path;
@@ -14,7 +14,7 @@ use super::forge::keep_checksum;
 use super::{committed, delta_in_memory, make_project, state, task};
 use crate::support::{patch_set, random_patches};
 
-pub async fn lake() -> (std::sync::Arc<DeltaStore>, Root) {
+pub async fn lake() -> (std::sync::Arc<DeltaStore>, LakeLocation) {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     let mut random = StdRng::seed_from_u64(3);
@@ -29,11 +29,11 @@ pub async fn lake() -> (std::sync::Arc<DeltaStore>, Root) {
     (store, root)
 }
 
-pub async fn check_up(root: &Root, anchor: Option<Anchor>) -> Checkup {
+pub async fn check_up(root: &LakeLocation, anchor: Option<Anchor>) -> Checkup {
     examine(&root.store, "lake", &Format::default(), anchor).await.unwrap()
 }
 
-pub async fn files(root: &Root, folder: &str, ending: &str) -> Vec<Path> {
+pub async fn files(root: &LakeLocation, folder: &str, ending: &str) -> Vec<Path> {
     let listed: Vec<_> = root.store.list(Some(&Path::from(folder))).try_collect().await.unwrap();
     let mut paths: Vec<Path> = listed
         .into_iter()
@@ -45,7 +45,7 @@ pub async fn files(root: &Root, folder: &str, ending: &str) -> Vec<Path> {
 }
 
 /// Replaces the first place in a file where `from` stands by something as long.
-async fn forge(root: &Root, path: &Path, from: &[u8], to: &[u8]) -> bool {
+async fn forge(root: &LakeLocation, path: &Path, from: &[u8], to: &[u8]) -> bool {
     let mut bytes = root.store.get(path).await.unwrap().bytes().await.unwrap().to_vec();
     let Some(at) = bytes.windows(from.len()).position(|window| window == from) else {
         return false;
@@ -75,7 +75,7 @@ async fn a_sound_lake_has_no_findings_and_its_head_is_an_anchor() {
     let forged = check_up(&root, Some(Anchor { chain: [7; 32], ..anchor })).await;
     assert!(says(&forged, &format!("seq {}", head.seq), "rewritten"), "{:?}", forged.findings);
     let ahead = check_up(&root, Some(Anchor { seq: 10_000, ..anchor })).await;
-    assert!(says(&ahead, "seq 10000", "not there"), "{:?}", ahead.findings);
+    assert!(says(&ahead, "seq 10000", "does not exist"), "{:?}", ahead.findings);
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn a_byte_of_a_file_that_is_another_is_found_by_its_checksum() {
         root.store.put(&path, bytes.into()).await.unwrap();
         let checkup = check_up(&root, None).await;
         assert!(
-            says(&checkup, table.split('/').next().unwrap(), "not those that were written"),
+            says(&checkup, table.split('/').next().unwrap(), "differs from what was written"),
             "{:?}",
             checkup.findings
         );

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{NaiveDate, TimeDelta, TimeZone, Utc};
 use lakeplan::runtime::{Clock, ManualClock, fresh_set_id};
-use lakeplan::store::appended::{AGENT_LOGS, INBOX_RESULTS, RUNS};
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
+use lakeplan::store::event_tables::{AGENT_LOGS, INBOX_RESULTS, RUNS};
 use lakeplan::store::{Outcome, Retention, Store};
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ async fn note(store: &DeltaStore, clock: &ManualClock) {
 }
 
 /// A writer with this clock; ids of one never meet those of another.
-async fn writer(root: &Root, clock: &Arc<ManualClock>) -> DeltaStore {
+async fn writer(root: &LakeLocation, clock: &Arc<ManualClock>) -> DeltaStore {
     static SEED: AtomicU64 = AtomicU64::new(100);
     open(root, Arc::clone(clock) as Arc<dyn Clock>, SEED.fetch_add(1, Ordering::Relaxed))
         .await
@@ -35,12 +35,12 @@ async fn writer(root: &Root, clock: &Arc<ManualClock>) -> DeltaStore {
 }
 
 /// What a round of maintenance expired, by table.
-async fn maintain(root: &Root, clock: &Arc<ManualClock>) -> BTreeMap<&'static str, usize> {
+async fn maintain(root: &LakeLocation, clock: &Arc<ManualClock>) -> BTreeMap<&'static str, usize> {
     let store = writer(root, clock).await;
     let report = store.maintain(Retention::default()).await.unwrap();
     store.close().await;
     report
-        .condensed
+        .compacted
         .into_iter()
         .map(|(name, done)| (name, done.expired))
         .filter(|(_, expired)| *expired > 0)

@@ -2,7 +2,7 @@
 //! It is not the journal, whatever rows lie in it, and nothing is taken back or rebuilt from it.
 
 use bytes::Bytes;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::doctor::examine;
 use lakeplan::store::{Format, Retention, Store, StoreError};
 use object_store::ObjectStoreExt;
@@ -14,12 +14,12 @@ use super::foreign_acts::{backup, fork};
 use super::{committed, delta_in_memory, make_project, open, state, task, titles};
 use crate::support::{clock, random};
 
-async fn bytes(lake: &Root, path: &Path) -> Bytes {
+async fn bytes(lake: &LakeLocation, path: &Path) -> Bytes {
     lake.store.get(path).await.unwrap().bytes().await.unwrap()
 }
 
 /// A lake with two tasks in its tables.
-async fn small() -> Root {
+async fn small() -> LakeLocation {
     let (store, lake) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     for title in ["first", "second"] {
@@ -30,7 +30,7 @@ async fn small() -> Root {
 }
 
 /// Writes the log of a table again as an engine does that makes a table of files which are there.
-async fn convert(lake: &Root, table: &str) {
+async fn convert(lake: &LakeLocation, table: &str) {
     let mut actions = vec![
         json!({"commitInfo": {"operation": "CONVERT", "engineInfo": "Apache-Spark/3.5"}})
             .to_string(),
@@ -96,7 +96,7 @@ async fn a_journal_whose_log_another_engine_made_is_refused_until_its_own_is_bac
         examine(&lake.store, lake.url.as_str(), &Format::default(), None).await.unwrap().findings;
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].place, "journal/_delta_log");
-    assert!(found[0].way_out.contains("bring the folder journal"), "{found:?}");
+    assert!(found[0].advice.contains("restore the folder journal"), "{found:?}");
 
     for path in files(&lake, "journal", "").await {
         lake.store.delete(&path).await.unwrap();

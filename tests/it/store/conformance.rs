@@ -6,9 +6,9 @@ use chrono::TimeDelta;
 use futures::TryStreamExt;
 use lakeplan::domain::id::{EntityId, PatchSetId};
 use lakeplan::domain::record::Entity;
-use lakeplan::domain::tally::Tallies;
+use lakeplan::domain::task_counts::TaskCounts;
 use lakeplan::runtime::uuid_v7;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::memory::MemoryStore;
 use lakeplan::store::row::{Row, Stream, next_chain};
 use lakeplan::store::{Format, Outcome, Scope, Store};
@@ -40,7 +40,7 @@ macro_rules! on_every_store {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 let folder = tempfile::tempdir().unwrap();
-                let root = super::Root::open(folder.path().to_str().unwrap(), true).unwrap();
+                let root = super::LakeLocation::open(folder.path().to_str().unwrap(), true).unwrap();
                 let store = super::DeltaStore::create(&root, super::Format::default(), super::clock(), super::random(1)).await.unwrap();
                 super::$name(super::Arc::new(store)).await;
             })+
@@ -217,16 +217,16 @@ async fn changes_of_a_scope_are_only_its_own(store: Arc<dyn Store>) {
         .project()
         .unwrap()
         .id;
-    let told = |row: &Row| (row.seq, row.entity, row.project_id == Some(other));
+    let result = |row: &Row| (row.seq, row.entity, row.project_id == Some(other));
     let scope = Scope::of([other]);
     let rows: Vec<Row> =
         store.changes(1, Stream::Work, &scope).await.unwrap().try_collect().await.unwrap();
-    let forth: Vec<_> = rows.iter().map(told).collect();
+    let forth: Vec<_> = rows.iter().map(result).collect();
     // The projects' own rows belong to every scope.
     assert_eq!(forth, [(2, Entity::Project, false), (3, Entity::Project, true)]);
     let rows: Vec<Row> =
         store.changes_back(Stream::Work, &scope).await.unwrap().try_collect().await.unwrap();
-    let mut back: Vec<_> = rows.iter().map(told).collect();
+    let mut back: Vec<_> = rows.iter().map(result).collect();
     assert_eq!(back.pop(), Some((1, Entity::Lake, false)));
     back.reverse();
     assert_eq!(back, forth);
@@ -240,7 +240,7 @@ async fn tasks_are_counted_as_they_are(store: Arc<dyn Store>) {
             change_at_random(store.as_ref(), &mut rng).await;
         }
         let counted = store.tally().await.unwrap();
-        assert_eq!(counted, Tallies::of(&state(store.as_ref()).await), "round {round}");
+        assert_eq!(counted, TaskCounts::of(&state(store.as_ref()).await), "round {round}");
         if round % 3 == 0 {
             store.fold().await.unwrap();
         }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use lakeplan::domain::time::{AsOf, rfc3339};
-use lakeplan::store::appended::RUNS;
-use lakeplan::store::copy::{self, Copied, copy};
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::backup::{self, Copied, copy};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::doctor::{Extent, examine_to};
+use lakeplan::store::event_tables::RUNS;
 use lakeplan::store::{Format, Store, StoreError};
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -21,7 +21,7 @@ use super::{committed, delta_in_memory, make_project, open, root, state, task, t
 use crate::support::{clock, noon, random};
 
 /// A lake of two tasks and one noted run, in three journal files.
-async fn lake() -> (Arc<DeltaStore>, Root) {
+async fn lake() -> (Arc<DeltaStore>, LakeLocation) {
     let (store, lake) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     for title in ["one", "two"] {
@@ -39,13 +39,13 @@ async fn note(store: &DeltaStore, run: &str, seq: u64) {
     store.append(&RUNS, vec![row.as_object().cloned().unwrap()]).await.unwrap();
 }
 
-async fn runs(lake: &Root) -> Vec<String> {
+async fn runs(lake: &LakeLocation) -> Vec<String> {
     let mut runs = Vec::new();
     RUNS.texts(&lake.store, "run_id", |run| runs.push(run.to_owned())).await.unwrap();
     runs
 }
 
-async fn sound(lake: &Root, at: &str) {
+async fn sound(lake: &LakeLocation, at: &str) {
     let extent = Extent { is_full: true, ..Extent::usual(None) };
     let checkup = examine_to(&lake.store, "lake", &Format::default(), extent).await.unwrap();
     assert_eq!(checkup.findings, [], "{at}");
@@ -70,8 +70,8 @@ async fn dies<T>(
 }
 
 async fn begin(
-    from: &Root,
-    to: &Root,
+    from: &LakeLocation,
+    to: &LakeLocation,
     up_to: Option<AsOf>,
     seed: u64,
 ) -> Result<Copied, StoreError> {
@@ -135,7 +135,7 @@ async fn a_copy_that_died_at_any_put_says_so_and_is_finished_by_a_repeat() {
                 .unwrap_or_else(|err| panic!("{at}: {err:?}"));
             let (seq, tasks, noted) = if is_begun { (4, 2, 1) } else { (5, 3, 2) };
             assert_eq!(copied.seq, seq, "{at}");
-            copy::finish(target.store.as_ref()).await.unwrap();
+            backup::finish(target.store.as_ref()).await.unwrap();
             let there = open(&target, clock(), 10).await.unwrap();
             assert_eq!(titles(&state(&there).await).len(), tasks, "{at}");
             there.fold().await.unwrap();
@@ -172,14 +172,15 @@ async fn a_complete_copy_whose_marker_is_left_is_ended_by_a_repeat_unless_it_was
     }
     let words = begin(&source, &target, None, 10).await.unwrap_err();
     assert!(
-        words.to_string().contains("a lake of its own now, at seq 5") && words.hint().is_some(),
+        words.to_string().contains("is an independent lake now, at seq 5")
+            && words.hint().is_some(),
         "{words}"
     );
     assert_eq!(titles(&state(&there).await).len(), 3);
     sound(&target, "changed").await;
 }
 
-async fn other_lake() -> (Arc<DeltaStore>, Root) {
+async fn other_lake() -> (Arc<DeltaStore>, LakeLocation) {
     let other = root(Arc::new(InMemory::new()));
     let store = DeltaStore::create(&other, Format::default(), clock(), random(77)).await.unwrap();
     (Arc::new(store), other)
@@ -211,7 +212,7 @@ async fn two_copies_at_once_to_one_place_make_one() {
     let (one, two) =
         futures::join!(begin(&source, &target, None, 5), begin(&source, &target, None, 6));
     assert_eq!(one.unwrap(), two.unwrap());
-    copy::finish(target.store.as_ref()).await.unwrap();
+    backup::finish(target.store.as_ref()).await.unwrap();
     let there = open(&target, clock(), 10).await.unwrap();
     there.fold().await.unwrap();
     sound(&target, "two at once").await;

@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use futures::{FutureExt, TryStreamExt};
 use lakeplan::analytics::Session;
 use lakeplan::domain::state::ProjectState;
-use lakeplan::store::delta::Root;
+use lakeplan::store::delta::LakeLocation;
 use lakeplan::store::doctor::{Anchor, Extent, examine_to};
 use lakeplan::store::tables::read::batches;
 use lakeplan::store::{Format, LakeTables, Outcome, Retention, Scope, Store, StoreError};
@@ -36,7 +36,7 @@ enum Damage {
     Replaced,
 }
 
-async fn befall(lake: &Root, path: &Path, damage: Damage, all: &[Path]) -> bool {
+async fn befall(lake: &LakeLocation, path: &Path, damage: Damage, all: &[Path]) -> bool {
     let bytes = lake.store.get(path).await.unwrap().bytes().await.unwrap().to_vec();
     let cut = |end: usize| bytes[..end].to_vec();
     let now = match damage {
@@ -110,12 +110,12 @@ enum Came {
 }
 
 struct Before {
-    lake: Root,
+    lake: LakeLocation,
     records: BTreeMap<String, String>,
     anchor: Anchor,
 }
 
-async fn read(lake: &Root) -> Result<(BTreeMap<String, String>, u64), StoreError> {
+async fn read(lake: &LakeLocation) -> Result<(BTreeMap<String, String>, u64), StoreError> {
     let store = open(lake, clock(), 7).await?;
     let found = store.snapshot(&Scope::All).await?;
     store.close().await;
@@ -134,7 +134,7 @@ async fn live_on(before: &Before, all: &[Path], path: &Path, damage: Damage) -> 
     });
     let elsewhere = found.iter().find(|finding| !finding.place.starts_with(&table));
     assert_eq!(elsewhere, None, "something else is named");
-    assert!(found.iter().all(|finding| !finding.way_out.is_empty()));
+    assert!(found.iter().all(|finding| !finding.advice.is_empty()));
     let mut came = if found.is_empty() { Came::Harmless } else { Came::Advised };
     match read(&lake).await {
         Ok((now, seq)) if now != before.records => {
@@ -177,11 +177,11 @@ async fn live_on(before: &Before, all: &[Path], path: &Path, damage: Damage) -> 
     for _ in 0..6 {
         let Ok(checkup) = thorough(&lake).await else { break };
         let Some(finding) = checkup.findings.into_iter().next() else { break };
-        if finding.way_out.contains("from a backup") {
+        if finding.advice.contains("from a backup") {
             (lake, came, count) =
                 (backup(&before.lake).await.unwrap(), Came::Restored, before.records.len());
         } else {
-            lake = follow(lake, finding.way_out, &finding.place, &before.lake).await;
+            lake = follow(lake, finding.advice, &finding.place, &before.lake).await;
         }
     }
     let left = thorough(&lake).await.map(|checkup| checkup.findings);

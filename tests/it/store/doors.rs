@@ -6,8 +6,8 @@ mod edges;
 use std::collections::BTreeMap;
 
 use lakeplan::analytics::{Session, rows_json};
-use lakeplan::domain::any::AnyRecord;
-use lakeplan::domain::record::{Entity, Field, Writer};
+use lakeplan::domain::any_record::AnyRecord;
+use lakeplan::domain::record::{Access, Entity, Field};
 use lakeplan::domain::value::{Kind, Name};
 use lakeplan::domain::violation::Violation;
 use lakeplan::service::Service;
@@ -27,7 +27,7 @@ use crate::support::{clock, counts, noon, patch_set, random};
 /// A lake of its own for a field, and how a record with a value of it is made.
 struct Lake {
     store: std::sync::Arc<DeltaStore>,
-    root: lakeplan::store::delta::Root,
+    root: lakeplan::store::delta::LakeLocation,
     entity: Entity,
     field: &'static Field,
     /// The id of the lake's own row.
@@ -66,7 +66,7 @@ impl Lake {
                 fields[name] = value.clone();
             }
         }
-        let patch = |op: &str| json!({"op": op, "entity": self.entity.word(), "id": format!("$x{n}"), "fields": fields});
+        let patch = |op: &str| json!({"op": op, "entity": self.entity.as_str(), "id": format!("$x{n}"), "fields": fields});
         match self.entity {
             Entity::Lake => {
                 json!([{"op": "update", "entity": "lake", "id": self.id, "fields": fields}])
@@ -111,7 +111,7 @@ impl Lake {
                 (Kind::Object { .. }, Value::String(text)) => serde_json::from_str(text).unwrap(),
                 (_, stored) => stored.clone(),
             };
-            let mut record = AnyRecord::blank(self.entity, id);
+            let mut record = AnyRecord::empty(self.entity, id);
             record
                 .restore(self.field.name, &stored)
                 .unwrap_or_else(|why| panic!("{} {stored}: {why}", self.field.name));
@@ -123,7 +123,7 @@ impl Lake {
 
 /// What a door makes of a value, or why it refuses it.
 fn at_the_door(entity: Entity, field: &Field, value: &Value) -> Option<Value> {
-    let mut record = AnyRecord::blank(entity, Uuid::from_u128(1));
+    let mut record = AnyRecord::empty(entity, Uuid::from_u128(1));
     record.set(field.name, value).ok()?;
     record.get(field.name)
 }
@@ -132,7 +132,7 @@ fn at_the_door(entity: Entity, field: &Field, value: &Value) -> Option<Value> {
 fn has_other_rules(field: &Field, violations: &[Violation]) -> bool {
     let is_of_field = violations
         .iter()
-        .all(|fault| fault.field.as_deref() == Some(&format!("fields.{}", field.name)));
+        .all(|err| err.field.as_deref() == Some(&format!("fields.{}", field.name)));
     is_of_field && matches!(field.name, "handle" | "key" | "max_depth")
 }
 
@@ -146,13 +146,13 @@ async fn what_a_door_accepts_is_read_back_and_what_it_refuses_is_named() {
     let (mut accepted, mut refused) = (0, 0);
     let doors = |entity: &Entity| {
         let own = |field: &&'static Field| {
-            field.writer != Writer::Store && !matches!(field.kind, Kind::Id(_))
+            field.access != Access::Managed && !matches!(field.kind, Kind::Id(_))
         };
         let entity = *entity;
         entity.fields().iter().filter(own).map(move |field| (entity, field)).collect::<Vec<_>>()
     };
     for (entity, field) in Entity::ALL.iter().flat_map(doors) {
-        let place = format!("{}.{}", entity.word(), field.name);
+        let place = format!("{}.{}", entity.as_str(), field.name);
         let lake = Lake::of(entity, field).await;
         let mut made: BTreeMap<Uuid, Value> = BTreeMap::new();
         let mut held: Vec<Value> = Vec::new();
@@ -182,7 +182,7 @@ async fn what_a_door_accepts_is_read_back_and_what_it_refuses_is_named() {
                     let named = format!("fields.{}", field.name);
                     let others = ["estimate_low", "estimate_likely", "estimate_high"];
                     let is_named =
-                        violations.iter().any(|fault| fault.field.as_deref() == Some(&named));
+                        violations.iter().any(|err| err.field.as_deref() == Some(&named));
                     assert!(
                         is_named || others.contains(&field.name),
                         "{place} of {value}: {violations:?}"
@@ -196,7 +196,7 @@ async fn what_a_door_accepts_is_read_back_and_what_it_refuses_is_named() {
             }
         }
         assert!(
-            held.len() >= 2 || matches!(field.kind, Kind::Word(_)),
+            held.len() >= 2 || matches!(field.kind, Kind::Enum(_)),
             "{place}: too few values were accepted: {held:?}"
         );
 
@@ -210,9 +210,9 @@ async fn what_a_door_accepts_is_read_back_and_what_it_refuses_is_named() {
         );
         assert_eq!(stands.records().count(), again.records().count(), "{place}");
         store.fold().await.unwrap();
-        let told = lake.by_sql().await;
+        let result = lake.by_sql().await;
         for (id, wanted) in &made {
-            assert_eq!(told.get(id), Some(wanted), "{place}: SQL reads it otherwise");
+            assert_eq!(result.get(id), Some(wanted), "{place}: SQL reads it otherwise");
         }
         // What is read from the tables and not from the journal.
         let third = state(&open(&lake.root, clock(), 8).await.unwrap()).await;
@@ -221,7 +221,7 @@ async fn what_a_door_accepts_is_read_back_and_what_it_refuses_is_named() {
             "{place}: from the tables it reads otherwise"
         );
 
-        if field.writer == Writer::Once {
+        if field.access == Access::SetOnCreate {
             continue;
         }
         let service = Service {
@@ -240,13 +240,13 @@ async fn what_a_door_accepts_is_read_back_and_what_it_refuses_is_named() {
             if field.name.starts_with("estimate_") {
                 fields = json!({"estimate_low": to, "estimate_likely": to, "estimate_high": to});
             }
-            let patch = json!([{"op": "update", "entity": entity.word(), "id": id.to_string(), "fields": fields}]);
+            let patch = json!([{"op": "update", "entity": entity.as_str(), "id": id.to_string(), "fields": fields}]);
             // A name that another record has.
             if lake.send(patch).await.is_err() {
                 continue;
             }
-            service.undo(None).await.unwrap_or_else(|fault| {
-                panic!("{place}: the change to {to} cannot be taken back: {fault:?}")
+            service.undo(None).await.unwrap_or_else(|err| {
+                panic!("{place}: the change to {to} cannot be taken back: {err:?}")
             });
             let record = state(store)
                 .await
@@ -260,9 +260,9 @@ async fn what_a_door_accepts_is_read_back_and_what_it_refuses_is_named() {
             );
         }
         store.fold().await.unwrap();
-        let told = lake.by_sql().await;
+        let result = lake.by_sql().await;
         assert!(
-            made.iter().all(|(id, wanted)| told.get(id) == Some(wanted)),
+            made.iter().all(|(id, wanted)| result.get(id) == Some(wanted)),
             "{place}: after undo SQL reads it otherwise"
         );
     }

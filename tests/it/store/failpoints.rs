@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use lakeplan::domain::patch::PatchSet;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::{Format, Outcome, Retention, Store};
 use object_store::ObjectStore;
 
@@ -59,7 +59,7 @@ fn faults_of(verb: Verb) -> &'static [Fault] {
     }
 }
 
-fn through(door: &Arc<FaultStore>) -> Root {
+fn through(door: &Arc<FaultStore>) -> LakeLocation {
     root(Arc::clone(door) as Arc<dyn ObjectStore>)
 }
 
@@ -83,13 +83,13 @@ async fn operate(
 ) -> (Option<DeltaStore>, Option<Outcome>) {
     match operation {
         Operation::Commit => {
-            let told = commit(&store, set.clone()).await;
-            (Some(store), Some(told))
+            let result = commit(&store, set.clone()).await;
+            (Some(store), Some(result))
         }
         Operation::Checkpoint => {
-            let told = commit(&store, set.clone()).await;
+            let result = commit(&store, set.clone()).await;
             store.close().await;
-            (None, Some(told))
+            (None, Some(result))
         }
         // What fails is done again by the next one.
         Operation::Fold => {
@@ -104,7 +104,7 @@ async fn operate(
     }
 }
 
-/// The calls an operation makes. Puts are told apart by their tables and, where they are log entries, by their turn;
+/// The calls an operation makes. Puts are identified by their tables and, where they are log entries, by their turn;
 /// other calls only by being of the journal or of a table: of those that are alike the seed takes one.
 async fn points(
     operation: Operation,
@@ -127,9 +127,9 @@ async fn points(
             continue;
         }
         let nth = nths.entry(call.clone()).or_default();
-        let is_told_apart =
+        let is_distinguished =
             call.table == "journal" || (verb == Verb::Put && operation != Operation::Maintain);
-        let table = if is_told_apart { call.table.as_str() } else { "a table" };
+        let table = if is_distinguished { call.table.as_str() } else { "a table" };
         let turn = if verb == Verb::Put && call.kind == Kind::Entry {
             format!(" {nth}")
         } else {
@@ -170,27 +170,27 @@ async fn run(
     let other = patch_set(&past.model, task("another's")).unwrap();
     failing.calls.await_point(point);
     let operated = async {
-        let (store, told) = operate(operation, store, set).await;
+        let (store, result) = operate(operation, store, set).await;
         let has_fired = failing.calls.release();
         // Who only folded goes on with a commit, which notes how far it believes that the tables are folded.
-        match (store, told) {
+        match (store, result) {
             (Some(store), None) => (Some(commit(&store, set.clone()).await), has_fired),
-            (_, told) => (told, has_fired),
+            (_, result) => (result, has_fired),
         }
     };
     let beside = async {
         failing.calls.fired().await;
-        let told = commit(&rival, other.clone()).await;
+        let result = commit(&rival, other.clone()).await;
         assert!(
-            matches!(told, Outcome::Committed { .. }),
-            "{at}: another process was told {told:?}"
+            matches!(result, Outcome::Committed { .. }),
+            "{at}: another process got {result:?}"
         );
         rival
             .fold()
             .await
             .unwrap_or_else(|fault| panic!("{at}: another process could not fold: {fault:?}"));
     };
-    let ((told, has_fired), ()) = futures::join!(operated, beside);
+    let ((result, has_fired), ()) = futures::join!(operated, beside);
     assert!(has_fired, "{at}: the fault did not happen");
     if operation == Operation::Maintain {
         let next =
@@ -202,15 +202,15 @@ async fn run(
             .unwrap_or_else(|fault| panic!("{at}: the next maintenance: {fault:?}"));
     }
     failing.calls.land(calm.as_ref()).await;
-    // Who is gone has told nobody anything.
-    let told = told.filter(|_| !is_killed);
-    check(&copied, past, Tried { set, told, other: &other }, seed, &at).await;
+    // A killed process has acknowledged nothing.
+    let result = result.filter(|_| !is_killed);
+    check(&copied, past, Tried { set, result, other: &other }, seed, &at).await;
 }
 
 /// What was tried beside the past.
 struct Tried<'a> {
     set: &'a PatchSet,
-    told: Option<Outcome>,
+    result: Option<Outcome>,
     other: &'a PatchSet,
 }
 
@@ -228,7 +228,7 @@ async fn check(copied: &Copied<'_>, past: &Past, tried: Tried<'_>, seed: u64, at
     let set = tried.set;
     let there = found.get(&set.id).copied();
     assert!(there.is_none_or(|rows| rows == set.patches.len()), "{at}: it is there in part");
-    match tried.told {
+    match tried.result {
         Some(Outcome::Committed { .. } | Outcome::AlreadyCommitted { .. }) => {
             assert!(there.is_some(), "{at}: acknowledged and lost")
         }
@@ -236,12 +236,12 @@ async fn check(copied: &Copied<'_>, past: &Past, tried: Tried<'_>, seed: u64, at
             assert!(there.is_none(), "{at}: said not to be written and is there")
         }
         Some(Outcome::Unknown { .. }) | None => {}
-        Some(told) => panic!("{at}: {told:?}"),
+        Some(result) => panic!("{at}: {result:?}"),
     }
     match commit(&fresh, set.clone()).await {
         Outcome::Committed { .. } if there.is_none() => {}
         Outcome::AlreadyCommitted { .. } if there.is_some() => {}
-        told => panic!("{at}: a repeat was told {told:?} although {there:?} rows were there"),
+        result => panic!("{at}: a repeat got {result:?} although {there:?} rows were there"),
     }
     assert_eq!(journal(&fresh).await.get(&set.id), Some(&set.patches.len()), "{at}");
     fresh.fold().await.unwrap_or_else(|fault| panic!("{at}: it does not fold: {fault:?}"));

@@ -17,9 +17,9 @@ use super::fault::{FAULTS, Fault, FaultStore, Plan};
 use super::{commit, delta_in_memory, make_project, open, root, set, task, titles};
 use crate::support::{clock, counts, patch_set};
 
-/// What a client was told of its set in the end.
+/// The final answer that a client got for its set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum Reported {
     Committed,
     NotWritten,
     Unknown,
@@ -43,30 +43,32 @@ pub async fn journal(store: &dyn Store) -> BTreeMap<PatchSetId, usize> {
 
 /// Commits a set as a careful client does: what was not written or is unknown is repeated with the same id, up to a
 /// patience. Gives what was said last.
-pub async fn commit_carefully(store: &dyn Store, set: PatchSet, patience: usize) -> Told {
-    let mut told = Told::Unknown;
-    for _ in 0..patience {
-        told = match commit(store, set.clone()).await {
-            Outcome::Committed { .. } | Outcome::AlreadyCommitted { .. } => return Told::Committed,
-            Outcome::NotWritten { .. } => Told::NotWritten,
-            Outcome::Unknown { .. } => Told::Unknown,
+pub async fn commit_carefully(store: &dyn Store, set: PatchSet, attempts: usize) -> Reported {
+    let mut result = Reported::Unknown;
+    for _ in 0..attempts {
+        result = match commit(store, set.clone()).await {
+            Outcome::Committed { .. } | Outcome::AlreadyCommitted { .. } => {
+                return Reported::Committed;
+            }
+            Outcome::NotWritten { .. } => Reported::NotWritten,
+            Outcome::Unknown { .. } => Reported::Unknown,
             other => panic!("{other:?}"),
         };
     }
-    told
+    result
 }
 
-/// What was told is so.
-pub fn check(told: &[(PatchSetId, Told)], found: &BTreeMap<PatchSetId, usize>) {
-    for (id, told) in told {
-        match told {
-            Told::Committed => {
+/// The answers are true.
+pub fn check(result: &[(PatchSetId, Reported)], found: &BTreeMap<PatchSetId, usize>) {
+    for (id, result) in result {
+        match result {
+            Reported::Committed => {
                 assert_eq!(found.get(id), Some(&2), "{id} was acknowledged and is not there whole")
             }
-            Told::NotWritten => {
+            Reported::NotWritten => {
                 assert!(!found.contains_key(id), "{id} was said not to be written and is there")
             }
-            Told::Unknown => {}
+            Reported::Unknown => {}
         }
     }
 }
@@ -107,28 +109,28 @@ async fn many_commits_of_three_writers_through_many_faults() {
                 .collect();
             let store = Arc::clone(store);
             running.push(tokio::spawn(async move {
-                let mut told = Vec::new();
+                let mut result = Vec::new();
                 for (n, set) in sets.into_iter().enumerate() {
                     // Some clients give up at the first bad news: then it must be true.
-                    let patience = if n % 4 == 0 { 1 } else { 4 };
-                    told.push((set.id, commit_carefully(store.as_ref(), set, patience).await));
+                    let attempts = if n % 4 == 0 { 1 } else { 4 };
+                    result.push((set.id, commit_carefully(store.as_ref(), set, attempts).await));
                 }
-                told
+                result
             }));
         }
-        let mut told = Vec::new();
+        let mut result = Vec::new();
         for client in running {
-            told.extend(client.await.unwrap());
+            result.extend(client.await.unwrap());
         }
         // Whatever was still on its way lands or bounces now.
         tokio::time::sleep(Duration::from_secs(120)).await;
-        check(&told, &journal(calm.as_ref()).await);
+        check(&result, &journal(calm.as_ref()).await);
         faults += clients.iter().map(|(_, flaky)| flaky.faults.load(Ordering::SeqCst)).sum::<u64>();
-        for (_, told) in told {
-            *totals.entry(format!("{told:?}")).or_default() += 1;
+        for (_, result) in result {
+            *totals.entry(format!("{result:?}")).or_default() += 1;
         }
     }
-    eprintln!("{commits} commits, {faults} faults, told {totals:?}");
+    eprintln!("{commits} commits, {faults} faults, reported {totals:?}");
     assert!(totals.get("Committed").copied().unwrap_or_default() > commits / 2, "{totals:?}");
     assert!(faults as usize >= commits * 3 / 10, "{faults} faults for {commits} commits");
 }
@@ -147,44 +149,44 @@ async fn each_fault_at_each_put_of_a_commit() {
                     .unwrap();
                 flaky.plan(Plan::Once { part, nth: 0, fault });
                 let set = set(calm.as_ref(), two_tasks(0)).await;
-                let told = commit_carefully(&store, set.clone(), 1).await;
+                let result = commit_carefully(&store, set.clone(), 1).await;
                 tokio::time::sleep(Duration::from_secs(120)).await;
                 assert_eq!(
                     flaky.faults.load(Ordering::SeqCst),
                     1,
                     "{part} {fault:?} did not happen"
                 );
-                check(&[(set.id, told)], &journal(calm.as_ref()).await);
+                check(&[(set.id, result)], &journal(calm.as_ref()).await);
                 let again = commit_carefully(&store, set.clone(), 1).await;
                 assert_eq!(
                     again,
-                    Told::Committed,
+                    Reported::Committed,
                     "{part} {fault:?}: a repeat with the same id did not settle it"
                 );
                 check(&[(set.id, again)], &journal(calm.as_ref()).await);
-                outcomes.insert((part, format!("{fault:?}"), format!("{told:?}")));
+                outcomes.insert((part, format!("{fault:?}"), format!("{result:?}")));
             }
         }
     }
-    let told = |part: &str, fault: Fault| {
+    let result = |part: &str, fault: Fault| {
         outcomes
             .iter()
             .filter(|(p, f, _)| *p == part && *f == format!("{fault:?}"))
-            .map(|(_, _, told)| told.as_str())
+            .map(|(_, _, result)| result.as_str())
             .collect::<Vec<_>>()
     };
     assert_eq!(
-        told("_delta_log", Fault::FailAfter),
+        result("_delta_log", Fault::FailAfter),
         ["Committed"],
         "our own commit was taken for another's"
     );
-    assert_eq!(told("_delta_log", Fault::FalseConflict), ["Committed"]);
+    assert_eq!(result("_delta_log", Fault::FalseConflict), ["Committed"]);
     assert_eq!(
-        told("_delta_log", Fault::Full),
+        result("_delta_log", Fault::Full),
         ["NotWritten"],
         "a full disk is no reason to wait for the deadline"
     );
-    assert_eq!(told("stream=work", Fault::FailBefore), ["NotWritten"]);
+    assert_eq!(result("stream=work", Fault::FailBefore), ["NotWritten"]);
 }
 
 /// A process that dies at any point of the commit path leaves the set whole or absent, and the next one goes on.
@@ -210,7 +212,7 @@ async fn a_writer_that_dies_at_any_put_leaves_whole_sets_or_none() {
                 let next = open(&lake, clock(), seed + 100).await.unwrap();
                 let there = journal(&next).await.get(&set.id).copied();
                 assert!(matches!(there, None | Some(2)), "{there:?}");
-                assert_eq!(commit_carefully(&next, set.clone(), 1).await, Told::Committed);
+                assert_eq!(commit_carefully(&next, set.clone(), 1).await, Reported::Committed);
                 assert_eq!(journal(&next).await.get(&set.id), Some(&2));
                 left.insert((part, format!("{fault:?}"), there.is_some()));
             }
@@ -238,14 +240,14 @@ async fn at_the_deadline_nothing_is_claimed_that_is_not_so() {
     let set = set(calm.as_ref(), task("a")).await;
     flaky.plan(Plan::Random { share: 1.0 });
     let before = tokio::time::Instant::now();
-    let told = commit_carefully(&store, set.clone(), 1).await;
+    let result = commit_carefully(&store, set.clone(), 1).await;
     assert!(before.elapsed() < Duration::from_secs(60), "it took {:?}", before.elapsed());
     flaky.plan(Plan::Quiet);
     tokio::time::sleep(Duration::from_secs(120)).await;
     let found = journal(calm.as_ref()).await.contains_key(&set.id);
-    assert!(told != Told::Committed || found);
-    assert!(told != Told::NotWritten || !found);
-    assert_eq!(commit_carefully(&store, set, 1).await, Told::Committed);
+    assert!(result != Reported::Committed || found);
+    assert!(result != Reported::NotWritten || !found);
+    assert_eq!(commit_carefully(&store, set, 1).await, Reported::Committed);
     assert_eq!(titles(&super::state(calm.as_ref()).await), ["a"]);
 }
 
@@ -272,7 +274,7 @@ async fn a_set_is_judged_against_what_the_winner_left() {
     )
     .await;
     match commit(&second, late).await {
-        Outcome::Refused(violations) => assert_eq!(violations[0].rule.word(), "deleted"),
+        Outcome::Refused(violations) => assert_eq!(violations[0].rule.as_str(), "deleted"),
         other => panic!("{other:?}"),
     }
 }

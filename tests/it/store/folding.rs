@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use lakeplan::domain::any::AnyRecord;
+use lakeplan::domain::any_record::AnyRecord;
 use lakeplan::domain::state::State;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::tables::{TABLES, read};
 use lakeplan::store::{Format, Outcome, Scope, Store};
 use object_store::ObjectStoreExt;
@@ -21,11 +21,13 @@ use crate::support::{clock, counts, patch_set, random, random_patches};
 /// The records of a state by slot, comparable.
 pub fn records(records: impl Iterator<Item = AnyRecord>) -> BTreeMap<String, String> {
     records
-        .map(|record| (format!("{:?}", record.slot()), Value::Object(record.present()).to_string()))
+        .map(|record| {
+            (format!("{:?}", record.slot()), Value::Object(record.to_fields()).to_string())
+        })
         .collect()
 }
 
-pub async fn in_tables(root: &Root) -> BTreeMap<String, String> {
+pub async fn in_tables(root: &LakeLocation) -> BTreeMap<String, String> {
     let mut tables = Vec::new();
     for table in TABLES {
         tables.push(
@@ -235,7 +237,7 @@ async fn a_bucket_of_several_row_groups_is_rewritten_where_it_changed() {
 }
 
 /// The rows of each row group of each file of a table.
-async fn row_groups(store: &DeltaStore, lake: &Root, table: &str) -> Vec<Vec<i64>> {
+async fn row_groups(store: &DeltaStore, lake: &LakeLocation, table: &str) -> Vec<Vec<i64>> {
     let mut groups = Vec::new();
     let live = store.tables().files(table).await.unwrap().unwrap();
     for file in live {

@@ -15,7 +15,7 @@ use deltalake::operations::optimize::OptimizeType;
 use deltalake::parquet::arrow::ArrowWriter;
 use futures::TryStreamExt;
 use lakeplan::domain::state::ProjectState;
-use lakeplan::store::delta::Root;
+use lakeplan::store::delta::LakeLocation;
 use lakeplan::store::row::Stream;
 use lakeplan::store::tables::LakeTables;
 use lakeplan::store::tables::read::batches;
@@ -23,7 +23,7 @@ use lakeplan::store::{Scope, Store};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
-async fn lake(tasks: usize) -> Root {
+async fn lake(tasks: usize) -> LakeLocation {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     for number in 0..tasks {
@@ -35,7 +35,7 @@ async fn lake(tasks: usize) -> Root {
 }
 
 /// Opens the lake, adds a task and folds; gives the titles and keys.
-async fn go_on(root: &Root, title: &str) -> (Vec<String>, Vec<String>) {
+async fn go_on(root: &LakeLocation, title: &str) -> (Vec<String>, Vec<String>) {
     let store = open(root, clock(), 7).await.unwrap();
     committed(&store, task(title)).await;
     // An edit finds its row by the order of rows in the table's file.
@@ -56,12 +56,12 @@ async fn go_on(root: &Root, title: &str) -> (Vec<String>, Vec<String>) {
     (titles(&state), keys)
 }
 
-async fn rewrite(root: &Root, table: &str, kind: OptimizeType) {
+async fn rewrite(root: &LakeLocation, table: &str, kind: OptimizeType) {
     let table = delta_rs(&root.store, table).await.unwrap();
     table.optimize().with_type(kind).await.unwrap();
 }
 
-async fn copy(root: &Root, folder: &str) -> Vec<(Path, bytes::Bytes)> {
+async fn copy(root: &LakeLocation, folder: &str) -> Vec<(Path, bytes::Bytes)> {
     let listed: Vec<_> = root.store.list(Some(&Path::from(folder))).try_collect().await.unwrap();
     let mut copied = Vec::new();
     for meta in listed {
@@ -71,7 +71,7 @@ async fn copy(root: &Root, folder: &str) -> Vec<(Path, bytes::Bytes)> {
     copied
 }
 
-async fn put_back(root: &Root, folder: &str, copied: Vec<(Path, bytes::Bytes)>) {
+async fn put_back(root: &LakeLocation, folder: &str, copied: Vec<(Path, bytes::Bytes)>) {
     for (path, _) in copy(root, folder).await {
         root.store.delete(&path).await.unwrap();
     }
@@ -169,7 +169,7 @@ async fn rows_that_another_engine_deletes_come_back() {
 }
 
 /// Puts the rows of all the journal's files into one, as an engine does that has other types and notes no statistics.
-async fn rewrite_in_other_types(root: &Root, forge: impl Fn(RecordBatch) -> RecordBatch) {
+async fn rewrite_in_other_types(root: &LakeLocation, forge: impl Fn(RecordBatch) -> RecordBatch) {
     let table = delta_rs(&root.store, "journal").await.unwrap();
     let version = table.version().unwrap() + 1;
     let (mut actions, mut rows) = (Vec::new(), Vec::new());
@@ -268,7 +268,7 @@ async fn a_compaction_that_loses_or_changes_rows_is_not_believed() {
                 .await
                 .map(drop)
                 .and(store.head().await.map(drop)),
-            Err(fault) => Err(fault),
+            Err(err) => Err(err),
         };
         assert!(opened.unwrap_err().to_string().contains(what), "{what} is believed");
     }

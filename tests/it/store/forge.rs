@@ -31,7 +31,7 @@ pub fn keep_checksum_and_size(name: &str, mut forged: Vec<u8>) -> Vec<u8> {
 /// Sets those of the bits, of which each is a place and a mask, that make the checksum what is wanted.
 fn solve(mut bytes: Vec<u8>, wanted: u32, bits: impl Iterator<Item = (usize, u8)>) -> Vec<u8> {
     let zero = crc32fast::hash(&bytes);
-    // A checksum is linear in the bits: those are sought that together make the difference.
+    // A checksum is linear in the bits: this finds the bits that together make the difference.
     let mut rows: Vec<(u32, Vec<(usize, u8)>)> = Vec::new();
     for (at, mask) in bits {
         bytes[at] ^= mask;

@@ -33,7 +33,7 @@ async fn a_lake_of_an_older_format_opens_upgrades_and_then_refuses_the_older_bin
 
     let new = DeltaStore::open(&root, next_format(), clock(), random(2)).await.unwrap();
     let priority = |state: &lakeplan::domain::state::State| {
-        lakeplan::service::find::task(state, "PAY-1").unwrap().priority.unwrap().word()
+        lakeplan::service::find::task(state, "PAY-1").unwrap().priority.unwrap().as_str()
     };
     assert_eq!(priority(&state(&new).await), "critical", "the payload was not brought up");
     assert_eq!(priority(&state(old.as_ref()).await), "high");
@@ -53,8 +53,8 @@ async fn a_lake_of_an_older_format_opens_upgrades_and_then_refuses_the_older_bin
     let sentence = "needs a lakeplan that reads format 2; this one";
     let open_now = open(&root, clock(), 4).await;
     match open_now {
-        Err(fault @ StoreError::NewerFormat { .. }) => {
-            assert!(fault.to_string().contains(sentence), "{fault}")
+        Err(err @ StoreError::NewerFormat { .. }) => {
+            assert!(err.to_string().contains(sentence), "{err}")
         }
         Err(other) => panic!("{other:?}"),
         Ok(_) => panic!("a newer lake was opened"),

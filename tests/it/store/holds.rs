@@ -95,7 +95,7 @@ async fn a_file_whose_entry_comes_after_a_vacuum_is_not_what_becomes_live() {
     let keeper = keeper.unwrap();
     scene.hold(Verb::Put, "journal", 0);
     let mut deleted = 0;
-    let (told, was_held) = scene
+    let (result, was_held) = scene
         .beside(commit(&writer, late), async {
             let there: Vec<_> = scene.calm.list(None).try_collect().await.unwrap();
             let names = there.into_iter().map(|meta| meta.location.to_string()).collect();
@@ -108,7 +108,7 @@ async fn a_file_whose_entry_comes_after_a_vacuum_is_not_what_becomes_live() {
         was_held && deleted == 1,
         "the file was not deleted before its entry, so this test shows nothing: {deleted}"
     );
-    assert!(matches!(told, Outcome::Committed { seq: 5, .. }), "{told:?}");
+    assert!(matches!(result, Outcome::Committed { seq: 5, .. }), "{result:?}");
     scene.agrees("after the vacuum").await;
 }
 
@@ -173,12 +173,12 @@ async fn what_is_not_folded_is_not_compacted() {
     let (report, was_held) = scene.beside(keeper.maintain(Retention::default()), beside).await;
     assert!(was_held);
     assert_eq!(
-        report.unwrap().compacted,
+        report.unwrap().journal,
         Compacted::default(),
         "files were joined that are not folded"
     );
     assert_eq!(
-        keeper.maintain(Retention::default()).await.unwrap().compacted,
+        keeper.maintain(Retention::default()).await.unwrap().journal,
         Compacted { from: 14, into: 1 }
     );
     scene.agrees("after two rounds").await;

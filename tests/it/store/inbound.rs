@@ -6,7 +6,7 @@ use lakeplan::domain::id::EntityId;
 use lakeplan::domain::patch::Source;
 use lakeplan::domain::value::Name;
 use lakeplan::service::{Service, find};
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::{Format, Scope, Store};
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use super::{committed, delta_in_memory, make_project, state};
 use crate::support::{clock, random, request};
 
 /// A process that has nothing at hand yet.
-async fn fresh(root: &Root, seed: u64) -> Service {
+async fn fresh(root: &LakeLocation, seed: u64) -> Service {
     let store =
         DeltaStore::open_keeping(root, Format::default(), 1, clock(), random(seed)).await.unwrap();
     Service {
@@ -25,13 +25,13 @@ async fn fresh(root: &Root, seed: u64) -> Service {
     }
 }
 
-async fn change(root: &Root, seed: u64, patches: Value) {
+async fn change(root: &LakeLocation, seed: u64, patches: Value) {
     let service = fresh(root, seed).await;
     service.change(&request(json!({ "patches": patches })), Source::Cli).await.unwrap();
 }
 
 /// PAY-1 and PAY-2; OTH-1 relates to PAY-1, and the link moved there with its task after a fold, where that is asked for.
-async fn lake(folds: bool, moves: bool) -> (Arc<DeltaStore>, Root) {
+async fn lake(folds: bool, moves: bool) -> (Arc<DeltaStore>, LakeLocation) {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     let project = |key: &str| json!({"op": "create", "entity": "project", "fields": {"name": key, "key": key}});
@@ -62,33 +62,33 @@ async fn links(store: &dyn Store) -> Vec<String> {
         .projects()
         .flat_map(|project| project.links())
         .filter(|link| link.deleted_at.is_none());
-    let mut told: Vec<String> =
+    let mut result: Vec<String> =
         live.map(|link| format!("{} {}", key(link.from_id), key(link.to_id))).collect();
-    told.sort();
-    told
+    result.sort();
+    result
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fresh_writer_ends_restores_and_merges_links_from_elsewhere() {
     for (folds, moves) in [(false, false), (true, false), (false, true), (true, true)] {
         let (store, root) = lake(folds, moves).await;
-        let told = format!("folded {folds}, moved {moves}");
+        let result = format!("folded {folds}, moved {moves}");
         change(&root, 11, json!([{"op": "delete", "entity": "task", "id": "PAY-1"}])).await;
-        assert_eq!(links(store.as_ref()).await, Vec::<String>::new(), "{told}: delete");
+        assert_eq!(links(store.as_ref()).await, Vec::<String>::new(), "{result}: delete");
         change(&root, 12, json!([{"op": "restore", "entity": "task", "id": "PAY-1"}])).await;
-        assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{told}: restore");
+        assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{result}: restore");
         change(&root, 13, json!([{"op": "delete", "entity": "project", "id": "PAY"}])).await;
         assert_eq!(
             links(store.as_ref()).await,
             Vec::<String>::new(),
-            "{told}: delete of the project"
+            "{result}: delete of the project"
         );
         fresh(&root, 14).await.undo(None).await.unwrap();
-        assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{told}: undo");
+        assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{result}: undo");
         let merged = fresh(&root, 15).await.merge_tasks("PAY-2", "PAY-1").await.unwrap();
-        assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-2"], "{told}: merge");
+        assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-2"], "{result}: merge");
         fresh(&root, 16).await.undo(Some(merged.seq)).await.unwrap();
-        assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{told}: undo of the merge");
+        assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{result}: undo of the merge");
     }
 }
 
@@ -122,7 +122,7 @@ async fn a_link_made_after_a_writer_looked_is_ended_too() {
     let late = json!({"from_id": "OTH-1", "to_id": "PAY-1", "kind": "duplicates"});
     let set = early
         .resolve(
-            &early.state_about(&["PAY-1"]).await.unwrap(),
+            &early.state_for_names(&["PAY-1"]).await.unwrap(),
             &request(json!({"patches": [{"op": "delete", "entity": "task", "id": task}]})),
             Source::Cli,
         )

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use futures::TryStreamExt;
-use lakeplan::domain::any::AnyRecord;
+use lakeplan::domain::any_record::AnyRecord;
 use lakeplan::domain::apply::apply;
 use lakeplan::domain::state::State;
 use lakeplan::runtime::SystemClock;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::doctor::examine;
 use lakeplan::store::{Format, Outcome, Retention, Store};
 use object_store::ObjectStore;
@@ -36,18 +36,18 @@ fn records(records: impl Iterator<Item = AnyRecord>) -> BTreeMap<String, String>
         .map(|record| {
             (
                 format!("{:?}", record.slot()),
-                serde_json::Value::Object(record.present()).to_string(),
+                serde_json::Value::Object(record.to_fields()).to_string(),
             )
         })
         .collect()
 }
 
-async fn count(root: &Root, ending: &str) -> usize {
+async fn count(root: &LakeLocation, ending: &str) -> usize {
     let listed: Vec<_> = root.store.list(None).try_collect().await.unwrap();
     listed.iter().filter(|meta| meta.location.as_ref().ends_with(ending)).count()
 }
 
-pub async fn sound(root: &Root) {
+pub async fn sound(root: &LakeLocation) {
     let checkup = examine(&root.store, "lake", &Format::default(), None).await.unwrap();
     assert_eq!(checkup.findings, []);
 }
@@ -67,7 +67,7 @@ async fn maintenance_leaves_fewer_files_and_the_same_lake() {
     let head = store.head().await.unwrap();
     let keeper = open(&root, real(), 5).await.unwrap();
     let report = keeper.maintain(NOW).await.unwrap();
-    assert!(report.compacted.from > 30 && report.compacted.into == 1, "{report:?}");
+    assert!(report.journal.from > 30 && report.journal.into == 1, "{report:?}");
     // What was removed just now is still needed by those who read it a moment ago; the next round finds it old enough.
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     keeper.maintain(NOW).await.unwrap();
@@ -79,7 +79,7 @@ async fn maintenance_leaves_fewer_files_and_the_same_lake() {
     assert_eq!(fresh.head().await.unwrap().chain, head.chain);
     let _ = committed(store.as_ref(), task("the old writer goes on")).await;
     assert_eq!(
-        keeper.maintain(NOW).await.unwrap().compacted.from,
+        keeper.maintain(NOW).await.unwrap().journal.from,
         0,
         "a second round found something to join"
     );

@@ -2,7 +2,7 @@
 //! check-up finds nothing, and a backup is never asked for.
 
 use lakeplan::analytics::{Session, rows_text};
-use lakeplan::store::delta::Root;
+use lakeplan::store::delta::LakeLocation;
 use lakeplan::store::{LakeTables, Retention, Store};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -14,27 +14,27 @@ use crate::support::{clock, noon};
 
 const APPENDED: [&str; 4] = ["agent_logs", "inbox_results", "runs", "table_state"];
 
-async fn put(lake: &Root, path: &Path, bytes: &[u8]) {
+async fn put(lake: &LakeLocation, path: &Path, bytes: &[u8]) {
     lake.store.put(path, bytes.to_vec().into()).await.unwrap();
 }
 
-async fn bytes(lake: &Root, path: &Path) -> Vec<u8> {
+async fn bytes(lake: &LakeLocation, path: &Path) -> Vec<u8> {
     lake.store.get(path).await.unwrap().bytes().await.unwrap().to_vec()
 }
 
 /// Follows what the check-up advises until it finds nothing; how often it was followed.
-async fn mend(lake: &Root, name: &str) -> usize {
+async fn mend(lake: &LakeLocation, name: &str) -> usize {
     for followed in 0..5 {
         let found = thorough(lake).await.unwrap().findings;
         let Some(finding) = found.first() else { return followed };
-        let gives_up = found.iter().find(|finding| finding.way_out.contains("from a backup"));
+        let gives_up = found.iter().find(|finding| finding.advice.contains("from a backup"));
         assert!(
             gives_up.is_none(),
             "{name}: nothing is lost, and the check-up gives up: {gives_up:?}"
         );
         follow(
-            Root { url: lake.url.clone(), store: lake.store.clone() },
-            finding.way_out,
+            LakeLocation { url: lake.url.clone(), store: lake.store.clone() },
+            finding.advice,
             &finding.place,
             lake,
         )
@@ -43,7 +43,7 @@ async fn mend(lake: &Root, name: &str) -> usize {
     panic!("{name}: still {:?}", thorough(lake).await.unwrap().findings);
 }
 
-async fn count(lake: &Root, table: &str) -> usize {
+async fn count(lake: &LakeLocation, table: &str) -> usize {
     let store = open(lake, clock(), 21).await.unwrap();
     let session = Session::open(&store.tables(), noon()).await.unwrap();
     let rows = rows_text(
@@ -57,7 +57,7 @@ async fn count(lake: &Root, table: &str) -> usize {
 }
 
 /// A lake with checkpoints of every log.
-async fn checkpointed() -> Root {
+async fn checkpointed() -> LakeLocation {
     let lake = small().await;
     let store = open(&lake, clock(), 20).await.unwrap();
     store.fold().await.unwrap();
@@ -96,7 +96,7 @@ async fn maintenance_goes_on_without_a_lost_file_of_an_appended_table() {
             let found = thorough(&lake).await.unwrap().findings;
             assert_eq!(found.len(), 1, "{name}: {found:?}");
             assert_eq!(found[0].place, path.as_ref(), "{name}");
-            assert!(found[0].way_out.contains("lakeplan maintain"), "{name}: {found:?}");
+            assert!(found[0].advice.contains("lakeplan maintain"), "{name}: {found:?}");
             // A copy of the lake is made of what there is.
             let copied = backup(&lake).await.unwrap_or_else(|err| panic!("{name}: {err}"));
             assert_eq!(thorough(&copied).await.unwrap().findings, [], "{name}");
@@ -118,6 +118,26 @@ async fn rows_that_the_log_counts_otherwise_are_counted_again() {
     assert_eq!(thorough(&lake).await.unwrap().findings.len(), 1);
     assert_eq!(mend(&lake, "runs").await, 1);
     assert_eq!(count(&lake, "runs").await, 3);
+}
+
+/// The file is whole and its log states another size, by which other engines look for the footer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_size_that_the_log_states_wrongly_is_corrected_and_no_row_is_lost() {
+    for table in APPENDED {
+        let lake = small().await;
+        let entry = files(&lake, &format!("{table}/_delta_log"), ".json").await.pop().unwrap();
+        let text = String::from_utf8(bytes(&lake, &entry).await).unwrap();
+        let rows = count(&lake, table).await;
+        let other = text.replacen("\"size\":", "\"size\":1", 1);
+        assert_ne!(other, text, "{table}");
+        put(&lake, &entry, other.as_bytes()).await;
+        let found = thorough(&lake).await.unwrap().findings;
+        assert!(found.len() == 1 && found[0].what.contains("bytes"), "{table}: {found:?}");
+        assert_eq!(mend(&lake, table).await, 1, "{table}");
+        if table != "table_state" {
+            assert_eq!(count(&lake, table).await, rows, "{table}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

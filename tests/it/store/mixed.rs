@@ -1,6 +1,6 @@
 //! Two copies of a lake that went on apart, mixed file by file: each entry is sound, and the sets are of two histories.
 
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::doctor::examine;
 use lakeplan::store::tables::FoldedTable;
 use lakeplan::store::{Format, Outcome, Retention, Scope, Store, StoreError};
@@ -13,13 +13,13 @@ use super::strangers::two;
 use super::{commit, committed, open, set, state, task, titles};
 use crate::support::{clock, random};
 
-async fn go_on(lake: &Root, title: &str) {
+async fn go_on(lake: &LakeLocation, title: &str) {
     let store = open(lake, clock(), 7).await.unwrap();
     let _ = committed(&store, task(title)).await;
     store.close().await;
 }
 
-async fn put(from: &Root, to: &Root, path: &Path) {
+async fn put(from: &LakeLocation, to: &LakeLocation, path: &Path) {
     to.store
         .put(path, from.store.get(path).await.unwrap().bytes().await.unwrap().into())
         .await
@@ -27,7 +27,7 @@ async fn put(from: &Root, to: &Root, path: &Path) {
 }
 
 /// Copies what of a folder is not there, as `cp -rn` does.
-async fn merge(from: &Root, into: &Root, folder: &str) {
+async fn merge(from: &LakeLocation, into: &LakeLocation, folder: &str) {
     for path in files(from, folder, "").await {
         if into.store.head(&path).await.is_err() {
             put(from, into, &path).await;
@@ -36,7 +36,7 @@ async fn merge(from: &Root, into: &Root, folder: &str) {
 }
 
 /// Takes what entries of the journal say of the chain out of its log, as earlier versions of Lakeplan wrote them.
-async fn forget_chain(lake: &Root) {
+async fn forget_chain(lake: &LakeLocation) {
     for path in files(lake, "journal/_delta_log", ".json").await {
         let text =
             String::from_utf8(lake.store.get(&path).await.unwrap().bytes().await.unwrap().to_vec())
@@ -76,7 +76,7 @@ async fn a_journal_with_the_end_of_another_copy_is_refused_and_the_entry_is_name
         examine(&lake.store, lake.url.as_str(), &Format::default(), None).await.unwrap().findings;
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].place, place);
-    assert!(found[0].way_out.contains("move this entry and all after it"), "{found:?}");
+    assert!(found[0].advice.contains("move this entry and all after it"), "{found:?}");
 
     for entry in files(&lake, "journal/_delta_log", ".json").await.split_off(end) {
         lake.store.delete(&entry).await.unwrap();
@@ -111,7 +111,7 @@ async fn a_writer_that_is_open_takes_nothing_in_of_another_copy() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_marks_in_the_log_the_rows_that_are_read_tell() {
+async fn without_marks_in_the_log_the_rows_that_are_read_decide() {
     let [lake, copy] = two().await;
     go_on(&lake, "here 1").await;
     for title in ["there 1", "there 2"] {
@@ -157,7 +157,7 @@ async fn an_early_entry_of_another_copy_is_named_and_not_the_checkpoint_after_it
         [stray.as_ref()],
         "{found:?}"
     );
-    lake = follow(lake.clone(), found[0].way_out, &found[0].place, &lake).await;
+    lake = follow(lake.clone(), found[0].advice, &found[0].place, &lake).await;
     assert_eq!(thorough(&lake).await.unwrap().findings, []);
     let store = open(&lake, clock(), 8).await.unwrap();
     assert_eq!(titles(&state(&store).await), ["first", "here 1", "here 2", "here 3", "here 4"]);
@@ -180,5 +180,5 @@ async fn a_checkpoint_with_which_the_chain_verifies_is_never_to_be_removed() {
     put(&copy, &lake, &stray).await;
     let found = thorough(&lake).await.unwrap().findings;
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].way_out.contains("keep this file"), "{found:?}");
+    assert!(found[0].advice.contains("keep this file"), "{found:?}");
 }

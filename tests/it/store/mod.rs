@@ -1,7 +1,6 @@
 //! The stores: one suite for every implementation, then what only the one on an object store can get wrong.
 
 mod agreement;
-mod anew;
 mod as_of;
 mod beside;
 mod calls;
@@ -29,6 +28,7 @@ pub mod maintenance;
 mod mending;
 mod mixed;
 mod past;
+mod rebuild;
 mod scope;
 mod sleepers;
 mod strangers;
@@ -44,7 +44,7 @@ use deltalake::logstore::{StorageConfig, default_logstore};
 use lakeplan::domain::patch::PatchSet;
 use lakeplan::domain::state::State;
 use lakeplan::runtime::Clock;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::{Format, Outcome, Scope, Store, StoreError};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
@@ -68,19 +68,23 @@ pub async fn delta_rs(lake: &Arc<dyn ObjectStore>, table: &str) -> Option<DeltaT
     Some(table)
 }
 
-pub fn root(store: Arc<dyn ObjectStore>) -> Root {
-    Root { url: Url::parse("memory:///lake/").unwrap(), store }
+pub fn root(store: Arc<dyn ObjectStore>) -> LakeLocation {
+    LakeLocation { url: Url::parse("memory:///lake/").unwrap(), store }
 }
 
 /// A new lake in memory, by way of Delta.
-pub async fn delta_in_memory() -> (Arc<DeltaStore>, Root) {
+pub async fn delta_in_memory() -> (Arc<DeltaStore>, LakeLocation) {
     let root = root(Arc::new(InMemory::new()));
     let store = DeltaStore::create(&root, Format::default(), clock(), random(1)).await.unwrap();
     (Arc::new(store), root)
 }
 
 /// Another writer of the same lake.
-pub async fn open(root: &Root, clock: Arc<dyn Clock>, seed: u64) -> Result<DeltaStore, StoreError> {
+pub async fn open(
+    root: &LakeLocation,
+    clock: Arc<dyn Clock>,
+    seed: u64,
+) -> Result<DeltaStore, StoreError> {
     DeltaStore::open(root, Format::default(), clock, random(seed)).await
 }
 

@@ -14,9 +14,9 @@ use lakeplan::domain::time::AsOf;
 use lakeplan::domain::value::Name;
 use lakeplan::service::history::read_as_of;
 use lakeplan::service::{Service, ServiceError, find};
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::row::Stream;
-use lakeplan::store::{Format, LakeTables, Outcome, Scope, Snapshot, Sought, Store};
+use lakeplan::store::{Format, LakeTables, Outcome, RecordLookup, Scope, Snapshot, Store};
 use object_store::ObjectStoreExt;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -29,14 +29,14 @@ fn ids(state: &State) -> Vec<ProjectId> {
 }
 
 fn records(project: Option<&ProjectState>) -> Vec<String> {
-    let text = |record: lakeplan::domain::any::AnyRecord| {
-        format!("{:?} {}", record.slot(), serde_json::Value::Object(record.present()))
+    let text = |record: lakeplan::domain::any_record::AnyRecord| {
+        format!("{:?} {}", record.slot(), serde_json::Value::Object(record.to_fields()))
     };
     project.into_iter().flat_map(|project| project.records()).map(text).collect()
 }
 
 /// A store that keeps next to nothing at hand.
-async fn forgetful(root: &Root, seed: u64) -> DeltaStore {
+async fn forgetful(root: &LakeLocation, seed: u64) -> DeltaStore {
     DeltaStore::open_keeping(root, Format::default(), 3, clock(), random(seed)).await.unwrap()
 }
 
@@ -49,17 +49,17 @@ async fn check(store: &DeltaStore, whole: &State, moments: &[Snapshot], rng: &mu
     assert_eq!(ids(&outline), ids(whole));
     for project in whole.projects() {
         for record in project.records() {
-            let sought = [Sought::Id(record.entity(), record.id())];
-            assert_eq!(store.find(&sought).await.unwrap(), [record.project()], "{record:?}");
+            let lookup = [RecordLookup::Id(record.entity(), record.id())];
+            assert_eq!(store.find(&lookup).await.unwrap(), [record.project()], "{record:?}");
         }
         for task in project.tasks() {
             for key in &task.former_keys.0 {
-                let sought = [Sought::FormerKey(key.parse::<TaskKey>().unwrap())];
-                assert_eq!(store.find(&sought).await.unwrap(), [Some(task.project_id)], "{key}");
+                let lookup = [RecordLookup::FormerKey(key.parse::<TaskKey>().unwrap())];
+                assert_eq!(store.find(&lookup).await.unwrap(), [Some(task.project_id)], "{key}");
             }
         }
     }
-    let nowhere = [Sought::Id(Entity::Task, uuid::Uuid::nil())];
+    let nowhere = [RecordLookup::Id(Entity::Task, uuid::Uuid::nil())];
     assert_eq!(store.find(&nowhere).await.unwrap(), [None]);
     let then = &moments[rng.random_range(0..moments.len())];
     for id in ids(&then.state) {
@@ -133,13 +133,13 @@ async fn a_part_reads_as_the_whole() {
 }
 
 /// A service over a store that was opened just now, with nothing at hand.
-async fn fresh(root: &Root, seed: u64) -> Service {
+async fn fresh(root: &LakeLocation, seed: u64) -> Service {
     let store = Arc::new(forgetful(root, seed).await);
     Service { store, clock: clock(), random: random(seed), actor: Name::new("tester").unwrap() }
 }
 
 /// Two projects, PAY and OPS; a task of each.
-async fn two_projects() -> Root {
+async fn two_projects() -> LakeLocation {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     let fields = serde_json::json!({"name": "CI/CD", "key": "OPS"});
@@ -176,7 +176,7 @@ async fn a_name_with_a_slash_and_a_name_of_the_past_lead_to_their_tasks() {
     for (word, as_of, tasks) in
         [("CI/CD", None, 1), ("Payments", Some(AsOf::Seq(before)), 2), ("Money", None, 2)]
     {
-        let state = fresh(&root, 2).await.read_about(&[word], as_of).await.unwrap().state;
+        let state = fresh(&root, 2).await.read_projects_of(&[word], as_of).await.unwrap().state;
         assert_eq!(find::project(&state, word).unwrap().0.tasks().count(), tasks, "{word}");
     }
 }
@@ -185,7 +185,7 @@ async fn a_name_with_a_slash_and_a_name_of_the_past_lead_to_their_tasks() {
 async fn a_task_is_found_where_it_was() {
     let root = two_projects().await;
     let service = fresh(&root, 1).await;
-    let state = service.state_about(&["PAY-1"]).await.unwrap();
+    let state = service.state_for_names(&["PAY-1"]).await.unwrap();
     let (id, before) = (
         find::task(&state, "PAY-1").unwrap().id.to_string(),
         service.store.head().await.unwrap().seq,
@@ -194,12 +194,16 @@ async fn a_task_is_found_where_it_was() {
         .await
         .unwrap();
     for word in [id.as_str(), "PAY-1", "OPS-2"] {
-        let now = fresh(&root, 2).await.state_about(&[word]).await.unwrap();
+        let now = fresh(&root, 2).await.state_for_names(&[word]).await.unwrap();
         assert_eq!(find::task(&now, word).unwrap().key.to_string(), "OPS-2", "{word}");
     }
     for word in [id.as_str(), "PAY-1"] {
-        let then =
-            fresh(&root, 3).await.read_about(&[word], Some(AsOf::Seq(before))).await.unwrap().state;
+        let then = fresh(&root, 3)
+            .await
+            .read_projects_of(&[word], Some(AsOf::Seq(before)))
+            .await
+            .unwrap()
+            .state;
         assert_eq!(find::task(&then, word).unwrap().key.to_string(), "PAY-1", "{word}");
     }
 }
@@ -229,7 +233,7 @@ async fn an_undo_of_what_moved_on_is_refused_and_not_done_in_part() {
         matches!(refused, Err(ServiceError::Refused(_) | ServiceError::Conflicted { .. })),
         "{refused:?}"
     );
-    let state = fresh(&root, 3).await.state_about(&["PAY-1"]).await.unwrap();
+    let state = fresh(&root, 3).await.state_for_names(&["PAY-1"]).await.unwrap();
     assert_eq!(find::task(&state, "PAY-1").unwrap().title.as_str(), "changed");
 }
 
@@ -251,7 +255,7 @@ async fn a_link_between_projects_comes_back_with_its_task() {
     let preview = fresh(&root, 2).await.preview(&restore(), Source::Cli).await.unwrap();
     assert_eq!(preview.len(), 2, "the task and its link: {preview:?}");
     fresh(&root, 3).await.change(&restore(), Source::Cli).await.unwrap();
-    let page = fresh(&root, 4).await.read_page("PAY-1", None).await.unwrap().state;
+    let page = fresh(&root, 4).await.read_task_page("PAY-1", None).await.unwrap().state;
     let task = find::task(&page, "PAY-1").unwrap();
     let far: Vec<_> = page
         .project(task.project_id)
@@ -290,7 +294,7 @@ async fn bringing_a_project_leaves_what_moved_out_of_it_alone() {
     }
 }
 
-async fn remove(root: &Root, folder: &str) {
+async fn remove(root: &LakeLocation, folder: &str) {
     let listed: Vec<_> = root.store.list(Some(&folder.into())).try_collect().await.unwrap();
     for meta in listed {
         root.store.delete(&meta.location).await.unwrap();
@@ -298,21 +302,21 @@ async fn remove(root: &Root, folder: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_missing_table_is_noticed_and_made_anew() {
+async fn a_missing_table_is_noticed_and_rebuilt() {
     for table in LakeTables::folded() {
         let root = two_projects().await;
         let id = {
-            let state = fresh(&root, 1).await.state_about(&["PAY-1"]).await.unwrap();
+            let state = fresh(&root, 1).await.state_for_names(&["PAY-1"]).await.unwrap();
             find::task(&state, "PAY-1").unwrap().id.to_string()
         };
         remove(&root, table).await;
         let service = fresh(&root, 2).await;
-        let state = service.state_about(&[id.as_str()]).await.unwrap();
+        let state = service.state_for_names(&[id.as_str()]).await.unwrap();
         assert_eq!(find::task(&state, &id).unwrap().key.to_string(), "PAY-1", "without {table}");
         let report = service.store.fold().await.unwrap();
         assert!(
             report.tables.iter().any(|(name, _)| *name == table),
-            "{table} was not made anew: {report:?}"
+            "{table} was not rebuilt: {report:?}"
         );
         super::maintenance::sound(&root).await;
     }
@@ -320,7 +324,7 @@ async fn a_missing_table_is_noticed_and_made_anew() {
 
 /// Only a fold that is asked for looks at every table; the one at the end of a process finds out by itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_table_that_goes_missing_under_a_process_is_made_anew_when_it_closes() {
+async fn a_table_that_goes_missing_under_a_process_is_rebuilt_when_it_closes() {
     for table in ["tasks", "field_changes"] {
         let root = two_projects().await;
         let store = DeltaStore::open(&root, Format::default(), clock(), random(1)).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use futures::TryStreamExt;
 use lakeplan::runtime::{Clock, ManualClock, fresh_set_id};
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::{Outcome, Store};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -14,7 +14,7 @@ use super::{commit, committed, delta_in_memory, make_project, open, set, state, 
 use crate::support::{clock, noon, random};
 
 /// Removes the log entries below a version, as a clean-up behind a checkpoint does.
-async fn clean_up(root: &Root, below: u64) {
+async fn clean_up(root: &LakeLocation, below: u64) {
     let listed: Vec<_> =
         root.store.list(Some(&Path::from("journal/_delta_log"))).try_collect().await.unwrap();
     for meta in listed {
@@ -31,7 +31,7 @@ async fn clean_up(root: &Root, below: u64) {
 }
 
 /// Commits until a checkpoint stands, and cleans up behind it. Gives the number of tasks.
-pub async fn advance_past_a_checkpoint(store: Arc<DeltaStore>, root: &Root) -> usize {
+pub async fn advance_past_a_checkpoint(store: Arc<DeltaStore>, root: &LakeLocation) -> usize {
     for n in 0..105 {
         let _ = committed(store.as_ref(), task(&format!("{n:03}"))).await;
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lakeplan::domain::state::ProjectState;
-use lakeplan::domain::tally::Tallies;
+use lakeplan::domain::task_counts::TaskCounts;
 use lakeplan::domain::value::Name;
 use lakeplan::service::Service;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::doctor::{Checkup, examine};
 use lakeplan::store::tables::FoldedTable;
 use lakeplan::store::{Format, Retention, Scope, Store};
@@ -21,12 +21,12 @@ use super::foreign_acts::{backup, fork};
 use super::{commit, committed, delta_in_memory, make_project, open, state, task, titles};
 use crate::support::{clock, patch_set, random};
 
-async fn check_up(lake: &Root) -> Checkup {
+async fn check_up(lake: &LakeLocation) -> Checkup {
     examine(&lake.store, lake.url.as_str(), &Format::default(), None).await.unwrap()
 }
 
 /// Does something in a process of its own, which folds when it ends.
-async fn go_on(lake: &Root, patches: Value) -> u64 {
+async fn go_on(lake: &LakeLocation, patches: Value) -> u64 {
     let store = open(lake, clock(), 7).await.unwrap();
     let seq = committed(&store, patches).await;
     store.close().await;
@@ -51,7 +51,7 @@ fn some(name: &str) -> Value {
 }
 
 /// A lake with a task, folded, and a copy of it.
-pub async fn two() -> [Root; 2] {
+pub async fn two() -> [LakeLocation; 2] {
     let (store, lake) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     let _ = committed(store.as_ref(), task("first")).await;
@@ -62,7 +62,7 @@ pub async fn two() -> [Root; 2] {
 }
 
 /// Puts a table of a lake in the place of another's.
-async fn swap(from: &Root, to: &Root, table: &str) {
+async fn swap(from: &LakeLocation, to: &LakeLocation, table: &str) {
     for path in files(to, table, "").await {
         to.store.delete(&path).await.unwrap();
     }
@@ -75,10 +75,10 @@ async fn swap(from: &Root, to: &Root, table: &str) {
 }
 
 /// The lake is what it was, before a fold and after one, and can be changed.
-async fn is_still(lake: &Root, what: &str, before: &[String]) {
+async fn is_still(lake: &LakeLocation, what: &str, before: &[String]) {
     let store = open(lake, clock(), 8).await.unwrap();
     assert_eq!(titles(&state(&store).await), before, "{what}");
-    assert_eq!(store.tally().await.unwrap(), Tallies::of(&state(&store).await), "{what}");
+    assert_eq!(store.tally().await.unwrap(), TaskCounts::of(&state(&store).await), "{what}");
     store.close().await;
     let store = open(lake, clock(), 9).await.unwrap();
     let change = json!([{"op": "update", "entity": "task", "id": "PAY-2", "fields": {"description": "changed"}}]);
@@ -140,7 +140,7 @@ async fn a_table_that_is_swapped_under_a_process_is_not_folded_on() {
 }
 
 /// Takes what tables and the journal say of each other out of the logs of a lake.
-async fn forget_marks(lake: &Root) {
+async fn forget_marks(lake: &LakeLocation) {
     for path in files(lake, "", ".json").await {
         let bytes = lake.store.get(&path).await.unwrap().bytes().await.unwrap();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
@@ -158,7 +158,7 @@ async fn a_lake_whose_tables_say_no_marks_is_believed_and_gets_them() {
     let [lake, _] = two().await;
     let _ = go_on(&lake, some("here")).await;
     forget_marks(&lake).await;
-    let sizes = |lake: Root| async move { files(&lake, "tasks", ".parquet").await.len() };
+    let sizes = |lake: LakeLocation| async move { files(&lake, "tasks", ".parquet").await.len() };
     let before = sizes(lake.clone()).await;
     let _ = go_on(&lake, user("fay")).await;
     assert_eq!(sizes(lake.clone()).await, before, "a table was rebuilt that nothing is wrong with");
@@ -220,8 +220,8 @@ async fn a_row_that_changes_what_no_row_has_made_is_passed_over_and_named() {
 }
 
 /// Makes a copy a lake of its own at another place.
-async fn adopt(copy: Root) -> Root {
-    let copy = Root { url: Url::parse("memory:///copy/").unwrap(), ..copy };
+async fn adopt(copy: LakeLocation) -> LakeLocation {
+    let copy = LakeLocation { url: Url::parse("memory:///copy/").unwrap(), ..copy };
     let store = Arc::new(open(&copy, clock(), 20).await.unwrap());
     let actor = Name::new("ana").unwrap();
     let service = Service {
@@ -237,7 +237,7 @@ async fn adopt(copy: Root) -> Root {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_table_of_a_copy_that_is_ahead_is_rebuilt_where_it_can_be_told() {
+async fn a_table_of_a_copy_that_is_ahead_is_rebuilt_where_it_can_be_reported() {
     for (is_adopted, goes_on) in [(true, false), (true, true), (false, true)] {
         let [lake, copy] = two().await;
         let copy = if is_adopted { adopt(copy).await } else { copy };
@@ -291,7 +291,7 @@ async fn a_table_that_is_ahead_and_may_be_of_this_lake_is_rebuilt_only_on_reques
         let found = check_up(&mixed).await.findings;
         let [finding] = found.as_slice() else { panic!("{table}: {found:?}") };
         assert!(
-            ["from a backup", "fold --rebuild"].iter().all(|way| finding.way_out.contains(way)),
+            ["from a backup", "fold --rebuild"].iter().all(|way| finding.advice.contains(way)),
             "{finding:?}"
         );
         let store = DeltaStore::open_to_rebuild(&mixed, Format::default(), clock(), random(3))

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use lakeplan::store::appended::RUNS;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::doctor::{Finding, examine};
+use lakeplan::store::event_tables::RUNS;
 use lakeplan::store::{Format, Outcome, Retention, Store, StoreError};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -15,7 +15,7 @@ use super::foreign_acts::{follow, fork};
 use super::{commit, committed, make_project, open, set, state, task};
 use crate::support::{clock, random};
 
-async fn check_up(lake: &Root) -> Vec<Finding> {
+async fn check_up(lake: &LakeLocation) -> Vec<Finding> {
     examine(&lake.store, lake.url.as_str(), &Format::default(), None).await.unwrap().findings
 }
 
@@ -28,7 +28,7 @@ async fn within_time<T>(what: &str, work: impl Future<Output = T>) -> T {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_with_the_name_of_the_next_entry_is_named_and_keeps_nobody_waiting() {
     let folder = tempfile::tempdir().unwrap();
-    let root = Root::open(folder.path().to_str().unwrap(), true).unwrap();
+    let root = LakeLocation::open(folder.path().to_str().unwrap(), true).unwrap();
     let store = DeltaStore::create(&root, Format::default(), clock(), random(1)).await.unwrap();
     make_project(&store).await;
     store.fold().await.unwrap();
@@ -57,12 +57,14 @@ async fn a_folder_with_the_name_of_the_next_entry_is_named_and_keeps_nobody_wait
             }
         };
         assert!(matches!(&err, StoreError::NameTaken { path } if *path == place), "{err}");
-        assert!(err.hint().is_some_and(|hint| hint.contains("move away")), "{err}");
+        assert!(
+            err.hint().is_some_and(|hint| hint.contains("move the item with this name away")),
+            "{err}"
+        );
         let found = check_up(&root).await;
         assert!(
-            found
-                .iter()
-                .any(|finding| finding.place == place && finding.way_out.contains("move away")),
+            found.iter().any(|finding| finding.place == place
+                && finding.advice.contains("move the item with this name away")),
             "{found:?}"
         );
         std::fs::remove_dir(folder.path().join(&place)).unwrap();
@@ -93,11 +95,11 @@ async fn an_entry_far_ahead_ends_no_process_and_its_way_out_leads_out() {
             let found = within_time(&what, check_up(&damaged)).await;
             assert!(!found.is_empty() && found.len() < 4, "{what}: {found:?}");
             assert!(
-                found.iter().all(|finding| !finding.way_out.contains("from a backup")),
+                found.iter().all(|finding| !finding.advice.contains("from a backup")),
                 "{what}: {found:?}"
             );
             for finding in found {
-                damaged = follow(damaged.clone(), finding.way_out, &finding.place, &lake).await;
+                damaged = follow(damaged.clone(), finding.advice, &finding.place, &lake).await;
             }
             let left = check_up(&damaged).await;
             assert_eq!(left, [], "{what}");
@@ -134,7 +136,7 @@ async fn a_stray_file_in_the_log_of_the_journal_is_to_be_moved_and_nothing_else(
             [place.as_str()],
             "{found:?}"
         );
-        let mended = follow(damaged, found[0].way_out, &found[0].place, &lake).await;
+        let mended = follow(damaged, found[0].advice, &found[0].place, &lake).await;
         assert_eq!(check_up(&mended).await, [], "{place}");
         let store = open(&mended, clock(), 7).await.unwrap();
         assert!(state(&store).await.records().eq(before.records()), "{place}");
@@ -153,5 +155,5 @@ async fn a_stray_file_in_the_log_of_the_journal_is_to_be_moved_and_nothing_else(
     ));
     damaged.store.put(&rows, "rows".into()).await.unwrap();
     let found = check_up(&damaged).await;
-    assert!(found.iter().all(|finding| finding.way_out.contains("from a backup")), "{found:?}");
+    assert!(found.iter().all(|finding| finding.advice.contains("from a backup")), "{found:?}");
 }

@@ -9,9 +9,9 @@ use deltalake::parquet::arrow::ArrowWriter;
 use lakeplan::store::Format;
 use lakeplan::store::Retention;
 use lakeplan::store::Store;
-use lakeplan::store::appended::RUNS;
-use lakeplan::store::delta::Root;
+use lakeplan::store::delta::LakeLocation;
 use lakeplan::store::doctor::{Checkup, Extent, examine_to};
+use lakeplan::store::event_tables::RUNS;
 use lakeplan::store::tables::read::batches;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -21,13 +21,13 @@ use super::check_up::{check_up, files, lake, says};
 use super::forge::keep_checksum;
 use super::{committed, task};
 
-async fn thorough(root: &Root) -> Checkup {
+async fn thorough(root: &LakeLocation) -> Checkup {
     let extent = Extent { is_full: true, ..Extent::usual(None) };
     examine_to(&root.store, "lake", &Format::default(), extent).await.unwrap()
 }
 
-/// Writes a file of a table anew with other rows.
-async fn rewrite(root: &Root, path: &Path, change: impl Fn(RecordBatch) -> RecordBatch) {
+/// Rewrites a file of a table with other rows.
+async fn rewrite(root: &LakeLocation, path: &Path, change: impl Fn(RecordBatch) -> RecordBatch) {
     let bytes = root.store.get(path).await.unwrap().bytes().await.unwrap();
     let batch = change(batches("a table", bytes).unwrap().next().unwrap().unwrap());
     let mut file = Vec::new();
@@ -74,7 +74,7 @@ async fn what_field_changes_says_otherwise_lacks_and_has_too_many_is_found() {
             let kept: BooleanArray = (0..batch.num_rows()).map(|row| Some(row > 0)).collect();
             filter_record_batch(&batch, &kept).unwrap()
         }),
-        ("a row too many", "not in the journal, or is there twice", |batch| {
+        ("a row too many", "missing from the journal or appears twice", |batch| {
             concat_batches(&batch.schema(), [&batch, &batch.slice(0, 1)]).unwrap()
         }),
     ];
@@ -85,7 +85,7 @@ async fn what_field_changes_says_otherwise_lacks_and_has_too_many_is_found() {
         let found = check_up(&root, None).await;
         assert!(says(&found, "field_changes", what), "{name}: {:?}", found.findings);
         assert_eq!(found.findings.len(), 1, "{name}: {:?}", found.findings);
-        assert!(found.findings[0].way_out.contains("lakeplan fold"));
+        assert!(found.findings[0].advice.contains("lakeplan fold"));
     }
 }
 
@@ -104,7 +104,7 @@ async fn a_file_that_is_gone_or_of_another_size_is_found_in_every_table() {
         rewrite(&root, &path, |batch| batch).await;
         let found = check_up(&root, None).await;
         assert!(
-            says(&found, path.as_ref(), "bytes, the log says"),
+            says(&found, path.as_ref(), "bytes, but the log says"),
             "{table}: {:?}",
             found.findings
         );
@@ -168,15 +168,15 @@ async fn a_checkpoint_that_says_otherwise_than_its_entries_is_found() {
     assert_ne!(checkpoint, second);
     root.store.put(&second, sound.into()).await.unwrap();
     let found = thorough(&root).await;
-    let told = found
+    let result = found
         .findings
         .iter()
         .find(|finding| finding.place == second.as_ref())
         .unwrap_or_else(|| panic!("{:?}", found.findings));
     assert!(
-        told.what.contains("than the entries up to it")
-            && told.way_out.contains("_last_checkpoint"),
-        "{told:?}"
+        result.what.contains("with the entries up to it")
+            && result.advice.contains("_last_checkpoint"),
+        "{result:?}"
     );
 
     // The way out leads out.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use lakeplan::runtime::{Clock, ManualClock};
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::{Format, Outcome, Store, StoreError};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -20,7 +20,7 @@ use super::{commit, committed, delta_in_memory, make_project, open, root, set, s
 use crate::support::{clock, noon, random};
 
 /// A lake with a project, its calm writer, and another writer whose storage can be made to fail.
-async fn calm_and_flaky() -> (Arc<DeltaStore>, Root, DeltaStore, Arc<FaultStore>) {
+async fn calm_and_flaky() -> (Arc<DeltaStore>, LakeLocation, DeltaStore, Arc<FaultStore>) {
     let (calm, lake) = delta_in_memory().await;
     make_project(calm.as_ref()).await;
     let faults = FaultStore::new(Arc::clone(&lake.store), 1);
@@ -56,13 +56,13 @@ async fn the_first_commit_of_a_lake_is_not_called_unwritten_while_it_may_land() 
     let project = json!([{"op": "create", "entity": "project", "fields": {"name": "Payments", "key": "PAY"}}]);
     let project = set(calm.as_ref(), project).await;
     faults.plan(LATE);
-    let told = commit(&flaky, project.clone()).await;
+    let result = commit(&flaky, project.clone()).await;
     settle().await;
     assert!(
         journal(calm.as_ref()).await.contains_key(&project.id),
         "nothing landed, so this test shows nothing"
     );
-    assert!(matches!(told, Outcome::Unknown { .. }), "{told:?}");
+    assert!(matches!(result, Outcome::Unknown { .. }), "{result:?}");
 }
 
 /// Else the one who made it would have to look for the keys it was given.
@@ -71,8 +71,8 @@ async fn a_commit_whose_answer_was_lost_still_tells_its_keys() {
     let (calm, _, flaky, faults) = calm_and_flaky().await;
     let lost = set(calm.as_ref(), task("a")).await;
     faults.plan(Plan::Once { part: "_delta_log", nth: 0, fault: Fault::FailAfter });
-    let told = commit(&flaky, lost).await;
-    assert!(matches!(&told, Outcome::Committed { keys, .. } if keys.len() == 1), "{told:?}");
+    let result = commit(&flaky, lost).await;
+    assert!(matches!(&result, Outcome::Committed { keys, .. } if keys.len() == 1), "{result:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,8 +81,8 @@ async fn a_set_seen_in_the_journal_is_committed_even_at_the_deadline() {
     let twice = set(calm.as_ref(), task("a")).await;
     assert!(matches!(commit(calm.as_ref(), twice.clone()).await, Outcome::Committed { .. }));
     faults.plan(Plan::Each { part: "_delta_log", fault: Fault::Slow });
-    let told = commit(&flaky, twice).await;
-    assert!(matches!(told, Outcome::AlreadyCommitted { seq: 3, .. }), "{told:?}");
+    let result = commit(&flaky, twice).await;
+    assert!(matches!(result, Outcome::AlreadyCommitted { seq: 3, .. }), "{result:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,20 +91,20 @@ async fn a_repeat_in_a_group_is_as_unknown_as_what_it_repeats() {
     let (old, new) = (set(calm.as_ref(), task("a")).await, set(calm.as_ref(), task("b")).await);
     assert!(matches!(commit(&flaky, old.clone()).await, Outcome::Committed { .. }));
     faults.plan(LATE);
-    let told = flaky.commit(vec![new.clone(), new.clone(), old]).await;
+    let result = flaky.commit(vec![new.clone(), new.clone(), old]).await;
     settle().await;
     assert!(
         journal(calm.as_ref()).await.contains_key(&new.id),
         "nothing landed, so this test shows nothing"
     );
-    let told = <[Outcome; 3]>::try_from(told).unwrap();
+    let result = <[Outcome; 3]>::try_from(result).unwrap();
     let [
         Outcome::Unknown { .. },
         Outcome::Unknown { .. },
         Outcome::AlreadyCommitted { seq: 3, .. },
-    ] = told
+    ] = result
     else {
-        panic!("{told:?}")
+        panic!("{result:?}")
     };
 }
 
@@ -115,16 +115,16 @@ async fn what_was_unknown_is_not_called_unwritten_before_its_slot_is_decided() {
     faults.plan(LATE);
     assert!(matches!(commit(&flaky, open.clone()).await, Outcome::Unknown { .. }));
     faults.plan(Plan::Each { part: "stream=work", fault: Fault::FailBefore });
-    let told = commit(&flaky, open.clone()).await;
-    assert!(matches!(told, Outcome::Unknown { .. }), "{told:?}");
+    let result = commit(&flaky, open.clone()).await;
+    assert!(matches!(result, Outcome::Unknown { .. }), "{result:?}");
     faults.plan(Plan::Quiet);
     settle().await;
     assert!(
         journal(calm.as_ref()).await.contains_key(&open.id),
         "nothing landed, so this test shows nothing"
     );
-    let told = commit(&flaky, open).await;
-    assert!(matches!(told, Outcome::AlreadyCommitted { .. }), "{told:?}");
+    let result = commit(&flaky, open).await;
+    assert!(matches!(result, Outcome::AlreadyCommitted { .. }), "{result:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

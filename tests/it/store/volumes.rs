@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lakeplan::store::Format;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use object_store::memory::InMemory;
 use url::Url;
 
@@ -15,19 +15,20 @@ use crate::support::{clock, random};
 async fn a_volume_that_cannot_create_a_name_once_is_refused_with_the_way_out() {
     let store = FaultStore::new(Arc::new(InMemory::new()), 1);
     store.plan(Plan::Each { part: "_probe", fault: Fault::FailBefore });
-    let at = |url: &str| Root { url: Url::parse(url).unwrap(), store: Arc::clone(&store) as _ };
-    let made = async |root: Root| {
+    let at =
+        |url: &str| LakeLocation { url: Url::parse(url).unwrap(), store: Arc::clone(&store) as _ };
+    let made = async |root: LakeLocation| {
         DeltaStore::create(&root, Format::default(), clock(), random(1))
             .await
             .map(drop)
             .unwrap_err()
     };
-    let said = made(at("file:///Volumes/main/plan/trial/lake/")).await.to_string();
+    let message = made(at("file:///Volumes/main/plan/trial/lake/")).await.to_string();
     assert!(
-        said.contains("a volume does not keep two writers from creating the same name"),
-        "{said}"
+        message.contains("a volume cannot stop two writers from creating the same file"),
+        "{message}"
     );
-    assert!(said.contains("lakeplan init CATALOG.SCHEMA --location URL"), "{said}");
+    assert!(message.contains("lakeplan init CATALOG.SCHEMA --location URL"), "{message}");
     let elsewhere = made(at("file:///data/lake/")).await.to_string();
     assert!(!elsewhere.contains("volume"), "{elsewhere}");
 }

@@ -1,4 +1,4 @@
-//! Bars, each with its own label: standing ones for what has an order, lying ones for what has a name.
+//! Bars with a label each: vertical bars for ordered values, horizontal ones for named values.
 
 use plotters::prelude::{Color, Rectangle};
 use plotters::style::text_anchor::{HPos, VPos};
@@ -7,16 +7,15 @@ use super::{
     Area, Drawn, GRID, INK, LETTER, OTHER, SERIES, WIDTH, axis, draw, fitting, line, place, write,
 };
 use crate::analytics::AnalyticsError;
-use crate::analytics::report::words;
+use crate::analytics::report::format;
 
-/// A bar.
 #[derive(Clone, Debug)]
 pub struct Bar {
     pub name: String,
     pub value: f64,
-    /// What is written beside it.
+    /// Text next to the bar.
     pub label: String,
-    /// Not all of it is there yet.
+    /// Whether the value is still incomplete.
     pub partial: bool,
 }
 
@@ -26,23 +25,23 @@ impl Bar {
     }
 }
 
-/// Standing bars with an axis from 0, whose unit is written above it.
+/// Draws vertical bars with an axis from 0, and its unit above it.
 pub fn columns(name: &str, says: &str, unit: &str, bars: &[Bar]) -> Result<String, AnalyticsError> {
     const HEIGHT: i32 = 220;
     let (left, right, top, bottom) = (44, WIDTH - 4, 34, HEIGHT - 26);
     let most = bars.iter().map(|bar| bar.value).fold(0.0, f64::max);
-    // With room for the label of the highest bar.
+    // Leave room for the label of the highest bar.
     let (end, step) = axis(most * 1.08, true);
     let wide = f64::from(right - left) / bars.len().max(1) as f64;
     draw(name, says, HEIGHT, |area: &Area<'_>| -> Drawn {
         scale(area, unit, (end, step), (left, right, top, bottom))?;
         let names = bars.iter().map(|bar| bar.name.chars().count()).max().unwrap_or(0) as f64;
-        // As many names as fit beside each other, the last of them always.
+        // As many names as fit next to each other, always including the last.
         let every = ((names + 1.0) * f64::from(LETTER) / wide).ceil().max(1.0) as usize;
         for (at, bar) in bars.iter().enumerate() {
             let from = left + (wide * at as f64) as i32;
             let to = left + (wide * (at + 1) as f64) as i32;
-            // Few bars do not become walls.
+            // Limit the width of bars if there are only a few.
             let (gap, middle) =
                 (((to - from) / 8).max((to - from - 72) / 2).max(1), (from + to) / 2);
             let height = place(bar.value, end, bottom, top);
@@ -61,7 +60,7 @@ pub fn columns(name: &str, says: &str, unit: &str, bars: &[Bar]) -> Result<Strin
     })
 }
 
-/// Lying bars, the label behind each.
+/// Draws horizontal bars, each followed by its label.
 pub fn rows(name: &str, says: &str, bars: &[Bar]) -> Result<String, AnalyticsError> {
     const ROW: i32 = 26;
     let longest = |of: fn(&Bar) -> &String| {
@@ -92,7 +91,7 @@ pub fn rows(name: &str, says: &str, bars: &[Bar]) -> Result<String, AnalyticsErr
     })
 }
 
-/// The axis at the left with its lines, and what it counts.
+/// Draws the axis at the left with its grid lines and its unit.
 pub fn scale(
     area: &Area<'_>,
     unit: &str,
@@ -104,7 +103,7 @@ pub fn scale(
         let value = f64::from(tick) * step;
         let height = place(value, end, bottom, top);
         line(area, (left, height), (right, height), GRID)?;
-        write(area, &words::short(value), (left - 6, height), OTHER, HPos::Right, VPos::Center)?;
+        write(area, &format::short(value), (left - 6, height), OTHER, HPos::Right, VPos::Center)?;
     }
     Ok(())
 }

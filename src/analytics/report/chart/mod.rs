@@ -1,7 +1,7 @@
-//! The charts, drawn by plotters as SVG that is part of the page.
+//! Draws the charts with plotters, as SVG within the page.
 //!
-//! Each colour stands for one role, so that the page's style can give the role another colour in the dark. A chart is
-//! drawn for the width of a phone and grows with the page.
+//! Each colour has one role, so that the page's style can replace it in dark mode. A chart is drawn
+//! for the width of a phone and scales with the page.
 
 mod bars;
 mod steps;
@@ -19,23 +19,23 @@ use crate::text::visible::visible_line;
 pub use bars::{Bar, columns, rows};
 pub use steps::steps;
 
-/// What is measured: of Okabe and Ito's palette, which those who see few colours tell apart.
+/// Colour of measured values, from Okabe and Ito's palette for colour-blind readers.
 const SERIES: RGBColor = RGBColor(0x00, 0x72, 0xb2);
-/// What it is measured against.
+/// Colour of the values to compare with.
 const OTHER: RGBColor = RGBColor(0x76, 0x76, 0x76);
 const INK: RGBColor = RGBColor(0x24, 0x29, 0x2f);
 const GRID: RGBColor = RGBColor(0xd8, 0xdc, 0xe0);
 
-/// Units of every chart's width; text is written in the same units.
+/// Width of every chart, in the same units as its text.
 const WIDTH: i32 = 440;
 const TEXT: f64 = 12.5;
-/// About how wide a letter is.
+/// Approximate width of a letter.
 const LETTER: i32 = 7;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
-/// Draws what stands inside an `svg` element of [`WIDTH`] and this height, and gives the whole element.
+/// Draws the content of an `svg` element of [`WIDTH`] and this height, and returns the element.
 fn draw(
     name: &str,
     says: &str,
@@ -47,7 +47,7 @@ fn draw(
     let area = SVGBackend::with_string(&mut drawing, size).into_drawing_area();
     with(&area)
         .and_then(|()| area.present())
-        .map_err(|fault| AnalyticsError::Encoding(fault.into()))?;
+        .map_err(|err| AnalyticsError::Encoding(err.into()))?;
     drop(area);
     let inside =
         drawing.split_once('>').map_or("", |(_, rest)| rest.trim_end().trim_end_matches("</svg>"));
@@ -70,13 +70,13 @@ fn write(
     horizontal: HPos,
     vertical: VPos,
 ) -> Drawn {
-    // The backend divides by what turns its sizes into those of SVG.
+    // The backend divides sizes by this factor to convert them to SVG.
     let font = ("sans-serif", TEXT * 1.24).into_font();
     let style = TextStyle::from(font).color(&colour).pos(Pos::new(horizontal, vertical));
     area.draw(&Text::new(visible_line(text).into_owned(), at, style))
 }
 
-/// A text cut to what fits into a width.
+/// Truncates a text to a width.
 fn fitting(text: &str, width: i32) -> String {
     let room = usize::try_from(width / LETTER).unwrap_or(0).max(2);
     let text = &*visible_line(text);
@@ -86,8 +86,8 @@ fn fitting(text: &str, width: i32) -> String {
     text.chars().take(room - 1).chain(['…']).collect()
 }
 
-/// An axis from 0 that ends at a round number not below `most`: its end and the step between its ticks. `whole` things
-/// have no halves.
+/// Returns the end of an axis from 0, which is a round number not below `most`, and the step
+/// between its ticks. `whole` rules out fractional steps.
 fn axis(most: f64, whole: bool) -> (f64, f64) {
     let rough = (most / 4.0).max(if whole { 1.0 } else { f64::MIN_POSITIVE });
     let power = 10f64.powf(rough.log10().floor());
@@ -99,7 +99,7 @@ fn axis(most: f64, whole: bool) -> (f64, f64) {
     ((most / step * 0.9999).ceil().max(1.0) * step, step)
 }
 
-/// Where a value of an axis that ends at `end` lies between two places.
+/// Returns the position of a value between two places, on an axis that ends at `end`.
 fn place(value: f64, end: f64, from: i32, to: i32) -> i32 {
     from + (f64::from(to - from) * value / end).round() as i32
 }
@@ -110,9 +110,9 @@ mod tests {
 
     #[test]
     fn an_axis_ends_at_a_round_number_with_few_ticks() {
-        let told = [0.0, 1.0, 3.0, 4.0, 5.0, 37.0, 1000.0, 1001.0].map(|most| axis(most, true));
+        let chart = [0.0, 1.0, 3.0, 4.0, 5.0, 37.0, 1000.0, 1001.0].map(|most| axis(most, true));
         assert_eq!(
-            told,
+            chart,
             [
                 (1.0, 1.0),
                 (1.0, 1.0),
@@ -128,24 +128,24 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_scales_is_told_to_who_cannot_see_it_and_takes_nothing_for_markup() {
-        let told = draw("a <b>", "says \"x\"", 40, |area| {
+    fn a_chart_scales_is_reported_to_who_cannot_see_it_and_takes_nothing_for_markup() {
+        let chart = draw("a <b>", "says \"x\"", 40, |area| {
             write(area, "<script>&", (0, 0), INK, HPos::Left, VPos::Top)
         })
         .unwrap();
         assert!(
-            told.starts_with("<svg class=\"chart\" role=\"img\" viewBox=\"0 0 440 40\""),
-            "{told}"
+            chart.starts_with("<svg class=\"chart\" role=\"img\" viewBox=\"0 0 440 40\""),
+            "{chart}"
         );
         assert!(
-            told.contains("<title>a &lt;b&gt;</title><desc>says &quot;x&quot;</desc>"),
-            "{told}"
+            chart.contains("<title>a &lt;b&gt;</title><desc>says &quot;x&quot;</desc>"),
+            "{chart}"
         );
         assert!(
-            !told.contains("<script>")
-                && told.matches("<svg").count() == 1
-                && told.matches("</svg>").count() == 1,
-            "{told}"
+            !chart.contains("<script>")
+                && chart.matches("<svg").count() == 1
+                && chart.matches("</svg>").count() == 1,
+            "{chart}"
         );
     }
 }

@@ -1,4 +1,5 @@
-//! The burn-up: scope as a line of steps, what is completed of it as the area below another.
+//! Draws the burn-up: scope as a stepped line, and the completed part as an area below another
+//! line.
 
 use chrono::{Datelike, NaiveDate, TimeDelta};
 use plotters::prelude::{Circle, Color, PathElement, Polygon};
@@ -7,20 +8,20 @@ use plotters::style::text_anchor::{HPos, VPos};
 use super::bars::scale;
 use super::{Area, Drawn, LETTER, OTHER, SERIES, WIDTH, axis, draw, line, place, write};
 use crate::analytics::AnalyticsError;
+use crate::analytics::report::format;
 use crate::analytics::report::trend::Day;
-use crate::analytics::report::words;
 
-/// Scope and completed tasks by day. `days` are ordered; each holds until the next.
+/// Draws scope and completed tasks by day. `days` are ordered; each value holds until the next.
 pub fn steps(name: &str, says: &str, days: &[Day]) -> Result<String, AnalyticsError> {
     const HEIGHT: i32 = 220;
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(String::new()) };
     let labels =
-        (words::count(last.scope, "task"), format!("{} done", words::thousands(last.completed)));
+        (format::count(last.scope, "task"), format!("{} done", format::thousands(last.completed)));
     let widest = labels.0.chars().count().max(labels.1.chars().count()) as i32;
     let (left, right, top, bottom) = (44, WIDTH - 8 - widest * LETTER, 34, HEIGHT - 26);
     let most = days.iter().map(|day| day.scope.max(day.completed)).max().unwrap_or(0) as f64;
     let (end, step) = axis(most, true);
-    // A single day is the whole width.
+    // A single day takes the whole width.
     let begin = if first.day < last.day { first.day } else { last.day - TimeDelta::days(1) };
     let span = (last.day - begin).num_days() as f64;
     let across = |day: NaiveDate| place((day - begin).num_days() as f64, span, left, right);
@@ -38,7 +39,8 @@ pub fn steps(name: &str, says: &str, days: &[Day]) -> Result<String, AnalyticsEr
         scale(area, "tasks", (end, step), (left, right, top, bottom))?;
         for day in ticks(begin, last.day) {
             line(area, (across(day), bottom), (across(day), bottom + 4), OTHER)?;
-            let text = if span > 300.0 { day.format("%b %Y").to_string() } else { words::day(day) };
+            let text =
+                if span > 300.0 { day.format("%b %Y").to_string() } else { format::day(day) };
             let side =
                 if across(day) > right - 16 && span > 1.0 { HPos::Right } else { HPos::Center };
             write(area, &text, (across(day), bottom + 7), OTHER, side, VPos::Top)?;
@@ -64,7 +66,7 @@ pub fn steps(name: &str, says: &str, days: &[Day]) -> Result<String, AnalyticsEr
     })
 }
 
-/// At most five days to name: the first of months, or Mondays where the span is short.
+/// Returns at most five days to label: Mondays, or any days if the span is short.
 fn ticks(from: NaiveDate, to: NaiveDate) -> Vec<NaiveDate> {
     let span = (to - from).num_days();
     let step = [1, 7, 14, 28, 56, 91, 182, 364, 728]
@@ -86,9 +88,9 @@ mod tests {
     #[test]
     fn days_that_are_named_are_few_and_mondays() {
         let day = |text: &str| -> NaiveDate { text.parse().unwrap() };
-        let told = ticks(day("2026-09-10"), day("2026-11-21"));
+        let chart = ticks(day("2026-09-10"), day("2026-11-21"));
         assert_eq!(
-            told.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            chart.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["2026-09-14", "2026-10-12", "2026-11-09"]
         );
         assert_eq!(ticks(day("2026-09-10"), day("2026-09-12")).len(), 3);
@@ -101,10 +103,10 @@ mod tests {
     #[test]
     fn one_day_is_a_chart_too() {
         let today = Day { day: "2026-09-10".parse().unwrap(), scope: 3, completed: 0 };
-        let told = steps("a", "b", &[today]).unwrap();
+        let chart = steps("a", "b", &[today]).unwrap();
         assert!(
-            told.contains("3 tasks") && told.contains("0 done") && !told.contains("NaN"),
-            "{told}"
+            chart.contains("3 tasks") && chart.contains("0 done") && !chart.contains("NaN"),
+            "{chart}"
         );
     }
 }

@@ -1,10 +1,10 @@
-//! How the lake itself does.
+//! Section on the lake itself.
 
 use super::super::html::{Cell, details, table};
-use super::super::{Change, Report, minute, words};
+use super::super::{Change, Report, format, minute};
 use super::{paragraph, section};
 
-/// The last patch sets, each with what it did.
+/// Returns the last patch sets, each with what it did.
 fn changes(changes: &[Change]) -> Vec<Vec<Cell>> {
     let row = |set: &[Change]| {
         let first = set.first()?;
@@ -18,17 +18,17 @@ fn changes(changes: &[Change]) -> Vec<Vec<Cell>> {
                     .find_map(|change| change.project.clone())
                     .unwrap_or_else(|| "–".to_owned()),
             ),
-            Cell::text(first.reason.clone().unwrap_or_else(|| format!("by {}", first.source))),
+            Cell::text(first.reason.clone().unwrap_or_else(|| format!("source: {}", first.source))),
         ])
     };
     changes.chunk_by(|one, next| one.seq == next.seq).filter_map(row).collect()
 }
 
-/// `3 tasks created`.
+/// Describes a change: `3 tasks created`.
 fn did(change: &Change) -> String {
     let noun = match change.entity.as_str() {
         "task_link" => "dependency".to_owned(),
-        "task_requirement" => "requirement answer".to_owned(),
+        "task_requirement" => "requirement link".to_owned(),
         entity => entity.replace('_', " "),
     };
     let noun = if change.changes > 1 && noun.ends_with('y') {
@@ -42,7 +42,7 @@ fn did(change: &Change) -> String {
         op if op.ends_with('e') => format!("{op}d"),
         op => format!("{op}ed"),
     };
-    format!("{} {verb}", words::count(change.changes, &noun))
+    format!("{} {verb}", format::count(change.changes, &noun))
 }
 
 pub fn operations(report: &Report) -> String {
@@ -51,30 +51,30 @@ pub fn operations(report: &Report) -> String {
         None => "No table has been folded yet.".to_owned(),
         Some(fold) if fold.sets_behind == 0 => {
             format!(
-                "The tables are folded up to change {}, the last there is.",
-                words::thousands(fold.seq)
+                "The tables are folded up to change {}, the latest change.",
+                format::thousands(fold.seq)
             )
         }
         Some(fold) => format!(
-            "The tables are {} behind, the oldest for {}.",
-            words::count(fold.sets_behind, "change"),
-            words::count(fold.age_minutes, "minute")
+            "The tables are {} behind the journal. The oldest pending change has waited for {}.",
+            format::count(fold.sets_behind, "change"),
+            format::count(fold.age_minutes, "minute")
         ),
     });
     if !lake.commands.is_empty() {
         let rows = lake.commands.iter().map(|of| {
             vec![
                 Cell::text(&of.command),
-                Cell::number(words::thousands(of.runs)),
-                Cell::number(words::duration(of.median_ms)),
-                Cell::number(words::duration(of.longest_ms)),
+                Cell::number(format::thousands(of.runs)),
+                Cell::number(format::duration(of.median_ms)),
+                Cell::number(format::duration(of.longest_ms)),
             ]
         });
         inside.push_str(&format!(
-            "<h3>Runs that changed the lake, since {}</h3>\n",
-            words::date(report.since)
+            "<h3>Runs that changed the lake since {}</h3>\n",
+            format::date(report.since)
         ));
-        inside.push_str(&table(&["Command", "Runs", "Half took at most", "Longest"], rows));
+        inside.push_str(&table(&["Command", "Runs", "Median duration", "Maximum duration"], rows));
     }
     if !lake.runs.is_empty() {
         let rows = lake.runs.iter().map(|run| {
@@ -82,30 +82,30 @@ pub fn operations(report: &Report) -> String {
                 Cell::short(minute(run.started_at)),
                 Cell::text(&run.command),
                 Cell::text(&run.actor),
-                Cell::number(words::duration(run.duration_ms)),
-                Cell::number(words::thousands(run.seq)),
+                Cell::number(format::duration(run.duration_ms)),
+                Cell::number(format::thousands(run.seq)),
             ]
         });
         inside.push_str(&details(
-            "The last runs",
-            &table(&["Began (UTC)", "Command", "Who", "Took", "Up to change"], rows),
+            "Latest runs",
+            &table(&["Started (UTC)", "Command", "Actor", "Duration", "Up to change"], rows),
         ));
     }
     if !lake.changes.is_empty() {
-        let header = ["When (UTC)", "Who", "What", "Project", "Why"];
-        inside.push_str(&details("The last changes", &table(&header, changes(&lake.changes))));
+        let header = ["Time (UTC)", "Actor", "Changes", "Project", "Reason"];
+        inside.push_str(&details("Latest changes", &table(&header, changes(&lake.changes))));
     }
     if !lake.tables.is_empty() {
         let rows = lake.tables.iter().map(|of| {
             vec![
                 Cell::text(&of.table_name),
-                Cell::number(words::thousands(of.files)),
-                Cell::number(of.bytes.map_or_else(|| "–".to_owned(), words::bytes)),
+                Cell::number(format::thousands(of.files)),
+                Cell::number(of.bytes.map_or_else(|| "–".to_owned(), format::bytes)),
                 Cell::short(minute(of.at)),
             ]
         });
         inside.push_str(&details(
-            "The tables",
+            "Tables",
             &table(&["Table", "Files", "Size", "Last written (UTC)"], rows),
         ));
     }

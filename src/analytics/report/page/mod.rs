@@ -1,23 +1,23 @@
-//! The page: a head that says how things stand, then a section for each question.
+//! Page: a head with the overall state, then a section for each question.
 
 mod lake;
-mod pace;
 mod plan;
+mod velocity;
 
 use super::html::escape;
-use super::{Report, minute, words};
+use super::{Report, format, minute};
 use crate::analytics::AnalyticsError;
 
-/// The whole page, its style in it; it fetches nothing and runs nothing.
+/// Returns the whole page including its style; it fetches nothing and runs nothing.
 pub fn page(report: &Report) -> Result<String, AnalyticsError> {
     let sections = [
         plan::progress(report),
         plan::at_risk(report),
-        plan::lately(report),
+        plan::recent_activity(report),
         plan::burn_up(report)?,
         plan::workload(report)?,
-        pace::velocity(report)?,
-        pace::accuracy(report)?,
+        velocity::velocity(report)?,
+        velocity::accuracy(report)?,
         plan::coverage(report),
         lake::operations(report),
     ];
@@ -47,18 +47,18 @@ fn title(report: &Report) -> String {
 
 fn head(report: &Report, title: &str) -> String {
     format!(
-        "<header>\n<h1>{}</h1>\n<p class=\"of\">As of <time datetime=\"{}\">{} UTC</time>, change {} of <code>{}</code>. Charts look back to {}. Work is in days of 8 hours.</p>\n{}</header>\n",
+        "<header>\n<h1>{}</h1>\n<p class=\"of\">As of <time datetime=\"{}\">{} UTC</time>, change {} of <code>{}</code>. Charts start on {}. Effort is in days of 8 hours.</p>\n{}</header>\n",
         escape(title),
         report.as_of.format("%Y-%m-%dT%H:%MZ"),
         minute(report.as_of),
-        words::thousands(report.seq),
+        format::thousands(report.seq),
         escape(&report.lake),
-        words::date(report.since),
+        format::date(report.since),
         tiles(report),
     )
 }
 
-/// The few numbers that a reader takes along.
+/// Returns the key figures.
 fn tiles(report: &Report) -> String {
     if report.projects.is_empty() {
         return String::new();
@@ -67,10 +67,10 @@ fn tiles(report: &Report) -> String {
     let (tasks, completed, overdue) =
         (sum(|of| of.tasks), sum(|of| of.completed), sum(|of| of.overdue));
     let done = match report.projects.as_slice() {
-        [only] => only.progress.map_or_else(|| "–".to_owned(), words::percent),
+        [only] => only.progress.map_or_else(|| "–".to_owned(), format::percent),
         _ => {
             if tasks > 0 {
-                words::percent(completed as f64 / tasks as f64)
+                format::percent(completed as f64 / tasks as f64)
             } else {
                 "–".to_owned()
             }
@@ -79,16 +79,16 @@ fn tiles(report: &Report) -> String {
     let remaining = sum(|of| of.remaining_minutes);
     let unknown = report.workload.iter().map(|person| person.without_estimate).sum::<i64>();
     let (left, beside) = match unknown {
-        0 => (words::effort(remaining), String::new()),
+        0 => (format::effort(remaining), String::new()),
         _ if remaining == 0 => {
-            ("–".to_owned(), format!("{} without an estimate", words::count(unknown, "task")))
+            ("–".to_owned(), format!("{} without an estimate", format::count(unknown, "task")))
         }
         _ => (
-            words::effort(remaining),
-            format!("and {} without an estimate", words::count(unknown, "task")),
+            format::effort(remaining),
+            format!("and {} without an estimate", format::count(unknown, "task")),
         ),
     };
-    let (risky, lately) = (report.at_risk.len() as i64, &report.lately);
+    let (risky, recent_activity) = (report.at_risk.len() as i64, &report.recent_activity);
     let others =
         risky - report.at_risk.iter().filter(|task| task.reason == "overdue").count() as i64;
     let tile = |name: &str, value: &str, beside: &str, class: &str| {
@@ -102,24 +102,24 @@ fn tiles(report: &Report) -> String {
         tile(
             "Done",
             &done,
-            &format!("{} of {}", words::thousands(completed), words::count(tasks, "task")),
+            &format!("{} of {}", format::thousands(completed), format::count(tasks, "task")),
             "",
         ),
-        tile("Work left", &left, &beside, ""),
+        tile("Remaining work", &left, &beside, ""),
         tile(
             "Overdue",
-            &words::thousands(overdue),
+            &format::thousands(overdue),
             &if others == 0 {
                 String::new()
             } else {
-                format!("and {} at risk otherwise", words::thousands(others))
+                format!("and {} more at risk", format::thousands(others))
             },
             if overdue > 0 { "bad" } else { "" },
         ),
         tile(
-            &format!("Since {}", words::day(lately.since)),
-            &words::thousands(lately.completed),
-            &format!("completed, scope {}", words::signed(lately.scope)),
+            &format!("Since {}", format::day(recent_activity.since)),
+            &format::thousands(recent_activity.completed),
+            &format!("completed, scope {}", format::signed(recent_activity.scope)),
             "",
         ),
         "</dl>\n".to_owned(),
@@ -127,28 +127,28 @@ fn tiles(report: &Report) -> String {
     .concat()
 }
 
-/// A section with its heading.
+/// Returns a section with its heading.
 fn section(id: &str, heading: &str, inside: &str) -> String {
     format!("<section id=\"{id}\">\n<h2>{}</h2>\n{inside}</section>\n", escape(heading))
 }
 
-/// A chart with what it says in a sentence, and its numbers for who wants them as such.
+/// Returns a chart with a sentence on what it shows, and its numbers for readers who expand them.
 fn figure(heading: &str, says: &str, svg: &str, numbers: &str) -> String {
     let heading =
         if heading.is_empty() { String::new() } else { format!("<h3>{}</h3>", escape(heading)) };
-    let numbers = super::html::details("The numbers", numbers);
+    let numbers = super::html::details("Numbers", numbers);
     format!(
         "<figure><figcaption>{heading}<p>{}</p></figcaption>\n{svg}{numbers}</figure>\n",
         escape(says)
     )
 }
 
-/// A paragraph of plain text.
+/// Returns a paragraph of plain text.
 fn paragraph(text: &str) -> String {
     format!("<p>{}</p>\n", escape(text))
 }
 
-/// The first `most` of many; how many there are besides is said below.
+/// Returns the first `most` items, and a note on how many others there are.
 fn first<T>(all: &[T], most: usize) -> (&[T], String) {
     let shown = &all[..all.len().min(most)];
     let rest = all.len() - shown.len();
@@ -156,8 +156,8 @@ fn first<T>(all: &[T], most: usize) -> (&[T], String) {
         String::new()
     } else {
         paragraph(&format!(
-            "and {} more; the JSON beside this page has all of them",
-            words::thousands(rest as i64)
+            "And {} more. The JSON file next to this page contains all of them.",
+            format::thousands(rest as i64)
         ))
     };
     (shown, note)

@@ -1,31 +1,31 @@
-//! How the plan stands: progress, what is at risk, burn-up, who has how much, which requirements are answered.
+//! Sections on the plan: progress, tasks at risk, burn-up, workload, requirement coverage.
 
 use super::super::chart::{self, Bar};
 use super::super::html::{Cell, details, escape, table};
 use super::super::trend::{Day, together};
-use super::super::{Project, Report, Risk, words};
+use super::super::{Project, Report, Risk, format};
 use super::{figure, first, paragraph, section};
 use crate::analytics::AnalyticsError;
 
-/// Projects that are shown before the reader asks for all.
+/// Number of projects shown before the reader expands the rest.
 const PROJECTS: usize = 20;
-/// Burn-up charts of single projects.
+/// Maximum number of burn-up charts of single projects.
 const CHARTS: usize = 12;
-/// Bars of people.
+/// Maximum number of bars for people.
 const PEOPLE: usize = 15;
-/// Tasks at risk that are shown before the reader asks for more.
+/// Number of tasks at risk shown before the reader expands more.
 const RISKS: usize = 20;
-/// Rows of a list; the others are in the JSON.
+/// Maximum number of rows in a list; the others are in the JSON.
 const LISTED: usize = 200;
-/// Which tasks the numbers of the projects count.
-const COUNTED: &str = "Tasks with parts are counted by their parts, cancelled ones are left out; overdue is every open task whose own due date has passed, and in progress is what is in review too.";
+/// Explanation of which tasks the projects' numbers count.
+const COUNTED: &str = "Only tasks without subtasks count, and cancelled tasks do not. Overdue includes all open tasks whose own due date has passed. In progress includes tasks in review.";
 
 pub fn progress(report: &Report) -> String {
     if report.projects.is_empty() {
         return section(
             "progress",
             "Progress",
-            "<p>There is no project yet. <code>lakeplan plan FILE --yes</code> makes one from a description, <code>lakeplan project create NAME</code> by hand.</p>\n",
+            "<p>There is no project yet. To create one from a description, run <code>lakeplan plan FILE --yes</code>. To create one manually, run <code>lakeplan project create NAME</code>.</p>\n",
         );
     }
     let header = [
@@ -35,13 +35,13 @@ pub fn progress(report: &Report) -> String {
         "In progress",
         "Blocked",
         "Overdue",
-        "Work left",
-        "Next due",
-        "Last due",
+        "Remaining work",
+        "Next due date",
+        "Last due date",
         "Last change",
     ];
     let row = |of: &Project| {
-        let due = |day: Option<chrono::NaiveDate>| day.map_or_else(|| "–".to_owned(), words::date);
+        let due = |day: Option<chrono::NaiveDate>| day.map_or_else(|| "–".to_owned(), format::date);
         let key = match of.status.as_str() {
             "active" => of.project.clone(),
             status => format!("{} · {}", of.project, status.replace('_', " ")),
@@ -49,34 +49,34 @@ pub fn progress(report: &Report) -> String {
         let left = match (of.remaining_minutes, of.tasks - of.completed) {
             _ if of.tasks == 0 => "–".to_owned(),
             (0, open) if open > 0 => "not estimated".to_owned(),
-            (minutes, _) => words::effort(minutes),
+            (minutes, _) => format::effort(minutes),
         };
         vec![
             Cell::Named(of.name.clone(), key),
             Cell::Html(of.progress.map_or_else(|| "no tasks".to_owned(), bar)),
             Cell::number(format!(
                 "{} of {}",
-                words::thousands(of.completed),
-                words::thousands(of.tasks)
+                format::thousands(of.completed),
+                format::thousands(of.tasks)
             )),
             Cell::number(zero(of.in_progress)),
             Cell::number(zero(of.blocked)),
             if of.overdue > 0 {
-                Cell::Bad(words::thousands(of.overdue))
+                Cell::Bad(format::thousands(of.overdue))
             } else {
                 Cell::number("–")
             },
             Cell::number(left),
             Cell::short(due(of.next_due)),
             Cell::short(due(of.last_due)),
-            Cell::short(words::from_today(of.last_activity.date_naive(), report.today)),
+            Cell::short(format::from_today(of.last_activity.date_naive(), report.today)),
         ]
     };
     let shown = &report.projects[..report.projects.len().min(PROJECTS)];
     let mut inside = table(&header, shown.iter().map(row));
     if let rest @ [_, ..] = &report.projects[shown.len()..] {
         inside.push_str(&details(
-            &format!("{} more", words::count(rest.len() as i64, "project")),
+            &format::count(rest.len() as i64, "more project"),
             &table(&header, rest.iter().map(row)),
         ));
     }
@@ -86,11 +86,11 @@ pub fn progress(report: &Report) -> String {
         .fold((0, 0), |(tasks, unknown), of| (tasks + of.tasks, unknown + of.without_estimate));
     inside.push_str(&paragraph(&match unknown {
         _ if tasks == 0 => "No project has a task yet.".to_owned(),
-        0 => format!("Done is by likely effort. {COUNTED}"),
-        _ if unknown == tasks => format!("No task has an estimate, so done is by count. {COUNTED}"),
+        0 => format!("Progress is by likely effort. {COUNTED}"),
+        _ if unknown == tasks => format!("No task has an estimate, so progress is by number of tasks. {COUNTED}"),
         _ => format!(
-            "Done is by likely effort; a task without an estimate, of which there are {}, weighs as much as the average of its project. {COUNTED}",
-            words::thousands(unknown)
+            "Progress is by likely effort. A task without an estimate has the average weight of its project (tasks without an estimate: {}). {COUNTED}",
+            format::thousands(unknown)
         ),
     }));
     section("progress", "Progress", &inside)
@@ -100,12 +100,12 @@ fn bar(share: f64) -> String {
     format!(
         "<span class=\"done\"><span class=\"bar\" aria-hidden=\"true\"><i style=\"width:{:.1}%\"></i></span> {}</span>",
         (share * 100.0).clamp(0.0, 100.0),
-        words::percent(share)
+        format::percent(share)
     )
 }
 
 fn zero(number: i64) -> String {
-    if number == 0 { "–".to_owned() } else { words::thousands(number) }
+    if number == 0 { "–".to_owned() } else { format::thousands(number) }
 }
 
 pub fn at_risk(report: &Report) -> String {
@@ -118,7 +118,7 @@ pub fn at_risk(report: &Report) -> String {
             "risk",
             heading,
             &paragraph(
-                "No open task is overdue, blocked, over its estimate, or due within a week and not begun.",
+                "No open task is overdue, blocked, over its estimate, or due within 7 days and not started.",
             ),
         );
     }
@@ -133,35 +133,35 @@ pub fn at_risk(report: &Report) -> String {
             Cell::short(
                 of.assignee
                     .as_ref()
-                    .map_or_else(|| "nobody".to_owned(), |handle| format!("@{handle}")),
+                    .map_or_else(|| "Unassigned".to_owned(), |handle| format!("@{handle}")),
             ),
-            Cell::short(of.due_date.map_or_else(|| "–".to_owned(), words::date)),
+            Cell::short(of.due_date.map_or_else(|| "–".to_owned(), format::date)),
             Cell::short(of.status.replace('_', " ")),
         ]
     };
-    let header = ["Why", "Task", "Who", "Due", "Status"];
+    let header = ["Reason", "Task", "Assignee", "Due", "Status"];
     let (listed, note) = first(&report.at_risk, LISTED);
     let (shown, rest) = listed.split_at(listed.len().min(RISKS));
     let mut inside = table(&header, shown.iter().map(row));
     if !rest.is_empty() {
         let more = table(&header, rest.iter().map(row)) + &note;
         inside.push_str(&details(
-            &format!("{} more", words::thousands((report.at_risk.len() - shown.len()) as i64)),
+            &format::count((report.at_risk.len() - shown.len()) as i64, "more task"),
             &more,
         ));
     }
     section("risk", heading, &inside)
 }
 
-pub fn lately(report: &Report) -> String {
-    let changes = &report.lately.status_changes;
+pub fn recent_activity(report: &Report) -> String {
+    let changes = &report.recent_activity.status_changes;
     if changes.is_empty() {
         return String::new();
     }
     let rows = changes.iter().map(|change| {
         let now = change.to_value.as_deref().unwrap_or("–");
         vec![
-            Cell::short(words::from_today(change.at.date_naive(), report.today)),
+            Cell::short(format::from_today(change.at.date_naive(), report.today)),
             Cell::Named(change.title.clone(), change.task.clone()),
             Cell::short(format!(
                 "{} → {}",
@@ -171,19 +171,19 @@ pub fn lately(report: &Report) -> String {
             Cell::text(&change.actor),
         ]
     });
-    section("lately", "What changed last", &table(&["When", "Task", "Status", "By"], rows))
+    section("lately", "Latest status changes", &table(&["Day", "Task", "Status", "By"], rows))
 }
 
 fn why(risk: &Risk, today: chrono::NaiveDate) -> String {
     match (risk.reason.as_str(), risk.due_date) {
         ("overdue", Some(due)) => {
-            format!("{} overdue", words::count((today - due).num_days(), "day"))
+            format!("{} overdue", format::count((today - due).num_days(), "day"))
         }
-        ("due_soon", Some(due)) => format!("due {}, not begun", words::from_today(due, today)),
+        ("due_soon", Some(due)) => format!("due {}, not started", format::from_today(due, today)),
         ("over_estimate", _) => {
-            let spent = words::effort(risk.actual_minutes.unwrap_or(0));
-            let most = words::effort(risk.estimate_high.or(risk.estimate_likely).unwrap_or(0));
-            format!("{spent} spent of at most {most}")
+            let spent = format::effort(risk.actual_minutes.unwrap_or(0));
+            let most = format::effort(risk.estimate_high.or(risk.estimate_likely).unwrap_or(0));
+            format!("{spent} logged, estimate at most {most}")
         }
         (reason, _) => reason.replace('_', " "),
     }
@@ -197,7 +197,7 @@ pub fn burn_up(report: &Report) -> Result<String, AnalyticsError> {
     if report.burn_up.len() > 1 {
         inside.push_str(&burned("All projects", &together(&report.burn_up))?);
     }
-    // Those that something happened in last.
+    // Projects with the latest activity.
     let mut latest: Vec<&Project> = report.projects.iter().collect();
     latest.sort_by_key(|of| std::cmp::Reverse(of.last_activity));
     for of in latest.iter().take(CHARTS) {
@@ -211,26 +211,26 @@ pub fn burn_up(report: &Report) -> Result<String, AnalyticsError> {
     let mut inside = format!("<div class=\"charts\">\n{inside}</div>\n");
     if report.burn_up.len() > CHARTS {
         inside.push_str(&paragraph(&format!(
-            "The {CHARTS} projects that changed last; --project KEY shows another."
+            "The charts show the {CHARTS} most recently changed projects. To see another project, use --project KEY."
         )));
     }
-    Ok(section("burn-up", "Burn-up: completed tasks against scope", &inside))
+    Ok(section("burn-up", "Burn-up: completed tasks and scope", &inside))
 }
 
 fn burned(name: &str, days: &[Day]) -> Result<String, AnalyticsError> {
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(String::new()) };
     let mut says = format!(
         "{} of {} done.",
-        words::thousands(last.completed),
-        words::count(last.scope, "task")
+        format::thousands(last.completed),
+        format::count(last.scope, "task")
     );
     if first.day < last.day {
         let (done, scope) = (last.completed - first.completed, last.scope - first.scope);
         let grown = format!(
             " Since {}: {} done, scope {}.",
-            words::date(first.day),
-            words::thousands(done),
-            words::signed(scope)
+            format::date(first.day),
+            format::thousands(done),
+            format::signed(scope)
         );
         says.push_str(&grown);
     }
@@ -238,9 +238,9 @@ fn burned(name: &str, days: &[Day]) -> Result<String, AnalyticsError> {
         &["Day", "Tasks", "Done"],
         days.iter().map(|day| {
             vec![
-                Cell::short(words::date(day.day)),
-                Cell::number(words::thousands(day.scope)),
-                Cell::number(words::thousands(day.completed)),
+                Cell::short(format::date(day.day)),
+                Cell::number(format::thousands(day.scope)),
+                Cell::number(format::thousands(day.completed)),
             ]
         }),
     );
@@ -258,15 +258,15 @@ pub fn workload(report: &Report) -> Result<String, AnalyticsError> {
         .iter()
         .take(PEOPLE)
         .map(|person| {
-            let tasks = words::count(person.tasks, "task");
+            let tasks = format::count(person.tasks, "task");
             let unknown = if person.without_estimate == 0 {
                 String::new()
             } else {
-                format!(", {} not estimated", person.without_estimate)
+                format!(", {} without an estimate", person.without_estimate)
             };
             Bar {
                 name: if person.assignee == "nobody" {
-                    "nobody yet".to_owned()
+                    "Unassigned".to_owned()
                 } else {
                     format!("@{}", person.assignee)
                 },
@@ -276,7 +276,7 @@ pub fn workload(report: &Report) -> Result<String, AnalyticsError> {
                     person.tasks as f64
                 },
                 label: if by_effort {
-                    format!("{}, {tasks}{unknown}", words::effort(person.remaining_minutes))
+                    format!("{}, {tasks}{unknown}", format::effort(person.remaining_minutes))
                 } else {
                     tasks
                 },
@@ -289,38 +289,43 @@ pub fn workload(report: &Report) -> Result<String, AnalyticsError> {
     let says = format!(
         "{}{}",
         if by_effort {
-            format!("{} of open work left, by who has it.", words::effort(total))
+            format!("Remaining open work by person: {} in total.", format::effort(total))
         } else {
-            "No open task has an estimate, so these are tasks, by who has them.".to_owned()
+            "No open task has an estimate, so the chart shows the number of open tasks by person."
+                .to_owned()
         },
         if rest == 0 {
             String::new()
         } else {
             format!(
-                " The {PEOPLE} with the most of {}.",
-                words::thousands(report.workload.len() as i64)
+                " The chart shows the {PEOPLE} people with the most work, out of {}.",
+                format::thousands(report.workload.len() as i64)
             )
         }
     );
     let numbers = table(
         &[
-            "Who",
+            "Person",
             "Open tasks",
             "In progress",
-            "Work left",
-            "Likely in all",
-            "Not estimated",
-            "First due",
+            "Remaining work",
+            "Total likely effort",
+            "Without an estimate",
+            "First due date",
         ],
         report.workload.iter().map(|person| {
             vec![
-                Cell::text(&person.assignee),
-                Cell::number(words::thousands(person.tasks)),
-                Cell::number(words::thousands(person.in_progress)),
-                Cell::number(words::effort(person.remaining_minutes)),
-                Cell::number(words::effort(person.likely_minutes)),
-                Cell::number(words::thousands(person.without_estimate)),
-                Cell::short(person.first_due.map_or_else(|| "–".to_owned(), words::date)),
+                Cell::text(if person.assignee == "nobody" {
+                    "Unassigned"
+                } else {
+                    person.assignee.as_str()
+                }),
+                Cell::number(format::thousands(person.tasks)),
+                Cell::number(format::thousands(person.in_progress)),
+                Cell::number(format::effort(person.remaining_minutes)),
+                Cell::number(format::effort(person.likely_minutes)),
+                Cell::number(format::thousands(person.without_estimate)),
+                Cell::short(person.first_due.map_or_else(|| "–".to_owned(), format::date)),
             ]
         }),
     );
@@ -341,12 +346,12 @@ pub fn coverage(report: &Report) -> String {
     };
     let [done, started, planned, open] = ["done", "started", "planned", "uncovered"].map(standing);
     let mut inside = paragraph(&format!(
-        "{}: {} done, {} started, {} planned, {} that no task answers.",
-        words::count(report.requirements.len() as i64, "requirement"),
-        words::thousands(done),
-        words::thousands(started),
-        words::thousands(planned),
-        words::thousands(open)
+        "{}: {} done, {} started, {} planned, {} not covered.",
+        format::count(report.requirements.len() as i64, "requirement"),
+        format::thousands(done),
+        format::thousands(started),
+        format::thousands(planned),
+        format::thousands(open)
     ));
     let uncovered: Vec<_> =
         report.requirements.iter().filter(|of| of.coverage == "uncovered").collect();
@@ -367,8 +372,8 @@ pub fn coverage(report: &Report) -> String {
                 Cell::text(place),
             ]
         });
-        inside.push_str("<h3>No task answers</h3>\n");
-        inside.push_str(&table(&["Project", "No.", "Requirement", "Stated in"], rows));
+        inside.push_str("<h3>Requirements without a task</h3>\n");
+        inside.push_str(&table(&["Project", "No.", "Requirement", "Source"], rows));
         inside.push_str(&note);
     }
     section("requirements", "Requirements", &inside)

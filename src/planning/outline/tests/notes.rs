@@ -1,9 +1,9 @@
-//! What people write beside a title: owners, dates, states, ids.
+//! Tests notes beside a title: owners, dates, statuses and ids.
 
 use chrono::NaiveDate;
 
 use super::{links, plan};
-use crate::planning::plan::{SkipReason, Standing};
+use crate::planning::plan::{Progress, SkipReason};
 
 #[test]
 fn whoever_does_the_whole_does_the_parts_that_name_no_one() {
@@ -40,9 +40,9 @@ fn a_table_says_how_far_its_rows_are_and_calls_them_by_their_ids() {
     assert_eq!(
         standings,
         [
-            ("Dig the bed", Standing::Started),
-            ("Sow the beans", Standing::Open),
-            ("Water the bed", Standing::Done)
+            ("Dig the bed", Progress::Started),
+            ("Sow the beans", Progress::Open),
+            ("Water the bed", Progress::Done)
         ]
     );
     assert_eq!(links(&plan), [("T2", "T1"), ("T3", "T1"), ("T3", "T2")]);
@@ -68,10 +68,10 @@ fn what_is_cancelled_takes_its_parts_with_it_and_nothing_else() {
     assert_eq!(
         standings,
         [
-            ("T1", "Build a shed", Standing::Started),
-            ("T1.S1", "Lay the floor", Standing::Open),
-            ("T1.S2", "Cut the wood", Standing::Done),
-            ("T2", "Build a fence", Standing::Open),
+            ("T1", "Build a shed", Progress::Started),
+            ("T1.S1", "Lay the floor", Progress::Open),
+            ("T1.S2", "Cut the wood", Progress::Done),
+            ("T2", "Build a fence", Progress::Open),
         ]
     );
 }

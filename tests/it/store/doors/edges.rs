@@ -93,7 +93,7 @@ pub fn values(kind: Kind, random: &mut StdRng, more: usize) -> Values {
                 json!({}),
             ]);
         }
-        Kind::Line { max } => {
+        Kind::String { max } => {
             either.extend(texts(TEXTS));
             either.extend([1, 2, 3, 4].map(|bytes| json!(long(max, bytes))));
             either.extend((0..more).map(|_| json!(any_text(random, max, true))));
@@ -108,7 +108,7 @@ pub fn values(kind: Kind, random: &mut StdRng, more: usize) -> Values {
                 "\u{3164} \u{200b}",
             ]));
         }
-        Kind::Word(words) => {
+        Kind::Enum(words) => {
             inside.extend(texts(words));
             outside.extend(
                 words.iter().flat_map(|word| {
@@ -204,7 +204,7 @@ pub fn values(kind: Kind, random: &mut StdRng, more: usize) -> Values {
                 "",
             ]));
         }
-        Kind::Lines { max } => {
+        Kind::StringList { max } => {
             let numbered =
                 |count: usize| json!((0..count).map(|n| format!("{n}")).collect::<Vec<_>>());
             inside.extend([

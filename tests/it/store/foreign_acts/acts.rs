@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::store::check_up::files;
 use crate::store::delta_rs;
-use lakeplan::store::delta::Root;
+use lakeplan::store::delta::LakeLocation;
 
 /// One operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +117,11 @@ fn columns(table: &str) -> (&'static str, &'static str) {
     }
 }
 
-async fn rewrite(root: &Root, name: &str, version: impl std::fmt::Display) -> DeltaResult<()> {
+async fn rewrite(
+    root: &LakeLocation,
+    name: &str,
+    version: impl std::fmt::Display,
+) -> DeltaResult<()> {
     let live = super::store_tables(root).await.files(name).await.unwrap().unwrap_or_default();
     let mut actions =
         vec![json!({"commitInfo": {"operation": "OPTIMIZE", "engineInfo": "Apache-Spark/3.5.0"}})];
@@ -144,7 +148,7 @@ async fn rewrite(root: &Root, name: &str, version: impl std::fmt::Display) -> De
 }
 
 /// Does one; `None` where there is no such table.
-pub async fn act(root: &Root, name: &str, act: Act) -> Option<DeltaResult<()>> {
+pub async fn act(root: &LakeLocation, name: &str, act: Act) -> Option<DeltaResult<()>> {
     let table = delta_rs(&root.store, name).await?;
     Some(of(root, name, table, act).await)
 }
@@ -154,7 +158,7 @@ async fn rows(table: &DeltaTable) -> DeltaResult<Vec<RecordBatch>> {
     Ok(stream.try_collect().await?)
 }
 
-async fn of(root: &Root, name: &str, table: DeltaTable, act: Act) -> DeltaResult<()> {
+async fn of(root: &LakeLocation, name: &str, table: DeltaTable, act: Act) -> DeltaResult<()> {
     let (column, some) = columns(name);
     let version = table.version().unwrap_or_default();
     let properties = |name: &str, value: &str| HashMap::from([(name.to_owned(), value.to_owned())]);

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures::{FutureExt, TryStreamExt};
 use lakeplan::analytics::{Session, VIEWS};
 use lakeplan::domain::state::ProjectState;
-use lakeplan::store::appended::{AGENT_LOGS, INBOX_RESULTS, RUNS};
-use lakeplan::store::copy::copy;
-use lakeplan::store::delta::{DeltaStore, Root};
+use lakeplan::store::backup::copy;
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::doctor::{Checkup, Extent, Finding, examine_to};
+use lakeplan::store::event_tables::{AGENT_LOGS, INBOX_RESULTS, RUNS};
 use lakeplan::store::tables::FoldedTable;
 use lakeplan::store::{Format, LakeTables, Outcome, Retention, Store, StoreError};
 use object_store::memory::InMemory;
@@ -32,7 +32,7 @@ use acts::{Act, CASES};
 type Records = BTreeMap<String, String>;
 
 /// A lake with something in every table, checkpoints, and a tail that is not folded.
-pub async fn small() -> Root {
+pub async fn small() -> LakeLocation {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     let user = json!([{"op": "create", "entity": "user", "fields": {"handle": "ana"}}]);
@@ -73,16 +73,16 @@ pub async fn small() -> Root {
     }
     store.fold().await.unwrap();
     let _ = committed(store.as_ref(), task("not folded")).await;
-    let ended = store.ended();
+    let finished = store.finished();
     drop(store);
-    if let Some(ended) = ended {
-        ended.await.unwrap();
+    if let Some(finished) = finished {
+        finished.await.unwrap();
     }
     root
 }
 
 /// The same lake at a place of its own.
-pub async fn fork(of: &Root) -> Root {
+pub async fn fork(of: &LakeLocation) -> LakeLocation {
     let fork = InMemory::new();
     let listed: Vec<_> = of.store.list(None).try_collect().await.unwrap();
     for meta in listed {
@@ -92,13 +92,13 @@ pub async fn fork(of: &Root) -> Root {
     root(Arc::new(fork))
 }
 
-pub async fn thorough(root: &Root) -> Result<Checkup, StoreError> {
+pub async fn thorough(root: &LakeLocation) -> Result<Checkup, StoreError> {
     let extent = Extent { is_full: true, ..Extent::usual(None) };
     examine_to(&root.store, "lake", &Format::default(), extent).await
 }
 
 /// Copies a lake as a backup is made.
-pub async fn backup(of: &Root) -> Result<Root, StoreError> {
+pub async fn backup(of: &LakeLocation) -> Result<LakeLocation, StoreError> {
     let to = root(Arc::new(InMemory::new()));
     copy(of, &to, None, clock().as_ref(), random(5).as_ref()).await?;
     let store = open(&to, clock(), 6).await?;
@@ -111,29 +111,34 @@ pub async fn backup(of: &Root) -> Result<Root, StoreError> {
 static PROCESSES: AtomicU64 = AtomicU64::new(1000);
 
 /// Does what a way out says, to the letter; the lake to go on with.
-pub async fn follow(lake: Root, way_out: &str, place: &str, earlier: &Root) -> Root {
+pub async fn follow(
+    lake: LakeLocation,
+    advice: &str,
+    place: &str,
+    earlier: &LakeLocation,
+) -> LakeLocation {
     let table = place.split(['/', ',']).next().unwrap();
     // Each step is a process of its own, so its names differ from those of the step before.
     let seed = || PROCESSES.fetch_add(1, Ordering::Relaxed);
     let store = || async {
-        open(&lake, clock(), seed()).await.unwrap_or_else(|err| panic!("{way_out}: {err}"))
+        open(&lake, clock(), seed()).await.unwrap_or_else(|err| panic!("{advice}: {err}"))
     };
-    if way_out.contains("from a backup") {
+    if advice.contains("from a backup") {
         return backup(earlier).await.unwrap();
-    } else if way_out.contains("lakeplan fold --rebuild") {
+    } else if advice.contains("lakeplan fold --rebuild") {
         let store = store().await;
         store.rebuild(FoldedTable::at(table)).await.unwrap();
         store.fold().await.unwrap();
         store.close().await;
-    } else if way_out.contains("lakeplan fold") {
+    } else if advice.contains("lakeplan fold") {
         let store = store().await;
         store.fold().await.unwrap();
         store.close().await;
-    } else if way_out.contains("lakeplan maintain") {
+    } else if advice.contains("lakeplan maintain") {
         let store = store().await;
         store.maintain(Retention::default()).await.unwrap();
         store.close().await;
-    } else if way_out.contains("move the entries of the log up to its version out of the folder") {
+    } else if advice.contains("move the entries of the log up to its version out of the folder") {
         let version = |path: &str| path.rsplit('/').next()?.get(..20)?.parse::<u64>().ok();
         let last = version(place).unwrap();
         for path in files(&lake, &format!("{table}/_delta_log"), ".json").await {
@@ -141,16 +146,16 @@ pub async fn follow(lake: Root, way_out: &str, place: &str, earlier: &Root) -> R
                 lake.store.delete(&path).await.unwrap();
             }
         }
-    } else if way_out.contains("move this file out of the folder") {
+    } else if advice.contains("move this file out of the folder") {
         lake.store.delete(&Path::from(place)).await.unwrap();
-    } else if way_out.contains("remove this file") {
+    } else if advice.contains("remove this file") {
         lake.store.delete(&Path::from(place)).await.unwrap();
         let _ =
             lake.store.delete(&Path::from(format!("{table}/_delta_log/_last_checkpoint"))).await;
-    } else if way_out.contains("lakeplan backup") {
+    } else if advice.contains("lakeplan backup") {
         return backup(&lake).await.unwrap();
     } else {
-        panic!("{place}: nobody can follow {way_out:?}");
+        panic!("{place}: nobody can follow {advice:?}");
     }
     lake
 }
@@ -188,7 +193,7 @@ enum Came {
 }
 
 async fn live_on(
-    before: &Root,
+    before: &LakeLocation,
     wanted: &Records,
     table: &str,
     acts: &[Act],
@@ -206,7 +211,7 @@ async fn live_on(
     let found = thorough(&lake).await.unwrap().findings;
     assert!(!found.iter().any(is_foreign), "something else is named: {found:?}");
     let loses = acts.contains(&Act::VacuumAll) || acts.contains(&Act::LoseEntries);
-    let gives_up = found.iter().find(|finding| finding.way_out.contains("from a backup"));
+    let gives_up = found.iter().find(|finding| finding.advice.contains("from a backup"));
     assert!(
         loses || gives_up.is_none(),
         "nothing is lost, and the check-up gives up: {gives_up:?}"
@@ -214,7 +219,7 @@ async fn live_on(
     // What cannot be read says so, and the backup is what is left.
     if let Err(err) = try_reading(&lake, wanted).await {
         assert!(
-            found.iter().any(|finding| finding.way_out.contains("backup")),
+            found.iter().any(|finding| finding.advice.contains("backup")),
             "{err}, and the check-up says {found:?}"
         );
         (lake, came) = (backup(before).await.unwrap(), Came::Restored);
@@ -227,14 +232,14 @@ async fn live_on(
     let mut outcome = commit(&store, set(&store, task("after")).await).await;
     if let Outcome::NotWritten { cause } = &outcome {
         let hint = cause.hint().unwrap_or_else(|| panic!("{cause} and no way out"));
-        let way_out = if matches!(cause, StoreError::Features { .. }) {
+        let advice = if matches!(cause, StoreError::Features { .. }) {
             hint
         } else {
-            told(&found, "backup")
+            result(&found, "backup")
         };
-        came = if way_out.contains("lakeplan backup") { Came::Copied } else { Came::Restored };
+        came = if advice.contains("lakeplan backup") { Came::Copied } else { Came::Restored };
         store.close().await;
-        lake = follow(lake, &way_out, "journal", before).await;
+        lake = follow(lake, &advice, "journal", before).await;
         let store = open(&lake, clock(), 9).await.unwrap();
         outcome = commit(&store, set(&store, task("after")).await).await;
         assert!(matches!(outcome, Outcome::Committed { .. }), "{outcome:?}");
@@ -258,7 +263,7 @@ async fn live_on(
         let Some(finding) = thorough(&lake).await.unwrap().findings.into_iter().next() else {
             break;
         };
-        lake = follow(lake, finding.way_out, &finding.place, before).await;
+        lake = follow(lake, finding.advice, &finding.place, before).await;
     }
     let store = open(&lake, clock(), 11).await.unwrap();
     store.fold().await.unwrap();
@@ -280,13 +285,13 @@ async fn live_on(
     came
 }
 
-fn told(found: &[Finding], word: &str) -> String {
-    let finding = found.iter().find(|finding| finding.way_out.contains(word));
-    finding.unwrap_or_else(|| panic!("no way out with {word}: {found:?}")).way_out.to_owned()
+fn result(found: &[Finding], word: &str) -> String {
+    let finding = found.iter().find(|finding| finding.advice.contains(word));
+    finding.unwrap_or_else(|| panic!("no way out with {word}: {found:?}")).advice.to_owned()
 }
 
 /// The lake says what it said.
-async fn try_reading(lake: &Root, wanted: &Records) -> Result<(), StoreError> {
+async fn try_reading(lake: &LakeLocation, wanted: &Records) -> Result<(), StoreError> {
     let store = open(lake, clock(), 7).await?;
     let found = store.snapshot(&lakeplan::store::Scope::All).await?.state;
     assert_eq!(&records(found.records()), wanted, "the lake says something else");
@@ -296,16 +301,17 @@ async fn try_reading(lake: &Root, wanted: &Records) -> Result<(), StoreError> {
 
 /// Every view answers, unless the check-up names a table with a feature.
 async fn views_where_readable(store: &DeltaStore, found: &[Finding]) {
-    if !found.iter().any(|finding| {
-        finding.what.contains("feature") || finding.way_out.contains("from a backup")
-    }) {
+    if !found
+        .iter()
+        .any(|finding| finding.what.contains("feature") || finding.advice.contains("from a backup"))
+    {
         store.fold().await.unwrap();
         views(store).await;
     }
 }
 
 /// Another engine finds in each log what Lakeplan believes of it.
-async fn alike(lake: &Root) {
+async fn alike(lake: &LakeLocation) {
     let tables = store_tables(lake).await;
     for name in LakeTables::own() {
         let Some(theirs) = delta_rs(&lake.store, name).await else { continue };
@@ -322,7 +328,7 @@ async fn alike(lake: &Root) {
     }
 }
 
-async fn store_tables(lake: &Root) -> LakeTables {
+async fn store_tables(lake: &LakeLocation) -> LakeTables {
     let store = open(lake, clock(), 13).await.unwrap();
     let tables = store.tables();
     store.close().await;

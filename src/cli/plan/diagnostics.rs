@@ -1,0 +1,221 @@
+//! Renders what else a person should know about a plan: counts, problems, skipped parts.
+
+use std::collections::BTreeMap;
+
+use super::Shown;
+use super::tree::{cut, keys, lines};
+use crate::cli::reply::count;
+use crate::domain::time::Minutes;
+use crate::planning::plan::{Problem, ProblemCode, SkipReason};
+use crate::service::plan::Preview;
+
+const MAX_LINES: usize = 8;
+
+pub(in crate::cli) fn counts(preview: &Preview) -> String {
+    let stats = &preview.plan.stats;
+    let kinds = [(stats.phases, "phase"), (stats.tasks, "task"), (stats.subtasks, "subtask")];
+    let mut parts: Vec<String> = kinds
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, noun)| count(number, noun))
+        .collect();
+    if parts.is_empty() {
+        parts.push("no tasks".to_owned());
+    }
+    if stats.done > 0 {
+        parts.push(format!("{} done already", stats.done));
+    }
+    if stats.links > 0 {
+        parts.push(count(stats.links, "dependency").replace("dependencys", "dependencies"));
+    }
+    if stats.requirements > 0 {
+        parts.push(format!(
+            "{} of {} covered",
+            stats.covered,
+            count(stats.requirements, "requirement")
+        ));
+    }
+    let tops = preview.plan.nodes.iter().filter(|node| node.parent.is_none());
+    let sum = |of: fn(&crate::domain::time::Estimate) -> Minutes| {
+        tops.clone().fold(Minutes::new(0), |sum, node| sum.saturating_add(of(&node.estimate.range)))
+    };
+    let (low, high) = (sum(|range| range.low), sum(|range| range.high));
+    if high > Minutes::new(0) {
+        let (low, high) = (days(low), days(high));
+        parts.push(if low == high {
+            format!("effort {low}")
+        } else {
+            format!("effort {low} to {high}")
+        });
+    }
+    parts.join(", ")
+}
+
+/// Formats a sum in days, because it is not known to the hour.
+fn days(minutes: Minutes) -> String {
+    match minutes.begun_days() {
+        0 | 1 => minutes.to_string(),
+        days => format!("{days}d"),
+    }
+}
+
+pub(super) fn problems(preview: &Preview, shown: Shown) -> Vec<String> {
+    let mut rendered = Vec::new();
+    let (open, others): (Vec<&Problem>, Vec<&Problem>) = preview
+        .plan
+        .problems
+        .iter()
+        .partition(|problem| problem.code == ProblemCode::UncoveredRequirement);
+    rendered.extend(section(
+        &count(others.len(), "problem"),
+        others.iter().map(|problem| problem.message.as_str()),
+        shown,
+    ));
+    let title = format!("{} not covered by a task", count(open.len(), "requirement"));
+    let texts: Vec<String> = open.iter().map(|problem| uncovered(preview, problem)).collect();
+    rendered.extend(section(&title, texts.iter().map(String::as_str), shown));
+    let keys = keys(preview);
+    let unresolved: Vec<String> = (preview.plan.unresolved.iter())
+        .map(|open| {
+            let row = |key: &str| keys.get(key).cloned().unwrap_or_else(|| key.to_owned());
+            let guess = open
+                .best_guess
+                .as_deref()
+                .map(|guess| format!("; perhaps {}", row(guess)))
+                .unwrap_or_default();
+            let text = open.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            format!("line {}: {} waits for {text:?}{guess}", open.span.start_line, row(&open.from))
+        })
+        .collect();
+    let title = count(unresolved.len(), "dependency").replace("dependencys", "dependencies");
+    rendered.extend(section(
+        &format!("{title} on something the plan has no task for"),
+        unresolved.iter().map(String::as_str),
+        shown,
+    ));
+    if let Some(note) = &preview.plan.language_note {
+        rendered.push(String::new());
+        rendered.push(note.clone());
+    }
+    rendered
+}
+
+fn uncovered(preview: &Preview, problem: &Problem) -> String {
+    let line = problem.lines.first().copied().unwrap_or_default();
+    let entry =
+        preview.plan.requirements.iter().find(|requirement| requirement.span.start_line == line);
+    match entry {
+        Some(requirement) => format!(
+            "line {line}: {}",
+            requirement.text.split_whitespace().collect::<Vec<_>>().join(" ")
+        ),
+        None => problem.message.clone(),
+    }
+}
+
+fn section<'t>(
+    title: &str,
+    texts: impl ExactSizeIterator<Item = &'t str>,
+    shown: Shown,
+) -> Vec<String> {
+    let length = texts.len();
+    if length == 0 {
+        return Vec::new();
+    }
+    let most = if shown.is_full { length } else { MAX_LINES };
+    let width = if shown.is_full { usize::MAX } else { 2 * shown.width - 4 };
+    let mut rendered = vec![String::new(), title.to_owned()];
+    for text in texts.take(most) {
+        rendered.extend(wrap(&cut(text, width), shown.width.saturating_sub(4)));
+    }
+    if length > most {
+        rendered.push(format!("  … {} more; --full shows them", length - most));
+    }
+    rendered
+}
+
+/// Wraps a list item; lines after the first are indented.
+pub(in crate::cli) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
+        .iter()
+        .enumerate()
+        .map(|(at, line)| format!("{}{line}", if at == 0 { "  " } else { "    " }))
+        .collect()
+}
+
+pub(super) fn skipped(preview: &Preview, shown: Shown) -> Vec<String> {
+    // Container headings and bare markup would hide the relevant entries.
+    let entry: Vec<_> = (preview.plan.skipped.iter())
+        .filter(|skipped| {
+            !matches!(
+                skipped.reason,
+                SkipReason::Markup | SkipReason::Container | SkipReason::Restated
+            )
+        })
+        .filter(|skipped| {
+            skipped.reason != SkipReason::PlannedElsewhere
+                || skipped.span.end_line > skipped.span.start_line
+        })
+        .collect();
+    if entry.is_empty() {
+        return Vec::new();
+    }
+    if shown.lists_skipped {
+        let rows = preview.plan.skipped.iter().map(|skipped| {
+            let what = cut(&one_line(&skipped.what), shown.width.saturating_sub(36).max(20));
+            format!("  {:<10} {:<22} {what}", lines(skipped.span), reason(skipped.reason))
+        });
+        return [String::new(), "not planned".to_owned()].into_iter().chain(rows).collect();
+    }
+    let mut counted: BTreeMap<SkipReason, Vec<String>> = BTreeMap::new();
+    for skipped in &entry {
+        counted.entry(skipped.reason).or_default().push(lines(skipped.span));
+    }
+    let mut reasons: Vec<(&SkipReason, &Vec<String>)> = counted.iter().collect();
+    reasons.sort_by_key(|(found, places)| {
+        (**found == SkipReason::Prose, std::cmp::Reverse(places.len()))
+    });
+    let parts: Vec<String> = (reasons.iter())
+        .map(|(found, places)| match places.len() {
+            1..=2 => format!("{} ({})", reason(**found), places.join(", ")),
+            number => format!("{} ({number}×)", reason(**found)),
+        })
+        .collect();
+    let text = format!("not planned: {}", parts.join(", "));
+    std::iter::once(String::new())
+        .chain(wrap(&text, shown.width - 4).iter().map(|line| line.trim_end()[2..].to_owned()))
+        .collect()
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Describes a skip reason.
+pub(in crate::cli) fn reason(reason: SkipReason) -> String {
+    match reason {
+        SkipReason::Cancelled => "cancelled".to_owned(),
+        SkipReason::PlannedElsewhere => "planned elsewhere".to_owned(),
+        SkipReason::Container => "heading".to_owned(),
+        SkipReason::Restated => "said before".to_owned(),
+        SkipReason::Prose => "running text".to_owned(),
+        SkipReason::Folded => "too deep".to_owned(),
+        SkipReason::AboutAuthor => "about the author".to_owned(),
+        other => serde_json::to_value(other)
+            .ok()
+            .and_then(|word| word.as_str().map(|word| word.replace('_', " ")))
+            .unwrap_or_default(),
+    }
+}

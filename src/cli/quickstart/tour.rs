@@ -1,0 +1,165 @@
+//! Renders the tour as text: at most sixty lines, each step with its command.
+
+use std::collections::BTreeMap;
+
+use super::{FOLDER, QUESTIONS, SENTENCE, Story, TEXT};
+use crate::cli::plan::{Shown, counts, cut, difference, effort, keys, reason, wrap};
+use crate::cli::show;
+use crate::domain::state::{ProjectState, State};
+use crate::planning::plan::{Node, ProblemCode, SkipReason};
+use crate::service::find;
+
+const WIDTH: usize = 110;
+/// Width of the description next to its tasks.
+const LEFT: usize = 72;
+/// Part of the description that is shown next to its tasks.
+const FROM: &str = "### Phase 2";
+const TO: &str = "## Risks";
+
+pub(super) fn key(story: &Story) -> String {
+    let project = story.now.project(story.first.project).and_then(ProjectState::project);
+    project.map(|project| project.key.to_string()).unwrap_or_default()
+}
+
+pub(super) fn text(story: &Story) -> String {
+    let key = key(story);
+    let (done, changed) = (&story.done_key, &story.changed_key);
+    let mut rendered = vec![
+        format!(
+            "All of this just ran in ./{FOLDER}. cd into it to continue; in a clone, use cargo run -- for lakeplan"
+        ),
+        String::new(),
+        "1. Turn a description into a plan.   $ lakeplan plan migration.md --yes".to_owned(),
+        String::new(),
+        format!("{:LEFT$}task, effort, who, waits for", " line  description"),
+    ];
+    rendered.extend(beside(story));
+    rendered.push(String::new());
+    rendered.extend(wrap(&counts(&story.first), WIDTH).iter().map(|line| format!(" {line}")));
+    rendered.extend(caught(story));
+    rendered.extend(not_planned(story));
+
+    rendered.push(String::new());
+    rendered.push(format!(
+        "2. Work goes on, and one sentence changes.   $ lakeplan task done {done}; lakeplan plan migration.md --yes"
+    ));
+    rendered.push(format!("   was: {}", cut(SENTENCE.0.trim_start_matches("- "), WIDTH)));
+    rendered.push(format!("   now: {}", cut(SENTENCE.1.trim_start_matches("- "), WIDTH)));
+    let shown = Shown { rows: 12, is_full: false, lists_skipped: false, width: WIDTH };
+    rendered.extend(
+        difference(&story.second, shown)
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(|line| format!("   {line}")),
+    );
+    rendered.push(format!("   {}   (not touched)", task(&story.now, done)));
+
+    rendered.push(String::new());
+    rendered.push("3. Undo the change. Its history stays.   $ lakeplan undo".to_owned());
+    let asked = [
+        (format!("task show {changed}"), task(&story.now, changed)),
+        (
+            format!("task show {changed} --as-of {}", story.replanned.seq),
+            task(&story.then, changed),
+        ),
+        (
+            format!("history {changed}"),
+            format!("every change, who made it and why; the undo is seq {}", story.undone.seq),
+        ),
+    ];
+    rendered.extend(
+        asked
+            .into_iter()
+            .map(|(command, answer)| format!("   {:<39}{answer}", format!("$ lakeplan {command}"))),
+    );
+
+    rendered.push(String::new());
+    rendered.push(
+        "4. Everything is in Delta tables: query them with SQL.   $ lakeplan query \"SELECT …\""
+            .to_owned(),
+    );
+    for (question, answer) in QUESTIONS.iter().zip(&story.answers) {
+        rendered.push(format!("   {question}"));
+        let rows: Vec<String> = answer.iter().map(|row| row.join(" ")).collect();
+        rendered.push(format!("     {}", rows.join("  |  ")));
+    }
+    rendered.push(
+        "   Other engines read the same tables. DuckDB: SELECT key, title, status FROM delta_scan('lake/tasks');".to_owned(),
+    );
+
+    rendered.push(String::new());
+    rendered.push("5. Your turn.".to_owned());
+    let roles = [
+        ("team lead", format!("lakeplan task tree {key} | edit migration.md, then lakeplan plan migration.md | lakeplan next")),
+        ("to look at", format!("lakeplan visualize {key} --out plan.html | lakeplan report --out report.html")),
+        ("coding agent", "lakeplan next --json | lakeplan task start KEY | lakeplan apply patches.json --id UUID".to_owned()),
+        ("data team", "lakeplan query --views | lakeplan query --view velocity --format parquet > velocity.parquet".to_owned()),
+    ];
+    rendered.extend(roles.into_iter().map(|(role, commands)| format!("   {role:<14}{commands}")));
+    rendered.join("\n")
+}
+
+fn task(state: &State, key: &str) -> String {
+    find::task(state, key).map(|task| show::task_line(state, task)).unwrap_or_default()
+}
+
+/// Returns lines of the description, each next to the task it became.
+fn beside(story: &Story) -> Vec<String> {
+    let plan = &story.first.plan;
+    let keys = keys(&story.first);
+    let mut rows: BTreeMap<usize, &Node> = BTreeMap::new();
+    for node in &plan.nodes {
+        rows.entry(node.span.start_line).or_insert(node);
+    }
+    let mut rendered = Vec::new();
+    let lines = TEXT
+        .lines()
+        .zip(1..)
+        .skip_while(|(line, _)| !line.starts_with(FROM))
+        .take_while(|(line, _)| *line != TO);
+    for (line, number) in lines.filter(|(line, _)| !line.is_empty()) {
+        let sentence = format!("{number:>5}  {}", cut(line, LEFT - 8));
+        let row = rows.get(&number).map(|node| {
+            let depth = node.key.matches('.').count();
+            let key = keys.get(node.key.as_str()).map_or("", String::as_str);
+            let after: Vec<&str> = (plan.links.iter().filter(|link| link.from == node.key))
+                .filter_map(|link| keys.get(link.to.as_str()).map(String::as_str))
+                .collect();
+            let owner = node.owner.as_ref().map(|owner| format!("@{owner}"));
+            let after = (!after.is_empty()).then(|| format!("after {}", after.join(", ")));
+            let parts: Vec<String> =
+                [Some(effort(node)), owner, after].into_iter().flatten().collect();
+            format!("{}{key}  {}", if depth > 0 { "└─ " } else { "" }, parts.join("  "))
+        });
+        rendered.push(format!("{sentence:LEFT$}{}", row.unwrap_or_default()).trim_end().to_owned());
+    }
+    rendered
+}
+
+/// Returns the mistakes in the description that the planner found.
+fn caught(story: &Story) -> Vec<String> {
+    let problems = &story.first.plan.problems;
+    let circle = problems.iter().find(|problem| problem.code == ProblemCode::DependencyCycle);
+    let open = problems.iter().find(|problem| problem.code == ProblemCode::UncoveredRequirement);
+    let notes = [("a circle:", circle), ("not covered:", open)];
+    let rendered = notes
+        .into_iter()
+        .filter_map(|(name, problem)| Some(format!("{name} {}", problem?.message)));
+    rendered.flat_map(|note| wrap(&note, WIDTH)).map(|line| format!(" {line}")).collect()
+}
+
+/// Summarizes in one line what was read and is not work.
+fn not_planned(story: &Story) -> Vec<String> {
+    let is_reported = |found: SkipReason| {
+        !matches!(found, SkipReason::Container | SkipReason::Markup | SkipReason::PlannedElsewhere)
+    };
+    let sentence = story.first.plan.skipped.iter().filter(|skipped| is_reported(skipped.reason));
+    let parts: Vec<String> = sentence
+        .map(|skipped| format!("{} (L{})", reason(skipped.reason), skipped.span.start_line))
+        .collect();
+    let note = format!(
+        "not planned: {}; lakeplan plan migration.md --skipped lists more",
+        parts.join(", ")
+    );
+    wrap(&note, WIDTH).iter().map(|line| format!(" {line}")).collect()
+}

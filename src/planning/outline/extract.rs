@@ -1,0 +1,423 @@
+//! Reads the tree of sections into rows, statements and skips.
+//!
+//! Only sections at or above a [`Rank`] count as work; the caller lowers the rank until the text
+//! yields a plan. A text with a roadmap is therefore planned from its roadmap, and its feature list
+//! becomes statements to be covered.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::blocks::{Block, Line};
+use super::draft::{Draft, Row};
+use super::front_matter::FrontMatter;
+use super::items;
+use super::keywords::{Attribute, HeadingRole, Keywords, Rank};
+use super::list_classifier::label_and_value;
+use super::lists::{is_placeholder, item_line, join};
+use super::requirement_sections::may_contain_requirements;
+use super::requirements::has_modal;
+use super::rows::describes_one_thing;
+use super::section_classifier::SectionKind;
+use super::sections::Section;
+use super::title::Title;
+use super::{Options, dates, durations, fields};
+use crate::planning::plan::{Progress, SkipReason};
+
+/// Position of the reader in the plan.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct WalkContext {
+    pub(super) parent: Option<usize>,
+    /// Rank of the enclosing section that is read as work.
+    pub(super) work: Option<Rank>,
+    pub(super) skip: Option<SkipReason>,
+    pub(super) year: Option<i32>,
+    pub(super) is_steps: bool,
+    /// Number of the current list, shared by its rows.
+    pub(super) group: usize,
+}
+
+pub(super) struct Walker<'a> {
+    pub(super) text: &'a str,
+    /// Sections that may describe another row, deferred until all rows are known.
+    pub(super) deferred: Vec<(&'a Section, WalkContext)>,
+    pub(super) keywords: &'a Keywords,
+    pub(super) options: Options,
+    pub(super) draft: Draft,
+    pub(super) threshold: Rank,
+    pub(super) is_last_pass: bool,
+    /// Whether several sections contain work directly, so that each becomes a phase.
+    pub(super) keeps_containers: bool,
+    /// Span of the title heading; empty if the title is not a heading.
+    pub(super) title: Range<usize>,
+    /// Span of the title, even if it is not a heading.
+    pub(super) title_span: Range<usize>,
+    /// First top-level row of each title and each unit, used to recognise restatements.
+    pub(super) root_titles: BTreeMap<String, usize>,
+    pub(super) root_units: BTreeMap<(String, String), usize>,
+    pub(super) groups: usize,
+}
+
+/// Reads the whole text, treating sections of at least `threshold` as work.
+pub(super) fn read<'a>(
+    text: &'a str,
+    keywords: &'a Keywords,
+    options: Options,
+    root: &'a Section,
+    title: &Title,
+    threshold: Rank,
+) -> Draft {
+    let mut walker = Walker {
+        text,
+        deferred: Vec::new(),
+        keywords,
+        options,
+        draft: Draft::default(),
+        threshold,
+        is_last_pass: false,
+        keeps_containers: false,
+        title: title.heading.clone(),
+        title_span: title.span.clone().unwrap_or(0..0),
+        root_titles: BTreeMap::new(),
+        root_units: BTreeMap::new(),
+        groups: 0,
+    };
+    walker.keeps_containers = walker.direct_containers(root) > 1;
+    let place = WalkContext { year: dates::only_year(&title.text), ..WalkContext::default() };
+    let place = walker.task_file(root, place);
+    let place = if !keywords.knows_words() {
+        WalkContext { work: Some(Rank::Plan), ..place }
+    } else {
+        place
+    };
+    walker.content(root, place);
+    walker.describing_sections();
+    if threshold == Rank::Evidence && walker.draft.rows.is_empty() {
+        walker.plain_letter(root, place);
+    }
+    walker.draft.sort_siblings();
+    walker.draft
+}
+
+impl<'a> Walker<'a> {
+    /// Creates a task from a file whose front matter describes one.
+    pub(super) fn task_file(&mut self, root: &'a Section, place: WalkContext) -> WalkContext {
+        let Some(Block::FrontMatter { span }) = root.blocks.first() else {
+            return place;
+        };
+        let matter = FrontMatter::read(&self.text[span.clone()]);
+        if !matter.is_task() {
+            return place;
+        }
+        let title = matter.value("title").unwrap_or_default();
+        let head = items::head(self.keywords, self.options, place.year, title, 0);
+        let mut row = Row::of_head(head, span.clone(), 0..self.text.len());
+        row.names.extend(matter.value("id").map(str::to_owned));
+        row.from_heading = true;
+        let Some(index) = self.add(row, place) else {
+            return place;
+        };
+        for (key, values) in matter.entries() {
+            let Some(field) = self.keywords.attribute(key) else {
+                continue;
+            };
+            for value in values {
+                fields::apply(self, index, field, value, span.clone(), place.year);
+            }
+        }
+        WalkContext { parent: Some(index), work: Some(Rank::Plan), ..place }
+    }
+
+    pub(super) fn direct_containers(&self, section: &Section) -> usize {
+        let role = self.keywords.heading(section.title(), false);
+        let selected = matches!(role, Some(HeadingRole::Work(rank)) if rank >= self.threshold);
+        let has_list = section.blocks.iter().any(|block| matches!(block, Block::List { .. }));
+        let own = usize::from(selected && has_list && self.keywords.is_container(section.title()));
+        own + section.children.iter().map(|child| self.direct_containers(child)).sum::<usize>()
+    }
+
+    pub(super) fn section(&mut self, section: &'a Section, place: WalkContext) {
+        let heading = section.heading.as_ref().map_or(0..0, |heading| heading.line.span.clone());
+        let place = WalkContext {
+            year: dates::only_year(section.title()).or(place.year),
+            is_steps: self.says_steps(section.title()),
+            ..place
+        };
+        match self.reading(section, place) {
+            SectionKind::Through(place) => {
+                self.container(section);
+                self.content(section, place);
+            }
+            SectionKind::Row => self.row_of_section(section, place),
+            SectionKind::Parts => {
+                if let (Some(parent), Some(heading)) = (place.parent, &section.heading) {
+                    self.field_line(parent, &heading.line, place);
+                }
+                self.content(
+                    section,
+                    WalkContext { work: place.work.or(Some(Rank::Plan)), ..place },
+                );
+            }
+            SectionKind::Detail => self.detail(section, place),
+            SectionKind::Field(attribute) => self.field_of_section(section, attribute, place),
+            SectionKind::Criteria => self.criteria(section, place),
+            SectionKind::Order => self.order(section),
+            SectionKind::Statements if !self.is_last_pass && describes_one_thing(section) => {
+                self.deferred.push((section, place))
+            }
+            SectionKind::Statements => {
+                self.draft.skip(heading, section.title(), SkipReason::PlannedElsewhere);
+                self.content(
+                    section,
+                    WalkContext { skip: Some(SkipReason::PlannedElsewhere), ..place },
+                );
+            }
+            SectionKind::Skip(reason) => self.skip_section(section, reason, place),
+        }
+    }
+
+    /// Reads the sentences of a text without lists or sections, such as a mail.
+    fn plain_letter(&mut self, root: &Section, place: WalkContext) {
+        let is_plain = |section: &Section| {
+            section.heading.as_ref().is_none_or(|heading| heading.line.span == self.title)
+        };
+        if root.children.iter().all(is_plain) {
+            self.sentences(&root.blocks, place, false);
+            for section in &root.children {
+                self.sentences(&section.blocks, place, false);
+            }
+        }
+    }
+
+    /// Records a heading that is not a row as skipped, unless it is the title.
+    pub(super) fn container(&mut self, section: &Section) {
+        if let Some(heading) = &section.heading {
+            let span = heading.line.span.clone();
+            if span != self.title_span {
+                self.draft.skip(span, &heading.line.text, SkipReason::Container);
+            }
+        }
+    }
+
+    /// Reads the blocks and then the subsections.
+    pub(super) fn content(&mut self, section: &'a Section, place: WalkContext) {
+        let rows_before = self.draft.rows.len();
+        let has_rows_below = section.children.iter().any(|child| {
+            matches!(self.reading(child, place), SectionKind::Row | SectionKind::Through(_))
+        });
+        self.blocks(&section.blocks, place, has_rows_below);
+        let is_own_plan =
+            place.work.is_some_and(|rank| rank == Rank::Feature || rank == Rank::Scope);
+        if self.draft.rows.len() == rows_before
+            && is_own_plan
+            && place.parent.is_none()
+            && place.skip.is_none()
+        {
+            self.sentences(&section.blocks, place, true);
+        }
+        for child in &section.children {
+            self.section(child, place);
+        }
+        if self.draft.rows.len() == rows_before
+            && place.work.is_some()
+            && place.parent.is_none()
+            && place.skip.is_none()
+        {
+            self.sentences(&section.blocks, place, false);
+        }
+    }
+
+    pub(super) fn row_of_section(&mut self, section: &'a Section, place: WalkContext) {
+        let Some(heading) = &section.heading else {
+            return;
+        };
+        let line = &heading.line;
+        let head = items::head(self.keywords, self.options, place.year, &line.text, 0);
+        if head.title.is_empty() {
+            return self.skip_section(section, SkipReason::Markup, place);
+        }
+        if section
+            .blocks
+            .iter()
+            .all(|block| matches!(block, Block::Code { .. } | Block::Markup { .. }))
+            && section.children.is_empty()
+            && !section.blocks.is_empty()
+            && head.unit.is_none()
+        {
+            return self.skip_section(section, SkipReason::Code, place);
+        }
+        let mut row = Row::of_head(head, line.span.clone(), section.span());
+        row.from_heading = true;
+        row.group = self.next_group();
+        if line.struck {
+            row.standing = Progress::Done;
+        }
+        if let Some(index) = self.add(row, place) {
+            let work = place.work.or(Some(self.threshold));
+            self.content(section, WalkContext { parent: Some(index), work, skip: None, ..place });
+        } else {
+            self.detail(section, place);
+        }
+    }
+
+    pub(super) fn detail(&mut self, section: &'a Section, place: WalkContext) {
+        let Some(parent) = place.parent else {
+            return self.skip_section(section, SkipReason::Prose, place);
+        };
+        self.describe(parent, section.span());
+        self.code_below(&section.blocks);
+    }
+
+    /// Records code inside a described section as skipped, because code is never work.
+    pub(super) fn code_below(&mut self, blocks: &[Block]) {
+        for block in blocks {
+            if let Block::Code { span } = block {
+                self.skip_code(span.clone());
+            }
+        }
+    }
+
+    pub(super) fn skip_code(&mut self, span: Range<usize>) {
+        let what = self.text[span.clone()]
+            .lines()
+            .find(|line| !line.trim().is_empty() && !line.trim_start().starts_with(['`', '~']));
+        let what = what.unwrap_or("code").trim().to_owned();
+        self.draft.skip(span, &what, SkipReason::Code);
+    }
+
+    pub(super) fn field_of_section(
+        &mut self,
+        section: &'a Section,
+        attribute: Attribute,
+        place: WalkContext,
+    ) {
+        let Some(parent) = place.parent else { return };
+        for block in &section.blocks {
+            let lines: Vec<Line> = match block {
+                Block::Paragraph { lines, .. } => lines.clone(),
+                Block::List { items, .. } => items.iter().filter_map(item_line).collect(),
+                _ => Vec::new(),
+            };
+            for line in lines {
+                fields::apply(self, parent, attribute, &line.text, line.span.clone(), place.year);
+            }
+        }
+        self.describe(parent, section.span());
+    }
+
+    pub(super) fn skip_section(
+        &mut self,
+        section: &'a Section,
+        reason: SkipReason,
+        place: WalkContext,
+    ) {
+        let mut own =
+            section.heading.as_ref().map_or(section.span(), |heading| heading.line.span.clone());
+        if let Some(last) = section.blocks.last() {
+            own.end = own.end.max(last.span().end);
+        }
+        self.draft.skip(own, section.title(), reason);
+        if may_contain_requirements(reason) {
+            self.modal_statements(&section.blocks);
+        }
+        for child in &section.children {
+            self.section(
+                child,
+                WalkContext { skip: Some(reason), work: None, parent: None, ..place },
+            );
+        }
+    }
+
+    pub(super) fn blocks(&mut self, blocks: &[Block], place: WalkContext, has_rows_below: bool) {
+        let mut lead_in = String::new();
+        for block in blocks {
+            match block {
+                Block::Paragraph { lines, span } => {
+                    lead_in = lines.last().map(|line| line.text.clone()).unwrap_or_default();
+                    self.paragraph(lines, span.clone(), place);
+                }
+                Block::List { items, span, .. } => {
+                    let is_steps = place.is_steps || self.says_steps(&lead_in);
+                    self.list(
+                        items,
+                        span.clone(),
+                        WalkContext { is_steps, ..place },
+                        has_rows_below,
+                        &lead_in,
+                    );
+                    lead_in.clear();
+                }
+                Block::Table { header, rows, span } => {
+                    if place.skip.is_some_and(|reason| reason != SkipReason::PlannedElsewhere)
+                        || !super::tables::read(self, header, rows, place)
+                    {
+                        self.draft.skip(span.clone(), &header.join(" | "), SkipReason::Table);
+                    }
+                }
+                Block::Code { span } => self.skip_code(span.clone()),
+                Block::Quote { span, .. } => self.keep(span.clone(), place),
+                Block::FrontMatter { span } => {
+                    self.draft.skip(span.clone(), "front matter", SkipReason::Metadata)
+                }
+                Block::Markup { .. } | Block::Heading { .. } => {}
+            }
+        }
+    }
+
+    /// Adds text to the description of the row, or records it as skipped if there is none.
+    pub(super) fn keep(&mut self, span: Range<usize>, place: WalkContext) {
+        match place.parent {
+            Some(parent) => self.describe(parent, span),
+            None => {
+                let what = self.text[span.clone()].trim().to_owned();
+                self.draft.skip(span, &what, place.skip.unwrap_or(SkipReason::Prose));
+            }
+        }
+    }
+
+    pub(super) fn paragraph(&mut self, lines: &[Line], span: Range<usize>, place: WalkContext) {
+        if self.title_span.start <= span.start && span.start < self.title_span.end {
+            return;
+        }
+        if lines.iter().all(|line| is_placeholder(&line.text)) || is_placeholder(&join(lines).text)
+        {
+            return self.draft.skip(span, &join(lines).text, SkipReason::Placeholder);
+        }
+        if let Some(parent) = place.parent {
+            for line in lines {
+                self.field_line(parent, line, place);
+            }
+            return self.describe(parent, span);
+        }
+        let line = join(lines);
+        let reason = place.skip.unwrap_or(SkipReason::Prose);
+        if may_contain_requirements(reason)
+            && lines.len() <= 4
+            && has_modal(self.keywords, &line.text)
+        {
+            return self.state(&line, span, None);
+        }
+        self.draft.skip(span, &line.text, reason);
+    }
+
+    /// Reads a field such as "Priority: high". Returns whether the line was a field.
+    pub(super) fn field_line(&mut self, parent: usize, line: &Line, place: WalkContext) -> bool {
+        let Some((label, value)) = label_and_value(line) else {
+            return false;
+        };
+        let Some(attribute) = self.keywords.attribute(label).filter(|_| !value.is_empty()) else {
+            return false;
+        };
+        let value = value.to_owned();
+        fields::apply(self, parent, attribute, &value, line.span.clone(), place.year);
+        true
+    }
+
+    pub(super) fn next_group(&mut self) -> usize {
+        self.groups += 1;
+        self.groups
+    }
+
+    pub(super) fn stated(&self, text: &str) -> Option<durations::StatedDuration> {
+        durations::parse(self.keywords, self.options.day_minutes, text)
+    }
+}

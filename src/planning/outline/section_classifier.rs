@@ -1,0 +1,269 @@
+//! Classifies each section: a row, parts of a row, statements, or no work.
+
+use super::blocks::Block;
+use super::extract::{WalkContext, Walker};
+use super::keywords::{Attribute, HeadingRole, Rank, normalised};
+use super::list_classifier::{Evidence, label_and_value};
+use super::requirement_sections::may_contain_requirements;
+use super::sections::Section;
+use super::units::{Unit, UnitClass};
+use crate::planning::plan::SkipReason;
+
+/// Maximum number of words in a group name; a longer label is a sentence that introduces a list.
+const LABEL_NAME_WORDS: usize = 4;
+
+/// How to read a section.
+pub(super) enum SectionKind {
+    /// The heading is not a row; the content is read in place.
+    Through(WalkContext),
+    Row,
+    /// Parts of the parent row.
+    Parts,
+    Detail,
+    Field(Attribute),
+    Criteria,
+    Order,
+    Statements,
+    Skip(SkipReason),
+}
+
+impl Walker<'_> {
+    /// Whether the whole section is a template instruction in one pair of brackets.
+    pub(super) fn is_unfilled(&self, section: &Section) -> bool {
+        let (Some(first), Some(last)) = (section.blocks.first(), section.blocks.last()) else {
+            return false;
+        };
+        let whole = self.text[first.span().start..last.span().end].trim();
+        section.children.is_empty()
+            && whole.starts_with('[')
+            && whole.ends_with(']')
+            && !whole.contains("](")
+            && whole.matches('[').count() == 1
+            && whole.split_whitespace().count() > 3
+    }
+
+    pub(super) fn reading(&self, section: &Section, place: WalkContext) -> SectionKind {
+        let text = section.title();
+        if self.is_unfilled(section) {
+            return SectionKind::Skip(SkipReason::Placeholder);
+        }
+        let Some(heading) = &section.heading else {
+            return SectionKind::Through(place);
+        };
+        let unit = Unit::leading(self.keywords, text).map(|(unit, _)| unit);
+        let (name, value) = label_and_value(&heading.line)
+            .filter(|_| heading.is_label && unit.is_none())
+            .unwrap_or((text, ""));
+        let role = self.keywords.heading(name, place.parent.is_some());
+        if heading.line.span == self.title {
+            return match role {
+                Some(HeadingRole::Work(Rank::Plan)) => {
+                    SectionKind::Through(WalkContext { work: Some(Rank::Plan), ..place })
+                }
+                _ => SectionKind::Through(place),
+            };
+        }
+        if let Some(reason) = place.skip
+            && !self.holds_a_plan(reason, unit.as_ref(), role)
+        {
+            return skipped_reading(reason, role);
+        }
+        let place = WalkContext { skip: None, ..place };
+        if let Some(unit) =
+            unit.filter(|_| !matches!(role, Some(HeadingRole::Criteria | HeadingRole::Skip(_))))
+        {
+            let rank = if unit.class == UnitClass::Feature && !unit.number.contains('.') {
+                Rank::Feature
+            } else {
+                Rank::Plan
+            };
+            return if place.work.is_some() || rank >= self.threshold {
+                SectionKind::Row
+            } else {
+                SectionKind::Statements
+            };
+        }
+        if text.trim_end_matches(['*', ' ']).ends_with('?') {
+            return SectionKind::Skip(SkipReason::Faq);
+        }
+        if value.is_empty()
+            && let Some(reading) = self.field_reading(section, name, place)
+        {
+            return reading;
+        }
+        match role {
+            Some(HeadingRole::Skip(reason)) => SectionKind::Skip(reason),
+            Some(HeadingRole::Work(rank)) => self.work_reading(section, place, rank),
+            Some(HeadingRole::Order) => SectionKind::Order,
+            Some(HeadingRole::Criteria) => SectionKind::Criteria,
+            Some(HeadingRole::Detail) if place.parent.is_some() => SectionKind::Detail,
+            Some(HeadingRole::Children) if place.parent.is_some() => SectionKind::Parts,
+            _ if place.work.is_some() && heading.is_label => self.label_reading(section, place),
+            _ if place.work.is_some() => SectionKind::Row,
+            _ if self.threshold == Rank::Evidence && self.has_strong_list(section) => {
+                SectionKind::Row
+            }
+            _ => SectionKind::Through(place),
+        }
+    }
+
+    /// Whether a section inside a skipped section is still work.
+    fn holds_a_plan(
+        &self,
+        reason: SkipReason,
+        unit: Option<&Unit>,
+        role: Option<HeadingRole>,
+    ) -> bool {
+        // "Requirement 2.1" is numbered like a plan, "Requirement 4" like a list.
+        let is_unit = unit.is_some_and(|unit| match unit.class {
+            UnitClass::Phase | UnitClass::Task => true,
+            UnitClass::Feature => unit.number.contains('.'),
+            UnitClass::Time => false,
+        });
+        let is_plan = match role {
+            Some(HeadingRole::Work(Rank::Plan)) => true,
+            Some(HeadingRole::Work(Rank::Scope)) => self.threshold <= Rank::Scope,
+            _ => false,
+        };
+        (is_unit || is_plan) && may_hold_a_plan(reason)
+    }
+
+    /// Classifies headings that are fields, such as "Estimated effort".
+    fn field_reading(
+        &self,
+        section: &Section,
+        name: &str,
+        place: WalkContext,
+    ) -> Option<SectionKind> {
+        let attribute = self.keywords.attribute(name)?;
+        let is_group = match attribute {
+            Attribute::Acceptance | Attribute::Week => true,
+            Attribute::Status => holds_list(section),
+            _ => false,
+        };
+        if is_group {
+            None
+        } else if place.parent.is_some() && section.children.is_empty() {
+            Some(SectionKind::Field(attribute))
+        } else if place.work.is_none() && attribute == Attribute::Estimate {
+            Some(SectionKind::Skip(SkipReason::Metadata))
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn work_reading(
+        &self,
+        section: &Section,
+        place: WalkContext,
+        rank: Rank,
+    ) -> SectionKind {
+        let is_container = self.keywords.is_container(section.title());
+        if place.work.is_some() {
+            return match (is_container, place.parent.is_some()) {
+                (true, true) => SectionKind::Parts,
+                (true, false) if !self.keeps_containers || !holds_list(section) => {
+                    SectionKind::Through(place)
+                }
+                (false, _) if section.is_label() => self.label_reading(section, place),
+                _ => SectionKind::Row,
+            };
+        }
+        if rank < self.threshold {
+            return SectionKind::Statements;
+        }
+        let place = WalkContext { work: Some(rank), ..place };
+        let shown = self.keeps_containers && holds_list(section);
+        if is_container && !shown { SectionKind::Through(place) } else { SectionKind::Row }
+    }
+
+    /// Classifies a label of unknown meaning inside work: a row, parts of the parent row, or
+    /// detail.
+    pub(super) fn label_reading(&self, section: &Section, place: WalkContext) -> SectionKind {
+        let evidence = self.first_evidence(section);
+        let is_lead_in = section.heading.as_ref().is_some_and(|heading| {
+            let line = &heading.line;
+            let words = line.text.split_whitespace().count();
+            let opens_sentence =
+                self.keywords.statements.lead_ins.contains(&first_word(&line.text))
+                    || self.says_steps(&line.text);
+            !line.is_all_strong()
+                && Unit::leading(self.keywords, &line.text).is_none()
+                && (place.parent.is_some() || opens_sentence || words > LABEL_NAME_WORDS)
+        });
+        if is_lead_in && place.parent.is_none() {
+            return SectionKind::Through(place);
+        }
+        let above_is_phase = !is_lead_in && self.is_phase_above(place);
+        match evidence {
+            Some(evidence) if evidence.are_subtasks() && above_is_phase => SectionKind::Row,
+            Some(evidence) if evidence.are_subtasks() => SectionKind::Parts,
+            Some(evidence)
+                if place.parent.is_none()
+                    && evidence.is_listed_work()
+                    && !self.follows_a_list() =>
+            {
+                SectionKind::Row
+            }
+            _ if place.parent.is_some() => SectionKind::Detail,
+            _ => SectionKind::Skip(SkipReason::Prose),
+        }
+    }
+
+    /// Whether the last top-level row came from a list. A label after it comments on the list.
+    pub(super) fn follows_a_list(&self) -> bool {
+        self.draft.roots.last().is_some_and(|row| !self.draft.rows[*row].from_heading)
+    }
+
+    pub(super) fn is_phase_above(&self, place: WalkContext) -> bool {
+        place.parent.is_none_or(|parent| self.draft.rows[parent].is_phase_unit())
+    }
+
+    pub(super) fn first_evidence(&self, section: &Section) -> Option<Evidence> {
+        section.blocks.iter().find_map(|block| match block {
+            Block::List { items, .. } => Some(Evidence::of(self.keywords, items)),
+            _ => None,
+        })
+    }
+
+    pub(super) fn has_strong_list(&self, section: &Section) -> bool {
+        self.first_evidence(section).is_some_and(Evidence::is_strong)
+    }
+
+    pub(super) fn says_steps(&self, text: &str) -> bool {
+        let text = normalised(text);
+        let padded = format!(" {text} ");
+        self.keywords.dependencies.steps.iter().any(|cue| padded.contains(&format!(" {cue} ")))
+    }
+}
+
+/// Classifies a section inside a skipped section, which may still state requirements.
+fn skipped_reading(reason: SkipReason, role: Option<HeadingRole>) -> SectionKind {
+    let may_bind = may_contain_requirements(reason) || reason == SkipReason::Metrics;
+    match role {
+        Some(HeadingRole::Criteria) if may_bind => SectionKind::Criteria,
+        Some(HeadingRole::Order) if may_bind => SectionKind::Order,
+        Some(HeadingRole::Skip(own)) => SectionKind::Skip(own),
+        _ if reason == SkipReason::PlannedElsewhere => SectionKind::Statements,
+        _ => SectionKind::Skip(reason),
+    }
+}
+
+/// Whether a section skipped for this reason may contain a plan in a subsection.
+pub(super) fn may_hold_a_plan(reason: SkipReason) -> bool {
+    matches!(
+        reason,
+        SkipReason::Overview
+            | SkipReason::Status
+            | SkipReason::Design
+            | SkipReason::PlannedElsewhere
+    )
+}
+
+pub(super) fn holds_list(section: &Section) -> bool {
+    section.blocks.iter().any(|block| matches!(block, Block::List { .. } | Block::Table { .. }))
+}
+
+pub(super) fn first_word(text: &str) -> String {
+    crate::text::stem::words(text).next().unwrap_or_default()
+}

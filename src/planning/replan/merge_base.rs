@@ -1,0 +1,209 @@
+//! Values of a task in the current and the previous plan. The previous values are the base of the
+//! three-way merge and are kept in `metadata.plan`.
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::domain::id::{EntityId, RequirementId, TaskId, UserId};
+use crate::domain::record::{Fields, Record};
+use crate::domain::task::Task;
+use crate::domain::time::{Estimate, Minutes};
+use crate::domain::value::{FieldValue, Metadata, Title};
+use crate::planning::plan::{Basis, Node, Progress};
+
+/// Fields that a description may state, in groups. A person's edit of one field protects its whole
+/// group: the bounds of an estimate depend on each other, and so do the two dates.
+pub(super) const GROUPS: &[&[&str]] = &[
+    &["title"],
+    &["description"],
+    &["priority"],
+    &["assignee_id"],
+    &["not_before", "due_date"],
+    &["estimate_low", "estimate_likely", "estimate_high"],
+];
+
+/// Maximum number of remembered links per task; any further link counts as a person's.
+const MAX_REMEMBERED: usize = 500;
+const KEY: &str = "plan";
+
+/// The plan's previous values of a task.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct MergeBase {
+    /// Stated fields; a description is stored only as its digest.
+    pub fields: Fields,
+    pub standing: Progress,
+    pub parent: Option<TaskId>,
+    /// Planned prerequisite tasks.
+    pub after: Vec<TaskId>,
+    /// Planned covered requirements.
+    pub answers: Vec<RequirementId>,
+    /// Whether the task is no longer in the description.
+    pub gone: bool,
+    /// Whether the plan cancelled the task because the description did.
+    pub cancelled: bool,
+}
+
+/// Returns the fields that a row states; an unstated field is null.
+pub(super) fn stated(node: &Node, owner: Option<UserId>) -> Fields {
+    let estimate = capped(node.estimate.range);
+    // Nobody stated the sum of a parent, and a stored sum would be wrong once a part changes.
+    let estimate = (node.estimate.basis != Basis::Children).then_some(estimate);
+    let conflicting =
+        matches!((node.not_before, node.due), (Some(begin), Some(due)) if begin > due);
+    let not_before = node.not_before.filter(|_| !conflicting);
+    let description = Some(node.description.trim()).filter(|text| !text.is_empty());
+    [
+        ("title", Value::from(title(&node.title))),
+        (
+            "description",
+            description.map_or(Value::Null, |text| Value::from(text.replace('\0', ""))),
+        ),
+        ("priority", node.priority.json()),
+        ("assignee_id", owner.json()),
+        ("not_before", not_before.json()),
+        ("due_date", node.due.json()),
+        ("estimate_low", estimate.map(|range| range.low).json()),
+        ("estimate_likely", estimate.map(|range| range.likely).json()),
+        ("estimate_high", estimate.map(|range| range.high).json()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+/// Converts a text to a title: one line within the length limit.
+pub(super) fn title(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ").replace('\0', "");
+    match line.chars().count() {
+        0 => "Untitled".to_owned(),
+        length if length <= Title::MAX => line,
+        _ => line.chars().take(Title::MAX - 1).chain(['…']).collect(),
+    }
+}
+
+/// Normalises a text for comparison: case and spacing are ignored.
+pub(super) fn normal(text: &str) -> String {
+    text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
+}
+
+fn capped(range: Estimate) -> Estimate {
+    let cap = |minutes: Minutes| minutes.min(Minutes::MAX);
+    Estimate { low: cap(range.low), likely: cap(range.likely), high: cap(range.high) }
+}
+
+/// Returns a field's value as stored in the base.
+fn remembered(name: &str, value: &Value) -> Value {
+    match (name, value) {
+        ("description", Value::String(text)) => {
+            let digest = Sha256::digest(text);
+            Value::from(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>())
+        }
+        _ => value.clone(),
+    }
+}
+
+impl MergeBase {
+    pub(super) fn of(fields: &Fields, standing: Progress, parent: Option<TaskId>) -> Self {
+        let fields =
+            fields.iter().map(|(name, value)| (name.clone(), remembered(name, value))).collect();
+        Self { fields, standing, parent, ..Self::default() }
+    }
+
+    /// Reads the base of a task; `None` if the task was never planned.
+    pub(super) fn read(task: &Task) -> Option<Self> {
+        let plan = task.metadata.0.get(KEY)?.as_object()?;
+        let ids = |name: &str| {
+            plan.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+        };
+        let fields = GROUPS.iter().copied().flatten();
+        Some(Self {
+            fields: fields
+                .map(|name| ((*name).to_owned(), plan.get(*name).cloned().unwrap_or_default()))
+                .collect(),
+            standing: match (plan.get("done"), plan.get("started")) {
+                (Some(_), _) => Progress::Done,
+                (None, Some(_)) => Progress::Started,
+                (None, None) => Progress::Open,
+            },
+            parent: plan.get("parent").and_then(Value::as_str).and_then(|id| id.parse().ok()),
+            after: ids("after").filter_map(|id| id.parse().ok()).collect(),
+            answers: ids("answers").filter_map(|id| id.parse().ok()).collect(),
+            gone: plan.get("gone").is_some(),
+            cancelled: plan.get("cancelled").is_some(),
+        })
+    }
+
+    /// Returns the task's metadata with this base. If the base does not fit, returns the metadata
+    /// unchanged.
+    pub(super) fn write(&self, metadata: &Metadata) -> Metadata {
+        let mut plan: Map<String, Value> = self
+            .fields
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let (is_done, is_started) =
+            (self.standing == Progress::Done, self.standing == Progress::Started);
+        for (name, holds) in [
+            ("done", is_done),
+            ("started", is_started),
+            ("gone", self.gone),
+            ("cancelled", self.cancelled),
+        ] {
+            if holds {
+                plan.insert(name.to_owned(), Value::Bool(true));
+            }
+        }
+        if let Some(parent) = self.parent {
+            plan.insert("parent".to_owned(), parent.json());
+        }
+        let after: Vec<Value> =
+            self.after.iter().take(MAX_REMEMBERED).map(FieldValue::json).collect();
+        let answers: Vec<Value> =
+            self.answers.iter().take(MAX_REMEMBERED).map(FieldValue::json).collect();
+        for (name, ids) in [("after", after), ("answers", answers)] {
+            if !ids.is_empty() {
+                plan.insert(name.to_owned(), Value::Array(ids));
+            }
+        }
+        let mut written = metadata.clone();
+        written.0.insert(KEY.to_owned(), Value::Object(plan));
+        if Metadata::read(&written.json()).is_ok() { written } else { metadata.clone() }
+    }
+
+    pub(super) fn title(&self) -> &str {
+        self.fields.get("title").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Whether the plan's values of these fields are unchanged.
+    pub(super) fn says(&self, group: &[&str], fields: &Fields) -> bool {
+        group.iter().all(|name| {
+            self.value(name) == remembered(name, fields.get(*name).unwrap_or(&Value::Null))
+        })
+    }
+
+    /// Whether the task still has the planned values of these fields.
+    pub(super) fn task_unchanged(
+        &self,
+        group: &[&str],
+        task: &Task,
+        acting: impl Fn(UserId) -> UserId,
+    ) -> bool {
+        group.iter().all(|name| {
+            let planned = self.value(name);
+            let planned = match planned
+                .as_str()
+                .filter(|_| *name == "assignee_id")
+                .and_then(|id| id.parse().ok())
+            {
+                Some(user) => Value::from(acting(user).uuid().hyphenated().to_string()),
+                None => planned,
+            };
+            planned == remembered(name, &task.get(name).unwrap_or_default())
+        })
+    }
+
+    fn value(&self, name: &str) -> Value {
+        self.fields.get(name).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,125 @@
+//! Task tree and dependencies of a project after a re-plan. Moves and links are tested on it first,
+//! so that changes made by people never cause a re-plan to be rejected.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::id::TaskId;
+use crate::domain::state::ProjectState;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct TaskGraph {
+    parents: BTreeMap<TaskId, Option<TaskId>>,
+    links: BTreeSet<(TaskId, TaskId)>,
+}
+
+impl TaskGraph {
+    /// Builds the graph of a project's live tasks and dependencies.
+    pub(super) fn of(project: Option<&ProjectState>) -> Self {
+        let Some(project) = project else { return Self::default() };
+        let parents = project
+            .tasks()
+            .filter(|task| task.is_live())
+            .map(|task| (task.id, task.parent_id))
+            .collect();
+        let links = project.dependencies().map(|link| (link.from_id, link.to_id)).collect();
+        Self { parents, links }
+    }
+
+    pub(super) fn put(&mut self, task: TaskId, parent: Option<TaskId>) {
+        self.parents.insert(task, parent);
+    }
+
+    pub(super) fn remove(&mut self, task: TaskId) {
+        self.parents.remove(&task);
+    }
+
+    pub(super) fn holds(&self, task: TaskId) -> bool {
+        self.parents.contains_key(&task)
+    }
+
+    pub(super) fn parent(&self, task: TaskId) -> Option<TaskId> {
+        self.parents.get(&task).copied().flatten()
+    }
+
+    pub(super) fn children(&self) -> BTreeMap<TaskId, Vec<TaskId>> {
+        let mut children: BTreeMap<TaskId, Vec<TaskId>> = BTreeMap::new();
+        for (task, parent) in &self.parents {
+            if let Some(parent) = parent {
+                children.entry(*parent).or_default().push(*task);
+            }
+        }
+        children
+    }
+
+    /// Returns the number of levels above the task.
+    pub(super) fn depth(&self, task: TaskId) -> usize {
+        self.above(task).count()
+    }
+
+    pub(super) fn is_within(&self, task: TaskId, ancestor: TaskId) -> bool {
+        task == ancestor || self.above(task).any(|id| id == ancestor)
+    }
+
+    fn above(&self, task: TaskId) -> impl Iterator<Item = TaskId> + '_ {
+        // A tree is never higher than its number of nodes; the limit stops a walk on a cyclic
+        // structure.
+        std::iter::successors(self.parent(task), |id| self.parent(*id)).take(self.parents.len())
+    }
+
+    pub(super) fn link(&mut self, from: TaskId, to: TaskId) {
+        self.links.insert((from, to));
+    }
+
+    pub(super) fn unlink(&mut self, from: TaskId, to: TaskId) {
+        self.links.remove(&(from, to));
+    }
+
+    /// Whether the dependencies are valid: none joins a task and its ancestor, and no chain of
+    /// them, parents included, forms a cycle.
+    pub(super) fn is_acyclic(&self) -> bool {
+        if self.links.is_empty() {
+            return true;
+        }
+        if self
+            .links
+            .iter()
+            .any(|(from, to)| self.is_within(*from, *to) || self.is_within(*to, *from))
+        {
+            return false;
+        }
+        // Each task has a start (false) and a finish (true). Points that cannot be removed from the
+        // front are on a cycle.
+        let mut edges: BTreeMap<(TaskId, bool), Vec<(TaskId, bool)>> = BTreeMap::new();
+        let mut waiting: BTreeMap<(TaskId, bool), usize> = BTreeMap::new();
+        let mut add = |from: (TaskId, bool), to: (TaskId, bool)| {
+            edges.entry(from).or_default().push(to);
+            *waiting.entry(to).or_default() += 1;
+            waiting.entry(from).or_default();
+        };
+        for (task, parent) in &self.parents {
+            add((*task, false), (*task, true));
+            if let Some(parent) = parent {
+                add((*parent, false), (*task, false));
+                add((*task, true), (*parent, true));
+            }
+        }
+        for (from, to) in &self.links {
+            add((*to, true), (*from, false));
+        }
+        let mut free: Vec<(TaskId, bool)> =
+            waiting.iter().filter(|(_, count)| **count == 0).map(|(point, _)| *point).collect();
+        let mut taken = 0;
+        while let Some(point) = free.pop() {
+            taken += 1;
+            for next in edges.get(&point).into_iter().flatten() {
+                if let Some(count) = waiting.get_mut(next) {
+                    *count -= 1;
+                    if *count == 0 {
+                        free.push(*next);
+                    }
+                }
+            }
+        }
+        taken == waiting.len()
+    }
+}

@@ -1,0 +1,235 @@
+//! Tables that are appended to and never folded: command runs, agent activity, fold progress. They
+//! are not part of the journal; a row is written at least once and has a key, and losing one loses
+//! nobody's work. Maintenance continues without lost files, drops rows older than a table's
+//! retention and compacts the files of past days; a view shows each key once.
+
+pub mod age;
+pub mod compact;
+pub mod copy;
+pub mod drop_lost_files;
+pub mod revert_foreign_changes;
+mod rows;
+pub mod salvage;
+mod tables;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use deltalake::arrow::array::{AsArray, RecordBatch};
+use object_store::{Error, ObjectStore};
+use serde_json::{Value, json};
+
+use super::error::StoreError;
+use super::journal::MAX_STALENESS;
+use super::table_log::{LiveFile, TableLog, entry_bytes};
+use super::tables::definition::{Column, TableSpec};
+use crate::domain::record::Fields;
+use crate::domain::time::Instant;
+use crate::runtime::{Clock, Random, uuid_v7};
+
+pub use tables::{AGENT_LOGS, APPENDED, INBOX_RESULTS, RUNS, TABLE_STATE};
+
+/// An appended table. Its rows are JSON objects with these columns, checked on write.
+#[derive(Debug)]
+pub struct EventTable {
+    pub name: &'static str,
+    pub doc: &'static str,
+    /// Number of days that a row is kept, from the day it was written to the day that
+    /// [`age::counted_from`] returns.
+    pub days: i64,
+    /// Key columns, all text, which identify a row that was written twice.
+    pub key: &'static [&'static str],
+    /// Column with the time of the event.
+    pub at: &'static str,
+    /// Whether the rows are about the plan, so that a backup contains them; rows about a lake's
+    /// files are true only of that lake.
+    is_of_the_plan: bool,
+    /// Name, Delta type (string, long or timestamp), nullable, documentation.
+    columns: &'static [(&'static str, &'static str, bool, &'static str)],
+}
+
+/// Partition column of a row: the day it was written.
+pub const DATE: &str = "date";
+/// Maximum number of attempts to append rows.
+const MAX_ATTEMPTS: usize = 20;
+
+impl EventTable {
+    /// Returns the table's columns, the partition column last.
+    pub fn columns(&self) -> Vec<Column> {
+        let date = (DATE, "date", false, "The day the row was written.");
+        let column = |(name, kind, nullable, doc): &(&str, &str, bool, &str)| Column {
+            name: (*name).to_owned(),
+            kind: json!(kind),
+            nullable: *nullable,
+            doc: (*doc).to_owned(),
+        };
+        self.columns.iter().chain([&date]).map(column).collect()
+    }
+
+    fn create(&self, at: Instant, random: &dyn Random) -> [Value; 2] {
+        let table = TableSpec {
+            name: self.name,
+            doc: self.doc,
+            columns: self.columns(),
+            partitions: &[DATE],
+        };
+        table.create(uuid_v7(at, random), at)
+    }
+
+    /// Creates the table, empty, if it does not exist.
+    pub async fn ensure(
+        &self,
+        root: &Arc<dyn ObjectStore>,
+        at: Instant,
+        random: &dyn Random,
+    ) -> Result<(), StoreError> {
+        let log = TableLog::new(Arc::clone(root), self.name);
+        if log.head().await?.is_some() {
+            return Ok(());
+        }
+        let mut actions = vec![commit_info("CREATE TABLE", at)];
+        actions.extend(self.create(at, random));
+        match log.put_commit(0, entry_bytes(&actions)).await {
+            Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(()),
+            Err(err) => Err(self.unwritten(err)),
+        }
+    }
+
+    /// Appends all rows in one commit.
+    pub async fn append(
+        &self,
+        root: &Arc<dyn ObjectStore>,
+        rows: &[Fields],
+        clock: &dyn Clock,
+        random: &dyn Random,
+    ) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let log = TableLog::new(Arc::clone(root), self.name);
+        let file = rows::parquet(self, &[rows::encode(self, rows)?])?;
+        let mut next = log.head().await?.map(|version| log.after(version)).transpose()?;
+        let mut put: Option<(Instant, Value)> = None;
+        for _ in 0..MAX_ATTEMPTS {
+            let begun = clock.now();
+            // A vacuum may have selected a file that waited long for its version.
+            let add = match put.take().filter(|(at, _)| begun - *at <= MAX_STALENESS) {
+                Some(fresh) => fresh,
+                None => {
+                    let date = begun.date_naive().to_string();
+                    (begun, rows::put(&log, &date, file.clone(), rows.len(), begun, random).await?)
+                }
+            };
+            let mut actions = vec![commit_info("WRITE", begun)];
+            if next.is_none() {
+                actions.extend(self.create(begun, random));
+            }
+            actions.push(add.1.clone());
+            let version = next.unwrap_or(0);
+            match log.put_commit(version, entry_bytes(&actions)).await {
+                Ok(()) if clock.now() - begun <= MAX_STALENESS => {
+                    log.checkpoint_if_due(version).await;
+                    return Ok(());
+                }
+                // After a long sleep, the put may have gone into a hole behind a clean-up.
+                // Repeating it is safe: a row has a key.
+                Ok(()) => {}
+                Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => put = Some(add),
+                Err(err) => return Err(self.unwritten(err)),
+            }
+            // A storage may report a free version as taken; continuing after it would leave a hole.
+            next = log.head().await?.map(|version| log.after(version)).transpose()?;
+        }
+        Err(self.unwritten("other writers committed first on every attempt"))
+    }
+
+    /// Passes each value of a text column to `take`, file by file. An unreadable file is skipped
+    /// with a warning.
+    pub async fn texts(
+        &self,
+        root: &Arc<dyn ObjectStore>,
+        column: &str,
+        take: impl FnMut(&str),
+    ) -> Result<(), StoreError> {
+        self.texts_since(root, column, &mut BTreeSet::new(), take).await
+    }
+
+    /// Passes the values of the files that are not in `seen` to `take`, and adds these files to
+    /// `seen`.
+    pub async fn texts_since(
+        &self,
+        root: &Arc<dyn ObjectStore>,
+        column: &str,
+        seen: &mut BTreeSet<String>,
+        mut take: impl FnMut(&str),
+    ) -> Result<(), StoreError> {
+        let log = TableLog::new(Arc::clone(root), self.name);
+        let Some(table) = log.load().await? else { return Ok(()) };
+        for file in
+            table.files.values().filter(|file| !seen.contains(&file.path)).collect::<Vec<_>>()
+        {
+            seen.insert(file.path.clone());
+            for batch in self.readable(&log, file).await? {
+                let found =
+                    batch.column_by_name(column).and_then(|column| column.as_string_opt::<i32>());
+                found.into_iter().flat_map(|found| found.iter().flatten()).for_each(&mut take);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the batches of a file; none, with a warning, if it is lost. A table about the work
+    /// continues without it.
+    async fn readable(
+        &self,
+        log: &TableLog,
+        file: &LiveFile,
+    ) -> Result<Vec<RecordBatch>, StoreError> {
+        match rows::read(self, log, file).await {
+            Err(err @ StoreError::Damaged { .. }) => {
+                tracing::warn!(%err, "its rows are skipped; run lakeplan maintain to continue without the file");
+                Ok(Vec::new())
+            }
+            read => read,
+        }
+    }
+
+    /// Reads a file and returns how many rows and bytes it has.
+    pub async fn measure(&self, log: &TableLog, file: &LiveFile) -> Result<Measured, StoreError> {
+        let bytes = log.get_live(&file.path).await?;
+        let size = bytes.len();
+        let found = rows::decode(self, log, file, bytes)?;
+        Ok(Measured { rows: found.iter().map(RecordBatch::num_rows).sum(), bytes: size as u64 })
+    }
+
+    fn unwritten(&self, err: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+        StoreError::storage("writing", format!("{}/_delta_log", self.name), err)
+    }
+}
+
+/// The size of a file that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measured {
+    pub rows: usize,
+    pub bytes: u64,
+}
+
+impl Measured {
+    /// Returns the row count that the log states, if it differs.
+    pub fn other_rows(&self, file: &LiveFile) -> Option<usize> {
+        rows::recorded(file).filter(|recorded| *recorded != self.rows)
+    }
+
+    /// Returns the size in bytes that the log states, if it differs. Readers locate the footer of a
+    /// file by it.
+    pub fn other_bytes(&self, file: &LiveFile) -> Option<i64> {
+        Some(file.size).filter(|size| size.unsigned_abs() != self.bytes)
+    }
+}
+
+pub(super) fn commit_info(operation: &str, at: Instant) -> Value {
+    json!({"commitInfo": {
+        "timestamp": at.timestamp_millis(), "operation": operation, "operationParameters": {},
+        "engineInfo": concat!("lakeplan/", env!("CARGO_PKG_VERSION")),
+    }})
+}

@@ -1,0 +1,248 @@
+//! Tables that are missing or outdated are rebuilt from the journal, and read from it until then.
+
+use std::sync::Arc;
+
+use lakeplan::store::delta::{DeltaStore, LakeLocation};
+use lakeplan::store::doctor::{Extent, examine_to};
+use lakeplan::store::{Format, LakeTables, Retention, Store};
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+
+use super::check_up::{check_up, files, lake, says};
+use super::folding::{change_at_random, in_tables, records};
+use super::{committed, delta_in_memory, delta_rs, make_project, open, state, task};
+use crate::support::{clock, counts};
+
+async fn entry(root: &LakeLocation, table: &str, version: u64) -> Path {
+    let path = Path::from(format!("{table}/_delta_log/{version:020}.json"));
+    assert!(root.store.head(&path).await.is_ok(), "{path} is not there");
+    path
+}
+
+async fn version(root: &LakeLocation, table: &str) -> u64 {
+    delta_rs(&root.store, table).await.unwrap().version().unwrap()
+}
+
+/// Gives a table the columns it might have had once: one fewer, or one of another type.
+async fn age(root: &LakeLocation, table: &str, change: impl Fn(&mut Vec<Value>)) {
+    let first = root.store.get(&entry(root, table, 0).await).await.unwrap().bytes().await.unwrap();
+    let lines = String::from_utf8(first.to_vec()).unwrap();
+    let mut described: Value =
+        serde_json::from_str(lines.lines().find(|line| line.contains("metaData")).unwrap())
+            .unwrap();
+    let mut schema: Value =
+        serde_json::from_str(described["metaData"]["schemaString"].as_str().unwrap()).unwrap();
+    change(schema["fields"].as_array_mut().unwrap());
+    described["metaData"]["schemaString"] = Value::from(schema.to_string());
+    let next = version(root, table).await + 1;
+    let path = Path::from(format!("{table}/_delta_log/{next:020}.json"));
+    root.store.put(&path, described.to_string().into()).await.unwrap();
+}
+
+async fn remove(root: &LakeLocation, table: &str) {
+    for path in files(root, table, "").await {
+        root.store.delete(&path).await.unwrap();
+    }
+}
+
+async fn table_id(root: &LakeLocation, table: &str) -> String {
+    delta_rs(&root.store, table).await.unwrap().snapshot().unwrap().metadata().id().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outdated_table_is_read_from_the_journal_and_rebuilt_by_the_next_fold() {
+    type Change = fn(&mut Vec<Value>);
+    let lacks_a_column: Change = |fields: &mut Vec<Value>| {
+        fields.retain(|field| field["name"] != "priority" && field["name"] != "actor")
+    };
+    let has_another_type: Change = |fields: &mut Vec<Value>| fields[2]["type"] = json!("binary");
+    let cases: [(&str, Change); 4] = [
+        ("tasks", lacks_a_column),
+        ("tasks", has_another_type),
+        ("projects", has_another_type),
+        ("field_changes", lacks_a_column),
+    ];
+    for (table, change) in cases {
+        let (store, root) = lake().await;
+        let wanted = records(state(store.as_ref()).await.records());
+        drop(store);
+        let id = table_id(&root, table).await;
+        age(&root, table, change).await;
+        let before = version(&root, table).await;
+
+        let found = check_up(&root, None).await;
+        assert!(
+            says(&found, table, "columns") && found.findings.len() == 1,
+            "{table}: {:?}",
+            found.findings
+        );
+        assert!(found.findings[0].advice.contains("lakeplan fold"));
+        let fresh = open(&root, clock(), 9).await.unwrap();
+        assert_eq!(
+            records(state(&fresh).await.records()),
+            wanted,
+            "{table} is not read from the journal"
+        );
+        assert_eq!(version(&root, table).await, before, "reading has written {table}");
+
+        // A command that changes something folds by itself.
+        let _ = committed(&fresh, task("one more")).await;
+        let wanted = records(state(&fresh).await.records());
+        fresh.close().await;
+        assert_eq!(check_up(&root, None).await.findings, [], "{table}");
+        assert_eq!(in_tables(&root).await, wanted, "{table}");
+        assert_eq!(
+            version(&root, table).await,
+            before + 1,
+            "{table} was not rebuilt in one commit"
+        );
+        entry(&root, table, 0).await;
+        assert_eq!(table_id(&root, table).await, id, "{table} became another table");
+
+        // What a checkpoint says of the columns is heard too.
+        let keeper = open(&root, clock(), 10).await.unwrap();
+        keeper.maintain(Retention::default()).await.unwrap();
+        assert_eq!(version(&root, table).await, before + 1, "{table} was rebuilt again");
+        assert_eq!(check_up(&root, None).await.findings, [], "{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_rebuilt_bucket_by_bucket_agree_with_the_journal() {
+    for seed in 0..counts(3, 30) as u64 {
+        let (store, root) = delta_in_memory().await;
+        make_project(store.as_ref()).await;
+        for key in ["OPS", "WEB", "LAB"] {
+            let project =
+                json!([{"op": "create", "entity": "project", "fields": {"name": key, "key": key}}]);
+            let _ = committed(store.as_ref(), project).await;
+        }
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut moved = 0;
+        for round in 0..12 {
+            let _ = committed(store.as_ref(), task(&format!("{round}"))).await;
+            let (to, key) =
+                (["OPS", "WEB", "LAB", "PAY"][round % 4], format!("PAY-{}", round / 2 + 1));
+            let there = state(store.as_ref()).await;
+            let known = lakeplan::service::find::task(&there, &key)
+                .is_ok_and(|task| task.deleted_at.is_none());
+            if known {
+                let patches = json!([{"op": "move", "entity": "task", "id": key, "fields": {"project_id": to, "parent_id": null}}]);
+                if let Ok(set) = crate::support::patch_set(&there, patches) {
+                    moved += usize::from(matches!(
+                        super::commit(store.as_ref(), set).await,
+                        lakeplan::store::Outcome::Committed { .. }
+                    ));
+                }
+            }
+            change_at_random(store.as_ref(), &mut random).await;
+            if round == 6 {
+                // From here on the moves are in the journal's tail of what is folded.
+                store.fold().await.unwrap();
+                assert_eq!(parted(&root).await, [], "seed {seed}");
+            }
+        }
+        assert!(moved > 2, "seed {seed}: only {moved} tasks moved");
+        assert_eq!(parted(&root).await, [], "seed {seed}, with a tail");
+        store.fold().await.unwrap();
+        let wanted = records(state(store.as_ref()).await.records());
+        let lost: &[&str] =
+            [&["tasks"][..], &["field_changes", "task_links"], &["projects"]][seed as usize % 3];
+        let all: Vec<&str> = LakeTables::folded().collect();
+        for lost in [lost, &all] {
+            for table in lost {
+                remove(&root, table).await;
+            }
+            let fresh = open(&root, clock(), seed + 100).await.unwrap().with_replay_budget(1);
+            assert_eq!(
+                records(state(&fresh).await.records()),
+                wanted,
+                "seed {seed}: without {lost:?}"
+            );
+            let report = fresh.fold().await.unwrap();
+            assert!(report.tables.iter().any(|(_, folded)| folded.files > 0));
+            assert_eq!(in_tables(&root).await, wanted, "seed {seed}: {lost:?}");
+            assert_eq!(parted(&root).await, [], "seed {seed}: {lost:?}");
+            assert_eq!(check_up(&root, None).await.findings, [], "seed {seed}: {lost:?}");
+        }
+    }
+}
+
+/// What a check-up finds that has one bucket at a time in memory.
+async fn parted(root: &LakeLocation) -> Vec<lakeplan::store::doctor::Finding> {
+    let extent = Extent { is_full: true, budget: 1, ..Extent::usual(None) };
+    examine_to(&root.store, "lake", &Format::default(), extent).await.unwrap().findings
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_rebuild_a_table_at_once_make_one() {
+    let (store, root) = lake().await;
+    age(&root, "tasks", |fields| fields.retain(|field| field["name"] != "priority")).await;
+    remove(&root, "users").await;
+    let wanted = records(state(store.as_ref()).await.records());
+    drop(store);
+    let folders: Vec<Arc<DeltaStore>> =
+        futures::future::join_all((0..3).map(|seed| open(&root, clock(), 20 + seed)))
+            .await
+            .into_iter()
+            .map(|opened| Arc::new(opened.unwrap()))
+            .collect();
+    let before = version(&root, "tasks").await;
+    let folded = folders
+        .iter()
+        .cloned()
+        .map(|store| tokio::spawn(async move { store.fold().await.unwrap() }));
+    for done in folded.collect::<Vec<_>>() {
+        done.await.unwrap();
+    }
+    assert_eq!((version(&root, "tasks").await, version(&root, "users").await), (before + 1, 0));
+    assert_eq!(in_tables(&root).await, wanted);
+    assert_eq!(check_up(&root, None).await.findings, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_with_a_broken_log_is_rebuilt_and_other_engines_read_it() {
+    for (table, garbage) in [
+        ("tasks", None),
+        ("tasks", Some("{\"add\":")),
+        ("projects", Some("")),
+        ("field_changes", None),
+    ] {
+        let (store, root) = lake().await;
+        let _ = committed(store.as_ref(), task("later")).await;
+        store.fold().await.unwrap();
+        let wanted = records(state(store.as_ref()).await.records());
+        drop(store);
+        let broken = entry(&root, table, 0).await;
+        match garbage {
+            None => root.store.delete(&broken).await.unwrap(),
+            Some(text) => drop(root.store.put(&broken, text.into()).await.unwrap()),
+        }
+        let found = check_up(&root, None).await;
+        assert!(
+            says(&found, &format!("{table}/_delta_log"), "damaged") && found.findings.len() == 1,
+            "{:?}",
+            found.findings
+        );
+        assert!(found.findings[0].advice.contains("lakeplan fold"), "{:?}", found.findings);
+        let fresh = open(&root, clock(), 9).await.unwrap();
+        assert_eq!(
+            records(state(&fresh).await.records()),
+            wanted,
+            "{table} {garbage:?} is not read from the journal"
+        );
+        fresh.fold().await.unwrap();
+        fresh.close().await;
+        assert_eq!(in_tables(&root).await, wanted, "{table} {garbage:?}");
+        let extent = Extent { is_full: true, ..Extent::usual(None) };
+        assert_eq!(
+            examine_to(&root.store, "lake", &Format::default(), extent).await.unwrap().findings,
+            [],
+            "{table} {garbage:?}"
+        );
+        assert!(version(&root, table).await > 0, "{table} {garbage:?}: its history was restarted");
+    }
+}
