@@ -29,7 +29,8 @@ impl Reader {
     pub fn line(&mut self, line: &str, acknowledged: &impl Fn(&str) -> Vec<String>) {
         let Some((thread, text)) = line.split_once(' ') else { return };
         let text = text.trim_start();
-        if text.starts_with("+++") || text.starts_with("---") {
+        // A killed thread is detached within a call that strace may not even name.
+        if text.starts_with("+++") || text.starts_with("---") || text.ends_with("<detached ...>") {
             return;
         }
         if let Some(rest) = text.strip_prefix("<... ") {
