@@ -171,14 +171,19 @@ async fn keys(store: &DeltaStore) -> Vec<String> {
     keys
 }
 
-async fn views(store: &DeltaStore) {
+/// Every view answers, except the one over an inbox with a feature that Lakeplan does not read.
+async fn views(store: &DeltaStore, table: &str, acts: &[Act]) {
     let session = Session::open(&store.tables(), noon()).await.unwrap();
     for view in VIEWS {
-        session
-            .query(&format!("SELECT count(*) FROM {}", view.name))
-            .await
-            .unwrap_or_else(|err| panic!("{}: {err}", view.name));
+        let counted = session.query(&format!("SELECT count(*) FROM {}", view.name)).await;
+        let Err(err) = counted else { continue };
+        assert!(is_unread(view.name, table, acts), "{}: {err}", view.name);
     }
+}
+
+fn is_unread(view: &str, table: &str, acts: &[Act]) -> bool {
+    let has_feature = acts.iter().any(|act| matches!(act, Act::Feature(_)));
+    view == "requests" && table == "inbox" && has_feature
 }
 
 /// What a case came to.
@@ -226,7 +231,7 @@ async fn live_on(
     }
     let store = open(&lake, clock(), 7).await.unwrap();
     if has_views {
-        views_where_readable(&store, &found).await;
+        views_where_readable(&store, &found, table, acts).await;
     }
     let known = keys(&store).await;
     let mut outcome = commit(&store, set(&store, task("after")).await).await;
@@ -270,7 +275,7 @@ async fn live_on(
     store.maintain(Retention::default()).await.unwrap();
     assert_eq!(records(state(&store).await.records()), after, "after the way out");
     if has_views {
-        views(&store).await;
+        views(&store, table, acts).await;
     }
     store.close().await;
     assert_eq!(in_tables(&lake).await, after, "in the tables");
@@ -299,14 +304,23 @@ async fn try_reading(lake: &LakeLocation, wanted: &Records) -> Result<(), StoreE
     Ok(())
 }
 
-/// Every view answers, unless the check-up names a table with a feature.
-async fn views_where_readable(store: &DeltaStore, found: &[Finding]) {
-    if !found
+/// Every view answers, unless the check-up names a table with a feature. A view over a table of which
+/// files are lost says so until maintenance; the one over an inbox with a feature is not there.
+async fn views_where_readable(store: &DeltaStore, found: &[Finding], table: &str, acts: &[Act]) {
+    if found
         .iter()
         .any(|finding| finding.what.contains("feature") || finding.advice.contains("from a backup"))
     {
-        store.fold().await.unwrap();
-        views(store).await;
+        return;
+    }
+    store.fold().await.unwrap();
+    let session = Session::open(&store.tables(), noon()).await.unwrap();
+    for view in VIEWS {
+        let counted = session.query(&format!("SELECT count(*) FROM {}", view.name)).await;
+        let Err(err) = counted else { continue };
+        let is_lost = err.to_string() == format!("the table {table} cannot be read")
+            && found.iter().any(|finding| finding.what.contains("missing"));
+        assert!(is_lost || is_unread(view.name, table, acts), "{}: {err}; {found:?}", view.name);
     }
 }
 
