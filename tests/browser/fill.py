@@ -71,7 +71,8 @@ def main(binary: str, lake: str) -> None:
             events += [(done, ("task", "done", key)) for key in [*parts, whole]]
     events.append((6, ("task", "update", key("Tell the warehouse"), "--status", "blocked", "--priority", "high")))
     soon = lambda days: str(date.today() + timedelta(days=days))
-    events.append((20, ("task", "update", key("Try the portal"), "--due", soon(4), "--priority", "critical")))
+    # More work than three working days hold, so it is late on every day of the week.
+    events.append((20, ("task", "update", key("Try the portal"), "--due", soon(2), "--priority", "critical")))
     events.append((20, ("task", "update", key("Open the portal"), "--due", soon(30))))
     events.append((20, ("task", "update", key("Write the letter"), "--due", soon(-1), "--priority", "low")))
     events.append((1, ("task", "create", HOSTILE, "--project", "CP", "--assignee", "@ana", "--estimate", "2h")))
