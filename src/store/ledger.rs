@@ -266,7 +266,7 @@ impl Ledger {
         }
         debug_assert!(
             set.scope().all(|project| self.state.is_loaded(project)),
-            "a project of the set is not at hand"
+            "a project of the patch set is not loaded"
         );
         let applied = match apply::apply(&mut self.state, set, at) {
             Ok(applied) => applied,
