@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use deltalake::arrow::array::RecordBatch;
+use deltalake::datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use deltalake::datafusion::datasource::TableProvider;
 use deltalake::datafusion::error::DataFusionError;
 use deltalake::datafusion::execution::SendableRecordBatchStream;
@@ -35,6 +36,7 @@ use super::table::LakeTable;
 use super::time_travel::AsOfSnapshot;
 use super::times::Times;
 use super::views::{VIEWS, View};
+use super::wide::bytes_in;
 use crate::domain::time::{Instant, rfc3339};
 use crate::store::tables::{Entry, dictionary};
 use crate::store::{INBOX, LakeTables, LiveFile, StoreError};
@@ -129,21 +131,25 @@ impl Session {
 
     /// Runs one SELECT and collects its rows. Rejects anything that writes, sets or creates.
     pub async fn query(&self, text: &str) -> Result<Vec<RecordBatch>, AnalyticsError> {
-        self.gather(&LakeSelect::parse(text)?, 1).await
+        self.gather(&LakeSelect::parse(text)?, 0).await
     }
 
-    /// Runs a SELECT and collects its rows, which take up `times` their size while they are shown.
+    /// Runs a SELECT and collects its rows. The caller turns them into text of up to `as_text`
+    /// times their size.
     pub async fn gather(
         &self,
         select: &LakeSelect,
-        times: usize,
+        as_text: usize,
     ) -> Result<Vec<RecordBatch>, AnalyticsError> {
         let mut answer = self.stream(select).await?;
         let held =
             MemoryConsumer::new("answer").register(&self.inside.context.runtime_env().memory_pool);
+        // Batches share buffers, such as the dictionary of a Parquet column; their text does not.
+        let mut buffers = RecordBatchMemoryCounter::new();
         let mut batches = Vec::new();
         while let Some(batch) = answer.next().await? {
-            held.try_grow(batch.get_array_memory_size().saturating_mul(times))
+            let text = bytes_in(&batch).saturating_mul(as_text);
+            held.try_grow(buffers.count_batch(&batch).saturating_add(text))
                 .map_err(|err| self.inside.rendered(err))?;
             batches.push(batch);
         }

@@ -176,6 +176,15 @@ fn a_value_or_an_answer_that_would_fill_the_memory_is_refused() {
 }
 
 #[test]
+fn buffers_that_rows_share_count_once() {
+    let folder = lake();
+    // An aggregation emits its groups as slices of one buffer.
+    let sql = "SELECT value, count(*) AS n FROM generate_series(1, 200000) GROUP BY value";
+    let words = ["query", sql, "--memory", "64MiB", "--format", "table"];
+    assert!(ok(folder.path(), &words).ends_with("200000 rows\n"));
+}
+
+#[test]
 fn the_memory_is_a_setting_and_what_is_spilled_is_removed() {
     let folder = lake();
     let path = folder.path();
