@@ -22,6 +22,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+/// The allocator of the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a row found.
 #[derive(Debug, Default)]
 pub struct Found {

@@ -2,9 +2,11 @@
 import json, os, pathlib, statistics, sys, time
 
 import duckdb
+from duckdb_extensions import import_extension
 
 lake, now, repeats = sys.argv[1], sys.argv[2], int(sys.argv[3])
 names = sys.argv[4:]
+import_extension("delta")
 base = duckdb.connect()
 base.execute("load delta")
 base.execute("set timezone='UTC'")
