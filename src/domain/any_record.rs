@@ -95,7 +95,7 @@ impl AnyRecord {
         }
     }
 
-    pub fn slot(&self) -> RecordKey {
+    pub fn record_key(&self) -> RecordKey {
         RecordKey { entity: self.entity(), id: self.id(), project: self.project() }
     }
 

@@ -72,7 +72,7 @@ fn take_back(state: &mut State, change: &Change) {
         // The error reports the unreadable value, which the lake shows as absent.
         let _ = record.restore(field, value);
     }
-    if record.slot() != slot {
+    if record.record_key() != slot {
         state.remove(slot);
     }
     state.put(record);

@@ -53,7 +53,7 @@ impl Service {
     ) -> Result<Erasable, ServiceError> {
         let (Snapshot { seq, state, .. }, record) = self.record_to_erase(entity, name).await?;
         let past = self.past_values(&record, seq).await?;
-        let slot = record.slot();
+        let slot = record.record_key();
         Ok(Erasable {
             record: slot,
             name: super::resolve::name_of(&state, slot.entity, slot.id, slot.project),
@@ -73,7 +73,7 @@ impl Service {
         name: &str,
     ) -> Result<Option<Committed>, ServiceError> {
         let (Snapshot { seq, state, .. }, record) = self.record_to_erase(entity, name).await?;
-        let slot = record.slot();
+        let slot = record.record_key();
         let mut done = None;
         let neutral = missing(&record);
         // Rows are erased up to a seq at which the record is neutral; replayed, the masked rows end

@@ -326,7 +326,7 @@ fn take_out(state: &mut State, row: &Row) -> Result<(), StoreError> {
             tracing::debug!("journal row {}.{}: {field} {err}", row.seq, row.ordinal);
         }
     }
-    if record.slot() != slot {
+    if record.record_key() != slot {
         state.remove(slot);
     }
     state.put(record);

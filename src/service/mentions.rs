@@ -153,9 +153,9 @@ impl Service {
             let mut actors = Mention::new(table.name, "created_by, updated_by, deleted_by");
             for record in state
                 .records()
-                .filter(|record| record.entity() == table.entity && record.slot() != own)
+                .filter(|record| record.entity() == table.entity && record.record_key() != own)
             {
-                let slot = record.slot();
+                let slot = record.record_key();
                 let key = || name_of(&state, slot.entity, slot.id, slot.project);
                 let holds =
                     |name: &str| record.get(name).is_some_and(|value| names.are_in_value(&value));

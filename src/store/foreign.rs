@@ -28,7 +28,8 @@ impl LogEntry {
         let is_quiet = self.added.iter().all(|add| !add.changes_rows && add.file.vector.is_none())
             && self.removed.iter().all(|remove| !remove.changes_rows);
         let is_known = |remove: &Removed| {
-            table.files.contains_key(&remove.path) && !table.others.lost.contains_key(&remove.path)
+            table.files.contains_key(&remove.path)
+                && !table.others.removed_files.contains_key(&remove.path)
         };
         is_quiet && !self.removed.is_empty() && self.removed.iter().all(is_known)
     }
@@ -76,9 +77,9 @@ impl fmt::Display for Foreign {
 pub struct ForeignChanges {
     pub commits: Vec<Foreign>,
     /// Files of the table that another writer removed from its log.
-    pub lost: BTreeMap<String, LiveFile>,
+    pub removed_files: BTreeMap<String, LiveFile>,
     /// Files that another writer added.
-    pub strange: BTreeMap<String, LiveFile>,
+    pub added_files: BTreeMap<String, LiveFile>,
     /// Whether another writer changed the table's columns.
     pub has_other_columns: bool,
     /// Compactions of others that do not state the row counts of their files: the version, the
@@ -88,20 +89,20 @@ pub struct ForeignChanges {
     pub features: Option<(String, String)>,
     /// Version of another writer's checkpoint, if nothing is left that proves whether it can be
     /// trusted.
-    pub unsure: Option<u64>,
+    pub unverified_checkpoint: Option<u64>,
 }
 
 impl ForeignChanges {
     /// Returns whether there are changes to take back.
     pub fn is_any(&self) -> bool {
-        self.has_other_columns || !self.lost.is_empty() || !self.strange.is_empty()
+        self.has_other_columns || !self.removed_files.is_empty() || !self.added_files.is_empty()
     }
 
     /// Applies a commit of Lakeplan to these files.
     pub fn settle<'p>(&mut self, paths: impl IntoIterator<Item = &'p str>) {
         for path in paths {
-            self.lost.remove(path);
-            self.strange.remove(path);
+            self.removed_files.remove(path);
+            self.added_files.remove(path);
         }
         self.forget();
     }
@@ -225,17 +226,17 @@ impl Table {
             removed: entry.removed.iter().map(|remove| remove.path.clone()).collect(),
         });
         for Removed { path, .. } in entry.removed {
-            if others.strange.remove(&path).is_none()
+            if others.added_files.remove(&path).is_none()
                 && let Some(file) = self.files.get(&path)
             {
-                others.lost.insert(path, file.clone());
+                others.removed_files.insert(path, file.clone());
             }
         }
         for Added { file, .. } in entry.added {
             if self.files.contains_key(&file.path) && file.vector.is_none() {
-                others.lost.remove(&file.path);
+                others.removed_files.remove(&file.path);
             } else {
-                others.strange.insert(file.path.clone(), file);
+                others.added_files.insert(file.path.clone(), file);
             }
         }
         others.forget();

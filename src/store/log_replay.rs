@@ -159,7 +159,7 @@ async fn before(
         return follow(log, LogReplay::of(log, Trust::Own), 0..=last).await;
     }
     let mut replay = read?;
-    replay.table.others.unsure = Some(foreign);
+    replay.table.others.unverified_checkpoint = Some(foreign);
     if last > foreign { follow(log, replay, foreign + 1..=last).await } else { Ok(replay.table) }
 }
 

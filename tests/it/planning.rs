@@ -151,7 +151,7 @@ impl Desk {
             .map(|record| {
                 let mut fields = record.to_fields();
                 fields.retain(|name, _| !stamps.contains(&name.as_str()));
-                format!("{:?} {}", record.slot(), Value::Object(fields))
+                format!("{:?} {}", record.record_key(), Value::Object(fields))
             })
             .collect()
     }

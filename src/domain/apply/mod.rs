@@ -68,7 +68,7 @@ impl Rollback {
         for (slot, old) in self.0.into_iter().rev() {
             // Removing a project removes everything in it, so a record whose location is unchanged
             // is only replaced.
-            if old.as_ref().map(AnyRecord::slot) != Some(slot) {
+            if old.as_ref().map(AnyRecord::record_key) != Some(slot) {
                 state.remove(slot);
             }
             if let Some(old) = old {
@@ -390,7 +390,7 @@ impl Applier<'_> {
             Some(old) => record.diff(old),
             None => (Fields::new(), record.to_fields()),
         };
-        let slot = record.slot();
+        let slot = record.record_key();
         if let Some(from) = from.filter(|from| *from != slot) {
             self.state.remove(from);
         }

@@ -110,7 +110,11 @@ impl Applier<'_> {
         if !keeps_place {
             moved.position = self.position(to, moved.parent_id, patch, moved.id)?;
         }
-        self.write(Op::Move, AnyRecord::Task(Arc::new(moved)), Some(AnyRecord::Task(task).slot()));
+        self.write(
+            Op::Move,
+            AnyRecord::Task(Arc::new(moved)),
+            Some(AnyRecord::Task(task).record_key()),
+        );
         for below in branch {
             let mut moved = Arc::unwrap_or_clone(Arc::clone(&below));
             if to != from {
@@ -123,7 +127,7 @@ impl Applier<'_> {
                 self.write(
                     Op::Move,
                     AnyRecord::Task(Arc::new(moved)),
-                    Some(AnyRecord::Task(below).slot()),
+                    Some(AnyRecord::Task(below).record_key()),
                 );
             }
         }
@@ -184,7 +188,7 @@ impl Applier<'_> {
             self.write(
                 Op::Update,
                 AnyRecord::Project(Arc::new(left)),
-                Some(AnyRecord::Project(project).slot()),
+                Some(AnyRecord::Project(project).record_key()),
             );
         }
         for answer in answers {
@@ -198,7 +202,7 @@ impl Applier<'_> {
             self.write(
                 Op::Move,
                 AnyRecord::TaskLink(Arc::new(moved)),
-                Some(AnyRecord::TaskLink(link).slot()),
+                Some(AnyRecord::TaskLink(link).record_key()),
             );
         }
         Ok(())
@@ -252,7 +256,7 @@ impl Applier<'_> {
                 let (start, renumbered) =
                     (before.position, renumber_after(state, parent, before, task));
                 for (sibling, position) in renumbered.siblings {
-                    let slot = AnyRecord::Task(Arc::clone(&sibling)).slot();
+                    let slot = AnyRecord::Task(Arc::clone(&sibling)).record_key();
                     let moved = Task { position, ..Arc::unwrap_or_clone(sibling) };
                     self.write(Op::Move, AnyRecord::Task(Arc::new(moved)), Some(slot));
                 }

@@ -115,7 +115,7 @@ impl Applier<'_> {
 
     /// Marks a record as deleted by this set.
     pub(super) fn end(&mut self, op: Op, mut record: AnyRecord) {
-        let slot = record.slot();
+        let slot = record.record_key();
         self.mark(&mut record, true);
         self.write(op, record, Some(slot));
     }
@@ -166,7 +166,7 @@ impl Applier<'_> {
         {
             Arc::make_mut(project).source = None;
         }
-        let slot = record.slot();
+        let slot = record.record_key();
         self.mark(&mut record, false);
         self.check(&mut record, &Patch::new(Op::Restore, slot.entity, slot.id, slot.project))?;
         if let AnyRecord::TaskLink(link) = &record {
@@ -186,7 +186,7 @@ impl Applier<'_> {
         let AnyRecord::TaskLink(link) = &record else { return record };
         match self.state.task(link.from_id).map(|task| task.project_id) {
             Some(project) if project != link.project_id => {
-                let slot = record.slot();
+                let slot = record.record_key();
                 let mut moved = Arc::unwrap_or_clone(Arc::clone(link));
                 moved.project_id = project;
                 self.write(Op::Move, AnyRecord::TaskLink(Arc::new(moved)), Some(slot));

@@ -39,7 +39,7 @@ impl Applier<'_> {
             self.touch_graph(link.project_id);
             self.linked.insert(link.id, self.patch);
         }
-        self.write(Op::Update, record, Some(old.slot()));
+        self.write(Op::Update, record, Some(old.record_key()));
         self.note_cleared(patch, &old);
         Ok(())
     }

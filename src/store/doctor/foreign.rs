@@ -55,7 +55,7 @@ async fn check(
     for commit in &others.commits {
         let mut gone: Vec<&LiveFile> = Vec::new();
         for path in &commit.removed {
-            if let Some(file) = others.lost.get(path)
+            if let Some(file) = others.removed_files.get(path)
                 && !log.has(path).await?
             {
                 gone.push(file);

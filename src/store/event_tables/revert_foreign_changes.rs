@@ -52,8 +52,8 @@ impl Maintenance for RevertForeign<'_> {
             }
             actions.push(description);
         }
-        actions.extend(others.strange.values().map(|file| definition::remove(file, now)));
-        for file in others.lost.values() {
+        actions.extend(others.added_files.values().map(|file| definition::remove(file, now)));
+        for file in others.removed_files.values() {
             if log.has(&file.path).await? {
                 actions.push(json!({"add": {
                     "path": file.path, "partitionValues": file.partitions, "size": file.size,

@@ -93,7 +93,7 @@ impl Journal {
             random,
         };
         journal.files.others.warn(journal.files.log.folder());
-        if journal.files.others.unsure.is_some() {
+        if journal.files.others.unverified_checkpoint.is_some() {
             verify(&journal.files).await?;
         }
         let rows = journal.files.rows_behind(&journal.folded_seqs(&stands), |_| true).await?;

@@ -29,9 +29,11 @@ impl Journal {
             let attempt = uuid_v7(at, self.random.as_ref());
             let mut actions = vec![entry::commit_after(self.mark(), "TAKE BACK", attempt, at)];
             actions.extend(
-                self.files.others.strange.values().map(|file| entry::remove_strange(file, at)),
+                self.files.others.added_files.values().map(|file| entry::remove_strange(file, at)),
             );
-            actions.extend(self.files.others.lost.values().map(|file| entry::add_again(file, at)));
+            actions.extend(
+                self.files.others.removed_files.values().map(|file| entry::add_again(file, at)),
+            );
             let mut actions = entry::json_of(&actions)?;
             if self.files.others.has_other_columns {
                 let [_, description] = schema::actions(self.files.table_id.unwrap_or(attempt), at);
@@ -81,7 +83,7 @@ impl Files {
     /// Checks that the files that other writers removed from the log still exist.
     pub async fn check_no_loss(&self) -> Result<(), StoreError> {
         let mut gone = Vec::new();
-        for file in self.others.lost.values() {
+        for file in self.others.removed_files.values() {
             if !self.log.has(&file.path).await? {
                 gone.push(file);
             }

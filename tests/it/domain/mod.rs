@@ -148,7 +148,9 @@ impl World {
         let records: Vec<String> = self
             .state
             .records()
-            .map(|record| format!("{:?} {}", record.slot(), Value::Object(record.to_fields())))
+            .map(|record| {
+                format!("{:?} {}", record.record_key(), Value::Object(record.to_fields()))
+            })
             .collect();
         records.join("\n")
     }

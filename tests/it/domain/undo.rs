@@ -19,7 +19,7 @@ fn content(world: &World) -> Vec<String> {
         .map(|record| {
             let mut fields = record.to_fields();
             fields.retain(|field, _| !quiet.contains(&field.as_str()));
-            format!("{:?} {}", record.slot(), Value::Object(fields))
+            format!("{:?} {}", record.record_key(), Value::Object(fields))
         })
         .collect()
 }

@@ -18,7 +18,7 @@ fn records(snapshot: &Snapshot) -> Vec<String> {
         .state
         .records()
         .map(|record| {
-            format!("{:?} {}", record.slot(), serde_json::Value::Object(record.to_fields()))
+            format!("{:?} {}", record.record_key(), serde_json::Value::Object(record.to_fields()))
         })
         .collect()
 }

@@ -81,7 +81,7 @@ fn records(state: &State) -> BTreeMap<String, String> {
     state
         .records()
         .map(|record| {
-            (format!("{:?}", record.slot()), Value::Object(record.to_fields()).to_string())
+            (format!("{:?}", record.record_key()), Value::Object(record.to_fields()).to_string())
         })
         .collect()
 }

@@ -22,7 +22,7 @@ use crate::support::{clock, counts, patch_set, random, random_patches};
 pub fn records(records: impl Iterator<Item = AnyRecord>) -> BTreeMap<String, String> {
     records
         .map(|record| {
-            (format!("{:?}", record.slot()), Value::Object(record.to_fields()).to_string())
+            (format!("{:?}", record.record_key()), Value::Object(record.to_fields()).to_string())
         })
         .collect()
 }

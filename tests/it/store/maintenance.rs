@@ -35,7 +35,7 @@ fn records(records: impl Iterator<Item = AnyRecord>) -> BTreeMap<String, String>
     records
         .map(|record| {
             (
-                format!("{:?}", record.slot()),
+                format!("{:?}", record.record_key()),
                 serde_json::Value::Object(record.to_fields()).to_string(),
             )
         })

@@ -30,7 +30,7 @@ fn ids(state: &State) -> Vec<ProjectId> {
 
 fn records(project: Option<&ProjectState>) -> Vec<String> {
     let text = |record: lakeplan::domain::any_record::AnyRecord| {
-        format!("{:?} {}", record.slot(), serde_json::Value::Object(record.to_fields()))
+        format!("{:?} {}", record.record_key(), serde_json::Value::Object(record.to_fields()))
     };
     project.into_iter().flat_map(|project| project.records()).map(text).collect()
 }
