@@ -40,11 +40,11 @@ wheel = wheel or "pip"
 import lakeplan
 
 asked = dbutils.widgets.getAll()
-words = [asked["project"]] if asked["project"] else []
+args = [asked["project"]] if asked["project"] else []
 for name, flag in (("lake", "--lake"), ("as_of", "--as-of")):
     if asked[name]:
-        words += [flag, asked[name]]
+        args += [flag, asked[name]]
 
 # COMMAND ----------
 
-displayHTML(lakeplan.run("visualize", "--out", "-", *words, json=False))
+displayHTML(lakeplan.run("visualize", "--out", "-", *args, json=False))

@@ -1,2 +1,2 @@
-"""Runs the jobs of the bundle on this machine: `bundle` reads the files, `references` fills in what a run knows,
-`graph` decides what runs next, `run` does it."""
+"""Runs the jobs of the bundle on this machine: `bundle` reads the files, `references` resolves values of the run, `graph`
+decides which task runs next, and `run` runs it."""

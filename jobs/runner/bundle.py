@@ -1,4 +1,4 @@
-"""The bundle as one target sees it: `bundle.yml` and what it includes, merged, every `${…}` resolved."""
+"""One target of the bundle: `bundle.yml` and its includes, merged, with every `${…}` resolved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from .fault import Fault
+from .error import BundleError
 
 REFERENCE = re.compile(r"\$\{([^{}]+)\}")
 _KEYED = {"tasks": "task_key", "job_clusters": "job_cluster_key", "parameters": "name", "environments": "environment_key"}
@@ -21,8 +21,8 @@ _GIVEN_BY_THE_WORKSPACE = {"id"}
 class Bundle:
     """One target of a bundle.
 
-    `workspace` overrides what the workspace would say, such as `file_path`. Raises Fault where the files cannot be read,
-    contradict each other, or name a target or variable that is not there.
+    `workspace` overrides values of the workspace, such as `file_path`. Raises BundleError if the files cannot be read,
+    contradict each other, or refer to a missing target or variable.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Bundle:
         targets = config.pop("targets", {})
         self.root, self.target = root, target or _default_target(targets)
         if self.target not in targets:
-            raise Fault(f"there is no target {self.target}; there are {', '.join(targets)}")
+            raise BundleError(f"there is no target {self.target}; there are {', '.join(targets)}")
         overrides = deepcopy(targets[self.target] or {})
         declared, chosen = config.get("variables", {}), overrides.pop("variables", {})
         self.config = merge(config, overrides)
@@ -41,7 +41,7 @@ class Bundle:
         self._variables = _values(declared, chosen, variables)
 
     def resolved(self, value: Any) -> Any:
-        """`value` with every reference in it replaced. Raises Fault where one leads nowhere or to itself."""
+        """Returns `value` with every reference replaced. Raises BundleError if one is unknown or refers to itself."""
         return self._resolve(value, ())
 
     def jobs(self) -> dict[str, Any]:
@@ -61,14 +61,14 @@ class Bundle:
 
     def _lookup(self, path: str, within: tuple[str, ...]) -> Any:
         if path in within:
-            raise Fault(f"${{{path}}} leads back to itself: {' -> '.join((*within, path))}")
+            raise BundleError(f"${{{path}}} refers to itself: {' -> '.join((*within, path))}")
         first, *rest = path.split(".")
         if first == "var":
             if len(rest) != 1 or rest[0] not in self._variables:
-                raise Fault(f"${{{path}}}: there is no such variable; declare it in `variables`")
+                raise BundleError(f"${{{path}}}: there is no such variable; declare it in `variables`")
             value = self._variables[rest[0]]
             if value is None:
-                raise Fault(f"${{{path}}} has no value; give it one with --var {rest[0]}=VALUE")
+                raise BundleError(f"${{{path}}} has no value; give it one with --var {rest[0]}=VALUE")
         else:
             value = self._at(path)
         return self._resolve(value, (*within, path))
@@ -82,12 +82,12 @@ class Bundle:
             elif depth == 3 and steps[0] == "resources" and step in _GIVEN_BY_THE_WORKSPACE:
                 return f"<{path}>"
             else:
-                raise Fault(f"${{{path}}} leads nowhere: there is no {step}")
+                raise BundleError(f"${{{path}}} does not resolve: there is no {step}")
         return value
 
 
 def merged_files(root: Path) -> dict[str, Any]:
-    """`bundle.yml` and the files it includes as one mapping."""
+    """Returns `bundle.yml` and its includes as one mapping."""
     config = read(root / "bundle.yml")
     for file in included(root, config):
         config = merge(config, read(file), place=str(file))
@@ -98,26 +98,26 @@ def included(root: Path, config: Mapping[str, Any]) -> Iterator[Path]:
     for pattern in config.get("include", []):
         found = sorted(root.glob(pattern))
         if not found:
-            raise Fault(f"bundle.yml includes {pattern}, and there is no such file")
+            raise BundleError(f"bundle.yml includes {pattern}, but no file matches")
         yield from found
 
 
 def read(file: Path) -> dict[str, Any]:
     try:
         config = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise Fault(f"{file} cannot be read: {fault.strerror}") from fault
-    except yaml.YAMLError as fault:
-        raise Fault(f"{file} is not YAML: {fault}") from fault
+    except OSError as err:
+        raise BundleError(f"{file} cannot be read: {err.strerror}") from err
+    except yaml.YAMLError as err:
+        raise BundleError(f"{file} is not YAML: {err}") from err
     if not isinstance(config, dict):
-        raise Fault(f"{file} holds no mapping")
+        raise BundleError(f"{file} is not a mapping")
     return config
 
 
 def merge(below: Any, above: Any, place: str | None = None, path: str = "") -> Any:
-    """`above` over `below`: mappings by key, lists of named things by name, other lists end to end.
+    """Merges `above` over `below`: mappings by key, lists of named items by name, and other lists by concatenation.
 
-    With a `place`, which is a file beside others, a value that both have is a Fault.
+    With a `place`, which is an included file, a value that both have raises BundleError.
     """
     if isinstance(below, dict) and isinstance(above, dict):
         result = dict(below)
@@ -128,7 +128,7 @@ def merge(below: Any, above: Any, place: str | None = None, path: str = "") -> A
         name = _KEYED.get(path.rsplit(".", 1)[-1])
         return _merge_named(below, above, name) if name else below + above
     if place is not None:
-        raise Fault(f"{place}: {path} is there a second time")
+        raise BundleError(f"{place}: {path} is defined twice")
     return above
 
 
@@ -143,19 +143,19 @@ def _default_target(targets: Mapping[str, Any]) -> str:
     for name, target in targets.items():
         if (target or {}).get("default"):
             return name
-    raise Fault("bundle.yml has no default target; name one with --target")
+    raise BundleError("bundle.yml has no default target; name one with --target")
 
 
 def _values(declared: Mapping[str, Any], chosen: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
     for name in (*chosen, *given):
         if name not in declared:
-            raise Fault(f"there is no variable {name}; there are {', '.join(declared)}")
+            raise BundleError(f"there is no variable {name}; there are {', '.join(declared)}")
     values = {}
     for name, declaration in declared.items():
         setting = chosen.get(name, declaration)
         if not isinstance(setting, dict):
             setting = {"default": setting}
-        lookup = " ".join(f"{kind} {wanted}" for kind, wanted in setting.get("lookup", {}).items())
+        lookup = " ".join(f"{kind} {value}" for kind, value in setting.get("lookup", {}).items())
         default = f"<{lookup}>" if lookup else setting.get("default")
         values[name] = given.get(name, os.environ.get(f"BUNDLE_VAR_{name}", default))
     return values
@@ -173,5 +173,5 @@ def _workspace_defaults() -> dict[str, Any]:
 
 def _text(path: str, value: Any) -> str:
     if isinstance(value, (dict, list)):
-        raise Fault(f"${{{path}}} is no text and cannot be part of one")
+        raise BundleError(f"${{{path}}} is not a string and cannot be part of one")
     return str(value)

@@ -1,4 +1,4 @@
-"""Which task runs next, and whether it runs at all: pure decisions over `depends_on` and `run_if`."""
+"""Decides which task runs next, and whether it runs at all, from `depends_on` and `run_if`. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from .fault import Fault
+from .error import BundleError
 
 
 class Outcome(Enum):
@@ -20,22 +20,22 @@ _FOR_FAILURES = {"ALL_FAILED", "AT_LEAST_ONE_FAILED"}
 
 
 def order(tasks: Sequence[Mapping[str, Any]], job: str) -> list[Mapping[str, Any]]:
-    """The tasks with every one after those it depends on, otherwise as they stand in the file.
+    """Returns the tasks ordered so that each comes after its dependencies, and otherwise as in the file.
 
-    Raises Fault where a key is there twice, a dependency is not there, or tasks wait for each other.
+    Raises BundleError for a duplicate key, a missing dependency, or a cycle.
     """
     by_key = {task["task_key"]: task for task in tasks}
     if len(by_key) < len(tasks):
-        raise Fault(f"{job}: two tasks have the same task_key")
+        raise BundleError(f"{job}: two tasks have the same task_key")
     for task in tasks:
         for key in dependencies(task):
             if key not in by_key:
-                raise Fault(f"{job}.{task['task_key']} depends on {key}, and there is no such task")
+                raise BundleError(f"{job}.{task['task_key']} depends on {key}, which does not exist")
     ordered: dict[str, Mapping[str, Any]] = {}
     while len(ordered) < len(tasks):
         ready = [task for key, task in by_key.items() if key not in ordered and all(d in ordered for d in dependencies(task))]
         if not ready:
-            raise Fault(f"{job}: these tasks wait for each other: {', '.join(key for key in by_key if key not in ordered)}")
+            raise BundleError(f"{job}: these tasks form a cycle: {', '.join(key for key in by_key if key not in ordered)}")
         ordered[ready[0]["task_key"]] = ready[0]
     return list(ordered.values())
 
@@ -44,8 +44,8 @@ def dependencies(task: Mapping[str, Any]) -> list[str]:
     return [dependency["task_key"] for dependency in task.get("depends_on", [])]
 
 
-def instead_of_running(task: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> Outcome | None:
-    """None where the task runs, else the outcome it has without running."""
+def outcome_if_skipped(task: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> Outcome | None:
+    """Returns None if the task runs, or its outcome if it is skipped."""
     before = [outcomes[key] for key in dependencies(task)]
     if not before:
         return None
@@ -63,7 +63,7 @@ def instead_of_running(task: Mapping[str, Any], outcomes: Mapping[str, Outcome])
         "AT_LEAST_ONE_FAILED": any(failed),
     }
     if run_if not in runs:
-        raise Fault(f"{task['task_key']}: run_if {run_if} is none of {', '.join(runs)}")
+        raise BundleError(f"{task['task_key']}: run_if {run_if} is none of {', '.join(runs)}")
     if runs[run_if]:
         return None
     return Outcome.EXCLUDED if run_if in _FOR_FAILURES else Outcome.UPSTREAM_FAILED

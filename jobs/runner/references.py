@@ -1,4 +1,4 @@
-"""What a run fills into the parameters of its tasks: `{{job.parameters.x}}`, `{{tasks.x.values.y}}`, `{{input}}` …"""
+"""Resolves references to values of a run in task parameters: `{{job.parameters.x}}`, `{{tasks.x.values.y}}`, `{{input}}` …"""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .fault import Fault
+from .error import BundleError
 
 REFERENCE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 
 
 def fill(value: Any, known: Mapping[str, Any], place: str) -> Any:
-    """`value` with every reference in it replaced; `place` names it where one is not known, which is a Fault."""
+    """Returns `value` with every reference replaced. Raises BundleError with `place` if one is unknown."""
     if isinstance(value, list):
         return [fill(inner, known, place) for inner in value]
     if isinstance(value, dict):
@@ -24,7 +24,7 @@ def fill(value: Any, known: Mapping[str, Any], place: str) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """A value as a task gets it: text as it is, anything else as JSON."""
+    """Returns a value as a task receives it: text unchanged, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -32,6 +32,6 @@ def _find(path: str, known: Mapping[str, Any], place: str) -> Any:
     value: Any = known
     for step in path.split("."):
         if not isinstance(value, Mapping) or step not in value:
-            raise Fault(f"{place}: {{{{{path}}}}} is not known here")
+            raise BundleError(f"{place}: {{{{{path}}}}} is unknown")
         value = value[step]
     return value

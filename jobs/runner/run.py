@@ -1,4 +1,4 @@
-"""Runs one job: its tasks in order, retries, time limits, values from task to task."""
+"""Runs one job: its tasks in order, with retries, timeouts, and values passed between tasks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from .fault import Fault
-from .graph import Outcome, instead_of_running, order
+from .error import BundleError
+from .graph import Outcome, outcome_if_skipped, order
 from .references import fill
 
 _WHEEL_TASK = Path(__file__).with_name("wheel_task.py")
@@ -24,7 +24,7 @@ _KINDS = ("python_wheel_task", "for_each_task")
 
 @dataclass
 class Settings:
-    """`python` has the wheel installed; `volumes` is the folder that stands for /Volumes; `waits` before a retry."""
+    """`python` has the wheel installed, `volumes` is the folder for /Volumes, and `waits` enables the delay before a retry."""
 
     python: str
     volumes: Path | None = None
@@ -33,7 +33,7 @@ class Settings:
 
 @dataclass
 class JobRun:
-    """What a run came to: the outcome of each task, and the values each has set."""
+    """Result of a run: the outcome of each task, and the values that it set."""
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class JobRun:
 
 
 def run_job(name: str, job: Mapping[str, Any], parameters: Mapping[str, str], settings: Settings) -> JobRun:
-    """Runs the tasks of `job` one after the other. A task that fails is an outcome; a job that makes no sense a Fault."""
+    """Runs the tasks of `job` one after the other. A failed task is an outcome; an invalid job raises BundleError."""
     started, run_id = datetime.now(timezone.utc), str(time.time_ns() // 1000)
     known = {
         "job": {
@@ -62,7 +62,7 @@ def run_job(name: str, job: Mapping[str, Any], parameters: Mapping[str, str], se
     print(f"job {name}, run {run_id}", flush=True)
     for task in tasks:
         key = task["task_key"]
-        outcome = instead_of_running(task, run.outcomes)
+        outcome = outcome_if_skipped(task, run.outcomes)
         if outcome is None:
             earlier = {done: {"values": values} for done, values in run.values.items()}
             here = {**known, "task": {"name": key}, "tasks": earlier}
@@ -77,7 +77,7 @@ def _check(job: str, task: Mapping[str, Any]) -> None:
     kinds = [word for word in task if word.endswith("_task")]
     if len(kinds) != 1 or kinds[0] not in _KINDS:
         found = ", ".join(kinds) or "nothing"
-        raise Fault(f"{job}.{task['task_key']}: what runs here is one of {', '.join(_KINDS)}, not {found}")
+        raise BundleError(f"{job}.{task['task_key']}: the task type must be one of {', '.join(_KINDS)}, not {found}")
     if "for_each_task" in task:
         _check(job, task["for_each_task"]["task"])
 
@@ -103,7 +103,7 @@ def _run_each(place: str, loop: Mapping[str, Any], known: Mapping[str, Any], set
     except ValueError:
         inputs = None
     if not isinstance(inputs, list):
-        raise Fault(f"{place}.inputs: {written!r} is no JSON array")
+        raise BundleError(f"{place}.inputs: {written!r} is not a JSON array")
     outcomes = [_run_task(place, loop["task"], {**known, "input": one}, settings)[0] for one in inputs]
     return (Outcome.FAILED if Outcome.FAILED in outcomes else Outcome.SUCCEEDED), {}
 
@@ -136,12 +136,12 @@ def _run_wheel(place: str, task: Mapping[str, Any], known: Mapping[str, Any], se
 
 
 def _local(word: str, settings: Settings, place: str) -> str:
-    """A parameter with a path below /Volumes turned into one of this machine; its volume is made where it is missing."""
+    """Returns a parameter with a path below /Volumes mapped to this machine. Creates the volume if it does not exist."""
     flag, separator, path = word.partition("=") if word.startswith("--") else ("", "", word)
     if not path.startswith("/Volumes/"):
         return word
     if settings.volumes is None:
-        raise Fault(f"{place}: {path} is a volume; --volumes FOLDER says which folder stands for /Volumes here")
+        raise BundleError(f"{place}: {path} is a volume; --volumes FOLDER maps /Volumes to a folder")
     local = settings.volumes.resolve() / path.removeprefix("/Volumes/")
     volume = settings.volumes.resolve().joinpath(*Path(path).parts[2:5])
     volume.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,5 @@
-"""Starts a function of an installed package as Databricks starts a Python wheel task: the entry point of that name in any
-group of the package's metadata, else the function of that name in the package; the parameters are sys.argv."""
+"""Starts a function of an installed package like Databricks starts a Python wheel task: the entry point with this name in
+any group of the package's metadata, or else the function with this name in the package. The parameters are in sys.argv."""
 
 import importlib
 import sys

@@ -1,1 +1,1 @@
-"""What `notebooks/run` is made of: reading a notebook, standing in for Databricks, showing what came out."""
+"""The parts of `notebooks/run`: reading a notebook, emulating Databricks, and rendering the output."""

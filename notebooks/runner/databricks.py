@@ -1,4 +1,4 @@
-"""Stands in for what Databricks puts into a notebook: dbutils, as far as it makes sense on one machine."""
+"""Emulates dbutils, as far as it is useful on one machine."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ FileInfo = namedtuple("FileInfo", "path name size modificationTime")
 
 
 class Exit(Exception):
-    """`dbutils.notebook.exit`: ends the notebook, and is no failure."""
+    """`dbutils.notebook.exit`: ends the notebook without a failure."""
 
 
 class Widgets:
-    """Widgets with the values that were given, else their defaults."""
+    """Widgets with the given values, or else their defaults."""
 
     def __init__(self, given: dict[str, str]):
         self.given, self.values = given, {}
@@ -62,7 +62,7 @@ class Widgets:
 
 
 class Secrets:
-    """Secrets from the environment: of scope `my-scope` and key `my-key`, the variable MY_SCOPE_MY_KEY."""
+    """Secrets from the environment: scope `my-scope` and key `my-key` are the variable MY_SCOPE_MY_KEY."""
 
     def __init__(self) -> None:
         self.read: set[str] = set()

@@ -1,4 +1,4 @@
-"""As much Markdown as notebooks speak: headings, paragraphs, lists, tables, code, bold, italics, links."""
+"""The subset of Markdown in notebooks: headings, paragraphs, lists, tables, code, bold, italics, links."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def html(text: str) -> str:
     while blocks:
         lines = blocks.pop(0).split("\n")
         if lines[0].startswith("```"):
-            # A fence ends at its own end, whatever empty lines lie within.
+            # A fence ends only at its closing line, regardless of blank lines inside.
             while blocks and not any(line.startswith("```") for line in lines[1:]):
                 lines += ["", *blocks.pop(0).split("\n")]
             end = next((at for at, line in enumerate(lines[1:], 1) if line.startswith("```")), len(lines))
@@ -26,7 +26,7 @@ def html(text: str) -> str:
 
 
 def _block(lines: list[str]) -> tuple[int, str]:
-    """The block at the top, and how many lines it has."""
+    """Returns the number of lines in the first block, and its HTML."""
     heading = re.match(r"(#{1,6})\s+(.*)", lines[0])
     if heading:
         level = len(heading.group(1))
@@ -53,7 +53,7 @@ def _while(lines: list[str], pattern: str) -> int:
 
 
 def _inline(text: str) -> str:
-    """Code first: nothing within it means anything else."""
+    """Code comes first, because nothing inside it is Markdown."""
     parts = re.split(r"`([^`]+)`", text)
     return "".join(f"<code>{escape(part)}</code>" if at % 2 else _marks(part) for at, part in enumerate(parts))
 

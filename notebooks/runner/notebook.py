@@ -1,4 +1,4 @@
-"""Runs the cells of a notebook one after the other and keeps what each shows."""
+"""Runs the cells of a notebook one after the other and keeps their output."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .source import Cell, Unreadable, read
 
 
 class Failed(Exception):
-    """A cell failed; the text names it and holds the traceback."""
+    """A cell failed; the message contains its number and the traceback."""
 
 
 @dataclass
 class Shown:
-    """A cell and what it showed: pairs of a kind (text, html, table, markdown, note, error) and the thing itself."""
+    """A cell and its output: pairs of a kind (text, html, table, markdown, note, error) and the value."""
 
     cell: Cell
     source: Path
@@ -38,7 +38,7 @@ class Notebook:
         self._widgets, self._secrets = Widgets(given), Secrets()
         self._names: dict[str, Any] = {
             "__name__": "__main__",
-            "dbutils": dbutils(self._widgets, self._secrets, lambda said: self._show("note", said)),
+            "dbutils": dbutils(self._widgets, self._secrets, lambda message: self._show("note", message)),
             "display": self._display,
             "displayHTML": lambda html: self._show("html", str(html)),
             "spark": None,
@@ -46,20 +46,20 @@ class Notebook:
 
     @property
     def widgets(self) -> set[str] | None:
-        """The widgets that its cells name, known before any of them runs; None where only running tells."""
+        """Returns the widgets that the cells declare, before any of them runs; None if that is only known after the run."""
         code = "\n".join(cell.text for cell in self.cells if cell.magic is None)
         calls = len(re.findall(r"dbutils\.widgets\.(?:text|dropdown|combobox|multiselect)\(", code))
         named = re.findall(r"""dbutils\.widgets\.(?:text|dropdown|combobox|multiselect)\(\s*(?:name\s*=\s*)?["']([^"']+)["']""", code)
-        is_told = calls == len(named) and not any(cell.magic == "run" for cell in self.cells)
-        return set(named) if is_told else None
+        is_complete = calls == len(named) and not any(cell.magic == "run" for cell in self.cells)
+        return set(named) if is_complete else None
 
     @property
-    def asked(self) -> set[str]:
-        """The widgets there are, once its cells have run."""
+    def created_widgets(self) -> set[str]:
+        """Returns the widgets that exist after the cells have run."""
         return set(self._widgets.values)
 
     def run(self, say: Callable[[str], None]) -> None:
-        """Runs every cell; raises Failed at the first that fails. `say` hears of each."""
+        """Runs every cell. Raises Failed at the first that fails. `say` receives a line for each."""
         try:
             self._run_all(self.path, self.cells, say)
         except Exit as left:
@@ -73,11 +73,11 @@ class Notebook:
                     self._run_cell(path, cell, say)
             except (Exit, Failed):
                 raise
-            except (Exception, SystemExit, KeyboardInterrupt) as fault:
-                told = self._secrets.redact(_told(fault))
-                self._show("error", told)
+            except (Exception, SystemExit, KeyboardInterrupt) as err:
+                message = self._secrets.redact(_format_error(err))
+                self._show("error", message)
                 name = f" ({cell.title})" if cell.title else ""
-                raise Failed(f"{path}, cell {cell.number}{name}: {told}") from fault
+                raise Failed(f"{path}, cell {cell.number}{name}: {message}") from err
             kind = f"%{cell.magic}" if cell.magic else "python"
             say(f"{path.name} cell {cell.number}: {kind}" + "".join(f"; {text}" for is_kind, text in self.shown[-1].items if is_kind == "note"))
 
@@ -104,7 +104,7 @@ class Notebook:
 
     def _python(self, path: Path, cell: Cell) -> None:
         name = f"<{path.name} cell {cell.number}>"
-        # So that a traceback shows the lines.
+        # So that a traceback shows the source lines.
         linecache.cache[name] = (len(cell.text), None, [f"{line}\n" for line in cell.text.split("\n")], name)
         tree = ast.parse(cell.text, name)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
@@ -145,8 +145,8 @@ class Notebook:
             yield
 
 
-def _told(fault: BaseException) -> str:
-    """The name and message, then the traceback without the frames of this runner."""
-    frames = [frame for frame in traceback.extract_tb(fault.__traceback__) if Path(frame.filename).parent != Path(__file__).parent]
-    told = "".join(traceback.format_exception_only(fault)).strip()
-    return told + ("\n" + "".join(traceback.format_list(frames)).rstrip() if frames else "")
+def _format_error(err: BaseException) -> str:
+    """Returns name and message of an exception, then the traceback without the frames of this runner."""
+    frames = [frame for frame in traceback.extract_tb(err.__traceback__) if Path(frame.filename).parent != Path(__file__).parent]
+    message = "".join(traceback.format_exception_only(err)).strip()
+    return message + ("\n" + "".join(traceback.format_list(frames)).rstrip() if frames else "")

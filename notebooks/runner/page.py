@@ -1,4 +1,4 @@
-"""What the cells showed, as one HTML page that needs nothing else."""
+"""Renders the output of the cells as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from .markdown import html as markdown
 from .notebook import Shown
 
-MOST_ROWS = 1000
+MAX_ROWS = 1000
 
 _STYLE = """
 :root { color-scheme: light dark; --ground: #f6f6f4; --panel: #fff; --ink: #1d2127; --quiet: #59616c; --line: #e1e2e0; --late: #a8231b; }
@@ -37,11 +37,11 @@ td:not(:first-child) code { overflow-wrap: anywhere; }
 @media print { :root { color-scheme: light; --ground: #fff; --panel: #fff; --ink: #000; --quiet: #444; --line: #c8c8c8; } body { padding: 0; max-width: none; } details, .note { display: none; } .table { max-height: none; overflow: visible; } pre { white-space: pre-wrap; } }
 """
 
-# A page that a cell shows lives in a frame of its own, without access to this one, and tells it how high it is. The script
-# comes first: a page may forbid scripts from where it says so.
-_TELL_HEIGHT = """<script>(() => { const tell = () => parent.postMessage({ height: document.documentElement.offsetHeight }, '*');
-new ResizeObserver(tell).observe(document.documentElement); addEventListener('load', tell); })();</script>"""
-_HEAR_HEIGHT = """<script>addEventListener('message', (event) => { for (const frame of document.querySelectorAll('iframe'))
+# A page in a cell is rendered in a separate frame without access to this page, and sends its
+# height. The script comes first, because a page may forbid scripts from a certain point on.
+_SEND_HEIGHT = """<script>(() => { const send = () => parent.postMessage({ height: document.documentElement.offsetHeight }, '*');
+new ResizeObserver(send).observe(document.documentElement); addEventListener('load', send); })();</script>"""
+_RECEIVE_HEIGHT = """<script>addEventListener('message', (event) => { for (const frame of document.querySelectorAll('iframe'))
 if (frame.contentWindow === event.source && event.data.height) frame.style.height = `${Math.min(Math.max(event.data.height + 4, 60), 6000)}px`; });</script>"""
 
 
@@ -51,7 +51,7 @@ def page(name: str, shown: list[Shown], exited: str | None) -> str:
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(name)}</title>\n'
-        f"<style>{_STYLE}</style>\n{_HEAR_HEIGHT}\n</head>\n<body>\n{cells}\n{left}\n</body>\n</html>\n"
+        f"<style>{_STYLE}</style>\n{_RECEIVE_HEIGHT}\n</head>\n<body>\n{cells}\n{left}\n</body>\n</html>\n"
     )
 
 
@@ -85,25 +85,25 @@ def _item(kind: str, thing: Any) -> str:
 def _telling(html: str) -> str:
     doctype = re.match(r"\s*<!doctype[^>]*>", html, re.IGNORECASE)
     at = doctype.end() if doctype else 0
-    return (html[:at] or "<!doctype html>") + _TELL_HEIGHT + html[at:]
+    return (html[:at] or "<!doctype html>") + _SEND_HEIGHT + html[at:]
 
 
 def _table(frame: Any) -> str:
-    """A DataFrame as a table, numbers to the right, what is missing left empty."""
+    """Renders a DataFrame as a table, with numbers aligned to the right and missing values empty."""
     kinds = ["number" if getattr(kind, "kind", "O") in "iuf" else "" for kind in frame.dtypes]
     mark = lambda kind: f' class="{kind}"' if kind else ""
     head = "".join(f"<th{mark(kind)}>{escape(str(name))}</th>" for name, kind in zip(frame.columns, kinds))
     rows = []
-    for row in frame.head(MOST_ROWS).itertuples(index=False):
+    for row in frame.head(MAX_ROWS).itertuples(index=False):
         cells = (f"<td{mark(kind)}>{escape(_value(value))}</td>" for value, kind in zip(row, kinds))
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    more = f", the first {MOST_ROWS} of them shown" if len(frame) > MOST_ROWS else ""
+    more = f", the first {MAX_ROWS} of them shown" if len(frame) > MAX_ROWS else ""
     count = f'<p class="note">{len(frame)} row{"" if len(frame) == 1 else "s"}{more}</p>'
     return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>{count}'
 
 
 def _value(value: Any) -> str:
-    # What is missing is None, NaN or NaT, and of these only None equals itself.
+    # Missing values are None, NaN or NaT, and of these only None equals itself.
     if value is None or value != value:
         return ""
     if isinstance(value, float):

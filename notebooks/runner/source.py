@@ -1,4 +1,4 @@
-"""Reads a notebook in Databricks' source format: a Python file whose first line says so, cut into cells."""
+"""Reads a notebook in Databricks source format, a Python file with a marker in its first line, and splits it into cells."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _TITLE = re.compile(r"^# DBTITLE \d+,(.*)$")
 
 
 class Unreadable(Exception):
-    """The file is no notebook that can be run; says where and why."""
+    """The file is not a runnable notebook; the message says where and why."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """`magic` is the word after the percent sign, or None for Python; `text` is what follows it, or the code."""
+    """`magic` is the word after the percent sign, or None for Python; `text` is the rest of the cell, or the code."""
 
     number: int
     magic: str | None
@@ -29,8 +29,8 @@ class Cell:
 def read(path: Path) -> list[Cell]:
     try:
         source = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as fault:
-        raise Unreadable(f"{path} cannot be read: {fault}") from fault
+    except (OSError, UnicodeDecodeError) as err:
+        raise Unreadable(f"{path} cannot be read: {err}") from err
     first, _, body = source.partition("\n")
     if first.rstrip() != FIRST_LINE:
         raise Unreadable(f"{path} is no notebook: its first line is to be {FIRST_LINE!r}")

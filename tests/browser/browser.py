@@ -1,4 +1,4 @@
-"""A headless Chromium that reaches no network, and what it saw: errors on the console and every request."""
+"""A headless Chromium without network access that records console errors and all requests."""
 
 import base64
 import json
@@ -40,28 +40,29 @@ class Browser:
     def size(self, width: int, height: int) -> None:
         self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
 
-    def cdp(self, command: str, **words):
-        return self.driver.execute_cdp_cmd(command, words)
+    def cdp(self, command: str, **args):
+        return self.driver.execute_cdp_cmd(command, args)
 
-    def js(self, script: str, *words):
-        return self.driver.execute_script(script, *words)
+    def js(self, script: str, *args):
+        return self.driver.execute_script(script, *args)
 
     def wait(self, script: str):
-        """What a script hands to its last argument, a function, once it is done."""
+        """Returns the value that a script passes to its last argument, a callback."""
         return self.driver.execute_async_script(script)
 
     def find(self, selector: str):
         return self.driver.find_element("css selector", selector)
 
     def settle(self, milliseconds: int = 250) -> None:
-        """Waits until frames have told their heights and everything is painted."""
+        """Waits until frames have sent their heights and everything is painted."""
         self.wait(f"const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), {milliseconds})")
 
     def picture(self, name: str, whole: bool = True) -> None:
-        """Saves what is seen, or the page down to its end, as NAME.png."""
+        """Saves the visible part, or the whole page, as NAME.png."""
         has_frames = self.js("return document.querySelector('iframe') !== null")
         if whole and has_frames:
-            # What a frame holds is painted only where it is in sight, and a high one takes its time.
+            # The content of a frame is painted only while it is visible, and a tall frame takes
+            # some time.
             width, height = self.js("return [innerWidth, document.documentElement.scrollHeight]")
             self.size(width, height)
             self.settle(1500)
@@ -70,8 +71,8 @@ class Browser:
         shot = self.cdp("Page.captureScreenshot", format="png", captureBeyondViewport=whole and not has_frames, clip=clip)
         (self.pictures / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
-    def faults(self) -> list[str]:
-        """What went wrong since the last look: errors on the console, requests that left the machine, a page too wide."""
+    def problems(self) -> list[str]:
+        """Returns the problems since the last call: console errors, requests to the network, a page that is too wide."""
         found = [f"console: {entry['message']}" for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
         for entry in self.driver.get_log("performance"):
             event = json.loads(entry["message"])["message"]

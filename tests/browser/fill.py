@@ -1,4 +1,4 @@
-"""Makes a lake as a team leaves it after five weeks of work. With faketime each change happens on its own day."""
+"""Creates a lake like a team has after five weeks of work. With faketime, each change happens on its own day."""
 
 import json
 import os
@@ -9,9 +9,10 @@ from datetime import date, timedelta
 from pathlib import Path
 
 HERE = Path(__file__).parent
-# A title that ends a script element and carries markup and quotes, were it not escaped.
+# Unescaped, this title would end a script element and inject markup and quotes.
 HOSTILE = """Mind </script><b>"quotes"</b> & 'marks' <img src=x onerror=alert(1)>"""
-# Title, the working days ago it was started and done (None where it is not yet), and the work that was logged.
+# Title, the number of working days since it was started and done (None if it is not), and the
+# logged work.
 STORY = [
     ("Design the sign-in page", 24, 23, "1d"),
     ("Agree on the session length", 24, 22, "3h"),
@@ -43,13 +44,13 @@ class Team:
         if not self.faketime:
             print("skipped: a history of several weeks (faketime is not installed); everything happens today")
 
-    def run(self, *words: str, ago: int = 0) -> dict:
+    def run(self, *args: str, ago: int = 0) -> dict:
         before = (date.today() - working_day(ago)).days
         earlier = [self.faketime, "-f", f"-{before}d"] if self.faketime and before else []
-        command = [*earlier, self.binary, "--json", *words]
+        command = [*earlier, self.binary, "--json", *args]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            sys.exit(f"{' '.join(words)}: {done.stderr}")
+            sys.exit(f"{' '.join(args)}: {done.stderr}")
         return json.loads(done.stdout)
 
 
@@ -62,7 +63,7 @@ def main(binary: str, lake: str) -> None:
     key = lambda start: next(key for title, key in keys.items() if title.startswith(start))
     events = []
     for title, started, done, spent in STORY:
-        # A task that was split into parts is as far as they are.
+        # A task that was split has the progress of its subtasks.
         whole, *parts = sorted((key for found, key in keys.items() if found.startswith(title)), key=lambda key: int(key.split("-")[1]))
         events += [(started, ("task", "start", key)) for key in [whole, *parts[:1]]]
         if spent:
@@ -71,15 +72,15 @@ def main(binary: str, lake: str) -> None:
             events += [(done, ("task", "done", key)) for key in [*parts, whole]]
     events.append((6, ("task", "update", key("Tell the warehouse"), "--status", "blocked", "--priority", "high")))
     soon = lambda days: str(date.today() + timedelta(days=days))
-    # More work than three working days hold, so it is late on every day of the week.
+    # More work than fits into three working days, so it is late on every day of the week.
     events.append((20, ("task", "update", key("Try the portal"), "--due", soon(2), "--priority", "critical")))
     events.append((20, ("task", "update", key("Open the portal"), "--due", soon(30))))
     events.append((20, ("task", "update", key("Write the letter"), "--due", soon(-1), "--priority", "low")))
     events.append((1, ("task", "create", HOSTILE, "--project", "CP", "--assignee", "@ana", "--estimate", "2h")))
     events.append((1, ("task", "update", key("Point the shop"), "--status", "cancelled")))
-    for ago, words in sorted(events, key=lambda event: -event[0]):
-        team.run(*words, ago=ago)
-    # A project of 2,000 tasks: 40 phases of 49 parts, each part after the one before it.
+    for ago, args in sorted(events, key=lambda event: -event[0]):
+        team.run(*args, ago=ago)
+    # A project of 2,000 tasks: 40 phases of 49 tasks, each task after the one before it.
     team.run("project", "create", "Everything at once", "--key", "BIG")
     patches = []
     for phase in range(40):

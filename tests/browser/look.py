@@ -1,4 +1,4 @@
-"""Opens each page in Chromium, checks it and takes pictures: look.py CHROMIUM CHROMEDRIVER PAGES PICTURES."""
+"""Opens each page in Chromium, checks it and takes screenshots: look.py CHROMIUM CHROMEDRIVER PAGES PICTURES."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ from fill import HOSTILE
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-# Light text on light ground and its like: the least contrast of text that can be read well.
+# Finds text with less than the minimum contrast for good readability.
 CONTRAST = """
 const rgb = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
 const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
@@ -33,56 +33,56 @@ return [...document.querySelectorAll('button, input, select, [role=separator], [
 """
 
 
-class Looking:
+class PageChecks:
     def __init__(self, browser: Browser, pages: Path):
-        self.browser, self.pages, self.faults = browser, pages, []
+        self.browser, self.pages, self.problems = browser, pages, []
 
     def check(self, page: str, holds: bool, what: str) -> None:
         if not holds:
-            self.faults.append(f"{page}: {what}")
+            self.problems.append(f"{page}: {what}")
 
     def look(self, name: str, texts: list[str]) -> None:
-        """Each look of a page: what it says, what it reaches for, what can be read."""
+        """Checks each look of a page: its texts, its requests, and its readability."""
         for width in (1280, 400):
             for look in ("light", "dark"):
                 self.browser.open(self.pages / f"{name}.html", width, dark=look == "dark")
-                self._judge(f"{name}-{width}-{look}", texts)
+                self._check_page(f"{name}-{width}-{look}", texts)
         self.browser.open(self.pages / f"{name}.html", 1040, media="print")
-        self._judge(f"{name}-print", texts)
+        self._check_page(f"{name}-print", texts)
         pdf = self.browser.cdp("Page.printToPDF", preferCSSPageSize=True, printBackground=True)["data"]
-        self.check(name, len(pdf) > 10_000, "prints nothing")
+        self.check(name, len(pdf) > 10_000, "the print is empty")
 
-    def _judge(self, picture: str, texts: list[str]) -> None:
+    def _check_page(self, picture: str, texts: list[str]) -> None:
         browser = self.browser
         browser.settle()
-        self.faults += [f"{picture}: {fault}" for fault in browser.faults()]
-        said = browser.js("return document.body.innerText")
+        self.problems += [f"{picture}: {problem}" for problem in browser.problems()]
+        content = browser.js("return document.body.innerText")
         for text in texts:
-            self.check(picture, text in said, f"does not say {text!r}")
-        self.faults += [f"{picture}: little contrast: {found}" for found in browser.js(CONTRAST)]
-        self.faults += [f"{picture}: without a name: {found}" for found in browser.js(NAMELESS)]
+            self.check(picture, text in content, f"does not contain {text!r}")
+        self.problems += [f"{picture}: low contrast: {found}" for found in browser.js(CONTRAST)]
+        self.problems += [f"{picture}: without a name: {found}" for found in browser.js(NAMELESS)]
         browser.picture(picture)
 
     def project(self, name: str) -> None:
-        """What the page of a project does."""
+        """Checks the behavior of a project page."""
         browser, js, check = self.browser, self.browser.js, lambda holds, what: self.check(name, holds, what)
         browser.open(self.pages / f"{name}.html")
         rows = lambda: js("return document.querySelectorAll('.row').length")
         count = lambda: js("return document.getElementById('count').textContent")
         every = rows()
         titles = js("return [...document.querySelectorAll('.row .text')].map((e) => e.textContent)")
-        check(HOSTILE in titles, "a title with markup is not shown as it is")
+        check(HOSTILE in titles, "a title with markup is not shown unchanged")
         check(js("return document.querySelectorAll('#rows b, #rows img').length") == 0, "markup of a title became elements")
         check(js("return document.querySelectorAll('.row .lane > svg > :is(rect, path)').length") >= every, "a task without a bar")
         arrows = js("return [...document.querySelectorAll('#arrows .tip')].map((e) => e.getAttribute('d').match(/M/g)?.length || 0)")
         check(sum(arrows) == 12, f"{arrows} arrows for 12 dependencies")
-        check(js("return [...document.querySelectorAll('.late-word')].map((e) => e.textContent).sort().join()") == "late,overdue", "late work is not named")
+        check(js("return [...document.querySelectorAll('.late-word')].map((e) => e.textContent).sort().join()") == "late,overdue", "late work is not marked")
 
         text = browser.find("#text")
         text.send_keys("invoice")
         found = rows()
-        check(0 < found < every, f"a text leaves {found} of {every} rows")
-        check(count() == "Showing 4 of 25 tasks", f"it counts: {count()}")
+        check(0 < found < every, f"the text filter leaves {found} of {every} rows")
+        check(count() == "Showing 4 of 25 tasks", f"wrong count: {count()}")
         browser.find("#who").send_keys("@cleo")
         check(count() == "Showing 2 of 25 tasks", f"text and person together: {count()}")
         browser.picture(f"{name}-filtered", whole=False)
@@ -97,11 +97,11 @@ class Looking:
         for zoom in ("month", "week", "day"):
             js(f"document.querySelector('[data-zoom={zoom}]').click()")
             widths.append(width())
-        check(widths[0] * 2 < widths[1] and widths[1] * 2 < widths[2], f"zoom changes the width little: {widths}")
+        check(widths[0] * 2 < widths[1] and widths[1] * 2 < widths[2], f"zoom changes the width too little: {widths}")
         js("document.getElementById('chart').scrollTo(200, 300)")
         browser.settle()
         stays = "const c = document.getElementById('chart').getBoundingClientRect(), h = document.querySelector('.head .left').getBoundingClientRect(); return [h.top - c.top, h.left - c.left]"
-        check(max(map(abs, js(stays))) < 3, f"the header does not stay: {js(stays)}")
+        check(max(map(abs, js(stays))) < 3, f"the header does not stay in place: {js(stays)}")
         browser.picture(f"{name}-day", whole=False)
         js("document.querySelector('[data-zoom=fit]').click()")
         browser.size(1500, 860)
@@ -115,25 +115,25 @@ class Looking:
         focused = lambda: js("return document.activeElement.querySelector?.('.c-key')?.textContent")
         keys = lambda *pressed: [ActionChains(browser.driver).send_keys(key).perform() for key in pressed]
         keys(Keys.ARROW_DOWN)
-        check(focused() == "CP-2", f"the arrow down leads to {focused()}")
+        check(focused() == "CP-2", f"the down arrow moves the focus to {focused()}")
         keys(Keys.ARROW_UP, Keys.ARROW_LEFT)
-        check(rows() < every and js("return document.activeElement.getAttribute('aria-expanded')") == "false", "the arrow left closes no branch")
+        check(rows() < every and js("return document.activeElement.getAttribute('aria-expanded')") == "false", "the left arrow does not collapse a branch")
         keys(Keys.ARROW_RIGHT, Keys.END)
-        check(rows() == every and focused() == "CP-25", f"End leads to {focused()}")
+        check(rows() == every and focused() == "CP-25", f"End moves the focus to {focused()}")
         keys(Keys.ENTER)
         check(HOSTILE in js("return document.getElementById('details').innerText"), "Enter does not open the details")
         keys(Keys.ESCAPE, "/")
-        check(js("return document.getElementById('details').hidden && document.activeElement.id") == "text", "Escape and / do not lead to the filter")
+        check(js("return document.getElementById('details').hidden && document.activeElement.id") == "text", "Escape and / do not focus the filter")
         js("document.querySelectorAll('.row')[18].querySelector('.c-title').click()")
         browser.picture(f"{name}-details", whole=False)
         browser.open(self.pages / f"{name}.html", 400)
         js("document.querySelector('#views [data-view=timeline]').click()")
         browser.picture(f"{name}-400-timeline", whole=False)
-        self.faults += [f"{name}: {fault}" for fault in browser.faults()]
+        self.problems += [f"{name}: {problem}" for problem in browser.problems()]
 
     def many(self, name: str) -> None:
-        """2,000 tasks: from the opening, and from one click, to what can be seen; the best of three, for the machine may be busy."""
-        painted = "const done = arguments[0], begun = performance.now(); {}; requestAnimationFrame(() => setTimeout(() => done(performance.now() - begun)))"
+        """Checks the time until 2,000 tasks are visible, after opening the page and after one click. The best of three counts, because the machine may be busy."""
+        painted = "const done = arguments[0], start = performance.now(); {}; requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)))"
         tries = []
         for _ in range(3):
             self.browser.open(self.pages / f"{name}.html")
@@ -149,48 +149,48 @@ class Looking:
         self.check(name, max(opened, expanded, filtered) < 1000, "takes a second or more")
 
     def framed(self, name: str, texts: list[str], timelines: int = 0) -> None:
-        """What a notebook shows as a page of its own lies in a frame that is as high as it; a timeline opens as a whole."""
+        """Checks that a page in a notebook is in a frame of its height, and that a timeline opens fitted to its frame."""
         self.browser.open(self.pages / f"{name}.html")
         self.browser.settle()
         frames = self.browser.driver.find_elements("css selector", "iframe")
         self.check(name, bool(frames), "has no frame")
-        said, opened = "", []
+        content, opened = "", []
         for frame in frames:
             self.check(name, frame.size["height"] > 450, f"a frame is {frame.size['height']} px high")
-            # Chromium lays a frame out again only where it is in sight.
+            # Chromium updates the layout of a frame only while it is visible.
             self.browser.js("arguments[0].scrollIntoView()", frame)
             self.browser.settle()
             self.browser.driver.switch_to.frame(frame)
-            # Rows out of sight are not in the text of the page.
-            said += self.browser.js("return document.body.innerText + [...document.querySelectorAll('.row .text')].map((e) => e.textContent)")
+            # Rows outside the visible part are not in the text of the page.
+            content += self.browser.js("return document.body.innerText + [...document.querySelectorAll('.row .text')].map((e) => e.textContent)")
             opened += self.browser.js("return [...document.querySelectorAll('#zoom')].map((zoom) => [document.getElementById('chart').dataset.view, zoom.querySelector('[aria-pressed=true]')?.dataset.zoom])")
             self.browser.driver.switch_to.default_content()
-        self.check(name, opened == [["both", "fit"]] * timelines, f"its timelines open as {opened}")
+        self.check(name, opened == [["both", "fit"]] * timelines, f"its timelines are shown as {opened}")
         for text in texts:
-            self.check(name, text in said, f"shows no {text!r} in its frame")
+            self.check(name, text in content, f"does not contain {text!r} in its frame")
 
 
 def main(chromium: str, driver: str, pages: str, pictures: str) -> int:
     browser = Browser(chromium, driver, Path(pictures))
-    looking = Looking(browser, Path(pages))
+    checks = PageChecks(browser, Path(pages))
     try:
-        looking.look("CP", ["Customer portal", "order and effort, not a schedule", "Showing 25 of 25 tasks", "9 of 18", "Design the sign-in page"])
-        looking.project("CP")
-        looking.many("BIG")
-        looking.look("report", ["Customer portal"])
-        looking.look("project_planner", ["From a description to a plan", "IA-1  Phase 1: Keep", "is written"])
-        looking.framed("project_planner", ["Invoice archive", "Search by number and year"], timelines=1)
-        looking.look("task_visualizer", ["A project as a tree and a timeline"])
-        looking.framed("task_visualizer", ["Customer portal", "Show the list of invoices"], timelines=1)
-        looking.look("analytics", ["Accuracy", "Velocity", "Burn-up", "completed tasks with an estimate", "Build the sign-in service"])
-        looking.framed("analytics", ["Customer portal"])
+        checks.look("CP", ["Customer portal", "order and effort, not a schedule", "Showing 25 of 25 tasks", "9 of 18", "Design the sign-in page"])
+        checks.project("CP")
+        checks.many("BIG")
+        checks.look("report", ["Customer portal"])
+        checks.look("project_planner", ["From a description to a plan", "IA-1  Phase 1: Keep", "is written"])
+        checks.framed("project_planner", ["Invoice archive", "Search by number and year"], timelines=1)
+        checks.look("task_visualizer", ["A project as a tree and a timeline"])
+        checks.framed("task_visualizer", ["Customer portal", "Show the list of invoices"], timelines=1)
+        checks.look("analytics", ["Accuracy", "Velocity", "Burn-up", "completed tasks with an estimate", "Build the sign-in service"])
+        checks.framed("analytics", ["Customer portal"])
     finally:
         browser.close()
-    for fault in looking.faults:
-        print(f"error: {fault}", file=sys.stderr)
-    if not looking.faults:
-        print(f"every page as it should be; pictures in {pictures}")
-    return 1 if looking.faults else 0
+    for problem in checks.problems:
+        print(f"error: {problem}", file=sys.stderr)
+    if not checks.problems:
+        print(f"every page passes; pictures in {pictures}")
+    return 1 if checks.problems else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Notebooks run on this machine: widgets, magics, what cells show, and where a run ends."""
+"""Notebooks on this machine: widgets, magics, cell output, and the end of a run."""
 
 import subprocess
 import sys
@@ -22,9 +22,9 @@ class Run(unittest.TestCase):
         self.folder = Path(folder.name)
         (self.folder / "lakeplan.py").write_text(PACKAGE)
 
-    def run_cells(self, *cells, words=(), name="book.py", environment=None):
+    def run_cells(self, *cells, args=(), name="book.py", environment=None):
         (self.folder / name).write_text("# Databricks notebook source\n" + CELL.join(cells) + "\n")
-        command = [sys.executable, str(RUN), str(self.folder / name), "--out", str(self.folder / "out.html"), *words]
+        command = [sys.executable, str(RUN), str(self.folder / name), "--out", str(self.folder / "out.html"), *args]
         environment = {"PYTHONPATH": str(self.folder), **(environment or {})}
         done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=self.folder, check=False)
         page = self.folder / "out.html"
@@ -32,22 +32,22 @@ class Run(unittest.TestCase):
 
     def test_widgets_have_their_defaults_unless_set(self):
         cells = ['dbutils.widgets.text("a", "one")\ndbutils.widgets.dropdown("b", "no", ["no", "yes"])', "print(dbutils.widgets.getAll())"]
-        done, page = self.run_cells(*cells, words=["--set", "b=yes"])
+        done, page = self.run_cells(*cells, args=["--set", "b=yes"])
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("{&#x27;a&#x27;: &#x27;one&#x27;, &#x27;b&#x27;: &#x27;yes&#x27;}", page)
 
-    def test_a_value_without_a_widget_is_an_error_that_names_the_widgets(self):
-        done, _ = self.run_cells('dbutils.widgets.text("lake", "")\nprint("ran")', words=["--set", "lak=x"])
+    def test_a_value_for_an_unknown_widget_is_an_error_with_the_widgets(self):
+        done, _ = self.run_cells('dbutils.widgets.text("lake", "")\nprint("ran")', args=["--set", "lak=x"])
         self.assertEqual(done.returncode, 2)
         self.assertNotIn("ran", done.stdout, "no cell ran")
         self.assertIn("has no widget lak; it has lake", done.stderr)
 
-    def test_a_choice_that_a_dropdown_does_not_have_fails(self):
-        done, _ = self.run_cells('dbutils.widgets.dropdown("b", "no", ["no", "yes"])', words=["--set", "b=maybe"])
+    def test_an_invalid_dropdown_choice_fails(self):
+        done, _ = self.run_cells('dbutils.widgets.dropdown("b", "no", ["no", "yes"])', args=["--set", "b=maybe"])
         self.assertEqual(done.returncode, 1)
         self.assertIn("cannot be 'maybe'; it is one of no, yes", done.stderr)
 
-    def test_the_first_cell_that_fails_is_named_and_is_the_last(self):
+    def test_the_run_stops_at_the_first_failing_cell_and_names_it(self):
         done, page = self.run_cells("print('before')", "def f():\n    return 1 / 0", "f()", "print('after')")
         self.assertEqual(done.returncode, 1)
         self.assertIn("book.py, cell 3: ZeroDivisionError: division by zero", done.stderr)
@@ -57,7 +57,7 @@ class Run(unittest.TestCase):
         self.assertNotIn("after", page)
         self.assertIn("ZeroDivisionError", page)
 
-    def test_a_cell_that_ends_the_process_fails_it(self):
+    def test_a_cell_that_exits_the_process_fails(self):
         done, _ = self.run_cells("import sys\nsys.exit(0)")
         self.assertEqual(done.returncode, 1)
         self.assertIn("cell 1: SystemExit: 0", done.stderr)
@@ -74,7 +74,7 @@ class Run(unittest.TestCase):
             'dbutils.widgets.text("lake", "")',
             "# MAGIC %sql\n# MAGIC SELECT 1",
             "_sqldf",
-            words=["--set", "lake=here"],
+            args=["--set", "lake=here"],
         )
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("<h1>Title &lt;i&gt;</h1>", page)
@@ -91,14 +91,14 @@ class Run(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("<pre>42</pre>", page)
 
-    def test_what_cells_show_cannot_leave_its_place(self):
+    def test_cell_output_cannot_escape_its_frame(self):
         done, page = self.run_cells("print('</pre><script>alert(1)</script>')", 'displayHTML(\'<b title="x">bold</b>\')')
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertNotIn("<script>alert", page)
         self.assertIn('&lt;b title=&quot;x&quot;&gt;bold&lt;/b&gt;"></iframe>', page)
         self.assertIn('sandbox="allow-scripts"', page)
 
-    def test_tables_show_numbers_to_the_right_and_nothing_for_what_is_missing(self):
+    def test_tables_align_numbers_right_and_leave_missing_values_empty(self):
         _, page = self.run_cells("import pandas\ndisplay(pandas.DataFrame({'n': [1.5, None], 't': ['<x>', None]}))")
         self.assertIn('<td class="number">1.5</td><td>&lt;x&gt;</td>', page)
         self.assertIn('<td class="number"></td><td></td>', page)
@@ -112,7 +112,7 @@ class Run(unittest.TestCase):
         done, _ = self.run_cells(*cells)
         self.assertIn("set MY_SCOPE_KEY for the secret my-scope/key", done.stderr)
 
-    def test_what_is_no_notebook_is_refused_with_the_reason(self):
+    def test_an_invalid_notebook_is_refused_with_the_reason(self):
         (self.folder / "plain.py").write_text("print(1)\n")
         done = subprocess.run([sys.executable, str(RUN), str(self.folder / "plain.py")], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 2)
@@ -121,8 +121,8 @@ class Run(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("cell 1: Python and # MAGIC lines stand in one cell", done.stderr)
 
-    def test_another_python_runs_the_cells_with_the_same_words(self):
-        done, page = self.run_cells("import sys\nprint('ran by', sys.executable)", words=["--python", sys.executable])
+    def test_another_python_runs_the_cells_with_the_same_arguments(self):
+        done, page = self.run_cells("import sys\nprint('ran by', sys.executable)", args=["--python", sys.executable])
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(f"ran by {sys.executable}", page)
 

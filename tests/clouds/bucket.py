@@ -1,4 +1,4 @@
-"""Makes the bucket, or container, in which each test has a folder of its own.
+"""Creates the bucket, or container, in which each test has its own folder.
 
 usage: bucket.py s3|azure ADDRESS
 """

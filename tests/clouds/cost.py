@@ -1,8 +1,8 @@
-"""What a lake on S3 costs a team of ten a month: the requests of one day, counted, and the stored gigabytes.
+"""Estimates the monthly cost of a lake on S3 for a team of ten: the counted requests of one day, and the stored gigabytes.
 
-It makes a lake of some history, lives one working day on it with the real binary, and has the proxy count what each command
-asks of the storage. The numbers of commands are assumptions, printed with the sheet; the counts are measured. The prices are
-arguments. Their defaults are placeholders for the sum to have a form: fill in those of your region and contract.
+Creates a lake with some history, simulates one working day with the real binary, and lets the proxy count the requests of
+each command. The numbers of commands are assumptions, which are printed with the result; the counts are measured. The
+prices are arguments. Their defaults are placeholders: replace them with those of your region and contract.
 
 usage: tests/clouds/run python3 tests/clouds/cost.py [--binary PATH] [--put DOLLARS-PER-1000] [--get …] [--storage …] [--transfer …]
            [--job DOLLARS-PER-START]
@@ -49,10 +49,10 @@ def counted():
     return counts
 
 
-def run(*words, text=None):
-    done = subprocess.run([BINARY, *words], env=ENVIRONMENT, cwd=work, input=text, text=True, capture_output=True)
+def run(*args, text=None):
+    done = subprocess.run([BINARY, *args], env=ENVIRONMENT, cwd=work, input=text, text=True, capture_output=True)
     if done.returncode:
-        raise SystemExit(f"{' '.join(words)}: {done.stderr}")
+        raise SystemExit(f"{' '.join(args)}: {done.stderr}")
     return counted()
 
 
@@ -62,7 +62,7 @@ def description(number):
 
 
 def stored():
-    """Bytes below the lake, as the storage lists them."""
+    """Returns the number of bytes below the lake, as the storage lists them."""
     total, token = 0, ""
     while True:
         address = f"{PROXY}/clouds?list-type=2&prefix={FOLDER}/lake/" + (f"&continuation-token={token}" if token else "")
@@ -85,7 +85,8 @@ def fill():
     run("maintain")
 
 
-# What a working day asks: how often, of how many runs the count is taken, whether a job starts for it, and how to run it.
+# The commands of a working day: the number of runs, the number of counted runs, whether a job
+# starts for it, and the command.
 DAY = [
     ("a task changed (`task done`, `update`, `create`)", 200, 20, False, lambda n: run("task", "start", f"P{chr(65 + n % 5)}-{n // 5 + 1}")),
     ("a task looked at (`task show`)", 200, 10, False, lambda n: run("task", "show", f"P{chr(65 + n % 5)}-{n // 5 + 1}")),
@@ -96,7 +97,7 @@ DAY = [
     ("the night's upkeep (job maintain)", 1, 1, True, lambda n: run("maintain")),
     ("the night's check-up (in job maintain)", 1, 1, False, lambda n: run("doctor")),
 ]
-# What goes on at weekends too.
+# Commands that also run on weekends.
 DAILY = ("inbox", "report", "upkeep", "check-up")
 
 fill()
@@ -113,7 +114,7 @@ for name, times, sample, is_job, once in DAY:
     month.update({key: value * times * days for key, value in each.items()})
     starts += times * days if is_job else 0
     rows.append((name, times, days, each))
-# What a day's sample left behind, for all of the day's changes.
+# The bytes that the day's sample wrote, extrapolated to all changes of the day.
 written = sum(each["sent"] * times * days for _, times, days, each in rows)
 
 print(f"Assumed: ten people, {WORKDAYS} working days of {DAYS}, a lake of {prices.history} tasks in five projects when the day begins.")

@@ -1,11 +1,11 @@
-"""A proxy before an object store that does not keep its promises by itself, and that has to be made to break others.
+"""A proxy for an object store. It adds guarantees that the store lacks, and breaks others on request.
 
 PUTs reach the store one after the other, because the stand-in for S3 checks If-None-Match and writes in two steps. Every
-request is counted, by verb and kind, under the bucket and the first folder in it, which is where a test has its lake. Rules,
-set by a test for its own folder, answer in the store's place, or lose an answer that the store gave.
+request is counted by verb and kind, under the bucket and its first folder, which is the folder of a test. A test can set
+rules for its own folder, which respond in place of the store or drop a response of the store.
 
-    POST /_proxy/rules/BUCKET/FOLDER    a list of rules, the first that fits holds; see Rule
-    GET /_proxy/counts/BUCKET/FOLDER    what was asked of the folder since the last time this was asked
+    POST /_proxy/rules/BUCKET/FOLDER    a list of rules, the first match applies; see Rule
+    GET /_proxy/counts/BUCKET/FOLDER    the requests to the folder since the last call
 
 usage: proxy.py PORT-OF-THE-STORE   (prints the port that it listens on)
 """
@@ -31,21 +31,21 @@ HOP = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "proxy-
 
 
 class Rule:
-    """What becomes of requests of a verb whose path holds a text.
+    """The handling of requests with a verb whose path contains a text.
 
-    verb, part    which requests it is for; a POST that deletes is a DELETE, and a GET that lists is a LIST
-    skip, times   it holds for the requests after the first `skip`, so many `times` (always where absent)
-    share, seed   it holds for this share of them, drawn from the seed
-    do            "before": the store never hears of it, "after": it does it and the answer is lost,
-                  "ignore": it is passed on without its conditions, "late": it is passed on after `seconds`
-    status, body  what is answered for "before" and "after"; the connection is cut where there is no status
+    verb, part    the matching requests; a POST that deletes is a DELETE, and a GET that lists is a LIST
+    skip, times   applies after the first `skip` requests, to `times` requests (default: all)
+    share, seed   applies to this share of them, drawn with the seed
+    do            "before": not forwarded, "after": forwarded, and the response is dropped,
+                  "ignore": forwarded without its conditions, "late": forwarded after `seconds`
+    status, body  the response for "before" and "after"; without a status, the connection is cut
     """
 
-    def __init__(self, said):
-        self.verb, self.part, self.do = said.get("verb", "PUT"), said.get("part", ""), said["do"]
-        self.left_out, self.times = said.get("skip", 0), said.get("times")
-        self.share, self.random = said.get("share", 1), random.Random(said.get("seed", 0))
-        self.status, self.body, self.seconds = said.get("status"), said.get("body", ""), said.get("seconds", 0)
+    def __init__(self, spec):
+        self.verb, self.part, self.do = spec.get("verb", "PUT"), spec.get("part", ""), spec["do"]
+        self.left_out, self.times = spec.get("skip", 0), spec.get("times")
+        self.share, self.random = spec.get("share", 1), random.Random(spec.get("seed", 0))
+        self.status, self.body, self.seconds = spec.get("status"), spec.get("body", ""), spec.get("seconds", 0)
 
     def holds(self, verb, path):
         if self.verb not in (verb, "*") or self.part not in path or self.times == 0:
@@ -61,8 +61,8 @@ class Rule:
 
 
 def place_of(path, query, body):
-    """The bucket and the first folder in it. Azure's paths begin with the account; a list names its folder in the query, a
-    delete of many in the body."""
+    """Returns the bucket and its first folder. Azure's paths begin with the account. A list has its folder in the query, and a
+    delete of several objects in the body."""
     parts = [part for part in path.split("/") if part]
     bucket, *key = parts[1:] if parts[:1] == ["devstoreaccount1"] else parts or [""]
     if not key:
@@ -93,7 +93,7 @@ def kind_of(verb, path):
 
 
 def table_of(path):
-    """The folder that holds a log, or the folders of partitions."""
+    """Returns the folder that contains the log, or the folders of partitions."""
     folders = [part for part in path.split("/") if part]
     inside = [at for at, folder in enumerate(folders) if folder == "_delta_log" or "=" in folder]
     return folders[inside[0] - 1] if inside and inside[0] else ""
@@ -117,7 +117,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def cut(self):
-        """Ends the connection without an answer."""
+        """Closes the connection without a response."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.connection.close()
@@ -125,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
     def control(self, word, place, body):
         with STATE:
             if word == "rules":
-                RULES[place] = [Rule(said) for said in json.loads(body)]
+                RULES[place] = [Rule(spec) for spec in json.loads(body)]
                 return self.answer(204)
             counts = COUNTS.pop(place, {})
         rows = [{"verb": verb, "kind": kind, "status": status, "table": table, **count}
@@ -140,19 +140,19 @@ class Handler(BaseHTTPRequestHandler):
             if self.upstream is None:
                 self.upstream = http.client.HTTPConnection("127.0.0.1", UPSTREAM, timeout=60)
             try:
-                # The Host header goes on as it was signed.
+                # The Host header is forwarded unchanged, because it is signed.
                 self.upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
                 for name, value in headers:
                     self.upstream.putheader(name, value)
                 self.upstream.endheaders(body or None)
                 answer = self.upstream.getresponse()
-                said = answer.read()
+                content = answer.read()
                 if answer.will_close:
                     self.upstream.close()
                     self.upstream = None
-                return answer.status, said, [pair for pair in answer.getheaders() if pair[0].lower() not in HOP]
+                return answer.status, content, [pair for pair in answer.getheaders() if pair[0].lower() not in HOP]
             except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-                # A connection that the store had closed meanwhile; nothing was sent on it.
+                # The store had closed the connection in the meantime; nothing was sent on it.
                 self.upstream.close()
                 self.upstream = None
                 if attempt:
@@ -168,26 +168,26 @@ class Handler(BaseHTTPRequestHandler):
         place, verb = place_of(path, parts.query, body), verb_of(self.command, path, parts.query)
         with STATE:
             rule = next((rule for rule in RULES.get(place, ()) if rule.holds(verb, path)), None)
-        status, said, headers = None, b"", []
+        status, content, headers = None, b"", []
         if rule and rule.do == "late":
             time.sleep(rule.seconds)
         if not (rule and rule.do == "before"):
             if verb == "PUT":
                 with PUTS:
-                    status, said, headers = self.pass_on(body, not (rule and rule.do == "ignore"))
+                    status, content, headers = self.pass_on(body, not (rule and rule.do == "ignore"))
             else:
-                status, said, headers = self.pass_on(body, True)
+                status, content, headers = self.pass_on(body, True)
         if rule and rule.do in ("before", "after"):
-            status, said, headers = rule.status, rule.body.encode(), [("Content-Type", "application/xml")]
+            status, content, headers = rule.status, rule.body.encode(), [("Content-Type", "application/xml")]
         table = table_of((parse_qs(parts.query).get("prefix") or [path])[0])
         with STATE:
             count = COUNTS[place][(verb, kind_of(verb, path), status or 0, table)]
             count["requests"] += 1
             count["sent"] += len(body)
-            count["received"] += len(said)
+            count["received"] += len(content)
         if status is None:
             return self.cut()
-        return self.answer(status, said, headers)
+        return self.answer(status, content, headers)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = relay
 
@@ -197,7 +197,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, *_):
-        # The client went away.
+        # The client has disconnected.
         pass
 
 

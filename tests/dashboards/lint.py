@@ -1,6 +1,6 @@
-"""Holds the dashboards to the rules of their format, of which there is no schema. usage: lint.py FILE...
+"""Checks the dashboards against the rules of their format, which has no schema. usage: lint.py FILE...
 
-The rules are those that a dashboard breaks silently: it deploys, and then shows an error in place of a widget.
+A dashboard that breaks one of these rules deploys without an error, and then shows an error in place of a widget.
 """
 import json
 import re
@@ -15,8 +15,8 @@ EXPRESSION = re.compile(r"""`\w+`|(?:SUM|AVG|COUNT|MIN|MAX)\(`\w+`\)|COUNT\(DIST
 NEEDED = {"bar": ("x", "y"), "line": ("x", "y"), "area": ("x", "y"), "scatter": ("x", "y"), "counter": ("value",), "table": ("columns",)}
 
 
-def faults(dashboard):
-    """What is wrong with a dashboard, each with its place."""
+def problems(dashboard):
+    """Yields the problems of a dashboard, each with its place."""
     names, datasets = set(), {}
     for dataset in dashboard.get("datasets", ()):
         place = f"dataset {dataset.get('name')}"
@@ -30,7 +30,7 @@ def faults(dashboard):
         if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
             yield place, "has no queryLines"
             lines = []
-        # The lines are put together as they are.
+        # The lines are concatenated without separators.
         for line in lines[:-1]:
             if not line.endswith("\n"):
                 yield place, f"a line does not end: {line!r}"
@@ -60,7 +60,7 @@ def faults(dashboard):
             if widget.get("name") in names:
                 yield f"widget {widget.get('name')}", "is there twice"
             names.add(widget.get("name"))
-            yield from widget_faults(widget, datasets)
+            yield from widget_problems(widget, datasets)
     used = {query["query"]["datasetName"] for page in dashboard.get("pages", ()) for item in page.get("layout", ())
             for query in item["widget"].get("queries", ())}
     for unused in sorted(set(datasets) - used):
@@ -68,7 +68,7 @@ def faults(dashboard):
 
 
 def misplaced(place, layout):
-    """Rows are full, of one height, and follow each other without a gap."""
+    """Rows must be full, have one height, and follow each other without a gap."""
     rows = {}
     for item in layout:
         rows.setdefault(item["position"]["y"], []).append(item["position"])
@@ -89,7 +89,7 @@ def misplaced(place, layout):
         below = y + row[0]["height"]
 
 
-def widget_faults(widget, datasets):
+def widget_problems(widget, datasets):
     place = f"widget {widget.get('name')}"
     if not NAME.fullmatch(widget.get("name", "")):
         yield place, "its name is not of letters, digits, - and _, at most 60"
@@ -150,7 +150,7 @@ def widget_faults(widget, datasets):
 def main():
     failed = False
     for file in map(Path, sys.argv[1:]):
-        found = list(faults(json.loads(file.read_text(encoding="utf-8"))))
+        found = list(problems(json.loads(file.read_text(encoding="utf-8"))))
         for place, what in found:
             print(f"error: {file.name}: {place} {what}", file=sys.stderr)
         failed = failed or bool(found)

@@ -1,10 +1,10 @@
-"""Every rule of lint.py finds what breaks it: a good dashboard is spoiled in one place after the other. usage: lint_test.py FILE"""
+"""Tests every rule of lint.py: a valid dashboard is broken in one place at a time. usage: lint_test.py FILE"""
 import copy
 import json
 import sys
 from pathlib import Path
 
-from lint import faults
+from lint import problems
 
 GOOD = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 
@@ -18,19 +18,19 @@ def query(dashboard, kind):
     return widget(dashboard, kind)["queries"][0]["query"]
 
 
-def spoil(what, how):
+def break_rule(what, how):
     dashboard = copy.deepcopy(GOOD)
     how(dashboard)
-    found = [f"{place} {told}" for place, told in faults(dashboard)]
-    if not any(what in told for told in found):
-        sys.exit(f"error: nothing said {what!r}, but: {found}")
+    found = [f"{place} {message}" for place, message in problems(dashboard)]
+    if not any(what in message for message in found):
+        sys.exit(f"error: no problem contains {what!r}: {found}")
 
 
 def item(dashboard, at):
     return dashboard["pages"][0]["layout"][at]
 
 
-if list(faults(GOOD)):
+if list(problems(GOOD)):
     sys.exit(f"error: {sys.argv[1]} is not good itself")
 CASES = [
     ("dataset x y its name", lambda d: d["datasets"][0].update(name="x y")),
@@ -73,5 +73,5 @@ CASES = [
     ("is shown nowhere", lambda d: d["datasets"].append({"name": "more", "displayName": "More", "queryLines": ["SELECT 1"]})),
 ]
 for what, how in CASES:
-    spoil(what, how)
+    break_rule(what, how)
 print(f"every rule finds what breaks it: {len(CASES)}")

@@ -1,6 +1,6 @@
-"""Reads the dashboards by the model that was generated from the service's own description. usage: parse.py FILE...
+"""Parses the dashboards with the model that was generated from the service's own description. usage: parse.py FILE...
 
-The model is older than some of what a dashboard may say now, so it is asked for what it knows: all it read comes out again.
+The model is older than some of the current properties. Everything that it knows must survive a round trip.
 """
 import json
 import sys
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from databricks.labs.lsql.lakeview.model import Dashboard
 
-# Newer than the model.
+# Properties that are newer than the model.
 NEWER = {"pageType", "layoutVersion", "multilineTextboxSpec", "displayName", "format"}
 
 
 def missing(given, kept, place):
-    """What was given and not kept, each with its place."""
+    """Yields the places of values that did not survive the round trip."""
     if isinstance(given, dict):
         for key, value in given.items():
             if key == "queryLines":
@@ -23,7 +23,7 @@ def missing(given, kept, place):
             elif key in NEWER and (not isinstance(kept, dict) or key not in kept):
                 continue
             elif not isinstance(kept, dict) or key not in kept:
-                # It leaves out what is false.
+                # The model omits false values.
                 if value is not False:
                     yield f"{place}.{key}"
             else:

@@ -1,5 +1,5 @@
-"""Holds the bundle to the models of Databricks' own package `databricks-bundles`, in every target: each resource is one
-they know, every reference resolves, every file that is named exists, every task runs what this project makes.
+"""Validates the bundle with the models of Databricks' own package `databricks-bundles`, in every target: each resource is
+valid, every reference resolves, every referenced file exists, and the task graph of every job is valid.
 
   python tests/jobs/bundles.py        needs databricks-bundles and pyyaml
 """
@@ -32,9 +32,9 @@ MODELS = {
     "secret_scopes": SecretScope,
     "volumes": Volume,
 }
-# Made by a command of its own, never checked in.
+# Built by another command and never checked in.
 BUILT = {"../dist/*.whl", "dist/*.whl"}
-# The keys whose values are paths, relative to the file they stand in.
+# Keys with values that are paths, relative to the file that contains them.
 PATHS = {"file_path", "notebook_path", "source", "whl", "dependencies", "include", "paths"}
 
 
@@ -47,7 +47,7 @@ def main() -> int:
 
 def resources(target: str) -> Iterator[str]:
     bundle = Bundle(ROOT, target)
-    # Also what no job names, such as the workspace's paths and who runs.
+    # Also everything outside the jobs, such as the paths of the workspace and the identity.
     bundle.resolved(bundle.config)
     checked = 0
     for kind, named in bundle.resolved(bundle.config["resources"]).items():
@@ -55,20 +55,20 @@ def resources(target: str) -> Iterator[str]:
             try:
                 MODELS[kind].from_dict(resource)
                 checked += 1
-            except Exception as fault:
-                yield f"{target}: {kind}.{name}: {fault}"
+            except Exception as err:
+                yield f"{target}: {kind}.{name}: {err}"
             if kind == "jobs":
                 order(resource["tasks"], name)
-    print(f"{target}: {checked} resources are what databricks-bundles knows")
+    print(f"{target}: {checked} resources are valid")
 
 
 def files() -> Iterator[str]:
-    """Every path that is written relative to the file it stands in."""
+    """Checks every path that is relative to the file that contains it."""
     root = ROOT / "bundle.yml"
     for file in (root, *included(ROOT, read(root))):
         for path in paths(read(file)):
             if path not in BUILT and not any(file.parent.glob(path)):
-                yield f"{file.relative_to(ROOT)} names {path}, and there is no such file"
+                yield f"{file.relative_to(ROOT)} refers to {path}, which does not exist"
 
 
 def paths(value: Any, key: str = "") -> Iterator[str]:

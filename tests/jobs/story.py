@@ -1,9 +1,9 @@
-"""The jobs of the bundle with the real wheel and the real binary, by `jobs/run`, on lakes of their own.
+"""Runs the jobs of the bundle with the real wheel and binary through `jobs/run`, each on its own lake.
 
   WHEEL_PYTHON=…/bin/python python tests/jobs/story.py
 
-WHEEL_PYTHON is a Python of a virtual environment with nothing but the wheel; the one that runs this needs pyyaml and
-deltalake, which writes into the inbox as an SQL user's engine does.
+WHEEL_PYTHON is the Python of a virtual environment that contains only the wheel. This script needs pyyaml and deltalake,
+which writes into the inbox like the engine of an SQL user.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CANARY = "canary-7d1e4f-secret"
 
 
 class Jobs(unittest.TestCase):
-    """A folder with a lake in it, from which jobs are run."""
+    """A folder with a lake, in which jobs run."""
 
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
@@ -48,8 +48,8 @@ class Jobs(unittest.TestCase):
         (self.folder / "portal.md").write_text(DESCRIPTION)
         self.lakeplan("init")
 
-    def lakeplan(self, *words: str) -> str:
-        done = subprocess.run([BINARY, *words], cwd=self.folder, env=self.environment(), capture_output=True, text=True)
+    def lakeplan(self, *args: str) -> str:
+        done = subprocess.run([BINARY, *args], cwd=self.folder, env=self.environment(), capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
@@ -57,19 +57,19 @@ class Jobs(unittest.TestCase):
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("LAKEPLAN_LAKE", "DATABRICKS_"))}
         return {**kept, "USER": "tester", **more}
 
-    def run_jobs(self, *words: str, expect: int = 0, **environment: str) -> tuple[str, dict]:
-        """What `jobs/run` printed, and the task values of each job."""
+    def run_jobs(self, *args: str, expect: int = 0, **environment: str) -> tuple[str, dict]:
+        """Returns the output of `jobs/run`, and the task values of each job."""
         values = self.folder / "values.json"
-        command = [sys.executable, str(ROOT / "jobs" / "run"), *words, "--python", PYTHON, "--volumes", str(self.volumes)]
+        command = [sys.executable, str(ROOT / "jobs" / "run"), *args, "--python", PYTHON, "--volumes", str(self.volumes)]
         command += ["--values", str(values), "--no-wait"]
-        if not any(word.startswith("lake=") for word in words):
+        if not any(word.startswith("lake=") for word in args):
             command += ["--var", "lake=lake"]
         done = subprocess.run(
             command, cwd=self.folder, env=self.environment(**environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        said = done.stdout.decode(errors="replace")
-        self.assertEqual(done.returncode, expect, said[-4000:])
-        return said, json.loads(values.read_text()) if values.is_file() else {}
+        output = done.stdout.decode(errors="replace")
+        self.assertEqual(done.returncode, expect, output[-4000:])
+        return output, json.loads(values.read_text()) if values.is_file() else {}
 
     def ask(self, sql: str) -> list[dict]:
         return json.loads(self.lakeplan("query", sql, "--format", "json"))
@@ -98,7 +98,7 @@ class Day(Jobs):
         for page in (reports / "report.html", reports / f"{project}.html"):
             self.assertIn("Customer portal", page.read_text())
             json.loads(page.with_suffix(".json").read_text())
-        self.assertEqual({task: said["exit"] for task, said in values["maintain"].items()}, {"maintain": 0, "doctor": 0})
+        self.assertEqual({task: output["exit"] for task, output in values["maintain"].items()}, {"maintain": 0, "doctor": 0})
 
     def test_a_second_run_of_plan_changes_nothing(self):
         self.run_jobs("plan", "--param", "description=portal.md")
@@ -106,11 +106,11 @@ class Day(Jobs):
         self.run_jobs("plan", "--param", "description=portal.md")
         self.assertEqual(self.ask("SELECT max(seq) AS seq FROM journal")[0]["seq"], before)
 
-    def test_a_text_is_planned_as_it_is(self):
+    def test_a_text_parameter_is_planned(self):
         self.run_jobs("plan", "--param", "text=- Write the reader\n- Check the totals")
         self.assertEqual(self.ask("SELECT count(*) AS n FROM tasks")[0]["n"], 2)
 
-    def test_what_lies_in_the_volume_is_planned_by_arrival_and_by_night(self):
+    def test_descriptions_in_the_volume_are_planned_on_arrival_and_nightly(self):
         descriptions = self.volumes / "dev" / "lakeplan_tester" / "descriptions"
         descriptions.mkdir(parents=True)
         (descriptions / "portal.md").write_text(DESCRIPTION)
@@ -124,36 +124,36 @@ class Day(Jobs):
         self.run_jobs("plan_classic", "--param", "description=portal.md")
         self.assertEqual(self.ask("SELECT name FROM projects")[0]["name"], "Customer portal")
 
-    def test_quickstart_needs_nothing(self):
-        said, values = self.run_jobs("quickstart")
+    def test_quickstart_needs_no_parameters(self):
+        output, values = self.run_jobs("quickstart")
         self.assertEqual(values["quickstart"]["quickstart"]["exit"], 0)
-        self.assertIn("lakeplan undo", said)
+        self.assertIn("lakeplan undo", output)
 
 
 class Failing(Jobs):
-    def test_a_description_that_is_no_text_fails_the_task_with_the_end_of_its_log(self):
+    def test_an_invalid_description_fails_the_task_with_the_end_of_the_log(self):
         (self.folder / "bad.md").write_bytes(b"# Plan\n\xff\xfe\x00")
-        said, values = self.run_jobs("plan", "--param", "description=bad.md", expect=1)
-        self.assertIn("lakeplan.TaskFailed: lakeplan plan ended with exit code 1 (input): bad.md: line 2 is not UTF-8", said)
-        self.assertIn("the end of its log:", said)
-        self.assertIn("job plan failed: plan", said)
+        output, values = self.run_jobs("plan", "--param", "description=bad.md", expect=1)
+        self.assertIn("lakeplan.TaskFailed: lakeplan plan ended with exit code 1 (input): bad.md: line 2 is not UTF-8", output)
+        self.assertIn("the end of its log:", output)
+        self.assertIn("job plan failed: plan", output)
         self.assertEqual(values["plan"]["plan"]["exit"], 1)
         self.assertEqual(self.ask("SELECT count(*) AS n FROM tasks")[0]["n"], 0)
 
-    def test_a_lake_that_does_not_answer_is_told_apart_and_no_secret_is_said(self):
+    def test_an_unreachable_lake_raises_try_again_later_without_secrets(self):
         config = self.folder / "jobs.toml"
         config.write_text('[secrets]\nAWS_SECRET_ACCESS_KEY = "team/aws"\n')
-        said, values = self.run_jobs(
+        output, values = self.run_jobs(
             "plan", "--param", "description=portal.md", "--var", "lake=s3://nobody/lake", "--var", f"config={config}",
             expect=1, AWS_ENDPOINT_URL="http://127.0.0.1:9", AWS_ALLOW_HTTP="true", AWS_REGION="us-east-1",
             AWS_ACCESS_KEY_ID="key", AWS_SECRET_ACCESS_KEY=CANARY, LAKEPLAN_LOG="debug",
         )  # fmt: skip
-        self.assertIn("lakeplan.TryAgainLater: lakeplan plan ended with exit code 4", said)
-        self.assertIn("repeating the task is safe", said)
+        self.assertIn("lakeplan.TryAgainLater: lakeplan plan ended with exit code 4", output)
+        self.assertIn("repeating the task is safe", output)
         self.assertEqual(values["plan"]["plan"]["exit"], 4)
-        self.assertNotIn(CANARY, said + json.dumps(values))
+        self.assertNotIn(CANARY, output + json.dumps(values))
 
-    def test_a_wheel_for_another_machine_says_so_in_one_sentence(self):
+    def test_a_wheel_for_another_machine_is_reported_in_one_sentence(self):
         other = self.folder / "lakeplan"
         with open(BINARY, "rb") as file:
             head = bytearray(file.read(4096))
@@ -161,19 +161,19 @@ class Failing(Jobs):
         head[18] = arm
         other.write_bytes(head)
         other.chmod(0o755)
-        said, _ = self.run_jobs("quickstart", expect=1, LAKEPLAN_BINARY=str(other))
-        self.assertIn(f"lakeplan.CannotStart: this machine is {here}, and this wheel's lakeplan is for", said)
+        output, _ = self.run_jobs("quickstart", expect=1, LAKEPLAN_BINARY=str(other))
+        self.assertIn(f"lakeplan.CannotStart: this machine is {here}, and this wheel's lakeplan is for", output)
 
 
 class NoSecretIsWritten(Jobs):
-    def test_a_canary_is_in_no_output_file_table_or_task_value(self):
+    def test_no_output_file_table_or_task_value_contains_the_canary(self):
         config = self.folder / "jobs.toml"
         config.write_text('[secrets]\nTEAM_KEY = "team/key"\n')
-        said, values = self.run_jobs(
+        output, values = self.run_jobs(
             "plan", "inbox", "report", "maintain", "--param", "description=portal.md", "--var", f"config={config}",
             TEAM_KEY=CANARY, DATABRICKS_HOST="https://nobody.invalid", DATABRICKS_TOKEN=CANARY + "-token", LAKEPLAN_LOG="debug",
         )  # fmt: skip
-        self.assertNotIn(CANARY, said + json.dumps(values))
+        self.assertNotIn(CANARY, output + json.dumps(values))
         files = [path for path in self.folder.rglob("*") if path.is_file()]
         self.assertGreater(len(files), 20)
         for path in files:
@@ -210,8 +210,8 @@ class Notebook(Jobs):
         shown = self.python(f"d = lakeplan.query({sql!r}, lake='lake'); print(type(d).__name__, list(d.title))")
         self.assertIn("DataFrame ['Build the sign-in service', 'Design the sign-in page']", shown)
         self.assertIn("0", self.python("print(len(lakeplan.query('SELECT * FROM tasks', lake='lake', as_of=1)))"))
-        said = self.python("lakeplan.query('SELECT nothing FROM tasks', lake='lake')", expect=1)
-        self.assertIn("lakeplan.TaskFailed: lakeplan query ended with exit code 2", said)
+        output = self.python("lakeplan.query('SELECT nothing FROM tasks', lake='lake')", expect=1)
+        self.assertIn("lakeplan.TaskFailed: lakeplan query ended with exit code 2", output)
 
 
 if __name__ == "__main__":

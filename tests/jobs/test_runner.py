@@ -1,4 +1,4 @@
-"""The local runner: what it resolves, orders, repeats and refuses."""
+"""The local runner: resolution, order, retries and errors."""
 
 import contextlib
 import io
@@ -12,8 +12,8 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "jobs"))
 from runner.bundle import Bundle, merge  # noqa: E402
-from runner.fault import Fault  # noqa: E402
-from runner.graph import Outcome, instead_of_running, order  # noqa: E402
+from runner.error import BundleError  # noqa: E402
+from runner.graph import Outcome, outcome_if_skipped, order  # noqa: E402
 from runner.references import fill  # noqa: E402
 from runner.run import Settings, run_job  # noqa: E402
 
@@ -68,65 +68,65 @@ class Resolving(Folder):
     def test_a_variable_of_a_variable_is_resolved(self):
         self.assertEqual(self.resolved("--lake=${var.lake}"), "--lake=dev.plan")
 
-    def test_the_target_the_environment_and_the_command_line_win_in_that_order(self):
+    def test_the_command_line_overrides_the_environment_and_the_target(self):
         self.assertEqual(self.resolved("${var.lake}", target="prod"), "prod.plan")
         with mock.patch.dict(os.environ, BUNDLE_VAR_catalog="env"):
             self.assertEqual(self.resolved("${var.lake}"), "env.plan")
             self.assertEqual(self.resolved("${var.lake}", variables={"lake": "./lake"}), "./lake")
 
-    def test_a_complex_variable_stays_what_it_is(self):
+    def test_a_complex_variable_keeps_its_type(self):
         self.assertEqual(self.resolved("${var.mails}"), {"on_failure": ["dev@x"]})
 
-    def test_what_only_a_workspace_knows_is_named(self):
+    def test_values_of_the_workspace_become_placeholders(self):
         self.assertEqual(self.resolved("${var.house} ${resources.jobs.j.id}"), "<warehouse Starter> <resources.jobs.j.id>")
 
-    def test_a_target_changes_the_task_it_names_and_leaves_the_others(self):
+    def test_a_target_overrides_only_the_named_task(self):
         job = Bundle(self.root, "prod").jobs()["j"]
         self.assertEqual(job["name"], "b prod plan")
         self.assertEqual(job["tasks"], [{"task_key": "a", "timeout_seconds": 9}, {"task_key": "b"}])
 
-    def test_references_that_lead_nowhere_or_in_a_circle_are_named(self):
-        for text, said in [
+    def test_unresolved_and_cyclic_references_are_named(self):
+        for text, output in [
             ("${var.nothing}", "no such variable"),
             ("${var.empty}", "has no value; give it one with --var empty=VALUE"),
-            ("${var.round}", "leads back to itself: var.round -> var.robin"),
-            ("${resources.schemas.s.colour}", "leads nowhere: there is no colour"),
-            ("${resources.jobs.other.id}", "leads nowhere: there is no other"),
-            ("a${var.mails}", "is no text"),
+            ("${var.round}", "refers to itself: var.round -> var.robin"),
+            ("${resources.schemas.s.colour}", "does not resolve: there is no colour"),
+            ("${resources.jobs.other.id}", "does not resolve: there is no other"),
+            ("a${var.mails}", "is not a string"),
         ]:
-            with self.subTest(text), self.assertRaisesRegex(Fault, said):
+            with self.subTest(text), self.assertRaisesRegex(BundleError, output):
                 self.resolved(text)
 
-    def test_a_target_or_variable_that_is_not_there_is_named_with_those_that_are(self):
-        with self.assertRaisesRegex(Fault, "no target test; there are dev, prod"):
+    def test_an_unknown_target_or_variable_is_reported_with_the_known_ones(self):
+        with self.assertRaisesRegex(BundleError, "no target test; there are dev, prod"):
             Bundle(self.root, "test")
-        with self.assertRaisesRegex(Fault, "no variable colour; there are catalog"):
+        with self.assertRaisesRegex(BundleError, "no variable colour; there are catalog"):
             Bundle(self.root, variables={"colour": "red"})
 
     def test_two_files_with_the_same_job_are_refused(self):
         (self.root / "jobs" / "k.yml").write_text(JOB)
-        with self.assertRaisesRegex(Fault, r"k.yml: resources.jobs.j.name is there a second time"):
+        with self.assertRaisesRegex(BundleError, r"k.yml: resources.jobs.j.name is defined twice"):
             Bundle(self.root)
 
-    def test_lists_without_names_are_joined(self):
+    def test_lists_without_names_are_concatenated(self):
         self.assertEqual(merge({"a": [1]}, {"a": [2]}), {"a": [1, 2]})
 
 
 class Graph(unittest.TestCase):
-    def test_tasks_run_after_those_they_depend_on_otherwise_as_written(self):
+    def test_tasks_run_after_their_dependencies_and_otherwise_in_file_order(self):
         tasks = [task("c", "b"), task("a"), task("b", "a"), task("d")]
         self.assertEqual([one["task_key"] for one in order(tasks, "j")], ["a", "b", "c", "d"])
 
-    def test_a_graph_that_cannot_run_is_refused_by_name(self):
-        for tasks, said in [
-            ([task("a", "b"), task("b", "a")], "wait for each other: a, b"),
-            ([task("a", "x")], "j.a depends on x, and there is no such task"),
+    def test_an_invalid_graph_is_refused_by_name(self):
+        for tasks, output in [
+            ([task("a", "b"), task("b", "a")], "these tasks form a cycle: a, b"),
+            ([task("a", "x")], "j.a depends on x, which does not exist"),
             ([task("a"), task("a")], "two tasks have the same task_key"),
         ]:
-            with self.subTest(said), self.assertRaisesRegex(Fault, said):
+            with self.subTest(output), self.assertRaisesRegex(BundleError, output):
                 order(tasks, "j")
 
-    def test_run_if_decides_by_what_became_of_the_tasks_before(self):
+    def test_run_if_decides_by_the_outcomes_of_the_dependencies(self):
         good, bad, out = Outcome.SUCCEEDED, Outcome.FAILED, Outcome.EXCLUDED
         cases = {
             "ALL_SUCCESS": [(good, good, None), (good, bad, Outcome.UPSTREAM_FAILED), (good, out, None)],
@@ -139,8 +139,8 @@ class Graph(unittest.TestCase):
         for run_if, expected in cases.items():
             for first, second, outcome in expected:
                 with self.subTest(run_if, first=first, second=second):
-                    told = {**task("c", "a", "b"), "run_if": run_if}
-                    self.assertIs(instead_of_running(told, {"a": first, "b": second}), outcome)
+                    dependent = {**task("c", "a", "b"), "run_if": run_if}
+                    self.assertIs(outcome_if_skipped(dependent, {"a": first, "b": second}), outcome)
 
 
 class References(unittest.TestCase):
@@ -149,12 +149,12 @@ class References(unittest.TestCase):
         text = "{{job.parameters.x}} {{ tasks.a.values.seq }} {{input}}"
         self.assertEqual(fill([text], known, "j.a"), ["y 3 PAY"])
 
-    def test_an_unknown_one_is_named_with_its_place(self):
-        with self.assertRaisesRegex(Fault, r"j.a: \{\{tasks.b.values.seq\}\} is not known here"):
+    def test_an_unknown_reference_is_named_with_its_place(self):
+        with self.assertRaisesRegex(BundleError, r"j.a: \{\{tasks.b.values.seq\}\} is unknown"):
             fill("{{tasks.b.values.seq}}", {"tasks": {}}, "j.a")
 
 
-# Stands in for a Python with the wheel: notes its parameters, and fails as often as it is told to.
+# Replaces a Python with the wheel: records its parameters, and fails the given number of times.
 _PYTHON = """#!{python}
 import json, os, sys, time
 here = os.path.dirname(os.path.abspath(sys.argv[0]))
@@ -185,7 +185,7 @@ class Running(Folder):
         ran = self.root / "ran"
         return ran.read_text().splitlines() if ran.exists() else []
 
-    def test_values_go_from_task_to_task(self):
+    def test_values_are_passed_between_tasks(self):
         run = self.run_job(
             [wheel("b", "{{tasks.a.values.seq}}", "x", after=["a"]), wheel("a", "first", "{{job.parameters.p}}")], {"p": "q"}
         )
@@ -193,19 +193,19 @@ class Running(Folder):
         self.assertEqual(run.values["a"], {"seq": 7, "echo": "q"})
         self.assertTrue(run.succeeded)
 
-    def test_a_task_is_repeated_as_often_as_it_says(self):
+    def test_a_task_is_retried_up_to_max_retries(self):
         with mock.patch.dict(os.environ, FAILS="2"):
             self.assertTrue(self.run_job([wheel("a", "x") | {"max_retries": 2}]).succeeded)
             self.assertEqual(len(self.ran()), 3)
 
-    def test_a_task_that_fails_keeps_those_after_it_from_running(self):
+    def test_a_failed_task_skips_its_dependents(self):
         with mock.patch.dict(os.environ, FAILS="9"):
             run = self.run_job([wheel("a", "x"), wheel("b", "y", after=["a"])])
         self.assertEqual(run.outcomes, {"a": Outcome.FAILED, "b": Outcome.UPSTREAM_FAILED})
         self.assertEqual(self.ran(), ['["x"]'])
         self.assertFalse(run.succeeded)
 
-    def test_a_task_that_takes_too_long_fails(self):
+    def test_a_task_fails_at_its_timeout(self):
         self.assertFalse(self.run_job([wheel("a", "sleep") | {"timeout_seconds": 1}]).succeeded)
 
     def test_a_loop_runs_its_task_for_each_input(self):
@@ -213,26 +213,26 @@ class Running(Folder):
         self.assertEqual(self.ran(), ['["--project=PAY"]', '["--project=CP"]'])
         self.assertTrue(run.succeeded)
 
-    def test_a_loop_over_nothing_runs_nothing_and_succeeds(self):
+    def test_an_empty_loop_succeeds(self):
         self.assertTrue(self.run_job([loop("[]", wheel("one", "{{input}}"))]).succeeded)
         self.assertEqual(self.ran(), [])
 
-    def test_a_loop_over_something_else_than_a_list_is_refused(self):
-        with self.assertRaisesRegex(Fault, r"j.each.inputs: 'PAY' is no JSON array"):
+    def test_a_loop_over_a_non_list_is_refused(self):
+        with self.assertRaisesRegex(BundleError, r"j.each.inputs: 'PAY' is not a JSON array"):
             self.run_job([loop("PAY", wheel("one", "{{input}}"))])
 
-    def test_a_path_in_a_volume_is_one_of_the_folder_for_volumes_and_the_volume_is_there(self):
+    def test_a_volume_path_is_mapped_and_the_volume_is_created(self):
         self.run_job([wheel("a", "--out=/Volumes/c/s/v/r.html", "/Volumes/c/s/w")], volumes=self.root / "vols")
         self.assertEqual(self.ran(), [f'["--out={self.root}/vols/c/s/v/r.html", "{self.root}/vols/c/s/w"]'])
         self.assertTrue((self.root / "vols/c/s/v").is_dir())
         self.assertTrue((self.root / "vols/c/s/w").is_dir())
 
-    def test_a_path_in_a_volume_without_a_folder_for_them_is_refused(self):
-        with self.assertRaisesRegex(Fault, "--volumes FOLDER says which folder"):
+    def test_a_volume_path_without_a_mapping_is_refused(self):
+        with self.assertRaisesRegex(BundleError, "--volumes FOLDER maps"):
             self.run_job([wheel("a", "/Volumes/c/s/v")])
 
-    def test_a_kind_of_task_that_does_not_run_here_is_refused_before_anything_runs(self):
-        with self.assertRaisesRegex(Fault, r"j.b: what runs here is one of python_wheel_task, for_each_task, not sql_task"):
+    def test_an_unsupported_task_type_is_refused_before_anything_runs(self):
+        with self.assertRaisesRegex(BundleError, r"j.b: the task type must be one of python_wheel_task, for_each_task, not sql_task"):
             self.run_job([wheel("a", "x"), {"task_key": "b", "sql_task": {}}])
         self.assertEqual(self.ran(), [])
 

@@ -1,7 +1,7 @@
-"""Asks for changes as SQL users do: rows in the table inbox, written by Sail.
+"""Requests changes like SQL users: with rows in the table inbox, written by Sail.
 
 usage: ask_sail.py LAKE            writes three requests
-       ask_sail.py LAKE COUNT      says whether there are so many answers
+       ask_sail.py LAKE COUNT      checks the number of results
 """
 import datetime
 import json

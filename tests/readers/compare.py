@@ -1,6 +1,6 @@
-"""Compares what an engine read from the lake's tables with what lakeplan says they hold.
+"""Compares the rows that an engine reads from the lake's tables with those of lakeplan.
 
-usage of every reader: read_ENGINE.py FOLDER, where FOLDER holds lake/ and what export.py writes.
+usage of every reader: read_ENGINE.py FOLDER, where FOLDER contains lake/ and the output of export.py.
 """
 import datetime
 import decimal
@@ -17,9 +17,9 @@ INSTANT = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 
 
 def plain(value):
-    """A value as every engine would give it: instants in UTC, dates as text, lists as lists. Whole numbers, numbers with a
-    fraction and decimals stay apart, because a dashboard and a join tell them apart; sums of fractions depend on their order
-    in the last digits, which are left out."""
+    """Returns a value in a form that is the same for every engine: instants in UTC, dates as text, lists as lists. Integers,
+    floats and decimals stay distinct, because dashboards and joins distinguish them. The last digits of floats are dropped,
+    because sums depend on the order."""
     if isinstance(value, decimal.Decimal):
         return f"decimal {value}"
     if isinstance(value, float):
@@ -45,32 +45,32 @@ def rows(dictionaries):
     return sorted(lines)
 
 
-def differ(engine, name, found, wanted):
-    if found != wanted:
-        different = next(((a, b) for a, b in zip(found, wanted) if a != b), None)
-        sys.exit(f"{engine}: {name}: read {len(found)} rows, lakeplan says {len(wanted)}; first difference: {different}")
+def differ(engine, name, found, expected):
+    if found != expected:
+        different = next(((a, b) for a, b in zip(found, expected) if a != b), None)
+        sys.exit(f"{engine}: {name}: read {len(found)} rows, lakeplan has {len(expected)}; first difference: {different}")
 
 
 def check(engine, version, read=None, view=None, query=None):
-    """`read(path)` gives a table's rows as dictionaries; `query(sql)` those of a question, and `view(name, sql)` makes a view."""
+    """`read(path)` returns the rows of a table as dictionaries, `query(sql)` those of a query, and `view(name, sql)` creates a view."""
     total = 0
     for table in TABLES if read else ():
-        wanted = rows(json.loads((FOLDER / f"{table}.json").read_text(encoding="utf-8")))
+        expected = rows(json.loads((FOLDER / f"{table}.json").read_text(encoding="utf-8")))
         found = rows(read(str(FOLDER / "lake" / table)))
-        differ(engine, table, found, wanted)
+        differ(engine, table, found, expected)
         total += len(found)
     for question in QUESTIONS if query else ():
         try:
             if question["view"]:
                 view(question["name"], question["sql"])
             found = rows(query(f"select * from {question['name']}" if question["view"] else question["sql"]))
-        except Exception as fault:
-            sys.exit(f"{engine}: {question['name']}: {fault}")
+        except Exception as err:
+            sys.exit(f"{engine}: {question['name']}: {err}")
         differ(engine, question["name"], found, rows(question["rows"]))
         total += len(found)
     views = sum(question["view"] for question in QUESTIONS) if query else 0
     others = len(QUESTIONS) - views if query else 0
-    told = [f"{len(TABLES)} tables"] if read else []
-    told += [f"{views} views"] if views else []
-    told += [f"{others} datasets and widgets"] if others else []
-    print(f"all equal: {engine} {version}, {', '.join(told)}, {total} rows", flush=True)
+    parts = [f"{len(TABLES)} tables"] if read else []
+    parts += [f"{views} views"] if views else []
+    parts += [f"{others} datasets and widgets"] if others else []
+    print(f"all equal: {engine} {version}, {', '.join(parts)}, {total} rows", flush=True)

@@ -1,6 +1,6 @@
-# What the runs of other engines share: the binary, the engines' virtual environments, and how an engine is judged.
-# Each engine lives in an environment of its own below .venv, because they disagree about their dependencies, and is judged
-# by what it prints, not by its exit code. Sourced from the top of the project.
+# Shared by the runs of other engines: the binary, the engines' virtual environments, and the check of
+# an engine. Each engine has its own environment in .venv, because their dependencies conflict. Its
+# output decides, not its exit code. Source this file from the root of the project.
 target="${CARGO_TARGET_DIR:-$(cargo metadata --no-deps --format-version 1 | python3 -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')}"
 binary="$target/debug/lakeplan"
 [ -x "$binary" ] || cargo build --locked
@@ -18,16 +18,16 @@ environment() { # name, packages...
     return 1
 }
 
-said() { # environment, what must be said, script, arguments...
-    local name="$1" wanted="$2"; shift 2
-    ".venv/$name/bin/python" "$@" > "$work/said" 2> "$work/complained" || true
-    cat "$work/said"
-    grep -q "^$wanted" "$work/said" && return 0
-    tail -n 5 "$work/complained" >&2
+expect_output() { # environment, expected line, script, arguments...
+    local name="$1" expected="$2"; shift 2
+    ".venv/$name/bin/python" "$@" > "$work/stdout" 2> "$work/stderr" || true
+    cat "$work/stdout"
+    grep -q "^$expected" "$work/stdout" && return 0
+    tail -n 5 "$work/stderr" >&2
     failed=1
     return 1
 }
 
 read_with() { # environment, reader
-    said "$1" "all equal: $1" "tests/readers/$2" "$work" || echo "error: $1 does not read what lakeplan wrote" >&2
+    expect_output "$1" "all equal: $1" "tests/readers/$2" "$work" || echo "error: $1 reads other rows than lakeplan wrote" >&2
 }

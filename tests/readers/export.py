@@ -1,8 +1,8 @@
-"""Writes what lakeplan says of a lake, for other engines to be compared with. usage: export.py BINARY FOLDER [DASHBOARD...]
+"""Exports lakeplan's own results for a lake, which other engines are compared with. usage: export.py BINARY FOLDER [DASHBOARD...]
 
-FOLDER gets TABLE.json with the rows of every table, tables/TABLE.parquet with the same for engines that read no Delta, and
-questions.json: in order, every view, then every dataset of the dashboards and what each widget makes of it, with the rows
-that lakeplan answers. The lake is the one of LAKEPLAN_LAKE.
+FOLDER gets TABLE.json with the rows of every table, tables/TABLE.parquet with the same rows for engines that cannot read
+Delta, and questions.json: in order, every view, then every dataset of the dashboards and the query of each of its widgets,
+with the rows that lakeplan returns. The lake is the one in LAKEPLAN_LAKE.
 """
 import json
 import re
@@ -15,8 +15,8 @@ SCHEMAS = Path(__file__).resolve().parent.parent.parent / "schemas"
 TABLES = sorted(path.stem for path in Path("schemas/tables").glob("*.json"))
 
 
-def lakeplan(*words):
-    return subprocess.run([BINARY, *words], check=True, stdout=subprocess.PIPE).stdout
+def lakeplan(*args):
+    return subprocess.run([BINARY, *args], check=True, stdout=subprocess.PIPE).stdout
 
 
 def answer(sql):
@@ -24,7 +24,7 @@ def answer(sql):
 
 
 def questions():
-    """Name, SQL and whether others ask it by its name."""
+    """Yields name, SQL, and whether other engines query it by name."""
     for view in json.loads(lakeplan("query", "--views", "--json"))["views"]:
         yield view["name"], (SCHEMAS / "views" / f"{view['name']}.sql").read_text(encoding="utf-8"), True
     for file in DASHBOARDS:
@@ -40,7 +40,7 @@ def questions():
 
 
 def asked(query, datasets):
-    """The SQL that a dashboard makes of a widget, with names that need no quotes."""
+    """Returns the SQL that a dashboard generates for a widget, with names that need no quotes."""
     expressions = [portable(field["expression"]) for field in query["fields"]]
     shown = ", ".join(f"{expression} AS c{at}" for at, expression in enumerate(expressions))
     groups = [] if query["disaggregated"] else [one for one in expressions if not re.match(r"(SUM|AVG|COUNT|MIN|MAX)\(", one)]
@@ -61,13 +61,13 @@ def main():
     while True:
         clock, found, empty = answer("SELECT * FROM clock")[0], [], []
         for name, sql, is_view in questions():
-            # A comment may end the SQL, so what follows it begins a line.
+            # The SQL may end with a comment, so a new line follows it.
             rows = answer(f"SELECT * FROM (\n{sql}\n) q")
             found.append({"name": name, "sql": sql, "view": is_view, "rows": rows})
-            # A view that no dashboard asks may be empty here: nobody made a request, say.
+            # A view that no dashboard uses may be empty here, for example if there are no requests.
             if not rows and not is_view:
                 empty.append(name)
-        # An answer of yesterday is none of today.
+        # Results of yesterday must not be mixed with those of today.
         if answer("SELECT * FROM clock")[0]["today"] == clock["today"]:
             break
     if DASHBOARDS and empty:

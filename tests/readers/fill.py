@@ -1,4 +1,4 @@
-"""Fills a lake with changes of every kind, through the command line, and makes it where it is not there. usage: fill.py BINARY [CHANGES]"""
+"""Fills a lake with all kinds of changes through the command line, and creates it if necessary. usage: fill.py BINARY [CHANGES]"""
 import json
 import os
 import random
@@ -9,8 +9,8 @@ CHANGES = int(sys.argv[2]) if len(sys.argv) > 2 and sys.argv[2] else 60
 RANDOM = random.Random(1)
 
 
-def lakeplan(*words, document=None, check=True):
-    subprocess.run([sys.argv[1], *words], input=document, text=True, check=check, stdout=subprocess.DEVNULL,
+def lakeplan(*args, document=None, check=True):
+    subprocess.run([sys.argv[1], *args], input=document, text=True, check=check, stdout=subprocess.DEVNULL,
                    stderr=None if check else subprocess.DEVNULL)
 
 
@@ -25,7 +25,7 @@ TIMES = ["1900-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "2016-12-31T23:5
 
 
 def edges():
-    """Values at the bounds of what a field takes: every engine must read them alike."""
+    """Creates values at the bounds of each field, which every engine must read in the same way."""
     yield {"op": "create", "entity": "project", "id": "$e", "fields": {"name": TEXTS[-1], "key": "EDGE", "description": "\r\n# x\n" + "é" * 1000,
            "start_date": DAYS[0], "due_date": DAYS[-1], "time_zone": "America/Argentina/ComodRivadavia"}}
     whole = [{"title": text, "description": text + "\n", "source": text[:200], "tags": [text[:100], text[:99] + "x"], "metadata": {text: text}} for text in TEXTS]
@@ -62,7 +62,7 @@ apply(edges(), check=True)
 lakeplan("plan", "-", "--yes", document="# Portal\n\n- Design the page (1 day)\n- Build it (2 days)\n")
 for n in range(CHANGES):
     if n in (CHANGES // 2, CHANGES - 5):
-        # The journal's small files become large ones, and the logs get checkpoints.
+        # The journal's small files are compacted, and the logs get checkpoints.
         lakeplan("maintain")
     task = f"{RANDOM.choice(('PAY', 'OPS', 'WEB'))}-{RANDOM.randint(1, 100)}"
     kind = n % 6

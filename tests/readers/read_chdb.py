@@ -1,4 +1,4 @@
-"""ClickHouse, with its own reader of Delta logs: a second opinion on the log, not only on the Parquet files."""
+"""ClickHouse, with its own reader of Delta logs, to verify the log independently of the Parquet files."""
 import json
 import os
 
@@ -6,7 +6,7 @@ import chdb
 
 from compare import FOLDER, check
 
-# It reads only below the folder it runs in.
+# It reads only below its working directory.
 os.chdir(FOLDER)
 
 

@@ -1,4 +1,4 @@
-"""Sail, by Spark Connect: another reader of Delta logs, and Spark's SQL."""
+"""Sail, through Spark Connect: another reader of Delta logs, with Spark SQL."""
 import warnings
 
 warnings.filterwarnings("ignore")

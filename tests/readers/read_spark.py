@@ -1,4 +1,4 @@
-"""Spark itself, over the same rows as Parquet: the judge of what SQL Databricks runs."""
+"""Spark itself, over the same rows as Parquet: the reference for SQL on Databricks."""
 from pyspark.sql import SparkSession
 
 from compare import CLOCK, FOLDER, TABLES, check

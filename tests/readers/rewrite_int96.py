@@ -1,8 +1,8 @@
-"""Rewrites every table of a lake as Spark's OPTIMIZE does where it writes times as INT96 and no statistics, and has lakeplan
-go on with it. usage: rewrite_int96.py BINARY LAKE
+"""Rewrites every table of a lake like Spark's OPTIMIZE with INT96 times and without statistics, and continues to use it with
+lakeplan. usage: rewrite_int96.py BINARY LAKE
 
-Before and after, the tables hold the same rows and `doctor --full` names nothing; then a task is added, the tables are
-folded and maintained. The lake is a copy that is thrown away.
+The tables have the same rows before and after, and `doctor --full` has no findings. Then a task is added, and the tables are
+folded and maintained. The lake is a temporary copy.
 """
 import json
 import os
@@ -18,8 +18,8 @@ BINARY, LAKE = sys.argv[1], Path(sys.argv[2])
 TABLES = sorted(path.stem for path in Path("schemas/tables").glob("*.json"))
 
 
-def lakeplan(*words):
-    return subprocess.run([BINARY, "--lake", str(LAKE), *words], check=True, stdout=subprocess.PIPE).stdout
+def lakeplan(*args):
+    return subprocess.run([BINARY, "--lake", str(LAKE), *args], check=True, stdout=subprocess.PIPE).stdout
 
 
 def rows(table):
@@ -28,7 +28,7 @@ def rows(table):
 
 
 def rewrite(table):
-    """Returns the number of files with an INT96 column that take the place of the table's."""
+    """Rewrites the files of a table. Returns the number of new files with an INT96 column."""
     log = LAKE / table / "_delta_log"
     opened = deltalake.DeltaTable(str(LAKE / table))
     actions, written = [], 0
@@ -55,17 +55,17 @@ written = {table: rewrite(table) for table in TABLES}
 assert written["journal"] > 0 and written["tasks"] > 0, written
 for table in TABLES:
     after = rows(table)
-    # A query may fold first, which table_state notes.
+    # A query may fold first, which adds rows to table_state.
     kept = [row for row in after if row in before[table]] if table == "table_state" else after
     assert kept == before[table], f"{table} holds other rows after the rewrite"
 lakeplan("doctor", "--full")
 tasks = len(before["tasks"])
 project = json.loads(lakeplan("project", "list", "--json"))["projects"][0]["key"]
 lakeplan("task", "create", "after the rewrite", "--project", project)
-for words in (["fold"], ["maintain"], ["fold", "--rebuild"], ["doctor", "--full"]):
-    lakeplan(*words)
+for args in (["fold"], ["maintain"], ["fold", "--rebuild"], ["doctor", "--full"]):
+    lakeplan(*args)
 assert len(rows("tasks")) == tasks + 1
 print(f"all equal: {sum(written.values())} files with INT96")
 sys.stdout.flush()
-# pyarrow leaves threads behind that at times abort a process at its regular end (apache/arrow#34314).
+# pyarrow leaves threads behind that sometimes abort a process on normal exit (apache/arrow#34314).
 os._exit(0)

@@ -1,4 +1,4 @@
-"""Appends one row at a time to a Delta table with python deltalake, for so many seconds, as so many processes."""
+"""Appends one row at a time to a Delta table with python deltalake, for a number of seconds, in a number of processes."""
 import json, multiprocessing, sys, time
 
 

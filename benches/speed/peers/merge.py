@@ -1,7 +1,7 @@
-"""Merges changed tasks into a Delta table of all tasks, by python deltalake or by Sail.
+"""Merges changed tasks into a Delta table of all tasks, with python deltalake or Sail.
 
-The table is a copy of the lake's tasks, written by deltalake; the changed rows come from a list of ids. Where they are of
-few projects, the projects are named in the condition, so that the peer may prune."""
+deltalake writes the table as a copy of the lake's tasks. The changed rows are given as a list of ids. If they belong to
+few projects, the condition names the projects, so that the peer can prune files."""
 import json, os, sys
 
 engine, lake, ids_file, work = sys.argv[1:5]

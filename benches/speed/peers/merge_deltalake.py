@@ -14,9 +14,9 @@ changed = changed.set_column(changed.schema.get_field_index("status"), "status",
 where = "t.id = s.id"
 if projects:
     where += " AND t.project_id IN (" + ", ".join(f"'{project}'" for project in projects) + ")"
-begun = time.monotonic()
+started = time.monotonic()
 target.merge(changed, where, source_alias="s", target_alias="t").when_matched_update_all().when_not_matched_insert_all().execute()
-seconds = time.monotonic() - begun
+seconds = time.monotonic() - started
 peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(json.dumps({"seconds": seconds, "peak_mib": peak // 1024}), flush=True)
 os._exit(0)

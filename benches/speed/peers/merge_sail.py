@@ -13,9 +13,9 @@ where = "t.id = s.id"
 if projects:
     where += " AND t.project_id IN (" + ", ".join(f"'{project}'" for project in projects) + ")"
 spark.sql("SELECT 1").collect()
-begun = time.monotonic()
+started = time.monotonic()
 spark.sql(f"MERGE INTO delta.`{table}` t USING delta.`{source}` s ON {where} WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *").collect()
-seconds = time.monotonic() - begun
+seconds = time.monotonic() - started
 peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(json.dumps({"seconds": seconds, "peak_mib": peak // 1024}), flush=True)
 os._exit(0)

@@ -1,4 +1,4 @@
-"""Finds one task by its key in a lake's tasks, in a process that began just now."""
+"""Finds one task by its key in the tasks of a lake, in a new process."""
 import sys
 
 engine, lake, key = sys.argv[1:4]

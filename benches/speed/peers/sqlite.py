@@ -1,4 +1,4 @@
-"""One insert a transaction into SQLite, WAL, synchronous FULL, for so many seconds."""
+"""Inserts rows into SQLite, one per transaction, with WAL and synchronous FULL, for a number of seconds."""
 import json, sqlite3, sys, time
 
 path, seconds = sys.argv[1], float(sys.argv[2])

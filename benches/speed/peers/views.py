@@ -1,4 +1,4 @@
-"""Runs the lake's views in DuckDB over the same files; five times each, the middle one counts."""
+"""Runs the views of the lake in DuckDB over the same files. Each runs five times, and the median counts."""
 import json, os, pathlib, statistics, sys, time
 
 import duckdb
@@ -23,8 +23,8 @@ found = {}
 for name in names:
     times = []
     for _ in range(repeats):
-        begun = time.monotonic()
+        started = time.monotonic()
         rows = base.execute(f"select * from {name}").fetch_arrow_table().num_rows
-        times.append(time.monotonic() - begun)
+        times.append(time.monotonic() - started)
     found[name] = {"seconds": statistics.median(times), "rows": rows}
 print(json.dumps(found))

@@ -1,4 +1,4 @@
-"""Stand-ins for what a task has around it: the binary, dbutils, the Databricks SDK, the notebook's context."""
+"""Stand-ins for the surroundings of a task: the binary, dbutils, the Databricks SDK, the notebook's context."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-# Does what STAND_IN says, and notes how it was called.
+# Behaves as the variable STAND_IN defines, and records its calls.
 _BINARY = """#!{python}
 import json, os, sys, time
-told = json.loads(os.environ["STAND_IN"])
-with open(told["calls"], "a") as calls:
+config = json.loads(os.environ["STAND_IN"])
+with open(config["calls"], "a") as calls:
     calls.write(json.dumps({{"argv": sys.argv[1:], "environment": dict(os.environ)}}) + "\\n")
 if sys.argv[-3:] == ["config", "secrets", "--json"]:
-    print(json.dumps({{"secrets": told.get("secrets", [])}}))
+    print(json.dumps({{"secrets": config.get("secrets", [])}}))
     sys.exit(0)
-exec(told.get("does", ""))
-if "summary" in told and os.environ.get("LAKEPLAN_SUMMARY"):
-    open(os.environ["LAKEPLAN_SUMMARY"], "w").write(json.dumps(told["summary"]))
+exec(config.get("does", ""))
+if "summary" in config and os.environ.get("LAKEPLAN_SUMMARY"):
+    open(os.environ["LAKEPLAN_SUMMARY"], "w").write(json.dumps(config["summary"]))
 sys.stdout.flush()
-sys.exit(told.get("exit", 0))
+sys.exit(config.get("exit", 0))
 """
 
 
 class TaskCase(unittest.TestCase):
-    """A task with a stand-in for the binary and nothing of Databricks, until a test adds it."""
+    """A task with a stand-in for the binary, and without Databricks until a test adds it."""
 
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
@@ -45,15 +45,15 @@ class TaskCase(unittest.TestCase):
         self._calls = self.folder / "calls"
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         self.enter(mock.patch.dict(os.environ, {**kept, "LAKEPLAN_BINARY": str(self.binary)}, clear=True))
-        self.told()
+        self.set_binary()
 
     def enter(self, context: Any) -> Any:
         value = context.__enter__()
         self.addCleanup(context.__exit__, None, None, None)
         return value
 
-    def told(self, **what: Any) -> None:
-        """What the binary does: `secrets`, `does` (Python), `summary`, `exit`."""
+    def set_binary(self, **what: Any) -> None:
+        """Sets the behavior of the binary: `secrets`, `does` (Python), `summary`, `exit`."""
         os.environ["STAND_IN"] = json.dumps({"calls": str(self._calls), **what})
 
     def calls(self) -> list[dict[str, Any]]:
@@ -66,23 +66,23 @@ class TaskCase(unittest.TestCase):
         return dbutils
 
     def modules(self, **named: dict[str, Any]) -> None:
-        """Modules that can be imported, each with what is in it."""
+        """Adds importable modules with these contents."""
         for name, what in named.items():
             module = types.ModuleType(name)
             module.__dict__.update(what)
             self.enter(mock.patch.dict(sys.modules, {name: module}))
 
-    def main(self, *words: str) -> Ran:
-        """Runs the task with these parameters; what it raised is kept, not raised."""
+    def main(self, *args: str) -> Ran:
+        """Runs the task with these parameters and returns its output and exception."""
         import lakeplan
 
         out, err, raised = io.StringIO(), io.StringIO(), None
-        with mock.patch.object(sys, "argv", ["lakeplan", *words]):
+        with mock.patch.object(sys, "argv", ["lakeplan", *args]):
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 try:
                     lakeplan.main()
-                except Exception as fault:
-                    raised = fault
+                except Exception as error:
+                    raised = error
         return Ran(out.getvalue(), err.getvalue(), raised)
 
 
@@ -112,11 +112,11 @@ class DbUtils:
 
 
 def sdk(host: str, authorization: str) -> dict[str, Any]:
-    """What `databricks.sdk` holds where it knows a host and a way to sign in."""
+    """Returns the contents of `databricks.sdk` with a host and credentials."""
     config = types.SimpleNamespace(host=host, authenticate=lambda: {"Authorization": authorization})
     return {"WorkspaceClient": lambda: types.SimpleNamespace(config=config)}
 
 
 def context(url: str, token: str) -> dict[str, Any]:
-    """What `dbruntime.databricks_repl_context` holds in a notebook."""
+    """Returns the contents of `dbruntime.databricks_repl_context` in a notebook."""
     return {"get_context": lambda: types.SimpleNamespace(workspaceUrl=url, apiToken=token)}

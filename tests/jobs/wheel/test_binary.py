@@ -1,4 +1,4 @@
-"""Which binary is run, and what is said where none can be."""
+"""The choice of the binary, and the errors if there is none."""
 
 import os
 import platform
@@ -21,34 +21,34 @@ class Machine(TaskCase):
         self.assertNotIn("\n", str(raised))
         return str(raised)
 
-    def test_a_wheel_on_a_machine_it_is_not_for_says_both_and_the_way_out(self):
-        # One that would run here, so that it is the check that stops it.
+    def test_a_wheel_for_another_machine_names_both_and_a_fix(self):
+        # This binary could run here, so only the check can stop it.
         shutil.copy("/bin/true", self.binary)
         here, other = ("x86_64", "aarch64") if platform.machine() == "x86_64" else ("aarch64", "x86_64")
         with mock.patch.object(platform, "machine", return_value=other):
-            said = self.raised()
-        self.assertIn(f"this machine is {other}, and this wheel's lakeplan is for {here}", said)
-        self.assertIn(f"choose {here} compute", said)
-        self.assertIn(f"jobs/wheel/build --target {other}-unknown-linux-gnu", said)
+            output = self.raised()
+        self.assertIn(f"this machine is {other}, and this wheel's lakeplan is for {here}", output)
+        self.assertIn(f"choose {here} compute", output)
+        self.assertIn(f"jobs/wheel/build --target {other}-unknown-linux-gnu", output)
 
-    def test_a_wheel_of_arm_on_this_machine_is_refused_before_it_is_run(self):
+    def test_an_arm_wheel_is_refused_before_it_runs(self):
         self.binary.write_bytes(elf(0xB7))
         with mock.patch.object(platform, "machine", return_value="AMD64"):
             self.assertIn("this machine is x86_64, and this wheel's lakeplan is for aarch64", self.raised())
 
-    def test_a_file_that_the_system_cannot_execute_is_called_another_systems(self):
+    def test_a_file_of_another_system_is_refused(self):
         self.binary.write_bytes(b"MZ" + bytes(100))
         self.assertIn("is for another system", self.raised())
 
-    def test_a_file_that_may_not_be_executed_is_named(self):
+    def test_a_file_without_execute_permission_is_named(self):
         self.binary.chmod(0o600)
         self.assertIn(f"{self.binary} cannot be started", self.raised())
 
-    def test_a_name_that_leads_nowhere_is_said(self):
+    def test_a_missing_binary_is_named(self):
         os.environ["LAKEPLAN_BINARY"] = "/nowhere/lakeplan"
-        self.assertIn("LAKEPLAN_BINARY names /nowhere/lakeplan, and there is no such file", self.raised())
+        self.assertIn("LAKEPLAN_BINARY names /nowhere/lakeplan, which does not exist", self.raised())
 
-    def test_without_a_wheel_the_one_on_the_path_is_run_and_without_it_all_places_are_named(self):
+    def test_the_binary_on_the_path_is_used_or_all_places_are_named(self):
         from lakeplan import _binary
 
         del os.environ["LAKEPLAN_BINARY"]
@@ -60,7 +60,7 @@ class Machine(TaskCase):
                 with self.assertRaisesRegex(lakeplan.CannotStart, f"no binary lakeplan in {nowhere}.* nor on PATH"):
                     _binary.find()
 
-    def test_a_wheel_that_a_deploy_gave_another_version_still_has_its_binary(self):
+    def test_the_binary_is_found_after_a_deployment_changed_the_version(self):
         from lakeplan import _binary
 
         del os.environ["LAKEPLAN_BINARY"]

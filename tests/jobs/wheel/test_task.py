@@ -1,4 +1,4 @@
-"""`lakeplan.main()`: what a task prints, hands on and raises."""
+"""`lakeplan.main()`: the output, task values and exceptions of a task."""
 
 import json
 import os
@@ -18,40 +18,40 @@ SUMMARY = {
 
 
 class Success(TaskCase):
-    def test_the_parameters_reach_the_binary_as_they_are(self):
+    def test_parameters_are_passed_unchanged(self):
         self.main("--lake=x", "plan", "", "--text=- one\n- two", "--yes")
         self.assertEqual(self.calls()[-1]["argv"], ["--lake=x", "plan", "", "--text=- one\n- two", "--yes"])
 
-    def test_both_streams_are_passed_on_as_they_come(self):
-        self.told(does="print('planned', flush=True); print('note', file=sys.stderr)")
+    def test_both_streams_are_passed_on(self):
+        self.set_binary(does="print('planned', flush=True); print('note', file=sys.stderr)")
         ran = self.main("plan")
         self.assertEqual((ran.out, ran.err, ran.raised), ("planned\n", "note\n", None))
 
-    def test_a_child_that_floods_both_streams_ends(self):
-        self.told(does="for i in range(20000): print('o' * 100); print('e' * 100, file=sys.stderr)")
+    def test_a_child_that_floods_both_streams_does_not_deadlock(self):
+        self.set_binary(does="for i in range(20000): print('o' * 100); print('e' * 100, file=sys.stderr)")
         ran = self.main("plan")
         self.assertEqual((len(ran.out), len(ran.err)), (20000 * 101, 20000 * 101))
 
     def test_the_summary_becomes_task_values(self):
         dbutils = self.on_databricks()
-        self.told(summary=SUMMARY)
+        self.set_binary(summary=SUMMARY)
         self.main("plan")
         facts = {key: value for key, value in dbutils.values.items() if key != "summary"}
         self.assertEqual(facts, {"exit": 0, "seq": 42, "duration_ms": 120, "sets_behind": 0, "counts": {"created": 12}})
         self.assertEqual(json.loads(dbutils.values["summary"]), SUMMARY)
 
-    def test_a_summary_too_large_for_a_value_is_left_out_and_the_facts_stay(self):
+    def test_a_too_large_summary_is_omitted_and_the_other_values_are_set(self):
         dbutils = self.on_databricks()
-        self.told(summary=SUMMARY | {"message": "m" * 50_000})
+        self.set_binary(summary=SUMMARY | {"message": "m" * 50_000})
         ran = self.main("plan")
         self.assertNotIn("could not be set", ran.err)
         self.assertNotIn("summary", dbutils.values)
         self.assertEqual(dbutils.values["seq"], 42)
 
-    def test_outside_databricks_the_values_go_to_the_file_that_is_named(self):
+    def test_outside_databricks_the_values_are_written_to_the_given_file(self):
         file = self.folder / "values.json"
         os.environ["LAKEPLAN_TASK_VALUES"] = str(file)
-        self.told(summary=SUMMARY)
+        self.set_binary(summary=SUMMARY)
         self.main("plan")
         self.assertEqual(json.loads(file.read_text())["counts"], {"created": 12})
 
@@ -61,18 +61,18 @@ class Success(TaskCase):
         self.assertEqual(dbutils.values["exit"], 0)
         self.assertIn("duration_ms", dbutils.values)
 
-    def test_values_that_cannot_be_set_are_said_and_do_not_fail_the_task(self):
+    def test_values_that_cannot_be_set_are_reported_and_do_not_fail_the_task(self):
         dbutils = self.on_databricks()
         del dbutils.jobs.taskValues.set
-        self.told(summary=SUMMARY)
+        self.set_binary(summary=SUMMARY)
         ran = self.main("plan")
         self.assertIsNone(ran.raised)
         self.assertIn("the task value seq could not be set", ran.err)
 
 
 class Failure(TaskCase):
-    def test_a_refusal_fails_the_task_with_what_was_said_and_the_end_of_the_log(self):
-        self.told(
+    def test_a_refusal_fails_the_task_with_its_message_and_the_end_of_the_log(self):
+        self.set_binary(
             does="for i in range(100): print('line', i)",
             exit=1,
             summary=SUMMARY | {"exit": 1, "code": "refused", "message": "no such project", "hint": "lakeplan project list"},
@@ -87,23 +87,23 @@ class Failure(TaskCase):
 
     def test_the_values_of_a_failed_task_are_set_too(self):
         dbutils = self.on_databricks()
-        self.told(exit=1, summary=SUMMARY | {"exit": 1})
+        self.set_binary(exit=1, summary=SUMMARY | {"exit": 1})
         self.main("plan")
         self.assertEqual(dbutils.values["exit"], 1)
 
-    def test_exit_4_is_told_apart_and_says_that_repeating_is_safe(self):
-        self.told(exit=4)
+    def test_exit_4_raises_an_error_that_says_a_retry_is_safe(self):
+        self.set_binary(exit=4)
         raised = self.main("plan").raised
         self.assertIsInstance(raised, lakeplan.TryAgainLater)
         self.assertIn("repeating the task is safe", str(raised))
 
-    def test_a_child_that_was_killed_is_said_to_be(self):
-        self.told(does="os.kill(os.getpid(), 9)")
+    def test_a_killed_child_is_reported_with_its_signal(self):
+        self.set_binary(does="os.kill(os.getpid(), 9)")
         self.assertIn("was ended by signal 9", str(self.main("plan").raised))
 
-    def test_a_task_that_is_terminated_ends_its_child_first(self):
+    def test_a_terminated_task_ends_its_child_first(self):
         ended = self.folder / "ended"
-        self.told(
+        self.set_binary(
             does="import signal\n"
             f"def end(*_): open({str(ended)!r}, 'w').write('yes'); os.write(1, b'ending\\n'); os._exit(0)\n"
             "signal.signal(signal.SIGTERM, end); print('ready', flush=True); time.sleep(60)"
@@ -112,18 +112,19 @@ class Failure(TaskCase):
         task = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
         self.assertEqual(task.stdout.readline(), "ready\n")
         task.send_signal(signal.SIGTERM)
-        began = time.monotonic()
+        started = time.monotonic()
         rest, _ = task.communicate(timeout=30)
         self.assertEqual((rest, task.returncode, ended.read_text()), ("ending\n", -signal.SIGTERM, "yes"))
-        self.assertLess(time.monotonic() - began, 15)
+        self.assertLess(time.monotonic() - started, 15)
 
-    def test_a_task_that_is_interrupted_passes_it_on_and_raises_it(self):
-        self.told(
+    def test_an_interrupt_is_passed_on_and_raised(self):
+        self.set_binary(
             does="import signal\n"
             "def end(*_): os.write(1, b'ending\\n'); os._exit(0)\n"
             "signal.signal(signal.SIGINT, end); print('ready', flush=True); time.sleep(60)"
         )
-        # What runs in the background, as these tests may, ignores Ctrl-C from its start; a task does not.
+        # A background process, such as these tests, may ignore Ctrl-C from the start; a task does
+        # not.
         script = "import signal, sys, lakeplan; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         script += "sys.argv = ['lakeplan', 'plan']; lakeplan.main()"
         task = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -133,8 +134,8 @@ class Failure(TaskCase):
         self.assertEqual((rest, task.returncode), ("ending\n", -signal.SIGINT))
         self.assertIn("KeyboardInterrupt", err)
 
-    def test_a_child_that_does_not_end_when_asked_is_killed(self):
-        self.told(
+    def test_a_child_that_ignores_the_signal_is_killed(self):
+        self.set_binary(
             does="import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN); print(os.getpid(), flush=True); time.sleep(60)"
         )
         script = "import sys, lakeplan; from lakeplan import _process; _process.GRACE_SECONDS = 0.5\n"

@@ -1,4 +1,4 @@
-"""Where the native binary is, and whether this machine can run it."""
+"""Finds the native binary, and checks that this machine can run it."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ _SAME = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 
 
 def find() -> Path:
-    """The binary: the one LAKEPLAN_BINARY names, else the one the wheel installed for this interpreter, else one on PATH.
+    """Returns the binary: the one in LAKEPLAN_BINARY, or the one that the wheel installed for this interpreter, or the one on PATH.
 
-    Raises CannotStart where there is none, or where it is for another machine.
+    Raises CannotStart if there is none, or if it is for another machine.
     """
     named = os.environ.get("LAKEPLAN_BINARY")
     if named:
         found = Path(named)
         if not found.is_file():
-            raise CannotStart(f"LAKEPLAN_BINARY names {named}, and there is no such file")
+            raise CannotStart(f"LAKEPLAN_BINARY names {named}, which does not exist")
     else:
         found = _installed()
-    machine, made_for = _machine(), made_for_machine(found)
+    machine, made_for = _machine(), target_machine(found)
     if made_for is not None and made_for != machine:
         raise CannotStart(_other_machine(machine, made_for))
     return found
 
 
-def cannot_execute(binary: Path, fault: OSError) -> CannotStart:
-    """The error for a binary that the system refused to start."""
-    if fault.errno == errno.ENOEXEC:
-        return CannotStart(_other_machine(_machine(), made_for_machine(binary) or "another system"))
-    return CannotStart(f"{binary} cannot be started: {fault.strerror}")
+def cannot_execute(binary: Path, err: OSError) -> CannotStart:
+    """Returns the error for a binary that the system refused to start."""
+    if err.errno == errno.ENOEXEC:
+        return CannotStart(_other_machine(_machine(), target_machine(binary) or "another system"))
+    return CannotStart(f"{binary} cannot be started: {err.strerror}")
 
 
-def made_for_machine(binary: Path) -> str | None:
-    """The architecture an ELF file is for, in the words of `platform.machine()`; None where it is no ELF file."""
+def target_machine(binary: Path) -> str | None:
+    """Returns the architecture of an ELF file as `platform.machine()` names it, or None if it is not an ELF file."""
     with binary.open("rb") as file:
         head = file.read(20)
     if len(head) < 20 or not head.startswith(b"\x7fELF"):
@@ -53,8 +53,9 @@ def made_for_machine(binary: Path) -> str | None:
 
 def _installed() -> Path:
     package = Path(__file__).parent
-    # After those of this interpreter: beside the package, and where `pip install --target` puts scripts. The last is for a
-    # wheel that a deploy gave a version of its own (`dynamic_version`): its scripts keep the folder of the old version.
+    # After the scripts of this interpreter: next to the package, and the target of `pip install
+    # --target`. The last is for a wheel to which a deployment gave another version
+    # (`dynamic_version`): its scripts stay in the folder of the old version.
     places = [
         Path(sysconfig.get_path("scripts")),
         *_user_scripts(),
@@ -76,20 +77,20 @@ def _installed() -> Path:
 
 
 def _executable(binary: Path) -> Path:
-    """The binary with the right to be executed, which such a wheel has lost too."""
+    """Makes the binary executable, because such a wheel has also lost the permission."""
     if not os.access(binary, os.X_OK):
         try:
             binary.chmod(binary.stat().st_mode | 0o111)
-        except OSError as fault:
+        except OSError as err:
             raise CannotStart(
-                f"{binary} may not be executed, and this user cannot change that ({fault.strerror}): deploy the wheel as it "
+                f"{binary} may not be executed, and this user cannot change that ({err.strerror}): deploy the wheel as it "
                 "was built, without dynamic_version"
-            ) from fault
+            ) from err
     return binary
 
 
 def _user_scripts() -> list[Path]:
-    """Where `pip install --user` puts scripts."""
+    """Returns the folder of scripts from `pip install --user`."""
     known = "posix_user" in sysconfig.get_scheme_names()
     return [Path(sysconfig.get_path("scripts", "posix_user"))] if known else []
 

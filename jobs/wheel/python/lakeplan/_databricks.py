@@ -1,4 +1,4 @@
-"""What Databricks gives a task: dbutils, the host and the token. Each is optional; outside Databricks there is neither."""
+"""Databricks services for a task: dbutils, the host and the token. Each is optional; outside Databricks there are none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def is_databricks(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def dbutils() -> Any | None:
-    """dbutils as a notebook has it, else as a task has it; None outside Databricks."""
+    """Returns the dbutils of the notebook or of the task, or None outside Databricks."""
     found = _of_notebook()
     if found is not None or not is_databricks():
         return found
@@ -23,17 +23,17 @@ def dbutils() -> Any | None:
     for source in (_dbutils_of_sdk, _dbutils_of_spark):
         try:
             return source()
-        except Exception as fault:  # Each runtime has its own, and fails in its own ways where it is not at home.
-            tried.append(f"{source.__doc__} ({type(fault).__name__})")
+        except Exception as err:  # Runtimes differ, and each source fails in its own way where it is not available.
+            tried.append(f"{source.__doc__} ({type(err).__name__})")
     print(f"lakeplan: no dbutils in {', '.join(tried)}; secrets and task values are left out", file=sys.stderr)
     return None
 
 
 def credentials(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The host and token to hand to the binary, beyond what the environment already has.
+    """Returns the host and token to pass to the binary, in addition to its environment.
 
-    From the environment, else the Databricks SDK, else the notebook's context. A token is never joined to a host it does
-    not come from. Where neither is found on Databricks, standard error says what was tried.
+    They come from the environment, the Databricks SDK, or the notebook's context. A token is never combined with another
+    host. If none is found on Databricks, the tried sources are printed to standard error.
     """
     host = environment.get(HOST, "").rstrip("/")
     if host and environment.get(TOKEN):
@@ -42,8 +42,8 @@ def credentials(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     for source in (_of_sdk, _of_context):
         try:
             found_host, token = source()
-        except Exception as fault:  # Each is optional, and fails in its own ways where it is not at home.
-            tried.append(f"{source.__doc__} ({type(fault).__name__})")
+        except Exception as err:  # Each source is optional, and fails in its own way where it is not available.
+            tried.append(f"{source.__doc__} ({type(err).__name__})")
             continue
         if found_host and token and host in ("", _address(found_host)):
             return {HOST: _address(found_host), TOKEN: token}

@@ -1,4 +1,4 @@
-"""The environment of the binary: this process's, with identity and secrets added. Nothing secret goes anywhere else."""
+"""The environment of the binary: that of this process, plus identity and secrets. Secrets go nowhere else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WITH_VALUE = ("--config", "--target", "-t")
 
 @dataclass(frozen=True)
 class Secret:
-    """A variable of the binary's environment whose value lies in a secret scope."""
+    """A variable of the binary's environment with a value in a secret scope."""
 
     name: str
     scope: str
@@ -27,39 +27,39 @@ class Secret:
 
 @dataclass(frozen=True)
 class Environment:
-    """`variables` is what the child gets; `redact` knows every secret value in it."""
+    """`variables` is the environment of the child; `redact` knows every secret value in it."""
 
     variables: dict[str, str] = field(repr=False)
     redact: Redactor
     dbutils: Any | None
 
 
-def prepare(binary: Path, words: Sequence[str]) -> Environment:
-    """The environment for running `binary` with `words`; this process's own environment stays as it is.
+def prepare(binary: Path, args: Sequence[str]) -> Environment:
+    """Returns the environment for running `binary` with `args`. The environment of this process is not changed.
 
-    Raises TaskFailed where the configuration cannot be read, or where a secret it names can be had neither from its
-    scope nor from the environment.
+    Raises TaskFailed if the configuration cannot be read, or if one of its secrets is neither in its scope nor in the
+    environment.
     """
     variables = dict(os.environ)
     variables.update(_databricks.credentials(variables))
     redact = Redactor(variables[name] for name in (_databricks.TOKEN, "DATABRICKS_CLIENT_SECRET") if variables.get(name))
     dbutils = _databricks.dbutils()
-    for secret in _named(binary, settings_words(words), variables, redact):
+    for secret in _named(binary, settings_args(args), variables, redact):
         if dbutils is not None:
             try:
                 variables[secret.name] = dbutils.secrets.get(scope=secret.scope, key=secret.key)
-            except Exception as fault:
+            except Exception as err:
                 if not variables.get(secret.name):
-                    raise _unreadable(secret, redact(str(fault))) from None
+                    raise _unreadable(secret, redact(str(err))) from None
         if variables.get(secret.name):
             redact.add(variables[secret.name])
     return Environment(variables, redact, dbutils)
 
 
-def settings_words(words: Sequence[str]) -> list[str]:
-    """Those of the words that choose the configuration: --config and --target, however they are written."""
+def settings_args(args: Sequence[str]) -> list[str]:
+    """Returns the arguments that select the configuration: --config and --target, in any spelling."""
     chosen: list[str] = []
-    rest = iter(words)
+    rest = iter(args)
     for word in rest:
         if word == "--":
             break
@@ -71,19 +71,19 @@ def settings_words(words: Sequence[str]) -> list[str]:
     return chosen
 
 
-def _named(binary: Path, words: list[str], variables: dict[str, str], redact: Redactor) -> list[Secret]:
-    said: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
+def _named(binary: Path, args: list[str], variables: dict[str, str], redact: Redactor) -> list[Secret]:
+    output: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
     code = _process.follow(
-        binary, [*words, "config", "secrets", "--json"], variables, lambda stream, line: said[stream].append(line)
+        binary, [*args, "config", "secrets", "--json"], variables, lambda stream, line: output[stream].append(line)
     )
-    out, err = (redact(b"".join(said[stream]).decode(errors="replace")) for stream in ("stdout", "stderr"))
+    out, err = (redact(b"".join(output[stream]).decode(errors="replace")) for stream in ("stdout", "stderr"))
     if code != 0:
         raise failure("lakeplan config secrets", code, **error_of(err), tail=err.strip())
     return [Secret(one["name"], one["scope"], one["key"]) for one in json.loads(out)["secrets"]]
 
 
 def error_of(stderr: str) -> dict[str, str | None]:
-    """Code, message and hint of the error that --json writes as the last line; nothing where there is none."""
+    """Returns code, message and hint of the error that --json prints as the last line, or nothing if there is none."""
     for line in reversed(stderr.splitlines()):
         try:
             error = json.loads(line)["error"]
@@ -99,6 +99,6 @@ def _unreadable(secret: Secret, why: str) -> TaskFailed:
         3,
         code="configuration",
         message=f"{secret.name} is the secret {secret.scope}/{secret.key}, and it cannot be read: {why}",
-        hint=f"databricks secrets put-secret {secret.scope} {secret.key} sets it; who runs this needs READ: "
+        hint=f"databricks secrets put-secret {secret.scope} {secret.key} sets it; the user who runs this needs READ: "
         f"databricks secrets put-acl {secret.scope} PRINCIPAL READ",
     )

@@ -1,20 +1,20 @@
-"""What goes wrong, as the caller tells it apart."""
+"""The errors that callers distinguish."""
 
 from __future__ import annotations
 
 TRY_AGAIN = 4
-"""The exit code of `lakeplan` that says: not now, and repeating is safe."""
+"""The exit code of `lakeplan` for a temporary failure after which a retry is safe."""
 
 
 class CannotStart(RuntimeError):
-    """The binary is missing, or is not for this machine."""
+    """The binary is missing, or it is for another machine."""
 
 
 class TaskFailed(RuntimeError):
-    """`lakeplan` ended with another exit code than 0.
+    """`lakeplan` exited with a code other than 0.
 
-    `exit` is that code (negative: the signal that ended it), `code`, `message` and `hint` are what it said of the error
-    where it said so, `tail` is the end of its log. Everything is free of secrets.
+    `exit` is that code (negative: the signal that ended it). `code`, `message` and `hint` describe the error if known,
+    and `tail` is the end of the log. Nothing contains secrets.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class TaskFailed(RuntimeError):
         if self.exit < 0:
             what = f"{self.command} was ended by signal {-self.exit}"
             if self.exit == -9:
-                what += ", which is mostly what a machine without free memory does"
+                what += ", usually because the machine ran out of memory"
         else:
             what = f"{self.command} ended with exit code {self.exit}" + (f" ({self.code})" if self.code else "")
         lines = [f"{what}: {self.message}" if self.message else what]
@@ -50,13 +50,13 @@ class TaskFailed(RuntimeError):
 
 
 class TryAgainLater(TaskFailed):
-    """Exit 4: storage or network did not answer in time. No change is half done."""
+    """Exit 4: storage or network did not respond in time. No change is half done."""
 
     def _more(self) -> list[str]:
         return ["nothing is half done; repeating the task is safe"]
 
 
-def failure(command: str, exit: int, *, tail: str = "", **said: str | None) -> TaskFailed:
-    """The error that stands for an exit code other than 0."""
+def failure(command: str, exit: int, *, tail: str = "", **details: str | None) -> TaskFailed:
+    """Returns the exception for an exit code other than 0."""
     kind = TryAgainLater if exit == TRY_AGAIN else TaskFailed
-    return kind(command, exit, tail=tail, **said)
+    return kind(command, exit, tail=tail, **details)

@@ -1,4 +1,4 @@
-"""Runs the binary: its lines as they come, signals passed on, no deadlock whatever it writes."""
+"""Runs the binary: passes its lines and signals on immediately, without deadlock for any output."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from . import _binary
 
 Stream = Literal["stdout", "stderr"]
 GRACE_SECONDS = 20.0
-"""How long a child that is asked to end is given: a commit's own deadline is not far beyond."""
+"""Time for a child to exit after a signal; slightly more than the deadline of a commit."""
 
 
 class _Terminated(BaseException):
-    """SIGTERM, as an exception, so that it interrupts the wait for lines."""
+    """SIGTERM as an exception, so that it interrupts the wait for lines."""
 
 
-def follow(binary: Path, words: Sequence[str], environment: Mapping[str, str], take: Callable[[Stream, bytes], None]) -> int:
-    """Runs `binary` with `words` and gives each line to `take`, in the calling thread; returns the exit code.
+def follow(binary: Path, args: Sequence[str], environment: Mapping[str, str], take: Callable[[Stream, bytes], None]) -> int:
+    """Runs `binary` with `args` and passes each line to `take` in the calling thread. Returns the exit code.
 
-    Both streams are read at once, so neither can fill up and stop the child. On Ctrl-C and SIGTERM the child gets the
-    same signal and time to end, its last lines are taken, and then the signal has its usual effect here.
-    Raises CannotStart where the system refuses to start the binary.
+    Both streams are read concurrently, so neither can fill up and block the child. On Ctrl-C and SIGTERM, the child gets
+    the same signal and time to exit, its last lines are passed on, and then the signal has its usual effect here.
+    Raises CannotStart if the system refuses to start the binary.
     """
     try:
         child = subprocess.Popen(
-            [str(binary), *words],
+            [str(binary), *args],
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-    except OSError as fault:
-        raise _binary.cannot_execute(binary, fault) from fault
+    except OSError as err:
+        raise _binary.cannot_execute(binary, err) from err
     lines: queue.SimpleQueue[tuple[Stream, bytes] | None] = queue.SimpleQueue()
     for name, pipe in (("stdout", child.stdout), ("stderr", child.stderr)):
         threading.Thread(target=_read, args=(name, pipe, lines), daemon=True).start()
@@ -47,8 +47,8 @@ def follow(binary: Path, words: Sequence[str], environment: Mapping[str, str], t
     try:
         _drain(lines, take, streams=2)
         return child.wait()
-    except (KeyboardInterrupt, _Terminated) as asked:
-        passed_on = signal.SIGTERM if isinstance(asked, _Terminated) else signal.SIGINT
+    except (KeyboardInterrupt, _Terminated) as interruption:
+        passed_on = signal.SIGTERM if isinstance(interruption, _Terminated) else signal.SIGINT
         _end(child, passed_on, lines, take)
         if passed_on == signal.SIGINT:
             raise
@@ -100,7 +100,7 @@ def _raise_terminated(*_: object) -> None:
 
 
 def _on_sigterm(handler: Callable[..., None]):
-    """Sets the handler and returns the previous one; None where this thread may not, as only the main one may."""
+    """Sets the handler and returns the previous one, or None in a thread other than the main one, which must not set it."""
     if threading.current_thread() is not threading.main_thread():
         return None
     previous = signal.signal(signal.SIGTERM, handler)

@@ -1,4 +1,4 @@
-"""Answers for a notebook: any command as JSON, SQL as Arrow or pandas."""
+"""Results for a notebook: any command as JSON, SQL as Arrow or pandas."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     import pyarrow
 
 
-def run(*words: str, json: bool = True) -> Any:
-    """Runs `lakeplan WORDS --json` and returns its answer, parsed; with `json=False` what it printed, as text.
+def run(*args: str, json: bool = True) -> Any:
+    """Runs `lakeplan ARGS --json` and returns the parsed result, or with `json=False` the printed text.
 
-    What it says beside its answer is printed to standard error. Raises TaskFailed with `code`, `message` and `hint` on
-    an error, TryAgainLater where repeating is safe.
+    Other output goes to standard error. Raises TaskFailed with `code`, `message` and `hint` on an error, and
+    TryAgainLater if a retry is safe.
     """
-    command = " ".join(["lakeplan", *words[:1]])
-    out = _answer(command, [*words, *(["--json"] if json else [])]).decode(errors="replace")
+    command = " ".join(["lakeplan", *args[:1]])
+    out = _answer(command, [*args, *(["--json"] if json else [])]).decode(errors="replace")
     return loads(out) if json else out
 
 
 def query(sql: str, lake: str | None = None, as_of: str | int | None = None, config: str | None = None) -> pandas.DataFrame:
-    """The rows of one SELECT over the tables and views, as a pandas DataFrame.
+    """Returns the rows of one SELECT over the tables and views as a pandas DataFrame.
 
-    `lake` says where the lake is (else LAKEPLAN_LAKE, else the configuration), `as_of` asks an earlier moment: a
-    position in the history, a date or a time. Raises as `run` does, and ImportError where pandas is missing.
+    `lake` is the location of the lake (default: LAKEPLAN_LAKE, then the configuration). `as_of` selects a point in the
+    past: a position in the history, a date or a time. Raises like `run`, and ImportError if pandas is missing.
     """
     table = arrow(sql, lake=lake, as_of=as_of, config=config)
     try:
@@ -40,24 +40,25 @@ def query(sql: str, lake: str | None = None, as_of: str | int | None = None, con
 
 
 def arrow(sql: str, lake: str | None = None, as_of: str | int | None = None, config: str | None = None) -> pyarrow.Table:
-    """The same as `query`, as a pyarrow Table with the types that the lake has."""
+    """Like `query`, but returns a pyarrow Table with the types of the lake."""
     try:
         from pyarrow import BufferReader, parquet
     except ImportError:
         raise ImportError("asking by SQL needs pyarrow: pip install pyarrow, in a notebook %pip install pyarrow") from None
-    words = ["query", "--format", "parquet"]
+    args = ["query", "--format", "parquet"]
     for flag, value in (("--lake", lake), ("--as-of", as_of), ("--config", config)):
         if value is not None:
-            words += [flag, str(value)]
-    answer = BufferReader(_answer("lakeplan query", [*words, "--", sql]))
-    # read_table leaves threads behind that at times abort a process which ends right after it (apache/arrow#34314).
+            args += [flag, str(value)]
+    answer = BufferReader(_answer("lakeplan query", [*args, "--", sql]))
+    # read_table leaves threads behind that sometimes abort a process that exits right afterwards
+    # (apache/arrow#34314).
     return parquet.ParquetFile(answer).read(use_threads=False)
 
 
-def _answer(command: str, words: list[str]) -> bytes:
-    """What the binary writes to standard output."""
+def _answer(command: str, args: list[str]) -> bytes:
+    """Returns the standard output of the binary."""
     binary = _binary.find()
-    environment = _environment.prepare(binary, words)
+    environment = _environment.prepare(binary, args)
     out: list[bytes] = []
     err: list[str] = []
 
@@ -67,11 +68,11 @@ def _answer(command: str, words: list[str]) -> bytes:
         else:
             err.append(environment.redact(line.decode(errors="replace")))
 
-    ended = _process.follow(binary, words, environment.variables, take)
-    said = "".join(err).strip()
+    ended = _process.follow(binary, args, environment.variables, take)
+    errors = "".join(err).strip()
     if ended != 0:
-        error = _environment.error_of(said)
-        raise failure(command, ended, **error, tail="" if error else said)
-    if said:
-        print(said, file=sys.stderr)
+        error = _environment.error_of(errors)
+        raise failure(command, ended, **error, tail="" if error else errors)
+    if errors:
+        print(errors, file=sys.stderr)
     return b"".join(out)

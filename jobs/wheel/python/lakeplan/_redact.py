@@ -1,4 +1,4 @@
-"""Keeps secrets out of what is printed and raised."""
+"""Removes secrets from printed text and exceptions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ MARK = "[REDACTED]"
 
 
 class Redactor:
-    """Knows secret values and takes them out of text, also as JSON, URLs and base64 write them.
+    """Removes known secret values from text, including their forms in JSON, URLs and base64.
 
-    Text is looked at line by line where it is streamed, so each line of a value of several lines counts as a secret.
+    Streamed text is processed line by line, so each line of a multi-line value counts as a secret.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -23,14 +23,14 @@ class Redactor:
             self.add(secret)
 
     def add(self, secret: str) -> None:
-        """Registers one more value; what is blank is no secret."""
+        """Registers another value; a blank value is not a secret."""
         forms = set(self._forms)
         for value in (secret, *secret.splitlines()):
             plain = value.strip()
             if plain:
                 encoded = base64.b64encode(plain.encode()).decode()
                 forms |= {plain, json.dumps(plain)[1:-1], quote(plain, safe=""), quote(plain), encoded, encoded.rstrip("=")}
-        # The longest first: a value may be part of another.
+        # The longest first, because a value may contain another.
         self._forms = sorted(forms, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
@@ -39,7 +39,7 @@ class Redactor:
         return text
 
     def inside(self, value: Any) -> Any:
-        """The same for every text within a value that JSON can hold."""
+        """Redacts every text inside a JSON value."""
         if isinstance(value, dict):
             return {self(key): self.inside(inner) for key, inner in value.items()}
         if isinstance(value, list):
