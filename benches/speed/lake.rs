@@ -1,4 +1,5 @@
-//! Lakes to measure on, made through the store like any other. A large one is made once and copied for each row.
+//! Creates the lakes to measure on through the store. A large lake is created once and copied for
+//! each row.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,18 +16,18 @@ use lakeplan::runtime::{
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::{Format, LakeTables, Outcome, Store};
 
-/// Tasks of one project.
+/// Number of tasks in one project.
 pub const PROJECT: usize = 1_000;
-/// Projects made by one patch set.
+/// Number of projects that one patch set creates.
 const CONCURRENCY: usize = 10;
 const PEOPLE: usize = 20;
 
-/// A change to measure, with an id of now.
+/// Returns a patch set to measure, with an id of the current time.
 pub fn set(patches: Vec<Patch>, clock: &dyn Clock, random: &dyn Random) -> PatchSet {
     PatchSet {
         id: PatchSetId::of(uuid_v7(clock.now(), random)),
         request_hash: [0; 32],
-        actor: Name::new("bench").expect("a name"),
+        actor: Name::new("bench").expect("valid name"),
         source: Source::Cli,
         reason: None,
         patches,
@@ -41,7 +42,8 @@ pub async fn commit(store: &DeltaStore, sets: Vec<PatchSet>) {
 }
 
 pub async fn create(folder: &Path) -> DeltaStore {
-    let root = LakeLocation::open(folder.to_str().expect("a path of text"), true).expect("a root");
+    let root =
+        LakeLocation::open(folder.to_str().expect("UTF-8 path"), true).expect("lake location");
     DeltaStore::create(
         &root,
         Format::default(),
@@ -49,11 +51,12 @@ pub async fn create(folder: &Path) -> DeltaStore {
         Arc::new(SystemRandom::default()),
     )
     .await
-    .expect("a lake")
+    .expect("lake")
 }
 
 pub async fn open(folder: &Path) -> DeltaStore {
-    let root = LakeLocation::open(folder.to_str().expect("a path of text"), false).expect("a root");
+    let root =
+        LakeLocation::open(folder.to_str().expect("UTF-8 path"), false).expect("lake location");
     DeltaStore::open(
         &root,
         Format::default(),
@@ -61,41 +64,41 @@ pub async fn open(folder: &Path) -> DeltaStore {
         Arc::new(SystemRandom::default()),
     )
     .await
-    .expect("a lake")
+    .expect("lake")
 }
 
-/// A copy of a folded lake of so many tasks in projects of a thousand, below `folder`. Four of ten tasks were worked on,
-/// over ninety days.
+/// Copies a folded lake with this number of tasks, in projects of a thousand, into `folder`. Forty
+/// percent of the tasks were worked on, over ninety days.
 pub fn copy(tasks: usize, folder: &Path) -> PathBuf {
     let kept = super::scratch().join(format!("{tasks}-tasks"));
-    // A lake that was created before the table existed is created again.
+    // A cached lake is created again if a table was added since.
     let mark = LakeTables::names().collect::<Vec<_>>().join(" ");
     if std::fs::read_to_string(kept.join("done")).ok().as_ref() != Some(&mark) {
-        eprintln!("making a lake of {tasks} tasks, once");
+        eprintln!("creating a lake of {tasks} tasks, once");
         let _ = std::fs::remove_dir_all(&kept);
-        // By another process, so that its memory is not the row's.
-        let own = std::env::current_exe().expect("this program has a path");
+        // Another process creates the lake, so that its memory does not count for the row.
+        let own = std::env::current_exe().expect("path of this program");
         let made = Command::new(own)
             .args(["--worker", "make", &tasks.to_string()])
             .arg(kept.join("lake"))
             .status();
-        assert!(made.expect("a worker starts").success());
-        std::fs::write(kept.join("done"), mark).expect("the mark is written");
+        assert!(made.expect("worker starts").success());
+        std::fs::write(kept.join("done"), mark).expect("mark is written");
     }
     let lake = folder.join("lake");
     let copied =
         Command::new("cp").arg("-a").arg(kept.join("lake")).arg(&lake).status().expect("cp runs");
     assert!(copied.success());
-    // The first flush of what is measured would otherwise flush the copy.
+    // Without this flush, the first measured flush would also flush the copy.
     assert!(Command::new("sync").status().expect("sync runs").success());
     lake
 }
 
-/// The id of the task or project of a number, the same in every run.
+/// Returns the id of the task or project with this number, which is the same in every run.
 pub fn id(kind: u8, number: usize) -> uuid::Uuid {
     let mut random = [0; 10];
     random[0] = kind;
-    // The last bytes choose the bucket, so they are spread as those of real ids are.
+    // The last bytes choose the bucket, so they are spread like those of real ids.
     let spread = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     random[2..].copy_from_slice(&spread.to_be_bytes());
     uuid::Builder::from_unix_timestamp_millis(1_780_000_000_000 + number as u64, &random)
@@ -110,24 +113,25 @@ pub fn task(number: usize) -> TaskId {
     TaskId::of(id(2, number))
 }
 
-/// Makes the lake that copies are taken of.
-pub fn make(words: &[String]) {
-    let tasks = words[0].parse().expect("a number");
-    tokio::runtime::Runtime::new().expect("a runtime").block_on(fill(tasks, Path::new(&words[1])));
+/// Creates the lake that is copied for the rows.
+pub fn make(args: &[String]) {
+    let tasks = args[0].parse().expect("number");
+    tokio::runtime::Runtime::new().expect("runtime").block_on(fill(tasks, Path::new(&args[1])));
 }
 
 async fn fill(tasks: usize, folder: &Path) {
-    let begin = DateTime::from_timestamp(1_785_000_000, 0).expect("a moment");
+    let begin = DateTime::from_timestamp(1_785_000_000, 0).expect("timestamp");
     let clock = Arc::new(ManualClock::new(begin, TimeDelta::microseconds(1)));
     let random: Arc<dyn Random> = Arc::new(SeededRandom::new(7));
-    let root = LakeLocation::open(folder.to_str().expect("a path of text"), true).expect("a root");
+    let root =
+        LakeLocation::open(folder.to_str().expect("UTF-8 path"), true).expect("lake location");
     let store = DeltaStore::create(
         &root,
         Format::default(),
         Arc::clone(&clock) as Arc<dyn Clock>,
         Arc::clone(&random),
     );
-    let store = store.await.expect("a lake");
+    let store = store.await.expect("lake");
     let people = (0..PEOPLE).map(|number| {
         Patch::new(Op::Create, Entity::User, id(3, number), None)
             .with("handle", format!("person{number}"))
@@ -139,7 +143,7 @@ async fn fill(tasks: usize, folder: &Path) {
         commit(&store, vec![set(patches, clock.as_ref(), random.as_ref())]).await;
         clock.advance(TimeDelta::days(90) / (2 * projects.div_ceil(CONCURRENCY)) as i32);
         if first / CONCURRENCY % 10 == 9 {
-            store.fold().await.expect("it folds");
+            store.fold().await.expect("fold succeeds");
         }
     }
     for status in ["in_progress", "completed"] {
@@ -158,16 +162,16 @@ async fn fill(tasks: usize, folder: &Path) {
             commit(&store, vec![set(patches.collect(), clock.as_ref(), random.as_ref())]).await;
             clock.advance(TimeDelta::days(90) / (4 * projects.div_ceil(CONCURRENCY)) as i32);
             if first / CONCURRENCY % 10 == 9 {
-                store.fold().await.expect("it folds");
+                store.fold().await.expect("fold succeeds");
             }
         }
     }
-    store.fold().await.expect("it folds");
-    store.maintain(lakeplan::store::Retention::default()).await.expect("it is maintained");
+    store.fold().await.expect("fold succeeds");
+    store.maintain(lakeplan::store::Retention::default()).await.expect("maintenance succeeds");
     store.close().await;
 }
 
-/// A project with its tasks: ten phases, each with tasks of nine parts.
+/// Returns a project with its tasks: ten phases, and in each phase tasks with nine subtasks.
 pub fn plan(number: usize) -> Vec<Patch> {
     let id = project(number);
     let mut patches = vec![
@@ -180,7 +184,8 @@ pub fn plan(number: usize) -> Vec<Patch> {
     patches
 }
 
-/// What a task stands below: ten phases, in each nine tasks, in each nine parts.
+/// Returns the parent of a task: there are ten phases, nine tasks in each, and nine subtasks in
+/// each of these.
 pub fn parent(at: usize) -> Option<usize> {
     match (at.is_multiple_of(100), at.is_multiple_of(10)) {
         (true, _) => None,
@@ -207,7 +212,7 @@ fn new_task(project: ProjectId, first: usize, at: usize) -> Patch {
     patch
 }
 
-/// Letters for a project's number: A, B, … AA, AB …
+/// Returns the project's number as letters: A, B, … AA, AB …
 pub fn key(number: usize) -> String {
     let mut letters = String::from("P");
     let mut rest = number;

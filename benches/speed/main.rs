@@ -1,9 +1,9 @@
-//! Measures what docs/performance.md promises and prints its table: `cargo bench`. Words after `--` choose rows by their names;
-//! `--write` puts the table into docs/performance.md.
+//! Measures the promises of docs/performance.md and prints the table: `cargo bench`. Words after
+//! `--` select rows by name; `--write` writes the table into docs/performance.md.
 //!
-//! Every row runs in a process of its own, so that its peak memory is its own, and beside it in the same run a peer does
-//! the same work. The peers live in the virtual environments that `tests/readers/run` makes below `.venv`; where one is
-//! missing its column says so.
+//! Every row runs in its own process, so that its peak memory is its own. In the same run, a peer
+//! does the same work. The peers live in the virtual environments that `tests/readers/run` creates
+//! in `.venv`. If one is missing, its column says so.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -26,13 +26,13 @@ use serde_json::{Value, json};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What a row found.
+/// Result of a row.
 #[derive(Debug, Default)]
-pub struct Found {
-    /// What was measured, in words.
+pub struct Measurement {
+    /// The measured values as text.
     pub ours: String,
     pub peer: String,
-    /// Whether the goal is met; `None` where it could not be judged.
+    /// Whether the goal is met; `None` if that cannot be decided.
     pub met: Option<bool>,
 }
 
@@ -41,7 +41,7 @@ pub struct Row {
     pub name: &'static str,
     pub work: &'static str,
     pub goal: &'static str,
-    pub run: fn(&Path) -> Found,
+    pub run: fn(&Path) -> Measurement,
 }
 
 const HEAD: &str =
@@ -50,28 +50,28 @@ const BEGIN: &str = "<!-- speed: cargo bench -- --write -->";
 const END: &str = "<!-- end of speed -->";
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let args: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let rows = rows::all();
-    if let [flag, name, folder] = words.as_slice()
+    if let [flag, name, folder] = args.as_slice()
         && flag == "--row"
     {
         let row = rows.iter().find(|row| row.name == name).expect("no such row");
-        let found = (row.run)(Path::new(folder));
+        let measurement = (row.run)(Path::new(folder));
         println!(
             "{}",
-            json!({"ours": found.ours, "peer": found.peer, "met": found.met, "peak_mib": peak_mib("self")})
+            json!({"ours": measurement.ours, "peer": measurement.peer, "met": measurement.met, "peak_mib": peak_mib("self")})
         );
         return;
     }
-    if let [flag, rest @ ..] = words.as_slice()
+    if let [flag, rest @ ..] = args.as_slice()
         && flag == "--worker"
     {
         return rows::worker(rest);
     }
-    let wanted: Vec<&String> = words.iter().filter(|word| !word.starts_with("--")).collect();
+    let selected: Vec<&String> = args.iter().filter(|word| !word.starts_with("--")).collect();
     let mut lines: Vec<(&str, String)> = Vec::new();
     for row in rows.iter().filter(|row| {
-        wanted.is_empty() || wanted.iter().any(|word| row.name.contains(word.as_str()))
+        selected.is_empty() || selected.iter().any(|word| row.name.contains(word.as_str()))
     }) {
         eprintln!("{} ...", row.name);
         let line = line(row, &in_a_process(row));
@@ -80,14 +80,14 @@ fn main() {
     }
     println!("{HEAD}");
     lines.iter().for_each(|(_, line)| println!("{line}"));
-    if words.iter().any(|word| word == "--write") {
+    if args.iter().any(|word| word == "--write") {
         write_table(&rows, &lines);
     }
 }
 
-fn line(row: &Row, found: &Value) -> String {
-    let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
-    let mark = match found["met"].as_bool() {
+fn line(row: &Row, measurement: &Value) -> String {
+    let text = |key: &str| measurement[key].as_str().unwrap_or_default().to_owned();
+    let mark = match measurement["met"].as_bool() {
         Some(true) => "",
         Some(false) => " (missed)",
         None => " (not judged)",
@@ -98,7 +98,7 @@ fn line(row: &Row, found: &Value) -> String {
         row.goal,
         text("ours"),
         text("peer"),
-        found["peak_mib"]
+        measurement["peak_mib"]
     )
 }
 
@@ -106,8 +106,8 @@ fn in_a_process(row: &Row) -> Value {
     let folder = tempfile::Builder::new()
         .prefix("lakeplan-bench")
         .tempdir_in(scratch())
-        .expect("a folder to work in");
-    let own = std::env::current_exe().expect("this program has a path");
+        .expect("working directory");
+    let own = std::env::current_exe().expect("path of this program");
     let done = Command::new(own)
         .args(["--row", row.name])
         .arg(folder.path())
@@ -121,10 +121,10 @@ fn in_a_process(row: &Row) -> Value {
     );
     let rendered = String::from_utf8_lossy(&done.stdout);
     serde_json::from_str(rendered.lines().last().unwrap_or_default())
-        .expect("a row ends with its JSON")
+        .expect("row prints JSON as its last line")
 }
 
-/// The highest memory a process of this machine had resident, in MiB.
+/// Returns the peak resident memory of a process on this machine, in MiB.
 pub fn peak_mib(process: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -132,27 +132,25 @@ pub fn peak_mib(process: &str) -> u64 {
         / 1024
 }
 
-/// Where lakes are made: beside what cargo builds.
+/// Returns the directory for lakes, next to the build output of cargo.
 pub fn scratch() -> PathBuf {
-    let own = std::env::current_exe().expect("this program has a path");
+    let own = std::env::current_exe().expect("path of this program");
     let target = own
         .ancestors()
         .find(|folder| folder.ends_with("release"))
         .and_then(Path::parent)
-        .expect("a target folder");
+        .expect("target directory");
     let scratch = target.join("bench-lakes");
-    std::fs::create_dir_all(&scratch).expect("a folder for lakes");
+    std::fs::create_dir_all(&scratch).expect("directory for lakes");
     scratch
 }
 
-/// Puts the lines that were measured into the table of docs/performance.md; the others stay as they are.
+/// Writes the measured rows into the table of docs/performance.md and keeps the other rows.
 fn write_table(rows: &[Row], measured: &[(&str, String)]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md");
-    let text = std::fs::read_to_string(&path).expect("docs/performance.md is there");
-    let (before, rest) =
-        text.split_once(BEGIN).expect("docs/performance.md says where the table goes");
-    let (table, after) =
-        rest.split_once(END).expect("docs/performance.md says where the table ends");
+    let text = std::fs::read_to_string(&path).expect("docs/performance.md exists");
+    let (before, rest) = text.split_once(BEGIN).expect("docs/performance.md has the begin marker");
+    let (table, after) = rest.split_once(END).expect("docs/performance.md has the end marker");
     let kept = |work: &str| {
         table.lines().find(|line| line.starts_with(&format!("| {work} |"))).map(str::to_owned)
     };

@@ -1,6 +1,6 @@
-//! The bundle that deploys to Databricks: `bundle.yml` and the jobs it includes are what the schema allows, every reference
-//! resolves in every target, every file that is named exists, and every task is a command that `lakeplan` has. A job file
-//! needs nothing but to lie in `jobs/`.
+//! The bundle that deploys to Databricks. `bundle.yml` and the jobs that it includes match the
+//! schema, every reference resolves in every target, every referenced file exists, and every task
+//! is a valid `lakeplan` command. A job file only has to be in `jobs/`.
 
 mod resolve;
 
@@ -13,9 +13,9 @@ use serde_json::Value;
 use crate::support::shared;
 use resolve::Bundle;
 
-/// Made by a command of its own, and never checked in.
+/// Built by another command and never checked in.
 const BUILT: [&str; 2] = ["dist/*.whl", "../dist/*.whl"];
-/// The keys whose values are paths, relative to the file they stand in.
+/// Keys with values that are paths, relative to the file that contains them.
 const PATHS: [&str; 7] =
     ["file_path", "notebook_path", "source", "whl", "dependencies", "include", "paths"];
 
@@ -29,7 +29,7 @@ fn read(file: &Path) -> Value {
     serde_saphyr::from_str(&text).unwrap_or_else(|err| panic!("{}: {err}", file.display()))
 }
 
-/// The root file, and what it includes.
+/// Returns the root file and its includes.
 fn files() -> Vec<(PathBuf, Value)> {
     let main = root().join("bundle.yml");
     let config = read(&main);
@@ -37,13 +37,13 @@ fn files() -> Vec<(PathBuf, Value)> {
     let mut files = vec![(main, config)];
     for pattern in patterns {
         let found = matching(&root(), &pattern);
-        assert!(!found.is_empty(), "bundle.yml includes {pattern}, and there is no such file");
+        assert!(!found.is_empty(), "bundle.yml includes {pattern}, but no file matches");
         files.extend(found.into_iter().map(|file| (file.clone(), read(&file))));
     }
     files
 }
 
-/// The files that a path means whose last part may hold one `*`, in order.
+/// Returns the files that match a path, sorted. The last part of the path may contain one `*`.
 fn matching(folder: &Path, pattern: &str) -> Vec<PathBuf> {
     let path = folder.join(pattern);
     let (place, name) = (path.parent().unwrap(), path.file_name().unwrap().to_str().unwrap());
@@ -63,7 +63,7 @@ fn matching(folder: &Path, pattern: &str) -> Vec<PathBuf> {
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a string")).to_owned()
 }
 
 fn targets() -> Vec<(String, Bundle)> {
@@ -72,7 +72,7 @@ fn targets() -> Vec<(String, Bundle)> {
     names.into_iter().map(|name| (name.clone(), Bundle::of(&files, &name))).collect()
 }
 
-/// The tasks of a job, also those that a loop repeats.
+/// Returns the tasks of a job, including those inside a loop.
 fn tasks(job: &Value) -> Vec<&Value> {
     job["tasks"]
         .as_array()
@@ -83,29 +83,29 @@ fn tasks(job: &Value) -> Vec<&Value> {
 }
 
 #[test]
-fn every_file_is_what_the_schema_of_bundles_allows() {
+fn bundle_files_match_the_bundle_schema() {
     let Some(schema) = shared("data/databricks/bundle.schema.json") else { return };
     let schema: Value = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     for (file, config) in files() {
-        let faults: Vec<String> = validator
+        let problems: Vec<String> = validator
             .iter_errors(&config)
             .map(|err| format!("{}: {:.300}", err.instance_path(), err.to_string()))
             .collect();
-        assert!(faults.is_empty(), "{}:\n{}", file.display(), faults.join("\n"));
+        assert!(problems.is_empty(), "{}:\n{}", file.display(), problems.join("\n"));
     }
 }
 
 #[test]
-fn every_reference_resolves_in_every_target() {
+fn references_resolve_in_every_target() {
     for (target, bundle) in targets() {
-        let faults = bundle.resolve(bundle.config()).err();
-        assert_eq!(faults, None, "target {target}");
+        let problems = bundle.resolve(bundle.config()).err();
+        assert_eq!(problems, None, "target {target}");
     }
 }
 
 #[test]
-fn every_file_that_is_named_exists() {
+fn referenced_files_exist() {
     let mut missing = Vec::new();
     for (file, config) in files() {
         let mut named = Vec::new();
@@ -116,7 +116,7 @@ fn every_file_that_is_named_exists() {
         missing.extend(
             named
                 .iter()
-                .map(|path| format!("{} names {path}, and there is no such file", file.display())),
+                .map(|path| format!("{} refers to {path}, which does not exist", file.display())),
         );
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));
@@ -125,7 +125,7 @@ fn every_file_that_is_named_exists() {
         let files = text(&bundle.resolve(&Value::from("${workspace.file_path}")).unwrap());
         let inside = config
             .strip_prefix(&files)
-            .unwrap_or_else(|| panic!("{target}: {config} is not part of what is deployed"));
+            .unwrap_or_else(|| panic!("{target}: {config} is not deployed"));
         assert!(root().join(inside.trim_start_matches('/')).exists(), "{target}: {config}");
     }
 }
@@ -142,8 +142,8 @@ fn paths(value: &Value, key: &str, found: &mut Vec<String>) {
 }
 
 #[test]
-fn every_task_is_a_command_that_lakeplan_has_whatever_its_parameters_are() {
-    let (mut checked, mut faults) = (0, BTreeSet::new());
+fn job_tasks_are_valid_commands_for_all_parameters() {
+    let (mut checked, mut problems) = (0, BTreeSet::new());
     for (target, bundle) in targets() {
         for (name, job) in bundle.jobs() {
             let parameters: Vec<(String, String)> = job["parameters"]
@@ -152,7 +152,7 @@ fn every_task_is_a_command_that_lakeplan_has_whatever_its_parameters_are() {
                 .flatten()
                 .map(|parameter| (text(&parameter["name"]), text(&parameter["default"])))
                 .collect();
-            // As they stand, and each of them given by whoever starts the job.
+            // The default parameters, and each parameter set by the person who starts the job.
             let mut runs = vec![parameters.clone()];
             for at in 0..parameters.len() {
                 let mut run = parameters.clone();
@@ -167,27 +167,27 @@ fn every_task_is_a_command_that_lakeplan_has_whatever_its_parameters_are() {
                     "{name}"
                 );
                 for run in &runs {
-                    let words = wheel["parameters"]
+                    let args = wheel["parameters"]
                         .as_array()
                         .unwrap()
                         .iter()
                         .map(|word| resolve::filled(&text(word), run));
-                    let words: Vec<String> =
-                        std::iter::once("lakeplan".to_owned()).chain(words).collect();
-                    if let Err(err) = definition().try_get_matches_from(&words) {
-                        faults.insert(format!("{target}: {name}: {}: {err}", words.join(" ")));
+                    let args: Vec<String> =
+                        std::iter::once("lakeplan".to_owned()).chain(args).collect();
+                    if let Err(err) = definition().try_get_matches_from(&args) {
+                        problems.insert(format!("{target}: {name}: {}: {err}", args.join(" ")));
                     }
                     checked += 1;
                 }
             }
         }
     }
-    assert!(faults.is_empty(), "{}", faults.into_iter().collect::<Vec<_>>().join("\n"));
+    assert!(problems.is_empty(), "{}", problems.into_iter().collect::<Vec<_>>().join("\n"));
     assert!(checked > 30, "{checked}");
 }
 
 #[test]
-fn tasks_have_names_of_their_own_and_never_wait_for_each_other() {
+fn task_keys_are_unique_and_dependencies_have_no_cycle() {
     for (_, bundle) in targets() {
         for (name, job) in bundle.jobs() {
             let mut waiting: Vec<(String, Vec<String>)> =
@@ -199,10 +199,10 @@ fn tasks_have_names_of_their_own_and_never_wait_for_each_other() {
                     .partition(|(_, before)| before.iter().all(|key| done.contains(key)));
                 assert!(
                     !ready.is_empty(),
-                    "{name}: these wait for each other, or for what is not there: {rest:?}"
+                    "{name}: these tasks form a cycle or depend on missing tasks: {rest:?}"
                 );
                 for (key, _) in ready {
-                    assert!(!done.contains(&key), "{name}: two tasks are called {key}");
+                    assert!(!done.contains(&key), "{name}: two tasks have the key {key}");
                     done.push(key);
                 }
                 waiting = rest;
@@ -222,7 +222,7 @@ fn waits(task: &Value) -> (String, Vec<String>) {
 }
 
 #[test]
-fn every_job_repeats_stops_in_time_tells_of_failures_and_runs_alone() {
+fn jobs_have_retries_timeouts_notifications_and_one_run_at_a_time() {
     for (_, bundle) in targets() {
         for (name, job) in bundle.jobs() {
             assert_eq!(job["max_concurrent_runs"], 1, "{name}");
@@ -231,7 +231,8 @@ fn every_job_repeats_stops_in_time_tells_of_failures_and_runs_alone() {
             assert!(job["email_notifications"]["on_failure"].is_array(), "{name}");
             for task in tasks(&job) {
                 assert!(task["timeout_seconds"].as_u64().is_some_and(|limit| limit > 0), "{name}");
-                // What someone starts by hand to see whether it works is to show a failure, not to hide it.
+                // A job that is started manually as a test must show a failure instead of hiding it
+                // by a retry.
                 let repeats = task["max_retries"].as_u64().unwrap_or(0) > 0
                     && task["min_retry_interval_millis"].is_u64();
                 assert!(repeats || ["quickstart", "setup"].contains(&name.as_str()), "{name}");
@@ -245,7 +246,7 @@ fn every_job_repeats_stops_in_time_tells_of_failures_and_runs_alone() {
 }
 
 #[test]
-fn the_targets_are_what_the_document_says() {
+fn the_documentation_lists_the_targets() {
     let mut table = vec![
         "| target | lake | jobs start | names begin with | jobs run as | secret scope | wheel |"
             .to_owned(),
@@ -272,12 +273,12 @@ fn the_targets_are_what_the_document_says() {
     let document = std::fs::read_to_string(root().join("docs/databricks.md")).unwrap();
     let rendered = document.split("<!-- targets -->\n").nth(1).unwrap_or_default();
     let rendered = rendered.lines().take_while(|line| line.starts_with('|'));
-    // The order of the targets is the reader's.
+    // The document may list the targets in any order.
     let sorted = |rows: Vec<String>| rows.into_iter().collect::<BTreeSet<_>>();
     assert_eq!(
         sorted(rendered.map(str::to_owned).collect()),
         sorted(table.clone()),
-        "docs/databricks.md, below <!-- targets -->, is to say:\n{}\n",
+        "docs/databricks.md must contain, below <!-- targets -->:\n{}\n",
         table.join("\n")
     );
 }

@@ -1,29 +1,29 @@
-//! The real binary: what it prints, where, and with which exit code; and several of them at once.
+//! The real binary: its output, its exit codes, and several processes at once.
 
-mod absurd;
-mod doors;
 mod erase;
-mod full_output;
+mod extreme_values;
+mod hints;
 mod hostile;
 pub mod inbox;
 mod inbox_damage;
 mod inbox_races;
 mod limits;
 mod links;
+mod nested_lakes;
 mod next;
-mod odd_names;
+mod non_utf8;
 mod overwrites;
 mod plan;
 mod query;
 mod rebuilds;
 mod report;
 mod secrets;
+mod stdout_errors;
 mod summary;
 mod upgrade;
+mod validation;
 mod visualize;
-mod ways_out;
-mod wide;
-mod within;
+mod wide_values;
 
 use std::io::Write;
 use std::path::Path;
@@ -33,43 +33,43 @@ use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_lakeplan");
 
-fn command(folder: &Path, words: &[&str]) -> Command {
+fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
-    command.args(words).current_dir(folder).env_clear().env("USER", "tester").stdin(Stdio::null());
+    command.args(args).current_dir(folder).env_clear().env("USER", "tester").stdin(Stdio::null());
     command
 }
 
-fn run(folder: &Path, words: &[&str]) -> Output {
-    command(folder, words).output().unwrap()
+fn run(folder: &Path, args: &[&str]) -> Output {
+    command(folder, args).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Runs a command that must succeed.
-fn ok(folder: &Path, words: &[&str]) -> String {
-    let output = run(folder, words);
-    assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
-    assert!(output.stderr.is_empty(), "{words:?} said on standard error: {}", text(&output.stderr));
+/// Runs a command that must succeed, and returns its standard output.
+fn ok(folder: &Path, args: &[&str]) -> String {
+    let output = run(folder, args);
+    assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+    assert!(output.stderr.is_empty(), "{args:?} wrote to standard error: {}", text(&output.stderr));
     text(&output.stdout)
 }
 
-fn json_of(folder: &Path, words: &[&str]) -> Value {
-    serde_json::from_str(&ok(folder, &[words, &["--json"]].concat())).unwrap()
+fn json_of(folder: &Path, args: &[&str]) -> Value {
+    serde_json::from_str(&ok(folder, &[args, &["--json"]].concat())).unwrap()
 }
 
-/// Runs a command that must fail with a code; gives what it said.
-fn fails(folder: &Path, words: &[&str], code: i32) -> String {
-    let output = run(folder, words);
+/// Runs a command that must fail with this exit code, and returns its standard error.
+fn fails(folder: &Path, args: &[&str], code: i32) -> String {
+    let output = run(folder, args);
     assert_eq!(
         output.status.code(),
         Some(code),
-        "{words:?}: {}{}",
+        "{args:?}: {}{}",
         text(&output.stdout),
         text(&output.stderr)
     );
-    assert!(output.stdout.is_empty(), "{words:?} wrote to standard output");
+    assert!(output.stdout.is_empty(), "{args:?} wrote to standard output");
     text(&output.stderr)
 }
 
@@ -80,14 +80,14 @@ fn lake() -> tempfile::TempDir {
     folder
 }
 
-fn apply(folder: &Path, document: &[u8], words: &[&str]) -> Output {
-    let mut child = command(folder, &[&["apply", "-"], words].concat())
+fn apply(folder: &Path, document: &[u8], args: &[&str]) -> Output {
+    let mut child = command(folder, &[&["apply", "-"], args].concat())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A refusal may come before everything is read.
+    // The command may fail before it reads all of its input.
     let _ = child.stdin.take().unwrap().write_all(document);
     child.wait_with_output().unwrap()
 }
@@ -128,7 +128,7 @@ fn errors_as_json_have_a_code_a_message_and_a_hint() {
 }
 
 #[test]
-fn a_day_with_tasks() {
+fn tasks_can_be_created_changed_and_listed() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["user", "add", "ana"]);
@@ -183,14 +183,14 @@ fn a_day_with_tasks() {
 }
 
 #[test]
-fn what_is_archived_is_out_of_sight_until_it_is_named() {
+fn archived_records_are_hidden_unless_requested() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "a"]);
     ok(path, &["project", "create", "Old", "--key", "OLD"]);
     ok(path, &["task", "create", "b", "--project", "OLD"]);
     let listed =
-        |words: &[&str]| json_of(path, &[&["task", "list"], words].concat())["total"].clone();
+        |args: &[&str]| json_of(path, &[&["task", "list"], args].concat())["total"].clone();
     assert_eq!(
         (listed(&[]), json_of(path, &["next"])["tasks"].as_array().unwrap().len()),
         (json!(2), 2)
@@ -206,7 +206,7 @@ fn what_is_archived_is_out_of_sight_until_it_is_named() {
 }
 
 #[test]
-fn pages_go_on_at_the_state_they_began_at() {
+fn a_cursor_reads_the_snapshot_of_its_first_page() {
     let folder = lake();
     for n in 0..5 {
         ok(folder.path(), &["task", "create", &format!("t{n}")]);
@@ -264,7 +264,7 @@ fn a_patch_set_is_applied_once_under_its_id() {
 }
 
 #[test]
-fn bad_documents_are_refused_with_their_place_and_leave_nothing() {
+fn invalid_documents_are_refused_with_their_location_and_change_nothing() {
     let folder = lake();
     let before = json_of(folder.path(), &["lake", "show"])["chain"].clone();
     let nul = r#"{"patches":[{"op":"create","entity":"task","fields":{"project_id":"PAY","title":"a\u0000b"}}]}"#;
@@ -291,7 +291,7 @@ fn bad_documents_are_refused_with_their_place_and_leave_nothing() {
 }
 
 #[test]
-fn a_file_that_is_too_large_missing_or_a_folder_is_refused_by_name() {
+fn unreadable_input_files_are_refused_by_name() {
     let folder = lake();
     let huge = folder.path().join("huge.json");
     std::fs::File::create(&huge).unwrap().set_len(2 << 30).unwrap();
@@ -304,7 +304,7 @@ fn a_file_that_is_too_large_missing_or_a_folder_is_refused_by_name() {
 }
 
 #[test]
-fn what_is_no_lake_is_stated_to_be_none() {
+fn a_location_without_a_lake_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "x").unwrap();
     std::fs::create_dir_all(folder.path().join("odd/journal/_delta_log")).unwrap();
@@ -323,9 +323,9 @@ fn what_is_no_lake_is_stated_to_be_none() {
     assert!(fails(folder.path(), &["--lake", "moon://x/y", "task", "list"], 3).contains("moon"));
 }
 
-/// Two processes at a time, each changing the same lake: every change that was acknowledged is there.
+/// Two processes at a time change the same lake. Every acknowledged change is in the lake.
 #[test]
-fn processes_race_and_nothing_is_lost() {
+fn racing_processes_lose_no_change() {
     let folder = lake();
     let path = folder.path();
     let each = crate::support::counts(6, 60);
@@ -349,9 +349,10 @@ fn processes_race_and_nothing_is_lost() {
     assert_eq!(numbers, (1..=4 * each as u64).collect::<Vec<_>>());
 }
 
-/// Work logged by several at once adds up: a change that rests on a value just read is tried again.
+/// Several processes log work at once and the minutes add up, because a change that depends on an
+/// outdated value is retried.
 #[test]
-fn minutes_logged_at_once_add_up() {
+fn concurrently_logged_minutes_add_up() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "a"]);
@@ -364,7 +365,7 @@ fn minutes_logged_at_once_add_up() {
 }
 
 #[test]
-fn a_backup_is_a_lake_and_so_is_what_is_restored_from_it() {
+fn a_backup_and_a_restored_lake_are_valid_lakes() {
     let folder = lake();
     let path = folder.path();
     for title in ["a", "b", "c"] {
@@ -374,7 +375,7 @@ fn a_backup_is_a_lake_and_so_is_what_is_restored_from_it() {
     ok(path, &["backup", "copy"]);
     assert_eq!(json_of(path, &["--lake", "copy", "doctor"])["head"], head);
     assert!(fails(path, &["backup", "copy"], 1).contains("already"));
-    // As a copy leaves it that was interrupted after its last table.
+    // A copy that was interrupted after its last table leaves this state.
     let marker = path.join("copy/_copy/copy.json");
     assert!(!marker.exists());
     std::fs::create_dir(path.join("copy/_copy")).unwrap();
@@ -398,7 +399,7 @@ fn a_backup_is_a_lake_and_so_is_what_is_restored_from_it() {
 }
 
 #[test]
-fn a_copied_folder_knows_that_it_is_a_copy() {
+fn a_copied_folder_is_recognized_as_a_copy() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "a"]);
@@ -416,7 +417,7 @@ fn a_copied_folder_knows_that_it_is_a_copy() {
 }
 
 #[test]
-fn sql_answers_and_cannot_write() {
+fn sql_is_read_only() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["user", "add", "ana"]);
@@ -458,16 +459,16 @@ fn sql_answers_and_cannot_write() {
     assert!(fails(path, &["query", "--view", "nope"], 2).contains("workload"));
 }
 
-/// A read-only folder: an error that names the place, and nothing half-written.
+/// A read-only folder causes an error that names the location, and leaves no partial files.
 #[test]
-fn a_folder_that_cannot_be_written_is_named() {
+fn an_unwritable_folder_is_reported_by_name() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let closed = folder.path().join("closed");
     std::fs::create_dir(&closed).unwrap();
     std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o555)).unwrap();
     if std::fs::write(closed.join("probe"), "x").is_ok() {
-        // Whoever may write everywhere cannot be refused; a folder below a file can.
+        // A user with full access is never denied, so the test uses a folder below a file.
         std::fs::write(folder.path().join("file"), "x").unwrap();
         assert!(fails(folder.path(), &["--lake", "file/lake", "init"], 3).contains("file/lake"));
         return;
@@ -477,7 +478,7 @@ fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn planning_and_changing_are_noted_in_their_tables() {
+fn plans_and_changes_are_recorded_in_the_event_tables() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     ok(path, &["init"]);
@@ -501,19 +502,19 @@ fn planning_and_changing_are_noted_in_their_tables() {
     assert_eq!(
         runs,
         json!([{"command": "plan", "actor": "tester", "seq": 2}]),
-        "what only reads is no run"
+        "read-only commands are not recorded as runs"
     );
 }
 
 #[test]
-fn what_a_user_can_stumble_over_is_caught() {
+fn common_mistakes_get_helpful_answers() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "a", "--tag", "x"]);
     ok(path, &["task", "create", "b"]);
     assert!(
         ok(path, &["query", "SELECT avg(estimate_likely) FROM tasks"]).contains("1 row"),
-        "a heading longer than its column"
+        "a heading is longer than its column"
     );
     assert!(
         ok(path, &["query", "SELECT tags FROM tasks ORDER BY key", "--format", "csv"])
@@ -528,7 +529,7 @@ fn what_a_user_can_stumble_over_is_caught() {
 }
 
 #[test]
-fn a_full_check_up_reads_what_a_usual_one_does_not() {
+fn doctor_full_finds_damage_that_doctor_skips() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "a"]);
@@ -545,7 +546,7 @@ fn a_full_check_up_reads_what_a_usual_one_does_not() {
 }
 
 #[test]
-fn a_lake_that_lost_its_journal_is_not_created_again_and_a_lost_table_is_folded_again() {
+fn init_refuses_a_lake_without_journal_and_fold_restores_a_lost_table() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "a"]);

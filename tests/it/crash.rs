@@ -1,4 +1,5 @@
-//! The real binary, killed without warning again and again: what it acknowledged is there, the rest is whole or absent.
+//! The real binary, killed repeatedly without warning: acknowledged sets are in the journal, and
+//! other sets are complete or absent.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
@@ -10,7 +11,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
-use crate::store::faults::journal;
+use crate::store::ambiguous_storage::journal;
 use crate::support::{clock, counts, random};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_lakeplan");
@@ -27,7 +28,8 @@ fn lakeplan(lake: &str) -> Command {
     command
 }
 
-/// One client: `each` patch sets of two tasks, each process killed after a random moment. Gives which were acknowledged.
+/// Runs one client that commits `each` patch sets of two tasks, and kills each process after a
+/// random delay. Returns the acknowledged ids.
 fn client(lake: &str, client: u64, each: usize, mut longest: Duration) -> (Vec<String>, usize) {
     let mut random = StdRng::seed_from_u64(client);
     let (mut acknowledged, mut killed) = (Vec::new(), 0);
@@ -40,15 +42,15 @@ fn client(lake: &str, client: u64, each: usize, mut longest: Duration) -> (Vec<S
         std::thread::sleep(Duration::from_micros(
             random.random_range(0..longest.as_micros() as u64),
         ));
-        // It may have ended by itself; then there is nothing to kill.
+        // It may have exited by itself; then there is nothing to kill.
         let _ = process.kill();
         let status = process.wait().unwrap();
-        // The moments are kept where about half of the processes get through.
+        // The delays are adjusted so that about half of the processes finish.
         if status.success() {
             acknowledged.push(name);
             longest = longest.mul_f64(0.93);
         } else {
-            assert_eq!(status.code(), None, "it failed instead of being killed");
+            assert_eq!(status.code(), None, "the process failed instead of being killed");
             killed += 1;
             longest = longest.mul_f64(1.07);
         }
@@ -57,7 +59,7 @@ fn client(lake: &str, client: u64, each: usize, mut longest: Duration) -> (Vec<S
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_process_leaves_whole_sets_or_none() {
+async fn a_killed_process_leaves_complete_sets_or_none() {
     let folder = tempfile::tempdir().unwrap();
     let lake = folder.path().join("lake").display().to_string();
     assert!(lakeplan(&lake).arg("init").status().unwrap().success());
@@ -68,10 +70,11 @@ async fn a_killed_process_leaves_whole_sets_or_none() {
             .unwrap()
             .success()
     );
-    // The moments are spread over what a run takes on this machine, four at a time.
-    let begun = std::time::Instant::now();
+    // The delays are spread over the duration of a run on this machine, with four processes at a
+    // time.
+    let started = std::time::Instant::now();
     assert!(lakeplan(&lake).args(["task", "create", "x"]).status().unwrap().success());
-    let longest = begun.elapsed() * 5;
+    let longest = started.elapsed() * 5;
     let each = counts(25, 250);
     let results: Vec<(Vec<String>, usize)> = std::thread::scope(|scope| {
         let running: Vec<_> = (0..4)
@@ -92,11 +95,11 @@ async fn a_killed_process_leaves_whole_sets_or_none() {
     let state = store.snapshot(&Scope::All).await.unwrap().state;
     let titles: Vec<String> = crate::store::titles(&state);
     let unique: BTreeSet<&String> = titles.iter().collect();
-    assert_eq!(unique.len(), titles.len(), "a set is there twice");
+    assert_eq!(unique.len(), titles.len(), "a set is in the journal twice");
     for name in &acknowledged {
         assert!(
             unique.contains(&format!("{name}a")) && unique.contains(&format!("{name}b")),
-            "{name} was acknowledged and is not there"
+            "{name} was acknowledged and is missing"
         );
     }
     for title in titles.iter().filter(|title| *title != "x") {
@@ -105,7 +108,7 @@ async fn a_killed_process_leaves_whole_sets_or_none() {
         } else {
             format!("{}a", &title[..title.len() - 1])
         };
-        assert!(unique.contains(&other), "only half of {title} is there");
+        assert!(unique.contains(&other), "only half of {title} exists");
     }
     eprintln!(
         "{} processes, {killed} killed, {} acknowledged, {} sets in the journal",
@@ -115,7 +118,7 @@ async fn a_killed_process_leaves_whole_sets_or_none() {
     );
     assert!(
         killed > each / 2 && !acknowledged.is_empty(),
-        "{killed} killed, {} acknowledged: the moments are badly chosen",
+        "{killed} killed, {} acknowledged: the delays are badly chosen",
         acknowledged.len()
     );
 }

@@ -1,4 +1,5 @@
-//! What is generated and checked in is what the code would generate now. `LAKEPLAN_BLESS=1 cargo test generated` writes it.
+//! Generated files that are checked in match the code. `LAKEPLAN_BLESS=1 cargo test generated`
+//! writes them.
 
 use std::fs;
 use std::path::Path;
@@ -7,16 +8,16 @@ use lakeplan::analytics::VIEWS;
 use lakeplan::store::tables::dictionary;
 use serde_json::{Value, json};
 
-fn check(path: &str, wanted: &str) {
+fn check(path: &str, expected: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if lakeplan::config::variable("LAKEPLAN_BLESS").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, wanted).unwrap();
+        fs::write(&path, expected).unwrap();
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
     assert!(
-        found == wanted,
-        "{} is not what the code generates; LAKEPLAN_BLESS=1 cargo test generated writes it",
+        found == expected,
+        "{} differs from the generated text; LAKEPLAN_BLESS=1 cargo test generated writes it",
         path.display()
     );
 }
@@ -62,7 +63,7 @@ fn the_data_dictionary_is_current() {
     check("schemas/README.md", &page);
 }
 
-/// The names of the files in a folder, without their ending.
+/// Returns the names of the files in a folder, without their extension.
 fn names(folder: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut names: Vec<String> = fs::read_dir(folder)
@@ -74,16 +75,16 @@ fn names(folder: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_view_is_one_file_and_one_line_and_so_is_a_table() {
+fn views_and_tables_match_their_schema_files() {
     let mut listed: Vec<String> = VIEWS.iter().map(|view| view.name.to_owned()).collect();
     listed.sort();
     assert_eq!(names("schemas/views"), listed, "schemas/views and src/analytics/views.rs disagree");
     let mut listed: Vec<String> = dictionary().iter().map(|table| table.name.to_owned()).collect();
     listed.sort();
-    assert_eq!(names("schemas/tables"), listed, "schemas/tables holds a table there is not");
+    assert_eq!(names("schemas/tables"), listed, "schemas/tables contains an unknown table");
     assert!(
         VIEWS.iter().all(|view| view.doc().len() > 20),
-        "a view does not say in its first line what it shows"
+        "the first line of a view must say what it shows"
     );
 }
 

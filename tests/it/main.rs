@@ -1,4 +1,5 @@
-//! The integration tests, linked once: linking Arrow and DataFusion per file would cost more than running them.
+//! The integration tests in one binary, because linking Arrow and DataFusion for each file would
+//! take longer than the tests.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,11 +1,11 @@
 //! Planning a description, and planning it again.
 
-pub mod at_once;
+pub mod concurrent;
 mod descriptions;
 mod effort;
-mod people;
 mod replanning;
 mod timeline;
+mod user_edits;
 
 use std::sync::Arc;
 
@@ -23,13 +23,13 @@ use serde_json::{Value, json};
 
 use crate::support::{clock, random};
 
-/// A lake in memory and one description that is planned into it.
-pub struct Desk {
+/// A lake in memory, and one description that is planned into it.
+pub struct PlanFixture {
     pub service: Service,
     runtime: tokio::runtime::Runtime,
 }
 
-impl Desk {
+impl PlanFixture {
     pub fn new() -> Self {
         let (clock, random) = (clock(), random(7));
         let store = MemoryStore::new(Arc::clone(&clock) as _, Arc::clone(&random) as _).unwrap();
@@ -38,11 +38,11 @@ impl Desk {
         Self { service, runtime: tokio::runtime::Builder::new_current_thread().build().unwrap() }
     }
 
-    /// A desk on which a description was planned as `plan.md`.
+    /// Creates a fixture with a description planned as `plan.md`.
     pub fn with(text: &str) -> Self {
-        let desk = Self::new();
-        desk.plan(text);
-        desk
+        let fixture = Self::new();
+        fixture.plan(text);
+        fixture
     }
 
     pub fn request(text: &str) -> PlanRequest {
@@ -66,7 +66,7 @@ impl Desk {
         self.try_plan(&Self::request(text)).unwrap_or_else(|err| panic!("{err}: {err:?}"))
     }
 
-    /// What a person does between two plans.
+    /// Applies patches of a user between two plans.
     pub fn change(&self, patches: Value) {
         self.try_change(patches).unwrap_or_else(|err| panic!("{err}: {err:?}"));
     }
@@ -92,7 +92,7 @@ impl Desk {
         self.runtime.block_on(self.service.state(&Scope::All)).unwrap()
     }
 
-    /// The key of the living task of this title.
+    /// Returns the key of the live task with this title.
     pub fn key(&self, title: &str) -> String {
         self.task(title).key.to_string()
     }
@@ -103,7 +103,7 @@ impl Desk {
             .projects()
             .flat_map(ProjectState::tasks)
             .filter(|task| task.is_live() && task.title.as_str() == title);
-        let task = found.next().unwrap_or_else(|| panic!("no living task {title:?}"));
+        let task = found.next().unwrap_or_else(|| panic!("no live task {title:?}"));
         assert!(found.next().is_none(), "several tasks {title:?}");
         task.as_ref().clone()
     }
@@ -115,7 +115,7 @@ impl Desk {
             .any(|task| task.is_live() && task.title.as_str() == title)
     }
 
-    /// The living dependencies as pairs of titles, sorted.
+    /// Returns the live dependencies as pairs of titles, sorted.
     pub fn dependencies(&self) -> Vec<(String, String)> {
         let state = self.state();
         let title = |id| state.task(id).unwrap().title.to_string();
@@ -126,7 +126,7 @@ impl Desk {
         pairs
     }
 
-    /// The living tasks in order, indented by depth.
+    /// Returns the live tasks in order, indented by depth.
     pub fn outline(&self) -> String {
         let state = self.state();
         let mut lines = Vec::new();
@@ -142,7 +142,7 @@ impl Desk {
         lines.join("\n")
     }
 
-    /// Everything but stamps, comparable.
+    /// Returns all records without the stamps, in a comparable form.
     pub fn substance(&self) -> Vec<String> {
         let stamps = ["updated_at", "updated_by"];
         let state = self.state();
@@ -157,12 +157,12 @@ impl Desk {
     }
 }
 
-/// The marks and titles of what a preview reports, in order.
+/// Returns the marks and titles of a preview's items, in order.
 pub fn rendered(preview: &Preview) -> Vec<(Mark, String)> {
     preview.report.items.iter().map(|item| (item.mark, item.title.clone())).collect()
 }
 
-/// The one item of a mark.
+/// Returns the only item with this mark.
 pub fn only(preview: &Preview, mark: Mark) -> &Item {
     let found: Vec<&Item> = preview.report.items.iter().filter(|item| item.mark == mark).collect();
     assert_eq!(found.len(), 1, "{:?}", rendered(preview));

@@ -1,5 +1,5 @@
-//! Eight processes at once, each changing and reading the same lake: there is one order of all their operations that
-//! explains every answer and agrees with the time at which each was given.
+//! Eight concurrent processes change and read the same lake. One order of all their operations
+//! explains every answer and agrees with the times of the calls.
 
 use std::io::Write;
 use std::path::Path;
@@ -19,15 +19,15 @@ use crate::support::counts;
 const BINARY: &str = env!("CARGO_BIN_EXE_lakeplan");
 const PROCESSES: usize = 8;
 const TASKS: u64 = 5;
-/// The first process runs `maintain` every so many of its operations.
-const MAINTAINED: usize = 8;
+/// The first process runs `maintain` after this number of its operations.
+const MAINTAIN_INTERVAL: usize = 8;
 
 type Op = Operation<JournalOp<String>, JournalOutcome<String>>;
 
-/// Runs a command; gives its exit code and what it said as JSON.
-fn lakeplan(folder: &Path, words: &[&str], document: Option<&Value>) -> (i32, Value) {
+/// Runs a command. Returns its exit code and its output as JSON.
+fn lakeplan(folder: &Path, args: &[&str], document: Option<&Value>) -> (i32, Value) {
     let mut command = Command::new(BINARY);
-    command.args(words).arg("--json").current_dir(folder).env_clear().env("USER", "tester");
+    command.args(args).arg("--json").current_dir(folder).env_clear().env("USER", "tester");
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -42,27 +42,27 @@ fn lakeplan(folder: &Path, words: &[&str], document: Option<&Value>) -> (i32, Va
     let output = child.wait_with_output().unwrap();
     let message = if output.status.success() { &output.stdout } else { &output.stderr };
     let message = serde_json::from_slice(message)
-        .unwrap_or_else(|_| panic!("{words:?}: {}", String::from_utf8_lossy(message)));
+        .unwrap_or_else(|_| panic!("{args:?}: {}", String::from_utf8_lossy(message)));
     (output.status.code().unwrap(), message)
 }
 
-/// A set that was sent: its id, its document, the task it writes and what it expects there.
+/// A sent set: its id, its document, the task it writes, and the value it expects there.
 type Sent = (String, Value, u64, Option<String>);
 
 struct Shared<'a> {
     folder: &'a Path,
-    begun: Instant,
+    started: Instant,
     /// The seq of the last set before the race.
     base: u64,
-    /// What each task was last seen to hold: the id of the set that wrote it.
+    /// The last known content of each task: the id of the set that wrote it.
     seen: Mutex<Vec<Option<String>>>,
-    /// Sets that another process is to send again.
+    /// Sets that another process sends again.
     again: Mutex<Vec<Sent>>,
 }
 
 impl Shared<'_> {
     fn now(&self) -> u64 {
-        self.begun.elapsed().as_nanos() as u64
+        self.started.elapsed().as_nanos() as u64
     }
 
     fn seq(&self, message: &Value) -> usize {
@@ -84,7 +84,7 @@ impl Shared<'_> {
         }
     }
 
-    /// Sends a set that writes its id into a task, expecting what the task held when last seen.
+    /// Sends a set that writes its id into a task, and expects the last known content of the task.
     fn append(&self, id: String, document: &Value, entity: u64, expects: Option<String>) -> Op {
         let called = self.now();
         let (code, message) = lakeplan(self.folder, &["apply", "-", "--id", &id], Some(document));
@@ -110,8 +110,9 @@ impl Shared<'_> {
         let ids = SeededRandom::new(number as u64 + 1000);
         let mut done = Vec::new();
         for turn in 1..=operations {
-            if number == 0 && turn % MAINTAINED == 0 {
-                // Compaction and checkpoints go on beneath the others, and keep the readings short.
+            if number == 0 && turn % MAINTAIN_INTERVAL == 0 {
+                // Compaction and checkpoints run concurrently with the others, and keep reads
+                // short.
                 let (code, message) = lakeplan(self.folder, &["maintain"], None);
                 assert_eq!(code, 0, "{message}");
             }
@@ -150,9 +151,9 @@ impl Shared<'_> {
 }
 
 #[test]
-fn eight_processes_behave_as_one_after_the_other() {
+fn concurrent_processes_are_linearizable() {
     let folder = tempfile::tempdir().unwrap();
-    let run = |words: &[&str]| lakeplan(folder.path(), words, None).1;
+    let run = |args: &[&str]| lakeplan(folder.path(), args, None).1;
     run(&["init"]);
     run(&["project", "create", "Payments", "--key", "PAY"]);
     for _ in 0..TASKS {
@@ -161,7 +162,7 @@ fn eight_processes_behave_as_one_after_the_other() {
     let base = run(&["lake", "show"])["seq"].as_u64().unwrap();
     let shared = Shared {
         folder: folder.path(),
-        begun: Instant::now(),
+        started: Instant::now(),
         base,
         seen: Mutex::new(vec![None; TASKS as usize]),
         again: Mutex::new(Vec::new()),
@@ -186,7 +187,7 @@ fn eight_processes_behave_as_one_after_the_other() {
         result(|o| matches!(o, JournalOutcome::Refused)),
     );
     let repeated = result(|o| matches!(o, JournalOutcome::AlreadyCommitted { .. }));
-    let seconds = shared.begun.elapsed().as_secs_f64();
+    let seconds = shared.started.elapsed().as_secs_f64();
     eprintln!(
         "{} operations of {PROCESSES} processes in {seconds:.1} s: {committed} committed ({:.0}/s), {refused} refused, {repeated} repeated",
         history.len(),
@@ -199,7 +200,7 @@ fn eight_processes_behave_as_one_after_the_other() {
         "no order of the operations explains the answers"
     );
 
-    // The checker must be able to say no to this very history: an answer changed after the fact.
+    // Negative control: the checker must reject this history after one answer is changed.
     let changed = history.iter_mut().find_map(|op| match &mut op.returned {
         Some((_, outcome @ JournalOutcome::Refused)) => Some(outcome),
         _ => None,
@@ -211,9 +212,9 @@ fn eight_processes_behave_as_one_after_the_other() {
     ));
 }
 
-/// A job and a person, or two jobs, plan the same description for the first time.
+/// A job and a user, or two jobs, plan the same description for the first time.
 #[test]
-fn processes_that_plan_one_description_at_once_make_one_project() {
+fn concurrent_plans_of_one_description_create_one_project() {
     for round in 0..counts(3, 60) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
@@ -230,12 +231,12 @@ fn processes_that_plan_one_description_at_once_make_one_project() {
         let mut random = StdRng::seed_from_u64(round as u64);
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                let words: &[&str] =
+                let args: &[&str] =
                     if random.random_range(0..3) == 0 { &of_file } else { &of_folder };
                 let pause = Duration::from_millis(random.random_range(0..40));
                 scope.spawn(move || {
                     std::thread::sleep(pause);
-                    let (code, message) = lakeplan(path, words, None);
+                    let (code, message) = lakeplan(path, args, None);
                     assert_eq!(code, 0, "round {round}: {message}");
                 });
             }

@@ -1,4 +1,5 @@
-//! The report over a team's lake: what it says is what the views say, and its page is a page whatever the lake holds.
+//! The report over a team's lake: its numbers match the views, and its page is well-formed for any
+//! lake.
 
 use std::sync::Arc;
 
@@ -30,39 +31,39 @@ async fn report(store: &DeltaStore, now: Instant, projects: &[&str]) -> Report {
     .unwrap()
 }
 
-/// Reads the page as far as anyone must: tags that open and close in order, no attribute that runs something, nothing fetched.
-fn well_formed(page: &str) {
+/// Asserts that tags open and close in order, no attribute runs a script, and nothing is fetched.
+fn assert_well_formed(page: &str) {
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
     for wrong in ["NaN", "inf%", "src=", "href=", "http-equiv=\"refresh", "@import", "url("] {
         let outside = page.replace("&lt;img src=x", "");
-        assert!(!outside.contains(wrong), "{wrong} is in the page");
+        assert!(!outside.contains(wrong), "the page contains {wrong}");
     }
     let mut open = Vec::new();
     let mut rest = page;
     while let Some((_, tail)) = rest.split_once('<') {
-        let (tag, tail) = tail.split_once('>').expect("a tag ends");
+        let (tag, tail) = tail.split_once('>').expect("the tag is closed");
         rest = tail;
         let name: String =
             tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
         if tag.starts_with('/') {
-            assert_eq!(open.pop().as_deref(), Some(name.as_str()), "</{name}> closes another");
+            assert_eq!(open.pop().as_deref(), Some(name.as_str()), "</{name}> closes another tag");
         } else if !tag.ends_with('/') && !["meta", "!doctype", ""].contains(&name.as_str()) {
             assert_ne!(name, "script");
-            assert!(!tag.contains(" on"), "<{tag}> would run something");
+            assert!(!tag.contains(" on"), "<{tag}> would run a script");
             open.push(name);
         }
     }
-    assert!(open.is_empty(), "{open:?} stay open");
+    assert!(open.is_empty(), "{open:?} are not closed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_page_of_a_team_shows_the_numbers_of_its_views() {
+async fn the_report_shows_the_numbers_of_the_views() {
     let place = root(Arc::new(InMemory::new()));
     let now = DateTime::from_timestamp(NOW, 0).unwrap();
     let store = team::at_work(&place, now).await;
     let all = report(&store, now, &[]).await;
     let page = all.page().unwrap();
-    well_formed(&page);
+    assert_well_formed(&page);
     for text in [
         "Customer portal",
         "Burn-up",
@@ -76,7 +77,7 @@ async fn the_page_of_a_team_shows_the_numbers_of_its_views() {
     }
     assert!(!page.contains("Shown to nobody") && !page.contains("<b>bold</b>"));
 
-    // Each number once more, by way of the records themselves.
+    // Computes each number again from the records themselves.
     let state = store.snapshot(&lakeplan::store::Scope::All).await.unwrap().state;
     let rendered: Value = serde_json::to_value(&all).unwrap();
     for project in rendered["projects"].as_array().unwrap() {
@@ -124,7 +125,7 @@ async fn the_page_of_a_team_shows_the_numbers_of_its_views() {
         assert_eq!(
             (&end["scope"], &end["completed"]),
             (&project["tasks"], &project["completed"]),
-            "the curve of {key} ends elsewhere"
+            "the curve of {key} has another end"
         );
     }
     assert!(
@@ -139,11 +140,12 @@ async fn the_page_of_a_team_shows_the_numbers_of_its_views() {
         all.accuracy.tasks
     );
     assert_eq!(all.velocity.len(), 10);
-    // All that is completed was completed in these weeks, archived since or not.
+    // All completed tasks were completed in these weeks, archived since or not.
     let completed: i64 = all.projects.iter().map(|project| project.completed).sum();
     assert_eq!(all.velocity.iter().map(|week| week.tasks).sum::<i64>(), completed);
     assert_eq!(all.accuracy.tasks as i64 + all.accuracy.unknown, completed);
-    // The tile of what is overdue and the rows below it count the same tasks, those with parts too.
+    // The tile of overdue tasks and the rows below it count the same tasks, including those with
+    // subtasks.
     let overdue: Vec<_> = all.at_risk.iter().filter(|task| task.reason == "overdue").collect();
     assert!(overdue.iter().any(|task| task.title == "Sign-in"));
     assert_eq!(
@@ -172,11 +174,11 @@ async fn the_page_of_a_team_shows_the_numbers_of_its_views() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_empty_lake_has_a_page_that_says_what_to_do() {
+async fn the_report_of_an_empty_lake_says_what_to_do() {
     let (store, _) = delta_in_memory().await;
     store.fold().await.unwrap();
     let page = report(&store, noon(), &[]).await.page().unwrap();
-    well_formed(&page);
+    assert_well_formed(&page);
     assert!(
         page.contains("There is no project yet") && page.contains("lakeplan plan FILE --yes"),
         "{page}"
@@ -184,20 +186,20 @@ async fn an_empty_lake_has_a_page_that_says_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn projects_without_tasks_or_estimates_and_two_hundred_of_them_have_a_page() {
+async fn the_report_handles_empty_and_many_projects() {
     let (store, _) = delta_in_memory().await;
     let project = |n: usize| json!({"op": "create", "entity": "project", "id": format!("$p{n}"), "fields": {"name": format!("Project {n}"), "key": format!("P{n}")}});
     let _ = committed(store.as_ref(), json!([project(1)])).await;
     store.fold().await.unwrap();
     let page = report(&store, noon(), &[]).await.page().unwrap();
-    well_formed(&page);
+    assert_well_formed(&page);
     assert!(page.contains("No project has a task yet"), "{page}");
 
     let task = json!({"op": "create", "entity": "task", "fields": {"project_id": "P1", "title": "Only this"}});
     let _ = committed(store.as_ref(), json!([task])).await;
     store.fold().await.unwrap();
     let rendered = report(&store, noon(), &[]).await;
-    well_formed(&rendered.page().unwrap());
+    assert_well_formed(&rendered.page().unwrap());
     assert_eq!(rendered.burn_up[0].days.len(), 1);
     assert!(rendered.page().unwrap().contains("No task has an estimate"));
 
@@ -210,7 +212,7 @@ async fn projects_without_tasks_or_estimates_and_two_hundred_of_them_have_a_page
     store.fold().await.unwrap();
     let rendered = report(&store, noon() + TimeDelta::days(1), &[]).await;
     let page = rendered.page().unwrap();
-    well_formed(&page);
+    assert_well_formed(&page);
     assert_eq!((rendered.projects.len(), rendered.at_risk.len()), (200, 199));
     assert!(
         page.contains("180 more projects")
@@ -222,20 +224,20 @@ async fn projects_without_tasks_or_estimates_and_two_hundred_of_them_have_a_page
     assert!(page.len() < 1_000_000, "{} bytes", page.len());
 }
 
-/// Writes the team's lake where other engines and eyes can see it.
+/// Writes the team's lake to a location where other engines and browsers can read it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_lake_of_a_team_is_written_where_it_is_asked_for() {
+async fn the_lake_of_a_team_is_written_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let asked = lakeplan::config::variable("LAKEPLAN_TEAM_LAKE");
     let place = asked.unwrap_or_else(|| folder.path().join("lake").display().to_string());
-    // It ends where the clock of the binary that goes on with it stands.
+    // It ends at the current time of the binary that continues with it.
     let store = team::at_work(&LakeLocation::open(&place, true).unwrap(), SystemClock.now()).await;
     assert!(store.head().await.unwrap().seq > 40);
     store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_team_of_a_later_century_has_its_report() {
+async fn a_report_works_in_a_later_century() {
     let now = DateTime::from_timestamp(NOW, 0).unwrap();
     // The calendar is the same 400 years later, and nanoseconds end in 2262.
     let mut rendered = Vec::new();
@@ -243,7 +245,7 @@ async fn a_team_of_a_later_century_has_its_report() {
         let place = root(Arc::new(InMemory::new()));
         let store = team::at_work(&place, now).await;
         let report = report(&store, now, &[]).await;
-        well_formed(&report.page().unwrap());
+        assert_well_formed(&report.page().unwrap());
         rendered.push(serde_json::to_value(&report).unwrap());
     }
     let (today, later) = (&rendered[0], &rendered[1]);

@@ -1,12 +1,12 @@
-//! The house keeps its walls: which room may use which, which third-party crates may stand where, and that a command
-//! is one file and one line.
+//! The architecture: which module may use which, which third-party crates may be used where, and
+//! that a command is one file and one line.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Room and what it may use; `app` and `main` may use everything.
-const ROOMS: &[(&str, &[&str])] = &[
+/// Each module and the modules it may use; `app` and `main` may use all of them.
+const MODULES: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("text", &["domain"]),
     ("planning", &["domain", "text"]),
@@ -47,8 +47,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Third-party crate and the rooms it may stand in.
-const WALLS: &[(&str, &[&str])] = &[
+/// Third-party crates and the modules that may use them.
+const CRATES: &[(&str, &[&str])] = &[
     ("deltalake", &["store", "analytics"]),
     ("datafusion", &["analytics"]),
     ("object_store", &["store", "analytics"]),
@@ -77,26 +77,26 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Each source file with the room it is in and its code.
-fn house() -> Vec<(String, String, String)> {
+/// Returns each source file with its module and its code.
+fn source_files() -> Vec<(String, String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     sources(&root)
         .into_iter()
         .map(|path| {
             let name = path.strip_prefix(&root).unwrap().display().to_string();
-            let room = name.split(['/', '.']).next().unwrap().to_owned();
+            let module = name.split(['/', '.']).next().unwrap().to_owned();
             let code: Vec<String> = fs::read_to_string(&path)
                 .unwrap()
                 .lines()
                 .filter(|line| !line.trim_start().starts_with("//"))
                 .map(str::to_owned)
                 .collect();
-            (name, room, code.join("\n"))
+            (name, module, code.join("\n"))
         })
         .collect()
 }
 
-/// The first segments of the paths that begin with `prefix`, groups in braces opened.
+/// Returns the first segments of the paths that begin with `prefix`; groups in braces are expanded.
 fn segments(code: &str, prefix: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices(prefix) {
@@ -118,43 +118,45 @@ fn segments(code: &str, prefix: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_room_uses_only_what_it_may() {
-    let allowed: BTreeMap<&str, &[&str]> = ROOMS.iter().copied().collect();
+fn modules_use_only_allowed_modules() {
+    let allowed: BTreeMap<&str, &[&str]> = MODULES.iter().copied().collect();
     let mut seen = 0;
-    for (name, room, code) in house() {
-        let Some(allowed) = allowed.get(room.as_str()) else {
+    for (name, module, code) in source_files() {
+        let Some(allowed) = allowed.get(module.as_str()) else {
             assert!(
-                matches!(room.as_str(), "app" | "main" | "lib"),
-                "{name} is in no room of the table"
+                matches!(module.as_str(), "app" | "main" | "lib"),
+                "{name} is in no module of the table"
             );
             continue;
         };
         for used in segments(&code, "crate::") {
             seen += 1;
             assert!(
-                used == room || allowed.contains(&used.as_str()),
-                "{name} uses crate::{used}, which {room} may not"
+                used == module || allowed.contains(&used.as_str()),
+                "{name} uses crate::{used}, which is not allowed in {module}"
             );
         }
     }
-    assert!(seen > 100, "only {seen} paths were read; the test looks in the wrong place");
+    assert!(seen > 100, "only {seen} paths were found; the search is broken");
 }
 
 #[test]
-fn third_party_crates_stay_behind_their_walls() {
-    for (name, room, code) in house() {
-        for (foreign, rooms) in WALLS {
+fn third_party_crates_are_used_only_where_allowed() {
+    for (name, module, code) in source_files() {
+        for (foreign, modules) in CRATES {
             let used = code.contains(&format!("{foreign}::"));
             assert!(
-                !used || rooms.contains(&room.as_str()) || matches!(room.as_str(), "app" | "main"),
-                "{name} uses {foreign}, which may stand only in {rooms:?}"
+                !used
+                    || modules.contains(&module.as_str())
+                    || matches!(module.as_str(), "app" | "main"),
+                "{name} uses {foreign}, which is only allowed in {modules:?}"
             );
         }
     }
 }
 
 #[test]
-fn a_command_is_one_file_and_one_line() {
+fn each_command_is_one_file_and_one_line() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
     let helpers = [
         "mod",
@@ -204,7 +206,7 @@ fn every_command_has_help_with_an_example() {
     lakeplan::cli::definition().debug_assert();
 }
 
-/// The doc of a command's `Args`: its lines in one, each paragraph after a blank.
+/// Returns the doc comment of a command's `Args`, joined with spaces.
 fn doc_of(source: &str) -> String {
     let (before, _) = source.split_once("pub struct Args").unwrap();
     let lines: Vec<&str> = before.lines().collect();
@@ -218,12 +220,12 @@ fn doc_of(source: &str) -> String {
         .join(" ")
 }
 
-fn words_of(text: &str) -> Vec<&str> {
+fn words(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()
 }
 
 #[test]
-fn help_says_all_that_the_doc_of_a_command_says() {
+fn help_contains_the_whole_doc_of_a_command() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
     let mut definition = lakeplan::cli::definition();
     definition.build();
@@ -236,13 +238,13 @@ fn help_says_all_that_the_doc_of_a_command_says() {
             .find_subcommand_mut(&name)
             .unwrap_or_else(|| panic!("{variant}: no command {name}"));
         let help = command.render_long_help().to_string();
-        let (doc, help) = (words_of(doc.trim_end_matches('.')), words_of(&help));
+        let (doc, help) = (words(doc.trim_end_matches('.')), words(&help));
         let is_whole = help.windows(doc.len()).any(|part| {
             let last = part.len() - 1;
             part[..last] == doc[..last] && part[last].trim_end_matches('.') == doc[last]
         });
-        assert!(is_whole, "{name} --help does not hold its doc: {}", doc.join(" "));
+        assert!(is_whole, "{name} --help does not contain its doc: {}", doc.join(" "));
         paragraphs += usize::from(source.contains("///\n/// "));
     }
-    assert!(paragraphs > 10, "only {paragraphs} commands have more to say than one line");
+    assert!(paragraphs > 10, "only {paragraphs} commands have more than one line of doc");
 }

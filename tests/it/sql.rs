@@ -1,4 +1,4 @@
-//! The SQL files of `tests/sql`, run over a small lake whose times are fixed.
+//! The SQL files of `tests/sql`, run over a small lake with fixed times.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,8 +24,9 @@ use crate::store::folding::change_at_random;
 use crate::store::{commit, committed, delta_in_memory, make_project, root, set, task};
 use crate::support::{counts, noon, random};
 
-/// A project whose tasks are built, tested and shipped over a week that begins on Monday, 21 September 2026; and one whose
-/// parent task has an estimate of its own, whose completed part is archived, and that has a task in review.
+/// Creates two projects. The tasks of the first are built, tested and shipped over a week that
+/// begins on Monday, 21 September 2026. The second has a parent task with its own estimate, a
+/// completed subtask that is archived, and a task in review.
 async fn lake() -> DeltaStore {
     let clock = Arc::new(ManualClock::new(noon(), TimeDelta::milliseconds(1)));
     let root = root(Arc::new(InMemory::new()));
@@ -72,7 +73,7 @@ async fn lake() -> DeltaStore {
         ]),
     )
     .await;
-    // The ids of the tests are of the first day, and an id counts for a week.
+    // The ids of the tests are of the first day, and an id is valid for a week.
     let later = async |patches: Value| {
         let mut set = set(&store, patches).await;
         set.id = fresh_set_id(clock.as_ref(), random(2).as_ref());
@@ -103,7 +104,7 @@ async fn lake() -> DeltaStore {
     ]))
     .await;
     store.fold().await.unwrap();
-    // A row may be there twice.
+    // A row may occur twice.
     let (one, two) = (run("one", 1), run("two", 6));
     store.append(&RUNS, vec![one.clone(), two]).await.unwrap();
     store.append(&RUNS, vec![one]).await.unwrap();
@@ -143,7 +144,7 @@ impl sqllogictest::AsyncDB for Engine {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_sql_files_give_their_answers() {
+async fn sql_files_return_the_expected_rows() {
     let store = lake().await;
     let now = DateTime::from_timestamp(1_790_812_800, 0).unwrap();
     let session = Arc::new(Session::open(&store.tables(), now).await.unwrap());
@@ -164,7 +165,7 @@ async fn the_sql_files_give_their_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lag_counts_what_waits_and_for_how_long() {
+async fn lag_counts_unfolded_sets_and_their_age() {
     let store = lake().await;
     for title in ["waits", "waits too"] {
         let mut late = set(&store, task(title)).await;
@@ -197,7 +198,7 @@ async fn lag_counts_what_waits_and_for_how_long() {
     assert_eq!(lag(head.at + TimeDelta::days(400)).await, [[&last, &last, "0", "0"]]);
 }
 
-/// What every table and view says that tells of the plan, its rows in a fixed order.
+/// Returns the rows of every table and view about the plan, in a fixed order.
 async fn result(session: &Session) -> Vec<(&'static str, Vec<Vec<String>>)> {
     let about_folds = ["table_state", "latest_table_state", "lag"];
     let tables = dictionary().into_iter().map(|entry| entry.name);
@@ -217,7 +218,7 @@ async fn result(session: &Session) -> Vec<(&'static str, Vec<Vec<String>>)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_table_and_view_says_of_the_past_what_it_stated_then() {
+async fn tables_and_views_as_of_a_seq_match_their_past_content() {
     for seed in 0..counts(2, 20) as u64 {
         let (store, _) = delta_in_memory().await;
         make_project(store.as_ref()).await;

@@ -1,4 +1,4 @@
-//! What the tests share: a fixed clock, seeded randomness, short ways to write patches.
+//! Shared helpers of the tests: a fixed clock, seeded randomness, short forms of patches.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-/// Noon of a day, which every test begins at.
+/// Returns noon of the day at which every test begins.
 pub fn noon() -> Instant {
     DateTime::from_timestamp(1_790_000_000, 0).unwrap()
 }
@@ -32,25 +32,26 @@ pub fn random(seed: u64) -> Arc<SeededRandom> {
     Arc::new(SeededRandom::new(seed))
 }
 
-/// A set id of the tests' time; each call gives another.
+/// Returns a new set id of the tests' time.
 pub fn set_id() -> PatchSetId {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let random = SeededRandom::new(1_000_000 + NEXT.fetch_add(1, Ordering::Relaxed));
     PatchSetId::of(uuid_v7(noon(), &random))
 }
 
-/// A request from JSON.
+/// Parses a request from JSON.
 pub fn request(json: Value) -> Request {
-    Request::from_json(&json).unwrap_or_else(|faults| panic!("{faults:?}"))
+    Request::from_json(&json).unwrap_or_else(|violations| panic!("{violations:?}"))
 }
 
-/// A patch set from the JSON of its patches, resolved against a state.
+/// Returns a patch set from the JSON of its patches, resolved against a state.
 pub fn patch_set(state: &State, patches: Value) -> Result<PatchSet, Vec<Violation>> {
     let request = request(serde_json::json!({ "patches": patches }));
     resolve(state, &request, set_id(), &Name::new("tester").unwrap(), Source::Cli)
 }
 
-/// A folder of the material that is handed out beside the project, or `None`, said aloud.
+/// Returns a folder of the test data that is distributed separately. Returns `None` and prints a
+/// message if it is missing.
 pub fn shared(folder: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared").join(folder);
     if path.exists() {
@@ -60,17 +61,17 @@ pub fn shared(folder: &str) -> Option<PathBuf> {
     None
 }
 
-/// Whether the full counts are to be run; `tests/run --full` asks for them.
+/// Returns whether to run the full counts; `tests/run --full` requests them.
 pub fn full() -> bool {
     lakeplan::config::variable("LAKEPLAN_TEST_FULL").is_some()
 }
 
-/// A small count, or the full one.
+/// Returns a small count, or the full one.
 pub fn counts(small: usize, full_count: usize) -> usize {
     if full() { full_count } else { small }
 }
 
-/// One to three patches that some author might send, right or wrong, against a state.
+/// Returns one to three random patches, valid or invalid, for a state.
 pub fn random_patches(state: &State, random: &mut StdRng) -> Value {
     let tasks: Vec<&Task> =
         state.projects().flat_map(|project| project.tasks()).map(AsRef::as_ref).collect();

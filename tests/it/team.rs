@@ -1,4 +1,4 @@
-//! Ten weeks of a team's work, committed at the times it would have happened: what reports and dashboards are tried on.
+//! Ten weeks of a team's work, committed at realistic times: test data for reports and dashboards.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::support::random;
 const WEEKS: i64 = 10;
 const PEOPLE: [&str; 4] = ["bea", "cem", "dan", "a-very-long-handle-that-nobody-chose-freely"];
 
-/// Makes a lake at `root` whose last working day ends before `until`.
+/// Creates a lake at `root` whose last working day ends before `until`.
 pub async fn at_work(root: &LakeLocation, until: Instant) -> DeltaStore {
     let monday =
         until.date_naive() - TimeDelta::days(i64::from(until.weekday().num_days_from_monday()));
@@ -30,15 +30,15 @@ pub async fn at_work(root: &LakeLocation, until: Instant) -> DeltaStore {
             .unwrap();
     let mut team =
         Team { store, clock, random: StdRng::seed_from_u64(7), sets: 0, tasks: Vec::new() };
-    team.found(first).await;
+    team.create_projects(first).await;
     let mut day = first;
     while morning(day) + TimeDelta::hours(8) < until {
         if day.weekday().number_from_monday() <= 5 {
             let late = TimeDelta::seconds(team.random.random_range(0..3000));
             team.clock.advance(morning(day) + late - team.clock_now());
-            team.spend(day, first).await;
+            team.work_for_a_day(day, first).await;
             team.clock.advance(TimeDelta::hours(7));
-            team.end(day, first).await;
+            team.change_plan(day, first).await;
         }
         day += TimeDelta::days(1);
     }
@@ -50,21 +50,21 @@ fn morning(day: NaiveDate) -> Instant {
     DateTime::from_naive_utc_and_offset(day.and_hms_opt(8, 30, 0).unwrap(), Utc)
 }
 
-/// A task on someone's desk.
-struct Desk {
+/// A task that is assigned to a person.
+struct Assignment {
     key: String,
     person: usize,
     spent: i64,
     takes: i64,
     logs: bool,
-    state: Standing,
+    state: Progress,
 }
 
 #[derive(PartialEq)]
-enum Standing {
-    Waits,
-    Begun,
-    Over,
+enum Progress {
+    Waiting,
+    Started,
+    Done,
 }
 
 struct Team {
@@ -72,7 +72,7 @@ struct Team {
     clock: Arc<ManualClock>,
     random: StdRng,
     sets: u64,
-    tasks: Vec<Desk>,
+    tasks: Vec<Assignment>,
 }
 
 fn create(entity: &str, id: &str, fields: Value) -> Value {
@@ -96,8 +96,8 @@ impl Team {
         assert!(matches!(commit(&self.store, set).await, Outcome::Committed { .. }));
     }
 
-    /// The projects as they were planned on the first day.
-    async fn found(&mut self, first: NaiveDate) {
+    /// Creates the projects as planned on the first day.
+    async fn create_projects(&mut self, first: NaiveDate) {
         let mut patches = Vec::new();
         for (at, handle) in PEOPLE.iter().enumerate() {
             patches.push(create("user", &format!("$u{at}"), json!({"handle": handle})));
@@ -233,37 +233,37 @@ impl Team {
             let takes = (likely as f64
                 * [0.4, 0.7, 0.9, 1.0, 1.1, 1.3, 1.6, 2.4][self.random.random_range(0..8)])
                 as i64;
-            self.tasks.push(Desk {
+            self.tasks.push(Assignment {
                 key,
                 person,
                 spent: 0,
                 takes: takes.max(60),
                 logs,
-                state: Standing::Waits,
+                state: Progress::Waiting,
             });
         }
     }
 
-    /// Everyone begins a task or goes on with one, and ends it when its time is spent.
-    async fn spend(&mut self, day: NaiveDate, first: NaiveDate) {
+    /// Everyone starts or continues a task, and completes it when its time is spent.
+    async fn work_for_a_day(&mut self, day: NaiveDate, first: NaiveDate) {
         let mut patches = Vec::new();
         for person in 0..PEOPLE.len() {
-            let found = self
+            let create_projects = self
                 .tasks
                 .iter()
-                .position(|task| task.person == person && task.state == Standing::Begun);
-            let at = found.or_else(|| {
+                .position(|task| task.person == person && task.state == Progress::Started);
+            let at = create_projects.or_else(|| {
                 self.tasks
                     .iter()
-                    .position(|task| task.person == person && task.state == Standing::Waits)
+                    .position(|task| task.person == person && task.state == Progress::Waiting)
             });
-            // Holidays are long.
+            // A long holiday.
             let is_away = person == 1 && (20..34).contains(&(day - first).num_days());
             let Some(task) = at.filter(|_| !is_away).map(|at| &mut self.tasks[at]) else {
                 continue;
             };
-            if task.state == Standing::Waits {
-                task.state = Standing::Begun;
+            if task.state == Progress::Waiting {
+                task.state = Progress::Started;
                 patches.push(update(&task.key, json!({"status": "in_progress"})));
                 continue;
             }
@@ -273,7 +273,7 @@ impl Team {
                 fields["actual_minutes"] = json!(task.spent.min(task.takes.max(task.spent - 200)));
             }
             if task.spent >= task.takes {
-                task.state = Standing::Over;
+                task.state = Progress::Done;
                 fields["status"] = json!("completed");
             }
             if fields != json!({}) {
@@ -285,8 +285,8 @@ impl Team {
         }
     }
 
-    /// What a plan goes through: it grows, something is given up, taken up again, put away, blocked.
-    async fn end(&mut self, day: NaiveDate, first: NaiveDate) {
+    /// Changes the plan like in practice: it grows, tasks are dropped, resumed, archived, blocked.
+    async fn change_plan(&mut self, day: NaiveDate, first: NaiveDate) {
         let past = (day - first).num_days();
         let grown = |project: &str, title: &str| {
             create(

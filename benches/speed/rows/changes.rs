@@ -13,7 +13,7 @@ use lakeplan::runtime::{SystemClock, SystemRandom};
 use lakeplan::store::Outcome;
 
 use super::percentile;
-use crate::{Found, Row, lake, peers};
+use crate::{Measurement, Row, lake, peers};
 
 const CLIENTS: usize = 100;
 const CHANGES: usize = 1_000_000;
@@ -47,9 +47,9 @@ fn update(number: usize, at: usize) -> Patch {
     patch.with("status", if at.is_multiple_of(2) { "in_progress" } else { "review" })
 }
 
-fn clients(folder: &Path) -> Found {
+fn clients(folder: &Path) -> Measurement {
     let (times, seconds) =
-        tokio::runtime::Runtime::new().expect("a runtime").block_on(many_clients(folder));
+        tokio::runtime::Runtime::new().expect("runtime").block_on(many_clients(folder));
     let tenth = times.len() / 10;
     let (mut first, mut last, mut all) =
         (times[..tenth].to_vec(), times[times.len() - tenth..].to_vec(), times.clone());
@@ -70,7 +70,7 @@ fn clients(folder: &Path) -> Found {
         peers::number(found, "per_second")
             .map_or(format!("{name} not installed"), |rate| format!("{name} {rate:.0}/s"))
     };
-    Found {
+    Measurement {
         ours: format!(
             "{rate:.0}/s, p50 {p50:.1} ms, p99 {p99:.1} ms; p50 of the first tenth {early:.1} ms, of the last {late:.1} ms"
         ),
@@ -83,7 +83,7 @@ fn clients(folder: &Path) -> Found {
     }
 }
 
-/// The time of each change, in the order of their ends, and of all together.
+/// Returns the time of each change, in the order of completion, and the total time.
 async fn many_clients(folder: &Path) -> (Vec<f64>, f64) {
     let store = Arc::new(lake::create(&folder.join("lake")).await);
     let (clock, random) = (SystemClock, SystemRandom::default());
@@ -93,9 +93,9 @@ async fn many_clients(folder: &Path) -> (Vec<f64>, f64) {
     };
     lake::commit(&store, vec![lake::set((0..20).map(person).collect(), &clock, &random)]).await;
     lake::commit(&store, vec![lake::set(lake::plan(0), &clock, &random)]).await;
-    let keeper = store.keep_folded();
+    let folder_task = store.keep_folded();
     let done = Arc::new(AtomicUsize::new(0));
-    let begun = Instant::now();
+    let started = Instant::now();
     let tasks: Vec<_> = (0..CLIENTS)
         .map(|client| {
             let (store, done) = (Arc::clone(&store), Arc::clone(&done));
@@ -117,19 +117,19 @@ async fn many_clients(folder: &Path) -> (Vec<f64>, f64) {
         .collect();
     let mut times = Vec::with_capacity(CHANGES);
     for task in tasks {
-        times.extend(task.await.expect("a client ends"));
+        times.extend(task.await.expect("client ends"));
     }
-    let seconds = begun.elapsed().as_secs_f64();
-    keeper.abort();
-    let _ = keeper.await;
-    Arc::into_inner(store).expect("the clients and the keeper have ended").close().await;
+    let seconds = started.elapsed().as_secs_f64();
+    folder_task.abort();
+    let _ = folder_task.await;
+    Arc::into_inner(store).expect("clients and folder task have ended").close().await;
     times.sort_by_key(|(order, _)| *order);
     (times.into_iter().map(|(_, time)| time).collect(), seconds)
 }
 
-fn processes(folder: &Path) -> Found {
+fn processes(folder: &Path) -> Measurement {
     let place = folder.join("lake");
-    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+    tokio::runtime::Runtime::new().expect("runtime").block_on(async {
         let store = lake::create(&place).await;
         let (clock, random) = (SystemClock, SystemRandom::default());
         let person = |number| {
@@ -140,7 +140,7 @@ fn processes(folder: &Path) -> Found {
         lake::commit(&store, vec![lake::set(lake::plan(0), &clock, &random)]).await;
         store.close().await;
     });
-    let own = std::env::current_exe().expect("this program has a path");
+    let own = std::env::current_exe().expect("path of this program");
     let workers: Vec<_> = (0..PROCESSES)
         .map(|number| {
             let mut command = Command::new(&own);
@@ -149,12 +149,12 @@ fn processes(folder: &Path) -> Found {
                 .arg(&place)
                 .arg(number.to_string())
                 .stdout(Stdio::piped());
-            command.spawn().expect("a worker starts")
+            command.spawn().expect("worker starts")
         })
         .collect();
     let (mut done, mut errors) = (0_usize, 0_usize);
     for worker in workers {
-        let rendered = worker.wait_with_output().expect("a worker ends");
+        let rendered = worker.wait_with_output().expect("worker ends");
         let text = String::from_utf8_lossy(&rendered.stdout);
         let mut counts = text.split_whitespace().filter_map(|count| count.parse::<usize>().ok());
         done += counts.next().unwrap_or(0);
@@ -171,22 +171,23 @@ fn processes(folder: &Path) -> Found {
         (Some(rate), Some(errors)) => format!("deltalake append {rate:.0}/s, {errors:.0} errors"),
         _ => "deltalake not installed".to_owned(),
     };
-    Found {
+    Measurement {
         ours: format!("{rate:.0}/s, {errors} errors"),
         peer,
         met: Some(rate >= 25.0 && errors == 0),
     }
 }
 
-/// One of the processes: changes its own task for so long, and says how often it was acknowledged and how often not.
-pub fn commit_in_turn(words: &[String]) {
-    let (place, number) = (Path::new(&words[0]), words[1].parse::<usize>().expect("a number"));
-    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+/// Body of one process: changes its own task repeatedly for a while, then prints the number of
+/// acknowledged and failed changes.
+pub fn commit_repeatedly(args: &[String]) {
+    let (place, number) = (Path::new(&args[0]), args[1].parse::<usize>().expect("number"));
+    tokio::runtime::Runtime::new().expect("runtime").block_on(async {
         let store = lake::open(place).await;
         let random = SystemRandom::default();
         let (mut done, mut errors) = (0, 0);
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(SECONDS) {
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(SECONDS) {
             let outcome = lakeplan::store::Store::commit(
                 &store,
                 vec![lake::set(vec![update(number, done)], &SystemClock, &random)],

@@ -11,7 +11,7 @@ use lakeplan::runtime::{SystemClock, SystemRandom};
 use lakeplan::store::Store;
 use serde_json::Value;
 
-use crate::{Found, Row, lake, peak_mib, peers};
+use crate::{Measurement, Row, lake, peak_mib, peers};
 
 const CHANGED: usize = 1_000;
 
@@ -39,31 +39,31 @@ pub fn rows() -> Vec<Row> {
     ]
 }
 
-fn fold(folder: &Path, tasks: usize, projects: usize) -> Found {
+fn fold(folder: &Path, tasks: usize, projects: usize) -> Measurement {
     let place = lake::copy(tasks, folder);
     let all = tasks / lake::PROJECT;
-    // So many tasks of so many projects, spread evenly.
+    // The changed tasks are spread evenly over the projects.
     let number = |at: usize| {
         at % projects * (all / projects) * lake::PROJECT
             + at / projects * (lake::PROJECT * projects / CHANGED)
     };
     let numbers: Vec<usize> = (0..CHANGED).map(number).collect();
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    // Changed by another process, so that the memory is the fold's own.
-    let own = std::env::current_exe().expect("this program has a path");
-    let words = numbers.iter().map(ToString::to_string);
+    let runtime = tokio::runtime::Runtime::new().expect("runtime");
+    // Another process makes the changes, so that the peak memory is that of the fold.
+    let own = std::env::current_exe().expect("path of this program");
+    let args = numbers.iter().map(ToString::to_string);
     let changed = Command::new(own)
         .args(["--worker", "change"])
         .arg(&place)
-        .args(words)
+        .args(args)
         .status()
-        .expect("a worker starts");
+        .expect("worker starts");
     assert!(changed.success());
     let seconds = runtime.block_on(async {
         let store = lake::open(&place).await;
-        let begun = Instant::now();
-        let report = store.fold().await.expect("it folds");
-        let seconds = begun.elapsed().as_secs_f64();
+        let started = Instant::now();
+        let report = store.fold().await.expect("fold succeeds");
+        let seconds = started.elapsed().as_secs_f64();
         let rows: usize = report
             .tables
             .iter()
@@ -76,7 +76,7 @@ fn fold(folder: &Path, tasks: usize, projects: usize) -> Found {
     let peak = peak_mib("self");
     let ids = folder.join("ids");
     let text: Vec<String> = numbers.iter().map(|number| lake::task(*number).to_string()).collect();
-    std::fs::write(&ids, text.join("\n")).expect("the ids are written");
+    std::fs::write(&ids, text.join("\n")).expect("ids are written");
     let mut rendered = Vec::new();
     let mut met = None;
     for engine in ["deltalake", "sail"] {
@@ -97,14 +97,14 @@ fn fold(folder: &Path, tasks: usize, projects: usize) -> Found {
         };
         met = Some(met.unwrap_or(true) && own);
     }
-    Found { ours: format!("{:.0} ms", seconds * 1000.0), peer: rendered.join(", "), met }
+    Measurement { ours: format!("{:.0} ms", seconds * 1000.0), peer: rendered.join(", "), met }
 }
 
-/// Changes the tasks of these numbers.
-pub fn change(words: &[String]) {
-    let place = Path::new(&words[0]);
-    let numbers: Vec<usize> = words[1..].iter().filter_map(|number| number.parse().ok()).collect();
-    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+/// Changes the tasks with these numbers.
+pub fn change(args: &[String]) {
+    let place = Path::new(&args[0]);
+    let numbers: Vec<usize> = args[1..].iter().filter_map(|number| number.parse().ok()).collect();
+    tokio::runtime::Runtime::new().expect("runtime").block_on(async {
         let store = lake::open(place).await;
         let random = SystemRandom::default();
         let patch = |number: &usize| {
@@ -122,7 +122,7 @@ pub fn change(words: &[String]) {
     });
 }
 
-/// Seconds and MiB that a peer's MERGE of the same rows takes.
+/// Returns the seconds and MiB that a peer needs for a MERGE of the same rows.
 fn merge(engine: &str, place: &Path, ids: &Path, work: &Path) -> Option<(f64, f64)> {
     let text = |path: &Path| path.to_str().unwrap_or_default().to_owned();
     let made =

@@ -10,17 +10,17 @@ mod views;
 
 use super::{Row, lake};
 
-/// What a process that a row started does.
-pub fn worker(words: &[String]) {
-    match words {
-        [work, rest @ ..] if work == "commit" => changes::commit_in_turn(rest),
+/// Runs the work of a child process that a row started.
+pub fn worker(args: &[String]) {
+    match args {
+        [work, rest @ ..] if work == "commit" => changes::commit_repeatedly(rest),
         [work, rest @ ..] if work == "make" => lake::make(rest),
         [work, rest @ ..] if work == "change" => fold::change(rest),
-        _ => panic!("no such work: {words:?}"),
+        _ => panic!("unknown work: {args:?}"),
     }
 }
 
-/// Every row, in the order of the table.
+/// Returns every row, in the order of the table.
 pub fn all() -> Vec<Row> {
     let mut rows = changes::rows();
     rows.extend(fold::rows());
@@ -32,7 +32,7 @@ pub fn all() -> Vec<Row> {
     rows
 }
 
-/// The value below which a share of the sorted times lies, in milliseconds.
+/// Returns the percentile `share` of the times, in milliseconds.
 fn percentile(times: &mut [f64], share: f64) -> f64 {
     times.sort_by(f64::total_cmp);
     times[((times.len() as f64 * share) as usize).min(times.len() - 1)] * 1000.0

@@ -11,7 +11,7 @@ use lakeplan::service::plan::PlanRequest;
 use lakeplan::store::memory::MemoryStore;
 
 use super::milliseconds;
-use crate::{Found, Row};
+use crate::{Measurement, Row};
 
 const NAMES: usize = 13_000;
 
@@ -19,7 +19,7 @@ pub fn rows() -> Vec<Row> {
     vec![Row { name: "plan", work: "embedded plan of 13,000 words", goal: "≤ 100 ms", run: plan }]
 }
 
-/// A description of many phases, each with its own numbers.
+/// Returns a description with many phases, each with its own numbers.
 fn description() -> String {
     let mut text = String::from(
         "# Moving the reporting platform\n\nWe move what finance reports from one place to another.\n",
@@ -40,27 +40,27 @@ fn description() -> String {
     text
 }
 
-fn plan(_: &Path) -> Found {
+fn plan(_: &Path) -> Measurement {
     let text = description();
     let words = text.split_whitespace().count();
     let request =
         PlanRequest { source: Some("long.md".to_owned()), text, ..PlanRequest::default() };
     let mut times = Vec::new();
     let mut tasks = 0;
-    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+    tokio::runtime::Runtime::new().expect("runtime").block_on(async {
         for _ in 0..9 {
             let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom::default()));
-            let store = Arc::new(MemoryStore::new(clock.clone(), random.clone()).expect("a store"));
+            let store = Arc::new(MemoryStore::new(clock.clone(), random.clone()).expect("store"));
             let service =
-                Service { store, clock, random, actor: Name::new("bench").expect("a name") };
-            let begun = Instant::now();
-            let preview = service.plan(&request).await.expect("it plans");
-            times.push(begun.elapsed().as_secs_f64());
+                Service { store, clock, random, actor: Name::new("bench").expect("valid name") };
+            let started = Instant::now();
+            let preview = service.plan(&request).await.expect("planning succeeds");
+            times.push(started.elapsed().as_secs_f64());
             tasks = preview.plan.nodes.len();
         }
     });
     let time = milliseconds(&mut times);
-    Found {
+    Measurement {
         ours: format!("{time:.0} ms ({words} words, {tasks} tasks and parts)"),
         peer: String::new(),
         met: Some(time <= 100.0),

@@ -16,7 +16,7 @@ use lakeplan::store::{Scope, Store};
 use serde_json::{Value, json};
 
 use super::milliseconds;
-use crate::{Found, Row, lake};
+use crate::{Measurement, Row, lake};
 
 const TASKS: usize = 10_000;
 const REPEATS: usize = 9;
@@ -44,7 +44,7 @@ pub fn rows() -> Vec<Row> {
     ]
 }
 
-/// The project as its author would send it.
+/// Returns the project as the request that an author would send.
 fn request() -> String {
     let mut patches = vec![
         json!({"op": "create", "entity": "project", "id": "$p", "fields": {"name": "Big", "key": "BIG"}}),
@@ -61,10 +61,10 @@ fn request() -> String {
     json!({"patches": patches}).to_string()
 }
 
-fn measured(folder: &Path, which: usize) -> Found {
+fn measured(folder: &Path, which: usize) -> Measurement {
     let text = request();
     let place = folder.join("lake");
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let runtime = tokio::runtime::Runtime::new().expect("runtime");
     let (mut apply, mut tree) = (Vec::new(), Vec::new());
     runtime.block_on(async {
         for repeat in 0..if which == 0 { REPEATS } else { 1 } {
@@ -74,24 +74,24 @@ fn measured(folder: &Path, which: usize) -> Found {
                 store: Arc::clone(&store) as Arc<dyn Store>,
                 clock: Arc::new(SystemClock),
                 random: Arc::new(SystemRandom::default()),
-                actor: Name::new("bench").expect("a name"),
+                actor: Name::new("bench").expect("valid name"),
             };
-            let begun = Instant::now();
-            let value = json::parse(text.as_bytes()).expect("it is JSON");
-            let request = Request::from_json(&value).expect("it is a request");
-            service.change(&request, Source::Cli).await.expect("it is applied");
-            apply.push(begun.elapsed().as_secs_f64());
+            let started = Instant::now();
+            let value = json::parse(text.as_bytes()).expect("valid JSON");
+            let request = Request::from_json(&value).expect("valid request");
+            service.change(&request, Source::Cli).await.expect("applied");
+            apply.push(started.elapsed().as_secs_f64());
             for _ in 0..if repeat == 0 { REPEATS } else { 0 } {
-                let begun = Instant::now();
-                let state = service.state(&Scope::All).await.expect("it reads");
+                let started = Instant::now();
+                let state = service.state(&Scope::All).await.expect("snapshot succeeds");
                 let project =
-                    state.project_by_key(&"BIG".parse().expect("a key")).expect("it is there");
+                    state.project_by_key(&"BIG".parse().expect("valid key")).expect("task exists");
                 let shown = show::tree(&state, project, None, 5, &Efforts::of(project));
-                tree.push(begun.elapsed().as_secs_f64());
+                tree.push(started.elapsed().as_secs_f64());
                 assert_eq!(shown.lines().count(), TASKS);
             }
             drop(service);
-            Arc::into_inner(store).expect("no one else holds it").close().await;
+            Arc::into_inner(store).expect("single owner of the store").close().await;
         }
     });
     let (time, goal) = match which {
@@ -99,20 +99,20 @@ fn measured(folder: &Path, which: usize) -> Found {
         1 => (milliseconds(&mut tree), 20.0),
         _ => (milliseconds(&mut cold(&place, &["task", "list", "--project", "BIG"])), 100.0),
     };
-    Found { ours: format!("{time:.0} ms"), peer: String::new(), met: Some(time <= goal) }
+    Measurement { ours: format!("{time:.0} ms"), peer: String::new(), met: Some(time <= goal) }
 }
 
-/// How long the released command takes from its start to its end.
-pub fn cold(place: &Path, words: &[&str]) -> Vec<f64> {
+/// Measures how long the release binary runs for a command, from start to exit.
+pub fn cold(place: &Path, args: &[&str]) -> Vec<f64> {
     let run = || {
-        let begun = Instant::now();
+        let started = Instant::now();
         let done = Command::new(env!("CARGO_BIN_EXE_lakeplan"))
             .arg("--lake")
             .arg(place)
-            .args(words)
+            .args(args)
             .output()
             .expect("lakeplan starts");
-        let time = begun.elapsed().as_secs_f64();
+        let time = started.elapsed().as_secs_f64();
         assert!(
             done.status.success() && !done.stdout.is_empty(),
             "{}",
@@ -120,7 +120,7 @@ pub fn cold(place: &Path, words: &[&str]) -> Vec<f64> {
         );
         time
     };
-    // Once for the files to be in memory.
+    // The first run loads the files into the page cache.
     run();
     (0..21).map(|_| run()).collect()
 }

@@ -1,4 +1,4 @@
-//! One task of many, in a process that begins just now.
+//! One task of many, shown by a new process.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::milliseconds;
 use super::project::cold;
-use crate::{Found, Row, lake};
+use crate::{Measurement, Row, lake};
 
 pub fn rows() -> Vec<Row> {
     vec![Row {
@@ -17,7 +17,7 @@ pub fn rows() -> Vec<Row> {
     }]
 }
 
-fn show(folder: &Path) -> Found {
+fn show(folder: &Path) -> Measurement {
     let place = lake::copy(100_000, folder);
     let key = format!("{}-42", lake::key(0));
     let time = milliseconds(&mut cold(&place, &["task", "show", &key]));
@@ -26,7 +26,7 @@ fn show(folder: &Path) -> Found {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python = here.join(".venv").join(engine).join("bin/python");
         let run = || {
-            let begun = Instant::now();
+            let started = Instant::now();
             let mut command = Command::new(&python);
             let done = command
                 .arg(here.join("benches/speed/peers/show.py"))
@@ -37,7 +37,7 @@ fn show(folder: &Path) -> Found {
                 .ok()?;
             String::from_utf8_lossy(&done.stdout)
                 .contains(&key)
-                .then(|| begun.elapsed().as_secs_f64())
+                .then(|| started.elapsed().as_secs_f64())
         };
         let mut times: Vec<f64> = (0..6).filter_map(|_| run()).collect();
         rendered.push(match times.is_empty() {
@@ -45,5 +45,9 @@ fn show(folder: &Path) -> Found {
             false => format!("{name} {:.0} ms", milliseconds(&mut times)),
         });
     }
-    Found { ours: format!("{time:.0} ms"), peer: rendered.join(", "), met: Some(time <= 25.0) }
+    Measurement {
+        ours: format!("{time:.0} ms"),
+        peer: rendered.join(", "),
+        met: Some(time <= 25.0),
+    }
 }

@@ -1,8 +1,8 @@
-//! What is shipped.
+//! The size of the binary and the wheel.
 
 use std::path::Path;
 
-use crate::{Found, Row, scratch};
+use crate::{Measurement, Row, scratch};
 
 pub fn rows() -> Vec<Row> {
     vec![Row {
@@ -13,14 +13,18 @@ pub fn rows() -> Vec<Row> {
     }]
 }
 
-fn size(_: &Path) -> Found {
+fn size(_: &Path) -> Measurement {
     let target = scratch();
     let binary = target.parent().map(|target| target.join("dist/lakeplan"));
     match binary.and_then(|binary| std::fs::metadata(binary).ok()) {
         Some(found) => {
             let size = found.len() as f64 / 1e6;
-            Found { ours: format!("{size:.0} MB"), peer: String::new(), met: Some(size <= 120.0) }
+            Measurement {
+                ours: format!("{size:.0} MB"),
+                peer: String::new(),
+                met: Some(size <= 120.0),
+            }
         }
-        None => Found { ours: "not built".to_owned(), peer: String::new(), met: None },
+        None => Measurement { ours: "not built".to_owned(), peer: String::new(), met: None },
     }
 }

@@ -1,4 +1,4 @@
-//! The views over many tasks, beside DuckDB on the same files.
+//! The views over many tasks, compared with DuckDB on the same files.
 
 use std::path::Path;
 use std::time::Instant;
@@ -6,7 +6,7 @@ use std::time::Instant;
 use lakeplan::analytics::{Session, VIEWS};
 
 use super::milliseconds;
-use crate::{Found, Row, lake, peers};
+use crate::{Measurement, Row, lake, peers};
 
 const REPEATS: usize = 5;
 const NOW: &str = "2026-11-20T12:00:00Z";
@@ -28,25 +28,24 @@ pub fn rows() -> Vec<Row> {
     ]
 }
 
-fn views(folder: &Path, tasks: usize, goal: f64) -> Found {
+fn views(folder: &Path, tasks: usize, goal: f64) -> Measurement {
     let place = lake::copy(tasks, folder);
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let runtime = tokio::runtime::Runtime::new().expect("runtime");
     let own: Vec<(&str, f64, usize)> = runtime.block_on(async {
         let store = lake::open(&place).await;
-        let session = Session::open(&store.tables(), NOW.parse().expect("a moment"))
-            .await
-            .expect("a session");
+        let session =
+            Session::open(&store.tables(), NOW.parse().expect("timestamp")).await.expect("session");
         let mut found = Vec::new();
         for view in VIEWS {
             let mut times = Vec::new();
             let mut rows = 0;
             for _ in 0..REPEATS {
-                let begun = Instant::now();
+                let started = Instant::now();
                 let batches = session
                     .query(&format!("SELECT * FROM {}", view.name))
                     .await
-                    .expect("it answers");
-                times.push(begun.elapsed().as_secs_f64());
+                    .expect("query succeeds");
+                times.push(started.elapsed().as_secs_f64());
                 rows = batches.iter().map(|batch| batch.num_rows()).sum();
             }
             found.push((view.name, milliseconds(&mut times), rows));
@@ -54,9 +53,9 @@ fn views(folder: &Path, tasks: usize, goal: f64) -> Found {
         found
     });
     let repeats = REPEATS.to_string();
-    let mut words = vec![place.to_str().unwrap_or_default(), NOW, &repeats];
-    words.extend(VIEWS.iter().map(|view| view.name));
-    let peer = peers::run("duckdb", "views.py", &words);
+    let mut args = vec![place.to_str().unwrap_or_default(), NOW, &repeats];
+    args.extend(VIEWS.iter().map(|view| view.name));
+    let peer = peers::run("duckdb", "views.py", &args);
     let mut ratios = Vec::new();
     let mut parts = Vec::new();
     for (name, time, rows) in &own {
@@ -65,7 +64,7 @@ fn views(folder: &Path, tasks: usize, goal: f64) -> Found {
             .and_then(|peer| peer.get(*name))
             .and_then(|found| Some((found["seconds"].as_f64()?, found["rows"].as_u64()?)));
         if let Some((seconds, theirs)) = theirs {
-            assert_eq!(*rows as u64, theirs, "{name} has other rows in DuckDB");
+            assert_eq!(*rows as u64, theirs, "{name} has different rows in DuckDB");
             ratios.push(time / (seconds * 1000.0));
             parts.push(format!("{name} {time:.0} ({:.0})", seconds * 1000.0));
         } else {
@@ -80,7 +79,7 @@ fn views(folder: &Path, tasks: usize, goal: f64) -> Found {
     let peer = if ratios.is_empty() {
         "DuckDB not installed".to_owned()
     } else {
-        format!("{mean:.2}× DuckDB; in brackets its ms")
+        format!("{mean:.2}× DuckDB; its ms in parentheses")
     };
     let is_fast = slowest < goal;
     let met = if goal < 300.0 {
@@ -88,5 +87,5 @@ fn views(folder: &Path, tasks: usize, goal: f64) -> Found {
     } else {
         (!ratios.is_empty()).then_some(is_fast && mean <= 1.0)
     };
-    Found { ours: format!("slowest {slowest:.0} ms: {}", parts.join(", ")), peer, met }
+    Measurement { ours: format!("slowest {slowest:.0} ms: {}", parts.join(", ")), peer, met }
 }

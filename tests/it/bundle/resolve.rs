@@ -1,8 +1,9 @@
-//! One target of a bundle, merged and resolved as a deploy would, with what only a workspace knows made up.
+//! One target of a bundle, merged and resolved like a deployment does. Values that only a workspace
+//! knows are made up.
 
 use serde_json::{Map, Value, json};
 
-/// Lists whose items have names, by which a target changes one of them.
+/// Lists of named items, in which a target can change a single item.
 const NAMED: [(&str, &str); 4] = [
     ("tasks", "task_key"),
     ("job_clusters", "job_cluster_key"),
@@ -16,7 +17,7 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// The root file, which is the first, and its includes, as `target` has them.
+    /// Merges the root file, which is the first, and its includes for `target`.
     pub fn of(files: &[Value], target: &str) -> Self {
         let mut config = files.iter().fold(json!({}), |below, file| merge(below, file.clone(), ""));
         let mut targets = config.as_object_mut().unwrap().remove("targets").unwrap();
@@ -33,10 +34,7 @@ impl Bundle {
         config["workspace"] = merge(defaults, config["workspace"].take(), "");
         let declared = config["variables"].take();
         let known = |name: &String| {
-            assert!(
-                declared.get(name).is_some(),
-                "{target} sets {name}, and there is no such variable"
-            )
+            assert!(declared.get(name).is_some(), "{target} sets the undeclared variable {name}")
         };
         chosen.as_object().unwrap().keys().for_each(known);
         let value = |(name, declaration): (&String, &Value)| {
@@ -54,7 +52,7 @@ impl Bundle {
         &self.config
     }
 
-    /// Every job by its key, resolved.
+    /// Returns every job by its key, resolved.
     pub fn jobs(&self) -> Vec<(String, Value)> {
         let jobs = self.config["resources"]["jobs"].as_object().unwrap().iter();
         jobs.map(|(name, job)| {
@@ -63,7 +61,7 @@ impl Bundle {
         .collect()
     }
 
-    /// What development mode or the target's presets put before every name.
+    /// Returns the prefix that development mode or the presets of the target add to every name.
     pub fn name_prefix(&self) -> String {
         let given = self.config["presets"]["name_prefix"].clone();
         let prefix = match (given, self.config["mode"].as_str()) {
@@ -76,7 +74,7 @@ impl Bundle {
         self.resolve(&prefix).unwrap().as_str().unwrap().to_owned()
     }
 
-    /// Who the jobs run as, in words.
+    /// Returns a description of the identity that the jobs run as.
     pub fn runs_as(&self) -> String {
         let deployer = json!({"user_name": "${workspace.current_user.userName}"});
         let run_as =
@@ -86,7 +84,8 @@ impl Bundle {
         who.as_str().unwrap().to_owned()
     }
 
-    /// The value with every `${…}` in it replaced, or the first that leads nowhere.
+    /// Returns the value with every `${…}` replaced, or an error for the first that does not
+    /// resolve.
     pub fn resolve(&self, value: &Value) -> Result<Value, String> {
         self.resolve_within(value, &[])
     }
@@ -111,18 +110,19 @@ impl Bundle {
 
     fn resolve_text(&self, text: &str, within: &[&str]) -> Result<Value, String> {
         let Some((before, rest)) = text.split_once("${") else { return Ok(text.into()) };
-        let (path, after) = rest.split_once('}').ok_or_else(|| format!("{text:?} has no end"))?;
+        let (path, after) =
+            rest.split_once('}').ok_or_else(|| format!("{text:?} is not terminated"))?;
         if within.contains(&path) {
-            return Err(format!("${{{path}}} leads back to itself"));
+            return Err(format!("${{{path}}} refers to itself"));
         }
-        let found = self.find(path).ok_or_else(|| format!("${{{path}}} leads nowhere"))?;
+        let found = self.find(path).ok_or_else(|| format!("${{{path}}} does not resolve"))?;
         let value = self.resolve_within(&found, &[within, &[path]].concat())?;
         if before.is_empty() && after.is_empty() {
             return Ok(value);
         }
         let value = value
             .as_str()
-            .ok_or_else(|| format!("${{{path}}} is no text and cannot be part of one"))?;
+            .ok_or_else(|| format!("${{{path}}} is not a string and cannot be part of one"))?;
         let after = self.resolve_text(after, within)?;
         Ok(format!("{before}{value}{}", after.as_str().unwrap_or_default()).into())
     }
@@ -132,7 +132,7 @@ impl Bundle {
             return self.variables.get(name).filter(|value| !value.is_null()).cloned();
         }
         let steps: Vec<&str> = path.split('.').collect();
-        // The id of a resource is given by the workspace.
+        // The workspace assigns the id of a resource.
         if let ["resources", kind, name, "id"] = steps.as_slice() {
             return self.config["resources"][kind].get(name).map(|_| path.into());
         }
@@ -140,10 +140,12 @@ impl Bundle {
     }
 }
 
-/// A word of a task with `{{…}}` filled in: the parameters as given, everything else made up.
+/// Fills in the `{{…}}` of an argument of a task: the parameters as given, and made-up values for
+/// everything else.
 pub fn filled(word: &str, parameters: &[(String, String)]) -> String {
     let Some((before, rest)) = word.split_once("{{") else { return word.to_owned() };
-    let (path, after) = rest.split_once("}}").unwrap_or_else(|| panic!("{word:?} has no end"));
+    let (path, after) =
+        rest.split_once("}}").unwrap_or_else(|| panic!("{word:?} is not terminated"));
     let value = match path.trim().strip_prefix("job.parameters.") {
         Some(name) => {
             let given = parameters.iter().find(|(parameter, _)| parameter == name);
@@ -154,7 +156,7 @@ pub fn filled(word: &str, parameters: &[(String, String)]) -> String {
     format!("{before}{value}{}", filled(after, parameters))
 }
 
-/// What a variable is set to: its default, or, where it is looked up in the workspace, what it is looked up by.
+/// Returns the value of a variable: its default, or the lookup if it is looked up in the workspace.
 fn setting(declaration: &Value) -> Value {
     let Some(map) = declaration.as_object() else { return declaration.clone() };
     match map.get("lookup").and_then(Value::as_object).and_then(|lookup| lookup.iter().next()) {
@@ -165,7 +167,8 @@ fn setting(declaration: &Value) -> Value {
     }
 }
 
-/// `above` over `below`: mappings by key, lists of named things by name, other lists end to end.
+/// Merges `above` over `below`: mappings by key, lists of named items by name, and other lists by
+/// concatenation.
 fn merge(below: Value, above: Value, key: &str) -> Value {
     match (below, above) {
         (Value::Object(mut below), Value::Object(above)) => {

@@ -1,13 +1,13 @@
-//! Erasing from the command line: first it says what would go, then it goes.
+//! Erasing from the command line: a preview first, then the erase.
 
 use serde_json::json;
 
 use super::inbox::create;
-use super::inbox::odd::{self, AT, Odd};
+use super::inbox::raw::{self, AT, RawValue};
 use super::{fails, json_of, lake, ok};
 
 #[test]
-fn an_erase_is_shown_first_and_done_with_yes() {
+fn erase_previews_by_default_and_runs_with_yes() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["user", "add", "ana", "--name", "Ana Souza", "--email", "ana@example.com"]);
@@ -24,7 +24,10 @@ fn an_erase_is_shown_first_and_done_with_yes() {
         assert!(shown.contains(part), "{part} in {shown}");
     }
     assert!(shown.contains("stays: 1 row of the journal with this person's name"), "{shown}");
-    assert!(ok(path, &["user", "show", "@ana"]).contains("Ana Souza"), "it was only to be shown");
+    assert!(
+        ok(path, &["user", "show", "@ana"]).contains("Ana Souza"),
+        "the preview changed something"
+    );
     let before = json_of(path, &["doctor"])["head"].as_str().unwrap().to_owned();
 
     let done = ok(path, &["erase", "user", "@ana", "--yes"]);
@@ -79,9 +82,9 @@ fn an_erase_is_shown_first_and_done_with_yes() {
     assert!(counted.contains('4'), "{counted}");
 }
 
-/// The remains of an erase are listed with rows, keys and advice, before and after it.
+/// The remaining occurrences are listed with rows, keys and advice, before and after the erase.
 #[test]
-fn an_erase_tells_where_the_person_is_still_named() {
+fn erase_lists_where_the_person_is_still_named() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["user", "add", "ana", "--name", "Ana Souza", "--email", "ana@example.com"]);
@@ -93,9 +96,9 @@ fn an_erase_tells_where_the_person_is_still_named() {
     std::fs::write(path.join("ana.md"), "# Portal of Ana Souza\n\n- Do it (1 day)\n").unwrap();
     ok(path, &["plan", "ana.md", "--yes"]);
     let row = |id: &str, user: &str, patch_set: String| {
-        vec![Odd::from(id), AT.into(), user.into(), patch_set.as_str().into()]
+        vec![RawValue::from(id), AT.into(), user.into(), patch_set.as_str().into()]
     };
-    odd::add(
+    raw::add(
         path,
         &[
             row("by", "ana", "{".to_owned()),
@@ -104,12 +107,15 @@ fn an_erase_tells_where_the_person_is_still_named() {
         ],
     );
     ok(path, &["inbox", "apply"]);
-    odd::add(
+    raw::add(
         path,
-        &[row("waits", "Ana", create("x")), vec![Odd::Null, AT.into(), "ana".into(), Odd::Null]],
+        &[
+            row("waits", "Ana", create("x")),
+            vec![RawValue::Null, AT.into(), "ana".into(), RawValue::Null],
+        ],
     );
-    for words in [&["erase", "user", "@ana"][..], &["erase", "user", "@ana", "--yes"]] {
-        let rendered = json_of(path, words);
+    for args in [&["erase", "user", "@ana"][..], &["erase", "user", "@ana", "--yes"]] {
+        let rendered = json_of(path, args);
         let of = |table: &str, columns: &str| {
             let found = rendered["remains"]
                 .as_array()
@@ -136,7 +142,7 @@ fn an_erase_tells_where_the_person_is_still_named() {
         let statement = answered["remedy"][0].as_str().unwrap();
         assert!(statement.starts_with("UPDATE inbox SET user = '', patch_set = '' WHERE request_id IN (SELECT request_id FROM inbox_results) AND (user RLIKE"), "{statement}");
         assert_eq!(of("inbox", "user, patch_set of rows that wait")["rows"], 2);
-        // The title that PAY-3 had is in the journal alone.
+        // Only the journal contains the former title of PAY-3.
         assert!(of("journal", "before, after of other records")["rows"].as_u64().unwrap() >= 5);
         assert_eq!(of("journal", "actor")["rows"], 1);
         assert!(
@@ -149,7 +155,7 @@ fn an_erase_tells_where_the_person_is_still_named() {
     assert_eq!(
         json_of(path, &["erase", "user", &id])["remains"],
         json!([]),
-        "nobody is known by the names any more"
+        "no user has the names any more"
     );
     let printed = ok(path, &["erase", "user", &id, "--also", "Ana Souza"]);
     assert!(
@@ -158,7 +164,7 @@ fn an_erase_tells_where_the_person_is_still_named() {
             && printed.contains("row of inbox"),
         "{printed}"
     );
-    // An inbox that cannot be read does not keep anyone from being erased, and is not taken for empty.
+    // An unreadable inbox does not block an erase, and is not treated as empty.
     ok(path, &["user", "add", "eve"]);
     std::fs::remove_dir_all(path.join("lake/inbox/_delta_log")).unwrap();
     let rendered = json_of(path, &["erase", "user", "@eve", "--yes"]);

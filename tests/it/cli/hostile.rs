@@ -1,4 +1,4 @@
-//! A lake that somebody filled to act on the terminals of those who read it.
+//! A lake with data that attacks the terminals of its readers.
 
 use std::path::Path;
 use std::process::Output;
@@ -8,25 +8,20 @@ use serde_json::{Value, json};
 
 use super::{apply, command, inbox, json_of, lake, ok, run, text};
 
-/// Clears a screen, sets a clipboard, turns a line around, passes for another word.
+/// Clears a screen, sets a clipboard, reverses a line, and imitates another word.
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]52;c;cm0K\u{7}\u{7f}\u{9b}31m\u{85}\u{202e}gpj\u{2066}\u{200f}pay\u{200b}pal\u{2028}\u{b}x";
 
-/// The same as far as a name may hold it: who acts has no control character.
+/// The same as far as a name allows it: an actor has no control characters.
 const ACTOR: &str = "\u{202e}gpj\u{2066}\u{200f}pay\u{200b}pal\u{feff}x";
 
-/// What reaches a person or a program holds nothing hidden, but for what the layout itself makes.
+/// Asserts that the output contains no hidden characters, except for those of the layout itself.
 #[track_caller]
-fn clean(words: &[&str], output: &Output) -> String {
+fn assert_escaped(args: &[&str], output: &Output) -> String {
     let rendered = format!("{}{}", text(&output.stdout), text(&output.stderr));
-    assert!(!rendered.contains("panicked"), "{words:?}: {rendered}");
+    assert!(!rendered.contains("panicked"), "{args:?}: {rendered}");
     let hidden =
         rendered.chars().find(|letter| is_hidden(*letter) && !matches!(letter, '\n' | '\t'));
-    assert_eq!(
-        hidden,
-        None,
-        "{words:?} wrote {:?}",
-        rendered.as_bytes().escape_ascii().to_string()
-    );
+    assert_eq!(hidden, None, "{args:?} wrote {:?}", rendered.as_bytes().escape_ascii().to_string());
     rendered
 }
 
@@ -50,8 +45,8 @@ fn hostile_lake() -> tempfile::TempDir {
     ]});
     let applied = apply(path, set.to_string().as_bytes(), &[]);
     assert!(applied.status.success(), "{}", text(&applied.stderr));
-    clean(&["apply"], &applied);
-    inbox::ask(
+    assert_escaped(&["apply"], &applied);
+    inbox::insert_requests(
         path,
         &[
             (HOSTILE, "2026-11-20T10:00:00Z", HOSTILE, &inbox::create(HOSTILE)),
@@ -78,7 +73,7 @@ fn hostile_lake() -> tempfile::TempDir {
 }
 
 #[test]
-fn every_command_shows_what_is_hidden_and_acts_on_no_terminal() {
+fn commands_escape_control_and_invisible_characters() {
     let folder = hostile_lake();
     let path = folder.path();
     let sql = "SELECT title AS t, description AS d, title FROM tasks";
@@ -130,7 +125,7 @@ fn every_command_shows_what_is_hidden_and_acts_on_no_terminal() {
         &["report", "--out", &format!("{HOSTILE}.html")],
         &["visualize", "EVIL", "--out", &format!("v{HOSTILE}")],
         &["maintain"],
-        // An error repeats the request that cannot be done.
+        // The error repeats the invalid argument.
         &["task", "show", HOSTILE],
         &["task", "list", "--project", HOSTILE],
         &["task", "list", "--assignee", HOSTILE],
@@ -158,30 +153,30 @@ fn every_command_shows_what_is_hidden_and_acts_on_no_terminal() {
         &["undo", HOSTILE],
         &["completions", HOSTILE],
     ];
-    for words in commands {
-        let output = run(path, words);
-        clean(words, &output);
-        // What people read is checked of all, what programs read of those that answer.
-        if words.contains(&"--json") || !output.status.success() {
+    for args in commands {
+        let output = run(path, args);
+        assert_escaped(args, &output);
+        // Text output is checked for all commands, JSON only for the commands that succeed.
+        if args.contains(&"--json") || !output.status.success() {
             continue;
         }
-        let words = [words, &["--json"][..]].concat();
-        let output = run(path, &words);
-        clean(&words, &output);
+        let args = [args, &["--json"][..]].concat();
+        let output = run(path, &args);
+        assert_escaped(&args, &output);
         let (rendered, is_raw) = (
             if output.status.success() { &output.stdout } else { &output.stderr },
-            words.contains(&"-"),
+            args.contains(&"-"),
         );
         assert!(
             is_raw || serde_json::from_slice::<Value>(rendered).is_ok(),
-            "{words:?}: {}",
+            "{args:?}: {}",
             text(rendered)
         );
     }
 }
 
 #[test]
-fn what_is_hidden_is_shown_and_json_keeps_it() {
+fn text_escapes_hidden_characters_and_json_keeps_them() {
     let folder = hostile_lake();
     let path = folder.path();
     let shown = r"\u{1b}[2J\u{1b}]52;c;cm0K\u{7}\u{7f}\u{9b}31m\u{85}\u{202e}gpj\u{2066}\u{200f}pay\u{200b}pal\u{2028}\u{b}x";
@@ -205,7 +200,7 @@ fn what_is_hidden_is_shown_and_json_keeps_it() {
     ok(path, &["task", "create", "می\u{200c}خواهم 👩\u{200d}💻", "--project", "PAY"]);
     assert!(
         ok(path, &["task", "list"]).contains("می\u{200c}خواهم 👩\u{200d}💻"),
-        "joiners between what is written joined stay"
+        "joiners inside words are kept"
     );
 }
 
@@ -215,18 +210,18 @@ fn read(folder: &Path, name: &str) -> String {
 
 #[test]
 #[cfg(unix)]
-fn a_log_line_and_a_summary_hold_nothing_hidden() {
+fn logs_and_summaries_escape_hidden_characters() {
     let folder = lake();
     let path = folder.path();
     std::fs::create_dir(path.join("in")).unwrap();
     std::fs::create_dir(path.join(format!("out{HOSTILE}\n"))).unwrap();
     std::os::unix::fs::symlink(path.join(format!("out{HOSTILE}\n")), path.join("in/link")).unwrap();
     let output = run(path, &["plan", "--folder", "in"]);
-    let rendered = clean(&["plan", "--folder"], &output);
+    let rendered = assert_escaped(&["plan", "--folder"], &output);
     assert_eq!(
         text(&output.stderr).lines().count(),
         1,
-        "a name makes no second line of the log: {rendered}"
+        "a name must not add a line to the log: {rendered}"
     );
     assert!(text(&output.stderr).contains(r"\u{1b}[2J"), "{rendered}");
     run(path, &["task", "show", HOSTILE, "--summary", "summary.json"]);
@@ -234,5 +229,5 @@ fn a_log_line_and_a_summary_hold_nothing_hidden() {
     assert!(summary.contains("there is no task") && !summary.contains('\u{9b}'), "{summary}");
     let settings =
         command(path, &["config", "show"]).env("LAKEPLAN_ACTOR", HOSTILE).output().unwrap();
-    assert!(clean(&["config", "show"], &settings).contains(r"\u{202e}gpj"));
+    assert!(assert_escaped(&["config", "show"], &settings).contains(r"\u{202e}gpj"));
 }

@@ -1,4 +1,4 @@
-//! Requests that another engine wrote, here delta-rs, applied and answered by the real binary.
+//! Requests that another engine (delta-rs) inserted, applied by the real binary.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,8 +12,9 @@ use url::Url;
 
 use super::{command, fails, json_of, lake, ok, run, text as text_of};
 
-/// Inserts requests as (request_id, time, user, patch set) into the inbox of the folder's lake.
-pub fn ask(folder: &Path, requests: &[(&str, &str, &str, &str)]) {
+/// Inserts requests as (request_id, time, user, patch set) into the inbox of the lake in the
+/// folder.
+pub fn insert_requests(folder: &Path, requests: &[(&str, &str, &str, &str)]) {
     let field = |name: &str, kind| Field::new(name, kind, false);
     let schema = Schema::new(vec![
         field("request_id", DataType::Utf8),
@@ -50,13 +51,13 @@ fn rows(folder: &Path, sql: &str) -> Value {
 }
 
 #[test]
-fn each_request_is_applied_once_in_order_and_answered() {
+fn requests_are_applied_once_in_order_and_get_a_result() {
     let lake = lake();
     let folder = lake.path();
     assert!(ok(folder, &["inbox", "apply"]).contains("no request waits"));
     let review = json!({"actor": "mallory", "patches": [{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"status": "review"}}]});
     let blocked = json!({"patches": [{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"status": "blocked"}, "expect": {"status": "pending"}}]});
-    ask(
+    insert_requests(
         folder,
         &[
             ("second", "2026-11-20T10:00:01Z", "ana", &review.to_string()),
@@ -98,7 +99,7 @@ fn each_request_is_applied_once_in_order_and_answered() {
     assert!(answered["answers"][2]["message"].as_str().unwrap().contains("line 1"), "{answered}");
     let found = rows(folder, "SELECT key, title, status FROM tasks");
     assert_eq!(found, json!([{"key": "PAY-1", "title": "Read the ledger", "status": "review"}]));
-    // Who asks is who did it, whatever the JSON says.
+    // The actor is the requesting user, whatever the JSON says.
     let found = rows(folder, "SELECT actor, source FROM audit WHERE seq > 2 ORDER BY seq");
     assert_eq!(
         found,
@@ -112,18 +113,18 @@ fn each_request_is_applied_once_in_order_and_answered() {
         states,
         json!([{"state": "applied", "requests": 2}, {"state": "conflict", "requests": 1}, {"state": "refused", "requests": 3}])
     );
-    // A second run finds nothing, and says nothing twice.
+    // A second run has nothing to do and records nothing twice.
     assert!(ok(folder, &["inbox", "apply"]).contains("no request waits"));
     assert_eq!(rows(folder, "SELECT count(*) AS n FROM inbox_results"), json!([{"n": 6}]));
     assert!(ok(folder, &["inbox", "list"]).contains("nowhere"));
 }
 
 #[test]
-fn a_request_whose_answer_was_lost_is_answered_with_what_happened() {
+fn a_lost_result_is_rebuilt_from_the_journal() {
     let lake = lake();
     let folder = lake.path();
     let by_name = json!({"patches": [{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"status": "review"}}]});
-    ask(
+    insert_requests(
         folder,
         &[
             ("a", "2020-01-01T00:00:00Z", "ana", &create("One")),
@@ -131,7 +132,7 @@ fn a_request_whose_answer_was_lost_is_answered_with_what_happened() {
         ],
     );
     ok(folder, &["inbox", "apply"]);
-    // Killed between the commit and the answers; since then the task has gone.
+    // A process was killed between the commit and the results, and the task was deleted since.
     std::fs::remove_dir_all(folder.join("lake/inbox_results")).unwrap();
     ok(folder, &["task", "delete", "PAY-1"]);
     ok(folder, &["maintain"]);
@@ -146,7 +147,7 @@ fn a_request_whose_answer_was_lost_is_answered_with_what_happened() {
 }
 
 #[test]
-fn an_inbox_with_features_that_are_not_read_here_says_so() {
+fn an_inbox_with_unsupported_features_is_reported() {
     let lake = lake();
     let folder = lake.path();
     let entry = folder.join("lake/inbox/_delta_log/00000000000000000001.json");
@@ -162,11 +163,11 @@ fn an_inbox_with_features_that_are_not_read_here_says_so() {
 }
 
 #[test]
-fn a_request_with_very_many_errors_gets_a_short_answer() {
+fn the_result_of_a_request_with_many_errors_is_truncated() {
     let lake = lake();
     let folder = lake.path();
     let bad = json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY"}});
-    ask(
+    insert_requests(
         folder,
         &[(
             "flood",
@@ -180,9 +181,9 @@ fn a_request_with_very_many_errors_gets_a_short_answer() {
     assert!(message.contains("and 2980 more") && message.chars().count() <= 2001, "{message}");
 }
 
-/// A file of the inbox as some engine may write it, by Parquet's own means: of each column its declaration, and of each row
-/// its bytes, a number, or nothing.
-pub mod odd {
+/// Writes an inbox file as any engine might, with the low-level Parquet API: a declaration for each
+/// column, and bytes, a number or null for each cell.
+pub mod raw {
     use std::path::Path;
     use std::sync::Arc;
 
@@ -194,26 +195,26 @@ pub mod odd {
     use serde_json::{Value, json};
 
     #[derive(Clone, Debug)]
-    pub enum Odd {
+    pub enum RawValue {
         Null,
         Text(String),
         Bytes(Vec<u8>),
         Number(i64),
     }
 
-    impl From<&str> for Odd {
+    impl From<&str> for RawValue {
         fn from(text: &str) -> Self {
             Self::Text(text.to_owned())
         }
     }
 
-    impl From<i64> for Odd {
+    impl From<i64> for RawValue {
         fn from(number: i64) -> Self {
             Self::Number(number)
         }
     }
 
-    /// The columns as the inbox is made, but that each may be null.
+    /// The columns that a new inbox has, except that each may be null.
     pub const USUAL: [&str; 4] = [
         "optional binary request_id (UTF8)",
         "optional int64 at (TIMESTAMP(MICROS,true))",
@@ -221,10 +222,10 @@ pub mod odd {
         "optional binary patch_set (UTF8)",
     ];
 
-    /// The microseconds of a moment that is past and not long ago.
+    /// The microseconds of a recent time in the past.
     pub const AT: i64 = 1_790_000_000_000_000;
 
-    pub fn file(columns: &[&str], rows: &[Vec<Odd>]) -> Vec<u8> {
+    pub fn file(columns: &[&str], rows: &[Vec<RawValue>]) -> Vec<u8> {
         let declared = |column: &&str| {
             if column.ends_with('}') { (*column).to_owned() } else { format!("{column};") }
         };
@@ -238,19 +239,19 @@ pub mod odd {
         let mut group = writer.next_row_group().unwrap();
         for at in 0..columns.len() {
             let mut column = group.next_column().unwrap().unwrap();
-            let cells: Vec<&Odd> = rows.iter().map(|row| &row[at]).collect();
+            let cells: Vec<&RawValue> = rows.iter().map(|row| &row[at]).collect();
             let levels: Vec<i16> =
-                cells.iter().map(|cell| i16::from(!matches!(cell, Odd::Null))).collect();
+                cells.iter().map(|cell| i16::from(!matches!(cell, RawValue::Null))).collect();
             let numbers = || {
                 cells.iter().filter_map(|cell| {
-                    if let Odd::Number(number) = cell { Some(*number) } else { None }
+                    if let RawValue::Number(number) = cell { Some(*number) } else { None }
                 })
             };
             match column.untyped() {
                 ColumnWriter::ByteArrayColumnWriter(writer) => {
-                    let bytes = |cell: &&Odd| match cell {
-                        Odd::Text(text) => Some(ByteArray::from(text.as_bytes().to_vec())),
-                        Odd::Bytes(bytes) => Some(ByteArray::from(bytes.clone())),
+                    let bytes = |cell: &&RawValue| match cell {
+                        RawValue::Text(text) => Some(ByteArray::from(text.as_bytes().to_vec())),
+                        RawValue::Bytes(bytes) => Some(ByteArray::from(bytes.clone())),
                         _ => None,
                     };
                     let values: Vec<ByteArray> = cells.iter().filter_map(bytes).collect();
@@ -284,7 +285,7 @@ pub mod odd {
                         .write_batch(&numbers().map(int96).collect::<Vec<_>>(), Some(&levels), None)
                         .unwrap();
                 }
-                _ => panic!("no such column here"),
+                _ => panic!("unknown column"),
             }
             column.close().unwrap();
         }
@@ -292,7 +293,8 @@ pub mod odd {
         writer.into_inner().unwrap()
     }
 
-    /// Commits a file to the inbox of the folder's lake, and takes others out of it; gives its name.
+    /// Commits a file to the inbox of the lake in the folder and removes other files from it.
+    /// Returns the file's name.
     pub fn put(folder: &Path, bytes: &[u8], partitions: Value, removed: &[String]) -> String {
         let log = folder.join("lake/inbox/_delta_log");
         let version = std::fs::read_dir(&log)
@@ -312,23 +314,23 @@ pub mod odd {
     }
 
     /// Adds rows with the usual columns.
-    pub fn add(folder: &Path, rows: &[Vec<Odd>]) -> String {
+    pub fn add(folder: &Path, rows: &[Vec<RawValue>]) -> String {
         put(folder, &file(&USUAL, rows), json!({}), &[])
     }
 }
 
-use odd::{AT, Odd};
+use raw::{AT, RawValue};
 
 fn row(
-    id: impl Into<Odd>,
-    at: impl Into<Odd>,
-    user: impl Into<Odd>,
-    patch_set: impl Into<Odd>,
-) -> Vec<Odd> {
+    id: impl Into<RawValue>,
+    at: impl Into<RawValue>,
+    user: impl Into<RawValue>,
+    patch_set: impl Into<RawValue>,
+) -> Vec<RawValue> {
     vec![id.into(), at.into(), user.into(), patch_set.into()]
 }
 
-/// What each answer says, by request.
+/// Returns the message of each result by request.
 fn rendered(folder: &Path) -> std::collections::BTreeMap<String, String> {
     let found =
         rows(folder, "SELECT request_id, state, coalesce(message, '') AS message FROM requests");
@@ -345,19 +347,19 @@ fn rendered(folder: &Path) -> std::collections::BTreeMap<String, String> {
 }
 
 #[test]
-fn a_row_that_cannot_be_is_refused_by_itself_and_the_others_go_on() {
+fn an_invalid_row_is_refused_and_the_others_are_applied() {
     let lake = lake();
     let folder = lake.path();
     let long = "x".repeat(201);
     let endless = "y".repeat(100_000);
     let huge = format!("{{\"patches\":[],\"reason\":\"{}\"}}", "z".repeat(5 << 20));
-    let mut wanted = Vec::new();
+    let mut expected = Vec::new();
     let mut rows_put = Vec::new();
-    let mut bad = |id: &str, row: Vec<Odd>, says: &'static str| {
-        wanted.push((id.to_owned(), says));
+    let mut bad = |id: &str, row: Vec<RawValue>, reason: &'static str| {
+        expected.push((id.to_owned(), reason));
         rows_put.push(row);
     };
-    for (id, at, says) in [
+    for (id, at, reason) in [
         ("late", 9 * 10i64.pow(18), "outside the years 1 to 9999"),
         ("last", i64::MAX, "outside the years 1 to 9999"),
         ("early", -9 * 10i64.pow(18), "outside the years 1 to 9999"),
@@ -365,19 +367,19 @@ fn a_row_that_cannot_be_is_refused_by_itself_and_the_others_go_on() {
         ("rome", -60_000_000_000_000_000, "before the year 2000"),
         ("seconds", AT / 1_000_000, "before the year 2000"),
     ] {
-        bad(id, row(id, at, "ana", create(id).as_str()), says);
+        bad(id, row(id, at, "ana", create(id).as_str()), reason);
     }
-    bad("no time", row("no time", Odd::Null, "ana", create("x").as_str()), "at is NULL");
-    bad("no user", row("no user", AT, Odd::Null, create("x").as_str()), "user is NULL");
-    bad("no patches", row("no patches", AT, "ana", Odd::Null), "patch_set is NULL");
+    bad("no time", row("no time", RawValue::Null, "ana", create("x").as_str()), "at is NULL");
+    bad("no user", row("no user", AT, RawValue::Null, create("x").as_str()), "user is NULL");
+    bad("no patches", row("no patches", AT, "ana", RawValue::Null), "patch_set is NULL");
     bad(
         "bytes",
-        row("bytes", AT, "ana", Odd::Bytes(b"{\"patches\": \"\xff\"}".to_vec())),
+        row("bytes", AT, "ana", RawValue::Bytes(b"{\"patches\": \"\xff\"}".to_vec())),
         "patch_set is not UTF-8",
     );
     bad(
         "whose",
-        row("whose", AT, Odd::Bytes(b"a\xff".to_vec()), create("x").as_str()),
+        row("whose", AT, RawValue::Bytes(b"a\xff".to_vec()), create("x").as_str()),
         "user is not UTF-8",
     );
     bad(
@@ -412,13 +414,13 @@ fn a_row_that_cannot_be_is_refused_by_itself_and_the_others_go_on() {
     bad(&endless, row(endless.as_str(), AT, "ana", create("x").as_str()), "is too long");
     bad(
         "b\u{fffd}",
-        row(Odd::Bytes(b"b\xff".to_vec()), AT, "ana", create("x").as_str()),
+        row(RawValue::Bytes(b"b\xff".to_vec()), AT, "ana", create("x").as_str()),
         "request_id is not UTF-8",
     );
-    rows_put.push(row(Odd::Null, AT, "ana", create("nobody can be answered").as_str()));
+    rows_put.push(row(RawValue::Null, AT, "ana", create("nobody can be answered").as_str()));
     rows_put.push(row("good", AT, "ana", create("The good one").as_str()));
-    let number = wanted.len();
-    odd::add(folder, &rows_put);
+    let number = expected.len();
+    raw::add(folder, &rows_put);
     let printed = ok(folder, &["inbox", "apply"]);
     assert!(
         printed.contains(&format!("{} requests: 1 applied, {number} refused", number + 1)),
@@ -430,16 +432,19 @@ fn a_row_that_cannot_be_is_refused_by_itself_and_the_others_go_on() {
     );
     assert!(!printed.contains(|char: char| char.is_control() && char != '\n'), "{printed:?}");
     let rendered = rendered(folder);
-    for (id, says) in &wanted {
-        // Of what is too long to be known by, the view shows what there is.
+    for (id, reason) in &expected {
+        // The view shows the beginning of an id that is too long.
         let rendered = rendered
             .get(id)
             .unwrap_or_else(|| panic!("{}: {:?}", &id[..id.len().min(20)], rendered.keys()));
-        assert!(rendered.starts_with("refused: ") && rendered.contains(says), "{says}: {rendered}");
+        assert!(
+            rendered.starts_with("refused: ") && rendered.contains(reason),
+            "{reason}: {rendered}"
+        );
     }
     assert_eq!(rendered["good"], "applied: ");
     assert_eq!(rows(folder, "SELECT title FROM tasks"), json!([{"title": "The good one"}]));
-    // The next run finds none of them, and says again what it cannot answer.
+    // The next run finds none of them, and reports the unidentifiable rows again.
     let again = json_of(folder, &["inbox", "apply"]);
     assert_eq!(
         (&again["answers"], &again["waiting"], &again["rows_without_id"]["count"]),
@@ -455,17 +460,18 @@ fn a_row_that_cannot_be_is_refused_by_itself_and_the_others_go_on() {
 }
 
 #[test]
-fn an_inbox_whose_columns_were_changed_is_read() {
+fn an_inbox_with_changed_columns_is_read() {
     let lake = lake();
     let folder = lake.path();
-    let patch = |title: &str| Odd::from(create(title).as_str());
-    let put = |columns: &[&str], row: Vec<Odd>, partitions: Value| {
-        odd::put(folder, &odd::file(columns, &[row]), partitions, &[])
+    let patch = |title: &str| RawValue::from(create(title).as_str());
+    let put = |columns: &[&str], row: Vec<RawValue>, partitions: Value| {
+        raw::put(folder, &raw::file(columns, &[row]), partitions, &[])
     };
     let text = |name: &str| format!("optional binary {name} (UTF8)");
     let (id, user, patches) = (text("request_id"), text("user"), text("patch_set"));
-    let usual =
-        |id: &str, at: Odd, title: &str| vec![Odd::from(id), at, "ana".into(), patch(title)];
+    let usual = |id: &str, at: RawValue, title: &str| {
+        vec![RawValue::from(id), at, "ana".into(), patch(title)]
+    };
     for (number, (at, value)) in [
         ("int64 at (TIMESTAMP(MICROS,false))", AT),
         ("int64 at (TIMESTAMP(NANOS,true))", AT * 1000),
@@ -479,7 +485,7 @@ fn an_inbox_whose_columns_were_changed_is_read() {
         let name = format!("time {number}");
         put(
             &[&id, &format!("optional {at}"), &user, &patches],
-            usual(&name, Odd::Number(value), &name),
+            usual(&name, RawValue::Number(value), &name),
             json!({}),
         );
     }
@@ -495,50 +501,50 @@ fn an_inbox_whose_columns_were_changed_is_read() {
     );
     put(
         &[&id, "optional int64 at", &user, &patches],
-        usual("number", Odd::Number(AT), "a number"),
+        usual("number", RawValue::Number(AT), "a number"),
         json!({}),
     );
     put(
         &[
             "optional int64 request_id",
-            odd::USUAL[1],
+            raw::USUAL[1],
             "optional int32 USER",
             &patches,
             "optional int64 more",
         ],
         vec![
-            Odd::Number(17),
-            Odd::Number(AT),
-            Odd::Number(4),
+            RawValue::Number(17),
+            RawValue::Number(AT),
+            RawValue::Number(4),
             patch("numbers for texts"),
-            Odd::Number(1),
+            RawValue::Number(1),
         ],
         json!({}),
     );
     put(
-        &[&patches, &id, odd::USUAL[1]],
-        vec![patch("parted"), "parted".into(), Odd::Number(AT)],
+        &[&patches, &id, raw::USUAL[1]],
+        vec![patch("parted"), "parted".into(), RawValue::Number(AT)],
         json!({"user": "bo"}),
     );
     put(
-        &[&id, odd::USUAL[1], &user],
-        vec!["nothing".into(), Odd::Number(AT), "ana".into()],
+        &[&id, raw::USUAL[1], &user],
+        vec!["nothing".into(), RawValue::Number(AT), "ana".into()],
         json!({}),
     );
     let structure = "optional group patch_set { optional binary patches (UTF8); }";
     put(
-        &[&id, odd::USUAL[1], &user, structure],
-        vec!["structure".into(), Odd::Number(AT), "ana".into(), Odd::Null],
+        &[&id, raw::USUAL[1], &user, structure],
+        vec!["structure".into(), RawValue::Number(AT), "ana".into(), RawValue::Null],
         json!({}),
     );
     put(
-        &[odd::USUAL[1], &user, &patches],
-        vec![Odd::Number(AT), "ana".into(), patch("x")],
+        &[raw::USUAL[1], &user, &patches],
+        vec![RawValue::Number(AT), "ana".into(), patch("x")],
         json!({}),
     );
-    // What is no file of Parquet's is named, and keeps no one waiting.
-    odd::put(folder, b"PAR1 this is none PAR1", json!({}), &[]);
-    let missing = odd::put(folder, b"gone", json!({}), &[]);
+    // A file that is not Parquet is reported and does not block other requests.
+    raw::put(folder, b"PAR1 this is none PAR1", json!({}), &[]);
+    let missing = raw::put(folder, b"gone", json!({}), &[]);
     std::fs::remove_file(folder.join("lake/inbox").join(&missing)).unwrap();
     let answered = json_of(folder, &["inbox", "apply"]);
     assert_eq!(answered["unreadable_files"].as_array().unwrap().len(), 2, "{answered}");
@@ -558,14 +564,14 @@ fn an_inbox_whose_columns_were_changed_is_read() {
     for id in ["time 0", "time 1", "time 2", "time 3", "time 4", "written", "17", "parted"] {
         assert_eq!(rendered[id], "applied ", "{id}");
     }
-    for (id, says) in [
+    for (id, reason) in [
         ("word", "at is not a time"),
         ("number", "at is not a time"),
         ("nothing", "patch_set is NULL"),
         ("structure", "patch_set is a list or a structure and not a text"),
     ] {
         assert!(
-            rendered[id].starts_with("refused ") && rendered[id].contains(says),
+            rendered[id].starts_with("refused ") && rendered[id].contains(reason),
             "{id}: {}",
             rendered[id]
         );
@@ -573,7 +579,7 @@ fn an_inbox_whose_columns_were_changed_is_read() {
     let actors =
         rows(folder, "SELECT DISTINCT actor FROM audit WHERE source = 'inbox' ORDER BY actor");
     assert_eq!(actors, json!([{"actor": "4"}, {"actor": "ana"}, {"actor": "bo"}]));
-    // What a query leaves out it says beside the answer.
+    // A query reports skipped rows as a warning.
     let output = run(
         folder,
         &[
@@ -590,14 +596,14 @@ fn an_inbox_whose_columns_were_changed_is_read() {
 }
 
 #[test]
-fn users_take_turns_and_the_rest_waits() {
+fn a_limited_run_takes_requests_of_all_users_in_turn() {
     let lake = lake();
     let folder = lake.path();
-    let rows_of = |user: &str, number: i64, from: i64| -> Vec<Vec<Odd>> {
+    let rows_of = |user: &str, number: i64, from: i64| -> Vec<Vec<RawValue>> {
         (0..number).map(|n| row(format!("{user} {n}").as_str(), AT + from + n, user, "{")).collect()
     };
-    odd::add(folder, &rows_of("many", 3000, 0));
-    odd::add(folder, &[rows_of("bo", 3, 10_000), rows_of("cy", 1, 20_000)].concat());
+    raw::add(folder, &rows_of("many", 3000, 0));
+    raw::add(folder, &[rows_of("bo", 3, 10_000), rows_of("cy", 1, 20_000)].concat());
     let mut waiting = 3004;
     let first = json_of(folder, &["inbox", "apply", "--limit", "9"]);
     waiting -= 9;
@@ -625,15 +631,15 @@ fn users_take_turns_and_the_rest_waits() {
 }
 
 #[test]
-fn a_run_reads_no_more_patch_sets_than_it_can_hold() {
+fn a_run_limits_the_patch_sets_in_memory() {
     let lake = lake();
     let folder = lake.path();
     let large = "x".repeat(3 << 20);
-    let large: Vec<Vec<Odd>> = (0..30)
+    let large: Vec<Vec<RawValue>> = (0..30)
         .map(|n| row(format!("large {n:02}").as_str(), AT + n, "ana", large.as_str()))
         .collect();
-    odd::add(folder, &large);
-    odd::add(folder, &[row("small", AT + 99, "bo", "{"), row("smaller", AT + 100, "ana", "{")]);
+    raw::add(folder, &large);
+    raw::add(folder, &[row("small", AT + 99, "bo", "{"), row("smaller", AT + 100, "ana", "{")]);
     let listed = command(folder, &["inbox", "list", "--json"])
         .env("LAKEPLAN_QUERY_MEMORY", "64MiB")
         .output()
@@ -646,7 +652,8 @@ fn a_run_reads_no_more_patch_sets_than_it_can_hold() {
     );
     let first = json_of(folder, &["inbox", "apply"]);
     let answers = first["answers"].as_array().unwrap();
-    // The other user's is answered, and the own one after those that wait is not.
+    // The other user's request gets a result. The own request that comes after the waiting ones
+    // does not.
     let ids: Vec<&str> =
         answers.iter().map(|answer| answer["request_id"].as_str().unwrap()).collect();
     assert!(
@@ -662,10 +669,10 @@ fn a_run_reads_no_more_patch_sets_than_it_can_hold() {
 }
 
 #[test]
-fn an_answered_request_stays_as_it_is_whatever_comes_later() {
+fn later_rows_do_not_change_an_answered_request() {
     let lake = lake();
     let folder = lake.path();
-    odd::add(folder, &[row("a", AT, "ana", create("One").as_str()), row("b", AT, "ana", "{")]);
+    raw::add(folder, &[row("a", AT, "ana", create("One").as_str()), row("b", AT, "ana", "{")]);
     ok(folder, &["inbox", "apply"]);
     let shown = || {
         rows(
@@ -675,9 +682,10 @@ fn an_answered_request_stays_as_it_is_whatever_comes_later() {
     };
     let before = shown();
     assert_eq!(before[0]["state"], "applied");
-    // Earlier, of the same time, without one, and by others; also with a smaller patch set.
+    // Rows that are earlier, of the same time, without a time, and by other users, also with a
+    // smaller patch set.
     for (at, user) in [(AT - 9, "mallory"), (AT, "aaa"), (AT, "ana"), (AT + 9, "ana")] {
-        odd::add(
+        raw::add(
             folder,
             &[
                 row("a", at, user, create("A second time").as_str()),
@@ -685,20 +693,23 @@ fn an_answered_request_stays_as_it_is_whatever_comes_later() {
             ],
         );
     }
-    odd::add(folder, &[row("a", Odd::Null, Odd::Null, Odd::Null), row("a", AT, "ana", "")]);
+    raw::add(
+        folder,
+        &[row("a", RawValue::Null, RawValue::Null, RawValue::Null), row("a", AT, "ana", "")],
+    );
     assert_eq!(json_of(folder, &["inbox", "apply"])["answers"], json!([]));
     assert_eq!(shown(), before);
     assert_eq!(rows(folder, "SELECT title FROM tasks"), json!([{"title": "One"}]));
 }
 
 #[test]
-fn a_request_that_was_applied_before_its_answer_was_noted_is_not_applied_by_another_row() {
+fn an_applied_request_without_a_result_is_not_applied_again() {
     let lake = lake();
     let folder = lake.path();
-    odd::add(folder, &[row("a", AT, "ana", create("One").as_str())]);
+    raw::add(folder, &[row("a", AT, "ana", create("One").as_str())]);
     ok(folder, &["inbox", "apply"]);
     std::fs::remove_dir_all(folder.join("lake/inbox_results")).unwrap();
-    odd::add(
+    raw::add(
         folder,
         &[
             row("a", AT - 5, "bo", create("Two").as_str()),
@@ -721,7 +732,7 @@ fn a_request_that_was_applied_before_its_answer_was_noted_is_not_applied_by_anot
 fn answered_rows_may_be_blanked_or_deleted() {
     let lake = lake();
     let folder = lake.path();
-    let first = odd::add(
+    let first = raw::add(
         folder,
         &[
             row("a", AT, "ana", create("One").as_str()),
@@ -731,9 +742,11 @@ fn answered_rows_may_be_blanked_or_deleted() {
     );
     ok(folder, &["inbox", "apply"]);
     // UPDATE … SET user = '', patch_set = '', or NULL; and DELETE.
-    let blanked =
-        odd::file(&odd::USUAL, &[row("a", AT, "", ""), row("b", AT, Odd::Null, Odd::Null)]);
-    odd::put(folder, &blanked, json!({}), &[first]);
+    let blanked = raw::file(
+        &raw::USUAL,
+        &[row("a", AT, "", ""), row("b", AT, RawValue::Null, RawValue::Null)],
+    );
+    raw::put(folder, &blanked, json!({}), &[first]);
     assert_eq!(json_of(folder, &["inbox", "apply"])["answers"], json!([]));
     let shown = rows(
         folder,
@@ -751,9 +764,9 @@ fn answered_rows_may_be_blanked_or_deleted() {
     assert_eq!(json_of(folder, &["inbox", "list"])["total"], 3);
 }
 
-/// What a command answers, and the MiB that it took at most.
-pub fn with_peak(folder: &Path, words: &str) -> (Value, usize) {
-    let script = format!("ulimit -v 4000000; exec {} {words} --json", super::BINARY);
+/// Returns the JSON result of a command and its peak memory in MiB.
+pub fn json_with_peak_memory(folder: &Path, args: &str) -> (Value, usize) {
+    let script = format!("ulimit -v 4000000; exec {} {args} --json", super::BINARY);
     let mut child = std::process::Command::new("sh")
         .args(["-c", &script])
         .current_dir(folder)
@@ -774,25 +787,26 @@ pub fn with_peak(folder: &Path, words: &str) -> (Value, usize) {
     (serde_json::from_reader(child.stdout.take().unwrap()).unwrap(), most >> 10)
 }
 
-/// Many rows by one user: `LAKEPLAN_TEST_FULL` says what a run over a million takes.
+/// Inserts many rows by one user. With `LAKEPLAN_TEST_FULL`, the test measures a run over a million
+/// rows.
 #[test]
-fn a_run_over_very_many_rows_takes_little_memory() {
+fn a_run_over_many_rows_uses_little_memory() {
     let lake = lake();
     let folder = lake.path();
     let number = crate::support::counts(20_000, 1_000_000) as i64;
     let patch_set = create("One of very many tasks that somebody asks for");
-    let rows_of = |from: i64, to: i64| -> Vec<Vec<Odd>> {
+    let rows_of = |from: i64, to: i64| -> Vec<Vec<RawValue>> {
         (from..to)
             .map(|n| row(format!("many {n}").as_str(), AT + n, "many", patch_set.as_str()))
             .collect()
     };
     for from in (0..number).step_by(100_000) {
-        odd::add(folder, &rows_of(from, (from + 100_000).min(number)));
+        raw::add(folder, &rows_of(from, (from + 100_000).min(number)));
     }
-    odd::add(folder, &[row("one", AT + 99_000_000, "bo", "{")]);
-    let begun = std::time::Instant::now();
-    let (answered, most) = with_peak(folder, "inbox apply --limit 50");
-    eprintln!("{number} rows in {:.1} s and at most {most} MiB", begun.elapsed().as_secs_f64());
+    raw::add(folder, &[row("one", AT + 99_000_000, "bo", "{")]);
+    let started = std::time::Instant::now();
+    let (answered, most) = json_with_peak_memory(folder, "inbox apply --limit 50");
+    eprintln!("{number} rows in {:.1} s and at most {most} MiB", started.elapsed().as_secs_f64());
     assert_eq!(answered["answers"].as_array().unwrap().len(), 50);
     assert_eq!(answered["answers"][49]["request_id"], "one");
     assert_eq!(answered["waiting"], number + 1 - 50);
@@ -800,22 +814,25 @@ fn a_run_over_very_many_rows_takes_little_memory() {
 }
 
 #[test]
-fn a_backup_says_how_many_requests_it_leaves_in_the_inbox() {
+fn a_backup_reports_the_requests_that_it_omits() {
     let lake = lake();
     let folder = lake.path();
     let printed = ok(folder, &["backup", "none"]);
     assert!(!printed.contains("inbox"), "{printed}");
-    ask(folder, &[("done", "2026-11-20T10:00:00Z", "ana", &create("answered"))]);
+    insert_requests(folder, &[("done", "2026-11-20T10:00:00Z", "ana", &create("answered"))]);
     ok(folder, &["inbox", "apply"]);
     let waits = ("waits", "2026-11-20T10:00:02Z", "ana", &*create("waiting"));
-    ask(folder, &[waits]);
+    insert_requests(folder, &[waits]);
     let printed = ok(folder, &["backup", "one"]);
     assert!(
         printed.contains("not copied: 1 request that waits in the inbox and stays there"),
         "{printed}"
     );
-    // Two rows of one request_id are one request.
-    ask(folder, &[waits, ("also", "2026-11-20T10:00:03Z", "bea", &create("waiting too"))]);
+    // Two rows with the same request_id are one request.
+    insert_requests(
+        folder,
+        &[waits, ("also", "2026-11-20T10:00:03Z", "bea", &create("waiting too"))],
+    );
     assert_eq!(json_of(folder, &["backup", "two"])["waiting"], 2);
     assert_eq!(json_of(folder, &["--lake", "restored", "restore-lake", "two"])["waiting"], 0);
 }

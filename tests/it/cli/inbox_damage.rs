@@ -1,5 +1,5 @@
-//! An inbox that is lost, damaged or flooded, answers that are lost, and a clock that is behind: those who ask go on, and the
-//! check-up names what is wrong with the way out.
+//! An inbox that is lost, damaged or flooded, lost results, and a clock that is behind. Requests
+//! are still processed, and `doctor` reports the damage with a hint.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,22 +7,22 @@ use std::path::{Path, PathBuf};
 use lakeplan::runtime::{Clock, SystemClock};
 use serde_json::{Value, json};
 
-use super::inbox::odd::{self, AT, Odd};
-use super::inbox::{create, with_peak};
+use super::inbox::raw::{self, AT, RawValue};
+use super::inbox::{create, json_with_peak_memory};
 use super::{fails, json_of, lake, ok, run, text};
 
 fn row(
-    id: impl Into<Odd>,
-    at: impl Into<Odd>,
-    user: impl Into<Odd>,
-    patch_set: impl Into<Odd>,
-) -> Vec<Odd> {
+    id: impl Into<RawValue>,
+    at: impl Into<RawValue>,
+    user: impl Into<RawValue>,
+    patch_set: impl Into<RawValue>,
+) -> Vec<RawValue> {
     vec![id.into(), at.into(), user.into(), patch_set.into()]
 }
 
-/// What the check-up finds, each as its place and its way out.
-fn findings(folder: &Path, words: &[&str]) -> Vec<(String, String)> {
-    let output = run(folder, &[&["doctor", "--json"], words].concat());
+/// Returns the findings of `doctor` as pairs of place and advice.
+fn findings(folder: &Path, args: &[&str]) -> Vec<(String, String)> {
+    let output = run(folder, &[&["doctor", "--json"], args].concat());
     let found: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
     let found =
         if found.is_null() { serde_json::from_slice(&output.stderr).unwrap() } else { found };
@@ -63,20 +63,20 @@ fn outcomes(answered: &Value) -> Vec<String> {
     answered["answers"].as_array().unwrap().iter().map(rendered).collect()
 }
 
-/// The JSON of a command that also warns.
-fn warned(folder: &Path, words: &[&str]) -> (Value, String) {
-    let output = run(folder, &[words, &["--json"]].concat());
+/// Returns the JSON of a command that also prints a warning.
+fn json_with_warning(folder: &Path, args: &[&str]) -> (Value, String) {
+    let output = run(folder, &[args, &["--json"]].concat());
     let printed = text(&output.stderr);
-    assert!(output.status.success(), "{words:?}: {printed}");
+    assert!(output.status.success(), "{args:?}: {printed}");
     (serde_json::from_slice(&output.stdout).unwrap(), printed)
 }
 
 #[test]
-fn requests_are_answered_where_answers_are_lost() {
+fn requests_are_answered_after_the_results_are_lost() {
     for is_cut in [false, true] {
         let lake = lake();
         let folder = lake.path();
-        odd::add(
+        raw::add(
             folder,
             &[row("a", AT, "ana", create("One").as_str()), row("b", AT + 1, "ana", "{")],
         );
@@ -87,16 +87,16 @@ fn requests_are_answered_where_answers_are_lost() {
             false => fs::remove_file(&lost).unwrap(),
         }
         let name = lost.file_name().unwrap().to_str().unwrap().to_owned();
-        odd::add(folder, &[row("c", AT, "bo", create("Two").as_str())]);
-        let (answered, printed) = warned(folder, &["inbox", "apply"]);
+        raw::add(folder, &[row("c", AT, "bo", create("Two").as_str())]);
+        let (answered, printed) = json_with_warning(folder, &["inbox", "apply"]);
         assert_eq!(outcomes(&answered), ["a applied", "c applied", "b refused"]);
         assert!(printed.contains(&name), "{printed}");
-        // What was applied is found and not applied again.
+        // A request that was already applied is found and not applied again.
         assert_eq!(
             json_of(folder, &["query", "SELECT title FROM tasks ORDER BY title"]),
             json!([{"title": "One"}, {"title": "Two"}])
         );
-        let (_, printed) = warned(folder, &["backup", "copy"]);
+        let (_, printed) = json_with_warning(folder, &["backup", "copy"]);
         assert!(printed.contains(&name), "{printed}");
         let found = findings(folder, &[]);
         assert!(
@@ -105,7 +105,7 @@ fn requests_are_answered_where_answers_are_lost() {
                 && found[0].1.contains("lakeplan maintain"),
             "{found:?}"
         );
-        let (_, printed) = warned(folder, &["maintain"]);
+        let (_, printed) = json_with_warning(folder, &["maintain"]);
         assert!(printed.contains(&name) && printed.contains("2 rows are lost"), "{printed}");
         assert_eq!(findings(folder, &["--full"]), []);
         assert_eq!(json_of(folder, &["inbox", "list"])["total"], 3);
@@ -113,11 +113,11 @@ fn requests_are_answered_where_answers_are_lost() {
 }
 
 #[test]
-fn a_check_up_names_what_is_wrong_with_the_inbox_and_the_way_out() {
+fn doctor_reports_inbox_damage_with_a_hint() {
     let first = "lake/inbox/_delta_log/00000000000000000000.json";
     let next = "lake/inbox/_delta_log/00000000000000000001.json";
-    type Harm = (&'static str, &'static str, fn(&Path));
-    let harms: [Harm; 7] = [
+    type Damage = (&'static str, &'static str, fn(&Path));
+    let damages: [Damage; 7] = [
         ("gone", "inbox", |folder| fs::remove_dir_all(folder.join("lake/inbox")).unwrap()),
         ("a broken entry", "inbox/_delta_log/00000000000000000001.json", |folder| {
             fs::write(folder.join("lake/inbox/_delta_log/00000000000000000001.json"), "x\n")
@@ -131,15 +131,15 @@ fn a_check_up_names_what_is_wrong_with_the_inbox_and_the_way_out() {
             .unwrap();
         }),
         ("a lost file", "inbox/part-1.parquet", |folder| {
-            odd::add(folder, &[row("a", AT, "ana", "{")]);
+            raw::add(folder, &[row("a", AT, "ana", "{")]);
             fs::remove_file(folder.join("lake/inbox/part-1.parquet")).unwrap();
         }),
         ("an emptied file", "inbox/part-1.parquet", |folder| {
-            odd::add(folder, &[row("a", AT, "ana", "{")]);
+            raw::add(folder, &[row("a", AT, "ana", "{")]);
             fs::write(folder.join("lake/inbox/part-1.parquet"), "").unwrap();
         }),
         ("a file of no bytes", "inbox/part-1.parquet", |folder| {
-            drop(odd::put(folder, b"", json!({}), &[]))
+            drop(raw::put(folder, b"", json!({}), &[]))
         }),
         ("another protocol", "inbox", |folder| {
             let protocol = json!({"protocol": {"minReaderVersion": 9, "minWriterVersion": 9}});
@@ -150,11 +150,11 @@ fn a_check_up_names_what_is_wrong_with_the_inbox_and_the_way_out() {
             .unwrap();
         }),
     ];
-    for (name, place, harm) in harms {
+    for (name, place, damage) in damages {
         let lake = lake();
         let folder = lake.path();
         assert!(folder.join(first).exists() && !folder.join(next).exists());
-        harm(folder);
+        damage(folder);
         let found = findings(folder, &[]);
         assert_eq!(found.len(), 1, "{name}: {found:?}");
         assert!(found[0].0.contains(place), "{name}: {found:?}");
@@ -164,7 +164,7 @@ fn a_check_up_names_what_is_wrong_with_the_inbox_and_the_way_out() {
             advice.contains("lakeplan maintain") || advice.contains("DROP FEATURE"),
             "{name}: {found:?}"
         );
-        // As far as nothing of another engine is needed, followed to the letter.
+        // The advice is followed literally if it needs no other engine.
         if name != "gone" {
             assert!(advice.contains("move the folder inbox away"), "{name}: {found:?}");
             fs::rename(folder.join("lake/inbox"), folder.join("away")).unwrap();
@@ -176,11 +176,11 @@ fn a_check_up_names_what_is_wrong_with_the_inbox_and_the_way_out() {
 }
 
 #[test]
-fn a_file_of_the_inbox_that_is_no_parquet_is_named_by_a_full_check_up() {
+fn doctor_full_reports_inbox_files_that_are_not_parquet() {
     let lake = lake();
     let folder = lake.path();
-    odd::add(folder, &[row("a", AT, "ana", create("One").as_str())]);
-    let other = odd::put(
+    raw::add(folder, &[row("a", AT, "ana", create("One").as_str())]);
+    let other = raw::put(
         folder,
         b"PAR1 and nothing that a reader can make anything of PAR1",
         json!({}),
@@ -192,56 +192,57 @@ fn a_file_of_the_inbox_that_is_no_parquet_is_named_by_a_full_check_up() {
 }
 
 #[test]
-fn a_file_without_bytes_keeps_no_one_waiting() {
+fn an_empty_inbox_file_does_not_block_other_requests() {
     for is_added_so in [false, true] {
         let lake = lake();
         let folder = lake.path();
-        odd::add(folder, &[row("a", AT, "ana", create("One").as_str())]);
+        raw::add(folder, &[row("a", AT, "ana", create("One").as_str())]);
         let empty = match is_added_so {
-            true => odd::put(folder, b"", json!({}), &[]),
-            false => odd::add(folder, &[row("lost", AT, "ana", "{")]),
+            true => raw::put(folder, b"", json!({}), &[]),
+            false => raw::add(folder, &[row("lost", AT, "ana", "{")]),
         };
         fs::write(folder.join("lake/inbox").join(&empty), "").unwrap();
         let answered = json_of(folder, &["inbox", "apply"]);
         assert_eq!(outcomes(&answered), ["a applied"]);
         assert!(answered["unreadable_files"][0].as_str().unwrap().contains(&empty), "{answered}");
-        let (listed, printed) = warned(folder, &["inbox", "list"]);
+        let (listed, printed) = json_with_warning(folder, &["inbox", "list"]);
         assert_eq!(listed["total"], 1);
         assert!(printed.contains(&empty), "{printed}");
-        let (rows, _) = warned(folder, &["query", "SELECT request_id, state FROM requests"]);
+        let (rows, _) =
+            json_with_warning(folder, &["query", "SELECT request_id, state FROM requests"]);
         assert_eq!(rows, json!([{"request_id": "a", "state": "applied"}]));
     }
 }
 
 #[test]
-fn the_view_goes_on_whatever_fat_rows_hold() {
+fn the_requests_view_works_with_very_large_rows() {
     let lake = lake();
     let folder = lake.path();
     let fat = " ".repeat(24 << 20);
     let fat = fat.as_str();
-    odd::add(folder, &[row("good", AT, "ana", create("One").as_str())]);
+    raw::add(folder, &[row("good", AT, "ana", create("One").as_str())]);
     for n in 0..8i64 {
-        odd::add(folder, &[row(format!("fat {n}").as_str(), AT + n, "ana", fat)]);
+        raw::add(folder, &[row(format!("fat {n}").as_str(), AT + n, "ana", fat)]);
     }
-    odd::add(
+    raw::add(
         folder,
         &(0..8)
             .map(|n| row(format!("also fat {n}").as_str(), AT + 9 + n, "ana", fat))
             .collect::<Vec<_>>(),
     );
-    odd::add(
+    raw::add(
         folder,
         &[
             row("fat user", AT, fat, create("x").as_str()),
             row(fat, AT, "ana", create("x").as_str()),
         ],
     );
-    // What waits is listed, and what was answered.
+    // The list contains waiting and answered requests.
     for is_answered in [false, true] {
-        let (listed, most) = with_peak(folder, "inbox list");
+        let (listed, most) = json_with_peak_memory(folder, "inbox list");
         assert!(most < 600, "{most} MiB");
         assert_eq!(listed["total"], 19);
-        let (rows, printed) = warned(
+        let (rows, printed) = json_with_warning(
             folder,
             &[
                 "query",
@@ -259,7 +260,7 @@ fn the_view_goes_on_whatever_fat_rows_hold() {
             );
         }
     }
-    let shown = warned(
+    let shown = json_with_warning(
         folder,
         &[
             "query",
@@ -274,23 +275,23 @@ fn the_view_goes_on_whatever_fat_rows_hold() {
 }
 
 #[test]
-fn a_request_that_is_dated_after_this_clock_waits() {
+fn a_request_from_the_future_waits() {
     let lake = lake();
     let folder = lake.path();
     let soon = (SystemClock.now() + chrono::TimeDelta::days(10)).timestamp_micros();
-    odd::add(
+    raw::add(
         folder,
         &[
             row("later", soon, "ana", create("Later").as_str()),
             row("later too", soon + 1, "bo", create("Later").as_str()),
             row("now", AT, "ana", create("Now").as_str()),
-            // The one whose time has come is the request, whatever comes later.
+            // The row with a time in the past is the request, regardless of later rows.
             row("both", AT, "ana", create("Both").as_str()),
             row("both", soon, "ana", create("x").as_str()),
         ],
     );
     for limit in ["1", "5"] {
-        let (answered, printed) = warned(folder, &["inbox", "apply", "--limit", limit]);
+        let (answered, printed) = json_with_warning(folder, &["inbox", "apply", "--limit", limit]);
         assert!(printed.contains("3 rows of the inbox are dated after"), "{printed}");
         assert!(
             outcomes(&answered)

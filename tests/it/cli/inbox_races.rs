@@ -1,4 +1,5 @@
-//! Two runs over the inbox at once, of which each sees other rows of one request: it is applied once and answered once.
+//! Two concurrent runs over the inbox see different rows of one request. It is applied once and
+//! gets one result.
 
 use std::sync::Arc;
 
@@ -9,13 +10,13 @@ use lakeplan::store::catalog::InboxRoot;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use serde_json::json;
 
-use super::inbox::{ask, create};
+use super::inbox::{create, insert_requests};
 use super::{json_of, lake, ok};
-use crate::planning::at_once::{Late, service, writer};
+use crate::planning::concurrent::{InterleavedStore, service, writer};
 use crate::support::random;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_row_that_appears_while_another_is_applied_is_not_applied_too() {
+async fn a_duplicate_row_that_arrives_during_a_run_is_not_applied() {
     let lake = lake();
     let folder = lake.path().to_owned();
     let root = LakeLocation::open(folder.join("lake").to_str().unwrap(), false).unwrap();
@@ -23,21 +24,24 @@ async fn a_row_that_appears_while_another_is_applied_is_not_applied_too() {
         DeltaStore::open(&root, Format::default(), Arc::new(SystemClock), random(9)).await.unwrap();
     let tables = || reader.tables().with_inbox(InboxRoot::below(&root));
     tokio::task::block_in_place(|| {
-        ask(&folder, &[("one", "2026-11-20T10:00:01Z", "ana", &create("late"))])
+        insert_requests(&folder, &[("one", "2026-11-20T10:00:01Z", "ana", &create("late"))])
     });
     let other = service(writer(&root, 5).await, 6);
     let (their_tables, their_folder) = (tables(), folder.clone());
-    let meanwhile = Box::pin(async move {
+    let interleaved = Box::pin(async move {
         let early = [("one", "2026-11-20T10:00:00Z", "ana", create("early"))];
         std::thread::spawn(move || {
-            ask(&their_folder, &early.each_ref().map(|row| (row.0, row.1, row.2, row.3.as_str())))
+            insert_requests(
+                &their_folder,
+                &early.each_ref().map(|row| (row.0, row.1, row.2, row.3.as_str())),
+            )
         })
         .join()
         .unwrap();
         let done = other.apply_inbox(&their_tables, MAX_REQUESTS).await.unwrap();
         assert_eq!(done.answers.len(), 1);
     });
-    let late = service(Late::new(writer(&root, 7).await, meanwhile), 8);
+    let late = service(InterleavedStore::new(writer(&root, 7).await, interleaved), 8);
     let done = late.apply_inbox(&tables(), MAX_REQUESTS).await.unwrap();
     assert_eq!((done.answers, done.left), (Vec::new(), 1));
     tokio::task::block_in_place(|| {
@@ -54,7 +58,7 @@ async fn a_row_that_appears_while_another_is_applied_is_not_applied_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_another_run_has_answered_meanwhile_is_not_noted_again() {
+async fn a_result_of_a_concurrent_run_is_not_recorded_twice() {
     let lake = lake();
     let folder = lake.path().to_owned();
     let root = LakeLocation::open(folder.join("lake").to_str().unwrap(), false).unwrap();
@@ -66,14 +70,14 @@ async fn what_another_run_has_answered_meanwhile_is_not_noted_again() {
         ("two", "2026-11-20T10:00:01Z", "ana", "{".to_owned()),
     ];
     tokio::task::block_in_place(|| {
-        ask(&folder, &asked.each_ref().map(|row| (row.0, row.1, row.2, row.3.as_str())))
+        insert_requests(&folder, &asked.each_ref().map(|row| (row.0, row.1, row.2, row.3.as_str())))
     });
     let other = service(writer(&root, 5).await, 6);
     let their_tables = tables();
-    let meanwhile = Box::pin(async move {
+    let interleaved = Box::pin(async move {
         assert_eq!(other.apply_inbox(&their_tables, MAX_REQUESTS).await.unwrap().answers.len(), 2);
     });
-    let late = service(Late::new(writer(&root, 7).await, meanwhile), 8);
+    let late = service(InterleavedStore::new(writer(&root, 7).await, interleaved), 8);
     let fates: Vec<_> = late
         .apply_inbox(&tables(), MAX_REQUESTS)
         .await

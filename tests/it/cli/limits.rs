@@ -1,4 +1,5 @@
-//! What `lakeplan query` may take: no SQL ends the process, fills the memory or keeps it busy for longer than was said.
+//! The limits of `lakeplan query`: no SQL kills the process, exhausts the memory, or runs longer
+//! than the timeout.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,30 +10,36 @@ use serde_json::{Value, json};
 
 use super::{command, fails, json_of, lake, ok, text};
 
-/// Runs a query that must fail with a code, in some seconds, and gives the error's code and words.
-fn refused(path: &Path, words: &[&str], code: i32) -> (String, String) {
-    let begun = Instant::now();
-    let printed = fails(path, &[&["--json", "query"], words].concat(), code);
-    assert!(begun.elapsed() < Duration::from_secs(60), "it took {:?}", begun.elapsed());
-    assert!(printed.len() < 2_000, "{} characters were said: {}", printed.len(), &printed[..2_000]);
+/// Runs a query that must fail with this exit code within some seconds. Returns the error's code
+/// and message.
+fn refused(path: &Path, args: &[&str], code: i32) -> (String, String) {
+    let started = Instant::now();
+    let printed = fails(path, &[&["--json", "query"], args].concat(), code);
+    assert!(started.elapsed() < Duration::from_secs(60), "it took {:?}", started.elapsed());
+    assert!(
+        printed.len() < 2_000,
+        "{} characters were printed: {}",
+        printed.len(),
+        &printed[..2_000]
+    );
     let printed: Value = serde_json::from_str(&printed).unwrap();
     let part = |name: &str| printed["error"][name].as_str().unwrap_or_default().to_owned();
     assert!(!part("hint").is_empty(), "{printed}");
     (part("code"), format!("{} {}", part("message"), part("hint")))
 }
 
-fn joined(text: &str, count: usize, by: &str) -> String {
+fn repeat_joined(text: &str, count: usize, by: &str) -> String {
     vec![text; count].join(by)
 }
 
 #[test]
-fn what_is_too_deep_or_too_long_is_refused_in_a_sentence() {
+fn sql_that_is_too_deep_or_too_long_is_refused() {
     let folder = lake();
     let path = folder.path();
     let select = |text: String| format!("SELECT {text}");
     for sql in [
-        select(joined("1", 2_000, "+")),
-        joined("SELECT 1", 2_000, " UNION ALL "),
+        select(repeat_joined("1", 2_000, "+")),
+        repeat_joined("SELECT 1", 2_000, " UNION ALL "),
         select("(".repeat(50_000)),
         select(format!("{}1{}", "(".repeat(20_000), ")".repeat(20_000))),
         select(format!("{}1{}", "CASE WHEN 1 = 1 THEN ".repeat(2_000), " END".repeat(2_000))),
@@ -41,8 +48,8 @@ fn what_is_too_deep_or_too_long_is_refused_in_a_sentence() {
             "(SELECT * FROM (".repeat(2_000),
             "))".repeat(2_000)
         )),
-        select(joined("NOT", 5_000, " ")),
-        select(joined("INTERVAL", 12_000, " ")),
+        select(repeat_joined("NOT", 5_000, " ")),
+        select(repeat_joined("INTERVAL", 12_000, " ")),
         select(format!("1{}", "::int".repeat(10_000))),
         select(format!("1 AS \"{}\"", "a".repeat(70_000))),
         select(format!("1 FROM tasks {}", "CROSS JOIN tasks ".repeat(500))),
@@ -59,22 +66,25 @@ fn what_is_too_deep_or_too_long_is_refused_in_a_sentence() {
 }
 
 #[test]
-fn ordinary_sql_that_a_program_writes_is_answered() {
+fn long_generated_sql_is_answered() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "a"]);
-    let ids = joined("'019a0000-0000-7000-8000-000000000000'", 3_000, ", ");
-    let wanted = json!([{"n": 1}]);
+    let ids = repeat_joined("'019a0000-0000-7000-8000-000000000000'", 3_000, ", ");
+    let expected = json!([{"n": 1}]);
     for sql in [
         format!("SELECT count(*) AS n FROM tasks WHERE id NOT IN ({ids})"),
-        format!("SELECT count(*) AS n FROM tasks WHERE {}", joined("key <> 'X-1'", 500, " AND ")),
+        format!(
+            "SELECT count(*) AS n FROM tasks WHERE {}",
+            repeat_joined("key <> 'X-1'", 500, " AND ")
+        ),
         format!(
             "SELECT count(*) AS n FROM tasks WHERE key = 'PAY-1' OR {}",
-            joined("key = 'X-1'", 500, " OR ")
+            repeat_joined("key = 'X-1'", 500, " OR ")
         ),
         format!(
             "SELECT count(*) - 199 AS n FROM ({}) t",
-            joined("SELECT 1 AS x", 200, " UNION ALL ")
+            repeat_joined("SELECT 1 AS x", 200, " UNION ALL ")
         ),
         format!("SELECT {}1{} AS n", "(".repeat(90), ")".repeat(90)),
         format!("SELECT {}1{} AS n", "CASE WHEN 1 = 1 THEN ".repeat(40), " END".repeat(40)),
@@ -83,15 +93,18 @@ fn ordinary_sql_that_a_program_writes_is_answered() {
             "(SELECT * FROM ".repeat(40).replace("FROM ", "FROM ("),
             "))".repeat(40)
         ),
-        format!("SELECT {} - 499 AS n", joined("1", 500, "+")),
-        format!("SELECT count(*) - 1999 AS n FROM (VALUES {}) v", joined("(1, 'a')", 2_000, ", ")),
+        format!("SELECT {} - 499 AS n", repeat_joined("1", 500, "+")),
+        format!(
+            "SELECT count(*) - 1999 AS n FROM (VALUES {}) v",
+            repeat_joined("(1, 'a')", 2_000, ", ")
+        ),
     ] {
-        assert_eq!(json_of(path, &["query", &sql]), wanted, "{}", &sql[..80]);
+        assert_eq!(json_of(path, &["query", &sql]), expected, "{}", &sql[..80]);
     }
 }
 
 #[test]
-fn a_value_or_an_answer_that_would_fill_the_memory_is_refused() {
+fn a_value_or_result_beyond_the_memory_limit_is_refused() {
     let folder = lake();
     let path = folder.path();
     for sql in [
@@ -114,7 +127,7 @@ fn a_value_or_an_answer_that_would_fill_the_memory_is_refused() {
         let (code, printed) = refused(path, &[sql, "--timeout", "50s"], 1);
         assert_eq!(code, "memory", "{sql}: {printed}");
     }
-    // Twice as long at each step.
+    // Doubles the length at each step.
     for grow in ["s || s", "concat(s, s)", "array_to_string([s, s], '')"] {
         let steps = (0..16)
             .map(|n| format!(", t{} AS (SELECT {grow} AS s FROM t{n})", n + 1))
@@ -135,7 +148,7 @@ fn a_value_or_an_answer_that_would_fill_the_memory_is_refused() {
             "{sql}: {printed}"
         );
     }
-    // Neither the pool nor a function counts what a join repeats.
+    // Neither the pool nor a function accounts for the values that a join repeats.
     if cfg!(target_os = "linux") {
         let sql = "SELECT s FROM (SELECT repeat('x', 200000 + value) AS s FROM generate_series(1, 2)) a CROSS JOIN generate_series(1, 1000000) b";
         let output = command(path, &["query", sql, "--memory", "32MiB", "--format", "csv"])
@@ -152,7 +165,7 @@ fn a_value_or_an_answer_that_would_fill_the_memory_is_refused() {
     }
     let sql = "SELECT s FROM (SELECT repeat('x', 4000000 + value) AS s FROM generate_series(1, 2)) a CROSS JOIN generate_series(1, 1000000) b";
     assert_eq!(refused(path, &[sql], 1).0, "memory", "a column of 32 GiB");
-    // What is of use still works, and in the same words.
+    // Useful queries still work, with the same syntax.
     let answers = [
         ("SELECT repeat('ab', 3) AS x", json!("ababab")),
         ("SELECT lpad('7', 3, '0') AS x", json!("007")),
@@ -166,8 +179,8 @@ fn a_value_or_an_answer_that_would_fill_the_memory_is_refused() {
         ("SELECT sum(value) AS x FROM generate_series(1, 3000000)", json!(4_500_001_500_000_u64)),
         ("SELECT count(*) AS x FROM (SELECT unnest(range(0, 30000)) AS n) t", json!(30_000)),
     ];
-    for (sql, wanted) in answers {
-        assert_eq!(json_of(path, &["query", sql]), json!([{"x": wanted}]), "{sql}");
+    for (sql, expected) in answers {
+        assert_eq!(json_of(path, &["query", sql]), json!([{"x": expected}]), "{sql}");
     }
     assert!(
         ok(path, &["query", "SELECT 'a' || 'b', repeat('x', 2)", "--format", "csv"])
@@ -180,26 +193,26 @@ fn buffers_that_rows_share_count_once() {
     let folder = lake();
     // An aggregation emits its groups as slices of one buffer.
     let sql = "SELECT value, count(*) AS n FROM generate_series(1, 200000) GROUP BY value";
-    let words = ["query", sql, "--memory", "64MiB", "--format", "table"];
-    assert!(ok(folder.path(), &words).ends_with("200000 rows\n"));
+    let args = ["query", sql, "--memory", "64MiB", "--format", "table"];
+    assert!(ok(folder.path(), &args).ends_with("200000 rows\n"));
 }
 
 #[test]
-fn the_memory_is_a_setting_and_what_is_spilled_is_removed() {
+fn the_memory_limit_is_configurable_and_spill_files_are_removed() {
     let folder = lake();
     let path = folder.path();
     let spill = path.join("spill");
     std::fs::create_dir(&spill).unwrap();
     let sort = "SELECT max(n) AS n FROM (SELECT row_number() OVER (ORDER BY value DESC) AS n, value FROM generate_series(1, 4000000)) t";
     let run = |timeout: &str| -> Output {
-        let words = ["query", sort, "--memory", "48MiB", "--timeout", timeout, "--json"];
-        command(path, &words).env("TMPDIR", &spill).output().unwrap()
+        let args = ["query", sort, "--memory", "48MiB", "--timeout", timeout, "--json"];
+        command(path, &args).env("TMPDIR", &spill).output().unwrap()
     };
     let done = run("10m");
     assert_eq!(text(&done.stderr), "");
     assert_eq!(serde_json::from_slice::<Value>(&done.stdout).unwrap(), json!([{"n": 4_000_000}]));
     assert_eq!(run("1s").status.code(), Some(4));
-    assert_eq!(std::fs::read_dir(&spill).unwrap().count(), 0, "spilled files are left");
+    assert_eq!(std::fs::read_dir(&spill).unwrap().count(), 0, "spill files are left behind");
     let printed = text(
         &command(path, &["query", "SELECT 1"])
             .env("LAKEPLAN_QUERY_MEMORY", "lots")
@@ -216,10 +229,10 @@ fn the_memory_is_a_setting_and_what_is_spilled_is_removed() {
 const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 3000000) a CROSS JOIN generate_series(1, 3000000) b WHERE a.value + b.value < 0";
 
 #[test]
-fn a_query_ends_with_its_time_and_with_an_interrupt() {
+fn a_query_stops_at_its_timeout_and_on_interrupt() {
     let folder = lake();
     let path = folder.path();
-    let begun = Instant::now();
+    let started = Instant::now();
     for format in ["table", "csv", "json", "parquet"] {
         let (code, printed) = refused(path, &[ENDLESS, "--timeout", "1", "--format", format], 4);
         assert!(
@@ -227,7 +240,7 @@ fn a_query_ends_with_its_time_and_with_an_interrupt() {
             "{printed}"
         );
     }
-    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
     assert!(fails(path, &["query", "SELECT 1", "--timeout", "soon"], 2).contains("5m"));
 
     let child = command(path, &["query", ENDLESS])
@@ -241,9 +254,9 @@ fn a_query_ends_with_its_time_and_with_an_interrupt() {
         .status()
         .unwrap();
     assert!(killed.success());
-    let begun = Instant::now();
+    let started = Instant::now();
     let output = child.wait_with_output().unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() < Duration::from_secs(10));
     assert_eq!(
         (output.status.code(), text(&output.stderr).as_str()),
         (Some(4), "error: interrupted\n")
@@ -251,23 +264,23 @@ fn a_query_ends_with_its_time_and_with_an_interrupt() {
 }
 
 #[test]
-fn rows_are_written_as_they_come_and_nobody_has_to_read_them_all() {
+fn rows_are_streamed_and_the_reader_may_stop_early() {
     let folder = lake();
     let path = folder.path();
     let endless = "SELECT value FROM generate_series(1, 1000000000000)";
     for format in ["csv", "json", "parquet"] {
-        let words = ["query", endless, "--format", format, "--memory", "32MiB"];
+        let args = ["query", endless, "--format", format, "--memory", "32MiB"];
         let mut child =
-            command(path, &words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            command(path, &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = child.stdout.take().unwrap();
         let mut start = vec![0; 1 << 16];
-        // The head of a Parquet file comes first, and its rows in groups.
+        // A Parquet file begins with its magic bytes, and the rows follow in groups.
         out.read_exact(&mut start[..if format == "parquet" { 4 } else { 1 << 16 }]).unwrap();
         drop(out);
-        let begun = Instant::now();
+        let started = Instant::now();
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{format}: {}", text(&output.stderr));
-        assert!(begun.elapsed() < Duration::from_secs(50), "{format}: {:?}", begun.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(50), "{format}: {:?}", started.elapsed());
     }
     let some = "SELECT value, 'a\nb' AS t, NULL AS n FROM generate_series(1, 20000) ORDER BY value";
     let (pretty, compact) =
@@ -288,7 +301,7 @@ fn rows_are_written_as_they_come_and_nobody_has_to_read_them_all() {
     );
 }
 
-/// The live file of a table with the most bytes.
+/// Returns the largest live file of a table.
 fn file_of(path: &Path, table: &str) -> PathBuf {
     let mut files: Vec<PathBuf> = Vec::new();
     let mut folders = vec![path.join("lake").join(table)];
@@ -305,13 +318,13 @@ fn file_of(path: &Path, table: &str) -> PathBuf {
 }
 
 #[test]
-fn a_broken_or_missing_file_is_reported_by_its_table_and_can_be_made_again() {
+fn a_damaged_or_missing_file_is_reported_with_its_table_and_rebuilt() {
     let folder = lake();
     let path = folder.path();
     for n in 0..5 {
         ok(path, &["task", "create", &format!("task {n}")]);
     }
-    let wanted = json_of(path, &["query", "SELECT * FROM tasks ORDER BY key"]);
+    let expected = json_of(path, &["query", "SELECT * FROM tasks ORDER BY key"]);
     let file = file_of(path, "tasks");
     let whole = std::fs::read(&file).unwrap();
     let query = ["query", "SELECT t.*, p.name FROM tasks t JOIN projects p ON p.id = t.project_id"];
@@ -320,14 +333,14 @@ fn a_broken_or_missing_file_is_reported_by_its_table_and_can_be_made_again() {
             Some(bytes) => std::fs::write(&file, bytes).unwrap(),
             None => std::fs::remove_file(&file).unwrap(),
         }
-        for words in [query.as_slice(), &["query", "--view", "portfolio"]] {
-            let output = command(path, words).output().unwrap();
+        for args in [query.as_slice(), &["query", "--view", "portfolio"]] {
+            let output = command(path, args).output().unwrap();
             let printed = text(&output.stderr);
             assert!(
                 !printed.contains("panicked") && !printed.contains("RUST_BACKTRACE"),
                 "{what}: {printed}"
             );
-            // Bytes that are still read as some value are the check-up's to find.
+            // Changed bytes that still decode to some value are left to `doctor`.
             if output.status.success() && bytes_may_pass(what) {
                 continue;
             }
@@ -349,7 +362,7 @@ fn a_broken_or_missing_file_is_reported_by_its_table_and_can_be_made_again() {
     std::fs::write(&file, vec![0xff; whole.len()]).unwrap();
     assert!(fails(path, &query, 3).contains("lakeplan fold --rebuild tasks"));
     ok(path, &["fold", "--rebuild", "tasks"]);
-    assert_eq!(json_of(path, &["query", "SELECT * FROM tasks ORDER BY key"]), wanted);
+    assert_eq!(json_of(path, &["query", "SELECT * FROM tasks ORDER BY key"]), expected);
 }
 
 fn bytes_may_pass(what: &str) -> bool {
@@ -357,7 +370,7 @@ fn bytes_may_pass(what: &str) -> bool {
 }
 
 #[test]
-fn values_of_a_fixed_size_are_small() {
+fn fixed_size_types_are_limited() {
     let folder = lake();
     let path = folder.path();
     for sql in [

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{json_of, lake, run, text};
 
 #[test]
-fn a_link_out_of_the_folder_is_not_followed_and_a_loop_ends() {
+fn links_out_of_the_folder_are_skipped_and_loops_end() {
     let lake = lake();
     let path = lake.path();
     let plans = path.join("plans");
@@ -32,18 +32,19 @@ fn a_link_out_of_the_folder_is_not_followed_and_a_loop_ends() {
     symlink("_drafts/draft.txt", plans.join("draft.md")).unwrap();
     symlink("/etc", plans.join("_hidden")).unwrap();
     let output = run(path, &["plan", "--folder", "plans", "--yes"]);
-    let (rendered, warned) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{rendered}{warned}");
+    let (rendered, warnings) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{rendered}{warnings}");
     for name in ["plans/file.md", "plans/team/folder"] {
         assert!(
-            warned.contains(&format!("{name} is skipped: the link points outside the folder, to ")),
-            "{warned}"
+            warnings
+                .contains(&format!("{name} is skipped: the link points outside the folder, to ")),
+            "{warnings}"
         );
     }
     for name in ["plans/self.md", "plans/gone.md"] {
-        assert!(warned.contains(&format!("{name} is skipped: the link is broken")), "{warned}");
+        assert!(warnings.contains(&format!("{name} is skipped: the link is broken")), "{warnings}");
     }
-    assert_eq!(warned.lines().count(), 4, "{warned}");
+    assert_eq!(warnings.lines().count(), 4, "{warnings}");
     let projects = json_of(path, &["project", "list"]);
     let mut names: Vec<&str> = projects["projects"]
         .as_array()
@@ -55,9 +56,9 @@ fn a_link_out_of_the_folder_is_not_followed_and_a_loop_ends() {
     assert_eq!(
         names,
         ["Draft", "Inner", "Own", "Payments"],
-        "what lies inside is planned once, by whatever way"
+        "a file inside is planned once, by any path"
     );
-    // The folder itself may be named by a link.
+    // The folder itself may be a link.
     symlink(&plans, path.join("by-link")).unwrap();
     let output = run(path, &["plan", "--folder", "by-link", "--json"]);
     let rendered: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -65,7 +66,7 @@ fn a_link_out_of_the_folder_is_not_followed_and_a_loop_ends() {
 }
 
 #[test]
-fn what_is_no_file_is_no_description() {
+fn special_files_are_not_descriptions() {
     let lake = lake();
     let path = lake.path();
     std::fs::create_dir(path.join("plans")).unwrap();

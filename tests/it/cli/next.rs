@@ -1,4 +1,4 @@
-//! `lakeplan next` and `lakeplan task done`: what to do now, and what doing it leaves.
+//! `lakeplan next` and `lakeplan task done`: the next task, and the remaining work after it.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ fn keys(answer: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn the_best_of_all_projects_comes_first_and_ones_own_before_no_ones() {
+fn next_ranks_all_projects_and_own_tasks_before_unassigned_ones() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["user", "add", "ana"]);
@@ -28,7 +28,7 @@ fn the_best_of_all_projects_comes_first_and_ones_own_before_no_ones() {
 }
 
 #[test]
-fn a_part_has_the_days_of_its_whole() {
+fn a_subtask_inherits_the_dates_of_its_parent() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "Later", "--due", "2031-06-01"]);
@@ -46,7 +46,7 @@ fn a_part_has_the_days_of_its_whole() {
 }
 
 #[test]
-fn what_is_left_of_a_completed_task_is_stated_and_its_parts_go_with_it_where_asked() {
+fn task_done_lists_open_subtasks_and_completes_them_on_request() {
     let folder = lake();
     let path = folder.path();
     for (title, parent) in
@@ -62,7 +62,7 @@ fn what_is_left_of_a_completed_task_is_stated_and_its_parts_go_with_it_where_ask
         ),
         "{printed}"
     );
-    assert!(!printed.contains("PAY-1,"), "PAY-3 and PAY-4 are parts of it too: {printed}");
+    assert!(!printed.contains("PAY-1,"), "PAY-3 and PAY-4 are subtasks too: {printed}");
     assert_eq!(keys(&json_of(path, &["next"])), ["PAY-3", "PAY-4"]);
     ok(path, &["undo"]);
     let done = json_of(path, &["task", "done", "PAY-2", "--parts", "--spent", "2h"]);

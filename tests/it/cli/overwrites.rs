@@ -1,4 +1,4 @@
-//! No file is lost that a command did not name or did not write itself.
+//! A command overwrites only files that it names or wrote itself.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{command, fails, lake, ok, text};
 
 #[test]
-fn a_report_replaces_its_own_files_and_no_others() {
+fn a_report_replaces_only_its_own_files() {
     let folder = lake();
     let path = folder.path();
     let read = |name: &str| std::fs::read_to_string(path.join(name)).unwrap();
@@ -29,10 +29,10 @@ fn a_report_replaces_its_own_files_and_no_others() {
         ok(path, &["report", "--out", "report.html"]);
     }
     assert!(read("report.json").contains("\"burn_up\""));
-    // A page that was named by a slip is not written over what is no page.
+    // A mistyped output path does not overwrite a file that is not a report page.
     std::fs::write(path.join("plan.md"), "# Plan\n").unwrap();
-    for words in [&["report", "--out", "plan.md"], &["visualize", "--out", "plan.md"]] {
-        let printed = fails(path, words, 1);
+    for args in [&["report", "--out", "plan.md"], &["visualize", "--out", "plan.md"]] {
+        let printed = fails(path, args, 1);
         assert!(
             printed.contains("plan.md: already exists and is not a page that lakeplan wrote"),
             "{printed}"
@@ -41,9 +41,9 @@ fn a_report_replaces_its_own_files_and_no_others() {
     assert_eq!(read("plan.md"), "# Plan\n");
     let home = "<!doctype html>\n<html><head><title>Home</title></head></html>\n";
     std::fs::write(path.join("index.html"), home).unwrap();
-    for words in [&["report", "--out", "index.html"], &["visualize", "--out", "index.html"]] {
+    for args in [&["report", "--out", "index.html"], &["visualize", "--out", "index.html"]] {
         assert!(
-            fails(path, words, 1)
+            fails(path, args, 1)
                 .contains("index.html: already exists and is not a page that lakeplan wrote")
         );
     }
@@ -63,7 +63,7 @@ fn a_report_replaces_its_own_files_and_no_others() {
 
 #[test]
 #[cfg(unix)]
-fn what_a_link_leads_to_is_written_and_the_link_stays() {
+fn output_follows_a_symlink_and_keeps_it() {
     use std::os::unix::fs::symlink;
     let folder = lake();
     let path = folder.path();
@@ -73,7 +73,7 @@ fn what_a_link_leads_to_is_written_and_the_link_stays() {
         symlink(format!("site/{name}"), path.join(name)).unwrap();
     }
     symlink("loop.html", path.join("loop.html")).unwrap();
-    // As /dev/stdout is: a link to what an open file is called.
+    // Like /dev/stdout: a link to an open file.
     symlink("/proc/self/fd/1", path.join("stdout")).unwrap();
     ok(path, &["visualize", "--out", "new.html"]);
     ok(path, &["visualize", "--out", "page.html"]);
@@ -97,7 +97,7 @@ fn what_a_link_leads_to_is_written_and_the_link_stays() {
     ok(path, &["visualize", "--out", "/dev/null"]);
 }
 
-/// The files of a folder with all folders below it, and what they hold.
+/// Returns the files in a folder and all its subfolders, with their contents.
 fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let below = |path: PathBuf| match path.is_dir() {
@@ -108,7 +108,7 @@ fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 #[test]
-fn nothing_but_commits_is_written_into_a_lake_or_a_table() {
+fn output_files_are_refused_inside_a_lake_or_a_table() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "Build", "--project", "PAY"]);
@@ -121,21 +121,21 @@ fn nothing_but_commits_is_written_into_a_lake_or_a_table() {
         "table/page",
     ];
     for place in places {
-        for (name, words) in [
+        for (name, args) in [
             (format!("{place}.html"), ["visualize", "--out"]),
             (format!("{place}.html"), ["report", "--out"]),
             (format!("{place}.json"), ["next", "--summary"]),
         ] {
-            let printed = fails(path, &[words[0], words[1], &name], 1);
+            let printed = fails(path, &[args[0], args[1], &name], 1);
             assert!(
                 printed.contains(&name)
                     && printed.contains("is inside the ")
-                    && printed.contains(words[1]),
+                    && printed.contains(args[1]),
                 "{printed}"
             );
         }
     }
-    assert!(tree(path) == before, "something was written");
+    assert!(tree(path) == before, "a file was written");
     #[cfg(unix)]
     {
         for (link, name) in
@@ -144,12 +144,12 @@ fn nothing_but_commits_is_written_into_a_lake_or_a_table() {
             std::os::unix::fs::symlink(format!("lake/journal/_delta_log/{name}"), path.join(link))
                 .unwrap();
         }
-        for words in [
+        for args in [
             ["visualize", "--out", "page.html"],
             ["report", "--out", "numbers.html"],
             ["next", "--summary", "summary.json"],
         ] {
-            assert!(fails(path, &words, 1).contains("is inside the Delta table"), "{words:?}");
+            assert!(fails(path, &args, 1).contains("is inside the Delta table"), "{args:?}");
         }
         assert!(
             tree(&path.join("lake"))
@@ -160,21 +160,21 @@ fn nothing_but_commits_is_written_into_a_lake_or_a_table() {
 }
 
 #[test]
-fn a_summary_replaces_an_earlier_one_and_nothing_else() {
+fn a_summary_replaces_only_an_earlier_summary() {
     let folder = lake();
     let path = folder.path();
     let read = |name: &str| std::fs::read_to_string(path.join(name)).unwrap();
     let set = r#"{"patches":[{"op":"create","entity":"task","fields":{"project_id":"PAY","title":"By a set"}}]}"#;
     std::fs::write(path.join("ps.json"), set).unwrap();
     std::fs::write(path.join("de.md"), "# Portal\n\n- Design\n").unwrap();
-    for words in [
+    for args in [
         &["apply", "ps.json", "--summary", "ps.json"][..],
         &["apply", "ps.json", "--summary", "./de.md"],
         &["plan", "de.md", "--yes", "--summary", "de.md"],
     ] {
-        let printed = fails(path, words, 1);
+        let printed = fails(path, args, 1);
         assert!(
-            printed.contains(words[words.len() - 1])
+            printed.contains(args[args.len() - 1])
                 && printed.contains("no summary")
                 && printed.contains("hint: "),
             "{printed}"
@@ -186,10 +186,11 @@ fn a_summary_replaces_an_earlier_one_and_nothing_else() {
         by_environment.env("LAKEPLAN_SUMMARY", "ps.json").output().unwrap().status.code(),
         Some(1)
     );
-    // A line that cannot be read is reported too, and nothing is lost.
+    // An invalid command line is recorded in the summary too, and no file is lost.
     let mut wrong = command(path, &["task", "lits"]);
     assert_eq!(wrong.env("LAKEPLAN_SUMMARY", "ps.json").output().unwrap().status.code(), Some(2));
-    // Not even where there is nothing yet: the command's own files come and go.
+    // This is refused even if no file exists there yet, because the command creates and deletes its
+    // own files.
     assert!(
         fails(path, &["report", "--out", "r.html", "--summary", "r.json"], 1)
             .contains("file of the command itself")
@@ -199,7 +200,7 @@ fn a_summary_replaces_an_earlier_one_and_nothing_else() {
             .contains("file of the command itself")
     );
     assert!(read("ps.json") == set && read("de.md").starts_with("# Portal"));
-    assert!(!ok(path, &["task", "list"]).contains("By a set"), "nothing was done");
+    assert!(!ok(path, &["task", "list"]).contains("By a set"), "the change was not made");
     std::fs::write(path.join("empty.json"), "").unwrap();
     for _ in 0..2 {
         ok(path, &["next", "--summary", "empty.json"]);

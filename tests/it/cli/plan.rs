@@ -1,4 +1,4 @@
-//! `lakeplan plan` and `lakeplan quickstart`, as a person types them.
+//! `lakeplan plan` and `lakeplan quickstart`, used like a person would.
 
 use std::path::Path;
 
@@ -42,7 +42,7 @@ fn edit(folder: &Path, from: &str, to: &str) {
 }
 
 #[test]
-fn a_phase_takes_what_its_tasks_take() {
+fn a_phase_shows_the_total_of_its_tasks() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["plan", "shed.md", "--yes"]);
@@ -94,7 +94,7 @@ fn a_preview_shows_the_plan_and_writes_nothing() {
 }
 
 #[test]
-fn yes_writes_and_a_second_time_shows_the_difference() {
+fn plan_yes_writes_and_a_second_plan_shows_the_difference() {
     let folder = lake();
     let path = folder.path();
     assert!(ok(path, &["plan", "./shed.md", "--yes"]).contains("6 tasks created  (done, seq 2)"));
@@ -139,7 +139,7 @@ fn the_patch_set_of_a_preview_can_be_applied() {
 }
 
 #[test]
-fn a_pipe_is_planned_into_the_project_it_is_reported() {
+fn stdin_is_planned_into_the_given_project() {
     let folder = lake();
     ok(folder.path(), &["project", "create", "House", "--key", "HOUSE"]);
     let mut child = super::command(folder.path(), &["plan", "-", "--project", "house", "--yes"])
@@ -154,7 +154,7 @@ fn a_pipe_is_planned_into_the_project_it_is_reported() {
 }
 
 #[test]
-fn what_is_no_description_is_refused_by_name() {
+fn an_invalid_description_is_refused_by_name() {
     let folder = lake();
     let path = folder.path();
     let cases: [(&str, Vec<u8>, &str); 4] = [
@@ -163,10 +163,10 @@ fn what_is_no_description_is_refused_by_name() {
         ("empty.md", b"\n".to_vec(), "empty.md: is empty"),
         ("large.md", vec![b'a'; 3 << 20], "large.md: is 3.0 MiB"),
     ];
-    for (name, bytes, says) in cases {
+    for (name, bytes, expected) in cases {
         std::fs::write(path.join(name), bytes).unwrap();
         let printed = fails(path, &["plan", name, "--yes"], 1);
-        assert!(printed.contains(says) && printed.contains("hint: "), "{printed}");
+        assert!(printed.contains(expected) && printed.contains("hint: "), "{printed}");
     }
     let huge = std::fs::File::create(path.join("huge.md")).unwrap();
     huge.set_len(2 << 30).unwrap();
@@ -180,7 +180,7 @@ fn what_is_no_description_is_refused_by_name() {
 }
 
 #[test]
-fn a_text_without_work_says_so() {
+fn a_text_without_tasks_is_reported() {
     let folder = lake();
     std::fs::write(folder.path().join("poem.md"), "# Poem\n\nThe sea was calm that night.\n")
         .unwrap();
@@ -192,7 +192,7 @@ fn a_text_without_work_says_so() {
 }
 
 #[test]
-fn the_quickstart_tells_its_story_in_sixty_lines_and_can_be_typed_on() {
+fn quickstart_prints_sixty_lines_and_leaves_a_usable_lake() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     for _ in 0..2 {
@@ -218,13 +218,13 @@ fn the_quickstart_tells_its_story_in_sixty_lines_and_can_be_typed_on() {
     );
     assert_eq!(json_of(&inside, &["task", "show", "LM-11"])["estimate_likely"], 240);
     for command in ["task tree LM", "next", "history LM-11"] {
-        let words: Vec<&str> = command.split(' ').collect();
-        ok(&inside, &words);
+        let args: Vec<&str> = command.split(' ').collect();
+        ok(&inside, &args);
     }
 }
 
 #[test]
-fn the_quickstart_leaves_a_folder_alone_that_is_not_its_own() {
+fn quickstart_does_not_touch_a_foreign_folder() {
     let folder = tempfile::tempdir().unwrap();
     let mine = folder.path().join("lakeplan-quickstart");
     std::fs::create_dir(&mine).unwrap();
@@ -235,7 +235,7 @@ fn the_quickstart_leaves_a_folder_alone_that_is_not_its_own() {
     assert!(mine.join("thesis.txt").exists());
     assert_eq!(run(folder.path(), &["quickstart", "--json"]).status.code(), Some(1));
 
-    // Nor does a second tour take what someone put beside the first one's lake.
+    // A second tour does not replace files that someone put next to the lake of the first tour.
     std::fs::remove_dir_all(&mine).unwrap();
     ok(folder.path(), &["quickstart"]);
     std::fs::write(mine.join("notes.txt"), "what I learnt").unwrap();
@@ -245,7 +245,7 @@ fn the_quickstart_leaves_a_folder_alone_that_is_not_its_own() {
     ok(folder.path(), &["quickstart"]);
 }
 
-/// A finished task does not take a new estimate: it is shown as kept, and counted once.
+/// A completed task does not take a new estimate. It is shown as kept and counted once.
 #[test]
 fn every_task_of_a_second_plan_is_counted_once() {
     let folder = tempfile::tempdir().unwrap();
@@ -261,7 +261,7 @@ fn every_task_of_a_second_plan_is_counted_once() {
 }
 
 #[test]
-fn a_folder_of_descriptions_is_planned_as_if_each_had_been_named() {
+fn a_folder_is_planned_like_each_of_its_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     ok(path, &["init"]);
@@ -281,8 +281,8 @@ fn a_folder_of_descriptions_is_planned_as_if_each_had_been_named() {
     );
     assert_eq!(json_of(path, &["lake", "show"])["seq"], 1);
 
-    let outcomes = |words: &[&str]| -> Vec<String> {
-        let rendered = json_of(path, words);
+    let outcomes = |args: &[&str]| -> Vec<String> {
+        let rendered = json_of(path, args);
         let files = rendered["files"].as_array().unwrap();
         files
             .iter()
@@ -293,13 +293,13 @@ fn a_folder_of_descriptions_is_planned_as_if_each_had_been_named() {
     };
     let all = ["plan", "--folder", "./texts/", "--yes", "--text", "", "--project", ""];
     assert_eq!(outcomes(&all), ["texts/deep/boat.TXT new", "texts/shed.md new"]);
-    // The same file by itself is the same project, and what has not changed leaves no trace.
+    // The file planned alone is the same project, and an unchanged file writes nothing.
     assert!(ok(path, &["plan", "texts/shed.md"]).contains("nothing changed"));
     let before = json_of(path, &["query", "SELECT count(*) AS runs FROM agent_logs"]);
     assert_eq!(outcomes(&all), ["texts/deep/boat.TXT as it was", "texts/shed.md as it was"]);
     assert_eq!(json_of(path, &["query", "SELECT count(*) AS runs FROM agent_logs"]), before);
 
-    // One that cannot be planned does not keep the others from it.
+    // An unreadable file does not block the others.
     std::fs::write(path.join("texts/bad.md"), b"# Bad\n\n- \xff\n").unwrap();
     std::fs::write(
         path.join("texts/shed.md"),
@@ -327,7 +327,7 @@ fn a_folder_of_descriptions_is_planned_as_if_each_had_been_named() {
 }
 
 #[test]
-fn a_project_that_was_deleted_is_not_created_again_because_its_description_still_lies_there() {
+fn planning_a_folder_does_not_recreate_a_deleted_project() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     ok(path, &["init"]);
@@ -350,7 +350,7 @@ fn a_project_that_was_deleted_is_not_created_again_because_its_description_still
 }
 
 #[test]
-fn descriptions_of_a_folder_may_have_any_name() {
+fn descriptions_in_a_folder_may_have_any_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     ok(path, &["init"]);
@@ -376,13 +376,13 @@ fn descriptions_of_a_folder_may_have_any_name() {
 }
 
 #[test]
-fn a_description_can_be_given_as_text_and_only_in_one_way() {
+fn a_description_is_given_in_exactly_one_way() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     ok(path, &["init"]);
-    let words =
+    let args =
         ["plan", "", "--text", "# Shed\n\n- Build the walls (1 day)\n", "--folder", "", "--yes"];
-    assert!(ok(path, &words).contains("1 task created"));
+    assert!(ok(path, &args).contains("1 task created"));
     assert!(fails(path, &["plan", "", "--text", " "], 2).contains("there is nothing to plan"));
     assert!(fails(path, &["plan", "a.md", "--text", "b"], 2).contains("use only one of a file"));
     assert!(
@@ -398,7 +398,7 @@ fn a_description_can_be_given_as_text_and_only_in_one_way() {
 }
 
 #[test]
-fn a_text_that_shares_nothing_with_the_old_one_shows_what_would_go() {
+fn a_replaced_text_lists_the_tasks_it_would_remove() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     ok(path, &["init"]);
@@ -421,7 +421,7 @@ fn a_text_that_shares_nothing_with_the_old_one_shows_what_would_go() {
 }
 
 #[test]
-fn a_description_that_goes_by_another_name_is_reported_the_project_of_its_name() {
+fn a_copied_description_names_the_existing_project() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     ok(path, &["init"]);
@@ -433,7 +433,7 @@ fn a_description_that_goes_by_another_name_is_reported_the_project_of_its_name()
 }
 
 #[test]
-fn a_terse_list_is_english_and_minutes_may_be_written_short() {
+fn terse_lists_and_short_durations_are_understood() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     ok(path, &["init"]);
@@ -480,7 +480,7 @@ fn a_first_plan_into_a_project_without_tasks_is_shown_as_a_tree() {
 }
 
 #[test]
-fn what_a_description_calls_begun_or_cancelled_is_so() {
+fn a_description_can_start_and_cancel_tasks() {
     let folder = lake();
     let path = folder.path();
     edit(path, "- Raise the walls", "- [/] Raise the walls");
@@ -492,14 +492,14 @@ fn what_a_description_calls_begun_or_cancelled_is_so() {
     assert!(preview.contains("status: \"pending\" -> \"in_progress\""), "{preview}");
     ok(path, &["plan", "shed.md", "--yes"]);
     assert_eq!(status("GS-6"), "in_progress");
-    // What a person did since stands, whatever the description goes on saying.
+    // A user's later change is kept, whatever the description still says.
     ok(path, &["task", "update", "GS-6", "--status", "on_hold"]);
     ok(path, &["plan", "shed.md", "--yes"]);
     assert_eq!(status("GS-6"), "on_hold");
 }
 
 #[test]
-fn what_a_description_cancels_is_cancelled_and_comes_back_with_it() {
+fn a_cancelled_task_reopens_with_its_line() {
     let folder = lake();
     let path = folder.path();
     edit(path, "- Raise the walls", "- [/] Raise the walls");
@@ -527,7 +527,7 @@ fn what_a_description_cancels_is_cancelled_and_comes_back_with_it() {
     edit(path, "- [-] Level the ground", "- Level the ground");
     ok(path, &["plan", "shed.md", "--yes"]);
     assert_eq!(["GS-5", "GS-2"].map(status), ["in_progress", "pending"]);
-    // What the description itself called begun, and nobody touched, ends with its line.
+    // A start that came from the description and that nobody changed is removed with its line.
     edit(path, "- [/] Raise the walls (1-2 days)\n", "");
     assert!(ok(path, &["plan", "shed.md"]).contains("- GS-5  Raise the walls"));
 }

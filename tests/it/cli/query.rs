@@ -1,28 +1,31 @@
-//! `lakeplan query` of the past and of what is not there, and `lakeplan history` of the past.
+//! `lakeplan query` of the past and of missing objects, and `lakeplan history` of the past.
 
 use serde_json::{Value, json};
 
 use super::{command, fails, json_of, lake, ok};
 
 #[test]
-fn a_query_answers_for_the_past() {
+fn a_query_can_read_the_past() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "Write the reader", "--due", "2020-01-01"]);
     ok(path, &["task", "create", "Check totals"]);
     ok(path, &["task", "done", "PAY-1"]);
     ok(path, &["task", "delete", "PAY-2"]);
-    let ask = |sql: &str, as_of: &str| json_of(path, &["query", sql, "--as-of", as_of]);
+    let insert_requests = |sql: &str, as_of: &str| json_of(path, &["query", sql, "--as-of", as_of]);
     let tasks = "SELECT key, status, deleted_at IS NULL AS lives FROM tasks ORDER BY key";
     assert_eq!(
-        ask(tasks, "4"),
+        insert_requests(tasks, "4"),
         json!([{"key": "PAY-1", "status": "pending", "lives": true}, {"key": "PAY-2", "status": "pending", "lives": true}])
     );
-    assert_eq!(ask(tasks, "6")[0]["status"], "completed");
-    assert_eq!(ask(tasks, "6")[1]["lives"], false);
-    assert_eq!(ask("SELECT max(seq) AS last FROM journal", "3"), json!([{"last": 3}]));
+    assert_eq!(insert_requests(tasks, "6")[0]["status"], "completed");
+    assert_eq!(insert_requests(tasks, "6")[1]["lives"], false);
+    assert_eq!(insert_requests("SELECT max(seq) AS last FROM journal", "3"), json!([{"last": 3}]));
     assert_eq!(
-        ask("SELECT count(*) AS n FROM field_changes WHERE to_value = 'completed'", "4"),
+        insert_requests(
+            "SELECT count(*) AS n FROM field_changes WHERE to_value = 'completed'",
+            "4"
+        ),
         json!([{"n": 0}])
     );
     let sets = json_of(path, &["history"]);
@@ -30,9 +33,11 @@ fn a_query_answers_for_the_past() {
         .as_str()
         .unwrap()
         .to_owned();
-    assert_eq!(ask(tasks, &at), ask(tasks, "4"));
+    assert_eq!(insert_requests(tasks, &at), insert_requests(tasks, "4"));
     assert_eq!(
-        ask("SELECT CAST(now AS VARCHAR) AS now FROM clock", &at)[0]["now"].as_str().unwrap()[..19],
+        insert_requests("SELECT CAST(now AS VARCHAR) AS now FROM clock", &at)[0]["now"]
+            .as_str()
+            .unwrap()[..19],
         at[..19]
     );
     let overdue = json_of(path, &["query", "--view", "overdue", "--as-of", "4"]);
@@ -46,7 +51,7 @@ fn a_query_answers_for_the_past() {
 }
 
 #[test]
-fn what_was_erased_is_erased_in_the_past_too() {
+fn erased_values_are_erased_in_the_past_too() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "Pay Ms Silva"]);
@@ -57,15 +62,15 @@ fn what_was_erased_is_erased_in_the_past_too() {
 }
 
 #[test]
-fn history_ends_where_it_is_reported_to() {
+fn history_as_of_ends_at_the_given_seq() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["project", "create", "Other", "--key", "OTH"]);
     ok(path, &["task", "create", "Move me", "--project", "PAY"]);
     ok(path, &["task", "start", "PAY-1"]);
     ok(path, &["task", "move", "PAY-1", "--project", "OTH"]);
-    let seqs = |words: &[&str]| -> Vec<u64> {
-        let printed = json_of(path, words);
+    let seqs = |args: &[&str]| -> Vec<u64> {
+        let printed = json_of(path, args);
         printed["changes"]
             .as_array()
             .unwrap()
@@ -80,14 +85,14 @@ fn history_ends_where_it_is_reported_to() {
     let printed = ok(path, &["history", "PAY-1", "--as-of", "5"]);
     assert!(
         printed.contains("update PAY-1: status pending -> in_progress"),
-        "it is shown under the name of that time: {printed}"
+        "the key of that time is shown: {printed}"
     );
     assert!(fails(path, &["history", "OTH-1", "--as-of", "5"], 1).contains("no task"));
     assert!(fails(path, &["history", "--as-of", "7"], 1).contains("the last is 6"));
 }
 
 #[test]
-fn a_query_that_is_wrong_is_reported_what_would_be_right() {
+fn an_invalid_query_gets_a_suggestion() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "a"]);
@@ -140,7 +145,7 @@ fn a_query_that_is_wrong_is_reported_what_would_be_right() {
 }
 
 #[test]
-fn what_was_done_before_it_was_planned_is_no_pace() {
+fn work_done_before_planning_does_not_count_as_velocity() {
     let folder = lake();
     let path = folder.path();
     std::fs::write(
@@ -161,7 +166,7 @@ fn what_was_done_before_it_was_planned_is_no_pace() {
 }
 
 #[test]
-fn csv_for_spreadsheets_holds_no_formula() {
+fn csv_for_spreadsheets_escapes_formulas() {
     let folder = lake();
     let path = folder.path();
     for title in ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "-5", "plain"] {
@@ -177,7 +182,7 @@ fn csv_for_spreadsheets_holds_no_formula() {
     assert!(safe.starts_with("title,'=n,t\n") && safe.contains(",-7,"), "{safe}");
     assert!(
         ok(path, &["query", sql, "--format", "csv"]).contains("\n=1+1,-7,=1+1\n"),
-        "without it nothing is changed"
+        "without the flag, the output is unchanged"
     );
     assert!(
         fails(path, &["query", sql, "--format", "json", "--safe-for-spreadsheets"], 2)
@@ -187,7 +192,7 @@ fn csv_for_spreadsheets_holds_no_formula() {
 }
 
 #[test]
-fn bytes_are_written_alike_for_programs_and_for_spreadsheets() {
+fn bytes_have_one_format_in_all_csv_output() {
     let folder = lake();
     let path = folder.path();
     let sql = "SELECT x'ff' AS a, x'3d31' AS b, '=1' AS c";
@@ -202,7 +207,7 @@ fn bytes_are_written_alike_for_programs_and_for_spreadsheets() {
 }
 
 #[test]
-fn a_value_that_has_no_text_is_refused_by_every_format() {
+fn a_value_without_text_form_is_refused_by_every_format() {
     let folder = lake();
     let path = folder.path();
     let day = "arrow_cast(2147483647, 'Date32')";
@@ -239,7 +244,7 @@ fn a_value_that_has_no_text_is_refused_by_every_format() {
 }
 
 #[test]
-fn an_object_with_two_fields_of_one_name_is_no_json() {
+fn an_object_with_duplicate_field_names_is_refused() {
     let folder = lake();
     let path = folder.path();
     for value in
@@ -260,7 +265,7 @@ fn an_object_with_two_fields_of_one_name_is_no_json() {
 }
 
 #[test]
-fn a_plan_that_the_engine_refuses_is_reported_in_words() {
+fn an_unsupported_query_plan_gets_a_readable_error() {
     let folder = lake();
     let path = folder.path();
     let nested = |name: &str| {
@@ -272,9 +277,5 @@ fn a_plan_that_the_engine_refuses_is_reported_in_words() {
     assert!(printed.contains("cannot run the query") && printed.contains("hint: "), "{printed}");
     assert!(!printed.contains("Internal error") && !printed.contains("DFSchema"), "{printed}");
     let twice = "SELECT x FROM (SELECT [x] AS x FROM (SELECT [x] AS x FROM (SELECT 1 AS x) AS a) AS b) AS c";
-    assert_eq!(
-        json_of(path, &["query", twice]),
-        json!([{"x": [[1]]}]),
-        "what the hint says is a way out"
-    );
+    assert_eq!(json_of(path, &["query", twice]), json!([{"x": [[1]]}]), "following the hint helps");
 }

@@ -1,4 +1,5 @@
-//! What is lost or broken of the current tables: `fold` finds it by itself, and no other command stops at it.
+//! Missing or damaged current tables: `fold` finds them by itself, and no other command fails
+//! because of them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,18 +11,18 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The newest file of rows of a table.
-fn newest(lake: &Path, table: &str) -> PathBuf {
+/// Returns the newest data file of a table.
+fn newest_file(lake: &Path, table: &str) -> PathBuf {
     let mut found = files(&lake.join(table));
     found.retain(|path| {
         path.extension().is_some_and(|end| end == "parquet")
             && !path.to_string_lossy().contains("_delta_log")
     });
-    // A rebuild at the same seq gives it any name.
+    // A rebuild at the same seq may give the file any name, so the modification time decides.
     found.into_iter().max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap()).unwrap()
 }
 
-/// Something in every table.
+/// Returns a lake with rows in every table.
 fn filled() -> tempfile::TempDir {
     let folder = lake();
     let path = folder.path();
@@ -33,20 +34,20 @@ fn filled() -> tempfile::TempDir {
     folder
 }
 
-/// The rows of a table, as SQL reads it.
+/// Counts the rows of a table with SQL.
 fn count(path: &Path, table: &str) -> usize {
     json_of(path, &["query", &format!("SELECT * FROM {table}")]).as_array().unwrap().len()
 }
 
 #[test]
-fn a_plain_fold_rebuilds_the_tables_of_which_a_file_is_lost() {
+fn fold_rebuilds_tables_with_missing_files() {
     let folder = filled();
     let path = folder.path();
     let lake = path.join("lake");
     for table in ["tasks", "projects", "field_changes"] {
         let before = count(path, table);
         for broken in [None, Some(0), Some(2)] {
-            let file = newest(&lake, table);
+            let file = newest_file(&lake, table);
             let bytes = fs::read(&file).unwrap();
             match broken {
                 None => fs::remove_file(&file).unwrap(),
@@ -69,8 +70,8 @@ fn a_plain_fold_rebuilds_the_tables_of_which_a_file_is_lost() {
 }
 
 #[test]
-fn maintain_and_upgrade_go_on_where_a_table_is_broken() {
-    for (words, table) in
+fn maintain_and_upgrade_work_with_a_damaged_table() {
+    for (args, table) in
         [(&["maintain"][..], "tasks"), (&["upgrade"], "tasks"), (&["upgrade"], "task_requirements")]
     {
         for is_log in [false, true] {
@@ -81,23 +82,23 @@ fn maintain_and_upgrade_go_on_where_a_table_is_broken() {
                 fs::write(lake.join(table).join("_delta_log/00000000000000000000.json"), "x\n")
                     .unwrap();
             } else if table == "tasks" {
-                fs::remove_file(newest(&lake, table)).unwrap();
+                fs::remove_file(newest_file(&lake, table)).unwrap();
             } else {
                 continue;
             }
-            if words == ["upgrade"] {
+            if args == ["upgrade"] {
                 let dry = run(path, &["upgrade", "--dry-run"]);
                 assert!(dry.status.success(), "{table} {is_log}: {}", text(&dry.stderr));
             }
-            let done = run(path, words);
-            assert!(done.status.success(), "{words:?} {table} {is_log}: {}", text(&done.stderr));
+            let done = run(path, args);
+            assert!(done.status.success(), "{args:?} {table} {is_log}: {}", text(&done.stderr));
             ok(path, &["doctor"]);
         }
     }
 }
 
 #[test]
-fn a_table_of_a_copy_of_the_lake_is_reported_and_rebuilt() {
+fn a_table_from_a_copy_of_the_lake_is_reported_and_rebuilt() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["project", "create", "P", "--key", "PP"]);
@@ -124,15 +125,15 @@ fn a_table_of_a_copy_of_the_lake_is_reported_and_rebuilt() {
         }
         fs::remove_dir_all(path.join("lake/tasks")).unwrap();
         copy(&path.join("other/tasks"), &path.join("lake/tasks"));
-        for words in [&["task", "list"][..], &["project", "list"]] {
-            let rendered = run(path, words);
+        for args in [&["task", "list"][..], &["project", "list"]] {
+            let rendered = run(path, args);
             assert!(
                 rendered.status.success() && !text(&rendered.stdout).contains("b-task"),
                 "{}",
                 text(&rendered.stdout)
             );
-            let warned = text(&rendered.stderr);
-            assert_eq!(warned.matches("another journal").count(), 1, "{words:?}: {warned}");
+            let warnings = text(&rendered.stderr);
+            assert_eq!(warnings.matches("another journal").count(), 1, "{args:?}: {warnings}");
         }
         assert!(run(path, &["task", "update", "PP-2", "--title", "changed"]).status.success());
         assert!(ok(path, &["task", "list"]).contains("changed"));

@@ -1,11 +1,12 @@
-//! `lakeplan report`: the page and its numbers, where they go, and what is said when they cannot.
+//! `lakeplan report`: the page and its numbers, where they are written, and the errors if they
+//! cannot be written.
 
 use serde_json::Value;
 
 use super::{fails, json_of, lake, ok};
 
 #[test]
-fn the_page_and_its_numbers_lie_beside_each_other_and_say_the_same_as_the_json() {
+fn the_report_writes_page_and_numbers_that_match_the_json() {
     let folder = lake();
     let path = folder.path();
     ok(
@@ -20,8 +21,8 @@ fn the_page_and_its_numbers_lie_beside_each_other_and_say_the_same_as_the_json()
             "2020-01-01",
         ],
     );
-    let replied = ok(path, &["report", "--out", "plan.html"]);
-    assert_eq!(replied, "plan.html written, its numbers in plan.json\n");
+    let reply_text = ok(path, &["report", "--out", "plan.html"]);
+    assert_eq!(reply_text, "plan.html written, its numbers in plan.json\n");
     let page = std::fs::read_to_string(path.join("plan.html")).unwrap();
     assert!(
         page.contains("Tell &lt;b&gt;everyone&lt;/b&gt; &amp; &quot;all&quot;")
@@ -34,15 +35,15 @@ fn the_page_and_its_numbers_lie_beside_each_other_and_say_the_same_as_the_json()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
         .collect();
     files.sort();
-    assert_eq!(files, ["lake", "plan.html", "plan.json"], "nothing is left behind");
+    assert_eq!(files, ["lake", "plan.html", "plan.json"], "a temporary file is left behind");
 
-    let beside: Value =
+    let numbers: Value =
         serde_json::from_slice(&std::fs::read(path.join("plan.json")).unwrap()).unwrap();
     let printed = json_of(path, &["report"]);
     for name in
         ["projects", "burn_up", "workload", "accuracy", "velocity", "at_risk", "requirements"]
     {
-        assert_eq!(beside[name], printed[name], "{name}");
+        assert_eq!(numbers[name], printed[name], "{name}");
     }
     assert_eq!(
         (&printed["projects"][0]["tasks"], &printed["at_risk"][0]["reason"]),
@@ -56,14 +57,15 @@ fn the_page_and_its_numbers_lie_beside_each_other_and_say_the_same_as_the_json()
 }
 
 #[test]
-fn a_report_that_cannot_be_written_says_where_and_what_to_do() {
+fn an_unwritable_report_names_the_path_and_a_fix() {
     let folder = lake();
     let path = folder.path();
     assert!(fails(path, &["report"], 2).contains("--out FILE.html"));
-    let replied = fails(path, &["report", "--out", "no/where/r.html"], 2);
+    let reply_text = fails(path, &["report", "--out", "no/where/r.html"], 2);
     assert!(
-        replied.contains("there is no folder no/where\nhint: create it first (mkdir -p no/where)"),
-        "{replied}"
+        reply_text
+            .contains("there is no folder no/where\nhint: create it first (mkdir -p no/where)"),
+        "{reply_text}"
     );
     assert!(
         fails(path, &["report", "--out", "lake"], 2)
@@ -86,7 +88,7 @@ fn a_report_that_cannot_be_written_says_where_and_what_to_do() {
 }
 
 #[test]
-fn what_cannot_be_put_in_place_leaves_the_old_page_and_no_draft() {
+fn a_failed_report_keeps_the_old_page_and_no_temporary_file() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["report", "--out", "r.html", "--summary", "s.json"]);
@@ -94,11 +96,14 @@ fn what_cannot_be_put_in_place_leaves_the_old_page_and_no_draft() {
         serde_json::from_slice(&std::fs::read(path.join("s.json")).unwrap()).unwrap();
     assert_eq!(summary["counts"], serde_json::json!({"projects": 1}));
     let before = std::fs::read(path.join("r.html")).unwrap();
-    // No file takes the place of a folder.
+    // A file does not replace a folder.
     std::fs::remove_file(path.join("r.json")).unwrap();
     std::fs::create_dir(path.join("r.json")).unwrap();
-    let replied = fails(path, &["report", "--out", "r.html"], 1);
-    assert!(replied.contains("r.json: already exists") && replied.contains("hint: "), "{replied}");
+    let reply_text = fails(path, &["report", "--out", "r.html"], 1);
+    assert!(
+        reply_text.contains("r.json: already exists") && reply_text.contains("hint: "),
+        "{reply_text}"
+    );
     assert_eq!(std::fs::read(path.join("r.html")).unwrap(), before);
     let left: Vec<String> = path
         .read_dir()

@@ -1,4 +1,4 @@
-//! What a person wrote into an address or a file of settings and is a secret is never repeated.
+//! A secret in a URL or a settings file is never printed.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -7,20 +7,24 @@ use super::{command, lake, text};
 
 const SECRET: &str = "SEKRIT77";
 
-/// Runs a command and gives all that it said, which must not hold the secret.
+/// Runs a command and returns all its output, which must not contain the secret.
 #[track_caller]
-fn silent(folder: &std::path::Path, words: &[&str], variables: &[(&str, &str)]) -> String {
-    let output = command(folder, words).envs(variables.iter().copied()).output().unwrap();
+fn run_without_secret(
+    folder: &std::path::Path,
+    args: &[&str],
+    variables: &[(&str, &str)],
+) -> String {
+    let output = command(folder, args).envs(variables.iter().copied()).output().unwrap();
     let printed = format!("{}{}", text(&output.stdout), text(&output.stderr));
     assert!(
         !printed.contains(SECRET) && !printed.contains("panicked"),
-        "{words:?} {variables:?}: {printed}"
+        "{args:?} {variables:?}: {printed}"
     );
     printed
 }
 
 #[test]
-fn settings_are_shown_without_the_credentials_of_an_address() {
+fn config_show_hides_credentials_in_urls() {
     let folder = lake();
     let path = folder.path();
     let places = [
@@ -30,18 +34,21 @@ fn settings_are_shown_without_the_credentials_of_an_address() {
         format!("gs://b/x#{SECRET}"),
     ];
     for place in &places {
-        for words in [&["config", "show"][..], &["--json", "config", "show"]] {
-            let printed = silent(path, &[&["--lake", place], words].concat(), &[]);
+        for args in [&["config", "show"][..], &["--json", "config", "show"]] {
+            let printed = run_without_secret(path, &[&["--lake", place], args].concat(), &[]);
             assert!(printed.contains("***") && printed.contains("--lake"), "{printed}");
-            silent(path, words, &[("LAKEPLAN_LAKE", place)]);
+            run_without_secret(path, args, &[("LAKEPLAN_LAKE", place)]);
             let settings = format!("lake = '{place}'\n[target.dev]\nlake = '{place}'\n");
             std::fs::write(path.join("set.toml"), settings).unwrap();
-            silent(path, &[&["--config", "set.toml"], words].concat(), &[]);
-            let printed =
-                silent(path, &[&["--config", "set.toml", "--target", "dev"], words].concat(), &[]);
+            run_without_secret(path, &[&["--config", "set.toml"], args].concat(), &[]);
+            let printed = run_without_secret(
+                path,
+                &[&["--config", "set.toml", "--target", "dev"], args].concat(),
+                &[],
+            );
             assert!(printed.contains("[target.dev]"), "{printed}");
         }
-        for words in [
+        for args in [
             &["apply", place][..],
             &["plan", place],
             &["backup", place],
@@ -51,17 +58,18 @@ fn settings_are_shown_without_the_credentials_of_an_address() {
             &["bogus", place],
             &["task", "list", "--lakes", place],
         ] {
-            silent(path, words, &[]);
-            silent(path, &[&["--json"], words].concat(), &[]);
+            run_without_secret(path, args, &[]);
+            run_without_secret(path, &[&["--json"], args].concat(), &[]);
         }
     }
     assert!(
-        silent(path, &["apply", &places[0]], &[]).contains("s3://***@b/x: there is no such file")
+        run_without_secret(path, &["apply", &places[0]], &[])
+            .contains("s3://***@b/x: there is no such file")
     );
 }
 
 #[test]
-fn a_file_of_settings_is_named_by_line_and_column_without_its_text() {
+fn a_settings_error_names_line_and_column_without_the_text() {
     let folder = lake();
     let path = folder.path();
     for (settings, place) in [
@@ -70,8 +78,8 @@ fn a_file_of_settings_is_named_by_line_and_column_without_its_text() {
         (format!("secrets = \"{SECRET}\"\n"), "secrets"),
     ] {
         std::fs::write(path.join("lakeplan.toml"), &settings).unwrap();
-        for words in [&["task", "list"][..], &["--json", "config", "show"]] {
-            let printed = silent(path, words, &[]);
+        for args in [&["task", "list"][..], &["--json", "config", "show"]] {
+            let printed = run_without_secret(path, args, &[]);
             assert!(
                 printed.contains("lakeplan.toml") && printed.contains(place),
                 "{settings}: {printed}"
@@ -81,11 +89,11 @@ fn a_file_of_settings_is_named_by_line_and_column_without_its_text() {
 }
 
 #[test]
-fn the_address_of_a_workspace_is_reported_without_its_query() {
+fn a_workspace_url_is_reported_without_its_query() {
     let folder = lake();
     let host = format!("https://h.invalid/?token={SECRET}");
     let variables = [("DATABRICKS_HOST", host.as_str()), ("DATABRICKS_TOKEN", "x")];
-    let printed = silent(folder.path(), &["--lake", "a.b", "task", "list"], &variables);
+    let printed = run_without_secret(folder.path(), &["--lake", "a.b", "task", "list"], &variables);
     assert!(
         printed.contains("it continues after the host") && printed.contains("h.invalid"),
         "{printed}"
@@ -93,7 +101,7 @@ fn the_address_of_a_workspace_is_reported_without_its_query() {
 }
 
 #[test]
-fn what_a_client_logs_of_an_address_holds_no_password() {
+fn client_logs_hide_passwords_in_urls() {
     let folder = lake();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -115,6 +123,7 @@ fn what_a_client_logs_of_an_address_holds_no_password() {
         ("AWS_REGION", "x"),
         ("LAKEPLAN_LOG", "trace"),
     ];
-    let printed = silent(folder.path(), &["--lake", "s3://b/x", "task", "list"], &variables);
-    assert!(printed.contains(&format!("127.0.0.1:{port}")), "nothing is logged of it: {printed}");
+    let printed =
+        run_without_secret(folder.path(), &["--lake", "s3://b/x", "task", "list"], &variables);
+    assert!(printed.contains(&format!("127.0.0.1:{port}")), "the log contains it: {printed}");
 }

@@ -1,4 +1,4 @@
-//! What became of a command, in a file for who started it.
+//! The result of a command, in a file for the process that started it.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ fn summary(folder: &Path) -> Value {
 }
 
 #[test]
-fn a_summary_tells_what_became_of_a_command_whatever_that_was() {
+fn a_summary_is_written_for_every_result() {
     let lake = lake();
     let folder = lake.path();
     std::fs::write(
@@ -43,7 +43,8 @@ fn a_summary_tells_what_became_of_a_command_whatever_that_was() {
 
     fails(folder, &["task", "list", "--lake", "elsewhere", "--summary", "summary.json"], 3);
     assert_eq!(summary(folder)["code"], json!("not_a_lake"));
-    // Where it cannot be written nothing is done, rather than done and called a failure.
+    // If the summary cannot be written, the command does nothing, instead of a change that is
+    // reported as a failure.
     let printed = fails(
         folder,
         &["task", "create", "Late", "--project", "PAY", "--summary", "no/such/summary.json"],

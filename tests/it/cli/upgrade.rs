@@ -1,4 +1,5 @@
-//! `lakeplan upgrade` of a lake with values that an earlier version accepted and that no field holds any more.
+//! `lakeplan upgrade` of a lake with values that an earlier version accepted and that no field
+//! accepts any more.
 
 use std::path::{Path, PathBuf};
 
@@ -14,10 +15,10 @@ use super::{command, fails, json_of, lake, ok, run, text};
 use crate::store::forge::keep_checksum_and_size;
 use crate::support::random;
 
-/// A day that is stored, and one of an earlier version with as many characters.
+/// A stored date, and an out-of-range date of an earlier version with the same length.
 const DAY: &str = "2031-07-19";
 const OLD: &str = "-001-01-01";
-/// The days from 1970 to each, as the columns of tables hold them.
+/// Days from 1970 to each date, as the tables store them.
 const DAYS: [i32; 2] = [22_479, -719_893];
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -25,7 +26,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// Replaces bytes by as many others wherever they stand below a folder; how often.
+/// Replaces bytes by others of the same length in all files of a folder. Returns the number of
+/// replacements.
 fn replace(folder: &Path, from: &[u8], to: &[u8]) -> usize {
     assert_eq!(from.len(), to.len());
     let mut count = 0;
@@ -58,8 +60,9 @@ async fn rows(lake: &Path) -> Vec<Row> {
     store.changes(0, Stream::Work, &Scope::All).await.unwrap().try_collect().await.unwrap()
 }
 
-/// Makes the journal say that it always held the old day: in the last set, which has one row, with digest and chain.
-async fn forge(path: &Path) {
+/// Rewrites the last set of the journal, which has one row, as if it had always contained the old
+/// date, with digest and chain.
+async fn rewrite_journal(path: &Path) {
     let lake = path.join("lake");
     let rows = rows(&lake).await;
     let [.., before, last] = rows.as_slice() else { panic!("{rows:?}") };
@@ -77,7 +80,8 @@ async fn forge(path: &Path) {
         assert!(replace(&journal, hex(&from).as_bytes(), hex(&to).as_bytes()) > 0);
     }
     replace(&lake.join("field_changes"), DAY.as_bytes(), OLD.as_bytes());
-    // The log says what the chain was; a lakeplan of the time when such days were let in wrote no marks.
+    // The log states the former chain. The versions that accepted such dates wrote no marks, so
+    // they are removed.
     for entry in files(&journal)
         .into_iter()
         .filter(|file| file.extension().is_some_and(|kind| kind == "json"))
@@ -92,8 +96,8 @@ async fn forge(path: &Path) {
     }
 }
 
-/// How often the tables hold the old day.
-fn held(path: &Path, table: &str) -> usize {
+/// Counts the occurrences of the old date in a table.
+fn count_old_dates(path: &Path, table: &str) -> usize {
     let newest = files(&path.join("lake").join(table))
         .into_iter()
         .filter(|file| file.extension().is_some_and(|kind| kind == "parquet"));
@@ -103,13 +107,13 @@ fn held(path: &Path, table: &str) -> usize {
 }
 
 #[tokio::test]
-async fn an_old_day_is_listed_cleared_once_and_gone_from_the_tables() {
+async fn an_out_of_range_date_is_listed_and_cleared_once() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "Ship"]);
     ok(path, &["task", "create", "Rest", "--due", "2031-01-01"]);
     ok(path, &["task", "update", "PAY-1", "--due", DAY]);
-    forge(path).await;
+    rewrite_journal(path).await;
     assert!(replace(&path.join("lake/tasks"), &DAYS[0].to_le_bytes(), &DAYS[1].to_le_bytes()) > 0);
 
     let doctor = run(path, &["doctor"]);
@@ -121,11 +125,11 @@ async fn an_old_day_is_listed_cleared_once_and_gone_from_the_tables() {
             && printed.contains("run lakeplan upgrade to clear it"),
         "{printed}"
     );
-    assert!(!printed.contains("digest"), "the forged row is sound: {printed}");
-    assert!(held(path, "tasks") > 0);
-    let before = json_of_warned(path, &["lake", "show"])["seq"].clone();
+    assert!(!printed.contains("digest"), "the forged row is not valid: {printed}");
+    assert!(count_old_dates(path, "tasks") > 0);
+    let before = json_with_warning(path, &["lake", "show"])["seq"].clone();
 
-    let plan = json_of_warned(path, &["upgrade", "--dry-run"]);
+    let plan = json_with_warning(path, &["upgrade", "--dry-run"]);
     let value = &plan["values"][0];
     assert_eq!(plan["values"].as_array().unwrap().len(), 1, "{plan}");
     assert_eq!(
@@ -144,11 +148,11 @@ async fn an_old_day_is_listed_cleared_once_and_gone_from_the_tables() {
             && printed.contains("nothing was written"),
         "{printed}"
     );
-    assert_eq!(json_of_warned(path, &["lake", "show"])["seq"], before);
+    assert_eq!(json_with_warning(path, &["lake", "show"])["seq"], before);
 
-    let done = json_of_warned(path, &["upgrade"]);
+    let done = json_with_warning(path, &["upgrade"]);
     assert_eq!(done["changed"], true);
-    assert_eq!(held(path, "tasks"), 0, "the table still holds the old day");
+    assert_eq!(count_old_dates(path, "tasks"), 0, "the table still holds the old day");
     let doctor = run(path, &["doctor"]);
     assert!(doctor.status.success(), "{}{}", text(&doctor.stdout), text(&doctor.stderr));
     let tasks = json_of(path, &["query", "SELECT key, due_date FROM tasks ORDER BY key"]);
@@ -156,40 +160,41 @@ async fn an_old_day_is_listed_cleared_once_and_gone_from_the_tables() {
         tasks,
         json!([{"key": "PAY-1", "due_date": null}, {"key": "PAY-2", "due_date": "2031-01-01"}])
     );
-    let history = json_of_warned(path, &["history"]);
+    let history = json_with_warning(path, &["history"]);
     let set = &history["changes"][0];
     assert_eq!((&set["seq"], &set["source"]), (&done["seq"], &json!("maintenance")), "{set}");
     assert!(
         text(&run(path, &["upgrade"]).stdout).contains("has format 1 already"),
-        "a second one has nothing to do"
+        "a second upgrade did something"
     );
-    // The field takes values as before, and what was cleared can be taken back as far as there is a value for it.
+    // The field accepts new values, and the clearing can be undone as far as there is a valid
+    // value.
     ok(path, &["task", "update", "PAY-1", "--due", "2032-01-01"]);
     ok(path, &["undo"]);
     assert!(run(path, &["doctor"]).status.success());
 }
 
 #[test]
-fn a_table_that_alone_holds_an_old_day_is_rebuilt() {
+fn a_table_with_an_out_of_range_date_is_rebuilt() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "Ship", "--due", DAY]);
     assert!(replace(&path.join("lake/tasks"), &DAYS[0].to_le_bytes(), &DAYS[1].to_le_bytes()) > 0);
     assert_eq!(run(path, &["doctor"]).status.code(), Some(1));
-    let done = json_of_warned(path, &["upgrade"]);
+    let done = json_with_warning(path, &["upgrade"]);
     assert_eq!(
         (&done["values"], &done["tables"]),
         (&json!([]), &json!([{"table": "tasks", "values": 1}]))
     );
-    assert_eq!(held(path, "tasks"), 0);
+    assert_eq!(count_old_dates(path, "tasks"), 0);
     ok(path, &["doctor"]);
     assert_eq!(json_of(path, &["query", "SELECT due_date FROM tasks"]), json!([{"due_date": DAY}]));
 }
 
-/// The same as `json_of` where a warning names the old value.
-fn json_of_warned(path: &Path, words: &[&str]) -> Value {
-    let output = command(path, &[words, &["--json"]].concat()).output().unwrap();
-    assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
+/// Like `json_of`, for a command that warns about the old value.
+fn json_with_warning(path: &Path, args: &[&str]) -> Value {
+    let output = command(path, &[args, &["--json"]].concat()).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 

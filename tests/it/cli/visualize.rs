@@ -1,16 +1,16 @@
-//! The page of a project: what is in it, and where it goes.
+//! The page of a project: its content and its location.
 
 use super::{fails, json_of, lake, ok, run, text};
 use serde_json::Value;
 
-/// The data in a page.
+/// Returns the data of a page.
 fn data(page: &str) -> Value {
     let (_, rest) = page.split_once("<script type=\"application/json\" id=\"data\">").unwrap();
     serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
 }
 
 #[test]
-fn the_page_holds_tree_links_and_spans() {
+fn the_page_contains_tree_links_and_spans() {
     let folder = lake();
     let path = folder.path();
     ok(path, &["user", "add", "ana"]);
@@ -66,33 +66,33 @@ fn the_page_holds_tree_links_and_spans() {
         (&Value::from("@ana"), &Value::from("2099-12-01"))
     );
     let then: Vec<u8> = run(path, &["visualize", "PAY", "--as-of", "3", "--out", "-"]).stdout;
-    assert!(text(&then).contains("\"seq\":3"), "a page of the past is of then");
+    assert!(text(&then).contains("\"seq\":3"), "a page of the past must show that time");
 }
 
 #[test]
-fn nothing_in_the_data_can_leave_its_script() {
+fn data_cannot_escape_its_script_element() {
     let folder = lake();
     let path = folder.path();
     let title = r#"</script><!-- <b>"x"</b> {data} /*{page}*/ '&"#;
     ok(path, &["task", "create", title]);
     let page = ok(path, &["visualize", "--out", "-"]);
     assert_eq!(data(&page)["tasks"][0]["title"], title);
-    assert_eq!(page.matches("</script>").count(), 2, "the data's and the page's own");
+    assert_eq!(page.matches("</script>").count(), 2, "the data and the page have one each");
     assert_eq!(
         page.matches("/*{").count(),
         1,
-        "each part is in its place, the one left is in the title"
+        "a placeholder was not replaced, except in the title"
     );
     for foreign in
         ["http://", "https://", "//cdn", "fetch(", "XMLHttpRequest", "@import", "localStorage"]
     {
         let found = page.replace("http://www.w3.org/2000/svg", "");
-        assert!(!found.contains(foreign), "the page speaks of {foreign}");
+        assert!(!found.contains(foreign), "the page contains {foreign}");
     }
 }
 
 #[test]
-fn a_page_that_cannot_be_written_is_refused_and_leaves_nothing() {
+fn an_unwritable_page_is_refused_and_leaves_no_file() {
     let folder = lake();
     let path = folder.path();
     assert!(fails(path, &["visualize", "PAY"], 2).contains("hint: --out plan.html"));

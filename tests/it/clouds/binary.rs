@@ -9,11 +9,11 @@ use super::{Cloud, Placement, SECRET, place};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_lakeplan");
 
-/// Runs a command in an environment that holds this and nothing else.
-pub fn run(folder: &Path, environment: &[(String, String)], words: &[&str]) -> Output {
+/// Runs a command with only these environment variables.
+pub fn run(folder: &Path, environment: &[(String, String)], args: &[&str]) -> Output {
     let mut command = Command::new(BINARY);
     command
-        .args(words)
+        .args(args)
         .current_dir(folder)
         .env_clear()
         .env("USER", "tester")
@@ -21,28 +21,28 @@ pub fn run(folder: &Path, environment: &[(String, String)], words: &[&str]) -> O
     command.output().unwrap()
 }
 
-fn succeeds(folder: &Path, place: &Placement, words: &[&str]) -> String {
-    let output = run(folder, &place.environment(), words);
+fn succeeds(folder: &Path, place: &Placement, args: &[&str]) -> String {
+    let output = run(folder, &place.environment(), args);
     let printed = String::from_utf8(output.stdout).unwrap();
-    let complained = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{words:?}: {complained}");
-    assert!(!format!("{printed}{complained}").contains(SECRET), "{words:?}: {printed}{complained}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{args:?}: {stderr}");
+    assert!(!format!("{printed}{stderr}").contains(SECRET), "{args:?}: {printed}{stderr}");
     printed
 }
 
-fn json(folder: &Path, place: &Placement, words: &[&str]) -> Value {
-    let printed = succeeds(folder, place, &[words, &["--json"]].concat());
-    serde_json::from_str(&printed).unwrap_or_else(|_| panic!("{words:?}: {printed}"))
+fn json(folder: &Path, place: &Placement, args: &[&str]) -> Value {
+    let printed = succeeds(folder, place, &[args, &["--json"]].concat());
+    serde_json::from_str(&printed).unwrap_or_else(|_| panic!("{args:?}: {printed}"))
 }
 
 #[test]
-fn a_plan_in_a_cloud_is_made_changed_asked_and_sound() {
+fn a_lake_in_a_cloud_supports_the_whole_workflow() {
     for cloud in [Cloud::S3, Cloud::Azure] {
         let Some(place) = place(cloud, "binary") else { continue };
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let lake = ["--lake", place.url.as_str()];
-        let on = |words: &[&str]| json(folder, &place, &[words, &lake].concat());
+        let on = |args: &[&str]| json(folder, &place, &[args, &lake].concat());
         on(&["init"]);
         on(&["project", "create", "Payments", "--key", "PAY"]);
         on(&["task", "create", "Move the ledger", "--estimate", "1d"]);
@@ -72,12 +72,12 @@ fn a_plan_in_a_cloud_is_made_changed_asked_and_sound() {
 }
 
 #[test]
-fn a_lake_goes_from_a_folder_into_a_cloud_and_back() {
+fn a_lake_moves_from_a_folder_to_a_cloud_and_back() {
     for cloud in [Cloud::S3, Cloud::Azure] {
         let Some(place) = place(cloud, "backup") else { continue };
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
-        let here = |words: &[&str]| json(folder, &place, words);
+        let here = |args: &[&str]| json(folder, &place, args);
         here(&["init"]);
         here(&["project", "create", "Payments", "--key", "PAY"]);
         here(&["task", "create", "Move the ledger"]);

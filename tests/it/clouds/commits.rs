@@ -1,4 +1,4 @@
-//! Commits over a storage that loses answers, is slow, refuses for now, or has another writer in it.
+//! Commits to storage that loses responses, is slow, fails temporarily, or has another writer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,24 +11,25 @@ use lakeplan::store::{Format, Outcome, StoreError};
 use serde_json::{Value, json};
 
 use super::{Cloud, Placement, place};
-use crate::store::faults::{Reported, check, commit_carefully, journal, two_tasks};
+use crate::store::ambiguous_storage::{Reported, check, commit_carefully, journal, two_tasks};
 use crate::store::maintenance::sound;
 use crate::store::{commit, make_project, set, state};
 use crate::support::{clock, counts, patch_set, random};
 
-/// Each place in a cloud for a test.
+/// Returns a location in each cloud for a test.
 fn places(test: &str) -> Vec<Placement> {
     [Cloud::S3, Cloud::Azure].into_iter().filter_map(|cloud| place(cloud, test)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_put_whose_answer_is_lost_is_a_commit_once() {
+async fn a_put_with_a_lost_response_commits_once() {
     for place in places("lost_answers") {
         let store = place.lake().await;
         make_project(&store).await;
         let mut result = Vec::new();
         for part in ["journal/_delta_log", "journal/stream=work"] {
-            // 500 is repeated by the storage's client itself, which then finds the name taken: by its own first put.
+            // The storage client retries a 500 itself, and then finds the name taken by its own
+            // first put.
             for lost in [json!({"status": 500}), json!({"status": 503}), json!({})] {
                 let mut rule = json!({"verb": "PUT", "part": part, "do": "after", "times": 1});
                 rule.as_object_mut().unwrap().extend(lost.as_object().unwrap().clone());
@@ -39,7 +40,7 @@ async fn a_put_whose_answer_is_lost_is_a_commit_once() {
                 let outcome = commit(&store, set).await;
                 let is_committed = matches!(outcome, Outcome::Committed { seq, .. } if seq == result.len() as u64 + 3);
                 assert!(is_committed, "{:?} {part} {rule}: {outcome:?}", place.cloud);
-                // The name was found taken, so the answer was lost and the put repeated.
+                // The name was found taken, so the response was lost and the put was repeated.
                 let taken = place
                     .count("PUT", Some(if place.cloud == Cloud::S3 { 412 } else { 409 }))
                     .await;
@@ -58,27 +59,27 @@ async fn a_put_whose_answer_is_lost_is_a_commit_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_put_that_hangs_and_lands_late_is_a_commit_once() {
+async fn a_put_that_hangs_and_lands_late_commits_once() {
     let Some(place) = place(Cloud::S3, "late") else { return };
     let store = place.lake().await;
     make_project(&store).await;
     let set = set(&store, two_tasks(0)).await;
     place.rules(json!([{"verb": "PUT", "part": "journal/_delta_log", "do": "late", "seconds": 12, "times": 1}])).await;
-    let begun = std::time::Instant::now();
+    let started = std::time::Instant::now();
     let outcome = commit(&store, set.clone()).await;
     assert!(matches!(outcome, Outcome::Committed { seq: 3, .. }), "{outcome:?}");
     assert!(
-        begun.elapsed() < Duration::from_secs(20),
+        started.elapsed() < Duration::from_secs(20),
         "it waited {:?} for one put",
-        begun.elapsed()
+        started.elapsed()
     );
-    // The first put reaches the storage now and bounces.
-    tokio::time::sleep(Duration::from_secs(13).saturating_sub(begun.elapsed())).await;
+    // The first put reaches the storage now and is rejected.
+    tokio::time::sleep(Duration::from_secs(13).saturating_sub(started.elapsed())).await;
     check(&[(set.id, Reported::Committed)], &journal(&place.open(2).await).await);
 }
 
-/// A third of all puts and a tenth of all reads go wrong, in each of the ways.
-fn bad_days(seed: u64) -> Value {
+/// Returns rules by which a third of the puts and a tenth of the reads fail, in all possible ways.
+fn random_failures(seed: u64) -> Value {
     let share = |verb: &str, share: f64, rest: Value| {
         let mut rule = json!({"verb": verb, "share": share, "seed": seed});
         rule.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
@@ -101,14 +102,14 @@ fn bad_days(seed: u64) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_answer_is_true_while_a_third_of_the_puts_go_wrong() {
+async fn outcomes_are_correct_while_a_third_of_the_puts_fail() {
     for place in places("bad_days") {
         let store = Arc::new(place.lake().await);
         make_project(store.as_ref()).await;
         let other = Arc::new(place.open(2).await);
         let state = state(store.as_ref()).await;
         place.counts().await;
-        place.rules(bad_days(7)).await;
+        place.rules(random_failures(7)).await;
         let mut running = Vec::new();
         for (writer, store) in [store, other].into_iter().enumerate() {
             let sets: Vec<PatchSet> = (0..counts(12, 100))
@@ -117,7 +118,7 @@ async fn every_answer_is_true_while_a_third_of_the_puts_go_wrong() {
             running.push(tokio::spawn(async move {
                 let mut result = Vec::new();
                 for (n, set) in sets.into_iter().enumerate() {
-                    // Some clients give up at the first bad news: then it must be true.
+                    // Some clients give up at the first failure, which must then be correct.
                     let attempts = if n % 2 == 0 { 1 } else { 4 };
                     result.push((set.id, commit_carefully(store.as_ref(), set, attempts).await));
                 }
@@ -142,12 +143,12 @@ async fn every_answer_is_true_while_a_third_of_the_puts_go_wrong() {
             .iter()
             .for_each(|(_, result)| *totals.entry(format!("{result:?}")).or_default() += 1);
         eprintln!(
-            "{:?}: {} of {} puts went wrong, reported {totals:?}",
+            "{:?}: {} of {} puts failed, outcomes {totals:?}",
             place.cloud,
             puts(true),
             puts(false)
         );
-        assert!(puts(true) * 4 >= puts(false), "{} of {} puts went wrong", puts(true), puts(false));
+        assert!(puts(true) * 4 >= puts(false), "{} of {} puts failed", puts(true), puts(false));
         let clean = place.open(3).await;
         check(&result, &journal(&clean).await);
         assert!(
@@ -160,7 +161,7 @@ async fn every_answer_is_true_while_a_third_of_the_puts_go_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_writers_of_one_bucket_race_and_every_set_gets_one_place() {
+async fn two_racing_writers_commit_each_set_once() {
     for place in places("races") {
         let first = Arc::new(place.lake().await);
         make_project(first.as_ref()).await;
@@ -191,23 +192,19 @@ async fn two_writers_of_one_bucket_race_and_every_set_gets_one_place() {
         seqs.sort_unstable();
         assert_eq!(seqs, (3..3 + result.len() as u64).collect::<Vec<_>>(), "{:?}", place.cloud);
         let lost = place.count("PUT", Some(if place.cloud == Cloud::S3 { 412 } else { 409 })).await;
-        assert!(
-            lost > 0,
-            "{:?}: no writer ever lost a slot, so nothing was raced for",
-            place.cloud
-        );
+        assert!(lost > 0, "{:?}: no writer ever lost a version, so there was no race", place.cloud);
         let result: Vec<_> = result.into_iter().map(|(id, _)| (id, Reported::Committed)).collect();
         check(&result, &journal(&place.open(3).await).await);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bucket_without_conditional_puts_gets_no_lake() {
+async fn a_bucket_without_conditional_puts_is_refused() {
     let Some(place) = place(Cloud::S3, "unconditional") else { return };
     place.rules(json!([{"verb": "PUT", "do": "ignore"}])).await;
     let root = place.root();
     let Err(err) = DeltaStore::create(&root, Format::default(), clock(), random(1)).await else {
-        panic!("there is a lake")
+        panic!("a lake was created")
     };
     assert!(matches!(err, StoreError::UnusableRoot { .. }), "{err:?}");
     assert!(err.to_string().contains("two writers"), "{err}");

@@ -1,11 +1,13 @@
-//! Lakes in the clouds: the store's promises over S3 and Azure as stand-ins speak them, through a proxy that loses answers.
+//! Lakes in the clouds: the guarantees of the store on stand-ins for S3 and Azure, behind a proxy
+//! that drops responses.
 //!
-//! `tests/clouds/run` starts the servers and says where they are; without them each test says that it was skipped.
+//! `tests/clouds/run` starts the servers and passes their addresses. Without them, each test prints
+//! that it is skipped.
 
 mod binary;
 mod commits;
-mod faults;
-mod upkeep;
+mod errors;
+mod maintenance;
 
 use std::sync::Arc;
 
@@ -16,16 +18,16 @@ use serde_json::{Value, json};
 
 use crate::support::{clock, random};
 
-/// A cloud that the tests have a stand-in for.
+/// A cloud with a stand-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cloud {
     S3,
     Azure,
 }
 
-/// The secret that each of these lakes is opened with, and that may be in nothing that is said.
+/// The secret key of these lakes, which no output may contain.
 pub const SECRET: &str = "the-canary-among-the-keys";
-/// The key that the stand-in for Azure was started with.
+/// The account key of the stand-in for Azure.
 const AZURE_KEY: &str = "dGhlIGtleSBvZiB0aGUgdGVzdHM=";
 
 /// A test's own folder in a cloud.
@@ -37,7 +39,7 @@ pub struct Placement {
     folder: String,
 }
 
-/// A folder for a test; `None`, said aloud, where there is no server.
+/// Returns a folder for a test. Returns `None` and prints a message if there is no server.
 pub fn place(cloud: Cloud, test: &str) -> Option<Placement> {
     let (name, server) = match cloud {
         Cloud::S3 => ("LAKEPLAN_TEST_S3", "S3"),
@@ -55,7 +57,7 @@ pub fn place(cloud: Cloud, test: &str) -> Option<Placement> {
 }
 
 impl Placement {
-    /// What a process has to have in its environment to reach the place.
+    /// Returns the environment variables that a process needs for this location.
     pub fn environment(&self) -> Vec<(String, String)> {
         let pairs: &[(&str, &str)] = match self.cloud {
             Cloud::S3 => &[
@@ -79,17 +81,17 @@ impl Placement {
         LakeLocation::open_in(&self.url, false, self.environment()).unwrap()
     }
 
-    /// A new lake there.
+    /// Creates a lake at this location.
     pub async fn lake(&self) -> DeltaStore {
         DeltaStore::create(&self.root(), Format::default(), clock(), random(1)).await.unwrap()
     }
 
-    /// Another writer of the lake there, with connections of its own.
+    /// Opens the lake as another writer with its own connections.
     pub async fn open(&self, seed: u64) -> DeltaStore {
         DeltaStore::open(&self.root(), Format::default(), clock(), random(seed)).await.unwrap()
     }
 
-    /// What is to become of requests from now on; see tests/clouds/proxy.py.
+    /// Sets the proxy's rules for the following requests; see tests/clouds/proxy.py.
     pub async fn rules(&self, rules: Value) {
         let address = format!("{}/_proxy/rules/{}", self.proxy, self.folder);
         let answer =
@@ -97,14 +99,15 @@ impl Placement {
         assert!(answer.status().is_success(), "{answer:?}");
     }
 
-    /// The requests since this was asked last, as the proxy counted them.
+    /// Returns the requests since the last call, as counted by the proxy.
     pub async fn counts(&self) -> Vec<Value> {
         let address = format!("{}/_proxy/counts/{}", self.proxy, self.folder);
         let answer = reqwest::get(address).await.unwrap().text().await.unwrap();
         serde_json::from_str(&answer).unwrap()
     }
 
-    /// How many requests of a verb, and of a status where one is given, there were since this was asked last.
+    /// Returns the number of requests with this method, and with this status if given, since the
+    /// last call.
     pub async fn count(&self, verb: &str, status: Option<u16>) -> u64 {
         let fits = |row: &&Value| {
             row["verb"] == verb && status.is_none_or(|status| row["status"] == json!(status))
@@ -113,7 +116,7 @@ impl Placement {
     }
 }
 
-/// A lake of its own for a test of the suite.
+/// Creates a lake for a test of the conformance suite.
 pub async fn lake(cloud: Cloud, test: &str) -> Option<Arc<dyn Store>> {
     Some(Arc::new(place(cloud, test)?.lake().await))
 }

@@ -1,4 +1,4 @@
-//! `doctor --databricks`: what is there, and of what is missing the statement that gives it.
+//! `doctor --databricks`: the existing objects, and a statement for each missing one.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn registered() -> (Server, tempfile::TempDir) {
     (server, folder)
 }
 
-/// The checks that found something missing: what, what was said, the way out.
+/// Returns the checks that found something missing, each with its name, message and hint.
 fn missing(server: &Server, folder: &std::path::Path) -> Vec<(String, String, String)> {
     let output = run(server, folder, &[DOCTOR.as_slice(), &["--json"]].concat());
     assert_eq!(output.status.code(), Some(1), "{}", super::text(&output.stdout));
@@ -41,7 +41,7 @@ fn missing(server: &Server, folder: &std::path::Path) -> Vec<(String, String, St
 }
 
 #[test]
-fn a_lake_with_all_it_needs_passes_every_check() {
+fn a_complete_setup_passes_every_check() {
     let (server, folder) = registered();
     let checks = json_of(&server, folder.path(), &DOCTOR);
     assert_eq!(checks["missing"], 0);
@@ -65,7 +65,7 @@ fn a_lake_with_all_it_needs_passes_every_check() {
         "inbox",
         "warehouse",
     ] {
-        assert!(names.contains(&what), "{what} is not looked at: {names:?}");
+        assert!(names.contains(&what), "{what} was checked: {names:?}");
     }
     let printed = ok(&server, folder.path(), &DOCTOR);
     assert!(
@@ -75,23 +75,23 @@ fn a_lake_with_all_it_needs_passes_every_check() {
         "{printed}"
     );
     assert!(
-        server.world().statements.iter().all(|statement| statement["statement"] != "SELECT 1"),
-        "it runs no statement"
+        server.workspace().statements.iter().all(|statement| statement["statement"] != "SELECT 1"),
+        "a statement was run"
     );
 }
 
 #[test]
-fn each_thing_that_is_missing_is_reported_with_its_way_out() {
+fn each_missing_part_is_reported_with_a_hint() {
     let (server, folder) = registered();
     let path = folder.path();
     {
-        let mut world = server.world();
-        world.external_access = Some(false);
-        world.tables.remove("main.plan.workload");
-        world.tables.remove("main.plan.users");
-        world.tables.get_mut("main.plan.tasks").unwrap()["properties"]["delta.enableRowTracking"] =
+        let mut workspace = server.workspace();
+        workspace.external_access = Some(false);
+        workspace.tables.remove("main.plan.workload");
+        workspace.tables.remove("main.plan.users");
+        workspace.tables.get_mut("main.plan.tasks").unwrap()["properties"]["delta.enableRowTracking"] =
             json!("true");
-        world.grants.remove("main.plan.inbox");
+        workspace.grants.remove("main.plan.inbox");
     }
     let message = "User does not have MODIFY on Table 'main.plan.journal'.";
     server.refuse("temporary-table-credentials", "READ_WRITE", 403, message);
@@ -121,7 +121,7 @@ fn each_thing_that_is_missing_is_reported_with_its_way_out() {
 }
 
 #[test]
-fn what_comes_later_is_not_looked_at_where_what_it_rests_on_is_missing() {
+fn checks_are_skipped_if_their_prerequisite_is_missing() {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
     let found = missing(&server, folder.path());
     assert_eq!(found.len(), 1, "{found:#?}");
@@ -129,10 +129,10 @@ fn what_comes_later_is_not_looked_at_where_what_it_rests_on_is_missing() {
         found[0].0 == "journal" && found[0].2.contains("lakeplan init main.plan --location URL"),
         "{found:#?}"
     );
-    server.world().schemas.clear();
+    server.workspace().schemas.clear();
     let found = missing(&server, folder.path());
     assert!(found.len() == 1 && found[0].2.contains("CREATE SCHEMA `main`.`plan`"), "{found:#?}");
-    server.world().tokens.clear();
+    server.workspace().tokens.clear();
     let found = missing(&server, folder.path());
     assert!(
         found.len() == 1 && found[0].0 == "identity" && found[0].1.contains("expired"),

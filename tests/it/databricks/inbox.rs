@@ -1,5 +1,5 @@
-//! An inbox that Databricks keeps: a managed table beside the lake's place, written by SQL users and read with a
-//! credential of its own.
+//! An inbox that Databricks manages: a table outside the lake's location, written by SQL users and
+//! read with its own credential.
 
 use std::path::Path;
 
@@ -8,37 +8,41 @@ use serde_json::json;
 use super::s3::Object;
 use super::server::Server;
 use super::{fails, json_of, ok, with_lake};
-use crate::cli::inbox::{ask, create};
+use crate::cli::inbox::{create, insert_requests};
 
-const KEPT: &str = "team/__unitystorage/tables/7";
+const MANAGED_LOCATION: &str = "team/__unitystorage/tables/7";
 const ON_PLAN: [&str; 2] = ["--lake", "main.plan"];
 
-fn on_plan<'w>(words: &[&'w str]) -> Vec<&'w str> {
-    [&ON_PLAN, words].concat()
+fn on_plan<'w>(args: &[&'w str]) -> Vec<&'w str> {
+    [&ON_PLAN, args].concat()
 }
 
-/// A lake in the catalog whose inbox is a managed table with one request. The folder inbox of the lake has another, which
-/// is not to be found.
+/// Creates a lake in the catalog with a managed inbox that has one request. The lake's folder has
+/// another inbox with another request, which must not be found.
 fn with_managed_inbox() -> (Server, tempfile::TempDir) {
     let (server, folder) = with_lake();
     let path = folder.path();
     ok(&server, path, &on_plan(&["project", "create", "Payments", "--key", "PAY"]));
-    upload(&server, "managed", "Read the ledger", KEPT);
+    upload(&server, "managed", "Read the ledger", MANAGED_LOCATION);
     upload(&server, "unmanaged", "Read nothing", "team/plans/lake/inbox");
-    server.world().external_table("main.plan.inbox", &format!("s3://{KEPT}"), "MANAGED");
+    server.workspace().external_table(
+        "main.plan.inbox",
+        &format!("s3://{MANAGED_LOCATION}"),
+        "MANAGED",
+    );
     (server, folder)
 }
 
-/// Puts an inbox into the server's storage as delta-rs wrote it.
+/// Uploads an inbox that delta-rs wrote into the server's storage.
 fn upload(server: &Server, request: &str, title: &str, to: &str) {
     let folder = tempfile::tempdir().unwrap();
     ok(server, folder.path(), &["init", "--lake", "lake"]);
-    ask(folder.path(), &[(request, "2026-11-20T10:00:00Z", "ana", &create(title))]);
+    insert_requests(folder.path(), &[(request, "2026-11-20T10:00:00Z", "ana", &create(title))]);
     let table = folder.path().join("lake/inbox");
     for file in files(&table) {
         let key = format!("{to}/{}", file.strip_prefix(&table).unwrap().to_str().unwrap());
         server
-            .world()
+            .workspace()
             .objects
             .insert(key, Object { bytes: std::fs::read(&file).unwrap().into(), tag: 1 });
     }
@@ -50,10 +54,10 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn requests_of_a_managed_inbox_are_applied_and_answered_with_one_credential_of_its_own() {
+fn requests_of_a_managed_inbox_are_applied_with_its_own_credential() {
     let (server, folder) = with_managed_inbox();
     let path = folder.path();
-    server.world().stored.clear();
+    server.workspace().stored.clear();
     let answered = json_of(&server, path, &on_plan(&["inbox", "apply"]));
     assert_eq!(answered["answers"].as_array().unwrap().len(), 1, "{answered}");
     assert_eq!(
@@ -61,15 +65,18 @@ fn requests_of_a_managed_inbox_are_applied_and_answered_with_one_credential_of_i
         (&json!("managed"), &json!("applied"))
     );
     {
-        let world = server.world();
-        assert_eq!(world.credentials("inbox"), 1);
-        let key = world.vended.values().position(|vended| vended.url == format!("s3://{KEPT}"));
-        assert!(key.is_some(), "the credential is for the table's place");
+        let workspace = server.workspace();
+        assert_eq!(workspace.credentials("inbox"), 1);
+        let key = workspace
+            .credential
+            .values()
+            .position(|credential| credential.url == format!("s3://{MANAGED_LOCATION}"));
+        assert!(key.is_some(), "the credential is not for the table's location");
         let own = |path: &str, query: &str| {
             format!("{path}?{query}").replace("%2F", "/").contains("__unitystorage/tables/7")
         };
         let (of_inbox, of_lake): (Vec<_>, Vec<_>) =
-            world.stored.iter().partition(|[_, path, query, _]| own(path, query));
+            workspace.stored.iter().partition(|[_, path, query, _]| own(path, query));
         let keys = |requests: &[&[String; 4]]| {
             let key = |shown: &str| {
                 shown.split_once("Credential=").unwrap().1.split_once('/').unwrap().0.to_owned()
@@ -80,16 +87,16 @@ fn requests_of_a_managed_inbox_are_applied_and_answered_with_one_credential_of_i
         assert!(of_inbox.len() >= 3 && of_inbox_keys.len() == 1, "{of_inbox:?}");
         assert!(
             of_inbox_keys.is_disjoint(&of_lake_keys),
-            "the inbox is read with the lake's credential"
+            "the inbox was read with the lake's credential"
         );
         assert!(
             of_inbox.iter().all(|[method, ..]| method == "GET"),
-            "the inbox is only read: {of_inbox:?}"
+            "the inbox was written: {of_inbox:?}"
         );
-        let beside = of_lake.iter().find(|[_, path, query, _]| {
+        let folder_inbox_read = of_lake.iter().find(|[_, path, query, _]| {
             format!("{path}?{query}").replace("%2F", "/").contains("lake/inbox/")
         });
-        assert_eq!(beside, None, "the folder inbox of the lake is not the inbox");
+        assert_eq!(folder_inbox_read, None, "the inbox in the lake's folder was used");
     }
     let found = json_of(
         &server,
@@ -106,19 +113,23 @@ fn requests_of_a_managed_inbox_are_applied_and_answered_with_one_credential_of_i
 }
 
 #[test]
-fn lists_views_and_queries_read_the_managed_inbox_and_others_ask_nothing_of_it() {
+fn only_inbox_reads_use_the_managed_inbox() {
     let (server, folder) = with_managed_inbox();
     let path = folder.path();
-    server.world().seen.clear();
-    for words in [
+    server.workspace().seen.clear();
+    for args in [
         &["query", "SELECT count(*) FROM tasks WHERE title = 'inbox'"][..],
         &["query", "--view", "workload"],
         &["report", "--json"],
         &["task", "list"],
     ] {
-        ok(&server, path, &on_plan(words));
-        let world = server.world();
-        assert_eq!((world.looked_up("inbox"), world.credentials("inbox")), (0, 0), "{words:?}");
+        ok(&server, path, &on_plan(args));
+        let workspace = server.workspace();
+        assert_eq!(
+            (workspace.looked_up("inbox"), workspace.credentials("inbox")),
+            (0, 0),
+            "{args:?}"
+        );
     }
     let waits = json!([{"request_id": "managed", "state": "waiting"}]);
     for (number, sql) in [
@@ -130,7 +141,7 @@ fn lists_views_and_queries_read_the_managed_inbox_and_others_ask_nothing_of_it()
     .enumerate()
     {
         assert_eq!(json_of(&server, path, &on_plan(&["query", sql])), waits);
-        assert_eq!(server.world().credentials("inbox"), number + 1);
+        assert_eq!(server.workspace().credentials("inbox"), number + 1);
     }
     let listed = json_of(&server, path, &on_plan(&["inbox", "list"]));
     assert_eq!(listed["requests"][0]["request_id"], "managed");
@@ -143,18 +154,18 @@ fn lists_views_and_queries_read_the_managed_inbox_and_others_ask_nothing_of_it()
 }
 
 #[test]
-fn a_managed_inbox_that_may_not_be_read_names_the_grant_and_keeps_no_one_from_the_rest() {
+fn a_denied_managed_inbox_names_the_grant_and_blocks_nothing_else() {
     let (server, folder) = with_managed_inbox();
     let path = folder.path();
     let denied = "User does not have SELECT on Table 'inbox'.";
     server.refuse("temporary-table-credentials", "id-of-main.plan.inbox", 403, denied);
-    for words in [&["inbox", "apply"][..], &["inbox", "list"], &["query", "SELECT * FROM requests"]]
+    for args in [&["inbox", "apply"][..], &["inbox", "list"], &["query", "SELECT * FROM requests"]]
     {
-        let printed = fails(&server, path, &on_plan(words), 3);
+        let printed = fails(&server, path, &on_plan(args), 3);
         assert!(
             printed.contains("is not allowed to read the table inbox")
                 && printed.contains("GRANT SELECT"),
-            "{words:?}: {printed}"
+            "{args:?}: {printed}"
         );
     }
     assert_eq!(
@@ -164,16 +175,19 @@ fn a_managed_inbox_that_may_not_be_read_names_the_grant_and_keeps_no_one_from_th
 }
 
 #[test]
-fn a_managed_inbox_with_features_that_are_not_read_here_says_which() {
+fn a_managed_inbox_with_unsupported_features_names_them() {
     let (server, folder) = with_managed_inbox();
     let protocol = json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"], "writerFeatures": ["deletionVectors"]}});
     let entry = Object { bytes: format!("{protocol}\n").into(), tag: 1 };
-    server.world().objects.insert(format!("{KEPT}/_delta_log/00000000000000000002.json"), entry);
-    for words in [&["inbox", "apply"][..], &["inbox", "list"], &["query", "--view", "requests"]] {
-        let printed = fails(&server, folder.path(), &on_plan(words), 3);
+    server
+        .workspace()
+        .objects
+        .insert(format!("{MANAGED_LOCATION}/_delta_log/00000000000000000002.json"), entry);
+    for args in [&["inbox", "apply"][..], &["inbox", "list"], &["query", "--view", "requests"]] {
+        let printed = fails(&server, folder.path(), &on_plan(args), 3);
         assert!(
             printed.contains("deletion vectors") && printed.contains("DROP FEATURE"),
-            "{words:?}: {printed}"
+            "{args:?}: {printed}"
         );
     }
 }

@@ -1,4 +1,5 @@
-//! A lake that is named by its schema: made, registered, found again, read only, and its inbox wherever it lies.
+//! A lake that its schema identifies: created, registered, opened, and read-only, with its inbox
+//! anywhere.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +12,11 @@ use object_store::path::Path as StorePath;
 use serde_json::json;
 
 use super::server::Server;
-use super::world::Script;
+use super::workspace::Script;
 use super::{BUCKET_LAKE, TOKEN, command, fails, guarded, json_of, ok, text, with_lake};
 use crate::support::clock;
 
-/// The catalog as a library, with the server's storage.
+/// Opens the catalog of the library with the server's storage.
 pub fn catalog(server: &Server, clock: Arc<dyn lakeplan::runtime::Clock>) -> Catalog {
     let workspace = Workspace::open(server.url(), Credentials::Token(Secret::new(TOKEN))).unwrap();
     let variables = [
@@ -35,11 +36,11 @@ pub fn catalog(server: &Server, clock: Arc<dyn lakeplan::runtime::Clock>) -> Cat
 }
 
 #[test]
-fn init_registers_the_journal_and_then_the_schema_names_the_lake() {
+fn init_registers_the_journal_so_that_the_schema_finds_the_lake() {
     let (server, folder) = with_lake();
     let path = folder.path();
     assert_eq!(
-        server.world().ran(),
+        server.workspace().ran(),
         [format!(
             "CREATE TABLE IF NOT EXISTS `main`.`plan`.`journal` USING DELTA LOCATION '{BUCKET_LAKE}/journal'"
         )]
@@ -56,51 +57,51 @@ fn init_registers_the_journal_and_then_the_schema_names_the_lake() {
     let shown = json_of(&server, path, &["--lake", "main.plan", "lake", "show"]);
     assert_eq!((shown["root"].as_str(), shown["copy"].as_bool()), (Some(BUCKET_LAKE), Some(false)));
     ok(&server, path, &["--lake", "main.plan", "doctor"]);
-    let world = server.world();
+    let workspace = server.workspace();
     assert!(
-        world.objects.keys().all(|key| key.starts_with("team/plans/lake/"))
-            && world.objects.len() > 10
+        workspace.objects.keys().all(|key| key.starts_with("team/plans/lake/"))
+            && workspace.objects.len() > 10
     );
     let seen = |operation: &str| {
-        world.seen.iter().filter(|seen| seen.body["operation"] == operation).collect::<Vec<_>>()
+        workspace.seen.iter().filter(|seen| seen.body["operation"] == operation).collect::<Vec<_>>()
     };
     let at_root =
         seen("PATH_READ_WRITE").into_iter().filter(|seen| seen.body["url"] == BUCKET_LAKE).count();
-    assert_eq!(at_root, 1, "the place itself is asked for to make the lake, and never again");
+    assert_eq!(at_root, 1, "the location credential is requested once, to create the lake");
     let is_journal =
-        |seen: &&super::world::Seen| seen.body["table_id"] == "id-of-main.plan.journal";
-    assert!(seen("READ_WRITE").iter().all(is_journal), "nothing else is registered");
+        |seen: &&super::workspace::Seen| seen.body["table_id"] == "id-of-main.plan.journal";
+    assert!(seen("READ_WRITE").iter().all(is_journal), "something else was registered");
 }
 
 #[test]
-fn init_without_a_warehouse_shows_the_statement_and_can_be_taken_up_again() {
+fn init_without_a_warehouse_prints_the_statement_and_can_be_resumed() {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
     let path = folder.path();
-    let words = ["init", "main.plan", "--location", BUCKET_LAKE];
-    let replied = ok(&server, path, &words);
+    let args = ["init", "main.plan", "--location", BUCKET_LAKE];
+    let reply_text = ok(&server, path, &args);
     assert!(
-        replied.contains("CREATE TABLE IF NOT EXISTS `main`.`plan`.`journal` USING DELTA LOCATION 's3://team/plans/lake/journal';"),
-        "{replied}"
+        reply_text.contains("CREATE TABLE IF NOT EXISTS `main`.`plan`.`journal` USING DELTA LOCATION 's3://team/plans/lake/journal';"),
+        "{reply_text}"
     );
-    assert!(server.world().ran().is_empty());
-    let replied = fails(&server, path, &["--lake", "main.plan", "task", "list"], 3);
+    assert!(server.workspace().ran().is_empty());
+    let reply_text = fails(&server, path, &["--lake", "main.plan", "task", "list"], 3);
     assert!(
-        replied.contains("there is no lake in main.plan: it has no table journal\nhint: create one with lakeplan init main.plan --location URL"),
-        "{replied}"
+        reply_text.contains("there is no lake in main.plan: it has no table journal\nhint: create one with lakeplan init main.plan --location URL"),
+        "{reply_text}"
     );
-    let before = server.world().objects.len();
-    ok(&server, path, &[words.as_slice(), &["--warehouse", "w1"]].concat());
-    assert_eq!(server.world().objects.len(), before, "the lake is the one that was begun");
-    let replied = fails(&server, path, &words, 1);
-    assert!(replied.contains("there is a lake in main.plan already"), "{replied}");
+    let before = server.workspace().objects.len();
+    ok(&server, path, &[args.as_slice(), &["--warehouse", "w1"]].concat());
+    assert_eq!(server.workspace().objects.len(), before, "another lake was created");
+    let reply_text = fails(&server, path, &args, 1);
+    assert!(reply_text.contains("there is a lake in main.plan already"), "{reply_text}");
 }
 
 #[test]
-fn register_makes_tables_inbox_views_and_rights_known_and_may_run_again() {
+fn register_creates_tables_inbox_views_and_grants_idempotently() {
     let (server, folder) = with_lake();
     let path = folder.path();
     ok(&server, path, &["--lake", "main.plan", "project", "create", "Payments"]);
-    let before = server.world().objects.keys().cloned().collect::<Vec<_>>();
+    let before = server.workspace().objects.keys().cloned().collect::<Vec<_>>();
     let printed = ok(
         &server,
         path,
@@ -110,7 +111,7 @@ fn register_makes_tables_inbox_views_and_rights_known_and_may_run_again() {
         printed.starts_with("USE CATALOG `main`;\nUSE SCHEMA `plan`;\nCREATE TABLE IF NOT EXISTS"),
         "{printed}"
     );
-    assert_eq!(server.world().ran().len(), 1, "printing runs nothing");
+    assert_eq!(server.workspace().ran().len(), 1, "printing must not run statements");
     for _ in 0..2 {
         ok(
             &server,
@@ -128,7 +129,7 @@ fn register_makes_tables_inbox_views_and_rights_known_and_may_run_again() {
         );
     }
     {
-        let world = server.world();
+        let workspace = server.workspace();
         let (printed, of_owners) =
             printed.split_once("-- where it lacks them, from the owners").unwrap();
         assert!(of_owners.contains(
@@ -137,27 +138,27 @@ fn register_makes_tables_inbox_views_and_rights_known_and_may_run_again() {
         let printed_statements =
             printed.trim_end().trim_end_matches(';').split(";\n").skip(2).count();
         assert_eq!(
-            world.ran().len(),
+            workspace.ran().len(),
             1 + 2 * printed_statements,
-            "the same statements are run that are printed"
+            "the executed statements differ from the printed ones"
         );
         assert!(
-            world
+            workspace
                 .statements
                 .iter()
                 .all(|statement| statement["catalog"] == "main" && statement["schema"] == "plan")
         );
         for table in ["journal", "projects", "tasks", "users", "inbox", "runs"] {
             assert_eq!(
-                world.tables[&format!("main.plan.{table}")]["storage_location"],
+                workspace.tables[&format!("main.plan.{table}")]["storage_location"],
                 format!("{BUCKET_LAKE}/{table}")
             );
         }
         for view in ["clock", "workload", "audit"] {
-            assert_eq!(world.tables[&format!("main.plan.{view}")]["table_type"], "VIEW");
+            assert_eq!(workspace.tables[&format!("main.plan.{view}")]["table_type"], "VIEW");
         }
         let given = |name: &str| {
-            let mut given: Vec<_> = world.grants[&format!("main.plan.{name}")]
+            let mut given: Vec<_> = workspace.grants[&format!("main.plan.{name}")]
                 .iter()
                 .map(|(_, what)| what.as_str())
                 .collect();
@@ -169,8 +170,8 @@ fn register_makes_tables_inbox_views_and_rights_known_and_may_run_again() {
             (given("journal").as_str(), given("workload").as_str(), given("inbox").as_str()),
             ("SELECT", "SELECT", "MODIFY,SELECT")
         );
-        let after = world.objects.keys().cloned().collect::<Vec<_>>();
-        assert_eq!(before, after, "registering writes nothing into the lake");
+        let after = workspace.objects.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(before, after, "registering wrote into the lake");
     }
     let views =
         json_of(&server, path, &["--lake", "main.plan", "catalog", "views", "--warehouse", "w1"]);
@@ -184,30 +185,30 @@ fn register_makes_tables_inbox_views_and_rights_known_and_may_run_again() {
 }
 
 #[test]
-fn a_statement_that_fails_says_which_and_how_many_ran() {
+fn a_failed_statement_is_named_with_the_number_that_ran() {
     let (server, folder) = with_lake();
     let sql = "CREATE TABLE IF NOT EXISTS `main`.`plan`.`agent_logs` USING DELTA LOCATION 's3://team/plans/lake/agent_logs'";
     let failure = super::statements::Answer {
         failure: Some(("42501", "no right to create")),
         ..Default::default()
     };
-    server.world().answers.insert(sql.to_owned(), failure);
-    let replied = fails(
+    server.workspace().answers.insert(sql.to_owned(), failure);
+    let reply_text = fails(
         &server,
         folder.path(),
         &["--lake", "main.plan", "catalog", "register", "--warehouse", "w1"],
         1,
     );
     assert!(
-        replied.contains(
+        reply_text.contains(
             "table agent_logs: the warehouse reported: no right to create (SQLSTATE 42501)"
-        ) && replied.contains(sql),
-        "{replied}"
+        ) && reply_text.contains(sql),
+        "{reply_text}"
     );
 }
 
 #[test]
-fn a_warehouse_that_is_away_for_a_while_is_a_reason_to_try_again() {
+fn an_unavailable_warehouse_is_retryable() {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
     let away = || {
         let answer = json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "later"});
@@ -215,29 +216,29 @@ fn a_warehouse_that_is_away_for_a_while_is_a_reason_to_try_again() {
     };
     let init = ["init", "main.plan", "--location", BUCKET_LAKE, "--warehouse", "w1"];
     away();
-    let replied = fails(&server, folder.path(), &init, 4);
+    let reply_text = fails(&server, folder.path(), &init, 4);
     assert!(
-        replied.contains(
+        reply_text.contains(
             "its journal could not be registered: 127.0.0.1 responded with status 503: later\n  CREATE TABLE"
         ),
-        "{replied}"
+        "{reply_text}"
     );
-    assert!(replied.contains("hint: retry the command later"), "{replied}");
+    assert!(reply_text.contains("hint: retry the command later"), "{reply_text}");
     ok(&server, folder.path(), &init);
     for verb in ["register", "views"] {
         away();
-        let replied = fails(
+        let reply_text = fails(
             &server,
             folder.path(),
             &["--lake", "main.plan", "catalog", verb, "--warehouse", "w1"],
             4,
         );
         assert!(
-            replied.contains("responded with status 503: later; 0 of ")
-                && replied.contains("does no harm\n  CREATE "),
-            "{replied}"
+            reply_text.contains("responded with status 503: later; 0 of ")
+                && reply_text.contains("does no harm\n  CREATE "),
+            "{reply_text}"
         );
-        assert!(replied.contains("hint: retry the command later"), "{replied}");
+        assert!(reply_text.contains("hint: retry the command later"), "{reply_text}");
     }
     server.script(
         "POST",
@@ -246,29 +247,29 @@ fn a_warehouse_that_is_away_for_a_while_is_a_reason_to_try_again() {
         403,
         json!({"error_code": "PERMISSION_DENIED", "message": "no CAN USE"}),
     );
-    let replied = fails(
+    let reply_text = fails(
         &server,
         folder.path(),
         &["--lake", "main.plan", "catalog", "views", "--warehouse", "w1"],
         3,
     );
     assert!(
-        replied.contains("access to the warehouse w1 was denied: no CAN USE; 0 of "),
-        "{replied}"
+        reply_text.contains("access to the warehouse w1 was denied: no CAN USE; 0 of "),
+        "{reply_text}"
     );
 }
 
 #[test]
-fn a_query_opens_the_tables_that_it_reads_and_no_other() {
+fn a_query_opens_only_the_tables_that_it_reads() {
     let (server, folder) = with_lake();
     let path = folder.path();
     ok(&server, path, &["--lake", "main.plan", "project", "create", "Payments", "--key", "PAY"]);
     ok(&server, path, &["--lake", "main.plan", "query", "SELECT 1"]);
     let listed = |sql: &str| {
-        server.world().stored.clear();
+        server.workspace().stored.clear();
         ok(&server, path, &["--lake", "main.plan", "query", sql]);
-        let world = server.world();
-        let requests = world
+        let workspace = server.workspace();
+        let requests = workspace
             .stored
             .iter()
             .map(|[_, path, query, _]| format!("{path}?{query}").replace("%2F", "/"));
@@ -286,7 +287,7 @@ fn a_query_opens_the_tables_that_it_reads_and_no_other() {
 #[test]
 fn a_service_principal_gets_its_own_token() {
     let (server, folder) = with_lake();
-    server.world().tokens.clear();
+    server.workspace().tokens.clear();
     let mut listing = command(&server, folder.path(), &["--lake", "main.plan", "project", "list"]);
     listing
         .env_remove("DATABRICKS_TOKEN")
@@ -294,14 +295,14 @@ fn a_service_principal_gets_its_own_token() {
         .env("DATABRICKS_CLIENT_SECRET", "client-canary-secret");
     let output = guarded(&mut listing);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert_eq!(server.world().tokens_granted, 1, "one token for all requests");
+    assert_eq!(server.workspace().tokens_granted, 1, "more than one token was requested");
     listing.env("DATABRICKS_CLIENT_SECRET", "wrong-canary");
-    let replied = super::rendered(guarded(&mut listing), 3);
-    assert!(replied.contains("does not accept the token"), "{replied}");
+    let reply_text = super::rendered(guarded(&mut listing), 3);
+    assert!(reply_text.contains("does not accept the token"), "{reply_text}");
 }
 
 #[tokio::test]
-async fn a_token_that_ends_is_read_again_from_its_file_or_asked_for_again() {
+async fn an_expired_token_is_reloaded_or_requested_again() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
@@ -309,7 +310,7 @@ async fn a_token_that_ends_is_read_again_from_its_file_or_asked_for_again() {
     let me = lakeplan::net::Request::get("api/2.0/preview/scim/v2/Me");
     let by_file = Workspace::open(server.url(), Credentials::TokenFile(file.clone())).unwrap();
     by_file.send(&me).await.unwrap();
-    server.world().tokens = ["second-canary".to_owned()].into();
+    server.workspace().tokens = ["second-canary".to_owned()].into();
     let refused = by_file.send(&me).await.unwrap_err();
     assert!(matches!(refused, lakeplan::net::NetError::Unauthorized { .. }), "{refused}");
     assert!(!format!("{refused} {refused:?} {by_file:?}").contains("canary"));
@@ -320,30 +321,34 @@ async fn a_token_that_ends_is_read_again_from_its_file_or_asked_for_again() {
         Credentials::Client { id: "app-1".to_owned(), secret: Secret::new("client-canary-secret") };
     let principal = Workspace::open(server.url(), client).unwrap();
     futures::future::try_join_all((0..8).map(|_| principal.send(&me))).await.unwrap();
-    assert_eq!(server.world().tokens_granted, 1, "asked for once, whoever comes meanwhile");
-    server.world().tokens.clear();
+    assert_eq!(
+        server.workspace().tokens_granted,
+        1,
+        "concurrent requests must share one token request"
+    );
+    server.workspace().tokens.clear();
     principal.send(&me).await.unwrap();
-    assert_eq!(server.world().tokens_granted, 2);
+    assert_eq!(server.workspace().tokens_granted, 2);
 }
 
 #[tokio::test]
-async fn an_inbox_that_databricks_keeps_elsewhere_is_read_with_a_credential_of_its_own() {
+async fn a_managed_inbox_is_read_with_its_own_credential() {
     let (server, _folder) = with_lake();
     let catalog = catalog(&server, clock());
     let name: SchemaName = "main.plan".parse().unwrap();
-    server.world().clock = clock();
+    server.workspace().clock = clock();
     let root = catalog.root(&name).await.unwrap();
     let log = StorePath::from("_delta_log/00000000000000000000.json");
     let below = catalog.inbox_root(&name, &root).await.unwrap();
     assert!(below.is_below_root && below.url.as_str() == "s3://team/plans/lake/inbox");
     assert!(below.store.get(&log).await.is_ok());
-    assert_eq!(server.world().credentials("inbox"), 0, "it is not registered");
+    assert_eq!(server.workspace().credentials("inbox"), 0, "it must not be registered");
 
     {
-        let mut world = server.world();
-        world.external_table("main.plan.inbox", "s3://team/__unitystorage/tables/7", "MANAGED");
+        let mut workspace = server.workspace();
+        workspace.external_table("main.plan.inbox", "s3://team/__unitystorage/tables/7", "MANAGED");
         let entry = super::s3::Object { bytes: "{}".into(), tag: 1 };
-        world.objects.insert(
+        workspace.objects.insert(
             "team/__unitystorage/tables/7/_delta_log/00000000000000000000.json".to_owned(),
             entry,
         );
@@ -353,28 +358,32 @@ async fn an_inbox_that_databricks_keeps_elsewhere_is_read_with_a_credential_of_i
     assert_eq!(elsewhere.store.get(&log).await.unwrap().bytes().await.unwrap(), "{}");
     assert!(
         elsewhere.store.put(&StorePath::from("x"), "x".into()).await.is_err(),
-        "the credential is to read"
+        "the credential must be read-only"
     );
     assert!(root.store.get(&StorePath::from("../__unitystorage/tables/7")).await.is_err());
-    assert_eq!(server.world().credentials("inbox"), 1);
+    assert_eq!(server.workspace().credentials("inbox"), 1);
 }
 
 #[tokio::test]
-async fn each_cloud_is_shown_the_credential_that_was_vended_for_it() {
+async fn each_cloud_gets_its_vended_credential() {
     let server = Server::start();
-    server.world().clock = clock();
+    server.workspace().clock = clock();
     let catalog = catalog(&server, clock());
     let name: SchemaName = "main.plan".parse().unwrap();
     for place in
         ["s3://team/lake", "abfss://plans@team.dfs.core.windows.net/lake", "gs://team/lake"]
     {
-        server.world().external_table("main.plan.journal", &format!("{place}/journal"), "EXTERNAL");
+        server.workspace().external_table(
+            "main.plan.journal",
+            &format!("{place}/journal"),
+            "EXTERNAL",
+        );
         let root = catalog.root(&name).await.unwrap();
         assert_eq!(root.url.as_str(), place);
-        // The server speaks S3 only; what counts is what it was shown.
+        // The server only implements S3; the test checks the credential that it received.
         let _ = root.store.get(&StorePath::from("journal/x")).await;
-        let session = format!("session-canary-{}", server.world().vended.len());
-        let [method, path, query, shown] = server.world().stored.pop().unwrap();
+        let session = format!("session-canary-{}", server.workspace().credential.len());
+        let [method, path, query, shown] = server.workspace().stored.pop().unwrap();
         assert!(
             method == "GET" && path.replace("%2F", "/").ends_with("lake/journal/x"),
             "{method} {path}"
@@ -391,9 +400,9 @@ async fn each_cloud_is_shown_the_credential_that_was_vended_for_it() {
 }
 
 #[test]
-fn a_lake_is_made_with_the_right_to_create_tables_where_there_is_no_other() {
+fn a_lake_is_created_with_the_create_table_privilege_alone() {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
-    server.world().scripts.push(Script {
+    server.workspace().scripts.push(Script {
         method: "POST",
         path: "temporary-path-credentials",
         body: "PATH_READ_WRITE",
@@ -408,6 +417,8 @@ fn a_lake_is_made_with_the_right_to_create_tables_where_there_is_no_other() {
         folder.path(),
         &["init", "main.plan", "--location", BUCKET_LAKE, "--warehouse", "w1"],
     );
-    assert!(server.world().seen.iter().any(|seen| seen.body["operation"] == "PATH_CREATE_TABLE"));
+    assert!(
+        server.workspace().seen.iter().any(|seen| seen.body["operation"] == "PATH_CREATE_TABLE")
+    );
     ok(&server, folder.path(), &["--lake", "main.plan", "project", "create", "Payments"]);
 }

@@ -1,19 +1,20 @@
-//! Lakes in Unity Catalog and queries on SQL warehouses, against a local server that speaks the APIs: its requests and
-//! answers are held against the API's own description, its credentials end, and its storage refuses ended ones.
+//! Lakes in Unity Catalog and queries on SQL warehouses, against a local server with these APIs.
+//! Requests and responses are validated against the API's own description, credentials expire, and
+//! the storage refuses expired ones.
 
 mod doctor;
+mod errors;
 mod inbox;
 mod lakes;
 mod openapi;
+mod privileges;
 mod query;
-mod refusals;
 mod renewal;
-mod rights;
 mod s3;
 mod server;
 mod statements;
 mod storage;
-mod world;
+mod workspace;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -21,15 +22,15 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use server::Server;
 
-/// What may be in no output: tokens, keys, signatures.
+/// Part of every token, key and signature; no output may contain it.
 pub const CANARY: &str = "canary";
 pub const TOKEN: &str = "dapi-canary-token";
 pub const BUCKET_LAKE: &str = "s3://team/plans/lake";
 
-/// The binary, configured with the server and nothing else.
-pub fn command(server: &Server, folder: &Path, words: &[&str]) -> Command {
+/// The binary, configured only with the server.
+pub fn command(server: &Server, folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lakeplan"));
-    command.args(words).current_dir(folder).env_clear().stdin(Stdio::null());
+    command.args(args).current_dir(folder).env_clear().stdin(Stdio::null());
     command
         .env("USER", "tester")
         .env("DATABRICKS_HOST", server.url())
@@ -41,11 +42,11 @@ pub fn command(server: &Server, folder: &Path, words: &[&str]) -> Command {
     command
 }
 
-pub fn run(server: &Server, folder: &Path, words: &[&str]) -> Output {
-    guarded(&mut command(server, folder, words))
+pub fn run(server: &Server, folder: &Path, args: &[&str]) -> Output {
+    guarded(&mut command(server, folder, args))
 }
 
-/// Runs a command whose output may hold no secret.
+/// Runs a command whose output must not contain a secret.
 pub fn guarded(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     for printed in [&output.stdout, &output.stderr] {
@@ -56,19 +57,19 @@ pub fn guarded(command: &mut Command) -> Output {
 }
 
 /// Runs a command that must succeed.
-pub fn ok(server: &Server, folder: &Path, words: &[&str]) -> String {
-    let output = run(server, folder, words);
-    assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
+pub fn ok(server: &Server, folder: &Path, args: &[&str]) -> String {
+    let output = run(server, folder, args);
+    assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
     text(&output.stdout)
 }
 
-pub fn json_of(server: &Server, folder: &Path, words: &[&str]) -> Value {
-    serde_json::from_str(&ok(server, folder, &[words, &["--json"]].concat())).unwrap()
+pub fn json_of(server: &Server, folder: &Path, args: &[&str]) -> Value {
+    serde_json::from_str(&ok(server, folder, &[args, &["--json"]].concat())).unwrap()
 }
 
-/// Runs a command that must fail with a code; gives what it said.
-pub fn fails(server: &Server, folder: &Path, words: &[&str], code: i32) -> String {
-    rendered(run(server, folder, words), code)
+/// Runs a command that must fail with this exit code, and returns its standard error.
+pub fn fails(server: &Server, folder: &Path, args: &[&str], code: i32) -> String {
+    rendered(run(server, folder, args), code)
 }
 
 pub fn rendered(output: Output, code: i32) -> String {
@@ -87,7 +88,7 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A server with the schema `main.plan`, an external location and a lake in it.
+/// Starts a server with the schema `main.plan`, an external location and a lake in it.
 pub fn with_lake() -> (Server, tempfile::TempDir) {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
     ok(

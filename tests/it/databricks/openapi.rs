@@ -1,5 +1,6 @@
-//! Unity Catalog's own description of its API, which every request and answer is held against: paths, parameters, bodies.
-//! More strictly than it says itself: a field that it does not name is a fault.
+//! The OpenAPI description of Unity Catalog, which validates every request and response: paths,
+//! parameters and bodies. The validation is stricter than the description: an undescribed field is
+//! a violation.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +14,11 @@ pub struct OpenApi {
     validators: BTreeMap<String, Validator>,
 }
 
-/// What Databricks answers beyond the description.
-const BEYOND: [(&str, &str); 1] = [("GetMetastoreSummaryResponse", "external_access_enabled")];
+/// Fields that Databricks returns in addition to the description.
+const EXTENSIONS: [(&str, &str); 1] = [("GetMetastoreSummaryResponse", "external_access_enabled")];
 
 impl OpenApi {
-    /// The description, or `None`, said aloud, where it was not handed out.
+    /// Loads the description. Returns `None` and prints a message if it is not available.
     pub fn load() -> Option<Self> {
         let path = shared("data/databricks")?.join("uc-openapi.yaml");
         let mut document: Value =
@@ -25,7 +26,7 @@ impl OpenApi {
         let components = document["components"].take();
         let mut schemas = components["schemas"].clone();
         for (name, schema) in schemas.as_object_mut().unwrap() {
-            for (_, field) in BEYOND.iter().filter(|(of, _)| of == name) {
+            for (_, field) in EXTENSIONS.iter().filter(|(of, _)| of == name) {
                 schema["properties"][*field] = json!({"type": "boolean"});
             }
             if schema["properties"].is_object() {
@@ -51,7 +52,7 @@ impl OpenApi {
         Some(Self { paths: document["paths"].take(), validators })
     }
 
-    /// What of a request and its answer is not as described.
+    /// Returns the violations in a request and its response.
     pub fn check(
         &self,
         method: &str,
@@ -64,13 +65,13 @@ impl OpenApi {
         let Some((template, item)) =
             self.paths.as_object().unwrap().iter().find(|(template, _)| fits(template, path))
         else {
-            return vec![format!("{place}: there is no such path")];
+            return vec![format!("{place}: unknown path")];
         };
         let operation = &item[method.to_lowercase()];
         if operation.is_null() {
             return vec![format!("{place}: {template} has no {method}")];
         }
-        let mut faults = Vec::new();
+        let mut violations = Vec::new();
         let lists = [&item["parameters"], &operation["parameters"]];
         let known: Vec<&str> = lists
             .iter()
@@ -82,16 +83,16 @@ impl OpenApi {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let name = pair.split('=').next().unwrap();
             if !known.contains(&name) {
-                faults.push(format!("{place}: there is no parameter {name}"));
+                violations.push(format!("{place}: unknown parameter {name}"));
             }
         }
         let request = &operation["requestBody"]["content"]["application/json"]["schema"];
-        faults.extend(self.against(request, body, &format!("{place}, request")));
+        violations.extend(self.against(request, body, &format!("{place}, request")));
         if let Some(answer) = answer {
             let described = &operation["responses"]["200"]["content"]["application/json"]["schema"];
-            faults.extend(self.against(described, answer, &format!("{place}, answer")));
+            violations.extend(self.against(described, answer, &format!("{place}, response")));
         }
-        faults
+        violations
     }
 
     fn against(&self, schema: &Value, value: &Value, place: &str) -> Vec<String> {
@@ -99,13 +100,13 @@ impl OpenApi {
             return if value.is_null() {
                 Vec::new()
             } else {
-                vec![format!("{place}: it has a body")]
+                vec![format!("{place}: unexpected body")]
             };
         };
         let validator = self
             .validators
             .get(name)
-            .unwrap_or_else(|| panic!("{name} is not among the schemas in use"));
+            .unwrap_or_else(|| panic!("{name} is not among the compiled schemas"));
         validator.iter_errors(value).map(|err| format!("{place}: {err}")).collect()
     }
 }
@@ -121,13 +122,13 @@ fn fits(template: &str, path: &str) -> bool {
 }
 
 #[test]
-fn the_description_refuses_what_it_does_not_describe() {
+fn the_openapi_check_rejects_undescribed_messages() {
     let Some(api) = OpenApi::load() else { return };
     let credentials = "/temporary-path-credentials";
     let body = json!({"url": "s3://b", "operation": "PATH_READ"});
     let answer = json!({"expiration_time": 1, "aws_temp_credentials": {"access_key_id": "a", "secret_access_key": "b", "session_token": "c"}});
     assert_eq!(api.check("POST", credentials, "", &body, Some(&answer)), Vec::<String>::new());
-    let faulty = [
+    let invalid = [
         api.check("POST", credentials, "", &json!({"url": "s3://b", "operation": "READ"}), None),
         api.check(
             "POST",
@@ -142,5 +143,5 @@ fn the_description_refuses_what_it_does_not_describe() {
         api.check("GET", "/tabels/a.b.c", "", &Value::Null, None),
         api.check("GET", "/tables/a.b.c", "nonsense=1", &Value::Null, None),
     ];
-    assert!(faulty.iter().all(|faults| !faults.is_empty()), "{faulty:#?}");
+    assert!(invalid.iter().all(|violations| !violations.is_empty()), "{invalid:#?}");
 }

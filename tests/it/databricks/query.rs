@@ -1,4 +1,4 @@
-//! Queries on a warehouse: types, pieces, links, waiting, cancelling, failing.
+//! Queries on a warehouse: types, chunks, links, polling, cancellation, errors.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ const SQL: &str = "SELECT key, effort FROM tasks";
 
 fn answered(answer: Answer) -> (Server, tempfile::TempDir) {
     let server = Server::start();
-    server.world().answers.insert(SQL.to_owned(), answer);
+    server.workspace().answers.insert(SQL.to_owned(), answer);
     (server, tempfile::tempdir().unwrap())
 }
 
@@ -31,17 +31,17 @@ fn two_columns() -> Answer {
     }
 }
 
-fn query<'w>(words: &[&'w str]) -> Vec<&'w str> {
-    [&["--lake", "main.plan", "query", "--warehouse", "w1"], words].concat()
+fn query<'w>(args: &[&'w str]) -> Vec<&'w str> {
+    [&["--lake", "main.plan", "query", "--warehouse", "w1"], args].concat()
 }
 
 #[test]
-fn a_small_answer_comes_inline_in_pieces_and_with_types() {
+fn a_small_result_is_inline_chunked_and_typed() {
     let (server, folder) = answered(two_columns());
     let rows = json!([{"key": "PAY-1", "effort": 90}, {"key": "PAY-2", "effort": null}, {"key": "PAY-3", "effort": 30}]);
     assert_eq!(json_of(&server, folder.path(), &query(&[SQL])), rows);
     assert!(ok(&server, folder.path(), &query(&[SQL])).ends_with("3 rows\n"));
-    let sent = server.world().statements[0].clone();
+    let sent = server.workspace().statements[0].clone();
     assert_eq!(
         (&sent["catalog"], &sent["schema"], &sent["disposition"]),
         (&json!("main"), &json!("plan"), &json!("INLINE"))
@@ -49,7 +49,7 @@ fn a_small_answer_comes_inline_in_pieces_and_with_types() {
 }
 
 #[test]
-fn every_type_is_read_as_what_it_is() {
+fn every_type_is_read_correctly() {
     let columns = vec![
         ("flag", "BOOLEAN"),
         ("n", "INT"),
@@ -78,24 +78,28 @@ fn every_type_is_read_as_what_it_is() {
         piece: 1,
         ..Answer::default()
     };
-    server.world().answers.insert(SQL.to_owned(), wrong);
+    server.workspace().answers.insert(SQL.to_owned(), wrong);
     assert!(fails(&server, folder.path(), &query(&[SQL]), 3).contains("cannot be read"));
 }
 
 #[test]
-fn a_large_answer_comes_by_links_that_see_no_token_and_are_asked_for_again_when_they_ended() {
+fn a_large_result_uses_links_without_token_and_renews_expired_links() {
     let (server, folder) = answered(Answer { ended_links: 1, ..two_columns() });
     let csv = ok(&server, folder.path(), &query(&[SQL, "--format", "csv"]));
     assert_eq!(csv, "key,effort\nPAY-1,90\nPAY-2,\nPAY-3,30\n");
     {
-        let world = server.world();
-        assert_eq!(world.statements[0]["disposition"], "EXTERNAL_LINKS");
-        assert_eq!(world.count("GET", "/result/chunks/0"), 1, "the first link had ended");
-        assert_eq!(world.count("GET", "/result/chunks/1"), 1);
+        let workspace = server.workspace();
+        assert_eq!(workspace.statements[0]["disposition"], "EXTERNAL_LINKS");
+        assert_eq!(
+            workspace.count("GET", "/result/chunks/0"),
+            1,
+            "the first link must be requested again"
+        );
+        assert_eq!(workspace.count("GET", "/result/chunks/1"), 1);
     }
     let local = run(&server, folder.path(), &query(&[SQL, "--format", "parquet"]));
     assert!(local.status.success() && local.stdout.starts_with(b"PAR1"));
-    server.world().answers.insert(SQL.to_owned(), Answer { ended_links: 9, ..two_columns() });
+    server.workspace().answers.insert(SQL.to_owned(), Answer { ended_links: 9, ..two_columns() });
     assert!(
         fails(&server, folder.path(), &query(&[SQL, "--format", "csv"]), 3)
             .contains("refuses its links")
@@ -103,11 +107,11 @@ fn a_large_answer_comes_by_links_that_see_no_token_and_are_asked_for_again_when_
 }
 
 #[test]
-fn an_answer_too_large_for_the_api_is_asked_for_again_by_links() {
+fn a_result_too_large_for_inline_is_requested_with_links() {
     let (server, folder) = answered(Answer { too_large_inline: true, ..two_columns() });
     assert_eq!(json_of(&server, folder.path(), &query(&[SQL])).as_array().unwrap().len(), 3);
-    let world = server.world();
-    let ways: Vec<&str> = world
+    let workspace = server.workspace();
+    let ways: Vec<&str> = workspace
         .statements
         .iter()
         .map(|statement| statement["disposition"].as_str().unwrap())
@@ -116,7 +120,7 @@ fn an_answer_too_large_for_the_api_is_asked_for_again_by_links() {
 }
 
 #[test]
-fn an_answer_that_was_cut_off_says_so() {
+fn a_truncated_result_is_reported() {
     let (server, folder) = answered(Answer { truncated: true, ..two_columns() });
     let output = run(&server, folder.path(), &query(&[SQL]));
     assert!(text(&output.stderr).contains("the warehouse did not return all rows"));
@@ -124,17 +128,17 @@ fn an_answer_that_was_cut_off_says_so() {
 }
 
 #[test]
-fn parameters_go_with_the_statement_and_not_into_its_text() {
+fn parameters_are_sent_separately_from_the_statement() {
     let sql = "SELECT key FROM tasks WHERE key = :key AND due < :day";
     let server = Server::start();
     let answer = Answer { columns: vec![("key", "STRING")], piece: 1, ..Answer::default() };
-    server.world().answers.insert(sql.to_owned(), answer);
+    server.workspace().answers.insert(sql.to_owned(), answer);
     let folder = tempfile::tempdir().unwrap();
-    let words =
+    let args =
         query(&[sql, "--param", "key=PAY-1'; DROP TABLE tasks", "--param", "day=2026-11-21:DATE"]);
-    assert_eq!(json_of(&server, folder.path(), &words), json!([]));
+    assert_eq!(json_of(&server, folder.path(), &args), json!([]));
     assert_eq!(
-        server.world().statements[0]["parameters"],
+        server.workspace().statements[0]["parameters"],
         json!([{"name": "key", "value": "PAY-1'; DROP TABLE tasks"}, {"name": "day", "value": "2026-11-21", "type": "DATE"}])
     );
     assert!(
@@ -144,9 +148,9 @@ fn parameters_go_with_the_statement_and_not_into_its_text() {
 }
 
 #[test]
-fn a_statement_is_waited_for_and_a_warehouse_that_starts_is_reported() {
+fn a_statement_is_polled_and_a_starting_warehouse_is_reported() {
     let (server, folder) = answered(Answer { polls: 2, state: "PENDING", ..two_columns() });
-    server.world().warehouse_state = "STOPPED";
+    server.workspace().warehouse_state = "STOPPED";
     let output = run(&server, folder.path(), &query(&[SQL, "--json"]));
     assert!(output.status.success());
     assert!(
@@ -158,7 +162,7 @@ fn a_statement_is_waited_for_and_a_warehouse_that_starts_is_reported() {
 }
 
 #[test]
-fn a_statement_that_fails_tells_its_sql_state() {
+fn a_failed_statement_reports_its_sql_state() {
     let (server, folder) = answered(Answer {
         failure: Some(("42703", "[UNRESOLVED_COLUMN] no column effort")),
         ..Answer::default()
@@ -173,7 +177,7 @@ fn a_statement_that_fails_tells_its_sql_state() {
 }
 
 #[test]
-fn an_answer_with_fewer_rows_than_announced_is_no_answer() {
+fn a_result_with_too_few_rows_is_an_error() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let answer = json!({
@@ -193,7 +197,7 @@ fn ctrl_c_cancels_the_statement_at_the_warehouse() {
         answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
     let mut asking = command(&server, folder.path(), &query(&[SQL]));
     let child = asking.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while server.world().count("GET", "sql/statements/") == 0 {
+    while server.workspace().count("GET", "sql/statements/") == 0 {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(
@@ -201,7 +205,7 @@ fn ctrl_c_cancels_the_statement_at_the_warehouse() {
     );
     let printed = rendered(child.wait_with_output().unwrap(), 4);
     assert!(printed.contains("interrupted; the statement was cancelled"), "{printed}");
-    assert!(server.world().running["st-1"].cancelled);
+    assert!(server.workspace().running["st-1"].cancelled);
 }
 
 #[test]
@@ -214,19 +218,19 @@ fn a_deadline_cancels_the_statement_too() {
             && printed.contains("--timeout"),
         "{printed}"
     );
-    assert!(server.world().running["st-1"].cancelled);
+    assert!(server.workspace().running["st-1"].cancelled);
 }
 
 #[test]
-fn a_deadline_holds_while_the_answer_is_fetched() {
+fn the_deadline_applies_while_the_result_is_fetched() {
     let (server, folder) =
         answered(Answer { links_after: Duration::from_secs(40), ..two_columns() });
     server.hang("GET", "/result/chunks/1");
     let began = Instant::now();
-    for words in
+    for args in
         [[SQL, "--timeout", "1", "--json"].as_slice(), &[SQL, "--timeout", "1", "--format", "csv"]]
     {
-        let printed = fails(&server, folder.path(), &query(words), 4);
+        let printed = fails(&server, folder.path(), &query(args), 4);
         assert!(
             printed.contains(
                 "did not answer in time; the statement had ended, and not all of its answer"
@@ -235,17 +239,21 @@ fn a_deadline_holds_while_the_answer_is_fetched() {
         );
     }
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-    assert_eq!(server.world().count("POST", "/cancel"), 0, "there is nothing to cancel");
+    assert_eq!(
+        server.workspace().count("POST", "/cancel"),
+        0,
+        "a finished statement must not be cancelled"
+    );
 }
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_ends_the_fetching_of_an_answer() {
+fn ctrl_c_stops_fetching_the_result() {
     let (server, folder) = answered(two_columns());
     server.hang("GET", "/result/chunks/1");
     let mut asking = command(&server, folder.path(), &query(&[SQL]));
     let child = asking.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while server.world().count("GET", "/result/chunks/1") == 0 {
+    while server.workspace().count("GET", "/result/chunks/1") == 0 {
         std::thread::sleep(Duration::from_millis(20));
     }
     let began = Instant::now();
@@ -258,7 +266,7 @@ fn ctrl_c_ends_the_fetching_of_an_answer() {
 }
 
 #[test]
-fn a_deadline_holds_while_the_warehouse_is_asked_how_far_it_is() {
+fn the_deadline_applies_while_the_warehouse_is_polled() {
     let (server, folder) =
         answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
     server.hang("GET", "sql/statements/");
@@ -266,22 +274,22 @@ fn a_deadline_holds_while_the_warehouse_is_asked_how_far_it_is() {
     let printed = fails(&server, folder.path(), &query(&[SQL, "--timeout", "1"]), 4);
     assert!(printed.contains("did not answer in time; the statement was cancelled"), "{printed}");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    assert!(server.world().running["st-1"].cancelled);
+    assert!(server.workspace().running["st-1"].cancelled);
 }
 
 #[test]
-fn a_statement_whose_state_cannot_be_learned_is_cancelled() {
+fn a_statement_with_unknown_state_is_cancelled() {
     let (server, folder) =
         answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
     let answer = json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "later"});
     server.script("GET", "sql/statements/", usize::MAX, 503, answer);
     let printed = fails(&server, folder.path(), &query(&[SQL]), 4);
     assert!(printed.contains("responded with status 503: later"), "{printed}");
-    assert!(server.world().running["st-1"].cancelled);
+    assert!(server.workspace().running["st-1"].cancelled);
 }
 
 #[test]
-fn a_cancelling_that_is_not_confirmed_is_not_reported_as_one() {
+fn an_unconfirmed_cancellation_is_not_reported_as_done() {
     let (server, folder) =
         answered(Answer { polls: usize::MAX, state: "RUNNING", ..two_columns() });
     server.script(
@@ -296,20 +304,20 @@ fn a_cancelling_that_is_not_confirmed_is_not_reported_as_one() {
 }
 
 #[test]
-fn a_refusal_that_repeats_a_signed_link_is_reported_by_status_and_storage_alone() {
-    for (status, exit, tells) in [
+fn a_link_error_is_reported_without_the_signed_url() {
+    for (status, exit, expected) in [
         (400, 3, "the storage at localhost refuses its links with 400"),
         (404, 3, "the storage at localhost refuses its links with 404"),
         (503, 4, "localhost responded with status 503\n"),
     ] {
         let (server, folder) = answered(Answer { refused_links: Some(status), ..two_columns() });
         let elsewhere = server.url().replace("127.0.0.1", "localhost");
-        server.world().address = elsewhere;
+        server.workspace().address = elsewhere;
         let mut asking = command(&server, folder.path(), &query(&[SQL, "--format", "csv"]));
         let printed = rendered(guarded(asking.env("LAKEPLAN_LOG", "debug")), exit);
         let (log, error) = printed.split_once("error: ").unwrap();
         assert!(
-            error.contains(tells)
+            error.contains(expected)
                 && !error.contains("127.0.0.1")
                 && !printed.contains("AuthenticationFailed"),
             "{printed}"
@@ -319,7 +327,7 @@ fn a_refusal_that_repeats_a_signed_link_is_reported_by_status_and_storage_alone(
 }
 
 #[test]
-fn what_does_more_than_read_is_refused_before_anything_is_sent() {
+fn writing_statements_are_refused_before_anything_is_sent() {
     let (server, folder) = answered(two_columns());
     for sql in [
         "DROP TABLE tasks",
@@ -331,15 +339,15 @@ fn what_does_more_than_read_is_refused_before_anything_is_sent() {
         assert!(printed.contains("a query must be one SELECT that only reads"), "{printed}");
     }
     assert!(fails(&server, folder.path(), &query(&["SELEC 1"]), 2).contains("cannot be read"));
-    assert!(server.world().seen.is_empty());
+    assert!(server.workspace().seen.is_empty());
 }
 
 #[test]
-fn a_view_is_asked_by_name_and_a_lake_that_is_no_schema_names_none() {
+fn a_view_is_queried_by_name_only_in_a_schema() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let answer = Answer { columns: vec![("task", "STRING")], piece: 1, ..Answer::default() };
-    server.world().answers.insert("SELECT * FROM `overdue`".to_owned(), answer);
+    server.workspace().answers.insert("SELECT * FROM `overdue`".to_owned(), answer);
     ok(&server, folder.path(), &query(&["--view", "overdue"]));
     let output = guarded(&mut command(
         &server,
@@ -347,7 +355,7 @@ fn a_view_is_asked_by_name_and_a_lake_that_is_no_schema_names_none() {
         &["query", "--warehouse", "w1", "--view", "overdue"],
     ));
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let world = server.world();
-    assert_eq!(world.statements[0]["schema"], "plan");
-    assert!(world.statements[1].get("schema").is_none());
+    let workspace = server.workspace();
+    assert_eq!(workspace.statements[0]["schema"], "plan");
+    assert!(workspace.statements[1].get("schema").is_none());
 }

@@ -1,4 +1,5 @@
-//! Credentials that end while a process works: renewed before, by one for all, and no commit fails of it.
+//! Credentials that expire while a process works: they are renewed in time, once for all tasks, and
+//! no commit fails.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,9 +16,9 @@ use super::lakes::catalog;
 use super::server::Server;
 use crate::support::{clock, patch_set, random};
 
-/// A lake of the server's, opened as the catalog has it; server and lake go by one clock.
+/// Opens a lake of the server through the catalog; server and lake share a clock.
 async fn opened(server: &Server, clock: &Arc<ManualClock>) -> DeltaStore {
-    server.world().clock = Arc::clone(clock) as _;
+    server.workspace().clock = Arc::clone(clock) as _;
     let catalog = catalog(server, Arc::clone(clock) as _);
     let name: SchemaName = "main.plan".parse().unwrap();
     let place = catalog.place_for(&name, BUCKET_LAKE).await.unwrap();
@@ -25,7 +26,7 @@ async fn opened(server: &Server, clock: &Arc<ManualClock>) -> DeltaStore {
         .await
         .unwrap();
     made.close().await;
-    server.world().external_table(
+    server.workspace().external_table(
         "main.plan.journal",
         &format!("{BUCKET_LAKE}/journal"),
         "EXTERNAL",
@@ -43,7 +44,7 @@ async fn commit(store: &DeltaStore, number: usize) -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn credentials_that_end_during_a_run_are_renewed_and_no_commit_fails() {
+async fn credentials_that_expire_during_a_run_are_renewed() {
     let (server, clock) = (Server::start(), clock());
     let store = opened(&server, &clock).await;
     for number in 0..36 {
@@ -52,12 +53,13 @@ async fn credentials_that_end_during_a_run_are_renewed_and_no_commit_fails() {
         clock.advance(TimeDelta::minutes(4));
     }
     store.close().await;
-    let world = server.world();
-    assert_eq!(world.refused_as_ended, 0, "the storage was shown an ended credential");
-    // 144 minutes of credentials that hold an hour and are renewed five minutes before. The first was for the lake's place.
+    let workspace = server.workspace();
+    assert_eq!(workspace.refused_as_expired, 0, "the storage received an expired credential");
+    // 144 minutes of credentials that are valid for an hour and renewed five minutes before. The
+    // first was for the location of the lake.
     let mut places = std::collections::BTreeMap::<_, usize>::new();
-    for vended in world.vended.values() {
-        *places.entry(vended.url.as_str()).or_default() += 1;
+    for credential in workspace.credential.values() {
+        *places.entry(credential.url.as_str()).or_default() += 1;
     }
     let of = |table: &str| places[format!("{BUCKET_LAKE}/{table}").as_str()];
     assert!((3..=4).contains(&of("journal")) && of("projects") > 1, "{places:?}");
@@ -65,14 +67,15 @@ async fn credentials_that_end_during_a_run_are_renewed_and_no_commit_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_storage_of_these_tests_refuses_a_credential_that_has_ended() {
+async fn the_test_storage_refuses_expired_credentials() {
     let (server, clock) = (Server::start(), clock());
     let store = opened(&server, &clock).await;
     let denied = json!({"error_code": "PERMISSION_DENIED", "message": "no more"});
     server.script("POST", "temporary-table-credentials", usize::MAX, 403, denied);
     assert!(matches!(commit(&store, 1).await, Outcome::Committed { .. }));
-    // The catalog's clock goes on and the process's stands still: it does not know that the credential has ended.
-    server.world().clock =
+    // The clock of the catalog advances and that of the process does not, so the process does not
+    // know that the credential has expired.
+    server.workspace().clock =
         Arc::new(ManualClock::new(crate::support::noon() + TimeDelta::hours(2), TimeDelta::zero()));
     let err = store.fold().await.unwrap_err();
     assert!(
@@ -80,11 +83,11 @@ async fn the_storage_of_these_tests_refuses_a_credential_that_has_ended() {
             && err.hint().unwrap().contains("which gets new ones"),
         "{err:?}"
     );
-    assert!(server.world().refused_as_ended > 0);
+    assert!(server.workspace().refused_as_expired > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_catalog_that_is_away_for_a_while_is_not_noticed_while_the_credential_holds() {
+async fn a_catalog_outage_is_harmless_while_the_credential_is_valid() {
     let (server, clock) = (Server::start(), clock());
     let store = opened(&server, &clock).await;
     clock.advance(TimeDelta::minutes(56));
@@ -100,11 +103,11 @@ async fn a_catalog_that_is_away_for_a_while_is_not_noticed_while_the_credential_
     assert!(matches!(commit(&store, 2).await, Outcome::Committed { .. }));
     clock.advance(TimeDelta::hours(3));
     assert!(matches!(commit(&store, 3).await, Outcome::Committed { .. }));
-    assert_eq!(server.world().refused_as_ended, 0);
+    assert_eq!(server.workspace().refused_as_expired, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_renewal_that_hangs_holds_no_work_up_while_the_credential_holds() {
+async fn a_hanging_renewal_does_not_block_while_the_credential_is_valid() {
     let (server, clock) = (Server::start(), clock());
     let store = opened(&server, &clock).await;
     clock.advance(TimeDelta::minutes(56));
@@ -114,34 +117,38 @@ async fn a_renewal_that_hangs_holds_no_work_up_while_the_credential_holds() {
         assert!(matches!(commit(&store, number).await, Outcome::Committed { .. }));
     }
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-    assert_eq!(server.world().refused_as_ended, 0);
+    assert_eq!(server.workspace().refused_as_expired, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_credential_that_ends_while_its_renewal_fails_is_not_used() {
+async fn an_expired_credential_is_not_used_if_renewal_fails() {
     let (server, clock) = (Server::start(), clock());
     let store = opened(&server, &clock).await;
     clock.advance(TimeDelta::minutes(56));
-    let asked = || server.world().count("POST", "temporary-table-credentials");
+    let asked = || server.workspace().count("POST", "temporary-table-credentials");
     let before = asked();
     let denied = json!({"error_code": "PERMISSION_DENIED", "message": "no more"});
     server.script("POST", "temporary-table-credentials", 1, 403, denied);
-    server.world().scripts[0].after = Duration::from_secs(1);
+    server.workspace().scripts[0].after = Duration::from_secs(1);
     let ending = async {
         while asked() == before {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         clock.advance(TimeDelta::minutes(10));
     };
-    // Looking is a try: what counts is what the storage is shown.
+    // A read attempt is allowed; the test checks the credentials that the storage received.
     let (looked, ()) = tokio::join!(store.snapshot(&Scope::All), ending);
-    assert!(looked.is_err(), "there was no credential that holds");
-    assert_eq!(server.world().refused_as_ended, 0, "the storage was shown an ended credential");
+    assert!(looked.is_err(), "no credential was valid");
+    assert_eq!(
+        server.workspace().refused_as_expired,
+        0,
+        "the storage received an expired credential"
+    );
     assert!(matches!(commit(&store, 1).await, Outcome::Committed { .. }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_renewal_that_is_refused_is_reported_by_what_the_catalog_stated() {
+async fn a_refused_renewal_is_reported_with_the_catalogs_message() {
     let (server, clock) = (Server::start(), clock());
     let store = opened(&server, &clock).await;
     assert!(matches!(commit(&store, 1).await, Outcome::Committed { .. }));

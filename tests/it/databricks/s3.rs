@@ -1,11 +1,11 @@
-//! The storage behind external locations, as S3 speaks: only who shows a vended credential that has not ended comes in,
-//! and only to the place that it was vended for.
+//! The storage behind external locations, as an S3 API: it accepts only unexpired vended
+//! credentials, and only for their location.
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 
 use super::server::Reply;
-use super::world::World;
+use super::workspace::FakeWorkspace;
 
 #[derive(Clone, Debug)]
 pub struct Object {
@@ -13,9 +13,9 @@ pub struct Object {
     pub tag: u64,
 }
 
-/// Answers, or says what a script has instead.
+/// Handles a request, or answers it by a script.
 pub fn answer(
-    world: &mut World,
+    workspace: &mut FakeWorkspace,
     method: &str,
     path: &str,
     query: &str,
@@ -23,25 +23,25 @@ pub fn answer(
     body: &Bytes,
 ) -> Reply {
     let asked = decoded(path);
-    let fits = |script: &&mut super::world::StorageScript| {
+    let fits = |script: &&mut super::workspace::StorageScript| {
         script.times > 0 && script.method == method && asked.contains(script.path)
     };
-    let script = world.storage_scripts.iter_mut().find(fits).map(|script| {
+    let script = workspace.storage_scripts.iter_mut().find(fits).map(|script| {
         script.times -= 1;
         script.clone()
     });
     match script {
         Some(script) if !script.is_done => err(script.status, script.code),
         Some(script) => {
-            done(world, method, path, query, headers, body);
+            handle(workspace, method, path, query, headers, body);
             err(script.status, script.code)
         }
-        None => done(world, method, path, query, headers, body),
+        None => handle(workspace, method, path, query, headers, body),
     }
 }
 
-fn done(
-    world: &mut World,
+fn handle(
+    workspace: &mut FakeWorkspace,
     method: &str,
     path: &str,
     query: &str,
@@ -50,7 +50,7 @@ fn done(
 ) -> Reply {
     let shown =
         headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    world.stored.push([method.to_owned(), path.to_owned(), query.to_owned(), shown.to_owned()]);
+    workspace.stored.push([method.to_owned(), path.to_owned(), query.to_owned(), shown.to_owned()]);
     let (bucket, key) = split(&decoded(path));
     let query: Vec<(String, String)> =
         url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
@@ -61,28 +61,28 @@ fn done(
         None => format!("s3://{bucket}/{key}"),
     };
     let deletes = printed("delete").is_some();
-    // Several objects are deleted by the bucket's own address.
+    // A delete of several objects is sent to the address of the bucket.
     let deleted: Vec<String> = if deletes { keys(body) } else { Vec::new() };
     let places = if deletes {
         deleted.iter().map(|key| format!("s3://{bucket}/{key}")).collect()
     } else {
         vec![place]
     };
-    if let Err(refused) = admit(world, method, &places, deletes, headers) {
+    if let Err(refused) = admit(workspace, method, &places, deletes, headers) {
         return refused;
     }
     let full = format!("{bucket}/{key}");
     match method {
-        "PUT" => put(world, full, headers, body),
-        "GET" if printed("list-type").is_some() => list(world, &bucket, &printed),
-        "GET" | "HEAD" => get(world, &full, headers),
+        "PUT" => put(workspace, full, headers, body),
+        "GET" if printed("list-type").is_some() => list(workspace, &bucket, &printed),
+        "GET" | "HEAD" => get(workspace, &full, headers),
         "DELETE" => {
-            world.objects.remove(&full);
+            workspace.objects.remove(&full);
             Reply::bytes(204, Vec::new())
         }
         "POST" if deletes => {
             for key in &deleted {
-                world.objects.remove(&format!("{bucket}/{key}"));
+                workspace.objects.remove(&format!("{bucket}/{key}"));
             }
             let deleted: String =
                 deleted.iter().map(|key| format!("<Deleted><Key>{key}</Key></Deleted>")).collect();
@@ -92,7 +92,7 @@ fn done(
     }
 }
 
-/// The keys of a request to delete several.
+/// Returns the keys in a request to delete several objects.
 fn keys(body: &Bytes) -> Vec<String> {
     let text = String::from_utf8_lossy(body).into_owned();
     text.split("<Key>")
@@ -101,9 +101,9 @@ fn keys(body: &Bytes) -> Vec<String> {
         .collect()
 }
 
-/// Whether the credential is one that was given, for this place and for this verb, and holds.
+/// Checks that the credential was vended for these places and this method, and has not expired.
 fn admit(
-    world: &mut World,
+    workspace: &mut FakeWorkspace,
     method: &str,
     places: &[String],
     deletes: bool,
@@ -113,39 +113,41 @@ fn admit(
         .get("x-amz-security-token")
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    let now = world.now();
-    let Some(vended) = world.vended.get(token) else { return Err(err(403, "InvalidAccessKeyId")) };
-    if now >= vended.ends_at {
-        world.refused_as_ended += 1;
+    let now = workspace.now();
+    let Some(credential) = workspace.credential.get(token) else {
+        return Err(err(403, "InvalidAccessKeyId"));
+    };
+    if now >= credential.ends_at {
+        workspace.refused_as_expired += 1;
         return Err(err(400, "ExpiredToken"));
     }
     let writes = matches!(method, "PUT" | "DELETE") || (method == "POST" && deletes);
-    let own = vended.url.trim_end_matches('/');
+    let own = credential.url.trim_end_matches('/');
     let lies_in = |place: &String| {
         place.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let is_within = places.iter().all(lies_in);
-    if !is_within || (writes && !vended.may_write) {
+    if !is_within || (writes && !credential.may_write) {
         return Err(err(403, "AccessDenied"));
     }
     Ok(())
 }
 
-fn put(world: &mut World, full: String, headers: &HeaderMap, body: &Bytes) -> Reply {
+fn put(workspace: &mut FakeWorkspace, full: String, headers: &HeaderMap, body: &Bytes) -> Reply {
     if headers.get("if-none-match").is_some_and(|value| value == "*")
-        && world.objects.contains_key(&full)
+        && workspace.objects.contains_key(&full)
     {
         return err(412, "PreconditionFailed");
     }
-    let tag = world.objects.len() as u64 + 1;
-    world.objects.insert(full, Object { bytes: body.clone(), tag });
+    let tag = workspace.objects.len() as u64 + 1;
+    workspace.objects.insert(full, Object { bytes: body.clone(), tag });
     let mut reply = Reply::bytes(200, Vec::new());
     reply.headers.push(("etag".to_owned(), format!("\"{tag}\"")));
     reply
 }
 
-fn get(world: &World, full: &str, headers: &HeaderMap) -> Reply {
-    let Some(object) = world.objects.get(full) else { return err(404, "NoSuchKey") };
+fn get(workspace: &FakeWorkspace, full: &str, headers: &HeaderMap) -> Reply {
+    let Some(object) = workspace.objects.get(full) else { return err(404, "NoSuchKey") };
     let size = object.bytes.len();
     let range = headers
         .get("range")
@@ -172,13 +174,17 @@ fn get(world: &World, full: &str, headers: &HeaderMap) -> Reply {
     reply
 }
 
-fn list(world: &World, bucket: &str, printed: &dyn Fn(&str) -> Option<String>) -> Reply {
+fn list(
+    workspace: &FakeWorkspace,
+    bucket: &str,
+    printed: &dyn Fn(&str) -> Option<String>,
+) -> Reply {
     let (prefix, after) =
         (printed("prefix").unwrap_or_default(), printed("start-after").unwrap_or_default());
     let delimiter = printed("delimiter");
     let (mut contents, mut folders) = (String::new(), Vec::new());
     let own = format!("{bucket}/");
-    for (full, object) in &world.objects {
+    for (full, object) in &workspace.objects {
         let Some(key) = full
             .strip_prefix(&own)
             .filter(|key| key.starts_with(&prefix) && key.as_bytes() > after.as_bytes())

@@ -1,4 +1,4 @@
-//! The server: a workspace's APIs and the storage behind them, on one port of this machine.
+//! The server: the APIs of a workspace and the storage behind them, on one local port.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -11,23 +11,23 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::openapi::OpenApi;
-use super::world::{Script, Seen, World};
+use super::workspace::{FakeWorkspace, Script, Seen};
 use super::{s3, statements};
 
-/// A running server. When it goes, it checks that nothing broke the rules of the APIs.
+/// A running server. On drop, it checks that no request violated the rules of the APIs.
 pub struct Server {
-    world: Arc<Mutex<World>>,
+    workspace: Arc<Mutex<FakeWorkspace>>,
     url: String,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
 }
 
 #[derive(Clone)]
 struct Shared {
-    world: Arc<Mutex<World>>,
+    workspace: Arc<Mutex<FakeWorkspace>>,
     api: Option<Arc<OpenApi>>,
 }
 
-/// What a handler answers.
+/// A handler's response.
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
@@ -53,10 +53,10 @@ impl Reply {
 impl Server {
     pub fn start() -> Self {
         let shared = Shared {
-            world: Arc::new(Mutex::new(World::new())),
+            workspace: Arc::new(Mutex::new(FakeWorkspace::new())),
             api: OpenApi::load().map(Arc::new),
         };
-        let world = Arc::clone(&shared.world);
+        let workspace = Arc::clone(&shared.workspace);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let (address, rendered) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
@@ -67,26 +67,26 @@ impl Server {
                 address.send(listener.local_addr().unwrap()).unwrap();
                 let app = Router::new().fallback(handle).with_state(shared);
                 let served = axum::serve(listener, app).with_graceful_shutdown(async {
-                    // Whoever drops the server ends it too.
+                    // Dropping the server stops this task.
                     let _ = stopped.await;
                 });
                 served.await.unwrap();
             });
         });
         let url = format!("http://{}", rendered.recv().unwrap());
-        world.lock().unwrap().address = url.clone();
-        Self { world, url, stop: Some(stop) }
+        workspace.lock().unwrap().address = url.clone();
+        Self { workspace, url, stop: Some(stop) }
     }
 
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    pub fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap()
+    pub fn workspace(&self) -> MutexGuard<'_, FakeWorkspace> {
+        self.workspace.lock().unwrap()
     }
 
-    /// Has every such request answered so late that nobody should wait for it.
+    /// Delays the responses to these requests so long that no client should wait for them.
     pub fn hang(&self, method: &'static str, path: &'static str) {
         self.script(
             method,
@@ -95,12 +95,12 @@ impl Server {
             503,
             json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "too late"}),
         );
-        if let Some(script) = self.world().scripts.last_mut() {
+        if let Some(script) = self.workspace().scripts.last_mut() {
             script.after = Duration::from_secs(40);
         }
     }
 
-    /// Has requests answered otherwise, so many times.
+    /// Overrides the responses to this number of requests.
     pub fn script(
         &self,
         method: &'static str,
@@ -119,10 +119,10 @@ impl Server {
             headers: Vec::new(),
             answer,
         };
-        self.world().scripts.push(script);
+        self.workspace().scripts.push(script);
     }
 
-    /// Denies requests whose body holds a text, such as an operation.
+    /// Denies requests whose body contains a text, such as an operation.
     pub fn refuse(&self, path: &'static str, body: &'static str, status: u16, message: &str) {
         self.script(
             "POST",
@@ -131,7 +131,7 @@ impl Server {
             status,
             json!({"error_code": "PERMISSION_DENIED", "message": message}),
         );
-        if let Some(script) = self.world().scripts.last_mut() {
+        if let Some(script) = self.workspace().scripts.last_mut() {
             script.body = body;
         }
     }
@@ -141,8 +141,8 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
         if !std::thread::panicking() {
-            let faults = std::mem::take(&mut self.world().faults);
-            assert!(faults.is_empty(), "the rules of the APIs were broken: {faults:#?}");
+            let violations = std::mem::take(&mut self.workspace().violations);
+            assert!(violations.is_empty(), "the rules of the APIs were violated: {violations:#?}");
         }
     }
 }
@@ -169,16 +169,20 @@ fn answer(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Reply {
-    let mut world = shared.world.lock().unwrap();
+    let mut workspace = shared.workspace.lock().unwrap();
     if let Some(rest) = path.strip_prefix("/links/") {
-        return statements::link(&mut world, rest, query, headers);
+        return statements::link(&mut workspace, rest, query, headers);
     }
     if !path.starts_with("/api/") && !path.starts_with("/oidc/") {
-        return s3::answer(&mut world, method, path, query, headers, body);
+        return s3::answer(&mut workspace, method, path, query, headers, body);
     }
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
-    world.seen.push(Seen { method: method.to_owned(), path: path.to_owned(), body: json.clone() });
-    if let Some(script) = world.scripted(method, path, &String::from_utf8_lossy(body)) {
+    workspace.seen.push(Seen {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        body: json.clone(),
+    });
+    if let Some(script) = workspace.scripted(method, path, &String::from_utf8_lossy(body)) {
         let mut reply = Reply::json(script.status, &script.answer);
         reply.headers.extend(
             script.headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
@@ -187,22 +191,22 @@ fn answer(
         return reply;
     }
     if path == "/oidc/v1/token" {
-        return token(&mut world, headers, body);
+        return token(&mut workspace, headers, body);
     }
     let bearer =
         headers.get("authorization").and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    if !bearer.is_some_and(|token| world.tokens.contains(token)) {
-        // A careless server repeats what it was sent.
+    if !bearer.is_some_and(|token| workspace.tokens.contains(token)) {
+        // A careless server repeats the token that it received.
         let printed = format!("Invalid access token {}", bearer.unwrap_or_default());
         return Reply::json(401, &json!({"error_code": "UNAUTHENTICATED", "message": printed}));
     }
     if let Some(path) = path.strip_prefix("/api/2.1/unity-catalog") {
-        let reply = unity(&mut world, method, path, &json);
+        let reply = unity(&mut workspace, method, path, &json);
         if let Some(api) = &shared.api {
             let answer =
                 (reply.status == 200).then(|| serde_json::from_slice(&reply.body).unwrap());
-            let faults = api.check(method, path, query, &json, answer.as_ref());
-            world.faults.extend(faults);
+            let violations = api.check(method, path, query, &json, answer.as_ref());
+            workspace.violations.extend(violations);
         }
         return reply;
     }
@@ -210,11 +214,11 @@ fn answer(
         "/api/2.0/preview/scim/v2/Me" => {
             Reply::json(200, &json!({"userName": "ana@example.com", "active": true}))
         }
-        _ => statements::answer(&mut world, method, path, &json),
+        _ => statements::answer(&mut workspace, method, path, &json),
     }
 }
 
-fn token(world: &mut World, headers: &HeaderMap, body: &Bytes) -> Reply {
+fn token(workspace: &mut FakeWorkspace, headers: &HeaderMap, body: &Bytes) -> Reply {
     // app-1:client-canary-secret
     let is_known = headers
         .get("authorization")
@@ -226,39 +230,39 @@ fn token(world: &mut World, headers: &HeaderMap, body: &Bytes) -> Reply {
         );
     }
     if body.as_ref() != b"grant_type=client_credentials&scope=all-apis" {
-        world.faults.push(format!("a token is asked for with {}", String::from_utf8_lossy(body)));
+        workspace.violations.push(format!("token request with {}", String::from_utf8_lossy(body)));
     }
-    world.tokens_granted += 1;
-    let token = format!("oauth-canary-{}", world.tokens_granted);
-    world.tokens.insert(token.clone());
+    workspace.tokens_granted += 1;
+    let token = format!("oauth-canary-{}", workspace.tokens_granted);
+    workspace.tokens.insert(token.clone());
     Reply::json(200, &json!({"access_token": token, "token_type": "Bearer", "expires_in": 3600}))
 }
 
-fn unity(world: &mut World, method: &str, path: &str, body: &Value) -> Reply {
+fn unity(workspace: &mut FakeWorkspace, method: &str, path: &str, body: &Value) -> Reply {
     let missing = |what: &str| Reply::refused(404, "NOT_FOUND", &format!("{what} does not exist."));
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match (method, parts.as_slice()) {
         ("GET", ["metastore_summary"]) => {
             let mut summary = json!({"metastore_id": "m-1"});
-            if let Some(is_on) = world.external_access {
+            if let Some(is_on) = workspace.external_access {
                 summary["external_access_enabled"] = json!(is_on);
             }
             Reply::json(200, &summary)
         }
-        ("GET", ["catalogs", name]) if world.catalogs.contains(*name) => {
+        ("GET", ["catalogs", name]) if workspace.catalogs.contains(*name) => {
             Reply::json(200, &json!({"name": name}))
         }
-        ("GET", ["schemas", name]) if world.schemas.contains(*name) => {
+        ("GET", ["schemas", name]) if workspace.schemas.contains(*name) => {
             let (catalog, schema) = name.split_once('.').unwrap();
             Reply::json(200, &json!({"name": schema, "catalog_name": catalog, "full_name": name}))
         }
-        ("GET", ["tables", name]) => match world.tables.get(*name) {
+        ("GET", ["tables", name]) => match workspace.tables.get(*name) {
             Some(table) => Reply::json(200, table),
             None => missing(&format!("Table '{name}'")),
         },
         ("GET", ["catalogs" | "schemas", name]) => missing(name),
         ("GET", ["external-locations"]) => {
-            let locations: Vec<Value> = world
+            let locations: Vec<Value> = workspace
                 .locations
                 .iter()
                 .map(|(name, url)| json!({"name": name, "url": url, "credential_name": "c"}))
@@ -266,7 +270,7 @@ fn unity(world: &mut World, method: &str, path: &str, body: &Value) -> Reply {
             Reply::json(200, &json!({"external_locations": locations}))
         }
         ("GET", ["permissions", _, name]) => {
-            let given = world.grants.get(*name).cloned().unwrap_or_default();
+            let given = workspace.grants.get(*name).cloned().unwrap_or_default();
             let given: Vec<Value> = given
                 .iter()
                 .map(|(who, what)| json!({"principal": who, "privileges": [what]}))
@@ -275,18 +279,19 @@ fn unity(world: &mut World, method: &str, path: &str, body: &Value) -> Reply {
         }
         ("POST", ["temporary-path-credentials"]) => {
             let url = body["url"].as_str().unwrap_or_default().to_owned();
-            if world.holds_tables(&url) {
+            if workspace.holds_tables(&url) {
                 return Reply::refused(403, "PERMISSION_DENIED", "Access denied.");
             }
-            let vended = world.vend(&url, body["operation"] != "PATH_READ");
-            Reply::json(200, &vended)
+            let credential = workspace.vend(&url, body["operation"] != "PATH_READ");
+            Reply::json(200, &credential)
         }
         ("POST", ["temporary-table-credentials"]) => {
-            let table = world.tables.values().find(|table| table["table_id"] == body["table_id"]);
+            let table =
+                workspace.tables.values().find(|table| table["table_id"] == body["table_id"]);
             match table.map(|table| table["storage_location"].as_str().unwrap().to_owned()) {
                 Some(url) => {
-                    let vended = world.vend(&url, body["operation"] == "READ_WRITE");
-                    Reply::json(200, &vended)
+                    let credential = workspace.vend(&url, body["operation"] == "READ_WRITE");
+                    Reply::json(200, &credential)
                 }
                 None => missing("Table"),
             }

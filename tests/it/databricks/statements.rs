@@ -1,5 +1,5 @@
-//! The Statement Execution API: statements that run for a while, answers in pieces, inline or behind signed links, and
-//! what DDL does to the catalog.
+//! The Statement Execution API: statements that take a while, results in chunks, inline or behind
+//! signed links, and the effects of DDL on the catalog.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,29 +12,29 @@ use deltalake::arrow::ipc::writer::StreamWriter;
 use serde_json::{Value, json};
 
 use super::server::Reply;
-use super::world::World;
+use super::workspace::FakeWorkspace;
 
-/// What a statement is answered with.
+/// The response to a statement.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     /// Name and type of each column.
     pub columns: Vec<(&'static str, &'static str)>,
     pub rows: Vec<Vec<Option<&'static str>>>,
-    /// Rows in a piece.
+    /// Number of rows in a chunk.
     pub piece: usize,
-    /// How often it is asked for before it has ended, and as what it stands until then.
+    /// Number of polls before the statement ends, and its state until then.
     pub polls: usize,
     pub state: &'static str,
     /// SQL state and message of a failure.
     pub failure: Option<(&'static str, &'static str)>,
     pub truncated: bool,
-    /// How many links of it have ended before they are used.
+    /// Number of its links that expire before they are used.
     pub ended_links: usize,
-    /// The status with which the storage refuses every link, if it does.
+    /// The status with which the storage refuses every link, if any.
     pub refused_links: Option<u16>,
-    /// How late the storage answers.
+    /// Delay of the storage's response.
     pub links_after: Duration,
-    /// The inline answer is refused for its size.
+    /// The inline result is refused for its size.
     pub too_large_inline: bool,
 }
 
@@ -47,31 +47,31 @@ pub struct Running {
     links_given: usize,
 }
 
-pub fn answer(world: &mut World, method: &str, path: &str, body: &Value) -> Reply {
+pub fn answer(workspace: &mut FakeWorkspace, method: &str, path: &str, body: &Value) -> Reply {
     let parts: Vec<&str> = path.trim_start_matches("/api/2.0/sql/").split('/').collect();
     match (method, parts.as_slice()) {
         ("GET", ["warehouses", "w1"]) => Reply::json(
             200,
-            &json!({"id": "w1", "name": "Starter", "state": world.warehouse_state}),
+            &json!({"id": "w1", "name": "Starter", "state": workspace.warehouse_state}),
         ),
         ("GET", ["warehouses", id]) => {
             Reply::refused(404, "RESOURCE_DOES_NOT_EXIST", &format!("No warehouse {id}"))
         }
-        ("POST", ["statements"]) => begin(world, body),
-        ("GET", ["statements", id]) => state(world, id),
+        ("POST", ["statements"]) => begin(workspace, body),
+        ("GET", ["statements", id]) => state(workspace, id),
         ("POST", ["statements", id, "cancel"]) => {
-            world.running.get_mut(*id).unwrap().cancelled = true;
+            workspace.running.get_mut(*id).unwrap().cancelled = true;
             Reply::json(200, &json!({}))
         }
         ("GET", ["statements", id, "result", "chunks", index]) => {
-            let piece = piece(world, id, index.parse().unwrap());
+            let piece = piece(workspace, id, index.parse().unwrap());
             Reply::json(200, &piece)
         }
         _ => Reply::refused(404, "ENDPOINT_NOT_FOUND", path),
     }
 }
 
-fn begin(world: &mut World, body: &Value) -> Reply {
+fn begin(workspace: &mut FakeWorkspace, body: &Value) -> Reply {
     if body["warehouse_id"] != "w1" {
         let message = format!("The warehouse {} does not exist", body["warehouse_id"]);
         return Reply::refused(404, "RESOURCE_DOES_NOT_EXIST", &message);
@@ -81,29 +81,29 @@ fn begin(world: &mut World, body: &Value) -> Reply {
         .and_then(|text| text.strip_suffix('s')?.parse().ok())
         .unwrap_or(99);
     if !(wait == 0 || (5..=50).contains(&wait)) {
-        world.faults.push(format!("wait_timeout is {}", body["wait_timeout"]));
+        workspace.violations.push(format!("wait_timeout is {}", body["wait_timeout"]));
     }
     let by_links = match (body["disposition"].as_str(), body["format"].as_str()) {
         (Some("INLINE"), Some("JSON_ARRAY")) => false,
         (Some("EXTERNAL_LINKS"), Some("ARROW_STREAM")) => true,
         other => {
-            world.faults.push(format!("no disposition and format go together so: {other:?}"));
+            workspace.violations.push(format!("unsupported disposition and format: {other:?}"));
             false
         }
     };
-    world.statements.push(body.clone());
+    workspace.statements.push(body.clone());
     let sql = body["statement"].as_str().unwrap().to_owned();
-    let answer = world.answers.get(&sql).cloned().unwrap_or_else(|| done(world, &sql));
-    let id = format!("st-{}", world.statements.len());
+    let answer = workspace.answers.get(&sql).cloned().unwrap_or_else(|| execute(workspace, &sql));
+    let id = format!("st-{}", workspace.statements.len());
     let polls = answer.polls;
-    world
+    workspace
         .running
         .insert(id.clone(), Running { answer, by_links, polls, cancelled: false, links_given: 0 });
-    state(world, &id)
+    state(workspace, &id)
 }
 
-fn state(world: &mut World, id: &str) -> Reply {
-    let Some(running) = world.running.get_mut(id) else {
+fn state(workspace: &mut FakeWorkspace, id: &str) -> Reply {
+    let Some(running) = workspace.running.get_mut(id) else {
         return Reply::refused(404, "NOT_FOUND", id);
     };
     let answer = running.answer.clone();
@@ -143,16 +143,16 @@ fn state(world: &mut World, id: &str) -> Reply {
         "format": format, "schema": {"column_count": columns.len(), "columns": columns}, "total_row_count": answer.rows.len(),
         "total_chunk_count": pieces, "truncated": answer.truncated,
     });
-    let result = if answer.rows.is_empty() { json!({}) } else { piece(world, id, 0) };
+    let result = if answer.rows.is_empty() { json!({}) } else { piece(workspace, id, 0) };
     Reply::json(
         200,
         &json!({"statement_id": id, "status": {"state": "SUCCEEDED"}, "manifest": manifest, "result": result}),
     )
 }
 
-fn piece(world: &mut World, id: &str, index: usize) -> Value {
-    let address = world.address.clone();
-    let running = world.running.get_mut(id).unwrap();
+fn piece(workspace: &mut FakeWorkspace, id: &str, index: usize) -> Value {
+    let address = workspace.address.clone();
+    let running = workspace.running.get_mut(id).unwrap();
     let size = running.answer.piece.max(1);
     let next = ((index + 1) * size < running.answer.rows.len()).then_some(index + 1);
     if running.by_links {
@@ -167,14 +167,14 @@ fn piece(world: &mut World, id: &str, index: usize) -> Value {
     json!({"chunk_index": index, "row_offset": index * size, "data_array": rows, "next_chunk_index": next})
 }
 
-/// A piece behind its signed link, to which no token may come.
-pub fn link(world: &mut World, rest: &str, query: &str, headers: &HeaderMap) -> Reply {
+/// Serves a chunk behind its signed link, which must not receive a token.
+pub fn link(workspace: &mut FakeWorkspace, rest: &str, query: &str, headers: &HeaderMap) -> Reply {
     if headers.contains_key("authorization") {
-        world.faults.push(format!("a token came to the link {rest}"));
+        workspace.violations.push(format!("the link {rest} received a token"));
     }
     let (id, index) = rest.split_once('/').unwrap();
     let number: usize = query.strip_prefix("sig=canary-").unwrap().parse().unwrap();
-    let answer = &world.running[id].answer;
+    let answer = &workspace.running[id].answer;
     let refused = if number <= answer.ended_links { Some(403) } else { answer.refused_links };
     if let Some(status) = refused {
         let url = format!("/links/{rest}?{query}");
@@ -206,15 +206,16 @@ pub fn link(world: &mut World, rest: &str, query: &str, headers: &HeaderMap) -> 
     Reply { after: answer.links_after, ..Reply::bytes(200, bytes) }
 }
 
-/// What DDL does: tables and views appear, rights are given. A table of a place takes its columns from the log there.
-fn done(world: &mut World, sql: &str) -> Answer {
+/// Executes DDL: creates tables and views and grants privileges. A table at a location takes its
+/// columns from the log there.
+fn execute(workspace: &mut FakeWorkspace, sql: &str) -> Answer {
     let failed = |state: &'static str, message: &'static str| Answer {
         failure: Some((state, message)),
         ..Answer::default()
     };
-    let words: Vec<&str> = sql.split_whitespace().collect();
+    let args: Vec<&str> = sql.split_whitespace().collect();
     let name = |quoted: &str| quoted.replace('`', "");
-    if let ["CREATE", "TABLE", "IF", "NOT", "EXISTS", table, ..] = words.as_slice() {
+    if let ["CREATE", "TABLE", "IF", "NOT", "EXISTS", table, ..] = args.as_slice() {
         let location = sql
             .split(" LOCATION '")
             .nth(1)
@@ -226,22 +227,22 @@ fn done(world: &mut World, sql: &str) -> Answer {
             location.trim_start_matches("s3://")
         );
         let has_columns = sql.contains('(');
-        if has_columns == world.objects.contains_key(&log) {
+        if has_columns == workspace.objects.contains_key(&log) {
             return failed(
                 "42000",
                 "the columns are given where there is a log, or there is neither",
             );
         }
-        if !world.tables.contains_key(&name(table)) {
-            world.external_table(&name(table), &location, "EXTERNAL");
+        if !workspace.tables.contains_key(&name(table)) {
+            workspace.external_table(&name(table), &location, "EXTERNAL");
         }
-    } else if let ["CREATE", "OR", "REPLACE", "VIEW", view, ..] = words.as_slice() {
-        world.external_table(&name(view), "", "VIEW");
-    } else if let ["GRANT", ..] = words.as_slice() {
+    } else if let ["CREATE", "OR", "REPLACE", "VIEW", view, ..] = args.as_slice() {
+        workspace.external_table(&name(view), "", "VIEW");
+    } else if let ["GRANT", ..] = args.as_slice() {
         let (given, principal) = sql.trim_start_matches("GRANT ").split_once(" TO ").unwrap();
         let (privileges, securable) = given.split_once(" ON ").unwrap();
         let securable = name(securable.split_once(' ').unwrap().1);
-        let grants = world.grants.entry(securable).or_default();
+        let grants = workspace.grants.entry(securable).or_default();
         grants.extend(
             privileges.split(", ").map(|privilege| (name(principal), privilege.to_owned())),
         );

@@ -1,15 +1,15 @@
-//! Storage with vended credentials follows the same rules as any other: its errors are explained, lost answers are made
-//! up for, and other ways to keep writers apart are refused.
+//! Storage with vended credentials follows the same rules as any other storage: errors are
+//! explained, lost responses are handled, and other commit protocols are refused.
 
 use serde_json::json;
 
-use super::world::StorageScript;
+use super::workspace::StorageScript;
 use super::{command, fails, guarded, json_of, rendered, run, text, with_lake};
 
 const LIST: [&str; 4] = ["--lake", "main.plan", "task", "list"];
 
 #[test]
-fn a_create_whose_answer_is_lost_is_done_once_and_nothing_is_stated_of_it() {
+fn a_create_with_a_lost_response_is_done_once_silently() {
     let (server, folder) = with_lake();
     for path in ["lake/journal/_delta_log/", "lake/projects/_delta_log/", "lake/projects/bucket"] {
         let lost = StorageScript {
@@ -20,14 +20,14 @@ fn a_create_whose_answer_is_lost_is_done_once_and_nothing_is_stated_of_it() {
             code: "InternalError",
             is_done: true,
         };
-        server.world().storage_scripts.push(lost);
+        server.workspace().storage_scripts.push(lost);
     }
-    let words = ["--lake", "main.plan", "project", "create", "Payments", "--key", "PAY"];
-    let output = run(&server, folder.path(), &words);
+    let args = ["--lake", "main.plan", "project", "create", "Payments", "--key", "PAY"];
+    let output = run(&server, folder.path(), &args);
     assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
     assert!(
-        server.world().storage_scripts.iter().all(|script| script.times == 0),
-        "an answer was not lost"
+        server.workspace().storage_scripts.iter().all(|script| script.times == 0),
+        "a response was not lost"
     );
     let tables = json_of(
         &server,
@@ -45,8 +45,8 @@ fn a_create_whose_answer_is_lost_is_done_once_and_nothing_is_stated_of_it() {
 }
 
 #[test]
-fn what_the_storage_refuses_is_reported_with_a_way_out_of_the_catalog() {
-    for (status, code, exit, says, hint) in [
+fn storage_errors_are_reported_with_a_catalog_hint() {
+    for (status, code, exit, expected, hint) in [
         (
             403,
             "AccessDenied",
@@ -67,17 +67,17 @@ fn what_the_storage_refuses_is_reported_with_a_way_out_of_the_catalog() {
             code,
             is_done: false,
         };
-        server.world().storage_scripts.push(script);
+        server.workspace().storage_scripts.push(script);
         let printed = fails(&server, folder.path(), &LIST, exit);
         let (message, advice) =
             printed.split_once("hint: ").unwrap_or_else(|| panic!("{code}: {printed}"));
-        assert!(message.contains(says) && advice.contains(hint), "{code}: {printed}");
+        assert!(message.contains(expected) && advice.contains(hint), "{code}: {printed}");
         assert!(!advice.contains("AWS_ACCESS_KEY_ID"), "{code}: {printed}");
     }
 }
 
 #[test]
-fn other_ways_to_keep_writers_apart_are_refused_and_the_environments_credentials_do_not_count() {
+fn other_commit_protocols_are_refused_and_ambient_credentials_are_ignored() {
     let (server, folder) = with_lake();
     let mut listing = command(&server, folder.path(), &LIST);
     listing.env("AWS_ACCESS_KEY_ID", "half of the keys").env("AWS_SKIP_SIGNATURE", "true");

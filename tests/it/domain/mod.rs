@@ -1,16 +1,16 @@
-//! The rules of tasks and patch sets, on a value: no storage, no runtime.
+//! The rules of tasks and patch sets, tested on a value without storage and runtime.
 
-mod crossing;
+mod cross_project;
 mod delete;
+mod every_patch;
 mod fields;
-mod growth;
 mod links;
 mod merge_split;
 mod moved;
-mod odd;
-mod points;
+mod moves;
 mod progress;
-mod relocate;
+mod references;
+mod scaling;
 mod undo;
 
 use lakeplan::domain::apply::{Applied, Rejection, apply};
@@ -27,33 +27,34 @@ use serde_json::{Value, json};
 
 use crate::support::{noon, patch_set, set_id};
 
-/// A state that patch sets are applied to, and what each changed.
-pub struct World {
+/// A state for tests, with the changes of each applied set.
+pub struct Fixture {
     pub state: State,
-    pub past: Vec<Vec<Change>>,
-    /// When sets are applied.
+    pub applied: Vec<Vec<Change>>,
+    /// Time at which sets are applied.
     pub at: Instant,
 }
 
-impl World {
-    /// A project PAY with no tasks and the users ana and bo.
+impl Fixture {
+    /// Creates a project PAY without tasks, and the users ana and bo.
     pub fn new() -> Self {
-        let mut world = Self { state: State::default(), past: Vec::new(), at: noon() };
-        world.apply(json!([
+        let mut fixture = Self { state: State::default(), applied: Vec::new(), at: noon() };
+        fixture.apply(json!([
             {"op": "create", "entity": "project", "fields": {"name": "Payments", "key": "PAY"}},
             {"op": "create", "entity": "user", "fields": {"handle": "ana"}},
             {"op": "create", "entity": "user", "fields": {"handle": "bo"}},
         ]));
-        world
+        fixture
     }
 
-    /// A world with tasks given as `title` or `title below KEY`, which get PAY-1, PAY-2, … in order.
+    /// Adds tasks given as `title` or `title below KEY`. They get the keys PAY-1, PAY-2, … in
+    /// order.
     pub fn with(tasks: &[&str]) -> Self {
-        let mut world = Self::new();
+        let mut fixture = Self::new();
         for task in tasks {
-            world.task(task);
+            fixture.task(task);
         }
-        world
+        fixture
     }
 
     pub fn task(&mut self, task: &str) {
@@ -71,26 +72,27 @@ impl World {
         let before = self.fingerprint();
         match apply(&mut self.state, set, self.at) {
             Ok(Applied { changes, .. }) => {
-                self.past.push(changes.clone());
+                self.applied.push(changes.clone());
                 Ok(changes)
             }
             Err(rejection) => {
-                assert_eq!(self.fingerprint(), before, "a rejected set left something behind");
+                assert_eq!(self.fingerprint(), before, "a rejected set changed the state");
                 Err(rejection)
             }
         }
     }
 
     pub fn apply(&mut self, patches: Value) -> Vec<Change> {
-        let set = patch_set(&self.state, patches).unwrap_or_else(|faults| panic!("{faults:?}"));
+        let set =
+            patch_set(&self.state, patches).unwrap_or_else(|violations| panic!("{violations:?}"));
         self.try_set(&set).unwrap_or_else(|rejection| panic!("{rejection:?}"))
     }
 
-    /// The violations of a set that must be refused.
+    /// Returns the violations of a set, which must be refused.
     pub fn refused(&mut self, patches: Value) -> Vec<Violation> {
         let set = match patch_set(&self.state, patches) {
             Ok(set) => set,
-            Err(faults) => return faults,
+            Err(violations) => return violations,
         };
         match self.try_set(&set) {
             Err(Rejection::Refused(violations)) => violations,
@@ -98,7 +100,7 @@ impl World {
         }
     }
 
-    /// The rules a refused set breaks.
+    /// Returns the rules that a refused set violates.
     pub fn rules(&mut self, patches: Value) -> Vec<String> {
         self.refused(patches).iter().map(|violation| violation.rule.to_string()).collect()
     }
@@ -116,9 +118,9 @@ impl World {
         self.try_set(&set)
     }
 
-    /// Takes the last set back.
+    /// Undoes the last set.
     pub fn undo(&mut self) -> Result<Vec<Change>, Rejection> {
-        let last = self.past.last().unwrap().clone();
+        let last = self.applied.last().unwrap().clone();
         self.patches(invert(&last, &self.state))
     }
 
@@ -130,7 +132,7 @@ impl World {
         self.state.project_by_key(&"PAY".parse().unwrap()).unwrap()
     }
 
-    /// The living tasks as an indented outline of keys.
+    /// Returns the live tasks as an indented outline of keys.
     pub fn outline(&self) -> String {
         let project = self.project();
         let all = project
@@ -143,7 +145,7 @@ impl World {
         lines.join(" ")
     }
 
-    /// Everything the state holds, comparable.
+    /// Returns all records of the state in a comparable form.
     pub fn fingerprint(&self) -> String {
         let records: Vec<String> = self
             .state

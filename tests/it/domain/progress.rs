@@ -1,20 +1,21 @@
-//! When work on a task last moved, when it began and when it ended.
+//! When the work on a task last progressed, started and ended.
 
 use chrono::TimeDelta;
 use lakeplan::planning::merge::merge;
 use serde_json::{Value, json};
 
-use super::World;
+use super::Fixture;
 use crate::support::{noon, set_id};
 
-impl World {
-    /// Lets minutes pass, then gives PAY-1 a status.
-    fn later(&mut self, minutes: i64, status: &str) {
+impl Fixture {
+    /// Advances the clock by some minutes, then sets the status of PAY-1.
+    fn set_status_after(&mut self, minutes: i64, status: &str) {
         self.at += TimeDelta::minutes(minutes);
         self.apply(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"status": status}}]));
     }
 
-    /// Minutes after noon at which a task was started and completed, then its lead and cycle.
+    /// Returns the minutes after noon at which a task was started and completed, then its lead and
+    /// cycle time.
     fn times(&self, key: &str) -> [Option<i64>; 4] {
         let task = self.get(key);
         let after_noon = |at: Option<_>| {
@@ -30,23 +31,23 @@ impl World {
 }
 
 #[test]
-fn progress_is_noted_when_status_or_spent_work_moves_and_only_then() {
-    let mut world = World::with(&["a"]);
-    assert_eq!(world.get("PAY-1").last_progress_at, None);
-    world.apply(
+fn progress_is_recorded_only_when_status_or_spent_work_changes() {
+    let mut fixture = Fixture::with(&["a"]);
+    assert_eq!(fixture.get("PAY-1").last_progress_at, None);
+    fixture.apply(
         json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "b"}}]),
     );
-    assert_eq!(world.get("PAY-1").last_progress_at, None);
-    world.apply(
+    assert_eq!(fixture.get("PAY-1").last_progress_at, None);
+    fixture.apply(
         json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"actual_minutes": 5}}]),
     );
-    assert!(world.get("PAY-1").last_progress_at.is_some());
+    assert!(fixture.get("PAY-1").last_progress_at.is_some());
 }
 
 #[test]
-fn a_task_is_started_once_and_completed_at_its_last_completion() {
-    let mut world = World::with(&["a"]);
-    assert_eq!(world.times("PAY-1"), [None; 4]);
+fn a_task_keeps_its_first_start_and_its_last_completion() {
+    let mut fixture = Fixture::with(&["a"]);
+    assert_eq!(fixture.times("PAY-1"), [None; 4]);
     let story = [
         (10, "in_progress", [Some(10), None, None, None]),
         (10, "blocked", [Some(10), None, None, None]),
@@ -64,59 +65,59 @@ fn a_task_is_started_once_and_completed_at_its_last_completion() {
         (10, "cancelled", [Some(10), None, None, None]),
     ];
     for (index, (minutes, status, times)) in story.into_iter().enumerate() {
-        world.later(minutes, status);
-        assert_eq!(world.times("PAY-1"), times, "step {index}, {status}");
+        fixture.set_status_after(minutes, status);
+        assert_eq!(fixture.times("PAY-1"), times, "step {index}, {status}");
     }
 }
 
 #[test]
-fn what_never_began_has_no_cycle_and_minutes_are_counted_whole() {
-    let mut world = World::with(&["a"]);
-    world.at += TimeDelta::seconds(59);
-    world.later(0, "completed");
+fn a_task_that_never_started_has_no_cycle_time() {
+    let mut fixture = Fixture::with(&["a"]);
+    fixture.at += TimeDelta::seconds(59);
+    fixture.set_status_after(0, "completed");
     let minute = |at: chrono::DateTime<chrono::Utc>| at.timestamp().div_euclid(60);
-    let crossed = minute(world.at) - minute(noon());
-    assert_eq!(world.times("PAY-1"), [None, Some(0), Some(crossed), None]);
+    let crossed = minute(fixture.at) - minute(noon());
+    assert_eq!(fixture.times("PAY-1"), [None, Some(0), Some(crossed), None]);
 }
 
 #[test]
-fn a_task_can_be_created_as_it_stands() {
-    let mut world = World::new();
-    world.at += TimeDelta::minutes(5);
+fn a_task_can_be_created_with_any_status() {
+    let mut fixture = Fixture::new();
+    fixture.at += TimeDelta::minutes(5);
     let task = |status: &str| json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": "t", "status": status}});
-    world.apply(json!([task("pending"), task("in_progress"), task("completed")]));
-    assert_eq!(world.get("PAY-1").last_progress_at, None);
-    assert_eq!(world.times("PAY-1"), [None; 4]);
-    assert_eq!(world.times("PAY-2"), [Some(5), None, None, None]);
-    assert_eq!(world.times("PAY-3"), [None, Some(5), Some(0), None]);
+    fixture.apply(json!([task("pending"), task("in_progress"), task("completed")]));
+    assert_eq!(fixture.get("PAY-1").last_progress_at, None);
+    assert_eq!(fixture.times("PAY-1"), [None; 4]);
+    assert_eq!(fixture.times("PAY-2"), [Some(5), None, None, None]);
+    assert_eq!(fixture.times("PAY-3"), [None, Some(5), Some(0), None]);
 }
 
 #[test]
-fn an_undo_goes_back_through_the_status() {
-    let mut world = World::with(&["a"]);
-    world.later(10, "in_progress");
-    world.later(10, "completed");
-    world.later(10, "archived");
-    world.at += TimeDelta::minutes(10);
-    world.undo().unwrap();
+fn an_undo_reverts_the_status_times() {
+    let mut fixture = Fixture::with(&["a"]);
+    fixture.set_status_after(10, "in_progress");
+    fixture.set_status_after(10, "completed");
+    fixture.set_status_after(10, "archived");
+    fixture.at += TimeDelta::minutes(10);
+    fixture.undo().unwrap();
     assert_eq!(
-        world.times("PAY-1"),
+        fixture.times("PAY-1"),
         [Some(10), Some(20), Some(20), Some(10)],
-        "out of the archive"
+        "after leaving the archive"
     );
-    world.later(10, "review");
-    world.at += TimeDelta::minutes(10);
-    world.undo().unwrap();
-    assert_eq!(world.times("PAY-1"), [Some(10), Some(60), Some(60), Some(50)], "completed again");
+    fixture.set_status_after(10, "review");
+    fixture.at += TimeDelta::minutes(10);
+    fixture.undo().unwrap();
+    assert_eq!(fixture.times("PAY-1"), [Some(10), Some(60), Some(60), Some(50)], "completed again");
 }
 
 #[test]
 fn moves_deletes_and_restores_keep_the_times() {
-    let mut world = World::with(&["a", "b"]);
-    world.later(10, "in_progress");
-    world.later(10, "completed");
-    let times = world.times("PAY-1");
-    world.at += TimeDelta::minutes(10);
+    let mut fixture = Fixture::with(&["a", "b"]);
+    fixture.set_status_after(10, "in_progress");
+    fixture.set_status_after(10, "completed");
+    let times = fixture.times("PAY-1");
+    fixture.at += TimeDelta::minutes(10);
     let patches: [Value; 4] = [
         json!([{"op": "move", "entity": "task", "id": "PAY-1", "fields": {"parent_id": "PAY-2"}}]),
         json!([{"op": "delete", "entity": "task", "id": "PAY-1"}]),
@@ -124,40 +125,41 @@ fn moves_deletes_and_restores_keep_the_times() {
         json!([{"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}}]),
     ];
     for patches in patches {
-        world.apply(patches);
-        assert_eq!(world.times("PAY-1"), times);
+        fixture.apply(patches);
+        assert_eq!(fixture.times("PAY-1"), times);
     }
-    world.apply(
+    fixture.apply(
         json!([{"op": "move", "entity": "task", "id": "PAY-1", "fields": {"project_id": "OTH"}}]),
     );
-    assert_eq!(world.times("OTH-1"), times);
+    assert_eq!(fixture.times("OTH-1"), times);
 }
 
 #[test]
-fn the_task_that_stays_keeps_its_own_times() {
-    let mut world = World::with(&["a", "b"]);
-    world.later(10, "in_progress");
-    world.later(10, "completed");
-    world.apply(
+fn a_merge_keeps_the_times_of_the_target() {
+    let mut fixture = Fixture::with(&["a", "b"]);
+    fixture.set_status_after(10, "in_progress");
+    fixture.set_status_after(10, "completed");
+    fixture.apply(
         json!([{"op": "update", "entity": "task", "id": "PAY-2", "fields": {"actual_minutes": 5}}]),
     );
-    let joined = |world: &mut World, kept: &str, gone: &str| {
-        let patches = merge(&world.state, world.get(kept), world.get(gone), set_id()).unwrap();
-        world.patches(patches).unwrap();
+    let joined = |fixture: &mut Fixture, kept: &str, gone: &str| {
+        let patches =
+            merge(&fixture.state, fixture.get(kept), fixture.get(gone), set_id()).unwrap();
+        fixture.patches(patches).unwrap();
     };
-    joined(&mut world, "PAY-2", "PAY-1");
-    assert_eq!(world.times("PAY-2"), [None; 4]);
-    assert_eq!(world.get("PAY-2").status.as_str(), "pending");
-    world.undo().unwrap();
-    joined(&mut world, "PAY-1", "PAY-2");
-    assert_eq!(world.times("PAY-1"), [Some(10), Some(20), Some(20), Some(10)]);
+    joined(&mut fixture, "PAY-2", "PAY-1");
+    assert_eq!(fixture.times("PAY-2"), [None; 4]);
+    assert_eq!(fixture.get("PAY-2").status.as_str(), "pending");
+    fixture.undo().unwrap();
+    joined(&mut fixture, "PAY-1", "PAY-2");
+    assert_eq!(fixture.times("PAY-1"), [Some(10), Some(20), Some(20), Some(10)]);
 }
 
 #[test]
-fn no_author_writes_them() {
-    let mut world = World::with(&["a"]);
+fn authors_cannot_set_the_times() {
+    let mut fixture = Fixture::with(&["a"]);
     let fields = json!({"started_at": "2026-09-21T12:00:00Z", "completed_at": null, "lead_minutes": 1, "cycle_minutes": 1});
     let rules =
-        world.rules(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": fields}]));
+        fixture.rules(json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": fields}]));
     assert_eq!(rules, ["field_not_yours"; 4]);
 }

@@ -1,10 +1,10 @@
 use lakeplan::domain::apply::Rejection;
 use serde_json::{Value, json};
 
-use super::World;
+use super::Fixture;
 
-/// What the state says, without who changed it when, which an undo does not take back.
-fn content(world: &World) -> Vec<String> {
+/// Returns the content of the state without the stamps, which an undo does not revert.
+fn content(fixture: &Fixture) -> Vec<String> {
     let quiet = [
         "updated_at",
         "updated_by",
@@ -14,7 +14,7 @@ fn content(world: &World) -> Vec<String> {
         "deleted_in",
         "left_number",
     ];
-    let living = world.state.records().filter(|record| record.is_live());
+    let living = fixture.state.records().filter(|record| record.is_live());
     living
         .map(|record| {
             let mut fields = record.to_fields();
@@ -25,7 +25,7 @@ fn content(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn what_any_set_did_can_be_taken_back() {
+fn every_set_can_be_undone() {
     let sets = [
         json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "x", "due_date": "2026-12-01"}}]),
         json!([{"op": "create", "entity": "task", "id": "$a", "fields": {"project_id": "PAY", "title": "n"}},
@@ -41,7 +41,7 @@ fn what_any_set_did_can_be_taken_back() {
         json!([{"op": "move", "entity": "task", "id": "PAY-5", "fields": {"project_id": "OTH"}}]),
         json!([{"op": "delete", "entity": "project", "id": "PAY"}]),
         json!([{"op": "restore", "entity": "task", "id": "PAY-7"}]),
-        // As user merge does it, and with the parts of it in other orders.
+        // Like a user merge, and with its parts in other orders.
         json!([{"op": "update", "entity": "user", "id": "ana", "fields": {"merged_into": "bo"}},
                {"op": "update", "entity": "task", "id": "PAY-1", "fields": {"assignee_id": "bo"}},
                {"op": "update", "entity": "project", "id": "PAY", "fields": {"owner": "bo"}},
@@ -53,33 +53,34 @@ fn what_any_set_did_can_be_taken_back() {
                {"op": "update", "entity": "task", "id": "PAY-4", "fields": {"assignee_id": "$c"}}]),
     ];
     for set in sets {
-        let mut world =
-            World::with(&["a", "b below PAY-1", "c below PAY-1", "d", "e", "f below PAY-5", "g"]);
-        world.apply(json!([
+        let mut fixture =
+            Fixture::with(&["a", "b below PAY-1", "c below PAY-1", "d", "e", "f below PAY-5", "g"]);
+        fixture.apply(json!([
             {"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}},
             {"op": "link", "entity": "task_link", "fields": {"from_id": "PAY-2", "to_id": "PAY-4"}},
             {"op": "delete", "entity": "task", "id": "PAY-7"},
             {"op": "update", "entity": "task", "id": "PAY-1", "fields": {"assignee_id": "ana"}},
             {"op": "update", "entity": "project", "id": "PAY", "fields": {"owner": "ana"}},
         ]));
-        let before = content(&world);
-        world.apply(set.clone());
-        let after = content(&world);
+        let before = content(&fixture);
+        fixture.apply(set.clone());
+        let after = content(&fixture);
         assert_ne!(before, after, "{set} changed nothing");
-        world.undo().unwrap_or_else(|rejection| panic!("{set}: {rejection:?}"));
-        let mut undone = content(&world);
-        // Positions may differ where siblings were spread; order is what counts and the outline compares it.
+        fixture.undo().unwrap_or_else(|rejection| panic!("{set}: {rejection:?}"));
+        let mut undone = content(&fixture);
+        // Positions may differ if siblings were renumbered. Only their order matters, which the
+        // outline compares.
         let strip = |lines: &mut Vec<String>| {
             lines.iter_mut().for_each(|line| *line = without_position(line))
         };
-        let mut wanted = before.clone();
+        let mut expected = before.clone();
         strip(&mut undone);
-        strip(&mut wanted);
+        strip(&mut expected);
         let former = |line: &String| {
             line.replace(r#""former_keys":["OTH-1"],"#, "")
                 .replace(r#""former_keys":["OTH-2"],"#, "")
         };
-        assert_eq!(undone.iter().map(former).collect::<Vec<_>>(), wanted, "undo of {set}");
+        assert_eq!(undone.iter().map(former).collect::<Vec<_>>(), expected, "undo of {set}");
     }
 }
 
@@ -95,27 +96,27 @@ fn without_position(line: &str) -> String {
 
 #[test]
 fn an_undo_can_be_undone() {
-    let mut world = World::with(&["a"]);
-    world.apply(
+    let mut fixture = Fixture::with(&["a"]);
+    fixture.apply(
         json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "b"}}]),
     );
-    world.undo().unwrap();
-    assert_eq!(world.get("PAY-1").title.as_str(), "a");
-    world.undo().unwrap();
-    assert_eq!(world.get("PAY-1").title.as_str(), "b");
+    fixture.undo().unwrap();
+    assert_eq!(fixture.get("PAY-1").title.as_str(), "a");
+    fixture.undo().unwrap();
+    assert_eq!(fixture.get("PAY-1").title.as_str(), "b");
 }
 
 #[test]
-fn a_field_changed_since_refuses_the_undo() {
-    let mut world = World::with(&["a"]);
-    let first = world.apply(
+fn an_undo_is_refused_if_the_field_changed_since() {
+    let mut fixture = Fixture::with(&["a"]);
+    let first = fixture.apply(
         json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "b"}}]),
     );
-    world.apply(
+    fixture.apply(
         json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "c"}}]),
     );
-    let patches = lakeplan::domain::invert::invert(&first, &world.state);
-    match world.patches(patches) {
+    let patches = lakeplan::domain::invert::invert(&first, &fixture.state);
+    match fixture.patches(patches) {
         Err(Rejection::Conflicted(conflict)) => {
             assert_eq!((conflict.field.as_str(), conflict.theirs), ("title", json!("c")))
         }
@@ -124,27 +125,27 @@ fn a_field_changed_since_refuses_the_undo() {
 }
 
 #[test]
-fn another_field_changed_since_stays() {
-    let mut world = World::with(&["a"]);
-    let first = world.apply(
+fn an_undo_keeps_later_changes_of_other_fields() {
+    let mut fixture = Fixture::with(&["a"]);
+    let first = fixture.apply(
         json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "b"}}]),
     );
-    world.apply(
+    fixture.apply(
         json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"status": "review"}}]),
     );
-    let patches = lakeplan::domain::invert::invert(&first, &world.state);
-    world.patches(patches).unwrap();
+    let patches = lakeplan::domain::invert::invert(&first, &fixture.state);
+    fixture.patches(patches).unwrap();
     assert_eq!(
-        (world.get("PAY-1").title.as_str(), world.get("PAY-1").status.as_str()),
+        (fixture.get("PAY-1").title.as_str(), fixture.get("PAY-1").status.as_str()),
         ("a", "review")
     );
 }
 
 #[test]
-fn later_work_on_what_a_set_made_is_found() {
+fn later_changes_to_created_records_are_found() {
     use lakeplan::domain::later::{Later, find};
-    let made = |world: &mut World| {
-        world.apply(json!([
+    let made = |fixture: &mut Fixture| {
+        fixture.apply(json!([
             {"op": "create", "entity": "project", "id": "$p", "fields": {"name": "Other", "key": "OTH"}},
             {"op": "create", "entity": "task", "id": "$a", "fields": {"project_id": "$p", "title": "a"}},
             {"op": "create", "entity": "task", "fields": {"project_id": "$p", "title": "b", "parent_id": "$a"}},
@@ -180,16 +181,16 @@ fn later_work_on_what_a_set_made_is_found() {
             Some(""),
         ),
     ];
-    for (later, wanted) in cases {
-        let mut world = World::with(&["a"]);
-        let changes = made(&mut world);
+    for (later, expected) in cases {
+        let mut fixture = Fixture::with(&["a"]);
+        let changes = made(&mut fixture);
         if later != json!([]) {
-            world.apply(later.clone());
+            fixture.apply(later.clone());
         }
-        let found = find(&changes, &world.state).map(|found| match found {
+        let found = find(&changes, &fixture.state).map(|found| match found {
             Later::Changed { field, .. } => field,
             Later::Added { .. } => "",
         });
-        assert_eq!(found, wanted, "{later}");
+        assert_eq!(found, expected, "{later}");
     }
 }

@@ -1,4 +1,4 @@
-//! The checker on histories whose verdicts are known: small ones made by hand, and logs of real systems.
+//! The checker on histories with known verdicts: small ones made by hand, and logs of real systems.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::models::{
 use super::{Operation, Verdict, check};
 use crate::support::shared;
 
-/// A Jepsen log of an etcd register, one event a line: process, kind, function, value.
+/// Reads a Jepsen log of an etcd register, one event a line: process, kind, function, value.
 fn read_etcd(log: &str) -> Vec<Operation<RegisterOp, RegisterOutcome>> {
     let mut history: Vec<Operation<RegisterOp, RegisterOutcome>> = Vec::new();
     let mut open = HashMap::new();
@@ -36,7 +36,7 @@ fn read_etcd(log: &str) -> Vec<Operation<RegisterOp, RegisterOutcome>> {
             [":ok", ":read", _] => RegisterOutcome::Value(Some(number(3))),
             [":ok", ..] => RegisterOutcome::Done,
             [":fail", ":cas", ..] => RegisterOutcome::Differed,
-            // It may have happened, or happen yet; a read that failed says nothing.
+            // It may have taken effect, or still take effect; a failed read gives no information.
             [":info", ..] | [":fail", ":read", ..] => continue,
             _ => panic!("{line}"),
         };
@@ -45,7 +45,7 @@ fn read_etcd(log: &str) -> Vec<Operation<RegisterOp, RegisterOutcome>> {
     history
 }
 
-/// A log of a key-value store, one event a line: process, type, function, key, value.
+/// Reads a log of a key-value store, one event a line: process, type, function, key, value.
 fn read_texts(log: &str) -> Vec<Operation<TextOp, Option<String>>> {
     let mut history: Vec<Operation<TextOp, Option<String>>> = Vec::new();
     let mut open = HashMap::new();
@@ -77,7 +77,7 @@ fn read_texts(log: &str) -> Vec<Operation<TextOp, Option<String>>> {
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// An operation that was called at one time and returned at another.
+/// Returns an operation that was called at one time and returned at another.
 fn done<Op, Outcome>(
     called: u64,
     returned: u64,
@@ -108,7 +108,7 @@ fn append(id: u64) -> JournalOp<u64> {
 }
 
 #[test]
-fn a_read_may_see_a_write_that_is_still_open_or_not_yet() {
+fn a_read_may_or_may_not_see_a_concurrent_write() {
     let write = done(0, 9, RegisterOp::Write(1), RegisterOutcome::Done);
     let not_yet = done(1, 2, RegisterOp::Read, RegisterOutcome::Value(None));
     let seen = done(3, 4, RegisterOp::Read, value(1));
@@ -128,7 +128,7 @@ fn a_stale_read_is_found() {
 }
 
 #[test]
-fn calls_and_returns_at_one_time_overlap() {
+fn operations_that_touch_in_time_overlap() {
     let first = done(0, 2, RegisterOp::Write(1), RegisterOutcome::Done);
     let second = done(2, 3, RegisterOp::Write(2), RegisterOutcome::Done);
     assert_eq!(
@@ -148,7 +148,7 @@ fn a_lost_update_is_found() {
 }
 
 #[test]
-fn an_operation_without_an_answer_may_take_effect_late_or_never_but_once() {
+fn an_unanswered_operation_takes_effect_at_most_once() {
     let start = done(0, 1, RegisterOp::Write(1), RegisterOutcome::Done);
     let open = lost(2, RegisterOp::Write(2));
     let read = |at, seen| done(at, at + 1, RegisterOp::Read, value(seen));
@@ -173,7 +173,7 @@ fn an_operation_without_an_answer_may_take_effect_late_or_never_but_once() {
         register(&[start.clone(), lost(2, RegisterOp::Cas { from: 5, to: 6 })]),
         Verdict::Linearizable
     );
-    // Not before its call.
+    // It cannot take effect before its call.
     assert_eq!(
         register(&[start, lost(6, RegisterOp::Write(2)), read(3, 2)]),
         Verdict::NotLinearizable
@@ -181,7 +181,7 @@ fn an_operation_without_an_answer_may_take_effect_late_or_never_but_once() {
 }
 
 #[test]
-fn keys_are_searched_apart() {
+fn keys_are_checked_separately() {
     let append = |key: &str, at| {
         done(at, at + 1, TextOp::Append { key: key.to_owned(), text: key.to_owned() }, None)
     };
@@ -197,7 +197,7 @@ fn keys_are_searched_apart() {
 }
 
 #[test]
-fn a_journal_has_each_set_once_and_in_one_place() {
+fn a_journal_contains_each_set_once() {
     use JournalOutcome::{AlreadyCommitted, Committed, Listed, NotWritten, Refused};
     let read = |at, ids: &[u64]| done(at, at + 1, JournalOp::Read, Listed(ids.to_vec()));
     let first = done(0, 3, append(7), Committed { seq: 1 });
@@ -215,7 +215,7 @@ fn a_journal_has_each_set_once_and_in_one_place() {
         journal(&[first.clone(), done(4, 5, append(7), Committed { seq: 2 })]),
         Verdict::NotLinearizable
     );
-    // Not written by this call, and so not there unless another call brought it.
+    // This call did not write it, so the value must come from another call.
     assert_eq!(
         journal(&[done(0, 1, append(7), NotWritten), read(2, &[7])]),
         Verdict::NotLinearizable
@@ -229,7 +229,7 @@ fn a_journal_has_each_set_once_and_in_one_place() {
         journal(&[lost(0, append(7)), read(1, &[7]), read(3, &[])]),
         Verdict::NotLinearizable
     );
-    // An expectation is refused only where another set came between.
+    // An expectation is refused only if another set came in between.
     let after_first =
         |outcome| done(4, 5, JournalOp::Append { id: 9, entity: 0, expects: Some(7) }, outcome);
     assert_eq!(journal(&[first.clone(), after_first(Refused)]), Verdict::NotLinearizable);
@@ -254,7 +254,7 @@ fn a_long_journal_is_checked() {
 }
 
 #[test]
-fn real_histories_get_their_known_verdict() -> std::io::Result<()> {
+fn recorded_histories_get_their_known_verdict() -> std::io::Result<()> {
     let Some(folder) = shared("data/reliability/porcupine-histories") else { return Ok(()) };
     let word = |good| if good { Verdict::Linearizable } else { Verdict::NotLinearizable };
     let mut wrong = Vec::new();

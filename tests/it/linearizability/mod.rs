@@ -1,8 +1,8 @@
-//! Whether a history of calls and answers could have come from one thing that does one operation at a time.
+//! Checks whether a history of calls and returns is linearizable.
 //!
-//! The search is Wing and Gong's with Lowe's memory. Operations are put in order one by one, each no later than its
-//! return; the same operations in order with the same state after them are tried once. Parts of a model that do not
-//! see each other are searched by themselves.
+//! The search is the algorithm of Wing and Gong with Lowe's memoization. Operations are ordered one
+//! by one, each no later than its return. The same operations in order with the same state after
+//! them are tried once. Independent parts of a model are searched separately.
 
 mod known;
 mod models;
@@ -13,20 +13,20 @@ use std::time::{Duration, Instant};
 
 pub use models::{Journal, JournalOp, JournalOutcome};
 
-/// A thing that does one operation at a time.
+/// A sequential object, which executes one operation at a time.
 pub trait Model {
     type State: Clone + Eq + Hash;
     type Op;
     type Outcome;
-    /// Operations of different parts do not see each other.
+    /// Operations of different parts are independent.
     type Part: Eq + Hash;
 
     fn init(&self) -> Self::State;
 
     fn part(&self, op: &Self::Op) -> Self::Part;
 
-    /// The state after the operation, if it could have had this outcome in `state`. Without an outcome, which nobody
-    /// learnt, it has the effect that it would have had.
+    /// Returns the state after the operation, if it can have this outcome in `state`. An operation
+    /// without a known outcome has its normal effect.
     fn step(
         &self,
         state: &Self::State,
@@ -35,12 +35,13 @@ pub trait Model {
     ) -> Option<Self::State>;
 }
 
-/// One call and, if it came, its answer.
+/// A call and, if it returned, its outcome.
 #[derive(Clone, Debug)]
 pub struct Operation<Op, Outcome> {
     pub op: Op,
     pub called: u64,
-    /// When it returned and with what. `None`: it may take effect at any time after the call, or never.
+    /// Time and outcome of the return. With `None`, the operation may take effect at any time after
+    /// the call, or never.
     pub returned: Option<(u64, Outcome)>,
 }
 
@@ -48,13 +49,13 @@ pub struct Operation<Op, Outcome> {
 pub enum Verdict {
     Linearizable,
     NotLinearizable,
-    /// The time was up first.
+    /// The search reached its time limit.
     Undecided,
 }
 
 type Of<M> = Operation<<M as Model>::Op, <M as Model>::Outcome>;
 
-/// Searches for an order of the operations that the model could have followed.
+/// Searches for an order of the operations that the model allows.
 pub fn check<M: Model>(model: &M, history: &[Of<M>], limit: Duration) -> Verdict {
     let deadline = Instant::now() + limit;
     let mut parts: HashMap<M::Part, Vec<&Of<M>>> = HashMap::new();
@@ -62,7 +63,8 @@ pub fn check<M: Model>(model: &M, history: &[Of<M>], limit: Duration) -> Verdict
         parts.entry(model.part(&operation.op)).or_default().push(operation);
     }
     let mut open: Vec<Vec<&Of<M>>> = parts.into_values().collect();
-    // One part without an order settles it, and the next one may be far easier: each gets a little time first.
+    // One part without a valid order settles the verdict, and a later part may be much easier: each
+    // part gets a little time first.
     for share in [256, 16, 1] {
         let mut undecided = Vec::new();
         for part in open {
@@ -97,7 +99,7 @@ fn check_part<M: Model>(model: &M, operations: &[&Of<M>], deadline: Instant) -> 
             let operation = operations[number];
             let outcome = operation.returned.as_ref().map(|(_, outcome)| outcome);
             let next = model.step(&state, &operation.op, outcome);
-            // An open operation that changes nothing here is better kept for later.
+            // An open operation without an effect here is better tried later.
             if let Some(next) = next.filter(|next| outcome.is_some() || *next != state) {
                 ordered[number / 64] ^= 1 << (number % 64);
                 if tried.insert((ordered.clone(), next.clone())) {
@@ -110,7 +112,7 @@ fn check_part<M: Model>(model: &M, operations: &[&Of<M>], deadline: Instant) -> 
             }
             at = events.after(at);
         } else {
-            // Something has returned that found no place: the last decision was wrong.
+            // An operation that has returned fits nowhere, so the last decision was wrong.
             let Some((number, before)) = path.pop() else { return Verdict::NotLinearizable };
             state = before;
             ordered[number / 64] ^= 1 << (number % 64);
@@ -121,15 +123,16 @@ fn check_part<M: Model>(model: &M, operations: &[&Of<M>], deadline: Instant) -> 
     Verdict::Linearizable
 }
 
-/// Calls and returns in order of time, as a list from which an operation's two can be taken and put back.
+/// Calls and returns ordered by time, in a linked list from which the two events of an operation
+/// can be removed and restored.
 struct Events {
-    /// The operation, and whether it is its call. Place 0 is the list's two ends.
+    /// The operation, and whether the event is its call. Index 0 is the sentinel of the list.
     what: Vec<(usize, bool)>,
     next: Vec<usize>,
     previous: Vec<usize>,
     call_at: Vec<usize>,
     return_at: Vec<Option<usize>>,
-    /// How many returns are in the list.
+    /// Number of returns in the list.
     returns: usize,
 }
 
@@ -144,7 +147,7 @@ impl Events {
             .enumerate()
             .filter_map(|(n, operation)| Some((operation.returned.as_ref()?.0, true, n)));
         let mut sorted: Vec<(u64, bool, usize)> = calls.chain(returns).collect();
-        // At one time calls come first: such operations overlap.
+        // At the same time, calls come before returns, so such operations overlap.
         sorted.sort_unstable();
         let places = sorted.len() + 1;
         let mut events = Self {

@@ -1,4 +1,4 @@
-//! Things that do one operation at a time: a register, texts under keys, a journal of sets.
+//! Sequential models: a register, texts under keys, a journal of sets.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::iter::successors;
@@ -55,7 +55,7 @@ impl Model for Register {
     }
 }
 
-/// Texts under keys, replaced or appended to.
+/// Texts under keys, which are replaced or appended to.
 pub struct Texts;
 
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ pub enum TextOp {
 impl Model for Texts {
     type State = String;
     type Op = TextOp;
-    /// What a get saw; nothing is learnt from the others.
+    /// The result of a get; the other operations return nothing.
     type Outcome = Option<String>;
     type Part = String;
 
@@ -97,7 +97,7 @@ impl Model for Texts {
     }
 }
 
-/// A journal of sets. Each set touches one entity and may expect which set touched it last.
+/// A journal of sets. Each set changes one entity and may expect the last set that changed it.
 pub struct Journal<Id>(PhantomData<Id>);
 
 #[derive(Clone, Debug)]
@@ -106,7 +106,7 @@ pub enum JournalOp<Id> {
     Read,
 }
 
-/// An append of which nothing is known has no outcome.
+/// An append with an unknown result has no outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JournalOutcome<Id> {
     Committed {
@@ -115,7 +115,7 @@ pub enum JournalOutcome<Id> {
     AlreadyCommitted {
         seq: usize,
     },
-    /// What it expects does not stand.
+    /// The expectation does not match.
     Refused,
     /// This call wrote nothing.
     NotWritten,
@@ -157,23 +157,23 @@ impl<Id: Clone + Eq + Hash> Model for Journal<Id> {
         };
         let there = state.iter().find(|link| link.id == *id).map(|link| link.seq);
         let last = || state.iter().find(|link| link.entity == *entity).map(|link| &link.id);
-        let stands = || expects.is_none() || last() == expects.as_ref();
+        let matches_expectation = || expects.is_none() || last() == expects.as_ref();
         let same = |possible: bool| possible.then(|| state.clone());
         match outcome {
             Some(JournalOutcome::Committed { seq }) => {
-                (there.is_none() && *seq == state.seq() + 1 && stands())
+                (there.is_none() && *seq == state.seq() + 1 && matches_expectation())
                     .then(|| state.with(id, *entity))
             }
             Some(JournalOutcome::AlreadyCommitted { seq }) => same(there == Some(*seq)),
-            Some(JournalOutcome::Refused) => same(there.is_none() && !stands()),
+            Some(JournalOutcome::Refused) => same(there.is_none() && !matches_expectation()),
             Some(JournalOutcome::Listed(_)) => None,
-            None if there.is_none() && stands() => Some(state.with(id, *entity)),
+            None if there.is_none() && matches_expectation() => Some(state.with(id, *entity)),
             Some(JournalOutcome::NotWritten) | None => same(true),
         }
     }
 }
 
-/// The sets of a journal, the last first. States that grew from each other share what they have in common.
+/// The sets of a journal, the last first. States with a common history share memory.
 #[derive(Clone)]
 pub struct Sets<Id>(Option<Rc<Link<Id>>>);
 
@@ -232,7 +232,7 @@ impl<Id> Hash for Sets<Id> {
 
 impl<Id> Drop for Sets<Id> {
     fn drop(&mut self) {
-        // One after the other: the links of a long journal, each dropping the next, would exhaust the stack.
+        // Iterative, because a recursive drop of a long list would overflow the stack.
         let mut rest = self.0.take();
         while let Some(mut link) = rest.and_then(Rc::into_inner) {
             rest = link.before.0.take();

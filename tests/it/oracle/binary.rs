@@ -1,4 +1,4 @@
-//! Random commands of the real binary: what it answers, and how the lake stands, is what the model says.
+//! Random commands of the real binary: its answers and the lake match the model.
 
 use std::io::Write;
 use std::path::Path;
@@ -16,35 +16,35 @@ use url::Url;
 
 use super::generate::Author;
 use super::model::Model;
-use super::rules::{Ask, Where};
+use super::rules::{Action, Where};
 use super::{Counts, assert_same};
 use crate::support::{counts, random};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_lakeplan");
 
-fn run(folder: &Path, words: &[String], input: Option<&Value>) -> Output {
+fn run(folder: &Path, args: &[String], input: Option<&Value>) -> Output {
     let mut command = Command::new(BINARY);
-    command.args(words).current_dir(folder).env_clear().env("USER", "tester");
+    command.args(args).current_dir(folder).env_clear().env("USER", "tester");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let text = input.map(Value::to_string).unwrap_or_default();
-    // A refusal may come before everything is read.
+    // The command may fail before it reads all of its input.
     let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
     child.wait_with_output().unwrap()
 }
 
-fn words(text: &[&str]) -> Vec<String> {
+fn args(text: &[&str]) -> Vec<String> {
     text.iter().map(|word| (*word).to_owned()).collect()
 }
 
 fn answer(folder: &Path, text: &[&str]) -> Value {
-    let output = run(folder, &words(text), None);
+    let output = run(folder, &args(text), None);
     assert!(output.status.success(), "{text:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// The lake as a process that opens it now finds it.
-async fn look(folder: &Path) -> Model {
+/// Returns the lake as a new process reads it.
+async fn read_model(folder: &Path) -> Model {
     let place = folder.join("lake");
     let root = LakeLocation {
         url: Url::from_directory_path(&place).unwrap(),
@@ -55,8 +55,8 @@ async fn look(folder: &Path) -> Model {
     Model::of(&store.snapshot(&Scope::All).await.unwrap().state)
 }
 
-/// The command that asks for a patch, where there is one; else the patch goes through `apply`.
-fn command_of(author: &mut Author<'_>, model: &Model, ask: &Ask) -> Option<Vec<String>> {
+/// Returns the command for an action, if there is one. Other actions go through `apply`.
+fn command_for(author: &mut Author<'_>, model: &Model, action: &Action) -> Option<Vec<String>> {
     let mut printed = Vec::new();
     let text = |word: Value| word.as_str().unwrap_or_default().to_owned();
     let place =
@@ -76,38 +76,38 @@ fn command_of(author: &mut Author<'_>, model: &Model, ask: &Ask) -> Option<Vec<S
                 true
             }
         };
-    match ask {
-        Ask::CreateProject { key, .. } => {
-            printed.extend(words(&["project", "create", key, "--key", key]))
+    match action {
+        Action::CreateProject { key, .. } => {
+            printed.extend(args(&["project", "create", key, "--key", key]))
         }
-        Ask::DeleteProject(id) => printed.extend([
+        Action::DeleteProject(id) => printed.extend([
             "project".to_owned(),
             "delete".to_owned(),
             text(author.project_word(model, id)),
         ]),
-        Ask::RestoreProject(id) => printed.extend([
+        Action::RestoreProject(id) => printed.extend([
             "project".to_owned(),
             "restore".to_owned(),
             text(author.project_word(model, id)),
         ]),
-        Ask::CreateTask { project, parent, place: at, title, assignee: None, .. } => {
-            printed.extend(words(&["task", "create", title]));
+        Action::CreateTask { project, parent, place: at, title, assignee: None, .. } => {
+            printed.extend(args(&["task", "create", title]));
             printed.extend(["--project".to_owned(), text(author.project_word(model, project))]);
             if let Some(parent) = parent {
                 printed.extend(["--parent".to_owned(), text(author.task_word(model, parent))]);
             }
             place(author, &mut printed, at).then_some(())?;
         }
-        Ask::UpdateTask { id, title: Some(title), status, assignee: None, expect: None } => {
+        Action::UpdateTask { id, title: Some(title), status, assignee: None, expect: None } => {
             printed.extend([
                 "task".to_owned(),
                 "update".to_owned(),
                 text(author.task_word(model, id)),
             ]);
-            printed.extend(words(&["--title", title]));
-            printed.extend(status.iter().flat_map(|status| words(&["--status", status])));
+            printed.extend(args(&["--title", title]));
+            printed.extend(status.iter().flat_map(|status| args(&["--status", status])));
         }
-        Ask::MoveTask { id, project, parent, place: at } => {
+        Action::MoveTask { id, project, parent, place: at } => {
             printed.extend([
                 "task".to_owned(),
                 "move".to_owned(),
@@ -125,30 +125,30 @@ fn command_of(author: &mut Author<'_>, model: &Model, ask: &Ask) -> Option<Vec<S
             }
             place(author, &mut printed, at).then_some(())?;
         }
-        Ask::DeleteTask(id) => printed.extend([
+        Action::DeleteTask(id) => printed.extend([
             "task".to_owned(),
             "delete".to_owned(),
             text(author.task_word(model, id)),
         ]),
-        Ask::RestoreTask(id) => printed.extend([
+        Action::RestoreTask(id) => printed.extend([
             "task".to_owned(),
             "restore".to_owned(),
             text(author.task_word(model, id)),
         ]),
-        Ask::Link { from, to, kind, dependency, .. } => {
+        Action::Link { from, to, kind, dependency, .. } => {
             let (from, to) =
                 (text(author.task_word(model, from)), text(author.task_word(model, to)));
-            printed.extend(words(&["task", "link", &from, &to, "--kind", kind]));
-            printed.extend(dependency.iter().flat_map(|dependency| words(&["--type", dependency])));
+            printed.extend(args(&["task", "link", &from, &to, "--kind", kind]));
+            printed.extend(dependency.iter().flat_map(|dependency| args(&["--type", dependency])));
         }
-        Ask::Unlink { from, to, kind } => {
+        Action::Unlink { from, to, kind } => {
             let (from, to) =
                 (text(author.task_word(model, from)), text(author.task_word(model, to)));
-            printed.extend(words(&["task", "unlink", &from, &to]));
-            printed.extend(kind.iter().flat_map(|kind| words(&["--kind", kind])));
+            printed.extend(args(&["task", "unlink", &from, &to]));
+            printed.extend(kind.iter().flat_map(|kind| args(&["--kind", kind])));
         }
-        Ask::CreateUser { handle, .. } => printed.extend(words(&["user", "add", handle])),
-        Ask::Merge { kept, gone } => {
+        Action::CreateUser { handle, .. } => printed.extend(args(&["user", "add", handle])),
+        Action::Merge { kept, gone } => {
             printed.extend([
                 "task".to_owned(),
                 "merge".to_owned(),
@@ -156,7 +156,7 @@ fn command_of(author: &mut Author<'_>, model: &Model, ask: &Ask) -> Option<Vec<S
                 text(author.task_word(model, gone)),
             ]);
         }
-        Ask::Split { task, parts } => {
+        Action::Split { task, parts } => {
             printed.extend([
                 "task".to_owned(),
                 "split".to_owned(),
@@ -169,8 +169,8 @@ fn command_of(author: &mut Author<'_>, model: &Model, ask: &Ask) -> Option<Vec<S
     Some(printed)
 }
 
-/// What the model says of a task that `task list --json` and `query` tell too.
-fn shown_of(model: &Model, id: &str) -> Value {
+/// Returns the model's values of a task, as `task list --json` and `query` show them.
+fn expected_task(model: &Model, id: &str) -> Value {
     let task = &model.tasks[id];
     let above: Vec<String> = model.ancestors(id).iter().rev().map(|id| model.key(id)).collect();
     let path = [above.clone(), vec![model.key(id)]].concat();
@@ -182,7 +182,7 @@ fn shown_of(model: &Model, id: &str) -> Value {
     })
 }
 
-fn check_answers(folder: &Path, model: &Model, random: &mut StdRng, rendered: &str) {
+fn check_output(folder: &Path, model: &Model, random: &mut StdRng, rendered: &str) {
     let pick = |from: &Value| {
         let names = [
             "key",
@@ -210,18 +210,18 @@ fn check_answers(folder: &Path, model: &Model, random: &mut StdRng, rendered: &s
         let own = model.tasks.iter().filter(|(_, task)| task.deleted.is_some() == deleted);
         assert_eq!(
             listed,
-            sorted(own.map(|(id, _)| shown_of(model, id)).collect()),
+            sorted(own.map(|(id, _)| expected_task(model, id)).collect()),
             "{rendered}: task list, deleted {deleted}"
         );
     }
     let sql = "select key, title, status, depth, path, deleted_at is not null as gone from tasks order by key";
     let rows = answer(folder, &["query", sql, "--format", "json"]);
-    let mut wanted: Vec<Value> = model.tasks.iter().map(|(id, task)| {
-        let rendered = shown_of(model, id);
+    let mut expected: Vec<Value> = model.tasks.iter().map(|(id, task)| {
+        let rendered = expected_task(model, id);
         json!({"key": rendered["key"], "title": rendered["title"], "status": rendered["status"], "depth": rendered["depth"], "path": rendered["path"], "gone": task.deleted.is_some()})
     }).collect();
-    wanted.sort_by_key(|task| task["key"].as_str().map(str::to_owned));
-    assert_eq!(rows, Value::Array(wanted), "{rendered}: query");
+    expected.sort_by_key(|task| task["key"].as_str().map(str::to_owned));
+    assert_eq!(rows, Value::Array(expected), "{rendered}: query");
     let live: i64 = model.links.values().filter(|link| link.deleted.is_none()).count() as i64;
     let rows = answer(
         folder,
@@ -237,11 +237,11 @@ fn check_answers(folder: &Path, model: &Model, random: &mut StdRng, rendered: &s
     if !ids.is_empty() {
         let id = ids[random.random_range(0..ids.len())];
         let task = &model.tasks[id];
-        // A task is found by its key, by one it had, and by its id.
+        // A task is found by its key, a former key, and its id.
         for word in [model.key(id), task.former.last().cloned().unwrap_or_else(|| id.clone())] {
             assert_eq!(
                 pick(&answer(folder, &["task", "show", &word, "--json"])),
-                shown_of(model, id),
+                expected_task(model, id),
                 "{rendered}: task show {word}"
             );
         }
@@ -249,7 +249,7 @@ fn check_answers(folder: &Path, model: &Model, random: &mut StdRng, rendered: &s
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn random_commands_do_what_the_model_says() {
+async fn random_commands_match_the_model() {
     for seed in 3_000..3_000 + counts(2, 6) as u64 {
         let found = run_commands(seed, counts(80, 250)).await;
         eprintln!("oracle, binary, seed {seed}: {found}");
@@ -260,9 +260,9 @@ async fn random_commands_do_what_the_model_says() {
 async fn run_commands(seed: u64, steps: usize) -> Counts {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    assert!(run(path, &words(&["init"]), None).status.success());
+    assert!(run(path, &args(&["init"]), None).status.success());
     let mut rng = StdRng::seed_from_u64(seed);
-    let (mut model, mut named, mut found) = (look(path).await, 0, Counts::default());
+    let (mut model, mut named, mut found) = (read_model(path).await, 0, Counts::default());
     let mut undoable: Option<(Vec<String>, String)> = None;
     for step in 0..steps {
         found.steps += 1;
@@ -271,36 +271,43 @@ async fn run_commands(seed: u64, steps: usize) -> Counts {
         {
             let seq = answer(path, &["history", "--limit", "1", "--json"])["changes"][0]["seq"]
                 .to_string();
-            let output = run(path, &words(&["undo", &seq]), None);
+            let output = run(path, &args(&["undo", &seq]), None);
             let rendered = format!(
                 "seed {seed}, step {step}: undo of {rendered}: {}",
                 String::from_utf8_lossy(&output.stderr)
             );
             assert!(output.status.success(), "{rendered}");
-            model = look(path).await;
+            model = read_model(path).await;
             assert_same(&model.living(), &before, &rendered);
             found.undone += 1;
             continue;
         }
         let mut author = Author { random: &mut rng, named };
-        let asks = match author.random.random_range(0..100) {
+        let actions = match author.random.random_range(0..100) {
             0..10 => author.command(&model).into_iter().collect(),
-            10..75 => author.ask(&model).into_iter().collect(),
-            _ => author.asks(&model),
+            10..75 => author.action(&model).into_iter().collect(),
+            _ => author.actions(&model),
         };
-        if asks.is_empty() {
+        if actions.is_empty() {
             continue;
         }
-        let command =
-            if let [ask] = asks.as_slice() { command_of(&mut author, &model, ask) } else { None };
+        let command = if let [action] = actions.as_slice() {
+            command_for(&mut author, &model, action)
+        } else {
+            None
+        };
         let (printed, input) = match command {
             Some(printed) => (printed, None),
-            None if asks.iter().any(|ask| matches!(ask, Ask::Merge { .. } | Ask::Split { .. })) => {
+            None if actions
+                .iter()
+                .any(|action| matches!(action, Action::Merge { .. } | Action::Split { .. })) =>
+            {
                 continue;
             }
             None => {
-                let patches: Vec<Value> = asks.iter().map(|ask| author.json(&model, ask)).collect();
-                (words(&["apply", "-"]), Some(json!({ "patches": patches })))
+                let patches: Vec<Value> =
+                    actions.iter().map(|action| author.json(&model, action)).collect();
+                (args(&["apply", "-"]), Some(json!({ "patches": patches })))
             }
         };
         named = author.named;
@@ -309,11 +316,11 @@ async fn run_commands(seed: u64, steps: usize) -> Counts {
         let rendered =
             format!("seed {seed}, step {step}: {printed:?} {}: {text}", input.unwrap_or_default());
         let mut predicted = model.clone();
-        match (output.status.code(), predicted.apply(&asks)) {
+        match (output.status.code(), predicted.apply(&actions)) {
             (Some(0), Ok(())) => {
                 let before = model.living();
-                model = look(path).await;
-                // A move to where a task stands is accepted and leaves nothing to take back.
+                model = read_model(path).await;
+                // A move to the same place is accepted and leaves nothing to undo.
                 undoable = (model.living() != before).then(|| (before, rendered.clone()));
                 let set = [
                     model.projects.values().map(|it| it.deleted.clone()).collect::<Vec<_>>(),
@@ -321,22 +328,22 @@ async fn run_commands(seed: u64, steps: usize) -> Counts {
                     model.links.values().map(|it| it.deleted.clone()).collect(),
                     model.users.values().map(|it| it.deleted.clone()).collect(),
                 ];
-                // The newest id of a set is that of this one: they count up with time.
+                // The largest id is that of the new set, because ids increase with time.
                 if let Some(set) = set.into_iter().flatten().flatten().max() {
-                    predicted.name_set(&set);
+                    predicted.set_deleting_set(&set);
                 }
                 assert_same(&model.lines(), &predicted.lines(), &rendered);
                 found.accepted += 1;
             }
             (Some(1), Err(_)) => {
                 assert!(text.starts_with("error: "), "{rendered}");
-                assert_same(&look(path).await.lines(), &model.lines(), &rendered);
+                assert_same(&read_model(path).await.lines(), &model.lines(), &rendered);
                 found.refused += 1;
             }
             (_, verdict) => panic!("{rendered}\nthe model: {verdict:?}"),
         }
         if step % 8 == 0 {
-            check_answers(path, &model, &mut rng, &rendered);
+            check_output(path, &model, &mut rng, &rendered);
         }
     }
     found

@@ -1,22 +1,22 @@
-//! Random patches that some author might send, most of them right, and their JSON.
+//! Random patches, most of them valid, and their JSON.
 
 use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::{Map, Value, json};
 
 use super::model::Model;
-use super::rules::{Ask, Where};
+use super::rules::{Action, Where};
 
 const STATUSES: [&str; 4] = ["pending", "in_progress", "completed", "review"];
 
-/// Makes patches of one run; every title and name is given once.
+/// Generates the patches of one run; every title and name is unique.
 pub struct Author<'r> {
     pub random: &'r mut StdRng,
     pub named: usize,
 }
 
 impl Author<'_> {
-    fn any<T: Clone>(&mut self, of: &[T]) -> Option<T> {
+    fn pick_any<T: Clone>(&mut self, of: &[T]) -> Option<T> {
         (!of.is_empty()).then(|| of[self.random.random_range(0..of.len())].clone())
     }
 
@@ -29,32 +29,32 @@ impl Author<'_> {
         self.random.random_range(0..100) < percent
     }
 
-    /// A record of these, mostly a living one.
-    fn mostly<T>(
+    /// Picks one of these records, usually a live one.
+    fn pick<T>(
         &mut self,
         of: &std::collections::BTreeMap<String, T>,
         lives: impl Fn(&T) -> bool,
     ) -> Option<String> {
-        let wanted = !self.chance(8);
+        let expected = !self.chance(8);
         let fit: Vec<&String> =
-            of.iter().filter(|(_, record)| !wanted || lives(record)).map(|(id, _)| id).collect();
-        self.any(&fit).cloned()
+            of.iter().filter(|(_, record)| !expected || lives(record)).map(|(id, _)| id).collect();
+        self.pick_any(&fit).cloned()
     }
 
     fn task(&mut self, model: &Model) -> Option<String> {
-        self.mostly(&model.tasks, |task| task.deleted.is_none())
+        self.pick(&model.tasks, |task| task.deleted.is_none())
     }
 
     fn deleted_task(&mut self, model: &Model) -> Option<String> {
-        self.mostly(&model.tasks, |task| task.deleted.is_some())
+        self.pick(&model.tasks, |task| task.deleted.is_some())
     }
 
     fn project(&mut self, model: &Model) -> Option<String> {
-        self.mostly(&model.projects, |project| project.deleted.is_none())
+        self.pick(&model.projects, |project| project.deleted.is_none())
     }
 
     fn user(&mut self, model: &Model) -> Option<String> {
-        self.mostly(&model.users, |user| user.deleted.is_none())
+        self.pick(&model.users, |user| user.deleted.is_none())
     }
 
     fn place(&mut self, model: &Model, project: &str, parent: Option<&String>) -> Option<Where> {
@@ -62,7 +62,7 @@ impl Author<'_> {
             Some(parent) => model.tasks.get(parent)?.parts.clone(),
             None => model.projects.get(project)?.parts.clone(),
         };
-        let sibling = if self.chance(90) { self.any(&siblings) } else { self.task(model) };
+        let sibling = if self.chance(90) { self.pick_any(&siblings) } else { self.task(model) };
         Some(match (self.random.random_range(0..5), sibling) {
             (0, _) => Where::First,
             (1, _) => Where::Last,
@@ -72,17 +72,17 @@ impl Author<'_> {
         })
     }
 
-    /// One patch against a model that the patches before it were applied to.
-    pub fn ask(&mut self, model: &Model) -> Option<Ask> {
+    /// Generates one patch for a model that contains the earlier patches.
+    pub fn action(&mut self, model: &Model) -> Option<Action> {
         Some(match self.random.random_range(0..100) {
             0..3 => {
                 let key = if self.chance(80) { self.name("K") } else { "K1".to_owned() };
-                Ask::CreateProject { id: self.name("$p"), key }
+                Action::CreateProject { id: self.name("$p"), key }
             }
-            3..4 => Ask::RenameProject { id: self.project(model)?, name: self.name("renamed ") },
-            4..5 => Ask::DeleteProject(self.project(model)?),
-            5..8 => Ask::RestoreProject(
-                self.mostly(&model.projects, |project| project.deleted.is_some())?,
+            3..4 => Action::RenameProject { id: self.project(model)?, name: self.name("renamed ") },
+            4..5 => Action::DeleteProject(self.project(model)?),
+            5..8 => Action::RestoreProject(
+                self.pick(&model.projects, |project| project.deleted.is_some())?,
             ),
             8..32 => {
                 let project = self.project(model)?;
@@ -92,10 +92,10 @@ impl Author<'_> {
                     .filter(|(_, task)| task.project == project)
                     .map(|(id, _)| id.clone())
                     .collect();
-                let parent = if self.chance(50) { self.any(&tasks) } else { None };
+                let parent = if self.chance(50) { self.pick_any(&tasks) } else { None };
                 let place = self.place(model, &project, parent.as_ref());
                 let assignee = if self.chance(20) { self.user(model) } else { None };
-                Ask::CreateTask {
+                Action::CreateTask {
                     id: self.name("$t"),
                     project,
                     parent,
@@ -106,12 +106,19 @@ impl Author<'_> {
             }
             32..42 => {
                 let id = self.task(model)?;
-                let status = self.any(&STATUSES).map(str::to_owned).filter(|_| self.chance(50));
+                let status =
+                    self.pick_any(&STATUSES).map(str::to_owned).filter(|_| self.chance(50));
                 let assignee = if self.chance(30) { Some(self.user(model)) } else { None };
                 let expect =
                     if self.chance(20) { Some(model.tasks[&id].title.clone()) } else { None };
                 let expect = if self.chance(3) { Some("another".to_owned()) } else { expect };
-                Ask::UpdateTask { id, title: Some(self.name("title ")), status, assignee, expect }
+                Action::UpdateTask {
+                    id,
+                    title: Some(self.name("title ")),
+                    status,
+                    assignee,
+                    expect,
+                }
             }
             42..60 => {
                 let id = self.task(model)?;
@@ -127,7 +134,7 @@ impl Author<'_> {
                 let parent = match self.random.random_range(0..3) {
                     0 => None,
                     1 => Some(None),
-                    _ => Some(self.any(&tasks)),
+                    _ => Some(self.pick_any(&tasks)),
                 };
                 let below = match &parent {
                     Some(parent) => parent.clone(),
@@ -138,10 +145,10 @@ impl Author<'_> {
                 if project.is_none() && parent.is_none() && place.is_none() {
                     place = Some(Where::First);
                 }
-                Ask::MoveTask { id, project, parent, place }
+                Action::MoveTask { id, project, parent, place }
             }
-            60..67 => Ask::DeleteTask(self.task(model)?),
-            67..74 => Ask::RestoreTask(self.deleted_task(model)?),
+            60..67 => Action::DeleteTask(self.task(model)?),
+            67..74 => Action::RestoreTask(self.deleted_task(model)?),
             74..88 => {
                 let from = self.task(model)?;
                 let to = if self.chance(60) {
@@ -151,47 +158,52 @@ impl Author<'_> {
                         .filter(|(_, task)| task.project == model.tasks[&from].project)
                         .map(|(id, _)| id.clone())
                         .collect();
-                    self.any(&own)?
+                    self.pick_any(&own)?
                 } else {
                     self.task(model)?
                 };
-                let kind = self.any(&["depends_on", "relates", "duplicates"])?;
+                let kind = self.pick_any(&["depends_on", "relates", "duplicates"])?;
                 let dependency = if kind == "depends_on" {
-                    self.any(&["FS", "SS", "FF", "SF"]).map(str::to_owned)
+                    self.pick_any(&["FS", "SS", "FF", "SF"]).map(str::to_owned)
                 } else {
                     None
                 };
-                Ask::Link { id: self.name("$l"), from, to, kind: kind.to_owned(), dependency }
+                Action::Link { id: self.name("$l"), from, to, kind: kind.to_owned(), dependency }
             }
             88..92 => {
-                let id = self.mostly(&model.links, |link| link.deleted.is_none())?;
+                let id = self.pick(&model.links, |link| link.deleted.is_none())?;
                 let link = &model.links[&id];
                 match self.random.random_range(0..3) {
-                    0 if !id.starts_with('$') => Ask::UnlinkById(id),
-                    1 => Ask::Unlink { from: link.from.clone(), to: link.to.clone(), kind: None },
-                    _ => Ask::Unlink {
+                    0 if !id.starts_with('$') => Action::UnlinkById(id),
+                    1 => {
+                        Action::Unlink { from: link.from.clone(), to: link.to.clone(), kind: None }
+                    }
+                    _ => Action::Unlink {
                         from: link.from.clone(),
                         to: link.to.clone(),
                         kind: Some(link.kind.clone()),
                     },
                 }
             }
-            92..95 => Ask::RestoreLink(self.mostly(&model.links, |link| link.deleted.is_some())?),
+            92..95 => Action::RestoreLink(self.pick(&model.links, |link| link.deleted.is_some())?),
             95..97 => {
                 let handle = if self.chance(80) { self.name("u") } else { "ana".to_owned() };
-                Ask::CreateUser { id: self.name("$u"), handle }
+                Action::CreateUser { id: self.name("$u"), handle }
             }
-            97 => Ask::MergeUser { id: self.user(model)?, into: self.user(model)? },
-            98 => Ask::DeleteUser(self.user(model)?),
-            _ => Ask::RestoreUser(self.mostly(&model.users, |user| user.deleted.is_some())?),
+            97 => Action::MergeUser { id: self.user(model)?, into: self.user(model)? },
+            98 => Action::DeleteUser(self.user(model)?),
+            _ => Action::RestoreUser(self.pick(&model.users, |user| user.deleted.is_some())?),
         })
     }
 
-    /// What only a command asks for.
-    pub fn command(&mut self, model: &Model) -> Option<Ask> {
+    /// Generates an action that has its own command.
+    pub fn command(&mut self, model: &Model) -> Option<Action> {
         let task = self.task(model)?;
         if self.chance(40) {
-            return Some(Ask::Split { task, parts: vec![self.name("part "), self.name("part ")] });
+            return Some(Action::Split {
+                task,
+                parts: vec![self.name("part "), self.name("part ")],
+            });
         }
         let own: Vec<String> = model
             .tasks
@@ -199,63 +211,64 @@ impl Author<'_> {
             .filter(|(_, other)| other.project == model.tasks[&task].project)
             .map(|(id, _)| id.clone())
             .collect();
-        Some(Ask::Merge { kept: task, gone: self.any(&own)? })
+        Some(Action::Merge { kept: task, gone: self.pick_any(&own)? })
     }
 
-    /// One user into another, with the living tasks and what user merge does besides.
-    fn user_merge(&mut self, model: &Model) -> Option<Vec<Ask>> {
+    /// Generates the merge of one user into another, with the live tasks and the other effects of a
+    /// user merge.
+    fn user_merge(&mut self, model: &Model) -> Option<Vec<Action>> {
         let (kept, gone) = (self.user(model)?, self.user(model)?);
         let assigned = model
             .tasks
             .iter()
             .filter(|(_, task)| task.deleted.is_none() && task.assignee.as_ref() == Some(&gone));
-        let reassign = |(id, _): (&String, _)| Ask::UpdateTask {
+        let reassign = |(id, _): (&String, _)| Action::UpdateTask {
             id: id.clone(),
             title: None,
             status: None,
             assignee: Some(Some(kept.clone())),
             expect: None,
         };
-        let merge = Ask::MergeUser { id: gone.clone(), into: kept.clone() };
-        let asks: Vec<Ask> = [merge]
+        let merge = Action::MergeUser { id: gone.clone(), into: kept.clone() };
+        let actions: Vec<Action> = [merge]
             .into_iter()
             .chain(assigned.map(reassign))
-            .chain([Ask::DeleteUser(gone.clone())])
+            .chain([Action::DeleteUser(gone.clone())])
             .collect();
-        model.clone().apply(&asks).is_ok().then_some(asks)
+        model.clone().apply(&actions).is_ok().then_some(actions)
     }
 
-    /// A set: patches each made against what the ones before it left.
-    pub fn asks(&mut self, model: &Model) -> Vec<Ask> {
+    /// Generates a set, in which each patch is valid after the ones before it.
+    pub fn actions(&mut self, model: &Model) -> Vec<Action> {
         if self.chance(3)
-            && let Some(asks) = self.user_merge(model)
+            && let Some(actions) = self.user_merge(model)
         {
-            return asks;
+            return actions;
         }
         let mut at = model.clone();
-        let mut asks: Vec<Ask> = Vec::new();
-        let wanted = self.random.random_range(1..=5);
+        let mut actions: Vec<Action> = Vec::new();
+        let expected = self.random.random_range(1..=5);
         for _ in 0..40 {
-            if asks.len() == wanted {
+            if actions.len() == expected {
                 break;
             }
-            let Some(ask) = self.ask(&at) else { continue };
-            asks.push(ask);
+            let Some(action) = self.action(&at) else { continue };
+            actions.push(action);
             let mut next = model.clone();
-            if next.apply(&asks).is_err() {
-                // Patches after a refused one cannot be predicted; sets that succeed test more.
+            if next.apply(&actions).is_err() {
+                // Patches after a refused one cannot be predicted; accepted sets test more.
                 if self.chance(50) {
                     break;
                 }
-                asks.pop();
+                actions.pop();
                 continue;
             }
             at = next;
         }
-        asks
+        actions
     }
 
-    /// A word for a task: its key before the set, one it had, or its id.
+    /// Returns a reference to a task: its key before the set, a former key, or its id.
     pub fn task_word(&mut self, before: &Model, id: &str) -> Value {
         let Some(task) = before.tasks.get(id) else { return json!(id) };
         let key = before.key(id);
@@ -290,22 +303,24 @@ impl Author<'_> {
         }
     }
 
-    /// The patch as an author writes it; `before` is the lake before the set.
-    pub fn json(&mut self, before: &Model, ask: &Ask) -> Value {
+    /// Returns the patch as an author writes it; `before` is the lake before the set.
+    pub fn json(&mut self, before: &Model, action: &Action) -> Value {
         let mut fields = Map::new();
         let mut rest = Map::new();
-        let (op, entity, id) = match ask {
-            Ask::CreateProject { id, key } => {
+        let (op, entity, id) = match action {
+            Action::CreateProject { id, key } => {
                 fields.extend([("key".to_owned(), json!(key)), ("name".to_owned(), json!(key))]);
                 ("create", "project", Some(json!(id)))
             }
-            Ask::RenameProject { id, name } => {
+            Action::RenameProject { id, name } => {
                 fields.insert("name".to_owned(), json!(name));
                 ("update", "project", Some(self.project_word(before, id)))
             }
-            Ask::DeleteProject(id) => ("delete", "project", Some(self.project_word(before, id))),
-            Ask::RestoreProject(id) => ("restore", "project", Some(self.project_word(before, id))),
-            Ask::CreateTask { id, project, parent, place, title, assignee } => {
+            Action::DeleteProject(id) => ("delete", "project", Some(self.project_word(before, id))),
+            Action::RestoreProject(id) => {
+                ("restore", "project", Some(self.project_word(before, id)))
+            }
+            Action::CreateTask { id, project, parent, place, title, assignee } => {
                 fields.insert("project_id".to_owned(), self.project_word(before, project));
                 fields.insert("title".to_owned(), json!(title));
                 if let Some(parent) = parent {
@@ -319,7 +334,7 @@ impl Author<'_> {
                 }
                 ("create", "task", Some(json!(id)))
             }
-            Ask::UpdateTask { id, title, status, assignee, expect } => {
+            Action::UpdateTask { id, title, status, assignee, expect } => {
                 fields.extend(title.iter().map(|title| ("title".to_owned(), json!(title))));
                 fields.extend(status.iter().map(|status| ("status".to_owned(), json!(status))));
                 if let Some(assignee) = assignee {
@@ -332,7 +347,7 @@ impl Author<'_> {
                 }
                 ("update", "task", Some(self.task_word(before, id)))
             }
-            Ask::MoveTask { id, project, parent, place } => {
+            Action::MoveTask { id, project, parent, place } => {
                 if let Some(project) = project {
                     fields.insert("project_id".to_owned(), self.project_word(before, project));
                 }
@@ -347,9 +362,9 @@ impl Author<'_> {
                 }
                 ("move", "task", Some(self.task_word(before, id)))
             }
-            Ask::DeleteTask(id) => ("delete", "task", Some(self.task_word(before, id))),
-            Ask::RestoreTask(id) => ("restore", "task", Some(self.task_word(before, id))),
-            Ask::Link { id, from, to, kind, dependency } => {
+            Action::DeleteTask(id) => ("delete", "task", Some(self.task_word(before, id))),
+            Action::RestoreTask(id) => ("restore", "task", Some(self.task_word(before, id))),
+            Action::Link { id, from, to, kind, dependency } => {
                 fields.insert("from_id".to_owned(), self.task_word(before, from));
                 fields.insert("to_id".to_owned(), self.task_word(before, to));
                 fields.insert("kind".to_owned(), json!(kind));
@@ -360,25 +375,27 @@ impl Author<'_> {
                 );
                 ("link", "task_link", Some(json!(id)))
             }
-            Ask::Unlink { from, to, kind } => {
+            Action::Unlink { from, to, kind } => {
                 fields.insert("from_id".to_owned(), self.task_word(before, from));
                 fields.insert("to_id".to_owned(), self.task_word(before, to));
                 fields.extend(kind.iter().map(|kind| ("kind".to_owned(), json!(kind))));
                 ("unlink", "task_link", None)
             }
-            Ask::UnlinkById(id) => ("unlink", "task_link", Some(json!(id))),
-            Ask::RestoreLink(id) => ("restore", "task_link", Some(json!(id))),
-            Ask::CreateUser { id, handle } => {
+            Action::UnlinkById(id) => ("unlink", "task_link", Some(json!(id))),
+            Action::RestoreLink(id) => ("restore", "task_link", Some(json!(id))),
+            Action::CreateUser { id, handle } => {
                 fields.insert("handle".to_owned(), json!(handle));
                 ("create", "user", Some(json!(id)))
             }
-            Ask::MergeUser { id, into } => {
+            Action::MergeUser { id, into } => {
                 fields.insert("merged_into".to_owned(), self.user_word(before, into));
                 ("update", "user", Some(self.user_word(before, id)))
             }
-            Ask::DeleteUser(id) => ("delete", "user", Some(self.user_word(before, id))),
-            Ask::RestoreUser(id) => ("restore", "user", Some(self.user_word(before, id))),
-            Ask::Merge { .. } | Ask::Split { .. } => panic!("these are commands and no patches"),
+            Action::DeleteUser(id) => ("delete", "user", Some(self.user_word(before, id))),
+            Action::RestoreUser(id) => ("restore", "user", Some(self.user_word(before, id))),
+            Action::Merge { .. } | Action::Split { .. } => {
+                panic!("these actions are commands, not patches")
+            }
         };
         let mut patch =
             Map::from_iter([("op".to_owned(), json!(op)), ("entity".to_owned(), json!(entity))]);

@@ -1,9 +1,11 @@
-//! Random changes against a second, simple model of the domain, which shares no code with the first.
+//! Random changes, checked against a second, simple model of the domain, which shares no code with
+//! the first.
 //!
-//! The model is written from the design alone: lists of siblings instead of positions, a matrix of "not before" instead
-//! of a walk. It predicts of every set whether it is accepted and how the lake stands afterwards. What it does not
-//! decide: the undo of a set that is not the last one. There it is checked that a refusal changes nothing, and that what
-//! was accepted left the tree, the keys and the links sound.
+//! The model follows the design alone: lists of siblings instead of positions, a matrix of "not
+//! before" instead of a graph search. It predicts for every set whether it is accepted, and the
+//! lake after it. It does not predict the undo of a set that is not the last one. In that case, the
+//! test checks that a refusal changes nothing, and that an accepted undo leaves the tree, the keys
+//! and the links valid.
 
 mod binary;
 mod generate;
@@ -13,7 +15,7 @@ mod service;
 
 use std::fmt;
 
-/// What a run did.
+/// Statistics of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
     pub steps: usize,
@@ -43,11 +45,11 @@ impl fmt::Display for Counts {
     }
 }
 
-/// Names what differs, and not what is the same.
-fn assert_same(found: &[String], wanted: &[String], result: &str) {
+/// Asserts equality, and reports only the differences.
+fn assert_same(found: &[String], expected: &[String], result: &str) {
     let without = |from: &[String], others: &[String]| -> Vec<String> {
         from.iter().filter(|line| !others.contains(line)).cloned().collect()
     };
-    let (more, less) = (without(found, wanted), without(wanted, found));
-    assert!(found == wanted, "{result}\nthe lake has  {more:#?}\nthe model has {less:#?}");
+    let (more, less) = (without(found, expected), without(expected, found));
+    assert!(found == expected, "{result}\nthe lake has  {more:#?}\nthe model has {less:#?}");
 }

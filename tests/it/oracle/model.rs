@@ -1,10 +1,10 @@
-//! The lake as the model sees it, and how a real state looks in its terms.
+//! The lake as the model sees it, and the conversion of a real state.
 
 use std::collections::BTreeMap;
 
 use lakeplan::domain::state::State;
 
-/// Records by id. What a set creates has its local name for an id until the lake gives it one.
+/// Records by id. A record that a set creates has its local name as id until the lake assigns one.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     pub projects: BTreeMap<String, Project>,
@@ -17,9 +17,9 @@ pub struct Model {
 pub struct Project {
     pub key: String,
     pub name: String,
-    /// The highest number that a task of it ever had.
+    /// The highest number of any of its tasks so far.
     pub highest: u32,
-    /// The top tasks in their order, deleted ones included.
+    /// The top-level tasks in order, including deleted ones.
     pub parts: Vec<String>,
     /// The set that deleted it.
     pub deleted: Option<String>,
@@ -56,7 +56,7 @@ pub struct User {
 }
 
 impl Model {
-    /// A real state in the model's terms. What follows from the tree (depth, path, root) is checked on the way.
+    /// Converts a real state. Checks the fields that follow from the tree: depth, path and root.
     pub fn of(state: &State) -> Self {
         let mut model = Self::default();
         for user in state.users() {
@@ -68,7 +68,7 @@ impl Model {
             model.users.insert(user.id.to_string(), user_of);
         }
         for (held, own) in
-            state.projects().map(|held| (held, held.project().expect("a project has its row")))
+            state.projects().map(|held| (held, held.project().expect("project has a record")))
         {
             let project = own.id.to_string();
             for task in held.tasks() {
@@ -76,7 +76,7 @@ impl Model {
                 assert_eq!(
                     task.key.project(),
                     &own.key,
-                    "the key of {} is of another project",
+                    "the key of {} belongs to another project",
                     task.key
                 );
                 let parts = held.children(Some(task.id)).map(|part| part.id.to_string()).collect();
@@ -136,24 +136,24 @@ impl Model {
         model
     }
 
-    /// What must be true of any lake, whatever happened to it.
+    /// Asserts the invariants of any lake.
     fn check_sound(&self) {
         for (id, task) in self.tasks.iter().filter(|(_, task)| task.deleted.is_none()) {
             assert!(
                 self.projects[&task.project].deleted.is_none(),
-                "{} lives in a deleted project",
+                "{} is live in a deleted project",
                 self.key(id)
             );
             let lives =
                 task.parent.as_ref().is_none_or(|parent| self.tasks[parent].deleted.is_none());
-            assert!(lives, "{} lives below a deleted task", self.key(id));
+            assert!(lives, "{} is live below a deleted task", self.key(id));
         }
         for link in self.links.values().filter(|link| link.deleted.is_none()) {
             let (from, to) = (&self.tasks[&link.from], &self.tasks[&link.to]);
             let name = format!("{} {} {}", self.key(&link.from), link.kind, self.key(&link.to));
             assert!(
                 from.deleted.is_none() && to.deleted.is_none(),
-                "{name} leads from or to a deleted task"
+                "{name} starts or ends at a deleted task"
             );
             assert_eq!(link.project, from.project, "{name} is not in the project it starts from");
             assert!(
@@ -168,7 +168,7 @@ impl Model {
         format!("{}-{}", self.projects[&task.project].key, task.number)
     }
 
-    /// What a task stands below, the nearest first.
+    /// Returns the ancestors of a task, the nearest first.
     pub fn ancestors(&self, task: &str) -> Vec<String> {
         let mut found = Vec::new();
         let mut at = self.tasks[task].parent.clone();
@@ -179,7 +179,7 @@ impl Model {
         found
     }
 
-    /// A task and all below it, parents first and siblings in their order.
+    /// Returns a task and all its descendants, parents first and siblings in order.
     pub fn branch(&self, task: &str) -> Vec<String> {
         let mut found = vec![task.to_owned()];
         for part in &self.tasks[task].parts {
@@ -190,12 +190,12 @@ impl Model {
 
     pub fn siblings(&mut self, project: &str, parent: Option<&str>) -> &mut Vec<String> {
         match parent {
-            Some(parent) => &mut self.tasks.get_mut(parent).expect("a parent").parts,
-            None => &mut self.projects.get_mut(project).expect("a project").parts,
+            Some(parent) => &mut self.tasks.get_mut(parent).expect("parent").parts,
+            None => &mut self.projects.get_mut(project).expect("project").parts,
         }
     }
 
-    /// Everything there is, in names instead of ids.
+    /// Returns all records as lines, with names instead of ids.
     pub fn lines(&self) -> Vec<String> {
         let task = |id: &String| self.key(id);
         let handle = |id: &Option<String>| id.as_ref().map(|id| self.users[id].handle.clone());
@@ -235,7 +235,8 @@ impl Model {
         lines
     }
 
-    /// What lives, without what an undo leaves otherwise: numbers that were given and keys that tasks had.
+    /// Returns the live records as lines, without the things that an undo keeps: assigned numbers
+    /// and former keys.
     pub fn living(&self) -> Vec<String> {
         let mut living = self.clone();
         living.projects.retain(|_, project| project.deleted.is_none());
@@ -255,7 +256,7 @@ impl Model {
             project.highest = 0;
         });
         let users = living.users.clone();
-        // An assignment to a user that was merged since means the other one.
+        // An assignment to a user who was merged since resolves to the other user.
         let acting =
             |user: String| Some(self.end_of_chain(&user)).filter(|user| users.contains_key(user));
         living
@@ -269,8 +270,9 @@ impl Model {
         living.lines()
     }
 
-    /// Gives what the last set deleted the id that the lake gave the set.
-    pub fn name_set(&mut self, set: &str) {
+    /// Replaces the placeholder in records that the last set deleted by the id that the lake gave
+    /// the set.
+    pub fn set_deleting_set(&mut self, set: &str) {
         let marks = (self.projects.values_mut().map(|it| &mut it.deleted))
             .chain(self.tasks.values_mut().map(|it| &mut it.deleted))
             .chain(self.links.values_mut().map(|it| &mut it.deleted))

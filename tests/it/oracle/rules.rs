@@ -1,10 +1,10 @@
-//! The rules, as the model has them: what a patch asks for, whether it may, and what it does.
+//! The rules of the model: the action of a patch, whether it is allowed, and its effect.
 
 use std::collections::BTreeSet;
 
 use super::model::{Link, Model, Project, Task, User};
 
-/// Stands for the id of the set that is being judged.
+/// Placeholder for the id of the set in progress.
 pub const THIS_SET: &str = "this set";
 
 #[derive(Clone, Debug)]
@@ -15,9 +15,9 @@ pub enum Where {
     Before(String),
 }
 
-/// One patch.
+/// The action of one patch.
 #[derive(Clone, Debug)]
-pub enum Ask {
+pub enum Action {
     CreateProject {
         id: String,
         key: String,
@@ -75,12 +75,12 @@ pub enum Ask {
     },
     DeleteUser(String),
     RestoreUser(String),
-    /// Two tasks that are the same work; a command of its own.
+    /// Two tasks that are the same work; it has its own command.
     Merge {
         kept: String,
         gone: String,
     },
-    /// A task and the titles of its parts; a command of its own.
+    /// A task and the titles of its subtasks; it has its own command.
     Split {
         task: String,
         parts: Vec<String>,
@@ -89,32 +89,32 @@ pub enum Ask {
 
 pub type Verdict = Result<(), String>;
 
-fn no<T>(why: impl Into<String>) -> Result<T, String> {
+fn refuse<T>(why: impl Into<String>) -> Result<T, String> {
     Err(why.into())
 }
 
-fn must(holds: bool, why: &str) -> Verdict {
-    if holds { Ok(()) } else { no(why) }
+fn ensure(holds: bool, why: &str) -> Verdict {
+    if holds { Ok(()) } else { refuse(why) }
 }
 
 impl Model {
-    /// Applies a set, or says why it may not.
-    pub fn apply(&mut self, asks: &[Ask]) -> Verdict {
-        for ask in asks {
-            // What is named is what it is at that point of the set.
-            let link = match ask {
-                Ask::Unlink { from, to, kind } => {
+    /// Applies a set, or returns the reason for its refusal.
+    pub fn apply(&mut self, actions: &[Action]) -> Verdict {
+        for action in actions {
+            // References are resolved at that point of the set.
+            let link = match action {
+                Action::Unlink { from, to, kind } => {
                     Some(self.only_link(from, to, kind.as_deref())?)
                 }
                 _ => None,
             };
-            if let Ask::UpdateTask { id, .. } = ask {
-                must(
+            if let Action::UpdateTask { id, .. } = action {
+                ensure(
                     self.tasks.get(id).ok_or("no task")?.deleted.is_none(),
                     "the task is deleted",
                 )?;
             }
-            self.step(ask, link)?;
+            self.step(action, link)?;
         }
         self.check_dependencies()
     }
@@ -129,14 +129,14 @@ impl Model {
             self.links.iter().filter(|(_, link)| fits(link)).map(|(id, _)| id).collect();
         match found.as_slice() {
             [one] => Ok((*one).clone()),
-            _ => no("not one link between the two"),
+            _ => refuse("not one link between the two"),
         }
     }
 
-    fn step(&mut self, ask: &Ask, link: Option<String>) -> Verdict {
-        match ask {
-            Ask::CreateProject { id, key } => {
-                must(
+    fn step(&mut self, action: &Action, link: Option<String>) -> Verdict {
+        match action {
+            Action::CreateProject { id, key } => {
+                ensure(
                     self.projects.values().all(|project| project.key != *key),
                     "the key is taken",
                 )?;
@@ -149,10 +149,10 @@ impl Model {
                 };
                 self.projects.insert(id.clone(), project);
             }
-            Ask::RenameProject { id, name } => {
+            Action::RenameProject { id, name } => {
                 self.projects.get_mut(id).ok_or("no project")?.name.clone_from(name)
             }
-            Ask::DeleteProject(id) => {
+            Action::DeleteProject(id) => {
                 self.live_project(id)?;
                 self.projects.get_mut(id).ok_or("no project")?.deleted = Some(THIS_SET.to_owned());
                 let tasks: Vec<String> = self
@@ -170,7 +170,7 @@ impl Model {
                     link.deleted = Some(THIS_SET.to_owned());
                 }
             }
-            Ask::RestoreProject(id) => {
+            Action::RestoreProject(id) => {
                 let set = self
                     .projects
                     .get(id)
@@ -189,7 +189,7 @@ impl Model {
                     .collect();
                 self.restore(&tasks, links, &set)?;
             }
-            Ask::CreateTask { id, project, parent, place, title, assignee } => {
+            Action::CreateTask { id, project, parent, place, title, assignee } => {
                 self.live_project(project)?;
                 if let Some(parent) = parent {
                     self.live_task_in(parent, project)?;
@@ -209,17 +209,17 @@ impl Model {
                     deleted: None,
                 };
                 self.tasks.insert(id.clone(), task);
-                must(self.ancestors(id).len() <= 5, "too deep")?;
-                self.stand(id, project, parent.as_deref(), place.as_ref())?;
+                ensure(self.ancestors(id).len() <= 5, "too deep")?;
+                self.insert_sibling(id, project, parent.as_deref(), place.as_ref())?;
             }
-            Ask::UpdateTask { id, title, status, assignee, expect } => {
+            Action::UpdateTask { id, title, status, assignee, expect } => {
                 let acting = match assignee {
                     Some(Some(user)) => Some(Some(self.acting(user)?)),
                     Some(None) => Some(None),
                     None => None,
                 };
                 let task = self.tasks.get_mut(id).ok_or("no task")?;
-                must(
+                ensure(
                     expect.as_ref().is_none_or(|title| *title == task.title),
                     "another title is expected",
                 )?;
@@ -227,23 +227,23 @@ impl Model {
                 task.status = status.clone().unwrap_or_else(|| task.status.clone());
                 task.assignee = acting.unwrap_or_else(|| task.assignee.clone());
             }
-            Ask::MoveTask { id, project, parent, place } => {
+            Action::MoveTask { id, project, parent, place } => {
                 self.relocate(id, project.as_deref(), parent, place.as_ref())?
             }
-            Ask::DeleteTask(id) => {
-                must(self.tasks.get(id).ok_or("no task")?.deleted.is_none(), "deleted already")?;
+            Action::DeleteTask(id) => {
+                ensure(self.tasks.get(id).ok_or("no task")?.deleted.is_none(), "deleted already")?;
                 self.end(&self.branch(id));
             }
-            Ask::RestoreTask(id) => {
+            Action::RestoreTask(id) => {
                 let task = self.tasks.get(id).ok_or("no task")?;
                 let set = task.deleted.clone().ok_or("not deleted")?;
                 self.live_project(&task.project.clone())?;
                 let branch = self.branch(id);
                 self.restore(&branch, BTreeSet::new(), &set)?;
             }
-            Ask::Link { id, from, to, kind, dependency } => {
+            Action::Link { id, from, to, kind, dependency } => {
                 let dependency = dependency.clone().unwrap_or_else(|| "FS".to_owned());
-                must(from != to, "linked to itself")?;
+                ensure(from != to, "linked to itself")?;
                 let project = self.tasks.get(from).ok_or("no task")?.project.clone();
                 let link = Link {
                     project,
@@ -256,44 +256,44 @@ impl Model {
                 self.may_link(id, &link)?;
                 self.links.insert(id.clone(), link);
             }
-            Ask::Unlink { .. } => self.unlink(&link.ok_or("no link")?)?,
-            Ask::UnlinkById(id) => self.unlink(id)?,
-            Ask::RestoreLink(id) => {
+            Action::Unlink { .. } => self.unlink(&link.ok_or("no link")?)?,
+            Action::UnlinkById(id) => self.unlink(id)?,
+            Action::RestoreLink(id) => {
                 let link = self.links.get(id).ok_or("no link")?.clone();
-                must(link.deleted.is_some(), "not deleted")?;
+                ensure(link.deleted.is_some(), "not deleted")?;
                 self.live_project(&link.project)?;
                 self.link_again(id)?;
             }
-            Ask::CreateUser { id, handle } => {
+            Action::CreateUser { id, handle } => {
                 self.free_handle(handle)?;
                 self.users
                     .insert(id.clone(), User { handle: handle.clone(), into: None, deleted: None });
             }
-            Ask::MergeUser { id, into } => {
-                must(
+            Action::MergeUser { id, into } => {
+                ensure(
                     self.users.get(into).ok_or("no user")?.deleted.is_none(),
                     "the user is deleted",
                 )?;
-                must(!self.chain(into).any(|user| user == *id), "leads back to the same user")?;
+                ensure(!self.chain(into).any(|user| user == *id), "leads back to the same user")?;
                 self.users.get_mut(id).ok_or("no user")?.into = Some(into.clone());
             }
-            Ask::DeleteUser(id) => {
+            Action::DeleteUser(id) => {
                 let user = self.users.get_mut(id).ok_or("no user")?;
-                must(user.deleted.is_none(), "deleted already")?;
+                ensure(user.deleted.is_none(), "deleted already")?;
                 user.deleted = Some(THIS_SET.to_owned());
             }
-            Ask::RestoreUser(id) => {
+            Action::RestoreUser(id) => {
                 let user = self.users.get(id).ok_or("no user")?;
-                must(user.deleted.is_some(), "not deleted")?;
+                ensure(user.deleted.is_some(), "not deleted")?;
                 self.free_handle(&user.handle.clone())?;
                 self.users.get_mut(id).ok_or("no user")?.deleted = None;
             }
-            Ask::Merge { kept, gone } => self.merge(kept, gone)?,
-            Ask::Split { task, parts } => {
+            Action::Merge { kept, gone } => self.merge(kept, gone)?,
+            Action::Split { task, parts } => {
                 let own = self.tasks.get(task).ok_or("no task")?.clone();
-                must(own.deleted.is_none(), "the task is deleted")?;
+                ensure(own.deleted.is_none(), "the task is deleted")?;
                 for title in parts {
-                    let ask = Ask::CreateTask {
+                    let action = Action::CreateTask {
                         id: format!("$part {title}"),
                         project: own.project.clone(),
                         parent: Some(task.clone()),
@@ -301,7 +301,7 @@ impl Model {
                         title: title.clone(),
                         assignee: own.assignee.clone(),
                     };
-                    self.step(&ask, None)?;
+                    self.step(&action, None)?;
                 }
             }
         }
@@ -313,9 +313,9 @@ impl Model {
             self.tasks.get(kept).ok_or("no task")?.clone(),
             self.tasks.get(gone).ok_or("no task")?.clone(),
         );
-        must(own.deleted.is_none() && other.deleted.is_none(), "one is deleted")?;
-        must(kept != gone && own.project == other.project, "not two tasks of one project")?;
-        must(!self.ancestors(kept).iter().any(|above| above == gone), "stands below it")?;
+        ensure(own.deleted.is_none() && other.deleted.is_none(), "one is deleted")?;
+        ensure(kept != gone && own.project == other.project, "not two tasks of one project")?;
+        ensure(!self.ancestors(kept).iter().any(|above| above == gone), "stands below it")?;
         if let (None, Some(user)) = (&own.assignee, &other.assignee) {
             self.tasks.get_mut(kept).ok_or("no task")?.assignee = Some(self.acting(user)?);
         }
@@ -343,25 +343,30 @@ impl Model {
 
     fn is_new(&self, link: &Link) -> bool {
         let mirrored = Link { from: link.to.clone(), to: link.from.clone(), ..link.clone() };
-        let says = |wanted: &Link| {
-            let own =
-                self.links.values().filter(|own| own.deleted.is_none() && own.kind == wanted.kind);
-            own.into_iter().any(|own| (&own.from, &own.to) == (&wanted.from, &wanted.to))
+        let equals = |expected: &Link| {
+            let own = self
+                .links
+                .values()
+                .filter(|own| own.deleted.is_none() && own.kind == expected.kind);
+            own.into_iter().any(|own| (&own.from, &own.to) == (&expected.from, &expected.to))
         };
-        !says(link) && (link.kind != "relates" || !says(&mirrored))
+        !equals(link) && (link.kind != "relates" || !equals(&mirrored))
     }
 
     fn live_project(&self, id: &str) -> Verdict {
-        must(self.projects.get(id).ok_or("no project")?.deleted.is_none(), "the project is deleted")
+        ensure(
+            self.projects.get(id).ok_or("no project")?.deleted.is_none(),
+            "the project is deleted",
+        )
     }
 
     fn live_task_in(&self, id: &str, project: &str) -> Verdict {
         let task = self.tasks.get(id).ok_or("no task")?;
-        must(task.project == project && task.deleted.is_none(), "no living task of the project")
+        ensure(task.project == project && task.deleted.is_none(), "no living task of the project")
     }
 
     fn free_handle(&self, handle: &str) -> Verdict {
-        must(
+        ensure(
             self.users.values().all(|user| user.deleted.is_some() || user.handle != handle),
             "the handle is taken",
         )
@@ -371,7 +376,7 @@ impl Model {
         self.chain(user).last().unwrap_or_default()
     }
 
-    /// The user, the user it was merged into, and so on.
+    /// Returns the user, the user it was merged into, and so on.
     fn chain(&self, user: &str) -> impl Iterator<Item = String> {
         std::iter::successors(Some(user.to_owned()), |at| {
             self.users.get(at).and_then(|user| user.into.clone())
@@ -380,12 +385,12 @@ impl Model {
 
     fn acting(&self, user: &str) -> Result<String, String> {
         let end = self.end_of_chain(user);
-        must(self.users.get(&end).ok_or("no user")?.deleted.is_none(), "the user is deleted")?;
+        ensure(self.users.get(&end).ok_or("no user")?.deleted.is_none(), "the user is deleted")?;
         Ok(end)
     }
 
-    /// Puts a task into a list of siblings.
-    fn stand(
+    /// Inserts a task into a list of siblings.
+    fn insert_sibling(
         &mut self,
         id: &str,
         project: &str,
@@ -415,7 +420,7 @@ impl Model {
         place: Option<&Where>,
     ) -> Verdict {
         let task = self.tasks.get(id).ok_or("no task")?.clone();
-        must(task.deleted.is_none(), "the task is deleted")?;
+        ensure(task.deleted.is_none(), "the task is deleted")?;
         let to = project.unwrap_or(&task.project).to_owned();
         self.live_project(&to)?;
         let crosses = to != task.project;
@@ -427,7 +432,7 @@ impl Model {
         let branch = self.branch(id);
         if let Some(parent) = &new_parent {
             self.live_task_in(parent, &to)?;
-            must(!branch.contains(parent), "below itself")?;
+            ensure(!branch.contains(parent), "below itself")?;
         }
         if crosses {
             let is_in = |id: &String| branch.contains(id);
@@ -435,7 +440,7 @@ impl Model {
                 let tears = link.deleted.is_none()
                     && link.kind == "depends_on"
                     && is_in(&link.from) != is_in(&link.to);
-                must(!tears, "a dependency would cross projects")?;
+                ensure(!tears, "a dependency would cross projects")?;
                 if is_in(&link.from) {
                     link.project.clone_from(&to);
                 }
@@ -448,16 +453,16 @@ impl Model {
         if !stays {
             self.siblings(&task.project, task.parent.as_deref()).retain(|other| other != id);
             self.tasks.get_mut(id).ok_or("no task")?.parent.clone_from(&new_parent);
-            self.stand(id, &to, new_parent.as_deref(), place)?;
+            self.insert_sibling(id, &to, new_parent.as_deref(), place)?;
         }
-        must(branch.iter().all(|id| self.ancestors(id).len() <= 5), "too deep")
+        ensure(branch.iter().all(|id| self.ancestors(id).len() <= 5), "too deep")
     }
 
-    /// A key in another project: the one the task had there, else the next.
+    /// Assigns a key in another project: the task's former key there, or else the next one.
     fn rename(&mut self, id: &str, to: &str) {
         let left = self.key(id);
-        let project = self.projects.get_mut(to).expect("a project");
-        let task = self.tasks.get_mut(id).expect("a task");
+        let project = self.projects.get_mut(to).expect("project");
+        let task = self.tasks.get_mut(id).expect("task");
         let had = task
             .former
             .iter()
@@ -468,7 +473,7 @@ impl Model {
                 .remove(at)
                 .split_once('-')
                 .and_then(|(_, number)| number.parse().ok())
-                .expect("a number"),
+                .expect("number"),
             None => {
                 project.highest += 1;
                 project.highest
@@ -478,10 +483,10 @@ impl Model {
         task.former.push(left);
     }
 
-    /// Ends living tasks and every living link at them, wherever it is from.
+    /// Deletes live tasks and all their live links, from any project.
     fn end(&mut self, tasks: &[String]) {
         for id in tasks {
-            let task = self.tasks.get_mut(id).expect("a task");
+            let task = self.tasks.get_mut(id).expect("task");
             task.deleted.get_or_insert_with(|| THIS_SET.to_owned());
         }
         let touches = |link: &Link| tasks.contains(&link.from) || tasks.contains(&link.to);
@@ -490,18 +495,19 @@ impl Model {
         }
     }
 
-    /// Brings back what one set deleted: tasks whose parents live, then links whose ends do.
+    /// Restores the records that one set deleted: tasks with live parents, then links with live
+    /// ends.
     fn restore(&mut self, tasks: &[String], mut links: BTreeSet<String>, set: &str) -> Verdict {
         for id in tasks {
             if self.tasks[id].deleted.as_deref() != Some(set) {
                 continue;
             }
             let parent = self.tasks[id].parent.clone();
-            must(
+            ensure(
                 parent.is_none_or(|parent| self.tasks[&parent].deleted.is_none()),
                 "the parent is deleted",
             )?;
-            self.tasks.get_mut(id).expect("a task").deleted = None;
+            self.tasks.get_mut(id).expect("task").deleted = None;
         }
         let touches = |link: &Link| tasks.contains(&link.from) || tasks.contains(&link.to);
         links.extend(self.links.iter().filter(|(_, link)| touches(link)).map(|(id, _)| id.clone()));
@@ -520,7 +526,7 @@ impl Model {
         let link = self.links[id].clone();
         self.may_link(id, &link)?;
         let project = self.tasks[&link.from].project.clone();
-        let link = self.links.get_mut(id).expect("a link");
+        let link = self.links.get_mut(id).expect("link");
         (link.project, link.deleted) = (project, None);
         Ok(())
     }
@@ -530,12 +536,12 @@ impl Model {
             self.tasks.get(&link.from).ok_or("no task")?,
             self.tasks.get(&link.to).ok_or("no task")?,
         );
-        must(from.deleted.is_none() && to.deleted.is_none(), "an end is deleted")?;
-        must(
+        ensure(from.deleted.is_none() && to.deleted.is_none(), "an end is deleted")?;
+        ensure(
             link.kind != "depends_on" || from.project == to.project,
             "a dependency would cross projects",
         )?;
-        let says_the_same = |(other_id, other): (&String, &Link)| {
+        let is_same_link = |(other_id, other): (&String, &Link)| {
             let same = (&other.from, &other.to) == (&link.from, &link.to);
             let mirrored =
                 link.kind == "relates" && (&other.to, &other.from) == (&link.from, &link.to);
@@ -544,17 +550,18 @@ impl Model {
                 && other.kind == link.kind
                 && (same || mirrored)
         };
-        must(!self.links.iter().any(says_the_same), "linked already")
+        ensure(!self.links.iter().any(is_same_link), "linked already")
     }
 
     fn unlink(&mut self, id: &str) -> Verdict {
         let link = self.links.get_mut(id).ok_or("no link")?;
-        must(link.deleted.is_none(), "deleted already")?;
+        ensure(link.deleted.is_none(), "deleted already")?;
         link.deleted = Some(THIS_SET.to_owned());
         Ok(())
     }
 
-    /// No chain of "not before" leads from a start or finish back to itself, and no chain of dependencies does.
+    /// Checks that no chain of "not before" leads from a start or finish back to itself, and that
+    /// dependencies have no cycle.
     fn check_dependencies(&self) -> Verdict {
         let links: Vec<&Link> = self
             .links
@@ -564,10 +571,10 @@ impl Model {
         for link in &links {
             let related = self.ancestors(&link.from).contains(&link.to)
                 || self.ancestors(&link.to).contains(&link.from);
-            must(!related, "a dependency on a relative")?;
+            ensure(!related, "a dependency on a relative")?;
         }
         let chain = links.iter().map(|link| (link.to.clone(), link.from.clone()));
-        must(is_acyclic(chain.collect()), "a circle of dependencies")?;
+        ensure(is_acyclic(chain.collect()), "a circle of dependencies")?;
         let (start, finish) =
             (|task: &String| format!("{task} starts"), |task: &String| format!("{task} ends"));
         let mut before: Vec<(String, String)> = Vec::new();
@@ -584,11 +591,11 @@ impl Model {
                 if link.dependency.ends_with('S') { start(&link.from) } else { finish(&link.from) };
             before.push((held_by, holds));
         }
-        must(is_acyclic(before), "a deadlock through parents")
+        ensure(is_acyclic(before), "a deadlock through parents")
     }
 }
 
-/// Takes away what nothing comes before, again and again; what is left stands in circles.
+/// Repeatedly removes nodes without predecessors; the rest is cyclic.
 fn is_acyclic(mut edges: Vec<(String, String)>) -> bool {
     loop {
         let held: BTreeSet<String> = edges.iter().map(|(_, later)| later.clone()).collect();

@@ -1,4 +1,5 @@
-//! Random sets through the service on a lake that is opened again, folded, read in the past and undone in between.
+//! Random sets through the service, on a lake that is reopened, folded, read in the past and undone
+//! in between.
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use super::model::Model;
 use super::{Counts, assert_same};
 use crate::support::{clock, counts, random, request};
 
-/// Where the lake is.
+/// Location of the lake.
 enum Placement {
     Memory,
     Delta { root: LakeLocation, _folder: Option<tempfile::TempDir> },
@@ -63,14 +64,24 @@ impl Placement {
         }
     }
 
-    /// A new process, which keeps so many records at hand.
-    async fn open(&self, clock: &Arc<ManualClock>, seed: u64, most: usize) -> Option<Service> {
+    /// Opens the lake as a new process with a cache of this many records.
+    async fn open(
+        &self,
+        clock: &Arc<ManualClock>,
+        seed: u64,
+        max_cached: usize,
+    ) -> Option<Service> {
         let Self::Delta { root, .. } = self else { return None };
         let (clock, random) = (Arc::clone(clock), random(seed));
-        let store =
-            DeltaStore::open_keeping(root, Format::default(), most, clock.clone(), random.clone())
-                .await
-                .unwrap();
+        let store = DeltaStore::open_keeping(
+            root,
+            Format::default(),
+            max_cached,
+            clock.clone(),
+            random.clone(),
+        )
+        .await
+        .unwrap();
         Some(Service { store: Arc::new(store), clock, random, actor: Name::new("tester").unwrap() })
     }
 }
@@ -79,7 +90,7 @@ fn is_of_assignee(violation: &Violation) -> bool {
     violation.field.as_deref() == Some("fields.assignee_id")
 }
 
-async fn look(service: &Service) -> Model {
+async fn read_model(service: &Service) -> Model {
     Model::of(&service.state(&Scope::All).await.unwrap())
 }
 
@@ -87,12 +98,13 @@ async fn run(seed: u64, steps: usize, place: Placement) -> Counts {
     let mut rng = StdRng::seed_from_u64(seed);
     let clock = clock();
     let mut service = place.create(&clock, seed).await;
-    // Another process looks, so that the one that changes has at hand only what it loads for a change.
+    // Another process reads, so that the changing process has only the records in its cache that it
+    // loads for a change.
     let observer =
         place.open(&clock, seed + 50_000, 100_000).await.unwrap_or_else(|| service.clone());
     let mut found = Counts::default();
-    let mut model = look(&observer).await;
-    // The living part of the lake before the last set, where the last step was a set.
+    let mut model = read_model(&observer).await;
+    // The live part of the lake before the last set, if the last step was a set.
     let mut undoable: Option<(Vec<String>, serde_json::Value)> = None;
     let mut past: Vec<(u64, Vec<String>)> = Vec::new();
     let mut named = 0;
@@ -102,8 +114,10 @@ async fn run(seed: u64, steps: usize, place: Placement) -> Counts {
         let seq = observer.store.head().await.unwrap().seq;
         match rng.random_range(0..100) {
             0..8 => {
-                let most = [1, 1, 30][rng.random_range(0..3)];
-                if let Some(again) = place.open(&clock, seed * 100_000 + step as u64, most).await {
+                let max_cached = [1, 1, 30][rng.random_range(0..3)];
+                if let Some(again) =
+                    place.open(&clock, seed * 100_000 + step as u64, max_cached).await
+                {
                     service = again;
                     found.reopened += 1;
                 }
@@ -122,19 +136,19 @@ async fn run(seed: u64, steps: usize, place: Placement) -> Counts {
                 let (before, set) = undoable.take().unwrap_or_default();
                 match service.undo(Some(seq)).await {
                     Ok(_) => {}
-                    // An assignment to a user who is gone is not taken up again.
+                    // An assignment to a deleted user is not restored.
                     Err(ServiceError::Refused(violations))
                         if violations.iter().all(is_of_assignee) =>
                     {
                         assert_same(
-                            &look(&observer).await.lines(),
+                            &read_model(&observer).await.lines(),
                             &model.lines(),
                             &result("a refused undo left something"),
                         );
                         found.undo_refused += 1;
                         continue;
                     }
-                    // A set whose values stood already leaves nothing to take back.
+                    // A set without a change leaves nothing to undo.
                     Err(ServiceError::Input { .. }) if model.living() == before => {
                         found.undo_refused += 1;
                         continue;
@@ -143,7 +157,7 @@ async fn run(seed: u64, steps: usize, place: Placement) -> Counts {
                         panic!("{}", result(&format!("undo of {seq}, the last, {set}: {err:?}")))
                     }
                 }
-                model = look(&observer).await;
+                model = read_model(&observer).await;
                 assert_same(
                     &model.living(),
                     &before,
@@ -156,7 +170,7 @@ async fn run(seed: u64, steps: usize, place: Placement) -> Counts {
                 let chosen = past[rng.random_range(0..past.len())].0;
                 match service.undo(Some(chosen)).await {
                     Ok((_, done)) => {
-                        model = look(&observer).await;
+                        model = read_model(&observer).await;
                         past.push((done.seq, model.lines()));
                         undoable = None;
                         found.undone += 1;
@@ -170,7 +184,7 @@ async fn run(seed: u64, steps: usize, place: Placement) -> Counts {
                         );
                         assert!(is_reported, "{}", result(&format!("undo of {chosen}: {err:?}")));
                         assert_same(
-                            &look(&observer).await.lines(),
+                            &read_model(&observer).await.lines(),
                             &model.lines(),
                             &result("a refused undo left something"),
                         );
@@ -180,20 +194,21 @@ async fn run(seed: u64, steps: usize, place: Placement) -> Counts {
             }
             _ => {
                 let mut author = Author { random: &mut rng, named };
-                let asks = author.asks(&model);
-                let patches: Vec<_> = asks.iter().map(|ask| author.json(&model, ask)).collect();
+                let actions = author.actions(&model);
+                let patches: Vec<_> =
+                    actions.iter().map(|action| author.json(&model, action)).collect();
                 named = author.named;
-                if asks.is_empty() {
+                if actions.is_empty() {
                     continue;
                 }
                 let mut predicted = model.clone();
-                let verdict = predicted.apply(&asks);
+                let verdict = predicted.apply(&actions);
                 let patches = json!({ "patches": patches });
                 match (service.change(&request(patches.clone()), Source::Cli).await, verdict) {
                     (Ok(done), Ok(())) => {
-                        predicted.name_set(&done.id.to_string());
+                        predicted.set_deleting_set(&done.id.to_string());
                         undoable = Some((model.living(), patches.clone()));
-                        model = look(&observer).await;
+                        model = read_model(&observer).await;
                         assert_same(
                             &model.lines(),
                             &predicted.lines(),
@@ -205,14 +220,14 @@ async fn run(seed: u64, steps: usize, place: Placement) -> Counts {
                     (Err(err), Err(_)) => {
                         let is_reported = match &err {
                             ServiceError::Refused(violations) => {
-                                violations.iter().any(|found| found.patch < asks.len())
+                                violations.iter().any(|found| found.patch < actions.len())
                             }
                             ServiceError::Conflicted { .. } => true,
                             _ => false,
                         };
                         assert!(is_reported, "{}", result(&format!("{patches}: {err:?}")));
                         assert_same(
-                            &look(&observer).await.lines(),
+                            &read_model(&observer).await.lines(),
                             &model.lines(),
                             &result("a refused set left something"),
                         );
@@ -244,16 +259,16 @@ async fn runs(name: &str, first: u64, seeds: u64, steps: usize, place: impl Fn()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn random_sets_do_what_the_model_says_in_memory() {
+async fn random_sets_match_the_model_in_memory() {
     runs("in memory", 0, counts(6, 12) as u64, counts(120, 250), || Placement::Memory).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn random_sets_do_what_the_model_says_on_delta() {
+async fn random_sets_match_the_model_on_delta() {
     runs("delta", 1_000, counts(6, 12) as u64, counts(100, 150), Placement::in_memory).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn random_sets_do_what_the_model_says_in_a_folder() {
+async fn random_sets_match_the_model_in_a_folder() {
     runs("folder", 2_000, 2, counts(60, 150), Placement::in_a_folder).await;
 }

@@ -1,4 +1,5 @@
-//! Real descriptions: each plans, plans again to nothing, and survives edits of its text.
+//! Real descriptions: each can be planned, a second plan changes nothing, and the plan survives
+//! edits of the text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,7 +13,7 @@ use lakeplan::planning::plan::SkipReason;
 use lakeplan::runtime::{Random, SeededRandom, random_bytes};
 use serde_json::json;
 
-use super::Desk;
+use super::PlanFixture;
 use crate::support::{counts, shared};
 
 fn descriptions() -> Vec<(String, String)> {
@@ -29,7 +30,7 @@ fn below(random: &dyn Random, limit: usize) -> usize {
     u64::from_le_bytes(random_bytes(random)) as usize % limit.max(1)
 }
 
-/// Sections that are no work.
+/// Reasons for skipped sections that contain no work.
 const NO_WORK: &[SkipReason] = &[
     SkipReason::Goals,
     SkipReason::NonGoals,
@@ -46,12 +47,12 @@ const NO_WORK: &[SkipReason] = &[
 ];
 
 #[test]
-fn every_description_plans_and_plans_again_to_nothing() {
+fn planning_a_description_twice_changes_nothing() {
     let all = descriptions();
     for (name, text) in &all {
-        let desk = Desk::new();
-        let preview = desk.plan(text);
-        let state = desk.state();
+        let fixture = PlanFixture::new();
+        let preview = fixture.plan(text);
+        let state = fixture.state();
         let project = state.projects().next().unwrap();
         let tasks = project.tasks().count();
         assert_eq!(tasks, preview.plan.nodes.len(), "{name}");
@@ -75,19 +76,19 @@ fn every_description_plans_and_plans_again_to_nothing() {
             let found = preview.plan.nodes.iter().find(within);
             assert!(
                 found.is_none(),
-                "{name}: {:?} stands in a skipped section {:?}",
+                "{name}: {:?} is in a skipped section {:?}",
                 found,
                 skipped.what
             );
         }
-        let again = desk.plan(text);
+        let again = fixture.plan(text);
         assert!(again.set.patches.is_empty(), "{name}: {:?}", again.set.patches.first());
     }
     eprintln!("{} descriptions planned twice", all.len());
 }
 
-/// Twenty edits of a text's lines, and the lines it lost or changed.
-fn scramble(text: &str, random: &dyn Random) -> String {
+/// Makes twenty edits of a text's lines. Returns the new text.
+fn edit_randomly(text: &str, random: &dyn Random) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     for _ in 0..20 {
         if lines.len() < 2 {
@@ -112,16 +113,16 @@ fn descriptions_survive_edits() {
     for (number, (name, text)) in descriptions().iter().enumerate() {
         for round in 0..counts(1, 8) {
             let random = SeededRandom::new((number * 100 + round) as u64);
-            let desk = Desk::new();
-            desk.plan(text);
-            finish_some(&desk, &random);
-            let before = desk.state();
-            let changed = scramble(text, &random);
-            let preview = desk.plan(&changed);
+            let fixture = PlanFixture::new();
+            fixture.plan(text);
+            finish_some(&fixture, &random);
+            let before = fixture.state();
+            let changed = edit_randomly(text, &random);
+            let preview = fixture.plan(&changed);
             if changed.trim().is_empty() {
                 continue;
             }
-            let after = desk.state();
+            let after = fixture.state();
             let (old, new) = (before.projects().next().unwrap(), after.projects().next().unwrap());
             for task in old.tasks().filter(|task| task.status.is_closed()) {
                 let kept = new.task(task.id).unwrap();
@@ -135,28 +136,30 @@ fn descriptions_survive_edits() {
                         task.assignee_id,
                     )
                 };
-                assert!(kept.is_live(), "{name}: finished {} is gone", task.title);
+                assert!(kept.is_live(), "{name}: the completed task {} was deleted", task.title);
                 assert_eq!(fields(kept), fields(task), "{name}");
             }
-            // A statement that is once in both texts below the same statements is the same task.
+            // A statement that is unique in both texts, below the same statements, is the same
+            // task.
             let (paths_before, paths_after) = (paths(old), paths(new));
             for (path, id) in unique(&paths_before) {
                 if let Some(kept) = unique(&paths_after).get(&path) {
                     assert_eq!(*kept, id, "{name}: {path} changed its id");
                 }
             }
-            assert!(desk.plan(&changed).set.patches.is_empty(), "{name}");
+            assert!(fixture.plan(&changed).set.patches.is_empty(), "{name}");
             edits += preview.set.patches.len();
-            desk.plan(text);
-            assert!(desk.plan(text).set.patches.is_empty(), "{name}");
+            fixture.plan(text);
+            assert!(fixture.plan(text).set.patches.is_empty(), "{name}");
         }
     }
     eprintln!("{edits} patches from edits");
 }
 
-/// Whatever people do between two plans, the second is never refused, and the third changes nothing.
+/// For any changes by users between two plans, the second plan is accepted and the third changes
+/// nothing.
 #[test]
-fn people_and_texts_change_at_once() {
+fn user_edits_and_text_edits_combine() {
     let texts: Vec<String> = std::iter::once(super::replanning::CELLAR.to_owned())
         .chain(
             descriptions()
@@ -169,28 +172,28 @@ fn people_and_texts_change_at_once() {
     for (number, text) in texts.iter().enumerate() {
         for round in 0..counts(2, 40) {
             let random = SeededRandom::new((number * 1000 + round) as u64);
-            let desk = Desk::with(text);
+            let fixture = PlanFixture::with(text);
             for _ in 0..3 {
                 for _ in 0..8 {
-                    match act(&desk, &random) {
+                    match change_as_user(&fixture, &random) {
                         true => done += 1,
                         false => refused += 1,
                     }
                 }
-                let changed = scramble(text, &random);
-                desk.plan(&changed);
-                let again = desk.plan(&changed);
+                let changed = edit_randomly(text, &random);
+                fixture.plan(&changed);
+                let again = fixture.plan(&changed);
                 assert!(again.set.patches.is_empty(), "{number}/{round}: {:#?}", again.set.patches);
             }
         }
     }
-    eprintln!("{done} changes by people between plans, {refused} more refused");
+    eprintln!("{done} changes by users between plans, {refused} more refused");
     assert!(done > refused);
 }
 
-/// One random thing a person may do.
-fn act(desk: &Desk, random: &dyn Random) -> bool {
-    let state = desk.state();
+/// Makes one random change that a user may make.
+fn change_as_user(fixture: &PlanFixture, random: &dyn Random) -> bool {
+    let state = fixture.state();
     let tasks: Vec<_> = state.projects().flat_map(ProjectState::tasks).cloned().collect();
     let pick = || tasks.get(below(random, tasks.len()));
     let (Some(task), Some(other)) = (pick(), pick()) else { return true };
@@ -215,21 +218,21 @@ fn act(desk: &Desk, random: &dyn Random) -> bool {
             json!([{"op": "link", "entity": "task_link", "fields": {"from_id": id, "to_id": other}}])
         }
     };
-    desk.try_change(patches).is_ok()
+    fixture.try_change(patches).is_ok()
 }
 
-fn finish_some(desk: &Desk, random: &dyn Random) {
-    let state = desk.state();
+fn finish_some(fixture: &PlanFixture, random: &dyn Random) {
+    let state = fixture.state();
     let chosen = state.projects().flat_map(ProjectState::tasks).filter(|_| below(random, 6) == 0);
     let open = chosen.filter(|task| task.status == TaskStatus::Pending);
     let finish = |id: String| json!({"op": "update", "entity": "task", "id": id, "fields": {"status": "completed"}});
     let patches: Vec<serde_json::Value> = open.map(|task| finish(task.id.to_string())).collect();
     if !patches.is_empty() {
-        desk.change(patches.into());
+        fixture.change(patches.into());
     }
 }
 
-/// The titles from the top down to each living task.
+/// Returns the titles from the top down to each live task.
 fn paths(project: &ProjectState) -> Vec<(String, TaskId)> {
     let path = |task: &lakeplan::domain::task::Task| {
         let above = std::iter::successors(Some(task), |task| {
@@ -248,16 +251,16 @@ fn unique(paths: &[(String, TaskId)]) -> BTreeMap<&String, TaskId> {
 }
 
 #[test]
-fn the_longest_description_there_may_be_is_planned_and_planned_again() {
+fn the_longest_allowed_description_is_planned_twice() {
     let section = "## Phase 1: Import\n\n- Write the importer for the table (2 days), depends on the schema\n- Draw the schema\n\n";
     let mut text = String::from("# Long\n\n");
     while text.len() + section.len() < counts(64 << 10, 1 << 20) {
         text.push_str(&section.replace("table", &format!("table {}", text.len())));
     }
-    let desk = Desk::with(&text);
+    let fixture = PlanFixture::with(&text);
     let rows = outline(&text, Options::default()).nodes.len();
     assert!(rows > 500, "{rows}");
-    assert!(desk.plan(&text).set.patches.is_empty());
+    assert!(fixture.plan(&text).set.patches.is_empty());
     let changed = text.replacen("(2 days)", "(1 day)", 1);
-    assert!(desk.plan(&changed).set.patches.len() < 20);
+    assert!(fixture.plan(&changed).set.patches.len() < 20);
 }

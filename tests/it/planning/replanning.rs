@@ -1,4 +1,4 @@
-//! What planning does, and planning again: one change of the text at a time.
+//! The first plan and the following ones, with one change of the text at a time.
 
 use lakeplan::domain::id::{EntityId, PatchSetId};
 use lakeplan::domain::state::ProjectState;
@@ -6,7 +6,7 @@ use lakeplan::planning::replan::report::Mark;
 use lakeplan::service::plan::PlanRequest;
 use serde_json::json;
 
-use super::{Desk, only, rendered};
+use super::{PlanFixture, only, rendered};
 
 pub const CELLAR: &str = "\
 # Wine cellar
@@ -30,55 +30,56 @@ pub const CELLAR: &str = "\
 - Fill bottles, depends on the barrels
 ";
 
-/// The text with one change.
+/// Returns the text with one change.
 pub fn edited(from: &str, to: &str) -> String {
-    assert_eq!(CELLAR.matches(from).count(), 1, "{from:?} is not once in the text");
+    assert_eq!(CELLAR.matches(from).count(), 1, "{from:?} must occur once in the text");
     CELLAR.replace(from, to)
 }
 
 #[test]
-fn the_first_time_makes_everything_in_one_set() {
-    let desk = Desk::with(CELLAR);
+fn the_first_plan_creates_everything_in_one_set() {
+    let fixture = PlanFixture::with(CELLAR);
     assert_eq!(
-        desk.outline(),
+        fixture.outline(),
         "Phase 1: Room\n.Dig the vault\n.Insulate the walls\n.Install the racks for two hundred bottles\n\
          Phase 2: Stock\n.Buy barrels\n.Fill bottles"
     );
-    let state = desk.state();
+    let state = fixture.state();
     let project = state.projects().next().unwrap();
     assert_eq!(project.project().unwrap().description.as_ref().unwrap().as_str(), CELLAR);
     assert_eq!(project.project().unwrap().source.as_ref().unwrap().as_str(), "plan.md");
-    let vault = desk.task("Dig the vault");
+    let vault = fixture.task("Dig the vault");
     assert_eq!((vault.source_line, vault.estimate_likely.unwrap().get()), (Some(12), 960));
     assert_eq!(state.user(vault.assignee_id.unwrap()).unwrap().handle.as_str(), "ana");
     assert!(
-        desk.dependencies()
+        fixture
+            .dependencies()
             .contains(&("Insulate the walls".to_owned(), "Dig the vault".to_owned()))
     );
     let mut labels: Vec<&str> =
         project.requirements().map(|requirement| requirement.label.as_str()).collect();
     labels.sort_unstable();
     assert_eq!(labels, ["R1", "R2"]);
-    let racks = desk.task("Install the racks for two hundred bottles");
+    let racks = fixture.task("Install the racks for two hundred bottles");
     assert_eq!(project.coverage_of(racks.id.uuid()).count(), 1);
 }
 
 #[test]
 fn the_same_text_again_changes_nothing() {
-    let desk = Desk::with(CELLAR);
-    let before = desk.substance();
-    let preview = desk.plan(CELLAR);
+    let fixture = PlanFixture::with(CELLAR);
+    let before = fixture.substance();
+    let preview = fixture.plan(CELLAR);
     assert!(preview.set.patches.is_empty(), "{:?}", preview.set.patches);
     assert!(rendered(&preview).is_empty());
-    assert_eq!(desk.substance(), before);
+    assert_eq!(fixture.substance(), before);
 }
 
 #[test]
 fn a_changed_title_keeps_the_task() {
-    let desk = Desk::with(CELLAR);
-    let before = desk.task("Buy barrels");
-    let preview = desk.plan(&edited("Buy barrels", "Buy oak barrels"));
-    let after = desk.task("Buy oak barrels");
+    let fixture = PlanFixture::with(CELLAR);
+    let before = fixture.task("Buy barrels");
+    let preview = fixture.plan(&edited("Buy barrels", "Buy oak barrels"));
+    let after = fixture.task("Buy oak barrels");
     assert_eq!((after.id, after.key), (before.id, before.key));
     let change = &only(&preview, Mark::Changed).changes;
     assert_eq!(change.len(), 1);
@@ -90,65 +91,67 @@ fn a_changed_title_keeps_the_task() {
 
 #[test]
 fn a_changed_estimate_is_the_only_change() {
-    let desk = Desk::with(CELLAR);
-    let preview = desk.plan(&edited("(1 day)", "(2 days)"));
+    let fixture = PlanFixture::with(CELLAR);
+    let preview = fixture.plan(&edited("(1 day)", "(2 days)"));
     assert_eq!(rendered(&preview), [(Mark::Changed, "Insulate the walls".to_owned())]);
-    assert_eq!(desk.task("Insulate the walls").estimate_likely.unwrap().get(), 960);
+    assert_eq!(fixture.task("Insulate the walls").estimate_likely.unwrap().get(), 960);
 }
 
 #[test]
 fn a_renamed_parent_keeps_its_id_and_its_children() {
-    let desk = Desk::with(CELLAR);
+    let fixture = PlanFixture::with(CELLAR);
     let (phase, racks) =
-        (desk.task("Phase 1: Room"), desk.task("Install the racks for two hundred bottles"));
-    desk.plan(&edited("### Phase 1: Room", "### Phase 1: Underground chamber"));
-    assert_eq!(desk.task("Phase 1: Underground chamber").id, phase.id);
-    let after = desk.task("Install the racks for two hundred bottles");
+        (fixture.task("Phase 1: Room"), fixture.task("Install the racks for two hundred bottles"));
+    fixture.plan(&edited("### Phase 1: Room", "### Phase 1: Underground chamber"));
+    assert_eq!(fixture.task("Phase 1: Underground chamber").id, phase.id);
+    let after = fixture.task("Install the racks for two hundred bottles");
     assert_eq!((after.id, after.parent_id), (racks.id, Some(phase.id)));
 }
 
 #[test]
 fn a_moved_statement_moves_its_task() {
-    let desk = Desk::with(CELLAR);
-    let racks = desk.task("Install the racks for two hundred bottles");
+    let fixture = PlanFixture::with(CELLAR);
+    let racks = fixture.task("Install the racks for two hundred bottles");
     let line = "- Install the racks for two hundred bottles (4 hours)\n";
     let text = edited(line, "").replace("- Buy barrels", &format!("{line}- Buy barrels"));
-    let preview = desk.plan(&text);
+    let preview = fixture.plan(&text);
     assert_eq!(rendered(&preview), [(Mark::Moved, racks.title.to_string())]);
-    let moved = desk.task("Install the racks for two hundred bottles");
-    assert_eq!((moved.id, moved.parent_id), (racks.id, Some(desk.task("Phase 2: Stock").id)));
+    let moved = fixture.task("Install the racks for two hundred bottles");
+    assert_eq!((moved.id, moved.parent_id), (racks.id, Some(fixture.task("Phase 2: Stock").id)));
     assert!(
-        desk.outline()
+        fixture
+            .outline()
             .contains("Phase 2: Stock\n.Install the racks for two hundred bottles\n.Buy barrels")
     );
-    assert!(desk.plan(&text).set.patches.is_empty());
+    assert!(fixture.plan(&text).set.patches.is_empty());
 }
 
 #[test]
-fn statements_that_change_places_change_the_order_and_nothing_else() {
-    let desk = Desk::with(CELLAR);
-    let id = desk.task("Dig the vault").id;
+fn swapped_statements_change_only_the_order() {
+    let fixture = PlanFixture::with(CELLAR);
+    let id = fixture.task("Dig the vault").id;
     let first = "- Dig the vault (2 days) @ana\n";
     let last = "- Install the racks for two hundred bottles (4 hours)\n";
-    let preview = desk.plan(&edited(first, "").replace(last, &format!("{last}{first}")));
+    let preview = fixture.plan(&edited(first, "").replace(last, &format!("{last}{first}")));
     assert_eq!(rendered(&preview), [(Mark::Moved, "Dig the vault".to_owned())]);
     assert!(
-        desk.outline()
+        fixture
+            .outline()
             .contains(".Install the racks for two hundred bottles\n.Dig the vault\nPhase 2")
     );
-    assert_eq!(desk.task("Dig the vault").id, id);
+    assert_eq!(fixture.task("Dig the vault").id, id);
 }
 
 #[test]
-fn a_new_dependency_is_made_and_one_gone_is_ended() {
-    let desk = Desk::with(CELLAR);
+fn dependencies_follow_the_text() {
+    let fixture = PlanFixture::with(CELLAR);
     let text = edited("bottles (4 hours)", "bottles (4 hours), depends on \"Insulate the walls\"");
-    desk.plan(&text);
+    fixture.plan(&text);
     let pair =
         ("Install the racks for two hundred bottles".to_owned(), "Insulate the walls".to_owned());
-    assert!(desk.dependencies().contains(&pair), "{:?}", desk.dependencies());
-    let preview = desk.plan(CELLAR);
-    assert!(!desk.dependencies().contains(&pair));
+    assert!(fixture.dependencies().contains(&pair), "{:?}", fixture.dependencies());
+    let preview = fixture.plan(CELLAR);
+    assert!(!fixture.dependencies().contains(&pair));
     assert_eq!(
         only(&preview, Mark::Gone).title,
         "\"Install the racks for two hundred bottles\" waits for \"Insulate the walls\""
@@ -156,30 +159,31 @@ fn a_new_dependency_is_made_and_one_gone_is_ended() {
 }
 
 #[test]
-fn new_statements_stand_where_the_text_has_them() {
-    let desk = Desk::with(CELLAR);
-    desk.plan(
+fn new_statements_are_inserted_in_text_order() {
+    let fixture = PlanFixture::with(CELLAR);
+    fixture.plan(
         &edited("- Buy barrels", "- Rent a cart\n- Buy barrels")
             .replace("- Fill bottles", "- Wash bottles\n- Fill bottles"),
     );
     assert!(
-        desk.outline()
+        fixture
+            .outline()
             .ends_with("Phase 2: Stock\n.Rent a cart\n.Buy barrels\n.Wash bottles\n.Fill bottles"),
         "{}",
-        desk.outline()
+        fixture.outline()
     );
 }
 
 #[test]
 fn requirements_follow_the_text_and_keep_their_labels() {
-    let desk = Desk::with(CELLAR);
+    let fixture = PlanFixture::with(CELLAR);
     let text = edited(
         "- The racks must hold two hundred bottles.",
         "- The room must stay below fourteen degrees.\n- The racks must hold two hundred wine bottles.",
     );
-    desk.plan(&text);
-    let stated = |desk: &Desk| -> Vec<String> {
-        let state = desk.state();
+    fixture.plan(&text);
+    let stated = |fixture: &PlanFixture| -> Vec<String> {
+        let state = fixture.state();
         let all = state
             .projects()
             .flat_map(ProjectState::requirements)
@@ -190,94 +194,101 @@ fn requirements_follow_the_text_and_keep_their_labels() {
         stated
     };
     assert_eq!(
-        stated(&desk),
+        stated(&fixture),
         [
             "R1 The racks must hold two hundred wine bottles",
             "R2 Every bottle must have a printed label",
             "R3 The room must stay below fourteen degrees"
         ]
     );
-    desk.plan(&text.replace("- Every bottle must have a printed label.\n", ""));
-    assert_eq!(stated(&desk).len(), 2);
-    desk.plan(CELLAR);
+    fixture.plan(&text.replace("- Every bottle must have a printed label.\n", ""));
+    assert_eq!(stated(&fixture).len(), 2);
+    fixture.plan(CELLAR);
     assert!(
-        stated(&desk).contains(&"R4 Every bottle must have a printed label".to_owned()),
+        stated(&fixture).contains(&"R4 Every bottle must have a printed label".to_owned()),
         "{:?}",
-        stated(&desk)
+        stated(&fixture)
     );
 }
 
 #[test]
-fn a_plan_is_undone_as_one() {
-    let desk = Desk::with(CELLAR);
-    let before = desk.substance();
+fn a_plan_is_undone_as_one_set() {
+    let fixture = PlanFixture::with(CELLAR);
+    let before = fixture.substance();
     let text = edited("Buy barrels (2 hours)", "Buy oak barrels (4 hours)")
         .replace("- Insulate the walls (1 day), depends on the vault\n", "")
         .replace("## Plan", "## Plan\n\n### Phase 0: Permits\n\n- Ask the neighbours\n");
-    let preview = desk.plan(&text);
+    let preview = fixture.plan(&text);
     assert!(preview.report.items.len() > 3);
-    desk.undo();
-    assert_eq!(desk.substance(), before);
-    desk.plan(&text);
-    desk.plan(CELLAR);
-    assert_eq!(desk.outline(), Desk::with(CELLAR).outline());
+    fixture.undo();
+    assert_eq!(fixture.substance(), before);
+    fixture.plan(&text);
+    fixture.plan(CELLAR);
+    assert_eq!(fixture.outline(), PlanFixture::with(CELLAR).outline());
 }
 
 #[test]
-fn a_description_is_planned_into_a_project_that_is_there() {
-    let desk = Desk::new();
-    desk.change(
+fn a_description_is_planned_into_an_existing_project() {
+    let fixture = PlanFixture::new();
+    fixture.change(
         json!([{"op": "create", "entity": "project", "fields": {"name": "House", "key": "HOUSE"}}]),
     );
-    desk.change(json!([{"op": "create", "entity": "task", "fields": {"project_id": "HOUSE", "title": "Paint the door"}}]));
-    let request = PlanRequest { project: Some("house".to_owned()), ..Desk::request(CELLAR) };
-    desk.try_plan(&request).unwrap();
+    fixture.change(json!([{"op": "create", "entity": "task", "fields": {"project_id": "HOUSE", "title": "Paint the door"}}]));
+    let request = PlanRequest { project: Some("house".to_owned()), ..PlanFixture::request(CELLAR) };
+    fixture.try_plan(&request).unwrap();
     assert!(
-        desk.outline().starts_with("Phase 1: Room") && desk.outline().ends_with("Paint the door"),
+        fixture.outline().starts_with("Phase 1: Room")
+            && fixture.outline().ends_with("Paint the door"),
         "{}",
-        desk.outline()
+        fixture.outline()
     );
-    assert_eq!(desk.key("Paint the door"), "HOUSE-1");
-    assert_eq!(desk.state().projects().next().unwrap().project().unwrap().name.as_str(), "House");
-    assert!(desk.plan(CELLAR).set.patches.is_empty());
+    assert_eq!(fixture.key("Paint the door"), "HOUSE-1");
+    assert_eq!(
+        fixture.state().projects().next().unwrap().project().unwrap().name.as_str(),
+        "House"
+    );
+    assert!(fixture.plan(CELLAR).set.patches.is_empty());
 }
 
 #[test]
 fn the_same_id_is_planned_once() {
-    let desk = Desk::new();
+    let fixture = PlanFixture::new();
     let id: PatchSetId = crate::support::set_id();
-    let request = PlanRequest { id: Some(id), ..Desk::request(CELLAR) };
-    desk.try_plan(&request).unwrap();
-    let before = desk.substance();
-    desk.try_plan(&request).unwrap();
-    assert_eq!(desk.substance(), before);
+    let request = PlanRequest { id: Some(id), ..PlanFixture::request(CELLAR) };
+    fixture.try_plan(&request).unwrap();
+    let before = fixture.substance();
+    fixture.try_plan(&request).unwrap();
+    assert_eq!(fixture.substance(), before);
     let other = PlanRequest { text: edited("(1 day)", "(2 days)"), ..request };
-    let err = desk.try_plan(&other).unwrap_err();
+    let err = fixture.try_plan(&other).unwrap_err();
     assert!(format!("{err:?}").contains("different content"), "{err:?}");
 }
 
 #[test]
-fn bad_input_names_the_place_and_the_way_out() {
+fn invalid_input_is_reported_with_location_and_hint() {
     let cases: [(Vec<u8>, &str); 4] = [
         (b"# a\n\xff".to_vec(), "line 2 is not UTF-8"),
         (b"# a\nb\0".to_vec(), "line 2 holds a NUL"),
         (vec![b'a'; (1 << 20) + (1 << 19)], "is 1.5 MiB"),
         (b" \n\n".to_vec(), "is empty"),
     ];
-    for (bytes, says) in cases {
+    for (bytes, expected) in cases {
         let err = PlanRequest::read("prd.md", bytes).unwrap_err();
-        assert!(err.to_string().starts_with("prd.md: ") && err.to_string().contains(says), "{err}");
+        assert!(
+            err.to_string().starts_with("prd.md: ") && err.to_string().contains(expected),
+            "{err}"
+        );
         assert!(err.hint().is_some());
     }
 }
 
 #[test]
-fn a_range_whose_ends_have_units_of_their_own_is_planned() {
-    let desk = Desk::with(
+fn a_range_with_two_units_is_planned() {
+    let fixture = PlanFixture::with(
         "# Shed\n\n- Write it (1 day to 5 minutes)\n- Check it (2 days - 3 hours)\n- Build it (3 hours to 1 day)\n",
     );
     let range = |title: &str| {
-        let task = desk.task(title);
+        let task = fixture.task(title);
         [task.estimate_low, task.estimate_likely, task.estimate_high]
             .map(|minutes| minutes.unwrap().get())
     };

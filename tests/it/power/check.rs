@@ -1,5 +1,6 @@
-//! What must hold of a lake after a power cut or a kill: nothing that was acknowledged is missing, nothing is torn, the
-//! check-up says nothing false and what it advises helps, and work goes on. Everything that does not hold is a sentence.
+//! Requirements on a lake after a power cut or a kill: acknowledged sets exist, no set is partial,
+//! `doctor` reports nothing false, its advice helps, and work continues. Each violated requirement
+//! is reported as a sentence.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -24,38 +25,38 @@ fn random() -> Arc<dyn Random> {
     Arc::new(SystemRandom::default())
 }
 
-/// What a lake holds.
+/// The contents of a lake.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Holds {
+pub struct Contents {
     pub sets: Vec<String>,
     pub titles: Vec<String>,
     pub chain: [u8; 32],
     pub runs: BTreeSet<String>,
 }
 
-/// What a place must be.
+/// The required state of a location.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// A lake that held this before.
-    Lake(Holds),
-    /// A lake that was being made.
+    /// A lake that had these contents before.
+    Lake(Contents),
+    /// A lake that was being created.
     New,
-    /// A copy that was being made of a lake that holds this.
-    Copy(Holds),
+    /// A copy that was being created of a lake with these contents.
+    Copy(Contents),
 }
 
-/// What was found where nothing was wrong.
+/// The result of a check without violations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Found {
-    Whole,
-    /// The check-up found something, and what it advised made the lake whole.
-    Mended,
-    /// It says by itself that it is none, or not a whole one.
+pub enum CheckResult {
+    Complete,
+    /// `doctor` found something, and its advice repaired the lake.
+    Repaired,
+    /// The location itself reports that it has no lake or an incomplete one.
     Unfinished,
 }
 
-/// The whole error with what caused it.
-pub fn result(err: &(dyn std::error::Error + 'static)) -> String {
+/// Returns the error with its causes.
+pub fn error_chain(err: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(err), |err| err.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
@@ -74,10 +75,11 @@ pub async fn examine(path: &Path) -> Result<Vec<Finding>, StoreError> {
     Ok(examine_to(&root.store, "the lake", &Format::default(), extent).await?.findings)
 }
 
-/// The sets of a journal, whose rows are all there.
+/// Returns the sets of a journal with their number of rows.
 async fn sets(store: &dyn Store) -> Result<Vec<(String, usize)>, String> {
-    let rows = store.changes(0, Stream::Work, &Scope::All).await.map_err(|err| result(&err))?;
-    let rows: Vec<Row> = rows.try_collect().await.map_err(|err| result(&err))?;
+    let rows =
+        store.changes(0, Stream::Work, &Scope::All).await.map_err(|err| error_chain(&err))?;
+    let rows: Vec<Row> = rows.try_collect().await.map_err(|err| error_chain(&err))?;
     let (mut found, mut known, mut chain) = (Vec::new(), BTreeSet::new(), [0; 32]);
     for (index, rows) in rows.chunk_by(|a, b| a.seq == b.seq).enumerate() {
         chain = next_chain(chain, rows.iter().map(Row::compute_digest));
@@ -96,135 +98,141 @@ async fn sets(store: &dyn Store) -> Result<Vec<(String, usize)>, String> {
     Ok(found)
 }
 
-pub async fn holds(path: &Path) -> Result<Holds, String> {
-    let store = open(path).await.map_err(|err| format!("it does not open: {}", result(&err)))?;
+pub async fn read_contents(path: &Path) -> Result<Contents, String> {
+    let store =
+        open(path).await.map_err(|err| format!("it cannot be opened: {}", error_chain(&err)))?;
     let sets = sets(&store).await?.into_iter().map(|(id, _)| id).collect();
-    let state = store.snapshot(&Scope::All).await.map_err(|err| result(&err))?.state;
-    let chain = store.head().await.map_err(|err| result(&err))?.chain;
+    let state = store.snapshot(&Scope::All).await.map_err(|err| error_chain(&err))?.state;
+    let chain = store.head().await.map_err(|err| error_chain(&err))?.chain;
     let mut runs = BTreeSet::new();
-    let root = root(path).map_err(|err| result(&err))?;
+    let root = root(path).map_err(|err| error_chain(&err))?;
     let read = RUNS
         .texts(&root.store, "run_id", |run| {
             runs.insert(run.to_owned());
         })
         .await;
-    read.map_err(|err| result(&err))?;
-    Ok(Holds { sets, titles: titles(&state), chain, runs })
+    read.map_err(|err| error_chain(&err))?;
+    Ok(Contents { sets, titles: titles(&state), chain, runs })
 }
 
-/// Judges a place; `sent` are the requests that may stand there beside what it held, of two tasks each.
-pub async fn judge(
+/// Checks a location. `sent` are the requests, of two tasks each, that may have been committed in
+/// addition to the former contents.
+pub async fn check_place(
     path: &Path,
     kind: &Kind,
     sent: &[Value],
     acknowledged: &[String],
-) -> Result<Found, String> {
+) -> Result<CheckResult, String> {
     match kind {
-        Kind::Lake(before) => whole(path, before, sent, acknowledged).await,
+        Kind::Lake(before) => check_lake(path, before, sent, acknowledged).await,
         Kind::New => match examine(path).await {
             Err(_) if acknowledged.is_empty() => {
                 let root = LakeLocation::open(&path.display().to_string(), true)
-                    .map_err(|err| result(&err))?;
+                    .map_err(|err| error_chain(&err))?;
                 let made =
                     DeltaStore::create(&root, Format::default(), Arc::new(SystemClock), random())
                         .await;
                 made.map_err(|err| {
-                    format!("it is no lake and none can be made: {}", result(&err))
+                    format!("it is not a lake and none can be created: {}", error_chain(&err))
                 })?
                 .close()
                 .await;
-                whole(path, &Holds::default(), sent, &[]).await.map(|_| Found::Unfinished)
+                check_lake(path, &Contents::default(), sent, &[])
+                    .await
+                    .map(|_| CheckResult::Unfinished)
             }
             _ => {
                 let is_set =
                     |id: &&String| sent.iter().any(|document| document["id"] == id.as_str());
                 let acknowledged: Vec<String> =
                     acknowledged.iter().filter(is_set).cloned().collect();
-                whole(path, &Holds::default(), sent, &acknowledged).await
+                check_lake(path, &Contents::default(), sent, &acknowledged).await
             }
         },
         Kind::Copy(original) => {
             let finished = !acknowledged.is_empty();
             match examine(path).await {
-                Err(err) if finished => return Err(format!("the copy is gone: {}", result(&err))),
-                Err(_) => return Ok(Found::Unfinished),
+                Err(err) if finished => {
+                    return Err(format!("the copy is gone: {}", error_chain(&err)));
+                }
+                Err(_) => return Ok(CheckResult::Unfinished),
                 Ok(findings) if findings.iter().any(|finding| advice(finding).is_none()) => {
                     return if finished {
                         Err(format!("{findings:?}"))
                     } else {
-                        Ok(Found::Unfinished)
+                        Ok(CheckResult::Unfinished)
                     };
                 }
                 Ok(_) => {}
             }
-            let found = holds(path).await?;
+            let found = read_contents(path).await?;
             let is_same = found.sets == original.sets
                 && found.chain == original.chain
                 && found.titles == original.titles
                 && found.runs == original.runs;
             if !is_same {
-                let lacks = |of: &str, found: usize, wanted: usize| {
-                    if found == wanted {
+                let lacks = |of: &str, found: usize, expected: usize| {
+                    if found == expected {
                         String::new()
                     } else {
-                        format!(" {found} of {wanted} {of}")
+                        format!(" {found} of {expected} {of}")
                     }
                 };
                 return Err(format!(
-                    "an unfinished copy passes for a whole one, with{}{}",
+                    "an unfinished copy looks complete, with{}{}",
                     lacks("sets", found.sets.len(), original.sets.len()),
                     lacks("runs", found.runs.len(), original.runs.len())
                 ));
             }
-            whole(path, original, sent, &[]).await
+            check_lake(path, original, sent, &[]).await
         }
     }
 }
 
-/// What a finding advises, where it is a fold: whether it is one that rebuilds.
+/// Returns whether the advised fold is a rebuild; `None` if a finding advises something else.
 fn advice(finding: &Finding) -> Option<bool> {
     finding.advice.starts_with("run lakeplan fold").then(|| finding.advice.contains("--rebuild"))
 }
 
-async fn follow(path: &Path, findings: &[Finding]) -> Result<(), String> {
+async fn follow_advice(path: &Path, findings: &[Finding]) -> Result<(), String> {
     let Some(advice) = findings.iter().map(advice).collect::<Option<Vec<bool>>>() else {
-        return Err(format!("the check-up asks for a backup: {findings:?}"));
+        return Err(format!("doctor asks for a backup: {findings:?}"));
     };
-    let store = open(path).await.map_err(|err| format!("it does not open: {}", result(&err)))?;
+    let store =
+        open(path).await.map_err(|err| format!("it cannot be opened: {}", error_chain(&err)))?;
     let done = if advice.contains(&true) { store.rebuild(None).await } else { store.fold().await };
-    done.map_err(|err| format!("what the check-up advises fails: {}", result(&err)))?;
+    done.map_err(|err| format!("the advice fails: {}", error_chain(&err)))?;
     store.close().await;
     match examine(path).await {
         Ok(left) if left.is_empty() => Ok(()),
-        left => {
-            Err(format!("what the check-up advises does not help: {findings:?}, then {left:?}"))
-        }
+        left => Err(format!("the advice does not help: {findings:?}, then {left:?}")),
     }
 }
 
-/// A lake that must be whole and go on working.
-async fn whole(
+/// Checks that a lake is complete and continues to work.
+async fn check_lake(
     path: &Path,
-    before: &Holds,
+    before: &Contents,
     sent: &[Value],
     acknowledged: &[String],
-) -> Result<Found, String> {
+) -> Result<CheckResult, String> {
     let findings =
-        examine(path).await.map_err(|err| format!("it cannot be examined: {}", result(&err)))?;
+        examine(path).await.map_err(|err| format!("doctor fails: {}", error_chain(&err)))?;
     if !findings.is_empty() {
-        follow(path, &findings).await?;
+        follow_advice(path, &findings).await?;
     }
-    let store =
-        Arc::new(open(path).await.map_err(|err| format!("it does not open: {}", result(&err)))?);
+    let store = Arc::new(
+        open(path).await.map_err(|err| format!("it cannot be opened: {}", error_chain(&err)))?,
+    );
     let there = sets(store.as_ref()).await?;
     let known: BTreeMap<&str, usize> =
         there.iter().map(|(id, rows)| (id.as_str(), *rows)).collect();
     let missing =
         before.sets.iter().chain(acknowledged).find(|id| !known.contains_key(id.as_str()));
     if let Some(id) = missing {
-        return Err(format!("{id} was acknowledged and is not there"));
+        return Err(format!("{id} was acknowledged and is missing"));
     }
-    // What was sent is sent again, and one more: each then stands once.
+    // Every request is sent again, plus one more. Each must then be committed exactly once.
     let service = Service {
         store: Arc::clone(&store) as Arc<dyn Store>,
         clock: Arc::new(SystemClock),
@@ -236,7 +244,7 @@ async fn whole(
             let id = document["id"].as_str().unwrap_or_default();
             let done = service.change(&request(document.clone()), Source::Cli).await;
             let done =
-                done.map_err(|err| format!("{id} cannot be sent again: {}", result(&err)))?;
+                done.map_err(|err| format!("{id} cannot be sent again: {}", error_chain(&err)))?;
             if done.repeated != (round == 1 || known.contains_key(id)) {
                 return Err(format!(
                     "{id} was sent again and counted as {}",
@@ -252,15 +260,15 @@ async fn whole(
     if let Some((id, rows)) = torn {
         return Err(format!("{id} has {rows} rows"));
     }
-    let state = store.snapshot(&Scope::All).await.map_err(|err| result(&err))?.state;
-    let mut wanted = before.titles.clone();
-    wanted.extend(sent.iter().flat_map(|document| {
+    let state = store.snapshot(&Scope::All).await.map_err(|err| error_chain(&err))?.state;
+    let mut expected = before.titles.clone();
+    expected.extend(sent.iter().flat_map(|document| {
         let patches = document["patches"].as_array().unwrap();
         patches.iter().filter_map(|patch| patch["fields"]["title"].as_str().map(str::to_owned))
     }));
-    wanted.sort();
-    if titles(&state) != wanted {
-        return Err(format!("the tasks are {:?} and not {wanted:?}", titles(&state)));
+    expected.sort();
+    if titles(&state) != expected {
+        return Err(format!("the tasks are {:?} instead of {expected:?}", titles(&state)));
     }
     drop(service);
     if let Some(store) = Arc::into_inner(store) {
@@ -268,9 +276,9 @@ async fn whole(
     }
     match examine(path).await {
         Ok(left) if left.is_empty() => {
-            Ok(if findings.is_empty() { Found::Whole } else { Found::Mended })
+            Ok(if findings.is_empty() { CheckResult::Complete } else { CheckResult::Repaired })
         }
-        Ok(left) => Err(format!("after one more change the check-up says {left:?}")),
-        Err(err) => Err(format!("after one more change it cannot be examined: {}", result(&err))),
+        Ok(left) => Err(format!("after one more change doctor finds {left:?}")),
+        Err(err) => Err(format!("after one more change doctor fails: {}", error_chain(&err))),
     }
 }

@@ -1,9 +1,11 @@
-//! A disk as a power cut leaves it.
+//! The disk after a power cut.
 //!
-//! The model is harder than any file system in use. A file's bytes are safe when a flush of the file that began after they
-//! were written has returned; a name, or that it is gone, is safe when a flush of its folder that began after the change has
-//! returned. Everything else may be lost or kept, each change by itself and in any order: a name without its file's bytes, a
-//! second rename without the first, a folder's names without the folder's own. A rename is one change.
+//! The model is harsher than any file system in use. A file's bytes are safe after a flush of the
+//! file that began after the write has returned. A name, or its removal, is safe after a flush of
+//! its directory that began after the change has returned. Everything else may be lost or kept,
+//! each change separately and in any order: a name without the bytes of its file, a second rename
+//! without the first, the names in a directory without the directory itself. A rename is one
+//! change.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +19,7 @@ use super::tree::{Node, Tree};
 
 #[derive(Clone, Debug)]
 enum Effect {
-    /// Names of a folder that lead somewhere else or nowhere from now on, all of them or none.
+    /// Names in a directory that now lead to another node or to none; all of them change, or none.
     Names {
         folder: usize,
         names: Vec<(String, Option<usize>)>,
@@ -34,7 +36,7 @@ enum Effect {
 }
 
 impl Effect {
-    /// The file or folder whose flush makes it safe.
+    /// Returns the file or directory whose flush makes the effect safe.
     fn concerns(&self) -> usize {
         match self {
             Self::Names { folder, .. } => *folder,
@@ -49,52 +51,58 @@ struct Change {
     is_safe: bool,
 }
 
-/// Flushes that the tester ignores on request, to find out whether it would notice that they are missing.
+/// Flushes that the tester ignores on request, to verify that it notices their absence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blind {
+pub enum IgnoredFlushes {
     Nothing,
     OfFiles,
     OfFolders,
-    /// Flushes of a folder save the names of files and not those of folders.
+    /// Flushes of a directory save the names of files, but not those of directories.
     OfNewFolders,
 }
 
-/// What becomes of the changes that are not safe.
+/// Treatment of the unsafe changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unsafe {
+pub enum CutMode {
     Lost,
     Kept,
     /// Names are kept and bytes are lost.
     OnlyNames,
-    /// Some of each, by a seed.
+    /// Some changes are kept, chosen by a seed.
     Some(u64),
 }
 
-/// A folder and what is below it, as it was when recording began and as it was changed since.
+/// A directory with its contents, at the beginning of a recording, and the changes since.
 #[derive(Clone, Debug)]
 pub struct Disk {
     root: PathBuf,
-    /// As everything that was flushed left it, and as a process sees it; the first node of each is the root.
+    /// The flushed state and the state that a process sees. The first node of each is the root.
     safe: Vec<Node>,
     seen: Vec<Node>,
     changes: Vec<Change>,
 }
 
 impl Disk {
-    /// A folder as it is, all of it safe.
+    /// Reads a directory; all its contents are safe.
     pub fn read(root: &Path) -> Self {
         let nodes = Tree::read(root).nodes;
         Self { root: root.to_owned(), safe: nodes.clone(), seen: nodes, changes: Vec::new() }
     }
 
-    /// The disk after so many events of a recording, and what was acknowledged until then.
-    pub fn after(&self, recording: &Recording, events: usize, blind: Blind) -> (Self, Vec<String>) {
+    /// Returns the disk after this number of events of a recording, and the acknowledgements until
+    /// then.
+    pub fn after(
+        &self,
+        recording: &Recording,
+        events: usize,
+        ignored: IgnoredFlushes,
+    ) -> (Self, Vec<String>) {
         let (mut disk, mut acknowledged) = (self.clone(), Vec::new());
-        // What has begun and not ended, with how many changes were done before.
+        // Calls in progress, with the number of changes before each.
         let mut running: BTreeMap<usize, usize> = BTreeMap::new();
         for event in &recording.events[..events] {
             match *event {
-                Event::Begun(call) => {
+                Event::Started(call) => {
                     if let Call::Acknowledge(what) = &recording.calls[call] {
                         acknowledged.extend(what.iter().cloned());
                     }
@@ -102,18 +110,18 @@ impl Disk {
                 }
                 Event::Ended(call) => {
                     let Some(before) = running.remove(&call) else { continue };
-                    // Another thread saw what this call did before strace recorded its end.
-                    if disk.do_call(&recording.calls[call], before, blind).is_none() {
+                    // Another thread saw the effect of this call before strace recorded its end.
+                    if disk.do_call(&recording.calls[call], before, ignored).is_none() {
                         running.retain(|running, before| {
                             let call = &recording.calls[*running];
                             let is_done = !matches!(call, Call::Flush { .. })
-                                && disk.do_call(call, *before, blind).is_some();
+                                && disk.do_call(call, *before, ignored).is_some();
                             !is_done
                         });
-                        let done = disk.do_call(&recording.calls[call], before, blind);
+                        let done = disk.do_call(&recording.calls[call], before, ignored);
                         assert!(
                             done.is_some(),
-                            "{:?} does not fit what was recorded before it",
+                            "{:?} contradicts the calls recorded before it",
                             recording.calls[call]
                         );
                     }
@@ -121,16 +129,17 @@ impl Disk {
             }
         }
         for (call, before) in running {
-            // Whether it was done nobody knows; a flush that has not returned saves nothing.
+            // It is unknown whether the call took effect; a flush that has not returned saves
+            // nothing.
             if !matches!(recording.calls[call], Call::Flush { .. }) {
-                let _ = disk.do_call(&recording.calls[call], before, blind);
+                let _ = disk.do_call(&recording.calls[call], before, ignored);
             }
         }
         (disk, acknowledged)
     }
 
-    /// Does a call; `None` where the names it speaks of are not there.
-    fn do_call(&mut self, call: &Call, before: usize, blind: Blind) -> Option<()> {
+    /// Applies a call; returns `None` if its names do not exist.
+    fn do_call(&mut self, call: &Call, before: usize, ignored: IgnoredFlushes) -> Option<()> {
         match call {
             Call::Acknowledge(_) => {}
             Call::Create { path, empties } => match self.find(path) {
@@ -141,7 +150,7 @@ impl Disk {
                     self.name(path, Some(file))?;
                 }
             },
-            // One that a kill cut short, and that would have failed because the name is taken, did nothing.
+            // A call that a kill interrupted did nothing if its name was already taken.
             Call::MakeFolder { path: to } | Call::Link { to, .. } if self.find(to).is_some() => {}
             Call::MakeFolder { path } => {
                 let folder = self.new_node(Node::Folder(BTreeMap::new()));
@@ -164,7 +173,7 @@ impl Disk {
                 let ((folder, old), (other, new)) = (self.place(from)?, self.place(to)?);
                 assert_eq!(
                     folder, other,
-                    "a rename from one folder into another is not in the model"
+                    "the model does not support a rename from one folder into another"
                 );
                 self.change(Effect::Names { folder, names: vec![(old, None), (new, Some(node))] });
             }
@@ -173,10 +182,12 @@ impl Disk {
                 self.name(path, None)?;
             }
             Call::Flush { path } => {
-                // What is gone needs no flush.
+                // A deleted node needs no flush.
                 let Some(node) = self.find(path) else { return Some(()) };
                 let is_folder = matches!(self.seen[node], Node::Folder(_));
-                if blind == Blind::OfFiles && !is_folder || blind == Blind::OfFolders && is_folder {
+                if ignored == IgnoredFlushes::OfFiles && !is_folder
+                    || ignored == IgnoredFlushes::OfFolders && is_folder
+                {
                     return Some(());
                 }
                 for change in self
@@ -194,7 +205,7 @@ impl Disk {
                         }
                         _ => false,
                     };
-                    change.is_safe |= !(blind == Blind::OfNewFolders && is_of_folder);
+                    change.is_safe |= !(ignored == IgnoredFlushes::OfNewFolders && is_of_folder);
                 }
             }
         }
@@ -230,31 +241,32 @@ impl Disk {
         })
     }
 
-    /// How many changes are not safe.
+    /// Returns the number of unsafe changes.
     pub fn at_risk(&self) -> usize {
         self.changes.iter().filter(|change| !change.is_safe).count()
     }
 
-    /// What is there as long as the power stays.
+    /// Returns the contents while the power stays on.
     pub fn seen(&self) -> Tree {
         Tree { nodes: self.seen.clone() }
     }
 
-    /// What is there when the power comes back.
-    pub fn cut(&self, unsafes: Unsafe, random: &mut StdRng) -> Tree {
+    /// Returns the contents after a power cut.
+    pub fn cut(&self, mode: CutMode, random: &mut StdRng) -> Tree {
         let mut nodes = self.safe.clone();
         let share = [0.2, 0.5, 0.8][random.random_range(0..3)];
         for change in &self.changes {
             let is_name = matches!(change.effect, Effect::Names { .. });
-            match unsafes {
+            match mode {
                 _ if change.is_safe => apply(&mut nodes, &change.effect),
-                Unsafe::Lost => {}
-                Unsafe::Kept => apply(&mut nodes, &change.effect),
-                Unsafe::OnlyNames if is_name => apply(&mut nodes, &change.effect),
-                Unsafe::OnlyNames => {}
-                Unsafe::Some(_) if random.random_bool(share) => apply(&mut nodes, &change.effect),
-                Unsafe::Some(_) => {
-                    // A file may have got its length and not its bytes, or the first of them.
+                CutMode::Lost => {}
+                CutMode::Kept => apply(&mut nodes, &change.effect),
+                CutMode::OnlyNames if is_name => apply(&mut nodes, &change.effect),
+                CutMode::OnlyNames => {}
+                CutMode::Some(_) if random.random_bool(share) => apply(&mut nodes, &change.effect),
+                CutMode::Some(_) => {
+                    // A file may have its new length without the bytes, or with only the first
+                    // bytes.
                     if let Effect::Bytes { file, at, bytes } = &change.effect {
                         let kept = random.random_range(0..=bytes.len());
                         let part: Vec<u8> = match random.random_range(0..3) {

@@ -1,7 +1,8 @@
 /* Ends a process before its nth call that changes the file system, counted over all threads.
  *
- * Loaded with LD_PRELOAD. KILL_AT is n, 0 for none; COUNT_TO names a file that gets how many calls there were, where the
- * process ends by itself. A write counts where it goes to a file or to standard output. */
+ * Loaded with LD_PRELOAD. KILL_AT is n; 0 disables the kill. If the process exits by itself, the number
+ * of calls is written to the file in COUNT_TO. A write counts if it goes to a file or to standard
+ * output. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,7 +1,9 @@
-//! Processes that are killed before their nth call that changes the file system: before the nth is after the one before it,
-//! so every state between two calls is met. `kill.c`, loaded into the process, counts and kills.
+//! Kills a process before its nth call that changes the file system. The state before the nth call
+//! is the state after the one before it, so every state between two calls is tested. `kill.c`,
+//! loaded into the process, counts the calls and kills.
 //!
-//! What the killed process left is judged twice: as it is, and after the same command was run again to its end.
+//! The state after the kill is checked twice: as it is, and after the same command ran again to
+//! completion.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,14 +13,15 @@ use std::sync::OnceLock;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::check::{Found, Kind, judge};
-use super::disk::{Blind, Disk};
+use super::check::{CheckResult, Kind, check_place};
+use super::disk::{Disk, IgnoredFlushes};
 use super::scenes::{self, Scene, lakeplan};
 use super::strace::{self, Recording};
-use super::{Report, none, scratch};
+use super::{Report, assert_no_failures, scratch};
 use crate::support::full;
 
-/// The library that is loaded into the processes; `None`, said aloud, where there is no compiler.
+/// Returns the library that is loaded into the processes. Returns `None` and prints a message if
+/// there is no compiler.
 fn library() -> Option<&'static Path> {
     static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let made = MADE.get_or_init(|| {
@@ -37,14 +40,14 @@ fn library() -> Option<&'static Path> {
             return None;
         };
         assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
-        // Another run of the tests may have loaded the one that is there.
+        // Another run of the tests may have loaded the existing file.
         std::fs::rename(&mine, &library).unwrap();
         Some(library)
     });
     made.as_deref()
 }
 
-/// The same command, killed before its nth call; never for 0.
+/// Returns the same command, killed before its nth call; with 0, never.
 pub fn killed(command: &Command, library: &Path, nth: usize) -> Command {
     let mut killed = Command::new(command.get_program());
     killed.args(command.get_args()).env_clear();
@@ -53,7 +56,8 @@ pub fn killed(command: &Command, library: &Path, nth: usize) -> Command {
     killed
 }
 
-/// How many calls the command makes that count. Where there is strace, it must count as many.
+/// Returns the number of counted calls that the command makes. If strace is available, it must
+/// count the same number.
 fn count(scene: &Scene, library: &Path) -> usize {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut command = killed(&scene.steps[0].command, library, 0);
@@ -72,11 +76,11 @@ fn count(scene: &Scene, library: &Path) -> usize {
     std::fs::read_to_string(file.path()).unwrap().parse().unwrap()
 }
 
-/// The count is written by two calls that are not counted: one that opens the file and one that writes.
+/// Two calls write the count and are not counted: one opens the file and one writes.
 const WRITING_THE_COUNT: usize = 2;
 
-/// The calls to kill before: all, or some by a seed. The last is past the end.
-fn places(calls: usize) -> Vec<usize> {
+/// Returns the calls to kill before: all, or some chosen by a seed. The last is past the end.
+fn kill_points(calls: usize) -> Vec<usize> {
     if full() {
         return (1..=calls + 1).collect();
     }
@@ -85,15 +89,15 @@ fn places(calls: usize) -> Vec<usize> {
     chosen.into_iter().collect()
 }
 
-/// Puts a folder back as it was.
-fn put_back(disk: &Disk, path: &Path) {
+/// Restores the former contents of a folder.
+fn restore_folder(disk: &Disk, path: &Path) {
     for entry in std::fs::read_dir(path).unwrap() {
         std::fs::remove_dir_all(entry.unwrap().path()).unwrap();
     }
     disk.seen().write(path);
 }
 
-/// Kills the command of a scene everywhere.
+/// Kills the command of a scene at each of the chosen calls.
 async fn kills(scene: &Scene) -> Report {
     let mut report = Report::default();
     let Some(library) = library() else { return report };
@@ -101,8 +105,8 @@ async fn kills(scene: &Scene) -> Report {
     let before = Disk::read(&path);
     let calls = count(scene, library);
     let mut ended = 0;
-    for nth in places(calls) {
-        put_back(&before, &path);
+    for nth in kill_points(calls) {
+        restore_folder(&before, &path);
         let step = &scene.steps[0];
         let output = killed(&step.command, library, nth).output().unwrap();
         let acknowledged: Vec<String> = String::from_utf8_lossy(&output.stdout)
@@ -112,7 +116,7 @@ async fn kills(scene: &Scene) -> Report {
         ended += usize::from(output.status.success());
         report.moments += 1;
         let done = match output.status.code() {
-            None | Some(0) => after(scene, &acknowledged).await,
+            None | Some(0) => check_after_kill(scene, &acknowledged).await,
             Some(code) => {
                 Err(format!("it failed with {code}: {}", String::from_utf8_lossy(&output.stderr)))
             }
@@ -120,55 +124,55 @@ async fn kills(scene: &Scene) -> Report {
         match done {
             Ok(found) => *report.found.entry(found).or_default() += 1,
             Err(err) => report
-                .faults
+                .failures
                 .push((format!("{}: killed before call {nth} of {calls}", scene.name), err)),
         }
     }
-    let (found, faults) = (&report.found, report.faults.len());
+    let (found, failures) = (&report.found, report.failures.len());
     eprintln!(
-        "{}: {calls} calls, killed {} times, {ended} ended before: {found:?}, {faults} faults",
+        "{}: {calls} calls, killed {} times, {ended} ended before: {found:?}, {failures} failures",
         scene.name,
         report.moments - ended
     );
     report
 }
 
-/// Judges what a killed process left, and what the same command makes of it.
-async fn after(scene: &Scene, acknowledged: &[String]) -> Result<Found, String> {
+/// Checks the state that a killed process left, and the result of the same command afterwards.
+async fn check_after_kill(scene: &Scene, acknowledged: &[String]) -> Result<CheckResult, String> {
     let left = Disk::read(&scene.path());
     let copy = scratch();
     left.seen().write(copy.path());
     let found =
-        judge(&copy.path().join(scene.place), &scene.kind, &scene.sent, acknowledged).await?;
+        check_place(&copy.path().join(scene.place), &scene.kind, &scene.sent, acknowledged).await?;
     let place = scene.path().join(scene.place);
     let step = &scene.steps[0];
-    let again = killed(&step.command, Path::new(""), 0).output().unwrap();
-    let stated = String::from_utf8_lossy(&again.stderr).into_owned();
+    let retry = killed(&step.command, Path::new(""), 0).output().unwrap();
+    let stated = String::from_utf8_lossy(&retry.stderr).into_owned();
     match &scene.kind {
-        _ if again.status.success() => {}
-        // There is one already, which is then judged.
-        Kind::New | Kind::Copy(_) if found != Found::Unfinished => {}
-        // What a copy that was not finished left is in the way, and goes.
+        _ if retry.status.success() => {}
+        // A lake exists already, and is then checked.
+        Kind::New | Kind::Copy(_) if found != CheckResult::Unfinished => {}
+        // The remains of an unfinished copy are in the way and are removed.
         Kind::Copy(_) => {
             std::fs::remove_dir_all(&place).unwrap();
             let rerun = killed(&step.command, Path::new(""), 0).output().unwrap();
             if !rerun.status.success() {
-                return Err(format!("run again: {}", String::from_utf8_lossy(&rerun.stderr)));
+                return Err(format!("retry: {}", String::from_utf8_lossy(&rerun.stderr)));
             }
         }
-        _ => return Err(format!("run again: {stated}")),
+        _ => return Err(format!("retry: {stated}")),
     }
     let doctor = lakeplan(&place, &["doctor", "--full"]).output().unwrap();
-    if !doctor.status.success() && found != Found::Mended {
+    if !doctor.status.success() && found != CheckResult::Repaired {
         return Err(format!(
-            "run again ({stated}), doctor says: {}",
+            "retry ({stated}), doctor: {}",
             String::from_utf8_lossy(&doctor.stderr)
         ));
     }
-    // Now it is done, whoever did it.
-    judge(&place, &scene.kind, &scene.sent, &step.acknowledges)
+    // Now the work is done, by the first process or the second.
+    check_place(&place, &scene.kind, &scene.sent, &step.acknowledges)
         .await
-        .map_err(|err| format!("run again: {err}"))?;
+        .map_err(|err| format!("retry: {err}"))?;
     Ok(found)
 }
 
@@ -176,7 +180,7 @@ macro_rules! kills {
     ($($name:ident: $scene:expr;)+) => {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
-            none(&kills(&$scene).await);
+            assert_no_failures(&kills(&$scene).await);
         })+
     };
 }
@@ -191,72 +195,75 @@ kills! {
     restoring_a_lake_can_be_killed_anywhere: scenes::restore_lake(scratch()).await;
 }
 
-/// Records a process that is killed. Whether a call that another thread was in then was done, no recording tells, so it is
-/// recorded again until the recording says what is there.
-fn recorded(before: &Disk, path: &Path, record: impl Fn() -> Recording) -> Recording {
+/// Records a process that is killed. No recording tells whether a concurrent call of another thread
+/// took effect, so the process is recorded again until the recording matches the directory.
+fn record_killed(before: &Disk, path: &Path, record: impl Fn() -> Recording) -> Recording {
     let mut tries = 0;
     loop {
-        put_back(before, path);
+        restore_folder(before, path);
         let recording = record();
-        let (disk, _) = before.after(&recording, recording.events.len(), Blind::Nothing);
+        let (disk, _) = before.after(&recording, recording.events.len(), IgnoredFlushes::Nothing);
         if disk.seen().contents() == Disk::read(path).seen().contents() {
             return recording;
         }
         tries += 1;
-        assert!(tries < 8, "no recording of the killed process says what it left");
+        assert!(tries < 8, "no recording of the killed process matches the folder");
     }
 }
 
-/// A process is killed, another does the same again to its answer, and then the power is cut: what the first left without a
-/// flush, and the second built upon, is safe.
-async fn again_and_cut(scene: &Scene, places: impl Fn(usize) -> Vec<usize>) {
+/// Kills a process, lets another repeat the work and acknowledge it, and then cuts the power. The
+/// unflushed changes of the first, on which the second relies, must be safe.
+async fn retry_and_cut(scene: &Scene, kill_points: impl Fn(usize) -> Vec<usize>) {
     let Some(library) = library().filter(|_| strace::is_installed()) else { return };
-    let (path, step, again) = (scene.path(), &scene.steps[0], scenes::again(scene));
+    let (path, step, retry) = (scene.path(), &scene.steps[0], scenes::retry_step(scene));
     let before = Disk::read(&path);
     let calls = count(scene, library);
-    put_back(&before, &path);
+    restore_folder(&before, &path);
     let mut report = Report::default();
-    for nth in places(calls) {
-        let first = recorded(&before, &path, || {
+    for nth in kill_points(calls) {
+        let first = record_killed(&before, &path, || {
             Recording::of(&killed(&step.command, library, nth), &path, |line| {
                 step.acknowledged(line)
             })
         });
-        let second = Recording::of(&again.command, &path, |line| again.acknowledged(line));
-        let recording = first.and(second);
-        let (disk, acknowledged) = before.after(&recording, recording.events.len(), Blind::Nothing);
-        super::same(&disk, &path);
+        let second = Recording::of(&retry.command, &path, |line| retry.acknowledged(line));
+        let recording = first.followed_by(second);
+        let (disk, acknowledged) =
+            before.after(&recording, recording.events.len(), IgnoredFlushes::Nothing);
+        super::assert_same_tree(&disk, &path);
         assert!(!acknowledged.is_empty());
         let moments = recording.acknowledgements().into_iter().chain([recording.events.len()]);
-        let result = super::cut_at(scene, &before, &recording, moments, Blind::Nothing).await;
+        let result =
+            super::cut_at(scene, &before, &recording, moments, IgnoredFlushes::Nothing).await;
         report.states += result.states;
         report.moments += 1;
         let place = |place: String| format!("killed before call {nth} of {calls}, {place}");
-        report.faults.extend(result.faults.into_iter().map(|(at, err)| (place(at), err)));
+        report.failures.extend(result.failures.into_iter().map(|(at, err)| (place(at), err)));
     }
-    let (name, faults) = (scene.name, report.faults.len());
+    let (name, failures) = (scene.name, report.failures.len());
     eprintln!(
-        "{name}: {} killed, done again and cut, {} states, {faults} faults",
+        "{name}: {} killed, retried and cut, {} states, {failures} failures",
         report.moments, report.states
     );
-    none(&report);
+    assert_no_failures(&report);
 }
 
-/// The names of a set are made and not flushed: a client that sends it again gets the answer that it is committed.
+/// The names of a set exist but are not flushed. A client that sends the set again gets the answer
+/// that it is committed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_repeat_finds_is_flushed_before_it_is_acknowledged() {
+async fn a_retry_flushes_an_existing_entry_before_it_acknowledges() {
     let scene = scenes::commit(super::disk()).await;
     let around = |calls| if full() { (1..=calls).collect() } else { near_the_entry(&scene, calls) };
-    again_and_cut(&scene, around).await;
+    retry_and_cut(&scene, around).await;
 }
 
-/// Folders are made and not flushed: whoever finds them there flushes their names.
+/// Directories exist but are not flushed. The next process that finds them flushes their names.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_killed_init_left_is_flushed_by_the_next() {
-    again_and_cut(&scenes::init(super::disk()), places).await;
+async fn init_flushes_the_leftovers_of_a_killed_init() {
+    retry_and_cut(&scenes::init(super::disk()), kill_points).await;
 }
 
-/// The calls around the one that makes the journal's entry.
+/// Returns the calls around the one that creates the journal's log entry.
 fn near_the_entry(scene: &Scene, calls: usize) -> Vec<usize> {
     let Some(library) = library() else { return Vec::new() };
     let path = scene.path();
@@ -264,11 +271,11 @@ fn near_the_entry(scene: &Scene, calls: usize) -> Vec<usize> {
     let entries = || std::fs::read_dir(path.join("lake/journal/_delta_log")).unwrap().count();
     let there = entries();
     let found = (1..=calls).find(|nth| {
-        put_back(&before, &path);
+        restore_folder(&before, &path);
         let _ = killed(&scene.steps[0].command, library, *nth).output().unwrap();
-        // The entry and the temporary file that it was.
+        // The entry and the temporary file that it was renamed from.
         entries() >= there + 2
     });
-    let found = found.expect("no call after which the entry and its temporary file are there");
+    let found = found.expect("a call after which the entry and its temporary file exist");
     (found.max(2) - 1..found + 2).collect()
 }

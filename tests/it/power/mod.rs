@@ -1,13 +1,14 @@
-//! What was acknowledged on a local folder survives a power cut and a kill.
+//! Acknowledged changes in a local folder survive a power cut and a kill.
 //!
-//! The tester of power cuts records what real processes ask of the file system and makes, for moments in it, the folders
-//! that a power cut may leave; [`disk`] says which those are. Each is then judged as [`check`] says. It would be worth
-//! nothing if it found nothing where flushes are missing, so it is made blind to some of them and must find a loss.
+//! The power-cut tester records the file system calls of real processes. For selected moments, it
+//! creates the folders that a power cut may leave, as [`disk`] defines them, and [`check`] checks
+//! each one. To prove that it detects missing flushes, it also runs with some flushes ignored, and
+//! must then find a loss.
 //!
-//! The tester of kills ends real processes before their nth call that changes the file system, and has another finish what
-//! they began; the power may be cut after that too.
+//! The kill tester ends real processes before their nth call that changes the file system, and lets
+//! another process finish the work. A power cut may follow as well.
 //!
-//! By default a few moments are tried, chosen by a seed; the full counts try all.
+//! By default, a seed selects a few moments; the full counts test all of them.
 
 mod check;
 mod disk;
@@ -25,27 +26,27 @@ use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
 
 use crate::support::{counts, full};
-use check::{Found, judge};
-use disk::{Blind, Disk, Unsafe};
+use check::{CheckResult, check_place};
+use disk::{CutMode, Disk, IgnoredFlushes};
 use scenes::Scene;
 use strace::Recording;
 
-/// How many random choices of what is kept are tried at a moment.
+/// Number of random choices of kept changes at each moment.
 const CHOICES: u64 = 2;
 
-/// What a tester found.
+/// Result of a tester.
 #[derive(Debug, Default)]
 struct Report {
     moments: usize,
     states: usize,
-    /// The most changes that were at risk at one moment.
+    /// The largest number of unsafe changes at one moment.
     at_risk: usize,
-    found: BTreeMap<Found, usize>,
-    /// What does not hold, each after where it was found.
-    faults: Vec<(String, String)>,
+    found: BTreeMap<CheckResult, usize>,
+    /// The violated requirements, each with the place where it was found.
+    failures: Vec<(String, String)>,
 }
 
-/// A folder in memory, where there is one: what is written there need not survive a power cut.
+/// Returns a folder in memory if possible, because its files need not survive a power cut.
 fn scratch() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
@@ -55,46 +56,47 @@ fn disk() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// Runs the steps of a scene one after the other; gives the folder as it was and what they did.
+/// Runs the steps of a scene in order. Returns the folder before them and the recording.
 fn record(scene: &Scene) -> (Disk, Recording) {
     let path = scene.path();
     let base = Disk::read(&path);
     let mut recording = Recording::default();
     for step in &scene.steps {
-        recording =
-            recording.and(Recording::of(&step.command, &path, |line| step.acknowledged(line)));
+        recording = recording
+            .followed_by(Recording::of(&step.command, &path, |line| step.acknowledged(line)));
         assert!(recording.succeeded, "{:?}", step.command);
     }
-    let (disk, _) = base.after(&recording, recording.events.len(), Blind::Nothing);
-    same(&disk, &path);
+    let (disk, _) = base.after(&recording, recording.events.len(), IgnoredFlushes::Nothing);
+    assert_same_tree(&disk, &path);
     let (made, removed) = recording.made_and_removed();
-    let lacks = |names: &[PathBuf], wanted: &[(&'static str, &'static str)]| {
+    let lacks = |names: &[PathBuf], expected: &[(&'static str, &'static str)]| {
         let is_there = |(table, end): &(&str, &str)| {
             names
                 .iter()
                 .map(|name| name.to_string_lossy())
                 .any(|name| name.contains(&format!("/{table}")) && name.ends_with(end))
         };
-        wanted.iter().copied().find(|wanted| !is_there(wanted))
+        expected.iter().copied().find(|expected| !is_there(expected))
     };
     assert_eq!(
         (lacks(&made, scene.makes), lacks(&removed, scene.removes)),
         (None, None),
-        "{} does less than it should",
+        "{} creates or removes less than required",
         scene.name
     );
     (base, recording)
 }
 
-/// The tester saw everything that happened to the folder.
-fn same(disk: &Disk, path: &Path) {
+/// Asserts that the recording contains everything that happened to the folder.
+fn assert_same_tree(disk: &Disk, path: &Path) {
     let (seen, real) = (disk.seen().contents(), Disk::read(path).seen().contents());
     let names = |contents: &BTreeMap<PathBuf, _>| contents.keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(names(&seen), names(&real), "the recording lacks a call");
     assert!(seen == real, "the recording lacks bytes");
 }
 
-/// The moments to cut at: all, or some, with those at which something was just acknowledged or the journal has a new end.
+/// Returns the moments to cut at: all, or some, including those right after an acknowledgement and
+/// those at which the journal has a new end.
 fn moments(recording: &Recording, random: &mut StdRng) -> Vec<usize> {
     let last = recording.events.len();
     if full() {
@@ -108,10 +110,11 @@ fn moments(recording: &Recording, random: &mut StdRng) -> Vec<usize> {
     moments.into_iter().collect()
 }
 
-/// Cuts the power in a scene that was recorded, as often as there is time for, or until a fault is found where one is looked for.
-async fn cut(scene: &Scene, base: &Disk, recording: &Recording, blind: Blind) -> Report {
+/// Cuts the power in a recorded scene at the chosen moments. Stops at the first failure if a
+/// failure is expected.
+async fn cut(scene: &Scene, base: &Disk, recording: &Recording, ignored: IgnoredFlushes) -> Report {
     let moments = moments(recording, &mut StdRng::seed_from_u64(recording.events.len() as u64));
-    cut_at(scene, base, recording, moments, blind).await
+    cut_at(scene, base, recording, moments, ignored).await
 }
 
 async fn cut_at(
@@ -119,41 +122,46 @@ async fn cut_at(
     base: &Disk,
     recording: &Recording,
     moments: impl IntoIterator<Item = usize>,
-    blind: Blind,
+    ignored: IgnoredFlushes,
 ) -> Report {
     let mut random = StdRng::seed_from_u64(7);
     let mut report = Report::default();
     let mut tried = HashSet::new();
     for moment in moments {
-        let (disk, acknowledged) = base.after(recording, moment, blind);
+        let (disk, acknowledged) = base.after(recording, moment, ignored);
         report.moments += 1;
         report.at_risk = report.at_risk.max(disk.at_risk());
-        let ways = [Unsafe::Lost, Unsafe::Kept, Unsafe::OnlyNames]
+        let modes = [CutMode::Lost, CutMode::Kept, CutMode::OnlyNames]
             .into_iter()
-            .chain((0..CHOICES).map(Unsafe::Some));
-        for way in ways {
-            let tree = disk.cut(way, &mut random);
+            .chain((0..CHOICES).map(CutMode::Some));
+        for mode in modes {
+            let tree = disk.cut(mode, &mut random);
             if !tried.insert((tree.hash(), acknowledged.len())) {
                 continue;
             }
             let folder = scratch();
             tree.write(folder.path());
             report.states += 1;
-            match judge(&folder.path().join(scene.place), &scene.kind, &scene.sent, &acknowledged)
-                .await
+            match check_place(
+                &folder.path().join(scene.place),
+                &scene.kind,
+                &scene.sent,
+                &acknowledged,
+            )
+            .await
             {
                 Ok(found) => *report.found.entry(found).or_default() += 1,
                 Err(err) => {
                     let place = format!(
-                        "{}: cut after {moment} of {} events, {way:?}",
+                        "{}: cut after {moment} of {} events, {mode:?}",
                         scene.name,
                         recording.events.len()
                     );
-                    // The same fault reads the same in every folder.
+                    // The same failure has the same text in every folder.
                     report
-                        .faults
+                        .failures
                         .push((place, err.replace(&folder.path().display().to_string(), "PLACE")));
-                    if blind != Blind::Nothing {
+                    if ignored != IgnoredFlushes::Nothing {
                         return report;
                     }
                 }
@@ -165,9 +173,9 @@ async fn cut_at(
 
 async fn survives(scene: &Scene) -> Report {
     let (base, recording) = record(scene);
-    let report = cut(scene, &base, &recording, Blind::Nothing).await;
+    let report = cut(scene, &base, &recording, IgnoredFlushes::Nothing).await;
     eprintln!(
-        "{}: {} calls, {} files made, {} removed; {} moments, {} states, at most {} changes at risk: {:?}, {} faults",
+        "{}: {} calls, {} files created, {} removed; {} moments, {} states, at most {} changes at risk: {:?}, {} failures",
         scene.name,
         recording.calls.len(),
         recording.made_and_removed().0.len(),
@@ -176,22 +184,23 @@ async fn survives(scene: &Scene) -> Report {
         report.states,
         report.at_risk,
         report.found,
-        report.faults.len()
+        report.failures.len()
     );
     report
 }
 
-/// No fault at all. Each kind of fault is reported once, with where it was first found and how often.
-fn none(report: &Report) {
+/// Asserts that there are no failures. Each kind of failure is reported once, with its first place
+/// and its count.
+fn assert_no_failures(report: &Report) {
     let mut kinds: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
-    for (place, err) in &report.faults {
+    for (place, err) in &report.failures {
         kinds.entry(err).or_insert((place, 0)).1 += 1;
     }
     let result: Vec<String> = kinds
         .iter()
         .map(|(err, (place, count))| format!("{place}: {err} ({count} times)"))
         .collect();
-    assert!(kinds.is_empty(), "{} faults:\n{}", report.faults.len(), result.join("\n"));
+    assert!(kinds.is_empty(), "{} failures:\n{}", report.failures.len(), result.join("\n"));
 }
 
 macro_rules! cuts {
@@ -199,7 +208,7 @@ macro_rules! cuts {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             if strace::is_installed() {
-                none(&survives(&$scene).await);
+                assert_no_failures(&survives(&$scene).await);
             }
         })+
     };
@@ -217,34 +226,34 @@ cuts! {
     a_restored_lake_survives_a_power_cut: scenes::restore_lake(disk()).await;
 }
 
-/// A tester that does not see some flushes must find something amiss.
-async fn finds(scene: &Scene, blind: Blind) {
+/// A tester that ignores some flushes must find a loss.
+async fn finds_loss(scene: &Scene, ignored: IgnoredFlushes) {
     if !strace::is_installed() {
         return;
     }
     let (base, recording) = record(scene);
-    // Once something was acknowledged there is something to lose.
-    let report = cut_at(scene, &base, &recording, recording.acknowledgements(), blind).await;
+    // After an acknowledgement there is something to lose.
+    let report = cut_at(scene, &base, &recording, recording.acknowledgements(), ignored).await;
     assert!(
-        !report.faults.is_empty(),
-        "blind to {blind:?}, it finds nothing in {} states",
+        !report.failures.is_empty(),
+        "with {ignored:?} ignored, no loss was found in {} states",
         report.states
     );
-    let (place, err) = &report.faults[0];
-    eprintln!("blind to {blind:?}, found after {} states: {place}: {err}", report.states);
+    let (place, err) = &report.failures[0];
+    eprintln!("with {ignored:?} ignored, found after {} states: {place}: {err}", report.states);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_flushes_of_folders_a_loss_is_found() {
-    finds(&scenes::commit(disk()).await, Blind::OfFolders).await;
+async fn a_loss_is_found_without_directory_flushes() {
+    finds_loss(&scenes::commit(disk()).await, IgnoredFlushes::OfFolders).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_flushes_of_files_a_loss_is_found() {
-    finds(&scenes::commit(disk()).await, Blind::OfFiles).await;
+async fn a_loss_is_found_without_file_flushes() {
+    finds_loss(&scenes::commit(disk()).await, IgnoredFlushes::OfFiles).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_flushes_of_the_parents_of_new_folders_a_loss_is_found() {
-    finds(&scenes::init(disk()), Blind::OfNewFolders).await;
+async fn a_loss_is_found_without_flushes_of_new_directories() {
+    finds_loss(&scenes::init(disk()), IgnoredFlushes::OfNewFolders).await;
 }

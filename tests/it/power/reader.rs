@@ -1,4 +1,5 @@
-//! Reading what strace wrote: each call with its arguments, in the order in which calls began and ended.
+//! Parses the output of strace: each call with its arguments, in the order in which calls began and
+//! ended.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -7,21 +8,22 @@ use std::path::{Path, PathBuf};
 
 use super::strace::{Call, Event, Recording};
 
-/// Reads the lines of a log.
+/// Parses the lines of a log.
 #[derive(Default)]
 pub struct Reader {
     within: PathBuf,
     read: Vec<(Call, bool)>,
     events: Vec<Event>,
-    /// What a thread has begun: the text of the call so far and its number, where it is one of ours.
-    begun: HashMap<String, (String, Option<usize>)>,
-    /// Where the next byte of a file goes that was opened; no file here is opened twice at once.
+    /// The unfinished call of each thread: its text so far, and its number if it is a recorded
+    /// call.
+    started: HashMap<String, (String, Option<usize>)>,
+    /// The next write position of each open file; no file is opened twice at once.
     offsets: HashMap<PathBuf, u64>,
     counted: usize,
 }
 
 impl Reader {
-    /// Sees only what happens within a folder.
+    /// Ignores calls outside a folder.
     pub fn within(folder: &Path) -> Self {
         Self { within: folder.to_owned(), ..Self::default() }
     }
@@ -29,18 +31,18 @@ impl Reader {
     pub fn line(&mut self, line: &str, acknowledged: &impl Fn(&str) -> Vec<String>) {
         let Some((thread, text)) = line.split_once(' ') else { return };
         let text = text.trim_start();
-        // A killed thread is detached within a call that strace may not even name.
+        // A killed thread is detached inside a call, which strace may not even name.
         if text.starts_with("+++") || text.starts_with("---") || text.ends_with("<detached ...>") {
             return;
         }
         if let Some(rest) = text.strip_prefix("<... ") {
             let (_, rest) = rest.split_once(" resumed>").unwrap_or_else(|| panic!("{line}"));
-            let (mut text, call) = self.begun.remove(thread).unwrap_or_else(|| panic!("{line}"));
+            let (mut text, call) = self.started.remove(thread).unwrap_or_else(|| panic!("{line}"));
             text.push_str(rest);
             self.end(&text, call);
         } else if let Some(text) = text.strip_suffix("<unfinished ...>") {
             let call = self.begin(text.trim_end(), acknowledged);
-            self.begun.insert(thread.to_owned(), (text.trim_end().to_owned(), call));
+            self.started.insert(thread.to_owned(), (text.trim_end().to_owned(), call));
         } else {
             let call = self.begin(text, acknowledged);
             self.end(text, call);
@@ -50,7 +52,7 @@ impl Reader {
     fn begin(&mut self, text: &str, acknowledged: &impl Fn(&str) -> Vec<String>) -> Option<usize> {
         let call = self.call(text, acknowledged)?;
         self.read.push((call, true));
-        self.events.push(Event::Begun(self.read.len() - 1));
+        self.events.push(Event::Started(self.read.len() - 1));
         Some(self.read.len() - 1)
     }
 
@@ -58,7 +60,7 @@ impl Reader {
         let (_, result) = text.rsplit_once(") = ").unwrap_or_else(|| panic!("{text}"));
         let fails = result.starts_with('-');
         self.counted += usize::from(is_counted(text));
-        // The process was killed meanwhile.
+        // The process was killed during the call.
         if result.starts_with('?') {
             return;
         }
@@ -71,7 +73,7 @@ impl Reader {
             return;
         }
         if let Call::Write { bytes, .. } = &mut self.read[call].0 {
-            // A signal may end a write before all of it is taken.
+            // A signal may interrupt a write before it takes all bytes.
             let taken: usize = result.parse().unwrap_or_else(|_| panic!("{text}"));
             *bytes = bytes[..taken].into();
         }
@@ -79,7 +81,7 @@ impl Reader {
         self.events.push(Event::Ended(call));
     }
 
-    /// Notes where in a file the next write goes.
+    /// Records the position of the next write in a file.
     fn note(&mut self, text: &str, result: &str, fails: bool) {
         let (name, args) = parts(text);
         match name {
@@ -98,7 +100,7 @@ impl Reader {
         }
     }
 
-    /// The call that a text tells of, if it is one that changes or flushes something within the folder.
+    /// Parses a call, if it changes or flushes something inside the folder.
     fn call(&self, text: &str, acknowledged: &impl Fn(&str) -> Vec<String>) -> Option<Call> {
         let (name, args) = parts(text);
         let inside = |path: PathBuf| path.starts_with(&self.within).then_some(path);
@@ -151,19 +153,20 @@ impl Reader {
             "mkdir" => Some(Call::MakeFolder { path: inside(at("", args[0]))? }),
             "mkdirat" => Some(Call::MakeFolder { path: inside(at(args[0], args[1]))? }),
             "fsync" | "fdatasync" => Some(Call::Flush { path: inside(path_of(args[0])?)? }),
-            // Nothing here uses the others on a file within; whoever begins to must be read here too.
+            // No process here uses the other calls on a file inside the folder. A process that
+            // starts to use one must be parsed here too.
             _ => {
                 let named = args
                     .iter()
                     .filter_map(|arg| path_of(arg))
                     .any(|path| path.starts_with(&self.within));
-                assert!(!named, "a call that the tester does not know: {text}");
+                assert!(!named, "unknown call: {text}");
                 None
             }
         }
     }
 
-    /// Without the calls that failed.
+    /// Returns the recording without failed calls.
     pub fn recording(self) -> Recording {
         let mut numbers = HashMap::new();
         let mut calls = Vec::new();
@@ -174,14 +177,14 @@ impl Reader {
             }
         }
         let events = self.events.into_iter().filter_map(|event| match event {
-            Event::Begun(call) => numbers.get(&call).copied().map(Event::Begun),
+            Event::Started(call) => numbers.get(&call).copied().map(Event::Started),
             Event::Ended(call) => numbers.get(&call).copied().map(Event::Ended),
         });
         Recording { events: events.collect(), calls, succeeded: false, counted: self.counted }
     }
 }
 
-/// Whether the library of the kill tester counts the call, which knows nothing of folders.
+/// Returns whether the library of the kill tester counts the call; it does not look at paths.
 fn is_counted(text: &str) -> bool {
     let (name, args) = parts(text);
     match name {
@@ -204,29 +207,29 @@ fn pair(name: &str, from: PathBuf, to: PathBuf) -> Call {
     if name.starts_with("link") { Call::Link { from, to } } else { Call::Rename { from, to } }
 }
 
-/// The name of a call and its arguments. Strings are hexadecimal, so no comma is part of one.
+/// Splits a call into its name and arguments. Strings are hexadecimal, so they contain no commas.
 fn parts(text: &str) -> (&str, Vec<&str>) {
     let (name, rest) = text.split_once('(').unwrap_or_else(|| panic!("{text}"));
     let args = rest.rsplit_once(") = ").map_or(rest, |(args, _)| args);
     (name, args.split(", ").collect())
 }
 
-/// The number of a file descriptor.
+/// Returns the number of a file descriptor.
 fn number(descriptor: &str) -> &str {
     descriptor.split('<').next().unwrap_or_default().trim()
 }
 
-/// The path that strace says a descriptor leads to.
+/// Returns the path of a descriptor, as printed by strace.
 fn path_of(descriptor: &str) -> Option<PathBuf> {
     let (_, path) = descriptor.split_once('<')?;
     let path = path.split('>').next()?;
     Some(PathBuf::from(OsString::from_vec(unhex(path))))
 }
 
-/// A path that is given below a folder.
+/// Resolves a path relative to a folder.
 fn at(folder: &str, path: &str) -> PathBuf {
     let path = PathBuf::from(OsString::from_vec(bytes(path)));
-    // The tests name everything by whole paths.
+    // The tests use absolute paths only.
     if path.is_absolute() {
         path
     } else {
@@ -234,12 +237,12 @@ fn at(folder: &str, path: &str) -> PathBuf {
     }
 }
 
-/// A string that strace printed whole.
+/// Decodes a string that strace printed completely.
 fn bytes(text: &str) -> Vec<u8> {
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     unhex(
         inner.unwrap_or_else(|| {
-            panic!("strace cut a string short: {}", &text[..text.len().min(60)])
+            panic!("strace truncated a string: {}", &text[..text.len().min(60)])
         }),
     )
 }

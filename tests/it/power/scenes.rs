@@ -1,4 +1,5 @@
-//! What the testers do to lakes: each scene is a folder with what lies in it at first, and the processes that change it.
+//! The scenes of the testers: each is a folder with initial contents, and the processes that change
+//! it.
 
 use std::io::Write;
 use std::ops::Range;
@@ -17,7 +18,7 @@ use lakeplan::store::{Format, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::check::{Kind, holds};
+use super::check::{Kind, read_contents};
 use crate::support::{request, set_id};
 
 fn random() -> Arc<dyn Random> {
@@ -25,23 +26,24 @@ fn random() -> Arc<dyn Random> {
 }
 
 const BINARY: &str = env!("CARGO_BIN_EXE_lakeplan");
-/// How old the lakes are that something is done to: what they hold is past every retention.
+/// Age of the prepared lakes: their contents are past every retention.
 const AGE: TimeDelta = TimeDelta::days(10);
-/// Where the sending process finds the lake and the requests.
+/// Names of the variables that pass the lake and the requests to the sending process.
 const LAKE: &str = "LAKEPLAN_TEST_SEND_TO";
 const REQUESTS: &str = "LAKEPLAN_TEST_SEND";
 
-/// A command and what its answer acknowledges.
+/// A command and the acknowledgements in its output.
 pub struct Step {
     pub command: Command,
-    /// Sets, by their ids; of a command that makes no sets a word of its own.
+    /// The ids of sets, or a name of its own for a command that makes no sets.
     pub acknowledges: Vec<String>,
 }
 
 impl Step {
-    /// What a line of the answer acknowledges. The sending process answers after each set, a command once.
+    /// Returns the acknowledgements in a line of output. The sending process prints one after each
+    /// set, a command prints one.
     pub fn acknowledged(&self, line: &str) -> Vec<String> {
-        // What runs the tests may have begun the line.
+        // The test runner may have printed the beginning of the line.
         match line.rsplit_once("acknowledged ") {
             Some((_, id)) => vec![id.to_owned()],
             None if self.command.get_program() == BINARY || line.contains(" applied") => {
@@ -52,30 +54,31 @@ impl Step {
     }
 }
 
-/// A folder with a lake in it, or where one is to be.
+/// A folder with a lake in it, or the future location of one.
 pub struct Scene {
     pub name: &'static str,
     pub folder: TempDir,
-    /// What the steps read that is no part of the folder.
+    /// Input files of the steps that are outside the folder.
     documents: TempDir,
-    /// The place below the folder that is judged, and as what.
+    /// The location below the folder that is checked, and its kind.
     pub place: &'static str,
     pub kind: Kind,
     pub steps: Vec<Step>,
     /// The requests that the steps send, and one more.
     pub sent: Vec<Value>,
-    /// What the steps must make and remove, by the table and the end of a name: without it the scene would show less than it says.
+    /// Files that the steps must create and remove, by table and suffix. Otherwise the scene would
+    /// test less than it claims.
     pub makes: &'static [(&'static str, &'static str)],
     pub removes: &'static [(&'static str, &'static str)],
 }
 
 impl Scene {
     pub fn path(&self) -> PathBuf {
-        // Under the name by which processes know it.
+        // The canonical name, which processes report.
         self.folder.path().canonicalize().unwrap()
     }
 
-    /// A document in a file of its own.
+    /// Writes a document into its own file.
     fn file(&self, document: &Value) -> String {
         let path = self.documents.path().join(format!("{}.json", set_id()));
         std::fs::write(&path, document.to_string()).unwrap();
@@ -83,29 +86,29 @@ impl Scene {
     }
 }
 
-pub fn lakeplan(lake: &Path, words: &[&str]) -> Command {
+pub fn lakeplan(lake: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
     command
         .env_clear()
         .env("USER", "tester")
         .env("LAKEPLAN_LAKE", lake)
-        .args(words)
+        .args(args)
         .stdin(Stdio::null());
     command
 }
 
-/// Requests of two tasks each.
+/// Returns requests of two tasks each.
 pub fn requests(count: usize) -> Vec<Value> {
     let task = |title: String| json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": title}});
     let request = |n: usize| {
-        // An id of now, which no other test has.
+        // A current id that no other test uses.
         let id = fresh_set_id(&SystemClock, &SystemRandom::default());
         json!({"id": id.to_string(), "patches": [task(format!("sent {n}a")), task(format!("sent {n}b"))]})
     };
     (0..count).map(request).collect()
 }
 
-/// Makes a lake with a project and so many sets, as it would have been made some days ago.
+/// Creates a lake with a project and this number of sets, as if it had been created some days ago.
 pub async fn make_lake(path: &Path, sets: usize, fold_each: bool) {
     let root = LakeLocation::open(&path.display().to_string(), true).unwrap();
     let clock = Arc::new(ManualClock::new(SystemClock.now() - AGE, TimeDelta::milliseconds(1)));
@@ -137,13 +140,13 @@ pub async fn make_lake(path: &Path, sets: usize, fold_each: bool) {
             "seq": n + 2, "version": "0.1.0",
         });
         store.append(&RUNS, vec![run.as_object().cloned().unwrap()]).await.unwrap();
-        // The last set is left to whoever comes next.
+        // The last set is left unfolded for the next process.
         if fold_each && n + 1 < sets {
             store.fold().await.unwrap();
         }
     }
     drop(service);
-    // Dropped and not closed, which would fold.
+    // The store is dropped instead of closed, because closing would fold.
     let finished = store.finished().unwrap();
     drop(store);
     let _ = finished.await;
@@ -151,7 +154,7 @@ pub async fn make_lake(path: &Path, sets: usize, fold_each: bool) {
     age(path, old.into());
 }
 
-/// Makes every file as old as the lake says that it is.
+/// Sets the modification time of every file to the time of the lake.
 fn age(folder: &Path, at: std::time::SystemTime) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -178,7 +181,7 @@ fn scene(folder: TempDir, name: &'static str, place: &'static str, kind: Kind) -
     }
 }
 
-/// A lake that so many requests are sent to.
+/// Creates a lake to which this number of requests is sent.
 async fn with_lake(
     folder: TempDir,
     name: &'static str,
@@ -189,7 +192,7 @@ async fn with_lake(
     let mut scene = Scene { sent: requests(sent + 1), ..scene(folder, name, "lake", Kind::New) };
     let lake = scene.path().join("lake");
     make_lake(&lake, sets, fold_each).await;
-    scene.kind = Kind::Lake(holds(&lake).await.unwrap());
+    scene.kind = Kind::Lake(read_contents(&lake).await.unwrap());
     scene
 }
 
@@ -214,22 +217,22 @@ pub fn init(folder: TempDir) -> Scene {
     scene
 }
 
-/// One set by the command line, which folds before it answers.
+/// One set from the command line, which folds before it prints the result.
 pub async fn commit(folder: TempDir) -> Scene {
     let mut scene = with_lake(folder, "commit", 3, true, 1).await;
-    let words = ["apply", &scene.file(&scene.sent[0])];
-    scene.steps = vec![step(lakeplan(&scene.path().join("lake"), &words), ids(&scene.sent[..1]))];
+    let args = ["apply", &scene.file(&scene.sent[0])];
+    scene.steps = vec![step(lakeplan(&scene.path().join("lake"), &args), ids(&scene.sent[..1]))];
     scene
 }
 
-/// Sets that one process commits one after the other, each acknowledged by the store and folded after that.
+/// Sets that one process commits in sequence, each acknowledged by the store and then folded.
 pub async fn commits(folder: TempDir, name: &'static str, before: usize, count: usize) -> Scene {
     let mut scene = with_lake(folder, name, before, true, count).await;
-    scene.steps = vec![step(sending(&scene, 0..count), ids(&scene.sent[..count]))];
+    scene.steps = vec![step(send_command(&scene, 0..count), ids(&scene.sent[..count]))];
     scene
 }
 
-/// Commits and folds that come to the versions at which checkpoints are written.
+/// Commits and folds that reach the versions at which checkpoints are written.
 pub async fn checkpoints(folder: TempDir) -> Scene {
     let scene = commits(folder, "checkpoints", 17, 4).await;
     Scene {
@@ -241,37 +244,37 @@ pub async fn checkpoints(folder: TempDir) -> Scene {
     }
 }
 
-/// Two processes that each commit some sets, at once.
+/// Two concurrent processes that each commit some sets.
 pub async fn two_at_once(folder: TempDir, each: usize) -> Scene {
     let mut scene = with_lake(folder, "two at once", 3, true, 2 * each).await;
-    let commands = [sending(&scene, 0..each), sending(&scene, each..2 * each)];
+    let commands = [send_command(&scene, 0..each), send_command(&scene, each..2 * each)];
     scene.steps = vec![step(
-        shell(&commands.each_ref().map(spelled).join(" & "), " & wait"),
+        shell(&commands.each_ref().map(shell_command).join(" & "), " & wait"),
         ids(&scene.sent[..2 * each]),
     )];
     scene
 }
 
-/// The process that sends some of a scene's requests.
-fn sending(scene: &Scene, which: Range<usize>) -> Command {
+/// Returns the process that sends some of a scene's requests.
+fn send_command(scene: &Scene, which: Range<usize>) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .env_clear()
         .env(LAKE, scene.path().join("lake"))
         .env(REQUESTS, scene.file(&Value::from(scene.sent[which].to_vec())));
-    command.args(["power::scenes::sender", "--exact", "--ignored"]);
+    command.args(["power::scenes::send_requests", "--exact", "--ignored"]);
     command
 }
 
-/// A command for the shell. No word of these has a space or a quote.
-fn spelled(command: &Command) -> String {
+/// Formats a command for the shell. No argument here contains a space or a quote.
+fn shell_command(command: &Command) -> String {
     let variables = command
         .get_envs()
         .filter_map(|(name, value)| Some(format!("{}={}", name.display(), value?.display())));
-    let words = std::iter::once(command.get_program())
+    let args = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(|word| word.display().to_string());
-    format!("env -i {}", variables.chain(words).collect::<Vec<_>>().join(" "))
+    format!("env -i {}", variables.chain(args).collect::<Vec<_>>().join(" "))
 }
 
 fn shell(commands: &str, rest: &str) -> Command {
@@ -280,17 +283,17 @@ fn shell(commands: &str, rest: &str) -> Command {
     shell
 }
 
-/// What a second process does after the first of a scene was killed, until a set is acknowledged.
-pub fn again(scene: &Scene) -> Step {
+/// Returns the step of a second process after the first was killed, until a set is acknowledged.
+pub fn retry_step(scene: &Scene) -> Step {
     let lake = scene.path().join(scene.place);
     let apply = lakeplan(&lake, &["apply", &scene.file(&scene.sent[0])]);
-    // Where the first got far enough, there is a lake already.
+    // If the first process got far enough, the lake exists already.
     let begin = if matches!(scene.kind, Kind::New) {
-        format!("{}; ", spelled(&lakeplan(&lake, &["init"])))
+        format!("{}; ", shell_command(&lakeplan(&lake, &["init"])))
     } else {
         String::new()
     };
-    step(shell(&begin, &spelled(&apply)), ids(&scene.sent[..1]))
+    step(shell(&begin, &shell_command(&apply)), ids(&scene.sent[..1]))
 }
 
 pub async fn fold(folder: TempDir) -> Scene {
@@ -299,8 +302,8 @@ pub async fn fold(folder: TempDir) -> Scene {
     scene
 }
 
-/// There is something to do for every part of a round: the journal and the appended tables have small files, logs are long
-/// and files are old.
+/// Every part of maintenance has something to do: the journal and the event tables have small
+/// files, logs are long and files are old.
 pub async fn maintain(folder: TempDir) -> Scene {
     let mut scene = with_lake(folder, "maintain", 24, true, 0).await;
     scene.steps = vec![step(lakeplan(&scene.path().join("lake"), &["maintain"]), [])];
@@ -313,7 +316,7 @@ pub async fn maintain(folder: TempDir) -> Scene {
     scene
 }
 
-async fn copied(
+async fn copy_scene(
     folder: TempDir,
     name: &'static str,
     place: &'static str,
@@ -328,29 +331,29 @@ async fn copied(
 }
 
 pub async fn backup(folder: TempDir) -> Scene {
-    let words = |folder: &Path| {
+    let args = |folder: &Path| {
         lakeplan(
             &folder.join("lake"),
             &["backup", &folder.join("new/backup").display().to_string()],
         )
     };
-    copied(folder, "backup", "new/backup", words).await
+    copy_scene(folder, "backup", "new/backup", args).await
 }
 
 pub async fn restore_lake(folder: TempDir) -> Scene {
-    let words = |folder: &Path| {
+    let args = |folder: &Path| {
         lakeplan(
             &folder.join("new/restored"),
             &["restore-lake", &folder.join("lake").display().to_string()],
         )
     };
-    copied(folder, "restore-lake", "new/restored", words).await
+    copy_scene(folder, "restore-lake", "new/restored", args).await
 }
 
-/// The process that commits requests and says what the store acknowledged.
+/// The process that commits requests and prints the acknowledgements of the store.
 #[test]
 #[ignore = "the testers of power cuts run it as a process of its own"]
-fn sender() {
+fn send_requests() {
     let (Some(lake), Some(sent)) =
         (lakeplan::config::variable(LAKE), lakeplan::config::variable(REQUESTS))
     else {

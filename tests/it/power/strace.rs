@@ -1,8 +1,8 @@
-//! Recording what a process asks of the file system, with strace.
+//! Records the file system calls of a process with strace.
 //!
-//! Everything comes from the recorded calls, the bytes of the files too: strings are recorded whole and in hexadecimal. What
-//! a process may do to files by a way that is not recorded here (a shared mapping, an unknown call) would go unseen, so the
-//! tester compares what it made of a recording with the folder as it really is.
+//! The recording contains everything, including the bytes of the files: strings are recorded
+//! completely and in hexadecimal. File changes by other means (a shared mapping, an unknown call)
+//! would be missed, so the tester compares the result of a recording with the real folder.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -12,15 +12,15 @@ use std::sync::Arc;
 
 use super::reader::Reader;
 
-/// The calls that are recorded: all that change names or bytes, and all that flush them.
+/// The recorded calls: all that change names or bytes, and all that flush them.
 const TRACED: &str = "open,openat,openat2,creat,write,pwrite64,writev,pwritev,pwritev2,link,linkat,symlink,\
     symlinkat,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,truncate,ftruncate,fallocate,fsync,fdatasync,sync,\
     syncfs,sync_file_range,copy_file_range,sendfile,splice";
 
-/// A call that succeeded, or whose end nobody saw.
+/// A call that succeeded, or whose end was not recorded.
 #[derive(Clone, Debug)]
 pub enum Call {
-    /// A file is there afterwards; it is emptied where there was one and that was asked for.
+    /// A file exists afterwards; an existing file is truncated if requested.
     Create {
         path: PathBuf,
         empties: bool,
@@ -42,29 +42,30 @@ pub enum Call {
         from: PathBuf,
         to: PathBuf,
     },
-    /// A file's name or an empty folder is gone afterwards.
+    /// A file's name or an empty directory is gone afterwards.
     Remove {
         path: PathBuf,
     },
     MakeFolder {
         path: PathBuf,
     },
-    /// A file's bytes, or a folder's names, are on the disk when it returns.
+    /// A file's bytes, or a directory's names, are on the disk when it returns.
     Flush {
         path: PathBuf,
     },
-    /// Something was printed by which these are acknowledged.
+    /// A line was printed that acknowledges these.
     Acknowledge(Vec<String>),
 }
 
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
-    Begun(usize),
+    Started(usize),
     Ended(usize),
 }
 
 impl Call {
-    /// Whether the file system shows it right after it was the last one to touch what it touches.
+    /// Returns whether the file system shows the effect, if this was the last call to touch the
+    /// same paths.
     fn is_done(&self) -> bool {
         match self {
             Self::Create { path, .. } | Self::MakeFolder { path } => path.exists(),
@@ -86,19 +87,20 @@ impl Event {
     fn ended(&self) -> Option<usize> {
         match self {
             Self::Ended(call) => Some(*call),
-            Self::Begun(_) => None,
+            Self::Started(_) => None,
         }
     }
 }
 
-/// The calls in the order in which they began and ended. One whose end is missing may have been done or not.
+/// The calls in the order in which they began and ended. A call without an end may or may not have
+/// taken effect.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
     pub calls: Vec<Call>,
     pub events: Vec<Event>,
-    /// Whether the last process ended by itself and with success.
+    /// Whether the last process exited by itself and with success.
     pub succeeded: bool,
-    /// How many calls there were that `kill.c` counts.
+    /// Number of calls that `kill.c` counts.
     pub counted: usize,
 }
 
@@ -113,7 +115,8 @@ pub fn is_installed() -> bool {
 }
 
 impl Recording {
-    /// Runs a command under strace; `acknowledged` says what a line on its standard output acknowledges.
+    /// Runs a command under strace; `acknowledged` returns the acknowledgements in a line of its
+    /// standard output.
     pub fn of(
         command: &Command,
         within: &Path,
@@ -134,7 +137,7 @@ impl Recording {
             "signal=none",
             "-e",
         ]);
-        // The question mark lets go what a machine does not have.
+        // The question mark makes a call optional that the machine does not have.
         let calls: Vec<String> = TRACED.split(',').map(|call| format!("?{call}")).collect();
         traced.arg(format!("trace={}", calls.join(","))).arg("-o").arg(log.path());
         traced
@@ -151,7 +154,7 @@ impl Recording {
             reader.line(line, &acknowledged);
         }
         let mut recording = reader.recording();
-        recording.settle();
+        recording.resolve_unfinished();
         recording.succeeded = ran.status.success();
         assert!(
             recording.succeeded
@@ -164,8 +167,9 @@ impl Recording {
         recording
     }
 
-    /// Finds out what became of the calls that a kill cut short. Of a flush nothing can be seen, so it saved nothing.
-    fn settle(&mut self) {
+    /// Finds out whether the calls that a kill interrupted took effect. A flush leaves no trace, so
+    /// it counts as not done.
+    fn resolve_unfinished(&mut self) {
         let ended: HashSet<usize> = self.events.iter().filter_map(|event| event.ended()).collect();
         for (number, call) in
             self.calls.iter().enumerate().filter(|(number, _)| !ended.contains(number))
@@ -173,30 +177,32 @@ impl Recording {
             if call.is_done() {
                 self.events.push(Event::Ended(number));
             } else {
-                self.events
-                    .retain(|event| !matches!(event, Event::Begun(begun) if *begun == number));
+                self.events.retain(
+                    |event| !matches!(event, Event::Started(started) if *started == number),
+                );
             }
         }
     }
 
-    /// How many events there are up to each acknowledgement, that included.
+    /// Returns the number of events up to and including each acknowledgement.
     pub fn acknowledgements(&self) -> Vec<usize> {
-        let is_one = |event: &Event| matches!(event, Event::Begun(call) if matches!(self.calls[*call], Call::Acknowledge(_)));
+        let is_one = |event: &Event| matches!(event, Event::Started(call) if matches!(self.calls[*call], Call::Acknowledge(_)));
         (1..=self.events.len()).filter(|at| is_one(&self.events[at - 1])).collect()
     }
 
-    /// How many events there are up to each return of a flush of the journal's log, after which it is believed.
+    /// Returns the number of events up to each return of a flush of the journal's log, after which
+    /// the entry counts as committed.
     pub fn flushes_of_the_journal(&self) -> Vec<usize> {
         let is_one = |event: &Event| match event {
             Event::Ended(call) => {
                 matches!(&self.calls[*call], Call::Flush { path } if path.ends_with("journal/_delta_log"))
             }
-            Event::Begun(_) => false,
+            Event::Started(_) => false,
         };
         (1..=self.events.len()).filter(|at| is_one(&self.events[at - 1])).collect()
     }
 
-    /// The objects that got their names and those that lost them.
+    /// Returns the paths of objects that were created and of those that were removed.
     pub fn made_and_removed(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
         let is_object = |path: &&PathBuf| !path.to_string_lossy().contains('#');
         let made = self.calls.iter().filter_map(|call| match call {
@@ -210,12 +216,12 @@ impl Recording {
         (made.filter(is_object).cloned().collect(), removed.filter(is_object).cloned().collect())
     }
 
-    /// The same, and then what another process did.
-    pub fn and(mut self, later: Self) -> Self {
+    /// Appends the recording of a later process.
+    pub fn followed_by(mut self, later: Self) -> Self {
         let before = self.calls.len();
         self.calls.extend(later.calls);
         self.events.extend(later.events.into_iter().map(|event| match event {
-            Event::Begun(call) => Event::Begun(call + before),
+            Event::Started(call) => Event::Started(call + before),
             Event::Ended(call) => Event::Ended(call + before),
         }));
         self.succeeded = later.succeeded;

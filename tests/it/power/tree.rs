@@ -1,4 +1,4 @@
-//! Folders and files in memory: read from a file system, compared, and recreated.
+//! Files and folders in memory: read from a file system, compared, and recreated.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap};
@@ -14,7 +14,7 @@ pub enum Node {
     Folder(BTreeMap<String, usize>),
 }
 
-/// What lies below a folder. The first node is the folder itself.
+/// The contents of a folder. The first node is the folder itself.
 pub struct Tree {
     pub nodes: Vec<Node>,
 }
@@ -26,7 +26,7 @@ impl Tree {
         Self { nodes }
     }
 
-    /// Every path below the root with the node it leads to, folders before what is in them.
+    /// Returns every path below the root with its node, folders before their contents.
     fn paths(&self) -> Vec<(PathBuf, usize)> {
         let (mut found, mut waiting) = (Vec::new(), vec![(PathBuf::new(), 0)]);
         while let Some((path, node)) = waiting.pop() {
@@ -39,7 +39,7 @@ impl Tree {
         found
     }
 
-    /// Everything by its path: the bytes of a file, `None` of a folder.
+    /// Returns everything by path: the bytes of a file, `None` for a folder.
     pub fn contents(&self) -> BTreeMap<PathBuf, Option<Arc<Vec<u8>>>> {
         let of = |node: usize| match &self.nodes[node] {
             Node::File { bytes, .. } => Some(Arc::clone(bytes)),
@@ -48,7 +48,7 @@ impl Tree {
         self.paths().into_iter().map(|(path, node)| (path, of(node))).collect()
     }
 
-    /// Tells trees apart.
+    /// Returns a hash that distinguishes trees.
     pub fn hash(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         let mut first: HashMap<usize, usize> = HashMap::new();
@@ -63,7 +63,7 @@ impl Tree {
         hasher.finish()
     }
 
-    /// Makes it below a folder; names of one file are links.
+    /// Creates the tree below a folder; several names of one file become hard links.
     pub fn write(&self, root: &Path) {
         let mut written: HashMap<usize, PathBuf> = HashMap::new();
         for (path, node) in self.paths() {

@@ -1,4 +1,4 @@
-//! Folding backwards gives what folding forwards had given then.
+//! Reverting changes backwards gives the same state as applying them forwards.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ fn records(snapshot: &Snapshot) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_moment_can_be_asked_for() {
+async fn every_seq_can_be_queried() {
     for seed in 0..counts(6, 60) as u64 {
         let store = Arc::new(MemoryStore::new(clock(), random(seed)).unwrap());
         make_project(store.as_ref()).await;

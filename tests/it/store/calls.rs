@@ -1,4 +1,4 @@
-//! The calls of a storage one by one: taken down as they come, and the nth of a kind made to fail.
+//! The calls to a storage one by one: recorded in order, and the nth call of a kind can fail.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -20,14 +20,14 @@ pub enum Verb {
     Delete,
 }
 
-/// What an object is to its table.
+/// The role of an object in its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Data,
     Entry,
     Checkpoint,
     Hint,
-    /// What is listed.
+    /// The prefix of a listing.
     Folder,
 }
 
@@ -52,24 +52,24 @@ impl Call {
     }
 }
 
-/// The `nth` call of a kind, counted from 0, and what becomes of it.
+/// The `nth` call of a kind, counted from 0, and its fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Point {
+pub struct Failpoint {
     pub call: Call,
     pub nth: usize,
     pub fault: Fault,
 }
 
-/// A call that the storage carries out when its answer was long given up.
+/// A call that the storage executes long after the caller has stopped waiting.
 #[derive(Debug)]
-pub enum Late {
+pub enum DelayedCall {
     Put(Path, PutPayload, PutOptions),
     Delete(Path),
 }
 
-impl Late {
+impl DelayedCall {
     async fn land(self, store: &dyn ObjectStore) {
-        // A create that finds its name taken bounces, unseen by anyone.
+        // A create whose name is taken fails, and nobody sees the error.
         let _ = match self {
             Self::Put(path, payload, options) => {
                 store.put_opts(&path, payload, options).await.map(drop)
@@ -79,8 +79,8 @@ impl Late {
     }
 }
 
-/// What is to happen to a call.
-pub enum Meeting {
+/// The decision about a call.
+pub enum Decision {
     Pass,
     Fault(Fault),
 }
@@ -88,121 +88,123 @@ pub enum Meeting {
 #[derive(Debug, Default)]
 struct State {
     seen: Vec<(Verb, String)>,
-    point: Option<Point>,
+    failpoint: Option<Failpoint>,
     matching: usize,
     has_fired: bool,
-    /// The process that used this store is gone: nothing it does reaches the storage any more.
+    /// The process that used this store is gone: none of its calls reaches the storage any more.
     is_gone: bool,
-    late: Vec<Late>,
-    /// The objects that were there long ago; every other is new. `None` if ages are reported as they are.
+    delayed: Vec<DelayedCall>,
+    /// The old objects, with the times for old and new ones; all others are new. `None` if the real
+    /// times are reported.
     old: Option<(BTreeSet<String>, DateTime<Utc>, DateTime<Utc>)>,
 }
 
-/// The calls that come through one store.
+/// The calls to one store.
 #[derive(Debug, Default)]
 pub struct Calls {
     state: Mutex<State>,
     fired: Notify,
-    let_go: Notify,
+    resume: Notify,
 }
 
 impl Calls {
-    /// Waits for this call from now on.
-    pub fn await_point(&self, point: Point) {
+    /// Sets the failpoint to wait for.
+    pub fn set_failpoint(&self, failpoint: Failpoint) {
         let mut state = self.state.lock().unwrap();
-        (state.point, state.matching, state.has_fired) = (Some(point), 0, false);
+        (state.failpoint, state.matching, state.has_fired) = (Some(failpoint), 0, false);
     }
 
-    /// The calls since this was asked last, with their paths.
+    /// Returns the calls since the last time, with their paths.
     pub fn seen(&self) -> Vec<(Verb, String)> {
         std::mem::take(&mut self.state.lock().unwrap().seen)
     }
 
-    /// Returns when the point was met, or [`Calls::release`]d.
+    /// Returns when the failpoint was hit, or [`Calls::release`]d.
     pub async fn fired(&self) {
         self.fired.notified().await;
     }
 
-    /// Lets go who waits for the point; whether it was met.
+    /// Releases the waiter for the failpoint. Returns whether it was hit.
     pub fn release(&self) -> bool {
         self.fired.notify_one();
         let mut state = self.state.lock().unwrap();
-        state.point = None;
+        state.failpoint = None;
         state.has_fired
     }
 
-    /// Returns when the test lets go.
-    pub async fn held(&self) {
-        self.let_go.notified().await;
+    /// Returns when the test resumes the call.
+    pub async fn wait_for_resume(&self) {
+        self.resume.notified().await;
     }
 
-    pub fn let_go(&self) {
-        self.let_go.notify_one();
+    pub fn resume(&self) {
+        self.resume.notify_one();
     }
 
-    /// Objects of these names tell the one age, all others the other.
-    pub fn age(&self, old: BTreeSet<String>, then: DateTime<Utc>, now: DateTime<Utc>) {
+    /// Makes these objects report the time `then`, and all others `now`.
+    pub fn set_ages(&self, old: BTreeSet<String>, then: DateTime<Utc>, now: DateTime<Utc>) {
         self.state.lock().unwrap().old = Some((old, then, now));
     }
 
-    pub fn aged(&self, mut meta: ObjectMeta) -> ObjectMeta {
+    pub fn with_age(&self, mut meta: ObjectMeta) -> ObjectMeta {
         if let Some((old, then, now)) = &self.state.lock().unwrap().old {
             meta.last_modified = if old.contains(meta.location.as_ref()) { *then } else { *now };
         }
         meta
     }
 
-    pub fn meet(&self, verb: Verb, path: &str) -> Result<Meeting> {
+    pub fn decide(&self, verb: Verb, path: &str) -> Result<Decision> {
         let mut state = self.state.lock().unwrap();
         if state.is_gone {
-            return Err(gone());
+            return Err(process_gone());
         }
         state.seen.push((verb, path.to_owned()));
-        let Some(point) = state.point.clone().filter(|point| point.call == Call::of(verb, path))
+        let Some(failpoint) =
+            state.failpoint.clone().filter(|failpoint| failpoint.call == Call::of(verb, path))
         else {
-            return Ok(Meeting::Pass);
+            return Ok(Decision::Pass);
         };
         state.matching += 1;
-        if state.matching != point.nth + 1 {
-            return Ok(Meeting::Pass);
+        if state.matching != failpoint.nth + 1 {
+            return Ok(Decision::Pass);
         }
         state.has_fired = true;
-        state.is_gone = matches!(point.fault, Fault::DieBefore | Fault::DieAfter);
+        state.is_gone = matches!(failpoint.fault, Fault::DieBefore | Fault::DieAfter);
         drop(state);
         self.fired.notify_one();
-        Ok(Meeting::Fault(point.fault))
+        Ok(Decision::Fault(failpoint.fault))
     }
 
-    /// A read or a listing: it can only fail.
-    pub fn meet_read(&self, verb: Verb, path: &str) -> Result<()> {
-        match self.meet(verb, path)? {
-            Meeting::Pass => Ok(()),
-            Meeting::Fault(fault) => Err(unread(fault)),
+    /// Decides about a read or a listing, which can only fail.
+    pub fn decide_read(&self, verb: Verb, path: &str) -> Result<()> {
+        match self.decide(verb, path)? {
+            Decision::Pass => Ok(()),
+            Decision::Fault(fault) => Err(read_error(fault)),
         }
     }
 
-    pub fn put_off(&self, late: Late) {
-        self.state.lock().unwrap().late.push(late);
+    pub fn delay(&self, delayed: DelayedCall) {
+        self.state.lock().unwrap().delayed.push(delayed);
     }
 
-    /// What was put off comes to pass.
+    /// Executes the delayed calls.
     pub async fn land(&self, store: &dyn ObjectStore) {
-        let late = std::mem::take(&mut self.state.lock().unwrap().late);
-        for late in late {
-            late.land(store).await;
+        let delayed = std::mem::take(&mut self.state.lock().unwrap().delayed);
+        for delayed in delayed {
+            delayed.land(store).await;
         }
     }
 
     pub async fn delete(&self, store: Arc<dyn ObjectStore>, path: Path) -> Result<Path> {
         let error =
             |what: &str| Err(Error::Generic { store: "fault", source: what.to_owned().into() });
-        let fault = match self.meet(Verb::Delete, path.as_ref())? {
-            Meeting::Pass => return store.delete(&path).await.map(|()| path),
-            Meeting::Fault(fault) => fault,
+        let fault = match self.decide(Verb::Delete, path.as_ref())? {
+            Decision::Pass => return store.delete(&path).await.map(|()| path),
+            Decision::Fault(fault) => fault,
         };
         match fault {
             Fault::LandLate => {
-                self.put_off(Late::Delete(path));
+                self.delay(DelayedCall::Delete(path));
                 return error("timed out");
             }
             Fault::FailAfter | Fault::DieAfter | Fault::FalseConflict => {
@@ -211,7 +213,7 @@ impl Calls {
             _ => {}
         }
         match fault {
-            Fault::DieBefore | Fault::DieAfter => Err(gone()),
+            Fault::DieBefore | Fault::DieAfter => Err(process_gone()),
             Fault::FalseConflict => {
                 Err(Error::NotFound { path: path.to_string(), source: "404".into() })
             }
@@ -220,15 +222,15 @@ impl Calls {
     }
 }
 
-/// What a read that fails is answered.
-pub fn unread(fault: Fault) -> Error {
+/// Returns the error of a failed read.
+pub fn read_error(fault: Fault) -> Error {
     match fault {
-        Fault::DieBefore | Fault::DieAfter => gone(),
+        Fault::DieBefore | Fault::DieAfter => process_gone(),
         _ => Error::Generic { store: "fault", source: "the connection was reset".into() },
     }
 }
 
-/// What a process that is gone would be answered.
-pub fn gone() -> Error {
+/// Returns the error for calls of a process that is gone.
+pub fn process_gone() -> Error {
     Error::Generic { store: "fault", source: "the process is gone".into() }
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{commit, delta_in_memory, make_project, open, set, task};
 use crate::support::{noon, random};
 
-async fn note(store: &DeltaStore, clock: &ManualClock) {
+async fn append_run(store: &DeltaStore, clock: &ManualClock) {
     let at = lakeplan::domain::time::rfc3339(clock.now());
     let fields = |row: Value| row.as_object().cloned().unwrap();
     let run = json!({"run_id": at, "started_at": at, "duration_ms": 1, "command": "task", "actor": "ana", "seq": 1, "version": "0"});
@@ -26,7 +26,7 @@ async fn note(store: &DeltaStore, clock: &ManualClock) {
     store.append(&INBOX_RESULTS, vec![fields(answer)]).await.unwrap();
 }
 
-/// A writer with this clock; ids of one never meet those of another.
+/// Opens a writer with this clock; the ids of one writer never collide with those of another.
 async fn writer(root: &LakeLocation, clock: &Arc<ManualClock>) -> DeltaStore {
     static SEED: AtomicU64 = AtomicU64::new(100);
     open(root, Arc::clone(clock) as Arc<dyn Clock>, SEED.fetch_add(1, Ordering::Relaxed))
@@ -34,7 +34,7 @@ async fn writer(root: &LakeLocation, clock: &Arc<ManualClock>) -> DeltaStore {
         .unwrap()
 }
 
-/// What a round of maintenance expired, by table.
+/// Runs maintenance. Returns the number of expired rows by table.
 async fn maintain(root: &LakeLocation, clock: &Arc<ManualClock>) -> BTreeMap<&'static str, usize> {
     let store = writer(root, clock).await;
     let report = store.maintain(Retention::default()).await.unwrap();
@@ -53,23 +53,24 @@ fn at(day: NaiveDate) -> Arc<ManualClock> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clock_far_ahead_expires_nothing_and_leaves_nothing_refused() {
+async fn a_clock_far_ahead_expires_no_rows_and_blocks_no_writes() {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     store.fold().await.unwrap();
     let clock = Arc::new(ManualClock::new(noon(), TimeDelta::milliseconds(1)));
     for _ in 0..10 {
-        note(&writer(&root, &clock).await, &clock).await;
+        append_run(&writer(&root, &clock).await, &clock).await;
         assert_eq!(maintain(&root, &clock).await, BTreeMap::new());
         clock.advance(TimeDelta::days(1));
     }
-    // A day, a second round, and the next days: what the wrong clock noted itself is no witness for it.
+    // A day, a second run, and later days: rows that the wrong clock itself wrote are no evidence
+    // that the clock is right.
     for day in ["2099-01-01", "2099-01-01", "2099-01-02", "2300-01-01"] {
         let wrong = at(day.parse().unwrap());
-        note(&writer(&root, &wrong).await, &wrong).await;
+        append_run(&writer(&root, &wrong).await, &wrong).await;
         assert_eq!(maintain(&root, &wrong).await, BTreeMap::new(), "{day}");
     }
-    // The clock is right again: commits go on, and rows expire when their time has come.
+    // The clock is right again: commits continue, and rows expire at the right time.
     let again = writer(&root, &clock).await;
     let mut set = set(&again, task("after it")).await;
     set.id = fresh_set_id(clock.as_ref(), random(9).as_ref());
@@ -79,7 +80,7 @@ async fn a_clock_far_ahead_expires_nothing_and_leaves_nothing_refused() {
     let mut expired = BTreeMap::new();
     for _ in 0..20 {
         clock.advance(TimeDelta::days(5));
-        note(&writer(&root, &clock).await, &clock).await;
+        append_run(&writer(&root, &clock).await, &clock).await;
         expired.extend(maintain(&root, &clock).await);
     }
     let names: Vec<_> = expired.keys().copied().collect();

@@ -1,5 +1,6 @@
-//! A journal whose log another engine made: by a clone, by writing its rows into a new table, by a conversion of its files.
-//! It is not the journal, whatever rows lie in it, and nothing is taken back or rebuilt from it.
+//! A journal with a log that another engine wrote: by a clone, by writing its rows into a new
+//! table, or by a conversion of its files. It is not the journal, whatever rows it contains, and
+//! nothing is reverted or rebuilt from it.
 
 use bytes::Bytes;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
@@ -9,8 +10,8 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use serde_json::{Value, json};
 
-use super::check_up::files;
-use super::foreign_acts::{backup, fork};
+use super::doctor::files;
+use super::foreign_operations::{backup, fork};
 use super::{committed, delta_in_memory, make_project, open, state, task, titles};
 use crate::support::{clock, random};
 
@@ -18,8 +19,8 @@ async fn bytes(lake: &LakeLocation, path: &Path) -> Bytes {
     lake.store.get(path).await.unwrap().bytes().await.unwrap()
 }
 
-/// A lake with two tasks in its tables.
-async fn small() -> LakeLocation {
+/// Creates a lake with two tasks in its tables.
+async fn small_lake() -> LakeLocation {
     let (store, lake) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     for title in ["first", "second"] {
@@ -29,7 +30,7 @@ async fn small() -> LakeLocation {
     lake
 }
 
-/// Writes the log of a table again as an engine does that makes a table of files which are there.
+/// Rewrites the log of a table like an engine that converts existing files to a table.
 async fn convert(lake: &LakeLocation, table: &str) {
     let mut actions = vec![
         json!({"commitInfo": {"operation": "CONVERT", "engineInfo": "Apache-Spark/3.5"}})
@@ -49,8 +50,8 @@ async fn convert(lake: &LakeLocation, table: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_journal_whose_log_another_engine_made_is_refused_until_its_own_is_back() {
-    let lake = small().await;
+async fn a_journal_with_a_foreign_log_is_refused_until_its_own_log_is_restored() {
+    let lake = small_lake().await;
     let before = fork(&lake).await;
     let running = open(&lake, clock(), 5).await.unwrap();
     convert(&lake, "journal").await;
@@ -79,7 +80,7 @@ async fn a_journal_whose_log_another_engine_made_is_refused_until_its_own_is_bac
             .unwrap_err(),
     );
     is_refused(&backup(&lake).await.map(drop).unwrap_err());
-    // Nor does a process that was there before do anything with it.
+    // A process that opened the lake before does not use the log either.
     is_refused(&running.rebuild(None).await.map(drop).unwrap_err());
     let _ = running.maintain(Retention::default()).await;
     running.close().await;
@@ -89,7 +90,7 @@ async fn a_journal_whose_log_another_engine_made_is_refused_until_its_own_is_bac
     let now = files(&lake, "", "").await;
     assert!(
         held.iter().filter(is_of_work).eq(now.iter().filter(is_of_work)),
-        "something was written: {now:?}"
+        "a file was written: {now:?}"
     );
 
     let found =
@@ -112,8 +113,8 @@ async fn a_journal_whose_log_another_engine_made_is_refused_until_its_own_is_bac
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lake_of_which_every_table_was_cloned_is_whole_once_its_journal_is_back() {
-    let lake = small().await;
+async fn a_lake_of_cloned_tables_recovers_once_its_journal_is_restored() {
+    let lake = small_lake().await;
     let before = fork(&lake).await;
     for table in ["journal", "tasks", "projects", "users", "field_changes"] {
         convert(&lake, table).await;

@@ -1,4 +1,4 @@
-//! What every store promises, checked on each of them.
+//! The guarantees of every store, checked on each of them.
 
 use std::sync::Arc;
 
@@ -65,18 +65,18 @@ macro_rules! on_every_store {
 }
 
 on_every_store! {
-    what_is_committed_is_read,
-    a_refused_set_leaves_nothing_and_its_neighbours_alone,
-    a_set_sees_the_ones_before_it_in_its_group,
-    the_same_id_gives_the_first_answer_and_another_content_is_refused,
-    ids_too_old_or_from_the_future_are_refused,
-    the_journal_is_dense_ordered_and_chained,
-    concurrent_sets_all_get_a_place,
-    changes_of_a_scope_are_only_its_own,
-    tasks_are_counted_as_they_are,
+    a_committed_set_can_be_read,
+    a_refused_set_has_no_effect_on_its_group,
+    a_set_sees_earlier_sets_of_its_group,
+    a_repeated_id_gets_the_first_outcome_or_is_refused_for_other_content,
+    ids_from_the_distant_past_or_future_are_refused,
+    the_journal_is_gapless_ordered_and_chained,
+    concurrent_sets_all_commit,
+    changes_of_a_scope_exclude_other_projects,
+    task_counts_match_the_state,
 }
 
-async fn what_is_committed_is_read(store: Arc<dyn Store>) {
+async fn a_committed_set_can_be_read(store: Arc<dyn Store>) {
     make_project(store.as_ref()).await;
     let seq = committed(store.as_ref(), task("a")).await;
     let snapshot = store.snapshot(&Scope::All).await.unwrap();
@@ -86,7 +86,7 @@ async fn what_is_committed_is_read(store: Arc<dyn Store>) {
     assert_eq!((lake.format_reader, lake.max_depth), (1, 5));
 }
 
-async fn a_refused_set_leaves_nothing_and_its_neighbours_alone(store: Arc<dyn Store>) {
+async fn a_refused_set_has_no_effect_on_its_group(store: Arc<dyn Store>) {
     make_project(store.as_ref()).await;
     let good = set(store.as_ref(), task("good")).await;
     let bad = set(
@@ -105,7 +105,7 @@ async fn a_refused_set_leaves_nothing_and_its_neighbours_alone(store: Arc<dyn St
     assert_eq!(titles(&state(store.as_ref()).await), ["after", "good"]);
 }
 
-async fn a_set_sees_the_ones_before_it_in_its_group(store: Arc<dyn Store>) {
+async fn a_set_sees_earlier_sets_of_its_group(store: Arc<dyn Store>) {
     make_project(store.as_ref()).await;
     let first = set(
         store.as_ref(),
@@ -122,7 +122,9 @@ async fn a_set_sees_the_ones_before_it_in_its_group(store: Arc<dyn Store>) {
     );
 }
 
-async fn the_same_id_gives_the_first_answer_and_another_content_is_refused(store: Arc<dyn Store>) {
+async fn a_repeated_id_gets_the_first_outcome_or_is_refused_for_other_content(
+    store: Arc<dyn Store>,
+) {
     make_project(store.as_ref()).await;
     let first = set(store.as_ref(), task("a")).await;
     let mut other = set(store.as_ref(), task("b")).await;
@@ -141,7 +143,7 @@ async fn the_same_id_gives_the_first_answer_and_another_content_is_refused(store
     assert_eq!(titles(&state(store.as_ref()).await), ["a"]);
 }
 
-async fn ids_too_old_or_from_the_future_are_refused(store: Arc<dyn Store>) {
+async fn ids_from_the_distant_past_or_future_are_refused(store: Arc<dyn Store>) {
     make_project(store.as_ref()).await;
     for (offset, accepted) in [
         (TimeDelta::days(-8), false),
@@ -159,7 +161,7 @@ async fn ids_too_old_or_from_the_future_are_refused(store: Arc<dyn Store>) {
     }
 }
 
-async fn the_journal_is_dense_ordered_and_chained(store: Arc<dyn Store>) {
+async fn the_journal_is_gapless_ordered_and_chained(store: Arc<dyn Store>) {
     make_project(store.as_ref()).await;
     for n in 0..5 {
         let _ = committed(store.as_ref(), task(&n.to_string())).await;
@@ -178,7 +180,7 @@ async fn the_journal_is_dense_ordered_and_chained(store: Arc<dyn Store>) {
     assert_eq!(store.head().await.unwrap().chain, chain);
 }
 
-async fn concurrent_sets_all_get_a_place(store: Arc<dyn Store>) {
+async fn concurrent_sets_all_commit(store: Arc<dyn Store>) {
     make_project(store.as_ref()).await;
     let state_now = state(store.as_ref()).await;
     let sets: Vec<_> =
@@ -202,7 +204,7 @@ async fn concurrent_sets_all_get_a_place(store: Arc<dyn Store>) {
     assert_eq!(titles(&state(store.as_ref()).await).len(), 50);
 }
 
-async fn changes_of_a_scope_are_only_its_own(store: Arc<dyn Store>) {
+async fn changes_of_a_scope_exclude_other_projects(store: Arc<dyn Store>) {
     make_project(store.as_ref()).await;
     let _ = committed(
         store.as_ref(),
@@ -232,7 +234,7 @@ async fn changes_of_a_scope_are_only_its_own(store: Arc<dyn Store>) {
     assert_eq!(back, forth);
 }
 
-async fn tasks_are_counted_as_they_are(store: Arc<dyn Store>) {
+async fn task_counts_match_the_state(store: Arc<dyn Store>) {
     make_project(store.as_ref()).await;
     let mut rng = StdRng::seed_from_u64(11);
     for round in 0..12 {

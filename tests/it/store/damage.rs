@@ -1,5 +1,6 @@
-//! Every file of a small lake, removed, cut short, with another byte, or with what another file holds: nothing is believed
-//! that is not so, the check-up names what is wrong and nothing else, and what it advises leaves the lake whole.
+//! Every file of a small lake is removed, truncated, changed in one byte, or replaced by another
+//! file. Damaged data is never trusted, `doctor` reports exactly the damage, and its advice repairs
+//! the lake.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -16,27 +17,27 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::check_up::files;
+use super::doctor::files;
 use super::folding::{in_tables, records};
-use super::foreign_acts::{backup, follow, fork, small, thorough};
+use super::foreign_operations::{backup, follow_advice, fork, run_doctor_full, small_lake};
 use super::{commit, open, set, state, task};
 use crate::support::{clock, counts, full, noon};
 
-/// What befalls a file.
+/// Damage to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Damage {
     Removed,
     Emptied,
     Halved,
-    /// Without its last byte.
+    /// Without the last byte.
     Cut,
-    /// One bit of a byte is another: where, as a part of a thousand.
+    /// One bit is flipped, at a position given in thousandths.
     Flipped(usize, u8),
-    /// It holds what the file before it, or after it, of its folder holds.
+    /// Replaced by the content of a file of the same kind.
     Replaced,
 }
 
-async fn befall(lake: &LakeLocation, path: &Path, damage: Damage, all: &[Path]) -> bool {
+async fn damage_file(lake: &LakeLocation, path: &Path, damage: Damage, all: &[Path]) -> bool {
     let bytes = lake.store.get(path).await.unwrap().bytes().await.unwrap().to_vec();
     let cut = |end: usize| bytes[..end].to_vec();
     let now = match damage {
@@ -67,7 +68,7 @@ async fn befall(lake: &LakeLocation, path: &Path, damage: Damage, all: &[Path]) 
     is_another
 }
 
-/// The table of a file, and whether it holds rows, an entry, a checkpoint or the hint to one.
+/// Returns the table of a file, its extension, and whether it is in the log.
 fn kind(path: &Path) -> (String, Option<String>, bool) {
     let text = path.to_string();
     (
@@ -77,8 +78,9 @@ fn kind(path: &Path) -> (String, Option<String>, bool) {
     )
 }
 
-/// Some cases on every kind of file. The file is the newest one of its kind, because the table rests on that.
-fn some<'p>(all: &'p [Path], random: &mut StdRng) -> Vec<(&'p Path, Damage)> {
+/// Chooses some cases for every kind of file. They use the newest file of the kind, because the
+/// table depends on it.
+fn sample_cases<'p>(all: &'p [Path], random: &mut StdRng) -> Vec<(&'p Path, Damage)> {
     let mut newest: BTreeMap<_, &Path> = BTreeMap::new();
     for path in all {
         let chosen = newest.entry(kind(path)).or_insert(path);
@@ -90,22 +92,23 @@ fn some<'p>(all: &'p [Path], random: &mut StdRng) -> Vec<(&'p Path, Damage)> {
     for ((_, _, is_log), path) in newest {
         let flipped = Damage::Flipped(random.random_range(0..=1000), random.random_range(0..8));
         let other = [Damage::Removed, Damage::Emptied, Damage::Halved, Damage::Cut, flipped];
-        // Of two files of rows each is sound by itself, which is the hardest to notice.
+        // A data file in the place of another is valid by itself, which is the hardest damage to
+        // notice.
         let first = if is_log { flipped } else { Damage::Replaced };
         cases.extend([(path, first), (path, other[random.random_range(0..other.len())])]);
     }
     cases
 }
 
-/// What a case came to.
+/// Result of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Came {
+enum CaseResult {
     Nothing,
-    /// Nobody needs the file any more, or the lake mends it by itself.
+    /// The file is not needed any more, or the lake repairs itself.
     Harmless,
     Advised,
     Restored,
-    /// As if the last change had never been made, which only an anchor tells.
+    /// As if the last change had never been made, which only an anchor reveals.
     WithoutItsEnd,
 }
 
@@ -122,20 +125,20 @@ async fn read(lake: &LakeLocation) -> Result<(BTreeMap<String, String>, u64), St
     Ok((records(found.state.records()), found.seq))
 }
 
-async fn live_on(before: &Before, all: &[Path], path: &Path, damage: Damage) -> Came {
+async fn check_recovery(before: &Before, all: &[Path], path: &Path, damage: Damage) -> CaseResult {
     let mut lake = fork(&before.lake).await;
-    if !befall(&lake, path, damage, all).await {
-        return Came::Nothing;
+    if !damage_file(&lake, path, damage, all).await {
+        return CaseResult::Nothing;
     }
     let table = path.as_ref().split('/').next().unwrap().to_owned();
-    let found = thorough(&lake).await.map(|checkup| checkup.findings);
+    let found = run_doctor_full(&lake).await.map(|checkup| checkup.findings);
     let found = found.unwrap_or_else(|err| {
-        if damage == Damage::Removed { Vec::new() } else { panic!("no check-up: {err}") }
+        if damage == Damage::Removed { Vec::new() } else { panic!("doctor fails: {err}") }
     });
     let elsewhere = found.iter().find(|finding| !finding.place.starts_with(&table));
-    assert_eq!(elsewhere, None, "something else is named");
+    assert_eq!(elsewhere, None, "doctor reports another table");
     assert!(found.iter().all(|finding| !finding.advice.is_empty()));
-    let mut came = if found.is_empty() { Came::Harmless } else { Came::Advised };
+    let mut case_result = if found.is_empty() { CaseResult::Harmless } else { CaseResult::Advised };
     match read(&lake).await {
         Ok((now, seq)) if now != before.records => {
             let extent = Extent { is_full: true, ..Extent::usual(Some(before.anchor)) };
@@ -143,21 +146,21 @@ async fn live_on(before: &Before, all: &[Path], path: &Path, damage: Damage) -> 
                 examine_to(&lake.store, "lake", &Format::default(), extent).await.unwrap();
             assert!(
                 seq < before.anchor.seq,
-                "{} records of {}: something else is believed",
+                "{} records of {}: wrong data is trusted",
                 now.len(),
                 before.records.len()
             );
-            assert!(!anchored.findings.is_empty(), "nothing tells that the end is gone");
-            return Came::WithoutItsEnd;
+            assert!(!anchored.findings.is_empty(), "the anchor does not reveal the lost end");
+            return CaseResult::WithoutItsEnd;
         }
         Ok(_) => {}
         Err(err) => {
             let err: StoreError = err;
-            assert!(err.hint().is_some(), "{err} and no way out");
-            assert!(!found.is_empty(), "{err}, and the check-up finds nothing");
+            assert!(err.hint().is_some(), "{err} without a hint");
+            assert!(!found.is_empty(), "{err}, but doctor finds nothing");
         }
     }
-    // A change is made, or refused with a way out; a key is never given twice.
+    // A change is committed, or refused with a hint; a key is never assigned twice.
     let mut count = before.records.len();
     if let Ok(store) = open(&lake, clock(), 9).await {
         let outcome = match store.snapshot(&Scope::All).await {
@@ -167,7 +170,7 @@ async fn live_on(before: &Before, all: &[Path], path: &Path, damage: Damage) -> 
         match outcome {
             Some(Outcome::Committed { .. }) => count += 1,
             Some(Outcome::NotWritten { cause }) => {
-                assert!(cause.hint().is_some(), "{cause} and no way out")
+                assert!(cause.hint().is_some(), "{cause} without a hint")
             }
             None => {}
             Some(other) => panic!("{other:?}"),
@@ -175,17 +178,17 @@ async fn live_on(before: &Before, all: &[Path], path: &Path, damage: Damage) -> 
         store.close().await;
     }
     for _ in 0..6 {
-        let Ok(checkup) = thorough(&lake).await else { break };
+        let Ok(checkup) = run_doctor_full(&lake).await else { break };
         let Some(finding) = checkup.findings.into_iter().next() else { break };
         if finding.advice.contains("from a backup") {
-            (lake, came, count) =
-                (backup(&before.lake).await.unwrap(), Came::Restored, before.records.len());
+            (lake, case_result, count) =
+                (backup(&before.lake).await.unwrap(), CaseResult::Restored, before.records.len());
         } else {
-            lake = follow(lake, finding.advice, &finding.place, &before.lake).await;
+            lake = follow_advice(lake, finding.advice, &finding.place, &before.lake).await;
         }
     }
-    let left = thorough(&lake).await.map(|checkup| checkup.findings);
-    assert!(matches!(&left, Ok(left) if left.is_empty()), "after the way out: {left:?}");
+    let left = run_doctor_full(&lake).await.map(|checkup| checkup.findings);
+    assert!(matches!(&left, Ok(left) if left.is_empty()), "after following the advice: {left:?}");
     let store = open(&lake, clock(), 10).await.unwrap();
     store.fold().await.unwrap();
     store.maintain(Retention::default()).await.unwrap();
@@ -195,23 +198,23 @@ async fn live_on(before: &Before, all: &[Path], path: &Path, damage: Damage) -> 
     assert_eq!(
         keys.iter().collect::<std::collections::BTreeSet<_>>().len(),
         keys.len(),
-        "a key was given twice"
+        "a key was assigned twice"
     );
     let now = records(now.records());
-    assert_eq!(now.len(), count, "after the way out");
+    assert_eq!(now.len(), count, "after following the advice");
     let same = |(slot, record): (&String, &String)| {
         now.get(slot) == Some(record) || slot.contains("Project")
     };
-    assert!(before.records.iter().all(same), "a record is another");
+    assert!(before.records.iter().all(same), "a record has changed");
     store.close().await;
     assert_eq!(in_tables(&lake).await, now, "in the tables");
-    came
+    case_result
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_befalls_a_file_nothing_is_believed_that_is_not_so() {
-    let lake = small().await;
-    let checkup = thorough(&lake).await.unwrap();
+async fn damage_to_any_file_is_reported_and_repaired() {
+    let lake = small_lake().await;
+    let checkup = run_doctor_full(&lake).await.unwrap();
     assert_eq!(checkup.findings, []);
     let (records, _) = read(&lake).await.unwrap();
     let anchor = Anchor { seq: checkup.sets, chain: checkup.chain };
@@ -238,17 +241,17 @@ async fn whatever_befalls_a_file_nothing_is_believed_that_is_not_so() {
         }
     }
     if !full() {
-        cases = some(&all, &mut random);
+        cases = sample_cases(&all, &mut random);
     }
     let only = lakeplan::config::variable("LAKEPLAN_TEST_DAMAGE");
-    let (mut failed, mut came) = (Vec::new(), BTreeMap::<Came, usize>::new());
+    let (mut failed, mut results) = (Vec::new(), BTreeMap::<CaseResult, usize>::new());
     for (path, damage) in cases {
         let name = format!("{path} {damage:?}");
         if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
             continue;
         }
-        match AssertUnwindSafe(live_on(&before, &all, path, damage)).catch_unwind().await {
-            Ok(how) => *came.entry(how).or_default() += 1,
+        match AssertUnwindSafe(check_recovery(&before, &all, path, damage)).catch_unwind().await {
+            Ok(how) => *results.entry(how).or_default() += 1,
             Err(panic) => {
                 let text = panic.downcast_ref::<String>().cloned();
                 let text =
@@ -257,22 +260,22 @@ async fn whatever_befalls_a_file_nothing_is_believed_that_is_not_so() {
             }
         }
     }
-    eprintln!("damage to the {} files of a lake: {came:?}", all.len());
+    eprintln!("damage to the {} files of a lake: {results:?}", all.len());
     assert!(failed.is_empty(), "{} failed:\n{}", failed.len(), failed.join("\n"));
 }
 
-/// Neither the reader, to which a name without a checksum leaves it, nor the engine that answers SQL.
+/// Neither the Parquet reader, which gets files whose names have no checksum, nor the SQL engine.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_byte_makes_a_reader_panic() {
-    let lake = small().await;
+async fn a_flipped_byte_never_panics_the_reader() {
+    let lake = small_lake().await;
     let path = files(&lake, "tasks", ".parquet").await.pop().unwrap();
-    let sound = lake.store.get(&path).await.unwrap().bytes().await.unwrap();
+    let intact = lake.store.get(&path).await.unwrap().bytes().await.unwrap();
     let mut random = StdRng::seed_from_u64(11);
     let (mut refused, mut unanswered) = (0, 0);
     let store = open(&lake, clock(), 7).await.unwrap();
     for number in 0..counts(400, 20_000) {
-        let mut bytes = sound.to_vec();
-        // Most of what can be misread is in the footer and the heads of pages.
+        let mut bytes = intact.to_vec();
+        // Most misread bytes are in the footer and the page headers.
         let at = if number % 2 == 0 {
             random.random_range(bytes.len() * 3 / 4..bytes.len())
         } else {

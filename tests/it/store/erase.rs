@@ -1,4 +1,5 @@
-//! Erasing: the values are gone from the lake and its past, and everything that reads the past still stands.
+//! Erasing: the values are gone from the lake and its past, and everything that reads the past
+//! still works.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,9 +32,9 @@ use super::maintenance::sound;
 use super::{committed, delta_in_memory, delta_rs, make_project, open, root, state};
 use crate::support::{clock, counts, patch_set, random, random_patches};
 
-/// What must be nowhere after an erase of Ana.
+/// Texts that must not occur anywhere after an erase of Ana.
 const ANA: [&str; 5] = ["ana-souza", "Ana Souza", "ana@example.com", "Asouza", "desk 4711"];
-/// What must be nowhere after an erase of her task.
+/// Texts that must not occur anywhere after an erase of her task.
 const TASK: [&str; 4] = ["Pay Ms Silva", "lives in Lisbon", "salary-tag", "phone 4712"];
 
 fn service(store: &Arc<DeltaStore>, seed: u64) -> Service {
@@ -45,7 +46,8 @@ fn service(store: &Arc<DeltaStore>, seed: u64) -> Service {
     }
 }
 
-/// A lake with Ana and a task that tells too much, each changed several times, the task moved to another project.
+/// Creates a lake with Ana and a task that contains personal data. Each is changed several times,
+/// and the task is moved to another project.
 async fn lake() -> (Arc<DeltaStore>, LakeLocation) {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
@@ -67,13 +69,13 @@ async fn lake() -> (Arc<DeltaStore>, LakeLocation) {
 }
 
 async fn erase(store: &Arc<DeltaStore>, entity: Entity, name: &str) -> Erased {
-    // Two services of one seed would give two sets one id.
+    // Two services with the same seed would give two sets the same id.
     static NEXT: AtomicU64 = AtomicU64::new(5_000);
     service(store, NEXT.fetch_add(1, Ordering::Relaxed)).erase(entity, name).await.unwrap();
     store.rewrite_erased_files().await.unwrap()
 }
 
-async fn check_up(root: &LakeLocation, anchor: Option<Anchor>) -> Checkup {
+async fn run_doctor(root: &LakeLocation, anchor: Option<Anchor>) -> Checkup {
     examine(&root.store, "lake", &Format::default(), anchor).await.unwrap()
 }
 
@@ -86,7 +88,7 @@ fn records(state: &State) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The objects in which one of these texts stands, a text and a path each.
+/// Returns the objects that contain one of these texts, as text and path.
 async fn found(root: &LakeLocation, texts: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for meta in root.store.list(None).try_collect::<Vec<_>>().await.unwrap() {
@@ -99,13 +101,14 @@ async fn found(root: &LakeLocation, texts: &[&str]) -> Vec<String> {
 
 /// Folds, compacts and deletes everything that is not live, whatever its age.
 async fn sweep(root: &LakeLocation) {
-    // Log entries hold no values, and the writers of the tests do not see by their clocks that they were away.
+    // Log entries contain no values. The writers of the tests cannot see by their clocks that they
+    // were suspended, so the log is kept.
     let retention = Retention { files: TimeDelta::zero(), log: TimeDelta::days(365_000) };
-    let keeper = open(root, Arc::new(SystemClock) as Arc<dyn Clock>, 5).await.unwrap();
+    let maintainer = open(root, Arc::new(SystemClock) as Arc<dyn Clock>, 5).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    keeper.maintain(retention).await.unwrap();
+    maintainer.maintain(retention).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    keeper.maintain(retention).await.unwrap();
+    maintainer.maintain(retention).await.unwrap();
 }
 
 async fn remove(root: &LakeLocation, folder: &str) {
@@ -125,7 +128,8 @@ fn live_journal_files(tables: &deltalake::DeltaTable) -> Vec<Path> {
     .collect()
 }
 
-/// The live rows of the journal as they stand in its files: seq, op, entity, and whether each of these is null.
+/// Returns the live rows of the journal as stored in its files: seq, op, entity, and which of the
+/// payload columns are null.
 async fn raw_rows(root: &LakeLocation) -> Vec<(i64, String, String, [bool; 4])> {
     let table = delta_rs(&root.store, "journal").await.unwrap();
     let mut rows = Vec::new();
@@ -155,7 +159,7 @@ async fn raw_rows(root: &LakeLocation) -> Vec<(i64, String, String, [bool; 4])> 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_erased_user_is_nowhere_and_the_chain_still_verifies() {
+async fn an_erased_user_is_removed_everywhere_and_the_chain_verifies() {
     let (store, root) = lake().await;
     store.fold().await.unwrap();
     let before = store.head().await.unwrap();
@@ -166,11 +170,11 @@ async fn an_erased_user_is_nowhere_and_the_chain_still_verifies() {
     );
     assert!(result.iter().any(|result| result.contains("users/")), "{result:?}");
 
-    // Two rows held values before, and so does the update that takes them out of the record.
+    // Two earlier rows contained values, and so does the update that removes them from the record.
     assert_eq!(erase(&store, Entity::User, "@ana-souza").await, Erased { rows: 3, files: 3 });
     sound(&root).await;
     let anchor = Anchor { seq: before.seq, chain: before.chain };
-    assert_eq!(check_up(&root, Some(anchor)).await.findings, []);
+    assert_eq!(run_doctor(&root, Some(anchor)).await.findings, []);
     let rows = raw_rows(&root).await;
     let erased: Vec<_> = rows.iter().filter(|(_, _, _, nulls)| nulls[2]).collect();
     assert_eq!(erased.len(), 3, "{rows:?}");
@@ -184,7 +188,7 @@ async fn an_erased_user_is_nowhere_and_the_chain_still_verifies() {
     sweep(&root).await;
     assert_eq!(found(&root, &ANA).await, Vec::<String>::new());
     sound(&root).await;
-    assert_eq!(check_up(&root, Some(anchor)).await.findings, []);
+    assert_eq!(run_doctor(&root, Some(anchor)).await.findings, []);
     let now = state(store.as_ref()).await;
     let ana = now.users().find(|user| user.handle.as_str().starts_with("erased-")).unwrap();
     assert_eq!((&ana.name, &ana.email, ana.metadata.0.len()), (&None, &None, 0));
@@ -195,12 +199,12 @@ async fn an_erased_user_is_nowhere_and_the_chain_still_verifies() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_erased_task_is_replayed_without_its_tables() {
+async fn an_erased_task_is_rebuilt_from_the_journal_alone() {
     let (store, root) = lake().await;
     let moments = store.head().await.unwrap().seq;
     assert!(!found(&root, &TASK).await.is_empty());
     erase(&store, Entity::Task, "OPS-1").await;
-    let wanted = records(&state(store.as_ref()).await);
+    let expected = records(&state(store.as_ref()).await);
     sweep(&root).await;
     assert_eq!(found(&root, &TASK).await, Vec::<String>::new());
     for name in LakeTables::names().filter(|name| *name != "journal") {
@@ -208,19 +212,19 @@ async fn an_erased_task_is_replayed_without_its_tables() {
     }
     let fresh = Arc::new(open(&root, clock(), 8).await.unwrap());
     let now = state(fresh.as_ref()).await;
-    assert_eq!(records(&now), wanted);
+    assert_eq!(records(&now), expected);
     let task = find::task(&now, "PAY-1").unwrap();
     assert_eq!(
         (task.key.to_string().as_str(), task.title.as_str(), task.status.as_str()),
         ("OPS-1", "erased", "review")
     );
     assert!(task.description.is_none() && task.tags.0.is_empty() && task.metadata.0.is_empty());
-    assert!(task.assignee_id.is_some(), "who does it is not what the task says of someone");
+    assert!(task.assignee_id.is_some(), "the erase of a task must keep its assignee");
     fresh.fold().await.unwrap();
     sound(&root).await;
     let changes = delta_rs(&root.store, "field_changes").await.unwrap();
-    assert!(changes.get_file_uris().unwrap().count() > 0, "the changes of its status stand");
-    // Every moment of the past can be asked for; what was not erased is what it was.
+    assert!(changes.get_file_uris().unwrap().count() > 0, "the status changes must be kept");
+    // Every seq of the past can be read, and other values are unchanged.
     for seq in 1..=moments {
         let then = service(&fresh, 9).read(&Scope::All, Some(AsOf::Seq(seq))).await.unwrap();
         let task = then.state.task(task.id);
@@ -256,7 +260,7 @@ async fn an_erased_project_keeps_its_key_and_its_tasks() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_erased_cannot_be_undone_and_the_rest_can() {
+async fn an_undo_of_erased_values_is_refused() {
     let (store, root) = lake().await;
     let rename =
         committed(store.as_ref(), json!([{"op": "update", "entity": "task", "id": "OPS-1", "fields": {"title": "Pay someone"}}]))
@@ -267,14 +271,14 @@ async fn what_was_erased_cannot_be_undone_and_the_rest_can() {
     )
     .await;
     erase(&store, Entity::Task, "OPS-1").await;
-    let keeper = service(&store, 3);
-    let refused = keeper.undo(Some(rename)).await.unwrap_err().to_string();
+    let maintainer = service(&store, 3);
+    let refused = maintainer.undo(Some(rename)).await.unwrap_err().to_string();
     assert!(refused.contains("erased"), "{refused}");
-    keeper.undo(Some(block)).await.unwrap();
+    maintainer.undo(Some(block)).await.unwrap();
     let task = state(store.as_ref()).await;
     let task = find::task(&task, "OPS-1").unwrap();
     assert_eq!((task.status.as_str(), task.title.as_str()), ("review", "erased"));
-    let mut past = keeper.past(&Scope::All).await.unwrap();
+    let mut past = maintainer.past(&Scope::All).await.unwrap();
     let (mut erased, mut erases) = (0, 0);
     while let Some(set) = past.next().await.unwrap() {
         erased += set.rows.iter().filter(|row| row.is_erased()).count();
@@ -295,7 +299,7 @@ async fn a_second_erase_changes_nothing() {
     assert!(service(&store, 3).erase(Entity::User, &id).await.unwrap().is_none());
     assert_eq!(store.rewrite_erased_files().await.unwrap(), Erased::default());
     assert_eq!(store.head().await.unwrap(), head);
-    // What is entered afterwards is new: it stands until it is erased itself.
+    // Values entered afterwards are new, and stay until they are erased themselves.
     let _ = committed(
         store.as_ref(),
         json!([{"op": "update", "entity": "user", "id": id, "fields": {"name": "Ana again"}}]),
@@ -307,12 +311,12 @@ async fn a_second_erase_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_erase_that_was_cut_short_is_reported_and_finished() {
+async fn an_interrupted_erase_is_reported_and_finished() {
     let (store, root) = lake().await;
     let id = find::user(&state(store.as_ref()).await, "ana-souza").unwrap().id.uuid().to_string();
     service(&store, 3).erase(Entity::User, "@ana-souza").await.unwrap();
     drop(store);
-    let reported = check_up(&root, None).await.findings;
+    let reported = run_doctor(&root, None).await.findings;
     assert_eq!(reported.len(), 3, "{reported:?}");
     assert!(reported.iter().all(|finding| finding.what.contains("still exists")
         && finding.advice.contains("lakeplan erase")));
@@ -328,7 +332,7 @@ async fn an_erase_that_was_cut_short_is_reported_and_finished() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_erases_at_once_beside_a_writer_leave_a_sound_lake() {
+async fn concurrent_erases_and_writes_leave_a_healthy_lake() {
     for seed in 0..counts(4, 40) as u64 {
         let (store, root) = lake().await;
         let stores = [
@@ -351,11 +355,11 @@ async fn two_erases_at_once_beside_a_writer_leave_a_sound_lake() {
         for erased in erased {
             rows += erased.await.unwrap();
         }
-        assert_eq!(rows, 3, "each row is taken once");
+        assert_eq!(rows, 3, "each row must be erased once");
         sound(&root).await;
         sweep(&root).await;
         assert_eq!(found(&root, &ANA).await, Vec::<String>::new());
-        // The writer that was there all along goes on, and so does one that begins.
+        // The open writer continues, and so does a new one.
         let _ = committed(store.as_ref(), super::task("after")).await;
         let fresh = open(&root, clock(), 99).await.unwrap();
         assert_eq!(records(&state(&fresh).await), records(&state(store.as_ref()).await));
@@ -365,7 +369,7 @@ async fn two_erases_at_once_beside_a_writer_leave_a_sound_lake() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_erase_that_loses_its_version_is_prepared_again() {
+async fn an_erase_that_loses_its_version_is_retried() {
     let (store, plain) = lake().await;
     let faulty = FaultStore::new(Arc::clone(&plain.store), 1);
     let slow = Arc::new(
@@ -378,18 +382,18 @@ async fn an_erase_that_loses_its_version_is_prepared_again() {
         let slow = Arc::clone(&slow);
         async move { slow.rewrite_erased_files().await.unwrap() }
     });
-    // While its first file is being written another takes the slot.
+    // While its first file is being written, another process commits this version.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let _ = committed(store.as_ref(), super::task("in between")).await;
     assert_eq!(erasing.await.unwrap(), Erased { rows: 3, files: 3 });
-    assert_eq!(faulty.faults.load(Ordering::SeqCst), 1, "the other did not come in between");
+    assert_eq!(faulty.faults.load(Ordering::SeqCst), 1, "the other commit did not come in between");
     store.fold().await.unwrap();
     sound(&plain).await;
     assert_eq!(records(&state(slow.as_ref()).await), records(&state(store.as_ref()).await));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_payload_that_no_erase_names_is_missed() {
+async fn a_missing_payload_without_an_erase_is_reported() {
     let (store, root) = lake().await;
     store.fold().await.unwrap();
     let table = delta_rs(&root.store, "journal").await.unwrap();
@@ -413,20 +417,20 @@ async fn a_payload_that_no_erase_names_is_missed() {
     writer.write(&bare).unwrap();
     writer.close().unwrap();
     root.store.put(&path, super::forge::keep_checksum(&path, &forged).into()).await.unwrap();
-    let findings = check_up(&root, None).await.findings;
+    let findings = run_doctor(&root, None).await.findings;
     assert!(
         findings.iter().any(|finding| finding.place.contains("journal, row")
             && finding.what.contains("no erase names it")),
         "{findings:?}"
     );
-    // Nothing is made of it either.
+    // It cannot be copied either.
     let _ = copy_to_memory(&root, None).await.unwrap_err();
     for name in LakeTables::names().filter(|name| *name != "journal") {
         remove(&root, name).await;
     }
     let opened = match open(&root, clock(), 8).await {
         Ok(store) => store.snapshot(&Scope::All).await.map(drop),
-        Err(fault) => Err(fault),
+        Err(err) => Err(err),
     };
     assert!(opened.unwrap_err().to_string().contains("no erase names it"));
 }
@@ -440,7 +444,7 @@ async fn copy_to_memory(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backup_carries_the_erase_or_is_refused() {
+async fn a_backup_includes_the_erase_or_is_refused() {
     let (store, root) = lake().await;
     let before = store.head().await.unwrap().seq;
     erase(&store, Entity::User, "@ana-souza").await;
@@ -456,7 +460,7 @@ async fn a_backup_carries_the_erase_or_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_author_can_send_an_erase() {
+async fn an_erase_patch_is_refused() {
     let (store, _) = lake().await;
     let request = crate::support::request(
         json!({"patches": [{"op": "erase", "entity": "user", "id": "@bo", "fields": {"rows": []}}]}),
@@ -466,7 +470,7 @@ async fn no_author_can_send_an_erase() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn erases_at_any_moment_of_any_plan_leave_what_a_replay_gives() {
+async fn erases_at_random_times_match_a_replay() {
     let mut erased = 0;
     for seed in 0..counts(8, 80) as u64 {
         let (first, root) = delta_in_memory().await;
@@ -500,8 +504,8 @@ async fn erases_at_any_moment_of_any_plan_leave_what_a_replay_gives() {
             }
         }
         let head = stores[1].head().await.unwrap().seq;
-        let wanted = records(&state(stores[0].as_ref()).await);
-        assert_eq!(records(&state(stores[1].as_ref()).await), wanted, "seed {seed}");
+        let expected = records(&state(stores[0].as_ref()).await);
+        assert_eq!(records(&state(stores[1].as_ref()).await), expected, "seed {seed}");
         for seq in 1..=head {
             service(&stores[1], seed).read(&Scope::All, Some(AsOf::Seq(seq))).await.unwrap();
         }
@@ -511,9 +515,9 @@ async fn erases_at_any_moment_of_any_plan_leave_what_a_replay_gives() {
             remove(&root, name).await;
         }
         let fresh = open(&root, clock(), seed + 2000).await.unwrap();
-        assert_eq!(records(&state(&fresh).await), wanted, "seed {seed}");
+        assert_eq!(records(&state(&fresh).await), expected, "seed {seed}");
         fresh.fold().await.unwrap();
         sound(&root).await;
     }
-    assert!(erased > 20, "only {erased} rows were erased, so that was hardly tested");
+    assert!(erased > 20, "only {erased} rows were erased, which is too few for the test");
 }

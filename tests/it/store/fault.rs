@@ -1,4 +1,4 @@
-//! An object store that does what storage does on a bad day, by a seed.
+//! An object store with injected faults, chosen by a seed.
 
 use std::fmt;
 use std::ops::Range;
@@ -19,36 +19,38 @@ use object_store::{
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::calls::{Calls, Late, Meeting, Verb, gone, unread};
+use super::calls::{Calls, Decision, DelayedCall, Verb, process_gone, read_error};
 
-/// What goes wrong with a put.
+/// A fault of a put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// An error, and nothing is stored.
     FailBefore,
     /// Stored, and then an error.
     FailAfter,
-    /// No answer for a while, then an error; stored.
+    /// Stored, but no response for a while, and then an error.
     Drop,
-    /// An error now; the put lands later, if the name is still free then.
+    /// An error now; the put lands later if the name is still free then.
     LandLate,
-    /// "It exists already", although it does not: what a 409 of a conditional put may mean.
+    /// "It exists already", although it does not: a possible meaning of a 409 for a conditional
+    /// put.
     FalseConflict,
-    /// 412, although nothing has the name.
+    /// 412, although the name is free.
     Precondition,
-    /// 503, nothing stored.
+    /// 503, nothing is stored.
     Throttle,
-    /// Stored or refused as it should be, but only when a commit's deadline has passed.
+    /// Stored or refused correctly, but only after a commit's deadline.
     Slow,
-    /// No answer for a second, then an error; the put lands after a commit's deadline, if the name is still free then.
+    /// No response for a second, then an error. The put lands after a commit's deadline if the name
+    /// is still free then.
     LandAfterDeadline,
-    /// The disk is full and the store knows that nothing landed.
+    /// The disk is full, and the store knows that nothing was stored.
     Full,
-    /// The process dies before the put: no answer ever comes, nothing is stored.
+    /// The process dies before the put: there is no response, and nothing is stored.
     DieBefore,
-    /// The process dies after the put: no answer ever comes, it is stored.
+    /// The process dies after the put: there is no response, and the object is stored.
     DieAfter,
-    /// The call waits until the test lets it go; then it is as it should be.
+    /// The call waits until the test resumes it, and then succeeds.
     Hold,
 }
 
@@ -62,14 +64,14 @@ pub const FAULTS: [Fault; 7] = [
     Fault::Full,
 ];
 
-/// Faults with a probability, or one planned for the nth matching put.
+/// Random faults, or a fault planned for the nth matching put.
 #[derive(Clone, Copy, Debug)]
 pub enum Plan {
     Quiet,
     Random {
         share: f64,
     },
-    /// Every put whose path contains `part`.
+    /// Every put of a path that contains `part`.
     Each {
         part: &'static str,
         fault: Fault,
@@ -78,7 +80,7 @@ pub enum Plan {
     NoReads {
         part: &'static str,
     },
-    /// The `nth` put whose path contains `part`, counted from 0.
+    /// The `nth` put of a path that contains `part`, counted from 0.
     Once {
         part: &'static str,
         nth: u64,
@@ -92,9 +94,9 @@ pub struct FaultStore {
     random: Mutex<StdRng>,
     plan: Mutex<Plan>,
     matching: AtomicU64,
-    /// How many faults there were.
+    /// Number of faults so far.
     pub faults: AtomicU64,
-    /// The calls one by one, beside the plan.
+    /// The single calls, in addition to the plan.
     pub calls: Arc<Calls>,
 }
 
@@ -133,7 +135,7 @@ impl FaultStore {
         fault
     }
 
-    /// Reads fail too, as often, but only by saying so.
+    /// Reads fail at a third of the rate, and only with an error.
     fn read_fails(&self, path: &Path) -> Result<()> {
         let fails = match *self.plan.lock().unwrap() {
             Plan::Random { share } => self.random.lock().unwrap().random_bool(share / 3.0),
@@ -148,11 +150,11 @@ impl FaultStore {
         prefix: Option<&Path>,
         list: impl FnOnce(&dyn ObjectStore) -> BoxStream<'static, Result<ObjectMeta>>,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
-        if let Err(fault) = self.calls.meet_read(Verb::List, prefix.map_or("", AsRef::as_ref)) {
-            return futures::stream::once(async { Err(fault) }).boxed();
+        if let Err(err) = self.calls.decide_read(Verb::List, prefix.map_or("", AsRef::as_ref)) {
+            return futures::stream::once(async { Err(err) }).boxed();
         }
         let calls = Arc::clone(&self.calls);
-        list(self.inner.as_ref()).map_ok(move |meta| calls.aged(meta)).boxed()
+        list(self.inner.as_ref()).map_ok(move |meta| calls.with_age(meta)).boxed()
     }
 
     async fn put_with(
@@ -213,7 +215,7 @@ impl FaultStore {
                 Err(Error::Precondition { path: location.to_string(), source: "412".into() })
             }
             Fault::Hold => {
-                self.calls.held().await;
+                self.calls.wait_for_resume().await;
                 self.inner.put_opts(location, payload, options).await
             }
         }
@@ -239,19 +241,22 @@ impl ObjectStore for FaultStore {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        match self.calls.meet(Verb::Put, location.as_ref())? {
-            // Here time need not pass: what is late lands when the test says so, and who is gone asks for no more.
-            Meeting::Fault(Fault::LandLate) => {
-                self.calls.put_off(Late::Put(location.clone(), payload, options));
+        match self.calls.decide(Verb::Put, location.as_ref())? {
+            // Failpoints need no passing of time: the test executes the delayed put, and a process
+            // that is gone makes no more calls.
+            Decision::Fault(Fault::LandLate) => {
+                self.calls.delay(DelayedCall::Put(location.clone(), payload, options));
                 return Err(error("timed out"));
             }
-            Meeting::Fault(Fault::DieBefore) => return Err(gone()),
-            Meeting::Fault(Fault::DieAfter) => {
+            Decision::Fault(Fault::DieBefore) => return Err(process_gone()),
+            Decision::Fault(Fault::DieAfter) => {
                 let _ = self.inner.put_opts(location, payload, options).await;
-                return Err(gone());
+                return Err(process_gone());
             }
-            Meeting::Fault(fault) => return self.put_with(fault, location, payload, options).await,
-            Meeting::Pass => {}
+            Decision::Fault(fault) => {
+                return self.put_with(fault, location, payload, options).await;
+            }
+            Decision::Pass => {}
         }
         match self.draw(location) {
             Some(fault) => self.put_with(fault, location, payload, options).await,
@@ -268,10 +273,10 @@ impl ObjectStore for FaultStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        if let Meeting::Fault(fault) = self.calls.meet(Verb::Get, location.as_ref())? {
+        if let Decision::Fault(fault) = self.calls.decide(Verb::Get, location.as_ref())? {
             match fault {
-                Fault::Hold => self.calls.held().await,
-                fault => return Err(unread(fault)),
+                Fault::Hold => self.calls.wait_for_resume().await,
+                fault => return Err(read_error(fault)),
             }
         }
         self.read_fails(location)?;
@@ -279,7 +284,7 @@ impl ObjectStore for FaultStore {
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.calls.meet_read(Verb::Get, location.as_ref())?;
+        self.calls.decide_read(Verb::Get, location.as_ref())?;
         self.inner.get_ranges(location, ranges).await
     }
 
@@ -308,9 +313,9 @@ impl ObjectStore for FaultStore {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.calls.meet_read(Verb::List, prefix.map_or("", AsRef::as_ref))?;
+        self.calls.decide_read(Verb::List, prefix.map_or("", AsRef::as_ref))?;
         let mut listed = self.inner.list_with_delimiter(prefix).await?;
-        listed.objects = listed.objects.into_iter().map(|meta| self.calls.aged(meta)).collect();
+        listed.objects = listed.objects.into_iter().map(|meta| self.calls.with_age(meta)).collect();
         Ok(listed)
     }
 

@@ -1,4 +1,4 @@
-//! The current tables say what the journal says, whoever folds and when.
+//! The current tables match the journal, regardless of when and by which process they are folded.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::fault::{FaultStore, Plan};
 use super::{commit, committed, delta_in_memory, make_project, open, root, state};
 use crate::support::{clock, counts, patch_set, random, random_patches};
 
-/// The records of a state by slot, comparable.
+/// Returns the records of a state by key, in a comparable form.
 pub fn records(records: impl Iterator<Item = AnyRecord>) -> BTreeMap<String, String> {
     records
         .map(|record| {
@@ -34,7 +34,7 @@ pub async fn in_tables(root: &LakeLocation) -> BTreeMap<String, String> {
             read::one(&root.store, table, &Scope::All, None)
                 .await
                 .unwrap()
-                .expect("a table is missing"),
+                .expect("the table exists"),
         );
     }
     let count: usize = tables.iter().map(|table| table.records.len()).sum();
@@ -64,15 +64,15 @@ async fn folded_tables_equal_the_state_and_open_the_lake() {
                 change_at_random(store.as_ref(), &mut rng).await;
             }
             let report = store.fold().await.unwrap();
-            let wanted = records(state(store.as_ref()).await.records());
-            assert_eq!(in_tables(&lake).await, wanted, "seed {seed}, round {round}");
+            let expected = records(state(store.as_ref()).await.records());
+            assert_eq!(in_tables(&lake).await, expected, "seed {seed}, round {round}");
             assert_eq!(report.seq, store.head().await.unwrap().seq);
             let again = store.fold().await.unwrap();
             assert!(
                 again.tables.iter().all(|(_, folded)| folded.files == 0),
                 "a second fold wrote files: {again:?}"
             );
-            // A tail that is not folded, read by a process that starts from the tables.
+            // An unfolded tail, read by a process that starts from the tables.
             change_at_random(store.as_ref(), &mut rng).await;
             let fresh = open(&lake, clock(), seed + 50).await.unwrap();
             assert_eq!(
@@ -86,7 +86,7 @@ async fn folded_tables_equal_the_state_and_open_the_lake() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn folders_and_writers_race_and_the_tables_are_right() {
+async fn racing_folds_and_writes_leave_correct_tables() {
     for seed in 0..counts(2, 30) as u64 {
         let (first, lake) = delta_in_memory().await;
         make_project(first.as_ref()).await;
@@ -118,37 +118,37 @@ async fn folders_and_writers_race_and_the_tables_are_right() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fold_through_faults_is_right_or_not_there() {
+async fn a_fold_with_faults_is_correct_or_absent() {
     for seed in 0..counts(8, 40) as u64 {
-        let (calm, lake) = delta_in_memory().await;
-        make_project(calm.as_ref()).await;
+        let (healthy, lake) = delta_in_memory().await;
+        make_project(healthy.as_ref()).await;
         let flaky = FaultStore::new(Arc::clone(&lake.store), seed);
         let store = open(&root(Arc::clone(&flaky) as Arc<_>), clock(), seed).await.unwrap();
         let mut rng = StdRng::seed_from_u64(seed);
         for _ in 0..6 {
             for _ in 0..3 {
-                change_at_random(calm.as_ref(), &mut rng).await;
+                change_at_random(healthy.as_ref(), &mut rng).await;
             }
             flaky.plan(Plan::Random { share: 0.1 });
-            // A fold that fails is done again by the next one.
+            // The next fold repeats a failed one.
             let _ = store.fold().await;
             flaky.plan(Plan::Quiet);
         }
         tokio::time::sleep(std::time::Duration::from_secs(120)).await;
-        calm.fold().await.unwrap();
+        healthy.fold().await.unwrap();
         assert_eq!(
             in_tables(&lake).await,
-            records(state(calm.as_ref()).await.records()),
+            records(state(healthy.as_ref()).await.records()),
             "seed {seed}"
         );
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_that_lives_long_folds_while_it_works() {
+async fn a_long_lived_process_folds_in_the_background() {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
-    let keeper = store.keep_folded();
+    let maintainer = store.keep_folded();
     let mut rng = StdRng::seed_from_u64(5);
     for _ in 0..80 {
         change_at_random(store.as_ref(), &mut rng).await;
@@ -161,16 +161,17 @@ async fn a_process_that_lives_long_folds_while_it_works() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(20), folded)
         .await
-        .expect("it was never folded");
+        .expect("the store folds in the background");
     assert_eq!(in_tables(&root).await, records(state(store.as_ref()).await.records()));
-    keeper.abort();
-    let _ = keeper.await;
+    maintainer.abort();
+    let _ = maintainer.await;
 }
 
-/// Several row groups in a file, and changes of every kind at once: edits of some columns, of lists too, what comes
-/// between rows and behind them, what goes, and a second project whose rows stand in the same bucket.
+/// A file with several row groups, and all kinds of changes at once: edits of some columns and of
+/// lists, rows inserted in between and at the end, deleted rows, and a second project with rows in
+/// the same bucket.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bucket_of_several_row_groups_is_rewritten_where_it_changed() {
+async fn only_changed_row_groups_of_a_bucket_are_rewritten() {
     const TASKS: usize = 24_000;
     let (store, lake) = delta_in_memory().await;
     // The last byte chooses the bucket.
@@ -184,7 +185,7 @@ async fn a_bucket_of_several_row_groups_is_rewritten_where_it_changed() {
         json!({"op": "create", "entity": "task", "id": id(2, number), "fields": fields})
     };
     let update = |number: usize, fields: Value| json!({"op": "update", "entity": "task", "id": id(2, number), "fields": fields});
-    // Even numbers first, so that others can come between them.
+    // Even numbers first, so that others can be inserted between them.
     patches((0..3).map(|number| project(number, ["ONE", "TWO", "FAR"][number])).collect()).await;
     for part in (0..TASKS).collect::<Vec<_>>().chunks(6_000) {
         patches(part.iter().map(|number| task(2 * number, number * 2 / TASKS)).collect()).await;
@@ -236,7 +237,7 @@ async fn a_bucket_of_several_row_groups_is_rewritten_where_it_changed() {
     check("edits of what came").await;
 }
 
-/// The rows of each row group of each file of a table.
+/// Returns the number of rows in each row group of each file of a table.
 async fn row_groups(store: &DeltaStore, lake: &LakeLocation, table: &str) -> Vec<Vec<i64>> {
     let mut groups = Vec::new();
     let live = store.tables().files(table).await.unwrap().unwrap();
@@ -257,28 +258,31 @@ async fn row_groups(store: &DeltaStore, lake: &LakeLocation, table: &str) -> Vec
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_rows_are_folded_before_their_time() {
+async fn many_pending_rows_trigger_an_early_fold() {
     let folded_after = async |rows: usize| {
         let (store, _) = delta_in_memory().await;
         make_project(store.as_ref()).await;
-        let keeper = store.keep_folded();
+        let maintainer = store.keep_folded();
         let head = async || store.head().await.unwrap();
         while head().await.folded < head().await.seq {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        let begun = tokio::time::Instant::now();
+        let started = tokio::time::Instant::now();
         let tasks: Vec<Value> = (0..rows).map(|n| super::task(&n.to_string())[0].clone()).collect();
         let _ = committed(store.as_ref(), tasks.into()).await;
         while head().await.folded < head().await.seq {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        keeper.abort();
-        begun.elapsed()
+        maintainer.abort();
+        started.elapsed()
     };
     let (few, many) = (folded_after(1_000).await, folded_after(2_000).await);
     assert!(
         few > std::time::Duration::from_millis(1_500),
-        "a thousand rows were folded after {few:?}"
+        "a thousand rows were folded early, after {few:?}"
     );
-    assert!(many < std::time::Duration::from_millis(500), "two thousand rows waited for {many:?}");
+    assert!(
+        many < std::time::Duration::from_millis(500),
+        "two thousand rows were not folded for {many:?}"
+    );
 }

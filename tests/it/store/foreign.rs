@@ -1,11 +1,11 @@
-//! Commits of other engines to the lake's tables, and tables that are older than the journal: the lake goes on, and the
-//! next fold leaves the tables as the journal says.
+//! Commits of other engines to the lake's tables, and tables that are older than the journal. The
+//! lake continues to work, and the next fold makes the tables match the journal.
 
 use std::sync::Arc;
 
 use serde_json::json;
 
-use super::check_up::{check_up, files, says};
+use super::doctor::{files, has_finding, run_doctor};
 use super::{committed, delta_in_memory, delta_rs, make_project, open, state, task, titles};
 use crate::support::clock;
 use deltalake::arrow::array::{ArrayRef, RecordBatch, StringArray};
@@ -34,8 +34,8 @@ async fn lake(tasks: usize) -> LakeLocation {
     root
 }
 
-/// Opens the lake, adds a task and folds; gives the titles and keys.
-async fn go_on(root: &LakeLocation, title: &str) -> (Vec<String>, Vec<String>) {
+/// Opens the lake, adds a task and folds. Returns the titles and keys.
+async fn add_task_and_fold(root: &LakeLocation, title: &str) -> (Vec<String>, Vec<String>) {
     let store = open(root, clock(), 7).await.unwrap();
     committed(&store, task(title)).await;
     // An edit finds its row by the order of rows in the table's file.
@@ -71,7 +71,7 @@ async fn copy(root: &LakeLocation, folder: &str) -> Vec<(Path, bytes::Bytes)> {
     copied
 }
 
-async fn put_back(root: &LakeLocation, folder: &str, copied: Vec<(Path, bytes::Bytes)>) {
+async fn restore_files(root: &LakeLocation, folder: &str, copied: Vec<(Path, bytes::Bytes)>) {
     for (path, _) in copy(root, folder).await {
         root.store.delete(&path).await.unwrap();
     }
@@ -81,7 +81,7 @@ async fn put_back(root: &LakeLocation, folder: &str, copied: Vec<(Path, bytes::B
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn optimize_and_z_order_of_any_table_leave_the_lake_whole() {
+async fn optimize_and_z_order_of_any_table_are_harmless() {
     for table in LakeTables::own() {
         for is_clustered in [false, true] {
             let kind = if is_clustered {
@@ -97,9 +97,9 @@ async fn optimize_and_z_order_of_any_table_leave_the_lake_whole() {
                 continue;
             }
             rewrite(&root, table, kind).await;
-            let (titles, keys) = go_on(&root, "after").await;
+            let (titles, keys) = add_task_and_fold(&root, "after").await;
             assert_eq!((titles.len(), keys.len()), (13, 13), "{table} {is_clustered}");
-            assert_eq!(check_up(&root, None).await.findings, [], "{table} {is_clustered}");
+            assert_eq!(run_doctor(&root, None).await.findings, [], "{table} {is_clustered}");
         }
     }
 }
@@ -117,19 +117,19 @@ fn order_of(table: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_older_copy_of_a_table_gives_no_key_twice() {
+async fn an_older_copy_of_a_table_never_duplicates_keys() {
     let root = lake(3).await;
     let old = copy(&root, "tasks").await;
-    go_on(&root, "fourth").await;
-    go_on(&root, "fifth").await;
-    put_back(&root, "tasks", old).await;
-    let (titles, keys) = go_on(&root, "sixth").await;
+    add_task_and_fold(&root, "fourth").await;
+    add_task_and_fold(&root, "fifth").await;
+    restore_files(&root, "tasks", old).await;
+    let (titles, keys) = add_task_and_fold(&root, "sixth").await;
     assert_eq!((titles.len(), keys.len()), (6, 6), "{titles:?} {keys:?}");
-    assert_eq!(check_up(&root, None).await.findings, []);
+    assert_eq!(run_doctor(&root, None).await.findings, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_missing_or_broken_file_of_a_table_is_rebuilt_from_the_journal() {
+async fn a_missing_or_damaged_table_file_is_rebuilt_from_the_journal() {
     for bytes in [None, Some(""), Some("no parquet")] {
         let root = lake(3).await;
         let file = files(&root, "tasks", ".parquet").await.pop().unwrap();
@@ -137,15 +137,15 @@ async fn a_missing_or_broken_file_of_a_table_is_rebuilt_from_the_journal() {
             None => root.store.delete(&file).await.unwrap(),
             Some(bytes) => drop(root.store.put(&file, bytes.into()).await.unwrap()),
         }
-        let (titles, keys) = go_on(&root, "fourth").await;
+        let (titles, keys) = add_task_and_fold(&root, "fourth").await;
         assert_eq!((titles.len(), keys.len()), (4, 4), "{bytes:?}");
-        assert_eq!(check_up(&root, None).await.findings, [], "{bytes:?}");
+        assert_eq!(run_doctor(&root, None).await.findings, [], "{bytes:?}");
     }
 }
 
 /// No change concerns the table, so no fold would rewrite the file.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broken_file_that_was_read_is_rebuilt_by_the_next_fold() {
+async fn a_damaged_file_is_rebuilt_by_the_next_fold_after_a_read() {
     let root = lake(3).await;
     let file = files(&root, "tasks", ".parquet").await.pop().unwrap();
     root.store.put(&file, "no parquet".into()).await.unwrap();
@@ -155,20 +155,21 @@ async fn a_broken_file_that_was_read_is_rebuilt_by_the_next_fold() {
         .await;
     store.fold().await.unwrap();
     store.close().await;
-    assert_eq!(check_up(&root, None).await.findings, []);
+    assert_eq!(run_doctor(&root, None).await.findings, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rows_that_another_engine_deletes_come_back() {
+async fn rows_deleted_by_another_engine_are_restored() {
     let root = lake(3).await;
     let table = delta_rs(&root.store, "tasks").await.unwrap();
     table.delete().await.unwrap();
-    let (titles, keys) = go_on(&root, "fourth").await;
+    let (titles, keys) = add_task_and_fold(&root, "fourth").await;
     assert_eq!((titles.len(), keys.len()), (4, 4));
-    assert_eq!(check_up(&root, None).await.findings, []);
+    assert_eq!(run_doctor(&root, None).await.findings, []);
 }
 
-/// Puts the rows of all the journal's files into one, as an engine does that has other types and notes no statistics.
+/// Rewrites the rows of all journal files into one, like an engine that uses other types and writes
+/// no statistics.
 async fn rewrite_in_other_types(root: &LakeLocation, forge: impl Fn(RecordBatch) -> RecordBatch) {
     let table = delta_rs(&root.store, "journal").await.unwrap();
     let version = table.version().unwrap() + 1;
@@ -202,7 +203,7 @@ async fn rewrite_in_other_types(root: &LakeLocation, forge: impl Fn(RecordBatch)
         _ => DataType::LargeUtf8,
     };
     let schema = all.schema();
-    // The columns come in another order too.
+    // The columns are in another order too.
     let mut columns: Vec<(String, ArrayRef)> = schema
         .fields()
         .iter()
@@ -232,17 +233,17 @@ async fn rewrite_in_other_types(root: &LakeLocation, forge: impl Fn(RecordBatch)
 async fn a_compaction_in_other_types_and_without_statistics_is_read() {
     let root = lake(5).await;
     rewrite_in_other_types(&root, |rows| rows).await;
-    assert_eq!(check_up(&root, None).await.findings, []);
+    assert_eq!(run_doctor(&root, None).await.findings, []);
     for table in LakeTables::folded() {
-        put_back(&root, table, Vec::new()).await;
+        restore_files(&root, table, Vec::new()).await;
     }
-    let (titles, keys) = go_on(&root, "after").await;
+    let (titles, keys) = add_task_and_fold(&root, "after").await;
     assert_eq!((titles.len(), keys.len()), (6, 6));
-    assert_eq!(check_up(&root, None).await.findings, []);
+    assert_eq!(run_doctor(&root, None).await.findings, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_compaction_that_loses_or_changes_rows_is_not_believed() {
+async fn a_foreign_compaction_that_changes_rows_is_not_trusted() {
     let lost = |rows: RecordBatch| rows.slice(0, rows.num_rows() - 1);
     let changed = |rows: RecordBatch| {
         let schema = rows.schema();
@@ -260,8 +261,8 @@ async fn a_compaction_that_loses_or_changes_rows_is_not_believed() {
     for (what, forge) in forges {
         let root = lake(5).await;
         rewrite_in_other_types(&root, forge).await;
-        let found = check_up(&root, None).await;
-        assert!(says(&found, "journal", what), "{:?}", found.findings);
+        let found = run_doctor(&root, None).await;
+        assert!(has_finding(&found, "journal", what), "{:?}", found.findings);
         let opened = match open(&root, clock(), 8).await {
             Ok(store) => store
                 .changes(0, Stream::Work, &Scope::All)
@@ -270,6 +271,6 @@ async fn a_compaction_that_loses_or_changes_rows_is_not_believed() {
                 .and(store.head().await.map(drop)),
             Err(err) => Err(err),
         };
-        assert!(opened.unwrap_err().to_string().contains(what), "{what} is believed");
+        assert!(opened.unwrap_err().to_string().contains(what), "wrong {what} is trusted");
     }
 }

@@ -1,4 +1,4 @@
-//! Older lakes are read, newer ones are refused with the sentence.
+//! Older lakes are read, and newer ones are refused with an error.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{commit, committed, delta_in_memory, make_project, open, set, state, task};
 use crate::support::{clock, random};
 
-/// A made-up next format, in which the priority `critical` is what used to be `high`.
+/// Returns a made-up next format that renames the former priority `high` to `critical`.
 fn next_format() -> Format {
     fn raise(entity: Entity, mut fields: Fields) -> Fields {
         if entity == Entity::Task && fields.get("priority") == Some(&json!("high")) {
@@ -25,7 +25,7 @@ fn next_format() -> Format {
 }
 
 #[tokio::test]
-async fn a_lake_of_an_older_format_opens_upgrades_and_then_refuses_the_older_binary() {
+async fn an_upgraded_lake_refuses_the_older_binary() {
     let (old, root) = delta_in_memory().await;
     make_project(old.as_ref()).await;
     let urgent = json!([{"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": "a", "priority": "high"}}]);
@@ -35,7 +35,7 @@ async fn a_lake_of_an_older_format_opens_upgrades_and_then_refuses_the_older_bin
     let priority = |state: &lakeplan::domain::state::State| {
         lakeplan::service::find::task(state, "PAY-1").unwrap().priority.unwrap().as_str()
     };
-    assert_eq!(priority(&state(&new).await), "critical", "the payload was not brought up");
+    assert_eq!(priority(&state(&new).await), "critical", "the payload was not migrated");
     assert_eq!(priority(&state(old.as_ref()).await), "high");
 
     let new: Arc<dyn Store> = Arc::new(new);
@@ -47,7 +47,7 @@ async fn a_lake_of_an_older_format_opens_upgrades_and_then_refuses_the_older_bin
     };
     let (from, to, _) = service.upgrade(next_format().current()).await.unwrap().unwrap();
     assert_eq!((from, to), (1, 2));
-    assert!(service.upgrade(2).await.unwrap().is_none(), "a second upgrade has nothing to do");
+    assert!(service.upgrade(2).await.unwrap().is_none(), "a second upgrade did something");
     let _ = committed(new.as_ref(), task("b")).await;
 
     let sentence = "needs a lakeplan that reads format 2; this one";
@@ -62,12 +62,12 @@ async fn a_lake_of_an_older_format_opens_upgrades_and_then_refuses_the_older_bin
     let outcome = old.commit(vec![set(new.as_ref(), task("c")).await]).await.pop().unwrap();
     assert!(
         format!("{outcome:?}").contains("NewerFormat"),
-        "the older writer that was open already went on: {outcome:?}"
+        "an older writer that was already open committed: {outcome:?}"
     );
 }
 
 #[tokio::test]
-async fn opening_what_is_no_lake_or_making_one_twice_is_an_error_that_says_so() {
+async fn opening_a_missing_lake_or_creating_one_twice_is_an_error() {
     let root = super::root(Arc::new(object_store::memory::InMemory::new()));
     assert!(matches!(open(&root, clock(), 1).await, Err(StoreError::NotALake { .. })));
     let _first = DeltaStore::create(&root, Format::default(), clock(), random(1)).await.unwrap();
@@ -76,7 +76,7 @@ async fn opening_what_is_no_lake_or_making_one_twice_is_an_error_that_says_so() 
 }
 
 #[tokio::test]
-async fn a_clock_behind_the_last_change_keeps_nobody_from_writing() {
+async fn writes_work_with_a_clock_behind_the_last_change() {
     let (ahead, root) = delta_in_memory().await;
     make_project(ahead.as_ref()).await;
     let head = ahead.head().await.unwrap().at;
@@ -91,8 +91,9 @@ async fn a_clock_behind_the_last_change_keeps_nobody_from_writing() {
     late.source = Source::Cli;
     late.id = lakeplan::runtime::fresh_set_id(at(1).as_ref(), random(9).as_ref());
     assert!(matches!(commit(&hour_back, late).await, lakeplan::store::Outcome::Committed { .. }));
-    assert!(hour_back.head().await.unwrap().at >= head, "time went back in the journal");
-    // Ids are judged by the clock of who writes: of two days or a year back, each is of now there.
+    assert!(hour_back.head().await.unwrap().at >= head, "the time of the journal decreased");
+    // Ids are validated by the clock of the writer: two days or a year back, each id is of the
+    // current time there.
     for hours in [49, 24 * 400] {
         let days_back = open(&root, at(hours), 3).await.unwrap();
         let mut fresh = set(ahead.as_ref(), task("b")).await;
@@ -102,9 +103,12 @@ async fn a_clock_behind_the_last_change_keeps_nobody_from_writing() {
         assert!(matches!(outcome, lakeplan::store::Outcome::Committed { .. }), "{outcome:?}");
         let again = commit(&open(&root, at(hours), 4).await.unwrap(), fresh).await;
         assert!(matches!(again, lakeplan::store::Outcome::AlreadyCommitted { .. }), "{again:?}");
-        assert!(days_back.head().await.unwrap().at >= head, "time went back in the journal");
+        assert!(days_back.head().await.unwrap().at >= head, "the time of the journal decreased");
         let old = lakeplan::runtime::fresh_set_id(at(hours + 24 * 8).as_ref(), random(7).as_ref());
-        let stale = PatchSet { id: old, ..set(ahead.as_ref(), task("c")).await };
-        assert!(matches!(commit(&days_back, stale).await, lakeplan::store::Outcome::Refused(_)));
+        let old_writer = PatchSet { id: old, ..set(ahead.as_ref(), task("c")).await };
+        assert!(matches!(
+            commit(&days_back, old_writer).await,
+            lakeplan::store::Outcome::Refused(_)
+        ));
     }
 }

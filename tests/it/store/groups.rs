@@ -1,4 +1,4 @@
-//! How many sets go into one commit.
+//! The number of sets in one commit.
 
 use lakeplan::domain::patch::PatchSet;
 use lakeplan::store::{Outcome, Store};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{delta_in_memory, make_project, state, task};
 use crate::support::patch_set;
 
-/// A set whose values take so many MiB.
+/// Returns a set with values of this size in MiB.
 fn large(mib: usize) -> Value {
     let text = "x".repeat(1 << 20);
     let create = |n| json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": format!("{n}"), "description": text}});
@@ -15,7 +15,7 @@ fn large(mib: usize) -> Value {
 }
 
 #[tokio::test]
-async fn a_commit_takes_what_fits_and_a_larger_set_goes_alone() {
+async fn a_group_commit_is_limited_in_size_and_a_large_set_is_alone() {
     let (store, _) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     let state = state(store.as_ref()).await;

@@ -1,4 +1,4 @@
-//! An id belongs to one record of the lake, whichever project and entity it is of.
+//! An id belongs to one record of the lake, regardless of its project and entity.
 
 use lakeplan::domain::id::PatchSetId;
 use lakeplan::store::delta::DeltaStore;
@@ -9,7 +9,7 @@ use super::{commit, committed, delta_in_memory, make_project, set, state, task};
 use crate::support::{clock, patch_set, random};
 
 #[tokio::test]
-async fn an_id_is_used_once_in_the_lake() {
+async fn an_id_is_unique_in_the_lake() {
     let (store, _) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     committed(
@@ -45,9 +45,9 @@ async fn an_id_is_used_once_in_the_lake() {
     }
 }
 
-/// An id that one set derived and another is given in the same millisecond.
+/// One set derived an id, and another set is given the same id in the same millisecond.
 #[tokio::test]
-async fn a_given_id_is_looked_up_though_its_own_set_could_have_derived_it() {
+async fn a_given_id_is_looked_up_even_if_the_set_could_derive_it() {
     let (store, _) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     committed(
@@ -61,7 +61,7 @@ async fn a_given_id_is_looked_up_though_its_own_set_could_have_derived_it() {
     let create = json!([{"op": "create", "entity": "task", "id": id, "fields": {"project_id": "OTH", "title": "two"}}]);
     let mut second = set(store.as_ref(), create).await;
     second.id = PatchSetId::of_event(of.millis().unwrap(), b"another set of the same millisecond");
-    // A writer that looks by itself: the resolver has noted no holder.
+    // The writer must look it up itself, because the resolver noted no holder.
     second.also.clear();
     let outcome = commit(store.as_ref(), second).await;
     assert!(
@@ -70,10 +70,10 @@ async fn a_given_id_is_looked_up_though_its_own_set_could_have_derived_it() {
     );
 }
 
-/// The lookup of an id and that of links from other projects load projects one after the other. With room for few, the
-/// second must not evict what the first found.
+/// The lookups of an id and of links from other projects load projects one after the other. With a
+/// small cache, the second must not evict the result of the first.
 #[tokio::test]
-async fn the_holder_of_an_id_stays_loaded_until_the_set_is_judged() {
+async fn the_holder_of_an_id_stays_loaded_until_the_set_is_validated() {
     let id = "019c0000-0000-7000-8000-00000000aaaa";
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
@@ -98,7 +98,8 @@ async fn the_holder_of_an_id_stays_loaded_until_the_set_is_judged() {
         ]),
     )
     .await;
-    // A writer that looks by itself: the resolver has noted neither the holder nor the link's project.
+    // The writer must look it up itself, because the resolver noted neither the holder nor the
+    // link's project.
     twice.also.clear();
     let cold =
         DeltaStore::open_keeping(&root, Format::default(), 0, clock(), random(9)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Writers, folders, compaction and vacuum beside each other, in every order: the lake says what a model says.
+//! Writes, folds, compaction and vacuum in every order: the lake matches a model.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,17 +16,18 @@ use object_store::ObjectStore;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::faults::journal;
+use super::ambiguous_storage::journal;
 use super::{committed, delta_in_memory, make_project, open, state, task};
 use crate::support::{clock, counts, noon, patch_set, random, random_patches};
 
-/// Everything that is not needed now may go at once.
+/// Everything that is not needed now may be deleted immediately.
 const NOW: Retention = Retention { files: TimeDelta::zero(), log: TimeDelta::zero() };
 
-/// The same for files, while log entries stay: how long those must stay is how long a writer may be away unnoticed.
+/// The same for files, while log entries are kept: their retention limits how long a writer may be
+/// suspended unnoticed.
 const FILES_NOW: Retention = Retention { files: TimeDelta::zero(), log: TimeDelta::days(365_000) };
 
-/// The clock of the storage, by which ages are judged.
+/// Returns the clock of the storage, by which ages are computed.
 fn real() -> Arc<SystemClock> {
     Arc::new(SystemClock)
 }
@@ -53,7 +54,7 @@ pub async fn sound(root: &LakeLocation) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn maintenance_leaves_fewer_files_and_the_same_lake() {
+async fn maintenance_reduces_files_and_keeps_the_records() {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     for n in 0..40 {
@@ -63,31 +64,32 @@ async fn maintenance_leaves_fewer_files_and_the_same_lake() {
         }
     }
     let before = (count(&root, ".parquet").await, count(&root, ".json").await);
-    let wanted = records(state(store.as_ref()).await.records());
+    let expected = records(state(store.as_ref()).await.records());
     let head = store.head().await.unwrap();
-    let keeper = open(&root, real(), 5).await.unwrap();
-    let report = keeper.maintain(NOW).await.unwrap();
+    let maintainer = open(&root, real(), 5).await.unwrap();
+    let report = maintainer.maintain(NOW).await.unwrap();
     assert!(report.journal.from > 30 && report.journal.into == 1, "{report:?}");
-    // What was removed just now is still needed by those who read it a moment ago; the next round finds it old enough.
+    // A recent reader may still need a file that was just removed; the next run finds it old
+    // enough.
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    keeper.maintain(NOW).await.unwrap();
+    maintainer.maintain(NOW).await.unwrap();
     let after = (count(&root, ".parquet").await, count(&root, ".json").await);
     assert!(after.0 < before.0 / 3 && after.1 < before.1 / 3, "{before:?} became {after:?}");
     sound(&root).await;
     let fresh = open(&root, clock(), 6).await.unwrap();
-    assert_eq!(records(state(&fresh).await.records()), wanted);
+    assert_eq!(records(state(&fresh).await.records()), expected);
     assert_eq!(fresh.head().await.unwrap().chain, head.chain);
     let _ = committed(store.as_ref(), task("the old writer goes on")).await;
     assert_eq!(
-        keeper.maintain(NOW).await.unwrap().journal.from,
+        maintainer.maintain(NOW).await.unwrap().journal.from,
         0,
-        "a second round found something to join"
+        "a second run compacted files"
     );
     sound(&root).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_order_of_writers_folders_compaction_and_vacuum_gives_the_same_rows() {
+async fn every_interleaving_of_writes_folds_and_maintenance_gives_the_same_rows() {
     let interleavings = counts(12, 500);
     for seed in 0..interleavings as u64 {
         let (first, root) = delta_in_memory().await;
@@ -97,7 +99,7 @@ async fn every_order_of_writers_folders_compaction_and_vacuum_gives_the_same_row
         for writer in 0..2 {
             stores.push(Arc::new(open(&root, clock(), seed * 3 + writer).await.unwrap()));
         }
-        let keeper = open(&root, real(), seed * 3 + 2).await.unwrap();
+        let maintainer = open(&root, real(), seed * 3 + 2).await.unwrap();
         let mut rng = StdRng::seed_from_u64(seed);
         for _ in 0..25 {
             let store = Arc::clone(&stores[rng.random_range(0..stores.len())]);
@@ -124,20 +126,20 @@ async fn every_order_of_writers_folders_compaction_and_vacuum_gives_the_same_row
                     store.fold().await.unwrap();
                 }
                 _ => {
-                    keeper.maintain(FILES_NOW).await.unwrap();
+                    maintainer.maintain(FILES_NOW).await.unwrap();
                 }
             }
         }
-        let wanted = records(model.records());
+        let expected = records(model.records());
         for store in &stores {
-            assert_eq!(records(state(store.as_ref()).await.records()), wanted, "seed {seed}");
+            assert_eq!(records(state(store.as_ref()).await.records()), expected, "seed {seed}");
         }
         let fresh =
             DeltaStore::open(&root, Format::default(), clock(), random(seed)).await.unwrap();
-        assert_eq!(records(state(&fresh).await.records()), wanted, "seed {seed}");
+        assert_eq!(records(state(&fresh).await.records()), expected, "seed {seed}");
         fresh.fold().await.unwrap();
         journal(&fresh).await;
         sound(&root).await;
     }
-    eprintln!("{interleavings} interleavings of writers, folders, compaction and vacuum");
+    eprintln!("{interleavings} interleavings of writes, folds, compaction and vacuum");
 }

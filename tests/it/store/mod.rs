@@ -1,40 +1,40 @@
-//! The stores: one suite for every implementation, then what only the one on an object store can get wrong.
+//! The stores: one suite for all implementations, and tests for the one on an object store.
 
 mod agreement;
+pub mod ambiguous_storage;
 mod as_of;
-mod beside;
+mod backup;
 mod calls;
-mod check_up;
 mod clock_ahead;
 mod clones;
 mod conformance;
-mod copying;
 mod damage;
-mod doors;
+mod diverged_copies;
+mod doctor;
+mod doctor_full;
 mod erase;
+mod event_tables;
 mod failpoints;
 mod fault;
-pub mod faults;
+mod field_values;
 pub mod folding;
 mod foreign;
-mod foreign_acts;
+mod foreign_operations;
 pub mod forge;
 mod format;
 mod groups;
-mod holds;
+mod history;
 mod ids;
-mod inbound;
+mod inbound_links;
 pub mod maintenance;
-mod mending;
-mod mixed;
-mod past;
+mod mixed_copies;
 mod rebuild;
+mod repairs;
 mod scope;
-mod sleepers;
-mod strangers;
-mod stray_names;
-mod thorough;
-mod truth;
+mod stale_writers;
+mod stray_files;
+mod suspensions;
+mod unknown_outcomes;
 mod volumes;
 
 use std::sync::Arc;
@@ -54,8 +54,7 @@ use url::Url;
 
 use crate::support::{clock, patch_set, random};
 
-/// A root on any object store.
-/// A table as delta-rs reads it; `None` where there is none.
+/// Returns a table as delta-rs reads it; `None` if it does not exist.
 pub async fn delta_rs(lake: &Arc<dyn ObjectStore>, table: &str) -> Option<DeltaTable> {
     let folder = Arc::new(PrefixStore::new(Arc::clone(lake), table));
     let url = Url::parse(&format!("memory:///{table}/")).unwrap();
@@ -72,14 +71,14 @@ pub fn root(store: Arc<dyn ObjectStore>) -> LakeLocation {
     LakeLocation { url: Url::parse("memory:///lake/").unwrap(), store }
 }
 
-/// A new lake in memory, by way of Delta.
+/// Creates a lake in memory, through Delta.
 pub async fn delta_in_memory() -> (Arc<DeltaStore>, LakeLocation) {
     let root = root(Arc::new(InMemory::new()));
     let store = DeltaStore::create(&root, Format::default(), clock(), random(1)).await.unwrap();
     (Arc::new(store), root)
 }
 
-/// Another writer of the same lake.
+/// Opens another writer of the same lake.
 pub async fn open(
     root: &LakeLocation,
     clock: Arc<dyn Clock>,
@@ -92,17 +91,17 @@ pub async fn state(store: &dyn Store) -> State {
     store.snapshot(&Scope::All).await.unwrap().state
 }
 
-/// Commits one set and gives its outcome.
+/// Commits one set and returns its outcome.
 pub async fn commit(store: &dyn Store, set: PatchSet) -> Outcome {
     store.commit(vec![set]).await.pop().unwrap()
 }
 
-/// A set resolved against the store as it is.
+/// Returns a set that is resolved against the current state.
 pub async fn set(store: &dyn Store, patches: Value) -> PatchSet {
     patch_set(&state(store).await, patches).unwrap()
 }
 
-/// Commits patches that must be accepted; gives the seq.
+/// Commits patches that must be accepted. Returns the seq.
 pub async fn committed(store: &dyn Store, patches: Value) -> u64 {
     match commit(store, set(store, patches).await).await {
         Outcome::Committed { seq, .. } => seq,
@@ -110,7 +109,7 @@ pub async fn committed(store: &dyn Store, patches: Value) -> u64 {
     }
 }
 
-/// The project that the tests work in.
+/// Creates the project of the tests.
 pub async fn make_project(store: &dyn Store) {
     let _ = committed(store, json!([{"op": "create", "entity": "project", "fields": {"name": "Payments", "key": "PAY"}}])).await;
 }
@@ -119,7 +118,7 @@ pub fn task(title: &str) -> Value {
     json!([{"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": title}}])
 }
 
-/// The titles of all tasks, sorted.
+/// Returns the titles of all tasks, sorted.
 pub fn titles(state: &State) -> Vec<String> {
     let mut titles: Vec<String> = state
         .projects()

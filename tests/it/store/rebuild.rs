@@ -1,4 +1,4 @@
-//! Tables that are missing or outdated are rebuilt from the journal, and read from it until then.
+//! Tables that are missing or outdated are read from the journal until the next fold rebuilds them.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-use super::check_up::{check_up, files, lake, says};
+use super::doctor::{files, has_finding, lake, run_doctor};
 use super::folding::{change_at_random, in_tables, records};
 use super::{committed, delta_in_memory, delta_rs, make_project, open, state, task};
 use crate::support::{clock, counts};
 
 async fn entry(root: &LakeLocation, table: &str, version: u64) -> Path {
     let path = Path::from(format!("{table}/_delta_log/{version:020}.json"));
-    assert!(root.store.head(&path).await.is_ok(), "{path} is not there");
+    assert!(root.store.head(&path).await.is_ok(), "{path} does not exist");
     path
 }
 
@@ -26,8 +26,8 @@ async fn version(root: &LakeLocation, table: &str) -> u64 {
     delta_rs(&root.store, table).await.unwrap().version().unwrap()
 }
 
-/// Gives a table the columns it might have had once: one fewer, or one of another type.
-async fn age(root: &LakeLocation, table: &str, change: impl Fn(&mut Vec<Value>)) {
+/// Changes the columns of a table like an older version: one fewer, or one of another type.
+async fn make_outdated(root: &LakeLocation, table: &str, change: impl Fn(&mut Vec<Value>)) {
     let first = root.store.get(&entry(root, table, 0).await).await.unwrap().bytes().await.unwrap();
     let lines = String::from_utf8(first.to_vec()).unwrap();
     let mut described: Value =
@@ -67,15 +67,15 @@ async fn an_outdated_table_is_read_from_the_journal_and_rebuilt_by_the_next_fold
     ];
     for (table, change) in cases {
         let (store, root) = lake().await;
-        let wanted = records(state(store.as_ref()).await.records());
+        let expected = records(state(store.as_ref()).await.records());
         drop(store);
         let id = table_id(&root, table).await;
-        age(&root, table, change).await;
+        make_outdated(&root, table, change).await;
         let before = version(&root, table).await;
 
-        let found = check_up(&root, None).await;
+        let found = run_doctor(&root, None).await;
         assert!(
-            says(&found, table, "columns") && found.findings.len() == 1,
+            has_finding(&found, table, "columns") && found.findings.len() == 1,
             "{table}: {:?}",
             found.findings
         );
@@ -83,30 +83,30 @@ async fn an_outdated_table_is_read_from_the_journal_and_rebuilt_by_the_next_fold
         let fresh = open(&root, clock(), 9).await.unwrap();
         assert_eq!(
             records(state(&fresh).await.records()),
-            wanted,
+            expected,
             "{table} is not read from the journal"
         );
-        assert_eq!(version(&root, table).await, before, "reading has written {table}");
+        assert_eq!(version(&root, table).await, before, "a read wrote {table}");
 
-        // A command that changes something folds by itself.
+        // A command that changes something also folds.
         let _ = committed(&fresh, task("one more")).await;
-        let wanted = records(state(&fresh).await.records());
+        let expected = records(state(&fresh).await.records());
         fresh.close().await;
-        assert_eq!(check_up(&root, None).await.findings, [], "{table}");
-        assert_eq!(in_tables(&root).await, wanted, "{table}");
+        assert_eq!(run_doctor(&root, None).await.findings, [], "{table}");
+        assert_eq!(in_tables(&root).await, expected, "{table}");
         assert_eq!(
             version(&root, table).await,
             before + 1,
             "{table} was not rebuilt in one commit"
         );
         entry(&root, table, 0).await;
-        assert_eq!(table_id(&root, table).await, id, "{table} became another table");
+        assert_eq!(table_id(&root, table).await, id, "{table} has a new table id");
 
-        // What a checkpoint says of the columns is heard too.
-        let keeper = open(&root, clock(), 10).await.unwrap();
-        keeper.maintain(Retention::default()).await.unwrap();
+        // The columns in a checkpoint are used too.
+        let maintainer = open(&root, clock(), 10).await.unwrap();
+        maintainer.maintain(Retention::default()).await.unwrap();
         assert_eq!(version(&root, table).await, before + 1, "{table} was rebuilt again");
-        assert_eq!(check_up(&root, None).await.findings, [], "{table}");
+        assert_eq!(run_doctor(&root, None).await.findings, [], "{table}");
     }
 }
 
@@ -140,15 +140,15 @@ async fn tables_rebuilt_bucket_by_bucket_agree_with_the_journal() {
             }
             change_at_random(store.as_ref(), &mut random).await;
             if round == 6 {
-                // From here on the moves are in the journal's tail of what is folded.
+                // From here on, the moves are in the unfolded tail of the journal.
                 store.fold().await.unwrap();
-                assert_eq!(parted(&root).await, [], "seed {seed}");
+                assert_eq!(examine_by_bucket(&root).await, [], "seed {seed}");
             }
         }
         assert!(moved > 2, "seed {seed}: only {moved} tasks moved");
-        assert_eq!(parted(&root).await, [], "seed {seed}, with a tail");
+        assert_eq!(examine_by_bucket(&root).await, [], "seed {seed}, with a tail");
         store.fold().await.unwrap();
-        let wanted = records(state(store.as_ref()).await.records());
+        let expected = records(state(store.as_ref()).await.records());
         let lost: &[&str] =
             [&["tasks"][..], &["field_changes", "task_links"], &["projects"]][seed as usize % 3];
         let all: Vec<&str> = LakeTables::folded().collect();
@@ -159,30 +159,31 @@ async fn tables_rebuilt_bucket_by_bucket_agree_with_the_journal() {
             let fresh = open(&root, clock(), seed + 100).await.unwrap().with_replay_budget(1);
             assert_eq!(
                 records(state(&fresh).await.records()),
-                wanted,
+                expected,
                 "seed {seed}: without {lost:?}"
             );
             let report = fresh.fold().await.unwrap();
             assert!(report.tables.iter().any(|(_, folded)| folded.files > 0));
-            assert_eq!(in_tables(&root).await, wanted, "seed {seed}: {lost:?}");
-            assert_eq!(parted(&root).await, [], "seed {seed}: {lost:?}");
-            assert_eq!(check_up(&root, None).await.findings, [], "seed {seed}: {lost:?}");
+            assert_eq!(in_tables(&root).await, expected, "seed {seed}: {lost:?}");
+            assert_eq!(examine_by_bucket(&root).await, [], "seed {seed}: {lost:?}");
+            assert_eq!(run_doctor(&root, None).await.findings, [], "seed {seed}: {lost:?}");
         }
     }
 }
 
-/// What a check-up finds that has one bucket at a time in memory.
-async fn parted(root: &LakeLocation) -> Vec<lakeplan::store::doctor::Finding> {
+/// Runs `doctor` with one bucket at a time in memory.
+async fn examine_by_bucket(root: &LakeLocation) -> Vec<lakeplan::store::doctor::Finding> {
     let extent = Extent { is_full: true, budget: 1, ..Extent::usual(None) };
     examine_to(&root.store, "lake", &Format::default(), extent).await.unwrap().findings
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn processes_that_rebuild_a_table_at_once_make_one() {
+async fn concurrent_rebuilds_of_a_table_commit_once() {
     let (store, root) = lake().await;
-    age(&root, "tasks", |fields| fields.retain(|field| field["name"] != "priority")).await;
+    make_outdated(&root, "tasks", |fields| fields.retain(|field| field["name"] != "priority"))
+        .await;
     remove(&root, "users").await;
-    let wanted = records(state(store.as_ref()).await.records());
+    let expected = records(state(store.as_ref()).await.records());
     drop(store);
     let folders: Vec<Arc<DeltaStore>> =
         futures::future::join_all((0..3).map(|seed| open(&root, clock(), 20 + seed)))
@@ -199,12 +200,12 @@ async fn processes_that_rebuild_a_table_at_once_make_one() {
         done.await.unwrap();
     }
     assert_eq!((version(&root, "tasks").await, version(&root, "users").await), (before + 1, 0));
-    assert_eq!(in_tables(&root).await, wanted);
-    assert_eq!(check_up(&root, None).await.findings, []);
+    assert_eq!(in_tables(&root).await, expected);
+    assert_eq!(run_doctor(&root, None).await.findings, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_table_with_a_broken_log_is_rebuilt_and_other_engines_read_it() {
+async fn a_table_with_a_damaged_log_is_rebuilt_and_keeps_its_history() {
     for (table, garbage) in [
         ("tasks", None),
         ("tasks", Some("{\"add\":")),
@@ -214,16 +215,17 @@ async fn a_table_with_a_broken_log_is_rebuilt_and_other_engines_read_it() {
         let (store, root) = lake().await;
         let _ = committed(store.as_ref(), task("later")).await;
         store.fold().await.unwrap();
-        let wanted = records(state(store.as_ref()).await.records());
+        let expected = records(state(store.as_ref()).await.records());
         drop(store);
         let broken = entry(&root, table, 0).await;
         match garbage {
             None => root.store.delete(&broken).await.unwrap(),
             Some(text) => drop(root.store.put(&broken, text.into()).await.unwrap()),
         }
-        let found = check_up(&root, None).await;
+        let found = run_doctor(&root, None).await;
         assert!(
-            says(&found, &format!("{table}/_delta_log"), "damaged") && found.findings.len() == 1,
+            has_finding(&found, &format!("{table}/_delta_log"), "damaged")
+                && found.findings.len() == 1,
             "{:?}",
             found.findings
         );
@@ -231,18 +233,18 @@ async fn a_table_with_a_broken_log_is_rebuilt_and_other_engines_read_it() {
         let fresh = open(&root, clock(), 9).await.unwrap();
         assert_eq!(
             records(state(&fresh).await.records()),
-            wanted,
+            expected,
             "{table} {garbage:?} is not read from the journal"
         );
         fresh.fold().await.unwrap();
         fresh.close().await;
-        assert_eq!(in_tables(&root).await, wanted, "{table} {garbage:?}");
+        assert_eq!(in_tables(&root).await, expected, "{table} {garbage:?}");
         let extent = Extent { is_full: true, ..Extent::usual(None) };
         assert_eq!(
             examine_to(&root.store, "lake", &Format::default(), extent).await.unwrap().findings,
             [],
             "{table} {garbage:?}"
         );
-        assert!(version(&root, table).await > 0, "{table} {garbage:?}: its history was restarted");
+        assert!(version(&root, table).await > 0, "{table} {garbage:?}: its history was lost");
     }
 }

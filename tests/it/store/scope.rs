@@ -1,4 +1,5 @@
-//! What is read of some projects is what stands in the whole lake, whoever folded and moved what meanwhile.
+//! A scoped read equals the same part of the whole lake, regardless of folds and moves by other
+//! processes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,8 +36,8 @@ fn records(project: Option<&ProjectState>) -> Vec<String> {
     project.into_iter().flat_map(|project| project.records()).map(text).collect()
 }
 
-/// A store that keeps next to nothing at hand.
-async fn forgetful(root: &LakeLocation, seed: u64) -> DeltaStore {
+/// Opens a store with almost no cache.
+async fn open_with_small_cache(root: &LakeLocation, seed: u64) -> DeltaStore {
     DeltaStore::open_keeping(root, Format::default(), 3, clock(), random(seed)).await.unwrap()
 }
 
@@ -76,7 +77,7 @@ async fn check(store: &DeltaStore, whole: &State, moments: &[Snapshot], rng: &mu
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_part_reads_as_the_whole() {
+async fn a_scoped_snapshot_equals_the_whole_lake() {
     let mut moved = 0;
     for seed in 0..counts(6, 60) as u64 {
         let (store, root) = delta_in_memory().await;
@@ -90,7 +91,7 @@ async fn a_part_reads_as_the_whole() {
             .await;
         }
         let mut rng = StdRng::seed_from_u64(seed);
-        let other = Arc::new(forgetful(&root, seed + 1000).await);
+        let other = Arc::new(open_with_small_cache(&root, seed + 1000).await);
         let mut moments = vec![store.snapshot(&Scope::All).await.unwrap()];
         for round in 0..60_u64 {
             let whole = state(store.as_ref()).await;
@@ -111,8 +112,13 @@ async fn a_part_reads_as_the_whole() {
             if rng.random_bool(0.1) {
                 let whole = state(store.as_ref()).await;
                 check(&other, &whole, &moments, &mut rng).await;
-                check(&forgetful(&root, seed + round + 2000).await, &whole, &moments, &mut rng)
-                    .await;
+                check(
+                    &open_with_small_cache(&root, seed + round + 2000).await,
+                    &whole,
+                    &moments,
+                    &mut rng,
+                )
+                .await;
             }
         }
         let end = state(store.as_ref()).await;
@@ -128,17 +134,17 @@ async fn a_part_reads_as_the_whole() {
     }
     assert!(
         moved > 10,
-        "only {moved} tasks were moved between projects, so that was hardly tested"
+        "only {moved} tasks were moved between projects, which is too few for the test"
     );
 }
 
-/// A service over a store that was opened just now, with nothing at hand.
+/// Returns a service over a newly opened store with an empty cache.
 async fn fresh(root: &LakeLocation, seed: u64) -> Service {
-    let store = Arc::new(forgetful(root, seed).await);
+    let store = Arc::new(open_with_small_cache(root, seed).await);
     Service { store, clock: clock(), random: random(seed), actor: Name::new("tester").unwrap() }
 }
 
-/// Two projects, PAY and OPS; a task of each.
+/// Creates two projects, PAY and OPS, each with a task.
 async fn two_projects() -> LakeLocation {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
@@ -166,7 +172,7 @@ async fn change(service: &Service, patches: serde_json::Value) -> Result<u64, Se
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_name_with_a_slash_and_a_name_of_the_past_lead_to_their_tasks() {
+async fn names_with_a_slash_and_former_keys_resolve() {
     let root = two_projects().await;
     let service = fresh(&root, 1).await;
     let before = service.store.head().await.unwrap().seq;
@@ -182,7 +188,7 @@ async fn a_name_with_a_slash_and_a_name_of_the_past_lead_to_their_tasks() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_task_is_found_where_it_was() {
+async fn a_moved_task_is_found_by_its_former_key() {
     let root = two_projects().await;
     let service = fresh(&root, 1).await;
     let state = service.state_for_names(&["PAY-1"]).await.unwrap();
@@ -209,7 +215,7 @@ async fn a_task_is_found_where_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_undo_of_what_moved_on_is_refused_and_not_done_in_part() {
+async fn an_undo_of_a_moved_task_is_refused_as_a_whole() {
     let root = two_projects().await;
     let service = fresh(&root, 1).await;
     let both = change(
@@ -238,7 +244,7 @@ async fn an_undo_of_what_moved_on_is_refused_and_not_done_in_part() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_link_between_projects_comes_back_with_its_task() {
+async fn a_link_between_projects_is_restored_with_its_task() {
     let root = two_projects().await;
     let service = fresh(&root, 1).await;
     let patches = serde_json::json!([{"op": "link", "entity": "task_link", "fields": {"from_id": "PAY-1", "to_id": "OPS-1", "kind": "relates"}}]);
@@ -266,9 +272,9 @@ async fn a_link_between_projects_comes_back_with_its_task() {
     assert_eq!(far, ["OPS-1"]);
 }
 
-/// What left a project that is brought to hand is, where it went, already as it is now.
+/// Tasks that moved out of a loaded project already have their current state in the other project.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bringing_a_project_leaves_what_moved_out_of_it_alone() {
+async fn loading_a_project_keeps_tasks_that_moved_out_of_it() {
     let root = two_projects().await;
     let service = fresh(&root, 1).await;
     let third = serde_json::json!([{"op": "create", "entity": "project", "fields": {"name": "third", "key": "THI"}}]);
@@ -287,7 +293,7 @@ async fn bringing_a_project_leaves_what_moved_out_of_it_alone() {
             .unwrap()
             .id
     };
-    // The third makes PAY go and leaves OPS at hand; then PAY comes back beside it.
+    // The third project evicts PAY and keeps OPS cached; then PAY is loaded again.
     for key in ["PAY", "OPS", "THI", "PAY", "OPS"] {
         let part = store.snapshot(&Scope::of([id(key)])).await.unwrap().state;
         assert_eq!(records(part.project(id(key))), records(whole.project(id(key))), "{key}");
@@ -322,9 +328,10 @@ async fn a_missing_table_is_noticed_and_rebuilt() {
     }
 }
 
-/// Only a fold that is asked for looks at every table; the one at the end of a process finds out by itself.
+/// Only an explicit fold checks every table; the fold at the end of a process notices the loss by
+/// itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_table_that_goes_missing_under_a_process_is_rebuilt_when_it_closes() {
+async fn a_table_lost_while_the_store_is_open_is_rebuilt_on_close() {
     for table in ["tasks", "field_changes"] {
         let root = two_projects().await;
         let store = DeltaStore::open(&root, Format::default(), clock(), random(1)).await.unwrap();
@@ -338,7 +345,7 @@ async fn a_table_that_goes_missing_under_a_process_is_rebuilt_when_it_closes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_journal_that_lost_its_end_is_not_written_to() {
+async fn a_journal_that_lost_its_end_is_not_written() {
     let root = two_projects().await;
     let service = fresh(&root, 1).await;
     let version = service.store.head().await.unwrap().version;

@@ -1,4 +1,5 @@
-//! A volume of Unity Catalog as the place of a trial lake: it must let a name be created only once.
+//! A volume of Unity Catalog as the location of a trial lake: it must support exclusive creation of
+//! a name.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::support::{clock, random};
 
 #[cfg(not(target_os = "macos"))]
 #[tokio::test]
-async fn a_volume_that_cannot_create_a_name_once_is_refused_with_the_way_out() {
+async fn a_volume_without_exclusive_create_is_refused_with_a_hint() {
     let store = FaultStore::new(Arc::new(InMemory::new()), 1);
     store.plan(Plan::Each { part: "_probe", fault: Fault::FailBefore });
     let at =
