@@ -7,11 +7,12 @@ use super::acyclic::{self, Refused};
 use super::dependencies::{self, Link, Reason};
 use super::draft::Draft;
 use super::keywords::{Keywords, Rank};
+use super::options::Options;
 use super::problems::{self, Rows};
 use super::split::{self, Splits};
 use super::title::Title;
 use super::units::UnitClass;
-use super::{Options, estimates, requirements};
+use super::{estimates, requirements};
 use crate::planning::plan::{
     LinkBasis, Node, NodeKind, Origin, Plan, PlanLink, Problem, Progress, Requirement, SkipReason,
     Skipped, Span, Stats, Unresolved,

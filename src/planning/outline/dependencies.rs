@@ -6,9 +6,8 @@
 use super::draft::{Draft, Mention};
 use super::keywords::{Attribute, Keywords};
 use super::rows::plain_words;
-use super::targets::{IDENTIFIER, LIKENESS_FLOOR, NUMBERED};
+use super::targets::{IDENTIFIER, ListedItem, NUMBERED, Target, Targets};
 use super::titles::without_code;
-use crate::text::similarity::TitleIndex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -45,25 +44,25 @@ pub(super) struct Dependencies {
 
 /// Finds all dependencies that the text states, explicit ones first.
 pub(super) fn find(draft: &Draft, keywords: &Keywords) -> Dependencies {
-    let mut finder = Finder {
+    let mut collector = Collector {
         draft,
         keywords,
-        titles: TitleIndex::new(draft.rows.iter().map(|row| row.title.as_str())),
-        names: names(draft),
+        targets: Targets::new(draft, keywords),
         found: Dependencies::default(),
     };
     for index in draft.preorder() {
         for mention in &draft.rows[index].mentions {
-            finder.mention(index, mention, &[]);
+            collector.mention(index, mention, &[]);
         }
     }
-    finder.order_notes();
-    finder.sequences();
+    collector.order_notes();
+    collector.sequences();
+    let mut found = collector.found;
     let mut seen = BTreeSet::new();
-    finder.found.links.retain(|link| link.from != link.to && seen.insert((link.from, link.to)));
+    found.links.retain(|link| link.from != link.to && seen.insert((link.from, link.to)));
     let mut seen = BTreeSet::new();
-    finder.found.open.retain(|open| seen.insert((open.from, open.text.to_lowercase())));
-    finder.found
+    found.open.retain(|open| seen.insert((open.from, open.text.to_lowercase())));
+    found
 }
 
 impl Dependencies {
@@ -106,38 +105,23 @@ impl Dependencies {
     }
 }
 
-pub(super) struct Finder<'a> {
-    pub(super) draft: &'a Draft,
-    pub(super) keywords: &'a Keywords,
-    pub(super) titles: TitleIndex,
-    /// Rows by their lower-case numbers and ids.
-    pub(super) names: BTreeMap<String, Vec<usize>>,
-    pub(super) found: Dependencies,
+/// Reads the dependency keywords of a draft, and collects what they state.
+struct Collector<'a> {
+    draft: &'a Draft,
+    keywords: &'a Keywords,
+    targets: Targets<'a>,
+    found: Dependencies,
 }
 
-/// An item of a list outside the plan, and the row that it refers to.
-#[derive(Debug, Clone)]
-pub(super) struct ListedItem {
-    pub(super) name: String,
-    pub(super) row: Option<usize>,
-    pub(super) title: String,
-}
-
-/// Resolved target of a phrase.
-pub(super) enum Target {
-    Rows(Vec<usize>),
-    Unsure(Option<usize>),
-}
-
-impl Finder<'_> {
+impl Collector<'_> {
     /// Reads the keywords of one text. `known` contains the items of its list if that is outside
     /// the plan.
     fn mention(&mut self, from: usize, mention: &Mention, known: &[ListedItem]) {
         match mention.field {
             Some(Attribute::Blocks) => {
-                self.targets(from, &mention.text, "blocks", mention, known, true, true)
+                self.cue(from, &mention.text, "blocks", mention, known, true, true)
             }
-            Some(_) => self.targets(from, &mention.text, "depends on", mention, known, false, true),
+            Some(_) => self.cue(from, &mention.text, "depends on", mention, known, false, true),
             None => self.keywords_in(from, mention, known),
         }
     }
@@ -167,7 +151,7 @@ impl Finder<'_> {
                     continue;
                 }
                 let phrase = self.phrase(rest.trim_start_matches([':', ' ']));
-                self.targets(from, phrase, cue, mention, known, reverse, strong);
+                self.cue(from, phrase, cue, mention, known, reverse, strong);
             }
         }
     }
@@ -191,7 +175,7 @@ impl Finder<'_> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "one cue, as it was read")]
-    fn targets(
+    fn cue(
         &mut self,
         from: usize,
         phrase: &str,
@@ -211,11 +195,11 @@ impl Finder<'_> {
         let whole = if is_list_of_ids {
             Target::Unsure(None)
         } else {
-            self.resolve(from, phrase, known, strong)
+            self.targets.resolve(from, phrase, known, strong)
         };
         let parts = separate(phrase);
         let targets: Vec<Target> =
-            parts.iter().map(|part| self.resolve(from, part, known, strong)).collect();
+            parts.iter().map(|part| self.targets.resolve(from, part, known, strong)).collect();
         let is_sure = |target: &Target| matches!(target, Target::Rows(_));
         // A list can resemble the title of one of its items, and a title can itself be a list.
         let is_title = matches!(&whole, Target::Rows(rows) if rows.iter().any(|row| self.is_title(*row, phrase)));
@@ -252,7 +236,7 @@ impl Finder<'_> {
             }
             Target::Unsure(guess) => {
                 let names_a_row = NUMBERED.captures(phrase.trim()).is_some_and(|found| {
-                    found.name("word").is_some_and(|word| self.is_unit_word(word.as_str()))
+                    found.name("word").is_some_and(|word| self.targets.is_unit_word(word.as_str()))
                 });
                 let is_name = phrase.contains(' ') && guess.is_some();
                 let worth_saying = strong || (mention.is_title && (is_name || names_a_row));
@@ -268,28 +252,11 @@ impl Finder<'_> {
         }
     }
 
-    pub(super) fn is_unit_word(&self, word: &str) -> bool {
-        let word = word.to_lowercase();
-        let singular = word.strip_suffix('s').unwrap_or(&word);
-        let units = &self.keywords.units;
-        [&units.phase, &units.time, &units.task, &units.feature]
-            .into_iter()
-            .any(|words| words.iter().any(|unit| *unit == word || unit == singular))
-    }
-
     /// Reads the keywords of a section that orders rows listed elsewhere.
     fn order_notes(&mut self) {
         let notes = &self.draft.order_notes;
-        let rows: Vec<Option<usize>> = notes
-            .iter()
-            .map(|note| {
-                self.titles
-                    .matches(&note.title)
-                    .first()
-                    .filter(|best| best.score >= LIKENESS_FLOOR)
-                    .map(|best| best.index)
-            })
-            .collect();
+        let rows: Vec<Option<usize>> =
+            notes.iter().map(|note| self.targets.titled(&note.title)).collect();
         let mut known: Vec<ListedItem> = Vec::new();
         for (note, row) in notes.iter().zip(&rows) {
             known.extend(note.names.iter().map(|name| ListedItem {
@@ -362,17 +329,6 @@ impl Finder<'_> {
         let overlap = matches!((before.weeks, after.weeks), (Some((_, end)), Some((start, _))) if start <= end);
         ordered && consecutive && !overlap
     }
-}
-
-fn names(draft: &Draft) -> BTreeMap<String, Vec<usize>> {
-    let mut names: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (index, row) in draft.rows.iter().enumerate() {
-        let own: BTreeSet<String> = row.names.iter().map(|name| name.to_lowercase()).collect();
-        for name in own {
-            names.entry(name).or_default().push(index);
-        }
-    }
-    names
 }
 
 /// Returns "7" as "7 (Title of item 7)".

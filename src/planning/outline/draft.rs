@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::dates::Window;
 use super::durations::StatedDuration;
-use super::items::Head;
+use super::head::Head;
 use super::keywords::Attribute;
 use super::units::{Unit, UnitClass};
 use crate::domain::task::Priority;

@@ -1,8 +1,8 @@
 //! Estimates each row: as stated, by kind of work, or as the sum of its children.
 
-use super::Options;
 use super::draft::Draft;
 use super::keywords::{Keywords, Kind};
+use super::options::Options;
 use crate::domain::time::{Estimate, Minutes};
 use crate::planning::plan::{Basis, NodeEstimate, NodeKind};
 

@@ -4,58 +4,22 @@
 //! yields a plan. A text with a roadmap is therefore planned from its roadmap, and its feature list
 //! becomes statements to be covered.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::blocks::{Block, Line};
 use super::draft::{Draft, Row};
 use super::front_matter::FrontMatter;
-use super::items;
 use super::keywords::{Attribute, HeadingRole, Keywords, Rank};
-use super::list_classifier::label_and_value;
-use super::lists::{is_placeholder, item_line, join};
-use super::requirement_sections::may_contain_requirements;
-use super::requirements::has_modal;
+use super::lines::{is_placeholder, item_line, join};
+use super::options::Options;
+use super::requirements::{has_modal, may_contain_requirements};
 use super::rows::describes_one_thing;
 use super::section_classifier::SectionKind;
 use super::sections::Section;
 use super::title::Title;
-use super::{Options, dates, durations, fields};
+use super::walker::{WalkContext, Walker};
+use super::{dates, items, tables};
 use crate::planning::plan::{Progress, SkipReason};
-
-/// Position of the reader in the plan.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct WalkContext {
-    pub(super) parent: Option<usize>,
-    /// Rank of the enclosing section that is read as work.
-    pub(super) work: Option<Rank>,
-    pub(super) skip: Option<SkipReason>,
-    pub(super) year: Option<i32>,
-    pub(super) is_steps: bool,
-    /// Number of the current list, shared by its rows.
-    pub(super) group: usize,
-}
-
-pub(super) struct Walker<'a> {
-    pub(super) text: &'a str,
-    /// Sections that may describe another row, deferred until all rows are known.
-    pub(super) deferred: Vec<(&'a Section, WalkContext)>,
-    pub(super) keywords: &'a Keywords,
-    pub(super) options: Options,
-    pub(super) draft: Draft,
-    pub(super) threshold: Rank,
-    pub(super) is_last_pass: bool,
-    /// Whether several sections contain work directly, so that each becomes a phase.
-    pub(super) keeps_containers: bool,
-    /// Span of the title heading; empty if the title is not a heading.
-    pub(super) title: Range<usize>,
-    /// Span of the title, even if it is not a heading.
-    pub(super) title_span: Range<usize>,
-    /// First top-level row of each title and each unit, used to recognise restatements.
-    pub(super) root_titles: BTreeMap<String, usize>,
-    pub(super) root_units: BTreeMap<(String, String), usize>,
-    pub(super) groups: usize,
-}
 
 /// Reads the whole text, treating sections of at least `threshold` as work.
 pub(super) fn read<'a>(
@@ -66,21 +30,7 @@ pub(super) fn read<'a>(
     title: &Title,
     threshold: Rank,
 ) -> Draft {
-    let mut walker = Walker {
-        text,
-        deferred: Vec::new(),
-        keywords,
-        options,
-        draft: Draft::default(),
-        threshold,
-        is_last_pass: false,
-        keeps_containers: false,
-        title: title.heading.clone(),
-        title_span: title.span.clone().unwrap_or(0..0),
-        root_titles: BTreeMap::new(),
-        root_units: BTreeMap::new(),
-        groups: 0,
-    };
+    let mut walker = Walker::new(text, keywords, options, title, threshold);
     walker.keeps_containers = walker.direct_containers(root) > 1;
     let place = WalkContext { year: dates::only_year(&title.text), ..WalkContext::default() };
     let place = walker.task_file(root, place);
@@ -100,7 +50,7 @@ pub(super) fn read<'a>(
 
 impl<'a> Walker<'a> {
     /// Creates a task from a file whose front matter describes one.
-    pub(super) fn task_file(&mut self, root: &'a Section, place: WalkContext) -> WalkContext {
+    fn task_file(&mut self, root: &'a Section, place: WalkContext) -> WalkContext {
         let Some(Block::FrontMatter { span }) = root.blocks.first() else {
             return place;
         };
@@ -121,13 +71,13 @@ impl<'a> Walker<'a> {
                 continue;
             };
             for value in values {
-                fields::apply(self, index, field, value, span.clone(), place.year);
+                self.apply_field(index, field, value, span.clone(), place.year);
             }
         }
         WalkContext { parent: Some(index), work: Some(Rank::Plan), ..place }
     }
 
-    pub(super) fn direct_containers(&self, section: &Section) -> usize {
+    fn direct_containers(&self, section: &Section) -> usize {
         let role = self.keywords.heading(section.title(), false);
         let selected = matches!(role, Some(HeadingRole::Work(rank)) if rank >= self.threshold);
         let has_list = section.blocks.iter().any(|block| matches!(block, Block::List { .. }));
@@ -135,7 +85,7 @@ impl<'a> Walker<'a> {
         own + section.children.iter().map(|child| self.direct_containers(child)).sum::<usize>()
     }
 
-    pub(super) fn section(&mut self, section: &'a Section, place: WalkContext) {
+    fn section(&mut self, section: &'a Section, place: WalkContext) {
         let heading = section.heading.as_ref().map_or(0..0, |heading| heading.line.span.clone());
         let place = WalkContext {
             year: dates::only_year(section.title()).or(place.year),
@@ -175,6 +125,22 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// Assigns each section that describes a feature to the row that builds it.
+    fn describing_sections(&mut self) {
+        self.is_last_pass = true;
+        for (section, place) in std::mem::take(&mut self.deferred) {
+            let Some(row) = self.row_described(section) else {
+                self.section(section, place);
+                continue;
+            };
+            self.draft.skip(section.span(), section.title(), SkipReason::Restated);
+            self.content(
+                section,
+                WalkContext { parent: Some(row), work: Some(Rank::Feature), skip: None, ..place },
+            );
+        }
+    }
+
     /// Reads the sentences of a text without lists or sections, such as a mail.
     fn plain_letter(&mut self, root: &Section, place: WalkContext) {
         let is_plain = |section: &Section| {
@@ -188,18 +154,8 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Records a heading that is not a row as skipped, unless it is the title.
-    pub(super) fn container(&mut self, section: &Section) {
-        if let Some(heading) = &section.heading {
-            let span = heading.line.span.clone();
-            if span != self.title_span {
-                self.draft.skip(span, &heading.line.text, SkipReason::Container);
-            }
-        }
-    }
-
     /// Reads the blocks and then the subsections.
-    pub(super) fn content(&mut self, section: &'a Section, place: WalkContext) {
+    fn content(&mut self, section: &'a Section, place: WalkContext) {
         let rows_before = self.draft.rows.len();
         let has_rows_below = section.children.iter().any(|child| {
             matches!(self.reading(child, place), SectionKind::Row | SectionKind::Through(_))
@@ -226,7 +182,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    pub(super) fn row_of_section(&mut self, section: &'a Section, place: WalkContext) {
+    fn row_of_section(&mut self, section: &'a Section, place: WalkContext) {
         let Some(heading) = &section.heading else {
             return;
         };
@@ -259,7 +215,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    pub(super) fn detail(&mut self, section: &'a Section, place: WalkContext) {
+    fn detail(&mut self, section: &'a Section, place: WalkContext) {
         let Some(parent) = place.parent else {
             return self.skip_section(section, SkipReason::Prose, place);
         };
@@ -267,29 +223,7 @@ impl<'a> Walker<'a> {
         self.code_below(&section.blocks);
     }
 
-    /// Records code inside a described section as skipped, because code is never work.
-    pub(super) fn code_below(&mut self, blocks: &[Block]) {
-        for block in blocks {
-            if let Block::Code { span } = block {
-                self.skip_code(span.clone());
-            }
-        }
-    }
-
-    pub(super) fn skip_code(&mut self, span: Range<usize>) {
-        let what = self.text[span.clone()]
-            .lines()
-            .find(|line| !line.trim().is_empty() && !line.trim_start().starts_with(['`', '~']));
-        let what = what.unwrap_or("code").trim().to_owned();
-        self.draft.skip(span, &what, SkipReason::Code);
-    }
-
-    pub(super) fn field_of_section(
-        &mut self,
-        section: &'a Section,
-        attribute: Attribute,
-        place: WalkContext,
-    ) {
+    fn field_of_section(&mut self, section: &'a Section, attribute: Attribute, place: WalkContext) {
         let Some(parent) = place.parent else { return };
         for block in &section.blocks {
             let lines: Vec<Line> = match block {
@@ -298,18 +232,13 @@ impl<'a> Walker<'a> {
                 _ => Vec::new(),
             };
             for line in lines {
-                fields::apply(self, parent, attribute, &line.text, line.span.clone(), place.year);
+                self.apply_field(parent, attribute, &line.text, line.span.clone(), place.year);
             }
         }
         self.describe(parent, section.span());
     }
 
-    pub(super) fn skip_section(
-        &mut self,
-        section: &'a Section,
-        reason: SkipReason,
-        place: WalkContext,
-    ) {
+    fn skip_section(&mut self, section: &'a Section, reason: SkipReason, place: WalkContext) {
         let mut own =
             section.heading.as_ref().map_or(section.span(), |heading| heading.line.span.clone());
         if let Some(last) = section.blocks.last() {
@@ -327,7 +256,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    pub(super) fn blocks(&mut self, blocks: &[Block], place: WalkContext, has_rows_below: bool) {
+    fn blocks(&mut self, blocks: &[Block], place: WalkContext, has_rows_below: bool) {
         let mut lead_in = String::new();
         for block in blocks {
             match block {
@@ -348,7 +277,7 @@ impl<'a> Walker<'a> {
                 }
                 Block::Table { header, rows, span } => {
                     if place.skip.is_some_and(|reason| reason != SkipReason::PlannedElsewhere)
-                        || !super::tables::read(self, header, rows, place)
+                        || !tables::read(self, header, rows, place)
                     {
                         self.draft.skip(span.clone(), &header.join(" | "), SkipReason::Table);
                     }
@@ -363,18 +292,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Adds text to the description of the row, or records it as skipped if there is none.
-    pub(super) fn keep(&mut self, span: Range<usize>, place: WalkContext) {
-        match place.parent {
-            Some(parent) => self.describe(parent, span),
-            None => {
-                let what = self.text[span.clone()].trim().to_owned();
-                self.draft.skip(span, &what, place.skip.unwrap_or(SkipReason::Prose));
-            }
-        }
-    }
-
-    pub(super) fn paragraph(&mut self, lines: &[Line], span: Range<usize>, place: WalkContext) {
+    fn paragraph(&mut self, lines: &[Line], span: Range<usize>, place: WalkContext) {
         if self.title_span.start <= span.start && span.start < self.title_span.end {
             return;
         }
@@ -397,27 +315,5 @@ impl<'a> Walker<'a> {
             return self.state(&line, span, None);
         }
         self.draft.skip(span, &line.text, reason);
-    }
-
-    /// Reads a field such as "Priority: high". Returns whether the line was a field.
-    pub(super) fn field_line(&mut self, parent: usize, line: &Line, place: WalkContext) -> bool {
-        let Some((label, value)) = label_and_value(line) else {
-            return false;
-        };
-        let Some(attribute) = self.keywords.attribute(label).filter(|_| !value.is_empty()) else {
-            return false;
-        };
-        let value = value.to_owned();
-        fields::apply(self, parent, attribute, &value, line.span.clone(), place.year);
-        true
-    }
-
-    pub(super) fn next_group(&mut self) -> usize {
-        self.groups += 1;
-        self.groups
-    }
-
-    pub(super) fn stated(&self, text: &str) -> Option<durations::StatedDuration> {
-        durations::parse(self.keywords, self.options.day_minutes, text)
     }
 }

@@ -2,30 +2,31 @@
 
 use std::ops::Range;
 
-use super::dates;
-use super::draft::Mention;
-use super::extract::Walker;
-use super::keywords::{Attribute, normalised};
+use super::draft::{Mention, Row};
+use super::keywords::{Attribute, Keywords, normalised};
+use super::options::Options;
+use super::{dates, durations};
 use crate::planning::plan::Progress;
 
 /// Writes a field's value into the row; ignores unreadable values.
 pub(super) fn apply(
-    walker: &mut Walker<'_>,
-    row: usize,
+    keywords: &Keywords,
+    options: Options,
+    row: &mut Row,
     field: Attribute,
     value: &str,
     span: Range<usize>,
     year: Option<i32>,
 ) {
-    let keywords = walker.keywords;
     let value = value.trim();
     if keywords.is_empty_value(value) {
         return;
     }
-    let stated = walker.stated(value);
-    let row = &mut walker.draft.rows[row];
     match field {
-        Attribute::Estimate => row.stated = row.stated.take().or(stated),
+        Attribute::Estimate => {
+            let stated = durations::parse(keywords, options.day_minutes, value);
+            row.stated = row.stated.take().or(stated);
+        }
         Attribute::Depends | Attribute::Blocks => {
             row.mentions.push(Mention {
                 text: value.to_owned(),

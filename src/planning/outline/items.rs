@@ -7,57 +7,15 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Options;
-use super::dates::{self, Window};
-use super::durations::StatedDuration;
+use super::dates;
+use super::head::Head;
 use super::keywords::{Keywords, normalised, pattern};
 use super::notes;
+use super::options::Options;
 use super::titles::{is_picture, title, without_lead_in};
-use super::units::{Unit, UnitClass};
-use crate::domain::task::Priority;
+use super::units::{NUMBERING, Unit, UnitClass};
 use crate::planning::plan::Progress;
 
-/// Contents of a line of work.
-#[derive(Debug, Default, Clone)]
-pub(super) struct Head {
-    /// Empty when the line has no words of its own.
-    pub(super) title: String,
-    /// Whether the title omits part of the line, which the description should contain.
-    pub(super) shortened: bool,
-    pub(super) unit: Option<Unit>,
-    /// Numbers and ids that refer to the row, such as "2.1" and "T-12".
-    pub(super) names: Vec<String>,
-    pub(super) standing: Progress,
-    /// Whether the text says that the work will not be done.
-    pub(super) is_cancelled: bool,
-    pub(super) has_mark: bool,
-    /// Whether the line starts with a word such as "then" and so follows the previous item.
-    pub(super) is_next: bool,
-    pub(super) stated: Option<StatedDuration>,
-    pub(super) priority: Option<Priority>,
-    pub(super) owners: Vec<String>,
-    pub(super) window: Window,
-    pub(super) weeks: Option<(u32, u32)>,
-    /// Parenthesised notes that were removed from the title and may name prerequisites.
-    pub(super) asides: Vec<String>,
-}
-
-impl Head {
-    pub(super) fn reaches(&mut self, standing: Progress) {
-        self.standing = self.standing.max(standing);
-        self.has_mark = true;
-    }
-
-    pub(super) fn add_owner(&mut self, owner: &str) {
-        if !self.owners.iter().any(|known| known == owner) {
-            self.owners.push(owner.to_owned());
-        }
-    }
-}
-
-pub(super) static NUMBERING: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"^#?(?:(?P<a>\d{1,3}(?:\.\d{1,3})+)\.?|#(?P<b>\d{1,5}):?|(?P<c>\d{1,3})\\?[.)])\s+")
-});
 static IDENTIFIER: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"^\[?(?P<id>[A-Z]{1,8}-\d{1,5}(?:\.\d{1,3})*)\]?\s*(?::|-\s|\u{2013}|\u{2014}|\)|\.\s)\s*",
@@ -236,6 +194,7 @@ pub(super) fn commitment(keywords: &Keywords, text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::task::Priority;
 
     fn read(text: &str) -> Head {
         head(Keywords::english(), Options::default(), None, text, 0)

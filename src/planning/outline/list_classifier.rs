@@ -1,9 +1,9 @@
 //! Decides whether a list is a list of work, by how its items are written.
 
-use super::Options;
 use super::blocks::{Block, Item, Line};
 use super::items;
 use super::keywords::{Keywords, normalised};
+use super::options::Options;
 use super::requirements::has_modal;
 use super::units::Unit;
 
@@ -197,10 +197,10 @@ fn is_statement(keywords: &Keywords, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::planning::outline::blocks;
+    use crate::planning::outline::parser;
 
     fn evidence(text: &str) -> Evidence {
-        match &blocks::read(text)[0] {
+        match &parser::read(text)[0] {
             Block::List { items, .. } => Evidence::of(Keywords::english(), items),
             _ => Evidence::default(),
         }

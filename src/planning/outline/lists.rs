@@ -1,21 +1,15 @@
-//! Reads lists and sentences of work, item by item.
+//! Reads lists of work, item by item.
 
 use std::ops::Range;
 
 use super::blocks::{Block, Item, Line};
 use super::draft::{Mention, Row};
-use super::extract::{WalkContext, Walker};
 use super::items;
-use super::keywords::{HeadingRole, Keywords, Rank, normalised};
+use super::keywords::{HeadingRole, Rank, normalised};
+use super::lines::{is_placeholder, item_line};
 use super::list_classifier::{Evidence, is_field, label_and_value, starts_with_verb};
-use super::requirement_sections::may_contain_requirements;
-use super::requirements::has_modal;
-use super::section_classifier::first_word;
-use super::titles;
+use super::walker::{WalkContext, Walker};
 use crate::planning::plan::{Progress, SkipReason};
-
-/// Maximum start position of a list of fields that describes the document.
-const METADATA_REACH: usize = 400;
 
 impl Walker<'_> {
     pub(super) fn list(
@@ -63,49 +57,7 @@ impl Walker<'_> {
         }
     }
 
-    /// Reads a list outside the plan: as statements of a requirements section, or as skipped.
-    pub(super) fn plain_items(
-        &mut self,
-        list: &[Item],
-        span: Range<usize>,
-        place: WalkContext,
-        evidence: Evidence,
-    ) {
-        let states = place.skip == Some(SkipReason::PlannedElsewhere)
-            || (place.work.is_some() && evidence.modals * 2 > evidence.items);
-        if states && evidence.fields * 2 < evidence.items.max(1) {
-            for item in list {
-                let line = item_line(item)
-                    .filter(|line| !is_placeholder(&line.text) && !names_a_group(item, line));
-                if let Some(line) = line {
-                    self.state(&line, item.span.clone(), None);
-                }
-            }
-            return;
-        }
-        let all_fields = place.parent.is_none()
-            && list.iter().filter_map(item_line).all(|line| label_and_value(&line).is_some());
-        if all_fields && span.start < METADATA_REACH && place.skip.is_none() {
-            let what = list.first().and_then(item_line).map(|line| line.text).unwrap_or_default();
-            return self.draft.skip(span, &what, SkipReason::Metadata);
-        }
-        let reason = place.skip.unwrap_or(if evidence.is_strong() {
-            SkipReason::PlannedElsewhere
-        } else {
-            SkipReason::Prose
-        });
-        let what = list.first().and_then(item_line).map(|line| line.text).unwrap_or_default();
-        self.draft.skip(span, &what, reason);
-        if may_contain_requirements(reason) {
-            for line in list.iter().filter_map(item_line) {
-                if has_modal(self.keywords, &line.text) {
-                    self.state(&line, line.span.clone(), None);
-                }
-            }
-        }
-    }
-
-    pub(super) fn field_item(&mut self, parent: usize, item: &Item, place: WalkContext) {
+    fn field_item(&mut self, parent: usize, item: &Item, place: WalkContext) {
         let Some(line) = item_line(item) else { return };
         if !self.field_line(parent, &line, place) {
             self.draft.rows[parent].mentions.push(Mention::of_text(&line.text, line.span));
@@ -113,7 +65,7 @@ impl Walker<'_> {
     }
 
     /// Reads one item of a list of work. Returns its row, if it became one.
-    pub(super) fn item(&mut self, item: &Item, place: WalkContext) -> Option<usize> {
+    fn item(&mut self, item: &Item, place: WalkContext) -> Option<usize> {
         let line = item_line(item)?;
         if is_placeholder(&line.text) {
             self.draft.skip(item.span.clone(), &line.text, SkipReason::Placeholder);
@@ -215,7 +167,23 @@ impl Walker<'_> {
         }
     }
 
-    pub(super) fn label_role(&self, line: &Line, inside: bool) -> Option<HeadingRole> {
+    /// Reads acceptance criteria. Criteria written as instructions ("Add ...") also become
+    /// subtasks.
+    pub(super) fn criteria_items(&mut self, items: &[Item], place: WalkContext, as_parts: bool) {
+        let place = WalkContext { group: self.next_group(), ..place };
+        for item in items {
+            let Some(line) = item_line(item) else {
+                continue;
+            };
+            let mut owner = place.parent;
+            if as_parts && starts_with_verb(self.keywords, &line.text) {
+                owner = self.item(item, place).or(owner);
+            }
+            self.state(&line, item.span.clone(), owner);
+        }
+    }
+
+    fn label_role(&self, line: &Line, inside: bool) -> Option<HeadingRole> {
         let bold = line.bold_start();
         let label = match label_and_value(line) {
             Some((label, _)) => label,
@@ -227,7 +195,7 @@ impl Walker<'_> {
 
     /// Reads a label such as "Activities:" with a list below it, which is not a row but contains
     /// rows.
-    pub(super) fn labelled_part(
+    fn labelled_part(
         &mut self,
         item: &Item,
         line: &Line,
@@ -271,36 +239,10 @@ impl Walker<'_> {
         }
     }
 
-    pub(super) fn is_detail_label(&self, line: &Line) -> bool {
+    fn is_detail_label(&self, line: &Line) -> bool {
         label_and_value(line).is_some_and(|(label, _)| {
             self.keywords.statements.attributes.contains(&normalised(label))
         })
-    }
-
-    /// Reads sentences that promise work, in a work section without lists.
-    pub(super) fn sentences(&mut self, blocks: &[Block], place: WalkContext, only_promises: bool) {
-        for block in blocks {
-            let Block::Paragraph { lines, .. } = block else {
-                continue;
-            };
-            let whole = join(lines);
-            let mut rest = whole.text.as_str();
-            while !rest.trim().is_empty() {
-                let sentence = titles::first_sentence(rest);
-                rest = &rest[sentence.len()..];
-                let task = sentence.trim();
-                if promises_work(self.keywords, task, only_promises) {
-                    let head = items::head(self.keywords, self.options, place.year, task, 0);
-                    let mut row = Row::of_head(head, whole.span.clone(), whole.span.clone());
-                    row.description.push(sentence.trim().to_owned());
-                    if self.add(row, place).is_some() {
-                        self.draft.skips.retain(|skip| {
-                            skip.span != whole.span && skip.span.start != whole.span.start
-                        });
-                    }
-                }
-            }
-        }
     }
 }
 
@@ -314,13 +256,13 @@ fn has_checkboxes_below(item: &Item) -> bool {
 }
 
 /// Whether an item with this label is not work although its neighbours are.
-pub(super) fn ends_work(role: HeadingRole) -> bool {
+fn ends_work(role: HeadingRole) -> bool {
     use SkipReason::{Future, NonGoals, OpenQuestions, OutOfScope, Risks};
     matches!(role, HeadingRole::Skip(Future | NonGoals | OpenQuestions | OutOfScope | Risks))
 }
 
 /// Whether a lead-in such as "Without this:" introduces what is wrong instead of what to do.
-pub(super) fn negative(lead_in: &str) -> bool {
+fn negative(lead_in: &str) -> bool {
     let lead_in = lead_in.to_lowercase();
     lead_in.ends_with(':')
         && (lead_in.starts_with("without")
@@ -328,62 +270,11 @@ pub(super) fn negative(lead_in: &str) -> bool {
             || lead_in.contains("not include"))
 }
 
-pub(super) fn has_labelled_parts(walker: &Walker<'_>, items: &[Item]) -> bool {
+fn has_labelled_parts(walker: &Walker<'_>, items: &[Item]) -> bool {
     items.iter().filter_map(item_line).any(|line| {
         matches!(
             walker.label_role(&line, true),
             Some(HeadingRole::Children | HeadingRole::Criteria)
         ) && line.text.trim_end_matches('*').ends_with(':')
     })
-}
-
-/// Whether a sentence promises work, after "we will" or as an imperative.
-fn promises_work(keywords: &Keywords, sentence: &str, only_promises: bool) -> bool {
-    const MIN_WORDS: usize = 3;
-    let stated = items::after_sequence_word(keywords, sentence);
-    if stated.ends_with([':', '?']) || stated.split_whitespace().count() < MIN_WORDS {
-        return false;
-    }
-    if items::commitment(keywords, stated) > 0 {
-        return true;
-    }
-    !only_promises
-        && starts_with_verb(keywords, stated)
-        && !keywords.statements.not_work.contains(&first_word(stated))
-}
-
-/// Whether an item is only a short name for the list below it.
-pub(super) fn names_a_group(item: &Item, line: &Line) -> bool {
-    const SHORT: usize = 5;
-    let outside = line.text.split('(').next().unwrap_or_default();
-    item.blocks.len() > 1 && outside.split_whitespace().count() <= SHORT
-}
-
-pub(super) fn is_placeholder(text: &str) -> bool {
-    let text = text.trim();
-    let text = items::checkbox(text).map_or(text, |(_, bytes)| &text[bytes..]);
-    text.starts_with('[')
-        && text.ends_with(']')
-        && !text.contains("](")
-        && text.split_whitespace().count() > 3
-}
-
-/// Returns the first paragraph of an item as one line, without later paragraphs.
-pub(super) fn item_line(item: &Item) -> Option<Line> {
-    match item.blocks.first() {
-        Some(Block::Paragraph { lines, .. }) if !lines.is_empty() => Some(join(lines)),
-        _ => None,
-    }
-}
-
-/// Joins soft-wrapped lines into one.
-pub(super) fn join(lines: &[Line]) -> Line {
-    let mut whole = lines.first().cloned().unwrap_or_default();
-    for line in lines.iter().skip(1) {
-        whole.text.push(' ');
-        whole.text.push_str(line.text.trim());
-        whole.span.end = whole.span.end.max(line.span.end);
-        whole.struck &= line.struck;
-    }
-    whole
 }

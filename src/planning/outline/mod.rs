@@ -27,10 +27,13 @@
 //!   alone, and `language_note` says so.
 //!
 //! # Layers
-//! `blocks` (bytes to blocks) -> `sections` (blocks by heading) -> `extract` (sections to rows:
-//! `section_classifier` decides; `lists`, `tables`, `requirement_sections`, `items`, their `notes`
-//! and `fields` read) -> `dependencies`, `split`, `estimates`, `requirements` -> `assemble` (the
-//! plan and its `problems`).
+//! `parser` (bytes to `blocks`) -> `sections` (blocks by heading) -> `extract` (sections to rows)
+//! -> `dependencies`, `split`, `estimates`, `requirements` -> `assemble` (the plan and its
+//! `problems`).
+//!
+//! Within `extract`, `section_classifier` decides, and `lists`, `sentences`, `tables`,
+//! `requirement_sections` and `statements` read. They share the state in `walker`, and use `rows`,
+//! `items`, their `notes` and `fields`.
 
 mod acyclic;
 mod assemble;
@@ -44,12 +47,16 @@ mod estimates;
 mod extract;
 mod fields;
 mod front_matter;
+mod head;
 mod items;
 mod keyword_schema;
 mod keywords;
+mod lines;
 mod list_classifier;
 mod lists;
 mod notes;
+mod options;
+mod parser;
 mod problems;
 mod repair;
 mod requirement_sections;
@@ -57,34 +64,22 @@ mod requirements;
 mod rows;
 mod section_classifier;
 mod sections;
+mod sentences;
 mod split;
+mod statements;
 mod tables;
 mod targets;
 mod title;
 mod titles;
 mod units;
+mod walker;
 
 use crate::planning::plan::{Node, Plan, Progress};
 use draft::Draft;
 use keywords::{DetectedLanguage, Keywords, Rank};
+pub use options::Options;
 use sections::Section;
 use title::Title;
-
-/// Options of the planner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
-    /// Deepest level of a row; the top level is 0.
-    pub max_depth: u32,
-    /// Working minutes per day, for converting "2 days". Limited to between 1 and the minutes of a
-    /// calendar day.
-    pub day_minutes: u32,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { max_depth: 5, day_minutes: 480 }
-    }
-}
 
 /// Reads a project description as a plan. Never fails: a text without work gives an empty plan that
 /// says why.
@@ -109,7 +104,7 @@ pub fn outline(text: &str, options: Options) -> Plan {
 }
 
 fn read_by(keywords: &Keywords, text: &str, options: Options) -> Plan {
-    let root = sections::tree(blocks::read(text), keywords);
+    let root = sections::tree(parser::read(text), keywords);
     let title = title::find(text, keywords, &root);
     let (draft, rank) = plainest(text, keywords, options, &root, &title);
     assemble::plan(text, keywords, options, title, draft, rank)

@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Options;
 use super::dates::{self, Window};
 use super::durations;
-use super::items::Head;
+use super::head::Head;
 use super::keywords::{Keywords, normalised, pattern};
+use super::options::Options;
 use super::titles::{is_picture, without_code};
 use crate::planning::plan::Progress;
 

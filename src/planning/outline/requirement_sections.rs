@@ -1,16 +1,12 @@
-//! Reads sections that state requirements and sections that state an order.
+//! Reads sections of acceptance criteria and sections that state an order.
 
-use std::ops::Range;
-
-use super::blocks::{Block, Item, Line};
-use super::draft::{Mention, OrderNote, Statement};
-use super::extract::{WalkContext, Walker};
+use super::blocks::{Block, Item};
+use super::draft::{Mention, OrderNote};
 use super::items;
-use super::list_classifier::{Evidence, starts_with_verb};
-use super::lists::{item_line, join};
-use super::requirements::has_modal;
+use super::lines::item_line;
+use super::list_classifier::Evidence;
 use super::sections::Section;
-use super::titles;
+use super::walker::{WalkContext, Walker};
 use crate::planning::plan::SkipReason;
 
 impl Walker<'_> {
@@ -43,63 +39,6 @@ impl Walker<'_> {
         }
     }
 
-    /// Reads acceptance criteria. Criteria written as instructions ("Add ...") also become
-    /// subtasks.
-    pub(super) fn criteria_items(&mut self, items: &[Item], place: WalkContext, as_parts: bool) {
-        let place = WalkContext { group: self.next_group(), ..place };
-        for item in items {
-            let Some(line) = item_line(item) else {
-                continue;
-            };
-            let mut owner = place.parent;
-            if as_parts && starts_with_verb(self.keywords, &line.text) {
-                owner = self.item(item, place).or(owner);
-            }
-            self.state(&line, item.span.clone(), owner);
-        }
-    }
-
-    pub(super) fn statement_or_skip(&mut self, line: &Line, owner: Option<usize>) {
-        if has_modal(self.keywords, &line.text) {
-            self.state(line, line.span.clone(), owner);
-        } else if owner.is_none() {
-            self.draft.skip(line.span.clone(), &line.text, SkipReason::Prose);
-        }
-    }
-
-    pub(super) fn state(&mut self, line: &Line, span: Range<usize>, owner: Option<usize>) {
-        let text = titles::clean(titles::without_numbering(line.text.trim()));
-        if text.split_whitespace().count() < 2 {
-            return;
-        }
-        self.draft.statements.push(Statement { text, span, owner });
-    }
-
-    /// Reads the "must" sentences of a section that is not work.
-    pub(super) fn modal_statements(&mut self, blocks: &[Block]) {
-        for block in blocks {
-            match block {
-                Block::Paragraph { lines, .. } => {
-                    let line = join(lines);
-                    if lines.len() <= 4
-                        && has_modal(self.keywords, &line.text)
-                        && titles::first_sentence(&line.text).len() == line.text.len()
-                    {
-                        self.state(&line, line.span.clone(), None);
-                    }
-                }
-                Block::List { items, .. } => {
-                    for line in items.iter().filter_map(item_line) {
-                        if has_modal(self.keywords, &line.text) {
-                            self.state(&line, line.span.clone(), None);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
     pub(super) fn order(&mut self, section: &Section) {
         self.draft.skip(section.span(), section.title(), SkipReason::Restated);
         let mut open: Vec<&Section> = vec![section];
@@ -115,7 +54,7 @@ impl Walker<'_> {
         }
     }
 
-    pub(super) fn order_item(&mut self, item: &Item) {
+    fn order_item(&mut self, item: &Item) {
         let Some(line) = item_line(item) else { return };
         let mut head = items::head(self.keywords, self.options, None, &line.text, line.strong);
         head.names.extend(item.number.map(|number| number.to_string()));
@@ -133,10 +72,4 @@ impl Walker<'_> {
         }
         self.draft.order_notes.push(OrderNote { title: head.title, names: head.names, mentions });
     }
-}
-
-/// Whether "must" is binding in a section of this kind.
-pub(super) fn may_contain_requirements(reason: SkipReason) -> bool {
-    use SkipReason::{Assumptions, Design, Goals, Overview, PlannedElsewhere, Prose};
-    matches!(reason, Goals | Assumptions | Design | Overview | PlannedElsewhere | Prose)
 }

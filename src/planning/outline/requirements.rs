@@ -7,6 +7,7 @@ use regex::Regex;
 
 use super::draft::Draft;
 use super::keywords::{Keywords, normalised, pattern};
+use crate::planning::plan::SkipReason;
 use crate::text::stem::content_words;
 
 /// Parenthesised text, which explains a statement and need not be covered.
@@ -26,6 +27,12 @@ pub(super) fn has_modal(keywords: &Keywords, text: &str) -> bool {
     let padded = format!(" {} ", normalised(text));
     let asks = text.trim_end().ends_with('?');
     !asks && keywords.statements.modals.iter().any(|modal| padded.contains(&format!(" {modal} ")))
+}
+
+/// Whether "must" is binding in a section of this kind.
+pub(super) fn may_contain_requirements(reason: SkipReason) -> bool {
+    use SkipReason::{Assumptions, Design, Goals, Overview, PlannedElsewhere, Prose};
+    matches!(reason, Goals | Assumptions | Design | Overview | PlannedElsewhere | Prose)
 }
 
 /// Returns the rows that cover each statement, best first.

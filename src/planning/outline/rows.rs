@@ -1,17 +1,15 @@
-//! Adds rows: new rows, restatements of a row, and descriptions of a row.
+//! Adds rows and finds the rows that a text restates or describes.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use super::draft::Row;
-use super::extract::{WalkContext, Walker};
 use super::items;
-use super::keywords::Rank;
 use super::sections::Section;
+use super::walker::{WalkContext, Walker};
 use crate::planning::plan::SkipReason;
 use crate::text::stem::content_words;
 
-impl<'a> Walker<'a> {
+impl Walker<'_> {
     /// Adds a row, or merges it into the row it restates; `None` if it would be too deep.
     pub(super) fn add(&mut self, mut row: Row, place: WalkContext) -> Option<usize> {
         if let Some(first) = row.title.chars().next().filter(|c| c.is_lowercase())
@@ -44,7 +42,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Returns the top-level row that this row restates, such as a phase in a later timeline table.
-    pub(super) fn restated(&self, row: &Row, place: WalkContext) -> Option<usize> {
+    fn restated(&self, row: &Row, place: WalkContext) -> Option<usize> {
         if place.parent.is_some() {
             return None;
         }
@@ -60,27 +58,11 @@ impl<'a> Walker<'a> {
         same_unit.or(same_title).copied().filter(|known| self.draft.rows[*known].group != row.group)
     }
 
-    pub(super) fn remember_root(&mut self, index: usize) {
+    fn remember_root(&mut self, index: usize) {
         let row = &self.draft.rows[index];
         self.root_titles.entry(plain_words(&row.title)).or_insert(index);
         if let Some(unit) = row.unit.as_ref().filter(|_| row.is_phase_unit()) {
             self.root_units.entry((unit.word.clone(), unit.number.clone())).or_insert(index);
-        }
-    }
-
-    /// Assigns each section that describes a feature to the row that builds it.
-    pub(super) fn describing_sections(&mut self) {
-        self.is_last_pass = true;
-        for (section, place) in std::mem::take(&mut self.deferred) {
-            let Some(row) = self.row_described(section) else {
-                self.section(section, place);
-                continue;
-            };
-            self.draft.skip(section.span(), section.title(), SkipReason::Restated);
-            self.content(
-                section,
-                WalkContext { parent: Some(row), work: Some(Rank::Feature), skip: None, ..place },
-            );
         }
     }
 
@@ -111,17 +93,9 @@ impl<'a> Walker<'a> {
             _ => None,
         }
     }
-
-    pub(super) fn describe(&mut self, row: usize, span: Range<usize>) {
-        let text = dedented(&self.text[span.clone()]);
-        let known = self.draft.rows[row].description.last();
-        if !text.is_empty() && known != Some(&text) {
-            self.draft.rows[row].description.push(text);
-        }
-    }
 }
 
-pub(super) fn overlap(a: &str, b: &str) -> bool {
+fn overlap(a: &str, b: &str) -> bool {
     let words = |text: &str| content_words(text);
     let (a, b) = (words(a), words(b));
     let common = a.iter().filter(|word| b.contains(word)).count();
@@ -137,23 +111,4 @@ pub(super) fn describes_one_thing(section: &Section) -> bool {
     !section.is_label()
         && !section.blocks.is_empty()
         && section.children.iter().all(|child| child.is_label())
-}
-
-/// Returns the text without the indentation that all its lines share.
-pub(super) fn dedented(text: &str) -> String {
-    let indent = text
-        .lines()
-        .skip(1)
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| line.len() - line.trim_start_matches([' ', '\t']).len())
-        .min()
-        .unwrap_or(0);
-    let lines: Vec<&str> = text
-        .lines()
-        .enumerate()
-        .map(
-            |(at, line)| if at == 0 { line.trim_start() } else { line.get(indent..).unwrap_or("") },
-        )
-        .collect();
-    lines.join("\n").trim().to_owned()
 }

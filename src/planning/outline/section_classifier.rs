@@ -1,12 +1,13 @@
 //! Classifies each section: a row, parts of a row, statements, or no work.
 
 use super::blocks::Block;
-use super::extract::{WalkContext, Walker};
 use super::keywords::{Attribute, HeadingRole, Rank, normalised};
+use super::lines::first_word;
 use super::list_classifier::{Evidence, label_and_value};
-use super::requirement_sections::may_contain_requirements;
+use super::requirements::may_contain_requirements;
 use super::sections::Section;
 use super::units::{Unit, UnitClass};
+use super::walker::{WalkContext, Walker};
 use crate::planning::plan::SkipReason;
 
 /// Maximum number of words in a group name; a longer label is a sentence that introduces a list.
@@ -29,7 +30,7 @@ pub(super) enum SectionKind {
 
 impl Walker<'_> {
     /// Whether the whole section is a template instruction in one pair of brackets.
-    pub(super) fn is_unfilled(&self, section: &Section) -> bool {
+    fn is_unfilled(&self, section: &Section) -> bool {
         let (Some(first), Some(last)) = (section.blocks.first(), section.blocks.last()) else {
             return false;
         };
@@ -152,12 +153,7 @@ impl Walker<'_> {
         }
     }
 
-    pub(super) fn work_reading(
-        &self,
-        section: &Section,
-        place: WalkContext,
-        rank: Rank,
-    ) -> SectionKind {
+    fn work_reading(&self, section: &Section, place: WalkContext, rank: Rank) -> SectionKind {
         let is_container = self.keywords.is_container(section.title());
         if place.work.is_some() {
             return match (is_container, place.parent.is_some()) {
@@ -179,7 +175,7 @@ impl Walker<'_> {
 
     /// Classifies a label of unknown meaning inside work: a row, parts of the parent row, or
     /// detail.
-    pub(super) fn label_reading(&self, section: &Section, place: WalkContext) -> SectionKind {
+    fn label_reading(&self, section: &Section, place: WalkContext) -> SectionKind {
         let evidence = self.first_evidence(section);
         let is_lead_in = section.heading.as_ref().is_some_and(|heading| {
             let line = &heading.line;
@@ -211,22 +207,22 @@ impl Walker<'_> {
     }
 
     /// Whether the last top-level row came from a list. A label after it comments on the list.
-    pub(super) fn follows_a_list(&self) -> bool {
+    fn follows_a_list(&self) -> bool {
         self.draft.roots.last().is_some_and(|row| !self.draft.rows[*row].from_heading)
     }
 
-    pub(super) fn is_phase_above(&self, place: WalkContext) -> bool {
+    fn is_phase_above(&self, place: WalkContext) -> bool {
         place.parent.is_none_or(|parent| self.draft.rows[parent].is_phase_unit())
     }
 
-    pub(super) fn first_evidence(&self, section: &Section) -> Option<Evidence> {
+    fn first_evidence(&self, section: &Section) -> Option<Evidence> {
         section.blocks.iter().find_map(|block| match block {
             Block::List { items, .. } => Some(Evidence::of(self.keywords, items)),
             _ => None,
         })
     }
 
-    pub(super) fn has_strong_list(&self, section: &Section) -> bool {
+    fn has_strong_list(&self, section: &Section) -> bool {
         self.first_evidence(section).is_some_and(Evidence::is_strong)
     }
 
@@ -250,7 +246,7 @@ fn skipped_reading(reason: SkipReason, role: Option<HeadingRole>) -> SectionKind
 }
 
 /// Whether a section skipped for this reason may contain a plan in a subsection.
-pub(super) fn may_hold_a_plan(reason: SkipReason) -> bool {
+fn may_hold_a_plan(reason: SkipReason) -> bool {
     matches!(
         reason,
         SkipReason::Overview
@@ -260,10 +256,6 @@ pub(super) fn may_hold_a_plan(reason: SkipReason) -> bool {
     )
 }
 
-pub(super) fn holds_list(section: &Section) -> bool {
+fn holds_list(section: &Section) -> bool {
     section.blocks.iter().any(|block| matches!(block, Block::List { .. } | Block::Table { .. }))
-}
-
-pub(super) fn first_word(text: &str) -> String {
-    crate::text::stem::words(text).next().unwrap_or_default()
 }

@@ -285,7 +285,7 @@ fn is_capitals(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::planning::outline::blocks;
+    use crate::planning::outline::parser;
 
     /// Returns the tree as indented headings.
     fn shape(text: &str) -> Vec<String> {
@@ -296,7 +296,7 @@ mod tests {
             }
         }
         let mut lines = Vec::new();
-        walk(&tree(blocks::read(text), Keywords::english()), 0, &mut lines);
+        walk(&tree(parser::read(text), Keywords::english()), 0, &mut lines);
         lines
     }
 

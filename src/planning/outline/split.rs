@@ -1,8 +1,8 @@
 //! Splits oversized tasks into smaller parts and marks them as splits.
 
-use super::Options;
 use super::draft::{Draft, Row};
 use super::durations::StatedDuration;
+use super::options::Options;
 use crate::domain::time::{Estimate, Minutes};
 use crate::planning::plan::Progress;
 

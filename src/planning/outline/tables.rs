@@ -3,12 +3,11 @@
 use super::blocks::Row as TableRow;
 use super::dates;
 use super::draft::Row;
-use super::extract::{WalkContext, Walker};
-use super::fields;
 use super::items;
 use super::keywords::{Attribute, Rank, normalised};
 use super::titles;
 use super::units::Unit;
+use super::walker::{WalkContext, Walker};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -146,7 +145,7 @@ fn other_cell(
         Column::Field(field) => {
             let value =
                 if field == Attribute::Estimate { with_unit(name, &plain) } else { plain.clone() };
-            fields::apply(walker, index, field, &value, row.span.clone(), place.year);
+            walker.apply_field(index, field, &value, row.span.clone(), place.year);
         }
         Column::WeakTitle => {
             if let Some(weeks) = dates::weeks(&plain) {

@@ -1,14 +1,16 @@
 //! Finds the rows that a phrase such as "task 3" or "the import" names.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::dependencies::{Finder, ListedItem, Target};
-use super::keywords::pattern;
+use super::draft::Draft;
+use super::keywords::{Keywords, pattern};
+use crate::text::similarity::TitleIndex;
 
 /// Minimum similarity between a phrase and the title it refers to.
-pub(super) const LIKENESS_FLOOR: f64 = 0.62;
+const LIKENESS_FLOOR: f64 = 0.62;
 /// The same minimum after an ambiguous keyword such as "after".
 const WEAK_LIKENESS_FLOOR: f64 = 0.8;
 /// Minimum similarity for showing a title as a guess.
@@ -27,7 +29,41 @@ pub(super) static IDENTIFIER: LazyLock<Regex> =
 /// Short names of rows, such as "T1" or "M2".
 static SHORT_NAME: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[A-Za-z]{1,4}\d{1,4}$"));
 
-impl Finder<'_> {
+/// The rows that a phrase can name.
+pub(super) struct Targets<'a> {
+    draft: &'a Draft,
+    keywords: &'a Keywords,
+    titles: TitleIndex,
+    /// Rows by their lower-case numbers and ids.
+    names: BTreeMap<String, Vec<usize>>,
+}
+
+/// An item of a list outside the plan, and the row that it refers to.
+#[derive(Debug, Clone)]
+pub(super) struct ListedItem {
+    pub(super) name: String,
+    pub(super) row: Option<usize>,
+    pub(super) title: String,
+}
+
+/// Resolved target of a phrase.
+pub(super) enum Target {
+    Rows(Vec<usize>),
+    Unsure(Option<usize>),
+}
+
+impl<'a> Targets<'a> {
+    pub(super) fn new(draft: &'a Draft, keywords: &'a Keywords) -> Self {
+        let titles = TitleIndex::new(draft.rows.iter().map(|row| row.title.as_str()));
+        Self { draft, keywords, titles, names: names(draft) }
+    }
+
+    /// Returns the row with the title most similar to the whole text, if it is similar enough.
+    pub(super) fn titled(&self, title: &str) -> Option<usize> {
+        let matches = self.titles.matches(title);
+        matches.first().filter(|best| best.score >= LIKENESS_FLOOR).map(|best| best.index)
+    }
+
     pub(super) fn resolve(
         &self,
         from: usize,
@@ -78,7 +114,16 @@ impl Finder<'_> {
         self.alike(from, phrase, strong)
     }
 
-    pub(super) fn rows_named(&self, name: &str) -> Vec<usize> {
+    pub(super) fn is_unit_word(&self, word: &str) -> bool {
+        let word = word.to_lowercase();
+        let singular = word.strip_suffix('s').unwrap_or(&word);
+        let units = &self.keywords.units;
+        [&units.phase, &units.time, &units.task, &units.feature]
+            .into_iter()
+            .any(|words| words.iter().any(|unit| *unit == word || unit == singular))
+    }
+
+    fn rows_named(&self, name: &str) -> Vec<usize> {
         self.names.get(&name.to_lowercase()).cloned().unwrap_or_default()
     }
 
@@ -210,4 +255,15 @@ impl Finder<'_> {
             };
         }
     }
+}
+
+fn names(draft: &Draft) -> BTreeMap<String, Vec<usize>> {
+    let mut names: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (index, row) in draft.rows.iter().enumerate() {
+        let own: BTreeSet<String> = row.names.iter().map(|name| name.to_lowercase()).collect();
+        for name in own {
+            names.entry(name).or_default().push(index);
+        }
+    }
+    names
 }

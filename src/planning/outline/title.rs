@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::Options;
 use super::blocks::{Block, Line};
 use super::front_matter::FrontMatter;
 use super::items;
 use super::keywords::{HeadingRole, Keywords, normalised};
 use super::list_classifier::label_and_value;
+use super::options::Options;
 use super::sections::Section;
 use super::titles::{self, clean, first_sentence};
 

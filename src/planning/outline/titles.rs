@@ -1,7 +1,7 @@
 //! Selects the part of a line that is shown as its title, and shortens long titles.
 
-use super::items::NUMBERING;
 use super::keywords::Keywords;
+use super::units::NUMBERING;
 use crate::domain::hidden::is_blank;
 
 /// Maximum length of an unshortened title; a longer line is cut at a natural pause.

@@ -1,4 +1,4 @@
-//! Reads counted parts of a plan: "Phase 2", "Week 3", "Q1", "Task 4".
+//! Reads counted parts of a plan: "Phase 2", "Week 3", "Q1", "Task 4", and the numbers of items.
 
 use std::sync::LazyLock;
 
@@ -31,6 +31,11 @@ static UNIT: LazyLock<Regex> = LazyLock::new(|| {
 
 static QUARTER: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"^[Qq](?P<number>[1-4])(?:[ /]+\d{4})?\s*(?P<end>:|-|\u{2013}|\u{2014}|\(|$)")
+});
+
+/// Matches the number at the start of an item: "2.1 ", "#4 ", "3) ".
+pub(super) static NUMBERING: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"^#?(?:(?P<a>\d{1,3}(?:\.\d{1,3})+)\.?|#(?P<b>\d{1,5}):?|(?P<c>\d{1,3})\\?[.)])\s+")
 });
 
 impl Unit {
