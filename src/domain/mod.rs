@@ -8,6 +8,7 @@ pub mod any_record;
 pub mod apply;
 pub mod change;
 pub mod day;
+mod entities;
 pub mod erase;
 pub mod hidden;
 pub mod id;

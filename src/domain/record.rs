@@ -196,23 +196,6 @@ super::value::string_enum! {
 }
 
 impl Entity {
-    /// Fields of the entity's record.
-    pub fn fields(self) -> &'static [Field] {
-        match self {
-            Self::Lake => super::lake::Lake::FIELDS,
-            Self::Project => super::project::Project::FIELDS,
-            Self::Task => super::task::Task::FIELDS,
-            Self::TaskLink => super::link::TaskLink::FIELDS,
-            Self::User => super::user::User::FIELDS,
-            Self::Requirement => super::requirement::Requirement::FIELDS,
-            Self::TaskRequirement => super::requirement::TaskRequirement::FIELDS,
-        }
-    }
-
-    pub fn field(self, name: &str) -> Option<&'static Field> {
-        self.fields().iter().find(|field| field.name == name)
-    }
-
     /// Name with spaces, for use in a sentence.
     pub fn noun(self) -> &'static str {
         match self {

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::day;
-use super::value::FieldValue;
 
 /// Work minutes: at most [`Minutes::MAX`] for one task, unlimited for a sum over many. A work day
 /// has 480 ([`Minutes::PER_DAY`]), a week five days.
@@ -198,6 +197,40 @@ pub fn rfc3339(at: Instant) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
 }
 
+/// Minimum value of chrono's nanoseconds in a leap second.
+const NANOS_PER_SECOND: u32 = 1_000_000_000;
+
+/// Reason why a text is not a time that the tables can store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotATime {
+    /// It is not in the form that every interface accepts.
+    Form,
+    LeapSecond,
+    /// Its day is not [`day::is_storable`].
+    Range,
+}
+
+/// Reads a time in the form that every interface accepts, at the precision of the tables.
+pub fn read(text: &str) -> Result<Instant, NotATime> {
+    if !is_in_form(text) {
+        return Err(NotATime::Form);
+    }
+    let at = DateTime::parse_from_rfc3339(text).map_err(|_| NotATime::Form)?.to_utc();
+    if at.timestamp_subsec_nanos() >= NANOS_PER_SECOND {
+        return Err(NotATime::LeapSecond);
+    }
+    if !day::is_storable(at.date_naive()) {
+        return Err(NotATime::Range);
+    }
+    Ok(micros(at))
+}
+
+/// Whether a text is a time in the form that every interface accepts. Chrono's RFC 3339 also allows
+/// a space or a lowercase t between day and time, a lowercase z, and another minus sign.
+fn is_in_form(text: &str) -> bool {
+    text.is_ascii() && text.as_bytes().get(10) == Some(&b'T') && !text.contains('z')
+}
+
 /// Point at which to read the lake: a seq of the journal or an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsOf {
@@ -224,9 +257,7 @@ impl FromStr for AsOf {
             let end = NaiveTime::from_hms_micro_opt(23, 59, 59, 999_999).unwrap_or_default();
             return Ok(Self::Time(date.and_time(end).and_utc()));
         }
-        // Every interface accepts the same form of time.
-        let at = Instant::read(&serde_json::Value::from(text));
-        at.map(Self::Time).map_err(|_| AsOfError(text.chars().take(40).collect()))
+        read(text).map(Self::Time).map_err(|_| AsOfError(text.chars().take(40).collect()))
     }
 }
 

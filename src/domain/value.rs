@@ -11,10 +11,7 @@ use super::day;
 use super::hidden::{is_blank, is_control};
 use super::id::EntityId;
 use super::key::{ProjectKey, TaskKey};
-use super::time::{Instant, Lag, Minutes, micros, rfc3339};
-
-/// Minimum value of chrono's nanoseconds in a leap second.
-const NANOS_PER_SECOND: u32 = 1_000_000_000;
+use super::time::{self, Instant, Lag, Minutes, NotATime, rfc3339};
 
 /// Kind of a field, from which its column type, JSON schema and limits follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -376,29 +373,17 @@ impl FieldValue for NaiveDate {
     }
 }
 
-/// Whether a text is a time in the form that every interface accepts. Chrono's RFC 3339 also allows
-/// a space or a lowercase t between day and time, a lowercase z, and another minus sign.
-fn is_in_form(text: &str) -> bool {
-    text.is_ascii() && text.as_bytes().get(10) == Some(&b'T') && !text.contains('z')
-}
-
 impl FieldValue for Instant {
     const KIND: Kind = Kind::Instant;
     fn absent() -> Self {
         Self::default()
     }
     fn read(value: &Value) -> Result<Self, InvalidValue> {
-        let at = value
-            .as_str()
-            .filter(|text| is_in_form(text))
-            .and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-        match at.map(|at| at.to_utc()) {
-            Some(at) if at.timestamp_subsec_nanos() >= NANOS_PER_SECOND => {
-                invalid("a time without a leap second", value)
-            }
-            Some(at) if day::is_storable(at.date_naive()) => Ok(micros(at)),
-            Some(_) => invalid(day::RANGE, value),
-            None => invalid("an RFC 3339 time such as 2026-11-20T10:00:00Z", value),
+        match value.as_str().ok_or(NotATime::Form).and_then(time::read) {
+            Ok(at) => Ok(at),
+            Err(NotATime::LeapSecond) => invalid("a time without a leap second", value),
+            Err(NotATime::Range) => invalid(day::RANGE, value),
+            Err(NotATime::Form) => invalid("an RFC 3339 time such as 2026-11-20T10:00:00Z", value),
         }
     }
     /// Reads a leap second as the instant after it, as the columns of the tables do.
