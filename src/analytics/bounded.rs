@@ -22,7 +22,8 @@ use deltalake::datafusion::logical_expr::{
 };
 
 use super::frames::counted;
-use super::growth::{ELEMENT, GROWING, Growth};
+use super::growth::{ELEMENT, GROWING, Growth, is_constant};
+use super::result_limit::ResultTooLarge;
 
 /// Maximum number of bytes that one call produces for a batch of rows.
 const BATCH: usize = 256 << 20;
@@ -39,15 +40,6 @@ const ROWS: usize = 8 << 10;
 const FIXED: usize = BATCH / ROWS;
 /// Functions that cast to the Arrow type in their second argument.
 const CASTING: [&str; 2] = ["arrow_cast", "arrow_try_cast"];
-
-/// Error for a function that produces more than its limit.
-#[derive(Debug, thiserror::Error)]
-#[error("{function} would make {bytes} bytes at once; the limit is {most}")]
-pub(super) struct ResultTooLarge {
-    pub function: String,
-    pub bytes: usize,
-    pub most: usize,
-}
 
 /// Rewrite that puts measured forms in place of functions that grow, also over a window, and around
 /// `||`.
@@ -247,10 +239,6 @@ impl ScalarUDFImpl for MeasuredConcat {
     }
 }
 
-pub(super) fn is_constant(value: &ColumnarValue) -> bool {
-    matches!(value, ColumnarValue::Scalar(_))
-}
-
 fn most(args: &ScalarFunctionArgs) -> usize {
     match args.return_field.data_type() {
         _ if !args.args.iter().all(is_constant) => BATCH,
@@ -263,11 +251,7 @@ fn measured(function: &str, bytes: usize, most: usize) -> Result<()> {
     if bytes <= most {
         return Ok(());
     }
-    Err(DataFusionError::External(Box::new(ResultTooLarge {
-        function: function.to_owned(),
-        bytes,
-        most,
-    })))
+    Err(ResultTooLarge { function: function.to_owned(), bytes, most }.into())
 }
 
 /// Returns the memory that a value takes, in bytes.

@@ -7,8 +7,8 @@ use deltalake::datafusion::error::DataFusionError;
 use deltalake::parquet::errors::ParquetError;
 
 use super::AnalyticsError;
-use super::bounded::ResultTooLarge;
 use super::repeated::TooWide;
+use super::result_limit::ResultTooLarge;
 use crate::store::StoreError;
 
 /// Maximum number of characters that an error repeats from a query.

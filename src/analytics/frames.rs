@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use deltalake::arrow::array::ArrayRef;
 use deltalake::arrow::datatypes::{DataType, FieldRef};
 use deltalake::datafusion::common::{Result, ScalarValue};
-use deltalake::datafusion::error::DataFusionError;
 use deltalake::datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
 use deltalake::datafusion::logical_expr::function::{
     AccumulatorArgs, ExpressionArgs, PartitionEvaluatorArgs, StateFieldsArgs, WindowUDFFieldArgs,
@@ -25,7 +24,7 @@ use deltalake::datafusion::logical_expr::{
 };
 use deltalake::datafusion::physical_expr::PhysicalExpr;
 
-use super::bounded::ResultTooLarge;
+use super::result_limit::ResultTooLarge;
 use super::wide::{bytes_of, varies};
 
 /// Maximum number of bytes in all values of one window function.
@@ -99,11 +98,7 @@ impl Count {
         if bytes <= VALUES {
             return Ok(());
         }
-        Err(DataFusionError::External(Box::new(ResultTooLarge {
-            function: format!("{function} OVER"),
-            bytes,
-            most: VALUES,
-        })))
+        Err(ResultTooLarge { function: format!("{function} OVER"), bytes, most: VALUES }.into())
     }
 }
 

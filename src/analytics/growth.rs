@@ -11,8 +11,6 @@ use deltalake::arrow::datatypes::{
 use deltalake::datafusion::common::Result;
 use deltalake::datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
-use super::bounded::is_constant;
-
 /// Minimum number of bytes in an array element.
 pub(super) const ELEMENT: usize = 8;
 
@@ -100,6 +98,11 @@ impl Growth {
             Self::Sum => 0,
         }
     }
+}
+
+/// Whether an argument is the same for all rows.
+pub(super) fn is_constant(value: &ColumnarValue) -> bool {
+    matches!(value, ColumnarValue::Scalar(_))
 }
 
 /// Values of an argument, by row.

@@ -19,6 +19,7 @@ mod referenced_tables;
 pub mod registration;
 mod repeated;
 pub mod report;
+mod result_limit;
 mod select;
 mod session;
 mod table;

@@ -7,9 +7,16 @@ use deltalake::arrow::compute::{CastOptions, cast_with_options};
 use deltalake::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::error::WarehouseError;
-use super::wire::{self, Chunk, Column, Succeeded};
-use super::{Rows, STATEMENTS};
+use super::wire::{self, Chunk, Column, STATEMENTS, Succeeded};
 use crate::net::{Request, Workspace};
+
+/// Rows of a result.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    pub batches: Vec<RecordBatch>,
+    /// Whether the warehouse returned only some of the rows.
+    pub is_truncated: bool,
+}
 
 /// Fetches the rows, chunk by chunk.
 pub async fn rows(workspace: &Workspace, answered: Succeeded) -> Result<Rows, WarehouseError> {

@@ -4,7 +4,6 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::Stop;
 use crate::net::NetError;
 
 #[derive(Debug, Error)]
@@ -31,6 +30,13 @@ pub enum WarehouseError {
     Deadline { left: StatementState },
     #[error("the warehouse's answer cannot be read: {what}")]
     Unreadable { what: String },
+}
+
+/// Reason why a caller no longer waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    Interrupted,
+    Deadline,
 }
 
 /// State of a statement that is no longer waited for.

@@ -8,8 +8,7 @@ use deltalake::arrow::array::RecordBatch;
 use deltalake::arrow::datatypes::Schema;
 use deltalake::arrow::ipc::reader::StreamReader;
 
-use super::Rows;
-use super::answer::{check_row_count, piece};
+use super::answer::{Rows, check_row_count, piece};
 use super::error::WarehouseError;
 use super::wire::{Link, Succeeded};
 use crate::net::{NetError, Workspace};

@@ -13,18 +13,17 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deltalake::arrow::array::RecordBatch;
 use serde_json::{Value, json};
 
-pub use error::{StatementState, WarehouseError};
+pub use answer::Rows;
+pub use error::{StatementState, Stop, WarehouseError};
 pub use param::Param;
 
 use super::select::Select;
 use crate::net::{NetError, Request, Workspace};
 use crate::store::catalog::{Check, SchemaName};
-use wire::{Running, Succeeded, Warehouse as Described};
+use wire::{Running, STATEMENTS, Succeeded, Warehouse as Described};
 
-const STATEMENTS: &str = "api/2.0/sql/statements";
 const WAREHOUSES: &str = "api/2.0/sql/warehouses";
 /// Time that the API waits for a quick statement before its first response. Short, since only that
 /// response identifies the statement to cancel.
@@ -43,14 +42,6 @@ pub struct Warehouse {
     schema: Option<SchemaName>,
 }
 
-/// Rows of a result.
-#[derive(Clone, Debug)]
-pub struct Rows {
-    pub batches: Vec<RecordBatch>,
-    /// Whether the warehouse returned only some of the rows.
-    pub is_truncated: bool,
-}
-
 /// Transfer method of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
@@ -58,13 +49,6 @@ pub enum Disposition {
     /// as `Large`.
     Small,
     Large,
-}
-
-/// Reason why a caller no longer waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    Interrupted,
-    Deadline,
 }
 
 impl Warehouse {

@@ -1,10 +1,13 @@
-//! Response types of the Statement Execution API.
+//! Path and response types of the Statement Execution API.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::WarehouseError;
+
+/// Path of the statements below the workspace.
+pub const STATEMENTS: &str = "api/2.0/sql/statements";
 
 /// Current state of a statement.
 #[derive(Clone, Debug, Deserialize)]
