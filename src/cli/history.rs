@@ -7,12 +7,13 @@ use super::limit::at_least_one;
 use super::reply::count;
 use super::{CliError, Context, Reply};
 use crate::domain::any_record::AnyRecord;
+use crate::domain::record::Fields;
 use crate::domain::state::State;
 use crate::domain::time::{AsOf, rfc3339};
 use crate::service::history::{HistoryEntry, concerns, subject};
 use crate::service::{Service, ServiceError, find};
 use crate::store::row::Row;
-use crate::store::{Scope, Snapshot};
+use crate::store::{Scope, Snapshot, StoreError};
 use crate::text::visible::visible_line;
 
 /// Show changes, newest first.
@@ -82,7 +83,8 @@ async fn history_reply(args: &Args, service: &Service) -> Result<Reply, CliError
         let at = past.at.format("%Y-%m-%d %H:%M:%S");
         lines.push(format!("{}  {at}  {} ({}){reason}", past.seq, past.actor, past.source));
         for row in past.rows.iter().take(5) {
-            lines.push(format!("    {}", sentence(&state, row)?));
+            let (before, after) = fields(row)?;
+            lines.push(format!("    {}", sentence(&state, row, &before, &after)));
         }
         if past.rows.len() > 5 {
             lines.push(format!("    and {} more", count(past.rows.len() - 5, "change")));
@@ -108,17 +110,19 @@ fn set_json(state: &State, past: &HistoryEntry) -> Result<Value, CliError> {
 }
 
 fn row_json(state: &State, row: &Row) -> Result<Value, CliError> {
+    let (before, after) = fields(row)?;
     Ok(json!({
         "op": row.op, "entity": row.entity, "id": row.entity_id.to_string(), "name": subject(state, row),
         "erased": row.is_erased(),
-        "before": row.before_fields().map_err(|err| damaged(row, &err))?, "after": row.after_fields().map_err(|err| damaged(row, &err))?,
+        "before": before, "after": after,
     }))
 }
 
-fn damaged(row: &Row, err: &serde_json::Error) -> ServiceError {
-    crate::store::StoreError::Damaged {
+/// Returns the touched fields of a row before and after the change.
+fn fields(row: &Row) -> Result<(Fields, Fields), ServiceError> {
+    let damaged = |err: serde_json::Error| StoreError::Damaged {
         path: format!("journal row {}.{}", row.seq, row.ordinal),
         what: err.to_string(),
-    }
-    .into()
+    };
+    Ok((row.before_fields().map_err(damaged)?, row.after_fields().map_err(damaged)?))
 }

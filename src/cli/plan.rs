@@ -12,7 +12,7 @@ pub(super) use diagnostics::{counts, reason, wrap};
 pub(super) use difference::difference;
 pub(super) use tree::{cut, effort, keys};
 
-use input::{Given, given};
+use input::{Arguments, Given, given};
 
 use super::reply::count;
 use super::{CliError, Context, Reply};
@@ -81,7 +81,15 @@ pub(super) struct Shown {
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
-    let request = match given(&args).await? {
+    let arguments = Arguments {
+        file: args.file.as_deref(),
+        text: args.text.as_deref(),
+        folder: args.folder.as_deref(),
+        project: args.project.as_deref(),
+        name: args.name.as_deref(),
+        id: args.id,
+    };
+    let request = match given(arguments).await? {
         Given::One(request) => request,
         Given::Folder(folder) => return folder::run(&folder, args.yes, context).await,
     };

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::{CliError, reply::count, show};
-use super::damaged;
+use super::super::{reply::count, show};
 use crate::domain::id::{ProjectId, TaskId, UserId};
 use crate::domain::patch::Op;
 use crate::domain::record::Fields;
@@ -26,12 +25,9 @@ const QUIET: [&str; 8] = [
 /// Shown as one range.
 const ESTIMATE: [&str; 3] = ["estimate_low", "estimate_likely", "estimate_high"];
 
-/// `update PAY-3: status pending -> review`
-pub fn sentence(state: &State, row: &Row) -> Result<String, CliError> {
-    let (before, after) = (
-        row.before_fields().map_err(|err| damaged(row, &err))?,
-        row.after_fields().map_err(|err| damaged(row, &err))?,
-    );
+/// Describes a row, whose touched fields were `before` and are `after`: `update PAY-3: status
+/// pending -> review`.
+pub fn sentence(state: &State, row: &Row, before: &Fields, after: &Fields) -> String {
     let mut rendered = format!("{} {}", row.op, subject(state, row));
     if row.op == Op::Erase {
         let rows = after.get("rows").and_then(Value::as_array).map_or(0, Vec::len);
@@ -39,7 +35,7 @@ pub fn sentence(state: &State, row: &Row) -> Result<String, CliError> {
     } else if row.is_erased() {
         rendered.push_str(": erased");
     } else if row.op == Op::Update {
-        let parts = changes(state, &before, &after);
+        let parts = changes(state, before, after);
         // Names fields for programs too, so that no change looks empty.
         let quiet = || {
             after.keys().filter(|field| !QUIET[..7].contains(&field.as_str())).cloned().collect()
@@ -49,7 +45,7 @@ pub fn sentence(state: &State, row: &Row) -> Result<String, CliError> {
     } else if let Some(title) = after.get("title").or_else(|| after.get("name")) {
         rendered.push_str(&format!(": {}", brief(title)));
     }
-    Ok(rendered)
+    rendered
 }
 
 fn changes(state: &State, before: &Fields, after: &Fields) -> Vec<String> {

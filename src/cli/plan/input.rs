@@ -4,11 +4,21 @@ use std::path::{Component, Path, PathBuf};
 
 use super::super::CliError;
 use super::super::apply::read_input;
-use super::Args;
+use crate::domain::id::PatchSetId;
 use crate::domain::patch::PatchSet;
 use crate::service::ServiceError;
 use crate::service::plan::PlanRequest;
 use crate::store::read_only_dir::{Folder, Listed};
+
+/// The arguments of the command that say what to plan.
+pub struct Arguments<'a> {
+    pub file: Option<&'a str>,
+    pub text: Option<&'a str>,
+    pub folder: Option<&'a str>,
+    pub project: Option<&'a str>,
+    pub name: Option<&'a str>,
+    pub id: Option<PatchSetId>,
+}
 
 /// A description, or a folder of descriptions.
 pub enum Given {
@@ -18,10 +28,11 @@ pub enum Given {
 
 /// Returns what the arguments name. An empty argument counts as absent, so that a job can pass
 /// empty parameters.
-pub async fn given(args: &Args) -> Result<Given, CliError> {
-    let stated = |word: &Option<String>| word.clone().filter(|word| !word.trim().is_empty());
-    let (file, text, folder) = (stated(&args.file), stated(&args.text), stated(&args.folder));
-    let (project, name) = (stated(&args.project), stated(&args.name));
+pub async fn given(args: Arguments<'_>) -> Result<Given, CliError> {
+    let stated =
+        |word: Option<&str>| word.filter(|word| !word.trim().is_empty()).map(str::to_owned);
+    let (file, text, folder) = (stated(args.file), stated(args.text), stated(args.folder));
+    let (project, name) = (stated(args.project), stated(args.name));
     let request = match (file, text, folder) {
         (Some(file), None, None) => read_file(&file).await?,
         (None, Some(text), None) => PlanRequest::read("--text", text.into_bytes())?,
