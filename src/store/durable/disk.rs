@@ -9,7 +9,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as StorePath;
 use object_store::{Error, PutPayload, Result};
 
-use super::folders::Folders;
+use super::folders::{Folders, flush};
 use super::{NotLanded, STORE};
 
 /// Maximum number of attempts to create a folder that another process removes as empty before it
@@ -137,11 +137,6 @@ fn has_more_links(found: &std::fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn has_more_links(_: &std::fs::Metadata) -> bool {
     true
-}
-
-/// Flushes the names in a folder.
-pub(super) fn flush(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 fn folder_of(target: &Path) -> io::Result<&Path> {

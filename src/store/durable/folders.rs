@@ -6,12 +6,12 @@
 //! folder above.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use super::disk::flush;
 use super::temporaries::is_temporary;
 
 /// The folders of a lake's root.
@@ -82,6 +82,11 @@ impl Folders {
     fn entries(&self) -> MutexGuard<'_, HashMap<PathBuf, SystemTime>> {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Flushes the names in a folder.
+pub(super) fn flush(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// Returns whether a finished file is in a folder, which may not exist.
