@@ -17,20 +17,10 @@ use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use serde_json::Value;
 
 use super::engine_error::truncate;
+use super::result_format::Format;
 use super::wide::bytes_in;
 use super::{AnalyticsError, formula};
-use crate::domain::value::string_enum;
 use crate::text::visible::visible_json;
-
-string_enum! {
-    /// Format of a query result.
-    Format {
-        Table = "table",
-        Json = "json",
-        Csv = "csv",
-        Parquet = "parquet",
-    }
-}
 
 impl Format {
     /// Encodes record batches; for `Table` and `Json` see [`rows_text`] and [`rows_json`].

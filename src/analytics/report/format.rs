@@ -1,8 +1,8 @@
-//! Formats numbers for people.
+//! Formats numbers and times for people.
 
 use chrono::{Datelike, NaiveDate};
 
-use crate::domain::time::Minutes;
+use crate::domain::time::{Instant, Minutes, rfc3339};
 
 /// Formats effort in minutes, hours, or days of eight hours.
 pub fn effort(minutes: i64) -> String {
@@ -98,6 +98,11 @@ pub fn duration(milliseconds: i64) -> String {
         1000..60_000 => format!("{} s", short(milliseconds as f64 / 1000.0)),
         _ => format!("{} min", short(milliseconds as f64 / 60_000.0)),
     }
+}
+
+/// Formats a time for people: to the minute, in UTC.
+pub fn minute(at: Instant) -> String {
+    rfc3339(at).chars().take(16).collect::<String>().replace('T', " ")
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod accuracy;
 mod chart;
 mod format;
 mod html;
+mod numbers;
 mod page;
 mod rows;
 mod trend;
@@ -16,13 +17,14 @@ mod trend;
 use std::io::{BufReader, Read};
 
 use chrono::{NaiveDate, TimeDelta};
+use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Serialize};
 
 use super::{AnalyticsError, Session, rows_json};
 use crate::domain::key::ProjectKey;
-use crate::domain::time::{Instant, rfc3339};
+use crate::domain::time::Instant;
 pub use accuracy::Accuracy;
+pub use numbers::{Operations, RecentActivity, Report};
 pub use rows::{
     Change, CommandRuns, Covered, Fold, Person, Project, Risk, Run, StatusChange, TableSize,
 };
@@ -37,55 +39,6 @@ pub struct ReportOptions {
     pub days: u16,
     /// Location of the lake.
     pub lake: String,
-}
-
-/// All numbers of the report.
-#[derive(Clone, Debug, Serialize)]
-pub struct Report {
-    pub lake: String,
-    pub as_of: Instant,
-    /// Sequence number of the last change in it.
-    pub seq: i64,
-    pub today: NaiveDate,
-    /// First day that the charts show.
-    pub since: NaiveDate,
-    /// Requested projects; empty means every live one.
-    pub asked: Vec<String>,
-    #[serde(rename = "lately")]
-    pub recent_activity: RecentActivity,
-    pub projects: Vec<Project>,
-    pub burn_up: Vec<BurnUp>,
-    pub workload: Vec<Person>,
-    pub accuracy: Accuracy,
-    pub velocity: Vec<Week>,
-    pub at_risk: Vec<Risk>,
-    pub requirements: Vec<Covered>,
-    pub operations: Operations,
-}
-
-/// Changes of the last days.
-#[derive(Clone, Debug, Serialize)]
-pub struct RecentActivity {
-    pub since: NaiveDate,
-    /// Number of tasks that entered the scope, minus those that left it.
-    pub scope: i64,
-    /// Number of tasks completed, minus those reopened.
-    pub completed: i64,
-    /// Last status changes, latest first.
-    pub status_changes: Vec<StatusChange>,
-}
-
-/// State of the lake itself.
-#[derive(Clone, Debug, Serialize)]
-pub struct Operations {
-    pub fold: Option<Fold>,
-    pub tables: Vec<TableSize>,
-    /// Last runs, latest first.
-    pub runs: Vec<Run>,
-    /// Runs since the first day of the charts, by command.
-    pub commands: Vec<CommandRuns>,
-    /// Last patch sets, latest first.
-    pub changes: Vec<Change>,
 }
 
 /// Query over all that the report reads, so that it is opened at once and shows one snapshot.
@@ -241,9 +194,4 @@ impl Queries<'_> {
                 .await?,
         })
     }
-}
-
-/// Formats a time for people: to the minute, in UTC.
-fn minute(at: Instant) -> String {
-    rfc3339(at).chars().take(16).collect::<String>().replace('T', " ")
 }

@@ -3,7 +3,7 @@
 use plotters::prelude::{Color, Rectangle};
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::{
+use super::drawing::{
     Area, Drawn, GRID, INK, LETTER, OTHER, SERIES, WIDTH, axis, draw, fitting, line, place, write,
 };
 use crate::analytics::AnalyticsError;

@@ -6,7 +6,7 @@ use plotters::prelude::{Circle, Color, PathElement, Polygon};
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::bars::scale;
-use super::{Area, Drawn, LETTER, OTHER, SERIES, WIDTH, axis, draw, line, place, write};
+use super::drawing::{Area, Drawn, LETTER, OTHER, SERIES, WIDTH, axis, draw, line, place, write};
 use crate::analytics::AnalyticsError;
 use crate::analytics::report::format;
 use crate::analytics::report::trend::Day;

@@ -1,8 +1,8 @@
 //! Section on the lake itself.
 
 use super::super::html::{Cell, details, table};
-use super::super::{Change, Report, format, minute};
-use super::{paragraph, section};
+use super::super::{Change, Report, format};
+use super::section::{paragraph, section};
 
 /// Returns the last patch sets, each with what it did.
 fn changes(changes: &[Change]) -> Vec<Vec<Cell>> {
@@ -10,7 +10,7 @@ fn changes(changes: &[Change]) -> Vec<Vec<Cell>> {
         let first = set.first()?;
         let did: Vec<String> = set.iter().map(did).collect();
         Some(vec![
-            Cell::short(minute(first.at)),
+            Cell::short(format::minute(first.at)),
             Cell::text(&first.actor),
             Cell::text(did.join(", ")),
             Cell::text(
@@ -79,7 +79,7 @@ pub fn operations(report: &Report) -> String {
     if !lake.runs.is_empty() {
         let rows = lake.runs.iter().map(|run| {
             vec![
-                Cell::short(minute(run.started_at)),
+                Cell::short(format::minute(run.started_at)),
                 Cell::text(&run.command),
                 Cell::text(&run.actor),
                 Cell::number(format::duration(run.duration_ms)),
@@ -101,7 +101,7 @@ pub fn operations(report: &Report) -> String {
                 Cell::text(&of.table_name),
                 Cell::number(format::thousands(of.files)),
                 Cell::number(of.bytes.map_or_else(|| "–".to_owned(), format::bytes)),
-                Cell::short(minute(of.at)),
+                Cell::short(format::minute(of.at)),
             ]
         });
         inside.push_str(&details(

@@ -2,10 +2,11 @@
 
 mod lake;
 mod plan;
+mod section;
 mod velocity;
 
 use super::html::escape;
-use super::{Report, format, minute};
+use super::{Report, format};
 use crate::analytics::AnalyticsError;
 
 /// Returns the whole page including its style; it fetches nothing and runs nothing.
@@ -50,7 +51,7 @@ fn head(report: &Report, title: &str) -> String {
         "<header>\n<h1>{}</h1>\n<p class=\"of\">As of <time datetime=\"{}\">{} UTC</time>, change {} of <code>{}</code>. Charts start on {}. Effort is in days of 8 hours.</p>\n{}</header>\n",
         escape(title),
         report.as_of.format("%Y-%m-%dT%H:%MZ"),
-        minute(report.as_of),
+        format::minute(report.as_of),
         format::thousands(report.seq),
         escape(&report.lake),
         format::date(report.since),
@@ -125,40 +126,4 @@ fn tiles(report: &Report) -> String {
         "</dl>\n".to_owned(),
     ]
     .concat()
-}
-
-/// Returns a section with its heading.
-fn section(id: &str, heading: &str, inside: &str) -> String {
-    format!("<section id=\"{id}\">\n<h2>{}</h2>\n{inside}</section>\n", escape(heading))
-}
-
-/// Returns a chart with a sentence on what it shows, and its numbers for readers who expand them.
-fn figure(heading: &str, says: &str, svg: &str, numbers: &str) -> String {
-    let heading =
-        if heading.is_empty() { String::new() } else { format!("<h3>{}</h3>", escape(heading)) };
-    let numbers = super::html::details("Numbers", numbers);
-    format!(
-        "<figure><figcaption>{heading}<p>{}</p></figcaption>\n{svg}{numbers}</figure>\n",
-        escape(says)
-    )
-}
-
-/// Returns a paragraph of plain text.
-fn paragraph(text: &str) -> String {
-    format!("<p>{}</p>\n", escape(text))
-}
-
-/// Returns the first `most` items, and a note on how many others there are.
-fn first<T>(all: &[T], most: usize) -> (&[T], String) {
-    let shown = &all[..all.len().min(most)];
-    let rest = all.len() - shown.len();
-    let note = if rest == 0 {
-        String::new()
-    } else {
-        paragraph(&format!(
-            "And {} more. The JSON file next to this page contains all of them.",
-            format::thousands(rest as i64)
-        ))
-    };
-    (shown, note)
 }

@@ -4,7 +4,7 @@ use super::super::chart::{self, Bar};
 use super::super::html::{Cell, details, escape, table};
 use super::super::trend::{Day, together};
 use super::super::{Project, Report, Risk, format};
-use super::{figure, first, paragraph, section};
+use super::section::{figure, first, paragraph, section};
 use crate::analytics::AnalyticsError;
 
 /// Number of projects shown before the reader expands the rest.

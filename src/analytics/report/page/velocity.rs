@@ -4,7 +4,7 @@ use super::super::accuracy::{Accuracy, MIN_SAMPLE};
 use super::super::chart::{self, Bar};
 use super::super::html::{Cell, details, table};
 use super::super::{Report, Week, format};
-use super::{figure, paragraph, section};
+use super::section::{figure, paragraph, section};
 use crate::analytics::AnalyticsError;
 
 pub fn velocity(report: &Report) -> Result<String, AnalyticsError> {

@@ -1,0 +1,143 @@
+//! The drawing area of a chart, its colours, and what every chart draws in it.
+
+use plotters::coord::Shift;
+use plotters::drawing::DrawingAreaErrorKind;
+use plotters::prelude::{
+    DrawingArea, IntoDrawingArea, IntoFont, PathElement, RGBColor, SVGBackend, Text, TextStyle,
+};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use crate::analytics::AnalyticsError;
+use crate::analytics::report::html::escape;
+use crate::text::visible::visible_line;
+
+/// Colour of measured values, from Okabe and Ito's palette for colour-blind readers.
+pub(super) const SERIES: RGBColor = RGBColor(0x00, 0x72, 0xb2);
+/// Colour of the values to compare with.
+pub(super) const OTHER: RGBColor = RGBColor(0x76, 0x76, 0x76);
+pub(super) const INK: RGBColor = RGBColor(0x24, 0x29, 0x2f);
+pub(super) const GRID: RGBColor = RGBColor(0xd8, 0xdc, 0xe0);
+
+/// Width of every chart, in the same units as its text.
+pub(super) const WIDTH: i32 = 440;
+const TEXT: f64 = 12.5;
+/// Approximate width of a letter.
+pub(super) const LETTER: i32 = 7;
+
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(super) type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
+
+/// Draws the content of an `svg` element of [`WIDTH`] and this height, and returns the element.
+pub(super) fn draw(
+    name: &str,
+    says: &str,
+    height: i32,
+    with: impl FnOnce(&Area<'_>) -> Drawn,
+) -> Result<String, AnalyticsError> {
+    let mut drawing = String::new();
+    let size = (WIDTH.unsigned_abs(), height.unsigned_abs());
+    let area = SVGBackend::with_string(&mut drawing, size).into_drawing_area();
+    with(&area)
+        .and_then(|()| area.present())
+        .map_err(|err| AnalyticsError::Encoding(err.into()))?;
+    drop(area);
+    let inside =
+        drawing.split_once('>').map_or("", |(_, rest)| rest.trim_end().trim_end_matches("</svg>"));
+    Ok(format!(
+        "<svg class=\"chart\" role=\"img\" viewBox=\"0 0 {WIDTH} {height}\" xmlns=\"http://www.w3.org/2000/svg\"><title>{}</title><desc>{}</desc>{inside}</svg>\n",
+        escape(name),
+        escape(says),
+    ))
+}
+
+pub(super) fn line(area: &Area<'_>, from: (i32, i32), to: (i32, i32), colour: RGBColor) -> Drawn {
+    area.draw(&PathElement::new(vec![from, to], colour))
+}
+
+pub(super) fn write(
+    area: &Area<'_>,
+    text: &str,
+    at: (i32, i32),
+    colour: RGBColor,
+    horizontal: HPos,
+    vertical: VPos,
+) -> Drawn {
+    // The backend divides sizes by this factor to convert them to SVG.
+    let font = ("sans-serif", TEXT * 1.24).into_font();
+    let style = TextStyle::from(font).color(&colour).pos(Pos::new(horizontal, vertical));
+    area.draw(&Text::new(visible_line(text).into_owned(), at, style))
+}
+
+/// Truncates a text to a width.
+pub(super) fn fitting(text: &str, width: i32) -> String {
+    let room = usize::try_from(width / LETTER).unwrap_or(0).max(2);
+    let text = &*visible_line(text);
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    text.chars().take(room - 1).chain(['…']).collect()
+}
+
+/// Returns the end of an axis from 0, which is a round number not below `most`, and the step
+/// between its ticks. `whole` rules out fractional steps.
+pub(super) fn axis(most: f64, whole: bool) -> (f64, f64) {
+    let rough = (most / 4.0).max(if whole { 1.0 } else { f64::MIN_POSITIVE });
+    let power = 10f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0]
+        .into_iter()
+        .map(|nice| nice * power)
+        .find(|step| *step >= rough * 0.999 && (!whole || step.fract() == 0.0))
+        .unwrap_or(rough);
+    ((most / step * 0.9999).ceil().max(1.0) * step, step)
+}
+
+/// Returns the position of a value between two places, on an axis that ends at `end`.
+pub(super) fn place(value: f64, end: f64, from: i32, to: i32) -> i32 {
+    from + (f64::from(to - from) * value / end).round() as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_ends_at_a_round_number_with_few_ticks() {
+        let chart = [0.0, 1.0, 3.0, 4.0, 5.0, 37.0, 1000.0, 1001.0].map(|most| axis(most, true));
+        assert_eq!(
+            chart,
+            [
+                (1.0, 1.0),
+                (1.0, 1.0),
+                (3.0, 1.0),
+                (4.0, 1.0),
+                (6.0, 2.0),
+                (40.0, 10.0),
+                (1000.0, 250.0),
+                (1250.0, 250.0)
+            ]
+        );
+        assert_eq!(axis(0.9, false), (1.0, 0.25));
+    }
+
+    #[test]
+    fn a_chart_scales_is_reported_to_who_cannot_see_it_and_takes_nothing_for_markup() {
+        let chart = draw("a <b>", "says \"x\"", 40, |area| {
+            write(area, "<script>&", (0, 0), INK, HPos::Left, VPos::Top)
+        })
+        .unwrap();
+        assert!(
+            chart.starts_with("<svg class=\"chart\" role=\"img\" viewBox=\"0 0 440 40\""),
+            "{chart}"
+        );
+        assert!(
+            chart.contains("<title>a &lt;b&gt;</title><desc>says &quot;x&quot;</desc>"),
+            "{chart}"
+        );
+        assert!(
+            !chart.contains("<script>")
+                && chart.matches("<svg").count() == 1
+                && chart.matches("</svg>").count() == 1,
+            "{chart}"
+        );
+    }
+}
