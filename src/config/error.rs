@@ -1,0 +1,66 @@
+//! Errors of the settings, and what a person can do about them.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::environment::NotUtf8;
+
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    #[error(transparent)]
+    NotUtf8(#[from] NotUtf8),
+    #[error("{path} cannot be read")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{path}: {message}")]
+    Malformed { path: PathBuf, message: String },
+    #[error("{origin} names the target {target}, but {path} has no section [target.{target}]")]
+    NoSection { origin: String, target: String, path: PathBuf },
+    #[error("{origin}: {value:?} is not a valid {what}; the values are {known}", known = known.join(", "))]
+    UnknownValue {
+        origin: String,
+        value: String,
+        what: &'static str,
+        known: &'static [&'static str],
+    },
+    #[error(
+        "{origin}: {value:?} is not a valid size for query_memory; use a size such as 512MiB or 2GiB, at least 16MiB"
+    )]
+    InvalidSize { origin: String, value: String },
+    #[error(
+        "the clock of this machine shows {shows}, but a lake needs a time between 1970 and 9999"
+    )]
+    Clock { shows: String },
+    #[error(
+        "{origin}: {name} must name the secret as \"scope/key\", not contain the secret itself"
+    )]
+    InvalidSecretReference { origin: String, name: String },
+    #[error("no Databricks workspace: DATABRICKS_HOST is not set")]
+    NoHost,
+    #[error("no Databricks credentials: DATABRICKS_TOKEN is not set")]
+    NoLogin,
+    #[error("{set} is set, but {missing} is not")]
+    IncompleteCredentials { set: &'static str, missing: &'static str },
+}
+
+impl ConfigError {
+    /// Returns what the user can do about the error.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NotUtf8(err) => return err.hint(),
+            Self::NoHost => "set DATABRICKS_HOST to https:// and the workspace's host; for a folder with a name like catalog.schema, use ./catalog.schema",
+            Self::NoLogin => {
+                "set DATABRICKS_TOKEN, or DATABRICKS_TOKEN_FILE, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service principal"
+            }
+            Self::Unreadable { .. } => "specify an existing file that this user can read, or omit --config",
+            Self::Malformed { .. } | Self::NoSection { .. } => "run lakeplan config defaults to see every setting in file format",
+            Self::IncompleteCredentials { .. } => "a service principal needs both; the workspace's Settings, Identity and access, has them",
+            Self::UnknownValue { origin, .. } | Self::InvalidSize { origin, .. } => {
+                return format!("the value comes from {origin}: change or remove it there");
+            }
+            Self::InvalidSecretReference { .. } => "run lakeplan config defaults to see how a file names a secret",
+            Self::Clock { .. } => "set the clock of this machine",
+        }
+        .to_owned()
+    }
+}
