@@ -1,9 +1,10 @@
-//! Determines which projects a use case must load, from the names it receives.
+//! Reads the lake, with the projects loaded that a use case needs for the names it receives.
 
 use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
+use super::as_of::read_as_of;
 use super::{Service, ServiceError, find};
 use crate::domain::apply::reach::{Reach, reach};
 use crate::domain::id::{EntityId, ProjectId, TaskId};
@@ -11,11 +12,39 @@ use crate::domain::key::TaskKey;
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Entity;
 use crate::domain::state::{ProjectState, State};
+use crate::domain::task_counts::TaskCounts;
 use crate::domain::time::AsOf;
 use crate::exchange::patchset::Request;
+use crate::store::row::Stream;
 use crate::store::{RecordLookup, Scope, Snapshot};
 
 impl Service {
+    /// Reads the lake, now or as of a seq or time, as far as the scope requires.
+    pub async fn read(&self, scope: &Scope, as_of: Option<AsOf>) -> Result<Snapshot, ServiceError> {
+        match as_of {
+            None => Ok(self.store.snapshot(scope).await?),
+            Some(as_of) => read_as_of(self.store.as_ref(), scope, as_of, Stream::Work).await,
+        }
+    }
+
+    /// Returns the records of every scope and the counts of live tasks, now or in the past.
+    pub async fn task_counts(
+        &self,
+        as_of: Option<AsOf>,
+    ) -> Result<(State, TaskCounts), ServiceError> {
+        if as_of.is_some() {
+            let state = self.read(&Scope::All, as_of).await?.state;
+            let task_counts = TaskCounts::of(&state);
+            return Ok((state, task_counts));
+        }
+        Ok((self.state(&Scope::outline()).await?, self.store.tally().await?))
+    }
+
+    /// Reads the current lake, as far as the scope requires.
+    pub async fn state(&self, scope: &Scope) -> Result<State, ServiceError> {
+        Ok(self.read(scope, None).await?.state)
+    }
+
     /// Reads the lake, now or in the past, with the projects loaded that `words` (names of tasks or
     /// projects) lead to. The caller handles words that lead nowhere.
     pub async fn read_projects_of(

@@ -8,7 +8,7 @@ use lakeplan::analytics::{AnalyticsError, AsOfSnapshot, Session, VIEWS, rows_tex
 use lakeplan::domain::record::Fields;
 use lakeplan::domain::time::{AsOf, rfc3339};
 use lakeplan::runtime::{ManualClock, fresh_set_id};
-use lakeplan::service::history::read_as_of;
+use lakeplan::service::as_of::read_as_of;
 use lakeplan::store::delta::DeltaStore;
 use lakeplan::store::event_tables::{AGENT_LOGS, RUNS};
 use lakeplan::store::row::Stream;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lakeplan::domain::time::AsOf;
-use lakeplan::service::history::read_as_of;
+use lakeplan::service::as_of::read_as_of;
 use lakeplan::store::memory::MemoryStore;
 use lakeplan::store::row::Stream;
 use lakeplan::store::{Outcome, Scope, Snapshot, Store};

@@ -13,7 +13,7 @@ use lakeplan::domain::record::Entity;
 use lakeplan::domain::state::{ProjectState, State};
 use lakeplan::domain::time::AsOf;
 use lakeplan::domain::value::Name;
-use lakeplan::service::history::read_as_of;
+use lakeplan::service::as_of::read_as_of;
 use lakeplan::service::{Service, ServiceError, find};
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::row::Stream;
