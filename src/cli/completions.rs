@@ -12,9 +12,9 @@ pub struct Args {
     shell: Shell,
 }
 
-pub async fn run(args: Args, _: &Context) -> Result<Reply, CliError> {
+pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut super::definition(), "lakeplan", &mut script);
+    clap_complete::generate(args.shell, &mut (context.definition)(), "lakeplan", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
     Ok(Reply::new(json!({"shell": args.shell.to_string(), "script": script}), script))
 }

@@ -11,6 +11,7 @@ mod cancel;
 mod catalog;
 mod completions;
 mod config;
+mod context;
 mod doctor;
 mod erase;
 mod error;
@@ -44,18 +45,17 @@ mod visualize;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use chrono::Datelike;
 use clap::{CommandFactory, Parser, Subcommand};
-use tokio::sync::oneshot;
 
-use crate::app::App;
 use crate::config::{Config, ConfigError, Flags};
 use crate::domain::time::{Instant, rfc3339};
 use crate::runtime::{Clock, SystemClock};
 use crate::store::Head;
+pub use context::Context;
 pub use error::{CliError, Exit};
 pub use reply::Reply;
 use summary::Summary;
@@ -99,49 +99,6 @@ struct Global {
     /// Write a JSON summary of the command's result to FILE [default: LAKEPLAN_SUMMARY].
     #[arg(long, global = true, value_name = "FILE")]
     summary: Option<PathBuf>,
-}
-
-/// Context of a running command.
-pub struct Context {
-    pub config: Config,
-    pub json: bool,
-    /// Name of the subcommand, as typed.
-    command: &'static str,
-    /// Completion signals of opened lakes, awaited before the process ends.
-    opened: Mutex<Vec<oneshot::Receiver<()>>>,
-    /// Receives the head of the lake when the command ends, if the summary needs it.
-    end: Option<Arc<OnceLock<Head>>>,
-    /// Last seq that the command committed; 0 for none.
-    committed: Arc<AtomicU64>,
-}
-
-impl Context {
-    pub async fn open(&self) -> Result<App, CliError> {
-        Ok(self.begin(App::open(&self.config).await?))
-    }
-
-    /// Like [`Self::open`], to rebuild tables; also works if a table is ahead of the journal.
-    pub async fn open_to_rebuild(&self) -> Result<App, CliError> {
-        Ok(self.begin(App::open_to_rebuild(&self.config).await?))
-    }
-
-    fn begin(&self, app: App) -> App {
-        let mut app = app.for_command(self.command).record_seq_in(&self.committed);
-        if let Some(end) = &self.end {
-            app = app.record_head_in(end);
-        }
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner).extend(app.finished());
-        app
-    }
-
-    /// Waits for background work such as a checkpoint. A failed command has not closed what it
-    /// opened.
-    async fn finish(self) {
-        for finished in self.opened.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            // The sender is dropped together with the writer.
-            let _ = finished.await;
-        }
-    }
 }
 
 macro_rules! commands {
@@ -217,11 +174,14 @@ pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
-        Err(err) => return parse_error::reply(&words, err).into(),
+        Err(err) => {
+            let again = |words: &[String]| Cli::try_parse_from(words).err();
+            return parse_error::reply(&words, err, again).into();
+        }
     };
     let wants_json = match cli.global.output.as_deref().filter(|output| !output.is_empty()) {
         Some(output) => output == "json",
-        None => cli.global.json || json_from_environment(),
+        None => cli.global.json || parse_error::json_from_environment(),
     };
     match crate::config::read_variable("LAKEPLAN_LOG") {
         Ok(filter) => log::begin(filter),
@@ -247,15 +207,6 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Whether the environment requests JSON, for errors before the settings are read.
-fn json_from_environment() -> bool {
-    crate::config::variable("LAKEPLAN_OUTPUT").as_deref() == Some("json")
-}
-
-fn summary_of_environment() -> Option<PathBuf> {
-    crate::config::path_variable("LAKEPLAN_SUMMARY").filter(|file| !file.as_os_str().is_empty())
-}
-
 /// Result of a command, whether it is shown as JSON, and the summary to write.
 type Ran = (bool, Result<Reply, CliError>, Option<(Summary, Arc<OnceLock<Head>>)>);
 
@@ -272,7 +223,7 @@ async fn run(mut cli: Cli, wants_json: bool) -> Ran {
     if let Err(err) = check_clock(SystemClock.now()) {
         return (wants_json, Err(err), None);
     }
-    let asked = cli.global.summary.take().or_else(summary_of_environment);
+    let asked = cli.global.summary.take().or_else(summary::file_from_environment);
     let asked = asked.filter(|file| !file.as_os_str().is_empty());
     let settings = cli.global.config.clone().unwrap_or_else(|| PathBuf::from(crate::config::FILE));
     let used: Vec<PathBuf> = cli.command.files().into_iter().chain([settings]).collect();
@@ -319,6 +270,7 @@ async fn answer(
         config,
         json,
         command,
+        definition,
         opened: Mutex::default(),
         end,
         committed: Arc::clone(&committed),

@@ -3,16 +3,20 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-use clap::Parser;
 use clap::error::ErrorKind;
 
-use super::summary::Summary;
-use super::{Cli, CliError, Exit, json_from_environment, summary_of_environment};
+use super::summary::{self, Summary};
+use super::{CliError, Exit};
 use crate::text::masked::masked;
 use crate::text::visible::visible_bytes;
 
-/// Prints the reason and returns the exit code.
-pub fn reply(words: &[OsString], err: clap::Error) -> Exit {
+/// Prints the reason and returns the exit code. `again` parses a command line again and returns its
+/// error.
+pub fn reply(
+    words: &[OsString],
+    err: clap::Error,
+    again: impl Fn(&[String]) -> Option<clap::Error>,
+) -> Exit {
     let wants_json = json_from_flags(words).unwrap_or_else(json_from_environment);
     if !err.use_stderr() {
         return match err.print().and_then(|()| io::stdout().flush()) {
@@ -23,12 +27,12 @@ pub fn reply(words: &[OsString], err: clap::Error) -> Exit {
             _ => Exit::Ok,
         };
     }
-    let parsed = readable(words, err);
+    let parsed = readable(words, err, again);
     let text = parsed.as_ref().map_or_else(|parsed| parsed.clone(), |err| err.render().to_string());
     let usage = CliError::usage(text.trim_start_matches("error: ").trim_end());
     // The flags may be what does not parse, so only the environment is checked.
     if let Some(Ok(summary)) =
-        summary_of_environment().map(|file| Summary::begin("lakeplan", file, &[]))
+        summary::file_from_environment().map(|file| Summary::begin("lakeplan", file, &[]))
     {
         summary.write(Err(&usage), None);
     }
@@ -40,6 +44,11 @@ pub fn reply(words: &[OsString], err: clap::Error) -> Exit {
         }
         _ => usage.report(wants_json),
     }
+}
+
+/// Whether the environment requests JSON, for errors before the settings are read.
+pub fn json_from_environment() -> bool {
+    crate::config::variable("LAKEPLAN_OUTPUT").as_deref() == Some("json")
 }
 
 /// Whether the flags request JSON, in any spelling that clap accepts; `None` if no flag does. The
@@ -67,7 +76,11 @@ fn json_from_flags(words: &[OsString]) -> Option<bool> {
 
 /// Returns the same error for display; clap repeats arguments as they are. If clap has no such
 /// error for the displayed arguments, returns a text.
-fn readable(words: &[OsString], err: clap::Error) -> Result<clap::Error, String> {
+fn readable(
+    words: &[OsString],
+    err: clap::Error,
+    again: impl Fn(&[String]) -> Option<clap::Error>,
+) -> Result<clap::Error, String> {
     let shown: Vec<String> = words
         .iter()
         .map(|word| masked(&visible_bytes(word.as_encoded_bytes())).into_owned())
@@ -85,8 +98,8 @@ fn readable(words: &[OsString], err: clap::Error) -> Result<clap::Error, String>
     if are_plain {
         return Ok(err);
     }
-    match Cli::try_parse_from(&shown) {
-        Err(again) if again.use_stderr() => Ok(again),
+    match again(&shown) {
+        Some(err) if err.use_stderr() => Ok(err),
         // The error was in the hidden characters.
         _ => Err(format!("these arguments cannot be read: {}", shown[1..].join(" "))),
     }

@@ -2,15 +2,17 @@ mod diagnostics;
 mod difference;
 mod folder;
 mod input;
+mod layout;
 mod tree;
 
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-pub(super) use diagnostics::{counts, reason, wrap};
+pub(super) use diagnostics::{counts, reason};
 pub(super) use difference::difference;
-pub(super) use tree::{cut, effort, keys};
+pub(super) use layout::{Shown, cut, wrap};
+pub(super) use tree::{effort, keys};
 
 use input::{Arguments, Given, given};
 
@@ -69,15 +71,6 @@ impl Args {
     pub fn files(&self) -> Vec<PathBuf> {
         self.file.iter().map(PathBuf::from).collect()
     }
-}
-
-/// Extent and width of a preview.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Shown {
-    pub rows: usize,
-    pub is_full: bool,
-    pub lists_skipped: bool,
-    pub width: usize,
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {

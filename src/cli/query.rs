@@ -106,7 +106,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             Some(view) => Select::all_of(view),
             None => Select::parse(&sql).map_err(ServiceError::from)?,
         };
-        let found = warehouse::rows(id, &select, &args, format, context).await?;
+        let found = warehouse::rows(
+            id,
+            &select,
+            &args.params,
+            format,
+            cancel::stop_after(args.timeout.0),
+            context,
+        )
+        .await?;
         return match format {
             Format::Csv if args.safe_for_spreadsheets => {
                 Ok(Reply::raw(csv_for_spreadsheets(&found.batches).map_err(ServiceError::from)?))

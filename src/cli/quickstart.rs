@@ -1,3 +1,4 @@
+mod story;
 mod tour;
 
 use std::path::{Path, PathBuf};
@@ -9,15 +10,14 @@ use crate::analytics::{Session, rows_text};
 use crate::app::App;
 use crate::domain::patch::{Op, Source};
 use crate::domain::record::Entity;
-use crate::domain::state::State;
 use crate::domain::time::AsOf;
 use crate::exchange::patchset::{RawPatch, Request};
 use crate::service::ServiceError;
-use crate::service::change::Committed;
-use crate::service::plan::{PlanRequest, Preview};
+use crate::service::plan::PlanRequest;
 use crate::store::Scope;
 use crate::store::enclosing::check_not_within;
 use crate::text::visible::path_text;
+use story::{FOLDER, QUESTIONS, SENTENCE, Story, TEXT};
 
 /// Take a one-minute tour in its own lake.
 ///
@@ -32,43 +32,14 @@ pub struct Args {
     within: PathBuf,
 }
 
-const FOLDER: &str = "lakeplan-quickstart";
 const FILE: &str = "migration.md";
 const LAKE: &str = "lake";
 /// Marker file that identifies a folder created by the tour.
 const MARKER: &str = ".made-by-lakeplan-quickstart";
-const TEXT: &str = include_str!("quickstart/description.md");
-/// Sentence of the description that changes, before and after.
-const SENTENCE: (&str, &str) = (
-    "- Copy the exchange rates every night (4 hours), depends on \"Set up service principals and grants\"",
-    "- Copy the exchange rates and fuel prices every night (1 day), depends on \"Land the customer export\"",
-);
 /// Title of the task that is done before the text changes, and of the one that the sentence
 /// describes.
 const DONE: &str = "Set up service principals and grants";
 const CHANGED: &str = "Copy the exchange rates";
-
-/// Results of the steps of the tour.
-struct Story {
-    first: Preview,
-    planned: Committed,
-    done_key: String,
-    changed_key: String,
-    second: Preview,
-    replanned: Committed,
-    undone: Committed,
-    /// The lake before the undo, read afterwards.
-    then: State,
-    now: State,
-    /// Answers to [`QUESTIONS`], each with its rows.
-    answers: Vec<Vec<Vec<String>>>,
-}
-
-/// SQL queries of the tour.
-const QUESTIONS: [&str; 2] = [
-    "SELECT assignee, tasks, remaining_minutes / 60 AS hours FROM workload ORDER BY hours DESC, assignee LIMIT 3",
-    "SELECT coverage, count(*) AS requirements FROM requirement_coverage GROUP BY coverage ORDER BY coverage",
-];
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let folder = &args.within.join(FOLDER);

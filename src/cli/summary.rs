@@ -20,6 +20,11 @@ use crate::text::visible::{path_text, visible_json};
 /// Names of the option, for errors.
 const FLAG: &str = "--summary or LAKEPLAN_SUMMARY";
 
+/// Returns the file that the environment names, if any.
+pub fn file_from_environment() -> Option<PathBuf> {
+    crate::config::path_variable("LAKEPLAN_SUMMARY").filter(|file| !file.as_os_str().is_empty())
+}
+
 /// A command in progress.
 pub struct Summary {
     command: &'static str,

@@ -161,6 +161,7 @@ fn each_command_is_one_file_and_one_line() {
     let helpers = [
         "mod",
         "cancel",
+        "context",
         "error",
         "files",
         "limit",

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Shown;
-use super::tree::{cut, keys, lines};
+use super::layout::{Shown, cut, wrap};
+use super::tree::{keys, lines};
 use crate::cli::reply::count;
 use crate::domain::time::Minutes;
 use crate::planning::plan::{Problem, ProblemCode, SkipReason};
@@ -132,27 +132,6 @@ fn section<'t>(
         rendered.push(format!("  … {} more; --full shows them", length - most));
     }
     rendered
-}
-
-/// Wraps a list item; lines after the first are indented.
-pub(in crate::cli) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-            lines.push(std::mem::take(&mut line));
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    lines.push(line);
-    lines
-        .iter()
-        .enumerate()
-        .map(|(at, line)| format!("{}{line}", if at == 0 { "  " } else { "    " }))
-        .collect()
 }
 
 pub(super) fn skipped(preview: &Preview, shown: Shown) -> Vec<String> {

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use super::Shown;
-use super::tree::{cut, lines};
+use super::layout::{Shown, cut};
+use super::tree::lines;
 use crate::cli::reply::count;
 use crate::domain::id::{EntityId, TaskId, UserId};
 use crate::domain::record::Entity;

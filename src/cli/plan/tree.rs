@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Shown;
+use super::layout::{Shown, cut};
 use crate::domain::state::ProjectState;
 use crate::domain::task::Priority;
 use crate::planning::plan::{Basis, Node, Progress, Span};
@@ -73,15 +73,6 @@ pub(super) fn lines(span: Span) -> String {
         format!("L{}-{}", span.start_line, span.end_line)
     } else {
         format!("L{}", span.start_line)
-    }
-}
-
-/// Cuts a text to a width and marks the cut.
-pub(in crate::cli) fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        text.to_owned()
-    } else {
-        text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
     }
 }
 

@@ -1,17 +1,18 @@
 //! `query --warehouse`: runs the query on a SQL warehouse.
 
-use super::Args;
-use crate::analytics::warehouse::{Disposition, Rows};
+use crate::analytics::warehouse::{Disposition, Param, Rows, Stop};
 use crate::analytics::{Format, Select};
 use crate::app::App;
-use crate::cli::{CliError, Context, cancel};
+use crate::cli::{CliError, Context};
 use crate::service::ServiceError;
 
+/// Runs the query until it ends or `stop` completes.
 pub async fn rows(
     id: &str,
     select: &Select,
-    args: &Args,
+    params: &[Param],
     format: Format,
+    stop: impl Future<Output = Stop>,
     context: &Context,
 ) -> Result<Rows, CliError> {
     let warehouse = App::warehouse(&context.config, id)?;
@@ -21,8 +22,7 @@ pub async fn rows(
     } else {
         Disposition::Small
     };
-    let rows =
-        warehouse.query(select, &args.params, size, cancel::stop_after(args.timeout.0)).await;
+    let rows = warehouse.query(select, params, size, stop).await;
     let rows =
         rows.map_err(|err| ServiceError::from(crate::analytics::AnalyticsError::from(err)))?;
     if rows.is_truncated {

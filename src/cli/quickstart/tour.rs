@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FOLDER, QUESTIONS, SENTENCE, Story, TEXT};
+use super::story::{FOLDER, QUESTIONS, SENTENCE, Story, TEXT};
 use crate::cli::plan::{Shown, counts, cut, difference, effort, keys, reason, wrap};
 use crate::cli::show;
 use crate::domain::state::{ProjectState, State};
