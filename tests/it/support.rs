@@ -1,8 +1,12 @@
 //! Shared helpers of the tests: a fixed clock, seeded randomness, short forms of patches.
 
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use chrono::{DateTime, TimeDelta};
 use lakeplan::domain::id::{EntityId, PatchSetId};
@@ -19,7 +23,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-/// Returns noon of the day at which every test begins.
+/// Returns the time at which every test begins: 2026-09-21 14:13:20 UTC.
 pub fn noon() -> Instant {
     DateTime::from_timestamp(1_790_000_000, 0).unwrap()
 }
@@ -57,8 +61,19 @@ pub fn shared(folder: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!("skipped: no shared data ({folder})");
+    skip(format_args!("no shared data ({folder})"));
     None
+}
+
+/// Prints that a test, or a part of it, is skipped, once for each reason. The test harness does not
+/// capture the line, so that it is also visible if the test passes; `tests/run` counts the lines.
+pub fn skip(reason: impl Display) {
+    static PRINTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let test = thread::current().name().unwrap_or("a test").to_owned();
+    let line = format!("skipped: {test}: {reason}");
+    if PRINTED.lock().unwrap_or_else(PoisonError::into_inner).insert(line.clone()) {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
 }
 
 /// Returns whether to run the full counts; `tests/run --full` requests them.

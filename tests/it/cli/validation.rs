@@ -232,7 +232,7 @@ fn a_clock_before_1970_is_reported() {
     };
     for args in [&["task", "list"][..], &["task", "create", "early"], &["init", "new"]] {
         let Ok(output) = at("1960-01-01 00:00:00", args) else {
-            eprintln!("skipped: no faketime");
+            crate::support::skip("faketime is not installed");
             return;
         };
         let rendered = printed(&output);
@@ -256,7 +256,7 @@ fn writes_continue_after_the_clock_was_far_ahead() {
         .current_dir(path)
         .env("USER", "tester");
     let Ok(output) = ahead.output() else {
-        eprintln!("skipped: no faketime");
+        crate::support::skip("faketime is not installed");
         return;
     };
     assert!(output.status.success(), "{}", printed(&output));

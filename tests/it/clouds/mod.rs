@@ -46,7 +46,7 @@ pub fn place(cloud: Cloud, test: &str) -> Option<Placement> {
         Cloud::Azure => ("LAKEPLAN_TEST_AZURE", "Azure"),
     };
     let Some(proxy) = variable(name) else {
-        eprintln!("skipped: no {server} server (tests/clouds/run starts one)");
+        crate::support::skip(format_args!("no {server} server; tests/clouds/run starts one"));
         return None;
     };
     let url = match cloud {

@@ -36,7 +36,7 @@ fn library() -> Option<&'static Path> {
             .arg("-ldl")
             .output();
         let Ok(compiled) = compiled else {
-            eprintln!("skipped: cc is not installed");
+            crate::support::skip("cc is not installed");
             return None;
         };
         assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));

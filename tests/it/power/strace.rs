@@ -109,7 +109,7 @@ pub fn is_installed() -> bool {
         Command::new("strace").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
     let found = found.is_ok_and(|status| status.success());
     if !found {
-        eprintln!("skipped: strace is not installed");
+        crate::support::skip("strace is not installed");
     }
     found
 }
