@@ -150,7 +150,7 @@ fn a_value_or_result_beyond_the_memory_limit_is_refused() {
     }
     // Neither the pool nor a function accounts for the values that a join repeats.
     if cfg!(target_os = "linux") {
-        let sql = "SELECT s FROM (SELECT repeat('x', 200000 + value) AS s FROM generate_series(1, 2)) a CROSS JOIN generate_series(1, 1000000) b";
+        let sql = "SELECT s FROM (SELECT repeat('x', 2000000 + value) AS s FROM generate_series(1, 2)) a CROSS JOIN generate_series(1, 1000000) b";
         let output = command(path, &["query", sql, "--memory", "32MiB", "--format", "csv"])
             .stdout(Stdio::null())
             .output()
