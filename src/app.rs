@@ -21,10 +21,10 @@ use crate::service::mentions::{InboxSeen, Mention, Names};
 use crate::service::repair::Repair;
 use crate::service::{self, Service, ServiceError};
 use crate::store::backup::{self, Copied};
-use crate::store::catalog::{Catalog, InboxRoot, SchemaName};
 use crate::store::delta::{DeltaStore, LakeLocation};
 use crate::store::doctor::{self, Checkup, Extent};
 use crate::store::event_tables::{INBOX_RESULTS, RUNS};
+use crate::store::location::catalog::{Catalog, InboxRoot, SchemaName};
 use crate::store::tables::FoldedTable;
 use crate::store::{
     Erased, FoldReport, Format, Head, INBOX, LakeTables, Maintained, Retention, Scope, Store,

@@ -24,8 +24,8 @@ use deltalake::datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use deltalake::datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 
 use super::table;
+use crate::store::dictionary::Entry;
 use crate::store::inbox::{Cell, Columns, Inbox, InboxRow, Scanned, TextLimits, possible};
-use crate::store::tables::Entry;
 
 /// Inbox at one version.
 #[derive(Clone)]

@@ -6,8 +6,8 @@
 
 use super::views::VIEWS;
 use crate::store::INBOX;
-use crate::store::catalog::{SchemaName, literal, quoted};
-use crate::store::tables::{Entry, dictionary};
+use crate::store::dictionary::{Entry, dictionary};
+use crate::store::location::catalog::{SchemaName, literal, quoted};
 
 /// Statement, with a description of what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ fn columns(entry: &Entry) -> Vec<String> {
         Some(_) => "STRING",
         None => "ARRAY<STRING>",
     };
-    let column = |column: &crate::store::tables::definition::Column| {
+    let column = |column: &crate::store::dictionary::Column| {
         let not_null = if column.nullable { "" } else { " NOT NULL" };
         format!("{} {}{not_null}", quoted(&column.name), kind(&column.kind))
     };

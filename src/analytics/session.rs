@@ -23,11 +23,9 @@ use futures::{FutureExt, TryStreamExt};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, mpsc};
 
-use super::AnalyticsError;
 use super::answer::Answer;
 use super::bounded::Bounds;
 use super::deep::{Engine, panic_error};
-use super::engine_error;
 use super::inbox::InboxTable;
 use super::referenced_tables::{CLOCK, ReferencedTables};
 use super::repeated::{SMALL_BATCH_ROWS, TooWide, widens, with_width_checks};
@@ -37,8 +35,9 @@ use super::time_travel::AsOfSnapshot;
 use super::times::Times;
 use super::views::{VIEWS, View};
 use super::wide::bytes_in;
+use super::{AnalyticsError, engine_error};
 use crate::domain::time::{Instant, rfc3339};
-use crate::store::tables::{Entry, dictionary};
+use crate::store::dictionary::{Entry, dictionary};
 use crate::store::{INBOX, LakeTables, LiveFile, StoreError};
 
 /// Default memory limit of a query, in bytes.

@@ -27,9 +27,9 @@ use deltalake::datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use deltalake::datafusion::physical_plan::ExecutionPlan;
 use serde_json::Value;
 
-use crate::store::LiveFile;
-use crate::store::tables::definition::Column;
-use crate::store::tables::{Entry, TableLocation};
+use crate::store::dictionary::Column;
+use crate::store::dictionary::Entry;
+use crate::store::{LiveFile, TableLocation};
 
 /// Table at one version.
 #[derive(Debug)]

@@ -17,8 +17,9 @@ use crate::domain::any_record::AnyRecord;
 use crate::domain::record::Entity;
 use crate::domain::time::Instant;
 use crate::store::Snapshot;
+use crate::store::dictionary::{Entry, HistorySource};
+use crate::store::tables::bucket;
 use crate::store::tables::columns::encode;
-use crate::store::tables::{Entry, HistorySource, bucket};
 
 /// Number of rows in a batch.
 const ROWS: usize = 8192;

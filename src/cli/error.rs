@@ -10,7 +10,7 @@ use crate::analytics::warehouse::WarehouseError;
 use crate::config::ConfigError;
 use crate::service::ServiceError;
 use crate::store::StoreError;
-use crate::store::catalog::CatalogError;
+use crate::store::location::catalog::CatalogError;
 use crate::text::masked::masked;
 use crate::text::visible::{visible, visible_json};
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use super::CliError;
 use crate::config::file::open;
 use crate::service::ServiceError;
-use crate::store::enclosing;
+use crate::store::location::enclosing;
 use crate::text::visible::path_text;
 
 /// Number of bytes read to recognize a page; its head is shorter.

@@ -4,7 +4,7 @@ use super::{CliError, Context, Reply, cancel};
 use crate::analytics::registration::Registration;
 use crate::app::App;
 use crate::config::Setting;
-use crate::store::catalog::{Catalog, SchemaName};
+use crate::store::location::catalog::{Catalog, SchemaName};
 
 /// Create a lake.
 ///

@@ -15,7 +15,7 @@ use crate::exchange::patchset::{RawPatch, Request};
 use crate::service::ServiceError;
 use crate::service::plan::PlanRequest;
 use crate::store::Scope;
-use crate::store::enclosing::check_not_within;
+use crate::store::location::enclosing::check_not_within;
 use crate::text::visible::path_text;
 use story::{FOLDER, QUESTIONS, SENTENCE, Story, TEXT};
 

@@ -14,7 +14,7 @@ use crate::domain::time::{Instant, rfc3339};
 use crate::runtime::{Clock, SystemClock};
 use crate::service::ServiceError;
 use crate::store::Head;
-use crate::store::enclosing::real;
+use crate::store::location::enclosing::real;
 use crate::text::visible::{path_text, visible_json};
 
 /// Names of the option, for errors.

@@ -16,7 +16,7 @@ use crate::domain::state::State;
 use crate::domain::violation::{Rule, Violation};
 use crate::exchange::patchset::Request;
 use crate::runtime::fresh_set_id;
-use crate::store::ledger::{CLOCK_SKEW, CommittedSet, repeat};
+use crate::store::lake_state::ledger::{CLOCK_SKEW, CommittedSet, repeat};
 use crate::store::row::Stream;
 use crate::store::{Outcome, Scope, StoreError};
 

@@ -2,7 +2,7 @@
 
 use crate::analytics::registration::view_names;
 use crate::analytics::warehouse::Warehouse;
-use crate::store::catalog::{Catalog, Check, SchemaName};
+use crate::store::location::catalog::{Catalog, Check, SchemaName};
 
 /// Runs every check, including the warehouse if one is named. Changes nothing.
 pub async fn preflight(

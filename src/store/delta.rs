@@ -4,6 +4,7 @@
 mod erasing;
 mod folding;
 mod maintenance;
+mod unrecorded;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,23 +21,25 @@ use tokio::task::JoinHandle;
 use super::error::StoreError;
 use super::event_tables::EventTable;
 use super::format::Format;
-use super::journal::open::Opening;
-use super::journal::project_cache::MAX_CACHED_RECORDS;
-use super::journal::{Journal, Order};
-use super::ledger::Ledger;
+use super::head::{Head, Snapshot};
+use super::journal::Order;
+use super::lake_state::ledger::Ledger;
+use super::lake_state::writer::{self, Message};
+use super::lake_state::{LakeState, MAX_CACHED_RECORDS, Opening};
+use super::lake_tables::LakeTables;
 pub use super::location::LakeLocation;
-use super::location::{check_not_orphaned, probe};
+use super::location::probe;
+use super::outcome::Outcome;
 use super::replay::REPLAY_BUDGET_BYTES;
 use super::row::{Row, Stream};
-use super::tables::LakeTables;
-use super::writer::{self, Message};
-use super::{FoldReport, Head, Outcome, RecordLookup, Scope, Snapshot, Store, aux_tables};
+use super::vacant::check_not_orphaned;
+use super::{FoldReport, RecordLookup, Scope, Store, aux_tables};
 use crate::domain::id::{ProjectId, TaskId};
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Fields;
 use crate::domain::task_counts::TaskCounts;
 use crate::runtime::{Clock, Random};
-use folding::Unrecorded;
+use unrecorded::Unrecorded;
 
 /// A lake on an object store.
 pub struct DeltaStore {
@@ -72,7 +75,7 @@ impl DeltaStore {
         // its tables.
         aux_tables::ensure(&root.store, clock.now(), random.as_ref()).await?;
         let ledger = Ledger::new(format.clone(), root.url.as_str());
-        let journal = Journal::create(
+        let state = LakeState::create(
             Arc::clone(&root.store),
             ledger,
             &format,
@@ -80,7 +83,7 @@ impl DeltaStore {
             Arc::clone(&random),
         )
         .await?;
-        Ok(Self::start(root, format, journal, clock, random))
+        Ok(Self::start(root, format, state, clock, random))
     }
 
     /// Opens an existing lake.
@@ -131,7 +134,7 @@ impl DeltaStore {
         random: Arc<dyn Random>,
     ) -> Result<Self, StoreError> {
         let ledger = Ledger::new(format.clone(), root.url.as_str());
-        let journal = Journal::open(
+        let state = LakeState::open(
             Arc::clone(&root.store),
             ledger,
             opening,
@@ -140,20 +143,20 @@ impl DeltaStore {
         )
         .await?;
         let ignores_tables_ahead = opening.ignores_tables_ahead;
-        Ok(Self { ignores_tables_ahead, ..Self::start(root, format, journal, clock, random) })
+        Ok(Self { ignores_tables_ahead, ..Self::start(root, format, state, clock, random) })
     }
 
     fn start(
         root: &LakeLocation,
         format: Format,
-        journal: Journal,
+        state: LakeState,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
         let (writer, inbox) = mpsc::channel(4096);
         let (end, finished) = oneshot::channel();
         let task = tokio::spawn(async move {
-            writer::run(journal, inbox).await;
+            writer::run(state, inbox).await;
             // The receiver may be gone.
             let _ = end.send(());
         });

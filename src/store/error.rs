@@ -1,15 +1,20 @@
 //! Errors of reading or writing the lake.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
-use super::catalog::CatalogError;
-use super::cloud::CloudError;
+use super::location::catalog::{CatalogError, features};
+use super::location::cloud::CloudError;
+use super::names::INBOX;
+use super::tables::is_of_folded_table;
 use crate::config::NotUtf8;
 
-type Source = Box<dyn std::error::Error + Send + Sync>;
+/// Source of a storage error, shared so that several callers can get the error.
+type Source = Arc<dyn std::error::Error + Send + Sync>;
 
 /// Reason why the lake could not be used.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
     #[error("there is no lake at {root}")]
@@ -80,12 +85,12 @@ impl StoreError {
     pub(crate) fn storage(
         operation: &'static str,
         path: impl Into<String>,
-        source: impl Into<Source>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        let (path, source): (String, Source) = (path.into(), source.into());
+        let (path, source): (String, Source) = (path.into(), Arc::from(source.into()));
         match CloudError::within(source.as_ref()) {
             Some(err) if err.is_retryable() => {
-                return Self::Storage { operation, path, source: err.clone().into() };
+                return Self::Storage { operation, path, source: Arc::new(err.clone()) };
             }
             Some(err) => return Self::Cloud(err.clone()),
             None => {}
@@ -152,65 +157,10 @@ impl StoreError {
             Self::Cloud(err) => err.hint().to_owned(),
             Self::Storage { source, .. } => return CloudError::within(source.as_ref()).map(|err| err.hint().to_owned()),
             Self::Catalog(cause) => return cause.hint(),
-            Self::Features { path, .. } if path.starts_with(super::inbox::NAME) => {
-                super::catalog::features::WAY_OUT_OF_INBOX.to_owned()
-            }
-            Self::Features { path, .. } if is_of_folded_table(path) => super::catalog::features::WAY_OUT_OF_FOLDED.to_owned(),
-            Self::Features { .. } => super::catalog::features::WAY_OUT.to_owned(),
+            Self::Features { path, .. } if path.starts_with(INBOX) => features::WAY_OUT_OF_INBOX.to_owned(),
+            Self::Features { path, .. } if is_of_folded_table(path) => features::WAY_OUT_OF_FOLDED.to_owned(),
+            Self::Features { .. } => features::WAY_OUT.to_owned(),
         })
-    }
-}
-
-impl StoreError {
-    /// Returns the same error for another caller; the source is kept as text.
-    pub(crate) fn again(&self) -> Self {
-        match self {
-            Self::NotALake { root } => Self::NotALake { root: root.clone() },
-            Self::AlreadyALake { root } => Self::AlreadyALake { root: root.clone() },
-            Self::CopyOntoLake { root } => Self::CopyOntoLake { root: root.clone() },
-            Self::CopyChanged { root, seq } => Self::CopyChanged { root: root.clone(), seq: *seq },
-            Self::UnfinishedCopy { root, from, up_to } => Self::UnfinishedCopy {
-                root: root.clone(),
-                from: from.clone(),
-                up_to: up_to.clone(),
-            },
-            Self::Within { root, what, outer } => {
-                Self::Within { root: root.clone(), what, outer: outer.clone() }
-            }
-            Self::JournalLost { root, tables } => {
-                Self::JournalLost { root: root.clone(), tables: tables.clone() }
-            }
-            Self::Occupied { root, name } => Self::Occupied { root: root.clone(), name },
-            Self::NoFolder { name } => Self::NoFolder { name: name.clone() },
-            Self::UnusableRoot { root, why } => {
-                Self::UnusableRoot { root: root.clone(), why: why.clone() }
-            }
-            Self::NewerFormat { root, verb, needed, known } => {
-                Self::NewerFormat { root: root.clone(), verb, needed: *needed, known: *known }
-            }
-            Self::NotUtf8(err) => Self::NotUtf8(err.clone()),
-            Self::Cloud(err) => Self::Cloud(err.clone()),
-            Self::Storage { operation, path, source } => {
-                let source = CloudError::within(source.as_ref())
-                    .map_or_else(|| source.to_string().into(), |err| err.clone().into());
-                Self::Storage { operation, path: path.clone(), source }
-            }
-            Self::Damaged { path, what } => {
-                Self::Damaged { path: path.clone(), what: what.clone() }
-            }
-            Self::NameTaken { path } => Self::NameTaken { path: path.clone() },
-            Self::Deadline { seconds } => Self::Deadline { seconds: *seconds },
-            Self::ErasedSince { seq, ordinal, up_to } => {
-                Self::ErasedSince { seq: *seq, ordinal: *ordinal, up_to: *up_to }
-            }
-            Self::BeforeItsTime => Self::BeforeItsTime,
-            Self::AfterItsEnd { seq, end } => Self::AfterItsEnd { seq: *seq, end: *end },
-            Self::WriterGone => Self::WriterGone,
-            Self::Catalog(cause) => Self::Catalog(cause.clone()),
-            Self::Features { path, features } => {
-                Self::Features { path: path.clone(), features: features.clone() }
-            }
-        }
     }
 }
 
@@ -232,9 +182,4 @@ impl NameTaken {
     fn within<'e>(err: &'e (dyn std::error::Error + 'static)) -> Option<&'e Self> {
         std::iter::successors(Some(err), |err| err.source()).find_map(|err| err.downcast_ref())
     }
-}
-
-/// Returns whether a path is a folded table or in one: the journal has all of its content.
-fn is_of_folded_table(path: &str) -> bool {
-    super::tables::FoldedTable::at(path).is_some()
 }

@@ -4,10 +4,19 @@
 //! Equal seqs of a table and the journal prove nothing: a copy of the lake that diverged has the
 //! same seqs. The hash chain differs from the point of divergence on.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::row::Hash;
+
+/// App id whose transaction version is the last `seq`.
+pub const TXN: &str = "lakeplan";
+
+/// App id whose transaction version is the mark of the last `seq`: a part of the hash chain up to
+/// it.
+pub const CHAIN: &str = "lakeplan-chain";
 
 /// Number of low bits that hold the seq. A mark with another seq than the transaction beside it was
 /// left by a writer without marks.
@@ -34,6 +43,17 @@ impl Mark {
         self.0
     }
 }
+
+/// Position to which a table states it is folded: the seq, and the mark if it has one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FoldPosition {
+    /// 0 if the table is missing.
+    pub seq: u64,
+    pub mark: Option<Mark>,
+}
+
+/// Position to which each table states it is folded, with its journal's mark, by name.
+pub type FoldPositions = BTreeMap<&'static str, FoldPosition>;
 
 /// Identity of a lake: its id, and the root that it records. An adopted copy has another root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,144 +2,74 @@
 //!
 //! This folder holds everything that knows Delta, object stores and Parquet, and the [`Store`]
 //! trait that the rest of the product uses. It does not decide what should change (`service` and
-//! the pure modules do that) and holds no SQL (`analytics` does). Data leaves as [`State`] values,
-//! as [`Row`]s and as [`Outcome`]s.
+//! the pure modules do that) and holds no SQL (`analytics` does). Data leaves as
+//! [`State`](crate::domain::state::State) values, as [`Row`]s and as [`Outcome`]s.
 
 mod aux_tables;
 pub mod backup;
-pub mod catalog;
-mod checkpoint;
-mod cloud;
 pub mod decode;
 pub mod delta;
+mod delta_log;
+pub mod dictionary;
 pub mod doctor;
-pub mod durable;
-pub mod enclosing;
 pub mod erasure;
 mod error;
 pub mod event_tables;
-mod foreign;
 mod format;
+mod head;
 pub mod inbox;
 mod journal;
-pub mod ledger;
-mod location;
-mod log_entry;
-mod log_replay;
+pub mod lake_state;
+mod lake_tables;
+pub mod location;
 mod mark;
 pub mod memory;
-pub mod read_only_dir;
+mod names;
+mod outcome;
+mod remains;
 mod replay;
+mod reports;
 pub mod row;
 mod scope;
-mod table_log;
 mod table_state;
 pub mod tables;
 mod throttle;
 pub mod unreadable;
+mod vacant;
 pub mod vacuum;
-mod writer;
+mod whole;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use uuid::Uuid;
 
-pub use durable::Temporaries;
+pub use delta_log::table::LiveFile;
 pub use error::StoreError;
-pub use format::Format;
-pub use inbox::NAME as INBOX;
-
-use crate::domain::apply::Conflict;
-use crate::domain::id::{PatchSetId, ProjectId, TaskId};
-use crate::domain::patch::PatchSet;
-use crate::domain::record::Fields;
-use crate::domain::state::State;
-use crate::domain::task_counts::TaskCounts;
-use crate::domain::time::Instant;
-use crate::domain::violation::Violation;
-use event_tables::EventTable;
 pub use event_tables::compact::CompactionStats;
-pub use journal::compact::Compacted;
-pub use journal::erase::Erased;
+pub use format::Format;
+pub use head::{Head, Snapshot};
+pub use lake_state::compact::Compacted;
+pub use lake_state::erase::Erased;
+pub use lake_tables::{LakeTables, TableLocation};
+pub use location::LakeLocation;
+pub use location::durable::Temporaries;
 pub use mark::LakeMark;
-use row::{Row, Stream};
+pub use names::INBOX;
+pub use outcome::Outcome;
+pub use reports::{FoldReport, Maintained};
 pub use scope::{Scope, in_every_scope};
-pub use table_log::LiveFile;
-pub use tables::LakeTables;
-pub use tables::fold::Folded;
+pub use tables::folding::Folded;
 pub use tables::read::RecordLookup;
 pub use vacuum::{Retention, Vacuumed};
 
-/// State of the lake at one position.
-#[derive(Clone, Debug)]
-pub struct Snapshot {
-    pub seq: u64,
-    pub at: Instant,
-    pub state: State,
-}
-
-/// End of the journal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// Number of patch sets.
-    pub seq: u64,
-    /// Commit time of the last patch set.
-    pub at: Instant,
-    /// Hash chain over all patch sets.
-    pub chain: [u8; 32],
-    /// Delta version of the journal.
-    pub version: u64,
-    /// Seq up to which the current tables are known to be folded.
-    pub folded: u64,
-    /// Current tables with unreadable files; the next fold rebuilds them.
-    pub unreadable: Vec<&'static str>,
-    /// Identity of the lake; `None` if it has no tables.
-    pub lake: Option<LakeMark>,
-}
-
-/// Result of a fold: the seq that the tables now show, and what was written to each table.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FoldReport {
-    pub seq: u64,
-    pub tables: Vec<(&'static str, Folded)>,
-    /// Tables left unchanged because another writer gave them features that Lakeplan does not
-    /// write.
-    pub skipped: Vec<&'static str>,
-}
-
-/// Result of a maintenance run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Maintained {
-    pub seq: u64,
-    pub journal: Compacted,
-    pub compacted: Vec<(&'static str, CompactionStats)>,
-    pub vacuumed: Vec<(&'static str, Vacuumed)>,
-    pub temporaries: Temporaries,
-}
-
-/// Result of committing a patch set.
-#[must_use = "an outcome decides what the caller may say has happened"]
-#[derive(Debug)]
-pub enum Outcome {
-    /// The set is durably in the journal, at `seq`; `keys` are the names given to the records it
-    /// created.
-    Committed { seq: u64, keys: Vec<(Uuid, String)> },
-    /// The same set was already committed, or another set of the same inbox request; `seq` and `id`
-    /// identify the committed set.
-    AlreadyCommitted { seq: u64, id: PatchSetId },
-    /// A value that the set expected is no longer current.
-    Conflicted(Conflict),
-    /// The set breaks rules; all violations are listed.
-    Refused(Vec<Violation>),
-    /// The set is not in the journal and this attempt can never put it there; a retry is safe.
-    NotWritten { cause: StoreError },
-    /// The storage did not reveal the result. Repeating the set with the same id is safe and
-    /// settles it.
-    Unknown { patch_set_id: PatchSetId, cause: StoreError },
-}
+use crate::domain::id::{ProjectId, TaskId};
+use crate::domain::patch::PatchSet;
+use crate::domain::record::Fields;
+use crate::domain::task_counts::TaskCounts;
+use event_tables::EventTable;
+use row::{Row, Stream};
 
 /// A lake that can be read and changed.
 ///

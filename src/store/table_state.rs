@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::FoldReport;
-use super::table_log::TableSize;
+use super::delta_log::table::TableSize;
 use crate::domain::record::Fields;
 use crate::domain::time::{Instant, rfc3339};
 

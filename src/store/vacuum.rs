@@ -7,14 +7,19 @@
 //! at h+1, loses the race and writes a new file. The minimum age protects readers of older
 //! versions.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use chrono::TimeDelta;
+use deltalake::operations::vacuum::VacuumMode;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStoreExt};
 
+use super::delta_log::table::Table;
+use super::delta_log::table_log::TableLog;
 use super::error::StoreError;
-use super::journal::{MAX_STALENESS, entry};
-use super::table_log::{Table, TableLog, entry_bytes};
+use super::journal::entry;
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, uuid_v7};
 
@@ -70,7 +75,7 @@ pub async fn vacuum(
             return Ok(vacuumed);
         }
         let Some((version, vacuum_candidates)) =
-            log.vacuum_candidates(retention.files, now).await?
+            vacuum_candidates(log, retention.files, now).await?
         else {
             return Ok(vacuumed);
         };
@@ -82,12 +87,9 @@ pub async fn vacuum(
             return Ok(vacuumed);
         }
         let fence = entry::json_of(&[entry::commit_info("VACUUM", uuid_v7(begun, random), begun)])?;
-        match log.put_commit(version + 1, entry_bytes(&fence)).await {
-            Ok(()) if clock.now() - begun <= MAX_STALENESS => {}
-            // After a long sleep, the empty commit may be in a hole; or another commit came first:
-            // select again.
-            Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => continue,
-            Err(err) => return Err(StoreError::storage("vacuuming", log.folder(), err)),
+        let put = log.try_commit(version + 1, &fence, begun, clock).await;
+        if !put.map_err(|err| StoreError::storage("vacuuming", log.folder(), err))? {
+            continue;
         }
         delete_all(log, &dead).await?;
         vacuumed.files += dead.len();
@@ -165,5 +167,43 @@ async fn delete(log: &TableLog, path: &Path) -> Result<(), StoreError> {
         // Another vacuum was faster.
         Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
         Err(err) => Err(StoreError::storage("deleting", format!("{}/{path}", log.folder()), err)),
+    }
+}
+
+/// Returns the version of the head, and the files that neither it nor any version of the
+/// retention needs. Readers of earlier versions need the files that were removed within the
+/// retention.
+async fn vacuum_candidates(
+    log: &TableLog,
+    retention: TimeDelta,
+    now: Instant,
+) -> Result<Option<(u64, BTreeSet<String>)>, StoreError> {
+    let failed =
+        |err: deltalake::DeltaTableError| StoreError::storage("examining", log.folder(), err);
+    if log.load().await?.is_none() {
+        return Ok(None);
+    }
+    let mut table = deltalake::DeltaTable::new(log.delta()?);
+    table.load().await.map_err(failed)?;
+    let version = table.version().unwrap_or_default();
+    let listed = table
+        .vacuum()
+        .with_dry_run(true)
+        .with_mode(VacuumMode::Full)
+        .with_enforce_retention_duration(false)
+        .with_retention_period(retention)
+        .with_clock(Arc::new(At(now)))
+        .await;
+    let (_, metrics) = listed.map_err(failed)?;
+    Ok(Some((version, metrics.files_deleted.into_iter().collect())))
+}
+
+/// Time of a vacuum.
+#[derive(Debug)]
+struct At(Instant);
+
+impl deltalake::operations::vacuum::Clock for At {
+    fn current_timestamp_millis(&self) -> i64 {
+        self.0.timestamp_millis()
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use lakeplan::analytics::VIEWS;
-use lakeplan::store::tables::dictionary;
+use lakeplan::store::dictionary::dictionary;
 use serde_json::{Value, json};
 
 fn check(path: &str, expected: &str) {

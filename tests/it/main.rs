@@ -9,6 +9,7 @@
 )]
 
 mod bundle;
+mod circles;
 mod cli;
 mod clouds;
 mod corpora;

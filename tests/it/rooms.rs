@@ -63,7 +63,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("pulldown_cmark", &["planning", "text"]),
 ];
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+pub fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

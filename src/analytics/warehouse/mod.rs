@@ -21,7 +21,7 @@ pub use param::Param;
 
 use super::select::Select;
 use crate::net::{NetError, Request, Workspace};
-use crate::store::catalog::{Check, SchemaName};
+use crate::store::location::catalog::{Check, SchemaName};
 use wire::{Running, STATEMENTS, Succeeded, Warehouse as Described};
 
 const WAREHOUSES: &str = "api/2.0/sql/warehouses";

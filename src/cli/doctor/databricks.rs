@@ -7,7 +7,7 @@ use crate::cli::reply::count;
 use crate::cli::{CliError, Context, Reply};
 use crate::service::ServiceError;
 use crate::service::preflight::preflight;
-use crate::store::catalog::{Check, State};
+use crate::store::location::catalog::{Check, State};
 
 pub async fn run(warehouse: Option<&str>, context: &Context) -> Result<Reply, CliError> {
     let config = &context.config;

@@ -11,7 +11,7 @@ use crate::domain::state::ProjectState;
 use crate::planning::replan::report::Mark;
 use crate::service::plan::{PlanRequest, PlanStatus, Preview};
 use crate::service::{Service, ServiceError};
-use crate::store::read_only_dir::{Folder, Listed};
+use crate::store::location::read_only_dir::{Folder, Listed};
 
 const ENDINGS: &[&str] = &[".md", ".markdown", ".txt"];
 

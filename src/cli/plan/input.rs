@@ -8,7 +8,7 @@ use crate::domain::id::PatchSetId;
 use crate::domain::patch::PatchSet;
 use crate::service::ServiceError;
 use crate::service::plan::PlanRequest;
-use crate::store::read_only_dir::{Folder, Listed};
+use crate::store::location::read_only_dir::{Folder, Listed};
 
 /// The arguments of the command that say what to plan.
 pub struct Arguments<'a> {

@@ -1,6 +1,6 @@
 //! Reads one line of work: its title, and everything else that people write into it.
 //!
-//! "3. [x] **Ship it** (2 days, @anna) - COMPLETED" is the title "Ship it" with a number, a status,
+//! `3. [x] **Ship it** (2 days, @anna) - COMPLETED` is the title "Ship it" with a number, a status,
 //! a duration and an owner.
 
 use std::sync::LazyLock;
@@ -108,7 +108,7 @@ pub(super) fn head(
     head
 }
 
-/// Returns the mark and the length of a checkbox such as "[x] " in running text. Includes marks
+/// Returns the mark and the length of a checkbox such as `[x] ` in running text. Includes marks
 /// that Markdown does not know.
 pub(super) fn checkbox(text: &str) -> Option<(char, usize)> {
     let inside = text.strip_prefix('[')?;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::domain::time::{AsOf, Instant, rfc3339};
 use crate::store::delta::LakeLocation;
 use crate::store::error::StoreError;
-use crate::store::location::remains;
+use crate::store::remains::remains;
 
 /// Folder of the marker.
 pub const FOLDER: &str = "_copy";

@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::delta::LakeLocation;
+use super::delta_log::table_log::{TableLog, entry_bytes};
 use super::erasure::{Erasures, RowAddress, unnamed};
 use super::error::StoreError;
 use super::event_tables::copy::UpTo;
@@ -32,10 +33,9 @@ use super::event_tables::{self, APPENDED};
 use super::inbox;
 use super::journal::files::Files;
 use super::journal::{entry, schema};
+use super::lake_tables::LakeTables;
 use super::mark::Mark;
 use super::row::{Hash, Row, next_chain};
-use super::table_log::{TableLog, entry_bytes};
-use super::tables::LakeTables;
 use crate::domain::time::{AsOf, Instant};
 use crate::runtime::{Clock, Random, uuid_v7};
 

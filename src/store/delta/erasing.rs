@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use super::DeltaStore;
 use crate::domain::any_record::RecordKey;
-use crate::store::Erased;
-use crate::store::Store;
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::erasure::RowAddress;
 use crate::store::error::StoreError;
 use crate::store::journal::entry::JournalFile;
 use crate::store::journal::files::Files;
-use crate::store::table_log::TableLog;
+use crate::store::lake_state::writer::Message;
 use crate::store::tables::{TABLES, bucket, files_in_bucket};
-use crate::store::writer::Message;
+use crate::store::{Erased, Store};
 
 impl DeltaStore {
     /// Removes every payload that an erase names from the journal, after the tables show the result

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
-use std::sync::Arc;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
@@ -11,21 +10,24 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::DeltaStore;
+use super::unrecorded::Unrecorded;
 use crate::runtime::uuid_v7;
 use crate::store::error::StoreError;
 use crate::store::event_tables::TABLE_STATE;
+use crate::store::head::Head;
 use crate::store::journal::chain::Links;
 use crate::store::journal::files::Files;
+use crate::store::lake_state::writer::Message;
 use crate::store::row::{Row, Stream};
 use crate::store::table_state::{self, RowCount};
 use crate::store::tables::FoldedTable;
 use crate::store::tables::definition::Position;
-use crate::store::tables::fold::{Folded, Folding, MAX_ATTEMPTS};
+use crate::store::tables::fold::MAX_ATTEMPTS;
+use crate::store::tables::folding::{Folded, Folding};
 use crate::store::tables::read::{Distrust, TableState};
 use crate::store::tables::rebuild::{Rebuild, RebuildTarget};
 use crate::store::throttle::throttled;
-use crate::store::writer::Message;
-use crate::store::{FoldReport, Head, Scope, Store};
+use crate::store::{FoldReport, Scope, Store};
 
 /// Interval at which a long-lived process checks whether to fold.
 const LOOK: Duration = Duration::from_millis(100);
@@ -359,11 +361,4 @@ impl DeltaStore {
             random: self.random.as_ref(),
         }
     }
-}
-
-/// Folds not recorded yet: the seq they reached, and the tables they wrote.
-#[derive(Debug, Default)]
-pub(super) struct Unrecorded {
-    pub seq: u64,
-    pub tables: BTreeMap<&'static str, RowCount>,
 }

@@ -6,20 +6,21 @@ use std::sync::Arc;
 use url::Url;
 
 use super::DeltaStore;
-use crate::store::durable::{self, Temporaries};
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
 use crate::store::event_tables::drop_lost_files::drop_lost_files;
 use crate::store::event_tables::revert_foreign_changes::revert_foreign_changes;
 use crate::store::event_tables::salvage::salvage;
 use crate::store::event_tables::{APPENDED, age, compact};
+use crate::store::lake_state::writer::Message;
+use crate::store::lake_tables::LakeTables;
 use crate::store::location::PROBE;
-use crate::store::table_log::TableLog;
+use crate::store::location::durable::{self, Temporaries};
 use crate::store::table_state::RowCount;
 use crate::store::tables::columns::count_unreadable;
 use crate::store::tables::read::batches;
-use crate::store::tables::{CurrentTable, FoldedTable, LakeTables, TABLES, field_changes, join};
+use crate::store::tables::{CurrentTable, FoldedTable, TABLES, field_changes, join};
 use crate::store::vacuum::{self, Retention};
-use crate::store::writer::Message;
 use crate::store::{Maintained, aux_tables, backup};
 
 impl DeltaStore {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 
-use super::{Checkup, LET_GO, REFOLD, RESTORE, SALVAGE};
+use super::checkup::{Checkup, LET_GO, REFOLD, RESTORE, SALVAGE};
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
 use crate::store::event_tables::APPENDED;
-use crate::store::table_log::TableLog;
-use crate::store::tables::LakeTables;
+use crate::store::lake_tables::LakeTables;
 
 /// Checks the live files of the tables that only Lakeplan writes. Tables with earlier findings are
 /// skipped.

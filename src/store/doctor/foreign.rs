@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 
-use super::{Checkup, RESTORE, TAKE_BACK, TAKE_REST_BACK, UPKEEP};
-use crate::store::catalog::JOURNAL;
-use crate::store::catalog::features::WAY_OUT;
+use super::checkup::{Checkup, RESTORE, TAKE_BACK, TAKE_REST_BACK, UPKEEP};
+use crate::store::delta_log::paths::entry_path;
+use crate::store::delta_log::table::{Foreign, ForeignChanges, LiveFile};
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
 use crate::store::event_tables::APPENDED;
-use crate::store::foreign::{Foreign, ForeignChanges};
 use crate::store::journal::entry;
-use crate::store::table_log::{LiveFile, TableLog, entry_path};
+use crate::store::location::catalog::features::WAY_OUT;
+use crate::store::names::JOURNAL;
 
 /// Reports the untrusted commits of others to the journal.
 pub async fn check_journal(

@@ -8,20 +8,22 @@ use std::sync::Arc;
 use bytes::Bytes;
 use object_store::ObjectStore;
 
-use super::{Checkup, FOLD, LET_GO, RECOUNT, RESTORE, SALVAGE, message};
-use crate::store::catalog::JOURNAL;
+use super::checkup::{Checkup, FOLD, LET_GO, RECOUNT, RESTORE, SALVAGE, message};
 use crate::store::decode;
+use crate::store::delta_log::action::LogEntry;
+use crate::store::delta_log::paths::{self, entry_path};
+use crate::store::delta_log::replay::LogReplay;
+use crate::store::delta_log::table::Table;
+use crate::store::delta_log::table_log::{TableLog, Trust};
 use crate::store::error::StoreError;
 use crate::store::event_tables::{APPENDED, EventTable};
 use crate::store::journal::entry;
 use crate::store::journal::files::Files;
 use crate::store::journal::verify::verify;
-use crate::store::log_entry::LogEntry;
-use crate::store::log_replay::{self, LogReplay};
+use crate::store::lake_tables::LakeTables;
 use crate::store::mark::Mark;
+use crate::store::names::JOURNAL;
 use crate::store::row::Hash;
-use crate::store::table_log::{Table, TableLog, Trust, entry_path};
-use crate::store::tables::LakeTables;
 
 const REMOVE: &str = "remove this file and _last_checkpoint next to it; the entries of the log contain the same data";
 const REMOVE_ENTRIES: &str = "keep this file and move the entries of the log up to its version out of the folder: they lack data that it has";
@@ -85,12 +87,9 @@ async fn check_checkpoints(
     log: &TableLog,
     marks: Option<&Vec<Mark>>,
 ) -> Result<(), StoreError> {
-    let names = log_replay::list(log, None).await?;
+    let names = log.list(None).await?;
     let versions = |ending: &str| {
-        names
-            .iter()
-            .filter_map(|name| log_replay::version_of(name, ending))
-            .collect::<BTreeSet<u64>>()
+        names.iter().filter_map(|name| paths::version_of(name, ending)).collect::<BTreeSet<u64>>()
     };
     let (entries, checkpoints) = (versions(".json"), versions(".checkpoint.parquet"));
     // The replayed state of the log, while it can be followed, and the next version.
@@ -106,8 +105,8 @@ async fn check_checkpoints(
         _ => FOLD,
     };
     for checkpoint in checkpoints.iter().copied() {
-        let place = format!("{}/{}", log.folder(), log_replay::checkpoint_path(checkpoint));
-        let Some(bytes) = log.get(&log_replay::checkpoint_path(checkpoint)).await? else {
+        let place = format!("{}/{}", log.folder(), paths::checkpoint_path(checkpoint));
+        let Some(bytes) = log.get(&paths::checkpoint_path(checkpoint)).await? else {
             continue;
         };
         let read = read_whole(log, checkpoint, &place, bytes).map(|(read, _)| read);
@@ -235,7 +234,7 @@ async fn newest_sound(
     checkpoints: &BTreeSet<u64>,
 ) -> Result<Option<u64>, StoreError> {
     for checkpoint in checkpoints.iter().rev().copied() {
-        let path = log_replay::checkpoint_path(checkpoint);
+        let path = paths::checkpoint_path(checkpoint);
         let Some(bytes) = log.get(&path).await? else { continue };
         // If only Lakeplan's commits are trusted, a checkpoint of another writer replaces nothing.
         if read_whole(log, checkpoint, &path, bytes)

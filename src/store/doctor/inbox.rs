@@ -10,12 +10,13 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use object_store::path::Path;
 
-use super::{Checkup, message};
-use crate::store::catalog::InboxRoot;
-use crate::store::catalog::features::WAY_OUT_OF_INBOX;
+use super::checkup::{Checkup, message};
+use crate::store::delta_log::table::LiveFile;
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
 use crate::store::inbox::{Columns, Inbox, MIN_FILE_BYTES, NAME, Scanned, TextLimits};
-use crate::store::table_log::{LiveFile, TableLog};
+use crate::store::location::catalog::InboxRoot;
+use crate::store::location::catalog::features::WAY_OUT_OF_INBOX;
 
 const MAKE: &str = "run lakeplan maintain to create it, empty";
 const ASK_AGAIN: &str = "restore the file, or have its requests submitted again: remove it with the engine that writes the inbox (FSCK REPAIR TABLE), or move the folder inbox away and run lakeplan maintain to create an empty one; answers are kept";

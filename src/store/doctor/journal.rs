@@ -7,17 +7,17 @@ use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
+use super::checkup::{Anchor, Checkup, ERASE, RESTORE, message};
 use super::values;
-use super::{Anchor, Checkup, ERASE, RESTORE, message};
+use crate::store::delta_log::paths::{version_in, version_of};
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::erasure::{Erasures, unnamed};
 use crate::store::error::StoreError;
 use crate::store::journal::entry::JournalFile;
 use crate::store::journal::files::Files;
 use crate::store::journal::merge::Merge;
-use crate::store::log_replay::{version_in, version_of};
 use crate::store::mark::Mark;
 use crate::store::row::{Hash, Row, hex, next_chain};
-use crate::store::table_log::TableLog;
 use crate::store::unreadable::UnreadableValues;
 
 /// Checks that every entry of the log between the first and the last existing one exists.

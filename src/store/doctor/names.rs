@@ -7,11 +7,11 @@ use std::sync::Arc;
 use object_store::ObjectStore;
 use url::Url;
 
-use super::Checkup;
+use super::checkup::Checkup;
+use crate::store::delta_log::paths;
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::{MOVE_NAME, StoreError};
-use crate::store::log_replay;
-use crate::store::table_log::TableLog;
-use crate::store::tables::LakeTables;
+use crate::store::lake_tables::LakeTables;
 
 const NO_VERSION: &str = "move this file out of the folder; it is not a log entry";
 
@@ -29,14 +29,14 @@ pub async fn check(
         .and_then(|url| url.to_file_path().ok());
     for table in LakeTables::own() {
         let log = TableLog::new(Arc::clone(root), table);
-        let listed: BTreeSet<String> = match log_replay::list(&log, None).await {
+        let listed: BTreeSet<String> = match log.list(None).await {
             Ok(names) => names.into_iter().collect(),
             Err(err) if err.is_access_error() => return Err(err),
             // Reading the table reports the error.
             Err(_) => continue,
         };
         for file in
-            listed.iter().filter(|file| is_of_entry(file) && log_replay::version_in(file).is_none())
+            listed.iter().filter(|file| is_of_entry(file) && paths::version_in(file).is_none())
         {
             checkup.find(
                 format!("{table}/_delta_log/{file}"),
@@ -53,7 +53,7 @@ pub async fn check(
             found.filter_map(|found| found.ok()?.file_name().into_string().ok()).collect();
         for file in found.iter().filter(|file| is_of_entry(file) && !listed.contains(*file)) {
             // A commit may have been added since the log was listed.
-            let version = log_replay::version_in(file);
+            let version = paths::version_in(file);
             if let Some(version) = version
                 && log.get_entry(version).await.is_ok_and(|entry| entry.is_some())
             {

@@ -7,14 +7,15 @@ use deltalake::arrow::array::RecordBatch;
 use object_store::ObjectStore;
 
 use super::changes::Changes;
+use super::checkup::{Checkup, FOLD, LOST_END, PASSED_OVER, REFOLD, RESTORE, message};
 use super::records::ExpectedRecords;
-use super::{Checkup, FOLD, LOST_END, PASSED_OVER, REFOLD, RESTORE, message};
-use crate::store::catalog::features::WAY_OUT_OF_FOLDED;
+use crate::store::delta_log::table::{LiveFile, Table};
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
+use crate::store::location::catalog::features::WAY_OUT_OF_FOLDED;
 use crate::store::replay::{BucketReplay, Records, ReplayBounds};
 use crate::store::row::Row;
-use crate::store::table_log::{LiveFile, Table, TableLog};
 use crate::store::tables::read::{Distrust, TableState, batches};
 use crate::store::tables::{BUCKET, BUCKETS, FoldedTable, TABLES};
 

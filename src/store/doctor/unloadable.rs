@@ -7,13 +7,14 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 
-use super::{Checkup, RESTORE, message};
+use super::checkup::{Checkup, RESTORE, message};
+use crate::store::delta_log::action::LogEntry;
+use crate::store::delta_log::paths::{self, checkpoint_path, entry_path};
+use crate::store::delta_log::replay::LogReplay;
+use crate::store::delta_log::table_log::{TableLog, Trust};
 use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
 use crate::store::journal::verify::verify;
-use crate::store::log_entry::LogEntry;
-use crate::store::log_replay::{self, LogReplay, checkpoint_path};
-use crate::store::table_log::{TableLog, Trust, entry_path};
 use crate::store::tables::FoldedTable;
 use crate::store::tables::read::TableState;
 
@@ -67,10 +68,10 @@ struct Reach {
 
 impl Reach {
     async fn of(log: &TableLog) -> Result<Self, StoreError> {
-        let names = log_replay::list(log, None).await?;
+        let names = log.list(None).await?;
         let checkpoints: BTreeSet<u64> = names
             .iter()
-            .filter_map(|name| log_replay::version_of(name, ".checkpoint.parquet"))
+            .filter_map(|name| paths::version_of(name, ".checkpoint.parquet"))
             .collect();
         let (mut replayed, mut version) = (LogReplay::of(log, Trust::Own), None);
         for checkpoint in checkpoints.into_iter().rev() {
@@ -94,7 +95,7 @@ impl Reach {
         }
         let is_whole = !names
             .iter()
-            .filter_map(|name| log_replay::version_in(name))
+            .filter_map(|name| paths::version_in(name))
             .any(|at| version.is_none_or(|end| at > end));
         Ok(Self { names, replayed, version, is_whole, is_mixed })
     }
@@ -124,7 +125,7 @@ async fn strays(
     }
     let mut strays = Vec::new();
     for file in &reach.names {
-        let Some(version) = log_replay::version_in(file).filter(|version| *version > end) else {
+        let Some(version) = paths::version_in(file).filter(|version| *version > end) else {
             continue;
         };
         if file.ends_with(".json")
@@ -151,8 +152,7 @@ async fn has_later_rows(log: &TableLog, end: u64) -> Result<bool, StoreError> {
         .await
         .map_err(|err| StoreError::storage("listing", log.folder(), err))?;
     let is_later = |name: &str| {
-        name.ends_with(".parquet")
-            && log_replay::version_in(name).is_some_and(|version| version > end)
+        name.ends_with(".parquet") && paths::version_in(name).is_some_and(|version| version > end)
     };
     let is_of_log = |path: &str| path.starts_with("_delta_log/");
     Ok(listed.iter().any(|meta| {

@@ -1,7 +1,7 @@
 //! Reports values of the journal that their fields cannot hold and that no later change has
 //! replaced.
 
-use super::Checkup;
+use super::checkup::Checkup;
 use crate::store::unreadable::UnreadableValues;
 
 const CLEAR: &str = "run lakeplan upgrade to clear it, set the field to another value, or undo the change with lakeplan undo and this seq; all keep the history";

@@ -15,8 +15,8 @@ use object_store::ObjectStore;
 
 use super::{TABLE_STATE, rows};
 use crate::domain::time::Instant;
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
-use crate::store::table_log::TableLog;
 
 /// Number of days without a row that form a gap.
 const GAP: TimeDelta = TimeDelta::days(45);

@@ -12,15 +12,15 @@ use async_trait::async_trait;
 use chrono::{NaiveDate, TimeDelta};
 use deltalake::arrow::array::{BooleanArray, RecordBatch};
 use deltalake::arrow::compute::filter_record_batch;
-use object_store::{Error, ObjectStore};
+use object_store::ObjectStore;
 use serde_json::{Value, json};
 
 use super::{EventTable, commit_info, rows};
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random};
+use crate::store::delta_log::table::{LiveFile, Table};
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
-use crate::store::journal::MAX_STALENESS;
-use crate::store::table_log::{LiveFile, Table, TableLog, entry_bytes};
 use crate::store::tables::definition;
 
 /// Minimum size of a file that is no longer compacted.
@@ -81,12 +81,9 @@ pub async fn maintain(
             break;
         }
         let Some((actions, compacted)) = way.prepare(log, &current, begun).await? else { break };
-        match log.put_commit(current.version + 1, entry_bytes(&actions)).await {
-            Ok(()) if clock.now() - begun <= MAX_STALENESS => return Ok(compacted),
-            // After a long sleep, the commit may be in a hole; the table itself shows whether work
-            // is left.
-            Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {}
-            Err(err) => return Err(StoreError::storage("writing", log.folder(), err)),
+        let put = log.try_commit(current.version + 1, &actions, begun, clock).await;
+        if put.map_err(|err| StoreError::storage("writing", log.folder(), err))? {
+            return Ok(compacted);
         }
     }
     Ok(CompactionStats::default())
@@ -187,11 +184,13 @@ fn unknown(
 
 #[cfg(test)]
 mod tests {
+    use object_store::Error;
     use object_store::memory::InMemory;
 
     use super::*;
     use crate::domain::record::Fields;
     use crate::runtime::{ManualClock, SeededRandom};
+    use crate::store::delta_log::table_log::entry_bytes;
     use crate::store::event_tables::RUNS;
 
     fn run(number: u32) -> Fields {

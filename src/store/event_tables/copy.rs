@@ -11,8 +11,9 @@ use object_store::{Error, ObjectStore};
 use super::{EventTable, commit_info, rows};
 use crate::domain::time::{AsOf, Instant};
 use crate::runtime::{Clock, Random};
+use crate::store::delta_log::table::LiveFile;
+use crate::store::delta_log::table_log::{TableLog, entry_bytes};
 use crate::store::error::StoreError;
-use crate::store::table_log::{LiveFile, TableLog, entry_bytes};
 
 /// How far a table is copied: everything, or the rows that belong to the journal up to `place`.
 /// `seq` and `at` are those of the last copied set.

@@ -13,8 +13,9 @@ use super::compact::{CompactionStats, Maintenance, Prepared, maintain};
 use super::{EventTable, Measured, commit_info};
 use crate::domain::time::Instant;
 use crate::runtime::Clock;
+use crate::store::delta_log::table::{LiveFile, Table};
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
-use crate::store::table_log::{LiveFile, Table, TableLog};
 use crate::store::tables::definition;
 
 /// Number of files read concurrently.

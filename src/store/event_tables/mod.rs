@@ -19,44 +19,23 @@ use deltalake::arrow::array::{AsArray, RecordBatch};
 use object_store::{Error, ObjectStore};
 use serde_json::{Value, json};
 
+use super::delta_log::spec::{Column, TableSpec};
+use super::delta_log::table::LiveFile;
+use super::delta_log::table_log::{MAX_STALENESS, TableLog, entry_bytes};
 use super::error::StoreError;
-use super::journal::MAX_STALENESS;
-use super::table_log::{LiveFile, TableLog, entry_bytes};
-use super::tables::definition::{Column, TableSpec};
 use crate::domain::record::Fields;
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, uuid_v7};
 
-pub use tables::{AGENT_LOGS, APPENDED, INBOX_RESULTS, RUNS, TABLE_STATE};
+pub use tables::{AGENT_LOGS, APPENDED, DATE, EventTable, INBOX_RESULTS, RUNS, TABLE_STATE};
 
-/// An appended table. Its rows are JSON objects with these columns, checked on write.
-#[derive(Debug)]
-pub struct EventTable {
-    pub name: &'static str,
-    pub doc: &'static str,
-    /// Number of days that a row is kept, from the day it was written to the day that
-    /// [`age::counted_from`] returns.
-    pub days: i64,
-    /// Key columns, all text, which identify a row that was written twice.
-    pub key: &'static [&'static str],
-    /// Column with the time of the event.
-    pub at: &'static str,
-    /// Whether the rows are about the plan, so that a backup contains them; rows about a lake's
-    /// files are true only of that lake.
-    is_of_the_plan: bool,
-    /// Name, Delta type (string, long or timestamp), nullable, documentation.
-    columns: &'static [(&'static str, &'static str, bool, &'static str)],
-}
-
-/// Partition column of a row: the day it was written.
-pub const DATE: &str = "date";
 /// Maximum number of attempts to append rows.
 const MAX_ATTEMPTS: usize = 20;
 
 impl EventTable {
     /// Returns the table's columns, the partition column last.
     pub fn columns(&self) -> Vec<Column> {
-        let date = (DATE, "date", false, "The day the row was written.");
+        let date = (DATE, "date", false, "The day on which the row was written.");
         let column = |(name, kind, nullable, doc): &(&str, &str, bool, &str)| Column {
             name: (*name).to_owned(),
             kind: json!(kind),
@@ -95,6 +74,11 @@ impl EventTable {
         }
     }
 
+    /// Checks that the rows have values that the columns can hold.
+    pub fn check(&self, rows: &[Fields]) -> Result<(), StoreError> {
+        rows::encode(self, rows).map(drop)
+    }
+
     /// Appends all rows in one commit.
     pub async fn append(
         &self,
@@ -126,15 +110,13 @@ impl EventTable {
             }
             actions.push(add.1.clone());
             let version = next.unwrap_or(0);
-            match log.put_commit(version, entry_bytes(&actions)).await {
-                Ok(()) if clock.now() - begun <= MAX_STALENESS => {
+            match log.try_commit(version, &actions, begun, clock).await {
+                Ok(true) => {
                     log.checkpoint_if_due(version).await;
                     return Ok(());
                 }
-                // After a long sleep, the put may have gone into a hole behind a clean-up.
-                // Repeating it is safe: a row has a key.
-                Ok(()) => {}
-                Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => put = Some(add),
+                // Repeating is safe even if the rows are in the log: a row has a key.
+                Ok(false) => put = Some(add),
                 Err(err) => return Err(self.unwritten(err)),
             }
             // A storage may report a free version as taken; continuing after it would leave a hole.

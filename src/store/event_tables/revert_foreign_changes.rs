@@ -11,8 +11,9 @@ use super::compact::{CompactionStats, Maintenance, Prepared, maintain};
 use super::{EventTable, commit_info};
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random};
+use crate::store::delta_log::table::Table;
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
-use crate::store::table_log::{Table, TableLog};
 use crate::store::tables::definition;
 
 /// Takes back untrusted changes. A removed file that no longer exists stays removed: its rows are

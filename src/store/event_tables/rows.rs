@@ -20,8 +20,9 @@ use crate::domain::record::Fields;
 use crate::domain::time::Instant;
 use crate::runtime::{Random, uuid_v7};
 use crate::store::decode::typed;
+use crate::store::delta_log::table::LiveFile;
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
-use crate::store::table_log::{LiveFile, TableLog};
 use crate::store::tables::read;
 
 fn schema(table: &EventTable) -> SchemaRef {
@@ -124,7 +125,7 @@ pub async fn read(
     decode(table, log, file, log.get_live(&file.path).await?)
 }
 
-/// Decodes the bytes of a file as [`read`] does.
+/// Decodes the bytes of a file as [`read()`] does.
 pub fn decode(
     table: &EventTable,
     log: &TableLog,

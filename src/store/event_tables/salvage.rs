@@ -12,8 +12,9 @@ use serde_json::json;
 
 use super::{DATE, EventTable, commit_info, rows};
 use crate::runtime::{Clock, Random};
+use crate::store::delta_log::table::LiveFile;
+use crate::store::delta_log::table_log::{TableLog, entry_bytes};
 use crate::store::error::StoreError;
-use crate::store::table_log::{LiveFile, TableLog, entry_bytes};
 
 /// Rewrites the log if it cannot be read. Returns whether it did.
 pub async fn salvage(

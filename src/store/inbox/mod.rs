@@ -11,10 +11,10 @@ use std::sync::Arc;
 use object_store::{Error, ObjectStore};
 use serde_json::json;
 
-use super::catalog::CatalogError;
+use super::delta_log::spec::{Column, TableSpec};
+use super::delta_log::table_log::{TableLog, entry_bytes};
 use super::error::StoreError;
-use super::table_log::{TableLog, entry_bytes};
-use super::tables::definition::{Column, TableSpec};
+use super::location::catalog::CatalogError;
 use crate::domain::time::Instant;
 use crate::runtime::{Random, uuid_v7};
 
@@ -23,25 +23,25 @@ pub use reader::{
     Columns, Inbox, InboxRow, MIN_FILE_BYTES, RowPosition, Scan, Scanned, TextLimits,
 };
 
-pub const NAME: &str = "inbox";
-pub const DOC: &str = "Requests for change from those who have SQL: the one table that others write, and that Lakeplan only reads; what keeps its files in order is the engine that writes it. lakeplan inbox apply applies the requests and answers in inbox_results. Rows that have an answer may be deleted, or their user and patch_set set to ''.";
+pub use super::names::INBOX as NAME;
+pub const DOC: &str = "Change requests submitted through SQL. Other engines write this table and maintain its files; Lakeplan only reads it. lakeplan inbox apply applies the requests and writes the answers to inbox_results. A row with an answer can be deleted, or its user and patch_set can be set to ''.";
 
 const COLUMNS: [(&str, &str, &str); 4] = [
     (
         "request_id",
         "string",
-        "The request's own id, chosen by its author, at most 200 characters; of several rows of one id the first that is answered counts, and no later one.",
+        "The id of the request, chosen by its author; at most 200 characters. If several rows have the same id, only the row that is answered first counts.",
     ),
     (
         "at",
         "timestamp",
-        "When it was made (UTC), not before the year 2000. A row that is dated in the future waits until then.",
+        "The time of the request (UTC), not before the year 2000. A row with a future time waits until then.",
     ),
-    ("user", "string", "Who asks, which is whom the change is noted as made by."),
+    ("user", "string", "The requesting user, who is recorded as the actor of the change."),
     (
         "patch_set",
         "string",
-        "What is to change, as the JSON that lakeplan apply reads; at most 4 MiB.",
+        "The requested change, as JSON that lakeplan apply reads; at most 4 MiB.",
     ),
 ];
 

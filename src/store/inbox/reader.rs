@@ -18,8 +18,9 @@ use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt};
 
 use super::cells::{Cell, Cells, Found, Part, find};
+use crate::store::delta_log::table::LiveFile;
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
-use crate::store::table_log::{LiveFile, TableLog};
 
 /// Maximum rows, and bytes of patch sets, read at a time; at least one row is read.
 const ROWS: usize = 1024;

@@ -10,9 +10,12 @@ use super::entry::{self, Entry};
 use super::files::Files;
 use crate::domain::time::Instant;
 use crate::runtime::{Random, random_bytes};
-use crate::store::durable::NotLanded;
+use crate::store::delta_log::table_log::{LogPosition, entry_bytes, is_taken};
 use crate::store::error::StoreError;
-use crate::store::table_log::{LogPosition, entry_bytes, is_taken};
+use crate::store::location::durable::NotLanded;
+
+/// Time after which a commit gives up its version.
+pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Who committed the version.
 #[derive(Debug)]

@@ -10,20 +10,17 @@ use uuid::Uuid;
 
 use crate::domain::record::Entity;
 use crate::domain::time::{Instant, rfc3339};
+use crate::store::delta_log::action::LogEntry;
+use crate::store::delta_log::table::LiveFile;
 use crate::store::error::StoreError;
-use crate::store::log_entry::LogEntry;
 use crate::store::mark::Mark;
+pub use crate::store::mark::{CHAIN, TXN};
 use crate::store::row::{Row, Stream};
-use crate::store::table_log::LiveFile;
 
-/// App id whose transaction version is the last `seq`.
-pub const TXN: &str = "lakeplan";
 /// App id whose transaction version is the seq up to which every current table of stream `work` is
 /// folded.
 pub const FOLDED: &str = "fold-work";
-/// App id whose transaction version is the mark of the last `seq`: a part of the hash chain up to
-/// it.
-pub const CHAIN: &str = "lakeplan-chain";
+
 /// App id prefix, followed by a table name, whose transaction version is the mark of the position
 /// at which that table was last written.
 const MARK: &str = "fold-mark";

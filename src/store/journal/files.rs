@@ -11,12 +11,13 @@ use super::chain::Links;
 use super::encoding::{self, Batches, RowKey, RowPredicate};
 use super::entry::{self, Entry, JournalFile};
 use crate::domain::record::Entity;
+use crate::store::delta_log::paths::checked_path;
+use crate::store::delta_log::table::{ForeignChanges, LiveFile, Table};
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::erasure::{Erasures, unnamed};
 use crate::store::error::StoreError;
-use crate::store::foreign::ForeignChanges;
 use crate::store::mark::Mark;
 use crate::store::row::Row;
-use crate::store::table_log::{LiveFile, Table, TableLog, checked_path};
 
 /// Error text for a log in which no row was committed by Lakeplan.
 const NOT_OURS: &str = "no row in it was committed by Lakeplan: another engine made this log, by a clone, an import or a conversion, or the entries that Lakeplan wrote are lost";

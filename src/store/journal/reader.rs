@@ -24,7 +24,7 @@ pub struct JournalReader {
 
 impl JournalReader {
     /// Returns a reader of the live files that hold rows of a stream after a position.
-    pub(super) fn new(store: Files, after: u64, stream: Stream, order: Order) -> Self {
+    pub fn new(store: Files, after: u64, stream: Stream, order: Order) -> Self {
         let wanted = |file: &&JournalFile| file.stream == stream && file.seq.1 > after;
         let mut files: Vec<JournalFile> = store.live().filter(wanted).cloned().collect();
         files.sort_by_key(|file| file.seq);

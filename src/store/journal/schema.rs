@@ -7,55 +7,60 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::domain::time::Instant;
-use crate::store::tables::definition::{Column, TableSpec};
+use crate::store::delta_log::spec::{Column, TableSpec};
 
 /// Name, Delta type, nullable, documentation.
 const COLUMNS: &[(&str, &str, bool, &str)] = &[
-    ("seq", "long", false, "The patch set's place in the journal, from 1 without gaps"),
-    ("ordinal", "integer", false, "The change's place in its patch set, from 0"),
-    ("patch_set_id", "string", false, "The patch set (UUIDv7)"),
-    (
-        "request_hash",
-        "string",
-        true,
-        "SHA-256 of the request as its author wrote it; null after an erase",
-    ),
-    ("v", "integer", false, "Version of the payload in before and after"),
-    ("project_id", "string", true, "The project the record belongs to after the change"),
+    ("seq", "long", false, "The position of the patch set in the journal, from 1 without gaps"),
+    ("ordinal", "integer", false, "The position of the change in its patch set, from 0"),
+    ("patch_set_id", "string", false, "The id of the patch set (UUIDv7)"),
+    ("request_hash", "string", true, "SHA-256 of the request as received; null after an erase"),
+    ("v", "integer", false, "The format version of before and after"),
+    ("project_id", "string", true, "The project of the record after the change"),
     (
         "entity",
         "string",
         false,
-        "What the change is about: lake, project, task, task_link, user, requirement, task_requirement",
+        "The kind of the changed record: lake, project, task, task_link, user, requirement or task_requirement",
     ),
-    ("entity_id", "string", false, "Which one"),
+    ("entity_id", "string", false, "The id of the changed record"),
     ("op", "string", false, "create, update, move, delete, restore, link, unlink or erase"),
     (
         "before",
         "string",
         true,
-        "JSON of the touched fields as they were; null in it = absent; null after an erase",
+        "The previous values of the changed fields as JSON, in which null means absent; null after an erase",
     ),
     (
         "after",
         "string",
         true,
-        "JSON of the touched fields as they are; null in it = cleared; null after an erase; of an erase, the rows it names and what stays of each",
+        "The new values of the changed fields as JSON, in which null means cleared; null after an erase. For an erase, the erased rows and what remains of each",
     ),
-    ("actor", "string", false, "Who made the change"),
-    ("source", "string", false, "Which door it came through"),
-    ("reason", "string", true, "Why, in the author's words"),
-    ("at", "timestamp", false, "When it was committed (UTC); never decreases with seq"),
-    ("salt", "string", true, "Random bytes in the digest, hexadecimal; null after an erase"),
-    ("digest", "string", false, "SHA-256 over salt and row, hexadecimal"),
+    ("actor", "string", false, "The actor of the change"),
+    ("source", "string", false, "The interface that the change came through, such as cli or inbox"),
+    ("reason", "string", true, "The reason, as given by the author"),
+    ("at", "timestamp", false, "The commit time (UTC). It never decreases with seq"),
+    (
+        "salt",
+        "string",
+        true,
+        "Random bytes that the digest includes, hexadecimal; null after an erase",
+    ),
+    ("digest", "string", false, "SHA-256 of the salt and the row, hexadecimal"),
     (
         "chain",
         "string",
         true,
-        "On the last row of a patch set: SHA-256 over the chain before it and the set's digests",
+        "On the last row of a patch set: SHA-256 of the previous chain value and the digests of the set",
     ),
-    ("stream", "string", false, "work, or sync for what is remembered of providers"),
-    ("date", "date", false, "The day of at"),
+    (
+        "stream",
+        "string",
+        false,
+        "work for changes to the plan, or sync for the state of provider synchronization",
+    ),
+    ("date", "date", false, "The date of at"),
 ];
 
 /// Partition columns, which are not stored in the files.
@@ -93,7 +98,7 @@ pub fn columns() -> Vec<Column> {
 }
 
 /// One-sentence description of the journal.
-pub const DOC: &str = "Every change of the lake, in order.";
+pub const DOC: &str = "All changes of the lake, in order.";
 
 /// Returns the protocol and metadata actions of the journal's first log entry.
 pub fn actions(table_id: Uuid, at: Instant) -> [Value; 2] {

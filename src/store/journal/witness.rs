@@ -13,12 +13,10 @@ use deltalake::kernel::Action;
 use super::entry;
 use super::files::Files;
 use super::genesis::root_name;
-use super::open::FoldPositions;
 use crate::domain::record::Entity;
 use crate::store::error::StoreError;
-use crate::store::mark::{LakeMark, Mark};
+use crate::store::mark::{FoldPosition, FoldPositions, LakeMark, Mark};
 use crate::store::row::{Hash, Row};
-use crate::store::tables::read::FoldPosition;
 
 /// Maximum number of cached marks.
 const MAX_MARKS: usize = 4096;

@@ -6,17 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::folding::Rewrite;
 use super::read::{self, KeyFilter};
-use super::rewrite::Rewrite;
 use super::source::Key;
 use super::{YieldBudget, bucket};
 use crate::domain::any_record::AnyRecord;
 use crate::domain::id::ProjectId;
 use crate::domain::patch::Op;
 use crate::domain::record::Entity;
+use crate::store::delta_log::table::Table;
 use crate::store::error::StoreError;
 use crate::store::row::Row;
-use crate::store::table_log::Table;
 
 /// A record in which only the changed fields are set, and the numbers of those fields.
 pub(super) struct Edit {

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use uuid::Uuid;
 
-use super::definition::{Column, NewFile};
+use super::definition::NewFile;
 use super::read::ROW_GROUP;
 use super::{BUCKET, YieldBudget, bucket};
 use crate::domain::id::ProjectId;
@@ -32,11 +32,12 @@ use crate::domain::patch::Op;
 use crate::domain::record::Entity;
 use crate::domain::task::TaskStatus;
 use crate::domain::time::{Instant, whole_minute};
+use crate::store::delta_log::spec::Column;
 use crate::store::error::StoreError;
 use crate::store::row::Row;
 
-pub const NAME: &str = "field_changes";
-pub const DOC: &str = "Every change of a task's status, assignee, due date or likely estimate.";
+pub use super::current::FIELD_CHANGES as NAME;
+pub const DOC: &str = "Changes of each task's status, assignee, due date and likely estimate.";
 
 /// Fields whose changes are kept.
 pub const FIELDS: [&str; 4] = ["status", "assignee_id", "due_date", "estimate_likely"];
@@ -48,12 +49,17 @@ const COLUMNS: [(&str, &str, bool, &str); 9] = [
     ("project_id", "string", false, "The task's project after the change."),
     ("task_id", "string", false, "The task."),
     ("field", "string", false, "status, assignee_id, due_date or estimate_likely."),
-    ("from_value", "string", true, "The value before, as text; null where there was none."),
-    ("to_value", "string", true, "The value after, as text; null where it was cleared."),
-    ("at", "timestamp", false, "When it changed (UTC)."),
-    ("at_minute", "long", false, "When it changed, in whole minutes since 1970, for differences."),
-    ("seq", "long", false, "The patch set that changed it."),
-    ("actor", "string", false, "Who changed it."),
+    ("from_value", "string", true, "The previous value as text; null if there was none."),
+    ("to_value", "string", true, "The new value as text; null if it was cleared."),
+    ("at", "timestamp", false, "The time of the change (UTC)."),
+    (
+        "at_minute",
+        "long",
+        false,
+        "The time of the change in whole minutes since 1970, for differences.",
+    ),
+    ("seq", "long", false, "The seq of the patch set that changed it."),
+    ("actor", "string", false, "The actor of the change."),
 ];
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
@@ -72,7 +78,12 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
 
 /// Returns the table's columns, the partition column last.
 pub fn columns() -> Vec<Column> {
-    let bucket = (BUCKET, "integer", false, "The bucket of the project; which files hold it.");
+    let bucket = (
+        BUCKET,
+        "integer",
+        false,
+        "The bucket of the project, which determines the files of the row.",
+    );
     let column = |(name, kind, nullable, doc): (&str, &str, bool, &str)| Column {
         name: name.to_owned(),
         kind: json!(kind),

@@ -5,62 +5,26 @@
 //! harm: the one that loses the race for a version reads the table again and stops or continues. A
 //! missing table, or one with outdated columns, is not folded but [rebuilt](super::rebuild).
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use deltalake::arrow::array::RecordBatch;
 use futures::{StreamExt, TryStreamExt};
-use object_store::{Error, ObjectStore};
-use tokio::sync::watch;
 
-use super::definition::{self, NewFile, Position};
-use super::output::FileNamer;
+use super::definition::{self, NewFile};
+use super::folding::{CONCURRENCY, Folded, Folding, Prepare, Prepared, Rewrite};
 use super::read::TableState;
-use super::rewrite::{CONCURRENCY, Rewrite};
 use super::{BUCKET, FoldedTable, field_changes, join};
 use crate::domain::time::Instant;
-use crate::runtime::{Clock, Random};
-use crate::store::catalog::CatalogError;
+use crate::runtime::Clock;
+use crate::store::delta_log::table::{LiveFile, Table};
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
-use crate::store::format::Format;
-use crate::store::journal::MAX_STALENESS;
-use crate::store::journal::files::Files;
+use crate::store::location::catalog::CatalogError;
 use crate::store::row::Row;
-use crate::store::table_log::{LiveFile, Table, TableLog, TableSize, entry_bytes};
 
 /// Maximum number of small files of appended rows in a bucket before they are compacted.
 const MAX_FILES: usize = 16;
 /// Maximum number of attempts of a fold that loses races for versions.
 pub const MAX_ATTEMPTS: usize = 10;
-
-/// Result of folding a table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Folded {
-    pub seq: u64,
-    pub rows: usize,
-    pub files: usize,
-    /// Size of the table after the fold; `None` if this fold wrote nothing.
-    pub written: Option<TableSize>,
-}
-
-/// Inputs of a fold.
-pub struct Folding<'a> {
-    pub root: &'a Arc<dyn ObjectStore>,
-    pub format: &'a Format,
-    /// Target position.
-    pub to: Position,
-    /// Journal rows up to `seq`, in order: for every table, all that it does not show yet.
-    pub rows: &'a [Row],
-    /// Seq up to which every existing table is known to be folded, whatever it states itself.
-    pub known: u64,
-    /// The journal's knowledge of its tables.
-    pub files: &'a Files,
-    /// Whether `field_changes` is folded to `seq`. `tasks` states that it is, so it commits no
-    /// earlier.
-    pub turn: watch::Receiver<bool>,
-    pub clock: &'a dyn Clock,
-    pub random: &'a dyn Random,
-}
 
 impl Folding<'_> {
     /// Folds a table. Returns `None` if it must be rebuilt.
@@ -115,14 +79,6 @@ impl Folding<'_> {
         let path = format!("{}/_delta_log", log.folder());
         Err(StoreError::storage("folding", path, "other writers committed first on every attempt"))
     }
-
-    pub(super) fn rows_after(&self, seq: u64) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(move |row| row.seq > seq)
-    }
-
-    pub(super) fn naming(&self) -> FileNamer<'_> {
-        FileNamer { seq: self.to.seq, at: self.to.at, random: self.random }
-    }
 }
 
 /// Puts an entry at its version. Returns whether it is certainly in the log; otherwise the caller
@@ -134,14 +90,12 @@ pub(super) async fn commit(
     begun: Instant,
     clock: &dyn Clock,
 ) -> Result<bool, StoreError> {
-    match log.put_commit(version, entry_bytes(actions)).await {
-        // After a long sleep, the put may have gone into a hole behind a clean-up; reading the
-        // table tells.
-        Ok(()) if clock.now() - begun <= MAX_STALENESS => {
+    match log.try_commit(version, actions, begun, clock).await {
+        Ok(true) => {
             log.checkpoint_if_due(version).await;
             return Ok(true);
         }
-        Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {}
+        Ok(false) => {}
         Err(err) if CatalogError::within(&err).is_some_and(|err| err.is_missing_right()) => {
             return Err(StoreError::storage("writing", log.folder(), err));
         }
@@ -154,15 +108,6 @@ pub(super) async fn commit(
         },
     }
     Ok(false)
-}
-
-/// What a fold would commit; `None` if the table needs nothing.
-pub(super) type Prepared = Option<(Vec<serde_json::Value>, Folded)>;
-
-/// A way to bring a table up to the target.
-#[async_trait]
-pub(super) trait Prepare: Sync {
-    async fn prepare(&self, current: &Table, from: u64) -> Result<Prepared, StoreError>;
 }
 
 /// Appends the changes that the rows make.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use object_store::ObjectStore;
 use uuid::Uuid;
 
-use super::definition::{self, Column, TableSpec};
 use super::read::{self, TableState};
-use super::{BUCKET, CurrentTable, TABLES, field_changes};
+use super::{BUCKET, CurrentTable, TABLES, definition, field_changes};
 use crate::domain::record::Entity;
 use crate::domain::time::Instant;
+use crate::store::delta_log::spec::{Column, TableSpec};
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
-use crate::store::table_log::TableLog;
 
 /// A table that is folded from the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

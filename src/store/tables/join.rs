@@ -9,15 +9,15 @@ use object_store::ObjectStore;
 use serde_json::json;
 
 use super::definition::{self, NewFile};
-use super::field_changes;
-use super::rewrite::CONCURRENCY;
-use super::{BUCKET, BUCKETS, files_in_bucket, read};
+use super::folding::CONCURRENCY;
+use super::{BUCKET, BUCKETS, field_changes, files_in_bucket, read};
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, uuid_v7};
+use crate::store::delta_log::table::{LiveFile, Table};
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
 use crate::store::event_tables::commit_info;
 use crate::store::event_tables::compact::{CompactionStats, Maintenance, Prepared, maintain};
-use crate::store::table_log::{LiveFile, Table, TableLog};
 
 /// Minimum size of a file that is no longer compacted.
 pub(super) const LARGE_FILE_BYTES: i64 = 4 << 20;

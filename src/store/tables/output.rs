@@ -25,8 +25,8 @@ use super::source::Source;
 use super::{BUCKET, CurrentTable, columns};
 use crate::domain::time::Instant;
 use crate::runtime::{Random, uuid_v7};
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
-use crate::store::table_log::TableLog;
 
 /// A bucket's file larger than this ends at the next project boundary.
 const FILE_SIZE: usize = 16 << 20;

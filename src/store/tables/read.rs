@@ -16,8 +16,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::columns::decode;
-use super::definition::{self, Column};
-use super::{BUCKET, CurrentTable, TABLES, TXN, bucket};
+use super::{BUCKET, CurrentTable, TABLES, TXN, bucket, definition};
 use crate::domain::any_record::AnyRecord;
 use crate::domain::id::ProjectId;
 use crate::domain::key::TaskKey;
@@ -25,15 +24,17 @@ use crate::domain::link::LinkKind;
 use crate::domain::patch::Op;
 use crate::domain::record::{Entity, Fields};
 use crate::domain::state::State;
-use crate::store::catalog::features::WAY_OUT_OF_FOLDED;
 use crate::store::decode;
+use crate::store::delta_log::action::LogEntry;
+use crate::store::delta_log::spec::{Column, matches_schema};
+use crate::store::delta_log::table::{LiveFile, Table};
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
-use crate::store::log_entry::LogEntry;
-use crate::store::mark::Mark;
+use crate::store::location::catalog::features::WAY_OUT_OF_FOLDED;
+use crate::store::mark::FoldPosition;
 use crate::store::row::Row;
 use crate::store::scope::{Scope, in_every_scope};
-use crate::store::table_log::{LiveFile, Table, TableLog};
 
 /// Number of rows read or written at a time.
 pub const ROW_GROUP: usize = 8192;
@@ -114,10 +115,7 @@ pub async fn find(
     if found.others.features.is_some() {
         return Ok(TableState::Untrusted(found, Distrust::Features));
     }
-    if !found
-        .described
-        .as_ref()
-        .is_some_and(|described| definition::matches_schema(&described.schema, columns))
+    if !found.described.as_ref().is_some_and(|described| matches_schema(&described.schema, columns))
     {
         return Ok(TableState::Untrusted(found, Distrust::Columns));
     }
@@ -196,14 +194,6 @@ pub(super) async fn readable(
             None
         }
     })
-}
-
-/// Position to which a table states it is folded: the seq, and the mark if it has one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FoldPosition {
-    /// 0 if the table is missing.
-    pub seq: u64,
-    pub mark: Option<Mark>,
 }
 
 /// Records of a scope in a current table, and the position to which it states it is folded.

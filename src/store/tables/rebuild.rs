@@ -15,21 +15,22 @@ use serde_json::Value;
 
 use super::changed::key;
 use super::definition::{self, NewFile, Position};
-use super::fold::{Folded, commit};
+use super::fold::commit;
+use super::folding::{CONCURRENCY, Folded};
 use super::output::{FileNamer, Output};
 use super::read::{ROW_GROUP, TableState};
-use super::rewrite::CONCURRENCY;
 use super::{BUCKET, CurrentTable, FoldedTable, bucket, columns, field_changes};
 use crate::domain::any_record::AnyRecord;
 use crate::domain::record::Entity;
 use crate::runtime::{Clock, Random};
+use crate::store::delta_log::table::Table;
+use crate::store::delta_log::table_log::{TableLog, entry_bytes};
 use crate::store::error::StoreError;
 use crate::store::format::Format;
 use crate::store::journal::files::Files;
 use crate::store::journal::verify::verify_chain;
 use crate::store::replay::{BucketReplay, JournalScan, Records, ReplayBounds, Stop};
 use crate::store::row::Row;
-use crate::store::table_log::{Table, TableLog, entry_bytes};
 
 /// A table to rebuild, and the table that it replaces.
 #[derive(Debug)]

@@ -21,25 +21,14 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::changed::{Changed, Edit, key};
 use super::definition::{self, NewFile, sort_columns};
-use super::fold::{Folded, Folding, Prepare, Prepared};
+use super::folding::{CONCURRENCY, Folded, Prepare, Prepared, Rewrite};
 use super::output::{self, Output};
-use super::read;
 use super::source::{Key, Source};
-use super::{CurrentTable, columns, files_in_bucket};
+use super::{columns, files_in_bucket, read};
 use crate::domain::any_record::AnyRecord;
 use crate::domain::record::{Entity, Field};
+use crate::store::delta_log::table::{LiveFile, Table};
 use crate::store::error::StoreError;
-use crate::store::table_log::{LiveFile, Table, TableLog};
-
-/// Number of buckets rewritten at once: while one waits for the disk, another is encoded.
-pub(super) const CONCURRENCY: usize = 8;
-
-/// Rewrites the files of the buckets that changed.
-pub(super) struct Rewrite<'a> {
-    pub table: &'a CurrentTable,
-    pub log: &'a TableLog,
-    pub folding: &'a Folding<'a>,
-}
 
 #[async_trait]
 impl Prepare for Rewrite<'_> {

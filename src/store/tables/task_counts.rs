@@ -6,15 +6,16 @@ use deltalake::arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch,
 use deltalake::arrow::datatypes::Int32Type;
 use object_store::ObjectStore;
 
-use super::read::{FoldPosition, readable, selected};
+use super::read::{readable, selected};
 use crate::domain::id::{ProjectId, UserId};
 use crate::domain::record::Entity;
 use crate::domain::task::TaskStatus;
 use crate::domain::task_counts::TaskCounts;
 use crate::domain::time::Minutes;
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
-use crate::store::table_log::TableLog;
+use crate::store::mark::FoldPosition;
 
 const TABLE: &str = "tasks";
 

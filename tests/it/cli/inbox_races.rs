@@ -6,8 +6,8 @@ use std::sync::Arc;
 use lakeplan::runtime::SystemClock;
 use lakeplan::service::inbox::{InboxOutcome, MAX_REQUESTS};
 use lakeplan::store::Format;
-use lakeplan::store::catalog::InboxRoot;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
+use lakeplan::store::location::catalog::InboxRoot;
 use serde_json::json;
 
 use super::inbox::{create, insert_requests};

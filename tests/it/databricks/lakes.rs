@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lakeplan::domain::secret::{Credentials, Secret};
 use lakeplan::net::Workspace;
-use lakeplan::store::catalog::{Catalog, SchemaName};
+use lakeplan::store::location::catalog::{Catalog, SchemaName};
 use object_store::ObjectStoreExt;
 use object_store::path::Path as StorePath;
 use serde_json::json;

@@ -4,7 +4,7 @@
 use futures::{StreamExt, TryStreamExt, stream};
 use lakeplan::domain::secret::{Credentials, Secret};
 use lakeplan::net::Workspace;
-use lakeplan::store::catalog::SchemaName;
+use lakeplan::store::location::catalog::SchemaName;
 use object_store::path::Path as StorePath;
 use object_store::{ObjectStore, ObjectStoreExt};
 use serde_json::json;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use lakeplan::runtime::ManualClock;
-use lakeplan::store::catalog::SchemaName;
 use lakeplan::store::delta::DeltaStore;
+use lakeplan::store::location::catalog::SchemaName;
 use lakeplan::store::{Format, Outcome, Scope, Store, StoreError};
 use serde_json::json;
 

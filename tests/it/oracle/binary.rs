@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use lakeplan::runtime::SystemClock;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
-use lakeplan::store::durable::DurableLocal;
+use lakeplan::store::location::durable::DurableLocal;
 use lakeplan::store::{Format, Scope, Store};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};

@@ -10,7 +10,7 @@ use lakeplan::domain::violation::Violation;
 use lakeplan::runtime::ManualClock;
 use lakeplan::service::{Service, ServiceError};
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
-use lakeplan::store::durable::DurableLocal;
+use lakeplan::store::location::durable::DurableLocal;
 use lakeplan::store::memory::MemoryStore;
 use lakeplan::store::{Format, Scope};
 use object_store::memory::InMemory;

@@ -17,9 +17,8 @@ use futures::TryStreamExt;
 use lakeplan::domain::state::ProjectState;
 use lakeplan::store::delta::LakeLocation;
 use lakeplan::store::row::Stream;
-use lakeplan::store::tables::LakeTables;
 use lakeplan::store::tables::read::batches;
-use lakeplan::store::{Scope, Store};
+use lakeplan::store::{LakeTables, Scope, Store};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 

@@ -1,0 +1,122 @@
+//! Compacts the journal: rewrites runs of small files that are already folded as one file each.
+//!
+//! A compaction is a commit like any other, at the next version: it removes the small files and
+//! adds a large one with the same rows. If another writer took the version, the commit is prepared
+//! again, so it never revives a file that is no longer live.
+
+use std::collections::BTreeMap;
+
+use deltalake::kernel::{Action, Remove};
+
+use super::state::LakeState;
+use crate::runtime::uuid_v7;
+use crate::store::error::StoreError;
+use crate::store::journal::chain::Links;
+use crate::store::journal::entry::{self, JournalFile};
+use crate::store::row::Row;
+
+/// Files with fewer rows count as small.
+const SMALL_ROWS: usize = 50_000;
+/// Minimum number of files in a run.
+const RUN: usize = 8;
+/// Maximum number of attempts for a version; the rest is left to the next run.
+const MAX_ATTEMPTS: usize = 5;
+
+/// Result of a compaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compacted {
+    pub from: usize,
+    pub into: usize,
+}
+
+impl LakeState {
+    pub async fn compact(&mut self) -> Result<Compacted, StoreError> {
+        for _ in 0..MAX_ATTEMPTS {
+            self.refresh().await?;
+            self.revert_foreign_changes().await?;
+            let runs = self.runs();
+            if runs.is_empty() {
+                return Ok(Compacted::default());
+            }
+            let at = self.ledger.time(self.clock.now());
+            let attempt = uuid_v7(at, self.random.as_ref());
+            let mut actions = vec![entry::commit_after(self.mark(), "COMPACT", attempt, at)];
+            for run in &runs {
+                let mut rows: Vec<Row> = Vec::new();
+                for file in run {
+                    rows.extend(self.files.read_rows(file, 0).await?);
+                    actions.push(remove(file, self.clock.now().timestamp_millis(), false));
+                }
+                rows.sort_by_key(|row| (row.seq, row.ordinal));
+                // After the merge, the rows are no longer checked one file at a time.
+                Links::of(&rows).check_unbroken()?;
+                let rows: Vec<&Row> = rows.iter().collect();
+                // Each run needs its own name: the attempt's id names files with the rows of one
+                // day.
+                let name = uuid_v7(at, self.random.as_ref());
+                if let Action::Add(mut add) =
+                    self.files.put_rows(self.version + 1, name, &rows).await?
+                {
+                    add.data_change = false;
+                    actions.push(Action::Add(add));
+                }
+            }
+            if self.put_rewrite(&entry::json_of(&actions)?, attempt).await? {
+                // Read the entry like any other: the log alone decides which files are live.
+                self.refresh().await?;
+                return Ok(Compacted { from: runs.iter().map(Vec::len).sum(), into: runs.len() });
+            }
+        }
+        Ok(Compacted::default())
+    }
+
+    /// Returns runs of consecutive small files of one partition that are already folded.
+    fn runs(&self) -> Vec<Vec<JournalFile>> {
+        let mut partitions: BTreeMap<String, Vec<&JournalFile>> = BTreeMap::new();
+        for file in self.files.live() {
+            let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            partitions.entry(folder.to_owned()).or_default().push(file);
+        }
+        let small = |file: &JournalFile| file.rows < SMALL_ROWS && file.seq.1 <= self.folded;
+        let mut runs = Vec::new();
+        for files in partitions.values_mut() {
+            files.sort_by_key(|file| file.seq);
+            for run in files.chunk_by(|a, b| small(a) && small(b)).filter(|run| run.len() >= RUN) {
+                // Cut a run before its file would become too large.
+                let mut rows = 0;
+                let mut next: Vec<JournalFile> = Vec::new();
+                for file in run {
+                    if rows + file.rows > SMALL_ROWS && next.len() > 1 {
+                        runs.push(std::mem::take(&mut next));
+                        rows = 0;
+                    }
+                    rows += file.rows;
+                    next.push((*file).clone());
+                }
+                if next.len() > 1 {
+                    runs.push(next);
+                }
+            }
+        }
+        runs
+    }
+}
+
+/// Returns the action that removes a file. `changes` is set if the replacing rows differ.
+pub(super) fn remove(file: &JournalFile, millis: i64, changes: bool) -> Action {
+    let value = |name: &str| {
+        let part = file.path.split('/').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+        part.map(str::to_owned)
+    };
+    Action::Remove(Remove {
+        path: file.path.clone(),
+        data_change: changes,
+        deletion_timestamp: Some(millis),
+        extended_file_metadata: Some(true),
+        partition_values: Some(
+            ["stream", "date"].iter().map(|name| ((*name).to_owned(), value(name))).collect(),
+        ),
+        size: Some(file.size),
+        ..Remove::default()
+    })
+}

@@ -1,0 +1,26 @@
+//! The lake in memory: what one writer knows of it, and how it changes it.
+//!
+//! - [`state`] holds the journal's files, the [`ledger`] at the head, and the [cached](cache)
+//!   projects. [`open`] builds it from the current tables and the rows behind them.
+//! - [`commit`] commits groups of patch sets, and [`follow`] applies the commits of others.
+//! - [`writer`] is the task that owns the state and serves commits and reads in turn.
+
+mod cache;
+mod commit;
+pub mod compact;
+mod create;
+mod current_tables;
+pub mod erase;
+mod follow;
+mod group_commit;
+pub mod ledger;
+mod open;
+mod projects;
+mod revert_foreign_changes;
+mod state;
+mod task_counts;
+pub mod writer;
+
+pub use cache::MAX_CACHED_RECORDS;
+pub use open::Opening;
+pub use state::LakeState;

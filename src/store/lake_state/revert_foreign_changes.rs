@@ -1,0 +1,92 @@
+//! Takes back other writers' changes to the journal, so that its log again states what Lakeplan
+//! trusts.
+//!
+//! This is a commit like a compaction, at the next version: it re-adds the journal files that were
+//! removed and removes the files that were added. If another writer took the version, it is
+//! prepared again.
+
+use super::state::LakeState;
+use crate::runtime::uuid_v7;
+use crate::store::delta_log::table::LiveFile;
+use crate::store::error::StoreError;
+use crate::store::journal::files::Files;
+use crate::store::journal::{entry, schema};
+
+/// Maximum number of attempts for a version.
+const MAX_ATTEMPTS: usize = 10;
+
+impl LakeState {
+    /// Takes back untrusted changes, if there are any. Fails if the journal must not be written, or
+    /// if a file that another writer removed is gone: its content is lost.
+    pub(super) async fn revert_foreign_changes(&mut self) -> Result<(), StoreError> {
+        for _ in 0..MAX_ATTEMPTS {
+            self.files.others.may_write()?;
+            if !self.files.others.is_any() {
+                return Ok(());
+            }
+            self.files.check_no_loss().await?;
+            let at = self.ledger.time(self.clock.now());
+            let attempt = uuid_v7(at, self.random.as_ref());
+            let mut actions = vec![entry::commit_after(self.mark(), "TAKE BACK", attempt, at)];
+            actions.extend(
+                self.files.others.added_files.values().map(|file| entry::remove_strange(file, at)),
+            );
+            actions.extend(
+                self.files.others.removed_files.values().map(|file| entry::add_again(file, at)),
+            );
+            let mut actions = entry::json_of(&actions)?;
+            if self.files.others.has_other_columns {
+                let [_, description] = schema::actions(self.files.table_id.unwrap_or(attempt), at);
+                actions.push(description);
+            }
+            self.put_rewrite(&actions, attempt).await?;
+            // Read the entry like any other: the log alone decides which files are live.
+            self.refresh().await?;
+        }
+        Err(StoreError::storage(
+            "mending",
+            "journal",
+            "other writers committed first on every attempt; retry the command",
+        ))
+    }
+}
+
+impl LakeState {
+    /// Takes back untrusted changes if possible; failing that, only logs a warning, so that the
+    /// tables are folded anyway.
+    pub async fn try_revert_foreign_changes(&mut self) {
+        if self.files.others.is_any()
+            && let Err(err) = self.revert_foreign_changes().await
+        {
+            tracing::warn!(%err, "another writer's changes to the journal stay in its log; run lakeplan doctor for advice");
+        }
+    }
+}
+
+impl Files {
+    /// Checks that the files that other writers removed from the log still exist.
+    pub async fn check_no_loss(&self) -> Result<(), StoreError> {
+        let mut gone = Vec::new();
+        for file in self.others.removed_files.values() {
+            if !self.log.has(&file.path).await? {
+                gone.push(file);
+            }
+        }
+        match gone.as_slice() {
+            [] => Ok(()),
+            gone => Err(StoreError::damaged(self.log.folder(), lost(gone))),
+        }
+    }
+}
+
+/// Describes what is lost with these files.
+fn lost(gone: &[&LiveFile]) -> String {
+    let seqs = gone
+        .iter()
+        .filter_map(|file| entry::file(file))
+        .map(|file| format!("{} to {}", file.seq.0, file.seq.1));
+    format!(
+        "another writer removed files of it that have since been deleted, and with them seq {}",
+        seqs.collect::<Vec<_>>().join(", ")
+    )
+}
