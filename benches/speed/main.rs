@@ -22,10 +22,6 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Result of a row.
 #[derive(Debug, Default)]
 pub struct Measurement {

@@ -11,6 +11,7 @@ use super::tables::is_of_folded_table;
 use crate::config::NotUtf8;
 
 /// Source of a storage error, shared so that several callers can get the error.
+/// Look for a cause with `as_ref`: `Error::source` returns the `Arc`, which no downcast sees through.
 type Source = Arc<dyn std::error::Error + Send + Sync>;
 
 /// Reason why the lake could not be used.

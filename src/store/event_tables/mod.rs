@@ -74,7 +74,7 @@ impl EventTable {
         }
     }
 
-    /// Checks that the rows have values that the columns can hold.
+    /// Checks that the rows have every required value.
     pub fn check(&self, rows: &[Fields]) -> Result<(), StoreError> {
         rows::encode(self, rows).map(drop)
     }

@@ -1,4 +1,5 @@
-//! Opens the journal at its head, with the data of every scope loaded and no project yet.
+//! Opens the state of a lake at the head of its journal, with the data of every scope loaded and no
+//! project yet.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

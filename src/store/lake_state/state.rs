@@ -18,7 +18,7 @@ use crate::store::journal::{JournalReader, Order};
 use crate::store::mark::{FoldPosition, LakeMark, Mark};
 use crate::store::row::Stream;
 
-/// One writer's view of the journal.
+/// The lake as one writer knows it.
 pub struct LakeState {
     pub(super) files: Files,
     pub(super) ledger: Ledger,

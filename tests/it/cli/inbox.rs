@@ -766,8 +766,7 @@ fn answered_rows_may_be_blanked_or_deleted() {
 
 /// Returns the JSON result of a command and its peak memory in MiB.
 pub fn json_with_peak_memory(folder: &Path, args: &str) -> (Value, usize) {
-    // Only against a runaway: stacks and the allocator reserve more addresses than they use memory.
-    let script = format!("ulimit -v 8000000; exec {} {args} --json", super::BINARY);
+    let script = format!("ulimit -v 4000000; exec {} {args} --json", super::BINARY);
     let mut child = std::process::Command::new("sh")
         .args(["-c", &script])
         .current_dir(folder)
