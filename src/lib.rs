@@ -16,7 +16,8 @@
 //! | cli | service, the types of the other modules, config, app |
 //! | app | everything |
 //!
-//! A test checks every `crate::` path against this table.
+//! `MODULES` in `tests/it/rooms.rs` holds the same table, and a test checks every `crate::` path
+//! against it.
 
 pub mod analytics;
 pub mod app;

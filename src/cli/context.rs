@@ -1,4 +1,4 @@
-//! What a running command has at hand: the settings, and the lakes that it opens.
+//! Context of a running command: the settings, and the lakes that it opens.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

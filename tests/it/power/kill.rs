@@ -195,7 +195,7 @@ kills! {
     restoring_a_lake_can_be_killed_anywhere: scenes::restore_lake(scratch()).await;
 }
 
-/// Records a process that is killed. No recording tells whether a concurrent call of another thread
+/// Records a process that is killed. No recording shows whether a concurrent call of another thread
 /// took effect, so the process is recorded again until the recording matches the directory.
 fn record_killed(before: &Disk, path: &Path, record: impl Fn() -> Recording) -> Recording {
     let mut tries = 0;
