@@ -11,6 +11,7 @@ use crate::analytics::ReferencedTables;
 use crate::analytics::warehouse::Warehouse;
 use crate::config::{Config, ConfigError};
 use crate::domain::any_record::RecordKey;
+use crate::domain::patch::Source;
 use crate::domain::time::{AsOf, Instant, rfc3339};
 use crate::domain::value::Name;
 use crate::net::Workspace;
@@ -19,7 +20,7 @@ use crate::service::change::Committed;
 use crate::service::erase::Erasable;
 use crate::service::mentions::{InboxSeen, Mention, Names};
 use crate::service::repair::Repair;
-use crate::service::{self, Service, ServiceError};
+use crate::service::{self, RequestContext, Service, ServiceError};
 use crate::store::backup::{self, Copied};
 use crate::store::delta::{DeltaStore, LakeLocation};
 use crate::store::doctor::{self, Checkup, Extent};
@@ -34,6 +35,8 @@ use crate::store::{
 /// An open lake and its services.
 pub struct App {
     pub service: Service,
+    /// Configured actor, for requests that name none.
+    actor: Name,
     store: Arc<DeltaStore>,
     place: OpenedLocation,
     /// Running command and its start time; a command that changes the lake is recorded in `runs`.
@@ -250,8 +253,8 @@ impl App {
             Begin::Create => DeltaStore::create(&place.root, format, at, chance).await?,
         };
         let store = Arc::new(store);
-        let service = Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random, actor };
-        Ok(Self { service, store, place, run: None, end: None, committed: None })
+        let service = Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random };
+        Ok(Self { service, actor, store, place, run: None, end: None, committed: None })
     }
 
     /// Receives a signal when all background work is done, even if a command failed before it
@@ -321,14 +324,16 @@ impl App {
 
     /// Upgrades the lake to the format of this binary, clears values that no field can hold, and
     /// rebuilds current tables that still hold such values.
-    pub async fn upgrade(&self) -> Result<Upgrade, ServiceError> {
+    pub async fn upgrade(&self, context: &RequestContext) -> Result<Upgrade, ServiceError> {
         // Unreadable parts of the tables are rebuilt before the tables are searched.
         self.fold().await?;
         let mut upgrade = self.plan_upgrade().await?;
-        if let Some((.., raised)) = self.service.upgrade(Format::default().current()).await? {
+        if let Some((.., raised)) =
+            self.service.upgrade(Format::default().current(), context).await?
+        {
             upgrade.done.push(raised);
         }
-        upgrade.done.extend(self.service.clear(&mut upgrade.repairs).await?);
+        upgrade.done.extend(self.service.clear(&mut upgrade.repairs, context).await?);
         if !upgrade.repairs.is_empty() || !upgrade.tables.is_empty() {
             self.service.store.fold().await?;
             for (table, _) in self.store.unreadable_in_tables().await? {
@@ -384,12 +389,20 @@ impl App {
     pub async fn erase(
         &self,
         erasable: &Erasable,
+        context: &RequestContext,
     ) -> Result<(Option<Committed>, Erased), ServiceError> {
         // A table that cannot be folded could not be erased from either.
         self.store.fold().await?;
-        let done =
-            self.service.erase(erasable.record.entity, &erasable.record.id.to_string()).await?;
+        let done = self
+            .service
+            .erase(erasable.record.entity, &erasable.record.id.to_string(), context)
+            .await?;
         Ok((done, self.store.rewrite_erased_files().await?))
+    }
+
+    /// Creates the context of a request by the configured actor.
+    pub fn request(&self, source: Source) -> RequestContext {
+        self.service.request(self.actor.clone(), source)
     }
 
     /// Names the command for which the lake is open.
@@ -430,7 +443,7 @@ impl App {
         let now = self.service.clock.now();
         let row = json!({
             "run_id": uuid_v7(now, self.service.random.as_ref()).to_string(), "started_at": rfc3339(begun),
-            "duration_ms": (now - begun).num_milliseconds(), "command": command, "actor": self.service.actor.as_str(),
+            "duration_ms": (now - begun).num_milliseconds(), "command": command, "actor": self.actor.as_str(),
             "seq": self.store.head().await?.seq, "version": env!("CARGO_PKG_VERSION"),
         });
         match row {

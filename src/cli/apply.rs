@@ -2,10 +2,11 @@ use std::fs::OpenOptions;
 use std::io::Read;
 use std::path::PathBuf;
 
+use super::context::request_by;
 use super::{CliError, Context, Reply, show};
 use crate::config::file::open;
 use crate::domain::id::PatchSetId;
-use crate::domain::patch::{PatchSet, Source};
+use crate::domain::patch::PatchSet;
 use crate::exchange::{json, patchset::Request};
 use crate::service::ServiceError;
 use crate::text::visible::path_text;
@@ -49,6 +50,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     }
     request.id = args.id.or(request.id);
     let app = context.open().await?;
+    // The file may name its author; anyone who can write the lake can name any actor.
+    let author = request_by(&app).on_behalf_of(request.actor.clone());
     let committed = if args.dry_run { app.service.committed_before(&request).await? } else { None };
     let reply = if let Some(seq) = committed {
         Reply::new(
@@ -56,7 +59,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             format!("would change nothing: it was done before, seq {seq}; nothing was written"),
         )
     } else if args.dry_run {
-        let preview = app.service.preview(&request, Source::Cli).await?;
+        let preview = app.service.preview(&request, &author).await?;
         Reply::new(
             serde_json::json!({"changes": preview.len()}),
             format!(
@@ -65,7 +68,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             ),
         )
     } else {
-        let done = app.service.change(&request, Source::Cli).await?;
+        let done = app.service.change(&request, &author).await?;
         let mut text =
             super::reply::count(request.patches.len(), "patch").replace("patchs", "patches");
         text.push_str(" applied");

@@ -8,6 +8,8 @@ use tokio::sync::oneshot;
 use super::CliError;
 use crate::app::App;
 use crate::config::Config;
+use crate::domain::patch::Source;
+use crate::service::RequestContext;
 use crate::store::Head;
 
 /// Context of a running command.
@@ -24,6 +26,11 @@ pub struct Context {
     pub(super) end: Option<Arc<OnceLock<Head>>>,
     /// Last seq that the command committed; 0 for none.
     pub(super) committed: Arc<AtomicU64>,
+}
+
+/// Creates the context of a request that a command makes.
+pub(super) fn request_by(app: &App) -> RequestContext {
+    app.request(Source::Cli)
 }
 
 impl Context {

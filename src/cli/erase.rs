@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 
+use super::context::request_by;
 use super::reply::count;
 use super::{CliError, Context, Reply};
 use crate::app::App;
@@ -79,7 +80,7 @@ async fn erase(
     let (mut journal_rows, mut seq) = (erasable.rows.len(), None);
     let mut written = journal_files;
     if yes && !erasable.is_empty() {
-        let (done, erased) = app.erase(erasable).await?;
+        let (done, erased) = app.erase(erasable, &request_by(app)).await?;
         (journal_rows, written, seq) = (erased.rows, erased.files, done.map(|done| done.seq));
     }
     let done = yes && !erasable.is_empty();

@@ -1,5 +1,6 @@
 use serde_json::{Map, Value, json};
 
+use super::context::request_by;
 use super::limit::at_least_one;
 use super::reply::{count, table};
 use super::{CliError, Context, Reply};
@@ -71,7 +72,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             Ok(list(&json, rows, &states, without_id[0]["rows"].as_u64().unwrap_or_default()))
         }
         Verb::Apply { limit } => {
-            let answered = app.service.apply_inbox(&app.tables_with_inbox().await?, limit).await?;
+            let answered = app
+                .service
+                .apply_inbox(&app.tables_with_inbox().await?, limit, &request_by(&app))
+                .await?;
             app.close().await;
             match answered.stopped {
                 // The responses so far are recorded; the rest waits for the next run.

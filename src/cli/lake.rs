@@ -1,5 +1,6 @@
 use serde_json::json;
 
+use super::context::request_by;
 use super::{CliError, Context, Reply, show};
 use crate::domain::time::rfc3339;
 use crate::store::Scope;
@@ -60,7 +61,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         }
         Verb::Adopt => {
             let place = &service.store;
-            match service.adopt().await? {
+            match service.adopt(&request_by(&app)).await? {
                 Some(done) => show::done(&done, format!("the lake at {place} is now independent")),
                 None => Reply::new(
                     json!({"seq": null}),

@@ -16,6 +16,7 @@ pub(super) use tree::{effort, keys};
 
 use input::{Arguments, Given, given};
 
+use super::context::request_by;
 use super::reply::count;
 use super::{CliError, Context, Reply};
 use crate::domain::id::PatchSetId;
@@ -87,9 +88,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         Given::Folder(folder) => return folder::run(&folder, args.yes, context).await,
     };
     let app = context.open().await?;
+    let author = request_by(&app);
     let (preview, done) = match args.yes {
-        true => app.service.apply_plan(&request).await?,
-        false => (app.service.plan(&request).await?, None),
+        true => app.service.apply_plan(&request, &author).await?,
+        false => (app.service.plan(&request, &author).await?, None),
     };
     app.close().await;
     let shown = Shown {

@@ -1,9 +1,10 @@
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
+use super::context::request_by;
 use super::reply::{count, table_without_empty_columns};
 use super::{CliError, Context, Reply, show};
-use crate::domain::patch::{Op, Source};
+use crate::domain::patch::Op;
 use crate::domain::project::ProjectStatus;
 use crate::domain::record::Entity;
 use crate::domain::state::{ProjectState, State};
@@ -103,9 +104,8 @@ impl Fields {
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     let service = &app.service;
-    let change = |patch: RawPatch| async move {
-        service.change(&Request::of(vec![patch]), Source::Cli).await
-    };
+    let author = request_by(&app);
+    let change = async |patch: RawPatch| service.change(&Request::of(vec![patch]), &author).await;
     let reply = match args.verb {
         Verb::Create { name, key, fields } => {
             let mut patch = RawPatch::new(Op::Create, Entity::Project).with("name", name.as_str());

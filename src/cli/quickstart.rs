@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::context::request_by;
 use super::{CliError, Context, Reply};
 use crate::analytics::{Session, rows_text};
 use crate::app::App;
-use crate::domain::patch::{Op, Source};
+use crate::domain::patch::Op;
 use crate::domain::record::Entity;
 use crate::domain::time::AsOf;
 use crate::exchange::patchset::{RawPatch, Request};
@@ -69,8 +70,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
 
 async fn render(app: &App, file: &Path) -> Result<Story, CliError> {
     let service = &app.service;
+    let author = request_by(app);
     let lost = |what: &str| ServiceError::input("quickstart", format!("{what} did not happen"));
-    let (first, planned) = service.apply_plan(&request(TEXT)).await?;
+    let (first, planned) = service.apply_plan(&request(TEXT), &author).await?;
     let planned = planned.ok_or_else(|| lost("the plan"))?;
     let key_of = |title: &str| {
         let tasks =
@@ -84,13 +86,13 @@ async fn render(app: &App, file: &Path) -> Result<Story, CliError> {
     let changed_key = key_of(CHANGED).ok_or_else(|| lost(CHANGED))?;
     let patch =
         RawPatch::of(Op::Update, Entity::Task, done_key.as_str()).with("status", "completed");
-    service.change(&Request::of(vec![patch]), Source::Cli).await?;
+    service.change(&Request::of(vec![patch]), &author).await?;
 
     let text = TEXT.replace(SENTENCE.0, SENTENCE.1);
     std::fs::write(file, &text)?;
-    let (second, replanned) = service.apply_plan(&request(&text)).await?;
+    let (second, replanned) = service.apply_plan(&request(&text), &author).await?;
     let replanned = replanned.ok_or_else(|| lost("the change"))?;
-    let (_, undone) = service.undo(None).await?;
+    let (_, undone) = service.undo(None, &author).await?;
     std::fs::write(file, TEXT)?;
     let then = service.read(&Scope::All, Some(AsOf::Seq(replanned.seq))).await?.state;
     let now = service.state(&Scope::All).await?;

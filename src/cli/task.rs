@@ -4,8 +4,10 @@ mod filter;
 
 use serde_json::{Value, json};
 
+use super::context::request_by;
 use super::{CliError, Context, Reply, show};
-use crate::domain::patch::{Op, Source};
+use crate::app::App;
+use crate::domain::patch::Op;
 use crate::domain::record::Entity;
 use crate::domain::task::TaskStatus;
 use crate::domain::time::{AsOf, Minutes};
@@ -166,15 +168,16 @@ impl PositionArgs {
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
-    let reply = answer(args.verb, &app.service).await;
+    let reply = answer(args.verb, &app).await;
     app.close().await;
     reply
 }
 
-async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
-    let change = |patches: Vec<RawPatch>| async move {
-        service.change(&Request::of(patches), Source::Cli).await
-    };
+async fn answer(verb: Verb, app: &App) -> Result<Reply, CliError> {
+    let service = &app.service;
+    let author = request_by(app);
+    let change =
+        async |patches: Vec<RawPatch>| service.change(&Request::of(patches), &author).await;
     let update = |task: &str| RawPatch::of(Op::Update, Entity::Task, task);
     Ok(match verb {
         Verb::List(args) => filter::run(args, service).await?,
@@ -190,12 +193,8 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
         }
         Verb::Tree { root, depth, as_of } => tree(service, root, depth, as_of).await?,
         Verb::Create { title, project, parent, depends_on, place, words } => {
-            create(
-                service,
-                Create { title, project, parent, depends_on, place: place.raw() },
-                words,
-            )
-            .await?
+            create(app, Create { title, project, parent, depends_on, place: place.raw() }, words)
+                .await?
         }
         Verb::Update { task, title, status, words, clear } => {
             let mut patch = words.apply(update(&task))?;
@@ -244,7 +243,7 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
             )
         }
         Verb::Merge { kept, gone } => {
-            let done = service.merge_tasks(&kept, &gone).await?;
+            let done = service.merge_tasks(&kept, &gone, &author).await?;
             show::done(
                 &done,
                 format!(
@@ -255,7 +254,7 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
         }
         Verb::Split { task, parts } => {
             let parts = parts.iter().map(|part| read_part(part)).collect::<Result<Vec<_>, _>>()?;
-            let done = service.split_task(&task, &parts).await?;
+            let done = service.split_task(&task, &parts, &author).await?;
             let keys: Vec<&str> = done.keys.iter().map(|(_, key)| key.as_str()).collect();
             show::done(&done, format!("{task} split into {}", keys.join(", ")))
         }
@@ -264,10 +263,10 @@ async fn answer(verb: Verb, service: &Service) -> Result<Reply, CliError> {
             show::done(&change(vec![patch]).await?, format!("{task} started"))
         }
         Verb::Done { task, spent, parts } => {
-            done::reply(&task, &service.complete_task(&task, spent, parts).await?)
+            done::reply(&task, &service.complete_task(&task, spent, parts, &author).await?)
         }
         Verb::Log { task, spent } => {
-            let (total, done) = service.log_work(&task, spent).await?;
+            let (total, done) = service.log_work(&task, spent, &author).await?;
             show::done(&done, format!("{task}: {spent} logged, {total} in all"))
         }
         Verb::Link { from, to, kind, dependency, lag } => {
@@ -366,14 +365,10 @@ struct Create {
     place: Option<RawPlacement>,
 }
 
-async fn create(
-    service: &Service,
-    wanted: Create,
-    words: TaskFieldArgs,
-) -> Result<Reply, CliError> {
+async fn create(app: &App, wanted: Create, words: TaskFieldArgs) -> Result<Reply, CliError> {
     let named: Vec<&str> =
         wanted.project.iter().chain(&wanted.parent).map(String::as_str).collect();
-    let state = service.state_for_names(&named).await?;
+    let state = app.service.state_for_names(&named).await?;
     let project = match (&wanted.project, &wanted.parent) {
         (Some(project), _) => find::project(&state, project)?.1.id,
         (None, Some(parent)) => find::live_task(&state, parent)?.project_id,
@@ -392,7 +387,7 @@ async fn create(
             .with("from_id", "$new")
             .with("to_id", other.as_str())
     }));
-    let done = service.change(&Request::of(patches), Source::Cli).await?;
+    let done = app.service.change(&Request::of(patches), &request_by(app)).await?;
     let key = done.keys.first().map(|(_, key)| key.clone()).unwrap_or_default();
     Ok(show::done(&done, format!("{key}  {}", wanted.title)))
 }

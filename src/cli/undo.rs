@@ -1,3 +1,4 @@
+use super::context::request_by;
 use super::{CliError, Context, Reply, show};
 
 /// Undo a change: the given one, or your last.
@@ -12,7 +13,7 @@ pub struct Args {
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
-    let (past, done) = app.service.undo(args.seq).await?;
+    let (past, done) = app.service.undo(args.seq, &request_by(&app)).await?;
     app.close().await;
     let what = past.reason.as_ref().map_or_else(String::new, |reason| format!(", {reason}"));
     Ok(show::done(&done, format!("took back {} by {}{what}", past.seq, past.actor)))

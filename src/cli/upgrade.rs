@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 
+use super::context::request_by;
 use super::reply::{count, table};
 use super::{CliError, Context, Reply};
 use crate::app::Upgrade;
@@ -20,7 +21,10 @@ pub struct Args {
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
-    let upgrade = if args.dry_run { app.plan_upgrade().await? } else { app.upgrade().await? };
+    let upgrade = match args.dry_run {
+        true => app.plan_upgrade().await?,
+        false => app.upgrade(&request_by(&app)).await?,
+    };
     app.close().await;
     let (current, cleared) = (
         Format::default().current(),

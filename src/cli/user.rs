@@ -1,8 +1,9 @@
 use serde_json::{Value, json};
 
+use super::context::request_by;
 use super::reply::{count, table_without_empty_columns};
 use super::{CliError, Context, Reply, show};
-use crate::domain::patch::{Op, Source};
+use crate::domain::patch::Op;
 use crate::domain::record::Entity;
 use crate::domain::state::State;
 use crate::domain::task_counts::{TaskCount, TaskCounts};
@@ -87,9 +88,8 @@ impl Fields {
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     let service = &app.service;
-    let change = |patch: RawPatch| async move {
-        service.change(&Request::of(vec![patch]), Source::Cli).await
-    };
+    let author = request_by(&app);
+    let change = async |patch: RawPatch| service.change(&Request::of(vec![patch]), &author).await;
     let reply = match args.verb {
         Verb::Add { handle, fields } => {
             let handle = handle.trim_start_matches('@').to_owned();
@@ -132,7 +132,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             show::done(&change(patch).await?, format!("{user} updated"))
         }
         Verb::Merge { kept, gone } => {
-            let (tasks, done) = service.merge_users(&kept, &gone).await?;
+            let (tasks, done) = service.merge_users(&kept, &gone, &author).await?;
             show::done(
                 &done,
                 format!("{gone} merged into {kept}, {} reassigned", count(tasks, "task")),

@@ -121,6 +121,28 @@ impl PatchSet {
     /// Maximum number of bytes that one set adds to the journal.
     pub const MAX_BYTES: usize = 64 << 20;
 
+    /// Creates a set without a reason.
+    pub fn new(id: PatchSetId, actor: Name, source: Source, patches: Vec<Patch>) -> Self {
+        Self { id, request_hash: [0; 32], actor, source, reason: None, patches, also: Vec::new() }
+    }
+
+    /// States the reason. A text that is no valid reason, such as one that is too long, is left
+    /// out.
+    pub fn because(self, reason: &str) -> Self {
+        Self { reason: LongText::new(reason).ok(), ..self }
+    }
+
+    /// States the content of the request that the set comes from.
+    pub fn requested(self, request_hash: [u8; 32]) -> Self {
+        Self { request_hash, ..self }
+    }
+
+    /// Adds projects to which the set only refers.
+    pub fn with_also(mut self, projects: impl IntoIterator<Item = ProjectId>) -> Self {
+        self.also.extend(projects);
+        self
+    }
+
     /// Returns the projects that must be loaded to check the set.
     pub fn scope(&self) -> impl Iterator<Item = ProjectId> + '_ {
         self.patches

@@ -5,17 +5,16 @@ use futures::TryStreamExt;
 use uuid::Uuid;
 
 use super::resolve::{name_of, resolve};
-use super::{Service, ServiceError};
+use super::{RequestContext, Service, ServiceError};
 use crate::domain::apply::patch_preview::PatchPreview;
 use crate::domain::apply::{Conflict, Rejection, apply};
 use crate::domain::change::Change;
 use crate::domain::id::{EntityId, PatchSetId, TaskId};
-use crate::domain::patch::{Op, Patch, PatchSet, Source};
+use crate::domain::patch::{Op, Patch, PatchSet};
 use crate::domain::record::Entity;
 use crate::domain::state::State;
 use crate::domain::violation::{Rule, Violation};
 use crate::exchange::patchset::Request;
-use crate::runtime::fresh_set_id;
 use crate::store::lake_state::ledger::{CLOCK_SKEW, CommittedSet, repeat};
 use crate::store::row::Stream;
 use crate::store::{Outcome, Scope, StoreError};
@@ -37,17 +36,17 @@ impl Service {
     pub async fn change(
         &self,
         request: &Request,
-        source: Source,
+        context: &RequestContext,
     ) -> Result<Committed, ServiceError> {
         let state = self.state_for_request(request).await?;
         let resolved = self
-            .resolve(&state, request, source)
+            .resolve(&state, request, context)
             .and_then(|set| check_not_deleted(&state, &set).map(|()| set));
         match (resolved, request.id) {
             (Ok(set), _) => self.commit(&state, set).await,
             // It may already be committed, and its records may have been deleted since.
             (Err(refused), Some(id)) => {
-                self.find_committed(&state, request, id, source).await?.ok_or(refused)
+                self.find_committed(&state, request, id, context).await?.ok_or(refused)
             }
             (Err(refused), None) => Err(refused),
         }
@@ -60,13 +59,11 @@ impl Service {
         state: &State,
         request: &Request,
         id: PatchSetId,
-        source: Source,
+        context: &RequestContext,
     ) -> Result<Option<Committed>, ServiceError> {
         let empty = Request { patches: Vec::new(), ..request.clone() };
-        let set = PatchSet {
-            request_hash: request.hash(),
-            ..self.resolve(state, &Request { id: Some(id), ..empty }, source)?
-        };
+        let set = self.resolve(state, &Request { id: Some(id), ..empty }, context)?;
+        let set = set.requested(request.hash());
         match self.commit(state, set).await {
             Ok(done) => Ok(Some(done)),
             // A new set without patches is refused.
@@ -106,13 +103,13 @@ impl Service {
     pub async fn preview(
         &self,
         request: &Request,
-        source: Source,
+        context: &RequestContext,
     ) -> Result<Vec<Change>, ServiceError> {
         let state = self.state_for_request(request).await?;
-        let set = self.resolve(&state, request, source)?;
+        let set = self.resolve(&state, request, context)?;
         check_not_deleted(&state, &set)?;
         let mut state = self.state_for_set(&set).await?;
-        match apply(&mut state, &set, self.clock.now()) {
+        match apply(&mut state, &set, context.now) {
             Ok(applied) => Ok(applied.changes),
             Err(Rejection::Refused(violations)) => Err(ServiceError::Refused(violations)),
             Err(Rejection::Conflicted(conflict)) => {
@@ -139,11 +136,10 @@ impl Service {
         &self,
         state: &State,
         request: &Request,
-        source: Source,
+        context: &RequestContext,
     ) -> Result<PatchSet, ServiceError> {
-        let id =
-            request.id.unwrap_or_else(|| fresh_set_id(self.clock.as_ref(), self.random.as_ref()));
-        resolve(state, request, id, &self.actor, source).map_err(ServiceError::Refused)
+        let id = request.id.unwrap_or_else(|| self.fresh_set_id(context));
+        resolve(state, request, id, context).map_err(ServiceError::Refused)
     }
 
     /// Commits a patch set. `state` is used only to name records in the response.

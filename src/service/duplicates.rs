@@ -9,14 +9,13 @@
 use futures::TryStreamExt;
 
 use super::plan::{MAX_ATTEMPTS, PlanRequest, all_planned_from, source_name};
-use super::{Service, ServiceError};
+use super::{RequestContext, Service, ServiceError};
 use crate::domain::id::{EntityId, ProjectId};
-use crate::domain::patch::{Op, Patch, PatchSet, Source};
+use crate::domain::patch::{Op, Patch, Source};
 use crate::domain::project::Project;
 use crate::domain::record::Entity;
 use crate::domain::state::ProjectState;
-use crate::domain::value::LongText;
-use crate::runtime::fresh_set_id;
+use crate::domain::value::FieldValue;
 use crate::store::Scope;
 use crate::store::row::Stream;
 
@@ -33,11 +32,12 @@ impl Service {
         &self,
         request: &PlanRequest,
         writes: bool,
+        context: &RequestContext,
     ) -> Result<Option<Duplicates>, ServiceError> {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.decide(request, writes).await {
+            match self.decide(request, writes, context).await {
                 Err(ServiceError::Conflicted { .. } | ServiceError::Refused(_))
                     if tries < MAX_ATTEMPTS => {}
                 done => return done,
@@ -51,6 +51,7 @@ impl Service {
         &self,
         request: &PlanRequest,
         writes: bool,
+        context: &RequestContext,
     ) -> Result<Option<Duplicates>, ServiceError> {
         let Some(source) = &request.source else { return Ok(None) };
         let (state, source) = (self.state(&Scope::outline()).await?, source_name(source)?);
@@ -85,20 +86,12 @@ impl Service {
                 // A concurrent change to the project's own row keeps the project.
                 let patch =
                     Patch::new(Op::Delete, Entity::Project, project.id.uuid(), Some(project.id));
-                patch.expecting(
-                    "updated_at",
-                    crate::domain::value::FieldValue::json(&project.updated_at),
-                )
+                patch.expecting("updated_at", project.updated_at.json())
             };
-            let set = PatchSet {
-                id: fresh_set_id(self.clock.as_ref(), self.random.as_ref()),
-                request_hash: [0; 32],
-                actor: self.actor.clone(),
-                source: Source::Plan,
-                reason: LongText::new(&format!("planned twice from {source}")).ok(),
-                patches: others.iter().map(delete).collect(),
-                also: Vec::new(),
-            };
+            let set = context
+                .through(Source::Plan)
+                .patch_set(self.fresh_set_id(context), others.iter().map(delete).collect())
+                .because(&format!("planned twice from {source}"));
             self.commit(&state, set).await?;
         }
         Ok(Some(found))

@@ -7,16 +7,14 @@ use futures::TryStreamExt;
 use serde_json::Value;
 
 use super::change::Committed;
-use super::{Service, ServiceError, find};
+use super::{RequestContext, Service, ServiceError, find};
 use crate::domain::any_record::{AnyRecord, RecordKey};
 use crate::domain::erase::{mask, missing};
 use crate::domain::id::EntityId;
-use crate::domain::patch::{Op, Patch, PatchSet, Source};
+use crate::domain::patch::{Op, Patch, Source};
 use crate::domain::record::Entity;
 use crate::domain::state::State;
 use crate::domain::user::User;
-use crate::domain::value::LongText;
-use crate::runtime::fresh_set_id;
 use crate::store::erasure::{Erasures, Remains, RowAddress, listed};
 use crate::store::row::{Row, Stream};
 use crate::store::{Scope, Snapshot, StoreError};
@@ -71,6 +69,7 @@ impl Service {
         &self,
         entity: Entity,
         name: &str,
+        context: &RequestContext,
     ) -> Result<Option<Committed>, ServiceError> {
         let (Snapshot { seq, state, .. }, record) = self.record_to_erase(entity, name).await?;
         let slot = record.record_key();
@@ -83,7 +82,7 @@ impl Service {
             let patch = Patch::new(Op::Update, slot.entity, slot.id, slot.project);
             let patch =
                 neutral.into_iter().fold(patch, |patch, (field, value)| patch.with(field, value));
-            let update = self.commit_erase(&state, patch).await?;
+            let update = self.commit_erase(&state, patch, context).await?;
             up_to = update.seq;
             done = Some(update);
         }
@@ -93,21 +92,21 @@ impl Service {
         if !unnamed.is_empty() {
             let (field, rows) = listed(unnamed);
             let patch = Patch::new(Op::Erase, slot.entity, slot.id, slot.project).with(field, rows);
-            done = Some(self.commit_erase(&state, patch).await?);
+            done = Some(self.commit_erase(&state, patch, context).await?);
         }
         Ok(done)
     }
 
-    async fn commit_erase(&self, state: &State, patch: Patch) -> Result<Committed, ServiceError> {
-        let set = PatchSet {
-            id: fresh_set_id(self.clock.as_ref(), self.random.as_ref()),
-            request_hash: [0; 32],
-            actor: self.actor.clone(),
-            source: Source::Maintenance,
-            reason: LongText::new("erase").ok(),
-            patches: vec![patch],
-            also: Vec::new(),
-        };
+    async fn commit_erase(
+        &self,
+        state: &State,
+        patch: Patch,
+        context: &RequestContext,
+    ) -> Result<Committed, ServiceError> {
+        let set = context
+            .through(Source::Maintenance)
+            .patch_set(self.fresh_set_id(context), vec![patch])
+            .because("erase");
         self.commit(state, set).await
     }
 

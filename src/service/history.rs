@@ -6,17 +6,16 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use super::change::Committed;
-use super::{Service, ServiceError};
+use super::{RequestContext, Service, ServiceError};
 use crate::domain::any_record::AnyRecord;
 use crate::domain::change::Change;
 use crate::domain::id::{PatchSetId, ProjectId};
 use crate::domain::invert::invert;
 use crate::domain::later::{self, Later};
-use crate::domain::patch::{PatchSet, Source};
+use crate::domain::patch::Source;
 use crate::domain::state::State;
 use crate::domain::time::Instant;
-use crate::domain::value::LongText;
-use crate::runtime::fresh_set_id;
+use crate::domain::value::Name;
 use crate::store::row::{Row, Stream};
 use crate::store::{RecordLookup, Scope, StoreError, in_every_scope};
 
@@ -85,15 +84,19 @@ impl Service {
         Ok(HistoryStream::of(self.store.changes_back(Stream::Work, scope).await?))
     }
 
-    /// Undoes the set at `seq`, or this actor's last set that is neither an undo nor undone.
-    pub async fn undo(&self, seq: Option<u64>) -> Result<(HistoryEntry, Committed), ServiceError> {
+    /// Undoes the set at `seq`, or the actor's last set that is neither an undo nor undone.
+    pub async fn undo(
+        &self,
+        seq: Option<u64>,
+        context: &RequestContext,
+    ) -> Result<(HistoryEntry, Committed), ServiceError> {
         let chosen = match seq {
             Some(seq) => {
                 let rows =
                     self.store.changes(seq.saturating_sub(1), Stream::Work, &Scope::All).await?;
                 HistoryStream::of(rows).next().await?.filter(|past| past.seq == seq)
             }
-            None => self.last_of_actor().await?,
+            None => self.last_of(&context.actor).await?,
         };
         let hint = Some(
             "run lakeplan history to see the changes; lakeplan undo SEQ undoes anyone's".to_owned(),
@@ -101,7 +104,7 @@ impl Service {
         let Some(chosen) = chosen else {
             let (what, name) = match seq {
                 Some(seq) => ("change with the seq", seq.to_string()),
-                None => ("change to take back of", self.actor.to_string()),
+                None => ("change to take back of", context.actor.to_string()),
             };
             return Err(ServiceError::NotFound { what, name, hint });
         };
@@ -175,21 +178,16 @@ impl Service {
                 hint,
             });
         }
-        let reason = LongText::new(&format!("undo of {}", chosen.seq)).ok();
-        let set = PatchSet {
-            id: fresh_set_id(self.clock.as_ref(), self.random.as_ref()),
-            request_hash: [0; 32],
-            actor: self.actor.clone(),
-            source: Source::Undo,
-            reason,
-            patches,
-            also: projects.into_iter().collect(),
-        };
+        let set = context
+            .through(Source::Undo)
+            .patch_set(self.fresh_set_id(context), patches)
+            .because(&format!("undo of {}", chosen.seq))
+            .with_also(projects);
         let done = self.commit(&state, set).await?;
         Ok((chosen, done))
     }
 
-    async fn last_of_actor(&self) -> Result<Option<HistoryEntry>, ServiceError> {
+    async fn last_of(&self, actor: &Name) -> Result<Option<HistoryEntry>, ServiceError> {
         let mut undone: BTreeSet<u64> = BTreeSet::new();
         let mut past = self.past(&Scope::All).await?;
         while let Some(set) = past.next().await? {
@@ -200,7 +198,7 @@ impl Service {
                         .and_then(|reason| reason.strip_prefix("undo of ")?.parse::<u64>().ok()),
                 );
             } else if set.source != Source::Maintenance
-                && set.actor == self.actor.as_str()
+                && set.actor == actor.as_str()
                 && !undone.contains(&set.seq)
             {
                 return Ok(Some(set));

@@ -6,6 +6,7 @@
 
 pub mod as_of;
 pub mod change;
+pub mod context;
 pub mod duplicates;
 pub mod erase;
 pub mod error;
@@ -23,9 +24,9 @@ pub mod task;
 
 use std::sync::Arc;
 
+pub use context::RequestContext;
 pub use error::ServiceError;
 
-use crate::domain::value::Name;
 use crate::runtime::{Clock, Random};
 use crate::store::Store;
 
@@ -35,6 +36,4 @@ pub struct Service {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
-    /// Actor of a request that names none.
-    pub actor: Name,
 }

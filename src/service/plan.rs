@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::change::Committed;
-use super::{Service, ServiceError, find};
+use super::{RequestContext, Service, ServiceError, find};
 use crate::domain::apply::{Rejection, apply};
 use crate::domain::id::{PatchSetId, ProjectId};
 use crate::domain::patch::{PatchSet, Source};
@@ -17,7 +17,7 @@ use crate::planning::outline::{Options, outline};
 use crate::planning::plan::{NodeKind, Plan};
 use crate::planning::replan::report::Report;
 use crate::planning::replan::{Description, replan};
-use crate::runtime::{fresh_set_id, uuid_v7};
+use crate::runtime::uuid_v7;
 use crate::store::Scope;
 use crate::store::event_tables::AGENT_LOGS;
 
@@ -107,7 +107,11 @@ pub enum PlanStatus {
 
 impl Service {
     /// Plans a description, without writing.
-    pub async fn plan(&self, request: &PlanRequest) -> Result<Preview, ServiceError> {
+    pub async fn plan(
+        &self,
+        request: &PlanRequest,
+        context: &RequestContext,
+    ) -> Result<Preview, ServiceError> {
         let lake = self.state(&Scope::outline()).await?;
         let options = Options {
             max_depth: lake.lake.as_ref().map_or(5, |lake| lake.max_depth).into(),
@@ -133,23 +137,19 @@ impl Service {
         let previous = kept
             .and_then(|project| project.description.as_ref())
             .map(|text| outline(text.as_str(), options));
-        let id =
-            request.id.unwrap_or_else(|| fresh_set_id(self.clock.as_ref(), self.random.as_ref()));
+        let id = request.id.unwrap_or_else(|| self.fresh_set_id(context));
         let detail =
             Description { source: &source, text: &request.text, plan: &plan, name: name.as_ref() };
         let made = replan(&before, existing, detail, previous.as_ref(), id);
-        let set = PatchSet {
-            id,
-            request_hash: hash(request),
-            actor: self.actor.clone(),
-            source: Source::Plan,
-            reason: LongText::new(&format!("plan of {source}")).ok(),
-            patches: made.patches,
-            also: vec![made.project],
-        };
+        let set = context
+            .through(Source::Plan)
+            .patch_set(id, made.patches)
+            .requested(hash(request))
+            .because(&format!("plan of {source}"))
+            .with_also([made.project]);
         let mut after = before.clone();
         if !set.patches.is_empty() {
-            match apply(&mut after, &set, self.clock.now()) {
+            match apply(&mut after, &set, context.now) {
                 Ok(_) => {}
                 Err(Rejection::Refused(violations)) => {
                     return Err(ServiceError::Refused(violations));
@@ -190,9 +190,10 @@ impl Service {
     pub async fn apply_plan(
         &self,
         request: &PlanRequest,
+        context: &RequestContext,
     ) -> Result<(Preview, Option<Committed>), ServiceError> {
         let begun = self.clock.now();
-        let (preview, done) = self.write_plan(request).await?;
+        let (preview, done) = self.write_plan(request, context).await?;
         let row = self.log_row(&preview, done.as_ref(), begun);
         if let Err(err) = self.store.append(&AGENT_LOGS, vec![row]).await {
             // The plan is committed; only its log row is missing.
@@ -215,7 +216,7 @@ impl Service {
             .and_then(|project| project.source.clone());
         let row = json!({
             "run_id": uuid_v7(now, self.random.as_ref()).to_string(), "at": rfc3339(now), "agent": "planner", "model": "outline",
-            "actor": self.actor.as_str(), "source": source.map(|source| source.to_string()), "project_id": preview.project.to_string(),
+            "actor": preview.set.actor.as_str(), "source": source.map(|source| source.to_string()), "project_id": preview.project.to_string(),
             "patch_set_id": done.map(|done| done.id.to_string()), "seq": done.map(|done| done.seq),
             "duration_ms": (now - begun).num_milliseconds(), "phases": of_kind(NodeKind::Phase), "tasks": of_kind(NodeKind::Task),
             "subtasks": of_kind(NodeKind::Subtask), "links": plan.links.len(), "requirements": plan.requirements.len(),
@@ -230,10 +231,11 @@ impl Service {
     async fn write_plan(
         &self,
         request: &PlanRequest,
+        context: &RequestContext,
     ) -> Result<(Preview, Option<Committed>), ServiceError> {
         let mut tries = 0;
         loop {
-            let preview = self.plan(request).await?;
+            let preview = self.plan(request, context).await?;
             if preview.set.patches.is_empty() && request.id.is_none() {
                 return Ok((preview, None));
             }

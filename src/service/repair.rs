@@ -8,13 +8,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::change::Committed;
-use super::{Service, ServiceError};
+use super::{RequestContext, Service, ServiceError};
 use crate::domain::patch::{Op, Patch, PatchSet, Source};
 use crate::domain::record::Access;
 use crate::domain::state::State;
-use crate::domain::value::LongText;
 use crate::domain::violation::Violation;
-use crate::runtime::fresh_set_id;
 use crate::store::Scope;
 use crate::store::row::Stream;
 use crate::store::unreadable::{UnreadableValue, UnreadableValues};
@@ -46,7 +44,11 @@ impl Service {
 
     /// Clears the values, in one patch set if they fit. A value that the rules do not let it clear
     /// gets its `obstacle` set and stays.
-    pub async fn clear(&self, repairs: &mut [Repair]) -> Result<Vec<Committed>, ServiceError> {
+    pub async fn clear(
+        &self,
+        repairs: &mut [Repair],
+        context: &RequestContext,
+    ) -> Result<Vec<Committed>, ServiceError> {
         let mut done = Vec::new();
         for some in repairs.chunks_mut(PatchSet::MAX_CHANGES / 2) {
             // A refused set is retried without the refused patches, so each attempt has fewer
@@ -65,7 +67,10 @@ impl Service {
                     break;
                 }
                 let ids: Vec<Uuid> = patches.keys().copied().collect();
-                match self.commit(&state, self.clearing(patches.into_values().collect())).await {
+                match self
+                    .commit(&state, self.clearing(patches.into_values().collect(), context))
+                    .await
+                {
                     Ok(committed) => {
                         done.push(committed);
                         break;
@@ -80,16 +85,11 @@ impl Service {
         Ok(done)
     }
 
-    fn clearing(&self, patches: Vec<Patch>) -> PatchSet {
-        PatchSet {
-            id: fresh_set_id(self.clock.as_ref(), self.random.as_ref()),
-            request_hash: [0; 32],
-            actor: self.actor.clone(),
-            source: Source::Maintenance,
-            reason: LongText::new("upgrade: clear values that their fields cannot hold").ok(),
-            patches,
-            also: Vec::new(),
-        }
+    fn clearing(&self, patches: Vec<Patch>, context: &RequestContext) -> PatchSet {
+        context
+            .through(Source::Maintenance)
+            .patch_set(self.fresh_set_id(context), patches)
+            .because("upgrade: clear values that their fields cannot hold")
     }
 }
 

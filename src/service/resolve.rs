@@ -15,17 +15,17 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{ServiceError, find};
+use super::{RequestContext, ServiceError, find};
 use crate::domain::any_record::{AnyRecord, RecordKey};
 use crate::domain::apply::patch_preview::PatchPreview;
 use crate::domain::id::{
     EntityId, PatchSetId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, derived,
 };
 use crate::domain::link::LinkKind;
-use crate::domain::patch::{Op, Patch, PatchSet, Placement, Source};
+use crate::domain::patch::{Op, Patch, PatchSet, Placement};
 use crate::domain::record::{Entity, Fields};
 use crate::domain::state::State;
-use crate::domain::value::{FieldValue, Kind, Name};
+use crate::domain::value::{FieldValue, Kind};
 use crate::domain::violation::{Rule, Violation};
 use crate::exchange::patchset::{RawPatch, RawPlacement, Request};
 
@@ -34,13 +34,10 @@ pub fn resolve(
     state: &State,
     request: &Request,
     id: PatchSetId,
-    actor: &Name,
-    source: Source,
+    context: &RequestContext,
 ) -> Result<PatchSet, Vec<Violation>> {
-    let ahead = ahead::is_needed(request).then(|| {
-        let actor = request.actor.as_ref().unwrap_or(actor);
-        PatchPreview::new(state, id, actor, source)
-    });
+    let ahead = ahead::is_needed(request)
+        .then(|| PatchPreview::new(state, id, &context.actor, context.source));
     let mut resolver = Resolver {
         state,
         ahead,
@@ -72,16 +69,8 @@ pub fn resolve(
         resolver.preview_violations.sort_by_key(|err| err.patch);
         return Err(resolver.preview_violations);
     }
-    let actor = request.actor.clone().unwrap_or_else(|| actor.clone());
-    Ok(PatchSet {
-        id,
-        request_hash: request.hash(),
-        actor,
-        source,
-        reason: request.reason.clone(),
-        patches,
-        also: resolver.also,
-    })
+    let set = context.patch_set(id, patches).requested(request.hash()).with_also(resolver.also);
+    Ok(PatchSet { reason: request.reason.clone(), ..set })
 }
 
 /// A patch or reference could not be resolved; the reason is in `violations`.

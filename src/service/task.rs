@@ -3,20 +3,18 @@
 use std::sync::Arc;
 
 use super::change::Committed;
-use super::{Service, ServiceError, find};
-use crate::domain::id::ProjectId;
+use super::{RequestContext, Service, ServiceError, find};
+use crate::domain::id::EntityId;
 use crate::domain::key::TaskKey;
-use crate::domain::patch::{Op, Patch, PatchSet, Source};
+use crate::domain::patch::{Op, Patch};
 use crate::domain::record::Entity;
 use crate::domain::state::State;
 use crate::domain::task::{Task, TaskStatus};
 use crate::domain::time::Minutes;
-use crate::domain::value::{FieldValue, LongText};
+use crate::domain::value::FieldValue;
 use crate::domain::violation::Violation;
-use crate::exchange::patchset::{RawPatch, Request};
 use crate::planning::merge::merge;
 use crate::planning::split::{Part, split};
-use crate::runtime::fresh_set_id;
 use crate::store::Scope;
 
 /// Maximum number of attempts for a change that depends on a value that others may change
@@ -38,13 +36,14 @@ impl Service {
         &self,
         task: &str,
         minutes: Minutes,
+        context: &RequestContext,
     ) -> Result<(Minutes, Committed), ServiceError> {
         let mut tries = 0;
         loop {
             let state = self.state_for_names(&[task]).await?;
             let (patch, spent) = spending(find::live_task(&state, task)?, minutes);
             tries += 1;
-            match self.change(&Request::of(vec![patch]), Source::Cli).await {
+            match self.commit_patches(&state, vec![patch], context).await {
                 Err(ServiceError::Conflicted { .. }) if tries < MAX_ATTEMPTS => {}
                 done => return done.map(|done| (spent, done)),
             }
@@ -58,6 +57,7 @@ impl Service {
         task: &str,
         spent: Option<Minutes>,
         with_parts: bool,
+        context: &RequestContext,
     ) -> Result<Completed, ServiceError> {
         let mut tries = 0;
         loop {
@@ -69,8 +69,7 @@ impl Service {
             let is_open = |task: &Task| task.is_live() && !task.status.is_closed();
             let open: Vec<&Arc<Task>> =
                 project.descendants(found.id).into_iter().filter(|part| is_open(part)).collect();
-            let completed = |patch: RawPatch| patch.with("status", TaskStatus::Completed.json());
-            let update = |task: &Task| RawPatch::of(Op::Update, Entity::Task, task.id.to_string());
+            let completed = |patch: Patch| patch.with("status", TaskStatus::Completed.json());
             let own = spent.map_or_else(|| update(found), |spent| spending(found, spent).0);
             // A subtask that someone else closes concurrently keeps that status.
             let part =
@@ -78,7 +77,7 @@ impl Service {
             let parts = open.iter().filter(|_| with_parts).map(part);
             let patches = std::iter::once(completed(own)).chain(parts).collect();
             tries += 1;
-            let done = match self.change(&Request::of(patches), Source::Cli).await {
+            let done = match self.commit_patches(&state, patches, context).await {
                 Err(ServiceError::Conflicted { .. }) if tries < MAX_ATTEMPTS => continue,
                 done => done?,
             };
@@ -102,7 +101,12 @@ impl Service {
     }
 
     /// Merges `gone` into `kept`.
-    pub async fn merge_tasks(&self, kept: &str, gone: &str) -> Result<Committed, ServiceError> {
+    pub async fn merge_tasks(
+        &self,
+        kept: &str,
+        gone: &str,
+        context: &RequestContext,
+    ) -> Result<Committed, ServiceError> {
         let state = self.state_for_names(&[kept, gone]).await?;
         let tasks = [find::live_task(&state, kept)?, find::live_task(&state, gone)?];
         let elsewhere = self.store.linked_from(&tasks.iter().map(|task| task.id).collect()).await?;
@@ -115,20 +119,28 @@ impl Service {
         let projects = self.projects_with(own, elsewhere, ends.collect()).await?;
         let state = self.state(&Scope::Projects(projects.clone())).await?;
         let (kept, gone) = (find::live_task(&state, kept)?, find::live_task(&state, gone)?);
-        let set = fresh_set_id(self.clock.as_ref(), self.random.as_ref());
-        let patches = merge(&state, kept, gone, set).map_err(one)?;
-        let reason = LongText::new(&format!("merge of {} into {}", gone.key, kept.key)).ok();
-        self.commit_patches(&state, set, patches, reason, projects.into_iter().collect()).await
+        let id = self.fresh_set_id(context);
+        let patches = merge(&state, kept, gone, id).map_err(one)?;
+        let set = context
+            .patch_set(id, patches)
+            .because(&format!("merge of {} into {}", gone.key, kept.key))
+            .with_also(projects);
+        self.commit(&state, set).await
     }
 
     /// Splits a task into subtasks.
-    pub async fn split_task(&self, task: &str, parts: &[Part]) -> Result<Committed, ServiceError> {
+    pub async fn split_task(
+        &self,
+        task: &str,
+        parts: &[Part],
+        context: &RequestContext,
+    ) -> Result<Committed, ServiceError> {
         let state = self.state_for_names(&[task]).await?;
         let task = find::live_task(&state, task)?;
-        let set = fresh_set_id(self.clock.as_ref(), self.random.as_ref());
-        let patches = split(task, parts, set).map_err(one)?;
-        let reason = LongText::new(&format!("split of {}", task.key)).ok();
-        self.commit_patches(&state, set, patches, reason, Vec::new()).await
+        let id = self.fresh_set_id(context);
+        let patches = split(task, parts, id).map_err(one)?;
+        let set = context.patch_set(id, patches).because(&format!("split of {}", task.key));
+        self.commit(&state, set).await
     }
 
     /// Merges two users: `gone` becomes an alias of `kept`, and its tasks are reassigned.
@@ -136,47 +148,33 @@ impl Service {
         &self,
         kept: &str,
         gone: &str,
+        context: &RequestContext,
     ) -> Result<(usize, Committed), ServiceError> {
         // Their tasks may be in any project.
         let state = self.state(&Scope::All).await?;
         let (kept, gone) = (find::user(&state, kept)?, find::user(&state, gone)?);
         let mut patches = vec![
-            RawPatch::of(Op::Update, Entity::User, gone.id.to_string())
+            Patch::new(Op::Update, Entity::User, gone.id.uuid(), None)
                 .with("merged_into", kept.id.json()),
         ];
         let tasks = state.projects().flat_map(|project| project.tasks());
         let assigned: Vec<&Arc<Task>> =
             tasks.filter(|task| task.assignee_id == Some(gone.id)).collect();
-        let reassign = |task: &&Arc<Task>| {
-            RawPatch::of(Op::Update, Entity::Task, task.id.to_string())
-                .with("assignee_id", kept.id.json())
-        };
+        let reassign = |task: &&Arc<Task>| update(task).with("assignee_id", kept.id.json());
         patches.extend(assigned.iter().map(reassign));
-        patches.push(RawPatch::of(Op::Delete, Entity::User, gone.id.to_string()));
+        patches.push(Patch::new(Op::Delete, Entity::User, gone.id.uuid(), None));
         // Some tasks may be deleted; they hold the edit until they are restored.
-        let set = self.resolve(&state, &Request::of(patches), Source::Cli)?;
-        let done = self.commit(&state, set).await?;
+        let done = self.commit_patches(&state, patches, context).await?;
         Ok((assigned.iter().filter(|task| task.is_live()).count(), done))
     }
 
     async fn commit_patches(
         &self,
         state: &State,
-        id: crate::domain::id::PatchSetId,
         patches: Vec<Patch>,
-        reason: Option<LongText>,
-        also: Vec<ProjectId>,
+        context: &RequestContext,
     ) -> Result<Committed, ServiceError> {
-        let set = PatchSet {
-            id,
-            request_hash: [0; 32],
-            actor: self.actor.clone(),
-            source: Source::Cli,
-            reason,
-            patches,
-            also,
-        };
-        self.commit(state, set).await
+        self.commit(state, context.patch_set(self.fresh_set_id(context), patches)).await
     }
 }
 
@@ -184,10 +182,14 @@ fn one(violation: Violation) -> ServiceError {
     ServiceError::Refused(vec![violation])
 }
 
+fn update(task: &Task) -> Patch {
+    Patch::new(Op::Update, Entity::Task, task.id.uuid(), Some(task.project_id))
+}
+
 /// Returns the patch that adds minutes to a task's spent time, and the new total.
-fn spending(task: &Task, minutes: Minutes) -> (RawPatch, Minutes) {
+fn spending(task: &Task, minutes: Minutes) -> (Patch, Minutes) {
     let spent = task.actual_minutes.unwrap_or_default().saturating_add(minutes);
-    let patch = RawPatch::of(Op::Update, Entity::Task, task.id.to_string())
+    let patch = update(task)
         .with("actual_minutes", spent.json())
         .expecting("actual_minutes", task.actual_minutes.json());
     (patch, spent)

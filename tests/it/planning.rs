@@ -9,10 +9,8 @@ mod user_edits;
 
 use std::sync::Arc;
 
-use lakeplan::domain::patch::Source;
 use lakeplan::domain::state::{ProjectState, State};
 use lakeplan::domain::task::Task;
-use lakeplan::domain::value::Name;
 use lakeplan::exchange::patchset::Request;
 use lakeplan::planning::replan::report::{Item, Mark};
 use lakeplan::service::plan::{PlanRequest, Preview};
@@ -21,7 +19,7 @@ use lakeplan::store::Scope;
 use lakeplan::store::memory::MemoryStore;
 use serde_json::{Value, json};
 
-use crate::support::{clock, random};
+use crate::support::{author, clock, random};
 
 /// A lake in memory, and one description that is planned into it.
 pub struct PlanFixture {
@@ -33,8 +31,7 @@ impl PlanFixture {
     pub fn new() -> Self {
         let (clock, random) = (clock(), random(7));
         let store = MemoryStore::new(Arc::clone(&clock) as _, Arc::clone(&random) as _).unwrap();
-        let service =
-            Service { store: Arc::new(store), clock, random, actor: Name::new("planner").unwrap() };
+        let service = Service { store: Arc::new(store), clock, random };
         Self { service, runtime: tokio::runtime::Builder::new_current_thread().build().unwrap() }
     }
 
@@ -51,11 +48,13 @@ impl PlanFixture {
     }
 
     pub fn try_plan(&self, request: &PlanRequest) -> Result<Preview, ServiceError> {
-        self.runtime.block_on(self.service.apply_plan(request)).map(|(preview, _)| preview)
+        self.runtime
+            .block_on(self.service.apply_plan(request, &author(&self.service)))
+            .map(|(preview, _)| preview)
     }
 
     pub fn preview(&self, request: &PlanRequest) -> Preview {
-        self.runtime.block_on(self.service.plan(request)).unwrap()
+        self.runtime.block_on(self.service.plan(request, &author(&self.service))).unwrap()
     }
 
     pub fn commit(&self, preview: &Preview) -> Result<(), ServiceError> {
@@ -73,7 +72,7 @@ impl PlanFixture {
 
     pub fn try_change(&self, patches: Value) -> Result<(), ServiceError> {
         let request = Request::from_json(&json!({ "patches": patches })).unwrap();
-        self.runtime.block_on(self.service.change(&request, Source::Cli)).map(|_| ())
+        self.runtime.block_on(self.service.change(&request, &author(&self.service))).map(|_| ())
     }
 
     pub fn edit(&self, task: &str, fields: Value) {
@@ -84,7 +83,7 @@ impl PlanFixture {
 
     pub fn undo(&self) {
         self.runtime
-            .block_on(self.service.undo(None))
+            .block_on(self.service.undo(None, &author(&self.service)))
             .unwrap_or_else(|err| panic!("{err}: {err:?}"));
     }
 

@@ -17,8 +17,9 @@ use lakeplan::domain::time::Instant;
 use lakeplan::domain::value::Name;
 use lakeplan::domain::violation::Violation;
 use lakeplan::exchange::patchset::Request;
-use lakeplan::runtime::{ManualClock, SeededRandom, uuid_v7};
+use lakeplan::runtime::{Clock, ManualClock, SeededRandom, uuid_v7};
 use lakeplan::service::resolve::resolve;
+use lakeplan::service::{RequestContext, Service};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -30,6 +31,11 @@ pub fn noon() -> Instant {
 
 pub fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(noon(), TimeDelta::milliseconds(1)))
+}
+
+/// Returns the context of a request by the tester, who uses the command line.
+pub fn author(service: &Service) -> RequestContext {
+    service.request(Name::new("tester").unwrap(), Source::Cli)
 }
 
 pub fn random(seed: u64) -> Arc<SeededRandom> {
@@ -51,7 +57,9 @@ pub fn request(json: Value) -> Request {
 /// Returns a patch set from the JSON of its patches, resolved against a state.
 pub fn patch_set(state: &State, patches: Value) -> Result<PatchSet, Vec<Violation>> {
     let request = request(serde_json::json!({ "patches": patches }));
-    resolve(state, &request, set_id(), &Name::new("tester").unwrap(), Source::Cli)
+    let actor = Name::new("tester").unwrap();
+    let context = RequestContext { actor, source: Source::Cli, now: clock().now() };
+    resolve(state, &request, set_id(), &context)
 }
 
 /// Returns a folder of the test data that is distributed separately. Returns `None` and prints a

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use lakeplan::domain::patch::Source;
 use lakeplan::domain::value::Name;
 use lakeplan::runtime::{SystemClock, SystemRandom};
 use lakeplan::service::Service;
@@ -51,10 +52,10 @@ fn plan(_: &Path) -> Measurement {
         for _ in 0..9 {
             let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom::default()));
             let store = Arc::new(MemoryStore::new(clock.clone(), random.clone()).expect("store"));
-            let service =
-                Service { store, clock, random, actor: Name::new("bench").expect("valid name") };
+            let service = Service { store, clock, random };
+            let author = service.request(Name::new("bench").expect("valid name"), Source::Cli);
             let started = Instant::now();
-            let preview = service.plan(&request).await.expect("planning succeeds");
+            let preview = service.plan(&request, &author).await.expect("planning succeeds");
             times.push(started.elapsed().as_secs_f64());
             tasks = preview.plan.nodes.len();
         }

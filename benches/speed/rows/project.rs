@@ -74,12 +74,12 @@ fn measured(folder: &Path, which: usize) -> Measurement {
                 store: Arc::clone(&store) as Arc<dyn Store>,
                 clock: Arc::new(SystemClock),
                 random: Arc::new(SystemRandom::default()),
-                actor: Name::new("bench").expect("valid name"),
             };
+            let author = service.request(Name::new("bench").expect("valid name"), Source::Cli);
             let started = Instant::now();
             let value = json::parse(text.as_bytes()).expect("valid JSON");
             let request = Request::from_json(&value).expect("valid request");
-            service.change(&request, Source::Cli).await.expect("applied");
+            service.change(&request, &author).await.expect("applied");
             apply.push(started.elapsed().as_secs_f64());
             for _ in 0..if repeat == 0 { REPEATS } else { 0 } {
                 let started = Instant::now();

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::super::context::request_by;
 use super::super::reply::{count, table_without_empty_columns};
 use super::super::{CliError, Context, Reply};
+use crate::app::App;
 use crate::domain::record::Entity;
 use crate::domain::state::ProjectState;
 use crate::planning::replan::report::Mark;
+use crate::service::ServiceError;
 use crate::service::plan::{PlanRequest, PlanStatus, Preview};
-use crate::service::{Service, ServiceError};
 use crate::store::location::read_only_dir::{Folder, Listed};
 
 const ENDINGS: &[&str] = &[".md", ".markdown", ".txt"];
@@ -42,7 +44,7 @@ pub async fn run(folder: &str, writes: bool, context: &Context) -> Result<Reply,
     let app = context.open().await?;
     let mut done = Vec::with_capacity(files.len());
     for file in &files {
-        done.push(plan(&app.service, folder, &descriptions, file, writes).await?);
+        done.push(plan(&app, folder, &descriptions, file, writes).await?);
     }
     app.close().await;
     rendered(folder, &done, writes)
@@ -50,12 +52,13 @@ pub async fn run(folder: &str, writes: bool, context: &Context) -> Result<Reply,
 
 /// Plans one file. An error is unrelated to the file and stops the run.
 async fn plan(
-    service: &Service,
+    app: &App,
     folder: &str,
     descriptions: &Folder,
     file: &Listed,
     writes: bool,
 ) -> Result<Planned, ServiceError> {
+    let (service, author) = (&app.service, request_by(app));
     // Named so that `lakeplan plan FOLDER/FILE` finds the same project.
     let name =
         if folder == "." { file.path().to_owned() } else { format!("{folder}/{}", file.path()) };
@@ -67,7 +70,7 @@ async fn plan(
         };
         let request =
             PlanRequest { source: Some(name.clone()), ..PlanRequest::read(&name, bytes.to_vec())? };
-        if let Some(found) = service.delete_duplicates(&request, writes).await? {
+        if let Some(found) = service.delete_duplicates(&request, writes, &author).await? {
             duplicates = found.deleted;
             if !writes {
                 return Ok((found.kept, Outcome::Unchanged));
@@ -79,8 +82,8 @@ async fn plan(
             PlanStatus::NeedsPlanning => {}
         }
         let (preview, done) = match writes {
-            true => service.apply_plan(&request).await?,
-            false => (service.plan(&request).await?, None),
+            true => service.apply_plan(&request, &author).await?,
+            false => (service.plan(&request, &author).await?, None),
         };
         let key = preview.after.project(preview.project).and_then(ProjectState::project);
         let key = key.map(|project| project.key.to_string()).unwrap_or_default();

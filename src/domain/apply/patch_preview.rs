@@ -29,15 +29,7 @@ pub struct PatchPreview {
 impl PatchPreview {
     /// Starts from `state`, with the id and actor of a patch set.
     pub fn new(state: &State, id: PatchSetId, actor: &Name, source: Source) -> Self {
-        let set = PatchSet {
-            id,
-            request_hash: [0; 32],
-            actor: actor.clone(),
-            source,
-            reason: None,
-            patches: Vec::new(),
-            also: Vec::new(),
-        };
+        let set = PatchSet::new(id, actor.clone(), source, Vec::new());
         let scope = state.project_ids().collect();
         Self {
             state: state.clone(),

@@ -29,12 +29,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Service, ServiceError};
+use super::{RequestContext, Service, ServiceError};
 use crate::domain::id::PatchSetId;
 use crate::domain::patch::Source;
 use crate::domain::record::Fields;
 use crate::domain::time::{Instant, rfc3339};
 use crate::domain::value::string_enum;
+use crate::exchange::patchset::Request;
 use crate::store::event_tables::INBOX_RESULTS;
 use crate::store::{LakeTables, Scope};
 use request::{Written, detail, plain};
@@ -93,6 +94,7 @@ impl Service {
         &self,
         tables: &LakeTables,
         most: usize,
+        context: &RequestContext,
     ) -> Result<InboxRun, ServiceError> {
         let now = self.clock.now();
         let waiting = gather(tables, most, now).await?;
@@ -114,7 +116,7 @@ impl Service {
         let (mut noted, mut seen) = (0, waiting.seen);
         let number = waiting.requests.len();
         for (answered, asked) in waiting.requests.into_iter().enumerate() {
-            match self.answer(asked).await {
+            match self.answer(asked, context).await {
                 Ok(Some(answer)) => done.answers.push(answer),
                 Ok(None) => done.left += 1,
                 Err(err) => {
@@ -133,13 +135,17 @@ impl Service {
 
     /// Applies one request; `None` if another run has meanwhile applied another row of it. An error
     /// is unrelated to the request.
-    async fn answer(&self, asked: InboxRequest) -> Result<Option<InboxResult>, ServiceError> {
+    async fn answer(
+        &self,
+        asked: InboxRequest,
+        context: &RequestContext,
+    ) -> Result<Option<InboxResult>, ServiceError> {
         let mut rows = asked.rows.into_iter();
         let Some(first) = rows.next() else {
             return Err(ServiceError::input(&asked.key, "the row of the request is gone"));
         };
         for other in rows {
-            if let Some(answer) = self.applied_before(&asked.key, &other).await? {
+            if let Some(answer) = self.applied_before(&asked.key, &other, context).await? {
                 return Ok(Some(InboxResult { others: asked.others, ..answer }));
             }
         }
@@ -149,7 +155,7 @@ impl Service {
             Ok(request) => request,
             Err(why) => return Ok(Some(answer.failed(InboxOutcome::Refused, &why))),
         };
-        match self.change(&request, Source::Inbox).await {
+        match self.change(&request, &asker(context, &request)).await {
             Ok(done) if done.id != answer.id => Ok(None),
             Ok(done) => {
                 answer.seq = Some(done.seq);
@@ -174,10 +180,12 @@ impl Service {
         &self,
         key: &str,
         row: &Written,
+        context: &RequestContext,
     ) -> Result<Option<InboxResult>, ServiceError> {
         let Ok(request) = row.request(self.clock.now()) else { return Ok(None) };
         let state = self.state(&Scope::outline()).await?;
-        let done = self.find_committed(&state, &request, row.set_id(), Source::Inbox).await?;
+        let context = asker(context, &request);
+        let done = self.find_committed(&state, &request, row.set_id(), &context).await?;
         Ok(done
             .filter(|done| done.id == row.set_id())
             .map(|done| InboxResult { seq: Some(done.seq), ..blank(key.to_owned(), row) }))
@@ -212,6 +220,11 @@ impl Service {
             .collect();
         Ok(self.store.append(&INBOX_RESULTS, rows).await?)
     }
+}
+
+/// Returns the context of a request: its user is the actor.
+fn asker(context: &RequestContext, request: &Request) -> RequestContext {
+    context.through(Source::Inbox).on_behalf_of(request.actor.clone())
 }
 
 /// Returns the response to an applied row, without the outcome.

@@ -30,13 +30,5 @@ pub fn set(
         .with("format_writer", format.current())
         .with("max_depth", MAX_DEPTH)
         .with("created_at", now.json());
-    PatchSet {
-        id: fresh_id(now, random),
-        request_hash: [0; 32],
-        actor: root_name("lakeplan"),
-        source: Source::Maintenance,
-        reason: None,
-        patches: vec![patch],
-        also: Vec::new(),
-    }
+    PatchSet::new(fresh_id(now, random), root_name("lakeplan"), Source::Maintenance, vec![patch])
 }

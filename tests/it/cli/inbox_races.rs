@@ -13,7 +13,7 @@ use serde_json::json;
 use super::inbox::{create, insert_requests};
 use super::{json_of, lake, ok};
 use crate::planning::concurrent::{InterleavedStore, service, writer};
-use crate::support::random;
+use crate::support::{author, random};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_duplicate_row_that_arrives_during_a_run_is_not_applied() {
@@ -38,11 +38,11 @@ async fn a_duplicate_row_that_arrives_during_a_run_is_not_applied() {
         })
         .join()
         .unwrap();
-        let done = other.apply_inbox(&their_tables, MAX_REQUESTS).await.unwrap();
+        let done = other.apply_inbox(&their_tables, MAX_REQUESTS, &author(&other)).await.unwrap();
         assert_eq!(done.answers.len(), 1);
     });
     let late = service(InterleavedStore::new(writer(&root, 7).await, interleaved), 8);
-    let done = late.apply_inbox(&tables(), MAX_REQUESTS).await.unwrap();
+    let done = late.apply_inbox(&tables(), MAX_REQUESTS, &author(&late)).await.unwrap();
     assert_eq!((done.answers, done.left), (Vec::new(), 1));
     tokio::task::block_in_place(|| {
         assert_eq!(
@@ -75,11 +75,19 @@ async fn a_result_of_a_concurrent_run_is_not_recorded_twice() {
     let other = service(writer(&root, 5).await, 6);
     let their_tables = tables();
     let interleaved = Box::pin(async move {
-        assert_eq!(other.apply_inbox(&their_tables, MAX_REQUESTS).await.unwrap().answers.len(), 2);
+        assert_eq!(
+            other
+                .apply_inbox(&their_tables, MAX_REQUESTS, &author(&other))
+                .await
+                .unwrap()
+                .answers
+                .len(),
+            2
+        );
     });
     let late = service(InterleavedStore::new(writer(&root, 7).await, interleaved), 8);
     let fates: Vec<_> = late
-        .apply_inbox(&tables(), MAX_REQUESTS)
+        .apply_inbox(&tables(), MAX_REQUESTS, &author(&late))
         .await
         .unwrap()
         .answers

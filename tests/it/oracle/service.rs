@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use lakeplan::domain::patch::Source;
 use lakeplan::domain::time::AsOf;
-use lakeplan::domain::value::Name;
 use lakeplan::domain::violation::Violation;
 use lakeplan::runtime::ManualClock;
 use lakeplan::service::{Service, ServiceError};
@@ -22,7 +20,7 @@ use url::Url;
 use super::generate::Author;
 use super::model::Model;
 use super::{Counts, assert_same};
-use crate::support::{clock, counts, random, request};
+use crate::support::{author, clock, counts, random, request};
 
 /// Location of the lake.
 enum Placement {
@@ -48,18 +46,17 @@ impl Placement {
 
     async fn create(&self, clock: &Arc<ManualClock>, seed: u64) -> Service {
         let (clock, random) = (Arc::clone(clock), random(seed));
-        let actor = Name::new("tester").unwrap();
         match self {
             Self::Memory => {
                 let store = Arc::new(MemoryStore::new(clock.clone(), random.clone()).unwrap());
-                Service { store, clock, random, actor }
+                Service { store, clock, random }
             }
             Self::Delta { root, .. } => {
                 let store =
                     DeltaStore::create(root, Format::default(), clock.clone(), random.clone())
                         .await
                         .unwrap();
-                Service { store: Arc::new(store), clock, random, actor }
+                Service { store: Arc::new(store), clock, random }
             }
         }
     }
@@ -82,7 +79,7 @@ impl Placement {
         )
         .await
         .unwrap();
-        Some(Service { store: Arc::new(store), clock, random, actor: Name::new("tester").unwrap() })
+        Some(Service { store: Arc::new(store), clock, random })
     }
 }
 
@@ -134,7 +131,7 @@ async fn run(seed: u64, steps: usize, place: Placement) -> Counts {
             }
             16..24 if undoable.is_some() => {
                 let (before, set) = undoable.take().unwrap_or_default();
-                match service.undo(Some(seq)).await {
+                match service.undo(Some(seq), &author(&service)).await {
                     Ok(_) => {}
                     // An assignment to a deleted user is not restored.
                     Err(ServiceError::Refused(violations))
@@ -168,7 +165,7 @@ async fn run(seed: u64, steps: usize, place: Placement) -> Counts {
             }
             24..27 if !past.is_empty() => {
                 let chosen = past[rng.random_range(0..past.len())].0;
-                match service.undo(Some(chosen)).await {
+                match service.undo(Some(chosen), &author(&service)).await {
                     Ok((_, done)) => {
                         model = read_model(&observer).await;
                         past.push((done.seq, model.lines()));
@@ -193,18 +190,19 @@ async fn run(seed: u64, steps: usize, place: Placement) -> Counts {
                 }
             }
             _ => {
-                let mut author = Author { random: &mut rng, named };
-                let actions = author.actions(&model);
+                let mut writer = Author { random: &mut rng, named };
+                let actions = writer.actions(&model);
                 let patches: Vec<_> =
-                    actions.iter().map(|action| author.json(&model, action)).collect();
-                named = author.named;
+                    actions.iter().map(|action| writer.json(&model, action)).collect();
+                named = writer.named;
                 if actions.is_empty() {
                     continue;
                 }
                 let mut predicted = model.clone();
                 let verdict = predicted.apply(&actions);
                 let patches = json!({ "patches": patches });
-                match (service.change(&request(patches.clone()), Source::Cli).await, verdict) {
+                match (service.change(&request(patches.clone()), &author(&service)).await, verdict)
+                {
                     (Ok(done), Ok(())) => {
                         predicted.set_deleting_set(&done.id.to_string());
                         undoable = Some((model.living(), patches.clone()));

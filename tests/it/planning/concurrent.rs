@@ -15,7 +15,6 @@ use lakeplan::domain::patch::{Op, PatchSet, Source};
 use lakeplan::domain::project::Project;
 use lakeplan::domain::record::Fields;
 use lakeplan::domain::task_counts::TaskCounts;
-use lakeplan::domain::value::Name;
 use lakeplan::runtime::{SystemClock, fresh_set_id};
 use lakeplan::service::Service;
 use lakeplan::service::duplicates::Duplicates;
@@ -31,7 +30,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::store::{root, state};
-use crate::support::{patch_set, random};
+use crate::support::{author, patch_set, random};
 
 pub type Interleaved = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -146,12 +145,7 @@ impl Store for InterleavedStore {
 }
 
 pub fn service(store: Arc<dyn Store>, seed: u64) -> Service {
-    Service {
-        store,
-        clock: Arc::new(SystemClock),
-        random: random(seed),
-        actor: Name::new("tester").unwrap(),
-    }
+    Service { store, clock: Arc::new(SystemClock), random: random(seed) }
 }
 
 pub async fn writer(root: &LakeLocation, seed: u64) -> Arc<dyn Store> {
@@ -188,11 +182,14 @@ async fn plan_concurrently(late: PlanRequest, first: PlanRequest) -> Vec<(String
     let other = service(writer(&lake, 2).await, 20);
     let store = writer(&lake, 3).await;
     let interleaved = Box::pin(async move {
-        other.apply_plan(&first).await.unwrap();
+        other.apply_plan(&first, &author(&other)).await.unwrap();
     });
     let service = service(InterleavedStore::new(store, interleaved), 30);
-    service.apply_plan(&late).await.unwrap();
-    let repeated = service.apply_plan(&PlanRequest { id: None, ..late.clone() }).await.unwrap();
+    service.apply_plan(&late, &author(&service)).await.unwrap();
+    let repeated = service
+        .apply_plan(&PlanRequest { id: None, ..late.clone() }, &author(&service))
+        .await
+        .unwrap();
     assert!(repeated.1.is_none(), "a second plan of the text changes something");
     let state = state(service.store.as_ref()).await;
     let living = state.projects().filter(|found| found.project().unwrap().deleted_at.is_none());
@@ -264,7 +261,10 @@ async fn live_projects_have_distinct_sources() {
         set.id = fresh_set_id(&SystemClock, random(seed).as_ref());
         store.commit(vec![set]).await.pop().unwrap()
     };
-    service.apply_plan(&description(Some("portal.md"), TEXT, None)).await.unwrap();
+    service
+        .apply_plan(&description(Some("portal.md"), TEXT, None), &author(&service))
+        .await
+        .unwrap();
     let create =
         json!([{"op": "create", "entity": "project", "fields": {"name": "Other", "key": "OTH"}}]);
     assert!(matches!(commit(create).await, Outcome::Committed { .. }));
@@ -285,7 +285,10 @@ async fn live_projects_have_distinct_sources() {
         commit(json!([{"op": "delete", "entity": "project", "id": "PORT"}])).await,
         Outcome::Committed { .. }
     ));
-    service.apply_plan(&description(Some("portal.md"), TEXT, None)).await.unwrap();
+    service
+        .apply_plan(&description(Some("portal.md"), TEXT, None), &author(&service))
+        .await
+        .unwrap();
     assert!(matches!(
         commit(json!([{"op": "restore", "entity": "project", "id": "PORT"}])).await,
         Outcome::Committed { .. }
@@ -318,7 +321,8 @@ async fn a_duplicate_project_is_deleted_if_it_is_unchanged() {
         let lake = new_lake().await;
         let inner = writer(&lake, 2).await;
         let request = description(Some("portal.md"), TEXT, None);
-        service(Arc::clone(&inner), 20).apply_plan(&request).await.unwrap();
+        let planner = service(Arc::clone(&inner), 20);
+        planner.apply_plan(&request, &author(&planner)).await.unwrap();
         let id = ProjectId::of(Uuid::from_u128(7));
         let store = Arc::new(InterleavedStore {
             inner,
@@ -326,7 +330,7 @@ async fn a_duplicate_project_is_deleted_if_it_is_unchanged() {
             duplicate: Some(Duplicate { id, changed_by, deleted: Mutex::default() }),
         });
         let service = service(Arc::clone(&store) as Arc<dyn Store>, 30);
-        let rendered = service.plan(&request).await.unwrap_err();
+        let rendered = service.plan(&request, &author(&service)).await.unwrap_err();
         assert!(
             rendered.to_string().contains("PORT and PORT2 were both planned from portal.md"),
             "{rendered}"
@@ -336,9 +340,15 @@ async fn a_duplicate_project_is_deleted_if_it_is_unchanged() {
             deleted: deleted.iter().map(|key| (*key).to_owned()).collect(),
         });
         let deleted_now = || store.duplicate.as_ref().unwrap().deleted.lock().unwrap().clone();
-        assert_eq!(service.delete_duplicates(&request, false).await.unwrap(), expected);
+        assert_eq!(
+            service.delete_duplicates(&request, false, &author(&service)).await.unwrap(),
+            expected
+        );
         assert!(deleted_now().is_empty(), "the preview changed something");
-        assert_eq!(service.delete_duplicates(&request, true).await.unwrap(), expected);
+        assert_eq!(
+            service.delete_duplicates(&request, true, &author(&service)).await.unwrap(),
+            expected
+        );
         assert_eq!(
             (deleted_now().len(), deleted_now().contains(&id.uuid())),
             (deleted.len(), deleted.contains(&"PORT2")),

@@ -7,8 +7,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures::TryStreamExt;
-use lakeplan::domain::patch::Source;
-use lakeplan::domain::value::Name;
 use lakeplan::runtime::{Random, SystemClock, SystemRandom};
 use lakeplan::service::Service;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
@@ -19,7 +17,7 @@ use lakeplan::store::{Format, Scope, Store, StoreError};
 use serde_json::Value;
 
 use crate::store::titles;
-use crate::support::request;
+use crate::support::{author, request};
 
 fn random() -> Arc<dyn Random> {
     Arc::new(SystemRandom::default())
@@ -237,12 +235,11 @@ async fn check_lake(
         store: Arc::clone(&store) as Arc<dyn Store>,
         clock: Arc::new(SystemClock),
         random: random(),
-        actor: Name::new("tester").unwrap(),
     };
     for round in 0..2 {
         for document in sent {
             let id = document["id"].as_str().unwrap_or_default();
-            let done = service.change(&request(document.clone()), Source::Cli).await;
+            let done = service.change(&request(document.clone()), &author(&service)).await;
             let done =
                 done.map_err(|err| format!("{id} cannot be sent again: {}", error_chain(&err)))?;
             if done.repeated != (round == 1 || known.contains_key(id)) {

@@ -8,8 +8,6 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use lakeplan::domain::patch::Source;
-use lakeplan::domain::value::Name;
 use lakeplan::runtime::{Clock, ManualClock, Random, SystemClock, SystemRandom, fresh_set_id};
 use lakeplan::service::Service;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
@@ -19,7 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::check::{Kind, read_contents};
-use crate::support::{request, set_id};
+use crate::support::{author, request, set_id};
 
 fn random() -> Arc<dyn Random> {
     Arc::new(SystemRandom::default())
@@ -121,14 +119,11 @@ pub async fn make_lake(path: &Path, sets: usize, fold_each: bool) {
     .await
     .unwrap();
     let store = Arc::new(store);
-    let service = Service {
-        store: Arc::clone(&store) as Arc<dyn Store>,
-        clock,
-        random: random(),
-        actor: Name::new("tester").unwrap(),
-    };
+    let service = Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random: random() };
     let change = async |patches: Value| {
-        drop(service.change(&request(json!({"patches": patches})), Source::Cli).await.unwrap())
+        drop(
+            service.change(&request(json!({"patches": patches})), &author(&service)).await.unwrap(),
+        )
     };
     change(json!([{"op": "create", "entity": "project", "fields": {"name": "Payments", "key": "PAY"}}])).await;
     store.fold().await.unwrap();
@@ -366,11 +361,10 @@ fn send_requests() {
         let store = Arc::new(
             DeltaStore::open(&root, Format::default(), Arc::clone(&clock), random()).await.unwrap(),
         );
-        let actor = Name::new("tester").unwrap();
         let service =
-            Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random: random(), actor };
+            Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random: random() };
         for document in sent {
-            let done = service.change(&request(document), Source::Cli).await.unwrap();
+            let done = service.change(&request(document), &author(&service)).await.unwrap();
             writeln!(std::io::stdout(), "acknowledged {}", done.id).unwrap();
             store.fold().await.unwrap();
         }

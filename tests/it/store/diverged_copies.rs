@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use lakeplan::domain::state::ProjectState;
 use lakeplan::domain::task_counts::TaskCounts;
-use lakeplan::domain::value::Name;
 use lakeplan::service::Service;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::doctor::{Checkup, examine};
@@ -20,7 +19,7 @@ use super::doctor::files;
 use super::folding::{in_tables, records};
 use super::foreign_operations::{backup, fork};
 use super::{commit, committed, delta_in_memory, make_project, open, state, task, titles};
-use crate::support::{clock, patch_set, random};
+use crate::support::{author, clock, patch_set, random};
 
 async fn run_doctor(lake: &LakeLocation) -> Checkup {
     examine(&lake.store, lake.url.as_str(), &Format::default(), None).await.unwrap()
@@ -227,14 +226,9 @@ async fn a_row_for_a_nonexistent_record_is_skipped_and_reported() {
 async fn adopt(copy: LakeLocation) -> LakeLocation {
     let copy = LakeLocation { url: Url::parse("memory:///copy/").unwrap(), ..copy };
     let store = Arc::new(open(&copy, clock(), 20).await.unwrap());
-    let actor = Name::new("ana").unwrap();
-    let service = Service {
-        store: Arc::clone(&store) as Arc<dyn Store>,
-        clock: clock(),
-        random: random(21),
-        actor,
-    };
-    assert!(service.adopt().await.unwrap().is_some());
+    let service =
+        Service { store: Arc::clone(&store) as Arc<dyn Store>, clock: clock(), random: random(21) };
+    assert!(service.adopt(&author(&service)).await.unwrap().is_some());
     drop(service);
     Arc::try_unwrap(store).ok().unwrap().close().await;
     copy

@@ -12,7 +12,6 @@ use lakeplan::domain::id::EntityId;
 use lakeplan::domain::record::Entity;
 use lakeplan::domain::state::State;
 use lakeplan::domain::time::AsOf;
-use lakeplan::domain::value::Name;
 use lakeplan::runtime::{Clock, SystemClock};
 use lakeplan::service::{Service, ServiceError, find};
 use lakeplan::store::backup::copy;
@@ -30,7 +29,7 @@ use serde_json::{Value, json};
 use super::fault::{Fault, FaultStore, Plan};
 use super::maintenance::sound;
 use super::{committed, delta_in_memory, delta_rs, make_project, open, root, state};
-use crate::support::{clock, counts, patch_set, random, random_patches};
+use crate::support::{author, clock, counts, patch_set, random, random_patches};
 
 /// Texts that must not occur anywhere after an erase of Ana.
 const ANA: [&str; 5] = ["ana-souza", "Ana Souza", "ana@example.com", "Asouza", "desk 4711"];
@@ -38,12 +37,7 @@ const ANA: [&str; 5] = ["ana-souza", "Ana Souza", "ana@example.com", "Asouza", "
 const TASK: [&str; 4] = ["Pay Ms Silva", "lives in Lisbon", "salary-tag", "phone 4712"];
 
 fn service(store: &Arc<DeltaStore>, seed: u64) -> Service {
-    Service {
-        store: Arc::clone(store) as Arc<dyn Store>,
-        clock: clock(),
-        random: random(seed),
-        actor: Name::new("keeper").unwrap(),
-    }
+    Service { store: Arc::clone(store) as Arc<dyn Store>, clock: clock(), random: random(seed) }
 }
 
 /// Creates a lake with Ana and a task that contains personal data. Each is changed several times,
@@ -71,7 +65,8 @@ async fn lake() -> (Arc<DeltaStore>, LakeLocation) {
 async fn erase(store: &Arc<DeltaStore>, entity: Entity, name: &str) -> Erased {
     // Two services with the same seed would give two sets the same id.
     static NEXT: AtomicU64 = AtomicU64::new(5_000);
-    service(store, NEXT.fetch_add(1, Ordering::Relaxed)).erase(entity, name).await.unwrap();
+    let service = service(store, NEXT.fetch_add(1, Ordering::Relaxed));
+    service.erase(entity, name, &author(&service)).await.unwrap();
     store.rewrite_erased_files().await.unwrap()
 }
 
@@ -272,9 +267,10 @@ async fn an_undo_of_erased_values_is_refused() {
     .await;
     erase(&store, Entity::Task, "OPS-1").await;
     let maintainer = service(&store, 3);
-    let refused = maintainer.undo(Some(rename)).await.unwrap_err().to_string();
+    let refused =
+        maintainer.undo(Some(rename), &author(&maintainer)).await.unwrap_err().to_string();
     assert!(refused.contains("erased"), "{refused}");
-    maintainer.undo(Some(block)).await.unwrap();
+    maintainer.undo(Some(block), &author(&maintainer)).await.unwrap();
     let task = state(store.as_ref()).await;
     let task = find::task(&task, "OPS-1").unwrap();
     assert_eq!((task.status.as_str(), task.title.as_str()), ("review", "erased"));
@@ -296,7 +292,8 @@ async fn a_second_erase_changes_nothing() {
     erase(&store, Entity::User, &id).await;
     let head = store.head().await.unwrap();
     assert!(service(&store, 3).find_erasable(Entity::User, &id).await.unwrap().is_empty());
-    assert!(service(&store, 3).erase(Entity::User, &id).await.unwrap().is_none());
+    let maintainer = service(&store, 3);
+    assert!(maintainer.erase(Entity::User, &id, &author(&maintainer)).await.unwrap().is_none());
     assert_eq!(store.rewrite_erased_files().await.unwrap(), Erased::default());
     assert_eq!(store.head().await.unwrap(), head);
     // Values entered afterwards are new, and stay until they are erased themselves.
@@ -314,7 +311,8 @@ async fn a_second_erase_changes_nothing() {
 async fn an_interrupted_erase_is_reported_and_finished() {
     let (store, root) = lake().await;
     let id = find::user(&state(store.as_ref()).await, "ana-souza").unwrap().id.uuid().to_string();
-    service(&store, 3).erase(Entity::User, "@ana-souza").await.unwrap();
+    let maintainer = service(&store, 3);
+    maintainer.erase(Entity::User, "@ana-souza", &author(&maintainer)).await.unwrap();
     drop(store);
     let reported = run_doctor(&root, None).await.findings;
     assert_eq!(reported.len(), 3, "{reported:?}");
@@ -344,7 +342,8 @@ async fn concurrent_erases_and_writes_leave_a_healthy_lake() {
         let erased = [(1, &stores[0]), (2, &stores[1])].map(|(own, other)| {
             let (id, other) = (id.clone(), Arc::clone(other));
             tokio::spawn(async move {
-                service(&other, 100 * seed + own).erase(Entity::User, &id).await.unwrap();
+                let maintainer = service(&other, 100 * seed + own);
+                maintainer.erase(Entity::User, &id, &author(&maintainer)).await.unwrap();
                 other.rewrite_erased_files().await.unwrap().rows
             })
         });
@@ -375,7 +374,8 @@ async fn an_erase_that_loses_its_version_is_retried() {
     let slow = Arc::new(
         open(&root(Arc::clone(&faulty) as Arc<dyn ObjectStore>), clock(), 8).await.unwrap(),
     );
-    service(&slow, 3).erase(Entity::User, "@ana-souza").await.unwrap();
+    let maintainer = service(&slow, 3);
+    maintainer.erase(Entity::User, "@ana-souza", &author(&maintainer)).await.unwrap();
     slow.fold().await.unwrap();
     faulty.plan(Plan::Once { part: "journal/stream", nth: 0, fault: Fault::Slow });
     let erasing = tokio::spawn({
@@ -465,7 +465,8 @@ async fn an_erase_patch_is_refused() {
     let request = crate::support::request(
         json!({"patches": [{"op": "erase", "entity": "user", "id": "@bo", "fields": {"rows": []}}]}),
     );
-    let refused = service(&store, 3).change(&request, lakeplan::domain::patch::Source::Cli).await;
+    let maintainer = service(&store, 3);
+    let refused = maintainer.change(&request, &author(&maintainer)).await;
     assert!(matches!(refused, Err(ServiceError::Refused(_))), "{refused:?}");
 }
 

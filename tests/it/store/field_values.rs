@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use lakeplan::analytics::{Session, rows_json};
 use lakeplan::domain::any_record::AnyRecord;
 use lakeplan::domain::record::{Access, Entity, Field};
-use lakeplan::domain::value::{Kind, Name};
+use lakeplan::domain::value::Kind;
 use lakeplan::domain::violation::Violation;
 use lakeplan::service::Service;
 use lakeplan::store::delta::DeltaStore;
@@ -23,7 +23,7 @@ use uuid::Uuid;
 use bounds::{Values, values};
 
 use super::{commit, committed, delta_in_memory, open, state};
-use crate::support::{clock, counts, noon, patch_set, random};
+use crate::support::{author, clock, counts, noon, patch_set, random};
 
 /// A lake for one field, in which records with values of the field are created.
 struct Lake {
@@ -232,12 +232,7 @@ async fn accepted_values_round_trip_and_refused_values_are_named() {
         if field.access == Access::SetOnCreate {
             continue;
         }
-        let service = Service {
-            store: lake.store.clone(),
-            clock: clock(),
-            random: random(9),
-            actor: Name::new("tester").unwrap(),
-        };
+        let service = Service { store: lake.store.clone(), clock: clock(), random: random(9) };
         for (at, id) in made.keys().enumerate().take(counts(6, 40)) {
             let to = &held[(at * 7 + 3) % held.len()];
             // A change to the same value leaves nothing to undo.
@@ -253,7 +248,7 @@ async fn accepted_values_round_trip_and_refused_values_are_named() {
             if lake.send(patch).await.is_err() {
                 continue;
             }
-            service.undo(None).await.unwrap_or_else(|err| {
+            service.undo(None, &author(&service)).await.unwrap_or_else(|err| {
                 panic!("{place}: the change to {to} cannot be undone: {err:?}")
             });
             let record = state(store)

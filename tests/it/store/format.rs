@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use lakeplan::domain::patch::{PatchSet, Source};
 use lakeplan::domain::record::{Entity, Fields};
-use lakeplan::domain::value::Name;
 use lakeplan::service::Service;
 use lakeplan::store::delta::DeltaStore;
 use lakeplan::store::{Format, Store, StoreError};
 use serde_json::json;
 
 use super::{commit, committed, delta_in_memory, make_project, open, set, state, task};
-use crate::support::{clock, random};
+use crate::support::{author, clock, random};
 
 /// Returns a made-up next format that renames the former priority `high` to `critical`.
 fn next_format() -> Format {
@@ -39,15 +38,14 @@ async fn an_upgraded_lake_refuses_the_older_binary() {
     assert_eq!(priority(&state(old.as_ref()).await), "high");
 
     let new: Arc<dyn Store> = Arc::new(new);
-    let service = Service {
-        store: Arc::clone(&new),
-        clock: clock(),
-        random: random(3),
-        actor: Name::new("tester").unwrap(),
-    };
-    let (from, to, _) = service.upgrade(next_format().current()).await.unwrap().unwrap();
+    let service = Service { store: Arc::clone(&new), clock: clock(), random: random(3) };
+    let (from, to, _) =
+        service.upgrade(next_format().current(), &author(&service)).await.unwrap().unwrap();
     assert_eq!((from, to), (1, 2));
-    assert!(service.upgrade(2).await.unwrap().is_none(), "a second upgrade did something");
+    assert!(
+        service.upgrade(2, &author(&service)).await.unwrap().is_none(),
+        "a second upgrade did something"
+    );
     let _ = committed(new.as_ref(), task("b")).await;
 
     let sentence = "needs a lakeplan that reads format 2; this one";

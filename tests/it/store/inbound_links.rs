@@ -4,31 +4,29 @@
 use std::sync::Arc;
 
 use lakeplan::domain::id::EntityId;
-use lakeplan::domain::patch::Source;
-use lakeplan::domain::value::Name;
 use lakeplan::service::{Service, find};
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::{Format, Scope, Store};
 use serde_json::{Value, json};
 
 use super::{committed, delta_in_memory, make_project, state};
-use crate::support::{clock, random, request};
+use crate::support::{author, clock, random, request};
 
 /// Opens a new process with an empty cache.
 async fn fresh(root: &LakeLocation, seed: u64) -> Service {
     let store =
         DeltaStore::open_keeping(root, Format::default(), 1, clock(), random(seed)).await.unwrap();
-    Service {
-        store: Arc::new(store),
-        clock: clock(),
-        random: random(seed),
-        actor: Name::new("tester").unwrap(),
-    }
+    Service { store: Arc::new(store), clock: clock(), random: random(seed) }
 }
 
 async fn change(root: &LakeLocation, seed: u64, patches: Value) {
     let service = fresh(root, seed).await;
-    service.change(&request(json!({ "patches": patches })), Source::Cli).await.unwrap();
+    service.change(&request(json!({ "patches": patches })), &author(&service)).await.unwrap();
+}
+
+async fn undo(root: &LakeLocation, seed: u64, seq: Option<u64>) {
+    let service = fresh(root, seed).await;
+    service.undo(seq, &author(&service)).await.unwrap();
 }
 
 /// Creates PAY-1, PAY-2, and OTH-1, which relates to PAY-1. The options fold the lake, and then
@@ -85,11 +83,12 @@ async fn a_fresh_writer_updates_links_from_other_projects() {
             Vec::<String>::new(),
             "{result}: delete of the project"
         );
-        fresh(&root, 14).await.undo(None).await.unwrap();
+        undo(&root, 14, None).await;
         assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{result}: undo");
-        let merged = fresh(&root, 15).await.merge_tasks("PAY-2", "PAY-1").await.unwrap();
+        let service = fresh(&root, 15).await;
+        let merged = service.merge_tasks("PAY-2", "PAY-1", &author(&service)).await.unwrap();
         assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-2"], "{result}: merge");
-        fresh(&root, 16).await.undo(Some(merged.seq)).await.unwrap();
+        undo(&root, 16, Some(merged.seq)).await;
         assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{result}: undo of the merge");
     }
 }
@@ -98,7 +97,8 @@ async fn a_fresh_writer_updates_links_from_other_projects() {
 async fn a_preview_includes_links_from_other_projects() {
     let (store, root) = lake(true, true).await;
     let delete = request(json!({"patches": [{"op": "delete", "entity": "task", "id": "PAY-1"}]}));
-    let changes = fresh(&root, 21).await.preview(&delete, Source::Cli).await.unwrap();
+    let service = fresh(&root, 21).await;
+    let changes = service.preview(&delete, &author(&service)).await.unwrap();
     assert_eq!(changes.len(), 2, "the task and the link");
     let whole = state(store.as_ref()).await;
     let [one, two] = ["PAY-1", "PAY-2"].map(|key| find::task(&whole, key).unwrap().id);
@@ -126,7 +126,7 @@ async fn a_link_created_after_the_writers_snapshot_is_deleted_too() {
         .resolve(
             &early.state_for_names(&["PAY-1"]).await.unwrap(),
             &request(json!({"patches": [{"op": "delete", "entity": "task", "id": task}]})),
-            Source::Cli,
+            &author(&early),
         )
         .unwrap();
     let _ =

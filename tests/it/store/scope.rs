@@ -8,11 +8,9 @@ use futures::TryStreamExt;
 
 use lakeplan::domain::id::{EntityId, ProjectId};
 use lakeplan::domain::key::TaskKey;
-use lakeplan::domain::patch::Source;
 use lakeplan::domain::record::Entity;
 use lakeplan::domain::state::{ProjectState, State};
 use lakeplan::domain::time::AsOf;
-use lakeplan::domain::value::Name;
 use lakeplan::service::as_of::read_as_of;
 use lakeplan::service::{Service, ServiceError, find};
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
@@ -23,7 +21,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::{committed, delta_in_memory, make_project, state};
-use crate::support::{clock, counts, patch_set, random, random_patches};
+use crate::support::{author, clock, counts, patch_set, random, random_patches};
 
 fn ids(state: &State) -> Vec<ProjectId> {
     state.projects().filter_map(|found| Some(found.project()?.id)).collect()
@@ -141,7 +139,7 @@ async fn a_scoped_snapshot_equals_the_whole_lake() {
 /// Returns a service over a newly opened store with an empty cache.
 async fn fresh(root: &LakeLocation, seed: u64) -> Service {
     let store = Arc::new(open_with_small_cache(root, seed).await);
-    Service { store, clock: clock(), random: random(seed), actor: Name::new("tester").unwrap() }
+    Service { store, clock: clock(), random: random(seed) }
 }
 
 /// Creates two projects, PAY and OPS, each with a task.
@@ -168,7 +166,7 @@ async fn two_projects() -> LakeLocation {
 
 async fn change(service: &Service, patches: serde_json::Value) -> Result<u64, ServiceError> {
     let request = crate::support::request(serde_json::json!({ "patches": patches }));
-    service.change(&request, Source::Cli).await.map(|done| done.seq)
+    service.change(&request, &author(service)).await.map(|done| done.seq)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -234,7 +232,8 @@ async fn an_undo_of_a_moved_task_is_refused_as_a_whole() {
     .await
     .unwrap();
     service.store.fold().await.unwrap();
-    let refused = fresh(&root, 2).await.undo(Some(both)).await;
+    let other = fresh(&root, 2).await;
+    let refused = other.undo(Some(both), &author(&other)).await;
     assert!(
         matches!(refused, Err(ServiceError::Refused(_) | ServiceError::Conflicted { .. })),
         "{refused:?}"
@@ -258,9 +257,9 @@ async fn a_link_between_projects_is_restored_with_its_task() {
             serde_json::json!({"patches": [{"op": "restore", "entity": "task", "id": "PAY-1"}]}),
         )
     };
-    let preview = fresh(&root, 2).await.preview(&restore(), Source::Cli).await.unwrap();
+    let preview = fresh(&root, 2).await.preview(&restore(), &author(&service)).await.unwrap();
     assert_eq!(preview.len(), 2, "the task and its link: {preview:?}");
-    fresh(&root, 3).await.change(&restore(), Source::Cli).await.unwrap();
+    fresh(&root, 3).await.change(&restore(), &author(&service)).await.unwrap();
     let page = fresh(&root, 4).await.read_task_page("PAY-1", None).await.unwrap().state;
     let task = find::task(&page, "PAY-1").unwrap();
     let far: Vec<_> = page
