@@ -84,9 +84,45 @@ pub fn skip(reason: impl Display) {
     }
 }
 
+/// Returns the value of a variable that controls the tests. An empty value counts as not set.
+pub fn setting(name: &str) -> Option<String> {
+    lakeplan::config::variable(name).filter(|value| !value.is_empty())
+}
+
 /// Returns whether to run the full counts; `tests/run --full` requests them.
 pub fn full() -> bool {
-    lakeplan::config::variable("LAKEPLAN_TEST_FULL").is_some()
+    setting("LAKEPLAN_TEST_FULL").is_some()
+}
+
+/// The cases of a tester that a variable selects: those with its value in their name.
+pub struct Selection {
+    variable: &'static str,
+    part: Option<String>,
+    matched: usize,
+}
+
+impl Selection {
+    pub fn from_variable(variable: &'static str) -> Self {
+        Self { variable, part: setting(variable), matched: 0 }
+    }
+
+    /// Returns whether the variable is set.
+    pub fn is_set(&self) -> bool {
+        self.part.is_some()
+    }
+
+    /// Returns whether to run a case. Without the variable, every case runs.
+    pub fn includes(&mut self, case: &str) -> bool {
+        let is_included = self.part.as_ref().is_none_or(|part| case.contains(part.as_str()));
+        self.matched += usize::from(is_included);
+        is_included
+    }
+
+    /// Asserts that a case ran. A misspelled filter would otherwise pass.
+    pub fn assert_matched(&self) {
+        let part = self.part.as_deref().unwrap_or_default();
+        assert!(self.matched > 0, "{}: no case has {part:?} in its name", self.variable);
+    }
 }
 
 /// Returns a small count, or the full one.

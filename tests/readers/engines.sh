@@ -3,7 +3,7 @@
 # output decides, not its exit code. Source this file from the root of the project.
 target="${CARGO_TARGET_DIR:-$(cargo metadata --no-deps --format-version 1 | python3 -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')}"
 binary="$target/debug/lakeplan"
-[ -x "$binary" ] || cargo build --locked
+cargo build --locked --quiet
 
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT

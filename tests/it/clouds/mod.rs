@@ -11,12 +11,11 @@ mod maintenance;
 
 use std::sync::Arc;
 
-use lakeplan::config::variable;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::{Format, Store};
 use serde_json::{Value, json};
 
-use crate::support::{clock, random};
+use crate::support::{clock, random, setting, skip};
 
 /// A cloud with a stand-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +44,8 @@ pub fn place(cloud: Cloud, test: &str) -> Option<Placement> {
         Cloud::S3 => ("LAKEPLAN_TEST_S3", "S3"),
         Cloud::Azure => ("LAKEPLAN_TEST_AZURE", "Azure"),
     };
-    let Some(proxy) = variable(name) else {
-        crate::support::skip(format_args!("no {server} server; tests/clouds/run starts one"));
+    let Some(proxy) = setting(name) else {
+        skip(format_args!("no {server} server; tests/clouds/run starts one"));
         return None;
     };
     let url = match cloud {

@@ -20,7 +20,7 @@ use url::Url;
 use super::generate::Author;
 use super::model::Model;
 use super::{Counts, assert_same};
-use crate::support::{author, clock, counts, random, request};
+use crate::support::{author, clock, counts, random, request, setting};
 
 /// Location of the lake.
 enum Placement {
@@ -243,10 +243,11 @@ async fn run(seed: u64, steps: usize, place: Placement) -> Counts {
 }
 
 async fn runs(name: &str, first: u64, seeds: u64, steps: usize, place: impl Fn() -> Placement) {
-    let seeds = match lakeplan::config::variable("LAKEPLAN_TEST_SEED")
-        .and_then(|seed| seed.parse::<u64>().ok())
-    {
-        Some(seed) => seed..seed + 1,
+    let seeds = match setting("LAKEPLAN_TEST_SEED") {
+        Some(seed) => {
+            let seed: u64 = seed.parse().expect("LAKEPLAN_TEST_SEED is a number");
+            seed..seed + 1
+        }
         None => first..first + seeds,
     };
     for seed in seeds {

@@ -21,7 +21,7 @@ use super::doctor::files;
 use super::folding::{in_tables, records};
 use super::foreign_operations::{backup, follow_advice, fork, run_doctor_full, small_lake};
 use super::{commit, open, set, state, task};
-use crate::support::{clock, counts, full, noon};
+use crate::support::{Selection, clock, counts, full, noon};
 
 /// Damage to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,11 +243,11 @@ async fn damage_to_any_file_is_reported_and_repaired() {
     if !full() {
         cases = sample_cases(&all, &mut random);
     }
-    let only = lakeplan::config::variable("LAKEPLAN_TEST_DAMAGE");
+    let mut selection = Selection::from_variable("LAKEPLAN_TEST_DAMAGE");
     let (mut failed, mut results) = (Vec::new(), BTreeMap::<CaseResult, usize>::new());
     for (path, damage) in cases {
         let name = format!("{path} {damage:?}");
-        if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
+        if !selection.includes(&name) {
             continue;
         }
         match AssertUnwindSafe(check_recovery(&before, &all, path, damage)).catch_unwind().await {
@@ -261,6 +261,7 @@ async fn damage_to_any_file_is_reported_and_repaired() {
         }
     }
     eprintln!("damage to the {} files of a lake: {results:?}", all.len());
+    selection.assert_matched();
     assert!(failed.is_empty(), "{} failed:\n{}", failed.len(), failed.join("\n"));
 }
 

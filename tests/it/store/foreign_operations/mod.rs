@@ -26,7 +26,7 @@ use super::folding::{in_tables, records};
 use super::{
     commit, committed, delta_in_memory, delta_rs, make_project, open, root, set, state, task,
 };
-use crate::support::{clock, noon, random};
+use crate::support::{Selection, clock, full, noon, random};
 use operations::{CASES, Operation};
 
 type Records = BTreeMap<String, String>;
@@ -372,21 +372,19 @@ async fn the_lake_survives_every_foreign_operation_on_every_table() {
     let store = open(&before, clock(), 7).await.unwrap();
     let expected = records(state(&store).await.records());
     store.close().await;
-    let only = lakeplan::config::variable("LAKEPLAN_TEST_OPERATIONS");
+    let mut selection = Selection::from_variable("LAKEPLAN_TEST_OPERATIONS");
     let (mut failed, mut counts) = (Vec::new(), BTreeMap::<String, usize>::new());
     for table in LakeTables::names() {
         for (number, operations) in CASES.iter().enumerate() {
             let name = format!("{table} {operations:?}");
-            if only.as_ref().is_some_and(|only| !name.contains(only.as_str()))
-                || (only.is_none() && !is_due(table, number))
-            {
+            if !selection.is_set() && !is_due(table, number) || !selection.includes(&name) {
                 continue;
             }
-            if only.is_some() {
+            if selection.is_set() {
                 eprintln!("{name}");
             }
             // Planning all views takes longer than the rest of the case.
-            let has_views = crate::support::full() || (table.len() + number).is_multiple_of(12);
+            let has_views = full() || (table.len() + number).is_multiple_of(12);
             let lived = std::panic::AssertUnwindSafe(check_recovery(
                 &before, &expected, table, operations, has_views,
             ))
@@ -404,11 +402,12 @@ async fn the_lake_survives_every_foreign_operation_on_every_table() {
         }
     }
     eprintln!("operations of another engine on a table: {counts:?}");
+    selection.assert_matched();
     assert!(failed.is_empty(), "{} failed:\n{}", failed.len(), failed.join("\n"));
 }
 
 /// Returns whether to run a case: every case on the journal and some on each other table, or all of
 /// them with the full counts.
 fn is_due(table: &str, case: usize) -> bool {
-    crate::support::full() || table == "journal" || (table.len() * 5 + case).is_multiple_of(12)
+    full() || table == "journal" || (table.len() * 5 + case).is_multiple_of(12)
 }
