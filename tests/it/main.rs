@@ -22,6 +22,7 @@ mod oracle;
 mod planning;
 #[cfg(unix)]
 mod power;
+mod properties;
 mod races;
 mod report;
 mod rooms;

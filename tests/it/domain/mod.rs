@@ -11,7 +11,7 @@ mod moves;
 mod progress;
 mod references;
 mod scaling;
-mod undo;
+pub mod undo;
 
 use lakeplan::domain::apply::{Applied, Rejection, apply};
 use lakeplan::domain::change::Change;
@@ -23,16 +23,47 @@ use lakeplan::domain::time::Instant;
 use lakeplan::domain::value::Name;
 use lakeplan::domain::violation::Violation;
 use lakeplan::service::find;
+use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::support::{noon, patch_set, set_id};
 
-/// A state for tests, with the changes of each applied set.
+/// A state for tests, with the changes of each applied set. When it is dropped, its indexes must be
+/// those of a state that is loaded from its records.
 pub struct Fixture {
     pub state: State,
     pub applied: Vec<Vec<Change>>,
     /// Time at which sets are applied.
     pub at: Instant,
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let mut loaded = State::default();
+        self.state.records().for_each(|record| loaded.put(record));
+        let (held, expected) = (shape(&self.state), shape(&loaded));
+        let differs = held.bytes().zip(expected.bytes()).position(|(a, b)| a != b);
+        let part = |text: &str| {
+            let around = differs.unwrap_or_default().saturating_sub(200);
+            text.chars().skip(around).take(400).collect::<String>()
+        };
+        assert!(
+            held == expected,
+            "the indexes of the state do not fit its records:\n{}\n{}",
+            part(&held),
+            part(&expected)
+        );
+    }
+}
+
+/// Returns a state with its indexes, as text. Leaves out the empty entries of tasks whose last
+/// subtask has moved away.
+fn shape(state: &State) -> String {
+    let empty = Regex::new(r"(None|Some\(TaskId\([0-9a-f-]+\)\)): \{\}(, )?").unwrap();
+    empty.replace_all(&format!("{state:?}"), "").replace(", }", "}")
 }
 
 impl Fixture {
