@@ -31,9 +31,9 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_lakeplan");
+pub const BINARY: &str = env!("CARGO_BIN_EXE_lakeplan");
 
-fn command(folder: &Path, args: &[&str]) -> Command {
+pub fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
     command.args(args).current_dir(folder).env_clear().env("USER", "tester").stdin(Stdio::null());
     command
@@ -43,12 +43,12 @@ fn run(folder: &Path, args: &[&str]) -> Output {
     command(folder, args).output().unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Runs a command that must succeed, and returns its standard output.
-fn ok(folder: &Path, args: &[&str]) -> String {
+pub fn ok(folder: &Path, args: &[&str]) -> String {
     let output = run(folder, args);
     assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
     assert!(output.stderr.is_empty(), "{args:?} wrote to standard error: {}", text(&output.stderr));

@@ -26,6 +26,7 @@ mod properties;
 mod races;
 mod report;
 mod rooms;
+mod snapshots;
 mod sql;
 mod store;
 mod support;
