@@ -9,6 +9,7 @@
 )]
 
 mod bundle;
+mod checked;
 mod circles;
 mod cli;
 mod clouds;

@@ -156,6 +156,15 @@ impl PlanFixture {
     }
 }
 
+/// Reads the state once more, because the store in memory then compares it with its journal.
+impl Drop for PlanFixture {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = self.state();
+        }
+    }
+}
+
 /// Returns the marks and titles of a preview's items, in order.
 pub fn rendered(preview: &Preview) -> Vec<(Mark, String)> {
     preview.report.items.iter().map(|item| (item.mark, item.title.clone())).collect()

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{command, lake, ok, text};
+use super::{LakeFolder, command, lake, ok, text};
 
 /// Time limit of a command; some commands wait for the other end of a pipe.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -52,7 +52,7 @@ fn run_documented(folder: &Path, args: &[&str], environment: &[(&str, &str)]) ->
     output
 }
 
-fn edge_lake() -> tempfile::TempDir {
+fn edge_lake() -> LakeFolder {
     let folder = lake();
     let path = folder.path();
     ok(path, &["task", "create", "a", "--due", "9999-12-31"]);

@@ -141,6 +141,7 @@ fn a_backup_into_a_folder_with_a_lake_is_refused() {
 #[test]
 fn a_lake_without_journal_is_reported_with_its_remaining_tables() {
     let folder = lake();
+    folder.skip_check("the journal is removed");
     let path = folder.path();
     ok(path, &["task", "create", "a"]);
     ok(path, &["fold"]);

@@ -6,7 +6,7 @@ use std::process::Output;
 use lakeplan::text::visible::is_hidden;
 use serde_json::{Value, json};
 
-use super::{apply, command, inbox, json_of, lake, ok, run, text};
+use super::{LakeFolder, apply, command, inbox, json_of, lake, ok, run, text};
 
 /// Clears a screen, sets a clipboard, reverses a line, and imitates another word.
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]52;c;cm0K\u{7}\u{7f}\u{9b}31m\u{85}\u{202e}gpj\u{2066}\u{200f}pay\u{200b}pal\u{2028}\u{b}x";
@@ -25,7 +25,7 @@ fn assert_escaped(args: &[&str], output: &Output) -> String {
     rendered
 }
 
-fn hostile_lake() -> tempfile::TempDir {
+fn hostile_lake() -> LakeFolder {
     let folder = lake();
     let path = folder.path();
     let fields = |more: Value| {

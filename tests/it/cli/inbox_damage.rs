@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lakeplan::runtime::{Clock, SystemClock};
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::inbox::raw::{self, AT, RawValue};
@@ -112,67 +113,55 @@ fn requests_are_answered_after_the_results_are_lost() {
     }
 }
 
-#[test]
-fn doctor_reports_inbox_damage_with_a_hint() {
-    let first = "lake/inbox/_delta_log/00000000000000000000.json";
-    let next = "lake/inbox/_delta_log/00000000000000000001.json";
-    type Damage = (&'static str, &'static str, fn(&Path));
-    let damages: [Damage; 7] = [
-        ("gone", "inbox", |folder| fs::remove_dir_all(folder.join("lake/inbox")).unwrap()),
-        ("a broken entry", "inbox/_delta_log/00000000000000000001.json", |folder| {
-            fs::write(folder.join("lake/inbox/_delta_log/00000000000000000001.json"), "x\n")
-                .unwrap();
-        }),
-        ("no first entry", "inbox", |folder| {
-            fs::rename(
-                folder.join("lake/inbox/_delta_log/00000000000000000000.json"),
-                folder.join("lake/inbox/_delta_log/00000000000000000001.json"),
-            )
-            .unwrap();
-        }),
-        ("a lost file", "inbox/part-1.parquet", |folder| {
-            raw::add(folder, &[row("a", AT, "ana", "{")]);
-            fs::remove_file(folder.join("lake/inbox/part-1.parquet")).unwrap();
-        }),
-        ("an emptied file", "inbox/part-1.parquet", |folder| {
-            raw::add(folder, &[row("a", AT, "ana", "{")]);
-            fs::write(folder.join("lake/inbox/part-1.parquet"), "").unwrap();
-        }),
-        ("a file of no bytes", "inbox/part-1.parquet", |folder| {
-            drop(raw::put(folder, b"", json!({}), &[]))
-        }),
-        ("another protocol", "inbox", |folder| {
-            let protocol = json!({"protocol": {"minReaderVersion": 9, "minWriterVersion": 9}});
-            fs::write(
-                folder.join("lake/inbox/_delta_log/00000000000000000001.json"),
-                format!("{protocol}\n"),
-            )
-            .unwrap();
-        }),
-    ];
-    for (name, place, damage) in damages {
-        let lake = lake();
-        let folder = lake.path();
-        assert!(folder.join(first).exists() && !folder.join(next).exists());
-        damage(folder);
-        let found = findings(folder, &[]);
-        assert_eq!(found.len(), 1, "{name}: {found:?}");
-        assert!(found[0].0.contains(place), "{name}: {found:?}");
-        assert_eq!(findings(folder, &["--full"]), found, "{name}");
-        let advice = &found[0].1;
-        assert!(
-            advice.contains("lakeplan maintain") || advice.contains("DROP FEATURE"),
-            "{name}: {found:?}"
-        );
-        // The advice is followed literally if it needs no other engine.
-        if name != "gone" {
-            assert!(advice.contains("move the folder inbox away"), "{name}: {found:?}");
-            fs::rename(folder.join("lake/inbox"), folder.join("away")).unwrap();
-        }
-        ok(folder, &["maintain"]);
-        assert_eq!(findings(folder, &["--full"]), [], "{name}");
-        assert!(ok(folder, &["inbox", "apply"]).contains("no request waits"), "{name}");
+const FIRST: &str = "lake/inbox/_delta_log/00000000000000000000.json";
+const NEXT: &str = "lake/inbox/_delta_log/00000000000000000001.json";
+
+fn without_its_first_entry(folder: &Path) {
+    fs::rename(folder.join(FIRST), folder.join(NEXT)).unwrap();
+}
+
+fn with_a_lost_file(folder: &Path) {
+    raw::add(folder, &[row("a", AT, "ana", "{")]);
+    fs::remove_file(folder.join("lake/inbox/part-1.parquet")).unwrap();
+}
+
+fn with_an_emptied_file(folder: &Path) {
+    raw::add(folder, &[row("a", AT, "ana", "{")]);
+    fs::write(folder.join("lake/inbox/part-1.parquet"), "").unwrap();
+}
+
+fn with_another_protocol(folder: &Path) {
+    let protocol = json!({"protocol": {"minReaderVersion": 9, "minWriterVersion": 9}});
+    fs::write(folder.join(NEXT), format!("{protocol}\n")).unwrap();
+}
+
+#[rstest]
+#[case::gone("inbox", |folder: &Path| fs::remove_dir_all(folder.join("lake/inbox")).unwrap())]
+#[case::a_broken_entry("inbox/_delta_log/00000000000000000001.json", |folder: &Path| fs::write(folder.join(NEXT), "x\n").unwrap())]
+#[case::no_first_entry("inbox", without_its_first_entry)]
+#[case::a_lost_file("inbox/part-1.parquet", with_a_lost_file)]
+#[case::an_emptied_file("inbox/part-1.parquet", with_an_emptied_file)]
+#[case::a_file_of_no_bytes("inbox/part-1.parquet", |folder: &Path| drop(raw::put(folder, b"", json!({}), &[])))]
+#[case::another_protocol("inbox", with_another_protocol)]
+fn doctor_reports_inbox_damage_with_a_hint(#[case] place: &str, #[case] damage: fn(&Path)) {
+    let lake = lake();
+    let folder = lake.path();
+    assert!(folder.join(FIRST).exists() && !folder.join(NEXT).exists());
+    damage(folder);
+    let found = findings(folder, &[]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].0.contains(place), "{found:?}");
+    assert_eq!(findings(folder, &["--full"]), found);
+    let advice = &found[0].1;
+    assert!(advice.contains("lakeplan maintain") || advice.contains("DROP FEATURE"), "{found:?}");
+    // The advice is followed literally if it needs no other engine.
+    if folder.join("lake/inbox").exists() {
+        assert!(advice.contains("move the folder inbox away"), "{found:?}");
+        fs::rename(folder.join("lake/inbox"), folder.join("away")).unwrap();
     }
+    ok(folder, &["maintain"]);
+    assert_eq!(findings(folder, &["--full"]), []);
+    assert!(ok(folder, &["inbox", "apply"]).contains("no request waits"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{fails, json_of, ok, run, text};
+use super::{LakeFolder, fails, json_of, ok, run, text};
 
 const SHED: &str = "\
 # Garden shed
@@ -28,8 +28,8 @@ const SHED: &str = "\
 - It may rain
 ";
 
-fn lake() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
+fn lake() -> LakeFolder {
+    let folder = LakeFolder::new(tempfile::tempdir().unwrap());
     ok(folder.path(), &["init"]);
     std::fs::write(folder.path().join("shed.md"), SHED).unwrap();
     folder

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{json_of, lake, ok, run, text};
+use super::{LakeFolder, json_of, lake, ok, run, text};
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -23,7 +23,7 @@ fn newest_file(lake: &Path, table: &str) -> PathBuf {
 }
 
 /// Returns a lake with rows in every table.
-fn filled() -> tempfile::TempDir {
+fn filled() -> LakeFolder {
     let folder = lake();
     let path = folder.path();
     let description =

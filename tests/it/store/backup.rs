@@ -19,10 +19,11 @@ use serde_json::json;
 
 use super::fault::{Fault, FaultStore, Plan};
 use super::{committed, delta_in_memory, make_project, open, root, state, task, titles};
+use crate::checked::MemoryLake;
 use crate::support::{clock, noon, random};
 
 /// Creates a lake with two tasks and one recorded run, in three journal files.
-async fn lake() -> (Arc<DeltaStore>, LakeLocation) {
+async fn lake() -> (Arc<DeltaStore>, MemoryLake) {
     let (store, lake) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     for title in ["one", "two"] {
@@ -184,8 +185,8 @@ async fn a_retry_removes_a_leftover_marker_unless_the_copy_changed() {
     sound(&target, "changed").await;
 }
 
-async fn other_lake() -> (Arc<DeltaStore>, LakeLocation) {
-    let other = root(Arc::new(InMemory::new()));
+async fn other_lake() -> (Arc<DeltaStore>, MemoryLake) {
+    let other = MemoryLake::new(root(Arc::new(InMemory::new())));
     let store = DeltaStore::create(&other, Format::default(), clock(), random(77)).await.unwrap();
     (Arc::new(store), other)
 }

@@ -27,7 +27,7 @@ async fn small_lake() -> LakeLocation {
         let _ = committed(store.as_ref(), task(title)).await;
     }
     store.fold().await.unwrap();
-    lake
+    lake.unchecked("every test replaces a log")
 }
 
 /// Rewrites the log of a table like an engine that converts existing files to a table.

@@ -12,6 +12,7 @@ use lakeplan::store::doctor::{Checkup, examine};
 use lakeplan::store::tables::FoldedTable;
 use lakeplan::store::{Format, Retention, Scope, Store};
 use object_store::ObjectStoreExt;
+use rstest::rstest;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -58,7 +59,7 @@ pub async fn lake_and_copy() -> [LakeLocation; 2] {
     store.fold().await.unwrap();
     drop(store);
     let copy = fork(&lake).await;
-    [lake, copy]
+    [lake.unchecked("the tests mix the lake with its copy"), copy]
 }
 
 /// Replaces a table of one lake by that of another.
@@ -90,34 +91,33 @@ async fn assert_unchanged(lake: &LakeLocation, what: &str, before: &[String]) {
     backup(lake).await.unwrap();
 }
 
+#[rstest]
+#[case::at_the_head_of_both(vec![], false)]
+#[case::at_a_seq_that_the_journal_recorded(vec![user("cy")], false)]
+#[case::between_recorded_seqs(vec![task("cy"), user("dan")], false)]
+#[case::behind_the_head(vec![], true)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_table_of_a_diverged_copy_is_not_trusted() {
-    // The table is at the head of both; at a seq that the journal recorded; at one in between.
-    for (after, earlier) in [
-        (vec![], false),
-        (vec![user("cy")], false),
-        (vec![task("cy"), user("dan")], false),
-        (vec![], true),
-    ] {
-        let [lake, copy] = lake_and_copy().await;
-        if earlier {
-            let _ = commit_and_close(&lake, user("eve")).await;
-        }
-        let _ = commit_and_close(&copy, patches_for_every_table("there")).await;
-        let _ = commit_and_close(&lake, patches_for_every_table("here")).await;
-        for patches in &after {
-            let _ = commit_and_close(&lake, patches.clone()).await;
-            let _ = commit_and_close(&copy, patches.clone()).await;
-        }
-        let store = open(&lake, clock(), 7).await.unwrap();
-        let before = titles(&state(&store).await);
-        store.close().await;
-        for table in FoldedTable::all().map(FoldedTable::name) {
-            let mixed = fork(&lake).await;
-            replace_table(&copy, &mixed, table).await;
-            assert_unchanged(&mixed, &format!("{table}, {}, {earlier}", after.len()), &before)
-                .await;
-        }
+async fn a_table_of_a_diverged_copy_is_not_trusted(
+    #[case] after: Vec<Value>,
+    #[case] earlier: bool,
+) {
+    let [lake, copy] = lake_and_copy().await;
+    if earlier {
+        let _ = commit_and_close(&lake, user("eve")).await;
+    }
+    let _ = commit_and_close(&copy, patches_for_every_table("there")).await;
+    let _ = commit_and_close(&lake, patches_for_every_table("here")).await;
+    for patches in &after {
+        let _ = commit_and_close(&lake, patches.clone()).await;
+        let _ = commit_and_close(&copy, patches.clone()).await;
+    }
+    let store = open(&lake, clock(), 7).await.unwrap();
+    let before = titles(&state(&store).await);
+    store.close().await;
+    for table in FoldedTable::all().map(FoldedTable::name) {
+        let mixed = fork(&lake).await;
+        replace_table(&copy, &mixed, table).await;
+        assert_unchanged(&mixed, &format!("{table}, {}, {earlier}", after.len()), &before).await;
     }
 }
 
@@ -234,38 +234,39 @@ async fn adopt(copy: LakeLocation) -> LakeLocation {
     copy
 }
 
+#[rstest]
+#[case::of_an_adopted_copy(true, false)]
+#[case::of_an_adopted_copy_while_both_go_on(true, true)]
+#[case::while_both_go_on(false, true)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_table_of_a_copy_that_is_ahead_is_reported_and_rebuilt() {
-    for (is_adopted, goes_on) in [(true, false), (true, true), (false, true)] {
-        let [lake, copy] = lake_and_copy().await;
-        let copy = if is_adopted { adopt(copy).await } else { copy };
-        if goes_on {
-            let _ = commit_and_close(&lake, patches_for_every_table("here")).await;
-        } else {
-            let _ = commit_and_close(&lake, task("second")).await;
+async fn a_table_of_a_copy_that_is_ahead_is_reported_and_rebuilt(
+    #[case] is_adopted: bool,
+    #[case] goes_on: bool,
+) {
+    let [lake, copy] = lake_and_copy().await;
+    let copy = if is_adopted { adopt(copy).await } else { copy };
+    if goes_on {
+        let _ = commit_and_close(&lake, patches_for_every_table("here")).await;
+    } else {
+        let _ = commit_and_close(&lake, task("second")).await;
+    }
+    for name in ["there", "more", "last", "end"] {
+        let _ = commit_and_close(&copy, patches_for_every_table(name)).await;
+    }
+    let store = open(&lake, clock(), 7).await.unwrap();
+    let before = titles(&state(&store).await);
+    store.close().await;
+    for table in FoldedTable::all().map(FoldedTable::name) {
+        if !is_adopted && table == "lake" {
+            // It is the same in both.
+            continue;
         }
-        for name in ["there", "more", "last", "end"] {
-            let _ = commit_and_close(&copy, patches_for_every_table(name)).await;
-        }
-        let store = open(&lake, clock(), 7).await.unwrap();
-        let before = titles(&state(&store).await);
-        store.close().await;
-        for table in FoldedTable::all().map(FoldedTable::name) {
-            if !is_adopted && table == "lake" {
-                // It is the same in both.
-                continue;
-            }
-            let mixed = fork(&lake).await;
-            replace_table(&copy, &mixed, table).await;
-            let named: Vec<_> = run_doctor(&mixed)
-                .await
-                .findings
-                .into_iter()
-                .map(|finding| finding.place)
-                .collect();
-            assert_eq!(named, [table], "{is_adopted} {goes_on}");
-            assert_unchanged(&mixed, &format!("{table}, {is_adopted}, {goes_on}"), &before).await;
-        }
+        let mixed = fork(&lake).await;
+        replace_table(&copy, &mixed, table).await;
+        let named: Vec<_> =
+            run_doctor(&mixed).await.findings.into_iter().map(|finding| finding.place).collect();
+        assert_eq!(named, [table], "{is_adopted} {goes_on}");
+        assert_unchanged(&mixed, &format!("{table}, {is_adopted}, {goes_on}"), &before).await;
     }
 }
 

@@ -12,9 +12,10 @@ use serde_json::json;
 
 use super::forge::keep_checksum;
 use super::{committed, delta_in_memory, make_project, state, task};
+use crate::checked::MemoryLake;
 use crate::support::{patch_set, random_patches};
 
-pub async fn lake() -> (std::sync::Arc<DeltaStore>, LakeLocation) {
+pub async fn lake() -> (std::sync::Arc<DeltaStore>, MemoryLake) {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     let mut random = StdRng::seed_from_u64(3);
@@ -85,6 +86,7 @@ async fn a_healthy_lake_has_no_findings_and_its_head_is_an_anchor() {
 #[tokio::test]
 async fn a_changed_byte_of_the_journal_is_found() {
     let (_, root) = lake().await;
+    root.skip_check("a byte is changed");
     let mut forged = false;
     for path in files(&root, "journal", ".parquet").await {
         forged = forge(&root, &path, b"task number 7", b"task number 8").await || forged;
@@ -97,6 +99,7 @@ async fn a_changed_byte_of_the_journal_is_found() {
 #[tokio::test]
 async fn damaged_and_missing_files_are_found() {
     let (_, root) = lake().await;
+    root.skip_check("files are replaced and removed");
     let paths = files(&root, "journal", ".parquet").await;
     root.store.put(&paths[3], "no parquet".into()).await.unwrap();
     root.store.delete(&paths[5]).await.unwrap();
@@ -109,6 +112,7 @@ async fn damaged_and_missing_files_are_found() {
 #[tokio::test]
 async fn a_missing_commit_is_found() {
     let (_, root) = lake().await;
+    root.skip_check("an entry is removed");
     // An entry behind a checkpoint is not needed, because the log cleanup deletes such entries.
     let entry = files(&root, "journal/_delta_log", ".json").await.into_iter().nth_back(1).unwrap();
     root.store.delete(&entry).await.unwrap();
@@ -153,6 +157,7 @@ async fn a_wrong_row_of_a_folded_table_is_found_and_fixed_by_a_fold() {
 async fn a_changed_byte_is_found_by_the_checksum() {
     for table in ["journal/stream=work", "tasks", "field_changes"] {
         let (_, root) = lake().await;
+        root.skip_check("a byte is changed");
         let path = files(&root, table, ".parquet").await.remove(0);
         let mut bytes = root.store.get(&path).await.unwrap().bytes().await.unwrap().to_vec();
         bytes[20] ^= 1;

@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 use super::fault::{Fault, FaultStore, Plan};
 use super::maintenance::sound;
 use super::{committed, delta_in_memory, delta_rs, make_project, open, root, state};
+use crate::checked::MemoryLake;
 use crate::support::{author, clock, counts, patch_set, random, random_patches};
 
 /// Texts that must not occur anywhere after an erase of Ana.
@@ -42,7 +43,7 @@ fn service(store: &Arc<DeltaStore>, seed: u64) -> Service {
 
 /// Creates a lake with Ana and a task that contains personal data. Each is changed several times,
 /// and the task is moved to another project.
-async fn lake() -> (Arc<DeltaStore>, LakeLocation) {
+async fn lake() -> (Arc<DeltaStore>, MemoryLake) {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     let lake = store.as_ref();
@@ -395,6 +396,7 @@ async fn an_erase_that_loses_its_version_is_retried() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_payload_without_an_erase_is_reported() {
     let (store, root) = lake().await;
+    root.skip_check("the payload of a row is removed");
     store.fold().await.unwrap();
     let table = delta_rs(&root.store, "journal").await.unwrap();
     let path = live_journal_files(&table).into_iter().max().unwrap();

@@ -23,12 +23,13 @@ use uuid::Uuid;
 use bounds::{Values, values};
 
 use super::{commit, committed, delta_in_memory, open, state};
+use crate::checked::MemoryLake;
 use crate::support::{author, clock, counts, noon, patch_set, random};
 
 /// A lake for one field, in which records with values of the field are created.
 struct Lake {
     store: std::sync::Arc<DeltaStore>,
-    root: lakeplan::store::delta::LakeLocation,
+    root: MemoryLake,
     entity: Entity,
     field: &'static Field,
     /// The id of the lake's own row.

@@ -7,9 +7,11 @@ use lakeplan::domain::id::EntityId;
 use lakeplan::service::{Service, find};
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::{Format, Scope, Store};
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{committed, delta_in_memory, make_project, state};
+use crate::checked::MemoryLake;
 use crate::support::{author, clock, random, request};
 
 /// Opens a new process with an empty cache.
@@ -31,7 +33,7 @@ async fn undo(root: &LakeLocation, seed: u64, seq: Option<u64>) {
 
 /// Creates PAY-1, PAY-2, and OTH-1, which relates to PAY-1. The options fold the lake, and then
 /// move the task with the link to the other project.
-async fn lake(folds: bool, moves: bool) -> (Arc<DeltaStore>, LakeLocation) {
+async fn lake(folds: bool, moves: bool) -> (Arc<DeltaStore>, MemoryLake) {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     let project = |key: &str| json!({"op": "create", "entity": "project", "fields": {"name": key, "key": key}});
@@ -68,29 +70,35 @@ async fn links(store: &dyn Store) -> Vec<String> {
     result
 }
 
+#[rstest]
+#[case::from_the_journal(false, false)]
+#[case::from_folded_tables(true, false)]
+#[case::of_a_moved_task_from_the_journal(false, true)]
+#[case::of_a_moved_task_from_folded_tables(true, true)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fresh_writer_updates_links_from_other_projects() {
-    for (folds, moves) in [(false, false), (true, false), (false, true), (true, true)] {
-        let (store, root) = lake(folds, moves).await;
-        let result = format!("folded {folds}, moved {moves}");
-        change(&root, 11, json!([{"op": "delete", "entity": "task", "id": "PAY-1"}])).await;
-        assert_eq!(links(store.as_ref()).await, Vec::<String>::new(), "{result}: delete");
-        change(&root, 12, json!([{"op": "restore", "entity": "task", "id": "PAY-1"}])).await;
-        assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{result}: restore");
-        change(&root, 13, json!([{"op": "delete", "entity": "project", "id": "PAY"}])).await;
-        assert_eq!(
-            links(store.as_ref()).await,
-            Vec::<String>::new(),
-            "{result}: delete of the project"
-        );
-        undo(&root, 14, None).await;
-        assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{result}: undo");
-        let service = fresh(&root, 15).await;
-        let merged = service.merge_tasks("PAY-2", "PAY-1", &author(&service)).await.unwrap();
-        assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-2"], "{result}: merge");
-        undo(&root, 16, Some(merged.seq)).await;
-        assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{result}: undo of the merge");
-    }
+async fn a_fresh_writer_updates_links_from_other_projects(
+    #[case] folds: bool,
+    #[case] moves: bool,
+) {
+    let (store, root) = lake(folds, moves).await;
+    let result = format!("folded {folds}, moved {moves}");
+    change(&root, 11, json!([{"op": "delete", "entity": "task", "id": "PAY-1"}])).await;
+    assert_eq!(links(store.as_ref()).await, Vec::<String>::new(), "{result}: delete");
+    change(&root, 12, json!([{"op": "restore", "entity": "task", "id": "PAY-1"}])).await;
+    assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{result}: restore");
+    change(&root, 13, json!([{"op": "delete", "entity": "project", "id": "PAY"}])).await;
+    assert_eq!(
+        links(store.as_ref()).await,
+        Vec::<String>::new(),
+        "{result}: delete of the project"
+    );
+    undo(&root, 14, None).await;
+    assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{result}: undo");
+    let service = fresh(&root, 15).await;
+    let merged = service.merge_tasks("PAY-2", "PAY-1", &author(&service)).await.unwrap();
+    assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-2"], "{result}: merge");
+    undo(&root, 16, Some(merged.seq)).await;
+    assert_eq!(links(store.as_ref()).await, ["OTH-1 PAY-1"], "{result}: undo of the merge");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

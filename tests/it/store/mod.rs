@@ -52,6 +52,7 @@ use object_store::prefix::PrefixStore;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::checked::MemoryLake;
 use crate::support::{clock, patch_set, random};
 
 /// Returns a table as delta-rs reads it; `None` if it does not exist.
@@ -72,8 +73,8 @@ pub fn root(store: Arc<dyn ObjectStore>) -> LakeLocation {
 }
 
 /// Creates a lake in memory, through Delta.
-pub async fn delta_in_memory() -> (Arc<DeltaStore>, LakeLocation) {
-    let root = root(Arc::new(InMemory::new()));
+pub async fn delta_in_memory() -> (Arc<DeltaStore>, MemoryLake) {
+    let root = MemoryLake::new(root(Arc::new(InMemory::new())));
     let store = DeltaStore::create(&root, Format::default(), clock(), random(1)).await.unwrap();
     (Arc::new(store), root)
 }

@@ -9,6 +9,7 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::doctor::{files, has_finding, lake, run_doctor};
@@ -52,62 +53,61 @@ async fn table_id(root: &LakeLocation, table: &str) -> String {
     delta_rs(&root.store, table).await.unwrap().snapshot().unwrap().metadata().id().to_owned()
 }
 
+fn lacks_a_column(fields: &mut Vec<Value>) {
+    fields.retain(|field| field["name"] != "priority" && field["name"] != "actor");
+}
+
+fn has_another_type(fields: &mut Vec<Value>) {
+    fields[2]["type"] = json!("binary");
+}
+
+#[rstest]
+#[case::a_missing_column_of_tasks("tasks", lacks_a_column)]
+#[case::another_type_in_tasks("tasks", has_another_type)]
+#[case::another_type_in_projects("projects", has_another_type)]
+#[case::a_missing_column_of_field_changes("field_changes", lacks_a_column)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_outdated_table_is_read_from_the_journal_and_rebuilt_by_the_next_fold() {
-    type Change = fn(&mut Vec<Value>);
-    let lacks_a_column: Change = |fields: &mut Vec<Value>| {
-        fields.retain(|field| field["name"] != "priority" && field["name"] != "actor")
-    };
-    let has_another_type: Change = |fields: &mut Vec<Value>| fields[2]["type"] = json!("binary");
-    let cases: [(&str, Change); 4] = [
-        ("tasks", lacks_a_column),
-        ("tasks", has_another_type),
-        ("projects", has_another_type),
-        ("field_changes", lacks_a_column),
-    ];
-    for (table, change) in cases {
-        let (store, root) = lake().await;
-        let expected = records(state(store.as_ref()).await.records());
-        drop(store);
-        let id = table_id(&root, table).await;
-        make_outdated(&root, table, change).await;
-        let before = version(&root, table).await;
+async fn an_outdated_table_is_read_from_the_journal_and_rebuilt_by_the_next_fold(
+    #[case] table: &str,
+    #[case] change: fn(&mut Vec<Value>),
+) {
+    let (store, root) = lake().await;
+    let expected = records(state(store.as_ref()).await.records());
+    drop(store);
+    let id = table_id(&root, table).await;
+    make_outdated(&root, table, change).await;
+    let before = version(&root, table).await;
 
-        let found = run_doctor(&root, None).await;
-        assert!(
-            has_finding(&found, table, "columns") && found.findings.len() == 1,
-            "{table}: {:?}",
-            found.findings
-        );
-        assert!(found.findings[0].advice.contains("lakeplan fold"));
-        let fresh = open(&root, clock(), 9).await.unwrap();
-        assert_eq!(
-            records(state(&fresh).await.records()),
-            expected,
-            "{table} is not read from the journal"
-        );
-        assert_eq!(version(&root, table).await, before, "a read wrote {table}");
+    let found = run_doctor(&root, None).await;
+    assert!(
+        has_finding(&found, table, "columns") && found.findings.len() == 1,
+        "{table}: {:?}",
+        found.findings
+    );
+    assert!(found.findings[0].advice.contains("lakeplan fold"));
+    let fresh = open(&root, clock(), 9).await.unwrap();
+    assert_eq!(
+        records(state(&fresh).await.records()),
+        expected,
+        "{table} is not read from the journal"
+    );
+    assert_eq!(version(&root, table).await, before, "a read wrote {table}");
 
-        // A command that changes something also folds.
-        let _ = committed(&fresh, task("one more")).await;
-        let expected = records(state(&fresh).await.records());
-        fresh.close().await;
-        assert_eq!(run_doctor(&root, None).await.findings, [], "{table}");
-        assert_eq!(in_tables(&root).await, expected, "{table}");
-        assert_eq!(
-            version(&root, table).await,
-            before + 1,
-            "{table} was not rebuilt in one commit"
-        );
-        entry(&root, table, 0).await;
-        assert_eq!(table_id(&root, table).await, id, "{table} has a new table id");
+    // A command that changes something also folds.
+    let _ = committed(&fresh, task("one more")).await;
+    let expected = records(state(&fresh).await.records());
+    fresh.close().await;
+    assert_eq!(run_doctor(&root, None).await.findings, [], "{table}");
+    assert_eq!(in_tables(&root).await, expected, "{table}");
+    assert_eq!(version(&root, table).await, before + 1, "{table} was not rebuilt in one commit");
+    entry(&root, table, 0).await;
+    assert_eq!(table_id(&root, table).await, id, "{table} has a new table id");
 
-        // The columns in a checkpoint are used too.
-        let maintainer = open(&root, clock(), 10).await.unwrap();
-        maintainer.maintain(Retention::default()).await.unwrap();
-        assert_eq!(version(&root, table).await, before + 1, "{table} was rebuilt again");
-        assert_eq!(run_doctor(&root, None).await.findings, [], "{table}");
-    }
+    // The columns in a checkpoint are used too.
+    let maintainer = open(&root, clock(), 10).await.unwrap();
+    maintainer.maintain(Retention::default()).await.unwrap();
+    assert_eq!(version(&root, table).await, before + 1, "{table} was rebuilt again");
+    assert_eq!(run_doctor(&root, None).await.findings, [], "{table}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -204,47 +204,47 @@ async fn concurrent_rebuilds_of_a_table_commit_once() {
     assert_eq!(run_doctor(&root, None).await.findings, []);
 }
 
+#[rstest]
+#[case::a_removed_entry_of_tasks("tasks", None)]
+#[case::a_cut_entry_of_tasks("tasks", Some("{\"add\":"))]
+#[case::an_emptied_entry_of_projects("projects", Some(""))]
+#[case::a_removed_entry_of_field_changes("field_changes", None)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_table_with_a_damaged_log_is_rebuilt_and_keeps_its_history() {
-    for (table, garbage) in [
-        ("tasks", None),
-        ("tasks", Some("{\"add\":")),
-        ("projects", Some("")),
-        ("field_changes", None),
-    ] {
-        let (store, root) = lake().await;
-        let _ = committed(store.as_ref(), task("later")).await;
-        store.fold().await.unwrap();
-        let expected = records(state(store.as_ref()).await.records());
-        drop(store);
-        let broken = entry(&root, table, 0).await;
-        match garbage {
-            None => root.store.delete(&broken).await.unwrap(),
-            Some(text) => drop(root.store.put(&broken, text.into()).await.unwrap()),
-        }
-        let found = run_doctor(&root, None).await;
-        assert!(
-            has_finding(&found, &format!("{table}/_delta_log"), "damaged")
-                && found.findings.len() == 1,
-            "{:?}",
-            found.findings
-        );
-        assert!(found.findings[0].advice.contains("lakeplan fold"), "{:?}", found.findings);
-        let fresh = open(&root, clock(), 9).await.unwrap();
-        assert_eq!(
-            records(state(&fresh).await.records()),
-            expected,
-            "{table} {garbage:?} is not read from the journal"
-        );
-        fresh.fold().await.unwrap();
-        fresh.close().await;
-        assert_eq!(in_tables(&root).await, expected, "{table} {garbage:?}");
-        let extent = Extent { is_full: true, ..Extent::usual(None) };
-        assert_eq!(
-            examine_to(&root.store, "lake", &Format::default(), extent).await.unwrap().findings,
-            [],
-            "{table} {garbage:?}"
-        );
-        assert!(version(&root, table).await > 0, "{table} {garbage:?}: its history was lost");
+async fn a_table_with_a_damaged_log_is_rebuilt_and_keeps_its_history(
+    #[case] table: &str,
+    #[case] garbage: Option<&'static str>,
+) {
+    let (store, root) = lake().await;
+    let _ = committed(store.as_ref(), task("later")).await;
+    store.fold().await.unwrap();
+    let expected = records(state(store.as_ref()).await.records());
+    drop(store);
+    let broken = entry(&root, table, 0).await;
+    match garbage {
+        None => root.store.delete(&broken).await.unwrap(),
+        Some(text) => drop(root.store.put(&broken, text.into()).await.unwrap()),
     }
+    let found = run_doctor(&root, None).await;
+    assert!(
+        has_finding(&found, &format!("{table}/_delta_log"), "damaged") && found.findings.len() == 1,
+        "{:?}",
+        found.findings
+    );
+    assert!(found.findings[0].advice.contains("lakeplan fold"), "{:?}", found.findings);
+    let fresh = open(&root, clock(), 9).await.unwrap();
+    assert_eq!(
+        records(state(&fresh).await.records()),
+        expected,
+        "{table} {garbage:?} is not read from the journal"
+    );
+    fresh.fold().await.unwrap();
+    fresh.close().await;
+    assert_eq!(in_tables(&root).await, expected, "{table} {garbage:?}");
+    let extent = Extent { is_full: true, ..Extent::usual(None) };
+    assert_eq!(
+        examine_to(&root.store, "lake", &Format::default(), extent).await.unwrap().findings,
+        [],
+        "{table} {garbage:?}"
+    );
+    assert!(version(&root, table).await > 0, "{table} {garbage:?}: its history was lost");
 }

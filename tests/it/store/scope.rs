@@ -21,6 +21,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::{committed, delta_in_memory, make_project, state};
+use crate::checked::MemoryLake;
 use crate::support::{author, clock, counts, patch_set, random, random_patches};
 
 fn ids(state: &State) -> Vec<ProjectId> {
@@ -143,7 +144,7 @@ async fn fresh(root: &LakeLocation, seed: u64) -> Service {
 }
 
 /// Creates two projects, PAY and OPS, each with a task.
-async fn two_projects() -> LakeLocation {
+async fn two_projects() -> MemoryLake {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
     let fields = serde_json::json!({"name": "CI/CD", "key": "OPS"});
@@ -346,6 +347,7 @@ async fn a_table_lost_while_the_store_is_open_is_rebuilt_on_close() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_journal_that_lost_its_end_is_not_written() {
     let root = two_projects().await;
+    root.skip_check("the end of the journal is removed");
     let service = fresh(&root, 1).await;
     let version = service.store.head().await.unwrap().version;
     change(&service, serde_json::json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"title": "new"}}]))

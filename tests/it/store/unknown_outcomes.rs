@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use lakeplan::runtime::{Clock, ManualClock};
-use lakeplan::store::delta::{DeltaStore, LakeLocation};
+use lakeplan::store::delta::DeltaStore;
 use lakeplan::store::{Format, Outcome, Store, StoreError};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -17,10 +17,11 @@ use super::ambiguous_storage::journal;
 use super::fault::{Fault, FaultStore, Plan};
 use super::stale_writers::{JumpingClock, advance_past_a_checkpoint};
 use super::{commit, committed, delta_in_memory, make_project, open, root, set, state, task};
+use crate::checked::MemoryLake;
 use crate::support::{clock, noon, random};
 
 /// Creates a lake with a project, a healthy writer, and another writer with storage that can fail.
-async fn healthy_and_flaky() -> (Arc<DeltaStore>, LakeLocation, DeltaStore, Arc<FaultStore>) {
+async fn healthy_and_flaky() -> (Arc<DeltaStore>, MemoryLake, DeltaStore, Arc<FaultStore>) {
     let (healthy, lake) = delta_in_memory().await;
     make_project(healthy.as_ref()).await;
     let faults = FaultStore::new(Arc::clone(&lake.store), 1);
