@@ -342,6 +342,8 @@ fn without_value(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     fn load(file: &str, flags: Flags, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -415,26 +417,29 @@ mod tests {
         assert_eq!(rendered(Flags::default()), ["A=s/a", "B=s/b"]);
     }
 
-    #[test]
-    fn what_is_unknown_is_refused_with_its_place() {
-        for (file, says) in [
-            ("lakee = 'x'", "lakee"),
-            ("[target.moon]\nlake = 'x'", "moon"),
-            ("output = 'xml'", "xml"),
-            ("lake = ", "line 1"),
-            ("target = 'prod'", "[target.prod]"),
-            ("query_memory = 'much'", "512MiB"),
-            ("[secrets]\nAWS_SECRET_ACCESS_KEY = 'hunter2'", "AWS_SECRET_ACCESS_KEY"),
-            ("[secrets]\nlower = 'scope/key'", "lower"),
-            ("[secrets]\nAWS_SECRET_ACCESS_KEY = hunter2\n", "line 2, column 25: "),
-            ("lake = \"x\" hunter2", "line 1"),
-            ("secrets = 'hunter2'", "secrets"),
-            ("lake = [\"hunter2\"]", "lake"),
-            ("[target]\ndev = 'hunter2'", "dev"),
-        ] {
-            let err = load(file, Flags::default(), &[]).unwrap_err().to_string();
-            assert!(err.contains(says) && err.contains("lakeplan.toml"), "{file}: {err}");
-            assert!(!err.contains("hunter2"), "{err}");
-        }
+    #[rstest]
+    #[case::a_setting("lakee = 'x'", "lakee")]
+    #[case::a_target("[target.moon]\nlake = 'x'", "moon")]
+    #[case::a_value("output = 'xml'", "xml")]
+    #[case::a_cut_line("lake = ", "line 1")]
+    #[case::a_target_without_settings("target = 'prod'", "[target.prod]")]
+    #[case::a_size("query_memory = 'much'", "512MiB")]
+    #[case::a_secret_in_clear(
+        "[secrets]\nAWS_SECRET_ACCESS_KEY = 'hunter2'",
+        "AWS_SECRET_ACCESS_KEY"
+    )]
+    #[case::a_secret_in_lowercase("[secrets]\nlower = 'scope/key'", "lower")]
+    #[case::a_secret_without_quotes(
+        "[secrets]\nAWS_SECRET_ACCESS_KEY = hunter2\n",
+        "line 2, column 25: "
+    )]
+    #[case::a_word_behind_a_value("lake = \"x\" hunter2", "line 1")]
+    #[case::a_text_for_a_section("secrets = 'hunter2'", "secrets")]
+    #[case::a_list_for_a_text("lake = [\"hunter2\"]", "lake")]
+    #[case::a_text_for_a_target("[target]\ndev = 'hunter2'", "dev")]
+    fn what_is_unknown_is_refused_with_its_place(#[case] file: &str, #[case] says: &str) {
+        let err = load(file, Flags::default(), &[]).unwrap_err().to_string();
+        assert!(err.contains(says) && err.contains("lakeplan.toml"), "{file}: {err}");
+        assert!(!err.contains("hunter2"), "{err}");
     }
 }

@@ -48,6 +48,8 @@ fn european(text: &str) -> Option<NaiveDate> {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -55,31 +57,28 @@ mod tests {
         assert_eq!(read("31.1.2027"), read("2027-01-31"));
         assert_eq!(read("2027-01-31"), Ok(NaiveDate::from_ymd_opt(2027, 1, 31).unwrap()));
         assert_eq!(read("31.01.2027"), read("2027-01-31"));
-        for text in [
-            "2027-1-1",
-            "2027-1-31",
-            "+2027-01-31",
-            " 2027-01-31",
-            "2027-01-31 ",
-            "31. 1.2027",
-            "+1.1.2027",
-            "2027-01-3１",
-        ] {
-            assert!(read(text).is_err(), "{text}");
-        }
-        for text in [
-            "",
-            "1/2/2027",
-            "2027-02-30",
-            "31.1.",
-            "31.1.27",
-            "27-1-31",
-            "tomorrow",
-            "1899-12-31",
-            "10000-01-01",
-            "-2027-01-31",
-        ] {
-            assert!(read(text).is_err(), "{text}");
-        }
+    }
+
+    #[rstest]
+    #[case::one_digit_of_month_and_day("2027-1-1")]
+    #[case::one_digit_of_the_month("2027-1-31")]
+    #[case::a_sign("+2027-01-31")]
+    #[case::a_space_behind("2027-01-31 ")]
+    #[case::a_space_before(" 2027-01-31")]
+    #[case::a_space_within("31. 1.2027")]
+    #[case::a_sign_before_the_day("+1.1.2027")]
+    #[case::a_wide_digit("2027-01-3１")]
+    #[case::empty("")]
+    #[case::slashes("1/2/2027")]
+    #[case::a_day_that_does_not_exist("2027-02-30")]
+    #[case::no_year("31.1.")]
+    #[case::a_short_year("31.1.27")]
+    #[case::a_short_year_in_front("27-1-31")]
+    #[case::a_word("tomorrow")]
+    #[case::too_early("1899-12-31")]
+    #[case::too_late("10000-01-01")]
+    #[case::a_negative_year("-2027-01-31")]
+    fn what_is_no_day_is_refused(#[case] text: &str) {
+        assert!(read(text).is_err());
     }
 }

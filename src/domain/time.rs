@@ -263,22 +263,21 @@ impl FromStr for AsOf {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
-    #[test]
-    fn durations_read_and_print() {
-        for (text, minutes, printed) in [
-            ("45m", 45, "45m"),
-            ("2h", 120, "2h"),
-            ("1.5d", 720, "1d 4h"),
-            ("1h30m", 90, "1h 30m"),
-            ("1w", 2400, "5d"),
-            ("1d 2h", 600, "1d 2h"),
-            ("0m", 0, "0m"),
-        ] {
-            let read: Minutes = text.parse().unwrap();
-            assert_eq!((read.get(), read.to_string().as_str()), (minutes, printed), "{text}");
-        }
+    #[rstest]
+    #[case::minutes("45m", 45, "45m")]
+    #[case::hours("2h", 120, "2h")]
+    #[case::a_fraction("1.5d", 720, "1d 4h")]
+    #[case::two_units("1h30m", 90, "1h 30m")]
+    #[case::weeks("1w", 2400, "5d")]
+    #[case::with_a_space("1d 2h", 600, "1d 2h")]
+    #[case::nothing("0m", 0, "0m")]
+    fn durations_read_and_print(#[case] text: &str, #[case] minutes: u32, #[case] printed: &str) {
+        let read: Minutes = text.parse().unwrap();
+        assert_eq!((read.get(), read.to_string().as_str()), (minutes, printed));
     }
 
     #[test]
@@ -297,11 +296,19 @@ mod tests {
         assert_eq!(odd.rough(), "2h to 2d");
     }
 
-    #[test]
-    fn what_is_no_duration_is_refused() {
-        for text in ["", "2", "h", "2x", "-2h", "1e9h", "999999w", "2h three", "1..5h", "²h"] {
-            assert!(text.parse::<Minutes>().is_err(), "{text:?} passed");
-        }
+    #[rstest]
+    #[case::empty("")]
+    #[case::no_unit("2")]
+    #[case::no_number("h")]
+    #[case::an_unknown_unit("2x")]
+    #[case::negative("-2h")]
+    #[case::an_exponent("1e9h")]
+    #[case::beyond_ten_years("999999w")]
+    #[case::a_word_after_it("2h three")]
+    #[case::two_points("1..5h")]
+    #[case::a_superscript("²h")]
+    fn what_is_no_duration_is_refused(#[case] text: &str) {
+        assert!(text.parse::<Minutes>().is_err());
     }
 
     #[test]

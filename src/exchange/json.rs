@@ -141,24 +141,27 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
-    fn what_cannot_be_kept_is_refused_with_its_place() {
-        for (text, says) in [
-            (r#"{"a":1,"a":2}"#, "given twice"),
-            (
-                "[\"9999999999999999999999\",\n  123456789012345678901234567890]",
-                "line 2, column 3: the number is too large",
-            ),
-            ("[1,\n 2,,]", "line 2"),
-            ("\"\u{0}\"", "control character"),
-            ("1e400", "out of range"),
-        ] {
-            let err = parse(text.as_bytes()).unwrap_err().to_string();
-            assert!(err.contains(says), "{text}: {err}");
-        }
+    fn a_byte_that_is_no_text_is_refused_with_its_place() {
         assert!(matches!(parse(b"\"\xff\""), Err(JsonError::NotUtf8 { at: 1 })));
+    }
+
+    #[rstest]
+    #[case::a_key_twice(r#"{"a":1,"a":2}"#, "given twice")]
+    #[case::a_large_number(
+        "[\"9999999999999999999999\",\n  123456789012345678901234567890]",
+        "line 2, column 3: the number is too large"
+    )]
+    #[case::a_comma_too_many("[1,\n 2,,]", "line 2")]
+    #[case::a_nul_character("\"\u{0}\"", "control character")]
+    #[case::an_infinite_number("1e400", "out of range")]
+    fn what_cannot_be_kept_is_refused_with_its_place(#[case] text: &str, #[case] says: &str) {
+        let err = parse(text.as_bytes()).unwrap_err().to_string();
+        assert!(err.contains(says), "{text}: {err}");
     }
 
     #[test]

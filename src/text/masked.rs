@@ -111,32 +111,34 @@ fn mask_url(shown: &mut String, url: &str, is_of_container: bool) {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
-    #[test]
-    fn a_url_shows_no_credentials() {
-        for (message, is) in [
-            ("s3://k:SEKRIT@b/x", "s3://***@b/x"),
-            ("http://SEKRIT@h", "http://***@h"),
-            (
-                "abfss://c@a.dfs.core.windows.net/x?sig=SEKRIT",
-                "abfss://c@a.dfs.core.windows.net/x?***",
-            ),
-            ("abfss://c:SEKRIT@a.dfs.core.windows.net/x", "abfss://***@a.dfs.core.windows.net/x"),
-            ("s3://b/x#SEKRIT", "s3://b/x#***"),
-            ("s3://k:SE/KRIT@b/x", "s3://***@b/x"),
-            ("s3://k:SE?KRIT@b/x", "s3://***@b/x"),
-            ("'https://h/?token=SEKRIT' is none", "'https://h/?***' is none"),
-            (
-                "--lake=s3://k:SEKRIT@b and http://u:SEKRIT@h:1/?a",
-                "--lake=s3://***@b and http://***@h:1/?***",
-            ),
-            ("s3://b/x,http://u:SEKRIT@h", "s3://b/x,http://***@h"),
-            ("://u:SEKRIT@h", "://***@h"),
-            ("s3:/u:SEKRIT@h/x", "s3:/***@h/x"),
-        ] {
-            assert_eq!(masked(message), is);
-        }
+    #[rstest]
+    #[case::a_key_and_a_password("s3://k:SEKRIT@b/x", "s3://***@b/x")]
+    #[case::a_user("http://SEKRIT@h", "http://***@h")]
+    #[case::a_signature(
+        "abfss://c@a.dfs.core.windows.net/x?sig=SEKRIT",
+        "abfss://c@a.dfs.core.windows.net/x?***"
+    )]
+    #[case::a_password_of_a_container(
+        "abfss://c:SEKRIT@a.dfs.core.windows.net/x",
+        "abfss://***@a.dfs.core.windows.net/x"
+    )]
+    #[case::a_fragment("s3://b/x#SEKRIT", "s3://b/x#***")]
+    #[case::a_slash_in_the_password("s3://k:SE/KRIT@b/x", "s3://***@b/x")]
+    #[case::a_question_mark_in_the_password("s3://k:SE?KRIT@b/x", "s3://***@b/x")]
+    #[case::a_query_in_a_sentence("'https://h/?token=SEKRIT' is none", "'https://h/?***' is none")]
+    #[case::two_urls(
+        "--lake=s3://k:SEKRIT@b and http://u:SEKRIT@h:1/?a",
+        "--lake=s3://***@b and http://***@h:1/?***"
+    )]
+    #[case::two_urls_without_a_space("s3://b/x,http://u:SEKRIT@h", "s3://b/x,http://***@h")]
+    #[case::no_scheme("://u:SEKRIT@h", "://***@h")]
+    #[case::one_slash("s3:/u:SEKRIT@h/x", "s3:/***@h/x")]
+    fn a_url_shows_no_credentials(#[case] message: &str, #[case] is: &str) {
+        assert_eq!(masked(message), is);
     }
 
     #[test]

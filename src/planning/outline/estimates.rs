@@ -172,6 +172,8 @@ fn kind_of_work<'a>(keywords: &'a Keywords, title: &str) -> Option<&'a Kind> {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::super::{Options, outline};
     use super::*;
     use crate::planning::plan::Plan;
@@ -184,19 +186,16 @@ mod tests {
             .unwrap()
     }
 
-    #[test]
-    fn the_kind_of_work_follows_verb_and_object() {
+    #[rstest]
+    #[case::a_verb("Implement the export", "implement")]
+    #[case::a_verb_and_tests("Write unit tests", "test")]
+    #[case::a_verb_and_a_guide("Write the user guide", "document")]
+    #[case::a_noun("Invoice table migration", "migrate")]
+    #[case::a_review("Review the draft", "review")]
+    #[case::neither("Colour of the shed", "other")]
+    fn the_kind_of_work_follows_verb_and_object(#[case] title: &str, #[case] kind: &str) {
         let keywords = Keywords::english();
-        for (title, kind) in [
-            ("Implement the export", "implement"),
-            ("Write unit tests", "test"),
-            ("Write the user guide", "document"),
-            ("Invoice table migration", "migrate"),
-            ("Review the draft", "review"),
-            ("Colour of the shed", "other"),
-        ] {
-            assert_eq!(kind_of_work(keywords, title).unwrap().name, kind, "{title}");
-        }
+        assert_eq!(kind_of_work(keywords, title).unwrap().name, kind);
     }
 
     #[test]

@@ -385,6 +385,8 @@ pub(super) fn pattern(source: &str) -> Regex {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -393,26 +395,22 @@ mod tests {
         assert_eq!(Keywords::english().language.name, "English");
     }
 
-    #[test]
-    fn headings_by_their_words() {
+    #[rstest]
+    #[case::goals("2. Goals and Non-Goals", Some(HeadingRole::Skip(SkipReason::Goals)))]
+    #[case::non_goals("Non-Goals (Out of Scope)", Some(HeadingRole::Skip(SkipReason::NonGoals)))]
+    #[case::personas("Key User Personas", Some(HeadingRole::Skip(SkipReason::Personas)))]
+    #[case::open_questions("Open Questions", Some(HeadingRole::Skip(SkipReason::OpenQuestions)))]
+    #[case::resources("Resource Requirements", Some(HeadingRole::Skip(SkipReason::Resources)))]
+    #[case::history("Implementation History", Some(HeadingRole::Skip(SkipReason::History)))]
+    #[case::timeline("Weekly Timeline (90 hours)", Some(HeadingRole::Work(Rank::Plan)))]
+    #[case::roadmap("Development Roadmap", Some(HeadingRole::Work(Rank::Plan)))]
+    #[case::deliverables("Deliverables", Some(HeadingRole::Work(Rank::Scope)))]
+    #[case::order("Logical Dependency Chain", Some(HeadingRole::Order))]
+    #[case::criteria("Phase 1 Success Criteria", Some(HeadingRole::Criteria))]
+    #[case::none("Colour of the shed", None)]
+    fn headings_by_their_words(#[case] heading: &str, #[case] role: Option<HeadingRole>) {
         let keywords = Keywords::english();
-        let cases = [
-            ("2. Goals and Non-Goals", HeadingRole::Skip(SkipReason::Goals)),
-            ("Non-Goals (Out of Scope)", HeadingRole::Skip(SkipReason::NonGoals)),
-            ("Key User Personas", HeadingRole::Skip(SkipReason::Personas)),
-            ("Open Questions", HeadingRole::Skip(SkipReason::OpenQuestions)),
-            ("Resource Requirements", HeadingRole::Skip(SkipReason::Resources)),
-            ("Implementation History", HeadingRole::Skip(SkipReason::History)),
-            ("Weekly Timeline (90 hours)", HeadingRole::Work(Rank::Plan)),
-            ("Development Roadmap", HeadingRole::Work(Rank::Plan)),
-            ("Deliverables", HeadingRole::Work(Rank::Scope)),
-            ("Logical Dependency Chain", HeadingRole::Order),
-            ("Phase 1 Success Criteria", HeadingRole::Criteria),
-        ];
-        for (heading, role) in cases {
-            assert_eq!(keywords.heading(heading, false), Some(role), "{heading}");
-        }
-        assert_eq!(keywords.heading("Colour of the shed", false), None);
+        assert_eq!(keywords.heading(heading, false), role);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use lakeplan::domain::id::{EntityId, ProjectId, TaskId};
 use lakeplan::domain::patch::{Op, Patch, Placement};
 use lakeplan::domain::record::Entity;
+use rstest::rstest;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -185,21 +186,18 @@ fn placing_linking_and_resolving_scale_linearly_with_patches() {
     });
 }
 
-#[test]
-fn many_moves_to_one_place_renumber_few_siblings_and_undo_exactly() {
+#[rstest]
+#[case::first(Placement::First)]
+#[case::after_a_sibling(Placement::After(TaskId::of(task(0))))]
+#[case::before_a_sibling(Placement::Before(TaskId::of(task(9))))]
+fn many_moves_to_one_place_renumber_few_siblings_and_undo_exactly(#[case] place: Placement) {
     let count = 3_000;
-    for place in [
-        Placement::First,
-        Placement::After(TaskId::of(task(0))),
-        Placement::Before(TaskId::of(task(9))),
-    ] {
-        let mut fixture = fixture_with(count, false);
-        let (project, outline) = (project(&fixture), fixture.outline());
-        let moved = (10..count).map(|number| of_task(Op::Move, project, number).placed(place));
-        let changes = fixture.patches(moved.collect()).unwrap().len();
-        assert!(changes < 16 * count, "{place:?}: {changes} changes");
-        let undone = fixture.undo().unwrap().len();
-        assert!(undone <= changes + changes / 100, "{place:?}: {undone} changes to undo {changes}");
-        assert_eq!(fixture.outline(), outline, "{place:?}");
-    }
+    let mut fixture = fixture_with(count, false);
+    let (project, outline) = (project(&fixture), fixture.outline());
+    let moved = (10..count).map(|number| of_task(Op::Move, project, number).placed(place));
+    let changes = fixture.patches(moved.collect()).unwrap().len();
+    assert!(changes < 16 * count, "{place:?}: {changes} changes");
+    let undone = fixture.undo().unwrap().len();
+    assert!(undone <= changes + changes / 100, "{place:?}: {undone} changes to undo {changes}");
+    assert_eq!(fixture.outline(), outline, "{place:?}");
 }

@@ -26,6 +26,7 @@ use lakeplan::store::{
     FoldReport, Format, Head, Outcome, RecordLookup, Scope, Snapshot, Store, StoreError,
 };
 use object_store::memory::InMemory;
+use rstest::rstest;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -310,49 +311,45 @@ async fn live_projects_have_distinct_sources() {
 
 /// Of two projects with one source, the one with changes by users is kept, or else the older one.
 /// If both have changes by users, neither is deleted.
+#[rstest]
+#[case::neither_changed_by_users([Source::Plan, Source::Plan], Some("PORT"), vec!["PORT2"])]
+#[case::the_older_changed([Source::Cli, Source::Plan], Some("PORT"), vec!["PORT2"])]
+#[case::the_newer_changed([Source::Plan, Source::Inbox], Some("PORT2"), vec!["PORT"])]
+#[case::both_changed([Source::Undo, Source::Cli], None, vec![])]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_duplicate_project_is_deleted_if_it_is_unchanged() {
-    for (changed_by, kept, deleted) in [
-        ([Source::Plan, Source::Plan], Some("PORT"), vec!["PORT2"]),
-        ([Source::Cli, Source::Plan], Some("PORT"), vec!["PORT2"]),
-        ([Source::Plan, Source::Inbox], Some("PORT2"), vec!["PORT"]),
-        ([Source::Undo, Source::Cli], None, vec![]),
-    ] {
-        let lake = new_lake().await;
-        let inner = writer(&lake, 2).await;
-        let request = description(Some("portal.md"), TEXT, None);
-        let planner = service(Arc::clone(&inner), 20);
-        planner.apply_plan(&request, &author(&planner)).await.unwrap();
-        let id = ProjectId::of(Uuid::from_u128(7));
-        let store = Arc::new(InterleavedStore {
-            inner,
-            interleaved: Mutex::new(None),
-            duplicate: Some(Duplicate { id, changed_by, deleted: Mutex::default() }),
-        });
-        let service = service(Arc::clone(&store) as Arc<dyn Store>, 30);
-        let rendered = service.plan(&request, &author(&service)).await.unwrap_err();
-        assert!(
-            rendered.to_string().contains("PORT and PORT2 were both planned from portal.md"),
-            "{rendered}"
-        );
-        let expected = kept.map(|kept| Duplicates {
-            kept: kept.to_owned(),
-            deleted: deleted.iter().map(|key| (*key).to_owned()).collect(),
-        });
-        let deleted_now = || store.duplicate.as_ref().unwrap().deleted.lock().unwrap().clone();
-        assert_eq!(
-            service.delete_duplicates(&request, false, &author(&service)).await.unwrap(),
-            expected
-        );
-        assert!(deleted_now().is_empty(), "the preview changed something");
-        assert_eq!(
-            service.delete_duplicates(&request, true, &author(&service)).await.unwrap(),
-            expected
-        );
-        assert_eq!(
-            (deleted_now().len(), deleted_now().contains(&id.uuid())),
-            (deleted.len(), deleted.contains(&"PORT2")),
-            "{changed_by:?}"
-        );
-    }
+async fn a_duplicate_project_is_deleted_if_it_is_unchanged(
+    #[case] changed_by: [Source; 2],
+    #[case] kept: Option<&str>,
+    #[case] deleted: Vec<&str>,
+) {
+    let lake = new_lake().await;
+    let inner = writer(&lake, 2).await;
+    let request = description(Some("portal.md"), TEXT, None);
+    let planner = service(Arc::clone(&inner), 20);
+    planner.apply_plan(&request, &author(&planner)).await.unwrap();
+    let id = ProjectId::of(Uuid::from_u128(7));
+    let store = Arc::new(InterleavedStore {
+        inner,
+        interleaved: Mutex::new(None),
+        duplicate: Some(Duplicate { id, changed_by, deleted: Mutex::default() }),
+    });
+    let service = service(Arc::clone(&store) as Arc<dyn Store>, 30);
+    let rendered = service.plan(&request, &author(&service)).await.unwrap_err();
+    assert!(
+        rendered.to_string().contains("PORT and PORT2 were both planned from portal.md"),
+        "{rendered}"
+    );
+    let expected = kept.map(|kept| Duplicates {
+        kept: kept.to_owned(),
+        deleted: deleted.iter().map(|key| (*key).to_owned()).collect(),
+    });
+    let deleted_now = || store.duplicate.as_ref().unwrap().deleted.lock().unwrap().clone();
+    assert_eq!(service.delete_duplicates(&request, false, &author(&service)).await.unwrap(), expected);
+    assert!(deleted_now().is_empty(), "the preview changed something");
+    assert_eq!(service.delete_duplicates(&request, true, &author(&service)).await.unwrap(), expected);
+    assert_eq!(
+        (deleted_now().len(), deleted_now().contains(&id.uuid())),
+        (deleted.len(), deleted.contains(&"PORT2")),
+        "{changed_by:?}"
+    );
 }

@@ -4,6 +4,7 @@ use lakeplan::domain::id::{EntityId, PatchSetId};
 use lakeplan::domain::state::ProjectState;
 use lakeplan::planning::replan::report::Mark;
 use lakeplan::service::plan::PlanRequest;
+use rstest::rstest;
 use serde_json::json;
 
 use super::{PlanFixture, only, rendered};
@@ -264,22 +265,18 @@ fn the_same_id_is_planned_once() {
     assert!(format!("{err:?}").contains("different content"), "{err:?}");
 }
 
-#[test]
-fn invalid_input_is_reported_with_location_and_hint() {
-    let cases: [(Vec<u8>, &str); 4] = [
-        (b"# a\n\xff".to_vec(), "line 2 is not UTF-8"),
-        (b"# a\nb\0".to_vec(), "line 2 holds a NUL"),
-        (vec![b'a'; (1 << 20) + (1 << 19)], "is 1.5 MiB"),
-        (b" \n\n".to_vec(), "is empty"),
-    ];
-    for (bytes, expected) in cases {
-        let err = PlanRequest::read("prd.md", bytes).unwrap_err();
-        assert!(
-            err.to_string().starts_with("prd.md: ") && err.to_string().contains(expected),
-            "{err}"
-        );
-        assert!(err.hint().is_some());
-    }
+#[rstest]
+#[case::not_utf8(b"# a\n\xff".to_vec(), "line 2 is not UTF-8")]
+#[case::a_nul_character(b"# a\nb\0".to_vec(), "line 2 holds a NUL")]
+#[case::too_large(vec![b'a'; (1 << 20) + (1 << 19)], "is 1.5 MiB")]
+#[case::empty(b" \n\n".to_vec(), "is empty")]
+fn invalid_input_is_reported_with_location_and_hint(
+    #[case] bytes: Vec<u8>,
+    #[case] expected: &str,
+) {
+    let err = PlanRequest::read("prd.md", bytes).unwrap_err();
+    assert!(err.to_string().starts_with("prd.md: ") && err.to_string().contains(expected), "{err}");
+    assert!(err.hint().is_some());
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use lakeplan::domain::task::TaskStatus;
 use lakeplan::planning::replan::report::Mark;
 use lakeplan::service::ServiceError;
-use serde_json::json;
+use rstest::rstest;
+use serde_json::{Value, json};
 
 use super::replanning::{CELLAR, edited};
 use super::{PlanFixture, only, rendered};
@@ -76,45 +77,52 @@ fn a_renamed_task_is_found_by_its_statement() {
     assert_eq!((task.id, task.estimate_likely.unwrap().get()), (id, 180));
 }
 
+/// Returns the description without the statement of the barrels.
+fn without_barrels() -> String {
+    edited("- Buy barrels (2 hours)\n", "")
+        .replace("- Fill bottles, depends on the barrels\n", "- Fill bottles\n")
+}
+
 #[test]
-fn a_removed_statement_deletes_only_untouched_tasks() {
-    let without = edited("- Buy barrels (2 hours)\n", "")
-        .replace("- Fill bottles, depends on the barrels\n", "- Fill bottles\n");
+fn a_removed_statement_deletes_an_untouched_task() {
+    let without = without_barrels();
     let fixture = PlanFixture::with(CELLAR);
     let preview = fixture.plan(&without);
     assert!(!fixture.has("Buy barrels"));
     assert_eq!(only(&preview, Mark::Gone).title, "Buy barrels");
-    for fields in [
-        json!({"status": "in_progress"}),
-        json!({"actual_minutes": 10}),
-        json!({"description": "oak"}),
-        json!({"tags": ["wood"]}),
-        json!({"importance": 5}),
-        json!({"title": "Casks"}),
-        json!({"due_date": "2027-01-01"}),
-        json!({"metadata": {"mine": 1}}),
-    ] {
-        let fixture = PlanFixture::with(CELLAR);
-        let id = fixture.task("Buy barrels").id;
-        let mut fields = fields;
-        if let Some(metadata) = fields.get_mut("metadata") {
-            let plan = fixture.task("Buy barrels").metadata.0["plan"].clone();
-            metadata["plan"] = plan;
-        }
-        fixture.edit("Buy barrels", fields.clone());
-        let preview = fixture.plan(&without);
-        let task = fixture.state().task(id).unwrap().as_ref().clone();
-        assert!(task.is_live(), "{fields} did not keep the task");
-        assert_eq!(task.source_line, None);
-        assert!(
-            rendered(&preview).iter().any(|(mark, _)| *mark == Mark::Kept),
-            "{fields} is not reported"
-        );
-        assert!(fixture.plan(&without).set.patches.is_empty(), "{fields}");
-        // Planned again, it is the same task.
-        fixture.plan(CELLAR);
-        assert_eq!(fixture.state().task(id).unwrap().source_line, Some(18), "{fields}");
+}
+
+#[rstest]
+#[case::status(json!({"status": "in_progress"}))]
+#[case::logged_time(json!({"actual_minutes": 10}))]
+#[case::description(json!({"description": "oak"}))]
+#[case::tags(json!({"tags": ["wood"]}))]
+#[case::importance(json!({"importance": 5}))]
+#[case::title(json!({"title": "Casks"}))]
+#[case::due_date(json!({"due_date": "2027-01-01"}))]
+#[case::metadata(json!({"metadata": {"mine": 1}}))]
+fn a_removed_statement_keeps_an_edited_task(#[case] fields: Value) {
+    let without = without_barrels();
+    let fixture = PlanFixture::with(CELLAR);
+    let id = fixture.task("Buy barrels").id;
+    let mut fields = fields;
+    if let Some(metadata) = fields.get_mut("metadata") {
+        let plan = fixture.task("Buy barrels").metadata.0["plan"].clone();
+        metadata["plan"] = plan;
     }
+    fixture.edit("Buy barrels", fields.clone());
+    let preview = fixture.plan(&without);
+    let task = fixture.state().task(id).unwrap().as_ref().clone();
+    assert!(task.is_live(), "{fields} did not keep the task");
+    assert_eq!(task.source_line, None);
+    assert!(
+        rendered(&preview).iter().any(|(mark, _)| *mark == Mark::Kept),
+        "{fields} is not reported"
+    );
+    assert!(fixture.plan(&without).set.patches.is_empty(), "{fields}");
+    // Planned again, it is the same task.
+    fixture.plan(CELLAR);
+    assert_eq!(fixture.state().task(id).unwrap().source_line, Some(18), "{fields}");
 }
 
 #[test]
