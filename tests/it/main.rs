@@ -16,6 +16,7 @@ mod clouds;
 mod corpora;
 mod crash;
 mod databricks;
+mod dependencies;
 mod documents;
 mod domain;
 mod generated;

@@ -25,7 +25,7 @@ class Identity(TaskCase):
         self.modules(**{"databricks": {}, "databricks.sdk": sdk("https://a", "Bearer of-sdk")})
         self.assertEqual(self.passed_on(), ("https://a", "of-environment"))
 
-    def test_then_the_sdk_in_the_childs_environment_only(self):
+    def test_then_the_sdk_in_the_environment_of_the_child_only(self):
         self.modules(**{"databricks": {}, "databricks.sdk": sdk("https://a/", "Bearer of-sdk")})
         self.assertEqual(self.passed_on(), ("https://a", "of-sdk"))
         self.assertNotIn("DATABRICKS_TOKEN", os.environ)
