@@ -101,6 +101,38 @@ impl Patch {
 }
 
 /// Changes that an author requests. All of them happen, or none.
+///
+/// # Examples
+///
+/// ```
+/// use lakeplan::domain::apply::apply;
+/// use lakeplan::domain::id::{EntityId, PatchSetId, ProjectId};
+/// use lakeplan::domain::patch::{Op, Patch, PatchSet, Source};
+/// use lakeplan::domain::record::Entity;
+/// use lakeplan::domain::state::State;
+/// use lakeplan::domain::time::Instant;
+/// use lakeplan::domain::value::Name;
+/// use uuid::Uuid;
+///
+/// let id = Uuid::from_u128(1);
+/// let create = Patch::new(Op::Create, Entity::Project, id, Some(ProjectId::of(id)))
+///     .with("key", "PAY")
+///     .with("name", "Payments");
+/// let set = PatchSet {
+///     id: PatchSetId::of(Uuid::from_u128(2)),
+///     request_hash: [0; 32],
+///     actor: Name::new("ana").unwrap(),
+///     source: Source::Api,
+///     reason: None,
+///     patches: vec![create],
+///     also: Vec::new(),
+/// };
+///
+/// let mut state = State::default();
+/// let applied = apply(&mut state, &set, Instant::UNIX_EPOCH).unwrap();
+/// assert_eq!(applied.changes[0].op, Op::Create);
+/// assert!(state.project_by_key(&"PAY".parse().unwrap()).is_some());
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct PatchSet {
     pub id: PatchSetId,

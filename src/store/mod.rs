@@ -90,6 +90,46 @@ use row::{Row, Stream};
 /// # Errors
 /// Results that a caller branches on are [`Outcome`]s; `Err` means that the lake cannot be read at
 /// all.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use lakeplan::domain::patch::Source;
+/// use lakeplan::domain::value::Name;
+/// use lakeplan::exchange::patchset::Request;
+/// use lakeplan::runtime::{SystemClock, SystemRandom, fresh_set_id};
+/// use lakeplan::service::resolve::resolve;
+/// use lakeplan::store::memory::MemoryStore;
+/// use lakeplan::store::{Outcome, Scope, Store};
+/// use serde_json::json;
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom::default()));
+/// let store = MemoryStore::new(clock.clone(), random.clone()).unwrap();
+/// let request = json!({"patches": [
+///     {"op": "create", "entity": "project", "id": "$pay", "fields": {"name": "Payments"}},
+///     {"op": "create", "entity": "task", "fields": {"project_id": "$pay", "title": "Move the ledger"}},
+/// ]});
+/// let request = Request::from_json(&request).unwrap();
+///
+/// let before = store.snapshot(&Scope::All).await.unwrap();
+/// let id = fresh_set_id(clock.as_ref(), random.as_ref());
+/// let actor = Name::new("ana").unwrap();
+/// let set = resolve(&before.state, &request, id, &actor, Source::Api).unwrap();
+///
+/// let outcomes = store.commit(vec![set.clone()]).await;
+/// let [Outcome::Committed { seq, .. }] = outcomes[..] else { panic!("{outcomes:?}") };
+/// let after = store.snapshot(&Scope::All).await.unwrap();
+/// assert_eq!(after.seq, seq);
+/// assert!(after.state.task_by_key(&"PAYM-1".parse().unwrap()).is_some());
+///
+/// // A repeat returns the first result.
+/// let outcomes = store.commit(vec![set]).await;
+/// assert!(matches!(outcomes[..], [Outcome::AlreadyCommitted { seq: first, .. }] if first == seq));
+/// # });
+/// ```
 #[async_trait]
 pub trait Store: fmt::Display + Send + Sync {
     /// Returns the current lake, with at least the part that `scope` names.

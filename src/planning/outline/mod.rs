@@ -83,6 +83,26 @@ use title::Title;
 
 /// Reads a project description as a plan. Never fails: a text without work gives an empty plan that
 /// says why.
+///
+/// # Examples
+///
+/// ```
+/// use lakeplan::planning::outline::{Options, outline};
+///
+/// let text = concat!(
+///     "# Garden shed\n\n## Plan\n\n",
+///     "- Level the ground (2 hours)\n",
+///     "- Lay the slabs (1 day), depends on \"Level the ground\"\n\n",
+///     "## Risks\n\n- It may rain\n",
+/// );
+/// let plan = outline(text, Options::default());
+///
+/// assert_eq!(plan.title, "Garden shed");
+/// let titles: Vec<&str> = plan.nodes.iter().map(|node| node.title.as_str()).collect();
+/// assert_eq!(titles, ["Level the ground", "Lay the slabs"]);
+/// assert_eq!(plan.links.len(), 1);
+/// assert_eq!(plan.skipped.len(), 1);
+/// ```
 pub fn outline(text: &str, options: Options) -> Plan {
     let options = Options { day_minutes: options.day_minutes.clamp(1, 24 * 60), ..options };
     match Keywords::of_text(text) {
