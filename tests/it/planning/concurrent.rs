@@ -344,9 +344,15 @@ async fn a_duplicate_project_is_deleted_if_it_is_unchanged(
         deleted: deleted.iter().map(|key| (*key).to_owned()).collect(),
     });
     let deleted_now = || store.duplicate.as_ref().unwrap().deleted.lock().unwrap().clone();
-    assert_eq!(service.delete_duplicates(&request, false, &author(&service)).await.unwrap(), expected);
+    assert_eq!(
+        service.delete_duplicates(&request, false, &author(&service)).await.unwrap(),
+        expected
+    );
     assert!(deleted_now().is_empty(), "the preview changed something");
-    assert_eq!(service.delete_duplicates(&request, true, &author(&service)).await.unwrap(), expected);
+    assert_eq!(
+        service.delete_duplicates(&request, true, &author(&service)).await.unwrap(),
+        expected
+    );
     assert_eq!(
         (deleted_now().len(), deleted_now().contains(&id.uuid())),
         (deleted.len(), deleted.contains(&"PORT2")),

@@ -4,6 +4,7 @@ use lakeplan::domain::patch::{PatchSet, Source};
 use lakeplan::domain::value::Name;
 use lakeplan::domain::violation::Violation;
 use lakeplan::runtime::uuid_v7;
+use lakeplan::service::RequestContext;
 use lakeplan::service::resolve::resolve;
 use proptest::collection::vec;
 use proptest::option;
@@ -21,7 +22,8 @@ use crate::support::{noon, patch_set, random, request};
 fn resolved(fixture: &Fixture, patches: Value) -> Result<PatchSet, Vec<Violation>> {
     let id = lakeplan::domain::id::EntityId::of(uuid_v7(noon(), random(1).as_ref()));
     let actor = Name::new("tester").unwrap();
-    resolve(&fixture.state, &request(json!({ "patches": patches })), id, &actor, Source::Cli)
+    let context = RequestContext { actor, source: Source::Cli, now: noon() };
+    resolve(&fixture.state, &request(json!({ "patches": patches })), id, &context)
 }
 
 /// Words that may or may not refer to a record.
