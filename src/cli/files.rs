@@ -116,9 +116,12 @@ mod tests {
         let page =
             |head: &str| format!("<!doctype html>\n<html><head>{head}</head><body></body></html>");
         let generator = format!("{GENERATOR}0.1.0\">");
-        assert!(
-            include_str!("visualize/page.html").contains(&format!("{GENERATOR}{{version}}\">"))
-        );
+        for template in [
+            include_str!("../../templates/report/page.html"),
+            include_str!("../../templates/visualize/page.html"),
+        ] {
+            assert!(template.contains(&format!("{GENERATOR}{{{{ ")), "{template}");
+        }
         assert!(is_own_page(&page(&generator)));
         assert!(is_own_page(&page(
             "<meta name=\"color-scheme\" content=\"light dark\"><title>Lakeplan</title>"

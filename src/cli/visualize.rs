@@ -1,19 +1,21 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use askama::Template;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use super::files::{check_page, write_file};
 use super::reply::count;
 use super::{CliError, Context, Reply, show};
+use crate::analytics::AnalyticsError;
 use crate::domain::id::TaskId;
 use crate::domain::state::{ProjectState, State};
 use crate::domain::task::Task;
 use crate::domain::time::{AsOf, Instant, Minutes, rfc3339};
 use crate::planning::effort::Efforts;
 use crate::planning::timeline::{Basis, Span, timeline};
-use crate::service::find;
+use crate::service::{ServiceError, find};
 use crate::text::visible::{path_text, visible};
 
 /// Write an HTML page with a project's tree and timeline.
@@ -64,7 +66,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     };
     let mut data = data(state, project, now);
     data["seq"] = json!(snapshot.seq);
-    let html = page(&data);
+    let html = page(&data)?;
     if out.as_os_str() == "-" {
         return Ok(Reply::raw(html.into_bytes()));
     }
@@ -75,22 +77,16 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     Ok(Reply::new(json, text).standing(format!("{out} is written")))
 }
 
-/// Fills the page with its styles, scripts and data.
-fn page(data: &Value) -> String {
-    let parts = [
-        ("{version}", env!("CARGO_PKG_VERSION")),
-        ("/*{styles}*/", include_str!("visualize/page.css")),
-        ("/*{timeline}*/", include_str!("visualize/timeline.js")),
-        ("/*{page}*/", include_str!("visualize/page.js")),
-    ];
-    let template = parts
-        .iter()
-        .fold(include_str!("visualize/page.html").to_owned(), |page, (marker, part)| {
-            page.replace(marker, part)
-        });
-    // Last, so that nothing in the data is taken for a marker. Without `<`, the data cannot end its
-    // script.
-    template.replacen("{data}", &shown(data.clone()).to_string().replace('<', "\\u003c"), 1)
+/// The page with its styles and scripts; the scripts build its content from the data.
+#[derive(Template)]
+#[template(path = "visualize/page.html")]
+struct Page {
+    data: Value,
+}
+
+fn page(data: &Value) -> Result<String, CliError> {
+    let page = Page { data: shown(data.clone()) };
+    Ok(page.render().map_err(|err| ServiceError::from(AnalyticsError::Encoding(err.into())))?)
 }
 
 /// Makes the texts of the data safe to display: on a page too, a direction mark would reorder the
@@ -170,4 +166,21 @@ fn word(basis: Basis) -> &'static str {
 fn lag(minutes: i64) -> Option<String> {
     let amount = Minutes::new(u32::try_from(minutes.unsigned_abs()).unwrap_or(u32::MAX));
     (minutes != 0).then(|| format!("{} {amount}", if minutes < 0 { "-" } else { "+" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_data_stays_inside_its_script_and_keeps_its_value() {
+        let title = r#"</script><!-- <script> ]]> "x" & 'y' {{ data }}"#;
+        let page = page(&json!({"tasks": [{"title": title}], "project": "\u{202e}gpj"})).unwrap();
+        let (_, rest) = page.split_once("<script type=\"application/json\" id=\"data\">").unwrap();
+        let (data, rest) = rest.split_once("</script>").unwrap();
+        assert!(!data.contains('<'), "{data}");
+        assert!(rest.starts_with("\n<script>\n(() => {"), "{rest}");
+        let data: Value = serde_json::from_str(data).unwrap();
+        assert_eq!(data, json!({"tasks": [{"title": title}], "project": r"\u{202e}gpj"}));
+    }
 }

@@ -52,6 +52,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("deltalake", &["store", "analytics"]),
     ("datafusion", &["analytics"]),
     ("object_store", &["store", "analytics"]),
+    ("askama", &["analytics", "cli"]),
     ("plotters", &["analytics"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),

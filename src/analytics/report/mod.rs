@@ -8,7 +8,6 @@
 mod accuracy;
 mod chart;
 mod format;
-mod html;
 mod numbers;
 mod page;
 mod rows;

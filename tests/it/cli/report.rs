@@ -25,7 +25,7 @@ fn the_report_writes_page_and_numbers_that_match_the_json() {
     assert_eq!(reply_text, "plan.html written, its numbers in plan.json\n");
     let page = std::fs::read_to_string(path.join("plan.html")).unwrap();
     assert!(
-        page.contains("Tell &lt;b&gt;everyone&lt;/b&gt; &amp; &quot;all&quot;")
+        page.contains("Tell &#60;b&#62;everyone&#60;/b&#62; &#38; &#34;all&#34;")
             && page.contains("Payments"),
         "{page}"
     );

@@ -78,6 +78,7 @@ fn data_cannot_escape_its_script_element() {
     let page = ok(path, &["visualize", "--out", "-"]);
     assert_eq!(data(&page)["tasks"][0]["title"], title);
     assert_eq!(page.matches("</script>").count(), 2, "the data and the page have one each");
+    assert!(!page.contains("<!--"), "a comment in the data would hide the end of its script");
     assert_eq!(
         page.matches("/*{").count(),
         1,

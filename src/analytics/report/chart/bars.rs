@@ -4,7 +4,8 @@ use plotters::prelude::{Color, Rectangle};
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::drawing::{
-    Area, Drawn, GRID, INK, LETTER, OTHER, SERIES, WIDTH, axis, draw, fitting, line, place, write,
+    Area, Chart, Drawn, GRID, INK, LETTER, OTHER, SERIES, WIDTH, axis, draw, fitting, line, place,
+    write,
 };
 use crate::analytics::AnalyticsError;
 use crate::analytics::report::format;
@@ -26,7 +27,12 @@ impl Bar {
 }
 
 /// Draws vertical bars with an axis from 0, and its unit above it.
-pub fn columns(name: &str, says: &str, unit: &str, bars: &[Bar]) -> Result<String, AnalyticsError> {
+pub fn columns(
+    name: &str,
+    says: String,
+    unit: &str,
+    bars: &[Bar],
+) -> Result<Chart, AnalyticsError> {
     const HEIGHT: i32 = 220;
     let (left, right, top, bottom) = (44, WIDTH - 4, 34, HEIGHT - 26);
     let most = bars.iter().map(|bar| bar.value).fold(0.0, f64::max);
@@ -61,7 +67,7 @@ pub fn columns(name: &str, says: &str, unit: &str, bars: &[Bar]) -> Result<Strin
 }
 
 /// Draws horizontal bars, each followed by its label.
-pub fn rows(name: &str, says: &str, bars: &[Bar]) -> Result<String, AnalyticsError> {
+pub fn rows(name: &str, says: String, bars: &[Bar]) -> Result<Chart, AnalyticsError> {
     const ROW: i32 = 26;
     let longest = |of: fn(&Bar) -> &String| {
         bars.iter().map(|bar| of(bar).chars().count()).max().unwrap_or(0) as i32 * LETTER

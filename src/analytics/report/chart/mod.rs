@@ -8,4 +8,5 @@ mod drawing;
 mod steps;
 
 pub use bars::{Bar, columns, rows};
+pub use drawing::Chart;
 pub use steps::steps;

@@ -6,17 +6,23 @@ use plotters::prelude::{Circle, Color, PathElement, Polygon};
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::bars::scale;
-use super::drawing::{Area, Drawn, LETTER, OTHER, SERIES, WIDTH, axis, draw, line, place, write};
+use super::drawing::{
+    Area, Chart, Drawn, LETTER, OTHER, SERIES, WIDTH, axis, draw, line, place, write,
+};
 use crate::analytics::AnalyticsError;
 use crate::analytics::report::format;
 use crate::analytics::report::trend::Day;
 
 /// Draws scope and completed tasks by day. `days` are ordered; each value holds until the next.
-pub fn steps(name: &str, says: &str, days: &[Day]) -> Result<String, AnalyticsError> {
+pub fn steps(name: &str, says: String, days: &[Day]) -> Result<Chart, AnalyticsError> {
     const HEIGHT: i32 = 220;
-    let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(String::new()) };
-    let labels =
-        (format::count(last.scope, "task"), format!("{} done", format::thousands(last.completed)));
+    let (Some(first), Some(last)) = (days.first(), days.last()) else {
+        return draw(name, says, HEIGHT, |_| Ok(()));
+    };
+    let labels = (
+        format::count(&last.scope, "task"),
+        format!("{} done", format::thousands(&last.completed)),
+    );
     let widest = labels.0.chars().count().max(labels.1.chars().count()) as i32;
     let (left, right, top, bottom) = (44, WIDTH - 8 - widest * LETTER, 34, HEIGHT - 26);
     let most = days.iter().map(|day| day.scope.max(day.completed)).max().unwrap_or(0) as f64;
@@ -40,7 +46,7 @@ pub fn steps(name: &str, says: &str, days: &[Day]) -> Result<String, AnalyticsEr
         for day in ticks(begin, last.day) {
             line(area, (across(day), bottom), (across(day), bottom + 4), OTHER)?;
             let text =
-                if span > 300.0 { day.format("%b %Y").to_string() } else { format::day(day) };
+                if span > 300.0 { day.format("%b %Y").to_string() } else { format::day(&day) };
             let side =
                 if across(day) > right - 16 && span > 1.0 { HPos::Right } else { HPos::Center };
             write(area, &text, (across(day), bottom + 7), OTHER, side, VPos::Top)?;
@@ -103,7 +109,7 @@ mod tests {
     #[test]
     fn one_day_is_a_chart_too() {
         let today = Day { day: "2026-09-10".parse().unwrap(), scope: 3, completed: 0 };
-        let chart = steps("a", "b", &[today]).unwrap();
+        let chart = steps("a", "b".to_owned(), &[today]).unwrap().drawing;
         assert!(
             chart.contains("3 tasks") && chart.contains("0 done") && !chart.contains("NaN"),
             "{chart}"

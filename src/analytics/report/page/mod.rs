@@ -1,41 +1,73 @@
 //! Page: a head with the overall state, then a section for each question.
+//!
+//! The templates in `templates/report` hold the structure and most sentences. This module computes
+//! what they show beyond the report itself. A template passes fields by reference, so the functions
+//! that it calls take references.
 
 mod lake;
+mod listed;
 mod plan;
-mod section;
+#[cfg(test)]
+mod tests;
+mod totals;
 mod velocity;
 
-use super::html::escape;
-use super::{Report, format};
-use crate::analytics::AnalyticsError;
+use askama::Template;
 
-/// Returns the whole page including its style; it fetches nothing and runs nothing.
+use self::lake::ChangeSet;
+use self::listed::Listed;
+use self::plan::BurnUpFigure;
+use self::totals::Totals;
+use self::velocity::{AccuracyFigure, VelocityFigures};
+use super::accuracy::MIN_SAMPLE;
+use super::chart::Chart;
+use super::{Covered, Project, Report, Risk, format};
+use crate::analytics::AnalyticsError;
+use crate::text::visible::visible;
+
+/// Number of projects shown before the reader expands the rest.
+const PROJECTS: usize = 20;
+/// Number of tasks at risk shown before the reader expands more.
+const RISKS: usize = 20;
+/// Maximum number of rows in a list; the others are in the JSON.
+const LISTED: usize = 200;
+
+/// The page, which includes its style. It fetches nothing and runs nothing.
+#[derive(Template)]
+#[template(path = "report/page.html")]
+struct Page<'r> {
+    report: &'r Report,
+    title: String,
+    totals: Totals,
+    projects: Listed<'r, Project>,
+    at_risk: Listed<'r, Risk>,
+    burn_up: Vec<BurnUpFigure>,
+    workload: Option<Chart>,
+    velocity: Option<VelocityFigures>,
+    accuracy: Option<AccuracyFigure>,
+    uncovered: Listed<'r, Covered>,
+    changes: Vec<ChangeSet<'r>>,
+}
+
+/// Returns the whole page.
 pub fn page(report: &Report) -> Result<String, AnalyticsError> {
-    let sections = [
-        plan::progress(report),
-        plan::at_risk(report),
-        plan::recent_activity(report),
-        plan::burn_up(report)?,
-        plan::workload(report)?,
-        velocity::velocity(report)?,
-        velocity::accuracy(report)?,
-        plan::coverage(report),
-        lake::operations(report),
-    ];
-    let title = title(report);
-    Ok(format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <meta name=\"generator\" content=\"lakeplan {version}\">\n\
-         <title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n{head}<main>\n{sections}</main>\n</body>\n</html>\n",
-        version = env!("CARGO_PKG_VERSION"),
-        title = escape(&title),
-        style = include_str!("page.css"),
-        head = head(report, &title),
-        sections = sections.join(""),
-    ))
+    let is_uncovered = |of: &&Covered| of.coverage == "uncovered";
+    let page = Page {
+        report,
+        title: title(report),
+        totals: Totals::of(report),
+        projects: Listed::of(&report.projects, PROJECTS, usize::MAX),
+        at_risk: Listed::of(&report.at_risk, RISKS, LISTED),
+        burn_up: plan::burn_up(report)?,
+        workload: plan::workload(report)?,
+        velocity: velocity::velocity(report)?,
+        accuracy: velocity::accuracy(report)?,
+        uncovered: Listed::of(report.requirements.iter().filter(is_uncovered), LISTED, LISTED),
+        changes: lake::changes(&report.operations.changes),
+    };
+    let html = page.render().map_err(|err| AnalyticsError::Encoding(err.into()))?;
+    // HTML cannot represent most controls, and direction marks would reorder the text around them.
+    Ok(visible(&html).into_owned() + "\n")
 }
 
 fn title(report: &Report) -> String {
@@ -46,84 +78,10 @@ fn title(report: &Report) -> String {
     }
 }
 
-fn head(report: &Report, title: &str) -> String {
-    format!(
-        "<header>\n<h1>{}</h1>\n<p class=\"of\">As of <time datetime=\"{}\">{} UTC</time>, change {} of <code>{}</code>. Charts start on {}. Effort is in days of 8 hours.</p>\n{}</header>\n",
-        escape(title),
-        report.as_of.format("%Y-%m-%dT%H:%MZ"),
-        format::minute(report.as_of),
-        format::thousands(report.seq),
-        escape(&report.lake),
-        format::date(report.since),
-        tiles(report),
-    )
-}
-
-/// Returns the key figures.
-fn tiles(report: &Report) -> String {
-    if report.projects.is_empty() {
-        return String::new();
+impl Page<'_> {
+    /// Formats the number of requirements with this coverage.
+    fn covered(&self, coverage: &str) -> String {
+        let covered = self.report.requirements.iter().filter(|of| of.coverage == coverage);
+        format::thousands(&(covered.count() as i64))
     }
-    let sum = |of: fn(&super::Project) -> i64| report.projects.iter().map(of).sum::<i64>();
-    let (tasks, completed, overdue) =
-        (sum(|of| of.tasks), sum(|of| of.completed), sum(|of| of.overdue));
-    let done = match report.projects.as_slice() {
-        [only] => only.progress.map_or_else(|| "–".to_owned(), format::percent),
-        _ => {
-            if tasks > 0 {
-                format::percent(completed as f64 / tasks as f64)
-            } else {
-                "–".to_owned()
-            }
-        }
-    };
-    let remaining = sum(|of| of.remaining_minutes);
-    let unknown = report.workload.iter().map(|person| person.without_estimate).sum::<i64>();
-    let (left, beside) = match unknown {
-        0 => (format::effort(remaining), String::new()),
-        _ if remaining == 0 => {
-            ("–".to_owned(), format!("{} without an estimate", format::count(unknown, "task")))
-        }
-        _ => (
-            format::effort(remaining),
-            format!("and {} without an estimate", format::count(unknown, "task")),
-        ),
-    };
-    let (risky, recent_activity) = (report.at_risk.len() as i64, &report.recent_activity);
-    let others =
-        risky - report.at_risk.iter().filter(|task| task.reason == "overdue").count() as i64;
-    let tile = |name: &str, value: &str, beside: &str, class: &str| {
-        format!(
-            "<div class=\"tile {class}\"><dt>{name}</dt><dd><b>{value}</b> <span>{}</span></dd></div>\n",
-            escape(beside)
-        )
-    };
-    [
-        "<dl class=\"tiles\">\n".to_owned(),
-        tile(
-            "Done",
-            &done,
-            &format!("{} of {}", format::thousands(completed), format::count(tasks, "task")),
-            "",
-        ),
-        tile("Remaining work", &left, &beside, ""),
-        tile(
-            "Overdue",
-            &format::thousands(overdue),
-            &if others == 0 {
-                String::new()
-            } else {
-                format!("and {} more at risk", format::thousands(others))
-            },
-            if overdue > 0 { "bad" } else { "" },
-        ),
-        tile(
-            &format!("Since {}", format::day(recent_activity.since)),
-            &format::thousands(recent_activity.completed),
-            &format!("completed, scope {}", format::signed(recent_activity.scope)),
-            "",
-        ),
-        "</dl>\n".to_owned(),
-    ]
-    .concat()
 }
