@@ -13,8 +13,8 @@
 //! | store, exchange | domain, text, net, runtime, config |
 //! | analytics | domain, text, net, store |
 //! | service | all of the above |
-//! | cli | service, the types of the other modules, config, app |
-//! | app | everything |
+//! | app | all of the above |
+//! | cli | all of the above except net |
 //!
 //! `MODULES` in `tests/it/rooms.rs` holds the same table, and a test checks every `crate::` path
 //! against it.

@@ -21,6 +21,9 @@ import pyarrow
 from deltalake import write_deltalake
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "jobs"))
+from runner.bundle import Bundle  # noqa: E402
+
 PYTHON = os.environ["WHEEL_PYTHON"]
 BINARY = os.environ.get("LAKEPLAN_BINARY", str(Path(PYTHON).parent / "lakeplan"))
 DESCRIPTION = """# Customer portal
@@ -35,6 +38,12 @@ DESCRIPTION = """# Customer portal
 - Build the sign-in service (1-2 days) @bo, depends on "Design the sign-in page"
 """
 CANARY = "canary-7d1e4f-secret"
+# Parameters for the jobs that do not run with their defaults. None: the job runs only in Databricks.
+PARAMETERS: dict[str, dict[str, str] | None] = {
+    "plan": {"description": "portal.md"},
+    "plan_classic": {"description": "portal.md"},
+    "setup": None,
+}
 
 
 class Jobs(unittest.TestCase):
@@ -73,6 +82,21 @@ class Jobs(unittest.TestCase):
 
     def ask(self, sql: str) -> list[dict]:
         return json.loads(self.lakeplan("query", sql, "--format", "json"))
+
+
+class Every(Jobs):
+    def test_every_job_of_the_bundle_runs(self):
+        jobs = Bundle(ROOT).jobs()
+        self.assertLessEqual(set(PARAMETERS), set(jobs), "PARAMETERS names a job that does not exist")
+        (self.volumes / "dev" / "lakeplan_tester" / "descriptions").mkdir(parents=True)
+        for name in jobs:
+            parameters = PARAMETERS.get(name, {})
+            if parameters is None:
+                continue
+            with self.subTest(job=name):
+                words = [word for pair in parameters.items() for word in ("--param", "=".join(pair))]
+                _, values = self.run_jobs(name, *words)
+                self.assertTrue(values[name], "the job has no task")
 
 
 class Day(Jobs):
