@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::result_format::Format;
 use super::warehouse::WarehouseError;
+use crate::domain::error_kind::{ErrorClass, ErrorKind};
 use crate::store::StoreError;
 use crate::store::event_tables::APPENDED;
 use crate::store::tables::FoldedTable;
@@ -72,6 +73,29 @@ pub enum AnalyticsError {
 }
 
 impl AnalyticsError {
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Store(cause) => ErrorKind::Query(cause.kind().class()),
+            Self::Warehouse(cause) => cause.kind(),
+            Self::UnknownTable { .. } => ErrorKind::UnknownTable,
+            Self::UnknownColumn { .. } => ErrorKind::UnknownColumn,
+            Self::Syntax(_) => ErrorKind::Syntax,
+            Self::TooComplex(_) => ErrorKind::TooComplex,
+            Self::Memory { .. } | Self::Grows(_) => ErrorKind::Memory,
+            Self::Deadline(_) => ErrorKind::Deadline,
+            Self::Interrupted => ErrorKind::Interrupted,
+            Self::Broken { .. } => ErrorKind::Damaged,
+            Self::Writes { .. } => ErrorKind::Query(ErrorClass::Refused),
+            Self::MultipleStatements
+            | Self::Sql(_)
+            | Self::Unwritable { .. }
+            | Self::NoTextForm { .. }
+            | Self::Unplanned(_) => ErrorKind::Query(ErrorClass::Invalid),
+            Self::Thread(_) | Self::Reading(_) => ErrorKind::Query(ErrorClass::Transient),
+            Self::Panicked(_) | Self::Encoding(_) => ErrorKind::Query(ErrorClass::Bug),
+        }
+    }
+
     pub fn hint(&self) -> Option<String> {
         let meant = |nearest: &Option<String>| {
             nearest.as_ref().map(|name| format!("did you mean {name}? ")).unwrap_or_default()

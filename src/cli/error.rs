@@ -5,12 +5,11 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::analytics::AnalyticsError;
 use crate::analytics::warehouse::WarehouseError;
 use crate::config::ConfigError;
+use crate::domain::error_kind::{ErrorClass, ErrorKind};
 use crate::service::ServiceError;
 use crate::store::StoreError;
-use crate::store::location::catalog::CatalogError;
 use crate::text::masked::masked;
 use crate::text::visible::{visible, visible_json};
 
@@ -23,6 +22,18 @@ pub enum Exit {
     Configuration = 3,
     TryAgain = 4,
     Bug = 5,
+}
+
+impl From<ErrorKind> for Exit {
+    fn from(kind: ErrorKind) -> Self {
+        match kind.class() {
+            ErrorClass::Refused => Self::Refused,
+            ErrorClass::Invalid => Self::Usage,
+            ErrorClass::Environment => Self::Configuration,
+            ErrorClass::Transient => Self::TryAgain,
+            ErrorClass::Bug => Self::Bug,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -74,34 +85,6 @@ impl From<StoreError> for CliError {
     }
 }
 
-fn warehouse_exit(err: &WarehouseError) -> Exit {
-    match err {
-        WarehouseError::Failed { .. } => Exit::Usage,
-        err if err.is_retryable() => Exit::TryAgain,
-        _ => Exit::Configuration,
-    }
-}
-
-fn store_exit(err: &StoreError) -> Exit {
-    match err {
-        StoreError::Storage { .. } | StoreError::Deadline { .. } => Exit::TryAgain,
-        StoreError::WriterGone => Exit::Bug,
-        StoreError::Catalog(cause) if cause.is_retryable() => Exit::TryAgain,
-        StoreError::Catalog(
-            CatalogError::AlreadyRegistered { .. } | CatalogError::ReadOnly { .. },
-        ) => Exit::Refused,
-        StoreError::AlreadyALake { .. }
-        | StoreError::CopyOntoLake { .. }
-        | StoreError::CopyChanged { .. }
-        | StoreError::UnfinishedCopy { .. }
-        | StoreError::Within { .. }
-        | StoreError::Occupied { .. }
-        | StoreError::BeforeItsTime
-        | StoreError::AfterItsEnd { .. } => Exit::Refused,
-        _ => Exit::Configuration,
-    }
-}
-
 impl CliError {
     pub fn usage(message: impl Into<String>) -> Self {
         Self::Usage { message: message.into(), hint: None }
@@ -109,104 +92,31 @@ impl CliError {
 
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) => Exit::Configuration,
-            Self::Usage { .. } => Exit::Usage,
-            Self::CheckFailed(_) | Self::Partial { .. } => Exit::Refused,
+            Self::Service(err) => err.kind().into(),
+            Self::Config(err) => err.kind().into(),
             // The statement is Lakeplan's own, so its failure is not a usage error.
             Self::Statement { cause, .. } if matches!(**cause, WarehouseError::Failed { .. }) => {
                 Exit::Refused
             }
-            Self::Statement { cause, .. } => warehouse_exit(cause),
+            Self::Statement { cause, .. } => cause.kind().into(),
+            Self::Usage { .. } => Exit::Usage,
+            Self::CheckFailed(_) | Self::Partial { .. } | Self::Output(_) => Exit::Refused,
             Self::Io(_) => Exit::TryAgain,
-            Self::Output(_) => Exit::Refused,
             // Any other code would make a script repeat the command.
             Self::ReplyLost { .. } => Exit::Ok,
-            Self::Service(err) => match err {
-                ServiceError::Refused(_)
-                | ServiceError::Conflicted { .. }
-                | ServiceError::NotFound { .. }
-                | ServiceError::Input { .. } => Exit::Refused,
-                ServiceError::Config(_) => Exit::Configuration,
-                ServiceError::Net(err) => {
-                    if err.is_retryable() {
-                        Exit::TryAgain
-                    } else {
-                        Exit::Configuration
-                    }
-                }
-                ServiceError::Query(cause) => match cause {
-                    AnalyticsError::Writes { .. }
-                    | AnalyticsError::Memory { .. }
-                    | AnalyticsError::Grows(_) => Exit::Refused,
-                    AnalyticsError::UnknownTable { .. }
-                    | AnalyticsError::MultipleStatements
-                    | AnalyticsError::TooComplex(_)
-                    | AnalyticsError::UnknownColumn { .. }
-                    | AnalyticsError::Syntax(_)
-                    | AnalyticsError::Unwritable { .. }
-                    | AnalyticsError::NoTextForm { .. }
-                    | AnalyticsError::Unplanned(_)
-                    | AnalyticsError::Sql(_) => Exit::Usage,
-                    AnalyticsError::Encoding(_) | AnalyticsError::Panicked(_) => Exit::Bug,
-                    AnalyticsError::Broken { .. } => Exit::Configuration,
-                    AnalyticsError::Warehouse(cause) => warehouse_exit(cause),
-                    AnalyticsError::Store(cause) => store_exit(cause),
-                    AnalyticsError::Reading(_)
-                    | AnalyticsError::Thread(_)
-                    | AnalyticsError::Deadline(_)
-                    | AnalyticsError::Interrupted => Exit::TryAgain,
-                },
-                ServiceError::Unknown { .. } => Exit::TryAgain,
-                ServiceError::Store(cause) | ServiceError::NotWritten(cause) => store_exit(cause),
-            },
         }
     }
 
     fn code(&self) -> &'static str {
         match self {
-            Self::Config(_) => "configuration",
+            Self::Service(err) => err.kind().code(),
+            Self::Config(err) => err.kind().code(),
+            Self::Statement { cause, .. } => cause.kind().code(),
             Self::Usage { .. } => "usage",
             Self::CheckFailed(_) => "found",
             Self::Partial { .. } => "partly",
-            Self::Statement { .. } => "warehouse",
             Self::Io(_) => "io",
             Self::Output(_) | Self::ReplyLost { .. } => "output",
-            Self::Service(err) => match err {
-                ServiceError::Refused(_) => "refused",
-                ServiceError::Conflicted { .. } => "conflict",
-                ServiceError::NotFound { .. } => "not_found",
-                ServiceError::Input { .. } => "input",
-                ServiceError::Config(_) | ServiceError::Net(_) => "configuration",
-                ServiceError::Query(cause) => match cause {
-                    AnalyticsError::UnknownTable { .. } => "unknown_table",
-                    AnalyticsError::UnknownColumn { .. } => "unknown_column",
-                    AnalyticsError::Syntax(_) => "syntax",
-                    AnalyticsError::TooComplex(_) => "too_complex",
-                    AnalyticsError::Memory { .. } | AnalyticsError::Grows(_) => "memory",
-                    AnalyticsError::Deadline(_) => "deadline",
-                    AnalyticsError::Interrupted => "interrupted",
-                    AnalyticsError::Broken { .. } => "damaged",
-                    AnalyticsError::Warehouse(_) => "warehouse",
-                    _ => "query",
-                },
-                ServiceError::NotWritten(_) => "not_written",
-                ServiceError::Unknown { .. } => "unknown_outcome",
-                ServiceError::Store(cause) => match cause {
-                    StoreError::NotALake { .. } | StoreError::JournalLost { .. } => "not_a_lake",
-                    StoreError::UnfinishedCopy { .. } => "unfinished_copy",
-                    StoreError::AlreadyALake { .. }
-                    | StoreError::CopyOntoLake { .. }
-                    | StoreError::CopyChanged { .. } => "already_a_lake",
-                    StoreError::Within { .. } => "within",
-                    StoreError::Occupied { .. } => "occupied",
-                    StoreError::NoFolder { .. } => "no_folder",
-                    StoreError::NewerFormat { .. } => "newer_format",
-                    StoreError::Damaged { .. } | StoreError::NameTaken { .. } => "damaged",
-                    StoreError::Features { .. } => "features",
-                    StoreError::Catalog(_) => "catalog",
-                    _ => "storage",
-                },
-            },
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::environment::NotUtf8;
+use crate::domain::error_kind::ErrorKind;
 
 #[derive(Debug, Error)]
 pub enum ConfigError {
@@ -44,6 +45,22 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotUtf8(_)
+            | Self::Unreadable { .. }
+            | Self::Malformed { .. }
+            | Self::NoSection { .. }
+            | Self::UnknownValue { .. }
+            | Self::InvalidSize { .. }
+            | Self::Clock { .. }
+            | Self::InvalidSecretReference { .. }
+            | Self::NoHost
+            | Self::NoLogin
+            | Self::IncompleteCredentials { .. } => ErrorKind::Configuration,
+        }
+    }
+
     /// Returns what the user can do about the error.
     pub fn hint(&self) -> String {
         match self {

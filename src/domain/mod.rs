@@ -10,6 +10,7 @@ pub mod change;
 pub mod day;
 mod entities;
 pub mod erase;
+pub mod error_kind;
 pub mod hidden;
 pub mod id;
 pub mod index;

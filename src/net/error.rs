@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::domain::error_kind::ErrorKind;
 use crate::domain::secret::Secret;
 
 /// Error body of an API response: its error code, its reason (if any) and its message.
@@ -80,9 +81,23 @@ impl NetError {
         })
     }
 
-    /// Whether the same request may succeed later without any change.
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::RateLimited { .. } | Self::Server { .. })
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unreachable { .. } | Self::RateLimited { .. } | Self::Server { .. } => {
+                ErrorKind::Unavailable
+            }
+            Self::BadAddress { .. }
+            | Self::Unauthorized { .. }
+            | Self::TokenFile { .. }
+            | Self::BadToken { .. }
+            | Self::BadGrant { .. }
+            | Self::Forbidden { .. }
+            | Self::NotFound { .. }
+            | Self::Rejected { .. }
+            | Self::Redirected { .. }
+            | Self::TooLarge { .. }
+            | Self::NotJson { .. } => ErrorKind::Configuration,
+        }
     }
 
     /// Returns the error body that the API sent.

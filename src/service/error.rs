@@ -5,6 +5,7 @@ use thiserror::Error;
 use crate::analytics::AnalyticsError;
 use crate::config::ConfigError;
 use crate::domain::apply::Conflict;
+use crate::domain::error_kind::ErrorKind;
 use crate::domain::id::PatchSetId;
 use crate::domain::violation::Violation;
 use crate::exchange::json::JsonError;
@@ -50,6 +51,21 @@ impl ServiceError {
 
     pub fn json(place: impl Into<String>, err: &JsonError) -> Self {
         Self::input(place, err.to_string())
+    }
+
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Store(cause) => cause.kind(),
+            Self::Query(cause) => cause.kind(),
+            Self::Config(cause) => cause.kind(),
+            Self::Net(cause) => cause.kind(),
+            Self::Refused(_) => ErrorKind::Refused,
+            Self::Conflicted { .. } => ErrorKind::Conflict,
+            Self::NotWritten(cause) => ErrorKind::NotWritten(cause.kind().class()),
+            Self::Unknown { .. } => ErrorKind::UnknownOutcome,
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::Input { .. } => ErrorKind::Input,
+        }
     }
 
     pub fn hint(&self) -> Option<String> {

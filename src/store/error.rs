@@ -9,6 +9,7 @@ use super::location::cloud::CloudError;
 use super::names::INBOX;
 use super::tables::is_of_folded_table;
 use crate::config::NotUtf8;
+use crate::domain::error_kind::{ErrorClass, ErrorKind};
 
 /// Source of a storage error, shared so that several callers can get the error.
 /// Look for a cause with `as_ref`: `Error::source` returns the `Arc`, which no downcast sees through.
@@ -111,6 +112,34 @@ impl StoreError {
 
     pub(crate) fn damaged(path: impl Into<String>, what: impl Into<String>) -> Self {
         Self::Damaged { path: path.into(), what: what.into() }
+    }
+
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotALake { .. } | Self::JournalLost { .. } => ErrorKind::NotALake,
+            Self::AlreadyALake { .. } | Self::CopyOntoLake { .. } | Self::CopyChanged { .. } => {
+                ErrorKind::AlreadyALake
+            }
+            Self::UnfinishedCopy { .. } => ErrorKind::UnfinishedCopy,
+            Self::Within { .. } => ErrorKind::Within,
+            Self::Occupied { .. } => ErrorKind::Occupied,
+            Self::NoFolder { .. } => ErrorKind::NoFolder,
+            Self::NewerFormat { .. } => ErrorKind::NewerFormat,
+            Self::Damaged { .. } | Self::NameTaken { .. } => ErrorKind::Damaged,
+            Self::Features { .. } => ErrorKind::Features,
+            Self::Catalog(cause) => cause.kind(),
+            Self::BeforeItsTime | Self::AfterItsEnd { .. } => {
+                ErrorKind::Storage(ErrorClass::Refused)
+            }
+            Self::UnusableRoot { .. }
+            | Self::NotUtf8(_)
+            | Self::Cloud(_)
+            | Self::ErasedSince { .. } => ErrorKind::Storage(ErrorClass::Environment),
+            Self::Storage { .. } | Self::Deadline { .. } => {
+                ErrorKind::Storage(ErrorClass::Transient)
+            }
+            Self::WriterGone => ErrorKind::Storage(ErrorClass::Bug),
+        }
     }
 
     /// Returns whether the error concerns access to the storage and not the stored data: a missing

@@ -19,6 +19,7 @@ mod databricks;
 mod dependencies;
 mod documents;
 mod domain;
+mod error_kinds;
 mod generated;
 mod linearizability;
 mod oracle;

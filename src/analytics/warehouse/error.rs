@@ -4,6 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::domain::error_kind::{ErrorClass, ErrorKind};
 use crate::net::NetError;
 
 #[derive(Debug, Error)]
@@ -88,14 +89,17 @@ impl WarehouseError {
         })
     }
 
-    /// Whether the same statement may succeed later without any change.
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Net(err) => err.is_retryable(),
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Warehouse(match self {
+            Self::Net(err) => err.kind().class(),
+            Self::Failed { .. } => ErrorClass::Invalid,
             Self::Cancelled | Self::Closed | Self::Interrupted { .. } | Self::Deadline { .. } => {
-                true
+                ErrorClass::Transient
             }
-            _ => false,
-        }
+            Self::NoWarehouse { .. }
+            | Self::NotAllowed { .. }
+            | Self::Stopped { .. }
+            | Self::Unreadable { .. } => ErrorClass::Environment,
+        })
     }
 }

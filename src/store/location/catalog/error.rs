@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::domain::error_kind::{ErrorClass, ErrorKind};
 use crate::net::NetError;
 
 #[derive(Clone, Debug, Error)]
@@ -59,6 +60,26 @@ impl From<NetError> for CatalogError {
 }
 
 impl CatalogError {
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Catalog(match self {
+            Self::Net(err) => err.kind().class(),
+            Self::AlreadyRegistered { .. } | Self::ReadOnly { .. } => ErrorClass::Refused,
+            Self::NoCatalog { .. }
+            | Self::NoSchema { .. }
+            | Self::NotRegistered { .. }
+            | Self::NotExternal { .. }
+            | Self::Misplaced { .. }
+            | Self::Features { .. }
+            | Self::ExternalAccessOff
+            | Self::Lacks { .. }
+            | Self::Unregistered { .. }
+            | Self::Moved { .. }
+            | Self::Elsewhere { .. }
+            | Self::NoCredential { .. }
+            | Self::Unreadable { .. } => ErrorClass::Environment,
+        })
+    }
+
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Net(err) => return err.hint(),
@@ -128,10 +149,5 @@ impl CatalogError {
                 | Self::Unregistered { .. }
                 | Self::Moved { .. }
         )
-    }
-
-    /// Returns whether a later retry may succeed without any other change.
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Net(err) if err.is_retryable())
     }
 }
